@@ -1,0 +1,1 @@
+//! Tests with security keys on a real kernel. See `README.md`.

@@ -1,0 +1,3 @@
+//! The program `twostep`.
+
+fn main() {}
