@@ -1,0 +1,112 @@
+//! Seconds since 1970, and the clock they come from.
+//!
+//! Protocol code takes the time as an argument. Only the verifier and the session module hold a [`Clock`].
+
+use std::fmt;
+use std::time::Duration;
+use std::time::Instant;
+use std::time::SystemTime;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// Whole seconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixTime(pub u64);
+
+impl UnixTime {
+    /// `self` + `duration`, or the last second there is.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> UnixTime {
+        UnixTime(self.0.saturating_add(duration.as_secs()))
+    }
+
+    /// `self` − `duration`, or 1970.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> UnixTime {
+        UnixTime(self.0.saturating_sub(duration.as_secs()))
+    }
+
+    /// The time from `earlier` to `self`; zero if `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: UnixTime) -> Duration {
+        Duration::from_secs(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// RFC 3339 in UTC: `2026-11-22T09:30:00Z`.
+impl fmt::Display for UnixTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, second) = (self.0 / 86_400, self.0 % 86_400);
+        // Days to a civil date, counted in eras of 400 years that begin on 1 March of year 0.
+        let shifted = days + 719_468;
+        let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let march_month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+        let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+        let year = era * 400 + year_of_era + u64::from(month <= 2);
+        write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3_600, second / 60 % 60, second % 60)
+    }
+}
+
+/// What a [`Clock`] shows: the wall time, and the time since boot that nobody can set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Wall time.
+    pub wall: UnixTime,
+    /// Time since boot, suspended time included (`CLOCK_BOOTTIME`).
+    pub boot: Duration,
+}
+
+/// Where the time comes from. Programs use [`SystemClock`]; tests use `testing::FixedClock`.
+pub trait Clock: Send + Sync {
+    /// The time, read once for each request.
+    fn read(&self) -> Reading;
+}
+
+/// The clock of the operating system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn read(&self) -> Reading {
+        // A clock set to before 1970 reads as 1970, which the clock guard refuses.
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Reading { wall: UnixTime(wall.as_secs()), boot: boottime() }
+    }
+}
+
+/// `/proc/uptime` is `CLOCK_BOOTTIME` without a foreign function. Elsewhere the time since the first call has to do: it
+/// stands still while the machine is suspended, so that a resume looks like a clock that jumped, which is refused.
+fn boottime() -> Duration {
+    static FIRST: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    let first = *FIRST;
+    let uptime = std::fs::read_to_string("/proc/uptime").ok();
+    let seconds = uptime.and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
+    match seconds.map(Duration::try_from_secs_f64) {
+        Some(Ok(uptime)) => uptime,
+        _ => first.elapsed(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_rfc_3339() {
+        for (seconds, date) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_234_567_890, "2009-02-13T23:31:30Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (20_000_000_000, "2603-10-11T11:33:20Z"),
+        ] {
+            assert_eq!(UnixTime(seconds).to_string(), date);
+        }
+    }
+}
