@@ -5,3 +5,8 @@ pub mod secret;
 pub mod time;
 
 pub mod otp;
+
+pub mod device;
+
+#[cfg(feature = "verifier")]
+pub mod store;

@@ -10,6 +10,7 @@ use crate::otp::Algorithm;
 use crate::otp::Code;
 use crate::otp::Digits;
 use crate::otp::Key;
+use crate::otp::PairFound;
 use crate::otp::Seed;
 use crate::otp::Window;
 use crate::otp::search;
@@ -42,12 +43,14 @@ impl Hotp {
         search::highest(key, code, next.0.saturating_sub(LOOK_BEHIND)..=last).map(Counter)
     }
 
-    /// The counter of the first of two consecutive codes, at `next` or above.
-    pub fn find_pair(&self, key: &Key, codes: [&Code; 2], next: Counter, window: Window) -> Option<Counter> {
-        let last = next.0.saturating_add(window.counters() - 1);
-        match search::nearest_pair(key, codes, next.0..=last, next.0, None) {
-            Pair::At(first) => Some(Counter(first)),
-            Pair::Consumed | Pair::Nowhere => None,
+    /// The counter of the second of two consecutive codes, both at `next` or above; the counters that
+    /// [`find`](Hotp::find) looks behind at are looked at here too.
+    pub fn find_pair(&self, key: &Key, codes: [&Code; 2], next: Counter, window: Window) -> PairFound<Counter> {
+        let starts = next.0.saturating_sub(LOOK_BEHIND)..=next.0.saturating_add(window.counters() - 1);
+        match search::nearest_pair(key, codes, starts, next.0, next.0.checked_sub(1)) {
+            Pair::At(first) => Counter(first).next().map_or(PairFound::Nowhere, PairFound::At),
+            Pair::Consumed => PairFound::Consumed,
+            Pair::Nowhere => PairFound::Nowhere,
         }
     }
 }

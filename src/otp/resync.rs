@@ -29,3 +29,14 @@ impl Window {
         }
     }
 }
+
+/// Where two consecutive codes are right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PairFound<Place> {
+    /// The place of the second code; the first is right just before it.
+    At(Place),
+    /// They are right, but were consumed, or lie below what was: the device's clock or counter went back.
+    Consumed,
+    /// Nowhere in the window.
+    Nowhere,
+}

@@ -14,6 +14,7 @@ use crate::otp::BadParameter;
 use crate::otp::Code;
 use crate::otp::Digits;
 use crate::otp::Key;
+use crate::otp::PairFound;
 use crate::otp::Seed;
 use crate::otp::Window;
 use crate::otp::search;
@@ -55,17 +56,6 @@ pub struct TotpMatch {
     pub clock_was_set: bool,
 }
 
-/// Where two consecutive codes are right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TotpPair {
-    /// The second code's step, and how far it is from `T`.
-    At(TotpMatch),
-    /// The device's clock went back: these steps were consumed, or lie below one that was.
-    Consumed,
-    /// Nowhere in the window.
-    Nowhere,
-}
-
 impl Totp {
     /// Prepares a seed for this device's parameters.
     pub fn key(&self, seed: &Seed) -> Key {
@@ -86,19 +76,26 @@ impl Totp {
         Some(TotpMatch { step: TimeStep(step), offset, clock_was_set: (offset - drift).abs() > 1 })
     }
 
-    /// Two consecutive codes, the second of them at most `window` away from `T` and both above the `watermark`.
-    pub fn find_pair(&self, key: &Key, codes: [&Code; 2], now: UnixTime, watermark: Option<TimeStep>, window: Window) -> TotpPair {
-        let Some(now) = self.step_at(now) else { return TotpPair::Nowhere };
+    /// Where the second of two consecutive codes is right: at most `window` away from `T`, both codes above the `watermark`.
+    pub fn find_pair(
+        &self,
+        key: &Key,
+        codes: [&Code; 2],
+        now: UnixTime,
+        watermark: Option<TimeStep>,
+        window: Window,
+    ) -> PairFound<TotpMatch> {
+        let Some(now) = self.step_at(now) else { return PairFound::Nowhere };
         let (before, after) = (window.steps().saturating_add(1), window.steps().saturating_sub(1));
         let starts = now.0.saturating_sub(before)..=now.0.saturating_add(after);
         match search::nearest_pair(key, codes, starts, now.0.saturating_sub(1), watermark.map(|step| step.0)) {
             Pair::At(first) => {
                 let second = first.saturating_add(1);
                 let offset = step_difference(second, now.0);
-                TotpPair::At(TotpMatch { step: TimeStep(second), offset, clock_was_set: true })
+                PairFound::At(TotpMatch { step: TimeStep(second), offset, clock_was_set: true })
             }
-            Pair::Consumed => TotpPair::Consumed,
-            Pair::Nowhere => TotpPair::Nowhere,
+            Pair::Consumed => PairFound::Consumed,
+            Pair::Nowhere => PairFound::Nowhere,
         }
     }
 

@@ -1,0 +1,243 @@
+//! How an input is judged: `admit`, then `accept`, `accept_recovery`, `activate` or `resync`.
+
+use std::time::Duration;
+
+use subtle::Choice;
+use subtle::ConstantTimeEq;
+
+use crate::device::Device;
+use crate::device::DeviceState;
+use crate::device::Factor;
+use crate::device::HotpState;
+use crate::device::RecoveryDigest;
+use crate::device::SAMPLES;
+use crate::device::Throttle;
+use crate::device::TotpState;
+use crate::id::CallerId;
+use crate::otp::Code;
+use crate::otp::Key;
+use crate::otp::PairFound;
+use crate::otp::Sample;
+use crate::otp::TotpMatch;
+use crate::otp::Window;
+use crate::otp::learn;
+use crate::time::UnixTime;
+
+/// A judged input: the state that follows, and the verdict that holds once that state is committed.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The device afterwards.
+    pub device: Device,
+    /// Accepted or not.
+    pub verdict: Verdict,
+}
+
+/// The outcome of judging.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The code, or the pair, is right, and is consumed by this.
+    Accepted,
+    /// It is not.
+    Refused(Refusal),
+}
+
+/// Why an input was refused. It is for the audit log, and for callers who may know; a person is told only "refused".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// A well-formed code that is right nowhere it is looked for. This alone is a failure.
+    NoMatch,
+    /// The code is right, and it or a later one was accepted before.
+    Replayed {
+        /// When the device shows one that can be accepted; none for counters, where the next press does.
+        next_code_at: Option<UnixTime>,
+    },
+    /// Too many failures: not judged.
+    Throttled {
+        /// When codes are judged again.
+        until: UnixTime,
+    },
+    /// Too many pairs within the hour: not judged.
+    PairsSpent {
+        /// When a pair is judged again.
+        until: UnixTime,
+    },
+    /// Twenty failures in a row: not judged.
+    Locked,
+    /// The counter is not to be trusted after a restore: not judged, a pair is needed.
+    OutOfSync,
+    /// Pending, disabled, or of a kind that does not take this input: not judged.
+    NotActive,
+    /// The account has no such device: not judged.
+    UnknownDevice,
+    /// A right pair of steps below the highest consumed: the device's clock went back.
+    ClockWentBack,
+}
+
+impl Device {
+    /// Whether a code may be judged at all. What is refused here counts nothing.
+    pub fn admit(&self, now: UnixTime) -> Result<(), Refusal> {
+        match (self.state, &self.factor) {
+            (DeviceState::Locked, _) => return Err(Refusal::Locked),
+            (DeviceState::Pending | DeviceState::Disabled, _) => return Err(Refusal::NotActive),
+            (DeviceState::Active, Factor::Hotp(hotp)) if hotp.pair_needed => return Err(Refusal::OutOfSync),
+            (DeviceState::Active, _) => {}
+        }
+        match self.throttle.until() {
+            Some(until) if until > now => Err(Refusal::Throttled { until }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Judges a one-time code.
+    ///
+    /// The highest place where it is right decides: above what was consumed it is accepted, else it is a replay.
+    pub fn accept(&self, key: &Key, code: &Code, now: UnixTime) -> Judged {
+        let mut device = self.clone();
+        let replayed = |next_code_at| Verdict::Refused(Refusal::Replayed { next_code_at });
+        let verdict = match &mut device.factor {
+            Factor::Totp(totp) => match totp.parameters.find(key, code, now, totp.drift) {
+                Some(matched) if totp.watermark.is_none_or(|watermark| matched.step > watermark) => {
+                    totp.consume(matched, now);
+                    Verdict::Accepted
+                }
+                Some(_) => replayed(totp.next_code_at(now)),
+                None => Verdict::Refused(Refusal::NoMatch),
+            },
+            Factor::Hotp(hotp) => match hotp.next.and_then(|next| Some((next, hotp.parameters.find(key, code, next)?))) {
+                Some((next, matched)) if matched >= next => {
+                    hotp.next = matched.next();
+                    Verdict::Accepted
+                }
+                Some(_) => replayed(None),
+                None => Verdict::Refused(Refusal::NoMatch),
+            },
+            Factor::Recovery(_) => Verdict::Refused(Refusal::NoMatch),
+        };
+        device.concluded(verdict, now)
+    }
+
+    /// Judges a recovery code by its digest.
+    pub fn accept_recovery(&self, digest: &RecoveryDigest, now: UnixTime) -> Judged {
+        let mut device = self.clone();
+        let verdict = match &mut device.factor {
+            Factor::Recovery(recovery) => {
+                let same = |known: &RecoveryDigest| known.as_str().as_bytes().ct_eq(digest.as_str().as_bytes());
+                let any = |known: &[RecoveryDigest]| bool::from(known.iter().fold(Choice::from(0), |found, known| found | same(known)));
+                let (fresh, spent) = (any(&recovery.unused), any(&recovery.used));
+                if fresh {
+                    recovery.unused.retain(|known| known != digest);
+                    recovery.used.push(digest.clone());
+                    Verdict::Accepted
+                } else if spent {
+                    Verdict::Refused(Refusal::Replayed { next_code_at: None })
+                } else {
+                    Verdict::Refused(Refusal::NoMatch)
+                }
+            }
+            Factor::Totp(_) | Factor::Hotp(_) => Verdict::Refused(Refusal::NoMatch),
+        };
+        device.concluded(verdict, now)
+    }
+
+    /// Whether a pair may be judged: by `activate` for a device that is pending or disabled, by `resync` for one that is
+    /// active or locked.
+    pub fn admit_pair(&self, caller: &CallerId, now: UnixTime, activation: bool) -> Result<(), Refusal> {
+        let unproved = matches!(self.state, DeviceState::Pending | DeviceState::Disabled);
+        if unproved != activation || matches!(self.factor, Factor::Recovery(_)) {
+            return Err(Refusal::NotActive);
+        }
+        match self.pairs.spent_until(caller, now) {
+            Some(until) => Err(Refusal::PairsSpent { until }),
+            None => Ok(()),
+        }
+    }
+
+    /// Judges two consecutive codes, together and with one answer. Right ones make the device active and find its clock or
+    /// counter again; both are consumed. It serves activation and resynchronisation alike.
+    pub fn accept_pair(&self, key: &Key, codes: [&Code; 2], window: Window, caller: &CallerId, now: UnixTime) -> Judged {
+        let mut device = self.clone();
+        let verdict = match &mut device.factor {
+            Factor::Totp(totp) => match totp.parameters.find_pair(key, codes, now, totp.watermark, window) {
+                PairFound::At(matched) => {
+                    totp.consume(matched, now);
+                    Verdict::Accepted
+                }
+                PairFound::Consumed => Verdict::Refused(Refusal::ClockWentBack),
+                PairFound::Nowhere => Verdict::Refused(Refusal::NoMatch),
+            },
+            Factor::Hotp(hotp) => match hotp.next.map_or(PairFound::Nowhere, |next| hotp.parameters.find_pair(key, codes, next, window)) {
+                PairFound::At(second) => {
+                    *hotp = HotpState { next: second.next(), pair_needed: false, ..*hotp };
+                    Verdict::Accepted
+                }
+                PairFound::Consumed => Verdict::Refused(Refusal::Replayed { next_code_at: None }),
+                PairFound::Nowhere => Verdict::Refused(Refusal::NoMatch),
+            },
+            Factor::Recovery(_) => Verdict::Refused(Refusal::NoMatch),
+        };
+        match verdict {
+            Verdict::Accepted => {
+                device.state = DeviceState::Active;
+                device.activated_at = device.activated_at.or(Some(now));
+                device.throttle = Throttle::default();
+                device.last_used_at = Some(now);
+            }
+            // Whoever shows a pair that was right guesses nothing, so it costs nothing.
+            Verdict::Refused(Refusal::NoMatch) => device.pairs = device.pairs.after_pair(caller, now),
+            Verdict::Refused(_) => {}
+        }
+        Judged { device, verdict }
+    }
+
+    /// What a judged code does to the counts: only a success of this device clears its failures, only a code that is right
+    /// nowhere is one.
+    fn concluded(mut self, verdict: Verdict, now: UnixTime) -> Judged {
+        match verdict {
+            Verdict::Accepted => {
+                self.throttle = Throttle::default();
+                self.last_used_at = Some(now);
+            }
+            Verdict::Refused(Refusal::NoMatch) => {
+                self.throttle = self.throttle.after_failure(now);
+                if self.throttle.locks() {
+                    self.state = DeviceState::Locked;
+                }
+            }
+            Verdict::Refused(_) => {}
+        }
+        Judged { device: self, verdict }
+    }
+}
+
+impl TotpState {
+    /// The step becomes the watermark, and what it tells of the clock is learned.
+    fn consume(&mut self, matched: TotpMatch, now: UnixTime) {
+        let (drift, moved) = learn(self.drift, matched, self.drift_moved_at, now);
+        self.watermark = self.watermark.max(Some(matched.step));
+        self.drift = drift;
+        if moved {
+            self.drift_moved_at = Some(now);
+        }
+        // What was measured of a clock before it was set says nothing about it now.
+        if moved && matched.clock_was_set {
+            self.samples.clear();
+        }
+        if self.samples.last().is_none_or(|last| now.since(last.at) >= SAMPLE_EVERY) {
+            self.samples.push(Sample { at: now, offset: self.parameters.offset_from_mid_step(matched.step, now) });
+            let surplus = self.samples.len().saturating_sub(SAMPLES);
+            self.samples.drain(..surplus);
+        }
+    }
+
+    /// When the device will show the step after the watermark, by its drift.
+    fn next_code_at(&self, now: UnixTime) -> Option<UnixTime> {
+        let step = i128::from(self.watermark?.0) + 1 - i128::from(self.drift);
+        let at = step * i128::from(self.parameters.step_size.seconds()) + i128::from(self.parameters.t0);
+        Some(UnixTime(u64::try_from(at).ok()?).max(now.plus(Duration::from_secs(1))))
+    }
+}
+
+/// The least time between two measurements of a clock.
+const SAMPLE_EVERY: Duration = Duration::from_secs(3_600);

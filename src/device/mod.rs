@@ -1,0 +1,281 @@
+//! An enrolled MFA device and the state its kind carries.
+//!
+//! Everything here is a pure function of the state, the input and the time: `accept`, `activate` and `resync` return the
+//! state that follows and the verdict, and change nothing. A verdict counts once that state is committed, not before.
+
+mod allowance;
+mod judge;
+mod recovery;
+mod throttle;
+
+pub use allowance::PairAllowance;
+pub use judge::Judged;
+pub use judge::Refusal;
+pub use judge::Verdict;
+pub use recovery::BadRecoveryCode;
+pub use recovery::RecoveryCode;
+pub use recovery::RecoveryDigest;
+pub use throttle::Throttle;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::id::AccountId;
+use crate::id::DeviceName;
+use crate::id::SerialNumber;
+use crate::otp::Counter;
+use crate::otp::Drift;
+use crate::otp::Hotp;
+use crate::otp::Key;
+use crate::otp::Sample;
+use crate::otp::Seed;
+use crate::otp::TimeStep;
+use crate::otp::Totp;
+use crate::time::UnixTime;
+
+/// One enrolled authenticator of one account. Its seed is not in here: the store keeps it sealed, beside the device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Its public handle.
+    pub serial: SerialNumber,
+    /// Whose it is.
+    pub account: AccountId,
+    /// What its owner calls it.
+    pub name: Option<DeviceName>,
+    /// Whether it can be used.
+    pub state: DeviceState,
+    /// When it was added.
+    pub created_at: UnixTime,
+    /// When two consecutive codes first proved it.
+    pub activated_at: Option<UnixTime>,
+    /// When a code of it was last accepted.
+    pub last_used_at: Option<UnixTime>,
+    /// What its kind carries.
+    pub factor: Factor,
+    /// Consecutive failures.
+    pub throttle: Throttle,
+    /// Pairs of codes judged in the last hour.
+    pub pairs: PairAllowance,
+    /// Contexts made with this device up to this time are dead.
+    pub revoked_before: Option<UnixTime>,
+}
+
+/// Whether a device can be used, and if not, what helps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceState {
+    /// Added, and not yet proved by two consecutive codes. Expires after a day.
+    Pending,
+    /// In use.
+    Active,
+    /// Deactivated. Two consecutive codes make it active again.
+    Disabled,
+    /// Twenty wrong codes in a row. A right pair, or an administrator, unlocks it.
+    Locked,
+}
+
+/// What kind of device it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// Time-based codes, RFC 6238.
+    Totp,
+    /// Counter-based codes, RFC 4226.
+    Hotp,
+    /// A sheet of recovery codes.
+    Recovery,
+}
+
+/// The state that a device's kind carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Factor {
+    /// See [`TotpState`].
+    Totp(TotpState),
+    /// See [`HotpState`].
+    Hotp(HotpState),
+    /// See [`RecoveryState`].
+    Recovery(RecoveryState),
+}
+
+/// What is known of a time-based device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TotpState {
+    /// What it was made with.
+    pub parameters: Totp,
+    /// The highest step consumed. It only rises.
+    pub watermark: Option<TimeStep>,
+    /// How many steps its clock is from ours.
+    pub drift: i64,
+    /// When the drift last moved.
+    pub drift_moved_at: Option<UnixTime>,
+    /// Its clock as its successes showed it, oldest first; at most [`SAMPLES`], at least an hour apart.
+    pub samples: Vec<Sample>,
+}
+
+/// What is known of a counter-based device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HotpState {
+    /// What it was made with.
+    pub parameters: Hotp,
+    /// The lowest counter not consumed. None once the last counter there is was used.
+    pub next: Option<Counter>,
+    /// The counter is not to be trusted (an old backup was restored): only a pair is judged.
+    pub pair_needed: bool,
+}
+
+/// A sheet of single-use codes, known by their digests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryState {
+    /// Codes that can still be used.
+    pub unused: Vec<RecoveryDigest>,
+    /// Codes that were.
+    pub used: Vec<RecoveryDigest>,
+}
+
+/// What remains of a removed device, for good: nothing at or below it is ever accepted again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tombstone {
+    /// The device's serial number.
+    pub serial: SerialNumber,
+    /// The device's factor as it was last: watermark, counter.
+    pub factor: Factor,
+    /// Contexts made with the device up to this time are dead.
+    pub revoked_before: UnixTime,
+}
+
+impl Device {
+    /// A device just added: pending, or active at once where there is nothing to prove (recovery codes).
+    pub fn new(serial: SerialNumber, account: AccountId, name: Option<DeviceName>, factor: Factor, now: UnixTime) -> Device {
+        let proved = matches!(factor, Factor::Recovery(_));
+        Device {
+            serial,
+            account,
+            name,
+            state: if proved { DeviceState::Active } else { DeviceState::Pending },
+            created_at: now,
+            activated_at: proved.then_some(now),
+            last_used_at: None,
+            factor,
+            throttle: Throttle::default(),
+            pairs: PairAllowance::default(),
+            revoked_before: None,
+        }
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        match self.factor {
+            Factor::Totp(_) => Kind::Totp,
+            Factor::Hotp(_) => Kind::Hotp,
+            Factor::Recovery(_) => Kind::Recovery,
+        }
+    }
+
+    /// Its seed, made ready for searching. None for recovery codes, which have no seed.
+    pub fn key(&self, seed: &Seed) -> Option<Key> {
+        match &self.factor {
+            Factor::Totp(totp) => Some(totp.parameters.key(seed)),
+            Factor::Hotp(hotp) => Some(hotp.parameters.key(seed)),
+            Factor::Recovery(_) => None,
+        }
+    }
+
+    /// How far its clock is from ours; none for a device without a clock.
+    pub fn drift(&self) -> Option<Drift> {
+        match &self.factor {
+            Factor::Totp(totp) => {
+                let seconds = totp.drift.saturating_mul(i64::from(totp.parameters.step_size.seconds()));
+                Some(Drift { steps: totp.drift, seconds })
+            }
+            Factor::Hotp(_) | Factor::Recovery(_) => None,
+        }
+    }
+
+    /// Starts above what a removed device with this serial number or seed had consumed.
+    ///
+    /// With the same seed a factor that was consumed stays consumed, whatever the device is now said to be. With another
+    /// seed only time steps of the same size compare; another token's counter says nothing about this one's.
+    #[must_use]
+    pub fn above(mut self, tombstone: &Tombstone, same_seed: bool) -> Device {
+        let consumed = tombstone.factor.highest_consumed();
+        match (&mut self.factor, &tombstone.factor) {
+            (Factor::Totp(totp), Factor::Totp(removed)) if same_seed || totp.parameters.step_size == removed.parameters.step_size => {
+                totp.watermark = totp.watermark.max(consumed.map(TimeStep));
+            }
+            (Factor::Totp(totp), _) if same_seed => totp.watermark = totp.watermark.max(consumed.map(TimeStep)),
+            (Factor::Hotp(hotp), _) if same_seed => {
+                if let Some(consumed) = consumed {
+                    hotp.next = Counter(consumed).next().and_then(|above| hotp.next.map(|next| next.max(above)));
+                }
+            }
+            _ => {}
+        }
+        self.revoked_before = self.revoked_before.max(Some(tombstone.revoked_before));
+        self
+    }
+
+    /// The device after it was taken out of use. Contexts made with it are dead.
+    #[must_use]
+    pub fn deactivated(&self, now: UnixTime) -> Device {
+        Device { state: DeviceState::Disabled, ..self.clone() }.with_sessions_revoked(now)
+    }
+
+    /// The device after an administrator cleared its lock and its failures.
+    #[must_use]
+    pub fn unlocked(&self) -> Device {
+        let state = if self.state == DeviceState::Locked { DeviceState::Active } else { self.state };
+        Device { state, throttle: Throttle::default(), ..self.clone() }
+    }
+
+    /// The device after every context made with it so far was revoked.
+    ///
+    /// The mark goes above the last use as well: a context is dated by the code it was opened with, and the clock that
+    /// read then may have been ahead of the one that reads now.
+    #[must_use]
+    pub fn with_sessions_revoked(mut self, now: UnixTime) -> Device {
+        let after_mark = self.revoked_before.map(|mark| UnixTime(mark.0.saturating_add(1)));
+        self.revoked_before = Some(now).max(self.last_used_at).max(after_mark);
+        self
+    }
+
+    /// What remains when the device is removed.
+    pub fn tombstone(&self, now: UnixTime) -> Tombstone {
+        let revoked = self.clone().with_sessions_revoked(now);
+        Tombstone { serial: self.serial.clone(), factor: self.factor.clone(), revoked_before: revoked.revoked_before.unwrap_or(now) }
+    }
+
+    /// The device as it may be used after an old backup of it was restored: nothing up to now is accepted any more.
+    #[must_use]
+    pub fn restored(&self, now: UnixTime) -> Device {
+        let mut device = self.clone().with_sessions_revoked(now);
+        match &mut device.factor {
+            Factor::Totp(totp) => {
+                // A code typed just before now may have been of a step that the drift, or the window, puts ahead of it.
+                let step =
+                    totp.parameters.step_at(now).map(|step| TimeStep(step.0.saturating_add_signed(totp.drift.max(0)).saturating_add(1)));
+                totp.watermark = totp.watermark.max(step);
+            }
+            Factor::Hotp(hotp) => hotp.pair_needed = true,
+            // Which codes were used since the backup is not known.
+            Factor::Recovery(recovery) => recovery.used.append(&mut recovery.unused),
+        }
+        device
+    }
+}
+
+impl Factor {
+    /// The highest time step or counter consumed.
+    fn highest_consumed(&self) -> Option<u64> {
+        match self {
+            Factor::Totp(totp) => totp.watermark.map(|step| step.0),
+            Factor::Hotp(hotp) => hotp.next.map_or(Some(u64::MAX), |next| next.0.checked_sub(1)),
+            Factor::Recovery(_) => None,
+        }
+    }
+}
+
+/// How many measurements of a clock are kept.
+pub const SAMPLES: usize = 16;

@@ -1,0 +1,341 @@
+//! Secrets at rest: sealed with XChaCha20-Poly1305, each bound to the place it belongs to.
+//!
+//! A sealed secret that is copied to another device, account or field does not open there. The sealing key never touches
+//! the store; what the store keeps is a random pepper, sealed like any secret, which also proves that the key is the right one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chacha20poly1305::KeyInit;
+use chacha20poly1305::XChaCha20Poly1305;
+use chacha20poly1305::XNonce;
+use chacha20poly1305::aead::Aead;
+use chacha20poly1305::aead::Payload;
+use hkdf::Hkdf;
+use serde::Deserialize;
+use serde::Serialize;
+use sha2::Digest;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::id::AccountId;
+use crate::id::SerialNumber;
+use crate::secret::Secret;
+use crate::store::SealedPlace;
+
+/// The sealing keys of a program: the first seals, all of them open.
+#[derive(Clone)]
+pub struct Keyring {
+    current: [u8; 8],
+    keys: Arc<BTreeMap<[u8; 8], XChaCha20Poly1305>>,
+}
+
+/// Seals and opens secrets, and computes the digests that need the store's pepper.
+#[derive(Clone, Debug)]
+pub struct Sealer {
+    keyring: Keyring,
+    pepper: Secret,
+}
+
+/// A sealed secret: format version, algorithm, key id, nonce, ciphertext with its tag.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Sealed(Vec<u8>);
+
+/// A keyed digest of a seed: the same for the same seed, and of no use without the pepper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+/// The sealing key cannot be used. Whoever runs the program must act.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file cannot be read.
+    #[error("cannot read the sealing key {path}: {reason}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// Others than its owner may read the file.
+    #[error("the sealing key {0} can be read by others; run: chmod 600 {0}")]
+    Exposed(String),
+    /// The file's text is not one or more keys.
+    #[error("the sealing key {0} is not one line of base64 with 32 bytes for each key")]
+    Malformed(String),
+    /// The store was sealed under another key.
+    #[error("the store was sealed under another key; start with the key it was made with, or restore the backup of that key")]
+    Wrong,
+    /// The system has no random bytes.
+    #[error("the system gives no random bytes: {0}")]
+    Random(String),
+}
+
+impl Keyring {
+    /// A keyring of these keys, 32 bytes each; the first is the one that seals.
+    pub fn new(first: &Secret, others: &[Secret]) -> Option<Keyring> {
+        let mut keys = BTreeMap::new();
+        for key in std::iter::once(first).chain(others) {
+            let (id, cipher) = derive(key)?;
+            keys.insert(id, cipher);
+        }
+        Some(Keyring { current: derive(first)?.0, keys: Arc::new(keys) })
+    }
+
+    /// The keys in a file, one line of base64 each; the first seals. A file that others can read is refused.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Keyring, KeyError> {
+        let path = path.as_ref();
+        let name = || path.display().to_string();
+        let unreadable = |error: std::io::Error| KeyError::Unreadable { path: name(), reason: error.to_string() };
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode();
+            if mode & 0o077 != 0 {
+                return Err(KeyError::Exposed(name()));
+            }
+        }
+        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(unreadable)?);
+        let keys: Option<Vec<Secret>> =
+            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| STANDARD.decode(line).ok().map(Secret::new)).collect();
+        let keys = keys.unwrap_or_default();
+        let keyring = keys.split_first().and_then(|(first, others)| Keyring::new(first, others));
+        keyring.ok_or_else(|| KeyError::Malformed(name()))
+    }
+
+    /// The keys in a file, which is made with a new random key and mode 0600 if it is not there.
+    pub fn from_file_or_new(path: impl AsRef<Path>) -> Result<Keyring, KeyError> {
+        let path = path.as_ref();
+        let failed = |error: std::io::Error| KeyError::Unreadable { path: path.display().to_string(), reason: error.to_string() };
+        if !path.exists() {
+            use std::io::Write;
+            let line = Zeroizing::new(format!("{}\n", *Keyring::new_key()?));
+            let mut options = std::fs::OpenOptions::new();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            match options.open(path) {
+                Ok(mut file) => file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?,
+                // Another process was faster; its key is as good.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(failed(error)),
+            }
+            // The key must outlive a power cut that the store survives.
+            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+            }
+        }
+        Keyring::from_file(path)
+    }
+
+    /// A new random key as it stands in a file.
+    pub fn new_key() -> Result<Zeroizing<String>, KeyError> {
+        Ok(Zeroizing::new(STANDARD.encode(&*random::<32>()?)))
+    }
+
+    /// A keyring of one new random key, for stores that end with the process.
+    pub fn ephemeral() -> Result<Keyring, KeyError> {
+        let key = Secret::from(&random::<32>()?[..]);
+        Keyring::new(&key, &[]).ok_or(KeyError::Wrong)
+    }
+
+    /// The id of the key that seals.
+    pub fn current(&self) -> [u8; 8] {
+        self.current
+    }
+
+    /// Seals a secret for one place.
+    pub fn seal(&self, place: &SealedPlace, secret: &[u8]) -> Result<Sealed, KeyError> {
+        let nonce = random::<24>()?;
+        let cipher = self.keys.get(&self.current).ok_or(KeyError::Wrong)?;
+        let payload = Payload { msg: secret, aad: &bound_to(place) };
+        let sealed = cipher.encrypt(&XNonce::from(*nonce), payload).map_err(|_| KeyError::Wrong)?;
+        Ok(Sealed([&[FORMAT, XCHACHA20_POLY1305][..], &self.current, &nonce[..], &sealed].concat()))
+    }
+
+    /// Opens a secret sealed for this place, under any of the keys. None if it was sealed for another place, under a key
+    /// that is not here, or was changed.
+    pub fn open(&self, place: &SealedPlace, sealed: &Sealed) -> Option<Secret> {
+        let (head, rest) = sealed.0.split_at_checked(2)?;
+        let (id, rest) = rest.split_at_checked(8)?;
+        let (nonce, sealed) = rest.split_at_checked(24)?;
+        if head != [FORMAT, XCHACHA20_POLY1305] {
+            return None;
+        }
+        let cipher = self.keys.get(<&[u8; 8]>::try_from(id).ok()?)?;
+        let nonce = XNonce::from(<[u8; 24]>::try_from(nonce).ok()?);
+        cipher.decrypt(&nonce, Payload { msg: sealed, aad: &bound_to(place) }).ok().map(Secret::new)
+    }
+}
+
+impl Sealer {
+    /// A sealer for the store that keeps this pepper.
+    pub fn new(keyring: Keyring, pepper: Secret) -> Sealer {
+        Sealer { keyring, pepper }
+    }
+
+    /// The keys.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// Where a device's seed is sealed for.
+    pub fn seed_place(serial: &SerialNumber, account: &AccountId) -> SealedPlace {
+        SealedPlace::Seed { serial: serial.clone(), account: account.clone() }
+    }
+
+    /// What a seed is recognised by.
+    pub fn fingerprint(&self, seed: &[u8]) -> Fingerprint {
+        Fingerprint(self.digest("seed", &[seed]))
+    }
+
+    /// A keyed digest of the parts, different for each purpose and for each way of cutting the same bytes into parts.
+    pub fn digest(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+        // HKDF-Extract is HMAC(salt, input); the pepper is its salt.
+        let mut input = Zeroizing::new(Vec::new());
+        for part in std::iter::once(&purpose.as_bytes()).chain(parts) {
+            input.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            input.extend_from_slice(part);
+        }
+        let (digest, _) = Hkdf::<Sha256>::extract(Some(self.pepper.expose()), &input);
+        digest.into()
+    }
+}
+
+impl Sealed {
+    /// The bytes as they are stored.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Bytes as they were stored.
+    pub fn from_bytes(bytes: Vec<u8>) -> Sealed {
+        Sealed(bytes)
+    }
+
+    /// The id of the key it was sealed under.
+    pub fn key_id(&self) -> Option<[u8; 8]> {
+        self.0.get(2..10)?.try_into().ok()
+    }
+}
+
+impl TryFrom<String> for Sealed {
+    type Error = base64::DecodeError;
+
+    fn try_from(text: String) -> Result<Sealed, base64::DecodeError> {
+        URL_SAFE_NO_PAD.decode(text).map(Sealed)
+    }
+}
+
+impl From<Sealed> for String {
+    fn from(sealed: Sealed) -> String {
+        URL_SAFE_NO_PAD.encode(sealed.0)
+    }
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealed(..)")
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keyring(..)")
+    }
+}
+
+/// Random bytes of the operating system.
+pub(crate) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, KeyError> {
+    let mut bytes = Zeroizing::new([0; N]);
+    getrandom::fill(&mut bytes[..]).map_err(|error| KeyError::Random(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// The cipher of a key, and the public id that sealed secrets carry.
+fn derive(key: &Secret) -> Option<([u8; 8], XChaCha20Poly1305)> {
+    if key.expose().len() != 32 {
+        return None;
+    }
+    let hkdf = Hkdf::<Sha256>::new(None, key.expose());
+    let mut sealing = Zeroizing::new([0; 32]);
+    let mut id = [0; 8];
+    hkdf.expand(b"twostep sealing key", &mut sealing[..]).ok()?;
+    hkdf.expand(b"twostep sealing key id", &mut id).ok()?;
+    Some((id, XChaCha20Poly1305::new((&*sealing).into())))
+}
+
+/// The associated data: what the secret belongs to, each part with its length before it.
+fn bound_to(place: &SealedPlace) -> Vec<u8> {
+    let parts: Vec<&str> = match place {
+        SealedPlace::Seed { serial, account } => vec!["device", "seed", serial.as_str(), account.as_str()],
+        SealedPlace::SigningKey { kid } => vec!["signing key", "private", kid],
+        SealedPlace::Value { name } => vec!["value", name],
+    };
+    let mut data = vec![FORMAT];
+    for part in parts {
+        data.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        data.extend_from_slice(part.as_bytes());
+    }
+    data
+}
+
+/// SHA-256 in hex; audit chains and migration checksums are made of it.
+pub(crate) fn sha256_hex(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The version of the sealed format.
+const FORMAT: u8 = 1;
+
+/// The algorithm byte, so that another AEAD can stand beside this one.
+const XCHACHA20_POLY1305: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(serial: &str) -> SealedPlace {
+        Sealer::seed_place(&serial.parse().unwrap(), &"alice".parse().unwrap())
+    }
+
+    #[test]
+    fn a_sealed_secret_opens_only_in_its_place_and_only_unchanged() {
+        let keyring = Keyring::ephemeral().unwrap();
+        let sealed = keyring.seal(&place("GAHT12345678"), b"12345678901234567890").unwrap();
+        assert_eq!(keyring.open(&place("GAHT12345678"), &sealed).unwrap().expose(), b"12345678901234567890");
+        assert_eq!(keyring.open(&place("GAHT12345679"), &sealed), None);
+        for at in 0..sealed.0.len() {
+            let mut changed = sealed.clone();
+            changed.0[at] ^= 1;
+            assert_eq!(keyring.open(&place("GAHT12345678"), &changed), None, "byte {at}");
+        }
+        assert_eq!(Keyring::ephemeral().unwrap().open(&place("GAHT12345678"), &sealed), None);
+    }
+
+    #[test]
+    fn an_old_key_still_opens() {
+        let (old, new) = (Secret::new(vec![1; 32]), Secret::new(vec![2; 32]));
+        let sealed = Keyring::new(&old, &[]).unwrap().seal(&place("GAHT12345678"), b"seed").unwrap();
+        let rotated = Keyring::new(&new, std::slice::from_ref(&old)).unwrap();
+        assert_eq!(rotated.open(&place("GAHT12345678"), &sealed).unwrap().expose(), b"seed");
+        assert_ne!(sealed.key_id(), Some(rotated.current()));
+    }
+
+    #[test]
+    fn parts_are_not_run_together() {
+        let sealer = Sealer::new(Keyring::ephemeral().unwrap(), Secret::new(vec![0; 32]));
+        assert_ne!(sealer.digest("x", &[b"ab", b"c"]), sealer.digest("x", &[b"a", b"bc"]));
+        assert_ne!(sealer.digest("x", &[b"a"]), sealer.digest("y", &[b"a"]));
+    }
+}
