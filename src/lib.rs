@@ -10,3 +10,6 @@ pub mod device;
 
 #[cfg(feature = "verifier")]
 pub mod store;
+
+#[cfg(feature = "verifier")]
+pub mod verifier;

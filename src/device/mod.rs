@@ -15,6 +15,10 @@ pub use judge::Verdict;
 pub use recovery::BadRecoveryCode;
 pub use recovery::RecoveryCode;
 pub use recovery::RecoveryDigest;
+#[cfg(feature = "verifier")]
+pub(crate) use recovery::crockford;
+#[cfg(feature = "verifier")]
+pub(crate) use recovery::crockford_groups;
 pub use throttle::Throttle;
 
 use serde::Deserialize;

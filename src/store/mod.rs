@@ -10,6 +10,7 @@ pub use sealing::KeyError;
 pub use sealing::Keyring;
 pub use sealing::Sealed;
 pub use sealing::Sealer;
+pub(crate) use sealing::random;
 
 use std::pin::Pin;
 

@@ -1,0 +1,71 @@
+//! Who may change the devices of an account that is protected already.
+
+use std::time::Duration;
+
+use crate::device::DeviceState;
+use crate::id::AccountId;
+use crate::id::SerialNumber;
+use crate::store::AccountSnapshot;
+use crate::time::UnixTime;
+use crate::verifier::Error;
+use crate::verifier::Verifier;
+
+/// On whose word the devices of an account are changed.
+#[derive(Debug)]
+pub enum Authority {
+    /// An administrator; what they do is audited.
+    Admin,
+    /// The owner, who has just proved it with a device of the account.
+    Owner(FreshMfa),
+    /// A service that knows the first factor at best. Enough for an account without devices, and for no other.
+    Service,
+}
+
+/// A validated context of an account, as proof for changing its devices.
+///
+/// Only `session::Validator` makes one. Whether it still counts is judged against the account in the transaction that
+/// makes the change.
+#[derive(Debug)]
+pub struct FreshMfa {
+    pub(crate) account: AccountId,
+    pub(crate) serial: SerialNumber,
+    pub(crate) mfa_time: UnixTime,
+    pub(crate) issued_at: UnixTime,
+    pub(crate) generation: u64,
+    pub(crate) session_id: String,
+}
+
+impl Verifier {
+    /// Whether `authority` suffices for changing the devices of the account as it was seen.
+    ///
+    /// The caller's change must name the account's revision: it moves whenever anything that is looked at here does.
+    pub(super) async fn may_change_devices(&self, seen: &AccountSnapshot, authority: &Authority, now: UnixTime) -> Result<(), Error> {
+        if !seen.account.protected {
+            return Ok(());
+        }
+        match authority {
+            Authority::Admin => Ok(()),
+            Authority::Owner(proof) if proof.counts(seen, now) && !self.core.store.session_revoked(&proof.session_id).await? => Ok(()),
+            Authority::Owner(_) | Authority::Service => Err(Error::MfaRequired),
+        }
+    }
+}
+
+impl FreshMfa {
+    fn counts(&self, seen: &AccountSnapshot, now: UnixTime) -> bool {
+        let alive = |mark: Option<UnixTime>| mark.is_none_or(|mark| self.issued_at > mark);
+        let recent = self.mfa_time <= now.plus(AHEAD) && now.since(self.mfa_time) <= FRESH;
+        let device = seen.device(&self.serial).map(|enrolled| &enrolled.device);
+        self.account == seen.account.id
+            && recent
+            && self.generation >= seen.account.generation
+            && alive(seen.account.revoked_before)
+            && device.is_some_and(|device| device.state == DeviceState::Active && alive(device.revoked_before))
+    }
+}
+
+/// How long ago the owner may have proved themselves.
+const FRESH: Duration = Duration::from_secs(900);
+
+/// How far another node's clock may be ahead of this one's.
+const AHEAD: Duration = Duration::from_secs(5);

@@ -1,0 +1,246 @@
+//! Devices come and go: add, rename, deactivate, unlock, remove.
+
+use crate::device::Device;
+use crate::device::DeviceState;
+use crate::device::Factor;
+use crate::device::HotpState;
+use crate::device::Kind;
+use crate::device::RecoveryCode;
+use crate::device::RecoveryState;
+use crate::device::TotpState;
+use crate::id::AccountId;
+use crate::id::DeviceName;
+use crate::id::SerialNumber;
+use crate::otp::Counter;
+use crate::otp::Hotp;
+use crate::otp::Seed;
+use crate::otp::Totp;
+use crate::store::Account;
+use crate::store::AccountSnapshot;
+use crate::store::Change;
+use crate::store::Enrolled;
+use crate::store::Sealer;
+use crate::store::Write;
+use crate::store::random;
+use crate::time::UnixTime;
+use crate::verifier::Authority;
+use crate::verifier::Error;
+use crate::verifier::TRIES;
+use crate::verifier::Verifier;
+
+/// A device to be added.
+#[derive(Clone, Debug)]
+pub struct NewDevice {
+    /// Whose it will be.
+    pub account: AccountId,
+    /// Its serial number, for hardware that has one; generated otherwise.
+    pub serial: Option<SerialNumber>,
+    /// What its owner calls it.
+    pub name: Option<DeviceName>,
+    /// What it is.
+    pub factor: NewFactor,
+}
+
+/// What kind of device is added, and with which secret.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum NewFactor {
+    /// A time-based device; without a seed, one of 160 bits is made.
+    Totp {
+        /// What it was, or is to be, made with.
+        parameters: Totp,
+        /// Its seed, if it has one already.
+        seed: Option<Seed>,
+    },
+    /// A counter-based device.
+    Hotp {
+        /// What it was, or is to be, made with.
+        parameters: Hotp,
+        /// The counter to begin at.
+        counter: Counter,
+        /// Its seed, if it has one already.
+        seed: Option<Seed>,
+    },
+    /// A new sheet of recovery codes. It voids the account's old one.
+    Recovery,
+}
+
+/// A device that was added, with what is shown this once and never again.
+#[derive(Debug)]
+pub struct Added {
+    /// The device.
+    pub device: Device,
+    /// Its seed, if it was made here.
+    pub seed: Option<Seed>,
+    /// The recovery codes, for a device of that kind.
+    pub recovery_codes: Vec<RecoveryCode>,
+}
+
+impl Verifier {
+    /// Adds a device to an account, which comes into being with its first one. It is pending until two consecutive codes
+    /// activate it; recovery codes are active at once, and only beside another active device.
+    pub async fn add(&self, new: NewDevice, authority: &Authority) -> Result<Added, Error> {
+        let sealer = self.sealer().await?;
+        let now = self.now().await?;
+        let serial = new.serial.clone().map_or_else(|| generated_serial(&new.factor), Ok)?;
+        let _turn = self.core.queue.turn(&new.account).await;
+        for _ in 0..TRIES {
+            let seen = self.core.store.account(&new.account).await?;
+            let (mut writes, devices) = match &seen {
+                None => (vec![Write::CreateAccount(Account::new(new.account.clone(), now))], &[][..]),
+                Some(seen) => {
+                    self.may_change_devices(seen, authority, now).await?;
+                    (vec![Write::UpdateAccount { seen: seen.revision, account: present(&seen.account, now) }], &seen.devices[..])
+                }
+            };
+            let sheets = devices.iter().filter(|enrolled| enrolled.device.kind() == Kind::Recovery);
+            let voided: Vec<&Enrolled> = if matches!(new.factor, NewFactor::Recovery) { sheets.collect() } else { Vec::new() };
+            if devices.len() - voided.len() >= self.core.limits.devices_per_account {
+                return Err(Error::TooManyDevices(devices.len()));
+            }
+            let other_active =
+                devices.iter().any(|enrolled| enrolled.device.state == DeviceState::Active && enrolled.device.kind() != Kind::Recovery);
+            if matches!(new.factor, NewFactor::Recovery) && !other_active {
+                return Err(Error::BadInput("recovery codes are given out beside another device: activate that one first".to_owned()));
+            }
+            writes.extend(
+                voided.iter().map(|enrolled| Write::RemoveDevice { seen: enrolled.revision, tombstone: enrolled.device.tombstone(now) }),
+            );
+
+            let (factor, seed, generated, recovery_codes) = made(&new.factor, &sealer, &new.account)?;
+            let device = Device::new(serial.clone(), new.account.clone(), new.name.clone(), factor, now);
+            let seal = |seed: &Seed| -> Result<_, Error> {
+                let sealed = sealer.keyring().seal(&Sealer::seed_place(&device.serial, &device.account), seed.expose())?;
+                Ok((sealed, sealer.fingerprint(seed.expose())))
+            };
+            writes.push(Write::InsertDevice { device: device.clone(), seed: seed.as_ref().map(seal).transpose()? });
+            let audit = vec![self.event(now, "device.added").account(&new.account).serial(&serial)];
+            if self.commit(Change { account: Some(new.account.clone()), writes, audit }).await?.is_some() {
+                return Ok(Added { device, seed: seed.filter(|_| generated), recovery_codes });
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// Gives a device another name.
+    pub async fn rename(&self, serial: &SerialNumber, name: DeviceName) -> Result<Device, Error> {
+        let renamed = |device: &Device, _| Ok(Device { name: Some(name.clone()), ..device.clone() });
+        self.change_device(serial, None, "device.renamed", renamed).await
+    }
+
+    /// Takes a device out of use until two consecutive codes activate it again. Contexts made with it are dead.
+    pub async fn deactivate(&self, serial: &SerialNumber, authority: &Authority) -> Result<Device, Error> {
+        self.change_device(serial, Some(authority), "device.deactivated", |device, now| Ok(device.deactivated(now))).await
+    }
+
+    /// Clears a device's lock and failures, on an administrator's word.
+    pub async fn unlock(&self, serial: &SerialNumber) -> Result<Device, Error> {
+        self.change_device(serial, None, "device.unlocked", |device, _| Ok(device.unlocked())).await
+    }
+
+    /// Removes a device. What it consumed stays consumed.
+    pub async fn remove(&self, serial: &SerialNumber, authority: &Authority) -> Result<(), Error> {
+        let now = self.now().await?;
+        let account = self.core.store.owner(serial).await?.ok_or(Error::NotFound("device"))?;
+        let _turn = self.core.queue.turn(&account).await;
+        for _ in 0..TRIES {
+            let (seen, enrolled) = self.find(&account, serial).await?;
+            self.may_change_devices(&seen, authority, now).await?;
+            let tombstone = enrolled.device.tombstone(now);
+            let mut writes = vec![Write::ExpectAccount { account: account.clone(), seen: seen.revision }];
+            writes.push(Write::RemoveDevice { seen: enrolled.revision, tombstone });
+            let audit = vec![self.event(now, "device.removed").account(&account).serial(serial)];
+            if self.commit(Change { account: Some(account.clone()), writes, audit }).await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    async fn change_device(
+        &self,
+        serial: &SerialNumber,
+        authority: Option<&Authority>,
+        action: &str,
+        change: impl Fn(&Device, UnixTime) -> Result<Device, Error>,
+    ) -> Result<Device, Error> {
+        let now = self.now().await?;
+        let account = self.core.store.owner(serial).await?.ok_or(Error::NotFound("device"))?;
+        let _turn = self.core.queue.turn(&account).await;
+        for _ in 0..TRIES {
+            let (seen, enrolled) = self.find(&account, serial).await?;
+            let mut writes = vec![Write::ExpectAccount { account: account.clone(), seen: seen.revision }];
+            if let Some(authority) = authority {
+                self.may_change_devices(&seen, authority, now).await?;
+            }
+            let device = change(&enrolled.device, now)?;
+            writes.push(Write::UpdateDevice { seen: enrolled.revision, device: device.clone() });
+            let audit = vec![self.event(now, action).account(&account).serial(serial)];
+            if self.commit(Change { account: Some(account.clone()), writes, audit }).await?.is_some() {
+                return Ok(device);
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    async fn find(&self, account: &AccountId, serial: &SerialNumber) -> Result<(AccountSnapshot, Enrolled), Error> {
+        let seen = self.core.store.account(account).await?.ok_or(Error::NotFound("device"))?;
+        let enrolled = seen.device(serial).cloned().ok_or(Error::NotFound("device"))?;
+        Ok((seen, enrolled))
+    }
+}
+
+/// An account that was removed is seen again: nothing of its past protects it or holds it back, but what was revoked stays so.
+fn present(account: &Account, now: UnixTime) -> Account {
+    match account.removed_at {
+        None => account.clone(),
+        Some(_) => {
+            Account { generation: account.generation, revoked_before: account.revoked_before, ..Account::new(account.id.clone(), now) }
+        }
+    }
+}
+
+type Made = (Factor, Option<Seed>, bool, Vec<RecoveryCode>);
+
+/// The factor's state, its seed, whether that seed was made here, and the codes of a sheet.
+fn made(new: &NewFactor, sealer: &Sealer, account: &AccountId) -> Result<Made, Error> {
+    let or_new = |seed: &Option<Seed>| -> Result<(Option<Seed>, bool), Error> {
+        match seed {
+            Some(seed) => Ok((Some(seed.clone()), false)),
+            None => Ok((Seed::new(random::<SEED_BYTES>()?.to_vec()).ok(), true)),
+        }
+    };
+    match new {
+        NewFactor::Totp { parameters, seed } => {
+            let (seed, generated) = or_new(seed)?;
+            Ok((Factor::Totp(TotpState { parameters: *parameters, ..TotpState::default() }), seed, generated, Vec::new()))
+        }
+        NewFactor::Hotp { parameters, counter, seed } => {
+            let (seed, generated) = or_new(seed)?;
+            Ok((Factor::Hotp(HotpState { parameters: *parameters, next: Some(*counter), pair_needed: false }), seed, generated, Vec::new()))
+        }
+        NewFactor::Recovery => {
+            let codes: Vec<RecoveryCode> =
+                (0..RECOVERY_CODES).map(|_| Ok(RecoveryCode::from_bits(*random::<10>()?))).collect::<Result<_, Error>>()?;
+            let unused = codes.iter().map(|code| sealer.recovery_digest(account, code)).collect();
+            Ok((Factor::Recovery(RecoveryState { unused, used: Vec::new() }), None, false, codes))
+        }
+    }
+}
+
+/// A serial number for a device that has none printed on it: 80 random bits.
+fn generated_serial(factor: &NewFactor) -> Result<SerialNumber, Error> {
+    let kind = match factor {
+        NewFactor::Totp { .. } => "totp",
+        NewFactor::Hotp { .. } => "hotp",
+        NewFactor::Recovery => "recovery",
+    };
+    let bits = base32::encode(base32::Alphabet::Crockford, &random::<10>()?[..]);
+    format!("{kind}-{bits}").parse().map_err(|_| Error::Contended)
+}
+
+/// 160 bits, as RFC 4226 §4 (R6) recommends.
+const SEED_BYTES: usize = 20;
+
+/// How many codes a sheet has.
+const RECOVERY_CODES: usize = 10;

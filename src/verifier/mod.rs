@@ -1,0 +1,270 @@
+//! The use cases; the only place where protocol, store and clock meet.
+//!
+//! Every decision takes one way: load the account, see whether the input may be judged at all, judge it (a pure function of
+//! the device, the input and the time), commit the state that follows with its audit event if nothing has moved since, and
+//! only then answer. A lost race is judged again from what is there now.
+
+mod account;
+mod authority;
+mod clock;
+mod enroll;
+mod passcode;
+mod queue;
+mod refusals;
+mod resync;
+mod revoke;
+mod throttle;
+mod verify;
+mod work;
+
+pub use account::Bypass;
+pub use authority::Authority;
+pub use authority::FreshMfa;
+pub use clock::ClockFault;
+pub use enroll::Added;
+pub use enroll::NewDevice;
+pub use enroll::NewFactor;
+pub use passcode::BadPasscode;
+pub use passcode::BypassCode;
+pub use passcode::Passcode;
+pub use resync::Resynced;
+pub use revoke::Revoked;
+pub use verify::Verified;
+pub use verify::VerifiedKind;
+pub use work::Counts;
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use crate::device::Refusal;
+use crate::id::CallerId;
+use crate::secret::Secret;
+use crate::store;
+use crate::store::Change;
+use crate::store::Commit;
+use crate::store::Conflict;
+use crate::store::Event;
+use crate::store::KeyError;
+use crate::store::Keyring;
+use crate::store::Marks;
+use crate::store::SealedPlace;
+use crate::store::Sealer;
+use crate::store::Store;
+use crate::store::Write;
+use crate::time::Clock;
+use crate::time::SystemClock;
+use crate::time::UnixTime;
+
+/// Verifies codes against a store. Cheap to clone; clones share everything but the caller they speak for.
+#[derive(Clone)]
+pub struct Verifier {
+    core: Arc<Core>,
+    caller: CallerId,
+}
+
+struct Core {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    guard: clock::ClockGuard,
+    keyring: Mutex<Keyring>,
+    sealer: Mutex<Option<Sealer>>,
+    limits: Limits,
+    queue: queue::Queue,
+    refusals: refusals::Refusals,
+    counters: work::Counters,
+    decoy: work::Decoy,
+}
+
+/// What an installation may choose.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many devices an account may have.
+    pub devices_per_account: usize,
+}
+
+/// Why something was not done, grouped by who must act.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The person, or the device: try the next code, wait, resynchronise. The reason is for the audit log.
+    #[error("verification was refused")]
+    Refused(Refusal),
+    /// The person: this account changes only with a fresh context of a device it already has.
+    #[error("this account has a device already: changing its devices needs a session opened with one of them in the last 15 minutes")]
+    MfaRequired,
+    /// The caller: the request cannot be meant.
+    #[error("{0}")]
+    BadInput(String),
+    /// The caller: there is no such device or account.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The caller: the serial number or the secret belongs to another device, or the device is active already.
+    #[error("{0}")]
+    AlreadyExists(&'static str),
+    /// The caller: the account has as many devices as it may have.
+    #[error("the account has {0} devices, as many as it may have: remove one first")]
+    TooManyDevices(usize),
+    /// Nobody: others changed the same thing at the same time. Nothing was decided; try again.
+    #[error("too many changes at the same time: try again")]
+    Contended,
+    /// The operator: the clock is not to be trusted.
+    #[error(transparent)]
+    Clock(#[from] ClockFault),
+    /// The operator: the store is at fault.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The operator: the sealing key is at fault.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+impl Verifier {
+    /// A verifier on this store, by the system's clock.
+    ///
+    /// Whether the keys fit the store shows at the first use, or by [`ready`](Verifier::ready).
+    pub fn new(store: impl Store + 'static, keyring: Keyring) -> Verifier {
+        Verifier::with(Arc::new(store), keyring, Arc::new(SystemClock), Limits::default())
+    }
+
+    /// A verifier with another clock or other limits.
+    pub fn with(store: Arc<dyn Store>, keyring: Keyring, clock: Arc<dyn Clock>, limits: Limits) -> Verifier {
+        let core = Core {
+            store,
+            clock,
+            guard: clock::ClockGuard::default(),
+            keyring: Mutex::new(keyring),
+            sealer: Mutex::new(None),
+            limits,
+            queue: queue::Queue::default(),
+            refusals: refusals::Refusals::default(),
+            counters: work::Counters::default(),
+            decoy: work::Decoy::default(),
+        };
+        Verifier { core: Arc::new(core), caller: CallerId::new("library") }
+    }
+
+    /// The same verifier, speaking for this caller: pair allowances and audit events are counted by it.
+    #[must_use]
+    pub fn on_behalf_of(&self, caller: CallerId) -> Verifier {
+        Verifier { core: Arc::clone(&self.core), caller }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.core.store
+    }
+
+    /// Whether the store answers, the keys open what it holds and the clock can be trusted.
+    pub async fn ready(&self) -> Result<(), Error> {
+        self.sealer().await?;
+        self.now().await?;
+        Ok(())
+    }
+
+    /// What was judged so far, for metrics.
+    pub fn counts(&self) -> Counts {
+        self.core.counters.read()
+    }
+
+    /// What seals and digests for this store. Made at the first use, when the store's pepper is read, or made.
+    pub async fn sealer(&self) -> Result<Sealer, Error> {
+        if let Some(sealer) = self.core.sealer.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            return Ok(sealer.clone());
+        }
+        let keyring = self.core.keyring.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let pepper = self.pepper(&keyring).await?;
+        let sealer = Sealer::new(keyring, pepper);
+        *self.core.sealer.lock().unwrap_or_else(PoisonError::into_inner) = Some(sealer.clone());
+        Ok(sealer)
+    }
+
+    /// Takes other sealing keys into use without a pause: they must open what the present ones sealed. What is sealed
+    /// under an older key is sealed again under the first of them; returns how many secrets were.
+    pub async fn rotate_sealing_keys(&self, keyring: Keyring) -> Result<u64, Error> {
+        let pepper = self.pepper(&keyring).await?;
+        *self.core.keyring.lock().unwrap_or_else(PoisonError::into_inner) = keyring.clone();
+        *self.core.sealer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Sealer::new(keyring.clone(), pepper));
+        self.reseal(&keyring).await
+    }
+
+    async fn reseal(&self, keyring: &Keyring) -> Result<u64, Error> {
+        let mut resealed = 0;
+        loop {
+            let others = self.core.store.sealed_under_other_keys(keyring.current(), RESEAL_BATCH).await?;
+            if others.is_empty() {
+                return Ok(resealed);
+            }
+            let mut moved = 0;
+            for seen in others {
+                let secret = keyring.open(&seen.place, &seen.sealed).ok_or(KeyError::Wrong)?;
+                let sealed = keyring.seal(&seen.place, secret.expose())?;
+                let change = Change { account: None, writes: vec![Write::Reseal { seen, sealed }], audit: Vec::new() };
+                // A conflict means that it was removed, or that another process sealed it first.
+                if let Commit::Committed(_) = self.core.store.commit(change).await? {
+                    moved += 1;
+                }
+            }
+            if moved == 0 {
+                return Err(Error::Contended);
+            }
+            resealed += moved;
+        }
+    }
+
+    async fn pepper(&self, keyring: &Keyring) -> Result<Secret, Error> {
+        let place = SealedPlace::Value { name: PEPPER.to_owned() };
+        for _ in 0..TRIES {
+            if let Some(sealed) = self.core.store.value(PEPPER).await? {
+                return Ok(keyring.open(&place, &store::Sealed::from_bytes(sealed)).ok_or(KeyError::Wrong)?);
+            }
+            let pepper = keyring.seal(&place, &store::random::<32>()?[..])?;
+            let write = Write::InitValue { name: PEPPER.to_owned(), value: pepper.as_bytes().to_vec() };
+            // Whoever comes second takes the pepper of whoever came first.
+            let _ = self.core.store.commit(Change { account: None, writes: vec![write], audit: Vec::new() }).await?;
+        }
+        Err(Error::Contended)
+    }
+
+    /// The time of this request, unless the clock is not to be trusted.
+    pub(crate) async fn now(&self) -> Result<UnixTime, Error> {
+        self.core.guard.now(&*self.core.clock, &*self.core.store).await
+    }
+
+    /// An audit event of this caller.
+    fn event(&self, at: UnixTime, action: &str) -> Event {
+        Event::new(at, action, &self.caller)
+    }
+
+    /// Commits a change that was judged. `None` means that it must be judged again.
+    async fn commit(&self, change: Change) -> Result<Option<Marks>, Error> {
+        match self.core.store.commit(change).await? {
+            Commit::Committed(marks) => Ok(Some(marks)),
+            Commit::Conflict(Conflict::SerialTaken) => Err(Error::AlreadyExists("another device has this serial number")),
+            Commit::Conflict(Conflict::SeedTaken) => {
+                Err(Error::AlreadyExists("another device has this secret: a secret belongs to one device"))
+            }
+            Commit::Conflict(Conflict::Revision | Conflict::Consumed) => Ok(None),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { devices_per_account: 8 }
+    }
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifier").field("caller", &self.caller).finish_non_exhaustive()
+    }
+}
+
+/// How often something is judged before it is given up because others keep changing it.
+const TRIES: usize = 5;
+
+/// The name of the pepper among the store's values.
+const PEPPER: &str = "pepper";
+
+const RESEAL_BATCH: u32 = 256;

@@ -1,0 +1,100 @@
+//! Refusals that were not judged: they change nothing, and are folded into one audit row a minute.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use crate::device::Refusal;
+use crate::id::AccountId;
+use crate::id::CallerId;
+use crate::id::SerialNumber;
+use crate::store::Change;
+use crate::store::Event;
+use crate::time::UnixTime;
+use crate::verifier::Error;
+use crate::verifier::Verifier;
+
+/// The refusals of the last minute, counted for each caller, target and reason.
+#[derive(Default)]
+pub(crate) struct Refusals {
+    counted: Mutex<HashMap<Target, Counted>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Target {
+    caller: CallerId,
+    account: Option<AccountId>,
+    serial: Option<SerialNumber>,
+    reason: &'static str,
+}
+
+struct Counted {
+    last: UnixTime,
+    count: u64,
+}
+
+impl Refusals {
+    /// Counts one. A caller who names ever new targets is counted without them once there are too many.
+    pub(crate) fn count(&self, at: UnixTime, caller: &CallerId, account: &AccountId, serial: Option<&SerialNumber>, refusal: Refusal) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut target = Target { caller: caller.clone(), account: Some(account.clone()), serial: serial.cloned(), reason: refusal.name() };
+        if counted.len() >= MOST_TARGETS && !counted.contains_key(&target) {
+            target = Target { account: None, serial: None, ..target };
+        }
+        let entry = counted.entry(target).or_insert(Counted { last: at, count: 0 });
+        entry.last = entry.last.max(at);
+        entry.count = entry.count.saturating_add(1);
+    }
+
+    fn take(&self) -> Vec<Event> {
+        let counted = std::mem::take(&mut *self.counted.lock().unwrap_or_else(PoisonError::into_inner));
+        let event = |(target, counted): (Target, Counted)| Event {
+            at: counted.last,
+            action: "code.not_judged".to_owned(),
+            account: target.account,
+            serial: target.serial,
+            caller: target.caller,
+            reason: Some(target.reason.to_owned()),
+            count: counted.count,
+        };
+        counted.into_iter().map(event).collect()
+    }
+}
+
+impl Verifier {
+    /// Writes the refusals counted since the last call to the audit log. The agent calls it once a minute and when it ends.
+    pub async fn write_refusals(&self) -> Result<(), Error> {
+        let audit = self.core.refusals.take();
+        if !audit.is_empty() {
+            let _ = self.core.store.commit(Change { account: None, writes: Vec::new(), audit }).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Refusal {
+    /// Its name in audit rows, metrics and explanations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Refusal::NoMatch => "no_match",
+            Refusal::Replayed { .. } => "replayed",
+            Refusal::Throttled { .. } | Refusal::PairsSpent { .. } => "throttled",
+            Refusal::Locked => "locked",
+            Refusal::OutOfSync => "out_of_sync",
+            Refusal::NotActive => "not_active",
+            Refusal::UnknownDevice => "unknown_device",
+            Refusal::ClockWentBack => "clock_went_back",
+        }
+    }
+
+    /// When it is worth trying again, if that is known.
+    pub fn retry_at(self) -> Option<UnixTime> {
+        match self {
+            Refusal::Replayed { next_code_at } => next_code_at,
+            Refusal::Throttled { until } | Refusal::PairsSpent { until } => Some(until),
+            _ => None,
+        }
+    }
+}
+
+const MOST_TARGETS: usize = 4_096;

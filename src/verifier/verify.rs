@@ -1,0 +1,346 @@
+//! The one path that every code takes.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::device::DeviceState;
+use crate::device::Judged;
+use crate::device::Kind;
+use crate::device::Refusal;
+use crate::device::Verdict;
+use crate::id::AccountId;
+use crate::id::SerialNumber;
+use crate::otp::Code;
+use crate::store::AccountSnapshot;
+use crate::store::Change;
+use crate::store::Enrolled;
+use crate::store::Event;
+use crate::store::KeyError;
+use crate::store::Marks;
+use crate::store::Sealer;
+use crate::store::Write;
+use crate::time::UnixTime;
+use crate::verifier::Error;
+use crate::verifier::Passcode;
+use crate::verifier::TRIES;
+use crate::verifier::Verifier;
+use crate::verifier::throttle;
+use crate::verifier::work::Work;
+
+/// Proof that one verification succeeded and was committed.
+///
+/// Only the verifier makes it, and issuing a context consumes it. It is not `Clone`: one proof, one session.
+///
+/// ```compile_fail
+/// fn twice(verified: twostep::verifier::Verified) -> [twostep::verifier::Verified; 2] {
+///     [verified.clone(), verified]
+/// }
+/// ```
+#[must_use]
+#[derive(Debug)]
+pub struct Verified {
+    pub(super) account: AccountId,
+    pub(super) serial: SerialNumber,
+    pub(super) kind: VerifiedKind,
+    pub(super) at: UnixTime,
+    pub(super) generation: u64,
+    pub(super) dead_until: Option<UnixTime>,
+}
+
+/// What kind of proof it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum VerifiedKind {
+    /// A time-based code.
+    Totp,
+    /// A counter-based code.
+    Hotp,
+    /// A recovery code.
+    Recovery,
+    /// An administrator's bypass code.
+    Bypass,
+}
+
+/// What became of one try to judge.
+pub(super) enum Decision<T> {
+    Accepted(T),
+    Refused(Refusal),
+    /// Others were faster; what they left behind is to be judged again.
+    Again,
+}
+
+impl Verified {
+    /// Whose proof it is.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The device it was made with.
+    pub fn serial(&self) -> &SerialNumber {
+        &self.serial
+    }
+
+    /// What kind of proof it was.
+    pub fn kind(&self) -> VerifiedKind {
+        self.kind
+    }
+
+    /// When the code was judged.
+    pub fn at(&self) -> UnixTime {
+        self.at
+    }
+
+    /// The account's revocation generation in the transaction that decided.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// A context issued for this proof is dead if it is dated up to then.
+    pub(crate) fn dead_until(&self) -> Option<UnixTime> {
+        self.dead_until
+    }
+
+    pub(super) fn by_device(enrolled: &Enrolled, marks: Marks, now: UnixTime) -> Verified {
+        let device = &enrolled.device;
+        Verified {
+            account: device.account.clone(),
+            serial: device.serial.clone(),
+            kind: device.kind().into(),
+            at: now,
+            generation: marks.generation,
+            dead_until: marks.revoked_before.max(device.revoked_before),
+        }
+    }
+}
+
+impl From<Kind> for VerifiedKind {
+    fn from(kind: Kind) -> VerifiedKind {
+        match kind {
+            Kind::Totp => VerifiedKind::Totp,
+            Kind::Hotp => VerifiedKind::Hotp,
+            Kind::Recovery => VerifiedKind::Recovery,
+        }
+    }
+}
+
+impl Verifier {
+    /// Verifies a code of an account. The serial number says which device it is of; it may be left out (`None`) where the
+    /// account has one active device that shows codes, and for recovery and bypass codes.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for everything that is wrong with the account, the device or the code, at the same cost.
+    pub async fn verify_code<'a>(
+        &self,
+        account: &AccountId,
+        serial: impl Into<Option<&'a SerialNumber>>,
+        code: impl Into<Passcode>,
+    ) -> Result<Verified, Error> {
+        let (serial, code) = (serial.into(), code.into());
+        let sealer = self.sealer().await?;
+        let now = self.now().await?;
+        let _turn = self.core.queue.turn(account).await;
+        let mut work = Work::default();
+        for _ in 0..TRIES {
+            let decision = match &code {
+                Passcode::Otp(code) => self.try_code(account, serial, code, &sealer, now, &mut work).await?,
+                Passcode::Recovery(code) => {
+                    let digest = sealer.recovery_digest(account, code);
+                    self.try_recovery(account, serial, &digest, now).await?
+                }
+                Passcode::Bypass(code) => self.try_bypass(account, serial, &sealer.bypass_digest(account, code), now).await?,
+            };
+            match decision {
+                Decision::Accepted(verified) => return Ok(verified),
+                Decision::Refused(refusal) => {
+                    work.top_up(Work::CODE, &self.core.counters, &self.core.decoy);
+                    return Err(Error::Refused(refusal));
+                }
+                Decision::Again => {}
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    async fn try_code(
+        &self,
+        account: &AccountId,
+        serial: Option<&SerialNumber>,
+        code: &Code,
+        sealer: &Sealer,
+        now: UnixTime,
+        work: &mut Work,
+    ) -> Result<Decision<Verified>, Error> {
+        let Some(seen) = self.core.store.account(account).await? else {
+            return Ok(self.not_judged(account, serial, now, Refusal::UnknownDevice));
+        };
+        if let Some(until) = throttle::throttled_until(&seen.account, now) {
+            return Ok(self.not_judged(account, serial, now, Refusal::Throttled { until }));
+        }
+        let enrolled = match serial {
+            Some(serial) => seen.device(serial),
+            None => only(seen.devices.iter().filter(|enrolled| shows_codes(enrolled))),
+        };
+        let enrolled = match (enrolled, serial) {
+            (Some(enrolled), _) => enrolled,
+            // Another account's device must not be touched, nor may guessing with foreign serial numbers be free.
+            (None, Some(_)) => return self.failed_without_device(&seen, serial, now).await,
+            (None, None) => return Ok(self.not_judged(account, serial, now, Refusal::UnknownDevice)),
+        };
+        if let Err(refusal) = enrolled.device.admit(now) {
+            return Ok(self.not_judged(account, Some(&enrolled.device.serial), now, refusal));
+        }
+        let Some(seed) = open_seed(sealer, enrolled)? else {
+            return self.failed_without_device(&seen, serial, now).await;
+        };
+        let key = enrolled.device.key(&seed);
+        let Some(judged) = key.map(|key| work.spend(&self.core.counters, || enrolled.device.accept(&key, code, now))) else {
+            return self.failed_without_device(&seen, serial, now).await;
+        };
+        self.conclude(&seen, enrolled, judged, now).await
+    }
+
+    async fn try_recovery(
+        &self,
+        account: &AccountId,
+        serial: Option<&SerialNumber>,
+        digest: &crate::device::RecoveryDigest,
+        now: UnixTime,
+    ) -> Result<Decision<Verified>, Error> {
+        let Some(seen) = self.core.store.account(account).await? else {
+            return Ok(self.not_judged(account, serial, now, Refusal::UnknownDevice));
+        };
+        if let Some(until) = throttle::throttled_until(&seen.account, now) {
+            return Ok(self.not_judged(account, serial, now, Refusal::Throttled { until }));
+        }
+        let sheet = |enrolled: &&Enrolled| {
+            enrolled.device.kind() == Kind::Recovery && serial.is_none_or(|serial| enrolled.device.serial == *serial)
+        };
+        let Some(enrolled) = only(seen.devices.iter().filter(sheet)) else {
+            return self.failed_without_device(&seen, serial, now).await;
+        };
+        if let Err(refusal) = enrolled.device.admit(now) {
+            return Ok(self.not_judged(account, Some(&enrolled.device.serial), now, refusal));
+        }
+        let judged = enrolled.device.accept_recovery(digest, now);
+        self.conclude(&seen, enrolled, judged, now).await
+    }
+
+    /// A bypass code is an administrator's word: neither throttle nor lock keeps it out.
+    async fn try_bypass(
+        &self,
+        account: &AccountId,
+        serial: Option<&SerialNumber>,
+        id: &str,
+        now: UnixTime,
+    ) -> Result<Decision<Verified>, Error> {
+        let (known, seen) = (self.core.store.single_use(id, now).await?, self.core.store.account(account).await?);
+        let Some(seen) = seen else {
+            return Ok(self.not_judged(account, serial, now, Refusal::UnknownDevice));
+        };
+        if serial.is_some() || known.is_none_or(|known| known.account != *account) {
+            return self.failed_without_device(&seen, serial, now).await;
+        }
+        self.core.counters.judged.fetch_add(1, Relaxed);
+        let serial: SerialNumber = format!("bypass:{}", id.get(..12).unwrap_or(id)).parse().map_err(|_| Error::Contended)?;
+        let audit = vec![self.event(now, "bypass.accepted").account(account).serial(&serial)];
+        let writes = vec![Write::Consume { id: id.to_owned(), now }];
+        let Some(marks) = self.commit(Change { account: Some(account.clone()), writes, audit }).await? else {
+            return Ok(Decision::Again);
+        };
+        self.core.counters.accepted.fetch_add(1, Relaxed);
+        let (account, kind) = (account.clone(), VerifiedKind::Bypass);
+        Ok(Decision::Accepted(Verified { account, serial, kind, at: now, generation: marks.generation, dead_until: marks.revoked_before }))
+    }
+
+    /// Commits a judged code, and only then tells what became of it.
+    async fn conclude(
+        &self,
+        seen: &AccountSnapshot,
+        enrolled: &Enrolled,
+        judged: Judged,
+        now: UnixTime,
+    ) -> Result<Decision<Verified>, Error> {
+        let Judged { device, verdict } = judged;
+        let about = |action: &str| self.event(now, action).account(&device.account).serial(&device.serial);
+        let (account, serial) = (seen.account.id.clone(), device.serial.clone());
+        let (writes, audit): (Vec<Write>, Vec<Event>) = match verdict {
+            Verdict::Accepted => {
+                let event = about("code.accepted");
+                (vec![Write::UpdateDevice { seen: enrolled.revision, device }], vec![event])
+            }
+            Verdict::Refused(refusal @ Refusal::NoMatch) => {
+                let mut audit = vec![about("code.refused").reason(refusal.name())];
+                if device.state != enrolled.device.state {
+                    audit.push(about("device.locked"));
+                }
+                let failed = throttle::after_failure(&seen.account, now);
+                audit.extend(self.throttled_event(seen, &failed, now));
+                let account = Write::UpdateAccount { seen: seen.revision, account: failed };
+                (vec![account, Write::UpdateDevice { seen: enrolled.revision, device }], audit)
+            }
+            // Nothing changes, so nothing that another attempt judged is outrun.
+            Verdict::Refused(refusal) => {
+                (vec![Write::ExpectDevice { serial, seen: enrolled.revision }], vec![about("code.refused").reason(refusal.name())])
+            }
+        };
+        let Some(marks) = self.commit(Change { account: Some(account), writes, audit }).await? else {
+            return Ok(Decision::Again);
+        };
+        self.core.counters.judged.fetch_add(1, Relaxed);
+        match verdict {
+            Verdict::Accepted => {
+                self.core.counters.accepted.fetch_add(1, Relaxed);
+                Ok(Decision::Accepted(Verified::by_device(enrolled, marks, now)))
+            }
+            Verdict::Refused(refusal) => Ok(Decision::Refused(refusal)),
+        }
+    }
+
+    /// A code that belongs to no device of the account counts for the account.
+    async fn failed_without_device(
+        &self,
+        seen: &AccountSnapshot,
+        serial: Option<&SerialNumber>,
+        now: UnixTime,
+    ) -> Result<Decision<Verified>, Error> {
+        let refusal = Refusal::UnknownDevice;
+        let failed = throttle::after_failure(&seen.account, now);
+        let mut event = self.event(now, "code.refused").account(&seen.account.id).reason(refusal.name());
+        event.serial = serial.cloned();
+        let mut audit = vec![event];
+        audit.extend(self.throttled_event(seen, &failed, now));
+        let writes = vec![Write::UpdateAccount { seen: seen.revision, account: failed }];
+        let committed = self.commit(Change { account: Some(seen.account.id.clone()), writes, audit }).await?;
+        Ok(committed.map_or(Decision::Again, |_| Decision::Refused(refusal)))
+    }
+
+    /// A refusal that was not judged changes nothing; it is counted, and written once a minute.
+    pub(super) fn not_judged<T>(&self, account: &AccountId, serial: Option<&SerialNumber>, now: UnixTime, refusal: Refusal) -> Decision<T> {
+        self.core.counters.unjudged.fetch_add(1, Relaxed);
+        self.core.refusals.count(now, &self.caller, account, serial, refusal);
+        Decision::Refused(refusal)
+    }
+
+    fn throttled_event(&self, seen: &AccountSnapshot, failed: &crate::store::Account, now: UnixTime) -> Option<Event> {
+        let throttled = failed.throttled_until != seen.account.throttled_until;
+        throttled.then(|| self.event(now, "account.throttled").account(&seen.account.id))
+    }
+}
+
+/// A device's seed, opened. None for a kind without one.
+pub(super) fn open_seed(sealer: &Sealer, enrolled: &Enrolled) -> Result<Option<crate::otp::Seed>, Error> {
+    let Some(sealed) = &enrolled.seed else { return Ok(None) };
+    let place = Sealer::seed_place(&enrolled.device.serial, &enrolled.device.account);
+    let secret = sealer.keyring().open(&place, sealed).ok_or(KeyError::Wrong)?;
+    let seed = crate::otp::Seed::new(secret.expose().to_vec());
+    Ok(Some(seed.map_err(|_| crate::store::Error::Corrupt(format!("the seed of {} has an impossible size", enrolled.device.serial)))?))
+}
+
+fn shows_codes(enrolled: &Enrolled) -> bool {
+    enrolled.device.state == DeviceState::Active && matches!(enrolled.device.kind(), Kind::Totp | Kind::Hotp)
+}
+
+/// The only item there is.
+fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
+    let first = items.next()?;
+    items.next().is_none().then_some(first)
+}

@@ -1,0 +1,105 @@
+//! What judging costs, and how a refusal is made to cost the same whatever its reason.
+
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::otp::Algorithm;
+use crate::otp::Code;
+use crate::otp::Digits;
+use crate::otp::Key;
+use crate::otp::LOOK_AHEAD;
+use crate::otp::LOOK_BEHIND;
+use crate::otp::Seed;
+use crate::otp::Window;
+use crate::otp::compressions;
+
+/// How much hashing one request has cost so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Work {
+    compressions: u64,
+}
+
+/// A key that belongs to nobody, to spend the same work on what does not exist.
+#[derive(Default)]
+pub(crate) struct Decoy(OnceLock<Option<(Key, Code)>>);
+
+/// What a verifier has done since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Codes and pairs that were computed and compared.
+    pub judged: u64,
+    /// Those of them that were accepted.
+    pub accepted: u64,
+    /// Inputs refused without being judged: throttled, locked, unknown.
+    pub unjudged: u64,
+    /// Blocks compressed by the searches, decoys included.
+    pub compressions: u64,
+}
+
+/// The counters behind [`Counts`].
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) judged: AtomicU64,
+    pub(crate) accepted: AtomicU64,
+    pub(crate) unjudged: AtomicU64,
+    pub(crate) compressions: AtomicU64,
+}
+
+impl Work {
+    /// What the most expensive ordinary search for one code costs: a counter's, with its look-behind.
+    pub(crate) const CODE: u64 = KEYING + EACH * (LOOK_AHEAD + LOOK_BEHIND);
+
+    /// What the most expensive search for a pair costs in this window.
+    pub(crate) fn of_pair(window: Window) -> u64 {
+        let (steps, counters) = (2 * window.steps() + 2, window.counters() + LOOK_BEHIND + 1);
+        KEYING + EACH * steps.max(counters)
+    }
+
+    /// Runs `judge` and counts what it hashes. It must not wait: the count is of this thread.
+    pub(crate) fn spend<T>(&mut self, counters: &Counters, judge: impl FnOnce() -> T) -> T {
+        let before = compressions();
+        let judged = judge();
+        let spent = compressions().wrapping_sub(before);
+        self.compressions += spent;
+        counters.compressions.fetch_add(spent, Relaxed);
+        judged
+    }
+
+    /// Spends on the decoy what is missing to `target`.
+    pub(crate) fn top_up(&mut self, target: u64, counters: &Counters, decoy: &Decoy) {
+        let missing = target.saturating_sub(self.compressions) / EACH;
+        self.spend(counters, || decoy.hash(missing));
+    }
+}
+
+impl Decoy {
+    fn hash(&self, macs: u64) {
+        let decoy = self.0.get_or_init(|| {
+            let seed = Seed::new(crate::store::random::<20>().ok()?.to_vec()).ok()?;
+            Some((Key::new(&seed, Algorithm::Sha1, Digits::SIX), "000000".parse().ok()?))
+        });
+        if let Some((key, code)) = decoy {
+            for factor in 0..macs {
+                std::hint::black_box(bool::from(key.matches(factor, code)));
+            }
+        }
+    }
+}
+
+impl Counters {
+    pub(crate) fn read(&self) -> Counts {
+        Counts {
+            judged: self.judged.load(Relaxed),
+            accepted: self.accepted.load(Relaxed),
+            unjudged: self.unjudged.load(Relaxed),
+            compressions: self.compressions.load(Relaxed),
+        }
+    }
+}
+
+/// Compressions that make a key ready.
+const KEYING: u64 = 2;
+
+/// Compressions of one HMAC on cached midstates.
+const EACH: u64 = 2;
