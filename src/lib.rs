@@ -13,3 +13,6 @@ pub mod store;
 
 #[cfg(feature = "verifier")]
 pub mod verifier;
+
+#[cfg(feature = "validator")]
+pub mod session;

@@ -155,6 +155,11 @@ impl Verifier {
         &self.core.store
     }
 
+    /// The clock. Whoever decides by it asks the verifier instead, which does not believe a clock that jumped.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.core.clock)
+    }
+
     /// Whether the store answers, the keys open what it holds and the clock can be trusted.
     pub async fn ready(&self) -> Result<(), Error> {
         self.sealer().await?;
@@ -232,7 +237,7 @@ impl Verifier {
     }
 
     /// An audit event of this caller.
-    fn event(&self, at: UnixTime, action: &str) -> Event {
+    pub(crate) fn event(&self, at: UnixTime, action: &str) -> Event {
         Event::new(at, action, &self.caller)
     }
 

@@ -1,0 +1,75 @@
+//! The text of a signed context: JWS compact serialisation (RFC 7515 §3.1) of JWT claims (RFC 7519).
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A signed context as it travels: untrusted text, until a validator has read it. `Debug` is blank, for it opens doors.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedContext(String);
+
+impl SignedContext {
+    /// Any text; nothing is checked here.
+    pub fn new(text: impl Into<String>) -> SignedContext {
+        SignedContext(text.into())
+    }
+
+    /// The text, to be handed on.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SignedContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignedContext(..)")
+    }
+}
+
+/// The protected header. A member that is not one of these is refused, whatever it says: `jwk`, `jku`, `x5u`, `crit`, `b64`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Header {
+    pub(crate) alg: String,
+    pub(crate) kid: String,
+    pub(crate) typ: String,
+}
+
+/// The claims. Each has one type, `null` is none of them, and a claim that is there twice is refused.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Claims {
+    pub(crate) iss: String,
+    pub(crate) sub: String,
+    pub(crate) aud: String,
+    pub(crate) iat: u64,
+    pub(crate) nbf: u64,
+    pub(crate) exp: u64,
+    pub(crate) jti: String,
+    #[serde(rename = "gen")]
+    pub(crate) generation: u64,
+    pub(crate) mfa_present: bool,
+    #[serde(default, deserialize_with = "there", skip_serializing_if = "Option::is_none")]
+    pub(crate) amr: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "there", skip_serializing_if = "Option::is_none")]
+    pub(crate) mfa_time: Option<u64>,
+    #[serde(default, deserialize_with = "there", skip_serializing_if = "Option::is_none")]
+    pub(crate) mfa_serial: Option<String>,
+    #[serde(default, deserialize_with = "there", skip_serializing_if = "Option::is_none")]
+    pub(crate) mfa_kind: Option<String>,
+    #[serde(default, deserialize_with = "there", skip_serializing_if = "Option::is_none")]
+    pub(crate) uv: Option<bool>,
+}
+
+/// Absent is `None`; anything that is there has the claim's type, so that `null` is refused.
+fn there<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// The `typ` of a context with MFA.
+pub(crate) const MFA: &str = "mfa+jwt";
+
+/// The `typ` of a context without.
+pub(crate) const WITHOUT_MFA: &str = "nomfa+jwt";

@@ -1,0 +1,94 @@
+//! Whether a context is still alive: valid by itself, and not revoked since.
+
+use crate::device::DeviceState;
+use crate::session::AnyContext;
+use crate::session::Common;
+use crate::session::Issuer;
+use crate::session::MfaKind;
+use crate::session::SessionContext;
+use crate::session::SignedContext;
+use crate::store::AccountSnapshot;
+use crate::time::UnixTime;
+use crate::verifier::Error;
+use crate::verifier::FreshMfa;
+use crate::verifier::Verifier;
+
+/// Answers for the contexts of one issuer what a validator alone cannot know. It trusts no cache: every answer is the store's.
+#[derive(Clone)]
+pub struct Introspector {
+    issuer: Issuer,
+    verifier: Verifier,
+}
+
+impl Introspector {
+    /// An introspector of this issuer's contexts.
+    pub fn new(issuer: Issuer, verifier: Verifier) -> Introspector {
+        Introspector { issuer, verifier }
+    }
+
+    /// The context, if it is valid for `audience` and alive.
+    pub async fn introspect(&self, signed: &SignedContext, audience: &str) -> Result<Option<AnyContext>, Error> {
+        let Ok(context) = self.issuer.validator(audience).await?.validate_any(signed) else {
+            return Ok(None);
+        };
+        let common = context.common();
+        let store = self.verifier.store();
+        let seen = store.account(&common.account).await?;
+        if store.session_revoked(&common.session_id).await? {
+            return Ok(None);
+        }
+        let alive = match (&context, &seen) {
+            // Only a context without MFA can be of an account that nobody enrolled.
+            (AnyContext::WithoutMfa(_), None) => true,
+            (AnyContext::Mfa(_), None) => false,
+            (AnyContext::WithoutMfa(_), Some(seen)) => account_allows(seen, common),
+            (AnyContext::Mfa(context), Some(seen)) => account_allows(seen, common) && device_allows(seen, context),
+        };
+        Ok(alive.then_some(context))
+    }
+
+    /// The proof that an owner presents to change devices: a context for the issuer itself. Whether it still counts is judged
+    /// by the verifier, in the transaction that makes the change.
+    pub async fn fresh_mfa(&self, signed: &SignedContext) -> Result<Option<FreshMfa>, Error> {
+        let Ok(context) = self.issuer.validator(self.issuer.name()).await?.validate(signed) else {
+            return Ok(None);
+        };
+        Ok(Some(FreshMfa {
+            account: context.common.account,
+            serial: context.serial,
+            mfa_time: context.mfa_time,
+            issued_at: context.common.issued_at,
+            generation: context.common.generation,
+            session_id: context.common.session_id,
+        }))
+    }
+}
+
+impl AnyContext {
+    /// What every context says.
+    pub fn common(&self) -> &Common {
+        match self {
+            AnyContext::Mfa(context) => &context.common,
+            AnyContext::WithoutMfa(context) => &context.common,
+        }
+    }
+}
+
+fn account_allows(seen: &AccountSnapshot, common: &Common) -> bool {
+    common.generation >= seen.account.generation && above(common.issued_at, seen.account.revoked_before)
+}
+
+/// A locked device is still its owner's: a guesser must not end their sessions.
+fn device_allows(seen: &AccountSnapshot, context: &SessionContext) -> bool {
+    if context.kind == MfaKind::Bypass {
+        return true;
+    }
+    let device = seen.device(&context.serial).map(|enrolled| &enrolled.device);
+    device.is_some_and(|device| {
+        matches!(device.state, DeviceState::Active | DeviceState::Locked) && above(context.common.issued_at, device.revoked_before)
+    })
+}
+
+fn above(issued_at: UnixTime, mark: Option<UnixTime>) -> bool {
+    mark.is_none_or(|mark| issued_at > mark)
+}

@@ -1,0 +1,202 @@
+//! Turns a proof into a signed context.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+
+use crate::id::AccountId;
+use crate::session::Amr;
+use crate::session::JwkSet;
+use crate::session::MfaKind;
+use crate::session::SignedContext;
+use crate::session::SigningAlgorithm;
+use crate::session::SigningKeyInfo;
+use crate::session::Validator;
+use crate::session::claims;
+use crate::session::claims::Claims;
+use crate::session::claims::Header;
+use crate::session::signing::SigningKeys;
+use crate::store::Change;
+use crate::store::Commit;
+use crate::time::UnixTime;
+use crate::verifier::Error;
+use crate::verifier::Verified;
+use crate::verifier::VerifiedKind;
+use crate::verifier::Verifier;
+
+/// Issues contexts under one name, with keys that live in the verifier's store. Cheap to clone.
+#[derive(Clone)]
+pub struct Issuer {
+    name: String,
+    verifier: Verifier,
+    keys: Arc<SigningKeys>,
+    lifetime: Lifetime,
+}
+
+/// How long a context is valid: 900 to 129,600 seconds, 3,600 unless said otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime(Duration);
+
+impl Issuer {
+    /// An issuer of this name (`iss`), with this verifier's store and clock. Its first key is made when it is needed.
+    pub fn new(verifier: Verifier, name: impl Into<String>) -> Issuer {
+        Issuer::with_algorithm(verifier, name, SigningAlgorithm::default())
+    }
+
+    /// The same, signing with this algorithm when a key has to be made.
+    pub fn with_algorithm(verifier: Verifier, name: impl Into<String>, algorithm: SigningAlgorithm) -> Issuer {
+        let keys = Arc::new(SigningKeys::new(verifier.clone(), algorithm));
+        Issuer { name: name.into(), verifier, keys, lifetime: Lifetime::default() }
+    }
+
+    /// The same, with another lifetime.
+    #[must_use]
+    pub fn lifetime(self, lifetime: Lifetime) -> Issuer {
+        Issuer { lifetime, ..self }
+    }
+
+    /// The name that contexts carry.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Issues a context for a proof, which is consumed by it, to be shown to `audience`.
+    ///
+    /// The context is dated by the proof, not by the clock: what is revoked between the two stays revoked.
+    pub async fn issue(&self, verified: Verified, audience: &str) -> Result<SignedContext, Error> {
+        let issued_at = above(verified.at(), verified.dead_until());
+        let kind = MfaKind::from(verified.kind());
+        let claims = Claims {
+            mfa_present: true,
+            amr: Some(vec![Amr::Otp.name().to_owned()]),
+            mfa_time: Some(verified.at().0),
+            mfa_serial: Some(verified.serial().as_str().to_owned()),
+            mfa_kind: Some(kind.name().to_owned()),
+            uv: Some(false),
+            ..self.claims(verified.account(), audience, issued_at, verified.generation())?
+        };
+        self.sign(claims::MFA, &claims).await
+    }
+
+    /// Issues a context that says who, and that MFA was not present.
+    pub async fn issue_without_mfa(&self, account: &AccountId, audience: &str) -> Result<SignedContext, Error> {
+        let now = self.verifier.now().await?;
+        let audit = vec![self.verifier.event(now, "session.without_mfa").account(account)];
+        // The marks are read in the transaction that writes it down.
+        let change = Change { account: Some(account.clone()), writes: Vec::new(), audit };
+        let Commit::Committed(marks) = self.verifier.store().commit(change).await? else { return Err(Error::Contended) };
+        let claims = self.claims(account, audience, above(now, marks.revoked_before), marks.generation)?;
+        self.sign(claims::WITHOUT_MFA, &claims).await
+    }
+
+    /// The public keys, for whoever validates.
+    pub async fn jwks(&self) -> Result<JwkSet, Error> {
+        Ok(self.keys.load().await?.public.clone())
+    }
+
+    /// A validator of this issuer's contexts for `audience`, with the keys of this moment.
+    pub async fn validator(&self, audience: &str) -> Result<Validator, Error> {
+        Ok(Validator::new(self.jwks().await?, &self.name, audience).with_clock(self.verifier.clock()))
+    }
+
+    /// All signing keys, newest first.
+    pub async fn signing_keys(&self) -> Result<Vec<SigningKeyInfo>, Error> {
+        Ok(self.keys.load().await?.records.iter().map(SigningKeyInfo::from).collect())
+    }
+
+    /// Signs with a new key from now on. The old one verifies what it signed until that has expired.
+    pub async fn rotate_keys(&self, algorithm: SigningAlgorithm) -> Result<SigningKeyInfo, Error> {
+        self.keys.rotate(algorithm).await
+    }
+
+    /// Drops a key at once, with everything it signed.
+    pub async fn drop_key(&self, kid: &str) -> Result<(), Error> {
+        self.keys.drop_key(kid).await
+    }
+
+    /// Drops the keys that nothing valid can be signed with any more.
+    pub async fn expire_keys(&self) -> Result<(), Error> {
+        self.keys.expire(Lifetime::LONGEST).await
+    }
+
+    fn claims(&self, account: &AccountId, audience: &str, issued_at: UnixTime, generation: u64) -> Result<Claims, Error> {
+        let id = crate::store::random::<16>()?;
+        Ok(Claims {
+            iss: self.name.clone(),
+            sub: account.as_str().to_owned(),
+            aud: audience.to_owned(),
+            iat: issued_at.0,
+            nbf: issued_at.0,
+            exp: issued_at.plus(self.lifetime.0).0,
+            jti: URL_SAFE_NO_PAD.encode(&id[..]),
+            // An account that is not there yet begins with generation 1.
+            generation: generation.max(1),
+            mfa_present: false,
+            amr: None,
+            mfa_time: None,
+            mfa_serial: None,
+            mfa_kind: None,
+            uv: None,
+        })
+    }
+
+    async fn sign(&self, typ: &str, claims: &Claims) -> Result<SignedContext, Error> {
+        let keys = self.keys.load().await?;
+        let failed = || Error::Store(crate::store::Error::Corrupt("the signing key cannot sign".to_owned()));
+        let current = keys.current.as_ref().ok_or_else(failed)?;
+        let alg = if current.algorithm == jsonwebtoken::Algorithm::EdDSA { "EdDSA" } else { "ES256" };
+        let header = Header { alg: alg.to_owned(), kid: current.kid.clone(), typ: typ.to_owned() };
+        let message = format!("{}.{}", encoded(&header).ok_or_else(failed)?, encoded(claims).ok_or_else(failed)?);
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &current.key, current.algorithm).map_err(|_| failed())?;
+        Ok(SignedContext::new(format!("{message}.{signature}")))
+    }
+}
+
+impl Lifetime {
+    /// 36 hours.
+    pub const LONGEST: Duration = Duration::from_secs(129_600);
+
+    /// 15 minutes.
+    pub const SHORTEST: Duration = Duration::from_secs(900);
+}
+
+impl Default for Lifetime {
+    fn default() -> Lifetime {
+        Lifetime(Duration::from_secs(3_600))
+    }
+}
+
+impl TryFrom<Duration> for Lifetime {
+    type Error = Error;
+
+    fn try_from(duration: Duration) -> Result<Lifetime, Error> {
+        if (Lifetime::SHORTEST..=Lifetime::LONGEST).contains(&duration) {
+            Ok(Lifetime(Duration::from_secs(duration.as_secs())))
+        } else {
+            Err(Error::BadInput("a session lasts 900 to 129600 seconds".to_owned()))
+        }
+    }
+}
+
+impl From<VerifiedKind> for MfaKind {
+    fn from(kind: VerifiedKind) -> MfaKind {
+        match kind {
+            VerifiedKind::Totp => MfaKind::Totp,
+            VerifiedKind::Hotp => MfaKind::Hotp,
+            VerifiedKind::Recovery => MfaKind::Recovery,
+            VerifiedKind::Bypass => MfaKind::Bypass,
+        }
+    }
+}
+
+/// `time`, or the second after the revocation mark: nothing is issued at or below it.
+fn above(time: UnixTime, mark: Option<UnixTime>) -> UnixTime {
+    mark.map_or(time, |mark| time.max(UnixTime(mark.0.saturating_add(1))))
+}
+
+fn encoded(part: &impl Serialize) -> Option<String> {
+    Some(URL_SAFE_NO_PAD.encode(serde_json::to_vec(part).ok()?))
+}

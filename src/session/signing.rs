@@ -1,0 +1,191 @@
+//! The keys that sign contexts: made here, kept in the store with their private halves sealed, replaced with an overlap.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+use aws_lc_rs::signature::EcdsaKeyPair;
+use aws_lc_rs::signature::Ed25519KeyPair;
+use aws_lc_rs::signature::KeyPair;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm;
+use jsonwebtoken::EncodingKey;
+
+use crate::secret::Secret;
+use crate::session::JwkSet;
+use crate::session::PublicKey;
+use crate::store;
+use crate::store::Change;
+use crate::store::Commit;
+use crate::store::SealedPlace;
+use crate::store::SigningKeyRecord;
+use crate::store::Write;
+use crate::time::UnixTime;
+use crate::verifier::Error;
+use crate::verifier::Verifier;
+
+/// How contexts are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SigningAlgorithm {
+    /// Ed25519 (RFC 8037): small and fast.
+    #[default]
+    EdDsa,
+    /// ECDSA on P-256 (RFC 7518 §3.4), for readers that know nothing newer.
+    Es256,
+}
+
+/// A signing key, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SigningKeyInfo {
+    /// Its id.
+    pub kid: String,
+    /// `EdDSA` or `ES256`.
+    pub algorithm: String,
+    /// When it was made.
+    pub created_at: UnixTime,
+    /// When it was replaced. It verifies until the last context it signed has expired.
+    pub retired_at: Option<UnixTime>,
+}
+
+/// The signing keys of a store, cached for as long as the store says that none has changed.
+pub(super) struct SigningKeys {
+    verifier: Verifier,
+    algorithm: SigningAlgorithm,
+    cached: Mutex<Option<Arc<Cached>>>,
+}
+
+pub(super) struct Cached {
+    version: u64,
+    pub(super) records: Vec<SigningKeyRecord>,
+    pub(super) public: JwkSet,
+    pub(super) current: Option<CurrentKey>,
+}
+
+/// The key that signs now.
+pub(super) struct CurrentKey {
+    pub(super) kid: String,
+    pub(super) algorithm: Algorithm,
+    pub(super) key: EncodingKey,
+}
+
+impl SigningKeys {
+    pub(super) fn new(verifier: Verifier, algorithm: SigningAlgorithm) -> SigningKeys {
+        SigningKeys { verifier, algorithm, cached: Mutex::new(None) }
+    }
+
+    /// The keys as they are now. The first key is made when there is none.
+    pub(super) async fn load(&self) -> Result<Arc<Cached>, Error> {
+        let keys = self.read().await?;
+        if keys.current.is_some() {
+            return Ok(keys);
+        }
+        self.rotate(self.algorithm).await?;
+        self.read().await
+    }
+
+    /// Puts a new key in the place of the current one, which goes on verifying what it signed.
+    pub(super) async fn rotate(&self, algorithm: SigningAlgorithm) -> Result<SigningKeyInfo, Error> {
+        let now = self.verifier.now().await?;
+        let sealer = self.verifier.sealer().await?;
+        let (private, public) = generate(algorithm)?;
+        let key = PublicKey::from_coordinates(&public).map_err(|_| unusable("made"))?;
+        let kid = key.kid().to_owned();
+        let private = sealer.keyring().seal(&SealedPlace::SigningKey { kid: kid.clone() }, private.expose())?;
+        let record = SigningKeyRecord { kid, algorithm: key.algorithm().to_owned(), private, public, created_at: now, retired_at: None };
+        let info = SigningKeyInfo::from(&record);
+        let signing = self.verifier.store().signing_keys().await?.into_iter().filter(|key| key.retired_at.is_none());
+        let mut writes: Vec<Write> = signing.map(|key| Write::PutSigningKey(SigningKeyRecord { retired_at: Some(now), ..key })).collect();
+        writes.push(Write::PutSigningKey(record));
+        let audit = vec![self.verifier.event(now, "signing_key.made").reason(&info.kid)];
+        match self.verifier.store().commit(Change { account: None, writes, audit }).await? {
+            Commit::Committed(_) => Ok(info),
+            Commit::Conflict(_) => Err(Error::Contended),
+        }
+    }
+
+    /// Drops a key at once: nothing that it signed is valid any more.
+    pub(super) async fn drop_key(&self, kid: &str) -> Result<(), Error> {
+        let now = self.verifier.now().await?;
+        let writes = vec![Write::DropSigningKey { kid: kid.to_owned() }];
+        let audit = vec![self.verifier.event(now, "signing_key.dropped").reason(kid)];
+        match self.verifier.store().commit(Change { account: None, writes, audit }).await? {
+            Commit::Committed(_) => Ok(()),
+            Commit::Conflict(_) => Err(Error::NotFound("signing key")),
+        }
+    }
+
+    /// Drops the keys that were retired longer ago than any context lives.
+    pub(super) async fn expire(&self, longest: Duration) -> Result<(), Error> {
+        let now = self.verifier.now().await?;
+        let over = |key: &SigningKeyRecord| key.retired_at.is_some_and(|retired| retired.plus(longest) < now);
+        for key in self.verifier.store().signing_keys().await?.into_iter().filter(over) {
+            self.drop_key(&key.kid).await?;
+        }
+        Ok(())
+    }
+
+    async fn read(&self) -> Result<Arc<Cached>, Error> {
+        // The version is read before the keys: a change between the two makes the cache look old, never new.
+        let version = self.verifier.store().control_version().await?;
+        if let Some(cached) = self.cached.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|cached| cached.version == version)
+        {
+            return Ok(Arc::clone(cached));
+        }
+        let sealer = self.verifier.sealer().await?;
+        let records = self.verifier.store().signing_keys().await?;
+        let public = records.iter().map(|record| PublicKey::from_coordinates(&record.public).map_err(|_| unusable(&record.kid)));
+        let public = JwkSet::new(public.collect::<Result<Vec<PublicKey>, Error>>()?);
+        let current = records.iter().find(|record| record.retired_at.is_none()).map(|record| {
+            let place = SealedPlace::SigningKey { kid: record.kid.clone() };
+            let private = sealer.keyring().open(&place, &record.private).ok_or(store::KeyError::Wrong)?;
+            let (algorithm, key) = match record.algorithm.as_str() {
+                "EdDSA" => (Algorithm::EdDSA, EncodingKey::from_ed_der(private.expose())),
+                "ES256" => (Algorithm::ES256, EncodingKey::from_ec_der(private.expose())),
+                _ => return Err(unusable(&record.kid)),
+            };
+            Ok::<CurrentKey, Error>(CurrentKey { kid: record.kid.clone(), algorithm, key })
+        });
+        let cached = Arc::new(Cached { version, current: current.transpose()?, records, public });
+        *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&cached));
+        Ok(cached)
+    }
+}
+
+impl From<&SigningKeyRecord> for SigningKeyInfo {
+    fn from(record: &SigningKeyRecord) -> SigningKeyInfo {
+        SigningKeyInfo {
+            kid: record.kid.clone(),
+            algorithm: record.algorithm.clone(),
+            created_at: record.created_at,
+            retired_at: record.retired_at,
+        }
+    }
+}
+
+/// A new key pair: the private half in PKCS #8, the public one as its coordinates.
+fn generate(algorithm: SigningAlgorithm) -> Result<(Secret, Vec<String>), Error> {
+    let failed = |_| unusable("made");
+    match algorithm {
+        SigningAlgorithm::EdDsa => {
+            let pair = Ed25519KeyPair::generate().map_err(failed)?;
+            let private = pair.to_pkcs8v1().map_err(failed)?;
+            Ok((Secret::from(private.as_ref()), vec![URL_SAFE_NO_PAD.encode(pair.public_key().as_ref())]))
+        }
+        SigningAlgorithm::Es256 => {
+            let private = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).map_err(failed)?;
+            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private.as_ref()).map_err(|_| unusable("made"))?;
+            // An uncompressed point: 4, x, y.
+            let point = pair.public_key().as_ref();
+            let coordinates = [point.get(1..33), point.get(33..65)].into_iter().flatten().map(|half| URL_SAFE_NO_PAD.encode(half));
+            Ok((Secret::from(private.as_ref()), coordinates.collect()))
+        }
+    }
+}
+
+fn unusable(kid: &str) -> Error {
+    Error::Store(store::Error::Corrupt(format!("the signing key {kid} cannot be used")))
+}
