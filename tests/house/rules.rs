@@ -5,8 +5,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-pub struct Rules {
-    pub targets: Vec<String>,
+pub(crate) struct Rules {
+    pub(crate) targets: Vec<String>,
     licences: Vec<String>,
     crates: Vec<Ban>,
     /// Crate, feature.
@@ -21,7 +21,7 @@ struct Ban {
 
 impl Rules {
     /// Reads `deny.toml`. A rule that is not understood here is a mistake, not a rule less.
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let deny: toml::Table = text.parse().expect("deny.toml is TOML");
         let bans = &deny["bans"];
         let known = ["crate", "reason", "deny-multiple-versions"];
@@ -31,9 +31,7 @@ impl Rules {
                 assert_eq!(unknown, None, "a kind of ban that is not applied here");
                 Ban {
                     name: text_of(&ban["crate"]),
-                    only_many: ban
-                        .get("deny-multiple-versions")
-                        .is_some_and(|many| many.as_bool() == Some(true)),
+                    only_many: ban.get("deny-multiple-versions").is_some_and(|many| many.as_bool() == Some(true)),
                 }
             })
             .collect();
@@ -55,7 +53,7 @@ impl Rules {
     }
 
     /// Every fault of the packages that take part in a build of ours, and of the features they are built with.
-    pub fn faults(&self, metadata: &Value) -> Vec<String> {
+    pub(crate) fn faults(&self, metadata: &Value) -> Vec<String> {
         let mut faults = Vec::new();
         let mut versions: BTreeMap<&str, usize> = BTreeMap::new();
         let mut names: BTreeMap<&str, &str> = BTreeMap::new();
@@ -77,9 +75,7 @@ impl Rules {
             faults.extend(
                 list(&package["dependencies"])
                     .filter(|dependency| dependency["registry"].is_string())
-                    .map(|dependency| {
-                        format!("{name}: {} from a registry of its own", dependency["name"])
-                    }),
+                    .map(|dependency| format!("{name}: {} from a registry of its own", dependency["name"])),
             );
         }
         if registries.len() > 1 {
@@ -94,9 +90,7 @@ impl Rules {
         for node in list(&metadata["resolve"]["nodes"]) {
             let name = node["id"].as_str().and_then(|id| names.get(id));
             for (banned, feature) in &self.features {
-                if name == Some(&banned.as_str())
-                    && list(&node["features"]).any(|have| have == feature.as_str())
-                {
+                if name == Some(&banned.as_str()) && list(&node["features"]).any(|have| have == feature.as_str()) {
                     faults.push(format!("{banned}: feature {feature} is banned"));
                 }
             }
@@ -116,13 +110,9 @@ impl Rules {
 
 /// Runs cargo on this package and answers what it prints. The lock file decides, so nothing is looked up; what an
 /// earlier build did not fetch is fetched.
-pub fn cargo(arguments: &[&str]) -> String {
-    let run = Command::new(env!("CARGO"))
-        .args(arguments)
-        .arg("--locked")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("cargo runs");
+pub(crate) fn cargo(arguments: &[&str]) -> String {
+    let run =
+        Command::new(env!("CARGO")).args(arguments).arg("--locked").current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo runs");
     let errors = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success(), "cargo {arguments:?}: {errors}");
     String::from_utf8(run.stdout).expect("cargo prints UTF-8")

@@ -4,15 +4,9 @@
 //! written, exception included.
 
 /// Whether the list allows to use what is licensed so. `Err` says what is wrong with the expression.
-pub fn allows(list: &[String], expression: &str) -> Result<bool, String> {
-    let spaced = expression
-        .replace('(', " ( ")
-        .replace(')', " ) ")
-        .replace('/', " OR ");
-    let mut rest = Rest {
-        words: spaced.split_whitespace().collect(),
-        list,
-    };
+pub(crate) fn allows(list: &[String], expression: &str) -> Result<bool, String> {
+    let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
+    let mut rest = Rest { words: spaced.split_whitespace().collect(), list };
     rest.words.reverse();
     let allowed = rest.either();
     match rest.words.pop() {
@@ -62,9 +56,7 @@ impl<'a> Rest<'a> {
     fn name(&mut self) -> Result<&'a str, String> {
         match self.words.pop() {
             None => Err("a licence is missing".into()),
-            Some(word @ ("AND" | "OR" | "WITH" | "(" | ")")) => {
-                Err(format!("`{word}` stands for a licence"))
-            }
+            Some(word @ ("AND" | "OR" | "WITH" | "(" | ")")) => Err(format!("`{word}` stands for a licence")),
             Some(name) => Ok(name),
         }
     }
@@ -120,17 +112,7 @@ mod tests {
 
     #[test]
     fn what_is_no_expression_is_no_licence() {
-        for expression in [
-            "",
-            "MIT OR",
-            "AND MIT",
-            "(MIT",
-            "MIT)",
-            "MIT ISC",
-            "MIT WITH",
-            "MIT or ISC",
-            "()",
-        ] {
+        for expression in ["", "MIT OR", "AND MIT", "(MIT", "MIT)", "MIT ISC", "MIT WITH", "MIT or ISC", "()"] {
             assert!(verdict(expression).is_err(), "{expression}");
         }
     }

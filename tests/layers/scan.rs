@@ -4,13 +4,13 @@ use super::tokens::{Kind, Token, tokens};
 
 /// One place that names a module, or that cannot be followed.
 #[derive(Debug)]
-pub struct Found {
-    pub line: usize,
-    pub what: What,
+pub(crate) struct Found {
+    pub(crate) line: usize,
+    pub(crate) what: What,
 }
 
 #[derive(Debug)]
-pub enum What {
+pub(crate) enum What {
     /// The first segment below the root of the crate.
     Module(String),
     /// Why this place is refused whatever it names.
@@ -18,26 +18,13 @@ pub enum What {
 }
 
 /// Attributes whose text is prose.
-const PROSE: &[&str] = &[
-    "allow",
-    "deprecated",
-    "doc",
-    "error",
-    "expect",
-    "ignore",
-    "must_use",
-];
+const PROSE: &[&str] = &["allow", "deprecated", "doc", "error", "expect", "ignore", "must_use"];
 
 /// Everything `source` names. `module` is where the file stands; it is empty for the roots, `lib.rs` and `main.rs`,
 /// whose paths are not looked at.
-pub fn scan(module: Vec<String>, source: &str) -> Vec<Found> {
+pub(crate) fn scan(module: Vec<String>, source: &str) -> Vec<Found> {
     let tokens = tokens(source);
-    let mut scan = Scan {
-        root: module.is_empty(),
-        tokens: &tokens,
-        module,
-        found: Vec::new(),
-    };
+    let mut scan = Scan { root: module.is_empty(), tokens: &tokens, module, found: Vec::new() };
     scan.run();
     scan.found
 }
@@ -68,9 +55,7 @@ impl Scan<'_> {
                 }
                 Kind::Mark('#') => self.attribute(at),
                 Kind::Word(word) => {
-                    if word == "mod"
-                        && let Some(name) = self.inline_module(at)
-                    {
+                    if let Some(name) = self.inline_module(at) {
                         self.module.push(name);
                         inline.push(depth);
                     }
@@ -86,19 +71,14 @@ impl Scan<'_> {
     /// The name in `mod name {`; in a macro the name may be `$name`.
     fn inline_module(&self, at: usize) -> Option<String> {
         let name = at + 1 + usize::from(self.is_mark(at + 1, '$'));
-        self.word_at(name)
-            .filter(|_| self.is_mark(name + 1, '{'))
-            .map(String::from)
+        self.word_at(name).filter(|_| self.word_at(at) == Some("mod") && self.is_mark(name + 1, '{')).map(String::from)
     }
 
     /// Looks at one word outside of any path and answers where to go on.
     fn word(&mut self, at: usize, word: &str) -> usize {
         match word {
-            "crate" if self.before(at) == Some("extern") => {
-                if self.word_at(at + 1) == Some("self") {
-                    self.refuse(at, "a second name for the crate");
-                }
-            }
+            "self" if self.before(at) == Some("crate") => self.refuse(at, "a second name for the crate"),
+            "crate" if self.before(at) == Some("extern") => {}
             "macro_use" => self.refuse(at, "`macro_use` hides where a macro comes from"),
             "include" if self.is_mark(at + 1, '!') => {
                 self.refuse(at, "`include!` brings source that is not looked at here");
@@ -122,10 +102,7 @@ impl Scan<'_> {
     /// `pub(crate)`, `pub(super)`, `pub(in crate)`.
     fn is_visibility(&self, at: usize) -> bool {
         let open = at - usize::from(self.before(at) == Some("in"));
-        open >= 2
-            && self.is_mark(open - 1, '(')
-            && self.before(open - 1) == Some("pub")
-            && self.is_mark(at + 1, ')')
+        open >= 2 && self.is_mark(open - 1, '(') && self.before(open - 1) == Some("pub") && self.is_mark(at + 1, ')')
     }
 
     /// Goes on after a segment: `place` is what the path means up to here, from the root of the crate.
@@ -196,27 +173,20 @@ impl Scan<'_> {
             return;
         }
         let name = self.word_at(open + 1).unwrap_or_default().to_owned();
+        let moves = name == "path" || name == "cfg_attr";
         let mut depth = 0_usize;
         for at in open..self.tokens.len() {
             match &self.tokens[at].kind {
                 Kind::Mark('[') => depth += 1,
                 Kind::Mark(']') => depth -= 1,
-                Kind::Word(word) if word == "path" && self.is_mark(at + 1, '=') => {
-                    if name == "path" || name == "cfg_attr" {
-                        self.refuse(at, "`#[path]` moves a module out of the map");
-                    }
+                Kind::Word(word) if word == "path" && moves && self.is_mark(at + 1, '=') => {
+                    self.refuse(at, "`#[path]` moves a module out of the map");
                 }
                 Kind::Text(text) if !self.root && !PROSE.contains(&name.as_str()) => {
                     let line = self.tokens[at].line;
-                    let mut inner = Scan {
-                        tokens: &tokens(text),
-                        module: self.module.clone(),
-                        root: false,
-                        found: Vec::new(),
-                    };
+                    let mut inner = Scan { tokens: &tokens(text), module: self.module.clone(), root: false, found: Vec::new() };
                     inner.paths();
-                    self.found
-                        .extend(inner.found.into_iter().map(|found| Found { line, ..found }));
+                    self.found.extend(inner.found.into_iter().map(|found| Found { line, ..found }));
                 }
                 _ => {}
             }
@@ -232,11 +202,7 @@ impl Scan<'_> {
         while at < self.tokens.len() {
             let word = self.word_at(at).unwrap_or_default().to_owned();
             let begins = ["crate", "super", "self", "twostep"].contains(&word.as_str());
-            at = if begins && self.is(at + 1, &Kind::Path) {
-                self.word(at, &word)
-            } else {
-                at + 1
-            };
+            at = if begins && self.is(at + 1, &Kind::Path) { self.word(at, &word) } else { at + 1 };
         }
     }
 

@@ -4,7 +4,7 @@
 //! so that no word in it is taken for code.
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// An identifier or a keyword, without the `r#` of a raw one.
     Word(String),
     /// `::`
@@ -16,17 +16,13 @@ pub enum Kind {
 }
 
 #[derive(Debug, Clone)]
-pub struct Token {
-    pub kind: Kind,
-    pub line: usize,
+pub(crate) struct Token {
+    pub(crate) kind: Kind,
+    pub(crate) line: usize,
 }
 
-pub fn tokens(source: &str) -> Vec<Token> {
-    let mut reader = Reader {
-        chars: source.chars().collect(),
-        at: 0,
-        line: 1,
-    };
+pub(crate) fn tokens(source: &str) -> Vec<Token> {
+    let mut reader = Reader { chars: source.chars().collect(), at: 0, line: 1 };
     let mut found = Vec::new();
     while let Some(next) = reader.peek(0) {
         let line = reader.line;
@@ -123,10 +119,7 @@ impl Reader {
     /// A word, a raw identifier, or the prefix of a string: `r`, `b`, `c`, `br`, `cr`.
     fn word(&mut self) -> Kind {
         let word = self.take_while(is_word);
-        let hashes = self.chars[self.at..]
-            .iter()
-            .take_while(|c| **c == '#')
-            .count();
+        let hashes = self.chars[self.at..].iter().take_while(|c| **c == '#').count();
         match word.as_str() {
             "r" | "br" | "cr" if self.peek(hashes) == Some('"') => self.raw_string(hashes),
             "r" if hashes == 1 && self.peek(1).is_some_and(is_word) => {
@@ -212,8 +205,5 @@ fn a_raw_identifier_is_its_word_and_lines_are_counted() {
     let found = tokens("/*\n*/ \"\n\" r#crate::\nx");
     assert_eq!(found[1].kind, Kind::Word("crate".into()));
     assert_eq!(found[2].kind, Kind::Path);
-    assert_eq!(
-        found.iter().map(|token| token.line).collect::<Vec<_>>(),
-        [2, 3, 3, 4]
-    );
+    assert_eq!(found.iter().map(|token| token.line).collect::<Vec<_>>(), [2, 3, 3, 4]);
 }
