@@ -1,0 +1,51 @@
+//! Programs from outside that some tests compare with.
+//!
+//! Such a test begins with `if !tools::have("oathtool") { return }`, or `"python:pyotp"` for a Python module, several
+//! separated by commas. `zz_left_out` finds these calls and tells what was left out.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Whether every tool in `needs` is here. Where `TWOSTEP_TEST_ALL` is set a missing tool is a failure.
+#[allow(dead_code, reason = "not every test file needs every helper")]
+pub(crate) fn have(needs: &str) -> bool {
+    let missing: Vec<&str> = missing(needs);
+    assert!(missing.is_empty() || !all(), "missing: {missing:?}; tests/run installs them");
+    missing.is_empty()
+}
+
+/// The tools among `needs` that are not here.
+pub(crate) fn missing(needs: &str) -> Vec<&str> {
+    needs.split(',').map(str::trim).filter(|tool| !is_here(tool)).collect()
+}
+
+/// Whether leaving a test out is a failure.
+pub(crate) fn all() -> bool {
+    env::var_os("TWOSTEP_TEST_ALL").is_some_and(|set| set == "1")
+}
+
+/// The Python that holds the modules: `TWOSTEP_TEST_PYTHON`, or what `tests/run` made, or the one on the path.
+pub(crate) fn python() -> PathBuf {
+    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-venv/bin/python");
+    match env::var_os("TWOSTEP_TEST_PYTHON") {
+        Some(named) => named.into(),
+        None if made.exists() => made,
+        None => "python3".into(),
+    }
+}
+
+fn is_here(tool: &str) -> bool {
+    match tool.strip_prefix("python:") {
+        Some(module) => {
+            let mut python = Command::new(python());
+            python.args(["-c", &format!("import {module}")]);
+            python.stdout(Stdio::null()).stderr(Stdio::null());
+            python.status().is_ok_and(|status| status.success())
+        }
+        None => {
+            let path = env::var_os("PATH").unwrap_or_default();
+            env::split_paths(&path).any(|folder| folder.join(tool).is_file())
+        }
+    }
+}
