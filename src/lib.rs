@@ -1,4 +1,5 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "cli", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "cli"), doc = "Multi-factor verification that other programs embed. The guide is in README.md.")]
 
 pub mod id;
 pub mod secret;
@@ -19,3 +20,6 @@ pub mod session;
 
 #[cfg(feature = "testing")]
 pub mod testing;
+
+#[cfg(feature = "cli")]
+pub mod cli;
