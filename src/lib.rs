@@ -21,5 +21,8 @@ pub mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "client")]
+pub mod client;
+
 #[cfg(feature = "cli")]
 pub mod cli;
