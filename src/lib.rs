@@ -16,3 +16,6 @@ pub mod verifier;
 
 #[cfg(feature = "validator")]
 pub mod session;
+
+#[cfg(feature = "agent")]
+pub mod agent;
