@@ -3,6 +3,8 @@
 //! A store knows no protocol and no clock; it keeps what the verifier decided, with the audit row of the decision in the
 //! same transaction. Every store passes the same contract kit, `store::contract` (feature `testing`).
 
+#[cfg(feature = "testing")]
+pub mod contract;
 mod sealing;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
