@@ -32,6 +32,18 @@ pub(super) enum Hold {
 /// made by one thread at a time, and never opened but by SQLite once they are there.
 static OPENING: Mutex<()> = Mutex::new(());
 
+/// The path, so that it means the same whatever SQLite makes of a name like `:memory:`.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, OpenError> {
+    std::path::absolute(path).map_err(|error| OpenError::io(path, &error))
+}
+
+/// The path of a file that is there.
+pub(super) fn existing(path: &Path) -> Result<PathBuf, OpenError> {
+    let path = absolute(path)?;
+    std::fs::metadata(&path).map_err(|error| OpenError::io(&path, &error))?;
+    Ok(path)
+}
+
 /// Locks the store's lock file, which is beside it, for as long as the answer lives.
 pub(super) fn hold(path: &Path, hold: Hold) -> Result<File, OpenError> {
     let name = beside(path, ".lock");
@@ -128,6 +140,11 @@ impl Readers {
             idle.push(conn);
         }
         Ok(answer)
+    }
+
+    /// The store's file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {

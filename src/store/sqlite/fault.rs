@@ -39,6 +39,16 @@ impl From<rusqlite::Error> for Fault {
     }
 }
 
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Fault::Conflict(conflict) => write!(f, "{conflict:?}"),
+            Fault::Corrupt(what) => f.write_str(what),
+            Fault::Sqlite(error) => error.fmt(f),
+        }
+    }
+}
+
 /// Outside a transaction that decides, a conflict cannot happen.
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Error {

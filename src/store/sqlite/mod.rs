@@ -6,6 +6,8 @@
 
 mod apply;
 mod audit;
+mod backup;
+mod check;
 mod connection;
 mod fault;
 mod migrations;
@@ -14,8 +16,14 @@ mod row;
 mod sql;
 mod writer;
 
+pub use backup::Restored;
+pub use backup::restore;
+pub use check::CheckReport;
+pub use check::check;
+
 use std::fs::File;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::sync_channel;
@@ -69,6 +77,9 @@ pub enum OpenError {
         /// What the system said.
         reason: String,
     },
+    /// A backup goes into a new file.
+    #[error("{0} is there already; name a file that is not")]
+    Exists(String),
     /// Somebody serves from it.
     #[error("an agent holds this store; stop it first")]
     Held,
@@ -119,19 +130,27 @@ impl SqliteStore {
     }
 
     fn open_held(path: &Path, hold: Hold) -> Result<SqliteStore, OpenError> {
-        // Also keeps SQLite from reading a name like ":memory:" in its own way.
-        let path = std::path::absolute(path).map_err(|error| OpenError::io(path, &error))?;
+        let path = connection::absolute(path)?;
         let lock = connection::hold(&path, hold)?;
-        let conn = connection::prepare(&path)?;
-        if conn.query_row("SELECT copy FROM control WHERE id = 1", [], row::first)? {
+        // Before SQLite reads whatever log is beside it.
+        if backup::is_copy(&path) {
             return Err(OpenError::Copy);
         }
+        let conn = connection::prepare(&path)?;
         let (jobs, queue) = sync_channel(writer::QUEUE);
         let writer = Writer::new(path.clone(), conn);
         let thread = std::thread::Builder::new().name("twostep-store".to_owned()).spawn(move || writer.run(&queue));
         let writer = thread.map_err(|error| OpenError::io(&path, &error))?;
         let open = Open { readers: Readers::new(path), jobs: Some(jobs), writer: Some(writer), _lock: lock };
         Ok(SqliteStore { open: Arc::new(open) })
+    }
+
+    /// Copies the store, as it is at one moment and while it goes on serving, into a new file that only its owner reads. The
+    /// copy is marked: it serves again once it is restored.
+    pub async fn backup(&self, to: impl Into<PathBuf>) -> Result<(), OpenError> {
+        let (open, to) = (Arc::clone(&self.open), to.into());
+        let copied = tokio::task::spawn_blocking(move || backup::backup(open.readers.path(), &to));
+        copied.await.unwrap_or_else(|error| Err(OpenError::Sqlite(error.to_string())))
     }
 
     /// Reads here and now: a look-up in an index takes microseconds, less than to hand it to another thread.
