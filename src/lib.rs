@@ -17,5 +17,8 @@ pub mod verifier;
 #[cfg(feature = "validator")]
 pub mod session;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 #[cfg(feature = "agent")]
 pub mod agent;

@@ -49,7 +49,7 @@ impl Seed {
             }
         }
         let padding = symbols.bytes().filter(|byte| *byte == b'=').count();
-        if padding > 0 && (symbols.len() % 8 != 0 || padding > 6) {
+        if padding > 0 && (!symbols.len().is_multiple_of(8) || padding > 6) {
             return Err(BadSeed::Length);
         }
         let symbols = &symbols[..symbols.len() - padding];

@@ -4,8 +4,6 @@
 //! learned, and on `T` itself as well where the device lagged: it cannot have shown those codes yet, so one that
 //! matches there means its owner set the clock.
 
-use std::ops::RangeInclusive;
-
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -73,7 +71,7 @@ impl Totp {
         let now = self.step_at(now)?;
         let step = search::highest(key, code, candidates(now, drift))?;
         let offset = step_difference(step, now.0);
-        Some(TotpMatch { step: TimeStep(step), offset, clock_was_set: (offset - drift).abs() > 1 })
+        Some(TotpMatch { step: TimeStep(step), offset, clock_was_set: offset.abs_diff(drift) > 1 })
     }
 
     /// Where the second of two consecutive codes is right: at most `window` away from `T`, both codes above the `watermark`.
@@ -142,8 +140,8 @@ impl From<TimeStepSize> for u16 {
 fn candidates(now: TimeStep, drift: i64) -> impl Iterator<Item = u64> {
     let around = |centre: i128| centre - 1..=centre + 1;
     let tracked = around(i128::from(now.0) + i128::from(drift));
-    let mut present: RangeInclusive<i128> = around(i128::from(now.0));
-    present = if drift < 0 { (*present.start()).max(tracked.end() + 1)..=*present.end() } else { 1..=0 };
+    let tracked_last = *tracked.end();
+    let present = around(i128::from(now.0)).filter(move |step| drift < 0 && *step > tracked_last);
     // Steps before T0 do not exist.
     tracked.chain(present).filter_map(|step| u64::try_from(step).ok())
 }

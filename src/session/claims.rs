@@ -7,6 +7,13 @@ use serde::Deserializer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+#[cfg(feature = "session")]
+use crate::session::Common;
+#[cfg(feature = "session")]
+use crate::session::ContextWithoutMfa;
+#[cfg(feature = "session")]
+use crate::session::SessionContext;
+
 /// A signed context as it travels: untrusted text, until a validator has read it. `Debug` is blank, for it opens doors.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedContext(String);
@@ -61,6 +68,50 @@ pub(crate) struct Claims {
     pub(crate) mfa_kind: Option<String>,
     #[serde(default, deserialize_with = "there", skip_serializing_if = "Option::is_none")]
     pub(crate) uv: Option<bool>,
+}
+
+#[cfg(feature = "session")]
+impl From<&Common> for Claims {
+    fn from(common: &Common) -> Claims {
+        Claims {
+            iss: common.issuer.clone(),
+            sub: common.account.as_str().to_owned(),
+            aud: common.audience.clone(),
+            iat: common.issued_at.0,
+            nbf: common.issued_at.0,
+            exp: common.expires_at.0,
+            jti: common.session_id.clone(),
+            generation: common.generation,
+            mfa_present: false,
+            amr: None,
+            mfa_time: None,
+            mfa_serial: None,
+            mfa_kind: None,
+            uv: None,
+        }
+    }
+}
+
+#[cfg(feature = "session")]
+impl From<&ContextWithoutMfa> for Claims {
+    fn from(context: &ContextWithoutMfa) -> Claims {
+        Claims::from(&context.common)
+    }
+}
+
+#[cfg(feature = "session")]
+impl From<&SessionContext> for Claims {
+    fn from(context: &SessionContext) -> Claims {
+        Claims {
+            mfa_present: true,
+            amr: Some(context.amr.iter().map(|amr| amr.name().to_owned()).collect()),
+            mfa_time: Some(context.mfa_time.0),
+            mfa_serial: Some(context.serial.as_str().to_owned()),
+            mfa_kind: Some(context.kind.name().to_owned()),
+            uv: Some(context.user_verified),
+            ..Claims::from(&context.common)
+        }
+    }
 }
 
 /// Absent is `None`; anything that is there has the claim's type, so that `null` is refused.

@@ -9,8 +9,11 @@ use serde::Serialize;
 
 use crate::id::AccountId;
 use crate::session::Amr;
+use crate::session::Common;
+use crate::session::ContextWithoutMfa;
 use crate::session::JwkSet;
 use crate::session::MfaKind;
+use crate::session::SessionContext;
 use crate::session::SignedContext;
 use crate::session::SigningAlgorithm;
 use crate::session::SigningKeyInfo;
@@ -67,29 +70,33 @@ impl Issuer {
     ///
     /// The context is dated by the proof, not by the clock: what is revoked between the two stays revoked.
     pub async fn issue(&self, verified: Verified, audience: &str) -> Result<SignedContext, Error> {
+        Ok(self.issue_and_read(verified, audience).await?.0)
+    }
+
+    /// Issues a context, and says what it says.
+    pub async fn issue_and_read(&self, verified: Verified, audience: &str) -> Result<(SignedContext, SessionContext), Error> {
         let issued_at = above(verified.at(), verified.dead_until());
-        let kind = MfaKind::from(verified.kind());
-        let claims = Claims {
-            mfa_present: true,
-            amr: Some(vec![Amr::Otp.name().to_owned()]),
-            mfa_time: Some(verified.at().0),
-            mfa_serial: Some(verified.serial().as_str().to_owned()),
-            mfa_kind: Some(kind.name().to_owned()),
-            uv: Some(false),
-            ..self.claims(verified.account(), audience, issued_at, verified.generation())?
+        let context = SessionContext {
+            common: self.common(verified.account(), audience, issued_at, verified.generation())?,
+            mfa_time: verified.at(),
+            serial: verified.serial().clone(),
+            kind: MfaKind::from(verified.kind()),
+            amr: vec![Amr::Otp],
+            user_verified: false,
         };
-        self.sign(claims::MFA, &claims).await
+        Ok((self.sign(claims::MFA, &Claims::from(&context)).await?, context))
     }
 
     /// Issues a context that says who, and that MFA was not present.
-    pub async fn issue_without_mfa(&self, account: &AccountId, audience: &str) -> Result<SignedContext, Error> {
+    pub async fn issue_without_mfa(&self, account: &AccountId, audience: &str) -> Result<(SignedContext, ContextWithoutMfa), Error> {
         let now = self.verifier.now().await?;
         let audit = vec![self.verifier.event(now, "session.without_mfa").account(account)];
         // The marks are read in the transaction that writes it down.
         let change = Change { account: Some(account.clone()), writes: Vec::new(), audit };
         let Commit::Committed(marks) = self.verifier.store().commit(change).await? else { return Err(Error::Contended) };
-        let claims = self.claims(account, audience, above(now, marks.revoked_before), marks.generation)?;
-        self.sign(claims::WITHOUT_MFA, &claims).await
+        let common = self.common(account, audience, above(now, marks.revoked_before), marks.generation)?;
+        let context = ContextWithoutMfa { common };
+        Ok((self.sign(claims::WITHOUT_MFA, &Claims::from(&context)).await?, context))
     }
 
     /// The public keys, for whoever validates.
@@ -122,24 +129,16 @@ impl Issuer {
         self.keys.expire(Lifetime::LONGEST).await
     }
 
-    fn claims(&self, account: &AccountId, audience: &str, issued_at: UnixTime, generation: u64) -> Result<Claims, Error> {
-        let id = crate::store::random::<16>()?;
-        Ok(Claims {
-            iss: self.name.clone(),
-            sub: account.as_str().to_owned(),
-            aud: audience.to_owned(),
-            iat: issued_at.0,
-            nbf: issued_at.0,
-            exp: issued_at.plus(self.lifetime.0).0,
-            jti: URL_SAFE_NO_PAD.encode(&id[..]),
+    fn common(&self, account: &AccountId, audience: &str, issued_at: UnixTime, generation: u64) -> Result<Common, Error> {
+        Ok(Common {
+            account: account.clone(),
+            session_id: URL_SAFE_NO_PAD.encode(&crate::store::random::<16>()?[..]),
+            issuer: self.name.clone(),
+            audience: audience.to_owned(),
+            issued_at,
+            expires_at: issued_at.plus(self.lifetime.0),
             // An account that is not there yet begins with generation 1.
             generation: generation.max(1),
-            mfa_present: false,
-            amr: None,
-            mfa_time: None,
-            mfa_serial: None,
-            mfa_kind: None,
-            uv: None,
         })
     }
 

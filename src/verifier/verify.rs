@@ -10,6 +10,7 @@ use crate::device::Verdict;
 use crate::id::AccountId;
 use crate::id::SerialNumber;
 use crate::otp::Code;
+use crate::otp::Window;
 use crate::store::AccountSnapshot;
 use crate::store::Change;
 use crate::store::Enrolled;
@@ -158,6 +159,16 @@ impl Verifier {
             }
         }
         Err(Error::Contended)
+    }
+
+    /// Refuses an account that the caller may not know of, as one that does not exist, at the same cost.
+    pub async fn refuse_hidden(&self, account: &AccountId, serial: Option<&SerialNumber>, pair: Option<Window>) -> Result<Error, Error> {
+        let now = self.now().await?;
+        let refusal = Refusal::UnknownDevice;
+        let _: Decision<()> = self.not_judged(account, serial, now, refusal);
+        let target = pair.map_or(Work::CODE, Work::of_pair);
+        Work::default().top_up(target, &self.core.counters, &self.core.decoy);
+        Ok(Error::Refused(refusal))
     }
 
     async fn try_code(

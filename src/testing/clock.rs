@@ -1,0 +1,103 @@
+//! A clock that stands still until the test moves it.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use crate::time::Clock;
+use crate::time::Reading;
+use crate::time::UnixTime;
+
+/// A clock that stands still. Its clones show the same time: one goes into the verifier, one stays with the test.
+#[derive(Clone, Debug)]
+pub struct FixedClock(Arc<Mutex<Hands>>);
+
+/// Finer than a [`Reading`], so that two half seconds make one.
+#[derive(Debug)]
+struct Hands {
+    wall: Duration,
+    boot: Duration,
+}
+
+impl FixedClock {
+    /// A clock that shows `wall`, on a machine that started this second.
+    pub fn at(wall: UnixTime) -> FixedClock {
+        FixedClock(Arc::new(Mutex::new(Hands { wall: Duration::from_secs(wall.0), boot: Duration::ZERO })))
+    }
+
+    /// Sets the wall time alone, as an operator or NTP would.
+    pub fn set_wall(&self, wall: UnixTime) {
+        self.with(|hands| hands.wall = Duration::from_secs(wall.0));
+    }
+
+    /// Lets time go by: wall time and time since boot move together.
+    pub fn advance(&self, by: Duration) {
+        self.with(|hands| {
+            hands.wall = hands.wall.saturating_add(by);
+            hands.boot = hands.boot.saturating_add(by);
+        });
+    }
+
+    /// Moves the wall time alone by so many seconds, back if they are negative; not to before 1970.
+    pub fn jump(&self, seconds: i64) {
+        let distance = Duration::from_secs(seconds.unsigned_abs());
+        self.with(|hands| {
+            hands.wall = if seconds < 0 { hands.wall.saturating_sub(distance) } else { hands.wall.saturating_add(distance) };
+        });
+    }
+
+    /// The machine sleeps for so long. `CLOCK_BOOTTIME` counts that too, so it looks as if nothing but time went by.
+    pub fn suspend(&self, length: Duration) {
+        self.advance(length);
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Hands) -> T) -> T {
+        // A test that failed while it held the lock has left both hands whole.
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Clock for FixedClock {
+    fn read(&self) -> Reading {
+        self.with(|hands| Reading { wall: UnixTime(hands.wall.as_secs()), boot: hands.boot })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(wall: u64, boot: u64) -> Reading {
+        Reading { wall: UnixTime(wall), boot: Duration::from_secs(boot) }
+    }
+
+    #[test]
+    fn time_goes_by_on_both_hands_and_a_jump_moves_one() {
+        let clock = FixedClock::at(UnixTime(1_000));
+        let seen = clock.clone();
+        assert_eq!(seen.read(), reading(1_000, 0));
+        clock.advance(Duration::from_millis(500));
+        clock.advance(Duration::from_millis(500));
+        assert_eq!(seen.read(), reading(1_001, 1));
+        clock.jump(-61);
+        assert_eq!(seen.read(), reading(940, 1));
+        clock.jump(60);
+        assert_eq!(seen.read(), reading(1_000, 1));
+        clock.suspend(Duration::from_secs(3_600));
+        assert_eq!(seen.read(), reading(4_600, 3_601));
+        clock.set_wall(UnixTime(5));
+        assert_eq!(seen.read(), reading(5, 3_601));
+    }
+
+    #[test]
+    fn a_jump_ends_at_1970_and_at_the_last_second() {
+        let clock = FixedClock::at(UnixTime(10));
+        clock.jump(i64::MIN);
+        assert_eq!(clock.read().wall, UnixTime(0));
+        clock.set_wall(UnixTime(u64::MAX));
+        clock.jump(1);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(clock.read().wall, UnixTime(u64::MAX));
+    }
+}
