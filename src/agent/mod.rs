@@ -34,7 +34,9 @@ use crate::session::Issuer;
 use crate::session::Lifetime;
 use crate::store::KeyError;
 use crate::store::Keyring;
+use crate::store::SqliteStore;
 use crate::store::Store;
+use crate::store::sqlite::OpenError;
 use crate::time::SystemClock;
 use crate::verifier;
 use crate::verifier::Limits;
@@ -63,8 +65,8 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] verifier::Error),
     /// The store cannot be opened.
-    #[error("{0}")]
-    Open(String),
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// The system refuses something.
     #[error("cannot {what}: {reason}")]
     System {
@@ -147,10 +149,10 @@ async fn open(config: Config) -> Result<Parts, Error> {
 
 fn open_store(url: &StoreUrl) -> Result<Arc<dyn Store>, Error> {
     let Some(file) = url.file() else {
-        return Err(Error::Open("PostgreSQL is not built into this version; use sqlite:PATH".to_owned()));
+        return Err(Error::Config(vec!["store.url: PostgreSQL is not built into this version; use sqlite:PATH".to_owned()]));
     };
     make_private_folder(file)?;
-    Err(Error::Open(format!("cannot open {}", file.display())))
+    Ok(Arc::new(SqliteStore::open(file)?))
 }
 
 /// Makes the folder of this file, for nobody else, if it is not there.
