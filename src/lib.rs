@@ -21,6 +21,9 @@ pub mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "agent")]
+pub mod agent;
+
 #[cfg(feature = "client")]
 pub mod client;
 
