@@ -90,10 +90,20 @@ impl Failure {
         Failure { document: Some(document), ..self }
     }
 
+    pub(super) fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
     fn to_document(&self) -> Value {
         let (status, code) = self.exit.problem();
         let local = || json!({"type": "about:blank", "title": code, "status": status, "code": code, "detail": self.message});
         self.document.clone().unwrap_or_else(local)
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
     }
 }
 
@@ -128,8 +138,9 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().any(|argument| argument == "--json");
     if error.use_stderr() && json {
         let message = error.to_string();
-        let message = message.strip_prefix("error: ").unwrap_or(&message).trim_end();
-        return finish(Err(Failure::bad_input(message)), true);
+        // What follows is usage, for people.
+        let message = message.split("\n\n").next().unwrap_or_default();
+        return finish(Err(Failure::bad_input(message.strip_prefix("error: ").unwrap_or(message))), true);
     }
     let _ = error.print();
     ExitCode::from(if error.use_stderr() { Exit::BadInput.code() } else { Exit::Done.code() })
