@@ -3,7 +3,11 @@
 //! A store knows no protocol and no clock; it keeps what the verifier decided, with the audit row of the decision in the
 //! same transaction. Every store passes the same contract kit, `store::contract` (feature `testing`).
 
+#[cfg(feature = "testing")]
+pub mod contract;
 mod sealing;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 pub use sealing::Fingerprint;
 pub use sealing::KeyError;
@@ -11,6 +15,8 @@ pub use sealing::Keyring;
 pub use sealing::Sealed;
 pub use sealing::Sealer;
 pub(crate) use sealing::random;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
 
 use std::pin::Pin;
 
@@ -45,7 +51,7 @@ pub trait Store: Send + Sync {
     /// Whose device this is.
     fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>>;
 
-    /// Accounts in the order of their names.
+    /// Accounts in the order of their names, without the removed ones.
     fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>>;
 
     /// Devices in the order of their serial numbers.
@@ -139,7 +145,7 @@ pub struct Enrolled {
 pub struct Change {
     /// The account whose revocation marks the answer carries.
     pub account: Option<AccountId>,
-    /// The writes, in order.
+    /// The writes, in order. The revisions they name are all from before the change.
     pub writes: Vec<Write>,
     /// What is written to the audit log with them.
     pub audit: Vec<Event>,
@@ -173,14 +179,15 @@ pub enum Write {
         seen: Revision,
     },
     /// Adds a device, which starts above whatever removed devices with its serial number or its seed had consumed
-    /// ([`Device::above`]). [`Conflict::SerialTaken`] or [`Conflict::SeedTaken`] if another device has them.
+    /// ([`Device::above`]), and whose revision its serial number never had before. [`Conflict::SerialTaken`] or
+    /// [`Conflict::SeedTaken`] if another device has them, [`Conflict::Revision`] if its account is not there.
     InsertDevice {
         /// The device.
         device: Device,
         /// Its seed, if its kind has one.
         seed: Option<(Sealed, Fingerprint)>,
     },
-    /// Replaces a device if its revision is still `seen`.
+    /// Replaces a device if its revision is still `seen` and its account stays the same.
     UpdateDevice {
         /// The revision it was judged from.
         seen: Revision,
@@ -194,7 +201,7 @@ pub enum Write {
         /// What remains of it.
         tombstone: Tombstone,
     },
-    /// Keeps a single-use item.
+    /// Keeps a single-use item; [`Conflict::Revision`] if its id is there already.
     AddSingleUse(SingleUse),
     /// Consumes a single-use item; [`Conflict::Consumed`] if it is gone, or expired at `now`.
     Consume {
@@ -217,7 +224,7 @@ pub enum Write {
         /// The key's id.
         kid: String,
     },
-    /// Adds an API key.
+    /// Adds an API key; [`Conflict::Revision`] if its id is there already.
     PutApiKey(ApiKeyRecord),
     /// Revokes an API key; [`Conflict::Revision`] if it is not there.
     RevokeApiKey {

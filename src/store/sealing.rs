@@ -19,7 +19,6 @@ use chacha20poly1305::aead::Payload;
 use hkdf::Hkdf;
 use serde::Deserialize;
 use serde::Serialize;
-use sha2::Digest;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -219,6 +218,12 @@ impl Sealed {
         Sealed(bytes)
     }
 
+    /// Bytes that have the form of a sealed secret.
+    pub fn recognised(bytes: Vec<u8>) -> Option<Sealed> {
+        let whole = bytes.len() >= 2 + 8 + 24 + 16 && bytes.starts_with(&[FORMAT, XCHACHA20_POLY1305]);
+        whole.then_some(Sealed(bytes))
+    }
+
     /// The id of the key it was sealed under.
     pub fn key_id(&self) -> Option<[u8; 8]> {
         self.0.get(2..10)?.try_into().ok()
@@ -284,15 +289,6 @@ fn bound_to(place: &SealedPlace) -> Vec<u8> {
         data.extend_from_slice(part.as_bytes());
     }
     data
-}
-
-/// SHA-256 in hex; audit chains and migration checksums are made of it.
-pub(crate) fn sha256_hex(parts: &[&[u8]]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part);
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The version of the sealed format.

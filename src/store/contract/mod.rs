@@ -1,0 +1,56 @@
+//! What every store must do, as tests that any store can be put to: `holds(|| async { … }).await`.
+//!
+//! Each function is one rule, takes an empty store and panics with a sentence if the rule is broken. [`holds`] goes
+//! through all of them.
+
+mod devices;
+mod lists;
+mod races;
+mod records;
+mod sample;
+
+pub use devices::*;
+pub use lists::*;
+pub use races::*;
+pub use records::*;
+
+use std::sync::Arc;
+
+use crate::store::Store;
+
+/// Puts a store to every rule, each with a new empty one.
+pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
+    macro_rules! rules {
+        ($($rule:ident),* $(,)?) => { $($rule(Arc::new(new_store().await)).await;)* };
+    }
+    rules!(
+        a_change_is_made_whole_or_not_at_all,
+        a_change_judged_from_an_old_revision_conflicts,
+        revisions_named_by_a_change_are_from_before_it,
+        a_refusal_stands_on_the_revision_it_was_judged_from,
+        an_account_moves_when_its_devices_do,
+        a_serial_number_belongs_to_one_device,
+        a_seed_belongs_to_one_device,
+        a_device_needs_its_account,
+        a_device_keeps_its_account,
+        a_device_added_again_starts_above_what_was_consumed,
+        a_removed_device_leaves_no_revision_behind,
+        one_of_many_changes_judged_alike_is_made,
+        changes_of_different_devices_all_succeed,
+        a_single_use_item_is_consumed_once,
+        one_of_many_devices_gets_a_seed,
+        the_first_value_of_a_name_stays,
+        a_single_use_item_ends_with_its_time,
+        marks_are_answered_as_the_change_left_them,
+        a_revoked_session_stays_revoked,
+        signing_keys_are_put_and_dropped,
+        api_keys_are_put_and_revoked,
+        the_control_version_rises_with_every_key,
+        a_secret_is_resealed_if_it_is_what_it_was,
+        the_highest_time_falls_only_when_accepted,
+        audit_rows_are_chained_in_order,
+        accounts_are_listed_by_name,
+        devices_are_listed_by_serial_number,
+        what_time_has_made_useless_goes,
+    );
+}

@@ -1,0 +1,199 @@
+//! Rules about what is kept beside devices: marks, items, keys, values, the time, the audit log.
+
+use std::sync::Arc;
+
+use super::sample::*;
+use crate::store::Account;
+use crate::store::ApiKeyRecord;
+use crate::store::Change;
+use crate::store::Conflict;
+use crate::store::Marks;
+use crate::store::Resealable;
+use crate::store::SealedPlace;
+use crate::store::SigningKeyRecord;
+use crate::store::SingleUse;
+use crate::store::Store;
+use crate::store::Write;
+use crate::time::UnixTime;
+
+/// An item cannot be used from `expires_at` on.
+pub async fn a_single_use_item_ends_with_its_time(store: Arc<dyn Store>) {
+    let item = SingleUse { id: "x".to_owned(), account: account_id("alice"), body: vec![7], expires_at: NOW };
+    made(&store, [Write::AddSingleUse(item)]).await;
+    assert!(answered(store.single_use("x", UnixTime(NOW.0 - 1)).await).is_some(), "an item is there until it expires");
+    assert!(answered(store.single_use("x", NOW).await).is_none(), "an item is gone when it expires");
+    let consume = |now| [Write::Consume { id: "x".to_owned(), now }];
+    conflicts(&store, Conflict::Consumed, consume(NOW), "an expired item is not consumed").await;
+    made(&store, consume(UnixTime(NOW.0 - 1))).await;
+}
+
+/// The answer to a commit carries the account's marks from inside its transaction, after its writes.
+pub async fn marks_are_answered_as_the_change_left_them(store: Arc<dyn Store>) {
+    let change = |account: &str, writes| Change { account: Some(account_id(account)), writes, audit: Vec::new() };
+    let nobody = marks(answered(store.commit(change("alice", vec![])).await));
+    assert_eq!(nobody, Marks::default(), "an account that is not there has no marks");
+    with_account(&store, "alice").await;
+    let seen = snapshot(&store, "alice").await;
+    let account = seen.account.with_sessions_revoked(NOW);
+    let expected = account.marks();
+    let revoked = marks(answered(store.commit(change("alice", vec![Write::UpdateAccount { seen: seen.revision, account }])).await));
+    assert_eq!(revoked, expected, "the marks are read after the writes");
+    let later = marks(answered(store.commit(change("alice", vec![])).await));
+    assert_eq!(later, expected, "and stay");
+}
+
+/// Revoking twice keeps the later end.
+pub async fn a_revoked_session_stays_revoked(store: Arc<dyn Store>) {
+    assert!(!answered(store.session_revoked("a").await), "no session is revoked before it is");
+    let revoke = |seconds| [Write::RevokeSession { session_id: "a".to_owned(), expires_at: UnixTime(NOW.0 + seconds) }];
+    made(&store, revoke(100)).await;
+    made(&store, revoke(50)).await;
+    assert!(answered(store.session_revoked("a").await), "a revoked session is");
+    assert!(!answered(store.session_revoked("b").await), "another one is not");
+    answered(store.expire(UnixTime(NOW.0 + 99), UnixTime(0)).await);
+    assert!(answered(store.session_revoked("a").await), "a revocation lasts as long as its session would have");
+    answered(store.expire(UnixTime(NOW.0 + 100), UnixTime(0)).await);
+    assert!(!answered(store.session_revoked("a").await), "and no longer");
+}
+
+fn signing_key(kid: &str, seconds: u64) -> SigningKeyRecord {
+    let private = match keyring().seal(&SealedPlace::SigningKey { kid: kid.to_owned() }, b"private") {
+        Ok(sealed) => sealed,
+        Err(error) => panic!("a key can be sealed: {error}"),
+    };
+    let public = vec!["x".to_owned()];
+    let created_at = UnixTime(NOW.0 + seconds);
+    SigningKeyRecord { kid: kid.to_owned(), algorithm: "EdDSA".to_owned(), private, public, created_at, retired_at: None }
+}
+
+fn api_key(id: &str, seconds: u64) -> ApiKeyRecord {
+    ApiKeyRecord {
+        id: id.to_owned(),
+        digest: vec![1; 32],
+        name: Some("door".to_owned()),
+        role: "verifier".to_owned(),
+        accounts: Some(vec!["alice".to_owned()]),
+        explain: true,
+        created_at: UnixTime(NOW.0 + seconds),
+    }
+}
+
+/// Newest first; putting one again replaces it.
+pub async fn signing_keys_are_put_and_dropped(store: Arc<dyn Store>) {
+    let (old, new) = (signing_key("old", 0), signing_key("new", 1));
+    made(&store, [Write::PutSigningKey(old.clone())]).await;
+    made(&store, [Write::PutSigningKey(new.clone())]).await;
+    assert_eq!(answered(store.signing_keys().await), [new.clone(), old.clone()], "signing keys are listed newest first");
+    let retired = SigningKeyRecord { retired_at: Some(NOW), ..old };
+    made(&store, [Write::PutSigningKey(retired.clone())]).await;
+    assert_eq!(answered(store.signing_keys().await), [new, retired.clone()], "a signing key that is put again is replaced");
+    let drop = || [Write::DropSigningKey { kid: "new".to_owned() }];
+    made(&store, drop()).await;
+    conflicts(&store, Conflict::Revision, drop(), "a signing key is dropped once").await;
+    assert_eq!(answered(store.signing_keys().await), [retired], "a dropped signing key is gone");
+}
+
+/// Oldest first; an id is given once.
+pub async fn api_keys_are_put_and_revoked(store: Arc<dyn Store>) {
+    let (new, old) = (api_key("new", 1), api_key("old", 0));
+    made(&store, [Write::PutApiKey(new.clone())]).await;
+    made(&store, [Write::PutApiKey(old.clone())]).await;
+    assert_eq!(answered(store.api_keys().await), [old.clone(), new.clone()], "API keys are listed oldest first");
+    conflicts(&store, Conflict::Revision, [Write::PutApiKey(api_key("new", 9))], "an API key is not replaced").await;
+    let revoke = || [Write::RevokeApiKey { id: "old".to_owned() }];
+    made(&store, revoke()).await;
+    conflicts(&store, Conflict::Revision, revoke(), "an API key is revoked once").await;
+    assert_eq!(answered(store.api_keys().await), [new], "a revoked API key is gone");
+}
+
+/// And with nothing else.
+pub async fn the_control_version_rises_with_every_key(store: Arc<dyn Store>) {
+    let mut version = answered(store.control_version().await);
+    let writes = [
+        Write::PutSigningKey(signing_key("kid", 0)),
+        Write::PutApiKey(api_key("id", 0)),
+        Write::RevokeApiKey { id: "id".to_owned() },
+        Write::DropSigningKey { kid: "kid".to_owned() },
+    ];
+    for write in writes {
+        made(&store, [write.clone()]).await;
+        let after = answered(store.control_version().await);
+        assert!(after > version, "the control version rises with {write:?}");
+        version = after;
+    }
+    with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
+    conflicts(&store, Conflict::Revision, [Write::DropSigningKey { kid: "kid".to_owned() }], "the key is gone").await;
+    assert_eq!(answered(store.control_version().await), version, "the control version stands still when no key changes");
+}
+
+/// Key rotation finds every secret, and loses to whoever changes one meanwhile.
+pub async fn a_secret_is_resealed_if_it_is_what_it_was(store: Arc<dyn Store>) {
+    let (old, new) = (keyring(), keyring());
+    let device = totp("GAHT00000001", "alice", None);
+    let reseal = |place: &SealedPlace, keys: &crate::store::Keyring| match keys.seal(place, b"12345678901234567890") {
+        Ok(sealed) => sealed,
+        Err(error) => panic!("a secret can be sealed: {error}"),
+    };
+    let (seed, key) = (sealed(&old, &device), signing_key("kid", 0));
+    let pepper = SealedPlace::Value { name: "pepper".to_owned() };
+    let value = reseal(&pepper, &old).as_bytes().to_vec();
+    made(
+        &store,
+        [
+            Write::CreateAccount(Account::new(account_id("alice"), NOW)),
+            Write::InsertDevice { device, seed: Some((seed, crate::store::Fingerprint([1; 32]))) },
+            Write::PutSigningKey(key),
+            Write::InitValue { name: "pepper".to_owned(), value },
+            Write::InitValue { name: "plain".to_owned(), value: b"not sealed".to_vec() },
+        ],
+    )
+    .await;
+    let was = snapshot(&store, "alice").await;
+    let found = answered(store.sealed_under_other_keys(new.current(), 10).await);
+    assert_eq!(found.len(), 3, "a seed, a signing key and a sealed value are found: {found:?}");
+    assert_eq!(answered(store.sealed_under_other_keys(new.current(), 2).await).len(), 2, "no more than asked for");
+    for seen in found {
+        let sealed = reseal(&seen.place, &new);
+        made(&store, [Write::Reseal { seen: seen.clone(), sealed: sealed.clone() }]).await;
+        let late = [Write::Reseal { seen: seen.clone(), sealed: reseal(&seen.place, &new) }];
+        conflicts(&store, Conflict::Revision, late, "a secret that was resealed is not what it was").await;
+        let is = Resealable { place: seen.place, sealed };
+        let all = answered(store.sealed_under_other_keys(old.current(), 10).await);
+        assert!(all.contains(&is), "the resealed secret is in its place");
+    }
+    assert!(answered(store.sealed_under_other_keys(new.current(), 10).await).is_empty(), "in the end nothing is left to reseal");
+    let is = snapshot(&store, "alice").await;
+    assert_eq!(is.devices[0].revision, was.devices[0].revision, "resealing a seed leaves its device alone");
+}
+
+/// `NoteTime` only raises it, `AcceptTime` sets it.
+pub async fn the_highest_time_falls_only_when_accepted(store: Arc<dyn Store>) {
+    assert_eq!(answered(store.highest_time().await), None, "no time is noted at first");
+    for (write, expected) in [
+        (Write::NoteTime(UnixTime(100)), 100),
+        (Write::NoteTime(UnixTime(90)), 100),
+        (Write::NoteTime(UnixTime(110)), 110),
+        (Write::AcceptTime(UnixTime(50)), 50),
+        (Write::NoteTime(UnixTime(60)), 60),
+    ] {
+        made(&store, [write.clone()]).await;
+        assert_eq!(answered(store.highest_time().await), Some(UnixTime(expected)), "after {write:?}");
+    }
+}
+
+/// Numbered without gaps, each with the hash of what came before.
+pub async fn audit_rows_are_chained_in_order(store: Arc<dyn Store>) {
+    let empty = answered(store.verify_audit().await);
+    assert!(empty.ok && empty.rows == 0 && empty.head.is_none(), "a chain without rows holds: {empty:?}");
+    for n in 0..5 {
+        let audit = vec![event(&format!("a.{n}")).account(&account_id("alice")), event(&format!("b.{n}")).reason("why")];
+        let _ = answered(store.commit(Change { account: None, writes: vec![], audit }).await);
+    }
+    let rows = answered(store.audit(0, 100).await);
+    assert_eq!(rows.iter().map(|row| row.number).collect::<Vec<u64>>(), (1..=10).collect::<Vec<u64>>(), "rows are numbered in order");
+    assert_eq!((rows[0].event.action.as_str(), rows[1].event.action.as_str()), ("a.0", "b.0"), "events keep their order in a change");
+    assert_eq!(answered(store.audit(4, 3).await), rows[4..7], "rows after a number, no more than asked for");
+    let report = answered(store.verify_audit().await);
+    assert!(report.ok && report.rows == 10 && report.broken_at.is_none(), "the chain holds: {report:?}");
+    assert_eq!(report.head.as_ref(), rows.last().map(|row| &row.hash), "its head is the hash of the last row");
+}

@@ -1,0 +1,278 @@
+//! A change, write by write, inside the transaction that decides it.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+use rusqlite::OptionalExtension;
+use rusqlite::Params;
+
+use super::audit;
+use super::audit::Head;
+use super::fault::Fault;
+use super::row::AccountColumns;
+use super::row::first;
+use super::row::from_json;
+use super::row::kind;
+use super::row::state;
+use super::row::stored;
+use super::row::to_json;
+use super::row::unsigned;
+use super::sql;
+use crate::device::Device;
+use crate::device::DeviceState;
+use crate::device::Tombstone;
+use crate::id::AccountId;
+use crate::store::Change;
+use crate::store::Conflict;
+use crate::store::Fingerprint;
+use crate::store::Marks;
+use crate::store::Resealable;
+use crate::store::Revision;
+use crate::store::Sealed;
+use crate::store::SealedPlace;
+use crate::store::SigningKeyRecord;
+use crate::store::Write;
+use crate::time::UnixTime;
+
+/// Makes a change and appends its audit rows. On a fault the caller rolls back to where the change began.
+pub(super) fn apply(conn: &Connection, head: Head, change: &Change) -> Result<(Marks, Head), Fault> {
+    let mut applying = Applying { conn, counts: BTreeMap::new() };
+    for write in &change.writes {
+        applying.write(write)?;
+    }
+    applying.count_devices()?;
+    let head = audit::append(conn, head, &change.audit)?;
+    let marks = match &change.account {
+        Some(account) => marks(conn, account)?,
+        None => Marks::default(),
+    };
+    Ok((marks, head))
+}
+
+/// Removes what time has made useless, at most `limit` rows of each kind. Returns how many rows went.
+pub(super) fn expire(conn: &Connection, now: UnixTime, audit_before: UnixTime, limit: u32) -> Result<u64, Fault> {
+    let mut applying = Applying { conn, counts: BTreeMap::new() };
+    let mut gone = applying.expire_pending(now, limit)?;
+    applying.count_devices()?;
+    for sql in [sql::SINGLE_USE_EXPIRE, sql::SESSIONS_EXPIRE] {
+        gone += conn.prepare_cached(sql)?.execute((stored(now.0), limit))?;
+    }
+    Ok(u64::try_from(gone).unwrap_or(u64::MAX) + audit::expire(conn, audit_before, limit)?)
+}
+
+struct Applying<'a> {
+    conn: &'a Connection,
+    /// How the numbers of devices, and of active ones, change. Accounts are counted last: the revisions that the writes
+    /// of a change name are all from before it.
+    counts: BTreeMap<String, (i64, i64)>,
+}
+
+impl Applying<'_> {
+    fn write(&mut self, write: &Write) -> Result<(), Fault> {
+        match write {
+            Write::CreateAccount(account) => {
+                let columns = AccountColumns::of(account)?;
+                let id = account.id.as_str();
+                let values = (id, columns.generation, columns.revoked_before, columns.removed, &columns.body);
+                self.one(Conflict::Revision, sql::ACCOUNT_INSERT, values)
+            }
+            Write::UpdateAccount { seen, account } => {
+                let columns = AccountColumns::of(account)?;
+                let id = (account.id.as_str(), stored(seen.0));
+                let values = (id.0, id.1, columns.generation, columns.revoked_before, columns.removed, &columns.body);
+                self.one(Conflict::Revision, sql::ACCOUNT_UPDATE, values)
+            }
+            Write::ExpectAccount { account, seen } => self.expect(sql::ACCOUNT_IS_AT, account.as_str(), *seen),
+            Write::ExpectDevice { serial, seen } => self.expect(sql::DEVICE_IS_AT, serial.as_str(), *seen),
+            Write::InsertDevice { device, seed } => self.insert_device(device, seed.as_ref()),
+            Write::UpdateDevice { seen, device } => self.update_device(*seen, device),
+            Write::RemoveDevice { seen, tombstone } => self.remove_device(*seen, tombstone),
+            Write::AddSingleUse(item) => {
+                let values = (&item.id, item.account.as_str(), &item.body, stored(item.expires_at.0));
+                self.one(Conflict::Revision, sql::SINGLE_USE_INSERT, values)
+            }
+            Write::Consume { id, now } => self.one(Conflict::Consumed, sql::SINGLE_USE_CONSUME, (id, stored(now.0))),
+            Write::RevokeSession { session_id, expires_at } => self.run(sql::SESSION_REVOKE, (session_id, stored(expires_at.0))),
+            Write::PutSigningKey(key) => {
+                self.run(sql::SIGNING_KEY_PUT, (&key.kid, stored(key.created_at.0), to_json(key)?))?;
+                self.run(sql::CONTROL_CHANGED, [])
+            }
+            Write::DropSigningKey { kid } => {
+                self.one(Conflict::Revision, sql::SIGNING_KEY_DROP, [kid])?;
+                self.run(sql::CONTROL_CHANGED, [])
+            }
+            Write::PutApiKey(key) => {
+                self.one(Conflict::Revision, sql::API_KEY_INSERT, (&key.id, stored(key.created_at.0), to_json(key)?))?;
+                self.run(sql::CONTROL_CHANGED, [])
+            }
+            Write::RevokeApiKey { id } => {
+                self.one(Conflict::Revision, sql::API_KEY_DELETE, [id])?;
+                self.run(sql::CONTROL_CHANGED, [])
+            }
+            Write::InitValue { name, value } => self.one(Conflict::Revision, sql::VALUE_INIT, (name, value)),
+            Write::Reseal { seen, sealed } => self.reseal(seen, sealed),
+            Write::NoteTime(time) => self.run(sql::TIME_NOTE, [stored(time.0)]),
+            Write::AcceptTime(time) => self.run(sql::TIME_ACCEPT, [stored(time.0)]),
+        }
+    }
+
+    fn insert_device(&mut self, device: &Device, seed: Option<&(Sealed, Fingerprint)>) -> Result<(), Fault> {
+        let (serial, account) = (device.serial.as_str(), device.account.as_str());
+        if self.find::<String>(sql::DEVICE_OWNER, [serial])?.is_some() {
+            return Err(Fault::Conflict(Conflict::SerialTaken));
+        }
+        let fingerprint = seed.map(|(_, fingerprint)| fingerprint.0);
+        if let Some(fingerprint) = fingerprint
+            && self.find::<i64>(sql::DEVICE_WITH_FINGERPRINT, [fingerprint])?.is_some()
+        {
+            return Err(Fault::Conflict(Conflict::SeedTaken));
+        }
+        if self.find::<i64>(sql::ACCOUNT_MARKS, [account])?.is_none() {
+            return Err(Fault::Conflict(Conflict::Revision));
+        }
+        let mut device = device.clone();
+        for (same_seed, tombstone) in self.tombstones(serial, fingerprint)? {
+            device = device.above(&tombstone, same_seed);
+        }
+        let (sealed, key) = (seed.map(|(sealed, _)| sealed.as_bytes()), seed.and_then(|(sealed, _)| sealed.key_id()));
+        let created_at = stored(device.created_at.0);
+        let what = (state(device.state), kind(&device)?, to_json(&device)?);
+        self.run(sql::DEVICE_INSERT, (serial, account, what.0, &what.1, created_at, &what.2, sealed, key, fingerprint))?;
+        self.count(account, 1, active(device.state));
+        Ok(())
+    }
+
+    fn update_device(&mut self, seen: Revision, device: &Device) -> Result<(), Fault> {
+        let serial = device.serial.as_str();
+        let (account, was, _) = self.standing(serial, seen)?;
+        // A device never changes hands.
+        if account != device.account.as_str() {
+            return Err(Fault::Conflict(Conflict::Revision));
+        }
+        let (is, body) = (state(device.state), to_json(device)?);
+        if was == is {
+            // Columns that are not named keep their indexes still: one page to write instead of four.
+            return self.run(sql::DEVICE_UPDATE_BODY, (serial, body));
+        }
+        self.run(sql::DEVICE_UPDATE, (serial, is, kind(device)?, stored(device.created_at.0), body))?;
+        self.count(&account, 0, active(device.state) - i64::from(was == state(DeviceState::Active)));
+        Ok(())
+    }
+
+    fn remove_device(&mut self, seen: Revision, tombstone: &Tombstone) -> Result<(), Fault> {
+        let serial = tombstone.serial.as_str();
+        let (account, was, fingerprint) = self.standing(serial, seen)?;
+        self.run(sql::TOMBSTONE_INSERT, (serial, fingerprint, to_json(tombstone)?))?;
+        self.run(sql::REVISION_FLOOR_RAISE, [stored(seen.0)])?;
+        self.run(sql::DEVICE_DELETE, [serial])?;
+        self.count(&account, -1, -i64::from(was == state(DeviceState::Active)));
+        Ok(())
+    }
+
+    fn expire_pending(&mut self, now: UnixTime, limit: u32) -> Result<usize, Fault> {
+        let Some(created) = now.0.checked_sub(PENDING_FOR) else { return Ok(0) };
+        let mut statement = self.conn.prepare_cached(sql::DEVICES_PENDING_SINCE)?;
+        let rows = statement.query_map((stored(created), limit), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let over: Vec<(String, String, i64)> = rows.collect::<Result<_, _>>()?;
+        for (serial, account, revision) in &over {
+            // No tombstone: nothing of it was ever consumed.
+            self.run(sql::REVISION_FLOOR_RAISE, [revision])?;
+            self.run(sql::DEVICE_DELETE, [serial])?;
+            self.count(account, -1, 0);
+        }
+        Ok(over.len())
+    }
+
+    /// What removed devices with this serial number or seed had consumed, and whether it was with this seed.
+    fn tombstones(&self, serial: &str, fingerprint: Option<[u8; 32]>) -> Result<Vec<(bool, Tombstone)>, Fault> {
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let mut rows: Vec<(Option<[u8; 32]>, String)> = Vec::new();
+        for row in self.conn.prepare_cached(sql::TOMBSTONES_OF_SERIAL)?.query_map([serial], read)? {
+            rows.push(row?);
+        }
+        if let Some(fingerprint) = fingerprint {
+            for row in self.conn.prepare_cached(sql::TOMBSTONES_OF_FINGERPRINT)?.query_map([fingerprint], read)? {
+                rows.push(row?);
+            }
+        }
+        let same_seed = |row: Option<[u8; 32]>| row.is_some() && row == fingerprint;
+        rows.into_iter().map(|(row, body)| Ok((same_seed(row), from_json("a tombstone", &body)?))).collect()
+    }
+
+    fn reseal(&self, seen: &Resealable, sealed: &Sealed) -> Result<(), Fault> {
+        let was = &seen.sealed;
+        match &seen.place {
+            SealedPlace::Seed { serial, account } => {
+                let values = (serial.as_str(), account.as_str(), was.as_bytes(), sealed.as_bytes(), sealed.key_id());
+                self.one(Conflict::Revision, sql::SEED_RESEAL, values)
+            }
+            SealedPlace::SigningKey { kid } => {
+                let body: Option<String> = self.find(sql::SIGNING_KEY, [kid])?;
+                let key = body.map(|body| from_json::<SigningKeyRecord>("a signing key", &body)).transpose()?;
+                let Some(key) = key.filter(|key| key.private == *was) else {
+                    return Err(Fault::Conflict(Conflict::Revision));
+                };
+                let key = SigningKeyRecord { private: sealed.clone(), ..key };
+                self.run(sql::SIGNING_KEY_PUT, (&key.kid, stored(key.created_at.0), to_json(&key)?))?;
+                self.run(sql::CONTROL_CHANGED, [])
+            }
+            SealedPlace::Value { name } => self.one(Conflict::Revision, sql::VALUE_RESEAL, (name, was.as_bytes(), sealed.as_bytes())),
+        }
+    }
+
+    /// The account, state and fingerprint of a device that is still at that revision.
+    fn standing(&self, serial: &str, seen: Revision) -> Result<(String, String, Option<[u8; 32]>), Fault> {
+        let mut statement = self.conn.prepare_cached(sql::DEVICE_STANDING)?;
+        let standing = statement.query_row((serial, stored(seen.0)), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        standing.optional()?.ok_or(Fault::Conflict(Conflict::Revision))
+    }
+
+    fn expect(&self, sql: &str, id: &str, seen: Revision) -> Result<(), Fault> {
+        self.find::<i64>(sql, (id, stored(seen.0)))?.map(|_| ()).ok_or(Fault::Conflict(Conflict::Revision))
+    }
+
+    fn find<T: rusqlite::types::FromSql>(&self, sql: &str, params: impl Params) -> Result<Option<T>, Fault> {
+        Ok(self.conn.prepare_cached(sql)?.query_row(params, first).optional()?)
+    }
+
+    /// A statement that changes one row, or the change conflicts.
+    fn one(&self, conflict: Conflict, sql: &str, params: impl Params) -> Result<(), Fault> {
+        match self.conn.prepare_cached(sql)?.execute(params)? {
+            0 => Err(Fault::Conflict(conflict)),
+            _ => Ok(()),
+        }
+    }
+
+    fn run(&self, sql: &str, params: impl Params) -> Result<(), Fault> {
+        self.conn.prepare_cached(sql)?.execute(params)?;
+        Ok(())
+    }
+
+    fn count(&mut self, account: &str, devices: i64, active: i64) {
+        let counts = self.counts.entry(account.to_owned()).or_default();
+        *counts = (counts.0 + devices, counts.1 + active);
+    }
+
+    fn count_devices(&self) -> Result<(), Fault> {
+        for (account, (devices, active)) in &self.counts {
+            self.run(sql::ACCOUNT_COUNT_DEVICES, (account, devices, active))?;
+        }
+        Ok(())
+    }
+}
+
+fn marks(conn: &Connection, account: &AccountId) -> Result<Marks, Fault> {
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let marks: Option<(i64, Option<i64>)> = conn.prepare_cached(sql::ACCOUNT_MARKS)?.query_row([account.as_str()], read).optional()?;
+    Ok(marks.map_or(Marks::default(), |(generation, revoked_before)| Marks {
+        generation: unsigned(generation),
+        revoked_before: revoked_before.map(|mark| UnixTime(unsigned(mark))),
+    }))
+}
+
+fn active(state: DeviceState) -> i64 {
+    i64::from(state == DeviceState::Active)
+}
+
+/// A pending device is kept for a day.
+const PENDING_FOR: u64 = 86_400;

@@ -1,0 +1,168 @@
+//! Backups: copies of a store that nobody serves from until they are restored.
+//!
+//! A copy does not know what was accepted after it was made. So it carries a mark that [`SqliteStore::open`] refuses,
+//! and the mark goes only with everything that an old state could let in again.
+//!
+//! [`SqliteStore::open`]: super::SqliteStore::open
+
+use std::fs::File;
+use std::path::Path;
+
+use percent_encoding::AsciiSet;
+use percent_encoding::NON_ALPHANUMERIC;
+use percent_encoding::percent_encode;
+use rusqlite::Connection;
+use rusqlite::OpenFlags;
+use rusqlite::Transaction;
+use rusqlite::TransactionBehavior;
+use rusqlite::backup::Backup;
+use rusqlite::backup::StepResult;
+
+use super::OpenError;
+use super::audit;
+use super::connection;
+use super::connection::Hold;
+use super::connection::beside;
+use super::fault::Fault;
+use super::row::AccountColumns;
+use super::row::first;
+use super::row::from_json;
+use super::row::stored;
+use super::row::to_json;
+use crate::device::Device;
+use crate::id::CallerId;
+use crate::store::Account;
+use crate::store::Event;
+use crate::time::UnixTime;
+
+/// What was restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// Devices whose codes up to now are spent.
+    pub devices: u64,
+    /// Accounts whose contexts are revoked.
+    pub accounts: u64,
+}
+
+/// Makes a backup fit to serve from: nothing that may have been used since it was made can be used again.
+///
+/// Time-based devices start above now, counters need a pair, sheets of recovery codes are spent, all contexts are
+/// revoked, and single-use items are dropped, in one transaction with its audit row. Nobody may hold the store.
+pub fn restore(path: impl AsRef<Path>, now: UnixTime, caller: &CallerId) -> Result<Restored, OpenError> {
+    let path = connection::existing(path.as_ref())?;
+    let _lock = connection::hold(&path, Hold::Exclusive)?;
+    if is_copy(&path) {
+        // A copy is one file. A log beside it is of the store that was here before, and SQLite would mix the two.
+        for suffix in ["-wal", "-shm"] {
+            match std::fs::remove_file(beside(&path, suffix)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(OpenError::io(&path, &error)),
+                _ => {}
+            }
+        }
+    }
+    let mut conn = connection::prepare(&path)?;
+    let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let restored = raise(&transaction, now, caller).map_err(|fault| OpenError::Sqlite(fault.to_string()))?;
+    transaction.commit()?;
+    // The mark is gone from the file itself, not only from the log beside it, before anybody is told.
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(restored)
+}
+
+/// Copies the store into a new file, which is marked.
+pub(super) fn backup(from: &Path, to: &Path) -> Result<(), OpenError> {
+    let to = std::path::absolute(to).map_err(|error| OpenError::io(to, &error))?;
+    // Takes the name, so that no other backup does; the copy moves there when it is whole and marked.
+    match connection::options().create_new(true).write(true).open(&to) {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(OpenError::Exists(to.display().to_string()));
+        }
+        Err(error) => return Err(OpenError::io(&to, &error)),
+    }
+    let partial = beside(&to, ".partial");
+    copy(from, &partial, &to).inspect_err(|_| {
+        // What was to be a backup is none.
+        let _ = std::fs::remove_file(&partial);
+        let _ = std::fs::remove_file(&to);
+    })
+}
+
+fn copy(from: &Path, partial: &Path, to: &Path) -> Result<(), OpenError> {
+    let io = |error: std::io::Error| OpenError::io(partial, &error);
+    let _ = std::fs::remove_file(partial);
+    connection::options().create_new(true).write(true).open(partial).map_err(io)?;
+    connection::owner_only(partial)?;
+    let source = connection::reader(from)?;
+    let mut copy = Connection::open(partial)?;
+    // All pages in one step are as of one moment; who writes meanwhile writes to the log.
+    match Backup::new(&source, &mut copy)?.step(-1)? {
+        StepResult::Done => {}
+        other => return Err(OpenError::Sqlite(format!("the backup stopped: {other:?}"))),
+    }
+    // One file: without a log of its own.
+    copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
+    copy.execute("UPDATE control SET copy = 1 WHERE id = 1", [])?;
+    copy.close().map_err(|(_, error)| error)?;
+    File::open(partial).and_then(|file| file.sync_all()).map_err(io)?;
+    std::fs::rename(partial, to).and_then(|()| connection::sync_folder(to)).map_err(io)
+}
+
+/// Whether the file itself, without whatever log is beside it, is marked as a copy.
+pub(super) fn is_copy(path: &Path) -> bool {
+    // Through SQLite, since closing a file of our own would drop SQLite's locks on it.
+    immutable(path).and_then(|conn| conn.query_row("SELECT copy FROM control WHERE id = 1", [], first)).unwrap_or(false)
+}
+
+/// A connection to the file alone: without locks, and without the log beside it.
+pub(super) fn immutable(path: &Path) -> rusqlite::Result<Connection> {
+    let name = format!("file:{}?immutable=1", percent_encode(path.as_os_str().as_encoded_bytes(), IN_PATHS));
+    Connection::open_with_flags(name, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+}
+
+fn raise(transaction: &Transaction<'_>, now: UnixTime, caller: &CallerId) -> Result<Restored, Fault> {
+    let devices = each(transaction, "SELECT number, body FROM devices WHERE number > ?1 ORDER BY number LIMIT 500", 0, |number, body| {
+        let device: Device = from_json("a device", body)?;
+        let body = to_json(&device.restored(now))?;
+        transaction.prepare_cached("UPDATE devices SET revision = revision + 1, body = ?2 WHERE number = ?1")?.execute((number, body))?;
+        Ok(())
+    })?;
+    let page = "SELECT rowid, body FROM accounts WHERE rowid > ?1 ORDER BY rowid LIMIT 500";
+    let accounts = each(transaction, page, i64::MIN, |row, body| {
+        let account: Account = from_json("an account", body)?;
+        let columns = AccountColumns::of(&account.with_sessions_revoked(now))?;
+        transaction
+            .prepare_cached(
+                "UPDATE accounts SET revision = revision + 1, generation = ?2, revoked_before = ?3, body = ?4 WHERE rowid = ?1",
+            )?
+            .execute((row, columns.generation, columns.revoked_before, columns.body))?;
+        Ok(())
+    })?;
+    transaction.execute("DELETE FROM single_use", [])?;
+    transaction.execute(
+        "UPDATE control SET copy = 0, version = version + 1, highest_time = max(coalesce(highest_time, 0), ?1) WHERE id = 1",
+        [stored(now.0)],
+    )?;
+    let head = audit::append(transaction, audit::head(transaction)?, &[Event::new(now, "store.restored", caller)])?;
+    audit::move_head(transaction, &head)?;
+    Ok(Restored { devices, accounts })
+}
+
+/// Visits all rows of a table, a page at a time: the rows change under the visit.
+fn each(conn: &Connection, page: &str, mut after: i64, visit: impl Fn(i64, &str) -> Result<(), Fault>) -> Result<u64, Fault> {
+    let mut visited = 0;
+    loop {
+        let mut statement = conn.prepare_cached(page)?;
+        let rows = statement.query_map([after], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows: Vec<(i64, String)> = rows.collect::<Result<_, _>>()?;
+        let Some((last, _)) = rows.last() else { return Ok(visited) };
+        after = *last;
+        for (number, body) in &rows {
+            visit(*number, body)?;
+            visited += 1;
+        }
+    }
+}
+
+/// What is written as `%xx` in the path of a `file:` URI.
+const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');

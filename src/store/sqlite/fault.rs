@@ -1,0 +1,61 @@
+//! Why a read or a write inside a transaction stopped.
+
+use crate::store::Conflict;
+use crate::store::Error;
+
+/// What ends the work on one change.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// What it was judged from has moved.
+    Conflict(Conflict),
+    /// A row cannot be read.
+    Corrupt(String),
+    /// SQLite failed.
+    Sqlite(rusqlite::Error),
+}
+
+impl Fault {
+    /// A body that is not what it should be.
+    pub(super) fn body(what: &str, error: impl std::fmt::Display) -> Fault {
+        Fault::Corrupt(format!("{what}: {error}"))
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Fault {
+        use rusqlite::Error::*;
+        match &error {
+            // A column that holds what it cannot hold.
+            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..) => {
+                Fault::Corrupt(error.to_string())
+            }
+            SqliteFailure(failure, _)
+                if matches!(failure.code, rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) =>
+            {
+                Fault::Corrupt(error.to_string())
+            }
+            _ => Fault::Sqlite(error),
+        }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Fault::Conflict(conflict) => write!(f, "{conflict:?}"),
+            Fault::Corrupt(what) => f.write_str(what),
+            Fault::Sqlite(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Outside a transaction that decides, a conflict cannot happen.
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Error {
+        match fault {
+            Fault::Conflict(_) => Error::Unavailable("a read conflicted".to_owned()),
+            Fault::Corrupt(what) => Error::Corrupt(what),
+            Fault::Sqlite(error) => Error::Unavailable(error.to_string()),
+        }
+    }
+}

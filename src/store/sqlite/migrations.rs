@@ -1,0 +1,66 @@
+//! The schema, one numbered file for each step it took. A step that was released never changes.
+
+use rusqlite::Connection;
+use rusqlite::OptionalExtension;
+use rusqlite::TransactionBehavior;
+
+use super::OpenError;
+use super::audit::sha256_hex;
+
+/// Refuses a file that is a database of something else.
+pub(super) fn recognise(conn: &Connection) -> Result<(), OpenError> {
+    let id: i64 = conn.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if id == APPLICATION || tables == 0 { Ok(()) } else { Err(OpenError::Foreign) }
+}
+
+/// Brings the schema up to date.
+pub(super) fn run(conn: &mut Connection) -> Result<(), OpenError> {
+    // Without the exclusive lock first: others may be serving from an up-to-date store.
+    if verify(conn)? == MIGRATIONS.len() {
+        return Ok(());
+    }
+    let transaction = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    let done = verify(&transaction)?;
+    if done == 0 {
+        transaction.execute_batch(VERSION_TABLE)?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+    }
+    for (version, sql) in (1u32..).zip(MIGRATIONS).skip(done) {
+        transaction.execute_batch(sql)?;
+        transaction.execute("INSERT INTO schema_version (version, checksum) VALUES (?1, ?2)", (version, checksum(sql)))?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// How many migrations the file has seen, each the one this program knows.
+pub(super) fn verify(conn: &Connection) -> Result<usize, OpenError> {
+    let exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version'";
+    if conn.query_row(exists, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(0);
+    }
+    let mut statement = conn.prepare("SELECT version, checksum FROM schema_version ORDER BY version")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let seen: Vec<(u32, String)> = rows.collect::<Result<_, _>>()?;
+    for ((version, seen), expected) in seen.iter().zip(1u32..) {
+        match MIGRATIONS.get(usize::try_from(expected - 1).unwrap_or(usize::MAX)) {
+            None => return Err(OpenError::Newer { known: MIGRATIONS.len() }),
+            Some(sql) if *version != expected || *seen != checksum(sql) => return Err(OpenError::Changed { version: expected }),
+            Some(_) => {}
+        }
+    }
+    Ok(seen.len())
+}
+
+fn checksum(sql: &str) -> String {
+    sha256_hex(&[sql.as_bytes()])
+}
+
+/// Every step, oldest first.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+
+const VERSION_TABLE: &str = "CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY, checksum TEXT NOT NULL) STRICT;";
+
+/// What marks the file as ours in its header: `twst`.
+const APPLICATION: i64 = 0x7477_7374;

@@ -1,0 +1,300 @@
+//! The default store: one SQLite file.
+//!
+//! Write-ahead log, `synchronous=FULL`, one thread that writes and as many readers as needed. Several processes may serve
+//! from one file: every change is decided in a transaction that reads what it stands on. A lock file beside it tells
+//! programs that serve from the store, which share it, from tools that must have it alone.
+
+mod apply;
+mod audit;
+mod backup;
+mod check;
+mod connection;
+mod fault;
+mod migrations;
+mod read;
+mod row;
+mod sql;
+mod writer;
+
+pub use backup::Restored;
+pub use backup::restore;
+pub use check::CheckReport;
+pub use check::check;
+
+use std::fs::File;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+
+use self::connection::Hold;
+use self::connection::Readers;
+use self::fault::Fault;
+use self::row::unsigned;
+use self::writer::Done;
+use self::writer::Job;
+use self::writer::Work;
+use self::writer::Writer;
+use crate::device::Device;
+use crate::id::AccountId;
+use crate::id::SerialNumber;
+use crate::store::AccountEntry;
+use crate::store::AccountList;
+use crate::store::AccountSnapshot;
+use crate::store::Answer;
+use crate::store::ApiKeyRecord;
+use crate::store::AuditReport;
+use crate::store::AuditRow;
+use crate::store::Change;
+use crate::store::Commit;
+use crate::store::DeviceList;
+use crate::store::Error;
+use crate::store::Resealable;
+use crate::store::SigningKeyRecord;
+use crate::store::SingleUse;
+use crate::store::Store;
+use crate::time::UnixTime;
+
+/// A store in one file. A handle is cheap to clone; the file is closed when the last one is gone.
+#[derive(Clone)]
+pub struct SqliteStore {
+    open: Arc<Open>,
+}
+
+/// The store cannot be opened. Whoever runs the program must act.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file, or its folder, cannot be used.
+    #[error("cannot open {path}: {reason}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// A backup goes into a new file.
+    #[error("{0} is there already; name a file that is not")]
+    Exists(String),
+    /// Somebody serves from it.
+    #[error("an agent holds this store; stop it first")]
+    Held,
+    /// A tool works on it.
+    #[error("a tool is working on this store; start again when it is done")]
+    Offline,
+    /// It is a backup: codes that were accepted since it was made would be accepted again.
+    #[error("this store is a copy; run `twostep store restore` on it before anything serves from it")]
+    Copy,
+    /// It is a database, and not one of ours.
+    #[error("this file is no twostep store; name another one")]
+    Foreign,
+    /// A later version of the program wrote it.
+    #[error("a later twostep has written this store; run that one (this one knows schema {known}), or restore a backup from before")]
+    Newer {
+        /// The latest schema this program knows.
+        known: usize,
+    },
+    /// Another schema has the number of one of ours.
+    #[error("schema {version} of this store is not the released one; run the twostep that made it, or restore a backup")]
+    Changed {
+        /// The number.
+        version: u32,
+    },
+    /// SQLite refuses it.
+    #[error("the store cannot be opened: {0}")]
+    Sqlite(String),
+}
+
+/// What all handles share.
+struct Open {
+    readers: Readers,
+    /// None once the store is being closed.
+    jobs: Option<SyncSender<Job>>,
+    writer: Option<JoinHandle<()>>,
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the store in this file, which is made if it is not there. Others may serve from it too.
+    pub fn open(path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
+        SqliteStore::open_held(path.as_ref(), Hold::Shared)
+    }
+
+    /// Opens the store for a tool that must have it alone; refused while an agent holds it.
+    pub fn open_exclusive(path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
+        SqliteStore::open_held(path.as_ref(), Hold::Exclusive)
+    }
+
+    fn open_held(path: &Path, hold: Hold) -> Result<SqliteStore, OpenError> {
+        let path = connection::absolute(path)?;
+        let lock = connection::hold(&path, hold)?;
+        // Before SQLite reads whatever log is beside it.
+        if backup::is_copy(&path) {
+            return Err(OpenError::Copy);
+        }
+        let conn = connection::prepare(&path)?;
+        let (jobs, queue) = sync_channel(writer::QUEUE);
+        let writer = Writer::new(path.clone(), conn);
+        let thread = std::thread::Builder::new().name("twostep-store".to_owned()).spawn(move || writer.run(&queue));
+        let writer = thread.map_err(|error| OpenError::io(&path, &error))?;
+        let open = Open { readers: Readers::new(path), jobs: Some(jobs), writer: Some(writer), _lock: lock };
+        Ok(SqliteStore { open: Arc::new(open) })
+    }
+
+    /// Copies the store, as it is at one moment and while it goes on serving, into a new file that only its owner reads. The
+    /// copy is marked: it serves again once it is restored.
+    pub async fn backup(&self, to: impl Into<PathBuf>) -> Result<(), OpenError> {
+        let (open, to) = (Arc::clone(&self.open), to.into());
+        let copied = tokio::task::spawn_blocking(move || backup::backup(open.readers.path(), &to));
+        copied.await.unwrap_or_else(|error| Err(OpenError::Sqlite(error.to_string())))
+    }
+
+    /// Reads here and now: a look-up in an index takes microseconds, less than to hand it to another thread.
+    fn here<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Error> {
+        self.open.readers.read(read)
+    }
+
+    /// Reads on a thread that may take its time.
+    async fn elsewhere<T: Send + 'static>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static) -> Result<T, Error> {
+        let open = Arc::clone(&self.open);
+        let read = tokio::task::spawn_blocking(move || open.readers.read(read));
+        read.await.unwrap_or_else(|error| Err(Error::Unavailable(error.to_string())))
+    }
+
+    async fn done(&self, work: Work) -> Result<Done, Error> {
+        match &self.open.jobs {
+            Some(jobs) => writer::done(jobs, work).await,
+            None => Err(Error::Unavailable("the store is closed".to_owned())),
+        }
+    }
+}
+
+impl Store for SqliteStore {
+    fn commit(&self, change: Change) -> Answer<'_, Commit> {
+        Box::pin(async move {
+            match self.done(Work::Change(change)).await? {
+                Done::Change(commit) => Ok(commit),
+                Done::Expired(_) => Err(Error::Unknown("the store answered something else".to_owned())),
+            }
+        })
+    }
+
+    fn account<'a>(&'a self, account: &'a AccountId) -> Answer<'a, Option<AccountSnapshot>> {
+        Box::pin(async move { self.here(|conn| read::account(conn, account)) })
+    }
+
+    fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>> {
+        Box::pin(async move {
+            self.here(|conn| {
+                let owner: Option<String> = read::one(conn, sql::DEVICE_OWNER, [serial.as_str()])?;
+                owner.map(|owner| row::parsed("a device's account", &owner)).transpose()
+            })
+        })
+    }
+
+    fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>> {
+        Box::pin(self.elsewhere(move |conn| read::accounts(conn, &list)))
+    }
+
+    fn devices(&self, list: DeviceList) -> Answer<'_, Vec<Device>> {
+        Box::pin(self.elsewhere(move |conn| read::devices(conn, &list)))
+    }
+
+    fn single_use<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<SingleUse>> {
+        Box::pin(async move { self.here(|conn| read::single_use(conn, id, now)) })
+    }
+
+    fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool> {
+        Box::pin(async move { self.here(|conn| Ok(read::one::<i64>(conn, sql::SESSION_REVOKED, [session_id])?.is_some())) })
+    }
+
+    fn control_version(&self) -> Answer<'_, u64> {
+        Box::pin(async move { self.here(|conn| Ok(read::one(conn, sql::CONTROL_VERSION, [])?.map_or(0, unsigned))) })
+    }
+
+    fn signing_keys(&self) -> Answer<'_, Vec<SigningKeyRecord>> {
+        Box::pin(async move { self.here(|conn| read::bodies(conn, sql::ALL_SIGNING_KEYS, [])) })
+    }
+
+    fn api_keys(&self) -> Answer<'_, Vec<ApiKeyRecord>> {
+        Box::pin(async move { self.here(|conn| read::bodies(conn, sql::ALL_API_KEYS, [])) })
+    }
+
+    fn value<'a>(&'a self, name: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        Box::pin(async move { self.here(|conn| read::one(conn, sql::VALUE, [name])) })
+    }
+
+    fn highest_time(&self) -> Answer<'_, Option<UnixTime>> {
+        Box::pin(async move {
+            let time: Option<Option<i64>> = self.here(|conn| read::one(conn, sql::TIME, []))?;
+            Ok(time.flatten().map(|time| UnixTime(unsigned(time))))
+        })
+    }
+
+    fn sealed_under_other_keys(&self, current: [u8; 8], limit: u32) -> Answer<'_, Vec<Resealable>> {
+        Box::pin(self.elsewhere(move |conn| read::sealed_under_other_keys(conn, current, limit)))
+    }
+
+    fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<AuditRow>> {
+        Box::pin(self.elsewhere(move |conn| audit::rows(conn, after, limit)))
+    }
+
+    fn verify_audit(&self) -> Answer<'_, AuditReport> {
+        Box::pin(self.elsewhere(audit::verify))
+    }
+
+    fn expire(&self, now: UnixTime, audit_before: UnixTime) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let mut total = 0;
+            // One short transaction after the other, so that changes get their turn between them.
+            loop {
+                match self.done(Work::Expire { now, audit_before }).await? {
+                    Done::Expired(0) => return Ok(total),
+                    Done::Expired(gone) => total += gone,
+                    Done::Change(_) => return Err(Error::Unknown("the store answered something else".to_owned())),
+                }
+            }
+        })
+    }
+}
+
+/// Waits for the writer, so that the file is closed, and its lock free, once the last handle is gone.
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+impl OpenError {
+    fn io(path: &Path, error: &std::io::Error) -> OpenError {
+        OpenError::Io { path: path.display().to_string(), reason: error.to_string() }
+    }
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> OpenError {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => OpenError::Foreign,
+            _ => OpenError::Sqlite(error.to_string()),
+        }
+    }
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SqliteStore(..)")
+    }
+}
+
+/// Every statement that the store runs while it serves, with its name.
+#[doc(hidden)]
+pub fn statements() -> &'static [(&'static str, &'static str)] {
+    sql::ALL
+}

@@ -1,0 +1,163 @@
+//! Reads.
+
+use rusqlite::Connection;
+use rusqlite::OptionalExtension;
+use rusqlite::Params;
+use rusqlite::types::FromSql;
+use rusqlite::types::ToSqlOutput;
+use rusqlite::types::Value;
+use rusqlite::types::ValueRef;
+use serde::de::DeserializeOwned;
+
+use super::fault::Fault;
+use super::row::first;
+use super::row::from_json;
+use super::row::parsed;
+use super::row::state;
+use super::row::stored;
+use super::row::unsigned;
+use super::sql;
+use crate::device::Device;
+use crate::id::AccountId;
+use crate::store::AccountEntry;
+use crate::store::AccountList;
+use crate::store::AccountSnapshot;
+use crate::store::DeviceList;
+use crate::store::Enrolled;
+use crate::store::Resealable;
+use crate::store::Revision;
+use crate::store::Sealed;
+use crate::store::SealedPlace;
+use crate::store::SigningKeyRecord;
+use crate::store::SingleUse;
+use crate::time::UnixTime;
+
+pub(super) fn account(conn: &Connection, account: &AccountId) -> Result<Option<AccountSnapshot>, Fault> {
+    // Account and devices as of one moment.
+    let snapshot = conn.unchecked_transaction()?;
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let found = snapshot.prepare_cached(sql::ACCOUNT)?.query_row([account.as_str()], read).optional()?;
+    let Some((revision, body)): Option<(i64, String)> = found else { return Ok(None) };
+    let mut statement = snapshot.prepare_cached(sql::DEVICES_OF)?;
+    let mut rows = statement.query([account.as_str()])?;
+    let mut devices = Vec::new();
+    while let Some(row) = rows.next()? {
+        devices.push(Enrolled {
+            revision: Revision(unsigned(row.get(0)?)),
+            device: from_json("a device", &row.get::<_, String>(1)?)?,
+            seed: row.get::<_, Option<Vec<u8>>>(2)?.map(Sealed::from_bytes),
+        });
+    }
+    let account = from_json("an account", &body)?;
+    Ok(Some(AccountSnapshot { account, revision: Revision(unsigned(revision)), devices }))
+}
+
+pub(super) fn accounts(conn: &Connection, list: &AccountList) -> Result<Vec<AccountEntry>, Fault> {
+    let prefix = list.prefix.as_deref().unwrap_or_default();
+    // The first text after a name is that name with a NUL.
+    let from = list.after.as_ref().map(|after| format!("{after}\0")).unwrap_or_default().max(prefix.to_owned());
+    let sql = if list.without_mfa { sql::ACCOUNTS_WITHOUT_MFA } else { sql::ACCOUNTS };
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query((from, Above::prefix(prefix), list.limit))?;
+    let mut accounts = Vec::new();
+    while let Some(row) = rows.next()? {
+        let account = from_json("an account", &row.get::<_, String>(0)?)?;
+        accounts.push(AccountEntry { account, devices: row.get(1)?, active: row.get(2)? });
+    }
+    Ok(accounts)
+}
+
+pub(super) fn devices(conn: &Connection, list: &DeviceList) -> Result<Vec<Device>, Fault> {
+    let after = list.after.as_ref().map_or("", |after| after.as_str());
+    let state = list.state.map(state);
+    match (&list.account, &list.account_prefix, state) {
+        (Some(account), Some(prefix), _) if !account.as_str().starts_with(prefix.as_str()) => Ok(Vec::new()),
+        (Some(account), _, state) => bodies(conn, sql::DEVICES_OF_ACCOUNT, (after, list.limit, account.as_str(), state)),
+        (None, Some(prefix), state) => bodies(conn, sql::DEVICES_UNDER_PREFIX, (after, list.limit, prefix, Above::prefix(prefix), state)),
+        (None, None, Some(state)) => bodies(conn, sql::DEVICES_IN_STATE, (after, list.limit, state)),
+        (None, None, None) => bodies(conn, sql::DEVICES, (after, list.limit)),
+    }
+}
+
+pub(super) fn single_use(conn: &Connection, id: &str, now: UnixTime) -> Result<Option<SingleUse>, Fault> {
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let found = conn.prepare_cached(sql::SINGLE_USE)?.query_row((id, stored(now.0)), read).optional()?;
+    let Some((account, body, expires_at)): Option<(String, Vec<u8>, i64)> = found else { return Ok(None) };
+    let account = parsed("the account of a single-use item", &account)?;
+    Ok(Some(SingleUse { id: id.to_owned(), account, body, expires_at: UnixTime(unsigned(expires_at)) }))
+}
+
+/// The only column of the only row, if there is one.
+pub(super) fn one<T: FromSql>(conn: &Connection, sql: &str, params: impl Params) -> Result<Option<T>, Fault> {
+    Ok(conn.prepare_cached(sql)?.query_row(params, first).optional()?)
+}
+
+/// The values whose JSON is the only column.
+pub(super) fn bodies<T: DeserializeOwned>(conn: &Connection, sql: &str, params: impl Params) -> Result<Vec<T>, Fault> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut values = Vec::new();
+    while let Some(row) = rows.next()? {
+        values.push(from_json("a body", &row.get::<_, String>(0)?)?);
+    }
+    Ok(values)
+}
+
+pub(super) fn sealed_under_other_keys(conn: &Connection, current: [u8; 8], limit: u32) -> Result<Vec<Resealable>, Fault> {
+    let snapshot = conn.unchecked_transaction()?;
+    let mut found = Vec::new();
+    for key in bodies::<SigningKeyRecord>(&snapshot, sql::ALL_SIGNING_KEYS, [])? {
+        found.push(Resealable { place: SealedPlace::SigningKey { kid: key.kid }, sealed: key.private });
+    }
+    let mut statement = snapshot.prepare_cached(sql::ALL_VALUES)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(sealed) = Sealed::recognised(row.get(1)?) {
+            found.push(Resealable { place: SealedPlace::Value { name: row.get(0)? }, sealed });
+        }
+    }
+    found.retain(|secret| secret.sealed.key_id() != Some(current));
+    // "Not equal" is no search: the seeds below the key in the index, then those above it.
+    for sql in [sql::SEEDS_BELOW_KEY, sql::SEEDS_ABOVE_KEY] {
+        let mut statement = snapshot.prepare_cached(sql)?;
+        let mut rows = statement.query((current, limit))?;
+        while let Some(row) = rows.next()? {
+            let serial = parsed("a device's serial number", &row.get::<_, String>(0)?)?;
+            let account = parsed("a device's account", &row.get::<_, String>(1)?)?;
+            let sealed = Sealed::from_bytes(row.get(2)?);
+            found.push(Resealable { place: SealedPlace::Seed { serial, account }, sealed });
+        }
+    }
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+/// The end of a range of texts: below it is every text that begins with a prefix, or that is below what follows the prefix.
+enum Above {
+    Text(String),
+    /// Above all texts: SQLite orders every blob after every text.
+    All,
+}
+
+impl Above {
+    fn prefix(prefix: &str) -> Above {
+        let mut chars: Vec<char> = prefix.chars().collect();
+        // The next text of the same length; UTF-8 sorts as its characters do.
+        while let Some(last) = chars.pop() {
+            if let Some(next) = (last..=char::MAX).nth(1) {
+                chars.push(next);
+                return Above::Text(chars.into_iter().collect());
+            }
+        }
+        Above::All
+    }
+}
+
+impl rusqlite::ToSql for Above {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            Above::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            Above::All => ToSqlOutput::Owned(Value::Blob(Vec::new())),
+        })
+    }
+}

@@ -1,0 +1,94 @@
+//! Every statement the store runs while it serves, in one list, so that a test can ask SQLite for the plan of each.
+
+/// Makes a constant of each statement, and [`ALL`] of all of them.
+macro_rules! statements {
+    ($($(#[$about:meta])* $name:ident = $sql:expr;)*) => {
+        $($(#[$about])* pub(super) const $name: &str = $sql;)*
+
+        /// Each statement with its name.
+        pub(super) const ALL: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+statements! {
+    ACCOUNT = "SELECT revision, body FROM accounts WHERE id = ?1";
+    ACCOUNT_INSERT = "INSERT INTO accounts (id, revision, generation, revoked_before, removed, body) VALUES (?1, 1, ?2, ?3, ?4, ?5)
+        ON CONFLICT DO NOTHING";
+    ACCOUNT_UPDATE = "UPDATE accounts SET revision = revision + 1, generation = ?3, revoked_before = ?4, removed = ?5, body = ?6
+        WHERE id = ?1 AND revision = ?2";
+    ACCOUNT_IS_AT = "SELECT 1 FROM accounts WHERE id = ?1 AND revision = ?2";
+    ACCOUNT_COUNT_DEVICES = "UPDATE accounts SET revision = revision + 1, devices = devices + ?2, active = active + ?3 WHERE id = ?1";
+    ACCOUNT_MARKS = "SELECT generation, revoked_before FROM accounts WHERE id = ?1";
+    ACCOUNTS = "SELECT body, devices, active FROM accounts WHERE id >= ?1 AND id < ?2 AND removed = 0 ORDER BY id LIMIT ?3";
+    ACCOUNTS_WITHOUT_MFA = "SELECT body, devices, active FROM accounts
+        WHERE active = 0 AND removed = 0 AND id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3";
+
+    DEVICE_OWNER = "SELECT account FROM devices WHERE serial = ?1";
+    DEVICE_IS_AT = "SELECT 1 FROM devices WHERE serial = ?1 AND revision = ?2";
+    DEVICE_STANDING = "SELECT account, state, fingerprint FROM devices WHERE serial = ?1 AND revision = ?2";
+    DEVICE_WITH_FINGERPRINT = "SELECT 1 FROM devices WHERE fingerprint = ?1";
+    DEVICE_INSERT = "INSERT INTO devices (serial, account, state, kind, revision, created_at, body, seed, seed_key, fingerprint)
+        VALUES (?1, ?2, ?3, ?4, (SELECT revision_floor + 1 FROM control WHERE id = 1), ?5, ?6, ?7, ?8, ?9)";
+    DEVICE_UPDATE = "UPDATE devices SET state = ?2, kind = ?3, revision = revision + 1, created_at = ?4, body = ?5 WHERE serial = ?1";
+    DEVICE_UPDATE_BODY = "UPDATE devices SET revision = revision + 1, body = ?2 WHERE serial = ?1";
+    DEVICE_DELETE = "DELETE FROM devices WHERE serial = ?1";
+    DEVICES_OF = "SELECT revision, body, seed FROM devices WHERE account = ?1 ORDER BY serial";
+    DEVICES = "SELECT body FROM devices WHERE serial > ?1 ORDER BY serial LIMIT ?2";
+    DEVICES_IN_STATE = "SELECT body FROM devices WHERE state = ?3 AND serial > ?1 ORDER BY serial LIMIT ?2";
+    DEVICES_OF_ACCOUNT = "SELECT body FROM devices
+        WHERE account = ?3 AND serial > ?1 AND (?4 IS NULL OR state = ?4) ORDER BY serial LIMIT ?2";
+    /// Sorted in memory from the index alone; only the page that is returned is fetched.
+    DEVICES_UNDER_PREFIX = "SELECT body FROM devices WHERE serial IN (SELECT serial FROM devices
+        WHERE account >= ?3 AND account < ?4 AND serial > ?1 AND (?5 IS NULL OR state = ?5) ORDER BY serial LIMIT ?2) ORDER BY serial";
+    DEVICES_PENDING_SINCE = "SELECT serial, account, revision FROM devices
+        WHERE state = 'pending' AND created_at <= ?1 ORDER BY created_at LIMIT ?2";
+
+    TOMBSTONE_INSERT = "INSERT INTO tombstones (serial, fingerprint, body) VALUES (?1, ?2, ?3)";
+    TOMBSTONES_OF_SERIAL = "SELECT fingerprint, body FROM tombstones WHERE serial = ?1";
+    TOMBSTONES_OF_FINGERPRINT = "SELECT fingerprint, body FROM tombstones WHERE fingerprint = ?1";
+
+    SINGLE_USE = "SELECT account, body, expires_at FROM single_use WHERE id = ?1 AND expires_at > ?2";
+    SINGLE_USE_INSERT = "INSERT INTO single_use (id, account, body, expires_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    SINGLE_USE_CONSUME = "DELETE FROM single_use WHERE id = ?1 AND expires_at > ?2";
+    SINGLE_USE_EXPIRE = "DELETE FROM single_use WHERE id IN (SELECT id FROM single_use WHERE expires_at <= ?1 LIMIT ?2)";
+
+    SESSION_REVOKED = "SELECT 1 FROM revoked_sessions WHERE id = ?1";
+    SESSION_REVOKE = "INSERT INTO revoked_sessions (id, expires_at) VALUES (?1, ?2)
+        ON CONFLICT (id) DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)";
+    SESSIONS_EXPIRE = "DELETE FROM revoked_sessions WHERE id IN (SELECT id FROM revoked_sessions WHERE expires_at <= ?1 LIMIT ?2)";
+
+    SIGNING_KEY = "SELECT body FROM signing_keys WHERE kid = ?1";
+    SIGNING_KEY_PUT = "INSERT INTO signing_keys (kid, created_at, body) VALUES (?1, ?2, ?3)
+        ON CONFLICT (kid) DO UPDATE SET created_at = excluded.created_at, body = excluded.body";
+    SIGNING_KEY_DROP = "DELETE FROM signing_keys WHERE kid = ?1";
+    API_KEY_INSERT = "INSERT INTO api_keys (id, created_at, body) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    API_KEY_DELETE = "DELETE FROM api_keys WHERE id = ?1";
+    CONTROL_VERSION = "SELECT version FROM control WHERE id = 1";
+    CONTROL_CHANGED = "UPDATE control SET version = version + 1 WHERE id = 1";
+    REVISION_FLOOR_RAISE = "UPDATE control SET revision_floor = max(revision_floor, ?1) WHERE id = 1";
+
+    VALUE = "SELECT value FROM named_values WHERE name = ?1";
+    VALUE_INIT = "INSERT INTO named_values (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    VALUE_RESEAL = "UPDATE named_values SET value = ?3 WHERE name = ?1 AND value = ?2";
+    TIME = "SELECT highest_time FROM control WHERE id = 1";
+    TIME_NOTE = "UPDATE control SET highest_time = max(coalesce(highest_time, 0), ?1) WHERE id = 1";
+    TIME_ACCEPT = "UPDATE control SET highest_time = ?1 WHERE id = 1";
+
+    SEED_RESEAL = "UPDATE devices SET seed = ?4, seed_key = ?5 WHERE serial = ?1 AND account = ?2 AND seed = ?3";
+    SEEDS_BELOW_KEY = "SELECT serial, account, seed FROM devices WHERE seed_key IS NOT NULL AND seed_key < ?1 LIMIT ?2";
+    SEEDS_ABOVE_KEY = "SELECT serial, account, seed FROM devices WHERE seed_key IS NOT NULL AND seed_key > ?1 LIMIT ?2";
+
+    AUDIT_HEAD = "SELECT head, head_hash FROM audit_chain WHERE id = 1";
+    AUDIT_HEAD_MOVE = "UPDATE audit_chain SET head = ?1, head_hash = ?2 WHERE id = 1";
+    AUDIT_CHAIN = "SELECT base, base_hash, head, head_hash FROM audit_chain WHERE id = 1";
+    AUDIT_BASE_MOVE = "UPDATE audit_chain SET base = ?1, base_hash = ?2 WHERE id = 1";
+    AUDIT_INSERT = "INSERT INTO audit (number, at, body, hash) VALUES (?1, ?2, ?3, ?4)";
+    AUDIT_ROWS = "SELECT number, body, hash FROM audit WHERE number > ?1 ORDER BY number LIMIT ?2";
+    AUDIT_OLDEST = "SELECT number, at, hash FROM audit WHERE number > ?1 ORDER BY number LIMIT ?2";
+    AUDIT_DELETE = "DELETE FROM audit WHERE number <= ?1";
+
+    /// These read whole tables on purpose: a handful of keys and values, all of which are asked for.
+    ALL_SIGNING_KEYS = "SELECT body FROM signing_keys ORDER BY created_at DESC, number DESC";
+    ALL_API_KEYS = "SELECT body FROM api_keys ORDER BY created_at, number";
+    ALL_VALUES = "SELECT name, value FROM named_values";
+}
