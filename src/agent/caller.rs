@@ -16,12 +16,11 @@ use governor::DefaultKeyedRateLimiter;
 use governor::Quota;
 use governor::clock::Clock as _;
 use governor::clock::DefaultClock;
-use nix::unistd::Gid;
 use nix::unistd::Uid;
-use nix::unistd::User;
 use subtle::ConstantTimeEq;
 
 use crate::agent::api::Problem;
+use crate::agent::peer::Login;
 use crate::agent::peer::Peer;
 use crate::agent::state::Shared;
 use crate::id::AccountId;
@@ -97,7 +96,7 @@ impl Callers {
 
     async fn identify(&self, parts: &Parts) -> Result<Caller, Problem> {
         let caller = match parts.extensions.get::<Peer>() {
-            Some(Peer::Unix { uid, gid, .. }) => self.local(*uid, *gid)?,
+            Some(Peer::Unix { uid, .. }) => self.local(*uid, parts.extensions.get::<Arc<Login>>().map(|login| &**login))?,
             Some(Peer::Tcp(_)) => self.by_api_key(parts).await?,
             None => return Err(Problem::unauthorized()),
         };
@@ -107,26 +106,21 @@ impl Callers {
         Ok(caller)
     }
 
-    fn local(&self, uid: u32, gid: u32) -> Result<Caller, Problem> {
+    fn local(&self, uid: u32, login: Option<&Login>) -> Result<Caller, Problem> {
         let id = CallerId::new(format!("uid:{uid}"));
         if uid == 0 || uid == Uid::effective().as_raw() {
             return Ok(Caller { id, role: Role::Admin, scope: Scope::All, explain: true });
         }
-        let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
-        let in_group = |group: u32| group == gid || user.as_ref().is_some_and(|user| belongs(user, group));
+        let own_name = login.and_then(|login| login.name.clone());
+        let in_group = |group: u32| login.is_some_and(|login| login.groups.contains(&group));
         // Of several rules the strongest role counts; of equal ones, the first.
         let matching = self.rules.iter().filter(|rule| rule.uid == Some(uid) || rule.gid.is_some_and(in_group));
         let rule = matching.fold(None, |best: Option<&PeerRule>, rule| best.filter(|best| best.role >= rule.role).or(Some(rule)));
-        let own_name = user.as_ref().map(|user| user.name.clone());
         match (rule, own_name) {
             (Some(rule), own_name) => {
-                let scope = match &rule.accounts {
-                    None => Scope::All,
-                    // Somebody without a name has no account of their own.
-                    Some(accounts) => Scope::Only(
-                        accounts.iter().filter_map(|account| if account == "$user" { own_name.clone() } else { Some(account.clone()) }).collect(),
-                    ),
-                };
+                // Somebody without a login name has no account of their own.
+                let meant = |account: &String| if account == "$user" { own_name.clone() } else { Some(account.clone()) };
+                let scope = rule.accounts.as_ref().map_or(Scope::All, |accounts| Scope::Only(accounts.iter().filter_map(meant).collect()));
                 Ok(Caller { id, role: rule.role, scope, explain: rule.explain })
             }
             (None, Some(name)) if self.local_users => {
@@ -151,7 +145,8 @@ impl Callers {
     /// The API keys, read again whenever the store says that one was made or revoked.
     async fn api_keys(&self) -> Result<Arc<HashMap<String, ApiKeyRecord>>, verifier::Error> {
         let version = self.verifier.store().control_version().await?;
-        if let Some((_, keys)) = self.keys.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|(cached, _)| *cached == version) {
+        if let Some((_, keys)) = self.keys.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|(cached, _)| *cached == version)
+        {
             return Ok(Arc::clone(keys));
         }
         let keys = self.verifier.store().api_keys().await?.into_iter().map(|record| (record.id.clone(), record));
@@ -205,12 +200,6 @@ impl FromRequestParts<Shared> for Caller {
 pub(crate) fn api_key_id(key: &str) -> Option<&str> {
     let (id, secret) = key.strip_prefix("twostep_")?.split_once('_')?;
     (!id.is_empty() && secret.len() == 43).then_some(id)
-}
-
-/// Whether a user is in a group by the system's group file, beside their login group.
-fn belongs(user: &User, group: u32) -> bool {
-    user.gid.as_raw() == group
-        || nix::unistd::Group::from_gid(Gid::from_raw(group)).ok().flatten().is_some_and(|group| group.mem.contains(&user.name))
 }
 
 /// How long to wait, in whole seconds, at least one.

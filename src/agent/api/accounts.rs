@@ -62,7 +62,11 @@ pub(super) struct BypassView {
     (status = 200, description = "a page of accounts", body = Accounts),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn list(State(state): State<Shared>, caller: Caller, Parameters(query): Parameters<ListAccounts>) -> Result<Json<Accounts>, Problem> {
+pub(super) async fn list(
+    State(state): State<Shared>,
+    caller: Caller,
+    Parameters(query): Parameters<ListAccounts>,
+) -> Result<Json<Accounts>, Problem> {
     caller.must_be(Role::Admin)?;
     let prefix = match &caller.scope {
         Scope::Only(patterns) => match patterns.as_slice() {

@@ -54,7 +54,9 @@ impl<T: DeserializeOwned> FromRequestParts<Shared> for Parameters<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Parameters<T>, Problem> {
         let query = Query::<T>::from_request_parts(parts, state).await;
-        query.map(|Query(parameters)| Parameters(parameters)).map_err(|_| Problem::bad_input("the query has an unknown parameter, or a value of the wrong type"))
+        query
+            .map(|Query(parameters)| Parameters(parameters))
+            .map_err(|_| Problem::bad_input("the query has an unknown parameter, or a value of the wrong type"))
     }
 }
 

@@ -112,7 +112,11 @@ pub(super) struct ClockView {
     (status = 200, description = "a page of rows", body = Events),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn audit(State(state): State<Shared>, caller: Caller, Parameters(query): Parameters<ListEvents>) -> Result<Json<Events>, Problem> {
+pub(super) async fn audit(
+    State(state): State<Shared>,
+    caller: Caller,
+    Parameters(query): Parameters<ListEvents>,
+) -> Result<Json<Events>, Problem> {
     caller.must_be(Role::Admin)?;
     let limit = super::limit(query.limit)?;
     let rows = state.verifier.store().audit(query.after.unwrap_or(0), limit).await.map_err(Error::Store)?;
@@ -137,13 +141,19 @@ pub(super) async fn verify_audit(State(state): State<Shared>, caller: Caller) ->
     (status = 201, description = "the key, shown this once", body = MadeApiKey),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn make_api_key(State(state): State<Shared>, caller: Caller, Body(body): Body<MakeApiKey>) -> Result<(StatusCode, Json<MadeApiKey>), Problem> {
+pub(super) async fn make_api_key(
+    State(state): State<Shared>,
+    caller: Caller,
+    Body(body): Body<MakeApiKey>,
+) -> Result<(StatusCode, Json<MadeApiKey>), Problem> {
     caller.must_be(Role::Admin)?;
     let role = Role::named(&body.role).ok_or_else(|| Problem::bad_input("role is verifier, enroller or admin"))?;
     let bad_name = body.name.as_ref().is_some_and(|name| name.len() > 128 || name.chars().any(char::is_control));
     let bad_account = |account: &String| account.trim_end_matches('*').parse::<crate::id::AccountId>().is_err() && account != "*";
     if bad_name || body.accounts.as_ref().is_some_and(|accounts| accounts.is_empty() || accounts.iter().any(bad_account)) {
-        return Err(Problem::bad_input("accounts is a list of names, or of prefixes that end in *; a name has at most 128 printable characters"));
+        return Err(Problem::bad_input(
+            "accounts is a list of names, or of prefixes that end in *; a name has at most 128 printable characters",
+        ));
     }
     let new = NewApiKey { name: body.name, role: role.name().to_owned(), accounts: body.accounts, explain: body.explain.unwrap_or(false) };
     let (record, key) = state.verifier.on_behalf_of(caller.id).make_api_key(new).await?;
@@ -218,7 +228,11 @@ pub(super) async fn drop_signing_key(State(state): State<Shared>, caller: Caller
     (status = 201, description = "where the copy is", body = BackupView),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn backup(State(state): State<Shared>, caller: Caller, Body(body): Body<MakeBackup>) -> Result<(StatusCode, Json<BackupView>), Problem> {
+pub(super) async fn backup(
+    State(state): State<Shared>,
+    caller: Caller,
+    Body(body): Body<MakeBackup>,
+) -> Result<(StatusCode, Json<BackupView>), Problem> {
     caller.must_be(Role::Admin)?;
     let now = state.verifier.clock().read().wall;
     let named = format!("twostep-{}.db", now.to_string().replace(':', ""));

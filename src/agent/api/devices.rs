@@ -146,7 +146,11 @@ pub(super) async fn create(
     (status = 200, description = "a page of devices", body = Devices),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn list(State(state): State<Shared>, caller: Caller, Parameters(query): Parameters<ListDevices>) -> Result<Json<Devices>, Problem> {
+pub(super) async fn list(
+    State(state): State<Shared>,
+    caller: Caller,
+    Parameters(query): Parameters<ListDevices>,
+) -> Result<Json<Devices>, Problem> {
     let account: Option<AccountId> = query.account.as_deref().map(parse).transpose()?;
     if account.is_none() {
         caller.must_be(Role::Enroller)?;
@@ -194,7 +198,12 @@ pub(super) async fn show(State(state): State<Shared>, caller: Caller, Segment(se
     (status = 200, description = "the device", body = DeviceView),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn rename(State(state): State<Shared>, caller: Caller, Segment(serial): Segment, Body(body): Body<Rename>) -> Result<Json<DeviceView>, Problem> {
+pub(super) async fn rename(
+    State(state): State<Shared>,
+    caller: Caller,
+    Segment(serial): Segment,
+    Body(body): Body<Rename>,
+) -> Result<Json<DeviceView>, Problem> {
     let name = parse(&body.name)?;
     let (_, serial) = find(&state, &caller, &serial).await?;
     let device = state.verifier.on_behalf_of(caller.id).rename(&serial, name).await?;
@@ -227,7 +236,12 @@ pub(super) async fn activate(
     (status = 200, description = "the device, in sync", body = Resynced),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn resync(State(state): State<Shared>, caller: Caller, Segment(serial): Segment, Body(body): Body<TwoCodes>) -> Result<Json<Resynced>, Problem> {
+pub(super) async fn resync(
+    State(state): State<Shared>,
+    caller: Caller,
+    Segment(serial): Segment,
+    Body(body): Body<TwoCodes>,
+) -> Result<Json<Resynced>, Problem> {
     let [first, second] = two_codes(&body)?;
     let (_, serial) = find(&state, &caller, &serial).await?;
     let verifier = state.verifier.on_behalf_of(caller.id.clone());
@@ -243,7 +257,12 @@ pub(super) async fn resync(State(state): State<Shared>, caller: Caller, Segment(
     (status = 200, description = "the device, disabled", body = DeviceView),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn deactivate(State(state): State<Shared>, caller: Caller, headers: HeaderMap, Segment(serial): Segment) -> Result<Json<DeviceView>, Problem> {
+pub(super) async fn deactivate(
+    State(state): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    Segment(serial): Segment,
+) -> Result<Json<DeviceView>, Problem> {
     let (_, serial) = find(&state, &caller, &serial).await?;
     let (verifier, authority) = speaking_for(&state, &caller, &headers).await?;
     let device = verifier.deactivate(&serial, &authority).await?;
@@ -267,7 +286,12 @@ pub(super) async fn unlock(State(state): State<Shared>, caller: Caller, Segment(
     (status = 204, description = "removed"),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn remove(State(state): State<Shared>, caller: Caller, headers: HeaderMap, Segment(serial): Segment) -> Result<StatusCode, Problem> {
+pub(super) async fn remove(
+    State(state): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    Segment(serial): Segment,
+) -> Result<StatusCode, Problem> {
     let (_, serial) = find(&state, &caller, &serial).await?;
     let (verifier, authority) = speaking_for(&state, &caller, &headers).await?;
     verifier.remove(&serial, &authority).await?;
@@ -312,7 +336,9 @@ fn factor(body: &CreateDevice) -> Result<NewFactor, Problem> {
             Ok(NewFactor::Hotp { parameters: Hotp { algorithm, digits }, counter: Counter(counter.unwrap_or(0)), seed })
         }
         ("recovery", None) if step_size.is_none() && !coded => Ok(NewFactor::Recovery),
-        ("totp" | "hotp" | "recovery", _) => Err(Problem::bad_input("period is for totp, counter is for hotp, and recovery takes neither, nor a secret")),
+        ("totp" | "hotp" | "recovery", _) => {
+            Err(Problem::bad_input("period is for totp, counter is for hotp, and recovery takes neither, nor a secret"))
+        }
         _ => Err(Problem::bad_input("kind is totp, hotp or recovery")),
     }
 }

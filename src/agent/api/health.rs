@@ -53,7 +53,8 @@ pub(super) async fn ready(State(state): State<Shared>) -> Result<Json<Ready>, Pr
     super::Unavailable,
 ))]
 pub(super) async fn jwks(State(state): State<Shared>) -> Result<Response, Problem> {
-    let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json")), (CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"))];
+    let headers =
+        [(CONTENT_TYPE, HeaderValue::from_static("application/json")), (CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"))];
     Ok((headers, state.issuer.jwks().await?.to_json()).into_response())
 }
 

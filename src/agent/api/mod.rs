@@ -82,7 +82,9 @@ pub(crate) fn router(state: Shared) -> Router {
     router
         .route("/openapi.json", get(document))
         .fallback(|| async { Problem::not_found("page") })
-        .method_not_allowed_fallback(|| async { Problem::bad_input("this method is not for this page").with_status(axum::http::StatusCode::METHOD_NOT_ALLOWED) })
+        .method_not_allowed_fallback(|| async {
+            Problem::bad_input("this method is not for this page").with_status(axum::http::StatusCode::METHOD_NOT_ALLOWED)
+        })
         .with_state(state)
 }
 

@@ -134,7 +134,9 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Problem {
         let detail = error.to_string();
         match error {
-            Error::Refused(Refusal::PairsSpent { .. }) => Problem::new(Code::Throttled, "too many pairs of codes were tried for this device: wait"),
+            Error::Refused(Refusal::PairsSpent { .. }) => {
+                Problem::new(Code::Throttled, "too many pairs of codes were tried for this device: wait")
+            }
             Error::Refused(Refusal::NotActive) => {
                 Problem::new(Code::EntityTemporarilyUnmodifiable, "the device is pending or disabled, or shows no codes: activate it first")
             }

@@ -104,7 +104,11 @@ enum Proof {
     (status = 201, description = "the session's context, signed", body = OpenedSession),
     super::Invalid, super::Unauthorized, super::Denied, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn open(State(state): State<Shared>, caller: Caller, Body(body): Body<OpenSession>) -> Result<(StatusCode, Json<OpenedSession>), Problem> {
+pub(super) async fn open(
+    State(state): State<Shared>,
+    caller: Caller,
+    Body(body): Body<OpenSession>,
+) -> Result<(StatusCode, Json<OpenedSession>), Problem> {
     let arrived = Instant::now();
     let account: AccountId = parse(&body.account)?;
     let proof = proof(&body)?;
@@ -140,7 +144,11 @@ pub(super) async fn open(State(state): State<Shared>, caller: Caller, Body(body)
     (status = 200, description = "alive or not", body = Introspected),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn introspect(State(state): State<Shared>, caller: Caller, Body(body): Body<Introspect>) -> Result<Json<Introspected>, Problem> {
+pub(super) async fn introspect(
+    State(state): State<Shared>,
+    caller: Caller,
+    Body(body): Body<Introspect>,
+) -> Result<Json<Introspected>, Problem> {
     let context = find(&state, &caller, &body.token, body.audience.as_deref()).await?;
     let now = state.verifier.clock().read().wall;
     Ok(Json(Introspected { active: context.is_some(), context: context.map(|context| ContextView::new(&context, now)) }))
@@ -151,7 +159,11 @@ pub(super) async fn introspect(State(state): State<Shared>, caller: Caller, Body
     (status = 204, description = "not alive any more"),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn revoke_one(State(state): State<Shared>, caller: Caller, Body(body): Body<RevokeSession>) -> Result<StatusCode, Problem> {
+pub(super) async fn revoke_one(
+    State(state): State<Shared>,
+    caller: Caller,
+    Body(body): Body<RevokeSession>,
+) -> Result<StatusCode, Problem> {
     caller.must_be(Role::Enroller)?;
     if let Some(context) = find(&state, &caller, &body.token, body.audience.as_deref()).await? {
         let common = context.common();
