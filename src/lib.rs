@@ -19,3 +19,6 @@ pub mod session;
 
 #[cfg(feature = "testing")]
 pub mod testing;
+
+#[cfg(feature = "agent")]
+pub mod agent;

@@ -1,0 +1,80 @@
+//! Reading the file.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use super::Config;
+use super::Paths;
+
+/// The configuration cannot be used. Whoever runs the program must act.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not there, or cannot be read.
+    #[error("cannot read the configuration {path}: {reason}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The text is no configuration.
+    #[error("{path}, line {line}: {message}\n  {text}\n`twostep config check` reads the file again without starting anything")]
+    Invalid {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+        /// What stands there.
+        text: String,
+        /// What is wrong with it, and what would be right.
+        message: String,
+    },
+    /// A variable of the environment cannot be meant.
+    #[error("{name}: {message}")]
+    Environment {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it.
+        message: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads the configuration: this file, or the one in its usual place if it is there. `TWOSTEP_SOCKET` wins over both.
+    pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
+        let usual = Paths::of_this_process().config;
+        let (path, must_exist) = path.map_or((usual.as_path(), false), |path| (path, true));
+        let mut config = match std::fs::read_to_string(path) {
+            Ok(text) => Config::parse(&text, path)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => Config::default(),
+            Err(error) => return Err(ConfigError::Unreadable { path: path.display().to_string(), reason: error.to_string() }),
+        };
+        if let Some(socket) = std::env::var_os("TWOSTEP_SOCKET") {
+            config.socket.path = Some(PathBuf::from(socket));
+        }
+        Ok(config)
+    }
+
+    /// Reads the text of a configuration file; `path` is for messages, and where relative paths in it begin.
+    pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+        let mut config: Config = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let before = text.get(..start).unwrap_or_default();
+            // The span of a whole table begins with its header.
+            let line = before.matches('\n').count();
+            ConfigError::Invalid {
+                path: path.display().to_string(),
+                line: line.saturating_add(1),
+                text: text.lines().nth(line).unwrap_or_default().trim().to_owned(),
+                message: error.message().replace('\n', " "),
+            }
+        })?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        let relative = [&mut config.socket.path, &mut config.store.key_file].into_iter().flatten();
+        for path in relative.chain(config.tls.as_mut().into_iter().flat_map(|tls| [&mut tls.cert, &mut tls.key])) {
+            *path = base.join(&*path);
+        }
+        Ok(config)
+    }
+}

@@ -1,0 +1,110 @@
+//! What keeps a configuration from working on this machine.
+
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::unistd::Uid;
+
+use super::Config;
+use super::StoreUrl;
+
+impl Config {
+    /// Everything that would keep an agent from starting with this configuration, each with what to do about it. Nothing
+    /// is changed by looking.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        self.listening(&mut problems);
+        self.certificate(&mut problems);
+        self.keeping(&mut problems);
+        problems
+    }
+
+    fn listening(&self, problems: &mut Vec<String>) {
+        for address in self.exposed_addresses() {
+            problems.push(format!(
+                "listen: {address} can be reached from other machines, and codes would travel in the clear: set tls.cert and tls.key, \
+                 or insecure_listen = true where something else encrypts"
+            ));
+        }
+        // Whoever hands sockets over has made them already.
+        if std::env::var_os("LISTEN_FDS").is_some() {
+            return;
+        }
+        let socket = self.socket_path();
+        if socket.as_os_str().len() > LONGEST_SOCKET_PATH {
+            problems.push(format!("socket.path: {} is longer than {LONGEST_SOCKET_PATH} bytes", socket.display()));
+        }
+        if self.socket.owner.is_some_and(|owner| owner.0 != Uid::effective().as_raw()) && !Uid::effective().is_root() {
+            problems.push("socket.owner: only root can give a socket away; leave it out".to_owned());
+        }
+        if let Some(folder) = socket.parent() {
+            folder_problem("socket.path", folder, problems);
+            if let Err(problem) = nobody_else_replaces_files_in(folder) {
+                problems.push(format!("socket.path: {problem}"));
+            }
+        }
+        if let Ok(there) = fs::symlink_metadata(&socket)
+            && !there.file_type().is_socket()
+        {
+            problems.push(format!("socket.path: {} is there and is no socket: remove it, or name another path", socket.display()));
+        }
+    }
+
+    fn certificate(&self, problems: &mut Vec<String>) {
+        let Some(tls) = &self.tls else { return };
+        if let Err(error) = crate::agent::listen::tls::server_config(tls) {
+            problems.push(error.to_string());
+        }
+    }
+
+    fn keeping(&self, problems: &mut Vec<String>) {
+        match self.store_url() {
+            StoreUrl::Sqlite(file) => folder_problem("store.url", file.parent().unwrap_or(Path::new("/")), problems),
+            StoreUrl::Postgres(_) => {
+                problems.push("store.url: PostgreSQL is not built into this version; use sqlite:PATH".to_owned());
+            }
+        }
+        let key = self.key_file();
+        if key.exists()
+            && let Err(error) = crate::store::Keyring::from_file(&key)
+        {
+            problems.push(format!("store.key_file: {error}"));
+        }
+    }
+}
+
+/// A folder that is neither there nor can be made: its own parent is made too, where that is ours.
+fn folder_problem(key: &str, folder: &Path, problems: &mut Vec<String>) {
+    let mut nearest = folder;
+    while !nearest.exists() {
+        match nearest.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => nearest = parent,
+            _ => break,
+        }
+    }
+    let show = nearest.display();
+    if !nearest.is_dir() {
+        problems.push(format!("{key}: {show} is not a directory"));
+    } else if nix::unistd::access(nearest, nix::unistd::AccessFlags::W_OK | nix::unistd::AccessFlags::X_OK).is_err() {
+        let folder = folder.display();
+        problems.push(format!("{key}: this user cannot write to {show}: run as another user, or name another place than {folder}"));
+    }
+}
+
+/// Whoever can rename in a folder can put their own socket where ours is expected.
+pub(crate) fn nobody_else_replaces_files_in(folder: &Path) -> Result<(), String> {
+    let Ok(folder_is) = fs::metadata(folder) else { return Ok(()) };
+    let shared = folder_is.mode() & 0o022 != 0 && folder_is.mode() & 0o1000 == 0;
+    let ours = [0, Uid::effective().as_raw()].contains(&folder_is.uid());
+    let show = folder.display();
+    match (shared, ours) {
+        (true, _) => Err(format!("others may replace files in {show}; run: chmod go-w {show}")),
+        (_, false) => Err(format!("{show} belongs to another user; name a directory of root's or your own")),
+        _ => Ok(()),
+    }
+}
+
+/// What fits into a socket address (unix(7)), its final zero left out.
+const LONGEST_SOCKET_PATH: usize = 107;

@@ -1,0 +1,149 @@
+//! Which local users may do what.
+
+use std::str::FromStr;
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::Error;
+
+use super::values::GroupId;
+use super::values::UserId;
+use crate::id::AccountId;
+
+/// What the callers that it fits may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerRule {
+    /// Whom it is for.
+    pub who: Who,
+    /// What they may do.
+    pub role: Role,
+    /// For which accounts; none: for all. Others do not exist for them.
+    pub accounts: Option<Vec<AccountPattern>>,
+    /// They hear why they were refused.
+    pub explain: bool,
+}
+
+/// Whom a rule is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// A user, by number.
+    User(u32),
+    /// The members of a group, by number.
+    Group(u32),
+}
+
+/// What a caller may do. Each role may do what the ones before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Open and introspect sessions, list the devices of one account.
+    Verifier,
+    /// Create, activate, resynchronise and remove devices.
+    Enroller,
+    /// Everything.
+    Admin,
+}
+
+/// Some accounts. As text: `$user`, a name, or the beginning of names with a `*` behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountPattern {
+    /// `$user`: the account of the caller's own login name.
+    LoginName,
+    /// One account.
+    Exactly(AccountId),
+    /// All accounts whose names begin so.
+    Prefix(String),
+}
+
+impl PeerRule {
+    /// Whether it is for this user, who is in these groups.
+    pub fn is_for(&self, uid: u32, groups: &[u32]) -> bool {
+        match self.who {
+            Who::User(user) => user == uid,
+            Who::Group(group) => groups.contains(&group),
+        }
+    }
+}
+
+impl Role {
+    /// The role's name in configuration and API keys.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Verifier => "verifier",
+            Role::Enroller => "enroller",
+            Role::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Role, &'static str> {
+        let role = [Role::Verifier, Role::Enroller, Role::Admin].into_iter().find(|role| role.name() == text);
+        role.ok_or("a role is verifier, enroller or admin")
+    }
+}
+
+impl AccountPattern {
+    /// Whether the account is one of them, for a caller of this login name.
+    pub fn covers(&self, account: &AccountId, login: Option<&str>) -> bool {
+        match self {
+            AccountPattern::LoginName => login == Some(account.as_str()),
+            AccountPattern::Exactly(exactly) => exactly == account,
+            AccountPattern::Prefix(prefix) => account.as_str().starts_with(prefix),
+        }
+    }
+}
+
+impl FromStr for AccountPattern {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<AccountPattern, &'static str> {
+        match text.strip_suffix('*') {
+            _ if text == "$user" => Ok(AccountPattern::LoginName),
+            // Whoever means all accounts leaves the limit out.
+            Some("") => Err(NOT_A_PATTERN),
+            Some(prefix) if prefix.contains('*') => Err(NOT_A_PATTERN),
+            Some(prefix) => Ok(AccountPattern::Prefix(prefix.to_owned())),
+            // A name that begins like a variable is more likely a misspelt one than a name.
+            None if text.contains('*') || text.starts_with('$') => Err(NOT_A_PATTERN),
+            None => text.parse().map(AccountPattern::Exactly).map_err(|_| NOT_A_PATTERN),
+        }
+    }
+}
+
+/// A rule as it stands in the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    uid: Option<UserId>,
+    user: Option<UserId>,
+    gid: Option<GroupId>,
+    group: Option<GroupId>,
+    role: Role,
+    accounts: Option<Vec<String>>,
+    #[serde(default)]
+    explain: bool,
+}
+
+impl<'de> Deserialize<'de> for PeerRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PeerRule, D::Error> {
+        let table = Table::deserialize(deserializer)?;
+        let users = [table.uid, table.user].into_iter().flatten().map(|user| Who::User(user.0));
+        let groups = [table.gid, table.group].into_iter().flatten().map(|group| Who::Group(group.0));
+        let mut all = users.chain(groups);
+        let (Some(who), None) = (all.next(), all.next()) else {
+            return Err(D::Error::custom("a [[peer]] has exactly one of: uid, user, gid, group"));
+        };
+        let patterns = |texts: Vec<String>| texts.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
+        let accounts = table.accounts.map(patterns).transpose().map_err(D::Error::custom)?;
+        if table.role == Role::Admin && accounts.is_some() {
+            return Err(D::Error::custom("an admin may do everything: leave out `accounts`, or choose another role"));
+        }
+        Ok(PeerRule { who, role: table.role, accounts, explain: table.explain })
+    }
+}
+
+const NOT_A_PATTERN: &str = "accounts are named one by one, by the beginning of their names (\"svc-*\"), or \"$user\" for the caller's own";

@@ -1,0 +1,67 @@
+//! What the agent does by itself: write down what was only counted, forget what is over, and see whether it is ready.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+use tokio::time::interval;
+
+use super::metrics::Metrics;
+use super::stop::Stop;
+use super::stop::Why;
+use crate::session::Issuer;
+use crate::store;
+use crate::verifier::Error;
+use crate::verifier::Verifier;
+
+/// Works until it is dropped.
+pub(crate) async fn run(verifier: Verifier, issuer: Issuer, keep_audit: Duration, metrics: Arc<Metrics>, stop: Stop) {
+    let every = |period| {
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
+    };
+    let (mut probe, mut refusals, mut expiry) = (every(PROBE), every(REFUSALS), every(EXPIRY));
+    loop {
+        let done = tokio::select! {
+            _ = probe.tick() => {
+                let ready = verifier.ready().await;
+                metrics.probed(&ready);
+                ready
+            }
+            _ = refusals.tick() => verifier.write_refusals().await,
+            _ = expiry.tick() => expire(&verifier, &issuer, keep_audit).await,
+        };
+        report(done, &stop);
+    }
+}
+
+/// What is left to do when nobody asks any more.
+pub(crate) async fn finish(verifier: &Verifier) -> Result<(), Error> {
+    verifier.write_refusals().await?;
+    verifier.note_time().await
+}
+
+async fn expire(verifier: &Verifier, issuer: &Issuer, keep_audit: Duration) -> Result<(), Error> {
+    let expired = verifier.expire(keep_audit).await?;
+    issuer.expire_keys().await?;
+    tracing::debug!(expired, "forgot what is over");
+    Ok(())
+}
+
+fn report(done: Result<(), Error>, stop: &Stop) {
+    match done {
+        Ok(()) => {}
+        // What is in memory may not be what is on disk.
+        Err(Error::Store(store::Error::Unknown(reason))) => stop.now(Why::Failed(reason)),
+        // Others moved at the same time; there will be another time.
+        Err(Error::Contended) => {}
+        Err(error) => tracing::error!(%error, "not ready"),
+    }
+}
+
+const PROBE: Duration = Duration::from_secs(30);
+
+const REFUSALS: Duration = Duration::from_secs(60);
+
+const EXPIRY: Duration = Duration::from_secs(3_600);

@@ -1,0 +1,215 @@
+//! What every request passes before and after the router: who may ask at all, how much, for how long, and what is said of it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::MatchedPath;
+use axum::extract::Request;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::HeaderValue;
+use axum::http::StatusCode;
+use axum::http::Uri;
+use axum::http::header;
+use axum::middleware;
+use axum::middleware::Next;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use http_body_util::BodyExt;
+use http_body_util::Limited;
+use hyper::body::Body as _;
+use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::catch_panic::ResponseForPanic;
+
+use super::config::Config;
+use super::log::LoggedCaller;
+use super::log::method_name;
+use super::metrics::Metrics;
+use super::peer::Peer;
+
+/// The connection is encrypted; an extension of its requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Encrypted;
+
+/// When the request's head had been read; an extension of every request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrived(pub(crate) Instant);
+
+struct Gate {
+    hosts: Vec<String>,
+    working: Semaphore,
+    request_timeout: Duration,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Clone)]
+struct Panicked(Arc<Metrics>);
+
+/// The router with everything around it. Bodies reach it whole, and are at most [`LARGEST_BODY`] long.
+pub(crate) fn layered(router: Router, config: &Config, metrics: &Arc<Metrics>) -> Router {
+    let gate = Gate {
+        hosts: config.hosts.clone(),
+        working: Semaphore::new(usize::try_from(config.limits.concurrency).unwrap_or(Semaphore::MAX_PERMITS)),
+        request_timeout: Duration::from_secs(config.limits.request_timeout_seconds),
+        metrics: Arc::clone(metrics),
+    };
+    let panicked = CatchPanicLayer::custom(Panicked(Arc::clone(metrics)));
+    router.layer(panicked).layer(middleware::from_fn_with_state(Arc::new(gate), pass))
+}
+
+/// The outermost: what happens further in is counted and logged here.
+async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+    let arrived = Instant::now();
+    request.extensions_mut().insert(Arrived(arrived));
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = match gate.turns_away(&request) {
+        Some(response) => response,
+        None => gate.admit(request, next).await,
+    };
+    let took = arrived.elapsed();
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let status = response.status().as_u16();
+    let caller = response.extensions_mut().remove::<LoggedCaller>();
+    let caller = caller.as_ref().map_or("", |caller| caller.0.as_str());
+    gate.metrics.observe(route, status, took);
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(method = method_name(&method), route, status, micros, caller, "request");
+    response
+}
+
+impl Gate {
+    /// Refuses what a web page sends: to a name that was made to point here, or on behalf of another site.
+    fn turns_away(&self, request: &Request) -> Option<Response> {
+        let known = request.extensions();
+        if !matches!(known.get::<Peer>(), Some(Peer::Tcp(_))) {
+            return None;
+        }
+        if request.headers().contains_key(header::ORIGIN) {
+            return Some(denied("requests of web pages are not answered"));
+        }
+        // A certificate already says which names are meant.
+        if known.get::<Encrypted>().is_none() && !self.is_meant(request.uri(), request.headers()) {
+            return Some(denied("this is not a name of this agent; add it to `hosts`"));
+        }
+        None
+    }
+
+    fn is_meant(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        let in_headers = headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or("?"));
+        in_headers.chain(uri.authority().map(|authority| authority.as_str())).all(|authority| {
+            let host = host_of(authority);
+            let bare = host.trim_start_matches('[').trim_end_matches(']');
+            bare.parse::<IpAddr>().is_ok() || host == "localhost" || self.hosts.contains(&host)
+        })
+    }
+
+    /// Reads the body, waits for its turn and lets the router answer, all within one deadline.
+    async fn admit(&self, request: Request, next: Next) -> Response {
+        let work = async {
+            let request = match whole(request).await {
+                Ok(request) => request,
+                Err(response) => return response,
+            };
+            // It is never closed.
+            let _turn = self.working.acquire().await;
+            next.run(request).await
+        };
+        match tokio::time::timeout(self.request_timeout, work).await {
+            Ok(response) => response,
+            Err(_) => {
+                let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "the request took too long: try again");
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                response
+            }
+        }
+    }
+}
+
+/// The request with its body read.
+async fn whole(request: Request) -> Result<Request, Response> {
+    let (head, mut body) = request.into_parts();
+    let limit = u64::try_from(LARGEST_BODY).unwrap_or(u64::MAX);
+    if body.size_hint().lower() > limit {
+        return Err(too_large(body).await);
+    }
+    let mut read = Vec::new();
+    while let Some(frame) = body.frame().await {
+        match frame.map(|frame| frame.into_data()) {
+            Ok(Ok(data)) if read.len().saturating_add(data.len()) > LARGEST_BODY => return Err(too_large(body).await),
+            Ok(Ok(data)) => read.extend_from_slice(&data),
+            // Trailers say nothing to us.
+            Ok(Err(_)) => {}
+            Err(_) => return Err(problem(StatusCode::BAD_REQUEST, "InvalidInput", "the body ended early, or is not what its headers say")),
+        }
+    }
+    Ok(Request::from_parts(head, Body::from(read)))
+}
+
+/// Somebody who is still sending does not look for an answer: a little more is read and thrown away.
+async fn too_large(body: Body) -> Response {
+    let mut rest = Limited::new(body, MOST_DISCARDED);
+    let discard = async { while let Some(Ok(_)) = rest.frame().await {} };
+    let _ = tokio::time::timeout(LONGEST_DISCARDING, discard).await;
+    problem(StatusCode::BAD_REQUEST, "InvalidInput", "a body is at most 65536 bytes long")
+}
+
+impl ResponseForPanic for Panicked {
+    type ResponseBody = Body;
+
+    fn response_for_panic(&mut self, _: Box<dyn std::any::Any + Send + 'static>) -> Response {
+        self.0.panicked();
+        problem(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", "the agent failed; its log says where")
+    }
+}
+
+fn denied(detail: &str) -> Response {
+    problem(StatusCode::FORBIDDEN, "AccessDenied", detail)
+}
+
+/// An error body (RFC 9457) of the transport's own.
+pub(crate) fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let body = serde_json::json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "code": code, "detail": detail });
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}
+
+/// The host of `host:port`, in lower case, without a dot at its end.
+fn host_of(authority: &str) -> String {
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = match authority.split_once(']') {
+        Some((address, _)) => address,
+        None => authority.split_once(':').map_or(authority, |(host, _)| host),
+    };
+    host.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// The longest body that is read.
+const LARGEST_BODY: usize = 64 * 1_024;
+
+const MOST_DISCARDED: usize = 1_024 * 1_024;
+
+const LONGEST_DISCARDING: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_found_in_what_clients_send() {
+        for (authority, host) in [
+            ("localhost:7878", "localhost"),
+            ("LocalHost.", "localhost"),
+            ("[::1]:7878", "[::1"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("localhost@evil.example:80", "evil.example"),
+        ] {
+            assert_eq!(host_of(authority), host);
+        }
+    }
+}

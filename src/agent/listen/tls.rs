@@ -1,0 +1,72 @@
+//! TLS from files, read again when somebody says so.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::pem::PemObject;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+
+use crate::agent::config::TlsConfig;
+
+/// The certificate in use. Connections keep the one that they began with.
+pub(crate) struct Tls {
+    files: TlsConfig,
+    current: Mutex<Arc<ServerConfig>>,
+}
+
+/// A certificate or its key cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: {path}: {reason}")]
+pub(crate) struct TlsError {
+    key: &'static str,
+    path: String,
+    reason: String,
+}
+
+impl Tls {
+    pub(crate) fn load(files: &TlsConfig) -> Result<Tls, TlsError> {
+        Ok(Tls { files: files.clone(), current: Mutex::new(server_config(files)?) })
+    }
+
+    /// Reads the files again. What cannot be used changes nothing.
+    pub(crate) fn reload(&self) -> Result<(), TlsError> {
+        let read = server_config(&self.files)?;
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = read;
+        Ok(())
+    }
+
+    pub(crate) fn current(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What the files hold, if it can serve.
+pub(crate) fn server_config(files: &TlsConfig) -> Result<Arc<ServerConfig>, TlsError> {
+    let of_cert = |reason: String| TlsError { key: "tls.cert", path: files.cert.display().to_string(), reason };
+    let of_key = |reason: String| TlsError { key: "tls.key", path: files.key.display().to_string(), reason };
+    let chain = CertificateDer::pem_file_iter(&files.cert).map_err(|error| of_cert(error.to_string()))?;
+    let chain: Vec<CertificateDer<'static>> = chain.collect::<Result<_, _>>().map_err(|error| of_cert(error.to_string()))?;
+    if chain.is_empty() {
+        return Err(of_cert("holds no certificate in PEM".to_owned()));
+    }
+    kept_to_few(&files.key).map_err(of_key)?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| of_key(error.to_string()))?;
+    // Named here, so that no other crate's features decide it.
+    let versions = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider())).with_safe_default_protocol_versions();
+    let builder = versions.map_err(|error| of_cert(error.to_string()))?.with_no_client_auth();
+    let mut config = builder.with_single_cert(chain, key).map_err(|error| of_key(error.to_string()))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// A private key that everybody can read is none. A group may: that is how one key serves several programs.
+fn kept_to_few(key: &Path) -> Result<(), String> {
+    let mode = std::fs::metadata(key).map_err(|error| error.to_string())?.mode();
+    if mode & 0o007 == 0 { Ok(()) } else { Err(format!("everybody can use this key; run: chmod o-rwx {}", key.display())) }
+}

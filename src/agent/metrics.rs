@@ -1,0 +1,141 @@
+//! What is counted, as Prometheus reads it. No label names an account, a device or a caller.
+
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::EncodeMetric;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use crate::verifier;
+use crate::verifier::Verifier;
+
+/// The agent's metrics.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    duration: Family<RouteLabels, Histogram>,
+    refusals: Family<ReasonLabels, Counter>,
+    issued: Family<IssuedLabels, Counter>,
+    panics: Counter,
+    pub(crate) connections: Gauge,
+    clock_ok: Gauge,
+    store_ok: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct IssuedLabels {
+    mfa: &'static str,
+}
+
+/// The verifier counts by itself; it is asked when somebody looks.
+#[derive(Debug)]
+struct VerifierCounts(Verifier);
+
+impl Metrics {
+    pub(crate) fn new(verifier: Verifier) -> Metrics {
+        let mut registry = Registry::with_prefix("twostep");
+        let requests = Family::default();
+        let duration = Family::new_with_constructor(buckets as fn() -> Histogram);
+        let (refusals, issued) = (Family::default(), Family::default());
+        let (connections, clock_ok, store_ok) = (Gauge::default(), Gauge::default(), Gauge::default());
+        let panics = Counter::default();
+        registry.register("requests", "Requests answered", Family::clone(&requests));
+        registry.register("request_duration_seconds", "Time from a request's head to its answer", Family::clone(&duration));
+        registry.register("refusals", "Refusals by reason", Family::clone(&refusals));
+        registry.register("sessions_issued", "Sessions issued, with and without MFA", Family::clone(&issued));
+        registry.register("panics", "Requests that ended in a panic", Counter::clone(&panics));
+        registry.register("connections", "Open connections", Gauge::<i64>::clone(&connections));
+        registry.register("clock_ok", "Whether the clock is trusted", Gauge::<i64>::clone(&clock_ok));
+        registry.register("store_ok", "Whether the store answers", Gauge::<i64>::clone(&store_ok));
+        registry.register("build", "What is running", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register_collector(Box::new(VerifierCounts(verifier)));
+        Metrics { registry, requests, duration, refusals, issued, panics, connections, clock_ok, store_ok }
+    }
+
+    /// A request was answered. `route` is a pattern, never a path.
+    pub(crate) fn observe(&self, route: &str, status: u16, duration: Duration) {
+        self.requests.get_or_create(&RequestLabels { route: route.to_owned(), status }).inc();
+        self.duration.get_or_create(&RouteLabels { route: route.to_owned() }).observe(duration.as_secs_f64());
+    }
+
+    /// Somebody was refused.
+    pub(crate) fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    /// A session was issued.
+    pub(crate) fn issued(&self, with_mfa: bool) {
+        self.issued.get_or_create(&IssuedLabels { mfa: if with_mfa { "true" } else { "false" } }).inc();
+    }
+
+    /// A request ended in a panic.
+    pub(crate) fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    /// What asking the verifier whether it is ready has found.
+    pub(crate) fn probed(&self, ready: &Result<(), verifier::Error>) {
+        let (clock, store) = match ready {
+            Ok(()) => (1, 1),
+            // The store was asked first.
+            Err(verifier::Error::Clock(_)) => (0, 1),
+            Err(_) => (self.clock_ok.get(), 0),
+        };
+        self.clock_ok.set(clock);
+        self.store_ok.set(store);
+    }
+
+    /// Everything, as Prometheus reads it.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl Collector for VerifierCounts {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let counts = self.0.counts();
+        for (name, help, count) in [
+            ("judged", "Codes and pairs that were computed and compared", counts.judged),
+            ("accepted", "Codes and pairs that were accepted", counts.accepted),
+            ("unjudged", "Codes and pairs that were refused without being judged", counts.unjudged),
+        ] {
+            let counter = ConstCounter::new(count);
+            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+        }
+        Ok(())
+    }
+}
+
+/// From a read of memory to a queue in front of a slow disk.
+fn buckets() -> Histogram {
+    Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0])
+}

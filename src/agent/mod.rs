@@ -1,0 +1,223 @@
+//! The agent: holds the store, and answers over HTTP on a Unix socket and on TCP.
+//!
+//! [`run`] starts it and comes back when it was asked to end. Around the API stand, from the outside in: the listeners, which know
+//! the peer ([`config`] says what it may do); a place for each connection; deadlines for the head, the body and the
+//! work; and limits on their size. Nothing that a caller sends is logged.
+
+pub mod config;
+mod harden;
+mod housekeeping;
+mod layers;
+mod listen;
+mod log;
+mod metrics;
+mod peer;
+mod places;
+mod serve;
+mod stop;
+mod systemd;
+
+pub use config::Config;
+pub use listen::ListenError;
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::Signal;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+
+use crate::session::Issuer;
+use crate::session::Lifetime;
+use crate::store::KeyError;
+use crate::store::Keyring;
+use crate::store::SqliteStore;
+use crate::store::Store;
+use crate::store::sqlite::OpenError;
+use crate::time::SystemClock;
+use crate::verifier;
+use crate::verifier::Limits;
+use crate::verifier::Verifier;
+use config::StoreUrl;
+use listen::Listeners;
+use listen::tls::Tls;
+use metrics::Metrics;
+use stop::Stop;
+use stop::Why;
+
+/// The agent cannot start, or had to end.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot run with this configuration on this machine.
+    #[error("{}", .0.join("\n"))]
+    Config(Vec<String>),
+    /// It cannot listen.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The sealing key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] verifier::Error),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The system refuses something.
+    #[error("cannot {what}: {reason}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// Going on could have accepted a code twice.
+    #[error("the agent ended itself: {0}")]
+    Ended(String),
+}
+
+/// What the API works with.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) config: Arc<Config>,
+    pub(crate) verifier: Verifier,
+    pub(crate) issuer: Issuer,
+    pub(crate) metrics: Arc<Metrics>,
+    /// For what cannot be answered for: `stop.now(Why::Failed(…))`.
+    pub(crate) stop: Stop,
+}
+
+/// Runs an agent until SIGTERM or SIGINT, then lets it finish what it is doing.
+///
+/// It may be called once in a process: it limits what the process may do, and takes its signals.
+pub async fn run(config: Config) -> Result<(), Error> {
+    log::start(&config.log);
+    harden::start(config.limits.connections).map_err(system("keep secrets out of core dumps"))?;
+    let problems = config.problems();
+    if !problems.is_empty() {
+        return Err(Error::Config(problems));
+    }
+    let tls = config.tls.as_ref().map(Tls::load).transpose().map_err(|error| Error::Config(vec![error.to_string()]))?.map(Arc::new);
+    let signals = Signals::take().map_err(system("take signals"))?;
+    let parts = open(config).await?;
+    let listeners = Listeners::open(&parts.config)?;
+    let router = layers::layered(router(parts.clone()), &parts.config, &parts.metrics);
+
+    let keep_audit = Duration::from_secs(parts.config.store.audit_days.saturating_mul(86_400));
+    let (verifier, metrics, stop) = (parts.verifier.clone(), Arc::clone(&parts.metrics), parts.stop.clone());
+    let chores = housekeeping::run(verifier.clone(), parts.issuer.clone(), keep_audit, Arc::clone(&metrics), stop.clone());
+    let chores = tokio::spawn(chores);
+    let signals = tokio::spawn(signals.obey(parts.clone(), tls.clone()));
+    let watchdog = tokio::spawn(systemd::watchdog());
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), socket = %parts.config.socket_path().display(), "ready");
+    systemd::ready();
+    serve::serve(listeners, router, &parts.config.limits, tls, metrics, &stop).await;
+
+    chores.abort();
+    signals.abort();
+    watchdog.abort();
+    let why = stop.wait().await;
+    if let Err(error) = housekeeping::finish(&verifier).await {
+        tracing::error!(%error, "what was counted since the last minute is not in the audit log");
+    }
+    match why {
+        Why::Asked => Ok(()),
+        Why::Failed(reason) => Err(Error::Ended(reason)),
+    }
+}
+
+/// Opens the store, and sees to it that the sealing key is the store's.
+async fn open(config: Config) -> Result<Parts, Error> {
+    let store = open_store(&config.store_url())?;
+    let key_file = config.key_file();
+    make_private_folder(&key_file)?;
+    let keyring = Keyring::from_file_or_new(key_file)?;
+    let limits = Limits { devices_per_account: config.limits.devices_per_account };
+    let verifier = Verifier::with(store, keyring, Arc::new(SystemClock), limits);
+    // A wrong key ends it here. A wrong clock does not: an administrator needs the agent to accept it.
+    verifier.sealer().await?;
+    let lifetime = Lifetime::try_from(Duration::from_secs(config.sessions.default_seconds))?;
+    let issuer = Issuer::new(verifier.clone(), &config.issuer).lifetime(lifetime);
+    let metrics = Arc::new(Metrics::new(verifier.clone()));
+    metrics.probed(&verifier.ready().await);
+    Ok(Parts { config: Arc::new(config), verifier, issuer, metrics, stop: Stop::new() })
+}
+
+fn open_store(url: &StoreUrl) -> Result<Arc<dyn Store>, Error> {
+    let Some(file) = url.file() else {
+        return Err(Error::Config(vec!["store.url: PostgreSQL is not built into this version; use sqlite:PATH".to_owned()]));
+    };
+    make_private_folder(file)?;
+    Ok(Arc::new(SqliteStore::open(file)?))
+}
+
+/// Makes the folder of this file, for nobody else, if it is not there.
+fn make_private_folder(file: &Path) -> Result<(), Error> {
+    let Some(folder) = file.parent() else { return Ok(()) };
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|reason| Error::System { what: format!("make {}", folder.display()), reason })
+}
+
+/// Stands in for the API.
+fn router(_: Parts) -> axum::Router {
+    axum::Router::new().route("/healthz", axum::routing::get(async || "ok"))
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn take() -> std::io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn obey(mut self, parts: Parts, tls: Option<Arc<Tls>>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => break,
+                _ = self.interrupt.recv() => break,
+                _ = self.hang_up.recv() => {
+                    systemd::reloading();
+                    reload(&parts, tls.as_deref()).await;
+                    systemd::ready();
+                }
+            }
+        }
+        tracing::info!("stopping");
+        systemd::stopping();
+        parts.stop.now(Why::Asked);
+    }
+}
+
+/// Reads the certificate and the sealing keys again. What cannot be used changes nothing.
+async fn reload(parts: &Parts, tls: Option<&Tls>) {
+    if let Some(tls) = tls {
+        match tls.reload() {
+            Ok(()) => tracing::info!("the certificate was read again"),
+            Err(error) => tracing::error!(%error, "the old certificate stays"),
+        }
+    }
+    let resealed = match Keyring::from_file(parts.config.key_file()) {
+        Ok(keyring) => parts.verifier.rotate_sealing_keys(keyring).await,
+        Err(error) => Err(error.into()),
+    };
+    match resealed {
+        Ok(resealed) => tracing::info!(resealed, "the sealing keys were read again"),
+        Err(error) => tracing::error!(%error, "the old sealing keys stay"),
+    }
+}
+
+fn system<E: Into<std::io::Error>>(what: &'static str) -> impl FnOnce(E) -> Error {
+    move |reason| Error::System { what: what.to_owned(), reason: reason.into() }
+}

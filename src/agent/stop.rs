@@ -1,0 +1,45 @@
+//! How the agent ends: because somebody asked, or because it must not go on.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// Tells every part of the agent to end. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop(Arc<watch::Sender<Option<Why>>>);
+
+/// Why the agent ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Somebody asked for it.
+    Asked,
+    /// It must not go on; the text says why.
+    Failed(String),
+}
+
+impl Stop {
+    pub(crate) fn new() -> Stop {
+        Stop(Arc::new(watch::Sender::new(None)))
+    }
+
+    /// Ends the agent. The first reason stays.
+    pub(crate) fn now(&self, why: Why) {
+        self.0.send_if_modified(|stopped| {
+            let first = stopped.is_none();
+            if first {
+                *stopped = Some(why);
+            }
+            first
+        });
+    }
+
+    /// Waits until the agent is to end.
+    pub(crate) async fn wait(&self) -> Why {
+        let mut stopped = self.0.subscribe();
+        // The sender lives as long as `self`.
+        match stopped.wait_for(Option::is_some).await {
+            Ok(why) => why.clone().unwrap_or(Why::Asked),
+            Err(_) => Why::Asked,
+        }
+    }
+}
