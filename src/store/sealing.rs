@@ -96,7 +96,7 @@ impl Keyring {
         {
             use std::os::unix::fs::PermissionsExt;
             let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode();
-            if mode & 0o077 != 0 {
+            if mode & if is_credential(path) { 0o007 } else { 0o077 } != 0 {
                 return Err(KeyError::Exposed(name()));
             }
         }
@@ -261,6 +261,13 @@ pub(crate) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, KeyError> {
     let mut bytes = Zeroizing::new([0; N]);
     getrandom::fill(&mut bytes[..]).map_err(|error| KeyError::Random(error.to_string()))?;
     Ok(bytes)
+}
+
+/// Whether systemd has put the file there, for this service alone. It lets the service's user in by an access control list,
+/// which looks like a group that may read.
+#[cfg(unix)]
+fn is_credential(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|given| Path::new(&given) == folder))
 }
 
 /// The cipher of a key, and the public id that sealed secrets carry.

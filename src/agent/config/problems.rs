@@ -28,6 +28,10 @@ impl Config {
                  or insecure_listen = true where something else encrypts"
             ));
         }
+        // Whoever hands sockets over has made them already.
+        if std::env::var_os("LISTEN_FDS").is_some() {
+            return;
+        }
         let socket = self.socket_path();
         if socket.as_os_str().len() > LONGEST_SOCKET_PATH {
             problems.push(format!("socket.path: {} is longer than {LONGEST_SOCKET_PATH} bytes", socket.display()));

@@ -1,0 +1,178 @@
+//! Who is asking, and what they may ask for.
+//!
+//! On the Unix socket the kernel says who the peer is, as a number, when it connects. On TCP an API key says it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use governor::DefaultKeyedRateLimiter;
+use governor::Quota;
+use governor::clock::Clock as _;
+use governor::clock::DefaultClock;
+use nix::unistd::Uid;
+use subtle::ConstantTimeEq;
+
+use crate::agent::api::Problem;
+use crate::agent::config::AccountPattern;
+use crate::agent::config::Config;
+use crate::agent::config::Role;
+use crate::agent::peer::Login;
+use crate::agent::peer::Peer;
+use crate::agent::state::Shared;
+use crate::id::AccountId;
+use crate::id::CallerId;
+use crate::store::ApiKeyRecord;
+use crate::verifier;
+use crate::verifier::Verifier;
+
+/// An authenticated caller.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) id: CallerId,
+    pub(crate) role: Role,
+    pub(crate) scope: Scope,
+    /// Refusals carry their reason.
+    pub(crate) explain: bool,
+}
+
+/// The accounts that exist for a caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    All,
+    Only {
+        patterns: Vec<AccountPattern>,
+        /// What `$user` stands for.
+        login: Option<String>,
+    },
+}
+
+/// Who turned out to be asking, for the log; an extension of every request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asking(pub(crate) Arc<OnceLock<CallerId>>);
+
+/// Knows the callers.
+pub(crate) struct Callers {
+    verifier: Verifier,
+    config: Arc<Config>,
+    limiter: DefaultKeyedRateLimiter<CallerId>,
+    seen: AtomicU32,
+    keys: Mutex<Option<(u64, Arc<HashMap<String, ApiKeyRecord>>)>>,
+}
+
+impl Callers {
+    pub(crate) fn new(verifier: Verifier, config: Arc<Config>) -> Callers {
+        let quota = Quota::per_second(config.limits.requests_per_second).allow_burst(config.limits.burst);
+        Callers { verifier, config, limiter: DefaultKeyedRateLimiter::keyed(quota), seen: AtomicU32::new(0), keys: Mutex::new(None) }
+    }
+
+    async fn identify(&self, parts: &Parts) -> Result<Caller, Problem> {
+        let caller = match parts.extensions.get::<Peer>() {
+            Some(Peer::Unix { uid, .. }) => self.local(*uid, parts.extensions.get::<Arc<Login>>().map(|login| &**login))?,
+            Some(Peer::Tcp(_)) => self.by_api_key(parts).await?,
+            None => return Err(Problem::unauthorized()),
+        };
+        // Callers who have been quiet for so long that their limit is whole again are forgotten.
+        if self.seen.fetch_add(1, Relaxed) % 65_536 == 0 {
+            self.limiter.retain_recent();
+        }
+        match self.limiter.check_key(&caller.id) {
+            Ok(()) => Ok(caller),
+            Err(early) => Err(Problem::too_fast(early.wait_time_from(DefaultClock::default().now()))),
+        }
+    }
+
+    fn local(&self, uid: u32, login: Option<&Login>) -> Result<Caller, Problem> {
+        let id = CallerId::new(format!("uid:{uid}"));
+        if uid == 0 || uid == Uid::effective().as_raw() {
+            return Ok(Caller { id, role: Role::Admin, scope: Scope::All, explain: true });
+        }
+        let (name, groups) = login.map_or((None, &[][..]), |login| (login.name.clone(), &login.groups[..]));
+        let explain = self.config.explain;
+        match (self.config.peer_rule(uid, groups), name) {
+            (Some(rule), login) => {
+                let scope = rule.accounts.clone().map_or(Scope::All, |patterns| Scope::Only { patterns, login });
+                Ok(Caller { id, role: rule.role, scope, explain: explain || rule.explain })
+            }
+            (None, Some(login)) if self.config.local_users => {
+                let scope = Scope::Only { patterns: vec![AccountPattern::LoginName], login: Some(login) };
+                Ok(Caller { id, role: Role::Enroller, scope, explain })
+            }
+            (None, _) => Err(Problem::forbidden("no [[peer]] of the agent's configuration is for this user")),
+        }
+    }
+
+    async fn by_api_key(&self, parts: &Parts) -> Result<Caller, Problem> {
+        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let key = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(Problem::unauthorized)?;
+        let id = api_key_id(key).ok_or_else(Problem::unauthorized)?;
+        let digest = self.verifier.api_key_digest(key).await?;
+        let keys = self.api_keys().await?;
+        let record = keys.get(id).filter(|record| bool::from(record.digest.ct_eq(&digest[..]))).ok_or_else(Problem::unauthorized)?;
+        let role: Role = record.role.parse().map_err(|_| Problem::unauthorized())?;
+        let patterns = record.accounts.as_ref().map(|texts| texts.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>());
+        let patterns = patterns.transpose().map_err(|_| Problem::unauthorized())?;
+        let scope = patterns.map_or(Scope::All, |patterns| Scope::Only { patterns, login: None });
+        let explain = self.config.explain || record.explain;
+        Ok(Caller { id: CallerId::new(format!("key:{}", record.id)), role, scope, explain })
+    }
+
+    /// The API keys, read again whenever the store says that one was made or revoked.
+    async fn api_keys(&self) -> Result<Arc<HashMap<String, ApiKeyRecord>>, verifier::Error> {
+        let version = self.verifier.store().control_version().await?;
+        if let Some((_, keys)) = self.keys.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|(cached, _)| *cached == version)
+        {
+            return Ok(Arc::clone(keys));
+        }
+        let keys = self.verifier.store().api_keys().await?.into_iter().map(|record| (record.id.clone(), record));
+        let keys = Arc::new(keys.collect::<HashMap<String, ApiKeyRecord>>());
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Some((version, Arc::clone(&keys)));
+        Ok(keys)
+    }
+}
+
+impl Caller {
+    /// Whether the account exists for this caller.
+    pub(crate) fn sees(&self, account: &AccountId) -> bool {
+        match &self.scope {
+            Scope::All => true,
+            Scope::Only { patterns, login } => patterns.iter().any(|pattern| pattern.covers(account, login.as_deref())),
+        }
+    }
+
+    /// Refuses a caller whose role is too low.
+    pub(crate) fn must_be(&self, role: Role) -> Result<(), Problem> {
+        if self.role >= role { Ok(()) } else { Err(Problem::forbidden("your role does not allow this")) }
+    }
+}
+
+impl FromRequestParts<Shared> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Caller, Problem> {
+        let caller = state.callers.identify(parts).await?;
+        if let Some(asking) = parts.extensions.get::<Asking>() {
+            let _ = asking.0.set(caller.id.clone());
+        }
+        Ok(caller)
+    }
+}
+
+/// The public part of an API key: `twostep_ID_SECRET`.
+pub(crate) fn api_key_id(key: &str) -> Option<&str> {
+    let (id, secret) = key.strip_prefix("twostep_")?.split_once('_')?;
+    (!id.is_empty() && secret.len() == 43).then_some(id)
+}
+
+/// How long to wait, in whole seconds, at least one.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
+}
