@@ -1,0 +1,162 @@
+//! From the first device to the last session, through the program and an agent of its own.
+//!
+//! The token's steps are taken ahead of time, as far as the windows reach, so that nobody waits for the next code.
+
+use std::time::Duration;
+use std::time::SystemTime;
+
+use serde_json::Value;
+use twostep::otp::Seed;
+use twostep::otp::Totp;
+use twostep::testing::SimulatedToken;
+use twostep::time::UnixTime;
+
+use crate::program::Agent;
+
+/// A token, and what time it is.
+pub(crate) struct Token(SimulatedToken);
+
+impl Token {
+    /// Adds a device and returns the token that has its secret.
+    pub(crate) fn added(document: &Value) -> Token {
+        let secret = document["provisioning"]["secret"].as_str().unwrap_or_else(|| panic!("no secret: {document}"));
+        Token(SimulatedToken::totp(&Seed::from_base32(secret).unwrap(), Totp::default()))
+    }
+
+    /// The code that it shows so many steps from now.
+    pub(crate) fn code(&self, steps: i64) -> String {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        self.0.text_at(UnixTime(now.checked_add_signed(steps * 30).unwrap()))
+    }
+
+    /// That code and the one after it, one a line.
+    pub(crate) fn pair(&self, steps: i64) -> String {
+        format!("{}\n{}\n", self.code(steps), self.code(steps + 1))
+    }
+}
+
+/// Leaves no step's end between a code that is computed and its use.
+pub(crate) fn away_from_the_end_of_a_step() {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let left = 30_000 - now.as_millis() % 30_000;
+    if left < 8_000 {
+        std::thread::sleep(Duration::from_millis(u64::try_from(left).unwrap() + 50));
+    }
+}
+
+#[test]
+fn an_operator_enrols_a_token_and_its_owner_opens_a_session() {
+    let mut agent = Agent::start("");
+    away_from_the_end_of_a_step();
+    let added = agent.done(&["--json", "device", "add", "--account", "alice", "--serial", "GAHT12345678"], "").json();
+    let token = Token::added(&added);
+    let shown = agent.done(&["device", "show", "GAHT12345678"], "").out;
+    assert!(shown.contains("pending") && shown.contains("twostep device activate GAHT12345678"), "{shown}");
+
+    let activated = agent.done(&["device", "activate", "GAHT12345678"], &token.pair(-1));
+    assert_eq!(activated.out, "GAHT12345678 is active.\n");
+    assert_eq!(agent.run(&["device", "activate", "GAHT12345678"], &token.pair(0)).exit, 1, "it is active already");
+
+    // Displays show codes in groups.
+    let code = token.code(1);
+    let (left, right) = code.split_at(3);
+    let opened = agent.done(&["login", "--account", "alice"], &format!("{left} {right}\n"));
+    let session = opened.out.trim();
+    assert_eq!(session.split('.').count(), 3, "the token alone: {session}");
+    let shown = agent.done(&["session", "show", "-"], session).out;
+    assert!(shown.contains("alice") && shown.contains("GAHT12345678 (totp)"), "{shown}");
+
+    let again = agent.run(&["login", "--account", "alice"], &code);
+    assert_eq!((again.exit, again.out.as_str()), (1, ""));
+    assert!(again.err.contains("used already"), "{}", again.err);
+    let again = agent.run(&["--json", "login", "--account", "alice"], &code);
+    assert_eq!((again.exit, again.json()["reason"].as_str(), again.err.as_str()), (1, Some("replayed"), ""));
+    let wrong = agent.run(&["login", "--account", "nobody-here"], "123456");
+    assert_eq!(wrong.exit, 1);
+
+    let found = agent.done(&["device", "resync", "GAHT12345678"], &token.pair(5)).out;
+    assert!(found.contains("Drift before  +1 step (+30 s)") && found.contains("Drift now     +6 steps (+180 s)"), "{found}");
+    agent.done(&["login", "--account", "alice"], &token.code(7));
+    agent.done(&["login", "--account", "alice", "--resync"], &token.pair(9));
+
+    assert!(agent.done(&["session", "revoke", "--account", "alice"], "").out.contains("are over"));
+    let dead = agent.run(&["session", "show", "-"], session);
+    assert_eq!((dead.exit, dead.out.starts_with("not active")), (1, true), "{dead:?}");
+
+    agent.done(&["device", "deactivate", "GAHT12345678"], "");
+    agent.done(&["device", "remove", "GAHT12345678"], "");
+    let gone = agent.run(&["device", "show", "GAHT12345678"], "");
+    assert_eq!(gone.exit, 1, "{gone:?}");
+    assert_eq!(agent.done(&["audit", "verify", "--json"], "").json()["ok"], true);
+    assert_eq!(agent.stop(), Some(0));
+}
+
+#[test]
+fn an_administrator_looks_after_the_agent() {
+    let mut agent = Agent::start("");
+    let added = agent.done(&["--json", "device", "add", "--account", "bob", "--serial", "BOBS00001"], "").json();
+    let token = Token::added(&added);
+    agent.done(&["device", "activate", "BOBS00001"], &token.pair(-1));
+    agent.done(&["device", "rename", "BOBS00001", "Bob's phone"], "");
+    let listed = agent.done(&["device", "list"], "").out;
+    assert!(listed.contains("Bob's phone"), "{listed}");
+
+    let sheet = agent.done(&["device", "add", "--account", "bob", "--kind", "recovery"], "").out;
+    assert_eq!(sheet.lines().count(), 10, "{sheet}");
+    agent.done(&["login", "--account", "bob"], sheet.lines().next().unwrap());
+    let bypass = agent.done(&["account", "bypass", "bob", "--ttl", "60"], "").out;
+    let opened = agent.done(&["--json", "login", "--account", "bob"], &bypass).json();
+    assert_eq!(opened["context"]["kind"], "bypass");
+
+    let session = opened["token"].as_str().unwrap().to_owned();
+    let keys = agent.done(&["--json", "session", "keys", "list"], "").json();
+    let kid = keys["signing_keys"][0]["kid"].as_str().unwrap().to_owned();
+    agent.done(&["session", "keys", "rotate"], "");
+    agent.done(&["session", "show", "-"], &session);
+    agent.done(&["session", "keys", "drop", &kid], "");
+    assert_eq!(agent.run(&["session", "show", "-"], &session).exit, 1, "its key is gone");
+
+    let key = agent.done(&["api-key", "create", "--role", "verifier", "--name", "web", "--accounts", "bob"], "").out;
+    assert!(key.starts_with("twostep_"));
+    let listed = agent.done(&["--json", "api-key", "list"], "").json();
+    assert!(!listed.to_string().contains(key.trim()), "it is shown once");
+    agent.done(&["api-key", "revoke", listed["api_keys"][0]["id"].as_str().unwrap()], "");
+    agent.done(&["clock", "accept"], "");
+    let happened = agent.done(&["audit", "list", "--limit", "3"], "").out;
+    assert_eq!(happened.lines().count(), 4, "a heading and three entries: {happened}");
+    assert_eq!(agent.done(&["doctor", "--json"], "").json()["ok"], true);
+
+    let copy = agent.folder.path().join("copy.db");
+    let copy = copy.to_str().unwrap();
+    agent.done(&["store", "backup", copy], "");
+    let store = agent.folder.path().join("state/twostep.db");
+    let held = agent.run(&["store", "check", store.to_str().unwrap()], "");
+    assert_eq!(held.exit, 1, "{held:?}");
+    assert!(held.err.contains("an agent serves from"), "{}", held.err);
+    assert_eq!(agent.run(&["audit", "verify", "--store", store.to_str().unwrap()], "").exit, 1);
+    assert_eq!(agent.stop(), Some(0));
+
+    assert_eq!(agent.done(&["--json", "store", "check", copy], "").json()["copy"], true);
+    agent.done(&["store", "restore", copy], "");
+    assert_eq!(agent.done(&["--json", "store", "check", copy], "").json()["copy"], false);
+    assert_eq!(agent.done(&["audit", "verify", "--store", store.to_str().unwrap(), "--json"], "").json()["ok"], true);
+}
+
+#[test]
+fn what_was_meant_to_be_typed_is_missing_or_wrong() {
+    let agent = Agent::start("");
+    agent.done(&["device", "add", "--account", "carol", "--serial", "CAROLS001"], "");
+    for input in ["", "123456", "123456\n", "12345\n123456\n", "123456\nabcdef\n", "123456\n123456\n"] {
+        let ended = agent.run(&["device", "activate", "CAROLS001"], input);
+        assert_eq!((ended.exit, ended.out.as_str()), (2, ""), "{input:?}: {ended:?}");
+        assert!(!ended.err.contains("123456"), "what was typed is not repeated: {}", ended.err);
+    }
+    assert_eq!(agent.run(&["device", "activate", "CAROLS001"], "123456\n654321\n").exit, 1);
+    assert_eq!(agent.run(&["login", "--account", "carol"], "").exit, 2);
+    let short = agent.run(&["device", "add", "--account", "carol", "--secret-stdin"], "MFRGG\n");
+    assert_eq!(short.exit, 2, "{short:?}");
+    let given = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n";
+    let known = agent.done(&["--json", "device", "add", "--account", "carol", "--secret-stdin"], given).json();
+    assert!(known["provisioning"].is_null(), "what somebody knows already is not shown: {known}");
+    assert_eq!(agent.run(&["device", "add", "--account", "dave", "--secret-stdin"], given).exit, 1, "one secret, one device");
+}

@@ -1,0 +1,64 @@
+//! What a person sees: prompts, and a QR code that can be scanned on light and on dark.
+
+use crate::journey::Token;
+use crate::program::Agent;
+use crate::program::Ended;
+use crate::program::TWOSTEP;
+use crate::program::command;
+use crate::program::fed;
+use crate::tools;
+
+/// Runs the program on a terminal, which shows everything on standard output.
+fn at_a_terminal(agent: &Agent, arguments: &str, typed: &str) -> Ended {
+    let mut command = command("script");
+    command.args(["-qec", &format!("{TWOSTEP} --socket {} {arguments}", agent.socket().display()), "/dev/null"]);
+    fed(command, typed)
+}
+
+#[test]
+fn the_prompts_say_what_to_do() {
+    if !tools::have("script") {
+        return;
+    }
+    let agent = Agent::start("");
+    let token = Token::added(&agent.done(&["--json", "device", "add", "--account", "alice", "--serial", "GAHT12345678"], "").json());
+    let first = token.code(-1);
+    // A slip of the finger, then the same code twice.
+    let typed = format!("12x\n{first}\n{first}\n{}\n", token.code(0));
+    let screen = at_a_terminal(&agent, "device activate GAHT12345678", &typed);
+    assert_eq!(screen.exit, 0, "{screen:?}");
+    for said in [
+        "Code shown by GAHT12345678 now:",
+        "a code is the 6 to 8 digits that the device shows",
+        "Wait for the next code, then type it:",
+        "that is the first code again",
+        "GAHT12345678 is active.",
+    ] {
+        assert!(screen.out.contains(said), "{said}: {}", screen.out);
+    }
+}
+
+#[test]
+fn the_qr_code_has_its_own_black_and_white() {
+    if !tools::have("script") {
+        return;
+    }
+    let agent = Agent::start("");
+    let coloured = at_a_terminal(&agent, "device add --account alice", "").out;
+    let lines: Vec<&str> = coloured.lines().filter(|line| line.contains('\u{2588}')).collect();
+    assert!(lines.len() > 10, "{coloured}");
+    for line in lines {
+        let line = line.trim_end();
+        assert!(line.starts_with("\u{1b}[38;5;16;48;5;231m") && line.ends_with("\u{1b}[0m"), "{line:?}");
+    }
+    let (secret, hint) = (coloured.find("otpauth://"), coloured.find("twostep device activate"));
+    assert!(secret.is_some() && secret < hint, "what comes next comes last: {coloured}");
+
+    let piped = agent.done(&["device", "add", "--account", "alice"], "").out;
+    assert!(piped.contains("otpauth://") && !piped.contains(['\u{1b}', '\u{2588}']), "{piped}");
+    for (how, quiet_zone) in [("light", ' '), ("dark", '\u{2588}')] {
+        let plain = agent.done(&["device", "add", "--account", how, "--qr", how], "").out;
+        assert!(plain.lines().next().unwrap().chars().all(|c| c == quiet_zone), "{plain}");
+        assert!(!plain.contains('\u{1b}'), "{plain}");
+    }
+}
