@@ -6,6 +6,9 @@
 
 mod differential;
 mod oracle;
+mod pairs;
+mod refused;
+mod timing;
 mod vectors;
 mod window;
 mod work;

@@ -99,3 +99,8 @@ pub(crate) fn digits(count: u8) -> Digits {
 pub(crate) fn code(text: &str) -> Code {
     text.parse().unwrap()
 }
+
+/// A number from the environment, for those who want a test to try harder.
+pub(crate) fn setting(name: &str, default: u32) -> u32 {
+    std::env::var(name).map_or(default, |value| value.parse().expect(name))
+}
