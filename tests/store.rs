@@ -1,5 +1,7 @@
 //! The SQLite store: the contract that every store keeps, and what is its own.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "store/backups.rs"]
 mod backups;
 #[path = "store/files.rs"]
