@@ -1,17 +1,45 @@
 //! The SQLite store: the contract that every store keeps, and what is its own.
 
+#[path = "store/backups.rs"]
+mod backups;
+#[path = "store/files.rs"]
+mod files;
+#[path = "store/plans.rs"]
+mod plans;
+
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use tempfile::TempDir;
+use twostep::device::Device;
+use twostep::device::Factor;
+use twostep::device::TotpState;
+use twostep::id::AccountId;
+use twostep::id::CallerId;
+use twostep::id::SerialNumber;
+use twostep::otp::TimeStep;
+use twostep::store::Account;
+use twostep::store::Change;
+use twostep::store::Commit;
+use twostep::store::Enrolled;
+use twostep::store::Event;
+use twostep::store::Fingerprint;
+use twostep::store::Keyring;
+use twostep::store::Sealer;
 use twostep::store::SqliteStore;
+use twostep::store::Store;
+use twostep::store::Write;
 use twostep::store::contract;
+use twostep::time::UnixTime;
+
+const NOW: UnixTime = UnixTime(1_800_000_000);
 
 /// Folders for stores; each goes when the test is over.
 #[derive(Default)]
 struct Folders(Mutex<Vec<TempDir>>);
 
 impl Folders {
-    fn new_path(&self) -> std::path::PathBuf {
+    fn new_path(&self) -> PathBuf {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
         self.0.lock().unwrap().push(folder);
@@ -19,8 +47,106 @@ impl Folders {
     }
 }
 
+fn account(name: &str) -> AccountId {
+    name.parse().unwrap()
+}
+
+fn serial(name: &str) -> SerialNumber {
+    name.parse().unwrap()
+}
+
+fn caller() -> CallerId {
+    CallerId::new("uid:0")
+}
+
+fn totp(name: &str, of: &str, watermark: u64) -> Device {
+    let factor = Factor::Totp(TotpState { watermark: Some(TimeStep(watermark)), ..TotpState::default() });
+    Device::new(serial(name), account(of), None, factor, NOW)
+}
+
+fn watermark(device: &Device) -> u64 {
+    match &device.factor {
+        Factor::Totp(totp) => totp.watermark.unwrap().0,
+        factor => panic!("{factor:?}"),
+    }
+}
+
+fn insert(device: Device, seed: u8) -> Write {
+    let place = Sealer::seed_place(&device.serial, &device.account);
+    let sealed = Keyring::ephemeral().unwrap().seal(&place, b"12345678901234567890").unwrap();
+    Write::InsertDevice { device, seed: Some((sealed, Fingerprint([seed; 32]))) }
+}
+
+/// Makes a change with an audit row.
+async fn made(store: &SqliteStore, writes: impl IntoIterator<Item = Write>) {
+    let change = Change { account: None, writes: writes.into_iter().collect(), audit: vec![Event::new(NOW, "test", &caller())] };
+    let commit = store.commit(change).await.unwrap();
+    assert!(matches!(commit, Commit::Committed(_)), "{commit:?}");
+}
+
+async fn enrolled(store: &SqliteStore, of: &str, name: &str) -> Enrolled {
+    store.account(&account(of)).await.unwrap().unwrap().device(&serial(name)).unwrap().clone()
+}
+
+/// A store with the account alice, her device GAHT00000001 at step 100, and a few audit rows.
+async fn with_alice(path: &PathBuf) -> SqliteStore {
+    let store = SqliteStore::open(path).unwrap();
+    made(&store, [Write::CreateAccount(Account::new(account("alice"), NOW)), insert(totp("GAHT00000001", "alice", 100), 1)]).await;
+    for _ in 0..3 {
+        made(&store, []).await;
+    }
+    store
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_contract_holds() {
     let folders = Folders::default();
     contract::holds(async || SqliteStore::open(folders.new_path()).unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contract_holds_on_one_thread_beside_another_handle() {
+    let folders = Folders::default();
+    let others = Mutex::new(Vec::new());
+    contract::holds(async || {
+        let path = folders.new_path();
+        others.lock().unwrap().push(SqliteStore::open(&path).unwrap());
+        SqliteStore::open(&path).unwrap()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_handles_on_one_file_decide_as_one() {
+    let folders = Folders::default();
+    let path = folders.new_path();
+    let stores = [with_alice(&path).await, SqliteStore::open(&path).unwrap()];
+    for round in 0..100 {
+        let seen = enrolled(&stores[0], "alice", "GAHT00000001").await;
+        let change = |step| Change {
+            account: None,
+            writes: vec![Write::UpdateDevice { seen: seen.revision, device: totp("GAHT00000001", "alice", step) }],
+            audit: vec![Event::new(NOW, "code.accepted", &caller())],
+        };
+        let (a, b) = tokio::join!(stores[0].commit(change(200 + round)), stores[1].commit(change(200 + round)));
+        let made = [a.unwrap(), b.unwrap()].iter().filter(|commit| matches!(commit, Commit::Committed(_))).count();
+        assert_eq!(made, 1, "of two processes that judged the same, exactly one writes");
+        let here = enrolled(&stores[0], "alice", "GAHT00000001").await;
+        let there = enrolled(&stores[1], "alice", "GAHT00000001").await;
+        assert_eq!((here.revision, here.device), (there.revision, there.device), "both see what either decided");
+    }
+    let report = stores[1].verify_audit().await.unwrap();
+    assert!(report.ok && report.rows == 104, "two handles append to one chain: {report:?}");
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_a_new_start() {
+    let folders = Folders::default();
+    let path = folders.new_path();
+    for start in 1..=5 {
+        let store = if start == 1 { with_alice(&path).await } else { SqliteStore::open(&path).unwrap() };
+        let seen = enrolled(&store, "alice", "GAHT00000001").await;
+        assert_eq!(watermark(&seen.device), 99 + start);
+        made(&store, [Write::UpdateDevice { seen: seen.revision, device: totp("GAHT00000001", "alice", 100 + start) }]).await;
+    }
 }

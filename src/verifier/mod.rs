@@ -5,6 +5,7 @@
 //! only then answer. A lost race is judged again from what is there now.
 
 mod account;
+mod api_key;
 mod authority;
 mod clock;
 mod enroll;
@@ -18,6 +19,7 @@ mod verify;
 mod work;
 
 pub use account::Bypass;
+pub use api_key::NewApiKey;
 pub use authority::Authority;
 pub use authority::FreshMfa;
 pub use clock::ClockFault;

@@ -91,12 +91,12 @@ impl Verified {
     }
 
     /// The account's revocation generation in the transaction that decided.
-    pub(crate) fn generation(&self) -> u64 {
+    pub fn generation(&self) -> u64 {
         self.generation
     }
 
     /// A context issued for this proof is dead if it is dated up to then.
-    pub(crate) fn dead_until(&self) -> Option<UnixTime> {
+    pub fn dead_until(&self) -> Option<UnixTime> {
         self.dead_until
     }
 

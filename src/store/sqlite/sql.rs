@@ -40,7 +40,7 @@ statements! {
     /// Sorted in memory from the index alone; only the page that is returned is fetched.
     DEVICES_UNDER_PREFIX = "SELECT body FROM devices WHERE serial IN (SELECT serial FROM devices
         WHERE account >= ?3 AND account < ?4 AND serial > ?1 AND (?5 IS NULL OR state = ?5) ORDER BY serial LIMIT ?2) ORDER BY serial";
-    DEVICES_PENDING_SINCE = "SELECT serial, account, revision FROM devices
+    DEVICES_PENDING_SINCE = "SELECT serial, account, revision FROM devices INDEXED BY devices_pending
         WHERE state = 'pending' AND created_at <= ?1 ORDER BY created_at LIMIT ?2";
 
     TOMBSTONE_INSERT = "INSERT INTO tombstones (serial, fingerprint, body) VALUES (?1, ?2, ?3)";

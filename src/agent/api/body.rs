@@ -1,0 +1,201 @@
+//! Reading requests strictly: a body has one meaning or none.
+//!
+//! Two parsers that read a member given twice differently are two opinions of who is meant, so that is refused, as are
+//! unknown members, `null`, and bodies that are deep for no reason.
+
+use std::fmt;
+
+use axum::extract::FromRequest;
+use axum::extract::FromRequestParts;
+use axum::extract::Query;
+use axum::extract::Request;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use http_body_util::BodyExt;
+use http_body_util::Limited;
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::DeserializeOwned;
+use serde::de::Error as _;
+use serde::de::MapAccess;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
+use serde_json::Map;
+use serde_json::Value;
+
+use crate::agent::api::Problem;
+use crate::agent::state::Shared;
+
+/// A JSON body.
+pub(crate) struct Body<T>(pub(crate) T);
+
+/// The query part of the address.
+pub(crate) struct Parameters<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Shared) -> Result<Body<T>, Problem> {
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+        if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("application/json")) {
+            return Err(Problem::bad_input("the body must be application/json"));
+        }
+        let too_long = |_| Problem::bad_input("the body cannot be read, or is over 64 KiB long");
+        let bytes = Limited::new(request.into_body(), LONGEST).collect().await.map_err(too_long)?.to_bytes();
+        // A request without members may leave the body out.
+        let bytes = if bytes.is_empty() { &b"{}"[..] } else { &bytes };
+        Ok(Body(read(bytes).map_err(Problem::bad_input)?))
+    }
+}
+
+impl<T: DeserializeOwned> FromRequestParts<Shared> for Parameters<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Parameters<T>, Problem> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        query
+            .map(|Query(parameters)| Parameters(parameters))
+            .map_err(|_| Problem::bad_input("the query has an unknown parameter, or a value of the wrong type"))
+    }
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let Strict(value) = serde_json::from_slice(bytes).map_err(|error| described(&error))?;
+    serde_json::from_value(value).map_err(|error| described(&error))
+}
+
+/// What is wrong with a body, without repeating a value of it: it may be a code.
+fn described(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    // Only these messages are known to name members alone.
+    let named = ["unknown field", "missing field", "given twice", "is null", "deeper than"];
+    if error.is_data() && named.iter().any(|known| text.contains(known)) {
+        return text;
+    }
+    match (error.is_data(), error.line()) {
+        (true, _) => "a member of the body has the wrong type or an impossible value".to_owned(),
+        (false, line) => format!("the body is not JSON (line {line}, column {})", error.column()),
+    }
+}
+
+/// A JSON value without `null`, without members given twice, and not deeper than eight levels.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Strict, D::Error> {
+        deserializer.deserialize_any(Level(DEEPEST)).map(Strict)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Level(usize);
+
+impl Level {
+    fn below<E: serde::de::Error>(self) -> Result<Level, E> {
+        self.0.checked_sub(1).map(Level).ok_or_else(|| E::custom(format!("the body is deeper than {DEEPEST} levels")))
+    }
+}
+
+impl<'de> serde::de::DeserializeSeed<'de> for Level {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Level {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Value, E> {
+        Err(E::custom("a member is null: leave it out instead"))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let below = self.below()?;
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(below)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let below = self.below()?;
+        let mut map = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value_seed(below)?;
+            if map.insert(name, value).is_some() {
+                return Err(A::Error::custom("a member is given twice"));
+            }
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+const LONGEST: usize = 64 * 1_024;
+
+const DEEPEST: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it can be read matters")]
+    struct Example {
+        account: String,
+        code: Option<String>,
+    }
+
+    #[test]
+    fn a_body_has_one_meaning_or_none() {
+        assert!(read::<Example>(br#"{"account":"a","code":"1"}"#).is_ok());
+        assert!(read::<Example>(br#"{"account":"a"}"#).is_ok());
+        for (body, said) in [
+            (r#"{"account":"a","account":"b"}"#, "given twice"),
+            (r#"{"account":"a","code":null}"#, "null"),
+            (r#"{"account":"a","user":"b"}"#, "unknown field"),
+            (r#"{"code":"123456"}"#, "missing field"),
+            (r#"{"account":7}"#, "wrong type"),
+            (r#"{"account":"a"} x"#, "not JSON"),
+            ("", "not JSON"),
+            (r#"[[[[[[[[[[]]]]]]]]]]"#, "deeper"),
+        ] {
+            let error = read::<Example>(body.as_bytes()).unwrap_err();
+            assert!(error.contains(said), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_was_sent_is_not_repeated() {
+        let error = read::<Example>(br#"{"account":"a","code":123456}"#).unwrap_err();
+        assert!(!error.contains("123456"), "{error}");
+    }
+}

@@ -1,0 +1,257 @@
+//! What administrators do for the agent itself: keys, audit, backup, clock.
+
+use std::path::PathBuf;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde::Serialize;
+use utoipa::IntoParams;
+use utoipa::ToSchema;
+
+use crate::agent::api::Body;
+use crate::agent::api::Code;
+use crate::agent::api::Parameters;
+use crate::agent::api::Problem;
+use crate::agent::api::Segment;
+use crate::agent::api::views::ApiKeyView;
+use crate::agent::api::views::EventView;
+use crate::agent::api::views::SigningKeyView;
+use crate::agent::caller::Caller;
+use crate::agent::caller::Role;
+use crate::agent::state::Shared;
+use crate::session::SigningAlgorithm;
+use crate::verifier::Error;
+use crate::verifier::NewApiKey;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListEvents {
+    /// The number of the last row of the page before.
+    after: Option<u64>,
+    /// 1 to 1000; 100 if left out.
+    limit: Option<u32>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Events {
+    events: Vec<EventView>,
+    /// What to give as `after` for the next page.
+    next: Option<u64>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct AuditView {
+    /// Every row is there and unchanged.
+    ok: bool,
+    rows: u64,
+    /// The hash of the last row, to be kept somewhere else.
+    head: Option<String>,
+    /// The first row that is missing or changed.
+    broken_at: Option<u64>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MakeApiKey {
+    /// `verifier`, `enroller` or `admin`.
+    role: String,
+    name: Option<String>,
+    /// Names, or prefixes that end in `*`; all accounts if left out.
+    accounts: Option<Vec<String>>,
+    /// Refusals carry their reason.
+    explain: Option<bool>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct MadeApiKey {
+    /// The key, shown this once.
+    key: String,
+    api_key: ApiKeyView,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct ApiKeys {
+    api_keys: Vec<ApiKeyView>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct SigningKeys {
+    signing_keys: Vec<SigningKeyView>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MakeSigningKey {
+    /// `EdDSA` or `ES256`; EdDSA if left out.
+    algorithm: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MakeBackup {
+    /// A new file on the agent's machine, as an absolute path; one in the state directory if left out.
+    path: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct BackupView {
+    path: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct ClockView {
+    /// The time that is believed now.
+    now: String,
+}
+
+/// Reads the audit log, oldest first.
+#[utoipa::path(get, path = "/v1/audit", tag = "control", params(ListEvents), responses(
+    (status = 200, description = "a page of rows", body = Events),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+))]
+pub(super) async fn audit(
+    State(state): State<Shared>,
+    caller: Caller,
+    Parameters(query): Parameters<ListEvents>,
+) -> Result<Json<Events>, Problem> {
+    caller.must_be(Role::Admin)?;
+    let limit = super::limit(query.limit)?;
+    let rows = state.verifier.store().audit(query.after.unwrap_or(0), limit).await.map_err(Error::Store)?;
+    let full = u32::try_from(rows.len()).is_ok_and(|count| count >= limit);
+    let next = rows.last().filter(|_| full).map(|row| row.number);
+    Ok(Json(Events { events: rows.into_iter().map(EventView::from).collect(), next }))
+}
+
+/// Recomputes the audit log's chain of hashes.
+#[utoipa::path(get, path = "/v1/audit/verify", tag = "control", responses(
+    (status = 200, description = "what was found", body = AuditView),
+    super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+))]
+pub(super) async fn verify_audit(State(state): State<Shared>, caller: Caller) -> Result<Json<AuditView>, Problem> {
+    caller.must_be(Role::Admin)?;
+    let report = state.verifier.store().verify_audit().await.map_err(Error::Store)?;
+    Ok(Json(AuditView { ok: report.ok, rows: report.rows, head: report.head, broken_at: report.broken_at }))
+}
+
+/// Makes an API key.
+#[utoipa::path(post, path = "/v1/api-keys", tag = "control", request_body = MakeApiKey, responses(
+    (status = 201, description = "the key, shown this once", body = MadeApiKey),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+))]
+pub(super) async fn make_api_key(
+    State(state): State<Shared>,
+    caller: Caller,
+    Body(body): Body<MakeApiKey>,
+) -> Result<(StatusCode, Json<MadeApiKey>), Problem> {
+    caller.must_be(Role::Admin)?;
+    let role = Role::named(&body.role).ok_or_else(|| Problem::bad_input("role is verifier, enroller or admin"))?;
+    let bad_name = body.name.as_ref().is_some_and(|name| name.len() > 128 || name.chars().any(char::is_control));
+    let bad_account = |account: &String| account.trim_end_matches('*').parse::<crate::id::AccountId>().is_err() && account != "*";
+    if bad_name || body.accounts.as_ref().is_some_and(|accounts| accounts.is_empty() || accounts.iter().any(bad_account)) {
+        return Err(Problem::bad_input(
+            "accounts is a list of names, or of prefixes that end in *; a name has at most 128 printable characters",
+        ));
+    }
+    let new = NewApiKey { name: body.name, role: role.name().to_owned(), accounts: body.accounts, explain: body.explain.unwrap_or(false) };
+    let (record, key) = state.verifier.on_behalf_of(caller.id).make_api_key(new).await?;
+    Ok((StatusCode::CREATED, Json(MadeApiKey { key: key.to_string(), api_key: ApiKeyView::from(&record) })))
+}
+
+/// Lists API keys.
+#[utoipa::path(get, path = "/v1/api-keys", tag = "control", responses(
+    (status = 200, description = "the keys that were not revoked", body = ApiKeys),
+    super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+))]
+pub(super) async fn api_keys(State(state): State<Shared>, caller: Caller) -> Result<Json<ApiKeys>, Problem> {
+    caller.must_be(Role::Admin)?;
+    let keys = state.verifier.store().api_keys().await.map_err(Error::Store)?;
+    Ok(Json(ApiKeys { api_keys: keys.iter().map(ApiKeyView::from).collect() }))
+}
+
+/// Revokes an API key, at once.
+#[utoipa::path(delete, path = "/v1/api-keys/{id}", tag = "control", params(("id" = String, Path)), responses(
+    (status = 204, description = "revoked"),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
+))]
+pub(super) async fn revoke_api_key(State(state): State<Shared>, caller: Caller, Segment(id): Segment) -> Result<StatusCode, Problem> {
+    caller.must_be(Role::Admin)?;
+    state.verifier.on_behalf_of(caller.id).revoke_api_key(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lists signing keys, newest first.
+#[utoipa::path(get, path = "/v1/signing-keys", tag = "control", responses(
+    (status = 200, description = "the keys that were not dropped", body = SigningKeys),
+    super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+))]
+pub(super) async fn signing_keys(State(state): State<Shared>, caller: Caller) -> Result<Json<SigningKeys>, Problem> {
+    caller.must_be(Role::Admin)?;
+    let keys = state.issuer.signing_keys().await?;
+    Ok(Json(SigningKeys { signing_keys: keys.into_iter().map(SigningKeyView::from).collect() }))
+}
+
+/// Signs with a new key from now on; the old one verifies what it signed.
+#[utoipa::path(post, path = "/v1/signing-keys", tag = "control", request_body = MakeSigningKey, responses(
+    (status = 201, description = "the new key", body = SigningKeyView),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Conflict, super::Slow, super::Unavailable,
+))]
+pub(super) async fn rotate_signing_keys(
+    State(state): State<Shared>,
+    caller: Caller,
+    Body(body): Body<MakeSigningKey>,
+) -> Result<(StatusCode, Json<SigningKeyView>), Problem> {
+    caller.must_be(Role::Admin)?;
+    let algorithm = match body.algorithm.as_deref() {
+        None | Some("EdDSA") => SigningAlgorithm::EdDsa,
+        Some("ES256") => SigningAlgorithm::Es256,
+        Some(_) => return Err(Problem::bad_input("algorithm is EdDSA or ES256")),
+    };
+    Ok((StatusCode::CREATED, Json(state.issuer.rotate_keys(algorithm).await?.into())))
+}
+
+/// Drops a signing key, at once: nothing that it signed is valid any more.
+#[utoipa::path(delete, path = "/v1/signing-keys/{kid}", tag = "control", params(("kid" = String, Path)), responses(
+    (status = 204, description = "dropped"),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
+))]
+pub(super) async fn drop_signing_key(State(state): State<Shared>, caller: Caller, Segment(kid): Segment) -> Result<StatusCode, Problem> {
+    caller.must_be(Role::Admin)?;
+    state.issuer.drop_key(&kid).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Copies the store into a new file, while it is in use.
+#[utoipa::path(post, path = "/v1/store/backup", tag = "control", request_body = MakeBackup, responses(
+    (status = 201, description = "where the copy is", body = BackupView),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+))]
+pub(super) async fn backup(
+    State(state): State<Shared>,
+    caller: Caller,
+    Body(body): Body<MakeBackup>,
+) -> Result<(StatusCode, Json<BackupView>), Problem> {
+    caller.must_be(Role::Admin)?;
+    let now = state.verifier.clock().read().wall;
+    let named = format!("twostep-{}.db", now.to_string().replace(':', ""));
+    let path = body.path.map_or_else(|| state.settings.backups.join(named), PathBuf::from);
+    if !path.is_absolute() || path.exists() || !path.parent().is_some_and(std::path::Path::is_dir) {
+        return Err(Problem::bad_input("path must be a new file in a directory that is there, and absolute"));
+    }
+    let backup = state.backup.as_ref().ok_or_else(|| Problem::bad_input("this store is backed up with its own tools"))?;
+    backup(path.clone()).await.map_err(|error| Problem::new(Code::ServiceUnavailable, format!("the backup failed: {error}")))?;
+    Ok((StatusCode::CREATED, Json(BackupView { path: path.display().to_string() })))
+}
+
+/// Believes the clock as it is now.
+#[utoipa::path(post, path = "/v1/clock/accept", tag = "control", responses(
+    (status = 200, description = "the time that is believed", body = ClockView),
+    super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+))]
+pub(super) async fn accept_clock(State(state): State<Shared>, caller: Caller) -> Result<Json<ClockView>, Problem> {
+    caller.must_be(Role::Admin)?;
+    let now = state.verifier.on_behalf_of(caller.id).accept_clock().await?;
+    Ok(Json(ClockView { now: now.to_string() }))
+}

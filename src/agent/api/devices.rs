@@ -1,0 +1,369 @@
+//! Devices: create, list, show, rename, activate, resync, deactivate, unlock, remove.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde::Serialize;
+use utoipa::IntoParams;
+use utoipa::ToSchema;
+
+use crate::agent::api::Body;
+use crate::agent::api::Parameters;
+use crate::agent::api::Problem;
+use crate::agent::api::Segment;
+use crate::agent::api::explain;
+use crate::agent::api::parse;
+use crate::agent::api::provisioning::Provisioning;
+use crate::agent::api::provisioning::provisioning;
+use crate::agent::api::views::DeviceView;
+use crate::agent::caller::Caller;
+use crate::agent::caller::Role;
+use crate::agent::caller::Scope;
+use crate::agent::state::Shared;
+use crate::device::DeviceState;
+use crate::id::AccountId;
+use crate::id::SerialNumber;
+use crate::otp::Algorithm;
+use crate::otp::Code;
+use crate::otp::Counter;
+use crate::otp::Digits;
+use crate::otp::Hotp;
+use crate::otp::Seed;
+use crate::otp::TimeStepSize;
+use crate::otp::Totp;
+use crate::otp::Window;
+use crate::session::SignedContext;
+use crate::store::DeviceList;
+use crate::verifier::Authority;
+use crate::verifier::NewDevice;
+use crate::verifier::NewFactor;
+use crate::verifier::Verifier;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CreateDevice {
+    account: String,
+    /// `totp`, `hotp` or `recovery`.
+    kind: String,
+    name: Option<String>,
+    /// For hardware that has one; generated otherwise.
+    serial: Option<String>,
+    /// Base32; made by the agent if left out.
+    secret: Option<String>,
+    /// `SHA1`, `SHA256` or `SHA512`.
+    algorithm: Option<String>,
+    /// 6 to 8.
+    digits: Option<u8>,
+    /// The time-step size: 10 to 120 seconds.
+    period: Option<u16>,
+    /// The counter to begin at.
+    counter: Option<u64>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct CreatedDevice {
+    device: DeviceView,
+    /// Only when the agent made the secret, and only this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provisioning: Option<Provisioning>,
+    /// Only for `recovery`, and only this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_codes: Option<Vec<String>>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListDevices {
+    account: Option<String>,
+    /// `pending`, `active`, `disabled` or `locked`.
+    state: Option<String>,
+    /// 1 to 1000; 100 if left out.
+    limit: Option<u32>,
+    /// The serial number of the last device of the page before.
+    after: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Devices {
+    devices: Vec<DeviceView>,
+    /// What to give as `after` for the next page.
+    next: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rename {
+    name: String,
+}
+
+/// Two consecutive codes, in the order in which the device showed them.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TwoCodes {
+    codes: [String; 2],
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Resynced {
+    device: DeviceView,
+    /// How many steps the device's clock is ahead; 0 for counters.
+    drift_steps: i64,
+}
+
+/// Adds a device.
+#[utoipa::path(post, path = "/v1/devices", tag = "devices", params(super::MfaContext), request_body = CreateDevice, responses(
+    (status = 201, description = "the device, with what is shown only once", body = CreatedDevice),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
+))]
+pub(super) async fn create(
+    State(state): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    Body(body): Body<CreateDevice>,
+) -> Result<(StatusCode, Json<CreatedDevice>), Problem> {
+    caller.must_be(Role::Enroller)?;
+    let account: AccountId = parse(&body.account)?;
+    if !caller.sees(&account) {
+        return Err(Problem::not_found("account"));
+    }
+    let serial = body.serial.as_deref().map(parse).transpose()?;
+    let name = body.name.as_deref().map(parse).transpose()?;
+    let factor = factor(&body)?;
+    let (verifier, authority) = speaking_for(&state, &caller, &headers).await?;
+    let added = verifier.add(NewDevice { account: account.clone(), serial, name, factor: factor.clone() }, &authority).await?;
+    let provisioning = added.seed.as_ref().and_then(|seed| provisioning(state.issuer.name(), &account, seed, &factor));
+    let codes: Vec<String> = added.recovery_codes.iter().map(|code| code.to_text().to_string()).collect();
+    let device = DeviceView::whole(&added.device, verifier.clock().read().wall);
+    let recovery_codes = (!codes.is_empty()).then_some(codes);
+    Ok((StatusCode::CREATED, Json(CreatedDevice { device, provisioning, recovery_codes })))
+}
+
+/// Lists devices. A verifier must name the account, and sees no more than which factors there are.
+#[utoipa::path(get, path = "/v1/devices", tag = "devices", params(ListDevices), responses(
+    (status = 200, description = "a page of devices", body = Devices),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
+))]
+pub(super) async fn list(
+    State(state): State<Shared>,
+    caller: Caller,
+    Parameters(query): Parameters<ListDevices>,
+) -> Result<Json<Devices>, Problem> {
+    let account: Option<AccountId> = query.account.as_deref().map(parse).transpose()?;
+    if account.is_none() {
+        caller.must_be(Role::Enroller)?;
+    }
+    let mut list = DeviceList {
+        state: query.state.as_deref().map(device_state).transpose()?,
+        after: query.after.as_deref().map(parse).transpose()?,
+        limit: super::limit(query.limit)?,
+        ..DeviceList::default()
+    };
+    match (account, &caller.scope) {
+        (Some(account), _) if !caller.sees(&account) => return Ok(Json(Devices { devices: Vec::new(), next: None })),
+        (Some(account), _) => list.account = Some(account),
+        (None, Scope::All) => {}
+        (None, Scope::Only(patterns)) => match patterns.as_slice() {
+            [only] => match only.strip_suffix('*') {
+                Some(prefix) => list.account_prefix = Some(prefix.to_owned()),
+                None => list.account = Some(parse(only)?),
+            },
+            _ => return Err(Problem::bad_input("you may see several accounts: name one")),
+        },
+    }
+    let (limit, now) = (list.limit, state.verifier.clock().read().wall);
+    let devices = state.verifier.store().devices(list).await.map_err(crate::verifier::Error::Store)?;
+    let full = u32::try_from(devices.len()).is_ok_and(|count| count >= limit);
+    let next = devices.last().filter(|_| full).map(|device| device.serial.as_str().to_owned());
+    let view = if caller.role == Role::Verifier { DeviceView::factor } else { DeviceView::whole };
+    Ok(Json(Devices { devices: devices.iter().map(|device| view(device, now)).collect(), next }))
+}
+
+/// Shows a device.
+#[utoipa::path(get, path = "/v1/devices/{serial}", tag = "devices", params(("serial" = String, Path)), responses(
+    (status = 200, description = "the device", body = DeviceView),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
+))]
+pub(super) async fn show(State(state): State<Shared>, caller: Caller, Segment(serial): Segment) -> Result<Json<DeviceView>, Problem> {
+    let (account, serial) = find(&state, &caller, &serial).await?;
+    let seen = state.verifier.store().account(&account).await.map_err(crate::verifier::Error::Store)?;
+    let enrolled = seen.as_ref().and_then(|seen| seen.device(&serial)).ok_or_else(|| Problem::not_found("device"))?;
+    Ok(Json(DeviceView::whole(&enrolled.device, state.verifier.clock().read().wall)))
+}
+
+/// Renames a device.
+#[utoipa::path(patch, path = "/v1/devices/{serial}", tag = "devices", params(("serial" = String, Path)), request_body = Rename, responses(
+    (status = 200, description = "the device", body = DeviceView),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
+))]
+pub(super) async fn rename(
+    State(state): State<Shared>,
+    caller: Caller,
+    Segment(serial): Segment,
+    Body(body): Body<Rename>,
+) -> Result<Json<DeviceView>, Problem> {
+    let name = parse(&body.name)?;
+    let (_, serial) = find(&state, &caller, &serial).await?;
+    let device = state.verifier.on_behalf_of(caller.id).rename(&serial, name).await?;
+    Ok(Json(DeviceView::whole(&device, state.verifier.clock().read().wall)))
+}
+
+/// Activates a pending or disabled device. The codes are consumed.
+#[utoipa::path(post, path = "/v1/devices/{serial}/activate", tag = "devices", params(("serial" = String, Path), super::MfaContext), request_body = TwoCodes, responses(
+    (status = 200, description = "the device, active", body = DeviceView),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
+))]
+pub(super) async fn activate(
+    State(state): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    Segment(serial): Segment,
+    Body(body): Body<TwoCodes>,
+) -> Result<Json<DeviceView>, Problem> {
+    let [first, second] = two_codes(&body)?;
+    let (_, serial) = find(&state, &caller, &serial).await?;
+    let (verifier, authority) = speaking_for(&state, &caller, &headers).await?;
+    let now = verifier.clock().read().wall;
+    let device = verifier.activate(&serial, [&first, &second], window(&caller), &authority).await;
+    let device = device.map_err(|error| refused(&state, error, &caller, now))?;
+    Ok(Json(DeviceView::whole(&device, now)))
+}
+
+/// Finds a device again whose clock or counter ran away, and unlocks it. The codes are consumed.
+#[utoipa::path(post, path = "/v1/devices/{serial}/resync", tag = "devices", params(("serial" = String, Path)), request_body = TwoCodes, responses(
+    (status = 200, description = "the device, in sync", body = Resynced),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
+))]
+pub(super) async fn resync(
+    State(state): State<Shared>,
+    caller: Caller,
+    Segment(serial): Segment,
+    Body(body): Body<TwoCodes>,
+) -> Result<Json<Resynced>, Problem> {
+    let [first, second] = two_codes(&body)?;
+    let (_, serial) = find(&state, &caller, &serial).await?;
+    let verifier = state.verifier.on_behalf_of(caller.id.clone());
+    let now = verifier.clock().read().wall;
+    let resynced = verifier.resync(&serial, [&first, &second], window(&caller)).await;
+    let resynced = resynced.map_err(|error| refused(&state, error, &caller, now))?;
+    let drift_steps = resynced.drift.map_or(0, |drift| drift.steps);
+    Ok(Json(Resynced { device: DeviceView::whole(&resynced.device, now), drift_steps }))
+}
+
+/// Takes a device out of use; contexts made with it are dead.
+#[utoipa::path(post, path = "/v1/devices/{serial}/deactivate", tag = "devices", params(("serial" = String, Path), super::MfaContext), responses(
+    (status = 200, description = "the device, disabled", body = DeviceView),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
+))]
+pub(super) async fn deactivate(
+    State(state): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    Segment(serial): Segment,
+) -> Result<Json<DeviceView>, Problem> {
+    let (_, serial) = find(&state, &caller, &serial).await?;
+    let (verifier, authority) = speaking_for(&state, &caller, &headers).await?;
+    let device = verifier.deactivate(&serial, &authority).await?;
+    Ok(Json(DeviceView::whole(&device, verifier.clock().read().wall)))
+}
+
+/// Clears a device's lock and failures.
+#[utoipa::path(post, path = "/v1/devices/{serial}/unlock", tag = "devices", params(("serial" = String, Path)), responses(
+    (status = 200, description = "the device, unlocked", body = DeviceView),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
+))]
+pub(super) async fn unlock(State(state): State<Shared>, caller: Caller, Segment(serial): Segment) -> Result<Json<DeviceView>, Problem> {
+    caller.must_be(Role::Admin)?;
+    let (_, serial) = find(&state, &caller, &serial).await?;
+    let device = state.verifier.on_behalf_of(caller.id).unlock(&serial).await?;
+    Ok(Json(DeviceView::whole(&device, state.verifier.clock().read().wall)))
+}
+
+/// Removes a device. What it consumed stays consumed.
+#[utoipa::path(delete, path = "/v1/devices/{serial}", tag = "devices", params(("serial" = String, Path), super::MfaContext), responses(
+    (status = 204, description = "removed"),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
+))]
+pub(super) async fn remove(
+    State(state): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    Segment(serial): Segment,
+) -> Result<StatusCode, Problem> {
+    let (_, serial) = find(&state, &caller, &serial).await?;
+    let (verifier, authority) = speaking_for(&state, &caller, &headers).await?;
+    verifier.remove(&serial, &authority).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A device that exists for the caller, who must be an enroller at least.
+async fn find(state: &Shared, caller: &Caller, serial: &str) -> Result<(AccountId, SerialNumber), Problem> {
+    caller.must_be(Role::Enroller)?;
+    let serial: SerialNumber = parse(serial)?;
+    let account = state.verifier.store().owner(&serial).await.map_err(crate::verifier::Error::Store)?;
+    let account = account.filter(|account| caller.sees(account)).ok_or_else(|| Problem::not_found("device"))?;
+    Ok((account, serial))
+}
+
+/// The verifier in the caller's name, and the authority that the caller changes devices on.
+async fn speaking_for(state: &Shared, caller: &Caller, headers: &HeaderMap) -> Result<(Verifier, Authority), Problem> {
+    let verifier = state.verifier.on_behalf_of(caller.id.clone());
+    if caller.role == Role::Admin {
+        return Ok((verifier, Authority::Admin));
+    }
+    let token = headers.get("x-mfa-context").and_then(|value| value.to_str().ok());
+    let proof = match token {
+        Some(token) => state.introspector.fresh_mfa(&SignedContext::new(token)).await?,
+        None => None,
+    };
+    Ok((verifier, proof.map_or(Authority::Service, Authority::Owner)))
+}
+
+fn factor(body: &CreateDevice) -> Result<NewFactor, Problem> {
+    let algorithm: Algorithm = body.algorithm.as_deref().map(parse).transpose()?.unwrap_or_default();
+    let digits = body.digits.map(Digits::try_from).transpose().map_err(|error| Problem::bad_input(error.to_string()))?.unwrap_or_default();
+    let step_size = body.period.map(TimeStepSize::try_from).transpose().map_err(|error| Problem::bad_input(error.to_string()))?;
+    let seed = body.secret.as_deref().map(Seed::from_base32).transpose().map_err(|error| Problem::bad_input(error.to_string()))?;
+    let coded = body.algorithm.is_some() || body.digits.is_some() || seed.is_some();
+    match (body.kind.as_str(), body.counter) {
+        ("totp", None) => {
+            let parameters = Totp { algorithm, digits, step_size: step_size.unwrap_or_default(), t0: 0 };
+            Ok(NewFactor::Totp { parameters, seed })
+        }
+        ("hotp", counter) if step_size.is_none() => {
+            Ok(NewFactor::Hotp { parameters: Hotp { algorithm, digits }, counter: Counter(counter.unwrap_or(0)), seed })
+        }
+        ("recovery", None) if step_size.is_none() && !coded => Ok(NewFactor::Recovery),
+        ("totp" | "hotp" | "recovery", _) => {
+            Err(Problem::bad_input("period is for totp, counter is for hotp, and recovery takes neither, nor a secret"))
+        }
+        _ => Err(Problem::bad_input("kind is totp, hotp or recovery")),
+    }
+}
+
+fn two_codes(body: &TwoCodes) -> Result<[Code; 2], Problem> {
+    Ok([parse(&body.codes[0])?, parse(&body.codes[1])?])
+}
+
+fn window(caller: &Caller) -> Window {
+    if caller.role == Role::Admin { Window::Admin } else { Window::Owner }
+}
+
+fn refused(state: &Shared, error: crate::verifier::Error, caller: &Caller, now: crate::time::UnixTime) -> Problem {
+    if let crate::verifier::Error::Refused(refusal) = &error {
+        state.metrics.refused(refusal.name());
+    }
+    explain(error, caller.explain, now)
+}
+
+fn device_state(name: &str) -> Result<DeviceState, Problem> {
+    match name {
+        "pending" => Ok(DeviceState::Pending),
+        "active" => Ok(DeviceState::Active),
+        "disabled" => Ok(DeviceState::Disabled),
+        "locked" => Ok(DeviceState::Locked),
+        _ => Err(Problem::bad_input("state is pending, active, disabled or locked")),
+    }
+}

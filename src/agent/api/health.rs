@@ -1,0 +1,77 @@
+//! What anybody may ask: is it alive, is it ready, which keys does it sign with.
+
+use axum::Json;
+use axum::extract::FromRequestParts;
+use axum::extract::Request;
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::agent::api::Problem;
+use crate::agent::caller::Caller;
+use crate::agent::caller::Role;
+use crate::agent::state::MetricsAccess;
+use crate::agent::state::Shared;
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Alive {
+    status: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Ready {
+    status: &'static str,
+    now: String,
+}
+
+/// The process is there.
+#[utoipa::path(get, path = "/healthz", tag = "health", security(()), responses((status = 200, description = "alive", body = Alive)))]
+pub(super) async fn alive() -> Json<Alive> {
+    Json(Alive { status: "alive" })
+}
+
+/// The store answers, the sealing key fits it and the clock is sane.
+#[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
+    (status = 200, description = "ready", body = Ready),
+    super::Unavailable,
+))]
+pub(super) async fn ready(State(state): State<Shared>) -> Result<Json<Ready>, Problem> {
+    state.verifier.ready().await?;
+    state.verifier.store().control_version().await.map_err(crate::verifier::Error::Store)?;
+    Ok(Json(Ready { status: "ready", now: state.verifier.clock().read().wall.to_string() }))
+}
+
+/// The public keys of contexts (RFC 7517).
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "health", security(()), responses(
+    (status = 200, description = "a JWK Set", body = serde_json::Value, content_type = "application/json"),
+    super::Unavailable,
+))]
+pub(super) async fn jwks(State(state): State<Shared>) -> Result<Response, Problem> {
+    let headers =
+        [(CONTENT_TYPE, HeaderValue::from_static("application/json")), (CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"))];
+    Ok((headers, state.issuer.jwks().await?.to_json()).into_response())
+}
+
+/// Prometheus metrics.
+#[utoipa::path(get, path = "/metrics", tag = "health", security((), ("api_key" = [])), responses(
+    (status = 200, description = "Prometheus text", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+    super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
+))]
+pub(super) async fn metrics(State(state): State<Shared>, request: Request) -> Result<Response, Problem> {
+    match state.settings.metrics {
+        MetricsAccess::Open => {}
+        MetricsAccess::Off => return Err(Problem::not_found("page")),
+        MetricsAccess::Admin => {
+            let (mut parts, _) = request.into_parts();
+            Caller::from_request_parts(&mut parts, &state).await?.must_be(Role::Admin)?;
+        }
+    }
+    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    Ok((StatusCode::OK, [(CONTENT_TYPE, kind)], state.metrics.text()).into_response())
+}

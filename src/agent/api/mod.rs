@@ -1,0 +1,136 @@
+//! The HTTP API: routes, what they take and answer, and the OpenAPI document that describes them all.
+
+mod accounts;
+mod body;
+mod control;
+mod devices;
+mod health;
+mod problem;
+mod provisioning;
+mod responses;
+mod sessions;
+mod views;
+
+pub(crate) use body::Body;
+pub(crate) use body::Parameters;
+pub(crate) use problem::Code;
+pub(crate) use problem::Problem;
+pub(crate) use problem::explain;
+use responses::Conflict;
+use responses::Denied;
+use responses::Forbidden;
+use responses::Invalid;
+use responses::MfaContext;
+use responses::Missing;
+use responses::Slow;
+use responses::Unauthorized;
+use responses::Unavailable;
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::extract::Path;
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use utoipa::Modify;
+use utoipa::OpenApi;
+use utoipa::openapi::security::Http;
+use utoipa::openapi::security::HttpAuthScheme;
+use utoipa::openapi::security::SecurityScheme;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::agent::state::Shared;
+
+/// All routes.
+pub(crate) fn router(state: Shared) -> Router {
+    let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(devices::create, devices::list))
+        .routes(routes!(devices::show, devices::rename, devices::remove))
+        .routes(routes!(devices::activate))
+        .routes(routes!(devices::resync))
+        .routes(routes!(devices::deactivate))
+        .routes(routes!(devices::unlock))
+        .routes(routes!(accounts::list))
+        .routes(routes!(accounts::remove))
+        .routes(routes!(accounts::bypass))
+        .routes(routes!(sessions::open))
+        .routes(routes!(sessions::introspect))
+        .routes(routes!(sessions::revoke_one))
+        .routes(routes!(sessions::revoke_all))
+        .routes(routes!(control::audit))
+        .routes(routes!(control::verify_audit))
+        .routes(routes!(control::make_api_key, control::api_keys))
+        .routes(routes!(control::revoke_api_key))
+        .routes(routes!(control::signing_keys, control::rotate_signing_keys))
+        .routes(routes!(control::drop_signing_key))
+        .routes(routes!(control::backup))
+        .routes(routes!(control::accept_clock))
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::jwks))
+        .routes(routes!(health::metrics))
+        .split_for_parts();
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    let document = document.to_json().unwrap_or_default();
+    let document = move || async move { ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], document).into_response() };
+    router
+        .route("/openapi.json", get(document))
+        .fallback(|| async { Problem::not_found("page") })
+        .method_not_allowed_fallback(|| async {
+            Problem::bad_input("this method is not for this page").with_status(axum::http::StatusCode::METHOD_NOT_ALLOWED)
+        })
+        .with_state(state)
+}
+
+/// One part of the path, percent-decoded.
+pub(crate) struct Segment(pub(crate) String);
+
+impl FromRequestParts<Shared> for Segment {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Segment, Problem> {
+        let segment = Path::<String>::from_request_parts(parts, state).await;
+        segment.map(|Path(segment)| Segment(segment)).map_err(|_| Problem::bad_input("the path is not UTF-8"))
+    }
+}
+
+/// Parses a member; what is wrong with it is said in words that do not repeat it.
+pub(crate) fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|error: T::Err| Problem::bad_input(error.to_string()))
+}
+
+/// How many rows a page has.
+fn limit(wanted: Option<u32>) -> Result<u32, Problem> {
+    match wanted {
+        None => Ok(100),
+        Some(limit @ 1..=1_000) => Ok(limit),
+        Some(_) => Err(Problem::bad_input("limit is 1 to 1000")),
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "twostep agent",
+        description = "Verifies one-time codes and issues short-lived signed contexts that say so. On the Unix socket the \
+            caller is who the kernel says; on TCP, whoever holds the API key."
+    ),
+    modifiers(&ApiKey),
+    security(("api_key" = []))
+)]
+struct Document;
+
+struct ApiKey;
+
+impl Modify for ApiKey {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("api_key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+}

@@ -1,0 +1,37 @@
+//! The refusals that routes share, for the OpenAPI document.
+
+use utoipa::IntoParams;
+use utoipa::IntoResponses;
+
+use crate::agent::api::Problem;
+
+/// The proof that changes of a protected account's devices need.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "the document is made from it")]
+pub(super) struct MfaContext {
+    /// A context of the account for the agent's own audience, at most 900 seconds after the proof. An administrator needs none.
+    #[param(rename = "X-MFA-Context")]
+    mfa_context: Option<String>,
+}
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident, $status:literal, $description:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(IntoResponses)]
+        #[response(status = $status, description = $description, content_type = "application/problem+json")]
+        #[expect(dead_code, reason = "the document is made from it")]
+        pub(super) struct $name(#[to_schema] Problem);
+    )*};
+}
+
+refusals! {
+    Invalid, 400, "InvalidInput: the request cannot be meant";
+    Unauthorized, 401, "Unauthorized: no valid API key";
+    Forbidden, 403, "AccessDenied: the role is too low, or a fresh context is missing; InvalidAuthenticationCode: these codes do not prove the device";
+    Denied, 403, "AccessDenied: the session was refused, for whatever reason";
+    Missing, 404, "NoSuchEntity: there is no such thing for this caller";
+    Conflict, 409, "EntityAlreadyExists, LimitExceeded, ConcurrentModification or EntityTemporarilyUnmodifiable";
+    Slow, 429, "Throttled: too many requests, or too many pairs of codes";
+    Unavailable, 503, "ServiceUnavailable: the store or the clock cannot be trusted now";
+}

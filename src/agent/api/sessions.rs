@@ -1,0 +1,271 @@
+//! `POST /v1/sessions`: a code becomes a session. All its refusals look, cost and take the same.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::agent::api::Body;
+use crate::agent::api::Code;
+use crate::agent::api::Problem;
+use crate::agent::api::parse;
+use crate::agent::api::views::ContextView;
+use crate::agent::caller::Caller;
+use crate::agent::caller::Role;
+use crate::agent::state::Shared;
+use crate::id::AccountId;
+use crate::id::SerialNumber;
+use crate::otp;
+use crate::otp::Window;
+use crate::session::AnyContext;
+use crate::session::Lifetime;
+use crate::session::SignedContext;
+use crate::time::UnixTime;
+use crate::verifier::Error;
+use crate::verifier::Passcode;
+use crate::verifier::Verified;
+
+/// What opens a session: a `code`, two consecutive `codes` of the device `serial`, or nothing, for a context without MFA.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OpenSession {
+    account: String,
+    /// 900 to 129600; 3600 unless the agent is configured otherwise.
+    duration_seconds: Option<u64>,
+    /// For whom the context is; the issuer itself if left out.
+    audience: Option<String>,
+    /// May be left out where the account has exactly one active device that shows codes.
+    serial: Option<String>,
+    /// 6 to 8 digits, a recovery code, or a bypass code.
+    code: Option<String>,
+    /// Two consecutive codes of a device that is out of sync: they resynchronise it and open the session in one write.
+    codes: Option<[String; 2]>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct OpenedSession {
+    /// The signed context.
+    token: String,
+    context: ContextView,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Introspect {
+    token: String,
+    /// For whom the context must be; the issuer itself if left out.
+    audience: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Introspected {
+    active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<ContextView>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RevokeSession {
+    token: String,
+    audience: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RevokeSessions {
+    /// RFC 3339, not in the future; now if left out.
+    issued_before: Option<String>,
+    /// Only contexts made with this device.
+    serial: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct RevokedSessions {
+    /// Contexts issued up to then are dead.
+    revoked_before: String,
+    /// So are contexts with a lower `gen`.
+    generation: u64,
+}
+
+enum Proof {
+    Passcode(Option<SerialNumber>, Passcode),
+    Pair(SerialNumber, [otp::Code; 2]),
+    None,
+}
+
+/// Opens a session.
+#[utoipa::path(post, path = "/v1/sessions", tag = "sessions", request_body = OpenSession, responses(
+    (status = 201, description = "the session's context, signed", body = OpenedSession),
+    super::Invalid, super::Unauthorized, super::Denied, super::Slow, super::Unavailable,
+))]
+pub(super) async fn open(
+    State(state): State<Shared>,
+    caller: Caller,
+    Body(body): Body<OpenSession>,
+) -> Result<(StatusCode, Json<OpenedSession>), Problem> {
+    let arrived = Instant::now();
+    let account: AccountId = parse(&body.account)?;
+    let proof = proof(&body)?;
+    let audience = audience(&state, body.audience.as_deref())?;
+    let lifetime = body.duration_seconds.map(|seconds| Lifetime::try_from(Duration::from_secs(seconds))).transpose()?;
+    let issuer = state.issuer.clone().lifetime(lifetime.unwrap_or(state.settings.lifetime));
+    let now = state.verifier.clock().read().wall;
+
+    let (signed, context) = match prove(&state, &caller, &account, &proof).await {
+        Ok(Some(verified)) => {
+            let (signed, context) = issuer.issue_and_read(verified, &audience).await.map_err(at_sessions)?;
+            (signed, AnyContext::Mfa(context))
+        }
+        Ok(None) => {
+            let (signed, context) = issuer.issue_without_mfa(&account, &audience).await.map_err(at_sessions)?;
+            (signed, AnyContext::WithoutMfa(context))
+        }
+        Err(Error::Refused(refusal)) => {
+            state.metrics.refused(refusal.name());
+            leave_at_interval(arrived, state.settings.refusal_interval).await;
+            let problem = Problem::access_denied();
+            return Err(if caller.explain { problem.explained(refusal, now) } else { problem });
+        }
+        Err(error) => return Err(at_sessions(error)),
+    };
+    state.metrics.issued(matches!(context, AnyContext::Mfa(_)));
+    let context = ContextView::new(&context, now);
+    Ok((StatusCode::CREATED, Json(OpenedSession { token: signed.as_str().to_owned(), context })))
+}
+
+/// Says whether a context is valid and alive.
+#[utoipa::path(post, path = "/v1/sessions/introspect", tag = "sessions", request_body = Introspect, responses(
+    (status = 200, description = "alive or not", body = Introspected),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+))]
+pub(super) async fn introspect(
+    State(state): State<Shared>,
+    caller: Caller,
+    Body(body): Body<Introspect>,
+) -> Result<Json<Introspected>, Problem> {
+    let context = find(&state, &caller, &body.token, body.audience.as_deref()).await?;
+    let now = state.verifier.clock().read().wall;
+    Ok(Json(Introspected { active: context.is_some(), context: context.map(|context| ContextView::new(&context, now)) }))
+}
+
+/// Revokes one context. One that is not alive any more is revoked already.
+#[utoipa::path(post, path = "/v1/sessions/revoke", tag = "sessions", request_body = RevokeSession, responses(
+    (status = 204, description = "not alive any more"),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+))]
+pub(super) async fn revoke_one(
+    State(state): State<Shared>,
+    caller: Caller,
+    Body(body): Body<RevokeSession>,
+) -> Result<StatusCode, Problem> {
+    caller.must_be(Role::Enroller)?;
+    if let Some(context) = find(&state, &caller, &body.token, body.audience.as_deref()).await? {
+        let common = context.common();
+        let verifier = state.verifier.on_behalf_of(caller.id.clone());
+        verifier.revoke_session(&common.account, &common.session_id, common.expires_at).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Revokes an account's contexts; it moves forward only.
+#[utoipa::path(post, path = "/v1/accounts/{account}/revoke-sessions", tag = "sessions", params(("account" = String, Path)), request_body = RevokeSessions, responses(
+    (status = 200, description = "what is dead now", body = RevokedSessions),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
+))]
+pub(super) async fn revoke_all(
+    State(state): State<Shared>,
+    caller: Caller,
+    super::Segment(account): super::Segment,
+    Body(body): Body<RevokeSessions>,
+) -> Result<Json<RevokedSessions>, Problem> {
+    caller.must_be(Role::Enroller)?;
+    let account: AccountId = parse(&account)?;
+    if !caller.sees(&account) {
+        return Err(Problem::not_found("account"));
+    }
+    let issued_before = body.issued_before.as_deref().map(rfc3339).transpose()?;
+    let serial: Option<SerialNumber> = body.serial.as_deref().map(parse).transpose()?;
+    let verifier = state.verifier.on_behalf_of(caller.id.clone());
+    let revoked = verifier.revoke_sessions(&account, issued_before, serial.as_ref()).await?;
+    Ok(Json(RevokedSessions { revoked_before: revoked.revoked_before.to_string(), generation: revoked.generation }))
+}
+
+/// The proof that a request offers; anything that is none is refused before any look-up.
+fn proof(body: &OpenSession) -> Result<Proof, Problem> {
+    let serial = body.serial.as_deref().map(parse).transpose()?;
+    match (&body.code, &body.codes, serial) {
+        (Some(_), Some(_), _) => Err(Problem::bad_input("send code or codes, not both")),
+        (Some(code), None, serial) => Ok(Proof::Passcode(serial, parse(code)?)),
+        (None, Some([first, second]), Some(serial)) => Ok(Proof::Pair(serial, [parse(first)?, parse(second)?])),
+        (None, Some(_), None) => Err(Problem::bad_input("codes need the serial of the device that shows them")),
+        (None, None, Some(_)) => Err(Problem::bad_input("a serial without a code proves nothing: send the code too")),
+        (None, None, None) => Ok(Proof::None),
+    }
+}
+
+async fn prove(state: &Shared, caller: &Caller, account: &AccountId, proof: &Proof) -> Result<Option<Verified>, Error> {
+    let verifier = state.verifier.on_behalf_of(caller.id.clone());
+    let window = if caller.role == Role::Admin { Window::Admin } else { Window::Owner };
+    if !caller.sees(account) {
+        let (serial, pair) = match proof {
+            Proof::Passcode(serial, _) => (serial.as_ref(), None),
+            Proof::Pair(serial, _) => (Some(serial), Some(window)),
+            Proof::None => (None, None),
+        };
+        return Err(verifier.refuse_hidden(account, serial, pair).await?);
+    }
+    match proof {
+        Proof::Passcode(serial, code) => verifier.verify_code(account, serial.as_ref(), code.clone()).await.map(Some),
+        Proof::Pair(serial, [first, second]) => verifier.verify_pair(account, serial, [first, second], window).await.map(Some),
+        Proof::None => Ok(None),
+    }
+}
+
+/// The context that a token holds, if it is alive and of an account that exists for the caller.
+async fn find(state: &Shared, caller: &Caller, token: &str, wanted: Option<&str>) -> Result<Option<AnyContext>, Problem> {
+    let audience = wanted.unwrap_or(state.issuer.name());
+    let context = state.introspector.introspect(&SignedContext::new(token), audience).await?;
+    Ok(context.filter(|context| caller.sees(&context.common().account)))
+}
+
+fn audience(state: &Shared, wanted: Option<&str>) -> Result<String, Problem> {
+    let Some(wanted) = wanted else { return Ok(state.issuer.name().to_owned()) };
+    let allowed = &state.settings.audiences;
+    if !(1..=256).contains(&wanted.len()) || wanted.chars().any(char::is_control) {
+        return Err(Problem::bad_input("an audience is 1 to 256 bytes of printable text"));
+    }
+    if !allowed.is_empty() && wanted != state.issuer.name() && !allowed.iter().any(|audience| audience == wanted) {
+        return Err(Problem::bad_input("the agent issues nothing for this audience: add it to audiences in its configuration"));
+    }
+    Ok(wanted.to_owned())
+}
+
+/// A lost race is nobody's fault here, and nothing was spent.
+fn at_sessions(error: Error) -> Problem {
+    match error {
+        Error::Contended => Problem::new(Code::ServiceUnavailable, "too many requests for this account at the same time: try again"),
+        error => Problem::from(error),
+    }
+}
+
+/// Waits for the first multiple of `interval` after `arrived` that the work has passed, so that the time of a refusal does
+/// not tell its reason.
+async fn leave_at_interval(arrived: Instant, interval: Duration) {
+    let passed = arrived.elapsed().as_nanos();
+    let intervals = passed.checked_div(interval.as_nanos()).and_then(|whole| u32::try_from(whole + 1).ok());
+    if let Some(intervals) = intervals {
+        tokio::time::sleep_until(tokio::time::Instant::from_std(arrived + interval * intervals)).await;
+    }
+}
+
+fn rfc3339(text: &str) -> Result<UnixTime, Problem> {
+    let wrong = || Problem::bad_input("a time is written like 2026-11-22T09:30:00Z (RFC 3339)");
+    let time = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).map_err(|_| wrong())?;
+    u64::try_from(time.unix_timestamp()).map(UnixTime).map_err(|_| wrong())
+}

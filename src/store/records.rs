@@ -1,0 +1,176 @@
+//! What a store keeps.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::device::Device;
+use crate::id::AccountId;
+use crate::id::SerialNumber;
+use crate::store::Marks;
+use crate::store::Revision;
+use crate::store::Sealed;
+use crate::time::UnixTime;
+
+/// What is known of an account beside its devices. It stays when the account is removed, so that nothing comes back to life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its name.
+    pub id: AccountId,
+    /// When it was first seen, or first seen again after it was removed.
+    pub created_at: UnixTime,
+    /// A device was activated once: changing its devices needs proof from now on.
+    pub protected: bool,
+    /// Contexts with a lower generation are dead.
+    pub generation: u64,
+    /// Contexts issued up to this time are dead.
+    pub revoked_before: Option<UnixTime>,
+    /// When each wrong code of the last day was judged, oldest first; at most 60.
+    pub failures: Vec<UnixTime>,
+    /// Codes of this account are refused unjudged until then.
+    pub throttled_until: Option<UnixTime>,
+    /// It was removed then, and has not been seen again.
+    pub removed_at: Option<UnixTime>,
+}
+
+/// An account, its revision and its devices.
+#[derive(Clone, Debug)]
+pub struct AccountSnapshot {
+    /// The account.
+    pub account: Account,
+    /// Its revision. It rises with every change of the account and whenever a device is added, removed or changes state.
+    pub revision: Revision,
+    /// Its devices, in the order of their serial numbers.
+    pub devices: Vec<Enrolled>,
+}
+
+/// A device with its revision and its sealed seed.
+#[derive(Clone, Debug)]
+pub struct Enrolled {
+    /// The device.
+    pub device: Device,
+    /// Its revision.
+    pub revision: Revision,
+    /// Its seed; none for kinds without one.
+    pub seed: Option<Sealed>,
+}
+
+/// Something that can be used once: a bypass code, the state of a ceremony.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SingleUse {
+    /// What it is found by; for a code, its digest.
+    pub id: String,
+    /// Whose it is.
+    pub account: AccountId,
+    /// What belongs to it, sealed where it is secret.
+    pub body: Vec<u8>,
+    /// It cannot be used from then on.
+    pub expires_at: UnixTime,
+}
+
+/// A key that signs contexts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigningKeyRecord {
+    /// Its id, the `kid` of tokens.
+    pub kid: String,
+    /// `EdDSA` or `ES256`.
+    pub algorithm: String,
+    /// The private key in PKCS #8, sealed.
+    pub private: Sealed,
+    /// The public key as JWKS members (`x`, and `y` for ES256), base64url.
+    pub public: Vec<String>,
+    /// When it was made.
+    pub created_at: UnixTime,
+    /// When it was replaced: it signs no more, and verifies until its last token has expired.
+    pub retired_at: Option<UnixTime>,
+}
+
+/// A key that lets a program call the agent over TCP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKeyRecord {
+    /// Its public id.
+    pub id: String,
+    /// The keyed digest of the key itself.
+    pub digest: Vec<u8>,
+    /// What its holder calls it.
+    pub name: Option<String>,
+    /// What it allows; the agent says which words there are.
+    pub role: String,
+    /// The accounts it is limited to; none: all.
+    pub accounts: Option<Vec<String>>,
+    /// Its refusals carry a reason.
+    pub explain: bool,
+    /// When it was made.
+    pub created_at: UnixTime,
+}
+
+/// A sealed secret and where it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resealable {
+    /// What the secret is bound to.
+    pub place: SealedPlace,
+    /// The secret as it was read.
+    pub sealed: Sealed,
+}
+
+/// The places where sealed secrets are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SealedPlace {
+    /// The seed of a device.
+    Seed {
+        /// The device.
+        serial: SerialNumber,
+        /// Its account, which the seal is bound to.
+        account: AccountId,
+    },
+    /// The private half of a signing key.
+    SigningKey {
+        /// The key's id.
+        kid: String,
+    },
+    /// A named value.
+    Value {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Account {
+    /// An account seen for the first time.
+    pub fn new(id: AccountId, now: UnixTime) -> Account {
+        Account {
+            id,
+            created_at: now,
+            protected: false,
+            generation: 1,
+            revoked_before: None,
+            failures: Vec::new(),
+            throttled_until: None,
+            removed_at: None,
+        }
+    }
+
+    /// Its revocation marks.
+    pub fn marks(&self) -> Marks {
+        Marks { generation: self.generation, revoked_before: self.revoked_before }
+    }
+
+    /// The account after everything issued for it so far was revoked.
+    #[must_use]
+    pub fn with_sessions_revoked(&self, now: UnixTime) -> Account {
+        Account { generation: self.generation.saturating_add(1), revoked_before: self.revoked_before.max(Some(now)), ..self.clone() }
+    }
+}
+
+impl AccountSnapshot {
+    /// The account's device with this serial number.
+    pub fn device(&self, serial: &SerialNumber) -> Option<&Enrolled> {
+        self.devices.iter().find(|enrolled| enrolled.device.serial == *serial)
+    }
+}
+
+/// A body may hold what opens a session.
+impl std::fmt::Debug for SingleUse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SingleUse").field("account", &self.account).field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,170 @@
+//! Backup, restore and check.
+
+use std::fs;
+use std::io::Seek;
+use std::io::SeekFrom;
+use std::io::Write as _;
+use std::path::Path;
+
+use rusqlite::Connection;
+use twostep::device::HotpState;
+use twostep::otp::Counter;
+use twostep::otp::Hotp;
+use twostep::store::SingleUse;
+use twostep::store::SqliteStore;
+use twostep::store::Store;
+use twostep::store::sqlite::OpenError;
+use twostep::store::sqlite::check;
+use twostep::store::sqlite::restore;
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_of_one_moment_and_is_not_served_from() {
+    let folders = Folders::default();
+    let (path, copy) = (folders.new_path(), folders.new_path());
+    let store = with_alice(&path).await;
+    let writing = {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for n in 2..250 {
+                made(&store, [insert(totp(&format!("GAHT{n:08}"), "alice", 1), n)]).await;
+            }
+        })
+    };
+    store.backup(&copy).await.unwrap();
+    writing.await.unwrap();
+    assert!(matches!(store.backup(&copy).await, Err(OpenError::Exists(_))), "a backup overwrites nothing");
+
+    let refused = SqliteStore::open(&copy).err().unwrap();
+    assert!(matches!(refused, OpenError::Copy) && refused.to_string().contains("twostep store restore"), "{refused}");
+    assert!(matches!(SqliteStore::open_exclusive(&copy), Err(OpenError::Copy)));
+    let report = check(&copy).unwrap();
+    assert!(report.copy && report.problems.is_empty(), "{report:?}");
+    assert!((1..=249).contains(&report.devices), "{report:?}");
+    let names: Vec<_> = fs::read_dir(copy.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!names.iter().any(|name| name.to_string_lossy().contains("partial")), "{names:?}");
+    assert!(!names.iter().any(|name| name.to_string_lossy().contains("-wal")), "a copy is one file: {names:?}");
+}
+
+#[tokio::test]
+async fn a_failed_backup_leaves_nothing() {
+    let folders = Folders::default();
+    let store = with_alice(&folders.new_path()).await;
+    let nowhere = folders.new_path().join("is/no/folder");
+    assert!(matches!(store.backup(&nowhere).await, Err(OpenError::Io { .. })));
+}
+
+#[tokio::test]
+async fn a_restored_backup_accepts_nothing_of_before() {
+    let folders = Folders::default();
+    let (path, copy) = (folders.new_path(), folders.new_path());
+    let store = with_alice(&path).await;
+    let hotp = Factor::Hotp(HotpState { parameters: Hotp::default(), next: Some(Counter(5)), pair_needed: false });
+    let item = SingleUse { id: "bypass".to_owned(), account: account("alice"), body: vec![], expires_at: UnixTime(u64::MAX) };
+    let hotp = Device::new(serial("GAHT00000002"), account("alice"), None, hotp, NOW);
+    made(&store, [insert(hotp, 2), Write::AddSingleUse(item), Write::NoteTime(NOW)]).await;
+    store.backup(&copy).await.unwrap();
+    let before = store.account(&account("alice")).await.unwrap().unwrap();
+
+    // The old store crashed, and its log is where the copy is put.
+    fs::copy(path.with_file_name("store.db-wal"), copy.with_file_name("store.db-wal")).unwrap();
+    let later = UnixTime(NOW.0 + 3_600);
+    let restored = restore(&copy, later, &caller()).unwrap();
+    assert_eq!((restored.devices, restored.accounts), (2, 1));
+
+    let store = SqliteStore::open(&copy).unwrap();
+    let after = store.account(&account("alice")).await.unwrap().unwrap();
+    for (was, is) in before.devices.iter().zip(&after.devices) {
+        assert_eq!(is.device, was.device.restored(later), "every device as it may be used after a restore");
+        assert!(is.revision > was.revision);
+        assert_eq!(is.seed, was.seed);
+    }
+    assert!(watermark(&after.devices[0].device) >= later.0 / 30);
+    assert_eq!(after.account, before.account.with_sessions_revoked(later));
+    assert!(store.single_use("bypass", NOW).await.unwrap().is_none());
+    assert_eq!(store.highest_time().await.unwrap(), Some(later));
+    assert_eq!(store.audit(0, 100).await.unwrap().last().unwrap().event.action, "store.restored");
+    assert!(store.verify_audit().await.unwrap().ok);
+    assert!(matches!(restore(&copy, later, &caller()), Err(OpenError::Held)), "nothing is restored under an agent");
+    drop(store);
+    let report = check(&copy).unwrap();
+    assert!(report.problems.is_empty() && !report.copy, "{report:?}");
+    assert!(matches!(restore(copy.with_extension("not"), later, &caller()), Err(OpenError::Io { .. })), "nothing is made");
+}
+
+#[tokio::test]
+async fn check_finds_what_was_changed_by_hand() {
+    let folders = Folders::default();
+    for (sql, found) in [
+        ("UPDATE devices SET account = 'bob'", "refers to a missing row of accounts"),
+        ("UPDATE devices SET state = 'locked'", "the device GAHT00000001 does not agree with its columns"),
+        ("UPDATE devices SET seed_key = NULL", "the device GAHT00000001 does not agree with its columns"),
+        ("UPDATE devices SET body = '{'", "the device GAHT00000001 cannot be read"),
+        ("UPDATE accounts SET generation = 0", "the account alice does not agree with its columns"),
+        ("UPDATE accounts SET devices = 2", "the account alice does not agree with its columns"),
+        ("UPDATE audit SET body = replace(body, 'uid:0', 'uid:1') WHERE number = 2", "the audit log is broken at row 2"),
+        ("DELETE FROM audit WHERE number = 1", "the audit log is broken at row 1"),
+        ("DELETE FROM audit WHERE number = 2", "the audit log is broken at row 2"),
+        ("DELETE FROM audit WHERE number = 4", "the audit log is broken at row 4"),
+        ("DELETE FROM audit", "the audit log is broken at row 1"),
+        ("INSERT INTO audit SELECT 5, at, body, hash FROM audit WHERE number = 4", "the audit log is broken at row 5"),
+        ("DELETE FROM control", "the table control has not exactly one row"),
+    ] {
+        let path = folders.new_path();
+        drop(with_alice(&path).await);
+        assert_eq!(check(&path).unwrap().problems, Vec::<String>::new());
+        let conn = Connection::open(&path).unwrap();
+        conn.execute_batch(&format!("PRAGMA foreign_keys = OFF; {sql}")).unwrap();
+        drop(conn);
+        let report = check(&path).unwrap();
+        assert!(report.problems.iter().any(|problem| problem.contains(found)), "{sql}: {:?}", report.problems);
+    }
+}
+
+#[tokio::test]
+async fn check_finds_a_damaged_file() {
+    let folders = Folders::default();
+    let path = folders.new_path();
+    drop(with_alice(&path).await);
+    let whole = fs::read(&path).unwrap();
+    let pages = whole.len() / 4_096;
+    let mut found = 0;
+    // The first bytes of each page say what it is.
+    for page in 1..pages {
+        let at = u64::try_from(page * 4_096).unwrap();
+        write_at(&path, at, &[whole[page * 4_096] ^ 0x55]);
+        let report = check(&path);
+        let sound = report.as_ref().is_ok_and(|report| report.problems.is_empty());
+        assert!(!sound, "page {page} of {pages}: {report:?}");
+        found += 1;
+        write_at(&path, at, &whole[page * 4_096..][..1]);
+    }
+    assert!(found > 20, "{found}");
+    assert!(check(&path).unwrap().problems.is_empty());
+}
+
+/// A byte of any audit row.
+#[tokio::test]
+async fn check_finds_a_changed_byte_in_the_audit_log() {
+    let folders = Folders::default();
+    let path = folders.new_path();
+    drop(with_alice(&path).await);
+    let whole = fs::read(&path).unwrap();
+    let needle = b"\"action\":\"test\"";
+    let places: Vec<usize> = whole.windows(needle.len()).enumerate().filter(|(_, window)| window == needle).map(|(at, _)| at).collect();
+    assert!(places.len() >= 4);
+    for at in places {
+        let at = u64::try_from(at + 12).unwrap();
+        write_at(&path, at, b"b");
+        let report = check(&path).unwrap();
+        assert!(report.problems.iter().any(|problem| problem.contains("audit log is broken")), "{:?}", report.problems);
+        write_at(&path, at, b"e");
+    }
+}
+
+fn write_at(path: &Path, at: u64, bytes: &[u8]) {
+    let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.seek(SeekFrom::Start(at)).unwrap();
+    file.write_all(bytes).unwrap();
+}

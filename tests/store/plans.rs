@@ -1,0 +1,55 @@
+//! No statement walks a table: what a look-up costs does not depend on how many devices there are.
+
+use rusqlite::Connection;
+use twostep::store::SqliteStore;
+use twostep::store::sqlite::statements;
+
+use super::Folders;
+
+/// All rows of these are asked for, and there are few.
+const WHOLE_TABLES: [&str; 3] = ["ALL_SIGNING_KEYS", "ALL_API_KEYS", "ALL_VALUES"];
+
+#[test]
+fn every_statement_finds_its_rows_by_an_index() {
+    let folders = Folders::default();
+    let path = folders.new_path();
+    drop(SqliteStore::open(&path).unwrap());
+    let conn = Connection::open(path).unwrap();
+    let mut seen = 0;
+    for (name, sql) in statements() {
+        let plan = plan(&conn, sql);
+        let walks = plan.iter().any(|step| step.starts_with("SCAN"));
+        assert_eq!(walks, WHOLE_TABLES.contains(name), "{name}: {plan:#?}");
+        // Sorting is for pages: the index gives every other order.
+        let sorts = plan.iter().any(|step| step.contains("TEMP B-TREE FOR ORDER BY"));
+        let may_sort = WHOLE_TABLES.contains(name) || *name == "DEVICES_UNDER_PREFIX";
+        assert!(!sorts || may_sort, "{name}: {plan:#?}");
+        seen += 1;
+    }
+    assert!(seen > 50, "{seen} statements");
+}
+
+#[test]
+fn the_list_of_statements_is_all_there_are() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sqlite");
+    // These two look at everything, once, when a person asks.
+    let offline = ["sql.rs", "check.rs", "backup.rs", "migrations.rs"];
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() || offline.contains(&name) {
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).unwrap();
+        for verb in ["\"SELECT ", "\"INSERT ", "\"UPDATE ", "\"DELETE ", "\"WITH "] {
+            assert!(!source.contains(verb), "{name} has a statement of its own: {verb}");
+        }
+    }
+}
+
+fn plan(conn: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let nulls = vec![rusqlite::types::Null; statement.parameter_count()];
+    let rows = statement.query_map(rusqlite::params_from_iter(nulls), |row| row.get(3)).unwrap();
+    rows.collect::<Result<_, _>>().unwrap()
+}
