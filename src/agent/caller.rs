@@ -3,10 +3,12 @@
 //! On the Unix socket the kernel says who the peer is, as a number, when it connects. On TCP an API key says it.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
@@ -20,6 +22,9 @@ use nix::unistd::Uid;
 use subtle::ConstantTimeEq;
 
 use crate::agent::api::Problem;
+use crate::agent::config::AccountPattern;
+use crate::agent::config::Config;
+use crate::agent::config::Role;
 use crate::agent::peer::Login;
 use crate::agent::peer::Peer;
 use crate::agent::state::Shared;
@@ -28,17 +33,6 @@ use crate::id::CallerId;
 use crate::store::ApiKeyRecord;
 use crate::verifier;
 use crate::verifier::Verifier;
-
-/// What a caller may do. Each role may do what the ones before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Role {
-    /// Open and introspect sessions, list the factors of one account.
-    Verifier,
-    /// Create, activate and resynchronise devices.
-    Enroller,
-    /// Everything.
-    Admin,
-}
 
 /// An authenticated caller.
 #[derive(Clone, Debug)]
@@ -54,44 +48,30 @@ pub(crate) struct Caller {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     All,
-    /// Names, and prefixes that end in `*`.
-    Only(Vec<String>),
+    Only {
+        patterns: Vec<AccountPattern>,
+        /// What `$user` stands for.
+        login: Option<String>,
+    },
 }
 
-/// What the configuration says about a local user or group.
-#[derive(Clone, Debug)]
-pub(crate) struct PeerRule {
-    pub(crate) uid: Option<u32>,
-    pub(crate) gid: Option<u32>,
-    pub(crate) role: Role,
-    /// None: all accounts. `$user` stands for the peer's login name.
-    pub(crate) accounts: Option<Vec<String>>,
-    pub(crate) explain: bool,
-}
+/// Who turned out to be asking, for the log; an extension of every request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asking(pub(crate) Arc<OnceLock<CallerId>>);
 
 /// Knows the callers.
 pub(crate) struct Callers {
     verifier: Verifier,
-    rules: Vec<PeerRule>,
-    /// Every local user may enrol devices for the account of their own login name.
-    local_users: bool,
-    limiter: Option<DefaultKeyedRateLimiter<CallerId>>,
+    config: Arc<Config>,
+    limiter: DefaultKeyedRateLimiter<CallerId>,
+    seen: AtomicU32,
     keys: Mutex<Option<(u64, Arc<HashMap<String, ApiKeyRecord>>)>>,
 }
 
 impl Callers {
-    /// `rate` is the requests a second and the burst that each caller has.
-    pub(crate) fn new(verifier: Verifier, rules: Vec<PeerRule>, local_users: bool, rate: Option<(NonZeroU32, NonZeroU32)>) -> Callers {
-        let limiter = rate.map(|(each_second, burst)| DefaultKeyedRateLimiter::keyed(Quota::per_second(each_second).allow_burst(burst)));
-        Callers { verifier, rules, local_users, limiter, keys: Mutex::new(None) }
-    }
-
-    /// Forgets callers who have been quiet for so long that their limit is whole again.
-    pub(crate) fn forget_quiet(&self) {
-        if let Some(limiter) = &self.limiter {
-            limiter.retain_recent();
-            limiter.shrink_to_fit();
-        }
+    pub(crate) fn new(verifier: Verifier, config: Arc<Config>) -> Callers {
+        let quota = Quota::per_second(config.limits.requests_per_second).allow_burst(config.limits.burst);
+        Callers { verifier, config, limiter: DefaultKeyedRateLimiter::keyed(quota), seen: AtomicU32::new(0), keys: Mutex::new(None) }
     }
 
     async fn identify(&self, parts: &Parts) -> Result<Caller, Problem> {
@@ -100,10 +80,14 @@ impl Callers {
             Some(Peer::Tcp(_)) => self.by_api_key(parts).await?,
             None => return Err(Problem::unauthorized()),
         };
-        if let Some(Err(early)) = self.limiter.as_ref().map(|limiter| limiter.check_key(&caller.id)) {
-            return Err(Problem::too_fast(early.wait_time_from(DefaultClock::default().now())));
+        // Callers who have been quiet for so long that their limit is whole again are forgotten.
+        if self.seen.fetch_add(1, Relaxed) % 65_536 == 0 {
+            self.limiter.retain_recent();
         }
-        Ok(caller)
+        match self.limiter.check_key(&caller.id) {
+            Ok(()) => Ok(caller),
+            Err(early) => Err(Problem::too_fast(early.wait_time_from(DefaultClock::default().now()))),
+        }
     }
 
     fn local(&self, uid: u32, login: Option<&Login>) -> Result<Caller, Problem> {
@@ -111,22 +95,18 @@ impl Callers {
         if uid == 0 || uid == Uid::effective().as_raw() {
             return Ok(Caller { id, role: Role::Admin, scope: Scope::All, explain: true });
         }
-        let own_name = login.and_then(|login| login.name.clone());
-        let in_group = |group: u32| login.is_some_and(|login| login.groups.contains(&group));
-        // Of several rules the strongest role counts; of equal ones, the first.
-        let matching = self.rules.iter().filter(|rule| rule.uid == Some(uid) || rule.gid.is_some_and(in_group));
-        let rule = matching.fold(None, |best: Option<&PeerRule>, rule| best.filter(|best| best.role >= rule.role).or(Some(rule)));
-        match (rule, own_name) {
-            (Some(rule), own_name) => {
-                // Somebody without a login name has no account of their own.
-                let meant = |account: &String| if account == "$user" { own_name.clone() } else { Some(account.clone()) };
-                let scope = rule.accounts.as_ref().map_or(Scope::All, |accounts| Scope::Only(accounts.iter().filter_map(meant).collect()));
-                Ok(Caller { id, role: rule.role, scope, explain: rule.explain })
+        let (name, groups) = login.map_or((None, &[][..]), |login| (login.name.clone(), &login.groups[..]));
+        let explain = self.config.explain;
+        match (self.config.peer_rule(uid, groups), name) {
+            (Some(rule), login) => {
+                let scope = rule.accounts.clone().map_or(Scope::All, |patterns| Scope::Only { patterns, login });
+                Ok(Caller { id, role: rule.role, scope, explain: explain || rule.explain })
             }
-            (None, Some(name)) if self.local_users => {
-                Ok(Caller { id, role: Role::Enroller, scope: Scope::Only(vec![name]), explain: false })
+            (None, Some(login)) if self.config.local_users => {
+                let scope = Scope::Only { patterns: vec![AccountPattern::LoginName], login: Some(login) };
+                Ok(Caller { id, role: Role::Enroller, scope, explain })
             }
-            (None, _) => Err(Problem::forbidden("no peer rule of the agent lets this user in")),
+            (None, _) => Err(Problem::forbidden("no [[peer]] of the agent's configuration is for this user")),
         }
     }
 
@@ -137,9 +117,12 @@ impl Callers {
         let digest = self.verifier.api_key_digest(key).await?;
         let keys = self.api_keys().await?;
         let record = keys.get(id).filter(|record| bool::from(record.digest.ct_eq(&digest[..]))).ok_or_else(Problem::unauthorized)?;
-        let role = Role::named(&record.role).ok_or_else(Problem::unauthorized)?;
-        let scope = record.accounts.clone().map_or(Scope::All, Scope::Only);
-        Ok(Caller { id: CallerId::new(format!("key:{}", record.id)), role, scope, explain: record.explain })
+        let role: Role = record.role.parse().map_err(|_| Problem::unauthorized())?;
+        let patterns = record.accounts.as_ref().map(|texts| texts.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>());
+        let patterns = patterns.transpose().map_err(|_| Problem::unauthorized())?;
+        let scope = patterns.map_or(Scope::All, |patterns| Scope::Only { patterns, login: None });
+        let explain = self.config.explain || record.explain;
+        Ok(Caller { id: CallerId::new(format!("key:{}", record.id)), role, scope, explain })
     }
 
     /// The API keys, read again whenever the store says that one was made or revoked.
@@ -161,10 +144,7 @@ impl Caller {
     pub(crate) fn sees(&self, account: &AccountId) -> bool {
         match &self.scope {
             Scope::All => true,
-            Scope::Only(patterns) => patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
-                Some(prefix) => account.as_str().starts_with(prefix),
-                None => account.as_str() == pattern,
-            }),
+            Scope::Only { patterns, login } => patterns.iter().any(|pattern| pattern.covers(account, login.as_deref())),
         }
     }
 
@@ -174,25 +154,15 @@ impl Caller {
     }
 }
 
-impl Role {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Role::Verifier => "verifier",
-            Role::Enroller => "enroller",
-            Role::Admin => "admin",
-        }
-    }
-
-    pub(crate) fn named(name: &str) -> Option<Role> {
-        [Role::Verifier, Role::Enroller, Role::Admin].into_iter().find(|role| role.name() == name)
-    }
-}
-
 impl FromRequestParts<Shared> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Caller, Problem> {
-        state.callers.identify(parts).await
+        let caller = state.callers.identify(parts).await?;
+        if let Some(asking) = parts.extensions.get::<Asking>() {
+            let _ = asking.0.set(caller.id.clone());
+        }
+        Ok(caller)
     }
 }
 

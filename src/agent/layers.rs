@@ -11,8 +11,6 @@ use axum::extract::MatchedPath;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::http::HeaderValue;
-use axum::http::StatusCode;
 use axum::http::Uri;
 use axum::http::header;
 use axum::middleware;
@@ -26,6 +24,8 @@ use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::catch_panic::ResponseForPanic;
 
+use super::api::Code;
+use super::api::Problem;
 use super::config::Config;
 use super::log::LoggedCaller;
 use super::log::method_name;
@@ -91,11 +91,11 @@ impl Gate {
             return None;
         }
         if request.headers().contains_key(header::ORIGIN) {
-            return Some(denied("requests of web pages are not answered"));
+            return Some(Problem::forbidden("requests of web pages are not answered").into_response());
         }
         // A certificate already says which names are meant.
         if known.get::<Encrypted>().is_none() && !self.is_meant(request.uri(), request.headers()) {
-            return Some(denied("this is not a name of this agent; add it to `hosts`"));
+            return Some(Problem::forbidden("this is not a name of this agent; add it to `hosts`").into_response());
         }
         None
     }
@@ -122,11 +122,7 @@ impl Gate {
         };
         match tokio::time::timeout(self.request_timeout, work).await {
             Ok(response) => response,
-            Err(_) => {
-                let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "the request took too long: try again");
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-                response
-            }
+            Err(_) => Problem::new(Code::ServiceUnavailable, "the request took too long: try again").retry_after(1).into_response(),
         }
     }
 }
@@ -145,7 +141,7 @@ async fn whole(request: Request) -> Result<Request, Response> {
             Ok(Ok(data)) => read.extend_from_slice(&data),
             // Trailers say nothing to us.
             Ok(Err(_)) => {}
-            Err(_) => return Err(problem(StatusCode::BAD_REQUEST, "InvalidInput", "the body ended early, or is not what its headers say")),
+            Err(_) => return Err(Problem::bad_input("the body ended early, or is not what its headers say").into_response()),
         }
     }
     Ok(Request::from_parts(head, Body::from(read)))
@@ -156,7 +152,7 @@ async fn too_large(body: Body) -> Response {
     let mut rest = Limited::new(body, MOST_DISCARDED);
     let discard = async { while let Some(Ok(_)) = rest.frame().await {} };
     let _ = tokio::time::timeout(LONGEST_DISCARDING, discard).await;
-    problem(StatusCode::BAD_REQUEST, "InvalidInput", "a body is at most 65536 bytes long")
+    Problem::bad_input("a body is at most 65536 bytes long").into_response()
 }
 
 impl ResponseForPanic for Panicked {
@@ -164,19 +160,8 @@ impl ResponseForPanic for Panicked {
 
     fn response_for_panic(&mut self, _: Box<dyn std::any::Any + Send + 'static>) -> Response {
         self.0.panicked();
-        problem(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", "the agent failed; its log says where")
+        Problem::new(Code::ServiceFailure, "the agent failed; its log says where").into_response()
     }
-}
-
-fn denied(detail: &str) -> Response {
-    problem(StatusCode::FORBIDDEN, "AccessDenied", detail)
-}
-
-/// An error body (RFC 9457) of the transport's own.
-pub(crate) fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
-    let title = status.canonical_reason().unwrap_or("Error");
-    let body = serde_json::json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "code": code, "detail": detail });
-    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }
 
 /// The host of `host:port`, in lower case, without a dot at its end.

@@ -4,6 +4,8 @@
 //! the peer ([`config`] says what it may do); a place for each connection; deadlines for the head, the body and the
 //! work; and limits on their size. Nothing that a caller sends is logged.
 
+mod api;
+mod caller;
 pub mod config;
 mod harden;
 mod housekeeping;
@@ -14,6 +16,7 @@ mod metrics;
 mod peer;
 mod places;
 mod serve;
+mod state;
 mod stop;
 mod systemd;
 
@@ -45,6 +48,8 @@ use config::StoreUrl;
 use listen::Listeners;
 use listen::tls::Tls;
 use metrics::Metrics;
+use state::Backup;
+use state::State;
 use stop::Stop;
 use stop::Why;
 
@@ -89,6 +94,8 @@ pub(crate) struct Parts {
     pub(crate) metrics: Arc<Metrics>,
     /// For what cannot be answered for: `stop.now(Why::Failed(…))`.
     pub(crate) stop: Stop,
+    /// Copies the store; none where the store has tools of its own for that.
+    pub(crate) backup: Option<Backup>,
 }
 
 /// Runs an agent until SIGTERM or SIGINT, then lets it finish what it is doing.
@@ -105,7 +112,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let signals = Signals::take().map_err(system("take signals"))?;
     let parts = open(config).await?;
     let listeners = Listeners::open(&parts.config)?;
-    let router = layers::layered(router(parts.clone()), &parts.config, &parts.metrics);
+    let router = layers::layered(api::router(Arc::new(State::new(parts.clone()))), &parts.config, &parts.metrics);
 
     let keep_audit = Duration::from_secs(parts.config.store.audit_days.saturating_mul(86_400));
     let (verifier, metrics, stop) = (parts.verifier.clone(), Arc::clone(&parts.metrics), parts.stop.clone());
@@ -132,7 +139,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
 
 /// Opens the store, and sees to it that the sealing key is the store's.
 async fn open(config: Config) -> Result<Parts, Error> {
-    let store = open_store(&config.store_url())?;
+    let (store, backup) = open_store(&config.store_url())?;
     let key_file = config.key_file();
     make_private_folder(&key_file)?;
     let keyring = Keyring::from_file_or_new(key_file)?;
@@ -144,15 +151,21 @@ async fn open(config: Config) -> Result<Parts, Error> {
     let issuer = Issuer::new(verifier.clone(), &config.issuer).lifetime(lifetime);
     let metrics = Arc::new(Metrics::new(verifier.clone()));
     metrics.probed(&verifier.ready().await);
-    Ok(Parts { config: Arc::new(config), verifier, issuer, metrics, stop: Stop::new() })
+    Ok(Parts { config: Arc::new(config), verifier, issuer, metrics, stop: Stop::new(), backup })
 }
 
-fn open_store(url: &StoreUrl) -> Result<Arc<dyn Store>, Error> {
+fn open_store(url: &StoreUrl) -> Result<(Arc<dyn Store>, Option<Backup>), Error> {
     let Some(file) = url.file() else {
         return Err(Error::Config(vec!["store.url: PostgreSQL is not built into this version; use sqlite:PATH".to_owned()]));
     };
     make_private_folder(file)?;
-    Ok(Arc::new(SqliteStore::open(file)?))
+    let store = SqliteStore::open(file)?;
+    let copied = store.clone();
+    let backup: Backup = Arc::new(move |to| {
+        let copied = copied.clone();
+        Box::pin(async move { copied.backup(to).await })
+    });
+    Ok((Arc::new(store), Some(backup)))
 }
 
 /// Makes the folder of this file, for nobody else, if it is not there.
@@ -160,11 +173,6 @@ fn make_private_folder(file: &Path) -> Result<(), Error> {
     let Some(folder) = file.parent() else { return Ok(()) };
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|reason| Error::System { what: format!("make {}", folder.display()), reason })
-}
-
-/// Stands in for the API.
-fn router(_: Parts) -> axum::Router {
-    axum::Router::new().route("/healthz", axum::routing::get(async || "ok"))
 }
 
 struct Signals {

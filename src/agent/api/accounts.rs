@@ -17,8 +17,7 @@ use crate::agent::api::Segment;
 use crate::agent::api::parse;
 use crate::agent::api::views::AccountView;
 use crate::agent::caller::Caller;
-use crate::agent::caller::Role;
-use crate::agent::caller::Scope;
+use crate::agent::config::Role;
 use crate::agent::state::Shared;
 use crate::id::AccountId;
 use crate::store::AccountList;
@@ -68,22 +67,14 @@ pub(super) async fn list(
     Parameters(query): Parameters<ListAccounts>,
 ) -> Result<Json<Accounts>, Problem> {
     caller.must_be(Role::Admin)?;
-    let prefix = match &caller.scope {
-        Scope::Only(patterns) => match patterns.as_slice() {
-            [only] => Some(only.trim_end_matches('*').to_owned()),
-            _ => None,
-        },
-        Scope::All => None,
-    };
     let limit = super::limit(query.limit)?;
     let after = query.after.as_deref().map(parse).transpose()?;
-    let list = AccountList { without_mfa: query.without_mfa.unwrap_or(false), prefix, after, limit };
+    let list = AccountList { without_mfa: query.without_mfa.unwrap_or(false), prefix: None, after, limit };
     let entries = state.verifier.store().accounts(list).await.map_err(Error::Store)?;
     let full = u32::try_from(entries.len()).is_ok_and(|count| count >= limit);
     let next = entries.last().filter(|_| full).map(|entry| entry.account.id.as_str().to_owned());
     let now = state.verifier.clock().read().wall;
-    let seen = entries.iter().filter(|entry| caller.sees(&entry.account.id));
-    Ok(Json(Accounts { accounts: seen.map(|entry| AccountView::new(entry, now)).collect(), next }))
+    Ok(Json(Accounts { accounts: entries.iter().map(|entry| AccountView::new(entry, now)).collect(), next }))
 }
 
 /// Removes an account's devices and sessions. What they consumed stays consumed.

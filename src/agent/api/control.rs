@@ -15,11 +15,13 @@ use crate::agent::api::Code;
 use crate::agent::api::Parameters;
 use crate::agent::api::Problem;
 use crate::agent::api::Segment;
+use crate::agent::api::parse;
 use crate::agent::api::views::ApiKeyView;
 use crate::agent::api::views::EventView;
 use crate::agent::api::views::SigningKeyView;
 use crate::agent::caller::Caller;
-use crate::agent::caller::Role;
+use crate::agent::config::AccountPattern;
+use crate::agent::config::Role;
 use crate::agent::state::Shared;
 use crate::session::SigningAlgorithm;
 use crate::verifier::Error;
@@ -147,13 +149,20 @@ pub(super) async fn make_api_key(
     Body(body): Body<MakeApiKey>,
 ) -> Result<(StatusCode, Json<MadeApiKey>), Problem> {
     caller.must_be(Role::Admin)?;
-    let role = Role::named(&body.role).ok_or_else(|| Problem::bad_input("role is verifier, enroller or admin"))?;
-    let bad_name = body.name.as_ref().is_some_and(|name| name.len() > 128 || name.chars().any(char::is_control));
-    let bad_account = |account: &String| account.trim_end_matches('*').parse::<crate::id::AccountId>().is_err() && account != "*";
-    if bad_name || body.accounts.as_ref().is_some_and(|accounts| accounts.is_empty() || accounts.iter().any(bad_account)) {
-        return Err(Problem::bad_input(
-            "accounts is a list of names, or of prefixes that end in *; a name has at most 128 printable characters",
-        ));
+    let role: Role = parse(&body.role)?;
+    if body.name.as_ref().is_some_and(|name| !(1..=128).contains(&name.len()) || name.chars().any(char::is_control)) {
+        return Err(Problem::bad_input("a name has 1 to 128 printable characters"));
+    }
+    for account in body.accounts.iter().flatten() {
+        if parse::<AccountPattern>(account)? == AccountPattern::LoginName {
+            return Err(Problem::bad_input("an API key has no login name: name the accounts"));
+        }
+    }
+    if role == Role::Admin && body.accounts.is_some() {
+        return Err(Problem::bad_input("an admin may do everything: leave out accounts, or choose another role"));
+    }
+    if body.accounts.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Problem::bad_input("accounts is empty: name some, or leave it out for all"));
     }
     let new = NewApiKey { name: body.name, role: role.name().to_owned(), accounts: body.accounts, explain: body.explain.unwrap_or(false) };
     let (record, key) = state.verifier.on_behalf_of(caller.id).make_api_key(new).await?;
@@ -236,7 +245,8 @@ pub(super) async fn backup(
     caller.must_be(Role::Admin)?;
     let now = state.verifier.clock().read().wall;
     let named = format!("twostep-{}.db", now.to_string().replace(':', ""));
-    let path = body.path.map_or_else(|| state.settings.backups.join(named), PathBuf::from);
+    let beside = || Some(state.config.store_url().file()?.with_file_name(named));
+    let path = body.path.map(PathBuf::from).or_else(beside).ok_or_else(|| Problem::bad_input("say where to: path"))?;
     if !path.is_absolute() || path.exists() || !path.parent().is_some_and(std::path::Path::is_dir) {
         return Err(Problem::bad_input("path must be a new file in a directory that is there, and absolute"));
     }

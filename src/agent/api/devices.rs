@@ -19,8 +19,9 @@ use crate::agent::api::provisioning::Provisioning;
 use crate::agent::api::provisioning::provisioning;
 use crate::agent::api::views::DeviceView;
 use crate::agent::caller::Caller;
-use crate::agent::caller::Role;
 use crate::agent::caller::Scope;
+use crate::agent::config::AccountPattern;
+use crate::agent::config::Role;
 use crate::agent::state::Shared;
 use crate::device::DeviceState;
 use crate::id::AccountId;
@@ -165,11 +166,10 @@ pub(super) async fn list(
         (Some(account), _) if !caller.sees(&account) => return Ok(Json(Devices { devices: Vec::new(), next: None })),
         (Some(account), _) => list.account = Some(account),
         (None, Scope::All) => {}
-        (None, Scope::Only(patterns)) => match patterns.as_slice() {
-            [only] => match only.strip_suffix('*') {
-                Some(prefix) => list.account_prefix = Some(prefix.to_owned()),
-                None => list.account = Some(parse(only)?),
-            },
+        (None, Scope::Only { patterns, login }) => match (patterns.as_slice(), login) {
+            ([AccountPattern::Prefix(prefix)], _) => list.account_prefix = Some(prefix.clone()),
+            ([AccountPattern::Exactly(account)], _) => list.account = Some(account.clone()),
+            ([AccountPattern::LoginName], Some(login)) => list.account = Some(parse(login)?),
             _ => return Err(Problem::bad_input("you may see several accounts: name one")),
         },
     }

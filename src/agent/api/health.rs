@@ -15,8 +15,8 @@ use utoipa::ToSchema;
 
 use crate::agent::api::Problem;
 use crate::agent::caller::Caller;
-use crate::agent::caller::Role;
-use crate::agent::state::MetricsAccess;
+use crate::agent::config::MetricsAccess;
+use crate::agent::config::Role;
 use crate::agent::state::Shared;
 
 #[derive(Serialize, ToSchema)]
@@ -64,7 +64,7 @@ pub(super) async fn jwks(State(state): State<Shared>) -> Result<Response, Proble
     super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
 ))]
 pub(super) async fn metrics(State(state): State<Shared>, request: Request) -> Result<Response, Problem> {
-    match state.settings.metrics {
+    match state.config.metrics {
         MetricsAccess::Open => {}
         MetricsAccess::Off => return Err(Problem::not_found("page")),
         MetricsAccess::Admin => {

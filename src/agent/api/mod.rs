@@ -14,6 +14,7 @@ mod views;
 pub(crate) use body::Body;
 pub(crate) use body::Parameters;
 pub(crate) use problem::Code;
+use problem::InDoubt;
 pub(crate) use problem::Problem;
 pub(crate) use problem::explain;
 use responses::Conflict;
@@ -28,14 +29,19 @@ use responses::Unavailable;
 
 use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::extract::Path;
+use axum::extract::Request;
+use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::middleware::Next;
 use axum::response::IntoResponse;
+use axum::response::Response;
 use axum::routing::get;
 use utoipa::Modify;
 use utoipa::OpenApi;
@@ -45,7 +51,10 @@ use utoipa::openapi::security::SecurityScheme;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::agent::caller::Asking;
+use crate::agent::log::LoggedCaller;
 use crate::agent::state::Shared;
+use crate::agent::stop::Why;
 
 /// All routes.
 pub(crate) fn router(state: Shared) -> Router {
@@ -85,7 +94,22 @@ pub(crate) fn router(state: Shared) -> Router {
         .method_not_allowed_fallback(|| async {
             Problem::bad_input("this method is not for this page").with_status(axum::http::StatusCode::METHOD_NOT_ALLOWED)
         })
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), watch))
         .with_state(state)
+}
+
+/// Tells the log who asked, and ends the agent where a commit's result is unknown: what it goes on from must be read anew.
+async fn watch(State(state): State<Shared>, mut request: Request, next: Next) -> Response {
+    let asking = Asking::default();
+    request.extensions_mut().insert(asking.clone());
+    let mut response = next.run(request).await;
+    if let Some(caller) = asking.0.get() {
+        response.extensions_mut().insert(LoggedCaller(caller.as_str().to_owned()));
+    }
+    if response.extensions().get::<InDoubt>().is_some() {
+        state.stop.now(Why::Failed("the store did not say whether it kept a change".to_owned()));
+    }
+    response
 }
 
 /// One part of the path, percent-decoded.

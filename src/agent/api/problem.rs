@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use crate::agent::caller::whole_seconds;
 use crate::device::Refusal;
+use crate::store;
 use crate::time::UnixTime;
 use crate::verifier::Error;
 
@@ -39,7 +40,13 @@ pub(crate) struct Problem {
     /// When it is worth trying again.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_seconds: Option<u64>,
+    #[serde(skip)]
+    in_doubt: bool,
 }
+
+/// The response answers for a commit whose result is unknown; an extension of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InDoubt;
 
 /// The kinds of problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -62,7 +69,16 @@ impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Problem {
         let (status, title) = code.status();
         let kind = format!("urn:twostep:problem:{code:?}");
-        Problem { kind, title, status: status.as_u16(), code, detail: detail.into(), reason: None, retry_after_seconds: None }
+        Problem {
+            kind,
+            title,
+            status: status.as_u16(),
+            code,
+            detail: detail.into(),
+            reason: None,
+            retry_after_seconds: None,
+            in_doubt: false,
+        }
     }
 
     pub(crate) fn bad_input(detail: impl Into<String>) -> Problem {
@@ -101,7 +117,7 @@ impl Problem {
         Problem { status: status.as_u16(), ..self }
     }
 
-    fn retry_after(self, seconds: u64) -> Problem {
+    pub(crate) fn retry_after(self, seconds: u64) -> Problem {
         Problem { retry_after_seconds: Some(seconds), ..self }
     }
 
@@ -153,7 +169,9 @@ impl From<Error> for Problem {
             Error::Clock(_) => Problem::new(Code::ServiceUnavailable, detail).because("clock").retry_after(60),
             Error::Store(error) => {
                 tracing::error!(%error, "the store failed");
-                Problem::new(Code::ServiceUnavailable, "the store does not answer").because("store").retry_after(1)
+                let in_doubt = matches!(error, store::Error::Unknown(_));
+                let problem = Problem::new(Code::ServiceUnavailable, "the store does not answer").because("store").retry_after(1);
+                Problem { in_doubt, ..problem }
             }
             Error::Key(error) => {
                 tracing::error!(%error, "the sealing key failed");
@@ -178,8 +196,11 @@ pub(crate) fn explain(error: Error, explain: bool, now: UnixTime) -> Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let (retry, code) = (self.retry_after_seconds, self.code);
+        let (retry, code, in_doubt) = (self.retry_after_seconds, self.code, self.in_doubt);
         let mut response = (status, Json(self)).into_response();
+        if in_doubt {
+            response.extensions_mut().insert(InDoubt);
+        }
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let (Some(seconds), Code::Throttled | Code::ServiceUnavailable) = (retry, code) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use axum::Extension;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -16,7 +17,8 @@ use crate::agent::api::Problem;
 use crate::agent::api::parse;
 use crate::agent::api::views::ContextView;
 use crate::agent::caller::Caller;
-use crate::agent::caller::Role;
+use crate::agent::config::Role;
+use crate::agent::layers::Arrived;
 use crate::agent::state::Shared;
 use crate::id::AccountId;
 use crate::id::SerialNumber;
@@ -107,14 +109,14 @@ enum Proof {
 pub(super) async fn open(
     State(state): State<Shared>,
     caller: Caller,
+    Extension(Arrived(arrived)): Extension<Arrived>,
     Body(body): Body<OpenSession>,
 ) -> Result<(StatusCode, Json<OpenedSession>), Problem> {
-    let arrived = Instant::now();
     let account: AccountId = parse(&body.account)?;
     let proof = proof(&body)?;
     let audience = audience(&state, body.audience.as_deref())?;
     let lifetime = body.duration_seconds.map(|seconds| Lifetime::try_from(Duration::from_secs(seconds))).transpose()?;
-    let issuer = state.issuer.clone().lifetime(lifetime.unwrap_or(state.settings.lifetime));
+    let issuer = lifetime.map_or_else(|| state.issuer.clone(), |lifetime| state.issuer.clone().lifetime(lifetime));
     let now = state.verifier.clock().read().wall;
 
     let (signed, context) = match prove(&state, &caller, &account, &proof).await {
@@ -128,7 +130,7 @@ pub(super) async fn open(
         }
         Err(Error::Refused(refusal)) => {
             state.metrics.refused(refusal.name());
-            leave_at_interval(arrived, state.settings.refusal_interval).await;
+            leave_at_interval(arrived, Duration::from_millis(state.config.sessions.refusal_interval_ms)).await;
             let problem = Problem::access_denied();
             return Err(if caller.explain { problem.explained(refusal, now) } else { problem });
         }
@@ -236,11 +238,10 @@ async fn find(state: &Shared, caller: &Caller, token: &str, wanted: Option<&str>
 
 fn audience(state: &Shared, wanted: Option<&str>) -> Result<String, Problem> {
     let Some(wanted) = wanted else { return Ok(state.issuer.name().to_owned()) };
-    let allowed = &state.settings.audiences;
     if !(1..=256).contains(&wanted.len()) || wanted.chars().any(char::is_control) {
         return Err(Problem::bad_input("an audience is 1 to 256 bytes of printable text"));
     }
-    if !allowed.is_empty() && wanted != state.issuer.name() && !allowed.iter().any(|audience| audience == wanted) {
+    if !state.config.allows_audience(wanted) {
         return Err(Problem::bad_input("the agent issues nothing for this audience: add it to audiences in its configuration"));
     }
     Ok(wanted.to_owned())
