@@ -1,4 +1,5 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "cli", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "cli"), doc = "Multi-factor verification that other programs embed. The guide is in README.md.")]
 
 pub mod id;
 pub mod secret;
@@ -22,3 +23,9 @@ pub mod testing;
 
 #[cfg(feature = "agent")]
 pub mod agent;
+
+#[cfg(feature = "client")]
+pub mod client;
+
+#[cfg(feature = "cli")]
+pub mod cli;

@@ -1,3 +1,5 @@
 //! The program `twostep`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    twostep::cli::run()
+}

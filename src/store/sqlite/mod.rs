@@ -109,6 +109,23 @@ pub enum OpenError {
     Sqlite(String),
 }
 
+/// While this lives no agent serves from the store.
+#[derive(Debug)]
+pub struct Alone {
+    _lock: File,
+}
+
+/// Keeps agents away from the store in this file, for a tool that reads it as a whole; refused while one serves from it.
+pub fn alone(path: impl AsRef<Path>) -> Result<Alone, OpenError> {
+    let path = connection::existing(path.as_ref())?;
+    Ok(Alone { _lock: connection::hold(&path, Hold::Exclusive)? })
+}
+
+/// Whether the file is a backup that was not restored. Nothing is changed by looking.
+pub fn is_copy(path: impl AsRef<Path>) -> bool {
+    backup::is_copy(path.as_ref())
+}
+
 /// What all handles share.
 struct Open {
     readers: Readers,

@@ -1,0 +1,27 @@
+//! `twostep clock`: what to do about a clock that jumped.
+
+use clap::Subcommand;
+
+use crate::cli::console::Console;
+use crate::cli::output::Failure;
+use crate::cli::output::Report;
+use crate::cli::words;
+
+/// Look after the clock that codes are judged by
+#[derive(Subcommand)]
+pub(super) enum Clock {
+    /// Believe the clock as it is now, although it jumped
+    ///
+    /// An agent whose clock went back, or ahead by more than an hour, judges nothing until it is right again. Set the
+    /// clock first (timedatectl); this is for a jump that was meant. Codes that were used stay used.
+    Accept,
+}
+
+impl Clock {
+    pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
+        let Clock::Accept = self;
+        let answer = console.ask(console.client().post(&["v1", "clock", "accept"])).await?;
+        let text = format!("The clock is believed: it is {}.", words::text(&answer, "now"));
+        Ok(Report::new(answer, text))
+    }
+}

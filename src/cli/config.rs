@@ -1,0 +1,51 @@
+//! `twostep config`: the agent's configuration file.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use crate::agent::config::Config as AgentConfig;
+use crate::cli::output::Exit;
+use crate::cli::output::Failure;
+use crate::cli::output::Report;
+
+/// See whether the agent's configuration can be used, or print one to begin with
+#[derive(Subcommand)]
+pub(super) enum Config {
+    /// Say what would keep an agent from starting; nothing is started, and nothing changed
+    Check {
+        /// The file [default: the one that an agent of yours would read]
+        file: Option<PathBuf>,
+    },
+    /// Print a commented configuration in which every value is the default
+    Example,
+}
+
+impl Config {
+    pub(super) fn run(&self) -> Result<Report, Failure> {
+        match self {
+            Config::Example => Ok(Report::new(json!({"toml": AgentConfig::EXAMPLE}), AgentConfig::EXAMPLE)),
+            Config::Check { file } => {
+                let config = AgentConfig::load(file.as_deref()).map_err(|error| Failure::bad_input(error.to_string()))?;
+                let problems = config.problems();
+                let places = json!({
+                    "socket": config.socket_path().display().to_string(),
+                    "store": config.store_url().to_string(),
+                    "sealing_keys": config.key_file().display().to_string(),
+                });
+                let document = json!({"ok": problems.is_empty(), "problems": problems, "places": places});
+                if problems.is_empty() {
+                    let text = format!(
+                        "The configuration can be used.\n  socket        {}\n  store         {}\n  sealing keys  {}",
+                        config.socket_path().display(),
+                        config.store_url(),
+                        config.key_file().display()
+                    );
+                    return Ok(Report::new(document, text));
+                }
+                Ok(Report::new(document, problems.join("\n")).exit(Exit::BadInput))
+            }
+        }
+    }
+}

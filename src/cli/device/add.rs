@@ -1,0 +1,113 @@
+//! `twostep device add`: what is shown here is shown this once.
+
+use serde_json::Map;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::cli::console::Console;
+use crate::cli::output::Failure;
+use crate::cli::output::Report;
+use crate::cli::output::plain;
+use crate::cli::prompt;
+use crate::cli::qr::Qr;
+use crate::cli::words;
+use crate::id::AccountId;
+use crate::id::DeviceName;
+use crate::id::SerialNumber;
+use crate::otp::Seed;
+
+/// Add a device to an account; it is pending until two consecutive codes activate it
+///
+/// A new secret is made and shown once, as a QR code for authenticator apps, unless the secret of a token is given with
+/// --secret-stdin. Recovery codes are active at once, beside another active device, and void the old ones.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Add {
+    /// Whose device it is [default: your login name]
+    #[arg(long)]
+    account: Option<AccountId>,
+    /// Time-based codes, counter-based codes, or a sheet of recovery codes
+    #[arg(long, default_value = "totp", value_parser = ["totp", "hotp", "recovery"])]
+    kind: String,
+    /// What its owner calls it
+    #[arg(long)]
+    name: Option<DeviceName>,
+    /// The serial number printed on it [default: a new one]
+    #[arg(long)]
+    serial: Option<SerialNumber>,
+    /// Read its secret, in base32, from a prompt or from standard input
+    #[arg(long)]
+    secret_stdin: bool,
+    /// The hash function
+    #[arg(long, ignore_case = true, value_parser = ["SHA1", "SHA256", "SHA512"])]
+    algorithm: Option<String>,
+    /// How many digits a code has
+    #[arg(long, value_parser = clap::value_parser!(u8).range(6..=8))]
+    digits: Option<u8>,
+    /// For how many seconds a code is shown
+    #[arg(long, value_parser = clap::value_parser!(u16).range(10..=120))]
+    period: Option<u16>,
+    /// The counter to begin at
+    #[arg(long)]
+    counter: Option<u64>,
+    /// How to draw the QR code
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    qr: Qr,
+}
+
+impl Add {
+    pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
+        let account = console.account(self.account.as_ref())?;
+        let secret = if self.secret_stdin { Some(typed_secret()?) } else { None };
+        let texts = [
+            ("account", Some(account.as_str())),
+            ("kind", Some(self.kind.as_str())),
+            ("name", self.name.as_ref().map(DeviceName::as_str)),
+            ("serial", self.serial.as_ref().map(SerialNumber::as_str)),
+            ("secret", secret.as_deref().map(String::as_str)),
+            ("algorithm", self.algorithm.as_deref()),
+        ];
+        let numbers = [("digits", self.digits.map(u64::from)), ("period", self.period.map(u64::from)), ("counter", self.counter)];
+        let texts = texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), Value::from(text?))));
+        let numbers = numbers.into_iter().filter_map(|(name, number)| Some((name.to_owned(), Value::from(number?))));
+        let body: Map<String, Value> = texts.chain(numbers).collect();
+
+        let answer = console.ask_with_proof(console.client().post(&["v1", "devices"]).body(Value::Object(body))).await?;
+        let serial = answer.get("device").map(|device| words::text(device, "serial")).unwrap_or_default();
+        let text = match (answer.get("provisioning"), answer.get("recovery_codes").and_then(Value::as_array)) {
+            (_, Some(codes)) => {
+                console.note("Each of these codes opens one session. They are shown this once: print them, and lock them away.");
+                codes.iter().filter_map(Value::as_str).map(|code| format!("{}\n", plain(code))).collect()
+            }
+            (Some(provisioning), None) => {
+                let scan = "Scan it with an authenticator app, or type the secret into one. It is shown this once.";
+                console.note(&next(&serial, scan));
+                self.provisioned(&serial, &account, provisioning)
+            }
+            (None, None) => {
+                console.note(&next(&serial, "It has the secret that you gave."));
+                format!("{serial}\n")
+            }
+        };
+        Ok(Report::new(answer, text))
+    }
+
+    fn provisioned(&self, serial: &str, account: &str, provisioning: &Value) -> String {
+        let uri = words::text(provisioning, "uri");
+        let secret = words::text(provisioning, "secret");
+        let grouped: Vec<String> = secret.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group).into_owned()).collect();
+        let facts =
+            [("Serial number", serial.to_owned()), ("Account", plain(account)), ("Secret", grouped.join(" ")), ("URI", uri.clone())];
+        self.qr.draw(&uri).map_or_else(String::new, |drawing| format!("{drawing}\n")) + &words::facts(&facts)
+    }
+}
+
+fn next(serial: &str, first: &str) -> String {
+    format!("{first}\nThen put it in use with two consecutive codes:\n\n    twostep device activate {serial}\n")
+}
+
+/// The secret in the one spelling that the agent takes.
+fn typed_secret() -> Result<Zeroizing<String>, Failure> {
+    let typed = prompt::secret("Secret of the device, in base32")?;
+    let seed = Seed::from_base32(&typed).map_err(|error| Failure::bad_input(error.to_string()))?;
+    Ok(seed.to_base32())
+}

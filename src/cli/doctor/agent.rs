@@ -1,0 +1,85 @@
+//! Is there an agent, does it answer, and what may we do there?
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::MetadataExt;
+
+use crate::cli::console::Console;
+use crate::cli::doctor::Finding;
+use crate::client::Error;
+
+/// What was found, and whether an agent answers.
+pub(super) async fn look(console: &Console) -> (Vec<Finding>, bool) {
+    let mut findings = vec![socket(console)];
+    let client = console.client();
+    match console.try_to_ask(client.get(&["healthz"])).await {
+        Ok(_) => findings.push(Finding::good("agent", "it answers")),
+        Err(error) => {
+            let failure = console.failure(error);
+            let mut finding = Finding::bad("agent", failure.to_string());
+            for hint in failure.hints() {
+                finding = finding.mend(hint.trim());
+            }
+            findings.push(finding);
+            return (findings, false);
+        }
+    }
+    findings.push(ready(console).await);
+    findings.push(role(console).await);
+    (findings, true)
+}
+
+fn socket(console: &Console) -> Finding {
+    let path = console.client().socket();
+    let shown = path.display();
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.file_type().is_socket() || there.is_symlink() => {
+            Finding::good("socket", format!("{shown} (mode {:03o}, owner uid {})", there.mode() & 0o777, there.uid()))
+        }
+        Ok(_) => Finding::bad("socket", format!("{shown} is there and is no socket")).mend(format!("Remove it: rm {shown}")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Finding::bad("socket", format!("{shown} is not there")),
+        Err(error) => Finding::bad("socket", format!("{shown} cannot be seen: {error}"))
+            .mend("Run this as the user who runs the agent, or with sudo."),
+    }
+}
+
+/// The agent's own word on its store, its key and its clock.
+async fn ready(console: &Console) -> Finding {
+    match console.try_to_ask(console.client().get(&["readyz"])).await {
+        Ok(_) => Finding::good("ready", "the store answers, the sealing key fits it, the clock is sane"),
+        Err(Error::Problem(problem)) => {
+            let finding = Finding::bad("ready", crate::cli::output::plain(&problem.detail));
+            match problem.reason.as_deref() {
+                Some("clock") => finding.mend("Set the clock: timedatectl set-ntp true").mend("Was the jump meant? twostep clock accept"),
+                Some("key") => finding.mend("Give the agent the sealing keys of this store: store.key_file in its configuration."),
+                _ => finding.mend("See why: journalctl -u twostep, or what the agent printed"),
+            }
+        }
+        Err(error) => Finding::unknown("ready", error.to_string()),
+    }
+}
+
+/// What the agent lets us do, by what it answers.
+async fn role(console: &Console) -> Finding {
+    let client = console.client();
+    let one = Some("1");
+    let tries = [
+        ("admin: everything", client.get(&["v1", "audit"]).query("limit", one)),
+        ("enroller: devices and sessions", client.get(&["v1", "devices"]).query("limit", one)),
+    ];
+    for (role, call) in tries {
+        match console.try_to_ask(call).await {
+            Ok(_) => return Finding::good("role", format!("you are {role}")),
+            Err(Error::Problem(problem)) if problem.status == 403 => {}
+            Err(error) => return Finding::unknown("role", crate::cli::output::plain(&error.to_string())),
+        }
+    }
+    let own = console.account(None).unwrap_or_default();
+    match console.try_to_ask(client.get(&["v1", "devices"]).query("account", Some(&own)).query("limit", one)).await {
+        Ok(_) => Finding::good("role", "you are verifier: sessions, and the devices of one account"),
+        Err(error) => Finding::bad("role", crate::cli::output::plain(&error.to_string()))
+            .mend("Run this as root or as the user who runs the agent,")
+            .mend("or let this user in: [[peer]], or local_users = true, in the agent's configuration"),
+    }
+}

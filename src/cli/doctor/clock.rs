@@ -1,0 +1,113 @@
+//! The clock that codes are judged by: is it kept right, and what do the devices say of it?
+
+use std::io::Read;
+use std::path::Path;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::cli::console::Console;
+use crate::cli::doctor::Finding;
+use crate::cli::words;
+
+pub(super) async fn look(console: &Console, agent_runs: bool) -> Vec<Finding> {
+    let mut findings = vec![synchronised()];
+    if agent_runs {
+        findings.extend(agents(console).await);
+        findings.extend(devices(console).await);
+    }
+    findings
+}
+
+/// Whether something keeps this machine's clock right.
+fn synchronised() -> Finding {
+    let good = |how: &str| Finding::good("clock", format!("it is kept right ({how})"));
+    let bad = |how: &str| Finding::bad("clock", format!("nothing keeps it right ({how})")).mend("timedatectl set-ntp true");
+    match said("timedatectl", &["show", "-p", "NTPSynchronized", "--value"]).as_deref() {
+        Some("yes") => return good("timedatectl"),
+        Some("no") => return bad("timedatectl says: not synchronised"),
+        _ => {}
+    }
+    // The leap status is the last column, and "Not synchronised" when it is not.
+    match said("chronyc", &["-c", "tracking"]).as_deref().and_then(|line| line.rsplit(',').next()) {
+        Some("Not synchronised") => return bad("chrony says: not synchronised").mend("chronyc makestep"),
+        Some(status) if !status.is_empty() => return good("chrony"),
+        _ => {}
+    }
+    if Path::new("/run/systemd/timesync/synchronized").exists() {
+        return good("systemd-timesyncd");
+    }
+    Finding::unknown("clock", "nothing here says whether it is right; in a container, look at the host")
+        .mend("Codes are judged by it. To have it kept right: apt-get install chrony")
+}
+
+/// What a program prints, if it is there and does not take its time.
+fn said(program: &str, arguments: &[&str]) -> Option<String> {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let began = Instant::now();
+    loop {
+        match child.try_wait().ok()? {
+            Some(status) if !status.success() => return None,
+            Some(_) => break,
+            None if began.elapsed() > PATIENCE => {
+                let _ = child.kill().and_then(|()| child.wait());
+                return None;
+            }
+            None => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    let mut text = String::new();
+    child.stdout.take()?.read_to_string(&mut text).ok()?;
+    Some(text.trim().to_owned())
+}
+
+/// The agent's clock against ours. They differ where one of the two lives in another machine or container.
+async fn agents(console: &Console) -> Option<Finding> {
+    let answer = console.try_to_ask(console.client().get(&["readyz"])).await.ok()?;
+    let off = words::seconds_from_now(answer.body.get("now")?.as_str()?)?;
+    Some(match off.abs() {
+        0..=2 => Finding::good("clock", "the agent's is the same as yours"),
+        _ => Finding::bad("clock", format!("the agent's is {off:+} seconds from yours"))
+            .mend("Set the one that is wrong: timedatectl set-ntp true"),
+    })
+}
+
+/// Tokens drift one by one. All of them off by the same amount means that it is us.
+async fn devices(console: &Console) -> Option<Finding> {
+    let answer = console
+        .try_to_ask(console.client().get(&["v1", "devices"]).query("state", Some("active")).query("limit", Some("1000")))
+        .await
+        .ok()?;
+    let devices = answer.body.get("devices")?.as_array()?;
+    let used = devices.iter().filter(|device| device.get("last_used_at").is_some_and(Value::is_string));
+    let mut drifts: Vec<i64> = used.filter_map(|device| device.get("drift_seconds")?.as_i64()).collect();
+    drifts.sort_unstable();
+    let median = *drifts.get(drifts.len() / 2)?;
+    let agree = drifts.iter().filter(|drift| drift.abs_diff(median) <= 30).count();
+    let told = format!("of {} devices in use half are {median:+} seconds off or more", drifts.len());
+    Some(match median.abs() {
+        0..=45 => Finding::good("drift", format!("the {} devices in use agree with the clock", drifts.len())),
+        _ if drifts.len() < FEW => Finding::unknown("drift", format!("{told}; too few to say whose clock is wrong")),
+        _ if agree * 3 >= drifts.len() * 2 => {
+            Finding::bad("drift", format!("most devices are off by {median:+} seconds: it is this machine's clock that is wrong"))
+                .mend("timedatectl set-ntp true")
+                .mend("They find their way back by themselves once it is right.")
+        }
+        _ => Finding::unknown("drift", format!("{told}, each by another amount: the devices' clocks are wrong")),
+    })
+}
+
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// With fewer devices it may as well be theirs.
+const FEW: usize = 4;

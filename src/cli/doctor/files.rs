@@ -1,0 +1,82 @@
+//! The configuration, the store and the sealing key, as far as this user can see them.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::sys::statvfs::statvfs;
+use nix::unistd::AccessFlags;
+use nix::unistd::access;
+
+use crate::agent::config::Config;
+use crate::cli::doctor::Finding;
+use crate::store::sqlite;
+
+pub(super) fn look(agent_runs: bool) -> Vec<Finding> {
+    let config = match Config::load(None) {
+        Ok(config) => config,
+        Err(error) => return vec![Finding::bad("config", error.to_string()).mend("Begin with: twostep config example")],
+    };
+    let problems = config.problems();
+    let mut findings = match problems.as_slice() {
+        [] => vec![Finding::good("config", "it can be used")],
+        // An agent that runs may be another user's, with a configuration of its own.
+        several if agent_runs => vec![Finding::unknown("config", format!("an agent of yours could not start: {}", several.join("; ")))],
+        several => several.iter().map(|problem| Finding::bad("config", problem.as_str())).collect(),
+    };
+    match config.store_url().file() {
+        Some(file) => findings.extend(store(file, agent_runs)),
+        None => findings.push(Finding::unknown("store", "it is no file: look at it with its own tools")),
+    }
+    findings.push(private("sealing key", &config.key_file(), agent_runs));
+    findings
+}
+
+fn store(file: &Path, agent_runs: bool) -> Vec<Finding> {
+    let found = private("store", file, agent_runs);
+    if !file.exists() {
+        return vec![found];
+    }
+    let mut findings = vec![found];
+    let shown = file.display();
+    if !agent_runs && sqlite::is_copy(file) {
+        let copy = Finding::bad("store", format!("{shown} is a backup that was not restored"));
+        findings.push(copy.mend(format!("twostep store restore {shown}")));
+    }
+    // The log and the lock file are made beside it.
+    if let Some(folder) = file.parent() {
+        if access(folder, AccessFlags::W_OK).is_err() {
+            let closed = Finding::bad("store", format!("nothing can be written in {}", folder.display()));
+            findings.push(closed.mend(format!("chown $USER {0} && chmod 700 {0}", folder.display())));
+        }
+        if let Ok(space) = statvfs(folder)
+            && space.blocks_available().saturating_mul(space.fragment_size()) < LEAST_SPACE
+        {
+            let full = Finding::bad("store", format!("the disk of {} is nearly full", folder.display()));
+            findings.push(full.mend("Make room: what cannot be written down is refused."));
+        }
+    }
+    findings
+}
+
+/// A file that only its owner may read.
+fn private(topic: &'static str, file: &Path, agent_runs: bool) -> Finding {
+    let shown = file.display();
+    match fs::metadata(file) {
+        Ok(there) if there.mode() & 0o077 == 0 => Finding::good(topic, format!("{shown} (mode {:03o})", there.mode() & 0o777)),
+        Ok(there) => {
+            Finding::bad(topic, format!("{shown} is open to others (mode {:03o})", there.mode() & 0o777)).mend(format!("chmod 600 {shown}"))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound && agent_runs => {
+            Finding::unknown(topic, format!("{shown} is not there; the agent that runs keeps it elsewhere"))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Finding::good(topic, format!("{shown} is not there yet: the agent makes it when it starts"))
+        }
+        Err(error) => Finding::unknown(topic, format!("{shown} cannot be seen by you: {error}")).mend("To see it: sudo twostep doctor"),
+    }
+}
+
+/// 64 MiB.
+const LEAST_SPACE: u64 = 64 * 1_024 * 1_024;

@@ -1,0 +1,118 @@
+//! The program: one file for each command.
+//!
+//! A command returns what it found and prints nothing; `output` says it to people or as one JSON document. Prompts and
+//! notes go to standard error. Codes and secrets come from a prompt or from standard input, never from an argument.
+
+mod account;
+mod agent;
+mod api_key;
+mod audit;
+mod clock;
+mod config;
+mod console;
+mod demo;
+mod device;
+mod doctor;
+mod generate;
+mod login;
+mod output;
+mod prompt;
+mod qr;
+mod refusal;
+mod session;
+mod signing_key;
+mod store;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use clap::Parser;
+use clap::Subcommand;
+use tokio::runtime;
+
+use crate::cli::console::Global;
+use crate::cli::output::Exit;
+use crate::cli::output::Failure;
+use crate::cli::output::Report;
+
+/// Multi-factor verification: enrol tokens, mend the ones that drift, open sessions that any service can check
+///
+/// Begin with `twostep demo`. Codes and secrets are typed at a prompt, or read from standard input one a line; they are
+/// never arguments.
+#[derive(Parser)]
+#[command(name = "twostep", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Program {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Agent(agent::Agent),
+    #[command(subcommand)]
+    Device(device::Device),
+    #[command(subcommand)]
+    Account(account::Account),
+    Login(login::Login),
+    #[command(subcommand)]
+    Session(session::Session),
+    #[command(subcommand)]
+    ApiKey(api_key::ApiKey),
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    #[command(subcommand)]
+    Store(store::Store),
+    #[command(subcommand)]
+    Clock(clock::Clock),
+    #[command(subcommand)]
+    Config(config::Config),
+    Doctor(doctor::Doctor),
+    Completions(generate::Completions),
+    Man(generate::Manual),
+}
+
+/// Runs the program with the arguments it was started with.
+pub fn run() -> ExitCode {
+    let program = match Program::try_parse() {
+        Ok(program) => program,
+        Err(error) => return output::usage(&error),
+    };
+    let json = program.global.json();
+    output::finish(perform(program), json)
+}
+
+fn perform(program: Program) -> Result<Report, Failure> {
+    // The agent works for many at a time; everything else does one thing after the other.
+    let mut builder = match program.command {
+        Command::Agent(_) => runtime::Builder::new_multi_thread(),
+        _ => runtime::Builder::new_current_thread(),
+    };
+    let runtime = builder.enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Exit::Unavailable, format!("cannot start: {error}")))?;
+    runtime.block_on(dispatch(program))
+}
+
+async fn dispatch(Program { global, command }: Program) -> Result<Report, Failure> {
+    match command {
+        Command::Demo(demo) => demo.run(global.json()).await,
+        Command::Agent(agent) => agent.run(global.into_socket()).await,
+        Command::Config(config) => config.run(),
+        Command::Completions(completions) => completions.run(Program::command()),
+        Command::Man(manual) => manual.run(Program::command()),
+        Command::Device(device) => device.run(&global.open()?).await,
+        Command::Account(account) => account.run(&global.open()?).await,
+        Command::Login(login) => login.run(&global.open()?).await,
+        Command::Session(session) => session.run(&global.open()?).await,
+        Command::ApiKey(api_key) => api_key.run(&global.open()?).await,
+        Command::Audit(audit) => audit.run(&global.open()?).await,
+        Command::Store(store) => store.run(&global.open()?).await,
+        Command::Clock(clock) => clock.run(&global.open()?).await,
+        Command::Doctor(doctor) => doctor.run(&global.open()?).await,
+    }
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused, 2 bad input, 3 no agent or no store.";

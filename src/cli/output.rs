@@ -1,0 +1,195 @@
+//! What a command has to say, to people or to programs, and the exit code that goes with it.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde_json::Value;
+use serde_json::json;
+
+/// The program's exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Done.
+    Done,
+    /// Judged, and the answer is no.
+    Refused,
+    /// The command cannot be meant.
+    BadInput,
+    /// No agent, no store, no time to wait any longer.
+    Unavailable,
+}
+
+/// What a command found: one document, and the same in words.
+#[derive(Debug)]
+pub(super) struct Report {
+    exit: Exit,
+    document: Value,
+    text: String,
+}
+
+/// Why a command did not do it, and what helps.
+#[derive(Debug)]
+pub(super) struct Failure {
+    exit: Exit,
+    message: String,
+    hints: Vec<String>,
+    document: Option<Value>,
+}
+
+impl Exit {
+    fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Refused => 1,
+            Exit::BadInput => 2,
+            Exit::Unavailable => 3,
+        }
+    }
+
+    /// What stands for it where no agent has answered.
+    fn problem(self) -> (u16, &'static str) {
+        match self {
+            Exit::Done => (200, "Done"),
+            Exit::Refused => (403, "AccessDenied"),
+            Exit::BadInput => (400, "InvalidInput"),
+            Exit::Unavailable => (503, "ServiceUnavailable"),
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn new(document: Value, text: impl Into<String>) -> Report {
+        Report { exit: Exit::Done, document, text: text.into() }
+    }
+
+    /// The same findings, which are not good ones.
+    pub(super) fn exit(self, exit: Exit) -> Report {
+        Report { exit, ..self }
+    }
+}
+
+impl Failure {
+    pub(super) fn new(exit: Exit, message: impl Into<String>) -> Failure {
+        Failure { exit, message: message.into(), hints: Vec::new(), document: None }
+    }
+
+    pub(super) fn bad_input(message: impl Into<String>) -> Failure {
+        Failure::new(Exit::BadInput, message)
+    }
+
+    /// What helps: a sentence, or a command to type.
+    #[must_use]
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Failure {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The problem document as the agent sent it.
+    #[must_use]
+    pub(super) fn document(self, document: Value) -> Failure {
+        Failure { document: Some(document), ..self }
+    }
+
+    pub(super) fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
+    fn to_document(&self) -> Value {
+        let (status, code) = self.exit.problem();
+        let local = || json!({"type": "about:blank", "title": code, "status": status, "code": code, "detail": self.message});
+        self.document.clone().unwrap_or_else(local)
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Says what a command found, or why it did not, and ends the program.
+pub(super) fn finish(result: Result<Report, Failure>, json: bool) -> ExitCode {
+    let exit = match &result {
+        Ok(report) => report.exit,
+        Err(failure) => failure.exit,
+    };
+    let written = match &result {
+        Ok(report) if json => print(&pretty(&report.document)),
+        Ok(report) => print(&report.text),
+        Err(failure) if json => print(&pretty(&failure.to_document())),
+        Err(failure) => {
+            complain(failure);
+            Ok(())
+        }
+    };
+    match written {
+        Ok(()) => ExitCode::from(exit.code()),
+        // Whoever read our output has read enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(exit.code()),
+        Err(error) => {
+            note(&format!("twostep: cannot write to standard output: {error}"));
+            ExitCode::from(Exit::Unavailable.code())
+        }
+    }
+}
+
+/// Says what is wrong with the arguments; `--help` and `--version` are answers and come this way, too.
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if error.use_stderr() && json {
+        let message = error.to_string();
+        // What follows is usage, for people.
+        let message = message.split("\n\n").next().unwrap_or_default();
+        return finish(Err(Failure::bad_input(message.strip_prefix("error: ").unwrap_or(message))), true);
+    }
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { Exit::BadInput.code() } else { Exit::Done.code() })
+}
+
+/// One line, or several, on standard error.
+pub(super) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Text on standard output, ended by a new line. Nothing is printed for no text.
+pub(super) fn print(text: &str) -> std::io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
+/// Text from elsewhere, made harmless for a terminal: control characters, and those that turn or hide the text around them, are spelt out.
+pub(super) fn plain(text: &str) -> String {
+    let odd =
+        |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    text.chars().flat_map(|c| if odd(c) { c.escape_unicode().collect::<Vec<char>>() } else { vec![c] }).collect()
+}
+
+fn complain(failure: &Failure) {
+    note(&format!("twostep: {}", failure.message));
+    for hint in &failure.hints {
+        note(&format!("  {hint}"));
+    }
+}
+
+fn pretty(document: &Value) -> String {
+    format!("{document:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_agent_sends_cannot_move_the_cursor() {
+        assert_eq!(plain("Zoë's phone"), "Zoë's phone");
+        assert_eq!(plain("a\u{1b}[2Jb\r\n"), "a\\u{1b}[2Jb\\u{d}\\u{a}");
+        assert_eq!(plain("x\u{202e}y\u{9b}"), "x\\u{202e}y\\u{9b}");
+    }
+}

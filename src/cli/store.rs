@@ -1,0 +1,126 @@
+//! `twostep store`: copies of the store, and whether it is sound.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use nix::unistd::Uid;
+use serde_json::json;
+
+use crate::agent::config::Config;
+use crate::cli::console::Console;
+use crate::cli::output::Exit;
+use crate::cli::output::Failure;
+use crate::cli::output::Report;
+use crate::cli::words::text;
+use crate::id::CallerId;
+use crate::store::sqlite;
+use crate::store::sqlite::CheckReport;
+use crate::store::sqlite::OpenError;
+use crate::time::Clock;
+use crate::time::SystemClock;
+
+/// Back up the store, restore a backup, see whether a store is sound
+#[derive(Subcommand)]
+pub(super) enum Store {
+    /// Copy the store of a running agent into a new file, which the agent writes
+    Backup {
+        /// The new file [default: one in the agent's state directory]
+        to: Option<PathBuf>,
+    },
+    /// Make a backup fit to serve from: nothing that was used since it was made can be used again
+    ///
+    /// Time-based devices go on with the next code. Counter-based ones need a pair once. Recovery codes are void, and all
+    /// sessions are over. No agent may hold the file. It needs the sealing keys that it was made with.
+    Restore {
+        /// The backup
+        path: PathBuf,
+    },
+    /// See whether a store or a backup is sound; exit 1 if it is not. Nothing is changed
+    Check {
+        /// The file [default: the one that an agent of yours would serve from]
+        path: Option<PathBuf>,
+    },
+}
+
+impl Store {
+    pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
+        match self {
+            Store::Backup { to } => backup(console, to.as_deref()).await,
+            Store::Restore { path } => restore(console, path),
+            Store::Check { path } => check(path.as_deref()),
+        }
+    }
+}
+
+async fn backup(console: &Console, to: Option<&Path>) -> Result<Report, Failure> {
+    let mut body = json!({});
+    if let Some(to) = to {
+        let unclear = |error| Failure::bad_input(format!("{} is no path: {error}", to.display()));
+        let to = std::path::absolute(to).map_err(unclear)?;
+        body["path"] = to.to_str().ok_or_else(|| Failure::bad_input("the agent takes paths in UTF-8 only"))?.into();
+    }
+    let answer = console.ask(console.client().post(&["v1", "store", "backup"]).body(body)).await?;
+    console.note(
+        "It is of no use without the agent's sealing keys: keep them, too, somewhere else. See that it is sound: twostep store check FILE",
+    );
+    let path = text(&answer, "path");
+    Ok(Report::new(answer, path))
+}
+
+fn restore(console: &Console, path: &Path) -> Result<Report, Failure> {
+    let caller = CallerId::new(format!("uid:{}", Uid::effective()));
+    let restored = sqlite::restore(path, SystemClock.read().wall, &caller).map_err(|error| refused(error, path))?;
+    console.note(&format!("Serve from it: twostep agent --store sqlite:{}", path.display()));
+    let text = format!(
+        "Restored: {} devices of {} accounts. Codes up to now are spent, and all sessions are over.",
+        restored.devices, restored.accounts
+    );
+    Ok(Report::new(json!({"devices": restored.devices, "accounts": restored.accounts}), text))
+}
+
+fn check(path: Option<&Path>) -> Result<Report, Failure> {
+    let path = match path {
+        Some(path) => path.to_owned(),
+        None => own()?,
+    };
+    let found = look(&path)?;
+    let mut text = format!("{}: {} accounts, {} devices", path.display(), found.accounts, found.devices);
+    text += if found.copy { ", a backup that was not restored\n" } else { "\n" };
+    for problem in &found.problems {
+        text += &format!("  {problem}\n");
+    }
+    text += if found.problems.is_empty() { "sound" } else { "not sound: restore a backup from before" };
+    let document = json!({
+        "ok": found.problems.is_empty(),
+        "accounts": found.accounts,
+        "devices": found.devices,
+        "copy": found.copy,
+        "audit_rows": found.audit.as_ref().map(|audit| audit.rows),
+        "problems": found.problems,
+    });
+    let exit = if found.problems.is_empty() { Exit::Done } else { Exit::Refused };
+    Ok(Report::new(document, text).exit(exit))
+}
+
+/// Looks at a store that no agent holds.
+pub(super) fn look(path: &Path) -> Result<CheckReport, Failure> {
+    let _alone = sqlite::alone(path).map_err(|error| refused(error, path))?;
+    sqlite::check(path).map_err(|error| refused(error, path))
+}
+
+/// The store that an agent of this user would serve from.
+fn own() -> Result<PathBuf, Failure> {
+    let config = Config::load(None).map_err(|error| Failure::bad_input(error.to_string()))?;
+    let file = config.store_url().file().map(Path::to_owned);
+    file.ok_or_else(|| Failure::bad_input("the configured store is no file: check it with its own tools"))
+}
+
+fn refused(error: OpenError, path: &Path) -> Failure {
+    match error {
+        OpenError::Held => Failure::new(Exit::Refused, format!("an agent serves from {}", path.display()))
+            .hint("Stop it first, or look at a backup: twostep store backup FILE"),
+        OpenError::Io { .. } | OpenError::Foreign => Failure::bad_input(error.to_string()),
+        _ => Failure::new(Exit::Unavailable, error.to_string()),
+    }
+}

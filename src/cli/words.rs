@@ -1,0 +1,142 @@
+//! Times, durations and drift as people say them.
+
+use std::time::SystemTime;
+
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::cli::output::plain;
+
+/// A member that is text, made harmless for a terminal; a dash where it is not there.
+pub(super) fn text(value: &Value, member: &str) -> String {
+    match value.get(member) {
+        Some(Value::String(text)) => plain(text),
+        Some(Value::Null) | None => "-".to_owned(),
+        Some(other) => plain(&other.to_string()),
+    }
+}
+
+/// A duration, in the largest unit that says enough.
+pub(super) fn seconds(seconds: u64) -> String {
+    let (count, unit) = match seconds {
+        0..120 => (seconds, "second"),
+        120..7_200 => (seconds / 60, "minute"),
+        7_200..172_800 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A time member: `3 minutes ago`, `in 2 hours`.
+pub(super) fn when(value: &Value, member: &str) -> String {
+    let Some(text) = value.get(member).and_then(Value::as_str) else { return "never".to_owned() };
+    match seconds_from_now(text) {
+        None => plain(text),
+        Some(0) => "now".to_owned(),
+        Some(ahead @ 1..) => format!("in {}", seconds(ahead.unsigned_abs())),
+        Some(ago) => format!("{} ago", seconds(ago.unsigned_abs())),
+    }
+}
+
+/// A time member as it was sent, with how far away it is.
+pub(super) fn at(value: &Value, member: &str) -> String {
+    match value.get(member).and_then(Value::as_str) {
+        None => "never".to_owned(),
+        Some(text) => format!("{} ({})", plain(text), when(value, member)),
+    }
+}
+
+/// How many seconds ahead of our clock a time is.
+pub(super) fn seconds_from_now(rfc3339: &str) -> Option<i64> {
+    let time = OffsetDateTime::parse(rfc3339, &Rfc3339).ok()?;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    time.unix_timestamp().checked_sub(i64::try_from(now.as_secs()).ok()?)
+}
+
+/// The drift of a device, short: `+3 steps (90 s)`.
+pub(super) fn short_drift(device: &Value) -> String {
+    let number = |member: &str| device.get(member).and_then(Value::as_i64);
+    match (number("drift_steps"), number("drift_seconds")) {
+        (None, _) => "-".to_owned(),
+        (Some(0), _) => "none".to_owned(),
+        (Some(steps), seconds) => {
+            let unit = if steps.abs() == 1 { "step" } else { "steps" };
+            let seconds = seconds.map_or_else(String::new, |seconds| format!(" ({seconds:+} s)"));
+            format!("{steps:+} {unit}{seconds}")
+        }
+    }
+}
+
+/// The drift of a device, and whose clock it is that is wrong.
+pub(super) fn drift(device: &Value) -> Vec<String> {
+    let number = |member: &str| device.get(member).and_then(Value::as_i64);
+    let (Some(steps), Some(off)) = (number("drift_steps"), number("drift_seconds")) else { return Vec::new() };
+    let off_by = seconds(off.unsigned_abs());
+    let mut lines = match steps {
+        0 => vec!["none: its clock agrees with this machine's, to within a time step".to_owned()],
+        1.. => vec![format!("{}: the device's clock is about {off_by} ahead of the agent's", short_drift(device))],
+        _ => vec![format!("{}: the device's clock is about {off_by} behind the agent's", short_drift(device))],
+    };
+    if let Some(rate) = device.get("drift_ppm").and_then(Value::as_f64) {
+        let a_week = rate.abs() * 0.6048;
+        let way = if rate < 0.0 { "loses" } else { "gains" };
+        lines.push(match rate.abs() {
+            ..1.0 => "its clock keeps time; the difference does not grow".to_owned(),
+            _ => format!("its clock {way} {a_week:.1} seconds a week ({rate:+.0} ppm)"),
+        });
+    }
+    if steps != 0 {
+        lines.push("it is followed: nothing needs to be done while codes are accepted".to_owned());
+        lines.push("are all devices off by the same amount, then it is the agent's clock: twostep doctor".to_owned());
+    }
+    lines
+}
+
+/// Rows below a heading, in columns as wide as their widest cell.
+pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
+    let cells = || std::iter::once(heading.iter().map(|cell| (*cell).to_owned()).collect::<Vec<String>>()).chain(rows.iter().cloned());
+    let width = |column: usize| cells().filter_map(|row| row.get(column).map(|cell| cell.chars().count())).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..heading.len()).map(width).collect();
+    let line = |row: Vec<String>| {
+        let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect::<Vec<String>>();
+        format!("{}\n", padded.join("  ").trim_end())
+    };
+    cells().map(line).collect()
+}
+
+/// Facts under each other, their names in one column.
+pub(super) fn facts(facts: &[(&str, String)]) -> String {
+    let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    facts.iter().map(|(name, fact)| format!("{name:<width$}  {fact}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn durations_have_one_unit() {
+        for (length, words) in [(1, "1 second"), (119, "119 seconds"), (120, "2 minutes"), (7_200, "2 hours"), (172_800, "2 days")] {
+            assert_eq!(seconds(length), words);
+        }
+    }
+
+    #[test]
+    fn drift_says_whose_clock_is_ahead() {
+        let device = json!({"drift_steps": -3, "drift_seconds": -90, "drift_ppm": -12.4});
+        assert_eq!(short_drift(&device), "-3 steps (-90 s)");
+        let lines = drift(&device);
+        assert!(lines[0].contains("behind the agent's"), "{lines:?}");
+        assert!(lines[1].contains("loses 7.5 seconds a week"), "{lines:?}");
+        assert_eq!(drift(&json!({"kind": "hotp"})), Vec::<String>::new());
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [vec!["a".to_owned(), "1".to_owned()], vec!["longer".to_owned(), "2".to_owned()]];
+        assert_eq!(table(&["NAME", "N"], &rows), "NAME    N\na       1\nlonger  2\n");
+    }
+}
