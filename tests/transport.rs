@@ -217,3 +217,24 @@ fn the_log_names_routes_and_never_what_a_caller_wrote() {
     agent.logs("\"method\":\"OTHER\",\"route\":\"none\",\"status\":404");
     assert!(!agent.log().to_lowercase().contains("canary"));
 }
+
+#[test]
+fn metrics_count_routes_and_say_what_is_well() {
+    let agent = Agent::start("");
+    agent.exchange("GET /healthz HTTP/1.0\r\n\r\n");
+    agent.exchange("GET /nothing/of/canary HTTP/1.0\r\n\r\n");
+    let metrics = agent.exchange("GET /metrics HTTP/1.0\r\n\r\n");
+    for line in [
+        "twostep_requests_total{route=\"/healthz\",status=\"200\"} 1",
+        "twostep_requests_total{route=\"none\",status=\"404\"} 1",
+        "twostep_request_duration_seconds_count{route=\"/healthz\"} 1",
+        "twostep_judged_total 0",
+        "twostep_clock_ok 1",
+        "twostep_store_ok 1",
+        "twostep_connections 1",
+        concat!("twostep_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "no {line:?} in {metrics}");
+    }
+    assert!(!metrics.contains("canary"));
+}
