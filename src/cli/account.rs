@@ -54,10 +54,7 @@ impl Account {
             Account::Show { account } => {
                 let page = || client.get(&["v1", "devices"]).query("account", Some(account.as_str()));
                 let devices = console.ask_all("devices", page).await?;
-                if devices.is_empty() {
-                    console.note(&format!("{account} has no devices."));
-                }
-                let text = device::table(&devices, false);
+                let text = if devices.is_empty() { format!("{account} has no devices.") } else { device::table(&devices, false) };
                 Ok(Report::new(json!({"account": account.as_str(), "devices": devices}), text))
             }
             Account::Remove { account } => {
@@ -68,11 +65,9 @@ impl Account {
                 let body = ttl.map_or_else(|| json!({}), |ttl| json!({"ttl_seconds": ttl}));
                 let answer = console.ask(client.post(&["v1", "accounts", account.as_str(), "bypass"]).body(body)).await?;
                 let until = words::at(&answer, "expires_at");
-                console.note(&format!(
-                    "It opens one session of {account}, until {until}. Make sure that it is {account} whom you give it to."
-                ));
                 let code = text(&answer, "code");
-                Ok(Report::new(answer, code))
+                let note = format!("It opens one session of {account}, until {until}. Make sure that it is {account} whom you give it to.");
+                Ok(Report::new(answer, code).note(note))
             }
         }
     }

@@ -53,9 +53,9 @@ impl ApiKey {
                     body["explain"] = true.into();
                 }
                 let answer = console.ask(client.post(&["v1", "api-keys"]).body(body)).await?;
-                console.note("It is shown this once. Programs send it like this: Authorization: Bearer KEY");
                 let key = text(&answer, "key");
-                Ok(Report::new(answer, key))
+                let report = Report::new(answer, key);
+                Ok(report.note("It is shown this once. Programs send it like this: Authorization: Bearer KEY"))
             }
             ApiKey::List => {
                 let answer = console.ask(client.get(&["v1", "api-keys"])).await?;

@@ -60,6 +60,10 @@ impl Global {
         self.json
     }
 
+    pub(super) fn quiet(&self) -> bool {
+        self.quiet
+    }
+
     pub(super) fn into_socket(self) -> Option<PathBuf> {
         self.socket
     }
@@ -70,7 +74,7 @@ impl Console {
         &self.client
     }
 
-    /// What a person would like to know beside the result.
+    /// What a person has to know before they are asked something.
     pub(super) fn note(&self, text: &str) {
         if !self.global.quiet && !self.global.json {
             output::note(text);

@@ -43,9 +43,9 @@ impl Login {
         let account = console.account(self.account.as_ref())?;
         let opened = if self.resync { self.by_pair(console, &account).await? } else { self.by_code(console, &account).await? };
         let context = opened.get("context").cloned().unwrap_or_default();
-        console.note(&format!("Session of {}, until {}.", text(&context, "account"), words::at(&context, "expires_at")));
+        let note = format!("Session of {}, until {}.", text(&context, "account"), words::at(&context, "expires_at"));
         let token = text(&opened, "token");
-        Ok(Report::new(opened, token))
+        Ok(Report::new(opened, token).note(note))
     }
 
     async fn by_code(&self, console: &Console, account: &str) -> Result<Value, Failure> {

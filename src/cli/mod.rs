@@ -81,8 +81,8 @@ pub fn run() -> ExitCode {
         Ok(program) => program,
         Err(error) => return output::usage(&error),
     };
-    let json = program.global.json();
-    output::finish(perform(program), json)
+    let (json, quiet) = (program.global.json(), program.global.quiet());
+    output::finish(perform(program), json, quiet)
 }
 
 fn perform(program: Program) -> Result<Report, Failure> {

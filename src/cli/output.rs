@@ -25,6 +25,7 @@ pub(super) struct Report {
     exit: Exit,
     document: Value,
     text: String,
+    notes: Vec<String>,
 }
 
 /// Why a command did not do it, and what helps.
@@ -59,7 +60,13 @@ impl Exit {
 
 impl Report {
     pub(super) fn new(document: Value, text: impl Into<String>) -> Report {
-        Report { exit: Exit::Done, document, text: text.into() }
+        Report { exit: Exit::Done, document, text: text.into(), notes: Vec::new() }
+    }
+
+    /// What a person would like to know beside it: what comes next, what to take care of.
+    pub(super) fn note(mut self, note: impl Into<String>) -> Report {
+        self.notes.push(note.into());
+        self
     }
 
     /// The same findings, which are not good ones.
@@ -108,14 +115,14 @@ impl std::fmt::Display for Failure {
 }
 
 /// Says what a command found, or why it did not, and ends the program.
-pub(super) fn finish(result: Result<Report, Failure>, json: bool) -> ExitCode {
+pub(super) fn finish(result: Result<Report, Failure>, json: bool, quiet: bool) -> ExitCode {
     let exit = match &result {
         Ok(report) => report.exit,
         Err(failure) => failure.exit,
     };
     let written = match &result {
         Ok(report) if json => print(&pretty(&report.document)),
-        Ok(report) => print(&report.text),
+        Ok(report) => print(&report.text).inspect(|()| report.notes.iter().filter(|_| !quiet).for_each(|text| note(text))),
         Err(failure) if json => print(&pretty(&failure.to_document())),
         Err(failure) => {
             complain(failure);
@@ -140,7 +147,7 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
         let message = error.to_string();
         // What follows is usage, for people.
         let message = message.split("\n\n").next().unwrap_or_default();
-        return finish(Err(Failure::bad_input(message.strip_prefix("error: ").unwrap_or(message))), true);
+        return finish(Err(Failure::bad_input(message.strip_prefix("error: ").unwrap_or(message))), true, true);
     }
     let _ = error.print();
     ExitCode::from(if error.use_stderr() { Exit::BadInput.code() } else { Exit::Done.code() })

@@ -80,12 +80,11 @@ async fn show(console: &Console, token: &str, audience: Option<&str>) -> Result<
     }
     let answer = console.ask(console.client().post(&["v1", "sessions", "introspect"]).body(body)).await?;
     if answer.get("active") != Some(&Value::Bool(true)) {
-        if let Some(other) = claimed_audience(&token).filter(|claimed| audience != Some(claimed.as_str())) {
-            let other = plain(&other);
-            console.note(&format!("It says of itself that it is for {other:?}. If that is who you are: --audience {other}"));
-        }
         let text = "not active: it is over, revoked, for somebody else, or no token of this agent";
-        return Ok(Report::new(answer, text).exit(Exit::Refused));
+        let report = Report::new(answer, text).exit(Exit::Refused);
+        let other = claimed_audience(&token, audience).map(|other| plain(&other));
+        let hint = other.map(|other| format!("It says of itself that it is for {other:?}. If that is who you are: --audience {other}"));
+        return Ok(hint.into_iter().fold(report, Report::note));
     }
     let text = answer.get("context").map(context).unwrap_or_default();
     Ok(Report::new(answer, text))
@@ -116,9 +115,10 @@ fn context(context: &Value) -> String {
     words::facts(&facts)
 }
 
-/// The audience that a token names. Nobody has checked that.
-fn claimed_audience(token: &str) -> Option<String> {
+/// The audience that a token names, if it is another than the one it was shown to. Nobody has checked what it names.
+fn claimed_audience(token: &str, shown_to: Option<&str>) -> Option<String> {
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&claims).ok()?;
-    Some(claims.get("aud")?.as_str()?.to_owned())
+    let (issuer, audience) = (claims.get("iss")?.as_str()?, claims.get("aud")?.as_str()?);
+    (audience != shown_to.unwrap_or(issuer)).then(|| audience.to_owned())
 }

@@ -12,6 +12,7 @@ use crate::cli::console::Console;
 use crate::cli::output::Exit;
 use crate::cli::output::Failure;
 use crate::cli::output::Report;
+use crate::cli::words;
 use crate::cli::words::text;
 use crate::id::CallerId;
 use crate::store::sqlite;
@@ -47,7 +48,7 @@ impl Store {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
         match self {
             Store::Backup { to } => backup(console, to.as_deref()).await,
-            Store::Restore { path } => restore(console, path),
+            Store::Restore { path } => restore(path),
             Store::Check { path } => check(path.as_deref()),
         }
     }
@@ -61,22 +62,21 @@ async fn backup(console: &Console, to: Option<&Path>) -> Result<Report, Failure>
         body["path"] = to.to_str().ok_or_else(|| Failure::bad_input("the agent takes paths in UTF-8 only"))?.into();
     }
     let answer = console.ask(console.client().post(&["v1", "store", "backup"]).body(body)).await?;
-    console.note(
-        "It is of no use without the agent's sealing keys: keep them, too, somewhere else. See that it is sound: twostep store check FILE",
-    );
     let path = text(&answer, "path");
-    Ok(Report::new(answer, path))
+    let note = "It is of no use without the agent's sealing keys: keep them, too, somewhere else.";
+    Ok(Report::new(answer, path.clone()).note(note).note(format!("See that it is sound: twostep store check {path}")))
 }
 
-fn restore(console: &Console, path: &Path) -> Result<Report, Failure> {
+fn restore(path: &Path) -> Result<Report, Failure> {
     let caller = CallerId::new(format!("uid:{}", Uid::effective()));
     let restored = sqlite::restore(path, SystemClock.read().wall, &caller).map_err(|error| refused(error, path))?;
-    console.note(&format!("Serve from it: twostep agent --store sqlite:{}", path.display()));
     let text = format!(
-        "Restored: {} devices of {} accounts. Codes up to now are spent, and all sessions are over.",
-        restored.devices, restored.accounts
+        "Restored: {} of {}. Codes up to now are spent, and all sessions are over.",
+        words::count(restored.devices, "device"),
+        words::count(restored.accounts, "account")
     );
-    Ok(Report::new(json!({"devices": restored.devices, "accounts": restored.accounts}), text))
+    let document = json!({"devices": restored.devices, "accounts": restored.accounts});
+    Ok(Report::new(document, text).note(format!("Serve from it: twostep agent --store sqlite:{}", path.display())))
 }
 
 fn check(path: Option<&Path>) -> Result<Report, Failure> {
@@ -85,7 +85,7 @@ fn check(path: Option<&Path>) -> Result<Report, Failure> {
         None => own()?,
     };
     let found = look(&path)?;
-    let mut text = format!("{}: {} accounts, {} devices", path.display(), found.accounts, found.devices);
+    let mut text = format!("{}: {}, {}", path.display(), words::count(found.accounts, "account"), words::count(found.devices, "device"));
     text += if found.copy { ", a backup that was not restored\n" } else { "\n" };
     for problem in &found.problems {
         text += &format!("  {problem}\n");

@@ -19,13 +19,20 @@ pub(super) fn text(value: &Value, member: &str) -> String {
 
 /// A duration, in the largest unit that says enough.
 pub(super) fn seconds(seconds: u64) -> String {
-    let (count, unit) = match seconds {
-        0..120 => (seconds, "second"),
-        120..7_200 => (seconds / 60, "minute"),
-        7_200..172_800 => (seconds / 3_600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+    match seconds {
+        0..120 => count(seconds, "second"),
+        120..7_200 => count(seconds / 60, "minute"),
+        7_200..172_800 => count(seconds / 3_600, "hour"),
+        _ => count(seconds / 86_400, "day"),
+    }
+}
+
+/// So many of something.
+pub(super) fn count(count: impl Into<u64>, what: &str) -> String {
+    match count.into() {
+        1 => format!("1 {what}"),
+        several => format!("{several} {what}s"),
+    }
 }
 
 /// A time member: `3 minutes ago`, `in 2 hours`.
@@ -87,8 +94,8 @@ pub(super) fn drift(device: &Value) -> Vec<String> {
         });
     }
     if steps != 0 {
-        lines.push("it is followed: nothing needs to be done while codes are accepted".to_owned());
-        lines.push("are all devices off by the same amount, then it is the agent's clock: twostep doctor".to_owned());
+        lines.push("codes are looked for where its clock is: nothing needs to be done while they are accepted".to_owned());
+        lines.push("whether it is the agent's clock that is wrong says: twostep doctor".to_owned());
     }
     lines
 }

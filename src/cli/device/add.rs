@@ -73,22 +73,18 @@ impl Add {
 
         let answer = console.ask_with_proof(console.client().post(&["v1", "devices"]).body(Value::Object(body))).await?;
         let serial = answer.get("device").map(|device| words::text(device, "serial")).unwrap_or_default();
-        let text = match (answer.get("provisioning"), answer.get("recovery_codes").and_then(Value::as_array)) {
+        let (text, note) = match (answer.get("provisioning"), answer.get("recovery_codes").and_then(Value::as_array)) {
             (_, Some(codes)) => {
-                console.note("Each of these codes opens one session. They are shown this once: print them, and lock them away.");
-                codes.iter().filter_map(Value::as_str).map(|code| format!("{}\n", plain(code))).collect()
+                let codes: String = codes.iter().filter_map(Value::as_str).map(|code| format!("{}\n", plain(code))).collect();
+                (codes, "Each of these codes opens one session. They are shown this once: print them, and lock them away.".to_owned())
             }
             (Some(provisioning), None) => {
                 let scan = "Scan it with an authenticator app, or type the secret into one. It is shown this once.";
-                console.note(&next(&serial, scan));
-                self.provisioned(&serial, &account, provisioning)
+                (self.provisioned(&serial, &account, provisioning), next(&serial, scan))
             }
-            (None, None) => {
-                console.note(&next(&serial, "It has the secret that you gave."));
-                format!("{serial}\n")
-            }
+            (None, None) => (format!("{serial}\n"), next(&serial, "It has the secret that you gave.")),
         };
-        Ok(Report::new(answer, text))
+        Ok(Report::new(answer, text).note(note))
     }
 
     fn provisioned(&self, serial: &str, account: &str, provisioning: &Value) -> String {
@@ -102,7 +98,7 @@ impl Add {
 }
 
 fn next(serial: &str, first: &str) -> String {
-    format!("{first}\nThen put it in use with two consecutive codes:\n\n    twostep device activate {serial}\n")
+    format!("\n{first}\nThen put it in use with two consecutive codes:\n\n    twostep device activate {serial}\n")
 }
 
 /// The secret in the one spelling that the agent takes.

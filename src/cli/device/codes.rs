@@ -16,8 +16,8 @@ pub(super) async fn activate(console: &Console, serial: &SerialNumber) -> Result
     let pair = pair(serial, &seen)?;
     let call = console.client().post(&["v1", "devices", serial.as_str(), "activate"]).body(pair);
     let device = console.ask_with_proof(call).await?;
-    console.note("Both codes are spent. Open a session with the next one: twostep login");
-    Ok(Report::new(device, format!("{serial} is active.")))
+    let report = Report::new(device, format!("{serial} is active."));
+    Ok(report.note("Both codes are spent. Open a session with the next one: twostep login"))
 }
 
 pub(super) async fn resync(console: &Console, serial: &SerialNumber) -> Result<Report, Failure> {
@@ -34,8 +34,7 @@ pub(super) async fn resync(console: &Console, serial: &SerialNumber) -> Result<R
         let counters = [("Counter before", words::text(&before, "counter")), ("Counter now", words::text(&device, "counter"))];
         format!("{serial} is in step again.\n{}", words::facts(&counters))
     };
-    console.note("Both codes are spent. The next one works.");
-    Ok(Report::new(answer, text))
+    Ok(Report::new(answer, text).note("Both codes are spent. The next one works."))
 }
 
 /// The device as it is, so that a wrong serial number is told before anybody types a code.

@@ -87,8 +87,8 @@ impl Device {
             }
             Device::Deactivate { serial } => {
                 let device = console.ask_with_proof(client.post(&["v1", "devices", serial.as_str(), "deactivate"])).await?;
-                console.note(&format!("Two consecutive codes put it in use again: twostep device activate {serial}"));
-                Ok(Report::new(device, format!("{serial} is disabled, and sessions opened with it are over.")))
+                let report = Report::new(device, format!("{serial} is disabled, and sessions opened with it are over."));
+                Ok(report.note(format!("Two consecutive codes put it in use again: twostep device activate {serial}")))
             }
             Device::Remove { serial } => {
                 console.ask_with_proof(client.delete(&["v1", "devices", serial.as_str()])).await?;

@@ -14,10 +14,9 @@ pub(super) async fn list(console: &Console, account: Option<&AccountId>, state: 
     let page = || console.client().get(&["v1", "devices"]).query("account", account.map(AccountId::as_str)).query("state", state);
     let devices = console.ask_all("devices", page).await?;
     let text = table(&devices, account.is_none());
-    if devices.is_empty() {
-        console.note("There are no devices. Add one: twostep device add");
-    }
-    Ok(Report::new(json!({"devices": devices}), text))
+    let none = devices.is_empty().then_some("There are no devices. Add one: twostep device add");
+    let report = Report::new(json!({"devices": devices}), text);
+    Ok(none.into_iter().fold(report, Report::note))
 }
 
 /// One line for each device; nothing for none.

@@ -94,16 +94,18 @@ async fn devices(console: &Console) -> Option<Finding> {
     drifts.sort_unstable();
     let median = *drifts.get(drifts.len() / 2)?;
     let agree = drifts.iter().filter(|drift| drift.abs_diff(median) <= 30).count();
-    let told = format!("of {} devices in use half are {median:+} seconds off or more", drifts.len());
+    let number = words::count(u64::try_from(drifts.len()).unwrap_or(u64::MAX), "device");
     Some(match median.abs() {
-        0..=45 => Finding::good("drift", format!("the {} devices in use agree with the clock", drifts.len())),
-        _ if drifts.len() < FEW => Finding::unknown("drift", format!("{told}; too few to say whose clock is wrong")),
+        0..=45 => Finding::good("drift", format!("{number} in use: they agree with the clock")),
+        _ if drifts.len() < FEW => {
+            Finding::unknown("drift", format!("{number} in use, {median:+} seconds off: too few to say whose clock is wrong"))
+        }
         _ if agree * 3 >= drifts.len() * 2 => {
             Finding::bad("drift", format!("most devices are off by {median:+} seconds: it is this machine's clock that is wrong"))
                 .mend("timedatectl set-ntp true")
                 .mend("They find their way back by themselves once it is right.")
         }
-        _ => Finding::unknown("drift", format!("{told}, each by another amount: the devices' clocks are wrong")),
+        _ => Finding::unknown("drift", format!("{number} in use, each off by another amount: their own clocks are wrong")),
     })
 }
 
