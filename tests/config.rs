@@ -1,5 +1,6 @@
 //! The configuration file: what it may say, and what it hears when it says something else.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 #![cfg(feature = "agent")]
 
 use std::path::Path;

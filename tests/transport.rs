@@ -1,5 +1,6 @@
 //! The agent as a process: how it listens, what it refuses before anybody is asked, and how it ends.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 #![cfg(feature = "agent")]
 
 #[path = "support/agent.rs"]
