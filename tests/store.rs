@@ -1,5 +1,7 @@
 //! The SQLite store: the contract that every store keeps, and what is its own.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "store/backups.rs"]
 mod backups;
 #[path = "store/files.rs"]
@@ -149,4 +151,32 @@ async fn what_was_committed_is_there_after_a_new_start() {
         assert_eq!(watermark(&seen.device), 99 + start);
         made(&store, [Write::UpdateDevice { seen: seen.revision, device: totp("GAHT00000001", "alice", 100 + start) }]).await;
     }
+}
+
+/// Two processes share one lock on the file; one that is always busy must not keep the other out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_writer_lets_another_one_write() {
+    let folders = Folders::default();
+    let path = folders.new_path();
+    let stores = [with_alice(&path).await, SqliteStore::open(&path).unwrap()];
+    let begin = std::time::Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for (which, store) in stores.iter().enumerate().flat_map(|store| std::iter::repeat_n(store, 32)) {
+        let store = store.clone();
+        tasks.spawn(async move {
+            let (mut done, mut longest) = (0_u32, std::time::Duration::ZERO);
+            while begin.elapsed().as_secs() < 3 {
+                let asked = std::time::Instant::now();
+                made(&store, []).await;
+                (done, longest) = (done + 1, longest.max(asked.elapsed()));
+            }
+            (which, done, longest)
+        });
+    }
+    let done = tasks.join_all().await;
+    let of = |which| done.iter().filter(|of| of.0 == which).map(|of| of.1).sum::<u32>();
+    let longest = done.iter().map(|of| of.2).max().unwrap();
+    println!("{} and {} changes, the longest waited {longest:?}", of(0), of(1));
+    assert!(longest.as_millis() < 1_000, "{longest:?}");
+    assert!(of(0).min(of(1)) * 4 > of(0).max(of(1)), "{} and {}", of(0), of(1));
 }

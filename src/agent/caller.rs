@@ -65,8 +65,11 @@ pub(crate) struct Callers {
     config: Arc<Config>,
     limiter: DefaultKeyedRateLimiter<CallerId>,
     seen: AtomicU32,
-    keys: Mutex<Option<(u64, Arc<HashMap<String, ApiKeyRecord>>)>>,
+    /// As of a version of the store's control data.
+    keys: Mutex<Option<(u64, ApiKeys)>>,
 }
+
+type ApiKeys = Arc<HashMap<String, ApiKeyRecord>>;
 
 impl Callers {
     pub(crate) fn new(verifier: Verifier, config: Arc<Config>) -> Callers {
@@ -81,7 +84,7 @@ impl Callers {
             None => return Err(Problem::unauthorized()),
         };
         // Callers who have been quiet for so long that their limit is whole again are forgotten.
-        if self.seen.fetch_add(1, Relaxed) % 65_536 == 0 {
+        if self.seen.fetch_add(1, Relaxed).is_multiple_of(65_536) {
             self.limiter.retain_recent();
         }
         match self.limiter.check_key(&caller.id) {
@@ -126,7 +129,7 @@ impl Callers {
     }
 
     /// The API keys, read again whenever the store says that one was made or revoked.
-    async fn api_keys(&self) -> Result<Arc<HashMap<String, ApiKeyRecord>>, verifier::Error> {
+    async fn api_keys(&self) -> Result<ApiKeys, verifier::Error> {
         let version = self.verifier.store().control_version().await?;
         if let Some((_, keys)) = self.keys.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|(cached, _)| *cached == version)
         {

@@ -23,7 +23,7 @@ use crate::verifier::Verifier;
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
-    duration: Family<RouteLabels, Histogram>,
+    duration: Family<RouteLabels, Histogram, fn() -> Histogram>,
     refusals: Family<ReasonLabels, Counter>,
     issued: Family<IssuedLabels, Counter>,
     panics: Counter,
@@ -61,7 +61,8 @@ impl Metrics {
     pub(crate) fn new(verifier: Verifier) -> Metrics {
         let mut registry = Registry::with_prefix("twostep");
         let requests = Family::default();
-        let duration = Family::new_with_constructor(buckets as fn() -> Histogram);
+        let buckets: fn() -> Histogram = buckets;
+        let duration = Family::new_with_constructor(buckets);
         let (refusals, issued) = (Family::default(), Family::default());
         let (connections, clock_ok, store_ok) = (Gauge::default(), Gauge::default(), Gauge::default());
         let panics = Counter::default();

@@ -44,22 +44,27 @@ pub(crate) struct Login {
 /// Remembers logins for a moment: a look-up may ask another machine.
 #[derive(Default)]
 pub(crate) struct Logins {
-    known: Mutex<HashMap<(u32, u32), (Instant, Arc<Login>)>>,
+    known: Mutex<HashMap<(u32, u32), Found>>,
+}
+
+struct Found {
+    at: Instant,
+    login: Arc<Login>,
 }
 
 impl Logins {
     /// The login of this user. The look-up runs where it may block; one that fails finds nothing.
     pub(crate) async fn of(&self, uid: u32, gid: u32) -> Arc<Login> {
-        if let Some((found, login)) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&(uid, gid))
-            && found.elapsed() < REMEMBERED
+        if let Some(found) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&(uid, gid))
+            && found.at.elapsed() < REMEMBERED
         {
-            return Arc::clone(login);
+            return Arc::clone(&found.login);
         }
         let looked_up = tokio::task::spawn_blocking(move || Login::look_up(uid, gid)).await;
         let login = Arc::new(looked_up.unwrap_or(Login { name: None, groups: vec![gid] }));
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, (found, _)| found.elapsed() < REMEMBERED);
-        known.insert((uid, gid), (Instant::now(), Arc::clone(&login)));
+        known.retain(|_, found| found.at.elapsed() < REMEMBERED);
+        known.insert((uid, gid), Found { at: Instant::now(), login: Arc::clone(&login) });
         login
     }
 }

@@ -145,7 +145,9 @@ impl Device {
     /// active or locked.
     pub fn admit_pair(&self, caller: &CallerId, now: UnixTime, activation: bool) -> Result<(), Refusal> {
         let unproved = matches!(self.state, DeviceState::Pending | DeviceState::Disabled);
-        if unproved != activation || matches!(self.factor, Factor::Recovery(_)) {
+        // Whether the row of an expired device was cleared away yet must not matter.
+        let expired = self.state == DeviceState::Pending && now >= self.created_at.plus(PENDING_FOR);
+        if unproved != activation || expired || matches!(self.factor, Factor::Recovery(_)) {
             return Err(Refusal::NotActive);
         }
         match self.pairs.spent_until(caller, now) {
@@ -238,6 +240,9 @@ impl TotpState {
         Some(UnixTime(u64::try_from(at).ok()?).max(now.plus(Duration::from_secs(1))))
     }
 }
+
+/// How long a device may stay pending.
+const PENDING_FOR: Duration = Duration::from_secs(86_400);
 
 /// The least time between two measurements of a clock.
 const SAMPLE_EVERY: Duration = Duration::from_secs(3_600);

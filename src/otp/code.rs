@@ -3,15 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 
+use subtle::Choice;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
 /// A one-time code: exactly 6 to 8 ASCII digits, and nothing else.
 ///
-/// Spaces, signs and the digits of other scripts are refused here, so that one code has one spelling. `Debug` is blank.
-#[derive(Clone, PartialEq, Eq)]
+/// Spaces, signs and the digits of other scripts are refused here, so that one code has one spelling. Compared in
+/// constant time; `Debug` is blank.
+#[derive(Clone)]
 pub struct Code {
-    value: u32,
-    length: u8,
+    /// The digits as a number and, 32 bits up, how many there are: leading zeros count, and one comparison does for both.
+    packed: u64,
 }
 
 /// The text is not a code. It is not repeated here: a mistyped code is still nearly a code.
@@ -19,14 +22,9 @@ pub struct Code {
 pub struct BadCode;
 
 impl Code {
-    /// The digits as a number; what a truncated MAC is compared with.
-    pub(crate) fn value(&self) -> u32 {
-        self.value
-    }
-
-    /// How many digits were typed; leading zeros count.
-    pub(crate) fn length(&self) -> u8 {
-        self.length
+    /// The code that shows `value` with so many digits.
+    pub(crate) fn new(value: u32, digits: u8) -> Code {
+        Code { packed: u64::from(digits) << 32 | u64::from(value) }
     }
 }
 
@@ -34,18 +32,32 @@ impl FromStr for Code {
     type Err = BadCode;
 
     fn from_str(text: &str) -> Result<Code, BadCode> {
-        let length = u8::try_from(text.len()).map_err(|_| BadCode)?;
-        if !(6..=8).contains(&length) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let digits = u8::try_from(text.len()).map_err(|_| BadCode)?;
+        if !(6..=8).contains(&digits) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(BadCode);
         }
         let value = text.bytes().fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
-        Ok(Code { value, length })
+        Ok(Code::new(value, digits))
     }
 }
 
+impl ConstantTimeEq for Code {
+    fn ct_eq(&self, other: &Code) -> Choice {
+        self.packed.ct_eq(&other.packed)
+    }
+}
+
+impl PartialEq for Code {
+    fn eq(&self, other: &Code) -> bool {
+        self.ct_eq(other).into()
+    }
+}
+
+impl Eq for Code {}
+
 impl Drop for Code {
     fn drop(&mut self) {
-        self.value.zeroize();
+        self.packed.zeroize();
     }
 }
 
@@ -69,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_code_has_one_spelling() {
-        assert_eq!("012345".parse::<Code>().unwrap().value(), 12_345);
+        assert_eq!("012345".parse(), Ok(Code::new(12_345, 6)));
         for bad in [
             "",
             "12345",

@@ -12,8 +12,6 @@ use sha1::Digest;
 use sha1::Sha1;
 use sha2::Sha256;
 use sha2::Sha512;
-use subtle::Choice;
-use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
@@ -57,67 +55,26 @@ impl Key {
     pub fn new(seed: &Seed, algorithm: Algorithm, digits: Digits) -> Key {
         let seed = seed.expose();
         let midstates = match algorithm {
-            Algorithm::Sha1 => Midstates::Sha1(pads::<64>(seed, hashed::<Sha1>).map(|pad| {
-                let mut state = SHA1_INITIAL;
-                sha1_block(&mut state, &pad);
-                state
-            })),
-            Algorithm::Sha256 => Midstates::Sha256(pads::<64>(seed, hashed::<Sha256>).map(|pad| {
-                let mut state = SHA256_INITIAL;
-                sha256_block(&mut state, &pad);
-                state
-            })),
-            Algorithm::Sha512 => Midstates::Sha512(pads::<128>(seed, hashed::<Sha512>).map(|pad| {
-                let mut state = SHA512_INITIAL;
-                sha512_block(&mut state, &pad);
-                state
-            })),
+            Algorithm::Sha1 => Midstates::Sha1(midstates(seed, hashed::<Sha1>, SHA1_INITIAL, sha1_block)),
+            Algorithm::Sha256 => Midstates::Sha256(midstates(seed, hashed::<Sha256>, SHA256_INITIAL, sha256_block)),
+            Algorithm::Sha512 => Midstates::Sha512(midstates(seed, hashed::<Sha512>, SHA512_INITIAL, sha512_block)),
         };
         Key { midstates, digits }
     }
 
-    /// Whether `code` is the value at `factor`, in time that depends on neither.
-    pub(crate) fn matches(&self, factor: u64, code: &Code) -> Choice {
-        self.shows(self.value(factor), code)
+    /// What a device shows at `factor`: HOTP(K, C) of RFC 4226 §5.3.
+    pub(crate) fn code(&self, factor: u64) -> Code {
+        let digits = self.digits.0;
+        Code::new(self.mac(factor, truncate) % 10u32.pow(u32::from(digits)), digits)
     }
 
-    /// Whether `first`, and whether `second`, is the value at `factor`.
-    pub(crate) fn matches_either(&self, factor: u64, first: &Code, second: &Code) -> (Choice, Choice) {
-        let value = self.value(factor);
-        (self.shows(value, first), self.shows(value, second))
-    }
-
-    fn shows(&self, value: u32, code: &Code) -> Choice {
-        value.ct_eq(&code.value()) & self.digits.0.ct_eq(&code.length())
-    }
-
-    /// HOTP(K, C) of RFC 4226 §5.3 as a number.
-    pub(crate) fn value(&self, factor: u64) -> u32 {
-        truncate(&self.mac(factor)) % 10u32.pow(u32::from(self.digits.0))
-    }
-
-    /// HMAC(K, factor), the factor as 8 bytes, most significant first (RFC 4226 §5.2); zero after the hash's length.
-    fn mac(&self, factor: u64) -> Mac {
+    /// Lets `read` see HMAC(K, factor), the factor as 8 bytes, most significant first (RFC 4226 §5.2).
+    fn mac<T>(&self, factor: u64, read: impl FnOnce(&[u8]) -> T) -> T {
         let message = factor.to_be_bytes();
-        match &self.midstates {
-            Midstates::Sha1([inner, outer]) => {
-                let (mut first, mut second) = (*inner, *outer);
-                sha1_block(&mut first, &last_block::<64>(&message));
-                sha1_block(&mut second, &last_block::<64>(&bytes_of::<20, 4, _>(first, u32::to_be_bytes)));
-                Mac { bytes: widen(&bytes_of::<20, 4, _>(second, u32::to_be_bytes)), length: 20 }
-            }
-            Midstates::Sha256([inner, outer]) => {
-                let (mut first, mut second) = (*inner, *outer);
-                sha256_block(&mut first, &last_block::<64>(&message));
-                sha256_block(&mut second, &last_block::<64>(&bytes_of::<32, 4, _>(first, u32::to_be_bytes)));
-                Mac { bytes: widen(&bytes_of::<32, 4, _>(second, u32::to_be_bytes)), length: 32 }
-            }
-            Midstates::Sha512([inner, outer]) => {
-                let (mut first, mut second) = (*inner, *outer);
-                sha512_block(&mut first, &last_block::<128>(&message));
-                sha512_block(&mut second, &last_block::<128>(&bytes_of::<64, 8, _>(first, u64::to_be_bytes)));
-                Mac { bytes: bytes_of::<64, 8, _>(second, u64::to_be_bytes), length: 64 }
-            }
+        match self.midstates {
+            Midstates::Sha1([inner, outer]) => read(&sha1_end(outer, &sha1_end(inner, &message))),
+            Midstates::Sha256([inner, outer]) => read(&sha256_end(outer, &sha256_end(inner, &message))),
+            Midstates::Sha512([inner, outer]) => read(&sha512_end(outer, &sha512_end(inner, &message))),
         }
     }
 }
@@ -200,59 +157,82 @@ fn count(blocks: u64) {
     COMPRESSIONS.set(COMPRESSIONS.get().wrapping_add(blocks));
 }
 
-struct Mac {
-    bytes: [u8; 64],
-    length: usize,
-}
-
-/// Dynamic truncation: 31 bits of the MAC, at an offset that its last byte chooses (RFC 4226 §5.3).
-fn truncate(mac: &Mac) -> u32 {
-    let offset = usize::from(mac.bytes[mac.length - 1] & 0xf);
-    let word = [mac.bytes[offset], mac.bytes[offset + 1], mac.bytes[offset + 2], mac.bytes[offset + 3]];
-    u32::from_be_bytes(word) & 0x7fff_ffff
-}
-
-/// The key block XORed with ipad and with opad (RFC 2104 §2).
-fn pads<const BLOCK: usize>(seed: &[u8], hash: fn(&[u8]) -> Zeroizing<Vec<u8>>) -> [Zeroizing<[u8; BLOCK]>; 2] {
+/// The states after the key block XORed with ipad, and after the one XORed with opad (RFC 2104 §2).
+fn midstates<const BLOCK: usize, State: Copy>(
+    seed: &[u8],
+    hashed: fn(&[u8]) -> Zeroizing<Vec<u8>>,
+    initial: State,
+    compress: fn(&mut State, &[u8; BLOCK]),
+) -> [State; 2] {
     let mut block = Zeroizing::new([0; BLOCK]);
     if seed.len() > BLOCK {
-        let digest = hash(seed);
+        let digest = hashed(seed);
         block[..digest.len()].copy_from_slice(&digest);
         // The hash appends at least nine bytes before it fills its last block.
         count(u64::try_from((seed.len() + 9).div_ceil(BLOCK)).unwrap_or(0));
     } else {
         block[..seed.len()].copy_from_slice(seed);
     }
-    [0x36, 0x5c].map(|pad| Zeroizing::new(block.map(|byte| byte ^ pad)))
+    // The second turn takes ipad off again.
+    [IPAD, IPAD ^ OPAD].map(|pad| {
+        block.iter_mut().for_each(|byte| *byte ^= pad);
+        let mut state = initial;
+        compress(&mut state, &block);
+        state
+    })
 }
+
+const IPAD: u8 = 0x36;
+
+const OPAD: u8 = 0x5c;
 
 fn hashed<D: Digest>(seed: &[u8]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(D::digest(seed).to_vec())
 }
 
+/// Dynamic truncation: 31 bits of the MAC, at an offset that its last byte chooses (RFC 4226 §5.3).
+fn truncate(mac: &[u8]) -> u32 {
+    let offset = usize::from(mac[mac.len() - 1] & 0xf);
+    let word = [mac[offset], mac[offset + 1], mac[offset + 2], mac[offset + 3]];
+    u32::from_be_bytes(word) & 0x7fff_ffff
+}
+
 /// `message` with the padding of SHA-1 and SHA-2, where one padded key block went before it.
-fn last_block<const BLOCK: usize>(message: &[u8]) -> [u8; BLOCK] {
-    let mut block = [0; BLOCK];
-    block[..message.len()].copy_from_slice(message);
-    block[message.len()] = 0x80;
-    // At most (128 + 64) · 8 bits: two bytes hold it.
-    let bits = u16::try_from((BLOCK + message.len()) * 8).unwrap_or(u16::MAX).to_be_bytes();
-    block[BLOCK - 2..].copy_from_slice(&bits);
+fn last_block<const BLOCK: usize, const MESSAGE: usize>(message: &[u8; MESSAGE]) -> [u8; BLOCK] {
+    // A constant, which costs less than writing the padding each time.
+    let mut block = const { padding::<BLOCK, MESSAGE>() };
+    block[..MESSAGE].copy_from_slice(message);
     block
 }
 
-fn bytes_of<const N: usize, const W: usize, T: Copy>(words: impl AsRef<[T]>, be_bytes: fn(T) -> [u8; W]) -> [u8; N] {
-    let mut bytes = [0; N];
-    for (chunk, word) in bytes.chunks_exact_mut(W).zip(words.as_ref()) {
-        chunk.copy_from_slice(&be_bytes(*word));
-    }
-    bytes
+const fn padding<const BLOCK: usize, const MESSAGE: usize>() -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    block[MESSAGE] = 0x80;
+    // At most (128 + 64) · 8 bits: two bytes hold it.
+    let [.., high, low] = ((BLOCK + MESSAGE) * 8).to_be_bytes();
+    (block[BLOCK - 2], block[BLOCK - 1]) = (high, low);
+    block
 }
 
-fn widen(bytes: &[u8]) -> [u8; 64] {
-    let mut wide = [0; 64];
-    wide[..bytes.len()].copy_from_slice(bytes);
-    wide
+fn sha1_end<const MESSAGE: usize>(mut state: [u32; 5], message: &[u8; MESSAGE]) -> [u8; 20] {
+    sha1_block(&mut state, &last_block(message));
+    let mut digest = [0; 20];
+    digest.as_chunks_mut().0.iter_mut().zip(state).for_each(|(bytes, word)| *bytes = word.to_be_bytes());
+    digest
+}
+
+fn sha256_end<const MESSAGE: usize>(mut state: [u32; 8], message: &[u8; MESSAGE]) -> [u8; 32] {
+    sha256_block(&mut state, &last_block(message));
+    let mut digest = [0; 32];
+    digest.as_chunks_mut().0.iter_mut().zip(state).for_each(|(bytes, word)| *bytes = word.to_be_bytes());
+    digest
+}
+
+fn sha512_end<const MESSAGE: usize>(mut state: [u64; 8], message: &[u8; MESSAGE]) -> [u8; 64] {
+    sha512_block(&mut state, &last_block(message));
+    let mut digest = [0; 64];
+    digest.as_chunks_mut().0.iter_mut().zip(state).for_each(|(bytes, word)| *bytes = word.to_be_bytes());
+    digest
 }
 
 fn sha1_block(state: &mut [u32; 5], block: &[u8; 64]) {
@@ -296,11 +276,11 @@ mod tests {
     #[test]
     fn the_mac_and_its_truncation_are_those_of_rfc_4226_appendix_d() {
         let key = Key::new(&Seed::new(b"12345678901234567890".to_vec()).unwrap(), Algorithm::Sha1, Digits::SIX);
-        let mac = key.mac(0);
-        let hex: String = mac.bytes[..20].iter().map(|byte| format!("{byte:02x}")).collect();
+        let mac = key.mac(0, <[u8]>::to_vec);
+        let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, "cc93cf18508d94934c64b65d8ba7667fb7cde4b0");
         assert_eq!(truncate(&mac), 0x4c93_cf18);
-        assert_eq!(key.value(0), 755_224);
+        assert_eq!(key.code(0), Code::new(755_224, 6));
     }
 
     /// RFC 4231 §4.2–4.7 has the same construction with other messages; a plain HMAC over ours must agree, for seeds on
@@ -319,10 +299,7 @@ mod tests {
             let seed = Seed::new(bytes.clone()).unwrap();
             for factor in [0, 1, 1 << 33, u64::MAX] {
                 let message = factor.to_be_bytes();
-                let mac = |algorithm| {
-                    let mac = Key::new(&seed, algorithm, Digits::SIX).mac(factor);
-                    mac.bytes[..mac.length].to_vec()
-                };
+                let mac = |algorithm| Key::new(&seed, algorithm, Digits::SIX).mac(factor, <[u8]>::to_vec);
                 assert_eq!(mac(Algorithm::Sha1), plain::<Sha1>(&bytes, 64, &message));
                 assert_eq!(mac(Algorithm::Sha256), plain::<Sha256>(&bytes, 64, &message));
                 assert_eq!(mac(Algorithm::Sha512), plain::<Sha512>(&bytes, 128, &message));

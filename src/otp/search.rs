@@ -5,8 +5,6 @@ use std::ops::RangeInclusive;
 use subtle::Choice;
 use subtle::ConditionallySelectable;
 use subtle::ConstantTimeEq;
-use subtle::ConstantTimeGreater;
-use subtle::ConstantTimeLess;
 
 use crate::otp::Code;
 use crate::otp::Key;
@@ -17,7 +15,7 @@ use crate::otp::Key;
 pub(crate) fn highest(key: &Key, code: &Code, candidates: impl IntoIterator<Item = u64>) -> Option<u64> {
     let (mut found, mut at) = (Choice::from(0), 0);
     for factor in candidates {
-        let matches = key.matches(factor, code);
+        let matches = key.code(factor).ct_eq(code);
         at = u64::conditional_select(&at, &factor, matches);
         found |= matches;
     }
@@ -38,31 +36,37 @@ pub(crate) enum Pair {
 /// Looks at every pair of neighbours that starts in `starts`, and takes the one nearest to `centre` above `floor`.
 ///
 /// Both codes must fit at one place: a chance match of one of them somewhere else decides nothing. Two equal codes
-/// are never a pair, since one glance at a device would do for both.
+/// are never a pair, since one glance at a device would do for both. Time depends on the range, on `centre` and on
+/// `floor`, and not on which codes match where.
 pub(crate) fn nearest_pair(key: &Key, [first, second]: [&Code; 2], starts: RangeInclusive<u64>, centre: u64, floor: Option<u64>) -> Pair {
-    let differ = !(first.value().ct_eq(&second.value()) & first.length().ct_eq(&second.length()));
-    let (lowest, has_floor) = (floor.unwrap_or(0), Choice::from(u8::from(floor.is_some())));
-    let (mut found, mut consumed) = (Choice::from(0), Choice::from(0));
-    let (mut at, mut distance) = (0, u64::MAX);
-    let (from, to) = starts.into_inner();
+    let differ = !first.ct_eq(second);
+    // The last pair up to the centre, and the first one after it; `at` means nothing until it was found.
+    let (mut below_found, mut below_at) = (Choice::from(0), 0);
+    let (mut above_found, mut above_at) = (Choice::from(0), 0);
+    let mut consumed = Choice::from(0);
     let mut first_was_right = Choice::from(0);
+    let (from, to) = starts.into_inner();
     // One value for each factor serves both comparisons: as the first code here, as the second of the pair before.
     for factor in from..=to.saturating_add(1) {
-        let (right_here, second_is_right) = key.matches_either(factor, first, second);
+        let shown = key.code(factor);
         let start = factor.wrapping_sub(1);
-        let pair = first_was_right & second_is_right & differ;
-        let above = !has_floor | start.ct_gt(&lowest);
-        let away = start.abs_diff(centre);
-        let better = pair & above & away.ct_lt(&distance);
-        at = u64::conditional_select(&at, &start, better);
-        distance = u64::conditional_select(&distance, &away, better);
-        found |= better;
-        consumed |= pair & !above;
-        first_was_right = right_here;
+        let pair = first_was_right & shown.ct_eq(second) & differ;
+        if floor.is_some_and(|floor| start <= floor) {
+            consumed |= pair;
+        } else if start <= centre {
+            below_at.conditional_assign(&start, pair);
+            below_found |= pair;
+        } else {
+            above_at.conditional_assign(&start, pair & !above_found);
+            above_found |= pair;
+        }
+        first_was_right = shown.ct_eq(first);
     }
-    match (found.into(), consumed.into()) {
-        (true, _) => Pair::At(at),
-        (false, true) => Pair::Consumed,
-        (false, false) => Pair::Nowhere,
+    match (below_found.into(), above_found.into(), consumed.into()) {
+        (true, true, _) if above_at - centre < centre - below_at => Pair::At(above_at),
+        (true, _, _) => Pair::At(below_at),
+        (false, true, _) => Pair::At(above_at),
+        (false, false, true) => Pair::Consumed,
+        (false, false, false) => Pair::Nowhere,
     }
 }

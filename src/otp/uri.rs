@@ -21,7 +21,8 @@ use crate::otp::TimeStepSize;
 pub struct KeyUri {
     /// Who asks for the codes; shown above them. Without a colon.
     pub issuer: Option<String>,
-    /// Whose codes they are.
+    /// Whose codes they are. Without spaces in front, and with a colon only where there is an issuer: readers take what
+    /// stands before a label's first colon for one.
     pub account: String,
     /// The shared secret.
     pub seed: Seed,
@@ -86,9 +87,10 @@ impl FromStr for KeyUri {
 
         let label = decoded(label).ok_or(BadUri::Label)?;
         let (prefix, account) = match label.split_once(':') {
-            Some((issuer, account)) => (Some(issuer.to_owned()), account.trim_start().to_owned()),
-            None => (None, label),
+            Some((issuer, account)) => (Some(issuer.to_owned()), account),
+            None => (None, label.as_str()),
         };
+        let account = account.trim_start().to_owned();
         if account.is_empty() {
             return Err(BadUri::Label);
         }
@@ -215,6 +217,7 @@ mod tests {
             (format!("otpauth://steam/a?{secret}"), BadUri::Kind),
             (format!("otpauth://totp/?{secret}"), BadUri::Label),
             (format!("otpauth://totp/%ff?{secret}"), BadUri::Label),
+            (format!("otpauth://totp/%20?{secret}&issuer=A"), BadUri::Label),
             (format!("otpauth://totp/A:b?{secret}&issuer=B"), BadUri::Issuer),
             (format!("otpauth://totp/a?{secret}&{secret}"), BadUri::Duplicate),
             (format!("otpauth://hotp/a?{secret}"), BadUri::Parameter),

@@ -1,6 +1,7 @@
 //! The issuer's public keys: a JWK Set (RFC 7517 §5), with Ed25519 keys of RFC 8037 and P-256 keys of RFC 7518 §6.2.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,10 +12,10 @@ use serde::Serialize;
 use sha2::Digest;
 use sha2::Sha256;
 
-/// The public keys of an issuer, by their ids.
+/// The public keys of an issuer, by their ids. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct JwkSet {
-    keys: BTreeMap<String, PublicKey>,
+    keys: Arc<BTreeMap<String, PublicKey>>,
 }
 
 /// One public key; it verifies with its own algorithm and no other.
@@ -64,7 +65,7 @@ struct Read {
 impl JwkSet {
     /// A set of these keys.
     pub fn new(keys: impl IntoIterator<Item = PublicKey>) -> JwkSet {
-        JwkSet { keys: keys.into_iter().map(|key| (key.jwk.kid.clone(), key)).collect() }
+        JwkSet { keys: Arc::new(keys.into_iter().map(|key| (key.jwk.kid.clone(), key)).collect()) }
     }
 
     /// Reads a JWK Set. Keys of kinds that are not ours are left out, as RFC 7517 §5 says; a key of ours that is broken is an error.

@@ -135,7 +135,7 @@ impl Keyring {
 
     /// A new random key as it stands in a file.
     pub fn new_key() -> Result<Zeroizing<String>, KeyError> {
-        Ok(Zeroizing::new(STANDARD.encode(&*random::<32>()?)))
+        Ok(Zeroizing::new(STANDARD.encode(&random::<32>()?[..])))
     }
 
     /// A keyring of one new random key, for stores that end with the process.

@@ -36,7 +36,7 @@ async fn only_its_owner_reads_it_whatever_the_umask() {
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
         seen += 1;
     }
-    assert_eq!(seen, 5, "store.db, -wal, -shm, .lock and the copy");
+    assert_eq!(seen, 6, "store.db, -wal, -shm, .lock, .turn and the copy");
 }
 
 #[allow(unsafe_code)]

@@ -50,6 +50,7 @@ pub(super) struct InDoubt;
 
 /// The kinds of problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[expect(clippy::enum_variant_names, reason = "these are the names of the contract")]
 pub(crate) enum Code {
     InvalidInput,
     Unauthorized,

@@ -94,6 +94,7 @@ impl Listeners {
 }
 
 fn tcp(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+    tracing::info!(address = %listener.local_addr()?, "listening");
     listener.set_nonblocking(true)?;
     TcpListener::from_std(listener)
 }

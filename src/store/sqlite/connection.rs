@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
+use std::time::Instant;
 
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
@@ -79,8 +80,9 @@ pub(super) fn prepare(path: &Path) -> Result<Connection, OpenError> {
 
 /// A connection that writes.
 pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
-    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let mut conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     settle(&conn)?;
+    conn.busy_handler(Some(wait))?;
     // Whoever opens a file that is no store must not turn it into one.
     migrations::recognise(&conn)?;
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
@@ -88,6 +90,35 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
         return Err(OpenError::Sqlite(format!("the file system does not allow a write-ahead log (journal mode stays {mode})")));
     }
     Ok(conn)
+}
+
+/// The file whose lock says who writes next.
+pub(super) fn turn(path: &Path) -> Result<File, OpenError> {
+    let name = beside(path, ".turn");
+    let file = options().create(true).truncate(false).write(true).open(&name).map_err(|error| OpenError::io(&name, &error))?;
+    owner_only(&name)?;
+    Ok(file)
+}
+
+/// Begins a transaction that writes, when it is this process's turn.
+///
+/// SQLite's own lock goes to whoever asks in the right moment, and a process that writes all the time is always the
+/// first to ask again. So whoever waits for that lock holds another one meanwhile, and who has just written finds it held.
+/// It is a courtesy: after [`BUSY`] it is not waited for.
+pub(super) fn begin(conn: &Connection, turn: &File) -> rusqlite::Result<()> {
+    let asked = Instant::now();
+    while turn.try_lock().is_err() && asked.elapsed() < BUSY {
+        std::thread::sleep(NAP);
+    }
+    let began = conn.execute_batch("BEGIN IMMEDIATE");
+    let _ = turn.unlock();
+    began
+}
+
+/// SQLite asks whether to try again, after so many tries.
+fn wait(tried: i32) -> bool {
+    std::thread::sleep(NAP);
+    u128::from(tried.unsigned_abs()) * NAP.as_micros() < BUSY.as_micros()
 }
 
 /// A connection that only reads.
@@ -187,6 +218,9 @@ pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
 
 /// How long a connection waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// How long it sleeps before it asks again: much less than a flush of the disk.
+const NAP: Duration = Duration::from_micros(200);
 
 /// Prepared statements kept on each connection: all there are.
 const STATEMENTS: usize = 128;

@@ -1,8 +1,9 @@
 //! The default store: one SQLite file.
 //!
 //! Write-ahead log, `synchronous=FULL`, one thread that writes and as many readers as needed. Several processes may serve
-//! from one file: every change is decided in a transaction that reads what it stands on. A lock file beside it tells
-//! programs that serve from the store, which share it, from tools that must have it alone.
+//! from one file: every change is decided in a transaction that reads what it stands on. Of two lock files beside it, one
+//! tells programs that serve from the store, which share it, from tools that must have it alone; the other gives writers
+//! their turn.
 
 mod apply;
 mod audit;
@@ -155,7 +156,7 @@ impl SqliteStore {
         }
         let conn = connection::prepare(&path)?;
         let (jobs, queue) = sync_channel(writer::QUEUE);
-        let writer = Writer::new(path.clone(), conn);
+        let writer = Writer::new(path.clone(), connection::turn(&path)?, conn);
         let thread = std::thread::Builder::new().name("twostep-store".to_owned()).spawn(move || writer.run(&queue));
         let writer = thread.map_err(|error| OpenError::io(&path, &error))?;
         let open = Open { readers: Readers::new(path), jobs: Some(jobs), writer: Some(writer), _lock: lock };

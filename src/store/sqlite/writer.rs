@@ -1,5 +1,6 @@
 //! The one thread that writes. Changes that wait together share one transaction, and so one flush of the disk.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::SyncSender;
@@ -47,13 +48,14 @@ pub(super) async fn done(jobs: &SyncSender<Job>, work: Work) -> Result<Done, Err
 /// The thread's side of the store.
 pub(super) struct Writer {
     path: PathBuf,
+    turn: File,
     /// None after a failure that leaves the connection in doubt.
     conn: Option<Connection>,
 }
 
 impl Writer {
-    pub(super) fn new(path: PathBuf, conn: Connection) -> Writer {
-        Writer { path, conn: Some(conn) }
+    pub(super) fn new(path: PathBuf, turn: File, conn: Connection) -> Writer {
+        Writer { path, turn, conn: Some(conn) }
     }
 
     /// Serves until the last handle of the store is gone.
@@ -81,7 +83,8 @@ impl Writer {
             None => connection::writer(&self.path).map_err(|error| Error::Unavailable(error.to_string()))?,
         };
         // A connection that failed is closed here, which rolls back, and the next batch opens a new one.
-        let outcomes = work_through(&conn, works).map_err(Error::from)?;
+        connection::begin(&conn, &self.turn).map_err(Fault::from)?;
+        let outcomes = work_through(&conn, works)?;
         if let Err(error) = conn.execute_batch("COMMIT") {
             drop(conn);
             return Ok(outcomes.into_iter().map(|outcome| in_doubt(outcome, &error)).collect());
@@ -91,9 +94,8 @@ impl Writer {
     }
 }
 
-/// Everything but the commit.
+/// Everything between the beginning and the commit.
 fn work_through(conn: &Connection, works: &[Work]) -> Result<Vec<Result<Done, Error>>, Fault> {
-    conn.execute_batch("BEGIN IMMEDIATE")?;
     let before = audit::head(conn)?;
     let mut head = before.clone();
     let mut outcomes = Vec::with_capacity(works.len());

@@ -1,0 +1,139 @@
+//! One verification, and a search for a pair, beside totp-rs 6: `cargo bench --no-default-features --features testing --bench otp`
+//!
+//! Variants take turns, A B C A B C, and time is the thread's CPU time: what else the machine does is spread over all of
+//! them and mostly not counted. Ratios hold within one table only.
+
+#![allow(clippy::expect_used, reason = "a bench that cannot go on should stop")]
+
+use std::hint::black_box;
+
+use twostep::otp::Code;
+use twostep::otp::PairFound;
+use twostep::otp::Seed;
+use twostep::otp::Totp;
+use twostep::otp::Window;
+use twostep::otp::compressions;
+use twostep::time::UnixTime;
+
+const ROUNDS: usize = 21;
+
+const NOW: u64 = 1_790_000_000;
+
+fn main() {
+    one_code();
+    for window in [Window::Owner, Window::Admin] {
+        pair(window);
+    }
+}
+
+fn one_code() {
+    let seed = Seed::new(SECRET.to_vec()).expect("20 bytes");
+    let totp = Totp::default();
+    let (key, theirs) = (totp.key(&seed), totp_rs(30, 1));
+    // Texts that match nowhere, so that totp-rs computes its whole window as we always do.
+    let texts: Vec<String> = (0..64).map(|i| format!("{:06}", i * 15_013)).collect();
+    let text = |turn: usize| texts[turn % texts.len()].as_str();
+    let code = |turn| text(turn).parse::<Code>().expect("digits");
+    print_table(
+        "one code that none of three steps shows",
+        &mut [
+            Variant::new("totp-rs check, skew 1", 2_000, |turn| theirs.check(text(turn), NOW).is_some()),
+            Variant::new("twostep, raw seed", 2_000, |turn| totp.find(&totp.key(&seed), &code(turn), UnixTime(NOW), 0).is_some()),
+            Variant::new("twostep, cached key", 2_000, |turn| totp.find(&key, &code(turn), UnixTime(NOW), 0).is_some()),
+        ],
+    );
+}
+
+fn pair(window: Window) {
+    let seed = Seed::new(SECRET.to_vec()).expect("20 bytes");
+    let (totp, theirs, now) = (Totp::default(), totp_rs(1, 0), NOW / 30);
+    let (key, last) = (totp.key(&seed), now + window.steps());
+    let tokens = [last - 1, last].map(|step| theirs.generate(step));
+    let codes = [&tokens[0], &tokens[1]].map(|token| token.to_string().parse::<Code>().expect("digits"));
+    let batch = if window == Window::Owner { 200 } else { 2 };
+    print_table(
+        &format!("a pair at the far end of ±{} steps", window.steps()),
+        &mut [
+            // Every step's code once, compared as a token and not as text, up to the pair.
+            Variant::new("totp-rs generate, compare", batch, |_| {
+                let mut first_was_right = false;
+                (now - window.steps() - 1..=last).any(|step| {
+                    let shown = theirs.generate(step);
+                    let pair = first_was_right && shown == tokens[1];
+                    first_was_right = shown == tokens[0];
+                    pair
+                })
+            }),
+            Variant::new("twostep find_pair", batch, |_| {
+                totp.find_pair(&key, [&codes[0], &codes[1]], UnixTime(NOW), None, window) != PairFound::Nowhere
+            }),
+        ],
+    );
+}
+
+/// What is timed, so many turns at a time.
+struct Variant<'a> {
+    name: &'a str,
+    turns: usize,
+    work: Box<dyn Fn(usize) -> bool + 'a>,
+    nanoseconds: Vec<f64>,
+}
+
+impl<'a> Variant<'a> {
+    fn new(name: &'a str, turns: usize, work: impl Fn(usize) -> bool + 'a) -> Variant<'a> {
+        Variant { name, turns, work: Box::new(work), nanoseconds: Vec::new() }
+    }
+
+    fn run(&self) -> f64 {
+        let before = thread_time();
+        for turn in 0..self.turns {
+            black_box((self.work)(black_box(turn)));
+        }
+        (thread_time() - before) * 1e9 / f64::from(u32::try_from(self.turns).expect("few turns"))
+    }
+}
+
+/// Runs the variants in turn and prints the median, the extremes, and how many times faster than the first each is.
+fn print_table(title: &str, variants: &mut [Variant<'_>]) {
+    // The first round warms up.
+    for round in 0..=ROUNDS {
+        for variant in &mut *variants {
+            let nanoseconds = variant.run();
+            if round > 0 {
+                variant.nanoseconds.push(nanoseconds);
+            }
+        }
+    }
+    println!("\n{title}\n{:<28}{:>12}{:>12}{:>12}{:>9}{:>14}", "", "median ns", "min", "max", "ratio", "compressions");
+    let mut first = None;
+    for variant in variants {
+        variant.nanoseconds.sort_by(f64::total_cmp);
+        let [min, median, max] = [0, ROUNDS / 2, ROUNDS - 1].map(|place| variant.nanoseconds[place]);
+        let ratio = *first.get_or_insert(median) / median;
+        let before = compressions();
+        (variant.work)(0);
+        let compressions = match compressions() - before {
+            0 => "-".to_owned(),
+            count => count.to_string(),
+        };
+        println!("{:<28}{median:>12.0}{min:>12.0}{max:>12.0}{ratio:>8.2}x{compressions:>14}", variant.name);
+    }
+}
+
+fn totp_rs(step_size: u64, skew: u16) -> totp_rs::Totp {
+    let builder = totp_rs::Builder::new().with_secret(SECRET).with_step_duration(step_size).with_skew(skew);
+    builder.build_noncompliant()
+}
+
+/// Seconds of CPU time that this thread has had.
+#[allow(unsafe_code)]
+fn thread_time() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one timespec to a place that holds one.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    assert_eq!(result, 0, "a thread has a clock");
+    let seconds = std::time::Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).expect("under a second"));
+    seconds.as_secs_f64()
+}
+
+const SECRET: &[u8] = b"12345678901234567890";

@@ -1,0 +1,139 @@
+//! The configuration file: what it may say, and what it hears when it says something else.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+#![cfg(feature = "agent")]
+
+use std::path::Path;
+
+use twostep::agent::Config;
+use twostep::agent::config::{AccountPattern, Role, StoreUrl, Who};
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(text, Path::new("/etc/twostep/twostep.toml")).map_err(|error| error.to_string())
+}
+
+#[track_caller]
+fn assert_refused(text: &str, line: usize, says: &[&str]) {
+    let error = parse(text).unwrap_err();
+    assert!(error.starts_with(&format!("/etc/twostep/twostep.toml, line {line}: ")), "{error}");
+    for word in says {
+        assert!(error.contains(word), "{word:?} is not in {error}");
+    }
+}
+
+#[test]
+fn the_example_is_the_default() {
+    assert_eq!(parse(Config::EXAMPLE).unwrap(), Config::default());
+}
+
+#[test]
+fn every_line_of_the_example_shows_the_default() {
+    let set = |line: &str| line.strip_prefix('#').filter(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase())).map(str::to_owned);
+    let lines: Vec<String> = Config::EXAMPLE.lines().map(|line| set(line).unwrap_or_else(|| line.to_owned())).collect();
+    let mut expected = Config::default();
+    expected.socket.path = Some("/run/twostep/agent.sock".into());
+    expected.store.url = Some(StoreUrl::Sqlite("/var/lib/twostep/twostep.db".into()));
+    expected.store.key_file = Some("/var/lib/twostep/sealing.key".into());
+    assert_eq!(parse(&lines.join("\n")).unwrap(), expected);
+}
+
+#[test]
+fn what_the_example_only_describes_can_be_written_so() {
+    let set = |line: &str| line.strip_prefix("# ").filter(|rest| rest.starts_with('[') || rest.contains(" = ")).map(str::to_owned);
+    let lines: Vec<String> = Config::EXAMPLE.lines().map(|line| set(line).unwrap_or_else(|| line.to_owned())).collect();
+    let config = parse(&lines.join("\n").replace("\"www-data\"", "33")).unwrap();
+    assert_eq!(config.tls.unwrap().cert, Path::new("/etc/twostep/tls.crt"));
+    assert_eq!(config.peers[0].role, Role::Verifier);
+    assert_eq!(config.socket.owner.unwrap().0, 0);
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line() {
+    assert_refused("issuer = \"a\"\n\nlisten_on = []\n", 3, &["unknown field `listen_on`", "`listen`"]);
+    assert_refused("[limits]\nburts = 1\n", 2, &["`burts`", "`burst`"]);
+    assert_refused("[[peer]]\nuid = 1\nrole = \"admin\"\naccount = []\n", 4, &["`account`", "`accounts`"]);
+}
+
+#[test]
+fn a_value_that_cannot_be_meant_is_refused_where_it_stands() {
+    assert_refused("[sessions]\ndefault_seconds = 60\n", 2, &["900 to 129600", "default_seconds = 60"]);
+    assert_refused("[sessions]\ndefault_seconds = \"3600\"\n", 2, &["string", "default_seconds"]);
+    assert_refused("[limits]\ndevices_per_account = 0\n", 2, &["devices_per_account"]);
+    assert_refused("[limits]\nburst = 0\n", 2, &["burst"]);
+    assert_refused("listen = [\"localhost:80\"]\n", 1, &["listen"]);
+    assert_refused("metrics = \"public\"\n", 1, &["`open`", "`admin`", "`off`"]);
+    assert_refused("origins = [\"http://example.com\"]\n", 1, &["origin"]);
+    assert_refused("rp_id = \"https://example.com\"\n", 1, &["RP ID"]);
+    assert_refused("issuer = \"two step\"\n", 1, &["visible"]);
+    assert_refused("hosts = [\"Example.com:80\"]\n", 1, &["port"]);
+    assert_refused("[socket]\nmode = \"rw\"\n", 2, &["octal"]);
+    assert_refused("[socket]\nmode = \"1777\"\n", 2, &["octal"]);
+    assert_refused("[socket]\ngroup = \"no-such-group\"\n", 2, &["no group \"no-such-group\"", "create it"]);
+    assert_refused("[store]\nurl = \"mysql://x\"\n", 2, &["sqlite:PATH"]);
+    assert_refused("[tls]\ncert = \"a\"\n", 1, &["key"]);
+    assert_refused("issuer = \n", 1, &["issuer ="]);
+}
+
+#[test]
+fn a_rule_is_for_one_user_or_one_group() {
+    let config = "[[peer]]\nuser = \"root\"\nrole = \"verifier\"\naccounts = [\"$user\", \"alice\", \"svc-*\"]\n\
+                  [[peer]]\ngid = 7\nrole = \"enroller\"\nexplain = true\n";
+    let config = parse(config).unwrap();
+    assert_eq!(config.peers[0].who, Who::User(0));
+    assert!(config.peer_rule(1, &[1, 7]).unwrap().explain);
+    assert_eq!(config.peer_rule(1, &[1]), None);
+    let accounts = config.peers[0].accounts.as_ref().unwrap();
+    assert_eq!(accounts[0], AccountPattern::LoginName);
+    let covered = |account: &str| accounts.iter().any(|pattern| pattern.covers(&account.parse().unwrap(), Some("root")));
+    assert!(covered("root") && covered("alice") && covered("svc-mail"));
+    assert!(!covered("alice2") && !covered("svc") && !covered("$user"));
+
+    assert_refused("\n[[peer]]\nrole = \"verifier\"\n", 2, &["exactly one of"]);
+    assert_refused("[[peer]]\nuid = 1\ngroup = \"root\"\nrole = \"verifier\"\n", 1, &["exactly one of"]);
+    assert_refused("[[peer]]\nuid = -1\nrole = \"verifier\"\n", 2, &["uid = -1"]);
+    assert_refused("[[peer]]\nuid = 4294967295\nrole = \"verifier\"\n", 2, &["uid = 4294967295"]);
+    assert_refused("[[peer]]\nuid = 1\nrole = \"owner\"\n", 3, &["`admin`"]);
+    for pattern in ["*", "a*b", "$users", "", "a*b*"] {
+        assert_refused(&format!("[[peer]]\nuid = 1\nrole = \"verifier\"\naccounts = [\"{pattern}\"]\n"), 1, &["$user"]);
+    }
+    assert_refused("[[peer]]\nuid = 1\nrole = \"admin\"\naccounts = [\"a\"]\n", 1, &["everything"]);
+}
+
+#[test]
+fn a_password_in_a_store_url_is_never_printed() {
+    let config = parse("[store]\nurl = \"postgres://u:canary@h/db\"\n").unwrap();
+    assert!(!format!("{config:?} {}", config.store_url()).contains("canary"));
+    assert_eq!(config.problems(), ["store.url: PostgreSQL is not built into this version; use sqlite:PATH"]);
+}
+
+#[test]
+fn relative_paths_begin_where_the_file_is() {
+    let config = parse("[tls]\ncert = \"a.pem\"\nkey = \"/b.pem\"\n").unwrap();
+    let tls = config.tls.unwrap();
+    assert_eq!((tls.cert.as_path(), tls.key.as_path()), (Path::new("/etc/twostep/a.pem"), Path::new("/b.pem")));
+}
+
+#[test]
+fn no_audiences_are_all_audiences() {
+    let mut config = Config::default();
+    assert!(config.allows_audience("payments"));
+    config.audiences = vec!["mail".to_owned()];
+    assert!(config.allows_audience("mail") && config.allows_audience("twostep"));
+    assert!(!config.allows_audience("payments"));
+}
+
+#[test]
+fn what_cannot_work_on_this_machine_is_told_before_it_is_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("sealing.key"), "short\n").unwrap();
+    std::fs::write(at("agent.sock"), "").unwrap();
+    let text = "listen = [\"0.0.0.0:0\", \"[::1]:0\", \"[::ffff:127.0.0.1]:0\"]\n\
+                [socket]\npath = \"agent.sock\"\n[store]\nkey_file = \"sealing.key\"\n";
+    let problems = Config::parse(text, &at("twostep.toml")).unwrap().problems();
+    let told = |words: &str| assert!(problems.iter().any(|problem| problem.contains(words)), "{words:?} is not in {problems:?}");
+    told("listen: 0.0.0.0:0 can be reached from other machines");
+    told("is there and is no socket");
+    told("can be read by others; run: chmod 600");
+    assert!(!problems.iter().any(|problem| problem.contains("::")), "{problems:?}");
+}

@@ -1,0 +1,101 @@
+//! The same codes as totp-rs and as Debian's oathtool, for anything a device can be made with.
+
+use std::process::Command;
+
+use twostep::otp::Algorithm;
+use twostep::otp::Counter;
+use twostep::otp::Hotp;
+use twostep::otp::Key;
+use twostep::otp::LOOK_AHEAD;
+use twostep::otp::LOOK_BEHIND;
+use twostep::otp::TimeStep;
+use twostep::otp::TimeStepSize;
+use twostep::otp::Totp;
+use twostep::time::UnixTime;
+
+use crate::oracle::Random;
+use crate::oracle::code;
+use crate::oracle::totp_rs;
+use crate::tools;
+
+#[test]
+fn ten_thousand_random_devices_agree_with_totp_rs() {
+    let mut random = Random(1);
+    for case in 0..10_000 {
+        let (seed, totp) = (random.seed_of(10..=128), any_totp(&mut random));
+        let now = totp.t0 + random.within(0..=1 << 40);
+        let size = u64::from(totp.step_size.seconds());
+        let theirs = totp_rs(&seed, totp.algorithm, totp.digits, size);
+        let texts: Vec<Option<String>> = (0..5)
+            .map(|ahead| (now - totp.t0 + ahead * size).checked_sub(2 * size))
+            .map(|time| Some(theirs.generate(time?).to_string()))
+            .collect();
+        assert_found(&totp, &totp.key(&seed), &texts, now, &format!("case {case}: {totp:?} at {now}"));
+    }
+}
+
+/// A process for every hundred codes.
+#[test]
+fn ten_thousand_random_codes_agree_with_oathtool() {
+    if !tools::have("oathtool") {
+        return;
+    }
+    let mut random = Random(2);
+    for case in 0..100 {
+        let (seed, totp) = (random.seed_of(10..=128), any_totp(&mut random));
+        let hex: String = seed.expose().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = totp.digits.count().to_string();
+        // oathtool has HOTP for SHA-1 alone, as RFC 4226 does.
+        if totp.algorithm == Algorithm::Sha1 && random.flip() {
+            let first = random.within(0..=1 << 62);
+            let texts = oathtool(&["--hotp", "-w99", "-d", &digits, "-c", &first.to_string(), &hex]);
+            let hotp = Hotp { algorithm: totp.algorithm, digits: totp.digits };
+            let key = hotp.key(&seed);
+            for (counter, text) in (first..).zip(&texts) {
+                let expected = (first..)
+                    .zip(&texts)
+                    .filter(|(at, other)| text == *other && (counter.saturating_sub(LOOK_BEHIND)..counter + LOOK_AHEAD).contains(at));
+                let expected = expected.map(|(at, _)| Counter(at)).max();
+                assert_eq!(hotp.find(&key, &code(text), Counter(counter)), expected, "case {case}: {hotp:?} at {counter}");
+            }
+        } else {
+            let size = u64::from(totp.step_size.seconds());
+            let now = totp.t0 + random.within(0..=1 << 40);
+            let mode = format!("--totp={}", totp.algorithm);
+            let [size_text, t0, now_text] = [format!("{size}s"), format!("@{}", totp.t0), format!("@{now}")];
+            let texts = oathtool(&[&mode, "-w99", "-d", &digits, "-s", &size_text, "-S", &t0, "-N", &now_text, &hex]);
+            let key = totp.key(&seed);
+            let texts: Vec<Option<String>> = [None, None].into_iter().chain(texts.into_iter().map(Some)).collect();
+            for (ahead, near) in (0..).zip(texts.windows(5)) {
+                let now = now + ahead * size;
+                assert_found(&totp, &key, near, now, &format!("case {case}: {totp:?} at {now}"));
+            }
+        }
+    }
+}
+
+/// Of five consecutive codes, the middle one being that of `now`: the inner three are found at their steps, the outer two
+/// not at all, unless by chance one is the same as another.
+fn assert_found(totp: &Totp, key: &Key, texts: &[Option<String>], now: u64, case: &str) {
+    let step = (now - totp.t0) / u64::from(totp.step_size.seconds());
+    for text in texts.iter().flatten() {
+        let inner = (1..4).rev().find(|place| texts[*place].as_ref() == Some(text));
+        let expected = inner.map(|place| TimeStep(step + u64::try_from(place).unwrap() - 2));
+        let found = totp.find(key, &code(text), UnixTime(now), 0);
+        assert_eq!(found.map(|found| found.step), expected, "{case}");
+    }
+}
+
+fn any_totp(random: &mut Random) -> Totp {
+    let step_size = TimeStepSize::try_from(u16::try_from(random.within(10..=120)).unwrap()).unwrap();
+    let t0 = if random.flip() { 0 } else { random.within(1..=1 << 31) };
+    Totp { algorithm: random.algorithm(), digits: random.digits(), step_size, t0 }
+}
+
+fn oathtool(arguments: &[&str]) -> Vec<String> {
+    let output = Command::new("oathtool").args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let texts: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    assert_eq!(texts.len(), 100);
+    texts
+}

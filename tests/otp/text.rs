@@ -1,0 +1,154 @@
+//! What people and programs write: codes have one spelling, secrets say the same bytes however they are typed, and no text
+//! at all makes a reader panic.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::Config;
+
+use twostep::otp::BadCode;
+use twostep::otp::BadSeed;
+use twostep::otp::Code;
+use twostep::otp::KeyUri;
+use twostep::otp::Seed;
+
+use crate::oracle::setting;
+
+/// What stands between digits, before them or after them, in a text somebody pastes.
+const AROUND: &[char] = &[
+    ' ', '\t', '\n', '\r', '\u{a0}', '\u{2009}', '\u{202f}', '\u{3000}', '\u{200b}', '\u{feff}', '\u{202e}', '\0', '+', '-', '−', '－',
+    '＋', '.', ',', '_', '\'', '"', '%', 'e', 'x',
+];
+
+/// The zeros of other scripts; their digits follow in order.
+const ZEROS: &[char] = &['０', '٠', '۰', '०', '০', '𝟎', '𝟬', '᠐', '๐'];
+
+fn cases() -> Config {
+    Config { failure_persistence: None, ..Config::with_cases(setting("TWOSTEP_FUZZ_CASES", 20_000)) }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn a_code_with_anything_beside_its_digits_is_refused(code in "[0-9]{6,8}", at: Index, more in prop::sample::select(AROUND)) {
+        let mut text = code;
+        text.insert(at.index(text.len() + 1), more);
+        prop_assert_eq!(text.parse::<Code>(), Err(BadCode));
+        // Nor does it stand for one of the digits.
+        let place = text.find(more).unwrap();
+        let neighbour = if place == 0 { text.len() - 1 } else { place - 1 };
+        text.remove(neighbour);
+        prop_assert_eq!(text.parse::<Code>(), Err(BadCode));
+    }
+
+    #[test]
+    fn a_code_in_the_digits_of_another_script_is_refused(
+        code in "[0-9]{6,8}",
+        places in prop::collection::vec(any::<Index>(), 1..8),
+        zero in prop::sample::select(ZEROS),
+    ) {
+        let mut text: Vec<char> = code.chars().collect();
+        for place in places.iter().map(|place| place.index(code.len())) {
+            let value = text[place].to_digit(10).unwrap_or(0);
+            text[place] = char::from_u32(u32::from(zero) + value).unwrap();
+        }
+        prop_assert_eq!(text.into_iter().collect::<String>().parse::<Code>(), Err(BadCode));
+    }
+
+    #[test]
+    fn only_six_to_eight_ascii_digits_are_a_code(text in prop_oneof![any::<String>(), "[0-9 ]{0,10}", "\\PC{0,10}"]) {
+        let is_code = (6..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        prop_assert_eq!(text.parse::<Code>().is_ok(), is_code);
+    }
+
+    #[test]
+    fn a_secret_says_the_same_bytes_however_it_is_typed(
+        bytes in prop::collection::vec(any::<u8>(), 10..=128),
+        padded: bool,
+        breaks in prop::collection::vec((any::<Index>(), prop::sample::select(vec![' ', '-'])), 0..10),
+        lower in prop::collection::vec(any::<Index>(), 0..50),
+    ) {
+        let seed = Seed::new(bytes.clone()).unwrap();
+        let canonical = seed.to_base32();
+        prop_assert_eq!(canonical.to_string(), base32(&bytes));
+        let mut typed: Vec<char> = canonical.chars().collect();
+        for place in lower {
+            let letter = &mut typed[place.index(canonical.len())];
+            *letter = letter.to_ascii_lowercase();
+        }
+        if padded {
+            typed.resize(typed.len().next_multiple_of(8), '=');
+        }
+        for (place, separator) in breaks {
+            typed.insert(place.index(typed.len() + 1), separator);
+        }
+        prop_assert_eq!(Seed::from_base32(&typed.into_iter().collect::<String>()), Ok(seed));
+    }
+
+    #[test]
+    fn a_secret_with_a_character_that_base32_lacks_is_refused(
+        bytes in prop::collection::vec(any::<u8>(), 10..=128),
+        at: Index,
+        wrong in any::<char>().prop_map(|c| if matches!(c, 'A'..='Z' | 'a'..='z' | '2'..='7' | ' ' | '-' | '=') { '1' } else { c }),
+    ) {
+        let mut text = Seed::new(bytes).unwrap().to_base32().to_string();
+        text.insert(at.index(text.len() + 1), wrong);
+        prop_assert_eq!(Seed::from_base32(&text), Err(BadSeed::Character));
+    }
+
+    /// A secret that was cut off or mistyped is refused, or is the canonical text of other bytes: nothing is dropped.
+    #[test]
+    fn a_secret_that_is_accepted_is_written_as_it_was_read(
+        text in prop_oneof![any::<String>(), "[A-Z2-7]{0,220}", "[A-Za-z2-7 =-]{0,220}", "[A-Z2-7]{16,40}={0,8}"],
+    ) {
+        if let Ok(seed) = Seed::from_base32(&text) {
+            let meant: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
+            prop_assert_eq!(seed.to_base32().to_string(), meant);
+        }
+    }
+
+    #[test]
+    fn a_key_uri_that_is_accepted_is_written_and_read_as_the_same(
+        text in prop_oneof![
+            any::<String>(),
+            "otpauth://(totp|hotp|steam)/[^?]{0,30}[?]?\\PC{0,100}",
+            almost_a_uri(),
+        ],
+    ) {
+        if let Ok(uri) = text.parse::<KeyUri>() {
+            let written = uri.to_text();
+            if written.len() <= 2_048 {
+                prop_assert_eq!(written.parse(), Ok(uri));
+            }
+        }
+    }
+}
+
+/// Parameters in any order, twice, missing, and with values that are right or nearly so.
+fn almost_a_uri() -> impl Strategy<Value = String> {
+    let parameter = prop_oneof![
+        "secret=[A-Z2-7]{16,40}={0,6}",
+        "secret=[A-Z2-7]{16}",
+        "issuer=[A-Za-z:%20+]{0,10}",
+        "algorithm=(SHA1|SHA256|sha512|MD5)",
+        "digits=[+]?[0-9]{1,3}",
+        "period=[0-9]{0,6}",
+        "counter=[0-9]{0,21}",
+        "\\PC{0,20}",
+    ];
+    let label = prop_oneof!["\\PC{0,20}", "[A-Za-z%20:]{1,20}", "[a-z]{1,5}(:|%3A|%3a)?(%20){0,2}[a-z]{0,5}"];
+    let parameters = prop::collection::vec(parameter, 0..6);
+    ("(totp|hotp)", label, "[A-Z2-7]{32}", parameters).prop_map(|(kind, label, secret, parameters)| {
+        format!("otpauth://{kind}/{label}?secret={secret}&counter=1&{}", parameters.join("&"))
+    })
+}
+
+/// RFC 4648 §6 by the letter: five bits at a time.
+fn base32(bytes: &[u8]) -> String {
+    let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
+    let symbols = bits.as_bytes().chunks(5).map(|five| {
+        let five = format!("{:0<5}", String::from_utf8_lossy(five));
+        char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[usize::from_str_radix(&five, 2).unwrap()])
+    });
+    symbols.collect()
+}

@@ -1,0 +1,110 @@
+//! No two kinds of wrong pair differ in time: Welch's t-test over interleaved samples, as dudect does it (Reparaz, Balasch
+//! and Verbauwhede 2017), and a leak planted to show that such a test finds one.
+
+use std::hint::black_box;
+
+use twostep::otp::PairFound;
+use twostep::otp::Window;
+
+use crate::oracle::Random;
+use crate::oracle::setting;
+use crate::refused::CLASSES;
+use crate::refused::Refused;
+use crate::refused::WrongPair;
+
+/// dudect's bound. Between two classes that do not differ, chance exceeds it once in 150,000 tests.
+const BOUND: f64 = 4.5;
+
+/// A busy machine may favour one class in one run. A leak is there in every run: three of three above the bound are one.
+const RUNS: usize = 3;
+
+#[test]
+fn no_two_kinds_of_wrong_pair_differ_in_time() {
+    let mut random = Random(16);
+    let refused = Refused::new(&mut random);
+    let samples = setting("TWOSTEP_TIMING_SAMPLES", 100_000);
+    let mut runs = Vec::new();
+    while runs.len() < RUNS {
+        let run = largest_difference(&refused, samples, &mut random, |pair| refused.find(pair, Window::Owner) == PairFound::Nowhere);
+        println!("{run:?} over {samples} samples of each class");
+        if run.t < BOUND {
+            return;
+        }
+        runs.push(run);
+    }
+    panic!("in each of {RUNS} runs two classes of refusal differ in time: {runs:?}");
+}
+
+#[test]
+fn a_search_that_looks_at_the_second_code_only_where_the_first_is_right_is_found_out() {
+    let mut random = Random(17);
+    let refused = Refused::new(&mut random);
+    let run = largest_difference(&refused, 20_000, &mut random, |pair| !refused.find_and_tell(pair));
+    println!("{run:?}");
+    assert!(run.t > BOUND, "{run:?}");
+}
+
+/// The two classes that differ most, and |t| between them.
+#[derive(Debug)]
+struct Difference {
+    t: f64,
+    #[expect(dead_code, reason = "said by Debug")]
+    between: [&'static str; 2],
+}
+
+/// Times `judge` on wrong pairs of all classes. They take turns in an order that is drawn each time, so that whatever slows
+/// the machine down for a while, or warms it up, does so to all of them.
+fn largest_difference(refused: &Refused, samples: u32, random: &mut Random, judge: impl Fn(&WrongPair) -> bool) -> Difference {
+    let pairs: Vec<[WrongPair; CLASSES.len()]> = (0..512).map(|_| refused.wrong_pairs(random)).collect();
+    let mut times = [const { Vec::new() }; CLASSES.len()];
+    let mut order: [usize; CLASSES.len()] = std::array::from_fn(|class| class);
+    for pairs in pairs.iter().cycle().take(usize::try_from(samples).unwrap()) {
+        (1..order.len()).for_each(|last| order.swap(last, random.index(last + 1)));
+        for class in order {
+            // Every class is judged from the same place in memory.
+            let pair = pairs[class].clone();
+            let before = thread_nanoseconds();
+            let refused = judge(black_box(&pair));
+            let time = thread_nanoseconds() - before;
+            assert!(refused, "{}", CLASSES[class]);
+            times[class].push(u32::try_from(time).map_or(f64::INFINITY, f64::from));
+        }
+    }
+    // What interrupts a sample adds to it, and says nothing about the code: dudect leaves out the slowest, too.
+    let mut all: Vec<f64> = times.concat();
+    all.sort_unstable_by(f64::total_cmp);
+    let slowest = all[all.len() / 100 * 99];
+    times.iter_mut().for_each(|times| times.retain(|time| *time < slowest));
+    let differences = (0..CLASSES.len())
+        .flat_map(|one| (0..one).map(move |other| [one, other]))
+        .map(|[one, other]| Difference { t: welch(&times[one], &times[other]).abs(), between: [CLASSES[one], CLASSES[other]] });
+    differences.max_by(|one, other| one.t.total_cmp(&other.t)).unwrap()
+}
+
+/// Welch's t: the difference of the means in units of its own standard error.
+fn welch(one: &[f64], other: &[f64]) -> f64 {
+    let [(mean_one, error_one), (mean_other, error_other)] = [one, other].map(|sample| {
+        let count = f64::from(u32::try_from(sample.len()).unwrap());
+        let mean = sample.iter().sum::<f64>() / count;
+        let variance = sample.iter().map(|time| (time - mean).powi(2)).sum::<f64>() / (count - 1.0);
+        (mean, variance / count)
+    });
+    (mean_one - mean_other) / (error_one + error_other).sqrt()
+}
+
+/// The CPU time that this thread has had. A wall clock would count the turns of other threads, too.
+#[allow(unsafe_code, reason = "the standard library does not have this clock")]
+fn thread_nanoseconds() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one timespec to a place that holds one.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    assert_eq!(result, 0, "every thread has this clock");
+    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+}
+
+#[test]
+fn welch_gives_a_worked_example() {
+    // Means 3 and 5, variances 2.5 and 10: t = −2 / √(2.5/5 + 10/5).
+    let t = welch(&[1.0, 2.0, 3.0, 4.0, 5.0], &[1.0, 3.0, 5.0, 7.0, 9.0]);
+    assert!((t + 2.0 / 2.5f64.sqrt()).abs() < 1e-12, "{t}");
+}

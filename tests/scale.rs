@@ -1,0 +1,70 @@
+//! A million devices cost a store no more memory, and no more time to start, than a few do.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "support/filled.rs"]
+mod filled;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+use std::time::Instant;
+
+use twostep::id::AccountId;
+use twostep::store::SqliteStore;
+use twostep::store::Store;
+
+use self::filled::account;
+use self::filled::fill;
+
+const DEVICES: u32 = 1_000_000;
+
+/// The store that the child process opens.
+const CHILD: &str = "TWOSTEP_SCALE_STORE";
+
+#[test]
+fn a_store_of_a_million_devices_starts_at_once_and_stays_small() {
+    if let Some(path) = std::env::var_os(CHILD) {
+        return child(Path::new(&path));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    fill(&path, DEVICES);
+    // A process of its own: this one has touched much memory already.
+    let this = std::env::current_exe().unwrap();
+    let mut child = Command::new(this);
+    child.args(["--exact", "--nocapture", "a_store_of_a_million_devices_starts_at_once_and_stays_small"]);
+    let output = child.env(CHILD, &path).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    println!("{} MiB in the file\n{text}", std::fs::metadata(&path).unwrap().len() >> 20);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn child(path: &Path) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let begin = Instant::now();
+    let store = SqliteStore::open(path).unwrap();
+    let opened = begin.elapsed();
+    runtime.block_on(async {
+        let begin = Instant::now();
+        for n in 0..1_000 {
+            let account: AccountId = account(n * 7_919 % DEVICES);
+            let found = store.account(&account).await.unwrap().unwrap();
+            assert_eq!(found.devices.len(), 1);
+            let serial = &found.devices[0].device.serial;
+            assert_eq!(store.owner(serial).await.unwrap(), Some(account));
+        }
+        println!("opened in {opened:?}; a look-up takes {:?}", begin.elapsed() / 2_000);
+    });
+    let resident = resident();
+    println!("{resident} KiB resident");
+    assert!(opened < Duration::from_secs(2), "half a second is the goal, and {opened:?} is far from it");
+    assert!(resident <= 30 * 1_024, "{resident} KiB");
+}
+
+/// How much memory this process has, in KiB.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
