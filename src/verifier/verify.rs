@@ -18,6 +18,7 @@ use crate::store::Event;
 use crate::store::KeyError;
 use crate::store::Marks;
 use crate::store::Sealer;
+use crate::store::SingleUse;
 use crate::store::Write;
 use crate::time::UnixTime;
 use crate::verifier::Error;
@@ -247,19 +248,39 @@ impl Verifier {
         let Some(seen) = seen else {
             return Ok(self.not_judged(account, serial, now, Refusal::UnknownDevice));
         };
-        if serial.is_some() || known.is_none_or(|known| known.account != *account) {
-            return self.failed_without_device(&seen, serial, now).await;
-        }
-        self.core.counters.judged.fetch_add(1, Relaxed);
+        let spent = format!("spent {id}");
+        let known = known.filter(|known| known.account == *account && serial.is_none());
+        let Some(known) = known else {
+            if serial.is_none() && self.core.store.single_use(&spent, now).await?.is_some() {
+                return self.replayed_bypass(account, now).await;
+            }
+            // Guessing it is hopeless, and writes nothing where no other guess would.
+            return match throttle::throttled_until(&seen.account, now) {
+                Some(until) => Ok(self.not_judged(account, serial, now, Refusal::Throttled { until })),
+                None => self.failed_without_device(&seen, serial, now).await,
+            };
+        };
         let serial: SerialNumber = format!("bypass:{}", id.get(..12).unwrap_or(id)).parse().map_err(|_| Error::Contended)?;
         let audit = vec![self.event(now, "bypass.accepted").account(account).serial(&serial)];
-        let writes = vec![Write::Consume { id: id.to_owned(), now }];
+        // It stays known as long as it could have been used: shown twice, it is a replay and no guess.
+        let writes = vec![Write::Consume { id: id.to_owned(), now }, Write::AddSingleUse(SingleUse { id: spent, ..known })];
         let Some(marks) = self.commit(Change { account: Some(account.clone()), writes, audit }).await? else {
             return Ok(Decision::Again);
         };
+        self.core.counters.judged.fetch_add(1, Relaxed);
         self.core.counters.accepted.fetch_add(1, Relaxed);
         let (account, kind) = (account.clone(), VerifiedKind::Bypass);
         Ok(Decision::Accepted(Verified { account, serial, kind, at: now, generation: marks.generation, dead_until: marks.revoked_before }))
+    }
+
+    async fn replayed_bypass(&self, account: &AccountId, now: UnixTime) -> Result<Decision<Verified>, Error> {
+        let refusal = Refusal::Replayed { next_code_at: None };
+        let audit = vec![self.event(now, "code.refused").account(account).reason(refusal.name())];
+        if self.commit(Change { account: Some(account.clone()), writes: Vec::new(), audit }).await?.is_none() {
+            return Ok(Decision::Again);
+        }
+        self.core.counters.judged.fetch_add(1, Relaxed);
+        Ok(Decision::Refused(refusal))
     }
 
     /// Commits a judged code, and only then tells what became of it.
