@@ -40,7 +40,8 @@ impl Verifier {
         let seen = seen.ok_or(Error::NotFound("account"))?;
         let code = BypassCode::from_bits(&*random::<13>()?).ok_or(Error::Contended)?;
         let expires_at = now.plus(ttl);
-        let item = SingleUse { id: sealer.bypass_digest(account, &code), account: account.clone(), body: Vec::new(), expires_at };
+        let item =
+            SingleUse { id: sealer.bypass_digest(account, &code), account: account.clone(), body: made_for(&seen.account), expires_at };
         let writes = vec![Write::ExpectAccount { account: account.clone(), seen: seen.revision }, Write::AddSingleUse(item)];
         let audit = vec![self.event(now, "bypass.made").account(account)];
         match self.commit(Change { account: Some(account.clone()), writes, audit }).await? {
@@ -76,6 +77,11 @@ impl Verifier {
         let now = self.now().await?;
         Ok(self.core.store.expire(now, now.minus(keep_audit)).await?)
     }
+}
+
+/// What a bypass code remembers of its account: each time an account is seen again after it was removed, it is another one.
+pub(super) fn made_for(account: &Account) -> Vec<u8> {
+    account.created_at.0.to_be_bytes().to_vec()
 }
 
 impl Sealer {

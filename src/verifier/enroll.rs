@@ -1,5 +1,7 @@
 //! Devices come and go: add, rename, deactivate, unlock, remove.
 
+use std::time::Duration;
+
 use crate::device::Device;
 use crate::device::DeviceState;
 use crate::device::Factor;
@@ -195,7 +197,13 @@ fn present(account: &Account, now: UnixTime) -> Account {
     match account.removed_at {
         None => account.clone(),
         Some(_) => {
-            Account { generation: account.generation, revoked_before: account.revoked_before, ..Account::new(account.id.clone(), now) }
+            // Never created when the removed one was, however fast: what was made for that one is known by it.
+            let created_at = now.max(account.created_at.plus(Duration::from_secs(1)));
+            Account {
+                generation: account.generation,
+                revoked_before: account.revoked_before,
+                ..Account::new(account.id.clone(), created_at)
+            }
         }
     }
 }

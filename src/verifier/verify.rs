@@ -25,6 +25,7 @@ use crate::verifier::Error;
 use crate::verifier::Passcode;
 use crate::verifier::TRIES;
 use crate::verifier::Verifier;
+use crate::verifier::account::made_for;
 use crate::verifier::throttle;
 use crate::verifier::work::Work;
 
@@ -249,7 +250,9 @@ impl Verifier {
             return Ok(self.not_judged(account, serial, now, Refusal::UnknownDevice));
         };
         let spent = format!("spent {id}");
-        let known = known.filter(|known| known.account == *account && serial.is_none());
+        // Made for this account, and not for one of the same name that was removed.
+        let present = seen.account.removed_at.is_none().then(|| made_for(&seen.account));
+        let known = known.filter(|known| known.account == *account && serial.is_none() && Some(&known.body) == present.as_ref());
         let Some(known) = known else {
             if serial.is_none() && self.core.store.single_use(&spent, now).await?.is_some() {
                 return self.replayed_bypass(account, now).await;
@@ -263,7 +266,11 @@ impl Verifier {
         let serial: SerialNumber = format!("bypass:{}", id.get(..12).unwrap_or(id)).parse().map_err(|_| Error::Contended)?;
         let audit = vec![self.event(now, "bypass.accepted").account(account).serial(&serial)];
         // It stays known as long as it could have been used: shown twice, it is a replay and no guess.
-        let writes = vec![Write::Consume { id: id.to_owned(), now }, Write::AddSingleUse(SingleUse { id: spent, ..known })];
+        let writes = vec![
+            Write::ExpectAccount { account: account.clone(), seen: seen.revision },
+            Write::Consume { id: id.to_owned(), now },
+            Write::AddSingleUse(SingleUse { id: spent, ..known }),
+        ];
         let Some(marks) = self.commit(Change { account: Some(account.clone()), writes, audit }).await? else {
             return Ok(Decision::Again);
         };
