@@ -137,7 +137,12 @@ impl Verifier {
 
         let (accepted, refused) =
             if pair.activation.is_some() { ("device.activated", "activation.refused") } else { ("device.resynced", "resync.refused") };
-        let mut writes = vec![Write::UpdateDevice { seen: enrolled.revision, device: device.clone() }];
+        // A refusal that leaves the device as it is outruns no other attempt.
+        let unchanged = device == enrolled.device;
+        let mut writes = vec![match unchanged {
+            true => Write::ExpectDevice { serial: device.serial.clone(), seen: enrolled.revision },
+            false => Write::UpdateDevice { seen: enrolled.revision, device: device.clone() },
+        }];
         let audit = match verdict {
             Verdict::Accepted => {
                 if pair.activation.is_some() {
