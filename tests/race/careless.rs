@@ -1,0 +1,64 @@
+//! What everybody writes first: look whether nothing has moved, and then write. It is here to be found out.
+
+use twostep::id::AccountId;
+use twostep::id::SerialNumber;
+use twostep::store::Answer;
+use twostep::store::Change;
+use twostep::store::Commit;
+use twostep::store::Conflict;
+use twostep::store::Error;
+use twostep::store::Revision;
+use twostep::store::SqliteStore;
+use twostep::store::Store;
+use twostep::store::Write;
+
+use crate::hooked::Hook;
+
+pub(crate) struct Careless;
+
+impl Hook for Careless {
+    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+        Box::pin(async move {
+            let mut looked = change.clone();
+            if rebased(store, &mut looked).await? {
+                return Ok(Commit::Conflict(Conflict::Revision));
+            }
+            tokio::task::yield_now().await;
+            // Whatever others have done since the look: it is written now.
+            loop {
+                let mut change = change.clone();
+                rebased(store, &mut change).await?;
+                match store.commit(change).await? {
+                    Commit::Conflict(Conflict::Revision) => {}
+                    done => return Ok(done),
+                }
+            }
+        })
+    }
+}
+
+/// Puts the present revisions into a change; returns whether any of them has moved.
+async fn rebased(store: &SqliteStore, change: &mut Change) -> Result<bool, Error> {
+    let mut moved = false;
+    for write in &mut change.writes {
+        let (seen, present) = match write {
+            Write::UpdateAccount { seen, account } => (seen, of_account(store, &account.id).await?),
+            Write::ExpectAccount { seen, account } => (seen, of_account(store, account).await?),
+            Write::UpdateDevice { seen, device } => (seen, of_device(store, &device.serial).await?),
+            Write::ExpectDevice { seen, serial } => (seen, of_device(store, serial).await?),
+            _ => continue,
+        };
+        moved |= *seen != present;
+        *seen = present;
+    }
+    Ok(moved)
+}
+
+async fn of_account(store: &SqliteStore, account: &AccountId) -> Result<Revision, Error> {
+    Ok(store.account(account).await?.unwrap().revision)
+}
+
+async fn of_device(store: &SqliteStore, serial: &SerialNumber) -> Result<Revision, Error> {
+    let account = store.owner(serial).await?.unwrap();
+    Ok(store.account(&account).await?.unwrap().device(serial).unwrap().revision)
+}

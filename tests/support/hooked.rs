@@ -1,0 +1,128 @@
+//! A store with a hook in front: what is asked of it can be counted, refused, delayed and falsified.
+
+#![allow(dead_code, reason = "not every test file hooks everything")]
+
+use twostep::device::Device;
+use twostep::id::AccountId;
+use twostep::id::SerialNumber;
+use twostep::store::AccountEntry;
+use twostep::store::AccountList;
+use twostep::store::AccountSnapshot;
+use twostep::store::Answer;
+use twostep::store::ApiKeyRecord;
+use twostep::store::AuditReport;
+use twostep::store::AuditRow;
+use twostep::store::Change;
+use twostep::store::Commit;
+use twostep::store::DeviceList;
+use twostep::store::Error;
+use twostep::store::Resealable;
+use twostep::store::SigningKeyRecord;
+use twostep::store::SingleUse;
+use twostep::store::SqliteStore;
+use twostep::store::Store;
+use twostep::time::UnixTime;
+
+/// What stands between the verifier and its store.
+pub(crate) trait Hook: Send + Sync {
+    /// Hears of every read before it is made; an error is what the verifier gets instead.
+    fn read(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Makes a change, or does something else about it.
+    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+        store.commit(change)
+    }
+}
+
+pub(crate) struct Hooked<H> {
+    pub(crate) store: SqliteStore,
+    pub(crate) hook: H,
+}
+
+/// Hooks are shared with the test that looks at them.
+impl<H: Hook> Hook for std::sync::Arc<H> {
+    fn read(&self) -> Result<(), Error> {
+        (**self).read()
+    }
+
+    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+        (**self).commit(store, change)
+    }
+}
+
+macro_rules! read {
+    ($self:ident, $read:expr) => {
+        match $self.hook.read() {
+            Ok(()) => $read,
+            Err(error) => Box::pin(async move { Err(error) }),
+        }
+    };
+}
+
+impl<H: Hook> Store for Hooked<H> {
+    fn commit(&self, change: Change) -> Answer<'_, Commit> {
+        self.hook.commit(&self.store, change)
+    }
+
+    fn account<'a>(&'a self, account: &'a AccountId) -> Answer<'a, Option<AccountSnapshot>> {
+        read!(self, self.store.account(account))
+    }
+
+    fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>> {
+        read!(self, self.store.owner(serial))
+    }
+
+    fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>> {
+        read!(self, self.store.accounts(list))
+    }
+
+    fn devices(&self, list: DeviceList) -> Answer<'_, Vec<Device>> {
+        read!(self, self.store.devices(list))
+    }
+
+    fn single_use<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<SingleUse>> {
+        read!(self, self.store.single_use(id, now))
+    }
+
+    fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool> {
+        read!(self, self.store.session_revoked(session_id))
+    }
+
+    fn control_version(&self) -> Answer<'_, u64> {
+        read!(self, self.store.control_version())
+    }
+
+    fn signing_keys(&self) -> Answer<'_, Vec<SigningKeyRecord>> {
+        read!(self, self.store.signing_keys())
+    }
+
+    fn api_keys(&self) -> Answer<'_, Vec<ApiKeyRecord>> {
+        read!(self, self.store.api_keys())
+    }
+
+    fn value<'a>(&'a self, name: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        read!(self, self.store.value(name))
+    }
+
+    fn highest_time(&self) -> Answer<'_, Option<UnixTime>> {
+        read!(self, self.store.highest_time())
+    }
+
+    fn sealed_under_other_keys(&self, current: [u8; 8], limit: u32) -> Answer<'_, Vec<Resealable>> {
+        read!(self, self.store.sealed_under_other_keys(current, limit))
+    }
+
+    fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<AuditRow>> {
+        read!(self, self.store.audit(after, limit))
+    }
+
+    fn verify_audit(&self) -> Answer<'_, AuditReport> {
+        read!(self, self.store.verify_audit())
+    }
+
+    fn expire(&self, now: UnixTime, audit_before: UnixTime) -> Answer<'_, u64> {
+        read!(self, self.store.expire(now, audit_before))
+    }
+}
