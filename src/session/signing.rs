@@ -90,7 +90,7 @@ impl SigningKeys {
     /// Puts a new key in the place of the current one, which goes on verifying what it signed.
     pub(super) async fn rotate(&self, algorithm: SigningAlgorithm) -> Result<SigningKeyInfo, Error> {
         let now = self.verifier.now().await?;
-        let sealer = self.verifier.sealer().await?;
+        let sealer = self.verifier.keys().await?;
         let (private, public) = generate(algorithm)?;
         let key = PublicKey::from_coordinates(&public).map_err(|_| unusable("made"))?;
         let kid = key.kid().to_owned();
@@ -135,7 +135,7 @@ impl SigningKeys {
         {
             return Ok(Arc::clone(cached));
         }
-        let sealer = self.verifier.sealer().await?;
+        let sealer = self.verifier.keys().await?;
         let records = self.verifier.store().signing_keys().await?;
         let public = records.iter().map(|record| PublicKey::from_coordinates(&record.public).map_err(|_| unusable(&record.kid)));
         let public = JwkSet::new(public.collect::<Result<Vec<PublicKey>, Error>>()?);

@@ -34,7 +34,7 @@ impl Verifier {
         if ttl < Duration::from_secs(60) || ttl > LONGEST_BYPASS {
             return Err(Error::BadInput("a bypass code lives 60 to 86400 seconds".to_owned()));
         }
-        let sealer = self.sealer().await?;
+        let sealer = self.keys().await?;
         let now = self.now().await?;
         let seen = self.core.store.account(account).await?.filter(|seen| seen.account.removed_at.is_none());
         let seen = seen.ok_or(Error::NotFound("account"))?;

@@ -82,7 +82,7 @@ impl Verifier {
     /// Adds a device to an account, which comes into being with its first one. It is pending until two consecutive codes
     /// activate it; recovery codes are active at once, and only beside another active device.
     pub async fn add(&self, new: NewDevice, authority: &Authority) -> Result<Added, Error> {
-        let sealer = self.sealer().await?;
+        let sealer = self.keys().await?;
         let now = self.now().await?;
         let serial = new.serial.clone().map_or_else(|| generated_serial(&new.factor), Ok)?;
         let _turn = self.core.queue.turn(&new.account).await;

@@ -39,6 +39,9 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use tokio::sync::RwLock;
+use tokio::sync::RwLockReadGuard;
+
 use crate::device::Refusal;
 use crate::id::CallerId;
 use crate::secret::Secret;
@@ -71,6 +74,8 @@ struct Core {
     guard: clock::ClockGuard,
     keyring: Mutex<Keyring>,
     sealer: Mutex<Option<Sealer>>,
+    /// Shared by all who seal and open, and held alone while their keys are replaced.
+    keys_in_use: RwLock<()>,
     limits: Limits,
     queue: queue::Queue,
     refusals: refusals::Refusals,
@@ -83,6 +88,12 @@ struct Core {
 pub struct Limits {
     /// How many devices an account may have.
     pub devices_per_account: usize,
+}
+
+/// A sealer whose keys stay in use for as long as this is held.
+pub(crate) struct Keys<'a> {
+    sealer: Sealer,
+    _in_use: RwLockReadGuard<'a, ()>,
 }
 
 /// Why something was not done, grouped by who must act.
@@ -137,6 +148,7 @@ impl Verifier {
             guard: clock::ClockGuard::default(),
             keyring: Mutex::new(keyring),
             sealer: Mutex::new(None),
+            keys_in_use: RwLock::new(()),
             limits,
             queue: queue::Queue::default(),
             refusals: refusals::Refusals::default(),
@@ -176,6 +188,16 @@ impl Verifier {
 
     /// What seals and digests for this store. Made at the first use, when the store's pepper is read, or made.
     pub async fn sealer(&self) -> Result<Sealer, Error> {
+        Ok(self.keys().await?.sealer)
+    }
+
+    /// The sealer, for one decision: its keys are not replaced before that is done. Nobody takes it twice at a time.
+    pub(crate) async fn keys(&self) -> Result<Keys<'_>, Error> {
+        let in_use = self.core.keys_in_use.read().await;
+        Ok(Keys { sealer: self.present_sealer().await?, _in_use: in_use })
+    }
+
+    async fn present_sealer(&self) -> Result<Sealer, Error> {
         if let Some(sealer) = self.core.sealer.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             return Ok(sealer.clone());
         }
@@ -188,16 +210,24 @@ impl Verifier {
 
     /// Takes other sealing keys into use without a pause: they must open what the present ones sealed. What is sealed
     /// under an older key is sealed again under the first of them; returns how many secrets were.
+    ///
+    /// Other processes on the same store must know the new key before, as one that opens, and an older key may be thrown
+    /// away when all of them seal under the new one.
     pub async fn rotate_sealing_keys(&self, keyring: Keyring) -> Result<u64, Error> {
         let pepper = self.pepper(&keyring).await?;
+        // Whoever has the older keys is done first: with them it could neither open what is sealed again meanwhile, nor see
+        // that what it seals itself comes too late for that.
+        let alone = self.core.keys_in_use.write().await;
         *self.core.keyring.lock().unwrap_or_else(PoisonError::into_inner) = keyring.clone();
         *self.core.sealer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Sealer::new(keyring.clone(), pepper));
+        drop(alone);
         self.reseal(&keyring).await
     }
 
     async fn reseal(&self, keyring: &Keyring) -> Result<u64, Error> {
         let mut resealed = 0;
-        loop {
+        let mut in_vain = 0;
+        while in_vain < TRIES {
             let others = self.core.store.sealed_under_other_keys(keyring.current(), RESEAL_BATCH).await?;
             if others.is_empty() {
                 return Ok(resealed);
@@ -212,11 +242,10 @@ impl Verifier {
                     moved += 1;
                 }
             }
-            if moved == 0 {
-                return Err(Error::Contended);
-            }
+            in_vain = if moved == 0 { in_vain + 1 } else { 0 };
             resealed += moved;
         }
+        Err(Error::Contended)
     }
 
     async fn pepper(&self, keyring: &Keyring) -> Result<Secret, Error> {
@@ -253,6 +282,14 @@ impl Verifier {
             }
             Commit::Conflict(Conflict::Revision | Conflict::Consumed) => Ok(None),
         }
+    }
+}
+
+impl std::ops::Deref for Keys<'_> {
+    type Target = Sealer;
+
+    fn deref(&self) -> &Sealer {
+        &self.sealer
     }
 }
 

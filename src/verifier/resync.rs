@@ -88,7 +88,7 @@ impl Verifier {
     }
 
     async fn judge_pair(&self, pair: &Pair<'_>) -> Result<(Device, Verified), Error> {
-        let sealer = self.sealer().await?;
+        let sealer = self.keys().await?;
         let now = self.now().await?;
         let _turn = self.core.queue.turn(pair.account).await;
         let mut work = Work::default();

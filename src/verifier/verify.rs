@@ -138,7 +138,7 @@ impl Verifier {
         code: impl Into<Passcode>,
     ) -> Result<Verified, Error> {
         let (serial, code) = (serial.into(), code.into());
-        let sealer = self.sealer().await?;
+        let sealer = self.keys().await?;
         let now = self.now().await?;
         let _turn = self.core.queue.turn(account).await;
         let mut work = Work::default();

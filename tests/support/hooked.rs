@@ -25,8 +25,8 @@ use twostep::time::UnixTime;
 
 /// What stands between the verifier and its store.
 pub(crate) trait Hook: Send + Sync {
-    /// Hears of every read before it is made; an error is what the verifier gets instead.
-    fn read(&self) -> Result<(), Error> {
+    /// Hears of every read, by the name of the method, before it is made. An error is what the verifier gets instead.
+    fn read(&self, _what: &'static str) -> Result<(), Error> {
         Ok(())
     }
 
@@ -43,8 +43,8 @@ pub(crate) struct Hooked<H> {
 
 /// Hooks are shared with the test that looks at them.
 impl<H: Hook> Hook for std::sync::Arc<H> {
-    fn read(&self) -> Result<(), Error> {
-        (**self).read()
+    fn read(&self, what: &'static str) -> Result<(), Error> {
+        (**self).read(what)
     }
 
     fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
@@ -53,9 +53,9 @@ impl<H: Hook> Hook for std::sync::Arc<H> {
 }
 
 macro_rules! read {
-    ($self:ident, $read:expr) => {
-        match $self.hook.read() {
-            Ok(()) => $read,
+    ($self:ident.$method:ident($($argument:expr),*)) => {
+        match $self.hook.read(stringify!($method)) {
+            Ok(()) => $self.store.$method($($argument),*),
             Err(error) => Box::pin(async move { Err(error) }),
         }
     };
@@ -67,62 +67,62 @@ impl<H: Hook> Store for Hooked<H> {
     }
 
     fn account<'a>(&'a self, account: &'a AccountId) -> Answer<'a, Option<AccountSnapshot>> {
-        read!(self, self.store.account(account))
+        read!(self.account(account))
     }
 
     fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>> {
-        read!(self, self.store.owner(serial))
+        read!(self.owner(serial))
     }
 
     fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>> {
-        read!(self, self.store.accounts(list))
+        read!(self.accounts(list))
     }
 
     fn devices(&self, list: DeviceList) -> Answer<'_, Vec<Device>> {
-        read!(self, self.store.devices(list))
+        read!(self.devices(list))
     }
 
     fn single_use<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<SingleUse>> {
-        read!(self, self.store.single_use(id, now))
+        read!(self.single_use(id, now))
     }
 
     fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool> {
-        read!(self, self.store.session_revoked(session_id))
+        read!(self.session_revoked(session_id))
     }
 
     fn control_version(&self) -> Answer<'_, u64> {
-        read!(self, self.store.control_version())
+        read!(self.control_version())
     }
 
     fn signing_keys(&self) -> Answer<'_, Vec<SigningKeyRecord>> {
-        read!(self, self.store.signing_keys())
+        read!(self.signing_keys())
     }
 
     fn api_keys(&self) -> Answer<'_, Vec<ApiKeyRecord>> {
-        read!(self, self.store.api_keys())
+        read!(self.api_keys())
     }
 
     fn value<'a>(&'a self, name: &'a str) -> Answer<'a, Option<Vec<u8>>> {
-        read!(self, self.store.value(name))
+        read!(self.value(name))
     }
 
     fn highest_time(&self) -> Answer<'_, Option<UnixTime>> {
-        read!(self, self.store.highest_time())
+        read!(self.highest_time())
     }
 
     fn sealed_under_other_keys(&self, current: [u8; 8], limit: u32) -> Answer<'_, Vec<Resealable>> {
-        read!(self, self.store.sealed_under_other_keys(current, limit))
+        read!(self.sealed_under_other_keys(current, limit))
     }
 
     fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<AuditRow>> {
-        read!(self, self.store.audit(after, limit))
+        read!(self.audit(after, limit))
     }
 
     fn verify_audit(&self) -> Answer<'_, AuditReport> {
-        read!(self, self.store.verify_audit())
+        read!(self.verify_audit())
     }
 
     fn expire(&self, now: UnixTime, audit_before: UnixTime) -> Answer<'_, u64> {
-        read!(self, self.store.expire(now, audit_before))
+        read!(self.expire(now, audit_before))
     }
 }

@@ -221,6 +221,11 @@ impl Held {
     }
 }
 
+/// The serial number of no device.
+pub(crate) fn nowhere() -> SerialNumber {
+    "NOWHERE00000".parse().unwrap()
+}
+
 /// Two codes as the verifier takes them.
 pub(crate) fn both(pair: &[Code; 2]) -> [&Code; 2] {
     [&pair[0], &pair[1]]

@@ -1,0 +1,18 @@
+//! The verifier, from outside: what each use case does and refuses, on the SQLite store and a clock that obeys the test.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "verifier/accounts.rs"]
+mod accounts;
+#[path = "verifier/devices.rs"]
+mod devices;
+#[path = "support/hooked.rs"]
+mod hooked;
+#[path = "support/scratch.rs"]
+mod scratch;
+#[path = "verifier/sealing_keys.rs"]
+mod sealing_keys;
+#[path = "verifier/spare_codes.rs"]
+mod spare_codes;
+#[path = "support/world.rs"]
+mod world;

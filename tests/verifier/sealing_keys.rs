@@ -1,0 +1,149 @@
+//! The keys that a store is sealed with, and their replacement while everybody goes on.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::Sender;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use twostep::otp::Window;
+use twostep::secret::Secret;
+use twostep::store::Error as StoreError;
+use twostep::store::KeyError;
+use twostep::store::Keyring;
+use twostep::verifier::Authority;
+use twostep::verifier::Error;
+use twostep::verifier::Limits;
+use twostep::verifier::Verifier;
+
+use crate::hooked::Hook;
+use crate::hooked::Hooked;
+use crate::world::Held;
+use crate::world::World;
+use crate::world::both;
+
+#[tokio::test]
+async fn a_store_sealed_under_another_key_is_refused() {
+    let world = World::new();
+    let held = world.active("alice").await;
+    let other = Keyring::ephemeral().unwrap();
+    let stranger = Verifier::with(Arc::new(world.store()), other.clone(), Arc::new(world.clock.clone()), Limits::default());
+    assert!(matches!(stranger.ready().await, Err(Error::Key(KeyError::Wrong))));
+    let verified = stranger.verify_code(&held.account, &held.serial, held.code(world.now())).await;
+    assert!(matches!(verified, Err(Error::Key(KeyError::Wrong))), "{verified:?}");
+    let added = stranger.add(Held::new("bob").to_add(), &Authority::Admin).await;
+    assert!(matches!(added, Err(Error::Key(KeyError::Wrong))), "{added:?}");
+    assert!(matches!(world.verifier.rotate_sealing_keys(other).await, Err(Error::Key(KeyError::Wrong))));
+    let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sealing_keys_are_replaced_while_everybody_goes_on_verifying() {
+    let keys: Vec<Secret> = (0..12).map(|n| Secret::new(vec![n; 32])).collect();
+    let world = World::sealed_with(Keyring::new(&keys[0], &[]).unwrap());
+    let mut people = Vec::new();
+    for number in 0..8 {
+        people.push(world.active(&format!("person {number}")).await);
+    }
+    // Nobody's clock goes on, so each verifies with codes that are further and further ahead.
+    let mut tasks = tokio::task::JoinSet::new();
+    for held in people {
+        let (verifier, world_now) = (world.verifier.clone(), world.now());
+        tasks.spawn(async move {
+            let mut verified = 0;
+            for round in 0..60 {
+                let second = held.step(world_now) + 2 * round + 1;
+                let pair = held.pair_at_step(second);
+                let proof = verifier.verify_pair(&held.account, &held.serial, both(&pair), Window::Admin).await;
+                assert!(proof.is_ok(), "round {round}: {proof:?}");
+                verified += 1;
+                let added = verifier.add(Held::new(held.account.as_str()).to_add(), &Authority::Admin).await;
+                let added = added.unwrap_or_else(|error| panic!("round {round}: {error:?}"));
+                verifier.remove(&added.device.serial, &Authority::Admin).await.unwrap();
+            }
+            verified
+        });
+    }
+    for pair in keys.windows(2) {
+        let next = Keyring::new(&pair[1], std::slice::from_ref(&pair[0])).unwrap();
+        world.verifier.rotate_sealing_keys(next).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let verified: usize = tasks.join_all().await.into_iter().sum();
+    assert_eq!(verified, 8 * 60);
+    let last = Keyring::new(keys.last().unwrap(), &[]).unwrap();
+    let left = world.verifier.store().sealed_under_other_keys(last.current(), 1_000).await.unwrap();
+    assert!(left.is_empty(), "nothing is left behind under an older key: {} are", left.len());
+    let alone = Verifier::with(Arc::new(world.store()), last, Arc::new(world.clock.clone()), Limits::default());
+    alone.ready().await.unwrap();
+}
+
+/// Stops whoever reads an account next, until it is told to go on.
+#[derive(Default)]
+struct Halt(Mutex<Option<(Sender<()>, Receiver<()>)>>);
+
+impl Hook for Halt {
+    fn read(&self, what: &'static str) -> Result<(), StoreError> {
+        let halt = if what == "account" { self.0.lock().unwrap().take() } else { None };
+        if let Some((halted, go)) = halt {
+            halted.send(()).unwrap();
+            go.recv().unwrap();
+        }
+        Ok(())
+    }
+}
+
+/// What becomes of `act` if the keys are replaced when it has the old ones and is about to read the account.
+async fn overtaken<T, F>(world: &World, next: &Keyring, act: impl FnOnce(Verifier) -> F) -> T
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let halt = Arc::new(Halt::default());
+    let verifier = world.verifier_on(Hooked { store: world.store(), hook: Arc::clone(&halt) });
+    verifier.ready().await.unwrap();
+    let ((halted, is_halted), (go, may_go)) = (channel(), channel());
+    *halt.0.lock().unwrap() = Some((halted, may_go));
+    let acting = tokio::spawn(act(verifier.clone()));
+    tokio::task::spawn_blocking(move || is_halted.recv().unwrap()).await.unwrap();
+    let next = next.clone();
+    let replacing = tokio::spawn(async move { verifier.rotate_sealing_keys(next).await });
+    // Time enough to be done with it, if it does not wait for whoever has the old keys.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    go.send(()).unwrap();
+    let acted = acting.await.unwrap();
+    replacing.await.unwrap().unwrap();
+    acted
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_the_old_keys_in_hand_still_opens_with_them() {
+    let (world, next) = before_and_after();
+    let held = world.active("alice").await;
+    let (who, code) = (held.clone(), held.code(world.now()));
+    let verified = overtaken(&world, &next, |verifier| async move { verifier.verify_code(&who.account, &who.serial, code).await }).await;
+    assert!(verified.is_ok(), "{verified:?}");
+
+    let (world, next) = before_and_after();
+    let held = world.active("alice").await;
+    let (who, pair) = (held.clone(), held.pair_at_step(held.step(world.now()) + 2));
+    let found = overtaken(&world, &next, |verifier| async move { verifier.resync(&who.serial, both(&pair), Window::Owner).await }).await;
+    assert!(found.is_ok(), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_the_old_keys_in_hand_leaves_nothing_under_them() {
+    let (world, next) = before_and_after();
+    world.active("alice").await;
+    let new = Held::new("alice").to_add();
+    let added = overtaken(&world, &next, |verifier| async move { verifier.add(new, &Authority::Admin).await }).await;
+    assert!(added.is_ok(), "{added:?}");
+    let left = world.verifier.store().sealed_under_other_keys(next.current(), 10).await.unwrap();
+    assert!(left.is_empty(), "the old key is thrown away now, and with it what is sealed under it: {left:?}");
+}
+
+fn before_and_after() -> (World, Keyring) {
+    let keys = [1, 2].map(|byte| Secret::new(vec![byte; 32]));
+    (World::sealed_with(Keyring::new(&keys[0], &[]).unwrap()), Keyring::new(&keys[1], &keys[..1]).unwrap())
+}
