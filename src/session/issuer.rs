@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use crate::id::AccountId;
+use crate::id::CallerId;
 use crate::session::Amr;
 use crate::session::Common;
 use crate::session::ContextWithoutMfa;
@@ -59,6 +60,12 @@ impl Issuer {
     #[must_use]
     pub fn lifetime(self, lifetime: Lifetime) -> Issuer {
         Issuer { lifetime, ..self }
+    }
+
+    /// The same, speaking for this caller: audit events name it.
+    #[must_use]
+    pub fn on_behalf_of(self, caller: CallerId) -> Issuer {
+        Issuer { verifier: self.verifier.on_behalf_of(caller), ..self }
     }
 
     /// The name that contexts carry.
@@ -116,12 +123,12 @@ impl Issuer {
 
     /// Signs with a new key from now on. The old one verifies what it signed until that has expired.
     pub async fn rotate_keys(&self, algorithm: SigningAlgorithm) -> Result<SigningKeyInfo, Error> {
-        self.keys.rotate(algorithm).await
+        self.keys.rotate(&self.verifier, algorithm).await
     }
 
     /// Drops a key at once, with everything it signed.
     pub async fn drop_key(&self, kid: &str) -> Result<(), Error> {
-        self.keys.drop_key(kid).await
+        self.keys.drop_key(&self.verifier, kid).await
     }
 
     /// Drops the keys that nothing valid can be signed with any more.

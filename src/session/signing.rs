@@ -83,12 +83,12 @@ impl SigningKeys {
         if keys.current.is_some() {
             return Ok(keys);
         }
-        self.rotate(self.algorithm).await?;
+        self.rotate(&self.verifier, self.algorithm).await?;
         self.read().await
     }
 
     /// Puts a new key in the place of the current one, which goes on verifying what it signed.
-    pub(super) async fn rotate(&self, algorithm: SigningAlgorithm) -> Result<SigningKeyInfo, Error> {
+    pub(super) async fn rotate(&self, by: &Verifier, algorithm: SigningAlgorithm) -> Result<SigningKeyInfo, Error> {
         let now = self.verifier.now().await?;
         let sealer = self.verifier.keys().await?;
         let (private, public) = generate(algorithm)?;
@@ -100,7 +100,7 @@ impl SigningKeys {
         let signing = self.verifier.store().signing_keys().await?.into_iter().filter(|key| key.retired_at.is_none());
         let mut writes: Vec<Write> = signing.map(|key| Write::PutSigningKey(SigningKeyRecord { retired_at: Some(now), ..key })).collect();
         writes.push(Write::PutSigningKey(record));
-        let audit = vec![self.verifier.event(now, "signing_key.made").reason(&info.kid)];
+        let audit = vec![by.event(now, "signing_key.made").reason(&info.kid)];
         match self.verifier.store().commit(Change { account: None, writes, audit }).await? {
             Commit::Committed(_) => Ok(info),
             Commit::Conflict(_) => Err(Error::Contended),
@@ -108,10 +108,10 @@ impl SigningKeys {
     }
 
     /// Drops a key at once: nothing that it signed is valid any more.
-    pub(super) async fn drop_key(&self, kid: &str) -> Result<(), Error> {
+    pub(super) async fn drop_key(&self, by: &Verifier, kid: &str) -> Result<(), Error> {
         let now = self.verifier.now().await?;
         let writes = vec![Write::DropSigningKey { kid: kid.to_owned() }];
-        let audit = vec![self.verifier.event(now, "signing_key.dropped").reason(kid)];
+        let audit = vec![by.event(now, "signing_key.dropped").reason(kid)];
         match self.verifier.store().commit(Change { account: None, writes, audit }).await? {
             Commit::Committed(_) => Ok(()),
             Commit::Conflict(_) => Err(Error::NotFound("signing key")),
@@ -123,7 +123,7 @@ impl SigningKeys {
         let now = self.verifier.now().await?;
         let over = |key: &SigningKeyRecord| key.retired_at.is_some_and(|retired| retired.plus(longest) < now);
         for key in self.verifier.store().signing_keys().await?.into_iter().filter(over) {
-            self.drop_key(&key.kid).await?;
+            self.drop_key(&self.verifier, &key.kid).await?;
         }
         Ok(())
     }

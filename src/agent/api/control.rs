@@ -218,7 +218,7 @@ pub(super) async fn rotate_signing_keys(
         Some("ES256") => SigningAlgorithm::Es256,
         Some(_) => return Err(Problem::bad_input("algorithm is EdDSA or ES256")),
     };
-    Ok((StatusCode::CREATED, Json(state.issuer.rotate_keys(algorithm).await?.into())))
+    Ok((StatusCode::CREATED, Json(state.issuer.clone().on_behalf_of(caller.id).rotate_keys(algorithm).await?.into())))
 }
 
 /// Drops a signing key, at once: nothing that it signed is valid any more.
@@ -228,7 +228,7 @@ pub(super) async fn rotate_signing_keys(
 ))]
 pub(super) async fn drop_signing_key(State(state): State<Shared>, caller: Caller, Segment(kid): Segment) -> Result<StatusCode, Problem> {
     caller.must_be(Role::Admin)?;
-    state.issuer.drop_key(&kid).await?;
+    state.issuer.clone().on_behalf_of(caller.id).drop_key(&kid).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

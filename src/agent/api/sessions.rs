@@ -25,6 +25,7 @@ use crate::id::SerialNumber;
 use crate::otp;
 use crate::otp::Window;
 use crate::session::AnyContext;
+use crate::session::Issuer;
 use crate::session::Lifetime;
 use crate::session::SignedContext;
 use crate::time::UnixTime;
@@ -116,7 +117,8 @@ pub(super) async fn open(
     let proof = proof(&body)?;
     let audience = audience(&state, body.audience.as_deref())?;
     let lifetime = body.duration_seconds.map(|seconds| Lifetime::try_from(Duration::from_secs(seconds))).transpose()?;
-    let issuer = lifetime.map_or_else(|| state.issuer.clone(), |lifetime| state.issuer.clone().lifetime(lifetime));
+    let issuer = state.issuer.clone().on_behalf_of(caller.id.clone());
+    let issuer = lifetime.into_iter().fold(issuer, Issuer::lifetime);
     let now = state.verifier.clock().read().wall;
 
     let (signed, context) = match prove(&state, &caller, &account, &proof).await {
