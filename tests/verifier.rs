@@ -4,15 +4,25 @@
 
 #[path = "verifier/accounts.rs"]
 mod accounts;
+#[path = "verifier/clock.rs"]
+mod clock;
 #[path = "verifier/devices.rs"]
 mod devices;
 #[path = "support/hooked.rs"]
 mod hooked;
+#[path = "verifier/one_refusal.rs"]
+mod one_refusal;
+#[path = "verifier/protected.rs"]
+mod protected;
+#[path = "verifier/resync.rs"]
+mod resync;
 #[path = "support/scratch.rs"]
 mod scratch;
 #[path = "verifier/sealing_keys.rs"]
 mod sealing_keys;
 #[path = "verifier/spare_codes.rs"]
 mod spare_codes;
+#[path = "verifier/throttle.rs"]
+mod throttle;
 #[path = "support/world.rs"]
 mod world;

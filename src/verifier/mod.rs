@@ -153,7 +153,7 @@ impl Verifier {
             queue: queue::Queue::default(),
             refusals: refusals::Refusals::default(),
             counters: work::Counters::default(),
-            decoy: work::Decoy::default(),
+            decoy: work::Decoy::new(),
         };
         Verifier { core: Arc::new(core), caller: CallerId::new("library") }
     }

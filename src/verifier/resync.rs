@@ -129,11 +129,16 @@ impl Verifier {
         if let Err(refusal) = enrolled.device.admit_pair(&self.caller, now, pair.activation.is_some()) {
             return refused(refusal);
         }
-        let Some(key) = open_seed(sealer, enrolled)?.and_then(|seed| enrolled.device.key(&seed)) else {
+        let Some(seed) = open_seed(sealer, enrolled)? else {
             return refused(Refusal::NotActive);
         };
-        let judge = || enrolled.device.accept_pair(&key, pair.codes, pair.window, &self.caller, now);
-        let Judged { device, verdict } = work.spend(&self.core.counters, judge);
+        let judge = || {
+            let key = enrolled.device.key(&seed)?;
+            Some(enrolled.device.accept_pair(&key, pair.codes, pair.window, &self.caller, now))
+        };
+        let Some(Judged { device, verdict }) = work.spend(&self.core.counters, judge) else {
+            return refused(Refusal::NotActive);
+        };
 
         let (accepted, refused) =
             if pair.activation.is_some() { ("device.activated", "activation.refused") } else { ("device.resynced", "resync.refused") };

@@ -204,8 +204,8 @@ impl Verifier {
         let Some(seed) = open_seed(sealer, enrolled)? else {
             return self.failed_without_device(&seen, serial, now).await;
         };
-        let key = enrolled.device.key(&seed);
-        let Some(judged) = key.map(|key| work.spend(&self.core.counters, || enrolled.device.accept(&key, code, now))) else {
+        let judge = || enrolled.device.key(&seed).map(|key| enrolled.device.accept(&key, code, now));
+        let Some(judged) = work.spend(&self.core.counters, judge) else {
             return self.failed_without_device(&seen, serial, now).await;
         };
         self.conclude(&seen, enrolled, judged, now).await

@@ -1,6 +1,5 @@
 //! What judging costs, and how a refusal is made to cost the same whatever its reason.
 
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -22,9 +21,9 @@ pub(crate) struct Work {
     compressions: u64,
 }
 
-/// A key that belongs to nobody, to spend the same work on what does not exist.
-#[derive(Default)]
-pub(crate) struct Decoy(OnceLock<Option<(Key, Code)>>);
+/// A key that belongs to nobody, to spend the same work on what does not exist. Made with the verifier: made when it is
+/// first needed, it would make that one refusal dearer.
+pub(crate) struct Decoy(Option<(Key, Code)>);
 
 /// What a verifier has done since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,12 +75,16 @@ impl Work {
 }
 
 impl Decoy {
-    fn hash(&self, macs: u64) {
-        let decoy = self.0.get_or_init(|| {
+    pub(crate) fn new() -> Decoy {
+        let decoy = || {
             let seed = Seed::new(crate::store::random::<20>().ok()?.to_vec()).ok()?;
             Some((Key::new(&seed, Algorithm::Sha1, Digits::SIX), "000000".parse().ok()?))
-        });
-        if let Some((key, code)) = decoy {
+        };
+        Decoy(decoy())
+    }
+
+    fn hash(&self, macs: u64) {
+        if let Some((key, code)) = &self.0 {
             for factor in 0..macs {
                 std::hint::black_box(bool::from(key.code(factor).ct_eq(code)));
             }

@@ -1,0 +1,145 @@
+//! T-CLOCK: a wall clock that jumped is not believed, and what was consumed stays consumed whatever it shows.
+
+use twostep::time::UnixTime;
+use twostep::verifier::ClockFault;
+use twostep::verifier::Error;
+use twostep::verifier::Verifier;
+
+use crate::world::Held;
+use crate::world::World;
+use crate::world::refused;
+use crate::world::watermark;
+
+const DAY: i64 = 86_400;
+const YEAR: i64 = 365 * DAY;
+
+/// The clock fault, or none, that a code meets. The code itself is always one that was used.
+async fn fault(verifier: &Verifier, held: &Held, used: u64) -> Option<ClockFault> {
+    match verifier.verify_code(&held.account, &held.serial, held.code_at_step(used)).await {
+        Err(Error::Clock(fault)) => Some(fault),
+        Err(Error::Refused(_)) => None,
+        other => panic!("a used code, and {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_jumped_is_not_believed_until_it_is_back() {
+    // Where the wall clock jumps to, and whether it is believed there.
+    let jumps = [(0, true), (1, true), (-1, true), (59, true), (-59, true), (-60, true), (-61, false), (3_600, true), (3_601, false)];
+    for (seconds, believed) in jumps.into_iter().chain([(-DAY, false), (DAY, false), (10 * YEAR, false), (-10 * YEAR, false)]) {
+        let world = World::new();
+        let held = world.active("alice").await;
+        let used = held.step(world.now());
+        let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+        let (before, highest) = (world.device(&held).await, world.now());
+        world.clock.jump(seconds);
+        match fault(&world.verifier, &held, used).await {
+            None => assert!(believed, "{seconds} s"),
+            Some(ClockFault::WentBack { shown, seen }) => {
+                assert!(!believed && seconds < 0, "{seconds} s");
+                assert_eq!((shown, seen), (world.now(), highest));
+            }
+            Some(ClockFault::JumpedAhead { shown, expected }) => {
+                assert!(!believed && seconds > 0, "{seconds} s");
+                assert_eq!((shown, expected), (world.now(), highest));
+            }
+        }
+        assert_eq!(world.verifier.ready().await.is_ok(), believed, "{seconds} s");
+        if !believed {
+            let added = world.verifier.add(Held::new("bob").to_add(), &twostep::verifier::Authority::Admin).await;
+            assert!(matches!(added, Err(Error::Clock(_))), "nothing is decided: {added:?}");
+            assert_eq!(world.device(&held).await, before);
+            // Back where it was, nothing is left of the jump.
+            world.clock.set_wall(highest);
+            world.pass(30);
+            let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+            assert!(world.verifier.store().highest_time().await.unwrap() <= Some(world.now()), "{seconds} s");
+        }
+    }
+}
+
+#[tokio::test]
+async fn small_jumps_do_not_add_up() {
+    let world = World::new();
+    let held = world.active("alice").await;
+    let used = held.step(world.now());
+    let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+    world.clock.jump(-40);
+    assert_eq!(fault(&world.verifier, &held, used).await, None);
+    world.clock.jump(-40);
+    assert!(matches!(fault(&world.verifier, &held, used).await, Some(ClockFault::WentBack { .. })));
+    world.clock.jump(80 + 3_000);
+    assert_eq!(fault(&world.verifier, &held, used).await, None, "less than an hour ahead");
+    world.clock.jump(3_000);
+    assert_eq!(fault(&world.verifier, &held, used).await, None, "and less than an hour ahead of that: it was believed");
+}
+
+#[tokio::test]
+async fn a_machine_that_slept_has_a_clock_that_is_right() {
+    let world = World::new();
+    let held = world.active("alice").await;
+    world.clock.suspend(std::time::Duration::from_secs(8 * 3_600));
+    let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+    // Its owner's token was awake and right; one whose clock jumped with the wall alone is refused.
+    world.clock.jump(8 * 3_600);
+    let verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await;
+    assert!(matches!(verified, Err(Error::Clock(ClockFault::JumpedAhead { .. }))), "{verified:?}");
+}
+
+#[tokio::test]
+async fn a_clock_set_back_while_the_program_was_down_is_found_out() {
+    let world = World::new();
+    let held = world.active("alice").await;
+    world.pass(30);
+    let used = held.step(world.now());
+    let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+    world.verifier.note_time().await.unwrap();
+    let highest = world.now();
+    for (seconds, believed) in [(-60, true), (-61, false), (-DAY, false)] {
+        world.clock.set_wall(UnixTime(highest.0.saturating_add_signed(seconds)));
+        let restarted = world.verifier_on(world.store());
+        assert_eq!(fault(&restarted, &held, used).await.is_none(), believed, "{seconds} s");
+    }
+    // Without the note at its end a program remembers to the minute.
+    world.clock.set_wall(highest);
+    world.pass(59);
+    assert_eq!(fault(&world.verifier, &held, used).await, None);
+    assert_eq!(world.verifier.store().highest_time().await.unwrap(), Some(highest));
+    world.pass(1);
+    assert_eq!(fault(&world.verifier, &held, used).await, None);
+    assert_eq!(world.verifier.store().highest_time().await.unwrap(), Some(world.now()));
+}
+
+#[tokio::test]
+async fn an_administrator_accepts_the_clock_and_no_code_comes_back() {
+    for seconds in [-DAY, 10 * YEAR] {
+        let world = World::new();
+        let held = world.active("alice").await;
+        let used = held.step(world.now());
+        let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+        let before = watermark(&world.device(&held).await);
+        let right = world.now();
+        world.clock.jump(seconds);
+        assert!(fault(&world.verifier, &held, used).await.is_some());
+        assert_eq!(world.verifier.accept_clock().await.unwrap(), world.now());
+        assert_eq!(world.audited("clock.accepted").await.len(), 1);
+        assert_eq!(watermark(&world.device(&held).await), before, "watermarks stay");
+        assert_eq!(fault(&world.verifier, &held, used).await, None, "it is judged, and refused");
+        let restarted = world.verifier_on(world.store());
+        assert_eq!(fault(&restarted, &held, used).await, None, "others believe it too");
+        if seconds < 0 {
+            for step in [0, 1, 2].map(|later| held.step(world.now()) + later - 1) {
+                let code = held.code_at_step(step);
+                let refusal = refused(world.verifier.verify_code(&held.account, &held.serial, code).await);
+                assert_eq!(refusal.name(), "replayed", "what is on display is below the watermark");
+            }
+        }
+        world.clock.set_wall(right);
+        assert!(fault(&world.verifier, &held, used).await.is_some(), "what was accepted holds");
+        world.verifier.accept_clock().await.unwrap();
+        world.pass(30);
+        let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+        let refusal = refused(world.verifier.verify_code(&held.account, &held.serial, held.code_at_step(used)).await);
+        assert_eq!(refusal.name(), "replayed");
+    }
+}
