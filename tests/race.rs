@@ -78,8 +78,8 @@ fn a_store_that_looks_first_and_writes_then_is_found_out_within_5_rounds() {
     panic!("5 rounds, and nothing was accepted twice");
 }
 
+/// The other process of the tests above; of itself it does nothing.
 #[test]
-#[ignore = "it is the other process of the tests above"]
 fn another_process() {
     racer::run();
 }

@@ -31,8 +31,8 @@ pub(super) enum Store {
     },
     /// Make a backup fit to serve from: nothing that was used since it was made can be used again
     ///
-    /// Time-based devices go on with the next code. Counter-based ones need a pair once. Recovery codes are void, and all
-    /// sessions are over. No agent may hold the file. It needs the sealing keys that it was made with.
+    /// Time-based devices go on with the next code. Counter-based ones need a pair once. Recovery codes are void, all
+    /// sessions are over, and a new key signs. API keys are those of the backup. No agent may hold the file. It needs the sealing keys that it was made with.
     Restore {
         /// The backup
         path: PathBuf,
@@ -76,7 +76,8 @@ fn restore(path: &Path) -> Result<Report, Failure> {
         words::count(restored.accounts, "account")
     );
     let document = json!({"devices": restored.devices, "accounts": restored.accounts});
-    Ok(Report::new(document, text).note(format!("Serve from it: twostep agent --store sqlite:{}", path.display())))
+    let note = "An API key that was revoked since the backup works again: look through twostep api-key list.";
+    Ok(Report::new(document, text).note(note).note(format!("Serve from it: twostep agent --store sqlite:{}", path.display())))
 }
 
 fn check(path: Option<&Path>) -> Result<Report, Failure> {

@@ -10,6 +10,8 @@ use rusqlite::Connection;
 use twostep::device::HotpState;
 use twostep::otp::Counter;
 use twostep::otp::Hotp;
+use twostep::store::Sealed;
+use twostep::store::SigningKeyRecord;
 use twostep::store::SingleUse;
 use twostep::store::SqliteStore;
 use twostep::store::Store;
@@ -63,7 +65,10 @@ async fn a_restored_backup_accepts_nothing_of_before() {
     let hotp = Factor::Hotp(HotpState { parameters: Hotp::default(), next: Some(Counter(5)), pair_needed: false });
     let item = SingleUse { id: "bypass".to_owned(), account: account("alice"), body: vec![], expires_at: UnixTime(u64::MAX) };
     let hotp = Device::new(serial("GAHT00000002"), account("alice"), None, hotp, NOW);
-    made(&store, [insert(hotp, 2), Write::AddSingleUse(item), Write::NoteTime(NOW)]).await;
+    let (private, public) = (Sealed::from_bytes(vec![1; 50]), vec!["x".to_owned()]);
+    let (kid, algorithm) = ("kid".to_owned(), "EdDSA".to_owned());
+    let key = SigningKeyRecord { kid, algorithm, private, public, created_at: NOW, retired_at: None };
+    made(&store, [insert(hotp, 2), Write::AddSingleUse(item), Write::NoteTime(NOW), Write::PutSigningKey(key)]).await;
     store.backup(&copy).await.unwrap();
     let before = store.account(&account("alice")).await.unwrap().unwrap();
 
@@ -83,6 +88,7 @@ async fn a_restored_backup_accepts_nothing_of_before() {
     assert!(watermark(&after.devices[0].device) >= later.0 / 30);
     assert_eq!(after.account, before.account.with_sessions_revoked(later));
     assert!(store.single_use("bypass", NOW).await.unwrap().is_none());
+    assert!(store.signing_keys().await.unwrap().is_empty(), "a key that was dropped since the backup does not sign again");
     assert_eq!(store.highest_time().await.unwrap(), Some(later));
     assert_eq!(store.audit(0, 100).await.unwrap().last().unwrap().event.action, "store.restored");
     assert!(store.verify_audit().await.unwrap().ok);

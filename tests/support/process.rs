@@ -1,4 +1,4 @@
-//! Other processes: this test program once more, running one of its ignored tests, at the other end of a socket.
+//! Other processes: this test program once more, running one test of it alone, at the other end of a socket.
 
 use std::io::BufRead;
 use std::io::BufReader;
@@ -26,11 +26,11 @@ pub(crate) struct Line {
 }
 
 impl Process {
-    /// Starts this program with the ignored test of that name.
+    /// Starts this program with the test of that name, which does nothing unless it was started so.
     pub(crate) fn start(test: &str) -> Process {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let mut program = Command::new(std::env::current_exe().unwrap());
-        program.args(["--ignored", "--exact", test, "--test-threads=1"]).env(STARTED, "1");
+        program.args(["--exact", test, "--test-threads=1"]).env(STARTED, "1");
         let child = program.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).spawn().unwrap();
         Process { child, line: Line::new(ours) }
     }

@@ -139,6 +139,9 @@ fn raise(transaction: &Transaction<'_>, now: UnixTime, caller: &CallerId) -> Res
         Ok(())
     })?;
     transaction.execute("DELETE FROM single_use", [])?;
+    // One that was dropped since the backup, because somebody else had it, must not sign again; and all that any of them
+    // signed is over.
+    transaction.execute("DELETE FROM signing_keys", [])?;
     transaction.execute(
         "UPDATE control SET copy = 0, version = version + 1, highest_time = max(coalesce(highest_time, 0), ?1) WHERE id = 1",
         [stored(now.0)],
