@@ -7,6 +7,7 @@
 mod account;
 mod api_key;
 mod authority;
+mod bypass;
 mod clock;
 mod enroll;
 mod passcode;
@@ -18,10 +19,10 @@ mod throttle;
 mod verify;
 mod work;
 
-pub use account::Bypass;
 pub use api_key::NewApiKey;
 pub use authority::Authority;
 pub use authority::FreshMfa;
+pub use bypass::Bypass;
 pub use clock::ClockFault;
 pub use enroll::Added;
 pub use enroll::NewDevice;

@@ -18,14 +18,12 @@ use crate::store::Event;
 use crate::store::KeyError;
 use crate::store::Marks;
 use crate::store::Sealer;
-use crate::store::SingleUse;
 use crate::store::Write;
 use crate::time::UnixTime;
 use crate::verifier::Error;
 use crate::verifier::Passcode;
 use crate::verifier::TRIES;
 use crate::verifier::Verifier;
-use crate::verifier::account::made_for;
 use crate::verifier::throttle;
 use crate::verifier::work::Work;
 
@@ -237,59 +235,6 @@ impl Verifier {
         self.conclude(&seen, enrolled, judged, now).await
     }
 
-    /// A bypass code is an administrator's word: neither throttle nor lock keeps it out.
-    async fn try_bypass(
-        &self,
-        account: &AccountId,
-        serial: Option<&SerialNumber>,
-        id: &str,
-        now: UnixTime,
-    ) -> Result<Decision<Verified>, Error> {
-        let (known, seen) = (self.core.store.single_use(id, now).await?, self.core.store.account(account).await?);
-        let Some(seen) = seen else {
-            return Ok(self.not_judged(account, serial, now, Refusal::UnknownDevice));
-        };
-        let spent = format!("spent {id}");
-        // Made for this account, and not for one of the same name that was removed.
-        let present = seen.account.removed_at.is_none().then(|| made_for(&seen.account));
-        let known = known.filter(|known| known.account == *account && serial.is_none() && Some(&known.body) == present.as_ref());
-        let Some(known) = known else {
-            if serial.is_none() && self.core.store.single_use(&spent, now).await?.is_some() {
-                return self.replayed_bypass(account, now).await;
-            }
-            // Guessing it is hopeless, and writes nothing where no other guess would.
-            return match throttle::throttled_until(&seen.account, now) {
-                Some(until) => Ok(self.not_judged(account, serial, now, Refusal::Throttled { until })),
-                None => self.failed_without_device(&seen, serial, now).await,
-            };
-        };
-        let serial: SerialNumber = format!("bypass:{}", id.get(..12).unwrap_or(id)).parse().map_err(|_| Error::Contended)?;
-        let audit = vec![self.event(now, "bypass.accepted").account(account).serial(&serial)];
-        // It stays known as long as it could have been used: shown twice, it is a replay and no guess.
-        let writes = vec![
-            Write::ExpectAccount { account: account.clone(), seen: seen.revision },
-            Write::Consume { id: id.to_owned(), now },
-            Write::AddSingleUse(SingleUse { id: spent, ..known }),
-        ];
-        let Some(marks) = self.commit(Change { account: Some(account.clone()), writes, audit }).await? else {
-            return Ok(Decision::Again);
-        };
-        self.core.counters.judged.fetch_add(1, Relaxed);
-        self.core.counters.accepted.fetch_add(1, Relaxed);
-        let (account, kind) = (account.clone(), VerifiedKind::Bypass);
-        Ok(Decision::Accepted(Verified { account, serial, kind, at: now, generation: marks.generation, dead_until: marks.revoked_before }))
-    }
-
-    async fn replayed_bypass(&self, account: &AccountId, now: UnixTime) -> Result<Decision<Verified>, Error> {
-        let refusal = Refusal::Replayed { next_code_at: None };
-        let audit = vec![self.event(now, "code.refused").account(account).reason(refusal.name())];
-        if self.commit(Change { account: Some(account.clone()), writes: Vec::new(), audit }).await?.is_none() {
-            return Ok(Decision::Again);
-        }
-        self.core.counters.judged.fetch_add(1, Relaxed);
-        Ok(Decision::Refused(refusal))
-    }
-
     /// Commits a judged code, and only then tells what became of it.
     async fn conclude(
         &self,
@@ -335,7 +280,7 @@ impl Verifier {
     }
 
     /// A code that belongs to no device of the account counts for the account.
-    async fn failed_without_device(
+    pub(super) async fn failed_without_device(
         &self,
         seen: &AccountSnapshot,
         serial: Option<&SerialNumber>,
