@@ -10,12 +10,18 @@ mod clock;
 mod devices;
 #[path = "support/hooked.rs"]
 mod hooked;
+#[path = "verifier/model.rs"]
+mod model;
 #[path = "verifier/one_refusal.rs"]
 mod one_refusal;
+#[path = "verifier/properties.rs"]
+mod properties;
 #[path = "verifier/protected.rs"]
 mod protected;
 #[path = "verifier/resync.rs"]
 mod resync;
+#[path = "verifier/run.rs"]
+mod run;
 #[path = "support/scratch.rs"]
 mod scratch;
 #[path = "verifier/sealing_keys.rs"]

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "not every test file needs every part of the world")]
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -45,7 +46,8 @@ use crate::scratch;
 pub(crate) const NOW: UnixTime = UnixTime(1_800_000_010);
 
 pub(crate) struct World {
-    folder: TempDir,
+    _folder: TempDir,
+    path: PathBuf,
     pub(crate) clock: FixedClock,
     pub(crate) keyring: Keyring,
     pub(crate) verifier: Verifier,
@@ -69,13 +71,20 @@ impl World {
 
     pub(crate) fn sealed_with(keyring: Keyring) -> World {
         let (folder, clock) = (scratch::folder(), FixedClock::at(NOW));
-        let store = Arc::new(SqliteStore::open(folder.path().join("store.db")).unwrap());
+        let path = folder.path().join("store.db");
+        let store = Arc::new(SqliteStore::open(&path).unwrap());
         let verifier = Verifier::with(store, keyring.clone(), Arc::new(clock.clone()), Limits::default());
-        World { folder, clock, keyring, verifier }
+        World { _folder: folder, path, clock, keyring, verifier }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("store.db")
+        self.path.clone()
+    }
+
+    /// Another file takes the place of the store's.
+    pub(crate) fn move_to(&mut self, path: &Path) {
+        self.path = path.to_owned();
+        self.verifier = self.verifier_on(self.store());
     }
 
     /// Another handle on the same file, as another process has one.
