@@ -8,6 +8,8 @@ mod accounts;
 mod clock;
 #[path = "verifier/devices.rs"]
 mod devices;
+#[path = "verifier/faults.rs"]
+mod faults;
 #[path = "support/hooked.rs"]
 mod hooked;
 #[path = "verifier/model.rs"]

@@ -26,12 +26,12 @@ pub(crate) enum Outcome {
 pub(crate) type Texts<'a> = &'a dyn Fn(u64) -> String;
 
 pub(crate) fn code(account: &Account, device: &Device, shows: Texts<'_>, text: &str, now: UnixTime) -> Outcome {
-    let waits = device
-        .throttle
-        .failures
-        .checked_sub(3)
-        .map(|beyond| [30, 60, 120, 240, 480, 960, 1_920].get(beyond as usize).copied().unwrap_or(3_600));
-    let throttled = waits.is_some_and(|wait| device.throttle.last_failure.unwrap().0 + wait > now.0);
+    let wait = match device.throttle.failures {
+        0..3 => None,
+        failures @ 3..10 => Some(30 << (failures - 3)),
+        _ => Some(3_600),
+    };
+    let throttled = wait.is_some_and(|wait| device.throttle.last_failure.unwrap().0 + wait > now.0);
     let refusal = match (&device.state, &device.factor) {
         _ if account.throttled_until.is_some_and(|until| until > now) => Some("throttled"),
         (DeviceState::Pending | DeviceState::Disabled, _) => Some("not_active"),

@@ -60,7 +60,7 @@ async fn of_500_wrong_codes_at_once_three_are_judged() {
             let (verifier, held, now) = (verifiers[number % verifiers.len()].clone(), held.clone(), world.now());
             guesses.spawn(async move { verifier.verify_code(&held.account, &held.serial, held.wrong(now)).await.map(drop) });
         }
-        let wrong = guesses.join_all().await.into_iter().filter(|guess| refused_as_wrong(guess)).count();
+        let wrong = guesses.join_all().await.into_iter().filter(refused_as_wrong).count();
         let counts = verifiers.iter().map(Verifier::counts);
         let (judged, unjudged) = counts.fold((0, 0), |sum, counts| (sum.0 + counts.judged, sum.1 + counts.unjudged));
         assert_eq!((wrong, judged, unjudged), (3, 3, 497), "by {} verifiers", verifiers.len());

@@ -1,0 +1,343 @@
+//! A store at fault: nothing is accepted without a durable row, and what is not known is not tried again.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use twostep::device::RecoveryCode;
+use twostep::otp::Window;
+use twostep::secret::Secret;
+use twostep::session::Introspector;
+use twostep::session::Issuer;
+use twostep::session::SignedContext;
+use twostep::session::SigningAlgorithm;
+use twostep::store::Answer;
+use twostep::store::Change;
+use twostep::store::Commit;
+use twostep::store::Error as StoreError;
+use twostep::store::Keyring;
+use twostep::store::SqliteStore;
+use twostep::store::Store;
+use twostep::verifier::Authority;
+use twostep::verifier::Error;
+use twostep::verifier::NewApiKey;
+use twostep::verifier::NewDevice;
+use twostep::verifier::NewFactor;
+use twostep::verifier::Passcode;
+use twostep::verifier::Verifier;
+
+use crate::hooked::Hook;
+use crate::hooked::Hooked;
+use crate::world::Held;
+use crate::world::World;
+use crate::world::both;
+
+/// How one call of the store goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// It is not done, and the store says so.
+    Away,
+    /// A change is not made, and the store does not know.
+    Lost,
+    /// A change is made, and the store does not know.
+    Kept,
+    /// What is read is not what was written.
+    Corrupt,
+}
+
+/// Lets the `nth` call fail; those before and after it pass.
+struct Fails {
+    nth: usize,
+    how: How,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    calls: usize,
+    failed: bool,
+    /// Changes that were asked for after the failure.
+    changes_after: usize,
+}
+
+impl Fails {
+    /// Whether this call is the one.
+    fn strikes(&self, is_change: bool) -> bool {
+        let mut seen = self.seen.lock().unwrap();
+        let strikes = seen.calls == self.nth && (is_change || matches!(self.how, How::Away | How::Corrupt));
+        seen.calls += 1;
+        seen.changes_after += usize::from(is_change && seen.failed);
+        seen.failed |= strikes;
+        strikes
+    }
+
+    fn error(&self) -> StoreError {
+        match self.how {
+            How::Away => StoreError::Unavailable("planted".to_owned()),
+            How::Corrupt => StoreError::Corrupt("planted".to_owned()),
+            How::Lost | How::Kept => StoreError::Unknown("planted".to_owned()),
+        }
+    }
+}
+
+impl Hook for Fails {
+    fn read(&self, _what: &'static str) -> Result<(), StoreError> {
+        if self.strikes(false) { Err(self.error()) } else { Ok(()) }
+    }
+
+    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+        Box::pin(async move {
+            if !self.strikes(true) {
+                return store.commit(change).await;
+            }
+            if self.how == How::Kept {
+                let _ = store.commit(change).await?;
+            }
+            Err(self.error())
+        })
+    }
+}
+
+/// Something that is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Act {
+    Code,
+    Session,
+    Resync,
+    Activate,
+    Recovery,
+    Bypass,
+    WrongCode,
+    WrongPair,
+    Add,
+    AddSheet,
+    Rename,
+    Deactivate,
+    Unlock,
+    Remove,
+    MakeBypass,
+    RevokeAll,
+    RevokeOne,
+    RemoveAccount,
+    Issue,
+    IssueWithoutMfa,
+    Introspect,
+    ReplaceSigningKey,
+    ReplaceSealingKey,
+    MakeApiKey,
+    AcceptClock,
+    WriteRefusals,
+}
+
+/// What there is to act on.
+struct Setting {
+    world: World,
+    held: Held,
+    pending: Held,
+    recovery: RecoveryCode,
+    bypass: Passcode,
+    context: SignedContext,
+    next_keys: Keyring,
+}
+
+impl Setting {
+    async fn new() -> Setting {
+        let keys = [1, 2].map(|byte| Secret::new(vec![byte; 32]));
+        let world = World::sealed_with(Keyring::new(&keys[0], &[]).unwrap());
+        let next_keys = Keyring::new(&keys[1], &keys[..1]).unwrap();
+        let pending = world.added("alice", &Authority::Service).await.unwrap();
+        let held = world.active("alice").await;
+        let sheet = NewDevice { account: held.account.clone(), serial: None, name: None, factor: NewFactor::Recovery };
+        let recovery = world.verifier.add(sheet, &Authority::Admin).await.unwrap().recovery_codes[0].clone();
+        let bypass = world.verifier.bypass(&held.account, Duration::from_secs(3_600)).await.unwrap();
+        let bypass = bypass.code.to_text().parse().unwrap();
+        let (context, _) = Issuer::new(world.verifier.clone(), "twostep").issue_without_mfa(&held.account, "twostep").await.unwrap();
+        Setting { world, held, pending, recovery, bypass, context, next_keys }
+    }
+}
+
+impl Act {
+    const ALL: [Act; 26] = [
+        Act::Code,
+        Act::Session,
+        Act::Resync,
+        Act::Activate,
+        Act::Recovery,
+        Act::Bypass,
+        Act::WrongCode,
+        Act::WrongPair,
+        Act::Add,
+        Act::AddSheet,
+        Act::Rename,
+        Act::Deactivate,
+        Act::Unlock,
+        Act::Remove,
+        Act::MakeBypass,
+        Act::RevokeAll,
+        Act::RevokeOne,
+        Act::RemoveAccount,
+        Act::Issue,
+        Act::IssueWithoutMfa,
+        Act::Introspect,
+        Act::ReplaceSigningKey,
+        Act::ReplaceSealingKey,
+        Act::MakeApiKey,
+        Act::AcceptClock,
+        Act::WriteRefusals,
+    ];
+
+    /// What the audit log must say of it, where it can be done once only.
+    fn once(self) -> Option<&'static str> {
+        match self {
+            Act::Code | Act::Recovery => Some("code.accepted"),
+            Act::Session | Act::Resync => Some("device.resynced"),
+            Act::Activate => Some("device.activated"),
+            Act::Bypass => Some("bypass.accepted"),
+            _ => None,
+        }
+    }
+
+    async fn done(self, verifier: &Verifier, setting: &Setting) -> Result<(), Error> {
+        let (account, serial, now) = (&setting.held.account, &setting.held.serial, setting.world.now());
+        let issuer = Issuer::new(verifier.clone(), "twostep");
+        let pair = setting.held.pair_at_step(setting.held.step(now) + 1);
+        let wrong = [setting.held.wrong(now), setting.held.code(now)];
+        let as_it_should_be = |refused: Result<_, Error>| match refused {
+            Err(Error::Refused(_)) => Ok(()),
+            other => other,
+        };
+        match self {
+            Act::Code => verifier.verify_code(account, serial, setting.held.code(now)).await.map(drop),
+            Act::Session => verifier.verify_pair(account, serial, both(&pair), Window::Owner).await.map(drop),
+            Act::Resync => verifier.resync(serial, both(&pair), Window::Owner).await.map(drop),
+            Act::Activate => {
+                let pair = setting.pending.pair(now);
+                verifier.activate(&setting.pending.serial, both(&pair), Window::Owner, &Authority::Admin).await.map(drop)
+            }
+            Act::Recovery => verifier.verify_code(account, None, Passcode::Recovery(setting.recovery.clone())).await.map(drop),
+            Act::Bypass => verifier.verify_code(account, None, setting.bypass.clone()).await.map(drop),
+            // A refusal is heard once it is written, and not before.
+            Act::WrongCode => as_it_should_be(verifier.verify_code(account, serial, wrong[0].clone()).await.map(drop)),
+            Act::WrongPair => as_it_should_be(verifier.resync(serial, both(&wrong), Window::Owner).await.map(drop)),
+            Act::Add => verifier.add(Held::new("alice").to_add(), &Authority::Admin).await.map(drop),
+            Act::AddSheet => {
+                let sheet = NewDevice { account: account.clone(), serial: None, name: None, factor: NewFactor::Recovery };
+                verifier.add(sheet, &Authority::Admin).await.map(drop)
+            }
+            Act::Rename => verifier.rename(serial, "blue".parse().unwrap()).await.map(drop),
+            Act::Deactivate => verifier.deactivate(serial, &Authority::Admin).await.map(drop),
+            Act::Unlock => verifier.unlock(serial).await.map(drop),
+            Act::Remove => verifier.remove(serial, &Authority::Admin).await,
+            Act::MakeBypass => verifier.bypass(account, Duration::from_secs(60)).await.map(drop),
+            Act::RevokeAll => verifier.revoke_sessions(account, None, None).await.map(drop),
+            Act::RevokeOne => verifier.revoke_session(account, "session", now).await,
+            Act::RemoveAccount => verifier.remove_account(account).await,
+            Act::Issue => {
+                let verified = verifier.verify_code(account, serial, setting.held.code(now)).await?;
+                issuer.issue(verified, "twostep").await.map(drop)
+            }
+            Act::IssueWithoutMfa => issuer.issue_without_mfa(account, "twostep").await.map(drop),
+            Act::Introspect => {
+                let introspector = Introspector::new(issuer, verifier.clone());
+                assert!(introspector.introspect(&setting.context, "twostep").await?.is_some(), "it is alive");
+                Ok(())
+            }
+            Act::ReplaceSigningKey => issuer.rotate_keys(SigningAlgorithm::Es256).await.map(drop),
+            Act::ReplaceSealingKey => verifier.rotate_sealing_keys(setting.next_keys.clone()).await.map(drop),
+            Act::MakeApiKey => {
+                let new = NewApiKey { name: None, role: "admin".to_owned(), accounts: None, explain: false };
+                verifier.make_api_key(new).await.map(drop)
+            }
+            Act::AcceptClock => verifier.accept_clock().await.map(drop),
+            Act::WriteRefusals => {
+                let nobody = "nobody".parse().unwrap();
+                as_it_should_be(verifier.verify_code(&nobody, None, wrong[0].clone()).await.map(drop))?;
+                verifier.write_refusals().await
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn whichever_call_of_the_store_fails_nothing_is_done_without_a_durable_row() {
+    let mut faults = 0;
+    for act in Act::ALL {
+        for how in [How::Away, How::Lost, How::Kept, How::Corrupt] {
+            for nth in 0.. {
+                let what = format!("{act:?}, call {nth}, {how:?}");
+                let setting = Setting::new().await;
+                let fails = Arc::new(Fails { nth, how, seen: Mutex::default() });
+                let verifier = setting.world.verifier_on(Hooked { store: setting.world.store(), hook: Arc::clone(&fails) });
+                let done = act.done(&verifier, &setting).await;
+                let Seen { calls, failed, changes_after } = std::mem::take(&mut *fails.seen.lock().unwrap());
+                if failed {
+                    faults += 1;
+                    assert!(fits(&done, how), "{what}: {done:?}");
+                    assert!(changes_after == 0, "{what}: {changes_after} changes were asked for after it");
+                } else {
+                    assert!(done.is_ok(), "{what}, without a fault: {done:?}");
+                }
+                if let Some(action) = act.once() {
+                    // With a sound store it is done then, or it was done already.
+                    let later = [act.done(&setting.world.verifier, &setting).await, act.done(&setting.world.verifier, &setting).await];
+                    let succeeded = later.iter().chain([&done]).filter(|done| done.is_ok()).count();
+                    assert!(succeeded == 1 || (succeeded == 0 && how == How::Kept), "{what}: {done:?}, {later:?}");
+                    let rows = setting.world.audited(action).await.len();
+                    assert_eq!(rows, 1 + usize::from(act == Act::Activate), "{what}: one row more than the setting has");
+                }
+                if nth >= calls {
+                    break;
+                }
+            }
+        }
+    }
+    println!("{faults} faults");
+}
+
+/// Whoever must act hears of it by its class.
+fn fits(done: &Result<(), Error>, how: How) -> bool {
+    match done {
+        Err(Error::Store(StoreError::Unavailable(_))) => how == How::Away,
+        Err(Error::Store(StoreError::Unknown(_))) => matches!(how, How::Lost | How::Kept),
+        Err(Error::Store(StoreError::Corrupt(_))) => how == How::Corrupt,
+        _ => false,
+    }
+}
+
+/// Never comes back from a change that accepts a code: before it is made, or after.
+struct Hangs {
+    made: bool,
+}
+
+impl Hook for Hangs {
+    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+        Box::pin(async move {
+            let accepts = change.audit.iter().any(|event| event.action == "code.accepted");
+            if accepts && self.made {
+                let _ = store.commit(change).await?;
+            } else if !accepts {
+                return store.commit(change).await;
+            }
+            std::future::pending().await
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_gives_up_keeps_nobody_waiting_and_gets_no_second_try_for_what_was_made() {
+    for made in [false, true] {
+        let world = World::new();
+        let held = world.active("alice").await;
+        let hanging = world.verifier_on(Hooked { store: world.store(), hook: Hangs { made } });
+        let code = held.code(world.now());
+        let waiting = hanging.verify_code(&held.account, &held.serial, code.clone());
+        assert!(tokio::time::timeout(Duration::from_millis(100), waiting).await.is_err(), "it hangs");
+        // The turn of whoever gave up is over.
+        let wrong = hanging.verify_code(&held.account, &held.serial, held.wrong(world.now()));
+        let wrong = tokio::time::timeout(Duration::from_secs(10), wrong).await.unwrap();
+        assert!(matches!(wrong, Err(Error::Refused(_))), "{wrong:?}");
+        let later = world.verifier.verify_code(&held.account, &held.serial, code).await;
+        assert_eq!(later.is_ok(), !made, "{later:?}");
+        assert_eq!(world.audited("code.accepted").await.len(), 1);
+    }
+}
