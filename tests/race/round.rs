@@ -1,5 +1,6 @@
 //! A round: a fresh device with a fresh code, and what must be so when everybody has tried to spend it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,8 +74,23 @@ pub(crate) async fn prepare(verifier: &Verifier, kinds: impl Iterator<Item = Kin
     prepared
 }
 
+/// A device of which no two codes are the same around the race. In a million rounds some would be, and a pair of equal codes
+/// is none.
+fn unlike() -> Held {
+    loop {
+        let held = Held::new("nobody");
+        let mut token = SimulatedToken::hotp(&held.seed, Hotp::default(), Counter(0));
+        let step = held.step(NOW);
+        let by_time: HashSet<String> = (step - 4..step + 3).map(|step| held.text_at_step(step)).collect();
+        let by_counter: HashSet<String> = (0..7).map(|_| token.press_text()).collect();
+        if by_time.len() == 7 && by_counter.len() == 7 {
+            return held;
+        }
+    }
+}
+
 async fn prepared(verifier: &Verifier, kind: Kind) -> Round {
-    let held = Held::new("nobody");
+    let held = unlike();
     let account: AccountId = format!("account of {}", held.serial).parse().unwrap();
     let held = Held { account: account.clone(), ..held };
     let texts = |second: u64| [held.text_at_step(second - 1), held.text_at_step(second)];
