@@ -18,6 +18,8 @@ mod peers;
 mod people;
 #[path = "api/protected.rs"]
 mod protected;
+#[path = "api/restart.rs"]
+mod restart;
 #[path = "api/roles.rs"]
 mod roles;
 #[path = "api/routes.rs"]
