@@ -4,6 +4,8 @@
 
 #[path = "support/agent.rs"]
 mod agent;
+#[path = "api/canary.rs"]
+mod canary;
 #[path = "api/contract.rs"]
 mod contract;
 #[path = "api/control.rs"]
