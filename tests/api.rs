@@ -10,6 +10,8 @@ mod canary;
 mod contract;
 #[path = "api/control.rs"]
 mod control;
+#[path = "api/described.rs"]
+mod described;
 #[path = "support/http.rs"]
 mod http;
 #[path = "api/journey.rs"]
