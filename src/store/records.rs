@@ -154,6 +154,11 @@ impl Account {
         Marks { generation: self.generation, revoked_before: self.revoked_before }
     }
 
+    /// The highest time that a context issued until `now` can carry: one that was issued at the mark is dated above it.
+    pub fn issued_up_to(&self, now: UnixTime) -> UnixTime {
+        self.revoked_before.map_or(now, |mark| now.max(UnixTime(mark.0.saturating_add(1))))
+    }
+
     /// The account after everything issued for it so far was revoked.
     #[must_use]
     pub fn with_sessions_revoked(&self, now: UnixTime) -> Account {

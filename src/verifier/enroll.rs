@@ -148,7 +148,7 @@ impl Verifier {
         for _ in 0..TRIES {
             let (seen, enrolled) = self.find(&account, serial).await?;
             self.may_change_devices(&seen, authority, now).await?;
-            let tombstone = enrolled.device.tombstone(now);
+            let tombstone = enrolled.device.tombstone(seen.account.issued_up_to(now));
             let mut writes = vec![Write::ExpectAccount { account: account.clone(), seen: seen.revision }];
             writes.push(Write::RemoveDevice { seen: enrolled.revision, tombstone });
             let audit = vec![self.event(now, "device.removed").account(&account).serial(serial)];
@@ -175,7 +175,7 @@ impl Verifier {
             if let Some(authority) = authority {
                 self.may_change_devices(&seen, authority, now).await?;
             }
-            let device = change(&enrolled.device, now)?;
+            let device = change(&enrolled.device, seen.account.issued_up_to(now))?;
             writes.push(Write::UpdateDevice { seen: enrolled.revision, device: device.clone() });
             let audit = vec![self.event(now, action).account(&account).serial(serial)];
             if self.commit(Change { account: Some(account.clone()), writes, audit }).await?.is_some() {

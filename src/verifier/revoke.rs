@@ -51,7 +51,7 @@ impl Verifier {
                     let mut device = enrolled.device.clone();
                     match issued_before {
                         Some(time) => device.revoked_before = device.revoked_before.max(Some(time)),
-                        None => device = device.with_sessions_revoked(now),
+                        None => device = device.with_sessions_revoked(seen.account.issued_up_to(now)),
                     }
                     let revoked = Revoked { revoked_before: device.revoked_before.unwrap_or(now), generation: seen.account.generation };
                     // The account's revision moves too: a proof made with this device is judged against it.

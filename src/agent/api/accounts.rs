@@ -30,8 +30,10 @@ pub(super) struct ListAccounts {
     /// Only accounts without an active device.
     without_mfa: Option<bool>,
     /// 1 to 1000; 100 if left out.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
     /// The last account of the page before.
+    #[param(min_length = 1, max_length = 256)]
     after: Option<String>,
 }
 
@@ -46,6 +48,7 @@ pub(super) struct Accounts {
 #[serde(deny_unknown_fields)]
 pub(super) struct MakeBypass {
     /// 60 to 86400; 3600 if left out.
+    #[schema(minimum = 60, maximum = 86400)]
     ttl_seconds: Option<u64>,
 }
 

@@ -13,6 +13,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use http_body_util::BodyExt;
 use http_body_util::Limited;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
@@ -53,6 +54,10 @@ impl<T: DeserializeOwned> FromRequestParts<Shared> for Parameters<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Parameters<T>, Problem> {
+        // What is no UTF-8 would be read as a name with another character in its place.
+        if percent_decode_str(parts.uri.query().unwrap_or_default()).decode_utf8().is_err() {
+            return Err(Problem::bad_input("the query is not UTF-8"));
+        }
         let query = Query::<T>::from_request_parts(parts, state).await;
         query
             .map(|Query(parameters)| Parameters(parameters))

@@ -32,8 +32,10 @@ use crate::verifier::NewApiKey;
 #[into_params(parameter_in = Query)]
 pub(super) struct ListEvents {
     /// The number of the last row of the page before.
+    #[param(format = "uint64")]
     after: Option<u64>,
     /// 1 to 1000; 100 if left out.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 
@@ -59,7 +61,9 @@ pub(super) struct AuditView {
 #[serde(deny_unknown_fields)]
 pub(super) struct MakeApiKey {
     /// `verifier`, `enroller` or `admin`.
+    #[schema(pattern = "^(verifier|enroller|admin)$")]
     role: String,
+    #[schema(min_length = 1, max_length = 128)]
     name: Option<String>,
     /// Names, or prefixes that end in `*`; all accounts if left out.
     accounts: Option<Vec<String>>,
@@ -88,6 +92,7 @@ pub(super) struct SigningKeys {
 #[serde(deny_unknown_fields)]
 pub(super) struct MakeSigningKey {
     /// `EdDSA` or `ES256`; EdDSA if left out.
+    #[schema(pattern = "^(EdDSA|ES256)$")]
     algorithm: Option<String>,
 }
 
@@ -205,7 +210,7 @@ pub(super) async fn signing_keys(State(state): State<Shared>, caller: Caller) ->
 /// Signs with a new key from now on; the old one verifies what it signed.
 #[utoipa::path(post, path = "/v1/signing-keys", tag = "control", request_body = MakeSigningKey, responses(
     (status = 201, description = "the new key", body = SigningKeyView),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Conflict, super::Slow, super::Unavailable,
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
 ))]
 pub(super) async fn rotate_signing_keys(
     State(state): State<Shared>,

@@ -45,21 +45,29 @@ use crate::verifier::Verifier;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CreateDevice {
+    #[schema(min_length = 1, max_length = 256)]
     account: String,
     /// `totp`, `hotp` or `recovery`.
+    #[schema(pattern = "^(totp|hotp|recovery)$")]
     kind: String,
+    #[schema(min_length = 1, max_length = 128)]
     name: Option<String>,
     /// For hardware that has one; generated otherwise.
+    #[schema(pattern = "^[A-Za-z0-9_+=/:,.@-]{9,256}$")]
     serial: Option<String>,
     /// Base32; made by the agent if left out.
     secret: Option<String>,
     /// `SHA1`, `SHA256` or `SHA512`.
+    #[schema(pattern = "^[Ss][Hh][Aa](1|256|512)$")]
     algorithm: Option<String>,
     /// 6 to 8.
+    #[schema(minimum = 6, maximum = 8)]
     digits: Option<u8>,
     /// The time-step size: 10 to 120 seconds.
+    #[schema(minimum = 10, maximum = 120)]
     period: Option<u16>,
     /// The counter to begin at.
+    #[schema(format = "uint64")]
     counter: Option<u64>,
 }
 
@@ -78,12 +86,16 @@ pub(super) struct CreatedDevice {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListDevices {
+    #[param(min_length = 1, max_length = 256)]
     account: Option<String>,
     /// `pending`, `active`, `disabled` or `locked`.
+    #[param(pattern = "^(pending|active|disabled|locked)$")]
     state: Option<String>,
     /// 1 to 1000; 100 if left out.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
     /// The serial number of the last device of the page before.
+    #[param(pattern = "^[A-Za-z0-9_+=/:,.@-]{9,256}$")]
     after: Option<String>,
 }
 
@@ -97,6 +109,7 @@ pub(super) struct Devices {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rename {
+    #[schema(min_length = 1, max_length = 128)]
     name: String,
 }
 
@@ -104,6 +117,7 @@ pub(super) struct Rename {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TwoCodes {
+    #[schema(min_items = 2, max_items = 2)]
     codes: [String; 2],
 }
 
@@ -145,7 +159,7 @@ pub(super) async fn create(
 /// Lists devices. A verifier must name the account, and sees no more than which factors there are.
 #[utoipa::path(get, path = "/v1/devices", tag = "devices", params(ListDevices), responses(
     (status = 200, description = "a page of devices", body = Devices),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
 ))]
 pub(super) async fn list(
     State(state): State<Shared>,

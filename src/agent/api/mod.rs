@@ -3,6 +3,7 @@
 mod accounts;
 mod body;
 mod control;
+mod description;
 mod devices;
 mod health;
 mod problem;
@@ -13,6 +14,8 @@ mod views;
 
 pub(crate) use body::Body;
 pub(crate) use body::Parameters;
+use description::Description;
+use description::Document;
 pub(crate) use problem::Code;
 use problem::InDoubt;
 pub(crate) use problem::Problem;
@@ -31,23 +34,16 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::extract::Path;
 use axum::extract::Request;
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::middleware::Next;
-use axum::response::IntoResponse;
 use axum::response::Response;
-use axum::routing::get;
-use utoipa::Modify;
 use utoipa::OpenApi;
-use utoipa::openapi::security::Http;
-use utoipa::openapi::security::HttpAuthScheme;
-use utoipa::openapi::security::SecurityScheme;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -58,7 +54,7 @@ use crate::agent::stop::Why;
 
 /// All routes.
 pub(crate) fn router(state: Shared) -> Router {
-    let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
+    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(devices::create, devices::list))
         .routes(routes!(devices::show, devices::rename, devices::remove))
         .routes(routes!(devices::activate))
@@ -84,17 +80,15 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(health::ready))
         .routes(routes!(health::jwks))
         .routes(routes!(health::metrics))
+        .routes(routes!(description::show))
         .split_for_parts();
-    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
-    let document = document.to_json().unwrap_or_default();
-    let document = move || async move { ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], document).into_response() };
     router
-        .route("/openapi.json", get(document))
         .fallback(|| async { Problem::not_found("page") })
         .method_not_allowed_fallback(|| async {
             Problem::bad_input("this method is not for this page").with_status(axum::http::StatusCode::METHOD_NOT_ALLOWED)
         })
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), watch))
+        .layer(Extension(Description::of(document)))
         .with_state(state)
 }
 
@@ -135,26 +129,5 @@ fn limit(wanted: Option<u32>) -> Result<u32, Problem> {
         None => Ok(100),
         Some(limit @ 1..=1_000) => Ok(limit),
         Some(_) => Err(Problem::bad_input("limit is 1 to 1000")),
-    }
-}
-
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "twostep agent",
-        description = "Verifies one-time codes and issues short-lived signed contexts that say so. On the Unix socket the \
-            caller is who the kernel says; on TCP, whoever holds the API key."
-    ),
-    modifiers(&ApiKey),
-    security(("api_key" = []))
-)]
-struct Document;
-
-struct ApiKey;
-
-impl Modify for ApiKey {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme("api_key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     }
 }

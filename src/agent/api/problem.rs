@@ -77,7 +77,8 @@ impl Problem {
             code,
             detail: detail.into(),
             reason: None,
-            retry_after_seconds: None,
+            // Whatever is not available now is worth another try, unless somebody knows better.
+            retry_after_seconds: (code == Code::ServiceUnavailable).then_some(1),
             in_doubt: false,
         }
     }

@@ -21,17 +21,18 @@ macro_rules! refusals {
         #[derive(IntoResponses)]
         #[response(status = $status, description = $description, content_type = "application/problem+json")]
         #[expect(dead_code, reason = "the document is made from it")]
-        pub(super) struct $name(#[to_schema] Problem);
+        pub(super) struct $name(Problem);
     )*};
 }
 
 refusals! {
-    Invalid, 400, "InvalidInput: the request cannot be meant";
+    Invalid, 400, "InvalidInput: the request cannot be meant, or its body is longer than 64 KiB";
     Unauthorized, 401, "Unauthorized: no valid API key";
-    Forbidden, 403, "AccessDenied: the role is too low, or a fresh context is missing; InvalidAuthenticationCode: these codes do not prove the device";
+    Forbidden, 403, "AccessDenied: the role is too low, a fresh context is missing, or a web page may have sent it; InvalidAuthenticationCode: \
+        these codes do not prove the device";
     Denied, 403, "AccessDenied: the session was refused, for whatever reason";
     Missing, 404, "NoSuchEntity: there is no such thing for this caller";
     Conflict, 409, "EntityAlreadyExists, LimitExceeded, ConcurrentModification or EntityTemporarilyUnmodifiable";
     Slow, 429, "Throttled: too many requests, or too many pairs of codes";
-    Unavailable, 503, "ServiceUnavailable: the store or the clock cannot be trusted now";
+    Unavailable, 503, "ServiceUnavailable: the store or the clock cannot be trusted now, or the answer took too long";
 }

@@ -37,16 +37,21 @@ use crate::verifier::Verified;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OpenSession {
+    #[schema(min_length = 1, max_length = 256)]
     account: String,
     /// 900 to 129600; 3600 unless the agent is configured otherwise.
+    #[schema(minimum = 900, maximum = 129600)]
     duration_seconds: Option<u64>,
     /// For whom the context is; the issuer itself if left out.
+    #[schema(min_length = 1, max_length = 256)]
     audience: Option<String>,
     /// May be left out where the account has exactly one active device that shows codes.
+    #[schema(pattern = "^[A-Za-z0-9_+=/:,.@-]{9,256}$")]
     serial: Option<String>,
     /// 6 to 8 digits, a recovery code, or a bypass code.
     code: Option<String>,
     /// Two consecutive codes of a device that is out of sync: they resynchronise it and open the session in one write.
+    #[schema(min_items = 2, max_items = 2)]
     codes: Option<[String; 2]>,
 }
 
@@ -83,8 +88,10 @@ pub(super) struct RevokeSession {
 #[serde(deny_unknown_fields)]
 pub(super) struct RevokeSessions {
     /// RFC 3339, not in the future; now if left out.
+    #[schema(format = DateTime)]
     issued_before: Option<String>,
     /// Only contexts made with this device.
+    #[schema(pattern = "^[A-Za-z0-9_+=/:,.@-]{9,256}$")]
     serial: Option<String>,
 }
 

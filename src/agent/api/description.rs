@@ -1,0 +1,120 @@
+//! The OpenAPI document: what the routes say of themselves, completed with what holds for all of them.
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use serde_json::Value;
+use utoipa::IntoResponses;
+use utoipa::Modify;
+use utoipa::OpenApi;
+use utoipa::openapi::security::Http;
+use utoipa::openapi::security::HttpAuthScheme;
+use utoipa::openapi::security::SecurityScheme;
+
+use crate::agent::api::Problem;
+use crate::agent::api::responses::Forbidden;
+use crate::agent::api::responses::Invalid;
+use crate::agent::api::responses::Unavailable;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "twostep agent",
+        description = "Verifies one-time codes and issues short-lived signed contexts that say so. On the Unix socket the \
+            caller is who the kernel says; on TCP, whoever holds the API key."
+    ),
+    components(schemas(Problem)),
+    modifiers(&ApiKey),
+    security(("api_key" = []))
+)]
+pub(super) struct Document;
+
+struct ApiKey;
+
+/// The document as it is published.
+#[derive(Clone)]
+pub(super) struct Description(Bytes);
+
+impl Description {
+    pub(super) fn of(mut document: utoipa::openapi::OpenApi) -> Description {
+        document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+        complete(&mut document);
+        let mut document = serde_json::to_value(&document).unwrap_or_default();
+        as_bodies_are_read(&mut document);
+        Description(Bytes::from(document.to_string()))
+    }
+}
+
+/// This description.
+#[utoipa::path(get, path = "/openapi.json", tag = "health", security(()), responses(
+    (status = 200, description = "OpenAPI 3.1", body = serde_json::Value, content_type = "application/json"),
+))]
+pub(super) async fn show(Extension(Description(document)): Extension<Description>) -> Response {
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], document).into_response()
+}
+
+impl Modify for ApiKey {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("api_key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+}
+
+/// Gives every route a name of its own, and adds what each may answer because it is decided before the route is asked: that a
+/// body is too long, that a web page asks, that the answer took too long.
+fn complete(document: &mut utoipa::openapi::OpenApi) {
+    let everywhere = [Invalid::responses(), Forbidden::responses(), Unavailable::responses()];
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            // Routes of different kinds have verbs in common.
+            if let (Some(id), Some([tag, ..])) = (&mut operation.operation_id, operation.tags.as_deref()) {
+                *id = format!("{tag}_{id}");
+            }
+            for (status, response) in everywhere.iter().flatten() {
+                operation.responses.responses.entry(status.clone()).or_insert_with(|| response.clone());
+            }
+        }
+    }
+}
+
+/// A member of a body may be left out, and is never `null`; so may the whole body, where no member is needed.
+fn as_bodies_are_read(document: &mut Value) {
+    let mut without_needs = Vec::new();
+    for (name, schema) in members(&mut document["components"]["schemas"]) {
+        // Answers may get members later, bodies have those that are known.
+        if schema["additionalProperties"] != Value::Bool(false) {
+            continue;
+        }
+        if schema.get("required").is_none() {
+            without_needs.push(format!("#/components/schemas/{name}"));
+        }
+        schema.get_mut("properties").into_iter().flat_map(members).for_each(|(_, member)| never_null(member));
+    }
+    for operation in members(&mut document["paths"]).flat_map(|(_, path)| members(path)).map(|(_, operation)| operation) {
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+        parameters.into_iter().flatten().filter_map(|parameter| parameter.get_mut("schema")).for_each(never_null);
+        let body = operation.get_mut("requestBody");
+        if let Some(body) = body.filter(|body| {
+            let schema = body.pointer("/content/application~1json/schema/$ref").and_then(Value::as_str);
+            schema.is_some_and(|schema| without_needs.iter().any(|known| known == schema))
+        }) {
+            body["required"] = Value::Bool(false);
+        }
+    }
+}
+
+fn never_null(schema: &mut Value) {
+    if let Some([Value::String(one), Value::String(null)]) = schema["type"].as_array().map(Vec::as_slice)
+        && null == "null"
+    {
+        schema["type"] = Value::String(one.clone());
+    }
+}
+
+fn members(object: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
+    object.as_object_mut().into_iter().flatten()
+}

@@ -1,0 +1,56 @@
+//! The HTTP API of a real agent: its own process, its own store, real sockets.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+#[path = "support/agent.rs"]
+mod agent;
+#[path = "api/canary.rs"]
+mod canary;
+#[path = "api/contract.rs"]
+mod contract;
+#[path = "api/control.rs"]
+mod control;
+#[path = "api/described.rs"]
+mod described;
+#[path = "support/http.rs"]
+mod http;
+#[path = "api/journey.rs"]
+mod journey;
+#[path = "api/peers.rs"]
+mod peers;
+#[path = "support/people.rs"]
+mod people;
+#[path = "api/protected.rs"]
+mod protected;
+#[path = "api/restart.rs"]
+mod restart;
+#[path = "api/roles.rs"]
+mod roles;
+#[path = "api/routes.rs"]
+mod routes;
+#[path = "api/strict.rs"]
+mod strict;
+#[path = "support/tools.rs"]
+mod tools;
+
+use agent::{Agent, run_if_asked};
+use http::Client;
+use serde_json::json;
+
+#[test]
+fn agent_process() {
+    run_if_asked();
+}
+
+/// The administrator of this agent, on its Unix socket.
+fn admin(agent: &Agent) -> Client {
+    Client::unix(agent.socket())
+}
+
+/// A caller over TCP, with a new API key of this role.
+fn caller(agent: &Agent, role: &str) -> Client {
+    Client::tcp(agent.address()).bearing(&people::api_key(&admin(agent), json!({"role": role})))
+}
+
+/// An agent that serves TCP as well.
+const TCP: &str = "listen = [\"127.0.0.1:0\"]\n";

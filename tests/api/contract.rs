@@ -1,0 +1,238 @@
+//! Every answer of every route is seen once, and no other; and the agent's own description knows them all.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::agent::Agent;
+use crate::http::{Answer, Client};
+use crate::people::{add, api_key, enrol, text};
+use crate::routes::{ROUTES, Role, Route};
+use crate::{TCP, admin};
+
+/// Method, route, status and code; a success has no code.
+type Seen = BTreeSet<(&'static str, &'static str, u16, String)>;
+
+#[test]
+fn every_route_status_and_code_of_the_contract_is_seen_and_no_other() {
+    let seen: Arc<Mutex<Seen>> = Arc::default();
+    let watched = |client: Client| {
+        let seen = Arc::clone(&seen);
+        client.witnessed(move |method, path, answer| {
+            if let Some(route) = Route::of(method, path) {
+                seen.lock().unwrap().insert((route.method, route.path, answer.status, code_of(answer)));
+            }
+        })
+    };
+    let agent = Agent::start(&format!("{TCP}[limits]\nburst = 100000\n"));
+    let admin = watched(admin(&agent));
+    what_succeeds(&admin);
+    what_is_refused_by_its_state(&admin, &watched(crate::admin(&agent)));
+    what_anybody_may_be_told(&watched(Client::tcp(agent.address())), &admin);
+    what_callers_are_refused(&agent, &watched);
+    what_needs_the_store(&agent, &admin);
+    drop(agent);
+    what_configuration_decides(&watched);
+
+    let seen = seen.lock().unwrap();
+    let expected: Seen = ROUTES
+        .iter()
+        .flat_map(|route| route.answers().into_iter().map(|(status, code)| (route.method, route.path, status, code)))
+        .collect();
+    let missing: Vec<_> = expected.difference(&seen).collect();
+    let surplus: Vec<_> = seen.difference(&expected).collect();
+    assert!(missing.is_empty() && surplus.is_empty(), "never seen: {missing:#?}\nnot in the table: {surplus:#?}");
+    let (described, expected) = (described(), expected.iter().map(|(method, path, status, _)| (*method, *path, *status)).collect());
+    let unsaid: Vec<_> = BTreeSet::difference(&expected, &described).collect();
+    assert!(unsaid.is_empty(), "not in the description: {unsaid:?}");
+    // What only a race against another agent, or a store that takes too long, brings about.
+    let rare: BTreeSet<u16> = described.difference(&expected).map(|(_, _, status)| *status).collect();
+    assert_eq!(rare, [409, 503].into());
+}
+
+fn code_of(answer: &Answer) -> String {
+    let problem = answer.header("content-type") == Some("application/problem+json");
+    if problem { text(&answer.json()["code"]) } else { String::new() }
+}
+
+fn what_succeeds(admin: &Client) {
+    let mut token = enrol(admin, "alice");
+    let spare = add(admin, "alice");
+    for path in ["/v1/devices", "/v1/accounts", "/v1/audit", "/v1/audit/verify", "/v1/api-keys", "/v1/signing-keys"] {
+        admin.get(path).is(200);
+    }
+    for path in ["/.well-known/jwks.json", "/healthz", "/readyz", "/openapi.json"] {
+        admin.get(path).is(200);
+    }
+    assert_eq!(admin.get("/metrics").status, 200);
+    admin.get(&token.path("")).is(200);
+    admin.patch(&token.path(""), json!({"name": "a token"})).is(200);
+    admin.post(&token.path("/resync"), json!({"codes": token.pair()})).is(200);
+    let session = token.session(admin, "alice");
+    admin.post("/v1/sessions/introspect", json!({"token": session})).is(200);
+    admin.post("/v1/sessions/revoke", json!({"token": session})).is(204);
+    admin.post("/v1/accounts/alice/revoke-sessions", json!({})).is(200);
+    admin.post("/v1/accounts/alice/bypass", json!({})).is(201);
+    admin.post(&token.path("/deactivate"), json!({})).is(200);
+    admin.post(&token.path("/unlock"), json!({})).is(200);
+    admin.delete(&spare.path("")).is(204);
+    admin.delete("/v1/accounts/alice").is(204);
+    let made = admin.post("/v1/api-keys", json!({"role": "verifier"})).is(201);
+    admin.delete(&format!("/v1/api-keys/{}", text(&made["api_key"]["id"]))).is(204);
+    let old = admin.get("/v1/signing-keys").is(200);
+    admin.post("/v1/signing-keys", json!({"algorithm": "ES256"})).is(201);
+    admin.delete(&format!("/v1/signing-keys/{}", text(&old["signing_keys"][0]["kid"]))).is(204);
+    admin.post("/v1/store/backup", json!({})).is(201);
+    admin.post("/v1/clock/accept", json!({})).is(200);
+}
+
+fn what_is_refused_by_its_state(admin: &Client, other: &Client) {
+    // Nothing is there of what the well-formed requests name.
+    for route in ROUTES.iter().filter(|route| route.path.contains('{') && !route.path.ends_with("/revoke-sessions")) {
+        let (path, body) = route.request();
+        admin.send(route.method, &path, body).refused(404, "NoSuchEntity");
+    }
+    admin.post("/v1/accounts/carol/revoke-sessions", json!({"serial": "NOT-THERE-000"})).refused(404, "NoSuchEntity");
+    let (mut token, pending) = (enrol(admin, "carol"), add(admin, "carol"));
+    let create = |extra: Value| {
+        let mut body = json!({"account": "carol", "kind": "hotp"});
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        admin.post("/v1/devices", body)
+    };
+    create(json!({"serial": token.serial})).refused(409, "EntityAlreadyExists");
+    create(json!({"secret": token.secret})).refused(409, "EntityAlreadyExists");
+    for _ in 0..6 {
+        create(json!({})).is(201);
+    }
+    create(json!({})).refused(409, "LimitExceeded");
+    let pair = json!({"codes": token.pair()});
+    admin.post(&token.path("/activate"), pair.clone()).refused(409, "EntityAlreadyExists");
+    admin.post(&pending.path("/resync"), pair.clone()).refused(409, "EntityTemporarilyUnmodifiable");
+    let wrong = json!({"codes": [token.wrong(), token.wrong()]});
+    admin.post(&pending.path("/activate"), wrong.clone()).refused(403, "InvalidAuthenticationCode");
+    for _ in 0..5 {
+        admin.post(&token.path("/resync"), wrong.clone()).refused(403, "InvalidAuthenticationCode");
+    }
+    // The allowance of pairs is spent, for the right one too.
+    let problem = admin.post(&token.path("/resync"), pair).refused(429, "Throttled");
+    assert!((3_500..=3_600).contains(&problem["retry_after_seconds"].as_u64().unwrap()), "{problem}");
+    admin.delete(&pending.path("")).is(204);
+    let sheet = create(json!({"kind": "recovery"})).is(201);
+    let sheet = format!("/v1/devices/{}", text(&sheet["device"]["serial"]));
+    admin.post(&format!("{sheet}/deactivate"), json!({})).is(200);
+    admin.post(&format!("{sheet}/activate"), wrong).refused(409, "EntityTemporarilyUnmodifiable");
+    let unknown = json!({"account": "nobody", "serial": "NOT-THERE-000", "code": "123456"});
+    admin.post("/v1/sessions", unknown).refused(403, "AccessDenied");
+
+    // Somebody changes the account all the time; one that is made between two of those is lost, and may be tried again.
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                other.post("/v1/accounts/carol/revoke-sessions", json!({})).is(200);
+            }
+        });
+        let lost = (0..2_000).map(|_| admin.post("/v1/accounts/carol/bypass", json!({}))).find(|answer| answer.status != 201);
+        done.store(true, Ordering::Relaxed);
+        lost.expect("one of them comes between").refused(409, "ConcurrentModification");
+    });
+}
+
+fn what_anybody_may_be_told(nobody: &Client, admin: &Client) {
+    let long = "x".repeat(65_537);
+    for route in ROUTES {
+        let (path, body) = route.request();
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        let json = ("Content-Type", "application/json");
+        admin.raw(route.method, &path, &[json], long.as_bytes()).refused(400, "InvalidInput");
+        nobody.raw(route.method, &path, &[json, ("Origin", "http://localhost")], body.as_bytes()).refused(403, "AccessDenied");
+        if route.role.is_some() {
+            nobody.raw(route.method, &path, &[json], body.as_bytes()).refused(401, "Unauthorized");
+        }
+    }
+}
+
+fn what_callers_are_refused(agent: &Agent, watched: &impl Fn(Client) -> Client) {
+    let limited = api_key(&admin(agent), json!({"role": "enroller", "accounts": ["dave"]}));
+    let limited = watched(Client::tcp(agent.address()).bearing(&limited));
+    limited.post("/v1/devices", json!({"account": "carol", "kind": "hotp"})).refused(404, "NoSuchEntity");
+    for role in ["verifier", "enroller"] {
+        let caller = watched(crate::caller(agent, role));
+        for route in ROUTES
+            .iter()
+            .filter(|route| route.role.is_some_and(|needed| needed > if role == "verifier" { Role::Verifier } else { Role::Enroller }))
+        {
+            let (path, body) = route.request();
+            caller.send(route.method, &path, body).refused(403, "AccessDenied");
+        }
+    }
+}
+
+/// Every table of the store gets another name, and its own again.
+fn what_needs_the_store(agent: &Agent, admin: &Client) {
+    let file = agent.folder.path().join("store.db");
+    let tables = tables(&file);
+    // The backup that was made before is not of this second.
+    thread::sleep(Duration::from_secs(1));
+    rename(&file, tables.iter().map(|table| (table.clone(), format!("{table}_away"))));
+    for route in ROUTES {
+        let (path, body) = route.request();
+        let answer = admin.send(route.method, &path, body);
+        if route.answers().iter().any(|(status, _)| *status == 503) {
+            answer.refused(503, "ServiceUnavailable");
+        } else {
+            assert_eq!(answer.status, 200, "{}", route.path);
+        }
+    }
+    rename(&file, tables.iter().map(|table| (format!("{table}_away"), table.clone())));
+    admin.get("/readyz").is(200);
+    enrol(admin, "erin").session(admin, "erin");
+}
+
+fn tables(file: &Path) -> Vec<String> {
+    let store = rusqlite::Connection::open(file).unwrap();
+    let mut names = store.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").unwrap();
+    names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+fn rename(file: &Path, names: impl Iterator<Item = (String, String)>) {
+    let store = rusqlite::Connection::open(file).unwrap();
+    let text: String = names.map(|(old, new)| format!("ALTER TABLE {old} RENAME TO {new};")).collect();
+    store.execute_batch(&format!("BEGIN IMMEDIATE; {text} COMMIT;")).unwrap();
+}
+
+fn what_configuration_decides(watched: &impl Fn(Client) -> Client) {
+    let agent = Agent::start(&format!("metrics = \"admin\"\n{TCP}[limits]\nrequests_per_second = 1\nburst = 1\n"));
+    watched(Client::tcp(agent.address())).get("/metrics").refused(401, "Unauthorized");
+    let admin = watched(admin(&agent));
+    for route in ROUTES.iter().filter(|route| route.role.is_some() || route.path == "/metrics") {
+        let (path, body) = route.request();
+        let twice = [(); 2].map(|()| admin.send(route.method, &path, body.clone()));
+        let refused = twice.into_iter().find(|answer| answer.status == 429);
+        assert_eq!(refused.unwrap().refused(429, "Throttled")["retry_after_seconds"], 1);
+    }
+    let agent = Agent::start("metrics = \"off\"\n");
+    watched(crate::admin(&agent)).get("/metrics").refused(404, "NoSuchEntity");
+}
+
+/// What the agent says of itself: method, route and status.
+fn described() -> BTreeSet<(&'static str, &'static str, u16)> {
+    let agent = Agent::start("");
+    let document = admin(&agent).get("/openapi.json").is(200);
+    let mut described = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let route = ROUTES.iter().find(|route| route.path == path && route.method.eq_ignore_ascii_case(method));
+            let route = route.unwrap_or_else(|| panic!("{method} {path} is described, and is not in the table"));
+            for status in operation["responses"].as_object().unwrap().keys() {
+                described.insert((route.method, route.path, status.parse().unwrap()));
+            }
+        }
+    }
+    described
+}

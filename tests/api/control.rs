@@ -1,0 +1,254 @@
+//! What administrators do for the agent itself, and what two agents on one store tell each other.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use twostep::id::CallerId;
+use twostep::store::sqlite;
+
+use crate::agent::Agent;
+use crate::http::Client;
+use crate::people::{alive, enrol, now, text};
+use crate::{TCP, admin};
+
+/// How often something is revoked in one agent and asked for in another.
+fn rounds() -> usize {
+    std::env::var("TWOSTEP_REVOCATIONS").map_or(1_000, |rounds| rounds.parse().unwrap())
+}
+
+/// An agent of its own on the store of another one.
+fn beside(agent: &Agent, config: &str) -> Agent {
+    let (store, key) = (agent.folder.path().join("store.db"), agent.folder.path().join("sealing.key"));
+    Agent::start(&format!("{config}[store]\nurl = \"sqlite:{}\"\nkey_file = \"{}\"\n", store.display(), key.display()))
+}
+
+#[test]
+fn a_rotated_key_verifies_and_a_dropped_one_does_not() {
+    let agent = Agent::start("");
+    let (first, second) = (admin(&agent), beside(&agent, ""));
+    let second = admin(&second);
+    let open = |client: &Client| text(&client.post("/v1/sessions", json!({"account": "alice"})).is(201)["token"]);
+    let old = open(&first);
+    let made = first.post("/v1/signing-keys", json!({"algorithm": "ES256"})).is(201);
+    assert_eq!((&made["algorithm"], &made["retired_at"]), (&"ES256".into(), &json!(null)));
+    // The other agent signs with the new key too, and both keys verify in both.
+    let new = open(&second);
+    let kid = |token: &str| {
+        use base64::Engine;
+        let head = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+        text(&serde_json::from_slice::<serde_json::Value>(&head).unwrap()["kid"])
+    };
+    assert_eq!(kid(&new), text(&made["kid"]));
+    assert_ne!(kid(&old), kid(&new));
+    for client in [&first, &second] {
+        assert!(alive(client, &old) && alive(client, &new));
+        assert_eq!(client.get("/.well-known/jwks.json").is(200)["keys"].as_array().unwrap().len(), 2);
+    }
+    second.delete(&format!("/v1/signing-keys/{}", kid(&old))).is(204);
+    for client in [&first, &second] {
+        assert!(!alive(client, &old) && alive(client, &new));
+        assert_eq!(client.get("/.well-known/jwks.json").is(200)["keys"].as_array().unwrap().len(), 1);
+    }
+    // The one that signs may be dropped as well; the next session makes another.
+    first.delete(&format!("/v1/signing-keys/{}", kid(&new))).is(204);
+    let newest = open(&second);
+    assert!(alive(&first, &newest) && !alive(&second, &new));
+    second.delete(&format!("/v1/signing-keys/{}", kid(&new))).refused(404, "NoSuchEntity");
+}
+
+#[test]
+fn what_one_agent_revoked_is_dead_at_the_next_request_in_another() {
+    let agent = Agent::start("[limits]\nburst = 100000\n");
+    let other = beside(&agent, "[limits]\nburst = 100000\n");
+    let (here, there) = (admin(&agent), admin(&other));
+    let mut token = enrol(&here, "alice");
+    let (mut refused, mut device_revoked) = (0, Instant::now());
+    for round in 0..rounds() {
+        // With MFA or without, for the account, the device or the one context.
+        let with_mfa = round % 8 == 0;
+        let session = match with_mfa {
+            true => token.session(&here, "alice"),
+            false => text(&here.post("/v1/sessions", json!({"account": "alice"})).is(201)["token"]),
+        };
+        assert!(alive(&there, &session), "round {round}");
+        // A device's contexts are dated above its last mark, and those of the future are refused: once a second is enough.
+        if with_mfa && device_revoked.elapsed() > Duration::from_secs(1) {
+            here.post("/v1/accounts/alice/revoke-sessions", json!({"serial": token.serial})).is(200);
+            device_revoked = Instant::now();
+        } else if round % 3 == 1 {
+            here.post("/v1/sessions/revoke", json!({"token": session})).is(204);
+        } else {
+            here.post("/v1/accounts/alice/revoke-sessions", json!({})).is(200);
+        }
+        refused += usize::from(!alive(&there, &session));
+    }
+    assert_eq!(refused, rounds());
+    // Whatever else decides is heard of at once, too.
+    let key = crate::people::api_key(&here, json!({"role": "verifier"}));
+    let third = beside(&agent, TCP);
+    let caller = Client::tcp(third.address()).bearing(&key);
+    caller.get("/v1/devices?account=alice").is(200);
+    here.delete(&format!("/v1/api-keys/{}", key.split('_').nth(1).unwrap())).is(204);
+    caller.get("/v1/devices?account=alice").refused(401, "Unauthorized");
+}
+
+#[test]
+fn what_was_opened_right_after_one_revocation_is_dead_after_the_next() {
+    let agent = Agent::start("");
+    let admin = admin(&agent);
+    let mut token = enrol(&admin, "alice");
+    for _ in 0..3 {
+        // Issued in the second of the account's mark, and so dated after it.
+        admin.post("/v1/accounts/alice/revoke-sessions", json!({})).is(200);
+        let session = token.session(&admin, "alice");
+        admin.post("/v1/accounts/alice/revoke-sessions", json!({"serial": token.serial})).is(200);
+        assert!(!alive(&admin, &session), "the device's contexts were revoked");
+        admin.post("/v1/accounts/alice/revoke-sessions", json!({})).is(200);
+        let session = token.session(&admin, "alice");
+        admin.post(&token.path("/deactivate"), json!({})).is(200);
+        admin.post(&token.path("/activate"), json!({"codes": token.pair()})).is(200);
+        assert!(!alive(&admin, &session), "the device was out of use meanwhile");
+    }
+    admin.post("/v1/accounts/alice/revoke-sessions", json!({})).is(200);
+    let session = token.session(&admin, "alice");
+    admin.delete(&token.path("")).is(204);
+    admin.post("/v1/devices", json!({"account": "alice", "kind": "hotp", "serial": token.serial})).is(201);
+    assert!(!alive(&admin, &session), "another device has the serial number");
+}
+
+#[test]
+fn a_backup_serves_nobody_until_it_is_restored() {
+    let agent = Agent::start("");
+    let first = admin(&agent);
+    let mut token = enrol(&first, "alice");
+    let session = token.session(&first, "alice");
+    let copy = agent.folder.path().join("copy.db");
+    assert_eq!(first.post("/v1/store/backup", json!({"path": copy})).is(201)["path"], json!(copy));
+    first.post("/v1/store/backup", json!({"path": copy})).refused(400, "InvalidInput");
+    // What was accepted after it was made, the copy does not know.
+    let code = token.code();
+    first.post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": code})).is(201);
+    let key = agent.folder.path().join("sealing.key");
+    let store = format!("[store]\nurl = \"sqlite:{}\"\nkey_file = \"{}\"\n", copy.display(), key.display());
+    let (_, log) = Agent::fails(tempfile::tempdir().unwrap(), &store);
+    assert!(log.contains("this store is a copy"), "{log}");
+    let restored = sqlite::restore(&copy, now(), &CallerId::new("test")).unwrap();
+    assert_eq!((restored.devices, restored.accounts), (1, 1));
+    let second = Agent::start(&store);
+    let second = admin(&second);
+    assert!(!alive(&second, &session));
+    let why = second.post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": code})).refused(403, "AccessDenied");
+    assert_eq!(why["reason"], "out_of_sync");
+    second.post(&token.path("/resync"), json!({"codes": token.pair()})).is(200);
+    token.session(&second, "alice");
+    assert_eq!(second.get("/v1/audit/verify").is(200)["ok"], true);
+    assert!(second.get("/v1/audit").is(200).to_string().contains("store.restored"));
+    // Without a path it goes beside the store, and what was there before stays.
+    let beside = first.post("/v1/store/backup", json!({})).is(201);
+    assert_eq!(Path::new(beside["path"].as_str().unwrap()).parent(), copy.parent());
+}
+
+#[test]
+fn a_clock_that_went_back_is_believed_when_an_administrator_says_so() {
+    let agent = Agent::start("");
+    let mut token = enrol(&admin(&agent), "alice");
+    let folder = agent.into_folder();
+    let store = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
+    store.execute("UPDATE control SET highest_time = highest_time + 86400", []).unwrap();
+    drop(store);
+    let agent = Agent::start_in(folder, "");
+    let admin = admin(&agent);
+    let code = token.code();
+    let open = || admin.post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": code}));
+    assert_eq!(open().refused(503, "ServiceUnavailable")["reason"], "clock");
+    assert_eq!(admin.post("/v1/sessions", json!({"account": "alice"})).refused(503, "ServiceUnavailable")["reason"], "clock");
+    admin.get("/readyz").refused(503, "ServiceUnavailable");
+    admin.get("/healthz").is(200);
+    assert!(admin.get("/metrics").text().contains("twostep_clock_ok 0"));
+    admin.post("/v1/clock/accept", json!({})).is(200);
+    admin.get("/readyz").is(200);
+    open().is(201);
+    assert!(admin.get("/v1/audit").is(200).to_string().contains("clock.accepted"));
+}
+
+#[test]
+fn a_caller_that_is_too_fast_waits_and_the_others_do_not() {
+    let agent = Agent::start(&format!("{TCP}[limits]\nrequests_per_second = 2\nburst = 20\n"));
+    let [fast, slow] = ["admin", "admin"].map(|role| crate::caller(&agent, role));
+    let (mut passed, began) = (0, Instant::now());
+    let refused = loop {
+        match fast.get("/v1/api-keys") {
+            answer if answer.status == 200 => passed += 1,
+            answer => break answer,
+        }
+    };
+    assert!((20..=20 + 1 + 2 * usize::try_from(began.elapsed().as_secs()).unwrap()).contains(&passed), "{passed}");
+    let wait = refused.refused(429, "Throttled")["retry_after_seconds"].as_u64().unwrap();
+    assert_eq!(wait, 1);
+    slow.get("/v1/api-keys").is(200);
+    std::thread::sleep(Duration::from_secs(wait));
+    fast.get("/v1/api-keys").is(200);
+}
+
+#[test]
+fn metrics_count_and_name_nobody() {
+    let agent = Agent::start("");
+    let admin = admin(&agent);
+    let mut token = enrol(&admin, "alice-the-owner");
+    token.session(&admin, "alice-the-owner");
+    admin
+        .post("/v1/sessions", json!({"account": "alice-the-owner", "serial": token.serial, "code": token.wrong()}))
+        .refused(403, "AccessDenied");
+    admin.post("/v1/sessions", json!({"account": "alice-the-owner"})).is(201);
+    admin.get("/v1/not/a/route/of-alice-the-owner").refused(404, "NoSuchEntity");
+    let answer = admin.get("/metrics");
+    assert_eq!(answer.header("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
+    let metrics = answer.text();
+    for line in [
+        "twostep_requests_total{route=\"/v1/sessions\",status=\"201\"} 2",
+        "twostep_requests_total{route=\"/v1/sessions\",status=\"403\"} 1",
+        "twostep_requests_total{route=\"none\",status=\"404\"} 1",
+        "twostep_request_duration_seconds_count{route=\"/v1/sessions\"} 3",
+        "twostep_refusals_total{reason=\"no_match\"} 1",
+        "twostep_sessions_issued_total{mfa=\"true\"} 1",
+        "twostep_sessions_issued_total{mfa=\"false\"} 1",
+        "twostep_judged_total 3",
+        "twostep_accepted_total 2",
+        "twostep_panics_total 0",
+        "twostep_clock_ok 1",
+        "twostep_store_ok 1",
+    ] {
+        assert!(metrics.lines().any(|known| known == line), "no {line} in:\n{metrics}");
+    }
+    assert!(metrics.ends_with("# EOF\n"));
+    assert!(!metrics.contains("alice") && !metrics.contains(&token.serial) && !metrics.contains("uid:"), "{metrics}");
+}
+
+#[test]
+fn the_audit_log_holds_every_decision_and_shows_where_it_was_changed() {
+    let agent = Agent::start("");
+    let client = admin(&agent);
+    let mut token = enrol(&client, "alice");
+    token.session(&client, "alice");
+    client.post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": token.wrong()})).refused(403, "AccessDenied");
+    client.post("/v1/accounts/alice/revoke-sessions", json!({})).is(200);
+    client.delete(&token.path("")).is(204);
+    let log = client.get("/v1/audit?limit=1000").is(200);
+    let events: Vec<(String, String)> =
+        log["events"].as_array().unwrap().iter().map(|e| (text(&e["action"]), text(&e["caller"]))).collect();
+    let uid = format!("uid:{}", nix::unistd::Uid::effective());
+    for action in ["device.added", "device.activated", "code.accepted", "code.refused", "sessions.revoked", "device.removed"] {
+        assert_eq!(events.iter().filter(|event| **event == (action.to_owned(), uid.clone())).count(), 1, "{action}: {events:?}");
+    }
+    let verified = client.get("/v1/audit/verify").is(200);
+    let rows = verified["rows"].as_u64().unwrap();
+    assert_eq!((&verified["ok"], rows, &verified["broken_at"]), (&true.into(), u64::try_from(events.len()).unwrap(), &json!(null)));
+    assert_eq!(verified["head"], log["events"].as_array().unwrap().last().unwrap()["hash"]);
+
+    let store = rusqlite::Connection::open(agent.folder.path().join("store.db")).unwrap();
+    store.execute("UPDATE audit SET body = replace(body, 'code.refused', 'code.accepted')", []).unwrap();
+    let verified = client.get("/v1/audit/verify").is(200);
+    let broken = log["events"].as_array().unwrap().iter().find(|event| event["action"] == "code.refused").unwrap();
+    assert_eq!((&verified["ok"], &verified["broken_at"]), (&false.into(), &broken["number"]));
+}

@@ -1,0 +1,72 @@
+//! The agent's own description, and what a fuzzer that reads it finds.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::agent::Agent;
+use crate::people::{add, api_key, enrol};
+use crate::{TCP, admin, tools};
+
+#[test]
+fn the_description_is_valid_openapi() {
+    if !tools::have("python:openapi_spec_validator") {
+        return;
+    }
+    let agent = Agent::start("");
+    let document = admin(&agent).get("/openapi.json").is(200);
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
+    let file = agent.folder.path().join("openapi.json");
+    std::fs::write(&file, document.to_string()).unwrap();
+    let read = Command::new(tools::python()).args(["-m", "openapi_spec_validator"]).arg(&file).output().unwrap();
+    assert!(read.status.success(), "{}{}", String::from_utf8_lossy(&read.stdout), String::from_utf8_lossy(&read.stderr));
+    // Every object that is sent or answered says whether it may hold anything else.
+    let text = document.to_string();
+    let references: Vec<&str> = text.split("\"$ref\":\"#/components/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    for reference in references {
+        let pointer = format!("/components/{reference}");
+        assert!(document.pointer(&pointer).is_some_and(Value::is_object), "{pointer}");
+    }
+}
+
+#[test]
+fn a_fuzzer_finds_no_failure_and_no_answer_that_is_not_described() {
+    if !tools::have("python:schemathesis") {
+        return;
+    }
+    // Limits that a fuzzer would spend its time waiting for.
+    let agent =
+        Agent::start(&format!("{TCP}[limits]\nrequests_per_second = 100000\nburst = 100000\n[sessions]\nrefusal_interval_ms = 1\n"));
+    enrol(&admin(&agent), "alice");
+    add(&admin(&agent), "bob");
+    let began = Instant::now();
+    for role in ["verifier", "enroller", "admin"] {
+        let key = api_key(&admin(&agent), json!({"role": role, "explain": role == "enroller"}));
+        let mut fuzzer = Command::new(tools::python());
+        fuzzer.args(["-m", "schemathesis.cli", "run"]).arg(format!("http://{}/openapi.json", agent.address()));
+        fuzzer.args(["--header", &format!("Authorization: Bearer {key}"), "--checks", CHECKS, "--phases", "examples,coverage,fuzzing"]);
+        fuzzer.args(["--seed", "20261122", "--max-examples", "50", "--generation-database", "none", "--no-color", "--workers", "2"]);
+        fuzzer.args(["--warnings", "off"]);
+        if role == "admin" {
+            // It writes where it is told to on this machine.
+            fuzzer.args(["--exclude-path", "/v1/store/backup"]);
+        }
+        // Neither a cache nor a report is left behind.
+        let told = fuzzer.current_dir(agent.folder.path()).output().unwrap();
+        let text = String::from_utf8_lossy(&told.stdout);
+        assert!(told.status.success(), "as {role}:\n{text}{}", String::from_utf8_lossy(&told.stderr));
+        eprintln!("as {role}: {}", text.lines().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n"));
+    }
+    assert!(began.elapsed() < Duration::from_secs(180), "{:?}", began.elapsed());
+    let admin = admin(&agent);
+    admin.get("/readyz").is(200);
+    assert!(admin.get("/metrics").text().contains("twostep_panics_total 0"));
+    assert_eq!(admin.get("/v1/audit/verify").is(200)["ok"], true);
+}
+
+/// What is checked of every answer. Left out is what cannot know the rules behind a schema: that data of the right form is
+/// accepted, and that an account may have one device only, for example.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,\
+                      response_headers_conformance,negative_data_rejection,unsupported_method,allow_header_conformance,ignored_auth";

@@ -1,0 +1,104 @@
+//! Other local users on the Unix socket, as the kernel reports them. They are curl, run as another user: only root can.
+
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::agent::Agent;
+use crate::people::{add, enrol};
+use crate::{admin, tools};
+
+/// The user that every system has for those who own nothing.
+const NOBODY: u32 = 65_534;
+
+/// An agent whose socket everybody can reach.
+fn start(config: &str) -> Agent {
+    let agent = Agent::start(&format!("{config}\n[socket]\npath = \"agent.sock\"\nmode = \"0666\"\n"));
+    set_permissions(agent.folder.path(), Permissions::from_mode(0o755)).unwrap();
+    agent
+}
+
+/// Whether a test can be somebody else. Whoever is not root cannot.
+fn can_be_others() -> bool {
+    tools::have("curl") && nix::unistd::Uid::effective().is_root()
+}
+
+/// What nobody in particular is answered: status and body.
+fn ask(agent: &Agent, uid: u32, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let mut curl = Command::new("curl");
+    curl.args(["-s", "-S", "-X", method, "-w", "\n%{http_code}", "-H", "Content-Type: application/json", "--data-binary"]);
+    curl.arg(body.to_string()).arg("--unix-socket").arg(agent.socket()).arg(format!("http://agent{path}"));
+    let told = curl.uid(uid).gid(uid).current_dir("/").stderr(Stdio::inherit()).output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    let (body, status) = told.rsplit_once('\n').unwrap_or_else(|| panic!("curl says {told:?}"));
+    (status.parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+#[test]
+fn a_user_without_a_rule_is_refused() {
+    if !can_be_others() {
+        return;
+    }
+    let agent = start("");
+    for uid in [NOBODY, 12_345] {
+        for (method, path) in [("GET", "/v1/devices?account=nobody"), ("POST", "/v1/sessions"), ("GET", "/v1/audit")] {
+            let (status, problem) = ask(&agent, uid, method, path, &json!({}));
+            assert_eq!((status, &problem["code"]), (403, &"AccessDenied".into()), "{problem}");
+        }
+        // The kernel says who it is; a key for TCP does not make them somebody else.
+        assert_eq!(ask(&agent, uid, "GET", "/healthz", &json!({})).0, 200);
+    }
+}
+
+#[test]
+fn a_rule_gives_a_user_its_role_and_its_accounts() {
+    if !can_be_others() {
+        return;
+    }
+    let rules = format!(
+        "[[peer]]\nuid = {NOBODY}\nrole = \"enroller\"\naccounts = [\"$user\", \"team-*\"]\nexplain = true\n\
+         [[peer]]\nuid = 12345\nrole = \"verifier\"\n[[peer]]\ngid = 12346\nrole = \"admin\"\n"
+    );
+    let agent = start(&rules);
+    let root = admin(&agent);
+    let mut token = enrol(&root, "alice");
+    let create = |account: &str| ask(&agent, NOBODY, "POST", "/v1/devices", &json!({"account": account, "kind": "hotp"}));
+    assert_eq!((create("nobody").0, create("team-a").0), (201, 201));
+    let (status, problem) = create("alice");
+    assert_eq!((status, &problem["code"]), (404, &"NoSuchEntity".into()));
+    assert_eq!(ask(&agent, NOBODY, "GET", "/v1/accounts", &json!({})).0, 403);
+    assert_eq!(ask(&agent, NOBODY, "GET", &token.path(""), &json!({})).0, 404);
+    let (wrong, code) = (token.wrong(), token.code());
+    let open =
+        |uid, code: &str| ask(&agent, uid, "POST", "/v1/sessions", &json!({"account": "alice", "serial": token.serial, "code": code}));
+    // Its own rule says that it hears why; the other one's does not.
+    assert_eq!(open(NOBODY, &code).1["reason"], "unknown_device");
+    assert!(open(12_345, wrong).1.get("reason").is_none());
+    assert_eq!(open(12_345, &code).0, 201);
+    assert_eq!(ask(&agent, 12_345, "POST", "/v1/devices", &json!({"account": "carol", "kind": "hotp"})).0, 403);
+    // A user whose group has a rule, and no name in the user database.
+    assert_eq!(ask(&agent, 12_346, "GET", "/v1/accounts", &json!({})).0, 200);
+    assert_eq!(ask(&agent, 12_347, "GET", "/v1/accounts", &json!({})).0, 403);
+}
+
+#[test]
+fn local_users_enrol_for_the_account_of_their_login_name() {
+    if !can_be_others() {
+        return;
+    }
+    let agent = start("local_users = true\n");
+    let root = admin(&agent);
+    let other = add(&root, "alice");
+    let create = |uid, account: &str| ask(&agent, uid, "POST", "/v1/devices", &json!({"account": account, "kind": "totp"})).0;
+    assert_eq!(create(NOBODY, "nobody"), 201);
+    assert_eq!(create(NOBODY, "root"), 404);
+    assert_eq!(create(NOBODY, "alice"), 404);
+    let (status, list) = ask(&agent, NOBODY, "GET", "/v1/devices", &json!({}));
+    assert_eq!((status, list["devices"].as_array().unwrap().len(), &list["devices"][0]["account"]), (200, 1, &"nobody".into()));
+    assert_eq!(ask(&agent, NOBODY, "DELETE", &other.path(""), &json!({})).0, 404);
+    // Whoever has no login name has no account.
+    assert_eq!(create(12_345, "12345"), 403);
+}

@@ -1,0 +1,120 @@
+//! Every route of the contract that this version builds, with who may ask and how it may answer.
+
+use serde_json::{Value, json};
+
+/// A route, and its answers beside those that all routes have.
+pub(crate) struct Route {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    /// The lowest role that may ask; none where anybody may.
+    pub(crate) role: Option<Role>,
+    pub(crate) success: u16,
+    pub(crate) refusals: &'static [(u16, &'static str)],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    Verifier,
+    Enroller,
+    Admin,
+}
+
+use Role::{Admin, Enroller, Verifier};
+
+pub(crate) const ROLES: [Role; 3] = [Verifier, Enroller, Admin];
+
+pub(crate) const ROUTES: &[Route] = &[
+    route("POST", "/v1/devices", Enroller, 201, &[NOT_THERE, THERE_ALREADY, (409, "LimitExceeded")]),
+    route("GET", "/v1/devices", Verifier, 200, &[]),
+    route("GET", "/v1/devices/{serial}", Enroller, 200, &[NOT_THERE]),
+    route("PATCH", "/v1/devices/{serial}", Enroller, 200, &[NOT_THERE]),
+    route("DELETE", "/v1/devices/{serial}", Enroller, 204, &[NOT_THERE]),
+    route("POST", "/v1/devices/{serial}/activate", Enroller, 200, &[NOT_THERE, NOT_PROVED, THERE_ALREADY, NOT_NOW]),
+    route("POST", "/v1/devices/{serial}/resync", Enroller, 200, &[NOT_THERE, NOT_PROVED, NOT_NOW]),
+    route("POST", "/v1/devices/{serial}/deactivate", Enroller, 200, &[NOT_THERE]),
+    route("POST", "/v1/devices/{serial}/unlock", Admin, 200, &[NOT_THERE]),
+    route("GET", "/v1/accounts", Admin, 200, &[]),
+    route("DELETE", "/v1/accounts/{account}", Admin, 204, &[NOT_THERE]),
+    route("POST", "/v1/accounts/{account}/bypass", Admin, 201, &[NOT_THERE, (409, "ConcurrentModification")]),
+    route("POST", "/v1/accounts/{account}/revoke-sessions", Enroller, 200, &[NOT_THERE]),
+    route("POST", "/v1/sessions", Verifier, 201, &[]),
+    route("POST", "/v1/sessions/introspect", Verifier, 200, &[]),
+    route("POST", "/v1/sessions/revoke", Enroller, 204, &[]),
+    route("GET", "/v1/audit", Admin, 200, &[]),
+    route("GET", "/v1/audit/verify", Admin, 200, &[]),
+    route("POST", "/v1/api-keys", Admin, 201, &[]),
+    route("GET", "/v1/api-keys", Admin, 200, &[]),
+    route("DELETE", "/v1/api-keys/{id}", Admin, 204, &[NOT_THERE]),
+    route("GET", "/v1/signing-keys", Admin, 200, &[]),
+    route("POST", "/v1/signing-keys", Admin, 201, &[]),
+    route("DELETE", "/v1/signing-keys/{kid}", Admin, 204, &[NOT_THERE]),
+    route("POST", "/v1/store/backup", Admin, 201, &[]),
+    route("POST", "/v1/clock/accept", Admin, 200, &[]),
+    open("/.well-known/jwks.json", &[AWAY]),
+    open("/healthz", &[]),
+    open("/readyz", &[AWAY]),
+    open("/metrics", &[NOT_THERE, UNKNOWN_CALLER, TOO_FAST]),
+    open("/openapi.json", &[]),
+];
+
+const fn route(method: &'static str, path: &'static str, role: Role, success: u16, refusals: &'static [(u16, &'static str)]) -> Route {
+    Route { method, path, role: Some(role), success, refusals }
+}
+
+const fn open(path: &'static str, refusals: &'static [(u16, &'static str)]) -> Route {
+    Route { method: "GET", path, role: None, success: 200, refusals }
+}
+
+impl Route {
+    /// The route that this request was for, with its query left out.
+    pub(crate) fn of(method: &str, path: &str) -> Option<&'static Route> {
+        let path = path.split('?').next().unwrap_or_default();
+        // The first that fits: the ones without a variable part stand before those with one.
+        let fits = |route: &&Route| {
+            let alike = path.split('/').zip(route.path.split('/')).all(|(part, name)| part == name || name.starts_with('{'));
+            route.method == method && alike && route.path.matches('/').count() == path.matches('/').count()
+        };
+        ROUTES.iter().find(fits)
+    }
+
+    /// A well-formed request, for something that is not there.
+    pub(crate) fn request(&self) -> (String, Option<Value>) {
+        let path = self.path.replace("{serial}", "NOT-THERE-000").replace("{account}", "nobody-here");
+        let path = path.replace("{id}", "NOTTHERE").replace("{kid}", "NOTTHERE");
+        let body = match (self.method, self.path) {
+            ("POST", "/v1/devices") => json!({"account": "nobody-here", "kind": "hotp"}),
+            ("GET", "/v1/devices") => return ("/v1/devices?account=nobody-here".to_owned(), None),
+            ("PATCH", _) => json!({"name": "a name"}),
+            ("POST", path) if path.ends_with("/activate") || path.ends_with("/resync") => json!({"codes": ["123456", "654321"]}),
+            ("POST", "/v1/sessions") => json!({"account": "nobody-here", "serial": "NOT-THERE-000", "code": "123456"}),
+            ("POST", "/v1/sessions/introspect" | "/v1/sessions/revoke") => json!({"token": "none"}),
+            ("POST", "/v1/api-keys") => json!({"role": "verifier"}),
+            ("POST", _) => json!({}),
+            _ => return (path, None),
+        };
+        (path, Some(body))
+    }
+
+    /// All its answers: by status and code, and the success without one.
+    pub(crate) fn answers(&self) -> Vec<(u16, String)> {
+        // What every route has: a body that is too long, and a web page that asks.
+        let mut all = vec![(self.success, String::new()), named((400, "InvalidInput")), named((403, "AccessDenied"))];
+        all.extend(self.refusals.iter().copied().map(named));
+        if self.role.is_some() {
+            all.extend([UNKNOWN_CALLER, TOO_FAST, AWAY].map(named));
+        }
+        all
+    }
+}
+
+fn named((status, code): (u16, &str)) -> (u16, String) {
+    (status, code.to_owned())
+}
+
+const UNKNOWN_CALLER: (u16, &str) = (401, "Unauthorized");
+const NOT_PROVED: (u16, &str) = (403, "InvalidAuthenticationCode");
+const NOT_THERE: (u16, &str) = (404, "NoSuchEntity");
+const THERE_ALREADY: (u16, &str) = (409, "EntityAlreadyExists");
+const NOT_NOW: (u16, &str) = (409, "EntityTemporarilyUnmodifiable");
+const TOO_FAST: (u16, &str) = (429, "Throttled");
+const AWAY: (u16, &str) = (503, "ServiceUnavailable");

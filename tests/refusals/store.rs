@@ -1,0 +1,97 @@
+//! A store in which every class of refusals has its accounts, written before the agent starts.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use twostep::device::{Device, DeviceState, Factor, HotpState, Throttle};
+use twostep::otp::{Counter, Hotp, Seed};
+use twostep::store::{Account, Change, Commit, Keyring, Sealer, SqliteStore, Store, Write};
+use twostep::testing::SimulatedToken;
+use twostep::time::UnixTime;
+use twostep::verifier::Verifier;
+
+/// A request that must be refused.
+pub(crate) struct Attempt {
+    pub(crate) class: &'static str,
+    pub(crate) account: String,
+    pub(crate) serial: String,
+    pub(crate) code: String,
+}
+
+pub(crate) const CLASSES: [&str; 10] = [
+    "unknown account",
+    "unknown serial",
+    "foreign serial",
+    "wrong code",
+    "used code",
+    "throttled device",
+    "locked device",
+    "pending device",
+    "throttled account",
+    "hidden account",
+];
+
+/// Fills the store in this folder, and says what to send: the classes in turns, each time in another order.
+pub(crate) fn attempts(folder: &Path, each: usize) -> Vec<Attempt> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let store = SqliteStore::open(folder.join("store.db")).unwrap();
+        let keyring = Keyring::from_file_or_new(folder.join("sealing.key")).unwrap();
+        let sealer = Verifier::new(store.clone(), keyring).sealer().await.unwrap();
+        let (mut attempts, mut writes) = (Vec::new(), Vec::new());
+        for turn in 0..each {
+            let mut order: Vec<usize> = (0..CLASSES.len()).collect();
+            // Any order will do that puts each class at each place about as often.
+            order.sort_by_key(|class| (turn * 7 + class * (turn % 13 + 3)) % 31);
+            attempts.extend(order.into_iter().map(|class| attempt(class, turn, &sealer, &mut writes)));
+        }
+        let committed = store.commit(Change { account: None, writes, audit: Vec::new() }).await.unwrap();
+        assert!(matches!(committed, Commit::Committed(_)), "{committed:?}");
+        attempts
+    })
+}
+
+/// One request of a class, and what has to be there for it.
+fn attempt(class: usize, turn: usize, sealer: &Sealer, writes: &mut Vec<Write>) -> Attempt {
+    let name = CLASSES[class];
+    let account = if name == "hidden account" { format!("hidden-{turn}") } else { format!("seen-{class}-{turn}") };
+    let (serial, seed) = (format!("device-{class:04}-{turn:08}"), seed(class, turn));
+    let used = SimulatedToken::hotp(&seed, Hotp::default(), Counter(0)).press_text();
+    let now = UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs());
+    let mut there = Account::new(account.parse().unwrap(), now);
+    let factor = Factor::Hotp(HotpState { parameters: Hotp::default(), next: Some(Counter(1)), pair_needed: false });
+    let mut device = Device::new(serial.parse().unwrap(), there.id.clone(), None, factor, now);
+    device.state = DeviceState::Active;
+    let mut attempt = Attempt { class: name, account, serial, code: WRONG.to_owned() };
+    match name {
+        "unknown account" => return attempt,
+        "unknown serial" => attempt.serial = format!("nodevi-{class:04}-{turn:08}"),
+        // That of the account for wrong codes, which is there by then or will be.
+        "foreign serial" => attempt.serial = format!("device-{:04}-{turn:08}", class + 1),
+        "used code" => attempt.code = used,
+        "throttled device" => device.throttle = Throttle { failures: 10, last_failure: Some(now) },
+        "locked device" => device.state = DeviceState::Locked,
+        "pending device" => device.state = DeviceState::Pending,
+        "throttled account" => there.throttled_until = Some(now.plus(Duration::from_secs(3_600))),
+        _ => {}
+    }
+    let sealed = sealer.keyring().seal(&Sealer::seed_place(&device.serial, &device.account), seed.expose()).unwrap();
+    let seed = Some((sealed, sealer.fingerprint(seed.expose())));
+    writes.extend([Write::CreateAccount(there), Write::InsertDevice { device, seed }]);
+    attempt
+}
+
+/// A seed of its own for each device, which does not show the wrong code.
+fn seed(class: usize, turn: usize) -> Seed {
+    let mut seeds = (0..).map(|try_: usize| {
+        let numbers = [class, turn, try_].map(|number| u64::try_from(number).unwrap().to_be_bytes());
+        Seed::new(numbers.concat()).unwrap()
+    });
+    let shows_it = |seed: &Seed| {
+        let mut token = SimulatedToken::hotp(seed, Hotp::default(), Counter(0));
+        (0..12).any(|_| token.press_text() == WRONG)
+    };
+    seeds.find(|seed| !shows_it(seed)).unwrap()
+}
+
+const WRONG: &str = "271828";

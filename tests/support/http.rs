@@ -1,0 +1,219 @@
+//! A small HTTP/1.1 client that sends exactly what a test means to send, on one connection for as long as it is kept.
+
+#![allow(dead_code, reason = "not every test file needs every helper")]
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Result, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// One caller of an agent. Several threads may share it; they take turns.
+pub(crate) struct Client {
+    to: To,
+    headers: Vec<(String, String)>,
+    open: Mutex<Option<Box<dyn Stream>>>,
+    witness: Option<Arc<Witness>>,
+}
+
+/// Is shown the method, the path and the answer of each request.
+type Witness = dyn Fn(&str, &str, &Answer) + Send + Sync;
+
+#[derive(Clone)]
+enum To {
+    Unix(PathBuf),
+    Tcp(String),
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// In their order, with their names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+trait Stream: Read + Write + Send {}
+
+impl<S: Read + Write + Send> Stream for S {}
+
+impl Client {
+    /// Whoever runs the test, on the agent's Unix socket.
+    pub(crate) fn unix(socket: impl Into<PathBuf>) -> Client {
+        Client { to: To::Unix(socket.into()), headers: Vec::new(), open: Mutex::default(), witness: None }
+    }
+
+    /// Nobody in particular, over TCP.
+    pub(crate) fn tcp(address: impl Into<String>) -> Client {
+        Client { to: To::Tcp(address.into()), headers: Vec::new(), open: Mutex::default(), witness: None }
+    }
+
+    /// Another connection of a caller who also sends this header.
+    #[must_use]
+    pub(crate) fn with(&self, name: &str, value: &str) -> Client {
+        let mut headers = self.headers.clone();
+        headers.push((name.to_owned(), value.to_owned()));
+        Client { to: self.to.clone(), headers, open: Mutex::default(), witness: self.witness.clone() }
+    }
+
+    /// Another connection of a caller with this API key.
+    #[must_use]
+    pub(crate) fn bearing(&self, key: &str) -> Client {
+        self.with("Authorization", &format!("Bearer {key}"))
+    }
+
+    /// Another connection, whose method, path and answer of each request are shown to somebody.
+    #[must_use]
+    pub(crate) fn witnessed(&self, witness: impl Fn(&str, &str, &Answer) + Send + Sync + 'static) -> Client {
+        let headers = self.headers.clone();
+        Client { to: self.to.clone(), headers, open: Mutex::default(), witness: Some(Arc::new(witness)) }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, None)
+    }
+
+    pub(crate) fn post(&self, path: &str, body: Value) -> Answer {
+        self.send("POST", path, Some(body))
+    }
+
+    pub(crate) fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send("PATCH", path, Some(body))
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, None)
+    }
+
+    pub(crate) fn send(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        match body {
+            Some(body) => self.raw(method, path, &[("Content-Type", "application/json")], body.to_string().as_bytes()),
+            None => self.raw(method, path, &[], b""),
+        }
+    }
+
+    pub(crate) fn raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let answer = self.try_raw(method, path, headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        if let Some(witness) = &self.witness {
+            witness(method, path, &answer);
+        }
+        answer
+    }
+
+    /// Sends a request once. A connection that failed is not used again.
+    pub(crate) fn try_raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer> {
+        let own = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());
+        for (name, value) in own.chain(headers.iter().copied()) {
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
+        head += "\r\n";
+        let mut open = self.open.lock().unwrap();
+        let mut stream = match open.take() {
+            Some(stream) => stream,
+            None => self.to.connect()?,
+        };
+        stream.write_all(&[head.as_bytes(), body].concat())?;
+        let answer = Answer::read(&mut stream)?;
+        if answer.header("connection") != Some("close") {
+            *open = Some(stream);
+        }
+        Ok(answer)
+    }
+}
+
+impl To {
+    fn connect(&self) -> Result<Box<dyn Stream>> {
+        let wait = Some(Duration::from_secs(60));
+        Ok(match self {
+            To::Unix(path) => {
+                let stream = UnixStream::connect(path)?;
+                stream.set_read_timeout(wait)?;
+                Box::new(stream)
+            }
+            To::Tcp(address) => {
+                let stream = TcpStream::connect(address)?;
+                stream.set_read_timeout(wait)?;
+                stream.set_nodelay(true)?;
+                Box::new(stream)
+            }
+        })
+    }
+}
+
+impl Answer {
+    fn read(stream: &mut dyn Stream) -> Result<Answer> {
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        stream.read_line(&mut line)?;
+        let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.ok_or_else(|| std::io::Error::other(format!("this is no answer: {line:?}")))?;
+        let mut headers = Vec::new();
+        loop {
+            let mut line = String::new();
+            stream.read_line(&mut line)?;
+            let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+            headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        }
+        let mut answer = Answer { status, headers, body: Vec::new() };
+        let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        answer.body = vec![0; length];
+        stream.read_exact(&mut answer.body)?;
+        Ok(answer)
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    /// The body of an answer that has this status.
+    #[track_caller]
+    pub(crate) fn is(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text());
+        if self.body.is_empty() { Value::Null } else { self.json() }
+    }
+
+    /// The body of a refusal, which has the form that all refusals have.
+    #[track_caller]
+    pub(crate) fn refused(self, status: u16, code: &str) -> Value {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{} {}", self.status, self.text());
+        let problem = self.json();
+        assert_eq!((self.status, &problem["code"]), (status, &code.into()), "{problem}");
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["type"], format!("urn:twostep:problem:{code}"));
+        assert!(problem["title"].is_string() && problem["detail"].is_string(), "{problem}");
+        let retry = self.header("retry-after").map(|seconds| seconds.parse::<u64>().unwrap());
+        assert_eq!(retry.is_some(), [429, 503].contains(&status), "{problem}");
+        if retry.is_some() {
+            assert_eq!(retry, problem["retry_after_seconds"].as_u64());
+        }
+        assert_eq!(self.header("www-authenticate").is_some(), status == 401);
+        problem
+    }
+}
+
+/// A text as one part of a path: everything that could mean something else is percent-encoded.
+pub(crate) fn segment(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
