@@ -97,14 +97,18 @@ impl SigningKeys {
         let private = sealer.keyring().seal(&SealedPlace::SigningKey { kid: kid.clone() }, private.expose())?;
         let record = SigningKeyRecord { kid, algorithm: key.algorithm().to_owned(), private, public, created_at: now, retired_at: None };
         let info = SigningKeyInfo::from(&record);
-        let signing = self.verifier.store().signing_keys().await?.into_iter().filter(|key| key.retired_at.is_none());
-        let mut writes: Vec<Write> = signing.map(|key| Write::PutSigningKey(SigningKeyRecord { retired_at: Some(now), ..key })).collect();
-        writes.push(Write::PutSigningKey(record));
-        let audit = vec![by.event(now, "signing_key.made").reason(&info.kid)];
-        match self.verifier.store().commit(Change { account: None, writes, audit }).await? {
-            Commit::Committed(_) => Ok(info),
-            Commit::Conflict(_) => Err(Error::Contended),
+        for _ in 0..TRIES {
+            let signing = self.verifier.store().signing_keys().await?.into_iter().filter(|key| key.retired_at.is_none());
+            let mut writes: Vec<Write> = signing.map(|key| Write::RetireSigningKey { kid: key.kid, at: now }).collect();
+            writes.push(Write::PutSigningKey(record.clone()));
+            let audit = vec![by.event(now, "signing_key.made").reason(&info.kid)];
+            match self.verifier.store().commit(Change { account: None, writes, audit }).await? {
+                Commit::Committed(_) => return Ok(info),
+                // A key was dropped meanwhile, and stays dropped.
+                Commit::Conflict(_) => {}
+            }
         }
+        Err(Error::Contended)
     }
 
     /// Drops a key at once: nothing that it signed is valid any more.
@@ -189,3 +193,6 @@ fn generate(algorithm: SigningAlgorithm) -> Result<(Secret, Vec<String>), Error>
 fn unusable(kid: &str) -> Error {
     Error::Store(store::Error::Corrupt(format!("the signing key {kid} cannot be used")))
 }
+
+/// How often a replacement starts again because a key that it would replace was dropped.
+const TRIES: usize = 5;

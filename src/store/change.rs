@@ -100,6 +100,13 @@ pub enum Write {
     },
     /// Adds or replaces a signing key.
     PutSigningKey(SigningKeyRecord),
+    /// Marks a signing key as replaced, and changes nothing else of it; [`Conflict::Revision`] if it is not there.
+    RetireSigningKey {
+        /// The key's id.
+        kid: String,
+        /// When it was replaced. The first time stays.
+        at: UnixTime,
+    },
     /// Drops a signing key; [`Conflict::Revision`] if it is not there.
     DropSigningKey {
         /// The key's id.

@@ -84,12 +84,16 @@ pub async fn signing_keys_are_put_and_dropped(store: Arc<dyn Store>) {
     made(&store, [Write::PutSigningKey(old.clone())]).await;
     made(&store, [Write::PutSigningKey(new.clone())]).await;
     assert_eq!(answered(store.signing_keys().await), [new.clone(), old.clone()], "signing keys are listed newest first");
+    let retire = |at| [Write::RetireSigningKey { kid: "old".to_owned(), at }];
+    made(&store, retire(NOW)).await;
+    made(&store, retire(UnixTime(NOW.0 + 1))).await;
     let retired = SigningKeyRecord { retired_at: Some(NOW), ..old };
-    made(&store, [Write::PutSigningKey(retired.clone())]).await;
-    assert_eq!(answered(store.signing_keys().await), [new, retired.clone()], "a signing key that is put again is replaced");
+    assert_eq!(answered(store.signing_keys().await), [new, retired.clone()], "a signing key is retired once, and else as it was");
     let drop = || [Write::DropSigningKey { kid: "new".to_owned() }];
     made(&store, drop()).await;
     conflicts(&store, Conflict::Revision, drop(), "a signing key is dropped once").await;
+    let late = [Write::RetireSigningKey { kid: "new".to_owned(), at: NOW }];
+    conflicts(&store, Conflict::Revision, late, "a dropped signing key is not brought back by being retired").await;
     assert_eq!(answered(store.signing_keys().await), [retired], "a dropped signing key is gone");
 }
 

@@ -93,9 +93,10 @@ impl Applying<'_> {
             }
             Write::Consume { id, now } => self.one(Conflict::Consumed, sql::SINGLE_USE_CONSUME, (id, stored(now.0))),
             Write::RevokeSession { session_id, expires_at } => self.run(sql::SESSION_REVOKE, (session_id, stored(expires_at.0))),
-            Write::PutSigningKey(key) => {
-                self.run(sql::SIGNING_KEY_PUT, (&key.kid, stored(key.created_at.0), to_json(key)?))?;
-                self.run(sql::CONTROL_CHANGED, [])
+            Write::PutSigningKey(key) => self.put_signing_key(key),
+            Write::RetireSigningKey { kid, at } => {
+                let key = self.signing_key(kid)?.ok_or(Fault::Conflict(Conflict::Revision))?;
+                self.put_signing_key(&SigningKeyRecord { retired_at: key.retired_at.or(Some(*at)), ..key })
             }
             Write::DropSigningKey { kid } => {
                 self.one(Conflict::Revision, sql::SIGNING_KEY_DROP, [kid])?;
@@ -199,6 +200,16 @@ impl Applying<'_> {
         rows.into_iter().map(|(row, body)| Ok((same_seed(row), from_json("a tombstone", &body)?))).collect()
     }
 
+    fn signing_key(&self, kid: &str) -> Result<Option<SigningKeyRecord>, Fault> {
+        let body: Option<String> = self.find(sql::SIGNING_KEY, [kid])?;
+        body.map(|body| from_json("a signing key", &body)).transpose()
+    }
+
+    fn put_signing_key(&self, key: &SigningKeyRecord) -> Result<(), Fault> {
+        self.run(sql::SIGNING_KEY_PUT, (&key.kid, stored(key.created_at.0), to_json(key)?))?;
+        self.run(sql::CONTROL_CHANGED, [])
+    }
+
     fn reseal(&self, seen: &Resealable, sealed: &Sealed) -> Result<(), Fault> {
         let was = &seen.sealed;
         match &seen.place {
@@ -207,14 +218,10 @@ impl Applying<'_> {
                 self.one(Conflict::Revision, sql::SEED_RESEAL, values)
             }
             SealedPlace::SigningKey { kid } => {
-                let body: Option<String> = self.find(sql::SIGNING_KEY, [kid])?;
-                let key = body.map(|body| from_json::<SigningKeyRecord>("a signing key", &body)).transpose()?;
-                let Some(key) = key.filter(|key| key.private == *was) else {
+                let Some(key) = self.signing_key(kid)?.filter(|key| key.private == *was) else {
                     return Err(Fault::Conflict(Conflict::Revision));
                 };
-                let key = SigningKeyRecord { private: sealed.clone(), ..key };
-                self.run(sql::SIGNING_KEY_PUT, (&key.kid, stored(key.created_at.0), to_json(&key)?))?;
-                self.run(sql::CONTROL_CHANGED, [])
+                self.put_signing_key(&SigningKeyRecord { private: sealed.clone(), ..key })
             }
             SealedPlace::Value { name } => self.one(Conflict::Revision, sql::VALUE_RESEAL, (name, was.as_bytes(), sealed.as_bytes())),
         }

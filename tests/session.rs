@@ -1,0 +1,80 @@
+//! Contexts from their issue to their end: what they say, who may read them, and what makes them invalid.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "session/contexts.rs"]
+mod contexts;
+#[path = "session/forge.rs"]
+mod forge;
+#[path = "support/hooked.rs"]
+mod hooked;
+#[path = "session/interop.rs"]
+mod interop;
+#[path = "session/keys.rs"]
+mod keys;
+#[path = "support/process.rs"]
+mod process;
+#[path = "session/revocation.rs"]
+mod revocation;
+#[path = "support/scratch.rs"]
+mod scratch;
+#[path = "session/strict.rs"]
+mod strict;
+#[path = "support/tools.rs"]
+mod tools;
+#[path = "support/world.rs"]
+mod world;
+
+use twostep::session::Introspector;
+use twostep::session::Issuer;
+use twostep::session::SessionContext;
+use twostep::session::SignedContext;
+use twostep::verifier::Verifier;
+
+use self::world::Held;
+use self::world::World;
+
+/// A world with an issuer in it, and somebody who can sign in.
+struct Desk {
+    world: World,
+    issuer: Issuer,
+    alice: Held,
+}
+
+impl Desk {
+    async fn new() -> Desk {
+        let world = World::new();
+        let alice = world.active("alice").await;
+        let issuer = Issuer::new(world.verifier.clone(), "twostep");
+        Desk { world, issuer, alice }
+    }
+
+    /// A context for `audience`, opened with the code on display. The next code comes up.
+    async fn open(&self, audience: &str) -> (SignedContext, SessionContext) {
+        let verified = self.world.verifier.verify_code(&self.alice.account, &self.alice.serial, self.alice.code(self.world.now())).await;
+        let opened = self.issuer.issue_and_read(verified.unwrap(), audience).await.unwrap();
+        self.world.pass(30);
+        opened
+    }
+
+    fn introspector(&self) -> Introspector {
+        Introspector::new(self.issuer.clone(), self.world.verifier.clone())
+    }
+
+    /// Another verifier and another issuer on the same file.
+    fn elsewhere(&self) -> (Verifier, Issuer) {
+        let verifier = self.world.verifier_on(self.world.store());
+        (verifier.clone(), Issuer::new(verifier, "twostep"))
+    }
+}
+
+#[test]
+#[ignore = "it is the other process of a test of revocation"]
+fn another_process() {
+    revocation::other_process();
+}
+
+/// Whether the context is alive for its issuer.
+async fn alive(introspector: &Introspector, signed: &SignedContext) -> bool {
+    introspector.introspect(signed, "twostep").await.unwrap().is_some()
+}
