@@ -161,7 +161,11 @@ impl Held {
     /// A token of its own serial number and seed, whose clock is right.
     pub(crate) fn new(account: &str) -> Held {
         static MADE: AtomicU64 = AtomicU64::new(0);
-        let number = MADE.fetch_add(1, Relaxed);
+        Held::numbered(account, MADE.fetch_add(1, Relaxed))
+    }
+
+    /// The token of that number, which is the same in every process.
+    pub(crate) fn numbered(account: &str, number: u64) -> Held {
         Held {
             account: account.parse().unwrap(),
             serial: format!("GAHT{number:08}").parse().unwrap(),
