@@ -74,8 +74,8 @@ fn first_fault(rounds: u64, hasty: bool) -> Option<String> {
     None
 }
 
+/// The process that is killed; of itself it does nothing.
 #[test]
-#[ignore = "it is the process that is killed"]
 fn another_process() {
     worker::run();
 }
