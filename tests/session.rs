@@ -16,6 +16,8 @@ mod keys;
 mod process;
 #[path = "session/revocation.rs"]
 mod revocation;
+#[path = "session/same_second.rs"]
+mod same_second;
 #[path = "support/scratch.rs"]
 mod scratch;
 #[path = "session/strict.rs"]
