@@ -31,8 +31,9 @@ pub(super) enum Store {
     },
     /// Make a backup fit to serve from: nothing that was used since it was made can be used again
     ///
-    /// Time-based devices go on with the next code. Counter-based ones need a pair once. Recovery codes are void, all
-    /// sessions are over, and a new key signs. API keys are those of the backup. No agent may hold the file. It needs the sealing keys that it was made with.
+    /// Time-based devices go on after about ten minutes, for those are the codes that may have been used. Counter-based
+    /// ones need a pair once. Recovery codes are void, all sessions are over, and a new key signs. API keys are those of the
+    /// backup. No agent may hold the file. It needs the sealing keys that it was made with.
     Restore {
         /// The backup
         path: PathBuf,
@@ -71,7 +72,7 @@ fn restore(path: &Path) -> Result<Report, Failure> {
     let caller = CallerId::new(format!("uid:{}", Uid::effective()));
     let restored = sqlite::restore(path, SystemClock.read().wall, &caller).map_err(|error| refused(error, path))?;
     let text = format!(
-        "Restored: {} of {}. Codes up to now are spent, and all sessions are over.",
+        "Restored: {} of {}. Codes up to now and of the next ten minutes are spent, and all sessions are over.",
         words::count(restored.devices, "device"),
         words::count(restored.accounts, "account")
     );

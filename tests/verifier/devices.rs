@@ -2,9 +2,11 @@
 
 use twostep::device::DeviceState;
 use twostep::device::Refusal;
+use twostep::id::CallerId;
 use twostep::otp::Counter;
 use twostep::otp::Hotp;
 use twostep::otp::Window;
+use twostep::store::sqlite::restore;
 use twostep::testing::SimulatedToken;
 use twostep::time::UnixTime;
 use twostep::verifier::Authority;
@@ -276,4 +278,30 @@ async fn a_name_is_changed_and_what_is_not_there_is_not_found() {
     assert!(matches!(world.verifier.resync(&nowhere, both(&pair), Window::Admin).await, Err(Error::NotFound(_))));
     let activated = world.verifier.activate(&nowhere, both(&pair), Window::Admin, &Authority::Admin).await;
     assert!(matches!(activated, Err(Error::NotFound(_))));
+}
+
+#[tokio::test]
+async fn what_was_accepted_after_a_backup_is_refused_when_it_is_restored() {
+    let mut world = World::new();
+    // Its owner found it twenty steps ahead, as far as an owner's pair may be, after the backup was made.
+    let held = world.active("alice").await.ahead_by(20);
+    let backup = world.path().with_file_name("backup.db");
+    world.store().backup(&backup).await.unwrap();
+    world.pass(60);
+    let pair = held.pair(world.now());
+    world.verifier.resync(&held.serial, both(&pair), Window::Owner).await.unwrap();
+
+    restore(&backup, world.now(), &CallerId::new("uid:0")).unwrap();
+    world.move_to(&backup);
+    // Until the time reaches the steps of those codes, and the window has passed them.
+    for _ in 0..23 {
+        for code in &pair {
+            let refusal = refused(world.verifier.verify_code(&held.account, &held.serial, code.clone()).await);
+            assert!(matches!(refusal, Refusal::NoMatch | Refusal::Replayed { .. }), "judged each time: {refusal:?}");
+            world.verifier.unlock(&held.serial).await.unwrap();
+        }
+        world.pass(30);
+    }
+    let right = held.ahead_by(0);
+    let _ = world.verifier.verify_code(&right.account, &right.serial, right.code(world.now())).await.unwrap();
 }

@@ -127,7 +127,7 @@ pub(crate) fn pair(
 pub(crate) fn restored(device: &Device, now: UnixTime) -> Factor {
     match &device.factor {
         Factor::Totp(totp) => {
-            let now = step_at(totp, now) + totp.drift.max(0).unsigned_abs() + 1;
+            let now = step_at(totp, now) + totp.drift.max(20).unsigned_abs() + 1;
             let watermark = totp.watermark.max(Some(twostep::otp::TimeStep(now)));
             Factor::Totp(TotpState { watermark, ..totp.clone() })
         }

@@ -282,8 +282,8 @@ impl Run {
                     self.people[who].held.totp = totp.parameters;
                 }
             }
-            // A backup cannot know what was accepted after it: counters, and steps of tokens that were then found further
-            // ahead of the time than it knew them. Up to the present, and to the drift it knew, nothing is accepted again.
+            // A backup cannot know what was accepted after it: counters, and steps that an administrator found further ahead
+            // of the time than an owner could have. Up to there nothing is accepted again.
             let person = &mut self.people[who];
             person.floor = floor;
             person.ledger.retain(|factor| Some(*factor) <= floor);
