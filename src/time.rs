@@ -3,6 +3,9 @@
 //! Protocol code takes the time as an argument. Only the verifier and the session module hold a [`Clock`].
 
 use std::fmt;
+use std::sync::LazyLock;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 use std::time::SystemTime;
@@ -75,14 +78,40 @@ impl Clock for SystemClock {
     fn read(&self) -> Reading {
         // A clock set to before 1970 reads as 1970, which the clock guard refuses.
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Reading { wall: UnixTime(wall.as_secs()), boot: boottime() }
+        Reading { wall: UnixTime(wall.as_secs()), boot: since_boot(wall) }
     }
+}
+
+/// The last look at `/proc/uptime`, and what the other clocks showed then.
+#[derive(Clone, Copy)]
+struct Looked {
+    at: Instant,
+    wall: Duration,
+    boot: Duration,
+}
+
+/// The time since boot. The file is read once a second, and whenever the wall clock and the monotonic clock moved apart since:
+/// a suspended machine stops the latter.
+fn since_boot(wall: Duration) -> Duration {
+    static LAST: Mutex<Option<Looked>> = Mutex::new(None);
+    let at = Instant::now();
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(looked) = *last {
+        let passed = at.saturating_duration_since(looked.at);
+        let together = wall.checked_sub(looked.wall).is_some_and(|shown| shown.abs_diff(passed) < APART);
+        if together && passed < FRESH {
+            return looked.boot.saturating_add(passed);
+        }
+    }
+    let boot = boottime();
+    *last = Some(Looked { at, wall, boot });
+    boot
 }
 
 /// `/proc/uptime` is `CLOCK_BOOTTIME` without a foreign function. Elsewhere the time since the first call has to do: it
 /// stands still while the machine is suspended, so that a resume looks like a clock that jumped, which is refused.
 fn boottime() -> Duration {
-    static FIRST: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
     let first = *FIRST;
     let uptime = std::fs::read_to_string("/proc/uptime").ok();
     let seconds = uptime.and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
@@ -91,6 +120,12 @@ fn boottime() -> Duration {
         _ => first.elapsed(),
     }
 }
+
+/// How long a look at the file is good for.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// More than reading two clocks one after the other may take.
+const APART: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
@@ -107,6 +142,19 @@ mod tests {
             (20_000_000_000, "2603-10-11T11:33:20Z"),
         ] {
             assert_eq!(UnixTime(seconds).to_string(), date);
+        }
+    }
+
+    #[test]
+    fn the_time_since_boot_goes_on_between_two_looks_at_it() {
+        let wall = Duration::from_secs(1_000_000);
+        let (first, began) = (since_boot(wall), Instant::now());
+        std::thread::sleep(Duration::from_millis(30));
+        let passed = began.elapsed();
+        // The file has hundredths of a second; the clocks agree, or one of them was set.
+        for wall in [wall + passed, wall + Duration::from_secs(7_200), wall] {
+            let boot = since_boot(wall);
+            assert!(boot >= first && boot.abs_diff(first + began.elapsed()) < Duration::from_millis(30), "{first:?} {boot:?}");
         }
     }
 }

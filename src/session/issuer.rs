@@ -153,10 +153,9 @@ impl Issuer {
         let keys = self.keys.load().await?;
         let failed = || Error::Store(crate::store::Error::Corrupt("the signing key cannot sign".to_owned()));
         let current = keys.current.as_ref().ok_or_else(failed)?;
-        let alg = if current.algorithm == jsonwebtoken::Algorithm::EdDSA { "EdDSA" } else { "ES256" };
-        let header = Header { alg: alg.to_owned(), kid: current.kid.clone(), typ: typ.to_owned() };
+        let header = Header { alg: current.algorithm().to_owned(), kid: current.kid.clone(), typ: typ.to_owned() };
         let message = format!("{}.{}", encoded(&header).ok_or_else(failed)?, encoded(claims).ok_or_else(failed)?);
-        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &current.key, current.algorithm).map_err(|_| failed())?;
+        let signature = current.sign(message.as_bytes()).ok_or_else(failed)?;
         Ok(SignedContext::new(format!("{message}.{signature}")))
     }
 }

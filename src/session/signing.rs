@@ -12,8 +12,6 @@ use aws_lc_rs::signature::Ed25519KeyPair;
 use aws_lc_rs::signature::KeyPair;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::Algorithm;
-use jsonwebtoken::EncodingKey;
 
 use crate::secret::Secret;
 use crate::session::JwkSet;
@@ -68,8 +66,13 @@ pub(super) struct Cached {
 /// The key that signs now.
 pub(super) struct CurrentKey {
     pub(super) kid: String,
-    pub(super) algorithm: Algorithm,
-    pub(super) key: EncodingKey,
+    key: PrivateKey,
+}
+
+/// A private key that was read once: reading it costs as much as signing.
+enum PrivateKey {
+    EdDsa(Ed25519KeyPair),
+    Es256(EcdsaKeyPair),
 }
 
 impl SigningKeys {
@@ -146,16 +149,41 @@ impl SigningKeys {
         let current = records.iter().find(|record| record.retired_at.is_none()).map(|record| {
             let place = SealedPlace::SigningKey { kid: record.kid.clone() };
             let private = sealer.keyring().open(&place, &record.private).ok_or(store::KeyError::Wrong)?;
-            let (algorithm, key) = match record.algorithm.as_str() {
-                "EdDSA" => (Algorithm::EdDSA, EncodingKey::from_ed_der(private.expose())),
-                "ES256" => (Algorithm::ES256, EncodingKey::from_ec_der(private.expose())),
-                _ => return Err(unusable(&record.kid)),
-            };
-            Ok::<CurrentKey, Error>(CurrentKey { kid: record.kid.clone(), algorithm, key })
+            let key = PrivateKey::read(&record.algorithm, private.expose()).ok_or_else(|| unusable(&record.kid))?;
+            Ok::<CurrentKey, Error>(CurrentKey { kid: record.kid.clone(), key })
         });
         let cached = Arc::new(Cached { version, current: current.transpose()?, records, public });
         *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&cached));
         Ok(cached)
+    }
+}
+
+impl CurrentKey {
+    /// The algorithm as headers name it.
+    pub(super) fn algorithm(&self) -> &'static str {
+        match self.key {
+            PrivateKey::EdDsa(_) => "EdDSA",
+            PrivateKey::Es256(_) => "ES256",
+        }
+    }
+
+    /// The signature in base64url.
+    pub(super) fn sign(&self, message: &[u8]) -> Option<String> {
+        match &self.key {
+            PrivateKey::EdDsa(pair) => Some(URL_SAFE_NO_PAD.encode(pair.sign(message))),
+            PrivateKey::Es256(pair) => Some(URL_SAFE_NO_PAD.encode(pair.sign(&SystemRandom::new(), message).ok()?)),
+        }
+    }
+}
+
+impl PrivateKey {
+    /// Reads PKCS #8.
+    fn read(algorithm: &str, private: &[u8]) -> Option<PrivateKey> {
+        match algorithm {
+            "EdDSA" => Ed25519KeyPair::from_pkcs8_maybe_unchecked(private).ok().map(PrivateKey::EdDsa),
+            "ES256" => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private).ok().map(PrivateKey::Es256),
+            _ => None,
+        }
     }
 }
 

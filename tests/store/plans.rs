@@ -1,6 +1,7 @@
 //! No statement walks a table: what a look-up costs does not depend on how many devices there are.
 
 use rusqlite::Connection;
+use rusqlite::StatementStatus;
 use twostep::store::SqliteStore;
 use twostep::store::sqlite::statements;
 
@@ -27,6 +28,28 @@ fn every_statement_finds_its_rows_by_an_index() {
         seen += 1;
     }
     assert!(seen > 50, "{seen} statements");
+}
+
+#[test]
+fn no_statement_is_compiled_anew_when_it_is_used_again() {
+    let folders = Folders::default();
+    let path = folders.new_path();
+    drop(SqliteStore::open(&path).unwrap());
+    let conn = Connection::open(path).unwrap();
+    // How many rows a page has may change its plan.
+    for (name, sql) in statements().iter().filter(|(_, sql)| !sql.contains("LIMIT")) {
+        for _ in 0..5 {
+            let mut statement = conn.prepare_cached(sql).unwrap();
+            for parameter in 1..=statement.parameter_count() {
+                statement.raw_bind_parameter(parameter, 7).unwrap();
+            }
+            // Whether it may be carried out is another question.
+            let mut rows = statement.raw_query();
+            while let Ok(Some(_)) = rows.next() {}
+            drop(rows);
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{name}");
+        }
+    }
 }
 
 #[test]

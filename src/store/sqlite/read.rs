@@ -19,6 +19,7 @@ use super::row::unsigned;
 use super::sql;
 use crate::device::Device;
 use crate::id::AccountId;
+use crate::store::Account;
 use crate::store::AccountEntry;
 use crate::store::AccountList;
 use crate::store::AccountSnapshot;
@@ -33,23 +34,25 @@ use crate::store::SingleUse;
 use crate::time::UnixTime;
 
 pub(super) fn account(conn: &Connection, account: &AccountId) -> Result<Option<AccountSnapshot>, Fault> {
-    // Account and devices as of one moment.
-    let snapshot = conn.unchecked_transaction()?;
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let found = snapshot.prepare_cached(sql::ACCOUNT)?.query_row([account.as_str()], read).optional()?;
-    let Some((revision, body)): Option<(i64, String)> = found else { return Ok(None) };
-    let mut statement = snapshot.prepare_cached(sql::DEVICES_OF)?;
+    let mut statement = conn.prepare_cached(sql::ACCOUNT_AND_DEVICES)?;
     let mut rows = statement.query([account.as_str()])?;
-    let mut devices = Vec::new();
+    let (mut found, mut devices): (Option<(Account, Revision)>, Vec<Enrolled>) = (None, Vec::new());
     while let Some(row) = rows.next()? {
-        devices.push(Enrolled {
-            revision: Revision(unsigned(row.get(0)?)),
-            device: from_json("a device", &row.get::<_, String>(1)?)?,
-            seed: row.get::<_, Option<Vec<u8>>>(2)?.map(Sealed::from_bytes),
-        });
+        let revision = Revision(unsigned(row.get(1)?));
+        if row.get::<_, i64>(0)? == 0 {
+            found = Some((json_in(row, 2, "an account")?, revision));
+        } else {
+            let seed = row.get::<_, Option<Vec<u8>>>(3)?.map(Sealed::from_bytes);
+            devices.push(Enrolled { device: json_in(row, 2, "a device")?, revision, seed });
+        }
     }
-    let account = from_json("an account", &body)?;
-    Ok(Some(AccountSnapshot { account, revision: Revision(unsigned(revision)), devices }))
+    devices.sort_by(|one, other| one.device.serial.cmp(&other.device.serial));
+    Ok(found.map(|(account, revision)| AccountSnapshot { account, revision, devices }))
+}
+
+/// The value whose JSON is in this column.
+fn json_in<T: DeserializeOwned>(row: &rusqlite::Row<'_>, column: usize, what: &str) -> Result<T, Fault> {
+    from_json(what, row.get_ref(column)?.as_str().map_err(|error| Fault::body(what, error))?)
 }
 
 pub(super) fn accounts(conn: &Connection, list: &AccountList) -> Result<Vec<AccountEntry>, Fault> {

@@ -11,7 +11,10 @@ macro_rules! statements {
 }
 
 statements! {
-    ACCOUNT = "SELECT revision, body FROM accounts WHERE id = ?1";
+    /// One statement, so that it sees one moment. Neither joined nor in an order: SQLite would compile it anew at every use, to see
+    /// what goes without saying for this account.
+    ACCOUNT_AND_DEVICES = "SELECT 0, revision, body, NULL FROM accounts WHERE id = ?1
+        UNION ALL SELECT 1, revision, body, seed FROM devices WHERE account = ?1";
     ACCOUNT_INSERT = "INSERT INTO accounts (id, revision, generation, revoked_before, removed, body) VALUES (?1, 1, ?2, ?3, ?4, ?5)
         ON CONFLICT DO NOTHING";
     ACCOUNT_UPDATE = "UPDATE accounts SET revision = revision + 1, generation = ?3, revoked_before = ?4, removed = ?5, body = ?6
@@ -32,7 +35,6 @@ statements! {
     DEVICE_UPDATE = "UPDATE devices SET state = ?2, kind = ?3, revision = revision + 1, created_at = ?4, body = ?5 WHERE serial = ?1";
     DEVICE_UPDATE_BODY = "UPDATE devices SET revision = revision + 1, body = ?2 WHERE serial = ?1";
     DEVICE_DELETE = "DELETE FROM devices WHERE serial = ?1";
-    DEVICES_OF = "SELECT revision, body, seed FROM devices WHERE account = ?1 ORDER BY serial";
     DEVICES = "SELECT body FROM devices WHERE serial > ?1 ORDER BY serial LIMIT ?2";
     DEVICES_IN_STATE = "SELECT body FROM devices WHERE state = ?3 AND serial > ?1 ORDER BY serial LIMIT ?2";
     DEVICES_OF_ACCOUNT = "SELECT body FROM devices
