@@ -49,6 +49,9 @@ fn a_step_is_accepted_once_however_many_tasks_of_two_processes_present_it() {
                 let fault = race.judge(round, tally);
                 assert!(fault.is_none(), "round {ran}: {}", fault.unwrap_or_default());
                 ran += 1;
+                if ran % 50_000 == 0 {
+                    println!("{ran} rounds in {:.0} s", started.elapsed().as_secs_f64());
+                }
             }
             waiting = next;
             if waiting.is_empty() {
