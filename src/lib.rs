@@ -29,3 +29,6 @@ pub mod client;
 
 #[cfg(feature = "cli")]
 pub mod cli;
+
+#[cfg(feature = "usb")]
+pub mod usb;
