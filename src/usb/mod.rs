@@ -5,12 +5,18 @@
 //! Nothing here prints, and nothing a key sends is believed: the relying party judges the answer.
 
 mod bus;
+mod cbor;
+mod ctap1;
+mod ctap2;
 mod error;
 mod fault;
 mod found;
+mod frame;
+mod hid;
 mod key;
 mod limit;
 mod person;
+mod status;
 
 pub use bus::Bus;
 pub use bus::NotOpened;
