@@ -7,6 +7,8 @@ pub mod time;
 
 pub mod otp;
 
+pub mod webauthn;
+
 pub mod device;
 
 #[cfg(feature = "verifier")]
@@ -29,3 +31,6 @@ pub mod client;
 
 #[cfg(feature = "cli")]
 pub mod cli;
+
+#[cfg(feature = "usb")]
+pub mod usb;

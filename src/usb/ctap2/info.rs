@@ -1,0 +1,115 @@
+//! authenticatorGetInfo (CTAP 2.1 §6.4): what a key can do decides how it is talked to.
+
+use super::super::cbor::Item;
+use super::super::cbor::Writer;
+use super::super::cbor::parse;
+use super::super::fault::Fault;
+use super::super::hid::Channel;
+use super::super::hid::Waiting;
+use super::super::limit::Limit;
+use super::protocol::Protocol;
+
+const GET_INFO: u8 = 0x04;
+
+/// How many entries of a list are read: more than any key has.
+const MOST_ENTRIES: usize = 16;
+
+/// What a FIDO2 key says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Info {
+    pub(crate) versions: Vec<String>,
+    pub(crate) transports: Vec<String>,
+    pub(crate) aaguid: [u8; 16],
+    pub(crate) protects: bool,
+    pub(crate) options: Options,
+    /// The protocol for its PIN that it likes best, of those we know.
+    pub(crate) protocol: Option<Protocol>,
+    /// The longest message that it takes, in bytes.
+    pub(crate) longest_message: usize,
+    /// How many credentials may be named in one command.
+    pub(crate) most_in_list: usize,
+    /// The longest credential id that it can have made, in bytes.
+    pub(crate) longest_id: usize,
+    pub(crate) must_change_pin: bool,
+    pub(crate) firmware: Option<u64>,
+    pub(crate) remaining_credentials: Option<u64>,
+}
+
+/// Its options; one that is absent means that the key cannot do it at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub(crate) rk: Option<bool>,
+    pub(crate) uv: Option<bool>,
+    pub(crate) client_pin: Option<bool>,
+    pub(crate) tokens: Option<bool>,
+    pub(crate) always_uv: Option<bool>,
+    pub(crate) make_credential_without_uv: Option<bool>,
+}
+
+pub(crate) fn get_info(channel: &mut Channel, limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<Info, Fault> {
+    let answer = super::call(channel, GET_INFO, Writer::default(), limit, say)?;
+    let item = parse(&answer).map_err(|_| Fault::Odd("its description is not CBOR"))?;
+    Info::read(item).ok_or(Fault::Odd("its description lacks what every key must say"))
+}
+
+impl Info {
+    fn read(item: Item<'_>) -> Option<Info> {
+        let versions = texts(item.get(1)?);
+        let known = |version: &str| versions.iter().any(|have| have == version);
+        if !known("FIDO_2_0") && !known("FIDO_2_1") && !known("FIDO_2_1_PRE") && !known("FIDO_2_2") && !known("U2F_V2") {
+            return None;
+        }
+        let aaguid = item.get(3)?.bytes()?.try_into().ok()?;
+        let number = |key: i8| item.get(key).and_then(Item::unsigned);
+        let length = |key: i8, otherwise: usize| number(key).map_or(otherwise, |number| usize::try_from(number).unwrap_or(usize::MAX));
+        let options = Options::read(item.get(4));
+        let protocol = match item.get(6) {
+            Some(list) => list.entries().take(MOST_ENTRIES).find_map(|number| Protocol::from_number(number.unsigned()?)),
+            // CTAP 2.0 had one.
+            None => options.client_pin.map(|_| Protocol::One),
+        };
+        Some(Info {
+            transports: item.get(9).map(texts).unwrap_or_default(),
+            aaguid,
+            protects: item.get(2).is_some_and(|list| list.entries().any(|name| name.text() == Some("credProtect"))),
+            options,
+            protocol,
+            longest_message: length(5, 1024).clamp(1024, super::super::frame::LONGEST_MESSAGE),
+            most_in_list: length(7, 1).max(1),
+            longest_id: length(8, super::LONGEST_CREDENTIAL_ID).max(1),
+            must_change_pin: item.get(0x0c).and_then(Item::bool) == Some(true),
+            firmware: number(0x0e),
+            remaining_credentials: number(0x14),
+            versions,
+        })
+    }
+
+    /// It knows a command that only waits for a touch.
+    pub(crate) fn knows_selection(&self) -> bool {
+        self.versions.iter().any(|version| version == "FIDO_2_1" || version == "FIDO_2_2")
+    }
+
+    /// It can find out who touches it: by itself, or by a PIN.
+    pub(crate) fn can_verify(&self) -> bool {
+        self.options.uv == Some(true) || self.options.client_pin == Some(true)
+    }
+}
+
+impl Options {
+    fn read(item: Option<Item<'_>>) -> Options {
+        let option = |name: &'static str| item.and_then(|item| item.get(name)).and_then(Item::bool);
+        Options {
+            rk: option("rk"),
+            uv: option("uv"),
+            client_pin: option("clientPin"),
+            tokens: option("pinUvAuthToken"),
+            always_uv: option("alwaysUv"),
+            make_credential_without_uv: option("makeCredUvNotRqd"),
+        }
+    }
+}
+
+fn texts(list: Item<'_>) -> Vec<String> {
+    let short = |text: &&str| text.len() <= 64;
+    list.entries().take(MOST_ENTRIES).filter_map(Item::text).filter(short).map(String::from).collect()
+}

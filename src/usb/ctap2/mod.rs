@@ -1,0 +1,92 @@
+//! CTAP2 over one channel: the commands that ceremonies need (CTAP 2.1 §6). Reset, configuration and credential management
+//! are not among them, so that no mistake here can reach them.
+
+mod assertion;
+mod credential;
+mod info;
+mod pin;
+mod protocol;
+
+pub(super) use assertion::Assertion;
+pub(super) use assertion::AssertionRequest;
+pub(super) use assertion::get_assertion;
+pub(super) use credential::CredentialRequest;
+pub(super) use credential::NewCredential;
+pub(super) use credential::make_credential;
+pub(super) use credential::select;
+pub(super) use info::Info;
+pub(super) use info::get_info;
+pub(super) use pin::Attempt;
+pub(super) use pin::Permission;
+pub(super) use pin::PinEntry;
+pub(super) use pin::fingerprint_retries;
+pub(super) use pin::pin_retries;
+pub(super) use pin::token_by_fingerprint;
+pub(super) use pin::token_by_pin;
+pub(super) use protocol::Token;
+
+use super::cbor::Writer;
+use super::fault::Fault;
+use super::frame::command::CBOR;
+use super::hid::Channel;
+use super::hid::Waiting;
+use super::limit::Limit;
+use super::status;
+
+/// How a command asserts that the right person is here (CTAP 2.1 §6.5).
+#[derive(Clone, Copy)]
+pub(super) enum Verification<'a> {
+    /// Not at all.
+    No,
+    /// The key finds out by itself while it does the command.
+    BuiltIn,
+    /// By what the key gave for a PIN or a finger.
+    Token(&'a Token),
+}
+
+impl Verification<'_> {
+    /// How many entries of a command's parameters it is.
+    fn parameters(self) -> usize {
+        match self {
+            Verification::Token(_) => 2,
+            _ => 0,
+        }
+    }
+
+    /// Writes pinUvAuthParam and pinUvAuthProtocol under these keys.
+    fn write(self, writer: &mut Writer, keys: (i64, i64), client_data_hash: &[u8; 32]) {
+        if let Verification::Token(token) = self {
+            writer.number(keys.0).bytes(&token.authenticate(client_data_hash));
+            writer.number(keys.1).number(token.protocol().number());
+        }
+    }
+
+    fn is_built_in(self) -> bool {
+        matches!(self, Verification::BuiltIn)
+    }
+}
+
+/// One command; the answer without its status byte.
+fn call(channel: &mut Channel, command: u8, parameters: Writer, limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<Vec<u8>, Fault> {
+    let message = [&[command][..], &parameters.into_bytes()].concat();
+    let mut answer = channel.call(CBOR, &message, limit, say)?;
+    match answer.first().copied() {
+        None => Err(Fault::Odd("an answer without a status")),
+        Some(status::OK) => Ok(answer.split_off(1)),
+        Some(status) => Err(Fault::Status(status)),
+    }
+}
+
+/// What is common to the authenticator data of new credentials and assertions: hash of the RP ID, flags, counter.
+const SHORTEST_AUTHENTICATOR_DATA: usize = 37;
+
+/// No credential id is longer (WebAuthn L3 §5.8.3).
+const LONGEST_CREDENTIAL_ID: usize = 1023;
+
+/// Writes a list of credential descriptors.
+fn write_descriptors(writer: &mut Writer, ids: &[&[u8]]) {
+    writer.list(ids.len());
+    for id in ids {
+        writer.map(2).text("id").bytes(id).text("type").text("public-key");
+    }
+}

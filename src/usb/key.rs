@@ -1,0 +1,84 @@
+//! What a security key is called. Its texts come from the device and are made safe before anybody sees them.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+/// A FIDO HID interface that is plugged in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Key {
+    /// The device node, `/dev/hidraw0`. It is given to another key after this one is unplugged.
+    pub path: PathBuf,
+    /// The USB vendor.
+    pub vendor_id: u16,
+    /// The USB product.
+    pub product_id: u16,
+    /// Who made it, as it says itself.
+    pub manufacturer: Text,
+    /// What it is, as it says itself.
+    pub product: Text,
+    /// Its serial number, as it says itself; mostly empty.
+    pub serial: Text,
+}
+
+/// A text that a device gave: at most 64 printable characters, everything else left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Text(String);
+
+/// How much of a device's text is shown.
+const MOST_CHARACTERS: usize = 64;
+
+impl Text {
+    /// Keeps what can be shown on one line: no control characters, none that turn or hide the text around them.
+    pub fn new(untrusted: &str) -> Text {
+        let shown = untrusted.chars().filter(|c| printable(*c)).take(MOST_CHARACTERS);
+        Text(shown.collect::<String>().trim().to_owned())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Neither a control character nor one that has no width, turns the direction, or is for private use.
+fn printable(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        && !matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffd}' | '\u{e0000}'..)
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `YubiKey 5 (/dev/hidraw0)`.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let product = self.product.as_str();
+        let name = if product.is_empty() { "security key" } else { product };
+        write!(f, "{name} ({})", self.path.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_a_device_is_one_short_printable_line() {
+        for (untrusted, shown) in [
+            ("YubiKey 5", "YubiKey 5"),
+            ("\u{1b}[2J\u{1b}]0;root\u{7}key\r\n$ ", "[2J]0;rootkey$"),
+            ("a\u{202e}b\u{200b}c\u{0}", "abc"),
+            (" \t ", ""),
+        ] {
+            assert_eq!(Text::new(untrusted).as_str(), shown, "{untrusted:?}");
+        }
+        assert_eq!(Text::new(&"x".repeat(4096)).as_str().len(), MOST_CHARACTERS);
+    }
+}

@@ -1,0 +1,59 @@
+//! Security keys: the relying party's side of WebAuthn Level 3, and what a client without a browser has to do.
+//!
+//! Every signature is verified by webauthn-rs. What it leaves out is judged before it, never instead of it. Nothing here
+//! remembers a ceremony or a counter: the caller stores what these functions return, and asks the store who was first.
+
+#[cfg(feature = "webauthn")]
+mod attestation;
+#[cfg(feature = "webauthn")]
+mod authentication;
+#[cfg(feature = "webauthn")]
+mod authenticator_data;
+#[cfg(feature = "webauthn")]
+pub(crate) mod cbor;
+#[cfg(feature = "webauthn")]
+pub mod client;
+#[cfg(feature = "webauthn")]
+mod client_data;
+mod credential;
+#[cfg(feature = "webauthn")]
+mod fault;
+#[cfg(feature = "webauthn")]
+mod json;
+#[cfg(feature = "webauthn")]
+mod origin;
+#[cfg(feature = "webauthn")]
+mod public_key;
+#[cfg(feature = "webauthn")]
+mod registration;
+#[cfg(feature = "webauthn")]
+mod relying_party;
+
+pub use credential::Aaguid;
+pub use credential::Attestation;
+pub use credential::BadId;
+pub use credential::Credential;
+pub use credential::CredentialId;
+
+#[cfg(feature = "webauthn")]
+pub use self::ceremonies::*;
+
+/// What needs webauthn-rs.
+#[cfg(feature = "webauthn")]
+mod ceremonies {
+    pub use super::attestation::AttestationPolicy;
+    pub use super::attestation::Trust;
+    pub use super::authentication::Assertion;
+    pub use super::authentication::AuthenticationState;
+    pub use super::fault::Ceremony;
+    pub use super::fault::Fault;
+    pub use super::fault::Step;
+    pub use super::json::*;
+    pub use super::origin::BadOrigin;
+    pub use super::origin::Origin;
+    pub use super::registration::RegistrationState;
+    pub use super::registration::UserEntity;
+    pub use super::relying_party::ConfigFault;
+    pub use super::relying_party::RelyingParty;
+    pub use super::relying_party::RelyingPartyConfig;
+}
