@@ -15,6 +15,7 @@ mod frame;
 mod hid;
 mod key;
 mod limit;
+pub mod manage;
 mod person;
 mod status;
 

@@ -77,6 +77,10 @@ impl Pin {
     pub(super) fn expose(&self) -> &str {
         &self.0
     }
+
+    pub(super) fn into_typed(self) -> Zeroizing<String> {
+        self.0
+    }
 }
 
 impl From<Zeroizing<String>> for Pin {
