@@ -21,8 +21,8 @@ pub trait Bus: Send + Sync {
     /// See [`NotOpened`].
     fn open(&self, path: &Path) -> Result<Box<dyn Transport>, NotOpened>;
 
-    /// Waits until a key may have come or gone, at most this long.
-    fn wait(&self, most: Duration);
+    /// What waits until a key may have come or gone, at most as long as it is told. Used by the thread that asked for it.
+    fn watch(&self) -> Box<dyn FnMut(Duration)>;
 }
 
 /// One open key. Reports of every program that has it open arrive here.

@@ -57,10 +57,10 @@ pub(super) struct Limit {
     cancel: Cancel,
 }
 
-/// No wait is longer: so soon the word to stop is heard.
-const SLICE: Duration = Duration::from_millis(20);
-
 impl Limit {
+    /// No wait is longer: so soon the word to stop is heard.
+    pub(super) const SLICE: Duration = Duration::from_millis(20);
+
     pub(super) fn new(within: Duration, cancel: Cancel) -> Limit {
         // A deadline beyond what the clock can say is no deadline anybody waits for.
         let now = Instant::now();
@@ -79,6 +79,11 @@ impl Limit {
         Limit { end, cancel: self.cancel.clone() }
     }
 
+    /// The same, so much later.
+    pub(super) fn later(&self, by: Duration) -> Limit {
+        Limit { end: self.end.checked_add(by).unwrap_or(self.end), cancel: self.cancel.clone() }
+    }
+
     pub(super) fn left(&self) -> Duration {
         self.end.saturating_duration_since(Instant::now())
     }
@@ -88,13 +93,17 @@ impl Limit {
     /// # Errors
     /// [`Fault::Stopped`], [`Fault::Late`].
     pub(super) fn slice(&self) -> Result<Duration, Fault> {
-        if self.cancel.is_cancelled() {
-            return Err(Fault::Stopped);
-        }
+        self.stopped()?;
         match self.left() {
             Duration::ZERO => Err(Fault::Late),
-            left => Ok(left.min(SLICE)),
+            left => Ok(left.min(Limit::SLICE)),
         }
+    }
+
+    /// # Errors
+    /// [`Fault::Stopped`] if we were told to.
+    pub(super) fn stopped(&self) -> Result<(), Fault> {
+        if self.cancel.is_cancelled() { Err(Fault::Stopped) } else { Ok(()) }
     }
 
     /// Waits.

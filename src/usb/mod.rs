@@ -4,8 +4,10 @@
 //! if it is needed, wait for the touch, and end at a deadline whatever the key does. [`list`] says what is plugged in.
 //! Nothing here prints, and nothing a key sends is believed: the relying party judges the answer.
 
+mod authenticator;
 mod bus;
 mod cbor;
+mod ceremony;
 mod ctap1;
 mod ctap2;
 mod error;
@@ -13,6 +15,7 @@ mod fault;
 mod found;
 mod frame;
 mod hid;
+mod hidraw;
 mod key;
 mod limit;
 pub mod manage;
@@ -23,6 +26,10 @@ pub use bus::Bus;
 pub use bus::NotOpened;
 pub use bus::Transport;
 pub use bus::Unplugged;
+pub use ceremony::authenticate;
+pub use ceremony::authenticate_on;
+pub use ceremony::register;
+pub use ceremony::register_on;
 pub use error::Error;
 pub use found::About;
 pub use found::Access;
@@ -31,6 +38,7 @@ pub use found::Found;
 pub use found::Holder;
 pub use found::Holders;
 pub use found::PinState;
+pub use hidraw::Usb;
 pub use key::Key;
 pub use key::Text;
 pub use limit::Cancel;

@@ -1,0 +1,118 @@
+//! Whether a key holds one of some credentials, asked without disturbing anybody (CTAP 2.1 §6.2, "pre-flight").
+
+use super::super::authenticator::Authenticator;
+use super::super::authenticator::Speaks;
+use super::super::ctap1;
+use super::super::ctap1::Hash;
+use super::super::ctap2;
+use super::super::ctap2::AssertionRequest;
+use super::super::ctap2::Info;
+use super::super::ctap2::Verification;
+use super::super::fault::Fault;
+use super::super::hid::Channel;
+use super::super::status;
+use super::desk::Desk;
+
+/// What a key was asked about.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) rp_id: &'a str,
+    pub(super) rp_id_hash: &'a Hash,
+    /// The hash of an AppID, for registrations that were made with U2F.
+    pub(super) app_id_hash: Option<&'a Hash>,
+    pub(super) ids: &'a [Vec<u8>],
+}
+
+/// The credential that a key holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Fido2(Vec<u8>),
+    /// By this application parameter, which is that of an AppID or not.
+    U2f {
+        handle: Vec<u8>,
+        application: Hash,
+        app_id: bool,
+    },
+}
+
+/// What is known after asking.
+pub(super) enum Look {
+    Found(Found),
+    /// It holds none.
+    Nothing,
+    /// It does not say.
+    Unknown,
+}
+
+/// Space in a message for all but the list of credentials, and around each of these.
+const AROUND_LIST: usize = 512;
+const AROUND_ID: usize = 32;
+
+pub(super) fn look(authenticator: &mut Authenticator, wanted: Wanted<'_>, desk: &mut Desk) -> Result<Look, Fault> {
+    let channel = &mut authenticator.channel;
+    let look = match &authenticator.speaks {
+        Speaks::U2f => by_u2f(channel, wanted, (wanted.rp_id_hash, false), desk)?,
+        Speaks::Fido2(info) => by_fido2(channel, info, wanted, Verification::No, desk)?,
+    };
+    // Only the older protocol finds what was registered for an AppID.
+    match (look, wanted.app_id_hash) {
+        (Look::Found(found), _) => Ok(Look::Found(found)),
+        (look, Some(application)) if channel.knows_u2f() => match by_u2f(channel, wanted, (application, true), desk)? {
+            Look::Found(found) => Ok(Look::Found(found)),
+            _ => Ok(look),
+        },
+        (look, _) => Ok(look),
+    }
+}
+
+fn by_u2f(channel: &mut Channel, wanted: Wanted<'_>, (application, app_id): (&Hash, bool), desk: &mut Desk) -> Result<Look, Fault> {
+    let limit = desk.limit();
+    for id in wanted.ids {
+        if ctap1::knows(channel, application, id, &limit, &mut |waiting| desk.say(waiting))? {
+            return Ok(Look::Found(Found::U2f { handle: id.clone(), application: *application, app_id }));
+        }
+    }
+    Ok(Look::Nothing)
+}
+
+/// Asks in portions that the key can take.
+pub(super) fn by_fido2(
+    channel: &mut Channel,
+    info: &Info,
+    wanted: Wanted<'_>,
+    verification: Verification<'_>,
+    desk: &mut Desk,
+) -> Result<Look, Fault> {
+    let limit = desk.limit();
+    for allow in portions(info, wanted.ids) {
+        // What is signed here is no client data, and good for nothing.
+        let request = AssertionRequest { client_data_hash: &[0; 32], rp_id: wanted.rp_id, allow: &allow, touch: false };
+        match ctap2::get_assertion(channel, &request, verification, &limit, &mut |waiting| desk.say(waiting)) {
+            Ok(assertion) => return Ok(Look::Found(Found::Fido2(assertion.credential_id))),
+            Err(Fault::Status(status::NO_CREDENTIALS)) => {}
+            Err(Fault::Status(_)) => return Ok(Look::Unknown),
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(Look::Nothing)
+}
+
+/// The ids that the key can have made, as many at once as it takes.
+pub(super) fn portions<'a>(info: &Info, ids: &'a [Vec<u8>]) -> Vec<Vec<&'a [u8]>> {
+    let mut portions: Vec<Vec<&[u8]>> = Vec::new();
+    let mut room = 0;
+    for id in ids.iter().filter(|id| id.len() <= info.longest_id) {
+        let length = id.len() + AROUND_ID;
+        match portions.last_mut() {
+            Some(last) if length <= room && last.len() < info.most_in_list => {
+                last.push(id);
+                room -= length;
+            }
+            _ => {
+                portions.push(vec![id]);
+                room = info.longest_message.saturating_sub(AROUND_LIST + length);
+            }
+        }
+    }
+    portions
+}

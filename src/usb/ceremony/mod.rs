@@ -1,0 +1,127 @@
+//! Registration and authentication, from "plug it in" to the key's answer.
+//!
+//! Each key has a thread of its own that runs the ceremony from top to bottom; the calling thread talks to the person and
+//! decides which keys blink. A thread that its key never lets go of is left behind: the deadline holds all the same.
+
+mod authenticate;
+mod desk;
+mod find;
+mod register;
+mod selection;
+mod verify;
+
+use std::sync::Arc;
+
+use super::authenticator::Authenticator;
+use super::bus::Bus;
+use super::error::Error;
+use super::fault::Fault;
+use super::hidraw::Usb;
+use super::limit::Options;
+use super::person::Person;
+use crate::webauthn::AuthenticationResponse;
+use crate::webauthn::CreationOptions;
+use crate::webauthn::Descriptor;
+use crate::webauthn::Origin;
+use crate::webauthn::RegistrationResponse;
+use crate::webauthn::RequestOptions;
+use desk::Desk;
+
+/// Makes a credential on a key that is plugged in, or will be before the deadline.
+///
+/// Blocks; call it from a thread that may wait.
+///
+/// # Errors
+/// See [`Error`].
+pub fn register(
+    options: &Options,
+    creation: &CreationOptions,
+    origin: &Origin,
+    person: &mut dyn Person,
+) -> Result<RegistrationResponse, Error> {
+    register_on(Arc::new(Usb), options, creation, origin, person)
+}
+
+/// [`register`], on another bus than this machine's.
+///
+/// # Errors
+/// See [`Error`].
+pub fn register_on(
+    bus: Arc<dyn Bus>,
+    options: &Options,
+    creation: &CreationOptions,
+    origin: &Origin,
+    person: &mut dyn Person,
+) -> Result<RegistrationResponse, Error> {
+    let registration = register::Registration::new(creation, origin)?;
+    selection::run(bus, options, registration, person)
+}
+
+/// Has a key that is plugged in, or will be before the deadline, sign with one of the credentials that are named.
+///
+/// Blocks; call it from a thread that may wait.
+///
+/// # Errors
+/// See [`Error`].
+pub fn authenticate(
+    options: &Options,
+    request: &RequestOptions,
+    origin: &Origin,
+    person: &mut dyn Person,
+) -> Result<AuthenticationResponse, Error> {
+    authenticate_on(Arc::new(Usb), options, request, origin, person)
+}
+
+/// [`authenticate`], on another bus than this machine's.
+///
+/// # Errors
+/// See [`Error`].
+pub fn authenticate_on(
+    bus: Arc<dyn Bus>,
+    options: &Options,
+    request: &RequestOptions,
+    origin: &Origin,
+    person: &mut dyn Person,
+) -> Result<AuthenticationResponse, Error> {
+    let authentication = authenticate::Authentication::new(request, origin)?;
+    selection::run(bus, options, authentication, person)
+}
+
+/// What is done with each key, in two halves: without disturbing anybody, and then for good.
+trait Ceremony: Send + Sync + 'static {
+    type Found: Send;
+    type Output: Send + 'static;
+
+    /// Finds out whether this key is one that fits. It does not blink.
+    fn look(&self, authenticator: &mut Authenticator, desk: &mut Desk) -> Result<Standing<Self::Found>, Fault>;
+
+    /// Does it. [`Desk::claim`] decides between keys.
+    fn perform(&self, authenticator: &mut Authenticator, found: Self::Found, desk: &mut Desk) -> Result<Self::Output, Fault>;
+}
+
+/// How a key fits.
+enum Standing<F> {
+    /// It does.
+    Fits(F),
+    /// It says so only to whom it knows: it may hold a credential that it hides.
+    Perhaps(F),
+    /// It does not, for this reason.
+    No(Error),
+}
+
+const PUBLIC_KEY: &str = "public-key";
+
+/// The ids of credentials that keys can hold.
+fn ids(descriptors: &[Descriptor]) -> Vec<Vec<u8>> {
+    let kind = descriptors.iter().filter(|descriptor| descriptor.kind == PUBLIC_KEY);
+    kind.map(|descriptor| descriptor.id.clone()).filter(|id| !id.is_empty()).collect()
+}
+
+/// After a command that waited for a touch: whatever the key said to it, the person has chosen this key. A key that was
+/// lost meanwhile has said nothing.
+fn claim_unless_lost<T>(result: &Result<T, Fault>, desk: &mut Desk) -> Result<(), Fault> {
+    match result {
+        Ok(_) | Err(Fault::Status(_) | Fault::Word(_)) => desk.claim(),
+        Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,170 @@
+//! Registration on one key: authenticatorMakeCredential, or U2F's register (CTAP 2.1 §7.2).
+
+use sha2::Digest;
+use sha2::Sha256;
+
+use super::super::authenticator::Authenticator;
+use super::super::authenticator::Speaks;
+use super::super::ctap1;
+use super::super::ctap1::Hash;
+use super::super::ctap2;
+use super::super::ctap2::CredentialRequest;
+use super::super::ctap2::Info;
+use super::super::ctap2::Permission;
+use super::super::error::Error;
+use super::super::fault::Fault;
+use super::super::hid::Channel;
+use super::super::status;
+use super::Ceremony;
+use super::Standing;
+use super::desk::Desk;
+use super::find;
+use super::find::Look;
+use super::find::Wanted;
+use super::verify;
+use super::verify::Plan;
+use crate::webauthn::CreationOptions;
+use crate::webauthn::Origin;
+use crate::webauthn::RegistrationResponse;
+use crate::webauthn::UserVerification;
+use crate::webauthn::client;
+use crate::webauthn::client::ClientData;
+
+/// A credential to be made.
+pub(super) struct Registration {
+    client_data: ClientData,
+    client_data_hash: Hash,
+    rp_id: String,
+    rp_name: String,
+    rp_id_hash: Hash,
+    app_id_hash: Option<Hash>,
+    user_id: Vec<u8>,
+    user_name: String,
+    user_display_name: String,
+    algorithms: Vec<i64>,
+    exclude: Vec<Vec<u8>>,
+    resident: bool,
+    verification: UserVerification,
+}
+
+/// The COSE name of the one signature that U2F knows.
+const ES256: i64 = -7;
+
+/// Keys may cut longer names, and some refuse them (CTAP 2.1 §6.1.2).
+const LONGEST_NAME: usize = 64;
+
+impl Registration {
+    /// # Errors
+    /// [`Error::BadRequest`] if the options cannot be meant for this origin.
+    pub(super) fn new(creation: &CreationOptions, origin: &Origin) -> Result<Registration, Error> {
+        let rp_id = creation.rp.id.clone();
+        let client_data =
+            ClientData::registration(&creation.challenge, origin, &rp_id).map_err(|bad| Error::BadRequest(bad.to_string()))?;
+        if !(1..=64).contains(&creation.user.id.len()) {
+            return Err(Error::BadRequest("a user handle has 1 to 64 bytes".to_owned()));
+        }
+        let kinds = creation.pub_key_cred_params.iter().filter(|parameters| parameters.kind == super::PUBLIC_KEY);
+        Ok(Registration {
+            client_data_hash: client_data.hash(),
+            client_data,
+            rp_id_hash: Sha256::digest(&rp_id).into(),
+            rp_id,
+            rp_name: cut(&creation.rp.name),
+            app_id_hash: creation.extensions.appid_exclude.as_ref().map(|app_id| Sha256::digest(app_id).into()),
+            user_id: creation.user.id.clone(),
+            user_name: cut(&creation.user.name),
+            user_display_name: cut(&creation.user.display_name),
+            algorithms: kinds.map(|parameters| parameters.alg).collect(),
+            exclude: super::ids(&creation.exclude_credentials),
+            resident: creation.authenticator_selection.require_resident_key,
+            verification: creation.authenticator_selection.user_verification,
+        })
+    }
+
+    fn by_fido2(&self, channel: &mut Channel, info: &Info, desk: &mut Desk) -> Result<RegistrationResponse, Fault> {
+        let scope = (Permission::MakeCredential, &self.rp_id[..]);
+        // A key that hides a credential from strangers finds it here, once it knows who asks.
+        let portions = find::portions(info, &self.exclude);
+        let request = CredentialRequest {
+            client_data_hash: &self.client_data_hash,
+            rp_id: &self.rp_id,
+            rp_name: &self.rp_name,
+            user_id: &self.user_id,
+            user_name: &self.user_name,
+            user_display_name: &self.user_display_name,
+            algorithms: &self.algorithms,
+            exclude: portions.first().map_or(&[], Vec::as_slice),
+            protection: None,
+            resident: self.resident,
+        };
+        let mut plan = Plan::new(self.verification, info, Permission::MakeCredential)?;
+        let made = loop {
+            let proof = verify::prove(channel, info, plan, scope, desk)?;
+            let made = verify::until_touched(desk, |desk| {
+                let limit = desk.limit();
+                ctap2::make_credential(channel, &request, proof.verification(), &limit, &mut |waiting| desk.say(waiting))
+            });
+            match (made, plan.fallback(info)) {
+                (Err(Fault::Status(status::PUAT_REQUIRED | status::UV_INVALID | status::UV_BLOCKED)), Some(other)) => plan = other,
+                (made, _) => break made,
+            }
+        };
+        super::claim_unless_lost(&made, desk)?;
+        let made = match made {
+            Err(Fault::Status(status::CREDENTIAL_EXCLUDED)) => return Err(Error::AlreadyEnrolled(desk.key().clone()).into()),
+            other => other?,
+        };
+        let transports: Vec<&str> = info.transports.iter().map(String::as_str).collect();
+        let transports = if transports.is_empty() { &["usb"][..] } else { &transports };
+        client::registration_from_ctap2(&self.client_data, &made.format, &made.authenticator_data, &made.statement, transports)
+            .map_err(|_| Fault::Odd("its new credential cannot be read"))
+    }
+
+    fn by_u2f(&self, channel: &mut Channel, desk: &mut Desk) -> Result<RegistrationResponse, Fault> {
+        let limit = desk.limit();
+        let made = ctap1::register(channel, &self.client_data_hash, &self.rp_id_hash, &limit, &mut |waiting| desk.say(waiting));
+        super::claim_unless_lost(&made, desk)?;
+        client::registration_from_u2f(&self.client_data, &made?, &self.rp_id_hash)
+            .map_err(|_| Fault::Odd("its new credential cannot be read"))
+    }
+}
+
+impl Ceremony for Registration {
+    type Found = ();
+    type Output = RegistrationResponse;
+
+    fn look(&self, authenticator: &mut Authenticator, desk: &mut Desk) -> Result<Standing<()>, Fault> {
+        let fit = match &authenticator.speaks {
+            Speaks::Fido2(info) if self.resident && info.options.rk != Some(true) => Err(Error::Unfit("it stores no credentials")),
+            Speaks::Fido2(info) => Plan::new(self.verification, info, Permission::MakeCredential).map(|_| ()),
+            Speaks::U2f if self.resident => Err(Error::Unfit("it stores no credentials")),
+            Speaks::U2f if self.verification == UserVerification::Required => {
+                Err(Error::Unfit("the service asks for a PIN or fingerprint, which it cannot have"))
+            }
+            Speaks::U2f if !self.algorithms.contains(&ES256) => Err(Error::Unfit("it knows none of the service's signatures")),
+            Speaks::U2f => Ok(()),
+        };
+        if let Err(why) = fit {
+            return Ok(Standing::No(why));
+        }
+        let wanted =
+            Wanted { rp_id: &self.rp_id, rp_id_hash: &self.rp_id_hash, app_id_hash: self.app_id_hash.as_ref(), ids: &self.exclude };
+        match find::look(authenticator, wanted, desk)? {
+            Look::Found(_) => Ok(Standing::No(Error::AlreadyEnrolled(desk.key().clone()))),
+            Look::Nothing | Look::Unknown => Ok(Standing::Fits(())),
+        }
+    }
+
+    fn perform(&self, authenticator: &mut Authenticator, (): (), desk: &mut Desk) -> Result<RegistrationResponse, Fault> {
+        match &authenticator.speaks {
+            Speaks::Fido2(info) => self.by_fido2(&mut authenticator.channel, info, desk),
+            Speaks::U2f => self.by_u2f(&mut authenticator.channel, desk),
+        }
+    }
+}
+
+/// As much of a name as every key takes.
+fn cut(name: &str) -> String {
+    let end = (0..=LONGEST_NAME.min(name.len())).rev().find(|end| name.is_char_boundary(*end));
+    name.get(..end.unwrap_or_default()).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,357 @@
+//! Which key: the only one that fits, or the one that is touched (CTAP 2.1 §6.9, WebAuthn L3 §5.1.3 step 20).
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::Sender;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use super::super::authenticator::Authenticator;
+use super::super::bus::Bus;
+use super::super::error::Error;
+use super::super::fault::Fault;
+use super::super::key::Key;
+use super::super::limit::Cancel;
+use super::super::limit::Limit;
+use super::super::limit::Options;
+use super::super::person::Person;
+use super::super::person::Progress;
+use super::Ceremony;
+use super::Standing;
+use super::desk::Desk;
+use super::desk::News;
+use super::desk::Readiness;
+use super::desk::Turn;
+
+/// How long a key that others wait for may take to say whether it fits.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// How long after the deadline the threads of keys may take to say how it ended.
+const LAST_WORDS: Duration = Duration::from_millis(210);
+
+/// How often the bus is looked at while nothing is heard of it.
+const PERIOD: Duration = Duration::from_millis(250);
+
+enum Event<T> {
+    /// The thread of this key says something.
+    News(usize, News),
+    /// The thread of this key has ended; whether its key had blinked.
+    Ended(usize, Result<T, Fault>, bool),
+    /// What is plugged in now.
+    Keys(Vec<Key>),
+}
+
+/// One key, from when it was seen to when it was let go.
+struct Runner {
+    key: Key,
+    begun: Instant,
+    cancel: Cancel,
+    state: State,
+    present: bool,
+}
+
+enum State {
+    /// It finds out whether it fits.
+    Looking,
+    /// It does, and waits.
+    Fits(Sender<Turn>),
+    /// It may, and waits.
+    Perhaps(Sender<Turn>),
+    /// It blinks, or will.
+    Going,
+    /// It was let go, for this reason.
+    Ended(Error),
+    /// It was unplugged before it blinked.
+    Gone,
+}
+
+struct Selection<C: Ceremony> {
+    bus: Arc<dyn Bus>,
+    ceremony: Arc<C>,
+    limit: Limit,
+    stop: Cancel,
+    taken: Arc<AtomicBool>,
+    line: Sender<Event<C::Output>>,
+    runners: Vec<Runner>,
+    winner: Option<usize>,
+    waiting: bool,
+}
+
+/// Runs a ceremony to its end.
+pub(super) fn run<C: Ceremony>(bus: Arc<dyn Bus>, options: &Options, ceremony: C, person: &mut dyn Person) -> Result<C::Output, Error> {
+    let stop = options.cancel.child();
+    let limit = Limit::new(options.deadline, stop.clone());
+    let (line, events) = channel();
+    let only = options.only.clone();
+    let wanted = move |key: &Key| only.as_ref().is_none_or(|only| *only == key.path);
+    let mut keys = bus.keys()?;
+    keys.retain(|key| wanted(key));
+    watch(&bus, wanted, stop.clone(), line.clone());
+    let taken = Arc::new(AtomicBool::new(false));
+    let mut selection =
+        Selection { bus, ceremony: Arc::new(ceremony), limit, stop, taken, line, runners: Vec::new(), winner: None, waiting: false };
+    for key in keys {
+        selection.begin(key);
+    }
+    let result = selection.run(&events, person);
+    selection.end(&events);
+    result
+}
+
+/// Reports what is plugged in, from a thread of its own, until the ceremony ends.
+fn watch<T: Send + 'static>(bus: &Arc<dyn Bus>, wanted: impl Fn(&Key) -> bool + Send + 'static, stop: Cancel, line: Sender<Event<T>>) {
+    let bus = bus.clone();
+    thread::spawn(move || {
+        let mut wait = bus.watch();
+        while !stop.is_cancelled() {
+            wait(PERIOD);
+            // A list that could not be made is made again.
+            let Ok(mut keys) = bus.keys() else { continue };
+            keys.retain(|key| wanted(key));
+            if line.send(Event::Keys(keys)).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+impl<C: Ceremony> Selection<C> {
+    fn run(&mut self, events: &Receiver<Event<C::Output>>, person: &mut dyn Person) -> Result<C::Output, Error> {
+        loop {
+            self.decide(person)?;
+            match self.limit.stopped() {
+                Ok(()) if !self.limit.left().is_zero() => {}
+                Ok(()) => return self.last_words(events),
+                Err(_) => return Err(Error::Cancelled),
+            }
+            match events.recv_timeout(self.limit.left().min(Limit::SLICE)) {
+                Ok(Event::Keys(keys)) => self.compare(keys, person),
+                Ok(Event::News(number, news)) => self.hear(number, news, person),
+                Ok(Event::Ended(number, result, blinked)) => {
+                    if let Some(result) = self.let_go(number, result, blinked, person) {
+                        return result;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+        }
+    }
+
+    /// Gives a key its thread.
+    fn begin(&mut self, key: Key) {
+        let (number, cancel) = (self.runners.len(), self.stop.child());
+        let (bus, ceremony, ended) = (self.bus.clone(), self.ceremony.clone(), self.line.clone());
+        let line = self.line.clone();
+        let report = Box::new(move |news| line.send(Event::News(number, news)).is_ok());
+        let mut desk = Desk::new(key.clone(), report, self.limit.with(cancel.clone()), self.taken.clone());
+        thread::spawn(move || {
+            let result = perform(&bus, ceremony.as_ref(), &mut desk);
+            // When nobody listens any more, the ceremony is over.
+            let _ = ended.send(Event::Ended(number, result, desk.has_blinked()));
+        });
+        self.runners.push(Runner { key, begun: Instant::now(), cancel, state: State::Looking, present: true });
+    }
+
+    /// Lets keys blink once it is known which may.
+    fn decide(&mut self, person: &mut dyn Person) -> Result<(), Error> {
+        if self.winner.is_some() {
+            return Ok(());
+        }
+        let going = self.runners.iter().any(|runner| matches!(runner.state, State::Going));
+        let looking = self.runners.iter().any(|runner| matches!(runner.state, State::Looking) && runner.begun.elapsed() < PATIENCE);
+        if looking && !going {
+            return Ok(());
+        }
+        let fits = |runner: &Runner| matches!(runner.state, State::Fits(_));
+        let perhaps = |runner: &Runner| matches!(runner.state, State::Perhaps(_));
+        let next = match () {
+            () if self.runners.iter().any(fits) => self.give_turns(fits, going),
+            () if going => return Ok(()),
+            () if self.runners.iter().any(perhaps) => self.give_turns(perhaps, going),
+            () => return self.nobody_fits(person),
+        };
+        if let [_, _, ..] = &next[..] {
+            person.tell(Progress::ChooseByTouch { keys: next });
+        }
+        Ok(())
+    }
+
+    /// Lets those go that are chosen; answers all that blink then.
+    fn give_turns(&mut self, chosen: impl Fn(&Runner) -> bool, going: bool) -> Vec<Key> {
+        let count = self.runners.iter().filter(|runner| chosen(runner)).count();
+        let turn = if count > 1 || going { Turn::AmongOthers } else { Turn::Alone };
+        for runner in self.runners.iter_mut().filter(|runner| chosen(runner)) {
+            if let State::Fits(leave) | State::Perhaps(leave) = std::mem::replace(&mut runner.state, State::Going) {
+                // A thread that is gone says so itself.
+                let _ = leave.send(turn);
+            }
+        }
+        self.runners.iter().filter(|runner| matches!(runner.state, State::Going)).map(|runner| runner.key.clone()).collect()
+    }
+
+    /// Says why, unless another key may still come.
+    fn nobody_fits(&mut self, person: &mut dyn Person) -> Result<(), Error> {
+        let here = |runner: &&Runner| runner.present && !matches!(runner.state, State::Gone);
+        if self.runners.iter().filter(here).any(|runner| matches!(runner.state, State::Looking)) {
+            return Ok(());
+        }
+        let reasons = self.runners.iter().filter(here).filter_map(|runner| match &runner.state {
+            State::Ended(why) => Some(why),
+            _ => None,
+        });
+        // What a key says of itself tells the person more than that another one could not be asked.
+        match reasons.max_by_key(|why| matches!(why, Error::NotEnrolled | Error::AlreadyEnrolled(_))) {
+            Some(why) => Err(why.clone()),
+            None => {
+                if !self.waiting {
+                    self.waiting = true;
+                    person.tell(Progress::WaitingForKey);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn hear(&mut self, number: usize, news: News, person: &mut dyn Person) {
+        let others = self.runners.iter().filter(|runner| matches!(runner.state, State::Going)).count() > 1;
+        let Some(runner) = self.runners.get_mut(number) else { return };
+        match news {
+            // Who chooses by touch has been told so.
+            News::Tell(Progress::NeedTouch(_) | Progress::NeedFingerprint(_)) if others && self.winner.is_none() => {}
+            News::Tell(progress) => person.tell(progress),
+            News::Ready(Readiness::Fits, leave) => runner.state = State::Fits(leave),
+            News::Ready(Readiness::Perhaps, leave) => runner.state = State::Perhaps(leave),
+            News::Taken => {
+                self.winner = Some(number);
+                if others {
+                    person.tell(Progress::Chosen(runner.key.clone()));
+                }
+                let losers = self.runners.iter().enumerate().filter(|(other, _)| *other != number);
+                losers.for_each(|(_, runner)| runner.cancel.cancel());
+            }
+            News::AskPin(request, answer) => {
+                let asked = Instant::now();
+                // A thread that is gone says so itself.
+                let _ = answer.send(person.pin(&request));
+                self.limit = self.limit.later(asked.elapsed());
+            }
+        }
+    }
+
+    /// What the end of a key's thread means: the ceremony's end, or one key less.
+    fn let_go(
+        &mut self,
+        number: usize,
+        result: Result<C::Output, Fault>,
+        blinked: bool,
+        person: &mut dyn Person,
+    ) -> Option<Result<C::Output, Error>> {
+        let going = |runner: &Runner| matches!(runner.state, State::Going);
+        let runner = self.runners.get_mut(number)?;
+        let was_going = going(runner);
+        let fault = match result {
+            Ok(output) => {
+                runner.state = State::Gone;
+                return Some(Ok(output));
+            }
+            Err(Fault::Late) if !blinked => Fault::Silent,
+            Err(fault) => fault,
+        };
+        let (why, key) = (Error::from(fault.clone()), runner.key.clone());
+        runner.state = if fault == Fault::Gone && !was_going { State::Gone } else { State::Ended(why.clone()) };
+        if self.winner == Some(number) {
+            return Some(Err(why));
+        }
+        if !was_going {
+            return None;
+        }
+        if !self.runners.iter().any(going) {
+            return Some(Err(why));
+        }
+        person.tell(match why {
+            Error::Unplugged => Progress::KeyRemoved(key),
+            why => Progress::LeftOut { key, why },
+        });
+        None
+    }
+
+    /// Finds who came and who went.
+    fn compare(&mut self, keys: Vec<Key>, person: &mut dyn Person) {
+        for runner in self.runners.iter_mut().filter(|runner| runner.present) {
+            if matches!(runner.state, State::Gone) || !keys.contains(&runner.key) {
+                runner.present = false;
+                if !matches!(runner.state, State::Going) {
+                    runner.cancel.cancel();
+                    person.tell(Progress::KeyRemoved(runner.key.clone()));
+                }
+            }
+        }
+        let known = |key: &Key| self.runners.iter().any(|runner| runner.present && runner.key == *key);
+        for key in keys.into_iter().filter(|key| !known(key)).collect::<Vec<_>>() {
+            if self.winner.is_none() {
+                self.waiting = false;
+                person.tell(Progress::KeyInserted(key.clone()));
+                self.begin(key);
+            }
+        }
+    }
+
+    /// The deadline has passed: how it ended is what the keys' threads say now, or what can be said without them.
+    fn last_words(&mut self, events: &Receiver<Event<C::Output>>) -> Result<C::Output, Error> {
+        let end = Instant::now() + LAST_WORDS;
+        let going = |runner: &Runner| matches!(runner.state, State::Going);
+        let mut verdict = match () {
+            () if self.runners.iter().any(going) => Error::NotTouched,
+            () if self.runners.iter().any(|runner| runner.present) => Error::Silent,
+            () => Error::NoKey,
+        };
+        while self.runners.iter().any(|runner| matches!(runner.state, State::Looking | State::Going)) {
+            let Ok(event) = events.recv_timeout(end.saturating_duration_since(Instant::now())) else { break };
+            if let Event::Ended(number, result, blinked) = event {
+                let fault = match result {
+                    Ok(output) => return Ok(output),
+                    Err(Fault::Late) if !blinked => Fault::Silent,
+                    Err(fault) => fault,
+                };
+                if let Some(runner) = self.runners.get_mut(number) {
+                    if self.winner.is_none_or(|winner| winner == number) && !matches!(fault, Fault::Stopped | Fault::Gone) {
+                        verdict = fault.into();
+                    }
+                    runner.state = State::Gone;
+                }
+            }
+        }
+        Err(verdict)
+    }
+
+    /// Tells all that still blink to stop, and gives them a moment to do so.
+    fn end(&mut self, events: &Receiver<Event<C::Output>>) {
+        self.stop.cancel();
+        let end = Instant::now() + LAST_WORDS.min(self.limit.left());
+        let mut blinking = self.runners.iter().filter(|runner| matches!(runner.state, State::Going)).count();
+        while blinking > 0 {
+            match events.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(Event::Ended(..)) => blinking -= 1,
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// The whole way of one key.
+fn perform<C: Ceremony>(bus: &Arc<dyn Bus>, ceremony: &C, desk: &mut Desk) -> Result<C::Output, Fault> {
+    let (key, limit) = (desk.key().clone(), desk.limit());
+    let mut authenticator = Authenticator::open(bus, &key, &limit, &mut |waiting| desk.say(waiting))?;
+    let (readiness, found) = match ceremony.look(&mut authenticator, desk)? {
+        Standing::Fits(found) => (Readiness::Fits, found),
+        Standing::Perhaps(found) => (Readiness::Perhaps, found),
+        Standing::No(why) => return Err(why.into()),
+    };
+    desk.wait_for_turn(readiness)?;
+    ceremony.perform(&mut authenticator, found, desk)
+}

@@ -1,0 +1,182 @@
+//! Who touches the key: by a finger that it knows, or by its PIN (CTAP 2.1 §6.1.1, §6.5, WebAuthn L3 §5.8.6).
+
+use super::super::ctap2;
+use super::super::ctap2::Info;
+use super::super::ctap2::Permission;
+use super::super::ctap2::PinEntry;
+use super::super::ctap2::Token;
+use super::super::ctap2::Verification;
+use super::super::error::Error;
+use super::super::fault::Fault;
+use super::super::hid::Channel;
+use super::super::person::Progress;
+use super::super::status;
+use super::desk::Desk;
+use crate::webauthn::UserVerification;
+
+/// How a key will find out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// Not at all: a touch is enough.
+    Touch,
+    /// By a finger, for a token.
+    Finger,
+    /// By a finger, while it does the command.
+    BuiltIn,
+    Pin,
+}
+
+/// How it did.
+pub(super) enum Proof {
+    None,
+    BuiltIn,
+    Token(Token),
+}
+
+/// How often a finger may be wrong before the PIN is asked for, where the key does not count itself.
+const MOST_FINGERS: u32 = 5;
+
+impl Plan {
+    /// What this service, this key and this command together ask for.
+    pub(super) fn new(policy: UserVerification, info: &Info, permission: Permission) -> Result<Plan, Error> {
+        let options = &info.options;
+        // Where somebody has set a PIN or learnt a finger, most keys make no credential without (§6.1.2 step 5).
+        let insists = match permission {
+            Permission::MakeCredential => info.can_verify() && options.make_credential_without_uv != Some(true),
+            Permission::GetAssertion => false,
+        };
+        let needed = policy == UserVerification::Required || options.always_uv == Some(true) || insists;
+        match Plan::strongest(info) {
+            Some(plan) if needed || policy == UserVerification::Preferred => Ok(plan),
+            None if needed && (options.client_pin.is_some() || options.uv.is_some()) => Err(Error::PinNotSet),
+            None if needed => Err(Error::Unfit("the service asks for a PIN or fingerprint, which it cannot have")),
+            _ => Ok(Plan::Touch),
+        }
+    }
+
+    /// The best that this key can do now.
+    pub(super) fn strongest(info: &Info) -> Option<Plan> {
+        match (info.options.uv, info.options.tokens, info.options.client_pin) {
+            (Some(true), Some(true), _) => Some(Plan::Finger),
+            (Some(true), ..) => Some(Plan::BuiltIn),
+            (.., Some(true)) => Some(Plan::Pin),
+            _ => None,
+        }
+    }
+
+    /// What is left when this did not do.
+    pub(super) fn fallback(self, info: &Info) -> Option<Plan> {
+        let pin = info.options.client_pin == Some(true) && self != Plan::Pin;
+        pin.then_some(Plan::Pin)
+    }
+}
+
+impl Proof {
+    pub(super) fn verification(&self) -> Verification<'_> {
+        match self {
+            Proof::None => Verification::No,
+            Proof::BuiltIn => Verification::BuiltIn,
+            Proof::Token(token) => Verification::Token(token),
+        }
+    }
+}
+
+/// Carries a plan out. A PIN or a finger is asked for only once the key is known.
+pub(super) fn prove(channel: &mut Channel, info: &Info, plan: Plan, scope: (Permission, &str), desk: &mut Desk) -> Result<Proof, Fault> {
+    desk.expect_finger(false);
+    if matches!(plan, Plan::Finger | Plan::Pin) {
+        choose(channel, info, desk)?;
+    }
+    match plan {
+        Plan::Touch => Ok(Proof::None),
+        Plan::BuiltIn => {
+            desk.expect_finger(true);
+            Ok(Proof::BuiltIn)
+        }
+        Plan::Finger => match by_finger(channel, info, scope, desk)? {
+            Some(token) => Ok(Proof::Token(token)),
+            None => by_pin(channel, info, scope, desk).map(Proof::Token),
+        },
+        Plan::Pin => by_pin(channel, info, scope, desk).map(Proof::Token),
+    }
+}
+
+/// Takes this key, after a touch if there are others.
+pub(super) fn choose(channel: &mut Channel, info: &Info, desk: &mut Desk) -> Result<(), Fault> {
+    if desk.must_be_chosen() {
+        until_touched(desk, |desk| {
+            let limit = desk.limit();
+            ctap2::select(channel, info, &limit, &mut |waiting| desk.say(waiting))
+        })?;
+    }
+    desk.claim()
+}
+
+/// Does a command again for as long as it ends only because the key itself would not wait longer.
+pub(super) fn until_touched<T>(desk: &mut Desk, mut command: impl FnMut(&mut Desk) -> Result<T, Fault>) -> Result<T, Fault> {
+    loop {
+        match command(desk) {
+            Err(Fault::Status(status::USER_ACTION_TIMEOUT | status::ACTION_TIMEOUT)) => {
+                desk.limit().pause(super::super::limit::Limit::SLICE)?;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// `None` if the key wants its PIN instead.
+fn by_finger(channel: &mut Channel, info: &Info, scope: (Permission, &str), desk: &mut Desk) -> Result<Option<Token>, Fault> {
+    for _ in 0..MOST_FINGERS {
+        desk.expect_finger(true);
+        let token = until_touched(desk, |desk| {
+            let limit = desk.limit();
+            ctap2::token_by_fingerprint(channel, info, scope, &limit, &mut |waiting| desk.say(waiting))
+        });
+        desk.expect_finger(false);
+        match token {
+            Ok(token) => return Ok(Some(token)),
+            Err(Fault::Status(status::UV_INVALID)) => {
+                let limit = desk.limit();
+                let retries = ctap2::fingerprint_retries(channel, info, &limit, &mut |waiting| desk.say(waiting))?;
+                desk.tell(Progress::FingerprintWrong { key: desk.key().clone(), retries });
+                if retries == Some(0) {
+                    break;
+                }
+            }
+            Err(Fault::Status(status::UV_BLOCKED | status::PUAT_REQUIRED)) => break,
+            Err(fault) => return Err(fault),
+        }
+    }
+    match Plan::Finger.fallback(info) {
+        Some(_) => Ok(None),
+        None => Err(Fault::Status(status::UV_BLOCKED)),
+    }
+}
+
+fn by_pin(channel: &mut Channel, info: &Info, scope: (Permission, &str), desk: &mut Desk) -> Result<Token, Fault> {
+    if info.must_change_pin {
+        return Err(Error::PinMustChange.into());
+    }
+    let mut before: Option<PinEntry> = None;
+    loop {
+        let limit = desk.limit();
+        let attempt = ctap2::pin_retries(channel, info, &limit, &mut |waiting| desk.say(waiting))?;
+        match attempt {
+            ctap2::Attempt { retries: 0, .. } => return Err(Error::PinBlocked.into()),
+            ctap2::Attempt { power_cycle: true, .. } => return Err(Error::PinAuthBlocked.into()),
+            _ => {}
+        }
+        let typed = desk.ask_pin(attempt.retries, before.is_some())?;
+        let wrong = Error::PinWrong { retries: Some(attempt.retries) };
+        // What no key has for a PIN costs no try; neither does the same one again.
+        let pin = PinEntry::parse(&typed).ok_or(wrong.clone())?;
+        if before.as_ref() == Some(&pin) {
+            return Err(wrong.into());
+        }
+        let limit = desk.limit();
+        match ctap2::token_by_pin(channel, info, &pin, scope, &limit, &mut |waiting| desk.say(waiting)) {
+            Err(Fault::Status(status::PIN_INVALID)) => before = Some(pin),
+            other => return other,
+        }
+    }
+}
