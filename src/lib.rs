@@ -7,6 +7,8 @@ pub mod time;
 
 pub mod otp;
 
+pub mod webauthn;
+
 pub mod device;
 
 #[cfg(feature = "verifier")]

@@ -111,11 +111,10 @@ impl Verifier {
 
             let (factor, seed, generated, recovery_codes) = made(&new.factor, &sealer, &new.account)?;
             let device = Device::new(serial.clone(), new.account.clone(), new.name.clone(), factor, now);
-            let seal = |seed: &Seed| -> Result<_, Error> {
-                let sealed = sealer.keyring().seal(&Sealer::seed_place(&device.serial, &device.account), seed.expose())?;
-                Ok((sealed, sealer.fingerprint(seed.expose())))
-            };
-            writes.push(Write::InsertDevice { device: device.clone(), seed: seed.as_ref().map(seal).transpose()? });
+            let place = Sealer::seed_place(&device.serial, &device.account);
+            let sealed = seed.as_ref().map(|seed| sealer.keyring().seal(&place, seed.expose())).transpose()?;
+            let fingerprint = seed.as_ref().map(|seed| sealer.fingerprint(seed.expose()));
+            writes.push(Write::InsertDevice { device: device.clone(), seed: sealed, fingerprint });
             let audit = vec![self.event(now, "device.added").account(&new.account).serial(&serial)];
             if self.commit(Change { account: Some(new.account.clone()), writes, audit }).await?.is_some() {
                 return Ok(Added { device, seed: seed.filter(|_| generated), recovery_codes });

@@ -32,6 +32,7 @@ pub use passcode::BypassCode;
 pub use passcode::Passcode;
 pub use resync::Resynced;
 pub use revoke::Revoked;
+pub use verify::KeyProof;
 pub use verify::Verified;
 pub use verify::VerifiedKind;
 pub use work::Counts;
@@ -278,7 +279,7 @@ impl Verifier {
         match self.core.store.commit(change).await? {
             Commit::Committed(marks) => Ok(Some(marks)),
             Commit::Conflict(Conflict::SerialTaken) => Err(Error::AlreadyExists("another device has this serial number")),
-            Commit::Conflict(Conflict::SeedTaken) => {
+            Commit::Conflict(Conflict::FingerprintTaken) => {
                 Err(Error::AlreadyExists("another device has this secret: a secret belongs to one device"))
             }
             Commit::Conflict(Conflict::Revision | Conflict::Consumed) => Ok(None),
