@@ -53,6 +53,7 @@ mod tests {
         let credential = Credential {
             id: CredentialId::new(vec![1; 16]).unwrap(),
             public_key: vec![],
+            user_handle: vec![],
             sign_count,
             user_verified: false,
             backup_eligible: true,

@@ -70,10 +70,11 @@ pub(super) fn hotp(name: &str, account: &str, next: u64) -> Device {
 
 /// A security key that has signed so often.
 pub(super) fn security_key(name: &str, account: &str, sign_count: u32) -> Device {
-    let Some(id) = CredentialId::new(vec![7; 32]) else { panic!("32 bytes are an id") };
+    let Ok(id) = CredentialId::new([7; 32]) else { panic!("32 bytes are an id") };
     let credential = Credential {
         id,
         public_key: vec![1; 77],
+        user_handle: vec![2; 32],
         sign_count,
         user_verified: false,
         backup_eligible: false,

@@ -1,0 +1,173 @@
+//! Using a credential (WebAuthn L3 §7.2).
+
+use serde::Deserialize;
+use serde::Serialize;
+use webauthn_rs_core::error::WebauthnError;
+use webauthn_rs_core::proto as core;
+
+use super::authenticator_data::AuthenticatorData;
+use super::cbor;
+use super::client_data;
+use super::credential::Credential;
+use super::credential::CredentialId;
+use super::fault;
+use super::fault::Ceremony;
+use super::fault::Fault;
+use super::json::AuthenticationResponse;
+use super::json::Descriptor;
+use super::json::PUBLIC_KEY;
+use super::json::RequestExtensions;
+use super::json::RequestOptions;
+use super::json::base64url;
+use super::public_key;
+use super::relying_party::HINT;
+use super::relying_party::RelyingParty;
+use super::relying_party::TIMEOUT_MILLIS;
+
+/// An authentication that has begun. It is secret, belongs to one account, and is good for one answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AuthenticationState {
+    allow: Vec<CredentialId>,
+    core: core::AuthenticationState,
+}
+
+/// A credential was used by who holds it. What it says goes into the credential record, if that has not moved.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assertion {
+    /// Which credential.
+    pub credential_id: CredentialId,
+    /// The counter that was presented.
+    pub sign_count: u32,
+    /// Whether the authenticator verified its user this time.
+    pub user_verified: bool,
+    /// Whether the credential is backed up now.
+    pub backed_up: bool,
+}
+
+impl RelyingParty {
+    /// Begins an authentication with one of these credentials, all of one account.
+    ///
+    /// # Errors
+    /// [`Fault::BadInput`] without a credential.
+    pub fn start_authentication(&self, allow: &[&Credential]) -> Result<(RequestOptions, AuthenticationState), Fault> {
+        if allow.is_empty() {
+            return Err(Fault::BadInput("there is no credential to authenticate with"));
+        }
+        let ids: Vec<CredentialId> = allow.iter().map(|credential| credential.id.clone()).collect();
+        self.begin(ids).ok_or(Fault::BadInput("webauthn-rs did not begin the authentication"))
+    }
+
+    /// Options that look like those of an account with these credentials, for an account that has none.
+    pub fn decoy_options(&self, ids: &[CredentialId]) -> RequestOptions {
+        match self.begin(ids.to_vec()) {
+            Some((options, _)) => options,
+            None => self.options(Vec::new(), ids),
+        }
+    }
+
+    /// Finishes an authentication with `credential`, as it is stored now. The caller sees to it that `state` is the
+    /// account's own and is never used again, and stores the assertion only if the credential has not moved meanwhile.
+    ///
+    /// # Errors
+    /// [`Fault::Step`] with the step that failed; [`Fault::SignCount`] where that is step 22.
+    pub fn finish_authentication(
+        &self,
+        state: &AuthenticationState,
+        response: &AuthenticationResponse,
+        credential: &Credential,
+    ) -> Result<Assertion, Fault> {
+        let fault = |step, what| Ceremony::Authentication.fault(step, what);
+        if response.kind != PUBLIC_KEY || response.id != base64url::text(&response.raw_id) {
+            return Err(fault(3, "this is no public key credential"));
+        }
+        if !state.allow.iter().any(|id| id.as_bytes() == response.raw_id) {
+            return Err(fault(5, "the credential is none of those that were asked for"));
+        }
+        let owner = response.response.user_handle.as_ref();
+        if credential.id.as_bytes() != response.raw_id || owner.is_some_and(|owner| *owner != credential.user_handle) {
+            return Err(fault(6, "the credential is another account's"));
+        }
+        let data = AuthenticatorData::parse(&response.response.authenticator_data);
+        let data = data.ok().filter(|data| data.attested.is_none());
+        let data = data.ok_or_else(|| fault(7, "the authenticator data cannot be read"))?;
+        let origin = client_data::judge(Ceremony::Authentication, &response.response.client_data_json, &self.origins, &self.top_origins)?;
+
+        // webauthn-rs takes either hash once the client says that it used the AppID.
+        let by_app_id = response.client_extension_results.appid == Some(true);
+        if by_app_id && !(credential.by_app_id && self.app_id_hash() == Some(data.rp_id_hash)) {
+            return Err(fault(15, fault::OTHER_RP_ID));
+        }
+
+        let (response, stored) = (as_core(response), stored(credential)?);
+        let judged = self.core_in(&origin)?.authenticate_single_credential(&response, &state.core, &stored);
+        let judged = judged.map_err(|error| match error {
+            WebauthnError::CredentialPossibleCompromise => Fault::SignCount { stored: credential.sign_count, presented: data.sign_count },
+            error => fault::of_authentication(&error),
+        })?;
+        Ok(Assertion {
+            credential_id: credential.id.clone(),
+            sign_count: judged.counter(),
+            user_verified: judged.user_verified(),
+            backed_up: judged.backup_state(),
+        })
+    }
+
+    fn begin(&self, ids: Vec<CredentialId>) -> Option<(RequestOptions, AuthenticationState)> {
+        let core = self.core();
+        let builder = core.new_challenge_authenticate_builder(Vec::new(), Some(self.user_verification.into())).ok()?;
+        let extensions =
+            self.app_id.clone().map(|appid| core::RequestAuthenticationExtensions { appid: Some(appid), uvm: None, hmac_get_secret: None });
+        let (begun, state) = core.generate_challenge_authenticate(builder.extensions(extensions)).ok()?;
+        let options = self.options(begun.public_key.challenge, &ids);
+        Some((options, AuthenticationState { allow: ids, core: state }))
+    }
+
+    /// Nothing in them tells a credential from a decoy: each has an id and no more, and the AppID is there if it is configured.
+    fn options(&self, challenge: Vec<u8>, ids: &[CredentialId]) -> RequestOptions {
+        RequestOptions {
+            challenge,
+            timeout: TIMEOUT_MILLIS,
+            rp_id: self.id.clone(),
+            allow_credentials: ids.iter().map(|id| Descriptor::new(id.as_bytes())).collect(),
+            user_verification: self.user_verification,
+            hints: vec![HINT.to_owned()],
+            extensions: RequestExtensions { appid: self.app_id.clone() },
+        }
+    }
+}
+
+/// The stored credential in the types of webauthn-rs.
+fn stored(credential: &Credential) -> Result<core::Credential, Fault> {
+    let key = cbor::parse(&credential.public_key).and_then(|key| public_key::read(&key));
+    Ok(core::Credential {
+        cred_id: credential.id.as_bytes().to_vec(),
+        cred: key.map_err(|_| Fault::BadInput("the stored public key cannot be read"))?,
+        counter: credential.sign_count,
+        transports: None,
+        user_verified: credential.user_verified,
+        backup_eligible: credential.backup_eligible,
+        backup_state: credential.backed_up,
+        // Anything else would hold a key that verified its user once to doing so for ever; the ceremony's own state decides.
+        registration_policy: core::UserVerificationPolicy::Discouraged_DO_NOT_USE,
+        extensions: core::RegisteredExtensions::none(),
+        attestation: core::ParsedAttestation::default(),
+        attestation_format: core::AttestationFormat::None,
+    })
+}
+
+/// The response in the types of webauthn-rs.
+fn as_core(response: &AuthenticationResponse) -> core::PublicKeyCredential {
+    core::PublicKeyCredential {
+        id: response.id.clone(),
+        raw_id: response.raw_id.clone(),
+        response: core::AuthenticatorAssertionResponseRaw {
+            authenticator_data: response.response.authenticator_data.clone(),
+            client_data_json: response.response.client_data_json.clone(),
+            signature: response.response.signature.clone(),
+            user_handle: response.response.user_handle.clone(),
+        },
+        extensions: core::AuthenticationExtensionsClientOutputs { appid: response.client_extension_results.appid, hmac_get_secret: None },
+        type_: response.kind.clone(),
+    }
+}

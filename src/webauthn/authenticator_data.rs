@@ -1,0 +1,121 @@
+//! Authenticator data (WebAuthn L3 §6.1), read to its last byte.
+
+use super::cbor;
+use super::cbor::Malformed;
+use super::cbor::Value;
+
+/// What an authenticator says of itself and of the ceremony, and signs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AuthenticatorData<'a> {
+    pub(crate) rp_id_hash: [u8; 32],
+    pub(crate) flags: u8,
+    pub(crate) sign_count: u32,
+    /// There in registrations only.
+    pub(crate) attested: Option<AttestedCredential<'a>>,
+    /// What came of the extensions.
+    pub(crate) extensions: Option<Value<'a>>,
+}
+
+/// Attested credential data (L3 §6.5.1).
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AttestedCredential<'a> {
+    pub(crate) aaguid: [u8; 16],
+    pub(crate) id: &'a [u8],
+    /// The public key as it is encoded, and what that says.
+    pub(crate) public_key: &'a [u8],
+    pub(crate) key: Value<'a>,
+}
+
+/// The user verified flag, UV.
+pub(crate) const USER_VERIFIED: u8 = 0x04;
+/// The flag of a credential that may be backed up, BE.
+pub(crate) const BACKUP_ELIGIBLE: u8 = 0x08;
+/// The flag of a credential that is, BS.
+pub(crate) const BACKED_UP: u8 = 0x10;
+/// Attested credential data follow, AT.
+const ATTESTED: u8 = 0x40;
+/// Extension data follow, ED.
+const EXTENDED: u8 = 0x80;
+
+impl<'a> AuthenticatorData<'a> {
+    /// Reads all of `bytes`: what the flags announce is there, and nothing else is.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<AuthenticatorData<'a>, Malformed> {
+        let (rp_id_hash, rest) = bytes.split_first_chunk().ok_or(Malformed)?;
+        let (&flags, rest) = rest.split_first().ok_or(Malformed)?;
+        let (sign_count, mut rest) = rest.split_first_chunk().ok_or(Malformed)?;
+        let (mut attested, mut extensions) = (None, None);
+        if flags & ATTESTED != 0 {
+            let (credential, after) = AttestedCredential::parse_first(rest)?;
+            (attested, rest) = (Some(credential), after);
+        }
+        if flags & EXTENDED != 0 {
+            let (map, after) = cbor::parse_first(rest)?;
+            if !matches!(map, Value::Map(_)) {
+                return Err(Malformed);
+            }
+            (extensions, rest) = (Some(map), after);
+        }
+        if !rest.is_empty() {
+            return Err(Malformed);
+        }
+        Ok(AuthenticatorData { rp_id_hash: *rp_id_hash, flags, sign_count: u32::from_be_bytes(*sign_count), attested, extensions })
+    }
+
+    pub(crate) fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+impl<'a> AttestedCredential<'a> {
+    fn parse_first(bytes: &'a [u8]) -> Result<(AttestedCredential<'a>, &'a [u8]), Malformed> {
+        let (aaguid, rest) = bytes.split_first_chunk().ok_or(Malformed)?;
+        let (length, rest) = rest.split_first_chunk().ok_or(Malformed)?;
+        let (id, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length))).ok_or(Malformed)?;
+        let (key, after) = cbor::parse_first(rest)?;
+        let public_key = rest.len().checked_sub(after.len()).and_then(|length| rest.get(..length)).ok_or(Malformed)?;
+        Ok((AttestedCredential { aaguid: *aaguid, id, public_key, key }, after))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(flags: u8, rest: &[u8]) -> Vec<u8> {
+        [&[7; 32][..], &[flags], &[0, 0, 1, 2], rest].concat()
+    }
+
+    /// An id of two bytes and an empty map for a key.
+    fn credential() -> Vec<u8> {
+        [&[9; 16][..], &[0, 2, 0xaa, 0xbb, 0xa0]].concat()
+    }
+
+    #[test]
+    fn what_the_flags_announce_is_read() {
+        let bytes = data(0x01, &[]);
+        let plain = AuthenticatorData::parse(&bytes).unwrap();
+        assert_eq!((plain.sign_count, plain.attested, plain.extensions), (258, None, None));
+
+        let bytes = data(0xc1, &[credential(), vec![0xa0]].concat());
+        let full = AuthenticatorData::parse(&bytes).unwrap();
+        assert_eq!(full.attested.unwrap().id, [0xaa, 0xbb]);
+        assert_eq!(full.extensions, Some(Value::Map(vec![])));
+    }
+
+    #[test]
+    fn what_they_do_not_announce_is_refused() {
+        for bytes in [
+            data(0x01, &[0x00]),
+            data(0x01, &credential()),
+            data(0x41, &[]),
+            data(0x41, &[credential(), vec![0xa0]].concat()),
+            data(0x81, &[]),
+            data(0x81, &[0x00]),
+            data(0xc1, &credential()),
+            data(0x41, &[&[9; 16][..], &[0xff, 0xff, 0xaa]].concat()),
+            data(0x01, &[])[..36].to_vec(),
+        ] {
+            assert_eq!(AuthenticatorData::parse(&bytes), Err(Malformed), "{bytes:02x?}");
+        }
+    }
+}

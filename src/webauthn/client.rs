@@ -1,0 +1,227 @@
+//! The client's side of both ceremonies, for a program that talks to keys without a browser: it makes the client data
+//! from an origin and an RP ID that fit, and puts what keys answer into the shapes of WebAuthn.
+
+use std::fmt::Write;
+
+use sha2::Digest;
+use sha2::Sha256;
+
+use super::authenticator_data::AuthenticatorData;
+use super::cbor;
+use super::cbor::Value;
+use super::fault::Ceremony;
+use super::json::AssertionResponse;
+use super::json::AttestationResponse;
+use super::json::AuthenticationResponse;
+use super::json::ExtensionResults;
+use super::json::PUBLIC_KEY;
+use super::json::RegistrationResponse;
+use super::json::base64url;
+use super::origin::Origin;
+
+/// Client data (WebAuthn L3 §5.8.1), of which a key signs the hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientData {
+    json: Vec<u8>,
+}
+
+/// Client data that must not be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the origin {origin} may not use the RP ID {rp_id:?}: its host has to be that name, or one that ends in .{rp_id}")]
+pub struct ForeignRpId {
+    origin: String,
+    rp_id: String,
+}
+
+/// What a key answered is not what its protocol asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the key's answer cannot be read")]
+pub struct BadAnswer;
+
+impl ClientData {
+    /// The client data of a registration.
+    pub fn registration(challenge: &[u8], origin: &Origin, rp_id: &str) -> Result<ClientData, ForeignRpId> {
+        ClientData::new(Ceremony::Registration, challenge, origin, rp_id)
+    }
+
+    /// The client data of an authentication.
+    pub fn authentication(challenge: &[u8], origin: &Origin, rp_id: &str) -> Result<ClientData, ForeignRpId> {
+        ClientData::new(Ceremony::Authentication, challenge, origin, rp_id)
+    }
+
+    fn new(ceremony: Ceremony, challenge: &[u8], origin: &Origin, rp_id: &str) -> Result<ClientData, ForeignRpId> {
+        if !origin.may_use(rp_id) {
+            return Err(ForeignRpId { origin: origin.to_string(), rp_id: rp_id.to_owned() });
+        }
+        let mut json = String::from("{\"type\":");
+        quote(&mut json, ceremony.client_data_type());
+        json.push_str(",\"challenge\":");
+        quote(&mut json, &base64url::text(challenge));
+        json.push_str(",\"origin\":");
+        quote(&mut json, &origin.to_string());
+        json.push_str(",\"crossOrigin\":false}");
+        Ok(ClientData { json: json.into_bytes() })
+    }
+
+    /// The serialization that keys and relying parties hash (L3 §5.8.1.1).
+    pub fn json(&self) -> &[u8] {
+        &self.json
+    }
+
+    /// The hash of the serialized client data, SHA-256.
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(&self.json).into()
+    }
+}
+
+/// A string in JSON, escaped as CCDToString has it (L3 §5.8.1.2).
+fn quote(json: &mut String, text: &str) {
+    json.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => json.push_str("\\\""),
+            '\\' => json.push_str("\\\\"),
+            '\u{20}'.. if c != '\u{7f}' => json.push(c),
+            // Writing to a string cannot fail.
+            _ => drop(write!(json, "\\u{:04x}", u32::from(c))),
+        }
+    }
+    json.push('"');
+}
+
+/// What authenticatorMakeCredential answered (CTAP 2.1 §6.1.2), as a response.
+pub fn registration_from_ctap2(
+    client_data: &ClientData,
+    fmt: &str,
+    auth_data: &[u8],
+    att_stmt_cbor: &[u8],
+    transports: &[&str],
+) -> Result<RegistrationResponse, BadAnswer> {
+    let data = AuthenticatorData::parse(auth_data).map_err(|_| BadAnswer)?;
+    let id = data.attested.ok_or(BadAnswer)?.id;
+    let statement = cbor::parse(att_stmt_cbor).map_err(|_| BadAnswer)?;
+    if !matches!(statement, Value::Map(_)) {
+        return Err(BadAnswer);
+    }
+    Ok(registration(client_data, id, attestation_object(fmt, statement, auth_data), transports))
+}
+
+/// What U2F_REGISTER answered without its status word (FIDO U2F Raw Message Formats v1.2 §4.3), as a response of the
+/// format `fido-u2f` (L3 §8.6). `rp_id_hash` is the application parameter that was sent.
+pub fn registration_from_u2f(client_data: &ClientData, reply: &[u8], rp_id_hash: &[u8; 32]) -> Result<RegistrationResponse, BadAnswer> {
+    let (&reserved, rest) = reply.split_first().ok_or(BadAnswer)?;
+    let (&point, rest) = rest.split_first_chunk::<65>().ok_or(BadAnswer)?;
+    let (&length, rest) = rest.split_first().ok_or(BadAnswer)?;
+    let (handle, rest) = rest.split_at_checked(usize::from(length)).ok_or(BadAnswer)?;
+    let (certificate, signature) = rest.split_at_checked(der_length(rest).ok_or(BadAnswer)?).ok_or(BadAnswer)?;
+    let exact = der_length(signature) == Some(signature.len());
+    let [4, coordinates @ ..] = point else { return Err(BadAnswer) };
+    if reserved != 5 || handle.is_empty() || !exact {
+        return Err(BadAnswer);
+    }
+    let (x, y) = coordinates.split_at(32);
+    let key = Value::Map(vec![
+        (Value::Integer(1), Value::Integer(2)),
+        (Value::Integer(3), Value::Integer(-7)),
+        (Value::Integer(-1), Value::Integer(1)),
+        (Value::Integer(-2), Value::Bytes(x)),
+        (Value::Integer(-3), Value::Bytes(y)),
+    ]);
+    // User present and attested credential data; a counter and a model that U2F does not tell.
+    let mut auth_data = [&rp_id_hash[..], &[0x41], &[0; 4], &[0; 16], &[0, length], handle].concat();
+    key.encode(&mut auth_data);
+    let statement = Value::Map(vec![
+        (Value::Text("sig"), Value::Bytes(signature)),
+        (Value::Text("x5c"), Value::Array(vec![Value::Bytes(certificate)])),
+    ]);
+    Ok(registration(client_data, handle, attestation_object("fido-u2f", statement, &auth_data), &["usb"]))
+}
+
+/// What authenticatorGetAssertion answered (CTAP 2.1 §6.2.2), as a response. An authenticator that was asked for one
+/// credential may leave out its id: `credential_id` is then the one it was asked for.
+pub fn authentication_from_ctap2(
+    client_data: &ClientData,
+    credential_id: &[u8],
+    auth_data: &[u8],
+    signature: &[u8],
+    user_handle: Option<&[u8]>,
+) -> AuthenticationResponse {
+    authentication(client_data, credential_id, auth_data.to_vec(), signature, user_handle, None)
+}
+
+/// What U2F_AUTHENTICATE answered without its status word (FIDO U2F Raw Message Formats v1.2 §5.4), as a response.
+/// `rp_id_hash` is the application parameter that was sent: the hash of the RP ID, or of the AppID.
+pub fn authentication_from_u2f(
+    client_data: &ClientData,
+    credential_id: &[u8],
+    reply: &[u8],
+    rp_id_hash: &[u8; 32],
+    app_id_used: bool,
+) -> Result<AuthenticationResponse, BadAnswer> {
+    let (head, signature) = reply.split_first_chunk::<5>().ok_or(BadAnswer)?;
+    if der_length(signature) != Some(signature.len()) {
+        return Err(BadAnswer);
+    }
+    // User presence and the counter stand in both formats alike, and the key signed them (L3 §6.1.2).
+    let auth_data = [&rp_id_hash[..], head].concat();
+    Ok(authentication(client_data, credential_id, auth_data, signature, None, app_id_used.then_some(true)))
+}
+
+fn registration(client_data: &ClientData, id: &[u8], attestation_object: Vec<u8>, transports: &[&str]) -> RegistrationResponse {
+    RegistrationResponse {
+        id: base64url::text(id),
+        raw_id: id.to_vec(),
+        response: AttestationResponse {
+            client_data_json: client_data.json.clone(),
+            attestation_object,
+            transports: transports.iter().map(|&name| name.to_owned()).collect(),
+        },
+        kind: PUBLIC_KEY.to_owned(),
+        client_extension_results: ExtensionResults::default(),
+    }
+}
+
+fn authentication(
+    client_data: &ClientData,
+    id: &[u8],
+    authenticator_data: Vec<u8>,
+    signature: &[u8],
+    user_handle: Option<&[u8]>,
+    appid: Option<bool>,
+) -> AuthenticationResponse {
+    AuthenticationResponse {
+        id: base64url::text(id),
+        raw_id: id.to_vec(),
+        response: AssertionResponse {
+            client_data_json: client_data.json.clone(),
+            authenticator_data,
+            signature: signature.to_vec(),
+            user_handle: user_handle.map(<[u8]>::to_vec),
+        },
+        kind: PUBLIC_KEY.to_owned(),
+        client_extension_results: ExtensionResults { appid },
+    }
+}
+
+fn attestation_object(fmt: &str, statement: Value<'_>, auth_data: &[u8]) -> Vec<u8> {
+    let object = Value::Map(vec![
+        (Value::Text("fmt"), Value::Text(fmt)),
+        (Value::Text("attStmt"), statement),
+        (Value::Text("authData"), Value::Bytes(auth_data)),
+    ]);
+    let mut bytes = Vec::new();
+    object.encode(&mut bytes);
+    bytes
+}
+
+/// How long the ASN.1 SEQUENCE at the start of `bytes` is, its head included (X.690 §8.1.3).
+fn der_length(bytes: &[u8]) -> Option<usize> {
+    let (&[0x30, first], rest) = bytes.split_first_chunk::<2>()? else { return None };
+    if first < 0x80 {
+        return Some(2 + usize::from(first));
+    }
+    let width = usize::from(first & 0x7f);
+    let digits = rest.get(..width).filter(|_| (1..=2).contains(&width))?;
+    let length = digits.iter().fold(0, |sum, digit| sum << 8 | usize::from(*digit));
+    Some(2 + width + length)
+}

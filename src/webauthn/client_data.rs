@@ -1,0 +1,50 @@
+//! The client data as they arrive (WebAuthn L3 §5.8.1), as far as webauthn-rs does not judge them.
+
+use serde::Deserialize;
+
+use super::fault::Ceremony;
+use super::fault::EMBEDDED;
+use super::fault::Fault;
+use super::fault::NOT_JSON;
+use super::fault::OTHER_ORIGIN;
+use super::origin::Origin;
+use super::origin::Pattern;
+
+/// The members that are looked at. A member that is there twice is refused.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ClientData {
+    #[serde(rename = "type")]
+    _kind: String,
+    #[serde(rename = "challenge")]
+    _challenge: String,
+    origin: String,
+    cross_origin: Option<bool>,
+    top_origin: Option<String>,
+}
+
+/// Judges `json` and says in which origin the ceremony took place: steps 5, 6, 9, 10 and 11 of §7.1, or 8, 9, 12, 13 and 14 of §7.2.
+///
+/// `embedders` are the origins of pages that may embed ours.
+pub(super) fn judge(ceremony: Ceremony, json: &[u8], origins: &[Pattern], embedders: &[Pattern]) -> Result<Origin, Fault> {
+    // The same steps come three later in §7.2.
+    let fault = |step: u8, what| match ceremony {
+        Ceremony::Registration => ceremony.fault(step, what),
+        Ceremony::Authentication => ceremony.fault(step + 3, what),
+    };
+    let text = std::str::from_utf8(json).map_err(|_| fault(5, "the client data are not UTF-8"))?;
+    let data: ClientData = serde_json::from_str(text).map_err(|_| fault(6, NOT_JSON))?;
+    let origin = data.origin.parse::<Origin>().ok();
+    let origin = origin.filter(|origin| origins.iter().any(|pattern| pattern.matches(origin)));
+    let origin = origin.ok_or_else(|| fault(9, OTHER_ORIGIN))?;
+    let embedded = data.cross_origin == Some(true);
+    // webauthn-rs registers nothing from an embedded page, whoever embeds it.
+    if embedded && (embedders.is_empty() || ceremony == Ceremony::Registration) {
+        return Err(fault(10, EMBEDDED));
+    }
+    let allowed = match &data.top_origin {
+        None => !embedded,
+        Some(top) => embedded && top.parse().is_ok_and(|top| embedders.iter().any(|pattern| pattern.matches(&top))),
+    };
+    if allowed { Ok(origin) } else { Err(fault(11, "the page that embeds ours is not one that may")) }
+}

@@ -1,0 +1,241 @@
+//! The credential record (WebAuthn L3 §4): what is kept of a registration.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// A public key credential of one account, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// By which name the authenticator knows it.
+    pub id: CredentialId,
+    /// The public key as the authenticator encoded it, a COSE_Key (RFC 9052 §7).
+    #[serde(with = "hex")]
+    pub public_key: Vec<u8>,
+    /// The `user.id` it was made for; never the account's name.
+    #[serde(with = "hex")]
+    pub user_handle: Vec<u8>,
+    /// The highest signature counter seen; 0 while the authenticator has none.
+    pub sign_count: u32,
+    /// Whether the authenticator has ever verified its user (`uvInitialized`).
+    pub user_verified: bool,
+    /// Whether it may leave the authenticator (BE). It never changes.
+    pub backup_eligible: bool,
+    /// Whether it had left the authenticator when it was last used (BS).
+    pub backed_up: bool,
+    /// The authenticator's model, as it says itself; proved only where `attestation` is [`Attestation::Trusted`].
+    pub aaguid: Option<Aaguid>,
+    /// How the authenticator can be reached: `usb`, `nfc`, …
+    pub transports: Vec<String>,
+    /// What is known of the authenticator's origin.
+    pub attestation: Attestation,
+    /// The attestation statement format, `none` or `packed` for example.
+    pub attestation_format: String,
+    /// Whether it is a U2F registration, bound to the AppID and not to the RP ID (L3 §10.1.1).
+    pub by_app_id: bool,
+}
+
+/// By which name an authenticator knows a credential: 1 to 1,023 bytes (WebAuthn L3 §7.1 step 25).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CredentialId(Vec<u8>);
+
+/// A model of authenticators (L3 §6.5.1). All zeros is nobody's and has no value of this type.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Aaguid([u8; 16]);
+
+/// What an attestation statement proved when the credential was registered (L3 §6.5.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attestation {
+    /// Nothing: there was none.
+    None,
+    /// The statement is signed with the credential's own key.
+    Own,
+    /// The statement's signature is right; who its certificate belongs to is not known here.
+    Unverified,
+    /// Its certificate leads to a trust anchor of ours.
+    Trusted,
+}
+
+/// The bytes or the text are no such identifier; the text says what one looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadId(&'static str);
+
+impl CredentialId {
+    /// A credential's id from its bytes.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Result<CredentialId, BadId> {
+        let bytes = bytes.into();
+        if (1..=LONGEST_ID).contains(&bytes.len()) { Ok(CredentialId(bytes)) } else { Err(BAD_CREDENTIAL_ID) }
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Aaguid {
+    /// A model from its bytes; none for all zeros.
+    pub fn new(bytes: [u8; 16]) -> Option<Aaguid> {
+        (bytes != [0; 16]).then_some(Aaguid(bytes))
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+const LONGEST_ID: usize = 1_023;
+
+const BAD_CREDENTIAL_ID: BadId = BadId("a credential id is 1 to 1023 bytes, written as hexadecimal digits in lower case");
+
+const BAD_AAGUID: BadId = BadId("an AAGUID is written like ee882879-721c-4913-9775-3dfcce97072a and is not all zeros");
+
+impl FromStr for Aaguid {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Aaguid, BadId> {
+        let lower = text.to_ascii_lowercase();
+        let bytes = hex::bytes(&lower.replace('-', "")).and_then(|bytes| bytes.try_into().ok());
+        let aaguid = bytes.and_then(Aaguid::new).ok_or(BAD_AAGUID)?;
+        if aaguid.to_string() == lower { Ok(aaguid) } else { Err(BAD_AAGUID) }
+    }
+}
+
+impl TryFrom<String> for CredentialId {
+    type Error = BadId;
+
+    fn try_from(text: String) -> Result<CredentialId, BadId> {
+        CredentialId::new(hex::bytes(&text).ok_or(BAD_CREDENTIAL_ID)?)
+    }
+}
+
+impl TryFrom<String> for Aaguid {
+    type Error = BadId;
+
+    fn try_from(text: String) -> Result<Aaguid, BadId> {
+        text.parse()
+    }
+}
+
+impl From<CredentialId> for String {
+    fn from(id: CredentialId) -> String {
+        id.to_string()
+    }
+}
+
+impl From<Aaguid> for String {
+    fn from(aaguid: Aaguid) -> String {
+        aaguid.to_string()
+    }
+}
+
+impl fmt::Display for CredentialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::text(&self.0))
+    }
+}
+
+impl fmt::Debug for CredentialId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CredentialId({self})")
+    }
+}
+
+impl fmt::Display for Aaguid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, byte) in self.0.iter().enumerate() {
+            let hyphen = if matches!(place, 4 | 6 | 8 | 10) { "-" } else { "" };
+            write!(f, "{hyphen}{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Aaguid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Aaguid({self})")
+    }
+}
+
+impl fmt::Display for BadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for BadId {}
+
+/// Bytes as hexadecimal digits in lower case.
+mod hex {
+    use serde::Deserialize;
+    use serde::Deserializer;
+    use serde::Serializer;
+    use serde::de::Error;
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&text(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        bytes(&text).ok_or_else(|| D::Error::custom("these are not pairs of hexadecimal digits in lower case"))
+    }
+
+    pub(super) fn text(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
+        let digit = |byte: &u8| match byte {
+            b'0'..=b'9' => Some(byte - b'0'),
+            b'a'..=b'f' => Some(byte - b'a' + 10),
+            _ => None,
+        };
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        if !rest.is_empty() {
+            return None;
+        }
+        pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_id_has_1_to_1023_bytes() {
+        assert!(CredentialId::new([]).is_err());
+        assert!(CredentialId::new([7]).is_ok());
+        assert!(CredentialId::new([7; 1_023]).is_ok());
+        assert!(CredentialId::new([7; 1_024]).is_err());
+    }
+
+    #[test]
+    fn a_credential_id_is_written_in_one_way() {
+        let id = CredentialId::new([0, 0xab, 0xff]).unwrap();
+        assert_eq!(id.to_string(), "00abff");
+        assert_eq!(CredentialId::try_from("00abff".to_owned()), Ok(id));
+        for other in ["", "0", "00ABFF", "00abf", "00ab f", "0x00ab"] {
+            assert!(CredentialId::try_from(other.to_owned()).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_aaguid_is_written_as_a_uuid_and_is_not_zero() {
+        let text = "ee882879-721c-4913-9775-3dfcce97072a";
+        assert_eq!(text.parse::<Aaguid>().unwrap().to_string(), text);
+        assert_eq!(text.to_uppercase().parse::<Aaguid>().unwrap().to_string(), text);
+        assert_eq!(Aaguid::new([0; 16]), None);
+        for other in ["", "00000000-0000-0000-0000-000000000000", "ee882879721c491397753dfcce97072a", "ee882879-721c-4913-9775-3dfcce97072"]
+        {
+            assert!(other.parse::<Aaguid>().is_err(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Which step of a ceremony failed.
+
+use std::fmt;
+
+use webauthn_rs_core::error::WebauthnError;
+
+/// Why a ceremony was not begun or not finished.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// What came back from the client or its authenticator does not pass a step.
+    #[error("{0}")]
+    Step(Step),
+    /// The signature counter did not grow (L3 §7.2 step 22): there may be a copy of the key.
+    #[error(
+        "the key's signature counter is {presented} after {stored}: there may be a copy of the key, so enroll another and remove this one"
+    )]
+    SignCount {
+        /// The counter in the credential record.
+        stored: u32,
+        /// The counter in the assertion.
+        presented: u32,
+    },
+    /// The model of the authenticator has been withdrawn since the credential was registered.
+    #[error("keys of this model are no longer accepted ({0}), so enroll another")]
+    Withdrawn(&'static str),
+    /// The caller: this cannot be asked for.
+    #[error("{0}")]
+    BadInput(&'static str),
+}
+
+/// A step of WebAuthn L3 §7.1 or §7.2, and what of it does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    ceremony: Ceremony,
+    number: u8,
+    what: &'static str,
+}
+
+/// The two ceremonies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ceremony {
+    /// Making a credential, §7.1.
+    Registration,
+    /// Using it, §7.2.
+    Authentication,
+}
+
+impl Fault {
+    /// The step that failed, by its ceremony and number.
+    pub fn step(&self) -> Option<(Ceremony, u8)> {
+        match self {
+            Fault::Step(step) => Some((step.ceremony, step.number)),
+            Fault::SignCount { .. } => Some((Ceremony::Authentication, 22)),
+            Fault::Withdrawn(_) | Fault::BadInput(_) => None,
+        }
+    }
+}
+
+impl Step {
+    /// Of which ceremony.
+    pub fn ceremony(&self) -> Ceremony {
+        self.ceremony
+    }
+
+    /// Its number, from 1.
+    pub fn number(&self) -> u8 {
+        self.number
+    }
+
+    /// What does not hold.
+    pub fn what(&self) -> &'static str {
+        self.what
+    }
+}
+
+impl Ceremony {
+    /// The type in the client data (L3 §5.8.1).
+    pub(crate) fn client_data_type(self) -> &'static str {
+        match self {
+            Ceremony::Registration => "webauthn.create",
+            Ceremony::Authentication => "webauthn.get",
+        }
+    }
+
+    /// The fault that a step of this ceremony does not hold.
+    pub(crate) fn fault(self, number: u8, what: &'static str) -> Fault {
+        Fault::Step(Step { ceremony: self, number, what })
+    }
+}
+
+/// The step of §7.1 that webauthn-rs stopped at.
+pub(super) fn of_registration(error: &WebauthnError) -> Fault {
+    let (number, what) = match error {
+        WebauthnError::ParseJSONFailure(_) => (6, NOT_JSON),
+        WebauthnError::InvalidClientDataType => (7, "the client data are not those of a registration"),
+        WebauthnError::MismatchedChallenge => (8, OTHER_CHALLENGE),
+        WebauthnError::InvalidRPOrigin => (9, OTHER_ORIGIN),
+        WebauthnError::CredentialCrossOrigin => (10, EMBEDDED),
+        WebauthnError::ParseCBORFailure(_) | WebauthnError::ParseNOMFailure | WebauthnError::MissingAttestationCredentialData => {
+            (13, "the attestation object cannot be read")
+        }
+        WebauthnError::InvalidRPIDHash => (14, OTHER_RP_ID),
+        WebauthnError::UserNotPresent => (15, NOT_TOUCHED),
+        WebauthnError::UserNotVerified => (16, NOT_VERIFIED),
+        WebauthnError::CredentialMayNotBeHardwareBound => (17, BACKED_UP_ANYWAY),
+        WebauthnError::AttestationNotSupported => (21, "this attestation format is not known"),
+        WebauthnError::CredentialAlteredAlgFromRequest
+        | WebauthnError::COSEKeyInvalidType
+        | WebauthnError::COSEKeyInvalidAlgorithm
+        | WebauthnError::COSEKeyInvalidCBORValue
+        | WebauthnError::COSEKeyECDSAXYInvalid
+        | WebauthnError::COSEKeyRSANEInvalid
+        | WebauthnError::EcdsaPointInvalid
+        | WebauthnError::RsaParametersInvalid => (20, "the public key is none that was asked for"),
+        _ => (22, "the attestation statement is not right"),
+    };
+    Ceremony::Registration.fault(number, what)
+}
+
+/// The step of §7.2 that webauthn-rs stopped at. The counter is not among them: its fault has numbers in it.
+pub(super) fn of_authentication(error: &WebauthnError) -> Fault {
+    let (number, what) = match error {
+        WebauthnError::CredentialNotFound => (5, "the credential is none of those that were asked for"),
+        WebauthnError::ParseNOMFailure => (7, "the authenticator data cannot be read"),
+        WebauthnError::ParseJSONFailure(_) => (9, NOT_JSON),
+        WebauthnError::InvalidClientDataType => (10, "the client data are not those of an authentication"),
+        WebauthnError::MismatchedChallenge => (11, OTHER_CHALLENGE),
+        WebauthnError::InvalidRPOrigin => (12, OTHER_ORIGIN),
+        WebauthnError::InvalidRPIDHash => (15, OTHER_RP_ID),
+        WebauthnError::UserNotPresent => (16, NOT_TOUCHED),
+        WebauthnError::UserNotVerified => (17, NOT_VERIFIED),
+        WebauthnError::CredentialMayNotBeHardwareBound => (18, BACKED_UP_ANYWAY),
+        WebauthnError::CredentialBackupEligibilityInconsistent => (19, "the credential has changed whether it may be backed up"),
+        _ => (21, "the signature is not right"),
+    };
+    Ceremony::Authentication.fault(number, what)
+}
+
+pub(super) const NOT_JSON: &str = "the client data are not the JSON that was to be expected";
+pub(super) const OTHER_CHALLENGE: &str = "the challenge is not the one that was issued";
+pub(super) const OTHER_ORIGIN: &str = "the origin is not one of ours";
+pub(super) const EMBEDDED: &str = "the page was embedded in another site's";
+pub(super) const OTHER_RP_ID: &str = "the key answered for another RP ID";
+const NOT_TOUCHED: &str = "nobody touched the key";
+const NOT_VERIFIED: &str = "the key did not verify who holds it, by PIN or fingerprint";
+const BACKED_UP_ANYWAY: &str = "the key says that the credential is backed up and that it cannot be";
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let section = match self.ceremony {
+            Ceremony::Registration => "7.1",
+            Ceremony::Authentication => "7.2",
+        };
+        write!(f, "{} (WebAuthn §{section} step {})", self.what, self.number)
+    }
+}

@@ -1,0 +1,174 @@
+//! Registering a credential (WebAuthn L3 §7.1).
+
+use serde::Deserialize;
+use serde::Serialize;
+use webauthn_rs_core::proto as core;
+
+use super::authenticator_data::AuthenticatorData;
+use super::authenticator_data::BACKED_UP;
+use super::authenticator_data::BACKUP_ELIGIBLE;
+use super::authenticator_data::USER_VERIFIED;
+use super::cbor;
+use super::cbor::Value;
+use super::client_data;
+use super::credential::Aaguid;
+use super::credential::Attestation;
+use super::credential::Credential;
+use super::credential::CredentialId;
+use super::fault;
+use super::fault::Ceremony;
+use super::fault::Fault;
+use super::json::AuthenticatorSelection;
+use super::json::CreationExtensions;
+use super::json::CreationOptions;
+use super::json::Descriptor;
+use super::json::KeyParameters;
+use super::json::PUBLIC_KEY;
+use super::json::RegistrationResponse;
+use super::json::RpEntity;
+use super::json::UserAccount;
+use super::json::base64url;
+use super::public_key;
+use super::relying_party::HINT;
+use super::relying_party::RelyingParty;
+use super::relying_party::TIMEOUT_MILLIS;
+
+/// For whom a credential is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserEntity {
+    /// The user handle, 1 to 64 bytes; never a name, since authenticators give it to whoever holds them.
+    pub handle: Vec<u8>,
+    /// The account's name, as its owner knows it.
+    pub name: String,
+}
+
+/// A registration that has begun. It is secret, belongs to one account, and is good for one answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RegistrationState {
+    user_handle: Vec<u8>,
+    exclude: Vec<CredentialId>,
+    core: core::RegistrationState,
+}
+
+impl RelyingParty {
+    /// Begins a registration. Authenticators that hold a credential of `exclude` are asked to make no other.
+    ///
+    /// # Errors
+    /// [`Fault::BadInput`] for a user handle or a name that no authenticator takes.
+    pub fn start_registration(&self, user: &UserEntity, exclude: &[&Credential]) -> Result<(CreationOptions, RegistrationState), Fault> {
+        if !(1..=64).contains(&user.handle.len()) {
+            return Err(Fault::BadInput("a user handle is 1 to 64 bytes"));
+        }
+        let core = self.core();
+        let builder = core.new_challenge_register_builder(&user.handle, &user.name, &user.name);
+        let builder = builder.map_err(|_| Fault::BadInput("a user has a name"))?;
+        let builder = builder
+            .user_verification_policy(self.user_verification.into())
+            .credential_algorithms(public_key::OFFERED.to_vec())
+            .exclude_credentials(Some(exclude.iter().map(|credential| credential.id.as_bytes().to_vec()).collect()));
+        let begun = core.generate_challenge_register(builder);
+        let (begun, state) = begun.map_err(|_| Fault::BadInput("webauthn-rs did not begin the registration"))?;
+        let options = CreationOptions {
+            rp: RpEntity { id: self.id.clone(), name: self.name.clone() },
+            user: UserAccount { id: user.handle.clone(), name: user.name.clone(), display_name: user.name.clone() },
+            challenge: begun.public_key.challenge,
+            pub_key_cred_params: public_key::OFFERED.into_iter().map(offer).collect(),
+            timeout: TIMEOUT_MILLIS,
+            exclude_credentials: exclude.iter().map(|credential| Descriptor::new(credential.id.as_bytes())).collect(),
+            authenticator_selection: AuthenticatorSelection {
+                resident_key: "discouraged".to_owned(),
+                require_resident_key: false,
+                user_verification: self.user_verification,
+            },
+            hints: vec![HINT.to_owned()],
+            attestation: self.attestation.conveyance,
+            extensions: CreationExtensions { appid_exclude: self.app_id.clone() },
+        };
+        let exclude = exclude.iter().map(|credential| credential.id.clone()).collect();
+        Ok((options, RegistrationState { user_handle: user.handle.clone(), exclude, core: state }))
+    }
+
+    /// Finishes a registration. Before it is stored, the caller sees to it that no account has a credential with this id
+    /// (step 26), that `state` is the account's own, and that it is never used again.
+    ///
+    /// # Errors
+    /// [`Fault::Step`] with the step that failed.
+    pub fn finish_registration(&self, state: &RegistrationState, response: &RegistrationResponse) -> Result<Credential, Fault> {
+        let fault = |step, what| Ceremony::Registration.fault(step, what);
+        if response.kind != PUBLIC_KEY || response.id != base64url::text(&response.raw_id) {
+            return Err(fault(3, "this is no public key credential"));
+        }
+        let origin = client_data::judge(Ceremony::Registration, &response.response.client_data_json, &self.origins, &self.top_origins)?;
+
+        let unreadable = |_| fault(13, "the attestation object cannot be read");
+        let object = cbor::parse(&response.response.attestation_object).map_err(unreadable)?;
+        let part = |name| object.named(name).ok_or(cbor::Malformed).map_err(unreadable);
+        let format = part("fmt")?.text().ok_or(cbor::Malformed).map_err(unreadable)?;
+        let statement = part("attStmt")?;
+        let bytes = part("authData")?.bytes().ok_or(cbor::Malformed).map_err(unreadable)?;
+        let data = AuthenticatorData::parse(bytes).map_err(unreadable)?;
+        let attested = data.attested.as_ref().ok_or(cbor::Malformed).map_err(unreadable)?;
+
+        let algorithm = public_key::read(&attested.key).map_err(|_| fault(20, "the public key is none that was asked for"))?;
+        let empty = matches!(statement, Value::Map(members) if members.is_empty());
+        if format == "none" && !empty {
+            return Err(fault(22, "there is an attestation statement where none was to be"));
+        }
+        let id = CredentialId::new(attested.id).map_err(|_| fault(25, "the credential id is not 1 to 1023 bytes"))?;
+        if state.exclude.contains(&id) {
+            return Err(fault(26, "this key is enrolled already"));
+        }
+        if response.raw_id != attested.id {
+            return Err(fault(27, "the credential has two ids"));
+        }
+
+        let judged = self.core_in(&origin)?.register_credential(&as_core(response), &state.core, None);
+        let judged = judged.map_err(|error| fault::of_registration(&error))?;
+        if judged.cred != algorithm {
+            return Err(fault(20, "the public key can be read in two ways"));
+        }
+        Ok(Credential {
+            id,
+            public_key: attested.public_key.to_vec(),
+            user_handle: state.user_handle.clone(),
+            sign_count: data.sign_count,
+            user_verified: data.has(USER_VERIFIED),
+            backup_eligible: data.has(BACKUP_ELIGIBLE),
+            backed_up: data.has(BACKED_UP),
+            aaguid: Aaguid::new(attested.aaguid),
+            transports: transports(&response.response.transports),
+            attestation: match judged.attestation.data {
+                core::ParsedAttestationData::None => Attestation::None,
+                core::ParsedAttestationData::Self_ => Attestation::Own,
+                _ => Attestation::Unverified,
+            },
+            attestation_format: format.to_owned(),
+            by_app_id: false,
+        })
+    }
+}
+
+fn offer(algorithm: core::COSEAlgorithm) -> KeyParameters {
+    KeyParameters { kind: PUBLIC_KEY.to_owned(), alg: public_key::identifier(algorithm) }
+}
+
+/// The response in the types of webauthn-rs.
+fn as_core(response: &RegistrationResponse) -> core::RegisterPublicKeyCredential {
+    core::RegisterPublicKeyCredential {
+        id: response.id.clone(),
+        raw_id: response.raw_id.clone(),
+        response: core::AuthenticatorAttestationResponseRaw {
+            attestation_object: response.response.attestation_object.clone(),
+            client_data_json: response.response.client_data_json.clone(),
+            transports: None,
+        },
+        type_: response.kind.clone(),
+        extensions: core::RegistrationExtensionsClientOutputs::default(),
+    }
+}
+
+/// The transports that WebAuthn knows (L3 §5.8.4), each once. The client says them, unsigned; they are hints.
+fn transports(claimed: &[String]) -> Vec<String> {
+    let known = ["ble", "hybrid", "internal", "nfc", "smart-card", "usb"];
+    known.into_iter().filter(|name| claimed.iter().any(|claim| claim == name)).map(str::to_owned).collect()
+}
