@@ -84,7 +84,7 @@ impl Verifier {
     pub async fn add(&self, new: NewDevice, authority: &Authority) -> Result<Added, Error> {
         let sealer = self.keys().await?;
         let now = self.now().await?;
-        let serial = new.serial.clone().map_or_else(|| generated_serial(&new.factor), Ok)?;
+        let serial = new.serial.clone().map_or_else(|| generated_serial(new.factor.word()), Ok)?;
         let _turn = self.core.queue.turn(&new.account).await;
         for _ in 0..TRIES {
             let seen = self.core.store.account(&new.account).await?;
@@ -191,8 +191,19 @@ impl Verifier {
     }
 }
 
+impl NewFactor {
+    /// What a generated serial number begins with.
+    fn word(&self) -> &'static str {
+        match self {
+            NewFactor::Totp { .. } => "totp",
+            NewFactor::Hotp { .. } => "hotp",
+            NewFactor::Recovery => "recovery",
+        }
+    }
+}
+
 /// An account that was removed is seen again: nothing of its past protects it or holds it back, but what was revoked stays so.
-fn present(account: &Account, now: UnixTime) -> Account {
+pub(super) fn present(account: &Account, now: UnixTime) -> Account {
     match account.removed_at {
         None => account.clone(),
         Some(_) => {
@@ -236,12 +247,7 @@ fn made(new: &NewFactor, sealer: &Sealer, account: &AccountId) -> Result<Made, E
 }
 
 /// A serial number for a device that has none printed on it: 80 random bits.
-fn generated_serial(factor: &NewFactor) -> Result<SerialNumber, Error> {
-    let kind = match factor {
-        NewFactor::Totp { .. } => "totp",
-        NewFactor::Hotp { .. } => "hotp",
-        NewFactor::Recovery => "recovery",
-    };
+pub(super) fn generated_serial(kind: &str) -> Result<SerialNumber, Error> {
     let bits = base32::encode(base32::Alphabet::Crockford, &random::<10>()?[..]);
     format!("{kind}-{bits}").parse().map_err(|_| Error::Contended)
 }
