@@ -52,8 +52,8 @@ fn device(number: usize, sealer: &Sealer) -> [Write; 2] {
     let mut device = Device::new(format!("device-{number:08}").parse().unwrap(), account.id.clone(), None, factor, now());
     device.state = DeviceState::Active;
     let (place, seed) = (Sealer::seed_place(&device.serial, &device.account), seed(number));
-    let seed = Some((sealer.keyring().seal(&place, seed.expose()).unwrap(), sealer.fingerprint(seed.expose())));
-    [Write::CreateAccount(account), Write::InsertDevice { device, seed }]
+    let (sealed, fingerprint) = (sealer.keyring().seal(&place, seed.expose()).unwrap(), sealer.fingerprint(seed.expose()));
+    [Write::CreateAccount(account), Write::InsertDevice { device, seed: Some(sealed), fingerprint: Some(fingerprint) }]
 }
 
 fn seed(number: usize) -> Seed {

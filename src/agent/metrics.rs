@@ -15,6 +15,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::session::AnyContext;
 use crate::verifier;
 use crate::verifier::Verifier;
 
@@ -51,6 +52,7 @@ struct ReasonLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct IssuedLabels {
     mfa: &'static str,
+    kind: &'static str,
 }
 
 /// The verifier counts by itself; it is asked when somebody looks.
@@ -69,7 +71,7 @@ impl Metrics {
         registry.register("requests", "Requests answered", Family::clone(&requests));
         registry.register("request_duration_seconds", "Time from a request's head to its answer", Family::clone(&duration));
         registry.register("refusals", "Refusals by reason", Family::clone(&refusals));
-        registry.register("sessions_issued", "Sessions issued, with and without MFA", Family::clone(&issued));
+        registry.register("sessions_issued", "Sessions issued, with and without MFA, by the kind of device", Family::clone(&issued));
         registry.register("panics", "Requests that ended in a panic", Counter::clone(&panics));
         registry.register("connections", "Open connections", Gauge::<i64>::clone(&connections));
         registry.register("clock_ok", "Whether the clock is trusted", Gauge::<i64>::clone(&clock_ok));
@@ -91,8 +93,12 @@ impl Metrics {
     }
 
     /// A session was issued.
-    pub(crate) fn issued(&self, with_mfa: bool) {
-        self.issued.get_or_create(&IssuedLabels { mfa: if with_mfa { "true" } else { "false" } }).inc();
+    pub(crate) fn issued(&self, context: &AnyContext) {
+        let labels = match context {
+            AnyContext::Mfa(context) => IssuedLabels { mfa: "true", kind: context.kind().name() },
+            AnyContext::WithoutMfa(_) => IssuedLabels { mfa: "false", kind: "none" },
+        };
+        self.issued.get_or_create(&labels).inc();
     }
 
     /// A request ended in a panic.
@@ -125,9 +131,9 @@ impl Collector for VerifierCounts {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
         let counts = self.0.counts();
         for (name, help, count) in [
-            ("judged", "Codes and pairs that were computed and compared", counts.judged),
-            ("accepted", "Codes and pairs that were accepted", counts.accepted),
-            ("unjudged", "Codes and pairs that were refused without being judged", counts.unjudged),
+            ("judged", "Codes, pairs and assertions that were computed and compared", counts.judged),
+            ("accepted", "Codes, pairs and assertions that were accepted", counts.accepted),
+            ("unjudged", "Codes, pairs and assertions that were refused without being judged", counts.unjudged),
         ] {
             let counter = ConstCounter::new(count);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;

@@ -43,6 +43,7 @@ use crate::store::sqlite::OpenError;
 use crate::time::SystemClock;
 use crate::verifier;
 use crate::verifier::Limits;
+use crate::verifier::SecurityKeys;
 use crate::verifier::Verifier;
 use config::StoreUrl;
 use listen::Listeners;
@@ -90,6 +91,7 @@ pub enum Error {
 pub(crate) struct Parts {
     pub(crate) config: Arc<Config>,
     pub(crate) verifier: Verifier,
+    pub(crate) keys: SecurityKeys,
     pub(crate) issuer: Issuer,
     pub(crate) metrics: Arc<Metrics>,
     /// For what cannot be answered for: `stop.now(Why::Failed(…))`.
@@ -139,6 +141,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
 
 /// Opens the store, and sees to it that the sealing key is the store's.
 async fn open(config: Config) -> Result<Parts, Error> {
+    let relying_party = config.relying_party().map_err(|fault| Error::Config(vec![fault.to_string()]))?;
     let (store, backup) = open_store(&config.store_url())?;
     let key_file = config.key_file();
     make_private_folder(&key_file)?;
@@ -147,11 +150,12 @@ async fn open(config: Config) -> Result<Parts, Error> {
     let verifier = Verifier::with(store, keyring, Arc::new(SystemClock), limits);
     // A wrong key ends it here. A wrong clock does not: an administrator needs the agent to accept it.
     verifier.sealer().await?;
+    let keys = SecurityKeys::new(verifier.clone(), relying_party);
     let lifetime = Lifetime::try_from(Duration::from_secs(config.sessions.default_seconds))?;
     let issuer = Issuer::new(verifier.clone(), &config.issuer).lifetime(lifetime);
     let metrics = Arc::new(Metrics::new(verifier.clone()));
     metrics.probed(&verifier.ready().await);
-    Ok(Parts { config: Arc::new(config), verifier, issuer, metrics, stop: Stop::new(), backup })
+    Ok(Parts { config: Arc::new(config), verifier, keys, issuer, metrics, stop: Stop::new(), backup })
 }
 
 fn open_store(url: &StoreUrl) -> Result<(Arc<dyn Store>, Option<Backup>), Error> {

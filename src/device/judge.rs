@@ -1,4 +1,4 @@
-//! How an input is judged: `admit`, then `accept`, `accept_recovery`, `activate` or `resync`.
+//! How a code is judged: `admit`, then `accept` or `accept_recovery`; `admit_pair`, then `accept_pair`.
 
 use std::time::Duration;
 
@@ -46,9 +46,10 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// A well-formed code that is right nowhere it is looked for. This alone is a failure.
+    /// A well-formed code that is right nowhere it is looked for, which alone is a failure; or an assertion that proves
+    /// nothing.
     NoMatch,
-    /// The code is right, and it or a later one was accepted before.
+    /// The code is right, and it or a later one was accepted before; or the ceremony was finished before.
     Replayed {
         /// When the device shows one that can be accepted; none for counters, where the next press does.
         next_code_at: Option<UnixTime>,
@@ -73,6 +74,12 @@ pub enum Refusal {
     UnknownDevice,
     /// A right pair of steps below the highest consumed: the device's clock went back.
     ClockWentBack,
+    /// The security key is none of the account's.
+    KeyNotRegistered,
+    /// The security key's sign count did not grow: the key may have been copied (WebAuthn L3 §7.2 step 22).
+    SignCount,
+    /// The ceremony is over, or never began: not judged.
+    NoCeremony,
 }
 
 impl Device {
@@ -113,7 +120,7 @@ impl Device {
                 Some(_) => replayed(None),
                 None => Verdict::Refused(Refusal::NoMatch),
             },
-            Factor::Recovery(_) => Verdict::Refused(Refusal::NoMatch),
+            Factor::SecurityKey(_) | Factor::Recovery(_) => Verdict::Refused(Refusal::NoMatch),
         };
         device.concluded(verdict, now)
     }
@@ -136,7 +143,7 @@ impl Device {
                     Verdict::Refused(Refusal::NoMatch)
                 }
             }
-            Factor::Totp(_) | Factor::Hotp(_) => Verdict::Refused(Refusal::NoMatch),
+            Factor::Totp(_) | Factor::Hotp(_) | Factor::SecurityKey(_) => Verdict::Refused(Refusal::NoMatch),
         };
         device.concluded(verdict, now)
     }
@@ -147,7 +154,7 @@ impl Device {
         let unproved = matches!(self.state, DeviceState::Pending | DeviceState::Disabled);
         // Whether the row of an expired device was cleared away yet must not matter.
         let expired = self.state == DeviceState::Pending && now >= self.created_at.plus(PENDING_FOR);
-        if unproved != activation || expired || matches!(self.factor, Factor::Recovery(_)) {
+        if unproved != activation || expired || matches!(self.factor, Factor::SecurityKey(_) | Factor::Recovery(_)) {
             return Err(Refusal::NotActive);
         }
         match self.pairs.spent_until(caller, now) {
@@ -177,7 +184,7 @@ impl Device {
                 PairFound::Consumed => Verdict::Refused(Refusal::Replayed { next_code_at: None }),
                 PairFound::Nowhere => Verdict::Refused(Refusal::NoMatch),
             },
-            Factor::Recovery(_) => Verdict::Refused(Refusal::NoMatch),
+            Factor::SecurityKey(_) | Factor::Recovery(_) => Verdict::Refused(Refusal::NoMatch),
         };
         match verdict {
             Verdict::Accepted => {
@@ -195,7 +202,7 @@ impl Device {
 
     /// What a judged code does to the counts: only a success of this device clears its failures, only a code that is right
     /// nowhere is one.
-    fn concluded(mut self, verdict: Verdict, now: UnixTime) -> Judged {
+    pub(super) fn concluded(mut self, verdict: Verdict, now: UnixTime) -> Judged {
         match verdict {
             Verdict::Accepted => {
                 self.throttle = Throttle::default();

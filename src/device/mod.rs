@@ -1,9 +1,11 @@
 //! An enrolled MFA device and the state its kind carries.
 //!
-//! Everything here is a pure function of the state, the input and the time: `accept`, `activate` and `resync` return the
+//! Everything here is a pure function of the state, the input and the time: `accept`, `accept_pair` and `assert` return the
 //! state that follows and the verdict, and change nothing. A verdict counts once that state is committed, not before.
 
 mod allowance;
+#[cfg(feature = "webauthn")]
+mod assertion;
 mod judge;
 mod recovery;
 mod throttle;
@@ -37,6 +39,7 @@ use crate::otp::TimeStep;
 use crate::otp::Totp;
 use crate::otp::Window;
 use crate::time::UnixTime;
+use crate::webauthn::Credential;
 
 /// One enrolled authenticator of one account. Its seed is not in here: the store keeps it sealed, beside the device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,9 +54,9 @@ pub struct Device {
     pub state: DeviceState,
     /// When it was added.
     pub created_at: UnixTime,
-    /// When two consecutive codes first proved it.
+    /// When two consecutive codes, or its registration, first proved it.
     pub activated_at: Option<UnixTime>,
-    /// When a code of it was last accepted.
+    /// When a code or an assertion of it was last accepted.
     pub last_used_at: Option<UnixTime>,
     /// What its kind carries.
     pub factor: Factor,
@@ -73,7 +76,7 @@ pub enum DeviceState {
     Pending,
     /// In use.
     Active,
-    /// Deactivated. Two consecutive codes make it active again.
+    /// Deactivated. Two consecutive codes make it active again; a security key is removed and enrolled again.
     Disabled,
     /// Twenty wrong codes in a row. A right pair, or an administrator, unlocks it.
     Locked,
@@ -88,6 +91,8 @@ pub enum Kind {
     Totp,
     /// Counter-based codes, RFC 4226.
     Hotp,
+    /// A FIDO security key, WebAuthn.
+    SecurityKey,
     /// A sheet of recovery codes.
     Recovery,
 }
@@ -101,6 +106,8 @@ pub enum Factor {
     Totp(TotpState),
     /// See [`HotpState`].
     Hotp(HotpState),
+    /// See [`KeyState`].
+    SecurityKey(KeyState),
     /// See [`RecoveryState`].
     Recovery(RecoveryState),
 }
@@ -131,6 +138,13 @@ pub struct HotpState {
     pub pair_needed: bool,
 }
 
+/// What is known of a security key. Nothing in it is secret: the private key never leaves the device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyState {
+    /// What it was registered with. The sign count in it only rises.
+    pub credential: Credential,
+}
+
 /// A sheet of single-use codes, known by their digests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecoveryState {
@@ -152,9 +166,10 @@ pub struct Tombstone {
 }
 
 impl Device {
-    /// A device just added: pending, or active at once where there is nothing to prove (recovery codes).
+    /// A device just added: pending, or active at once where nothing is left to prove (recovery codes, and a security key,
+    /// which its registration proved).
     pub fn new(serial: SerialNumber, account: AccountId, name: Option<DeviceName>, factor: Factor, now: UnixTime) -> Device {
-        let proved = matches!(factor, Factor::Recovery(_));
+        let proved = matches!(factor, Factor::SecurityKey(_) | Factor::Recovery(_));
         Device {
             serial,
             account,
@@ -175,16 +190,25 @@ impl Device {
         match self.factor {
             Factor::Totp(_) => Kind::Totp,
             Factor::Hotp(_) => Kind::Hotp,
+            Factor::SecurityKey(_) => Kind::SecurityKey,
             Factor::Recovery(_) => Kind::Recovery,
         }
     }
 
-    /// Its seed, made ready for searching. None for recovery codes, which have no seed.
+    /// Its seed, made ready for searching. None for devices without a seed.
     pub fn key(&self, seed: &Seed) -> Option<Key> {
         match &self.factor {
             Factor::Totp(totp) => Some(totp.parameters.key(seed)),
             Factor::Hotp(hotp) => Some(hotp.parameters.key(seed)),
-            Factor::Recovery(_) => None,
+            Factor::SecurityKey(_) | Factor::Recovery(_) => None,
+        }
+    }
+
+    /// What it was registered with, for a security key.
+    pub fn credential(&self) -> Option<&Credential> {
+        match &self.factor {
+            Factor::SecurityKey(key) => Some(&key.credential),
+            Factor::Totp(_) | Factor::Hotp(_) | Factor::Recovery(_) => None,
         }
     }
 
@@ -195,14 +219,15 @@ impl Device {
                 let seconds = totp.drift.saturating_mul(i64::from(totp.parameters.step_size.seconds()));
                 Some(Drift { steps: totp.drift, seconds })
             }
-            Factor::Hotp(_) | Factor::Recovery(_) => None,
+            Factor::Hotp(_) | Factor::SecurityKey(_) | Factor::Recovery(_) => None,
         }
     }
 
     /// Starts above what a removed device with this serial number or seed had consumed.
     ///
     /// With the same seed a factor that was consumed stays consumed, whatever the device is now said to be. With another
-    /// seed only time steps of the same size compare; another token's counter says nothing about this one's.
+    /// seed only time steps of the same size compare; another token's counter says nothing about this one's. What a seed
+    /// is for codes, the credential is for a security key.
     #[must_use]
     pub fn above(mut self, tombstone: &Tombstone, same_seed: bool) -> Device {
         let consumed = tombstone.factor.highest_consumed();
@@ -215,6 +240,9 @@ impl Device {
                 if let Some(consumed) = consumed {
                     hotp.next = Counter(consumed).next().and_then(|above| hotp.next.map(|next| next.max(above)));
                 }
+            }
+            (Factor::SecurityKey(key), Factor::SecurityKey(removed)) if same_seed => {
+                key.credential.sign_count = key.credential.sign_count.max(removed.credential.sign_count);
             }
             _ => {}
         }
@@ -266,6 +294,8 @@ impl Device {
                 totp.watermark = totp.watermark.max(step);
             }
             Factor::Hotp(hotp) => hotp.pair_needed = true,
+            // A real key's count is above the one in the backup; a challenge is answered once, whatever was restored.
+            Factor::SecurityKey(_) => {}
             // Which codes were used since the backup is not known.
             Factor::Recovery(recovery) => recovery.used.append(&mut recovery.unused),
         }
@@ -279,7 +309,7 @@ impl Factor {
         match self {
             Factor::Totp(totp) => totp.watermark.map(|step| step.0),
             Factor::Hotp(hotp) => hotp.next.map_or(Some(u64::MAX), |next| next.0.checked_sub(1)),
-            Factor::Recovery(_) => None,
+            Factor::SecurityKey(_) | Factor::Recovery(_) => None,
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::store::Change;
 use crate::store::Commit;
 use crate::time::UnixTime;
 use crate::verifier::Error;
+use crate::verifier::KeyProof;
 use crate::verifier::Verified;
 use crate::verifier::VerifiedKind;
 use crate::verifier::Verifier;
@@ -88,8 +89,8 @@ impl Issuer {
             mfa_time: verified.at(),
             serial: verified.serial().clone(),
             kind: MfaKind::from(verified.kind()),
-            amr: vec![Amr::Otp],
-            user_verified: false,
+            amr: amr(verified.key()),
+            user_verified: verified.key().is_some_and(|key| key.user_verified),
         };
         Ok((self.sign(claims::MFA, &Claims::from(&context)).await?, context))
     }
@@ -191,10 +192,20 @@ impl From<VerifiedKind> for MfaKind {
         match kind {
             VerifiedKind::Totp => MfaKind::Totp,
             VerifiedKind::Hotp => MfaKind::Hotp,
+            VerifiedKind::SecurityKey => MfaKind::SecurityKey,
             VerifiedKind::Recovery => MfaKind::Recovery,
             VerifiedKind::Bypass => MfaKind::Bypass,
         }
     }
+}
+
+/// The methods of RFC 8176 §2 that the proof shows. A key that nobody vouches for may be in hardware or not: `pop` says
+/// neither. Somebody touched it in any case; whether a PIN or a finger verified its user is not told, so that is `mfa`.
+fn amr(key: Option<KeyProof>) -> Vec<Amr> {
+    let Some(key) = key else { return vec![Amr::Otp] };
+    let mut methods = vec![if key.hardware_bound { Amr::Hwk } else { Amr::Pop }, Amr::User];
+    methods.extend(key.user_verified.then_some(Amr::Mfa));
+    methods
 }
 
 /// `time`, or the second after the revocation mark: nothing is issued at or below it.

@@ -11,6 +11,7 @@ use crate::id::SerialNumber;
 use crate::store::Account;
 use crate::store::ApiKeyRecord;
 use crate::store::Fingerprint;
+use crate::store::ItemKind;
 use crate::store::Resealable;
 use crate::store::Sealed;
 use crate::store::SigningKeyRecord;
@@ -59,14 +60,17 @@ pub enum Write {
         /// The revision it was judged from.
         seen: Revision,
     },
-    /// Adds a device, which starts above whatever removed devices with its serial number or its seed had consumed
+    /// Adds a device, which starts above whatever removed devices with its serial number or its fingerprint had consumed
     /// ([`Device::above`]), and whose revision its serial number never had before. [`Conflict::SerialTaken`] or
-    /// [`Conflict::SeedTaken`] if another device has them, [`Conflict::Revision`] if its account is not there.
+    /// [`Conflict::FingerprintTaken`] if another device has them, [`Conflict::Revision`] if its account is not there. A
+    /// seed comes with a fingerprint.
     InsertDevice {
         /// The device.
         device: Device,
         /// Its seed, if its kind has one.
-        seed: Option<(Sealed, Fingerprint)>,
+        seed: Option<Sealed>,
+        /// What no other device has: of its seed, or of its credential.
+        fingerprint: Option<Fingerprint>,
     },
     /// Replaces a device if its revision is still `seen` and its account stays the same.
     UpdateDevice {
@@ -75,7 +79,7 @@ pub enum Write {
         /// What it becomes.
         device: Device,
     },
-    /// Removes a device if its revision is still `seen`, and keeps the tombstone and the seed's fingerprint for good.
+    /// Removes a device if its revision is still `seen`, and keeps the tombstone and the fingerprint for good.
     RemoveDevice {
         /// The revision it was judged from.
         seen: Revision,
@@ -84,6 +88,15 @@ pub enum Write {
     },
     /// Keeps a single-use item; [`Conflict::Revision`] if its id is there already.
     AddSingleUse(SingleUse),
+    /// Removes an account's oldest items of a kind, until it has at most so many.
+    KeepNewest {
+        /// The account.
+        account: AccountId,
+        /// The kind.
+        kind: ItemKind,
+        /// How many stay.
+        most: u32,
+    },
     /// Consumes a single-use item; [`Conflict::Consumed`] if it is gone, or expired at `now`.
     Consume {
         /// The item.
@@ -165,8 +178,8 @@ pub enum Conflict {
     Revision,
     /// Another device has this serial number.
     SerialTaken,
-    /// Another device has this seed.
-    SeedTaken,
+    /// Another device has this seed, or this credential.
+    FingerprintTaken,
     /// The single-use item was consumed or has expired.
     Consumed,
 }

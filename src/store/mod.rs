@@ -22,6 +22,7 @@ pub use records::Account;
 pub use records::AccountSnapshot;
 pub use records::ApiKeyRecord;
 pub use records::Enrolled;
+pub use records::ItemKind;
 pub use records::Resealable;
 pub use records::SealedPlace;
 pub use records::SigningKeyRecord;

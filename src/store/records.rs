@@ -1,5 +1,7 @@
 //! What a store keeps.
 
+use std::str::FromStr;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -61,10 +63,26 @@ pub struct SingleUse {
     pub id: String,
     /// Whose it is.
     pub account: AccountId,
+    /// What it is.
+    pub kind: ItemKind,
     /// What belongs to it, sealed where it is secret.
     pub body: Vec<u8>,
     /// It cannot be used from then on.
     pub expires_at: UnixTime,
+}
+
+/// What kind of single-use item it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ItemKind {
+    /// A bypass code.
+    Bypass,
+    /// The state of a ceremony with a security key.
+    Ceremony,
+    /// Stands in for a ceremony of an account that is not there.
+    Decoy,
+    /// What remains of an item that was consumed, as long as it could have been.
+    Spent,
 }
 
 /// A key that signs contexts.
@@ -132,6 +150,36 @@ pub enum SealedPlace {
         /// Its name.
         name: String,
     },
+    /// The state of a ceremony. It is over before a key that sealed it is thrown away, and is never sealed again.
+    Ceremony {
+        /// The ceremony's id.
+        id: String,
+        /// The account, which the seal is bound to.
+        account: AccountId,
+    },
+}
+
+impl ItemKind {
+    /// Its name in a store.
+    pub fn name(self) -> &'static str {
+        match self {
+            ItemKind::Bypass => "bypass",
+            ItemKind::Ceremony => "ceremony",
+            ItemKind::Decoy => "decoy",
+            ItemKind::Spent => "spent",
+        }
+    }
+}
+
+impl FromStr for ItemKind {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<ItemKind, &'static str> {
+        [ItemKind::Bypass, ItemKind::Ceremony, ItemKind::Decoy, ItemKind::Spent]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or("there is no such kind of single-use item")
+    }
 }
 
 impl Account {
@@ -176,6 +224,10 @@ impl AccountSnapshot {
 /// A body may hold what opens a session.
 impl std::fmt::Debug for SingleUse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SingleUse").field("account", &self.account).field("expires_at", &self.expires_at).finish_non_exhaustive()
+        f.debug_struct("SingleUse")
+            .field("account", &self.account)
+            .field("kind", &self.kind)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }

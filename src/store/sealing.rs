@@ -26,6 +26,7 @@ use crate::id::AccountId;
 use crate::id::SerialNumber;
 use crate::secret::Secret;
 use crate::store::SealedPlace;
+use crate::webauthn::CredentialId;
 
 /// The sealing keys of a program: the first seals, all of them open.
 #[derive(Clone)]
@@ -46,7 +47,7 @@ pub struct Sealer {
 #[serde(try_from = "String", into = "String")]
 pub struct Sealed(Vec<u8>);
 
-/// A keyed digest of a seed: the same for the same seed, and of no use without the pepper.
+/// A keyed digest of a seed or a credential: the same for the same one, and of no use without the pepper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
 
@@ -194,6 +195,11 @@ impl Sealer {
         Fingerprint(self.digest("seed", &[seed]))
     }
 
+    /// What a security key's credential is recognised by.
+    pub fn credential_fingerprint(&self, id: &CredentialId) -> Fingerprint {
+        Fingerprint(self.digest("credential", &[id.as_bytes()]))
+    }
+
     /// A keyed digest of the parts, different for each purpose and for each way of cutting the same bytes into parts.
     pub fn digest(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
         // HKDF-Extract is HMAC(salt, input); the pepper is its salt.
@@ -289,6 +295,7 @@ fn bound_to(place: &SealedPlace) -> Vec<u8> {
         SealedPlace::Seed { serial, account } => vec!["device", "seed", serial.as_str(), account.as_str()],
         SealedPlace::SigningKey { kid } => vec!["signing key", "private", kid],
         SealedPlace::Value { name } => vec!["value", name],
+        SealedPlace::Ceremony { id, account } => vec!["ceremony", id, account.as_str()],
     };
     let mut data = vec![FORMAT];
     for part in parts {

@@ -10,6 +10,8 @@ use crate::id::AccountId;
 use crate::id::SerialNumber;
 use crate::store::Account;
 use crate::store::Change;
+use crate::store::ItemKind;
+use crate::store::Marks;
 use crate::store::Sealer;
 use crate::store::SingleUse;
 use crate::store::Write;
@@ -44,8 +46,8 @@ impl Verifier {
         let seen = seen.ok_or(Error::NotFound("account"))?;
         let code = BypassCode::from_bits(&*random::<13>()?).ok_or(Error::Contended)?;
         let expires_at = now.plus(ttl);
-        let item =
-            SingleUse { id: sealer.bypass_digest(account, &code), account: account.clone(), body: made_for(&seen.account), expires_at };
+        let (id, body) = (sealer.bypass_digest(account, &code), made_for(&seen.account));
+        let item = SingleUse { id, account: account.clone(), kind: ItemKind::Bypass, body, expires_at };
         let writes = vec![Write::ExpectAccount { account: account.clone(), seen: seen.revision }, Write::AddSingleUse(item)];
         let audit = vec![self.event(now, "bypass.made").account(account)];
         match self.commit(Change { account: Some(account.clone()), writes, audit }).await? {
@@ -69,7 +71,9 @@ impl Verifier {
         let spent = format!("spent {id}");
         // Made for this account, and not for one of the same name that was removed.
         let present = seen.account.removed_at.is_none().then(|| made_for(&seen.account));
-        let known = known.filter(|known| known.account == *account && serial.is_none() && Some(&known.body) == present.as_ref());
+        let known = known.filter(|known| {
+            known.account == *account && known.kind == ItemKind::Bypass && serial.is_none() && Some(&known.body) == present.as_ref()
+        });
         let Some(known) = known else {
             if serial.is_none() && self.core.store.single_use(&spent, now).await?.is_some() {
                 return self.replayed_bypass(account, now).await;
@@ -86,15 +90,16 @@ impl Verifier {
         let writes = vec![
             Write::ExpectAccount { account: account.clone(), seen: seen.revision },
             Write::Consume { id: id.to_owned(), now },
-            Write::AddSingleUse(SingleUse { id: spent, ..known }),
+            Write::AddSingleUse(SingleUse { id: spent, kind: ItemKind::Spent, ..known }),
         ];
         let Some(marks) = self.commit(Change { account: Some(account.clone()), writes, audit }).await? else {
             return Ok(Decision::Again);
         };
         self.core.counters.judged.fetch_add(1, Relaxed);
         self.core.counters.accepted.fetch_add(1, Relaxed);
+        let Marks { generation, revoked_before: dead_until } = marks;
         let (account, kind) = (account.clone(), VerifiedKind::Bypass);
-        Ok(Decision::Accepted(Verified { account, serial, kind, at: now, generation: marks.generation, dead_until: marks.revoked_before }))
+        Ok(Decision::Accepted(Verified { account, serial, kind, at: now, generation, dead_until, key: None }))
     }
 
     async fn replayed_bypass(&self, account: &AccountId, now: UnixTime) -> Result<Decision<Verified>, Error> {

@@ -84,7 +84,7 @@ impl Verifier {
     pub async fn add(&self, new: NewDevice, authority: &Authority) -> Result<Added, Error> {
         let sealer = self.keys().await?;
         let now = self.now().await?;
-        let serial = new.serial.clone().map_or_else(|| generated_serial(&new.factor), Ok)?;
+        let serial = new.serial.clone().map_or_else(|| generated_serial(new.factor.word()), Ok)?;
         let _turn = self.core.queue.turn(&new.account).await;
         for _ in 0..TRIES {
             let seen = self.core.store.account(&new.account).await?;
@@ -111,11 +111,10 @@ impl Verifier {
 
             let (factor, seed, generated, recovery_codes) = made(&new.factor, &sealer, &new.account)?;
             let device = Device::new(serial.clone(), new.account.clone(), new.name.clone(), factor, now);
-            let seal = |seed: &Seed| -> Result<_, Error> {
-                let sealed = sealer.keyring().seal(&Sealer::seed_place(&device.serial, &device.account), seed.expose())?;
-                Ok((sealed, sealer.fingerprint(seed.expose())))
-            };
-            writes.push(Write::InsertDevice { device: device.clone(), seed: seed.as_ref().map(seal).transpose()? });
+            let place = Sealer::seed_place(&device.serial, &device.account);
+            let sealed = seed.as_ref().map(|seed| sealer.keyring().seal(&place, seed.expose())).transpose()?;
+            let fingerprint = seed.as_ref().map(|seed| sealer.fingerprint(seed.expose()));
+            writes.push(Write::InsertDevice { device: device.clone(), seed: sealed, fingerprint });
             let audit = vec![self.event(now, "device.added").account(&new.account).serial(&serial)];
             if self.commit(Change { account: Some(new.account.clone()), writes, audit }).await?.is_some() {
                 return Ok(Added { device, seed: seed.filter(|_| generated), recovery_codes });
@@ -192,8 +191,19 @@ impl Verifier {
     }
 }
 
+impl NewFactor {
+    /// What a generated serial number begins with.
+    fn word(&self) -> &'static str {
+        match self {
+            NewFactor::Totp { .. } => "totp",
+            NewFactor::Hotp { .. } => "hotp",
+            NewFactor::Recovery => "recovery",
+        }
+    }
+}
+
 /// An account that was removed is seen again: nothing of its past protects it or holds it back, but what was revoked stays so.
-fn present(account: &Account, now: UnixTime) -> Account {
+pub(super) fn present(account: &Account, now: UnixTime) -> Account {
     match account.removed_at {
         None => account.clone(),
         Some(_) => {
@@ -237,12 +247,7 @@ fn made(new: &NewFactor, sealer: &Sealer, account: &AccountId) -> Result<Made, E
 }
 
 /// A serial number for a device that has none printed on it: 80 random bits.
-fn generated_serial(factor: &NewFactor) -> Result<SerialNumber, Error> {
-    let kind = match factor {
-        NewFactor::Totp { .. } => "totp",
-        NewFactor::Hotp { .. } => "hotp",
-        NewFactor::Recovery => "recovery",
-    };
+pub(super) fn generated_serial(kind: &str) -> Result<SerialNumber, Error> {
     let bits = base32::encode(base32::Alphabet::Crockford, &random::<10>()?[..]);
     format!("{kind}-{bits}").parse().map_err(|_| Error::Contended)
 }

@@ -15,6 +15,8 @@ mod queue;
 mod refusals;
 mod resync;
 mod revoke;
+#[cfg(feature = "webauthn")]
+mod security_keys;
 mod throttle;
 mod verify;
 mod work;
@@ -32,6 +34,15 @@ pub use passcode::BypassCode;
 pub use passcode::Passcode;
 pub use resync::Resynced;
 pub use revoke::Revoked;
+#[cfg(feature = "webauthn")]
+pub use security_keys::BadCeremonyId;
+#[cfg(feature = "webauthn")]
+pub use security_keys::Begun;
+#[cfg(feature = "webauthn")]
+pub use security_keys::CeremonyId;
+#[cfg(feature = "webauthn")]
+pub use security_keys::SecurityKeys;
+pub use verify::KeyProof;
 pub use verify::Verified;
 pub use verify::VerifiedKind;
 pub use work::Counts;
@@ -104,6 +115,9 @@ pub enum Error {
     /// The person, or the device: try the next code, wait, resynchronise. The reason is for the audit log.
     #[error("verification was refused")]
     Refused(Refusal),
+    /// The person: the security key's answer does not prove the key, or is not the one that was asked for.
+    #[error("the security key was refused: {0}")]
+    KeyRefused(String),
     /// The person: this account changes only with a fresh context of a device it already has.
     #[error("this account has a device already: changing its devices needs a session opened with one of them in the last 15 minutes")]
     MfaRequired,
@@ -278,7 +292,7 @@ impl Verifier {
         match self.core.store.commit(change).await? {
             Commit::Committed(marks) => Ok(Some(marks)),
             Commit::Conflict(Conflict::SerialTaken) => Err(Error::AlreadyExists("another device has this serial number")),
-            Commit::Conflict(Conflict::SeedTaken) => {
+            Commit::Conflict(Conflict::FingerprintTaken) => {
                 Err(Error::AlreadyExists("another device has this secret: a secret belongs to one device"))
             }
             Commit::Conflict(Conflict::Revision | Conflict::Consumed) => Ok(None),

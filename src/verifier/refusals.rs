@@ -84,6 +84,9 @@ impl Refusal {
             Refusal::NotActive => "not_active",
             Refusal::UnknownDevice => "unknown_device",
             Refusal::ClockWentBack => "clock_went_back",
+            Refusal::KeyNotRegistered => "key_not_registered",
+            Refusal::SignCount => "sign_count",
+            Refusal::NoCeremony => "no_ceremony",
         }
     }
 

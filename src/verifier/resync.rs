@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::device::Device;
 use crate::device::DeviceState;
 use crate::device::Judged;
+use crate::device::Kind;
 use crate::device::Refusal;
 use crate::device::Verdict;
 use crate::id::AccountId;
@@ -50,7 +51,8 @@ impl Verifier {
     ///
     /// # Errors
     /// [`Error::Refused`] for a pair that does not prove the device; [`Error::MfaRequired`] where the account is protected
-    /// and `authority` does not suffice; [`Error::AlreadyExists`] for a device that is active.
+    /// and `authority` does not suffice; [`Error::AlreadyExists`] for a device that is active; [`Error::BadInput`] for a
+    /// security key.
     pub async fn activate(&self, serial: &SerialNumber, codes: [&Code; 2], window: Window, authority: &Authority) -> Result<Device, Error> {
         let account = self.core.store.owner(serial).await?.ok_or(Error::NotFound("device"))?;
         let pair = Pair { account: &account, serial, codes, window, activation: Some(authority) };
@@ -121,6 +123,9 @@ impl Verifier {
             return refused(Refusal::UnknownDevice);
         };
         if let Some(authority) = pair.activation {
+            if enrolled.device.kind() == Kind::SecurityKey {
+                return Err(Error::BadInput("a security key shows no codes: remove it, and enrol it again".to_owned()));
+            }
             if matches!(enrolled.device.state, DeviceState::Active | DeviceState::Locked) {
                 return Err(Error::AlreadyExists("the device is active already"));
             }

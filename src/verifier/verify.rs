@@ -45,6 +45,16 @@ pub struct Verified {
     pub(super) at: UnixTime,
     pub(super) generation: u64,
     pub(super) dead_until: Option<UnixTime>,
+    pub(super) key: Option<KeyProof>,
+}
+
+/// What a security key's proof says beyond possession.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyProof {
+    /// The key knew that it was the right person: a PIN, a finger.
+    pub user_verified: bool,
+    /// A maker who is trusted attests that the private key cannot leave the hardware.
+    pub hardware_bound: bool,
 }
 
 /// What kind of proof it was.
@@ -55,6 +65,8 @@ pub enum VerifiedKind {
     Totp,
     /// A counter-based code.
     Hotp,
+    /// An assertion of a security key.
+    SecurityKey,
     /// A recovery code.
     Recovery,
     /// An administrator's bypass code.
@@ -85,7 +97,7 @@ impl Verified {
         self.kind
     }
 
-    /// When the code was judged.
+    /// When it was judged.
     pub fn at(&self) -> UnixTime {
         self.at
     }
@@ -100,6 +112,11 @@ impl Verified {
         self.dead_until
     }
 
+    /// What a security key said beyond possession; none for other kinds.
+    pub fn key(&self) -> Option<KeyProof> {
+        self.key
+    }
+
     pub(super) fn by_device(enrolled: &Enrolled, marks: Marks, now: UnixTime) -> Verified {
         let device = &enrolled.device;
         Verified {
@@ -109,6 +126,7 @@ impl Verified {
             at: now,
             generation: marks.generation,
             dead_until: marks.revoked_before.max(device.revoked_before),
+            key: None,
         }
     }
 }
@@ -118,6 +136,7 @@ impl From<Kind> for VerifiedKind {
         match kind {
             Kind::Totp => VerifiedKind::Totp,
             Kind::Hotp => VerifiedKind::Hotp,
+            Kind::SecurityKey => VerifiedKind::SecurityKey,
             Kind::Recovery => VerifiedKind::Recovery,
         }
     }

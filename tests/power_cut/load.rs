@@ -50,7 +50,7 @@ pub(crate) async fn prepare(path: &Path) {
             let serial = format!("{}-device-{device}", account.id);
             let factor = Factor::Totp(TotpState { watermark: Some(TimeStep(0)), ..TotpState::default() });
             let device = Device::new(serial.parse().unwrap(), account.id.clone(), None, factor, NOW);
-            Write::InsertDevice { device: Device { state: DeviceState::Active, ..device }, seed: None }
+            Write::InsertDevice { device: Device { state: DeviceState::Active, ..device }, seed: None, fingerprint: None }
         });
         let writes = std::iter::once(Write::CreateAccount(account.clone())).chain(devices).collect();
         let commit = store.commit(Change { account: None, writes, audit: Vec::new() }).await.unwrap();
@@ -82,7 +82,7 @@ pub(crate) async fn act(store: &SqliteStore, deed: Deed, account: usize, number:
                 let serial: twostep::id::SerialNumber = format!("z-{id}-new-{number}").parse().unwrap();
                 let device = Device::new(serial, id.clone(), None, enrolled.device.factor.clone(), NOW);
                 let device = Device { state: DeviceState::Active, ..device };
-                (format!("activated {}", device.serial), vec![Write::InsertDevice { device, seed: None }])
+                (format!("activated {}", device.serial), vec![Write::InsertDevice { device, seed: None, fingerprint: None }])
             }
             Deed::Revoke => {
                 let account = seen.account.with_sessions_revoked(NOW);

@@ -76,8 +76,8 @@ fn attempt(class: usize, turn: usize, sealer: &Sealer, writes: &mut Vec<Write>) 
         _ => {}
     }
     let sealed = sealer.keyring().seal(&Sealer::seed_place(&device.serial, &device.account), seed.expose()).unwrap();
-    let seed = Some((sealed, sealer.fingerprint(seed.expose())));
-    writes.extend([Write::CreateAccount(there), Write::InsertDevice { device, seed }]);
+    let fingerprint = Some(sealer.fingerprint(seed.expose()));
+    writes.extend([Write::CreateAccount(there), Write::InsertDevice { device, seed: Some(sealed), fingerprint }]);
     attempt
 }
 

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use twostep::device::HotpState;
 use twostep::otp::Counter;
 use twostep::otp::Hotp;
+use twostep::store::ItemKind;
 use twostep::store::Sealed;
 use twostep::store::SigningKeyRecord;
 use twostep::store::SingleUse;
@@ -63,7 +64,13 @@ async fn a_restored_backup_accepts_nothing_of_before() {
     let (path, copy) = (folders.new_path(), folders.new_path());
     let store = with_alice(&path).await;
     let hotp = Factor::Hotp(HotpState { parameters: Hotp::default(), next: Some(Counter(5)), pair_needed: false });
-    let item = SingleUse { id: "bypass".to_owned(), account: account("alice"), body: vec![], expires_at: UnixTime(u64::MAX) };
+    let item = SingleUse {
+        id: "bypass".to_owned(),
+        account: account("alice"),
+        kind: ItemKind::Bypass,
+        body: vec![],
+        expires_at: UnixTime(u64::MAX),
+    };
     let hotp = Device::new(serial("GAHT00000002"), account("alice"), None, hotp, NOW);
     let (private, public) = (Sealed::from_bytes(vec![1; 50]), vec!["x".to_owned()]);
     let (kid, algorithm) = ("kid".to_owned(), "EdDSA".to_owned());

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rusqlite::Connection;
+use twostep::store::ItemKind;
 use twostep::store::SqliteStore;
 use twostep::store::Store;
 use twostep::store::sqlite::OpenError;
@@ -81,12 +82,12 @@ async fn a_store_of_another_version_is_refused_with_advice() {
     let folders = Folders::default();
     let path = folders.new_path();
     drop(with_alice(&path).await);
-    tamper(&path, "INSERT INTO schema_version (version, checksum) VALUES (2, 'x')");
+    tamper(&path, "INSERT INTO schema_version (version, checksum) VALUES (3, 'x')");
     assert_eq!(
         refusal(&path),
-        "a later twostep has written this store; run that one (this one knows schema 1), or restore a backup from before"
+        "a later twostep has written this store; run that one (this one knows schema 2), or restore a backup from before"
     );
-    tamper(&path, "DELETE FROM schema_version WHERE version = 2; UPDATE schema_version SET checksum = 'x'");
+    tamper(&path, "DELETE FROM schema_version WHERE version = 3; UPDATE schema_version SET checksum = 'x' WHERE version = 1");
     assert_eq!(refusal(&path), "schema 1 of this store is not the released one; run the twostep that made it, or restore a backup");
 }
 
@@ -106,7 +107,8 @@ async fn a_store_of_schema_1_opens() {
     assert!(store.value("pepper").await.unwrap().is_some());
     assert_eq!(store.highest_time().await.unwrap(), Some(NOW));
     assert!(store.session_revoked("session-1").await.unwrap());
-    assert!(store.single_use("bypass-1", NOW).await.unwrap().is_some());
+    let item = store.single_use("bypass-1", NOW).await.unwrap().unwrap();
+    assert_eq!((item.kind, item.body), (ItemKind::Bypass, vec![1, 2, 3]));
     assert!(store.verify_audit().await.unwrap().ok);
     made(&store, [insert(totp("GAHT00000003", "alice", 1), 3)]).await;
     let again = enrolled(&store, "alice", "GAHT00000003").await;

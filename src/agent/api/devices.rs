@@ -323,16 +323,20 @@ async fn find(state: &Shared, caller: &Caller, serial: &str) -> Result<(AccountI
 
 /// The verifier in the caller's name, and the authority that the caller changes devices on.
 async fn speaking_for(state: &Shared, caller: &Caller, headers: &HeaderMap) -> Result<(Verifier, Authority), Problem> {
-    let verifier = state.verifier.on_behalf_of(caller.id.clone());
+    Ok((state.verifier.on_behalf_of(caller.id.clone()), authority(state, caller, headers).await?))
+}
+
+/// The authority that the caller changes devices on.
+pub(super) async fn authority(state: &Shared, caller: &Caller, headers: &HeaderMap) -> Result<Authority, Problem> {
     if caller.role == Role::Admin {
-        return Ok((verifier, Authority::Admin));
+        return Ok(Authority::Admin);
     }
     let token = headers.get("x-mfa-context").and_then(|value| value.to_str().ok());
     let proof = match token {
         Some(token) => state.introspector.fresh_mfa(&SignedContext::new(token)).await?,
         None => None,
     };
-    Ok((verifier, proof.map_or(Authority::Service, Authority::Owner)))
+    Ok(proof.map_or(Authority::Service, Authority::Owner))
 }
 
 fn factor(body: &CreateDevice) -> Result<NewFactor, Problem> {

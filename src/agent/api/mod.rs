@@ -9,7 +9,9 @@ mod health;
 mod problem;
 mod provisioning;
 mod responses;
+mod security_keys;
 mod sessions;
+mod shapes;
 mod views;
 
 pub(crate) use body::Body;
@@ -64,6 +66,9 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::remove))
         .routes(routes!(accounts::bypass))
+        .routes(routes!(security_keys::begin_registration))
+        .routes(routes!(security_keys::finish_registration))
+        .routes(routes!(security_keys::begin_authentication))
         .routes(routes!(sessions::open))
         .routes(routes!(sessions::introspect))
         .routes(routes!(sessions::revoke_one))

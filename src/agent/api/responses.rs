@@ -29,7 +29,7 @@ refusals! {
     Invalid, 400, "InvalidInput: the request cannot be meant, or its body is longer than 64 KiB";
     Unauthorized, 401, "Unauthorized: no valid API key";
     Forbidden, 403, "AccessDenied: the role is too low, a fresh context is missing, or a web page may have sent it; InvalidAuthenticationCode: \
-        these codes do not prove the device";
+        these codes, or this key's answer, do not prove the device";
     Denied, 403, "AccessDenied: the session was refused, for whatever reason";
     Missing, 404, "NoSuchEntity: there is no such thing for this caller";
     Conflict, 409, "EntityAlreadyExists, LimitExceeded, ConcurrentModification or EntityTemporarilyUnmodifiable";

@@ -1,4 +1,4 @@
-//! `POST /v1/sessions`: a code becomes a session. All its refusals look, cost and take the same.
+//! `POST /v1/sessions`: a code, or a security key's assertion, becomes a session. All its refusals look, cost and take the same.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -15,6 +15,7 @@ use crate::agent::api::Body;
 use crate::agent::api::Code;
 use crate::agent::api::Problem;
 use crate::agent::api::parse;
+use crate::agent::api::shapes;
 use crate::agent::api::views::ContextView;
 use crate::agent::caller::Caller;
 use crate::agent::config::Role;
@@ -29,11 +30,14 @@ use crate::session::Issuer;
 use crate::session::Lifetime;
 use crate::session::SignedContext;
 use crate::time::UnixTime;
+use crate::verifier::CeremonyId;
 use crate::verifier::Error;
 use crate::verifier::Passcode;
 use crate::verifier::Verified;
+use crate::webauthn::AuthenticationResponse;
 
-/// What opens a session: a `code`, two consecutive `codes` of the device `serial`, or nothing, for a context without MFA.
+/// What opens a session: a `code`, two consecutive `codes` of the device `serial`, the `credential` that answers the ceremony
+/// `ceremony_id`, or nothing, for a context without MFA.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OpenSession {
@@ -53,6 +57,12 @@ pub(super) struct OpenSession {
     /// Two consecutive codes of a device that is out of sync: they resynchronise it and open the session in one write.
     #[schema(min_items = 2, max_items = 2)]
     codes: Option<[String; 2]>,
+    /// A ceremony that `/v1/security-keys/authenticate/begin` began for this account. It is over then, whatever comes of it.
+    #[schema(pattern = "^[A-Za-z0-9_-]{22}$")]
+    ceremony_id: Option<String>,
+    /// What the security key answered.
+    #[schema(value_type = Option<shapes::AuthenticationResponse>)]
+    credential: Option<AuthenticationResponse>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -106,6 +116,7 @@ pub(super) struct RevokedSessions {
 enum Proof {
     Passcode(Option<SerialNumber>, Passcode),
     Pair(SerialNumber, [otp::Code; 2]),
+    Key(CeremonyId, Box<AuthenticationResponse>),
     None,
 }
 
@@ -118,17 +129,17 @@ pub(super) async fn open(
     State(state): State<Shared>,
     caller: Caller,
     Extension(Arrived(arrived)): Extension<Arrived>,
-    Body(body): Body<OpenSession>,
+    Body(mut body): Body<OpenSession>,
 ) -> Result<(StatusCode, Json<OpenedSession>), Problem> {
     let account: AccountId = parse(&body.account)?;
-    let proof = proof(&body)?;
+    let proof = proof(&mut body)?;
     let audience = audience(&state, body.audience.as_deref())?;
     let lifetime = body.duration_seconds.map(|seconds| Lifetime::try_from(Duration::from_secs(seconds))).transpose()?;
     let issuer = state.issuer.clone().on_behalf_of(caller.id.clone());
     let issuer = lifetime.into_iter().fold(issuer, Issuer::lifetime);
     let now = state.verifier.clock().read().wall;
 
-    let (signed, context) = match prove(&state, &caller, &account, &proof).await {
+    let (signed, context) = match prove(&state, &caller, &account, proof).await {
         Ok(Some(verified)) => {
             let (signed, context) = issuer.issue_and_read(verified, &audience).await.map_err(at_sessions)?;
             (signed, AnyContext::Mfa(context))
@@ -145,7 +156,7 @@ pub(super) async fn open(
         }
         Err(error) => return Err(at_sessions(error)),
     };
-    state.metrics.issued(matches!(context, AnyContext::Mfa(_)));
+    state.metrics.issued(&context);
     let context = ContextView::new(&context, now);
     Ok((StatusCode::CREATED, Json(OpenedSession { token: signed.as_str().to_owned(), context })))
 }
@@ -208,8 +219,16 @@ pub(super) async fn revoke_all(
 }
 
 /// The proof that a request offers; anything that is none is refused before any look-up.
-fn proof(body: &OpenSession) -> Result<Proof, Problem> {
+fn proof(body: &mut OpenSession) -> Result<Proof, Problem> {
     let serial = body.serial.as_deref().map(parse).transpose()?;
+    match (&body.ceremony_id, body.credential.take()) {
+        (Some(id), Some(answer)) if serial.is_none() && body.code.is_none() && body.codes.is_none() => {
+            return Ok(Proof::Key(parse(id)?, Box::new(answer)));
+        }
+        (None, None) => {}
+        (Some(_), Some(_)) => return Err(Problem::bad_input("a security key proves itself: leave serial, code and codes out")),
+        _ => return Err(Problem::bad_input("ceremony_id and credential belong together: send both")),
+    }
     match (&body.code, &body.codes, serial) {
         (Some(_), Some(_), _) => Err(Problem::bad_input("send code or codes, not both")),
         (Some(code), None, serial) => Ok(Proof::Passcode(serial, parse(code)?)),
@@ -220,20 +239,21 @@ fn proof(body: &OpenSession) -> Result<Proof, Problem> {
     }
 }
 
-async fn prove(state: &Shared, caller: &Caller, account: &AccountId, proof: &Proof) -> Result<Option<Verified>, Error> {
+async fn prove(state: &Shared, caller: &Caller, account: &AccountId, proof: Proof) -> Result<Option<Verified>, Error> {
     let verifier = state.verifier.on_behalf_of(caller.id.clone());
     let window = if caller.role == Role::Admin { Window::Admin } else { Window::Owner };
     if !caller.sees(account) {
-        let (serial, pair) = match proof {
+        let (serial, pair) = match &proof {
             Proof::Passcode(serial, _) => (serial.as_ref(), None),
             Proof::Pair(serial, _) => (Some(serial), Some(window)),
-            Proof::None => (None, None),
+            Proof::Key(..) | Proof::None => (None, None),
         };
         return Err(verifier.refuse_hidden(account, serial, pair).await?);
     }
     match proof {
-        Proof::Passcode(serial, code) => verifier.verify_code(account, serial.as_ref(), code.clone()).await.map(Some),
-        Proof::Pair(serial, [first, second]) => verifier.verify_pair(account, serial, [first, second], window).await.map(Some),
+        Proof::Passcode(serial, code) => verifier.verify_code(account, serial.as_ref(), code).await.map(Some),
+        Proof::Pair(serial, [first, second]) => verifier.verify_pair(account, &serial, [&first, &second], window).await.map(Some),
+        Proof::Key(id, answer) => state.keys.on_behalf_of(caller.id.clone()).finish_authentication(account, &id, *answer).await.map(Some),
         Proof::None => Ok(None),
     }
 }

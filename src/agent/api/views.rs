@@ -1,5 +1,7 @@
 //! What answers look like.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,6 +17,8 @@ use crate::store::AccountEntry;
 use crate::store::ApiKeyRecord;
 use crate::store::AuditRow;
 use crate::time::UnixTime;
+use crate::webauthn::Attestation;
+use crate::webauthn::Credential;
 
 /// A device; never a secret.
 #[derive(Debug, Serialize, ToSchema)]
@@ -24,7 +28,7 @@ pub(super) struct DeviceView {
     /// Whose it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<String>,
-    /// `totp`, `hotp` or `recovery`.
+    /// `totp`, `hotp`, `security_key` or `recovery`.
     kind: &'static str,
     /// What its owner calls it.
     name: Option<String>,
@@ -59,6 +63,28 @@ pub(super) struct DeviceView {
     /// How many recovery codes are left.
     #[serde(skip_serializing_if = "Option::is_none")]
     codes_left: Option<usize>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    key: Option<KeyView>,
+}
+
+/// What is known of a security key.
+#[derive(Debug, Serialize, ToSchema)]
+struct KeyView {
+    /// By which the key knows its credential, in base64url.
+    credential_id: String,
+    /// The model of the key, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aaguid: Option<String>,
+    /// How often it has signed; 0 for ever if it does not count.
+    sign_count: u32,
+    /// It verified its user when it was enrolled.
+    user_verified: bool,
+    /// Its credential may be copied to other devices.
+    backup_eligible: bool,
+    /// How it can be reached: `usb`, `nfc`, …
+    transports: Vec<String>,
+    /// How far its making is attested: `none`, `self`, `unverified` or `trusted`.
+    attestation: &'static str,
 }
 
 /// What a context says.
@@ -163,6 +189,7 @@ impl DeviceView {
                 view.digits = Some(hotp.parameters.digits.count());
                 view.counter = hotp.next.map(|counter| counter.0);
             }
+            Factor::SecurityKey(key) => view.key = Some(KeyView::from(&key.credential)),
             Factor::Recovery(recovery) => view.codes_left = Some(recovery.unused.len()),
         }
         view.drift_steps = device.drift().map(|drift| drift.steps);
@@ -178,6 +205,7 @@ impl DeviceView {
             kind: match device.kind() {
                 Kind::Totp => "totp",
                 Kind::Hotp => "hotp",
+                Kind::SecurityKey => "security_key",
                 Kind::Recovery => "recovery",
             },
             name: device.name.as_ref().map(|name| name.as_str().to_owned()),
@@ -199,6 +227,26 @@ impl DeviceView {
             drift_seconds: None,
             drift_ppm: None,
             codes_left: None,
+            key: None,
+        }
+    }
+}
+
+impl From<&Credential> for KeyView {
+    fn from(credential: &Credential) -> KeyView {
+        KeyView {
+            credential_id: URL_SAFE_NO_PAD.encode(credential.id.as_bytes()),
+            aaguid: credential.aaguid.map(|aaguid| aaguid.to_string()),
+            sign_count: credential.sign_count,
+            user_verified: credential.user_verified,
+            backup_eligible: credential.backup_eligible,
+            transports: credential.transports.clone(),
+            attestation: match credential.attestation {
+                Attestation::None => "none",
+                Attestation::Own => "self",
+                Attestation::Unverified => "unverified",
+                Attestation::Trusted => "trusted",
+            },
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::Config;
 use super::Paths;
+use crate::webauthn::ConfigFault;
 
 /// The configuration cannot be used. Whoever runs the program must act.
 #[non_exhaustive]
@@ -70,6 +71,15 @@ impl Config {
                 message: error.message().replace('\n', " "),
             }
         })?;
+        config.relying_party().map_err(|fault| {
+            let line = line_of(text, &fault);
+            ConfigError::Invalid {
+                path: path.display().to_string(),
+                line: line.saturating_add(1),
+                text: text.lines().nth(line).unwrap_or_default().trim().to_owned(),
+                message: fault.to_string(),
+            }
+        })?;
         let base = path.parent().unwrap_or(Path::new(""));
         let relative = [&mut config.socket.path, &mut config.store.key_file].into_iter().flatten();
         for path in relative.chain(config.tls.as_mut().into_iter().flat_map(|tls| [&mut tls.cert, &mut tls.key])) {
@@ -77,4 +87,16 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+/// Where the key is that a fault is about, counted from 0. One that is not in the file has a default that does not go with
+/// what is.
+fn line_of(text: &str, fault: &ConfigFault) -> usize {
+    let keys = match fault {
+        ConfigFault::AppId(_) => ["app_id", "[security_keys]"],
+        ConfigFault::Attestation(_) => ["require_attestation", "allow"],
+        _ => ["origins", "rp_id"],
+    };
+    let line = |key: &str| text.lines().position(|line| line.trim_start().starts_with(key));
+    keys.into_iter().find_map(line).unwrap_or(0)
 }

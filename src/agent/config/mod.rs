@@ -31,6 +31,14 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::webauthn::Aaguid;
+use crate::webauthn::AttestationPolicy;
+use crate::webauthn::ConfigFault;
+use crate::webauthn::Conveyance;
+use crate::webauthn::RelyingParty;
+use crate::webauthn::RelyingPartyConfig;
+use crate::webauthn::Trust;
+use crate::webauthn::UserVerification;
 use values::within;
 
 /// How an agent runs. [`Config::load`] reads it; `Config::default()` is what runs without a file.
@@ -71,6 +79,8 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// Contexts, and how their refusal is timed.
     pub sessions: SessionsConfig,
+    /// Which security keys are taken, and on which terms.
+    pub security_keys: SecurityKeysConfig,
     /// What a caller may ask for.
     pub limits: LimitsConfig,
     /// What is logged.
@@ -131,6 +141,28 @@ pub struct SessionsConfig {
     /// Refusals leave at multiples of this after the request came.
     #[serde(deserialize_with = "within::<_, _, 1, 5_000>")]
     pub refusal_interval_ms: u64,
+}
+
+/// Which security keys are taken, and on which terms.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SecurityKeysConfig {
+    /// Whether a key must know that it is the right person, by a PIN or a finger.
+    pub user_verification: UserVerification,
+    /// Whether a key is asked who made it.
+    pub attestation: Conveyance,
+    /// Only keys whose maker is trusted are enrolled.
+    pub require_attestation: bool,
+    /// The models that are enrolled, by AAGUID. Empty: all.
+    pub allow: Vec<Aaguid>,
+    /// The models that are not enrolled, by AAGUID.
+    pub deny: Vec<Aaguid>,
+    /// The AppID of U2F registrations from before WebAuthn.
+    pub app_id: Option<String>,
+    /// The origins of other sites' pages in which ours may be embedded.
+    #[serde(deserialize_with = "values::origins")]
+    pub top_origins: Vec<String>,
 }
 
 /// What a caller may ask for.
@@ -194,6 +226,25 @@ impl Config {
         self.audiences.is_empty() || audience == self.issuer || self.audiences.iter().any(|allowed| allowed == audience)
     }
 
+    /// Who the agent is to security keys. It knows no other RP ID than the configured one.
+    pub fn relying_party(&self) -> Result<RelyingParty, ConfigFault> {
+        let keys = &self.security_keys;
+        RelyingParty::new(RelyingPartyConfig {
+            rp_id: self.rp_id.clone(),
+            name: self.issuer.clone(),
+            origins: self.origins.clone(),
+            top_origins: keys.top_origins.clone(),
+            user_verification: keys.user_verification,
+            attestation: AttestationPolicy {
+                conveyance: keys.attestation,
+                trust: if keys.require_attestation { Trust::Required } else { Trust::Optional },
+                allow: keys.allow.clone(),
+                deny: keys.deny.clone(),
+            },
+            app_id: keys.app_id.clone(),
+        })
+    }
+
     /// The first rule for this user. None for those who have no rule.
     pub fn peer_rule(&self, uid: u32, groups: &[u32]) -> Option<&PeerRule> {
         self.peers.iter().find(|rule| rule.is_for(uid, groups))
@@ -228,6 +279,7 @@ impl Default for Config {
             store: StoreConfig::default(),
             tls: None,
             sessions: SessionsConfig::default(),
+            security_keys: SecurityKeysConfig::default(),
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
             peers: Vec::new(),

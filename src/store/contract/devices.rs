@@ -8,7 +8,6 @@ use crate::store::Account;
 use crate::store::Change;
 use crate::store::Commit;
 use crate::store::Conflict;
-use crate::store::Fingerprint;
 use crate::store::Revision;
 use crate::store::Store;
 use crate::store::Write;
@@ -154,15 +153,35 @@ pub async fn a_seed_belongs_to_one_device(store: Arc<dyn Store>) {
     with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
     with_account(&store, "bob").await;
     let twice = || [insert(&totp("GAHT00000002", "bob", None), 1)];
-    conflicts(&store, Conflict::SeedTaken, twice(), "a seed is taken while a device has it").await;
+    conflicts(&store, Conflict::FingerprintTaken, twice(), "a seed is taken while a device has it").await;
     let device = enrolled(&store, "alice", "GAHT00000001").await;
     made(&store, [Write::RemoveDevice { seen: device.revision, tombstone: device.device.tombstone(NOW) }]).await;
     made(&store, twice()).await;
     // Devices without a seed do not share one.
     for name in ["GAHT00000003", "GAHT00000004"] {
-        made(&store, [Write::InsertDevice { device: totp(name, "bob", None), seed: None }]).await;
+        made(&store, [Write::InsertDevice { device: totp(name, "bob", None), seed: None, fingerprint: None }]).await;
     }
     assert!(enrolled(&store, "bob", "GAHT00000003").await.seed.is_none(), "a device without a seed has none");
+}
+
+/// A security key has no seed, and a credential that no other device has.
+pub async fn a_credential_belongs_to_one_device(store: Arc<dyn Store>) {
+    for account in ["alice", "bob"] {
+        with_account(&store, account).await;
+    }
+    made(&store, [insert_key(&security_key("key-00000001", "alice", 7), 1)]).await;
+    assert!(enrolled(&store, "alice", "key-00000001").await.seed.is_none(), "a security key has no seed");
+    for (name, account) in [("key-00000002", "bob"), ("key-00000003", "alice")] {
+        let twice = [insert_key(&security_key(name, account, 0), 1)];
+        conflicts(&store, Conflict::FingerprintTaken, twice, "a credential is taken while a device has it").await;
+    }
+    let key = enrolled(&store, "alice", "key-00000001").await;
+    made(&store, [Write::RemoveDevice { seen: key.revision, tombstone: key.device.tombstone(NOW) }]).await;
+    made(&store, [insert_key(&security_key("key-00000002", "bob", 3), 1)]).await;
+    let again = enrolled(&store, "bob", "key-00000002").await.device;
+    let count = again.credential().map(|credential| credential.sign_count);
+    assert_eq!(count, Some(7), "a credential that comes back counts on from where it was");
+    assert!(again.revoked_before >= Some(NOW), "and contexts made with it before stay dead");
 }
 
 /// An account is there before its devices.
@@ -223,8 +242,7 @@ pub async fn a_removed_device_leaves_no_revision_behind(store: Arc<dyn Store>) {
         let is = enrolled(&store, "alice", "GAHT00000001").await;
         seen.push(is.revision);
         made(&store, [Write::RemoveDevice { seen: is.revision, tombstone: is.device.tombstone(NOW) }]).await;
-        let seed = (sealed(&keyring(), &device), Fingerprint([1; 32]));
-        made(&store, [Write::InsertDevice { device: device.clone(), seed: Some(seed) }]).await;
+        made(&store, [insert(&device, 1)]).await;
         let again = enrolled(&store, "alice", "GAHT00000001").await;
         assert!(!seen.contains(&again.revision), "a device added again has a revision that its serial number never had");
     }

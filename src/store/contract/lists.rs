@@ -8,6 +8,7 @@ use crate::store::Account;
 use crate::store::AccountList;
 use crate::store::Change;
 use crate::store::DeviceList;
+use crate::store::ItemKind;
 use crate::store::SingleUse;
 use crate::store::Store;
 use crate::store::Write;
@@ -109,7 +110,7 @@ pub async fn what_time_has_made_useless_goes(store: Arc<dyn Store>) {
     with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
     let active = in_state(&totp("GAHT00000002", "alice", None), DeviceState::Active);
     made(&store, [insert(&active, 2)]).await;
-    let item = SingleUse { id: "x".to_owned(), account: account_id("alice"), body: vec![], expires_at: later(10) };
+    let item = SingleUse { id: "x".to_owned(), account: account_id("alice"), kind: ItemKind::Bypass, body: vec![], expires_at: later(10) };
     made(&store, [Write::AddSingleUse(item), Write::RevokeSession { session_id: "s".to_owned(), expires_at: later(10) }]).await;
     for seconds in [0, 100, 50] {
         let at = later(seconds);

@@ -9,6 +9,7 @@ use super::sample::*;
 use crate::store::Change;
 use crate::store::Commit;
 use crate::store::Conflict;
+use crate::store::ItemKind;
 use crate::store::SingleUse;
 use crate::store::Store;
 use crate::store::Write;
@@ -79,7 +80,8 @@ pub async fn changes_of_different_devices_all_succeed(store: Arc<dyn Store>) {
 pub async fn a_single_use_item_is_consumed_once(store: Arc<dyn Store>) {
     for round in 0..20 {
         let id = format!("bypass-{round}");
-        let item = SingleUse { id: id.clone(), account: account_id("alice"), body: vec![1], expires_at: UnixTime(NOW.0 + 300) };
+        let (kind, expires_at) = (ItemKind::Ceremony, UnixTime(NOW.0 + 300));
+        let item = SingleUse { id: id.clone(), account: account_id("alice"), kind, body: vec![1], expires_at };
         made(&store, [Write::AddSingleUse(item.clone())]).await;
         conflicts(&store, Conflict::Revision, [Write::AddSingleUse(item.clone())], "an item that is there is not added").await;
         assert!(answered(store.single_use(&id, NOW).await) == Some(item), "the item is found before it is consumed");
@@ -94,7 +96,7 @@ pub async fn a_single_use_item_is_consumed_once(store: Arc<dyn Store>) {
 pub async fn one_of_many_devices_gets_a_seed(store: Arc<dyn Store>) {
     with_account(&store, "alice").await;
     let commits = all_at_once(&store, (0..MANY).map(|n| change([insert(&totp(&format!("GAHT{n:08}"), "alice", None), 1)]))).await;
-    assert_eq!((winners(&commits), losers(&commits, Conflict::SeedTaken)), (1, MANY - 1), "one seed goes to one device");
+    assert_eq!((winners(&commits), losers(&commits, Conflict::FingerprintTaken)), (1, MANY - 1), "one seed goes to one device");
     let commits = all_at_once(
         &store,
         (0..MANY).map(|n| {

@@ -7,6 +7,7 @@ use crate::store::Account;
 use crate::store::ApiKeyRecord;
 use crate::store::Change;
 use crate::store::Conflict;
+use crate::store::ItemKind;
 use crate::store::Marks;
 use crate::store::Resealable;
 use crate::store::SealedPlace;
@@ -18,13 +19,33 @@ use crate::time::UnixTime;
 
 /// An item cannot be used from `expires_at` on.
 pub async fn a_single_use_item_ends_with_its_time(store: Arc<dyn Store>) {
-    let item = SingleUse { id: "x".to_owned(), account: account_id("alice"), body: vec![7], expires_at: NOW };
+    let item = SingleUse { id: "x".to_owned(), account: account_id("alice"), kind: ItemKind::Bypass, body: vec![7], expires_at: NOW };
     made(&store, [Write::AddSingleUse(item)]).await;
     assert!(answered(store.single_use("x", UnixTime(NOW.0 - 1)).await).is_some(), "an item is there until it expires");
     assert!(answered(store.single_use("x", NOW).await).is_none(), "an item is gone when it expires");
     let consume = |now| [Write::Consume { id: "x".to_owned(), now }];
     conflicts(&store, Conflict::Consumed, consume(NOW), "an expired item is not consumed").await;
     made(&store, consume(UnixTime(NOW.0 - 1))).await;
+}
+
+/// Of an account's items of one kind the oldest go; nothing else does.
+pub async fn the_newest_items_of_a_kind_stay(store: Arc<dyn Store>) {
+    let item = |id: String, account: &str, kind| SingleUse { id, account: account_id(account), kind, body: vec![], expires_at: NOW };
+    let add = |id: String, account: &str, kind| {
+        [Write::AddSingleUse(item(id, account, kind)), Write::KeepNewest { account: account_id(account), kind, most: 3 }]
+    };
+    let there = async |id: &str| answered(store.single_use(id, UnixTime(NOW.0 - 1)).await).map(|item| item.kind);
+    made(&store, [Write::AddSingleUse(item("code".to_owned(), "alice", ItemKind::Bypass))]).await;
+    made(&store, add("hers".to_owned(), "bob", ItemKind::Ceremony)).await;
+    for round in 0..5 {
+        // Not the order of their ids.
+        made(&store, add(format!("c{}", 9 - round), "alice", ItemKind::Ceremony)).await;
+    }
+    for (id, kind) in [("c9", None), ("c8", None), ("c7", Some(ItemKind::Ceremony)), ("c5", Some(ItemKind::Ceremony))] {
+        assert_eq!(there(id).await, kind, "the three newest stay: {id}");
+    }
+    assert_eq!(there("code").await, Some(ItemKind::Bypass), "items of another kind stay");
+    assert_eq!(there("hers").await, Some(ItemKind::Ceremony), "those of another account too");
 }
 
 /// The answer to a commit carries the account's marks from inside its transaction, after its writes.
@@ -145,7 +166,7 @@ pub async fn a_secret_is_resealed_if_it_is_what_it_was(store: Arc<dyn Store>) {
         &store,
         [
             Write::CreateAccount(Account::new(account_id("alice"), NOW)),
-            Write::InsertDevice { device, seed: Some((seed, crate::store::Fingerprint([1; 32]))) },
+            Write::InsertDevice { device, seed: Some(seed), fingerprint: Some(crate::store::Fingerprint([1; 32])) },
             Write::PutSigningKey(key),
             Write::InitValue { name: "pepper".to_owned(), value },
             Write::InitValue { name: "plain".to_owned(), value: b"not sealed".to_vec() },

@@ -6,6 +6,7 @@ use crate::device::Device;
 use crate::device::DeviceState;
 use crate::device::Factor;
 use crate::device::HotpState;
+use crate::device::KeyState;
 use crate::device::TotpState;
 use crate::id::AccountId;
 use crate::id::CallerId;
@@ -29,6 +30,9 @@ use crate::store::Sealer;
 use crate::store::Store;
 use crate::store::Write;
 use crate::time::UnixTime;
+use crate::webauthn::Attestation;
+use crate::webauthn::Credential;
+use crate::webauthn::CredentialId;
 
 pub(super) const NOW: UnixTime = UnixTime(1_800_000_000);
 
@@ -62,6 +66,31 @@ pub(super) fn totp(name: &str, account: &str, watermark: Option<u64>) -> Device 
 pub(super) fn hotp(name: &str, account: &str, next: u64) -> Device {
     let factor = Factor::Hotp(HotpState { parameters: Hotp::default(), next: Some(Counter(next)), pair_needed: false });
     Device::new(serial(name), account_id(account), None, factor, NOW)
+}
+
+/// A security key that has signed so often.
+pub(super) fn security_key(name: &str, account: &str, sign_count: u32) -> Device {
+    let Ok(id) = CredentialId::new([7; 32]) else { panic!("32 bytes are an id") };
+    let credential = Credential {
+        id,
+        public_key: vec![1; 77],
+        user_handle: vec![2; 32],
+        sign_count,
+        user_verified: false,
+        backup_eligible: false,
+        backed_up: false,
+        aaguid: None,
+        transports: vec!["usb".to_owned()],
+        attestation: Attestation::None,
+        attestation_format: "none".to_owned(),
+        by_app_id: false,
+    };
+    Device::new(serial(name), account_id(account), None, Factor::SecurityKey(KeyState { credential }), NOW)
+}
+
+/// The write that adds a security key whose credential is known by this number.
+pub(super) fn insert_key(device: &Device, credential: u8) -> Write {
+    Write::InsertDevice { device: device.clone(), seed: None, fingerprint: Some(Fingerprint([credential; 32])) }
 }
 
 pub(super) fn watermark(device: &Device) -> Option<u64> {
@@ -101,7 +130,7 @@ pub(super) fn sealed(keyring: &Keyring, device: &Device) -> Sealed {
 
 /// The write that adds a device with a seed known by this number.
 pub(super) fn insert(device: &Device, seed: u8) -> Write {
-    Write::InsertDevice { device: device.clone(), seed: Some((sealed(&keyring(), device), Fingerprint([seed; 32]))) }
+    Write::InsertDevice { device: device.clone(), seed: Some(sealed(&keyring(), device)), fingerprint: Some(Fingerprint([seed; 32])) }
 }
 
 pub(super) fn event(action: &str) -> Event {

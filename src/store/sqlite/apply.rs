@@ -84,13 +84,14 @@ impl Applying<'_> {
             }
             Write::ExpectAccount { account, seen } => self.expect(sql::ACCOUNT_IS_AT, account.as_str(), *seen),
             Write::ExpectDevice { serial, seen } => self.expect(sql::DEVICE_IS_AT, serial.as_str(), *seen),
-            Write::InsertDevice { device, seed } => self.insert_device(device, seed.as_ref()),
+            Write::InsertDevice { device, seed, fingerprint } => self.insert_device(device, seed.as_ref(), *fingerprint),
             Write::UpdateDevice { seen, device } => self.update_device(*seen, device),
             Write::RemoveDevice { seen, tombstone } => self.remove_device(*seen, tombstone),
             Write::AddSingleUse(item) => {
-                let values = (&item.id, item.account.as_str(), &item.body, stored(item.expires_at.0));
+                let values = (&item.id, item.account.as_str(), item.kind.name(), &item.body, stored(item.expires_at.0));
                 self.one(Conflict::Revision, sql::SINGLE_USE_INSERT, values)
             }
+            Write::KeepNewest { account, kind, most } => self.run(sql::SINGLE_USE_KEEP_NEWEST, (account.as_str(), kind.name(), most)),
             Write::Consume { id, now } => self.one(Conflict::Consumed, sql::SINGLE_USE_CONSUME, (id, stored(now.0))),
             Write::RevokeSession { session_id, expires_at } => self.run(sql::SESSION_REVOKE, (session_id, stored(expires_at.0))),
             Write::PutSigningKey(key) => self.put_signing_key(key),
@@ -117,16 +118,16 @@ impl Applying<'_> {
         }
     }
 
-    fn insert_device(&mut self, device: &Device, seed: Option<&(Sealed, Fingerprint)>) -> Result<(), Fault> {
+    fn insert_device(&mut self, device: &Device, seed: Option<&Sealed>, fingerprint: Option<Fingerprint>) -> Result<(), Fault> {
         let (serial, account) = (device.serial.as_str(), device.account.as_str());
         if self.find::<String>(sql::DEVICE_OWNER, [serial])?.is_some() {
             return Err(Fault::Conflict(Conflict::SerialTaken));
         }
-        let fingerprint = seed.map(|(_, fingerprint)| fingerprint.0);
+        let fingerprint = fingerprint.map(|fingerprint| fingerprint.0);
         if let Some(fingerprint) = fingerprint
             && self.find::<i64>(sql::DEVICE_WITH_FINGERPRINT, [fingerprint])?.is_some()
         {
-            return Err(Fault::Conflict(Conflict::SeedTaken));
+            return Err(Fault::Conflict(Conflict::FingerprintTaken));
         }
         if self.find::<i64>(sql::ACCOUNT_MARKS, [account])?.is_none() {
             return Err(Fault::Conflict(Conflict::Revision));
@@ -135,7 +136,7 @@ impl Applying<'_> {
         for (same_seed, tombstone) in self.tombstones(serial, fingerprint)? {
             device = device.above(&tombstone, same_seed);
         }
-        let (sealed, key) = (seed.map(|(sealed, _)| sealed.as_bytes()), seed.and_then(|(sealed, _)| sealed.key_id()));
+        let (sealed, key) = (seed.map(Sealed::as_bytes), seed.and_then(Sealed::key_id));
         let created_at = stored(device.created_at.0);
         let what = (state(device.state), kind(&device)?, to_json(&device)?);
         self.run(sql::DEVICE_INSERT, (serial, account, what.0, &what.1, created_at, &what.2, sealed, key, fingerprint))?;
@@ -224,6 +225,7 @@ impl Applying<'_> {
                 self.put_signing_key(&SigningKeyRecord { private: sealed.clone(), ..key })
             }
             SealedPlace::Value { name } => self.one(Conflict::Revision, sql::VALUE_RESEAL, (name, was.as_bytes(), sealed.as_bytes())),
+            SealedPlace::Ceremony { .. } => Err(Fault::Conflict(Conflict::Revision)),
         }
     }
 

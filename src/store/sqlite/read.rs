@@ -83,11 +83,11 @@ pub(super) fn devices(conn: &Connection, list: &DeviceList) -> Result<Vec<Device
 }
 
 pub(super) fn single_use(conn: &Connection, id: &str, now: UnixTime) -> Result<Option<SingleUse>, Fault> {
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
     let found = conn.prepare_cached(sql::SINGLE_USE)?.query_row((id, stored(now.0)), read).optional()?;
-    let Some((account, body, expires_at)): Option<(String, Vec<u8>, i64)> = found else { return Ok(None) };
-    let account = parsed("the account of a single-use item", &account)?;
-    Ok(Some(SingleUse { id: id.to_owned(), account, body, expires_at: UnixTime(unsigned(expires_at)) }))
+    let Some((account, kind, body, expires_at)): Option<(String, String, Vec<u8>, i64)> = found else { return Ok(None) };
+    let (account, kind) = (parsed("the account of a single-use item", &account)?, parsed("its kind", &kind)?);
+    Ok(Some(SingleUse { id: id.to_owned(), account, kind, body, expires_at: UnixTime(unsigned(expires_at)) }))
 }
 
 /// The only column of the only row, if there is one.

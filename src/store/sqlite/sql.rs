@@ -49,8 +49,10 @@ statements! {
     TOMBSTONES_OF_SERIAL = "SELECT fingerprint, body FROM tombstones WHERE serial = ?1";
     TOMBSTONES_OF_FINGERPRINT = "SELECT fingerprint, body FROM tombstones WHERE fingerprint = ?1";
 
-    SINGLE_USE = "SELECT account, body, expires_at FROM single_use WHERE id = ?1 AND expires_at > ?2";
-    SINGLE_USE_INSERT = "INSERT INTO single_use (id, account, body, expires_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+    SINGLE_USE = "SELECT account, kind, body, expires_at FROM single_use WHERE id = ?1 AND expires_at > ?2";
+    SINGLE_USE_INSERT = "INSERT INTO single_use (id, account, kind, body, expires_at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+    SINGLE_USE_KEEP_NEWEST = "DELETE FROM single_use WHERE number IN (SELECT number FROM single_use
+        WHERE account = ?1 AND kind = ?2 ORDER BY number DESC LIMIT -1 OFFSET ?3)";
     SINGLE_USE_CONSUME = "DELETE FROM single_use WHERE id = ?1 AND expires_at > ?2";
     SINGLE_USE_EXPIRE = "DELETE FROM single_use WHERE id IN (SELECT id FROM single_use WHERE expires_at <= ?1 LIMIT ?2)";
 

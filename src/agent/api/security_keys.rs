@@ -1,0 +1,143 @@
+//! Security keys: ceremonies begin here. An enrolment ends here too; a sign-in ends at `POST /v1/sessions`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::agent::api::Body;
+use crate::agent::api::Problem;
+use crate::agent::api::devices::authority;
+use crate::agent::api::parse;
+use crate::agent::api::shapes;
+use crate::agent::api::views::DeviceView;
+use crate::agent::caller::Caller;
+use crate::agent::config::Role;
+use crate::agent::state::Shared;
+use crate::id::AccountId;
+use crate::verifier::CeremonyId;
+use crate::verifier::Error;
+use crate::webauthn::CreationOptions;
+use crate::webauthn::RegistrationResponse;
+use crate::webauthn::RequestOptions;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BeginRegistration {
+    #[schema(min_length = 1, max_length = 256)]
+    account: String,
+    /// What its owner calls the key.
+    #[schema(min_length = 1, max_length = 128)]
+    name: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct BegunRegistration {
+    /// What `finish` must name, within five minutes and once.
+    ceremony_id: String,
+    #[schema(value_type = shapes::CreationOptions)]
+    public_key: CreationOptions,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FinishRegistration {
+    #[schema(pattern = "^[A-Za-z0-9_-]{22}$")]
+    ceremony_id: String,
+    #[schema(value_type = shapes::RegistrationResponse)]
+    credential: RegistrationResponse,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct RegisteredKey {
+    device: DeviceView,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BeginAuthentication {
+    #[schema(min_length = 1, max_length = 256)]
+    account: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct BegunAuthentication {
+    /// What `POST /v1/sessions` must name, within five minutes and once.
+    ceremony_id: String,
+    #[schema(value_type = shapes::RequestOptions)]
+    public_key: RequestOptions,
+}
+
+/// Begins to enrol a security key.
+#[utoipa::path(post, path = "/v1/security-keys/register/begin", tag = "security_keys", params(super::MfaContext), request_body = BeginRegistration, responses(
+    (status = 200, description = "what to ask of the key", body = BegunRegistration),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
+))]
+pub(super) async fn begin_registration(
+    State(state): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    Body(body): Body<BeginRegistration>,
+) -> Result<Json<BegunRegistration>, Problem> {
+    caller.must_be(Role::Enroller)?;
+    let account: AccountId = parse(&body.account)?;
+    if !caller.sees(&account) {
+        return Err(Problem::not_found("account"));
+    }
+    let name = body.name.as_deref().map(parse).transpose()?;
+    let authority = authority(&state, &caller, &headers).await?;
+    let begun = state.keys.on_behalf_of(caller.id).begin_registration(&account, name, &authority).await?;
+    Ok(Json(BegunRegistration { ceremony_id: begun.id.as_str().to_owned(), public_key: begun.options }))
+}
+
+/// Enrols the security key that answered. It is active at once; whatever comes of it, the ceremony is over.
+#[utoipa::path(post, path = "/v1/security-keys/register/finish", tag = "security_keys", params(super::MfaContext), request_body = FinishRegistration, responses(
+    (status = 201, description = "the key, active", body = RegisteredKey),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
+))]
+pub(super) async fn finish_registration(
+    State(state): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    Body(body): Body<FinishRegistration>,
+) -> Result<(StatusCode, Json<RegisteredKey>), Problem> {
+    caller.must_be(Role::Enroller)?;
+    let id: CeremonyId = parse(&body.ceremony_id)?;
+    let keys = state.keys.on_behalf_of(caller.id.clone());
+    // The ceremony of an account that the caller does not see is not there, and stays open.
+    if let Some(account) = keys.owner(&id).await?
+        && !caller.sees(&account)
+    {
+        return Err(Problem::not_found("account"));
+    }
+    let authority = authority(&state, &caller, &headers).await?;
+    let device = keys.finish_registration(&id, body.credential, &authority).await.inspect_err(|error| {
+        if let Error::KeyRefused(_) = error {
+            state.metrics.refused("key_refused");
+        }
+    })?;
+    let device = DeviceView::whole(&device, state.verifier.clock().read().wall);
+    Ok((StatusCode::CREATED, Json(RegisteredKey { device })))
+}
+
+/// Begins to open a session with a security key. An account that is unknown, or has none, is asked for keys as well.
+#[utoipa::path(post, path = "/v1/security-keys/authenticate/begin", tag = "security_keys", request_body = BeginAuthentication, responses(
+    (status = 200, description = "what to ask of the key", body = BegunAuthentication),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+))]
+pub(super) async fn begin_authentication(
+    State(state): State<Shared>,
+    caller: Caller,
+    Body(body): Body<BeginAuthentication>,
+) -> Result<Json<BegunAuthentication>, Problem> {
+    let account: AccountId = parse(&body.account)?;
+    let keys = state.keys.on_behalf_of(caller.id.clone());
+    let begun = match caller.sees(&account) {
+        true => keys.begin_authentication(&account).await?,
+        false => keys.begin_hidden_authentication(&account).await?,
+    };
+    Ok(Json(BegunAuthentication { ceremony_id: begun.id.as_str().to_owned(), public_key: begun.options }))
+}

@@ -1,0 +1,129 @@
+//! The JSON that passes between a browser and an authenticator's relying party (WebAuthn L3 §5.1.7 to §5.1.10), for the
+//! OpenAPI document. What reads and writes it is in `webauthn`; a test sees to it that the two agree.
+
+use utoipa::ToSchema;
+
+macro_rules! shapes {
+    ($($(#[$about:meta])* $name:ident as $public:ident { $($(#[$field_about:meta])* $field:ident: $kind:ty,)* })*) => {$(
+        $(#[$about])*
+        #[derive(ToSchema)]
+        #[schema(as = $public, rename_all = "camelCase")]
+        #[expect(dead_code, reason = "the document is made from it")]
+        pub(super) struct $name { $($(#[$field_about])* $field: $kind,)* }
+    )*};
+}
+
+shapes! {
+    /// What a client needs to make a credential: the argument of `parseCreationOptionsFromJSON`.
+    CreationOptions as PublicKeyCredentialCreationOptionsJSON {
+        rp: RpEntity,
+        user: UserAccount,
+        /// Base64url.
+        challenge: String,
+        pub_key_cred_params: Vec<KeyParameters>,
+        /// Milliseconds.
+        timeout: u32,
+        exclude_credentials: Vec<Descriptor>,
+        authenticator_selection: AuthenticatorSelection,
+        hints: Vec<String>,
+        /// `none`, `indirect` or `direct`.
+        attestation: String,
+        #[schema(value_type = Object)]
+        extensions: serde_json::Value,
+    }
+    RpEntity as PublicKeyCredentialRpEntity {
+        /// The RP ID.
+        id: String,
+        name: String,
+    }
+    UserAccount as PublicKeyCredentialUserEntityJSON {
+        /// The user handle in base64url.
+        id: String,
+        name: String,
+        display_name: String,
+    }
+    KeyParameters as PublicKeyCredentialParameters {
+        /// `public-key`.
+        r#type: String,
+        /// A COSE algorithm identifier.
+        alg: i64,
+    }
+    Descriptor as PublicKeyCredentialDescriptorJSON {
+        /// `public-key`.
+        r#type: String,
+        /// The credential id in base64url.
+        id: String,
+        #[schema(required = false)]
+        transports: Vec<String>,
+    }
+    AuthenticatorSelection as AuthenticatorSelectionCriteria {
+        resident_key: String,
+        require_resident_key: bool,
+        /// `discouraged`, `preferred` or `required`.
+        user_verification: String,
+    }
+    /// What a client needs to use a credential: the argument of `parseRequestOptionsFromJSON`.
+    RequestOptions as PublicKeyCredentialRequestOptionsJSON {
+        /// Base64url.
+        challenge: String,
+        /// Milliseconds.
+        timeout: u32,
+        rp_id: String,
+        allow_credentials: Vec<Descriptor>,
+        /// `discouraged`, `preferred` or `required`.
+        user_verification: String,
+        hints: Vec<String>,
+        #[schema(value_type = Object)]
+        extensions: serde_json::Value,
+    }
+    /// What a client made: `PublicKeyCredential.toJSON()`. Members that are not named here may be there, and are not read.
+    RegistrationResponse as RegistrationResponseJSON {
+        /// The credential id in base64url.
+        id: String,
+        /// The same.
+        raw_id: String,
+        response: AttestationResponse,
+        /// `public-key`.
+        r#type: String,
+        #[schema(required = false)]
+        client_extension_results: ExtensionResults,
+    }
+    AttestationResponse as AuthenticatorAttestationResponseJSON {
+        /// Base64url.
+        #[schema(rename = "clientDataJSON")]
+        client_data_json: String,
+        /// Base64url.
+        attestation_object: String,
+        #[schema(required = false)]
+        transports: Vec<String>,
+    }
+    /// What a client signed: `PublicKeyCredential.toJSON()`. Members that are not named here may be there, and are not read.
+    AuthenticationResponse as AuthenticationResponseJSON {
+        /// The credential id in base64url.
+        id: String,
+        /// The same.
+        raw_id: String,
+        response: AssertionResponse,
+        /// `public-key`.
+        r#type: String,
+        #[schema(required = false)]
+        client_extension_results: ExtensionResults,
+    }
+    AssertionResponse as AuthenticatorAssertionResponseJSON {
+        /// Base64url.
+        #[schema(rename = "clientDataJSON")]
+        client_data_json: String,
+        /// Base64url.
+        authenticator_data: String,
+        /// Base64url.
+        signature: String,
+        /// Base64url; left out where the authenticator does not say.
+        #[schema(required = false)]
+        user_handle: String,
+    }
+    ExtensionResults as AuthenticationExtensionsClientOutputsJSON {
+        /// The credential is bound to the AppID.
+        #[schema(required = false)]
+        appid: bool,
+    }
+}

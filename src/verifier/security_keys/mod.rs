@@ -1,0 +1,204 @@
+//! Security keys: a ceremony begins, and its first `finish` ends it, right or wrong (WebAuthn L3 §7).
+//!
+//! What a ceremony must remember lies sealed in the store, so that any process may finish what another began. It is consumed
+//! in the transaction that decides, together with the audit row and, where the key is right, its sign count.
+
+mod authenticate;
+mod register;
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::id::AccountId;
+use crate::id::CallerId;
+use crate::id::DeviceName;
+use crate::store;
+use crate::store::Change;
+use crate::store::ItemKind;
+use crate::store::Sealed;
+use crate::store::SealedPlace;
+use crate::store::Sealer;
+use crate::store::SingleUse;
+use crate::store::Write;
+use crate::time::UnixTime;
+use crate::verifier::Error;
+use crate::verifier::Verifier;
+use crate::webauthn::AuthenticationState;
+use crate::webauthn::Fault;
+use crate::webauthn::RegistrationState;
+use crate::webauthn::RelyingParty;
+
+/// Enrols and verifies the security keys of one relying party. Cheap to clone.
+#[derive(Clone)]
+pub struct SecurityKeys {
+    verifier: Verifier,
+    relying_party: Arc<RelyingParty>,
+    /// Signatures are checked by as many threads as there are processors: one takes longer than a whole code does.
+    signatures: Arc<Semaphore>,
+}
+
+/// Names a ceremony that began: 128 random bits.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CeremonyId(String);
+
+/// A text that names no ceremony.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a ceremony id has 22 characters of base64url: take it from the answer that began the ceremony")]
+pub struct BadCeremonyId;
+
+/// A ceremony that began, and what the key is to be asked.
+#[derive(Clone, Debug)]
+pub struct Begun<Options> {
+    /// What `finish` must name.
+    pub id: CeremonyId,
+    /// What the browser, or the program at the key, passes on to it.
+    pub options: Options,
+}
+
+/// What a ceremony remembers. The seal binds it to its id and its account; the variant is its purpose.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Remembered {
+    Registration {
+        name: Option<DeviceName>,
+        state: RegistrationState,
+    },
+    Authentication(AuthenticationState),
+    /// The account had no key to ask for.
+    NoKey,
+}
+
+impl SecurityKeys {
+    /// Keys of this relying party, kept and audited by this verifier.
+    pub fn new(verifier: Verifier, relying_party: RelyingParty) -> SecurityKeys {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        SecurityKeys { verifier, relying_party: Arc::new(relying_party), signatures: Arc::new(Semaphore::new(processors)) }
+    }
+
+    /// The same, speaking for this caller: audit events name it.
+    #[must_use]
+    pub fn on_behalf_of(&self, caller: CallerId) -> SecurityKeys {
+        SecurityKeys { verifier: self.verifier.on_behalf_of(caller), ..self.clone() }
+    }
+
+    /// Whose ceremony it is, as long as it is open.
+    pub async fn owner(&self, id: &CeremonyId) -> Result<Option<AccountId>, Error> {
+        let now = self.verifier.now().await?;
+        Ok(self.open(id, now).await?.filter(|item| item.kind == ItemKind::Ceremony).map(|item| item.account))
+    }
+
+    /// Keeps what a ceremony must remember. Of those that an account has open, the oldest goes.
+    async fn begin(
+        &self,
+        sealer: &Sealer,
+        account: AccountId,
+        kind: ItemKind,
+        remembered: &Remembered,
+        now: UnixTime,
+    ) -> Result<CeremonyId, Error> {
+        let id = CeremonyId(URL_SAFE_NO_PAD.encode(&store::random::<16>()?[..]));
+        let unwritable = |error: serde_json::Error| store::Error::Corrupt(format!("a ceremony cannot be written: {error}"));
+        let body = Zeroizing::new(serde_json::to_vec(remembered).map_err(unwritable)?);
+        let body = sealer.keyring().seal(&id.place(&account), &body)?.as_bytes().to_vec();
+        let item = SingleUse { id: id.0.clone(), account: account.clone(), kind, body, expires_at: now.plus(LONGEST) };
+        let writes = vec![Write::AddSingleUse(item), Write::KeepNewest { account, kind, most: MOST_OPEN }];
+        let change = Change { account: None, writes, audit: Vec::new() };
+        self.verifier.commit(change).await?.map(|_| id).ok_or(Error::Contended)
+    }
+
+    /// A ceremony that was neither finished nor is over.
+    async fn open(&self, id: &CeremonyId, now: UnixTime) -> Result<Option<SingleUse>, Error> {
+        let item = self.verifier.core.store.single_use(&id.0, now).await?;
+        Ok(item.filter(|item| matches!(item.kind, ItemKind::Ceremony | ItemKind::Decoy)))
+    }
+
+    /// Whether a ceremony of this account was finished, and would still be open if it had not been.
+    async fn spent(&self, id: &CeremonyId, account: &AccountId, now: UnixTime) -> Result<bool, Error> {
+        let item = self.verifier.core.store.single_use(&id.spent(), now).await?;
+        Ok(item.is_some_and(|item| item.account == *account))
+    }
+
+    /// Runs what computes for long where it holds up nobody. A panic in it is a refusal.
+    async fn compute<T: Send + 'static>(&self, judge: impl FnOnce(&RelyingParty) -> T + Send + 'static) -> Option<T> {
+        let turn = Arc::clone(&self.signatures).acquire_owned().await.ok()?;
+        let relying_party = Arc::clone(&self.relying_party);
+        let judged = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            judge(&relying_party)
+        });
+        judged.await.ok()
+    }
+}
+
+impl CeremonyId {
+    /// The id as it is sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn place(&self, account: &AccountId) -> SealedPlace {
+        SealedPlace::Ceremony { id: self.0.clone(), account: account.clone() }
+    }
+
+    fn spent(&self) -> String {
+        format!("spent {}", self.0)
+    }
+
+    /// The writes that end a ceremony. It stays known as long as it could have been open: finished twice, it is a replay.
+    fn consume(&self, item: &SingleUse, now: UnixTime) -> [Write; 2] {
+        let spent = SingleUse { id: self.spent(), kind: ItemKind::Spent, body: Vec::new(), ..item.clone() };
+        [Write::Consume { id: self.0.clone(), now }, Write::AddSingleUse(spent)]
+    }
+}
+
+impl Remembered {
+    /// What a ceremony remembers. None if it was begun under a key that has been thrown away since.
+    fn of(item: SingleUse, id: &CeremonyId, sealer: &Sealer) -> Option<Remembered> {
+        let secret = sealer.keyring().open(&id.place(&item.account), &Sealed::from_bytes(item.body))?;
+        serde_json::from_slice(secret.expose()).ok()
+    }
+}
+
+impl FromStr for CeremonyId {
+    type Err = BadCeremonyId;
+
+    fn from_str(text: &str) -> Result<CeremonyId, BadCeremonyId> {
+        match URL_SAFE_NO_PAD.decode(text) {
+            Ok(bits) if bits.len() == 16 => Ok(CeremonyId(text.to_owned())),
+            _ => Err(BadCeremonyId),
+        }
+    }
+}
+
+/// What cannot be asked of any key.
+fn unasked(fault: Fault) -> Error {
+    Error::BadInput(fault.to_string())
+}
+
+/// Whoever knows the id can end the ceremony.
+impl fmt::Debug for CeremonyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CeremonyId(..)")
+    }
+}
+
+impl fmt::Debug for SecurityKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecurityKeys").field("verifier", &self.verifier).finish_non_exhaustive()
+    }
+}
+
+/// How long a ceremony may take: WebAuthn L3 §15.1 recommends 5 minutes for the longest.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// How many ceremonies of an account are open at a time.
+const MOST_OPEN: u32 = 8;

@@ -1,0 +1,170 @@
+//! Registration: a key becomes a device of an account, and is active at once, since registering proves it.
+
+use std::sync::Arc;
+
+use crate::device::Device;
+use crate::device::Factor;
+use crate::device::KeyState;
+use crate::id::AccountId;
+use crate::id::DeviceName;
+use crate::store::Account;
+use crate::store::AccountSnapshot;
+use crate::store::Change;
+use crate::store::Commit;
+use crate::store::Conflict;
+use crate::store::ItemKind;
+use crate::store::Sealer;
+use crate::store::SingleUse;
+use crate::store::Write;
+use crate::time::UnixTime;
+use crate::verifier::Authority;
+use crate::verifier::Error;
+use crate::verifier::TRIES;
+use crate::verifier::enroll::generated_serial;
+use crate::verifier::enroll::present;
+use crate::verifier::security_keys::Begun;
+use crate::verifier::security_keys::CeremonyId;
+use crate::verifier::security_keys::Remembered;
+use crate::verifier::security_keys::SecurityKeys;
+use crate::verifier::security_keys::unasked;
+use crate::webauthn::CreationOptions;
+use crate::webauthn::Credential;
+use crate::webauthn::RegistrationResponse;
+use crate::webauthn::UserEntity;
+
+/// A registration to be judged.
+struct Finish<'a> {
+    item: &'a SingleUse,
+    id: &'a CeremonyId,
+    response: &'a Arc<RegistrationResponse>,
+    authority: &'a Authority,
+    now: UnixTime,
+}
+
+impl SecurityKeys {
+    /// Begins to enrol a key for an account, which comes into being with its first device.
+    ///
+    /// # Errors
+    /// [`Error::MfaRequired`] where the account is protected and `authority` does not suffice.
+    pub async fn begin_registration(
+        &self,
+        account: &AccountId,
+        name: Option<DeviceName>,
+        authority: &Authority,
+    ) -> Result<Begun<CreationOptions>, Error> {
+        let sealer = self.verifier.keys().await?;
+        let now = self.verifier.now().await?;
+        let seen = self.verifier.core.store.account(account).await?;
+        self.may_register(seen.as_ref(), authority, now).await?;
+        let enrolled: Vec<&Credential> =
+            seen.iter().flat_map(|seen| &seen.devices).filter_map(|enrolled| enrolled.device.credential()).collect();
+        let user = UserEntity { handle: sealer.user_handle(account), name: account.as_str().to_owned() };
+        let (options, state) = self.relying_party.start_registration(&user, &enrolled).map_err(unasked)?;
+        let id = self.begin(&sealer, account.clone(), ItemKind::Ceremony, &Remembered::Registration { name, state }, now).await?;
+        Ok(Begun { id, options })
+    }
+
+    /// Enrols the key that answered. Whatever comes of it, the ceremony is over.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a ceremony that is over, or is none; [`Error::KeyRefused`] for an answer that does not prove
+    /// the key; [`Error::AlreadyExists`] for a key that somebody has already.
+    pub async fn finish_registration(
+        &self,
+        id: &CeremonyId,
+        response: RegistrationResponse,
+        authority: &Authority,
+    ) -> Result<Device, Error> {
+        let verifier = &self.verifier;
+        let (sealer, response) = (verifier.keys().await?, Arc::new(response));
+        let now = verifier.now().await?;
+        let account = self.owner(id).await?.ok_or(Error::NotFound(NO_CEREMONY))?;
+        let _turn = verifier.core.queue.turn(&account).await;
+        for _ in 0..TRIES {
+            let item = self.open(id, now).await?.ok_or(Error::NotFound(NO_CEREMONY))?;
+            let seen = verifier.core.store.account(&account).await?;
+            let finish = Finish { item: &item, id, response: &response, authority, now };
+            let device = match self.judge_registration(&finish, seen.as_ref(), &sealer).await {
+                Ok(device) => device,
+                Err(error) => match reason(&error) {
+                    Some(reason) if self.end(&finish, reason).await? => return Err(error),
+                    Some(_) => continue,
+                    None => return Err(error),
+                },
+            };
+            let known = seen.as_ref().map_or_else(|| Account::new(account.clone(), now), |seen| present(&seen.account, now));
+            let known = Account { protected: true, ..known };
+            let mut writes = Vec::from(id.consume(&item, now));
+            writes.push(match &seen {
+                None => Write::CreateAccount(known),
+                Some(seen) => Write::UpdateAccount { seen: seen.revision, account: known },
+            });
+            let fingerprint = device.credential().map(|credential| sealer.credential_fingerprint(&credential.id));
+            writes.push(Write::InsertDevice { device: device.clone(), seed: None, fingerprint });
+            let audit = vec![verifier.event(now, "device.registered").account(&account).serial(&device.serial)];
+            match verifier.core.store.commit(Change { account: Some(account.clone()), writes, audit }).await? {
+                Commit::Committed(_) => return Ok(device),
+                Commit::Conflict(Conflict::FingerprintTaken) => {
+                    if self.end(&finish, "already_registered").await? {
+                        return Err(Error::AlreadyExists("this security key is enrolled already: remove it there first"));
+                    }
+                }
+                Commit::Conflict(_) => {}
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    /// The account may have another device, on this word.
+    async fn may_register(&self, seen: Option<&AccountSnapshot>, authority: &Authority, now: UnixTime) -> Result<(), Error> {
+        let Some(seen) = seen else { return Ok(()) };
+        self.verifier.may_change_devices(seen, authority, now).await?;
+        if seen.devices.len() >= self.verifier.core.limits.devices_per_account {
+            return Err(Error::TooManyDevices(seen.devices.len()));
+        }
+        Ok(())
+    }
+
+    async fn judge_registration(&self, finish: &Finish<'_>, seen: Option<&AccountSnapshot>, sealer: &Sealer) -> Result<Device, Error> {
+        self.may_register(seen, finish.authority, finish.now).await?;
+        let Some(Remembered::Registration { name, state }) = Remembered::of(finish.item.clone(), finish.id, sealer) else {
+            return Err(Error::KeyRefused("this ceremony enrols no key: begin again".to_owned()));
+        };
+        let response = Arc::clone(finish.response);
+        let registered = self.compute(move |relying_party| relying_party.finish_registration(&state, &response)).await;
+        let credential = match registered {
+            Some(Ok(credential)) => credential,
+            Some(Err(fault)) => return Err(Error::KeyRefused(fault.to_string())),
+            None => return Err(Error::KeyRefused("its answer cannot be read".to_owned())),
+        };
+        let factor = Factor::SecurityKey(KeyState { credential });
+        Ok(Device::new(generated_serial("key")?, finish.item.account.clone(), name, factor, finish.now))
+    }
+
+    /// Ends a ceremony that enrolled nothing. `false`: somebody else has ended it.
+    async fn end(&self, finish: &Finish<'_>, reason: &str) -> Result<bool, Error> {
+        let account = &finish.item.account;
+        let audit = vec![self.verifier.event(finish.now, "registration.refused").account(account).reason(reason)];
+        let writes = finish.id.consume(finish.item, finish.now).into();
+        Ok(self.verifier.commit(Change { account: Some(account.clone()), writes, audit }).await?.is_some())
+    }
+}
+
+impl Sealer {
+    /// By what a key knows an account: it names nobody (WebAuthn L3 §14.6.1).
+    fn user_handle(&self, account: &AccountId) -> Vec<u8> {
+        self.digest("user handle", &[account.as_str().as_bytes()]).to_vec()
+    }
+}
+
+/// Why a registration was refused. None where nothing was decided.
+fn reason(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::MfaRequired => Some("mfa_required"),
+        Error::TooManyDevices(_) => Some("too_many_devices"),
+        Error::KeyRefused(_) => Some("no_match"),
+        _ => None,
+    }
+}
+
+const NO_CEREMONY: &str = "ceremony: it was finished, or began more than five minutes ago; begin again";
