@@ -1,9 +1,11 @@
-//! `twostep login`: a code buys a session.
+//! `twostep login`: a code, or a security key, buys a session.
 
 use serde_json::Value;
 use serde_json::json;
 
 use crate::cli::console::Console;
+use crate::cli::key::Plugged;
+use crate::cli::key::open_session;
 use crate::cli::output::Failure;
 use crate::cli::output::Report;
 use crate::cli::prompt;
@@ -18,7 +20,8 @@ use crate::id::SerialNumber;
 /// Open a session with a code, and print its token
 ///
 /// The code is asked for, or read from standard input. It may be one that a device shows, a recovery code, or a bypass
-/// code. The token alone goes to standard output: twostep login > session.jwt
+/// code. With --key, a security key that is plugged in here is touched instead. The token alone goes to standard output:
+/// twostep login > session.jwt
 #[derive(clap::Args)]
 pub(super) struct Login {
     /// Whose session it is [default: your login name]
@@ -36,12 +39,21 @@ pub(super) struct Login {
     /// Use two consecutive codes of a device that is out of sync, and resynchronise it
     #[arg(long)]
     resync: bool,
+    /// Use a security key that is plugged in here
+    #[arg(long, conflicts_with_all = ["serial", "resync"])]
+    key: bool,
+    #[command(flatten)]
+    plugged: Plugged,
 }
 
 impl Login {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
         let account = console.account(self.account.as_ref())?;
-        let opened = if self.resync { self.by_pair(console, &account).await? } else { self.by_code(console, &account).await? };
+        let opened = match (self.key, self.resync) {
+            (true, _) => open_session(console, &self.plugged, self.body(&account)).await?,
+            (false, true) => self.by_pair(console, &account).await?,
+            (false, false) => self.by_code(console, &account).await?,
+        };
         let context = opened.get("context").cloned().unwrap_or_default();
         let note = format!("Session of {}, until {}.", text(&context, "account"), words::at(&context, "expires_at"));
         let token = text(&opened, "token");

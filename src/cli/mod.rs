@@ -14,6 +14,7 @@ mod demo;
 mod device;
 mod doctor;
 mod generate;
+mod key;
 mod login;
 mod output;
 mod prompt;
@@ -58,6 +59,8 @@ enum Command {
     #[command(subcommand)]
     Account(account::Account),
     Login(login::Login),
+    #[command(subcommand)]
+    Key(key::Key),
     #[command(subcommand)]
     Session(session::Session),
     #[command(subcommand)]
@@ -106,6 +109,7 @@ async fn dispatch(Program { global, command }: Program) -> Result<Report, Failur
         Command::Device(device) => device.run(&global.open()?).await,
         Command::Account(account) => account.run(&global.open()?).await,
         Command::Login(login) => login.run(&global.open()?).await,
+        Command::Key(key) => key.run(global).await,
         Command::Session(session) => session.run(&global.open()?).await,
         Command::ApiKey(api_key) => api_key.run(&global.open()?).await,
         Command::Audit(audit) => audit.run(&global.open()?).await,
@@ -115,4 +119,4 @@ async fn dispatch(Program { global, command }: Program) -> Result<Report, Failur
     }
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused, 2 bad input, 3 no agent or no store.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused, 2 bad input, 3 no agent or no store, 4 no security key.";

@@ -17,6 +17,8 @@ pub(super) enum Exit {
     BadInput,
     /// No agent, no store, no time to wait any longer.
     Unavailable,
+    /// No security key, or none that was touched, or one that is blocked.
+    NoKey,
 }
 
 /// What a command found: one document, and the same in words.
@@ -44,6 +46,7 @@ impl Exit {
             Exit::Refused => 1,
             Exit::BadInput => 2,
             Exit::Unavailable => 3,
+            Exit::NoKey => 4,
         }
     }
 
@@ -54,6 +57,7 @@ impl Exit {
             Exit::Refused => (403, "AccessDenied"),
             Exit::BadInput => (400, "InvalidInput"),
             Exit::Unavailable => (503, "ServiceUnavailable"),
+            Exit::NoKey => (404, "NoSecurityKey"),
         }
     }
 }

@@ -40,7 +40,9 @@ fn why(reason: &str) -> Option<&'static str> {
         "locked" => "the device is locked after twenty wrong codes",
         "out_of_sync" => "the device must be resynchronised first",
         "unknown_device" => "the account has no such device",
-        "not_active" => "the device is not active, or shows no codes",
+        "not_active" => "the device is not active, or is of another kind",
+        "key_not_registered" => "this security key is not enrolled for the account",
+        "sign_count" => "the key counts less than it did before: another one may be its copy",
         "clock_went_back" => "these codes lie before others that were used: the device's clock went back",
         _ => return None,
     })
@@ -59,6 +61,8 @@ fn hints(problem: &Problem) -> &'static [&'static str] {
             &["Two consecutive codes unlock it: twostep device resync SERIAL", "So does an administrator: twostep device unlock SERIAL"]
         }
         Some("not_active") => &["Two consecutive codes activate it: twostep device activate SERIAL"],
+        Some("key_not_registered") => &["Use the key that is enrolled, or see which there are: twostep device list"],
+        Some("sign_count") => &["If it happens again, take the key out of use: twostep device remove SERIAL"],
         Some("clock_went_back") => &["Wait until its clock has caught up, or remove the device and add it with a new secret."],
         Some("clock") => &["Look for the fault: twostep doctor"],
         Some("store" | "key") => &["The agent's log says more. Look for the fault: twostep doctor"],

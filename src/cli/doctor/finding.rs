@@ -1,0 +1,84 @@
+//! What was found, and what mends it: for people and for programs.
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::cli::output::Exit;
+use crate::cli::output::Report;
+
+/// What was found about one thing.
+pub(in crate::cli) struct Finding {
+    verdict: Verdict,
+    topic: &'static str,
+    found: String,
+    mend: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Good,
+    Bad,
+    /// It cannot be seen from here.
+    Unknown,
+}
+
+impl Finding {
+    pub(in crate::cli) fn good(topic: &'static str, found: impl Into<String>) -> Finding {
+        Finding { verdict: Verdict::Good, topic, found: found.into(), mend: Vec::new() }
+    }
+
+    pub(in crate::cli) fn bad(topic: &'static str, found: impl Into<String>) -> Finding {
+        Finding { verdict: Verdict::Bad, ..Finding::good(topic, found) }
+    }
+
+    pub(in crate::cli) fn unknown(topic: &'static str, found: impl Into<String>) -> Finding {
+        Finding { verdict: Verdict::Unknown, ..Finding::good(topic, found) }
+    }
+
+    /// What to do: a sentence, or a command to type.
+    pub(in crate::cli) fn mend(mut self, how: impl Into<String>) -> Finding {
+        self.mend.push(how.into());
+        self
+    }
+
+    pub(in crate::cli) fn is_bad(&self) -> bool {
+        self.verdict == Verdict::Bad
+    }
+
+    fn to_json(&self) -> Value {
+        let verdict = match self.verdict {
+            Verdict::Good => "good",
+            Verdict::Bad => "bad",
+            Verdict::Unknown => "unknown",
+        };
+        json!({"topic": self.topic, "verdict": verdict, "found": self.found, "mend": self.mend})
+    }
+
+    fn to_text(&self, [good, bad, unknown]: [&str; 3]) -> String {
+        let mark = match self.verdict {
+            Verdict::Good => good,
+            Verdict::Bad => bad,
+            Verdict::Unknown => unknown,
+        };
+        let mend: String = self.mend.iter().map(|how| format!("{:16}-> {how}\n", "")).collect();
+        format!("{mark:<2} {:<12} {}\n{mend}", self.topic, self.found)
+    }
+}
+
+/// All findings, and what comes next: mend, and run `again`.
+pub(in crate::cli) fn report(findings: &[Finding], exit: Exit, again: &str) -> Report {
+    let document = json!({"ok": exit == Exit::Done, "findings": findings.iter().map(Finding::to_json).collect::<Vec<Value>>()});
+    let marks = if is_utf8() { ["✓", "✗", "?"] } else { ["ok", "!!", "??"] };
+    let text: String = findings.iter().map(|finding| finding.to_text(marks)).collect();
+    let verdict = match exit {
+        Exit::Done => "Nothing is wrong that can be seen from here.".to_owned(),
+        _ => format!("Mend what is marked, then run it again: {again}"),
+    };
+    Report::new(document, format!("{text}\n{verdict}")).exit(exit)
+}
+
+/// Whether the terminal is said to know more than ASCII. The first of these that is set counts (POSIX).
+fn is_utf8() -> bool {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
+    set.is_some_and(|value| value.to_string_lossy().to_ascii_lowercase().replace('-', "").contains("utf8"))
+}
