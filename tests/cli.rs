@@ -4,6 +4,8 @@
 
 #[path = "cli/journey.rs"]
 mod journey;
+#[path = "cli/keys.rs"]
+mod keys;
 #[path = "cli/owner.rs"]
 mod owner;
 #[path = "cli/program.rs"]
