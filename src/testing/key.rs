@@ -29,6 +29,7 @@ use crate::webauthn::client::ClientData;
 ///
 /// ```
 /// use twostep::testing::SimulatedSecurityKey;
+/// use twostep::time::UnixTime;
 /// use twostep::webauthn::{Origin, RelyingParty, RelyingPartyConfig, UserEntity};
 ///
 /// let config = RelyingPartyConfig {
@@ -44,7 +45,7 @@ use crate::webauthn::client::ClientData;
 /// let alice = UserEntity { handle: vec![1], name: "alice".into() };
 /// let (options, state) = party.start_registration(&alice, &[]).unwrap();
 /// let made = key.create(&options, &origin).response();
-/// let credential = party.finish_registration(&state, &made).unwrap();
+/// let credential = party.finish_registration(&state, &made, UnixTime(1_790_000_000)).unwrap();
 ///
 /// let (options, state) = party.start_authentication(&[&credential]).unwrap();
 /// let used = key.get(&options, &origin).unwrap().response();

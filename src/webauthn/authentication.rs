@@ -88,6 +88,7 @@ impl RelyingParty {
         if credential.id.as_bytes() != response.raw_id || owner.is_some_and(|owner| *owner != credential.user_handle) {
             return Err(fault(6, "the credential is another account's"));
         }
+        self.attestation.still_accepts(credential)?;
         let data = AuthenticatorData::parse(&response.response.authenticator_data);
         let data = data.ok().filter(|data| data.attested.is_none());
         let data = data.ok_or_else(|| fault(7, "the authenticator data cannot be read"))?;

@@ -4,6 +4,8 @@
 //! remembers a ceremony or a counter: the caller stores what these functions return, and asks the store who was first.
 
 #[cfg(feature = "webauthn")]
+mod anchors;
+#[cfg(feature = "webauthn")]
 mod attestation;
 #[cfg(feature = "webauthn")]
 mod authentication;
@@ -20,6 +22,8 @@ mod credential;
 mod fault;
 #[cfg(feature = "webauthn")]
 mod json;
+#[cfg(feature = "webauthn")]
+mod metadata;
 #[cfg(feature = "webauthn")]
 mod origin;
 #[cfg(feature = "webauthn")]
@@ -41,6 +45,8 @@ pub use self::ceremonies::*;
 /// What needs webauthn-rs.
 #[cfg(feature = "webauthn")]
 mod ceremonies {
+    pub use super::anchors::Anchors;
+    pub use super::anchors::BadCertificate;
     pub use super::attestation::AttestationPolicy;
     pub use super::attestation::Trust;
     pub use super::authentication::Assertion;
@@ -49,6 +55,8 @@ mod ceremonies {
     pub use super::fault::Fault;
     pub use super::fault::Step;
     pub use super::json::*;
+    pub use super::metadata::BadMetadata;
+    pub use super::metadata::Metadata;
     pub use super::origin::BadOrigin;
     pub use super::origin::Origin;
     pub use super::registration::RegistrationState;

@@ -12,7 +12,6 @@ use super::cbor;
 use super::cbor::Value;
 use super::client_data;
 use super::credential::Aaguid;
-use super::credential::Attestation;
 use super::credential::Credential;
 use super::credential::CredentialId;
 use super::fault;
@@ -32,6 +31,7 @@ use super::public_key;
 use super::relying_party::HINT;
 use super::relying_party::RelyingParty;
 use super::relying_party::TIMEOUT_MILLIS;
+use crate::time::UnixTime;
 
 /// For whom a credential is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +93,12 @@ impl RelyingParty {
     ///
     /// # Errors
     /// [`Fault::Step`] with the step that failed.
-    pub fn finish_registration(&self, state: &RegistrationState, response: &RegistrationResponse) -> Result<Credential, Fault> {
+    pub fn finish_registration(
+        &self,
+        state: &RegistrationState,
+        response: &RegistrationResponse,
+        now: UnixTime,
+    ) -> Result<Credential, Fault> {
         let fault = |step, what| Ceremony::Registration.fault(step, what);
         if response.kind != PUBLIC_KEY || response.id != base64url::text(&response.raw_id) {
             return Err(fault(3, "this is no public key credential"));
@@ -114,6 +119,10 @@ impl RelyingParty {
         if format == "none" && !empty {
             return Err(fault(22, "there is an attestation statement where none was to be"));
         }
+        // U2F does not know of models, so its signature covers none.
+        if format == "fido-u2f" && attested.aaguid != [0; 16] {
+            return Err(fault(22, "a U2F key claims to be of a model"));
+        }
         let id = CredentialId::new(attested.id).map_err(|_| fault(25, "the credential id is not 1 to 1023 bytes"))?;
         if state.exclude.contains(&id) {
             return Err(fault(26, "this key is enrolled already"));
@@ -127,6 +136,9 @@ impl RelyingParty {
         if judged.cred != algorithm {
             return Err(fault(20, "the public key can be read in two ways"));
         }
+        let aaguid = Aaguid::new(attested.aaguid);
+        let own = matches!(judged.attestation.data, core::ParsedAttestationData::Self_);
+        let attestation = self.attestation.assess(aaguid, own, &certificates(statement), now)?;
         Ok(Credential {
             id,
             public_key: attested.public_key.to_vec(),
@@ -135,16 +147,20 @@ impl RelyingParty {
             user_verified: data.has(USER_VERIFIED),
             backup_eligible: data.has(BACKUP_ELIGIBLE),
             backed_up: data.has(BACKED_UP),
-            aaguid: Aaguid::new(attested.aaguid),
+            aaguid,
             transports: transports(&response.response.transports),
-            attestation: match judged.attestation.data {
-                core::ParsedAttestationData::None => Attestation::None,
-                core::ParsedAttestationData::Self_ => Attestation::Own,
-                _ => Attestation::Unverified,
-            },
+            attestation,
             attestation_format: format.to_owned(),
             by_app_id: false,
         })
+    }
+}
+
+/// The certificates of an attestation statement that webauthn-rs has found right.
+fn certificates<'a>(statement: &Value<'a>) -> Vec<&'a [u8]> {
+    match statement.named("x5c") {
+        Some(Value::Array(chain)) => chain.iter().filter_map(Value::bytes).collect(),
+        _ => Vec::new(),
     }
 }
 
