@@ -3,5 +3,16 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "webauthn/authentication.rs"]
+mod authentication;
 #[path = "webauthn/party.rs"]
 mod party;
+#[path = "webauthn/registration.rs"]
+mod registration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}

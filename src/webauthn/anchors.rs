@@ -60,7 +60,15 @@ impl Anchors {
 
     /// Adds a certificate in DER.
     pub(super) fn add(&mut self, der: &[u8]) -> Result<(), BadCertificate> {
-        let pem = format!("{BEGIN}\n{}\n{END}\n", STANDARD.encode(der));
+        let mut pem = String::from(BEGIN);
+        for (place, c) in STANDARD.encode(der).chars().enumerate() {
+            // webauthn-rs reads lines of 64 characters (RFC 7468 §2).
+            if place % 64 == 0 {
+                pem.push('\n');
+            }
+            pem.push(c);
+        }
+        pem.push_str(&format!("\n{END}\n"));
         let list = AttestationCaList::try_from(pem.as_bytes()).map_err(|_| BadCertificate)?;
         self.0.push(Anchor { der: der.to_vec(), list });
         Ok(())
