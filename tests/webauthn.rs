@@ -5,10 +5,18 @@
 
 #[path = "webauthn/authentication.rs"]
 mod authentication;
+#[path = "webauthn/origins.rs"]
+mod origins;
 #[path = "webauthn/party.rs"]
 mod party;
 #[path = "webauthn/registration.rs"]
 mod registration;
+#[path = "webauthn/statements.rs"]
+mod statements;
+#[path = "webauthn/steps.rs"]
+mod steps;
+#[path = "webauthn/u2f.rs"]
+mod u2f;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

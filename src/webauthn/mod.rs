@@ -32,6 +32,8 @@ mod public_key;
 mod registration;
 #[cfg(feature = "webauthn")]
 mod relying_party;
+#[cfg(feature = "webauthn")]
+mod statement;
 
 pub use credential::Aaguid;
 pub use credential::Attestation;

@@ -9,7 +9,6 @@ use super::authenticator_data::BACKED_UP;
 use super::authenticator_data::BACKUP_ELIGIBLE;
 use super::authenticator_data::USER_VERIFIED;
 use super::cbor;
-use super::cbor::Value;
 use super::client_data;
 use super::credential::Aaguid;
 use super::credential::Credential;
@@ -31,6 +30,7 @@ use super::public_key;
 use super::relying_party::HINT;
 use super::relying_party::RelyingParty;
 use super::relying_party::TIMEOUT_MILLIS;
+use super::statement;
 use crate::time::UnixTime;
 
 /// For whom a credential is made.
@@ -109,20 +109,13 @@ impl RelyingParty {
         let object = cbor::parse(&response.response.attestation_object).map_err(unreadable)?;
         let part = |name| object.named(name).ok_or(cbor::Malformed).map_err(unreadable);
         let format = part("fmt")?.text().ok_or(cbor::Malformed).map_err(unreadable)?;
-        let statement = part("attStmt")?;
+        let attestation_statement = part("attStmt")?;
         let bytes = part("authData")?.bytes().ok_or(cbor::Malformed).map_err(unreadable)?;
         let data = AuthenticatorData::parse(bytes).map_err(unreadable)?;
         let attested = data.attested.as_ref().ok_or(cbor::Malformed).map_err(unreadable)?;
 
         let algorithm = public_key::read(&attested.key).map_err(|_| fault(20, "the public key is none that was asked for"))?;
-        let empty = matches!(statement, Value::Map(members) if members.is_empty());
-        if format == "none" && !empty {
-            return Err(fault(22, "there is an attestation statement where none was to be"));
-        }
-        // U2F does not know of models, so its signature covers none.
-        if format == "fido-u2f" && attested.aaguid != [0; 16] {
-            return Err(fault(22, "a U2F key claims to be of a model"));
-        }
+        statement::judge(format, attestation_statement, attested.aaguid)?;
         let id = CredentialId::new(attested.id).map_err(|_| fault(25, "the credential id is not 1 to 1023 bytes"))?;
         if state.exclude.contains(&id) {
             return Err(fault(26, "this key is enrolled already"));
@@ -138,7 +131,7 @@ impl RelyingParty {
         }
         let aaguid = Aaguid::new(attested.aaguid);
         let own = matches!(judged.attestation.data, core::ParsedAttestationData::Self_);
-        let attestation = self.attestation.assess(aaguid, own, &certificates(statement), now)?;
+        let attestation = self.attestation.assess(aaguid, own, &statement::chain(attestation_statement), now)?;
         Ok(Credential {
             id,
             public_key: attested.public_key.to_vec(),
@@ -153,14 +146,6 @@ impl RelyingParty {
             attestation_format: format.to_owned(),
             by_app_id: false,
         })
-    }
-}
-
-/// The certificates of an attestation statement that webauthn-rs has found right.
-fn certificates<'a>(statement: &Value<'a>) -> Vec<&'a [u8]> {
-    match statement.named("x5c") {
-        Some(Value::Array(chain)) => chain.iter().filter_map(Value::bytes).collect(),
-        _ => Vec::new(),
     }
 }
 
