@@ -5,6 +5,10 @@
 
 #[path = "webauthn/authentication.rs"]
 mod authentication;
+#[path = "webauthn/counter.rs"]
+mod counter;
+#[path = "webauthn/metadata.rs"]
+mod metadata;
 #[path = "webauthn/origins.rs"]
 mod origins;
 #[path = "webauthn/party.rs"]

@@ -135,7 +135,9 @@ pub struct Use {
 
 /// Who signs a message; for tests of other algorithms, any function.
 #[derive(Clone)]
-pub struct SimulatedSigner(Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>);
+pub struct SimulatedSigner(Arc<Sign>);
+
+type Sign = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
 
 impl SimulatedSecurityKey {
     /// A key of this name. The same name has the same secret.
