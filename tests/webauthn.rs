@@ -21,6 +21,8 @@ mod statements;
 mod steps;
 #[path = "webauthn/u2f.rs"]
 mod u2f;
+#[path = "webauthn/vectors.rs"]
+mod vectors;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -115,7 +115,7 @@ impl RelyingParty {
         let attested = data.attested.as_ref().ok_or(cbor::Malformed).map_err(unreadable)?;
 
         let algorithm = public_key::read(&attested.key).map_err(|_| fault(20, "the public key is none that was asked for"))?;
-        statement::judge(format, attestation_statement, attested.aaguid)?;
+        statement::judge(format, attestation_statement)?;
         let id = CredentialId::new(attested.id).map_err(|_| fault(25, "the credential id is not 1 to 1023 bytes"))?;
         if state.exclude.contains(&id) {
             return Err(fault(26, "this key is enrolled already"));
@@ -129,7 +129,8 @@ impl RelyingParty {
         if judged.cred != algorithm {
             return Err(fault(20, "the public key can be read in two ways"));
         }
-        let aaguid = Aaguid::new(attested.aaguid);
+        // U2F does not know of models: its signature covers none (L3 §8.6).
+        let aaguid = Aaguid::new(attested.aaguid).filter(|_| format != "fido-u2f");
         let own = matches!(judged.attestation.data, core::ParsedAttestationData::Self_);
         let attestation = self.attestation.assess(aaguid, own, &statement::chain(attestation_statement), now)?;
         Ok(Credential {

@@ -8,14 +8,12 @@ use super::fault::Ceremony;
 use super::fault::Fault;
 
 /// Judges a statement before webauthn-rs verifies it.
-pub(super) fn judge(format: &str, statement: &Value<'_>, aaguid: [u8; 16]) -> Result<(), Fault> {
+pub(super) fn judge(format: &str, statement: &Value<'_>) -> Result<(), Fault> {
     let what = match format {
         // §8.7: it is empty.
         "none" if !matches!(statement, Value::Map(members) if members.is_empty()) => {
             "there is an attestation statement where none was to be"
         }
-        // §8.6: U2F does not know of models, so its signature would cover none.
-        "fido-u2f" if aaguid != [0; 16] => "a U2F key claims to be of a model",
         // §8.2: webauthn-rs goes by the certificate's key and does not look at `alg` then.
         "packed" if chain(statement).first().is_some_and(|leaf| algorithm_of(leaf) != named_algorithm(statement)) => {
             "the attestation statement names another algorithm than its certificate has"

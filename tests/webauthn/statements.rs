@@ -171,7 +171,13 @@ fn step_7_1_22_refuses_wrong_u2f_attestation() {
     refused(u2f(), 22, |it| it.creation.signer = Some(SimulatedSecurityKey::new("another").attester()));
     refused(u2f(), 22, |it| it.creation.certificates = None);
     refused(u2f(), 22, |it| it.creation.certificates.as_mut().unwrap().push(root().certificate()));
-    refused(u2f(), 22, |it| it.creation.aaguid = *b"a model for U2F.");
+}
+
+#[test]
+fn step_7_1_22_the_model_that_a_u2f_key_claims_is_not_kept() {
+    let mut it = vouched(Statement::U2f(root()));
+    it.creation.aaguid = *b"a model for U2F.";
+    assert_eq!(it.finish().unwrap().aaguid, None);
 }
 
 fn trusting(roots: &[&SimulatedAuthority]) -> RelyingPartyConfig {
