@@ -7,6 +7,8 @@
 mod authentication;
 #[path = "webauthn/counter.rs"]
 mod counter;
+#[path = "webauthn/json.rs"]
+mod json;
 #[path = "webauthn/metadata.rs"]
 mod metadata;
 #[path = "webauthn/origins.rs"]

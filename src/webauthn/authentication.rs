@@ -1,5 +1,7 @@
 //! Using a credential (WebAuthn L3 §7.2).
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde::Serialize;
 use webauthn_rs_core::error::WebauthnError;
@@ -25,7 +27,7 @@ use super::relying_party::RelyingParty;
 use super::relying_party::TIMEOUT_MILLIS;
 
 /// An authentication that has begun. It is secret, belongs to one account, and is good for one answer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct AuthenticationState {
     allow: Vec<CredentialId>,
     core: core::AuthenticationState,
@@ -135,6 +137,12 @@ impl RelyingParty {
             hints: vec![HINT.to_owned()],
             extensions: RequestExtensions { appid: self.app_id.clone() },
         }
+    }
+}
+
+impl fmt::Debug for AuthenticationState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuthenticationState(..)")
     }
 }
 

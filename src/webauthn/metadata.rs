@@ -1,6 +1,6 @@
 //! FIDO metadata (Metadata Service v3.0): which models exist, who vouches for them, and which are no longer good.
 //!
-//! Nothing is fetched: the operator brings the file. Whether it is newer than the last one ([`Metadata::number`]) and still
+//! Nothing is fetched: the operator brings the file. Whether it is older than the last one ([`Metadata::may_follow`]) and still
 //! fresh ([`Metadata::is_stale`]) is for the caller to see, who remembers and has a clock.
 
 use std::fmt;
@@ -131,9 +131,14 @@ impl Metadata {
         Ok(Metadata { number: payload.no, next_update: payload.next_update, models })
     }
 
-    /// Its serial number. A BLOB with a lower one than the last is old, and somebody brought it back.
+    /// Its serial number.
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// Whether it may take the place of the BLOB with this number. One with a lower number is old, and somebody brought it back.
+    pub fn may_follow(&self, last: u64) -> bool {
+        self.number >= last
     }
 
     /// Whether it should have been replaced by now.

@@ -120,6 +120,7 @@ fn maker() -> SimulatedAuthority {
 fn step_7_1_23_a_blob_that_its_root_vouches_for_is_accepted() {
     let metadata = Blob::new(json!([])).parse().unwrap();
     assert_eq!(metadata.number(), 3);
+    assert!(metadata.may_follow(2) && metadata.may_follow(3) && !metadata.may_follow(4));
 }
 
 #[test]
