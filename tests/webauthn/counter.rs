@@ -1,9 +1,15 @@
-//! The signature counter, over any history; and answers that are no answers.
+//! The signature counter over any history, and answers in which something was changed.
 
 use proptest::prelude::*;
+use twostep::testing::SimulatedAuthority;
 use twostep::testing::SimulatedSecurityKey;
 use twostep::testing::Statement;
+use twostep::webauthn::Anchors;
+use twostep::webauthn::AttestationPolicy;
+use twostep::webauthn::Conveyance;
 use twostep::webauthn::Fault;
+use twostep::webauthn::RelyingPartyConfig;
+use twostep::webauthn::Trust;
 
 use crate::party::Authentication;
 use crate::party::Registration;
@@ -38,6 +44,22 @@ proptest! {
     fn a_changed_registration_is_refused(place in any::<prop::sample::Index>(), change in 1..=255_u8) {
         let it = Registration::with(config(), SimulatedSecurityKey::new("alice's").vouched(Statement::Own));
         let mut response = it.creation.response();
+        let object = &mut response.response.attestation_object;
+        let place = place.index(object.len());
+        object[place] ^= change;
+        prop_assert!(it.finish_with(&response).is_err());
+    }
+
+    /// Where trust is required, nothing in a certificate, a statement or the data can be changed.
+    #[test]
+    fn a_changed_attestation_is_refused(place in any::<prop::sample::Index>(), change in 1..=255_u8) {
+        let root = SimulatedAuthority::new("Simulated Root");
+        let anchors = Anchors::parse(&root.certificate()).unwrap();
+        let attestation = AttestationPolicy { conveyance: Conveyance::Direct, trust: Trust::Required, anchors, ..AttestationPolicy::default() };
+        let key = SimulatedSecurityKey::new("alice's").vouched(Statement::Packed(root));
+        let it = Registration::with(RelyingPartyConfig { attestation, ..config() }, key);
+        let mut response = it.creation.response();
+        prop_assert!(it.finish_with(&response).is_ok());
         let object = &mut response.response.attestation_object;
         let place = place.index(object.len());
         object[place] ^= change;

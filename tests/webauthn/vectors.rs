@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::Digest;
@@ -124,6 +125,19 @@ fn stored(object: &[u8]) -> Credential {
     }
 }
 
+/// A response with `object`, whose credential id is that of `original`.
+fn registration(original: &[u8], object: &[u8], client_data: &[u8]) -> RegistrationResponse {
+    let id = stored(original).id.as_bytes().to_vec();
+    let (client_data_json, attestation_object) = (client_data.to_vec(), object.to_vec());
+    RegistrationResponse {
+        id: base64url(&id),
+        raw_id: id,
+        response: AttestationResponse { client_data_json, attestation_object, transports: Vec::new() },
+        kind: "public-key".into(),
+        client_extension_results: ExtensionResults::default(),
+    }
+}
+
 #[test]
 fn registrations_are_judged_as_listed() {
     let vectors = vectors();
@@ -134,15 +148,7 @@ fn registrations_are_judged_as_listed() {
         let (_, state) = party.start_registration(&alice(), &[]).unwrap();
         let state = with_challenge(&state, value(vector, "challenge", 0));
         let object = value(vector, "attestation-object", 0);
-        let id = stored(object).id.as_bytes().to_vec();
-        let (client_data_json, attestation_object) = (value(vector, "client-data", 0).to_vec(), object.to_vec());
-        let response = RegistrationResponse {
-            id: base64url(&id),
-            raw_id: id,
-            response: AttestationResponse { client_data_json, attestation_object, transports: Vec::new() },
-            kind: "public-key".into(),
-            client_extension_results: ExtensionResults::default(),
-        };
+        let response = registration(object, object, value(vector, "client-data", 0));
         match (party.finish_registration(&state, &response, NOW), expected) {
             (Ok(credential), Ok(attestation)) => assert_eq!(credential.attestation, attestation, "{name}"),
             (Err(fault), Err(step)) => assert_eq!(fault.step(), Some((Ceremony::Registration, step)), "{name}: {why}"),
@@ -177,6 +183,32 @@ fn authentications_are_judged_as_listed() {
             (Err(fault), Some(Err(step))) => assert_eq!(fault.step(), Some((Ceremony::Authentication, step)), "{name}"),
             (Err(Fault::BadInput(_)), None) => {}
             (found, _) => panic!("{name}: {found:?}"),
+        }
+    }
+}
+
+proptest! {
+    /// Every format has its parser, of webauthn-rs or of the libraries below it; none of them panics.
+    #[test]
+    fn a_changed_statement_of_any_format_does_no_harm(
+        which in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let vectors = vectors();
+        let party = party(&vectors);
+        let (name, ..) = which.get(&REGISTRATIONS);
+        let vector = &vectors[name];
+        let (_, state) = party.start_registration(&alice(), &[]).unwrap();
+        let state = with_challenge(&state, value(vector, "challenge", 0));
+        let original = value(vector, "attestation-object", 0);
+        let mut object = original.to_vec();
+        for (place, byte) in changes {
+            let place = place.index(object.len());
+            object[place] = byte;
+        }
+        let response = registration(original, &object, value(vector, "client-data", 0));
+        if let Ok(credential) = party.finish_registration(&state, &response, NOW) {
+            prop_assert_eq!(credential.id.as_bytes(), &response.raw_id);
         }
     }
 }
