@@ -83,6 +83,12 @@ fn answers_cut_anywhere_are_refused() {
         assert_eq!(client::registration_from_u2f(&client_data, &reply[..length], &hash(RP_ID)), Err(BadAnswer), "{length}");
     }
     assert_eq!(client::registration_from_u2f(&client_data, &[&reply[..], &[0]].concat(), &hash(RP_ID)), Err(BadAnswer));
+    // The reserved byte, the form of the point, an empty key handle, a certificate that is none.
+    for (place, byte) in [(0, 4), (1, 2), (66, 0), (99, 0x31)] {
+        let mut reply = reply.clone();
+        reply[place] = byte;
+        assert_eq!(client::registration_from_u2f(&client_data, &reply, &hash(RP_ID)), Err(BadAnswer), "{place}");
+    }
 
     let id = credential.id.as_bytes();
     let reply = key.u2f_authenticate(&client_data.hash(), &hash(RP_ID), id).unwrap();
