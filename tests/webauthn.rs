@@ -3,5 +3,32 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "webauthn/authentication.rs"]
+mod authentication;
+#[path = "webauthn/counter.rs"]
+mod counter;
+#[path = "webauthn/json.rs"]
+mod json;
+#[path = "webauthn/metadata.rs"]
+mod metadata;
+#[path = "webauthn/origins.rs"]
+mod origins;
 #[path = "webauthn/party.rs"]
 mod party;
+#[path = "webauthn/registration.rs"]
+mod registration;
+#[path = "webauthn/statements.rs"]
+mod statements;
+#[path = "webauthn/steps.rs"]
+mod steps;
+#[path = "webauthn/u2f.rs"]
+mod u2f;
+#[path = "webauthn/vectors.rs"]
+mod vectors;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}

@@ -1,26 +1,20 @@
-//! The security key that a person holds, with every field of its answers open to a test before it signs them.
+//! The security key that a person holds.
 
-use std::fmt;
-use std::sync::Arc;
-
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use p256::ecdsa::SigningKey;
 use sha2::Digest;
 use sha2::Sha256;
 
+use super::answer::Creation;
+use super::answer::SimulatedSigner;
+use super::answer::Use;
+use super::answer::encoded;
 use super::certificate::Certificate;
 use super::certificate::SimulatedAuthority;
 use super::certificate::point;
 use super::certificate::sign;
 use super::certificate::signing_key;
-use crate::webauthn::AssertionResponse;
-use crate::webauthn::AttestationResponse;
-use crate::webauthn::AuthenticationResponse;
 use crate::webauthn::CreationOptions;
-use crate::webauthn::ExtensionResults;
 use crate::webauthn::Origin;
-use crate::webauthn::RegistrationResponse;
 use crate::webauthn::RequestOptions;
 use crate::webauthn::cbor::Value;
 use crate::webauthn::client::ClientData;
@@ -29,6 +23,7 @@ use crate::webauthn::client::ClientData;
 ///
 /// ```
 /// use twostep::testing::SimulatedSecurityKey;
+/// use twostep::time::UnixTime;
 /// use twostep::webauthn::{Origin, RelyingParty, RelyingPartyConfig, UserEntity};
 ///
 /// let config = RelyingPartyConfig {
@@ -44,7 +39,7 @@ use crate::webauthn::client::ClientData;
 /// let alice = UserEntity { handle: vec![1], name: "alice".into() };
 /// let (options, state) = party.start_registration(&alice, &[]).unwrap();
 /// let made = key.create(&options, &origin).response();
-/// let credential = party.finish_registration(&state, &made).unwrap();
+/// let credential = party.finish_registration(&state, &made, UnixTime(1_790_000_000)).unwrap();
 ///
 /// let (options, state) = party.start_authentication(&[&credential]).unwrap();
 /// let used = key.get(&options, &origin).unwrap().response();
@@ -77,64 +72,6 @@ pub enum Statement {
     /// The same in the manner of U2F: `fido-u2f`.
     U2f(SimulatedAuthority),
 }
-
-/// A credential that is being made. It is signed by [`response`](Creation::response), with whatever the test has made of it.
-#[derive(Clone, Debug)]
-pub struct Creation {
-    /// The serialized client data.
-    pub client_data: Vec<u8>,
-    /// The hash of the RP ID.
-    pub rp_id_hash: [u8; 32],
-    /// The flags of the authenticator data.
-    pub flags: u8,
-    /// The signature counter.
-    pub sign_count: u32,
-    /// The model.
-    pub aaguid: [u8; 16],
-    /// The credential's id in the authenticator data.
-    pub credential_id: Vec<u8>,
-    /// The credential's public key, a COSE_Key in CBOR.
-    pub public_key: Vec<u8>,
-    /// What follows it: extensions, or nothing.
-    pub extensions: Vec<u8>,
-    /// The format of the attestation statement.
-    pub format: String,
-    /// The algorithm that the attestation statement names.
-    pub algorithm: Option<i64>,
-    /// The certificates of the attestation statement.
-    pub certificates: Option<Vec<Vec<u8>>>,
-    /// Who signs the attestation statement; none leaves the signature out.
-    pub signer: Option<SimulatedSigner>,
-    /// How the key says it can be reached.
-    pub transports: Vec<&'static str>,
-}
-
-/// A credential that is being used. It is signed by [`response`](Use::response), with whatever the test has made of it.
-#[derive(Clone, Debug)]
-pub struct Use {
-    /// The serialized client data.
-    pub client_data: Vec<u8>,
-    /// The hash of the RP ID, or of the AppID.
-    pub rp_id_hash: [u8; 32],
-    /// The flags of the authenticator data.
-    pub flags: u8,
-    /// The signature counter.
-    pub sign_count: u32,
-    /// What follows it in the authenticator data.
-    pub extensions: Vec<u8>,
-    /// The credential's id.
-    pub credential_id: Vec<u8>,
-    /// Whose credential the key says it is.
-    pub user_handle: Option<Vec<u8>>,
-    /// Whether the client says that it used the AppID.
-    pub appid: Option<bool>,
-    /// Who signs.
-    pub signer: SimulatedSigner,
-}
-
-/// Who signs a message; for tests of other algorithms, any function.
-#[derive(Clone)]
-pub struct SimulatedSigner(Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>);
 
 impl SimulatedSecurityKey {
     /// A key of this name. The same name has the same secret.
@@ -278,125 +215,12 @@ impl SimulatedSecurityKey {
     }
 }
 
-impl Creation {
-    /// The authenticator data.
-    pub fn auth_data(&self) -> Vec<u8> {
-        let length = u16::try_from(self.credential_id.len()).expect("an id that a length can be written of").to_be_bytes();
-        let head = [&self.rp_id_hash[..], &[self.flags], &self.sign_count.to_be_bytes(), &self.aaguid, &length];
-        [&head.concat()[..], &self.credential_id, &self.public_key, &self.extensions].concat()
-    }
-
-    /// The attestation statement, in CBOR.
-    pub fn att_stmt(&self) -> Vec<u8> {
-        let signature = self.signer.as_ref().map(|signer| signer.sign(&self.signed()));
-        let mut members = Vec::new();
-        members.extend(self.algorithm.map(|algorithm| (Value::Text("alg"), Value::Integer(algorithm.into()))));
-        members.extend(signature.as_ref().map(|signature| (Value::Text("sig"), Value::Bytes(signature))));
-        if let Some(certificates) = &self.certificates {
-            let certificates = certificates.iter().map(|certificate| Value::Bytes(certificate)).collect();
-            members.push((Value::Text("x5c"), Value::Array(certificates)));
-        }
-        encoded(&Value::Map(members))
-    }
-
-    /// All three in one map, in CBOR.
-    pub fn attestation_object(&self) -> Vec<u8> {
-        let text = |text| encoded(&Value::Text(text));
-        let data = encoded(&Value::Bytes(&self.auth_data()));
-        [vec![0xa3], text("fmt"), text(&self.format), text("attStmt"), self.att_stmt(), text("authData"), data].concat()
-    }
-
-    /// What a client sends to the relying party.
-    pub fn response(&self) -> RegistrationResponse {
-        RegistrationResponse {
-            id: URL_SAFE_NO_PAD.encode(&self.credential_id),
-            raw_id: self.credential_id.clone(),
-            response: AttestationResponse {
-                client_data_json: self.client_data.clone(),
-                attestation_object: self.attestation_object(),
-                transports: self.transports.iter().map(|&name| name.to_owned()).collect(),
-            },
-            kind: "public-key".to_owned(),
-            client_extension_results: ExtensionResults::default(),
-        }
-    }
-
-    /// What the attestation statement's signature is over.
-    fn signed(&self) -> Vec<u8> {
-        let hash: [u8; 32] = Sha256::digest(&self.client_data).into();
-        if self.format != "fido-u2f" {
-            return [&self.auth_data()[..], &hash].concat();
-        }
-        let coordinates = self.public_key.get(10..42).zip(self.public_key.get(45..77));
-        let (x, y) = coordinates.expect("a P-256 key");
-        [&[0][..], &self.rp_id_hash, &hash, &self.credential_id, &[4], x, y].concat()
-    }
-}
-
-impl Use {
-    /// The authenticator data.
-    pub fn auth_data(&self) -> Vec<u8> {
-        [&self.rp_id_hash[..], &[self.flags], &self.sign_count.to_be_bytes(), &self.extensions].concat()
-    }
-
-    /// The signature over the authenticator data and the hash of the client data.
-    pub fn signature(&self) -> Vec<u8> {
-        self.signer.sign(&[&self.auth_data()[..], &Sha256::digest(&self.client_data)].concat())
-    }
-
-    /// What a client sends to the relying party.
-    pub fn response(&self) -> AuthenticationResponse {
-        AuthenticationResponse {
-            id: URL_SAFE_NO_PAD.encode(&self.credential_id),
-            raw_id: self.credential_id.clone(),
-            response: AssertionResponse {
-                client_data_json: self.client_data.clone(),
-                authenticator_data: self.auth_data(),
-                signature: self.signature(),
-                user_handle: self.user_handle.clone(),
-            },
-            kind: "public-key".to_owned(),
-            client_extension_results: ExtensionResults { appid: self.appid },
-        }
-    }
-}
-
-impl SimulatedSigner {
-    /// Somebody who signs with this function.
-    pub fn new(sign: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static) -> SimulatedSigner {
-        SimulatedSigner(Arc::new(sign))
-    }
-
-    /// The signature over a message.
-    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
-        (self.0)(message)
-    }
-}
-
-impl From<SigningKey> for SimulatedSigner {
-    fn from(key: SigningKey) -> SimulatedSigner {
-        SimulatedSigner::new(move |message| sign(&key, message))
-    }
-}
-
-impl fmt::Debug for SimulatedSigner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SimulatedSigner(..)")
-    }
-}
-
 /// The public key as a COSE_Key of 77 bytes.
 fn cose(key: &SigningKey) -> Vec<u8> {
     let point = point(key);
     let integer = |label: i128, value: i128| (Value::Integer(label), Value::Integer(value));
     let bytes = |label: i128, value| (Value::Integer(label), Value::Bytes(value));
     encoded(&Value::Map(vec![integer(1, 2), integer(3, ES256.into()), integer(-1, 1), bytes(-2, &point[1..33]), bytes(-3, &point[33..])]))
-}
-
-fn encoded(value: &Value<'_>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    value.encode(&mut bytes);
-    bytes
 }
 
 const ES256: i64 = -7;

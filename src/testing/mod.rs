@@ -6,6 +6,8 @@
 #![allow(clippy::expect_used, reason = "a test that asks for what cannot be should fail there and then")]
 
 #[cfg(feature = "webauthn")]
+mod answer;
+#[cfg(feature = "webauthn")]
 mod certificate;
 mod clock;
 #[cfg(feature = "webauthn")]
@@ -13,18 +15,18 @@ mod key;
 mod token;
 
 #[cfg(feature = "webauthn")]
+pub use answer::Creation;
+#[cfg(feature = "webauthn")]
+pub use answer::SimulatedSigner;
+#[cfg(feature = "webauthn")]
+pub use answer::Use;
+#[cfg(feature = "webauthn")]
 pub use certificate::Certificate;
 #[cfg(feature = "webauthn")]
 pub use certificate::SimulatedAuthority;
 pub use clock::FixedClock;
 #[cfg(feature = "webauthn")]
-pub use key::Creation;
-#[cfg(feature = "webauthn")]
 pub use key::SimulatedSecurityKey;
 #[cfg(feature = "webauthn")]
-pub use key::SimulatedSigner;
-#[cfg(feature = "webauthn")]
 pub use key::Statement;
-#[cfg(feature = "webauthn")]
-pub use key::Use;
 pub use token::SimulatedToken;

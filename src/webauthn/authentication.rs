@@ -1,5 +1,7 @@
 //! Using a credential (WebAuthn L3 §7.2).
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde::Serialize;
 use webauthn_rs_core::error::WebauthnError;
@@ -25,7 +27,7 @@ use super::relying_party::RelyingParty;
 use super::relying_party::TIMEOUT_MILLIS;
 
 /// An authentication that has begun. It is secret, belongs to one account, and is good for one answer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct AuthenticationState {
     allow: Vec<CredentialId>,
     core: core::AuthenticationState,
@@ -88,6 +90,7 @@ impl RelyingParty {
         if credential.id.as_bytes() != response.raw_id || owner.is_some_and(|owner| *owner != credential.user_handle) {
             return Err(fault(6, "the credential is another account's"));
         }
+        self.attestation.still_accepts(credential)?;
         let data = AuthenticatorData::parse(&response.response.authenticator_data);
         let data = data.ok().filter(|data| data.attested.is_none());
         let data = data.ok_or_else(|| fault(7, "the authenticator data cannot be read"))?;
@@ -134,6 +137,12 @@ impl RelyingParty {
             hints: vec![HINT.to_owned()],
             extensions: RequestExtensions { appid: self.app_id.clone() },
         }
+    }
+}
+
+impl fmt::Debug for AuthenticationState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuthenticationState(..)")
     }
 }
 

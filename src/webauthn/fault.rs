@@ -105,14 +105,10 @@ pub(super) fn of_registration(error: &WebauthnError) -> Fault {
         WebauthnError::UserNotVerified => (16, NOT_VERIFIED),
         WebauthnError::CredentialMayNotBeHardwareBound => (17, BACKED_UP_ANYWAY),
         WebauthnError::AttestationNotSupported => (21, "this attestation format is not known"),
-        WebauthnError::CredentialAlteredAlgFromRequest
-        | WebauthnError::COSEKeyInvalidType
-        | WebauthnError::COSEKeyInvalidAlgorithm
-        | WebauthnError::COSEKeyInvalidCBORValue
-        | WebauthnError::COSEKeyECDSAXYInvalid
-        | WebauthnError::COSEKeyRSANEInvalid
-        | WebauthnError::EcdsaPointInvalid
-        | WebauthnError::RsaParametersInvalid => (20, "the public key is none that was asked for"),
+        // Its form was judged before; what else it says of keys, it says of those in the statement.
+        WebauthnError::CredentialAlteredAlgFromRequest | WebauthnError::EcdsaPointInvalid | WebauthnError::RsaParametersInvalid => {
+            (20, "the public key is none that was asked for")
+        }
         _ => (22, "the attestation statement is not right"),
     };
     Ceremony::Registration.fault(number, what)

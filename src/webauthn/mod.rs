@@ -4,6 +4,8 @@
 //! remembers a ceremony or a counter: the caller stores what these functions return, and asks the store who was first.
 
 #[cfg(feature = "webauthn")]
+mod anchors;
+#[cfg(feature = "webauthn")]
 mod attestation;
 #[cfg(feature = "webauthn")]
 mod authentication;
@@ -21,6 +23,8 @@ mod fault;
 #[cfg(feature = "webauthn")]
 mod json;
 #[cfg(feature = "webauthn")]
+mod metadata;
+#[cfg(feature = "webauthn")]
 mod origin;
 #[cfg(feature = "webauthn")]
 mod public_key;
@@ -28,6 +32,8 @@ mod public_key;
 mod registration;
 #[cfg(feature = "webauthn")]
 mod relying_party;
+#[cfg(feature = "webauthn")]
+mod statement;
 
 pub use credential::Aaguid;
 pub use credential::Attestation;
@@ -41,6 +47,8 @@ pub use self::ceremonies::*;
 /// What needs webauthn-rs.
 #[cfg(feature = "webauthn")]
 mod ceremonies {
+    pub use super::anchors::Anchors;
+    pub use super::anchors::BadCertificate;
     pub use super::attestation::AttestationPolicy;
     pub use super::attestation::Trust;
     pub use super::authentication::Assertion;
@@ -49,6 +57,8 @@ mod ceremonies {
     pub use super::fault::Fault;
     pub use super::fault::Step;
     pub use super::json::*;
+    pub use super::metadata::BadMetadata;
+    pub use super::metadata::Metadata;
     pub use super::origin::BadOrigin;
     pub use super::origin::Origin;
     pub use super::registration::RegistrationState;

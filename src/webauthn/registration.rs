@@ -1,5 +1,7 @@
 //! Registering a credential (WebAuthn L3 §7.1).
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde::Serialize;
 use webauthn_rs_core::proto as core;
@@ -9,10 +11,8 @@ use super::authenticator_data::BACKED_UP;
 use super::authenticator_data::BACKUP_ELIGIBLE;
 use super::authenticator_data::USER_VERIFIED;
 use super::cbor;
-use super::cbor::Value;
 use super::client_data;
 use super::credential::Aaguid;
-use super::credential::Attestation;
 use super::credential::Credential;
 use super::credential::CredentialId;
 use super::fault;
@@ -32,6 +32,8 @@ use super::public_key;
 use super::relying_party::HINT;
 use super::relying_party::RelyingParty;
 use super::relying_party::TIMEOUT_MILLIS;
+use super::statement;
+use crate::time::UnixTime;
 
 /// For whom a credential is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +45,7 @@ pub struct UserEntity {
 }
 
 /// A registration that has begun. It is secret, belongs to one account, and is good for one answer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct RegistrationState {
     user_handle: Vec<u8>,
     exclude: Vec<CredentialId>,
@@ -93,7 +95,12 @@ impl RelyingParty {
     ///
     /// # Errors
     /// [`Fault::Step`] with the step that failed.
-    pub fn finish_registration(&self, state: &RegistrationState, response: &RegistrationResponse) -> Result<Credential, Fault> {
+    pub fn finish_registration(
+        &self,
+        state: &RegistrationState,
+        response: &RegistrationResponse,
+        now: UnixTime,
+    ) -> Result<Credential, Fault> {
         let fault = |step, what| Ceremony::Registration.fault(step, what);
         if response.kind != PUBLIC_KEY || response.id != base64url::text(&response.raw_id) {
             return Err(fault(3, "this is no public key credential"));
@@ -104,16 +111,13 @@ impl RelyingParty {
         let object = cbor::parse(&response.response.attestation_object).map_err(unreadable)?;
         let part = |name| object.named(name).ok_or(cbor::Malformed).map_err(unreadable);
         let format = part("fmt")?.text().ok_or(cbor::Malformed).map_err(unreadable)?;
-        let statement = part("attStmt")?;
+        let attestation_statement = part("attStmt")?;
         let bytes = part("authData")?.bytes().ok_or(cbor::Malformed).map_err(unreadable)?;
         let data = AuthenticatorData::parse(bytes).map_err(unreadable)?;
         let attested = data.attested.as_ref().ok_or(cbor::Malformed).map_err(unreadable)?;
 
         let algorithm = public_key::read(&attested.key).map_err(|_| fault(20, "the public key is none that was asked for"))?;
-        let empty = matches!(statement, Value::Map(members) if members.is_empty());
-        if format == "none" && !empty {
-            return Err(fault(22, "there is an attestation statement where none was to be"));
-        }
+        statement::judge(format, attestation_statement)?;
         let id = CredentialId::new(attested.id).map_err(|_| fault(25, "the credential id is not 1 to 1023 bytes"))?;
         if state.exclude.contains(&id) {
             return Err(fault(26, "this key is enrolled already"));
@@ -127,6 +131,10 @@ impl RelyingParty {
         if judged.cred != algorithm {
             return Err(fault(20, "the public key can be read in two ways"));
         }
+        // U2F does not know of models: its signature covers none (L3 §8.6).
+        let aaguid = Aaguid::new(attested.aaguid).filter(|_| format != "fido-u2f");
+        let own = matches!(judged.attestation.data, core::ParsedAttestationData::Self_);
+        let attestation = self.attestation.assess(aaguid, own, &statement::chain(attestation_statement), now)?;
         Ok(Credential {
             id,
             public_key: attested.public_key.to_vec(),
@@ -135,16 +143,18 @@ impl RelyingParty {
             user_verified: data.has(USER_VERIFIED),
             backup_eligible: data.has(BACKUP_ELIGIBLE),
             backed_up: data.has(BACKED_UP),
-            aaguid: Aaguid::new(attested.aaguid),
+            aaguid,
             transports: transports(&response.response.transports),
-            attestation: match judged.attestation.data {
-                core::ParsedAttestationData::None => Attestation::None,
-                core::ParsedAttestationData::Self_ => Attestation::Own,
-                _ => Attestation::Unverified,
-            },
+            attestation,
             attestation_format: format.to_owned(),
             by_app_id: false,
         })
+    }
+}
+
+impl fmt::Debug for RegistrationState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RegistrationState(..)")
     }
 }
 

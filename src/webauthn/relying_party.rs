@@ -98,6 +98,7 @@ impl RelyingParty {
         if let Some(app_id) = app_id.as_ref().filter(|app_id| !Url::parse(app_id).is_ok_and(|url| url.scheme() == "https")) {
             return Err(ConfigFault::AppId(app_id.clone()));
         }
+        attestation.judge()?;
         let top_origins = patterns(&top_origins)?;
         Ok(RelyingParty { id: rp_id, name, origins: parsed, top_origins, user_verification, attestation, app_id })
     }

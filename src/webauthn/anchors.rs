@@ -1,0 +1,100 @@
+//! Trust anchors: certificates that vouch for authenticators (WebAuthn L3 §7.1 step 23).
+
+use std::fmt;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use webauthn_rs_core::attestation::verify_attestation_ca_chain;
+use webauthn_rs_core::proto::AttestationCaList;
+use webauthn_rs_core::proto::ParsedAttestationData;
+use webauthn_rs_core::proto::SerialisableAttestationData;
+
+use crate::time::UnixTime;
+
+/// Certificates that are trusted. Whoever has a chain that leads to one of them, or is one of them, is trusted too.
+#[derive(Clone, Default)]
+pub struct Anchors(Vec<Anchor>);
+
+/// One certificate, and a list of it alone: webauthn-rs looks only at the first of several with the same name.
+#[derive(Clone)]
+struct Anchor {
+    der: Vec<u8>,
+    list: AttestationCaList,
+}
+
+/// A file without certificates, or with one that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is not a certificate in DER, and not one or more of them in PEM")]
+pub struct BadCertificate;
+
+impl Anchors {
+    /// The certificates in a file: one in DER, or any number in PEM.
+    pub fn parse(file: &[u8]) -> Result<Anchors, BadCertificate> {
+        let mut anchors = Anchors::default();
+        match std::str::from_utf8(file).ok().filter(|text| text.contains(BEGIN)) {
+            None => anchors.add(file)?,
+            Some(text) => {
+                for block in text.split(BEGIN).skip(1) {
+                    let (body, _) = block.split_once(END).ok_or(BadCertificate)?;
+                    let body: String = body.split_ascii_whitespace().collect();
+                    anchors.add(&STANDARD.decode(body).map_err(|_| BadCertificate)?)?;
+                }
+            }
+        }
+        Ok(anchors)
+    }
+
+    /// These and those of another file.
+    #[must_use]
+    pub fn and(mut self, others: Anchors) -> Anchors {
+        self.0.extend(others.0);
+        self
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds a certificate in DER.
+    pub(super) fn add(&mut self, der: &[u8]) -> Result<(), BadCertificate> {
+        let mut pem = String::from(BEGIN);
+        for (place, c) in STANDARD.encode(der).chars().enumerate() {
+            // webauthn-rs reads lines of 64 characters (RFC 7468 §2).
+            if place % 64 == 0 {
+                pem.push('\n');
+            }
+            pem.push(c);
+        }
+        pem.push_str(&format!("\n{END}\n"));
+        let list = AttestationCaList::try_from(pem.as_bytes()).map_err(|_| BadCertificate)?;
+        self.0.push(Anchor { der: der.to_vec(), list });
+        Ok(())
+    }
+
+    /// Whether a chain, its leaf first, leads to one of these. A leaf that is one of them needs no chain (MDS3 §3.1.4).
+    pub(super) fn trust(&self, chain: &[&[u8]], now: UnixTime) -> bool {
+        let Some(leaf) = chain.first() else { return false };
+        let Ok(parsed) = certificates(chain) else { return false };
+        let now = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(now.0));
+        let leads = |anchor: &Anchor| now.is_some_and(|now| matches!(verify_attestation_ca_chain(&parsed, &anchor.list, now), Ok(Some(_))));
+        self.0.iter().any(|anchor| anchor.der == *leaf || leads(anchor))
+    }
+}
+
+/// Certificates in DER, in the type of webauthn-rs.
+pub(super) fn certificates(chain: &[&[u8]]) -> Result<ParsedAttestationData, BadCertificate> {
+    let chain = chain.iter().map(|der| der.to_vec()).collect();
+    ParsedAttestationData::try_from(SerialisableAttestationData::Basic(chain)).map_err(|_| BadCertificate)
+}
+
+impl fmt::Debug for Anchors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Anchors({})", self.0.len())
+    }
+}
+
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
