@@ -1,11 +1,30 @@
-//! For tests of programs that embed twostep: a clock that obeys the test, and the token that a person would hold.
+//! For tests of programs that embed twostep: a clock that obeys the test, and the token or the security key that a person
+//! would hold.
 //!
 //! What is used wrongly here panics; nothing that verifies may depend on this module.
 
 #![allow(clippy::expect_used, reason = "a test that asks for what cannot be should fail there and then")]
 
+#[cfg(feature = "webauthn")]
+mod certificate;
 mod clock;
+#[cfg(feature = "webauthn")]
+mod key;
 mod token;
 
+#[cfg(feature = "webauthn")]
+pub use certificate::Certificate;
+#[cfg(feature = "webauthn")]
+pub use certificate::SimulatedAuthority;
 pub use clock::FixedClock;
+#[cfg(feature = "webauthn")]
+pub use key::Creation;
+#[cfg(feature = "webauthn")]
+pub use key::SimulatedSecurityKey;
+#[cfg(feature = "webauthn")]
+pub use key::SimulatedSigner;
+#[cfg(feature = "webauthn")]
+pub use key::Statement;
+#[cfg(feature = "webauthn")]
+pub use key::Use;
 pub use token::SimulatedToken;

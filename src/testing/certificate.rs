@@ -1,0 +1,181 @@
+//! X.509 certificates (RFC 5280) as makers of security keys have them, every part of which a test can spoil.
+
+use p256::ecdsa::Signature;
+use p256::ecdsa::SigningKey;
+use p256::ecdsa::signature::Signer;
+use sha2::Digest;
+use sha2::Sha256;
+
+/// Somebody who issues certificates, on P-256 with SHA-256.
+#[derive(Clone)]
+pub struct SimulatedAuthority {
+    /// The name in its own certificate, and the issuer's in those that it issues.
+    pub name: String,
+    key: SigningKey,
+}
+
+/// A certificate before it is signed. As it is made, it is one that WebAuthn L3 §8.2.1 asks for.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// Country, organization, unit and name; an empty one is left out.
+    pub subject: [String; 4],
+    /// The issuer's name; None is the name of who signs it.
+    pub issuer: Option<String>,
+    /// From when on it is valid, as `YYMMDD`.
+    pub not_before: String,
+    /// Until when it is valid, as `YYMMDD`.
+    pub not_after: String,
+    /// Whether it is a CA's; None leaves the extension out.
+    pub ca: Option<bool>,
+    /// Its public key, an uncompressed point.
+    pub public_key: Vec<u8>,
+    /// The model it is for (`id-fido-gen-ce-aaguid`), and whether that extension is critical.
+    pub aaguid: Option<([u8; 16], bool)>,
+}
+
+impl SimulatedAuthority {
+    /// An authority of this name. The same name has the same key.
+    pub fn new(name: &str) -> SimulatedAuthority {
+        SimulatedAuthority { name: name.to_owned(), key: signing_key(&[name.as_bytes(), b" authority"]) }
+    }
+
+    /// Its own certificate, in DER.
+    pub fn certificate(&self) -> Vec<u8> {
+        self.issue(&self.described())
+    }
+
+    /// What its certificate says, for another authority to sign.
+    pub fn described(&self) -> Certificate {
+        let subject = [String::new(), String::new(), String::new(), self.name.clone()];
+        Certificate { subject, ca: Some(true), ..Certificate::new(&point(&self.key)) }
+    }
+
+    /// Signs a certificate, in DER.
+    pub fn issue(&self, certificate: &Certificate) -> Vec<u8> {
+        let body = certificate.body(&self.name);
+        let signature = self.sign(&body);
+        sequence(&[&body, &ecdsa_with_sha256(), &tlv(BIT_STRING, &[&[0], &signature[..]])])
+    }
+
+    /// Signs something else: ECDSA with SHA-256, in DER.
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        sign(&self.key, message)
+    }
+}
+
+impl Certificate {
+    /// A certificate for an authenticator's attestation key.
+    pub fn new(public_key: &[u8]) -> Certificate {
+        Certificate {
+            subject: ["SE", "Simulated Keys", "Authenticator Attestation", "Simulated Security Key"].map(str::to_owned),
+            issuer: None,
+            not_before: "200101".to_owned(),
+            not_after: "491231".to_owned(),
+            ca: Some(false),
+            public_key: public_key.to_vec(),
+            aaguid: None,
+        }
+    }
+
+    fn body(&self, signer: &str) -> Vec<u8> {
+        let issuer = self.issuer.as_deref().unwrap_or(signer);
+        let serial: [u8; 32] = Sha256::digest(&self.public_key).into();
+        let date = |date: &str| tlv(UTC_TIME, &[date.as_bytes(), b"000000Z"]);
+        let algorithm =
+            sequence(&[&oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01]), &oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07])]);
+        sequence(&[
+            &tlv(0xa0, &[&tlv(INTEGER, &[&[2]])]),
+            &tlv(INTEGER, &[&[1], &serial[..8]]),
+            &ecdsa_with_sha256(),
+            &name(&[String::new(), String::new(), String::new(), issuer.to_owned()]),
+            &sequence(&[&date(&self.not_before), &date(&self.not_after)]),
+            &name(&self.subject),
+            &sequence(&[&algorithm, &tlv(BIT_STRING, &[&[0], &self.public_key[..]])]),
+            &tlv(0xa3, &[&sequence(&[&self.extensions()])]),
+        ])
+    }
+
+    fn extensions(&self) -> Vec<u8> {
+        let extension = |id: &[u8], critical: bool, value: &[u8]| {
+            let critical = if critical { tlv(BOOLEAN, &[&[0xff]]) } else { Vec::new() };
+            sequence(&[&oid(id), &critical, &tlv(OCTET_STRING, &[value])])
+        };
+        let mut extensions = Vec::new();
+        if let Some(ca) = self.ca {
+            let value = if ca { sequence(&[&tlv(BOOLEAN, &[&[0xff]])]) } else { sequence(&[]) };
+            extensions.extend(extension(BASIC_CONSTRAINTS, true, &value));
+        }
+        if self.ca == Some(true) {
+            extensions.extend(extension(KEY_USAGE, true, &tlv(BIT_STRING, &[&[2, 0x04]])));
+        }
+        if let Some((aaguid, critical)) = self.aaguid {
+            extensions.extend(extension(AAGUID, critical, &tlv(OCTET_STRING, &[&aaguid])));
+        }
+        extensions
+    }
+}
+
+/// A private key that follows from these parts.
+pub(super) fn signing_key(parts: &[&[u8]]) -> SigningKey {
+    let scalar = Sha256::digest(parts.concat());
+    SigningKey::from_slice(&scalar).expect("one in 2^32 hashes is no scalar, and no name hit it")
+}
+
+/// The public key as an uncompressed point (SEC 1 §2.3.3).
+pub(super) fn point(key: &SigningKey) -> Vec<u8> {
+    key.verifying_key().to_sec1_point(false).as_bytes().to_vec()
+}
+
+/// ECDSA with SHA-256, in DER.
+pub(super) fn sign(key: &SigningKey, message: &[u8]) -> Vec<u8> {
+    let signature: Signature = key.sign(message);
+    signature.to_der().as_bytes().to_vec()
+}
+
+fn ecdsa_with_sha256() -> Vec<u8> {
+    sequence(&[&oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02])])
+}
+
+/// Country, organization, unit and common name (2.5.4.6, .10, .11, .3).
+fn name(parts: &[String; 4]) -> Vec<u8> {
+    let attributes = parts.iter().zip([6, 10, 11, 3]).filter(|(text, _)| !text.is_empty());
+    let attributes = attributes.map(|(text, kind)| {
+        let tag = if kind == 6 { PRINTABLE_STRING } else { UTF8_STRING };
+        tlv(SET, &[&sequence(&[&oid(&[0x55, 0x04, kind]), &tlv(tag, &[text.as_bytes()])])])
+    });
+    sequence(&[&attributes.collect::<Vec<_>>().concat()])
+}
+
+fn oid(arcs: &[u8]) -> Vec<u8> {
+    tlv(0x06, &[arcs])
+}
+
+fn sequence(parts: &[&[u8]]) -> Vec<u8> {
+    tlv(0x30, parts)
+}
+
+/// Tag, length and value (X.690 §8.1).
+fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let value = parts.concat();
+    let length = u16::try_from(value.len()).expect("a certificate is short").to_be_bytes();
+    let head = match value.len() {
+        0..0x80 => vec![tag, length[1]],
+        0x80..0x100 => vec![tag, 0x81, length[1]],
+        _ => vec![tag, 0x82, length[0], length[1]],
+    };
+    [head, value].concat()
+}
+
+const BOOLEAN: u8 = 0x01;
+const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
+const OCTET_STRING: u8 = 0x04;
+const UTF8_STRING: u8 = 0x0c;
+const PRINTABLE_STRING: u8 = 0x13;
+const UTC_TIME: u8 = 0x17;
+const SET: u8 = 0x31;
+
+/// 2.5.29.19, 2.5.29.15, 1.3.6.1.4.1.45724.1.1.4.
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
+const AAGUID: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0xe5, 0x1c, 0x01, 0x01, 0x04];
