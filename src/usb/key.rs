@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use serde::Deserialize;
 use serde::Serialize;
 
 /// A FIDO HID interface that is plugged in.
@@ -23,8 +24,8 @@ pub struct Key {
 }
 
 /// A text that a device gave: at most 64 printable characters, everything else left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String")]
 pub struct Text(String);
 
 /// How much of a device's text is shown.
@@ -48,6 +49,12 @@ fn printable(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
         && !matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffd}' | '\u{e0000}'..)
+}
+
+impl From<String> for Text {
+    fn from(untrusted: String) -> Text {
+        Text::new(&untrusted)
+    }
 }
 
 impl fmt::Display for Text {
