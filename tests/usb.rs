@@ -1,1 +1,12 @@
+//! Ceremonies with keys on a bus in memory: keys that behave, keys that break, keys that come and go.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "usb/bench.rs"]
+mod bench;
+#[path = "usb/device.rs"]
+mod device;
+#[path = "usb/flows.rs"]
+mod flows;
+#[path = "usb/pin.rs"]
+mod pin;

@@ -3,9 +3,9 @@
 use twostep::testing::Creation;
 use twostep::testing::SimulatedSecurityKey;
 use twostep::testing::Use;
+use twostep::webauthn::Assertion;
 use twostep::webauthn::AuthenticationResponse;
 use twostep::webauthn::AuthenticationState;
-use twostep::webauthn::Assertion;
 use twostep::webauthn::Credential;
 use twostep::webauthn::Fault;
 use twostep::webauthn::Origin;
