@@ -230,6 +230,21 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Runs one ceremony on another bus; whether the relying party could have been given an answer.
+    pub(crate) fn try_both(&self, bus: Arc<dyn Bus>, credential: &Credential, register: bool) -> bool {
+        let mut person = Script::typing(&["123456"]);
+        if register {
+            let user = UserEntity { handle: b"alice's handle".to_vec(), name: "alice".into() };
+            let (creation, _) = self.party.start_registration(&user, &[]).unwrap();
+            usb::register_on(bus, &self.options, &creation, &origin(), &mut person).is_ok()
+        } else {
+            let (request, _) = self.party.start_authentication(&[credential]).unwrap();
+            usb::authenticate_on(bus, &self.options, &request, &origin(), &mut person).is_ok()
+        }
+    }
+}
+
 pub(crate) fn origin() -> Origin {
     ORIGIN.parse().unwrap()
 }

@@ -19,6 +19,8 @@ pub(crate) type Report = Vec<u8>;
 pub(crate) type Channel = [u8; 4];
 
 pub(crate) const BROADCAST: Channel = [0xff; 4];
+/// The channel that a key gives out first.
+pub(crate) const FIRST: Channel = [0, 0, 0, 1];
 pub(crate) const MSG: u8 = 0x03;
 pub(crate) const INIT: u8 = 0x06;
 pub(crate) const CBOR: u8 = 0x10;
@@ -286,7 +288,7 @@ impl Device {
     }
 
     fn execute(&mut self, message: &[u8], touched: Option<bool>) -> Outcome {
-        let parameters = if message.len() > 1 { ciborium::from_reader(&message[1..]).unwrap() } else { Value::Null };
+        let parameters = if message.len() > 1 && message[0] != 0x04 { ciborium::from_reader(&message[1..]).unwrap() } else { Value::Null };
         let denied = touched == Some(false);
         match message[0] {
             _ if denied => Outcome::Reply(vec![0x27]),

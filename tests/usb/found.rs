@@ -1,0 +1,120 @@
+//! What the list says of keys in every state, and the process that manages them.
+
+use crate::bench::Sockets;
+use crate::device::CBOR;
+use crate::device::Device;
+use crate::device::Request;
+use crate::device::reports;
+use std::fs::File;
+use std::process::Command;
+use std::time::Duration;
+use std::time::Instant;
+use twostep::usb;
+use twostep::usb::Access;
+use twostep::usb::Answer;
+use twostep::usb::Error;
+use twostep::usb::Pin;
+use twostep::usb::PinState;
+use twostep::usb::manage::Child;
+use twostep::usb::manage::Reply;
+use twostep::usb::manage::Request as Manage;
+
+#[test]
+fn the_list_tells_keys_apart_by_how_they_are() {
+    let mut blocked = Device::with_pin("blocked", "123456");
+    blocked.pin.retries = 0;
+    let garbage = |request: &Request| (request.command == CBOR).then(|| reports(request.channel, CBOR, &[0, 0xff], 64));
+    let sockets = Sockets::with([
+        Device::new("healthy"),
+        Device::with_pin("with a PIN", "123456"),
+        blocked,
+        Device::u2f_only("U2F"),
+        Device { mischief: Some(Box::new(|_| Some(Vec::new()))), ..Device::new("silent") },
+        Device { mischief: Some(Box::new(garbage)), ..Device::new("odd") },
+    ]);
+    let found = usb::list_on(sockets.bus()).unwrap();
+    let pin = |number: usize| match &found[number].answer {
+        Some(Answer::About(about)) => Some(about.pin),
+        _ => None,
+    };
+    assert!(found.iter().all(|found| found.access == Access::Open));
+    assert_eq!(pin(0), Some(PinState::NotSet));
+    assert_eq!(pin(1), Some(PinState::Set { retries: Some(8), power_cycle: false, must_change: false }));
+    assert_eq!(pin(2), Some(PinState::Blocked));
+    assert_eq!(pin(3), Some(PinState::Unsupported));
+    assert_eq!(found[4].answer, Some(Answer::Silent));
+    assert!(matches!(found[5].answer, Some(Answer::Misbehaved(_))));
+    assert!((0..6).all(|number| sockets.device(number).lock().unwrap().blinked == 0));
+}
+
+#[test]
+fn a_key_without_permission_is_in_the_list_too() {
+    let sockets = Sockets::with([Device::new("a")]);
+    sockets.forbid();
+    let found = usb::list_on(sockets.bus()).unwrap();
+    // This machine need not have the node that the key in memory is said to have.
+    assert!(matches!(found[0].access, Access::NotAllowed { .. } | Access::Gone), "{:?}", found[0].access);
+    assert_eq!(found[0].answer, None);
+}
+
+#[test]
+fn who_holds_a_node_open_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("node");
+    File::create(&path).unwrap();
+    assert!(usb::holders(&path).seen.is_empty());
+    let mut holder = Command::new("sleep").arg("60").stdin(File::open(&path).unwrap()).spawn().unwrap();
+    let seen = usb::holders(&path).seen;
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert_eq!(seen.iter().map(|seen| seen.pid).collect::<Vec<_>>(), [holder.id()]);
+}
+
+fn shell(script: &str) -> Child {
+    Child { program: "/bin/sh".into(), arguments: vec!["-c".into(), script.into()] }
+}
+
+fn info() -> Manage {
+    Manage::Info { path: "/dev/hidraw0".into() }
+}
+
+#[test]
+fn a_child_that_hangs_is_killed_at_the_deadline() {
+    let begun = Instant::now();
+    let ended = shell("exec sleep 60").run(&info(), Duration::from_millis(200));
+    assert_eq!(ended, Err(Error::Silent));
+    assert!(begun.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn what_a_child_prints_besides_is_not_shown() {
+    let run = |script: &str| shell(script).run(&info(), Duration::from_secs(10));
+    assert_eq!(run("echo noise; echo more >&2; printf '\\n{\"reply\":\"done\"}\\n'"), Ok(Reply::Done));
+    assert_eq!(run("echo '{\"refused\":50}'"), Err(Error::PinBlocked));
+    for script in ["true", "exit 3", "kill -9 $$", "echo '{\"reply\":'", "head -c 3000000 /dev/zero"] {
+        assert!(matches!(run(script), Err(Error::Child(_))), "{script}");
+    }
+    let missing = Child { program: "/nowhere".into(), arguments: Vec::new() };
+    assert!(matches!(missing.run(&info(), Duration::from_secs(1)), Err(Error::Child(_))));
+}
+
+#[test]
+fn a_pin_goes_through_the_pipe() {
+    let request = Manage::SetPin { path: "/dev/hidraw0".into(), pin: Pin::new("12\"3456".to_owned()) };
+    let script = "case $(cat) in *'\"12\\\"3456\"'*) echo '{\"reply\":\"done\"}';; esac";
+    assert_eq!(shell(script).run(&request, Duration::from_secs(10)), Ok(Reply::Done));
+}
+
+#[test]
+fn a_child_answers_whatever_it_is_asked() {
+    for input in ["", "{}", "[[[[", "{\"info\":{\"path\":\"/nowhere\"}}"] {
+        let mut output = Vec::new();
+        usb::manage::child(input.as_bytes(), &mut output).unwrap();
+        let text = String::from_utf8(output).unwrap();
+        assert!(text.trim_end().lines().last().unwrap().contains("failed"), "{input}: {text}");
+    }
+    let short = "{\"set_pin\":{\"path\":\"/nowhere\",\"pin\":\"123\"}}";
+    let mut output = Vec::new();
+    usb::manage::child(short.as_bytes(), &mut output).unwrap();
+    assert!(String::from_utf8(output).unwrap().contains("bad_pin"));
+}
