@@ -143,13 +143,15 @@ impl Transport for Opened {
     }
 }
 
+type Reaction = Box<dyn FnMut(&Progress)>;
+
 /// A person who types these PINs, one after the other, and reacts to what they are told.
 #[derive(Default)]
 pub(crate) struct Script {
     pub(crate) pins: VecDeque<&'static str>,
     pub(crate) told: Vec<Progress>,
     pub(crate) asked: Vec<PinRequest>,
-    pub(crate) reaction: Option<Box<dyn FnMut(&Progress)>>,
+    pub(crate) reaction: Option<Reaction>,
 }
 
 impl Script {

@@ -373,7 +373,9 @@ impl Device {
             Err(status) => return Outcome::Reply(vec![status]),
         };
         let ids = ids(parameters, 3);
-        assert!(self.most_in_list.is_none_or(|most| ids.len() as u64 <= most), "more in a list than the key takes");
+        if self.most_in_list.is_some_and(|most| ids.len() > usize::try_from(most).unwrap()) {
+            return Outcome::Reply(vec![0x15]);
+        }
         let silent = get(parameters, 5).and_then(|options| bool_of(options, "up")) == Some(false);
         let allowed: Vec<&[u8]> = ids.iter().map(Vec::as_slice).collect();
         let used = self.key.clone().get_assertion(b"", &rp_id, &allowed);

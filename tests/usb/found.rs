@@ -118,3 +118,8 @@ fn a_child_answers_whatever_it_is_asked() {
     usb::manage::child(short.as_bytes(), &mut output).unwrap();
     assert!(String::from_utf8(output).unwrap().contains("bad_pin"));
 }
+
+#[test]
+fn the_bus_of_this_machine_can_be_searched() {
+    assert!(usb::list().is_ok());
+}

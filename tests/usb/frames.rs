@@ -70,6 +70,8 @@ struct Line {
     reports: Arc<AtomicUsize>,
     chance: Chance,
     spoils: usize,
+    /// A channel has been given out and used.
+    open: bool,
 }
 
 impl Bus for Noisy {
@@ -83,7 +85,7 @@ impl Bus for Noisy {
         let mut chance = Chance(self.seed);
         // The first words are left whole now and then, so that later ones are reached.
         let spoils = chance.one_of(&[2, 10, 50, 500]);
-        Ok(Box::new(Line { device, queue, reports: Arc::clone(&self.reports), chance, spoils }))
+        Ok(Box::new(Line { device, queue, reports: Arc::clone(&self.reports), chance, spoils, open: false }))
     }
 
     fn watch(&self) -> Box<dyn FnMut(Duration)> {
@@ -97,6 +99,7 @@ impl Transport for Line {
     }
 
     fn write(&mut self, report: &[u8]) -> Result<(), Unplugged> {
+        self.open |= report[..4] != BROADCAST;
         self.device.lock().unwrap().take(report);
         Ok(())
     }
@@ -110,13 +113,15 @@ impl Transport for Line {
             }
             self.queue.lock().unwrap().pop_front()
         };
-        // While a key is asked for what is stale, silence is an answer too.
-        if sound.is_none() && (within.is_zero() || self.chance.below(8) == 0) {
-            thread::yield_now();
+        // While a key is asked for what is stale, silence is an answer too; and while it waits for a channel, noise changes little.
+        let quiet = if self.open { self.chance.below(8) == 0 } else { self.chance.below(4) > 0 };
+        if sound.is_none() && (within.is_zero() || quiet) {
+            thread::sleep(within.min(Duration::from_micros(100)));
             return Ok(None);
         }
+        let spoils = if self.open { self.spoils } else { self.spoils * 20 };
         let report = match sound {
-            Some(report) if self.chance.below(self.spoils) > 0 => report,
+            Some(report) if self.chance.below(spoils) > 0 => report,
             Some(mut report) => {
                 self.spoil(&mut report);
                 report

@@ -8,6 +8,7 @@ use crate::device::CBOR;
 use crate::device::Device;
 use crate::device::ERROR;
 use crate::device::FIRST;
+use crate::device::Flood;
 use crate::device::INIT;
 use crate::device::KEEPALIVE;
 use crate::device::MSG;
@@ -253,7 +254,7 @@ fn a_flood_ends_at_the_deadline() {
         sequence += 1;
         Some([&FIRST[..], &[sequence - 1], &[0; 59]].concat())
     };
-    let floods: Vec<(&str, Box<dyn FnMut() -> Option<Report> + Send>)> = vec![
+    let floods: Vec<(&str, Flood)> = vec![
         ("keepalives: processing", Box::new(keepalive(1))),
         ("keepalives: touch me", Box::new(keepalive(2))),
         ("keepalives of no known kind", Box::new(keepalive(9))),

@@ -59,6 +59,9 @@ impl PinStore {
 
     /// authenticatorClientPIN.
     pub(crate) fn answer(&mut self, parameters: &Value) -> Vec<u8> {
+        if !int(parameters, 1).is_some_and(|protocol| self.protocols.contains(&protocol)) {
+            return vec![0x02];
+        }
         match int(parameters, 2).unwrap() {
             1 => {
                 ok(&Value::Map(vec![(Value::from(3), Value::from(self.retries)), (Value::from(4), Value::from(self.wrong_in_a_row >= 3))]))
@@ -110,7 +113,10 @@ impl PinStore {
     pub(crate) fn grant(&mut self, parameters: &Value) -> Vec<u8> {
         let secret = self.secret(parameters);
         let permissions = u8::try_from(int(parameters, 9).unwrap_or(0xff)).unwrap();
-        assert_eq!(int(parameters, 9).is_some(), self.tokens, "permissions are for keys that know them");
+        // Permissions are for keys that know them.
+        if int(parameters, 9).is_some() != self.tokens {
+            return vec![0x02];
+        }
         self.granted = Some((permissions, text_at(parameters, 10)));
         ok(&Value::Map(vec![(Value::from(2), Value::Bytes(secret.encrypt(&self.token)))]))
     }
@@ -128,7 +134,6 @@ impl PinStore {
         let key = get(parameters, 3).unwrap();
         let point = [&[4][..], &bytes(key, -2).unwrap(), &bytes(key, -3).unwrap()].concat();
         let protocol = int(parameters, 1).unwrap();
-        assert!(self.protocols.contains(&protocol), "a protocol that the key does not know");
         agree(&self.key, UnparsedPublicKey::new(&ECDH_P256, point), (), |z| Ok(Secret::new(protocol, z))).unwrap()
     }
 }
