@@ -306,7 +306,7 @@ impl<C: Ceremony> Selection<C> {
         let going = |runner: &Runner| matches!(runner.state, State::Going);
         let mut verdict = match () {
             () if self.runners.iter().any(going) => Error::NotTouched,
-            () if self.runners.iter().any(|runner| runner.present) => Error::Silent,
+            () if self.runners.iter().any(|runner| runner.present && !matches!(runner.state, State::Gone)) => Error::Silent,
             () => Error::NoKey,
         };
         while self.runners.iter().any(|runner| matches!(runner.state, State::Looking | State::Going)) {

@@ -7,11 +7,9 @@ mod info;
 mod pin;
 mod protocol;
 
-pub(super) use assertion::Assertion;
 pub(super) use assertion::AssertionRequest;
 pub(super) use assertion::get_assertion;
 pub(super) use credential::CredentialRequest;
-pub(super) use credential::NewCredential;
 pub(super) use credential::make_credential;
 pub(super) use credential::select;
 pub(super) use info::Info;

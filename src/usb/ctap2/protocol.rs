@@ -35,10 +35,9 @@ pub(crate) struct Point {
     pub(crate) y: [u8; 32],
 }
 
-/// What we and the key have agreed on. Wiped when dropped.
+/// What we and the key have agreed on, without the half that only setting a PIN needs. Wiped when dropped.
 pub(crate) struct SharedSecret {
     protocol: Protocol,
-    hmac: Zeroizing<[u8; 32]>,
     aes: Zeroizing<[u8; 32]>,
 }
 
@@ -93,19 +92,15 @@ impl SharedSecret {
     }
 
     fn derive(protocol: Protocol, z: &[u8]) -> Option<SharedSecret> {
-        let (mut hmac, mut aes) = (Zeroizing::new([0; 32]), Zeroizing::new([0; 32]));
+        let mut aes = Zeroizing::new([0; 32]);
         match protocol {
-            Protocol::One => {
-                hmac.copy_from_slice(&Sha256::digest(z));
-                aes.copy_from_slice(&hmac[..]);
-            }
+            Protocol::One => aes.copy_from_slice(&Sha256::digest(z)),
             Protocol::Two => {
                 let key = Salt::new(HKDF_SHA256, &[0; 32]).extract(z);
-                key.expand(&[b"CTAP2 HMAC key"], HKDF_SHA256).ok()?.fill(&mut hmac[..]).ok()?;
                 key.expand(&[b"CTAP2 AES key"], HKDF_SHA256).ok()?.fill(&mut aes[..]).ok()?;
             }
         }
-        Some(SharedSecret { protocol, hmac, aes })
+        Some(SharedSecret { protocol, aes })
     }
 
     /// Seals whole blocks.
@@ -227,7 +222,7 @@ mod tests {
         let iv = *b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f";
         let sealed = *b"\xf5\x8c\x4c\x04\xd6\xe5\xf1\xba\x77\x9e\xab\xfb\x5f\x7b\xfb\xd6";
         let plain = *b"\x6b\xc1\xbe\xe2\x2e\x40\x9f\x96\xe9\x3d\x7e\x11\x73\x93\x17\x2a";
-        let secret = SharedSecret { protocol: Protocol::Two, hmac: Zeroizing::new([0; 32]), aes: Zeroizing::new(key) };
+        let secret = SharedSecret { protocol: Protocol::Two, aes: Zeroizing::new(key) };
         assert_eq!(*secret.decrypt(&[iv, sealed].concat()).unwrap(), plain);
     }
 

@@ -1,0 +1,24 @@
+//! Ceremonies with keys on a bus in memory: keys that behave, keys that break, keys that come and go.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "usb/bench.rs"]
+mod bench;
+#[path = "usb/crowd.rs"]
+mod crowd;
+#[path = "usb/device.rs"]
+mod device;
+#[path = "usb/flows.rs"]
+mod flows;
+#[path = "usb/found.rs"]
+mod found;
+#[path = "usb/frames.rs"]
+mod frames;
+#[path = "usb/hostile.rs"]
+mod hostile;
+#[path = "usb/pin.rs"]
+mod pin;
+#[path = "usb/selection.rs"]
+mod selection;
+#[path = "usb/unplug.rs"]
+mod unplug;

@@ -1,0 +1,52 @@
+//! Another program talks to the same key all the time.
+
+use crate::bench::Script;
+use crate::bench::Service;
+use crate::bench::Sockets;
+use crate::device::CBOR;
+use crate::device::Device;
+use crate::device::INIT;
+use crate::device::reports;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+#[test]
+fn a_hundred_of_a_hundred_sign_in_while_another_program_hammers_the_key() {
+    let service = Service::new();
+    let sockets = Sockets::with([Device { busy: true, ..Device::new("a") }]);
+    let credential = service.enroll(&sockets, &[], &mut Script::default()).unwrap();
+    let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let other = {
+        let (bus, stop, asked) = (sockets.bus(), Arc::clone(&stop), Arc::clone(&asked));
+        thread::spawn(move || {
+            let mut transport = bus.open(Path::new("/dev/hidraw0")).unwrap();
+            let mut report = [0; 64];
+            while !stop.load(Ordering::Relaxed) {
+                for request in reports([0xff; 4], INIT, &[3; 8], 64) {
+                    transport.write(&request).unwrap();
+                }
+                // A message of three reports on a channel of its own, so that ours come in between.
+                for request in reports([0, 0, 7, 7], CBOR, &[&[0x04][..], &[0; 150]].concat(), 64) {
+                    transport.write(&request).unwrap();
+                    thread::yield_now();
+                }
+                while let Ok(Some(_)) = transport.read(&mut report, Duration::from_micros(200)) {}
+                asked.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+    };
+    for _ in 0..100 {
+        let begun = Instant::now();
+        service.sign_in(&sockets, &[&credential], &mut Script::default()).unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    }
+    stop.store(true, Ordering::Relaxed);
+    other.join().unwrap();
+    assert!(asked.load(Ordering::Relaxed) > 100, "the other program was there");
+}

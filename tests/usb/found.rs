@@ -1,0 +1,110 @@
+//! What the list says of keys in every state, and the process that manages them.
+
+use crate::bench::Sockets;
+use crate::device::CBOR;
+use crate::device::Device;
+use crate::device::Request;
+use crate::device::reports;
+use std::fs::File;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+use std::time::Instant;
+use twostep::usb;
+use twostep::usb::Access;
+use twostep::usb::Answer;
+use twostep::usb::Error;
+use twostep::usb::Pin;
+use twostep::usb::PinState;
+use twostep::usb::manage::Answered;
+use twostep::usb::manage::Task;
+use twostep::usb::manage::manage;
+
+#[test]
+fn the_list_tells_keys_apart_by_how_they_are() {
+    let mut blocked = Device::with_pin("blocked", "123456");
+    blocked.pin.retries = 0;
+    let garbage = |request: &Request| (request.command == CBOR).then(|| reports(request.channel, CBOR, &[0, 0xff], 64));
+    let sockets = Sockets::with([
+        Device::new("healthy"),
+        Device::with_pin("with a PIN", "123456"),
+        blocked,
+        Device::u2f_only("U2F"),
+        Device { mischief: Some(Box::new(|_| Some(Vec::new()))), ..Device::new("silent") },
+        Device { mischief: Some(Box::new(garbage)), ..Device::new("odd") },
+    ]);
+    let found = usb::list_on(sockets.bus()).unwrap();
+    let pin = |number: usize| match &found[number].answer {
+        Some(Answer::About(about)) => Some(about.pin),
+        _ => None,
+    };
+    assert!(found.iter().all(|found| found.access == Access::Open));
+    assert_eq!(pin(0), Some(PinState::NotSet));
+    assert_eq!(pin(1), Some(PinState::Set { retries: Some(8), power_cycle: false, must_change: false }));
+    assert_eq!(pin(2), Some(PinState::Blocked));
+    assert_eq!(pin(3), Some(PinState::Unsupported));
+    assert_eq!(found[4].answer, Some(Answer::Silent));
+    assert!(matches!(found[5].answer, Some(Answer::Misbehaved(_))));
+    assert!((0..6).all(|number| sockets.device(number).lock().unwrap().blinked == 0));
+}
+
+#[test]
+fn a_key_without_permission_is_in_the_list_too() {
+    let sockets = Sockets::with([Device::new("a")]);
+    sockets.forbid();
+    let found = usb::list_on(sockets.bus()).unwrap();
+    // This machine need not have the node that the key in memory is said to have.
+    assert!(matches!(found[0].access, Access::NotAllowed { .. } | Access::Gone), "{:?}", found[0].access);
+    assert_eq!(found[0].answer, None);
+}
+
+#[test]
+fn who_holds_a_node_open_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("node");
+    File::create(&path).unwrap();
+    assert!(usb::holders(&path).seen.is_empty());
+    let mut holder = Command::new("sleep").arg("60").stdin(File::open(&path).unwrap()).spawn().unwrap();
+    let seen = usb::holders(&path).seen;
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert_eq!(seen.iter().map(|seen| seen.pid).collect::<Vec<_>>(), [holder.id()]);
+}
+
+/// Another program in the place of the process that looks after a key.
+fn told(script: &str, task: Task) -> Result<Answered, Error> {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", script]);
+    manage(shell, Path::new("/dev/hidraw0"), task, Duration::from_millis(500))
+}
+
+#[test]
+fn a_child_that_hangs_is_ended_at_the_deadline() {
+    let begun = Instant::now();
+    assert_eq!(told("exec sleep 60", Task::Info), Err(Error::Silent));
+    assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn a_child_is_believed_one_document() {
+    assert_eq!(told("echo more >&2; echo '\"done\"'", Task::Info), Ok(Answered::Done));
+    assert_eq!(told("echo '{\"status\":[50,null]}'", Task::Info), Err(Error::PinBlocked));
+    assert_eq!(told("echo '{\"status\":[49,3]}'", Task::Info), Err(Error::PinWrong { retries: Some(3) }));
+    for script in ["true", "exit 3", "kill -9 $$", "echo '{\"done\":'", "echo '\"done\" \"done\"'", "head -c 3000000 /dev/zero"] {
+        assert!(matches!(told(script, Task::Info), Err(Error::Misbehaved(_))), "{script}");
+    }
+    let missing = manage(Command::new("/nowhere"), Path::new("/dev/hidraw0"), Task::Info, Duration::from_secs(1));
+    assert!(matches!(missing, Err(Error::Child(_))));
+}
+
+#[test]
+fn a_pin_goes_through_the_pipe() {
+    let new = Pin::new("12\"3456".to_owned());
+    let script = "case $(cat) in *'\"12\\\"3456\"'*) echo '\"done\"';; esac";
+    assert_eq!(told(script, Task::SetPin { new }), Ok(Answered::Done));
+}
+
+#[test]
+fn the_bus_of_this_machine_can_be_searched() {
+    assert!(usb::list().is_ok());
+}
