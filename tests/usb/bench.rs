@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 use std::time::Instant;
+use twostep::time::UnixTime;
 use twostep::usb;
 use twostep::usb::Bus;
 use twostep::usb::Key;
@@ -214,7 +215,7 @@ impl Service {
         let user = UserEntity { handle: b"alice's handle".to_vec(), name: "alice".into() };
         let (creation, state) = self.party.start_registration(&user, exclude).unwrap();
         let made = usb::register_on(sockets.bus(), &self.options, &creation, &origin(), person)?;
-        Ok(self.party.finish_registration(&state, &made).unwrap())
+        Ok(self.party.finish_registration(&state, &made, UnixTime(1_800_000_000)).unwrap())
     }
 
     pub(crate) fn sign_in(

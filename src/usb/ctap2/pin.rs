@@ -58,10 +58,6 @@ impl PinEntry {
         fits.then_some(PinEntry(normal))
     }
 
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-
     fn hash(&self) -> Zeroizing<[u8; 16]> {
         let mut hash = Zeroizing::new([0; 16]);
         let whole = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(self.0.as_bytes())));
