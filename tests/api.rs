@@ -12,6 +12,8 @@ mod contract;
 mod control;
 #[path = "api/described.rs"]
 mod described;
+#[path = "support/held_key.rs"]
+mod held_key;
 #[path = "support/http.rs"]
 mod http;
 #[path = "api/journey.rs"]
@@ -28,6 +30,8 @@ mod restart;
 mod roles;
 #[path = "api/routes.rs"]
 mod routes;
+#[path = "api/security_keys.rs"]
+mod security_keys;
 #[path = "api/strict.rs"]
 mod strict;
 #[path = "support/tools.rs"]

@@ -64,6 +64,17 @@ fn a_value_that_cannot_be_meant_is_refused_where_it_stands() {
     assert_refused("metrics = \"public\"\n", 1, &["`open`", "`admin`", "`off`"]);
     assert_refused("origins = [\"http://example.com\"]\n", 1, &["origin"]);
     assert_refused("rp_id = \"https://example.com\"\n", 1, &["RP ID"]);
+    assert_refused("\nrp_id = \"com\"\norigins = [\"https://com\"]\n", 3, &["RP ID"]);
+    assert_refused("issuer = \"a\"\nrp_id = \"example.com\"\n", 2, &["http://localhost", "example.com"]);
+    assert_refused(
+        "rp_id = \"example.com\"\norigins = [\"https://example.com\", \"https://example.org\"]\n",
+        2,
+        &["example.org", "cannot"],
+    );
+    assert_refused("[security_keys]\nuser_verification = \"always\"\n", 2, &["`required`"]);
+    assert_refused("[security_keys]\nattestation = \"enterprise\"\n", 2, &["`direct`"]);
+    assert_refused("[security_keys]\ndeny = [\"00000000-0000-0000-0000-000000000000\"]\n", 2, &["AAGUID"]);
+    assert_refused("[security_keys]\n\napp_id = \"http://example.com\"\n", 3, &["AppID"]);
     assert_refused("issuer = \"two step\"\n", 1, &["visible"]);
     assert_refused("hosts = [\"Example.com:80\"]\n", 1, &["port"]);
     assert_refused("[socket]\nmode = \"rw\"\n", 2, &["octal"]);
@@ -135,5 +146,12 @@ fn what_cannot_work_on_this_machine_is_told_before_it_is_tried() {
     told("listen: 0.0.0.0:0 can be reached from other machines");
     told("is there and is no socket");
     told("can be read by others; run: chmod 600");
+    let text = "[security_keys]\ntrust = [\"makers.pem\"]\n[socket]\npath = \"twostep.sock\"\n[store]\nurl = \"sqlite:/tmp/x.db\"\n";
+    let of_keys = |text: &str| Config::parse(text, &at("twostep.toml")).unwrap().problems().join("\n");
+    assert!(of_keys(text).contains(&format!("security_keys.trust: cannot read {}", at("makers.pem").display())), "{}", of_keys(text));
+    std::fs::write(at("makers.pem"), "no certificate\n").unwrap();
+    assert!(of_keys(text).contains("security_keys.trust: ") && of_keys(text).contains("not a certificate"), "{}", of_keys(text));
+    let text = text.replace("trust = [\"makers.pem\"]", "attestation = \"direct\"\nrequire_attestation = true");
+    assert!(of_keys(&text).contains("security_keys: an attestation is required"), "{}", of_keys(&text));
     assert!(!problems.iter().any(|problem| problem.contains("::")), "{problems:?}");
 }

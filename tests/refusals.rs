@@ -99,7 +99,8 @@ fn measure(each: usize, interval: u64) -> Measured {
     assert_eq!(measured.times.len(), CLASSES.len());
     // Each class was what it is called.
     let metrics = Client::unix(agent.socket()).get("/metrics").text();
-    for (reason, classes) in [("unknown_device", 4), ("no_match", 1), ("replayed", 1), ("throttled", 2), ("locked", 1), ("not_active", 1)] {
+    let reasons = ["replayed", "locked", "not_active", "no_ceremony"].map(|reason| (reason, 1));
+    for (reason, classes) in [("unknown_device", 4), ("no_match", 2), ("throttled", 2)].into_iter().chain(reasons) {
         let line = format!("twostep_refusals_total{{reason=\"{reason}\"}} {}", classes * each);
         assert!(metrics.lines().any(|known| known == line), "no {line} in {metrics}");
     }
@@ -107,7 +108,9 @@ fn measure(each: usize, interval: u64) -> Measured {
 }
 
 fn ask(caller: &Client, attempt: &Attempt) -> (Answer, Duration) {
-    let body = json!({"account": attempt.account, "serial": attempt.serial, "code": attempt.code}).to_string();
+    let mut body = json!({"account": attempt.account});
+    body.as_object_mut().unwrap().extend(attempt.proof.as_object().unwrap().clone());
+    let body = body.to_string();
     let began = Instant::now();
     let answer = caller.raw("POST", "/v1/sessions", &[("Content-Type", "application/json")], body.as_bytes());
     (answer, began.elapsed())

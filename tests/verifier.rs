@@ -4,6 +4,8 @@
 
 #[path = "verifier/accounts.rs"]
 mod accounts;
+#[path = "verifier/ceremonies.rs"]
+mod ceremonies;
 #[path = "verifier/clock.rs"]
 mod clock;
 #[path = "verifier/devices.rs"]
@@ -12,6 +14,10 @@ mod devices;
 mod faults;
 #[path = "support/hooked.rs"]
 mod hooked;
+#[path = "support/keyring.rs"]
+mod keyring;
+#[path = "verifier/keys.rs"]
+mod keys;
 #[path = "verifier/model.rs"]
 mod model;
 #[path = "verifier/one_refusal.rs"]

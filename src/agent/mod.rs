@@ -40,6 +40,7 @@ use crate::store::Keyring;
 use crate::store::SqliteStore;
 use crate::store::Store;
 use crate::store::sqlite::OpenError;
+use crate::time::Clock;
 use crate::time::SystemClock;
 use crate::verifier;
 use crate::verifier::Limits;
@@ -141,7 +142,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
 
 /// Opens the store, and sees to it that the sealing key is the store's.
 async fn open(config: Config) -> Result<Parts, Error> {
-    let relying_party = config.relying_party().map_err(|fault| Error::Config(vec![fault.to_string()]))?;
+    let relying_party = config.relying_party(SystemClock.read().wall).map_err(|problem| Error::Config(vec![problem]))?;
     let (store, backup) = open_store(&config.store_url())?;
     let key_file = config.key_file();
     make_private_folder(&key_file)?;

@@ -8,8 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use twostep::testing::SimulatedSecurityKey;
 
 use crate::agent::Agent;
+use crate::held_key::{enrol_key, made};
 use crate::http::{Answer, Client};
 use crate::people::{add, api_key, enrol, text};
 use crate::routes::{ROUTES, Role, Route};
@@ -73,6 +75,8 @@ fn what_succeeds(admin: &Client) {
     admin.get(&token.path("")).is(200);
     admin.patch(&token.path(""), json!({"name": "a token"})).is(200);
     admin.post(&token.path("/resync"), json!({"codes": token.pair()})).is(200);
+    let mut key = enrol_key(admin, "alice", "alice");
+    key.session(admin, "alice");
     let session = token.session(admin, "alice");
     admin.post("/v1/sessions/introspect", json!({"token": session})).is(200);
     admin.post("/v1/sessions/revoke", json!({"token": session})).is(204);
@@ -98,6 +102,8 @@ fn what_is_refused_by_its_state(admin: &Client, other: &Client) {
         admin.send(route.method, &path, body).refused(404, "NoSuchEntity");
     }
     admin.post("/v1/accounts/carol/revoke-sessions", json!({"serial": "NOT-THERE-000"})).refused(404, "NoSuchEntity");
+    let finish = ROUTES.iter().find(|route| route.path == "/v1/security-keys/register/finish").unwrap();
+    admin.send(finish.method, finish.path, finish.request().1).refused(404, "NoSuchEntity");
     let (mut token, pending) = (enrol(admin, "carol"), add(admin, "carol"));
     let create = |extra: Value| {
         let mut body = json!({"account": "carol", "kind": "hotp"});
@@ -106,9 +112,10 @@ fn what_is_refused_by_its_state(admin: &Client, other: &Client) {
     };
     create(json!({"serial": token.serial})).refused(409, "EntityAlreadyExists");
     create(json!({"secret": token.secret})).refused(409, "EntityAlreadyExists");
-    for _ in 0..6 {
+    for _ in 0..5 {
         create(json!({})).is(201);
     }
+    what_is_refused_of_a_key(admin, || create(json!({})).is(201));
     create(json!({})).refused(409, "LimitExceeded");
     let pair = json!({"codes": token.pair()});
     admin.post(&token.path("/activate"), pair.clone()).refused(409, "EntityAlreadyExists");
@@ -143,6 +150,23 @@ fn what_is_refused_by_its_state(admin: &Client, other: &Client) {
     });
 }
 
+/// One device more, and Carol has as many as she may have.
+fn what_is_refused_of_a_key(admin: &Client, one_more: impl Fn() -> Value) {
+    let begin = || admin.post("/v1/security-keys/register/begin", json!({"account": "carol"}));
+    let finish = |body| admin.post("/v1/security-keys/register/finish", body);
+    let (begun, mut key) = (begin().is(200), SimulatedSecurityKey::new("carol"));
+    let mut wrong = made(&mut key, &begun);
+    wrong["credential"]["response"]["clientDataJSON"] = "e30".into();
+    finish(wrong).refused(403, "InvalidAuthenticationCode");
+    enrol_key(admin, "frank", "frank");
+    let taken = made(&mut SimulatedSecurityKey::new("frank"), &begin().is(200));
+    finish(taken).refused(409, "EntityAlreadyExists");
+    let late = made(&mut key, &begin().is(200));
+    one_more();
+    finish(late).refused(409, "LimitExceeded");
+    begin().refused(409, "LimitExceeded");
+}
+
 fn what_anybody_may_be_told(nobody: &Client, admin: &Client) {
     let long = "x".repeat(65_537);
     for route in ROUTES {
@@ -161,6 +185,7 @@ fn what_callers_are_refused(agent: &Agent, watched: &impl Fn(Client) -> Client) 
     let limited = api_key(&admin(agent), json!({"role": "enroller", "accounts": ["dave"]}));
     let limited = watched(Client::tcp(agent.address()).bearing(&limited));
     limited.post("/v1/devices", json!({"account": "carol", "kind": "hotp"})).refused(404, "NoSuchEntity");
+    limited.post("/v1/security-keys/register/begin", json!({"account": "carol"})).refused(404, "NoSuchEntity");
     for role in ["verifier", "enroller"] {
         let caller = watched(crate::caller(agent, role));
         for route in ROUTES

@@ -24,7 +24,7 @@ use Role::{Admin, Enroller, Verifier};
 pub(crate) const ROLES: [Role; 3] = [Verifier, Enroller, Admin];
 
 pub(crate) const ROUTES: &[Route] = &[
-    route("POST", "/v1/devices", Enroller, 201, &[NOT_THERE, THERE_ALREADY, (409, "LimitExceeded")]),
+    route("POST", "/v1/devices", Enroller, 201, &[NOT_THERE, THERE_ALREADY, TOO_MANY]),
     route("GET", "/v1/devices", Verifier, 200, &[]),
     route("GET", "/v1/devices/{serial}", Enroller, 200, &[NOT_THERE]),
     route("PATCH", "/v1/devices/{serial}", Enroller, 200, &[NOT_THERE]),
@@ -37,6 +37,9 @@ pub(crate) const ROUTES: &[Route] = &[
     route("DELETE", "/v1/accounts/{account}", Admin, 204, &[NOT_THERE]),
     route("POST", "/v1/accounts/{account}/bypass", Admin, 201, &[NOT_THERE, (409, "ConcurrentModification")]),
     route("POST", "/v1/accounts/{account}/revoke-sessions", Enroller, 200, &[NOT_THERE]),
+    route("POST", "/v1/security-keys/register/begin", Enroller, 200, &[NOT_THERE, TOO_MANY]),
+    route("POST", "/v1/security-keys/register/finish", Enroller, 201, &[NOT_PROVED, NOT_THERE, THERE_ALREADY, TOO_MANY]),
+    route("POST", "/v1/security-keys/authenticate/begin", Verifier, 200, &[]),
     route("POST", "/v1/sessions", Verifier, 201, &[]),
     route("POST", "/v1/sessions/introspect", Verifier, 200, &[]),
     route("POST", "/v1/sessions/revoke", Enroller, 204, &[]),
@@ -86,6 +89,12 @@ impl Route {
             ("GET", "/v1/devices") => return ("/v1/devices?account=nobody-here".to_owned(), None),
             ("PATCH", _) => json!({"name": "a name"}),
             ("POST", path) if path.ends_with("/activate") || path.ends_with("/resync") => json!({"codes": ["123456", "654321"]}),
+            ("POST", "/v1/security-keys/register/finish") => {
+                let response = json!({"clientDataJSON": "e30", "attestationObject": "oA"});
+                let credential = json!({"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": response});
+                json!({"ceremony_id": "AAAAAAAAAAAAAAAAAAAAAA", "credential": credential})
+            }
+            ("POST", path) if path.starts_with("/v1/security-keys/") => json!({"account": "nobody-here"}),
             ("POST", "/v1/sessions") => json!({"account": "nobody-here", "serial": "NOT-THERE-000", "code": "123456"}),
             ("POST", "/v1/sessions/introspect" | "/v1/sessions/revoke") => json!({"token": "none"}),
             ("POST", "/v1/api-keys") => json!({"role": "verifier"}),
@@ -115,6 +124,7 @@ const UNKNOWN_CALLER: (u16, &str) = (401, "Unauthorized");
 const NOT_PROVED: (u16, &str) = (403, "InvalidAuthenticationCode");
 const NOT_THERE: (u16, &str) = (404, "NoSuchEntity");
 const THERE_ALREADY: (u16, &str) = (409, "EntityAlreadyExists");
+const TOO_MANY: (u16, &str) = (409, "LimitExceeded");
 const NOT_NOW: (u16, &str) = (409, "EntityTemporarilyUnmodifiable");
 const TOO_FAST: (u16, &str) = (429, "Throttled");
 const AWAY: (u16, &str) = (503, "ServiceUnavailable");

@@ -3,22 +3,25 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde_json::{Value, json};
+use twostep::agent::Config;
 use twostep::device::{Device, DeviceState, Factor, HotpState, Throttle};
+use twostep::id::AccountId;
 use twostep::otp::{Counter, Hotp, Seed};
 use twostep::store::{Account, Change, Commit, Keyring, Sealer, SqliteStore, Store, Write};
-use twostep::testing::SimulatedToken;
+use twostep::testing::{SimulatedSecurityKey, SimulatedToken};
 use twostep::time::UnixTime;
-use twostep::verifier::Verifier;
+use twostep::verifier::{Authority, SecurityKeys, Verifier};
 
 /// A request that must be refused.
 pub(crate) struct Attempt {
     pub(crate) class: &'static str,
     pub(crate) account: String,
-    pub(crate) serial: String,
-    pub(crate) code: String,
+    /// What stands beside the account in its body.
+    pub(crate) proof: Value,
 }
 
-pub(crate) const CLASSES: [&str; 10] = [
+pub(crate) const CLASSES: [&str; 12] = [
     "unknown account",
     "unknown serial",
     "foreign serial",
@@ -29,6 +32,8 @@ pub(crate) const CLASSES: [&str; 10] = [
     "pending device",
     "throttled account",
     "hidden account",
+    "no ceremony",
+    "wrong answer of a key",
 ];
 
 /// Fills the store in this folder, and says what to send: the classes in turns, each time in another order.
@@ -37,7 +42,8 @@ pub(crate) fn attempts(folder: &Path, each: usize) -> Vec<Attempt> {
     runtime.block_on(async {
         let store = SqliteStore::open(folder.join("store.db")).unwrap();
         let keyring = Keyring::from_file_or_new(folder.join("sealing.key")).unwrap();
-        let sealer = Verifier::new(store.clone(), keyring).sealer().await.unwrap();
+        let verifier = Verifier::new(store.clone(), keyring);
+        let sealer = verifier.sealer().await.unwrap();
         let (mut attempts, mut writes) = (Vec::new(), Vec::new());
         for turn in 0..each {
             let mut order: Vec<usize> = (0..CLASSES.len()).collect();
@@ -47,6 +53,10 @@ pub(crate) fn attempts(folder: &Path, each: usize) -> Vec<Attempt> {
         }
         let committed = store.commit(Change { account: None, writes, audit: Vec::new() }).await.unwrap();
         assert!(matches!(committed, Commit::Committed(_)), "{committed:?}");
+        let keys = SecurityKeys::new(verifier, Config::default().relying_party(now()).unwrap());
+        for attempt in attempts.iter_mut().filter(|attempt| attempt.class == "wrong answer of a key") {
+            attempt.proof = wrong_answer(&keys, &attempt.account.parse().unwrap()).await;
+        }
         attempts
     })
 }
@@ -57,18 +67,24 @@ fn attempt(class: usize, turn: usize, sealer: &Sealer, writes: &mut Vec<Write>) 
     let account = if name == "hidden account" { format!("hidden-{turn}") } else { format!("seen-{class}-{turn}") };
     let (serial, seed) = (format!("device-{class:04}-{turn:08}"), seed(class, turn));
     let used = SimulatedToken::hotp(&seed, Hotp::default(), Counter(0)).press_text();
-    let now = UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs());
+    let now = now();
     let mut there = Account::new(account.parse().unwrap(), now);
     let factor = Factor::Hotp(HotpState { parameters: Hotp::default(), next: Some(Counter(1)), pair_needed: false });
     let mut device = Device::new(serial.parse().unwrap(), there.id.clone(), None, factor, now);
     device.state = DeviceState::Active;
-    let mut attempt = Attempt { class: name, account, serial, code: WRONG.to_owned() };
+    let code = |serial: &str, code: &str| json!({"serial": serial, "code": code});
+    let mut attempt = Attempt { class: name, account, proof: code(&serial, WRONG) };
     match name {
         "unknown account" => return attempt,
-        "unknown serial" => attempt.serial = format!("nodevi-{class:04}-{turn:08}"),
+        "unknown serial" => attempt.proof = code(&format!("nodevi-{class:04}-{turn:08}"), WRONG),
         // That of the account for wrong codes, which is there by then or will be.
-        "foreign serial" => attempt.serial = format!("device-{:04}-{turn:08}", class + 1),
-        "used code" => attempt.code = used,
+        "foreign serial" => attempt.proof = code(&format!("device-{:04}-{turn:08}", class + 1), WRONG),
+        "used code" => attempt.proof = code(&serial, &used),
+        "no ceremony" => {
+            let response = json!({"clientDataJSON": "e30", "authenticatorData": "AAAA", "signature": "AAAA"});
+            let credential = json!({"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": response});
+            attempt.proof = json!({"ceremony_id": "AAAAAAAAAAAAAAAAAAAAAA", "credential": credential});
+        }
         "throttled device" => device.throttle = Throttle { failures: 10, last_failure: Some(now) },
         "locked device" => device.state = DeviceState::Locked,
         "pending device" => device.state = DeviceState::Pending,
@@ -79,6 +95,22 @@ fn attempt(class: usize, turn: usize, sealer: &Sealer, writes: &mut Vec<Write>) 
     let fingerprint = Some(sealer.fingerprint(seed.expose()));
     writes.extend([Write::CreateAccount(there), Write::InsertDevice { device, seed: Some(sealed), fingerprint }]);
     attempt
+}
+
+/// What a key of the account answers to a ceremony of its own, with another one's signature.
+async fn wrong_answer(keys: &SecurityKeys, account: &AccountId) -> Value {
+    let (mut key, origin) = (SimulatedSecurityKey::new(account.as_str()), "http://localhost:8000".parse().unwrap());
+    let begun = keys.begin_registration(account, None, &Authority::Admin).await.unwrap();
+    let made = key.create(&begun.options, &origin).response();
+    keys.finish_registration(&begun.id, made, &Authority::Admin).await.unwrap();
+    let begun = keys.begin_authentication(account).await.unwrap();
+    let mut answer = key.get(&begun.options, &origin).unwrap();
+    answer.signer = key.attester();
+    json!({"ceremony_id": begun.id.as_str(), "credential": answer.response()})
+}
+
+fn now() -> UnixTime {
+    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs())
 }
 
 /// A seed of its own for each device, which shows neither the wrong code nor its first one again.

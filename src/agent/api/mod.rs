@@ -4,6 +4,7 @@ mod accounts;
 mod body;
 mod control;
 mod description;
+mod device_view;
 mod devices;
 mod health;
 mod problem;

@@ -10,16 +10,17 @@ use utoipa::ToSchema;
 
 use crate::agent::api::Body;
 use crate::agent::api::Problem;
+use crate::agent::api::device_view::DeviceView;
 use crate::agent::api::devices::authority;
 use crate::agent::api::parse;
 use crate::agent::api::shapes;
-use crate::agent::api::views::DeviceView;
 use crate::agent::caller::Caller;
 use crate::agent::config::Role;
 use crate::agent::state::Shared;
 use crate::id::AccountId;
 use crate::verifier::CeremonyId;
 use crate::verifier::Error;
+use crate::verifier::SecurityKeys;
 use crate::webauthn::CreationOptions;
 use crate::webauthn::RegistrationResponse;
 use crate::webauthn::RequestOptions;
@@ -108,10 +109,8 @@ pub(super) async fn finish_registration(
     let id: CeremonyId = parse(&body.ceremony_id)?;
     let keys = state.keys.on_behalf_of(caller.id.clone());
     // The ceremony of an account that the caller does not see is not there, and stays open.
-    if let Some(account) = keys.owner(&id).await?
-        && !caller.sees(&account)
-    {
-        return Err(Problem::not_found("account"));
+    if !caller.sees(&keys.owner(&id).await?) {
+        return Err(Problem::from(SecurityKeys::no_ceremony()));
     }
     let authority = authority(&state, &caller, &headers).await?;
     let device = keys.finish_registration(&id, body.credential, &authority).await.inspect_err(|error| {

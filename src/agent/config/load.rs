@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::Config;
 use super::Paths;
 use crate::webauthn::ConfigFault;
+use crate::webauthn::RelyingParty;
 
 /// The configuration cannot be used. Whoever runs the program must act.
 #[non_exhaustive]
@@ -71,7 +72,7 @@ impl Config {
                 message: error.message().replace('\n', " "),
             }
         })?;
-        config.relying_party().map_err(|fault| {
+        RelyingParty::new(config.terms()).map_err(|fault| {
             let line = line_of(text, &fault);
             ConfigError::Invalid {
                 path: path.display().to_string(),
@@ -81,7 +82,9 @@ impl Config {
             }
         })?;
         let base = path.parent().unwrap_or(Path::new(""));
-        let relative = [&mut config.socket.path, &mut config.store.key_file].into_iter().flatten();
+        let keys = &mut config.security_keys;
+        let metadata = keys.metadata.as_mut().into_iter().flat_map(|metadata| [&mut metadata.blob, &mut metadata.root]);
+        let relative = [&mut config.socket.path, &mut config.store.key_file].into_iter().flatten().chain(&mut keys.trust).chain(metadata);
         for path in relative.chain(config.tls.as_mut().into_iter().flat_map(|tls| [&mut tls.cert, &mut tls.key])) {
             *path = base.join(&*path);
         }
@@ -94,7 +97,6 @@ impl Config {
 fn line_of(text: &str, fault: &ConfigFault) -> usize {
     let keys = match fault {
         ConfigFault::AppId(_) => ["app_id", "[security_keys]"],
-        ConfigFault::Attestation(_) => ["require_attestation", "allow"],
         _ => ["origins", "rp_id"],
     };
     let line = |key: &str| text.lines().position(|line| line.trim_start().starts_with(key));

@@ -7,6 +7,7 @@ mod load;
 mod paths;
 mod problems;
 mod rules;
+mod security_keys;
 mod values;
 
 pub use load::ConfigError;
@@ -16,6 +17,8 @@ pub use rules::AccountPattern;
 pub use rules::PeerRule;
 pub use rules::Role;
 pub use rules::Who;
+pub use security_keys::MetadataConfig;
+pub use security_keys::SecurityKeysConfig;
 pub use values::GroupId;
 pub use values::LogFormat;
 pub use values::LogLevel;
@@ -31,14 +34,6 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::webauthn::Aaguid;
-use crate::webauthn::AttestationPolicy;
-use crate::webauthn::ConfigFault;
-use crate::webauthn::Conveyance;
-use crate::webauthn::RelyingParty;
-use crate::webauthn::RelyingPartyConfig;
-use crate::webauthn::Trust;
-use crate::webauthn::UserVerification;
 use values::within;
 
 /// How an agent runs. [`Config::load`] reads it; `Config::default()` is what runs without a file.
@@ -143,28 +138,6 @@ pub struct SessionsConfig {
     pub refusal_interval_ms: u64,
 }
 
-/// Which security keys are taken, and on which terms.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct SecurityKeysConfig {
-    /// Whether a key must know that it is the right person, by a PIN or a finger.
-    pub user_verification: UserVerification,
-    /// Whether a key is asked who made it.
-    pub attestation: Conveyance,
-    /// Only keys whose maker is trusted are enrolled.
-    pub require_attestation: bool,
-    /// The models that are enrolled, by AAGUID. Empty: all.
-    pub allow: Vec<Aaguid>,
-    /// The models that are not enrolled, by AAGUID.
-    pub deny: Vec<Aaguid>,
-    /// The AppID of U2F registrations from before WebAuthn.
-    pub app_id: Option<String>,
-    /// The origins of other sites' pages in which ours may be embedded.
-    #[serde(deserialize_with = "values::origins")]
-    pub top_origins: Vec<String>,
-}
-
 /// What a caller may ask for.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -224,25 +197,6 @@ impl Config {
     /// Whether a context may be issued for `audience`.
     pub fn allows_audience(&self, audience: &str) -> bool {
         self.audiences.is_empty() || audience == self.issuer || self.audiences.iter().any(|allowed| allowed == audience)
-    }
-
-    /// Who the agent is to security keys. It knows no other RP ID than the configured one.
-    pub fn relying_party(&self) -> Result<RelyingParty, ConfigFault> {
-        let keys = &self.security_keys;
-        RelyingParty::new(RelyingPartyConfig {
-            rp_id: self.rp_id.clone(),
-            name: self.issuer.clone(),
-            origins: self.origins.clone(),
-            top_origins: keys.top_origins.clone(),
-            user_verification: keys.user_verification,
-            attestation: AttestationPolicy {
-                conveyance: keys.attestation,
-                trust: if keys.require_attestation { Trust::Required } else { Trust::Optional },
-                allow: keys.allow.clone(),
-                deny: keys.deny.clone(),
-            },
-            app_id: keys.app_id.clone(),
-        })
     }
 
     /// The first rule for this user. None for those who have no rule.

@@ -9,6 +9,8 @@ use nix::unistd::Uid;
 
 use super::Config;
 use super::StoreUrl;
+use crate::time::Clock;
+use crate::time::SystemClock;
 
 impl Config {
     /// Everything that would keep an agent from starting with this configuration, each with what to do about it. Nothing
@@ -18,6 +20,7 @@ impl Config {
         self.listening(&mut problems);
         self.certificate(&mut problems);
         self.keeping(&mut problems);
+        problems.extend(self.relying_party(SystemClock.read().wall).err());
         problems
     }
 

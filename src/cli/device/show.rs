@@ -67,6 +67,15 @@ pub(super) fn device(device: &Value) -> String {
     if given("codes_left") {
         facts.push(("Codes left", text(device, "codes_left")));
     }
+    if given("credential_id") {
+        let verified = if device.get("user_verified") == Some(&Value::Bool(true)) { "yes" } else { "no" };
+        facts.extend([
+            ("Model", text(device, "aaguid")),
+            ("Attestation", text(device, "attestation")),
+            ("Verified its user", verified.to_owned()),
+            ("Sign count", text(device, "sign_count")),
+        ]);
+    }
     let drift = words::drift(device);
     let names = std::iter::once("Drift").chain(std::iter::repeat(""));
     facts.extend(names.zip(drift));
@@ -97,6 +106,9 @@ fn explained(device: &Value) -> String {
     let (serial, state) = (text(device, "serial"), text(device, "state"));
     match state.as_str() {
         "pending" => format!("pending: put it in use with two codes: twostep device activate {serial}"),
+        "disabled" if text(device, "kind") == "security_key" => {
+            format!("disabled: remove it, and enrol it again: twostep device remove {serial}")
+        }
         "disabled" => format!("disabled: put it in use again with two codes: twostep device activate {serial}"),
         "locked" => format!("locked after too many wrong codes: unlock it with two codes: twostep device resync {serial}"),
         _ => state,

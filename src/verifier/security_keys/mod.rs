@@ -91,9 +91,18 @@ impl SecurityKeys {
     }
 
     /// Whose ceremony it is, as long as it is open.
-    pub async fn owner(&self, id: &CeremonyId) -> Result<Option<AccountId>, Error> {
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a ceremony that is over, or is none.
+    pub async fn owner(&self, id: &CeremonyId) -> Result<AccountId, Error> {
         let now = self.verifier.now().await?;
-        Ok(self.open(id, now).await?.filter(|item| item.kind == ItemKind::Ceremony).map(|item| item.account))
+        let item = self.open(id, now).await?.filter(|item| item.kind == ItemKind::Ceremony);
+        item.map(|item| item.account).ok_or_else(SecurityKeys::no_ceremony)
+    }
+
+    /// What is said of a ceremony that is over, is none, or is none of the caller's business.
+    pub fn no_ceremony() -> Error {
+        Error::NotFound("ceremony: it was finished, or began more than five minutes ago; begin again")
     }
 
     /// Keeps what a ceremony must remember. Of those that an account has open, the oldest goes.

@@ -78,10 +78,10 @@ impl SecurityKeys {
         let verifier = &self.verifier;
         let (sealer, response) = (verifier.keys().await?, Arc::new(response));
         let now = verifier.now().await?;
-        let account = self.owner(id).await?.ok_or(Error::NotFound(NO_CEREMONY))?;
+        let account = self.owner(id).await?;
         let _turn = verifier.core.queue.turn(&account).await;
         for _ in 0..TRIES {
-            let item = self.open(id, now).await?.ok_or(Error::NotFound(NO_CEREMONY))?;
+            let item = self.open(id, now).await?.ok_or_else(SecurityKeys::no_ceremony)?;
             let seen = verifier.core.store.account(&account).await?;
             let finish = Finish { item: &item, id, response: &response, authority, now };
             let device = match self.judge_registration(&finish, seen.as_ref(), &sealer).await {
@@ -130,8 +130,8 @@ impl SecurityKeys {
         let Some(Remembered::Registration { name, state }) = Remembered::of(finish.item.clone(), finish.id, sealer) else {
             return Err(Error::KeyRefused("this ceremony enrols no key: begin again".to_owned()));
         };
-        let response = Arc::clone(finish.response);
-        let registered = self.compute(move |relying_party| relying_party.finish_registration(&state, &response)).await;
+        let (response, now) = (Arc::clone(finish.response), finish.now);
+        let registered = self.compute(move |relying_party| relying_party.finish_registration(&state, &response, now)).await;
         let credential = match registered {
             Some(Ok(credential)) => credential,
             Some(Err(fault)) => return Err(Error::KeyRefused(fault.to_string())),
@@ -166,5 +166,3 @@ fn reason(error: &Error) -> Option<&'static str> {
         _ => None,
     }
 }
-
-const NO_CEREMONY: &str = "ceremony: it was finished, or began more than five minutes ago; begin again";

@@ -1,0 +1,129 @@
+//! Which security keys are taken, and on which terms.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::Config;
+use super::values;
+use crate::time::UnixTime;
+use crate::webauthn::Aaguid;
+use crate::webauthn::Anchors;
+use crate::webauthn::AttestationPolicy;
+use crate::webauthn::Conveyance;
+use crate::webauthn::Metadata;
+use crate::webauthn::RelyingParty;
+use crate::webauthn::RelyingPartyConfig;
+use crate::webauthn::Trust;
+use crate::webauthn::UserVerification;
+
+/// Which security keys are taken, and on which terms.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SecurityKeysConfig {
+    /// Whether a key must know that it is the right person, by a PIN or a finger.
+    pub user_verification: UserVerification,
+    /// Whether a key is asked who made it.
+    pub attestation: Conveyance,
+    /// Only keys whose maker is trusted are enrolled.
+    pub require_attestation: bool,
+    /// Files with the certificates of makers who are trusted, in PEM or DER.
+    pub trust: Vec<PathBuf>,
+    /// Which models there are, who vouches for each, and which are no longer good.
+    pub metadata: Option<MetadataConfig>,
+    /// The models that are enrolled, by AAGUID. Empty: all.
+    pub allow: Vec<Aaguid>,
+    /// The models that are not enrolled, by AAGUID.
+    pub deny: Vec<Aaguid>,
+    /// The AppID of U2F registrations from before WebAuthn.
+    pub app_id: Option<String>,
+    /// The origins of other sites' pages in which ours may be embedded.
+    #[serde(deserialize_with = "values::origins")]
+    pub top_origins: Vec<String>,
+}
+
+/// A metadata BLOB of the FIDO Metadata Service, version 3, as a file. It is read when the agent starts.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct MetadataConfig {
+    /// The BLOB.
+    pub blob: PathBuf,
+    /// The certificate that its signer's leads to, in PEM or DER.
+    pub root: PathBuf,
+    /// The name in its signer's certificate.
+    #[serde(default = "fido")]
+    pub signer: String,
+}
+
+impl Config {
+    /// Who the agent is to security keys. It knows no other RP ID than the configured one. The files of those who vouch for
+    /// keys are read, and judged as of `now`.
+    ///
+    /// # Errors
+    /// In words, what the operator has to mend.
+    pub fn relying_party(&self, now: UnixTime) -> Result<RelyingParty, String> {
+        let attestation = self.security_keys.policy(now)?;
+        RelyingParty::new(RelyingPartyConfig { attestation, ..self.terms() }).map_err(|fault| format!("security_keys: {fault}"))
+    }
+
+    /// Everything about the relying party that is in the configuration itself.
+    pub(super) fn terms(&self) -> RelyingPartyConfig {
+        RelyingPartyConfig {
+            rp_id: self.rp_id.clone(),
+            name: self.issuer.clone(),
+            origins: self.origins.clone(),
+            top_origins: self.security_keys.top_origins.clone(),
+            user_verification: self.security_keys.user_verification,
+            attestation: AttestationPolicy::default(),
+            app_id: self.security_keys.app_id.clone(),
+        }
+    }
+}
+
+impl SecurityKeysConfig {
+    fn policy(&self, now: UnixTime) -> Result<AttestationPolicy, String> {
+        let mut anchors = Anchors::default();
+        for file in &self.trust {
+            anchors = anchors.and(certificates("trust", file)?);
+        }
+        let metadata = self.metadata.as_ref().map(|metadata| metadata.load(now)).transpose()?;
+        Ok(AttestationPolicy {
+            conveyance: self.attestation,
+            trust: if self.require_attestation { Trust::Required } else { Trust::Optional },
+            anchors,
+            metadata: metadata.map(Arc::new),
+            allow: self.allow.clone(),
+            deny: self.deny.clone(),
+        })
+    }
+}
+
+impl MetadataConfig {
+    fn load(&self, now: UnixTime) -> Result<Metadata, String> {
+        let roots = certificates("metadata.root", &self.root)?;
+        let blob = read("metadata.blob", &self.blob)?;
+        let metadata = Metadata::parse(&blob, &roots, &self.signer, now);
+        let metadata = metadata.map_err(|error| format!("security_keys.metadata: {}: {error}", self.blob.display()))?;
+        if metadata.is_stale(now) {
+            tracing::warn!(blob = %self.blob.display(), "the metadata of security keys are out of date: fetch them again");
+        }
+        Ok(metadata)
+    }
+}
+
+fn certificates(key: &str, file: &Path) -> Result<Anchors, String> {
+    Anchors::parse(&read(key, file)?).map_err(|error| format!("security_keys.{key}: {}: {error}", file.display()))
+}
+
+fn read(key: &str, file: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(file).map_err(|error| format!("security_keys.{key}: cannot read {}: {error}", file.display()))
+}
+
+/// By which name the FIDO Alliance signs.
+fn fido() -> String {
+    "mds.fidoalliance.org".to_owned()
+}

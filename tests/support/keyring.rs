@@ -1,0 +1,75 @@
+//! People with security keys, in front of a relying party on `example.org`.
+
+#![allow(dead_code, reason = "not every test file needs every helper")]
+
+use twostep::device::Device;
+use twostep::id::AccountId;
+use twostep::testing::SimulatedSecurityKey;
+use twostep::verifier::Authority;
+use twostep::verifier::Begun;
+use twostep::verifier::Error;
+use twostep::verifier::SecurityKeys;
+use twostep::verifier::Verified;
+use twostep::verifier::Verifier;
+use twostep::webauthn::AuthenticationResponse;
+use twostep::webauthn::Origin;
+use twostep::webauthn::RegistrationResponse;
+use twostep::webauthn::RelyingParty;
+use twostep::webauthn::RelyingPartyConfig;
+use twostep::webauthn::RequestOptions;
+
+pub(crate) fn party() -> RelyingParty {
+    let config = RelyingPartyConfig {
+        rp_id: "example.org".to_owned(),
+        name: "Example".to_owned(),
+        origins: vec!["https://login.example.org".to_owned()],
+        ..RelyingPartyConfig::default()
+    };
+    RelyingParty::new(config).unwrap()
+}
+
+pub(crate) fn keys_of(verifier: &Verifier) -> SecurityKeys {
+    SecurityKeys::new(verifier.clone(), party())
+}
+
+pub(crate) fn origin() -> Origin {
+    "https://login.example.org".parse().unwrap()
+}
+
+pub(crate) fn account(name: &str) -> AccountId {
+    name.parse().unwrap()
+}
+
+/// What the key answers to a registration that began.
+pub(crate) fn made(key: &mut SimulatedSecurityKey, options: &twostep::webauthn::CreationOptions) -> RegistrationResponse {
+    key.create(options, &origin()).response()
+}
+
+/// What the key answers to an authentication that began, whose keys it is one of.
+pub(crate) fn used(key: &mut SimulatedSecurityKey, begun: &Begun<RequestOptions>) -> AuthenticationResponse {
+    key.get(&begun.options, &origin()).unwrap().response()
+}
+
+/// An answer of the key with a signature that is none.
+pub(crate) fn forged(key: &mut SimulatedSecurityKey, begun: &Begun<RequestOptions>) -> AuthenticationResponse {
+    let mut answer = used(key, begun);
+    answer.response.authenticator_data[33] ^= 1;
+    answer
+}
+
+pub(crate) async fn enrol(keys: &SecurityKeys, name: &str, key: &mut SimulatedSecurityKey, authority: &Authority) -> Result<Device, Error> {
+    let begun = keys.begin_registration(&account(name), None, authority).await?;
+    keys.finish_registration(&begun.id, made(key, &begun.options), authority).await
+}
+
+/// A key of this account, enrolled by an administrator.
+pub(crate) async fn enrolled(keys: &SecurityKeys, name: &str) -> (SimulatedSecurityKey, Device) {
+    let mut key = SimulatedSecurityKey::new(name);
+    let device = enrol(keys, name, &mut key, &Authority::Admin).await.unwrap();
+    (key, device)
+}
+
+pub(crate) async fn verify(keys: &SecurityKeys, name: &str, key: &mut SimulatedSecurityKey) -> Result<Verified, Error> {
+    let begun = keys.begin_authentication(&account(name)).await?;
+    keys.finish_authentication(&account(name), &begun.id, used(key, &begun)).await
+}
