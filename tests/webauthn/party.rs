@@ -3,6 +3,7 @@
 use twostep::testing::Creation;
 use twostep::testing::SimulatedSecurityKey;
 use twostep::testing::Use;
+use twostep::time::UnixTime;
 use twostep::webauthn::Assertion;
 use twostep::webauthn::AuthenticationResponse;
 use twostep::webauthn::AuthenticationState;
@@ -15,44 +16,58 @@ use twostep::webauthn::RelyingParty;
 use twostep::webauthn::RelyingPartyConfig;
 use twostep::webauthn::UserEntity;
 
-pub const RP_ID: &str = "example.org";
-pub const ORIGIN: &str = "https://login.example.org";
+pub(crate) const RP_ID: &str = "example.org";
+/// 2026-09-21.
+pub(crate) const NOW: UnixTime = UnixTime(1_790_000_000);
+pub(crate) const ORIGIN: &str = "https://login.example.org";
 
 /// A relying party and a key that has answered it, with the answer still unsigned.
-pub struct Registration {
-    pub party: RelyingParty,
-    pub key: SimulatedSecurityKey,
-    pub state: RegistrationState,
-    pub creation: Creation,
+pub(crate) struct Registration {
+    pub(crate) party: RelyingParty,
+    pub(crate) key: SimulatedSecurityKey,
+    pub(crate) state: RegistrationState,
+    pub(crate) creation: Creation,
 }
 
 /// The same with a credential that was registered, and is being used.
-pub struct Authentication {
-    pub party: RelyingParty,
-    pub key: SimulatedSecurityKey,
-    pub state: AuthenticationState,
-    pub credential: Credential,
-    pub used: Use,
+pub(crate) struct Authentication {
+    pub(crate) party: RelyingParty,
+    pub(crate) key: SimulatedSecurityKey,
+    pub(crate) state: AuthenticationState,
+    pub(crate) credential: Credential,
+    pub(crate) used: Use,
 }
 
-pub fn config() -> RelyingPartyConfig {
+pub(crate) fn config() -> RelyingPartyConfig {
     RelyingPartyConfig { rp_id: RP_ID.into(), name: "Example".into(), origins: vec![ORIGIN.into()], ..RelyingPartyConfig::default() }
 }
 
-pub fn origin() -> Origin {
+pub(crate) fn origin() -> Origin {
     ORIGIN.parse().unwrap()
 }
 
-pub fn alice() -> UserEntity {
+pub(crate) fn alice() -> UserEntity {
     UserEntity { handle: b"alice's handle".to_vec(), name: "alice".into() }
 }
 
+/// Puts members at the beginning of serialized client data.
+pub(crate) fn insert(json: &mut Vec<u8>, members: &str) {
+    json.splice(1..1, members.bytes());
+}
+
+/// Replaces a piece of serialized client data that is there once.
+pub(crate) fn replace(json: &mut Vec<u8>, old: &str, new: &str) {
+    let text = String::from_utf8(json.clone()).unwrap();
+    assert_eq!(text.matches(old).count(), 1, "{old} in {text}");
+    *json = text.replace(old, new).into_bytes();
+}
+
 impl Registration {
-    pub fn new() -> Registration {
+    pub(crate) fn new() -> Registration {
         Registration::with(config(), SimulatedSecurityKey::new("alice's"))
     }
 
-    pub fn with(config: RelyingPartyConfig, mut key: SimulatedSecurityKey) -> Registration {
+    pub(crate) fn with(config: RelyingPartyConfig, mut key: SimulatedSecurityKey) -> Registration {
         let party = RelyingParty::new(config).unwrap();
         let (options, state) = party.start_registration(&alice(), &[]).unwrap();
         let creation = key.create(&options, &origin());
@@ -60,21 +75,21 @@ impl Registration {
     }
 
     /// What the relying party makes of the answer as it is now.
-    pub fn finish(&self) -> Result<Credential, Fault> {
+    pub(crate) fn finish(&self) -> Result<Credential, Fault> {
         self.finish_with(&self.creation.response())
     }
 
-    pub fn finish_with(&self, response: &RegistrationResponse) -> Result<Credential, Fault> {
-        self.party.finish_registration(&self.state, response)
+    pub(crate) fn finish_with(&self, response: &RegistrationResponse) -> Result<Credential, Fault> {
+        self.party.finish_registration(&self.state, response, NOW)
     }
 }
 
 impl Authentication {
-    pub fn new() -> Authentication {
+    pub(crate) fn new() -> Authentication {
         Authentication::with(config(), SimulatedSecurityKey::new("alice's"))
     }
 
-    pub fn with(config: RelyingPartyConfig, key: SimulatedSecurityKey) -> Authentication {
+    pub(crate) fn with(config: RelyingPartyConfig, key: SimulatedSecurityKey) -> Authentication {
         let registered = Registration::with(config, key);
         let credential = registered.finish().unwrap();
         let Registration { party, key, .. } = registered;
@@ -82,26 +97,18 @@ impl Authentication {
     }
 
     /// The key is asked to use a credential.
-    pub fn of(party: RelyingParty, mut key: SimulatedSecurityKey, credential: Credential) -> Authentication {
+    pub(crate) fn of(party: RelyingParty, mut key: SimulatedSecurityKey, credential: Credential) -> Authentication {
         let (options, state) = party.start_authentication(&[&credential]).unwrap();
         let used = key.get(&options, &origin()).unwrap();
         Authentication { party, key, state, credential, used }
     }
 
     /// What the relying party makes of the answer as it is now.
-    pub fn finish(&self) -> Result<Assertion, Fault> {
+    pub(crate) fn finish(&self) -> Result<Assertion, Fault> {
         self.finish_with(&self.used.response())
     }
 
-    pub fn finish_with(&self, response: &AuthenticationResponse) -> Result<Assertion, Fault> {
+    pub(crate) fn finish_with(&self, response: &AuthenticationResponse) -> Result<Assertion, Fault> {
         self.party.finish_authentication(&self.state, response, &self.credential)
     }
-}
-
-#[test]
-fn a_key_is_registered_and_used() {
-    let registration = Registration::new();
-    assert_eq!(registration.finish().unwrap().sign_count, 1);
-    let authentication = Authentication::new();
-    assert_eq!(authentication.finish().unwrap().sign_count, 2);
 }
