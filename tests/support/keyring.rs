@@ -18,18 +18,18 @@ use twostep::webauthn::RelyingParty;
 use twostep::webauthn::RelyingPartyConfig;
 use twostep::webauthn::RequestOptions;
 
-pub(crate) fn party() -> RelyingParty {
-    let config = RelyingPartyConfig {
+/// Who asks, and takes every key.
+pub(crate) fn terms() -> RelyingPartyConfig {
+    RelyingPartyConfig {
         rp_id: "example.org".to_owned(),
         name: "Example".to_owned(),
         origins: vec!["https://login.example.org".to_owned()],
         ..RelyingPartyConfig::default()
-    };
-    RelyingParty::new(config).unwrap()
+    }
 }
 
 pub(crate) fn keys_of(verifier: &Verifier) -> SecurityKeys {
-    SecurityKeys::new(verifier.clone(), party())
+    SecurityKeys::new(verifier.clone(), RelyingParty::new(terms()).unwrap())
 }
 
 pub(crate) fn origin() -> Origin {

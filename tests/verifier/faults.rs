@@ -18,16 +18,25 @@ use twostep::store::Error as StoreError;
 use twostep::store::Keyring;
 use twostep::store::SqliteStore;
 use twostep::store::Store;
+use twostep::testing::SimulatedSecurityKey;
 use twostep::verifier::Authority;
+use twostep::verifier::CeremonyId;
 use twostep::verifier::Error;
 use twostep::verifier::NewApiKey;
 use twostep::verifier::NewDevice;
 use twostep::verifier::NewFactor;
 use twostep::verifier::Passcode;
 use twostep::verifier::Verifier;
+use twostep::webauthn::AuthenticationResponse;
+use twostep::webauthn::RegistrationResponse;
 
 use crate::hooked::Hook;
 use crate::hooked::Hooked;
+use crate::keyring::enrol;
+use crate::keyring::forged;
+use crate::keyring::keys_of;
+use crate::keyring::made;
+use crate::keyring::used;
 use crate::world::Held;
 use crate::world::World;
 use crate::world::both;
@@ -127,6 +136,10 @@ enum Act {
     MakeApiKey,
     AcceptClock,
     WriteRefusals,
+    AskForKey,
+    EnrolKey,
+    Key,
+    WrongKey,
 }
 
 /// What there is to act on.
@@ -138,6 +151,9 @@ struct Setting {
     bypass: Passcode,
     context: SignedContext,
     next_keys: Keyring,
+    enrolment: (CeremonyId, RegistrationResponse),
+    /// Two, the second with an answer that is wrong.
+    sign_ins: [(CeremonyId, AuthenticationResponse); 2],
 }
 
 impl Setting {
@@ -152,12 +168,20 @@ impl Setting {
         let bypass = world.verifier.bypass(&held.account, Duration::from_secs(3_600)).await.unwrap();
         let bypass = bypass.code.to_text().parse().unwrap();
         let (context, _) = Issuer::new(world.verifier.clone(), "twostep").issue_without_mfa(&held.account, "twostep").await.unwrap();
-        Setting { world, held, pending, recovery, bypass, context, next_keys }
+        let (keys, mut key) = (keys_of(&world.verifier), SimulatedSecurityKey::new("alice"));
+        enrol(&keys, "alice", &mut key, &Authority::Admin).await.unwrap();
+        let begun = keys.begin_registration(&held.account, None, &Authority::Admin).await.unwrap();
+        let enrolment = (begun.id, made(&mut SimulatedSecurityKey::new("another"), &begun.options));
+        let [right, wrong] =
+            [keys.begin_authentication(&held.account).await.unwrap(), keys.begin_authentication(&held.account).await.unwrap()];
+        let answers = (used(&mut key, &right), forged(&mut key, &wrong));
+        let sign_ins = [(right.id, answers.0), (wrong.id, answers.1)];
+        Setting { world, held, pending, recovery, bypass, context, next_keys, enrolment, sign_ins }
     }
 }
 
 impl Act {
-    const ALL: [Act; 26] = [
+    const ALL: [Act; 30] = [
         Act::Code,
         Act::Session,
         Act::Resync,
@@ -184,6 +208,10 @@ impl Act {
         Act::MakeApiKey,
         Act::AcceptClock,
         Act::WriteRefusals,
+        Act::AskForKey,
+        Act::EnrolKey,
+        Act::Key,
+        Act::WrongKey,
     ];
 
     /// What the audit log must say of it, where it can be done once only.
@@ -193,6 +221,8 @@ impl Act {
             Act::Session | Act::Resync => Some("device.resynced"),
             Act::Activate => Some("device.activated"),
             Act::Bypass => Some("bypass.accepted"),
+            Act::EnrolKey => Some("device.registered"),
+            Act::Key => Some("key.accepted"),
             _ => None,
         }
     }
@@ -254,6 +284,16 @@ impl Act {
                 as_it_should_be(verifier.verify_code(&nobody, None, wrong[0].clone()).await.map(drop))?;
                 verifier.write_refusals().await
             }
+            Act::AskForKey => keys_of(verifier).begin_authentication(account).await.map(drop),
+            Act::EnrolKey => {
+                let (id, answer) = setting.enrolment.clone();
+                keys_of(verifier).finish_registration(&id, answer, &Authority::Admin).await.map(drop)
+            }
+            Act::Key | Act::WrongKey => {
+                let (id, answer) = setting.sign_ins[usize::from(self == Act::WrongKey)].clone();
+                let verified = keys_of(verifier).finish_authentication(account, &id, answer).await.map(drop);
+                if self == Act::WrongKey { as_it_should_be(verified) } else { verified }
+            }
         }
     }
 }
@@ -283,7 +323,11 @@ async fn whichever_call_of_the_store_fails_nothing_is_done_without_a_durable_row
                     let succeeded = later.iter().chain([&done]).filter(|done| done.is_ok()).count();
                     assert!(succeeded == 1 || (succeeded == 0 && how == How::Kept), "{what}: {done:?}, {later:?}");
                     let rows = setting.world.audited(action).await.len();
-                    assert_eq!(rows, 1 + usize::from(act == Act::Activate), "{what}: one row more than the setting has");
+                    assert_eq!(
+                        rows,
+                        1 + usize::from(matches!(act, Act::Activate | Act::EnrolKey)),
+                        "{what}: one row more than the setting has"
+                    );
                 }
                 if nth >= calls {
                     break;

@@ -17,13 +17,20 @@ use twostep::store::Commit;
 use twostep::store::SqliteStore;
 use twostep::store::Store;
 use twostep::store::Write;
+use twostep::testing::SimulatedAuthority;
 use twostep::testing::SimulatedSecurityKey;
+use twostep::testing::Statement;
 use twostep::verifier::Authority;
 use twostep::verifier::Error;
 use twostep::verifier::NewDevice;
 use twostep::verifier::NewFactor;
 use twostep::verifier::SecurityKeys;
 use twostep::verifier::VerifiedKind;
+use twostep::webauthn::Anchors;
+use twostep::webauthn::AttestationPolicy;
+use twostep::webauthn::Conveyance;
+use twostep::webauthn::RelyingParty;
+use twostep::webauthn::RelyingPartyConfig;
 
 use crate::hooked::Hook;
 use crate::hooked::Hooked;
@@ -32,6 +39,7 @@ use crate::keyring::enrol;
 use crate::keyring::enrolled;
 use crate::keyring::keys_of;
 use crate::keyring::made;
+use crate::keyring::terms;
 use crate::keyring::verify;
 use crate::world::Held;
 use crate::world::World;
@@ -70,6 +78,34 @@ async fn a_key_is_active_at_once_and_opens_a_session_that_says_so() {
     let is = &seen.device(&device.serial).unwrap().device;
     assert_eq!((is.credential().unwrap().sign_count, is.last_used_at), (3, Some(world.now())));
     assert_eq!((world.audited("device.registered").await.len(), world.audited("key.accepted").await.len()), (1, 2));
+}
+
+/// `hwk` is for what a trusted maker vouches for, as long as it cannot be copied.
+#[tokio::test]
+async fn a_key_of_a_trusted_maker_is_bound_to_its_hardware() {
+    let world = World::new();
+    let issuer = Issuer::new(world.verifier.clone(), "twostep");
+    let maker = SimulatedAuthority::new("The Maker");
+    let attestation = AttestationPolicy {
+        conveyance: Conveyance::Direct,
+        anchors: Anchors::parse(&maker.certificate()).unwrap(),
+        ..AttestationPolicy::default()
+    };
+    let keys = SecurityKeys::new(world.verifier.clone(), RelyingParty::new(RelyingPartyConfig { attestation, ..terms() }).unwrap());
+    let other = SimulatedAuthority::new("Somebody else");
+    for (name, statement, copied, bound) in [
+        ("trusted", Statement::Packed(maker.clone()), false, true),
+        ("copied", Statement::Packed(maker.clone()), true, false),
+        ("unknown", Statement::Packed(other), false, false),
+        ("own", Statement::Own, false, false),
+    ] {
+        let mut key = SimulatedSecurityKey::new(name).vouched(statement);
+        key.flags |= if copied { 0x08 } else { 0 };
+        enrol(&keys, name, &mut key, &Authority::Admin).await.unwrap();
+        let (_, context) = issuer.issue_and_read(verify(&keys, name, &mut key).await.unwrap(), "twostep").await.unwrap();
+        assert_eq!((context.hardware_bound(), context.phishing_resistant()), (bound, true), "{name}");
+        assert_eq!(context.amr(), [if bound { Amr::Hwk } else { Amr::Pop }, Amr::User], "{name}");
+    }
 }
 
 #[tokio::test]
@@ -260,13 +296,13 @@ async fn a_key_of_another_rp_id_is_refused() {
     let world = World::new();
     let keys = keys_of(&world.verifier);
     let (mut key, _) = enrolled(&keys, "alice").await;
-    let config = twostep::webauthn::RelyingPartyConfig {
+    let config = RelyingPartyConfig {
         rp_id: "example.net".to_owned(),
         name: "Other".to_owned(),
         origins: vec!["https://login.example.net".to_owned()],
         ..Default::default()
     };
-    let other = SecurityKeys::new(world.verifier.clone(), twostep::webauthn::RelyingParty::new(config).unwrap());
+    let other = SecurityKeys::new(world.verifier.clone(), RelyingParty::new(config).unwrap());
     let begun = other.begin_authentication(&account("alice")).await.unwrap();
     assert!(key.get(&begun.options, &"https://login.example.net".parse().unwrap()).is_none(), "the key knows it under no other RP ID");
     let begun = keys.begin_authentication(&account("alice")).await.unwrap();
