@@ -144,7 +144,8 @@ impl Desk {
             }
         };
         self.limit = self.limit.later(asked.elapsed());
-        pin.ok_or(Fault::Plain(Error::PinNotGiven))
+        let none = if wrong_before { Error::PinWrong { retries: Some(retries) } } else { Error::PinNotGiven };
+        pin.ok_or(Fault::Plain(none))
     }
 
     fn answer<T>(&self, answers: &Receiver<T>) -> Result<T, Fault> {
