@@ -1,1 +1,9 @@
-//! Tests with security keys on a real kernel. See `README.md`.
+//! Virtual security keys on a real kernel, and the tests that plug them in. See `README.md`.
+
+pub mod arguments;
+pub mod cases;
+pub mod faults;
+pub mod guest;
+pub mod host;
+pub mod key;
+pub mod wire;

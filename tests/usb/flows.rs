@@ -77,6 +77,14 @@ fn a_wrong_pin_costs_one_try_and_the_person_hears_how_many_are_left() {
 }
 
 #[test]
+fn whoever_gives_up_after_a_wrong_pin_hears_that_it_was_wrong() {
+    let sockets = Sockets::with([Device::with_pin("a", "123456")]);
+    let service = Service::asking(UserVerification::Required);
+    let refused = service.enroll(&sockets, &[], &mut Script::typing(&["654321"]));
+    assert_eq!(refused, Err(Error::PinWrong { retries: Some(7) }));
+}
+
+#[test]
 fn the_same_wrong_pin_is_not_sent_twice() {
     let sockets = Sockets::with([Device::with_pin("a", "123456")]);
     let service = Service::asking(UserVerification::Required);

@@ -129,7 +129,7 @@ impl Desk {
         self.send(News::Taken)
     }
 
-    /// Asks the person for the PIN. The time they take does not count.
+    /// Asks the person for the PIN. The time they take does not count. Whoever gives up after a wrong one is told that.
     pub(super) fn ask_pin(&mut self, retries: u8, wrong_before: bool) -> Result<Pin, Fault> {
         let request = PinRequest { key: self.key.clone(), retries: Some(retries), wrong_before };
         let (pin, pins) = channel();
@@ -144,7 +144,8 @@ impl Desk {
             }
         };
         self.limit = self.limit.later(asked.elapsed());
-        pin.ok_or(Fault::Plain(Error::PinNotGiven))
+        let given_up = if wrong_before { Error::PinWrong { retries: Some(retries) } } else { Error::PinNotGiven };
+        pin.ok_or(Fault::Plain(given_up))
     }
 
     fn answer<T>(&self, answers: &Receiver<T>) -> Result<T, Fault> {

@@ -1,0 +1,30 @@
+//! What has to be true, a file for each group.
+
+mod doctor;
+mod hostile;
+mod login;
+mod others;
+mod pin;
+mod plugging;
+mod refused;
+mod several;
+mod tools;
+mod webauthn;
+
+use crate::guest::Case;
+
+/// Every case.
+pub fn all() -> impl Iterator<Item = &'static Case> {
+    let groups = [
+        tools::CASES,
+        login::CASES,
+        pin::CASES,
+        refused::CASES,
+        several::CASES,
+        plugging::CASES,
+        others::CASES,
+        doctor::CASES,
+        hostile::CASES,
+    ];
+    groups.into_iter().flatten()
+}

@@ -1,0 +1,110 @@
+//! One reply of a security key, taken apart and put together again (CTAP 2.1 §11.2.4).
+
+/// Bytes in a report.
+pub(super) const REPORT: usize = 64;
+
+/// Bytes of payload in an initialization packet, and in a continuation packet.
+const FIRST: usize = REPORT - 7;
+const NEXT: usize = REPORT - 5;
+
+/// The longest payload that fits: one initialization packet and 128 continuations.
+pub(super) const LONGEST: usize = FIRST + 128 * NEXT;
+
+/// CTAPHID commands as they stand in an initialization packet.
+pub(super) const MSG: u8 = 0x83;
+pub(super) const INIT: u8 = 0x86;
+pub(super) const CBOR: u8 = 0x90;
+pub(super) const KEEPALIVE: u8 = 0xbb;
+pub(super) const ERROR: u8 = 0xbf;
+
+/// What a key said in answer to one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) channel: [u8; 4],
+    pub(super) command: u8,
+    pub(super) payload: Vec<u8>,
+}
+
+impl Reply {
+    /// Reads the reports of one whole reply; `None` when they are not one.
+    pub(super) fn read(reports: &[[u8; REPORT]]) -> Option<Self> {
+        let (first, rest) = reports.split_first()?;
+        let [a, b, c, d, command, high, low, body @ ..] = first;
+        let mut payload = body.to_vec();
+        for report in rest {
+            payload.extend_from_slice(&report[5..]);
+        }
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        payload.truncate(length);
+        (payload.len() == length && command & 0x80 != 0).then_some(Self { channel: [*a, *b, *c, *d], command: *command, payload })
+    }
+
+    /// The reports of this reply as an honest key sends them.
+    pub(super) fn reports(&self) -> Vec<Vec<u8>> {
+        self.reports_of_length(self.payload.len())
+    }
+
+    /// The same, with whatever length the first report claims.
+    pub(super) fn reports_of_length(&self, claimed: usize) -> Vec<Vec<u8>> {
+        let (first, rest) = self.payload.split_at(self.payload.len().min(FIRST));
+        let [.., high, low] = claimed.to_be_bytes();
+        let mut reports = vec![self.report(&[self.command, high, low], first)];
+        for (sequence, chunk) in (0..0x80).zip(rest.chunks(NEXT)) {
+            reports.push(self.report(&[sequence], chunk));
+        }
+        reports
+    }
+
+    /// One report on this channel, filled up with zeros.
+    pub(super) fn report(&self, head: &[u8], body: &[u8]) -> Vec<u8> {
+        let mut report = self.channel.to_vec();
+        report.extend_from_slice(head);
+        report.extend_from_slice(body);
+        report.resize(REPORT, 0);
+        report
+    }
+
+    /// The same reply with another payload.
+    pub(super) fn saying(&self, payload: impl Into<Vec<u8>>) -> Self {
+        Self { payload: payload.into(), ..self.clone() }
+    }
+
+    /// The same reply under another command.
+    pub(super) fn under(&self, command: u8) -> Self {
+        Self { command, ..self.clone() }
+    }
+
+    /// The same reply as if for somebody else.
+    pub(super) fn elsewhere(&self) -> Self {
+        let [a, b, c, d] = self.channel;
+        Self { channel: [a ^ 0x5a, b, c, d ^ 0x01], ..self.clone() }
+    }
+
+    /// Whether its CTAP2 status byte is success and a map follows.
+    pub(super) fn map(&self) -> Option<Vec<(sk_cbor::Value, sk_cbor::Value)>> {
+        let (status, body) = self.payload.split_first()?;
+        let whole = self.command == CBOR && *status == 0;
+        whole.then(|| sk_cbor::read(body).ok()).flatten()?.extract_map()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_split_is_read_again() {
+        for length in [0, 1, 57, 58, 116, 117, 1_000, LONGEST] {
+            let reply = Reply { channel: [1, 2, 3, 4], command: CBOR, payload: vec![7; length] };
+            let reports: Vec<[u8; REPORT]> = reply.reports().into_iter().filter_map(|report| report.try_into().ok()).collect();
+            assert_eq!(Reply::read(&reports), Some(reply));
+        }
+    }
+
+    #[test]
+    fn half_a_reply_is_none() {
+        let reply = Reply { channel: [1, 2, 3, 4], command: CBOR, payload: vec![7; 100] };
+        let first: Vec<[u8; REPORT]> = reply.reports().into_iter().take(1).filter_map(|report| report.try_into().ok()).collect();
+        assert_eq!(Reply::read(&first), None);
+    }
+}

@@ -1,0 +1,161 @@
+//! A case: one process, one deadline, one verdict.
+
+use super::wait_until;
+use crate::wire::Gadget;
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::sys::wait::WaitPidFlag;
+use nix::sys::wait::WaitStatus;
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
+use std::fs;
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+/// Done, or why not.
+pub type Outcome = Result<(), String>;
+
+/// Which machine a case needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Without udev, in real time.
+    Plain,
+    /// With Debian's systemd-udevd.
+    Udev,
+    /// In counted time: for cases that mostly wait.
+    Counted,
+}
+
+impl Place {
+    /// Every machine there is.
+    pub const ALL: [Self; 3] = [Self::Plain, Self::Udev, Self::Counted];
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Udev => "udev",
+            Self::Counted => "counted",
+        }
+    }
+}
+
+/// Something that has to be true of keys on a real kernel.
+#[derive(Clone, Copy)]
+pub struct Case {
+    /// Its group and itself: `group.what-is-true`.
+    pub name: &'static str,
+    /// Where it runs.
+    pub place: Place,
+    /// After so many seconds it has failed.
+    pub seconds: u64,
+    /// It can be run on a real key, with a person as its hand.
+    pub real: bool,
+    /// The case itself.
+    pub run: fn() -> Outcome,
+}
+
+impl Case {
+    /// A case in the plain machine, with a minute.
+    #[must_use]
+    pub const fn new(name: &'static str, run: fn() -> Outcome) -> Self {
+        Self { name, place: Place::Plain, seconds: 60, real: false, run }
+    }
+
+    /// The same in another machine.
+    #[must_use]
+    pub const fn on(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+
+    /// The same, for real keys too.
+    #[must_use]
+    pub const fn on_real_keys(self) -> Self {
+        Self { real: true, ..self }
+    }
+
+    /// The same with another deadline.
+    #[must_use]
+    pub const fn within(self, seconds: u64) -> Self {
+        Self { seconds, ..self }
+    }
+}
+
+/// Runs each case in a process of its own, says how it went, and returns how many failed. The words go into its environment.
+pub fn run_all(cases: &[&Case], environment: &[(String, String)]) -> u8 {
+    let mut failed = 0_u8;
+    for case in cases {
+        let begun = Instant::now();
+        let outcome = in_process(case, environment);
+        let seconds = begun.elapsed().as_secs_f64();
+        let said = fs::read_to_string(LOG).unwrap_or_default();
+        let (figures, rest): (Vec<&str>, Vec<&str>) = said.lines().partition(|line| line.starts_with("figure:"));
+        figures.iter().for_each(|line| println!("@@F {} {line}", case.name));
+        match outcome {
+            Ok(()) => println!("@@T {} ok {seconds:.1}", case.name),
+            Err(why) => {
+                failed = failed.saturating_add(1);
+                println!("@@T {} FAIL {seconds:.1} {why}", case.name);
+                rest.iter().rev().take(60).rev().for_each(|line| println!("@@L {line}"));
+            }
+        }
+        sweep();
+    }
+    failed
+}
+
+fn in_process(case: &Case, environment: &[(String, String)]) -> Outcome {
+    let log = File::create(LOG).map_err(|error| error.to_string())?;
+    let other = log.try_clone().map_err(|error| error.to_string())?;
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["--case", case.name]).process_group(0).stdin(Stdio::null()).stdout(log).stderr(other);
+    command.envs(environment.iter().map(|(name, value)| (format!("TWOSTEP_{}", name.to_uppercase()), value)));
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    let ended = wait_until(Duration::from_secs(case.seconds), || matches!(child.try_wait(), Ok(Some(_)) | Err(_)));
+    if ended.is_none() {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(format!("still running after {} s", case.seconds));
+    }
+    match child.wait() {
+        Ok(status) if status.success() => Ok(()),
+        _ => {
+            let said = fs::read_to_string(LOG).unwrap_or_default();
+            Err(said.lines().rev().find_map(|line| line.strip_prefix("failed: ")).unwrap_or("it died").to_owned())
+        }
+    }
+}
+
+/// Leaves nothing behind for the next case: no process, no key.
+fn sweep() {
+    for pid in strays() {
+        let _ = kill(pid, Signal::SIGKILL);
+    }
+    thread::sleep(Duration::from_millis(10));
+    while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive) {}
+    (0..4).for_each(Gadget::take_apart);
+    let gone = wait_until(Duration::from_secs(5), || fs::read_dir("/sys/class/hidraw").is_ok_and(|mut entries| entries.next().is_none()));
+    if gone.is_none() {
+        println!("@@L a key of the last case is still there");
+    }
+}
+
+/// Every process but the first, udev's, and the kernel's own.
+fn strays() -> Vec<Pid> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let stray = |number: &i32| {
+        let command = fs::read_to_string(Path::new("/proc").join(number.to_string()).join("cmdline")).unwrap_or_default();
+        *number > 1 && !command.is_empty() && !command.contains("udevd")
+    };
+    numbers.filter(stray).map(Pid::from_raw).collect()
+}
+
+const LOG: &str = "/tmp/case.log";

@@ -1,0 +1,194 @@
+//! Virtual keys in the hands of a case.
+
+use super::run::ours;
+use crate::key::tell;
+use std::env;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+/// How long a key may take to appear or to go.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a person may take.
+const FOR_PEOPLE: Duration = Duration::from_secs(60);
+
+/// Names a real key by its serial number, and says its PIN: then there is no other key, and a person is its hand.
+pub const REAL_KEY: &str = "TWOSTEP_REAL_KEY";
+/// See [`REAL_KEY`].
+pub const REAL_PIN: &str = "TWOSTEP_REAL_PIN";
+
+/// What a key hangs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// The kernel's HID layer alone.
+    Uhid,
+    /// A USB port of the dummy host controller, 0 to 3.
+    Usb(u8),
+}
+
+/// A key. A virtual one is pulled out when dropped.
+pub struct Key {
+    hand: Hand,
+    serial: String,
+}
+
+/// Who touches a key and plugs it in.
+enum Hand {
+    Process { child: Child, control: PathBuf },
+    Person,
+}
+
+impl Key {
+    /// Plugs in a key with this serial number and waits for its node. `more` goes to `vkey`.
+    pub fn plug(wire: Wire, serial: &str, more: &[&str]) -> Result<Self, String> {
+        if let Ok(serial) = env::var(REAL_KEY) {
+            let key = Self { hand: Hand::Person, serial };
+            key.tell(if more.contains(&"--unplugged") { "unplug" } else { "replug" })?;
+            return Ok(key);
+        }
+        let key = Self::hold(wire, serial, more)?;
+        if !more.contains(&"--unplugged") {
+            key.node()?;
+        }
+        Ok(key)
+    }
+
+    fn hold(wire: Wire, serial: &str, more: &[&str]) -> Result<Self, String> {
+        let control = Path::new("/run").join(format!("key-{serial}"));
+        let wire = match wire {
+            Wire::Uhid => "uhid".to_owned(),
+            Wire::Usb(port) => format!("gadget:{port}"),
+        };
+        let mut command = Command::new(ours("vkey"));
+        command.args(["--wire", &wire, "--serial", serial, "--attest", "/attestation", "--control"]).arg(&control).args(more);
+        let child = command.stdin(Stdio::null()).spawn().map_err(|error| format!("vkey: {error}"))?;
+        wait_until(PATIENCE, || tell(&control, "state").is_ok()).ok_or("vkey does not answer")?;
+        Ok(Self { hand: Hand::Process { child, control }, serial: serial.to_owned() })
+    }
+
+    /// The device node, once it is there.
+    pub fn node(&self) -> Result<String, String> {
+        let found = wait_until(PATIENCE, || node_of(&self.serial).is_some()).and_then(|()| node_of(&self.serial));
+        found.ok_or_else(|| format!("{} did not appear", self.serial))
+    }
+
+    /// Waits until the kernel has forgotten the key.
+    pub fn gone(&self) -> Result<(), String> {
+        wait_until(PATIENCE, || node_of(&self.serial).is_none()).ok_or_else(|| format!("{} is still there", self.serial))
+    }
+
+    /// Gives a command to the key.
+    pub fn tell(&self, command: &str) -> Result<String, String> {
+        match &self.hand {
+            Hand::Process { control, .. } => tell(control, command).map_err(|error| error.to_string()),
+            Hand::Person => ask(&self.serial, command),
+        }
+    }
+
+    /// A member of the key's state.
+    pub fn state(&self, name: &str) -> Result<String, String> {
+        let state = self.tell("state")?;
+        let found = state.split(' ').find_map(|member| member.strip_prefix(name)?.strip_prefix('='));
+        found.map(str::to_owned).ok_or_else(|| format!("{state}: no {name}"))
+    }
+
+    /// A count of the key's state.
+    pub fn count(&self, name: &str) -> Result<u64, String> {
+        self.state(name)?.parse().map_err(|_| format!("{name} is no number"))
+    }
+
+    /// Whether the key waits for a touch.
+    #[must_use]
+    pub fn blinks(&self) -> bool {
+        self.state("blinking").is_ok_and(|blinking| blinking == "true")
+    }
+
+    /// Waits until the key wants to be touched.
+    pub fn blinking(&self) -> Result<(), String> {
+        if matches!(self.hand, Hand::Person) {
+            return ask(&self.serial, "blinks").map(drop);
+        }
+        wait_until(PATIENCE, || self.blinks()).ok_or_else(|| format!("{} does not blink", self.serial))
+    }
+
+    /// Waits until the key wants nothing any more.
+    pub fn dark(&self) -> Result<(), String> {
+        wait_until(PATIENCE, || !self.blinks()).ok_or_else(|| format!("{} still blinks", self.serial))
+    }
+}
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        let Hand::Process { child, control } = &mut self.hand else { return };
+        if tell(control, "quit").is_ok() {
+            wait_until(Duration::from_secs(5), || matches!(child.try_wait(), Ok(Some(_))));
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+        wait_until(Duration::from_secs(5), || node_of(&self.serial).is_none());
+    }
+}
+
+/// Asks a person to do with a real key what a virtual one is told, and waits for Enter or for the kernel.
+fn ask(serial: &str, command: &str) -> Result<String, String> {
+    let is_in = || node_of(serial).is_some();
+    match command {
+        "unplug" if is_in() => {
+            println!("  Unplug {serial}.");
+            wait_until(FOR_PEOPLE, || !is_in()).ok_or("nobody unplugged it")?;
+        }
+        "replug" if !is_in() => {
+            println!("  Plug in {serial}.");
+            wait_until(FOR_PEOPLE, is_in).ok_or("nobody plugged it in")?;
+        }
+        "blinks" => {
+            println!("  Press Enter as soon as {serial} blinks; do not touch it.");
+            io::stdin().read_line(&mut String::new()).map_err(|error| error.to_string())?;
+        }
+        "touch" | "finger auto" => println!("  From now on, touch {serial} whenever it blinks."),
+        "finger manual" => println!("  Do not touch {serial} until you are told to."),
+        _ => {}
+    }
+    Ok(String::new())
+}
+
+/// The node of the key with this serial number.
+#[must_use]
+pub fn node_of(serial: &str) -> Option<String> {
+    for entry in fs::read_dir("/sys/class/hidraw").ok()?.filter_map(Result::ok) {
+        let described = fs::read_to_string(entry.path().join("device/uevent")).unwrap_or_default();
+        let node = Path::new("/dev").join(entry.file_name());
+        if described.lines().any(|line| line.strip_prefix("HID_UNIQ=") == Some(serial)) && node.exists() {
+            return Some(node.to_string_lossy().into_owned());
+        }
+    }
+    None
+}
+
+/// How many descriptors a process has open.
+#[must_use]
+pub fn descriptors_of(process: u32) -> usize {
+    fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
+}
+
+/// Looks until it is so, or until it is late.
+pub fn wait_until(limit: Duration, mut so: impl FnMut() -> bool) -> Option<()> {
+    let begun = Instant::now();
+    loop {
+        if so() {
+            return Some(());
+        }
+        if begun.elapsed() > limit {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(3));
+    }
+}

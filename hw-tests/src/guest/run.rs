@@ -1,0 +1,180 @@
+//! Programs that a case starts.
+
+use super::wait_until;
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use std::io::Read;
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::thread;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use std::time::Instant;
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it said on standard error.
+    pub stderr: String,
+    /// From its start to its end.
+    pub took: Duration,
+}
+
+impl Ran {
+    /// Itself, when it ended with this exit code.
+    pub fn with_code(self, code: i32) -> Result<Self, String> {
+        let panicked = self.stderr.contains("panicked at");
+        if self.code == Some(code) && !panicked {
+            return Ok(self);
+        }
+        let Self { code: ended, stdout, stderr, took } = &self;
+        println!("stdout: {stdout}\nstderr: {stderr}");
+        Err(format!("ended with {ended:?} instead of {code} after {:.1} s: {}", took.as_secs_f64(), stderr.trim().replace('\n', " / ")))
+    }
+
+    /// Itself, when it did what it was asked for.
+    pub fn done(self) -> Result<Self, String> {
+        self.with_code(0)
+    }
+
+    /// Itself, when it says `words` on standard error or standard output.
+    pub fn saying(self, words: &str) -> Result<Self, String> {
+        let found = self.stderr.contains(words) || self.stdout.contains(words);
+        let said = format!("{} / {}", self.stdout.trim(), self.stderr.trim()).replace('\n', " / ");
+        found.then_some(self).ok_or_else(|| format!("{words:?} is not in: {said}"))
+    }
+}
+
+/// A program that runs.
+pub struct Running {
+    child: Child,
+    begun: Instant,
+    stdout: Reader,
+    stderr: Reader,
+}
+
+/// What a program prints, as it comes.
+struct Reader {
+    text: Arc<Mutex<Vec<u8>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has not ended yet.
+    pub fn running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits for its end; a program that is still running at the limit is killed, and that is an error.
+    pub fn end(mut self, limit: Duration) -> Result<Ran, String> {
+        let ended = wait_until(limit, || !self.running());
+        let took = self.begun.elapsed();
+        if ended.is_none() {
+            let _ = self.child.kill();
+        }
+        let status = self.child.wait().map_err(|error| error.to_string())?;
+        let ran = Ran { code: status.code(), stdout: self.stdout.all(), stderr: self.stderr.all(), took };
+        match ended {
+            Some(()) => Ok(ran),
+            None => Err(format!("still running after {limit:?}: {} / {}", ran.stdout.trim(), ran.stderr.trim())),
+        }
+    }
+
+    /// Waits until it has said this on standard error.
+    pub fn says(&self, words: &str) -> Result<(), String> {
+        let said = wait_until(PATIENCE, || self.stderr.so_far().contains(words));
+        said.ok_or_else(|| format!("{words:?} was not said, but: {}", self.stderr.so_far().trim()))
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        if let Ok(id) = i32::try_from(self.child.id()) {
+            let _ = kill(Pid::from_raw(id), signal);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts a program, gives it `input`, and closes its standard input.
+pub fn start(command: &mut Command, input: &str) -> Result<Running, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let begun = Instant::now();
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().map_err(|error| format!("{name}: {error}"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that does not want to read is free not to.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let (Some(stdout), Some(stderr)) = (child.stdout.take().map(Reader::of), child.stderr.take().map(Reader::of)) else {
+        return Err(format!("{name} has no output"));
+    };
+    Ok(Running { child, begun, stdout, stderr })
+}
+
+/// The program of ours with this name: it lies beside the one that runs.
+#[must_use]
+pub fn ours(name: &str) -> PathBuf {
+    std::env::current_exe().unwrap_or_default().with_file_name(name)
+}
+
+/// Runs a program to its end.
+pub fn run(words: &[&str], input: &str, limit: Duration) -> Result<Ran, String> {
+    let (program, arguments) = words.split_first().ok_or("nothing to run")?;
+    start(Command::new(program).args(arguments), input)?.end(limit)
+}
+
+/// Runs a program as another user.
+pub fn run_as(user: u32, words: &[&str], limit: Duration) -> Result<Ran, String> {
+    let (program, arguments) = words.split_first().ok_or("nothing to run")?;
+    start(Command::new(program).args(arguments).uid(user).gid(user), "")?.end(limit)
+}
+
+impl Reader {
+    fn of(mut from: impl Read + Send + 'static) -> Self {
+        let text = Arc::<Mutex<Vec<u8>>>::default();
+        let shared = Arc::clone(&text);
+        let thread = thread::spawn(move || {
+            let mut bytes = [0; 4_096];
+            while let Ok(length @ 1..) = from.read(&mut bytes) {
+                shared.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes.iter().take(length));
+            }
+        });
+        Self { text, thread: Some(thread) }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.text.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    fn all(&mut self) -> String {
+        self.thread.take().map(JoinHandle::join);
+        self.so_far()
+    }
+}
+
+/// How long a program may take to say something.
+const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,0 +1,316 @@
+//! The body of a key: its plug, its button, its wire, and what is broken about it.
+
+use super::control::Control;
+use super::flash::Flash;
+use super::flash::bytes;
+use crate::faults;
+use crate::faults::Endless;
+use crate::faults::Fault;
+use crate::wire::Wire;
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
+use nix::poll::PollTimeout;
+use nix::poll::poll;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::Write;
+use std::path::Path;
+use std::rc::Rc;
+use std::str::FromStr;
+use std::time::Duration;
+use std::time::Instant;
+
+/// When the button is pressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finger {
+    /// At once.
+    Auto,
+    /// Not at all.
+    Never,
+    /// The person declines.
+    Deny,
+    /// When the control socket says so.
+    Manual,
+    /// So long after the key has begun to blink.
+    Delay(Duration),
+}
+
+impl FromStr for Finger {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "auto" => Self::Auto,
+            "never" => Self::Never,
+            "deny" => Self::Deny,
+            "manual" => Self::Manual,
+            _ => match text.strip_prefix("delay:").map(u64::from_str) {
+                Some(Ok(milliseconds)) => Self::Delay(Duration::from_millis(milliseconds)),
+                _ => return Err(format!("{text}: a touch is auto, never, deny, manual or delay:MS")),
+            },
+        })
+    }
+}
+
+/// How the wait for a touch stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Touch {
+    Given,
+    Denied,
+    Awaited,
+}
+
+/// A fault, and which of the replies it concerns: after so many, for so many.
+struct Armed {
+    fault: &'static Fault,
+    skip: u64,
+    times: u64,
+}
+
+/// Everything about a key but its firmware.
+pub(super) struct Board {
+    wire: Box<dyn Wire>,
+    control: Option<Control>,
+    flash: Rc<RefCell<Flash>>,
+    plugged: bool,
+    lost_power: bool,
+    leaving: bool,
+    finger: Finger,
+    right_finger: bool,
+    blinking_since: Option<Instant>,
+    pressed: bool,
+    touches: u64,
+    armed: Option<Armed>,
+    endless: Option<(Endless, Instant)>,
+    inbox: VecDeque<[u8; 64]>,
+    reports: u64,
+    unplug_after: Option<u64>,
+}
+
+impl Board {
+    pub(super) fn new(wire: Box<dyn Wire>, control: Option<Control>, flash: &Rc<RefCell<Flash>>, finger: Finger) -> Self {
+        Self {
+            wire,
+            control,
+            flash: Rc::clone(flash),
+            plugged: false,
+            lost_power: false,
+            leaving: false,
+            finger,
+            right_finger: true,
+            blinking_since: None,
+            pressed: false,
+            touches: 0,
+            armed: None,
+            endless: None,
+            inbox: VecDeque::new(),
+            reports: 0,
+            unplug_after: None,
+        }
+    }
+
+    pub(super) fn plugged(&self) -> bool {
+        self.plugged
+    }
+
+    /// Whether the power has been there since the firmware began what it does.
+    pub(super) fn powered(&self) -> bool {
+        self.plugged && !self.lost_power
+    }
+
+    /// Whether the power was away since the last time this was asked.
+    pub(super) fn take_power_cycle(&mut self) -> bool {
+        std::mem::take(&mut self.lost_power)
+    }
+
+    pub(super) fn leaving(&self) -> bool {
+        self.leaving
+    }
+
+    pub(super) fn blinking(&self) -> bool {
+        self.blinking_since.is_some()
+    }
+
+    pub(super) fn touch_wanted(&mut self) {
+        self.blinking_since = Some(Instant::now());
+        self.pressed = false;
+    }
+
+    pub(super) fn touch_over(&mut self) {
+        self.blinking_since = None;
+        self.pressed = false;
+    }
+
+    pub(super) fn right_finger(&self) -> bool {
+        self.right_finger
+    }
+
+    pub(super) fn touch(&mut self) -> Touch {
+        let Some(since) = self.blinking_since else { return Touch::Awaited };
+        let given = match self.finger {
+            Finger::Deny => return Touch::Denied,
+            Finger::Auto => true,
+            Finger::Delay(pause) => since.elapsed() >= pause,
+            Finger::Never | Finger::Manual => false,
+        };
+        if given || self.pressed {
+            self.touches += 1;
+            self.touch_over();
+            return Touch::Given;
+        }
+        Touch::Awaited
+    }
+
+    pub(super) fn next_report(&mut self) -> Option<[u8; 64]> {
+        self.inbox.pop_front()
+    }
+
+    /// Sends a whole reply of the firmware, spoiled when a fault is armed.
+    pub(super) fn answer(&mut self, reply: &[[u8; 64]]) {
+        if let Some(armed) = &mut self.armed
+            && let Some(sent) = faults::mutate(armed.fault, reply)
+        {
+            if armed.skip > 0 {
+                armed.skip -= 1;
+            } else if armed.times > 0 {
+                armed.times -= 1;
+                sent.reports.iter().for_each(|report| self.send(report));
+                self.endless = sent.endless.map(|endless| (endless, Instant::now()));
+                return;
+            }
+        }
+        reply.iter().for_each(|report| self.send(report));
+    }
+
+    pub(super) fn send(&mut self, report: &[u8]) {
+        if self.powered() {
+            // Whoever listens may be gone: a key never knows.
+            let _ = self.wire.send(report);
+            self.count();
+        }
+    }
+
+    /// Lets things happen until something has, or it is that late.
+    pub(super) fn pump(&mut self, until: Instant) {
+        let due = self.endless.as_ref().map_or(until, |(_, next)| until.min(*next));
+        let pause = due.saturating_duration_since(Instant::now()).min(Duration::from_secs(1));
+        let pause = PollTimeout::try_from(pause.as_millis() + u128::from(!pause.is_zero())).unwrap_or(PollTimeout::ZERO);
+        let descriptors = [self.wire.descriptor(), self.control.as_ref().map(Control::descriptor)];
+        let mut waited: Vec<PollFd<'_>> = descriptors.into_iter().flatten().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        let _ = poll(&mut waited, pause);
+        self.obey();
+        self.read();
+        self.repeat();
+    }
+
+    pub(super) fn plug(&mut self) -> Result<(), String> {
+        self.wire.plug().map_err(|error| format!("cannot plug in: {error}"))?;
+        self.plugged = true;
+        Ok(())
+    }
+
+    fn unplug(&mut self) -> Result<(), String> {
+        self.plugged = false;
+        self.lost_power = true;
+        self.endless = None;
+        self.unplug_after = None;
+        self.inbox.clear();
+        self.touch_over();
+        self.wire.unplug().map_err(|error| format!("cannot unplug: {error}"))
+    }
+
+    fn read(&mut self) {
+        while self.plugged {
+            match self.wire.receive() {
+                Ok(Some(report)) => {
+                    self.inbox.push_back(report);
+                    self.count();
+                }
+                Ok(None) | Err(_) => break,
+            }
+        }
+    }
+
+    /// Counts a report in either direction, and pulls the plug when it was the last one.
+    fn count(&mut self) {
+        self.reports += 1;
+        self.unplug_after = self.unplug_after.map(|left| left.saturating_sub(1));
+        if self.unplug_after == Some(0) {
+            let _ = self.unplug();
+        }
+    }
+
+    fn repeat(&mut self) {
+        let now = Instant::now();
+        if let Some((endless, next)) = &mut self.endless
+            && *next <= now
+        {
+            *next = now + endless.every;
+            let report = endless.report.clone();
+            self.send(&report);
+        }
+    }
+
+    fn obey(&mut self) {
+        while let Some((command, mut stream)) = self.control.as_ref().and_then(Control::next) {
+            let answer = match self.command(&command) {
+                Ok(said) => format!("ok {said}\n"),
+                Err(why) => format!("no {why}\n"),
+            };
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    }
+
+    fn command(&mut self, line: &str) -> Result<String, String> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["touch"] => self.pressed = self.blinking(),
+            ["finger", "right"] => self.right_finger = true,
+            ["finger", "wrong"] => self.right_finger = false,
+            ["finger", finger] => self.finger = finger.parse()?,
+            ["unplug"] => self.unplug()?,
+            ["replug"] => {
+                self.unplug()?;
+                self.plug()?;
+            }
+            ["unplug-after", count] => self.unplug_after = Some(number(count)?),
+            ["fault", name, rest @ ..] => {
+                let fault = faults::named(name).ok_or("no such fault")?;
+                let skip = rest.first().map_or(Ok(0), |skip| number(skip))?;
+                let times = rest.get(1).map_or(Ok(u64::MAX), |times| number(times))?;
+                self.armed = Some(Armed { fault, skip, times });
+                self.endless = None;
+            }
+            ["heal"] => {
+                self.armed = None;
+                self.endless = None;
+            }
+            ["raw", report] => self.send(&bytes(report).ok_or("a report is written in hexadecimal")?),
+            ["save", file] => self.flash.borrow().save(Path::new(file)).map_err(|error| error.to_string())?,
+            ["restore", file] => {
+                let plugged = self.plugged;
+                self.unplug()?;
+                *self.flash.borrow_mut() = Flash::load(Path::new(file)).map_err(|error| error.to_string())?;
+                if plugged {
+                    self.plug()?;
+                }
+            }
+            ["state"] => return Ok(self.state()),
+            ["quit"] => {
+                self.unplug()?;
+                self.leaving = true;
+            }
+            _ => return Err("no such command".to_owned()),
+        }
+        Ok(String::new())
+    }
+
+    fn state(&self) -> String {
+        let Self { plugged, reports, touches, .. } = self;
+        format!("plugged={plugged} blinking={} reports={reports} touches={touches}", self.blinking())
+    }
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{text} is no number"))
+}

@@ -1,0 +1,62 @@
+//! The hand that holds a virtual key: one command a connection on a Unix socket, one line of answer.
+
+use std::fs;
+use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::ErrorKind;
+use std::io::Read;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixListener;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+/// The longest command: a report of 4 KiB in hexadecimal.
+const LONGEST: u64 = 10_000;
+
+/// How long either side waits for the other.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The key's end.
+pub(super) struct Control {
+    socket: UnixListener,
+}
+
+impl Control {
+    pub(super) fn listen(path: &Path) -> io::Result<Self> {
+        let _ = fs::remove_file(path);
+        let socket = UnixListener::bind(path)?;
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket })
+    }
+
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// The next command that waits, and who wants to know what came of it.
+    pub(super) fn next(&self) -> Option<(String, UnixStream)> {
+        let (stream, _) = self.socket.accept().ok()?;
+        stream.set_nonblocking(false).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        let mut line = String::new();
+        BufReader::new(&stream).take(LONGEST).read_line(&mut line).ok()?;
+        Some((line.trim_end().to_owned(), stream))
+    }
+}
+
+/// Gives a command to the key that listens at `path`, and returns what it says.
+pub fn tell(path: &Path, command: &str) -> io::Result<String> {
+    let mut stream = UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    writeln!(stream, "{command}")?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer)?;
+    match answer.strip_suffix('\n').and_then(|answer| answer.split_once(' ')) {
+        Some(("ok", said)) => Ok(said.to_owned()),
+        _ => Err(io::Error::new(ErrorKind::InvalidInput, format!("{command}: {}", answer.trim_end()))),
+    }
+}

@@ -1,0 +1,66 @@
+//! What a key remembers without power, as numbered values.
+
+use opensk::api::persist::Persist;
+use opensk::api::persist::PersistIter;
+use opensk::ctap::status_code::CtapResult;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// The memory of one key. It can be written to a file and read from one: that is how a key is cloned.
+#[derive(Clone, Debug, Default)]
+pub struct Flash {
+    values: BTreeMap<usize, Vec<u8>>,
+}
+
+impl Flash {
+    /// Writes `number hex`, one value a line.
+    pub fn save(&self, file: &Path) -> io::Result<()> {
+        let mut text = String::new();
+        for (number, value) in &self.values {
+            let value: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+            writeln!(text, "{number} {value}").map_err(io::Error::other)?;
+        }
+        fs::write(file, text)
+    }
+
+    /// Reads what [`Flash::save`] wrote.
+    pub fn load(file: &Path) -> io::Result<Self> {
+        let mut values = BTreeMap::new();
+        for line in fs::read_to_string(file)?.lines() {
+            let (number, value) = line.split_once(' ').ok_or(ErrorKind::InvalidData)?;
+            values.insert(number.parse().map_err(io::Error::other)?, bytes(value).ok_or(ErrorKind::InvalidData)?);
+        }
+        Ok(Self { values })
+    }
+}
+
+impl Persist for Flash {
+    fn find(&self, key: usize) -> CtapResult<Option<Vec<u8>>> {
+        Ok(self.values.get(&key).cloned())
+    }
+
+    fn insert(&mut self, key: usize, value: &[u8]) -> CtapResult<()> {
+        self.values.insert(key, value.to_vec());
+        Ok(())
+    }
+
+    fn remove(&mut self, key: usize) -> CtapResult<()> {
+        self.values.remove(&key);
+        Ok(())
+    }
+
+    fn iter(&self) -> CtapResult<PersistIter<'_>> {
+        Ok(Box::new(self.values.keys().map(|key| Ok(*key))))
+    }
+}
+
+/// Bytes in hexadecimal; `None` when it is anything else.
+pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    let pair = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+    digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(pair).collect())?
+}
