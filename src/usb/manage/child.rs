@@ -1,6 +1,7 @@
 //! The other process: started, given its task, and not believed for longer than its deadline.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::io::Read;
 use std::io::Write;
 use std::os::fd::AsFd;
@@ -38,9 +39,11 @@ pub fn manage(mut program: Command, path: &Path, task: Task, deadline: Duration)
     let (Some(mut to), Some(from)) = (child.0.stdin.take(), child.0.stdout.take()) else {
         return Err(Error::Child("it has no standard input".to_owned()));
     };
-    // It is shorter than a pipe holds, so that this does not wait.
-    to.write_all(&request).map_err(|error| failed(&error))?;
-    drop(to);
+    // It is shorter than a pipe holds, so that this does not wait. What a process says that does not listen is judged below.
+    match to.write_all(&request) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(failed(&error)),
+        _ => drop(to),
+    }
     let (said, heard) = mpsc::channel();
     std::thread::spawn(move || {
         let mut reply = Zeroizing::new(Vec::new());
