@@ -52,7 +52,12 @@ impl Person for AtTerminal {
             output::note("That PIN is wrong.");
         }
         let left = request.retries.map(|retries| format!(" ({} left)", tries(retries))).unwrap_or_default();
-        prompt::secret(&format!("PIN of {}{left}", request.key)).ok().filter(|pin| !pin.is_empty()).map(Pin::from)
+        let asked = format!("PIN of {}{left}", request.key);
+        if !prompt::is_terminal() {
+            // Standard input is read without a prompt; how many tries are left is worth knowing there, too.
+            output::note(&asked);
+        }
+        prompt::secret(&asked).ok().filter(|pin| !pin.is_empty()).map(Pin::from)
     }
 }
 
