@@ -4,6 +4,7 @@ use crate::guest::Agent;
 use crate::guest::Case;
 use crate::guest::Key;
 use crate::guest::Outcome;
+use crate::guest::Place;
 use crate::guest::Running;
 use crate::guest::Wire;
 use crate::guest::run;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 pub(super) const CASES: &[Case] = &[
-    Case::new("others.a-hundred-logins-beside-fido2-token", hundred_logins_beside_fido2_token).within(240),
+    Case::new("others.a-hundred-logins-beside-fido2-token", hundred_logins_beside_fido2_token).within(600).on(Place::Udev),
     Case::new("others.waits-while-another-program-waits-for-a-touch", waits_for_its_turn),
     Case::new("others.latency-beside-fido2-assert", latency).within(120),
 ];
