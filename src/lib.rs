@@ -11,6 +11,9 @@ pub mod webauthn;
 
 pub mod device;
 
+#[cfg(feature = "usb")]
+pub mod usb;
+
 #[cfg(feature = "verifier")]
 pub mod store;
 
@@ -31,6 +34,3 @@ pub mod client;
 
 #[cfg(feature = "cli")]
 pub mod cli;
-
-#[cfg(feature = "usb")]
-pub mod usb;

@@ -27,6 +27,7 @@ use super::key::Key;
 use super::key::Text;
 use super::limit::Cancel;
 use super::limit::Limit;
+use crate::webauthn::groups;
 
 /// How long a key may take to say what it is. Another program may keep it busy meanwhile.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -153,18 +154,6 @@ fn tagged(path: &Path) -> Option<bool> {
     let record = format!("/run/udev/data/c{}:{}", nix::sys::stat::major(number), nix::sys::stat::minor(number));
     let record = fs::read_to_string(record).ok()?;
     Some(record.lines().any(|line| line == "G:uaccess" || line == "Q:uaccess"))
-}
-
-/// `00112233-4455-6677-8899-aabbccddeeff`.
-fn groups(aaguid: &[u8; 16]) -> String {
-    let hexadecimal = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let mut rest = &aaguid[..];
-    let groups = [4, 2, 2, 2, 6].map(|length| {
-        let (group, after) = rest.split_at(length);
-        rest = after;
-        hexadecimal(group)
-    });
-    groups.join("-")
 }
 
 #[cfg(test)]

@@ -149,12 +149,14 @@ impl fmt::Debug for CredentialId {
 
 impl fmt::Display for Aaguid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, byte) in self.0.iter().enumerate() {
-            let hyphen = if matches!(place, 4 | 6 | 8 | 10) { "-" } else { "" };
-            write!(f, "{hyphen}{byte:02x}")?;
-        }
-        Ok(())
+        f.write_str(&groups(&self.0))
     }
+}
+
+/// `00112233-4455-6677-8899-aabbccddeeff`.
+pub(crate) fn groups(bytes: &[u8; 16]) -> String {
+    let hyphen = |place| if matches!(place, 4 | 6 | 8 | 10) { "-" } else { "" };
+    bytes.iter().enumerate().map(|(place, byte)| format!("{}{byte:02x}", hyphen(place))).collect()
 }
 
 impl fmt::Debug for Aaguid {

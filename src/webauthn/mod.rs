@@ -40,6 +40,8 @@ pub use credential::Attestation;
 pub use credential::BadId;
 pub use credential::Credential;
 pub use credential::CredentialId;
+#[cfg(feature = "usb")]
+pub(crate) use credential::groups;
 
 #[cfg(feature = "webauthn")]
 pub use self::ceremonies::*;

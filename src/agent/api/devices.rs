@@ -13,6 +13,7 @@ use crate::agent::api::Body;
 use crate::agent::api::Parameters;
 use crate::agent::api::Problem;
 use crate::agent::api::Segment;
+use crate::agent::api::accounts;
 use crate::agent::api::device_view::DeviceView;
 use crate::agent::api::explain;
 use crate::agent::api::parse;
@@ -139,11 +140,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     Body(body): Body<CreateDevice>,
 ) -> Result<(StatusCode, Json<CreatedDevice>), Problem> {
-    caller.must_be(Role::Enroller)?;
-    let account: AccountId = parse(&body.account)?;
-    if !caller.sees(&account) {
-        return Err(Problem::not_found("account"));
-    }
+    let account = accounts::find(&caller, Role::Enroller, &body.account)?;
     let serial = body.serial.as_deref().map(parse).transpose()?;
     let name = body.name.as_deref().map(parse).transpose()?;
     let factor = factor(&body)?;

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::agent::api::Body;
 use crate::agent::api::Problem;
+use crate::agent::api::accounts;
 use crate::agent::api::device_view::DeviceView;
 use crate::agent::api::devices::authority;
 use crate::agent::api::parse;
@@ -83,11 +84,7 @@ pub(super) async fn begin_registration(
     headers: HeaderMap,
     Body(body): Body<BeginRegistration>,
 ) -> Result<Json<BegunRegistration>, Problem> {
-    caller.must_be(Role::Enroller)?;
-    let account: AccountId = parse(&body.account)?;
-    if !caller.sees(&account) {
-        return Err(Problem::not_found("account"));
-    }
+    let account = accounts::find(&caller, Role::Enroller, &body.account)?;
     let name = body.name.as_deref().map(parse).transpose()?;
     let authority = authority(&state, &caller, &headers).await?;
     let begun = state.keys.on_behalf_of(caller.id).begin_registration(&account, name, &authority).await?;

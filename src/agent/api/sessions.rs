@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use crate::agent::api::Body;
 use crate::agent::api::Code;
 use crate::agent::api::Problem;
+use crate::agent::api::accounts;
 use crate::agent::api::parse;
 use crate::agent::api::shapes;
 use crate::agent::api::views::ContextView;
@@ -206,11 +207,7 @@ pub(super) async fn revoke_all(
     super::Segment(account): super::Segment,
     Body(body): Body<RevokeSessions>,
 ) -> Result<Json<RevokedSessions>, Problem> {
-    caller.must_be(Role::Enroller)?;
-    let account: AccountId = parse(&account)?;
-    if !caller.sees(&account) {
-        return Err(Problem::not_found("account"));
-    }
+    let account = accounts::find(&caller, Role::Enroller, &account)?;
     let issued_before = body.issued_before.as_deref().map(rfc3339).transpose()?;
     let serial: Option<SerialNumber> = body.serial.as_deref().map(parse).transpose()?;
     let verifier = state.verifier.on_behalf_of(caller.id.clone());
