@@ -223,6 +223,19 @@ impl Device {
         }
     }
 
+    /// Whether a pair found it further away than an owner's window reaches: somebody with an administrator's rights looked.
+    pub fn found_beyond_owners_reach(&self, before: &Device) -> bool {
+        match (&self.factor, &before.factor) {
+            (Factor::Totp(found), Factor::Totp(_)) => found.drift.unsigned_abs() > Window::Owner.steps(),
+            (Factor::Hotp(found), Factor::Hotp(before)) => {
+                let next = |state: &HotpState| state.next.map_or(0, |counter| counter.0);
+                // The pair's second code is one further than its first, and the next code one further than that.
+                next(found).saturating_sub(next(before)) > Window::Owner.counters() + 1
+            }
+            _ => false,
+        }
+    }
+
     /// Starts above what a removed device with this serial number or seed had consumed.
     ///
     /// With the same seed a factor that was consumed stays consumed, whatever the device is now said to be. With another

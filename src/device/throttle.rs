@@ -30,6 +30,11 @@ impl Throttle {
         Some(self.last_failure?.plus(Duration::from_secs(wait)))
     }
 
+    /// Whether this failure is the one from which on codes are refused for an hour at a time: nobody mistypes so often.
+    pub fn shows_attack(self) -> bool {
+        self.failures == ATTACKING_FAILURES
+    }
+
     /// Whether this failure locks the device.
     pub fn locks(self) -> bool {
         self.failures >= LOCKING_FAILURES
@@ -38,6 +43,9 @@ impl Throttle {
 
 /// The third failure in a row is the first that has to be waited for.
 const FREE_FAILURES: u32 = 3;
+
+/// With the tenth failure in a row the wait is at its longest.
+const ATTACKING_FAILURES: u32 = 10;
 
 /// So many failures in a row lock a device. With three steps to a window, that is a chance of 6 in 100,000 for a guesser.
 const LOCKING_FAILURES: u32 = 20;
@@ -54,5 +62,7 @@ mod tests {
         let expected = [0, 0, 0, 30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600, 3_600].map(|wait| Some(wait).filter(|wait| *wait > 0));
         assert_eq!(waits, expected);
         assert_eq!(wait(u32::MAX), Some(3_600));
+        let attack = |failures: u32| Throttle { failures, last_failure: Some(at) }.shows_attack();
+        assert_eq!((1..=LOCKING_FAILURES).filter(|failures| attack(*failures)).collect::<Vec<u32>>(), [10]);
     }
 }

@@ -139,6 +139,13 @@ pub enum Write {
         /// The value.
         value: Vec<u8>,
     },
+    /// Keeps a value under a name, whatever was there.
+    PutValue {
+        /// The name.
+        name: String,
+        /// The value.
+        value: Vec<u8>,
+    },
     /// Replaces a sealed secret by the same secret under another key, if it is still what it was.
     Reseal {
         /// What was read.

@@ -160,11 +160,13 @@ impl Verifier {
                     let account = Account { protected: true, ..seen.account.clone() };
                     writes.push(Write::UpdateAccount { seen: seen.revision, account });
                 }
-                self.event(now, accepted)
+                let wide = pair.activation.is_none() && device.found_beyond_owners_reach(&enrolled.device);
+                let wide = wide.then(|| self.event(now, "device.wide_resync"));
+                [Some(self.event(now, accepted)), wide]
             }
-            Verdict::Refused(refusal) => self.event(now, refused).reason(refusal.name()),
+            Verdict::Refused(refusal) => [Some(self.event(now, refused).reason(refusal.name())), None],
         };
-        let audit = vec![audit.account(pair.account).serial(pair.serial)];
+        let audit = audit.into_iter().flatten().map(|event| event.account(pair.account).serial(pair.serial)).collect();
         let Some(marks) = self.commit(Change { account: Some(pair.account.clone()), writes, audit }).await? else {
             return Ok(Decision::Again);
         };

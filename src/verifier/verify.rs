@@ -272,6 +272,9 @@ impl Verifier {
             }
             Verdict::Refused(refusal @ Refusal::NoMatch) => {
                 let mut audit = vec![about("code.refused").reason(refusal.name())];
+                if device.throttle.shows_attack() {
+                    audit.push(about("device.under_attack"));
+                }
                 if device.state != enrolled.device.state {
                     audit.push(about("device.locked"));
                 }

@@ -164,6 +164,7 @@ async fn a_locked_device_is_unlocked_by_a_pair_or_by_an_administrator() {
     let verifier = &world.verifier;
     assert_eq!(world.device(&held).await.state, DeviceState::Locked);
     assert_eq!(world.audited("device.locked").await.len(), 1);
+    assert_eq!(world.audited("device.under_attack").await.len(), 1, "owners hear of it while it is still open");
     let refusal = refused(verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await);
     assert_eq!(refusal, Refusal::Locked, "the right code, and nobody looks at it");
 

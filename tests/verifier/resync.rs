@@ -45,6 +45,9 @@ async fn an_administrator_finds_a_token_up_to_a_day_away_with_one_pair() {
         let verified = world.verifier.verify_code(&held.account, &held.serial, next).await;
         assert!(verified.is_ok(), "the code after it, {offset} steps away: {verified:?}");
     }
+    let wide = world.audited("device.wide_resync").await.len();
+    let beyond = (-2_880i64..=2_877).step_by(stride).chain([2_880]).filter(|offset| offset.abs() > 20).count();
+    assert_eq!(wide, beyond, "what only an administrator's window reaches is audited as that");
     for offset in [2_884, 3_000] {
         let away = held.clone().ahead_by(offset);
         let refusal = refused(world.verifier.resync(&held.serial, both(&away.pair(world.now())), Window::Admin).await);

@@ -41,6 +41,7 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         a_single_use_item_is_consumed_once,
         one_of_many_devices_gets_a_seed,
         the_first_value_of_a_name_stays,
+        the_last_value_that_was_put_stays,
         a_single_use_item_ends_with_its_time,
         the_newest_items_of_a_kind_stay,
         marks_are_answered_as_the_change_left_them,

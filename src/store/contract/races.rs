@@ -121,5 +121,15 @@ pub async fn the_first_value_of_a_name_stays(store: Arc<dyn Store>) {
     assert_eq!(answered(store.value("pepper").await), kept, "and the first one stays");
 }
 
+/// `PutValue` replaces what there was, and is a value of its own name only.
+pub async fn the_last_value_that_was_put_stays(store: Arc<dyn Store>) {
+    for value in [b"1", b"2"] {
+        let put = change([Write::PutValue { name: "place".to_owned(), value: value.to_vec() }]);
+        assert!(matches!(answered(store.commit(put).await), Commit::Committed(_)), "a value is put whether there was one or not");
+        assert_eq!(answered(store.value("place").await), Some(value.to_vec()), "what was put last is there");
+    }
+    assert_eq!(answered(store.value("other").await), None, "another name has no value");
+}
+
 /// How many race.
 const MANY: usize = 64;

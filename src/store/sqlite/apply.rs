@@ -112,6 +112,7 @@ impl Applying<'_> {
                 self.run(sql::CONTROL_CHANGED, [])
             }
             Write::InitValue { name, value } => self.one(Conflict::Revision, sql::VALUE_INIT, (name, value)),
+            Write::PutValue { name, value } => self.run(sql::VALUE_PUT, (name, value)),
             Write::Reseal { seen, sealed } => self.reseal(seen, sealed),
             Write::NoteTime(time) => self.run(sql::TIME_NOTE, [stored(time.0)]),
             Write::AcceptTime(time) => self.run(sql::TIME_ACCEPT, [stored(time.0)]),
