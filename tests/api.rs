@@ -12,6 +12,8 @@ mod contract;
 mod control;
 #[path = "api/described.rs"]
 mod described;
+#[path = "api/events.rs"]
+mod events;
 #[path = "support/held_key.rs"]
 mod held_key;
 #[path = "support/http.rs"]

@@ -27,6 +27,7 @@ pub(crate) struct Metrics {
     duration: Family<RouteLabels, Histogram, fn() -> Histogram>,
     refusals: Family<ReasonLabels, Counter>,
     issued: Family<IssuedLabels, Counter>,
+    events: Family<EventLabels, Counter>,
     panics: Counter,
     pub(crate) connections: Gauge,
     clock_ok: Gauge,
@@ -55,6 +56,12 @@ struct IssuedLabels {
     kind: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EventLabels {
+    by: &'static str,
+    told: &'static str,
+}
+
 /// The verifier counts by itself; it is asked when somebody looks.
 #[derive(Debug)]
 struct VerifierCounts(Verifier);
@@ -65,20 +72,21 @@ impl Metrics {
         let requests = Family::default();
         let buckets: fn() -> Histogram = buckets;
         let duration = Family::new_with_constructor(buckets);
-        let (refusals, issued) = (Family::default(), Family::default());
+        let (refusals, issued, events) = (Family::default(), Family::default(), Family::default());
         let (connections, clock_ok, store_ok) = (Gauge::default(), Gauge::default(), Gauge::default());
         let panics = Counter::default();
         registry.register("requests", "Requests answered", Family::clone(&requests));
         registry.register("request_duration_seconds", "Time from a request's head to its answer", Family::clone(&duration));
         registry.register("refusals", "Refusals by reason", Family::clone(&refusals));
         registry.register("sessions_issued", "Sessions issued, with and without MFA, by the kind of device", Family::clone(&issued));
+        registry.register("events", "Attempts to tell an event, by how, and whether it was told", Family::clone(&events));
         registry.register("panics", "Requests that ended in a panic", Counter::clone(&panics));
         registry.register("connections", "Open connections", Gauge::<i64>::clone(&connections));
         registry.register("clock_ok", "Whether the clock is trusted", Gauge::<i64>::clone(&clock_ok));
         registry.register("store_ok", "Whether the store answers", Gauge::<i64>::clone(&store_ok));
         registry.register("build", "What is running", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
         registry.register_collector(Box::new(VerifierCounts(verifier)));
-        Metrics { registry, requests, duration, refusals, issued, panics, connections, clock_ok, store_ok }
+        Metrics { registry, requests, duration, refusals, issued, events, panics, connections, clock_ok, store_ok }
     }
 
     /// A request was answered. `route` is a pattern, never a path.
@@ -99,6 +107,12 @@ impl Metrics {
             AnyContext::WithoutMfa(_) => IssuedLabels { mfa: "false", kind: "none" },
         };
         self.issued.get_or_create(&labels).inc();
+    }
+
+    /// Somebody was told of an event, or was not.
+    pub(crate) fn told(&self, by: &'static str, told: bool) {
+        let told = if told { "true" } else { "false" };
+        self.events.get_or_create(&EventLabels { by, told }).inc();
     }
 
     /// A request ended in a panic.

@@ -7,6 +7,7 @@
 mod api;
 mod caller;
 pub mod config;
+mod events;
 mod harden;
 mod housekeeping;
 mod layers;
@@ -15,6 +16,7 @@ mod log;
 mod metrics;
 mod peer;
 mod places;
+mod program;
 mod serve;
 mod state;
 mod stop;
@@ -121,6 +123,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let (verifier, metrics, stop) = (parts.verifier.clone(), Arc::clone(&parts.metrics), parts.stop.clone());
     let chores = housekeeping::run(verifier.clone(), parts.issuer.clone(), keep_audit, Arc::clone(&metrics), stop.clone());
     let chores = tokio::spawn(chores);
+    let listeners_to_events = events::start(&parts);
     let signals = tokio::spawn(signals.obey(parts.clone(), tls.clone()));
     let watchdog = tokio::spawn(systemd::watchdog());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), socket = %parts.config.socket_path().display(), "ready");
@@ -128,6 +131,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     serve::serve(listeners, router, &parts.config.limits, tls, metrics, &stop).await;
 
     chores.abort();
+    listeners_to_events.iter().for_each(tokio::task::JoinHandle::abort);
     signals.abort();
     watchdog.abort();
     let why = stop.wait().await;

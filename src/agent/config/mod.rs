@@ -3,6 +3,7 @@
 //! Whatever cannot be meant is refused while the file is read, with the line it stands on: a number out of range, a user the
 //! system does not know, an address. What depends on the machine is told by [`Config::problems`].
 
+mod events;
 mod load;
 mod paths;
 mod problems;
@@ -10,6 +11,9 @@ mod rules;
 mod security_keys;
 mod values;
 
+pub use crate::agent::events::EventKind;
+pub use crate::agent::program::Program;
+pub use events::EventsConfig;
 pub use load::ConfigError;
 pub use paths::Paths;
 pub(crate) use problems::nobody_else_replaces_files_in;
@@ -76,6 +80,8 @@ pub struct Config {
     pub sessions: SessionsConfig,
     /// Which security keys are taken, and on which terms.
     pub security_keys: SecurityKeysConfig,
+    /// Who is told what happens to devices.
+    pub events: EventsConfig,
     /// What a caller may ask for.
     pub limits: LimitsConfig,
     /// What is logged.
@@ -234,6 +240,7 @@ impl Default for Config {
             tls: None,
             sessions: SessionsConfig::default(),
             security_keys: SecurityKeysConfig::default(),
+            events: EventsConfig::default(),
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
             peers: Vec::new(),

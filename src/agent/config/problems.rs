@@ -21,6 +21,7 @@ impl Config {
         self.certificate(&mut problems);
         self.keeping(&mut problems);
         problems.extend(self.relying_party(SystemClock.read().wall).err());
+        problems.extend(self.events.program.as_ref().and_then(|program| program.problem("events.program")));
         problems
     }
 

@@ -1,0 +1,79 @@
+//! What owners are told, and which audit events say so.
+
+use serde::Deserialize;
+
+use crate::store::Event;
+
+/// Something that happened to an account's devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A device was added; it may still be pending.
+    DeviceAdded,
+    /// A device became active.
+    DeviceActivated,
+    /// A device was put away.
+    DeviceDisabled,
+    /// A device was removed.
+    DeviceRemoved,
+    /// An account was removed, with all its devices.
+    AccountRemoved,
+    /// Wrong codes locked a device.
+    DeviceLocked,
+    /// Somebody tries one code after another: a device's codes are refused for an hour at a time.
+    DeviceUnderAttack,
+    /// Wrong codes of whatever devices: an account's codes are refused for an hour.
+    AccountUnderAttack,
+    /// A pair found a device further away than its owner's window reaches.
+    WideResync,
+    /// A code was shown again that had been accepted before.
+    Replay,
+    /// A security key's counter went back: there may be two of it.
+    KeyCloned,
+    /// An administrator made a bypass code.
+    BypassMade,
+    /// It was used.
+    BypassUsed,
+}
+
+impl EventKind {
+    /// What an audit event tells owners, if anything.
+    pub(crate) fn of(event: &Event) -> Option<EventKind> {
+        match (event.action.as_str(), event.reason.as_deref()) {
+            ("device.added" | "device.registered", _) => Some(EventKind::DeviceAdded),
+            ("device.activated", _) => Some(EventKind::DeviceActivated),
+            ("device.deactivated", _) => Some(EventKind::DeviceDisabled),
+            ("device.removed", _) => Some(EventKind::DeviceRemoved),
+            ("account.removed", _) => Some(EventKind::AccountRemoved),
+            ("device.locked", _) => Some(EventKind::DeviceLocked),
+            ("device.under_attack", _) => Some(EventKind::DeviceUnderAttack),
+            ("account.throttled", _) => Some(EventKind::AccountUnderAttack),
+            ("device.wide_resync", _) => Some(EventKind::WideResync),
+            ("code.refused" | "resync.refused" | "activation.refused", Some("replayed")) => Some(EventKind::Replay),
+            ("key.refused", Some("sign_count")) => Some(EventKind::KeyCloned),
+            ("bypass.made", _) => Some(EventKind::BypassMade),
+            ("bypass.accepted", _) => Some(EventKind::BypassUsed),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            EventKind::DeviceAdded => "device_added",
+            EventKind::DeviceActivated => "device_activated",
+            EventKind::DeviceDisabled => "device_disabled",
+            EventKind::DeviceRemoved => "device_removed",
+            EventKind::AccountRemoved => "account_removed",
+            EventKind::DeviceLocked => "device_locked",
+            EventKind::DeviceUnderAttack => "device_under_attack",
+            EventKind::AccountUnderAttack => "account_under_attack",
+            EventKind::WideResync => "wide_resync",
+            EventKind::Replay => "replay",
+            EventKind::KeyCloned => "key_cloned",
+            EventKind::BypassMade => "bypass_made",
+            EventKind::BypassUsed => "bypass_used",
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Owners are told what happens to their devices, by a program that the agent runs.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::admin;
+use crate::agent::Agent;
+use crate::http::Client;
+use crate::people::{add, enrol};
+
+/// A folder with a program that appends what it reads to the file `told`, unless there is a file `fail`.
+fn folder() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("tell");
+    let (told, fail) = (folder.path().join("told"), folder.path().join("fail"));
+    let script = format!(
+        "#!/bin/sh\nif [ -e {fail} ]; then echo x >> {fail}; exit 1; fi\n{{ cat; printf ' %s\\n' $TWOSTEP_EVENT; }} >> {told}\n",
+        fail = fail.display(),
+        told = told.display()
+    );
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    let config = format!("[events]\nprogram = [\"{}\"]\n", program.display());
+    (folder, config)
+}
+
+/// What was told: each event's name, whose account it was and with which document.
+fn told(folder: &Path) -> Vec<(String, String, Value)> {
+    let text = fs::read_to_string(folder.join("told")).unwrap_or_default();
+    let line = |line: &str| {
+        let (document, name) = line.rsplit_once(' ').unwrap();
+        let document: Value = serde_json::from_str(document).unwrap();
+        assert_eq!(document["event"], name, "the variable says the same as the document");
+        (name.to_owned(), document["account"].as_str().unwrap().to_owned(), document)
+    };
+    text.lines().map(line).collect()
+}
+
+/// Waits until so many were told.
+#[track_caller]
+fn told_so_many(folder: &Path, many: usize) -> Vec<(String, String, Value)> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let told = told(folder);
+        if told.len() >= many {
+            return told;
+        }
+        assert!(Instant::now() < deadline, "{} of {many} events were told: {told:#?}", told.len());
+        sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn owners_are_told_what_happens_to_their_devices() {
+    let (folder, config) = folder();
+    let agent = Agent::start_in(folder, &config);
+    let client = admin(&agent);
+    let mut token = enrol(&client, "ann");
+    let code = token.code();
+    for status in [201, 403] {
+        client.post("/v1/sessions", json!({"account": "ann", "serial": token.serial, "code": code})).is(status);
+    }
+    let ahead: Vec<String> = (0..150).map(|_| token.code()).collect();
+    client.post(&token.path("/resync"), json!({"codes": ahead[148..]})).is(200);
+    let bypass = client.post("/v1/accounts/ann/bypass", json!({})).is(201)["code"].as_str().unwrap().to_owned();
+    client.post("/v1/sessions", json!({"account": "ann", "code": bypass})).is(201);
+    client.delete(&token.path("")).is(204);
+    add(&client, "bob");
+    client.delete("/v1/accounts/bob").is(204);
+
+    let expected = [
+        ("device_added", "ann"),
+        ("device_activated", "ann"),
+        ("replay", "ann"),
+        ("wide_resync", "ann"),
+        ("bypass_made", "ann"),
+        ("bypass_used", "ann"),
+        ("device_removed", "ann"),
+        ("device_added", "bob"),
+        ("account_removed", "bob"),
+    ];
+    let told = told_so_many(agent.folder.path(), expected.len());
+    let names: Vec<(&str, &str)> = told.iter().map(|(name, account, _)| (name.as_str(), account.as_str())).collect();
+    assert_eq!(names, expected, "each once, in order, and nothing of what is no news");
+    assert_eq!(told[2].2["serial"], token.serial.as_str());
+    assert_eq!(told[2].2["reason"], "replayed");
+    let text = fs::read_to_string(agent.folder.path().join("told")).unwrap();
+    assert!(!text.contains(&token.secret) && !text.contains(&bypass) && !text.contains(&code), "no secret is told");
+    let metrics = client.get("/metrics").text();
+    assert!(metrics.contains(r#"twostep_events_total{by="program",told="true"} 9"#), "{metrics}");
+}
+
+#[test]
+fn a_guesser_is_told_of() {
+    let (folder, config) = folder();
+    let agent = Agent::start_in(folder, &(config + "only = [\"account_under_attack\"]\n"));
+    let client = admin(&agent);
+    for n in 0..60 {
+        let body = json!({"account": "ann", "serial": format!("NOBODYS-{n:04}"), "code": "123456"});
+        if n == 0 {
+            enrol(&client, "ann");
+        }
+        client.post("/v1/sessions", body).is(403);
+    }
+    let told = told_so_many(agent.folder.path(), 1);
+    assert_eq!((told[0].0.as_str(), told[0].1.as_str()), ("account_under_attack", "ann"));
+}
+
+#[test]
+fn what_could_not_be_told_is_told_later_even_by_the_next_agent() {
+    let (folder, config) = folder();
+    let fail: PathBuf = folder.path().join("fail");
+    fs::write(&fail, "").unwrap();
+    let agent = Agent::start_in(folder, &config);
+    let client = admin(&agent);
+    add(&client, "ann");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while fs::read_to_string(&fail).unwrap().lines().count() < 2 {
+        assert!(Instant::now() < deadline, "it is tried again");
+        sleep(Duration::from_millis(20));
+    }
+    assert!(told(agent.folder.path()).is_empty());
+    add(&client, "bob");
+    agent.signal("KILL");
+    let folder = agent.into_folder();
+    fs::remove_file(&fail).unwrap();
+    let agent = Agent::start_in(folder, &config);
+    let first = told_so_many(agent.folder.path(), 2);
+    assert_eq!(first.iter().map(|(_, account, _)| account.as_str()).collect::<Vec<&str>>(), ["ann", "bob"]);
+
+    // A third agent tells no more than what is new.
+    let agent = Agent::start_in(agent.into_folder(), &config);
+    add(&admin(&agent), "eve");
+    let told = told_so_many(agent.folder.path(), 3);
+    assert_eq!(told.last().unwrap().1, "eve");
+    let ids: Vec<&Value> = told.iter().map(|(_, _, document)| &document["id"]).collect();
+    assert!(ids[0] != ids[1] && ids[1] != ids[2], "each has an id of its own: {ids:?}");
+}
+
+#[test]
+fn what_happened_before_anybody_listened_is_not_told() {
+    let (folder, config) = folder();
+    let agent = Agent::start_in(folder, "");
+    enrol(&admin(&agent), "ann");
+    // Audit events are dated in whole seconds.
+    sleep(Duration::from_millis(1_100));
+    let agent = Agent::start_in(agent.into_folder(), &config);
+    let client: Client = admin(&agent);
+    add(&client, "bob");
+    assert_eq!(told_so_many(agent.folder.path(), 1)[0].1, "bob");
+}
