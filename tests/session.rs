@@ -12,6 +12,8 @@ mod hooked;
 mod interop;
 #[path = "session/keys.rs"]
 mod keys;
+#[path = "session/offline.rs"]
+mod offline;
 #[path = "support/process.rs"]
 mod process;
 #[path = "session/revocation.rs"]

@@ -15,7 +15,7 @@ use crate::session::ContextWithoutMfa;
 use crate::session::SessionContext;
 
 /// A signed context as it travels: untrusted text, until a validator has read it. `Debug` is blank, for it opens doors.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SignedContext(String);
 
 impl SignedContext {
@@ -34,15 +34,6 @@ impl fmt::Debug for SignedContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SignedContext(..)")
     }
-}
-
-/// The protected header. A member that is not one of these is refused, whatever it says: `jwk`, `jku`, `x5u`, `crit`, `b64`.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Header {
-    pub(crate) alg: String,
-    pub(crate) kid: String,
-    pub(crate) typ: String,
 }
 
 /// The claims. Each has one type, `null` is none of them, and a claim that is there twice is refused.

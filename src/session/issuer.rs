@@ -21,7 +21,7 @@ use crate::session::SigningKeyInfo;
 use crate::session::Validator;
 use crate::session::claims;
 use crate::session::claims::Claims;
-use crate::session::claims::Header;
+use crate::session::jws::Header;
 use crate::session::signing::SigningKeys;
 use crate::store::Change;
 use crate::store::Commit;
@@ -150,7 +150,7 @@ impl Issuer {
         })
     }
 
-    async fn sign(&self, typ: &str, claims: &Claims) -> Result<SignedContext, Error> {
+    pub(super) async fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<SignedContext, Error> {
         let keys = self.keys.load().await?;
         let failed = || Error::Store(crate::store::Error::Corrupt("the signing key cannot sign".to_owned()));
         let current = keys.current.as_ref().ok_or_else(failed)?;

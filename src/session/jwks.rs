@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED;
+use aws_lc_rs::signature::ED25519;
+use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::Algorithm;
-use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use serde::Serialize;
 use sha2::Digest;
@@ -15,15 +16,23 @@ use sha2::Sha256;
 /// The public keys of an issuer, by their ids. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct JwkSet {
-    keys: Arc<BTreeMap<String, PublicKey>>,
+    keys: Arc<BTreeMap<String, Arc<PublicKey>>>,
+}
+
+/// Where a validator finds its keys. A [`JwkSet`] is one that stays as it is.
+pub trait KeySource: Send + Sync {
+    /// The keys as they are now, from memory: a validation waits for nobody.
+    fn keys(&self) -> JwkSet;
+
+    /// Somebody presented what is signed with a key that is not among them. It may be new, or made up: look again, but not each time.
+    fn missed(&self) {}
 }
 
 /// One public key; it verifies with its own algorithm and no other.
 #[derive(Clone, Debug)]
 pub struct PublicKey {
     jwk: Jwk,
-    algorithm: Algorithm,
-    key: DecodingKey,
+    key: ParsedPublicKey,
 }
 
 /// The keys cannot be used.
@@ -39,7 +48,7 @@ pub enum KeyError {
 }
 
 /// A key as it stands in a JWK Set.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Jwk {
     kty: String,
     crv: String,
@@ -65,7 +74,7 @@ struct Read {
 impl JwkSet {
     /// A set of these keys.
     pub fn new(keys: impl IntoIterator<Item = PublicKey>) -> JwkSet {
-        JwkSet { keys: Arc::new(keys.into_iter().map(|key| (key.jwk.kid.clone(), key)).collect()) }
+        JwkSet { keys: Arc::new(keys.into_iter().map(|key| (key.jwk.kid.clone(), Arc::new(key))).collect()) }
     }
 
     /// Reads a JWK Set. Keys of kinds that are not ours are left out, as RFC 7517 §5 says; a key of ours that is broken is an error.
@@ -88,7 +97,32 @@ impl JwkSet {
 
     /// The key with this id.
     pub fn find(&self, kid: &str) -> Option<&PublicKey> {
+        self.shared(kid).map(Arc::as_ref)
+    }
+
+    pub(super) fn shared(&self, kid: &str) -> Option<&Arc<PublicKey>> {
         self.keys.get(kid)
+    }
+
+    /// Whether this very key is among them, and not only one that is called like it.
+    pub(super) fn holds(&self, key: &Arc<PublicKey>) -> bool {
+        self.shared(key.kid()).is_some_and(|found| Arc::ptr_eq(found, key) || found.jwk == key.jwk)
+    }
+}
+
+impl KeySource for JwkSet {
+    fn keys(&self) -> JwkSet {
+        self.clone()
+    }
+}
+
+impl<S: KeySource + ?Sized> KeySource for Arc<S> {
+    fn keys(&self) -> JwkSet {
+        (**self).keys()
+    }
+
+    fn missed(&self) {
+        (**self).missed();
     }
 }
 
@@ -116,21 +150,25 @@ impl PublicKey {
 
     /// Whether `signature` (base64url) is this key's over `message`.
     pub fn verifies(&self, message: &[u8], signature: &str) -> bool {
-        jsonwebtoken::crypto::verify(signature, message, &self.key, self.algorithm).unwrap_or(false)
+        // Ed25519 (RFC 8032 §5.1.7), or r and s of ECDSA side by side (RFC 7518 §3.4): 64 bytes, both.
+        let mut bytes = [0; 66];
+        let length = if signature.len() == 86 { URL_SAFE_NO_PAD.decode_slice(signature, &mut bytes).ok() } else { None };
+        length.and_then(|length| bytes.get(..length)).is_some_and(|signature| self.key.verify_sig(message, signature).is_ok())
     }
 
     fn from_jwk(jwk: Jwk) -> Result<PublicKey, KeyError> {
-        let unusable = || KeyError::Unusable(jwk.kid.clone());
-        let length = |text: &str| URL_SAFE_NO_PAD.decode(text).map(|bytes| bytes.len());
-        let (algorithm, key) = match (jwk.kty.as_str(), jwk.alg.as_str(), &jwk.y) {
-            ("OKP", "EdDSA", None) if length(&jwk.x) == Ok(32) => (Algorithm::EdDSA, DecodingKey::from_ed_components(&jwk.x)),
-            ("EC", "ES256", Some(y)) if length(&jwk.x) == Ok(32) && length(y) == Ok(32) => {
-                (Algorithm::ES256, DecodingKey::from_ec_components(&jwk.x, y))
-            }
-            _ => return Err(unusable()),
+        let coordinate = |text: &str| URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == 32);
+        let key = match (jwk.kty.as_str(), jwk.alg.as_str(), &jwk.y) {
+            ("OKP", "EdDSA", None) => coordinate(&jwk.x).and_then(|x| ParsedPublicKey::new(&ED25519, x).ok()),
+            // SEC 1 §2.3.3: a point that is not compressed begins with 4.
+            ("EC", "ES256", Some(y)) => coordinate(&jwk.x).zip(coordinate(y)).and_then(|(x, y)| {
+                let point = [&[4], x.as_slice(), y.as_slice()].concat();
+                ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).ok()
+            }),
+            _ => None,
         };
-        let key = key.map_err(|_| unusable())?;
-        Ok(PublicKey { jwk, algorithm, key })
+        let key = key.ok_or_else(|| KeyError::Unusable(jwk.kid.clone()))?;
+        Ok(PublicKey { jwk, key })
     }
 }
 

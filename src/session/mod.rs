@@ -9,6 +9,10 @@ mod introspect;
 #[cfg(feature = "session")]
 mod issuer;
 mod jwks;
+mod jws;
+mod key_file;
+mod revocations;
+mod seen;
 #[cfg(feature = "session")]
 mod signing;
 mod validator;
@@ -22,7 +26,13 @@ pub use issuer::Issuer;
 pub use issuer::Lifetime;
 pub use jwks::JwkSet;
 pub use jwks::KeyError;
+pub use jwks::KeySource;
 pub use jwks::PublicKey;
+pub use key_file::JwksFile;
+pub use key_file::JwksFileError;
+pub use revocations::BadList;
+pub use revocations::RevocationList;
+pub use revocations::RevocationSource;
 #[cfg(feature = "session")]
 pub use signing::SigningAlgorithm;
 #[cfg(feature = "session")]

@@ -3,31 +3,37 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::DeserializeOwned;
-
 use crate::session::Amr;
 use crate::session::Common;
 use crate::session::ContextWithoutMfa;
-use crate::session::JwkSet;
+use crate::session::KeySource;
 use crate::session::MfaKind;
+use crate::session::PublicKey;
+use crate::session::RevocationSource;
 use crate::session::SessionContext;
 use crate::session::SignedContext;
 use crate::session::claims;
 use crate::session::claims::Claims;
-use crate::session::claims::Header;
+use crate::session::jws;
+use crate::session::revocations::Subject;
+use crate::session::seen::Seen;
 use crate::time::Clock;
 use crate::time::SystemClock;
 use crate::time::UnixTime;
 
-/// Validates the contexts of one issuer for one audience.
+/// Validates the contexts of one issuer for one audience. Clones are cheap, and share what was seen.
+///
+/// A token that was valid before is found again in memory, by its whole text. All that can have changed since is judged anew
+/// every time: its times, its key, and whether it was revoked.
 #[derive(Clone)]
 pub struct Validator {
-    keys: JwkSet,
+    keys: Arc<dyn KeySource>,
+    revocations: Option<Arc<dyn RevocationSource>>,
+    max_staleness: Duration,
     issuer: String,
     audience: String,
     clock: Arc<dyn Clock>,
+    seen: Arc<Seen>,
 }
 
 /// A context of either type, for those who may accept both.
@@ -70,18 +76,64 @@ pub enum Invalid {
     /// It is dated in the future.
     #[error("the context is not valid yet")]
     NotYet,
+    /// Its issuer revoked it.
+    #[error("the context was revoked")]
+    Revoked,
+    /// Whether it was revoked is not known: there is no list of revocations, or none that is new enough.
+    #[error("the list of revocations is too old, or was never read: can the issuer be reached?")]
+    RevocationsStale,
+}
+
+/// What a token says that stays true of it, and what that takes to look up.
+pub(super) struct Facts {
+    key: Arc<PublicKey>,
+    context: AnyContext,
+    not_before: UnixTime,
+    subject: Subject,
 }
 
 impl Validator {
-    /// A validator of contexts that `issuer` made for `audience`, by the system's clock.
-    pub fn new(keys: JwkSet, issuer: impl Into<String>, audience: impl Into<String>) -> Validator {
-        Validator { keys, issuer: issuer.into(), audience: audience.into(), clock: Arc::new(SystemClock) }
+    /// A validator of contexts that `issuer` made for `audience`, by the system's clock. It knows of no revocations.
+    pub fn new(keys: impl KeySource + 'static, issuer: impl Into<String>, audience: impl Into<String>) -> Validator {
+        Validator {
+            keys: Arc::new(keys),
+            revocations: None,
+            max_staleness: MAX_STALENESS,
+            issuer: issuer.into(),
+            audience: audience.into(),
+            clock: Arc::new(SystemClock),
+            seen: Arc::new(Seen::new(REMEMBERED)),
+        }
     }
 
     /// The same, by another clock.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Validator {
         Validator { clock, ..self }
+    }
+
+    /// The same, refusing what the newest list of revocations names, and everything while that list is too old.
+    #[must_use]
+    pub fn with_revocations(self, source: Arc<dyn RevocationSource>) -> Validator {
+        Validator { revocations: Some(source), ..self }
+    }
+
+    /// The same, with another age from which a list of revocations is too old: one hour unless said otherwise, as long as a context
+    /// lives by default. It is how long a revoked context may go on where the issuer cannot be reached.
+    #[must_use]
+    pub fn max_staleness(self, max_staleness: Duration) -> Validator {
+        Validator { max_staleness, ..self }
+    }
+
+    /// The same, remembering at most so many tokens: 4,096 unless said otherwise. With 0 every signature is verified every time.
+    #[must_use]
+    pub fn remembering(self, tokens: usize) -> Validator {
+        Validator { seen: Arc::new(Seen::new(tokens)), ..self }
+    }
+
+    /// How many tokens are remembered now.
+    pub fn remembered(&self) -> usize {
+        self.seen.len()
     }
 
     /// Reads a context in which MFA was present.
@@ -97,49 +149,62 @@ impl Validator {
 
     /// Reads a context of either type; the answer's type says which.
     pub fn validate_any(&self, signed: &SignedContext) -> Result<AnyContext, Invalid> {
-        let text = signed.as_str();
-        if text.len() > LONGEST {
+        if signed.as_str().len() > LONGEST {
             return Err(Invalid::Malformed);
         }
-        let (message, signature) = text.rsplit_once('.').ok_or(Invalid::Malformed)?;
-        let (header, payload) = message.split_once('.').ok_or(Invalid::Malformed)?;
-        let header: Header = decoded(header).ok_or(Invalid::Malformed)?;
-        let with_mfa = match header.typ.as_str() {
-            claims::MFA => true,
-            claims::WITHOUT_MFA => false,
-            _ => return Err(Invalid::Type),
-        };
-        // The algorithm is the key's; the header may only agree (RFC 8725 §3.1).
-        let key = self.keys.find(&header.kid).filter(|key| key.algorithm() == header.alg).ok_or(Invalid::Key)?;
-        if !key.verifies(message.as_bytes(), signature) {
-            return Err(Invalid::Signature);
+        let keys = self.keys.keys();
+        if let Some(facts) = self.seen.find(signed).filter(|facts| keys.holds(&facts.key)) {
+            self.judge(&facts)?;
+            return Ok(facts.context.clone());
         }
-        let claims: Claims = decoded(payload).ok_or(Invalid::Claims)?;
-        if claims.mfa_present != with_mfa {
-            return Err(Invalid::Claims);
-        }
-        let common = self.common(&claims)?;
-        if with_mfa { with(claims, common).map(AnyContext::Mfa) } else { without(&claims, common).map(AnyContext::WithoutMfa) }
+        let opened = jws::open(signed.as_str(), &[claims::MFA, claims::WITHOUT_MFA], &keys);
+        let opened = opened.inspect_err(|invalid| {
+            if *invalid == Invalid::Key {
+                self.keys.missed();
+            }
+        })?;
+        let facts = Arc::new(Facts::read(&opened)?);
+        self.judge(&facts)?;
+        self.seen.keep(signed, &facts);
+        Ok(facts.context.clone())
     }
 
-    fn common(&self, claims: &Claims) -> Result<Common, Invalid> {
-        let now = self.clock.read().wall;
-        if claims.iss != self.issuer {
+    /// Everything that time, or somebody else, can change.
+    fn judge(&self, facts: &Facts) -> Result<(), Invalid> {
+        let (common, now) = (facts.context.common(), self.clock.read().wall);
+        if common.issuer != self.issuer {
             return Err(Invalid::Issuer);
         }
-        if claims.aud != self.audience {
+        if common.audience != self.audience {
             return Err(Invalid::Audience);
         }
-        if UnixTime(claims.exp) <= now {
+        if common.expires_at <= now {
             return Err(Invalid::Expired);
         }
-        if UnixTime(claims.iat.max(claims.nbf)) > now.plus(AHEAD) {
+        if facts.not_before > now.plus(AHEAD) {
             return Err(Invalid::NotYet);
         }
-        if claims.exp <= claims.iat || claims.jti.is_empty() {
+        if common.expires_at <= common.issued_at {
             return Err(Invalid::Claims);
         }
-        Ok(Common {
+        let Some(revocations) = &self.revocations else { return Ok(()) };
+        let list = revocations.current().ok_or(Invalid::RevocationsStale)?;
+        if list.ends(&facts.context, &facts.subject) {
+            return Err(Invalid::Revoked);
+        }
+        if list.is_stale(now, self.max_staleness) { Err(Invalid::RevocationsStale) } else { Ok(()) }
+    }
+}
+
+impl Facts {
+    fn read(opened: &jws::Opened<'_>) -> Result<Facts, Invalid> {
+        let claims: Claims = opened.payload().ok_or(Invalid::Claims)?;
+        let with_mfa = opened.typ == claims::MFA;
+        if claims.mfa_present != with_mfa || claims.jti.is_empty() {
+            return Err(Invalid::Claims);
+        }
+        let not_before = UnixTime(claims.iat.max(claims.nbf));
+        let common = Common {
             account: claims.sub.parse().map_err(|_| Invalid::Claims)?,
             session_id: claims.jti.clone(),
             issuer: claims.iss.clone(),
@@ -147,7 +212,19 @@ impl Validator {
             issued_at: UnixTime(claims.iat),
             expires_at: UnixTime(claims.exp),
             generation: claims.generation,
-        })
+        };
+        let context = if with_mfa { AnyContext::Mfa(with(claims, common)?) } else { AnyContext::WithoutMfa(without(&claims, common)?) };
+        Ok(Facts { key: Arc::clone(&opened.key), not_before, subject: Subject::of(&context), context })
+    }
+}
+
+impl AnyContext {
+    /// What every context says.
+    pub fn common(&self) -> &Common {
+        match self {
+            AnyContext::Mfa(context) => &context.common,
+            AnyContext::WithoutMfa(context) => &context.common,
+        }
     }
 }
 
@@ -179,13 +256,14 @@ fn without(claims: &Claims, common: Common) -> Result<ContextWithoutMfa, Invalid
     Ok(ContextWithoutMfa { common })
 }
 
-/// One part of the token: base64url without padding (RFC 7515 §2) of JSON.
-fn decoded<T: DeserializeOwned>(part: &str) -> Option<T> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
-}
-
 /// How far the issuer's clock may be ahead of ours. There is no leeway the other way: what has expired is over.
 const AHEAD: Duration = Duration::from_secs(5);
 
 /// No context is longer.
 const LONGEST: usize = 8_192;
+
+/// How old a list of revocations may be.
+const MAX_STALENESS: Duration = Duration::from_secs(3_600);
+
+/// How many tokens are remembered: some megabytes.
+const REMEMBERED: usize = 4_096;

@@ -1,0 +1,108 @@
+//! The issuer's public keys in a file that somebody else keeps up to date.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+use std::time::SystemTime;
+
+use crate::session::JwkSet;
+use crate::session::KeyError;
+use crate::session::KeySource;
+
+/// A JWK Set in a file. It is looked at once a second at most, and read again when it changed; a file that cannot be read any more
+/// leaves the keys as they were. Write it anew beside its place and rename it, so that it is never half written.
+#[derive(Debug)]
+pub struct JwksFile {
+    path: PathBuf,
+    read: Mutex<Read>,
+}
+
+/// The file cannot be used.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum JwksFileError {
+    /// It cannot be read.
+    #[error("cannot read {path}: {cause}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// It holds no keys that can be used.
+    #[error("{path} cannot be used: {cause}", path = path.display())]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: KeyError,
+    },
+}
+
+#[derive(Debug)]
+struct Read {
+    keys: JwkSet,
+    stamp: Option<Stamp>,
+    looked_at: Instant,
+}
+
+/// By what a file is known to be another one.
+type Stamp = (SystemTime, u64);
+
+impl JwksFile {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no JWK Set.
+    pub fn open(path: impl Into<PathBuf>) -> Result<JwksFile, JwksFileError> {
+        let path = path.into();
+        let read = read(&path)?;
+        Ok(JwksFile { path, read: Mutex::new(read) })
+    }
+
+    /// Reads the file now, whether it changed or not.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no JWK Set. The keys stay as they were.
+    pub fn reload(&self) -> Result<(), JwksFileError> {
+        let read = read(&self.path)?;
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = read;
+        Ok(())
+    }
+}
+
+impl KeySource for JwksFile {
+    fn keys(&self) -> JwkSet {
+        let mut known = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.looked_at.elapsed() >= LOOK_AFTER {
+            known.looked_at = Instant::now();
+            if stamp(&self.path) != known.stamp
+                && let Ok(read) = read(&self.path)
+            {
+                *known = read;
+            }
+        }
+        known.keys.clone()
+    }
+}
+
+fn read(path: &Path) -> Result<Read, JwksFileError> {
+    // The stamp before the text: a change between the two is seen the next time.
+    let (stamp, looked_at) = (stamp(path), Instant::now());
+    let text = fs::read(path).map_err(|cause| JwksFileError::Io { path: path.to_owned(), cause })?;
+    let keys = JwkSet::from_json(&text).map_err(|cause| JwksFileError::Keys { path: path.to_owned(), cause })?;
+    Ok(Read { keys, stamp, looked_at })
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let about = fs::metadata(path).ok()?;
+    Some((about.modified().ok()?, about.len()))
+}
+
+/// How long a look at the file is good for.
+const LOOK_AFTER: Duration = Duration::from_secs(1);

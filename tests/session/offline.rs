@@ -1,0 +1,133 @@
+//! A validator by itself: where its keys come from, and what it remembers.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::json;
+use twostep::session::Invalid;
+use twostep::session::JwkSet;
+use twostep::session::JwksFile;
+use twostep::session::KeySource;
+use twostep::session::SigningAlgorithm;
+use twostep::session::Validator;
+
+use crate::Desk;
+use crate::forge::Forge;
+use crate::forge::opened;
+use crate::scratch;
+
+/// Keys that somebody changes, and how often they were missed.
+#[derive(Default)]
+struct Changing {
+    keys: Mutex<JwkSet>,
+    missed: AtomicUsize,
+}
+
+impl KeySource for Changing {
+    fn keys(&self) -> JwkSet {
+        self.keys.lock().unwrap().clone()
+    }
+
+    fn missed(&self) {
+        self.missed.fetch_add(1, Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn what_was_valid_once_is_judged_anew_every_time() {
+    let desk = Desk::new().await;
+    let source = Arc::new(Changing::default());
+    *source.keys.lock().unwrap() = desk.issuer.jwks().await.unwrap();
+    let validator = Validator::new(Arc::clone(&source), "twostep", "twostep").with_clock(Arc::new(desk.world.clock.clone()));
+    let (signed, issued) = desk.open("twostep").await;
+    for _ in 0..3 {
+        assert_eq!(validator.validate(&signed).as_ref(), Ok(&issued));
+    }
+    // A clock that was set back.
+    desk.world.clock.jump(-36);
+    assert_eq!(validator.validate(&signed), Err(Invalid::NotYet));
+    desk.world.clock.jump(36);
+    assert_eq!(validator.validate(&signed).as_ref(), Ok(&issued));
+
+    // A key that was dropped, and another that is called like it.
+    let kid = opened(&signed)[0]["kid"].as_str().unwrap().to_owned();
+    let keys = std::mem::take(&mut *source.keys.lock().unwrap());
+    assert_eq!((validator.validate(&signed), source.missed.load(Relaxed)), (Err(Invalid::Key), 1));
+    let impostor = Desk::new().await.issuer.jwks().await.unwrap().to_json();
+    let mut impostor: serde_json::Value = serde_json::from_str(&impostor).unwrap();
+    impostor["keys"][0]["kid"] = json!(kid);
+    *source.keys.lock().unwrap() = JwkSet::from_json(impostor.to_string().as_bytes()).unwrap();
+    assert_eq!(validator.validate(&signed), Err(Invalid::Signature));
+    // The same key, read anew.
+    *source.keys.lock().unwrap() = JwkSet::from_json(keys.to_json().as_bytes()).unwrap();
+    assert_eq!(validator.validate(&signed).as_ref(), Ok(&issued));
+
+    desk.world.pass(3_600);
+    assert_eq!(validator.validate(&signed), Err(Invalid::Expired));
+    assert_eq!(source.missed.load(Relaxed), 1, "a key is missed where it is not known, and nowhere else");
+}
+
+/// One signature is verified in tens of microseconds. What is remembered does without.
+#[tokio::test]
+async fn garbage_drives_nobody_out_of_what_is_remembered() {
+    let desk = Desk::new().await;
+    let (signed, _) = desk.open("twostep").await;
+    let looks = Arc::new(Changing::default());
+    *looks.keys.lock().unwrap() = desk.issuer.jwks().await.unwrap();
+    let validator = Validator::new(Arc::clone(&looks), "twostep", "twostep").with_clock(Arc::new(desk.world.clock.clone())).remembering(4);
+    assert!(validator.validate(&signed).is_ok());
+    assert_eq!(validator.remembered(), 1);
+    let forge = Forge::of(&desk.issuer, &desk.world.verifier).await;
+    let (other, [header, claims]) = (Forge::foreign(&forge.kid), opened(&signed));
+    for round in 0..100 {
+        let mut claims = claims.clone();
+        claims["jti"] = json!(format!("{round}"));
+        assert_eq!(validator.validate(&other.sign(&header, &claims)), Err(Invalid::Signature));
+        // Well signed, and not for us.
+        claims["aud"] = json!("payments");
+        assert_eq!(validator.validate(&forge.sign(&header, &claims)), Err(Invalid::Audience));
+    }
+    assert_eq!(validator.remembered(), 1, "only what was valid");
+    for round in 0..100 {
+        let mut claims = claims.clone();
+        claims["jti"] = json!(format!("{round}"));
+        assert!(validator.validate(&forge.sign(&header, &claims)).is_ok());
+        assert!(validator.validate(&signed).is_ok());
+        assert!(validator.remembered() <= 4, "and not more than it may");
+    }
+}
+
+#[tokio::test]
+async fn keys_in_a_file_are_read_again_when_they_change_and_kept_when_they_break() {
+    let (desk, folder) = (Desk::new().await, scratch::folder());
+    let path = folder.path().join("jwks.json");
+    assert!(JwksFile::open(&path).is_err(), "no file");
+    fs::write(&path, "{}").unwrap();
+    assert!(JwksFile::open(&path).unwrap_err().to_string().contains("no JWK Set"));
+    let publish = async || fs::write(&path, desk.issuer.jwks().await.unwrap().to_json()).unwrap();
+    publish().await;
+    let file = Arc::new(JwksFile::open(&path).unwrap());
+    let validator = Validator::new(Arc::clone(&file), "twostep", "twostep").with_clock(Arc::new(desk.world.clock.clone()));
+    let (old, _) = desk.open("twostep").await;
+    desk.issuer.rotate_keys(SigningAlgorithm::Es256).await.unwrap();
+    let (new, _) = desk.open("twostep").await;
+    publish().await;
+    file.reload().unwrap();
+    assert!(validator.validate(&old).is_ok() && validator.validate(&new).is_ok());
+
+    desk.issuer.drop_key(opened(&old)[0]["kid"].as_str().unwrap()).await.unwrap();
+    publish().await;
+    sleep(Duration::from_millis(1_050));
+    assert_eq!(validator.validate(&old), Err(Invalid::Key), "nobody had to ask");
+    fs::write(&path, "{\"keys\":[{\"kty\":\"OKP\"").unwrap();
+    sleep(Duration::from_millis(1_050));
+    assert!(validator.validate(&new).is_ok() && file.reload().is_err());
+    fs::remove_file(&path).unwrap();
+    sleep(Duration::from_millis(1_050));
+    assert!(validator.validate(&new).is_ok());
+}
