@@ -4,7 +4,7 @@
 
 #[path = "session/contexts.rs"]
 mod contexts;
-#[path = "session/forge.rs"]
+#[path = "support/forge.rs"]
 mod forge;
 #[path = "support/hooked.rs"]
 mod hooked;
@@ -12,6 +12,8 @@ mod hooked;
 mod interop;
 #[path = "session/keys.rs"]
 mod keys;
+#[path = "support/negatives.rs"]
+mod negatives;
 #[path = "session/offline.rs"]
 mod offline;
 #[path = "support/process.rs"]
