@@ -1,5 +1,6 @@
 //! Names of accounts and devices: parsed once, trusted after.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -131,6 +132,13 @@ macro_rules! string_conversions {
 }
 
 string_conversions!(AccountId, SerialNumber, DeviceName);
+
+/// So that a set of serial numbers can be asked for a text.
+impl Borrow<str> for SerialNumber {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 impl fmt::Display for CallerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -23,6 +23,9 @@ pub mod verifier;
 #[cfg(feature = "validator")]
 pub mod session;
 
+#[cfg(feature = "policy")]
+pub mod policy;
+
 #[cfg(feature = "testing")]
 pub mod testing;
 
