@@ -3,6 +3,8 @@
 //! Protocol code takes the time as an argument. Only the verifier and the session module hold a [`Clock`].
 
 use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
 use std::sync::LazyLock;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -54,6 +56,36 @@ impl fmt::Display for UnixTime {
         write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3_600, second / 60 % 60, second % 60)
     }
 }
+
+/// A text that is no date; the words say what one looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadTime;
+
+/// RFC 3339 in UTC, in whole seconds, as it is written.
+impl FromStr for UnixTime {
+    type Err = BadTime;
+
+    fn from_str(text: &str) -> Result<UnixTime, BadTime> {
+        let number = |range| text.get::<Range<usize>>(range).and_then(|digits| digits.parse::<u64>().ok());
+        let parts = (number(0..4), number(5..7), number(8..10), number(11..13), number(14..16), number(17..19));
+        let (Some(year), Some(month), Some(day), Some(hour), Some(minute), Some(second)) = parts else { return Err(BadTime) };
+        let (march_month, year) = if month > 2 { (month.wrapping_sub(3), year) } else { (month.saturating_add(9), year.saturating_sub(1)) };
+        let (era, year_of_era) = (year / 400, year % 400);
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + (153 * march_month + 2) / 5 + day;
+        let days = (era * 146_097 + day_of_era).checked_sub(719_469).ok_or(BadTime)?;
+        let time = UnixTime(days * 86_400 + hour * 3_600 + minute * 60 + second);
+        // A day or an hour that does not exist comes out as another one.
+        if time.to_string() == text { Ok(time) } else { Err(BadTime) }
+    }
+}
+
+impl fmt::Display for BadTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a time is written 2026-11-22T09:30:00Z")
+    }
+}
+
+impl std::error::Error for BadTime {}
 
 /// What a [`Clock`] shows: the wall time, and the time since boot that nobody can set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +174,23 @@ mod tests {
             (20_000_000_000, "2603-10-11T11:33:20Z"),
         ] {
             assert_eq!(UnixTime(seconds).to_string(), date);
+            assert_eq!(date.parse(), Ok(UnixTime(seconds)));
+        }
+        for wrong in [
+            "",
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-00-01T00:00:00Z",
+            "2026-01-00T00:00:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:60Z",
+            "2026-01-01T00:00:00+01:00",
+            "2026-01-01 00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "+026-01-01T00:00:00Z",
+            "2026-01-01T00:00:00Zé",
+        ] {
+            assert_eq!(wrong.parse::<UnixTime>(), Err(BadTime), "{wrong}");
         }
     }
 

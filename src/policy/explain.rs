@@ -73,14 +73,14 @@ impl Condition {
         }
     }
 
-    /// Itself and everything in it.
+    /// Everything in it, and itself last.
     pub(crate) fn visit<'a>(&'a self, see: &mut impl FnMut(&'a Condition)) {
-        see(self);
         match self {
             Condition::All(conditions) | Condition::Any(conditions) => conditions.iter().for_each(|condition| condition.visit(see)),
             Condition::Not(condition) | Condition::IfExists(condition) => condition.visit(see),
             _ => {}
         }
+        see(self);
     }
 
     /// The member of a context that it is about.

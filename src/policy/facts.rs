@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::policy::Presented;
 use crate::session::Amr;
-use crate::session::Common;
 use crate::session::MfaKind;
 use crate::session::SessionContext;
 use crate::time::UnixTime;
@@ -36,7 +35,7 @@ impl<'a> Facts<'a> {
             Presented::WithoutMfa(context) => (&context.common, Facts { present: Some(false), ..Facts::default() }),
             Presented::Mfa(context) => (&context.common, Facts::with_mfa(context, now)),
         };
-        match out_of_time(common, now) {
+        match out_of_time(Some(common.issued_at), Some(common.expires_at), now) {
             Some(why) => Facts { unusable: Some(why), ..Facts::default() },
             None => facts,
         }
@@ -56,10 +55,10 @@ impl<'a> Facts<'a> {
 }
 
 /// The validator has judged this before, but perhaps long ago.
-fn out_of_time(common: &Common, now: UnixTime) -> Option<Unusable> {
-    if common.expires_at <= now {
+pub(crate) fn out_of_time(issued_at: Option<UnixTime>, expires_at: Option<UnixTime>, now: UnixTime) -> Option<Unusable> {
+    if expires_at.is_some_and(|end| end <= now) {
         Some(Unusable::Over)
-    } else if common.issued_at > now.plus(AHEAD) {
+    } else if issued_at.is_some_and(|begin| begin > now.plus(AHEAD)) {
         Some(Unusable::NotYet)
     } else {
         None

@@ -9,10 +9,18 @@ mod decision;
 mod domain;
 mod explain;
 mod facts;
+mod lint;
+mod load;
+mod read;
+mod simulate;
 
 pub use decision::Decision;
 pub use decision::Reason;
 pub use decision::StepUp;
+pub use load::Fault;
+pub use load::PolicyError;
+pub use load::PolicySet;
+pub use simulate::Supposed;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -192,7 +192,7 @@ impl MfaKind {
         }
     }
 
-    fn named(name: &str) -> Option<MfaKind> {
+    pub(crate) fn named(name: &str) -> Option<MfaKind> {
         [MfaKind::Totp, MfaKind::Hotp, MfaKind::SecurityKey, MfaKind::Recovery, MfaKind::Bypass]
             .into_iter()
             .find(|kind| kind.name() == name)
@@ -214,7 +214,7 @@ impl Amr {
         }
     }
 
-    fn named(name: &str) -> Option<Amr> {
+    pub(crate) fn named(name: &str) -> Option<Amr> {
         [Amr::Otp, Amr::Hwk, Amr::Swk, Amr::Pop, Amr::Pin, Amr::Fpt, Amr::User, Amr::Mfa].into_iter().find(|amr| amr.name() == name)
     }
 }

@@ -1,0 +1,297 @@
+//! What a policy would say of a context that somebody supposes. The code that decides is the one that enforces; nothing is
+//! performed.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::DeserializeOwned;
+
+use crate::policy::Decision;
+use crate::policy::Policy;
+use crate::policy::facts::Facts;
+use crate::policy::facts::out_of_time;
+use crate::session::Amr;
+use crate::session::MfaKind;
+use crate::time::UnixTime;
+
+/// A context as the agent describes one (`Context`), of which anything may be missing. What is missing is absent to the
+/// conditions, and [`Decision::missing`] names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Supposed {
+    present: Option<bool>,
+    mfa_time: Option<UnixTime>,
+    age: Option<Duration>,
+    kind: Option<MfaKind>,
+    amr: Option<Vec<Amr>>,
+    user_verified: Option<bool>,
+    serial: Option<String>,
+    issued_at: Option<UnixTime>,
+    expires_at: Option<UnixTime>,
+}
+
+impl Supposed {
+    /// Reads a JSON document of the form of `Context`.
+    ///
+    /// # Errors
+    /// A sentence, when it is none, or contradicts itself.
+    pub fn from_json(text: &str) -> Result<Supposed, String> {
+        let document: Document = serde_json::from_str(text).map_err(|error| format!("this describes no context: {error}"))?;
+        document.supposed()
+    }
+}
+
+impl Policy {
+    /// What [`Policy::decide`] would say of such a context at `now`.
+    pub fn simulate(&self, supposed: &Supposed, now: UnixTime) -> Decision {
+        self.judge(&supposed.facts(now))
+    }
+}
+
+impl Supposed {
+    fn facts(&self, now: UnixTime) -> Facts<'_> {
+        if let Some(why) = out_of_time(self.issued_at, self.expires_at, now) {
+            return Facts { unusable: Some(why), ..Facts::default() };
+        }
+        Facts {
+            unusable: None,
+            present: self.present,
+            age: self.mfa_time.map(|time| now.since(time)).or(self.age),
+            kind: self.kind,
+            amr: self.amr.as_deref(),
+            user_verified: self.user_verified,
+            serial: self.serial.as_deref(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default, deserialize_with = "there")]
+    mfa_present: Option<bool>,
+    #[serde(default, deserialize_with = "there")]
+    mfa_time: Option<String>,
+    #[serde(default, deserialize_with = "there")]
+    mfa_age_seconds: Option<u64>,
+    #[serde(default, deserialize_with = "there")]
+    serial: Option<String>,
+    #[serde(default, deserialize_with = "there")]
+    kind: Option<String>,
+    #[serde(default, deserialize_with = "there")]
+    amr: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "there")]
+    user_verified: Option<bool>,
+    #[serde(default, deserialize_with = "there")]
+    phishing_resistant: Option<bool>,
+    #[serde(default, deserialize_with = "there")]
+    hardware_bound: Option<bool>,
+    #[serde(default, deserialize_with = "there")]
+    issued_at: Option<String>,
+    #[serde(default, deserialize_with = "there")]
+    expires_at: Option<String>,
+    #[serde(default, rename = "account", deserialize_with = "there")]
+    _account: Option<String>,
+    #[serde(default, rename = "session_id", deserialize_with = "there")]
+    _session_id: Option<String>,
+    #[serde(default, rename = "audience", deserialize_with = "there")]
+    _audience: Option<String>,
+}
+
+impl Document {
+    fn supposed(self) -> Result<Supposed, String> {
+        let proof = self.mfa_time.is_some() || self.mfa_age_seconds.is_some() || self.serial.is_some() || self.kind.is_some();
+        let said = proof || self.amr.is_some() || self.user_verified.is_some();
+        if said && self.mfa_present != Some(true) {
+            return Err("only a context with mfa_present = true says how MFA was proved".to_owned());
+        }
+        let kind = self.kind.map(|name| MfaKind::named(&name).ok_or(format!("kind: {name} is not known"))).transpose()?;
+        let methods = |names: Vec<String>| names.iter().map(|name| Amr::named(name).ok_or(format!("amr: {name} is not known"))).collect();
+        let amr: Option<Vec<Amr>> = self.amr.map(methods).transpose()?;
+        follows("phishing_resistant", self.phishing_resistant, "kind", kind.map(|kind| kind == MfaKind::SecurityKey))?;
+        follows("hardware_bound", self.hardware_bound, "amr", amr.as_ref().map(|amr| amr.contains(&Amr::Hwk)))?;
+        Ok(Supposed {
+            present: self.mfa_present,
+            mfa_time: time("mfa_time", self.mfa_time)?,
+            age: self.mfa_age_seconds.map(Duration::from_secs),
+            kind,
+            amr,
+            user_verified: self.user_verified,
+            serial: self.serial,
+            issued_at: time("issued_at", self.issued_at)?,
+            expires_at: time("expires_at", self.expires_at)?,
+        })
+    }
+}
+
+/// A member that says again what another one says.
+fn follows(member: &str, said: Option<bool>, from: &str, is: Option<bool>) -> Result<(), String> {
+    if said.is_some() && said != is { Err(format!("{member} follows from {from}, which says otherwise, or nothing")) } else { Ok(()) }
+}
+
+fn time(member: &str, text: Option<String>) -> Result<Option<UnixTime>, String> {
+    text.map(|text| text.parse().map_err(|error| format!("{member}: {error}"))).transpose()
+}
+
+/// Absent is `None`; anything that is there has the member's type, so that `null` is refused.
+fn there<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+    use serde_json::Value;
+    use serde_json::json;
+
+    use super::*;
+    use crate::policy::condition::Condition;
+    use crate::policy::lint;
+    use crate::policy::sample::NOW;
+    use crate::policy::sample::context;
+    use crate::policy::sample::without_mfa;
+    use crate::session::AnyContext;
+    use crate::session::SessionContext;
+
+    #[test]
+    fn what_contradicts_itself_is_no_context() {
+        for (document, said) in [
+            (json!({"mfa_present": "true"}), "expected a boolean"),
+            (json!({"mfa_present": null}), "expected a boolean"),
+            (json!({"present": true}), "unknown field"),
+            (json!({"mfa_present": false, "kind": "totp"}), "only a context with mfa_present = true"),
+            (json!({"user_verified": true}), "only a context with mfa_present = true"),
+            (json!({"mfa_present": true, "kind": "totp", "phishing_resistant": true}), "follows from kind"),
+            (json!({"mfa_present": true, "hardware_bound": true}), "follows from amr"),
+            (json!({"mfa_present": true, "mfa_time": "yesterday"}), "mfa_time: a time is written"),
+            (json!({"mfa_present": true, "kind": "sms"}), "sms is not known"),
+        ] {
+            let error = Supposed::from_json(&document.to_string()).unwrap_err();
+            assert!(error.contains(said), "{document}: {error}");
+        }
+        assert!(Supposed::from_json(r#"{"mfa_present":true,"mfa_present":false}"#).is_err());
+    }
+
+    #[test]
+    fn what_a_context_leaves_out_is_absent_and_named() {
+        let policy = Policy::max_age(Duration::from_secs(900)).phishing_resistant();
+        let supposed = Supposed::from_json(r#"{"mfa_present":true,"kind":"security_key"}"#).unwrap();
+        let decision = policy.simulate(&supposed, NOW);
+        assert!(!decision.is_allowed());
+        assert_eq!(decision.missing(), ["mfa_time"]);
+        assert_eq!(decision.reason().to_string(), "the context does not say mfa_time");
+        let nothing = policy.simulate(&Supposed::default(), NOW);
+        assert_eq!(nothing.missing(), ["kind", "mfa_time"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+        /// What `twostep session show --json` says of a context is judged as the context is.
+        #[test]
+        fn a_simulation_decides_what_is_enforced(policy in policies(), context in contexts(), later in 0_u64..4_000) {
+            let now = NOW.plus(Duration::from_secs(later));
+            let supposed = Supposed::from_json(&described(context.as_ref()).to_string()).unwrap();
+            let (simulated, enforced) = (policy.simulate(&supposed, now), policy.decide(context.as_ref(), now));
+            prop_assert_eq!(format!("{simulated:?}"), format!("{enforced:?}"));
+        }
+
+        /// Whoever is let through by a policy that passes the linter has proved MFA, or the policy says otherwise by name.
+        #[test]
+        fn what_the_linter_passes_lets_nobody_through_unnamed(policy in policies(), context in contexts()) {
+            let allowed = policy.decide(context.as_ref(), NOW).is_allowed();
+            match context {
+                None => prop_assert!(!allowed || policy.allow_absent),
+                Some(AnyContext::WithoutMfa(_)) => prop_assert!(!allowed || policy.allow_without_mfa),
+                // No context meets what the linter says that none can.
+                Some(AnyContext::Mfa(_)) => prop_assert!(!allowed || lint::policy(&policy).iter().all(|said| !said.contains("ever meet"))),
+            }
+        }
+
+        /// The linter tries every context that a condition can tell apart.
+        #[test]
+        fn what_the_linter_says_never_holds_does_not(policy in policies(), context in contexts()) {
+            let said = lint::condition(&policy.condition);
+            prop_assert!(!said.is_some_and(|said| said.contains("can never hold")) || !policy.decide(context.as_ref(), NOW).is_allowed());
+        }
+    }
+
+    fn policies() -> impl Strategy<Value = Policy> {
+        let leaf = prop_oneof![
+            Just(Condition::Known),
+            Just(Condition::Present),
+            (0_u64..4_000).prop_map(|limit| Condition::MaxAge(Duration::from_secs(limit))),
+            Just(Condition::PhishingResistant),
+            Just(Condition::HardwareBound),
+            Just(Condition::UserVerified),
+            prop::sample::subsequence(METHODS.to_vec(), 0..3).prop_map(Condition::Amr),
+            prop::sample::subsequence(KINDS.to_vec(), 0..3).prop_map(Condition::Kinds),
+            prop::sample::subsequence(SERIALS.to_vec(), 0..3)
+                .prop_map(|serials| Condition::Serials(serials.iter().map(|serial| serial.parse().unwrap()).collect::<BTreeSet<_>>())),
+        ];
+        let tree = leaf.prop_recursive(4, 24, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 1..4).prop_map(Condition::All),
+                prop::collection::vec(inner.clone(), 1..4).prop_map(Condition::Any),
+                inner.clone().prop_map(|inner| Condition::Not(Box::new(inner))),
+                inner.prop_map(|inner| Condition::IfExists(Box::new(inner))),
+            ]
+        });
+        (tree, any::<bool>(), any::<bool>()).prop_map(|(condition, allow_without_mfa, allow_absent)| Policy {
+            condition,
+            allow_without_mfa,
+            allow_absent,
+        })
+    }
+
+    /// None, one without MFA, or one that a device can have made.
+    fn contexts() -> impl Strategy<Value = Option<AnyContext>> {
+        let coded = (0_u64..4_000, 0_usize..4, any::<bool>(), 0_usize..3).prop_map(|(age, kind, hardware, serial)| {
+            let kind = [MfaKind::Totp, MfaKind::Hotp, MfaKind::Recovery, MfaKind::Bypass][kind];
+            let hardware = hardware && matches!(kind, MfaKind::Totp | MfaKind::Hotp);
+            let amr = if hardware { vec![Amr::Otp, Amr::Hwk] } else { vec![Amr::Otp] };
+            SessionContext { kind, amr, serial: SERIALS[serial].parse().unwrap(), ..context(age) }
+        });
+        let keyed = (0_u64..4_000, any::<bool>(), any::<bool>(), 0_usize..3).prop_map(|(age, hardware, user_verified, serial)| {
+            let mut amr = vec![if hardware { Amr::Hwk } else { Amr::Pop }, Amr::User];
+            amr.extend(user_verified.then_some(Amr::Mfa));
+            let serial = SERIALS[serial].parse().unwrap();
+            SessionContext { kind: MfaKind::SecurityKey, amr, user_verified, serial, ..context(age) }
+        });
+        prop_oneof![
+            1 => Just(None),
+            1 => Just(Some(AnyContext::WithoutMfa(without_mfa()))),
+            4 => coded.prop_map(|context| Some(AnyContext::Mfa(context))),
+            4 => keyed.prop_map(|context| Some(AnyContext::Mfa(context))),
+        ]
+    }
+
+    /// As the agent describes it.
+    fn described(context: Option<&AnyContext>) -> Value {
+        let Some(context) = context else { return json!({}) };
+        let common = match context {
+            AnyContext::Mfa(context) => context.common(),
+            AnyContext::WithoutMfa(context) => context.common(),
+        };
+        let mut document = json!({
+            "account": common.account, "mfa_present": false, "session_id": common.session_id, "audience": common.audience,
+            "issued_at": common.issued_at.to_string(), "expires_at": common.expires_at.to_string(),
+        });
+        if let AnyContext::Mfa(context) = context {
+            let proof = json!({
+                "mfa_present": true, "mfa_time": context.mfa_time().to_string(), "mfa_age_seconds": 0,
+                "serial": context.serial(), "kind": context.kind().name(), "user_verified": context.user_verified(),
+                "amr": context.amr().iter().map(|amr| amr.name()).collect::<Vec<_>>(),
+                "phishing_resistant": context.phishing_resistant(), "hardware_bound": context.hardware_bound(),
+            });
+            document.as_object_mut().unwrap().extend(proof.as_object().unwrap().clone());
+        }
+        document
+    }
+
+    const METHODS: [Amr; 4] = [Amr::Otp, Amr::Hwk, Amr::User, Amr::Mfa];
+    const KINDS: [MfaKind; 3] = [MfaKind::Totp, MfaKind::SecurityKey, MfaKind::Recovery];
+    const SERIALS: [&str; 3] = ["AAAAAAAAA", "BBBBBBBBB", "CCCCCCCCC"];
+}
