@@ -20,6 +20,8 @@ mod held_key;
 mod http;
 #[path = "api/journey.rs"]
 mod journey;
+#[path = "support/others.rs"]
+mod others;
 #[path = "api/peers.rs"]
 mod peers;
 #[path = "support/people.rs"]

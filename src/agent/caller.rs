@@ -26,6 +26,7 @@ use crate::agent::config::AccountPattern;
 use crate::agent::config::Config;
 use crate::agent::config::Role;
 use crate::agent::peer::Login;
+use crate::agent::peer::MayOnlyVerify;
 use crate::agent::peer::Peer;
 use crate::agent::state::Shared;
 use crate::id::AccountId;
@@ -79,7 +80,13 @@ impl Callers {
 
     async fn identify(&self, parts: &Parts) -> Result<Caller, Problem> {
         let caller = match parts.extensions.get::<Peer>() {
-            Some(Peer::Unix { uid, .. }) => self.local(*uid, parts.extensions.get::<Arc<Login>>().map(|login| &**login))?,
+            Some(Peer::Unix { uid, .. }) => {
+                let login = parts.extensions.get::<Arc<Login>>().map(|login| &**login);
+                match parts.extensions.get::<MayOnlyVerify>() {
+                    Some(MayOnlyVerify) => self.who_may_only_verify(*uid, login)?,
+                    None => self.local(*uid, login)?,
+                }
+            }
             Some(Peer::Tcp(_)) => self.by_api_key(parts).await?,
             None => return Err(Problem::unauthorized()),
         };
@@ -111,6 +118,17 @@ impl Callers {
             }
             (None, _) => Err(Problem::forbidden("no [[peer]] of the agent's configuration is for this user")),
         }
+    }
+
+    /// Everybody verifies the account of their own login name, root that of anybody. No rule makes it more, or less.
+    fn who_may_only_verify(&self, uid: u32, login: Option<&Login>) -> Result<Caller, Problem> {
+        let scope = match login.and_then(|login| login.name.clone()) {
+            _ if uid == 0 => Scope::All,
+            Some(login) => Scope::Only { patterns: vec![AccountPattern::LoginName], login: Some(login) },
+            None => return Err(Problem::forbidden("this user has no login name, and so no account")),
+        };
+        let explain = uid == 0 || self.config.explain;
+        Ok(Caller { id: CallerId::new(format!("uid:{uid}")), role: Role::Verifier, scope, explain })
     }
 
     async fn by_api_key(&self, parts: &Parts) -> Result<Caller, Problem> {

@@ -9,8 +9,8 @@ use nix::sys::resource::setrlimit;
 pub(crate) fn start(connections: u32) -> nix::Result<()> {
     set_dumpable(false)?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
-    // Both kinds of listener may be full, and the store needs files as well.
-    let needed = u64::from(connections).saturating_mul(2).saturating_add(128);
+    // All listeners may be full, and the store and security keys need files as well.
+    let needed = u64::from(connections).saturating_mul(5).div_ceil(2).saturating_add(256);
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     if soft < needed {
         setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard)?;

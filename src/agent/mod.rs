@@ -52,6 +52,7 @@ use config::StoreUrl;
 use listen::Listeners;
 use listen::tls::Tls;
 use metrics::Metrics;
+use serve::Doors;
 use state::Backup;
 use state::State;
 use stop::Stop;
@@ -117,7 +118,9 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let signals = Signals::take().map_err(system("take signals"))?;
     let parts = open(config).await?;
     let listeners = Listeners::open(&parts.config)?;
-    let router = layers::layered(api::router(Arc::new(State::new(parts.clone()))), &parts.config, &parts.metrics);
+    let state = Arc::new(State::new(parts.clone()));
+    let around = |router| layers::layered(router, &parts.config, &parts.metrics);
+    let doors = Doors { agent: around(api::router(Arc::clone(&state))), verify: around(api::to_verify(state)) };
 
     let keep_audit = Duration::from_secs(parts.config.store.audit_days.saturating_mul(86_400));
     let (verifier, metrics, stop) = (parts.verifier.clone(), Arc::clone(&parts.metrics), parts.stop.clone());
@@ -128,7 +131,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let watchdog = tokio::spawn(systemd::watchdog());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), socket = %parts.config.socket_path().display(), "ready");
     systemd::ready();
-    serve::serve(listeners, router, &parts.config.limits, tls, metrics, &stop).await;
+    serve::serve(listeners, doors, &parts.config.limits, tls, metrics, &stop).await;
 
     chores.abort();
     listeners_to_events.iter().for_each(tokio::task::JoinHandle::abort);

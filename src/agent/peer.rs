@@ -32,6 +32,10 @@ pub(crate) enum Peer {
     Tcp(SocketAddr),
 }
 
+/// The peer came through the second socket; an extension of its requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MayOnlyVerify;
+
 /// What the system's user database says of a local peer; an extension of every request on the Unix socket.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Login {

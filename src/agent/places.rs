@@ -50,6 +50,11 @@ impl Places {
         Free { _permit: Arc::clone(&self.free).acquire_owned().await.ok() }
     }
 
+    /// A place, if one is free at this moment.
+    pub(crate) fn free_now(&self) -> Option<Free> {
+        Arc::clone(&self.free).try_acquire_owned().ok().map(|permit| Free { _permit: Some(permit) })
+    }
+
     /// Gives the place to a peer; none for one that has its share already.
     pub(crate) fn take(&self, free: Free, peer: &Peer) -> Option<Place> {
         let holder = Holder::of(peer);

@@ -34,14 +34,24 @@ use super::listen::Listeners;
 use super::listen::tls::Tls;
 use super::metrics::Metrics;
 use super::peer::Logins;
+use super::peer::MayOnlyVerify;
 use super::peer::Peer;
 use super::places::Place;
 use super::places::Places;
 use super::stop::Stop;
 
+/// What is answered, by the door that a caller came through.
+#[derive(Clone)]
+pub(crate) struct Doors {
+    /// Everything, on the agent's own socket and on TCP.
+    pub(crate) agent: Router,
+    /// What a verifier needs, on the second socket.
+    pub(crate) verify: Router,
+}
+
 /// What every connection needs.
 struct Server {
-    router: Router,
+    doors: Doors,
     http: http1::Builder,
     stop: Stop,
     /// Closed when time is up; the last one that goes shows that all are done.
@@ -54,7 +64,7 @@ struct Server {
 /// Serves until the agent is to end, then lets what is being answered finish within [`DRAIN`]. What is still open after that is cut.
 pub(crate) async fn serve(
     listeners: Listeners,
-    router: Router,
+    doors: Doors,
     limits: &LimitsConfig,
     tls: Option<Arc<Tls>>,
     metrics: Arc<Metrics>,
@@ -62,13 +72,16 @@ pub(crate) async fn serve(
 ) {
     let (cut, cut_off) = watch::channel(());
     let (http, stop) = (http(limits), stop.clone());
-    let server = Server { router, http, stop: stop.clone(), cut: cut_off, tls, logins: Logins::default(), metrics };
+    let server = Server { doors, http, stop: stop.clone(), cut: cut_off, tls, logins: Logins::default(), metrics };
     let server = Arc::new(server);
     let mut loops = JoinSet::new();
     // Each kind has its own places, so that a flood over TCP leaves the administrator's socket alone.
     let (local, remote) = (Places::new(limits.connections), Places::new(limits.connections));
     for listener in listeners.unix {
         loops.spawn(Arc::clone(&server).accept_local(listener, local.clone()));
+    }
+    for listener in listeners.verify {
+        loops.spawn(Arc::clone(&server).accept_to_verify(listener, Places::new(limits.to_verify()), Places::new(limits.to_verify())));
     }
     for listener in listeners.tcp {
         loops.spawn(Arc::clone(&server).accept_remote(listener, remote.clone()));
@@ -79,7 +92,7 @@ pub(crate) async fn serve(
         tracing::warn!("some requests did not end in time and are cut off");
     }
     drop(cut);
-    drop(listeners.file);
+    drop(listeners.files);
 }
 
 fn http(limits: &LimitsConfig) -> http1::Builder {
@@ -108,6 +121,24 @@ impl Server {
         }
     }
 
+    /// Nobody waits for a place here, where everybody may connect, and root's places are its own: programs that log somebody
+    /// in find the door open whatever users do to it.
+    async fn accept_to_verify(self: Arc<Server>, listener: UnixListener, of_root: Places, of_others: Places) {
+        loop {
+            let Some(accepted) = until_stop(&self.stop, listener.accept()).await else { return };
+            match accepted.and_then(|(stream, _)| Ok((stream.peer_cred()?, stream))) {
+                Ok((credentials, stream)) => {
+                    let peer = Peer::Unix { uid: credentials.uid(), gid: credentials.gid(), pid: credentials.pid() };
+                    let places = if credentials.uid() == 0 { &of_root } else { &of_others };
+                    if let Some(place) = places.free_now().and_then(|free| places.take(free, &peer)) {
+                        tokio::spawn(Arc::clone(&self).to_verify(stream, peer, place));
+                    }
+                }
+                Err(error) => not_accepted(&error).await,
+            }
+        }
+    }
+
     async fn accept_remote(self: Arc<Server>, listener: TcpListener, places: Places) {
         loop {
             let Some(free) = until_stop(&self.stop, places.free()).await else { return };
@@ -125,13 +156,26 @@ impl Server {
     }
 
     async fn local(self: Arc<Server>, stream: UnixStream, peer: Peer, place: Place) {
+        let known = self.known(peer).await;
+        self.answer(stream, known, &self.doors.agent).await;
+        drop(place);
+    }
+
+    async fn to_verify(self: Arc<Server>, stream: UnixStream, peer: Peer, place: Place) {
+        let mut known = self.known(peer).await;
+        known.insert(MayOnlyVerify);
+        self.answer(stream, known, &self.doors.verify).await;
+        drop(place);
+    }
+
+    /// What every request of a local peer is told of it.
+    async fn known(&self, peer: Peer) -> Extensions {
         let mut known = Extensions::new();
         known.insert(peer);
         if let Peer::Unix { uid, gid, .. } = peer {
             known.insert(self.logins.of(uid, gid).await);
         }
-        self.answer(stream, known).await;
-        drop(place);
+        known
     }
 
     async fn remote(self: Arc<Server>, stream: TcpStream, peer: Peer, place: Place) {
@@ -142,12 +186,12 @@ impl Server {
         let _ = socket.set_tcp_nodelay(true);
         let _ = socket.set_tcp_user_timeout(Some(UNREAD));
         match &self.tls {
-            None => self.answer(stream, known).await,
+            None => self.answer(stream, known, &self.doors.agent).await,
             Some(tls) => {
                 known.insert(Encrypted);
                 let handshake = TlsAcceptor::from(tls.current()).accept(stream);
                 match timeout(HANDSHAKE, handshake).await {
-                    Ok(Ok(stream)) => self.answer(stream, known).await,
+                    Ok(Ok(stream)) => self.answer(stream, known, &self.doors.agent).await,
                     Ok(Err(error)) => tracing::debug!(%error, "no TLS with a caller"),
                     Err(_) => tracing::debug!("a caller was too slow for TLS"),
                 }
@@ -157,11 +201,11 @@ impl Server {
     }
 
     /// Answers one request after another. Every request gets what is known of the connection.
-    async fn answer<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, known: Extensions) {
+    async fn answer<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, known: Extensions, router: &Router) {
         let service = service_fn(|request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().extend(known.clone());
-            let router = self.router.clone();
+            let router = router.clone();
             async move { Ok::<Response, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
         });
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), service));

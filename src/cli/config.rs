@@ -29,16 +29,19 @@ impl Config {
             Config::Check { file } => {
                 let config = AgentConfig::load(file.as_deref()).map_err(|error| Failure::bad_input(error.to_string()))?;
                 let problems = config.problems();
+                let verify_socket = config.verify_socket().and_then(|socket| socket.path).map(|path| path.display().to_string());
                 let places = json!({
                     "socket": config.socket_path().display().to_string(),
+                    "verify_socket": verify_socket,
                     "store": config.store_url().to_string(),
                     "sealing_keys": config.key_file().display().to_string(),
                 });
                 let document = json!({"ok": problems.is_empty(), "problems": problems, "places": places});
                 if problems.is_empty() {
                     let text = format!(
-                        "The configuration can be used.\n  socket        {}\n  store         {}\n  sealing keys  {}",
+                        "The configuration can be used.\n  socket         {}\n  verify socket  {}\n  store          {}\n  sealing keys   {}",
                         config.socket_path().display(),
+                        verify_socket.as_deref().unwrap_or("none"),
                         config.store_url(),
                         config.key_file().display()
                     );

@@ -2,17 +2,13 @@
 
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::admin;
 use crate::agent::Agent;
+use crate::others::{NOBODY, can_be_others};
 use crate::people::{add, enrol};
-use crate::{admin, tools};
-
-/// The user that every system has for those who own nothing.
-const NOBODY: u32 = 65_534;
 
 /// An agent whose socket everybody can reach.
 fn start(config: &str) -> Agent {
@@ -21,20 +17,8 @@ fn start(config: &str) -> Agent {
     agent
 }
 
-/// Whether a test can be somebody else. Whoever is not root cannot.
-fn can_be_others() -> bool {
-    tools::have("curl") && nix::unistd::Uid::effective().is_root()
-}
-
-/// What nobody in particular is answered: status and body.
 fn ask(agent: &Agent, uid: u32, method: &str, path: &str, body: &Value) -> (u16, Value) {
-    let mut curl = Command::new("curl");
-    curl.args(["-s", "-S", "-X", method, "-w", "\n%{http_code}", "-H", "Content-Type: application/json", "--data-binary"]);
-    curl.arg(body.to_string()).arg("--unix-socket").arg(agent.socket()).arg(format!("http://agent{path}"));
-    let told = curl.uid(uid).gid(uid).current_dir("/").stderr(Stdio::inherit()).output().unwrap();
-    let told = String::from_utf8(told.stdout).unwrap();
-    let (body, status) = told.rsplit_once('\n').unwrap_or_else(|| panic!("curl says {told:?}"));
-    (status.parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
+    crate::others::ask(&agent.socket(), uid, method, path, body)
 }
 
 #[test]

@@ -9,9 +9,10 @@ use std::time::Duration;
 use crate::agent::Agent;
 use crate::tools;
 
-const UNITS: [(&str, &str); 2] = [
+const UNITS: [(&str, &str); 3] = [
     ("twostep.service", include_str!("../../src/agent/twostep.service")),
     ("twostep.socket", include_str!("../../src/agent/twostep.socket")),
+    ("twostep-verify.socket", include_str!("../../src/agent/twostep-verify.socket")),
 ];
 
 #[test]
@@ -27,7 +28,7 @@ fn the_units_are_what_systemd_understands_and_leave_little_open() {
         let run = Command::new("systemd-analyze").args(arguments).current_dir(folder.path()).output().unwrap();
         (run.status.success(), String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned())
     };
-    let (verified, said) = analyze(&["verify", "--man=no", "./twostep.service", "./twostep.socket"]);
+    let (verified, said) = analyze(&["verify", "--man=no", "./twostep.service", "./twostep.socket", "./twostep-verify.socket"]);
     assert!(verified && said.trim().is_empty(), "{said}");
     let (exposed_little, said) = analyze(&["security", "--offline=yes", "--threshold=20", "./twostep.service"]);
     assert!(exposed_little, "{said}");
@@ -64,6 +65,40 @@ fn a_socket_that_systemd_opened_is_served() {
     agent.signal("TERM");
     assert_eq!(agent.ended_within(Duration::from_secs(5)).code(), Some(0));
     assert!(socket.exists(), "it is systemd's");
+}
+
+#[test]
+fn the_second_socket_is_known_by_its_name() {
+    if !tools::have("systemd-socket-activate") {
+        return;
+    }
+    let start = |config: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let sockets = ["main", "second"].map(|name| folder.path().join(name));
+        let agent = Agent::spawn(folder, config, |command| {
+            let mut activate = Command::new("systemd-socket-activate");
+            activate.arg("-l").arg(&sockets[0]).arg("-l").arg(&sockets[1]).args(["--fdname=twostep.socket:verify"]);
+            activate.arg("--setenv=TWOSTEP_TEST_AGENT").arg(command.get_program()).args(command.get_args());
+            activate.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            activate.stderr(fs::File::create(sockets[0].with_file_name("log")).unwrap());
+            *command = activate;
+        });
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        let ask = |socket: &std::path::Path| loop {
+            match std::os::unix::net::UnixStream::connect(socket) {
+                Ok(stream) => break crate::agent::exchange(stream, "GET /v1/accounts HTTP/1.0\r\n\r\n"),
+                Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
+            }
+        };
+        let answers = [ask(&sockets[0]), ask(&sockets[1])];
+        (agent, answers)
+    };
+    let (agent, [main, second]) = start("");
+    assert!(main.contains("200 OK") && second.contains("404 Not Found"), "{main}\n{second}\n{}", agent.log());
+    assert!(!agent.socket().with_file_name("verify.sock").exists());
+    // Whoever connects to a socket that nobody serves would wait for good.
+    let (agent, _) = start("[verify_socket]\nenabled = false\n");
+    agent.logs("systemctl disable --now twostep-verify.socket");
 }
 
 #[test]

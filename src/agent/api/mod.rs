@@ -88,13 +88,29 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(health::metrics))
         .routes(routes!(description::show))
         .split_for_parts();
+    surrounded(router.layer(Extension(Description::of(document))), state)
+}
+
+/// What a verifier needs, for the second socket. Whatever else there is, is not there.
+pub(crate) fn to_verify(state: Shared) -> Router {
+    let router = OpenApiRouter::new()
+        .routes(routes!(devices::list))
+        .routes(routes!(security_keys::begin_authentication))
+        .routes(routes!(sessions::open))
+        .routes(routes!(sessions::introspect))
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::jwks));
+    surrounded(router.into(), state)
+}
+
+fn surrounded(router: Router<Shared>, state: Shared) -> Router {
     router
         .fallback(|| async { Problem::not_found("page") })
         .method_not_allowed_fallback(|| async {
             Problem::bad_input("this method is not for this page").with_status(axum::http::StatusCode::METHOD_NOT_ALLOWED)
         })
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), watch))
-        .layer(Extension(Description::of(document)))
         .with_state(state)
 }
 

@@ -84,7 +84,11 @@ impl Config {
         let base = path.parent().unwrap_or(Path::new(""));
         let keys = &mut config.security_keys;
         let metadata = keys.metadata.as_mut().into_iter().flat_map(|metadata| [&mut metadata.blob, &mut metadata.root]);
-        let relative = [&mut config.socket.path, &mut config.store.key_file].into_iter().flatten().chain(&mut keys.trust).chain(metadata);
+        let relative = [&mut config.socket.path, &mut config.verify_socket.path, &mut config.store.key_file]
+            .into_iter()
+            .flatten()
+            .chain(&mut keys.trust)
+            .chain(metadata);
         for path in relative.chain(config.tls.as_mut().into_iter().flat_map(|tls| [&mut tls.cert, &mut tls.key])) {
             *path = base.join(&*path);
         }

@@ -5,6 +5,7 @@
 
 mod events;
 mod load;
+mod local;
 mod paths;
 mod problems;
 mod rules;
@@ -15,6 +16,7 @@ pub use crate::agent::events::EventKind;
 pub use crate::agent::program::Program;
 pub use events::EventsConfig;
 pub use load::ConfigError;
+pub use local::VerifySocketConfig;
 pub use paths::Paths;
 pub(crate) use problems::nobody_else_replaces_files_in;
 pub use rules::AccountPattern;
@@ -72,6 +74,8 @@ pub struct Config {
     pub metrics: MetricsAccess,
     /// The Unix socket.
     pub socket: SocketConfig,
+    /// The second Unix socket, for programs that verify.
+    pub verify_socket: VerifySocketConfig,
     /// Where devices are kept.
     pub store: StoreConfig,
     /// The certificate for TCP.
@@ -159,7 +163,7 @@ pub struct LimitsConfig {
     /// How many requests are worked on at the same time; others wait.
     #[serde(deserialize_with = "within::<_, _, 1, 65_536>")]
     pub concurrency: u32,
-    /// How many connections are open at the same time, on the Unix socket and on TCP each.
+    /// How many connections are open at the same time, on the Unix socket and on TCP each; half as many on the second one.
     #[serde(deserialize_with = "within::<_, _, 4, 65_536>")]
     pub connections: u32,
     /// After how long a request is given up.
@@ -222,6 +226,13 @@ pub(crate) fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
+impl LimitsConfig {
+    /// How many connections are open on the second socket: so many of root's, and as many of all others.
+    pub(crate) fn to_verify(&self) -> u32 {
+        (self.connections / 4).max(4)
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -236,6 +247,7 @@ impl Default for Config {
             explain: false,
             metrics: MetricsAccess::default(),
             socket: SocketConfig::default(),
+            verify_socket: VerifySocketConfig::default(),
             store: StoreConfig::default(),
             tls: None,
             sessions: SessionsConfig::default(),

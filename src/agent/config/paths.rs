@@ -59,6 +59,11 @@ impl Paths {
         if !self.socket.exists() && system.exists() { system } else { self.socket.clone() }
     }
 
+    /// Whether they are of an agent for the whole system, not of one that a user runs.
+    pub(super) fn are_the_systems(&self) -> bool {
+        self.socket.starts_with(SYSTEM_RUNTIME)
+    }
+
     /// The sealing key: systemd's credential of that name, or the file in the state directory.
     pub(super) fn key_file(&self) -> PathBuf {
         let credential = self.credentials.as_ref().map(|credentials| credentials.join(KEY_FILE)).filter(|credential| credential.exists());

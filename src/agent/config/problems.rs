@@ -8,6 +8,7 @@ use std::path::Path;
 use nix::unistd::Uid;
 
 use super::Config;
+use super::SocketConfig;
 use super::StoreUrl;
 use crate::time::Clock;
 use crate::time::SystemClock;
@@ -36,23 +37,13 @@ impl Config {
         if std::env::var_os("LISTEN_FDS").is_some() {
             return;
         }
-        let socket = self.socket_path();
-        if socket.as_os_str().len() > LONGEST_SOCKET_PATH {
-            problems.push(format!("socket.path: {} is longer than {LONGEST_SOCKET_PATH} bytes", socket.display()));
+        let own = SocketConfig { path: Some(self.socket_path()), ..self.socket.clone() };
+        let verify = self.verify_socket();
+        if verify.as_ref().is_some_and(|verify| verify.path == own.path) {
+            problems.push("verify_socket.path: it is the agent's own socket: name another path".to_owned());
         }
-        if self.socket.owner.is_some_and(|owner| owner.0 != Uid::effective().as_raw()) && !Uid::effective().is_root() {
-            problems.push("socket.owner: only root can give a socket away; leave it out".to_owned());
-        }
-        if let Some(folder) = socket.parent() {
-            folder_problem("socket.path", folder, problems);
-            if let Err(problem) = nobody_else_replaces_files_in(folder) {
-                problems.push(format!("socket.path: {problem}"));
-            }
-        }
-        if let Ok(there) = fs::symlink_metadata(&socket)
-            && !there.file_type().is_socket()
-        {
-            problems.push(format!("socket.path: {} is there and is no socket: remove it, or name another path", socket.display()));
+        for (key, socket) in [("socket", Some(&own)), ("verify_socket", verify.as_ref())] {
+            socket.into_iter().for_each(|socket| socket_problems(key, socket, problems));
         }
     }
 
@@ -76,6 +67,28 @@ impl Config {
         {
             problems.push(format!("store.key_file: {error}"));
         }
+    }
+}
+
+fn socket_problems(key: &str, socket: &SocketConfig, problems: &mut Vec<String>) {
+    let Some(path) = &socket.path else { return };
+    if path.as_os_str().len() > LONGEST_SOCKET_PATH {
+        problems.push(format!("{key}.path: {} is longer than {LONGEST_SOCKET_PATH} bytes", path.display()));
+    }
+    if socket.owner.is_some_and(|owner| owner.0 != Uid::effective().as_raw()) && !Uid::effective().is_root() {
+        problems.push(format!("{key}.owner: only root can give a socket away; leave it out"));
+    }
+    if let Some(folder) = path.parent() {
+        let key = format!("{key}.path");
+        folder_problem(&key, folder, problems);
+        if let Err(problem) = nobody_else_replaces_files_in(folder) {
+            problems.push(format!("{key}: {problem}"));
+        }
+    }
+    if let Ok(there) = fs::symlink_metadata(path)
+        && !there.file_type().is_socket()
+    {
+        problems.push(format!("{key}.path: {} is there and is no socket: remove it, or name another path", path.display()));
     }
 }
 

@@ -1,0 +1,140 @@
+//! The second socket: who is who there, what is there, and what is not.
+
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::agent::{Agent, exchange};
+use crate::http::Client;
+use crate::others::{NOBODY, ask, can_be_others, shell};
+use crate::people::enrol;
+use crate::{admin, start};
+
+fn socket(agent: &Agent) -> PathBuf {
+    agent.socket().with_file_name("verify.sock")
+}
+
+#[test]
+fn everybody_may_connect_and_it_is_gone_with_its_agent() {
+    let mut agent = start("");
+    assert_eq!(std::fs::metadata(socket(&agent)).unwrap().mode() & 0o777, 0o666);
+    let rival = format!("[verify_socket]\npath = \"{}\"\n", socket(&agent).display());
+    let (_, log) = Agent::fails(tempfile::tempdir().unwrap(), &rival);
+    assert!(log.contains("another agent listens"), "{log}");
+    agent.signal("TERM");
+    assert_eq!(agent.ended_within(Duration::from_secs(5)).code(), Some(0));
+    assert!(!socket(&agent).exists() && !agent.socket().exists());
+}
+
+#[test]
+fn there_is_none_where_none_is_wanted_and_never_two_of_one_path() {
+    let agent = Agent::start("[verify_socket]\nenabled = false\n");
+    assert!(!socket(&agent).exists());
+    let (_, log) = Agent::fails(tempfile::tempdir().unwrap(), "[verify_socket]\npath = \"agent.sock\"\n");
+    assert!(log.contains("it is the agent's own socket"), "{log}");
+}
+
+#[test]
+fn root_may_verify_anybody_there_and_do_nothing_else() {
+    let agent = start("metrics = \"open\"\n");
+    let (root, verify) = (admin(&agent), Client::unix(socket(&agent)));
+    let mut token = enrol(&root, "alice");
+    verify.get("/v1/devices?account=alice").is(200);
+    let session = token.session(&verify, "alice");
+    assert_eq!(verify.post("/v1/sessions/introspect", json!({"token": session})).is(200)["active"], true);
+    let refused = verify.post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": token.wrong()}));
+    assert_eq!(refused.refused(403, "AccessDenied")["reason"], "no_match");
+    verify.post("/v1/security-keys/authenticate/begin", json!({"account": "alice"})).is(200);
+    for path in ["/healthz", "/readyz", "/.well-known/jwks.json"] {
+        verify.get(path).is(200);
+    }
+
+    let serial = token.path("");
+    verify.get("/v1/devices").refused(403, "AccessDenied");
+    verify.post("/v1/devices", json!({"account": "alice", "kind": "hotp"})).refused(405, "InvalidInput");
+    for (method, path) in [
+        ("GET", "/v1/accounts"),
+        ("POST", "/v1/accounts/alice/bypass"),
+        ("POST", "/v1/accounts/alice/revoke-sessions"),
+        ("DELETE", "/v1/accounts/alice"),
+        ("GET", &serial),
+        ("PATCH", &serial),
+        ("DELETE", &serial),
+        ("POST", &token.path("/deactivate")),
+        ("POST", &token.path("/resync")),
+        ("POST", "/v1/security-keys/register/begin"),
+        ("POST", "/v1/sessions/revoke"),
+        ("GET", "/v1/audit"),
+        ("GET", "/v1/api-keys"),
+        ("POST", "/v1/signing-keys"),
+        ("POST", "/v1/store/backup"),
+        ("POST", "/v1/clock/accept"),
+        ("GET", "/metrics"),
+        ("GET", "/openapi.json"),
+    ] {
+        verify.send(method, path, (method != "GET").then(|| json!({}))).refused(404, "NoSuchEntity");
+    }
+    assert_eq!(root.get("/v1/accounts").is(200)["accounts"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn others_may_verify_their_own_account_and_no_other_is_there() {
+    if !can_be_others() {
+        return;
+    }
+    // Whatever they may do elsewhere.
+    let agent = start(&format!("local_users = true\n[[peer]]\nuid = {NOBODY}\nrole = \"enroller\"\n"));
+    let (root, door) = (admin(&agent), socket(&agent));
+    let (mut own, mut foreign) = (enrol(&root, "nobody"), enrol(&root, "alice"));
+    let as_nobody = |method: &str, path: &str, body: &Value| ask(&door, NOBODY, method, path, body);
+    let open = |account: &str, serial: &str, code: &str| {
+        as_nobody("POST", "/v1/sessions", &json!({"account": account, "serial": serial, "code": code}))
+    };
+    let (status, opened) = open("nobody", &own.serial.clone(), &own.code());
+    assert_eq!((status, &opened["context"]["account"]), (201, &"nobody".into()), "{opened}");
+    let (status, listed) = as_nobody("GET", "/v1/devices?account=nobody", &json!({}));
+    assert_eq!((status, listed["devices"].as_array().unwrap().len()), (200, 1));
+
+    let code = foreign.code();
+    assert_eq!(open("alice", &foreign.serial, &code), open("not-there", &foreign.serial, &code));
+    assert_eq!(open("alice", &foreign.serial, &code).0, 403);
+    let list = |account: &str| as_nobody("GET", &format!("/v1/devices?account={account}"), &json!({}));
+    assert_eq!(list("alice"), list("not-there"));
+    assert_eq!(as_nobody("POST", "/v1/sessions", &json!({"account": "alice"})).0, 403);
+    let token = root.post("/v1/sessions", json!({"account": "alice", "serial": foreign.serial, "code": code})).is(201)["token"].clone();
+    assert_eq!(as_nobody("POST", "/v1/sessions/introspect", &json!({"token": token})).1, json!({"active": false}));
+    for (method, path) in [("GET", "/v1/accounts"), ("POST", &own.path("/deactivate")), ("DELETE", &own.path(""))] {
+        assert_eq!(as_nobody(method, path, &json!({})).0, 404, "{method} {path}");
+    }
+    // Whoever has no login name has no account, not even one that is called like their number.
+    assert_eq!(ask(&door, 12_345, "POST", "/v1/sessions", &json!({"account": "12345"})).0, 403);
+}
+
+#[test]
+fn however_many_others_connect_root_is_let_in() {
+    if !can_be_others() {
+        return;
+    }
+    let agent = start("[limits]\nconnections = 16\nheader_timeout_seconds = 600\n");
+    // Each holds a connection open for as long as there may be something to send.
+    let one = format!("curl -s --unix-socket {} -T - http://agent/ <&3 &", socket(&agent).display());
+    let script = format!("exec 3<&0; for n in $(seq 20); do {one} done; wait");
+    let crowds = [NOBODY, 12_345].map(|uid| shell(uid, &script));
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    let held = || admin(&agent).get("/metrics").text().contains("twostep_connections 5");
+    while !held() {
+        assert!(std::time::Instant::now() < deadline, "{}", admin(&agent).get("/metrics").text());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for _ in 0..20 {
+        let stream = UnixStream::connect(socket(&agent)).unwrap();
+        assert!(exchange(stream, "GET /healthz HTTP/1.0\r\n\r\n").contains("200 OK"));
+    }
+    for mut crowd in crowds {
+        drop(crowd.stdin.take());
+        crowd.wait().unwrap();
+    }
+}
