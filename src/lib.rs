@@ -35,5 +35,8 @@ pub mod agent;
 #[cfg(feature = "client")]
 pub mod client;
 
+#[cfg(feature = "guard")]
+pub mod guard;
+
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -119,6 +119,16 @@ fn reading_a_context_is_light() {
     assert!((10..=40).contains(&lines.len()), "{} lines: {lines:#?}", lines.len());
 }
 
+#[test]
+fn a_guard_brings_neither_a_runtime_nor_a_server() {
+    let guard = ["--no-default-features", "--features", "guard"];
+    assert_weight(&guard, 62);
+    let tree = cargo(&[&["tree", "--edges", "normal", "--prefix", "none"], &guard[..]].concat());
+    for heavy in ["tokio", "hyper", "axum", "rusqlite", "hidapi"] {
+        assert!(!tree.lines().any(|line| line.split(' ').next() == Some(heavy)), "{heavy}");
+    }
+}
+
 /// Adds a harmless package to what cargo says, lets `spoil` change it and its node, and looks for `fault`.
 #[track_caller]
 fn assert_refused(fault: &str, spoil: impl FnOnce(&mut Value, &mut Value)) {

@@ -1,0 +1,68 @@
+//! The layer and the extractors are two doors of one house.
+
+use axum::Router;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use tokio::runtime::Builder;
+
+use crate::desk::Answer;
+use crate::desk::Desk;
+use crate::desk::NOW;
+use crate::desk::ask;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn whatever_is_sent_the_layer_and_the_extractors_agree(sent in vec((any::<bool>(), 0..10_usize, select(FORMS)), 0..4)) {
+        let desk = Desk::new();
+        let tokens = tokens(&desk);
+        let headers: Vec<(&str, Vec<u8>)> = sent.iter().map(|(cookie, token, form)| {
+            let value = form.replace('T', &tokens[*token]);
+            if *cookie { ("cookie", format!("a=b; __Host-mfa={value}").into_bytes()) } else { ("authorization", value.into_bytes()) }
+        }).collect();
+        let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
+        let runtime = Builder::new_current_thread().build().unwrap();
+        runtime.block_on(agree(&desk.service(), &headers))?;
+    }
+}
+
+async fn agree(service: &Router, headers: &[(&str, &[u8])]) -> Result<(), TestCaseError> {
+    let all = async |path| said(&ask(service, path, headers).await);
+    let present = all("/present").await;
+    prop_assert_eq!(&present, &all("/layer").await);
+    prop_assert_eq!(all("/paying").await, all("/layer/paying").await);
+    // The optional one differs in one case: nobody asked.
+    let optional = all("/optional").await;
+    prop_assert!(optional == present || (optional.1 == "nobody" && present.2 == NO_TOKEN), "{:?} {:?}", optional, present);
+    // Whoever is let in as somebody is let in by name wherever any valid context will do.
+    let any = all("/any").await;
+    prop_assert!(present.0 != 200 || any == present, "{:?} {:?}", any, present);
+    prop_assert!((any.0 == 200) == (all("/layer/open").await.0 == 200));
+    Ok(())
+}
+
+fn said(answer: &Answer) -> (u16, String, String) {
+    let challenge = answer.header("www-authenticate").unwrap_or_default().to_owned();
+    (answer.status.as_u16(), answer.body.clone(), challenge)
+}
+
+fn tokens(desk: &Desk) -> [String; 10] {
+    [
+        desk.of("alice"),
+        desk.of("bob"),
+        desk.by_key(),
+        desk.without_mfa(),
+        desk.token(|claims| claims["mfa_time"] = (NOW - 901).into()),
+        desk.token(|claims| claims["exp"] = NOW.into()),
+        desk.token(|claims| claims["iat"] = (NOW + 60).into()),
+        Desk::new().of("alice"),
+        "x".to_owned(),
+        String::new(),
+    ]
+}
+
+const FORMS: &[&str] = &["Bearer T", "bearer  T", "T", "Basic T", "Bearer\tT", "\"T\"", "Bearer T, Bearer T", " T ", "T; __Host-mfa=T"];
+
+const NO_TOKEN: &str = r#"Bearer realm="mfa", acr_values="mfa", max_age="900""#;
