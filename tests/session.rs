@@ -4,6 +4,8 @@
 
 #[path = "session/contexts.rs"]
 mod contexts;
+#[path = "session/feed.rs"]
+mod feed;
 #[path = "support/forge.rs"]
 mod forge;
 #[path = "support/hooked.rs"]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::caller::Callers;
 use crate::agent::Parts;
 use crate::session::Introspector;
+use crate::session::RevocationFeed;
 use crate::store::sqlite::OpenError;
 
 /// Shared by all requests.
@@ -16,6 +17,7 @@ pub(crate) type Shared = Arc<State>;
 pub(crate) struct State {
     pub(crate) parts: Parts,
     pub(crate) introspector: Introspector,
+    pub(crate) revocations: RevocationFeed,
     pub(crate) callers: Callers,
 }
 
@@ -25,8 +27,9 @@ pub(crate) type Backup = Arc<dyn Fn(PathBuf) -> Pin<Box<dyn Future<Output = Resu
 impl State {
     pub(crate) fn new(parts: Parts) -> State {
         let introspector = Introspector::new(parts.issuer.clone(), parts.verifier.clone());
+        let revocations = RevocationFeed::new(parts.issuer.clone(), parts.verifier.clone());
         let callers = Callers::new(parts.verifier.clone(), Arc::clone(&parts.config));
-        State { parts, introspector, callers }
+        State { parts, introspector, revocations, callers }
     }
 }
 

@@ -112,6 +112,11 @@ impl Issuer {
         Ok(self.keys.load().await?.public.clone())
     }
 
+    /// The id of the key that signs now.
+    pub(super) async fn signs_with(&self) -> Result<Option<String>, Error> {
+        Ok(self.keys.load().await?.current.as_ref().map(|key| key.kid.clone()))
+    }
+
     /// A validator of this issuer's contexts for `audience`, with the keys of this moment.
     pub async fn validator(&self, audience: &str) -> Result<Validator, Error> {
         Ok(Validator::new(self.jwks().await?, &self.name, audience).with_clock(self.verifier.clock()))

@@ -5,6 +5,8 @@
 
 mod claims;
 #[cfg(feature = "session")]
+mod feed;
+#[cfg(feature = "session")]
 mod introspect;
 #[cfg(feature = "session")]
 mod issuer;
@@ -18,6 +20,10 @@ mod signing;
 mod validator;
 
 pub use claims::SignedContext;
+#[cfg(feature = "session")]
+pub use feed::PublishedList;
+#[cfg(feature = "session")]
+pub use feed::RevocationFeed;
 #[cfg(feature = "session")]
 pub use introspect::Introspector;
 #[cfg(feature = "session")]

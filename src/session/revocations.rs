@@ -35,6 +35,7 @@ pub struct RevocationList {
     expires_at: UnixTime,
     signed_with: String,
     before: Option<UnixTime>,
+    ending: Option<UnixTime>,
     accounts: HashMap<Digest32, Mark>,
     devices: HashMap<Digest32, UnixTime>,
     sessions: HashMap<String, UnixTime>,
@@ -88,6 +89,9 @@ pub(super) struct Entries {
     /// Whoever's they are, contexts issued up to this time are dead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) before: Option<u64>,
+    /// Whoever's they are, contexts that expire up to this time are dead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ending: Option<u64>,
     /// By account: contexts issued up to the first number are dead, and those with a `gen` below the second.
     pub(super) accounts: HashMap<String, (u64, u64)>,
     /// By device: contexts issued up to this time are dead.
@@ -110,7 +114,7 @@ impl RevocationList {
         if UnixTime(payload.exp) <= now || UnixTime(payload.iat) > now.plus(AHEAD) {
             return Err(BadList::Date);
         }
-        let Entries { before, accounts, devices, sessions } = payload.entries;
+        let Entries { before, ending, accounts, devices, sessions } = payload.entries;
         let marks = accounts.into_iter().map(|(account, (revoked_before, generation))| {
             Some((Digest32::read(&account)?, Mark { revoked_before: UnixTime(revoked_before), generation }))
         });
@@ -120,6 +124,7 @@ impl RevocationList {
             expires_at: UnixTime(payload.exp),
             signed_with: opened.key.kid().to_owned(),
             before: before.map(UnixTime),
+            ending: ending.map(UnixTime),
             accounts: marks.collect::<Option<_>>().ok_or(BadList::Malformed)?,
             devices: devices.collect::<Option<_>>().ok_or(BadList::Malformed)?,
             sessions: sessions.into_iter().map(|(id, expires_at)| (id, UnixTime(expires_at))).collect(),
@@ -151,6 +156,7 @@ impl RevocationList {
         let common = context.common();
         let up_to = |mark: UnixTime| common.issued_at <= mark;
         self.before.is_some_and(up_to)
+            || self.ending.is_some_and(|mark| common.expires_at <= mark)
             || self.accounts.get(&subject.account).is_some_and(|mark| up_to(mark.revoked_before) || common.generation < mark.generation)
             || subject.device.and_then(|device| self.devices.get(&device)).is_some_and(|mark| up_to(*mark))
             || self.sessions.contains_key(&common.session_id)
@@ -205,6 +211,11 @@ impl Digest32 {
 
     fn read(text: &str) -> Option<Digest32> {
         URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Digest32)
+    }
+
+    #[cfg(feature = "session")]
+    pub(super) fn to_text(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
     }
 }
 

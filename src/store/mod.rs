@@ -24,6 +24,7 @@ pub use records::ApiKeyRecord;
 pub use records::Enrolled;
 pub use records::ItemKind;
 pub use records::Resealable;
+pub use records::Revocations;
 pub use records::SealedPlace;
 pub use records::SigningKeyRecord;
 pub use records::SingleUse;
@@ -78,6 +79,10 @@ pub trait Store: Send + Sync {
 
     /// Whether this context was revoked by its own id.
     fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool>;
+
+    /// What was revoked, as of one moment: accounts and devices whose marks are later than `since`, and single contexts that expire
+    /// later than `now`. The latest come first, at most `limit` of each kind.
+    fn revocations(&self, since: UnixTime, now: UnixTime, limit: u32) -> Answer<'_, Revocations>;
 
     /// A number that rises whenever a signing key or an API key changes, in whatever process. Caches of them are valid for
     /// as long as it stands still.

@@ -85,6 +85,17 @@ pub enum ItemKind {
     Spent,
 }
 
+/// What was revoked and may still matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revocations {
+    /// Accounts that were revoked, with their marks.
+    pub accounts: Vec<(AccountId, Marks)>,
+    /// Devices of accounts, there or removed: contexts made with them up to that time are dead.
+    pub devices: Vec<(AccountId, SerialNumber, UnixTime)>,
+    /// Single contexts by their ids, and when they expire.
+    pub sessions: Vec<(String, UnixTime)>,
+}
+
 /// A key that signs contexts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SigningKeyRecord {

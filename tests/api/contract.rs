@@ -72,6 +72,14 @@ fn what_succeeds(admin: &Client) {
         admin.get(path).is(200);
     }
     assert_eq!(admin.get("/metrics").status, 200);
+    let list = admin.get("/.well-known/mfa-revocations");
+    assert_eq!(
+        (list.status, list.header("content-type"), list.header("cache-control")),
+        (200, Some("application/jwt"), Some("public, max-age=1"))
+    );
+    let etag = list.header("etag").unwrap();
+    let again = admin.raw("GET", "/.well-known/mfa-revocations", &[("If-None-Match", &format!("\"other\", {etag}"))], b"");
+    assert_eq!((again.status, again.header("etag"), again.body.len()), (304, Some(etag), 0));
     admin.get(&token.path("")).is(200);
     admin.patch(&token.path(""), json!({"name": "a token"})).is(200);
     admin.post(&token.path("/resync"), json!({"codes": token.pair()})).is(200);

@@ -54,6 +54,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/store/backup", Admin, 201, &[]),
     route("POST", "/v1/clock/accept", Admin, 200, &[]),
     open("/.well-known/jwks.json", &[AWAY]),
+    open("/.well-known/mfa-revocations", &[AWAY, UNCHANGED]),
     open("/healthz", &[]),
     open("/readyz", &[AWAY]),
     open("/metrics", &[NOT_THERE, UNKNOWN_CALLER, TOO_FAST]),
@@ -120,6 +121,8 @@ fn named((status, code): (u16, &str)) -> (u16, String) {
     (status, code.to_owned())
 }
 
+/// No refusal: whoever asks has it already.
+const UNCHANGED: (u16, &str) = (304, "");
 const UNKNOWN_CALLER: (u16, &str) = (401, "Unauthorized");
 const NOT_PROVED: (u16, &str) = (403, "InvalidAuthenticationCode");
 const NOT_THERE: (u16, &str) = (404, "NoSuchEntity");

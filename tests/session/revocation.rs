@@ -38,14 +38,14 @@ use crate::world::World;
 use crate::world::both;
 
 /// Somebody with a counter-based token: any number of codes in one second.
-struct Presser {
-    account: AccountId,
-    serial: SerialNumber,
+pub(crate) struct Presser {
+    pub(crate) account: AccountId,
+    pub(crate) serial: SerialNumber,
     token: SimulatedToken,
 }
 
 impl Presser {
-    async fn new(verifier: &Verifier, account: &str) -> Presser {
+    pub(crate) async fn new(verifier: &Verifier, account: &str) -> Presser {
         let held = Held::new(account);
         verifier.add(held.to_add_as_hotp(0), &Authority::Admin).await.unwrap();
         let mut token = SimulatedToken::hotp(&held.seed, Hotp::default(), Counter(0));
@@ -54,7 +54,12 @@ impl Presser {
         Presser { account: held.account, serial: held.serial, token }
     }
 
-    async fn open(&mut self, node: &Node) -> (SignedContext, SessionContext) {
+    pub(crate) async fn activate(&mut self, verifier: &Verifier) {
+        let pair = [self.token.press(), self.token.press()];
+        verifier.activate(&self.serial, both(&pair), Window::Owner, &Authority::Admin).await.unwrap();
+    }
+
+    pub(crate) async fn open(&mut self, node: &Node) -> (SignedContext, SessionContext) {
         let verified = node.verifier.verify_code(&self.account, &self.serial, self.token.press()).await.unwrap();
         node.issuer.issue_and_read(verified, "twostep").await.unwrap()
     }
@@ -62,10 +67,10 @@ impl Presser {
 
 /// A process of a service, as far as one can be had inside of this one: handle, verifier and issuer of its own.
 #[derive(Clone)]
-struct Node {
-    verifier: Verifier,
-    issuer: Issuer,
-    introspector: Introspector,
+pub(crate) struct Node {
+    pub(crate) verifier: Verifier,
+    pub(crate) issuer: Issuer,
+    pub(crate) introspector: Introspector,
 }
 
 impl Node {

@@ -82,12 +82,12 @@ async fn a_store_of_another_version_is_refused_with_advice() {
     let folders = Folders::default();
     let path = folders.new_path();
     drop(with_alice(&path).await);
-    tamper(&path, "INSERT INTO schema_version (version, checksum) VALUES (3, 'x')");
+    tamper(&path, "INSERT INTO schema_version (version, checksum) VALUES (4, 'x')");
     assert_eq!(
         refusal(&path),
-        "a later twostep has written this store; run that one (this one knows schema 2), or restore a backup from before"
+        "a later twostep has written this store; run that one (this one knows schema 3), or restore a backup from before"
     );
-    tamper(&path, "DELETE FROM schema_version WHERE version = 3; UPDATE schema_version SET checksum = 'x' WHERE version = 1");
+    tamper(&path, "DELETE FROM schema_version WHERE version = 4; UPDATE schema_version SET checksum = 'x' WHERE version = 1");
     assert_eq!(refusal(&path), "schema 1 of this store is not the released one; run the twostep that made it, or restore a backup");
 }
 

@@ -17,6 +17,7 @@ use twostep::store::Commit;
 use twostep::store::DeviceList;
 use twostep::store::Error;
 use twostep::store::Resealable;
+use twostep::store::Revocations;
 use twostep::store::SigningKeyRecord;
 use twostep::store::SingleUse;
 use twostep::store::SqliteStore;
@@ -88,6 +89,10 @@ impl<H: Hook> Store for Hooked<H> {
 
     fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool> {
         read!(self.session_revoked(session_id))
+    }
+
+    fn revocations(&self, since: UnixTime, now: UnixTime, limit: u32) -> Answer<'_, Revocations> {
+        read!(self.revocations(since, now, limit))
     }
 
     fn control_version(&self) -> Answer<'_, u64> {

@@ -4,10 +4,13 @@ use axum::Json;
 use axum::extract::FromRequestParts;
 use axum::extract::Request;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::header::ETAG;
+use axum::http::header::IF_NONE_MATCH;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use serde::Serialize;
@@ -56,6 +59,29 @@ pub(super) async fn jwks(State(state): State<Shared>) -> Result<Response, Proble
     let headers =
         [(CONTENT_TYPE, HeaderValue::from_static("application/json")), (CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"))];
     Ok((headers, state.issuer.jwks().await?.to_json()).into_response())
+}
+
+/// What was revoked, as a signed list (JWS, `typ: mfa-revocations+jwt`) for whoever validates contexts without asking the agent.
+///
+/// Its claims: `iss`, `iat`, `exp`; `accounts`, by base64url(SHA-256(iss ‖ 0 ‖ sub)): contexts with an `iat` up to the first number are
+/// dead, and those with a `gen` below the second; `devices`, by base64url(SHA-256(iss ‖ 0 ‖ sub ‖ 0 ‖ mfa_serial)): those up to that
+/// `iat`; `sessions`: the `jti` of single contexts, with their `exp`; and where more was revoked than fits, `before` and `ending`:
+/// whoever's they are, contexts with an `iat` or an `exp` up to that are dead.
+#[utoipa::path(get, path = "/.well-known/mfa-revocations", tag = "health", security(()), params(("If-None-Match" = Option<String>, Header)), responses(
+    (status = 200, description = "the list, signed", body = String, content_type = "application/jwt"),
+    (status = 304, description = "it is the one that If-None-Match names"),
+    super::Unavailable,
+))]
+pub(super) async fn revocations(State(state): State<Shared>, asked: HeaderMap) -> Result<Response, Problem> {
+    let list = state.revocations.current().await?;
+    let etag = HeaderValue::from_str(&list.etag).unwrap_or(HeaderValue::from_static("*"));
+    // What is kept on the way for longer than that is part of how long a revocation takes.
+    let headers = [(CACHE_CONTROL, HeaderValue::from_static("public, max-age=1")), (ETAG, etag)];
+    let known = asked.get(IF_NONE_MATCH).and_then(|known| known.to_str().ok());
+    if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == list.etag)) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    Ok((headers, [(CONTENT_TYPE, HeaderValue::from_static("application/jwt"))], list.text.clone()).into_response())
 }
 
 /// Prometheus metrics.

@@ -85,6 +85,7 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(health::jwks))
+        .routes(routes!(health::revocations))
         .routes(routes!(health::metrics))
         .routes(routes!(description::show))
         .split_for_parts();

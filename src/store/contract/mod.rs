@@ -46,6 +46,7 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         the_newest_items_of_a_kind_stay,
         marks_are_answered_as_the_change_left_them,
         a_revoked_session_stays_revoked,
+        what_was_revoked_is_listed_by_its_time,
         signing_keys_are_put_and_dropped,
         api_keys_are_put_and_revoked,
         the_control_version_rises_with_every_key,

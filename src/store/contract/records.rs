@@ -77,6 +77,41 @@ pub async fn a_revoked_session_stays_revoked(store: Arc<dyn Store>) {
     assert!(!answered(store.session_revoked("a").await), "and no longer");
 }
 
+/// Of accounts, of devices that are there or gone, and of single contexts; the latest first, and what is over not at all.
+pub async fn what_was_revoked_is_listed_by_its_time(store: Arc<dyn Store>) {
+    let at = |seconds| UnixTime(NOW.0 + seconds);
+    let listed = async |since, now, limit| answered(store.revocations(at(since), at(now), limit).await);
+    for (place, name) in (1..).zip(["alice", "bob", "carol"]) {
+        let device = totp(&format!("GAHT0000000{place}"), name, None);
+        with_device(&store, &device, place).await;
+        let seen = snapshot(&store, name).await;
+        let account = seen.account.with_sessions_revoked(at(10 * u64::from(place)));
+        made(&store, [Write::UpdateAccount { seen: seen.revision, account }]).await;
+        let seen = &snapshot(&store, name).await.devices[0];
+        let write = match name {
+            "alice" => Write::UpdateDevice { seen: seen.revision, device: device.deactivated(at(15)) },
+            "bob" => Write::RemoveDevice { seen: seen.revision, tombstone: device.tombstone(at(25)) },
+            _ => Write::UpdateDevice { seen: seen.revision, device: at_step(&device, 7) },
+        };
+        made(&store, [write]).await;
+        made(&store, [Write::RevokeSession { session_id: format!("of {name}"), expires_at: at(100 * u64::from(place)) }]).await;
+    }
+    let marks = |generation, seconds| Marks { generation, revoked_before: Some(at(seconds)) };
+    let all = listed(0, 0, 10).await;
+    let accounts = [("carol", 30), ("bob", 20), ("alice", 10)].map(|(name, seconds)| (account_id(name), marks(2, seconds)));
+    assert_eq!(all.accounts, accounts, "accounts are listed by their marks, the latest first");
+    let devices = [("bob", 2, 25), ("alice", 1, 15)];
+    let devices = devices.map(|(name, place, seconds)| (account_id(name), serial(&format!("GAHT0000000{place}")), at(seconds)));
+    assert_eq!(all.devices, devices, "devices are listed by their marks, whether they are still there or not");
+    let sessions = [("of carol", 300), ("of bob", 200), ("of alice", 100)].map(|(id, seconds)| (id.to_owned(), at(seconds)));
+    assert_eq!(all.sessions, sessions, "single contexts are listed by their ends");
+    let some = listed(20, 200, 10).await;
+    let numbers = (some.accounts.len(), some.devices.len(), some.sessions.len());
+    assert_eq!(numbers, (1, 1, 1), "what was revoked up to a time, or is over by a time, is not listed: {some:?}");
+    let one = listed(0, 0, 1).await;
+    assert_eq!((&one.accounts[..], &one.devices[..], &one.sessions[..]), (&accounts[..1], &devices[..1], &sessions[..1]), "of each kind");
+}
+
 fn signing_key(kid: &str, seconds: u64) -> SigningKeyRecord {
     let private = match keyring().seal(&SealedPlace::SigningKey { kid: kid.to_owned() }, b"private") {
         Ok(sealed) => sealed,

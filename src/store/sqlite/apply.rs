@@ -152,6 +152,7 @@ impl Applying<'_> {
         if account != device.account.as_str() {
             return Err(Fault::Conflict(Conflict::Revision));
         }
+        self.mark(&account, serial, device.revoked_before)?;
         let (is, body) = (state(device.state), to_json(device)?);
         if was == is {
             // Columns that are not named keep their indexes still: one page to write instead of four.
@@ -165,6 +166,7 @@ impl Applying<'_> {
     fn remove_device(&mut self, seen: Revision, tombstone: &Tombstone) -> Result<(), Fault> {
         let serial = tombstone.serial.as_str();
         let (account, was, fingerprint) = self.standing(serial, seen)?;
+        self.mark(&account, serial, Some(tombstone.revoked_before))?;
         self.run(sql::TOMBSTONE_INSERT, (serial, fingerprint, to_json(tombstone)?))?;
         self.run(sql::REVISION_FLOOR_RAISE, [stored(seen.0)])?;
         self.run(sql::DEVICE_DELETE, [serial])?;
@@ -200,6 +202,14 @@ impl Applying<'_> {
         }
         let same_seed = |row: Option<[u8; 32]>| row.is_some() && row == fingerprint;
         rows.into_iter().map(|(row, body)| Ok((same_seed(row), from_json("a tombstone", &body)?))).collect()
+    }
+
+    /// Keeps beside the device, and beyond it, up to when contexts made with it are dead.
+    fn mark(&self, account: &str, serial: &str, revoked_before: Option<UnixTime>) -> Result<(), Fault> {
+        match revoked_before {
+            Some(mark) => self.run(sql::DEVICE_MARK, (account, serial, stored(mark.0))),
+            None => Ok(()),
+        }
     }
 
     fn signing_key(&self, kid: &str) -> Result<Option<SigningKeyRecord>, Fault> {

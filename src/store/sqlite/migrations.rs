@@ -58,7 +58,11 @@ fn checksum(sql: &str) -> String {
 }
 
 /// Every step, oldest first.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql"), include_str!("../migrations/0002_security_keys.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_initial.sql"),
+    include_str!("../migrations/0002_security_keys.sql"),
+    include_str!("../migrations/0003_revocations.sql"),
+];
 
 const VERSION_TABLE: &str = "CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY, checksum TEXT NOT NULL) STRICT;";
 

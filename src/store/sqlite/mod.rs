@@ -55,6 +55,7 @@ use crate::store::Commit;
 use crate::store::DeviceList;
 use crate::store::Error;
 use crate::store::Resealable;
+use crate::store::Revocations;
 use crate::store::SigningKeyRecord;
 use crate::store::SingleUse;
 use crate::store::Store;
@@ -228,6 +229,10 @@ impl Store for SqliteStore {
 
     fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool> {
         Box::pin(async move { self.here(|conn| Ok(read::one::<i64>(conn, sql::SESSION_REVOKED, [session_id])?.is_some())) })
+    }
+
+    fn revocations(&self, since: UnixTime, now: UnixTime, limit: u32) -> Answer<'_, Revocations> {
+        Box::pin(self.elsewhere(move |conn| read::revocations(conn, since, now, limit)))
     }
 
     fn control_version(&self) -> Answer<'_, u64> {

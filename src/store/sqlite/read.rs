@@ -25,8 +25,10 @@ use crate::store::AccountList;
 use crate::store::AccountSnapshot;
 use crate::store::DeviceList;
 use crate::store::Enrolled;
+use crate::store::Marks;
 use crate::store::Resealable;
 use crate::store::Revision;
+use crate::store::Revocations;
 use crate::store::Sealed;
 use crate::store::SealedPlace;
 use crate::store::SigningKeyRecord;
@@ -88,6 +90,30 @@ pub(super) fn single_use(conn: &Connection, id: &str, now: UnixTime) -> Result<O
     let Some((account, kind, body, expires_at)): Option<(String, String, Vec<u8>, i64)> = found else { return Ok(None) };
     let (account, kind) = (parsed("the account of a single-use item", &account)?, parsed("its kind", &kind)?);
     Ok(Some(SingleUse { id: id.to_owned(), account, kind, body, expires_at: UnixTime(unsigned(expires_at)) }))
+}
+
+pub(super) fn revocations(conn: &Connection, since: UnixTime, now: UnixTime, limit: u32) -> Result<Revocations, Fault> {
+    let snapshot = conn.unchecked_transaction()?;
+    let time = |time: i64| UnixTime(unsigned(time));
+    let mut found = Revocations::default();
+    let mut statement = snapshot.prepare_cached(sql::REVOKED_ACCOUNTS)?;
+    let mut rows = statement.query((stored(since.0), limit))?;
+    while let Some(row) = rows.next()? {
+        let account = parsed("an account", &row.get::<_, String>(0)?)?;
+        found.accounts.push((account, Marks { generation: unsigned(row.get(1)?), revoked_before: Some(time(row.get(2)?)) }));
+    }
+    let mut statement = snapshot.prepare_cached(sql::REVOKED_DEVICES)?;
+    let mut rows = statement.query((stored(since.0), limit))?;
+    while let Some(row) = rows.next()? {
+        let account = parsed("a device's account", &row.get::<_, String>(0)?)?;
+        found.devices.push((account, parsed("a device's serial number", &row.get::<_, String>(1)?)?, time(row.get(2)?)));
+    }
+    let mut statement = snapshot.prepare_cached(sql::REVOKED_SESSIONS)?;
+    let mut rows = statement.query((stored(now.0), limit))?;
+    while let Some(row) = rows.next()? {
+        found.sessions.push((row.get(0)?, time(row.get(1)?)));
+    }
+    Ok(found)
 }
 
 /// The only column of the only row, if there is one.

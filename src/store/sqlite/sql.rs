@@ -61,6 +61,15 @@ statements! {
         ON CONFLICT (id) DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)";
     SESSIONS_EXPIRE = "DELETE FROM revoked_sessions WHERE id IN (SELECT id FROM revoked_sessions WHERE expires_at <= ?1 LIMIT ?2)";
 
+    DEVICE_MARK = "INSERT INTO device_marks (account, serial, revoked_before) VALUES (?1, ?2, ?3)
+        ON CONFLICT (account, serial) DO UPDATE SET revoked_before = excluded.revoked_before
+        WHERE excluded.revoked_before > revoked_before";
+    REVOKED_ACCOUNTS = "SELECT id, generation, revoked_before FROM accounts
+        WHERE revoked_before > ?1 ORDER BY revoked_before DESC LIMIT ?2";
+    REVOKED_DEVICES = "SELECT account, serial, revoked_before FROM device_marks
+        WHERE revoked_before > ?1 ORDER BY revoked_before DESC LIMIT ?2";
+    REVOKED_SESSIONS = "SELECT id, expires_at FROM revoked_sessions WHERE expires_at > ?1 ORDER BY expires_at DESC LIMIT ?2";
+
     SIGNING_KEY = "SELECT body FROM signing_keys WHERE kid = ?1";
     SIGNING_KEY_PUT = "INSERT INTO signing_keys (kid, created_at, body) VALUES (?1, ?2, ?3)
         ON CONFLICT (kid) DO UPDATE SET created_at = excluded.created_at, body = excluded.body";

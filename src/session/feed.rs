@@ -1,0 +1,144 @@
+//! The issuer's half of revocation: the signed list that validators ask for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::Digest;
+use sha2::Sha256;
+use tokio::sync::Mutex;
+
+use crate::id::AccountId;
+use crate::id::SerialNumber;
+use crate::session::Issuer;
+use crate::session::Lifetime;
+use crate::session::revocations;
+use crate::session::revocations::Entries;
+use crate::session::revocations::Payload;
+use crate::store::Marks;
+use crate::store::Revocations;
+use crate::time::UnixTime;
+use crate::verifier::Error;
+use crate::verifier::Verifier;
+
+/// Publishes what was revoked of one issuer's contexts, for as long as one of them may live.
+///
+/// The store is asked once a second at most, and only when somebody asks. As long as nothing was revoked since, and a minute at
+/// most, the list stays the same to the byte, so that whoever has it need not fetch it again.
+pub struct RevocationFeed {
+    issuer: Issuer,
+    verifier: Verifier,
+    most: u32,
+    look_after: Duration,
+    published: Mutex<Option<Published>>,
+}
+
+/// A list as it is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedList {
+    /// The JWS.
+    pub text: String,
+    /// What tells this list from every other one, for HTTP (RFC 9110 §8.8.3).
+    pub etag: String,
+}
+
+struct Published {
+    list: Arc<PublishedList>,
+    entries: Entries,
+    signed_with: Option<String>,
+    issued_at: UnixTime,
+    looked_at: Duration,
+}
+
+impl RevocationFeed {
+    /// The feed of this issuer, with at most 50,000 entries of each kind.
+    ///
+    /// Where more was revoked than fits, the oldest entries are folded into one that ends more than it must: all contexts issued up
+    /// to the latest of them, or, of single contexts, all that expire up to the last of them.
+    pub fn new(issuer: Issuer, verifier: Verifier) -> RevocationFeed {
+        RevocationFeed { issuer, verifier, most: MOST, look_after: LOOK_AFTER, published: Mutex::new(None) }
+    }
+
+    /// The same, with at most so many entries of each kind.
+    #[must_use]
+    pub fn holding(self, most: u32) -> RevocationFeed {
+        RevocationFeed { most, ..self }
+    }
+
+    /// The same, asking the store again after so long: one second unless said otherwise. It is part of how long a revocation takes.
+    #[must_use]
+    pub fn looking_after(self, look_after: Duration) -> RevocationFeed {
+        RevocationFeed { look_after, ..self }
+    }
+
+    /// The list as it is now.
+    ///
+    /// # Errors
+    /// The store or the clock is at fault.
+    pub async fn current(&self) -> Result<Arc<PublishedList>, Error> {
+        // Whoever comes while it is made waits for it instead of making another.
+        let mut published = self.published.lock().await;
+        let (signed_with, boot) = (self.issuer.signs_with().await?, self.verifier.clock().read().boot);
+        let known = published.as_mut().filter(|known| known.signed_with == signed_with);
+        if let Some(known) = &known
+            && boot.saturating_sub(known.looked_at) < self.look_after
+        {
+            return Ok(Arc::clone(&known.list));
+        }
+        let now = self.verifier.now().await?;
+        let revoked = self.verifier.store().revocations(now.minus(KEPT), now, self.most.saturating_add(1)).await?;
+        let entries = entries(self.issuer.name(), revoked, usize::try_from(self.most).unwrap_or(usize::MAX));
+        match known {
+            Some(known) if known.entries == entries && (known.issued_at..known.issued_at.plus(SAME)).contains(&now) => {
+                known.looked_at = boot;
+                Ok(Arc::clone(&known.list))
+            }
+            _ => {
+                let payload = Payload { iss: self.issuer.name().to_owned(), iat: now.0, exp: now.plus(Lifetime::LONGEST).0, entries };
+                let text = self.issuer.sign(revocations::TYP, &payload).await?.as_str().to_owned();
+                let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(&text)));
+                let list = Arc::new(PublishedList { text, etag });
+                let Payload { entries, .. } = payload;
+                *published = Some(Published { list: Arc::clone(&list), entries, signed_with, issued_at: now, looked_at: boot });
+                Ok(list)
+            }
+        }
+    }
+}
+
+/// The entries of a list, at most so many of each kind; what was revoked comes with the latest first, and one more than fits.
+fn entries(issuer: &str, revoked: Revocations, most: usize) -> Entries {
+    let Revocations { accounts, devices, sessions } = revoked;
+    let mark = |time: Option<UnixTime>| time.map_or(0, |time| time.0);
+    // What does not fit is at or below the first that does not.
+    let folded = accounts.get(most).map(|(_, marks)| mark(marks.revoked_before));
+    let folded = folded.max(devices.get(most).map(|(_, _, mark)| mark.0));
+    let ending = sessions.get(most).map(|(_, expires_at)| expires_at.0);
+    let account = |(account, marks): &(AccountId, Marks)| {
+        (revocations::account(issuer, account.as_str()).to_text(), (mark(marks.revoked_before), marks.generation))
+    };
+    let device = |(account, serial, mark): &(AccountId, SerialNumber, UnixTime)| {
+        (revocations::device(issuer, account.as_str(), serial.as_str()).to_text(), mark.0)
+    };
+    Entries {
+        before: folded,
+        ending,
+        accounts: accounts.iter().take(most).map(account).collect(),
+        devices: devices.iter().take(most).map(device).collect(),
+        sessions: sessions.into_iter().take(most).map(|(id, expires_at)| (id, expires_at.0)).collect(),
+    }
+}
+
+/// How long an entry is kept: the longest context's life, and as much as the clock of its issuer may have been ahead of the one by
+/// which it was revoked.
+const KEPT: Duration = Duration::from_secs(129_600 + 3_600);
+
+/// How long a list in which nothing changes stays the same.
+const SAME: Duration = Duration::from_secs(60);
+
+/// How long a look at the store is good for.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
+
+/// A list of so many entries of each kind has ten megabytes.
+const MOST: u32 = 50_000;
