@@ -14,5 +14,7 @@ mod http;
 mod refusals;
 #[path = "guard/sent.rs"]
 mod sent;
+#[path = "guard/stranger.rs"]
+mod stranger;
 #[path = "guard/turns.rs"]
 mod turns;

@@ -76,8 +76,12 @@ impl Desk {
         MfaGuard::new(self.validator(), Policy::max_age(Duration::from_secs(900))).with_cookie("__Host-mfa".parse().unwrap())
     }
 
+    pub(crate) fn keys(&self) -> JwkSet {
+        JwkSet::new([self.public.clone()])
+    }
+
     pub(crate) fn validator(&self) -> Validator {
-        Validator::new(JwkSet::new([self.public.clone()]), "twostep", "shop").with_clock(Arc::new(self.clock.clone()))
+        Validator::new(self.keys(), "twostep", "shop").with_clock(Arc::new(self.clock.clone()))
     }
 
     /// A context with MFA by a code, proved just now, changed as the test wants it.
