@@ -32,6 +32,7 @@ fn every_line_of_the_example_shows_the_default() {
     let lines: Vec<String> = Config::EXAMPLE.lines().map(|line| set(line).unwrap_or_else(|| line.to_owned())).collect();
     let mut expected = Config::default();
     expected.socket.path = Some("/run/twostep/agent.sock".into());
+    expected.verify_socket.path = Some("/run/twostep/verify.sock".into());
     expected.store.url = Some(StoreUrl::Sqlite("/var/lib/twostep/twostep.db".into()));
     expected.store.key_file = Some("/var/lib/twostep/sealing.key".into());
     assert_eq!(parse(&lines.join("\n")).unwrap(), expected);

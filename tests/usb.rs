@@ -20,5 +20,7 @@ mod hostile;
 mod pin;
 #[path = "usb/selection.rs"]
 mod selection;
+#[path = "usb/sockets.rs"]
+mod sockets;
 #[path = "usb/unplug.rs"]
 mod unplug;

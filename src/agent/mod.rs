@@ -12,6 +12,7 @@ mod harden;
 mod housekeeping;
 mod layers;
 mod listen;
+mod local;
 mod log;
 mod metrics;
 mod peer;
@@ -44,6 +45,8 @@ use crate::store::Store;
 use crate::store::sqlite::OpenError;
 use crate::time::Clock;
 use crate::time::SystemClock;
+use crate::usb::Bus;
+use crate::usb::Usb;
 use crate::verifier;
 use crate::verifier::Limits;
 use crate::verifier::SecurityKeys;
@@ -98,6 +101,8 @@ pub(crate) struct Parts {
     pub(crate) keys: SecurityKeys,
     pub(crate) issuer: Issuer,
     pub(crate) metrics: Arc<Metrics>,
+    /// Where security keys are plugged in.
+    pub(crate) bus: Arc<dyn Bus>,
     /// For what cannot be answered for: `stop.now(Why::Failed(…))`.
     pub(crate) stop: Stop,
     /// Copies the store; none where the store has tools of its own for that.
@@ -108,6 +113,11 @@ pub(crate) struct Parts {
 ///
 /// It may be called once in a process: it limits what the process may do, and takes its signals.
 pub async fn run(config: Config) -> Result<(), Error> {
+    run_on(Arc::new(Usb), config).await
+}
+
+/// [`run`], with the security keys of another bus than this machine's.
+pub async fn run_on(bus: Arc<dyn Bus>, config: Config) -> Result<(), Error> {
     log::start(&config.log);
     harden::start(config.limits.connections).map_err(system("keep secrets out of core dumps"))?;
     let problems = config.problems();
@@ -116,7 +126,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     }
     let tls = config.tls.as_ref().map(Tls::load).transpose().map_err(|error| Error::Config(vec![error.to_string()]))?.map(Arc::new);
     let signals = Signals::take().map_err(system("take signals"))?;
-    let parts = open(config).await?;
+    let parts = open(bus, config).await?;
     let listeners = Listeners::open(&parts.config)?;
     let state = Arc::new(State::new(parts.clone()));
     let around = |router| layers::layered(router, &parts.config, &parts.metrics);
@@ -148,7 +158,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
 }
 
 /// Opens the store, and sees to it that the sealing key is the store's.
-async fn open(config: Config) -> Result<Parts, Error> {
+async fn open(bus: Arc<dyn Bus>, config: Config) -> Result<Parts, Error> {
     let relying_party = config.relying_party(SystemClock.read().wall).map_err(|problem| Error::Config(vec![problem]))?;
     let (store, backup) = open_store(&config.store_url())?;
     let key_file = config.key_file();
@@ -163,7 +173,7 @@ async fn open(config: Config) -> Result<Parts, Error> {
     let issuer = Issuer::new(verifier.clone(), &config.issuer).lifetime(lifetime);
     let metrics = Arc::new(Metrics::new(verifier.clone()));
     metrics.probed(&verifier.ready().await);
-    Ok(Parts { config: Arc::new(config), verifier, keys, issuer, metrics, stop: Stop::new(), backup })
+    Ok(Parts { config: Arc::new(config), verifier, keys, issuer, metrics, bus, stop: Stop::new(), backup })
 }
 
 fn open_store(url: &StoreUrl) -> Result<(Arc<dyn Store>, Option<Backup>), Error> {

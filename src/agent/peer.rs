@@ -12,9 +12,14 @@ use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use nix::unistd::Gid;
 use nix::unistd::Uid;
 use nix::unistd::User;
+
+use super::api::Problem;
+use super::state::Shared;
 
 /// The other end of a connection; an extension of every request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +40,12 @@ pub(crate) enum Peer {
 /// The peer came through the second socket; an extension of its requests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MayOnlyVerify;
+
+/// A program on this machine, by the user that it runs as. Over TCP there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LocalPeer {
+    pub(crate) uid: u32,
+}
 
 /// What the system's user database says of a local peer; an extension of every request on the Unix socket.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,6 +81,17 @@ impl Logins {
         known.retain(|_, found| found.at.elapsed() < REMEMBERED);
         known.insert((uid, gid), Found { at: Instant::now(), login: Arc::clone(&login) });
         login
+    }
+}
+
+impl FromRequestParts<Shared> for LocalPeer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<LocalPeer, Problem> {
+        match parts.extensions.get::<Peer>() {
+            Some(Peer::Unix { uid, .. }) => Ok(LocalPeer { uid: *uid }),
+            _ => Err(Problem::forbidden("only programs on the agent's own machine, on a Unix socket, may ask for this")),
+        }
     }
 }
 

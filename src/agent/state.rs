@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::caller::Callers;
 use crate::agent::Parts;
+use crate::agent::local::Local;
 use crate::session::Introspector;
 use crate::session::RevocationFeed;
 use crate::store::sqlite::OpenError;
@@ -19,6 +20,7 @@ pub(crate) struct State {
     pub(crate) introspector: Introspector,
     pub(crate) revocations: RevocationFeed,
     pub(crate) callers: Callers,
+    pub(crate) local: Local,
 }
 
 /// Copies the store into a new file.
@@ -29,7 +31,8 @@ impl State {
         let introspector = Introspector::new(parts.issuer.clone(), parts.verifier.clone());
         let revocations = RevocationFeed::new(parts.issuer.clone(), parts.verifier.clone());
         let callers = Callers::new(parts.verifier.clone(), Arc::clone(&parts.config));
-        State { parts, introspector, revocations, callers }
+        let local = Local::new(Arc::clone(&parts.bus));
+        State { parts, introspector, revocations, callers, local }
     }
 }
 

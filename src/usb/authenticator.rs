@@ -40,6 +40,7 @@ impl Authenticator {
             match bus.open(&key.path) {
                 Ok(transport) => break transport,
                 Err(NotOpened::Gone) => return Err(Fault::Gone),
+                Err(NotOpened::InUse) => return Err(Fault::Busy),
                 Err(NotOpened::Other(why)) => return Err(Error::Bus(why).into()),
                 Err(NotOpened::NotAllowed(path)) => {
                     grace.pause(UDEV / 10).map_err(|fault| match fault {

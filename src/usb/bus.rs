@@ -55,6 +55,8 @@ pub enum NotOpened {
     NotAllowed(PathBuf),
     /// It is not there any more.
     Gone,
+    /// Somebody else keeps it to themselves.
+    InUse,
     /// Something else, in the system's words.
     Other(String),
 }

@@ -2,7 +2,6 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,11 +10,7 @@ use crate::agent::{Agent, exchange};
 use crate::http::Client;
 use crate::others::{NOBODY, ask, can_be_others, shell};
 use crate::people::enrol;
-use crate::{admin, start};
-
-fn socket(agent: &Agent) -> PathBuf {
-    agent.socket().with_file_name("verify.sock")
-}
+use crate::{admin, start, verify_socket as socket};
 
 #[test]
 fn everybody_may_connect_and_it_is_gone_with_its_agent() {

@@ -22,10 +22,16 @@ pub(crate) struct Agent {
 
 /// The agent itself, when this process was started to be one.
 pub(crate) fn run_if_asked() {
+    run_if_asked_by(|config, _| agent::run(config));
+}
+
+/// The same, run in this way; its folder is told as well.
+pub(crate) fn run_if_asked_by<F: Future<Output = Result<(), agent::Error>>>(run: impl FnOnce(Config, &Path) -> F) {
     let Some(path) = std::env::var_os("TWOSTEP_TEST_AGENT") else { return };
-    let config = Config::load(Some(Path::new(&path))).unwrap_or_else(|error| stop(&error));
+    let path = Path::new(&path);
+    let config = Config::load(Some(path)).unwrap_or_else(|error| stop(&error));
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    if let Err(error) = runtime.block_on(agent::run(config)) {
+    if let Err(error) = runtime.block_on(run(config, path.parent().unwrap())) {
         stop(&error);
     }
     std::process::exit(0);

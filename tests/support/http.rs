@@ -161,6 +161,12 @@ impl Answer {
             headers.push((name.to_ascii_lowercase(), value.to_owned()));
         }
         let mut answer = Answer { status, headers, body: Vec::new() };
+        if answer.header("transfer-encoding") == Some("chunked") {
+            while let Some(chunk) = chunk(&mut stream)? {
+                answer.body.extend(chunk);
+            }
+            return Ok(answer);
+        }
         let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         answer.body = vec![0; length];
         stream.read_exact(&mut answer.body)?;
@@ -203,6 +209,17 @@ impl Answer {
         assert_eq!(self.header("www-authenticate").is_some(), status == 401);
         problem
     }
+}
+
+/// One chunk of a body (RFC 9112 §7.1); none for the last.
+pub(crate) fn chunk(stream: &mut impl BufRead) -> Result<Option<Vec<u8>>> {
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    let length = usize::from_str_radix(line.trim_end(), 16).map_err(std::io::Error::other)?;
+    let mut chunk = vec![0; length + 2];
+    stream.read_exact(&mut chunk)?;
+    chunk.truncate(length);
+    Ok((length > 0).then_some(chunk))
 }
 
 /// A text as one part of a path: everything that could mean something else is percent-encoded.

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::agent::Agent;
 use crate::tools;
@@ -51,11 +52,11 @@ fn a_socket_that_systemd_opened_is_served() {
         activate.stderr(fs::File::create(socket.with_file_name("log")).unwrap());
         *command = activate;
     });
-    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(10);
     let stream = loop {
-        match std::os::unix::net::UnixStream::connect(&socket) {
+        match UnixStream::connect(&socket) {
             Ok(stream) => break stream,
-            Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
         }
     };
     let answer = crate::agent::exchange(stream, "GET /healthz HTTP/1.0\r\n\r\n");
@@ -74,7 +75,8 @@ fn the_second_socket_is_known_by_its_name() {
     }
     let start = |config: &str| {
         let folder = tempfile::tempdir().unwrap();
-        let sockets = ["main", "second"].map(|name| folder.path().join(name));
+        let paths = ["main", "second"].map(|name| folder.path().join(name));
+        let sockets = paths.clone();
         let agent = Agent::spawn(folder, config, |command| {
             let mut activate = Command::new("systemd-socket-activate");
             activate.arg("-l").arg(&sockets[0]).arg("-l").arg(&sockets[1]).args(["--fdname=twostep.socket:verify"]);
@@ -83,21 +85,24 @@ fn the_second_socket_is_known_by_its_name() {
             activate.stderr(fs::File::create(sockets[0].with_file_name("log")).unwrap());
             *command = activate;
         });
-        let deadline = std::time::Instant::now() + Duration::from_secs(10);
-        let ask = |socket: &std::path::Path| loop {
-            match std::os::unix::net::UnixStream::connect(socket) {
+        (agent, paths)
+    };
+    let ask = |socket: &Path| {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            match UnixStream::connect(socket) {
                 Ok(stream) => break crate::agent::exchange(stream, "GET /v1/accounts HTTP/1.0\r\n\r\n"),
-                Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
+                Err(error) => assert!(Instant::now() < deadline, "{error}"),
             }
-        };
-        let answers = [ask(&sockets[0]), ask(&sockets[1])];
-        (agent, answers)
+        }
     };
     let (agent, [main, second]) = start("");
+    let (main, second) = (ask(&main), ask(&second));
     assert!(main.contains("200 OK") && second.contains("404 Not Found"), "{main}\n{second}\n{}", agent.log());
     assert!(!agent.socket().with_file_name("verify.sock").exists());
     // Whoever connects to a socket that nobody serves would wait for good.
-    let (agent, _) = start("[verify_socket]\nenabled = false\n");
+    let (agent, [main, _]) = start("[verify_socket]\nenabled = false\n");
+    ask(&main);
     agent.logs("systemctl disable --now twostep-verify.socket");
 }
 

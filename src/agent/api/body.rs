@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use axum::body::Bytes;
 use axum::extract::FromRequest;
 use axum::extract::FromRequestParts;
 use axum::extract::Query;
@@ -23,6 +24,7 @@ use serde::de::SeqAccess;
 use serde::de::Visitor;
 use serde_json::Map;
 use serde_json::Value;
+use zeroize::Zeroize;
 
 use crate::agent::api::Problem;
 use crate::agent::state::Shared;
@@ -30,20 +32,41 @@ use crate::agent::state::Shared;
 /// A JSON body.
 pub(crate) struct Body<T>(pub(crate) T);
 
+/// A JSON body that holds a secret: read straight into its type, and wiped.
+pub(crate) struct SecretBody<T>(pub(crate) T);
+
 /// The query part of the address.
 pub(crate) struct Parameters<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for SecretBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Shared) -> Result<SecretBody<T>, Problem> {
+        let bytes = bytes_of(request).await?;
+        // Members given twice, unknown ones and `null` are refused by the types themselves; there is no second reader.
+        let read = serde_json::from_slice(&bytes).map_err(|error| Problem::bad_input(described(&error)));
+        if let Ok(mut bytes) = bytes.try_into_mut() {
+            bytes.zeroize();
+        }
+        read.map(SecretBody)
+    }
+}
+
+async fn bytes_of(request: Request) -> Result<Bytes, Problem> {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("application/json")) {
+        return Err(Problem::bad_input("the body must be application/json"));
+    }
+    let too_long = |_| Problem::bad_input("the body cannot be read, or is over 64 KiB long");
+    Ok(Limited::new(request.into_body(), LONGEST).collect().await.map_err(too_long)?.to_bytes())
+}
 
 impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &Shared) -> Result<Body<T>, Problem> {
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
-        if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("application/json")) {
-            return Err(Problem::bad_input("the body must be application/json"));
-        }
-        let too_long = |_| Problem::bad_input("the body cannot be read, or is over 64 KiB long");
-        let bytes = Limited::new(request.into_body(), LONGEST).collect().await.map_err(too_long)?.to_bytes();
+        let bytes = bytes_of(request).await?;
         // A request without members may leave the body out.
         let bytes = if bytes.is_empty() { &b"{}"[..] } else { &bytes };
         Ok(Body(read(bytes).map_err(Problem::bad_input)?))

@@ -68,7 +68,7 @@ impl Modify for ApiKey {
 fn complete(document: &mut utoipa::openapi::OpenApi) {
     let everywhere = [Invalid::responses(), Forbidden::responses(), Unavailable::responses()];
     for item in document.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             // Routes of different kinds have verbs in common.
             if let (Some(id), Some([tag, ..])) = (&mut operation.operation_id, operation.tags.as_deref()) {

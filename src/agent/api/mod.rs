@@ -7,6 +7,7 @@ mod description;
 mod device_view;
 mod devices;
 mod health;
+mod key_ceremonies;
 mod problem;
 mod provisioning;
 mod responses;
@@ -17,6 +18,7 @@ mod views;
 
 pub(crate) use body::Body;
 pub(crate) use body::Parameters;
+pub(crate) use body::SecretBody;
 use description::Description;
 use description::Document;
 pub(crate) use problem::Code;
@@ -74,6 +76,8 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(sessions::introspect))
         .routes(routes!(sessions::revoke_one))
         .routes(routes!(sessions::revoke_all))
+        .routes(routes!(key_ceremonies::begin))
+        .routes(routes!(key_ceremonies::give_pin))
         .routes(routes!(control::audit))
         .routes(routes!(control::verify_audit))
         .routes(routes!(control::make_api_key, control::api_keys))
@@ -99,6 +103,8 @@ pub(crate) fn to_verify(state: Shared) -> Router {
         .routes(routes!(security_keys::begin_authentication))
         .routes(routes!(sessions::open))
         .routes(routes!(sessions::introspect))
+        .routes(routes!(key_ceremonies::begin))
+        .routes(routes!(key_ceremonies::give_pin))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(health::jwks));

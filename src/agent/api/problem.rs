@@ -103,6 +103,14 @@ impl Problem {
         Problem::new(Code::Throttled, "you send requests too fast: wait").retry_after(whole_seconds(wait))
     }
 
+    /// Security keys cannot be asked here.
+    pub(crate) fn unusable_keys() -> Problem {
+        Problem::new(
+            Code::ServiceUnavailable,
+            "security keys cannot be used here: see the agent's origins, and how many threads it may have",
+        )
+    }
+
     /// A session that was refused: one body, whatever the reason.
     pub(crate) fn access_denied() -> Problem {
         Problem::new(Code::AccessDenied, "the session was refused")
@@ -121,6 +129,20 @@ impl Problem {
 
     pub(crate) fn retry_after(self, seconds: u64) -> Problem {
         Problem { retry_after_seconds: Some(seconds), ..self }
+    }
+
+    /// Whether the request failed because nobody knows what the store made of it.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.in_doubt
+    }
+
+    /// A judged refusal, not a fault of the agent's.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.code == Code::AccessDenied
+    }
+
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
     }
 
     fn because(self, reason: &'static str) -> Problem {

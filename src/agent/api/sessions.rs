@@ -69,8 +69,8 @@ pub(super) struct OpenSession {
 #[derive(Serialize, ToSchema)]
 pub(super) struct OpenedSession {
     /// The signed context.
-    token: String,
-    context: ContextView,
+    pub(super) token: String,
+    pub(super) context: ContextView,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -114,7 +114,14 @@ pub(super) struct RevokedSessions {
     generation: u64,
 }
 
-enum Proof {
+/// What a session is to be.
+pub(super) struct Wanted {
+    pub(super) account: AccountId,
+    pub(super) audience: String,
+    pub(super) lifetime: Option<Lifetime>,
+}
+
+pub(super) enum Proof {
     Passcode(Option<SerialNumber>, Passcode),
     Pair(SerialNumber, [otp::Code; 2]),
     Key(CeremonyId, Box<AuthenticationResponse>),
@@ -136,11 +143,24 @@ pub(super) async fn open(
     let proof = proof(&mut body)?;
     let audience = audience(&state, body.audience.as_deref())?;
     let lifetime = body.duration_seconds.map(|seconds| Lifetime::try_from(Duration::from_secs(seconds))).transpose()?;
+    let wanted = Wanted { account, audience, lifetime };
+    Ok((StatusCode::CREATED, Json(opened(&state, &caller, wanted, proof, arrived).await?)))
+}
+
+/// Opens a session for a proof. A refusal leaves at the first interval after `arrived` that the work has passed.
+pub(super) async fn opened(
+    state: &Shared,
+    caller: &Caller,
+    wanted: Wanted,
+    proof: Proof,
+    arrived: Instant,
+) -> Result<OpenedSession, Problem> {
+    let Wanted { account, audience, lifetime } = wanted;
     let issuer = state.issuer.clone().on_behalf_of(caller.id.clone());
     let issuer = lifetime.into_iter().fold(issuer, Issuer::lifetime);
     let now = state.verifier.clock().read().wall;
 
-    let (signed, context) = match prove(&state, &caller, &account, proof).await {
+    let (signed, context) = match prove(state, caller, &account, proof).await {
         Ok(Some(verified)) => {
             let (signed, context) = issuer.issue_and_read(verified, &audience).await.map_err(at_sessions)?;
             (signed, AnyContext::Mfa(context))
@@ -151,7 +171,7 @@ pub(super) async fn open(
         }
         Err(Error::Refused(refusal)) => {
             state.metrics.refused(refusal.name());
-            leave_at_interval(arrived, Duration::from_millis(state.config.sessions.refusal_interval_ms)).await;
+            leave_at_interval(state, arrived).await;
             let problem = Problem::access_denied();
             return Err(if caller.explain { problem.explained(refusal, now) } else { problem });
         }
@@ -159,7 +179,7 @@ pub(super) async fn open(
     };
     state.metrics.issued(&context);
     let context = ContextView::new(&context, now);
-    Ok((StatusCode::CREATED, Json(OpenedSession { token: signed.as_str().to_owned(), context })))
+    Ok(OpenedSession { token: signed.as_str().to_owned(), context })
 }
 
 /// Says whether a context is valid and alive.
@@ -262,7 +282,7 @@ async fn find(state: &Shared, caller: &Caller, token: &str, wanted: Option<&str>
     Ok(context.filter(|context| caller.sees(&context.common().account)))
 }
 
-fn audience(state: &Shared, wanted: Option<&str>) -> Result<String, Problem> {
+pub(super) fn audience(state: &Shared, wanted: Option<&str>) -> Result<String, Problem> {
     let Some(wanted) = wanted else { return Ok(state.issuer.name().to_owned()) };
     if !(1..=256).contains(&wanted.len()) || wanted.chars().any(char::is_control) {
         return Err(Problem::bad_input("an audience is 1 to 256 bytes of printable text"));
@@ -281,9 +301,10 @@ fn at_sessions(error: Error) -> Problem {
     }
 }
 
-/// Waits for the first multiple of `interval` after `arrived` that the work has passed, so that the time of a refusal does
-/// not tell its reason.
-async fn leave_at_interval(arrived: Instant, interval: Duration) {
+/// Waits for the first of the configured intervals after `arrived` that the work has passed, so that the time of a refusal
+/// does not tell its reason.
+pub(super) async fn leave_at_interval(state: &Shared, arrived: Instant) {
+    let interval = Duration::from_millis(state.config.sessions.refusal_interval_ms);
     let passed = arrived.elapsed().as_nanos();
     let intervals = passed.checked_div(interval.as_nanos()).and_then(|whole| u32::try_from(whole + 1).ok());
     if let Some(intervals) = intervals {

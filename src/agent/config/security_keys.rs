@@ -70,6 +70,12 @@ impl Config {
         RelyingParty::new(RelyingPartyConfig { attestation, ..self.terms() }).map_err(|fault| format!("security_keys: {fault}"))
     }
 
+    /// The web origin that this machine stands for when a key is plugged in here: the first that is configured.
+    pub fn own_origin(&self) -> String {
+        let first = self.origins.first().cloned().unwrap_or_else(|| format!("https://{}", self.rp_id));
+        first.strip_suffix(":*").map(str::to_owned).unwrap_or(first)
+    }
+
     /// Everything about the relying party that is in the configuration itself.
     pub(super) fn terms(&self) -> RelyingPartyConfig {
         RelyingPartyConfig {

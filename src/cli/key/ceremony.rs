@@ -54,11 +54,7 @@ impl Plugged {
     fn origin(&self) -> Result<Origin, Failure> {
         let origin = match &self.origin {
             Some(origin) => origin.clone(),
-            None => {
-                let config = Config::load(None).map_err(|error| Failure::bad_input(error.to_string()))?;
-                let first = config.origins.first().cloned().unwrap_or_else(|| format!("https://{}", config.rp_id));
-                first.strip_suffix(":*").map(str::to_owned).unwrap_or(first)
-            }
+            None => Config::load(None).map_err(|error| Failure::bad_input(error.to_string()))?.own_origin(),
         };
         origin
             .parse()

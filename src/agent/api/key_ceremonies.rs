@@ -1,0 +1,270 @@
+//! `POST /v1/local/key-ceremonies`: a security key that is plugged in here opens a session, and the peer hears of every step.
+//!
+//! The answer is one JSON object a line, and ends with `done`, `refused` or `failed`. Whoever closes the connection ends the
+//! ceremony.
+
+use std::pin::Pin as Pinned;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+use std::time::Instant;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use hyper::body::Frame;
+use serde::Deserialize;
+use serde::Serialize;
+use tokio::sync::mpsc;
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use crate::agent::api::Body;
+use crate::agent::api::Problem;
+use crate::agent::api::SecretBody;
+use crate::agent::api::Segment;
+use crate::agent::api::parse;
+use crate::agent::api::sessions;
+use crate::agent::api::sessions::Proof;
+use crate::agent::api::sessions::Wanted;
+use crate::agent::api::views::ContextView;
+use crate::agent::caller::Caller;
+use crate::agent::layers::Arrived;
+use crate::agent::local::Busy;
+use crate::agent::local::Service;
+use crate::agent::local::Told;
+use crate::agent::local::Underway;
+use crate::agent::peer::LocalPeer;
+use crate::agent::state::Shared;
+use crate::agent::stop::Why;
+use crate::id::AccountId;
+use crate::usb;
+use crate::usb::Pin;
+use crate::verifier::CeremonyId;
+use crate::verifier::Error;
+use crate::webauthn::AuthenticationResponse;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BeginKeyCeremony {
+    #[schema(min_length = 1, max_length = 256)]
+    account: String,
+    /// The program that asks, as PAM calls it.
+    #[schema(pattern = "^[A-Za-z0-9._+@-]{1,64}$")]
+    service: String,
+    /// For whom the context is; the issuer itself if left out.
+    #[schema(min_length = 1, max_length = 256)]
+    audience: Option<String>,
+    /// How long to wait for a key and its touch, and for its PIN: 1 to 120; 30 if left out.
+    #[schema(minimum = 1, maximum = 120)]
+    wait_seconds: Option<u64>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GivePin {
+    /// The PIN of the key that asks for it.
+    #[schema(value_type = String)]
+    pin: Zeroizing<String>,
+}
+
+/// A line of the answer.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(super) enum KeyCeremonyEvent {
+    /// It begins; `ceremony_id` names it to whoever brings the PIN.
+    Begun { ceremony_id: String },
+    /// No key is plugged in.
+    WaitingForKey,
+    /// The key blinks.
+    NeedTouch,
+    /// So many keys blink; the one that is touched is taken.
+    ChooseByTouch { keys: usize },
+    /// The key wants its PIN.
+    NeedPin {
+        /// How many tries are left, where the key says so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retries: Option<u8>,
+        /// The one before was wrong.
+        wrong_before: bool,
+    },
+    /// The session is open.
+    Done {
+        /// The signed context.
+        token: String,
+        context: Box<ContextView>,
+    },
+    /// The key answered, and the session was refused.
+    Refused { problem: Box<Problem> },
+    /// No key answered.
+    Failed {
+        code: FailureCode,
+        /// What happened, and what to do.
+        detail: String,
+    },
+}
+
+/// Why no key answered.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum FailureCode {
+    NoKey,
+    NotEnrolled,
+    NotTouched,
+    PinBlocked,
+    Busy,
+    Cancelled,
+    Unavailable,
+}
+
+/// The lines as they come.
+struct Lines(mpsc::Receiver<Bytes>);
+
+/// Opens a session with a security key that is plugged in here. Only on the Unix sockets.
+#[utoipa::path(post, path = "/v1/local/key-ceremonies", tag = "local", request_body = BeginKeyCeremony, responses(
+    (status = 200, description = "what happens, a line each; closing the connection ends it", body = KeyCeremonyEvent,
+        content_type = "application/x-ndjson"),
+    super::Invalid, super::Unauthorized, super::Denied, super::Slow, super::Unavailable,
+))]
+pub(super) async fn begin(
+    State(state): State<Shared>,
+    caller: Caller,
+    LocalPeer { uid }: LocalPeer,
+    Extension(Arrived(arrived)): Extension<Arrived>,
+    Body(body): Body<BeginKeyCeremony>,
+) -> Result<Response, Problem> {
+    let account: AccountId = parse(&body.account)?;
+    let _service: Service = parse(&body.service)?;
+    let audience = sessions::audience(&state, body.audience.as_deref())?;
+    let wait = match body.wait_seconds.unwrap_or(30) {
+        seconds @ 1..=120 => Duration::from_secs(seconds),
+        _ => return Err(Problem::bad_input("wait_seconds is 1 to 120")),
+    };
+    // Nothing blinks for an account that does not exist for the caller.
+    if !caller.sees(&account) {
+        sessions::leave_at_interval(&state, arrived).await;
+        return Err(Problem::access_denied());
+    }
+    let (lines, answer) = mpsc::channel(MOST_LINES);
+    match state.local.ceremonies.sit(uid) {
+        Ok(seat) => {
+            let begun = state.keys.on_behalf_of(caller.id.clone()).begin_authentication(&account).await?;
+            say(&lines, &KeyCeremonyEvent::Begun { ceremony_id: seat.id().to_owned() });
+            let origin = state.config.own_origin().parse().map_err(|_| Problem::unusable_keys())?;
+            let underway = seat.begin(begun.options, origin, wait).map_err(|_| Problem::unusable_keys())?;
+            let wanted = Wanted { account, audience, lifetime: None };
+            tokio::spawn(follow(state, caller, wanted, begun.id, underway, lines));
+        }
+        Err(Busy::Now) => say(&lines, &failed(usb::Error::Busy)),
+        Err(Busy::TooSoon(wait)) => return Err(Problem::too_fast(wait)),
+        Err(Busy::Random(error)) => return Err(Error::Key(error).into()),
+    }
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson")), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    Ok((headers, axum::body::Body::new(Lines(answer))).into_response())
+}
+
+/// Gives the PIN that a ceremony asked for. Only to one's own.
+#[utoipa::path(post, path = "/v1/local/key-ceremonies/{id}/pin", tag = "local", params(("id" = String, Path)), request_body = GivePin, responses(
+    (status = 204, description = "the key has it"),
+    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
+))]
+pub(super) async fn give_pin(
+    State(state): State<Shared>,
+    _: Caller,
+    LocalPeer { uid }: LocalPeer,
+    Segment(id): Segment,
+    SecretBody(body): SecretBody<GivePin>,
+) -> Result<StatusCode, Problem> {
+    match state.local.ceremonies.give_pin(uid, &id, Pin::from(body.pin)) {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::not_found("ceremony of yours that waits for a PIN")),
+    }
+}
+
+/// Tells what happens, and opens the session when the key has answered. Ends with the ceremony, its peer or the agent.
+async fn follow(state: Shared, caller: Caller, wanted: Wanted, id: CeremonyId, underway: Underway, lines: mpsc::Sender<Bytes>) {
+    let work = async {
+        let answered = heard_out(underway, &lines).await;
+        let last = match answered {
+            Ok(response) => finish(&state, &caller, wanted, Proof::Key(id, Box::new(response))).await,
+            Err(why) => failed(why),
+        };
+        say(&lines, &last);
+    };
+    tokio::select! {
+        () = work => {}
+        () = lines.closed() => {}
+        _ = state.stop.wait() => say(&lines, &failed(usb::Error::Cancelled)),
+    }
+}
+
+async fn heard_out(mut underway: Underway, lines: &mpsc::Sender<Bytes>) -> Result<AuthenticationResponse, usb::Error> {
+    while let Some(told) = underway.told.recv().await {
+        say(lines, &told.into());
+    }
+    // A thread that is gone without a word has panicked.
+    (&mut underway.end).await.unwrap_or(Err(usb::Error::Bus("the ceremony failed; the agent's log says where".to_owned())))
+}
+
+async fn finish(state: &Shared, caller: &Caller, wanted: Wanted, proof: Proof) -> KeyCeremonyEvent {
+    match sessions::opened(state, caller, wanted, proof, Instant::now()).await {
+        Ok(opened) => KeyCeremonyEvent::Done { token: opened.token, context: Box::new(opened.context) },
+        Err(problem) if problem.is_refusal() => KeyCeremonyEvent::Refused { problem: Box::new(problem) },
+        Err(problem) => {
+            if problem.is_in_doubt() {
+                state.stop.now(Why::Failed("the store did not say whether it kept a change".to_owned()));
+            }
+            KeyCeremonyEvent::Failed { code: FailureCode::Unavailable, detail: problem.detail().to_owned() }
+        }
+    }
+}
+
+/// Whoever reads none of so many lines reads no other either, and is noticed when the connection ends.
+fn say(lines: &mpsc::Sender<Bytes>, event: &KeyCeremonyEvent) {
+    let Ok(mut line) = serde_json::to_vec(event) else { return };
+    line.push(b'\n');
+    let _ = lines.try_send(line.into());
+}
+
+fn failed(why: usb::Error) -> KeyCeremonyEvent {
+    use usb::Error::*;
+    let code = match &why {
+        NoKey | Unplugged => FailureCode::NoKey,
+        NotEnrolled | AlreadyEnrolled(_) => FailureCode::NotEnrolled,
+        NotTouched => FailureCode::NotTouched,
+        PinAuthBlocked | PinBlocked => FailureCode::PinBlocked,
+        Busy => FailureCode::Busy,
+        Cancelled | Declined | PinWrong { .. } | PinNotGiven => FailureCode::Cancelled,
+        _ => FailureCode::Unavailable,
+    };
+    KeyCeremonyEvent::Failed { code, detail: why.to_string() }
+}
+
+impl From<Told> for KeyCeremonyEvent {
+    fn from(told: Told) -> KeyCeremonyEvent {
+        match told {
+            Told::WaitingForKey => KeyCeremonyEvent::WaitingForKey,
+            Told::NeedTouch => KeyCeremonyEvent::NeedTouch,
+            Told::ChooseByTouch(keys) => KeyCeremonyEvent::ChooseByTouch { keys },
+            Told::NeedPin { retries, wrong_before } => KeyCeremonyEvent::NeedPin { retries, wrong_before },
+        }
+    }
+}
+
+impl hyper::body::Body for Lines {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(mut self: Pinned<&mut Lines>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, std::convert::Infallible>>> {
+        self.0.poll_recv(context).map(|line| line.map(|line| Ok(Frame::data(line))))
+    }
+}
+
+/// More than a ceremony ever says.
+const MOST_LINES: usize = 128;

@@ -1,0 +1,20 @@
+//! Which program asks on behalf of a person, as PAM calls it.
+
+use std::str::FromStr;
+
+/// The name of a service: 1 to 64 letters, digits and `-._+@`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Service(String);
+
+impl FromStr for Service {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Service, &'static str> {
+        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._+@".contains(&byte));
+        if plain && (1..=64).contains(&name.len()) {
+            Ok(Service(name.to_owned()))
+        } else {
+            Err("the name of a service has 1 to 64 letters, digits and -._+@")
+        }
+    }
+}
