@@ -1,0 +1,173 @@
+//! The agent's `verify.sock`: who has which devices, and who is who.
+
+use std::time::Instant;
+
+use percent_encoding::NON_ALPHANUMERIC;
+use percent_encoding::utf8_percent_encode;
+use serde::Deserialize;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+use crate::http::Exchange;
+use crate::http::Request;
+use crate::options::Options;
+use crate::place::Terminal;
+use crate::verified::Context;
+use crate::verified::Expected;
+use crate::verified::Opened;
+use crate::verified::Verified;
+
+/// What is asked of the agent, for one account and one service.
+pub(crate) struct Agent<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) account: &'a str,
+    pub(crate) service: &'a str,
+}
+
+/// A device of the account, as far as a verifier may know it.
+#[derive(Deserialize)]
+pub(crate) struct Device {
+    pub(crate) serial: String,
+    kind: String,
+    state: String,
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Devices {
+    devices: Vec<Device>,
+}
+
+#[derive(Serialize)]
+struct OpenSession<'a> {
+    account: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serial: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<&'a str>,
+    duration_seconds: u64,
+}
+
+/// A verification that may still be fresh, and where.
+#[derive(Serialize)]
+pub(crate) struct Place<'a> {
+    account: &'a str,
+    uid: u32,
+    service: &'a str,
+    #[serde(flatten)]
+    terminal: &'a Terminal,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Fresh {
+    fresh: bool,
+    context: Option<Context>,
+}
+
+impl Device {
+    pub(crate) fn is_active(&self) -> bool {
+        self.state == "active"
+    }
+
+    pub(crate) fn is_key(&self) -> bool {
+        self.kind == "security_key"
+    }
+
+    pub(crate) fn shows_codes(&self) -> bool {
+        matches!(self.kind.as_str(), "totp" | "hotp")
+    }
+
+    pub(crate) fn is_recovery(&self) -> bool {
+        self.kind == "recovery"
+    }
+}
+
+impl Agent<'_> {
+    /// What a verification must be about to be this one.
+    pub(crate) fn expected(&self) -> Expected<'_> {
+        Expected { account: self.account, audience: self.options.audience.as_deref() }
+    }
+
+    /// The devices of the account that are in use; none of an account that the agent does not know.
+    pub(crate) fn devices(&self) -> Result<Vec<Device>, Failure> {
+        let path = format!("/v1/devices?account={}&state=active", utf8_percent_encode(self.account, NON_ALPHANUMERIC));
+        let mut exchange = self.begin("GET", &path, &[])?;
+        match exchange.status()? {
+            200 => {
+                let Devices { mut devices } = parse(exchange.body()?)?;
+                devices.retain(Device::is_active);
+                Ok(devices)
+            }
+            403 | 404 => Ok(Vec::new()),
+            _ => Err(Failure::Unavailable),
+        }
+    }
+
+    /// Opens a session with a code. The code is sent once, whatever happens.
+    pub(crate) fn open(&self, serial: Option<&str>, code: &str) -> Result<(Verified, Opened), Failure> {
+        let audience = self.options.audience.as_deref();
+        let duration_seconds = self.duration_seconds();
+        let body = json(&OpenSession { account: self.account, code, serial, audience, duration_seconds })?;
+        let mut exchange = self.begin("POST", "/v1/sessions", &body)?;
+        match exchange.status()? {
+            201 => {
+                let opened: Opened = parse(exchange.body()?)?;
+                Ok((opened.verify(self.expected())?, opened))
+            }
+            403 => Err(Failure::Refused),
+            _ => Err(Failure::Unavailable),
+        }
+    }
+
+    /// A place where a verification can stay fresh.
+    pub(crate) fn place<'a>(&'a self, uid: u32, terminal: &'a Terminal) -> Place<'a> {
+        Place { account: self.account, uid, service: self.service, terminal, token: None }
+    }
+
+    /// Whether a verification is still fresh here. Whatever is not a clear yes means: verify.
+    pub(crate) fn fresh(&self, place: &Place<'_>) -> Option<Verified> {
+        let body = json(place).ok()?;
+        let mut exchange = self.begin("POST", "/v1/local/fresh", &body).ok()?;
+        if exchange.status().ok()? != 200 {
+            return None;
+        }
+        let answer: Fresh = parse(exchange.body().ok()?).ok()?;
+        answer.context.filter(|_| answer.fresh)?.verify(self.expected()).ok()
+    }
+
+    /// Lets the agent remember where this verification was. If it does not, the person is asked again.
+    pub(crate) fn remember(&self, place: Place<'_>, opened: &Opened) {
+        if let Ok(body) = json(&Place { token: Some(&opened.token), ..place })
+            && let Ok(mut exchange) = self.begin("PUT", "/v1/local/fresh", &body)
+        {
+            let _ = exchange.status();
+        }
+    }
+
+    /// Sends a request that must be answered within the timeout.
+    pub(crate) fn begin(&self, method: &'static str, path: &str, body: &[u8]) -> Result<Exchange, Failure> {
+        let deadline = Instant::now().checked_add(self.options.timeout).ok_or(Failure::System)?;
+        Exchange::begin(&self.options.socket, deadline, &Request { method, path, body })
+    }
+
+    /// As short as may be, unless it is to be fresh for a while.
+    fn duration_seconds(&self) -> u64 {
+        if self.options.reuse { 3_600 } else { 900 }
+    }
+}
+
+/// JSON in memory that is wiped.
+pub(crate) fn json(value: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    // Large enough that it never grows and leaves a copy behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(8 * 1_024));
+    serde_json::to_writer(&mut *text, value).map_err(|_| Failure::System)?;
+    Ok(text)
+}
+
+pub(crate) fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Failure> {
+    serde_json::from_slice(text).map_err(|_| Failure::Unavailable)
+}

@@ -1,0 +1,153 @@
+//! The six functions that libpam calls (pam(3), "Module writers").
+
+#![allow(unsafe_code, reason = "libpam speaks C")]
+
+use std::ffi::CStr;
+use std::ffi::c_char;
+use std::ffi::c_int;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::panic::set_hook;
+
+use crate::failure::Failure;
+use crate::libpam::Handle;
+use crate::libpam::Pam;
+use crate::login;
+use crate::options::Options;
+use crate::reserve;
+use crate::verified::Verified;
+
+/// Verifies the person. Success is the agent's yes and nothing else.
+///
+/// # Safety
+///
+/// Called by libpam, as pam_sm_authenticate(3) says.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pam_sm_authenticate(handle: *mut Handle, flags: c_int, argc: c_int, argv: *const *const c_char) -> c_int {
+    let verify = || {
+        // SAFETY: libpam's handle, for this call.
+        let pam = unsafe { Pam::new(handle, flags) }?;
+        // SAFETY: libpam's arguments, for this call.
+        let arguments = unsafe { arguments(argc, argv) }.ok_or(Failure::Misconfigured)?;
+        match Options::parse(&arguments) {
+            Ok(options) => login::authenticate(&pam, &options),
+            Err(bad) => {
+                pam.log(&format!("the option \"{}\" cannot be meant: nobody is let in", bad.0));
+                Err(Failure::Misconfigured)
+            }
+        }
+    };
+    result(verify)
+}
+
+/// Sets no credentials, and has done so.
+///
+/// It says so whether or not this process has verified anybody: sshd authenticates in another one. Libpam decides by what
+/// `pam_sm_authenticate` said wherever it was called, so that nobody comes in by this; and `PAM_IGNORE` here would make the
+/// whole call fail where this module is the only one.
+///
+/// # Safety
+///
+/// Called by libpam.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pam_sm_setcred(_: *mut Handle, _: c_int, _: c_int, _: *const *const c_char) -> c_int {
+    SUCCESS
+}
+
+/// Not for this group: a line `account … pam_twostep.so` is a mistake, and fails.
+///
+/// # Safety
+///
+/// Called by libpam.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pam_sm_acct_mgmt(_: *mut Handle, _: c_int, _: c_int, _: *const *const c_char) -> c_int {
+    Failure::Misconfigured.code()
+}
+
+/// Not for this group.
+///
+/// # Safety
+///
+/// Called by libpam.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pam_sm_chauthtok(_: *mut Handle, _: c_int, _: c_int, _: *const *const c_char) -> c_int {
+    Failure::Misconfigured.code()
+}
+
+/// Not for this group.
+///
+/// # Safety
+///
+/// Called by libpam.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pam_sm_open_session(_: *mut Handle, _: c_int, _: c_int, _: *const *const c_char) -> c_int {
+    Failure::Misconfigured.code()
+}
+
+/// Not for this group.
+///
+/// # Safety
+///
+/// Called by libpam.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pam_sm_close_session(_: *mut Handle, _: c_int, _: c_int, _: *const *const c_char) -> c_int {
+    Failure::Misconfigured.code()
+}
+
+/// The edge: nothing unwinds beyond it, and whoever ran out of memory on the way has failed.
+fn result(verify: impl FnOnce() -> Result<Verified, Failure>) -> c_int {
+    reserve::begin();
+    // Only this module's panics come here; the host's standard error is not ours to write to.
+    set_hook(Box::new(|_| {}));
+    let verdict = catch_unwind(AssertUnwindSafe(verify)).unwrap_or(Err(Failure::Fault));
+    match verdict {
+        _ if reserve::is_touched() => Failure::Memory.code(),
+        Ok(Verified { .. }) => SUCCESS,
+        Err(failure) => failure.code(),
+    }
+}
+
+/// # Safety
+///
+/// `argv` holds `argc` texts that end with zero.
+unsafe fn arguments<'a>(argc: c_int, argv: *const *const c_char) -> Option<Vec<&'a str>> {
+    let count = usize::try_from(argc).ok()?;
+    let mut arguments = Vec::with_capacity(count.min(64));
+    for at in 0..count {
+        // SAFETY: within the array; each is a text of libpam's for the time of the call.
+        let argument = unsafe { argv.add(at).read() };
+        // SAFETY: the same.
+        arguments.push(unsafe { CStr::from_ptr(argument) }.to_str().ok()?);
+    }
+    Some(arguments)
+}
+
+const SUCCESS: c_int = 0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::panic, reason = "what must not get through")]
+    fn a_panic_ends_here() {
+        let hook = std::panic::take_hook();
+        assert_eq!(result(|| panic!("a fault")), 26);
+        std::panic::set_hook(hook);
+    }
+
+    #[test]
+    fn the_other_groups_fail() {
+        let none = std::ptr::null_mut();
+        for call in [pam_sm_acct_mgmt, pam_sm_chauthtok, pam_sm_open_session, pam_sm_close_session] {
+            // SAFETY: they look at none of it.
+            assert_eq!(unsafe { call(none, 0, 0, std::ptr::null()) }, 3);
+        }
+    }
+
+    #[test]
+    fn no_handle_is_a_failure() {
+        // SAFETY: null is allowed, and so are no arguments.
+        assert_eq!(unsafe { pam_sm_authenticate(std::ptr::null_mut(), 0, 0, std::ptr::null()) }, 4);
+    }
+}

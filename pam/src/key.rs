@@ -1,0 +1,127 @@
+//! A security key on this machine: the agent speaks with it, and we with the person.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use serde::Deserialize;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::agent::Agent;
+use crate::agent::json;
+use crate::agent::parse;
+use crate::failure::Failure;
+use crate::libpam::Echo;
+use crate::libpam::Pam;
+use crate::verified::Context;
+use crate::verified::Opened;
+use crate::verified::Verified;
+
+/// How a ceremony ended.
+pub(crate) enum Ended {
+    Verified(Verified, Opened),
+    /// Not by the key; the person has been told why, and a code may do.
+    NotByKey,
+}
+
+#[derive(Serialize)]
+struct Begin<'a> {
+    account: &'a str,
+    service: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<&'a str>,
+    wait_seconds: u64,
+}
+
+#[derive(Serialize)]
+struct Pin<'a> {
+    pin: &'a str,
+}
+
+/// A line of what the agent says while it speaks with the key: an event, and the members that belong to it.
+#[derive(Deserialize)]
+struct Said {
+    event: String,
+    ceremony_id: Option<String>,
+    retries: Option<u64>,
+    wrong_before: Option<bool>,
+    code: Option<String>,
+    token: Option<Zeroizing<String>>,
+    context: Option<Context>,
+}
+
+/// Lets the person use a key that is plugged in here. Dropping the connection, on every way out, ends the blinking.
+pub(crate) fn touch(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Ended, Failure> {
+    let Agent { options, account, service } = agent;
+    let patience = options.wait.saturating_add(options.timeout);
+    let begin = Begin { account, service, audience: options.audience.as_deref(), wait_seconds: options.wait.as_secs() };
+    let mut exchange = agent.begin("POST", "/v1/local/key-ceremonies", &json(&begin)?)?;
+    match exchange.status()? {
+        200 => exchange.until(from_now(patience)?),
+        403 => return Ok(not_by_key(pam, "refused")),
+        _ => return Ok(not_by_key(pam, "unavailable")),
+    }
+    let mut ceremony = None;
+    for _ in 0..MOST_EVENTS {
+        let line = exchange.line()?.ok_or(Failure::Unavailable)?;
+        let said: Said = parse(&line)?;
+        match (said.event.as_str(), &ceremony) {
+            ("begun", None) => ceremony = Some(said.ceremony_id.filter(|id| is_id(id)).ok_or(Failure::Unavailable)?),
+            ("refused", _) => return Ok(not_by_key(pam, "refused")),
+            ("failed", _) => return Ok(not_by_key(pam, said.code.as_deref().unwrap_or_default())),
+            ("waiting_for_key", Some(_)) => pam.tell("Plug in your security key."),
+            ("need_touch", Some(_)) => pam.tell("Touch your security key."),
+            ("choose_by_touch", Some(_)) => pam.tell("Several security keys are here: touch yours."),
+            ("need_pin", Some(id)) => {
+                let wrong = if said.wrong_before == Some(true) { "That PIN was wrong. " } else { "" };
+                let left = said.retries.map_or(String::new(), |retries| format!(" ({retries} tries left)"));
+                let pin = pam.ask(Echo::Off, &format!("{wrong}PIN of the security key{left}: "))?;
+                if pin.is_empty() {
+                    return Ok(Ended::NotByKey);
+                }
+                send_pin(agent, id, &pin)?;
+                exchange.until(from_now(patience)?);
+            }
+            ("done", Some(_)) => {
+                let opened = said.token.zip(said.context).map(|(token, context)| Opened::new(token, context));
+                let opened = opened.ok_or(Failure::Unavailable)?;
+                return Ok(Ended::Verified(opened.verify(agent.expected())?, opened));
+            }
+            _ => return Err(Failure::Unavailable),
+        }
+    }
+    Err(Failure::Unavailable)
+}
+
+/// On a connection of its own: the ceremony's is busy telling.
+fn send_pin(agent: &Agent<'_>, ceremony: &str, pin: &str) -> Result<(), Failure> {
+    let path = format!("/v1/local/key-ceremonies/{ceremony}/pin");
+    match agent.begin("POST", &path, &json(&Pin { pin })?)?.status()? {
+        204 => Ok(()),
+        _ => Err(Failure::Unavailable),
+    }
+}
+
+fn not_by_key(pam: &Pam<'_>, why: &str) -> Ended {
+    pam.complain(match why {
+        "no_key" => "No security key is plugged in.",
+        "not_enrolled" => "This security key is not one of yours.",
+        "not_touched" => "The security key was not touched in time.",
+        "pin_blocked" => "The PIN of the security key is blocked.",
+        "busy" => "The security key is in use elsewhere.",
+        "refused" => "The security key was refused.",
+        _ => "A security key cannot be used now.",
+    });
+    Ended::NotByKey
+}
+
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+fn from_now(time: Duration) -> Result<Instant, Failure> {
+    Instant::now().checked_add(time).ok_or(Failure::System)
+}
+
+/// A ceremony with every PIN tried says less.
+const MOST_EVENTS: u32 = 64;

@@ -1,0 +1,145 @@
+//! One verification, from the name to the verdict.
+
+use crate::agent::Agent;
+use crate::agent::Device;
+use crate::failure::Failure;
+use crate::key;
+use crate::key::Ended;
+use crate::libpam::Echo;
+use crate::libpam::Item;
+use crate::libpam::Pam;
+use crate::options::Options;
+use crate::place;
+use crate::place::Terminal;
+use crate::typed::Typed;
+use crate::verified::Opened;
+use crate::verified::Verified;
+
+/// Verifies whom the host has named: by a verification that is still fresh, by a key, by a code.
+pub(crate) fn authenticate(pam: &Pam<'_>, options: &Options) -> Result<Verified, Failure> {
+    let account = pam.user()?;
+    let service = pam.item(Item::Service)?;
+    if !is_name(&account) || !is_name(&service) {
+        pam.log("refused: this cannot be the name of an account");
+        return Err(Failure::Refused);
+    }
+    let agent = Agent { options, account: &account, service: &service };
+    let verdict = verify(pam, &agent);
+    // Other modules can change the name while we wait for the person.
+    let verdict = if pam.user_item()? == account { verdict } else { Err(Failure::Refused) };
+    if let Err(failure) = verdict {
+        pam.log(&format!("{account}: {}", reason(failure)));
+        if failure == Failure::Unavailable {
+            pam.complain("The second factor cannot be verified now.");
+        }
+    }
+    verdict
+}
+
+fn verify(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Verified, Failure> {
+    let terminal = if agent.options.reuse { Terminal::of_this_process() } else { None };
+    let uid = if terminal.is_some() { pam.uid(agent.account) } else { None };
+    let place = || Some(agent.place(uid?, terminal.as_ref()?));
+    if let Some(verified) = place().and_then(|place| agent.fresh(&place)) {
+        return Ok(verified);
+    }
+    let (verified, opened) = prove(pam, agent)?;
+    if let Some(place) = place() {
+        agent.remember(place, &opened);
+    }
+    Ok(verified)
+}
+
+/// The person proves to be who they are, by a key or a code.
+fn prove(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<(Verified, Opened), Failure> {
+    let Agent { options, account, service } = agent;
+    let devices = agent.devices()?;
+    if devices.iter().any(Device::is_key) && place::offers_key(pam, options.key)? {
+        let typed = pam.ask(Echo::Off, &format!("Press Enter to use the security key of {account} for {service}, or type a code: "))?;
+        if !typed.is_empty() {
+            return by_code(pam, agent, &devices, &typed);
+        }
+        if let Ended::Verified(verified, opened) = key::touch(pam, agent)? {
+            return Ok((verified, opened));
+        }
+    }
+    let typed = pam.ask(Echo::Off, &format!("Code of {account} for {service}: "))?;
+    by_code(pam, agent, &devices, &typed)
+}
+
+fn by_code(pam: &Pam<'_>, agent: &Agent<'_>, devices: &[Device], typed: &str) -> Result<(Verified, Opened), Failure> {
+    let found = |fits: fn(&Device) -> bool| devices.iter().find(|device| fits(device)).map(|device| device.serial.as_str());
+    match Typed::parse(typed).ok_or(Failure::Refused)? {
+        Typed::Code(code) => agent.open(which(pam, devices)?, &code),
+        Typed::Recovery(code) => agent.open(found(Device::is_recovery), &code),
+        Typed::Bypass(code) => agent.open(None, &code),
+    }
+}
+
+/// The device that showed the code, where the account has several; the agent knows where there is only one.
+fn which<'a>(pam: &Pam<'_>, devices: &'a [Device]) -> Result<Option<&'a str>, Failure> {
+    let showing: Vec<&Device> = devices.iter().filter(|device| device.shows_codes()).collect();
+    if showing.len() < 2 {
+        return Ok(None);
+    }
+    // What people call their things is not for whoever knocks from outside.
+    let remote = !pam.item(Item::RemoteHost)?.is_empty();
+    let shown = |device: &Device| match &device.name {
+        Some(name) if !remote => plain(name),
+        _ => format!("…{}", last(&device.serial, 4)),
+    };
+    let choices: Vec<String> = showing.iter().zip(1..).map(|(device, number)| format!("{number} {}", shown(device))).collect();
+    let answer = pam.ask(Echo::On, &format!("Which device showed it ({})? ", choices.join(", ")))?;
+    let chosen = answer.trim().parse::<usize>().ok().and_then(|number| showing.get(number.checked_sub(1)?).copied());
+    chosen.map(|device| Some(device.serial.as_str())).ok_or(Failure::Refused)
+}
+
+/// Whether the agent could know it by that name, and it can be shown. Empty is not a name.
+fn is_name(text: &str) -> bool {
+    (1..=256).contains(&text.len()) && text.trim() == text && plain(text) == text
+}
+
+/// Without what moves the cursor or turns the text around it.
+fn plain(text: &str) -> String {
+    let odd =
+        |c: &char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    text.chars().filter(|c| !odd(c)).collect()
+}
+
+fn last(text: &str, characters: usize) -> &str {
+    let start = text.char_indices().rev().take(characters).last().map_or(0, |(at, _)| at);
+    text.get(start..).unwrap_or_default()
+}
+
+fn reason(failure: Failure) -> &'static str {
+    match failure {
+        Failure::Refused => "refused",
+        Failure::Unavailable => "the agent did not give a verdict; see that it runs, and the option socket=",
+        Failure::Misconfigured => "the line in the stack cannot be meant",
+        Failure::Conversation => "the host did not ask the person",
+        Failure::Memory => "out of memory",
+        Failure::System | Failure::Fault => "a fault",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_printable_and_not_empty() {
+        for (name, is) in
+            [("alice", true), ("zoë@example.org", true), ("", false), (" alice", false), ("a\u{1b}[2J", false), ("a\u{202e}b", false)]
+        {
+            assert_eq!(is_name(name), is, "{name:?}");
+        }
+        assert!(!is_name(&"x".repeat(257)));
+    }
+
+    #[test]
+    fn the_end_of_a_serial_number_is_shown_whole() {
+        assert_eq!(last("GAHT12345678", 4), "5678");
+        assert_eq!(last("ab", 4), "ab");
+        assert_eq!(last("", 4), "");
+    }
+}

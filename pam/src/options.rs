@@ -1,0 +1,134 @@
+//! What the line in the stack says behind the module's name.
+
+use std::time::Duration;
+
+/// The options of one line.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// Where the agent listens for verifications.
+    pub(crate) socket: String,
+    /// How long one answer of the agent may take.
+    pub(crate) timeout: Duration,
+    /// How long the person has to plug in the key and to touch it.
+    pub(crate) wait: Duration,
+    /// For whom the session is that the agent opens; the agent itself, if left out.
+    pub(crate) audience: Option<String>,
+    pub(crate) key: KeyOffer,
+    /// Whether a verification that is still fresh does, where the agent is configured so.
+    pub(crate) reuse: bool,
+}
+
+/// To whom a security key on this machine is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyOffer {
+    /// To a person in front of this machine.
+    Local,
+    Never,
+    /// To everybody, wherever they are.
+    Always,
+}
+
+/// The option cannot be meant; its text.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct BadOption<'a>(pub(crate) &'a str);
+
+impl Options {
+    /// Reads the options. One that is unknown, malformed or given twice is an error: what it was meant to do is not known.
+    pub(crate) fn parse<'a>(arguments: &[&'a str]) -> Result<Options, BadOption<'a>> {
+        let (mut socket, mut timeout, mut wait, mut audience, mut key, mut reuse) = (None, None, None, None, None, None);
+        for argument in arguments {
+            let (name, value) = argument.split_once('=').map_or((*argument, None), |(name, value)| (name, Some(value)));
+            let taken = match (name, value) {
+                ("socket", Some(path)) if path.starts_with('/') && path.len() < LONGEST_PATH => set(&mut socket, path.to_owned()),
+                ("timeout", Some(value)) => seconds(value, 1, 60).and_then(|value| set(&mut timeout, value)),
+                ("wait", Some(value)) => seconds(value, 5, 120).and_then(|value| set(&mut wait, value)),
+                ("audience", Some(name)) if (1..=256).contains(&name.len()) => set(&mut audience, name.to_owned()),
+                ("key", Some("local")) => set(&mut key, KeyOffer::Local),
+                ("key", Some("never")) => set(&mut key, KeyOffer::Never),
+                ("key", Some("always")) => set(&mut key, KeyOffer::Always),
+                ("reuse", None) => set(&mut reuse, true),
+                _ => None,
+            };
+            taken.ok_or(BadOption(argument))?;
+        }
+        Ok(Options {
+            socket: socket.unwrap_or_else(|| SOCKET.to_owned()),
+            timeout: timeout.unwrap_or(Duration::from_secs(5)),
+            wait: wait.unwrap_or(Duration::from_secs(30)),
+            audience,
+            key: key.unwrap_or(KeyOffer::Local),
+            reuse: reuse.unwrap_or(false),
+        })
+    }
+}
+
+fn set<T>(option: &mut Option<T>, value: T) -> Option<()> {
+    option.is_none().then(|| *option = Some(value))
+}
+
+fn seconds(text: &str, least: u64, most: u64) -> Option<Duration> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = text.parse().ok().filter(|seconds| digits && (least..=most).contains(seconds))?;
+    Some(Duration::from_secs(seconds))
+}
+
+const SOCKET: &str = "/run/twostep/verify.sock";
+
+/// `sun_path` of `unix(7)`, with its final zero.
+const LONGEST_PATH: usize = 108;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+    use super::*;
+
+    #[test]
+    fn without_options_the_defaults_hold() {
+        let options = Options::parse(&[]).unwrap();
+        assert_eq!(options.socket, "/run/twostep/verify.sock");
+        assert_eq!((options.timeout, options.wait), (Duration::from_secs(5), Duration::from_secs(30)));
+        assert_eq!((options.audience, options.key, options.reuse), (None, KeyOffer::Local, false));
+    }
+
+    #[test]
+    fn each_option_is_read() {
+        let options = Options::parse(&["socket=/x", "timeout=9", "wait=20", "audience=ops", "key=never", "reuse"]).unwrap();
+        assert_eq!((options.socket.as_str(), options.audience.as_deref()), ("/x", Some("ops")));
+        assert_eq!((options.timeout, options.wait), (Duration::from_secs(9), Duration::from_secs(20)));
+        assert_eq!((options.key, options.reuse), (KeyOffer::Never, true));
+    }
+
+    #[test]
+    fn an_option_that_cannot_be_meant_is_refused() {
+        for option in [
+            "",
+            "debug",
+            "nullok",
+            "use_first_pass",
+            "socket",
+            "socket=",
+            "socket=run/x",
+            "timeout=0",
+            "timeout=61",
+            "timeout=+5",
+            "timeout=5s",
+            "timeout",
+            "wait=4",
+            "wait=121",
+            "audience=",
+            "key",
+            "key=",
+            "key=Local",
+            "reuse=yes",
+            "reuse=",
+            "Reuse",
+            "key=local ",
+        ] {
+            assert_eq!(Options::parse(&["timeout=5", option]), Err(BadOption(option)), "{option}");
+        }
+        assert_eq!(Options::parse(&["reuse", "reuse"]), Err(BadOption("reuse")));
+        let long = format!("socket=/{}", "x".repeat(107));
+        assert_eq!(Options::parse(&[&long]), Err(BadOption(&long)));
+    }
+}

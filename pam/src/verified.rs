@@ -1,0 +1,129 @@
+//! The proof that the agent said yes, and the only place that makes one.
+
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+
+/// The agent verified this person, just now or freshly enough. Only [`Opened::verify`] and [`Context::verify`] make one.
+#[must_use]
+pub(crate) struct Verified(());
+
+/// What a verification must be about.
+#[derive(Clone, Copy)]
+pub(crate) struct Expected<'a> {
+    pub(crate) account: &'a str,
+    /// For whom the context must be; any, if it is not configured.
+    pub(crate) audience: Option<&'a str>,
+}
+
+/// A session that the agent opened (`POST /v1/sessions`, 201).
+#[derive(Deserialize)]
+pub(crate) struct Opened {
+    pub(crate) token: Zeroizing<String>,
+    context: Context,
+}
+
+/// The session context as the agent describes it.
+#[derive(Deserialize)]
+pub(crate) struct Context {
+    account: String,
+    mfa_present: bool,
+    /// Only where MFA was present.
+    mfa_age_seconds: Option<u64>,
+    serial: Option<String>,
+    session_id: String,
+    audience: String,
+}
+
+impl Opened {
+    pub(crate) fn new(token: Zeroizing<String>, context: Context) -> Opened {
+        Opened { token, context }
+    }
+
+    /// Whether this says what a session that was opened just now says.
+    pub(crate) fn verify(&self, expected: Expected<'_>) -> Result<Verified, Failure> {
+        let just_now = self.context.mfa_age_seconds.is_some_and(|age| age <= JUST_NOW);
+        if self.token.is_empty() || !just_now {
+            return Err(Failure::Unavailable);
+        }
+        self.context.verify(expected)
+    }
+}
+
+impl Context {
+    /// Whether this is a context with MFA, of that account, for that audience.
+    pub(crate) fn verify(&self, expected: Expected<'_>) -> Result<Verified, Failure> {
+        let mfa = self.mfa_present && self.mfa_age_seconds.is_some() && self.serial.as_deref().is_some_and(|serial| !serial.is_empty());
+        let ours = self.account == expected.account && !self.session_id.is_empty();
+        let audience = match expected.audience {
+            Some(audience) => self.audience == audience,
+            None => !self.audience.is_empty(),
+        };
+        if mfa && ours && audience { Ok(Verified(())) } else { Err(Failure::Unavailable) }
+    }
+}
+
+/// Seconds between the verdict and its arrival here.
+const JUST_NOW: u64 = 60;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+    use super::*;
+    use serde_json::Value;
+    use serde_json::json;
+
+    fn opened() -> Value {
+        json!({"token": "a.b.c", "context": {"account": "alice", "mfa_present": true, "mfa_time": "2026-01-01T00:00:00Z",
+            "mfa_age_seconds": 0, "serial": "SERIAL-123", "kind": "totp", "session_id": "x", "audience": "twostep"}})
+    }
+
+    fn verdict(opened: Value, audience: Option<&str>) -> bool {
+        let expected = Expected { account: "alice", audience };
+        serde_json::from_value::<Opened>(opened).is_ok_and(|opened| opened.verify(expected).is_ok())
+    }
+
+    #[test]
+    fn a_session_with_mfa_of_this_account_is_a_yes() {
+        assert!(verdict(opened(), None));
+        assert!(verdict(opened(), Some("twostep")));
+    }
+
+    #[test]
+    fn whatever_is_missing_or_of_another_type_is_no_yes() {
+        for (member, values) in [
+            ("/token", vec![json!(""), json!(1), Value::Null]),
+            ("/context", vec![json!({}), json!([]), Value::Null]),
+            ("/context/account", vec![json!("bob"), json!("Alice"), json!(""), json!(true)]),
+            ("/context/mfa_present", vec![json!(false), json!("true"), json!(1), Value::Null]),
+            ("/context/mfa_age_seconds", vec![json!(61), json!(-1), json!(0.5), json!("0"), Value::Null]),
+            ("/context/serial", vec![json!(""), json!(7), Value::Null]),
+            ("/context/session_id", vec![json!(""), Value::Null]),
+            ("/context/audience", vec![json!(""), json!(["twostep"]), Value::Null]),
+        ] {
+            for value in values {
+                let mut spoilt = opened();
+                *spoilt.pointer_mut(member).unwrap() = value.clone();
+                assert!(!verdict(spoilt, None), "{member}: {value}");
+            }
+            let (parent, name) = member.rsplit_once('/').unwrap();
+            let mut spoilt = opened();
+            spoilt.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name);
+            assert!(!verdict(spoilt, None), "without {member}");
+        }
+    }
+
+    #[test]
+    fn another_audience_is_no_yes() {
+        assert!(!verdict(opened(), Some("workstation")));
+    }
+
+    #[test]
+    fn a_member_that_comes_twice_is_no_yes() {
+        let text = opened().to_string().replace("\"mfa_present\":true", "\"mfa_present\":false,\"mfa_present\":true");
+        assert!(text.contains("false,"));
+        assert!(serde_json::from_str::<Opened>(&text).is_err());
+    }
+}
