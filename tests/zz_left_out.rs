@@ -35,10 +35,10 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(left_out > 0 && tools::all()))
 }
 
-/// Every function below `tests/` that asks [`tools::have`], as its file and name, and what it asks for.
+/// Every function below `tests/` and `pam/tests/` that asks [`tools::have`], as its file and name, and what it asks for.
 fn tests_with_needs() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")];
+    let mut folders = ["tests", "pam/tests"].map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).to_vec();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();

@@ -1,13 +1,12 @@
 //! The agent's `verify.sock`: who has which devices, and who is who.
 
-use std::time::Instant;
-
 use percent_encoding::NON_ALPHANUMERIC;
 use percent_encoding::utf8_percent_encode;
 use serde::Deserialize;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::deadline::Deadline;
 use crate::failure::Failure;
 use crate::http::Exchange;
 use crate::http::Request;
@@ -150,8 +149,7 @@ impl Agent<'_> {
 
     /// Sends a request that must be answered within the timeout.
     pub(crate) fn begin(&self, method: &'static str, path: &str, body: &[u8]) -> Result<Exchange, Failure> {
-        let deadline = Instant::now().checked_add(self.options.timeout).ok_or(Failure::System)?;
-        Exchange::begin(&self.options.socket, deadline, &Request { method, path, body })
+        Exchange::begin(&self.options.socket, Deadline::after(self.options.timeout)?, &Request { method, path, body })
     }
 
     /// As short as may be, unless it is to be fresh for a while.

@@ -2,8 +2,6 @@
 
 use std::io::ErrorKind;
 use std::io::Read;
-use std::time::Duration;
-use std::time::Instant;
 
 use httparse::Status;
 use socket2::Domain;
@@ -12,13 +10,14 @@ use socket2::Socket;
 use socket2::Type;
 use zeroize::Zeroizing;
 
+use crate::deadline::Deadline;
 use crate::failure::Failure;
 use crate::reserve;
 
 /// A connection for one exchange. Dropping it closes it.
 pub(crate) struct Exchange {
     socket: Socket,
-    deadline: Instant,
+    deadline: Deadline,
     /// As it arrived, and how much of it is understood.
     raw: Zeroizing<Vec<u8>>,
     parsed: usize,
@@ -41,7 +40,7 @@ enum Framing {
 
 impl Exchange {
     /// Connects and sends the request; every step of the exchange is over by `deadline`.
-    pub(crate) fn begin(socket: &str, deadline: Instant, request: &Request<'_>) -> Result<Exchange, Failure> {
+    pub(crate) fn begin(socket: &str, deadline: Deadline, request: &Request<'_>) -> Result<Exchange, Failure> {
         let address = SockAddr::unix(socket).map_err(|_| Failure::Unavailable)?;
         // It is closed on exec.
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(|_| Failure::Unavailable)?;
@@ -55,7 +54,7 @@ impl Exchange {
             framing: Framing::Ended,
         };
         // Nobody may be left to take connections, and connecting would wait for a place in the queue.
-        exchange.socket.set_write_timeout(Some(exchange.left()?)).map_err(|_| Failure::Unavailable)?;
+        exchange.socket.set_write_timeout(Some(exchange.deadline.left()?)).map_err(|_| Failure::Unavailable)?;
         exchange.socket.connect(&address).map_err(|_| Failure::Unavailable)?;
         exchange.send(request.head().as_bytes())?;
         exchange.send(request.body)?;
@@ -63,7 +62,7 @@ impl Exchange {
     }
 
     /// The deadline of what comes next.
-    pub(crate) fn until(&mut self, deadline: Instant) {
+    pub(crate) fn until(&mut self, deadline: Deadline) {
         self.deadline = deadline;
     }
 
@@ -166,7 +165,7 @@ impl Exchange {
         let mut piece = Zeroizing::new([0; PIECE]);
         let piece = piece.get_mut(..room).filter(|piece| !piece.is_empty()).ok_or(Failure::Unavailable)?;
         loop {
-            self.socket.set_read_timeout(Some(self.left()?)).map_err(|_| Failure::Unavailable)?;
+            self.socket.set_read_timeout(Some(self.deadline.left()?)).map_err(|_| Failure::Unavailable)?;
             match (&self.socket).read(piece) {
                 Ok(0) => return Err(Failure::Unavailable),
                 Ok(read) => {
@@ -184,7 +183,7 @@ impl Exchange {
             return Err(Failure::Memory);
         }
         while !bytes.is_empty() {
-            self.socket.set_write_timeout(Some(self.left()?)).map_err(|_| Failure::Unavailable)?;
+            self.socket.set_write_timeout(Some(self.deadline.left()?)).map_err(|_| Failure::Unavailable)?;
             // Whoever closes on us must not kill the host with SIGPIPE.
             match self.socket.send_with_flags(bytes, libc::MSG_NOSIGNAL) {
                 Ok(0) => return Err(Failure::Unavailable),
@@ -194,12 +193,6 @@ impl Exchange {
             }
         }
         Ok(())
-    }
-
-    fn left(&self) -> Result<Duration, Failure> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        // To the kernel, no time is all the time in the world.
-        if left < Duration::from_millis(1) { Err(Failure::Unavailable) } else { Ok(left) }
     }
 }
 

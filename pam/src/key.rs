@@ -1,8 +1,5 @@
 //! A security key on this machine: the agent speaks with it, and we with the person.
 
-use std::time::Duration;
-use std::time::Instant;
-
 use serde::Deserialize;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -10,6 +7,7 @@ use zeroize::Zeroizing;
 use crate::agent::Agent;
 use crate::agent::json;
 use crate::agent::parse;
+use crate::deadline::Deadline;
 use crate::failure::Failure;
 use crate::libpam::Echo;
 use crate::libpam::Pam;
@@ -57,7 +55,7 @@ pub(crate) fn touch(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Ended, Failure> 
     let begin = Begin { account, service, audience: options.audience.as_deref(), wait_seconds: options.wait.as_secs() };
     let mut exchange = agent.begin("POST", "/v1/local/key-ceremonies", &json(&begin)?)?;
     match exchange.status()? {
-        200 => exchange.until(from_now(patience)?),
+        200 => exchange.until(Deadline::after(patience)?),
         403 => return Ok(not_by_key(pam, "refused")),
         _ => return Ok(not_by_key(pam, "unavailable")),
     }
@@ -80,7 +78,7 @@ pub(crate) fn touch(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Ended, Failure> 
                     return Ok(Ended::NotByKey);
                 }
                 send_pin(agent, id, &pin)?;
-                exchange.until(from_now(patience)?);
+                exchange.until(Deadline::after(patience)?);
             }
             ("done", Some(_)) => {
                 let opened = said.token.zip(said.context).map(|(token, context)| Opened::new(token, context));
@@ -117,10 +115,6 @@ fn not_by_key(pam: &Pam<'_>, why: &str) -> Ended {
 
 fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-}
-
-fn from_now(time: Duration) -> Result<Instant, Failure> {
-    Instant::now().checked_add(time).ok_or(Failure::System)
 }
 
 /// A ceremony with every PIN tried says less.

@@ -8,6 +8,7 @@
 //! is replaced from `reserve` until the call is over.
 
 mod agent;
+mod deadline;
 mod entry;
 mod failure;
 mod http;

@@ -67,7 +67,6 @@ unsafe extern "C" {
     fn pam_get_user(handle: *mut Handle, user: *mut *const c_char, prompt: *const c_char) -> c_int;
     fn pam_get_item(handle: *const Handle, item: c_int, value: *mut *const c_void) -> c_int;
     fn pam_syslog(handle: *const Handle, priority: c_int, format: *const c_char, ...);
-    fn pam_modutil_getpwnam(handle: *mut Handle, user: *const c_char) -> *mut libc::passwd;
 }
 
 impl<'call> Pam<'call> {
@@ -106,14 +105,6 @@ impl<'call> Pam<'call> {
             Item::Tty => PAM_TTY,
             Item::RemoteHost => PAM_RHOST,
         })
-    }
-
-    /// The user id behind a login name, by the system's own tables.
-    pub(crate) fn uid(&self, user: &str) -> Option<u32> {
-        let user = CString::new(user).ok()?;
-        // SAFETY: the handle and the name are good; what is returned is libpam's until the transaction ends.
-        let entry = unsafe { pam_modutil_getpwnam(self.handle, user.as_ptr()).as_ref() }?;
-        Some(entry.pw_uid)
     }
 
     /// Asks the person. None that is typed is the empty text.

@@ -38,7 +38,7 @@ pub(crate) fn authenticate(pam: &Pam<'_>, options: &Options) -> Result<Verified,
 
 fn verify(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Verified, Failure> {
     let terminal = if agent.options.reuse { Terminal::of_this_process() } else { None };
-    let uid = if terminal.is_some() { pam.uid(agent.account) } else { None };
+    let uid = if terminal.is_some() { place::uid_of(agent.account) } else { None };
     let place = || Some(agent.place(uid?, terminal.as_ref()?));
     if let Some(verified) = place().and_then(|place| agent.fresh(&place)) {
         return Ok(verified);

@@ -1,7 +1,10 @@
 //! Where the person is, by what the kernel and the system's own files say.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::Read;
+use std::mem::MaybeUninit;
+use std::ptr;
 
 use serde::Serialize;
 
@@ -42,6 +45,22 @@ impl Terminal {
         let boot_id = Some(boot_id).filter(|id| id.len() == 36)?;
         Some(Terminal { tty, leader_pid: own.session, leader_started: leader.started, boot_id })
     }
+}
+
+/// The user id behind a login name, by the system's own tables.
+///
+/// Not by libpam's `pam_modutil_getpwnam`: without memory that tries two thousand million times.
+#[allow(unsafe_code, reason = "a function of libc")]
+pub(crate) fn uid_of(user: &str) -> Option<u32> {
+    let user = CString::new(user).ok()?;
+    let mut texts = vec![0; 4 * 1_024];
+    let mut entry = MaybeUninit::<libc::passwd>::uninit();
+    let mut found = ptr::null_mut();
+    // SAFETY: the name ends with zero; the rest is written within its bounds, and outlives `found`.
+    let code = unsafe { libc::getpwnam_r(user.as_ptr(), entry.as_mut_ptr(), texts.as_mut_ptr(), texts.len(), &raw mut found) };
+    // SAFETY: null, or the entry, which is written then.
+    let found = unsafe { found.as_ref() }.filter(|_| code == 0)?;
+    Some(found.pw_uid)
 }
 
 /// What we need of `/proc/PID/stat` (proc_pid_stat(5)).
@@ -110,6 +129,12 @@ const NO_SESSION: &str = "4294967295";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_systems_tables_know_root() {
+        assert_eq!(uid_of("root"), Some(0));
+        assert_eq!(uid_of("nobody-of-that-name"), None);
+    }
 
     #[test]
     fn a_process_name_cannot_forge_its_session() {
