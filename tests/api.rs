@@ -4,6 +4,8 @@
 
 #[path = "support/agent.rs"]
 mod agent;
+#[path = "api/authz.rs"]
+mod authz;
 #[path = "api/canary.rs"]
 mod canary;
 #[path = "api/contract.rs"]
@@ -28,6 +30,8 @@ mod peers;
 mod people;
 #[path = "api/protected.rs"]
 mod protected;
+#[path = "api/proxies.rs"]
+mod proxies;
 #[path = "api/restart.rs"]
 mod restart;
 #[path = "api/roles.rs"]
@@ -55,9 +59,10 @@ fn admin(agent: &Agent) -> Client {
     Client::unix(agent.socket())
 }
 
-/// A caller over TCP, with a new API key of this role.
+/// A caller over TCP, with a new API key of this role, shown as a program does and as a proxy does.
 fn caller(agent: &Agent, role: &str) -> Client {
-    Client::tcp(agent.address()).bearing(&people::api_key(&admin(agent), json!({"role": role})))
+    let key = people::api_key(&admin(agent), json!({"role": role}));
+    Client::tcp(agent.address()).bearing(&key).with("X-Twostep-Key", &key)
 }
 
 /// An agent that serves TCP as well.

@@ -46,6 +46,8 @@ fn what_the_example_only_describes_can_be_written_so() {
     assert_eq!(config.tls.unwrap().cert, Path::new("/etc/twostep/tls.crt"));
     assert_eq!(config.peers[0].role, Role::Verifier);
     assert_eq!(config.socket.owner.unwrap().0, 0);
+    assert_eq!((config.policies.names().count(), config.forward.cookie.as_deref()), (1, Some("mfa")));
+    assert_eq!(config.policy_file.unwrap(), Path::new("/etc/twostep/policies.toml"));
 }
 
 #[test]
@@ -109,6 +111,52 @@ fn a_rule_is_for_one_user_or_one_group() {
         assert_refused(&format!("[[peer]]\nuid = 1\nrole = \"verifier\"\naccounts = [\"{pattern}\"]\n"), 1, &["$user"]);
     }
     assert_refused("[[peer]]\nuid = 1\nrole = \"admin\"\naccounts = [\"a\"]\n", 1, &["everything"]);
+}
+
+#[test]
+fn policies_are_read_with_everything_else_or_from_a_file_of_their_own() {
+    let config = parse("issuer = \"a\"\n[policy.site]\nmax_age = 900\n[limits]\nburst = 5\n").unwrap();
+    assert_eq!(config.policies.names().collect::<Vec<_>>(), ["site"]);
+    assert_refused("issuer = \"a\"\n[policy.site]\nmax_age = 0\n", 3, &["policy site", "max_age = 0"]);
+    assert_refused("[policy.site]\nnot = { present = true }\n", 1, &["allow_without_mfa"]);
+    assert_refused("[policy.site]\nmax_ages = 9\n", 2, &["`max_ages`"]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let (main, file) = (folder.path().join("twostep.toml"), folder.path().join("policies.toml"));
+    std::fs::write(&main, "policy_file = \"policies.toml\"\n").unwrap();
+    let said = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        Config::load(Some(&main)).map(|config| config.policies.names().count()).map_err(|error| error.to_string())
+    };
+    assert_eq!(said("[policy.a]\npresent = true\n[policy.b]\nmax_age = 9\n"), Ok(2));
+    assert!(said("[policy.a]\npresent = true\n[limits]\n").unwrap_err().contains("policies.toml, line 3: `limits` is not known"));
+    std::fs::write(&main, "policy_file = \"policies.toml\"\n[policy.a]\npresent = true\n").unwrap();
+    assert!(said("[policy.b]\npresent = true\n").unwrap_err().contains("keep them in one place"));
+    std::fs::write(&main, "policy_file = \"not-there.toml\"\n").unwrap();
+    assert!(said("").unwrap_err().contains("not-there.toml"));
+}
+
+#[test]
+fn what_proxies_are_told_is_an_address_and_not_a_hope() {
+    let config =
+        parse("[forward]\ncookie = \"__Host-mfa\"\nsign_in = \"https://login.example.com/mfa\"\nreturn_to = [\"https://a.example.com\"]\n");
+    assert_eq!(config.unwrap().forward.sign_in.unwrap().to_string(), "https://login.example.com/mfa");
+    assert!(parse("[forward]\nsign_in = \"https://login.example.com\"\n").is_ok());
+    for page in [
+        "login",
+        "http://login.example.com/",
+        "https://login.example.com/?a=b",
+        "https://a@b.example/",
+        "javascript:alert(1)",
+        "//x.example/",
+    ] {
+        assert_refused(&format!("[forward]\nsign_in = \"{page}\"\n"), 2, &["a sign-in page is"]);
+    }
+    for origin in ["https://*.example.com", "https://a.example.com/", "http://a.example.com", "*", "https://a.example.com:*"] {
+        assert_refused(&format!("[forward]\nreturn_to = [\"{origin}\"]\n"), 2, &["is not an origin"]);
+    }
+    assert_refused("[forward]\ncookie = \"a b\"\n", 2, &["a cookie's name"]);
+    assert!(parse("[[peer]]\nuid = 33\nrole = \"verifier\"\nforward = true\n").unwrap().peers[0].forward);
 }
 
 #[test]

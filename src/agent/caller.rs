@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use governor::DefaultKeyedRateLimiter;
@@ -43,7 +44,12 @@ pub(crate) struct Caller {
     pub(crate) scope: Scope,
     /// Refusals carry their reason.
     pub(crate) explain: bool,
+    /// It is a proxy, which is believed where a request went to.
+    pub(crate) forward: bool,
 }
+
+/// A proxy that asks about somebody else's request. On TCP its API key is in `X-Twostep-Key`: `Authorization` is that person's.
+pub(crate) struct Proxy(pub(crate) Caller);
 
 /// The accounts that exist for a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +84,7 @@ impl Callers {
         Callers { verifier, config, limiter: DefaultKeyedRateLimiter::keyed(quota), seen: AtomicU32::new(0), keys: Mutex::new(None) }
     }
 
-    async fn identify(&self, parts: &Parts) -> Result<Caller, Problem> {
+    async fn identify(&self, parts: &Parts, key: impl FnOnce(&HeaderMap) -> Option<&str>) -> Result<Caller, Problem> {
         let caller = match parts.extensions.get::<Peer>() {
             Some(Peer::Unix { uid, .. }) => {
                 let login = parts.extensions.get::<Arc<Login>>().map(|login| &**login);
@@ -87,7 +93,7 @@ impl Callers {
                     None => self.local(*uid, login)?,
                 }
             }
-            Some(Peer::Tcp(_)) => self.by_api_key(parts).await?,
+            Some(Peer::Tcp(_)) => self.by_api_key(key(&parts.headers)).await?,
             None => return Err(Problem::unauthorized()),
         };
         // Callers who have been quiet for so long that their limit is whole again are forgotten.
@@ -102,19 +108,21 @@ impl Callers {
 
     fn local(&self, uid: u32, login: Option<&Login>) -> Result<Caller, Problem> {
         let id = CallerId::new(format!("uid:{uid}"));
-        if uid == 0 || uid == Uid::effective().as_raw() {
-            return Ok(Caller { id, role: Role::Admin, scope: Scope::All, explain: true });
-        }
         let (name, groups) = login.map_or((None, &[][..]), |login| (login.name.clone(), &login.groups[..]));
+        let rule = self.config.peer_rule(uid, groups);
+        let forward = rule.is_some_and(|rule| rule.forward);
+        if uid == 0 || uid == Uid::effective().as_raw() {
+            return Ok(Caller { id, role: Role::Admin, scope: Scope::All, explain: true, forward });
+        }
         let explain = self.config.explain;
-        match (self.config.peer_rule(uid, groups), name) {
+        match (rule, name) {
             (Some(rule), login) => {
                 let scope = rule.accounts.clone().map_or(Scope::All, |patterns| Scope::Only { patterns, login });
-                Ok(Caller { id, role: rule.role, scope, explain: explain || rule.explain })
+                Ok(Caller { id, role: rule.role, scope, explain: explain || rule.explain, forward })
             }
             (None, Some(login)) if self.config.local_users => {
                 let scope = Scope::Only { patterns: vec![AccountPattern::LoginName], login: Some(login) };
-                Ok(Caller { id, role: Role::Enroller, scope, explain })
+                Ok(Caller { id, role: Role::Enroller, scope, explain, forward })
             }
             (None, _) => Err(Problem::forbidden("no [[peer]] of the agent's configuration is for this user")),
         }
@@ -128,12 +136,11 @@ impl Callers {
             None => return Err(Problem::forbidden("this user has no login name, and so no account")),
         };
         let explain = uid == 0 || self.config.explain;
-        Ok(Caller { id: CallerId::new(format!("uid:{uid}")), role: Role::Verifier, scope, explain })
+        Ok(Caller { id: CallerId::new(format!("uid:{uid}")), role: Role::Verifier, scope, explain, forward: false })
     }
 
-    async fn by_api_key(&self, parts: &Parts) -> Result<Caller, Problem> {
-        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let key = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(Problem::unauthorized)?;
+    async fn by_api_key(&self, key: Option<&str>) -> Result<Caller, Problem> {
+        let key = key.ok_or_else(Problem::unauthorized)?;
         let id = api_key_id(key).ok_or_else(Problem::unauthorized)?;
         let digest = self.verifier.api_key_digest(key).await?;
         let keys = self.api_keys().await?;
@@ -143,7 +150,7 @@ impl Callers {
         let patterns = patterns.transpose().map_err(|_| Problem::unauthorized())?;
         let scope = patterns.map_or(Scope::All, |patterns| Scope::Only { patterns, login: None });
         let explain = self.config.explain || record.explain;
-        Ok(Caller { id: CallerId::new(format!("key:{}", record.id)), role, scope, explain })
+        Ok(Caller { id: CallerId::new(format!("key:{}", record.id)), role, scope, explain, forward: record.forward })
     }
 
     /// The API keys, read again whenever the store says that one was made or revoked.
@@ -179,12 +186,38 @@ impl FromRequestParts<Shared> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Caller, Problem> {
-        let caller = state.callers.identify(parts).await?;
-        if let Some(asking) = parts.extensions.get::<Asking>() {
-            let _ = asking.0.set(caller.id.clone());
-        }
+        let caller = state.callers.identify(parts, bearer).await?;
+        told(parts, &caller);
         Ok(caller)
     }
+}
+
+impl FromRequestParts<Shared> for Proxy {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Proxy, Problem> {
+        let caller = state.callers.identify(parts, proxy_key).await.map_err(Problem::about_the_proxy)?;
+        told(parts, &caller);
+        Ok(Proxy(caller))
+    }
+}
+
+/// Tells the log who asks.
+fn told(parts: &Parts, caller: &Caller) {
+    if let Some(asking) = parts.extensions.get::<Asking>() {
+        let _ = asking.0.set(caller.id.clone());
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+/// One that is there twice was added to by somebody.
+fn proxy_key(headers: &HeaderMap) -> Option<&str> {
+    let mut keys = headers.get_all("x-twostep-key").iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else { return None };
+    key.to_str().ok()
 }
 
 /// The public part of an API key: `twostep_ID_SECRET`.

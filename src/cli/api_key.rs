@@ -27,6 +27,9 @@ pub(super) enum ApiKey {
         /// Its refusals carry their reason
         #[arg(long)]
         explain: bool,
+        /// It is a proxy's, which says truly where a request went to
+        #[arg(long)]
+        forward: bool,
     },
     /// List the keys that were not revoked
     List,
@@ -41,7 +44,7 @@ impl ApiKey {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
         let client = console.client();
         match self {
-            ApiKey::Create { role, name, accounts, explain } => {
+            ApiKey::Create { role, name, accounts, explain, forward } => {
                 let mut body = json!({"role": role});
                 if let Some(name) = name {
                     body["name"] = name.as_str().into();
@@ -52,10 +55,13 @@ impl ApiKey {
                 if *explain {
                     body["explain"] = true.into();
                 }
+                if *forward {
+                    body["forward"] = true.into();
+                }
                 let answer = console.ask(client.post(&["v1", "api-keys"]).body(body)).await?;
                 let key = text(&answer, "key");
                 let report = Report::new(answer, key);
-                Ok(report.note("It is shown this once. Programs send it like this: Authorization: Bearer KEY"))
+                Ok(report.note("It is shown this once. Programs send it like this: Authorization: Bearer KEY; proxies, X-Twostep-Key: KEY"))
             }
             ApiKey::List => {
                 let answer = console.ask(client.get(&["v1", "api-keys"])).await?;

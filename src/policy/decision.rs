@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::id::SerialNumber;
 use crate::policy::Policy;
 use crate::policy::domain::Ages;
 use crate::policy::domain::Domain;
@@ -151,6 +152,14 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// Whether a verification with this device, now, could be enough. Where that holds of none of an account's devices, asking
+    /// for one is in vain.
+    pub fn can_be_met_with(&self, kind: MfaKind, serial: &SerialNumber) -> bool {
+        Domain::of(&self.condition).any_of(kind, serial.as_str(), |facts| self.condition.holds(facts))
+    }
+}
+
 impl Standing {
     fn of(facts: &Facts<'_>) -> Standing {
         match (facts.unusable, facts.present) {
@@ -234,6 +243,17 @@ mod tests {
         ] {
             assert_eq!(policy.step_up().acr_values, acr_values, "{policy:?}");
         }
+    }
+
+    #[test]
+    fn a_device_that_cannot_meet_it_is_known() {
+        let serial = |text: &str| text.parse::<SerialNumber>().unwrap();
+        let policy = Policy::max_age(Duration::from_secs(60)).phishing_resistant();
+        assert!(policy.can_be_met_with(MfaKind::SecurityKey, &serial("KEY-12345678")));
+        assert!(!policy.can_be_met_with(MfaKind::Totp, &serial("GAHT12345678")));
+        let one = Policy::mfa_present().serials([serial("GAHT12345678")]);
+        assert!(one.can_be_met_with(MfaKind::Totp, &serial("GAHT12345678")));
+        assert!(!one.can_be_met_with(MfaKind::Totp, &serial("GAHT87654321")));
     }
 
     #[test]

@@ -33,6 +33,12 @@ impl<'a> Domain<'a> {
         Domain { devices: devices(), serials: told_apart(&lists), ages }
     }
 
+    /// Whether some context that this device makes now makes `question` true.
+    pub(crate) fn any_of(&self, kind: MfaKind, serial: &str, question: impl Fn(&Facts<'_>) -> bool) -> bool {
+        let mut devices = self.devices.iter().filter(|device| device.kind == kind);
+        devices.any(|device| question(&device.facts(serial, Duration::ZERO)))
+    }
+
     /// Whether some context with MFA makes `question` true.
     pub(crate) fn any(&self, ages: Ages, question: impl Fn(&Facts<'_>) -> bool) -> bool {
         let ages = self.ages.iter().filter(|age| ages == Ages::All || age.is_zero());

@@ -49,6 +49,7 @@ pub use validator::Validator;
 
 use std::time::Duration;
 
+use crate::device::Kind;
 use crate::id::AccountId;
 use crate::id::SerialNumber;
 use crate::time::UnixTime;
@@ -202,6 +203,18 @@ impl MfaKind {
         [MfaKind::Totp, MfaKind::Hotp, MfaKind::SecurityKey, MfaKind::Recovery, MfaKind::Bypass]
             .into_iter()
             .find(|kind| kind.name() == name)
+    }
+}
+
+/// What a device of this kind proves.
+impl From<Kind> for MfaKind {
+    fn from(kind: Kind) -> MfaKind {
+        match kind {
+            Kind::Totp => MfaKind::Totp,
+            Kind::Hotp => MfaKind::Hotp,
+            Kind::SecurityKey => MfaKind::SecurityKey,
+            Kind::Recovery => MfaKind::Recovery,
+        }
     }
 }
 

@@ -128,6 +128,9 @@ pub struct ApiKeyRecord {
     pub accounts: Option<Vec<String>>,
     /// Its refusals carry a reason.
     pub explain: bool,
+    /// It is a proxy's, which is believed where a request went to. Keys from before there were any are not.
+    #[serde(default)]
+    pub forward: bool,
     /// When it was made.
     pub created_at: UnixTime,
 }

@@ -23,6 +23,8 @@ pub struct NewApiKey {
     pub accounts: Option<Vec<String>>,
     /// Its refusals carry a reason.
     pub explain: bool,
+    /// It is a proxy's, which is believed where a request went to.
+    pub forward: bool,
 }
 
 impl Verifier {
@@ -33,8 +35,8 @@ impl Verifier {
         let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(&random::<32>()?[..]));
         let key = Zeroizing::new(format!("twostep_{id}_{}", *secret));
         let digest = self.api_key_digest(&key).await?.to_vec();
-        let NewApiKey { name, role, accounts, explain } = new;
-        let record = ApiKeyRecord { id, digest, name, role, accounts, explain, created_at: now };
+        let NewApiKey { name, role, accounts, explain, forward } = new;
+        let record = ApiKeyRecord { id, digest, name, role, accounts, explain, forward, created_at: now };
         let audit = vec![self.event(now, "api_key.made").reason(&record.id)];
         let change = Change { account: None, writes: vec![Write::PutApiKey(record.clone())], audit };
         match self.core.store.commit(change).await? {

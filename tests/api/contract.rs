@@ -1,6 +1,8 @@
 //! Every answer of every route is seen once, and no other; and the agent's own description knows them all.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -31,7 +33,11 @@ fn every_route_status_and_code_of_the_contract_is_seen_and_no_other() {
             }
         })
     };
-    let agent = Agent::start(&format!("{TCP}[limits]\nburst = 100000\n"));
+    let uid = fs::metadata("/proc/self").unwrap().uid();
+    let forward = format!(
+        "[forward]\nsign_in = \"https://login.example.com/\"\n[policy.mfa]\npresent = true\n[[peer]]\nuid = {uid}\nrole = \"admin\"\nforward = true\n"
+    );
+    let agent = Agent::start(&format!("{TCP}[limits]\nburst = 100000\n{forward}"));
     let admin = watched(admin(&agent));
     what_succeeds(&admin);
     what_is_refused_by_its_state(&admin, &watched(crate::admin(&agent)));
@@ -87,6 +93,8 @@ fn what_succeeds(admin: &Client) {
     key.session(admin, "alice");
     let session = token.session(admin, "alice");
     admin.post("/v1/sessions/introspect", json!({"token": session})).is(200);
+    assert_eq!(admin.bearing(&session).get("/v1/authz/mfa").status, 200);
+    assert_eq!(admin.with("Accept", "text/html").get("/v1/authz/mfa").status, 302);
     admin.post("/v1/sessions/revoke", json!({"token": session})).is(204);
     admin.post("/v1/accounts/alice/revoke-sessions", json!({})).is(200);
     admin.post("/v1/accounts/alice/bypass", json!({})).is(201);
@@ -215,7 +223,9 @@ fn what_needs_the_store(agent: &Agent, admin: &Client) {
     rename(&file, tables.iter().map(|table| (table.clone(), format!("{table}_away"))));
     for route in ROUTES {
         let (path, body) = route.request();
-        let answer = admin.send(route.method, &path, body);
+        // Whether there is such a policy is not in the store; whether a token is alive is.
+        let admin = if path.starts_with("/v1/authz/") { &admin.bearing("e30.e30.e30") } else { admin };
+        let answer = admin.send(route.method, &path.replace("/v1/authz/not-there", "/v1/authz/mfa"), body);
         if route.answers().iter().any(|(status, _)| *status == 503) {
             answer.refused(503, "ServiceUnavailable");
         } else {

@@ -43,6 +43,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/sessions", Verifier, 201, &[]),
     route("POST", "/v1/sessions/introspect", Verifier, 200, &[]),
     route("POST", "/v1/sessions/revoke", Enroller, 204, &[]),
+    route("GET", "/v1/authz/{policy}", Verifier, 200, &[NOT_THERE, (302, "")]),
     route("GET", "/v1/audit", Admin, 200, &[]),
     route("GET", "/v1/audit/verify", Admin, 200, &[]),
     route("POST", "/v1/api-keys", Admin, 201, &[]),
@@ -84,7 +85,7 @@ impl Route {
     /// A well-formed request, for something that is not there.
     pub(crate) fn request(&self) -> (String, Option<Value>) {
         let path = self.path.replace("{serial}", "NOT-THERE-000").replace("{account}", "nobody-here");
-        let path = path.replace("{id}", "NOTTHERE").replace("{kid}", "NOTTHERE");
+        let path = path.replace("{id}", "NOTTHERE").replace("{kid}", "NOTTHERE").replace("{policy}", "not-there");
         let body = match (self.method, self.path) {
             ("POST", "/v1/devices") => json!({"account": "nobody-here", "kind": "hotp"}),
             ("GET", "/v1/devices") => return ("/v1/devices?account=nobody-here".to_owned(), None),

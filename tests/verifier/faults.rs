@@ -275,7 +275,7 @@ impl Act {
             Act::ReplaceSigningKey => issuer.rotate_keys(SigningAlgorithm::Es256).await.map(drop),
             Act::ReplaceSealingKey => verifier.rotate_sealing_keys(setting.next_keys.clone()).await.map(drop),
             Act::MakeApiKey => {
-                let new = NewApiKey { name: None, role: "admin".to_owned(), accounts: None, explain: false };
+                let new = NewApiKey { name: None, role: "admin".to_owned(), accounts: None, explain: false, forward: false };
                 verifier.make_api_key(new).await.map(drop)
             }
             Act::AcceptClock => verifier.accept_clock().await.map(drop),

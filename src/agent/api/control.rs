@@ -69,6 +69,8 @@ pub(super) struct MakeApiKey {
     accounts: Option<Vec<String>>,
     /// Refusals carry their reason.
     explain: Option<bool>,
+    /// It is a proxy's: `X-Forwarded-*` of its requests are believed.
+    forward: Option<bool>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -169,7 +171,8 @@ pub(super) async fn make_api_key(
     if body.accounts.as_ref().is_some_and(Vec::is_empty) {
         return Err(Problem::bad_input("accounts is empty: name some, or leave it out for all"));
     }
-    let new = NewApiKey { name: body.name, role: role.name().to_owned(), accounts: body.accounts, explain: body.explain.unwrap_or(false) };
+    let (explain, forward) = (body.explain.unwrap_or(false), body.forward.unwrap_or(false));
+    let new = NewApiKey { name: body.name, role: role.name().to_owned(), accounts: body.accounts, explain, forward };
     let (record, key) = state.verifier.on_behalf_of(caller.id).make_api_key(new).await?;
     Ok((StatusCode::CREATED, Json(MadeApiKey { key: key.to_string(), api_key: ApiKeyView::from(&record) })))
 }

@@ -60,6 +60,8 @@ impl Modify for ApiKey {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("api_key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        let header = utoipa::openapi::security::ApiKeyValue::new("X-Twostep-Key");
+        components.add_security_scheme("proxy_key", SecurityScheme::ApiKey(utoipa::openapi::security::ApiKey::Header(header)));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The HTTP API: routes, what they take and answer, and the OpenAPI document that describes them all.
 
 mod accounts;
+mod authz;
 mod body;
 mod control;
 mod description;
@@ -48,6 +49,7 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
+use axum::routing::any;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -78,6 +80,9 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(sessions::revoke_all))
         .routes(routes!(key_ceremonies::begin))
         .routes(routes!(key_ceremonies::give_pin))
+        .routes(routes!(authz::decide))
+        .route("/v1/authz/{policy}/", any(authz::decide))
+        .route("/v1/authz/{policy}/{*request}", any(authz::decide_below))
         .routes(routes!(control::audit))
         .routes(routes!(control::verify_audit))
         .routes(routes!(control::make_api_key, control::api_keys))

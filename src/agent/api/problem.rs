@@ -91,7 +91,15 @@ impl Problem {
         Problem::new(Code::Unauthorized, "send a valid API key: Authorization: Bearer KEY")
     }
 
-    pub(crate) fn forbidden(detail: &str) -> Problem {
+    /// The same for a proxy, whose own key stands in another header.
+    pub(crate) fn about_the_proxy(self) -> Problem {
+        match self.code {
+            Code::Unauthorized => Problem { detail: "the proxy has to send a valid API key: X-Twostep-Key: KEY".to_owned(), ..self },
+            _ => self,
+        }
+    }
+
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Problem {
         Problem::new(Code::AccessDenied, detail)
     }
 

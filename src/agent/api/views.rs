@@ -72,6 +72,7 @@ pub(super) struct ApiKeyView {
     /// The accounts it is limited to; none: all.
     accounts: Option<Vec<String>>,
     explain: bool,
+    forward: bool,
     created_at: String,
 }
 
@@ -160,6 +161,7 @@ impl From<&ApiKeyRecord> for ApiKeyView {
             role: key.role.clone(),
             accounts: key.accounts.clone(),
             explain: key.explain,
+            forward: key.forward,
             created_at: key.created_at.to_string(),
         }
     }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use super::Config;
 use super::Paths;
+use crate::policy::PolicyError;
+use crate::policy::PolicySet;
 use crate::webauthn::ConfigFault;
 use crate::webauthn::RelyingParty;
 
@@ -48,7 +50,7 @@ impl Config {
         let usual = Paths::of_this_process().config;
         let (path, must_exist) = path.map_or((usual.as_path(), false), |path| (path, true));
         let mut config = match std::fs::read_to_string(path) {
-            Ok(text) => Config::parse(&text, path)?,
+            Ok(text) => Config::parse(&text, path)?.with_policy_file()?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => Config::default(),
             Err(error) => return Err(ConfigError::Unreadable { path: path.display().to_string(), reason: error.to_string() }),
         };
@@ -81,18 +83,40 @@ impl Config {
                 message: fault.to_string(),
             }
         })?;
+        config.policies = PolicySet::among_others(text).map_err(|error| refused(path, text, &error))?;
         let base = path.parent().unwrap_or(Path::new(""));
         let keys = &mut config.security_keys;
         let metadata = keys.metadata.as_mut().into_iter().flat_map(|metadata| [&mut metadata.blob, &mut metadata.root]);
-        let relative = [&mut config.socket.path, &mut config.verify_socket.path, &mut config.store.key_file]
-            .into_iter()
-            .flatten()
-            .chain(&mut keys.trust)
-            .chain(metadata);
+        let places = [&mut config.socket.path, &mut config.verify_socket.path, &mut config.store.key_file, &mut config.policy_file];
+        let relative = places.into_iter().flatten().chain(&mut keys.trust).chain(metadata);
         for path in relative.chain(config.tls.as_mut().into_iter().flat_map(|tls| [&mut tls.cert, &mut tls.key])) {
             *path = base.join(&*path);
         }
         Ok(config)
+    }
+
+    fn with_policy_file(mut self) -> Result<Config, ConfigError> {
+        let Some(path) = &self.policy_file else { return Ok(self) };
+        let unreadable = |reason: String| ConfigError::Unreadable { path: path.display().to_string(), reason };
+        if self.policies.names().next().is_some() {
+            return Err(unreadable("the configuration has policies itself: keep them in one place".to_owned()));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+        self.policies = PolicySet::from_toml(&text).map_err(|error| refused(path, &text, &error))?;
+        Ok(self)
+    }
+}
+
+/// The first policy that is refused.
+fn refused(path: &Path, text: &str, error: &PolicyError) -> ConfigError {
+    let fault = error.faults().first();
+    let line = fault.map_or(1, |fault| fault.line);
+    let policy = fault.and_then(|fault| fault.policy.as_ref()).map(|name| format!("policy {name}: ")).unwrap_or_default();
+    ConfigError::Invalid {
+        path: path.display().to_string(),
+        line,
+        text: text.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim().to_owned(),
+        message: format!("{policy}{}", fault.map_or("", |fault| &fault.message)),
     }
 }
 

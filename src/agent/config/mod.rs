@@ -4,6 +4,7 @@
 //! system does not know, an address. What depends on the machine is told by [`Config::problems`].
 
 mod events;
+mod forward;
 mod load;
 mod local;
 mod paths;
@@ -15,6 +16,8 @@ mod values;
 pub use crate::agent::events::EventKind;
 pub use crate::agent::program::Program;
 pub use events::EventsConfig;
+pub use forward::ForwardConfig;
+pub use forward::SignIn;
 pub use load::ConfigError;
 pub use local::VerifySocketConfig;
 pub use paths::Paths;
@@ -41,6 +44,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use values::within;
+
+use crate::policy::PolicySet;
 
 /// How an agent runs. [`Config::load`] reads it; `Config::default()` is what runs without a file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -90,6 +95,13 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// What is logged.
     pub log: LogConfig,
+    /// Policies by name, for proxies and other programs that ask about somebody's request.
+    #[serde(rename = "policy", deserialize_with = "forward::read_apart")]
+    pub policies: PolicySet,
+    /// A file with policies, instead of policies here.
+    pub policy_file: Option<PathBuf>,
+    /// What proxies are told beside yes and no.
+    pub forward: ForwardConfig,
     /// Which local users may do what. The first rule that fits decides.
     #[serde(rename = "peer")]
     pub peers: Vec<PeerRule>,
@@ -255,6 +267,9 @@ impl Default for Config {
             events: EventsConfig::default(),
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
+            policies: PolicySet::default(),
+            policy_file: None,
+            forward: ForwardConfig::default(),
             peers: Vec::new(),
         }
     }

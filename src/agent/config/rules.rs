@@ -22,6 +22,8 @@ pub struct PeerRule {
     pub accounts: Option<Vec<AccountPattern>>,
     /// They hear why they were refused.
     pub explain: bool,
+    /// They are a proxy, which is believed where a request went to.
+    pub forward: bool,
 }
 
 /// Whom a rule is for.
@@ -126,6 +128,8 @@ struct Table {
     accounts: Option<Vec<String>>,
     #[serde(default)]
     explain: bool,
+    #[serde(default)]
+    forward: bool,
 }
 
 impl<'de> Deserialize<'de> for PeerRule {
@@ -142,7 +146,7 @@ impl<'de> Deserialize<'de> for PeerRule {
         if table.role == Role::Admin && accounts.is_some() {
             return Err(D::Error::custom("an admin may do everything: leave out `accounts`, or choose another role"));
         }
-        Ok(PeerRule { who, role: table.role, accounts, explain: table.explain })
+        Ok(PeerRule { who, role: table.role, accounts, explain: table.explain, forward: table.forward })
     }
 }
 

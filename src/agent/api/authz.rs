@@ -1,0 +1,228 @@
+//! `GET /v1/authz/{policy}`: a reverse proxy asks whether a request may pass.
+//!
+//! The proxy proves itself by its socket or by `X-Twostep-Key`. `Authorization` and the configured cookie are the person's: a
+//! context, which is looked up in the store each time. The path alone says which policy, and no other header counts, but for
+//! `X-Forwarded-*` of a proxy that is trusted with them: they say where a browser is to come back to.
+
+use std::collections::BTreeSet;
+
+use axum::extract::Path;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::HeaderName;
+use axum::http::HeaderValue;
+use axum::http::Method;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use percent_encoding::AsciiSet;
+use percent_encoding::CONTROLS;
+use percent_encoding::NON_ALPHANUMERIC;
+use percent_encoding::utf8_percent_encode;
+
+use crate::agent::api::Code;
+use crate::agent::api::Problem;
+use crate::agent::api::Segment;
+use crate::agent::caller::Caller;
+use crate::agent::caller::Proxy;
+use crate::agent::state::Shared;
+use crate::device::DeviceState;
+use crate::policy::Policy;
+use crate::policy::Presented;
+use crate::policy::StepUp;
+use crate::session::AnyContext;
+use crate::session::MfaKind;
+use crate::session::SignedContext;
+use crate::store::AccountSnapshot;
+use crate::verifier::Error;
+use crate::webauthn::Origin;
+
+/// What a person's request says of who they are.
+#[derive(Debug)]
+enum Shown {
+    Nothing,
+    Token(SignedContext),
+    /// Two tokens, or what is none: another program might read the other one.
+    Unclear,
+}
+
+/// Says whether a request may pass that a reverse proxy has received. Whatever follows the policy in the path, and any method,
+/// is answered alike, for proxies that repeat the path of the request.
+#[utoipa::path(get, path = "/v1/authz/{policy}", tag = "sessions", params(("policy" = String, Path)), security(("proxy_key" = [])), responses(
+    (status = 200, description = "it may pass; what there is not to say is empty", headers(
+        ("X-MFA-Account" = String, description = "whose context it is; percent-encoded where it is not printable ASCII"),
+        ("X-MFA-Serial" = String, description = "the device"),
+        ("X-MFA-Time" = String, description = "when MFA was proved"),
+    )),
+    (status = 302, description = "a browser has to sign in first", headers(("Location" = String, description = "where"))),
+    (status = 401, description = "no context, or one that is not enough: `WWW-Authenticate` says what would be (RFC 9470); or the proxy has no valid key",
+        body = Problem, content_type = "application/problem+json"),
+    super::Invalid, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
+))]
+pub(super) async fn decide(
+    State(state): State<Shared>,
+    Proxy(caller): Proxy,
+    Segment(policy): Segment,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut response = answer(&state, &caller, &policy, &method, &headers).await?;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// The same, for a proxy that appends the path of the request.
+pub(super) async fn decide_below(
+    state: State<Shared>,
+    proxy: Proxy,
+    Path((policy, _)): Path<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    decide(state, proxy, Segment(policy), method, headers).await
+}
+
+async fn answer(state: &Shared, caller: &Caller, policy: &str, method: &Method, headers: &HeaderMap) -> Result<Response, Problem> {
+    let policy = state.config.policies.get(policy).ok_or_else(|| Problem::not_found("policy"))?;
+    let sign_in = |step_up: &StepUp| sign_in(state, caller, step_up, method, headers);
+    let context = match shown(headers, state.config.forward.cookie.as_deref()) {
+        Shown::Nothing => None,
+        Shown::Token(token) => match alive(state, caller, &token).await? {
+            Some(context) => Some(context),
+            None => return Ok(invalid(policy, "the token is over, revoked, for somebody else, or no token", sign_in)),
+        },
+        Shown::Unclear => {
+            return Ok(invalid(policy, "exactly one token is needed, and there are several, or none that can be read", sign_in));
+        }
+    };
+    let presented = context.as_ref().map_or(Presented::Absent, Presented::from);
+    let decision = policy.decide(presented, state.verifier.clock().read().wall);
+    if decision.is_allowed() {
+        return Ok(passed(context.as_ref()));
+    }
+    let possible = match &context {
+        None => true,
+        Some(context) => {
+            let seen = state.verifier.store().account(&context.common().account).await.map_err(Error::Store)?;
+            decision.step_up_helps() && seen.is_none_or(|seen| has_a_device_for(policy, &seen))
+        }
+    };
+    if possible {
+        let challenge = decision.challenge();
+        Ok(sign_in(&decision.step_up()).unwrap_or_else(|| challenged(&decision.reason().to_string(), &challenge)))
+    } else {
+        let why = format!("{}, and no device of this account could prove more", decision.reason());
+        Err(Problem::forbidden(why))
+    }
+}
+
+/// The context, if it is alive and its account exists for this proxy.
+async fn alive(state: &Shared, caller: &Caller, token: &SignedContext) -> Result<Option<AnyContext>, Problem> {
+    let audience = state.config.forward.audience.as_deref().unwrap_or(state.issuer.name());
+    let context = state.introspector.introspect(token, audience).await?;
+    Ok(context.filter(|context| caller.sees(&context.common().account)))
+}
+
+/// The one token in the headers. The same token twice is one.
+fn shown(headers: &HeaderMap, cookie: Option<&str>) -> Shown {
+    let mut tokens = BTreeSet::new();
+    for value in headers.get_all(header::AUTHORIZATION) {
+        let Ok(value) = value.to_str() else { return Shown::Unclear };
+        // Other schemes are between the person and the site.
+        if let Some((scheme, token)) = value.split_once(' ')
+            && scheme.eq_ignore_ascii_case("Bearer")
+        {
+            tokens.insert(token.trim());
+        }
+    }
+    for value in headers.get_all(header::COOKIE).iter().filter(|_| cookie.is_some()) {
+        let Ok(value) = value.to_str() else { return Shown::Unclear };
+        let pairs = value.split(';').filter_map(|pair| pair.split_once('='));
+        tokens.extend(pairs.filter(|(name, _)| Some(name.trim()) == cookie).map(|(_, token)| token.trim()));
+    }
+    match (tokens.pop_first(), tokens.is_empty()) {
+        (None, _) => Shown::Nothing,
+        (Some(token), true) => Shown::Token(SignedContext::new(token)),
+        (Some(_), false) => Shown::Unclear,
+    }
+}
+
+/// Whether a verification could help somebody who has these devices.
+fn has_a_device_for(policy: &Policy, seen: &AccountSnapshot) -> bool {
+    seen.devices.iter().map(|enrolled| &enrolled.device).any(|device| {
+        let usable = matches!(device.state, DeviceState::Active | DeviceState::Locked);
+        usable && policy.can_be_met_with(MfaKind::from(device.kind()), &device.serial)
+    })
+}
+
+fn passed(context: Option<&AnyContext>) -> Response {
+    let mut response = StatusCode::OK.into_response();
+    let mut say = |name: &'static str, text: &str| {
+        let text = utf8_percent_encode(text, IN_A_HEADER).to_string();
+        if let Ok(value) = HeaderValue::try_from(text) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    };
+    let mfa = match context {
+        Some(AnyContext::Mfa(context)) => Some(context),
+        Some(AnyContext::WithoutMfa(_)) | None => None,
+    };
+    // All of them each time, so that each replaces what a visitor sent under its name.
+    say("x-mfa-account", context.map_or("", |context| context.common().account.as_str()));
+    say("x-mfa-serial", mfa.map_or("", |context| context.serial().as_str()));
+    say("x-mfa-time", &mfa.map_or_else(String::new, |context| context.mfa_time().to_string()));
+    response
+}
+
+/// A token that is none is refused even where none is needed (RFC 6750 §3.1).
+fn invalid(policy: &Policy, why: &str, sign_in: impl FnOnce(&StepUp) -> Option<Response>) -> Response {
+    let step_up = policy.step_up();
+    sign_in(&step_up).unwrap_or_else(|| challenged(why, &step_up.challenge(Some(("invalid_token", why)))))
+}
+
+fn challenged(why: &str, challenge: &str) -> Response {
+    let mut response = Problem::new(Code::Unauthorized, why).into_response();
+    if let Ok(challenge) = HeaderValue::from_str(challenge) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// Sends a browser to the sign-in page, which is told what is needed, and where to come back to if that is a place of ours.
+fn sign_in(state: &Shared, caller: &Caller, step_up: &StepUp, method: &Method, headers: &HeaderMap) -> Option<Response> {
+    let forward = &state.config.forward;
+    let page = forward.sign_in.as_ref().filter(|_| caller.forward)?;
+    let asked = one(headers, "x-forwarded-method").unwrap_or(method.as_str());
+    let reads_pages =
+        headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
+    if asked != "GET" || !reads_pages {
+        return None;
+    }
+    let mut query = vec![("acr_values", step_up.acr_values.join(" "))];
+    query.extend(step_up.max_age.map(|age| ("max_age", age.as_secs().to_string())));
+    query.extend(came_from(&forward.return_to, headers).map(|address| ("return_to", address)));
+    let query: Vec<_> = query.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))).collect();
+    let location = HeaderValue::try_from(format!("{page}?{}", query.join("&"))).ok()?;
+    Some((StatusCode::FOUND, [(header::LOCATION, location)]).into_response())
+}
+
+/// Where the request went to, if that is on one of these origins.
+fn came_from(origins: &[Origin], headers: &HeaderMap) -> Option<String> {
+    let origin = format!("{}://{}", one(headers, "x-forwarded-proto")?, one(headers, "x-forwarded-host")?);
+    let path = one(headers, "x-forwarded-uri")?;
+    // Behind an origin, what begins with one slash stays there.
+    let stays = path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let ours = origin.parse::<Origin>().is_ok_and(|origin| origins.contains(&origin));
+    (stays && ours).then(|| origin + path)
+}
+
+/// A header that is there exactly once.
+fn one<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    value.to_str().ok()
+}
+
+/// What could be read in two ways, and the sign that says so.
+const IN_A_HEADER: &AsciiSet = &CONTROLS.add(b'%');

@@ -1,0 +1,143 @@
+//! Forward authentication: what a proxy is told, and what it is not moved by.
+
+use serde_json::json;
+
+use crate::agent::Agent;
+use crate::http::{Answer, Client};
+use crate::people::{api_key, enrol, text};
+use crate::{TCP, admin};
+
+const POLICIES: &str = "[policy.mfa]\npresent = true\n[policy.key]\nphishing_resistant = true\nmax_age = 900\n\
+                        [policy.known]\nknown = true\nallow_without_mfa = true\n";
+
+#[track_caller]
+fn challenged(answer: Answer, with: &str) {
+    let challenge = answer.header("www-authenticate").unwrap_or_default().to_owned();
+    answer.refused(401, "Unauthorized");
+    assert!(challenge.contains(with), "{challenge}");
+}
+
+#[test]
+fn a_proxy_proves_itself_and_authorization_is_the_persons() {
+    let agent = Agent::start(&format!("{TCP}{POLICIES}"));
+    let admin = admin(&agent);
+    let session = enrol(&admin, "alice").session(&admin, "alice");
+    let key = api_key(&admin, json!({"role": "verifier"}));
+    let stranger = Client::tcp(agent.address());
+    for nobody in
+        [stranger.bearing(&key), stranger.bearing(&session), stranger.with("X-Twostep-Key", &session), stranger.with("X-Twostep-Key", "")]
+    {
+        challenged(nobody.get("/v1/authz/mfa"), "Bearer");
+    }
+    let proxy = stranger.with("X-Twostep-Key", &key);
+    challenged(proxy.with("X-Twostep-Key", &key).bearing(&session).get("/v1/authz/mfa"), "Bearer");
+    // An API key is nobody's context.
+    challenged(proxy.bearing(&key).get("/v1/authz/mfa"), "error=\"invalid_token\"");
+    for path in ["/v1/authz/mfa", "/v1/authz/mfa?policy=known", "/v1/authz/mfa/", "/v1/authz/mfa/a/b/../known"] {
+        let answer = proxy.bearing(&session).get(path);
+        assert_eq!((answer.status, answer.header("x-mfa-account"), answer.header("cache-control")), (200, Some("alice"), Some("no-store")));
+    }
+    assert_eq!(proxy.bearing(&session).send("POST", "/v1/authz/mfa/a", None).status, 200);
+    challenged(proxy.send("POST", "/v1/authz/mfa/a", None), "Bearer acr_values");
+    proxy.bearing(&session).get("/v1/authz/none").refused(404, "NoSuchEntity");
+    // For a proxy that is limited to others, the account does not exist.
+    let limited = stranger.with("X-Twostep-Key", &api_key(&admin, json!({"role": "verifier", "accounts": ["bob"]})));
+    challenged(limited.bearing(&session).get("/v1/authz/mfa"), "error=\"invalid_token\"");
+}
+
+#[test]
+fn tokens_that_disagree_are_refused() {
+    let agent = Agent::start(&format!("{POLICIES}[forward]\ncookie = \"mfa\"\n"));
+    let admin = admin(&agent);
+    let mut token = enrol(&admin, "alice");
+    let (one, other) = (token.session(&admin, "alice"), token.session(&admin, "alice"));
+    let bearer = |token: &str| ("Authorization", format!("Bearer {token}"));
+    let cookie = |token: &str| ("Cookie", format!("a=b; mfa={token}"));
+    let decide = |headers: &[(&str, String)]| {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        admin.raw("GET", "/v1/authz/mfa", &headers, b"")
+    };
+    let basic = ("Authorization", "Basic YTpi".to_owned());
+    let lower = ("Authorization", format!("bearer {one}"));
+    for agreeing in [
+        &[bearer(&one)][..],
+        &[cookie(&one)],
+        &[bearer(&one), cookie(&one)],
+        &[cookie(&one), cookie(&one)],
+        &[basic, cookie(&one)],
+        &[lower],
+    ] {
+        assert_eq!(decide(agreeing).status, 200, "{agreeing:?}");
+    }
+    let twice = ("Cookie", format!("mfa={one}; mfa={other}"));
+    for disagreeing in [&[bearer(&one), bearer(&other)][..], &[bearer(&one), cookie(&other)], &[cookie(&one), cookie(&other)], &[twice]] {
+        challenged(decide(disagreeing), "error=\"invalid_token\"");
+    }
+    challenged(decide(&[("Cookie", format!("mfax={one}"))]), "Bearer acr_values");
+}
+
+#[test]
+fn what_cannot_be_proved_is_not_asked_for() {
+    let agent = Agent::start(POLICIES);
+    let admin = admin(&agent);
+    let session = enrol(&admin, "alice").session(&admin, "alice");
+    let problem = admin.bearing(&session).get("/v1/authz/key").refused(403, "AccessDenied");
+    assert!(text(&problem["detail"]).contains("no device of this account"), "{problem}");
+    crate::held_key::enrol_key(&admin, "alice", "alice");
+    challenged(admin.bearing(&session).get("/v1/authz/key"), "acr_values=\"phr\", max_age=\"900\"");
+    // Who has no device at all cannot step up either, and a policy that asks for no MFA does not mind.
+    let plain = text(&admin.post("/v1/sessions", json!({"account": "Zoë 100%"})).is(201)["token"]);
+    let answer = admin.bearing(&plain).get("/v1/authz/known");
+    assert_eq!((answer.status, answer.header("x-mfa-account")), (200, Some("Zo%C3%AB 100%25")));
+    assert_eq!((answer.header("x-mfa-serial"), answer.header("x-mfa-time")), (Some(""), Some("")));
+    challenged(admin.bearing(&plain).get("/v1/authz/mfa"), "insufficient_user_authentication");
+}
+
+#[test]
+fn a_browser_is_sent_to_sign_in_and_back_only_to_places_of_ours() {
+    let forward =
+        "[forward]\nsign_in = \"https://login.example.com/mfa\"\nreturn_to = [\"https://app.example.com\", \"http://localhost:8080\"]\n";
+    let agent = Agent::start(&format!("{TCP}{POLICIES}{forward}"));
+    let admin = admin(&agent);
+    let key = |forward: bool| api_key(&admin, json!({"role": "verifier", "forward": forward}));
+    let proxy = |forward: bool| Client::tcp(agent.address()).with("X-Twostep-Key", &key(forward)).with("Accept", "text/html,*/*");
+    let (trusted, other) = (proxy(true), proxy(false));
+    let request = |proto: &'static str, host: &'static str, uri: &'static str| {
+        [("X-Forwarded-Proto", proto), ("X-Forwarded-Host", host), ("X-Forwarded-Uri", uri)]
+    };
+    let sent = |headers: &[(&str, &str)]| {
+        let answer = trusted.raw("GET", "/v1/authz/key", headers, b"");
+        assert_eq!(answer.status, 302, "{answer:?}");
+        answer.header("location").unwrap().to_owned()
+    };
+    let page = "https://login.example.com/mfa?acr_values=phr&max_age=900";
+    assert_eq!(
+        sent(&request("https", "app.example.com", "/a?b=c&d")),
+        format!("{page}&return_to=https%3A%2F%2Fapp%2Eexample%2Ecom%2Fa%3Fb%3Dc%26d")
+    );
+    assert!(
+        sent(&request("http", "localhost:8080", "//evil.example/"))
+            .ends_with("&return_to=http%3A%2F%2Flocalhost%3A8080%2F%2Fevil%2Eexample%2F")
+    );
+    for (proto, host, uri) in [
+        ("https", "evil.example", "/"),
+        ("http", "app.example.com", "/"),
+        ("https", "app.example.com:8443", "/"),
+        ("https", "app.example.com.evil.example", "/"),
+        ("https", "app.example.com@evil.example", "/"),
+        ("https", "app.example.com, evil.example", "/"),
+        ("https", "app.example.com", ".evil.example/"),
+        ("https", "app.example.com", "@evil.example/"),
+        ("https", "app.example.com", "/\\evil.example"),
+        ("javascript", "app.example.com", "/"),
+    ] {
+        assert_eq!(sent(&request(proto, host, uri)), page, "{proto} {host} {uri}");
+    }
+    let twice = [("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Host", "app.example.com")];
+    assert_eq!(sent(&[&twice[..], &[("X-Forwarded-Proto", "https"), ("X-Forwarded-Uri", "/")]].concat()), page);
+    // A program is told, as is whoever asks through a proxy that nobody vouches for.
+    let from = request("https", "app.example.com", "/");
+    challenged(other.raw("GET", "/v1/authz/key", &from, b""), "acr_values");
+    challenged(trusted.raw("GET", "/v1/authz/key", &[&from[..], &[("X-Forwarded-Method", "POST")]].concat(), b""), "acr_values");
+    challenged(Client::tcp(agent.address()).with("X-Twostep-Key", &key(true)).get("/v1/authz/key"), "acr_values");
+}
