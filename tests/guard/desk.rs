@@ -121,20 +121,25 @@ impl Desk {
         format!("{message}.{signature}")
     }
 
-    /// One route for each extractor, and one behind the layer. Each says whom it let in.
     pub(crate) fn service(&self) -> Router {
-        let open = Router::new()
-            .route("/present", get(async |mfa: MfaPresent| mfa.account().to_string()))
-            .route("/paying", get(async |mfa: Mfa<Paying>| mfa.account().to_string()))
-            .route("/optional", get(optional))
-            .route("/any", get(any))
-            .with_state(State { guard: self.guard() });
-        let inner = Router::new().route("/layer", get(inside));
-        let guarded = |path: &str, layer: MfaLayer| Router::new().route(path, get(inside)).layer(layer);
-        open.merge(inner.layer(MfaLayer::new(self.guard())))
-            .merge(guarded("/layer/paying", MfaLayer::new(self.guard()).with_policy(Paying::policy())))
-            .merge(guarded("/layer/open", MfaLayer::new(self.guard()).with_policy(lenient())))
+        service(&self.guard())
     }
+}
+
+/// One route for each extractor, and some behind the layer. Each says whom it let in.
+pub(crate) fn service(guard: &MfaGuard) -> Router {
+    let extractors = Router::new()
+        .route("/present", get(async |mfa: MfaPresent| mfa.account().to_string()))
+        .route("/paying", get(async |mfa: Mfa<Paying>| mfa.account().to_string()))
+        .route("/optional", get(optional))
+        .route("/any", get(any))
+        .with_state(State { guard: guard.clone() });
+    let layer = || MfaLayer::new(guard.clone());
+    let behind = |layer: MfaLayer, path: &str| Router::new().route(path, get(inside)).layer(layer);
+    extractors
+        .merge(behind(layer(), "/layer"))
+        .merge(behind(layer().with_policy(Paying::policy()), "/layer/paying"))
+        .merge(behind(layer().with_policy(lenient()), "/layer/open"))
 }
 
 /// Whatever is valid, and whoever has nothing.
