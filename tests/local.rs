@@ -9,6 +9,8 @@ mod ceremony;
 #[path = "usb/device.rs"]
 #[allow(dead_code, reason = "these keys behave")]
 mod device;
+#[path = "local/fresh.rs"]
+mod fresh;
 #[path = "support/held_key.rs"]
 mod held_key;
 #[path = "support/http.rs"]
@@ -24,6 +26,8 @@ mod people;
 mod pin;
 #[path = "local/plugged.rs"]
 mod plugged;
+#[path = "local/presence.rs"]
+mod presence;
 #[path = "usb/sockets.rs"]
 #[allow(dead_code, reason = "keys are in a folder here")]
 mod sockets;

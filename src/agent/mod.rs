@@ -9,6 +9,7 @@ mod caller;
 pub mod config;
 mod events;
 mod harden;
+mod hook;
 mod housekeeping;
 mod layers;
 mod listen;
@@ -129,6 +130,9 @@ pub async fn run_on(bus: Arc<dyn Bus>, config: Config) -> Result<(), Error> {
     let parts = open(bus, config).await?;
     let listeners = Listeners::open(&parts.config)?;
     let state = Arc::new(State::new(parts.clone()));
+    let presence = state.local.presence.clone();
+    // Nobody is let in by a session whose key may have gone while nobody looked.
+    presence.end_what_was_left().await?;
     let around = |router| layers::layered(router, &parts.config, &parts.metrics);
     let doors = Doors { agent: around(api::router(Arc::clone(&state))), verify: around(api::to_verify(state)) };
 
@@ -143,6 +147,7 @@ pub async fn run_on(bus: Arc<dyn Bus>, config: Config) -> Result<(), Error> {
     systemd::ready();
     serve::serve(listeners, doors, &parts.config.limits, tls, metrics, &stop).await;
 
+    presence.end_all().await;
     chores.abort();
     listeners_to_events.iter().for_each(tokio::task::JoinHandle::abort);
     signals.abort();

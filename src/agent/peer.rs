@@ -84,6 +84,13 @@ impl Logins {
     }
 }
 
+impl LocalPeer {
+    /// Refuses everybody but root.
+    pub(crate) fn must_be_root(self) -> Result<(), Problem> {
+        if self.uid == 0 { Ok(()) } else { Err(Problem::forbidden("only root may ask for this")) }
+    }
+}
+
 impl FromRequestParts<Shared> for LocalPeer {
     type Rejection = Problem;
 

@@ -31,7 +31,7 @@ impl State {
         let introspector = Introspector::new(parts.issuer.clone(), parts.verifier.clone());
         let revocations = RevocationFeed::new(parts.issuer.clone(), parts.verifier.clone());
         let callers = Callers::new(parts.verifier.clone(), Arc::clone(&parts.config));
-        let local = Local::new(Arc::clone(&parts.bus));
+        let local = Local::new(&parts);
         State { parts, introspector, revocations, callers, local }
     }
 }

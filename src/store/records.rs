@@ -81,6 +81,8 @@ pub enum ItemKind {
     Ceremony,
     /// Stands in for a ceremony of an account that is not there.
     Decoy,
+    /// Which contexts end with the presence of a key.
+    Bound,
     /// What remains of an item that was consumed, as long as it could have been.
     Spent,
 }
@@ -180,6 +182,7 @@ impl ItemKind {
             ItemKind::Bypass => "bypass",
             ItemKind::Ceremony => "ceremony",
             ItemKind::Decoy => "decoy",
+            ItemKind::Bound => "bound",
             ItemKind::Spent => "spent",
         }
     }
@@ -189,7 +192,7 @@ impl FromStr for ItemKind {
     type Err = &'static str;
 
     fn from_str(name: &str) -> Result<ItemKind, &'static str> {
-        [ItemKind::Bypass, ItemKind::Ceremony, ItemKind::Decoy, ItemKind::Spent]
+        [ItemKind::Bypass, ItemKind::Ceremony, ItemKind::Decoy, ItemKind::Bound, ItemKind::Spent]
             .into_iter()
             .find(|kind| kind.name() == name)
             .ok_or("there is no such kind of single-use item")

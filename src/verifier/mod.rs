@@ -7,6 +7,7 @@
 mod account;
 mod api_key;
 mod authority;
+mod bound;
 mod bypass;
 mod clock;
 mod enroll;
@@ -14,6 +15,7 @@ mod passcode;
 mod queue;
 mod refusals;
 mod resync;
+mod reuse;
 mod revoke;
 #[cfg(feature = "webauthn")]
 mod security_keys;
@@ -24,6 +26,7 @@ mod work;
 pub use api_key::NewApiKey;
 pub use authority::Authority;
 pub use authority::FreshMfa;
+pub use bound::BoundSession;
 pub use bypass::Bypass;
 pub use clock::ClockFault;
 pub use enroll::Added;

@@ -1,12 +1,12 @@
 //! A bus whose keys are files: one that a test writes is plugged in, one that it removes is pulled. The words in it say how
-//! the key is: `pin=123456` and `untouched`.
+//! the key is: `pin=123456`, `untouched`, and `pulled-when-touched`.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use twostep::usb::{self, Bus, Key, NotOpened, Transport};
 
@@ -49,7 +49,12 @@ impl Bus for Folder {
             let device = known.entry(path.clone()).or_insert_with(|| Arc::new(Mutex::new(made(name, words))));
             device.lock().unwrap().touch = if words.contains("untouched") { Touch::Never } else { Touch::After(Duration::from_millis(5)) };
         }
-        Ok(plugged.into_keys().map(simulated).collect())
+        // Whoever looks after the touch finds it gone.
+        let pulled = |path: &PathBuf| {
+            let device = known[path].lock().unwrap();
+            plugged[path].contains("pulled-when-touched") && device.blinked > 0 && device.pending.is_none()
+        };
+        Ok(plugged.keys().filter(|path| !pulled(path)).cloned().map(simulated).collect())
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn Transport>, NotOpened> {
@@ -64,7 +69,8 @@ impl Bus for Folder {
 fn made(name: &str, words: &str) -> Device {
     let pin = words.split_whitespace().find_map(|word| word.strip_prefix("pin="));
     let mut device = pin.map_or_else(|| Device::new(name), |pin| Device::with_pin(name, pin));
-    // The test's own copy of the key, which enrolled it, has signed before.
-    device.key.sign_count = 1_000;
+    // The test's own copy of the key, which enrolled it, has signed before, and so has the copy of an agent that ran before.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() / 10 % 4_000_000_000;
+    device.key.sign_count = u32::try_from(now).unwrap();
     device
 }

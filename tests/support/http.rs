@@ -82,6 +82,10 @@ impl Client {
         self.send("POST", path, Some(body))
     }
 
+    pub(crate) fn put(&self, path: &str, body: Value) -> Answer {
+        self.send("PUT", path, Some(body))
+    }
+
     pub(crate) fn patch(&self, path: &str, body: Value) -> Answer {
         self.send("PATCH", path, Some(body))
     }

@@ -26,6 +26,7 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::agent::api::Body;
+use crate::agent::api::Code;
 use crate::agent::api::Problem;
 use crate::agent::api::SecretBody;
 use crate::agent::api::Segment;
@@ -35,20 +36,24 @@ use crate::agent::api::sessions::Proof;
 use crate::agent::api::sessions::Wanted;
 use crate::agent::api::views::ContextView;
 use crate::agent::caller::Caller;
+use crate::agent::config::Service;
 use crate::agent::layers::Arrived;
+use crate::agent::local::Answered;
 use crate::agent::local::Busy;
-use crate::agent::local::Service;
+use crate::agent::local::NotBound;
 use crate::agent::local::Told;
 use crate::agent::local::Underway;
 use crate::agent::peer::LocalPeer;
 use crate::agent::state::Shared;
 use crate::agent::stop::Why;
 use crate::id::AccountId;
+use crate::session::AnyContext;
 use crate::usb;
+use crate::usb::Key;
 use crate::usb::Pin;
+use crate::verifier::BoundSession;
 use crate::verifier::CeremonyId;
 use crate::verifier::Error;
-use crate::webauthn::AuthenticationResponse;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -64,6 +69,8 @@ pub(super) struct BeginKeyCeremony {
     /// How long to wait for a key and its touch, and for its PIN: 1 to 120; 30 if left out.
     #[schema(minimum = 1, maximum = 120)]
     wait_seconds: Option<u64>,
+    /// The session lasts only as long as the key stays plugged in. Only where the configuration allows it.
+    bind_to_key: Option<bool>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -123,6 +130,14 @@ pub(super) enum FailureCode {
     Unavailable,
 }
 
+/// What is to become of a key's answer.
+struct Wish {
+    wanted: Wanted,
+    id: CeremonyId,
+    /// The session ends when the key goes.
+    bind: bool,
+}
+
 /// The lines as they come.
 struct Lines(mpsc::Receiver<Bytes>);
 
@@ -146,6 +161,10 @@ pub(super) async fn begin(
         seconds @ 1..=120 => Duration::from_secs(seconds),
         _ => return Err(Problem::bad_input("wait_seconds is 1 to 120")),
     };
+    let bind = body.bind_to_key.unwrap_or(false);
+    if bind && !state.local.presence.is_enabled() {
+        return Err(Problem::bad_input("sessions are not bound to keys here: set presence.enabled in the agent's configuration"));
+    }
     // Nothing blinks for an account that does not exist for the caller.
     if !caller.sees(&account) {
         sessions::leave_at_interval(&state, arrived).await;
@@ -159,7 +178,7 @@ pub(super) async fn begin(
             let origin = state.config.own_origin().parse().map_err(|_| Problem::unusable_keys())?;
             let underway = seat.begin(begun.options, origin, wait).map_err(|_| Problem::unusable_keys())?;
             let wanted = Wanted { account, audience, lifetime: None };
-            tokio::spawn(follow(state, caller, wanted, begun.id, underway, lines));
+            tokio::spawn(follow(state, caller, Wish { wanted, id: begun.id, bind }, underway, lines));
         }
         Err(Busy::Now) => say(&lines, &failed(usb::Error::Busy)),
         Err(Busy::TooSoon(wait)) => return Err(Problem::too_fast(wait)),
@@ -188,11 +207,10 @@ pub(super) async fn give_pin(
 }
 
 /// Tells what happens, and opens the session when the key has answered. Ends with the ceremony, its peer or the agent.
-async fn follow(state: Shared, caller: Caller, wanted: Wanted, id: CeremonyId, underway: Underway, lines: mpsc::Sender<Bytes>) {
+async fn follow(state: Shared, caller: Caller, wish: Wish, underway: Underway, lines: mpsc::Sender<Bytes>) {
     let work = async {
-        let answered = heard_out(underway, &lines).await;
-        let last = match answered {
-            Ok(response) => finish(&state, &caller, wanted, Proof::Key(id, Box::new(response))).await,
+        let last = match heard_out(underway, &lines).await {
+            Ok(answered) => finish(&state, &caller, wish, answered).await.unwrap_or_else(|problem| not_opened(&state, problem)),
             Err(why) => failed(why),
         };
         say(&lines, &last);
@@ -204,7 +222,7 @@ async fn follow(state: Shared, caller: Caller, wanted: Wanted, id: CeremonyId, u
     }
 }
 
-async fn heard_out(mut underway: Underway, lines: &mpsc::Sender<Bytes>) -> Result<AuthenticationResponse, usb::Error> {
+async fn heard_out(mut underway: Underway, lines: &mpsc::Sender<Bytes>) -> Result<Answered, usb::Error> {
     while let Some(told) = underway.told.recv().await {
         say(lines, &told.into());
     }
@@ -212,17 +230,43 @@ async fn heard_out(mut underway: Underway, lines: &mpsc::Sender<Bytes>) -> Resul
     (&mut underway.end).await.unwrap_or(Err(usb::Error::Bus("the ceremony failed; the agent's log says where".to_owned())))
 }
 
-async fn finish(state: &Shared, caller: &Caller, wanted: Wanted, proof: Proof) -> KeyCeremonyEvent {
-    match sessions::opened(state, caller, wanted, proof, Instant::now()).await {
-        Ok(opened) => KeyCeremonyEvent::Done { token: opened.token, context: Box::new(opened.context) },
-        Err(problem) if problem.is_refusal() => KeyCeremonyEvent::Refused { problem: Box::new(problem) },
-        Err(problem) => {
-            if problem.is_in_doubt() {
-                state.stop.now(Why::Failed("the store did not say whether it kept a change".to_owned()));
-            }
-            KeyCeremonyEvent::Failed { code: FailureCode::Unavailable, detail: problem.detail().to_owned() }
-        }
+async fn finish(state: &Shared, caller: &Caller, wish: Wish, answered: Answered) -> Result<KeyCeremonyEvent, Problem> {
+    let proof = Proof::Key(wish.id, Box::new(answered.response));
+    let opened = sessions::opened(state, caller, wish.wanted, proof, Instant::now()).await?;
+    if wish.bind {
+        bind(state, &opened.context, answered.key).await?;
     }
+    let opened = opened.view();
+    Ok(KeyCeremonyEvent::Done { token: opened.token, context: Box::new(opened.context) })
+}
+
+/// Nobody gets a session that could outlast its key.
+async fn bind(state: &Shared, context: &AnyContext, key: Option<Key>) -> Result<(), Problem> {
+    let unbound = |detail: String| Problem::new(Code::ServiceUnavailable, detail);
+    let (AnyContext::Mfa(context), Some(key)) = (context, key) else {
+        return Err(unbound("it is not known which key has answered: try again with one key".to_owned()));
+    };
+    let common = context.common();
+    let session = BoundSession {
+        account: common.account.clone(),
+        session_id: common.session_id.clone(),
+        serial: context.serial().clone(),
+        expires_at: common.expires_at,
+    };
+    state.local.presence.bind(&key, session).await.map_err(|error| match error {
+        NotBound::Verifier(error) => error.into(),
+        error => unbound(error.to_string()),
+    })
+}
+
+fn not_opened(state: &Shared, problem: Problem) -> KeyCeremonyEvent {
+    if problem.is_refusal() {
+        return KeyCeremonyEvent::Refused { problem: Box::new(problem) };
+    }
+    if problem.is_in_doubt() {
+        state.stop.now(Why::Failed("the store did not say whether it kept a change".to_owned()));
+    }
+    KeyCeremonyEvent::Failed { code: FailureCode::Unavailable, detail: problem.detail().to_owned() }
 }
 
 /// Whoever reads none of so many lines reads no other either, and is noticed when the connection ends.

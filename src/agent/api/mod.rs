@@ -7,6 +7,7 @@ mod control;
 mod description;
 mod device_view;
 mod devices;
+mod fresh;
 mod health;
 mod key_ceremonies;
 mod problem;
@@ -83,6 +84,7 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(authz::decide))
         .route("/v1/authz/{policy}/", any(authz::decide))
         .route("/v1/authz/{policy}/{*request}", any(authz::decide_below))
+        .routes(routes!(fresh::ask, fresh::keep))
         .routes(routes!(control::audit))
         .routes(routes!(control::verify_audit))
         .routes(routes!(control::make_api_key, control::api_keys))
@@ -110,6 +112,7 @@ pub(crate) fn to_verify(state: Shared) -> Router {
         .routes(routes!(sessions::introspect))
         .routes(routes!(key_ceremonies::begin))
         .routes(routes!(key_ceremonies::give_pin))
+        .routes(routes!(fresh::ask, fresh::keep))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(health::jwks));

@@ -121,6 +121,13 @@ pub(super) struct Wanted {
     pub(super) lifetime: Option<Lifetime>,
 }
 
+/// A session that is open, and when that was.
+pub(super) struct Opened {
+    signed: SignedContext,
+    pub(super) context: AnyContext,
+    now: UnixTime,
+}
+
 pub(super) enum Proof {
     Passcode(Option<SerialNumber>, Passcode),
     Pair(SerialNumber, [otp::Code; 2]),
@@ -144,17 +151,11 @@ pub(super) async fn open(
     let audience = audience(&state, body.audience.as_deref())?;
     let lifetime = body.duration_seconds.map(|seconds| Lifetime::try_from(Duration::from_secs(seconds))).transpose()?;
     let wanted = Wanted { account, audience, lifetime };
-    Ok((StatusCode::CREATED, Json(opened(&state, &caller, wanted, proof, arrived).await?)))
+    Ok((StatusCode::CREATED, Json(opened(&state, &caller, wanted, proof, arrived).await?.view())))
 }
 
 /// Opens a session for a proof. A refusal leaves at the first interval after `arrived` that the work has passed.
-pub(super) async fn opened(
-    state: &Shared,
-    caller: &Caller,
-    wanted: Wanted,
-    proof: Proof,
-    arrived: Instant,
-) -> Result<OpenedSession, Problem> {
+pub(super) async fn opened(state: &Shared, caller: &Caller, wanted: Wanted, proof: Proof, arrived: Instant) -> Result<Opened, Problem> {
     let Wanted { account, audience, lifetime } = wanted;
     let issuer = state.issuer.clone().on_behalf_of(caller.id.clone());
     let issuer = lifetime.into_iter().fold(issuer, Issuer::lifetime);
@@ -178,8 +179,7 @@ pub(super) async fn opened(
         Err(error) => return Err(at_sessions(error)),
     };
     state.metrics.issued(&context);
-    let context = ContextView::new(&context, now);
-    Ok(OpenedSession { token: signed.as_str().to_owned(), context })
+    Ok(Opened { signed, context, now })
 }
 
 /// Says whether a context is valid and alive.
@@ -233,6 +233,12 @@ pub(super) async fn revoke_all(
     let verifier = state.verifier.on_behalf_of(caller.id.clone());
     let revoked = verifier.revoke_sessions(&account, issued_before, serial.as_ref()).await?;
     Ok(Json(RevokedSessions { revoked_before: revoked.revoked_before.to_string(), generation: revoked.generation }))
+}
+
+impl Opened {
+    pub(super) fn view(&self) -> OpenedSession {
+        OpenedSession { token: self.signed.as_str().to_owned(), context: ContextView::new(&self.context, self.now) }
+    }
 }
 
 /// The proof that a request offers; anything that is none is refused before any look-up.

@@ -1,15 +1,20 @@
 //! What the agent does for the programs of its own machine.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::Config;
 use super::Paths;
+use super::Service;
 use super::SocketConfig;
 use super::values::GroupId;
 use super::values::SocketMode;
 use super::values::UserId;
+use super::values::within;
+use crate::agent::hook::Hook;
 
 /// The second Unix socket, where everybody may be verified and nobody may do more.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -28,6 +33,46 @@ pub struct VerifySocketConfig {
     pub group: Option<GroupId>,
 }
 
+/// What is remembered of the people at this machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct LocalConfig {
+    /// For how many minutes a session stands in for a new proof in the same place, by service. Others: never.
+    pub reuse: BTreeMap<Service, Minutes>,
+}
+
+/// Sessions that last only as long as a key stays plugged in.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PresenceConfig {
+    /// Whether there are such sessions.
+    pub enabled: bool,
+    /// The program that is run when the key of one has gone, by its whole path, and its arguments. Empty: none.
+    pub hook: Vec<String>,
+    /// How long it may run.
+    #[serde(deserialize_with = "within::<_, _, 1, 60>")]
+    pub hook_seconds: u64,
+}
+
+/// 1 to 720 minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Minutes(#[serde(deserialize_with = "within::<_, _, 1, 720>")] u64);
+
+impl LocalConfig {
+    pub(crate) fn times_of_reuse(&self) -> BTreeMap<Service, Duration> {
+        self.reuse.iter().map(|(service, Minutes(minutes))| (service.clone(), Duration::from_secs(minutes.saturating_mul(60)))).collect()
+    }
+}
+
+impl PresenceConfig {
+    pub(crate) fn hook(&self) -> Option<Hook> {
+        let (program, arguments) = self.hook.split_first()?;
+        Some(Hook { program: program.into(), arguments: arguments.to_vec(), limit: Duration::from_secs(self.hook_seconds) })
+    }
+}
+
 impl Config {
     /// The second socket with its path, if there is one. A user's own agent has it only if it is asked for: there is nobody
     /// else to verify for, and one door less is one door less.
@@ -36,6 +81,12 @@ impl Config {
         let enabled = enabled.unwrap_or_else(|| path.is_some() || Paths::of_this_process().are_the_systems());
         let path = path.unwrap_or_else(|| self.socket_path().with_file_name("verify.sock"));
         enabled.then_some(SocketConfig { path: Some(path), mode, owner, group })
+    }
+}
+
+impl Default for PresenceConfig {
+    fn default() -> PresenceConfig {
+        PresenceConfig { enabled: false, hook: Vec::new(), hook_seconds: 10 }
     }
 }
 

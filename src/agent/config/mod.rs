@@ -11,6 +11,7 @@ mod paths;
 mod problems;
 mod rules;
 mod security_keys;
+mod service;
 mod values;
 
 pub use crate::agent::events::EventKind;
@@ -19,6 +20,9 @@ pub use events::EventsConfig;
 pub use forward::ForwardConfig;
 pub use forward::SignIn;
 pub use load::ConfigError;
+pub use local::LocalConfig;
+pub use local::Minutes;
+pub use local::PresenceConfig;
 pub use local::VerifySocketConfig;
 pub use paths::Paths;
 pub(crate) use problems::nobody_else_replaces_files_in;
@@ -28,6 +32,7 @@ pub use rules::Role;
 pub use rules::Who;
 pub use security_keys::MetadataConfig;
 pub use security_keys::SecurityKeysConfig;
+pub use service::Service;
 pub use values::GroupId;
 pub use values::LogFormat;
 pub use values::LogLevel;
@@ -81,6 +86,10 @@ pub struct Config {
     pub socket: SocketConfig,
     /// The second Unix socket, for programs that verify.
     pub verify_socket: VerifySocketConfig,
+    /// What is remembered of the people at this machine.
+    pub local: LocalConfig,
+    /// Sessions that last only as long as a key stays plugged in.
+    pub presence: PresenceConfig,
     /// Where devices are kept.
     pub store: StoreConfig,
     /// The certificate for TCP.
@@ -260,6 +269,8 @@ impl Default for Config {
             metrics: MetricsAccess::default(),
             socket: SocketConfig::default(),
             verify_socket: VerifySocketConfig::default(),
+            local: LocalConfig::default(),
+            presence: PresenceConfig::default(),
             store: StoreConfig::default(),
             tls: None,
             sessions: SessionsConfig::default(),

@@ -27,6 +27,7 @@ use crate::store::KeyError;
 use crate::usb;
 use crate::usb::Bus;
 use crate::usb::Cancel;
+use crate::usb::Key;
 use crate::usb::Options;
 use crate::usb::Pin;
 use crate::webauthn::AuthenticationResponse;
@@ -71,8 +72,15 @@ pub(crate) enum Busy {
 /// A ceremony that runs. It is cancelled when this is dropped.
 pub(crate) struct Underway {
     pub(crate) told: mpsc::Receiver<Told>,
-    pub(crate) end: oneshot::Receiver<Result<AuthenticationResponse, usb::Error>>,
+    pub(crate) end: oneshot::Receiver<Result<Answered, usb::Error>>,
     cancel: Cancel,
+}
+
+/// A key has answered.
+pub(crate) struct Answered {
+    pub(crate) response: AuthenticationResponse,
+    /// Which one it was, if it has blinked.
+    pub(crate) key: Option<Key>,
 }
 
 impl Ceremonies {
@@ -131,7 +139,7 @@ impl Seat {
             let mut person = AtPeer::new(&self, line, options.cancel.clone(), wait, over);
             let bus = Arc::clone(&self.ceremonies.bus);
             let result = usb::authenticate_on(bus, &options, &request, &origin, &mut person);
-            drop(person);
+            let result = result.map(|response| Answered { response, key: person.into_key() });
             // Whoever hears of the end may begin again at once.
             drop(self);
             let _ = ended.send(result);

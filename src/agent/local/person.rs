@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::ceremony::Seat;
 use crate::usb::Cancel;
+use crate::usb::Key;
 use crate::usb::Person;
 use crate::usb::Pin;
 use crate::usb::PinRequest;
@@ -36,6 +37,8 @@ pub(super) struct AtPeer<'a> {
     seat: &'a Seat,
     line: mpsc::Sender<Told>,
     said: Option<Told>,
+    /// The key that blinked last, alone or chosen.
+    key: Option<Key>,
     cancel: Cancel,
     /// For how long a PIN is waited for.
     patience: Duration,
@@ -45,7 +48,12 @@ pub(super) struct AtPeer<'a> {
 
 impl<'a> AtPeer<'a> {
     pub(super) fn new(seat: &'a Seat, line: mpsc::Sender<Told>, cancel: Cancel, patience: Duration, end: Instant) -> AtPeer<'a> {
-        AtPeer { seat, line, said: None, cancel, patience, end }
+        AtPeer { seat, line, said: None, key: None, cancel, patience, end }
+    }
+
+    /// The key that it was about in the end.
+    pub(super) fn into_key(self) -> Option<Key> {
+        self.key
     }
 
     /// Says it. Whoever does not listen wants no more.
@@ -59,6 +67,9 @@ impl<'a> AtPeer<'a> {
 
 impl Person for AtPeer<'_> {
     fn tell(&mut self, progress: Progress) {
+        if let Progress::NeedTouch(key) | Progress::NeedFingerprint(key) | Progress::Chosen(key) = &progress {
+            self.key = Some(key.clone());
+        }
         let told = match progress {
             Progress::WaitingForKey => Told::WaitingForKey,
             Progress::NeedTouch(_) | Progress::NeedFingerprint(_) | Progress::FingerprintWrong { .. } => Told::NeedTouch,

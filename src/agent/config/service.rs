@@ -2,9 +2,12 @@
 
 use std::str::FromStr;
 
+use serde::Deserialize;
+
 /// The name of a service: 1 to 64 letters, digits and `-._+@`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Service(String);
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Service(String);
 
 impl FromStr for Service {
     type Err = &'static str;
@@ -16,5 +19,13 @@ impl FromStr for Service {
         } else {
             Err("the name of a service has 1 to 64 letters, digits and -._+@")
         }
+    }
+}
+
+impl TryFrom<String> for Service {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Service, &'static str> {
+        name.parse()
     }
 }
