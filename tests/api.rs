@@ -8,12 +8,18 @@ mod agent;
 mod authz;
 #[path = "api/canary.rs"]
 mod canary;
+#[path = "local/ceremony.rs"]
+#[allow(dead_code, reason = "what it can do is tested elsewhere")]
+mod ceremony;
 #[path = "api/contract.rs"]
 mod contract;
 #[path = "api/control.rs"]
 mod control;
 #[path = "api/described.rs"]
 mod described;
+#[path = "usb/device.rs"]
+#[allow(dead_code, reason = "these keys behave")]
+mod device;
 #[path = "api/events.rs"]
 mod events;
 #[path = "support/held_key.rs"]
@@ -28,6 +34,12 @@ mod others;
 mod peers;
 #[path = "support/people.rs"]
 mod people;
+#[path = "usb/pin.rs"]
+#[allow(dead_code, reason = "these keys behave")]
+mod pin;
+#[path = "local/plugged.rs"]
+#[allow(dead_code, reason = "these keys stay plugged in")]
+mod plugged;
 #[path = "api/protected.rs"]
 mod protected;
 #[path = "api/proxies.rs"]
@@ -40,18 +52,21 @@ mod roles;
 mod routes;
 #[path = "api/security_keys.rs"]
 mod security_keys;
+#[path = "usb/sockets.rs"]
+#[allow(dead_code, reason = "keys are in a folder here")]
+mod sockets;
 #[path = "api/strict.rs"]
 mod strict;
 #[path = "support/tools.rs"]
 mod tools;
 
-use agent::{Agent, run_if_asked};
+use agent::Agent;
 use http::Client;
 use serde_json::json;
 
 #[test]
 fn agent_process() {
-    run_if_asked();
+    agent::run_if_asked_by(|config, folder| twostep::agent::run_on(plugged::bus(folder), config));
 }
 
 /// The administrator of this agent, on its Unix socket.

@@ -44,6 +44,10 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/sessions/introspect", Verifier, 200, &[]),
     route("POST", "/v1/sessions/revoke", Enroller, 204, &[]),
     route("GET", "/v1/authz/{policy}", Verifier, 200, &[NOT_THERE, (302, "")]),
+    route("POST", "/v1/local/key-ceremonies", Verifier, 200, &[]),
+    route("POST", "/v1/local/key-ceremonies/{id}/pin", Verifier, 204, &[NOT_THERE]),
+    route("POST", "/v1/local/fresh", Verifier, 200, &[]),
+    route("PUT", "/v1/local/fresh", Verifier, 204, &[]),
     route("GET", "/v1/audit", Admin, 200, &[]),
     route("GET", "/v1/audit/verify", Admin, 200, &[]),
     route("POST", "/v1/api-keys", Admin, 201, &[]),
@@ -99,6 +103,14 @@ impl Route {
             ("POST", path) if path.starts_with("/v1/security-keys/") => json!({"account": "nobody-here"}),
             ("POST", "/v1/sessions") => json!({"account": "nobody-here", "serial": "NOT-THERE-000", "code": "123456"}),
             ("POST", "/v1/sessions/introspect" | "/v1/sessions/revoke") => json!({"token": "none"}),
+            ("POST", "/v1/local/key-ceremonies") => json!({"account": "nobody-here", "service": "sudo", "wait_seconds": 1}),
+            ("POST", path) if path.ends_with("/pin") => json!({"pin": "123456"}),
+            ("POST", "/v1/local/fresh") => place(),
+            ("PUT", "/v1/local/fresh") => {
+                let mut place = place();
+                place["token"] = "none".into();
+                place
+            }
             ("POST", "/v1/api-keys") => json!({"role": "verifier"}),
             ("POST", _) => json!({}),
             _ => return (path, None),
@@ -112,10 +124,20 @@ impl Route {
         let mut all = vec![(self.success, String::new()), named((400, "InvalidInput")), named((403, "AccessDenied"))];
         all.extend(self.refusals.iter().copied().map(named));
         if self.role.is_some() {
-            all.extend([UNKNOWN_CALLER, TOO_FAST, AWAY].map(named));
+            all.extend([UNKNOWN_CALLER, TOO_FAST].map(named));
+        }
+        // A PIN is for a key, and nothing is looked up for it.
+        if self.role.is_some() && !self.path.ends_with("/pin") {
+            all.push(named(AWAY));
         }
         all
     }
+}
+
+/// Where nobody sits.
+fn place() -> Value {
+    let boot_id = "00000000-0000-0000-0000-000000000000";
+    json!({"account": "nobody-here", "uid": 1000, "service": "sudo", "tty": "pts/1", "leader_pid": 1, "leader_started": 1, "boot_id": boot_id})
 }
 
 fn named((status, code): (u16, &str)) -> (u16, String) {
