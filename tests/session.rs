@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "session/age.rs"]
+mod age;
 #[path = "session/contexts.rs"]
 mod contexts;
 #[path = "session/feed.rs"]
@@ -32,6 +34,8 @@ mod strict;
 mod tools;
 #[path = "support/world.rs"]
 mod world;
+#[path = "session/wycheproof.rs"]
+mod wycheproof;
 
 use twostep::session::Introspector;
 use twostep::session::Issuer;

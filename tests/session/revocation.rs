@@ -26,6 +26,7 @@ use twostep::time::UnixTime;
 use twostep::verifier::Authority;
 use twostep::verifier::Error;
 use twostep::verifier::Limits;
+use twostep::verifier::Verified;
 use twostep::verifier::Verifier;
 
 use crate::Desk;
@@ -55,8 +56,16 @@ impl Presser {
     }
 
     pub(crate) async fn activate(&mut self, verifier: &Verifier) {
+        self.try_to_activate(verifier).await.unwrap();
+    }
+
+    pub(crate) async fn try_to_activate(&mut self, verifier: &Verifier) -> Result<(), Error> {
         let pair = [self.token.press(), self.token.press()];
-        verifier.activate(&self.serial, both(&pair), Window::Owner, &Authority::Admin).await.unwrap();
+        verifier.activate(&self.serial, both(&pair), Window::Owner, &Authority::Admin).await.map(drop)
+    }
+
+    pub(crate) async fn verify(&mut self, verifier: &Verifier) -> Result<Verified, Error> {
+        verifier.verify_code(&self.account, &self.serial, self.token.press()).await
     }
 
     pub(crate) async fn open(&mut self, node: &Node) -> (SignedContext, SessionContext) {
