@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 /// Lowest first. Modules of one row do not know each other.
 const ROWS: &[&[&str]] = &[
-    &["id", "secret", "time"],
+    &["http", "id", "secret", "time"],
     &["otp", "webauthn"],
     &["device", "usb", "testing"],
     &["store"],

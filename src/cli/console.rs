@@ -15,9 +15,9 @@ use crate::cli::prompt;
 use crate::cli::refusal;
 use crate::client::Answer;
 use crate::client::Call;
-use crate::client::Cause;
 use crate::client::Client;
 use crate::client::Error;
+use crate::http::Cause;
 use crate::id::AccountId;
 
 /// What every command understands.
@@ -144,7 +144,7 @@ impl Console {
         let message = output::plain(&error.to_string());
         match error {
             Error::Problem(problem) => refusal::failure(*problem),
-            Error::Unreachable { socket, cause } => unreachable(message, &socket, &cause),
+            Error::Unreachable { endpoint, cause } => unreachable(message, endpoint.socket().unwrap_or(Path::new("")), &cause),
             _ => Failure::new(Exit::Unavailable, message).hint("Look for the fault: twostep doctor"),
         }
     }
@@ -153,7 +153,7 @@ impl Console {
 fn unreachable(message: String, socket: &Path, cause: &Cause) -> Failure {
     let failure = Failure::new(Exit::Unavailable, message);
     match cause {
-        Cause::NoSocket | Cause::NotListening => {
+        Cause::NotThere | Cause::NotListening => {
             let agent = if socket == default_socket() { String::new() } else { format!("TWOSTEP_SOCKET={} ", socket.display()) };
             failure
                 .hint(format!("Start one: {agent}twostep agent"))

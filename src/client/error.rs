@@ -1,10 +1,11 @@
 //! Why the agent did not do something.
 
 use std::fmt;
-use std::io;
-use std::path::PathBuf;
 
 use serde_json::Value;
+
+use crate::http::Cause;
+use crate::http::Endpoint;
 
 /// Why there is no answer to work with.
 #[non_exhaustive]
@@ -12,8 +13,8 @@ use serde_json::Value;
 pub enum Error {
     /// The operator: nothing was asked, for nobody listens, or not to us.
     Unreachable {
-        /// The socket.
-        socket: PathBuf,
+        /// Where the agent should be.
+        endpoint: Endpoint,
         /// Why not.
         cause: Cause,
     },
@@ -23,22 +24,6 @@ pub enum Error {
     Problem(Box<Problem>),
     /// The operator: what answers on this socket is no agent, or one of another version.
     Malformed(String),
-}
-
-/// Why the agent cannot be reached.
-#[non_exhaustive]
-#[derive(Debug)]
-pub enum Cause {
-    /// There is no socket.
-    NoSocket,
-    /// There is a socket, and nobody listens on it any more.
-    NotListening,
-    /// The socket, or a directory above it, is not for us.
-    NotAllowed,
-    /// Nobody took the connection in time.
-    TimedOut,
-    /// Something else.
-    Other(io::Error),
 }
 
 /// What the agent says when it does not do something: `application/problem+json` (RFC 9457).
@@ -78,16 +63,13 @@ impl fmt::Display for Problem {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Unreachable { socket, cause } => {
-                let socket = socket.display();
-                match cause {
-                    Cause::NoSocket => write!(f, "no agent is running: there is no socket {socket}"),
-                    Cause::NotListening => write!(f, "no agent is running: nobody listens on {socket}"),
-                    Cause::NotAllowed => write!(f, "you may not use the agent's socket {socket}"),
-                    Cause::TimedOut => write!(f, "the agent does not take connections on {socket}"),
-                    Cause::Other(error) => write!(f, "cannot connect to {socket}: {error}"),
-                }
-            }
+            Error::Unreachable { endpoint, cause } => match (cause, endpoint.socket().is_some()) {
+                (Cause::NotThere, true) => write!(f, "no agent is running: there is no socket {endpoint}"),
+                (Cause::NotListening, _) => write!(f, "no agent is running: nobody listens on {endpoint}"),
+                (Cause::NotAllowed, true) => write!(f, "you may not use the agent's socket {endpoint}"),
+                (Cause::TimedOut, _) => write!(f, "the agent does not take connections on {endpoint}"),
+                (cause, _) => write!(f, "cannot connect to {endpoint}: {cause}"),
+            },
             Error::Lost(how) => write!(f, "{how}; whether it was done is not known"),
             Error::Problem(problem) => problem.fmt(f),
             Error::Malformed(what) => write!(f, "this is no agent that this program understands: {what}"),

@@ -23,9 +23,6 @@ pub struct JwkSet {
 pub trait KeySource: Send + Sync {
     /// The keys as they are now, from memory: a validation waits for nobody.
     fn keys(&self) -> JwkSet;
-
-    /// Somebody presented what is signed with a key that is not among them. It may be new, or made up: look again, but not each time.
-    fn missed(&self) {}
 }
 
 /// One public key; it verifies with its own algorithm and no other.
@@ -119,10 +116,6 @@ impl KeySource for JwkSet {
 impl<S: KeySource + ?Sized> KeySource for Arc<S> {
     fn keys(&self) -> JwkSet {
         (**self).keys()
-    }
-
-    fn missed(&self) {
-        (**self).missed();
     }
 }
 

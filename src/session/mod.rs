@@ -13,6 +13,8 @@ mod issuer;
 mod jwks;
 mod jws;
 mod key_file;
+#[cfg(feature = "jwks-http")]
+mod remote;
 mod revocations;
 mod seen;
 #[cfg(feature = "session")]
@@ -36,6 +38,14 @@ pub use jwks::KeySource;
 pub use jwks::PublicKey;
 pub use key_file::JwksFile;
 pub use key_file::JwksFileError;
+#[cfg(feature = "jwks-http")]
+pub use remote::Following;
+#[cfg(feature = "jwks-http")]
+pub use remote::RemoteFault;
+#[cfg(feature = "jwks-http")]
+pub use remote::RemoteIssuer;
+#[cfg(feature = "jwks-http")]
+pub use remote::Standing;
 pub use revocations::BadList;
 pub use revocations::RevocationList;
 pub use revocations::RevocationSource;

@@ -36,6 +36,11 @@ pub(crate) fn enrol(client: &Client, account: &str) -> Token {
 }
 
 impl Token {
+    /// A counter-based token that has shown nothing yet.
+    pub(crate) fn new(serial: &str, secret: &str) -> Token {
+        Token { serial: serial.to_owned(), secret: secret.to_owned(), button: counting(secret) }
+    }
+
     /// The code after the last one it showed.
     pub(crate) fn code(&mut self) -> String {
         self.button.press_text()

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use crate::cli::console::Console;
 use crate::cli::doctor::Finding;
@@ -31,7 +32,7 @@ pub(super) async fn look(console: &Console) -> (Vec<Finding>, bool) {
 }
 
 fn socket(console: &Console) -> Finding {
-    let path = console.client().socket();
+    let path = console.client().endpoint().socket().unwrap_or(Path::new(""));
     let shown = path.display();
     match fs::symlink_metadata(path) {
         Ok(there) if there.file_type().is_socket() || there.is_symlink() => {

@@ -1,0 +1,48 @@
+//! Security keys: ceremonies, between a browser and the agent. What the browser makes of one goes through unchanged.
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::client::Client;
+use crate::client::Device;
+use crate::client::Error;
+use crate::id::AccountId;
+use crate::id::DeviceName;
+
+/// A ceremony that was begun. It is over at the first answer, or after five minutes.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Ceremony {
+    /// Its id.
+    pub ceremony_id: String,
+    /// What `navigator.credentials` is given as `publicKey`, in the JSON form of WebAuthn 3 §5.1.
+    pub public_key: Value,
+}
+
+impl Client {
+    /// Begins the enrolment of a security key.
+    pub async fn begin_registration(&self, account: &AccountId, name: Option<&DeviceName>) -> Result<Ceremony, Error> {
+        let mut body = json!({ "account": account.as_str() });
+        if let Some(name) = name {
+            body["name"] = name.as_str().into();
+        }
+        self.post(&["v1", "security-keys", "register", "begin"]).body(body).read().await
+    }
+
+    /// Enrols a security key by what it answered.
+    pub async fn finish_registration(&self, ceremony_id: &str, credential: Value) -> Result<Device, Error> {
+        #[derive(Deserialize)]
+        struct Registered {
+            device: Device,
+        }
+        let body = json!({ "ceremony_id": ceremony_id, "credential": credential });
+        let registered: Registered = self.post(&["v1", "security-keys", "register", "finish"]).body(body).read().await?;
+        Ok(registered.device)
+    }
+
+    /// Begins a sign-in with a security key, which [`Client::open_session`] finishes.
+    pub async fn begin_authentication(&self, account: &AccountId) -> Result<Ceremony, Error> {
+        let body = json!({ "account": account.as_str() });
+        self.post(&["v1", "security-keys", "authenticate", "begin"]).body(body).read().await
+    }
+}

@@ -1,0 +1,105 @@
+//! HTTP/1.1 (RFC 9112) from the asking side, over a Unix socket or TLS.
+//!
+//! One request, one answer. No redirect is followed, no proxy is asked, nothing is kept between requests but the connection, and
+//! nothing is ever sent twice: a failure says whether the request can have been sent.
+
+mod endpoint;
+mod error;
+mod tls;
+
+pub use endpoint::BadUrl;
+pub use endpoint::Endpoint;
+pub use error::Cause;
+pub use error::Error;
+pub use tls::BadRoots;
+pub use tls::Roots;
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use http_body_util::Full;
+use http_body_util::Limited;
+use hyper::HeaderMap;
+use hyper::Request;
+use hyper::Response;
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// A connection to an endpoint. It takes one request after the other, and ends when it is dropped.
+#[derive(Debug)]
+pub struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    task: JoinHandle<hyper::Result<()>>,
+}
+
+/// An answer that came whole.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// How much one answer may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// From the request to the last byte of the answer.
+    pub within: Duration,
+    /// Bytes of the body.
+    pub longest: usize,
+}
+
+impl Connection {
+    async fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<Connection, Cause> {
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| Cause::Other(error.to_string()))?;
+        Ok(Connection { sender, task: tokio::spawn(connection) })
+    }
+
+    /// Whether it looks as if it would take another request.
+    pub fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
+    /// Sends a request and waits for the whole answer.
+    ///
+    /// # Errors
+    /// [`Error::NotSent`] says that nothing of it was sent; after [`Error::Lost`] nobody knows.
+    pub async fn send(&mut self, request: Request<Full<Bytes>>, bounds: Bounds) -> Result<Answer, Error> {
+        let answer = async {
+            self.sender.ready().await.map_err(|_| Error::NotSent(Cause::NotListening))?;
+            match self.sender.try_send_request(request).await {
+                Ok(response) => read(response, bounds.longest).await,
+                // What is handed back was not sent.
+                Err(mut failed) => match failed.take_message() {
+                    Some(_) => Err(Error::NotSent(Cause::NotListening)),
+                    None => Err(Error::Lost(format!("the connection broke: {}", failed.error()))),
+                },
+            }
+        };
+        let late = || Err(Error::Lost(format!("no answer came within {} seconds", bounds.within.as_secs())));
+        timeout(bounds.within, answer).await.unwrap_or_else(|_| late())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn read(response: Response<Incoming>, longest: usize) -> Result<Answer, Error> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, longest).collect().await;
+    let body = body.map_err(|error| Error::Lost(format!("the answer did not come whole: {error}")))?.to_bytes();
+    Ok(Answer { status: head.status, headers: head.headers, body })
+}

@@ -1,0 +1,292 @@
+//! An issuer that is somewhere else: its keys and its revocations, fetched in the background and kept in memory.
+//!
+//! What was fetched last stays good when the issuer cannot be reached: keys for as long as it takes, revocations up to the age that
+//! the validator declares.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::Weak;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::Method;
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::header::CACHE_CONTROL;
+use hyper::header::ETAG;
+use hyper::header::HeaderValue;
+use hyper::header::IF_NONE_MATCH;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio::time::timeout;
+
+use crate::http;
+use crate::http::Bounds;
+use crate::http::Connection;
+use crate::http::Endpoint;
+use crate::session::BadList;
+use crate::session::Invalid;
+use crate::session::JwkSet;
+use crate::session::KeyError;
+use crate::session::KeySource;
+use crate::session::RevocationList;
+use crate::session::RevocationSource;
+use crate::session::Validator;
+use crate::time::Clock;
+use crate::time::SystemClock;
+use crate::time::UnixTime;
+
+/// An issuer that can be followed.
+#[derive(Clone)]
+pub struct RemoteIssuer {
+    endpoint: Endpoint,
+    name: String,
+    clock: Arc<dyn Clock>,
+    every: Duration,
+    keys: JwkSet,
+    lists: bool,
+}
+
+/// What is known of an issuer that is being followed, for validators. Cheap to clone; it is followed until the last clone, and the
+/// last validator, is gone.
+#[derive(Clone)]
+pub struct Following(Arc<Shared>);
+
+/// How well an issuer is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// When its keys were last fetched.
+    pub keys_at: Option<UnixTime>,
+    /// As of when its list of revocations is.
+    pub revocations_at: Option<UnixTime>,
+    /// What went wrong the last time; none if nothing did.
+    pub fault: Option<RemoteFault>,
+}
+
+/// Why nothing was fetched.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RemoteFault {
+    /// It cannot be reached, or the answer did not come whole and in time.
+    Unreachable(String),
+    /// It answers something else.
+    Status(u16),
+    /// What it answers are no keys.
+    Keys(KeyError),
+    /// What it answers is no list of revocations of this issuer's.
+    Revocations(BadList),
+}
+
+struct Shared {
+    issuer: RemoteIssuer,
+    known: Mutex<Known>,
+    rounds: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Known {
+    keys: JwkSet,
+    list: Option<Arc<RevocationList>>,
+    etag: Option<HeaderValue>,
+    standing: Standing,
+}
+
+impl RemoteIssuer {
+    /// The issuer of this name (`iss`), whose agent is there. It is asked every two seconds.
+    pub fn new(endpoint: Endpoint, name: impl Into<String>) -> RemoteIssuer {
+        RemoteIssuer { endpoint, name: name.into(), clock: Arc::new(SystemClock), every: EVERY, keys: JwkSet::default(), lists: true }
+    }
+
+    /// The same, by another clock.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> RemoteIssuer {
+        RemoteIssuer { clock, ..self }
+    }
+
+    /// The same, asked again after so long; a quarter earlier at random, and half as long again after a failure. A revocation reaches
+    /// validators within that time, a second more for the agent, and the time of the answer itself.
+    #[must_use]
+    pub fn every(self, every: Duration) -> RemoteIssuer {
+        RemoteIssuer { every, ..self }
+    }
+
+    /// The same, beginning with these keys: contexts can be validated before it was ever reached, if they need no list of revocations.
+    #[must_use]
+    pub fn starting_with(self, keys: JwkSet) -> RemoteIssuer {
+        RemoteIssuer { keys, ..self }
+    }
+
+    /// The same, for its keys alone: what it revokes is not heard of.
+    #[must_use]
+    pub fn without_revocations(self) -> RemoteIssuer {
+        RemoteIssuer { lists: false, ..self }
+    }
+
+    /// Begins to follow it, on the tokio runtime that this is called in. Nothing is waited for; see [`Following::ready`].
+    ///
+    /// # Panics
+    /// If there is no such runtime.
+    pub fn follow(self) -> Following {
+        let known = Mutex::new(Known { keys: self.keys.clone(), ..Known::default() });
+        let shared = Arc::new(Shared { issuer: self, known, rounds: watch::Sender::new(0) });
+        tokio::spawn(follow(Arc::downgrade(&shared)));
+        Following(shared)
+    }
+}
+
+impl Following {
+    /// A validator of this issuer's contexts for `audience`, which hears of its keys and its revocations.
+    pub fn validator(&self, audience: impl Into<String>) -> Validator {
+        let issuer = &self.0.issuer;
+        let validator = Validator::new(self.clone(), &issuer.name, audience).with_clock(Arc::clone(&issuer.clock));
+        if issuer.lists { validator.with_revocations(Arc::new(self.clone())) } else { validator }
+    }
+
+    /// Waits until all that a validator needs was fetched once.
+    ///
+    /// # Errors
+    /// It was not, within that time; why not the last time it was tried.
+    pub async fn ready(&self, within: Duration) -> Result<(), RemoteFault> {
+        let mut rounds = self.0.rounds.subscribe();
+        let fetched = || {
+            let standing = self.standing();
+            standing.keys_at.is_some() && (standing.revocations_at.is_some() || !self.0.issuer.lists)
+        };
+        match timeout(within, rounds.wait_for(|_| fetched())).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(self.standing().fault.unwrap_or_else(|| RemoteFault::Unreachable("it takes too long".to_owned()))),
+        }
+    }
+
+    /// How well it is known now.
+    pub fn standing(&self) -> Standing {
+        self.0.known().standing.clone()
+    }
+}
+
+impl KeySource for Following {
+    fn keys(&self) -> JwkSet {
+        self.0.known().keys.clone()
+    }
+}
+
+impl RevocationSource for Following {
+    fn current(&self) -> Option<Arc<RevocationList>> {
+        self.0.known().list.clone()
+    }
+}
+
+/// Asks until nobody wants to know.
+async fn follow(shared: Weak<Shared>) {
+    let mut connection = None;
+    loop {
+        let Some(strong) = shared.upgrade() else { return };
+        let fetched = strong.round(&mut connection).await;
+        let pause = if fetched.is_ok() { strong.issuer.every } else { strong.issuer.every.mul_f64(1.5) };
+        strong.known().standing.fault = fetched.err();
+        strong.rounds.send_modify(|rounds| *rounds = rounds.wrapping_add(1));
+        drop(strong);
+        sleep(pause.mul_f64(1.0 - jitter())).await;
+    }
+}
+
+impl Shared {
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fetches everything once. One that fails does not keep the other from being fetched.
+    async fn round(&self, connection: &mut Option<Connection>) -> Result<(), RemoteFault> {
+        let keys = self.fetch_keys(connection).await;
+        if !self.issuer.lists {
+            return keys;
+        }
+        keys.and(self.fetch_list(connection).await)
+    }
+
+    async fn fetch_keys(&self, connection: &mut Option<Connection>) -> Result<(), RemoteFault> {
+        let answer = self.get(connection, "/.well-known/jwks.json", None).await?;
+        if answer.status != StatusCode::OK {
+            return Err(RemoteFault::Status(answer.status.as_u16()));
+        }
+        let keys = JwkSet::from_json(&answer.body).map_err(RemoteFault::Keys)?;
+        let now = self.issuer.clock.read().wall;
+        let mut known = self.known();
+        // The same text is the same set: what validators remember of its keys is found without a comparison.
+        if known.keys.to_json() != keys.to_json() {
+            known.keys = keys;
+        }
+        known.standing.keys_at = Some(now);
+        Ok(())
+    }
+
+    async fn fetch_list(&self, connection: &mut Option<Connection>) -> Result<(), RemoteFault> {
+        let etag = self.known().etag.clone();
+        let answer = self.get(connection, "/.well-known/mfa-revocations", etag).await?;
+        match answer.status {
+            StatusCode::NOT_MODIFIED => return Ok(()),
+            StatusCode::OK => {}
+            status => return Err(RemoteFault::Status(status.as_u16())),
+        }
+        let text = std::str::from_utf8(&answer.body).map_err(|_| RemoteFault::Revocations(BadList::Unsigned(Invalid::Malformed)))?;
+        let (keys, now) = (self.known().keys.clone(), self.issuer.clock.read().wall);
+        let list = RevocationList::verify(text, &keys, &self.issuer.name, now).map_err(RemoteFault::Revocations)?;
+        let mut known = self.known();
+        // An older one is somebody's copy.
+        if known.list.as_ref().is_none_or(|old| old.issued_at() <= list.issued_at()) {
+            known.standing.revocations_at = Some(list.issued_at());
+            known.list = Some(Arc::new(list));
+            known.etag = answer.headers.get(ETAG).cloned();
+        }
+        Ok(())
+    }
+
+    /// Asks on the connection that is open; and once more on a new one if it turns out not to be. Asking changes nothing.
+    async fn get(&self, open: &mut Option<Connection>, path: &str, known: Option<HeaderValue>) -> Result<http::Answer, RemoteFault> {
+        let unreachable = |error: &dyn fmt::Display| RemoteFault::Unreachable(format!("{}: {error}", self.issuer.endpoint));
+        let request = || {
+            let request = self.issuer.endpoint.request(Method::GET, path).header(CACHE_CONTROL, "no-cache");
+            let request = known.iter().fold(request, |request, etag| request.header(IF_NONE_MATCH, etag));
+            request.body(Full::<Bytes>::default()).map_err(|error| unreachable(&error))
+        };
+        if let Some(mut connection) = open.take().filter(Connection::is_open)
+            && let Ok(answer) = connection.send(request()?, BOUNDS).await
+        {
+            *open = Some(connection);
+            return Ok(answer);
+        }
+        let mut connection = self.issuer.endpoint.connect(BOUNDS.within).await.map_err(|cause| unreachable(&cause))?;
+        let answer = connection.send(request()?, BOUNDS).await.map_err(|error| unreachable(&error))?;
+        *open = Some(connection);
+        Ok(answer)
+    }
+}
+
+impl fmt::Display for RemoteFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RemoteFault::Unreachable(why) => write!(f, "the issuer cannot be reached: {why}"),
+            RemoteFault::Status(status) => write!(f, "the issuer answers {status}; is it an agent?"),
+            RemoteFault::Keys(error) => error.fmt(f),
+            RemoteFault::Revocations(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RemoteFault {}
+
+/// Between nothing and a quarter, so that many validators do not ask all at once.
+fn jitter() -> f64 {
+    let mut byte = [0];
+    // Without randomness they do.
+    let _ = aws_lc_rs::rand::fill(&mut byte);
+    f64::from(byte[0]) / 1_024.0
+}
+
+/// How often the issuer is asked.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// A list of 50,000 accounts, devices and contexts each has ten megabytes.
+const BOUNDS: Bounds = Bounds { within: Duration::from_secs(10), longest: 16 * 1_024 * 1_024 };

@@ -1,0 +1,57 @@
+//! Who is somewhere else: validators that follow an agent, and clients of it. The agent is a real one, in its own process.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+#[path = "support/agent.rs"]
+mod agent;
+#[path = "remote/between.rs"]
+mod between;
+#[path = "remote/client.rs"]
+mod client;
+#[path = "remote/follow.rs"]
+mod follow;
+#[path = "support/forge.rs"]
+mod forge;
+#[path = "support/held_key.rs"]
+mod held_key;
+#[path = "support/http.rs"]
+mod http;
+#[path = "support/negatives.rs"]
+mod negatives;
+#[path = "support/people.rs"]
+mod people;
+#[path = "remote/races.rs"]
+mod races;
+#[path = "remote/strict.rs"]
+mod strict;
+#[path = "support/tools.rs"]
+mod tools;
+
+use std::time::Duration;
+use std::time::Instant;
+
+use agent::run_if_asked;
+
+#[test]
+fn agent_process() {
+    run_if_asked();
+}
+
+/// Many requests a second, as a whole service makes them.
+const BUSY: &str = "[limits]\nrequests_per_second = 100000\nburst = 100000\n";
+
+/// An agent that serves TCP as well.
+const TCP: &str = "listen = [\"127.0.0.1:0\"]\n";
+
+/// Whoever may ask the agent hears of it by then.
+const BOUND: Duration = Duration::from_secs(5);
+
+/// How long it takes until this is so.
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < BOUND, "after {BOUND:?} it is still not so that {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    began.elapsed()
+}
