@@ -20,6 +20,8 @@ mod http;
 mod negatives;
 #[path = "support/people.rs"]
 mod people;
+#[path = "remote/python.rs"]
+mod python;
 #[path = "remote/races.rs"]
 mod races;
 #[path = "remote/strict.rs"]
