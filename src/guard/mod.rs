@@ -134,7 +134,7 @@ impl MfaGuard {
 
     fn read(&self, headers: &HeaderMap, now: UnixTime) -> Result<Option<AnyContext>, Because> {
         match token::presented(headers, self.inner.cookie.as_ref())? {
-            Some(signed) => self.inner.validator.validate_any_at(&signed, now).map(Some).map_err(Because::Invalid),
+            Some(signed) => self.inner.validator.validate_any_at(&signed, now).map(Some).map_err(Because::from),
             None => Ok(None),
         }
     }

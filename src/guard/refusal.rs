@@ -11,6 +11,7 @@ use http::HeaderValue;
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use http::header::CONTENT_TYPE;
+use http::header::RETRY_AFTER;
 use http::header::WWW_AUTHENTICATE;
 use percent_encoding::AsciiSet;
 use percent_encoding::CONTROLS;
@@ -41,6 +42,8 @@ pub enum Because {
     Ambiguous,
     /// The token is not valid. Why is for logs; the text does not say it.
     Invalid(Invalid),
+    /// Whether the context was revoked is not known now: another one would fare no better.
+    Unavailable,
     /// The context is valid, and one without MFA.
     WithoutMfa,
     /// The context is valid and MFA is present, and the policy says no: in its words.
@@ -65,6 +68,8 @@ struct Problem<'a> {
     max_age: Option<u64>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     acr_values: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u64>,
 }
 
 impl Refusal {
@@ -82,7 +87,7 @@ impl Refusal {
         &self.step_up
     }
 
-    /// The challenge. What would get through is said to everybody, so that nobody is asked for a second factor twice; an error
+    /// The challenge, where another token would help. What would get through is said to everybody, so that nobody is asked for a second factor twice; an error
     /// only to whoever sent a token (RFC 6750 §3.1).
     fn challenge(&self, detail: &str) -> HeaderValue {
         let challenge = self.step_up.challenge(self.because.error().map(|error| (error, detail)));
@@ -104,6 +109,7 @@ impl Refusal {
             detail,
             max_age: self.step_up.max_age.map(|age| age.as_secs()),
             acr_values: &self.step_up.acr_values,
+            retry_after_seconds: self.because.retry_after(),
         };
         serde_json::to_vec(&problem).unwrap_or_default()
     }
@@ -114,6 +120,7 @@ impl Because {
         match self {
             Because::Ambiguous => StatusCode::BAD_REQUEST,
             Because::Forbidden(_) => StatusCode::FORBIDDEN,
+            Because::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::UNAUTHORIZED,
         }
     }
@@ -121,16 +128,25 @@ impl Because {
     /// RFC 6750 §3.1, RFC 9470 §3.
     fn error(&self) -> Option<&'static str> {
         match self {
-            Because::NoToken | Because::Forbidden(_) => None,
+            Because::NoToken | Because::Forbidden(_) | Because::Unavailable => None,
             Because::Ambiguous => Some("invalid_request"),
             Because::Invalid(_) => Some("invalid_token"),
             Because::WithoutMfa | Because::Insufficient(_) => Some("insufficient_user_authentication"),
         }
     }
 
-    /// PERMISSION_DENIED, or UNAUTHENTICATED.
+    /// PERMISSION_DENIED, UNAVAILABLE, UNAUTHENTICATED.
     fn grpc_status(&self) -> &'static str {
-        if matches!(self, Because::Forbidden(_)) { "7" } else { "16" }
+        match self {
+            Because::Forbidden(_) => "7",
+            Because::Unavailable => "14",
+            _ => "16",
+        }
+    }
+
+    /// In how many seconds it is worth trying again, with the same token.
+    fn retry_after(&self) -> Option<u64> {
+        matches!(self, Because::Unavailable).then_some(1)
     }
 
     fn names(&self) -> (&'static str, &'static str) {
@@ -139,7 +155,14 @@ impl Because {
             Because::Ambiguous => ("InvalidInput", "the request cannot be meant"),
             Because::WithoutMfa | Because::Insufficient(_) => ("InsufficientUserAuthentication", "a second factor is asked for"),
             Because::Forbidden(_) => ("AccessDenied", "refused"),
+            Because::Unavailable => ("ServiceUnavailable", "not available now"),
         }
+    }
+}
+
+impl From<Invalid> for Because {
+    fn from(invalid: Invalid) -> Because {
+        if invalid == Invalid::RevocationsStale { Because::Unavailable } else { Because::Invalid(invalid) }
     }
 }
 
@@ -149,6 +172,7 @@ impl fmt::Display for Because {
             Because::NoToken => "send a context in which MFA is present: Authorization: Bearer TOKEN",
             Because::Ambiguous => "send one token, in one place",
             Because::Invalid(_) => "the context is not valid: open another session",
+            Because::Unavailable => "whether this context was revoked is not known now: try again",
             Because::WithoutMfa => "MFA is not present: open a session with a second factor",
             Because::Insufficient(reason) | Because::Forbidden(reason) => reason,
         })
@@ -183,7 +207,15 @@ impl IntoResponse for Refusal {
                 response
             }
         };
-        response.headers_mut().insert(WWW_AUTHENTICATE, self.challenge(&detail));
+        match self.because {
+            Because::Forbidden(_) => {}
+            Because::Unavailable => {
+                response.headers_mut().extend(self.because.retry_after().map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds))));
+            }
+            _ => {
+                response.headers_mut().insert(WWW_AUTHENTICATE, self.challenge(&detail));
+            }
+        }
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response.extensions_mut().insert(self);
         response

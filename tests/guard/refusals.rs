@@ -1,5 +1,6 @@
 //! What those are told who do not get through: RFC 6750 §3, RFC 9470 §3.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -7,9 +8,12 @@ use axum::response::IntoResponse;
 use serde_json::Value;
 use serde_json::json;
 use twostep::guard::Because;
+use twostep::guard::MfaGuard;
 use twostep::guard::Refusal;
 use twostep::policy::Policy;
 use twostep::session::Invalid;
+use twostep::session::RevocationList;
+use twostep::session::RevocationSource;
 
 use crate::desk::Answer;
 use crate::desk::Desk;
@@ -145,7 +149,34 @@ async fn a_policy_that_nothing_satisfies_asks_for_nothing() {
     let headers = [("authorization".parse().unwrap(), format!("Bearer {}", desk.of("alice")).parse().unwrap())].into_iter().collect();
     let refusal = desk.guard().judge(&headers, &never).unwrap_err();
     assert!(matches!(refusal.because(), Because::Forbidden(_)), "{refusal:?}");
-    assert_eq!(refusal.into_response().status(), StatusCode::FORBIDDEN);
+    let response = refusal.into_response();
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert!(!response.headers().contains_key("www-authenticate"), "nothing would help");
+}
+
+/// Another second factor would not help, so nobody is asked for one.
+#[tokio::test]
+async fn while_revocations_are_not_known_everybody_is_asked_to_wait() {
+    struct Nothing;
+    impl RevocationSource for Nothing {
+        fn current(&self) -> Option<Arc<RevocationList>> {
+            None
+        }
+    }
+    let desk = Desk::new();
+    let guard = MfaGuard::new(desk.validator().with_revocations(Arc::new(Nothing)), Policy::mfa_present());
+    let service = crate::desk::service(&guard);
+    for path in ["/present", "/optional", "/any", "/layer", "/layer/open"] {
+        let answer = bearing(&service, path, &desk.of("alice")).await;
+        assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, Some("1")), "{path}");
+        assert_eq!((answer.header("www-authenticate"), answer.header("cache-control")), (None, Some("no-store")));
+        assert!(answer.body.contains("\"code\":\"ServiceUnavailable\""), "{}", answer.body);
+    }
+    let grpc =
+        [("authorization".to_owned(), format!("Bearer {}", desk.of("alice"))), ("content-type".to_owned(), "application/grpc".to_owned())];
+    let headers = grpc.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+    let response = guard.judge(&headers, &Policy::mfa_present()).unwrap_err().into_response();
+    assert_eq!(response.headers()["grpc-status"], "14");
 }
 
 #[tokio::test]

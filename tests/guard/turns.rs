@@ -1,5 +1,9 @@
 //! The context of one request is never another's: on one connection, one after the other and at once.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -8,6 +12,7 @@ use axum::middleware;
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::routing::get;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use twostep::guard::MfaLayer;
 use twostep::policy::Policy;
@@ -24,6 +29,11 @@ async fn a_connection_that_is_kept_forgets_who_asked_before() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (service, [alice, bob]) = (desk.service(), ["alice", "bob"].map(|account| format!("Bearer {}", desk.of(account))));
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    let listener = listener.tap_io(move |_| {
+        counted.fetch_add(1, Relaxed);
+    });
     let server = tokio::spawn(async move { axum::serve(listener, service).await });
     let asked = tokio::task::spawn_blocking(move || {
         let client = Client::tcp(address);
@@ -41,6 +51,7 @@ async fn a_connection_that_is_kept_forgets_who_asked_before() {
         }
     });
     asked.await.unwrap();
+    assert_eq!(connections.load(Relaxed), 1);
     server.abort();
 }
 
