@@ -17,6 +17,7 @@ mod generate;
 mod key;
 mod login;
 mod output;
+mod policy;
 mod prompt;
 mod qr;
 mod refusal;
@@ -64,6 +65,8 @@ enum Command {
     #[command(subcommand)]
     Session(session::Session),
     #[command(subcommand)]
+    Policy(policy::Policy),
+    #[command(subcommand)]
     ApiKey(api_key::ApiKey),
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -104,6 +107,7 @@ async fn dispatch(Program { global, command }: Program) -> Result<Report, Failur
         Command::Demo(demo) => demo.run(global.json()).await,
         Command::Agent(agent) => agent.run(global.into_socket()).await,
         Command::Config(config) => config.run(),
+        Command::Policy(policy) => policy.run(),
         Command::Completions(completions) => completions.run(Program::command()),
         Command::Man(manual) => manual.run(Program::command()),
         Command::Device(device) => device.run(&global.open()?).await,

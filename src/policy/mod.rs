@@ -4,6 +4,7 @@
 //! (Kleene's strong logic). Only what is definitely true allows. A request without a context, or with one that says that MFA
 //! was not there, is let through only by a policy that says so by name.
 
+mod claimed;
 mod condition;
 mod decision;
 mod domain;
@@ -153,6 +154,11 @@ impl Policy {
     /// A context that is over at `now`, or dated in the future, counts as absent.
     pub fn decide<'a>(&self, context: impl Into<Presented<'a>>, now: UnixTime) -> Decision {
         self.judge(&Facts::of(context.into(), now))
+    }
+
+    /// What is demanded, in words: a clause to be read after "that".
+    pub fn words(&self) -> String {
+        self.condition.to_string()
     }
 
     /// The decision about what is known of a context, from wherever that is known.

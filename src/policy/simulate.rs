@@ -19,15 +19,15 @@ use crate::time::UnixTime;
 /// conditions, and [`Decision::missing`] names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Supposed {
-    present: Option<bool>,
-    mfa_time: Option<UnixTime>,
-    age: Option<Duration>,
-    kind: Option<MfaKind>,
-    amr: Option<Vec<Amr>>,
-    user_verified: Option<bool>,
-    serial: Option<String>,
-    issued_at: Option<UnixTime>,
-    expires_at: Option<UnixTime>,
+    pub(super) present: Option<bool>,
+    pub(super) mfa_time: Option<UnixTime>,
+    pub(super) age: Option<Duration>,
+    pub(super) kind: Option<MfaKind>,
+    pub(super) amr: Option<Vec<Amr>>,
+    pub(super) user_verified: Option<bool>,
+    pub(super) serial: Option<String>,
+    pub(super) issued_at: Option<UnixTime>,
+    pub(super) expires_at: Option<UnixTime>,
 }
 
 impl Supposed {
