@@ -9,7 +9,6 @@ mod caller;
 pub mod config;
 mod events;
 mod harden;
-mod hook;
 mod housekeeping;
 mod layers;
 mod listen;
@@ -140,7 +139,7 @@ pub async fn run_on(bus: Arc<dyn Bus>, config: Config) -> Result<(), Error> {
     let (verifier, metrics, stop) = (parts.verifier.clone(), Arc::clone(&parts.metrics), parts.stop.clone());
     let chores = housekeeping::run(verifier.clone(), parts.issuer.clone(), keep_audit, Arc::clone(&metrics), stop.clone());
     let chores = tokio::spawn(chores);
-    let listeners_to_events = events::start(&parts);
+    let listeners_to_events = events::start(&parts).map_err(|problem| Error::Config(vec![problem]))?;
     let signals = tokio::spawn(signals.obey(parts.clone(), tls.clone()));
     let watchdog = tokio::spawn(systemd::watchdog());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), socket = %parts.config.socket_path().display(), "ready");

@@ -1,7 +1,9 @@
 //! A program that the configuration names: run without a shell, with nothing of the agent's environment, and not for long.
 
 use std::fmt;
+use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::process::Stdio;
@@ -11,6 +13,7 @@ use nix::sys::signal::Signal;
 use nix::sys::signal::killpg;
 use nix::unistd::AccessFlags;
 use nix::unistd::Pid;
+use nix::unistd::Uid;
 use nix::unistd::access;
 use serde::Deserialize;
 use serde::Deserializer;
@@ -19,6 +22,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Child;
 use tokio::process::Command;
 use tokio::time::timeout;
+
+use crate::agent::config::nobody_else_replaces_files_in;
 
 /// A program and its arguments, each as it stands: `["/usr/local/bin/tell-owner", "--by-mail"]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,24 +37,32 @@ pub struct Program {
 pub(crate) enum ProgramFault {
     NotStarted(PathBuf, io::Error),
     Failed(PathBuf, ExitStatus),
-    TooLong(PathBuf),
+    TooLong(PathBuf, Duration),
 }
 
 impl Program {
-    /// What keeps it from being run, said of this key of the configuration.
+    /// What keeps it from being run, said of this key of the configuration. What the agent runs is nobody else's to change.
     pub(crate) fn problem(&self, key: &str) -> Option<String> {
         let show = self.path.display();
-        access(&self.path, AccessFlags::X_OK).err().map(|error| format!("{key}: {show} cannot be run: {}", error.desc()))
+        let there = fs::metadata(&self.path).and_then(|there| Ok((there, access(&self.path, AccessFlags::X_OK)?)));
+        let Ok((there, ())) = there else {
+            return Some(format!("{key}: {show} is not there, or cannot be run by this user"));
+        };
+        let ours = [0, Uid::effective().as_raw()].contains(&there.uid());
+        let shared = !there.is_file() || !ours || there.mode() & 0o022 != 0;
+        let folder = self.path.parent().map(nobody_else_replaces_files_in).and_then(Result::err);
+        let shared = shared.then(|| format!("others may change {show}: give it to root and run: chmod go-w {show}"));
+        shared.or(folder).map(|problem| format!("{key}: {problem}"))
     }
 
     /// Runs it with these variables, a search path and nothing else in its environment. It reads `input` from its standard
-    /// input, and what it prints is nobody's. When its time is over it is killed, with all that it started.
-    pub(crate) async fn run(&self, variables: &[(&str, &str)], input: &[u8]) -> Result<(), ProgramFault> {
+    /// input, and what it prints is nobody's. When `limit` is over it is killed, with all that it started.
+    pub(crate) async fn run(&self, limit: Duration, variables: &[(&str, &str)], input: &[u8]) -> Result<(), ProgramFault> {
         let not_started = |error| ProgramFault::NotStarted(self.path.clone(), error);
         let mut child = Command::new(&self.path)
             .args(&self.arguments)
             .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("PATH", PATH)
             .envs(variables.iter().copied())
             .current_dir("/")
             .stdin(Stdio::piped())
@@ -60,13 +73,13 @@ impl Program {
             .spawn()
             .map_err(not_started)?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
-        let Ok(ended) = timeout(LONGEST, end(&mut child, input)).await else {
+        let Ok(ended) = timeout(limit, end(&mut child, input)).await else {
+            // It was not waited for to its end, so its number is still its own.
             if let Some(group) = group {
-                // It may have ended by itself just now.
                 let _ = killpg(group, Signal::SIGKILL);
             }
             let _ = child.wait().await;
-            return Err(ProgramFault::TooLong(self.path.clone()));
+            return Err(ProgramFault::TooLong(self.path.clone(), limit));
         };
         let status = ended.map_err(not_started)?;
         if status.success() { Ok(()) } else { Err(ProgramFault::Failed(self.path.clone(), status)) }
@@ -97,13 +110,12 @@ impl fmt::Display for ProgramFault {
         match self {
             ProgramFault::NotStarted(path, error) => write!(f, "{} cannot be run: {error}", path.display()),
             ProgramFault::Failed(path, status) => write!(f, "{} failed: {status}", path.display()),
-            ProgramFault::TooLong(path) => write!(f, "{} was killed after {} seconds", path.display(), LONGEST.as_secs()),
+            ProgramFault::TooLong(path, limit) => write!(f, "{} was killed after {} seconds", path.display(), limit.as_secs()),
         }
     }
 }
 
-/// For how long a program may run.
-const LONGEST: Duration = Duration::from_secs(30);
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 #[cfg(test)]
 mod tests {
@@ -113,33 +125,34 @@ mod tests {
         Program { path: "/bin/sh".into(), arguments: vec!["-c".to_owned(), script.to_owned()] }
     }
 
+    const LONG: Duration = Duration::from_secs(10);
+
     #[tokio::test]
     async fn it_gets_its_input_and_its_variables_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let seen = folder.path().join("seen");
         let program = shell(&format!("{{ cat; echo; env | cut -d= -f1 | grep -vx -e PWD -e SHLVL -e _ | sort; }} > {}", seen.display()));
-        program.run(&[("TWOSTEP_EVENT", "x")], b"told").await.unwrap();
+        program.run(LONG, &[("TWOSTEP_EVENT", "$(false) x")], b"told").await.unwrap();
         assert_eq!(std::fs::read_to_string(seen).unwrap(), "told\nPATH\nTWOSTEP_EVENT\n");
     }
 
     #[tokio::test]
     async fn what_went_wrong_is_told() {
-        let failed = shell("exit 3").run(&[], b"").await.unwrap_err();
+        let failed = shell("exit 3").run(LONG, &[], b"").await.unwrap_err();
         assert_eq!(failed.to_string(), "/bin/sh failed: exit status: 3");
         let missing = Program { path: "/no/such/program".into(), arguments: Vec::new() };
-        assert_eq!(missing.problem("key").unwrap(), "key: /no/such/program cannot be run: No such file or directory");
-        assert!(missing.run(&[], b"").await.unwrap_err().to_string().starts_with("/no/such/program cannot be run: No such file"));
+        assert_eq!(missing.problem("key").unwrap(), "key: /no/such/program is not there, or cannot be run by this user");
+        assert!(missing.run(LONG, &[], b"").await.unwrap_err().to_string().starts_with("/no/such/program cannot be run: No such file"));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn it_and_its_children_are_killed_when_the_time_is_over() {
         let folder = tempfile::tempdir().unwrap();
         let marks = folder.path().join("marks");
-        let program = shell(&format!("(sleep 3; echo alive > {}) & wait", marks.display()));
-        // Time stands still here but for the timer, which is due at once.
-        let killed = program.run(&[], b"").await.unwrap_err();
-        assert!(matches!(killed, ProgramFault::TooLong(_)), "{killed}");
-        std::thread::sleep(Duration::from_millis(3_500));
+        let program = shell(&format!("(sleep 1; echo alive > {}) & wait", marks.display()));
+        let killed = program.run(Duration::from_millis(100), &[], b"").await.unwrap_err();
+        assert!(matches!(killed, ProgramFault::TooLong(..)), "{killed}");
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
         assert!(!marks.exists(), "a child outlived the program");
     }
 

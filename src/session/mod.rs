@@ -5,6 +5,8 @@
 
 mod claims;
 #[cfg(feature = "session")]
+mod event;
+#[cfg(feature = "session")]
 mod feed;
 #[cfg(feature = "session")]
 mod introspect;
@@ -22,6 +24,8 @@ mod signing;
 mod validator;
 
 pub use claims::SignedContext;
+#[cfg(feature = "session")]
+pub use event::SecurityEvent;
 #[cfg(feature = "session")]
 pub use feed::PublishedList;
 #[cfg(feature = "session")]

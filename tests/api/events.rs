@@ -1,12 +1,17 @@
 //! Owners are told what happens to their devices, by a program that the agent runs.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use twostep::session::JwkSet;
 
 use crate::admin;
 use crate::agent::Agent;
@@ -153,4 +158,74 @@ fn what_happened_before_anybody_listened_is_not_told() {
     let client: Client = admin(&agent);
     add(&client, "bob");
     assert_eq!(told_so_many(agent.folder.path(), 1)[0].1, "bob");
+}
+
+/// A receiver of events on loopback: it answers each request with the next of these statuses, and hands on what it was sent.
+fn receiver(statuses: &'static [u16]) -> (String, std::sync::mpsc::Receiver<(String, String)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/mfa?from=here", listener.local_addr().unwrap());
+    let (sender, requests) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for status in statuses {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut request, mut part) = (Vec::new(), [0; 4_096]);
+            let (head, body) = loop {
+                let read = stream.read(&mut part).unwrap();
+                request.extend(&part[..read]);
+                let text = String::from_utf8(request.clone()).unwrap();
+                if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                    let length: usize =
+                        head.to_lowercase().split_once("content-length: ").unwrap().1.lines().next().unwrap().parse().unwrap();
+                    if body.len() == length {
+                        break (head.to_owned(), body.to_owned());
+                    }
+                }
+            };
+            // A redirect leads back here, and nobody follows it.
+            write!(stream, "HTTP/1.1 {status} X\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+            sender.send((head, body)).unwrap();
+        }
+    });
+    (url, requests)
+}
+
+#[test]
+fn a_webhook_is_told_in_signed_events_until_it_has_heard() {
+    let (url, requests) = receiver(&[503, 307, 202, 400, 202]);
+    let agent = Agent::start(&format!("[events]\nwebhook = \"{url}\"\n"));
+    let client = admin(&agent);
+    add(&client, "ann");
+    add(&client, "bob");
+    add(&client, "eve");
+    let mut sent = Vec::new();
+    for _ in 0..5 {
+        sent.push(requests.recv_timeout(Duration::from_secs(20)).unwrap());
+    }
+    let keys = JwkSet::from_json(client.get("/.well-known/jwks.json").text().as_bytes()).unwrap();
+    let claims: Vec<Value> = sent
+        .iter()
+        .map(|(head, body)| {
+            assert!(head.starts_with("POST /mfa?from=here HTTP/1.1\r\n"), "{head}");
+            assert!(head.to_lowercase().contains("content-type: application/secevent+jwt"), "{head}");
+            let (message, signature) = body.rsplit_once('.').unwrap();
+            let (header, payload) = message.split_once('.').unwrap();
+            let part = |part: &str| serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
+            let header = part(header);
+            assert_eq!(header["typ"], "secevent+jwt");
+            let key = keys.find(header["kid"].as_str().unwrap()).unwrap();
+            assert!(key.verifies(message.as_bytes(), signature), "anybody can verify it");
+            part(payload)
+        })
+        .collect();
+    let account = |n: usize| claims[n]["sub_id"]["id"].as_str().unwrap();
+    // Neither a 503 nor a redirect is a hearing; a 400 is the end of that event.
+    assert_eq!([0, 1, 2, 3, 4].map(account), ["ann", "ann", "ann", "bob", "eve"]);
+    assert_eq!(claims[0]["jti"], claims[2]["jti"]);
+    assert_ne!(claims[2]["jti"], claims[3]["jti"]);
+    let first = &claims[0];
+    assert_eq!((&first["iss"], &first["aud"]), (&json!("twostep"), &json!(url)));
+    assert!(first["events"]["urn:twostep:event:device_added"]["serial"].is_string(), "{first}");
+    // No context is made of it.
+    let introspected = client.post("/v1/sessions/introspect", json!({"token": sent[0].1, "audience": url})).is(200);
+    assert_eq!(introspected["active"], false);
 }

@@ -155,6 +155,6 @@ fn a_hook_that_others_could_change_is_refused_before_anything_starts() {
     let path = hook.to_str().unwrap();
     assert!(with(0o777, path).contains("others may change"));
     assert!(with(0o644, path).contains("cannot be run"));
-    assert!(with(0o755, "hook").contains("no whole path"));
+    assert!(with(0o755, "hook").contains("named by its whole path"));
     assert!(with(0o755, "/nowhere/hook").contains("is not there"));
 }

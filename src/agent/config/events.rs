@@ -1,9 +1,14 @@
 //! Who is told what happens to devices.
 
+use std::fs;
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use crate::agent::events::EventKind;
+use crate::agent::events::WebhookUrl;
 use crate::agent::program::Program;
+use crate::http::Endpoint;
 
 /// Who is told what happens to devices; nobody unless set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -12,6 +17,10 @@ use crate::agent::program::Program;
 pub struct EventsConfig {
     /// A program that is run for each event, which it reads as JSON from its standard input.
     pub program: Option<Program>,
+    /// Where each event is sent, as a signed Security Event Token (RFC 8417, RFC 8935).
+    pub webhook: Option<WebhookUrl>,
+    /// Who may have signed the webhook's certificate, in PEM. Unless set: whom the system trusts.
+    pub webhook_trust: Option<PathBuf>,
     /// The events that are told; all if there are none here.
     pub only: Vec<EventKind>,
 }
@@ -20,5 +29,19 @@ impl EventsConfig {
     /// Whether an event of this kind is told.
     pub(crate) fn tells(&self, kind: EventKind) -> bool {
         self.only.is_empty() || self.only.contains(&kind)
+    }
+
+    /// Whoever listens at the webhook's URL; or what keeps it from being reached.
+    pub(crate) fn receiver(&self, url: &WebhookUrl) -> Result<Endpoint, String> {
+        let read = |path: &PathBuf| fs::read(path).map_err(|error| format!("events.webhook_trust: {}: {error}", path.display()));
+        let trusted = self.webhook_trust.as_ref().map(read).transpose()?;
+        url.endpoint(trusted.as_deref()).map_err(|error| format!("events.webhook: {error}"))
+    }
+
+    /// What keeps owners from being told.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = String> {
+        let program = self.program.as_ref().and_then(|program| program.problem("events.program"));
+        let webhook = self.webhook.as_ref().and_then(|url| self.receiver(url).err());
+        program.into_iter().chain(webhook)
     }
 }

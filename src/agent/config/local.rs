@@ -14,7 +14,7 @@ use super::values::GroupId;
 use super::values::SocketMode;
 use super::values::UserId;
 use super::values::within;
-use crate::agent::hook::Hook;
+use crate::agent::program::Program;
 
 /// The second Unix socket, where everybody may be verified and nobody may do more.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -49,8 +49,8 @@ pub struct LocalConfig {
 pub struct PresenceConfig {
     /// Whether there are such sessions.
     pub enabled: bool,
-    /// The program that is run when the key of one has gone, by its whole path, and its arguments. Empty: none.
-    pub hook: Vec<String>,
+    /// The program that is run when the key of one has gone.
+    pub hook: Option<Program>,
     /// How long it may run.
     #[serde(deserialize_with = "within::<_, _, 1, 60>")]
     pub hook_seconds: u64,
@@ -63,13 +63,6 @@ pub struct Minutes(#[serde(deserialize_with = "within::<_, _, 1, 720>")] u64);
 impl LocalConfig {
     pub(crate) fn times_of_reuse(&self) -> BTreeMap<Service, Duration> {
         self.reuse.iter().map(|(service, Minutes(minutes))| (service.clone(), Duration::from_secs(minutes.saturating_mul(60)))).collect()
-    }
-}
-
-impl PresenceConfig {
-    pub(crate) fn hook(&self) -> Option<Hook> {
-        let (program, arguments) = self.hook.split_first()?;
-        Some(Hook { program: program.into(), arguments: arguments.to_vec(), limit: Duration::from_secs(self.hook_seconds) })
     }
 }
 
@@ -86,7 +79,7 @@ impl Config {
 
 impl Default for PresenceConfig {
     fn default() -> PresenceConfig {
-        PresenceConfig { enabled: false, hook: Vec::new(), hook_seconds: 10 }
+        PresenceConfig { enabled: false, hook: None, hook_seconds: 10 }
     }
 }
 

@@ -15,6 +15,7 @@ mod service;
 mod values;
 
 pub use crate::agent::events::EventKind;
+pub use crate::agent::events::WebhookUrl;
 pub use crate::agent::program::Program;
 pub use events::EventsConfig;
 pub use forward::ForwardConfig;

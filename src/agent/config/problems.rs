@@ -21,9 +21,9 @@ impl Config {
         self.listening(&mut problems);
         self.certificate(&mut problems);
         self.keeping(&mut problems);
-        problems.extend(self.presence.hook().and_then(|hook| unsafe_program(&hook.program)));
+        problems.extend(self.presence.hook.as_ref().and_then(|hook| hook.problem("presence.hook")));
         problems.extend(self.relying_party(SystemClock.read().wall).err());
-        problems.extend(self.events.program.as_ref().and_then(|program| program.problem("events.program")));
+        problems.extend(self.events.problems());
         problems
     }
 
@@ -91,23 +91,6 @@ fn socket_problems(key: &str, socket: &SocketConfig, problems: &mut Vec<String>)
     {
         problems.push(format!("{key}.path: {} is there and is no socket: remove it, or name another path", path.display()));
     }
-}
-
-/// What the agent runs is nobody else's to change.
-fn unsafe_program(program: &Path) -> Option<String> {
-    let show = program.display();
-    if !program.is_absolute() {
-        return Some(format!("presence.hook: {show} is no whole path: it is not looked for anywhere"));
-    }
-    let Ok(there) = fs::metadata(program).and_then(|there| Ok((there, nix::unistd::access(program, nix::unistd::AccessFlags::X_OK)?)))
-    else {
-        return Some(format!("presence.hook: {show} is not there, or cannot be run by this user"));
-    };
-    let ours = [0, Uid::effective().as_raw()].contains(&there.0.uid());
-    let shared = !there.0.is_file() || !ours || there.0.mode() & 0o022 != 0;
-    let folder = program.parent().map(nobody_else_replaces_files_in).and_then(Result::err);
-    let shared = shared.then(|| format!("others may change {show}: give it to root and run: chmod go-w {show}"));
-    shared.or(folder).map(|problem| format!("presence.hook: {problem}"))
 }
 
 /// A folder that is neither there nor can be made: its own parent is made too, where that is ours.

@@ -6,8 +6,10 @@
 
 mod kind;
 mod notice;
+mod webhook;
 
 pub use kind::EventKind;
+pub use webhook::WebhookUrl;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -24,16 +26,20 @@ use crate::store::Write;
 use crate::time::UnixTime;
 use crate::verifier;
 use notice::Notice;
+use webhook::Webhook;
 
 /// One way of telling.
 enum Listener {
     Program(Program),
+    Webhook(Webhook),
 }
 
 /// Why somebody was not told.
 enum Fault {
     /// It may go better the next time.
     Failed(String),
+    /// It will not: whoever was told will never understand it.
+    Rejected(String),
 }
 
 /// How far the audit log was told.
@@ -48,10 +54,14 @@ struct Place {
 }
 
 /// Starts telling, in as many ways as the configuration names.
-pub(super) fn start(parts: &Parts) -> Vec<JoinHandle<()>> {
+pub(super) fn start(parts: &Parts) -> Result<Vec<JoinHandle<()>>, String> {
     let mut listeners = Vec::new();
     listeners.extend(parts.config.events.program.clone().map(Listener::Program));
-    listeners.into_iter().map(|listener| tokio::spawn(tell_on(parts.clone(), listener))).collect()
+    if let Some(url) = &parts.config.events.webhook {
+        let endpoint = parts.config.events.receiver(url)?;
+        listeners.push(Listener::Webhook(Webhook::new(url, endpoint, parts.issuer.clone())));
+    }
+    Ok(listeners.into_iter().map(|listener| tokio::spawn(tell_on(parts.clone(), listener))).collect())
 }
 
 /// Tells until it is dropped.
@@ -91,6 +101,7 @@ impl Listener {
     fn name(&self) -> &'static str {
         match self {
             Listener::Program(_) => "program",
+            Listener::Webhook(_) => "webhook",
         }
     }
 
@@ -100,6 +111,7 @@ impl Listener {
         loop {
             let told = match self {
                 Listener::Program(program) => run(program, notice).await,
+                Listener::Webhook(webhook) => webhook.send(notice, parts.verifier.clock().read().wall).await,
             };
             parts.metrics.told(self.name(), told.is_ok());
             match told {
@@ -107,7 +119,7 @@ impl Listener {
                 Err(Fault::Failed(reason)) if begun.elapsed() < GIVEN_UP => {
                     tracing::warn!(by = self.name(), id = notice.id, reason, "an event was not told; it is tried again");
                 }
-                Err(Fault::Failed(reason)) => {
+                Err(Fault::Failed(reason) | Fault::Rejected(reason)) => {
                     tracing::error!(by = self.name(), id = notice.id, reason, "an event was not told");
                     return;
                 }
@@ -119,8 +131,8 @@ impl Listener {
 }
 
 async fn run(program: &Program, notice: &Notice) -> Result<(), Fault> {
-    let document = serde_json::to_vec(notice).map_err(|error| Fault::Failed(error.to_string()))?;
-    let told = program.run(&[("TWOSTEP_EVENT", notice.kind.name())], &document).await;
+    let document = serde_json::to_vec(notice).map_err(|error| Fault::Rejected(error.to_string()))?;
+    let told = program.run(PROGRAM, &[("TWOSTEP_EVENT", notice.kind.name())], &document).await;
     told.map_err(|fault| Fault::Failed(fault.to_string()))
 }
 
@@ -164,6 +176,9 @@ const KEEP: Duration = Duration::from_secs(60);
 /// Waits between attempts double from the one to the other.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+/// For how long a program may run.
+const PROGRAM: Duration = Duration::from_secs(30);
 
 /// After so long something is not told any more.
 const GIVEN_UP: Duration = Duration::from_secs(86_400);

@@ -1,31 +1,32 @@
-//! One thing to tell, and the two forms in which it is told.
+//! One thing to tell.
 
 use serde::Serialize;
 
 use crate::agent::events::EventKind;
+use crate::id::AccountId;
 use crate::store::AuditRow;
 use crate::time::UnixTime;
 
-/// Something that is told to owners, as a program reads it.
+/// Something that is told to owners. It is written as a program reads it.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Notice {
+pub(super) struct Notice {
     /// The same each time it is told: the hash of its audit row.
     pub(super) id: String,
     event: &'static str,
     at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) account: Option<AccountId>,
     #[serde(flatten)]
-    details: Details,
+    pub(super) details: Details,
     #[serde(skip)]
     pub(super) kind: EventKind,
     #[serde(skip)]
     pub(super) time: UnixTime,
 }
 
-/// What is known of it.
+/// What is known of it, beside whom it concerns.
 #[derive(Clone, Debug, Serialize)]
-struct Details {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    account: Option<String>,
+pub(super) struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     serial: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,12 +38,9 @@ impl Notice {
     /// What an audit row tells owners, if anything.
     pub(super) fn of(row: AuditRow) -> Option<Notice> {
         let kind = EventKind::of(&row.event)?;
-        let details = Details {
-            account: row.event.account.map(String::from),
-            serial: row.event.serial.map(String::from),
-            reason: row.event.reason,
-            caller: row.event.caller.as_str().to_owned(),
-        };
-        Some(Notice { id: row.hash, event: kind.name(), at: row.event.at.to_string(), details, kind, time: row.event.at })
+        let details =
+            Details { serial: row.event.serial.map(String::from), reason: row.event.reason, caller: row.event.caller.as_str().to_owned() };
+        let (event, at) = (kind.name(), row.event.at.to_string());
+        Some(Notice { id: row.hash, event, at, account: row.event.account, details, kind, time: row.event.at })
     }
 }

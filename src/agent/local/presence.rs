@@ -20,7 +20,7 @@ use super::sight::Lost;
 use super::sight::Sighting;
 use super::sight::Wakefulness;
 use crate::agent::Parts;
-use crate::agent::hook::Hook;
+use crate::agent::program::Program;
 use crate::agent::stop::Stop;
 use crate::agent::stop::Why;
 use crate::id::CallerId;
@@ -37,7 +37,8 @@ pub(crate) struct Presence(Arc<Watch>);
 
 struct Watch {
     enabled: bool,
-    hook: Option<Hook>,
+    hook: Option<Program>,
+    hook_limit: Duration,
     bus: Arc<dyn Bus>,
     verifier: Verifier,
     stop: Stop,
@@ -78,7 +79,8 @@ impl Presence {
         let keeper = Sha256::digest(format!("{machine}\0{}", config.socket_path().display()));
         Presence(Arc::new(Watch {
             enabled: config.presence.enabled,
-            hook: config.presence.hook(),
+            hook: config.presence.hook.clone(),
+            hook_limit: Duration::from_secs(config.presence.hook_seconds),
             bus: Arc::clone(&parts.bus),
             verifier: parts.verifier.on_behalf_of(CallerId::new("presence")),
             stop: parts.stop.clone(),
@@ -244,8 +246,8 @@ impl Watch {
 
     fn tell(&self, session: &BoundSession, why: Lost) {
         let Some(hook) = self.hook.clone() else { return };
-        let session = session.clone();
-        let run = move || {
+        let (session, limit) = (session.clone(), self.hook_limit);
+        tokio::spawn(async move {
             let variables = [
                 ("TWOSTEP_EVENT", "key_gone"),
                 ("TWOSTEP_REASON", why.name()),
@@ -253,13 +255,10 @@ impl Watch {
                 ("TWOSTEP_SERIAL", session.serial.as_str()),
                 ("TWOSTEP_SESSION_ID", &session.session_id),
             ];
-            if let Err(error) = hook.run(&variables) {
+            if let Err(error) = hook.run(limit, &variables, b"").await {
                 tracing::error!(%error, "the hook of presence");
             }
-        };
-        if let Err(error) = thread::Builder::new().name("hook".to_owned()).spawn(run) {
-            tracing::error!(%error, "the hook of presence");
-        }
+        });
     }
 
     /// Writes down what is bound now. What has expired is not.
