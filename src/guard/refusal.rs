@@ -87,8 +87,8 @@ impl Refusal {
         &self.step_up
     }
 
-    /// The challenge, where another token would help. What would get through is said to everybody, so that nobody is asked for a second factor twice; an error
-    /// only to whoever sent a token (RFC 6750 §3.1).
+    /// The challenge, where another token would help. What would get through is said to everybody, so that nobody is asked for a
+    /// second factor twice; an error only to whoever sent a token (RFC 6750 §3.1).
     fn challenge(&self, detail: &str) -> HeaderValue {
         let challenge = self.step_up.challenge(self.because.error().map(|error| (error, detail)));
         let realm = &self.realm.0;
