@@ -8,6 +8,8 @@ mod journey;
 mod keys;
 #[path = "cli/owner.rs"]
 mod owner;
+#[path = "cli/pam_check.rs"]
+mod pam_check;
 #[path = "cli/policy.rs"]
 mod policy;
 #[path = "cli/program.rs"]

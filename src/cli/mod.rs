@@ -17,6 +17,7 @@ mod generate;
 mod key;
 mod login;
 mod output;
+mod pam_check;
 mod policy;
 mod prompt;
 mod qr;
@@ -77,6 +78,7 @@ enum Command {
     #[command(subcommand)]
     Config(config::Config),
     Doctor(doctor::Doctor),
+    PamCheck(pam_check::PamCheck),
     Completions(generate::Completions),
     Man(generate::Manual),
 }
@@ -108,6 +110,7 @@ async fn dispatch(Program { global, command }: Program) -> Result<Report, Failur
         Command::Agent(agent) => agent.run(global.into_socket()).await,
         Command::Config(config) => config.run(),
         Command::Policy(policy) => policy.run(),
+        Command::PamCheck(check) => check.run(),
         Command::Completions(completions) => completions.run(Program::command()),
         Command::Man(manual) => manual.run(Program::command()),
         Command::Device(device) => device.run(&global.open()?).await,
