@@ -12,6 +12,8 @@ mod hostile;
 mod key;
 #[path = "module/reuse.rs"]
 mod reuse;
+#[path = "../../tests/support/tools.rs"]
+mod tools;
 
 use fake::Fake;
 use fake::device;

@@ -127,6 +127,23 @@ fn when_the_key_fails_a_code_does() {
 }
 
 #[test]
+fn a_pin_that_comes_too_late_leaves_the_code() {
+    let late = json!({"event": "need_pin", "retries": 8, "wrong_before": false});
+    let agent = Fake::start(move |request, stream| {
+        let answer = match request.path.as_str() {
+            "/v1/local/key-ceremonies" => {
+                CHUNKED.to_owned()
+                    + &[begun(), late.clone(), json!({"event": "failed", "code": "not_touched"})].map(|event| chunk(&event)).concat()
+            }
+            "/v1/local/key-ceremonies/c-1/pin" => reply(404, &json!({"code": "NoSuchEntity"})),
+            path => others(path, request),
+        };
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    assert_eq!(authenticate("alice", &agent.line(""), CONSOLE, &["", "1234", "123456"]).0, SUCCESS);
+}
+
+#[test]
 fn a_ceremony_that_goes_wrong_is_no_success() {
     let mut without_mfa = done("alice");
     without_mfa["context"]["mfa_present"] = json!(false);

@@ -1,6 +1,8 @@
 //! A verification that is still fresh: only the agent's clear yes about this account is one.
 
 use std::io::Write;
+use std::process::Command;
+use std::process::Stdio;
 
 use serde_json::Value;
 use serde_json::json;
@@ -9,8 +11,10 @@ use crate::HERE;
 use crate::fake::Fake;
 use crate::fake::context;
 use crate::fake::reply;
+use crate::host::AUTH_ERR;
 use crate::host::SUCCESS;
 use crate::host::authenticate;
+use crate::tools;
 
 /// Root has an entry in every system's tables.
 const ROOT: &str = "root";
@@ -27,7 +31,7 @@ fn remembers(answer: &'static str, status: u16, fresh: Value) -> Fake {
     })
 }
 
-#[test]
+/// In a terminal, as without one nothing is fresh.
 fn only_a_clear_yes_about_this_account_is_fresh() {
     let mut without_mfa = context(ROOT);
     without_mfa["mfa_present"] = json!(false);
@@ -53,4 +57,46 @@ fn without_the_option_nothing_is_reused_or_remembered() {
     let (code, typist) = authenticate(ROOT, &agent.line(""), HERE, &["123456"]);
     assert_eq!((code, typist.saw().as_str()), (SUCCESS, "Code of root for probe: \n"));
     assert!(!agent.heard().iter().any(|request| request.path.contains("local")));
+}
+
+#[test]
+fn what_is_fresh_on_this_terminal_asks_nobody() {
+    if !tools::have("script") {
+        return;
+    }
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let command = format!("{} --exact reuse::in_a_terminal", std::env::current_exe().unwrap().display());
+    let mut script = Command::new("script");
+    script.args(["-qefc", &command]).arg(log.path()).env("TWOSTEP_IN_A_TERMINAL", "1").stdin(Stdio::null());
+    let output = script.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+/// Does nothing unless it was started in a terminal of its own.
+#[test]
+fn in_a_terminal() {
+    if std::env::var_os("TWOSTEP_IN_A_TERMINAL").is_none() {
+        return;
+    }
+    let agent = remembers("", 200, json!({"fresh": true, "context": context(ROOT)}));
+    let (code, typist) = authenticate(ROOT, &agent.line("reuse"), HERE, &[]);
+    assert_eq!((code, typist.saw().as_str()), (SUCCESS, ""));
+    let asked = agent.heard().pop().unwrap().json();
+    assert!(asked["tty"].as_str().unwrap().starts_with("pts/"), "{asked}");
+    assert_eq!((&asked["account"], &asked["uid"], &asked["service"]), (&json!("root"), &json!(0), &json!("probe")));
+    assert!(asked["leader_pid"].as_u64() > Some(0) && asked["leader_started"].as_u64() > Some(0), "{asked}");
+    assert_eq!(asked["boot_id"].as_str().map(str::len), Some(36));
+
+    only_a_clear_yes_about_this_account_is_fresh();
+
+    // What was verified is remembered for the same place, and only what was.
+    let agent = remembers("HTTP/1.1 204 No Content\r\n\r\n", 200, json!({"fresh": false}));
+    assert_eq!(authenticate(ROOT, &agent.line("reuse"), HERE, &["not a code"]).0, AUTH_ERR);
+    assert!(!agent.heard().iter().any(|request| request.method == "PUT"));
+    assert_eq!(authenticate(ROOT, &agent.line("reuse"), HERE, &["123456"]).0, SUCCESS);
+    let remembered = agent.heard().pop().unwrap();
+    let mut expected = asked;
+    expected["token"] = json!("a.b.c");
+    assert_eq!((remembered.method.as_str(), remembered.json()), ("PUT", expected));
 }
