@@ -146,7 +146,9 @@ pub async fn run_on(bus: Arc<dyn Bus>, config: Config) -> Result<(), Error> {
     systemd::ready();
     serve::serve(listeners, doors, &parts.config.limits, tls, metrics, &stop).await;
 
-    presence.end_all().await;
+    if tokio::time::timeout(LAST_TRY, presence.end_all()).await.is_err() {
+        tracing::error!("sessions that are bound to keys are not revoked; they will be when the agent starts again");
+    }
     chores.abort();
     listeners_to_events.iter().for_each(tokio::task::JoinHandle::abort);
     signals.abort();
@@ -255,3 +257,6 @@ async fn reload(parts: &Parts, tls: Option<&Tls>) {
 fn system<E: Into<std::io::Error>>(what: &'static str) -> impl FnOnce(E) -> Error {
     move |reason| Error::System { what: what.to_owned(), reason: reason.into() }
 }
+
+/// How long the store is waited for when the agent ends.
+const LAST_TRY: Duration = Duration::from_secs(5);

@@ -3,14 +3,10 @@
 //! The answer is one JSON object a line, and ends with `done`, `refused` or `failed`. Whoever closes the connection ends the
 //! ceremony.
 
-use std::pin::Pin as Pinned;
-use std::task::Context;
-use std::task::Poll;
 use std::time::Duration;
 use std::time::Instant;
 
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
@@ -18,10 +14,7 @@ use axum::http::header::CACHE_CONTROL;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::response::Response;
-use hyper::body::Frame;
 use serde::Deserialize;
-use serde::Serialize;
-use tokio::sync::mpsc;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
@@ -30,18 +23,20 @@ use crate::agent::api::Code;
 use crate::agent::api::Problem;
 use crate::agent::api::SecretBody;
 use crate::agent::api::Segment;
+use crate::agent::api::key_events;
+use crate::agent::api::key_events::FailureCode;
+use crate::agent::api::key_events::KeyCeremonyEvent;
+use crate::agent::api::key_events::Speaker;
 use crate::agent::api::parse;
 use crate::agent::api::sessions;
 use crate::agent::api::sessions::Proof;
 use crate::agent::api::sessions::Wanted;
-use crate::agent::api::views::ContextView;
 use crate::agent::caller::Caller;
 use crate::agent::config::Service;
 use crate::agent::layers::Arrived;
 use crate::agent::local::Answered;
 use crate::agent::local::Busy;
 use crate::agent::local::NotBound;
-use crate::agent::local::Told;
 use crate::agent::local::Underway;
 use crate::agent::peer::LocalPeer;
 use crate::agent::state::Shared;
@@ -81,55 +76,6 @@ pub(super) struct GivePin {
     pin: Zeroizing<String>,
 }
 
-/// A line of the answer.
-#[derive(Serialize, ToSchema)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub(super) enum KeyCeremonyEvent {
-    /// It begins; `ceremony_id` names it to whoever brings the PIN.
-    Begun { ceremony_id: String },
-    /// No key is plugged in.
-    WaitingForKey,
-    /// The key blinks.
-    NeedTouch,
-    /// So many keys blink; the one that is touched is taken.
-    ChooseByTouch { keys: usize },
-    /// The key wants its PIN.
-    NeedPin {
-        /// How many tries are left, where the key says so.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        retries: Option<u8>,
-        /// The one before was wrong.
-        wrong_before: bool,
-    },
-    /// The session is open.
-    Done {
-        /// The signed context.
-        token: String,
-        context: Box<ContextView>,
-    },
-    /// The key answered, and the session was refused.
-    Refused { problem: Box<Problem> },
-    /// No key answered.
-    Failed {
-        code: FailureCode,
-        /// What happened, and what to do.
-        detail: String,
-    },
-}
-
-/// Why no key answered.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum FailureCode {
-    NoKey,
-    NotEnrolled,
-    NotTouched,
-    PinBlocked,
-    Busy,
-    Cancelled,
-    Unavailable,
-}
-
 /// What is to become of a key's answer.
 struct Wish {
     wanted: Wanted,
@@ -137,9 +83,6 @@ struct Wish {
     /// The session ends when the key goes.
     bind: bool,
 }
-
-/// The lines as they come.
-struct Lines(mpsc::Receiver<Bytes>);
 
 /// Opens a session with a security key that is plugged in here. Only on the Unix sockets.
 #[utoipa::path(post, path = "/v1/local/key-ceremonies", tag = "local", request_body = BeginKeyCeremony, responses(
@@ -170,22 +113,22 @@ pub(super) async fn begin(
         sessions::leave_at_interval(&state, arrived).await;
         return Err(Problem::access_denied());
     }
-    let (lines, answer) = mpsc::channel(MOST_LINES);
+    let (lines, answer) = key_events::speaker();
     match state.local.ceremonies.sit(uid) {
         Ok(seat) => {
             let begun = state.keys.on_behalf_of(caller.id.clone()).begin_authentication(&account).await?;
-            say(&lines, &KeyCeremonyEvent::Begun { ceremony_id: seat.id().to_owned() });
+            lines.say(&KeyCeremonyEvent::Begun { ceremony_id: seat.id().to_owned() });
             let origin = state.config.own_origin().parse().map_err(|_| Problem::unusable_keys())?;
             let underway = seat.begin(begun.options, origin, wait).map_err(|_| Problem::unusable_keys())?;
             let wanted = Wanted { account, audience, lifetime: None };
             tokio::spawn(follow(state, caller, Wish { wanted, id: begun.id, bind }, underway, lines));
         }
-        Err(Busy::Now) => say(&lines, &failed(usb::Error::Busy)),
+        Err(Busy::Now) => lines.say(&usb::Error::Busy.into()),
         Err(Busy::TooSoon(wait)) => return Err(Problem::too_fast(wait)),
         Err(Busy::Random(error)) => return Err(Error::Key(error).into()),
     }
     let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson")), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    Ok((headers, axum::body::Body::new(Lines(answer))).into_response())
+    Ok((headers, axum::body::Body::new(answer)).into_response())
 }
 
 /// Gives the PIN that a ceremony asked for. Only to one's own.
@@ -207,24 +150,24 @@ pub(super) async fn give_pin(
 }
 
 /// Tells what happens, and opens the session when the key has answered. Ends with the ceremony, its peer or the agent.
-async fn follow(state: Shared, caller: Caller, wish: Wish, underway: Underway, lines: mpsc::Sender<Bytes>) {
+async fn follow(state: Shared, caller: Caller, wish: Wish, underway: Underway, lines: Speaker) {
     let work = async {
         let last = match heard_out(underway, &lines).await {
             Ok(answered) => finish(&state, &caller, wish, answered).await.unwrap_or_else(|problem| not_opened(&state, problem)),
-            Err(why) => failed(why),
+            Err(why) => why.into(),
         };
-        say(&lines, &last);
+        lines.say(&last);
     };
     tokio::select! {
         () = work => {}
-        () = lines.closed() => {}
-        _ = state.stop.wait() => say(&lines, &failed(usb::Error::Cancelled)),
+        () = lines.unheard() => {}
+        _ = state.stop.wait() => lines.say(&usb::Error::Cancelled.into()),
     }
 }
 
-async fn heard_out(mut underway: Underway, lines: &mpsc::Sender<Bytes>) -> Result<Answered, usb::Error> {
+async fn heard_out(mut underway: Underway, lines: &Speaker) -> Result<Answered, usb::Error> {
     while let Some(told) = underway.told.recv().await {
-        say(lines, &told.into());
+        lines.say(&told.into());
     }
     // A thread that is gone without a word has panicked.
     (&mut underway.end).await.unwrap_or(Err(usb::Error::Bus("the ceremony failed; the agent's log says where".to_owned())))
@@ -268,47 +211,3 @@ fn not_opened(state: &Shared, problem: Problem) -> KeyCeremonyEvent {
     }
     KeyCeremonyEvent::Failed { code: FailureCode::Unavailable, detail: problem.detail().to_owned() }
 }
-
-/// Whoever reads none of so many lines reads no other either, and is noticed when the connection ends.
-fn say(lines: &mpsc::Sender<Bytes>, event: &KeyCeremonyEvent) {
-    let Ok(mut line) = serde_json::to_vec(event) else { return };
-    line.push(b'\n');
-    let _ = lines.try_send(line.into());
-}
-
-fn failed(why: usb::Error) -> KeyCeremonyEvent {
-    use usb::Error::*;
-    let code = match &why {
-        NoKey | Unplugged => FailureCode::NoKey,
-        NotEnrolled | AlreadyEnrolled(_) => FailureCode::NotEnrolled,
-        NotTouched => FailureCode::NotTouched,
-        PinAuthBlocked | PinBlocked => FailureCode::PinBlocked,
-        Busy => FailureCode::Busy,
-        Cancelled | Declined | PinWrong { .. } | PinNotGiven => FailureCode::Cancelled,
-        _ => FailureCode::Unavailable,
-    };
-    KeyCeremonyEvent::Failed { code, detail: why.to_string() }
-}
-
-impl From<Told> for KeyCeremonyEvent {
-    fn from(told: Told) -> KeyCeremonyEvent {
-        match told {
-            Told::WaitingForKey => KeyCeremonyEvent::WaitingForKey,
-            Told::NeedTouch => KeyCeremonyEvent::NeedTouch,
-            Told::ChooseByTouch(keys) => KeyCeremonyEvent::ChooseByTouch { keys },
-            Told::NeedPin { retries, wrong_before } => KeyCeremonyEvent::NeedPin { retries, wrong_before },
-        }
-    }
-}
-
-impl hyper::body::Body for Lines {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(mut self: Pinned<&mut Lines>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, std::convert::Infallible>>> {
-        self.0.poll_recv(context).map(|line| line.map(|line| Ok(Frame::data(line))))
-    }
-}
-
-/// More than a ceremony ever says.
-const MOST_LINES: usize = 128;

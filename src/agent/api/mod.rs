@@ -10,6 +10,7 @@ mod devices;
 mod fresh;
 mod health;
 mod key_ceremonies;
+mod key_events;
 mod problem;
 mod provisioning;
 mod responses;

@@ -1,0 +1,133 @@
+//! What a ceremony says, one JSON object a line.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+
+use axum::body::Bytes;
+use hyper::body::Body;
+use hyper::body::Frame;
+use serde::Serialize;
+use tokio::sync::mpsc;
+use utoipa::ToSchema;
+
+use crate::agent::api::Problem;
+use crate::agent::api::views::ContextView;
+use crate::agent::local::Told;
+use crate::usb;
+
+/// A line of the answer.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(super) enum KeyCeremonyEvent {
+    /// It begins; `ceremony_id` names it to whoever brings the PIN.
+    Begun { ceremony_id: String },
+    /// No key is plugged in.
+    WaitingForKey,
+    /// The key blinks.
+    NeedTouch,
+    /// So many keys blink; the one that is touched is taken.
+    ChooseByTouch { keys: usize },
+    /// The key wants its PIN.
+    NeedPin {
+        /// How many tries are left, where the key says so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retries: Option<u8>,
+        /// The one before was wrong.
+        wrong_before: bool,
+    },
+    /// The session is open.
+    Done {
+        /// The signed context.
+        token: String,
+        context: Box<ContextView>,
+    },
+    /// The key answered, and the session was refused.
+    Refused { problem: Box<Problem> },
+    /// No key answered.
+    Failed {
+        code: FailureCode,
+        /// What happened, and what to do.
+        detail: String,
+    },
+}
+
+/// Why no key answered.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum FailureCode {
+    NoKey,
+    NotEnrolled,
+    NotTouched,
+    PinBlocked,
+    Busy,
+    Cancelled,
+    Unavailable,
+}
+
+/// The lines as they come, for the peer.
+pub(super) struct Lines(mpsc::Receiver<Bytes>);
+
+/// Where they are said. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Speaker(mpsc::Sender<Bytes>);
+
+/// Somebody who speaks, and what the peer reads of it.
+pub(super) fn speaker() -> (Speaker, Lines) {
+    let (speaker, lines) = mpsc::channel(MOST_LINES);
+    (Speaker(speaker), Lines(lines))
+}
+
+impl Speaker {
+    /// Whoever reads none of so many lines reads no other either, and is noticed when the connection ends.
+    pub(super) fn say(&self, event: &KeyCeremonyEvent) {
+        let Ok(mut line) = serde_json::to_vec(event) else { return };
+        line.push(b'\n');
+        let _ = self.0.try_send(line.into());
+    }
+
+    /// Waits until the peer is gone.
+    pub(super) async fn unheard(&self) {
+        self.0.closed().await;
+    }
+}
+
+impl From<usb::Error> for KeyCeremonyEvent {
+    fn from(why: usb::Error) -> KeyCeremonyEvent {
+        use usb::Error::*;
+        let code = match &why {
+            NoKey | Unplugged => FailureCode::NoKey,
+            NotEnrolled | AlreadyEnrolled(_) => FailureCode::NotEnrolled,
+            NotTouched => FailureCode::NotTouched,
+            PinAuthBlocked | PinBlocked => FailureCode::PinBlocked,
+            Busy => FailureCode::Busy,
+            Cancelled | Declined | PinWrong { .. } | PinNotGiven => FailureCode::Cancelled,
+            _ => FailureCode::Unavailable,
+        };
+        KeyCeremonyEvent::Failed { code, detail: why.to_string() }
+    }
+}
+
+impl From<Told> for KeyCeremonyEvent {
+    fn from(told: Told) -> KeyCeremonyEvent {
+        match told {
+            Told::WaitingForKey => KeyCeremonyEvent::WaitingForKey,
+            Told::NeedTouch => KeyCeremonyEvent::NeedTouch,
+            Told::ChooseByTouch(keys) => KeyCeremonyEvent::ChooseByTouch { keys },
+            Told::NeedPin { retries, wrong_before } => KeyCeremonyEvent::NeedPin { retries, wrong_before },
+        }
+    }
+}
+
+impl Body for Lines {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Lines>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(context).map(|line| line.map(|line| Ok(Frame::data(line))))
+    }
+}
+
+/// More than a ceremony ever says.
+const MOST_LINES: usize = 128;
