@@ -186,9 +186,7 @@ async fn finish(state: &Shared, caller: &Caller, wish: Wish, answered: Answered)
 /// Nobody gets a session that could outlast its key.
 async fn bind(state: &Shared, context: &AnyContext, key: Option<Key>) -> Result<(), Problem> {
     let unbound = |detail: String| Problem::new(Code::ServiceUnavailable, detail);
-    let (AnyContext::Mfa(context), Some(key)) = (context, key) else {
-        return Err(unbound("it is not known which key has answered: try again with one key".to_owned()));
-    };
+    let AnyContext::Mfa(context) = context else { return Err(unbound("no key has answered".to_owned())) };
     let common = context.common();
     let session = BoundSession {
         account: common.account.clone(),
@@ -196,7 +194,7 @@ async fn bind(state: &Shared, context: &AnyContext, key: Option<Key>) -> Result<
         serial: context.serial().clone(),
         expires_at: common.expires_at,
     };
-    state.local.presence.bind(&key, session).await.map_err(|error| match error {
+    state.local.presence.bind(key, session).await.map_err(|error| match error {
         NotBound::Verifier(error) => error.into(),
         error => unbound(error.to_string()),
     })

@@ -113,12 +113,12 @@ impl Presence {
     }
 
     /// Binds a session to a key, before anybody has the session. It was written down, and the key was seen after that.
-    pub(crate) async fn bind(&self, key: &Key, session: BoundSession) -> Result<(), NotBound> {
+    pub(crate) async fn bind(&self, key: Option<Key>, session: BoundSession) -> Result<(), NotBound> {
         let watch = &self.0;
         if !watch.begun.load(Ordering::Acquire) {
             return Err(NotBound::Unwatched("what an earlier agent has left is not ended yet".to_owned()));
         }
-        let sighting = watch.sighting(key.clone()).await?;
+        let sighting = watch.sighting(key).await?;
         let mut looks = self.looks().await.map_err(|error| NotBound::Unwatched(error.to_string()))?;
         let id = session.session_id.clone();
         {
@@ -216,12 +216,17 @@ impl Watch {
         lost.collect()
     }
 
-    async fn sighting(&self, key: Key) -> Result<Sighting, NotBound> {
+    /// A key that answers before it blinks, touched as it is, has not been told from others: it must be the only one.
+    async fn sighting(&self, key: Option<Key>) -> Result<Sighting, NotBound> {
         let bus = Arc::clone(&self.bus);
-        let looked = tokio::task::spawn_blocking(move || match bus.keys() {
-            Ok(keys) if keys.contains(&key) => Ok(Sighting::of(key)),
-            Ok(_) => Err(NotBound::Gone),
-            Err(error) => Err(NotBound::Unwatched(error.to_string())),
+        let looked = tokio::task::spawn_blocking(move || {
+            let keys = bus.keys().map_err(|error| NotBound::Unwatched(error.to_string()))?;
+            match (key, keys.as_slice()) {
+                (Some(key), keys) if keys.contains(&key) => Ok(Sighting::of(key)),
+                (None, [only]) => Ok(Sighting::of(only.clone())),
+                (None, [_, _, ..]) => Err(NotBound::Unwatched("it is not known which one has answered".to_owned())),
+                _ => Err(NotBound::Gone),
+            }
         });
         looked.await.unwrap_or_else(|error| Err(NotBound::Unwatched(error.to_string())))
     }
