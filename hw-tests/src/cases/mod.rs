@@ -8,6 +8,7 @@ mod pin;
 mod plugging;
 mod refused;
 mod several;
+mod spot;
 mod tools;
 mod webauthn;
 
@@ -21,6 +22,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         pin::CASES,
         refused::CASES,
         several::CASES,
+        spot::CASES,
         plugging::CASES,
         others::CASES,
         doctor::CASES,

@@ -78,6 +78,12 @@ impl Agent {
         with_mfa(&ran.stdout, account)
     }
 
+    /// Where programs that log people in ask.
+    #[must_use]
+    pub fn verify_socket(&self) -> String {
+        self.socket.replace("agent.sock", "verify.sock")
+    }
+
     /// One request over the socket, as root: status and document.
     pub fn http(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Value), String> {
         let fault = |error: std::io::Error| format!("{path}: {error}");

@@ -3,6 +3,7 @@
 mod agent;
 mod boot;
 mod case;
+mod ceremony;
 mod plug;
 mod run;
 
@@ -14,6 +15,7 @@ pub use case::Case;
 pub use case::Outcome;
 pub use case::Place;
 pub use case::run_all;
+pub use ceremony::Ceremony;
 pub use plug::Key;
 pub use plug::REAL_KEY;
 pub use plug::REAL_PIN;
