@@ -99,7 +99,9 @@ fn run(filter: &str) -> Result<u8, String> {
 /// The programs that go into the guest; cargo knows whether they are fresh.
 fn build() -> Result<(), String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    for what in [&["--package", "hw-tests", "--bins"][..], &["--package", "twostep", "--bin", "twostep"]] {
+    let packages =
+        [&["--package", "hw-tests", "--bins"][..], &["--package", "twostep", "--bin", "twostep"], &["--package", "pam-twostep", "--lib"]];
+    for what in packages {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let status = Command::new(&cargo).args(["build", "--quiet", "--locked"]).args(what).current_dir(root).status();
         if !status.is_ok_and(|status| status.success()) {

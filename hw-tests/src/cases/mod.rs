@@ -4,6 +4,7 @@ mod doctor;
 mod hostile;
 mod login;
 mod others;
+mod pam;
 mod pin;
 mod plugging;
 mod refused;
@@ -25,6 +26,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         spot::CASES,
         plugging::CASES,
         others::CASES,
+        pam::CASES,
         doctor::CASES,
         hostile::CASES,
     ];

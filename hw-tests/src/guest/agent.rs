@@ -32,7 +32,7 @@ impl Agent {
         fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
         let (socket, file) = (format!("{folder}/agent.sock"), format!("{folder}/agent.toml"));
         let text = format!(
-            "explain = true\n[socket]\npath = \"{socket}\"\n[store]\nurl = \"sqlite:{folder}/store.db\"\nkey_file = \"{folder}/sealing.key\"\n\
+            "explain = true\n[socket]\npath = \"{socket}\"\n[verify_socket]\nenabled = true\n[store]\nurl = \"sqlite:{folder}/store.db\"\nkey_file = \"{folder}/sealing.key\"\n\
              [log]\nlevel = \"warn\"\nformat = \"text\"\n[security_keys]\n{configuration}\n"
         );
         fs::write(&file, text).map_err(|error| error.to_string())?;
@@ -44,6 +44,12 @@ impl Agent {
             return Err(format!("the agent did not start: {:?}", agent.running.end(Duration::ZERO).map(|ran| ran.stderr)));
         }
         Ok(agent)
+    }
+
+    /// Where PAM asks it.
+    #[must_use]
+    pub fn verify_socket(&self) -> String {
+        self.socket.replace("agent.sock", "verify.sock")
     }
 
     /// Runs `twostep WORDS` to its end.

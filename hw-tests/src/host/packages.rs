@@ -18,6 +18,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("ldd", "libc-bin"),
     ("modinfo", "kmod"),
     ("openssl", "openssl"),
+    ("pamtester", "pamtester"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("strip", "binutils"),
     ("xz", "xz-utils"),

@@ -19,6 +19,9 @@ use std::process::Command;
 /// Debian's programs that drive the same keys.
 const FIDO2_TOOLS: [&str; 3] = ["/usr/bin/fido2-token", "/usr/bin/fido2-cred", "/usr/bin/fido2-assert"];
 
+/// A host of PAM's.
+const PAMTESTER: &str = "/usr/bin/pamtester";
+
 /// Rules of udev that keys pass through; the others are about disks, networks and sound.
 const RULES: [&str; 3] = ["50-udev-default.rules", "60-fido-id.rules", "80-drivers.rules"];
 
@@ -57,6 +60,8 @@ impl Root {
         for tool in FIDO2_TOOLS {
             root.program(Path::new(tool), tool)?;
         }
+        root.program(Path::new(PAMTESTER), PAMTESTER)?;
+        root.program(&target().join("debug/libpam_twostep.so"), "/lib/security/pam_twostep.so")?;
         let attestation = attestation()?;
         for name in ["att.key", "att.der"] {
             let file = attestation.join(name);
