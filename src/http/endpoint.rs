@@ -1,6 +1,7 @@
 //! Where a server is, and how it is reached.
 
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -108,8 +109,12 @@ impl Endpoint {
                 stream.set_nodelay(true)?;
                 let Some(tls) = tls else { return Connection::over(stream).await };
                 let connector = TlsConnector::from(Arc::clone(&tls.config));
-                let stream = connector.connect(tls.name.clone(), stream).await;
-                Connection::over(stream.map_err(|error| Cause::NotTrusted(error.to_string()))?).await
+                let stream = connector.connect(tls.name.clone(), stream).await.map_err(|error| match error.kind() {
+                    // What TLS itself finds fault with.
+                    io::ErrorKind::InvalidData => Cause::NotTrusted(error.to_string()),
+                    _ => Cause::from(error),
+                })?;
+                Connection::over(stream).await
             }
         }
     }
