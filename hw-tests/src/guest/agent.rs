@@ -46,12 +46,6 @@ impl Agent {
         Ok(agent)
     }
 
-    /// Where PAM asks it.
-    #[must_use]
-    pub fn verify_socket(&self) -> String {
-        self.socket.replace("agent.sock", "verify.sock")
-    }
-
     /// Runs `twostep WORDS` to its end.
     pub fn twostep(&self, words: &[&str]) -> Result<Ran, String> {
         let pin = std::env::var(REAL_PIN).map_or(String::new(), |pin| pin + "\n");

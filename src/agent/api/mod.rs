@@ -116,7 +116,8 @@ pub(crate) fn to_verify(state: Shared) -> Router {
         .routes(routes!(fresh::ask, fresh::keep))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
-        .routes(routes!(health::jwks));
+        .routes(routes!(health::jwks))
+        .routes(routes!(health::revocations));
     surrounded(router.into(), state)
 }
 
