@@ -4,6 +4,8 @@
 //! (Kleene's strong logic). Only what is definitely true allows. A request without a context, or with one that says that MFA
 //! was not there, is let through only by a policy that says so by name.
 
+#[cfg(feature = "cedar")]
+pub mod cedar;
 mod claimed;
 mod condition;
 mod decision;
