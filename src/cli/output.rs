@@ -36,7 +36,7 @@ pub(super) struct Failure {
     exit: Exit,
     message: String,
     hints: Vec<String>,
-    document: Option<Value>,
+    document: Option<Box<Value>>,
 }
 
 impl Exit {
@@ -98,7 +98,7 @@ impl Failure {
     /// The problem document as the agent sent it.
     #[must_use]
     pub(super) fn document(self, document: Value) -> Failure {
-        Failure { document: Some(document), ..self }
+        Failure { document: Some(Box::new(document)), ..self }
     }
 
     pub(super) fn hints(&self) -> &[String] {
@@ -108,7 +108,7 @@ impl Failure {
     fn to_document(&self) -> Value {
         let (status, code) = self.exit.problem();
         let local = || json!({"type": "about:blank", "title": code, "status": status, "code": code, "detail": self.message});
-        self.document.clone().unwrap_or_else(local)
+        self.document.as_deref().cloned().unwrap_or_else(local)
     }
 }
 
