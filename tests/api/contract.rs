@@ -87,7 +87,7 @@ fn what_succeeds(admin: &Client) {
     let list = admin.get("/.well-known/mfa-revocations");
     assert_eq!(
         (list.status, list.header("content-type"), list.header("cache-control")),
-        (200, Some("application/jwt"), Some("public, max-age=1"))
+        (200, Some("application/mfa-revocations+jwt"), Some("public, max-age=1"))
     );
     let etag = list.header("etag").unwrap();
     let again = admin.raw("GET", "/.well-known/mfa-revocations", &[("If-None-Match", &format!("\"other\", {etag}"))], b"");

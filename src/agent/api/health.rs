@@ -68,7 +68,7 @@ pub(super) async fn jwks(State(state): State<Shared>) -> Result<Response, Proble
 /// `iat`; `sessions`: the `jti` of single contexts, with their `exp`; and where more was revoked than fits, `before` and `ending`:
 /// whoever's they are, contexts with an `iat` or an `exp` up to that are dead.
 #[utoipa::path(get, path = "/.well-known/mfa-revocations", tag = "health", security(()), params(("If-None-Match" = Option<String>, Header)), responses(
-    (status = 200, description = "the list, signed", body = String, content_type = "application/jwt"),
+    (status = 200, description = "the list, signed", body = String, content_type = "application/mfa-revocations+jwt"),
     (status = 304, description = "it is the one that If-None-Match names"),
     super::Unavailable,
 ))]
@@ -81,7 +81,7 @@ pub(super) async fn revocations(State(state): State<Shared>, asked: HeaderMap) -
     if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == list.etag)) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
-    Ok((headers, [(CONTENT_TYPE, HeaderValue::from_static("application/jwt"))], list.text.clone()).into_response())
+    Ok((headers, [(CONTENT_TYPE, HeaderValue::from_static("application/mfa-revocations+jwt"))], list.text.clone()).into_response())
 }
 
 /// Prometheus metrics.
