@@ -19,7 +19,8 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 fn a_touch(wire: Wire) -> Outcome {
-    let key = Key::plug(wire, "PAM-1", &[])?;
+    // A key that is touched at once never says that it waits.
+    let key = Key::plug(wire, "PAM-1", &["--touch", "delay:1000"])?;
     let agent = Agent::start("")?;
     agent.enroll("ann")?;
     let before = key.count("touches")?;
