@@ -5,7 +5,8 @@
 
 #![allow(clippy::expect_used, reason = "a bench that cannot go on should stop")]
 
-use std::hint::black_box;
+#[path = "turns/mod.rs"]
+mod turns;
 
 use twostep::otp::Code;
 use twostep::otp::PairFound;
@@ -14,6 +15,10 @@ use twostep::otp::Totp;
 use twostep::otp::Window;
 use twostep::otp::compressions;
 use twostep::time::UnixTime;
+
+use turns::Spread;
+use turns::Variant;
+use turns::take_turns;
 
 const ROUNDS: usize = 21;
 
@@ -71,44 +76,12 @@ fn pair(window: Window) {
     );
 }
 
-/// What is timed, so many turns at a time.
-struct Variant<'a> {
-    name: &'a str,
-    turns: usize,
-    work: Box<dyn Fn(usize) -> bool + 'a>,
-    nanoseconds: Vec<f64>,
-}
-
-impl<'a> Variant<'a> {
-    fn new(name: &'a str, turns: usize, work: impl Fn(usize) -> bool + 'a) -> Variant<'a> {
-        Variant { name, turns, work: Box::new(work), nanoseconds: Vec::new() }
-    }
-
-    fn run(&self) -> f64 {
-        let before = thread_time();
-        for turn in 0..self.turns {
-            black_box((self.work)(black_box(turn)));
-        }
-        (thread_time() - before) * 1e9 / f64::from(u32::try_from(self.turns).expect("few turns"))
-    }
-}
-
 /// Runs the variants in turn and prints the median, the extremes, and how many times faster than the first each is.
 fn print_table(title: &str, variants: &mut [Variant<'_>]) {
-    // The first round warms up.
-    for round in 0..=ROUNDS {
-        for variant in &mut *variants {
-            let nanoseconds = variant.run();
-            if round > 0 {
-                variant.nanoseconds.push(nanoseconds);
-            }
-        }
-    }
+    let spreads = take_turns(ROUNDS, variants, || {});
     println!("\n{title}\n{:<28}{:>12}{:>12}{:>12}{:>9}{:>14}", "", "median ns", "min", "max", "ratio", "compressions");
     let mut first = None;
-    for variant in variants {
-        variant.nanoseconds.sort_by(f64::total_cmp);
-        let [min, median, max] = [0, ROUNDS / 2, ROUNDS - 1].map(|place| variant.nanoseconds[place]);
+    for (variant, Spread { min, median, max }) in variants.iter_mut().zip(spreads) {
         let ratio = *first.get_or_insert(median) / median;
         let before = compressions();
         (variant.work)(0);
@@ -123,17 +96,6 @@ fn print_table(title: &str, variants: &mut [Variant<'_>]) {
 fn totp_rs(step_size: u64, skew: u16) -> totp_rs::Totp {
     let builder = totp_rs::Builder::new().with_secret(SECRET).with_step_duration(step_size).with_skew(skew);
     builder.build_noncompliant()
-}
-
-/// Seconds of CPU time that this thread has had.
-#[allow(unsafe_code)]
-fn thread_time() -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel writes one timespec to a place that holds one.
-    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    assert_eq!(result, 0, "a thread has a clock");
-    let seconds = std::time::Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).expect("under a second"));
-    seconds.as_secs_f64()
 }
 
 const SECRET: &[u8] = b"12345678901234567890";

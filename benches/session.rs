@@ -6,8 +6,10 @@
 
 #![allow(clippy::expect_used, reason = "a bench that cannot go on should stop")]
 
+#[path = "turns/mod.rs"]
+mod turns;
+
 use std::cell::RefCell;
-use std::hint::black_box;
 use std::sync::Arc;
 
 use jsonwebtoken::Algorithm;
@@ -39,6 +41,10 @@ use twostep::verifier::NewDevice;
 use twostep::verifier::NewFactor;
 use twostep::verifier::Verified;
 use twostep::verifier::Verifier;
+
+use turns::Spread;
+use turns::Variant;
+use turns::take_turns;
 
 const ROUNDS: usize = 21;
 
@@ -130,11 +136,11 @@ impl<'a> Desk<'a> {
             rounds,
             &mut || *proofs.borrow_mut() = (0..ISSUED).map(|_| self.proof()).collect(),
             &mut [
-                Variant::new("jsonwebtoken encode", ISSUED, |turn| {
+                succeeding("jsonwebtoken encode", ISSUED, |turn| {
                     let claims = Claims { jti: format!("{turn:022}"), ..claims.clone() };
                     jsonwebtoken::encode(&header, &claims, &key).is_ok()
                 }),
-                Variant::new("twostep issue", ISSUED, |_| {
+                succeeding("twostep issue", ISSUED, |_| {
                     let proof = proofs.borrow_mut().pop().expect("as many proofs as turns");
                     self.runtime.block_on(self.issuer.issue(proof, "payments")).is_ok()
                 }),
@@ -169,12 +175,12 @@ impl<'a> Desk<'a> {
             rounds,
             &mut || {},
             &mut [
-                Variant::new("jsonwebtoken decode", 500, |turn| {
+                succeeding("jsonwebtoken decode", 500, |turn| {
                     jsonwebtoken::decode::<Claims>(token(turn).as_str(), &key, &validation).is_ok()
                 }),
-                Variant::new("twostep, first check", 500, |turn| forgetful.validate(token(turn)).is_ok()),
-                Variant::new("second check", 20_000, |turn| validator.validate(token(turn)).is_ok()),
-                Variant::new("second, with revocations", 20_000, |turn| told.validate(token(turn)).is_ok()),
+                succeeding("twostep, first check", 500, |turn| forgetful.validate(token(turn)).is_ok()),
+                succeeding("second check", 20_000, |turn| validator.validate(token(turn)).is_ok()),
+                succeeding("second, with revocations", 20_000, |turn| told.validate(token(turn)).is_ok()),
             ],
         );
     }
@@ -201,59 +207,20 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// What is timed, so many turns at a time. Every turn must succeed.
-struct Variant<'a> {
-    name: &'a str,
-    turns: usize,
-    work: Box<dyn Fn(usize) -> bool + 'a>,
-    nanoseconds: Vec<f64>,
-}
-
-impl<'a> Variant<'a> {
-    fn new(name: &'a str, turns: usize, work: impl Fn(usize) -> bool + 'a) -> Variant<'a> {
-        Variant { name, turns, work: Box::new(work), nanoseconds: Vec::new() }
-    }
-
-    fn run(&self) -> f64 {
-        let before = thread_time();
-        for turn in 0..self.turns {
-            assert!(black_box((self.work)(black_box(turn))), "{}", self.name);
-        }
-        (thread_time() - before) * 1e9 / f64::from(u32::try_from(self.turns).expect("few turns"))
-    }
+/// A variant of which every turn must succeed.
+fn succeeding<'a>(name: &'a str, turns: usize, work: impl Fn(usize) -> bool + 'a) -> Variant<'a> {
+    Variant::new(name, turns, move |turn| assert!(work(turn), "{name}"))
 }
 
 /// Runs the variants in turn and prints the median, the extremes, and how many times faster than the first each is.
 fn print_table(title: &str, rounds: usize, prepare: &mut dyn FnMut(), variants: &mut [Variant<'_>]) {
-    // The first round warms up.
-    for round in 0..=rounds {
-        prepare();
-        for variant in &mut *variants {
-            let nanoseconds = variant.run();
-            if round > 0 {
-                variant.nanoseconds.push(nanoseconds);
-            }
-        }
-    }
+    let spreads = take_turns(rounds, variants, prepare);
     println!("\n{title}\n{:<28}{:>12}{:>12}{:>12}{:>9}", "", "median ns", "min", "max", "ratio");
     let mut first = None;
-    for variant in variants {
-        variant.nanoseconds.sort_by(f64::total_cmp);
-        let [min, median, max] = [0, rounds / 2, rounds - 1].map(|place| variant.nanoseconds[place]);
+    for (variant, Spread { min, median, max }) in variants.iter().zip(spreads) {
         let ratio = *first.get_or_insert(median) / median;
         println!("{:<28}{median:>12.0}{min:>12.0}{max:>12.0}{ratio:>8.2}x", variant.name);
     }
-}
-
-/// Seconds of CPU time that this thread has had.
-#[allow(unsafe_code)]
-fn thread_time() -> f64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel writes one timespec to a place that holds one.
-    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    assert_eq!(result, 0, "a thread has a clock");
-    let seconds = std::time::Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).expect("under a second"));
-    seconds.as_secs_f64()
 }
 
 const ISSUED: usize = 100;
