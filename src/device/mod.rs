@@ -212,6 +212,11 @@ impl Device {
         }
     }
 
+    /// Whether it is enrolled and its owner's: a guesser who locks it takes nothing of that away.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self.state, DeviceState::Active | DeviceState::Locked)
+    }
+
     /// How far its clock is from ours; none for a device without a clock.
     pub fn drift(&self) -> Option<Drift> {
         match &self.factor {

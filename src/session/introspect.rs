@@ -1,6 +1,5 @@
 //! Whether a context is still alive: valid by itself, and not revoked since.
 
-use crate::device::DeviceState;
 use crate::session::AnyContext;
 use crate::session::Common;
 use crate::session::Issuer;
@@ -74,9 +73,7 @@ fn device_allows(seen: &AccountSnapshot, context: &SessionContext) -> bool {
         return true;
     }
     let device = seen.device(&context.serial).map(|enrolled| &enrolled.device);
-    device.is_some_and(|device| {
-        matches!(device.state, DeviceState::Active | DeviceState::Locked) && above(context.common.issued_at, device.revoked_before)
-    })
+    device.is_some_and(|device| device.is_in_use() && above(context.common.issued_at, device.revoked_before))
 }
 
 fn above(issued_at: UnixTime, mark: Option<UnixTime>) -> bool {

@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::device::Device;
-use crate::device::DeviceState;
 use crate::device::Judged;
 use crate::device::Kind;
 use crate::device::Refusal;
@@ -126,7 +125,7 @@ impl Verifier {
             if enrolled.device.kind() == Kind::SecurityKey {
                 return Err(Error::BadInput("a security key shows no codes: remove it, and enrol it again".to_owned()));
             }
-            if matches!(enrolled.device.state, DeviceState::Active | DeviceState::Locked) {
+            if enrolled.device.is_in_use() {
                 return Err(Error::AlreadyExists("the device is active already"));
             }
             self.may_change_devices(&seen, authority, now).await?;

@@ -27,7 +27,6 @@ use crate::agent::api::Segment;
 use crate::agent::caller::Caller;
 use crate::agent::caller::Proxy;
 use crate::agent::state::Shared;
-use crate::device::DeviceState;
 use crate::policy::Policy;
 use crate::policy::Presented;
 use crate::policy::StepUp;
@@ -150,10 +149,10 @@ fn shown(headers: &HeaderMap, cookie: Option<&str>) -> Shown {
 
 /// Whether a verification could help somebody who has these devices.
 fn has_a_device_for(policy: &Policy, seen: &AccountSnapshot) -> bool {
-    seen.devices.iter().map(|enrolled| &enrolled.device).any(|device| {
-        let usable = matches!(device.state, DeviceState::Active | DeviceState::Locked);
-        usable && policy.can_be_met_with(MfaKind::from(device.kind()), &device.serial)
-    })
+    seen.devices
+        .iter()
+        .map(|enrolled| &enrolled.device)
+        .any(|device| device.is_in_use() && policy.can_be_met_with(MfaKind::from(device.kind()), &device.serial))
 }
 
 fn passed(context: Option<&AnyContext>) -> Response {
