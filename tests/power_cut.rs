@@ -34,7 +34,8 @@ async fn prepared() -> (TempDir, PathBuf, Files) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     load::prepare(&path).await;
-    let files = Files::from([(Name::Database, fs::read(&path).unwrap())]);
+    let witness = fs::read(path.with_file_name("store.db.witness")).unwrap();
+    let files = Files::from([(Name::Database, fs::read(&path).unwrap()), (Name::Witness, witness)]);
     assert!(!path.with_file_name("store.db-wal").exists(), "a store that was closed is one file");
     (folder, path, files)
 }
@@ -79,8 +80,10 @@ async fn cut(disk: &Disk, before: &Files, acknowledged: &Acknowledged, points: &
     disk.after_cuts(before, points, random, |position, cut, files| {
         let path = folder.path().join(format!("{}.db", left.len()));
         fs::write(&path, &files[&Name::Database]).unwrap();
-        if let Some(log) = files.get(&Name::Log) {
-            fs::write(folder.path().join(format!("{}.db-wal", left.len())), log).unwrap();
+        for (name, suffix) in [(Name::Log, "-wal"), (Name::Witness, ".witness")] {
+            if let Some(bytes) = files.get(&name) {
+                fs::write(folder.path().join(format!("{}.db{suffix}", left.len())), bytes).unwrap();
+            }
         }
         left.push((path, position, cut));
     });

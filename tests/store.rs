@@ -8,6 +8,8 @@ mod backups;
 mod files;
 #[path = "store/plans.rs"]
 mod plans;
+#[path = "store/strays.rs"]
+mod strays;
 
 use std::path::PathBuf;
 use std::sync::Mutex;

@@ -25,7 +25,11 @@ pub(crate) async fn run(verifier: Verifier, issuer: Issuer, keep_audit: Duration
     loop {
         let done = tokio::select! {
             _ = probe.tick() => {
-                let ready = verifier.ready().await;
+                let ready = match verifier.ready().await {
+                    // Reads the store, which is how its files are seen to be the ones that were opened.
+                    Ok(()) => verifier.store().control_version().await.map(drop).map_err(Error::Store),
+                    failed => failed,
+                };
                 metrics.probed(&ready);
                 ready
             }

@@ -41,8 +41,9 @@ use crate::session::Lifetime;
 use crate::store::KeyError;
 use crate::store::Keyring;
 use crate::store::SqliteStore;
-use crate::store::Store;
+use crate::store::sqlite;
 use crate::store::sqlite::OpenError;
+use crate::store::sqlite::Standing;
 use crate::time::Clock;
 use crate::time::SystemClock;
 use crate::usb::Bus;
@@ -51,7 +52,6 @@ use crate::verifier;
 use crate::verifier::Limits;
 use crate::verifier::SecurityKeys;
 use crate::verifier::Verifier;
-use config::StoreUrl;
 use listen::Listeners;
 use listen::tls::Tls;
 use metrics::Metrics;
@@ -80,6 +80,17 @@ pub enum Error {
     /// The store cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// A sealing key is there, and nothing that was sealed under it.
+    #[error(
+        "the sealing key {key} is there, and its store {store} is not: put the store, or a restored backup of it, back; \
+         to begin a new store, move the key away"
+    )]
+    StoreGone {
+        /// The file of the sealing key.
+        key: String,
+        /// Where the store would be.
+        store: String,
+    },
     /// The system refuses something.
     #[error("cannot {what}: {reason}")]
     System {
@@ -126,7 +137,7 @@ pub async fn run_on(bus: Arc<dyn Bus>, config: Config) -> Result<(), Error> {
     }
     let tls = config.tls.as_ref().map(Tls::load).transpose().map_err(|error| Error::Config(vec![error.to_string()]))?.map(Arc::new);
     let signals = Signals::take().map_err(system("take signals"))?;
-    let parts = open(bus, config).await?;
+    let (parts, store) = open(bus, config).await?;
     let listeners = Listeners::open(&parts.config)?;
     let state = Arc::new(State::new(parts.clone()));
     let presence = state.local.presence.clone();
@@ -157,6 +168,8 @@ pub async fn run_on(bus: Arc<dyn Bus>, config: Config) -> Result<(), Error> {
     if let Err(error) = housekeeping::finish(&verifier).await {
         tracing::error!(%error, "what was counted since the last minute is not in the audit log");
     }
+    // Handles of it may live on in what was only told to end.
+    store.close().await;
     match why {
         Why::Asked => Ok(()),
         Why::Failed(reason) => Err(Error::Ended(reason)),
@@ -164,14 +177,19 @@ pub async fn run_on(bus: Arc<dyn Bus>, config: Config) -> Result<(), Error> {
 }
 
 /// Opens the store, and sees to it that the sealing key is the store's.
-async fn open(bus: Arc<dyn Bus>, config: Config) -> Result<Parts, Error> {
+async fn open(bus: Arc<dyn Bus>, config: Config) -> Result<(Parts, SqliteStore), Error> {
     let relying_party = config.relying_party(SystemClock.read().wall).map_err(|problem| Error::Config(vec![problem]))?;
-    let (store, backup) = open_store(&config.store_url())?;
+    let store = open_store(&config)?;
+    let copied = store.clone();
+    let backup: Backup = Arc::new(move |to| {
+        let copied = copied.clone();
+        Box::pin(async move { copied.backup(to).await })
+    });
     let key_file = config.key_file();
     make_private_folder(&key_file)?;
     let keyring = Keyring::from_file_or_new(key_file)?;
     let limits = Limits { devices_per_account: config.limits.devices_per_account };
-    let verifier = Verifier::with(store, keyring, Arc::new(SystemClock), limits);
+    let verifier = Verifier::with(Arc::new(store.clone()), keyring, Arc::new(SystemClock), limits);
     // A wrong key ends it here. A wrong clock does not: an administrator needs the agent to accept it.
     verifier.sealer().await?;
     let keys = SecurityKeys::new(verifier.clone(), relying_party);
@@ -179,21 +197,22 @@ async fn open(bus: Arc<dyn Bus>, config: Config) -> Result<Parts, Error> {
     let issuer = Issuer::new(verifier.clone(), &config.issuer).lifetime(lifetime);
     let metrics = Arc::new(Metrics::new(verifier.clone()));
     metrics.probed(&verifier.ready().await);
-    Ok(Parts { config: Arc::new(config), verifier, keys, issuer, metrics, bus, stop: Stop::new(), backup })
+    let parts = Parts { config: Arc::new(config), verifier, keys, issuer, metrics, bus, stop: Stop::new(), backup: Some(backup) };
+    Ok((parts, store))
 }
 
-fn open_store(url: &StoreUrl) -> Result<(Arc<dyn Store>, Option<Backup>), Error> {
+fn open_store(config: &Config) -> Result<SqliteStore, Error> {
+    let url = config.store_url();
     let Some(file) = url.file() else {
         return Err(Error::Config(vec!["store.url: PostgreSQL is not built into this version; use sqlite:PATH".to_owned()]));
     };
     make_private_folder(file)?;
-    let store = SqliteStore::open(file)?;
-    let copied = store.clone();
-    let backup: Backup = Arc::new(move |to| {
-        let copied = copied.clone();
-        Box::pin(async move { copied.backup(to).await })
-    });
-    Ok((Arc::new(store), Some(backup)))
+    let key = config.key_file();
+    // The agent makes its key after its store, so the key alone means that a store is lost. An operator may bring a key first.
+    if sqlite::standing(file)? == Standing::Nothing && key.exists() && (config.makes_its_key() || file.exists()) {
+        return Err(Error::StoreGone { key: key.display().to_string(), store: file.display().to_string() });
+    }
+    Ok(SqliteStore::open(file)?)
 }
 
 /// Makes the folder of this file, for nobody else, if it is not there.

@@ -107,8 +107,7 @@ fn check(path: Option<&Path>) -> Result<Report, Failure> {
 
 /// Looks at a store that no agent holds.
 pub(super) fn look(path: &Path) -> Result<CheckReport, Failure> {
-    let _alone = sqlite::alone(path).map_err(|error| refused(error, path))?;
-    sqlite::check(path).map_err(|error| refused(error, path))
+    sqlite::alone(path).and_then(|alone| alone.check()).map_err(|error| refused(error, path))
 }
 
 /// The store that an agent of this user would serve from.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -33,6 +34,14 @@ use crate::webauthn::CredentialId;
 pub struct Keyring {
     current: [u8; 8],
     keys: Arc<BTreeMap<[u8; 8], XChaCha20Poly1305>>,
+    /// A new key that is in no file yet; until it is, nothing is sealed under it.
+    unsaved: Option<Arc<Unsaved>>,
+}
+
+/// A new key, and the file that it is for.
+struct Unsaved {
+    path: PathBuf,
+    line: Zeroizing<String>,
 }
 
 /// Seals and opens secrets, and computes the digests that need the store's pepper.
@@ -69,6 +78,9 @@ pub enum KeyError {
     /// The file's text is not one or more keys.
     #[error("the sealing key {0} is not one line of base64 with 32 bytes for each key")]
     Malformed(String),
+    /// The store was sealed under the key of a file that is gone. No new key is written in its place.
+    #[error("sealing key {0} is not there: put its backup back")]
+    Missing(String),
     /// The store was sealed under another key.
     #[error("the store was sealed under another key; start with the key it was made with, or restore the backup of that key")]
     Wrong,
@@ -85,14 +97,14 @@ impl Keyring {
             let (id, cipher) = derive(key)?;
             keys.insert(id, cipher);
         }
-        Some(Keyring { current: derive(first)?.0, keys: Arc::new(keys) })
+        Some(Keyring { current: derive(first)?.0, keys: Arc::new(keys), unsaved: None })
     }
 
     /// The keys in a file, one line of base64 each; the first seals. A file that others can read is refused.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Keyring, KeyError> {
         let path = path.as_ref();
         let name = || path.display().to_string();
-        let unreadable = |error: std::io::Error| KeyError::Unreadable { path: name(), reason: error.to_string() };
+        let unreadable = |error: std::io::Error| KeyError::unreadable(path, &error);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -109,27 +121,48 @@ impl Keyring {
         keyring.ok_or_else(|| KeyError::Malformed(name()))
     }
 
-    /// The keys in a file, which is made with a new random key and mode 0600 if it is not there.
+    /// The keys in a file; if it is not there, a new random key that is for it.
+    ///
+    /// The new key is written, with mode 0600, when a verifier first seals something in a store that holds nothing sealed. With a store
+    /// that was sealed before, the verifier fails with [`KeyError::Missing`], and the file is not made: a key that fits nothing would
+    /// only replace the right one in backups.
     pub fn from_file_or_new(path: impl AsRef<Path>) -> Result<Keyring, KeyError> {
         let path = path.as_ref();
-        let failed = |error: std::io::Error| KeyError::Unreadable { path: path.display().to_string(), reason: error.to_string() };
-        if !path.exists() {
-            use std::io::Write;
-            let line = Zeroizing::new(format!("{}\n", *Keyring::new_key()?));
-            let mut options = std::fs::OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            match options.open(path) {
-                Ok(mut file) => file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?,
-                // Another process was faster; its key is as good.
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(failed(error)),
+        if path.try_exists().map_err(|error| KeyError::unreadable(path, &error))? {
+            return Keyring::from_file(path);
+        }
+        let key = Secret::from(&random::<32>()?[..]);
+        let line = Zeroizing::new(format!("{}\n", *Zeroizing::new(STANDARD.encode(key.expose()))));
+        let keyring = Keyring::new(&key, &[]).ok_or(KeyError::Wrong)?;
+        Ok(Keyring { unsaved: Some(Arc::new(Unsaved { path: path.to_owned(), line })), ..keyring })
+    }
+
+    /// The file that a new key is for, and that is not made yet.
+    pub(crate) fn missing_file(&self) -> Option<&Path> {
+        self.unsaved.as_ref().map(|unsaved| unsaved.path.as_path())
+    }
+
+    /// The keyring to seal with, once its key is in its file. If another process was faster, it is the key of that one.
+    pub(crate) fn saved(&self) -> Result<Keyring, KeyError> {
+        let Some(unsaved) = &self.unsaved else { return Ok(self.clone()) };
+        let path = &unsaved.path;
+        let failed = |error: std::io::Error| KeyError::unreadable(path, &error);
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        match options.open(path) {
+            Ok(mut file) => {
+                use std::io::Write;
+                let written = file.write_all(unsaved.line.as_bytes()).and_then(|()| file.sync_all());
+                written.map_err(failed).inspect_err(|_| drop(std::fs::remove_file(path)))?;
             }
-            // The key must outlive a power cut that the store survives.
-            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(failed(error)),
+        }
+        // The key must outlive a power cut that the store survives.
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
         }
         Keyring::from_file(path)
     }
@@ -152,6 +185,9 @@ impl Keyring {
 
     /// Seals a secret for one place.
     pub fn seal(&self, place: &SealedPlace, secret: &[u8]) -> Result<Sealed, KeyError> {
+        if let Some(path) = self.missing_file() {
+            return Err(KeyError::Missing(path.display().to_string()));
+        }
         let nonce = random::<24>()?;
         let cipher = self.keys.get(&self.current).ok_or(KeyError::Wrong)?;
         let payload = Payload { msg: secret, aad: &bound_to(place) };
@@ -171,6 +207,12 @@ impl Keyring {
         let cipher = self.keys.get(<&[u8; 8]>::try_from(id).ok()?)?;
         let nonce = XNonce::from(<[u8; 24]>::try_from(nonce).ok()?);
         cipher.decrypt(&nonce, Payload { msg: sealed, aad: &bound_to(place) }).ok().map(Secret::new)
+    }
+}
+
+impl KeyError {
+    fn unreadable(path: &Path, error: &std::io::Error) -> KeyError {
+        KeyError::Unreadable { path: path.display().to_string(), reason: error.to_string() }
     }
 }
 

@@ -220,7 +220,8 @@ impl Verifier {
             return Ok(sealer.clone());
         }
         let keyring = self.core.keyring.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let pepper = self.pepper(&keyring).await?;
+        let (keyring, pepper) = self.pepper(keyring).await?;
+        *self.core.keyring.lock().unwrap_or_else(PoisonError::into_inner) = keyring.clone();
         let sealer = Sealer::new(keyring, pepper);
         *self.core.sealer.lock().unwrap_or_else(PoisonError::into_inner) = Some(sealer.clone());
         Ok(sealer)
@@ -232,7 +233,7 @@ impl Verifier {
     /// Other processes on the same store must know the new key before, as one that opens, and an older key may be thrown
     /// away when all of them seal under the new one.
     pub async fn rotate_sealing_keys(&self, keyring: Keyring) -> Result<u64, Error> {
-        let pepper = self.pepper(&keyring).await?;
+        let (keyring, pepper) = self.pepper(keyring).await?;
         // Whoever has the older keys is done first: with them it could neither open what is sealed again meanwhile, nor see
         // that what it seals itself comes too late for that.
         let alone = self.core.keys_in_use.write().await;
@@ -266,12 +267,18 @@ impl Verifier {
         Err(Error::Contended)
     }
 
-    async fn pepper(&self, keyring: &Keyring) -> Result<Secret, Error> {
+    /// The store's pepper, which is made if there is none, and the keyring with its key in its file.
+    async fn pepper(&self, mut keyring: Keyring) -> Result<(Keyring, Secret), Error> {
         let place = SealedPlace::Value { name: PEPPER.to_owned() };
         for _ in 0..TRIES {
             if let Some(sealed) = self.core.store.value(PEPPER).await? {
-                return Ok(keyring.open(&place, &store::Sealed::from_bytes(sealed)).ok_or(KeyError::Wrong)?);
+                if let Some(path) = keyring.missing_file() {
+                    return Err(KeyError::Missing(path.display().to_string()).into());
+                }
+                let pepper = keyring.open(&place, &store::Sealed::from_bytes(sealed)).ok_or(KeyError::Wrong)?;
+                return Ok((keyring, pepper));
             }
+            keyring = keyring.saved()?;
             let pepper = keyring.seal(&place, &store::random::<32>()?[..])?;
             let write = Write::InitValue { name: PEPPER.to_owned(), value: pepper.as_bytes().to_vec() };
             // Whoever comes second takes the pepper of whoever came first.

@@ -58,11 +58,12 @@ pub(crate) enum How {
     Full,
 }
 
-/// One of a store's two files. (The third, the index of the log, is shared memory and never outlives a power cut.)
+/// One of a store's files. (Another one, the index of the log, is shared memory and never outlives a power cut.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Name {
     Database,
     Log,
+    Witness,
 }
 
 /// What happened to a file.
@@ -247,6 +248,7 @@ fn watched_path(path: &Path) -> Option<(Arc<Disk>, Name)> {
     let name = match path.file_name()?.to_str()? {
         "store.db" => Name::Database,
         "store.db-wal" => Name::Log,
+        "store.db.witness" => Name::Witness,
         _ => return None,
     };
     let folder = path.parent()?;

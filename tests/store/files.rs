@@ -37,7 +37,7 @@ async fn only_its_owner_reads_it_whatever_the_umask() {
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
         seen += 1;
     }
-    assert_eq!(seen, 6, "store.db, -wal, -shm, .lock, .turn and the copy");
+    assert_eq!(seen, 7, "store.db, -wal, -shm, .lock, .turn, .witness and the copy");
 }
 
 #[allow(unsafe_code)]
@@ -82,12 +82,12 @@ async fn a_store_of_another_version_is_refused_with_advice() {
     let folders = Folders::default();
     let path = folders.new_path();
     drop(with_alice(&path).await);
-    tamper(&path, "INSERT INTO schema_version (version, checksum) VALUES (4, 'x')");
+    tamper(&path, "INSERT INTO schema_version (version, checksum) VALUES (5, 'x')");
     assert_eq!(
         refusal(&path),
-        "a later twostep has written this store; run that one (this one knows schema 3), or restore a backup from before"
+        "a later twostep has written this store; run that one (this one knows schema 4), or restore a backup from before"
     );
-    tamper(&path, "DELETE FROM schema_version WHERE version = 4; UPDATE schema_version SET checksum = 'x' WHERE version = 1");
+    tamper(&path, "DELETE FROM schema_version WHERE version = 5; UPDATE schema_version SET checksum = 'x' WHERE version = 1");
     assert_eq!(refusal(&path), "schema 1 of this store is not the released one; run the twostep that made it, or restore a backup");
 }
 

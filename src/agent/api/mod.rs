@@ -60,6 +60,7 @@ use crate::agent::caller::Asking;
 use crate::agent::log::LoggedCaller;
 use crate::agent::state::Shared;
 use crate::agent::stop::Why;
+use crate::store;
 
 /// All routes.
 pub(crate) fn router(state: Shared) -> Router {
@@ -140,7 +141,12 @@ async fn watch(State(state): State<Shared>, mut request: Request, next: Next) ->
         response.extensions_mut().insert(LoggedCaller(caller.as_str().to_owned()));
     }
     if response.extensions().get::<InDoubt>().is_some() {
-        state.stop.now(Why::Failed("the store did not say whether it kept a change".to_owned()));
+        let reason = match state.verifier.store().control_version().await {
+            // The store knows why nothing of it can be told any more.
+            Err(store::Error::Unknown(reason)) => reason,
+            Ok(_) | Err(_) => "the store did not say whether it kept a change".to_owned(),
+        };
+        state.stop.now(Why::Failed(reason));
     }
     response
 }

@@ -226,6 +226,11 @@ impl Config {
         self.store.key_file.clone().unwrap_or_else(|| Paths::of_this_process().key_file())
     }
 
+    /// Whether the sealing keys are where an agent makes one by itself, and not where an operator or systemd has put them.
+    pub(crate) fn makes_its_key(&self) -> bool {
+        self.store.key_file.is_none() && self.key_file() == Paths::of_this_process().own_key_file()
+    }
+
     /// Whether a context may be issued for `audience`.
     pub fn allows_audience(&self, audience: &str) -> bool {
         self.audiences.is_empty() || audience == self.issuer || self.audiences.iter().any(|allowed| allowed == audience)

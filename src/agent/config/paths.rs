@@ -67,7 +67,12 @@ impl Paths {
     /// The sealing key: systemd's credential of that name, or the file in the state directory.
     pub(super) fn key_file(&self) -> PathBuf {
         let credential = self.credentials.as_ref().map(|credentials| credentials.join(KEY_FILE)).filter(|credential| credential.exists());
-        credential.unwrap_or_else(|| self.state.join(KEY_FILE))
+        credential.unwrap_or_else(|| self.own_key_file())
+    }
+
+    /// The sealing key that the agent makes by itself.
+    pub(super) fn own_key_file(&self) -> PathBuf {
+        self.state.join(KEY_FILE)
     }
 }
 

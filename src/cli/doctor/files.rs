@@ -12,6 +12,8 @@ use nix::unistd::access;
 use crate::agent::config::Config;
 use crate::cli::doctor::Finding;
 use crate::store::sqlite;
+use crate::store::sqlite::OpenError;
+use crate::store::sqlite::Standing;
 
 pub(super) fn look(agent_runs: bool) -> Vec<Finding> {
     let config = match Config::load(None) {
@@ -26,23 +28,41 @@ pub(super) fn look(agent_runs: bool) -> Vec<Finding> {
         several => several.iter().map(|problem| Finding::bad("config", problem.as_str())).collect(),
     };
     match config.store_url().file() {
-        Some(file) => findings.extend(store(file, agent_runs)),
+        Some(file) => findings.extend(store(file, &config.key_file(), agent_runs)),
         None => findings.push(Finding::unknown("store", "it is no file: look at it with its own tools")),
     }
     findings.push(private("sealing key", &config.key_file(), agent_runs));
     findings
 }
 
-fn store(file: &Path, agent_runs: bool) -> Vec<Finding> {
+fn store(file: &Path, key: &Path, agent_runs: bool) -> Vec<Finding> {
     let found = private("store", file, agent_runs);
     if !file.exists() {
-        return vec![found];
+        return match sqlite::standing(file) {
+            Err(error) if !agent_runs => vec![Finding::bad("store", error.to_string())],
+            _ => vec![found],
+        };
     }
     let mut findings = vec![found];
     let shown = file.display();
-    if !agent_runs && sqlite::is_copy(file) {
-        let copy = Finding::bad("store", format!("{shown} is a backup that was not restored"));
-        findings.push(copy.mend(format!("twostep store restore {shown}")));
+    match sqlite::standing(file) {
+        Ok(Standing::Nothing) if key.exists() => {
+            let lost = Finding::bad("store", format!("{shown} is empty, and the sealing key {} of a store is there", key.display()));
+            findings.push(lost.mend("Put the store, or a restored backup of it, back."));
+        }
+        Ok(Standing::Store { sealed: true }) if !agent_runs && !key.exists() => {
+            let lost = Finding::bad("sealing key", format!("{} is not there, and {shown} was sealed under it", key.display()));
+            findings.push(lost.mend("Put its backup back."));
+        }
+        Ok(_) => {}
+        Err(OpenError::Copy) => {
+            let copy = Finding::bad("store", format!("{shown} is a backup that was not restored"));
+            findings.push(copy.mend(format!("twostep store restore {shown}")));
+        }
+        Err(error @ (OpenError::Stray(_) | OpenError::Damaged { .. } | OpenError::Foreign)) => {
+            findings.push(Finding::bad("store", error.to_string()));
+        }
+        Err(error) => findings.push(Finding::unknown("store", error.to_string())),
     }
     // The log and the lock file are made beside it.
     if let Some(folder) = file.parent() {

@@ -24,11 +24,22 @@ use super::connection;
 use super::connection::Hold;
 use super::connection::beside;
 use super::fault::Fault;
+use super::identity;
+use super::identity::Identity;
+use super::identity::Usage;
+use super::migrations;
+use super::open;
+use super::open::Entered;
+use super::place;
 use super::row::AccountColumns;
 use super::row::first;
 use super::row::from_json;
 use super::row::stored;
 use super::row::to_json;
+use super::stray::Stray;
+use super::vet::Found;
+use super::witness;
+use super::witness::Witness;
 use crate::device::Device;
 use crate::id::CallerId;
 use crate::store::Account;
@@ -44,14 +55,18 @@ pub struct Restored {
     pub accounts: u64,
 }
 
-/// Makes a backup fit to serve from: nothing that may have been used since it was made can be used again.
+/// Makes a backup, or a raw copy of a store, fit to serve from: nothing that may have been used since it was made can be used again.
 ///
 /// Time-based devices start above now, counters need a pair, sheets of recovery codes are spent, all contexts are
-/// revoked, and single-use items are dropped, in one transaction with its audit row. Nobody may hold the store.
+/// revoked, and single-use items are dropped, in one transaction with its audit row. The store's epoch is raised, so that no log, copy or
+/// witness of before is taken for its own. Nobody may hold the store.
+///
+/// A raw copy is taken with the log beside it if there is one; a log that does not continue the file is refused.
 pub fn restore(path: impl AsRef<Path>, now: UnixTime, caller: &CallerId) -> Result<Restored, OpenError> {
     let path = connection::existing(path.as_ref())?;
-    let _lock = connection::hold(&path, Hold::Exclusive)?;
-    if is_copy(&path) {
+    let _entered = Entered::at(&path, Hold::Exclusive)?;
+    let found = Found::look(&path)?;
+    if found.copy {
         // A copy is one file. A log beside it is of the store that was here before, and SQLite would mix the two.
         for suffix in ["-wal", "-shm"] {
             match std::fs::remove_file(beside(&path, suffix)) {
@@ -60,13 +75,38 @@ pub fn restore(path: impl AsRef<Path>, now: UnixTime, caller: &CallerId) -> Resu
             }
         }
     }
-    let mut conn = connection::prepare(&path)?;
+    if let Some(unfit) = found.unfit_to_restore() {
+        return Err(unfit);
+    }
+    if found.is_nothing() {
+        return Err(OpenError::Stray(Stray::Blank { file: path.display().to_string() }));
+    }
+    let mut conn = connection::writer(&path)?;
+    migrations::run(&mut conn)?;
+    whole(&conn, &path)?;
+    // What the log held is in the file before the epoch rises: a log is of one epoch.
+    connection::checkpoint(&conn, "TRUNCATE")?;
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let was = identity::read(&transaction)?;
+    let epoch = was.epoch.max(found.epoch_seen()).saturating_add(1).max(now.0);
     let restored = raise(&transaction, now, caller).map_err(|fault| OpenError::Sqlite(fault.to_string()))?;
+    let identity = Identity { epoch, usage: Usage::Closed, ..was.next() };
+    identity::write(&transaction, &identity)?;
     transaction.commit()?;
+    // Where nothing was served from before, nothing needs to be remembered.
+    if witness::path(&path).exists() {
+        Witness::renew(&path, place::inode(&path).map_err(|error| OpenError::io(&path, &error))?, &identity)?;
+    }
     // The mark is gone from the file itself, not only from the log beside it, before anybody is told.
-    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    open::shut(conn);
     Ok(restored)
+}
+
+/// Refuses a file that lost pages, as a copy of a file that was written meanwhile may have.
+fn whole(conn: &Connection, path: &Path) -> Result<(), OpenError> {
+    let damaged = |reason: String| OpenError::Damaged { path: path.display().to_string(), reason };
+    let verdict: String = conn.query_row("PRAGMA integrity_check(1)", [], first).map_err(|error| damaged(error.to_string()))?;
+    if verdict == "ok" { Ok(()) } else { Err(damaged(verdict)) }
 }
 
 /// Copies the store into a new file, which is marked.
@@ -103,20 +143,16 @@ fn copy(from: &Path, partial: &Path, to: &Path) -> Result<(), OpenError> {
     // One file: without a log of its own.
     copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
     copy.execute("UPDATE control SET copy = 1 WHERE id = 1", [])?;
+    identity::write(&copy, &Identity { usage: Usage::Closed, ..identity::read(&copy)? })?;
     copy.close().map_err(|(_, error)| error)?;
     File::open(partial).and_then(|file| file.sync_all()).map_err(io)?;
     std::fs::rename(partial, to).and_then(|()| connection::sync_folder(to)).map_err(io)
 }
 
-/// Whether the file itself, without whatever log is beside it, is marked as a copy.
-pub(super) fn is_copy(path: &Path) -> bool {
-    // Through SQLite, since closing a file of our own would drop SQLite's locks on it.
-    immutable(path).and_then(|conn| conn.query_row("SELECT copy FROM control WHERE id = 1", [], first)).unwrap_or(false)
-}
-
 /// A connection to the file alone: without locks, and without the log beside it.
 pub(super) fn immutable(path: &Path) -> rusqlite::Result<Connection> {
     let name = format!("file:{}?immutable=1", percent_encode(path.as_os_str().as_encoded_bytes(), IN_PATHS));
+    // Through SQLite, since closing a file of our own would drop SQLite's locks on it.
     Connection::open_with_flags(name, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX)
 }
 

@@ -1,9 +1,15 @@
 //! Looks at everything in a store, and changes nothing.
 
+use std::fs::File;
+use std::fs::TryLockError;
+use std::io::ErrorKind;
 use std::path::Path;
+use std::path::PathBuf;
 
 use rusqlite::Connection;
+use rusqlite::OpenFlags;
 use rusqlite::Row;
+use rusqlite::config::DbConfig;
 use serde::de::DeserializeOwned;
 
 use super::OpenError;
@@ -12,11 +18,14 @@ use super::backup;
 use super::connection;
 use super::fault::Fault;
 use super::migrations;
+use super::place;
 use super::row::AccountColumns;
+use super::row::first;
 use super::row::from_json;
 use super::row::kind;
 use super::row::state;
 use super::row::stored;
+use super::vet::Found;
 use crate::device::Device;
 use crate::device::Tombstone;
 use crate::store::Account;
@@ -40,18 +49,108 @@ pub struct CheckReport {
     pub problems: Vec<String>,
 }
 
+/// A store that no program serves from. While this lives, none begins to.
+#[derive(Debug)]
+pub struct Alone {
+    path: PathBuf,
+    /// None where no program ever served from it: only they make the file that is locked.
+    _lock: Option<File>,
+}
+
+/// What is at a store's path, for a program that is about to open it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// No file, or an empty one: a new store would be made.
+    Nothing,
+    /// A store that can be opened.
+    Store {
+        /// It holds something that was sealed under a key.
+        sealed: bool,
+    },
+    /// A store that another program serves from.
+    Served,
+}
+
+/// Keeps agents away from the store in this file, for a tool that reads it as a whole; refused while one serves from it. No file is
+/// made or changed, so that it works on a read-only medium.
+pub fn alone(path: impl AsRef<Path>) -> Result<Alone, OpenError> {
+    let path = connection::existing(path.as_ref())?;
+    let name = connection::beside(&path, ".lock");
+    let lock = match File::open(&name) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Alone { path, _lock: None }),
+        Err(error) => return Err(OpenError::io(&name, &error)),
+    };
+    match lock.try_lock() {
+        Ok(()) => Ok(Alone { path, _lock: Some(lock) }),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Held),
+        Err(TryLockError::Error(error)) => Err(OpenError::io(&name, &error)),
+    }
+}
+
 /// Checks a store, whether it is served from meanwhile or not, and a backup as well.
 ///
-/// The file's structure and its references, the schema, that every row can be read and agrees with its columns, and the
-/// audit chain.
+/// Whether its files fit together, the file's structure and its references, the schema, that every row can be read and agrees with its
+/// columns, and the audit chain. No file is made or changed.
 pub fn check(path: impl AsRef<Path>) -> Result<CheckReport, OpenError> {
-    let path = connection::existing(path.as_ref())?;
-    let copy = backup::is_copy(&path);
-    // A log beside a copy is of another store.
-    let conn = if copy { backup::immutable(&path)? } else { connection::reader(&path)? };
-    migrations::recognise(&conn)?;
-    migrations::verify(&conn)?;
-    let mut check = Check { conn: &conn, problems: Vec::new() };
+    match alone(path.as_ref()) {
+        Ok(alone) => alone.check(),
+        Err(OpenError::Held) => report(&connection::reader(&connection::existing(path.as_ref())?)?, false, None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Says whether a store can be opened, without opening it, and fails with what would keep it from being opened. Nothing is changed.
+pub fn standing(path: impl AsRef<Path>) -> Result<Standing, OpenError> {
+    let path = place::real(path.as_ref())?;
+    let _alone = match path.exists().then(|| alone(&path)).transpose() {
+        Err(OpenError::Held) => return Ok(Standing::Served),
+        alone => alone?,
+    };
+    let found = Found::look(&path)?;
+    match found.refusal() {
+        Some(refusal) => Err(refusal),
+        None if found.is_nothing() => Ok(Standing::Nothing),
+        None => {
+            let conn = quiet(&path, found.has_log())?;
+            migrations::verify(&conn)?;
+            let sealed = "SELECT EXISTS (SELECT 1 FROM named_values) OR EXISTS (SELECT 1 FROM devices WHERE seed_key IS NOT NULL)";
+            // A store without these tables holds nothing.
+            Ok(Standing::Store { sealed: conn.query_row(sealed, [], first).unwrap_or(false) })
+        }
+    }
+}
+
+impl Alone {
+    /// [`check`]s it.
+    pub fn check(&self) -> Result<CheckReport, OpenError> {
+        let found = Found::look(&self.path)?;
+        let problem = match found.refusal() {
+            None | Some(OpenError::Copy) => None,
+            Some(refusal) => Some(refusal.to_string()),
+        };
+        // A log that is not this file's has nothing to say about it.
+        let with_log = found.has_log() && found.unfit_to_restore().is_none();
+        report(&quiet(&self.path, with_log)?, found.copy, problem)
+    }
+}
+
+/// A connection that reads a store which no program serves from, and leaves neither a log nor its index behind.
+fn quiet(path: &Path, with_log: bool) -> Result<Connection, OpenError> {
+    if !with_log {
+        return Ok(backup::immutable(path)?);
+    }
+    // The index of the log is kept in memory by a connection that has the file to itself, which needs no lock where none is to be had.
+    let conn = Connection::open_with_flags_and_vfs(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX, c"unix-none")?;
+    conn.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(conn)
+}
+
+fn report(conn: &Connection, copy: bool, problem: Option<String>) -> Result<CheckReport, OpenError> {
+    migrations::recognise(conn)?;
+    migrations::verify(conn)?;
+    let mut check = Check { conn, problems: problem.into_iter().collect() };
     check.structure();
     let accounts = check.accounts();
     let devices = check.devices();

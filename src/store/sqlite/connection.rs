@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::fs::OpenOptions;
-use std::fs::TryLockError;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
@@ -18,6 +19,8 @@ use rusqlite::config::DbConfig;
 use super::OpenError;
 use super::fault::Fault;
 use super::migrations;
+use super::place;
+use super::place::Place;
 use crate::store::Error;
 
 /// How a store is held while it is open.
@@ -29,53 +32,11 @@ pub(super) enum Hold {
     Exclusive,
 }
 
-/// Opening and closing a file drops the locks that SQLite has on it anywhere else in the process (POSIX), so files are
-/// made by one thread at a time, and never opened but by SQLite once they are there.
-static OPENING: Mutex<()> = Mutex::new(());
-
-/// The path, so that it means the same whatever SQLite makes of a name like `:memory:`.
-pub(super) fn absolute(path: &Path) -> Result<PathBuf, OpenError> {
-    std::path::absolute(path).map_err(|error| OpenError::io(path, &error))
-}
-
 /// The path of a file that is there.
 pub(super) fn existing(path: &Path) -> Result<PathBuf, OpenError> {
-    let path = absolute(path)?;
+    let path = place::real(path)?;
     std::fs::metadata(&path).map_err(|error| OpenError::io(&path, &error))?;
     Ok(path)
-}
-
-/// Locks the store's lock file, which is beside it, for as long as the answer lives.
-pub(super) fn hold(path: &Path, hold: Hold) -> Result<File, OpenError> {
-    let name = beside(path, ".lock");
-    let file = options().create(true).truncate(false).write(true).open(&name).map_err(|error| OpenError::io(&name, &error))?;
-    owner_only(&name)?;
-    let locked = match hold {
-        Hold::Shared => file.try_lock_shared(),
-        Hold::Exclusive => file.try_lock(),
-    };
-    match (locked, hold) {
-        (Ok(()), _) => Ok(file),
-        (Err(TryLockError::WouldBlock), Hold::Exclusive) => Err(OpenError::Held),
-        (Err(TryLockError::WouldBlock), Hold::Shared) => Err(OpenError::Offline),
-        (Err(TryLockError::Error(error)), _) => Err(OpenError::io(&name, &error)),
-    }
-}
-
-/// Makes the file if it is not there, and brings its schema up to date.
-pub(super) fn prepare(path: &Path) -> Result<Connection, OpenError> {
-    let _one_at_a_time = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
-    match options().create_new(true).write(true).open(path) {
-        Ok(file) => {
-            owner_only(path)?;
-            file.sync_all().and_then(|()| sync_folder(path)).map_err(|error| OpenError::io(path, &error))?;
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(OpenError::io(path, &error)),
-    }
-    let mut conn = writer(path)?;
-    migrations::run(&mut conn)?;
-    Ok(conn)
 }
 
 /// A connection that writes.
@@ -83,6 +44,8 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     let mut conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     settle(&conn)?;
     conn.busy_handler(Some(wait))?;
+    // A connection that is closed after a failure must not empty the log that says what was kept.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // Whoever opens a file that is no store must not turn it into one.
     migrations::recognise(&conn)?;
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
@@ -92,9 +55,16 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     Ok(conn)
 }
 
-/// The file whose lock says who writes next.
-pub(super) fn turn(path: &Path) -> Result<File, OpenError> {
-    let name = beside(path, ".turn");
+/// Carries the log over into the file. Says whether all of it was.
+pub(super) fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<bool> {
+    let (busy, pages, carried): (i64, i64, i64) =
+        conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(busy == 0 && pages == carried)
+}
+
+/// A file beside the store, for its lock alone: `.lock` says who has the store, `.turn` who writes, opens or closes next.
+pub(super) fn lock(path: &Path, suffix: &str) -> Result<File, OpenError> {
+    let name = beside(path, suffix);
     let file = options().create(true).truncate(false).write(true).open(&name).map_err(|error| OpenError::io(&name, &error))?;
     owner_only(&name)?;
     Ok(file)
@@ -149,37 +119,82 @@ fn settle(conn: &Connection) -> Result<(), OpenError> {
 
 /// Connections that only read; a few are kept.
 pub(super) struct Readers {
-    path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
+    place: Arc<Place>,
+    pool: Mutex<Pool>,
+    returned: Condvar,
+}
+
+#[derive(Default)]
+struct Pool {
+    idle: Vec<Connection>,
+    /// How many are reading.
+    busy: usize,
+    closed: bool,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> Readers {
-        Readers { path, idle: Mutex::new(Vec::new()) }
+    pub(super) fn new(place: Arc<Place>) -> Readers {
+        Readers { place, pool: Mutex::default(), returned: Condvar::new() }
     }
 
-    /// Runs `read` on a connection. One that failed is not used again.
+    /// Runs `read` on a connection. One that failed is not used again. What was read from files that are no longer the store's is not
+    /// told.
     pub(super) fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Error> {
-        let idle = self.idle().pop();
-        let conn = match idle {
-            Some(conn) => conn,
-            None => reader(&self.path).map_err(|error| Error::Unavailable(error.to_string()))?,
+        let mut reading = self.begin()?;
+        let conn = match reading.conn.take() {
+            Some(conn) => Ok(conn),
+            None => reader(self.place.path()),
         };
-        let answer = read(&conn)?;
-        let mut idle = self.idle();
-        if idle.len() < KEPT {
-            idle.push(conn);
-        }
+        let answer = conn.map_err(|error| Error::Unavailable(error.to_string())).and_then(|conn| {
+            let answer = read(&conn)?;
+            Ok((answer, conn))
+        });
+        self.place.unmoved().map_err(Error::Unknown)?;
+        let (answer, conn) = answer?;
+        reading.conn = Some(conn);
         Ok(answer)
     }
 
-    /// The store's file.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// Ends all reading; a read that is under way has `patience` to finish.
+    pub(super) fn close(&self, patience: Duration) {
+        let mut pool = self.pool();
+        pool.closed = true;
+        pool.idle.clear();
+        let _ = self.returned.wait_timeout_while(pool, patience, |pool| pool.busy > 0);
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn begin(&self) -> Result<Reading<'_>, Error> {
+        let mut pool = self.pool();
+        if pool.closed {
+            return Err(Error::Unavailable("the store is closed".to_owned()));
+        }
+        pool.busy += 1;
+        Ok(Reading { readers: self, conn: pool.idle.pop() })
+    }
+
+    /// The store's place.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A read under way; its connection is kept when it is over, if it was put back.
+struct Reading<'a> {
+    readers: &'a Readers,
+    conn: Option<Connection>,
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        let mut pool = self.readers.pool();
+        let kept = self.conn.take().filter(|_| !pool.closed && pool.idle.len() < KEPT);
+        pool.idle.extend(kept);
+        pool.busy = pool.busy.saturating_sub(1);
+        self.readers.returned.notify_all();
     }
 }
 

@@ -6,6 +6,8 @@ use rusqlite::TransactionBehavior;
 
 use super::OpenError;
 use super::audit::sha256_hex;
+use super::identity;
+use super::identity::Identity;
 
 /// Refuses a file that is a database of something else.
 pub(super) fn recognise(conn: &Connection) -> Result<(), OpenError> {
@@ -26,9 +28,14 @@ pub(super) fn run(conn: &mut Connection) -> Result<(), OpenError> {
         transaction.execute_batch(VERSION_TABLE)?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
     }
+    let identified = done >= IDENTITY;
     for (version, sql) in (1u32..).zip(MIGRATIONS).skip(done) {
         transaction.execute_batch(sql)?;
         transaction.execute("INSERT INTO schema_version (version, checksum) VALUES (?1, ?2)", (version, checksum(sql)))?;
+    }
+    match identified {
+        true => drop(identity::advance(&transaction)?),
+        false => identity::write(&transaction, &Identity::new()?)?,
     }
     transaction.commit()?;
     Ok(())
@@ -62,7 +69,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_security_keys.sql"),
     include_str!("../migrations/0003_revocations.sql"),
+    include_str!("../migrations/0004_identity.sql"),
 ];
+
+/// The step since which a store has an identity.
+const IDENTITY: usize = 4;
 
 const VERSION_TABLE: &str = "CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY, checksum TEXT NOT NULL) STRICT;";
 

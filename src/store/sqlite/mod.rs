@@ -4,6 +4,10 @@
 //! from one file: every change is decided in a transaction that reads what it stands on. Of two lock files beside it, one
 //! tells programs that serve from the store, which share it, from tools that must have it alone; the other gives writers
 //! their turn.
+//!
+//! Each store has an identity in its file: a random id, an epoch that a restore raises, and a count of its transactions. While it is
+//! open the file says so, and a witness beside it follows the count. So a log, a copy or a file that is not this store's as it was left is
+//! recognised before SQLite opens it, and refused with what to do about it ([`Stray`]).
 
 mod apply;
 mod audit;
@@ -11,18 +15,29 @@ mod backup;
 mod check;
 mod connection;
 mod fault;
+mod identity;
+mod log;
 mod migrations;
+mod open;
+mod place;
 mod read;
 mod row;
 mod sql;
+mod stray;
+mod vet;
+mod witness;
 mod writer;
 
 pub use backup::Restored;
 pub use backup::restore;
+pub use check::Alone;
 pub use check::CheckReport;
+pub use check::Standing;
+pub use check::alone;
 pub use check::check;
+pub use check::standing;
+pub use stray::Stray;
 
-use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,6 +46,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
+use tokio::sync::oneshot;
 
 use self::connection::Hold;
 use self::connection::Readers;
@@ -91,6 +107,17 @@ pub enum OpenError {
     /// It is a backup: codes that were accepted since it was made would be accepted again.
     #[error("this store is a copy; run `twostep store restore` on it before anything serves from it")]
     Copy,
+    /// Its files do not fit together, or not to what was served from here before.
+    #[error(transparent)]
+    Stray(#[from] Stray),
+    /// What SQLite reads is no whole database.
+    #[error("{path} is damaged ({reason}): restore a backup")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What SQLite said.
+        reason: String,
+    },
     /// It is a database, and not one of ours.
     #[error("this file is no twostep store; name another one")]
     Foreign,
@@ -111,30 +138,12 @@ pub enum OpenError {
     Sqlite(String),
 }
 
-/// While this lives no agent serves from the store.
-#[derive(Debug)]
-pub struct Alone {
-    _lock: File,
-}
-
-/// Keeps agents away from the store in this file, for a tool that reads it as a whole; refused while one serves from it.
-pub fn alone(path: impl AsRef<Path>) -> Result<Alone, OpenError> {
-    let path = connection::existing(path.as_ref())?;
-    Ok(Alone { _lock: connection::hold(&path, Hold::Exclusive)? })
-}
-
-/// Whether the file is a backup that was not restored. Nothing is changed by looking.
-pub fn is_copy(path: impl AsRef<Path>) -> bool {
-    backup::is_copy(path.as_ref())
-}
-
 /// What all handles share.
 struct Open {
-    readers: Readers,
+    readers: Arc<Readers>,
     /// None once the store is being closed.
     jobs: Option<SyncSender<Job>>,
     writer: Option<JoinHandle<()>>,
-    _lock: File,
 }
 
 impl SqliteStore {
@@ -149,26 +158,31 @@ impl SqliteStore {
     }
 
     fn open_held(path: &Path, hold: Hold) -> Result<SqliteStore, OpenError> {
-        let path = connection::absolute(path)?;
-        let lock = connection::hold(&path, hold)?;
-        // Before SQLite reads whatever log is beside it.
-        if backup::is_copy(&path) {
-            return Err(OpenError::Copy);
-        }
-        let conn = connection::prepare(&path)?;
+        let opened = open::open(path, hold)?;
+        let readers = Arc::new(Readers::new(Arc::clone(&opened.place)));
         let (jobs, queue) = sync_channel(writer::QUEUE);
-        let writer = Writer::new(path.clone(), connection::turn(&path)?, conn);
+        let writer = Writer::new(opened, Arc::clone(&readers));
         let thread = std::thread::Builder::new().name("twostep-store".to_owned()).spawn(move || writer.run(&queue));
-        let writer = thread.map_err(|error| OpenError::io(&path, &error))?;
-        let open = Open { readers: Readers::new(path), jobs: Some(jobs), writer: Some(writer), _lock: lock };
-        Ok(SqliteStore { open: Arc::new(open) })
+        let writer = thread.map_err(|error| OpenError::io(path, &error))?;
+        Ok(SqliteStore { open: Arc::new(Open { readers, jobs: Some(jobs), writer: Some(writer) }) })
+    }
+
+    /// Closes the store for all its handles, as dropping the last one does, and waits until the file alone is the whole store. What
+    /// is asked of it afterwards is refused. Another program that serves from the file goes on, and closes it in its turn.
+    pub async fn close(&self) {
+        let (reply, closed) = oneshot::channel();
+        let Some(jobs) = self.open.jobs.clone() else { return };
+        let sent = tokio::task::spawn_blocking(move || jobs.send(Job::Close(reply)).is_ok());
+        if sent.await.unwrap_or(false) {
+            let _ = closed.await;
+        }
     }
 
     /// Copies the store, as it is at one moment and while it goes on serving, into a new file that only its owner reads. The
     /// copy is marked: it serves again once it is restored.
     pub async fn backup(&self, to: impl Into<PathBuf>) -> Result<(), OpenError> {
         let (open, to) = (Arc::clone(&self.open), to.into());
-        let copied = tokio::task::spawn_blocking(move || backup::backup(open.readers.path(), &to));
+        let copied = tokio::task::spawn_blocking(move || backup::backup(open.readers.place().path(), &to));
         copied.await.unwrap_or_else(|error| Err(OpenError::Sqlite(error.to_string())))
     }
 

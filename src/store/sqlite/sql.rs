@@ -96,6 +96,8 @@ statements! {
     AUDIT_HEAD_MOVE = "UPDATE audit_chain SET head = ?1, head_hash = ?2 WHERE id = 1";
     AUDIT_CHAIN = "SELECT base, base_hash, head, head_hash FROM audit_chain WHERE id = 1";
     AUDIT_BASE_MOVE = "UPDATE audit_chain SET base = ?1, base_hash = ?2 WHERE id = 1";
+    IDENTITY = "SELECT identity FROM audit_chain WHERE id = 1";
+    IDENTITY_MOVE = "UPDATE audit_chain SET identity = ?1 WHERE id = 1";
     AUDIT_INSERT = "INSERT INTO audit (number, at, body, hash) VALUES (?1, ?2, ?3, ?4)";
     AUDIT_ROWS = "SELECT number, body, hash FROM audit WHERE number > ?1 ORDER BY number LIMIT ?2";
     AUDIT_OLDEST = "SELECT number, at, hash FROM audit WHERE number > ?1 ORDER BY number LIMIT ?2";

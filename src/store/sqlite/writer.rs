@@ -1,10 +1,10 @@
 //! The one thread that writes. Changes that wait together share one transaction, and so one flush of the disk.
 
-use std::fs::File;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::TrySendError;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -12,16 +12,22 @@ use tokio::sync::oneshot;
 use super::apply;
 use super::audit;
 use super::connection;
+use super::connection::Readers;
 use super::fault::Fault;
+use super::identity;
+use super::identity::Identity;
+use super::open::Opened;
 use crate::store::Change;
 use crate::store::Commit;
 use crate::store::Error;
 use crate::time::UnixTime;
 
-/// Something to be done in a transaction, and who waits for it.
-pub(super) struct Job {
-    work: Work,
-    reply: oneshot::Sender<Result<Done, Error>>,
+/// What the thread is asked for, and where its answer goes.
+pub(super) enum Job {
+    /// Something to be done in a transaction.
+    Do(Work, oneshot::Sender<Result<Done, Error>>),
+    /// The store is to be closed, whatever handles there still are.
+    Close(oneshot::Sender<()>),
 }
 
 pub(super) enum Work {
@@ -37,9 +43,9 @@ pub(super) enum Done {
 /// Hands work to the thread and waits until it is durable, or refused.
 pub(super) async fn done(jobs: &SyncSender<Job>, work: Work) -> Result<Done, Error> {
     let (reply, answer) = oneshot::channel();
-    jobs.try_send(Job { work, reply }).map_err(|error| match error {
+    jobs.try_send(Job::Do(work, reply)).map_err(|error| match error {
         TrySendError::Full(_) => Error::Unavailable("too many changes are waiting".to_owned()),
-        TrySendError::Disconnected(_) => Error::Unavailable("the store's writer has ended".to_owned()),
+        TrySendError::Disconnected(_) => Error::Unavailable("the store is closed".to_owned()),
     })?;
     // Nobody answers only if the thread died in the middle of it.
     answer.await.unwrap_or_else(|_| Err(Error::Unknown("the store's writer ended in the middle of it".to_owned())))
@@ -47,28 +53,48 @@ pub(super) async fn done(jobs: &SyncSender<Job>, work: Work) -> Result<Done, Err
 
 /// The thread's side of the store.
 pub(super) struct Writer {
-    path: PathBuf,
-    turn: File,
-    /// None after a failure that leaves the connection in doubt.
-    conn: Option<Connection>,
+    store: Opened,
+    readers: Arc<Readers>,
 }
 
 impl Writer {
-    pub(super) fn new(path: PathBuf, turn: File, conn: Connection) -> Writer {
-        Writer { path, turn, conn: Some(conn) }
+    pub(super) fn new(store: Opened, readers: Arc<Readers>) -> Writer {
+        Writer { store, readers }
     }
 
-    /// Serves until the last handle of the store is gone.
+    /// Serves until the last handle of the store is gone, or it is to be closed.
     pub(super) fn run(mut self, jobs: &Receiver<Job>) {
-        while let Ok(first) = jobs.recv() {
-            let mut batch = vec![first];
-            batch.extend(jobs.try_iter().take(BATCH - 1));
-            self.serve(batch);
+        let mut closing = Vec::new();
+        while closing.is_empty()
+            && let Ok(first) = jobs.recv()
+        {
+            let mut batch = Vec::new();
+            for job in std::iter::once(first).chain(jobs.try_iter().take(BATCH - 1)) {
+                match job {
+                    Job::Do(work, reply) => batch.push((work, reply)),
+                    Job::Close(reply) => closing.push(reply),
+                }
+            }
+            if !batch.is_empty() {
+                self.serve(batch);
+            }
+        }
+        // Readers first: as long as one is open, the log cannot be emptied.
+        self.readers.close(PATIENCE);
+        self.store.close();
+        for reply in closing {
+            let _ = reply.send(());
+        }
+        for job in jobs.try_iter() {
+            match job {
+                Job::Do(_, reply) => drop(reply.send(Err(Error::Unavailable("the store is closed".to_owned())))),
+                Job::Close(reply) => drop(reply.send(())),
+            }
         }
     }
 
-    fn serve(&mut self, batch: Vec<Job>) {
-        let (works, replies): (Vec<Work>, Vec<_>) = batch.into_iter().map(|job| (job.work, job.reply)).unzip();
+    fn serve(&mut self, batch: Vec<(Work, oneshot::Sender<Result<Done, Error>>)>) {
+        let (works, replies): (Vec<Work>, Vec<_>) = batch.into_iter().unzip();
         let outcomes = self.transact(&works).unwrap_or_else(|error| works.iter().map(|_| Err(error.clone())).collect());
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
             // Whoever stopped waiting does not hear of it; the change is made all the same.
@@ -78,24 +104,36 @@ impl Writer {
 
     /// One transaction for all; an error before its commit is everybody's, and nothing was decided.
     fn transact(&mut self, works: &[Work]) -> Result<Vec<Result<Done, Error>>, Error> {
-        let conn = match self.conn.take() {
+        self.store.place.unmoved().map_err(Error::Unknown)?;
+        let conn = match self.store.conn.take() {
             Some(conn) => conn,
-            None => connection::writer(&self.path).map_err(|error| Error::Unavailable(error.to_string()))?,
+            None => connection::writer(self.store.place.path()).map_err(|error| Error::Unavailable(error.to_string()))?,
         };
         // A connection that failed is closed here, which rolls back, and the next batch opens a new one.
-        connection::begin(&conn, &self.turn).map_err(Fault::from)?;
-        let outcomes = work_through(&conn, works)?;
+        connection::begin(&conn, &self.store.turn).map_err(Fault::from)?;
+        let (outcomes, reached) = work_through(&conn, works)?;
         if let Err(error) = conn.execute_batch("COMMIT") {
             drop(conn);
-            return Ok(outcomes.into_iter().map(|outcome| in_doubt(outcome, &error)).collect());
+            return Ok(outcomes.into_iter().map(|outcome| in_doubt(outcome, &error.to_string())).collect());
         }
-        self.conn = Some(conn);
-        Ok(outcomes)
+        self.store.conn = Some(conn);
+        match reached.map(|identity| self.kept(&identity)) {
+            Some(Err(moved)) => Ok(outcomes.into_iter().map(|outcome| in_doubt(outcome, &moved)).collect()),
+            Some(Ok(())) | None => Ok(outcomes),
+        }
+    }
+
+    /// Sees, before a commit is answered, that the next start will find it, and tells the witness.
+    fn kept(&self, reached: &Identity) -> Result<(), String> {
+        self.store.place.unmoved()?;
+        // Without the witness the next start knows less, and what was committed stays.
+        let _ = self.store.witness.note(reached);
+        Ok(())
     }
 }
 
-/// Everything between the beginning and the commit.
-fn work_through(conn: &Connection, works: &[Work]) -> Result<Vec<Result<Done, Error>>, Fault> {
+/// Everything between the beginning and the commit, and where the store then stands; none if it stands where it did.
+fn work_through(conn: &Connection, works: &[Work]) -> Result<(Vec<Result<Done, Error>>, Option<Identity>), Fault> {
     let before = audit::head(conn)?;
     let mut head = before.clone();
     let mut outcomes = Vec::with_capacity(works.len());
@@ -127,16 +165,25 @@ fn work_through(conn: &Connection, works: &[Work]) -> Result<Vec<Result<Done, Er
     if head != before {
         audit::move_head(conn, &head)?;
     }
-    Ok(outcomes)
+    let changed = outcomes.iter().any(|outcome| match outcome {
+        Ok(Done::Change(Commit::Committed(_))) => true,
+        Ok(Done::Expired(gone)) => *gone > 0,
+        Ok(Done::Change(Commit::Conflict(_))) | Err(_) => false,
+    });
+    let reached = if changed { Some(identity::advance(conn)?) } else { None };
+    Ok((outcomes, reached))
 }
 
 /// What a commit that failed leaves of an outcome. A conflict stays one: nothing of that change was made either way.
-fn in_doubt(outcome: Result<Done, Error>, error: &rusqlite::Error) -> Result<Done, Error> {
+fn in_doubt(outcome: Result<Done, Error>, reason: &str) -> Result<Done, Error> {
     match outcome {
-        Ok(Done::Change(Commit::Committed(_)) | Done::Expired(_)) => Err(Error::Unknown(error.to_string())),
+        Ok(Done::Change(Commit::Committed(_)) | Done::Expired(_)) => Err(Error::Unknown(reason.to_owned())),
         other => other,
     }
 }
+
+/// How long reads that are under way may take when the store is closed.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many changes may wait.
 pub(super) const QUEUE: usize = 4_096;

@@ -1,0 +1,200 @@
+//! How a store is opened and closed: who else has it, whether its files are what was left, and the mark that says that it is in use.
+
+use std::fs::File;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use super::OpenError;
+use super::connection;
+use super::connection::Hold;
+use super::connection::beside;
+use super::fault::Fault;
+use super::identity;
+use super::identity::Usage;
+use super::migrations;
+use super::place;
+use super::place::Place;
+use super::stray::Stray;
+use super::vet::Found;
+use super::witness;
+use super::witness::Witness;
+
+/// What the writer of an open store works with.
+pub(super) struct Opened {
+    pub(super) place: Arc<Place>,
+    /// None after a failure that leaves the connection in doubt.
+    pub(super) conn: Option<Connection>,
+    pub(super) turn: File,
+    pub(super) witness: Witness,
+    lock: File,
+}
+
+/// Closing a file drops the locks that SQLite has on it anywhere else in the process (POSIX), so files are made by one thread at a time,
+/// and never opened but by SQLite once they are there.
+static OPENING: Mutex<()> = Mutex::new(());
+
+/// The locks of a store, taken in the one order in which programs come and go.
+pub(super) struct Entered {
+    lock: File,
+    /// Held meanwhile: others that come or go wait.
+    turn: File,
+    /// No other program has the store.
+    alone: bool,
+}
+
+impl Entered {
+    pub(super) fn at(path: &Path, hold: Hold) -> Result<Entered, OpenError> {
+        let (lock, turn) = (connection::lock(path, ".lock")?, connection::lock(path, ".turn")?);
+        if !wait_for(&turn) {
+            return Err(OpenError::Offline);
+        }
+        let alone = lock.try_lock().is_ok();
+        match hold {
+            Hold::Exclusive if !alone => return Err(OpenError::Held),
+            Hold::Shared if !alone && lock.try_lock_shared().is_err() => return Err(OpenError::Offline),
+            Hold::Shared | Hold::Exclusive => {}
+        }
+        Ok(Entered { lock, turn, alone })
+    }
+
+    /// Lets others in, as far as `hold` does.
+    fn settle(self, hold: Hold) -> Result<(File, File), OpenError> {
+        if hold == Hold::Shared && self.alone && self.lock.try_lock_shared().is_err() {
+            return Err(OpenError::Offline);
+        }
+        let _ = self.turn.unlock();
+        Ok((self.lock, self.turn))
+    }
+}
+
+/// Opens the store in this file, or makes one where nothing is and nothing was.
+pub(super) fn open(given: &Path, hold: Hold) -> Result<Opened, OpenError> {
+    let path = place::real(given)?;
+    let _one_at_a_time = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
+    let entered = Entered::at(&path, hold)?;
+    let (conn, place, witness) = if entered.alone { first(given, path)? } else { join(given, path)? };
+    let (lock, turn) = entered.settle(hold)?;
+    Ok(Opened { place: Arc::new(place), conn: Some(conn), turn, witness, lock })
+}
+
+/// Opens a store that no other program has.
+fn first(given: &Path, path: PathBuf) -> Result<(Connection, Place, Witness), OpenError> {
+    let found = Found::look(&path)?;
+    if let Some(refusal) = found.refusal() {
+        return Err(refusal);
+    }
+    if found.is_nothing() {
+        create(&path)?;
+    }
+    let mut conn = connection::writer(&path)?;
+    migrations::run(&mut conn)?;
+    let place = Place::of(given, path)?;
+    let witness = Witness::renew(place.path(), place.file(), &identity::read(&conn)?)?;
+    // From here on the file says by itself that it is not the whole store, and the log beside it is never empty: the next checkpoint
+    // that would let the log begin anew is followed by a transaction in it.
+    let marked = identity::mark(&conn, Usage::InUse)?;
+    connection::checkpoint(&conn, "FULL")?;
+    let _ = witness.note(&marked);
+    place.found_log()?;
+    Ok((conn, place, witness))
+}
+
+/// Opens a store that another program serves from, and has looked at.
+fn join(given: &Path, path: PathBuf) -> Result<(Connection, Place, Witness), OpenError> {
+    let place = Place::of(given, path)?;
+    let seen = witness::read(place.path())?;
+    match seen.iter().max_by_key(|seen| (seen.epoch, seen.commits)) {
+        Some(newest) if newest.file == place.file() => {}
+        Some(_) => return Err(OpenError::Stray(Stray::Replaced { file: given.display().to_string() })),
+        // It is of a version that kept no witness, and would not count its transactions.
+        None => return Err(OpenError::Held),
+    }
+    let mut conn = connection::writer(place.path())?;
+    migrations::run(&mut conn)?;
+    let witness = Witness::renew(place.path(), place.file(), &identity::read(&conn)?)?;
+    place.found_log()?;
+    Ok((conn, place, witness))
+}
+
+/// Makes an empty store. It gets its name when it is whole, so that a file without tables is never one of ours.
+fn create(path: &Path) -> Result<(), OpenError> {
+    let partial = beside(path, ".new");
+    let io = |error: std::io::Error| OpenError::io(&partial, &error);
+    for suffix in ["", "-journal"] {
+        let _ = std::fs::remove_file(beside(&partial, suffix));
+    }
+    drop(connection::options().create_new(true).write(true).open(&partial).map_err(io)?);
+    connection::owner_only(&partial)?;
+    let made = || -> Result<(), OpenError> {
+        let mut conn = Connection::open(&partial)?;
+        migrations::run(&mut conn)?;
+        conn.close().map_err(|(_, error)| error)?;
+        std::fs::rename(&partial, path).and_then(|()| connection::sync_folder(path)).map_err(io)
+    };
+    made().inspect_err(|_| {
+        let _ = std::fs::remove_file(&partial);
+    })
+}
+
+impl Opened {
+    /// Closes the store, so that the file alone is all of it, if no other program has it and it is still in its place. Whatever
+    /// prevents that leaves the mark and the log, and the next start goes on from them.
+    pub(super) fn close(mut self) {
+        let conn = self.conn.take();
+        if self.place.unmoved().is_err() {
+            return;
+        }
+        let Some(conn) = conn.or_else(|| connection::writer(self.place.path()).ok()) else { return };
+        // The lock that is shared is given up for the one that is not; if there is none to be had, the others close it.
+        if !wait_for(&self.turn) || self.lock.try_lock().is_err() {
+            return;
+        }
+        if let Ok(closed) = identity::mark(&conn, Usage::Closed) {
+            let _ = self.witness.note(&closed);
+            shut(conn);
+        }
+        let _ = self.turn.unlock();
+    }
+}
+
+/// Empties the log into the file and removes it.
+pub(super) fn shut(conn: Connection) {
+    if connection::checkpoint(&conn, "TRUNCATE").is_ok_and(|whole| whole) {
+        let _ = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+    }
+    let _ = conn.close();
+}
+
+/// Waits for a lock, though not for ever.
+fn wait_for(lock: &File) -> bool {
+    let asked = Instant::now();
+    while lock.try_lock().is_err() {
+        if asked.elapsed() > LONGEST {
+            return false;
+        }
+        std::thread::sleep(NAP);
+    }
+    true
+}
+
+impl From<Fault> for OpenError {
+    fn from(fault: Fault) -> OpenError {
+        match fault {
+            Fault::Sqlite(error) => OpenError::from(error),
+            fault => OpenError::Sqlite(fault.to_string()),
+        }
+    }
+}
+
+/// Longer than a writer keeps its turn.
+const LONGEST: Duration = Duration::from_secs(15);
+
+const NAP: Duration = Duration::from_millis(1);

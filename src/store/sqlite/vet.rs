@@ -1,0 +1,193 @@
+//! Looks at a store's file, its log and its witness before SQLite does, and says what keeps them from being served.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::path::PathBuf;
+
+use rusqlite::Connection;
+
+use super::OpenError;
+use super::backup;
+use super::connection::beside;
+use super::identity::Identity;
+use super::identity::Usage;
+use super::log::Log;
+use super::migrations;
+use super::row::first;
+use super::sql;
+use super::stray::Stray;
+use super::witness;
+use super::witness::Testimony;
+
+/// What is at a store's path, and beside it.
+pub(super) struct Found {
+    path: PathBuf,
+    file: Alone,
+    /// A backup that was not restored.
+    pub(super) copy: bool,
+    log: Log,
+    seen: Vec<Testimony>,
+}
+
+/// The file without its log.
+#[derive(Debug)]
+enum Alone {
+    /// There is none, or it is empty.
+    Nothing,
+    /// A database without tables.
+    Blank,
+    /// Of a schema that kept no identity.
+    Earlier,
+    Known(Identity),
+    /// As a crash in the middle of a checkpoint can leave it: the log has what is missing.
+    Damaged(String),
+}
+
+impl Found {
+    /// Changes nothing, and leaves no file behind.
+    pub(super) fn look(path: &Path) -> Result<Found, OpenError> {
+        let (file, copy) = match std::fs::metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => (Alone::Nothing, false),
+            Err(error) => return Err(OpenError::io(path, &error)),
+            Ok(file) if file.len() == 0 => (Alone::Nothing, false),
+            Ok(_) => alone(path)?,
+        };
+        let log = if copy { Log::default() } else { Log::read(&beside(path, "-wal"))? };
+        Ok(Found { path: path.to_owned(), file, copy, log, seen: witness::read(path)? })
+    }
+
+    /// Whether a store may be made here.
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(self.file, Alone::Nothing)
+    }
+
+    /// Whether the log has something that the file may not have.
+    pub(super) fn has_log(&self) -> bool {
+        !self.log.is_empty()
+    }
+
+    /// What keeps the store from being served.
+    pub(super) fn refusal(&self) -> Option<OpenError> {
+        if self.copy {
+            return Some(OpenError::Copy);
+        }
+        self.unfit_to_restore().or_else(|| self.standing().map(OpenError::Stray))
+    }
+
+    /// What even a restore cannot go on from.
+    pub(super) fn unfit_to_restore(&self) -> Option<OpenError> {
+        let file = self.path.display().to_string();
+        let log = beside(&self.path, "-wal").display().to_string();
+        let stray = match &self.file {
+            Alone::Nothing if !self.log.is_empty() => Some(Stray::FileMissing { file, beside: log }),
+            Alone::Nothing if !self.seen.is_empty() => {
+                Some(Stray::FileMissing { file, beside: witness::path(&self.path).display().to_string() })
+            }
+            Alone::Nothing => None,
+            Alone::Blank if self.log.is_empty() => Some(Stray::Blank { file }),
+            Alone::Blank | Alone::Earlier => self.after_earlier(file, log),
+            Alone::Known(identity) => self.continues(identity, file, log),
+            Alone::Damaged(reason) => return self.mended(reason),
+        };
+        stray.map(OpenError::Stray)
+    }
+
+    /// Of an earlier schema the log may hold anything, up to the step that brought the identity and the first one after it.
+    fn after_earlier(&self, file: String, log: String) -> Option<Stray> {
+        let later =
+            self.log.steps.first().is_some_and(|step| step.commits > 0) || self.log.steps.last().is_some_and(|step| step.commits > 1);
+        later.then_some(Stray::ForeignLog { file, log })
+    }
+
+    /// The file stands at one of the log's transactions, or right before the first.
+    fn continues(&self, identity: &Identity, file: String, log: String) -> Option<Stray> {
+        let Some(begin) = self.log.steps.first() else {
+            return (self.log.bare > 0).then_some(Stray::ForeignLog { file, log });
+        };
+        if self.log.steps.iter().any(|step| step.store != identity.store) {
+            return Some(Stray::ForeignLog { file, log });
+        }
+        let right_before = begin.commits == identity.commits.saturating_add(1) && begin.epoch >= identity.epoch;
+        if right_before || self.log.steps.iter().any(|step| step.place() == identity.place()) {
+            return None;
+        }
+        if self.log.steps.iter().all(|step| step.epoch != identity.epoch) {
+            return Some(Stray::OtherEpoch { file, log });
+        }
+        Some(Stray::Gap { file, log })
+    }
+
+    /// A file that cannot be read alone is whole again with its own log. That it is its own, the witness says.
+    fn mended(&self, reason: &str) -> Option<OpenError> {
+        let last = self.log.steps.last();
+        let vouched = last.is_some_and(|last| self.seen.iter().any(|seen| seen.store == last.store && seen.epoch == last.epoch));
+        (!vouched).then(|| OpenError::Damaged { path: self.path.display().to_string(), reason: reason.to_owned() })
+    }
+
+    /// Whether the whole, log included, is what was left here. A restore cures what is wrong with that.
+    fn standing(&self) -> Option<Stray> {
+        let file = || self.path.display().to_string();
+        let log = || beside(&self.path, "-wal").display().to_string();
+        let alone = match &self.file {
+            Alone::Known(identity) => Some(identity),
+            _ => None,
+        };
+        if alone.is_some_and(|alone| alone.usage == Usage::InUse) && self.log.size.unwrap_or(0) == 0 {
+            return Some(Stray::LogMissing { file: file(), log: log() });
+        }
+        let whole = self.log.steps.last().or(alone);
+        let seen = || self.seen.iter().filter(|seen| whole.is_some_and(|whole| whole.store == seen.store));
+        let Some(whole) = whole else {
+            // What was served from here before had an identity, and this has none.
+            return (!self.seen.is_empty()).then(|| Stray::WentBack { file: file() });
+        };
+        if seen().any(|seen| (seen.epoch, seen.commits) > whole.place()) {
+            return Some(Stray::WentBack { file: file() });
+        }
+        if seen().next().is_some() {
+            return None;
+        }
+        if whole.usage == Usage::InUse && alone.is_some() {
+            return Some(Stray::RawCopy { file: file() });
+        }
+        let witness = || witness::path(&self.path).display().to_string();
+        (!self.seen.is_empty()).then(|| Stray::AnotherStore { file: file(), witness: witness() })
+    }
+
+    /// The highest epoch that is known of this store, here.
+    pub(super) fn epoch_seen(&self) -> u64 {
+        self.seen.iter().map(|seen| seen.epoch).max().unwrap_or(0)
+    }
+}
+
+/// Looks at a file that is there, without its log.
+fn alone(path: &Path) -> Result<(Alone, bool), OpenError> {
+    let damaged = |error: rusqlite::Error| (Alone::Damaged(error.to_string()), false);
+    let conn = backup::immutable(path)?;
+    match migrations::recognise(&conn) {
+        Ok(()) => {}
+        Err(OpenError::Foreign) => return Err(OpenError::Foreign),
+        Err(error) => return Ok((Alone::Damaged(error.to_string()), false)),
+    }
+    match conn.query_row("SELECT count(*) FROM sqlite_schema", [], first::<i64>) {
+        Ok(0) => return Ok((Alone::Blank, false)),
+        Ok(_) => {}
+        Err(error) => return Ok(damaged(error)),
+    }
+    let copy = conn.query_row("SELECT copy FROM control WHERE id = 1", [], first).unwrap_or(false);
+    let known = "SELECT count(*) FROM pragma_table_info('audit_chain') WHERE name = 'identity'";
+    Ok(match conn.query_row(known, [], first::<i64>) {
+        Ok(0) => (Alone::Earlier, copy),
+        Ok(_) => match identity(&conn) {
+            Ok(Some(identity)) => (Alone::Known(identity), copy),
+            Ok(None) => (Alone::Damaged("its identity is missing or torn".to_owned()), copy),
+            Err(error) => damaged(error),
+        },
+        Err(error) => damaged(error),
+    })
+}
+
+fn identity(conn: &Connection) -> rusqlite::Result<Option<Identity>> {
+    let bytes: Option<Vec<u8>> = conn.query_row(sql::IDENTITY, [], first)?;
+    Ok(bytes.and_then(|bytes| Identity::decode(&bytes)))
+}
