@@ -22,6 +22,8 @@ mod described;
 mod device;
 #[path = "api/events.rs"]
 mod events;
+#[path = "api/files.rs"]
+mod files;
 #[path = "support/held_key.rs"]
 mod held_key;
 #[path = "support/http.rs"]

@@ -8,6 +8,8 @@ mod backups;
 mod files;
 #[path = "store/plans.rs"]
 mod plans;
+#[path = "store/replaced.rs"]
+mod replaced;
 #[path = "store/strays.rs"]
 mod strays;
 

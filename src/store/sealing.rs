@@ -137,9 +137,13 @@ impl Keyring {
         Ok(Keyring { unsaved: Some(Arc::new(Unsaved { path: path.to_owned(), line })), ..keyring })
     }
 
-    /// The file that a new key is for, and that is not made yet.
-    pub(crate) fn missing_file(&self) -> Option<&Path> {
-        self.unsaved.as_ref().map(|unsaved| unsaved.path.as_path())
+    /// The keyring for a store that was sealed before, perhaps by another process a moment ago: a new key is of no use to it.
+    pub(crate) fn of_sealed_store(self) -> Result<Keyring, KeyError> {
+        match &self.unsaved {
+            None => Ok(self),
+            Some(unsaved) if unsaved.path.exists() => Keyring::from_file(&unsaved.path),
+            Some(unsaved) => Err(KeyError::Missing(unsaved.path.display().to_string())),
+        }
     }
 
     /// The keyring to seal with, once its key is in its file. If another process was faster, it is the key of that one.
@@ -185,8 +189,8 @@ impl Keyring {
 
     /// Seals a secret for one place.
     pub fn seal(&self, place: &SealedPlace, secret: &[u8]) -> Result<Sealed, KeyError> {
-        if let Some(path) = self.missing_file() {
-            return Err(KeyError::Missing(path.display().to_string()));
+        if let Some(unsaved) = &self.unsaved {
+            return Err(KeyError::Missing(unsaved.path.display().to_string()));
         }
         let nonce = random::<24>()?;
         let cipher = self.keys.get(&self.current).ok_or(KeyError::Wrong)?;

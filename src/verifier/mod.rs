@@ -272,9 +272,7 @@ impl Verifier {
         let place = SealedPlace::Value { name: PEPPER.to_owned() };
         for _ in 0..TRIES {
             if let Some(sealed) = self.core.store.value(PEPPER).await? {
-                if let Some(path) = keyring.missing_file() {
-                    return Err(KeyError::Missing(path.display().to_string()).into());
-                }
+                let keyring = keyring.of_sealed_store()?;
                 let pepper = keyring.open(&place, &store::Sealed::from_bytes(sealed)).ok_or(KeyError::Wrong)?;
                 return Ok((keyring, pepper));
             }

@@ -14,9 +14,9 @@ use twostep::store::sqlite::restore;
 
 use super::*;
 
-const SUFFIXES: [&str; 3] = ["", "-wal", ".witness"];
+pub(crate) const SUFFIXES: [&str; 3] = ["", "-wal", ".witness"];
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

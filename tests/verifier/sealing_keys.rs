@@ -147,3 +147,56 @@ fn before_and_after() -> (World, Keyring) {
     let keys = [1, 2].map(|byte| Secret::new(vec![byte; 32]));
     (World::sealed_with(Keyring::new(&keys[0], &[]).unwrap()), Keyring::new(&keys[1], &keys[..1]).unwrap())
 }
+
+/// Whatever is asked first.
+#[tokio::test]
+async fn a_new_key_is_written_for_a_store_that_holds_nothing_sealed_and_for_no_other() {
+    let world = World::new();
+    let file = world.path().with_file_name("sealing.key");
+    let fresh = || {
+        Verifier::with(Arc::new(world.store()), Keyring::from_file_or_new(&file).unwrap(), Arc::new(world.clock.clone()), Limits::default())
+    };
+    let first = fresh();
+    assert!(!file.exists(), "it is not known yet whether the store has a key");
+    first.ready().await.unwrap();
+    let key = std::fs::read(&file).unwrap();
+    fresh().ready().await.unwrap();
+    let held = Held::new("alice");
+    first.add(held.to_add(), &Authority::Admin).await.unwrap();
+    drop(first);
+
+    std::fs::remove_file(&file).unwrap();
+    let without = fresh();
+    let missing = format!("sealing key {} is not there: put its backup back", file.display());
+    let code = held.code(world.now());
+    let answers = [
+        without.ready().await.map(drop),
+        without.sealer().await.map(drop),
+        without.add(Held::new("bob").to_add(), &Authority::Admin).await.map(drop),
+        without.verify_code(&held.account, &held.serial, code).await.map(drop),
+        without.rotate_sealing_keys(Keyring::from_file_or_new(&file).unwrap()).await.map(drop),
+    ];
+    for answer in answers {
+        let Err(Error::Key(error @ KeyError::Missing(_))) = answer else { panic!("{answer:?}") };
+        assert_eq!(error.to_string(), missing);
+    }
+    assert!(!file.exists(), "and no key is written there");
+    std::fs::write(&file, &key).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    fresh().ready().await.unwrap();
+}
+
+/// Of two programs that start together both have a new key in mind, and one of the two is the store's.
+#[tokio::test]
+async fn two_programs_that_start_at_once_use_one_key() {
+    let world = World::new();
+    let file = world.path().with_file_name("sealing.key");
+    let of = || {
+        Verifier::with(Arc::new(world.store()), Keyring::from_file_or_new(&file).unwrap(), Arc::new(world.clock.clone()), Limits::default())
+    };
+    let (first, second) = (of(), of());
+    let (one, two) = tokio::join!(first.ready(), second.ready());
+    one.unwrap();
+    two.unwrap();
+    assert_eq!(first.sealer().await.unwrap().keyring().current(), second.sealer().await.unwrap().keyring().current());
+}

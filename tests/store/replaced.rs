@@ -1,0 +1,117 @@
+//! The store's files are replaced, moved or removed while it is open.
+
+use std::fs;
+use std::path::Path;
+
+use twostep::store::Error;
+use twostep::store::SqliteStore;
+use twostep::store::Store;
+use twostep::store::sqlite::OpenError;
+use twostep::store::sqlite::Stray;
+
+use super::strays::SUFFIXES;
+use super::strays::beside;
+use super::*;
+
+type Replace = fn(&Path);
+
+/// Each way in which the path leads elsewhere afterwards.
+const WAYS: &[(&str, Replace)] = &[
+    ("a copy is renamed over it", |path| {
+        fs::copy(path, path.with_extension("copy")).unwrap();
+        fs::rename(path.with_extension("copy"), path).unwrap();
+    }),
+    ("it is removed", |path| fs::remove_file(path).unwrap()),
+    ("it is renamed", |path| fs::rename(path, path.with_extension("old")).unwrap()),
+    ("a link to a copy is put there", |path| {
+        fs::copy(path, path.with_extension("copy")).unwrap();
+        fs::remove_file(path).unwrap();
+        std::os::unix::fs::symlink(path.with_extension("copy"), path).unwrap();
+    }),
+    ("its folder is renamed", |path| {
+        let folder = path.parent().unwrap();
+        fs::rename(folder, folder.with_extension("old")).unwrap();
+    }),
+    ("its folder is replaced by a copy", |path| {
+        let folder = path.parent().unwrap();
+        let old = folder.with_extension("old");
+        fs::rename(folder, &old).unwrap();
+        fs::create_dir(folder).unwrap();
+        for suffix in SUFFIXES {
+            let name = beside(path, suffix);
+            fs::copy(old.join(name.file_name().unwrap()), &name).unwrap();
+        }
+    }),
+    ("its log is removed", |path| fs::remove_file(beside(path, "-wal")).unwrap()),
+    ("its log is replaced by a copy", |path| {
+        let copy = path.with_extension("copy");
+        fs::copy(beside(path, "-wal"), &copy).unwrap();
+        fs::rename(copy, beside(path, "-wal")).unwrap();
+    }),
+];
+
+#[tokio::test]
+async fn nothing_is_answered_from_files_that_are_no_longer_in_their_place() {
+    for (way, replace) in WAYS {
+        for first in ["a read", "a change", "an expiry"] {
+            let above = tempfile::tempdir().unwrap();
+            let path = above.path().join("folder/store.db");
+            fs::create_dir(path.parent().unwrap()).unwrap();
+            let store = with_alice(&path).await;
+            replace(&path);
+            let change = || Change { account: None, writes: Vec::new(), audit: vec![Event::new(NOW, "test", &caller())] };
+            let answer = match first {
+                "a read" => store.account(&account("alice")).await.map(drop),
+                "a change" => store.commit(change()).await.map(drop),
+                _ => store.expire(UnixTime(NOW.0 * 2), UnixTime(NOW.0 * 2)).await.map(drop),
+            };
+            let Err(Error::Unknown(reason)) = answer else { panic!("{way}, {first}: {answer:?}") };
+            let said = reason.contains(path.to_str().unwrap()) && reason.contains("twostep store restore");
+            assert!(said, "{way}, {first}: the file and what to do: {reason}");
+            // For good, also when all looks as before.
+            assert!(store.control_version().await.is_err() && store.commit(change()).await.is_err(), "{way}, {first}");
+            let there: Vec<_> = SUFFIXES.iter().map(|suffix| fs::read(beside(&path, suffix)).ok()).collect();
+            drop(store);
+            let after: Vec<_> = SUFFIXES.iter().map(|suffix| fs::read(beside(&path, suffix)).ok()).collect();
+            assert!(there == after, "{way}, {first}: closing it touches nothing that was put there");
+            let _ = fs::remove_dir_all(path.parent().unwrap().with_extension("old"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_other_program_joins_in_on_another_file() {
+    let folders = Folders::default();
+    let path = folders.new_path();
+    let store = with_alice(&path).await;
+    let beside = SqliteStore::open(&path).unwrap();
+    drop(beside);
+    fs::copy(&path, path.with_extension("copy")).unwrap();
+    fs::rename(path.with_extension("copy"), &path).unwrap();
+    assert!(matches!(SqliteStore::open(&path), Err(OpenError::Stray(Stray::Replaced { .. }))));
+    drop(store);
+}
+
+/// An old copy is put there while it is served from; after a new start nothing of that is served.
+#[tokio::test]
+async fn what_was_accepted_before_the_file_was_replaced_is_not_forgotten_after_a_new_start() {
+    let folders = Folders::default();
+    for changes in [1, 50, 1_200] {
+        let path = folders.new_path();
+        let store = with_alice(&path).await;
+        let old = path.with_extension("old");
+        fs::copy(&path, &old).unwrap();
+        for _ in 0..changes {
+            made(&store, []).await;
+        }
+        fs::rename(&old, &path).unwrap();
+        assert!(store.control_version().await.is_err());
+        drop(store);
+        match SqliteStore::open(&path) {
+            Err(OpenError::Stray(_)) => {}
+            // The log that was left goes on from that copy.
+            Ok(store) => assert_eq!(store.audit(0, u32::MAX).await.unwrap().len(), 4 + changes),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
