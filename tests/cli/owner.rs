@@ -81,6 +81,6 @@ fn a_socket_that_is_closed_says_for_whom_it_is() {
     assert_eq!(as_nobody(&agent, &["doctor"], "").exit, 3);
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0
 }

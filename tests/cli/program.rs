@@ -85,6 +85,11 @@ impl Agent {
         ended
     }
 
+    /// Kills it without a word.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().and_then(|()| self.child.wait()).unwrap();
+    }
+
     /// Asks it to stop, and returns the exit code.
     pub(crate) fn stop(&mut self) -> Option<i32> {
         let stopped = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();

@@ -28,31 +28,30 @@ pub(super) fn look(agent_runs: bool) -> Vec<Finding> {
         several => several.iter().map(|problem| Finding::bad("config", problem.as_str())).collect(),
     };
     match config.store_url().file() {
-        Some(file) => findings.extend(store(file, &config.key_file(), agent_runs)),
+        Some(file) => findings.extend(store(file, &config, agent_runs)),
         None => findings.push(Finding::unknown("store", "it is no file: look at it with its own tools")),
     }
     findings.push(private("sealing key", &config.key_file(), agent_runs));
     findings
 }
 
-fn store(file: &Path, key: &Path, agent_runs: bool) -> Vec<Finding> {
+fn store(file: &Path, config: &Config, agent_runs: bool) -> Vec<Finding> {
     let found = private("store", file, agent_runs);
+    let (standing, key) = (sqlite::standing(file), config.key_file());
     if !file.exists() {
-        return match sqlite::standing(file) {
+        return match standing {
             Err(error) if !agent_runs => vec![Finding::bad("store", error.to_string())],
+            Ok(Standing::Nothing) if !agent_runs && key.exists() && config.makes_its_key() => vec![lost(file, &key)],
             _ => vec![found],
         };
     }
     let mut findings = vec![found];
     let shown = file.display();
-    match sqlite::standing(file) {
-        Ok(Standing::Nothing) if key.exists() => {
-            let lost = Finding::bad("store", format!("{shown} is empty, and the sealing key {} of a store is there", key.display()));
-            findings.push(lost.mend("Put the store, or a restored backup of it, back."));
-        }
+    match standing {
+        Ok(Standing::Nothing) if key.exists() => findings.push(lost(file, &key)),
         Ok(Standing::Store { sealed: true }) if !agent_runs && !key.exists() => {
-            let lost = Finding::bad("sealing key", format!("{} is not there, and {shown} was sealed under it", key.display()));
-            findings.push(lost.mend("Put its backup back."));
+            let missing = Finding::bad("sealing key", format!("{} is not there, and {shown} was sealed under it", key.display()));
+            findings.push(missing.mend("Put its backup back."));
         }
         Ok(_) => {}
         Err(OpenError::Copy) => {
@@ -78,6 +77,12 @@ fn store(file: &Path, key: &Path, agent_runs: bool) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// A sealing key that an agent made, without the store that it made before.
+fn lost(file: &Path, key: &Path) -> Finding {
+    let lost = Finding::bad("store", format!("{} is lost: the sealing key {} of a store is there", file.display(), key.display()));
+    lost.mend("Put the store, or a restored backup of it, back.")
 }
 
 /// A file that only its owner may read.
