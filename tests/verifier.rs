@@ -22,6 +22,8 @@ mod keys;
 mod model;
 #[path = "verifier/one_refusal.rs"]
 mod one_refusal;
+#[path = "verifier/pending.rs"]
+mod pending;
 #[path = "verifier/properties.rs"]
 mod properties;
 #[path = "verifier/protected.rs"]

@@ -188,7 +188,8 @@ async fn open(bus: Arc<dyn Bus>, config: Config) -> Result<(Parts, SqliteStore),
     let key_file = config.key_file();
     make_private_folder(&key_file)?;
     let keyring = Keyring::from_file_or_new(key_file)?;
-    let limits = Limits { devices_per_account: config.limits.devices_per_account };
+    let limits =
+        Limits { devices_per_account: config.limits.devices_per_account, pending_per_account: config.limits.pending_devices_per_account };
     let verifier = Verifier::with(Arc::new(store.clone()), keyring, Arc::new(SystemClock), limits);
     // A wrong key ends it here. A wrong clock does not: an administrator needs the agent to accept it.
     verifier.sealer().await?;

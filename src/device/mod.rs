@@ -66,6 +66,29 @@ pub struct Device {
     pub pairs: PairAllowance,
     /// Contexts made with this device up to this time are dead.
     pub revoked_before: Option<UnixTime>,
+    /// How it was added.
+    #[serde(default)]
+    pub added: Added,
+}
+
+/// How a device was added: it decides which of several pending ones gives way to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Added {
+    /// Where its secret came from.
+    pub secret: SecretOrigin,
+    /// Higher than that of every device its account had then: times are whole seconds, in which several are added.
+    pub turn: u64,
+}
+
+/// Where the secret of a device came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretOrigin {
+    /// It was made for this device and shown once: a set-up page can be opened again.
+    Made,
+    /// It was given, as that of a hardware token is, or is none of ours to give. So are all of before this was noted.
+    #[default]
+    Given,
 }
 
 /// Whether a device can be used, and if not, what helps.
@@ -182,7 +205,14 @@ impl Device {
             throttle: Throttle::default(),
             pairs: PairAllowance::default(),
             revoked_before: None,
+            added: Added::default(),
         }
+    }
+
+    /// The same, added in this way.
+    #[must_use]
+    pub fn added(self, added: Added) -> Device {
+        Device { added, ..self }
     }
 
     /// Its kind.
@@ -210,6 +240,11 @@ impl Device {
             Factor::SecurityKey(key) => Some(&key.credential),
             Factor::Totp(_) | Factor::Hotp(_) | Factor::Recovery(_) => None,
         }
+    }
+
+    /// Whether it counts toward the limit of an account: an abandoned set-up does not.
+    pub fn counts(&self) -> bool {
+        self.state != DeviceState::Pending
     }
 
     /// Whether it is enrolled and its owner's: a guesser who locks it takes nothing of that away.

@@ -86,6 +86,14 @@ pub enum Write {
         /// What remains of it.
         tombstone: Tombstone,
     },
+    /// Removes a pending device if its revision is still `seen`. It was never used, so no tombstone remains of it, and its serial
+    /// number and its fingerprint are free; [`Conflict::Revision`] for a device in any other state.
+    DropPending {
+        /// The device.
+        serial: SerialNumber,
+        /// The revision it was judged from.
+        seen: Revision,
+    },
     /// Keeps a single-use item; [`Conflict::Revision`] if its id is there already.
     AddSingleUse(SingleUse),
     /// Removes an account's oldest items of a kind, until it has at most so many.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::device;
 use crate::device::Device;
 use crate::device::DeviceState;
 use crate::device::Factor;
@@ -9,6 +10,7 @@ use crate::device::HotpState;
 use crate::device::Kind;
 use crate::device::RecoveryCode;
 use crate::device::RecoveryState;
+use crate::device::SecretOrigin;
 use crate::device::TotpState;
 use crate::id::AccountId;
 use crate::id::DeviceName;
@@ -21,6 +23,7 @@ use crate::store::Account;
 use crate::store::AccountSnapshot;
 use crate::store::Change;
 use crate::store::Enrolled;
+use crate::store::Event;
 use crate::store::Sealer;
 use crate::store::Write;
 use crate::store::random;
@@ -97,9 +100,7 @@ impl Verifier {
             };
             let sheets = devices.iter().filter(|enrolled| enrolled.device.kind() == Kind::Recovery);
             let voided: Vec<&Enrolled> = if matches!(new.factor, NewFactor::Recovery) { sheets.collect() } else { Vec::new() };
-            if devices.len() - voided.len() >= self.core.limits.devices_per_account {
-                return Err(Error::TooManyDevices(devices.len()));
-            }
+            self.room_for_one(devices, voided.len())?;
             let other_active =
                 devices.iter().any(|enrolled| enrolled.device.state == DeviceState::Active && enrolled.device.kind() != Kind::Recovery);
             if matches!(new.factor, NewFactor::Recovery) && !other_active {
@@ -110,17 +111,43 @@ impl Verifier {
             );
 
             let (factor, seed, generated, recovery_codes) = made(&new.factor, &sealer, &new.account)?;
-            let device = Device::new(serial.clone(), new.account.clone(), new.name.clone(), factor, now);
+            let added = device::Added {
+                secret: if generated { SecretOrigin::Made } else { SecretOrigin::Given },
+                turn: devices.iter().map(|enrolled| enrolled.device.added.turn).max().unwrap_or(0).saturating_add(1),
+            };
+            let device = Device::new(serial.clone(), new.account.clone(), new.name.clone(), factor, now).added(added);
+            let giving_way = if device.state == DeviceState::Pending { self.giving_way(devices) } else { Vec::new() };
+            writes.extend(giving_way.iter().map(|old| Write::DropPending { serial: old.device.serial.clone(), seen: old.revision }));
             let place = Sealer::seed_place(&device.serial, &device.account);
             let sealed = seed.as_ref().map(|seed| sealer.keyring().seal(&place, seed.expose())).transpose()?;
             let fingerprint = seed.as_ref().map(|seed| sealer.fingerprint(seed.expose()));
             writes.push(Write::InsertDevice { device: device.clone(), seed: sealed, fingerprint });
-            let audit = vec![self.event(now, "device.added").account(&new.account).serial(&serial)];
+            let dropped = |old: &&Enrolled| self.event(now, "device.gave_way").account(&new.account).serial(&old.device.serial);
+            let mut audit: Vec<Event> = giving_way.iter().map(dropped).collect();
+            audit.push(self.event(now, "device.added").account(&new.account).serial(&serial));
             if self.commit(Change { account: Some(new.account.clone()), writes, audit }).await?.is_some() {
                 return Ok(Added { device, seed: seed.filter(|_| generated), recovery_codes });
             }
         }
         Err(Error::Contended)
+    }
+
+    /// Refuses a device in use more than an account may have; so many of those it has are voided in the same change.
+    pub(super) fn room_for_one(&self, devices: &[Enrolled], voided: usize) -> Result<(), Error> {
+        let in_use = devices.iter().filter(|enrolled| enrolled.device.counts()).count();
+        if in_use.saturating_sub(voided) < self.core.limits.devices_per_account { Ok(()) } else { Err(Error::TooManyDevices(in_use)) }
+    }
+
+    /// The pending devices that make room for another one.
+    ///
+    /// Those whose secret was made here go first, the oldest of them before the others: a page that is opened again and again costs pages
+    /// like it, and never the token that an administrator has laid out for its owner.
+    fn giving_way<'a>(&self, devices: &'a [Enrolled]) -> Vec<&'a Enrolled> {
+        let mut pending: Vec<&Enrolled> = devices.iter().filter(|enrolled| enrolled.device.state == DeviceState::Pending).collect();
+        pending.sort_by_key(|enrolled| (enrolled.device.added.secret, enrolled.device.added.turn, enrolled.device.created_at));
+        let stay = self.core.limits.pending_per_account.max(1) - 1;
+        pending.truncate(pending.len().saturating_sub(stay));
+        pending
     }
 
     /// Gives a device another name.

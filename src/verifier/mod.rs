@@ -101,8 +101,10 @@ struct Core {
 /// What an installation may choose.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How many devices an account may have.
+    /// How many devices an account may have in use. Pending ones do not count.
     pub devices_per_account: usize,
+    /// How many pending devices an account has at most; at one more the oldest gives way.
+    pub pending_per_account: usize,
 }
 
 /// A sealer whose keys stay in use for as long as this is held.
@@ -133,8 +135,8 @@ pub enum Error {
     /// The caller: the serial number or the secret belongs to another device, or the device is active already.
     #[error("{0}")]
     AlreadyExists(&'static str),
-    /// The caller: the account has as many devices as it may have.
-    #[error("the account has {0} devices, as many as it may have: remove one first")]
+    /// The caller: the account has as many devices in use as it may have.
+    #[error("the account has {0} devices in use, as many as it may have: remove one first")]
     TooManyDevices(usize),
     /// Nobody: others changed the same thing at the same time. Nothing was decided; try again.
     #[error("too many changes at the same time: try again")]
@@ -318,7 +320,7 @@ impl std::ops::Deref for Keys<'_> {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { devices_per_account: 8 }
+        Limits { devices_per_account: 8, pending_per_account: 8 }
     }
 }
 

@@ -155,6 +155,9 @@ impl Verifier {
         let audit = match verdict {
             Verdict::Accepted => {
                 if pair.activation.is_some() {
+                    if !enrolled.device.counts() {
+                        self.room_for_one(&seen.devices, 0)?;
+                    }
                     // Protected from the first activation on, and judged from the account as it was seen.
                     let account = Account { protected: true, ..seen.account.clone() };
                     writes.push(Write::UpdateAccount { seen: seen.revision, account });

@@ -250,10 +250,10 @@ async fn a_key_counts_as_a_device() {
     let sheet = NewDevice { account: account("alice"), serial: None, name: None, factor: NewFactor::Recovery };
     world.verifier.add(sheet, &Authority::Admin).await.unwrap();
     for _ in 0..5 {
-        world.added("alice", &Authority::Admin).await.unwrap();
+        world.active("alice").await;
     }
     let begun = keys.begin_registration(&account("alice"), None, &Authority::Admin).await.unwrap();
-    world.added("alice", &Authority::Admin).await.unwrap();
+    world.active("alice").await;
     let finished =
         keys.finish_registration(&begun.id, made(&mut SimulatedSecurityKey::new("ninth"), &begun.options), &Authority::Admin).await;
     assert!(matches!(finished, Err(Error::TooManyDevices(8))), "{finished:?}");

@@ -175,9 +175,12 @@ pub struct SessionsConfig {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LimitsConfig {
-    /// How many devices an account may have.
+    /// How many devices an account may have in use. Pending ones do not count.
     #[serde(deserialize_with = "within::<_, _, 1, 1_000>")]
     pub devices_per_account: usize,
+    /// How many pending devices an account has at most; at one more the oldest gives way.
+    #[serde(deserialize_with = "within::<_, _, 1, 1_000>")]
+    pub pending_devices_per_account: usize,
     /// How many requests a caller may make each second, on average.
     pub requests_per_second: NonZeroU32,
     /// How many it may make at once after a pause.
@@ -308,6 +311,7 @@ impl Default for LimitsConfig {
     fn default() -> LimitsConfig {
         LimitsConfig {
             devices_per_account: 8,
+            pending_devices_per_account: 8,
             requests_per_second: NonZeroU32::new(500).unwrap_or(NonZeroU32::MIN),
             burst: NonZeroU32::new(1_000).unwrap_or(NonZeroU32::MIN),
             concurrency: 256,

@@ -247,3 +247,28 @@ pub async fn a_removed_device_leaves_no_revision_behind(store: Arc<dyn Store>) {
         assert!(!seen.contains(&again.revision), "a device added again has a revision that its serial number never had");
     }
 }
+
+/// `DropPending`: for a device that was never used, and for no other.
+pub async fn a_pending_device_is_dropped_and_nothing_of_it_stays(store: Arc<dyn Store>) {
+    with_device(&store, &totp("GAHT00000001", "alice", Some(100)), 1).await;
+    let seen = enrolled(&store, "alice", "GAHT00000001").await;
+    let was = snapshot(&store, "alice").await.revision;
+    let drop_it = |revision| [Write::DropPending { serial: serial("GAHT00000001"), seen: revision }];
+    conflicts(&store, Conflict::Revision, drop_it(Revision(seen.revision.0 + 1)), "a device that has moved is not dropped").await;
+    for state in [DeviceState::Active, DeviceState::Disabled, DeviceState::Locked] {
+        let seen = enrolled(&store, "alice", "GAHT00000001").await;
+        made(&store, [Write::UpdateDevice { seen: seen.revision, device: in_state(&seen.device, state) }]).await;
+        let moved = enrolled(&store, "alice", "GAHT00000001").await;
+        conflicts(&store, Conflict::Revision, drop_it(moved.revision), "a device that was used is not dropped").await;
+    }
+    let seen = enrolled(&store, "alice", "GAHT00000001").await;
+    made(&store, [Write::UpdateDevice { seen: seen.revision, device: in_state(&seen.device, DeviceState::Pending) }]).await;
+    let seen = enrolled(&store, "alice", "GAHT00000001").await;
+    made(&store, drop_it(seen.revision)).await;
+    let is = snapshot(&store, "alice").await;
+    assert!(is.devices.is_empty() && is.revision > was, "it is gone, and its account moves");
+    made(&store, [insert(&totp("GAHT00000001", "alice", None), 1)]).await;
+    let again = enrolled(&store, "alice", "GAHT00000001").await;
+    assert_eq!(watermark(&again.device), None, "what was dropped raises nothing");
+    assert!(again.revision > seen.revision, "and its revision is not had again");
+}

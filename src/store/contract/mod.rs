@@ -36,6 +36,7 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         a_device_keeps_its_account,
         a_device_added_again_starts_above_what_was_consumed,
         a_removed_device_leaves_no_revision_behind,
+        a_pending_device_is_dropped_and_nothing_of_it_stays,
         one_of_many_changes_judged_alike_is_made,
         changes_of_different_devices_all_succeed,
         a_single_use_item_is_consumed_once,

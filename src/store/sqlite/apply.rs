@@ -87,6 +87,7 @@ impl Applying<'_> {
             Write::InsertDevice { device, seed, fingerprint } => self.insert_device(device, seed.as_ref(), *fingerprint),
             Write::UpdateDevice { seen, device } => self.update_device(*seen, device),
             Write::RemoveDevice { seen, tombstone } => self.remove_device(*seen, tombstone),
+            Write::DropPending { serial, seen } => self.drop_pending(serial.as_str(), *seen),
             Write::AddSingleUse(item) => {
                 let values = (&item.id, item.account.as_str(), item.kind.name(), &item.body, stored(item.expires_at.0));
                 self.one(Conflict::Revision, sql::SINGLE_USE_INSERT, values)
@@ -174,16 +175,29 @@ impl Applying<'_> {
         Ok(())
     }
 
+    fn drop_pending(&mut self, serial: &str, seen: Revision) -> Result<(), Fault> {
+        let (account, was, _) = self.standing(serial, seen)?;
+        if was != state(DeviceState::Pending) {
+            return Err(Fault::Conflict(Conflict::Revision));
+        }
+        self.drop_unused(serial, &account, stored(seen.0))
+    }
+
+    /// Without a tombstone: nothing of it was ever consumed.
+    fn drop_unused(&mut self, serial: &str, account: &str, revision: i64) -> Result<(), Fault> {
+        self.run(sql::REVISION_FLOOR_RAISE, [revision])?;
+        self.run(sql::DEVICE_DELETE, [serial])?;
+        self.count(account, -1, 0);
+        Ok(())
+    }
+
     fn expire_pending(&mut self, now: UnixTime, limit: u32) -> Result<usize, Fault> {
         let Some(created) = now.0.checked_sub(PENDING_FOR) else { return Ok(0) };
         let mut statement = self.conn.prepare_cached(sql::DEVICES_PENDING_SINCE)?;
         let rows = statement.query_map((stored(created), limit), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let over: Vec<(String, String, i64)> = rows.collect::<Result<_, _>>()?;
         for (serial, account, revision) in &over {
-            // No tombstone: nothing of it was ever consumed.
-            self.run(sql::REVISION_FLOOR_RAISE, [revision])?;
-            self.run(sql::DEVICE_DELETE, [serial])?;
-            self.count(account, -1, 0);
+            self.drop_unused(serial, account, *revision)?;
         }
         Ok(over.len())
     }

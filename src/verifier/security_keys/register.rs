@@ -119,10 +119,7 @@ impl SecurityKeys {
     async fn may_register(&self, seen: Option<&AccountSnapshot>, authority: &Authority, now: UnixTime) -> Result<(), Error> {
         let Some(seen) = seen else { return Ok(()) };
         self.verifier.may_change_devices(seen, authority, now).await?;
-        if seen.devices.len() >= self.verifier.core.limits.devices_per_account {
-            return Err(Error::TooManyDevices(seen.devices.len()));
-        }
-        Ok(())
+        self.verifier.room_for_one(&seen.devices, 0)
     }
 
     async fn judge_registration(&self, finish: &Finish<'_>, seen: Option<&AccountSnapshot>, sealer: &Sealer) -> Result<Device, Error> {
