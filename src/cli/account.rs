@@ -5,9 +5,11 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::cli::console::Console;
+use crate::cli::console::existing_account;
 use crate::cli::device;
 use crate::cli::output::Failure;
 use crate::cli::output::Report;
+use crate::cli::output::plain;
 use crate::cli::words;
 use crate::cli::words::text;
 use crate::id::AccountId;
@@ -24,16 +26,19 @@ pub(super) enum Account {
     /// Show an account's devices
     Show {
         /// The account
+        #[arg(value_parser = existing_account)]
         account: AccountId,
     },
     /// Remove an account with its devices and sessions; what they consumed stays consumed
     Remove {
         /// The account
+        #[arg(value_parser = existing_account)]
         account: AccountId,
     },
     /// Make a code that opens one session for somebody who is locked out
     Bypass {
         /// The account
+        #[arg(value_parser = existing_account)]
         account: AccountId,
         /// For how many seconds it can be used [default: 3600]
         #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(60..=86_400))]
@@ -54,18 +59,25 @@ impl Account {
             Account::Show { account } => {
                 let page = || client.get(&["v1", "devices"]).query("account", Some(account.as_str()));
                 let devices = console.ask_all("devices", page).await?;
-                let text = if devices.is_empty() { format!("{account} has no devices.") } else { device::table(&devices, false) };
+                let text = if devices.is_empty() {
+                    format!("{} has no devices.", plain(account.as_str()))
+                } else {
+                    device::table(&devices, false)
+                };
                 Ok(Report::new(json!({"account": account.as_str(), "devices": devices}), text))
             }
             Account::Remove { account } => {
                 console.ask(client.delete(&["v1", "accounts", account.as_str()])).await?;
-                Ok(Report::new(json!({"removed": account.as_str()}), format!("{account} is removed, with its devices and sessions.")))
+                Ok(Report::new(
+                    json!({"removed": account.as_str()}),
+                    format!("{} is removed, with its devices and sessions.", plain(account.as_str())),
+                ))
             }
             Account::Bypass { account, ttl } => {
                 let body = ttl.map_or_else(|| json!({}), |ttl| json!({"ttl_seconds": ttl}));
                 let answer = console.ask(client.post(&["v1", "accounts", account.as_str(), "bypass"]).body(body)).await?;
                 let until = words::at(&answer, "expires_at");
-                let code = text(&answer, "code");
+                let (code, account) = (text(&answer, "code"), plain(account.as_str()));
                 let note = format!("It opens one session of {account}, until {until}. Make sure that it is {account} whom you give it to.");
                 Ok(Report::new(answer, code).note(note))
             }

@@ -19,6 +19,8 @@ use crate::client::Client;
 use crate::client::Error;
 use crate::http::Cause;
 use crate::id::AccountId;
+use crate::id::BadName;
+use crate::id::read_back;
 
 /// What every command understands.
 #[derive(clap::Args)]
@@ -148,6 +150,11 @@ impl Console {
             _ => Failure::new(Exit::Unavailable, message).hint("Look for the fault: twostep doctor"),
         }
     }
+}
+
+/// An account that is there already, as `account list` shows it: characters that print as nothing are spelt out there (`\u{ad}`), and read back.
+pub(super) fn existing_account(text: &str) -> Result<AccountId, BadName> {
+    AccountId::existing(&read_back(text))
 }
 
 fn unreachable(message: String, socket: &Path, cause: &Cause) -> Failure {

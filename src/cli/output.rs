@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::id::spelt_out;
+
 /// The program's exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
@@ -175,11 +177,9 @@ pub(super) fn print(text: &str) -> std::io::Result<()> {
     out.flush()
 }
 
-/// Text from elsewhere, made harmless for a terminal: control characters, and those that turn or hide the text around them, are spelt out.
+/// Text from elsewhere, made harmless for a terminal: what does not print, or turns the text around it, is spelt out.
 pub(super) fn plain(text: &str) -> String {
-    let odd =
-        |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    text.chars().flat_map(|c| if odd(c) { c.escape_unicode().collect::<Vec<char>>() } else { vec![c] }).collect()
+    spelt_out(text)
 }
 
 fn complain(failure: &Failure) {

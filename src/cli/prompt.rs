@@ -8,6 +8,10 @@ use zeroize::Zeroizing;
 
 use crate::cli::output;
 use crate::cli::output::Failure;
+use crate::id::OddCharacter;
+use crate::id::is_dash;
+use crate::id::is_invisible;
+use crate::id::narrow;
 use crate::otp::Code;
 use crate::verifier::Passcode;
 
@@ -38,12 +42,13 @@ pub(super) fn is_terminal() -> bool {
 
 /// A code of any kind that opens a session.
 pub(super) fn passcode(prompt: &str) -> Result<Zeroizing<String>, Failure> {
-    ask(prompt, "a code", |text| text.parse::<Passcode>().map(|_| ()).map_err(|error| error.to_string()))
+    ask(prompt, "a code", |text| text.parse::<Passcode>().map(|_| ()).map_err(|error| with_odd(&error.to_string(), text)))
 }
 
 /// Two consecutive codes.
 pub(super) fn pair(prompt: &PairPrompt) -> Result<[Zeroizing<String>; 2], Failure> {
-    let digits = |text: &str| text.parse::<Code>().map(|_| ()).map_err(|_| "a code is the 6 to 8 digits that the device shows".to_owned());
+    let digits =
+        |text: &str| text.parse::<Code>().map(|_| ()).map_err(|_| with_odd("a code is the 6 to 8 digits that the device shows", text));
     let first = ask(&prompt.first, "two codes, one a line,", digits)?;
     let second = ask(&prompt.second, "two codes, one a line,", |text| {
         digits(text)?;
@@ -54,13 +59,31 @@ pub(super) fn pair(prompt: &PairPrompt) -> Result<[Zeroizing<String>; 2], Failur
 
 /// Something that nobody may see on the screen.
 pub(super) fn secret(prompt: &str) -> Result<Zeroizing<String>, Failure> {
+    let typed = unseen(prompt, "a secret")?;
+    let mut secret = Zeroizing::new(String::with_capacity(typed.len()));
+    secret.extend(typed.trim_matches(|c: char| c.is_whitespace() || is_invisible(c)).chars().filter(|c| !is_invisible(*c)));
+    Ok(secret)
+}
+
+/// The PIN of a security key, byte by byte as it was typed. What is easily typed by mistake is named, since a key counts its tries.
+pub(super) fn pin(prompt: &str) -> Result<Zeroizing<String>, Failure> {
+    let typed = unseen(prompt, "a PIN")?;
+    if let Some(odd) = OddCharacter::first_in(&typed) {
+        output::note(&format!("In this PIN there is {odd}. It is taken as it was typed."));
+    } else if typed.starts_with(' ') || typed.ends_with(' ') {
+        output::note("This PIN begins or ends with a space. It is taken as it was typed.");
+    }
+    Ok(typed)
+}
+
+fn unseen(prompt: &str, what: &str) -> Result<Zeroizing<String>, Failure> {
     if !is_terminal() {
-        let line = line()?.ok_or_else(|| nothing("a secret"))?;
-        return Ok(Zeroizing::new(line.trim().to_owned()));
+        let line = line()?.ok_or_else(|| nothing(what))?;
+        let line = line.strip_suffix('\n').unwrap_or(&line);
+        return Ok(Zeroizing::new(line.strip_suffix('\r').unwrap_or(line).to_owned()));
     }
     let typed = dialoguer::Password::new().with_prompt(prompt).report(false).interact().map(Zeroizing::new);
-    let typed = typed.map_err(|error| Failure::bad_input(format!("the secret cannot be asked for: {error}")))?;
-    Ok(Zeroizing::new(typed.trim().to_owned()))
+    typed.map_err(|error| Failure::bad_input(format!("{what} cannot be asked for: {error}")))
 }
 
 /// Asks until the answer can be meant; where nobody is there to be asked, once.
@@ -71,14 +94,21 @@ fn ask(prompt: &str, what: &str, judge: impl Fn(&str) -> Result<(), String>) -> 
             let _ = write!(out, "{prompt} ").and_then(|()| out.flush());
         }
         let typed = line()?.ok_or_else(|| nothing(what))?;
-        // Displays show codes in groups.
-        let typed = Zeroizing::new(typed.replace([' ', '\t', '\r', '\n'], ""));
+        let typed = seen(&typed);
         match judge(&typed) {
             Ok(()) => return Ok(typed),
             Err(wrong) if is_terminal() => output::note(&format!("  {wrong}")),
             Err(wrong) => return Err(Failure::bad_input(wrong)),
         }
     }
+}
+
+/// What a person sees of a code: displays show them in groups, and a text that is pasted brings blanks, dashes and invisible marks with it.
+fn seen(typed: &str) -> Zeroizing<String> {
+    let skipped = |c: &char| c.is_whitespace() || is_dash(*c) || is_invisible(*c);
+    let mut code = Zeroizing::new(String::with_capacity(typed.len()));
+    code.extend(typed.chars().filter(|c| !skipped(c)).map(narrow));
+    code
 }
 
 fn line() -> Result<Option<Zeroizing<String>>, Failure> {
@@ -88,6 +118,11 @@ fn line() -> Result<Option<Zeroizing<String>>, Failure> {
         0 => Ok(None),
         _ => Ok(Some(line)),
     }
+}
+
+/// What is wrong, and which character it may be.
+fn with_odd(wrong: &str, text: &str) -> String {
+    OddCharacter::first_in(text).map_or_else(|| wrong.to_owned(), |odd| format!("{wrong}; in this one there is {odd}"))
 }
 
 fn nothing(what: &str) -> Failure {

@@ -8,6 +8,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::cli::console::Console;
+use crate::cli::console::existing_account;
 use crate::cli::output::Exit;
 use crate::cli::output::Failure;
 use crate::cli::output::Report;
@@ -34,7 +35,7 @@ pub(super) enum Session {
     /// Revoke an account's sessions: all of them so far, or some
     Revoke {
         /// Whose sessions [default: yours]
-        #[arg(long)]
+        #[arg(long, value_parser = existing_account)]
         account: Option<AccountId>,
         /// Only those opened up to then: 2026-11-22T09:30:00Z
         #[arg(long, value_name = "TIME")]

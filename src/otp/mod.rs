@@ -31,6 +31,8 @@ pub use resync::PairFound;
 pub use resync::Window;
 pub use seed::BadSeed;
 pub use seed::Seed;
+pub use seed::SpareBits;
+pub use seed::TypedSeed;
 pub use totp::TimeStep;
 pub use totp::TimeStepSize;
 pub use totp::Totp;

@@ -5,6 +5,9 @@ use std::fmt;
 use base32::Alphabet;
 use zeroize::Zeroizing;
 
+use crate::id::is_dash;
+use crate::id::is_invisible;
+use crate::id::narrow;
 use crate::secret::Secret;
 
 /// A shared secret of 10 to 128 bytes.
@@ -14,6 +17,24 @@ use crate::secret::Secret;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seed(Secret);
 
+/// A seed as a person typed it, and what of the text is not in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypedSeed {
+    /// The seed.
+    pub seed: Seed,
+    /// Whether the text held more than the seed does.
+    pub spare: SpareBits,
+}
+
+/// The bits of the last character of a base32 text that fill no byte (RFC 4648 §3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpareBits {
+    /// There are none, or they are zero, as an encoder writes them.
+    Zero,
+    /// At least one was set. Something was mistyped or cut off, or the secret was made of random letters.
+    Dropped,
+}
+
 /// The text or the bytes are no seed. The message never repeats them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadSeed {
@@ -21,8 +42,6 @@ pub enum BadSeed {
     Character,
     /// Padding in the middle, or a number of characters that no number of bytes gives (RFC 4648 §6).
     Length,
-    /// The last character says more than the bytes hold (RFC 4648 §3.5): something was mistyped or cut off.
-    TrailingBits,
     /// Fewer than 10 bytes or more than 128.
     Size,
 }
@@ -37,10 +56,35 @@ impl Seed {
         if (10..=128).contains(&secret.expose().len()) { Ok(Seed(secret)) } else { Err(BadSeed::Size) }
     }
 
-    /// A seed as a person types it: base32 (RFC 4648 §6) in either case, with or without padding, spaces and hyphens.
+    /// A seed in base32 (RFC 4648 §6) in either case, with or without padding, spaces and hyphens.
+    ///
+    /// Bits of the last character that fill no byte are dropped, whatever they are, as oathtool and authenticator apps do: RFC 4648
+    /// §3.5 leaves it to the decoder.
+    ///
+    /// # Errors
+    /// [`BadSeed`] for a character or a length that base32 does not have (1, 3 or 6 characters beyond a multiple of 8), and for fewer than 10 bytes
+    /// or more than 128.
     pub fn from_base32(text: &str) -> Result<Seed, BadSeed> {
-        let mut symbols = Zeroizing::new(String::with_capacity(text.len()));
-        for c in text.chars().filter(|c| !matches!(c, ' ' | '-')) {
+        Ok(Seed::decoded(text.chars().filter(|c| !matches!(c, ' ' | '-')))?.seed)
+    }
+
+    /// The same as a person typed or pasted it: blanks and dashes of any kind and characters that print as nothing are skipped, and
+    /// full-width letters and digits are read as the ones they stand for.
+    ///
+    /// # Errors
+    /// As [`from_base32`](Seed::from_base32).
+    pub fn typed(text: &str) -> Result<TypedSeed, BadSeed> {
+        let skipped = |c: &char| c.is_whitespace() || is_dash(*c) || is_invisible(*c);
+        Seed::decoded(text.chars().filter(|c| !skipped(c)).map(narrow))
+    }
+
+    fn decoded(text: impl Iterator<Item = char>) -> Result<TypedSeed, BadSeed> {
+        // Room for the longest seed, so that no copy of it is left behind by a string that grows.
+        let mut symbols = Zeroizing::new(String::with_capacity(LONGEST));
+        for c in text {
+            if symbols.len() == LONGEST {
+                return Err(BadSeed::Size);
+            }
             match c.to_ascii_uppercase() {
                 '=' => symbols.push('='),
                 _ if symbols.ends_with('=') => return Err(BadSeed::Length),
@@ -53,13 +97,14 @@ impl Seed {
             return Err(BadSeed::Length);
         }
         let symbols = &symbols[..symbols.len() - padding];
-        // `base32` decodes lengths that no encoder produces, and drops trailing bits without a word.
+        // `base32` decodes lengths that no encoder produces.
         if matches!(symbols.len() % 8, 1 | 3 | 6) {
             return Err(BadSeed::Length);
         }
         let bytes = base32::decode(BASE32, symbols).ok_or(BadSeed::Character)?;
         let seed = Seed::new(bytes)?;
-        if *seed.to_base32() == *symbols { Ok(seed) } else { Err(BadSeed::TrailingBits) }
+        let spare = if *seed.to_base32() == *symbols { SpareBits::Zero } else { SpareBits::Dropped };
+        Ok(TypedSeed { seed, spare })
     }
 
     /// Base32 without padding, as otpauth URIs have it.
@@ -75,12 +120,14 @@ impl Seed {
 
 const BASE32: Alphabet = Alphabet::Rfc4648 { padding: false };
 
+/// 128 bytes in base32 with padding.
+const LONGEST: usize = 208;
+
 impl fmt::Display for BadSeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             BadSeed::Character => "a secret is base32: letters A to Z and digits 2 to 7 (0, 1, 8 and 9 do not occur)",
             BadSeed::Length => "the secret is not whole base32: a character is missing or one too many",
-            BadSeed::TrailingBits => "the secret is not whole base32: its last character is wrong, or its end was cut off",
             BadSeed::Size => "a secret has 10 to 128 bytes (16 to 205 characters of base32)",
         })
     }
@@ -135,9 +182,48 @@ mod tests {
             ("GEZD=GNBVGY3TQOJQ", BadSeed::Length),
             ("GEZDGNBVGY3TQOJQGE=", BadSeed::Length),
             ("GEZDGNBVGY3TQOJQ========", BadSeed::Length),
-            ("GEZDGNBVGY3TQOJQGF", BadSeed::TrailingBits),
         ] {
             assert_eq!(Seed::from_base32(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn bits_that_fill_no_byte_are_dropped_and_said() {
+        for (text, bytes, spare) in [
+            ("GEZDGNBVGY3TQOJQGE", &b"12345678901"[..], SpareBits::Zero),
+            ("GEZDGNBVGY3TQOJQGF", b"12345678901", SpareBits::Dropped),
+            ("GEZDGNBVGY3TQOJQGF======", b"12345678901", SpareBits::Dropped),
+            ("GEZDGNBVGY3TQOJQGEZB", b"123456789012", SpareBits::Dropped),
+            ("GEZDGNBVGY3TQOJQGEZDH", b"1234567890123", SpareBits::Dropped),
+            ("GEZDGNBVGY3TQOJQGEZDGNH", b"12345678901234", SpareBits::Dropped),
+            ("GEZDGNBVGY3TQOJQGEZDGNBV", b"123456789012345", SpareBits::Zero),
+        ] {
+            let typed = Seed::typed(text).unwrap();
+            assert_eq!((typed.seed.expose(), typed.spare), (bytes, spare), "{text}");
+            assert_eq!(Seed::from_base32(text), Ok(typed.seed), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_person_does_not_see_is_no_part_of_a_typed_secret() {
+        let seed = Seed::new(b"12345678901".to_vec()).unwrap();
+        for text in [
+            "GEZD\u{a0}GNBV\u{202f}GY3T\u{2009}QOJQ GE",
+            "GEZD–GNBV—GY3T−QOJQ\u{2011}GE",
+            "\u{feff}GEZDGNBV\u{200b}GY3T\u{ad}QOJQ\u{2060}GE\u{200d}",
+            "\u{202a}GEZDGNBVGY3TQOJQGE\u{202c}\r\n",
+            "ＧＥＺＤ　ＧＮＢＶＧＹ３ＴＱＯＪＱＧｅ＝＝＝＝＝＝",
+        ] {
+            assert_eq!(Seed::typed(text), Ok(TypedSeed { seed: seed.clone(), spare: SpareBits::Zero }), "{text:?}");
+        }
+        assert_eq!(Seed::typed("GEZDGNBVGY3TQOJQG٣"), Err(BadSeed::Character));
+    }
+
+    #[test]
+    fn a_text_that_is_longer_than_any_seed_is_refused_for_its_size() {
+        assert!(Seed::from_base32(&"A".repeat(205)).is_ok());
+        for length in [208, 209, 100_000] {
+            assert_eq!(Seed::from_base32(&"A".repeat(length)), Err(BadSeed::Size), "{length}");
         }
     }
 }

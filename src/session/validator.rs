@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::id::AccountId;
 use crate::session::Amr;
 use crate::session::Common;
 use crate::session::ContextWithoutMfa;
@@ -209,7 +210,7 @@ impl Facts {
         }
         let not_before = UnixTime(claims.iat.max(claims.nbf));
         let common = Common {
-            account: claims.sub.parse().map_err(|_| Invalid::Claims)?,
+            account: AccountId::existing(&claims.sub).map_err(|_| Invalid::Claims)?,
             session_id: claims.jti.clone(),
             issuer: claims.iss.clone(),
             audience: claims.aud.clone(),

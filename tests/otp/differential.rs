@@ -3,11 +3,14 @@
 use std::process::Command;
 
 use twostep::otp::Algorithm;
+use twostep::otp::BadSeed;
 use twostep::otp::Counter;
 use twostep::otp::Hotp;
 use twostep::otp::Key;
+use twostep::otp::KeyUri;
 use twostep::otp::LOOK_AHEAD;
 use twostep::otp::LOOK_BEHIND;
+use twostep::otp::Seed;
 use twostep::otp::TimeStep;
 use twostep::otp::TimeStepSize;
 use twostep::otp::Totp;
@@ -69,6 +72,32 @@ fn ten_thousand_random_codes_agree_with_oathtool() {
             for (ahead, near) in (0..).zip(texts.windows(5)) {
                 let now = now + ahead * size;
                 assert_found(&totp, &key, near, now, &format!("case {case}: {totp:?} at {now}"));
+            }
+        }
+    }
+}
+
+/// Every length from 16 symbols on, with whatever bits the last one holds: the same codes, or both refuse it.
+#[test]
+fn secrets_of_random_letters_are_the_ones_that_oathtool_reads() {
+    if !tools::have("oathtool") {
+        return;
+    }
+    let mut random = Random(3);
+    for length in (16..=64).flat_map(|length| [length; 4]) {
+        let mut text: String = (0..length).map(|_| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[random.index(32)])).collect();
+        if random.flip() {
+            text = text.to_ascii_lowercase();
+        }
+        let output = Command::new("oathtool").args(["--hotp", "-b", "-w4", "-c", "0", &text]).output().unwrap();
+        let uri = format!("otpauth://hotp/a?counter=0&secret={text}").parse::<KeyUri>().map(|uri| uri.seed);
+        let seeds = [Seed::from_base32(&text), Seed::typed(&text).map(|typed| typed.seed), uri.map_err(|_| BadSeed::Length)];
+        for seed in seeds {
+            assert_eq!(seed.is_ok(), output.status.success(), "{text}: {seed:?}");
+            let (Ok(seed), hotp) = (seed, Hotp { algorithm: Algorithm::Sha1, digits: crate::oracle::digits(6) }) else { continue };
+            for (counter, theirs) in (0..).zip(String::from_utf8_lossy(&output.stdout).lines()) {
+                let found = hotp.find(&hotp.key(&seed), &code(theirs), Counter(counter));
+                assert!(found.is_some(), "{text}: {theirs} at {counter}");
             }
         }
     }

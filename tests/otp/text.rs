@@ -10,6 +10,8 @@ use twostep::otp::BadSeed;
 use twostep::otp::Code;
 use twostep::otp::KeyUri;
 use twostep::otp::Seed;
+use twostep::otp::SpareBits;
+use twostep::otp::TypedSeed;
 
 use crate::oracle::setting;
 
@@ -21,6 +23,41 @@ const AROUND: &[char] = &[
 
 /// The zeros of other scripts; their digits follow in order.
 const ZEROS: &[char] = &['０', '٠', '۰', '०', '০', '𝟎', '𝟬', '᠐', '๐'];
+
+/// What a copied secret brings with it.
+const UNSEEN: &[char] = &[
+    ' ',
+    '\t',
+    '\n',
+    '\r',
+    '\u{a0}',
+    '\u{2007}',
+    '\u{2009}',
+    '\u{202f}',
+    '\u{3000}',
+    '\u{200b}',
+    '\u{200c}',
+    '\u{200d}',
+    '\u{2060}',
+    '\u{feff}',
+    '\u{ad}',
+    '\u{200e}',
+    '\u{202a}',
+    '\u{202e}',
+    '\u{2066}',
+    '\u{2069}',
+    '\u{fe0f}',
+    '\u{e0020}',
+    '-',
+    '‐',
+    '‑',
+    '‒',
+    '–',
+    '—',
+    '―',
+    '−',
+    '－',
+];
 
 fn cases() -> Config {
     Config { failure_persistence: None, ..Config::with_cases(setting("TWOSTEP_FUZZ_CASES", 20_000)) }
@@ -96,15 +133,44 @@ proptest! {
         prop_assert_eq!(Seed::from_base32(&text), Err(BadSeed::Character));
     }
 
-    /// A secret that was cut off or mistyped is refused, or is the canonical text of other bytes: nothing is dropped.
+    /// Whatever is accepted holds the whole bytes of what was read, and says whether the bits that fill none were set.
     #[test]
-    fn a_secret_that_is_accepted_is_written_as_it_was_read(
+    fn a_secret_that_is_accepted_loses_the_bits_that_fill_no_byte_and_nothing_else(
         text in prop_oneof![any::<String>(), "[A-Z2-7]{0,220}", "[A-Za-z2-7 =-]{0,220}", "[A-Z2-7]{16,40}={0,8}"],
     ) {
         if let Ok(seed) = Seed::from_base32(&text) {
             let meant: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
-            prop_assert_eq!(seed.to_base32().to_string(), meant);
+            let bits = bits(&meant);
+            let (whole, spare) = bits.split_at(bits.len() / 8 * 8);
+            let bytes: Vec<u8> = whole.as_bytes().chunks(8).map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap()).collect();
+            prop_assert_eq!(seed.expose(), &bytes[..]);
+            prop_assert!(spare.len() < 5, "no symbol stands alone");
+            let spare = if spare.contains('1') { SpareBits::Dropped } else { SpareBits::Zero };
+            prop_assert_eq!(Seed::typed(&text), Ok(TypedSeed { seed, spare }));
         }
+    }
+
+    /// Every length of random letters, as a secret made by hand has it.
+    #[test]
+    fn a_secret_of_random_letters_is_refused_only_for_a_length_that_no_bytes_have(text in "[A-Z2-7]{16,205}") {
+        let expected = match text.len() % 8 {
+            1 | 3 | 6 => Err(BadSeed::Length),
+            _ => Ok(()),
+        };
+        prop_assert_eq!(Seed::from_base32(&text).map(drop), expected);
+    }
+
+    #[test]
+    fn a_typed_secret_is_the_same_with_any_invisible_character_blank_or_dash_in_it(
+        bytes in prop::collection::vec(any::<u8>(), 10..=128),
+        unseen in prop::collection::vec((any::<Index>(), prop::sample::select(UNSEEN)), 1..20),
+    ) {
+        let seed = Seed::new(bytes).unwrap();
+        let mut typed: Vec<char> = seed.to_base32().chars().collect();
+        for (place, c) in unseen {
+            typed.insert(place.index(typed.len() + 1), c);
+        }
+        prop_assert_eq!(Seed::typed(&typed.into_iter().collect::<String>()), Ok(TypedSeed { seed, spare: SpareBits::Zero }));
     }
 
     #[test]
@@ -141,6 +207,12 @@ fn almost_a_uri() -> impl Strategy<Value = String> {
     ("(totp|hotp)", label, "[A-Z2-7]{32}", parameters).prop_map(|(kind, label, secret, parameters)| {
         format!("otpauth://{kind}/{label}?secret={secret}&counter=1&{}", parameters.join("&"))
     })
+}
+
+/// The bits that symbols of base32 stand for, five each.
+fn bits(symbols: &str) -> String {
+    let value = |symbol: u8| if symbol.is_ascii_uppercase() { symbol - b'A' } else { symbol - b'2' + 26 };
+    symbols.bytes().map(|symbol| format!("{:05b}", value(symbol))).collect()
 }
 
 /// RFC 4648 §6 by the letter: five bits at a time.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::cli::console::Console;
+use crate::cli::output;
 use crate::cli::output::Failure;
 use crate::cli::output::Report;
 use crate::cli::output::plain;
@@ -15,6 +16,7 @@ use crate::id::AccountId;
 use crate::id::DeviceName;
 use crate::id::SerialNumber;
 use crate::otp::Seed;
+use crate::otp::SpareBits;
 
 /// Add a device to an account; it is pending until two consecutive codes activate it
 ///
@@ -104,6 +106,12 @@ fn next(serial: &str, first: &str) -> String {
 /// The secret in the one spelling that the agent takes.
 fn typed_secret() -> Result<Zeroizing<String>, Failure> {
     let typed = prompt::secret("Secret of the device, in base32")?;
-    let seed = Seed::from_base32(&typed).map_err(|error| Failure::bad_input(error.to_string()))?;
-    Ok(seed.to_base32())
+    let typed = Seed::typed(&typed).map_err(|error| Failure::bad_input(error.to_string()))?;
+    if typed.spare == SpareBits::Dropped {
+        output::note(
+            "The last character of the secret holds bits that fill no byte. They are dropped, as authenticator apps do. If the codes do \
+             not fit, compare the secret with the original: its end may be missing.",
+        );
+    }
+    Ok(typed.seed.to_base32())
 }

@@ -10,6 +10,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::cli::console::Console;
+use crate::cli::console::existing_account;
 use crate::cli::output::Failure;
 use crate::cli::output::Report;
 use crate::id::AccountId;
@@ -33,7 +34,7 @@ pub(super) enum Device {
     /// List devices
     List {
         /// Only those of this account
-        #[arg(long)]
+        #[arg(long, value_parser = existing_account)]
         account: Option<AccountId>,
         /// Only those in this state
         #[arg(long, value_parser = ["pending", "active", "disabled", "locked"])]

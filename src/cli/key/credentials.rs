@@ -64,7 +64,7 @@ impl Delete {
             return Err(Failure::bad_input("what is deleted from a key is gone for good").hint("If it is meant: --yes"));
         }
         let key = self.which.key().await?;
-        let pin = prompt::secret(&format!("PIN of {key}"))?;
+        let pin = prompt::pin(&format!("PIN of {key}"))?;
         let all = Task::Credentials { pin: pin.clone().into() };
         let Answered::Credentials(held) = manage::manage(&key, all).await? else { return Err(unexpected()) };
         let mut fitting = held.iter().filter(|held| held.id.starts_with(&self.id));

@@ -68,7 +68,7 @@ pub(super) async fn manage(key: &Key, task: Task) -> Result<Answered, Failure> {
 
 /// The PIN of a key.
 pub(super) fn pin(key: &Key) -> Result<Pin, Failure> {
-    Ok(Pin::from(prompt::secret(&format!("PIN of {key}"))?))
+    Ok(Pin::from(prompt::pin(&format!("PIN of {key}"))?))
 }
 
 /// Talks to a key on a thread that may wait.

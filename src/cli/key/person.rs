@@ -57,7 +57,7 @@ impl Person for AtTerminal {
             // Standard input is read without a prompt; how many tries are left is worth knowing there, too.
             output::note(&asked);
         }
-        prompt::secret(&asked).ok().filter(|pin| !pin.is_empty()).map(Pin::from)
+        prompt::pin(&asked).ok().filter(|pin| !pin.is_empty()).map(Pin::from)
     }
 }
 

@@ -50,9 +50,9 @@ impl Pin {
 
 /// A PIN to be, typed twice where somebody types.
 fn new(key: &Key) -> Result<Typed, Failure> {
-    let new = prompt::secret(&format!("New PIN of {key}"))?;
+    let new = prompt::pin(&format!("New PIN of {key}"))?;
     fits(&new)?;
-    if prompt::is_terminal() && *prompt::secret("The same PIN again")? != *new {
+    if prompt::is_terminal() && *prompt::pin("The same PIN again")? != *new {
         return Err(Failure::bad_input("these were two different PINs: nothing was changed"));
     }
     Ok(Typed::from(new))

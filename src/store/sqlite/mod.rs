@@ -224,7 +224,7 @@ impl Store for SqliteStore {
         Box::pin(async move {
             self.here(|conn| {
                 let owner: Option<String> = read::one(conn, sql::DEVICE_OWNER, [serial.as_str()])?;
-                owner.map(|owner| row::parsed("a device's account", &owner)).transpose()
+                owner.map(|owner| row::account_id("a device's account", &owner)).transpose()
             })
         })
     }

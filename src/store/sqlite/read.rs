@@ -10,6 +10,7 @@ use rusqlite::types::ValueRef;
 use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
+use super::row::account_id;
 use super::row::first;
 use super::row::from_json;
 use super::row::parsed;
@@ -88,7 +89,7 @@ pub(super) fn single_use(conn: &Connection, id: &str, now: UnixTime) -> Result<O
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
     let found = conn.prepare_cached(sql::SINGLE_USE)?.query_row((id, stored(now.0)), read).optional()?;
     let Some((account, kind, body, expires_at)): Option<(String, String, Vec<u8>, i64)> = found else { return Ok(None) };
-    let (account, kind) = (parsed("the account of a single-use item", &account)?, parsed("its kind", &kind)?);
+    let (account, kind) = (account_id("the account of a single-use item", &account)?, parsed("its kind", &kind)?);
     Ok(Some(SingleUse { id: id.to_owned(), account, kind, body, expires_at: UnixTime(unsigned(expires_at)) }))
 }
 
@@ -99,13 +100,13 @@ pub(super) fn revocations(conn: &Connection, since: UnixTime, now: UnixTime, lim
     let mut statement = snapshot.prepare_cached(sql::REVOKED_ACCOUNTS)?;
     let mut rows = statement.query((stored(since.0), limit))?;
     while let Some(row) = rows.next()? {
-        let account = parsed("an account", &row.get::<_, String>(0)?)?;
+        let account = account_id("an account", &row.get::<_, String>(0)?)?;
         found.accounts.push((account, Marks { generation: unsigned(row.get(1)?), revoked_before: Some(time(row.get(2)?)) }));
     }
     let mut statement = snapshot.prepare_cached(sql::REVOKED_DEVICES)?;
     let mut rows = statement.query((stored(since.0), limit))?;
     while let Some(row) = rows.next()? {
-        let account = parsed("a device's account", &row.get::<_, String>(0)?)?;
+        let account = account_id("a device's account", &row.get::<_, String>(0)?)?;
         found.devices.push((account, parsed("a device's serial number", &row.get::<_, String>(1)?)?, time(row.get(2)?)));
     }
     let mut statement = snapshot.prepare_cached(sql::REVOKED_SESSIONS)?;
@@ -152,7 +153,7 @@ pub(super) fn sealed_under_other_keys(conn: &Connection, current: [u8; 8], limit
         let mut rows = statement.query((current, limit))?;
         while let Some(row) = rows.next()? {
             let serial = parsed("a device's serial number", &row.get::<_, String>(0)?)?;
-            let account = parsed("a device's account", &row.get::<_, String>(1)?)?;
+            let account = account_id("a device's account", &row.get::<_, String>(1)?)?;
             let sealed = Sealed::from_bytes(row.get(2)?);
             found.push(Resealable { place: SealedPlace::Seed { serial, account }, sealed });
         }

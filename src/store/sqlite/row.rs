@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use super::fault::Fault;
 use crate::device::Device;
 use crate::device::DeviceState;
+use crate::id::AccountId;
 use crate::store::Account;
 
 /// A number as SQLite keeps it. Times beyond the year 292 billion are all the same to us.
@@ -25,6 +26,11 @@ pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, Fault> {
 
 pub(super) fn from_json<T: DeserializeOwned>(what: &str, body: &str) -> Result<T, Fault> {
     serde_json::from_str(body).map_err(|error| Fault::body(what, error))
+}
+
+/// The name of an account that was stored.
+pub(super) fn account_id(what: &str, text: &str) -> Result<AccountId, Fault> {
+    AccountId::existing(text).map_err(|error| Fault::body(what, error))
 }
 
 /// A name that was stored.

@@ -1,0 +1,301 @@
+//! Names of accounts and devices: parsed once, trusted after.
+
+mod characters;
+
+pub use characters::OddCharacter;
+pub(crate) use characters::is_dash;
+pub(crate) use characters::is_invisible;
+pub(crate) use characters::narrow;
+#[cfg(feature = "cli")]
+pub(crate) use characters::read_back;
+#[cfg(feature = "cli")]
+pub(crate) use characters::spelt_out;
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// Whose device it is. Opaque to twostep: 1 to 256 bytes of printable text without white space at its ends.
+///
+/// Two names are one account only when every byte is the same: `jdoe` and `Jdoe`, or `é` as one character and as two, are two accounts,
+/// and the second one has no devices, so it is protected by none. Where the directory in front of twostep takes such names for one
+/// (LDAP, Active Directory and most mail servers do), fold them before they become an `AccountId`: always by the same rule, in every program
+/// that names accounts. The agent does it for its callers with `[accounts] fold`.
+///
+/// [`FromStr`] is for names from outside. What a store or a token holds already is read by [`AccountId::existing`], and so does
+/// `Deserialize`: names that were taken before a rule became stricter can still be listed and removed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Existing", into = "String")]
+pub struct AccountId(String);
+
+/// The public handle of a device, printed on a hardware token and generated for others.
+///
+/// 9 to 256 characters of `[A-Za-z0-9_+=/:,.@-]`, as AWS IAM has it for `SerialNumber`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SerialNumber(String);
+
+/// What a person calls a device: 1 to 128 printable characters without white space at its ends.
+///
+/// Like [`AccountId`] it is read leniently where it is kept already.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Existing", into = "String")]
+pub struct DeviceName(String);
+
+/// Who is asking, as the agent knows them: `uid:1000`, `key:3f…`. Pair allowances and rate limits are counted by it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CallerId(String);
+
+/// A name that cannot be used; the text says what it must look like, and which character does not belong there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadName {
+    rule: &'static str,
+    found: Option<OddCharacter>,
+}
+
+/// A name that is kept already.
+#[derive(Deserialize)]
+struct Existing(String);
+
+impl AccountId {
+    /// The name of an account that is there already, as a store or a token holds it: characters that print as nothing are taken,
+    /// since earlier versions took them.
+    ///
+    /// # Errors
+    /// [`BadName`] for a text that no version took: empty, over 256 bytes, with white space at its ends or control characters.
+    pub fn existing(text: &str) -> Result<AccountId, BadName> {
+        let fits = (1..=256).contains(&text.len()) && text.trim() == text && !text.contains(char::is_control);
+        if fits { Ok(AccountId(text.to_owned())) } else { Err(BadName::new(ACCOUNT, text)) }
+    }
+
+    /// The account's name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl SerialNumber {
+    /// The serial number as it is printed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl DeviceName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl CallerId {
+    /// A caller, by whatever tells callers apart: a user id, an API key's id.
+    pub fn new(caller: impl Into<String>) -> CallerId {
+        CallerId(caller.into())
+    }
+
+    /// The caller's name in audit rows.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<AccountId, BadName> {
+        match OddCharacter::first_unprintable_in(text) {
+            None => AccountId::existing(text),
+            Some(_) => Err(BadName::new(ACCOUNT, text)),
+        }
+    }
+}
+
+impl FromStr for SerialNumber {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<SerialNumber, BadName> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=/:,.@-".contains(&byte);
+        if !(9..=256).contains(&text.len()) || !text.bytes().all(allowed) {
+            let found = OddCharacter::first_in(text);
+            return Err(BadName { rule: "a serial number is 9 to 256 characters of A-Z a-z 0-9 _ + = / : , . @ -", found });
+        }
+        Ok(SerialNumber(text.to_owned()))
+    }
+}
+
+impl FromStr for DeviceName {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<DeviceName, BadName> {
+        match OddCharacter::first_unprintable_in(text) {
+            None => DeviceName::existing(text),
+            Some(_) => Err(BadName::new(NAME, text)),
+        }
+    }
+}
+
+impl DeviceName {
+    fn existing(text: &str) -> Result<DeviceName, BadName> {
+        let fits = (1..=128).contains(&text.chars().count()) && text.trim() == text && !text.contains(char::is_control);
+        if fits { Ok(DeviceName(text.to_owned())) } else { Err(BadName::new(NAME, text)) }
+    }
+}
+
+impl BadName {
+    fn new(rule: &'static str, text: &str) -> BadName {
+        BadName { rule, found: OddCharacter::first_unprintable_in(text) }
+    }
+}
+
+impl TryFrom<Existing> for AccountId {
+    type Error = BadName;
+
+    fn try_from(Existing(text): Existing) -> Result<AccountId, BadName> {
+        AccountId::existing(&text)
+    }
+}
+
+impl TryFrom<Existing> for DeviceName {
+    type Error = BadName;
+
+    fn try_from(Existing(text): Existing) -> Result<DeviceName, BadName> {
+        DeviceName::existing(&text)
+    }
+}
+
+macro_rules! string_conversions {
+    ($($name:ident),*) => {$(
+        impl TryFrom<String> for $name {
+            type Error = BadName;
+
+            fn try_from(text: String) -> Result<$name, BadName> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+string_conversions!(AccountId, SerialNumber, DeviceName);
+
+/// So that a set of serial numbers can be asked for a text.
+impl Borrow<str> for SerialNumber {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CallerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for BadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.rule)?;
+        self.found.map_or(Ok(()), |found| write!(f, "; in this one there is {found}"))
+    }
+}
+
+impl std::error::Error for BadName {}
+
+const ACCOUNT: &str = "an account is 1 to 256 bytes of printable text without white space at its ends";
+
+const NAME: &str = "a name is 1 to 128 printable characters without white space at its ends";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_number_has_9_to_256_plain_characters() {
+        assert!("GAHT12345678".parse::<SerialNumber>().is_ok());
+        assert!("arn:aws:iam::123456789012:mfa/user".parse::<SerialNumber>().is_ok());
+        for bad in ["", "12345678", "GAHT 12345678", "GAHT12345678\n", "ＧAHT12345678", &"A".repeat(257)] {
+            assert!(bad.parse::<SerialNumber>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_printable_text() {
+        for good in ["alice", "Zoë Müller", "alice@example.com", "urn:x:1"] {
+            assert!(good.parse::<AccountId>().is_ok(), "{good:?}");
+        }
+        for bad in ["", " alice", "alice\n", "a\u{0}b", "a\u{202e}b", &"a".repeat(257)] {
+            assert!(bad.parse::<AccountId>().is_err(), "{bad:?}");
+        }
+    }
+
+    /// Each code point of the property, and of what beside it prints as nothing.
+    #[test]
+    fn a_name_with_a_character_that_prints_as_nothing_is_refused_with_its_code_point() {
+        let ranges = [
+            (0xad, 0xad),
+            (0x34f, 0x34f),
+            (0x61c, 0x61c),
+            (0x115f, 0x1160),
+            (0x17b4, 0x17b5),
+            (0x180b, 0x180f),
+            (0x2000, 0x200f),
+            (0x2028, 0x202f),
+            (0x205f, 0x206f),
+            (0x2800, 0x2800),
+            (0x3164, 0x3164),
+            (0xfdd0, 0xfdef),
+            (0xfe00, 0xfe0f),
+            (0xfeff, 0xfeff),
+            (0xffa0, 0xffa0),
+            (0xfff0, 0xfffb),
+            (0xfffe, 0xffff),
+            (0x1bca0, 0x1bca3),
+            (0x1d173, 0x1d17a),
+            (0x1fffe, 0x1ffff),
+            (0xe0000, 0xe0fff),
+            (0x10fffe, 0x10ffff),
+        ];
+        for c in ranges.into_iter().flat_map(|(first, last)| first..=last).filter_map(char::from_u32) {
+            let code_point = format!("U+{:04X}", u32::from(c));
+            for text in [format!("j{c}doe"), format!("{c}jdoe"), format!("jdoe{c}")] {
+                let account = text.parse::<AccountId>().unwrap_err().to_string();
+                let name = text.parse::<DeviceName>().unwrap_err().to_string();
+                let serial = format!("{text}12345").parse::<SerialNumber>().unwrap_err().to_string();
+                assert!(account.contains(&code_point) && name.contains(&code_point), "{account}; {name}");
+                assert!(serial.contains(&code_point), "{serial}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_kept_already_is_read_with_characters_that_print_as_nothing() {
+        let stored = "\"jd\u{ad}oe\u{2800}\"";
+        assert_eq!(serde_json::from_str::<AccountId>(stored).unwrap().as_str(), "jd\u{ad}oe\u{2800}");
+        assert_eq!(serde_json::from_str::<DeviceName>(stored).unwrap().as_str(), "jd\u{ad}oe\u{2800}");
+        for never in ["\"\"", "\" jdoe\"", "\"jd\\noe\""] {
+            assert!(serde_json::from_str::<AccountId>(never).is_err(), "{never}");
+        }
+    }
+
+    #[test]
+    fn names_in_any_script_are_printable() {
+        for good in ["山田\u{3000}太郎", "Zoë", "नेहा", "أحمد", "민준", "Łukasz", "e\u{301}", "🔑"] {
+            assert!(good.parse::<AccountId>().is_ok() && good.parse::<DeviceName>().is_ok(), "{good:?}");
+        }
+    }
+}
