@@ -30,6 +30,8 @@ mod held_key;
 mod http;
 #[path = "api/journey.rs"]
 mod journey;
+#[path = "api/names.rs"]
+mod names;
 #[path = "support/others.rs"]
 mod others;
 #[path = "api/peers.rs"]

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use twostep::agent::Config;
+use twostep::agent::config::Fold;
 use twostep::agent::config::{AccountPattern, Role, StoreUrl, Who};
 
 fn parse(text: &str) -> Result<Config, String> {
@@ -62,6 +63,9 @@ fn a_value_that_cannot_be_meant_is_refused_where_it_stands() {
     assert_refused("[sessions]\ndefault_seconds = 60\n", 2, &["900 to 129600", "default_seconds = 60"]);
     assert_refused("[sessions]\ndefault_seconds = \"3600\"\n", 2, &["string", "default_seconds"]);
     assert_refused("[limits]\ndevices_per_account = 0\n", 2, &["devices_per_account"]);
+    assert_refused("[limits]\npending_devices_per_account = 0\n", 2, &["pending_devices_per_account"]);
+    assert_refused("[accounts]\nfold = \"lower\"\n", 2, &["`case`", "`nfc`", "`both`"]);
+    assert_refused("[accounts]\nfolds = \"case\"\n", 2, &["`folds`", "`fold`"]);
     assert_refused("[limits]\nburst = 0\n", 2, &["burst"]);
     assert_refused("listen = [\"localhost:80\"]\n", 1, &["listen"]);
     assert_refused("metrics = \"public\"\n", 1, &["`open`", "`admin`", "`off`"]);
@@ -110,7 +114,24 @@ fn a_rule_is_for_one_user_or_one_group() {
     for pattern in ["*", "a*b", "$users", "", "a*b*"] {
         assert_refused(&format!("[[peer]]\nuid = 1\nrole = \"verifier\"\naccounts = [\"{pattern}\"]\n"), 1, &["$user"]);
     }
+    for pattern in ["al\u{ad}ice", "al\u{2800}*"] {
+        assert_refused(&format!("[[peer]]\nuid = 1\nrole = \"verifier\"\naccounts = [\"{pattern}\"]\n"), 1, &["$user", "U+"]);
+    }
     assert_refused("[[peer]]\nuid = 1\nrole = \"admin\"\naccounts = [\"a\"]\n", 1, &["everything"]);
+}
+
+#[test]
+fn a_rule_covers_every_spelling_of_a_name_where_names_are_folded() {
+    let config = "[accounts]\nfold = \"both\"\n[[peer]]\nuid = 1\nrole = \"verifier\"\naccounts = [\"$user\", \"Zo\u{eb}\", \"SVC-*\"]\n";
+    let config = parse(config).unwrap();
+    let accounts = config.peers[0].accounts.as_ref().unwrap();
+    let covered =
+        |account: &str, fold| accounts.iter().any(|pattern| pattern.covers_folded(&account.parse().unwrap(), Some("Alice"), fold));
+    for account in ["alice", "ALICE", "zoe\u{308}", "ZO\u{cb}", "svc-mail", "Svc-Mail"] {
+        assert!(covered(account, config.accounts.fold), "{account}");
+        assert!(!covered(account, Fold::None), "{account}");
+    }
+    assert!(!covered("bob", config.accounts.fold) && !covered("svc", config.accounts.fold));
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub(crate) struct Opened {
 #[derive(Deserialize)]
 pub(crate) struct Context {
     account: String,
+    /// The name that was asked for, where the agent folds names and the account's is another spelling of it.
+    asked_as: Option<String>,
     mfa_present: bool,
     /// Only where MFA was present.
     mfa_age_seconds: Option<u64>,
@@ -55,7 +57,8 @@ impl Context {
     /// Whether this is a context with MFA, of that account, for that audience.
     pub(crate) fn verify(&self, expected: Expected<'_>) -> Result<Verified, Failure> {
         let mfa = self.mfa_present && self.mfa_age_seconds.is_some() && self.serial.as_deref().is_some_and(|serial| !serial.is_empty());
-        let ours = self.account == expected.account && !self.session_id.is_empty();
+        let named = self.account == expected.account || self.asked_as.as_deref() == Some(expected.account);
+        let ours = named && !self.account.is_empty() && !self.session_id.is_empty();
         let audience = match expected.audience {
             Some(audience) => self.audience == audience,
             None => !self.audience.is_empty(),
@@ -112,6 +115,19 @@ mod tests {
             let mut spoilt = opened();
             spoilt.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name);
             assert!(!verdict(spoilt, None), "without {member}");
+        }
+    }
+
+    #[test]
+    fn an_account_that_was_asked_for_by_another_spelling_is_a_yes() {
+        let with = |account: &str, asked_as: Value| {
+            let mut opened = opened();
+            (opened["context"]["account"], opened["context"]["asked_as"]) = (json!(account), asked_as);
+            verdict(opened, None)
+        };
+        assert!(with("Alice", json!("alice")) && with("alice", Value::Null));
+        for (account, asked_as) in [("Alice", json!("bob")), ("Alice", json!("Alice")), ("", json!("alice")), ("Alice", json!(7))] {
+            assert!(!with(account, asked_as.clone()), "{account:?} {asked_as}");
         }
     }
 

@@ -22,9 +22,11 @@ use governor::clock::DefaultClock;
 use nix::unistd::Uid;
 use subtle::ConstantTimeEq;
 
+use crate::agent::accounts::Accounts;
 use crate::agent::api::Problem;
 use crate::agent::config::AccountPattern;
 use crate::agent::config::Config;
+use crate::agent::config::Fold;
 use crate::agent::config::Role;
 use crate::agent::peer::Login;
 use crate::agent::peer::MayOnlyVerify;
@@ -59,6 +61,7 @@ pub(crate) enum Scope {
         patterns: Vec<AccountPattern>,
         /// What `$user` stands for.
         login: Option<String>,
+        fold: Fold,
     },
 }
 
@@ -70,6 +73,7 @@ pub(crate) struct Asking(pub(crate) Arc<OnceLock<CallerId>>);
 pub(crate) struct Callers {
     verifier: Verifier,
     config: Arc<Config>,
+    accounts: Arc<Accounts>,
     limiter: DefaultKeyedRateLimiter<CallerId>,
     seen: AtomicU32,
     /// As of a version of the store's control data.
@@ -79,9 +83,10 @@ pub(crate) struct Callers {
 type ApiKeys = Arc<HashMap<String, ApiKeyRecord>>;
 
 impl Callers {
-    pub(crate) fn new(verifier: Verifier, config: Arc<Config>) -> Callers {
+    pub(crate) fn new(verifier: Verifier, config: Arc<Config>, accounts: Arc<Accounts>) -> Callers {
         let quota = Quota::per_second(config.limits.requests_per_second).allow_burst(config.limits.burst);
-        Callers { verifier, config, limiter: DefaultKeyedRateLimiter::keyed(quota), seen: AtomicU32::new(0), keys: Mutex::new(None) }
+        let limiter = DefaultKeyedRateLimiter::keyed(quota);
+        Callers { verifier, config, accounts, limiter, seen: AtomicU32::new(0), keys: Mutex::new(None) }
     }
 
     async fn identify(&self, parts: &Parts, key: impl FnOnce(&HeaderMap) -> Option<&str>) -> Result<Caller, Problem> {
@@ -117,11 +122,11 @@ impl Callers {
         let explain = self.config.explain;
         match (rule, name) {
             (Some(rule), login) => {
-                let scope = rule.accounts.clone().map_or(Scope::All, |patterns| Scope::Only { patterns, login });
+                let scope = rule.accounts.clone().map_or(Scope::All, |patterns| self.only(patterns, login));
                 Ok(Caller { id, role: rule.role, scope, explain: explain || rule.explain, forward })
             }
             (None, Some(login)) if self.config.local_users => {
-                let scope = Scope::Only { patterns: vec![AccountPattern::LoginName], login: Some(login) };
+                let scope = self.only(vec![AccountPattern::LoginName], Some(login));
                 Ok(Caller { id, role: Role::Enroller, scope, explain, forward })
             }
             (None, _) => Err(Problem::forbidden("no [[peer]] of the agent's configuration is for this user")),
@@ -132,7 +137,7 @@ impl Callers {
     fn who_may_only_verify(&self, uid: u32, login: Option<&Login>) -> Result<Caller, Problem> {
         let scope = match login.and_then(|login| login.name.clone()) {
             _ if uid == 0 => Scope::All,
-            Some(login) => Scope::Only { patterns: vec![AccountPattern::LoginName], login: Some(login) },
+            Some(login) => self.only(vec![AccountPattern::LoginName], Some(login)),
             None => return Err(Problem::forbidden("this user has no login name, and so no account")),
         };
         let explain = uid == 0 || self.config.explain;
@@ -146,11 +151,16 @@ impl Callers {
         let keys = self.api_keys().await?;
         let record = keys.get(id).filter(|record| bool::from(record.digest.ct_eq(&digest[..]))).ok_or_else(Problem::unauthorized)?;
         let role: Role = record.role.parse().map_err(|_| Problem::unauthorized())?;
-        let patterns = record.accounts.as_ref().map(|texts| texts.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>());
+        let patterns =
+            record.accounts.as_ref().map(|texts| texts.iter().map(|text| AccountPattern::existing(text)).collect::<Result<Vec<_>, _>>());
         let patterns = patterns.transpose().map_err(|_| Problem::unauthorized())?;
-        let scope = patterns.map_or(Scope::All, |patterns| Scope::Only { patterns, login: None });
+        let scope = patterns.map_or(Scope::All, |patterns| self.only(patterns, None));
         let explain = self.config.explain || record.explain;
         Ok(Caller { id: CallerId::new(format!("key:{}", record.id)), role, scope, explain, forward: record.forward })
+    }
+
+    fn only(&self, patterns: Vec<AccountPattern>, login: Option<String>) -> Scope {
+        Scope::Only { patterns, login, fold: self.accounts.fold() }
     }
 
     /// The API keys, read again whenever the store says that one was made or revoked.
@@ -172,7 +182,7 @@ impl Caller {
     pub(crate) fn sees(&self, account: &AccountId) -> bool {
         match &self.scope {
             Scope::All => true,
-            Scope::Only { patterns, login } => patterns.iter().any(|pattern| pattern.covers(account, login.as_deref())),
+            Scope::Only { patterns, login, fold } => patterns.iter().any(|pattern| pattern.covers_folded(account, login.as_deref(), *fold)),
         }
     }
 

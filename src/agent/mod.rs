@@ -4,6 +4,7 @@
 //! the peer ([`config`] says what it may do); a place for each connection; deadlines for the head, the body and the
 //! work; and limits on their size. Nothing that a caller sends is logged.
 
+mod accounts;
 mod api;
 mod caller;
 pub mod config;
@@ -52,6 +53,8 @@ use crate::verifier;
 use crate::verifier::Limits;
 use crate::verifier::SecurityKeys;
 use crate::verifier::Verifier;
+use accounts::Accounts;
+use accounts::NotFolded;
 use listen::Listeners;
 use listen::tls::Tls;
 use metrics::Metrics;
@@ -109,6 +112,8 @@ pub enum Error {
 pub(crate) struct Parts {
     pub(crate) config: Arc<Config>,
     pub(crate) verifier: Verifier,
+    /// Which names are one account.
+    pub(crate) accounts: Arc<Accounts>,
     pub(crate) keys: SecurityKeys,
     pub(crate) issuer: Issuer,
     pub(crate) metrics: Arc<Metrics>,
@@ -193,12 +198,17 @@ async fn open(bus: Arc<dyn Bus>, config: Config) -> Result<(Parts, SqliteStore),
     let verifier = Verifier::with(Arc::new(store.clone()), keyring, Arc::new(SystemClock), limits);
     // A wrong key ends it here. A wrong clock does not: an administrator needs the agent to accept it.
     verifier.sealer().await?;
+    let accounts = Accounts::of(&**verifier.store(), config.accounts.fold).await.map_err(|error| match error {
+        NotFolded::Several(_) => Error::Config(vec![error.to_string()]),
+        NotFolded::Store(error) => Error::Store(error.into()),
+    })?;
     let keys = SecurityKeys::new(verifier.clone(), relying_party);
     let lifetime = Lifetime::try_from(Duration::from_secs(config.sessions.default_seconds))?;
     let issuer = Issuer::new(verifier.clone(), &config.issuer).lifetime(lifetime);
     let metrics = Arc::new(Metrics::new(verifier.clone()));
     metrics.probed(&verifier.ready().await);
-    let parts = Parts { config: Arc::new(config), verifier, keys, issuer, metrics, bus, stop: Stop::new(), backup: Some(backup) };
+    let accounts = Arc::new(accounts);
+    let parts = Parts { config: Arc::new(config), verifier, accounts, keys, issuer, metrics, bus, stop: Stop::new(), backup: Some(backup) };
     Ok((parts, store))
 }
 

@@ -30,7 +30,7 @@ impl State {
     pub(crate) fn new(parts: Parts) -> State {
         let introspector = Introspector::new(parts.issuer.clone(), parts.verifier.clone());
         let revocations = RevocationFeed::new(parts.issuer.clone(), parts.verifier.clone());
-        let callers = Callers::new(parts.verifier.clone(), Arc::clone(&parts.config));
+        let callers = Callers::new(parts.verifier.clone(), Arc::clone(&parts.config), Arc::clone(&parts.accounts));
         let local = Local::new(&parts);
         State { parts, introspector, revocations, callers, local }
     }

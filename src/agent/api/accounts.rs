@@ -14,7 +14,8 @@ use crate::agent::api::Body;
 use crate::agent::api::Parameters;
 use crate::agent::api::Problem;
 use crate::agent::api::Segment;
-use crate::agent::api::parse;
+use crate::agent::api::account;
+use crate::agent::api::existing_account;
 use crate::agent::api::views::AccountView;
 use crate::agent::caller::Caller;
 use crate::agent::config::Role;
@@ -71,7 +72,8 @@ pub(super) async fn list(
 ) -> Result<Json<Accounts>, Problem> {
     caller.must_be(Role::Admin)?;
     let limit = super::limit(query.limit)?;
-    let after = query.after.as_deref().map(parse).transpose()?;
+    // As the page before gave it: where names are folded, some accounts keep another spelling.
+    let after = query.after.as_deref().map(AccountId::existing).transpose().map_err(|error| Problem::bad_input(error.to_string()))?;
     let list = AccountList { without_mfa: query.without_mfa.unwrap_or(false), prefix: None, after, limit };
     let entries = state.verifier.store().accounts(list).await.map_err(Error::Store)?;
     let full = u32::try_from(entries.len()).is_ok_and(|count| count >= limit);
@@ -86,7 +88,7 @@ pub(super) async fn list(
     super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
 ))]
 pub(super) async fn remove(State(state): State<Shared>, caller: Caller, Segment(account): Segment) -> Result<StatusCode, Problem> {
-    let account = find(&caller, Role::Admin, &account)?;
+    let account = find_existing(&state, &caller, Role::Admin, &account)?;
     state.verifier.on_behalf_of(caller.id).remove_account(&account).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -102,7 +104,7 @@ pub(super) async fn bypass(
     Segment(account): Segment,
     Body(body): Body<MakeBypass>,
 ) -> Result<(StatusCode, Json<BypassView>), Problem> {
-    let account = find(&caller, Role::Admin, &account)?;
+    let account = find_existing(&state, &caller, Role::Admin, &account)?;
     let ttl = Duration::from_secs(body.ttl_seconds.unwrap_or(3_600));
     let bypass = state.verifier.on_behalf_of(caller.id).bypass(&account, ttl).await?;
     let view = BypassView { code: bypass.code.to_text().to_string(), expires_at: bypass.expires_at.to_string() };
@@ -110,8 +112,17 @@ pub(super) async fn bypass(
 }
 
 /// An account that a caller of at least this role may ask about; any other is not there for it.
-pub(super) fn find(caller: &Caller, role: Role, account: &str) -> Result<AccountId, Problem> {
+pub(super) fn find(state: &Shared, caller: &Caller, role: Role, name: &str) -> Result<AccountId, Problem> {
     caller.must_be(role)?;
-    let account: AccountId = parse(account)?;
+    seen(caller, account(state, name)?)
+}
+
+/// The same for a name that can only mean an account that is there already.
+pub(super) fn find_existing(state: &Shared, caller: &Caller, role: Role, name: &str) -> Result<AccountId, Problem> {
+    caller.must_be(role)?;
+    seen(caller, existing_account(state, name)?)
+}
+
+fn seen(caller: &Caller, account: AccountId) -> Result<AccountId, Problem> {
     if caller.sees(&account) { Ok(account) } else { Err(Problem::not_found("account")) }
 }

@@ -23,6 +23,7 @@ use crate::agent::caller::Caller;
 use crate::agent::config::AccountPattern;
 use crate::agent::config::Role;
 use crate::agent::state::Shared;
+use crate::id::DeviceName;
 use crate::session::SigningAlgorithm;
 use crate::verifier::Error;
 use crate::verifier::NewApiKey;
@@ -157,9 +158,10 @@ pub(super) async fn make_api_key(
 ) -> Result<(StatusCode, Json<MadeApiKey>), Problem> {
     caller.must_be(Role::Admin)?;
     let role: Role = parse(&body.role)?;
-    if body.name.as_ref().is_some_and(|name| !(1..=128).contains(&name.len()) || name.chars().any(char::is_control)) {
-        return Err(Problem::bad_input("a name has 1 to 128 printable characters"));
+    if body.name.as_ref().is_some_and(|name| !(1..=128).contains(&name.len())) {
+        return Err(Problem::bad_input("a name has 1 to 128 bytes"));
     }
+    let _: Option<DeviceName> = body.name.as_deref().map(parse).transpose()?;
     for account in body.accounts.iter().flatten() {
         if parse::<AccountPattern>(account)? == AccountPattern::LoginName {
             return Err(Problem::bad_input("an API key has no login name: name the accounts"));

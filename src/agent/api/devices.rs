@@ -15,8 +15,10 @@ use crate::agent::api::Problem;
 use crate::agent::api::Segment;
 use crate::agent::api::accounts;
 use crate::agent::api::device_view::DeviceView;
+use crate::agent::api::existing_account;
 use crate::agent::api::explain;
 use crate::agent::api::parse;
+use crate::agent::api::parse_code;
 use crate::agent::api::provisioning::Provisioning;
 use crate::agent::api::provisioning::provisioning;
 use crate::agent::caller::Caller;
@@ -56,7 +58,8 @@ pub(super) struct CreateDevice {
     /// For hardware that has one; generated otherwise.
     #[schema(pattern = "^[A-Za-z0-9_+=/:,.@-]{9,256}$")]
     serial: Option<String>,
-    /// Base32; made by the agent if left out.
+    /// Base32; made by the agent if left out. Blanks, dashes and characters that print as nothing are skipped, and bits of the last
+    /// character that fill no byte are dropped, as apps do.
     secret: Option<String>,
     /// `SHA1`, `SHA256` or `SHA512`.
     #[schema(pattern = "^[Ss][Hh][Aa](1|256|512)$")]
@@ -140,7 +143,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     Body(body): Body<CreateDevice>,
 ) -> Result<(StatusCode, Json<CreatedDevice>), Problem> {
-    let account = accounts::find(&caller, Role::Enroller, &body.account)?;
+    let account = accounts::find(&state, &caller, Role::Enroller, &body.account)?;
     let serial = body.serial.as_deref().map(parse).transpose()?;
     let name = body.name.as_deref().map(parse).transpose()?;
     let factor = factor(&body)?;
@@ -163,7 +166,7 @@ pub(super) async fn list(
     caller: Caller,
     Parameters(query): Parameters<ListDevices>,
 ) -> Result<Json<Devices>, Problem> {
-    let account: Option<AccountId> = query.account.as_deref().map(parse).transpose()?;
+    let account: Option<AccountId> = query.account.as_deref().map(|name| existing_account(&state, name)).transpose()?;
     if account.is_none() {
         caller.must_be(Role::Enroller)?;
     }
@@ -177,10 +180,12 @@ pub(super) async fn list(
         (Some(account), _) if !caller.sees(&account) => return Ok(Json(Devices { devices: Vec::new(), next: None })),
         (Some(account), _) => list.account = Some(account),
         (None, Scope::All) => {}
-        (None, Scope::Only { patterns, login }) => match (patterns.as_slice(), login) {
-            ([AccountPattern::Prefix(prefix)], _) => list.account_prefix = Some(prefix.clone()),
-            ([AccountPattern::Exactly(account)], _) => list.account = Some(account.clone()),
-            ([AccountPattern::LoginName], Some(login)) => list.account = Some(parse(login)?),
+        (None, Scope::Only { patterns, login, fold }) => match (patterns.as_slice(), login) {
+            ([AccountPattern::Prefix(prefix)], _) if !state.accounts.has_other_spellings(prefix) => {
+                list.account_prefix = Some(fold.apply(prefix).into_owned());
+            }
+            ([AccountPattern::Exactly(account)], _) => list.account = Some(existing_account(&state, account.as_str())?),
+            ([AccountPattern::LoginName], Some(login)) => list.account = Some(existing_account(&state, login)?),
             _ => return Err(Problem::bad_input("you may see several accounts: name one")),
         },
     }
@@ -340,7 +345,8 @@ fn factor(body: &CreateDevice) -> Result<NewFactor, Problem> {
     let algorithm: Algorithm = body.algorithm.as_deref().map(parse).transpose()?.unwrap_or_default();
     let digits = body.digits.map(Digits::try_from).transpose().map_err(|error| Problem::bad_input(error.to_string()))?.unwrap_or_default();
     let step_size = body.period.map(TimeStepSize::try_from).transpose().map_err(|error| Problem::bad_input(error.to_string()))?;
-    let seed = body.secret.as_deref().map(Seed::from_base32).transpose().map_err(|error| Problem::bad_input(error.to_string()))?;
+    let typed = body.secret.as_deref().map(Seed::typed).transpose().map_err(|error| Problem::bad_input(error.to_string()))?;
+    let seed = typed.map(|typed| typed.seed);
     let coded = body.algorithm.is_some() || body.digits.is_some() || seed.is_some();
     match (body.kind.as_str(), body.counter) {
         ("totp", None) => {
@@ -359,7 +365,7 @@ fn factor(body: &CreateDevice) -> Result<NewFactor, Problem> {
 }
 
 fn two_codes(body: &TwoCodes) -> Result<[Code; 2], Problem> {
-    Ok([parse(&body.codes[0])?, parse(&body.codes[1])?])
+    Ok([parse_code(&body.codes[0])?, parse_code(&body.codes[1])?])
 }
 
 fn window(caller: &Caller) -> Window {

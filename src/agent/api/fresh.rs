@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::agent::api::Body;
 use crate::agent::api::Problem;
+use crate::agent::api::account;
 use crate::agent::api::parse;
 use crate::agent::api::views::ContextView;
 use crate::agent::caller::Caller;
@@ -49,7 +50,7 @@ macro_rules! places {
         }
 
         impl $name {
-            fn place(&self) -> Result<Place, Problem> {
+            fn place(&self, state: &Shared) -> Result<Place, Problem> {
                 if !(1..=64).contains(&self.tty.len()) || !self.tty.bytes().all(|byte| byte.is_ascii_graphic()) {
                     return Err(Problem::bad_input("a tty has 1 to 64 visible characters"));
                 }
@@ -58,7 +59,7 @@ macro_rules! places {
                     return Err(Problem::bad_input("a boot_id is a UUID in lower case"));
                 }
                 let leader = Leader { pid: self.leader_pid, started: self.leader_started, boot_id: self.boot_id.clone() };
-                let (account, service) = (parse(&self.account)?, parse(&self.service)?);
+                let (account, service) = (account(state, &self.account)?, parse(&self.service)?);
                 Ok(Place { account, uid: self.uid, service, tty: self.tty.clone(), leader })
             }
         }
@@ -95,7 +96,7 @@ pub(super) async fn ask(
     Body(body): Body<AskFresh>,
 ) -> Result<Json<FreshAnswer>, Problem> {
     peer.must_be_root()?;
-    let place = body.place()?;
+    let place = body.place(&state)?;
     let Some((context, seen)) = judge(&state, &place).await? else {
         state.local.fresh.forget(&place);
         return Ok(Json(FreshAnswer { fresh: false, context: None }));
@@ -104,7 +105,7 @@ pub(super) async fn ask(
     let verifier = state.verifier.on_behalf_of(caller.id.clone());
     // Whatever changed meanwhile may have been its end: a new proof is never wrong.
     let fresh = state.local.fresh.still(&place, &context, now) && verifier.note_reuse(&place.account, context.serial(), seen).await?;
-    let context = fresh.then(|| ContextView::new(&AnyContext::Mfa(context), now.wall));
+    let context = fresh.then(|| ContextView::new(&AnyContext::Mfa(context), now.wall).asked_as(&body.account));
     Ok(Json(FreshAnswer { fresh, context }))
 }
 
@@ -120,7 +121,7 @@ pub(super) async fn keep(
     Body(body): Body<KeepFresh>,
 ) -> Result<StatusCode, Problem> {
     peer.must_be_root()?;
-    let place = body.place()?;
+    let place = body.place(&state)?;
     let signed = SignedContext::new(body.token);
     match alive(&state, &signed).await? {
         Some(context) if *context.account() == place.account => {

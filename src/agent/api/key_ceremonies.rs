@@ -23,6 +23,7 @@ use crate::agent::api::Code;
 use crate::agent::api::Problem;
 use crate::agent::api::SecretBody;
 use crate::agent::api::Segment;
+use crate::agent::api::account;
 use crate::agent::api::key_events;
 use crate::agent::api::key_events::FailureCode;
 use crate::agent::api::key_events::KeyCeremonyEvent;
@@ -41,7 +42,6 @@ use crate::agent::local::Underway;
 use crate::agent::peer::LocalPeer;
 use crate::agent::state::Shared;
 use crate::agent::stop::Why;
-use crate::id::AccountId;
 use crate::session::AnyContext;
 use crate::usb;
 use crate::usb::Key;
@@ -78,6 +78,8 @@ pub(super) struct GivePin {
 
 /// What is to become of a key's answer.
 struct Wish {
+    /// By which name the account was asked for.
+    name: String,
     wanted: Wanted,
     id: CeremonyId,
     /// The session ends when the key goes.
@@ -97,7 +99,7 @@ pub(super) async fn begin(
     Extension(Arrived(arrived)): Extension<Arrived>,
     Body(body): Body<BeginKeyCeremony>,
 ) -> Result<Response, Problem> {
-    let account: AccountId = parse(&body.account)?;
+    let account = account(&state, &body.account)?;
     let _service: Service = parse(&body.service)?;
     let audience = sessions::audience(&state, body.audience.as_deref())?;
     let wait = match body.wait_seconds.unwrap_or(30) {
@@ -121,7 +123,7 @@ pub(super) async fn begin(
             let origin = state.config.own_origin().parse().map_err(|_| Problem::unusable_keys())?;
             let underway = seat.begin(begun.options, origin, wait).map_err(|_| Problem::unusable_keys())?;
             let wanted = Wanted { account, audience, lifetime: None };
-            tokio::spawn(follow(state, caller, Wish { wanted, id: begun.id, bind }, underway, lines));
+            tokio::spawn(follow(state, caller, Wish { wanted, name: body.account, id: begun.id, bind }, underway, lines));
         }
         Err(Busy::Now) => lines.say(&usb::Error::Busy.into()),
         Err(Busy::TooSoon(wait)) => return Err(Problem::too_fast(wait)),
@@ -179,7 +181,7 @@ async fn finish(state: &Shared, caller: &Caller, wish: Wish, answered: Answered)
     if wish.bind {
         bind(state, &opened.context, answered.key).await?;
     }
-    let opened = opened.view();
+    let opened = opened.view(&wish.name);
     Ok(KeyCeremonyEvent::Done { token: opened.token, context: Box::new(opened.context) })
 }
 

@@ -60,6 +60,8 @@ use crate::agent::caller::Asking;
 use crate::agent::log::LoggedCaller;
 use crate::agent::state::Shared;
 use crate::agent::stop::Why;
+use crate::id::AccountId;
+use crate::id::OddCharacter;
 use crate::store;
 
 /// All routes.
@@ -166,6 +168,24 @@ impl FromRequestParts<Shared> for Segment {
 /// Parses a member; what is wrong with it is said in words that do not repeat it.
 pub(crate) fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|error: T::Err| Problem::bad_input(error.to_string()))
+}
+
+/// The account that a member means, which need not be there yet.
+fn account(state: &Shared, name: &str) -> Result<AccountId, Problem> {
+    state.accounts.named(name).map_err(|error| Problem::bad_input(error.to_string()))
+}
+
+/// The account that a member means, where only one that is there already can be meant.
+fn existing_account(state: &Shared, name: &str) -> Result<AccountId, Problem> {
+    state.accounts.existing(name).map_err(|error| Problem::bad_input(error.to_string()))
+}
+
+/// Parses a code that a person typed; a character in it that people do not see, or take for another one, is named.
+fn parse_code<T: FromStr<Err: Display>>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|error: T::Err| {
+        let found = OddCharacter::first_in(text).map_or_else(String::new, |odd| format!("; in this one there is {odd}"));
+        Problem::bad_input(format!("{error}{found}"))
+    })
 }
 
 /// How many rows a page has.

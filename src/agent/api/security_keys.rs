@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::agent::api::Body;
 use crate::agent::api::Problem;
+use crate::agent::api::account;
 use crate::agent::api::accounts;
 use crate::agent::api::device_view::DeviceView;
 use crate::agent::api::devices::authority;
@@ -18,7 +19,6 @@ use crate::agent::api::shapes;
 use crate::agent::caller::Caller;
 use crate::agent::config::Role;
 use crate::agent::state::Shared;
-use crate::id::AccountId;
 use crate::verifier::CeremonyId;
 use crate::verifier::Error;
 use crate::verifier::SecurityKeys;
@@ -84,7 +84,7 @@ pub(super) async fn begin_registration(
     headers: HeaderMap,
     Body(body): Body<BeginRegistration>,
 ) -> Result<Json<BegunRegistration>, Problem> {
-    let account = accounts::find(&caller, Role::Enroller, &body.account)?;
+    let account = accounts::find(&state, &caller, Role::Enroller, &body.account)?;
     let name = body.name.as_deref().map(parse).transpose()?;
     let authority = authority(&state, &caller, &headers).await?;
     let begun = state.keys.on_behalf_of(caller.id).begin_registration(&account, name, &authority).await?;
@@ -129,7 +129,7 @@ pub(super) async fn begin_authentication(
     caller: Caller,
     Body(body): Body<BeginAuthentication>,
 ) -> Result<Json<BegunAuthentication>, Problem> {
-    let account: AccountId = parse(&body.account)?;
+    let account = account(&state, &body.account)?;
     let keys = state.keys.on_behalf_of(caller.id.clone());
     let begun = match caller.sees(&account) {
         true => keys.begin_authentication(&account).await?,

@@ -14,8 +14,10 @@ use utoipa::ToSchema;
 use crate::agent::api::Body;
 use crate::agent::api::Code;
 use crate::agent::api::Problem;
+use crate::agent::api::account;
 use crate::agent::api::accounts;
 use crate::agent::api::parse;
+use crate::agent::api::parse_code;
 use crate::agent::api::shapes;
 use crate::agent::api::views::ContextView;
 use crate::agent::caller::Caller;
@@ -23,6 +25,7 @@ use crate::agent::config::Role;
 use crate::agent::layers::Arrived;
 use crate::agent::state::Shared;
 use crate::id::AccountId;
+use crate::id::OddCharacter;
 use crate::id::SerialNumber;
 use crate::otp;
 use crate::otp::Window;
@@ -146,12 +149,12 @@ pub(super) async fn open(
     Extension(Arrived(arrived)): Extension<Arrived>,
     Body(mut body): Body<OpenSession>,
 ) -> Result<(StatusCode, Json<OpenedSession>), Problem> {
-    let account: AccountId = parse(&body.account)?;
+    let account = account(&state, &body.account)?;
     let proof = proof(&mut body)?;
     let audience = audience(&state, body.audience.as_deref())?;
     let lifetime = body.duration_seconds.map(|seconds| Lifetime::try_from(Duration::from_secs(seconds))).transpose()?;
     let wanted = Wanted { account, audience, lifetime };
-    Ok((StatusCode::CREATED, Json(opened(&state, &caller, wanted, proof, arrived).await?.view())))
+    Ok((StatusCode::CREATED, Json(opened(&state, &caller, wanted, proof, arrived).await?.view(&body.account))))
 }
 
 /// Opens a session for a proof. A refusal leaves at the first interval after `arrived` that the work has passed.
@@ -227,7 +230,7 @@ pub(super) async fn revoke_all(
     super::Segment(account): super::Segment,
     Body(body): Body<RevokeSessions>,
 ) -> Result<Json<RevokedSessions>, Problem> {
-    let account = accounts::find(&caller, Role::Enroller, &account)?;
+    let account = accounts::find_existing(&state, &caller, Role::Enroller, &account)?;
     let issued_before = body.issued_before.as_deref().map(rfc3339).transpose()?;
     let serial: Option<SerialNumber> = body.serial.as_deref().map(parse).transpose()?;
     let verifier = state.verifier.on_behalf_of(caller.id.clone());
@@ -236,8 +239,10 @@ pub(super) async fn revoke_all(
 }
 
 impl Opened {
-    pub(super) fn view(&self) -> OpenedSession {
-        OpenedSession { token: self.signed.as_str().to_owned(), context: ContextView::new(&self.context, self.now) }
+    /// For a caller that asked for the account by this name.
+    pub(super) fn view(&self, name: &str) -> OpenedSession {
+        let context = ContextView::new(&self.context, self.now).asked_as(name);
+        OpenedSession { token: self.signed.as_str().to_owned(), context }
     }
 }
 
@@ -254,8 +259,8 @@ fn proof(body: &mut OpenSession) -> Result<Proof, Problem> {
     }
     match (&body.code, &body.codes, serial) {
         (Some(_), Some(_), _) => Err(Problem::bad_input("send code or codes, not both")),
-        (Some(code), None, serial) => Ok(Proof::Passcode(serial, parse(code)?)),
-        (None, Some([first, second]), Some(serial)) => Ok(Proof::Pair(serial, [parse(first)?, parse(second)?])),
+        (Some(code), None, serial) => Ok(Proof::Passcode(serial, parse_code(code)?)),
+        (None, Some([first, second]), Some(serial)) => Ok(Proof::Pair(serial, [parse_code(first)?, parse_code(second)?])),
         (None, Some(_), None) => Err(Problem::bad_input("codes need the serial of the device that shows them")),
         (None, None, Some(_)) => Err(Problem::bad_input("a serial without a code proves nothing: send the code too")),
         (None, None, None) => Ok(Proof::None),
@@ -290,8 +295,10 @@ async fn find(state: &Shared, caller: &Caller, token: &str, wanted: Option<&str>
 
 pub(super) fn audience(state: &Shared, wanted: Option<&str>) -> Result<String, Problem> {
     let Some(wanted) = wanted else { return Ok(state.issuer.name().to_owned()) };
-    if !(1..=256).contains(&wanted.len()) || wanted.chars().any(char::is_control) {
-        return Err(Problem::bad_input("an audience is 1 to 256 bytes of printable text"));
+    let odd = OddCharacter::first_unprintable_in(wanted);
+    if !(1..=256).contains(&wanted.len()) || odd.is_some() {
+        let found = odd.map_or_else(String::new, |odd| format!("; in this one there is {odd}"));
+        return Err(Problem::bad_input(format!("an audience is 1 to 256 bytes of printable text{found}")));
     }
     if !state.config.allows_audience(wanted) {
         return Err(Problem::bad_input("the agent issues nothing for this audience: add it to audiences in its configuration"));

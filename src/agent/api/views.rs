@@ -15,6 +15,9 @@ use crate::time::UnixTime;
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ContextView {
     account: String,
+    /// The name that was asked for, where it is another spelling of the account's (`accounts.fold` of the agent's configuration).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_as: Option<String>,
     mfa_present: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     mfa_time: Option<String>,
@@ -97,6 +100,7 @@ impl ContextView {
         let common = context.common();
         let view = ContextView {
             account: common.account.as_str().to_owned(),
+            asked_as: None,
             mfa_present: false,
             mfa_time: None,
             mfa_age_seconds: None,
@@ -115,6 +119,11 @@ impl ContextView {
             AnyContext::Mfa(context) => view.with_mfa(context, now),
             AnyContext::WithoutMfa(_) => view,
         }
+    }
+
+    /// The same for a caller that asked by this name.
+    pub(super) fn asked_as(self, name: &str) -> ContextView {
+        ContextView { asked_as: (name != self.account).then(|| name.to_owned()), ..self }
     }
 
     fn with_mfa(self, context: &SessionContext, now: UnixTime) -> ContextView {

@@ -3,6 +3,7 @@
 //! Whatever cannot be meant is refused while the file is read, with the line it stands on: a number out of range, a user the
 //! system does not know, an address. What depends on the machine is told by [`Config::problems`].
 
+mod accounts;
 mod events;
 mod forward;
 mod load;
@@ -17,6 +18,8 @@ mod values;
 pub use crate::agent::events::EventKind;
 pub use crate::agent::events::WebhookUrl;
 pub use crate::agent::program::Program;
+pub use accounts::AccountsConfig;
+pub use accounts::Fold;
 pub use events::EventsConfig;
 pub use forward::ForwardConfig;
 pub use forward::SignIn;
@@ -101,6 +104,8 @@ pub struct Config {
     pub security_keys: SecurityKeysConfig,
     /// Who is told what happens to devices.
     pub events: EventsConfig,
+    /// How account names are compared.
+    pub accounts: AccountsConfig,
     /// What a caller may ask for.
     pub limits: LimitsConfig,
     /// What is logged.
@@ -285,6 +290,7 @@ impl Default for Config {
             sessions: SessionsConfig::default(),
             security_keys: SecurityKeysConfig::default(),
             events: EventsConfig::default(),
+            accounts: AccountsConfig::default(),
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
             policies: PolicySet::default(),

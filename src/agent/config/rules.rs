@@ -6,9 +6,11 @@ use serde::Deserialize;
 use serde::Deserializer;
 use serde::de::Error;
 
+use super::accounts::Fold;
 use super::values::GroupId;
 use super::values::UserId;
 use crate::id::AccountId;
+use crate::id::OddCharacter;
 
 /// What the callers that it fits may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,29 +91,45 @@ impl FromStr for Role {
 }
 
 impl AccountPattern {
-    /// Whether the account is one of them, for a caller of this login name.
+    /// Whether the account is one of them, for a caller of this login name, where names with the same bytes are one account.
     pub fn covers(&self, account: &AccountId, login: Option<&str>) -> bool {
+        self.covers_folded(account, login, Fold::None)
+    }
+
+    /// The same where names are folded.
+    pub fn covers_folded(&self, account: &AccountId, login: Option<&str>, fold: Fold) -> bool {
+        let account = fold.apply(account.as_str());
         match self {
-            AccountPattern::LoginName => login == Some(account.as_str()),
-            AccountPattern::Exactly(exactly) => exactly == account,
-            AccountPattern::Prefix(prefix) => account.as_str().starts_with(prefix),
+            AccountPattern::LoginName => login.is_some_and(|login| fold.apply(login) == account),
+            AccountPattern::Exactly(exactly) => fold.apply(exactly.as_str()) == account,
+            AccountPattern::Prefix(prefix) => account.starts_with(&*fold.apply(prefix)),
         }
     }
 }
 
 impl FromStr for AccountPattern {
-    type Err = &'static str;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<AccountPattern, &'static str> {
+    fn from_str(text: &str) -> Result<AccountPattern, String> {
+        match OddCharacter::first_unprintable_in(text) {
+            None => AccountPattern::existing(text).map_err(str::to_owned),
+            Some(odd) => Err(format!("{NOT_A_PATTERN}; in this one there is {odd}")),
+        }
+    }
+}
+
+impl AccountPattern {
+    /// A pattern that is kept already, with the names that accounts have already.
+    pub(crate) fn existing(text: &str) -> Result<AccountPattern, &'static str> {
         match text.strip_suffix('*') {
             _ if text == "$user" => Ok(AccountPattern::LoginName),
-            // Whoever means all accounts leaves the limit out.
+            // Without a limit it is all accounts.
             Some("") => Err(NOT_A_PATTERN),
             Some(prefix) if prefix.contains('*') => Err(NOT_A_PATTERN),
             Some(prefix) => Ok(AccountPattern::Prefix(prefix.to_owned())),
             // A name that begins like a variable is more likely a misspelt one than a name.
             None if text.contains('*') || text.starts_with('$') => Err(NOT_A_PATTERN),
-            None => text.parse().map(AccountPattern::Exactly).map_err(|_| NOT_A_PATTERN),
+            None => AccountId::existing(text).map(AccountPattern::Exactly).map_err(|_| NOT_A_PATTERN),
         }
     }
 }

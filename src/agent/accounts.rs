@@ -1,0 +1,115 @@
+//! The account that a name from outside means.
+//!
+//! Every name comes through here once, at the edge: in a body, a path or a query, as a login name, in a rule or an API key.
+//! Where the configuration folds names, accounts that were made under other spellings before keep theirs, since their seeds and recovery codes
+//! are bound to it: the folded name leads to them.
+
+use std::collections::HashMap;
+
+use crate::agent::config::Fold;
+use crate::id::AccountId;
+use crate::id::BadName;
+use crate::store;
+use crate::store::AccountList;
+use crate::store::Store;
+
+/// Knows which names are one account.
+#[derive(Debug, Default)]
+pub(crate) struct Accounts {
+    fold: Fold,
+    /// Accounts whose name is not its own folded spelling, by that spelling.
+    kept: HashMap<String, AccountId>,
+}
+
+/// Names cannot be folded in this store.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotFolded {
+    #[error(
+        "accounts.fold: several accounts of the store would be one: {}; remove one of each (twostep account remove), or leave fold out",
+        .0.join("; ")
+    )]
+    Several(Vec<String>),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Accounts {
+    /// Reads every account's name where names are folded.
+    ///
+    /// # Errors
+    /// [`NotFolded::Several`] for accounts that would become one.
+    pub(crate) async fn of(store: &dyn Store, fold: Fold) -> Result<Accounts, NotFolded> {
+        let (mut kept, mut several) = (HashMap::new(), Vec::new());
+        let mut after = None;
+        while fold != Fold::None {
+            let page = store.accounts(AccountList { after: after.clone(), limit: PAGE, ..AccountList::default() }).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.account.id.clone());
+            for id in page.into_iter().map(|entry| entry.account.id) {
+                let folded = fold.apply(id.as_str()).into_owned();
+                if folded != id.as_str()
+                    && let Some(other) = kept.insert(folded, id.clone())
+                {
+                    several.push(format!("{:?} and {:?}", other.as_str(), id.as_str()));
+                }
+            }
+        }
+        for (folded, id) in &kept {
+            let Ok(folded) = AccountId::existing(folded) else { continue };
+            if store.account(&folded).await?.is_some_and(|seen| seen.account.removed_at.is_none()) {
+                several.push(format!("{:?} and {:?}", folded.as_str(), id.as_str()));
+            }
+        }
+        if several.is_empty() {
+            return Ok(Accounts { fold, kept });
+        }
+        several.sort();
+        let more = several.len().saturating_sub(NAMED);
+        several.truncate(NAMED);
+        if more > 0 {
+            several.push(format!("{more} more"));
+        }
+        Err(NotFolded::Several(several))
+    }
+
+    /// How names are folded.
+    pub(crate) fn fold(&self) -> Fold {
+        self.fold
+    }
+
+    /// The account that this name means, which need not be there yet.
+    pub(crate) fn named(&self, name: &str) -> Result<AccountId, BadName> {
+        // Judged as it was sent: its own character is named, not what folding makes of it.
+        let named: AccountId = name.parse()?;
+        self.folded(named)
+    }
+
+    /// The account that this name means, where only one that is there already can be meant: names that were taken before a rule became
+    /// stricter are taken.
+    pub(crate) fn existing(&self, name: &str) -> Result<AccountId, BadName> {
+        self.folded(AccountId::existing(name)?)
+    }
+
+    /// Whether some account with this prefix is kept under a spelling that is not folded, so that a range of the store's names has a gap.
+    pub(crate) fn has_other_spellings(&self, prefix: &str) -> bool {
+        let prefix = self.fold.apply(prefix);
+        self.kept.keys().any(|folded| folded.starts_with(&*prefix))
+    }
+
+    fn folded(&self, id: AccountId) -> Result<AccountId, BadName> {
+        if self.fold == Fold::None {
+            return Ok(id);
+        }
+        let folded = self.fold.apply(id.as_str());
+        match self.kept.get(&*folded) {
+            Some(kept) => Ok(kept.clone()),
+            None => AccountId::existing(&folded),
+        }
+    }
+}
+
+/// How many accounts are read at a time.
+const PAGE: u32 = 1_000;
+
+/// How many pairs of accounts are named.
+const NAMED: usize = 5;
