@@ -8,6 +8,8 @@ mod agent;
 mod authz;
 #[path = "api/canary.rs"]
 mod canary;
+#[path = "api/carried.rs"]
+mod carried;
 #[path = "local/ceremony.rs"]
 #[allow(dead_code, reason = "what it can do is tested elsewhere")]
 mod ceremony;

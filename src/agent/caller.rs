@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use governor::DefaultKeyedRateLimiter;
 use governor::Quota;
@@ -34,6 +33,9 @@ use crate::agent::peer::Peer;
 use crate::agent::state::Shared;
 use crate::id::AccountId;
 use crate::id::CallerId;
+use crate::session::SignedContext;
+use crate::session::carried;
+use crate::session::carried::Ambiguous;
 use crate::store::ApiKeyRecord;
 use crate::verifier;
 use crate::verifier::Verifier;
@@ -89,7 +91,7 @@ impl Callers {
         Callers { verifier, config, accounts, limiter, seen: AtomicU32::new(0), keys: Mutex::new(None) }
     }
 
-    async fn identify(&self, parts: &Parts, key: impl FnOnce(&HeaderMap) -> Option<&str>) -> Result<Caller, Problem> {
+    async fn identify(&self, parts: &Parts, key: impl FnOnce(&HeaderMap) -> Result<Option<&str>, Problem>) -> Result<Caller, Problem> {
         let caller = match parts.extensions.get::<Peer>() {
             Some(Peer::Unix { uid, .. }) => {
                 let login = parts.extensions.get::<Arc<Login>>().map(|login| &**login);
@@ -98,7 +100,7 @@ impl Callers {
                     None => self.local(*uid, login)?,
                 }
             }
-            Some(Peer::Tcp(_)) => self.by_api_key(key(&parts.headers)).await?,
+            Some(Peer::Tcp(_)) => self.by_api_key(key(&parts.headers)?).await?,
             None => return Err(Problem::unauthorized()),
         };
         // Callers who have been quiet for so long that their limit is whole again are forgotten.
@@ -219,15 +221,26 @@ fn told(parts: &Parts, caller: &Caller) {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    carried::bearer(headers).map_err(|Ambiguous| Problem::bad_input("send one Authorization header, and in it: Bearer KEY"))
 }
 
-/// One that is there twice was added to by somebody.
-fn proxy_key(headers: &HeaderMap) -> Option<&str> {
+/// A visitor has added the second of two, so neither is the proxy's word; and a proxy's visitors are answered with 401, which all
+/// proxies hand on.
+fn proxy_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut keys = headers.get_all("x-twostep-key").iter();
-    let (Some(key), None) = (keys.next(), keys.next()) else { return None };
-    key.to_str().ok()
+    let (Some(key), None) = (keys.next(), keys.next()) else { return Ok(None) };
+    Ok(key.to_str().ok())
+}
+
+/// The context in `X-MFA-Context`: none, or what is there, however odd it looks.
+pub(crate) fn shown_context(headers: &HeaderMap) -> Result<Option<SignedContext>, Problem> {
+    let mut contexts = headers.get_all("x-mfa-context").iter();
+    let context = contexts.next().map(|context| SignedContext::new(String::from_utf8_lossy(context.as_bytes().trim_ascii())));
+    match contexts.next() {
+        None => Ok(context),
+        Some(_) => Err(Problem::bad_input("send one X-MFA-Context header")),
+    }
 }
 
 /// The public part of an API key: `twostep_ID_SECRET`.

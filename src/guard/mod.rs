@@ -1,17 +1,19 @@
 //! A service that demands MFA: extractors for axum, and a layer for whatever is made of tower services, gRPC included.
 //!
-//! The token comes as `Authorization: Bearer` (RFC 6750 §2.1) or, where one is named, in a cookie. It is validated offline and
-//! judged by a [`Policy`]. A refusal says what would do instead (RFC 9470 §3), so that a client can ask for a second factor
+//! The token comes as `Authorization: Bearer` (RFC 6750 §2.1) or, where one is named, in a cookie. A request that carries two
+//! tokens is refused; the same one in both places is one, and an empty cookie is none beside another. What is there is validated
+//! offline and judged by a [`Policy`]. A refusal says what would do instead (RFC 9470 §3), so that a client can ask for a second factor
 //! and try again.
 //!
 //! A cookie goes along with requests that its owner never meant: give it `SameSite=Strict`, or judge the origin yourself.
 //! Requests of browsers that ask for permission first (CORS) carry no token: their layer belongs outside of this one.
 
+mod cookie;
 mod extract;
 mod layer;
 mod refusal;
-mod token;
 
+pub use cookie::CookieName;
 pub use extract::Mfa;
 pub use extract::MfaPresent;
 pub use extract::RoutePolicy;
@@ -20,7 +22,6 @@ pub use layer::MfaService;
 pub use refusal::Because;
 pub use refusal::Realm;
 pub use refusal::Refusal;
-pub use token::CookieName;
 
 use std::sync::Arc;
 
@@ -32,6 +33,8 @@ use crate::policy::StepUp;
 use crate::session::AnyContext;
 use crate::session::SessionContext;
 use crate::session::Validator;
+use crate::session::carried;
+use crate::session::carried::Ambiguous;
 use crate::time::UnixTime;
 
 /// Whose contexts a service takes, and what it demands of them. Cheap to clone; it belongs into the state of a router.
@@ -133,7 +136,8 @@ impl MfaGuard {
     }
 
     fn read(&self, headers: &HeaderMap, now: UnixTime) -> Result<Option<AnyContext>, Because> {
-        match token::presented(headers, self.inner.cookie.as_ref())? {
+        let cookie = self.inner.cookie.as_ref().map(CookieName::as_str);
+        match carried::token(headers, cookie).map_err(|Ambiguous| Because::Ambiguous)? {
             Some(signed) => self.inner.validator.validate_any_at(&signed, now).map(Some).map_err(Because::from),
             None => Ok(None),
         }

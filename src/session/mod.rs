@@ -3,6 +3,8 @@
 //! The issuer turns a `Verified` into a [`SignedContext`]. Whoever receives that validates it with nothing but the issuer's
 //! public keys, and gets a [`SessionContext`], or a [`ContextWithoutMfa`], which is another type with another `typ`.
 
+#[cfg(any(feature = "agent", feature = "guard"))]
+pub(crate) mod carried;
 mod claims;
 #[cfg(feature = "session")]
 mod event;

@@ -141,3 +141,81 @@ fn a_browser_is_sent_to_sign_in_and_back_only_to_places_of_ours() {
     challenged(trusted.raw("GET", "/v1/authz/key", &[&from[..], &[("X-Forwarded-Method", "POST")]].concat(), b""), "acr_values");
     challenged(Client::tcp(agent.address()).with("X-Twostep-Key", &key(true)).get("/v1/authz/key"), "acr_values");
 }
+
+/// A forwarded header is octets, and what cannot be an address, a method or a host is not guessed at.
+#[test]
+fn a_browser_comes_back_to_a_path_of_any_octets() {
+    let forward = "[forward]\ncookie = \"mfa\"\nsign_in = \"https://login.example.com/mfa\"\nreturn_to = [\"https://app.example.com\"]\n";
+    let agent = Agent::start(&format!("{TCP}{POLICIES}{forward}"));
+    let admin = admin(&agent);
+    let (one, other) = {
+        let mut token = enrol(&admin, "alice");
+        (token.session(&admin, "alice"), token.session(&admin, "alice"))
+    };
+    let proxy = Client::tcp(agent.address()).with("X-Twostep-Key", &api_key(&admin, json!({"role": "verifier", "forward": true})));
+    let page = "https://login.example.com/mfa?acr_values=mfa";
+    let back = format!("{page}&return_to=https%3A%2F%2Fapp%2Eexample%2Ecom");
+    let asked = |changes: &[(&'static str, &[u8])]| {
+        let mut headers: Vec<(&str, &[u8])> = vec![
+            ("X-Forwarded-Proto", b"https"),
+            ("X-Forwarded-Host", b"app.example.com"),
+            ("X-Forwarded-Uri", b"/"),
+            ("X-Forwarded-Method", b"GET"),
+            ("Accept", b"text/html"),
+        ];
+        headers.retain(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+        headers.extend(changes);
+        proxy.octets("GET", "/v1/authz/mfa", &headers)
+    };
+    for (path, encoded) in [
+        (&b"/"[..], "%2F"),
+        (b"/caf\xc3\xa9", "%2Fcaf%25C3%25A9"),
+        (b"/REZ\xc9?q=\xff", "%2FREZ%25C9%3Fq%3D%25FF"),
+        (b"/a b\tc", "%2Fa%2520b%2509c"),
+        (b"/\"<>", "%2F%2522%253C%253E"),
+        (b"/%C9%ff%", "%2F%25C9%25ff%25"),
+        (b"/\xe2\x80\xae", "%2F%25E2%2580%25AE"),
+    ] {
+        let answer = asked(&[("X-Forwarded-Uri", path)]);
+        assert_eq!((answer.status, answer.header("location")), (302, Some(&*format!("{back}{encoded}"))), "{path:?}");
+    }
+    for (name, value) in [
+        ("X-Forwarded-Host", &b"app.example.com\xff"[..]),
+        ("X-Forwarded-Host", b"\xc9.example"),
+        ("X-Forwarded-Proto", b"https\xff"),
+        ("X-Forwarded-Uri", b"\xc9"),
+        ("X-Forwarded-Uri", b""),
+        ("X-Forwarded-Uri", b"/\\\xff"),
+    ] {
+        let answer = asked(&[(name, value)]);
+        assert_eq!((answer.status, answer.header("location")), (302, Some(page)), "{name} {value:?}");
+    }
+    for methods in [&[("X-Forwarded-Method", &b"POST"[..])][..], &[("X-Forwarded-Method", b"\xff")], &[("X-Forwarded-Method", b"")]] {
+        challenged(asked(methods), "acr_values");
+    }
+    challenged(asked(&[("X-Forwarded-Method", b"GET"), ("X-Forwarded-Method", b"GET")]), "acr_values");
+    for accept in [&[("Accept", &b"text/html, \xff"[..])][..], &[("Accept", b"\xc9"), ("Accept", b"text/html")]] {
+        assert_eq!(asked(accept).status, 302, "{accept:?}");
+    }
+    // Signing in takes no other cookie away: a browser with two would come back for ever.
+    let mine = format!("store=REZÉ; mfa={one}");
+    assert_eq!(asked(&[("Cookie", mine.as_bytes())]).status, 200);
+    assert_eq!(asked(&[("Cookie", b"store=REZ\xc9")]).status, 302);
+    assert_eq!(asked(&[("Cookie", b"mfa=x")]).status, 302);
+    challenged(asked(&[("Cookie", format!("mfa={one}; mfa={other}").as_bytes())]), "send one token");
+}
+
+#[test]
+fn a_proxy_may_repeat_a_path_of_any_octets() {
+    let agent = Agent::start(POLICIES);
+    let admin = admin(&agent);
+    let person = admin.bearing(&enrol(&admin, "alice").session(&admin, "alice"));
+    for path in ["/caf%C3%A9", "/REZ%C9", "/%ff/%00/%2f", "/a%", "/%zz?%ff", "//", "/%e2%80%ae/../x", "/café"] {
+        assert_eq!(person.get(&format!("/v1/authz/mfa{path}")).status, 200, "{path}");
+        challenged(admin.get(&format!("/v1/authz/mfa{path}")), "Bearer acr_values");
+        person.get(&format!("/v1/authz/none{path}")).refused(404, "NoSuchEntity");
+    }
+    // The policy alone is read, as it is written or percent-encoded.
+    assert_eq!(person.get("/v1/authz/%6dfa/REZ%C9").status, 200);
+    person.get("/v1/authz/%ff/REZ").refused(404, "NoSuchEntity");
+}

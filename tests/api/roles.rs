@@ -57,7 +57,7 @@ fn only_a_whole_and_living_api_key_is_one() {
     for wrong in [&swapped, &flipped, &key[..key.len() - 1], &format!("{key}A"), &id, "", "twostep__", &format!("twostep_{id}_")] {
         nobody.bearing(wrong).get("/v1/accounts").refused(401, "Unauthorized");
     }
-    for header in [format!("bearer{key}"), format!("Basic {key}"), key.clone(), format!("Bearer  {key}")] {
+    for header in [format!("bearer{key}"), format!("Basic {key}"), key.clone()] {
         nobody.with("Authorization", &header).get("/v1/accounts").refused(401, "Unauthorized");
     }
     // The Unix socket does not look at keys, nor a key's holder at the socket's rights.

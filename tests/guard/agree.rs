@@ -28,6 +28,34 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// RFC 6265 §5.4: what other cookies are called and hold is not ours to read.
+    #[test]
+    fn cookies_of_other_names_change_nothing_whatever_octets_they_hold(
+        before in vec(vec(octet(), 0..12), 0..4), after in vec(vec(octet(), 0..12), 0..4), headers in any::<bool>()
+    ) {
+        let desk = Desk::new();
+        let ours = format!("__Host-mfa={}", desk.of("alice")).into_bytes();
+        let foreign = |pairs: Vec<Vec<u8>>| pairs.into_iter().filter(|pair| !pair.starts_with(b"__Host-mfa"));
+        let all: Vec<Vec<u8>> = foreign(before).chain([ours]).chain(foreign(after)).collect();
+        let sent = if headers { all } else { vec![all.join(&b"; "[..])] };
+        let sent: Vec<(&str, &[u8])> = sent.iter().map(|value| ("cookie", value.as_slice())).collect();
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let service = desk.service();
+        for path in ["/present", "/optional", "/layer"] {
+            let answer = runtime.block_on(ask(&service, path, &sent));
+            prop_assert_eq!(&answer.body, "alice", "{}", path);
+        }
+    }
+}
+
+/// Any that a header can hold (RFC 9110 §5.5), but for what separates cookies.
+fn octet() -> impl Strategy<Value = u8> {
+    any::<u8>().prop_filter("a header holds it", |octet| (*octet >= b' ' || *octet == b'\t') && *octet != 0x7f && *octet != b';')
+}
+
 async fn agree(service: &Router, headers: &[(&str, &[u8])]) -> Result<(), TestCaseError> {
     let all = async |path| said(&ask(service, path, headers).await);
     let present = all("/present").await;
@@ -63,6 +91,18 @@ fn tokens(desk: &Desk) -> [String; 10] {
     ]
 }
 
-const FORMS: &[&str] = &["Bearer T", "bearer  T", "T", "Basic T", "Bearer\tT", "\"T\"", "Bearer T, Bearer T", " T ", "T; __Host-mfa=T"];
+const FORMS: &[&str] = &[
+    "Bearer T",
+    "bearer  T",
+    "BEARER \t T ",
+    "T",
+    "Basic T",
+    "Bearer\tT",
+    "\"T\"",
+    "Bearer T, Bearer T",
+    " T ",
+    "T; __Host-mfa=T",
+    "T; __Host-mfa=",
+];
 
 const NO_TOKEN: &str = r#"Bearer realm="mfa", acr_values="mfa", max_age="900""#;

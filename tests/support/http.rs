@@ -15,6 +15,7 @@ use serde_json::Value;
 /// One caller of an agent. Several threads may share it; they take turns.
 pub(crate) struct Client {
     to: To,
+    host: String,
     headers: Vec<(String, String)>,
     open: Mutex<Option<Box<dyn Stream>>>,
     witness: Option<Arc<Witness>>,
@@ -38,6 +39,8 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
+const LOCALHOST: &str = "localhost";
+
 trait Stream: Read + Write + Send {}
 
 impl<S: Read + Write + Send> Stream for S {}
@@ -45,12 +48,12 @@ impl<S: Read + Write + Send> Stream for S {}
 impl Client {
     /// Whoever runs the test, on the agent's Unix socket.
     pub(crate) fn unix(socket: impl Into<PathBuf>) -> Client {
-        Client { to: To::Unix(socket.into()), headers: Vec::new(), open: Mutex::default(), witness: None }
+        Client { to: To::Unix(socket.into()), host: LOCALHOST.to_owned(), headers: Vec::new(), open: Mutex::default(), witness: None }
     }
 
     /// Nobody in particular, over TCP.
     pub(crate) fn tcp(address: impl Into<String>) -> Client {
-        Client { to: To::Tcp(address.into()), headers: Vec::new(), open: Mutex::default(), witness: None }
+        Client { to: To::Tcp(address.into()), host: LOCALHOST.to_owned(), headers: Vec::new(), open: Mutex::default(), witness: None }
     }
 
     /// Another connection of a caller who also sends this header.
@@ -58,7 +61,14 @@ impl Client {
     pub(crate) fn with(&self, name: &str, value: &str) -> Client {
         let mut headers = self.headers.clone();
         headers.push((name.to_owned(), value.to_owned()));
-        Client { to: self.to.clone(), headers, open: Mutex::default(), witness: self.witness.clone() }
+        Client { to: self.to.clone(), host: self.host.clone(), headers, open: Mutex::default(), witness: self.witness.clone() }
+    }
+
+    /// Another connection of a caller who calls the other end by this name.
+    #[must_use]
+    pub(crate) fn to_host(&self, host: &str) -> Client {
+        let headers = self.headers.clone();
+        Client { to: self.to.clone(), host: host.to_owned(), headers, open: Mutex::default(), witness: self.witness.clone() }
     }
 
     /// Another connection of a caller with this API key.
@@ -71,7 +81,7 @@ impl Client {
     #[must_use]
     pub(crate) fn witnessed(&self, witness: impl Fn(&str, &str, &Answer) + Send + Sync + 'static) -> Client {
         let headers = self.headers.clone();
-        Client { to: self.to.clone(), headers, open: Mutex::default(), witness: Some(Arc::new(witness)) }
+        Client { to: self.to.clone(), host: self.host.clone(), headers, open: Mutex::default(), witness: Some(Arc::new(witness)) }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -111,18 +121,32 @@ impl Client {
 
     /// Sends a request once. A connection that failed is not used again.
     pub(crate) fn try_raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer> {
-        let own = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());
+        let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        self.exchange(method, path, &headers, body)
+    }
+
+    /// A request without a body, whose headers are octets.
+    pub(crate) fn octets(&self, method: &str, path: &str, headers: &[(&str, &[u8])]) -> Answer {
+        self.octets_with(method, path, headers, b"")
+    }
+
+    pub(crate) fn octets_with(&self, method: &str, path: &str, headers: &[(&str, &[u8])], body: &[u8]) -> Answer {
+        self.exchange(method, path, headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    fn exchange(&self, method: &str, path: &str, headers: &[(&str, &[u8])], body: &[u8]) -> Result<Answer> {
+        let own = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n", self.host, body.len()).into_bytes();
         for (name, value) in own.chain(headers.iter().copied()) {
-            let _ = write!(head, "{name}: {value}\r\n");
+            head.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
         }
-        head += "\r\n";
+        head.extend(b"\r\n");
         let mut open = self.open.lock().unwrap();
         let mut stream = match open.take() {
             Some(stream) => stream,
             None => self.to.connect()?,
         };
-        stream.write_all(&[head.as_bytes(), body].concat())?;
+        stream.write_all(&[&head, body].concat())?;
         let answer = Answer::read(&mut stream)?;
         if answer.header("connection") != Some("close") {
             *open = Some(stream);

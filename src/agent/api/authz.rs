@@ -4,21 +4,21 @@
 //! context, which is looked up in the store each time. The path alone says which policy, and no other header counts, but for
 //! `X-Forwarded-*` of a proxy that is trusted with them: they say where a browser is to come back to.
 
-use std::collections::BTreeSet;
-
-use axum::extract::Path;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::Method;
 use axum::http::StatusCode;
+use axum::http::Uri;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use percent_encoding::AsciiSet;
 use percent_encoding::CONTROLS;
 use percent_encoding::NON_ALPHANUMERIC;
+use percent_encoding::percent_decode_str;
+use percent_encoding::percent_encode;
 use percent_encoding::utf8_percent_encode;
 
 use crate::agent::api::Code;
@@ -33,18 +33,11 @@ use crate::policy::StepUp;
 use crate::session::AnyContext;
 use crate::session::MfaKind;
 use crate::session::SignedContext;
+use crate::session::carried;
+use crate::session::carried::Ambiguous;
 use crate::store::AccountSnapshot;
 use crate::verifier::Error;
 use crate::webauthn::Origin;
-
-/// What a person's request says of who they are.
-#[derive(Debug)]
-enum Shown {
-    Nothing,
-    Token(SignedContext),
-    /// Two tokens, or what is none: another program might read the other one.
-    Unclear,
-}
 
 /// Says whether a request may pass that a reverse proxy has received. Whatever follows the policy in the path, and any method,
 /// is answered alike, for proxies that repeat the path of the request.
@@ -75,24 +68,29 @@ pub(super) async fn decide(
 pub(super) async fn decide_below(
     state: State<Shared>,
     proxy: Proxy,
-    Path((policy, _)): Path<(String, String)>,
+    uri: Uri,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    decide(state, proxy, Segment(policy), method, headers).await
+    // The rest of the path is the visitor's, with any octet in it: it is not read.
+    let policy = uri.path().split('/').nth(3).unwrap_or_default();
+    let policy = percent_decode_str(policy).decode_utf8().map_err(|_| Problem::not_found("policy"))?;
+    decide(state, proxy, Segment(policy.into_owned()), method, headers).await
 }
 
 async fn answer(state: &Shared, caller: &Caller, policy: &str, method: &Method, headers: &HeaderMap) -> Result<Response, Problem> {
     let policy = state.config.policies.get(policy).ok_or_else(|| Problem::not_found("policy"))?;
     let sign_in = |step_up: &StepUp| sign_in(state, caller, step_up, method, headers);
-    let context = match shown(headers, state.config.forward.cookie.as_deref()) {
-        Shown::Nothing => None,
-        Shown::Token(token) => match alive(state, caller, &token).await? {
+    let context = match carried::token(headers, state.config.forward.cookie.as_deref()) {
+        Ok(None) => None,
+        Ok(Some(token)) => match alive(state, caller, &token).await? {
             Some(context) => Some(context),
             None => return Ok(invalid(policy, "the token is over, revoked, for somebody else, or no token", sign_in)),
         },
-        Shown::Unclear => {
-            return Ok(invalid(policy, "exactly one token is needed, and there are several, or none that can be read", sign_in));
+        // Signing in leaves the other token where it is: a browser would be sent back and forth. And 401 it is, where others
+        // answer 400, because some proxies hand nothing else on.
+        Err(Ambiguous) => {
+            return Ok(invalid(policy, "send one token, in one place: there are two, or credentials that are none", |_| None));
         }
     };
     let presented = context.as_ref().map_or(Presented::Absent, Presented::from);
@@ -121,30 +119,6 @@ async fn alive(state: &Shared, caller: &Caller, token: &SignedContext) -> Result
     let audience = state.config.forward.audience.as_deref().unwrap_or(state.issuer.name());
     let context = state.introspector.introspect(token, audience).await?;
     Ok(context.filter(|context| caller.sees(&context.common().account)))
-}
-
-/// The one token in the headers. The same token twice is one.
-fn shown(headers: &HeaderMap, cookie: Option<&str>) -> Shown {
-    let mut tokens = BTreeSet::new();
-    for value in headers.get_all(header::AUTHORIZATION) {
-        let Ok(value) = value.to_str() else { return Shown::Unclear };
-        // Other schemes are between the person and the site.
-        if let Some((scheme, token)) = value.split_once(' ')
-            && scheme.eq_ignore_ascii_case("Bearer")
-        {
-            tokens.insert(token.trim());
-        }
-    }
-    for value in headers.get_all(header::COOKIE).iter().filter(|_| cookie.is_some()) {
-        let Ok(value) = value.to_str() else { return Shown::Unclear };
-        let pairs = value.split(';').filter_map(|pair| pair.split_once('='));
-        tokens.extend(pairs.filter(|(name, _)| Some(name.trim()) == cookie).map(|(_, token)| token.trim()));
-    }
-    match (tokens.pop_first(), tokens.is_empty()) {
-        (None, _) => Shown::Nothing,
-        (Some(token), true) => Shown::Token(SignedContext::new(token)),
-        (Some(_), false) => Shown::Unclear,
-    }
 }
 
 /// Whether a verification could help somebody who has these devices.
@@ -192,10 +166,10 @@ fn challenged(why: &str, challenge: &str) -> Response {
 fn sign_in(state: &Shared, caller: &Caller, step_up: &StepUp, method: &Method, headers: &HeaderMap) -> Option<Response> {
     let forward = &state.config.forward;
     let page = forward.sign_in.as_ref().filter(|_| caller.forward)?;
-    let asked = one(headers, "x-forwarded-method").unwrap_or(method.as_str());
-    let reads_pages =
-        headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
-    if asked != "GET" || !reads_pages {
+    // A method that cannot be read is not the proxy's own.
+    let asked = if headers.contains_key(METHOD) { one(headers, METHOD) } else { Some(method.as_str().as_bytes()) };
+    let mut accepted = headers.get_all(header::ACCEPT).iter();
+    if asked != Some(b"GET") || !accepted.any(|accept| accept.as_bytes().windows(PAGES.len()).any(|kind| kind == PAGES)) {
         return None;
     }
     let mut query = vec![("acr_values", step_up.acr_values.join(" "))];
@@ -206,22 +180,32 @@ fn sign_in(state: &Shared, caller: &Caller, step_up: &StepUp, method: &Method, h
     Some((StatusCode::FOUND, [(header::LOCATION, location)]).into_response())
 }
 
-/// Where the request went to, if that is on one of these origins.
+/// Where the request went to, if that is on one of these origins. Octets of its path that an address cannot hold are
+/// percent-encoded (RFC 3986 §2.1), as the browser would have done.
 fn came_from(origins: &[Origin], headers: &HeaderMap) -> Option<String> {
-    let origin = format!("{}://{}", one(headers, "x-forwarded-proto")?, one(headers, "x-forwarded-host")?);
+    let word = |name| str::from_utf8(one(headers, name)?).ok();
+    let origin = format!("{}://{}", word("x-forwarded-proto")?, word("x-forwarded-host")?);
     let path = one(headers, "x-forwarded-uri")?;
     // Behind an origin, what begins with one slash stays there.
-    let stays = path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let stays = path.starts_with(b"/") && !path.contains(&b'\\');
     let ours = origin.parse::<Origin>().is_ok_and(|origin| origins.contains(&origin));
-    (stays && ours).then(|| origin + path)
+    (stays && ours).then(|| format!("{origin}{}", percent_encode(path, NOT_IN_AN_ADDRESS)))
 }
 
 /// A header that is there exactly once.
-fn one<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+fn one<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
-    value.to_str().ok()
+    Some(value.as_bytes())
 }
+
+const METHOD: &str = "x-forwarded-method";
+
+/// What a browser accepts that wants a page to show.
+const PAGES: &[u8] = b"text/html";
 
 /// What could be read in two ways, and the sign that says so.
 const IN_A_HEADER: &AsciiSet = &CONTROLS.add(b'%');
+
+/// A `%` stands: what it encodes is encoded already.
+const NOT_IN_AN_ADDRESS: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');

@@ -23,6 +23,7 @@ use crate::agent::api::provisioning::Provisioning;
 use crate::agent::api::provisioning::provisioning;
 use crate::agent::caller::Caller;
 use crate::agent::caller::Scope;
+use crate::agent::caller::shown_context;
 use crate::agent::config::AccountPattern;
 use crate::agent::config::Role;
 use crate::agent::state::Shared;
@@ -38,7 +39,6 @@ use crate::otp::Seed;
 use crate::otp::TimeStepSize;
 use crate::otp::Totp;
 use crate::otp::Window;
-use crate::session::SignedContext;
 use crate::store::DeviceList;
 use crate::verifier::Authority;
 use crate::verifier::NewDevice;
@@ -330,12 +330,12 @@ async fn speaking_for(state: &Shared, caller: &Caller, headers: &HeaderMap) -> R
 
 /// The authority that the caller changes devices on.
 pub(super) async fn authority(state: &Shared, caller: &Caller, headers: &HeaderMap) -> Result<Authority, Problem> {
+    let shown = shown_context(headers)?;
     if caller.role == Role::Admin {
         return Ok(Authority::Admin);
     }
-    let token = headers.get("x-mfa-context").and_then(|value| value.to_str().ok());
-    let proof = match token {
-        Some(token) => state.introspector.fresh_mfa(&SignedContext::new(token)).await?,
+    let proof = match shown {
+        Some(context) => state.introspector.fresh_mfa(&context).await?,
         None => None,
     };
     Ok(proof.map_or(Authority::Service, Authority::Owner))

@@ -9,6 +9,7 @@ use serde::de::Error;
 use serde::de::IgnoredAny;
 
 use crate::policy::PolicySet;
+use crate::session::carried;
 use crate::webauthn::Origin;
 
 /// Forward authentication.
@@ -66,8 +67,7 @@ fn sign_in<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SignIn>,
 fn cookie<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let name = String::deserialize(deserializer)?;
     // RFC 6265 §4.1.1: a token of HTTP.
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if (1..=64).contains(&name.len()) && name.bytes().all(allowed) {
+    if name.len() <= 64 && carried::is_token(name.as_bytes()) {
         Ok(Some(name))
     } else {
         Err(D::Error::custom("a cookie's name is letters, digits, - and _, like \"mfa\""))
