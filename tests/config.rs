@@ -62,6 +62,11 @@ fn an_unknown_key_is_named_with_its_line() {
 fn a_value_that_cannot_be_meant_is_refused_where_it_stands() {
     assert_refused("[sessions]\ndefault_seconds = 60\n", 2, &["900 to 129600", "default_seconds = 60"]);
     assert_refused("[sessions]\ndefault_seconds = \"3600\"\n", 2, &["string", "default_seconds"]);
+    for algorithm in ["\"RS256\"", "\"eddsa\"", "\"\"", "\"none\"", "true", "[\"ES256\"]"] {
+        assert_refused(&format!("[sessions]\nalgorithm = {algorithm}\n"), 2, &["algorithm = "]);
+    }
+    assert_refused("[sessions]\nalgorithm = \"ed25519\"\n", 2, &["EdDSA, Ed25519 or ES256"]);
+    assert!(parse("[sessions]\nalgorithm = \"Ed25519\"\n").is_ok());
     assert_refused("[limits]\ndevices_per_account = 0\n", 2, &["devices_per_account"]);
     assert_refused("[limits]\npending_devices_per_account = 0\n", 2, &["pending_devices_per_account"]);
     assert_refused("[accounts]\nfold = \"lower\"\n", 2, &["`case`", "`nfc`", "`both`"]);

@@ -14,6 +14,8 @@ mod forge;
 mod hooked;
 #[path = "session/interop.rs"]
 mod interop;
+#[path = "session/jwks.rs"]
+mod jwks;
 #[path = "session/keys.rs"]
 mod keys;
 #[path = "support/negatives.rs"]

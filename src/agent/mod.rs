@@ -39,6 +39,7 @@ use tokio::signal::unix::signal;
 
 use crate::session::Issuer;
 use crate::session::Lifetime;
+use crate::session::SigningAlgorithm;
 use crate::store::KeyError;
 use crate::store::Keyring;
 use crate::store::SqliteStore;
@@ -204,12 +205,26 @@ async fn open(bus: Arc<dyn Bus>, config: Config) -> Result<(Parts, SqliteStore),
     })?;
     let keys = SecurityKeys::new(verifier.clone(), relying_party);
     let lifetime = Lifetime::try_from(Duration::from_secs(config.sessions.default_seconds))?;
-    let issuer = Issuer::new(verifier.clone(), &config.issuer).lifetime(lifetime);
+    let algorithm = config.sessions.algorithm;
+    let issuer = Issuer::with_algorithm(verifier.clone(), &config.issuer, algorithm.unwrap_or_default()).lifetime(lifetime);
+    if let Some(algorithm) = algorithm {
+        sign_by(&issuer, algorithm).await;
+    }
     let metrics = Arc::new(Metrics::new(verifier.clone()));
     metrics.probed(&verifier.ready().await);
     let accounts = Arc::new(accounts);
     let parts = Parts { config: Arc::new(config), verifier, accounts, keys, issuer, metrics, bus, stop: Stop::new(), backup: Some(backup) };
     Ok((parts, store))
+}
+
+/// Replaces the signing key if it signs by another algorithm than the configured one. Where none can be made now, for want of a
+/// trusted clock or of room, the old one goes on.
+async fn sign_by(issuer: &Issuer, algorithm: SigningAlgorithm) {
+    match issuer.sign_by(algorithm).await {
+        Ok(Some(key)) => tracing::info!(kid = key.kid, algorithm = key.algorithm, "sessions are signed by a new key"),
+        Ok(None) => {}
+        Err(error) => tracing::warn!(%algorithm, %error, "the signing key was not replaced; start again when this is mended"),
+    }
 }
 
 fn open_store(config: &Config) -> Result<SqliteStore, Error> {

@@ -9,15 +9,16 @@ use crate::cli::output::Failure;
 use crate::cli::output::Report;
 use crate::cli::words;
 use crate::cli::words::text;
+use crate::session::SigningAlgorithm;
 
 /// Manage the keys that sign sessions
 #[derive(Subcommand)]
 pub(super) enum SigningKey {
     /// Sign with a new key from now on; the old one verifies what it signed until that is over
     Rotate {
-        /// How the new key signs
-        #[arg(long, default_value = "EdDSA", ignore_case = true, value_parser = ["EdDSA", "ES256"])]
-        algorithm: String,
+        /// How the new key signs; unless said, as the agent is configured
+        #[arg(long, ignore_case = true, value_parser = ["EdDSA", "Ed25519", "ES256"])]
+        algorithm: Option<String>,
     },
     /// List the keys, newest first
     List,
@@ -33,8 +34,12 @@ impl SigningKey {
         let client = console.client();
         match self {
             SigningKey::Rotate { algorithm } => {
-                let algorithm = if algorithm.eq_ignore_ascii_case("es256") { "ES256" } else { "EdDSA" };
-                let key = console.ask(client.post(&["v1", "signing-keys"]).body(json!({"algorithm": algorithm}))).await?;
+                let spelt = |typed: &String| SigningAlgorithm::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(typed));
+                let body = match algorithm.as_ref().and_then(spelt) {
+                    Some(algorithm) => json!({"algorithm": algorithm.name()}),
+                    None => json!({}),
+                };
+                let key = console.ask(client.post(&["v1", "signing-keys"]).body(body)).await?;
                 let text = format!("Sessions are signed by {} from now on.", text(&key, "kid"));
                 Ok(Report::new(key, text))
             }

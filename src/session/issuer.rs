@@ -132,6 +132,15 @@ impl Issuer {
         self.keys.rotate(&self.verifier, algorithm).await
     }
 
+    /// Signs by this algorithm from now on: a key that signs by another is replaced. The new key, if one was needed.
+    pub async fn sign_by(&self, algorithm: SigningAlgorithm) -> Result<Option<SigningKeyInfo>, Error> {
+        let keys = self.keys.load().await?;
+        if keys.current.as_ref().is_some_and(|current| current.algorithm == algorithm) {
+            return Ok(None);
+        }
+        self.rotate_keys(algorithm).await.map(Some)
+    }
+
     /// Drops a key at once, with everything it signed.
     pub async fn drop_key(&self, kid: &str) -> Result<(), Error> {
         self.keys.drop_key(&self.verifier, kid).await
@@ -159,7 +168,7 @@ impl Issuer {
         let keys = self.keys.load().await?;
         let failed = || Error::Store(crate::store::Error::Corrupt("the signing key cannot sign".to_owned()));
         let current = keys.current.as_ref().ok_or_else(failed)?;
-        let header = Header { alg: current.algorithm().to_owned(), kid: current.kid.clone(), typ: typ.to_owned() };
+        let header = Header { alg: current.algorithm.name().to_owned(), kid: current.kid.clone(), typ: typ.to_owned() };
         let message = format!("{}.{}", encoded(&header).ok_or_else(failed)?, encoded(claims).ok_or_else(failed)?);
         let signature = current.sign(message.as_bytes()).ok_or_else(failed)?;
         Ok(SignedContext::new(format!("{message}.{signature}")))

@@ -42,10 +42,9 @@ pub(super) fn open<'a>(text: &'a str, types: &[&'static str], keys: &JwkSet) -> 
     let header: Header = decoded(header).ok_or(Invalid::Malformed)?;
     let typ = types.iter().copied().find(|typ| header.typ == *typ).ok_or(Invalid::Type)?;
     // The algorithm is the key's; the header may only agree (RFC 8725 §3.1).
-    let key = keys.shared(&header.kid).filter(|key| key.algorithm() == header.alg).ok_or(Invalid::Key)?;
-    if !key.verifies(message.as_bytes(), signature) {
-        return Err(Invalid::Signature);
-    }
+    let mut fitting = keys.named(&header.kid).iter().filter(|key| key.accepts(&header.alg)).peekable();
+    fitting.peek().ok_or(Invalid::Key)?;
+    let key = fitting.find(|key| key.verifies(message.as_bytes(), signature)).ok_or(Invalid::Signature)?;
     Ok(Opened { typ, key: Arc::clone(key), payload })
 }
 

@@ -13,9 +13,10 @@ use std::time::SystemTime;
 use crate::session::JwkSet;
 use crate::session::KeyError;
 use crate::session::KeySource;
+use crate::session::jwks;
 
 /// A JWK Set in a file. It is looked at once a second at most, and read again when it changed; a file that cannot be read any more
-/// leaves the keys as they were. Write it anew beside its place and rename it, so that it is never half written.
+/// leaves the keys as they were, and a JWK Set without a key for contexts takes them back. Write it anew beside its place and rename it, so that it is never half written.
 #[derive(Debug)]
 pub struct JwksFile {
     path: PathBuf,
@@ -58,21 +59,24 @@ impl JwksFile {
     /// Reads the file.
     ///
     /// # Errors
-    /// It cannot be read, or is no JWK Set.
+    /// It cannot be read, is no JWK Set, or has no key for contexts.
     pub fn open(path: impl Into<PathBuf>) -> Result<JwksFile, JwksFileError> {
         let path = path.into();
-        let read = read(&path)?;
-        Ok(JwksFile { path, read: Mutex::new(read) })
+        let (read, fault) = read(&path)?;
+        match fault {
+            Some(cause) => Err(JwksFileError::Keys { path, cause }),
+            None => Ok(JwksFile { path, read: Mutex::new(read) }),
+        }
     }
 
     /// Reads the file now, whether it changed or not.
     ///
     /// # Errors
-    /// It cannot be read, or is no JWK Set. The keys stay as they were.
+    /// It cannot be read, or is no JWK Set: the keys stay as they were. Or it has no key for contexts: then there is none.
     pub fn reload(&self) -> Result<(), JwksFileError> {
-        let read = read(&self.path)?;
+        let (read, fault) = read(&self.path)?;
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = read;
-        Ok(())
+        fault.map_or(Ok(()), |cause| Err(JwksFileError::Keys { path: self.path.clone(), cause }))
     }
 }
 
@@ -82,7 +86,7 @@ impl KeySource for JwksFile {
         if known.looked_at.elapsed() >= LOOK_AFTER {
             known.looked_at = Instant::now();
             if stamp(&self.path) != known.stamp
-                && let Ok(read) = read(&self.path)
+                && let Ok((read, _)) = read(&self.path)
             {
                 *known = read;
             }
@@ -91,12 +95,12 @@ impl KeySource for JwksFile {
     }
 }
 
-fn read(path: &Path) -> Result<Read, JwksFileError> {
+fn read(path: &Path) -> Result<(Read, Option<KeyError>), JwksFileError> {
     // The stamp before the text: a change between the two is seen the next time.
     let (stamp, looked_at) = (stamp(path), Instant::now());
     let text = fs::read(path).map_err(|cause| JwksFileError::Io { path: path.to_owned(), cause })?;
-    let keys = JwkSet::from_json(&text).map_err(|cause| JwksFileError::Keys { path: path.to_owned(), cause })?;
-    Ok(Read { keys, stamp, looked_at })
+    let jwks::Read { keys, fault } = JwkSet::read(&text).map_err(|cause| JwksFileError::Keys { path: path.to_owned(), cause })?;
+    Ok((Read { keys, stamp, looked_at }, fault))
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {

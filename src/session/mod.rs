@@ -3,6 +3,7 @@
 //! The issuer turns a `Verified` into a [`SignedContext`]. Whoever receives that validates it with nothing but the issuer's
 //! public keys, and gets a [`SessionContext`], or a [`ContextWithoutMfa`], which is another type with another `typ`.
 
+mod algorithm;
 #[cfg(any(feature = "agent", feature = "guard"))]
 pub(crate) mod carried;
 mod claims;
@@ -17,6 +18,7 @@ mod issuer;
 mod jwks;
 mod jws;
 mod key_file;
+mod public_key;
 #[cfg(feature = "jwks-http")]
 mod remote;
 mod revocations;
@@ -25,6 +27,8 @@ mod seen;
 mod signing;
 mod validator;
 
+pub use algorithm::SigningAlgorithm;
+pub use algorithm::UnknownAlgorithm;
 pub use claims::SignedContext;
 #[cfg(feature = "session")]
 pub use event::SecurityEvent;
@@ -41,9 +45,9 @@ pub use issuer::Lifetime;
 pub use jwks::JwkSet;
 pub use jwks::KeyError;
 pub use jwks::KeySource;
-pub use jwks::PublicKey;
 pub use key_file::JwksFile;
 pub use key_file::JwksFileError;
+pub use public_key::PublicKey;
 #[cfg(feature = "jwks-http")]
 pub use remote::Following;
 #[cfg(feature = "jwks-http")]
@@ -55,8 +59,6 @@ pub use remote::Standing;
 pub use revocations::BadList;
 pub use revocations::RevocationList;
 pub use revocations::RevocationSource;
-#[cfg(feature = "session")]
-pub use signing::SigningAlgorithm;
 #[cfg(feature = "session")]
 pub use signing::SigningKeyInfo;
 pub use validator::AnyContext;

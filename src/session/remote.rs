@@ -1,7 +1,7 @@
 //! An issuer that is somewhere else: its keys and its revocations, fetched in the background and kept in memory.
 //!
 //! What was fetched last stays good when the issuer cannot be reached: keys for as long as it takes, revocations up to the age that
-//! the validator declares.
+//! the validator declares. An issuer that publishes no key for contexts any more has taken its keys back.
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,6 +34,7 @@ use crate::session::KeySource;
 use crate::session::RevocationList;
 use crate::session::RevocationSource;
 use crate::session::Validator;
+use crate::session::jwks::Read;
 use crate::time::Clock;
 use crate::time::SystemClock;
 use crate::time::UnixTime;
@@ -211,12 +212,15 @@ impl Shared {
         if answer.status != StatusCode::OK {
             return Err(RemoteFault::Status(answer.status.as_u16()));
         }
-        let keys = JwkSet::from_json(&answer.body).map_err(RemoteFault::Keys)?;
+        let Read { keys, fault } = JwkSet::read(&answer.body).map_err(RemoteFault::Keys)?;
         let now = self.issuer.clock.read().wall;
         let mut known = self.known();
         // The same text is the same set: what validators remember of its keys is found without a comparison.
         if known.keys.to_json() != keys.to_json() {
             known.keys = keys;
+        }
+        if let Some(fault) = fault {
+            return Err(RemoteFault::Keys(fault));
         }
         known.standing.keys_at = Some(now);
         Ok(())

@@ -16,6 +16,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::secret::Secret;
 use crate::session::JwkSet;
 use crate::session::PublicKey;
+use crate::session::SigningAlgorithm;
 use crate::store;
 use crate::store::Change;
 use crate::store::Commit;
@@ -26,22 +27,12 @@ use crate::time::UnixTime;
 use crate::verifier::Error;
 use crate::verifier::Verifier;
 
-/// How contexts are signed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum SigningAlgorithm {
-    /// Ed25519 (RFC 8037): small and fast.
-    #[default]
-    EdDsa,
-    /// ECDSA on P-256 (RFC 7518 §3.4), for readers that know nothing newer.
-    Es256,
-}
-
 /// A signing key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningKeyInfo {
     /// Its id.
     pub kid: String,
-    /// `EdDSA` or `ES256`.
+    /// `EdDSA`, `Ed25519` or `ES256`.
     pub algorithm: String,
     /// When it was made.
     pub created_at: UnixTime,
@@ -66,13 +57,14 @@ pub(super) struct Cached {
 /// The key that signs now.
 pub(super) struct CurrentKey {
     pub(super) kid: String,
+    pub(super) algorithm: SigningAlgorithm,
     key: PrivateKey,
 }
 
 /// A private key that was read once: reading it costs as much as signing.
 enum PrivateKey {
-    EdDsa(Ed25519KeyPair),
-    Es256(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+    P256(EcdsaKeyPair),
 }
 
 impl SigningKeys {
@@ -95,7 +87,7 @@ impl SigningKeys {
         let now = self.verifier.now().await?;
         let sealer = self.verifier.keys().await?;
         let (private, public) = generate(algorithm)?;
-        let key = PublicKey::from_coordinates(&public).map_err(|_| unusable("made"))?;
+        let key = PublicKey::with_algorithm(algorithm, &public).map_err(|_| unusable("made"))?;
         let kid = key.kid().to_owned();
         let private = sealer.keyring().seal(&SealedPlace::SigningKey { kid: kid.clone() }, private.expose())?;
         let record = SigningKeyRecord { kid, algorithm: key.algorithm().to_owned(), private, public, created_at: now, retired_at: None };
@@ -144,13 +136,16 @@ impl SigningKeys {
         }
         let sealer = self.verifier.keys().await?;
         let records = self.verifier.store().signing_keys().await?;
-        let public = records.iter().map(|record| PublicKey::from_coordinates(&record.public).map_err(|_| unusable(&record.kid)));
+        let public = records
+            .iter()
+            .map(|record| PublicKey::with_algorithm(algorithm_of(record)?, &record.public).map_err(|_| unusable(&record.kid)));
         let public = JwkSet::new(public.collect::<Result<Vec<PublicKey>, Error>>()?);
         let current = records.iter().find(|record| record.retired_at.is_none()).map(|record| {
             let place = SealedPlace::SigningKey { kid: record.kid.clone() };
             let private = sealer.keyring().open(&place, &record.private).ok_or(store::KeyError::Wrong)?;
-            let key = PrivateKey::read(&record.algorithm, private.expose()).ok_or_else(|| unusable(&record.kid))?;
-            Ok::<CurrentKey, Error>(CurrentKey { kid: record.kid.clone(), key })
+            let algorithm = algorithm_of(record)?;
+            let key = PrivateKey::read(algorithm, private.expose()).ok_or_else(|| unusable(&record.kid))?;
+            Ok::<CurrentKey, Error>(CurrentKey { kid: record.kid.clone(), algorithm, key })
         });
         let cached = Arc::new(Cached { version, current: current.transpose()?, records, public });
         *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&cached));
@@ -159,30 +154,23 @@ impl SigningKeys {
 }
 
 impl CurrentKey {
-    /// The algorithm as headers name it.
-    pub(super) fn algorithm(&self) -> &'static str {
-        match self.key {
-            PrivateKey::EdDsa(_) => "EdDSA",
-            PrivateKey::Es256(_) => "ES256",
-        }
-    }
-
     /// The signature in base64url.
     pub(super) fn sign(&self, message: &[u8]) -> Option<String> {
         match &self.key {
-            PrivateKey::EdDsa(pair) => Some(URL_SAFE_NO_PAD.encode(pair.sign(message))),
-            PrivateKey::Es256(pair) => Some(URL_SAFE_NO_PAD.encode(pair.sign(&SystemRandom::new(), message).ok()?)),
+            PrivateKey::Ed25519(pair) => Some(URL_SAFE_NO_PAD.encode(pair.sign(message))),
+            PrivateKey::P256(pair) => Some(URL_SAFE_NO_PAD.encode(pair.sign(&SystemRandom::new(), message).ok()?)),
         }
     }
 }
 
 impl PrivateKey {
     /// Reads PKCS #8.
-    fn read(algorithm: &str, private: &[u8]) -> Option<PrivateKey> {
+    fn read(algorithm: SigningAlgorithm, private: &[u8]) -> Option<PrivateKey> {
         match algorithm {
-            "EdDSA" => Ed25519KeyPair::from_pkcs8_maybe_unchecked(private).ok().map(PrivateKey::EdDsa),
-            "ES256" => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private).ok().map(PrivateKey::Es256),
-            _ => None,
+            SigningAlgorithm::EdDsa | SigningAlgorithm::Ed25519 => {
+                Ed25519KeyPair::from_pkcs8_maybe_unchecked(private).ok().map(PrivateKey::Ed25519)
+            }
+            SigningAlgorithm::Es256 => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private).ok().map(PrivateKey::P256),
         }
     }
 }
@@ -202,7 +190,7 @@ impl From<&SigningKeyRecord> for SigningKeyInfo {
 fn generate(algorithm: SigningAlgorithm) -> Result<(Secret, Vec<String>), Error> {
     let failed = |_| unusable("made");
     match algorithm {
-        SigningAlgorithm::EdDsa => {
+        SigningAlgorithm::EdDsa | SigningAlgorithm::Ed25519 => {
             let pair = Ed25519KeyPair::generate().map_err(failed)?;
             let private = pair.to_pkcs8v1().map_err(failed)?;
             Ok((Secret::from(private.as_ref()), vec![URL_SAFE_NO_PAD.encode(pair.public_key().as_ref())]))
@@ -216,6 +204,10 @@ fn generate(algorithm: SigningAlgorithm) -> Result<(Secret, Vec<String>), Error>
             Ok((Secret::from(private.as_ref()), coordinates.collect()))
         }
     }
+}
+
+fn algorithm_of(record: &SigningKeyRecord) -> Result<SigningAlgorithm, Error> {
+    record.algorithm.parse().map_err(|_| unusable(&record.kid))
 }
 
 fn unusable(kid: &str) -> Error {

@@ -103,7 +103,7 @@ pub struct Revocations {
 pub struct SigningKeyRecord {
     /// Its id, the `kid` of tokens.
     pub kid: String,
-    /// `EdDSA` or `ES256`.
+    /// `EdDSA`, `Ed25519` or `ES256`.
     pub algorithm: String,
     /// The private key in PKCS #8, sealed.
     pub private: Sealed,

@@ -59,6 +59,50 @@ fn a_rotated_key_verifies_and_a_dropped_one_does_not() {
 }
 
 #[test]
+fn a_configured_algorithm_signs_from_the_start_and_what_was_signed_before_lives_on() {
+    let signed_by = |client: &Client| {
+        let keys = client.get("/v1/signing-keys").is(200);
+        let name = text(&keys["signing_keys"][0]["algorithm"]);
+        let kid = &keys["signing_keys"][0]["kid"];
+        let published = client.get("/.well-known/jwks.json").is(200);
+        let jwk = published["keys"].as_array().unwrap().iter().find(|key| key["kid"] == *kid).unwrap().clone();
+        assert_eq!((&jwk["alg"], &jwk["use"]), (&json!(name), &json!("sig")));
+        (name, keys["signing_keys"].as_array().unwrap().len())
+    };
+    let open = |client: &Client| text(&client.post("/v1/sessions", json!({"account": "alice"})).is(201)["token"]);
+    let mut agent = Agent::start("");
+    let mut sessions = vec![open(&admin(&agent))];
+    let mut count = 1;
+    // Each start with another one makes a key, and one with the same, or with none, makes no other.
+    for (config, name, makes) in [
+        ("[sessions]\nalgorithm = \"Ed25519\"\n", "Ed25519", true),
+        ("[sessions]\nalgorithm = \"Ed25519\"\n", "Ed25519", false),
+        ("", "Ed25519", false),
+        ("[sessions]\nalgorithm = \"ES256\"\n", "ES256", true),
+        ("[sessions]\nalgorithm = \"EdDSA\"\n", "EdDSA", true),
+    ] {
+        agent = Agent::start_in(agent.into_folder(), config);
+        let client = admin(&agent);
+        count += usize::from(makes);
+        sessions.push(open(&client));
+        assert_eq!(signed_by(&client), (name.to_owned(), count), "{config}");
+        for session in &sessions {
+            assert!(alive(&client, session), "{config}");
+        }
+    }
+    let agent = Agent::start("[sessions]\nalgorithm = \"Ed25519\"\n");
+    let client = admin(&agent);
+    open(&client);
+    assert_eq!(signed_by(&client), ("Ed25519".to_owned(), 1), "the first key");
+    for (body, name) in [(json!({}), "Ed25519"), (json!({"algorithm": "EdDSA"}), "EdDSA"), (json!({"algorithm": "Ed25519"}), "Ed25519")] {
+        assert_eq!(client.post("/v1/signing-keys", body).is(201)["algorithm"], name);
+    }
+    for other in ["eddsa", "RS256", "", "none"] {
+        client.post("/v1/signing-keys", json!({"algorithm": other})).refused(400, "InvalidInput");
+    }
+}
+
+#[test]
 fn what_one_agent_revoked_is_dead_at_the_next_request_in_another() {
     let agent = Agent::start("[limits]\nburst = 100000\n");
     let other = beside(&agent, "[limits]\nburst = 100000\n");

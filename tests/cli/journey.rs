@@ -111,7 +111,12 @@ fn an_administrator_looks_after_the_agent() {
     let session = opened["token"].as_str().unwrap().to_owned();
     let keys = agent.done(&["--json", "session", "keys", "list"], "").json();
     let kid = keys["signing_keys"][0]["kid"].as_str().unwrap().to_owned();
-    agent.done(&["session", "keys", "rotate"], "");
+    for (named, algorithm) in [("EdDSA", "EdDSA"), ("ed25519", "Ed25519"), ("Es256", "ES256")] {
+        let made = agent.done(&["--json", "session", "keys", "rotate", "--algorithm", named], "").json();
+        assert_eq!(made["algorithm"], algorithm);
+    }
+    assert_eq!(agent.run(&["session", "keys", "rotate", "--algorithm", "RS256"], "").exit, 2);
+    assert_eq!(agent.done(&["--json", "session", "keys", "rotate"], "").json()["algorithm"], "EdDSA");
     agent.done(&["session", "show", "-"], &session);
     agent.done(&["session", "keys", "drop", &kid], "");
     assert_eq!(agent.run(&["session", "show", "-"], &session).exit, 1, "its key is gone");

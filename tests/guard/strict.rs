@@ -20,7 +20,7 @@ use crate::world::World;
 
 #[tokio::test]
 async fn whatever_is_not_exactly_a_context_gets_through_no_door() {
-    for algorithm in [SigningAlgorithm::EdDsa, SigningAlgorithm::Es256] {
+    for algorithm in SigningAlgorithm::ALL {
         let world = World::new();
         let alice = world.active("alice").await;
         let issuer = Issuer::new(world.verifier.clone(), "twostep");

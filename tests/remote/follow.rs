@@ -4,6 +4,7 @@ use std::io::Read;
 use std::io::Write;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use twostep::http::Roots;
 use twostep::session::Following;
 use twostep::session::Invalid;
 use twostep::session::JwkSet;
+use twostep::session::KeyError;
 use twostep::session::RemoteFault;
 use twostep::session::RemoteIssuer;
 use twostep::session::SignedContext;
@@ -141,6 +143,38 @@ async fn a_validator_can_begin_with_what_it_was_given() {
     assert!(following.ready(Duration::from_millis(100)).await.is_err());
     let following = nowhere.follow();
     assert_eq!(following.validator("twostep").validate(&signed), Err(Invalid::RevocationsStale), "it was never told");
+}
+
+/// Where an issuer publishes no key for contexts any more, those that it had are not its keys.
+#[tokio::test]
+async fn an_issuer_that_takes_its_keys_back_is_heard() {
+    let agent = Agent::start("");
+    let admin = Client::unix(agent.socket());
+    let signed = SignedContext::new(enrol(&admin, "alice").session(&admin, "alice"));
+    let published = admin.get("/.well-known/jwks.json").text();
+    let theirs = r#"{"kty":"RSA","n":"0vx7","e":"AQAB","kid":"theirs","use":"sig","alg":"RS256"},{"kty":"OKP","crv":"X25519","x":"AA"}"#;
+    let mixed = published.replacen('[', &format!("[{theirs},"), 1);
+    let now_published = Arc::new(Mutex::new(mixed));
+    let said = Arc::clone(&now_published);
+    let endpoint = answering(move |stream| {
+        let said = said.lock().unwrap().clone();
+        let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{said}", said.len()).as_bytes());
+    });
+    let issuer = RemoteIssuer::new(endpoint, "twostep").without_revocations().every(Duration::from_millis(50));
+    let following = follow(issuer).await;
+    let validator = following.validator("twostep");
+    assert!(validator.validate(&signed).is_ok(), "keys that are not ours to use change nothing");
+    let publish = |text: &str| *now_published.lock().unwrap() = text.to_owned();
+    for none in [r#"{"keys":[]}"#.to_owned(), format!(r#"{{"keys":[{theirs}]}}"#)] {
+        publish(&none);
+        until("the keys are gone", || validator.validate(&signed) == Err(Invalid::Key)).await;
+        until("the fault is told", || matches!(following.standing().fault, Some(RemoteFault::Keys(KeyError::NoneUsable(_))))).await;
+        publish(&published);
+        until("the keys are back", || validator.validate(&signed).is_ok()).await;
+    }
+    publish("no set");
+    until("the fault is told", || matches!(following.standing().fault, Some(RemoteFault::Keys(KeyError::Malformed(_))))).await;
+    assert!(validator.validate(&signed).is_ok(), "what is no set says nothing of the keys");
 }
 
 /// A server on this machine that answers everything with this text, for ever.

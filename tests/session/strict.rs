@@ -47,7 +47,7 @@ impl Bench {
 
 #[tokio::test]
 async fn whatever_is_not_exactly_a_context_is_refused() {
-    for algorithm in [SigningAlgorithm::EdDsa, SigningAlgorithm::Es256] {
+    for algorithm in SigningAlgorithm::ALL {
         let bench = Bench::new(algorithm).await;
         let introspector = bench.desk.introspector();
         let table = negatives(&bench.forge, &bench.signed, bench.desk.world.now().0);
@@ -73,7 +73,7 @@ async fn white_space_around_a_context_is_not_part_of_it() {
 
 #[tokio::test]
 async fn no_character_of_a_context_can_be_another() {
-    for algorithm in [SigningAlgorithm::EdDsa, SigningAlgorithm::Es256] {
+    for algorithm in SigningAlgorithm::ALL {
         let bench = Bench::new(algorithm).await;
         let text = bench.signed.as_str();
         for at in 0..text.len() {

@@ -34,7 +34,7 @@ impl Forge {
         let place = SealedPlace::SigningKey { kid: record.kid.clone() };
         let private = verifier.sealer().await.unwrap().keyring().open(&place, &record.private).unwrap();
         let key = match record.algorithm.as_str() {
-            "EdDSA" => Key::Ed25519(Ed25519KeyPair::from_pkcs8(private.expose()).unwrap()),
+            "EdDSA" | "Ed25519" => Key::Ed25519(Ed25519KeyPair::from_pkcs8(private.expose()).unwrap()),
             _ => Key::P256(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private.expose()).unwrap()),
         };
         Forge { kid: record.kid, alg: record.algorithm, public: record.public, key }

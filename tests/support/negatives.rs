@@ -78,6 +78,9 @@ const VALUES: &[&str] = &[
     "",
 ];
 
+/// The names by which contexts are signed.
+const ALGORITHMS: [&str; 3] = ["EdDSA", "Ed25519", "ES256"];
+
 /// What only a context with MFA says.
 pub(crate) const MFA_CLAIMS: [&str; 5] = ["amr", "mfa_time", "mfa_serial", "mfa_kind", "uv"];
 
@@ -179,8 +182,10 @@ impl Table<'_> {
         {
             self.header("typ", json!(typ), Invalid::Type);
         }
-        let other = if self.forge.alg == "EdDSA" { "ES256" } else { "EdDSA" };
-        for alg in ["none", "None", "NONE", "", "HS256", "RS256", "eddsa", "es256", "Ed25519", "EdDSA ", "ES384", "PS256", other] {
+        let none =
+            ["none", "None", "NONE", "", "HS256", "RS256", "eddsa", "es256", "ed25519", "EdDSA ", "Ed25519 ", "Ed448", "ES384", "PS256"];
+        let own = self.forge.alg.clone();
+        for alg in none.into_iter().chain(ALGORITHMS.into_iter().filter(|alg| *alg != own)) {
             self.header("alg", json!(alg), Invalid::Key);
         }
         for kid in ["", "kid", &self.forge.kid.to_lowercase(), &format!("{} ", self.forge.kid), "../../etc/passwd"] {
@@ -232,7 +237,7 @@ impl Table<'_> {
         let mut impostor = Forge::foreign(&self.forge.kid);
         impostor.alg = self.forge.alg.clone();
         self.add("another key under our name", Invalid::Signature, impostor.sign(&impostor.header(), &self.claims));
-        for alg in ["none", "EdDSA", "ES256"] {
+        for alg in ["none"].into_iter().chain(ALGORITHMS) {
             let why = if alg == self.forge.alg { Invalid::Signature } else { Invalid::Key };
             self.text(format!("unsigned, as {alg}"), why, format!("{}.", self.message(alg)));
         }

@@ -94,8 +94,8 @@ pub(super) struct SigningKeys {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MakeSigningKey {
-    /// `EdDSA` or `ES256`; EdDSA if left out.
-    #[schema(pattern = "^(EdDSA|ES256)$")]
+    /// `EdDSA`, `Ed25519` (the same by its name in RFC 9864) or `ES256`; the configured one if left out, or EdDSA.
+    #[schema(pattern = "^(EdDSA|Ed25519|ES256)$")]
     algorithm: Option<String>,
 }
 
@@ -223,11 +223,8 @@ pub(super) async fn rotate_signing_keys(
     Body(body): Body<MakeSigningKey>,
 ) -> Result<(StatusCode, Json<SigningKeyView>), Problem> {
     caller.must_be(Role::Admin)?;
-    let algorithm = match body.algorithm.as_deref() {
-        None | Some("EdDSA") => SigningAlgorithm::EdDsa,
-        Some("ES256") => SigningAlgorithm::Es256,
-        Some(_) => return Err(Problem::bad_input("algorithm is EdDSA or ES256")),
-    };
+    let algorithm: Option<SigningAlgorithm> = body.algorithm.as_deref().map(parse).transpose()?;
+    let algorithm = algorithm.or(state.config.sessions.algorithm).unwrap_or_default();
     Ok((StatusCode::CREATED, Json(state.issuer.clone().on_behalf_of(caller.id).rotate_keys(algorithm).await?.into())))
 }
 

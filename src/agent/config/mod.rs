@@ -55,6 +55,7 @@ use serde::Deserialize;
 use values::within;
 
 use crate::policy::PolicySet;
+use crate::session::SigningAlgorithm;
 
 /// How an agent runs. [`Config::load`] reads it; `Config::default()` is what runs without a file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -173,6 +174,9 @@ pub struct SessionsConfig {
     /// Refusals leave at multiples of this after the request came.
     #[serde(deserialize_with = "within::<_, _, 1, 5_000>")]
     pub refusal_interval_ms: u64,
+    /// How sessions are signed: a key that signs otherwise is replaced at the start. Unless set, the first key is EdDSA.
+    #[serde(deserialize_with = "values::algorithm")]
+    pub algorithm: Option<SigningAlgorithm>,
 }
 
 /// What a caller may ask for.
@@ -309,7 +313,7 @@ impl Default for StoreConfig {
 
 impl Default for SessionsConfig {
     fn default() -> SessionsConfig {
-        SessionsConfig { default_seconds: 3_600, refusal_interval_ms: 50 }
+        SessionsConfig { default_seconds: 3_600, refusal_interval_ms: 50, algorithm: None }
     }
 }
 

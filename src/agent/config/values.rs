@@ -12,6 +12,8 @@ use serde::Deserializer;
 use serde::de;
 use serde::de::Error;
 
+use crate::session::SigningAlgorithm;
+
 /// Where devices are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreUrl {
@@ -187,6 +189,10 @@ where
     let number = i64::deserialize(deserializer)?;
     let inside = u64::try_from(number).ok().filter(|number| (LOW..=HIGH).contains(number));
     inside.and_then(|number| T::try_from(number).ok()).ok_or_else(|| D::Error::custom(format!("must be {LOW} to {HIGH}, and is {number}")))
+}
+
+pub(super) fn algorithm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SigningAlgorithm>, D::Error> {
+    String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
 }
 
 /// What goes into `iss` and `aud`.
