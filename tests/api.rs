@@ -34,6 +34,8 @@ mod http;
 mod journey;
 #[path = "api/names.rs"]
 mod names;
+#[path = "api/observers.rs"]
+mod observers;
 #[path = "support/others.rs"]
 mod others;
 #[path = "api/peers.rs"]

@@ -14,6 +14,8 @@ mod pam_check;
 mod policy;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "cli/readers.rs"]
+mod readers;
 #[path = "cli/stores.rs"]
 mod stores;
 #[path = "cli/terminal.rs"]

@@ -15,6 +15,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::agent::log::Lossy;
 use crate::session::AnyContext;
 use crate::verifier;
 use crate::verifier::Verifier;
@@ -66,8 +67,12 @@ struct EventLabels {
 #[derive(Debug)]
 struct VerifierCounts(Verifier);
 
+/// So does the log.
+#[derive(Debug)]
+struct LogCounts(Lossy);
+
 impl Metrics {
-    pub(crate) fn new(verifier: Verifier) -> Metrics {
+    pub(crate) fn new(verifier: Verifier, log: Lossy) -> Metrics {
         let mut registry = Registry::with_prefix("twostep");
         let requests = Family::default();
         let buckets: fn() -> Histogram = buckets;
@@ -86,6 +91,7 @@ impl Metrics {
         registry.register("store_ok", "Whether the store answers", Gauge::<i64>::clone(&store_ok));
         registry.register("build", "What is running", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
         registry.register_collector(Box::new(VerifierCounts(verifier)));
+        registry.register_collector(Box::new(LogCounts(log)));
         Metrics { registry, requests, duration, refusals, issued, events, panics, connections, clock_ok, store_ok }
     }
 
@@ -153,6 +159,14 @@ impl Collector for VerifierCounts {
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
         Ok(())
+    }
+}
+
+impl Collector for LogCounts {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let counter = ConstCounter::new(self.0.dropped());
+        let help = "Lines of the log that were dropped: its reader is gone, stopped or too slow";
+        counter.encode(encoder.encode_descriptor("log_lines_dropped", help, None, counter.metric_type())?)
     }
 }
 

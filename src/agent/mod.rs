@@ -58,6 +58,7 @@ use accounts::Accounts;
 use accounts::NotFolded;
 use listen::Listeners;
 use listen::tls::Tls;
+use log::Lossy;
 use metrics::Metrics;
 use serve::Doors;
 use state::Backup;
@@ -135,7 +136,13 @@ pub async fn run(config: Config) -> Result<(), Error> {
 
 /// [`run`], with the security keys of another bus than this machine's.
 pub async fn run_on(bus: Arc<dyn Bus>, config: Config) -> Result<(), Error> {
-    log::start(&config.log);
+    let log = log::start(&config.log);
+    let ended = run_logged(bus, config, log.clone()).await;
+    log::finish(&log);
+    ended
+}
+
+async fn run_logged(bus: Arc<dyn Bus>, config: Config, log: Lossy) -> Result<(), Error> {
     harden::start(config.limits.connections).map_err(system("keep secrets out of core dumps"))?;
     let problems = config.problems();
     if !problems.is_empty() {
@@ -143,7 +150,7 @@ pub async fn run_on(bus: Arc<dyn Bus>, config: Config) -> Result<(), Error> {
     }
     let tls = config.tls.as_ref().map(Tls::load).transpose().map_err(|error| Error::Config(vec![error.to_string()]))?.map(Arc::new);
     let signals = Signals::take().map_err(system("take signals"))?;
-    let (parts, store) = open(bus, config).await?;
+    let (parts, store) = open(bus, config, log).await?;
     let listeners = Listeners::open(&parts.config)?;
     let state = Arc::new(State::new(parts.clone()));
     let presence = state.local.presence.clone();
@@ -183,7 +190,7 @@ pub async fn run_on(bus: Arc<dyn Bus>, config: Config) -> Result<(), Error> {
 }
 
 /// Opens the store, and sees to it that the sealing key is the store's.
-async fn open(bus: Arc<dyn Bus>, config: Config) -> Result<(Parts, SqliteStore), Error> {
+async fn open(bus: Arc<dyn Bus>, config: Config, log: Lossy) -> Result<(Parts, SqliteStore), Error> {
     let relying_party = config.relying_party(SystemClock.read().wall).map_err(|problem| Error::Config(vec![problem]))?;
     let store = open_store(&config)?;
     let copied = store.clone();
@@ -210,7 +217,7 @@ async fn open(bus: Arc<dyn Bus>, config: Config) -> Result<(Parts, SqliteStore),
     if let Some(algorithm) = algorithm {
         sign_by(&issuer, algorithm).await;
     }
-    let metrics = Arc::new(Metrics::new(verifier.clone()));
+    let metrics = Arc::new(Metrics::new(verifier.clone(), log));
     metrics.probed(&verifier.ready().await);
     let accounts = Arc::new(accounts);
     let parts = Parts { config: Arc::new(config), verifier, accounts, keys, issuer, metrics, bus, stop: Stop::new(), backup: Some(backup) };

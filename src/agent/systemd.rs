@@ -1,21 +1,26 @@
 //! What the service manager hears. Without one, nothing is said to nobody.
+//!
+//! It is told by a thread of its own: a manager that does not read its socket stops nothing here.
 
+use std::sync::LazyLock;
+use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 
 pub(crate) fn ready() {
-    tell(&[NotifyState::Ready]);
+    tell(vec![NotifyState::Ready]);
 }
 
 pub(crate) fn stopping() {
-    tell(&[NotifyState::Stopping]);
+    tell(vec![NotifyState::Stopping]);
 }
 
 /// The certificate and the keys are being read again; [`ready`] follows.
 pub(crate) fn reloading() {
     if let Ok(now) = NotifyState::monotonic_usec_now() {
-        tell(&[NotifyState::Reloading, now]);
+        tell(vec![NotifyState::Reloading, now]);
     }
 }
 
@@ -23,13 +28,28 @@ pub(crate) fn reloading() {
 pub(crate) async fn watchdog() {
     let Some(limit) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
     loop {
-        tell(&[NotifyState::Watchdog]);
+        tell(vec![NotifyState::Watchdog]);
         tokio::time::sleep((limit / 2).max(Duration::from_millis(10))).await;
     }
 }
 
-fn tell(state: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "the service manager cannot be told");
-    }
+/// Queues it. Where the queue is full the manager does not listen, and hears less.
+fn tell(state: Vec<NotifyState<'static>>) {
+    static TELLER: LazyLock<SyncSender<Vec<NotifyState<'static>>>> = LazyLock::new(|| {
+        let (queue, states) = sync_channel::<Vec<NotifyState<'static>>>(MOST_WAITING);
+        let teller = move || {
+            for state in states {
+                if let Err(error) = sd_notify::notify(&state) {
+                    tracing::warn!(%error, "the service manager cannot be told");
+                }
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("twostep-notify".to_owned()).spawn(teller) {
+            tracing::warn!(%error, "the service manager cannot be told");
+        }
+        queue
+    });
+    let _ = TELLER.try_send(state);
 }
+
+const MOST_WAITING: usize = 16;

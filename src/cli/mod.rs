@@ -90,7 +90,10 @@ pub fn run() -> ExitCode {
         Err(error) => return output::usage(&error),
     };
     let (json, quiet) = (program.global.json(), program.global.quiet());
-    output::finish(perform(program), json, quiet)
+    // Its output may go to a pipe that is never read, and the agent ends when it is told to.
+    let waits_for_its_reader = !matches!(program.command, Command::Agent(_));
+    let result = perform(program);
+    if waits_for_its_reader { output::finish(&result, json, quiet) } else { output::finish_soon(result, json, quiet) }
 }
 
 fn perform(program: Program) -> Result<Report, Failure> {

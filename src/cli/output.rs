@@ -2,6 +2,8 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::json;
@@ -121,12 +123,9 @@ impl std::fmt::Display for Failure {
 }
 
 /// Says what a command found, or why it did not, and ends the program.
-pub(super) fn finish(result: Result<Report, Failure>, json: bool, quiet: bool) -> ExitCode {
-    let exit = match &result {
-        Ok(report) => report.exit,
-        Err(failure) => failure.exit,
-    };
-    let written = match &result {
+pub(super) fn finish(result: &Result<Report, Failure>, json: bool, quiet: bool) -> ExitCode {
+    let exit = exit_of(result);
+    let written = match result {
         Ok(report) if json => print(&pretty(&report.document)),
         Ok(report) => print(&report.text).inspect(|()| report.notes.iter().filter(|_| !quiet).for_each(|text| note(text))),
         Err(failure) if json => print(&pretty(&failure.to_document())),
@@ -135,9 +134,30 @@ pub(super) fn finish(result: Result<Report, Failure>, json: bool, quiet: bool) -
             Ok(())
         }
     };
+    ended(exit, written)
+}
+
+/// [`finish`], for at most [`LAST_WORDS`]: a reader that has stopped reading does not keep the program alive.
+pub(super) fn finish_soon(result: Result<Report, Failure>, json: bool, quiet: bool) -> ExitCode {
+    let exit = exit_of(&result);
+    let (said, told) = channel();
+    let speaker = std::thread::Builder::new().spawn(move || said.send(finish(&result, json, quiet)));
+    let code = speaker.ok().and_then(|_| told.recv_timeout(LAST_WORDS).ok());
+    code.unwrap_or(ExitCode::from(exit.code()))
+}
+
+fn exit_of(result: &Result<Report, Failure>) -> Exit {
+    match result {
+        Ok(report) => report.exit,
+        Err(failure) => failure.exit,
+    }
+}
+
+/// The exit code, after the output was written or could not be.
+fn ended(exit: Exit, written: std::io::Result<()>) -> ExitCode {
     match written {
         Ok(()) => ExitCode::from(exit.code()),
-        // Whoever read our output has read enough.
+        // The reader has read enough.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(exit.code()),
         Err(error) => {
             note(&format!("twostep: cannot write to standard output: {error}"));
@@ -153,10 +173,10 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
         let message = error.to_string();
         // What follows is usage, for people.
         let message = message.split("\n\n").next().unwrap_or_default();
-        return finish(Err(Failure::bad_input(message.strip_prefix("error: ").unwrap_or(message))), true, true);
+        return finish(&Err(Failure::bad_input(message.strip_prefix("error: ").unwrap_or(message))), true, true);
     }
-    let _ = error.print();
-    ExitCode::from(if error.use_stderr() { Exit::BadInput.code() } else { Exit::Done.code() })
+    let printed = error.print();
+    if error.use_stderr() { ExitCode::from(Exit::BadInput.code()) } else { ended(Exit::Done, printed) }
 }
 
 /// One line, or several, on standard error.
@@ -192,6 +212,9 @@ fn complain(failure: &Failure) {
 fn pretty(document: &Value) -> String {
     format!("{document:#}")
 }
+
+/// How long the last words of an agent may take.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {
