@@ -26,6 +26,8 @@ mod device;
 mod events;
 #[path = "api/files.rs"]
 mod files;
+#[path = "api/full_disk.rs"]
+mod full_disk;
 #[path = "support/held_key.rs"]
 mod held_key;
 #[path = "support/http.rs"]

@@ -22,6 +22,7 @@ pub(crate) async fn run(verifier: Verifier, issuer: Issuer, keep_audit: Duration
         ticks
     };
     let (mut probe, mut refusals, mut expiry) = (every(PROBE), every(REFUSALS), every(EXPIRY));
+    let mut was_ready = true;
     loop {
         let done = tokio::select! {
             _ = probe.tick() => {
@@ -31,6 +32,13 @@ pub(crate) async fn run(verifier: Verifier, issuer: Issuer, keep_audit: Duration
                     failed => failed,
                 };
                 metrics.probed(&ready);
+                if ready.is_ok() && !was_ready {
+                    tracing::info!("ready again");
+                }
+                was_ready = ready.is_ok();
+                // A store that has room again is found soon, without waiting for a request.
+                probe = every(if ready.is_ok() { PROBE } else { PROBE_AGAIN });
+                probe.reset();
                 ready
             }
             _ = refusals.tick() => verifier.write_refusals().await,
@@ -64,7 +72,9 @@ fn report(done: Result<(), Error>, stop: &Stop) {
     }
 }
 
-const PROBE: Duration = Duration::from_secs(30);
+const PROBE: Duration = Duration::from_secs(5);
+
+const PROBE_AGAIN: Duration = Duration::from_secs(1);
 
 const REFUSALS: Duration = Duration::from_secs(60);
 

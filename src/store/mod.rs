@@ -62,6 +62,13 @@ pub trait Store: Send + Sync {
     /// caller refuses, and never tries that change again.
     fn commit(&self, change: Change) -> Answer<'_, Commit>;
 
+    /// Whether a change would be kept now. A store whose last write failed tries another one, which keeps nothing.
+    ///
+    /// The default is for stores that learn of a failed write only by the next change.
+    fn writable(&self) -> Answer<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// An account with all its devices, as of one moment.
     fn account<'a>(&'a self, account: &'a AccountId) -> Answer<'a, Option<AccountSnapshot>>;
 
@@ -184,6 +191,9 @@ pub enum Error {
     /// It cannot be reached, or did not do what it was asked. Nothing was decided.
     #[error("the store does not answer: {0}")]
     Unavailable(String),
+    /// There is no room for the change. Nothing was decided; the store goes on by itself when there is room again.
+    #[error("the store's disk is full: {0}")]
+    Full(String),
     /// A commit failed in a way that leaves its result unknown. Whoever asked is refused.
     #[error("the store did not say whether it kept a change: {0}")]
     Unknown(String),

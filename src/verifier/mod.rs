@@ -194,9 +194,10 @@ impl Verifier {
         Arc::clone(&self.core.clock)
     }
 
-    /// Whether the store answers, the keys open what it holds and the clock can be trusted.
+    /// Whether the store answers and keeps changes, the keys open what it holds and the clock can be trusted.
     pub async fn ready(&self) -> Result<(), Error> {
         self.sealer().await?;
+        self.core.store.writable().await?;
         self.now().await?;
         Ok(())
     }

@@ -25,6 +25,10 @@ fn the_units_are_what_systemd_understands_and_leave_little_open() {
     for (name, text) in UNITS {
         fs::write(folder.path().join(name), text.replace("/usr/bin/twostep", "/bin/true")).unwrap();
     }
+    let service = UNITS[0].1;
+    for line in ["StartLimitIntervalSec=0", "Restart=on-failure"] {
+        assert!(service.lines().any(|known| known == line), "{line}");
+    }
     let analyze = |arguments: &[&str]| {
         let run = Command::new("systemd-analyze").args(arguments).current_dir(folder.path()).output().unwrap();
         (run.status.success(), String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned())

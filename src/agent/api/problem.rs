@@ -203,7 +203,13 @@ impl From<Error> for Problem {
             Error::Store(error) => {
                 tracing::error!(%error, "the store failed");
                 let in_doubt = matches!(error, store::Error::Unknown(_));
-                let problem = Problem::new(Code::ServiceUnavailable, "the store does not answer").because("store").retry_after(1);
+                let detail = match error {
+                    store::Error::Full(_) => {
+                        "the store's disk is full: nothing was changed; make room on it, and the agent goes on by itself"
+                    }
+                    _ => "the store does not answer",
+                };
+                let problem = Problem::new(Code::ServiceUnavailable, detail).because("store").retry_after(1);
                 Problem { in_doubt, ..problem }
             }
             Error::Key(error) => {

@@ -55,7 +55,14 @@ impl From<Fault> for Error {
         match fault {
             Fault::Conflict(_) => Error::Unavailable("a read conflicted".to_owned()),
             Fault::Corrupt(what) => Error::Corrupt(what),
+            Fault::Sqlite(error) if no_room(&error) => Error::Full(error.to_string()),
             Fault::Sqlite(error) => Error::Unavailable(error.to_string()),
         }
     }
+}
+
+/// Whether a file could not grow. The index of the log is a file of its own, and grows too.
+pub(super) fn no_room(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|failure| failure.extended_code);
+    matches!(code, Some(rusqlite::ffi::SQLITE_FULL | rusqlite::ffi::SQLITE_IOERR_SHMSIZE))
 }

@@ -53,6 +53,7 @@ use self::connection::Readers;
 use self::fault::Fault;
 use self::row::unsigned;
 use self::writer::Done;
+use self::writer::Health;
 use self::writer::Job;
 use self::writer::Work;
 use self::writer::Writer;
@@ -133,6 +134,9 @@ pub enum OpenError {
         /// The number.
         version: u32,
     },
+    /// The disk has no room for what opening a store writes beside it.
+    #[error("the disk has no room for the store ({0}): make room on it, then start again")]
+    Full(String),
     /// SQLite refuses it.
     #[error("the store cannot be opened: {0}")]
     Sqlite(String),
@@ -144,6 +148,7 @@ struct Open {
     /// None once the store is being closed.
     jobs: Option<SyncSender<Job>>,
     writer: Option<JoinHandle<()>>,
+    health: Arc<Health>,
 }
 
 impl SqliteStore {
@@ -161,10 +166,11 @@ impl SqliteStore {
         let opened = open::open(path, hold)?;
         let readers = Arc::new(Readers::new(Arc::clone(&opened.place)));
         let (jobs, queue) = sync_channel(writer::QUEUE);
-        let writer = Writer::new(opened, Arc::clone(&readers));
+        let health = Arc::<Health>::default();
+        let writer = Writer::new(opened, Arc::clone(&readers), Arc::clone(&health));
         let thread = std::thread::Builder::new().name("twostep-store".to_owned()).spawn(move || writer.run(&queue));
         let writer = thread.map_err(|error| OpenError::io(path, &error))?;
-        Ok(SqliteStore { open: Arc::new(Open { readers, jobs: Some(jobs), writer: Some(writer) }) })
+        Ok(SqliteStore { open: Arc::new(Open { readers, jobs: Some(jobs), writer: Some(writer), health }) })
     }
 
     /// Closes the store for all its handles, as dropping the last one does, and waits until the file alone is the whole store. What
@@ -211,8 +217,15 @@ impl Store for SqliteStore {
         Box::pin(async move {
             match self.done(Work::Change(change)).await? {
                 Done::Change(commit) => Ok(commit),
-                Done::Expired(_) => Err(Error::Unknown("the store answered something else".to_owned())),
+                Done::Expired(_) | Done::Tried => Err(Error::Unknown("the store answered something else".to_owned())),
             }
+        })
+    }
+
+    fn writable(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            // Only after a failure: anyone may ask whether the store is ready, and a write costs a sync.
+            if self.open.health.failed() { self.done(Work::Try).await.map(|_| ()) } else { Ok(()) }
         })
     }
 
@@ -292,7 +305,7 @@ impl Store for SqliteStore {
                 match self.done(Work::Expire { now, audit_before }).await? {
                     Done::Expired(0) => return Ok(total),
                     Done::Expired(gone) => total += gone,
-                    Done::Change(_) => return Err(Error::Unknown("the store answered something else".to_owned())),
+                    Done::Change(_) | Done::Tried => return Err(Error::Unknown("the store answered something else".to_owned())),
                 }
             }
         })
@@ -319,6 +332,7 @@ impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> OpenError {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase) => OpenError::Foreign,
+            _ if fault::no_room(&error) => OpenError::Full(error.to_string()),
             _ => OpenError::Sqlite(error.to_string()),
         }
     }

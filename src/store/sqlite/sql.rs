@@ -83,6 +83,7 @@ statements! {
     VALUE = "SELECT value FROM named_values WHERE name = ?1";
     VALUE_INIT = "INSERT INTO named_values (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     VALUE_PUT = "INSERT INTO named_values (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
+    VALUE_DELETE = "DELETE FROM named_values WHERE name = ?1";
     VALUE_RESEAL = "UPDATE named_values SET value = ?3 WHERE name = ?1 AND value = ?2";
     TIME = "SELECT highest_time FROM control WHERE id = 1";
     TIME_NOTE = "UPDATE control SET highest_time = max(coalesce(highest_time, 0), ?1) WHERE id = 1";

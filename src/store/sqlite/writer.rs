@@ -1,12 +1,15 @@
 //! The one thread that writes. Changes that wait together share one transaction, and so one flush of the disk.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::TrySendError;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use rusqlite::ffi;
 use tokio::sync::oneshot;
 
 use super::apply;
@@ -17,6 +20,7 @@ use super::fault::Fault;
 use super::identity;
 use super::identity::Identity;
 use super::open::Opened;
+use super::sql;
 use crate::store::Change;
 use crate::store::Commit;
 use crate::store::Error;
@@ -32,11 +36,17 @@ pub(super) enum Job {
 
 pub(super) enum Work {
     Change(Change),
-    Expire { now: UnixTime, audit_before: UnixTime },
+    /// Writes more than a decision does, and keeps nothing: is there room?
+    Try,
+    Expire {
+        now: UnixTime,
+        audit_before: UnixTime,
+    },
 }
 
 pub(super) enum Done {
     Change(Commit),
+    Tried,
     Expired(u64),
 }
 
@@ -55,11 +65,26 @@ pub(super) async fn done(jobs: &SyncSender<Job>, work: Work) -> Result<Done, Err
 pub(super) struct Writer {
     store: Opened,
     readers: Arc<Readers>,
+    health: Arc<Health>,
+}
+
+/// Whether the last transaction failed. Shared by the thread and the store's handles.
+#[derive(Debug, Default)]
+pub(super) struct Health(AtomicBool);
+
+impl Health {
+    pub(super) fn failed(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn note(&self, failed: bool) {
+        self.0.store(failed, Ordering::Release);
+    }
 }
 
 impl Writer {
-    pub(super) fn new(store: Opened, readers: Arc<Readers>) -> Writer {
-        Writer { store, readers }
+    pub(super) fn new(store: Opened, readers: Arc<Readers>, health: Arc<Health>) -> Writer {
+        Writer { store, readers, health }
     }
 
     /// Serves until the last handle of the store is gone, or it is to be closed.
@@ -95,7 +120,9 @@ impl Writer {
 
     fn serve(&mut self, batch: Vec<(Work, oneshot::Sender<Result<Done, Error>>)>) {
         let (works, replies): (Vec<Work>, Vec<_>) = batch.into_iter().unzip();
-        let outcomes = self.transact(&works).unwrap_or_else(|error| works.iter().map(|_| Err(error.clone())).collect());
+        let transacted = self.transact(&works);
+        self.health.note(transacted.is_err());
+        let outcomes = transacted.unwrap_or_else(|error| works.iter().map(|_| Err(error.clone())).collect());
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
             // Whoever stopped waiting does not hear of it; the change is made all the same.
             let _ = reply.send(outcome);
@@ -114,6 +141,9 @@ impl Writer {
         let (outcomes, reached) = work_through(&conn, works)?;
         if let Err(error) = conn.execute_batch("COMMIT") {
             drop(conn);
+            if was_not_kept(&error) {
+                return Err(Error::from(Fault::from(error)));
+            }
             return Ok(outcomes.into_iter().map(|outcome| in_doubt(outcome, &error.to_string())).collect());
         }
         self.store.conn = Some(conn);
@@ -144,6 +174,7 @@ fn work_through(conn: &Connection, works: &[Work]) -> Result<(Vec<Result<Done, E
                 head = moved;
                 Done::Change(Commit::Committed(marks))
             }),
+            Work::Try => try_room(conn).map(|()| Done::Tried),
             Work::Expire { now, audit_before } => apply::expire(conn, *now, *audit_before, BATCH_ROWS).map(Done::Expired),
         };
         let outcome = match outcome {
@@ -166,7 +197,7 @@ fn work_through(conn: &Connection, works: &[Work]) -> Result<(Vec<Result<Done, E
         audit::move_head(conn, &head)?;
     }
     let changed = outcomes.iter().any(|outcome| match outcome {
-        Ok(Done::Change(Commit::Committed(_))) => true,
+        Ok(Done::Change(Commit::Committed(_)) | Done::Tried) => true,
         Ok(Done::Expired(gone)) => *gone > 0,
         Ok(Done::Change(Commit::Conflict(_))) | Err(_) => false,
     });
@@ -174,10 +205,33 @@ fn work_through(conn: &Connection, works: &[Work]) -> Result<(Vec<Result<Done, E
     Ok((outcomes, reached))
 }
 
+/// Whether a commit failed before its log could count as whole: no room for a page, or a page that could not be written.
+///
+/// A transaction is in the write-ahead log once its last frame, which says that it is a commit, is there with a checksum over
+/// all frames before it (SQLite, "WAL-mode File Format", the WAL file and its checksum algorithm). SQLite writes the frames
+/// one after the other and syncs after the last one; the index that readers go by is changed after the sync. A write that
+/// fails therefore leaves frames that no reader is shown and that a recovery does not accept, and the next commit begins at
+/// the same place and overwrites them. (Bytes of an older frame may complete the failed one only where a disk refuses to
+/// overwrite what it has; even then a code that was refused is spent, never a spent one good.)
+///
+/// Of a sync that failed, and of everything after it, nothing is known: the frames may be on the disk or not.
+fn was_not_kept(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|failure| failure.extended_code);
+    matches!(code, Some(ffi::SQLITE_FULL | ffi::SQLITE_IOERR_WRITE))
+}
+
+/// Writes [`ROOM`] bytes and removes them in the same transaction. Their pages are wiped and not only let go
+/// (`secure_delete`), so they are written to the log all the same.
+fn try_room(conn: &Connection) -> Result<(), Fault> {
+    conn.prepare_cached(sql::VALUE_PUT)?.execute((TRIED, vec![0_u8; ROOM]))?;
+    conn.prepare_cached(sql::VALUE_DELETE)?.execute([TRIED])?;
+    Ok(())
+}
+
 /// What a commit that failed leaves of an outcome. A conflict stays one: nothing of that change was made either way.
 fn in_doubt(outcome: Result<Done, Error>, reason: &str) -> Result<Done, Error> {
     match outcome {
-        Ok(Done::Change(Commit::Committed(_)) | Done::Expired(_)) => Err(Error::Unknown(reason.to_owned())),
+        Ok(Done::Change(Commit::Committed(_)) | Done::Expired(_) | Done::Tried) => Err(Error::Unknown(reason.to_owned())),
         other => other,
     }
 }
@@ -193,3 +247,9 @@ const BATCH: usize = 512;
 
 /// How many rows of a kind expire in one transaction, so that nobody waits long behind it.
 const BATCH_ROWS: u32 = 500;
+
+/// The name of the value that is written to see whether there is room. It is never kept.
+const TRIED: &str = "store.room";
+
+/// More than a transaction of one decision needs.
+const ROOM: usize = 64 * 1_024;
