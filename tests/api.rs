@@ -76,7 +76,7 @@ use serde_json::json;
 
 #[test]
 fn agent_process() {
-    agent::run_if_asked_by(|config, folder| twostep::agent::run_on(plugged::bus(folder), config));
+    agent::run_if_asked_by(|config, folder| twostep::agent::run_with(plugged::bus(folder), control::clock(folder), config));
 }
 
 /// The administrator of this agent, on its Unix socket.

@@ -22,7 +22,7 @@ pub(crate) async fn run(verifier: Verifier, issuer: Issuer, keep_audit: Duration
         ticks
     };
     let (mut probe, mut refusals, mut expiry) = (every(PROBE), every(REFUSALS), every(EXPIRY));
-    let mut was_ready = true;
+    let (mut stepped, mut was_ready) = (None, true);
     loop {
         let done = tokio::select! {
             _ = probe.tick() => {
@@ -32,6 +32,10 @@ pub(crate) async fn run(verifier: Verifier, issuer: Issuer, keep_audit: Duration
                     failed => failed,
                 };
                 metrics.probed(&ready);
+                if let Some(step) = verifier.last_clock_step().filter(|step| Some(*step) != stepped) {
+                    tracing::warn!(to = %step.to, seconds = step.seconds, "the clock was stepped; it is synchronised, and believed");
+                    stepped = Some(step);
+                }
                 if ready.is_ok() && !was_ready {
                     tracing::info!("ready again");
                 }

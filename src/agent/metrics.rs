@@ -10,6 +10,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
@@ -31,7 +32,6 @@ pub(crate) struct Metrics {
     events: Family<EventLabels, Counter>,
     panics: Counter,
     pub(crate) connections: Gauge,
-    clock_ok: Gauge,
     store_ok: Gauge,
 }
 
@@ -78,7 +78,7 @@ impl Metrics {
         let buckets: fn() -> Histogram = buckets;
         let duration = Family::new_with_constructor(buckets);
         let (refusals, issued, events) = (Family::default(), Family::default(), Family::default());
-        let (connections, clock_ok, store_ok) = (Gauge::default(), Gauge::default(), Gauge::default());
+        let (connections, store_ok) = (Gauge::default(), Gauge::default());
         let panics = Counter::default();
         registry.register("requests", "Requests answered", Family::clone(&requests));
         registry.register("request_duration_seconds", "Time from a request's head to its answer", Family::clone(&duration));
@@ -87,12 +87,11 @@ impl Metrics {
         registry.register("events", "Attempts to tell an event, by how, and whether it was told", Family::clone(&events));
         registry.register("panics", "Requests that ended in a panic", Counter::clone(&panics));
         registry.register("connections", "Open connections", Gauge::<i64>::clone(&connections));
-        registry.register("clock_ok", "Whether the clock is trusted", Gauge::<i64>::clone(&clock_ok));
         registry.register("store_ok", "Whether the store answers", Gauge::<i64>::clone(&store_ok));
         registry.register("build", "What is running", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
         registry.register_collector(Box::new(VerifierCounts(verifier)));
         registry.register_collector(Box::new(LogCounts(log)));
-        Metrics { registry, requests, duration, refusals, issued, events, panics, connections, clock_ok, store_ok }
+        Metrics { registry, requests, duration, refusals, issued, events, panics, connections, store_ok }
     }
 
     /// A request was answered. `route` is a pattern, never a path.
@@ -128,14 +127,17 @@ impl Metrics {
 
     /// What asking the verifier whether it is ready has found.
     pub(crate) fn probed(&self, ready: &Result<(), verifier::Error>) {
-        let (clock, store) = match ready {
-            Ok(()) => (1, 1),
+        let store = match ready {
             // The store was asked first.
-            Err(verifier::Error::Clock(_)) => (0, 1),
-            Err(_) => (self.clock_ok.get(), 0),
+            Ok(()) | Err(verifier::Error::Clock(_)) => 1,
+            Err(_) => 0,
         };
-        self.clock_ok.set(clock);
         self.store_ok.set(store);
+    }
+
+    /// Whether the verifier is ready was asked, and no answer came in time.
+    pub(crate) fn not_answered(&self) {
+        self.store_ok.set(0);
     }
 
     /// Everything, as Prometheus reads it.
@@ -158,6 +160,8 @@ impl Collector for VerifierCounts {
             let counter = ConstCounter::new(count);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
+        let clock_ok = ConstGauge::new(i64::from(self.0.clock_fault().is_none()));
+        clock_ok.encode(encoder.encode_descriptor("clock_ok", "Whether the clock is trusted", None, clock_ok.metric_type())?)?;
         Ok(())
     }
 }

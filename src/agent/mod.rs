@@ -136,13 +136,18 @@ pub async fn run(config: Config) -> Result<(), Error> {
 
 /// [`run`], with the security keys of another bus than this machine's.
 pub async fn run_on(bus: Arc<dyn Bus>, config: Config) -> Result<(), Error> {
+    run_with(bus, Arc::new(SystemClock), config).await
+}
+
+/// [`run_on`], by another clock than this machine's.
+pub async fn run_with(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, config: Config) -> Result<(), Error> {
     let log = log::start(&config.log);
-    let ended = run_logged(bus, config, log.clone()).await;
+    let ended = run_logged(bus, clock, config, log.clone()).await;
     log::finish(&log);
     ended
 }
 
-async fn run_logged(bus: Arc<dyn Bus>, config: Config, log: Lossy) -> Result<(), Error> {
+async fn run_logged(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, config: Config, log: Lossy) -> Result<(), Error> {
     harden::start(config.limits.connections).map_err(system("keep secrets out of core dumps"))?;
     let problems = config.problems();
     if !problems.is_empty() {
@@ -150,7 +155,7 @@ async fn run_logged(bus: Arc<dyn Bus>, config: Config, log: Lossy) -> Result<(),
     }
     let tls = config.tls.as_ref().map(Tls::load).transpose().map_err(|error| Error::Config(vec![error.to_string()]))?.map(Arc::new);
     let signals = Signals::take().map_err(system("take signals"))?;
-    let (parts, store) = open(bus, config, log).await?;
+    let (parts, store) = open(bus, clock, config, log).await?;
     let listeners = Listeners::open(&parts.config)?;
     let state = Arc::new(State::new(parts.clone()));
     let presence = state.local.presence.clone();
@@ -190,8 +195,8 @@ async fn run_logged(bus: Arc<dyn Bus>, config: Config, log: Lossy) -> Result<(),
 }
 
 /// Opens the store, and sees to it that the sealing key is the store's.
-async fn open(bus: Arc<dyn Bus>, config: Config, log: Lossy) -> Result<(Parts, SqliteStore), Error> {
-    let relying_party = config.relying_party(SystemClock.read().wall).map_err(|problem| Error::Config(vec![problem]))?;
+async fn open(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, config: Config, log: Lossy) -> Result<(Parts, SqliteStore), Error> {
+    let relying_party = config.relying_party(clock.read().wall).map_err(|problem| Error::Config(vec![problem]))?;
     let store = open_store(&config)?;
     let copied = store.clone();
     let backup: Backup = Arc::new(move |to| {
@@ -203,8 +208,8 @@ async fn open(bus: Arc<dyn Bus>, config: Config, log: Lossy) -> Result<(Parts, S
     let keyring = Keyring::from_file_or_new(key_file)?;
     let limits =
         Limits { devices_per_account: config.limits.devices_per_account, pending_per_account: config.limits.pending_devices_per_account };
-    let verifier = Verifier::with(Arc::new(store.clone()), keyring, Arc::new(SystemClock), limits);
-    // A wrong key ends it here. A wrong clock does not: an administrator needs the agent to accept it.
+    let verifier = Verifier::with(Arc::new(store.clone()), keyring, clock, limits);
+    // A wrong key ends it here. A wrong clock does not: it may be synchronised yet, or an administrator accepts it.
     verifier.sealer().await?;
     let accounts = Accounts::of(&**verifier.store(), config.accounts.fold).await.map_err(|error| match error {
         NotFolded::Several(_) => Error::Config(vec![error.to_string()]),

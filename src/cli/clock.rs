@@ -12,8 +12,9 @@ use crate::cli::words;
 pub(super) enum Clock {
     /// Believe the clock as it is now, although it jumped
     ///
-    /// An agent whose clock went back, or ahead by more than an hour, judges nothing until it is right again. Set the
-    /// clock first (timedatectl); this is for a jump that was meant. Codes that were used stay used.
+    /// An agent whose clock went back, or ahead by more than an hour, judges nothing until it is right again, or until the
+    /// kernel says that it is synchronised (timedatectl set-ntp true). This is for a jump that was meant, and for machines
+    /// without a source of time. Codes that were used stay used.
     Accept,
 }
 

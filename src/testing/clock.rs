@@ -18,17 +18,23 @@ pub struct FixedClock(Arc<Mutex<Hands>>);
 struct Hands {
     wall: Duration,
     boot: Duration,
+    synchronised: bool,
 }
 
 impl FixedClock {
-    /// A clock that shows `wall`, on a machine that started this second.
+    /// A clock that shows `wall`, on a machine that started this second. Nothing says that it is synchronised.
     pub fn at(wall: UnixTime) -> FixedClock {
-        FixedClock(Arc::new(Mutex::new(Hands { wall: Duration::from_secs(wall.0), boot: Duration::ZERO })))
+        FixedClock(Arc::new(Mutex::new(Hands { wall: Duration::from_secs(wall.0), boot: Duration::ZERO, synchronised: false })))
     }
 
     /// Sets the wall time alone, as an operator or NTP would.
     pub fn set_wall(&self, wall: UnixTime) {
         self.with(|hands| hands.wall = Duration::from_secs(wall.0));
+    }
+
+    /// Whether the operating system says from now on that the clock is synchronised.
+    pub fn set_synchronised(&self, synchronised: bool) {
+        self.with(|hands| hands.synchronised = synchronised);
     }
 
     /// Lets time go by: wall time and time since boot move together.
@@ -61,6 +67,10 @@ impl FixedClock {
 impl Clock for FixedClock {
     fn read(&self) -> Reading {
         self.with(|hands| Reading { wall: UnixTime(hands.wall.as_secs()), boot: hands.boot })
+    }
+
+    fn synchronised(&self) -> Option<UnixTime> {
+        self.with(|hands| hands.synchronised.then_some(UnixTime(hands.wall.as_secs())))
     }
 }
 

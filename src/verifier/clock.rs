@@ -1,10 +1,21 @@
 //! The clock guard: codes and contexts are judged by the wall clock, so a wall clock that jumped is not believed.
+//!
+//! It is believed again when it is back, when an administrator accepts it, or when the operating system says that it is
+//! synchronised: then the jump was a correction. A machine that was paused wakes up with the time of yesterday, and NTP steps
+//! it ahead; a clock that was once set to next year is stepped back. Both are written to the audit log with their length.
+//!
+//! Believing a step brings no code back. What was consumed is kept as absolute time steps, which nothing lowers: after a step
+//! back a device is refused until the time has passed what it consumed. Waits end early by as much as the clock was stepped
+//! ahead; they end so for a machine that was switched off, too. Setting the clock by hand takes the kernel's word away until
+//! the next answer of NTP, so what is believed is the source of time and not the last person who typed `date`.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use crate::id::CallerId;
 use crate::store::Change;
+use crate::store::Event;
 use crate::store::Store;
 use crate::store::Write;
 use crate::time::Clock;
@@ -17,7 +28,10 @@ use crate::verifier::Verifier;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClockFault {
     /// It shows a time that was over long ago.
-    #[error("the clock went back: it shows {shown}, and it was {seen} before; set it, or run: twostep clock accept")]
+    #[error(
+        "the clock went back: it shows {shown}, and it was {seen} before; \
+         synchronise it (NTP) and it is believed, or set it right, or run: twostep clock accept"
+    )]
     WentBack {
         /// What it shows.
         shown: UnixTime,
@@ -25,7 +39,10 @@ pub enum ClockFault {
         seen: UnixTime,
     },
     /// It moved ahead of the time that passed since it was last right.
-    #[error("the clock jumped ahead: it shows {shown}, and {expected} was expected; set it, or run: twostep clock accept")]
+    #[error(
+        "the clock jumped ahead: it shows {shown}, and {expected} was expected; \
+         synchronise it (NTP) and it is believed, or set it right, or run: twostep clock accept"
+    )]
     JumpedAhead {
         /// What it shows.
         shown: UnixTime,
@@ -34,10 +51,22 @@ pub enum ClockFault {
     },
 }
 
+/// A jump of the wall clock that was believed, because the operating system says that the clock is synchronised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockStep {
+    /// What the clock shows since.
+    pub to: UnixTime,
+    /// How far it jumped, in seconds: from what was expected if it went ahead, from the highest time seen if it went back (then it
+    /// is negative).
+    pub seconds: i64,
+}
+
 /// What is known of the clock.
 #[derive(Default)]
 pub(crate) struct ClockGuard {
     state: Mutex<State>,
+    /// Held while a step is written down, so that it is written once.
+    stepping: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -48,6 +77,7 @@ struct State {
     /// The highest time that the store knows.
     noted: Option<UnixTime>,
     last_good: Option<Reading>,
+    step: Option<ClockStep>,
 }
 
 impl ClockGuard {
@@ -58,7 +88,7 @@ impl ClockGuard {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             *state = State { loaded: true, highest: state.highest.max(noted), noted: state.noted.max(noted), ..*state };
         }
-        let (now, note) = self.judge(clock.read())?;
+        let Ok((now, note)) = self.judge(clock.read()) else { return self.stepped(clock, store).await };
         if note {
             let change = Change { account: None, writes: vec![Write::NoteTime(now)], audit: Vec::new() };
             let _ = store.commit(change).await?;
@@ -68,21 +98,42 @@ impl ClockGuard {
         Ok(now)
     }
 
+    /// The time of a clock that jumped, if the operating system says that it is synchronised.
+    async fn stepped(&self, clock: &dyn Clock, store: &dyn Store) -> Result<UnixTime, Error> {
+        let _one_at_a_time = self.stepping.lock().await;
+        let fault = match self.judge(clock.read()) {
+            Ok((now, _)) => return Ok(now),
+            Err(fault) => fault,
+        };
+        let Some(to) = clock.synchronised() else { return Err(fault.into()) };
+        // That time and no other is synchronised: the one before may be from the moment before the step.
+        let reading = Reading { wall: to, ..clock.read() };
+        let fault = match self.judge(reading) {
+            Ok((now, _)) => return Ok(now),
+            Err(fault) => fault,
+        };
+        let (step, write) = match fault {
+            ClockFault::WentBack { seen, .. } => (ClockStep { to, seconds: seconds(to.0, seen.0) }, Write::AcceptTime(to)),
+            ClockFault::JumpedAhead { expected, .. } => (ClockStep { to, seconds: seconds(to.0, expected.0) }, Write::NoteTime(to)),
+        };
+        let audit = vec![Event::new(to, "clock.stepped", &CallerId::new("agent")).reason(&format!("{:+} s", step.seconds))];
+        let _ = store.commit(Change { account: None, writes: vec![write], audit }).await?;
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) =
+            State { loaded: true, highest: Some(to), noted: Some(to), last_good: Some(reading), step: Some(step) };
+        Ok(to)
+    }
+
+    /// What is wrong with the clock at this moment. Nothing is changed by looking.
+    fn fault(&self, clock: &dyn Clock) -> Option<ClockFault> {
+        let fault = self.read().judge(clock.read()).err()?;
+        if clock.synchronised().is_some() { None } else { Some(fault) }
+    }
+
     /// The time, and whether the store should hear of it.
     fn judge(&self, reading: Reading) -> Result<(UnixTime, bool), ClockFault> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.judge(reading)?;
         let shown = reading.wall;
-        if let Some(seen) = state.highest
-            && shown.plus(BACKWARD) < seen
-        {
-            return Err(ClockFault::WentBack { shown, seen });
-        }
-        if let Some(good) = state.last_good {
-            let expected = good.wall.plus(reading.boot.saturating_sub(good.boot));
-            if shown > expected.plus(FORWARD) {
-                return Err(ClockFault::JumpedAhead { shown, expected });
-            }
-        }
         state.last_good = Some(reading);
         state.highest = state.highest.max(Some(shown));
         let note = state.noted.is_none_or(|noted| shown >= noted.plus(NOTE_EVERY));
@@ -94,7 +145,41 @@ impl ClockGuard {
     }
 }
 
+impl State {
+    fn judge(&self, reading: Reading) -> Result<(), ClockFault> {
+        let shown = reading.wall;
+        if let Some(seen) = self.highest
+            && shown.plus(BACKWARD) < seen
+        {
+            return Err(ClockFault::WentBack { shown, seen });
+        }
+        if let Some(good) = self.last_good {
+            let expected = good.wall.plus(reading.boot.saturating_sub(good.boot));
+            if shown > expected.plus(FORWARD) {
+                return Err(ClockFault::JumpedAhead { shown, expected });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `to` − `from`.
+fn seconds(to: u64, from: u64) -> i64 {
+    let distance = i64::try_from(to.abs_diff(from)).unwrap_or(i64::MAX);
+    if to < from { distance.saturating_neg() } else { distance }
+}
+
 impl Verifier {
+    /// What is wrong with the clock at this moment, if anything. Looking at it changes nothing.
+    pub fn clock_fault(&self) -> Option<ClockFault> {
+        self.core.guard.fault(&*self.core.clock)
+    }
+
+    /// The last jump of the clock that was believed without an administrator, since this verifier was made.
+    pub fn last_clock_step(&self) -> Option<ClockStep> {
+        self.core.guard.read().step
+    }
+
     /// Believes the clock as it is now. Watermarks stay as they are.
     pub async fn accept_clock(&self) -> Result<UnixTime, Error> {
         let reading = self.core.clock.read();
@@ -102,7 +187,7 @@ impl Verifier {
         let audit = vec![self.event(now, "clock.accepted")];
         let _ = self.core.store.commit(Change { account: None, writes: vec![Write::AcceptTime(now)], audit }).await?;
         *self.core.guard.state.lock().unwrap_or_else(PoisonError::into_inner) =
-            State { loaded: true, highest: Some(now), noted: Some(now), last_good: Some(reading) };
+            State { loaded: true, highest: Some(now), noted: Some(now), last_good: Some(reading), step: self.last_clock_step() };
         Ok(now)
     }
 

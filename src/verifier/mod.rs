@@ -29,6 +29,7 @@ pub use authority::FreshMfa;
 pub use bound::BoundSession;
 pub use bypass::Bypass;
 pub use clock::ClockFault;
+pub use clock::ClockStep;
 pub use enroll::Added;
 pub use enroll::NewDevice;
 pub use enroll::NewFactor;

@@ -1,17 +1,37 @@
 //! What administrators do for the agent itself, and what two agents on one store tell each other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use twostep::id::CallerId;
 use twostep::store::SqliteStore;
 use twostep::store::sqlite;
+use twostep::time::{Clock, Reading, SystemClock, UnixTime};
 
 use crate::agent::Agent;
 use crate::http::Client;
 use crate::people::{alive, enrol, now, text};
 use crate::{TCP, admin};
+
+/// The system's clock, synchronised for as long as the agent's folder has a file of that name.
+struct Kept(PathBuf);
+
+impl Clock for Kept {
+    fn read(&self) -> Reading {
+        SystemClock.read()
+    }
+
+    fn synchronised(&self) -> Option<UnixTime> {
+        self.0.exists().then(|| self.read().wall)
+    }
+}
+
+/// The clock of an agent that keeps everything in this folder.
+pub(crate) fn clock(folder: &Path) -> Arc<dyn Clock> {
+    Arc::new(Kept(folder.join("synchronised")))
+}
 
 /// How often something is revoked in one agent and asked for in another.
 fn rounds() -> usize {
@@ -217,6 +237,33 @@ fn a_clock_that_went_back_is_believed_when_an_administrator_says_so() {
     admin.get("/readyz").is(200);
     open().is(201);
     assert!(admin.get("/v1/audit").is(200).to_string().contains("clock.accepted"));
+}
+
+#[test]
+fn a_clock_that_is_synchronised_is_believed_and_metrics_tell_of_this_moment() {
+    let agent = Agent::start("");
+    let mut token = enrol(&admin(&agent), "alice");
+    let used = token.code();
+    let folder = agent.into_folder();
+    let store = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
+    store.execute("UPDATE control SET highest_time = highest_time + 86400", []).unwrap();
+    drop(store);
+    let agent = Agent::start_in(folder, "");
+    let admin = admin(&agent);
+    let open = || admin.post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": used}));
+    assert_eq!(open().refused(503, "ServiceUnavailable")["reason"], "clock");
+    assert!(admin.get("/metrics").text().contains("twostep_clock_ok 0"));
+    std::fs::write(agent.folder.path().join("synchronised"), "").unwrap();
+    assert!(admin.get("/metrics").text().contains("twostep_clock_ok 1"));
+    open().is(201);
+    assert_eq!(open().refused(403, "AccessDenied")["reason"], "replayed");
+    admin.get("/readyz").is(200);
+    let audit = admin.get("/v1/audit").is(200);
+    let steps: Vec<_> = audit["events"].as_array().unwrap().iter().filter(|event| event["action"] == "clock.stepped").collect();
+    assert_eq!(steps.len(), 1, "{audit}");
+    assert_eq!(steps[0]["caller"], "agent");
+    let seconds: i64 = steps[0]["reason"].as_str().unwrap().trim_end_matches(" s").parse().unwrap();
+    assert!((-86_400..-86_300).contains(&seconds), "{seconds}");
 }
 
 #[test]

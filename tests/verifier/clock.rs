@@ -143,3 +143,113 @@ async fn an_administrator_accepts_the_clock_and_no_code_comes_back() {
         assert_eq!(refusal.name(), "replayed");
     }
 }
+
+/// Steps that the guard refuses when nothing says that the clock is synchronised.
+const STEPS: [i64; 6] = [3_601, DAY, 10 * YEAR, -61, -DAY, -10 * YEAR];
+
+#[tokio::test]
+async fn a_step_of_a_synchronised_clock_is_believed_and_audited_and_no_code_comes_back() {
+    for seconds in STEPS {
+        let world = World::new();
+        let held = world.active("alice").await;
+        let used = held.step(world.now());
+        let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+        let before = watermark(&world.device(&held).await);
+        world.clock.jump(seconds);
+        assert!(world.verifier.clock_fault().is_some(), "{seconds} s: it is told at this moment");
+        assert!(fault(&world.verifier, &held, used).await.is_some(), "{seconds} s");
+        assert_eq!(world.verifier.last_clock_step(), None);
+        // The word of the kernel comes with the next answer of NTP, after the step.
+        world.clock.set_synchronised(true);
+        assert_eq!(world.verifier.clock_fault(), None, "{seconds} s");
+        assert_eq!(fault(&world.verifier, &held, used).await, None, "{seconds} s: it is judged, and refused");
+        let rows = world.audited("clock.stepped").await;
+        let [row] = &rows[..] else { panic!("{seconds} s: {rows:?}") };
+        assert_eq!((row.at, row.reason.as_deref()), (world.now(), Some(format!("{seconds:+} s").as_str())));
+        let step = world.verifier.last_clock_step().unwrap();
+        assert_eq!((step.to, step.seconds), (world.now(), seconds));
+        assert_eq!(watermark(&world.device(&held).await), before, "watermarks stay");
+        assert_eq!(world.verifier.store().highest_time().await.unwrap(), Some(world.now()), "{seconds} s");
+        if seconds > 0 {
+            let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+        } else {
+            let refusal = refused(world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await);
+            assert_eq!(refusal.name(), "replayed", "what is on display is below the watermark");
+        }
+        // It was believed once, and goes on from there without the kernel's word.
+        world.clock.set_synchronised(false);
+        world.pass(30);
+        world.verifier.ready().await.unwrap();
+        assert_eq!(world.audited("clock.stepped").await.len(), 1);
+        let restarted = world.verifier_on(world.store());
+        restarted.ready().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_time_that_the_store_has_seen_gives_way_to_a_synchronised_clock_at_the_next_start() {
+    let world = World::new();
+    let held = world.active("alice").await;
+    let used = held.step(world.now());
+    let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+    let right = world.now();
+    // A clock of next year was accepted once.
+    world.clock.jump(YEAR);
+    world.verifier.accept_clock().await.unwrap();
+    world.clock.set_wall(right);
+    world.clock.advance(std::time::Duration::from_secs(30));
+    for (synchronised, believed) in [(false, false), (true, true), (false, true)] {
+        world.clock.set_synchronised(synchronised);
+        let restarted = world.verifier_on(world.store());
+        assert_eq!(fault(&restarted, &held, used).await.is_none(), believed, "{synchronised}");
+    }
+    let _verified = world.verifier_on(world.store()).verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_requests_at_a_step_write_one_row_of_it() {
+    let world = World::new();
+    let held = world.active("alice").await;
+    world.clock.set_synchronised(true);
+    world.clock.jump(DAY);
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let verifier = world.verifier.clone();
+        asking.spawn(async move { verifier.ready().await });
+    }
+    assert!(asking.join_all().await.iter().all(Result::is_ok));
+    assert_eq!(world.audited("clock.stepped").await.len(), 1);
+    let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+}
+
+#[tokio::test]
+async fn two_processes_on_one_store_believe_the_same_step() {
+    for seconds in STEPS {
+        let world = World::new();
+        let held = world.active("alice").await;
+        let second = world.verifier_on(world.store());
+        second.ready().await.unwrap();
+        world.clock.set_synchronised(true);
+        world.clock.jump(seconds);
+        world.verifier.ready().await.unwrap();
+        second.ready().await.unwrap();
+        world.pass(90);
+        second.ready().await.unwrap();
+        world.verifier.ready().await.unwrap();
+        assert_eq!(world.verifier.store().highest_time().await.unwrap(), Some(world.now()), "{seconds} s");
+        drop(held);
+    }
+}
+
+#[tokio::test]
+async fn a_synchronised_clock_that_moves_a_little_is_no_step() {
+    for seconds in [0, 1, -1, 59, -60, 3_600] {
+        let world = World::new();
+        let held = world.active("alice").await;
+        world.clock.set_synchronised(true);
+        world.clock.jump(seconds);
+        world.verifier.ready().await.unwrap();
+        assert!(world.audited("clock.stepped").await.is_empty() && world.verifier.last_clock_step().is_none(), "{seconds} s");
+        drop(held);
+    }
+}

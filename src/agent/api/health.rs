@@ -1,5 +1,7 @@
 //! What anybody may ask: is it alive, is it ready, which keys does it sign with.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::FromRequestParts;
 use axum::extract::Request;
@@ -98,6 +100,14 @@ pub(super) async fn metrics(State(state): State<Shared>, request: Request) -> Re
             Caller::from_request_parts(&mut parts, &state).await?.must_be(Role::Admin)?;
         }
     }
+    // What is told is what is so now, and a store that hangs holds up no scrape.
+    match tokio::time::timeout(LONGEST_LOOK, state.verifier.ready()).await {
+        Ok(ready) => state.metrics.probed(&ready),
+        Err(_) => state.metrics.not_answered(),
+    }
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     Ok((StatusCode::OK, [(CONTENT_TYPE, kind)], state.metrics.text()).into_response())
 }
+
+/// How long a scrape waits for the store.
+const LONGEST_LOOK: Duration = Duration::from_secs(1);

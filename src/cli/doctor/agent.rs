@@ -52,7 +52,9 @@ async fn ready(console: &Console) -> Finding {
         Err(Error::Problem(problem)) => {
             let finding = Finding::bad("ready", crate::cli::output::plain(&problem.detail));
             match problem.reason.as_deref() {
-                Some("clock") => finding.mend("Set the clock: timedatectl set-ntp true").mend("Was the jump meant? twostep clock accept"),
+                Some("clock") => finding
+                    .mend("Synchronise the clock: timedatectl set-ntp true; once the kernel says that it is, the agent believes it")
+                    .mend("Was the jump meant? twostep clock accept"),
                 Some("key") => finding.mend("Give the agent the sealing keys of this store: store.key_file in its configuration."),
                 _ => finding.mend("See why: journalctl -u twostep, or what the agent printed"),
             }

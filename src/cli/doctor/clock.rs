@@ -12,6 +12,8 @@ use serde_json::Value;
 use crate::cli::console::Console;
 use crate::cli::doctor::Finding;
 use crate::cli::words;
+use crate::time::Clock;
+use crate::time::SystemClock;
 
 pub(super) async fn look(console: &Console, agent_runs: bool) -> Vec<Finding> {
     let mut findings = vec![synchronised()];
@@ -25,6 +27,9 @@ pub(super) async fn look(console: &Console, agent_runs: bool) -> Vec<Finding> {
 /// Whether something keeps this machine's clock right.
 fn synchronised() -> Finding {
     let good = |how: &str| Finding::good("clock", format!("it is kept right ({how})"));
+    if SystemClock.synchronised().is_some() {
+        return good("the kernel says that it is synchronised");
+    }
     let bad = |how: &str| Finding::bad("clock", format!("nothing keeps it right ({how})")).mend("timedatectl set-ntp true");
     match said("timedatectl", &["show", "-p", "NTPSynchronized", "--value"]).as_deref() {
         Some("yes") => return good("timedatectl"),

@@ -2,6 +2,8 @@
 //!
 //! Protocol code takes the time as an argument. Only the verifier and the session module hold a [`Clock`].
 
+mod kernel;
+
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
@@ -100,6 +102,12 @@ pub struct Reading {
 pub trait Clock: Send + Sync {
     /// The time, read once for each request.
     fn read(&self) -> Reading;
+
+    /// The wall time, if the operating system says that it is synchronised with a source outside (NTP, PTP, GNSS); both as of
+    /// one moment. The verifier asks when the wall time jumped. A clock that does not know says nothing, as the default does.
+    fn synchronised(&self) -> Option<UnixTime> {
+        None
+    }
 }
 
 /// The clock of the operating system.
@@ -111,6 +119,10 @@ impl Clock for SystemClock {
         // A clock set to before 1970 reads as 1970, which the clock guard refuses.
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Reading { wall: UnixTime(wall.as_secs()), boot: since_boot(wall) }
+    }
+
+    fn synchronised(&self) -> Option<UnixTime> {
+        kernel::synchronised()
     }
 }
 
