@@ -197,6 +197,54 @@ fn sealing_keys_are_read_again_on_sighup() {
     drop(Agent::start_in(agent.into_folder(), ""));
 }
 
+/// A key file of these lines.
+fn write_keys(folder: &std::path::Path, lines: &[&str]) {
+    let file = folder.join("sealing.key");
+    fs::write(&file, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn a_new_sealing_key_is_taken_into_use_by_a_restart_and_the_old_line_may_go_when_the_log_says_so() {
+    let keys: Vec<_> = (0..4).map(|_| twostep::store::Keyring::new_key().unwrap()).collect();
+    let folder = tempfile::tempdir().unwrap();
+    write_keys(folder.path(), &[&keys[0]]);
+    let mut folder = Agent::start_in(folder, "").into_folder();
+    for pair in keys.windows(2) {
+        write_keys(folder.path(), &[&pair[1], &pair[0]]);
+        let agent = Agent::start_in(folder, "");
+        let line = agent.logs("no secret needs an older sealing key any more");
+        assert!(line.contains("\"resealed\":1"), "{line}");
+        folder = agent.into_folder();
+        write_keys(folder.path(), &[&pair[1]]);
+        folder = Agent::start_in(folder, "").into_folder();
+    }
+}
+
+#[test]
+fn an_old_line_that_goes_too_early_is_refused_at_the_start_with_how_many_secrets_need_it() {
+    let keys: Vec<_> = (0..2).map(|_| twostep::store::Keyring::new_key().unwrap()).collect();
+    let folder = tempfile::tempdir().unwrap();
+    write_keys(folder.path(), &[&keys[0]]);
+    let folder = Agent::start_in(folder, "").into_folder();
+    let old = twostep::store::Keyring::from_file(folder.path().join("sealing.key")).unwrap().ids()[0];
+    // A device that was added after the new key came, and before the pepper was sealed again.
+    write_keys(folder.path(), &[&keys[1], &keys[0]]);
+    let keyring = twostep::store::Keyring::from_file(folder.path().join("sealing.key")).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = twostep::store::SqliteStore::open(folder.path().join("store.db")).unwrap();
+        let verifier = twostep::verifier::Verifier::new(store, keyring);
+        let parameters = twostep::otp::Hotp::default();
+        let factor = twostep::verifier::NewFactor::Hotp { parameters, counter: twostep::otp::Counter(0), seed: None };
+        let device = twostep::verifier::NewDevice { account: "alice".parse().unwrap(), serial: None, name: None, factor };
+        verifier.add(device, &twostep::verifier::Authority::Admin).await.unwrap();
+    });
+    write_keys(folder.path(), &[&keys[1]]);
+    let (_, log) = Agent::fails(folder, "");
+    assert!(log.contains(&format!("1 secret needs the sealing key {old}")) && log.contains("put its line back"), "{log}");
+}
+
 #[test]
 fn memory_never_lands_in_a_core_dump() {
     let agent = Agent::start("");

@@ -58,6 +58,30 @@ pub(crate) async fn finish(verifier: &Verifier) -> Result<(), Error> {
     verifier.note_time().await
 }
 
+/// Seals again what an older sealing key seals, which is there when the first line of the key file is a new one, until nothing needs
+/// an older one any more.
+pub(crate) async fn reseal(verifier: Verifier, stop: Stop) {
+    loop {
+        match verifier.older_sealing_keys().await {
+            Ok(older) if older.is_empty() => return,
+            Ok(older) => {
+                for need in older {
+                    tracing::info!(key = %need.key, secrets = need.secrets, "secrets need an older sealing key: keep its line; they are sealed again");
+                }
+            }
+            Err(error) => tracing::error!(%error, "how many secrets need an older sealing key is not known"),
+        }
+        match verifier.reseal().await {
+            Ok(resealed) => return tracing::info!(resealed, "no secret needs an older sealing key any more"),
+            Err(error) => {
+                tracing::error!(%error, "not all secrets were sealed again: keep the lines of older sealing keys; it goes on in a minute");
+                report(Err(error), &stop);
+            }
+        }
+        tokio::time::sleep(RESEAL_AGAIN).await;
+    }
+}
+
 async fn expire(verifier: &Verifier, issuer: &Issuer, keep_audit: Duration) -> Result<(), Error> {
     let expired = verifier.expire(keep_audit).await?;
     issuer.expire_keys().await?;
@@ -79,6 +103,8 @@ fn report(done: Result<(), Error>, stop: &Stop) {
 const PROBE: Duration = Duration::from_secs(5);
 
 const PROBE_AGAIN: Duration = Duration::from_secs(1);
+
+const RESEAL_AGAIN: Duration = Duration::from_secs(60);
 
 const REFUSALS: Duration = Duration::from_secs(60);
 

@@ -7,6 +7,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::EncodeMetric;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -159,6 +160,12 @@ impl Collector for VerifierCounts {
         ] {
             let counter = ConstCounter::new(count);
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+        }
+        let help = "Secrets that are sealed under an older sealing key, by its id: for as long as there are any, the key is needed";
+        let mut older = encoder.encode_descriptor("secrets_under_older_keys", help, None, MetricType::Gauge)?;
+        for need in self.0.known_older_sealing_keys() {
+            let secrets = ConstGauge::new(i64::try_from(need.secrets).unwrap_or(i64::MAX));
+            secrets.encode(older.encode_family(&[("key", need.key.to_string())])?)?;
         }
         let clock_ok = ConstGauge::new(i64::from(self.0.clock_fault().is_none()));
         clock_ok.encode(encoder.encode_descriptor("clock_ok", "Whether the clock is trusted", None, clock_ok.metric_type())?)?;

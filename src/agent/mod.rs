@@ -169,6 +169,7 @@ async fn run_logged(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, config: Config, lo
     let chores = housekeeping::run(verifier.clone(), parts.issuer.clone(), keep_audit, Arc::clone(&metrics), stop.clone());
     let chores = tokio::spawn(chores);
     let listeners_to_events = events::start(&parts).map_err(|problem| Error::Config(vec![problem]))?;
+    let resealing = tokio::spawn(housekeeping::reseal(verifier.clone(), stop.clone()));
     let signals = tokio::spawn(signals.obey(parts.clone(), tls.clone()));
     let watchdog = tokio::spawn(systemd::watchdog());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), socket = %parts.config.socket_path().display(), "ready");
@@ -179,6 +180,7 @@ async fn run_logged(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, config: Config, lo
         tracing::error!("sessions that are bound to keys are not revoked; they will be when the agent starts again");
     }
     chores.abort();
+    resealing.abort();
     listeners_to_events.iter().for_each(tokio::task::JoinHandle::abort);
     signals.abort();
     watchdog.abort();
@@ -206,6 +208,7 @@ async fn open(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, config: Config, log: Los
     let key_file = config.key_file();
     make_private_folder(&key_file)?;
     let keyring = Keyring::from_file_or_new(key_file)?;
+    log_keys(&keyring);
     let limits =
         Limits { devices_per_account: config.limits.devices_per_account, pending_per_account: config.limits.pending_devices_per_account };
     let verifier = Verifier::with(Arc::new(store.clone()), keyring, clock, limits);
@@ -282,8 +285,12 @@ impl Signals {
                 _ = self.interrupt.recv() => break,
                 _ = self.hang_up.recv() => {
                     systemd::reloading();
-                    reload(&parts, tls.as_deref()).await;
-                    systemd::ready();
+                    // Sealing a large store again takes its time, and goes on at the next start.
+                    tokio::select! {
+                        () = reload(&parts, tls.as_deref()) => systemd::ready(),
+                        _ = self.terminate.recv() => break,
+                        _ = self.interrupt.recv() => break,
+                    }
                 }
             }
         }
@@ -302,13 +309,23 @@ async fn reload(parts: &Parts, tls: Option<&Tls>) {
         }
     }
     let resealed = match Keyring::from_file(parts.config.key_file()) {
-        Ok(keyring) => parts.verifier.rotate_sealing_keys(keyring).await,
+        Ok(keyring) => {
+            log_keys(&keyring);
+            parts.verifier.rotate_sealing_keys(keyring).await
+        }
         Err(error) => Err(error.into()),
     };
     match resealed {
         Ok(resealed) => tracing::info!(resealed, "the sealing keys were read again"),
         Err(error) => tracing::error!(%error, "the old sealing keys stay"),
     }
+}
+
+/// Names the sealing keys, so that a line of the key file is known by the id that others name.
+fn log_keys(keyring: &Keyring) {
+    let ids: Vec<String> = keyring.ids().iter().map(ToString::to_string).collect();
+    let (first, others) = ids.split_first().map_or((String::new(), String::new()), |(first, others)| (first.clone(), others.join(" ")));
+    tracing::info!(first, others, "sealing keys");
 }
 
 fn system<E: Into<std::io::Error>>(what: &'static str) -> impl FnOnce(E) -> Error {

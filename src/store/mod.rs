@@ -8,6 +8,7 @@ mod change;
 pub mod contract;
 mod records;
 mod sealing;
+mod sealing_keys;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -34,6 +35,9 @@ pub use sealing::Keyring;
 pub use sealing::Sealed;
 pub use sealing::Sealer;
 pub(crate) use sealing::random;
+pub use sealing_keys::KeyNeed;
+pub use sealing_keys::KeyNeeds;
+pub use sealing_keys::SealingKeyId;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 
@@ -109,6 +113,20 @@ pub trait Store: Send + Sync {
 
     /// Sealed secrets that are not sealed under `current`, at most `limit` of them, for re-sealing.
     fn sealed_under_other_keys(&self, current: [u8; 8], limit: u32) -> Answer<'_, Vec<Resealable>>;
+
+    /// How many sealed secrets need each sealing key, in the order of the keys' ids and without those of `except`.
+    ///
+    /// The default counts what [`sealed_under_other_keys`](Store::sealed_under_other_keys) finds.
+    fn secrets_by_key(&self, except: Option<SealingKeyId>) -> Answer<'_, Vec<KeyNeed>> {
+        Box::pin(async move {
+            let others = self.sealed_under_other_keys(except.map_or([0; 8], |key| key.0), u32::MAX).await?;
+            let mut secrets = std::collections::BTreeMap::<SealingKeyId, u64>::new();
+            for key in others.iter().filter_map(|secret| secret.sealed.key_id()) {
+                *secrets.entry(SealingKeyId(key)).or_default() += 1;
+            }
+            Ok(secrets.into_iter().map(|(key, secrets)| KeyNeed { key, secrets }).collect())
+        })
+    }
 
     /// Audit rows after that number, oldest first.
     fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<AuditRow>>;

@@ -26,7 +26,9 @@ use zeroize::Zeroizing;
 use crate::id::AccountId;
 use crate::id::SerialNumber;
 use crate::secret::Secret;
+use crate::store::KeyNeeds;
 use crate::store::SealedPlace;
+use crate::store::SealingKeyId;
 use crate::webauthn::CredentialId;
 
 /// The sealing keys of a program: the first seals, all of them open.
@@ -80,10 +82,13 @@ pub enum KeyError {
     Malformed(String),
     /// The store was sealed under the key of a file that is gone. No new key is written in its place.
     #[error("sealing key {0} is not there: put its backup back")]
-    Missing(String),
+    FileMissing(String),
     /// The store was sealed under another key.
     #[error("the store was sealed under another key; start with the key it was made with, or restore the backup of that key")]
     Wrong,
+    /// Some secrets of the store were sealed under a key that is not among these.
+    #[error("the store holds secrets of a sealing key that is missing ({0}): put its line back into the key file, below the first line")]
+    Missing(KeyNeeds),
     /// The system has no random bytes.
     #[error("the system gives no random bytes: {0}")]
     Random(String),
@@ -124,7 +129,7 @@ impl Keyring {
     /// The keys in a file; if it is not there, a new random key that is for it.
     ///
     /// The new key is written, with mode 0600, when a verifier first seals something in a store that holds nothing sealed. With a store
-    /// that was sealed before, the verifier fails with [`KeyError::Missing`], and the file is not made: a key that fits nothing would
+    /// that was sealed before, the verifier fails with [`KeyError::FileMissing`], and the file is not made: a key that fits nothing would
     /// only replace the right one in backups.
     pub fn from_file_or_new(path: impl AsRef<Path>) -> Result<Keyring, KeyError> {
         let path = path.as_ref();
@@ -142,7 +147,7 @@ impl Keyring {
         match &self.unsaved {
             None => Ok(self),
             Some(unsaved) if unsaved.path.exists() => Keyring::from_file(&unsaved.path),
-            Some(unsaved) => Err(KeyError::Missing(unsaved.path.display().to_string())),
+            Some(unsaved) => Err(KeyError::FileMissing(unsaved.path.display().to_string())),
         }
     }
 
@@ -187,10 +192,21 @@ impl Keyring {
         self.current
     }
 
+    /// The ids of all keys, the one that seals first.
+    pub fn ids(&self) -> Vec<SealingKeyId> {
+        let others = self.keys.keys().filter(|id| **id != self.current);
+        std::iter::once(&self.current).chain(others).copied().map(SealingKeyId).collect()
+    }
+
+    /// Whether this key is among them.
+    pub fn has(&self, key: SealingKeyId) -> bool {
+        self.keys.contains_key(&key.0)
+    }
+
     /// Seals a secret for one place.
     pub fn seal(&self, place: &SealedPlace, secret: &[u8]) -> Result<Sealed, KeyError> {
         if let Some(unsaved) = &self.unsaved {
-            return Err(KeyError::Missing(unsaved.path.display().to_string()));
+            return Err(KeyError::FileMissing(unsaved.path.display().to_string()));
         }
         let nonce = random::<24>()?;
         let cipher = self.keys.get(&self.current).ok_or(KeyError::Wrong)?;

@@ -17,6 +17,7 @@ mod refusals;
 mod resync;
 mod reuse;
 mod revoke;
+mod sealing_keys;
 #[cfg(feature = "webauthn")]
 mod security_keys;
 mod throttle;
@@ -53,6 +54,7 @@ pub use work::Counts;
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use tokio::sync::RwLock;
@@ -60,7 +62,6 @@ use tokio::sync::RwLockReadGuard;
 
 use crate::device::Refusal;
 use crate::id::CallerId;
-use crate::secret::Secret;
 use crate::store;
 use crate::store::Change;
 use crate::store::Commit;
@@ -69,10 +70,8 @@ use crate::store::Event;
 use crate::store::KeyError;
 use crate::store::Keyring;
 use crate::store::Marks;
-use crate::store::SealedPlace;
 use crate::store::Sealer;
 use crate::store::Store;
-use crate::store::Write;
 use crate::time::Clock;
 use crate::time::SystemClock;
 use crate::time::UnixTime;
@@ -92,6 +91,9 @@ struct Core {
     sealer: Mutex<Option<Sealer>>,
     /// Shared by all who seal and open, and held alone while their keys are replaced.
     keys_in_use: RwLock<()>,
+    /// Held while secrets are sealed again, which one task does at a time.
+    resealing: tokio::sync::Mutex<()>,
+    older_keys: Mutex<sealing_keys::OlderKeys>,
     limits: Limits,
     queue: queue::Queue,
     refusals: refusals::Refusals,
@@ -170,6 +172,8 @@ impl Verifier {
             keyring: Mutex::new(keyring),
             sealer: Mutex::new(None),
             keys_in_use: RwLock::new(()),
+            resealing: tokio::sync::Mutex::new(()),
+            older_keys: Mutex::new(None),
             limits,
             queue: queue::Queue::default(),
             refusals: refusals::Refusals::default(),
@@ -225,68 +229,11 @@ impl Verifier {
         }
         let keyring = self.core.keyring.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (keyring, pepper) = self.pepper(keyring).await?;
-        *self.core.keyring.lock().unwrap_or_else(PoisonError::into_inner) = keyring.clone();
+        self.see_that_all_opens(&keyring).await?;
+        self.core.set_keyring(keyring.clone());
         let sealer = Sealer::new(keyring, pepper);
-        *self.core.sealer.lock().unwrap_or_else(PoisonError::into_inner) = Some(sealer.clone());
+        self.core.set_sealer(sealer.clone());
         Ok(sealer)
-    }
-
-    /// Takes other sealing keys into use without a pause: they must open what the present ones sealed. What is sealed
-    /// under an older key is sealed again under the first of them; returns how many secrets were.
-    ///
-    /// Other processes on the same store must know the new key before, as one that opens, and an older key may be thrown
-    /// away when all of them seal under the new one.
-    pub async fn rotate_sealing_keys(&self, keyring: Keyring) -> Result<u64, Error> {
-        let (keyring, pepper) = self.pepper(keyring).await?;
-        // Whoever has the older keys is done first: with them it could neither open what is sealed again meanwhile, nor see
-        // that what it seals itself comes too late for that.
-        let alone = self.core.keys_in_use.write().await;
-        *self.core.keyring.lock().unwrap_or_else(PoisonError::into_inner) = keyring.clone();
-        *self.core.sealer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Sealer::new(keyring.clone(), pepper));
-        drop(alone);
-        self.reseal(&keyring).await
-    }
-
-    async fn reseal(&self, keyring: &Keyring) -> Result<u64, Error> {
-        let mut resealed = 0;
-        let mut in_vain = 0;
-        while in_vain < TRIES {
-            let others = self.core.store.sealed_under_other_keys(keyring.current(), RESEAL_BATCH).await?;
-            if others.is_empty() {
-                return Ok(resealed);
-            }
-            let mut moved = 0;
-            for seen in others {
-                let secret = keyring.open(&seen.place, &seen.sealed).ok_or(KeyError::Wrong)?;
-                let sealed = keyring.seal(&seen.place, secret.expose())?;
-                let change = Change { account: None, writes: vec![Write::Reseal { seen, sealed }], audit: Vec::new() };
-                // A conflict means that it was removed, or that another process sealed it first.
-                if let Commit::Committed(_) = self.core.store.commit(change).await? {
-                    moved += 1;
-                }
-            }
-            in_vain = if moved == 0 { in_vain + 1 } else { 0 };
-            resealed += moved;
-        }
-        Err(Error::Contended)
-    }
-
-    /// The store's pepper, which is made if there is none, and the keyring with its key in its file.
-    async fn pepper(&self, mut keyring: Keyring) -> Result<(Keyring, Secret), Error> {
-        let place = SealedPlace::Value { name: PEPPER.to_owned() };
-        for _ in 0..TRIES {
-            if let Some(sealed) = self.core.store.value(PEPPER).await? {
-                let keyring = keyring.of_sealed_store()?;
-                let pepper = keyring.open(&place, &store::Sealed::from_bytes(sealed)).ok_or(KeyError::Wrong)?;
-                return Ok((keyring, pepper));
-            }
-            keyring = keyring.saved()?;
-            let pepper = keyring.seal(&place, &store::random::<32>()?[..])?;
-            let write = Write::InitValue { name: PEPPER.to_owned(), value: pepper.as_bytes().to_vec() };
-            // Whoever comes second takes the pepper of whoever came first.
-            let _ = self.core.store.commit(Change { account: None, writes: vec![write], audit: Vec::new() }).await?;
-        }
-        Err(Error::Contended)
     }
 
     /// The time of this request, unless the clock is not to be trusted.
@@ -312,6 +259,20 @@ impl Verifier {
     }
 }
 
+impl Core {
+    fn set_keyring(&self, keyring: Keyring) {
+        *self.keyring.lock().unwrap_or_else(PoisonError::into_inner) = keyring;
+    }
+
+    fn set_sealer(&self, sealer: Sealer) {
+        *self.sealer.lock().unwrap_or_else(PoisonError::into_inner) = Some(sealer);
+    }
+
+    fn older_keys(&self) -> MutexGuard<'_, sealing_keys::OlderKeys> {
+        self.older_keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl std::ops::Deref for Keys<'_> {
     type Target = Sealer;
 
@@ -334,8 +295,3 @@ impl std::fmt::Debug for Verifier {
 
 /// How often something is judged before it is given up because others keep changing it.
 const TRIES: usize = 5;
-
-/// The name of the pepper among the store's values.
-const PEPPER: &str = "pepper";
-
-const RESEAL_BATCH: u32 = 256;

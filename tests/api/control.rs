@@ -267,6 +267,51 @@ fn a_clock_that_is_synchronised_is_believed_and_metrics_tell_of_this_moment() {
 }
 
 #[test]
+fn readiness_and_metrics_name_the_sealing_keys_that_are_needed() {
+    let agent = Agent::start("");
+    let client = admin(&agent);
+    assert_eq!(client.get("/readyz").is(200)["older_sealing_keys"], json!([]));
+    enrol(&client, "alice");
+    let file = agent.folder.path().join("sealing.key");
+    let old = std::fs::read_to_string(&file).unwrap();
+    let new = twostep::store::Keyring::new_key().unwrap();
+    // What another process on the store, with the new key first, has sealed needs that key here.
+    let beside = agent.folder.path().join("beside.key");
+    std::fs::write(&beside, format!("{old}{}\n", *new)).unwrap();
+    std::fs::write(&file, format!("{}\n{old}", *new)).unwrap();
+    for keys in [&file, &beside] {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(keys, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let ids = |path: &Path| twostep::store::Keyring::from_file(path).unwrap().ids();
+    let (first, older) = (ids(&file)[0], ids(&beside)[0]);
+    assert_ne!(first, older);
+    agent.signal("HUP");
+    let line = agent.logs("the sealing keys were read again");
+    assert!(line.contains("\"resealed\":2") || line.contains("\"resealed\":3"), "{line}");
+    assert!(agent.log().contains(&format!("\"first\":\"{first}\",\"others\":\"{older}\"")), "{}", agent.log());
+    assert_eq!(client.get("/readyz").is(200)["older_sealing_keys"], json!([]));
+    // The old key seals again: its line is the first one of another agent.
+    let config =
+        format!("[store]\nurl = \"sqlite:{}\"\nkey_file = \"{}\"\n", agent.folder.path().join("store.db").display(), beside.display());
+    let second = Agent::start(&config);
+    second.logs("no secret needs an older sealing key any more");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let needed = client.get("/readyz").is(200)["older_sealing_keys"].clone();
+        let metrics = client.get("/metrics").text();
+        if needed[0]["secrets"].as_u64().is_some_and(|secrets| secrets >= 2) {
+            assert_eq!(needed[0]["key"], older.to_string());
+            let sample = format!("twostep_secrets_under_older_keys{{key=\"{older}\"}} {}", needed[0]["secrets"]);
+            assert!(metrics.contains(&sample), "no {sample} in {metrics}");
+            break;
+        }
+        assert!(Instant::now() < deadline, "{needed}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
 fn a_caller_that_is_too_fast_waits_and_the_others_do_not() {
     let agent = Agent::start(&format!("{TCP}[limits]\nrequests_per_second = 2\nburst = 20\n"));
     let [fast, slow] = ["admin", "admin"].map(|role| crate::caller(&agent, role));

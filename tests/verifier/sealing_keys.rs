@@ -9,9 +9,15 @@ use std::time::Duration;
 
 use twostep::otp::Window;
 use twostep::secret::Secret;
+use twostep::session::Issuer;
+use twostep::session::SigningAlgorithm;
+use twostep::store::Answer;
+use twostep::store::Commit;
 use twostep::store::Error as StoreError;
 use twostep::store::KeyError;
 use twostep::store::Keyring;
+use twostep::store::SealingKeyId;
+use twostep::store::Store;
 use twostep::verifier::Authority;
 use twostep::verifier::Error;
 use twostep::verifier::Limits;
@@ -141,6 +147,147 @@ async fn who_has_the_old_keys_in_hand_leaves_nothing_under_them() {
     assert!(added.is_ok(), "{added:?}");
     let left = world.verifier.store().sealed_under_other_keys(next.current(), 10).await.unwrap();
     assert!(left.is_empty(), "the old key is thrown away now, and with it what is sealed under it: {left:?}");
+}
+
+/// A keyring of the keys with these numbers; the first seals.
+fn ring(numbers: &[u8]) -> Keyring {
+    let keys: Vec<Secret> = numbers.iter().map(|number| Secret::new(vec![*number; 32])).collect();
+    Keyring::new(&keys[0], &keys[1..]).unwrap()
+}
+
+fn id(number: u8) -> SealingKeyId {
+    ring(&[number]).ids()[0]
+}
+
+/// A verifier that was started with these keys.
+fn started(world: &World, numbers: &[u8]) -> Verifier {
+    Verifier::with(Arc::new(world.store()), ring(numbers), Arc::new(world.clock.clone()), Limits::default())
+}
+
+/// How many secrets need which key, seen with these keys.
+async fn needs(world: &World, numbers: &[u8]) -> Vec<(SealingKeyId, u64)> {
+    let needs = started(world, numbers).older_sealing_keys().await.unwrap();
+    needs.into_iter().map(|need| (need.key, need.secrets)).collect()
+}
+
+/// A store with secrets of every kind under each of the keys: seeds, the pepper under the first, a signing key under the last.
+async fn sealed_under(numbers: &[u8], seeds_each: usize) -> World {
+    let world = World::sealed_with(ring(&numbers[..1]));
+    world.verifier.ready().await.unwrap();
+    for count in 1..=numbers.len() {
+        let mut known: Vec<u8> = numbers[..count].to_vec();
+        known.reverse();
+        let verifier = started(&world, &known);
+        for number in 0..seeds_each {
+            verifier.add(Held::new(&format!("person {count} {number}")).to_add(), &Authority::Admin).await.unwrap();
+        }
+        if count == numbers.len() {
+            Issuer::new(verifier, "twostep").rotate_keys(SigningAlgorithm::EdDsa).await.unwrap();
+        }
+    }
+    world
+}
+
+#[tokio::test]
+async fn every_sealed_place_is_sealed_again_after_a_restart_with_a_new_first_key() {
+    for (numbers, seeds_each) in [(&[1][..], 3), (&[1, 2], 2), (&[1, 2, 3, 4], 5), (&[1], 600)] {
+        let world = sealed_under(numbers, seeds_each).await;
+        let mut keys = numbers.to_vec();
+        keys.insert(0, 9);
+        let before = needs(&world, &keys).await;
+        let secrets: u64 = before.iter().map(|(_, secrets)| secrets).sum();
+        assert_eq!(secrets, u64::try_from(numbers.len() * seeds_each + 2).unwrap(), "{before:?}");
+        assert_eq!(before.len(), numbers.len());
+        let verifier = started(&world, &keys);
+        assert_eq!(verifier.reseal().await.unwrap(), secrets);
+        assert!(verifier.older_sealing_keys().await.unwrap().is_empty());
+        let rows = world.audited("sealing_keys.resealed").await;
+        assert_eq!(rows.iter().map(|row| row.count).collect::<Vec<_>>(), [secrets]);
+        started(&world, &[9]).ready().await.unwrap();
+        assert_eq!(verifier.reseal().await.unwrap(), 0, "there is nothing left");
+        assert_eq!(world.audited("sealing_keys.resealed").await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn keys_that_do_not_open_everything_are_refused_at_the_start_with_what_needs_which_of_them() {
+    let world = sealed_under(&[1, 2, 3], 2).await;
+    // Under the first are the pepper and two seeds, under the last a signing key and two.
+    for (keys, missing) in [
+        (&[9, 1, 2][..], &[(3, 3)][..]),
+        (&[9, 2, 3], &[(1, 3)]),
+        (&[3, 1], &[(2, 2)]),
+        (&[1], &[(2, 2), (3, 3)]),
+        (&[9, 3], &[(1, 3), (2, 2)]),
+    ] {
+        let refused = match started(&world, keys).ready().await {
+            Err(Error::Key(KeyError::Missing(needs))) => needs,
+            other => panic!("{keys:?}: {other:?}"),
+        };
+        let mut expected: Vec<_> = missing.iter().map(|(number, secrets)| (id(*number), *secrets)).collect();
+        expected.sort_unstable();
+        assert_eq!(refused.0.iter().map(|need| (need.key, need.secrets)).collect::<Vec<_>>(), expected, "{keys:?}");
+        let words = KeyError::Missing(refused).to_string();
+        for (key, secrets) in expected {
+            assert!(words.contains(&format!("{secrets} secrets need the sealing key {key}")), "{words}");
+        }
+    }
+    assert!(matches!(started(&world, &[8, 9]).ready().await, Err(Error::Key(KeyError::Wrong))), "it is another store's");
+    started(&world, &[9, 3, 1, 2]).ready().await.unwrap();
+}
+
+#[tokio::test]
+async fn keys_that_do_not_open_everything_change_nothing_when_they_are_read_again() {
+    let world = sealed_under(&[1, 2], 2).await;
+    let verifier = started(&world, &[2, 1]);
+    let held = Held::new("alice");
+    verifier.add(held.to_add(), &Authority::Admin).await.unwrap();
+    for keys in [&[9, 2][..], &[9, 1], &[2], &[1]] {
+        let refused = verifier.rotate_sealing_keys(ring(keys)).await;
+        assert!(matches!(refused, Err(Error::Key(KeyError::Missing(_)))), "{keys:?}: {refused:?}");
+    }
+    let [first, second] = held.pair(world.now());
+    verifier.activate(&held.serial, [&first, &second], Window::Owner, &Authority::Admin).await.unwrap();
+    assert_eq!(needs(&world, &[2, 1]).await, [(id(1), 3)], "nothing was sealed again");
+}
+
+/// Lets so many changes pass, and no more.
+struct Few(std::sync::atomic::AtomicUsize);
+
+impl Hook for Few {
+    fn commit<'a>(&'a self, store: &'a twostep::store::SqliteStore, change: twostep::store::Change) -> Answer<'a, Commit> {
+        use std::sync::atomic::Ordering::SeqCst;
+        if self.0.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_err() {
+            return Box::pin(async { Err(StoreError::Full("database or disk is full".to_owned())) });
+        }
+        store.commit(change)
+    }
+}
+
+#[tokio::test]
+async fn sealing_again_goes_on_where_it_stopped_and_the_old_line_is_needed_until_then() {
+    let world = sealed_under(&[1], 200).await;
+    let hook = Few(std::sync::atomic::AtomicUsize::new(2));
+    let stopped =
+        Verifier::with(Arc::new(Hooked { store: world.store(), hook }), ring(&[2, 1]), Arc::new(world.clock.clone()), Limits::default());
+    assert!(matches!(stopped.reseal().await, Err(Error::Store(StoreError::Full(_)))));
+    let left = needs(&world, &[2, 1]).await;
+    assert!(left.len() == 1 && left[0].0 == id(1) && (1..202).contains(&left[0].1), "{left:?}");
+    assert!(matches!(started(&world, &[2]).ready().await, Err(Error::Key(KeyError::Missing(_)))));
+    assert_eq!(started(&world, &[2, 1]).reseal().await.unwrap(), left[0].1);
+    started(&world, &[2]).ready().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_that_start_with_each_others_key_first_come_to_an_end() {
+    let world = sealed_under(&[1, 2], 100).await;
+    let (one, other) = (started(&world, &[1, 2]), started(&world, &[2, 1]));
+    let both = async { tokio::join!(one.reseal(), other.reseal()) };
+    let ended = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
+    for ended in [ended.0, ended.1] {
+        assert!(matches!(ended, Ok(_) | Err(Error::Contended)), "{ended:?}");
+    }
+    started(&world, &[1, 2]).ready().await.unwrap();
 }
 
 fn before_and_after() -> (World, Keyring) {

@@ -33,6 +33,18 @@ pub(super) struct Alive {
 pub(super) struct Ready {
     status: &'static str,
     now: String,
+    /// Sealing keys that are not the first one, and are needed still. Empty: only the first key's line is needed.
+    older_sealing_keys: Vec<OlderSealingKey>,
+}
+
+/// An older sealing key, and what needs it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct OlderSealingKey {
+    /// The key's id: 16 hex digits, as the log names it.
+    #[schema(pattern = "^[0-9a-f]{16}$")]
+    key: String,
+    /// How many secrets are sealed under it.
+    secrets: u64,
 }
 
 /// The process is there.
@@ -41,7 +53,7 @@ pub(super) async fn alive() -> Json<Alive> {
     Json(Alive { status: "alive" })
 }
 
-/// The store answers, the sealing key fits it and the clock is sane.
+/// The store answers and keeps changes, the sealing keys fit it and the clock is sane.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
     (status = 200, description = "ready", body = Ready),
     super::Unavailable,
@@ -49,7 +61,9 @@ pub(super) async fn alive() -> Json<Alive> {
 pub(super) async fn ready(State(state): State<Shared>) -> Result<Json<Ready>, Problem> {
     state.verifier.ready().await?;
     state.verifier.store().control_version().await.map_err(crate::verifier::Error::Store)?;
-    Ok(Json(Ready { status: "ready", now: state.verifier.clock().read().wall.to_string() }))
+    let older = state.verifier.older_sealing_keys().await?;
+    let older_sealing_keys = older.iter().map(|need| OlderSealingKey { key: need.key.to_string(), secrets: need.secrets }).collect();
+    Ok(Json(Ready { status: "ready", older_sealing_keys, now: state.verifier.clock().read().wall.to_string() }))
 }
 
 /// The public keys of contexts (RFC 7517).
@@ -101,7 +115,12 @@ pub(super) async fn metrics(State(state): State<Shared>, request: Request) -> Re
         }
     }
     // What is told is what is so now, and a store that hangs holds up no scrape.
-    match tokio::time::timeout(LONGEST_LOOK, state.verifier.ready()).await {
+    let look = async {
+        let ready = state.verifier.ready().await;
+        let _ = state.verifier.older_sealing_keys().await;
+        ready
+    };
+    match tokio::time::timeout(LONGEST_LOOK, look).await {
         Ok(ready) => state.metrics.probed(&ready),
         Err(_) => state.metrics.not_answered(),
     }

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use crate::agent::caller::whole_seconds;
 use crate::device::Refusal;
 use crate::store;
+use crate::store::KeyError;
 use crate::time::UnixTime;
 use crate::verifier::Error;
 
@@ -214,7 +215,11 @@ impl From<Error> for Problem {
             }
             Error::Key(error) => {
                 tracing::error!(%error, "the sealing key failed");
-                Problem::new(Code::ServiceUnavailable, "the sealing key does not fit the store").because("key").retry_after(60)
+                let detail = match error {
+                    KeyError::Missing(_) => "a sealing key that secrets in the store need is missing: put its line back into the key file",
+                    _ => "the sealing key does not fit the store",
+                };
+                Problem::new(Code::ServiceUnavailable, detail).because("key").retry_after(60)
             }
         }
     }

@@ -6,8 +6,11 @@ use std::os::unix::fs::FileTypeExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::cli::console::Console;
 use crate::cli::doctor::Finding;
+use crate::cli::words;
 use crate::client::Error;
 
 /// What was found, and whether an agent answers.
@@ -26,7 +29,7 @@ pub(super) async fn look(console: &Console) -> (Vec<Finding>, bool) {
             return (findings, false);
         }
     }
-    findings.push(ready(console).await);
+    findings.extend(ready(console).await);
     findings.push(role(console).await);
     (findings, true)
 }
@@ -46,9 +49,12 @@ fn socket(console: &Console) -> Finding {
 }
 
 /// The agent's own word on its store, its key and its clock.
-async fn ready(console: &Console) -> Finding {
-    match console.try_to_ask(console.client().get(&["readyz"])).await {
-        Ok(_) => Finding::good("ready", "the store answers, the sealing key fits it, the clock is sane"),
+async fn ready(console: &Console) -> Vec<Finding> {
+    let finding = match console.try_to_ask(console.client().get(&["readyz"])).await {
+        Ok(answer) => {
+            let ready = Finding::good("ready", "the store answers, the sealing key fits it, the clock is sane");
+            return vec![ready, sealing_keys(&answer.body)];
+        }
         Err(Error::Problem(problem)) => {
             let finding = Finding::bad("ready", crate::cli::output::plain(&problem.detail));
             match problem.reason.as_deref() {
@@ -60,7 +66,26 @@ async fn ready(console: &Console) -> Finding {
             }
         }
         Err(error) => Finding::unknown("ready", error.to_string()),
+    };
+    vec![finding]
+}
+
+/// Which lines of the key file are needed.
+fn sealing_keys(ready: &Value) -> Finding {
+    let Some(older) = ready.get("older_sealing_keys").and_then(Value::as_array) else {
+        return Finding::unknown("sealing keys", "the agent does not say which of them are needed: it is an older one");
+    };
+    if older.is_empty() {
+        return Finding::good("sealing keys", "all secrets are sealed under the first one");
     }
+    let need = |one: &Value| {
+        let secrets = words::count(one.get("secrets").and_then(Value::as_u64).unwrap_or(0), "secret");
+        format!("{secrets} under the older key {}", words::text(one, "key"))
+    };
+    let needs: Vec<String> = older.iter().map(need).collect();
+    Finding::unknown("sealing keys", needs.join(", "))
+        .mend("Keep the lines of these keys in the key file: the agent seals the secrets again, under the first key.")
+        .mend("Does the number stay? Its log says why.")
 }
 
 /// What the agent lets us do, by what it answers.

@@ -213,6 +213,15 @@ pub async fn a_secret_is_resealed_if_it_is_what_it_was(store: Arc<dyn Store>) {
     let found = answered(store.sealed_under_other_keys(new.current(), 10).await);
     assert_eq!(found.len(), 3, "a seed, a signing key and a sealed value are found: {found:?}");
     assert_eq!(answered(store.sealed_under_other_keys(new.current(), 2).await).len(), 2, "no more than asked for");
+    let [old_id, new_id] = [&old, &new].map(|keyring| crate::store::SealingKeyId(keyring.current()));
+    // The signing key of the sample is sealed under a key of its own.
+    let needs = |key, found: Vec<crate::store::KeyNeed>| {
+        let needs = |need: &&crate::store::KeyNeed| need.key == key;
+        (found.iter().find(needs).map(|need| need.secrets), found.iter().map(|need| need.secrets).sum::<u64>())
+    };
+    assert_eq!(needs(old_id, answered(store.secrets_by_key(Some(new_id)).await)), (Some(2), 3), "a seed and a value need the old key");
+    assert_eq!(needs(old_id, answered(store.secrets_by_key(None).await)), (Some(2), 3), "nothing needs the new one");
+    assert_eq!(needs(old_id, answered(store.secrets_by_key(Some(old_id)).await)), (None, 1), "what is not asked for is left out");
     for seen in found {
         let sealed = reseal(&seen.place, &new);
         made(&store, [Write::Reseal { seen: seen.clone(), sealed: sealed.clone() }]).await;
@@ -223,6 +232,7 @@ pub async fn a_secret_is_resealed_if_it_is_what_it_was(store: Arc<dyn Store>) {
         assert!(all.contains(&is), "the resealed secret is in its place");
     }
     assert!(answered(store.sealed_under_other_keys(new.current(), 10).await).is_empty(), "in the end nothing is left to reseal");
+    assert_eq!(needs(new_id, answered(store.secrets_by_key(None).await)), (Some(3), 3), "all need the new key");
     let is = snapshot(&store, "alice").await;
     assert_eq!(is.devices[0].revision, was.devices[0].revision, "resealing a seed leaves its device alone");
 }

@@ -16,6 +16,7 @@ mod check;
 mod connection;
 mod fault;
 mod identity;
+mod keys;
 mod log;
 mod migrations;
 mod open;
@@ -71,8 +72,10 @@ use crate::store::Change;
 use crate::store::Commit;
 use crate::store::DeviceList;
 use crate::store::Error;
+use crate::store::KeyNeed;
 use crate::store::Resealable;
 use crate::store::Revocations;
+use crate::store::SealingKeyId;
 use crate::store::SigningKeyRecord;
 use crate::store::SingleUse;
 use crate::store::Store;
@@ -287,6 +290,10 @@ impl Store for SqliteStore {
 
     fn sealed_under_other_keys(&self, current: [u8; 8], limit: u32) -> Answer<'_, Vec<Resealable>> {
         Box::pin(self.elsewhere(move |conn| read::sealed_under_other_keys(conn, current, limit)))
+    }
+
+    fn secrets_by_key(&self, except: Option<SealingKeyId>) -> Answer<'_, Vec<KeyNeed>> {
+        Box::pin(self.elsewhere(move |conn| keys::secrets_by_key(conn, except)))
     }
 
     fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<AuditRow>> {

@@ -135,17 +135,7 @@ pub(super) fn bodies<T: DeserializeOwned>(conn: &Connection, sql: &str, params: 
 
 pub(super) fn sealed_under_other_keys(conn: &Connection, current: [u8; 8], limit: u32) -> Result<Vec<Resealable>, Fault> {
     let snapshot = conn.unchecked_transaction()?;
-    let mut found = Vec::new();
-    for key in bodies::<SigningKeyRecord>(&snapshot, sql::ALL_SIGNING_KEYS, [])? {
-        found.push(Resealable { place: SealedPlace::SigningKey { kid: key.kid }, sealed: key.private });
-    }
-    let mut statement = snapshot.prepare_cached(sql::ALL_VALUES)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        if let Some(sealed) = Sealed::recognised(row.get(1)?) {
-            found.push(Resealable { place: SealedPlace::Value { name: row.get(0)? }, sealed });
-        }
-    }
+    let mut found = sealed_beside_seeds(&snapshot)?;
     found.retain(|secret| secret.sealed.key_id() != Some(current));
     // "Not equal" is no search: the seeds below the key in the index, then those above it.
     for sql in [sql::SEEDS_BELOW_KEY, sql::SEEDS_ABOVE_KEY] {
@@ -159,6 +149,22 @@ pub(super) fn sealed_under_other_keys(conn: &Connection, current: [u8; 8], limit
         }
     }
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+/// Signing keys and named values, which are few.
+pub(super) fn sealed_beside_seeds(conn: &Connection) -> Result<Vec<Resealable>, Fault> {
+    let mut found = Vec::new();
+    for key in bodies::<SigningKeyRecord>(conn, sql::ALL_SIGNING_KEYS, [])? {
+        found.push(Resealable { place: SealedPlace::SigningKey { kid: key.kid }, sealed: key.private });
+    }
+    let mut statement = conn.prepare_cached(sql::ALL_VALUES)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(sealed) = Sealed::recognised(row.get(1)?) {
+            found.push(Resealable { place: SealedPlace::Value { name: row.get(0)? }, sealed });
+        }
+    }
     Ok(found)
 }
 

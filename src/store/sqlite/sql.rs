@@ -90,6 +90,8 @@ statements! {
     TIME_ACCEPT = "UPDATE control SET highest_time = ?1 WHERE id = 1";
 
     SEED_RESEAL = "UPDATE devices SET seed = ?4, seed_key = ?5 WHERE serial = ?1 AND account = ?2 AND seed = ?3";
+    SEED_KEY_AFTER = "SELECT min(seed_key) FROM devices WHERE seed_key IS NOT NULL AND seed_key > ?1";
+    SEEDS_UNDER_KEY = "SELECT count(*) FROM devices WHERE seed_key IS NOT NULL AND seed_key = ?1";
     SEEDS_BELOW_KEY = "SELECT serial, account, seed FROM devices WHERE seed_key IS NOT NULL AND seed_key < ?1 LIMIT ?2";
     SEEDS_ABOVE_KEY = "SELECT serial, account, seed FROM devices WHERE seed_key IS NOT NULL AND seed_key > ?1 LIMIT ?2";
 
