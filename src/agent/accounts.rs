@@ -41,7 +41,10 @@ impl Accounts {
     pub(crate) async fn of(store: &dyn Store, fold: Fold) -> Result<Accounts, NotFolded> {
         let (mut kept, mut several) = (HashMap::new(), Vec::new());
         let mut after = None;
-        while fold != Fold::None {
+        if fold == Fold::None {
+            return Ok(Accounts { fold, kept });
+        }
+        loop {
             let page = store.accounts(AccountList { after: after.clone(), limit: PAGE, ..AccountList::default() }).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.account.id.clone());

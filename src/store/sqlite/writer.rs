@@ -50,6 +50,9 @@ pub(super) enum Done {
     Expired(u64),
 }
 
+/// What became of each work of a transaction.
+type Outcomes = Vec<Result<Done, Error>>;
+
 /// Hands work to the thread and waits until it is durable, or refused.
 pub(super) async fn done(jobs: &SyncSender<Job>, work: Work) -> Result<Done, Error> {
     let (reply, answer) = oneshot::channel();
@@ -130,7 +133,7 @@ impl Writer {
     }
 
     /// One transaction for all; an error before its commit is everybody's, and nothing was decided.
-    fn transact(&mut self, works: &[Work]) -> Result<Vec<Result<Done, Error>>, Error> {
+    fn transact(&mut self, works: &[Work]) -> Result<Outcomes, Error> {
         self.store.place.unmoved().map_err(Error::Unknown)?;
         let conn = match self.store.conn.take() {
             Some(conn) => conn,
@@ -163,7 +166,7 @@ impl Writer {
 }
 
 /// Everything between the beginning and the commit, and where the store then stands; none if it stands where it did.
-fn work_through(conn: &Connection, works: &[Work]) -> Result<(Vec<Result<Done, Error>>, Option<Identity>), Fault> {
+fn work_through(conn: &Connection, works: &[Work]) -> Result<(Outcomes, Option<Identity>), Fault> {
     let before = audit::head(conn)?;
     let mut head = before.clone();
     let mut outcomes = Vec::with_capacity(works.len());
