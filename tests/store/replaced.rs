@@ -42,6 +42,13 @@ const WAYS: &[(&str, Replace)] = &[
             fs::copy(old.join(name.file_name().unwrap()), &name).unwrap();
         }
     }),
+    ("it is emptied", |path| fs::write(path, "").unwrap()),
+    ("another store is written over it", |path| {
+        let other = path.with_extension("other");
+        drop(SqliteStore::open(&other).unwrap());
+        fs::copy(other, path).unwrap();
+    }),
+    ("its log is emptied", |path| fs::write(beside(path, "-wal"), "").unwrap()),
     ("its log is removed", |path| fs::remove_file(beside(path, "-wal")).unwrap()),
     ("its log is replaced by a copy", |path| {
         let copy = path.with_extension("copy");
@@ -114,4 +121,52 @@ async fn what_was_accepted_before_the_file_was_replaced_is_not_forgotten_after_a
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+#[tokio::test]
+async fn an_old_copy_that_is_written_into_the_file_is_found_out_and_a_checkpoint_is_not() {
+    let folders = Folders::default();
+    let path = folders.new_path();
+    let store = with_alice(&path).await;
+    let old = fs::read(&path).unwrap();
+    for _ in 0..1_500 {
+        made(&store, []).await;
+    }
+    assert!(fs::read(&path).unwrap() != old, "it was carried over from the log");
+    // As a tool that replicates a store does it.
+    let tool = rusqlite::Connection::open(&path).unwrap();
+    tool.query_row("PRAGMA wal_checkpoint(FULL)", [], |_| Ok(())).unwrap();
+    made(&store, []).await;
+    drop(tool);
+    made(&store, []).await;
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &old, 0).unwrap();
+    assert!(matches!(store.control_version().await, Err(Error::Unknown(_))));
+    drop(store);
+    assert!(matches!(SqliteStore::open(&path), Err(OpenError::Stray(_))));
+}
+
+/// A tool that looks at a store in the moment of a start does not make the program believe that another one serves from it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_from_outside_is_no_program_that_serves() {
+    let folders = Folders::default();
+    let path = folders.new_path();
+    drop(with_alice(&path).await);
+    let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let looking = {
+        let (path, done) = (path.clone(), done.clone());
+        std::thread::spawn(move || {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let _ = twostep::store::sqlite::standing(&path);
+            }
+        })
+    };
+    for round in 0..60 {
+        let store = SqliteStore::open(&path).unwrap_or_else(|error| panic!("{round}: {error}"));
+        assert!(beside(&path, "-wal").metadata().unwrap().len() > 0, "{round}: it is marked, and its log is kept");
+        drop(store);
+        assert!(!beside(&path, "-wal").exists(), "{round}: it is closed");
+    }
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    looking.join().unwrap();
 }

@@ -18,6 +18,7 @@ use super::backup;
 use super::connection;
 use super::fault::Fault;
 use super::migrations;
+use super::open;
 use super::place;
 use super::row::AccountColumns;
 use super::row::first;
@@ -81,6 +82,11 @@ pub fn alone(path: impl AsRef<Path>) -> Result<Alone, OpenError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Alone { path, _lock: None }),
         Err(error) => return Err(OpenError::io(&name, &error)),
     };
+    // Programs that come or go have the turn: none of them sees the lock taken in between.
+    let turn = File::open(connection::beside(&path, ".turn")).ok();
+    if turn.as_ref().is_some_and(|turn| !open::wait_for(turn)) {
+        return Err(OpenError::Held);
+    }
     match lock.try_lock() {
         Ok(()) => Ok(Alone { path, _lock: Some(lock) }),
         Err(TryLockError::WouldBlock) => Err(OpenError::Held),

@@ -56,11 +56,17 @@ impl Entered {
         if !wait_for(&turn) {
             return Err(OpenError::Offline);
         }
-        let alone = lock.try_lock().is_ok();
-        match hold {
-            Hold::Exclusive if !alone => return Err(OpenError::Held),
-            Hold::Shared if !alone && lock.try_lock_shared().is_err() => return Err(OpenError::Offline),
-            Hold::Shared | Hold::Exclusive => {}
+        let mut alone = lock.try_lock().is_ok();
+        if !alone {
+            match hold {
+                Hold::Exclusive => return Err(OpenError::Held),
+                Hold::Shared if !wait_for_shared(&lock) => return Err(OpenError::Offline),
+                // A tool may have been done in between. No other one comes meanwhile: it would need the turn.
+                Hold::Shared => alone = lock.try_lock().is_ok(),
+            }
+        }
+        if !alone && lock.try_lock_shared().is_err() {
+            return Err(OpenError::Offline);
         }
         Ok(Entered { lock, turn, alone })
     }
@@ -104,6 +110,7 @@ fn first(given: &Path, path: PathBuf) -> Result<(Connection, Place, Witness), Op
     connection::checkpoint(&conn, "FULL")?;
     let _ = witness.note(&marked);
     place.found_log()?;
+    place.unmoved().map_err(OpenError::Sqlite)?;
     Ok((conn, place, witness))
 }
 
@@ -121,6 +128,7 @@ fn join(given: &Path, path: PathBuf) -> Result<(Connection, Place, Witness), Ope
     migrations::run(&mut conn)?;
     let witness = Witness::renew(place.path(), place.file(), &identity::read(&conn)?)?;
     place.found_log()?;
+    place.unmoved().map_err(OpenError::Sqlite)?;
     Ok((conn, place, witness))
 }
 
@@ -174,10 +182,19 @@ pub(super) fn shut(conn: Connection) {
 }
 
 /// Waits for a lock, though not for ever.
-fn wait_for(lock: &File) -> bool {
+pub(super) fn wait_for(lock: &File) -> bool {
+    patiently(LONGEST, || lock.try_lock().is_ok())
+}
+
+/// Waits for a tool that only takes a look.
+fn wait_for_shared(lock: &File) -> bool {
+    patiently(LOOK, || lock.try_lock_shared().is_ok())
+}
+
+fn patiently(limit: Duration, taken: impl Fn() -> bool) -> bool {
     let asked = Instant::now();
-    while lock.try_lock().is_err() {
-        if asked.elapsed() > LONGEST {
+    while !taken() {
+        if asked.elapsed() > limit {
             return false;
         }
         std::thread::sleep(NAP);
@@ -196,5 +213,8 @@ impl From<Fault> for OpenError {
 
 /// Longer than a writer keeps its turn.
 const LONGEST: Duration = Duration::from_secs(15);
+
+/// Longer than `twostep doctor` looks at a store.
+const LOOK: Duration = Duration::from_secs(1);
 
 const NAP: Duration = Duration::from_millis(1);

@@ -1,14 +1,19 @@
 //! Whether the store's path still leads to the file that is open.
 //!
-//! A program that renames, copies or removes the files of an open store leaves it writing to files that the next start does not find.
+//! A program that renames, overwrites or removes the files of an open store leaves it writing to files that the next start does not find.
 
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::OnceLock;
+use std::sync::PoisonError;
 
 use super::OpenError;
 use super::connection::beside;
+use super::identity::Identity;
+use super::vet;
 
 /// Where an open store is.
 #[derive(Debug)]
@@ -20,8 +25,19 @@ pub(super) struct Place {
     log: PathBuf,
     file: (u64, u64),
     log_file: OnceLock<(u64, u64)>,
+    content: Mutex<Content>,
     /// Why nothing may be answered from it any more.
     lost: OnceLock<String>,
+}
+
+/// What is known of the content of the files: neither shrinks while they are open, and only a checkpoint changes the first.
+#[derive(Debug, Default)]
+struct Content {
+    changed: (i64, i64),
+    size: u64,
+    log_size: u64,
+    /// The identity in the file alone.
+    stands: Option<Identity>,
 }
 
 /// Resolves symbolic links, also of a file that is not there yet.
@@ -41,7 +57,8 @@ impl Place {
     pub(super) fn of(given: &Path, path: PathBuf) -> Result<Place, OpenError> {
         let given = std::path::absolute(given).map_err(|error| OpenError::io(given, &error))?;
         let file = inode(&given).map_err(|error| OpenError::io(&given, &error))?;
-        Ok(Place { log: beside(&path, "-wal"), given, path, file, log_file: OnceLock::new(), lost: OnceLock::new() })
+        let log = beside(&path, "-wal");
+        Ok(Place { log, given, path, file, log_file: OnceLock::new(), content: Mutex::default(), lost: OnceLock::new() })
     }
 
     /// Writes down which log is beside it, once there is one.
@@ -60,16 +77,12 @@ impl Place {
         self.file
     }
 
-    /// Fails for good once either path has led to another file, or to none.
+    /// Fails for good once either path has led to another file or to none, or a file was written by another program.
     pub(super) fn unmoved(&self) -> Result<(), String> {
         if let Some(lost) = self.lost.get() {
             return Err(lost.clone());
         }
-        let moved = match self.log_file.get() {
-            _ if inode(&self.given).ok() != Some(self.file) => &self.given,
-            Some(log) if inode(&self.log).ok() != Some(*log) => &self.log,
-            _ => return Ok(()),
-        };
+        let Some(moved) = self.moved() else { return Ok(()) };
         let (moved, path) = (moved.display(), self.given.display());
         let lost = self.lost.get_or_init(|| {
             format!(
@@ -79,9 +92,42 @@ impl Place {
         });
         Err(lost.clone())
     }
+
+    fn moved(&self) -> Option<&Path> {
+        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(file) = std::fs::metadata(&self.given).ok().filter(|file| of(file) == self.file) else { return Some(&self.given) };
+        if file.len() < content.size || !self.goes_on(&file, &mut content) {
+            return Some(&self.given);
+        }
+        let known = self.log_file.get()?;
+        match std::fs::metadata(&self.log).ok().filter(|log| of(log) == *known && log.len() >= content.log_size) {
+            Some(log) => content.log_size = log.len(),
+            None => return Some(&self.log),
+        }
+        None
+    }
+
+    /// Whether a file that has changed goes on from what it was: a checkpoint of any program moves it forward. What cannot be read, in
+    /// the middle of one, is looked at again.
+    fn goes_on(&self, file: &Metadata, content: &mut Content) -> bool {
+        let changed = (file.ctime(), file.ctime_nsec());
+        if changed == content.changed {
+            return true;
+        }
+        let Some(now) = vet::identity_alone(&self.path) else { return true };
+        if content.stands.is_some_and(|was| was.store != now.store || was.place() > now.place()) {
+            return false;
+        }
+        *content = Content { changed, size: file.len(), log_size: content.log_size, stands: Some(now) };
+        true
+    }
+}
+
+fn of(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
 }
 
 /// Device and inode of what a path leads to.
 pub(super) fn inode(path: &Path) -> std::io::Result<(u64, u64)> {
-    std::fs::metadata(path).map(|file| (file.dev(), file.ino()))
+    std::fs::metadata(path).map(|file| of(&file))
 }

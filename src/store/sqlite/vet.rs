@@ -187,6 +187,11 @@ fn alone(path: &Path) -> Result<(Alone, bool), OpenError> {
     })
 }
 
+/// The identity in a file alone, if it can be read.
+pub(super) fn identity_alone(path: &Path) -> Option<Identity> {
+    backup::immutable(path).and_then(|conn| identity(&conn)).ok().flatten()
+}
+
 fn identity(conn: &Connection) -> rusqlite::Result<Option<Identity>> {
     let bytes: Option<Vec<u8>> = conn.query_row(sql::IDENTITY, [], first)?;
     Ok(bytes.and_then(|bytes| Identity::decode(&bytes)))
