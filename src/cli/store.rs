@@ -25,6 +25,10 @@ use crate::time::SystemClock;
 #[derive(Subcommand)]
 pub(super) enum Store {
     /// Copy the store of a running agent into a new file, which the agent writes
+    ///
+    /// Copying the file by other means is no backup: while an agent serves from it, its newest changes are in the log beside it
+    /// (FILE-wal), and the copy alone, or a copy of both from two moments, is refused. When the agent has been stopped the file
+    /// alone is the whole store.
     Backup {
         /// The new file [default: one in the agent's state directory]
         to: Option<PathBuf>,
@@ -34,11 +38,18 @@ pub(super) enum Store {
     /// Time-based devices go on after about ten minutes, for those are the codes that may have been used. Counter-based
     /// ones need a pair once. Recovery codes are void, all sessions are over, and a new key signs. API keys are those of the
     /// backup. No agent may hold the file. It needs the sealing keys that it was made with.
+    ///
+    /// It also cures a raw copy of a store that was in use, with the log beside it or without, a store whose log is lost, and an older
+    /// copy that was put in the place of a newer store: what they have forgotten cannot be used again. A log from before a restore is
+    /// never read: if an agent refuses it, move FILE-wal away.
     Restore {
-        /// The backup
+        /// The backup, or the copy
         path: PathBuf,
     },
     /// See whether a store or a backup is sound; exit 1 if it is not. Nothing is changed
+    ///
+    /// Also whether its file, the log and the witness beside it fit together, as at the start of an agent. It needs no right to write,
+    /// and leaves no file behind.
     Check {
         /// The file [default: the one that an agent of yours would serve from]
         path: Option<PathBuf>,
@@ -122,6 +133,7 @@ fn refused(error: OpenError, path: &Path) -> Failure {
         OpenError::Held => Failure::new(Exit::Refused, format!("an agent serves from {}", path.display()))
             .hint("Stop it first, or look at a backup: twostep store backup FILE"),
         OpenError::Io { .. } | OpenError::Foreign => Failure::bad_input(error.to_string()),
+        OpenError::Stray(_) | OpenError::Damaged { .. } => Failure::new(Exit::Refused, error.to_string()),
         _ => Failure::new(Exit::Unavailable, error.to_string()),
     }
 }

@@ -46,9 +46,9 @@ fn doctor(folder: &Path) -> Ended {
 }
 
 fn start(folder: &Path) -> Ended {
-    let mut command = command(TWOSTEP);
-    let socket = folder.join("agent.sock");
-    command.env("STATE_DIRECTORY", folder).arg("--socket").arg(socket).arg("agent");
+    // One that serves after all is a failure, and ends.
+    let mut command = command("timeout");
+    command.env("STATE_DIRECTORY", folder).args(["20", TWOSTEP, "--socket"]).arg(folder.join("agent.sock")).arg("agent");
     fed(command, "")
 }
 

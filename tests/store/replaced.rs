@@ -10,7 +10,9 @@ use twostep::store::sqlite::OpenError;
 use twostep::store::sqlite::Stray;
 
 use super::strays::SUFFIXES;
+use super::strays::begin_anew;
 use super::strays::beside;
+use super::strays::more;
 use super::*;
 
 type Replace = fn(&Path);
@@ -103,19 +105,20 @@ async fn no_other_program_joins_in_on_another_file() {
 #[tokio::test]
 async fn what_was_accepted_before_the_file_was_replaced_is_not_forgotten_after_a_new_start() {
     let folders = Folders::default();
-    for changes in [1, 50, 1_200] {
+    for (changes, anew) in [(1, false), (50, false), (50, true)] {
         let path = folders.new_path();
         let store = with_alice(&path).await;
         let old = path.with_extension("old");
         fs::copy(&path, &old).unwrap();
-        for _ in 0..changes {
-            made(&store, []).await;
+        more(&store, changes).await;
+        if anew {
+            begin_anew(&store, &path).await;
         }
         fs::rename(&old, &path).unwrap();
         assert!(store.control_version().await.is_err());
         drop(store);
         match SqliteStore::open(&path) {
-            Err(OpenError::Stray(_)) => {}
+            Err(OpenError::Stray(_)) => assert!(anew),
             // The log that was left goes on from that copy.
             Ok(store) => assert_eq!(store.audit(0, u32::MAX).await.unwrap().len(), 4 + changes),
             Err(error) => panic!("{error}"),
@@ -129,9 +132,8 @@ async fn an_old_copy_that_is_written_into_the_file_is_found_out_and_a_checkpoint
     let path = folders.new_path();
     let store = with_alice(&path).await;
     let old = fs::read(&path).unwrap();
-    for _ in 0..1_500 {
-        made(&store, []).await;
-    }
+    more(&store, 30).await;
+    begin_anew(&store, &path).await;
     assert!(fs::read(&path).unwrap() != old, "it was carried over from the log");
     // As a tool that replicates a store does it.
     let tool = rusqlite::Connection::open(&path).unwrap();

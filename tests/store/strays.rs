@@ -38,10 +38,17 @@ fn only(path: &Path, suffixes: &[&str], to: &Path) {
     }
 }
 
-async fn more(store: &SqliteStore, changes: usize) {
+pub(crate) async fn more(store: &SqliteStore, changes: usize) {
     for _ in 0..changes {
         made(store, []).await;
     }
+}
+
+/// Lets the log begin anew, as it does by itself when it has become long.
+pub(crate) async fn begin_anew(store: &SqliteStore, path: &Path) {
+    let tool = Connection::open(path).unwrap();
+    tool.query_row("PRAGMA wal_checkpoint(FULL)", [], |_| Ok(())).unwrap();
+    more(store, 3).await;
 }
 
 /// How many rows the audit log of a store has that opens.
@@ -117,22 +124,28 @@ async fn a_killed_store_goes_on_where_it_was() {
     let folders = Folders::default();
     let (path, killed) = (folders.new_path(), folders.new_path());
     let store = with_alice(&path).await;
-    for changes in [0, 1, 30, 400, 1_500] {
+    for (changes, anew) in [(0, false), (1, false), (30, false), (0, true), (400, false), (30, true)] {
         more(&store, changes).await;
+        if anew {
+            begin_anew(&store, &path).await;
+        }
         as_killed(&path, &killed);
         // Device and inode are another's, as after a move of the whole.
-        assert_eq!(rows(&killed).await, store.audit(0, u32::MAX).await.unwrap().len(), "after {changes} more");
+        assert_eq!(rows(&killed).await, store.audit(0, u32::MAX).await.unwrap().len(), "after {changes} more, {anew}");
     }
 }
 
 #[tokio::test]
 async fn a_restored_backup_is_not_undone_by_the_log_of_before() {
     let folders = Folders::default();
-    for later in [1, 60, 1_500] {
+    for (later, anew) in [(1, false), (60, false), (60, true)] {
         let (path, copy, killed) = (folders.new_path(), folders.new_path(), folders.new_path());
         let store = with_alice(&path).await;
         store.backup(&copy).await.unwrap();
         more(&store, later).await;
+        if anew {
+            begin_anew(&store, &path).await;
+        }
         as_killed(&path, &killed);
         drop(store);
         restore(&copy, NOW, &caller()).unwrap();
@@ -173,8 +186,11 @@ async fn the_log_of_another_store_is_refused_and_left_alone() {
     let (mine, other) = (folders.new_path(), folders.new_path());
     drop(with_alice(&mine).await);
     let store = with_alice(&other).await;
-    for changes in [0, 40, 1_500] {
+    for (changes, anew) in [(0, false), (40, false), (0, true)] {
         more(&store, changes).await;
+        if anew {
+            begin_anew(&store, &other).await;
+        }
         only(&other, &["-wal"], &mine);
         assert!(matches!(refused(&mine), Stray::ForeignLog { .. }));
         assert!(
@@ -200,7 +216,8 @@ async fn a_log_of_another_moment_is_refused() {
     let store = with_alice(&path).await;
     as_killed(&path, &old);
     // Past a checkpoint, so that the log begins anew.
-    more(&store, 2_000).await;
+    begin_anew(&store, &path).await;
+    begin_anew(&store, &path).await;
     let mixed = folders.new_path();
     only(&old, &[""], &mixed);
     only(&path, &["-wal", ".witness"], &mixed);
@@ -218,8 +235,11 @@ async fn a_raw_copy_of_an_open_store_is_refused_until_it_is_restored() {
     let folders = Folders::default();
     let path = folders.new_path();
     let store = with_alice(&path).await;
-    for changes in [0, 1, 50, 1_500] {
+    for (changes, anew) in [(0, false), (1, false), (50, false), (0, true)] {
         more(&store, changes).await;
+        if anew {
+            begin_anew(&store, &path).await;
+        }
         let (alone, with_log, empty_log) = (folders.new_path(), folders.new_path(), folders.new_path());
         only(&path, &[""], &alone);
         only(&path, &["", "-wal"], &with_log);
@@ -346,4 +366,52 @@ async fn a_store_under_another_name_or_behind_a_link_is_the_same_store() {
     assert!(matches!(SqliteStore::open_exclusive(&renamed), Err(OpenError::Held)), "its lock is that of the file");
     drop(store);
     assert_eq!(rows(&renamed).await, 5);
+}
+
+/// A program of before left everything in the log when it ended, and its store opens; the file that it left is no store without it.
+#[tokio::test]
+async fn a_store_of_an_earlier_schema_opens_with_its_log() {
+    let folders = Folders::default();
+    for carried in [false, true] {
+        let path = folders.new_path();
+        let earlier = Connection::open(&path).unwrap();
+        earlier.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0").unwrap();
+        earlier.execute_batch(include_str!("../vectors/store-schema-1.sql")).unwrap();
+        if carried {
+            earlier.query_row("PRAGMA wal_checkpoint(FULL)", [], |_| Ok(())).unwrap();
+            earlier.execute_batch("UPDATE control SET highest_time = highest_time + 1").unwrap();
+        }
+        let (left, alone) = (folders.new_path(), folders.new_path());
+        only(&path, &["", "-wal"], &left);
+        only(&path, &[""], &alone);
+        assert!(check(&left).unwrap().problems.is_empty());
+        let store = SqliteStore::open(&left).unwrap();
+        assert_eq!(store.account(&account("alice")).await.unwrap().unwrap().devices.len(), 2);
+        assert_eq!(store.highest_time().await.unwrap(), Some(UnixTime(NOW.0 + u64::from(carried))));
+        drop(store);
+        assert!(check(&left).unwrap().problems.is_empty());
+        assert_eq!(SqliteStore::open(&alone).is_ok(), carried, "the header alone is not begun anew");
+        // It has an identity now, and the log of before is not its own.
+        only(&path, &["-wal"], &left);
+        assert!(matches!(refused(&left), Stray::ForeignLog { .. }));
+    }
+}
+
+/// Whatever a start was killed in the middle of, the next one goes on.
+#[tokio::test]
+async fn a_start_that_was_killed_half_way_is_no_obstacle() {
+    let folders = Folders::default();
+    let path = folders.new_path();
+    fs::write(beside(&path, ".new"), "half of a new store").unwrap();
+    fs::write(beside(&path, ".witness"), "").unwrap();
+    drop(with_alice(&path).await);
+    assert!(!beside(&path, ".new").exists());
+    // Marked in the log, and the file does not say so yet.
+    let before = fs::read(&path).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    let killed = folders.new_path();
+    as_killed(&path, &killed);
+    drop(store);
+    fs::write(&killed, before).unwrap();
+    assert_eq!(rows(&killed).await, 4);
 }

@@ -31,6 +31,7 @@ use super::migrations;
 use super::open;
 use super::open::Entered;
 use super::place;
+use super::place::Place;
 use super::row::AccountColumns;
 use super::row::first;
 use super::row::from_json;
@@ -84,8 +85,6 @@ pub fn restore(path: impl AsRef<Path>, now: UnixTime, caller: &CallerId) -> Resu
     let mut conn = connection::writer(&path)?;
     migrations::run(&mut conn)?;
     whole(&conn, &path)?;
-    // What the log held is in the file before the epoch rises: a log is of one epoch.
-    connection::checkpoint(&conn, "TRUNCATE")?;
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let was = identity::read(&transaction)?;
     let epoch = was.epoch.max(found.epoch_seen()).saturating_add(1).max(now.0);
@@ -110,7 +109,7 @@ fn whole(conn: &Connection, path: &Path) -> Result<(), OpenError> {
 }
 
 /// Copies the store into a new file, which is marked.
-pub(super) fn backup(from: &Path, to: &Path) -> Result<(), OpenError> {
+pub(super) fn backup(from: &Place, to: &Path) -> Result<(), OpenError> {
     let to = std::path::absolute(to).map_err(|error| OpenError::io(to, &error))?;
     // Takes the name, so that no other backup does; the copy moves there when it is whole and marked.
     match connection::options().create_new(true).write(true).open(&to) {
@@ -128,18 +127,19 @@ pub(super) fn backup(from: &Path, to: &Path) -> Result<(), OpenError> {
     })
 }
 
-fn copy(from: &Path, partial: &Path, to: &Path) -> Result<(), OpenError> {
+fn copy(from: &Place, partial: &Path, to: &Path) -> Result<(), OpenError> {
     let io = |error: std::io::Error| OpenError::io(partial, &error);
     let _ = std::fs::remove_file(partial);
     connection::options().create_new(true).write(true).open(partial).map_err(io)?;
     connection::owner_only(partial)?;
-    let source = connection::reader(from)?;
+    let source = connection::reader(from.path())?;
     let mut copy = Connection::open(partial)?;
     // All pages in one step are as of one moment; who writes meanwhile writes to the log.
     match Backup::new(&source, &mut copy)?.step(-1)? {
         StepResult::Done => {}
         other => return Err(OpenError::Sqlite(format!("the backup stopped: {other:?}"))),
     }
+    from.unmoved().map_err(OpenError::Sqlite)?;
     // One file: without a log of its own.
     copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
     copy.execute("UPDATE control SET copy = 1 WHERE id = 1", [])?;

@@ -191,7 +191,7 @@ impl SqliteStore {
     /// copy is marked: it serves again once it is restored.
     pub async fn backup(&self, to: impl Into<PathBuf>) -> Result<(), OpenError> {
         let (open, to) = (Arc::clone(&self.open), to.into());
-        let copied = tokio::task::spawn_blocking(move || backup::backup(open.readers.place().path(), &to));
+        let copied = tokio::task::spawn_blocking(move || backup::backup(open.readers.place(), &to));
         copied.await.unwrap_or_else(|error| Err(OpenError::Sqlite(error.to_string())))
     }
 
