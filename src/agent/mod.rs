@@ -267,6 +267,8 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    /// Taken, so that a write beyond the file size that the process may have fails instead of ending it.
+    _too_large: Signal,
 }
 
 impl Signals {
@@ -275,6 +277,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            _too_large: signal(SignalKind::from_raw(nix::libc::SIGXFSZ))?,
         })
     }
 

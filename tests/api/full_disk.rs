@@ -175,6 +175,38 @@ fn a_full_disk_refuses_and_ends_nothing_and_what_was_refused_is_good_when_there_
     assert!(Path::new(&disk.path("store.db")).exists());
 }
 
+/// Limits the size of files of this process; raised again, it may write on (prlimit(1)).
+fn limit_files(agent: &Agent, bytes: &str) {
+    let limited = Command::new("prlimit").args(["--pid", &agent.pid().to_string(), &format!("--fsize={bytes}:")]).status().unwrap();
+    assert!(limited.success());
+}
+
+#[test]
+fn a_file_that_may_not_grow_refuses_as_a_full_disk_does() {
+    if !crate::tools::have("prlimit") {
+        return;
+    }
+    let mut agent = Agent::start("[sessions]\nrefusal_interval_ms = 1\n");
+    let client = admin(&agent);
+    let mut token = enrol(&client, "alice");
+    token.session(&client, "alice");
+    // Below what the log has already: the next page is beyond it.
+    limit_files(&agent, "16384");
+    let refused = token.code();
+    for _ in 0..5 {
+        assert_eq!(open(&client, "alice", &token, &refused).refused(503, "ServiceUnavailable")["reason"], "store");
+        client.get("/readyz").refused(503, "ServiceUnavailable");
+        client.get("/healthz").is(200);
+    }
+    limit_files(&agent, "unlimited");
+    client.get("/readyz").is(200);
+    open(&client, "alice", &token, &refused).is(201);
+    assert_eq!(open(&client, "alice", &token, &refused).refused(403, "AccessDenied")["reason"], "replayed");
+    assert_eq!(client.get("/v1/audit/verify").is(200)["ok"], true);
+    agent.signal("TERM");
+    assert_eq!(agent.ended_within(Duration::from_secs(10)).code(), Some(0), "{}", agent.log());
+}
+
 fn wait_until_ready(client: &Client) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while client.get("/readyz").status != 200 {

@@ -137,8 +137,8 @@ pub enum OpenError {
         /// The number.
         version: u32,
     },
-    /// The disk has no room for what opening a store writes beside it.
-    #[error("the disk has no room for the store ({0}): make room on it, then start again")]
+    /// The disk has no room for a backup, or for what opening a store writes beside it.
+    #[error("there is no room on the disk ({0}): make room on it, then try again")]
     Full(String),
     /// SQLite refuses it.
     #[error("the store cannot be opened: {0}")]
