@@ -233,7 +233,7 @@ fn a_context_beside_an_api_key_is_sent_once() {
     for context in [session.as_bytes(), blank.as_bytes()] {
         add(&enroller, &[context]).is(201);
     }
-    for none in [&[][..], &[b""], &[b"\xff\xfe"], &[b"x"]] {
+    for none in [&[][..], &[&b""[..]], &[&b"\xff\xfe"[..]], &[&b"x"[..]]] {
         assert_eq!(add(&enroller, none).refused(403, "AccessDenied")["reason"], "mfa_required", "{none:?}");
     }
     for second in [session.as_bytes(), b"", b"x", b"\xff"] {
