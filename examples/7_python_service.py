@@ -52,9 +52,14 @@ def context(token):
 
 class Service(BaseHTTPRequestHandler):
     def do_GET(self):
-        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        sent = self.headers.get_all("Authorization", [])
+        if len(sent) > 1:
+            # A program behind this one may read the other token.
+            return self.refuse('Bearer error="invalid_request"', 400)
+        # A scheme has no case, and any blanks may follow it (RFC 9110, section 11).
+        scheme, token = ("".join(sent).split(None, 1) + ["", ""])[:2]
         try:
-            claims = context(token) if scheme == "Bearer" else None
+            claims = context(token.strip()) if scheme.lower() == "bearer" else None
         except Exception:
             claims = None
         if claims is None:
@@ -63,8 +68,8 @@ class Service(BaseHTTPRequestHandler):
             return self.refuse(f'Bearer error="insufficient_user_authentication", max_age={MAX_AGE}')
         self.answer(200, {"hello": claims["sub"], "proved_with": claims["mfa_serial"]})
 
-    def refuse(self, challenge):
-        self.answer(401, {"error": "prove it is you"}, {"WWW-Authenticate": challenge})
+    def refuse(self, challenge, status=401):
+        self.answer(status, {"error": "prove it is you"}, {"WWW-Authenticate": challenge})
 
     def answer(self, status, body, headers={}):
         body = json.dumps(body).encode()

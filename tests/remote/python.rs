@@ -71,7 +71,20 @@ fn a_service_in_python_reads_contexts_with_a_jose_library() {
         assert_eq!(service.asked(Some(&format!("Bearer {other}"))), invalid, "{other}");
     }
     assert_eq!(service.asked(None), invalid);
+    // By the name of RFC 9864 too.
+    admin.post("/v1/signing-keys", json!({"algorithm": "Ed25519"})).is(201);
+    fs::write(&jwks, admin.get("/.well-known/jwks.json").text()).unwrap();
+    let renamed = Service::start(&jwks, 900);
+    for signed in [&signed, &token.session(&admin, "alice")] {
+        assert_eq!(renamed.asked(Some(&format!("Bearer {signed}"))), (200, None));
+    }
     assert_eq!(service.asked(Some(&format!("Basic {signed}"))), invalid);
+    for bearer in ["bearer ", "BEARER  ", "Bearer\t", "bearer \t "] {
+        assert_eq!(service.asked(Some(&format!("{bearer}{signed} "))), (200, None), "{bearer:?}");
+    }
+    let twice = format!("Bearer {signed}");
+    let twice = Client::tcp(service.address.clone()).raw("GET", "/", &[("Authorization", &twice), ("Authorization", &twice)], b"");
+    assert_eq!(twice.status, 400);
     // Too long ago for somebody who wants it now.
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     let challenge = "Bearer error=\"insufficient_user_authentication\", max_age=0".to_owned();
