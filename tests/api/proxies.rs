@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::agent::Agent;
 use crate::http::{Answer, Client};
-use crate::people::{Token, enrol, text};
+use crate::people::{Token, api_key, enrol, text};
 use crate::{admin, tools};
 
 #[test]
@@ -21,26 +21,30 @@ fn nginx_lets_through_what_the_agent_allows() {
     if !tools::have("nginx") {
         return;
     }
-    let (agent, token) = world();
-    let (port, site) = (free_port(), site());
-    let folder = agent.folder.path();
-    let shipped = placed(include_str!("../../examples/proxies/nginx.conf"), &agent, port, site);
-    // A proxy is a stranger to the agent, but for its rule. Who does not test as root has nobody else to be.
-    let user = if is_root(folder) { "user nobody nogroup;" } else { "" };
-    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| format!("{kind}_temp_path {}/tmp;", folder.display()));
-    let config = format!(
-        "daemon off; {user} pid {0}/nginx.pid; error_log {0}/nginx.log; events {{}}\nhttp {{ access_log off; {1}\n{shipped}\n}}",
-        folder.display(),
-        temporary.join(" ")
-    );
-    fs::write(folder.join("nginx.conf"), config).unwrap();
-    let mut nginx = Command::new("nginx");
-    nginx.arg("-e").arg(folder.join("nginx.log")).arg("-c").arg(folder.join("nginx.conf"));
-    let _proxy = Running::start(nginx, port);
-    let proxy = Client::tcp(format!("127.0.0.1:{port}"));
-    journey(&proxy, &admin(&agent), token);
-    // Nobody asks the agent from outside.
-    assert_eq!(proxy.get("/.twostep").status, 404);
+    let shipped = Shipped {
+        config: include_str!("../../examples/proxies/nginx.conf"),
+        places: &[(":8080", PROXY), ("127.0.0.1:8081", SITE), ("/run/twostep/agent.sock", SOCKET)],
+        start: |folder, config, port| {
+            // A proxy is a stranger to the agent, but for its rule. Who does not test as root has nobody else to be.
+            let user = if is_root(folder) { "user nobody nogroup;" } else { "" };
+            let temporary =
+                ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| format!("{kind}_temp_path {}/tmp;", folder.display()));
+            let config = format!(
+                "daemon off; {user} pid {0}/nginx.pid; error_log {0}/nginx.log; events {{}}\nhttp {{ access_log off; {1}\n{config}\n}}",
+                folder.display(),
+                temporary.join(" ")
+            );
+            fs::write(folder.join("nginx.conf"), config).unwrap();
+            let mut nginx = Command::new("nginx");
+            nginx.arg("-e").arg(folder.join("nginx.log")).arg("-c").arg(folder.join("nginx.conf"));
+            Running::start(nginx, port)
+        },
+        several_cookies: SeveralCookies::Kept,
+    };
+    lets_through_what_the_agent_allows(&shipped, |proxy| {
+        // Nobody asks the agent from outside.
+        assert_eq!(proxy.get("/.twostep").status, 404);
+    });
 }
 
 #[test]
@@ -48,20 +52,209 @@ fn caddy_lets_through_what_the_agent_allows() {
     if !tools::have("caddy") {
         return;
     }
-    let (agent, token) = world();
+    let shipped = Shipped {
+        config: include_str!("../../examples/proxies/Caddyfile"),
+        places: &[(":8080", PROXY), ("127.0.0.1:8081", SITE), ("/run/twostep/agent.sock", SOCKET)],
+        start: |folder, config, port| {
+            fs::write(folder.join("Caddyfile"), format!("{{\n\tadmin off\n}}\n{config}")).unwrap();
+            let mut caddy = Command::new("caddy");
+            caddy.args(["run", "--adapter", "caddyfile", "--config"]).arg(folder.join("Caddyfile"));
+            caddy.env("HOME", folder).env("XDG_DATA_HOME", folder).env("XDG_CONFIG_HOME", folder);
+            Running::start(caddy, port)
+        },
+        several_cookies: SeveralCookies::Kept,
+    };
+    lets_through_what_the_agent_allows(&shipped, |_| {});
+}
+
+#[test]
+fn traefik_lets_through_what_the_agent_allows() {
+    if !tools::have("venv:traefik") {
+        return;
+    }
+    let shipped = Shipped {
+        config: include_str!("../../examples/proxies/traefik.yml"),
+        places: &[("http://127.0.0.1:8081", "http://SITE"), ("127.0.0.1:7878", TCP_AGENT), ("twostep_...", KEY)],
+        start: |folder, config, port| {
+            fs::write(folder.join("traefik.yml"), config).unwrap();
+            let mut traefik = Command::new(tools::beside_python("traefik"));
+            traefik.arg(format!("--entryPoints.site.address=127.0.0.1:{port}"));
+            traefik.arg(format!("--providers.file.filename={}", folder.join("traefik.yml").display()));
+            traefik.args(["--global.checkNewVersion=false", "--global.sendAnonymousUsage=false"]);
+            Running::start(traefik, port)
+        },
+        several_cookies: SeveralCookies::Kept,
+    };
+    lets_through_what_the_agent_allows(&shipped, |proxy| {
+        assert_eq!(proxy.to_host("localhost").get("/").status, 404, "the rule names another host");
+    });
+}
+
+#[test]
+fn envoy_lets_through_what_the_agent_allows() {
+    if !tools::have("venv:envoy") {
+        return;
+    }
+    let shipped = Shipped {
+        config: include_str!("../../examples/proxies/envoy.yaml"),
+        places: &[("port_value: 8080", "port_value: PROXY"), ("port_value: 8081", "port_value: SITE"), ("/run/twostep/agent.sock", SOCKET)],
+        start: |folder, config, port| {
+            fs::write(folder.join("envoy.yaml"), config).unwrap();
+            let mut envoy = Command::new(tools::beside_python("envoy"));
+            envoy.arg("-c").arg(folder.join("envoy.yaml")).args(["--disable-hot-restart", "--concurrency", "1", "-l", "error"]);
+            Running::start(envoy, port)
+        },
+        several_cookies: SeveralCookies::JoinedByComma,
+    };
+    lets_through_what_the_agent_allows(&shipped, |proxy| {
+        // The path chooses the policy, and nothing in it leads out of there.
+        for path in ["/../open", "/..%2fopen", "/%2e%2e/open", "//../open", "/a/../../open", "/..%5copen"] {
+            let answer = proxy.get(path);
+            assert!([400, 401, 404].contains(&answer.status), "{path}: {answer:?}");
+        }
+    });
+}
+
+/// A configuration of `examples/proxies`, and how its proxy is run.
+struct Shipped {
+    config: &'static str,
+    /// What stands in it, and which of the names below takes its place.
+    places: &'static [(&'static str, &'static str)],
+    start: fn(&Path, &str, u16) -> Running,
+    several_cookies: SeveralCookies,
+}
+
+/// What becomes of two `Cookie` headers over HTTP/1.1, which no browser sends (RFC 6265 §5.4). Over HTTP/2, where browsers do, every
+/// proxy joins them as one.
+#[derive(Clone, Copy)]
+enum SeveralCookies {
+    Kept,
+    JoinedByComma,
+}
+
+/// Names for the places of this test.
+const PROXY: &str = ":PROXY";
+const SITE: &str = "127.0.0.1:SITE";
+const SOCKET: &str = "SOCKET";
+const TCP_AGENT: &str = "AGENT";
+const KEY: &str = "KEY";
+
+/// The site as its visitors call it. The agent does not know that name.
+const HOST: &str = "app.example.com";
+
+fn lets_through_what_the_agent_allows(shipped: &Shipped, more: impl FnOnce(&Client)) {
+    let (agent, mut token) = world();
+    let admin = admin(&agent);
     let (port, site) = (free_port(), site());
-    let folder = agent.folder.path();
-    let shipped = placed(include_str!("../../examples/proxies/Caddyfile"), &agent, port, site);
-    fs::write(folder.join("Caddyfile"), format!("{{\n\tadmin off\n}}\n{shipped}")).unwrap();
-    let mut caddy = Command::new("caddy");
-    caddy.args(["run", "--adapter", "caddyfile", "--config"]).arg(folder.join("Caddyfile"));
-    caddy.env("HOME", folder).env("XDG_DATA_HOME", folder).env("XDG_CONFIG_HOME", folder);
-    let _proxy = Running::start(caddy, port);
-    journey(&Client::tcp(format!("127.0.0.1:{port}")), &admin(&agent), token);
+    let key = api_key(&admin, json!({"role": "verifier", "forward": true}));
+    let ours = |config: &str| {
+        let config = shipped.places.iter().fold(config.to_owned(), |config, (shipped, name)| {
+            assert!(config.contains(shipped), "{shipped}");
+            config.replace(shipped, name)
+        });
+        let places =
+            [("PROXY", port.to_string()), ("127.0.0.1:SITE", format!("127.0.0.1:{site}")), ("//SITE", format!("//127.0.0.1:{site}"))];
+        let places = places.into_iter().chain([(": SITE", format!(": {site}")), ("SOCKET", agent.socket().display().to_string())]);
+        let places = places.chain([(TCP_AGENT, agent.address()), (KEY, key.clone())]);
+        places.fold(config, |config, (name, place)| config.replace(name, &place))
+    };
+    let proxy = Client::tcp(format!("127.0.0.1:{port}")).to_host(HOST);
+    let running = (shipped.start)(agent.folder.path(), &ours(shipped.config), port);
+    wait_for(&proxy);
+    let person = proxy.bearing(&token.session(&admin, "alice"));
+    long_headers_and_any_octets(&proxy, &person, &token.session(&admin, "alice"), shipped.several_cookies);
+    preflights(&proxy, &person, Preflight::Refused);
+    more(&proxy);
+    journey(&proxy, &admin, &mut token);
+    drop(running);
+
+    let _running = (shipped.start)(agent.folder.path(), &ours(&switched_on(shipped.config)), port);
+    wait_for(&proxy);
+    preflights(&proxy, &proxy.bearing(&token.session(&admin, "alice")), Preflight::Passed);
+}
+
+/// A proxy that listens may still be reading what it is to do.
+fn wait_for(proxy: &Client) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while proxy.try_raw("GET", "/", &[], b"").map_or(0, |answer| answer.status) != 401 {
+        assert!(Instant::now() < deadline, "the proxy does not ask the agent");
+        sleep(Duration::from_millis(50));
+    }
+}
+
+/// The configuration with the lines in force that are switched off: those with a `#` and anything but one blank behind it.
+fn switched_on(config: &str) -> String {
+    let lines = config.lines().map(|line| {
+        let indent = line.len() - line.trim_start().len();
+        let (indent, rest) = line.split_at(indent);
+        match rest.strip_prefix('#') {
+            Some(off) if !off.is_empty() && (!off.starts_with(' ') || off.starts_with("  ")) => format!("{indent}{off}"),
+            _ => line.to_owned(),
+        }
+    });
+    let on = lines.collect::<Vec<_>>().join("\n");
+    assert_ne!(on, config.trim_end(), "something is switched off");
+    on
+}
+
+fn long_headers_and_any_octets(proxy: &Client, person: &Client, session: &str, several_cookies: SeveralCookies) {
+    // A context may have 8,192 characters, and a browser brings the cookies of the whole site.
+    challenged(&proxy.bearing(&format!("e30.{}.e30", "A".repeat(8_180))).get("/"), "error=\"invalid_token\"");
+    let many = format!("mfa={session}; {}", (0..6).map(|at| format!("c{at}={}", "x".repeat(3_500))).collect::<Vec<_>>().join("; "));
+    passed(proxy.with("Cookie", &many).get("/"));
+    let octets = [&b"store=REZ\xc9; mfa="[..], session.as_bytes()].concat();
+    passed(proxy.octets("GET", "/", &[("Cookie", &octets)]));
+    let split = proxy.octets("GET", "/", &[("Cookie", b"store=REZ\xc9"), ("Cookie", format!("mfa={session}").as_bytes())]);
+    match several_cookies {
+        SeveralCookies::Kept => drop(passed(split)),
+        SeveralCookies::JoinedByComma => challenged(&split, "acr_values=\"mfa\""),
+    }
+    let utf8 = "store=REZÉ";
+    passed(person.octets("GET", "/", &[("Cookie", utf8.as_bytes())]));
+    challenged(&proxy.octets("GET", "/", &[("Cookie", b"store=REZ\xc9")]), "acr_values=\"mfa\"");
+    for path in ["/REZ%C9", "/caf%C3%A9?q=%ff", "/%ff/%e2%80%ae"] {
+        passed(person.get(path));
+        challenged(&proxy.get(path), "acr_values=\"mfa\"");
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Preflight {
+    Refused,
+    Passed,
+}
+
+/// What a browser asks before a page of another origin may send credentials, and what only looks like it.
+fn preflights(proxy: &Client, person: &Client, expected: Preflight) {
+    let origin = ("Origin", "https://other.example");
+    let method = ("Access-Control-Request-Method", "PUT");
+    let claims_of = ("X-MFA-Account", "mallory");
+    let asked = [origin, method, ("Access-Control-Request-Headers", "authorization"), claims_of, ("x_mfa_account", "mallory")];
+    let answer = proxy.raw("OPTIONS", "/a", &asked, b"");
+    if expected == Preflight::Passed {
+        let seen = passed(answer);
+        assert!(seen.starts_with("OPTIONS /a ") && !seen.contains("mallory"), "{seen}");
+        assert!(claims(&seen, "x-mfa-account").iter().all(String::is_empty), "{seen}");
+        assert!(claims(&seen, "x-twostep-key").is_empty(), "{seen}");
+    } else {
+        challenged(&answer, "acr_values=\"mfa\"");
+    }
+    for (verb, headers) in [
+        ("OPTIONS", &[origin][..]),
+        ("OPTIONS", &[method]),
+        ("OPTIONS", &[]),
+        ("GET", &[origin, method]),
+        ("PUT", &[origin, method]),
+        ("POST", &[origin, method, ("X-HTTP-Method-Override", "OPTIONS"), ("X-Forwarded-Method", "OPTIONS")]),
+    ] {
+        challenged(&proxy.raw(verb, "/", headers, b""), "acr_values=\"mfa\"");
+    }
+    let seen = passed(person.raw("PUT", "/", &[origin], b""));
+    assert_eq!(claims(&seen, "x-mfa-account"), ["alice"]);
 }
 
 /// Everything that a visitor may meet on the way to the site.
-fn journey(proxy: &Client, admin: &Client, mut token: Token) {
+fn journey(proxy: &Client, admin: &Client, token: &mut Token) {
     let mfa = token.session(admin, "alice");
     let proved = Instant::now();
     let person = proxy.bearing(&mfa);
@@ -125,7 +318,7 @@ fn world() -> (Agent, Token) {
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let agent = Agent::start_in(
         folder,
-        "[socket]\npath = \"agent.sock\"\nmode = \"0666\"\n[forward]\ncookie = \"mfa\"\n[policy.site]\nmax_age = 6\n\
+        "listen = [\"127.0.0.1:0\"]\n[socket]\npath = \"agent.sock\"\nmode = \"0666\"\n[forward]\ncookie = \"mfa\"\n[policy.site]\nmax_age = 6\n\
          [policy.open]\nif_exists = { present = true }\nallow_absent = true\n[[peer]]\nuid = 65534\nrole = \"verifier\"\n",
     );
     let token = enrol(&admin(&agent), "alice");
@@ -133,19 +326,6 @@ fn world() -> (Agent, Token) {
 }
 
 const MAX_AGE: Duration = Duration::from_secs(6);
-
-/// The shipped configuration, with the places of this test in it.
-fn placed(shipped: &str, agent: &Agent, port: u16, site: u16) -> String {
-    let places = [
-        (":8080", format!(":{port}")),
-        ("127.0.0.1:8081", format!("127.0.0.1:{site}")),
-        ("/run/twostep/agent.sock", agent.socket().display().to_string()),
-    ];
-    places.iter().fold(shipped.to_owned(), |text, (shipped, ours)| {
-        assert!(text.contains(shipped), "{shipped}");
-        text.replace(shipped, ours)
-    })
-}
 
 fn is_root(folder: &Path) -> bool {
     fs::metadata(folder).unwrap().uid() == 0
@@ -182,8 +362,9 @@ fn site() -> u16 {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             thread::spawn(move || {
-                let head: Vec<String> = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
-                let head = head.join("\n");
+                let lines = BufReader::new(&stream).split(b'\n').map_while(Result::ok);
+                let lines = lines.map(|line| String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
+                let head = lines.take_while(|line| !line.is_empty()).collect::<Vec<String>>().join("\n");
                 let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{head}", head.len());
             });
         }

@@ -1,7 +1,7 @@
 //! Programs from outside that some tests compare with.
 //!
-//! Such a test begins with `if !tools::have("oathtool") { return }`, or `"python:pyotp"` for a Python module, several
-//! separated by commas. `zz_left_out` finds these calls and tells what was left out.
+//! Such a test begins with `if !tools::have("oathtool") { return }`, or `"python:pyotp"` for a Python module, or `"venv:envoy"` for a
+//! program that lies beside that Python; several are separated by commas. `zz_left_out` finds these calls and tells what was left out.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,16 @@ pub(crate) fn python() -> PathBuf {
     }
 }
 
+/// A program that lies beside the Python that holds the modules.
+#[allow(dead_code, reason = "not every test file needs every helper")]
+pub(crate) fn beside_python(program: &str) -> PathBuf {
+    python().with_file_name(program)
+}
+
 fn is_here(tool: &str) -> bool {
+    if let Some(program) = tool.strip_prefix("venv:") {
+        return beside_python(program).is_file();
+    }
     match tool.strip_prefix("python:") {
         Some(module) => {
             let mut python = Command::new(python());
