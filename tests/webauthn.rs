@@ -15,12 +15,18 @@ mod metadata;
 mod origins;
 #[path = "webauthn/party.rs"]
 mod party;
+#[path = "webauthn/recorded.rs"]
+mod recorded;
 #[path = "webauthn/registration.rs"]
 mod registration;
 #[path = "webauthn/statements.rs"]
 mod statements;
 #[path = "webauthn/steps.rs"]
 mod steps;
+#[path = "support/tools.rs"]
+mod tools;
+#[path = "webauthn/tpm.rs"]
+mod tpm;
 #[path = "webauthn/u2f.rs"]
 mod u2f;
 #[path = "webauthn/vectors.rs"]

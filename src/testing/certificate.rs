@@ -31,6 +31,39 @@ pub struct Certificate {
     pub public_key: Vec<u8>,
     /// The model it is for (`id-fido-gen-ce-aaguid`), and whether that extension is critical.
     pub aaguid: Option<([u8; 16], bool)>,
+    /// The version as it is written, one less than it is called.
+    pub version: u8,
+    /// The SubjectPublicKeyInfo of a key that is not on P-256, in DER; it takes the place of `public_key`.
+    pub public_key_info: Option<Vec<u8>>,
+    /// What names a TPM and allows its key to attest (WebAuthn L3 §8.3.1).
+    pub tpm: Option<TpmNames>,
+}
+
+/// Extensions of the certificate of a TPM's attestation key. An attribute that is empty is left out.
+#[derive(Clone, Debug)]
+pub struct TpmNames {
+    /// The maker: `id:` and eight digits.
+    pub manufacturer: String,
+    /// The model.
+    pub model: String,
+    /// The version of the firmware.
+    pub version: String,
+    /// Whether the alternative name is critical.
+    pub critical: bool,
+    /// What the key may be used for, the contents of an object identifier; empty leaves the extension out.
+    pub usage: Vec<u8>,
+}
+
+impl Default for TpmNames {
+    fn default() -> TpmNames {
+        TpmNames {
+            manufacturer: "id:49465800".to_owned(),
+            model: "simulated".to_owned(),
+            version: "id:13".to_owned(),
+            critical: true,
+            usage: TCG_KP_AIK_CERTIFICATE.to_vec(),
+        }
+    }
 }
 
 impl SimulatedAuthority {
@@ -74,6 +107,9 @@ impl Certificate {
             ca: Some(false),
             public_key: public_key.to_vec(),
             aaguid: None,
+            version: 2,
+            public_key_info: None,
+            tpm: None,
         }
     }
 
@@ -84,13 +120,13 @@ impl Certificate {
         let algorithm =
             sequence(&[&oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01]), &oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07])]);
         sequence(&[
-            &tlv(0xa0, &[&tlv(INTEGER, &[&[2]])]),
+            &tlv(0xa0, &[&tlv(INTEGER, &[&[self.version]])]),
             &tlv(INTEGER, &[&[1], &serial[..8]]),
             &ecdsa_with_sha256(),
             &name(&[String::new(), String::new(), String::new(), issuer.to_owned()]),
             &sequence(&[&date(&self.not_before), &date(&self.not_after)]),
             &name(&self.subject),
-            &sequence(&[&algorithm, &tlv(BIT_STRING, &[&[0], &self.public_key[..]])]),
+            &self.public_key_info.clone().unwrap_or_else(|| sequence(&[&algorithm, &tlv(BIT_STRING, &[&[0], &self.public_key[..]])])),
             &tlv(0xa3, &[&sequence(&[&self.extensions()])]),
         ])
     }
@@ -111,7 +147,24 @@ impl Certificate {
         if let Some((aaguid, critical)) = self.aaguid {
             extensions.extend(extension(AAGUID, critical, &tlv(OCTET_STRING, &[&aaguid])));
         }
+        if let Some(tpm) = &self.tpm {
+            extensions.extend(extension(SUBJECT_ALT_NAME, tpm.critical, &sequence(&[&tlv(DIRECTORY_NAME, &[&tpm.name()])])));
+            if !tpm.usage.is_empty() {
+                extensions.extend(extension(EXTENDED_KEY_USAGE, false, &sequence(&[&oid(&tpm.usage)])));
+            }
+        }
         extensions
+    }
+}
+
+impl TpmNames {
+    fn name(&self) -> Vec<u8> {
+        let attributes = [(1, &self.manufacturer), (2, &self.model), (3, &self.version)].into_iter().filter(|(_, text)| !text.is_empty());
+        let attributes = attributes.map(|(kind, text)| {
+            let id = oid(&[0x67, 0x81, 0x05, 0x02, kind]);
+            tlv(SET, &[&sequence(&[&id, &tlv(UTF8_STRING, &[text.as_bytes()])])])
+        });
+        sequence(&[&attributes.collect::<Vec<_>>().concat()])
     }
 }
 
@@ -174,6 +227,14 @@ const UTF8_STRING: u8 = 0x0c;
 const PRINTABLE_STRING: u8 = 0x13;
 const UTC_TIME: u8 = 0x17;
 const SET: u8 = 0x31;
+
+/// A name of the form directoryName (RFC 5280 §4.2.1.6).
+const DIRECTORY_NAME: u8 = 0xa4;
+
+/// 2.5.29.17, 2.5.29.37, 2.23.133.8.3.
+const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
+const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
+const TCG_KP_AIK_CERTIFICATE: &[u8] = &[0x67, 0x81, 0x05, 0x08, 0x03];
 
 /// 2.5.29.19, 2.5.29.15, 1.3.6.1.4.1.45724.1.1.4.
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];

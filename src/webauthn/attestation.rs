@@ -11,6 +11,8 @@ use super::fault::Fault;
 use super::json::Conveyance;
 use super::metadata::Metadata;
 use super::relying_party::ConfigFault;
+use super::statement::Judged;
+use super::statement::Proof;
 use crate::time::UnixTime;
 
 /// Which attestation is asked for and what is made of it. By default: none, and every authenticator is accepted.
@@ -59,9 +61,11 @@ impl AttestationPolicy {
         }
     }
 
-    /// What an attestation statement is worth, whose signature is right; `chain` is its certificates, the leaf first.
-    pub(super) fn assess(&self, aaguid: Option<Aaguid>, own: bool, chain: &[&[u8]], now: UnixTime) -> Result<Attestation, Fault> {
+    /// What an attestation statement is worth. One that was not asked for is none (L3 §5.1.3).
+    pub(super) fn assess(&self, aaguid: Option<Aaguid>, stated: Judged<'_>, now: UnixTime) -> Result<Attestation, Fault> {
         let fault = |what| Err(Ceremony::Registration.fault(24, what));
+        let Judged { proof, chain } = stated;
+        let chain = &chain[..];
         let model = self.metadata.as_ref().and_then(|metadata| metadata.model(aaguid, chain));
         if let Some(why) = model.and_then(|model| model.withdrawn) {
             return fault(why);
@@ -69,18 +73,24 @@ impl AttestationPolicy {
         if aaguid.is_some_and(|aaguid| self.deny.contains(&aaguid)) {
             return fault("keys of this model are not accepted");
         }
-        let trusted = self.anchors.trust(chain, now) || model.is_some_and(|model| model.anchors.trust(chain, now));
+        let leads = || self.anchors.trust(chain, now) || model.is_some_and(|model| model.anchors.trust(chain, now));
+        let proof = match proof {
+            Ok(proof) => proof,
+            Err(why) if self.requires_trust() => return Err(why),
+            Err(_) => return Ok(Attestation::Unverified),
+        };
+        let trusted = proof == Proof::Certified && leads();
         if self.requires_trust() && !trusted {
             return fault("nobody whom we trust vouches for this key");
         }
         if !self.allow.is_empty() && !aaguid.is_some_and(|aaguid| self.allow.contains(&aaguid)) {
             return fault("keys of this model are not among those that are accepted");
         }
-        Ok(match (trusted, own, chain) {
-            (true, ..) => Attestation::Trusted,
-            (false, true, _) => Attestation::Own,
-            (false, false, []) => Attestation::None,
-            (false, false, _) => Attestation::Unverified,
+        Ok(match proof {
+            Proof::Nothing => Attestation::None,
+            Proof::Own => Attestation::Own,
+            Proof::Certified if trusted => Attestation::Trusted,
+            Proof::Certified => Attestation::Unverified,
         })
     }
 

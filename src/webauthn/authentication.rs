@@ -8,6 +8,8 @@ use webauthn_rs_core::error::WebauthnError;
 use webauthn_rs_core::proto as core;
 
 use super::authenticator_data::AuthenticatorData;
+use super::authenticator_data::BACKED_UP;
+use super::authenticator_data::USER_VERIFIED;
 use super::cbor;
 use super::client_data;
 use super::credential::Credential;
@@ -25,12 +27,13 @@ use super::public_key;
 use super::relying_party::HINT;
 use super::relying_party::RelyingParty;
 use super::relying_party::TIMEOUT_MILLIS;
+use super::signed::Signed;
 
 /// An authentication that has begun. It is secret, belongs to one account, and is good for one answer.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct AuthenticationState {
     allow: Vec<CredentialId>,
-    core: core::AuthenticationState,
+    pub(super) core: core::AuthenticationState,
 }
 
 /// A credential was used by who holds it. What it says goes into the credential record, if that has not moved.
@@ -72,7 +75,8 @@ impl RelyingParty {
     /// account's own and is never used again, and stores the assertion only if the credential has not moved meanwhile.
     ///
     /// # Errors
-    /// [`Fault::Step`] with the step that failed; [`Fault::SignCount`] where that is step 22.
+    /// [`Fault::Step`] with the step that failed; [`Fault::SignCount`] where that is step 22, which only a credential that is
+    /// bound to its device can fail: for another it is a signal, and the caller compares the counts.
     pub fn finish_authentication(
         &self,
         state: &AuthenticationState,
@@ -86,7 +90,8 @@ impl RelyingParty {
         if !state.allow.iter().any(|id| id.as_bytes() == response.raw_id) {
             return Err(fault(5, "the credential is none of those that were asked for"));
         }
-        let owner = response.response.user_handle.as_ref();
+        // Libraries send an empty user handle for a key that stores no credentials.
+        let owner = response.response.user_handle.as_ref().filter(|owner| !owner.is_empty());
         if credential.id.as_bytes() != response.raw_id || owner.is_some_and(|owner| *owner != credential.user_handle) {
             return Err(fault(6, "the credential is another account's"));
         }
@@ -102,17 +107,25 @@ impl RelyingParty {
             return Err(fault(15, fault::OTHER_RP_ID));
         }
 
-        let (response, stored) = (as_core(response), stored(credential)?);
-        let judged = self.core_in(&origin)?.authenticate_single_credential(&response, &state.core, &stored);
-        let judged = judged.map_err(|error| match error {
-            WebauthnError::CredentialPossibleCompromise => Fault::SignCount { stored: credential.sign_count, presented: data.sign_count },
-            error => fault::of_authentication(&error),
-        })?;
+        let stored = stored(credential)?;
+        let judged = self.core_in(&origin)?.authenticate_single_credential(&as_core(response), &state.core, &stored);
+        match judged {
+            Ok(_) => {}
+            Err(WebauthnError::CredentialPossibleCompromise) => {
+                return Err(Fault::SignCount { stored: credential.sign_count, presented: data.sign_count });
+            }
+            // webauthn-rs stops there before it has judged anything, at a mark or a member that we can read.
+            Err(WebauthnError::ParseJSONFailure(_) | WebauthnError::ParseNOMFailure) => {
+                let signed = Signed { response: &response.response, data: &data };
+                signed.judge(&self.rp_id_hash(by_app_id), state, credential, &stored.cred)?;
+            }
+            Err(error) => return Err(fault::of_authentication(&error)),
+        }
         Ok(Assertion {
             credential_id: credential.id.clone(),
-            sign_count: judged.counter(),
-            user_verified: judged.user_verified(),
-            backed_up: judged.backup_state(),
+            sign_count: data.sign_count,
+            user_verified: data.has(USER_VERIFIED),
+            backed_up: data.has(BACKED_UP),
         })
     }
 
@@ -152,7 +165,8 @@ fn stored(credential: &Credential) -> Result<core::Credential, Fault> {
     Ok(core::Credential {
         cred_id: credential.id.as_bytes().to_vec(),
         cred: key.map_err(|_| Fault::BadInput("the stored public key cannot be read"))?,
-        counter: credential.sign_count,
+        // Devices among which a credential is shared count each for itself: the caller judges that.
+        counter: if credential.backup_eligible { 0 } else { credential.sign_count },
         transports: None,
         user_verified: credential.user_verified,
         backup_eligible: credential.backup_eligible,

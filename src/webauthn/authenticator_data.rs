@@ -12,8 +12,8 @@ pub(crate) struct AuthenticatorData<'a> {
     pub(crate) sign_count: u32,
     /// There in registrations only.
     pub(crate) attested: Option<AttestedCredential<'a>>,
-    /// What came of the extensions.
-    pub(crate) extensions: Option<Value<'a>>,
+    /// What came of the extensions, a map of any kind that is well formed: none was asked for, so none is read.
+    pub(crate) extensions: Option<&'a [u8]>,
 }
 
 /// Attested credential data (L3 §6.5.1).
@@ -26,6 +26,8 @@ pub(crate) struct AttestedCredential<'a> {
     pub(crate) key: Value<'a>,
 }
 
+/// The user present flag, UP.
+pub(super) const USER_PRESENT: u8 = 0x01;
 /// The user verified flag, UV.
 pub(crate) const USER_VERIFIED: u8 = 0x04;
 /// The flag of a credential that may be backed up, BE.
@@ -36,6 +38,8 @@ pub(crate) const BACKED_UP: u8 = 0x10;
 const ATTESTED: u8 = 0x40;
 /// Extension data follow, ED.
 const EXTENDED: u8 = 0x80;
+/// The major type of a map (RFC 8949 §3.1).
+const MAP: u8 = 5;
 
 impl<'a> AuthenticatorData<'a> {
     /// Reads all of `bytes`: what the flags announce is there, and nothing else is.
@@ -49,8 +53,8 @@ impl<'a> AuthenticatorData<'a> {
             (attested, rest) = (Some(credential), after);
         }
         if flags & EXTENDED != 0 {
-            let (map, after) = cbor::parse_first(rest)?;
-            if !matches!(map, Value::Map(_)) {
+            let (map, after) = cbor::skip_first(rest)?;
+            if map.first().is_none_or(|head| head >> 5 != MAP) {
                 return Err(Malformed);
             }
             (extensions, rest) = (Some(map), after);
@@ -64,9 +68,22 @@ impl<'a> AuthenticatorData<'a> {
     pub(crate) fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
+
+    /// The same as an authenticator writes it that knows no extensions.
+    pub(crate) fn without_extensions(&self) -> Vec<u8> {
+        let head = [&self.rp_id_hash[..], &[self.flags & !EXTENDED], &self.sign_count.to_be_bytes()].concat();
+        let attested = self.attested.as_ref().map(AttestedCredential::written).unwrap_or_default();
+        [head, attested].concat()
+    }
 }
 
 impl<'a> AttestedCredential<'a> {
+    fn written(&self) -> Vec<u8> {
+        // It was read from two bytes.
+        let length = u16::try_from(self.id.len()).unwrap_or(u16::MAX).to_be_bytes();
+        [&self.aaguid[..], &length, self.id, self.public_key].concat()
+    }
+
     fn parse_first(bytes: &'a [u8]) -> Result<(AttestedCredential<'a>, &'a [u8]), Malformed> {
         let (aaguid, rest) = bytes.split_first_chunk().ok_or(Malformed)?;
         let (length, rest) = rest.split_first_chunk().ok_or(Malformed)?;
@@ -98,8 +115,9 @@ mod tests {
 
         let bytes = data(0xc1, &[credential(), vec![0xa0]].concat());
         let full = AuthenticatorData::parse(&bytes).unwrap();
+        assert_eq!(full.without_extensions(), data(0x41, &credential()));
         assert_eq!(full.attested.unwrap().id, [0xaa, 0xbb]);
-        assert_eq!(full.extensions, Some(Value::Map(vec![])));
+        assert_eq!(full.extensions, Some(&[0xa0][..]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! no key twice, at most [`DEPTH`] levels.
 //!
 //! Keys may come in any order, since authenticators exist that do not sort them. What is written is in canonical order
-//! if the caller's maps are.
+//! if the caller's maps are. What is not ours to read is passed over: any CBOR that is well formed, at most [`PASSED`] levels.
 
 use std::collections::BTreeSet;
 
@@ -33,6 +33,22 @@ pub(crate) fn parse_first(bytes: &[u8]) -> Result<(Value<'_>, &[u8]), Malformed>
     let mut reader = Reader { rest: bytes };
     let value = reader.value(DEPTH)?;
     Ok((value, reader.rest))
+}
+
+/// How many members the map at the start of `bytes` has, and what follows its head.
+pub(crate) fn map_head(bytes: &[u8]) -> Result<(u64, &[u8]), Malformed> {
+    let mut reader = Reader { rest: bytes };
+    let first = reader.byte()?;
+    let members = reader.argument(first & 0x1f)?;
+    if first >> 5 == MAP { Ok((members, reader.rest)) } else { Err(Malformed) }
+}
+
+/// The bytes of the first item, of any kind that is well formed (RFC 8949 §3), and what follows them.
+pub(crate) fn skip_first(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+    let mut reader = Reader { rest: bytes };
+    reader.skip(PASSED)?;
+    let length = bytes.len().checked_sub(reader.rest.len()).ok_or(Malformed)?;
+    bytes.split_at_checked(length).ok_or(Malformed)
 }
 
 impl<'a> Value<'a> {
@@ -96,7 +112,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// One item that may hold `depth` more levels of arrays and maps.
     fn value(&mut self, depth: u8) -> Result<Value<'a>, Malformed> {
-        let first = self.take(1)?.first().copied().ok_or(Malformed)?;
+        let first = self.byte()?;
         match first {
             FALSE => return Ok(Value::Bool(false)),
             TRUE => return Ok(Value::Bool(true)),
@@ -156,6 +172,52 @@ impl<'a> Reader<'a> {
         Ok(Value::Map(map))
     }
 
+    /// Passes over one item of any kind; one of a container with no length ends with a break, which is none.
+    fn skip(&mut self, depth: u8) -> Result<(), Malformed> {
+        let first = self.byte()?;
+        let (major, short) = (first >> 5, first & 0x1f);
+        let inside = depth.checked_sub(1).ok_or(Malformed)?;
+        if short == INDEFINITE {
+            return match major {
+                BYTES | TEXT | ARRAY | MAP => self.skip_until_break(major, inside),
+                _ => Err(Malformed),
+            };
+        }
+        let width = match short {
+            0..24 => 0,
+            24..28 => 1 << (short - 24),
+            _ => return Err(Malformed),
+        };
+        let argument = self.take(width)?.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        let argument = if width == 0 { u64::from(short) } else { argument };
+        match major {
+            BYTES | TEXT => self.take(argument).map(|_| ()),
+            ARRAY => (0..argument).try_for_each(|_| self.skip(inside)),
+            MAP => (0..argument).try_for_each(|_| self.skip(inside).and_then(|()| self.skip(inside))),
+            TAG => self.skip(inside),
+            _ => Ok(()),
+        }
+    }
+
+    fn skip_until_break(&mut self, major: u8, inside: u8) -> Result<(), Malformed> {
+        while self.rest.first() != Some(&BREAK) {
+            let piece = self.rest.first().map(|first| first >> 5);
+            // Pieces of a text are texts, those of bytes are bytes.
+            if matches!(major, BYTES | TEXT) && piece != Some(major) {
+                return Err(Malformed);
+            }
+            self.skip(inside)?;
+            if major == MAP {
+                self.skip(inside)?;
+            }
+        }
+        self.byte().map(|_| ())
+    }
+
+    fn byte(&mut self) -> Result<u8, Malformed> {
+        self.take(1)?.first().copied().ok_or(Malformed)
+    }
+
     fn take(&mut self, length: u64) -> Result<&'a [u8], Malformed> {
         let length = usize::try_from(length).map_err(|_| Malformed)?;
         let (taken, rest) = self.rest.split_at_checked(length).ok_or(Malformed)?;
@@ -185,12 +247,19 @@ fn length<T>(items: &[T]) -> u64 {
 /// CTAP2 nests at most four levels deep (CTAP 2.1 §8).
 const DEPTH: u8 = 4;
 
+/// How many levels of what is only passed over may lie in each other: compound statements and extensions bring their own.
+const PASSED: u8 = 16;
+
 const UNSIGNED: u8 = 0;
 const NEGATIVE: u8 = 1;
 const BYTES: u8 = 2;
 const TEXT: u8 = 3;
 const ARRAY: u8 = 4;
 const MAP: u8 = 5;
+const TAG: u8 = 6;
+
+const INDEFINITE: u8 = 31;
+const BREAK: u8 = 0xff;
 
 const FALSE: u8 = 0xf4;
 const TRUE: u8 = 0xf5;

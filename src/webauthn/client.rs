@@ -6,6 +6,7 @@ use std::fmt::Write;
 use sha2::Digest;
 use sha2::Sha256;
 
+use super::attestation_object::AttestationObject;
 use super::authenticator_data::AuthenticatorData;
 use super::cbor;
 use super::cbor::Value;
@@ -100,41 +101,73 @@ pub fn registration_from_ctap2(
     let data = AuthenticatorData::parse(auth_data).map_err(|_| BadAnswer)?;
     let id = data.attested.ok_or(BadAnswer)?.id;
     let statement = cbor::parse(att_stmt_cbor).map_err(|_| BadAnswer)?;
-    if !matches!(statement, Value::Map(_)) {
+    // Of all formats, only compound statements are a list (L3 §8.9).
+    let list = fmt == "compound" && matches!(statement, Value::Array(_));
+    if !list && !matches!(statement, Value::Map(_)) {
         return Err(BadAnswer);
     }
-    Ok(registration(client_data, id, attestation_object(fmt, statement, auth_data), transports))
+    Ok(registration(client_data, id, AttestationObject::encode(fmt, statement, auth_data), transports))
+}
+
+/// The same where no attestation was asked for: whatever statement the key made is replaced by `none`, unread (L3 §5.1.3).
+pub fn unattested_from_ctap2(client_data: &ClientData, auth_data: &[u8], transports: &[&str]) -> Result<RegistrationResponse, BadAnswer> {
+    let data = AuthenticatorData::parse(auth_data).map_err(|_| BadAnswer)?;
+    let id = data.attested.ok_or(BadAnswer)?.id;
+    Ok(registration(client_data, id, AttestationObject::none(auth_data), transports))
 }
 
 /// What U2F_REGISTER answered without its status word (FIDO U2F Raw Message Formats v1.2 §4.3), as a response of the
 /// format `fido-u2f` (L3 §8.6). `rp_id_hash` is the application parameter that was sent.
 pub fn registration_from_u2f(client_data: &ClientData, reply: &[u8], rp_id_hash: &[u8; 32]) -> Result<RegistrationResponse, BadAnswer> {
-    let (&reserved, rest) = reply.split_first().ok_or(BadAnswer)?;
-    let (&point, rest) = rest.split_first_chunk::<65>().ok_or(BadAnswer)?;
-    let (&length, rest) = rest.split_first().ok_or(BadAnswer)?;
-    let (handle, rest) = rest.split_at_checked(usize::from(length)).ok_or(BadAnswer)?;
+    let Registered { handle, auth_data, vouched: rest } = Registered::read(reply, rp_id_hash)?;
     let (certificate, signature) = rest.split_at_checked(der_length(rest).ok_or(BadAnswer)?).ok_or(BadAnswer)?;
-    let exact = der_length(signature) == Some(signature.len());
-    let [4, coordinates @ ..] = point else { return Err(BadAnswer) };
-    if reserved != 5 || handle.is_empty() || !exact {
+    if der_length(signature) != Some(signature.len()) {
         return Err(BadAnswer);
     }
-    let (x, y) = coordinates.split_at(32);
-    let key = Value::Map(vec![
-        (Value::Integer(1), Value::Integer(2)),
-        (Value::Integer(3), Value::Integer(-7)),
-        (Value::Integer(-1), Value::Integer(1)),
-        (Value::Integer(-2), Value::Bytes(x)),
-        (Value::Integer(-3), Value::Bytes(y)),
-    ]);
-    // User present and attested credential data; a counter and a model that U2F does not tell.
-    let mut auth_data = [&rp_id_hash[..], &[0x41], &[0; 4], &[0; 16], &[0, length], handle].concat();
-    key.encode(&mut auth_data);
     let statement = Value::Map(vec![
         (Value::Text("sig"), Value::Bytes(signature)),
         (Value::Text("x5c"), Value::Array(vec![Value::Bytes(certificate)])),
     ]);
-    Ok(registration(client_data, handle, attestation_object("fido-u2f", statement, &auth_data), &["usb"]))
+    Ok(registration(client_data, handle, AttestationObject::encode("fido-u2f", statement, &auth_data), &["usb"]))
+}
+
+/// The same where no attestation was asked for: the key's certificate and its signature are left out, unread (L3 §5.1.3).
+pub fn unattested_from_u2f(client_data: &ClientData, reply: &[u8], rp_id_hash: &[u8; 32]) -> Result<RegistrationResponse, BadAnswer> {
+    let Registered { handle, auth_data, .. } = Registered::read(reply, rp_id_hash)?;
+    Ok(registration(client_data, handle, AttestationObject::none(&auth_data), &["usb"]))
+}
+
+/// What U2F_REGISTER answered.
+struct Registered<'a> {
+    handle: &'a [u8],
+    auth_data: Vec<u8>,
+    /// The certificate and the signature.
+    vouched: &'a [u8],
+}
+
+impl<'a> Registered<'a> {
+    fn read(reply: &'a [u8], rp_id_hash: &[u8; 32]) -> Result<Registered<'a>, BadAnswer> {
+        let (&reserved, rest) = reply.split_first().ok_or(BadAnswer)?;
+        let (&point, rest) = rest.split_first_chunk::<65>().ok_or(BadAnswer)?;
+        let (&length, rest) = rest.split_first().ok_or(BadAnswer)?;
+        let (handle, rest) = rest.split_at_checked(usize::from(length)).ok_or(BadAnswer)?;
+        let [4, coordinates @ ..] = point else { return Err(BadAnswer) };
+        if reserved != 5 || handle.is_empty() {
+            return Err(BadAnswer);
+        }
+        let (x, y) = coordinates.split_at(32);
+        let key = Value::Map(vec![
+            (Value::Integer(1), Value::Integer(2)),
+            (Value::Integer(3), Value::Integer(-7)),
+            (Value::Integer(-1), Value::Integer(1)),
+            (Value::Integer(-2), Value::Bytes(x)),
+            (Value::Integer(-3), Value::Bytes(y)),
+        ]);
+        // User present and attested credential data; a counter and a model that U2F does not tell.
+        let mut auth_data = [&rp_id_hash[..], &[0x41], &[0; 4], &[0; 16], &[0, length], handle].concat();
+        key.encode(&mut auth_data);
+        Ok(Registered { handle, auth_data, vouched: rest })
+    }
 }
 
 /// What authenticatorGetAssertion answered (CTAP 2.1 §6.2.2), as a response. An authenticator that was asked for one
@@ -201,17 +234,6 @@ fn authentication(
         kind: PUBLIC_KEY.to_owned(),
         client_extension_results: ExtensionResults { appid },
     }
-}
-
-fn attestation_object(fmt: &str, statement: Value<'_>, auth_data: &[u8]) -> Vec<u8> {
-    let object = Value::Map(vec![
-        (Value::Text("fmt"), Value::Text(fmt)),
-        (Value::Text("attStmt"), statement),
-        (Value::Text("authData"), Value::Bytes(auth_data)),
-    ]);
-    let mut bytes = Vec::new();
-    object.encode(&mut bytes);
-    bytes
 }
 
 /// How long the ASN.1 SEQUENCE at the start of `bytes` is, its head included (X.690 §8.1.3).

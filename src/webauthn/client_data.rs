@@ -15,12 +15,17 @@ use super::origin::Pattern;
 #[serde(rename_all = "camelCase")]
 struct ClientData {
     #[serde(rename = "type")]
-    _kind: String,
-    #[serde(rename = "challenge")]
-    _challenge: String,
+    kind: String,
+    challenge: String,
     origin: String,
     cross_origin: Option<bool>,
     top_origin: Option<String>,
+}
+
+/// The client data without the byte order mark that "UTF-8 decode" takes off their front (§7.1 step 5, §7.2 step 8). Their
+/// hash is over the bytes as they arrive.
+pub(super) fn decoded(json: &[u8]) -> &[u8] {
+    json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json)
 }
 
 /// Judges `json` and says in which origin the ceremony took place: steps 5, 6, 9, 10 and 11 of §7.1, or 8, 9, 12, 13 and 14 of §7.2.
@@ -32,7 +37,7 @@ pub(super) fn judge(ceremony: Ceremony, json: &[u8], origins: &[Pattern], embedd
         Ceremony::Registration => ceremony.fault(step, what),
         Ceremony::Authentication => ceremony.fault(step + 3, what),
     };
-    let text = std::str::from_utf8(json).map_err(|_| fault(5, "the client data are not UTF-8"))?;
+    let text = std::str::from_utf8(decoded(json)).map_err(|_| fault(5, "the client data are not UTF-8"))?;
     let data: ClientData = serde_json::from_str(text).map_err(|_| fault(6, NOT_JSON))?;
     let origin = data.origin.parse::<Origin>().ok();
     let origin = origin.filter(|origin| origins.iter().any(|pattern| pattern.matches(origin)));
@@ -48,3 +53,17 @@ pub(super) fn judge(ceremony: Ceremony, json: &[u8], origins: &[Pattern], embedd
     };
     if allowed { Ok(origin) } else { Err(fault(11, "the page that embeds ours is not one that may")) }
 }
+
+/// The type and the challenge, as they are written. None if `json` cannot be read.
+pub(super) fn named(json: &[u8]) -> Option<(String, String)> {
+    let ClientData { kind, challenge, .. } = serde_json::from_slice(decoded(json)).ok()?;
+    Some((kind, challenge))
+}
+
+/// The members that webauthn-rs judges, without those that it could stumble over. None if `json` cannot be read.
+pub(super) fn plain(json: &[u8]) -> Option<Vec<u8>> {
+    let ClientData { kind, challenge, origin, .. } = serde_json::from_slice(decoded(json)).ok()?;
+    serde_json::to_vec(&serde_json::json!({ "type": kind, "challenge": challenge, "origin": origin })).ok()
+}
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();

@@ -17,7 +17,7 @@ pub struct Credential {
     /// The `user.id` it was made for; never the account's name.
     #[serde(with = "hex")]
     pub user_handle: Vec<u8>,
-    /// The highest signature counter seen; 0 while the authenticator has none.
+    /// The signature counter that was last accepted; 0 while the authenticator has none.
     pub sign_count: u32,
     /// Whether the authenticator has ever verified its user (`uvInitialized`).
     pub user_verified: bool,
@@ -31,7 +31,7 @@ pub struct Credential {
     pub transports: Vec<String>,
     /// What is known of the authenticator's origin.
     pub attestation: Attestation,
-    /// The attestation statement format, `none` or `packed` for example.
+    /// The attestation statement format, `none` or `packed` for example; `none` where none was asked for.
     pub attestation_format: String,
     /// Whether it is a U2F registration, bound to the AppID and not to the RP ID (L3 §10.1.1).
     pub by_app_id: bool,
@@ -51,11 +51,11 @@ pub struct Aaguid([u8; 16]);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attestation {
-    /// Nothing: there was none.
+    /// Nothing: there was none, or none was asked for.
     None,
     /// The statement is signed with the credential's own key.
     Own,
-    /// The statement's signature is right; who its certificate belongs to is not known here.
+    /// There was one, and it could not be verified, or its certificate leads to no trust anchor of ours.
     Unverified,
     /// Its certificate leads to a trust anchor of ours.
     Trusted,

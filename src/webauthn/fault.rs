@@ -4,6 +4,8 @@ use std::fmt;
 
 use webauthn_rs_core::error::WebauthnError;
 
+use super::criterion::Criterion;
+
 /// Why a ceremony was not begun or not finished.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +57,16 @@ impl Fault {
             Fault::Withdrawn(_) | Fault::BadInput(_) => None,
         }
     }
+
+    /// What did not hold, by a name for programs; none where the caller asked for the impossible.
+    pub fn criterion(&self) -> Option<Criterion> {
+        match self {
+            Fault::Step(step) => Some(step.criterion()),
+            Fault::SignCount { .. } => Some(Criterion::SignCount),
+            Fault::Withdrawn(_) => Some(Criterion::Model),
+            Fault::BadInput(_) => None,
+        }
+    }
 }
 
 impl Step {
@@ -66,6 +78,33 @@ impl Step {
     /// Its number, from 1.
     pub fn number(&self) -> u8 {
         self.number
+    }
+
+    /// What it judges.
+    pub fn criterion(&self) -> Criterion {
+        match (self.ceremony, self.number) {
+            (_, 3) => Criterion::CredentialType,
+            (Ceremony::Authentication, 5) => Criterion::AllowedCredential,
+            (Ceremony::Authentication, 6) => Criterion::UserHandle,
+            (Ceremony::Registration, 5 | 6) | (Ceremony::Authentication, 8 | 9) => Criterion::ClientData,
+            (Ceremony::Registration, 7) | (Ceremony::Authentication, 10) => Criterion::ClientDataType,
+            (Ceremony::Registration, 8) | (Ceremony::Authentication, 11) => Criterion::Challenge,
+            (Ceremony::Registration, 9) | (Ceremony::Authentication, 12) => Criterion::Origin,
+            (Ceremony::Registration, 10 | 11) | (Ceremony::Authentication, 13 | 14) => Criterion::CrossOrigin,
+            (Ceremony::Registration, 13) | (Ceremony::Authentication, 7) => Criterion::AuthenticatorData,
+            (Ceremony::Registration, 14) | (Ceremony::Authentication, 15) => Criterion::RpId,
+            (Ceremony::Registration, 15) | (Ceremony::Authentication, 16) => Criterion::UserPresence,
+            (Ceremony::Registration, 16) | (Ceremony::Authentication, 17) => Criterion::UserVerification,
+            (Ceremony::Registration, 17) | (Ceremony::Authentication, 18 | 19) => Criterion::BackupFlags,
+            (Ceremony::Registration, 20) => Criterion::PublicKey,
+            (Ceremony::Registration, 21) => Criterion::AttestationFormat,
+            (Ceremony::Registration, 24) => Criterion::AttestationTrust,
+            (Ceremony::Registration, 25 | 27) => Criterion::CredentialId,
+            (Ceremony::Registration, 26) => Criterion::NewCredential,
+            (Ceremony::Registration, _) => Criterion::AttestationStatement,
+            (Ceremony::Authentication, 22) => Criterion::SignCount,
+            (Ceremony::Authentication, _) => Criterion::Signature,
+        }
     }
 
     /// What does not hold.
@@ -104,11 +143,16 @@ pub(super) fn of_registration(error: &WebauthnError) -> Fault {
         WebauthnError::UserNotPresent => (15, NOT_TOUCHED),
         WebauthnError::UserNotVerified => (16, NOT_VERIFIED),
         WebauthnError::CredentialMayNotBeHardwareBound => (17, BACKED_UP_ANYWAY),
+        // There is no statement any more that it could mean.
+        _ => (20, "the public key is none that was asked for"),
+    };
+    Ceremony::Registration.fault(number, what)
+}
+
+/// The same where everything but the attestation statement was right.
+pub(super) fn of_statement(error: &WebauthnError) -> Fault {
+    let (number, what) = match error {
         WebauthnError::AttestationNotSupported => (21, "this attestation format is not known"),
-        // Its form was judged before; what else it says of keys, it says of those in the statement.
-        WebauthnError::CredentialAlteredAlgFromRequest | WebauthnError::EcdsaPointInvalid | WebauthnError::RsaParametersInvalid => {
-            (20, "the public key is none that was asked for")
-        }
         _ => (22, "the attestation statement is not right"),
     };
     Ceremony::Registration.fault(number, what)
@@ -120,15 +164,15 @@ pub(super) fn of_authentication(error: &WebauthnError) -> Fault {
         WebauthnError::CredentialNotFound => (5, "the credential is none of those that were asked for"),
         WebauthnError::ParseNOMFailure => (7, "the authenticator data cannot be read"),
         WebauthnError::ParseJSONFailure(_) => (9, NOT_JSON),
-        WebauthnError::InvalidClientDataType => (10, "the client data are not those of an authentication"),
+        WebauthnError::InvalidClientDataType => (10, OTHER_TYPE),
         WebauthnError::MismatchedChallenge => (11, OTHER_CHALLENGE),
         WebauthnError::InvalidRPOrigin => (12, OTHER_ORIGIN),
         WebauthnError::InvalidRPIDHash => (15, OTHER_RP_ID),
         WebauthnError::UserNotPresent => (16, NOT_TOUCHED),
         WebauthnError::UserNotVerified => (17, NOT_VERIFIED),
         WebauthnError::CredentialMayNotBeHardwareBound => (18, BACKED_UP_ANYWAY),
-        WebauthnError::CredentialBackupEligibilityInconsistent => (19, "the credential has changed whether it may be backed up"),
-        _ => (21, "the signature is not right"),
+        WebauthnError::CredentialBackupEligibilityInconsistent => (19, OTHER_ELIGIBILITY),
+        _ => (21, WRONG_SIGNATURE),
     };
     Ceremony::Authentication.fault(number, what)
 }
@@ -138,9 +182,12 @@ pub(super) const OTHER_CHALLENGE: &str = "the challenge is not the one that was 
 pub(super) const OTHER_ORIGIN: &str = "the origin is not one of ours";
 pub(super) const EMBEDDED: &str = "the page was embedded in another site's";
 pub(super) const OTHER_RP_ID: &str = "the key answered for another RP ID";
-const NOT_TOUCHED: &str = "nobody touched the key";
-const NOT_VERIFIED: &str = "the key did not verify who holds it, by PIN or fingerprint";
-const BACKED_UP_ANYWAY: &str = "the key says that the credential is backed up and that it cannot be";
+pub(super) const OTHER_TYPE: &str = "the client data are not those of an authentication";
+pub(super) const OTHER_ELIGIBILITY: &str = "the credential has changed whether it may be backed up";
+pub(super) const WRONG_SIGNATURE: &str = "the signature is not right";
+pub(super) const NOT_TOUCHED: &str = "nobody touched the key";
+pub(super) const NOT_VERIFIED: &str = "the key did not verify who holds it, by PIN or fingerprint";
+pub(super) const BACKED_UP_ANYWAY: &str = "the key says that the credential is backed up and that it cannot be";
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,7 +2,9 @@
 //! base64url without padding.
 
 use serde::Deserialize;
+use serde::Deserializer;
 use serde::Serialize;
+use serde_json::Value;
 
 /// `PublicKeyCredentialCreationOptionsJSON`: what a client needs to make a credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,7 +175,7 @@ pub struct RegistrationResponse {
     #[serde(rename = "type")]
     pub kind: String,
     /// What came of the extensions.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "absent_if_null")]
     pub client_extension_results: ExtensionResults,
 }
 
@@ -187,8 +189,8 @@ pub struct AttestationResponse {
     /// What the authenticator says, and who vouches for it.
     #[serde(with = "base64url")]
     pub attestation_object: Vec<u8>,
-    /// How the authenticator can be reached.
-    #[serde(default)]
+    /// How the authenticator can be reached: hints, of which those that are no text are not read.
+    #[serde(default, deserialize_with = "texts")]
     pub transports: Vec<String>,
 }
 
@@ -207,7 +209,7 @@ pub struct AuthenticationResponse {
     #[serde(rename = "type")]
     pub kind: String,
     /// What came of the extensions.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "absent_if_null")]
     pub client_extension_results: ExtensionResults,
 }
 
@@ -224,7 +226,8 @@ pub struct AssertionResponse {
     /// Its signature over both.
     #[serde(with = "base64url")]
     pub signature: Vec<u8>,
-    /// Whose credential it is, if the authenticator stores that.
+    /// Whose credential it is, if the authenticator stores that. `null` and an empty one say nothing: libraries send either for a
+    /// key that stores no credentials.
     #[serde(default, with = "optional_base64url", skip_serializing_if = "Option::is_none")]
     pub user_handle: Option<Vec<u8>>,
 }
@@ -232,8 +235,8 @@ pub struct AssertionResponse {
 /// What came of the extensions; those nobody asked for are not read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExtensionResults {
-    /// Whether the credential is bound to the AppID.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Whether the credential is bound to the AppID; what is neither true nor false is not read.
+    #[serde(default, deserialize_with = "flag", skip_serializing_if = "Option::is_none")]
     pub appid: Option<bool>,
 }
 
@@ -246,6 +249,20 @@ impl Descriptor {
 
 /// The one type of credential there is (L3 §5.8.2).
 pub(crate) const PUBLIC_KEY: &str = "public-key";
+
+/// A member that is `null` is one that is not there: JavaScript writes both for what it does not have.
+fn absent_if_null<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let items: Vec<Value> = absent_if_null(deserializer)?;
+    Ok(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+}
+
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    Value::deserialize(deserializer).map(|value| value.as_bool())
+}
 
 /// Bytes as base64url without padding (RFC 4648 §5).
 pub(super) mod base64url {
@@ -286,6 +303,6 @@ mod optional_base64url {
         #[derive(Deserialize)]
         struct Present(#[serde(with = "super::base64url")] Vec<u8>);
 
-        Ok(Option::<Present>::deserialize(deserializer)?.map(|Present(bytes)| bytes))
+        Ok(Option::<Present>::deserialize(deserializer)?.map(|Present(bytes)| bytes).filter(|bytes| !bytes.is_empty()))
     }
 }

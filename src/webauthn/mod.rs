@@ -8,6 +8,8 @@ mod anchors;
 #[cfg(feature = "webauthn")]
 mod attestation;
 #[cfg(feature = "webauthn")]
+mod attestation_object;
+#[cfg(feature = "webauthn")]
 mod authentication;
 #[cfg(feature = "webauthn")]
 mod authenticator_data;
@@ -18,6 +20,7 @@ pub mod client;
 #[cfg(feature = "webauthn")]
 mod client_data;
 mod credential;
+mod criterion;
 #[cfg(feature = "webauthn")]
 mod fault;
 #[cfg(feature = "webauthn")]
@@ -28,12 +31,22 @@ mod metadata;
 mod origin;
 #[cfg(feature = "webauthn")]
 mod public_key;
+#[cfg(all(feature = "testing", feature = "webauthn"))]
+mod recorded;
 #[cfg(feature = "webauthn")]
 mod registration;
 #[cfg(feature = "webauthn")]
 mod relying_party;
 #[cfg(feature = "webauthn")]
+mod signed;
+#[cfg(feature = "webauthn")]
 mod statement;
+#[cfg(feature = "webauthn")]
+mod tpm;
+#[cfg(feature = "webauthn")]
+mod tpm_structures;
+#[cfg(feature = "webauthn")]
+mod vouched;
 
 pub use credential::Aaguid;
 pub use credential::Attestation;
@@ -42,6 +55,7 @@ pub use credential::Credential;
 pub use credential::CredentialId;
 #[cfg(feature = "usb")]
 pub(crate) use credential::groups;
+pub use criterion::Criterion;
 
 #[cfg(feature = "webauthn")]
 pub use self::ceremonies::*;

@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde::Serialize;
 use webauthn_rs_core::proto as core;
 
+use super::attestation_object::AttestationObject;
 use super::authenticator_data::AuthenticatorData;
 use super::authenticator_data::BACKED_UP;
 use super::authenticator_data::BACKUP_ELIGIBLE;
 use super::authenticator_data::USER_VERIFIED;
-use super::cbor;
 use super::client_data;
 use super::credential::Aaguid;
 use super::credential::Credential;
@@ -19,6 +19,7 @@ use super::fault;
 use super::fault::Ceremony;
 use super::fault::Fault;
 use super::json::AuthenticatorSelection;
+use super::json::Conveyance;
 use super::json::CreationExtensions;
 use super::json::CreationOptions;
 use super::json::Descriptor;
@@ -32,7 +33,9 @@ use super::public_key;
 use super::relying_party::HINT;
 use super::relying_party::RelyingParty;
 use super::relying_party::TIMEOUT_MILLIS;
-use super::statement;
+use super::statement::Judged;
+use super::statement::Proof;
+use super::statement::Stated;
 use crate::time::UnixTime;
 
 /// For whom a credential is made.
@@ -107,17 +110,12 @@ impl RelyingParty {
         }
         let origin = client_data::judge(Ceremony::Registration, &response.response.client_data_json, &self.origins, &self.top_origins)?;
 
-        let unreadable = |_| fault(13, "the attestation object cannot be read");
-        let object = cbor::parse(&response.response.attestation_object).map_err(unreadable)?;
-        let part = |name| object.named(name).ok_or(cbor::Malformed).map_err(unreadable);
-        let format = part("fmt")?.text().ok_or(cbor::Malformed).map_err(unreadable)?;
-        let attestation_statement = part("attStmt")?;
-        let bytes = part("authData")?.bytes().ok_or(cbor::Malformed).map_err(unreadable)?;
-        let data = AuthenticatorData::parse(bytes).map_err(unreadable)?;
-        let attested = data.attested.as_ref().ok_or(cbor::Malformed).map_err(unreadable)?;
+        let unreadable = || fault(13, "the attestation object cannot be read");
+        let object = AttestationObject::parse(&response.response.attestation_object).map_err(|_| unreadable())?;
+        let data = AuthenticatorData::parse(object.authenticator_data).map_err(|_| unreadable())?;
+        let attested = data.attested.as_ref().ok_or_else(unreadable)?;
 
         let algorithm = public_key::read(&attested.key).map_err(|_| fault(20, "the public key is none that was asked for"))?;
-        statement::judge(format, attestation_statement)?;
         let id = CredentialId::new(attested.id).map_err(|_| fault(25, "the credential id is not 1 to 1023 bytes"))?;
         if state.exclude.contains(&id) {
             return Err(fault(26, "this key is enrolled already"));
@@ -126,15 +124,26 @@ impl RelyingParty {
             return Err(fault(27, "the credential has two ids"));
         }
 
-        let judged = self.core_in(&origin)?.register_credential(&as_core(response), &state.core, None);
-        let judged = judged.map_err(|error| fault::of_registration(&error))?;
+        // The ceremony is judged first, with the statement that a client makes of any that was not asked for; no signature
+        // covers what was left out.
+        let core = self.core_in(&origin)?;
+        let client_data = client_data::plain(&response.response.client_data_json).ok_or_else(|| fault(6, fault::NOT_JSON))?;
+        let unattested = as_core(response, client_data, AttestationObject::none(&data.without_extensions()));
+        let judged = core.register_credential(&unattested, &state.core, None).map_err(|error| fault::of_registration(&error))?;
         if judged.cred != algorithm {
             return Err(fault(20, "the public key can be read in two ways"));
         }
         // U2F does not know of models: its signature covers none (L3 §8.6).
-        let aaguid = Aaguid::new(attested.aaguid).filter(|_| format != "fido-u2f");
-        let own = matches!(judged.attestation.data, core::ParsedAttestationData::Self_);
-        let attestation = self.attestation.assess(aaguid, own, &statement::chain(attestation_statement), now)?;
+        let aaguid = Aaguid::new(attested.aaguid).filter(|_| object.format != "fido-u2f");
+        let (stated, format) = if self.attestation.conveyance == Conveyance::None {
+            (Judged { proof: Ok(Proof::Nothing), chain: Vec::new() }, "none")
+        } else {
+            let sent = &response.response;
+            let sent = as_core(response, sent.client_data_json.clone(), sent.attestation_object.clone());
+            let stated = Stated { object, attested, core: &core, state: &state.core, response: &sent };
+            (stated.judge(), if is_format(object.format) { object.format } else { "unknown" })
+        };
+        let attestation = self.attestation.assess(aaguid, stated, now)?;
         Ok(Credential {
             id,
             public_key: attested.public_key.to_vec(),
@@ -162,16 +171,17 @@ fn offer(algorithm: core::COSEAlgorithm) -> KeyParameters {
     KeyParameters { kind: PUBLIC_KEY.to_owned(), alg: public_key::identifier(algorithm) }
 }
 
-/// The response in the types of webauthn-rs.
-fn as_core(response: &RegistrationResponse) -> core::RegisterPublicKeyCredential {
+/// Whether a text can be the identifier of a statement format (L3 §8.1).
+fn is_format(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
+}
+
+/// The response in the types of webauthn-rs, with these parts of it.
+fn as_core(response: &RegistrationResponse, client_data_json: Vec<u8>, attestation_object: Vec<u8>) -> core::RegisterPublicKeyCredential {
     core::RegisterPublicKeyCredential {
         id: response.id.clone(),
         raw_id: response.raw_id.clone(),
-        response: core::AuthenticatorAttestationResponseRaw {
-            attestation_object: response.response.attestation_object.clone(),
-            client_data_json: response.response.client_data_json.clone(),
-            transports: None,
-        },
+        response: core::AuthenticatorAttestationResponseRaw { attestation_object, client_data_json, transports: None },
         type_: response.kind.clone(),
         extensions: core::RegistrationExtensionsClientOutputs::default(),
     }

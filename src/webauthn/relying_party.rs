@@ -119,6 +119,11 @@ impl RelyingParty {
         Ok(WebauthnCore::new_unsafe_experts_only(&self.name, &self.id, vec![origin], TIMEOUT, Some(false), Some(false)))
     }
 
+    /// The hash that authenticators sign: of the RP ID, or of the AppID where the client used that.
+    pub(super) fn rp_id_hash(&self, by_app_id: bool) -> [u8; 32] {
+        self.app_id_hash().filter(|_| by_app_id).unwrap_or_else(|| Sha256::digest(&self.id).into())
+    }
+
     /// The hash that authenticators put in the place of the AppID.
     pub(super) fn app_id_hash(&self) -> Option<[u8; 32]> {
         self.app_id.as_ref().map(|app_id| Sha256::digest(app_id).into())

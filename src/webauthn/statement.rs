@@ -1,34 +1,111 @@
-//! What of attestation statements webauthn-rs leaves out (WebAuthn L3 §7.1 step 22).
+//! Attestation statements (WebAuthn L3 §7.1 steps 21 and 22): what webauthn-rs leaves out of them, and the formats it lacks.
 
+use sha2::Digest;
+use sha2::Sha256;
+use webauthn_rs_core::WebauthnCore;
+use webauthn_rs_core::error::WebauthnError;
+use webauthn_rs_core::proto as core;
 use webauthn_rs_core::proto::ParsedAttestationData;
 
 use super::anchors::certificates;
+use super::attestation_object::AttestationObject;
+use super::authenticator_data::AttestedCredential;
+use super::cbor;
 use super::cbor::Value;
+use super::fault;
 use super::fault::Ceremony;
 use super::fault::Fault;
+use super::tpm;
+use super::vouched::Vouched;
 
-/// Judges a statement before webauthn-rs verifies it.
-pub(super) fn judge(format: &str, statement: &Value<'_>) -> Result<(), Fault> {
-    let what = match format {
-        // §8.7: it is empty.
-        "none" if !matches!(statement, Value::Map(members) if members.is_empty()) => {
-            "there is an attestation statement where none was to be"
+/// A registration whose statement is judged; everything else about it is right.
+pub(super) struct Stated<'a, 'b> {
+    pub(super) object: AttestationObject<'a>,
+    pub(super) attested: &'b AttestedCredential<'a>,
+    /// webauthn-rs in the origin of the ceremony, its state, and the response as it arrived.
+    pub(super) core: &'b WebauthnCore,
+    pub(super) state: &'b core::RegistrationState,
+    pub(super) response: &'b core::RegisterPublicKeyCredential,
+}
+
+/// What a statement proves, as long as nobody has said whom its certificates lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Nothing: there was none.
+    Nothing,
+    /// It is signed with the credential's own key.
+    Own,
+    /// It is signed with the key of the leaf of its certificates.
+    Certified,
+}
+
+/// A statement that was judged.
+pub(super) struct Judged<'a> {
+    pub(super) proof: Result<Proof, Fault>,
+    /// Its certificates, the leaf first; claims, unless the proof is [`Proof::Certified`].
+    pub(super) chain: Vec<&'a [u8]>,
+}
+
+impl<'a> Stated<'a, '_> {
+    /// Verifies the statement by the procedure of its format.
+    pub(super) fn judge(&self) -> Judged<'a> {
+        let Ok(statement) = cbor::parse(self.object.statement) else {
+            return Judged { proof: Err(wrong("the attestation statement cannot be read")), chain: Vec::new() };
+        };
+        let chain = chain(&statement);
+        Judged { proof: self.verify(&statement, &chain), chain }
+    }
+
+    fn verify(&self, statement: &Value<'_>, chain: &[&[u8]]) -> Result<Proof, Fault> {
+        let client_data_hash: [u8; 32] = Sha256::digest(&self.response.response.client_data_json).into();
+        match self.object.format {
+            // §8.7: it is empty.
+            "none" if matches!(statement, Value::Map(members) if members.is_empty()) => return Ok(Proof::Nothing),
+            "none" => return Err(wrong("there is an attestation statement where none was to be")),
+            // §8.2: webauthn-rs goes by the certificate's key and does not look at `alg` then.
+            "packed" if chain.first().is_some_and(|leaf| algorithm_of(leaf) != named_algorithm(statement)) => {
+                return Err(wrong("the attestation statement names another algorithm than its certificate has"));
+            }
+            "tpm" => {
+                let signed = [self.object.authenticator_data, &client_data_hash].concat();
+                tpm::verify(statement, chain, self.attested, &signed).map_err(wrong)?;
+                return Ok(Proof::Certified);
+            }
+            _ => {}
         }
-        // §8.2: webauthn-rs goes by the certificate's key and does not look at `alg` then.
-        "packed" if chain(statement).first().is_some_and(|leaf| algorithm_of(leaf) != named_algorithm(statement)) => {
-            "the attestation statement names another algorithm than its certificate has"
-        }
-        _ => return Ok(()),
-    };
-    Err(Ceremony::Registration.fault(22, what))
+        let judged = match self.core.register_credential(self.response, self.state, None) {
+            Ok(judged) => judged,
+            // It stops there before it has looked at the statement.
+            Err(error @ (WebauthnError::ParseJSONFailure(_) | WebauthnError::ParseNOMFailure)) => {
+                let authenticator_data = self.object.authenticator_data;
+                let vouched = Vouched { statement, chain, authenticator_data, client_data_hash: &client_data_hash };
+                let proof = match self.object.format {
+                    "packed" => vouched.packed(),
+                    "fido-u2f" => vouched.u2f(),
+                    _ => None,
+                };
+                return proof.ok_or_else(|| fault::of_statement(&error));
+            }
+            Err(error) => return Err(fault::of_statement(&error)),
+        };
+        Ok(match judged.attestation.data {
+            ParsedAttestationData::Self_ => Proof::Own,
+            ParsedAttestationData::None => Proof::Nothing,
+            _ => Proof::Certified,
+        })
+    }
 }
 
 /// The certificates of a statement, the leaf first.
-pub(super) fn chain<'a>(statement: &Value<'a>) -> Vec<&'a [u8]> {
+fn chain<'a>(statement: &Value<'a>) -> Vec<&'a [u8]> {
     match statement.named("x5c") {
         Some(Value::Array(chain)) => chain.iter().filter_map(Value::bytes).collect(),
         _ => Vec::new(),
     }
+}
+
+fn wrong(what: &'static str) -> Fault {
+    Ceremony::Registration.fault(22, what)
 }
 
 fn named_algorithm(statement: &Value<'_>) -> Option<i128> {

@@ -1,7 +1,8 @@
 //! Programs from outside that some tests compare with.
 //!
-//! Such a test begins with `if !tools::have("oathtool") { return }`, or `"python:pyotp"` for a Python module, or `"venv:envoy"` for a
-//! program that lies beside that Python; several are separated by commas. `zz_left_out` finds these calls and tells what was left out.
+//! Such a test begins with `if !tools::have("oathtool") { return }`, or `"python:pyotp"` for a Python module, `"venv:envoy"` for a
+//! program that lies beside that Python, `"source:webauthn"` for a package that `tests/run` unpacks for its tests; several are separated
+//! by commas. `zz_left_out` finds these calls and tells what was left out.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,10 @@ pub(crate) fn beside_python(program: &str) -> PathBuf {
 fn is_here(tool: &str) -> bool {
     if let Some(program) = tool.strip_prefix("venv:") {
         return beside_python(program).is_file();
+    }
+    if let Some(package) = tool.strip_prefix("source:") {
+        // Beside the Python's own `bin`.
+        return python().parent().and_then(Path::parent).is_some_and(|venv| venv.join("sources").join(package).is_dir());
     }
     match tool.strip_prefix("python:") {
         Some(module) => {

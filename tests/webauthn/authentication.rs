@@ -35,6 +35,25 @@ fn refused_with(new: impl Fn() -> Authentication, step: u8, spoil: impl FnOnce(&
 fn assert_step(step: u8, finished: Result<Assertion, Fault>) {
     let fault = finished.expect_err("a refusal");
     assert_eq!(fault.step(), Some((Ceremony::Authentication, step)), "{fault}");
+    let name = match step {
+        3 => "credential_type",
+        5 => "credential_not_allowed",
+        6 => "user_handle",
+        7 => "authenticator_data",
+        8 | 9 => "client_data",
+        10 => "client_data_type",
+        11 => "challenge",
+        12 => "origin",
+        13 | 14 => "cross_origin",
+        15 => "rp_id",
+        16 => "user_presence",
+        17 => "user_verification",
+        18 | 19 => "backup_flags",
+        21 => "signature",
+        22 => "sign_count",
+        _ => unreachable!(),
+    };
+    assert_eq!(fault.criterion().map(twostep::webauthn::Criterion::name), Some(name));
 }
 
 #[track_caller]
@@ -113,12 +132,14 @@ fn step_7_2_5_refuses_a_credential_that_was_not_asked_for() {
 fn step_7_2_6_the_accounts_own_user_handle_is_accepted() {
     let _ = accepted(|it| it.used.user_handle = Some(alice().handle));
     let _ = accepted(|it| it.used.user_handle = None);
+    // Libraries send an empty one for a key that stores no credentials.
+    let _ = accepted(|it| it.used.user_handle = Some(Vec::new()));
 }
 
 #[test]
 fn step_7_2_6_refuses_another_accounts_user_handle() {
     refused(6, |it| it.used.user_handle = Some(b"bob's handle".to_vec()));
-    refused(6, |it| it.used.user_handle = Some(Vec::new()));
+    refused(6, |it| it.used.user_handle = Some(vec![0]));
 }
 
 #[test]
@@ -158,6 +179,48 @@ fn step_7_2_7_refuses_authenticator_data_with_more_or_less() {
 #[test]
 fn step_7_2_8_client_data_in_utf_8_are_accepted() {
     let _ = accepted(|it| insert(&mut it.used.client_data, "\"extra\":\"é\","));
+    assert_eq!(accepted(marked).sign_count, 2);
+}
+
+/// Puts a byte order mark at the front of the client data, which webauthn-rs cannot read.
+fn marked(it: &mut Authentication) {
+    it.used.client_data.splice(0..0, [0xef, 0xbb, 0xbf]).for_each(drop);
+}
+
+/// What webauthn-rs cannot read is held to the same steps.
+#[test]
+fn step_7_2_8_refuses_with_a_byte_order_mark_what_it_refuses_without() {
+    let marked_with = |spoil: &dyn Fn(&mut Authentication)| {
+        let mut it = Authentication::with(requiring(UserVerification::Required), SimulatedSecurityKey::new("alice's").verifying());
+        spoil(&mut it);
+        marked(&mut it);
+        it.finish()
+    };
+    let _ = marked_with(&|_| {}).unwrap();
+    let cases: [(u8, &dyn Fn(&mut Authentication)); 13] = [
+        (8, &|it| it.used.client_data.push(0xff)),
+        (9, &|it| it.used.client_data.truncate(30)),
+        (10, &|it| replace(&mut it.used.client_data, "webauthn.get", "webauthn.create")),
+        (11, &|it| (_, it.state) = it.party.start_authentication(&[&it.credential]).unwrap()),
+        (12, &|it| replace(&mut it.used.client_data, "https://login.example.org", "https://login.example.com")),
+        (13, &|it| replace(&mut it.used.client_data, "\"crossOrigin\":false", "\"crossOrigin\":true")),
+        (15, &|it| it.used.rp_id_hash[0] ^= 1),
+        (16, &|it| it.used.flags &= !0x01),
+        (17, &|it| it.used.flags &= !0x04),
+        (18, &|it| it.used.flags |= 0x10),
+        (19, &|it| it.used.flags |= 0x08),
+        (21, &|it| it.used.signer = SimulatedSecurityKey::new("another").attester()),
+        (22, &|it| it.used.sign_count = it.credential.sign_count),
+    ];
+    for (step, spoil) in cases {
+        assert_step(step, marked_with(spoil));
+    }
+    // The signature is over the bytes as they arrive, the mark among them.
+    let mut it = Authentication::new();
+    marked(&mut it);
+    let mut response = it.used.response();
+    response.response.client_data_json.drain(..3);
+    assert_step(21, it.finish_with(&response));
 }
 
 #[test]
@@ -371,6 +434,15 @@ fn step_7_2_22_refuses_a_counter_that_does_not_grow() {
 }
 
 #[test]
+fn step_7_2_22_a_counter_that_does_not_grow_is_a_signal_for_a_credential_that_may_be_backed_up() {
+    for presented in [0, 6, 7, 8] {
+        let mut it = portable();
+        (it.credential.sign_count, it.used.sign_count) = (7, presented);
+        assert_eq!(it.finish().unwrap().sign_count, presented);
+    }
+}
+
+#[test]
 fn step_7_2_22_compares_with_what_is_stored_now() {
     // Another ceremony ended between the beginning and the end of this one.
     let mut it = Authentication::new();
@@ -385,6 +457,20 @@ fn step_7_2_23_extensions_that_nobody_asked_for_are_tolerated() {
         it.used.flags |= 0x80;
         it.used.extensions = b"\xa1\x69largeBlob\xf5".to_vec();
     });
+    for extensions in crate::registration::ODD_EXTENSIONS {
+        let _ = accepted(|it| {
+            it.used.flags |= 0x80;
+            it.used.extensions = extensions.to_vec();
+        });
+        // They are signed all the same.
+        let mut it = Authentication::new();
+        it.used.flags |= 0x80;
+        it.used.extensions = extensions.to_vec();
+        let mut response = it.used.response();
+        response.response.authenticator_data.truncate(37);
+        response.response.authenticator_data[32] &= !0x80;
+        assert_step(21, it.finish_with(&response));
+    }
 }
 
 #[test]

@@ -78,7 +78,17 @@ fn responses_are_read_as_browsers_write_them() {
         "clientExtensionResults": { "credProps": { "rk": false } },
         "type": "public-key",
     });
-    assert_eq!(from_value::<RegistrationResponse>(browsers).unwrap(), made);
+    assert_eq!(from_value::<RegistrationResponse>(browsers.clone()).unwrap(), made);
+    let mut absent = browsers;
+    for member in ["authenticatorAttachment", "clientExtensionResults"] {
+        absent[member] = Value::Null;
+    }
+    for transports in [json!(["usb", null, 7]), json!(["usb"])] {
+        absent["response"]["transports"] = transports;
+        assert_eq!(from_value::<RegistrationResponse>(absent.clone()).unwrap(), made);
+    }
+    absent["response"]["transports"] = Value::Null;
+    assert_eq!(from_value::<RegistrationResponse>(absent).unwrap().response.transports, Vec::<String>::new());
 
     let it = Authentication::new();
     let used = it.used.response();
@@ -97,6 +107,12 @@ fn responses_are_read_as_browsers_write_them() {
     assert_eq!(from_value::<AuthenticationResponse>(browsers.clone()).unwrap(), used);
     browsers["response"]["userHandle"] = Value::Null;
     assert_eq!(from_value::<AuthenticationResponse>(browsers.clone()).unwrap(), used);
+    browsers["response"]["userHandle"] = json!("");
+    assert_eq!(from_value::<AuthenticationResponse>(browsers.clone()).unwrap(), used);
+    for results in [Value::Null, json!({"appid": null}), json!({"appid": "yes"}), json!({"prf": {"enabled": true}, "uvm": [[2, 4, 2]]})] {
+        browsers["clientExtensionResults"] = results;
+        assert_eq!(from_value::<AuthenticationResponse>(browsers.clone()).unwrap(), used);
+    }
     browsers["response"]["userHandle"] = json!(base64url(b"alice"));
     assert_eq!(from_value::<AuthenticationResponse>(browsers).unwrap().response.user_handle.as_deref(), Some(&b"alice"[..]));
 }

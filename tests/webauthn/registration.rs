@@ -52,8 +52,16 @@ fn accepted(change: impl FnOnce(&mut Registration)) -> Credential {
     registration.finish().unwrap()
 }
 
+/// A registration by a relying party that asks for attestation, and takes who has none.
 fn vouched(statement: Statement) -> Registration {
-    Registration::with(config(), SimulatedSecurityKey::new("alice's").vouched(statement))
+    let attestation = AttestationPolicy { conveyance: Conveyance::Direct, ..AttestationPolicy::default() };
+    Registration::with(RelyingPartyConfig { attestation, ..config() }, SimulatedSecurityKey::new("alice's").vouched(statement))
+}
+
+/// One by a relying party that takes nobody whom its root does not vouch for.
+fn certified() -> Registration {
+    let root = SimulatedAuthority::new("Simulated Root");
+    Registration::with(trusting(&root), SimulatedSecurityKey::new("alice's").vouched(Statement::Packed(root.clone())))
 }
 
 fn requiring(user_verification: UserVerification) -> RelyingPartyConfig {
@@ -98,6 +106,8 @@ fn step_7_1_3_refuses_another_type_and_an_id_that_is_not_the_raw_id() {
 #[test]
 fn step_7_1_5_client_data_in_utf_8_are_accepted() {
     accepted(|it| insert(&mut it.creation.client_data, "\"extra\":\"é\","));
+    // A byte order mark at the front is no part of the text.
+    accepted(|it| it.creation.client_data.splice(0..0, [0xef, 0xbb, 0xbf]).for_each(drop));
 }
 
 #[test]
@@ -111,14 +121,16 @@ fn step_7_1_5_refuses_client_data_that_are_not_utf_8() {
 
 #[test]
 fn step_7_1_6_members_that_nobody_knows_are_accepted() {
-    accepted(|it| insert(&mut it.creation.client_data, "\"tokenBinding\":{\"status\":\"supported\"},\"new\":[1,2],"));
+    for token_binding in ["{\"status\":\"supported\"}", "\"unused\"", "null", "{\"status\":7}"] {
+        accepted(|it| insert(&mut it.creation.client_data, &format!("\"tokenBinding\":{token_binding},\"new\":[1,2],")));
+    }
 }
 
 #[test]
 fn step_7_1_6_refuses_what_is_not_json() {
     refused(6, |it| it.creation.client_data.truncate(it.creation.client_data.len() - 1));
     refused(6, |it| it.creation.client_data.extend(b"{}"));
-    refused(6, |it| it.creation.client_data.splice(0..0, [0xef, 0xbb, 0xbf]).for_each(drop));
+    refused(6, |it| it.creation.client_data.splice(0..0, [0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf]).for_each(drop));
 }
 
 #[test]
@@ -186,7 +198,7 @@ fn step_7_1_12_the_hash_of_the_client_data_is_what_was_signed() {
 
 #[test]
 fn step_7_1_12_refuses_client_data_that_were_changed_after_the_signature() {
-    let registration = vouched(Statement::Own);
+    let registration = certified();
     let mut response = registration.creation.response();
     insert(&mut response.response.client_data_json, "\"a\":1,");
     // The hash is compared in the statement's own procedure.
@@ -309,10 +321,70 @@ fn step_7_1_21_known_formats_are_accepted() {
 }
 
 #[test]
-fn step_7_1_21_refuses_a_format_in_other_letters() {
-    refused_with(|| vouched(Statement::Own), 21, |it| it.creation.format = "Packed".into());
-    refused_with(|| vouched(Statement::Own), 21, |it| it.creation.format = "android-safetynet".into());
-    refused_with(|| vouched(Statement::Own), 21, |it| it.creation.format = "packed ".into());
+fn step_7_1_21_refuses_a_format_that_is_not_known_where_trust_is_required() {
+    for format in ["Packed", "android-safetynet", "packed ", "compound", "vendor-format", ""] {
+        refused_with(certified, 21, |it| it.creation.format = format.into());
+    }
+}
+
+#[test]
+fn step_7_1_21_a_format_that_is_not_known_is_unverified_where_trust_is_optional() {
+    for (format, kept) in [("Packed", "Packed"), ("android-safetynet", "android-safetynet"), ("two words", "unknown"), ("", "unknown")] {
+        let mut it = vouched(Statement::Own);
+        it.creation.format = format.into();
+        let credential = it.finish().unwrap();
+        assert_eq!((credential.attestation, credential.attestation_format.as_str()), (Attestation::Unverified, kept), "{format}");
+    }
+}
+
+/// What a client makes of a statement that was not asked for (L3 §5.1.3): nothing, whatever it holds.
+#[test]
+fn step_7_1_22_a_statement_that_was_not_asked_for_is_none() {
+    let objects: [(&str, &[u8]); 11] = [
+        ("none", b"\xa1\x63sig\x41\x00"),
+        ("packed", b"\xa0"),
+        ("packed", b"\xa3\x63alg\x26\x63sig\x41\x00\x63x5c\x80"),
+        ("packed", b"\xa3\x63alg\x26\x63sig\x41\x00\x63x5c\x81\x42\x30\x00"),
+        ("fido-u2f", b"\xa0"),
+        ("tpm", b"\xa1\x63ver\x632.0"),
+        ("android-safetynet", b"\xa2\x63ver\x6214\x68response\x43a.b"),
+        // A list of statements, in which certificates lie six levels deep.
+        ("compound", b"\x81\xa2\x63fmt\x66packed\x67attStmt\xa1\x63x5c\x81\x81\x81\x41\x30"),
+        ("vendor-format", b"\xf7"),
+        ("a format with a name that is longer than 32 octets", b"\xbf\x61a\xf9\x3c\x00\xff"),
+        ("", b"\x00"),
+    ];
+    for (format, statement) in objects {
+        let it = Registration::new();
+        let mut response = it.creation.response();
+        let data = it.creation.auth_data();
+        let head = |major: u8, length: usize| [vec![major | 0x19], u16::try_from(length).unwrap().to_be_bytes().to_vec()].concat();
+        let format_head = if format.len() < 24 {
+            vec![0x60 | u8::try_from(format.len()).unwrap()]
+        } else {
+            vec![0x78, u8::try_from(format.len()).unwrap()]
+        };
+        let data_head = if data.len() < 256 { vec![0x58, u8::try_from(data.len()).unwrap()] } else { head(0x40, data.len()) };
+        let object = [
+            b"\xa3\x63fmt".to_vec(),
+            format_head,
+            format.into(),
+            b"\x67attStmt".to_vec(),
+            statement.to_vec(),
+            b"\x68authData".to_vec(),
+            data_head,
+            data,
+        ];
+        response.response.attestation_object = object.concat();
+        let credential = it.finish_with(&response).unwrap_or_else(|fault| panic!("{format} {statement:02x?}: {fault}"));
+        assert_eq!((credential.attestation, credential.attestation_format.as_str()), (Attestation::None, "none"), "{format}");
+    }
+    // A right one is none as well: nobody asked.
+    let root = SimulatedAuthority::new("Simulated Root");
+    for statement in [Statement::Own, Statement::Packed(root.clone()), Statement::U2f(root)] {
+        let credential = Registration::with(config(), SimulatedSecurityKey::new("alice's").vouched(statement)).finish().unwrap();
+        assert_eq!((credential.attestation, credential.attestation_format.as_str()), (Attestation::None, "none"));
+    }
 }
 
 #[test]
@@ -421,7 +493,25 @@ fn step_7_1_28_extensions_that_nobody_asked_for_are_tolerated() {
         it.creation.flags |= 0x80;
         it.creation.extensions = b"\xa1\x6bhmac-secret\xf5".to_vec();
     });
+    for extensions in ODD_EXTENSIONS {
+        accepted(|it| {
+            it.creation.flags |= 0x80;
+            it.creation.extensions = extensions.to_vec();
+        });
+    }
 }
+
+/// Outputs of the right form and of any other: who did not ask does not read them.
+pub(crate) const ODD_EXTENSIONS: [&[u8]; 8] = [
+    b"\xa1\x6bcredProtect\x01",
+    b"\xa1\x6bcredProtect\x18\xff",
+    b"\xa1\x6bcredProtect\xf4",
+    b"\xa1\x6bhmac-secret\x41\x00",
+    b"\xa1\x01\x02",
+    b"\xa1\x63uvm\xf9\x3c\x00",
+    b"\xbf\x63prf\xa1\x67results\xa1\x65first\x81\x81\x81\x00\xff",
+    b"\xa2\x61a\xc0\x61b\x61c\xf7",
+];
 
 #[test]
 fn step_7_1_28_refuses_extensions_that_are_no_map() {

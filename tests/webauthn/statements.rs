@@ -18,6 +18,7 @@ use twostep::webauthn::AttestationPolicy;
 use twostep::webauthn::Ceremony;
 use twostep::webauthn::Conveyance;
 use twostep::webauthn::RelyingPartyConfig;
+use twostep::webauthn::Trust;
 
 use crate::party::Authentication;
 use crate::party::Registration;
@@ -42,7 +43,28 @@ fn other_algorithms() -> [(Vec<u8>, SimulatedSigner); 2] {
 }
 
 fn vouched(statement: Statement) -> Registration {
-    Registration::with(config(), SimulatedSecurityKey::new("alice's").vouched(statement))
+    Registration::with(trusting(&[&root()]), SimulatedSecurityKey::new("alice's").vouched(statement))
+}
+
+/// A statement that `spoil` makes wrong: refused where trust is required, unverified where it is optional, and none where no
+/// attestation was asked for.
+#[track_caller]
+fn wrong(statement: Statement, spoil: impl Fn(&mut Registration)) {
+    let judged = |terms, spoil: &dyn Fn(&mut Registration)| {
+        let mut it = Registration::with(terms, SimulatedSecurityKey::new("alice's").vouched(statement.clone()));
+        spoil(&mut it);
+        it.finish()
+    };
+    let optional = trusting(&[&root()]);
+    let required = RelyingPartyConfig {
+        attestation: AttestationPolicy { trust: Trust::Required, ..optional.attestation.clone() },
+        ..optional.clone()
+    };
+    assert_ne!(judged(optional.clone(), &|_| {}).unwrap().attestation, Attestation::Unverified);
+    let fault = judged(required, &spoil).expect_err("a refusal");
+    assert_eq!(fault.step(), Some((Ceremony::Registration, 22)), "{fault}");
+    assert_eq!(judged(optional, &spoil).unwrap().attestation, Attestation::Unverified);
+    assert_eq!(judged(config(), &spoil).unwrap().attestation, Attestation::None);
 }
 
 fn root() -> SimulatedAuthority {
@@ -113,31 +135,31 @@ fn step_7_1_22_right_statements_are_accepted() {
 
 #[test]
 fn step_7_1_22_refuses_a_statement_where_there_is_none() {
-    refused(Statement::None, 22, |it| it.creation.algorithm = Some(-7));
+    wrong(Statement::None, |it| it.creation.algorithm = Some(-7));
 }
 
 #[test]
 fn step_7_1_22_refuses_wrong_packed_self_attestation() {
-    refused(Statement::Own, 22, |it| it.creation.signer = Some(it.key.attester()));
-    refused(Statement::Own, 22, |it| it.creation.signer = None);
-    refused(Statement::Own, 22, |it| it.creation.algorithm = Some(-35));
-    refused(Statement::Own, 22, |it| it.creation.algorithm = None);
+    wrong(Statement::Own, |it| it.creation.signer = Some(it.key.attester()));
+    wrong(Statement::Own, |it| it.creation.signer = None);
+    wrong(Statement::Own, |it| it.creation.algorithm = Some(-35));
+    wrong(Statement::Own, |it| it.creation.algorithm = None);
     // What the signature is over says one thing, what arrives another.
     let it = vouched(Statement::Own);
     let mut response = it.creation.response();
     let place = response.response.attestation_object.windows(16).position(|bytes| bytes == it.creation.aaguid).unwrap();
     response.response.attestation_object[place] ^= 1;
-    assert_eq!(it.finish_with(&response).unwrap_err().step(), Some((Ceremony::Registration, 22)));
+    assert_eq!(it.finish_with(&response).unwrap().attestation, Attestation::Unverified);
 }
 
 #[test]
 fn step_7_1_22_refuses_wrong_packed_attestation() {
     let packed = || Statement::Packed(root());
-    refused(packed(), 22, |it| it.creation.signer = Some(SimulatedSecurityKey::new("another").attester()));
-    refused(packed(), 22, |it| it.creation.algorithm = Some(-35));
-    refused(packed(), 22, |it| it.creation.algorithm = None);
-    refused(packed(), 22, |it| it.creation.certificates = Some(Vec::new()));
-    refused(packed(), 22, |it| it.creation.certificates = Some(vec![b"no certificate".to_vec()]));
+    wrong(packed(), |it| it.creation.signer = Some(SimulatedSecurityKey::new("another").attester()));
+    wrong(packed(), |it| it.creation.algorithm = Some(-35));
+    wrong(packed(), |it| it.creation.algorithm = None);
+    wrong(packed(), |it| it.creation.certificates = Some(Vec::new()));
+    wrong(packed(), |it| it.creation.certificates = Some(vec![b"no certificate".to_vec()]));
 }
 
 #[test]
@@ -155,7 +177,7 @@ fn step_7_1_22_refuses_certificates_that_packed_attestation_forbids() {
     ];
     recertify_accepted(|_| {});
     for spoil in spoiled {
-        refused(Statement::Packed(root()), 22, |it| recertify(it, &root(), spoil));
+        wrong(Statement::Packed(root()), |it| recertify(it, &root(), spoil));
     }
 }
 
@@ -168,9 +190,52 @@ fn recertify_accepted(change: fn(&mut Certificate)) {
 #[test]
 fn step_7_1_22_refuses_wrong_u2f_attestation() {
     let u2f = || Statement::U2f(root());
-    refused(u2f(), 22, |it| it.creation.signer = Some(SimulatedSecurityKey::new("another").attester()));
-    refused(u2f(), 22, |it| it.creation.certificates = None);
-    refused(u2f(), 22, |it| it.creation.certificates.as_mut().unwrap().push(root().certificate()));
+    wrong(u2f(), |it| it.creation.signer = Some(SimulatedSecurityKey::new("another").attester()));
+    wrong(u2f(), |it| it.creation.certificates = None);
+    wrong(u2f(), |it| it.creation.certificates.as_mut().unwrap().push(root().certificate()));
+}
+
+/// What webauthn-rs cannot read beside a statement changes nothing of it: a byte order mark, a member, an extension.
+#[test]
+fn step_7_1_22_refuses_wrong_statements_beside_what_was_not_asked_for() {
+    let odd: [fn(&mut Registration); 3] = [
+        |it| it.creation.client_data.splice(0..0, [0xef, 0xbb, 0xbf]).for_each(drop),
+        |it| crate::party::insert(&mut it.creation.client_data, "\"tokenBinding\":\"unused\","),
+        |it| {
+            it.creation.flags |= 0x80;
+            it.creation.extensions = b"\xa1\x6bcredProtect\x18\xff".to_vec();
+        },
+    ];
+    for add in odd {
+        for (statement, worth) in [
+            (Statement::Own, Attestation::Own),
+            (Statement::Packed(root()), Attestation::Trusted),
+            (Statement::U2f(root()), Attestation::Trusted),
+        ] {
+            let with = |spoil: &dyn Fn(&mut Registration)| {
+                let mut it = vouched(statement.clone());
+                add(&mut it);
+                spoil(&mut it);
+                it.finish().unwrap().attestation
+            };
+            assert_eq!(with(&|_| {}), worth);
+            assert_eq!(with(&|it| it.creation.signer = Some(SimulatedSecurityKey::new("another").attester())), Attestation::Unverified);
+            assert_eq!(with(&|it| it.creation.signer = None), Attestation::Unverified);
+            if worth == Attestation::Trusted {
+                assert_eq!(with(&|it| it.creation.certificates = Some(Vec::new())), Attestation::Unverified);
+                assert_eq!(with(&|it| it.creation.certificates = Some(vec![b"no certificate".to_vec()])), Attestation::Unverified);
+            }
+            if matches!(statement, Statement::Packed(_)) {
+                assert_eq!(with(&|it| it.creation.algorithm = Some(-35)), Attestation::Unverified);
+                let spoil: &dyn Fn(&mut Registration) = &|it| recertify(it, &root(), |certificate| certificate.ca = Some(true));
+                let another: &dyn Fn(&mut Registration) =
+                    &|it| recertify(it, &root(), |certificate| certificate.aaguid = Some((*b"another model...", false)));
+                for spoil in [spoil, another] {
+                    assert_eq!(with(spoil), Attestation::Unverified);
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -77,8 +77,13 @@ const AUTHENTICATION: [By; 25] = [
 
 #[test]
 fn every_step_of_ours_is_tested_both_ways() {
-    let sources =
-        [include_str!("authentication.rs"), include_str!("registration.rs"), include_str!("statements.rs"), include_str!("u2f.rs")];
+    let sources = [
+        include_str!("authentication.rs"),
+        include_str!("registration.rs"),
+        include_str!("statements.rs"),
+        include_str!("tpm.rs"),
+        include_str!("u2f.rs"),
+    ];
     let mut tests: BTreeMap<(u8, usize), (usize, usize)> = BTreeMap::new();
     for name in sources.iter().flat_map(|source| source.lines()).filter_map(|line| line.strip_prefix("fn step_7_")) {
         let (section, rest) = name.split_once('_').unwrap();

@@ -5,8 +5,12 @@ use sha2::Sha256;
 use twostep::testing::SimulatedAuthority;
 use twostep::testing::SimulatedSecurityKey;
 use twostep::testing::Statement;
+use twostep::webauthn::Attestation;
+use twostep::webauthn::AttestationPolicy;
 use twostep::webauthn::Ceremony;
+use twostep::webauthn::Conveyance;
 use twostep::webauthn::Credential;
+use twostep::webauthn::RegistrationState;
 use twostep::webauthn::RelyingParty;
 use twostep::webauthn::RelyingPartyConfig;
 use twostep::webauthn::client;
@@ -41,7 +45,8 @@ fn registered(party: &RelyingParty, key: &mut SimulatedSecurityKey) -> (Credenti
 
 #[test]
 fn a_u2f_key_registers_and_signs_in() {
-    let party = RelyingParty::new(config()).unwrap();
+    let attestation = AttestationPolicy { conveyance: Conveyance::Direct, ..AttestationPolicy::default() };
+    let party = RelyingParty::new(RelyingPartyConfig { attestation, ..config() }).unwrap();
     let mut key = SimulatedSecurityKey::new("alice's");
     let (credential, _) = registered(&party, &mut key);
     assert_eq!((credential.attestation_format.as_str(), credential.aaguid, credential.sign_count), ("fido-u2f", None, 0));
@@ -105,6 +110,33 @@ fn answers_cut_anywhere_are_refused() {
     for statement in [&[][..], &[0x80], &[0xa0, 0x00], &[0xa1]] {
         assert_eq!(client::registration_from_ctap2(&client_data, "none", &data, statement, &[]), Err(BadAnswer));
     }
+}
+
+/// A client that was not asked for attestation leaves out what the key made of it, right or not (L3 §5.1.3).
+#[test]
+fn a_key_enrols_with_any_statement_where_none_was_asked_for() {
+    let party = RelyingParty::new(config()).unwrap();
+    let mut key = SimulatedSecurityKey::new("alice's");
+    let finish = |response, state: &RegistrationState| {
+        let credential = party.finish_registration(state, &response, NOW).unwrap();
+        assert_eq!((credential.attestation, credential.attestation_format.as_str()), (Attestation::None, "none"));
+    };
+    let begin = || {
+        let (options, state) = party.start_registration(&alice(), &[]).unwrap();
+        (ClientData::registration(&options.challenge, &origin(), RP_ID).unwrap(), state)
+    };
+    let (client_data, state) = begin();
+    let made = key.make_credential(client_data.json(), RP_ID);
+    finish(client::unattested_from_ctap2(&client_data, &made.auth_data(), &["usb"]).unwrap(), &state);
+
+    let (client_data, state) = begin();
+    let whole = key.u2f_register(&client_data.hash(), &hash(RP_ID), &SimulatedAuthority::new("Simulated Root"));
+    let handle = 67 + usize::from(whole[66]);
+    for vouched in [&whole[handle..], &[], &[0x30], &[0x02, 0x01, 0x00], &whole[handle..whole.len() - 1]] {
+        let reply = [&whole[..handle], vouched].concat();
+        finish(client::unattested_from_u2f(&client_data, &reply, &hash(RP_ID)).unwrap(), &state);
+    }
+    assert_eq!(client::unattested_from_u2f(&client_data, &whole[..handle - 1], &hash(RP_ID)), Err(BadAnswer));
 }
 
 /// A credential that was registered by U2F with the AppID, being used.

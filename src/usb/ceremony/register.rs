@@ -23,6 +23,7 @@ use super::find::Look;
 use super::find::Wanted;
 use super::verify;
 use super::verify::Plan;
+use crate::webauthn::Conveyance;
 use crate::webauthn::CreationOptions;
 use crate::webauthn::Origin;
 use crate::webauthn::RegistrationResponse;
@@ -45,6 +46,7 @@ pub(super) struct Registration {
     exclude: Vec<Vec<u8>>,
     resident: bool,
     verification: UserVerification,
+    conveyance: Conveyance,
 }
 
 /// The COSE name of the one signature that U2F knows.
@@ -78,6 +80,7 @@ impl Registration {
             exclude: super::ids(&creation.exclude_credentials),
             resident: creation.authenticator_selection.require_resident_key,
             verification: creation.authenticator_selection.user_verification,
+            conveyance: creation.attestation,
         })
     }
 
@@ -116,16 +119,26 @@ impl Registration {
         };
         let transports: Vec<&str> = info.transports.iter().map(String::as_str).collect();
         let transports = if transports.is_empty() { &["usb"][..] } else { &transports };
-        client::registration_from_ctap2(&self.client_data, &made.format, &made.authenticator_data, &made.statement, transports)
-            .map_err(|_| Fault::Odd("its new credential cannot be read"))
+        let (client_data, data) = (&self.client_data, &made.authenticator_data);
+        let response = match self.conveyance {
+            Conveyance::None => client::unattested_from_ctap2(client_data, data, transports),
+            Conveyance::Indirect | Conveyance::Direct => {
+                client::registration_from_ctap2(client_data, &made.format, data, &made.statement, transports)
+            }
+        };
+        response.map_err(|_| Fault::Odd("its new credential cannot be read"))
     }
 
     fn by_u2f(&self, channel: &mut Channel, desk: &mut Desk) -> Result<RegistrationResponse, Fault> {
         let limit = desk.limit();
         let made = ctap1::register(channel, &self.client_data_hash, &self.rp_id_hash, &limit, &mut |waiting| desk.say(waiting));
         super::claim_unless_lost(&made, desk)?;
-        client::registration_from_u2f(&self.client_data, &made?, &self.rp_id_hash)
-            .map_err(|_| Fault::Odd("its new credential cannot be read"))
+        let made = made?;
+        let response = match self.conveyance {
+            Conveyance::None => client::unattested_from_u2f(&self.client_data, &made, &self.rp_id_hash),
+            Conveyance::Indirect | Conveyance::Direct => client::registration_from_u2f(&self.client_data, &made, &self.rp_id_hash),
+        };
+        response.map_err(|_| Fault::Odd("its new credential cannot be read"))
     }
 }
 

@@ -13,6 +13,9 @@ use super::Info;
 use super::SHORTEST_AUTHENTICATOR_DATA;
 use super::Verification;
 
+/// An empty map in CBOR.
+const EMPTY_MAP: &[u8] = &[0xa0];
+
 const MAKE_CREDENTIAL: u8 = 0x01;
 const SELECTION: u8 = 0x0b;
 
@@ -110,14 +113,14 @@ impl CredentialRequest<'_> {
 impl NewCredential {
     fn read(item: Item<'_>) -> Option<NewCredential> {
         let authenticator_data = item.get(2)?.bytes()?;
-        let statement = item.get(3)?;
-        if authenticator_data.len() <= SHORTEST_AUTHENTICATOR_DATA || !matches!(statement, Item::Map(_)) {
+        if authenticator_data.len() <= SHORTEST_AUTHENTICATOR_DATA {
             return None;
         }
+        // What kind of statement it is, is for those who asked for one; a key that makes none may leave it out.
         Some(NewCredential {
             format: item.get(1)?.text().filter(|format| !format.is_empty() && format.len() <= 32)?.to_owned(),
             authenticator_data: authenticator_data.to_vec(),
-            statement: item.raw(3)?.to_vec(),
+            statement: item.raw(3).unwrap_or(EMPTY_MAP).to_vec(),
         })
     }
 }

@@ -1,0 +1,70 @@
+//! Statements of security keys where webauthn-rs cannot read what was signed (WebAuthn L3 §8.2 and §8.6), by its own procedures.
+//!
+//! It reads client data and extensions into types of its own before it looks at a statement, so a member that was not asked for
+//! stops it. The steps of both formats are taken here in its place; signatures and certificates are still judged by its code.
+
+use webauthn_rs_core::attestation::FidoGenCeAaguid;
+use webauthn_rs_core::attestation::assert_packed_attest_req;
+use webauthn_rs_core::attestation::validate_extension;
+use webauthn_rs_core::crypto::verify_signature;
+use webauthn_rs_core::proto::COSEAlgorithm;
+use webauthn_rs_core::proto::COSEKey;
+use webauthn_rs_core::proto::COSEKeyType;
+use webauthn_rs_core::proto::ParsedAttestationData;
+
+use super::anchors::certificates;
+use super::authenticator_data::AuthenticatorData;
+use super::cbor::Value;
+use super::public_key;
+use super::statement::Proof;
+
+/// What was signed, and by whom it says.
+pub(super) struct Vouched<'a> {
+    pub(super) statement: &'a Value<'a>,
+    /// Its certificates, the leaf first.
+    pub(super) chain: &'a [&'a [u8]],
+    /// The authenticator data as they arrived.
+    pub(super) authenticator_data: &'a [u8],
+    pub(super) client_data_hash: &'a [u8; 32],
+}
+
+impl Vouched<'_> {
+    /// Verifies a `packed` statement, whose algorithm is its certificate's. None: it is not right.
+    pub(super) fn packed(&self) -> Option<Proof> {
+        let signature = self.signature()?;
+        let message = [self.authenticator_data, self.client_data_hash].concat();
+        let data = AuthenticatorData::parse(self.authenticator_data).ok()?;
+        let attested = data.attested?;
+        if self.statement.named("x5c").is_none() {
+            let key = public_key::read(&attested.key).ok()?;
+            let named = self.statement.named("alg").and_then(Value::integer)?;
+            let same = named == i128::from(public_key::identifier(key.type_));
+            return (same && key.verify_signature(signature, &message).ok()?).then_some(Proof::Own);
+        }
+        let ParsedAttestationData::Basic(chain) = certificates(self.chain).ok()? else { return None };
+        let leaf = chain.first()?;
+        let right = verify_signature(leaf, signature, &message).ok()?;
+        assert_packed_attest_req(leaf).ok()?;
+        validate_extension::<FidoGenCeAaguid>(leaf, &attested.aaguid).ok()?;
+        right.then_some(Proof::Certified)
+    }
+
+    /// Verifies a `fido-u2f` statement. None: it is not right.
+    pub(super) fn u2f(&self) -> Option<Proof> {
+        let data = AuthenticatorData::parse(self.authenticator_data).ok()?;
+        let attested = data.attested?;
+        let COSEKey { type_: COSEAlgorithm::ES256, key: COSEKeyType::EC_EC2(key) } = public_key::read(&attested.key).ok()? else {
+            return None;
+        };
+        let point = [&[4][..], &key.x, &key.y].concat();
+        let message = [&[0][..], &data.rp_id_hash, self.client_data_hash, attested.id, &point].concat();
+        let [certificate] = self.chain else { return None };
+        let ParsedAttestationData::Basic(chain) = certificates(&[certificate]).ok()? else { return None };
+        let right = verify_signature(chain.first()?, self.signature()?, &message).ok()?;
+        right.then_some(Proof::Certified)
+    }
+
+    fn signature(&self) -> Option<&[u8]> {
+        self.statement.named("sig").and_then(Value::bytes)
+    }
+}
