@@ -59,8 +59,8 @@ fn output_that_is_not_taken_ends_no_command_in_a_panic() {
             ended(&mut command)
         };
         assert_eq!(run(Stdio::null(), Stdio::null()), Some(exit), "{arguments:?}");
-        for (err, name) in [(full as fn() -> Stdio, "full"), (gone, "gone")] {
-            assert_eq!(run(Stdio::null(), err()), Some(exit), "{arguments:?} with its errors {name}");
+        for (err, name) in [(full(), "full"), (gone(), "gone")] {
+            assert_eq!(run(Stdio::null(), err), Some(exit), "{arguments:?} with its errors {name}");
         }
         assert_eq!(run(gone(), gone()), Some(exit), "{arguments:?} into a pipe that is closed");
         // Output that is lost is a fault, as for every program.
