@@ -22,6 +22,8 @@ mod stores;
 mod terminal;
 #[path = "support/tools.rs"]
 mod tools;
+#[path = "cli/typed.rs"]
+mod typed;
 
 use program::Ended;
 use program::twostep;

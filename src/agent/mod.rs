@@ -258,7 +258,7 @@ fn open_store(config: &Config) -> Result<SqliteStore, Error> {
 
 /// Makes the folder of this file, for nobody else, if it is not there.
 fn make_private_folder(file: &Path) -> Result<(), Error> {
-    let Some(folder) = file.parent() else { return Ok(()) };
+    let folder = config::folder_of(file);
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|reason| Error::System { what: format!("make {}", folder.display()), reason })
 }

@@ -20,7 +20,6 @@ use crate::client::Error;
 use crate::http::Cause;
 use crate::id::AccountId;
 use crate::id::BadName;
-use crate::id::read_back;
 
 /// What every command understands.
 #[derive(clap::Args)]
@@ -154,7 +153,7 @@ impl Console {
 
 /// An account that is there already, as `account list` shows it: characters that print as nothing are spelt out there (`\u{ad}`), and read back.
 pub(super) fn existing_account(text: &str) -> Result<AccountId, BadName> {
-    AccountId::existing(&read_back(text))
+    AccountId::existing(&output::read_back(text))
 }
 
 fn unreachable(message: String, socket: &Path, cause: &Cause) -> Failure {

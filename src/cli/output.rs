@@ -1,5 +1,6 @@
 //! What a command has to say, to people or to programs, and the exit code that goes with it.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::mpsc::channel;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::id::spelt_out;
+use crate::id::is_printable;
 
 /// The program's exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,7 +200,21 @@ pub(super) fn print(text: &str) -> std::io::Result<()> {
 
 /// Text from elsewhere, made harmless for a terminal: what does not print, or turns the text around it, is spelt out.
 pub(super) fn plain(text: &str) -> String {
-    spelt_out(text)
+    let spelt = |c: char| if is_printable(c) { c.to_string() } else { c.escape_unicode().to_string() };
+    text.chars().map(spelt).collect()
+}
+
+/// The text that [`plain`] made this of. Only what it spells out is read back: other backslashes stay.
+pub(super) fn read_back(text: &str) -> Cow<'_, str> {
+    let Some((before, rest)) = text.split_once("\\u{") else { return Cow::Borrowed(text) };
+    let spelt = rest.split_once('}').and_then(|(hex, after)| {
+        let c = u32::from_str_radix(hex, 16).ok().and_then(char::from_u32).filter(|c| !is_printable(*c))?;
+        Some((c, after))
+    });
+    match spelt {
+        Some((c, after)) => Cow::Owned(format!("{before}{c}{}", read_back(after))),
+        None => Cow::Owned(format!("{before}\\u{{{}", read_back(rest))),
+    }
 }
 
 fn complain(failure: &Failure) {
@@ -225,5 +240,21 @@ mod tests {
         assert_eq!(plain("Zoë's phone"), "Zoë's phone");
         assert_eq!(plain("a\u{1b}[2Jb\r\n"), "a\\u{1b}[2Jb\\u{d}\\u{a}");
         assert_eq!(plain("x\u{202e}y\u{9b}"), "x\\u{202e}y\\u{9b}");
+    }
+
+    #[test]
+    fn a_spelt_out_text_is_read_back() {
+        for (text, spelt) in [
+            ("jd\u{ad}oe\u{feff}", "jd\\u{ad}oe\\u{feff}"),
+            ("Zoë 山田\u{3000}太郎", "Zoë 山田\u{3000}太郎"),
+            ("a\u{1b}[2J", "a\\u{1b}[2J"),
+        ] {
+            assert_eq!(plain(text), spelt);
+            assert_eq!(read_back(spelt), text);
+        }
+        for text in ["DOMAIN\\user", "a\\u{61}", "a\\u{", "a\\u{zz}b\\u{110000}"] {
+            assert_eq!(read_back(text), text);
+        }
+        assert_eq!(read_back("\\u{61}\\u{ad}"), "\\u{61}\u{ad}");
     }
 }

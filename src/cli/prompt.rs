@@ -103,7 +103,7 @@ fn ask(prompt: &str, what: &str, judge: impl Fn(&str) -> Result<(), String>) -> 
     }
 }
 
-/// What a person sees of a code: displays show them in groups, and a text that is pasted brings blanks, dashes and invisible marks with it.
+/// The code without blanks, dashes and invisible marks: displays show groups, and a paste brings the rest.
 fn seen(typed: &str) -> Zeroizing<String> {
     let skipped = |c: &char| c.is_whitespace() || is_dash(*c) || is_invisible(*c);
     let mut code = Zeroizing::new(String::with_capacity(typed.len()));
@@ -120,7 +120,7 @@ fn line() -> Result<Option<Zeroizing<String>>, Failure> {
     }
 }
 
-/// What is wrong, and which character it may be.
+/// The fault, with the character that may be its cause.
 fn with_odd(wrong: &str, text: &str) -> String {
     OddCharacter::first_in(text).map_or_else(|| wrong.to_owned(), |odd| format!("{wrong}; in this one there is {odd}"))
 }

@@ -21,24 +21,35 @@ pub(super) enum Qr {
 }
 
 impl Qr {
-    /// The drawing, ended by a new line; none where it is not wanted, or where the text does not fit into a QR code.
-    pub(super) fn draw(self, text: &str) -> Option<String> {
+    /// Draws the text.
+    pub(super) fn draw(self, text: &str) -> Drawing {
         let colours = match self {
-            Qr::Auto if !std::io::stdout().is_terminal() => return None,
-            Qr::Off => return None,
+            Qr::Auto if !std::io::stdout().is_terminal() => return Drawing::NotWanted,
+            Qr::Off => return Drawing::NotWanted,
             Qr::Auto => true,
             Qr::Light | Qr::Dark => false,
         };
         // Screens have no scratches: the lowest level of error correction makes the smallest drawing.
-        let code = QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
+        let Ok(code) = QrCode::with_error_correction_level(text, EcLevel::L) else { return Drawing::TooLong };
         let mut renderer = code.render::<Dense1x2>();
         if self == Qr::Dark {
             renderer.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark);
         }
         let drawing = renderer.build();
         let line = |line: &str| if colours { format!("{BLACK_ON_WHITE}{line}{PLAIN}\n") } else { format!("{line}\n") };
-        Some(drawing.lines().map(line).collect())
+        Drawing::Drawn(drawing.lines().map(line).collect())
     }
+}
+
+/// The outcome of drawing a QR code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Drawing {
+    /// Its lines, each ended by a new line.
+    Drawn(String),
+    /// It was not asked for, or standard output is no terminal.
+    NotWanted,
+    /// The text does not fit into one.
+    TooLong,
 }
 
 /// The black and the white of the 256-colour palette, which no theme changes.
@@ -61,11 +72,20 @@ mod tests {
             };
             drawing.chars().map(turned).collect()
         };
-        let light = Qr::Light.draw("otpauth://totp/a?secret=MFRGG").unwrap();
-        let dark = Qr::Dark.draw("otpauth://totp/a?secret=MFRGG").unwrap();
+        let drawn = |qr: Qr| match qr.draw("otpauth://totp/a?secret=MFRGG") {
+            Drawing::Drawn(drawing) => drawing,
+            other => panic!("{other:?}"),
+        };
+        let (light, dark) = (drawn(Qr::Light), drawn(Qr::Dark));
         // An odd number of rows leaves half a line below the drawing, which is background in both.
         let above = |drawing: &str| drawing.lines().rev().skip(1).map(|line| format!("{line}\n")).collect::<String>();
         assert_eq!(negative(above(&light)), above(&dark));
-        assert_eq!(Qr::Off.draw("x"), None);
+        assert_eq!(Qr::Off.draw("x"), Drawing::NotWanted);
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_said_to_be() {
+        assert!(matches!(Qr::Light.draw(&"x".repeat(2_953)), Drawing::Drawn(_)));
+        assert_eq!(Qr::Light.draw(&"x".repeat(2_954)), Drawing::TooLong);
     }
 }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use unicode_width::UnicodeWidthStr;
 
 use crate::cli::output::plain;
 
@@ -103,10 +104,10 @@ pub(super) fn drift(device: &Value) -> Vec<String> {
 /// Rows below a heading, in columns as wide as their widest cell.
 pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
     let cells = || std::iter::once(heading.iter().map(|cell| (*cell).to_owned()).collect::<Vec<String>>()).chain(rows.iter().cloned());
-    let width = |column: usize| cells().filter_map(|row| row.get(column).map(|cell| cell.chars().count())).max().unwrap_or(0);
+    let width = |column: usize| cells().filter_map(|row| row.get(column).map(|cell| cell.width())).max().unwrap_or(0);
     let widths: Vec<usize> = (0..heading.len()).map(width).collect();
     let line = |row: Vec<String>| {
-        let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect::<Vec<String>>();
+        let padded = row.iter().zip(&widths).map(|(cell, width)| filled(cell, *width)).collect::<Vec<String>>();
         format!("{}\n", padded.join("  ").trim_end())
     };
     cells().map(line).collect()
@@ -114,8 +115,13 @@ pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
 
 /// Facts under each other, their names in one column.
 pub(super) fn facts(facts: &[(&str, String)]) -> String {
-    let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    facts.iter().map(|(name, fact)| format!("{name:<width$}  {fact}\n")).collect()
+    let width = facts.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
+    facts.iter().map(|(name, fact)| format!("{}  {fact}\n", filled(name, width))).collect()
+}
+
+/// A cell as wide as its column. Characters of East Asia and emoji take two columns of a terminal, combining marks none (UAX #11).
+fn filled(cell: &str, width: usize) -> String {
+    format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
 }
 
 #[cfg(test)]
@@ -145,5 +151,27 @@ mod tests {
     fn columns_are_as_wide_as_their_widest_cell() {
         let rows = [vec!["a".to_owned(), "1".to_owned()], vec!["longer".to_owned(), "2".to_owned()]];
         assert_eq!(table(&["NAME", "N"], &rows), "NAME    N\na       1\nlonger  2\n");
+    }
+
+    #[test]
+    fn columns_stand_below_each_other_whatever_script_a_cell_is_in() {
+        for (cell, columns) in [
+            ("alice", 5),
+            ("山田太郎", 8),
+            ("Zoe\u{308}", 3),
+            ("🔑", 2),
+            ("❤️", 2),
+            ("👩‍💻", 2),
+            ("ｱﾘｽ", 3),
+            ("민준", 4),
+            ("नेहा", 3),
+            ("e\u{301}\u{302}", 1),
+        ] {
+            let rows = [vec![cell.to_owned(), "1".to_owned()], vec!["x".repeat(12), "2".to_owned()]];
+            let drawn = table(&["NAME", "N"], &rows);
+            let line = drawn.lines().nth(1).unwrap();
+            assert_eq!(line, format!("{cell}{}1", " ".repeat(14 - columns)), "{cell}");
+            assert_eq!(facts(&[(cell, "1".to_owned()), ("twelve chars", "2".to_owned())]).lines().next(), Some(line));
+        }
     }
 }

@@ -36,6 +36,9 @@ pub struct Device {
     pub last_used_at: Option<String>,
     /// Its codes are refused unjudged until then (RFC 3339).
     pub throttled_until: Option<String>,
+    /// Every code that it shows counts as used until then (RFC 3339).
+    #[serde(default)]
+    pub codes_used_until: Option<String>,
     /// How many steps its clock is ahead; negative: it lags.
     pub drift_steps: Option<i64>,
     /// The same in seconds.
@@ -76,8 +79,9 @@ pub struct Provisioning {
     pub secret: String,
     /// The same, and all else, as an `otpauth` link.
     pub uri: String,
-    /// The link as a QR code.
-    pub qr_svg: String,
+    /// The link as a QR code, in SVG; none where it is too long for one.
+    #[serde(default)]
+    pub qr_svg: Option<String>,
 }
 
 /// Recovery codes. `Debug` is blank.

@@ -125,6 +125,15 @@ impl Device {
         device.concluded(verdict, now)
     }
 
+    /// Until when every code that the device shows counts as used, where that is longer than after a login: the clock went back below the
+    /// last code's time, or an old backup was restored.
+    pub fn codes_used_until(&self, now: UnixTime) -> Option<UnixTime> {
+        let Factor::Totp(totp) = &self.factor else { return None };
+        // A code may be taken a step before its time, and the device shows it until its own is over.
+        let usual = Duration::from_secs(u64::from(totp.parameters.step_size.seconds()).saturating_mul(2));
+        totp.next_code_at(now).filter(|until| self.is_in_use() && *until > now.plus(usual))
+    }
+
     /// Judges a recovery code by its digest.
     pub fn accept_recovery(&self, digest: &RecoveryDigest, now: UnixTime) -> Judged {
         let mut device = self.clone();

@@ -1,6 +1,5 @@
 //! Characters that a person does not see, or takes for another one, in a text that was typed, pasted or scanned.
 
-use std::borrow::Cow;
 use std::fmt;
 
 /// A character that stands out in a text, in words for a person: its code point and its name.
@@ -56,25 +55,6 @@ pub(crate) fn narrow(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
         c => c,
-    }
-}
-
-/// Text for a terminal or a log: what does not print is spelt out, as `\u{ad}`.
-pub(crate) fn spelt_out(text: &str) -> String {
-    let spelt = |c: char| if is_printable(c) { c.to_string() } else { c.escape_unicode().to_string() };
-    text.chars().map(spelt).collect()
-}
-
-/// The text that [`spelt_out`] made this of. Only what it spells out is read back: other backslashes stay.
-pub(crate) fn read_back(text: &str) -> Cow<'_, str> {
-    let Some((before, rest)) = text.split_once("\\u{") else { return Cow::Borrowed(text) };
-    let spelt = rest.split_once('}').and_then(|(hex, after)| {
-        let c = u32::from_str_radix(hex, 16).ok().and_then(char::from_u32).filter(|c| !is_printable(*c))?;
-        Some((c, after))
-    });
-    match spelt {
-        Some((c, after)) => Cow::Owned(format!("{before}{c}{}", read_back(after))),
-        None => Cow::Owned(format!("{before}\\u{{{}", read_back(rest))),
     }
 }
 
@@ -145,22 +125,6 @@ mod tests {
             assert_eq!(OddCharacter::first_in(text).map(|odd| odd.to_string()).as_deref(), Some(name));
         }
         assert_eq!(OddCharacter::first_in("Zoë's phone - 1"), None);
-    }
-
-    #[test]
-    fn what_was_spelt_out_is_read_back() {
-        for (text, spelt) in [
-            ("jd\u{ad}oe\u{feff}", "jd\\u{ad}oe\\u{feff}"),
-            ("Zoë 山田\u{3000}太郎", "Zoë 山田\u{3000}太郎"),
-            ("a\u{1b}[2J", "a\\u{1b}[2J"),
-        ] {
-            assert_eq!(spelt_out(text), spelt);
-            assert_eq!(read_back(spelt), text);
-        }
-        for text in ["DOMAIN\\user", "a\\u{61}", "a\\u{", "a\\u{zz}b\\u{110000}"] {
-            assert_eq!(read_back(text), text);
-        }
-        assert_eq!(read_back("\\u{61}\\u{ad}"), "\\u{61}\u{ad}");
     }
 
     #[test]

@@ -5,11 +5,9 @@ mod characters;
 pub use characters::OddCharacter;
 pub(crate) use characters::is_dash;
 pub(crate) use characters::is_invisible;
+#[cfg(feature = "cli")]
+pub(crate) use characters::is_printable;
 pub(crate) use characters::narrow;
-#[cfg(feature = "cli")]
-pub(crate) use characters::read_back;
-#[cfg(feature = "cli")]
-pub(crate) use characters::spelt_out;
 
 use std::borrow::Borrow;
 use std::fmt;

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_does_not_see_is_no_part_of_a_typed_secret() {
+    fn invisible_characters_are_no_part_of_a_typed_secret() {
         let seed = Seed::new(b"12345678901".to_vec()).unwrap();
         for text in [
             "GEZD\u{a0}GNBV\u{202f}GY3T\u{2009}QOJQ GE",

@@ -113,7 +113,11 @@ impl Keyring {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode();
+            let there = std::fs::metadata(path).map_err(unreadable)?;
+            if there.is_dir() {
+                return Err(KeyError::Unreadable { path: name(), reason: "it is a directory: name the key's file in it".to_owned() });
+            }
+            let mode = there.permissions().mode();
             if mode & if is_credential(path) { 0o007 } else { 0o077 } != 0 {
                 return Err(KeyError::Exposed(name()));
             }

@@ -1,4 +1,4 @@
-//! Names and what people type: what does not print is named, never "wrong"; names that are one account are one everywhere.
+//! Names and typed text: an invisible character is named, and folded names are one account on every way in.
 
 use std::path::Path;
 
@@ -129,7 +129,7 @@ fn an_account_whose_name_was_taken_before_is_listed_revoked_and_removed() {
     let serial = listed["devices"][0]["serial"].as_str().unwrap().to_owned();
     assert_eq!(admin.get(&format!("/v1/devices/{serial}")).is(200)["account"], old);
     admin.post(&format!("/v1/accounts/{}/revoke-sessions", segment(old)), json!({})).is(200);
-    admin.get("/.well-known/mfa-revocations").is(200);
+    assert_eq!(admin.get("/.well-known/mfa-revocations").status, 200);
     names(admin.post("/v1/devices", json!({"account": old, "kind": "hotp"})), "U+00AD");
     admin.delete(&format!("/v1/accounts/{}", segment(old))).is(204);
     assert_eq!(account(admin.get("/v1/accounts").is(200)), Vec::<Value>::new());
@@ -216,6 +216,27 @@ fn an_account_from_before_names_were_folded_keeps_its_devices_and_is_found_by_an
         admin(&agent).delete(&format!("/v1/accounts/{name}")).is(204);
     }
     drop(Agent::start_in(agent.into_folder(), &fold));
+}
+
+#[test]
+fn a_device_whose_codes_are_used_up_to_a_time_says_until_when() {
+    let agent = Agent::start("");
+    let client = admin(&agent);
+    let added = client.post("/v1/devices", json!({"account": "alice", "kind": "totp"})).is(201);
+    let serial = added["device"]["serial"].as_str().unwrap().to_owned();
+    let folder = agent.into_folder();
+    // A code was accepted while the clock was a day ahead.
+    let ahead = |seconds: u64| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let store = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
+        let set = "UPDATE devices SET state = 'active', body = json_set(body, '$.state', 'active', '$.factor.totp.watermark', ?1)";
+        assert_eq!(store.execute(set, [i64::try_from((now + seconds) / 30).unwrap()]).unwrap(), 1);
+        (now + seconds) / 30 * 30 + 30
+    };
+    let until = ahead(86_400);
+    let agent = Agent::start_in(folder, "");
+    let shown = admin(&agent).get(&format!("/v1/devices/{serial}")).is(200);
+    assert_eq!(shown["codes_used_until"], twostep::time::UnixTime(until).to_string(), "{shown}");
 }
 
 /// Gives an account another name behind the agent's back, as an earlier version may have taken it.

@@ -24,7 +24,7 @@ const AROUND: &[char] = &[
 /// The zeros of other scripts; their digits follow in order.
 const ZEROS: &[char] = &['０', '٠', '۰', '०', '০', '𝟎', '𝟬', '᠐', '๐'];
 
-/// What a copied secret brings with it.
+/// Characters that come along with a copied secret.
 const UNSEEN: &[char] = &[
     ' ',
     '\t',
@@ -133,7 +133,7 @@ proptest! {
         prop_assert_eq!(Seed::from_base32(&text), Err(BadSeed::Character));
     }
 
-    /// Whatever is accepted holds the whole bytes of what was read, and says whether the bits that fill none were set.
+    /// An accepted secret holds every whole byte of the text, and says whether a bit that fills none was set.
     #[test]
     fn a_secret_that_is_accepted_loses_the_bits_that_fill_no_byte_and_nothing_else(
         text in prop_oneof![any::<String>(), "[A-Z2-7]{0,220}", "[A-Za-z2-7 =-]{0,220}", "[A-Z2-7]{16,40}={0,8}"],

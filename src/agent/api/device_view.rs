@@ -36,6 +36,10 @@ pub(super) struct DeviceView {
     last_used_at: Option<String>,
     /// Codes are refused unjudged until then.
     throttled_until: Option<String>,
+    /// Every code that the device shows counts as used until then: the clock went back below the time of the last one, or an old backup was
+    /// restored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    codes_used_until: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     algorithm: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,6 +92,7 @@ impl DeviceView {
             created_at: Some(text(device.created_at)),
             activated_at: device.activated_at.map(text),
             last_used_at: device.last_used_at.map(text),
+            codes_used_until: device.codes_used_until(now).map(text),
             ..DeviceView::factor(device, now)
         };
         match &device.factor {
@@ -132,6 +137,7 @@ impl DeviceView {
             activated_at: None,
             last_used_at: None,
             throttled_until: device.throttle.until().filter(|until| *until > now).map(|until| until.to_string()),
+            codes_used_until: None,
             algorithm: None,
             digits: None,
             period: None,

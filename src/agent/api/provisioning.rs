@@ -1,5 +1,6 @@
 //! What an authenticator app is given, once.
 
+use qrcode::EcLevel;
 use qrcode::QrCode;
 use qrcode::render::svg;
 use serde::Serialize;
@@ -11,15 +12,16 @@ use crate::otp::KeyUri;
 use crate::otp::Seed;
 use crate::verifier::NewFactor;
 
-/// The secret in the three forms that apps take.
+/// The secret in the forms that apps take.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Provisioning {
     /// Base32.
     secret: String,
     /// `otpauth://…`
     uri: String,
-    /// The URI as a QR code.
-    qr_svg: String,
+    /// The URI as a QR code. Left out where it is too long for one (ISO/IEC 18004: 2,953 bytes).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qr_svg: Option<String>,
 }
 
 pub(super) fn provisioning(issuer: &str, account: &AccountId, seed: &Seed, factor: &NewFactor) -> Option<Provisioning> {
@@ -31,7 +33,31 @@ pub(super) fn provisioning(issuer: &str, account: &AccountId, seed: &Seed, facto
     // Apps read the issuer up to the first colon.
     let issuer = Some(issuer.replace(':', " "));
     let uri = KeyUri { issuer, account: account.as_str().to_owned(), seed: seed.clone(), algorithm, digits, factor }.to_text();
-    let code = QrCode::new(uri.as_bytes()).ok()?;
-    let qr_svg = code.render::<svg::Color<'_>>().min_dimensions(240, 240).build();
-    Some(Provisioning { secret: seed.to_base32().to_string(), uri: uri.to_string(), qr_svg })
+    Some(Provisioning { secret: seed.to_base32().to_string(), uri: uri.to_string(), qr_svg: qr_svg(&uri) })
+}
+
+/// With as much error correction as there is room for.
+fn qr_svg(text: &str) -> Option<String> {
+    let mut codes = [EcLevel::M, EcLevel::L].into_iter().filter_map(|level| QrCode::with_error_correction_level(text, level).ok());
+    codes.next().map(|code| code.render::<svg::Color<'_>>().min_dimensions(240, 240).build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::otp::Totp;
+
+    #[test]
+    fn a_uri_that_is_too_long_for_a_qr_code_is_given_with_its_secret_all_the_same() {
+        let (account, seed) = ("alice".parse().unwrap(), Seed::new(vec![7; 20]).unwrap());
+        let new = NewFactor::Totp { parameters: Totp::default(), seed: None };
+        // About 100 bytes beside the issuer, which is there twice. Level M ends at 2,331 bytes, L at 2,953.
+        for (issuer, fits) in [(10, true), (1_100, true), (1_250, true), (1_500, false)] {
+            let given = provisioning(&"x".repeat(issuer), &account, &seed, &new).unwrap();
+            assert_eq!(given.qr_svg.is_some(), fits, "{issuer}");
+            let read: KeyUri = given.uri.replace(&"x".repeat(issuer), "x").parse().unwrap();
+            assert_eq!((read.seed, given.secret.as_str()), (seed.clone(), seed.to_base32().as_str()));
+            assert_eq!(serde_json::to_value(&given).unwrap().get("qr_svg").is_some(), fits, "no null");
+        }
+    }
 }

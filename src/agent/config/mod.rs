@@ -29,6 +29,7 @@ pub use local::Minutes;
 pub use local::PresenceConfig;
 pub use local::VerifySocketConfig;
 pub use paths::Paths;
+pub(crate) use problems::folder_of;
 pub(crate) use problems::nobody_else_replaces_files_in;
 pub use rules::AccountPattern;
 pub use rules::PeerRule;

@@ -57,7 +57,12 @@ impl Config {
 
     fn keeping(&self, problems: &mut Vec<String>) {
         match self.store_url() {
-            StoreUrl::Sqlite(file) => folder_problem("store.url", file.parent().unwrap_or(Path::new("/")), problems),
+            StoreUrl::Sqlite(file) => {
+                folder_problem("store.url", folder_of(&file), problems);
+                if file.is_dir() {
+                    problems.push(format!("store.url: {} is a directory: name a file in it", file.display()));
+                }
+            }
             StoreUrl::Postgres(_) => {
                 problems.push("store.url: PostgreSQL is not built into this version; use sqlite:PATH".to_owned());
             }
@@ -79,17 +84,24 @@ fn socket_problems(key: &str, socket: &SocketConfig, problems: &mut Vec<String>)
     if socket.owner.is_some_and(|owner| owner.0 != Uid::effective().as_raw()) && !Uid::effective().is_root() {
         problems.push(format!("{key}.owner: only root can give a socket away; leave it out"));
     }
-    if let Some(folder) = path.parent() {
-        let key = format!("{key}.path");
-        folder_problem(&key, folder, problems);
-        if let Err(problem) = nobody_else_replaces_files_in(folder) {
-            problems.push(format!("{key}: {problem}"));
-        }
+    let (key_of_path, folder) = (format!("{key}.path"), folder_of(path));
+    folder_problem(&key_of_path, folder, problems);
+    if let Err(problem) = nobody_else_replaces_files_in(folder) {
+        problems.push(format!("{key_of_path}: {problem}"));
     }
     if let Ok(there) = fs::symlink_metadata(path)
         && !there.file_type().is_socket()
     {
         problems.push(format!("{key}.path: {} is there and is no socket: remove it, or name another path", path.display()));
+    }
+}
+
+/// The folder of a file; of a name without a slash, the working directory.
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => Path::new("/"),
     }
 }
 
@@ -99,6 +111,8 @@ fn folder_problem(key: &str, folder: &Path, problems: &mut Vec<String>) {
     while !nearest.exists() {
         match nearest.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => nearest = parent,
+            // A relative path whose first folder is not there begins in the working directory.
+            Some(_) if nearest != Path::new(".") => nearest = Path::new("."),
             _ => break,
         }
     }

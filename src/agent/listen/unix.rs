@@ -29,6 +29,7 @@ use tokio::net::UnixListener;
 
 use super::ListenError;
 use crate::agent::config::SocketConfig;
+use crate::agent::config::folder_of;
 use crate::agent::config::nobody_else_replaces_files_in;
 
 /// The socket's file, removed when the agent is done with it.
@@ -41,7 +42,7 @@ pub(crate) struct SocketFile {
 
 pub(super) fn listen(path: &Path, config: &SocketConfig) -> Result<(UnixListener, SocketFile), ListenError> {
     let failed = |reason: io::Error| ListenError::System { address: path.display().to_string(), reason };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     DirBuilder::new().recursive(true).mode(0o755).create(folder).map_err(failed)?;
     nobody_else_replaces_files_in(folder).map_err(ListenError::Unsafe)?;
     let lock = lock_beside(path)?;

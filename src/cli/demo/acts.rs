@@ -13,6 +13,7 @@ use crate::cli::demo::stage::ISSUER;
 use crate::cli::demo::stage::Stage;
 use crate::cli::demo::stage::broken;
 use crate::cli::output::Failure;
+use crate::cli::qr::Drawing;
 use crate::cli::qr::Qr;
 use crate::device::DeviceState;
 use crate::device::Factor;
@@ -45,8 +46,8 @@ pub(super) async fn add(stage: &mut Stage, narrator: &mut Narrator, qr: Qr) -> R
     let account = stage.account.to_string();
     let uri = KeyUri { issuer: Some(ISSUER.to_owned()), account, seed: seed.clone(), algorithm, digits, factor };
     match qr.draw(&uri.to_text()) {
-        Some(drawing) => narrator.draw(&drawing),
-        None => narrator.tell("(On a terminal, its QR code is drawn here.)"),
+        Drawing::Drawn(drawing) => narrator.draw(&drawing),
+        Drawing::NotWanted | Drawing::TooLong => narrator.tell("(On a terminal, its QR code is drawn here.)"),
     }
     stage.hand_out(&seed);
     if added.device.state != DeviceState::Pending {

@@ -10,6 +10,7 @@ use crate::cli::output::Failure;
 use crate::cli::output::Report;
 use crate::cli::output::plain;
 use crate::cli::prompt;
+use crate::cli::qr::Drawing;
 use crate::cli::qr::Qr;
 use crate::cli::words;
 use crate::id::AccountId;
@@ -81,23 +82,34 @@ impl Add {
                 (codes, "Each of these codes opens one session. They are shown this once: print them, and lock them away.".to_owned())
             }
             (Some(provisioning), None) => {
-                let scan = "Scan it with an authenticator app, or type the secret into one. It is shown this once.";
-                (self.provisioned(&serial, &account, provisioning), next(&serial, scan))
+                let (text, fits) = self.provisioned(&serial, &account, provisioning);
+                (text, next(&serial, if fits { SCAN } else { TOO_LONG }))
             }
             (None, None) => (format!("{serial}\n"), next(&serial, "It has the secret that you gave.")),
         };
         Ok(Report::new(answer, text).note(note))
     }
 
-    fn provisioned(&self, serial: &str, account: &str, provisioning: &Value) -> String {
+    /// The facts for an authenticator app, and whether their URI fits into a QR code.
+    fn provisioned(&self, serial: &str, account: &str, provisioning: &Value) -> (String, bool) {
         let uri = words::text(provisioning, "uri");
         let secret = words::text(provisioning, "secret");
         let grouped: Vec<String> = secret.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group).into_owned()).collect();
         let facts =
             [("Serial number", serial.to_owned()), ("Account", plain(account)), ("Secret", grouped.join(" ")), ("URI", uri.clone())];
-        self.qr.draw(&uri).map_or_else(String::new, |drawing| format!("{drawing}\n")) + &words::facts(&facts)
+        let facts = words::facts(&facts);
+        match self.qr.draw(&uri) {
+            Drawing::Drawn(drawing) => (format!("{drawing}\n{facts}"), true),
+            Drawing::NotWanted => (facts, true),
+            Drawing::TooLong => (facts, false),
+        }
     }
 }
+
+const SCAN: &str = "Scan it with an authenticator app, or type the secret into one. It is shown this once.";
+
+const TOO_LONG: &str = "The URI is too long for a QR code: type the secret into an authenticator app, or open the URI where one is installed. \
+                        They are shown this once.";
 
 fn next(serial: &str, first: &str) -> String {
     format!("\n{first}\nThen put it in use with two consecutive codes:\n\n    twostep device activate {serial}\n")

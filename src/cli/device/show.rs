@@ -61,6 +61,11 @@ pub(super) fn device(device: &Value) -> String {
     if given("throttled_until") {
         facts.push(("Codes refused", format!("until {}", words::at(device, "throttled_until"))));
     }
+    if given("codes_used_until") {
+        let until = words::at(device, "codes_used_until");
+        facts.push(("Codes used", format!("until {until}: no code is accepted before")));
+        facts.push(("", "the agent's clock went back below the time of the last code, or a backup was restored".to_owned()));
+    }
     if given("counter") {
         facts.push(("Counter", text(device, "counter")));
     }
@@ -83,9 +88,9 @@ pub(super) fn device(device: &Value) -> String {
 }
 
 fn state(device: &Value) -> String {
-    let throttled = device.get("throttled_until").is_some_and(Value::is_string);
+    let held_up = ["throttled_until", "codes_used_until"].into_iter().any(|member| device.get(member).is_some_and(Value::is_string));
     let state = text(device, "state");
-    if throttled && state == "active" { "active, held up".to_owned() } else { state }
+    if held_up && state == "active" { "active, held up".to_owned() } else { state }
 }
 
 fn kind(device: &Value) -> String {
@@ -112,5 +117,20 @@ fn explained(device: &Value) -> String {
         "disabled" => format!("disabled: put it in use again with two codes: twostep device activate {serial}"),
         "locked" => format!("locked after too many wrong codes: unlock it with two codes: twostep device resync {serial}"),
         _ => state,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_whose_codes_are_used_up_to_a_time_is_shown_with_it_and_why() {
+        let mut shown = json!({"serial": "GAHT12345678", "state": "active", "kind": "totp"});
+        assert!(!device(&shown).contains("Codes used"));
+        shown["codes_used_until"] = "2999-01-01T00:00:00Z".into();
+        let facts = device(&shown);
+        assert!(facts.contains("until 2999-01-01T00:00:00Z (in ") && facts.contains("clock went back"), "{facts}");
+        assert!(table(&[shown], false).contains("active, held up"));
     }
 }

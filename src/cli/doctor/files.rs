@@ -10,6 +10,7 @@ use nix::unistd::AccessFlags;
 use nix::unistd::access;
 
 use crate::agent::config::Config;
+use crate::agent::config::folder_of;
 use crate::cli::doctor::Finding;
 use crate::store::sqlite;
 use crate::store::sqlite::OpenError;
@@ -64,17 +65,16 @@ fn store(file: &Path, config: &Config, agent_runs: bool) -> Vec<Finding> {
         Err(error) => findings.push(Finding::unknown("store", error.to_string())),
     }
     // The log and the lock file are made beside it.
-    if let Some(folder) = file.parent() {
-        if access(folder, AccessFlags::W_OK).is_err() {
-            let closed = Finding::bad("store", format!("nothing can be written in {}", folder.display()));
-            findings.push(closed.mend(format!("chown $USER {0} && chmod 700 {0}", folder.display())));
-        }
-        if let Ok(space) = statvfs(folder)
-            && space.blocks_available().saturating_mul(space.fragment_size()) < LEAST_SPACE
-        {
-            let full = Finding::bad("store", format!("the disk of {} is nearly full", folder.display()));
-            findings.push(full.mend("Make room: what cannot be written down is refused."));
-        }
+    let folder = folder_of(file);
+    if access(folder, AccessFlags::W_OK).is_err() {
+        let closed = Finding::bad("store", format!("nothing can be written in {}", folder.display()));
+        findings.push(closed.mend(format!("chown $USER {0} && chmod 700 {0}", folder.display())));
+    }
+    if let Ok(space) = statvfs(folder)
+        && space.blocks_available().saturating_mul(space.fragment_size()) < LEAST_SPACE
+    {
+        let full = Finding::bad("store", format!("the disk of {} is nearly full", folder.display()));
+        findings.push(full.mend("Make room: what cannot be written down is refused."));
     }
     findings
 }
@@ -89,6 +89,9 @@ fn lost(file: &Path, key: &Path) -> Finding {
 fn private(topic: &'static str, file: &Path, agent_runs: bool) -> Finding {
     let shown = file.display();
     match fs::metadata(file) {
+        Ok(there) if there.is_dir() => {
+            Finding::bad(topic, format!("{shown} is a directory")).mend("Name a file in it in the configuration.")
+        }
         Ok(there) if there.mode() & 0o077 == 0 => Finding::good(topic, format!("{shown} (mode {:03o})", there.mode() & 0o777)),
         Ok(there) => {
             Finding::bad(topic, format!("{shown} is open to others (mode {:03o})", there.mode() & 0o777)).mend(format!("chmod 600 {shown}"))
