@@ -29,6 +29,8 @@ mod tools;
 mod tpm;
 #[path = "webauthn/u2f.rs"]
 mod u2f;
+#[path = "webauthn/unasked.rs"]
+mod unasked;
 #[path = "webauthn/vectors.rs"]
 mod vectors;
 

@@ -66,6 +66,8 @@ pub(crate) struct Device {
     /// It leaves out the id of the only credential that it was asked for.
     pub(crate) omits_id: bool,
     pub(crate) most_in_list: Option<u64>,
+    /// The format and the statement that it makes a credential with; without a statement, it leaves that out.
+    pub(crate) statement: (&'static str, Option<Value>),
     /// It answers INIT with "busy" while it waits for a touch.
     pub(crate) busy: bool,
     pub(crate) report_length: usize,
@@ -104,6 +106,7 @@ impl Device {
             hides: false,
             omits_id: false,
             most_in_list: None,
+            statement: ("none", Some(Value::Map(Vec::new()))),
             busy: false,
             report_length: 64,
             mischief: None,
@@ -357,12 +360,10 @@ impl Device {
         }
         let mut creation = self.key.make_credential(b"", &rp_id);
         creation.flags |= if verified { 0x05 } else { 0x01 };
-        let answer = Value::Map(vec![
-            (Value::from(1), Value::from("none")),
-            (Value::from(2), Value::Bytes(creation.auth_data())),
-            (Value::from(3), Value::Map(Vec::new())),
-        ]);
-        Outcome::Reply(ok(&answer))
+        let (format, statement) = &self.statement;
+        let head = [(Value::from(1), Value::from(*format)), (Value::from(2), Value::Bytes(creation.auth_data()))];
+        let statement = statement.iter().map(|statement| (Value::from(3), statement.clone()));
+        Outcome::Reply(ok(&Value::Map(head.into_iter().chain(statement).collect())))
     }
 
     fn get_assertion(&mut self, parameters: &Value, touched: bool) -> Outcome {

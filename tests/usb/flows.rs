@@ -5,10 +5,13 @@ use crate::bench::Service;
 use crate::bench::Sockets;
 use crate::device::Device;
 use crate::device::Touch;
+use ciborium::Value;
+use ciborium::cbor;
 use std::time::Duration;
 use std::time::Instant;
 use twostep::usb::Error;
 use twostep::usb::Progress;
+use twostep::webauthn::Attestation;
 use twostep::webauthn::UserVerification;
 
 #[test]
@@ -20,6 +23,27 @@ fn a_key_is_enrolled_and_signs_in() {
         service.sign_in(&sockets, &[&credential], &mut person).unwrap();
         let touches = person.told.iter().filter(|told| matches!(told, Progress::NeedTouch(_))).count();
         assert_eq!((touches, person.told.len()), (2, 2), "one touch each, and nothing else is said: {:?}", person.told);
+    }
+}
+
+/// Nobody asked who made it (WebAuthn L3 §5.1.3).
+#[test]
+fn a_key_enrols_with_any_statement() {
+    let certificate = || Value::Array(vec![Value::Bytes(b"no certificate".to_vec())]);
+    let compound = Value::Array(vec![cbor!({"fmt" => "packed", "attStmt" => {"alg" => -7}}).unwrap()]);
+    for statement in [
+        ("none", None),
+        ("packed", Some(cbor!({}).unwrap())),
+        ("packed", Some(Value::Map(vec![("alg".into(), (-7).into()), ("x5c".into(), certificate())]))),
+        ("compound", Some(compound)),
+        ("vendor-format", Some(Value::Bool(true))),
+    ] {
+        let told = format!("{statement:?}");
+        let sockets = Sockets::with([Device { statement, ..Device::new("a") }]);
+        let (service, mut person) = (Service::new(), Script::default());
+        let credential = service.enroll(&sockets, &[], &mut person).unwrap();
+        assert_eq!((credential.attestation, credential.attestation_format.as_str()), (Attestation::None, "none"), "{told}");
+        service.sign_in(&sockets, &[&credential], &mut person).unwrap();
     }
 }
 

@@ -457,7 +457,7 @@ fn step_7_2_23_extensions_that_nobody_asked_for_are_tolerated() {
         it.used.flags |= 0x80;
         it.used.extensions = b"\xa1\x69largeBlob\xf5".to_vec();
     });
-    for extensions in crate::registration::ODD_EXTENSIONS {
+    for extensions in crate::unasked::ODD_EXTENSIONS {
         let _ = accepted(|it| {
             it.used.flags |= 0x80;
             it.used.extensions = extensions.to_vec();

@@ -83,6 +83,7 @@ fn every_step_of_ours_is_tested_both_ways() {
         include_str!("statements.rs"),
         include_str!("tpm.rs"),
         include_str!("u2f.rs"),
+        include_str!("unasked.rs"),
     ];
     let mut tests: BTreeMap<(u8, usize), (usize, usize)> = BTreeMap::new();
     for name in sources.iter().flat_map(|source| source.lines()).filter_map(|line| line.strip_prefix("fn step_7_")) {

@@ -1,7 +1,8 @@
 //! Reading requests strictly: a body has one meaning or none.
 //!
 //! Two parsers that read a member given twice differently are two opinions of who is meant, so that is refused, as are
-//! unknown members, `null`, and bodies that are deep for no reason.
+//! unknown members, `null`, and bodies that are deep for no reason. Inside `credential`, which browsers and their libraries
+//! write, a member that is `null` is absent.
 
 use std::fmt;
 
@@ -112,16 +113,35 @@ struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Strict, D::Error> {
-        deserializer.deserialize_any(Level(DEEPEST)).map(Strict)
+        deserializer.deserialize_any(Level { deeper: DEEPEST, nulls: Nulls::Refused }).map(Strict)
     }
 }
 
 #[derive(Clone, Copy)]
-struct Level(usize);
+struct Level {
+    /// How many more levels there may be.
+    deeper: usize,
+    nulls: Nulls,
+}
+
+/// What becomes of `null`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nulls {
+    Refused,
+    /// A member that is `null` is taken as absent.
+    Absent,
+}
 
 impl Level {
     fn below<E: serde::de::Error>(self) -> Result<Level, E> {
-        self.0.checked_sub(1).map(Level).ok_or_else(|| E::custom(format!("the body is deeper than {DEEPEST} levels")))
+        let deeper = self.deeper.checked_sub(1).ok_or_else(|| E::custom(format!("the body is deeper than {DEEPEST} levels")))?;
+        Ok(Level { deeper, ..self })
+    }
+
+    /// What a member of an object is read by: browsers write what is in the one that holds their answer.
+    fn member(self, name: &str) -> Level {
+        let browsers = self.deeper + 1 == DEEPEST && name == CREDENTIAL;
+        Level { nulls: if browsers { Nulls::Absent } else { self.nulls }, ..self }
     }
 }
 
@@ -161,7 +181,10 @@ impl<'de> Visitor<'de> for Level {
     }
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<Value, E> {
-        Err(E::custom("a member is null: leave it out instead"))
+        match self.nulls {
+            Nulls::Absent => Ok(Value::Null),
+            Nulls::Refused => Err(E::custom("a member is null: leave it out instead")),
+        }
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
@@ -177,10 +200,17 @@ impl<'de> Visitor<'de> for Level {
         let below = self.below()?;
         let mut map = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            let value = members.next_value_seed(below)?;
+            let value = members.next_value_seed(below.member(&name))?;
             if map.insert(name, value).is_some() {
                 return Err(A::Error::custom("a member is given twice"));
             }
+        }
+        // Only there can any have been read; the object that holds it all is not among them.
+        if self.nulls == Nulls::Absent {
+            map.retain(|_, value| !value.is_null());
+        }
+        if self.deeper == DEEPEST && map.get(CREDENTIAL).is_some_and(Value::is_null) {
+            return Err(A::Error::custom("credential is null: leave it out instead"));
         }
         Ok(Value::Object(map))
     }
@@ -189,6 +219,9 @@ impl<'de> Visitor<'de> for Level {
 const LONGEST: usize = 64 * 1_024;
 
 const DEEPEST: usize = 8;
+
+/// The member that holds what WebAuthn has a browser write.
+const CREDENTIAL: &str = "credential";
 
 #[cfg(test)]
 mod tests {
@@ -219,6 +252,23 @@ mod tests {
             let error = read::<Example>(body.as_bytes()).unwrap_err();
             assert!(error.contains(said), "{body}: {error}");
         }
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct WithCredential {
+        credential: Value,
+    }
+
+    #[test]
+    fn null_is_absent_inside_of_a_credential_and_nowhere_else() {
+        let body = br#"{"credential":{"id":"a","userHandle":null,"response":{"transports":null,"list":[{"b":null}]}}}"#;
+        let read: WithCredential = read(body).unwrap();
+        assert_eq!(read.credential, serde_json::json!({"id": "a", "response": {"list": [{}]}}));
+        for body in [r#"{"credential":null}"#, r#"{"credential":{"a":null,"a":1}}"#, r#"[{"credential":{"a":null}}]"#] {
+            assert!(super::read::<WithCredential>(body.as_bytes()).is_err(), "{body}");
+        }
+        assert!(super::read::<Example>(br#"{"account":"a","code":{"credential":{"a":null}}}"#).unwrap_err().contains("null"));
     }
 
     #[test]
