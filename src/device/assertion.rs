@@ -11,13 +11,15 @@ use crate::webauthn::Assertion;
 impl Device {
     /// Judges an assertion whose signature is right. `admit` says before whether it may be.
     ///
-    /// The sign count must grow, unless the key keeps none and says 0 for ever. One that does not grow is refused and
-    /// disables nothing: who copied a key could lock its owner out with it (WebAuthn L3 §7.2 step 22).
+    /// The sign count must grow, unless the key keeps none and says 0 for ever (WebAuthn L3 §7.2 step 22). Where one does not grow,
+    /// a credential that is bound to its device is refused, which disables nothing: a copied key could lock its owner out
+    /// with it. One that may be backed up has several devices with a count each: it is accepted, and
+    /// [`sign_count_fell`](Device::sign_count_fell) says so. The count that was shown is kept (step 24).
     pub fn assert(&self, assertion: &Assertion, now: UnixTime) -> Judged {
         let mut device = self.clone();
         let verdict = match &mut device.factor {
             Factor::SecurityKey(key) if key.credential.id != assertion.credential_id => Verdict::Refused(Refusal::KeyNotRegistered),
-            Factor::SecurityKey(key) if grows(key.credential.sign_count, assertion.sign_count) => {
+            Factor::SecurityKey(key) if key.credential.backup_eligible || grows(key.credential.sign_count, assertion.sign_count) => {
                 key.credential.sign_count = assertion.sign_count;
                 key.credential.backed_up = assertion.backed_up;
                 Verdict::Accepted
@@ -30,6 +32,11 @@ impl Device {
             // Guessing at a signature is hopeless: no failure of a key counts.
             Verdict::Refused(_) => Judged { device, verdict },
         }
+    }
+
+    /// Whether an assertion shows a sign count that should have grown: a signal, which proves nothing by itself.
+    pub fn sign_count_fell(&self, assertion: &Assertion) -> bool {
+        matches!(&self.factor, Factor::SecurityKey(key) if !grows(key.credential.sign_count, assertion.sign_count))
     }
 }
 
@@ -50,13 +57,17 @@ mod tests {
     const NOW: UnixTime = UnixTime(1_800_000_000);
 
     fn key(sign_count: u32) -> Device {
+        of(sign_count, false)
+    }
+
+    fn of(sign_count: u32, backup_eligible: bool) -> Device {
         let credential = Credential {
             id: CredentialId::new(vec![1; 16]).unwrap(),
             public_key: vec![],
             user_handle: vec![],
             sign_count,
             user_verified: false,
-            backup_eligible: true,
+            backup_eligible,
             backed_up: false,
             aaguid: None,
             transports: vec![],
@@ -98,6 +109,16 @@ mod tests {
             } else {
                 assert_eq!((verdict, device), (Verdict::Refused(Refusal::SignCount), before), "{seen} {shown}: it changes nothing");
             }
+        }
+    }
+
+    #[test]
+    fn a_sign_count_that_falls_is_a_signal_where_a_credential_may_be_backed_up() {
+        for (seen, shown, fell) in [(0, 0, false), (7, 8, false), (7, 7, true), (7, 6, true), (7, 0, true), (u32::MAX, 1, true)] {
+            let (before, assertion) = (of(seen, true), assertion(shown));
+            let Judged { device, verdict } = before.assert(&assertion, NOW);
+            let is = device.credential().unwrap().sign_count;
+            assert_eq!((verdict, is, before.sign_count_fell(&assertion)), (Verdict::Accepted, shown, fell), "{seen} {shown}");
         }
     }
 

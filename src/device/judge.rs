@@ -22,6 +22,7 @@ use crate::otp::TotpMatch;
 use crate::otp::Window;
 use crate::otp::learn;
 use crate::time::UnixTime;
+use crate::webauthn::Criterion;
 
 /// A judged input: the state that follows, and the verdict that holds once that state is committed.
 #[must_use]
@@ -76,6 +77,8 @@ pub enum Refusal {
     ClockWentBack,
     /// The security key is none of the account's.
     KeyNotRegistered,
+    /// The security key's answer does not hold at a step of WebAuthn L3 §7.2.
+    Unproved(Criterion),
     /// The security key's sign count did not grow: the key may have been copied (WebAuthn L3 §7.2 step 22).
     SignCount,
     /// The ceremony is over, or never began: not judged.

@@ -13,6 +13,7 @@ use crate::store::Event;
 use crate::time::UnixTime;
 use crate::verifier::Error;
 use crate::verifier::Verifier;
+use crate::webauthn::Criterion;
 
 /// The refusals of the last minute, counted for each caller, target and reason.
 #[derive(Default)]
@@ -85,7 +86,8 @@ impl Refusal {
             Refusal::UnknownDevice => "unknown_device",
             Refusal::ClockWentBack => "clock_went_back",
             Refusal::KeyNotRegistered => "key_not_registered",
-            Refusal::SignCount => "sign_count",
+            Refusal::Unproved(criterion) => criterion.name(),
+            Refusal::SignCount => Criterion::SignCount.name(),
             Refusal::NoCeremony => "no_ceremony",
         }
     }

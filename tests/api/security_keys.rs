@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use twostep::testing::SimulatedSecurityKey;
 
@@ -125,7 +127,25 @@ fn what_is_wrong_with_a_key_is_told_to_those_who_may_know() {
         cases.push(("replayed", open(body)));
         let mut body = hers.answer(who, &alice);
         body["credential"]["response"]["signature"] = "AAAA".into();
-        cases.push(("no_match", open(body)));
+        cases.push(("signature", open(body)));
+        for (reason, old, new) in [
+            ("origin", "http://localhost:8000", "http://localhost.example"),
+            ("client_data_type", "webauthn.get", "webauthn.create"),
+            ("cross_origin", "\"crossOrigin\":false", "\"crossOrigin\":true"),
+        ] {
+            let mut body = hers.answer(who, &alice);
+            let member = &mut body["credential"]["response"]["clientDataJSON"];
+            let json = String::from_utf8(URL_SAFE_NO_PAD.decode(member.as_str().unwrap()).unwrap()).unwrap();
+            assert!(json.contains(old), "{json}");
+            *member = URL_SAFE_NO_PAD.encode(json.replace(old, new)).into();
+            cases.push((reason, open(body)));
+        }
+        let (mut stale, other) = (hers.answer(who, &alice), begin(who, &alice));
+        stale["ceremony_id"] = other["ceremony_id"].clone();
+        cases.push(("challenge", open(stale)));
+        let mut body = hers.answer(who, &alice);
+        body["credential"]["response"]["userHandle"] = "AAAA".into();
+        cases.push(("user_handle", open(body)));
         let (one, two) = (begin(who, &alice), begin(who, &bob));
         let mut foreign = his.answers(&bob, &two);
         foreign["account"] = alice.as_str().into();
@@ -159,7 +179,7 @@ fn what_is_wrong_with_a_key_is_told_to_those_who_may_know() {
         assert_eq!(bodies.len(), 1, "{bodies:#?}");
     }
     let metrics = admin.get("/metrics").text();
-    for reason in ["sign_count", "key_not_registered", "no_ceremony", "not_active", "replayed", "no_match"] {
+    for reason in ["sign_count", "key_not_registered", "no_ceremony", "not_active", "replayed", "signature", "origin"] {
         assert!(metrics.contains(&format!("twostep_refusals_total{{reason=\"{reason}\"}}")), "{reason}: {metrics}");
     }
 }
@@ -235,6 +255,63 @@ fn a_body_that_cannot_be_meant_ends_no_ceremony() {
     for wrong in [json!({"account": "alice", "name": ""}), json!({}), json!({"account": "alice", "user": "alice"})] {
         admin.post("/v1/security-keys/register/begin", wrong.clone()).refused(400, "InvalidInput");
         admin.post("/v1/security-keys/authenticate/begin", wrong).refused(400, "InvalidInput");
+    }
+}
+
+/// What libraries in front of browsers write for what they do not have is judged as if it were not there. A shape that cannot be
+/// meant spends no ceremony.
+#[test]
+fn what_is_null_in_a_credential_is_absent() {
+    let agent = Agent::start("");
+    let admin = admin(&agent);
+    let begun = admin.post("/v1/security-keys/register/begin", json!({"account": "alice"})).is(200);
+    let mut key = SimulatedSecurityKey::new("alice");
+    let mut body = made(&mut key, &begun);
+    let credential = &mut body["credential"];
+    for member in ["authenticatorAttachment", "clientExtensionResults"] {
+        credential[member] = Value::Null;
+    }
+    for member in ["transports", "publicKey", "authenticatorData"] {
+        credential["response"][member] = Value::Null;
+    }
+    let mut outside = body.clone();
+    outside["name"] = Value::Null;
+    admin.post("/v1/security-keys/register/finish", outside).refused(400, "InvalidInput");
+    let device = admin.post("/v1/security-keys/register/finish", body).is(201);
+    assert_eq!(device["device"]["transports"], json!([]));
+
+    let mut held = HeldKey { serial: text(&device["device"]["serial"]), key };
+    for (handle, results) in [
+        (Value::Null, Value::Null),
+        ("".into(), json!({"appid": null, "credProps": null})),
+        (Value::Null, json!({"prf": {"results": {"first": "AAAA"}}, "largeBlob": {"blob": null}})),
+    ] {
+        let mut body = held.answer(&admin, "alice");
+        body["credential"]["authenticatorAttachment"] = Value::Null;
+        body["credential"]["clientExtensionResults"] = results;
+        body["credential"]["response"]["userHandle"] = handle;
+        for pointer in ["/credential/rawId", "/credential/response", "/credential", "/ceremony_id"] {
+            let mut wrong = body.clone();
+            *wrong.pointer_mut(pointer).unwrap() = Value::Null;
+            admin.post("/v1/sessions", wrong).refused(400, "InvalidInput");
+        }
+        admin.post("/v1/sessions", body).is(201);
+    }
+}
+
+/// At the default no attestation is asked for, and what a key's maker says decides nothing.
+#[test]
+fn a_key_enrols_with_any_statement_by_default() {
+    let agent = Agent::start("");
+    let admin = admin(&agent);
+    for (name, format) in [("bare", "packed"), ("old", "android-safetynet"), ("many", "compound"), ("new", "vendor-format")] {
+        let begun = admin.post("/v1/security-keys/register/begin", json!({"account": name})).is(200);
+        let options = serde_json::from_value(begun["public_key"].clone()).unwrap();
+        let mut creation = SimulatedSecurityKey::new(name).create(&options, &crate::held_key::origin());
+        (creation.format, creation.certificates) = (format.to_owned(), Some(vec![b"no certificate".to_vec()]));
+        let body = json!({"ceremony_id": begun["ceremony_id"], "credential": creation.response()});
+        let enrolled = admin.post("/v1/security-keys/register/finish", body).is(201);
+        assert_eq!(enrolled["device"]["attestation"], "none", "{format}");
     }
 }
 

@@ -10,23 +10,28 @@ use twostep::otp::compressions;
 use twostep::secret::Secret;
 use twostep::store::Keyring;
 use twostep::testing::SimulatedSecurityKey;
+use twostep::testing::Use;
 use twostep::time::Clock;
 use twostep::verifier::Authority;
 use twostep::verifier::CeremonyId;
 use twostep::verifier::Error;
+use twostep::webauthn::Criterion;
 use twostep::webauthn::RequestOptions;
 
 use crate::keyring::account;
+use crate::keyring::enrol;
 use crate::keyring::enrolled;
 use crate::keyring::forged;
 use crate::keyring::keys_of;
 use crate::keyring::made;
+use crate::keyring::origin;
 use crate::keyring::used;
 use crate::keyring::verify;
 use crate::world::World;
 use crate::world::nowhere;
 use crate::world::refused;
 
+const SIGNATURE: Refusal = Refusal::Unproved(Criterion::Signature);
 const REPLAYED: Refusal = Refusal::Replayed { next_code_at: None };
 
 fn no_ceremony() -> CeremonyId {
@@ -47,20 +52,84 @@ async fn the_first_answer_ends_a_ceremony_right_or_wrong() {
         assert_eq!(refused(keys.finish_authentication(&alice, &begun.id, answer.clone()).await), REPLAYED);
     }
     let begun = keys.begin_authentication(&alice).await.unwrap();
-    assert_eq!(refused(keys.finish_authentication(&alice, &begun.id, forged(&mut key, &begun)).await), Refusal::NoMatch);
+    assert_eq!(refused(keys.finish_authentication(&alice, &begun.id, forged(&mut key, &begun)).await), SIGNATURE);
     assert_eq!(refused(keys.finish_authentication(&alice, &begun.id, used(&mut key, &begun)).await), REPLAYED);
     // An answer to one ceremony is none to another.
     let (one, two) = (keys.begin_authentication(&alice).await.unwrap(), keys.begin_authentication(&alice).await.unwrap());
-    assert_eq!(refused(keys.finish_authentication(&alice, &one.id, used(&mut key, &two)).await), Refusal::NoMatch);
+    assert_eq!(refused(keys.finish_authentication(&alice, &one.id, used(&mut key, &two)).await), Refusal::Unproved(Criterion::Challenge));
     let _verified = keys.finish_authentication(&alice, &two.id, used(&mut key, &two)).await.unwrap();
 
     let audited = world.audited("key.refused").await;
     let reasons: Vec<_> = audited.iter().map(|event| (event.reason.as_deref().unwrap(), event.serial.is_some())).collect();
     let replayed = ("replayed", false);
-    assert_eq!(reasons, [replayed, replayed, replayed, ("no_match", true), replayed, ("no_match", true)]);
+    assert_eq!(reasons, [replayed, replayed, replayed, ("signature", true), replayed, ("challenge", true)]);
     // No refusal counts against the key, and none disables it.
     let is = world.account(&alice).await.device(&device.serial).unwrap().device.clone();
     assert_eq!((is.state, is.throttle), (DeviceState::Active, device.throttle));
+}
+
+/// A step that fails is named in the audit row and in the refusal.
+#[tokio::test]
+async fn a_refused_assertion_names_its_step() {
+    let world = World::new();
+    let keys = keys_of(&world.verifier);
+    let alice = account("alice");
+    let (mut key, _) = enrolled(&keys, "alice").await;
+    let spoiled: [(&str, Spoil); 11] = [
+        ("user_handle", |used| used.user_handle = Some(b"another".to_vec())),
+        ("authenticator_data", |used| used.extensions.push(0)),
+        ("client_data", |used| used.client_data.truncate(9)),
+        ("client_data_type", |used| replace(used, "webauthn.get", "webauthn.create")),
+        ("origin", |used| replace(used, "https://login.example.org", "https://login.example.com")),
+        ("cross_origin", |used| replace(used, "\"crossOrigin\":false", "\"crossOrigin\":true")),
+        ("rp_id", |used| used.rp_id_hash[0] ^= 1),
+        ("user_presence", |used| used.flags &= !0x01),
+        ("backup_flags", |used| used.flags |= 0x08),
+        ("signature", |used| used.signer = SimulatedSecurityKey::new("another").attester()),
+        ("sign_count", |used| used.sign_count = 0),
+    ];
+    for (name, spoil) in &spoiled {
+        let begun = keys.begin_authentication(&alice).await.unwrap();
+        let mut used = key.get(&begun.options, &origin()).unwrap();
+        spoil(&mut used);
+        assert_eq!(refused(keys.finish_authentication(&alice, &begun.id, used.response()).await).name(), *name);
+    }
+    let audited = world.audited("key.refused").await;
+    let reasons: Vec<&str> = audited.iter().map(|event| event.reason.as_deref().unwrap()).collect();
+    assert_eq!(reasons, spoiled.map(|(name, _)| name));
+    let _verified = verify(&keys, "alice", &mut key).await.unwrap();
+}
+
+type Spoil = fn(&mut Use);
+
+fn replace(used: &mut Use, old: &str, new: &str) {
+    let text = String::from_utf8(used.client_data.clone()).unwrap();
+    assert!(text.contains(old), "{text}");
+    used.client_data = text.replace(old, new).into_bytes();
+}
+
+/// WebAuthn L3 §7.2 step 22: the devices among which a credential is shared count each for itself.
+#[tokio::test]
+async fn a_sign_count_that_falls_is_audited_for_a_synced_key_and_refused_for_another() {
+    let world = World::new();
+    let keys = keys_of(&world.verifier);
+    for (name, flags, synced) in [("synced", 0x19, true), ("bound", 0x01, false)] {
+        let mut key = SimulatedSecurityKey::new(name);
+        (key.flags, key.sign_count) = (flags, 40);
+        let device = enrol(&keys, name, &mut key, &Authority::Admin).await.unwrap();
+        // Lower than at the enrolment, higher than that, the same once more.
+        for (shown, fell) in [(7, true), (8, false), (8, true)] {
+            key.sign_count = shown - 1;
+            let before = world.audited("key.sign_count_fell").await.len();
+            let verified = verify(&keys, name, &mut key).await;
+            assert_eq!(verified.is_ok(), synced, "{name} {shown}");
+            let told = world.audited("key.sign_count_fell").await.len() - before;
+            assert_eq!(told, usize::from(synced && fell), "{name} {shown}");
+            let is = world.account(&account(name)).await.device(&device.serial).unwrap().device.credential().unwrap().sign_count;
+            assert_eq!(is, if synced { shown } else { 41 }, "{name} {shown}");
+        }
+    }
+    assert_eq!((world.audited("key.accepted").await.len(), world.audited("key.refused").await.len()), (3, 3));
 }
 
 /// T-TYPE-MIX.
@@ -327,7 +396,7 @@ async fn codes_do_not_throttle_keys_nor_keys_codes() {
     let (mut key, _) = enrolled(&keys, "alice").await;
     for _ in 0..70 {
         let begun = keys.begin_authentication(&account("alice")).await.unwrap();
-        assert_eq!(refused(keys.finish_authentication(&account("alice"), &begun.id, forged(&mut key, &begun)).await), Refusal::NoMatch);
+        assert_eq!(refused(keys.finish_authentication(&account("alice"), &begun.id, forged(&mut key, &begun)).await), SIGNATURE);
     }
     let _verified = world.verifier.verify_code(&token.account, &token.serial, token.code(world.now())).await.unwrap();
     for _ in 0..60 {
@@ -376,7 +445,7 @@ async fn every_refusal_of_a_key_costs_what_that_of_a_code_does() {
     let begun_for_nobody = used(&mut key, &mixed);
     let cases = [
         ("replayed", &alice, &spent.id, replayed),
-        ("no_match", &alice, &wrong.id, forged(&mut key, &wrong)),
+        ("signature", &alice, &wrong.id, forged(&mut key, &wrong)),
         ("no_match", &alice, &enrolment.id, used(&mut key, &mixed)),
         ("sign_count", &alice, &cloned.id, used(&mut copy, &cloned)),
         ("not_active", &bob, &disabled.id, used(&mut his, &disabled)),

@@ -29,6 +29,7 @@ use twostep::verifier::VerifiedKind;
 use twostep::webauthn::Anchors;
 use twostep::webauthn::AttestationPolicy;
 use twostep::webauthn::Conveyance;
+use twostep::webauthn::Criterion;
 use twostep::webauthn::RelyingParty;
 use twostep::webauthn::RelyingPartyConfig;
 
@@ -126,7 +127,7 @@ async fn what_an_answer_does_not_prove_enrols_nothing() {
     assert!(matches!(late, Err(Error::NotFound(_))), "{late:?}");
     assert!(world.verifier.store().account(&account("alice")).await.unwrap().is_none());
     let audited = world.audited("registration.refused").await;
-    assert_eq!(audited.iter().map(|event| event.reason.as_deref()).collect::<Vec<_>>(), [Some("no_match")]);
+    assert_eq!(audited.iter().map(|event| event.reason.as_deref()).collect::<Vec<_>>(), [Some("user_presence")]);
 }
 
 /// T-CREDID-GLOBAL-UNIQUE.
@@ -307,5 +308,5 @@ async fn a_key_of_another_rp_id_is_refused() {
     assert!(key.get(&begun.options, &"https://login.example.net".parse().unwrap()).is_none(), "the key knows it under no other RP ID");
     let begun = keys.begin_authentication(&account("alice")).await.unwrap();
     let answer = crate::keyring::used(&mut key, &begun);
-    assert_eq!(refused(other.finish_authentication(&account("alice"), &begun.id, answer).await), Refusal::NoMatch);
+    assert_eq!(refused(other.finish_authentication(&account("alice"), &begun.id, answer).await), Refusal::Unproved(Criterion::Origin));
 }

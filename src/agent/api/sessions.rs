@@ -175,6 +175,7 @@ pub(super) async fn opened(state: &Shared, caller: &Caller, wanted: Wanted, proo
         }
         Err(Error::Refused(refusal)) => {
             state.metrics.refused(refusal.name());
+            tracing::debug!(reason = refusal.name(), "a session was refused");
             leave_at_interval(state, arrived).await;
             let problem = Problem::access_denied();
             return Err(if caller.explain { problem.explained(refusal, now) } else { problem });

@@ -31,6 +31,8 @@ pub enum EventKind {
     Replay,
     /// A security key's counter went back: there may be two of it.
     KeyCloned,
+    /// The counter of a security key whose credential may be backed up went back, which is a signal and no refusal.
+    SignCountFell,
     /// An administrator made a bypass code.
     BypassMade,
     /// It was used.
@@ -52,6 +54,7 @@ impl EventKind {
             ("device.wide_resync", _) => Some(EventKind::WideResync),
             ("code.refused" | "resync.refused" | "activation.refused", Some("replayed")) => Some(EventKind::Replay),
             ("key.refused", Some("sign_count")) => Some(EventKind::KeyCloned),
+            ("key.sign_count_fell", _) => Some(EventKind::SignCountFell),
             ("bypass.made", _) => Some(EventKind::BypassMade),
             ("bypass.accepted", _) => Some(EventKind::BypassUsed),
             _ => None,
@@ -72,8 +75,37 @@ impl EventKind {
             EventKind::WideResync => "wide_resync",
             EventKind::Replay => "replay",
             EventKind::KeyCloned => "key_cloned",
+            EventKind::SignCountFell => "sign_count_fell",
             EventKind::BypassMade => "bypass_made",
             EventKind::BypassUsed => "bypass_used",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::CallerId;
+    use crate::time::UnixTime;
+
+    #[test]
+    fn a_copied_key_and_a_count_that_fell_are_two_events() {
+        let event = |action: &str, reason: Option<&str>| Event {
+            at: UnixTime(1_800_000_000),
+            action: action.to_owned(),
+            account: None,
+            serial: None,
+            caller: CallerId::new("uid:0".to_owned()),
+            reason: reason.map(str::to_owned),
+            count: 1,
+        };
+        for (action, reason, told) in [
+            ("key.refused", Some("sign_count"), Some(EventKind::KeyCloned)),
+            ("key.sign_count_fell", None, Some(EventKind::SignCountFell)),
+            ("key.accepted", None, None),
+            ("key.refused", Some("origin"), None),
+        ] {
+            assert_eq!(EventKind::of(&event(action, reason)), told, "{action} {reason:?}");
         }
     }
 }

@@ -47,6 +47,8 @@ struct Asserted<'a> {
     enrolled: &'a Enrolled,
     device: Device,
     proof: KeyProof,
+    /// The sign count did not grow, which is no refusal here.
+    count_fell: bool,
 }
 
 /// A refusal, and the device that it concerns.
@@ -129,8 +131,10 @@ impl SecurityKeys {
             Ok(asserted) => asserted,
             Err(refused) => return self.refuse(finish, &refused, writes).await,
         };
-        let Asserted { enrolled, device, proof } = asserted;
-        let audit = vec![verifier.event(now, "key.accepted").account(account).serial(&device.serial)];
+        let Asserted { enrolled, device, proof, count_fell } = asserted;
+        let event = |action| verifier.event(now, action).account(account).serial(&device.serial);
+        let signal = count_fell.then(|| event("key.sign_count_fell"));
+        let audit = std::iter::once(event("key.accepted")).chain(signal).collect::<Vec<_>>();
         writes.push(Write::UpdateDevice { seen: enrolled.revision, device });
         let Some(marks) = verifier.commit(Change { account: Some(account.clone()), writes, audit }).await? else {
             return Ok(Decision::Again);
@@ -170,12 +174,13 @@ impl SecurityKeys {
         let judged = self.compute(move |relying_party| relying_party.finish_authentication(&state, &response, &stored)).await;
         let assertion = match judged {
             Some(Ok(assertion)) => assertion,
-            Some(Err(Fault::SignCount { .. })) => return Err(refused(Refusal::SignCount)),
-            Some(Err(_)) | None => return Err(refused(Refusal::NoMatch)),
+            Some(Err(fault)) => return Err(refused(refusal(&fault))),
+            None => return Err(refused(Refusal::NoMatch)),
         };
+        let count_fell = enrolled.device.sign_count_fell(&assertion);
         let Judged { device, verdict } = enrolled.device.assert(&assertion, finish.now);
         match verdict {
-            Verdict::Accepted => Ok(Asserted { enrolled, device, proof: proof(assertion.user_verified) }),
+            Verdict::Accepted => Ok(Asserted { enrolled, device, proof: proof(assertion.user_verified), count_fell }),
             Verdict::Refused(refusal) => Err(refused(refusal)),
         }
     }
@@ -194,6 +199,14 @@ impl SecurityKeys {
         }
         self.verifier.core.counters.judged.fetch_add(1, Relaxed);
         Ok(Decision::Refused(refusal))
+    }
+}
+
+/// What an assertion does not prove.
+fn refusal(fault: &Fault) -> Refusal {
+    match fault {
+        Fault::SignCount { .. } => Refusal::SignCount,
+        fault => fault.criterion().map_or(Refusal::NoMatch, Refusal::Unproved),
     }
 }
 

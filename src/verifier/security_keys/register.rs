@@ -29,6 +29,7 @@ use crate::verifier::security_keys::SecurityKeys;
 use crate::verifier::security_keys::unasked;
 use crate::webauthn::CreationOptions;
 use crate::webauthn::Credential;
+use crate::webauthn::Criterion;
 use crate::webauthn::RegistrationResponse;
 use crate::webauthn::UserEntity;
 
@@ -39,6 +40,13 @@ struct Finish<'a> {
     response: &'a Arc<RegistrationResponse>,
     authority: &'a Authority,
     now: UnixTime,
+}
+
+/// Why a key is not enrolled.
+struct Refused {
+    error: Error,
+    /// The reason in the audit row. None where nothing was decided.
+    reason: Option<&'static str>,
 }
 
 impl SecurityKeys {
@@ -86,10 +94,10 @@ impl SecurityKeys {
             let finish = Finish { item: &item, id, response: &response, authority, now };
             let device = match self.judge_registration(&finish, seen.as_ref(), &sealer).await {
                 Ok(device) => device,
-                Err(error) => match reason(&error) {
-                    Some(reason) if self.end(&finish, reason).await? => return Err(error),
-                    Some(_) => continue,
-                    None => return Err(error),
+                Err(Refused { error, reason: None }) => return Err(error),
+                Err(Refused { error, reason: Some(reason) }) => match self.end(&finish, reason).await? {
+                    true => return Err(error),
+                    false => continue,
                 },
             };
             let known = seen.as_ref().map_or_else(|| Account::new(account.clone(), now), |seen| present(&seen.account, now));
@@ -122,17 +130,20 @@ impl SecurityKeys {
         self.verifier.room_for_one(&seen.devices, 0)
     }
 
-    async fn judge_registration(&self, finish: &Finish<'_>, seen: Option<&AccountSnapshot>, sealer: &Sealer) -> Result<Device, Error> {
+    async fn judge_registration(&self, finish: &Finish<'_>, seen: Option<&AccountSnapshot>, sealer: &Sealer) -> Result<Device, Refused> {
         self.may_register(seen, finish.authority, finish.now).await?;
         let Some(Remembered::Registration { name, state }) = Remembered::of(finish.item.clone(), finish.id, sealer) else {
-            return Err(Error::KeyRefused("this ceremony enrols no key: begin again".to_owned()));
+            return Err(Error::KeyRefused("this ceremony enrols no key: begin again".to_owned()).into());
         };
         let (response, now) = (Arc::clone(finish.response), finish.now);
         let registered = self.compute(move |relying_party| relying_party.finish_registration(&state, &response, now)).await;
         let credential = match registered {
             Some(Ok(credential)) => credential,
-            Some(Err(fault)) => return Err(Error::KeyRefused(fault.to_string())),
-            None => return Err(Error::KeyRefused("its answer cannot be read".to_owned())),
+            Some(Err(fault)) => {
+                let reason = fault.criterion().map_or(NO_MATCH, Criterion::name);
+                return Err(Refused { error: Error::KeyRefused(fault.to_string()), reason: Some(reason) });
+            }
+            None => return Err(Error::KeyRefused("its answer cannot be read".to_owned()).into()),
         };
         let factor = Factor::SecurityKey(KeyState { credential });
         Ok(Device::new(generated_serial("key")?, finish.item.account.clone(), name, factor, finish.now))
@@ -154,12 +165,16 @@ impl Sealer {
     }
 }
 
-/// Why a registration was refused. None where nothing was decided.
-fn reason(error: &Error) -> Option<&'static str> {
-    match error {
-        Error::MfaRequired => Some("mfa_required"),
-        Error::TooManyDevices(_) => Some("too_many_devices"),
-        Error::KeyRefused(_) => Some("no_match"),
-        _ => None,
+impl From<Error> for Refused {
+    fn from(error: Error) -> Refused {
+        let reason = match error {
+            Error::MfaRequired => Some("mfa_required"),
+            Error::TooManyDevices(_) => Some("too_many_devices"),
+            Error::KeyRefused(_) => Some(NO_MATCH),
+            _ => None,
+        };
+        Refused { error, reason }
     }
 }
+
+const NO_MATCH: &str = "no_match";
