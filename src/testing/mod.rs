@@ -24,6 +24,7 @@ pub use answer::Use;
 pub use certificate::Certificate;
 #[cfg(feature = "webauthn")]
 pub use certificate::SimulatedAuthority;
+#[cfg(feature = "webauthn")]
 pub use certificate::TpmNames;
 pub use clock::FixedClock;
 #[cfg(feature = "webauthn")]
