@@ -272,7 +272,12 @@ fn metrics_count_routes_and_say_what_is_well() {
     let agent = Agent::start("");
     agent.exchange("GET /healthz HTTP/1.0\r\n\r\n");
     agent.exchange("GET /nothing/of/canary HTTP/1.0\r\n\r\n");
-    let metrics = agent.exchange("GET /metrics HTTP/1.0\r\n\r\n");
+    let mut metrics = agent.exchange("GET /metrics HTTP/1.0\r\n\r\n");
+    // A connection is over a moment before it is no longer counted.
+    let deadline = Instant::now() + SOON;
+    while !metrics.contains("twostep_connections 1\n") && Instant::now() < deadline {
+        metrics = agent.exchange("GET /metrics HTTP/1.0\r\n\r\n");
+    }
     for line in [
         "twostep_requests_total{route=\"/healthz\",status=\"200\"} 1",
         "twostep_requests_total{route=\"none\",status=\"404\"} 1",

@@ -229,7 +229,7 @@ fn pretty(document: &Value) -> String {
 }
 
 /// How long the last words of an agent may take.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+const LAST_WORDS: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
 mod tests {

@@ -110,7 +110,8 @@ fn an_agent_whose_output_is_never_read_ends_when_it_is_told_to() {
             std::thread::sleep(Duration::from_millis(10));
         };
         assert_eq!(status.code(), Some(if terminated { 0 } else { 3 }));
-        assert!(!terminated || asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+        // About one second; the rest is for a machine that is busy.
+        assert!(!terminated || asked.elapsed() < Duration::from_secs(6), "{:?}", asked.elapsed());
         drop(held);
     }
 }
