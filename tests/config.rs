@@ -87,6 +87,18 @@ fn a_value_that_cannot_be_meant_is_refused_where_it_stands() {
     assert_refused("[security_keys]\nattestation = \"enterprise\"\n", 2, &["`direct`"]);
     assert_refused("[security_keys]\ndeny = [\"00000000-0000-0000-0000-000000000000\"]\n", 2, &["AAGUID"]);
     assert_refused("[security_keys]\n\napp_id = \"http://example.com\"\n", 3, &["AppID"]);
+    assert_refused("origins = [\"android:apk-key-hash:abc\"]\n", 1, &["43 characters of base64url"]);
+    assert_refused("[security_keys]\ntop_origins = [\"android:apk-key-hash:abc\"]\n", 2, &["origin of a page"]);
+    assert_refused("[security_keys]\n\nrelated_origins = [\"example.co.uk\"]\n", 3, &["related origin", "https://NAME"]);
+    assert_refused("[security_keys]\nrelated_origins = [\"http://localhost\"]\n", 2, &["related origin"]);
+    assert_refused("[security_keys]\nalgorithms = [\"ES512\"]\n", 2, &["`ES256`", "`EdDSA`", "`ES384`", "`RS256`"]);
+    assert_refused("[security_keys]\n\nalgorithms = []\n", 3, &["signature algorithm"]);
+    assert_refused("[security_keys]\nalgorithms = [\"ES256\", \"ES256\"]\n", 2, &["once"]);
+    assert_refused("[security_keys]\nhints = [\"phone\"]\n", 2, &["`security-key`", "`client-device`", "`hybrid`"]);
+    assert_refused("[security_keys]\n\nhints = [\"hybrid\", \"hybrid\"]\n", 3, &["once"]);
+    assert_refused("[security_keys]\nresident_key = \"always\"\n", 2, &["`preferred`"]);
+    assert_refused("[security_keys]\nusernameless = \"yes\"\n", 2, &["boolean"]);
+    assert_refused("[security_keys]\nusernameless = true\nresident_key = \"discouraged\"\n", 3, &["preferred", "usernameless"]);
     assert_refused("issuer = \"two step\"\n", 1, &["visible"]);
     assert_refused("hosts = [\"Example.com:80\"]\n", 1, &["port"]);
     assert_refused("[socket]\nmode = \"rw\"\n", 2, &["octal"]);
@@ -95,6 +107,50 @@ fn a_value_that_cannot_be_meant_is_refused_where_it_stands() {
     assert_refused("[store]\nurl = \"mysql://x\"\n", 2, &["sqlite:PATH"]);
     assert_refused("[tls]\ncert = \"a\"\n", 1, &["key"]);
     assert_refused("issuer = \n", 1, &["issuer ="]);
+}
+
+#[test]
+fn passkeys_are_configured_by_origins_algorithms_hints_and_where_they_are_stored() {
+    use twostep::webauthn::{Hint, ResidentKey, SignatureAlgorithm};
+    let app = "android:apk-key-hash:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    let config = parse(&format!("rp_id = \"example.com\"\norigins = [\"{app}\", \"https://login.example.com\"]\n")).unwrap();
+    assert_eq!(config.own_origin().unwrap().to_string(), "https://login.example.com", "a key that is plugged in here is in no app");
+    let config = parse(&format!("rp_id = \"example.com\"\norigins = [\"{app}\"]\n")).unwrap();
+    assert_eq!(config.own_origin(), None);
+    assert_eq!(Config::default().own_origin().unwrap().to_string(), "http://localhost");
+
+    let keys =
+        "[security_keys]\nalgorithms = [\"EdDSA\", \"ES256\"]\nhints = [\"hybrid\", \"client-device\"]\nresident_key = \"required\"\n";
+    let keys = parse(keys).unwrap().security_keys;
+    assert_eq!(keys.algorithms, [SignatureAlgorithm::EdDsa, SignatureAlgorithm::Es256]);
+    assert_eq!((keys.hints, keys.resident_key), (vec![Hint::Hybrid, Hint::ClientDevice], Some(ResidentKey::Required)));
+    for (text, resident) in [
+        ("", "discouraged"),
+        ("[security_keys]\nusernameless = true\n", "preferred"),
+        ("[security_keys]\nusernameless = true\nresident_key = \"required\"\n", "required"),
+        ("[security_keys]\nresident_key = \"preferred\"\n", "preferred"),
+    ] {
+        let party = parse(text).unwrap().relying_party(twostep::time::UnixTime(1_800_000_000)).unwrap();
+        let user = twostep::webauthn::UserEntity { handle: vec![1], name: "alice".to_owned() };
+        let (options, _) = party.start_registration(&user, &[]).unwrap();
+        assert_eq!(serde_json::to_value(options.authenticator_selection.resident_key).unwrap(), resident, "{text}");
+    }
+}
+
+#[test]
+fn more_names_of_related_origins_than_browsers_support_are_pointed_out() {
+    let with = |hosts: &[&str]| {
+        let origins: Vec<String> = hosts.iter().map(|host| format!("\"https://{host}\"")).collect();
+        let text = format!(
+            "rp_id = \"example.com\"\norigins = [\"https://example.com\"]\n[security_keys]\nrelated_origins = [{}]\n",
+            origins.join(", ")
+        );
+        parse(&text).unwrap().advice()
+    };
+    assert!(with(&["a.example", "b.example", "c.example", "d.example", "e.example", "www.e.com", "e.co.uk"]).is_empty());
+    let advice = with(&["a.example", "b.example", "c.example", "d.example", "e.example", "f.example"]);
+    assert!(advice.len() == 1 && advice[0].contains("related_origins") && advice[0].contains("6 different names"), "{advice:?}");
+    assert!(Config::default().advice().is_empty());
 }
 
 #[test]

@@ -7,6 +7,8 @@
 mod authentication;
 #[path = "webauthn/counter.rs"]
 mod counter;
+#[path = "webauthn/ed25519.rs"]
+mod ed25519;
 #[path = "webauthn/json.rs"]
 mod json;
 #[path = "webauthn/metadata.rs"]
@@ -31,6 +33,8 @@ mod tpm;
 mod u2f;
 #[path = "webauthn/unasked.rs"]
 mod unasked;
+#[path = "webauthn/usernameless.rs"]
+mod usernameless;
 #[path = "webauthn/vectors.rs"]
 mod vectors;
 

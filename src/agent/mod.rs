@@ -153,6 +153,9 @@ async fn run_logged(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, config: Config, lo
     if !problems.is_empty() {
         return Err(Error::Config(problems));
     }
+    for advice in config.advice() {
+        tracing::warn!("{advice}");
+    }
     let tls = config.tls.as_ref().map(Tls::load).transpose().map_err(|error| Error::Config(vec![error.to_string()]))?.map(Arc::new);
     let signals = Signals::take().map_err(system("take signals"))?;
     let (parts, store) = open(bus, clock, config, log).await?;

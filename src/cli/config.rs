@@ -28,7 +28,7 @@ impl Config {
             Config::Example => Ok(Report::new(json!({"toml": AgentConfig::EXAMPLE}), AgentConfig::EXAMPLE)),
             Config::Check { file } => {
                 let config = AgentConfig::load(file.as_deref()).map_err(|error| Failure::bad_input(error.to_string()))?;
-                let problems = config.problems();
+                let (problems, advice) = (config.problems(), config.advice());
                 let verify_socket = config.verify_socket().and_then(|socket| socket.path).map(|path| path.display().to_string());
                 let places = json!({
                     "socket": config.socket_path().display().to_string(),
@@ -36,7 +36,7 @@ impl Config {
                     "store": config.store_url().to_string(),
                     "sealing_keys": config.key_file().display().to_string(),
                 });
-                let document = json!({"ok": problems.is_empty(), "problems": problems, "places": places});
+                let document = json!({"ok": problems.is_empty(), "problems": problems, "advice": advice, "places": places});
                 if problems.is_empty() {
                     let text = format!(
                         "The configuration can be used.\n  socket         {}\n  verify socket  {}\n  store          {}\n  sealing keys   {}",
@@ -45,7 +45,8 @@ impl Config {
                         config.store_url(),
                         config.key_file().display()
                     );
-                    return Ok(Report::new(document, text));
+                    let advice: String = advice.iter().map(|advice| format!("\nNote: {advice}.")).collect();
+                    return Ok(Report::new(document, text + &advice));
                 }
                 Ok(Report::new(document, problems.join("\n")).exit(Exit::BadInput))
             }

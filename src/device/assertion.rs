@@ -74,6 +74,7 @@ mod tests {
             attestation: Attestation::None,
             attestation_format: "none".to_owned(),
             by_app_id: false,
+            discoverable: None,
         };
         let (serial, account) = ("key-00000001".parse().unwrap(), "alice".parse().unwrap());
         Device::new(serial, account, None, Factor::SecurityKey(KeyState { credential }), NOW)

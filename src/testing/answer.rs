@@ -13,6 +13,7 @@ use super::certificate::sign;
 use crate::webauthn::AssertionResponse;
 use crate::webauthn::AttestationResponse;
 use crate::webauthn::AuthenticationResponse;
+use crate::webauthn::CredentialProperties;
 use crate::webauthn::ExtensionResults;
 use crate::webauthn::RegistrationResponse;
 use crate::webauthn::cbor::Value;
@@ -46,6 +47,8 @@ pub struct Creation {
     pub signer: Option<SimulatedSigner>,
     /// How the key says it can be reached.
     pub transports: Vec<&'static str>,
+    /// What the client says of the credential.
+    pub cred_props: Option<CredentialProperties>,
 }
 
 /// A credential that is being used. It is signed by [`response`](Use::response), with whatever the test has made of it.
@@ -116,7 +119,7 @@ impl Creation {
                 transports: self.transports.iter().map(|&name| name.to_owned()).collect(),
             },
             kind: "public-key".to_owned(),
-            client_extension_results: ExtensionResults::default(),
+            client_extension_results: ExtensionResults { appid: None, cred_props: self.cred_props },
         }
     }
 
@@ -155,7 +158,7 @@ impl Use {
                 user_handle: self.user_handle.clone(),
             },
             kind: "public-key".to_owned(),
-            client_extension_results: ExtensionResults { appid: self.appid },
+            client_extension_results: ExtensionResults { appid: self.appid, cred_props: None },
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The security key that a person holds.
 
+use aws_lc_rs::signature::Ed25519KeyPair;
+use aws_lc_rs::signature::KeyPair;
 use p256::ecdsa::SigningKey;
 use sha2::Digest;
 use sha2::Sha256;
@@ -14,12 +16,16 @@ use super::certificate::point;
 use super::certificate::sign;
 use super::certificate::signing_key;
 use crate::webauthn::CreationOptions;
+use crate::webauthn::CredentialProperties;
 use crate::webauthn::Origin;
 use crate::webauthn::RequestOptions;
+use crate::webauthn::ResidentKey;
+use crate::webauthn::SignatureAlgorithm;
 use crate::webauthn::cbor::Value;
 use crate::webauthn::client::ClientData;
 
-/// A security key with P-256 credentials, in memory. It stores none of them: a credential's private key follows from its id.
+/// A security key with credentials on P-256, or on Ed25519 where it is told so, in memory. A credential's private key follows
+/// from its id; it stores what a client asks it to store.
 ///
 /// ```
 /// use twostep::testing::SimulatedSecurityKey;
@@ -58,6 +64,21 @@ pub struct SimulatedSecurityKey {
     pub flags: u8,
     /// Who vouches for it.
     pub statement: Statement,
+    /// Its credentials are on Ed25519.
+    pub ed25519: bool,
+    /// The discoverable credentials, the newest last.
+    pub stored: Vec<StoredCredential>,
+}
+
+/// A discoverable credential, as the key stores it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCredential {
+    /// The RP ID.
+    pub rp_id: String,
+    /// The credential's id.
+    pub id: Vec<u8>,
+    /// Whose it is.
+    pub user_handle: Vec<u8>,
 }
 
 /// Who vouches for a new credential.
@@ -83,7 +104,14 @@ impl SimulatedSecurityKey {
             aaguid: MODEL,
             flags: 0x01,
             statement: Statement::None,
+            ed25519: false,
+            stored: Vec::new(),
         }
+    }
+
+    /// The same key with credentials on Ed25519.
+    pub fn on_ed25519(self) -> SimulatedSecurityKey {
+        SimulatedSecurityKey { ed25519: true, ..self }
     }
 
     /// The same key with its PIN or finger given every time.
@@ -96,13 +124,25 @@ impl SimulatedSecurityKey {
         SimulatedSecurityKey { statement, ..self }
     }
 
-    /// Begins to make a credential, as a client in `origin` asks for it.
+    /// Begins to make a credential, as a client in `origin` asks for it. One that is to be discoverable is stored.
     pub fn create(&mut self, options: &CreationOptions, origin: &Origin) -> Creation {
         let client_data = ClientData::registration(&options.challenge, origin, &options.rp.id).expect("an origin that may use the RP ID");
-        self.make_credential(client_data.json(), &options.rp.id)
+        let creation = self.make_credential(client_data.json(), &options.rp.id);
+        let discoverable = options.authenticator_selection.resident_key != ResidentKey::Discouraged;
+        if discoverable {
+            self.store(&options.rp.id, &creation.credential_id, &options.user.id);
+        }
+        let cred_props = options.extensions.cred_props.map(|_| CredentialProperties { rk: Some(discoverable) });
+        Creation { cred_props, ..creation }
     }
 
-    /// Begins to use the first credential of `options` that is its own.
+    /// Stores a credential, whose earlier one for the same user it replaces (CTAP 2.1 §6.1.2 step 17).
+    pub fn store(&mut self, rp_id: &str, id: &[u8], user_handle: &[u8]) {
+        self.stored.retain(|stored| (&stored.rp_id[..], &stored.user_handle[..]) != (rp_id, user_handle));
+        self.stored.push(StoredCredential { rp_id: rp_id.to_owned(), id: id.to_vec(), user_handle: user_handle.to_vec() });
+    }
+
+    /// Begins to use the first credential of `options` that is its own; where they name none, the newest that it stores.
     pub fn get(&mut self, options: &RequestOptions, origin: &Origin) -> Option<Use> {
         let client_data = ClientData::authentication(&options.challenge, origin, &options.rp_id).expect("an origin that may use the RP ID");
         let allowed: Vec<&[u8]> = options.allow_credentials.iter().map(|credential| &credential.id[..]).collect();
@@ -113,10 +153,10 @@ impl SimulatedSecurityKey {
     pub fn make_credential(&mut self, client_data: &[u8], rp_id: &str) -> Creation {
         let rp_id_hash = Sha256::digest(rp_id).into();
         let id = self.next_id(&rp_id_hash);
-        let key = self.private_key(&id);
+        let key = self.credential_key(&id);
         let (aaguid, made) = match &self.statement {
             Statement::None => ([0; 16], ("none", None, None, None)),
-            Statement::Own => (self.aaguid, ("packed", Some(ES256), None, Some(SimulatedSigner::from(key.clone())))),
+            Statement::Own => (self.aaguid, ("packed", Some(key.algorithm().identifier()), None, Some(key.signer()))),
             Statement::Packed(authority) => {
                 let certificate = Certificate { aaguid: Some((self.aaguid, false)), ..self.certificate() };
                 (self.aaguid, ("packed", Some(ES256), Some(vec![authority.issue(&certificate)]), Some(self.attester())))
@@ -134,20 +174,27 @@ impl SimulatedSecurityKey {
             sign_count: self.sign_count,
             aaguid,
             credential_id: id,
-            public_key: cose(&key),
+            public_key: key.cose(),
             extensions: Vec::new(),
             format: format.to_owned(),
             algorithm,
             certificates,
             signer,
             transports: vec!["usb"],
+            cred_props: None,
         }
     }
 
-    /// Begins to use the first credential of `allowed` that is its own, for serialized client data.
+    /// Begins to use the first credential of `allowed` that is its own, or the newest that it stores if none is named, for serialized
+    /// client data.
     pub fn get_assertion(&mut self, client_data: &[u8], rp_id: &str, allowed: &[&[u8]]) -> Option<Use> {
         let rp_id_hash = Sha256::digest(rp_id).into();
-        let id = allowed.iter().find(|id| self.holds(id, &rp_id_hash))?;
+        let newest = self.stored.iter().rev().find(|stored| stored.rp_id == rp_id).map(|stored| stored.id.clone());
+        let id = match allowed {
+            [] => newest?,
+            named => named.iter().find(|id| self.holds(id, &rp_id_hash))?.to_vec(),
+        };
+        let user_handle = self.stored.iter().find(|stored| stored.id == id).map(|stored| stored.user_handle.clone());
         self.sign_count += 1;
         Some(Use {
             client_data: client_data.to_vec(),
@@ -155,10 +202,10 @@ impl SimulatedSecurityKey {
             flags: self.flags,
             sign_count: self.sign_count,
             extensions: Vec::new(),
-            credential_id: id.to_vec(),
-            user_handle: None,
+            signer: self.credential_key(&id).signer(),
+            credential_id: id,
+            user_handle,
             appid: None,
-            signer: self.private_key(id).into(),
         })
     }
 
@@ -213,14 +260,59 @@ impl SimulatedSecurityKey {
     fn private_key(&self, id: &[u8]) -> SigningKey {
         signing_key(&[&self.secret, b"credential", id])
     }
+
+    fn credential_key(&self, id: &[u8]) -> CredentialKey {
+        if self.ed25519 {
+            return CredentialKey::Ed25519(Sha256::digest([&self.secret[..], b"ed25519", id].concat()).into());
+        }
+        CredentialKey::P256(self.private_key(id))
+    }
 }
 
-/// The public key as a COSE_Key of 77 bytes.
-fn cose(key: &SigningKey) -> Vec<u8> {
-    let point = point(key);
-    let integer = |label: i128, value: i128| (Value::Integer(label), Value::Integer(value));
-    let bytes = |label: i128, value| (Value::Integer(label), Value::Bytes(value));
-    encoded(&Value::Map(vec![integer(1, 2), integer(3, ES256.into()), integer(-1, 1), bytes(-2, &point[1..33]), bytes(-3, &point[33..])]))
+/// A credential's private key.
+enum CredentialKey {
+    P256(SigningKey),
+    /// The seed (RFC 8032 §5.1.5).
+    Ed25519([u8; 32]),
+}
+
+impl CredentialKey {
+    fn algorithm(&self) -> SignatureAlgorithm {
+        match self {
+            CredentialKey::P256(_) => SignatureAlgorithm::Es256,
+            CredentialKey::Ed25519(_) => SignatureAlgorithm::EdDsa,
+        }
+    }
+
+    fn signer(&self) -> SimulatedSigner {
+        match self {
+            CredentialKey::P256(key) => key.clone().into(),
+            CredentialKey::Ed25519(seed) => {
+                let seed = *seed;
+                SimulatedSigner::new(move |message| pair(&seed).sign(message).as_ref().to_vec())
+            }
+        }
+    }
+
+    /// The public key as a COSE_Key.
+    fn cose(&self) -> Vec<u8> {
+        let integer = |label: i128, value: i128| (Value::Integer(label), Value::Integer(value));
+        let bytes = |label: i128, value| (Value::Integer(label), Value::Bytes(value));
+        let algorithm = integer(3, self.algorithm().identifier().into());
+        match self {
+            CredentialKey::P256(key) => {
+                let point = point(key);
+                encoded(&Value::Map(vec![integer(1, 2), algorithm, integer(-1, 1), bytes(-2, &point[1..33]), bytes(-3, &point[33..])]))
+            }
+            CredentialKey::Ed25519(seed) => {
+                encoded(&Value::Map(vec![integer(1, 1), algorithm, integer(-1, 6), bytes(-2, pair(seed).public_key().as_ref())]))
+            }
+        }
+    }
+}
+
+fn pair(seed: &[u8; 32]) -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(seed).expect("any 32 bytes are a seed")
 }
 
 const ES256: i64 = -7;

@@ -31,4 +31,6 @@ pub use clock::FixedClock;
 pub use key::SimulatedSecurityKey;
 #[cfg(feature = "webauthn")]
 pub use key::Statement;
+#[cfg(feature = "webauthn")]
+pub use key::StoredCredential;
 pub use token::SimulatedToken;

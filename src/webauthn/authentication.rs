@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::Serialize;
+use sha2::Digest;
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
 use webauthn_rs_core::error::WebauthnError;
 use webauthn_rs_core::proto as core;
 
@@ -14,6 +17,7 @@ use super::cbor;
 use super::client_data;
 use super::credential::Credential;
 use super::credential::CredentialId;
+use super::ed25519::StandIn;
 use super::fault;
 use super::fault::Ceremony;
 use super::fault::Fault;
@@ -22,17 +26,22 @@ use super::json::Descriptor;
 use super::json::PUBLIC_KEY;
 use super::json::RequestExtensions;
 use super::json::RequestOptions;
+use super::json::UserVerification;
 use super::json::base64url;
 use super::public_key;
-use super::relying_party::HINT;
+use super::public_key::PublicKey;
 use super::relying_party::RelyingParty;
 use super::relying_party::TIMEOUT_MILLIS;
 use super::signed::Signed;
 
-/// An authentication that has begun. It is secret, belongs to one account, and is good for one answer.
+/// An authentication that has begun. It is secret, belongs to one account unless it began without one, and is good for one
+/// answer.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct AuthenticationState {
     allow: Vec<CredentialId>,
+    /// It began without an account: any credential will do, and its user handle says whose it is.
+    #[serde(default)]
+    usernameless: bool,
     pub(super) core: core::AuthenticationState,
 }
 
@@ -63,6 +72,17 @@ impl RelyingParty {
         self.begin(ids).ok_or(Fault::BadInput("webauthn-rs did not begin the authentication"))
     }
 
+    /// Begins an authentication in which the credential says which account it is: the authenticator offers what it stores for
+    /// the RP ID. Its user has to be verified whatever the policy is, since nothing was known or typed before.
+    ///
+    /// # Errors
+    /// [`Fault::BadInput`] where webauthn-rs does not begin it.
+    pub fn start_usernameless(&self) -> Result<(RequestOptions, AuthenticationState), Fault> {
+        let verifying = RelyingParty { user_verification: UserVerification::Required, app_id: None, ..self.clone() };
+        let (options, state) = verifying.begin(Vec::new()).ok_or(Fault::BadInput("webauthn-rs did not begin the authentication"))?;
+        Ok((options, AuthenticationState { usernameless: true, ..state }))
+    }
+
     /// Options that look like those of an account with these credentials, for an account that has none.
     pub fn decoy_options(&self, ids: &[CredentialId]) -> RequestOptions {
         match self.begin(ids.to_vec()) {
@@ -87,12 +107,16 @@ impl RelyingParty {
         if response.kind != PUBLIC_KEY || response.id != base64url::text(&response.raw_id) {
             return Err(fault(3, "this is no public key credential"));
         }
-        if !state.allow.iter().any(|id| id.as_bytes() == response.raw_id) {
+        if !state.usernameless && !state.allow.iter().any(|id| id.as_bytes() == response.raw_id) {
             return Err(fault(5, "the credential is none of those that were asked for"));
         }
         // Libraries send an empty user handle for a key that stores no credentials.
         let owner = response.response.user_handle.as_ref().filter(|owner| !owner.is_empty());
-        if credential.id.as_bytes() != response.raw_id || owner.is_some_and(|owner| *owner != credential.user_handle) {
+        if state.usernameless && owner.is_none() {
+            return Err(fault(6, "the key does not say whose credential it is"));
+        }
+        let others = owner.is_some_and(|owner| !bool::from(owner.ct_eq(&credential.user_handle)));
+        if credential.id.as_bytes() != response.raw_id || others {
             return Err(fault(6, "the credential is another account's"));
         }
         self.attestation.still_accepts(credential)?;
@@ -107,9 +131,10 @@ impl RelyingParty {
             return Err(fault(15, fault::OTHER_RP_ID));
         }
 
-        let stored = stored(credential)?;
-        let judged = self.core_in(&origin)?.authenticate_single_credential(&as_core(response), &state.core, &stored);
-        match judged {
+        let key = cbor::parse(&credential.public_key).and_then(|key| public_key::read(&key));
+        let key = key.map_err(|_| Fault::BadInput("the stored public key cannot be read"))?;
+        let (shown, stored) = shown(response, credential, &key)?;
+        match self.core_in(&origin)?.authenticate_single_credential(&shown, &state.core, &stored) {
             Ok(_) => {}
             Err(WebauthnError::CredentialPossibleCompromise) => {
                 return Err(Fault::SignCount { stored: credential.sign_count, presented: data.sign_count });
@@ -117,7 +142,7 @@ impl RelyingParty {
             // webauthn-rs stops there before it has judged anything, at a mark or a member that we can read.
             Err(WebauthnError::ParseJSONFailure(_) | WebauthnError::ParseNOMFailure) => {
                 let signed = Signed { response: &response.response, data: &data };
-                signed.judge(&self.rp_id_hash(by_app_id), state, credential, &stored.cred)?;
+                signed.judge(&self.rp_id_hash(by_app_id), state, credential, &key)?;
             }
             Err(error) => return Err(fault::of_authentication(&error)),
         }
@@ -136,7 +161,7 @@ impl RelyingParty {
             self.app_id.clone().map(|appid| core::RequestAuthenticationExtensions { appid: Some(appid), uvm: None, hmac_get_secret: None });
         let (begun, state) = core.generate_challenge_authenticate(builder.extensions(extensions)).ok()?;
         let options = self.options(begun.public_key.challenge, &ids);
-        Some((options, AuthenticationState { allow: ids, core: state }))
+        Some((options, AuthenticationState { allow: ids, usernameless: false, core: state }))
     }
 
     /// Nothing in them tells a credential from a decoy: each has an id and no more, and the AppID is there if it is configured.
@@ -147,7 +172,7 @@ impl RelyingParty {
             rp_id: self.id.clone(),
             allow_credentials: ids.iter().map(|id| Descriptor::new(id.as_bytes())).collect(),
             user_verification: self.user_verification,
-            hints: vec![HINT.to_owned()],
+            hints: self.hints.clone(),
             extensions: RequestExtensions { appid: self.app_id.clone() },
         }
     }
@@ -159,12 +184,31 @@ impl fmt::Debug for AuthenticationState {
     }
 }
 
+/// The response and the credential as webauthn-rs is shown them.
+fn shown(
+    response: &AuthenticationResponse,
+    credential: &Credential,
+    key: &PublicKey,
+) -> Result<(core::PublicKeyCredential, core::Credential), Fault> {
+    let mut shown = as_core(response);
+    let key = match key {
+        PublicKey::Core(_, key) => key.clone(),
+        PublicKey::Ed25519(key) => {
+            let stand_in = StandIn::new().ok_or(Fault::BadInput("there are no random numbers to judge the signature with"))?;
+            let said = &response.response;
+            let signed = [&said.authenticator_data[..], &Sha256::digest(&said.client_data_json)].concat();
+            shown.response.signature = stand_in.countersign(key, &signed, &said.signature);
+            stand_in.public_key()
+        }
+    };
+    Ok((shown, stored(credential, key)))
+}
+
 /// The stored credential in the types of webauthn-rs.
-fn stored(credential: &Credential) -> Result<core::Credential, Fault> {
-    let key = cbor::parse(&credential.public_key).and_then(|key| public_key::read(&key));
-    Ok(core::Credential {
+fn stored(credential: &Credential, key: core::COSEKey) -> core::Credential {
+    core::Credential {
         cred_id: credential.id.as_bytes().to_vec(),
-        cred: key.map_err(|_| Fault::BadInput("the stored public key cannot be read"))?,
+        cred: key,
         // Devices among which a credential is shared count each for itself: the caller judges that.
         counter: if credential.backup_eligible { 0 } else { credential.sign_count },
         transports: None,
@@ -176,7 +220,7 @@ fn stored(credential: &Credential) -> Result<core::Credential, Fault> {
         extensions: core::RegisteredExtensions::none(),
         attestation: core::ParsedAttestation::default(),
         attestation_format: core::AttestationFormat::None,
-    })
+    }
 }
 
 /// The response in the types of webauthn-rs.

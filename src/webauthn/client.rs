@@ -232,7 +232,7 @@ fn authentication(
             user_handle: user_handle.map(<[u8]>::to_vec),
         },
         kind: PUBLIC_KEY.to_owned(),
-        client_extension_results: ExtensionResults { appid },
+        client_extension_results: ExtensionResults { appid, cred_props: None },
     }
 }
 

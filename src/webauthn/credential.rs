@@ -35,6 +35,10 @@ pub struct Credential {
     pub attestation_format: String,
     /// Whether it is a U2F registration, bound to the AppID and not to the RP ID (L3 §10.1.1).
     pub by_app_id: bool,
+    /// Whether the authenticator stores it, so that a sign-in can begin without an account; as the client said, unsigned. None
+    /// where it did not say, and for credentials that were registered when it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discoverable: Option<bool>,
 }
 
 /// By which name an authenticator knows a credential: 1 to 1,023 bytes (WebAuthn L3 §7.1 step 25).

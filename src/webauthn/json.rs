@@ -28,7 +28,7 @@ pub struct CreationOptions {
     pub authenticator_selection: AuthenticatorSelection,
     /// Which kind of authenticator is meant.
     #[serde(default)]
-    pub hints: Vec<String>,
+    pub hints: Vec<Hint>,
     /// Whether to ask for an attestation statement.
     pub attestation: Conveyance,
     /// What else is asked for.
@@ -53,7 +53,7 @@ pub struct RequestOptions {
     pub user_verification: UserVerification,
     /// Which kind of authenticator is meant.
     #[serde(default)]
-    pub hints: Vec<String>,
+    pub hints: Vec<Hint>,
     /// What else is asked for.
     #[serde(default)]
     pub extensions: RequestExtensions,
@@ -109,9 +109,9 @@ pub struct Descriptor {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthenticatorSelection {
-    /// `discouraged`: whoever signs in says who they are, so no key needs to store that.
-    pub resident_key: String,
-    /// The same, for older clients.
+    /// Whether the key has to store the credential, so that a sign-in can begin without an account.
+    pub resident_key: ResidentKey,
+    /// The same for clients of WebAuthn Level 1: true exactly where it is required.
     pub require_resident_key: bool,
     /// Whether it has to verify its user.
     pub user_verification: UserVerification,
@@ -128,6 +128,31 @@ pub enum UserVerification {
     Preferred,
     /// Nothing else is accepted.
     Required,
+}
+
+/// Whether a credential has to be discoverable: stored by the key together with its user handle (L3 §5.4.6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResidentKey {
+    /// Preferably not: it takes room in the key, and who signs in names the account.
+    #[default]
+    Discouraged,
+    /// If the key can.
+    Preferred,
+    /// Nothing else is made.
+    Required,
+}
+
+/// The authenticator that a person will most likely use: what a client shows first (L3 §5.8.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hint {
+    /// A security key that is plugged in or held to the device.
+    SecurityKey,
+    /// What the device has itself: a fingerprint reader, a platform's passkeys.
+    ClientDevice,
+    /// A phone, by a code that it reads from the screen.
+    Hybrid,
 }
 
 /// Whether an attestation statement is asked for (L3 §5.4.7).
@@ -150,6 +175,9 @@ pub struct CreationExtensions {
     /// Registrations with this AppID count as enrolled (L3 §10.1.2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appid_exclude: Option<String>,
+    /// The client is to say whether the credential is discoverable (L3 §10.1.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cred_props: Option<bool>,
 }
 
 /// Extensions asked for when a credential is used.
@@ -238,6 +266,22 @@ pub struct ExtensionResults {
     /// Whether the credential is bound to the AppID; what is neither true nor false is not read.
     #[serde(default, deserialize_with = "flag", skip_serializing_if = "Option::is_none")]
     pub appid: Option<bool>,
+    /// The kind of credential that was made (L3 §10.1.3), unsigned; any other form than the specified one counts as absent.
+    #[serde(default, rename = "credProps", skip_serializing_if = "Option::is_none", deserialize_with = "credential_properties")]
+    pub cred_props: Option<CredentialProperties>,
+}
+
+/// Properties of a new credential, as the client says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CredentialProperties {
+    /// Whether it is discoverable; not said by clients that do not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rk: Option<bool>,
+}
+
+fn credential_properties<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CredentialProperties>, D::Error> {
+    let said = serde_json::Value::deserialize(deserializer)?;
+    Ok(said.is_object().then(|| CredentialProperties { rk: said.get("rk").and_then(serde_json::Value::as_bool) }))
 }
 
 impl Descriptor {
@@ -275,6 +319,10 @@ pub(super) mod base64url {
 
     pub(crate) fn text(bytes: &[u8]) -> String {
         URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    pub(crate) fn bytes(text: &str) -> Option<Vec<u8>> {
+        URL_SAFE_NO_PAD.decode(text).ok()
     }
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,8 +1,11 @@
 //! Security keys: the relying party's side of WebAuthn Level 3, and what a client without a browser has to do.
 //!
-//! Every signature is verified by webauthn-rs. What it leaves out is judged before it, never instead of it. Nothing here
+//! Every signature is verified by webauthn-rs, except those on Ed25519, which it cannot verify: they are verified here, and all
+//! else about them there. What it leaves out is judged beside it, never instead of it. Nothing here
 //! remembers a ceremony or a counter: the caller stores what these functions return, and asks the store who was first.
 
+#[cfg(feature = "webauthn")]
+mod algorithm;
 #[cfg(feature = "webauthn")]
 mod anchors;
 #[cfg(feature = "webauthn")]
@@ -22,6 +25,8 @@ mod client_data;
 mod credential;
 mod criterion;
 #[cfg(feature = "webauthn")]
+mod ed25519;
+#[cfg(feature = "webauthn")]
 mod fault;
 #[cfg(feature = "webauthn")]
 mod json;
@@ -35,6 +40,8 @@ mod public_key;
 mod recorded;
 #[cfg(feature = "webauthn")]
 mod registration;
+#[cfg(feature = "webauthn")]
+mod related;
 #[cfg(feature = "webauthn")]
 mod relying_party;
 #[cfg(feature = "webauthn")]
@@ -63,6 +70,7 @@ pub use self::ceremonies::*;
 /// What needs webauthn-rs.
 #[cfg(feature = "webauthn")]
 mod ceremonies {
+    pub use super::algorithm::SignatureAlgorithm;
     pub use super::anchors::Anchors;
     pub use super::anchors::BadCertificate;
     pub use super::attestation::AttestationPolicy;
@@ -79,6 +87,8 @@ mod ceremonies {
     pub use super::origin::Origin;
     pub use super::registration::RegistrationState;
     pub use super::registration::UserEntity;
+    pub use super::related::LABELS_SUPPORTED;
+    pub use super::related::RelatedOrigins;
     pub use super::relying_party::ConfigFault;
     pub use super::relying_party::RelyingParty;
     pub use super::relying_party::RelyingPartyConfig;

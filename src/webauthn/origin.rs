@@ -1,14 +1,27 @@
-//! Web origins, and which RP IDs they may use (WebAuthn L3 §5.1.2, RFC 6454).
+//! Origins, and which RP IDs they may use (WebAuthn L3 §5.1.2, RFC 6454).
 
 use std::fmt;
 use std::str::FromStr;
 
-/// An origin in which security keys work: `https` and a name, or `http` and a name of this machine; compared as a whole.
+use super::json::base64url;
+
+/// An origin in which security keys work, compared as a whole: `https` and a name, `http` and a name of this machine, or an
+/// Android app by the certificate that signed it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Origin {
-    secure: bool,
-    host: String,
-    port: u16,
+pub struct Origin(Kind);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Web {
+        secure: bool,
+        host: String,
+        port: u16,
+    },
+    /// `android:apk-key-hash:` and the SHA-256 hash of the app's signing certificate in base64url, as Android's own client
+    /// puts it into client data. No page can have it for an origin.
+    AndroidApp {
+        certificate: [u8; 32],
+    },
 }
 
 /// An origin as it is configured: its port may be any (`:*`).
@@ -23,18 +36,32 @@ pub(super) struct Pattern {
 pub struct BadOrigin;
 
 impl Origin {
-    /// Its host.
-    pub fn host(&self) -> &str {
-        &self.host
+    /// The host of a web origin; an app has none.
+    pub fn host(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Web { host, .. } => Some(host),
+            Kind::AndroidApp { .. } => None,
+        }
     }
 
-    /// Whether a credential for this RP ID may be made or used here: the host is the RP ID or a name below it.
+    /// Whether it is an app's, not a web page's.
+    pub fn is_app(&self) -> bool {
+        self.host().is_none()
+    }
+
+    /// Whether a credential for this RP ID may be made or used on pages of this origin: the host is the RP ID or a name below
+    /// it. Which RP IDs an app may use is between its platform and the RP ID's host, so this is false for an app.
     ///
     /// An RP ID of one label would be shared by strangers, so only `localhost` is one. Longer public suffixes are not
     /// known here; the RP ID is the operator's own choice, and browsers know them.
     pub fn may_use(&self, rp_id: &str) -> bool {
-        let below = self.host.strip_suffix(rp_id).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-        is_rp_id(rp_id) && below
+        let below = |host: &str| host.strip_suffix(rp_id).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        is_rp_id(rp_id) && self.host().is_some_and(below)
+    }
+
+    /// Whether it is an `https` origin outside this machine.
+    pub(super) fn is_public(&self) -> bool {
+        matches!(&self.0, Kind::Web { secure: true, host, .. } if !is_local(host) && host.contains('.'))
     }
 }
 
@@ -46,18 +73,32 @@ pub(super) fn is_rp_id(text: &str) -> bool {
 impl Pattern {
     pub(super) fn parse(text: &str) -> Result<Pattern, BadOrigin> {
         match text.strip_suffix(":*") {
-            Some(origin) => Ok(Pattern { origin: origin.parse()?, any_port: true }),
+            Some(origin) => {
+                let origin: Origin = origin.parse()?;
+                if origin.is_app() { Err(BadOrigin) } else { Ok(Pattern { origin, any_port: true }) }
+            }
             None => Ok(Pattern { origin: text.parse()?, any_port: false }),
         }
     }
 
     pub(super) fn matches(&self, origin: &Origin) -> bool {
-        let port = self.any_port || self.origin.port == origin.port;
-        port && self.origin.secure == origin.secure && self.origin.host == origin.host
+        match (&self.origin.0, &origin.0) {
+            (Kind::Web { secure, host, .. }, Kind::Web { secure: other_secure, host: other_host, .. }) if self.any_port => {
+                secure == other_secure && host == other_host
+            }
+            (own, other) => own == other,
+        }
     }
 
-    pub(super) fn may_use(&self, rp_id: &str) -> bool {
-        self.origin.may_use(rp_id)
+    /// The origin; the port in it stands for all where the pattern says so.
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+impl From<Origin> for Pattern {
+    fn from(origin: Origin) -> Pattern {
+        Pattern { origin, any_port: false }
     }
 }
 
@@ -77,11 +118,19 @@ fn is_local(host: &str) -> bool {
 
 const LOCALHOST: &str = "localhost";
 
+/// What is before the hash in the origin of an Android app.
+const ANDROID_APP: &str = "android:apk-key-hash:";
+
 impl FromStr for Origin {
     type Err = BadOrigin;
 
-    /// Reads an origin in the one way that browsers write it (RFC 6454 §6.2): lower case, no path, no port where it is the scheme's own.
+    /// Reads an origin in the one way that clients write it: of a page as in RFC 6454 §6.2, in lower case, without a path, without
+    /// the scheme's own port; of an app with its hash in base64url without padding.
     fn from_str(text: &str) -> Result<Origin, BadOrigin> {
+        if let Some(hash) = text.strip_prefix(ANDROID_APP) {
+            let certificate = base64url::bytes(hash).and_then(|hash| hash.try_into().ok()).ok_or(BadOrigin)?;
+            return Ok(Origin(Kind::AndroidApp { certificate }));
+        }
         let (scheme, rest) = text.split_once("://").ok_or(BadOrigin)?;
         let secure = match scheme {
             "https" => true,
@@ -93,22 +142,30 @@ impl FromStr for Origin {
             None => (rest, own),
             Some((host, port)) => (host, port.parse().map_err(|_| BadOrigin)?),
         };
-        let origin = Origin { secure, host: host.to_owned(), port };
+        let origin = Origin(Kind::Web { secure, host: host.to_owned(), port });
         if is_host(host) && port > 0 && (secure || is_local(host)) && origin.to_string() == text { Ok(origin) } else { Err(BadOrigin) }
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, own) = if self.secure { ("https", 443) } else { ("http", 80) };
-        write!(f, "{scheme}://{}", self.host)?;
-        if self.port == own { Ok(()) } else { write!(f, ":{}", self.port) }
+        match &self.0 {
+            Kind::AndroidApp { certificate } => write!(f, "{ANDROID_APP}{}", base64url::text(certificate)),
+            Kind::Web { secure, host, port } => {
+                let (scheme, own) = if *secure { ("https", 443) } else { ("http", 80) };
+                write!(f, "{scheme}://{host}")?;
+                if *port == own { Ok(()) } else { write!(f, ":{port}") }
+            }
+        }
     }
 }
 
 impl fmt::Display for BadOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an origin is https://NAME or http://localhost, in lower case, perhaps with :PORT, without a path")
+        f.write_str(
+            "an origin is https://NAME or http://localhost, in lower case, perhaps with :PORT, without a path; \
+             that of an Android app is android:apk-key-hash: and 43 characters of base64url",
+        )
     }
 }
 
@@ -127,6 +184,7 @@ mod tests {
             "http://localhost:8080",
             "http://app.localhost",
             "https://xn--bcher-kva.example",
+            "android:apk-key-hash:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
         ] {
             assert_eq!(text.parse::<Origin>().unwrap().to_string(), text);
         }
@@ -155,7 +213,18 @@ mod tests {
             "https://bücher.example",
             "https://example..org",
             "https://example.org https://other.example",
+            "android:apk-key-hash:",
             "android:apk-key-hash:abc",
+            "android:apk-key-hash:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+            "android:apk-key-hash:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9",
+            "android:apk-key-hash:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh",
+            "android:apk-key-hash:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8A",
+            "android:apk-key-hash:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh+",
+            "android:apk-key-hash:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8:443",
+            "Android:apk-key-hash:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+            "android:APK-key-hash:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+            "android:apk-key-hash-sha256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+            "android://apk-key-hash:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
         ];
         for text in refused {
             assert_eq!(text.parse::<Origin>(), Err(BadOrigin), "{text}");
@@ -172,5 +241,7 @@ mod tests {
             assert!(!origin.may_use(rp_id), "{rp_id}");
         }
         assert!("http://localhost:1".parse::<Origin>().unwrap().may_use("localhost"));
+        let app: Origin = "android:apk-key-hash:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8".parse().unwrap();
+        assert!(app.is_app() && !app.may_use("example.org") && !app.may_use("localhost"));
     }
 }

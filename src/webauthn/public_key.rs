@@ -1,4 +1,4 @@
-//! Credential public keys (WebAuthn L3 §6.5.1.1): the COSE_Keys that webauthn-rs can verify with, and no others.
+//! Credential public keys (WebAuthn L3 §6.5.1.1): the COSE_Keys that can be verified with, and no others.
 
 use webauthn_rs_core::proto::COSEAlgorithm;
 use webauthn_rs_core::proto::COSEEC2Key;
@@ -7,61 +7,85 @@ use webauthn_rs_core::proto::COSEKeyType;
 use webauthn_rs_core::proto::COSERSAKey;
 use webauthn_rs_core::proto::ECDSACurve;
 
+use super::algorithm::SignatureAlgorithm;
 use super::cbor::Malformed;
 use super::cbor::Value;
+use super::ed25519;
 
-/// What is offered to authenticators, the best first.
-pub(super) const OFFERED: [COSEAlgorithm; 3] = [COSEAlgorithm::ES256, COSEAlgorithm::ES384, COSEAlgorithm::RS256];
+/// A public key, by what verifies its signatures.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum PublicKey {
+    /// webauthn-rs.
+    Core(SignatureAlgorithm, COSEKey),
+    /// We do, beside webauthn-rs.
+    Ed25519(ed25519::PublicKey),
+}
 
-/// The COSE identifier of an algorithm that is offered (RFC 9053 §2.1, RFC 8812 §2).
-pub(super) fn identifier(algorithm: COSEAlgorithm) -> i64 {
-    match algorithm {
-        COSEAlgorithm::ES384 => ES384,
-        COSEAlgorithm::RS256 => RS256,
-        _ => ES256,
+/// The algorithms of webauthn-rs. A ceremony of its own always allows all of them: which of them were asked for is judged
+/// apart, and so is EdDSA, in whose place it sees ES256.
+pub(super) const OF_CORE: [COSEAlgorithm; 3] = [COSEAlgorithm::ES256, COSEAlgorithm::ES384, COSEAlgorithm::RS256];
+
+impl PublicKey {
+    pub(super) fn algorithm(&self) -> SignatureAlgorithm {
+        match self {
+            PublicKey::Core(algorithm, _) => *algorithm,
+            PublicKey::Ed25519(_) => SignatureAlgorithm::EdDsa,
+        }
+    }
+
+    /// Whether it has signed this message.
+    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        match self {
+            PublicKey::Core(_, key) => matches!(key.verify_signature(signature, message), Ok(true)),
+            PublicKey::Ed25519(key) => key.verifies(message, signature),
+        }
     }
 }
 
-/// The key, if it is one of the offered kinds and says nothing else. That its point is on the curve is seen by webauthn-rs.
+/// The key, if it is one of the known kinds and says nothing else. That a point is on the curves of NIST is seen by webauthn-rs.
 ///
 /// webauthn-rs would take ES256 with the curve of ES384, RSA moduli with leading zeros, and members that no key has.
-pub(super) fn read(key: &Value<'_>) -> Result<COSEKey, Malformed> {
+pub(super) fn read(key: &Value<'_>) -> Result<PublicKey, Malformed> {
     let Value::Map(members) = key else { return Err(Malformed) };
     let member = |label: i128| key.member(&Value::Integer(label)).ok_or(Malformed);
     let integer = |label| member(label)?.integer().ok_or(Malformed);
     let bytes = |label| member(label)?.bytes().ok_or(Malformed);
-    let point = |curve, length| {
+    let has = |count: usize| if members.len() == count { Ok(()) } else { Err(Malformed) };
+    let point = |algorithm, type_, curve, length| {
+        has(5)?;
         let (x, y) = (bytes(-2)?, bytes(-3)?);
-        let fits = members.len() == 5 && x.len() == length && y.len() == length;
-        fits.then(|| COSEKeyType::EC_EC2(COSEEC2Key { curve, x: x.to_vec(), y: y.to_vec() })).ok_or(Malformed)
+        let key = COSEKeyType::EC_EC2(COSEEC2Key { curve, x: x.to_vec(), y: y.to_vec() });
+        if x.len() == length && y.len() == length { Ok(PublicKey::Core(algorithm, COSEKey { type_, key })) } else { Err(Malformed) }
     };
     let (kind, algorithm) = (integer(KTY)?, integer(ALG)?);
-    if (kind, algorithm) == (RSA, i128::from(RS256)) {
+    let is = |wanted: SignatureAlgorithm| algorithm == i128::from(wanted.identifier());
+    if kind == RSA && is(SignatureAlgorithm::Rs256) {
+        has(4)?;
         let (modulus, exponent) = (bytes(-1)?, bytes(-2)?);
         // 2,048 bits in full: webauthn-rs takes 256 bytes and nothing else.
-        let fits = members.len() == 4 && modulus.len() == 256 && modulus.first().is_some_and(|first| first & 0x80 != 0) && exponent == F4;
-        return if fits {
-            Ok(COSEKey { type_: COSEAlgorithm::RS256, key: COSEKeyType::RSA(COSERSAKey { n: modulus.to_vec(), e: F4 }) })
-        } else {
-            Err(Malformed)
-        };
+        let fits = modulus.len() == 256 && modulus.first().is_some_and(|first| first & 0x80 != 0) && exponent == F4;
+        let key = COSEKeyType::RSA(COSERSAKey { n: modulus.to_vec(), e: F4 });
+        let key = COSEKey { type_: COSEAlgorithm::RS256, key };
+        return if fits { Ok(PublicKey::Core(SignatureAlgorithm::Rs256, key)) } else { Err(Malformed) };
     }
-    match (kind, i64::try_from(algorithm), integer(-1)?) {
-        (EC2, Ok(ES256), 1) => Ok(COSEKey { type_: COSEAlgorithm::ES256, key: point(ECDSACurve::SECP256R1, 32)? }),
-        (EC2, Ok(ES384), 2) => Ok(COSEKey { type_: COSEAlgorithm::ES384, key: point(ECDSACurve::SECP384R1, 48)? }),
+    match (kind, integer(-1)?) {
+        (EC2, 1) if is(SignatureAlgorithm::Es256) => point(SignatureAlgorithm::Es256, COSEAlgorithm::ES256, ECDSACurve::SECP256R1, 32),
+        (EC2, 2) if is(SignatureAlgorithm::Es384) => point(SignatureAlgorithm::Es384, COSEAlgorithm::ES384, ECDSACurve::SECP384R1, 48),
+        (OKP, ED25519) if is(SignatureAlgorithm::EdDsa) => {
+            has(4)?;
+            ed25519::PublicKey::new(bytes(-2)?).map(PublicKey::Ed25519)
+        }
         _ => Err(Malformed),
     }
 }
 
-const ES256: i64 = -7;
-const ES384: i64 = -35;
-const RS256: i64 = -257;
-
 /// Labels and values of COSE_Key (RFC 9052 §7.1, RFC 9053 §7.1).
 const KTY: i128 = 1;
 const ALG: i128 = 3;
+const OKP: i128 = 1;
 const EC2: i128 = 2;
 const RSA: i128 = 3;
+const ED25519: i128 = 6;
 
 /// The public exponent that every authenticator uses, 65,537.
 const F4: [u8; 3] = [1, 0, 1];
@@ -69,6 +93,11 @@ const F4: [u8; 3] = [1, 0, 1];
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ES256: i64 = -7;
+    const ES384: i64 = -35;
+    const EDDSA: i64 = -8;
+    const RS256: i64 = -257;
 
     fn members<'a>(kind: i128, algorithm: i64, curve: i128, x: &'a [u8], y: &'a [u8]) -> Vec<(Value<'a>, Value<'a>)> {
         let integer = |label: i128, value: i128| (Value::Integer(label), Value::Integer(value));
@@ -87,7 +116,7 @@ mod tests {
             members(EC2, ES256, 1, &short, &long),
             members(EC2, ES256, 1, &short, &[]),
             members(RSA, ES256, 1, &short, &short),
-            members(1, -8, 6, &short, &short),
+            members(OKP, EDDSA, 6, &short, &short),
             members(EC2, RS256, 1, &short, &short),
         ] {
             assert_eq!(read(&Value::Map(other.clone())), Err(Malformed), "{other:?}");
@@ -100,6 +129,34 @@ mod tests {
         let mut key = members(EC2, ES256, 1, &x, &x);
         key.push((Value::Integer(2), Value::Bytes(&x)));
         assert_eq!(read(&Value::Map(key)), Err(Malformed));
+    }
+
+    #[test]
+    fn an_ed25519_key_is_an_octet_key_pair_of_that_curve_alone() {
+        let point: Vec<u8> = (0..32)
+            .map(|place| {
+                u8::from_str_radix(&"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"[2 * place..2 * place + 2], 16)
+            })
+            .collect::<Result<_, _>>()
+            .unwrap();
+        let key = |kind: i128, algorithm: i64, curve: i128, x: &[u8]| {
+            let mut key = members(kind, algorithm, curve, x, x);
+            key.pop();
+            read(&Value::Map(key))
+        };
+        assert!(matches!(key(OKP, EDDSA, 6, &point), Ok(PublicKey::Ed25519(_))));
+        for (kind, algorithm, curve, x) in [
+            (OKP, EDDSA, 7, &point[..]),
+            (OKP, EDDSA, 4, &point),
+            (OKP, EDDSA, 1, &point),
+            (EC2, EDDSA, 6, &point),
+            (OKP, ES256, 6, &point),
+            (OKP, EDDSA, 6, &point[..31]),
+            (OKP, EDDSA, 6, &[2; 32]),
+            (OKP, -19, 6, &point),
+        ] {
+            assert_eq!(key(kind, algorithm, curve, x), Err(Malformed), "{kind} {algorithm} {curve}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use webauthn_rs_core::proto as core;
 
+use super::algorithm::SignatureAlgorithm;
 use super::attestation_object::AttestationObject;
 use super::authenticator_data::AuthenticatorData;
 use super::authenticator_data::BACKED_UP;
@@ -15,6 +16,7 @@ use super::client_data;
 use super::credential::Aaguid;
 use super::credential::Credential;
 use super::credential::CredentialId;
+use super::ed25519::StandIn;
 use super::fault;
 use super::fault::Ceremony;
 use super::fault::Fault;
@@ -26,11 +28,12 @@ use super::json::Descriptor;
 use super::json::KeyParameters;
 use super::json::PUBLIC_KEY;
 use super::json::RegistrationResponse;
+use super::json::ResidentKey;
 use super::json::RpEntity;
 use super::json::UserAccount;
 use super::json::base64url;
 use super::public_key;
-use super::relying_party::HINT;
+use super::public_key::PublicKey;
 use super::relying_party::RelyingParty;
 use super::relying_party::TIMEOUT_MILLIS;
 use super::statement::Judged;
@@ -69,7 +72,7 @@ impl RelyingParty {
         let builder = builder.map_err(|_| Fault::BadInput("a user has a name"))?;
         let builder = builder
             .user_verification_policy(self.user_verification.into())
-            .credential_algorithms(public_key::OFFERED.to_vec())
+            .credential_algorithms(public_key::OF_CORE.to_vec())
             .exclude_credentials(Some(exclude.iter().map(|credential| credential.id.as_bytes().to_vec()).collect()));
         let begun = core.generate_challenge_register(builder);
         let (begun, state) = begun.map_err(|_| Fault::BadInput("webauthn-rs did not begin the registration"))?;
@@ -77,20 +80,25 @@ impl RelyingParty {
             rp: RpEntity { id: self.id.clone(), name: self.name.clone() },
             user: UserAccount { id: user.handle.clone(), name: user.name.clone(), display_name: user.name.clone() },
             challenge: begun.public_key.challenge,
-            pub_key_cred_params: public_key::OFFERED.into_iter().map(offer).collect(),
+            pub_key_cred_params: self.algorithms.iter().copied().map(offer).collect(),
             timeout: TIMEOUT_MILLIS,
             exclude_credentials: exclude.iter().map(|credential| Descriptor::new(credential.id.as_bytes())).collect(),
             authenticator_selection: AuthenticatorSelection {
-                resident_key: "discouraged".to_owned(),
-                require_resident_key: false,
+                resident_key: self.resident_key,
+                require_resident_key: self.resident_key == ResidentKey::Required,
                 user_verification: self.user_verification,
             },
-            hints: vec![HINT.to_owned()],
+            hints: self.hints.clone(),
             attestation: self.attestation.conveyance,
-            extensions: CreationExtensions { appid_exclude: self.app_id.clone() },
+            extensions: CreationExtensions { appid_exclude: self.app_id.clone(), cred_props: self.asks_for_properties().then_some(true) },
         };
         let exclude = exclude.iter().map(|credential| credential.id.clone()).collect();
         Ok((options, RegistrationState { user_handle: user.handle.clone(), exclude, core: state }))
+    }
+
+    /// Whether the client is asked what kind of credential it made; else what it says of that is not read.
+    fn asks_for_properties(&self) -> bool {
+        self.resident_key != ResidentKey::Discouraged
     }
 
     /// Finishes a registration. Before it is stored, the caller sees to it that no account has a credential with this id
@@ -115,7 +123,8 @@ impl RelyingParty {
         let data = AuthenticatorData::parse(object.authenticator_data).map_err(|_| unreadable())?;
         let attested = data.attested.as_ref().ok_or_else(unreadable)?;
 
-        let algorithm = public_key::read(&attested.key).map_err(|_| fault(20, "the public key is none that was asked for"))?;
+        let key = public_key::read(&attested.key).ok().filter(|key| self.algorithms.contains(&key.algorithm()));
+        let key = key.ok_or_else(|| fault(20, "the public key is none that was asked for"))?;
         let id = CredentialId::new(attested.id).map_err(|_| fault(25, "the credential id is not 1 to 1023 bytes"))?;
         if state.exclude.contains(&id) {
             return Err(fault(26, "this key is enrolled already"));
@@ -128,9 +137,16 @@ impl RelyingParty {
         // covers what was left out.
         let core = self.core_in(&origin)?;
         let client_data = client_data::plain(&response.response.client_data_json).ok_or_else(|| fault(6, fault::NOT_JSON))?;
-        let unattested = as_core(response, client_data, AttestationObject::none(&data.without_extensions()));
+        let plain = data.without_extensions();
+        let shown = match &key {
+            PublicKey::Core(..) => AttestationObject::none(&plain),
+            PublicKey::Ed25519(_) => StandIn::new()
+                .and_then(|stand_in| stand_in.attestation_object(&plain, attested))
+                .ok_or(Fault::BadInput("there are no random numbers to judge the key with"))?,
+        };
+        let unattested = as_core(response, client_data, shown);
         let judged = core.register_credential(&unattested, &state.core, None).map_err(|error| fault::of_registration(&error))?;
-        if judged.cred != algorithm {
+        if matches!(&key, PublicKey::Core(_, key) if judged.cred != *key) {
             return Err(fault(20, "the public key can be read in two ways"));
         }
         // U2F does not know of models: its signature covers none (L3 §8.6).
@@ -140,7 +156,7 @@ impl RelyingParty {
         } else {
             let sent = &response.response;
             let sent = as_core(response, sent.client_data_json.clone(), sent.attestation_object.clone());
-            let stated = Stated { object, attested, core: &core, state: &state.core, response: &sent };
+            let stated = Stated { object, attested, key: &key, core: &core, state: &state.core, response: &sent };
             (stated.judge(), if is_format(object.format) { object.format } else { "unknown" })
         };
         let attestation = self.attestation.assess(aaguid, stated, now)?;
@@ -157,6 +173,7 @@ impl RelyingParty {
             attestation,
             attestation_format: format.to_owned(),
             by_app_id: false,
+            discoverable: response.client_extension_results.cred_props.filter(|_| self.asks_for_properties()).and_then(|said| said.rk),
         })
     }
 }
@@ -167,8 +184,8 @@ impl fmt::Debug for RegistrationState {
     }
 }
 
-fn offer(algorithm: core::COSEAlgorithm) -> KeyParameters {
-    KeyParameters { kind: PUBLIC_KEY.to_owned(), alg: public_key::identifier(algorithm) }
+fn offer(algorithm: SignatureAlgorithm) -> KeyParameters {
+    KeyParameters { kind: PUBLIC_KEY.to_owned(), alg: algorithm.identifier() }
 }
 
 /// Whether a text can be the identifier of a statement format (L3 §8.1).

@@ -1,13 +1,12 @@
 //! Assertions that webauthn-rs cannot read, judged by the same steps (WebAuthn L3 §7.2 steps 10 to 22).
 //!
 //! Client data may begin with a byte order mark, and extensions that were not asked for may have any form. The signature covers
-//! both as they arrived, so neither can be mended first. It is verified by webauthn-rs' code for it.
+//! both as they arrived, so neither can be mended first. It is verified by the code that verifies every other.
 
 use serde::Deserialize;
 use serde::Serialize;
 use sha2::Digest;
 use sha2::Sha256;
-use webauthn_rs_core::proto::COSEKey;
 use webauthn_rs_core::proto::UserVerificationPolicy;
 
 use super::authentication::AuthenticationState;
@@ -22,6 +21,7 @@ use super::fault;
 use super::fault::Ceremony;
 use super::fault::Fault;
 use super::json::AssertionResponse;
+use super::public_key::PublicKey;
 
 /// What an authenticator signed, with its authenticator data as they were read.
 pub(super) struct Signed<'a> {
@@ -44,7 +44,7 @@ impl Signed<'_> {
         rp_id_hash: &[u8; 32],
         state: &AuthenticationState,
         credential: &Credential,
-        key: &COSEKey,
+        key: &PublicKey,
     ) -> Result<(), Fault> {
         let fault = |step, what| Err(Ceremony::Authentication.fault(step, what));
         let asked = Asked::of(&state.core)?;
@@ -72,7 +72,7 @@ impl Signed<'_> {
         }
         let hash: [u8; 32] = Sha256::digest(&self.response.client_data_json).into();
         let message = [&self.response.authenticator_data[..], &hash].concat();
-        if !matches!(key.verify_signature(&self.response.signature, &message), Ok(true)) {
+        if !key.verifies(&message, &self.response.signature) {
             return fault(21, fault::WRONG_SIGNATURE);
         }
         let (stored, presented) = (credential.sign_count, self.data.sign_count);

@@ -15,6 +15,7 @@ use super::cbor::Value;
 use super::fault;
 use super::fault::Ceremony;
 use super::fault::Fault;
+use super::public_key::PublicKey;
 use super::tpm;
 use super::vouched::Vouched;
 
@@ -22,6 +23,8 @@ use super::vouched::Vouched;
 pub(super) struct Stated<'a, 'b> {
     pub(super) object: AttestationObject<'a>,
     pub(super) attested: &'b AttestedCredential<'a>,
+    /// The credential's key, as it was read.
+    pub(super) key: &'b PublicKey,
     /// webauthn-rs in the origin of the ceremony, its state, and the response as it arrived.
     pub(super) core: &'b WebauthnCore,
     pub(super) state: &'b core::RegistrationState,
@@ -72,6 +75,10 @@ impl<'a> Stated<'a, '_> {
                 return Ok(Proof::Certified);
             }
             _ => {}
+        }
+        if let PublicKey::Ed25519(key) = self.key {
+            let signed = [self.object.authenticator_data, &client_data_hash].concat();
+            return key.judge_statement(self.object.format, statement, chain, &signed, &self.attested.aaguid);
         }
         let judged = match self.core.register_credential(self.response, self.state, None) {
             Ok(judged) => judged,

@@ -7,15 +7,15 @@ use webauthn_rs_core::attestation::FidoGenCeAaguid;
 use webauthn_rs_core::attestation::assert_packed_attest_req;
 use webauthn_rs_core::attestation::validate_extension;
 use webauthn_rs_core::crypto::verify_signature;
-use webauthn_rs_core::proto::COSEAlgorithm;
-use webauthn_rs_core::proto::COSEKey;
 use webauthn_rs_core::proto::COSEKeyType;
 use webauthn_rs_core::proto::ParsedAttestationData;
 
+use super::algorithm::SignatureAlgorithm;
 use super::anchors::certificates;
 use super::authenticator_data::AuthenticatorData;
 use super::cbor::Value;
 use super::public_key;
+use super::public_key::PublicKey;
 use super::statement::Proof;
 
 /// What was signed, and by whom it says.
@@ -38,8 +38,8 @@ impl Vouched<'_> {
         if self.statement.named("x5c").is_none() {
             let key = public_key::read(&attested.key).ok()?;
             let named = self.statement.named("alg").and_then(Value::integer)?;
-            let same = named == i128::from(public_key::identifier(key.type_));
-            return (same && key.verify_signature(signature, &message).ok()?).then_some(Proof::Own);
+            let same = named == i128::from(key.algorithm().identifier());
+            return (same && key.verifies(&message, signature)).then_some(Proof::Own);
         }
         let ParsedAttestationData::Basic(chain) = certificates(self.chain).ok()? else { return None };
         let leaf = chain.first()?;
@@ -53,9 +53,8 @@ impl Vouched<'_> {
     pub(super) fn u2f(&self) -> Option<Proof> {
         let data = AuthenticatorData::parse(self.authenticator_data).ok()?;
         let attested = data.attested?;
-        let COSEKey { type_: COSEAlgorithm::ES256, key: COSEKeyType::EC_EC2(key) } = public_key::read(&attested.key).ok()? else {
-            return None;
-        };
+        let PublicKey::Core(SignatureAlgorithm::Es256, key) = public_key::read(&attested.key).ok()? else { return None };
+        let COSEKeyType::EC_EC2(key) = key.key else { return None };
         let point = [&[4][..], &key.x, &key.y].concat();
         let message = [&[0][..], &data.rp_id_hash, self.client_data_hash, attested.id, &point].concat();
         let [certificate] = self.chain else { return None };

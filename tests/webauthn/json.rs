@@ -7,6 +7,7 @@ use serde_json::to_value;
 use twostep::webauthn::AuthenticationResponse;
 use twostep::webauthn::AuthenticationState;
 use twostep::webauthn::Credential;
+use twostep::webauthn::CredentialProperties;
 use twostep::webauthn::RegistrationResponse;
 use twostep::webauthn::RegistrationState;
 use twostep::webauthn::RelyingParty;
@@ -29,7 +30,7 @@ fn creation_options_have_the_shape_that_browsers_parse() {
         "rp": { "id": "example.org", "name": "Example" },
         "user": { "id": base64url(b"alice's handle"), "name": "alice", "displayName": "alice" },
         "challenge": base64url(&options.challenge),
-        "pubKeyCredParams": [key(-7), key(-35), key(-257)],
+        "pubKeyCredParams": [key(-7), key(-8), key(-35), key(-257)],
         "timeout": 300_000,
         "excludeCredentials": [{ "type": "public-key", "id": base64url(enrolled.id.as_bytes()) }],
         "authenticatorSelection": { "residentKey": "discouraged", "requireResidentKey": false, "userVerification": "preferred" },
@@ -62,7 +63,8 @@ fn request_options_have_the_shape_that_browsers_parse() {
 #[test]
 fn responses_are_read_as_browsers_write_them() {
     let it = Registration::new();
-    let made = it.creation.response();
+    let mut made = it.creation.response();
+    made.client_extension_results.cred_props = Some(CredentialProperties { rk: Some(false) });
     let browsers = json!({
         "id": made.id,
         "rawId": made.id,

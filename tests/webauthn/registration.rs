@@ -74,7 +74,7 @@ fn step_7_1_1_options_say_what_is_asked() {
     assert_eq!((options.rp.id.as_str(), options.user.id.as_slice()), ("example.org", &alice().handle[..]));
     assert!(options.challenge.len() >= 16);
     let algorithms: Vec<i64> = options.pub_key_cred_params.iter().map(|parameters| parameters.alg).collect();
-    assert_eq!(algorithms, [-7, -35, -257]);
+    assert_eq!(algorithms, [-7, -8, -35, -257]);
 }
 
 #[test]

@@ -39,7 +39,7 @@ const REGISTRATIONS: [(&str, Result<Attestation, u8>, &str); 15] = [
     ("packed.ES384", Ok(Attestation::Trusted), ""),
     ("packed.ES512", Err(20), "not offered: webauthn-rs does not verify it"),
     ("packed.RS256", Err(20), "3,482 bits: webauthn-rs takes RSA keys of 2,048"),
-    ("packed.EdDSA", Err(20), "not offered: webauthn-rs does not verify it"),
+    ("packed.EdDSA", Ok(Attestation::Trusted), ""),
     ("packed.Ed448", Err(20), "not offered: webauthn-rs does not verify it"),
     ("tpm.ES256", Ok(Attestation::Trusted), ""),
     ("android-key.ES256", Ok(Attestation::Unverified), "webauthn-rs wants a purpose and an origin in the authorization lists"),
@@ -59,7 +59,7 @@ const AUTHENTICATIONS: [(&str, Option<Result<(), u8>>); 15] = [
     ("packed.ES384", Some(Ok(()))),
     ("packed.ES512", None),
     ("packed.RS256", None),
-    ("packed.EdDSA", None),
+    ("packed.EdDSA", Some(Ok(()))),
     ("packed.Ed448", None),
     ("tpm.ES256", Some(Ok(()))),
     ("android-key.ES256", Some(Ok(()))),
@@ -122,6 +122,7 @@ fn stored(object: &[u8]) -> Credential {
         attestation: Attestation::None,
         attestation_format: "none".into(),
         by_app_id: false,
+        discoverable: None,
     }
 }
 

@@ -76,6 +76,9 @@ pub(super) struct DeviceView {
     /// Its credential may be copied to other devices.
     #[serde(skip_serializing_if = "Option::is_none")]
     backup_eligible: Option<bool>,
+    /// It stores its credential, so that a sign-in can begin without an account; absent where the browser did not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    discoverable: Option<bool>,
     /// How it can be reached: `usb`, `nfc`, …
     #[serde(skip_serializing_if = "Option::is_none")]
     transports: Option<Vec<String>>,
@@ -151,6 +154,7 @@ impl DeviceView {
             sign_count: None,
             user_verified: None,
             backup_eligible: None,
+            discoverable: None,
             transports: None,
             attestation: None,
         }
@@ -162,6 +166,7 @@ impl DeviceView {
         self.sign_count = Some(credential.sign_count);
         self.user_verified = Some(credential.user_verified);
         self.backup_eligible = Some(credential.backup_eligible);
+        self.discoverable = credential.discoverable;
         self.transports = Some(credential.transports.clone());
         self.attestation = Some(match credential.attestation {
             Attestation::None => "none",

@@ -120,7 +120,7 @@ pub(super) async fn begin(
         Ok(seat) => {
             let begun = state.keys.on_behalf_of(caller.id.clone()).begin_authentication(&account).await?;
             lines.say(&KeyCeremonyEvent::Begun { ceremony_id: seat.id().to_owned() });
-            let origin = state.config.own_origin().parse().map_err(|_| Problem::unusable_keys())?;
+            let origin = state.config.own_origin().ok_or_else(Problem::unusable_keys)?;
             let underway = seat.begin(begun.options, origin, wait).map_err(|_| Problem::unusable_keys())?;
             let wanted = Wanted { account, audience, lifetime: None };
             tokio::spawn(follow(state, caller, Wish { wanted, name: body.account, id: begun.id, bind }, underway, lines));

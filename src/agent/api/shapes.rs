@@ -25,6 +25,7 @@ shapes! {
         timeout: u32,
         exclude_credentials: Vec<Descriptor>,
         authenticator_selection: AuthenticatorSelection,
+        /// `security-key`, `client-device`, `hybrid`.
         hints: Vec<String>,
         /// `none`, `indirect` or `direct`.
         attestation: String,
@@ -57,6 +58,7 @@ shapes! {
         transports: Vec<String>,
     }
     AuthenticatorSelection as AuthenticatorSelectionCriteria {
+        /// `discouraged`, `preferred` or `required`.
         resident_key: String,
         require_resident_key: bool,
         /// `discouraged`, `preferred` or `required`.
@@ -69,6 +71,7 @@ shapes! {
         /// Milliseconds.
         timeout: u32,
         rp_id: String,
+        /// Empty where the sign-in began without an account: any credential that an authenticator stores will do.
         allow_credentials: Vec<Descriptor>,
         /// `discouraged`, `preferred` or `required`.
         user_verification: String,
@@ -125,5 +128,13 @@ shapes! {
         /// The credential is bound to the AppID.
         #[schema(required = false)]
         appid: bool,
+        /// What the client says of a new credential.
+        #[schema(required = false)]
+        cred_props: CredentialProperties,
+    }
+    CredentialProperties as CredentialPropertiesOutput {
+        /// It is discoverable.
+        #[schema(required = false)]
+        rk: bool,
     }
 }

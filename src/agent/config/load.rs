@@ -74,15 +74,16 @@ impl Config {
                 message: error.message().replace('\n', " "),
             }
         })?;
-        RelyingParty::new(config.terms()).map_err(|fault| {
-            let line = line_of(text, &fault);
-            ConfigError::Invalid {
-                path: path.display().to_string(),
-                line: line.saturating_add(1),
-                text: text.lines().nth(line).unwrap_or_default().trim().to_owned(),
-                message: fault.to_string(),
-            }
-        })?;
+        let invalid = |line: usize, message: String| ConfigError::Invalid {
+            path: path.display().to_string(),
+            line: line.saturating_add(1),
+            text: text.lines().nth(line).unwrap_or_default().trim().to_owned(),
+            message,
+        };
+        RelyingParty::new(config.terms()).map_err(|fault| invalid(line_of(text, &fault), fault.to_string()))?;
+        if let Some((key, message)) = config.security_keys.contradiction() {
+            return Err(invalid(line_with(text, key).unwrap_or(0), message.to_owned()));
+        }
         config.policies = PolicySet::among_others(text).map_err(|error| refused(path, text, &error))?;
         let base = path.parent().unwrap_or(Path::new(""));
         let keys = &mut config.security_keys;
@@ -125,8 +126,16 @@ fn refused(path: &Path, text: &str, error: &PolicyError) -> ConfigError {
 fn line_of(text: &str, fault: &ConfigFault) -> usize {
     let keys = match fault {
         ConfigFault::AppId(_) => ["app_id", "[security_keys]"],
+        ConfigFault::RelatedOrigin(_) => ["related_origins", "[security_keys]"],
+        ConfigFault::TopOrigin(_) => ["top_origins", "[security_keys]"],
+        ConfigFault::Algorithms => ["algorithms", "[security_keys]"],
+        ConfigFault::Hints => ["hints", "[security_keys]"],
         _ => ["origins", "rp_id"],
     };
-    let line = |key: &str| text.lines().position(|line| line.trim_start().starts_with(key));
-    keys.into_iter().find_map(line).unwrap_or(0)
+    keys.into_iter().find_map(|key| line_with(text, key)).unwrap_or(0)
+}
+
+/// The first line that begins with this, counted from 0.
+fn line_with(text: &str, key: &str) -> Option<usize> {
+    text.lines().position(|line| line.trim_start().starts_with(key))
 }

@@ -72,7 +72,7 @@ pub struct Config {
     /// The RP ID of security keys.
     #[serde(deserialize_with = "values::rp_id")]
     pub rp_id: String,
-    /// The web origins in which security keys may be used; `:*` at the end stands for any port.
+    /// The origins in which security keys may be used: of pages, where `:*` at the end stands for any port, and of Android apps.
     #[serde(deserialize_with = "values::origins")]
     pub origins: Vec<String>,
     /// Addresses to serve over TCP, beside the Unix socket.

@@ -13,14 +13,20 @@ use crate::webauthn::Aaguid;
 use crate::webauthn::Anchors;
 use crate::webauthn::AttestationPolicy;
 use crate::webauthn::Conveyance;
+use crate::webauthn::Hint;
+use crate::webauthn::LABELS_SUPPORTED;
 use crate::webauthn::Metadata;
+use crate::webauthn::Origin;
+use crate::webauthn::RelatedOrigins;
 use crate::webauthn::RelyingParty;
 use crate::webauthn::RelyingPartyConfig;
+use crate::webauthn::ResidentKey;
+use crate::webauthn::SignatureAlgorithm;
 use crate::webauthn::Trust;
 use crate::webauthn::UserVerification;
 
 /// Which security keys are taken, and on which terms.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SecurityKeysConfig {
@@ -41,8 +47,18 @@ pub struct SecurityKeysConfig {
     /// The AppID of U2F registrations from before WebAuthn.
     pub app_id: Option<String>,
     /// The origins of other sites' pages in which ours may be embedded.
-    #[serde(deserialize_with = "values::origins")]
+    #[serde(deserialize_with = "values::page_origins")]
     pub top_origins: Vec<String>,
+    /// The origins of other domains whose pages may use the RP ID; served at `/.well-known/webauthn`.
+    pub related_origins: Vec<String>,
+    /// The signature algorithms of new keys, the best first.
+    pub algorithms: Vec<SignatureAlgorithm>,
+    /// Which authenticators browsers show first.
+    pub hints: Vec<Hint>,
+    /// A sign-in may begin without an account: the key says whose it is.
+    pub usernameless: bool,
+    /// Whether new keys store their credential. Unless set: preferred where sign-ins may begin without an account, else discouraged.
+    pub resident_key: Option<ResidentKey>,
 }
 
 /// A metadata BLOB of the FIDO Metadata Service, version 3, as a file. It is read when the agent starts.
@@ -59,6 +75,27 @@ pub struct MetadataConfig {
     pub signer: String,
 }
 
+impl Default for SecurityKeysConfig {
+    fn default() -> SecurityKeysConfig {
+        SecurityKeysConfig {
+            user_verification: UserVerification::default(),
+            attestation: Conveyance::default(),
+            require_attestation: false,
+            trust: Vec::new(),
+            metadata: None,
+            allow: Vec::new(),
+            deny: Vec::new(),
+            app_id: None,
+            top_origins: Vec::new(),
+            related_origins: Vec::new(),
+            algorithms: SignatureAlgorithm::USUAL.to_vec(),
+            hints: vec![Hint::SecurityKey],
+            usernameless: false,
+            resident_key: None,
+        }
+    }
+}
+
 impl Config {
     /// Who the agent is to security keys. It knows no other RP ID than the configured one. The files of those who vouch for
     /// keys are read, and judged as of `now`.
@@ -70,10 +107,26 @@ impl Config {
         RelyingParty::new(RelyingPartyConfig { attestation, ..self.terms() }).map_err(|fault| format!("security_keys: {fault}"))
     }
 
-    /// The web origin that this machine stands for when a key is plugged in here: the first that is configured.
-    pub fn own_origin(&self) -> String {
-        let first = self.origins.first().cloned().unwrap_or_else(|| format!("https://{}", self.rp_id));
-        first.strip_suffix(":*").map(str::to_owned).unwrap_or(first)
+    /// The web origin that this machine stands for when a key is plugged in here: the first that is configured. None where all
+    /// that are configured are apps'.
+    pub fn own_origin(&self) -> Option<Origin> {
+        self.origins
+            .iter()
+            .filter_map(|origin| origin.strip_suffix(":*").unwrap_or(origin).parse().ok())
+            .find(|origin: &Origin| !origin.is_app())
+    }
+
+    /// Settings that work and may not be meant, each with a remedy.
+    pub fn advice(&self) -> Vec<String> {
+        let related = RelyingParty::new(self.terms()).ok().and_then(|party| party.related_origins().map(RelatedOrigins::labels));
+        let labels = related.filter(|labels| *labels > LABELS_SUPPORTED);
+        let advice = labels.map(|labels| {
+            format!(
+                "security_keys.related_origins: they have {labels} different names, and browsers need to support no more than \
+                 {LABELS_SUPPORTED}: origins after the fifth name may be refused; put the most used first, or use fewer names"
+            )
+        });
+        advice.into_iter().collect()
     }
 
     /// Everything about the relying party that is in the configuration itself.
@@ -86,11 +139,30 @@ impl Config {
             user_verification: self.security_keys.user_verification,
             attestation: AttestationPolicy::default(),
             app_id: self.security_keys.app_id.clone(),
+            related_origins: self.security_keys.related_origins.clone(),
+            algorithms: self.security_keys.algorithms.clone(),
+            hints: self.security_keys.hints.clone(),
+            resident_key: self.security_keys.resident_key(),
         }
     }
 }
 
 impl SecurityKeysConfig {
+    fn resident_key(&self) -> ResidentKey {
+        let otherwise = if self.usernameless { ResidentKey::Preferred } else { ResidentKey::Discouraged };
+        self.resident_key.unwrap_or(otherwise)
+    }
+
+    /// A key that contradicts another one, and why.
+    pub(super) fn contradiction(&self) -> Option<(&'static str, &'static str)> {
+        let never = self.usernameless && self.resident_key() == ResidentKey::Discouraged;
+        never.then_some((
+            "resident_key",
+            "a sign-in without an account needs keys that store their credential: set resident_key to \"preferred\" or \"required\", \
+             or usernameless to false",
+        ))
+    }
+
     fn policy(&self, now: UnixTime) -> Result<AttestationPolicy, String> {
         let mut anchors = Anchors::default();
         for file in &self.trust {

@@ -13,6 +13,8 @@ use serde::de;
 use serde::de::Error;
 
 use crate::session::SigningAlgorithm;
+use crate::webauthn::ConfigFault;
+use crate::webauthn::Origin;
 
 /// Where devices are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,13 +231,26 @@ fn is_host(host: &str) -> bool {
     host.len() <= 253 && host.split('.').all(label)
 }
 
+/// The origins of pages and of apps.
 pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let origins = Vec::<String>::deserialize(deserializer)?;
-    match origins.iter().find(|origin| !is_origin(origin)) {
-        None => Ok(origins),
-        Some(origin) => Err(D::Error::custom(format!(
-            "{origin:?} is not an origin: https://NAME or http://localhost, in lower case, perhaps with :PORT or :*, without a path"
-        ))),
+    let is_ours = |origin: &str| is_origin(origin) || origin.parse::<Origin>().is_ok_and(|origin| origin.is_app());
+    all(deserializer, is_ours, |origin| ConfigFault::Origin(origin.to_owned()))
+}
+
+/// The origins of pages.
+pub(super) fn page_origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    all(deserializer, is_origin, |origin| ConfigFault::TopOrigin(origin.to_owned()))
+}
+
+fn all<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    is_one: impl Fn(&str) -> bool,
+    fault: fn(&str) -> ConfigFault,
+) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    match texts.iter().find(|text| !is_one(text)) {
+        None => Ok(texts),
+        Some(text) => Err(D::Error::custom(fault(text))),
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) fn look(agent_runs: bool) -> Vec<Finding> {
         several if agent_runs => vec![Finding::unknown("config", format!("an agent of yours could not start: {}", several.join("; ")))],
         several => several.iter().map(|problem| Finding::bad("config", problem.as_str())).collect(),
     };
+    findings.extend(config.advice().into_iter().map(|advice| Finding::unknown("config", advice)));
     match config.store_url().file() {
         Some(file) => findings.extend(store(file, &config, agent_runs)),
         None => findings.push(Finding::unknown("store", "it is no file: look at it with its own tools")),

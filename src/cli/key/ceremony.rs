@@ -52,13 +52,13 @@ impl Plugged {
 
     /// Configured, never taken from what the agent asks for: who listens on a socket may not choose for whom a key answers.
     fn origin(&self) -> Result<Origin, Failure> {
-        let origin = match &self.origin {
-            Some(origin) => origin.clone(),
-            None => Config::load(None).map_err(|error| Failure::bad_input(error.to_string()))?.own_origin(),
+        const HINT: &str = "Say it with --origin https://login.example.com";
+        let Some(origin) = &self.origin else {
+            let config = Config::load(None).map_err(|error| Failure::bad_input(error.to_string()))?;
+            let none = || Failure::bad_input("the agent's configuration has no origin of a web page").hint(HINT);
+            return config.own_origin().ok_or_else(none);
         };
-        origin
-            .parse()
-            .map_err(|error| Failure::bad_input(format!("{origin}: {error}")).hint("Say it with --origin https://login.example.com"))
+        origin.parse().map_err(|error| Failure::bad_input(format!("{origin}: {error}")).hint(HINT))
     }
 }
 

@@ -84,6 +84,7 @@ pub(super) fn security_key(name: &str, account: &str, sign_count: u32) -> Device
         attestation: Attestation::None,
         attestation_format: "none".to_owned(),
         by_app_id: false,
+        discoverable: None,
     };
     Device::new(serial(name), account_id(account), None, Factor::SecurityKey(KeyState { credential }), NOW)
 }

@@ -1,0 +1,278 @@
+//! Credentials on Ed25519 (COSE algorithm −8), which webauthn-rs reads and does not verify.
+//!
+//! The key and its signatures are judged here, by aws-lc-rs. Every other step stays with webauthn-rs: it is shown the same
+//! answer with a P-256 key that was made for this one look, and that key signs only what the credential's own key has signed.
+
+use aws_lc_rs::signature::ED25519;
+use aws_lc_rs::signature::UnparsedPublicKey;
+use p256::ecdsa::Signature;
+use p256::ecdsa::SigningKey;
+use p256::ecdsa::signature::Signer;
+use p256::elliptic_curve::bigint::Odd;
+use p256::elliptic_curve::bigint::U256;
+use p256::elliptic_curve::bigint::modular::FixedMontyForm;
+use p256::elliptic_curve::bigint::modular::FixedMontyParams;
+use webauthn_rs_core::attestation::FidoGenCeAaguid;
+use webauthn_rs_core::attestation::assert_packed_attest_req;
+use webauthn_rs_core::attestation::validate_extension;
+use webauthn_rs_core::crypto::verify_signature;
+use webauthn_rs_core::proto::COSEAlgorithm;
+use webauthn_rs_core::proto::COSEEC2Key;
+use webauthn_rs_core::proto::COSEKey;
+use webauthn_rs_core::proto::COSEKeyType;
+use webauthn_rs_core::proto::ECDSACurve;
+use webauthn_rs_core::proto::ParsedAttestationData;
+
+use super::algorithm::SignatureAlgorithm;
+use super::anchors::certificates;
+use super::authenticator_data::AttestedCredential;
+use super::cbor::Malformed;
+use super::cbor::Value;
+use super::fault::Ceremony;
+use super::fault::Fault;
+use super::statement::Proof;
+
+/// An Ed25519 public key (RFC 8032 §5.1.5): a point of the curve, encoded in the one right way, and none of the few points that
+/// every signature can be made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PublicKey([u8; 32]);
+
+/// The key by which webauthn-rs judges everything but the signature. It exists for one ceremony.
+pub(super) struct StandIn(SigningKey);
+
+impl PublicKey {
+    pub(super) fn new(bytes: &[u8]) -> Result<PublicKey, Malformed> {
+        let bytes: [u8; 32] = bytes.try_into().map_err(|_| Malformed)?;
+        if is_usable(&bytes) { Ok(PublicKey(bytes)) } else { Err(Malformed) }
+    }
+
+    /// Whether it has signed this message: 64 bytes, the second half below the order of the group (RFC 8032 §5.1.7).
+    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, self.0).verify(message, signature).is_ok()
+    }
+
+    /// Verifies an attestation statement over `signed`: authenticator data and the hash of the client data (L3 §8.2). `chain` are the
+    /// certificates of the statement, the leaf first.
+    pub(super) fn judge_statement(
+        &self,
+        format: &str,
+        statement: &Value<'_>,
+        chain: &[&[u8]],
+        signed: &[u8],
+        aaguid: &[u8; 16],
+    ) -> Result<Proof, Fault> {
+        let fault = |step, what| Ceremony::Registration.fault(step, what);
+        match format {
+            "packed" => {}
+            // TPM, U2F and the platforms' formats have no keys of this kind.
+            "tpm" | "fido-u2f" | "android-key" | "apple" => return Err(fault(22, "this attestation format has no keys of this kind")),
+            _ => return Err(fault(21, "this attestation format is not known")),
+        }
+        let wrong = || fault(22, "the attestation statement is not right");
+        let signature = statement.named("sig").and_then(Value::bytes).ok_or_else(wrong)?;
+        let algorithm = statement.named("alg").and_then(Value::integer).ok_or_else(wrong)?;
+        if statement.named("x5c").is_none() {
+            let own = algorithm == i128::from(SignatureAlgorithm::EdDsa.identifier()) && statement.named("ecdaaKeyId").is_none();
+            return if own && self.verifies(signed, signature) { Ok(Proof::Own) } else { Err(wrong()) };
+        }
+        let Ok(ParsedAttestationData::Basic(parsed)) = certificates(chain) else { return Err(wrong()) };
+        let leaf = parsed.first().ok_or_else(wrong)?;
+        let right = verify_signature(leaf, signature, signed).unwrap_or(false)
+            && assert_packed_attest_req(leaf).is_ok()
+            && validate_extension::<FidoGenCeAaguid>(leaf, aaguid).is_ok();
+        if right { Ok(Proof::Certified) } else { Err(wrong()) }
+    }
+}
+
+impl StandIn {
+    /// A new key. None if the system has no random numbers.
+    pub(super) fn new() -> Option<StandIn> {
+        let mut scalar = [0; 32];
+        aws_lc_rs::rand::fill(&mut scalar).ok()?;
+        SigningKey::from_slice(&scalar).ok().map(StandIn)
+    }
+
+    pub(super) fn public_key(&self) -> COSEKey {
+        let (x, y) = self.coordinates();
+        COSEKey { type_: COSEAlgorithm::ES256, key: COSEKeyType::EC_EC2(COSEEC2Key { curve: ECDSACurve::SECP256R1, x, y }) }
+    }
+
+    /// An attestation object without a statement, and otherwise with these authenticator data, in which this key is in the place
+    /// of the credential's.
+    pub(super) fn attestation_object(&self, data: &[u8], attested: &AttestedCredential<'_>) -> Option<Vec<u8>> {
+        let (x, y) = self.coordinates();
+        let integer = |label, value| (Value::Integer(label), Value::Integer(value));
+        let bytes = |label, value| (Value::Integer(label), Value::Bytes(value));
+        let key = Value::Map(vec![integer(1, 2), integer(3, -7), integer(-1, 1), bytes(-2, &x), bytes(-3, &y)]);
+        let (before, rest) = data.split_at_checked(BEFORE_ID + attested.id.len())?;
+        let mut encoded = before.to_vec();
+        key.encode(&mut encoded);
+        encoded.extend_from_slice(rest.get(attested.public_key.len()..)?);
+        let object = Value::Map(vec![
+            (Value::Text("fmt"), Value::Text("none")),
+            (Value::Text("attStmt"), Value::Map(Vec::new())),
+            (Value::Text("authData"), Value::Bytes(&encoded)),
+        ]);
+        let mut bytes = Vec::new();
+        object.encode(&mut bytes);
+        Some(bytes)
+    }
+
+    /// The signature over `message` that webauthn-rs is shown: this key's if `key` has signed it, else nothing that any key
+    /// could have made.
+    pub(super) fn countersign(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> Vec<u8> {
+        if !key.verifies(message, signature) {
+            return Vec::new();
+        }
+        let own: Signature = self.0.sign(message);
+        own.to_der().as_bytes().to_vec()
+    }
+
+    fn coordinates(&self) -> (Vec<u8>, Vec<u8>) {
+        let point = self.0.verifying_key().to_sec1_point(false);
+        let (x, y) = point.as_bytes().get(1..).unwrap_or_default().split_at(32);
+        (x.to_vec(), y.to_vec())
+    }
+}
+
+/// Whether these bytes are the one encoding of a point of the curve (RFC 8032 §5.1.3) that is not of small order. aws-lc decodes
+/// a key only when it verifies, which is after the credential would have been stored.
+fn is_usable(bytes: &[u8; 32]) -> bool {
+    let mut y = *bytes;
+    if let Some(last) = y.last_mut() {
+        // The sign of x.
+        *last &= 0x7f;
+    }
+    let y = U256::from_le_slice(&y);
+    if y >= *P.as_ref() || SMALL_ORDER.contains(&y) {
+        return false;
+    }
+    let field = FixedMontyParams::new_vartime(P);
+    let number = |value: &U256| FixedMontyForm::new(value, &field);
+    let (one, square) = (FixedMontyForm::one(&field), number(&y) * number(&y));
+    // x² = (y² − 1) / (d·y² + 1) has a root exactly where the product of both is a square (Euler's criterion). It is zero only
+    // for points of small order.
+    let product = (square - one) * (number(&D) * square + one);
+    product.pow_vartime(&P.as_ref().shr_vartime(1)) == one
+}
+
+/// What comes before a credential's id: hash, flags and counter, then the model and the id's length (L3 §6.1, §6.5.1).
+const BEFORE_ID: usize = 37 + 16 + 2;
+
+/// 2^255 − 19.
+const P: Odd<U256> = Odd::<U256>::from_be_hex("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed");
+
+/// −121665/121666.
+const D: U256 = U256::from_be_hex("52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3");
+
+/// The y of the points of order 1, 2, 4 and 8.
+const SMALL_ORDER: [U256; 5] = [
+    U256::from_be_hex("0000000000000000000000000000000000000000000000000000000000000000"),
+    U256::from_be_hex("0000000000000000000000000000000000000000000000000000000000000001"),
+    U256::from_be_hex("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffec"),
+    U256::from_be_hex("7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7"),
+    U256::from_be_hex("05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_lc_rs::signature::Ed25519KeyPair;
+    use aws_lc_rs::signature::KeyPair;
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        (0..hex.len()).step_by(2).map(|place| u8::from_str_radix(&hex[place..place + 2], 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_public_key_of_every_seed_is_usable() {
+        for seed in 0..64 {
+            let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+            let key = PublicKey::new(pair.public_key().as_ref()).unwrap();
+            assert!(key.verifies(b"message", pair.sign(b"message").as_ref()));
+            assert!(!key.verifies(b"messagf", pair.sign(b"message").as_ref()));
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_no_point_or_has_another_encoding_or_small_order_is_refused() {
+        for wrong in [
+            // No x belongs to these y.
+            "0200000000000000000000000000000000000000000000000000000000000000",
+            "0700000000000000000000000000000000000000000000000000000000000080",
+            // The prime and more, which would be 0 and 1.
+            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+            // Small order, each with either sign.
+            "0100000000000000000000000000000000000000000000000000000000000000",
+            "0100000000000000000000000000000000000000000000000000000000000080",
+            "0000000000000000000000000000000000000000000000000000000000000000",
+            "0000000000000000000000000000000000000000000000000000000000000080",
+            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+        ] {
+            assert_eq!(PublicKey::new(&bytes(wrong)), Err(Malformed), "{wrong}");
+        }
+        let right = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
+        let right = right.public_key().as_ref();
+        for other in [&right[..31], &[right, &[0]].concat(), &[]] {
+            assert_eq!(PublicKey::new(other), Err(Malformed));
+        }
+    }
+
+    /// RFC 8032 §7.1, tests 1 and 3, and what they become when a byte changes or S is written another way.
+    #[test]
+    fn signatures_are_judged_as_rfc_8032_says() {
+        for (key, message, signature) in [
+            (
+                "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+                "",
+                "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+            ),
+            (
+                "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+                "af82",
+                "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+            ),
+        ] {
+            let (key, message, signature) = (PublicKey::new(&bytes(key)).unwrap(), bytes(message), bytes(signature));
+            assert!(key.verifies(&message, &signature));
+            for place in 0..64 {
+                let mut changed = signature.clone();
+                changed[place] ^= 1;
+                assert!(!key.verifies(&message, &changed), "{place}");
+            }
+            for other in [&signature[..63], &[&signature[..], &[0]].concat(), &[]] {
+                assert!(!key.verifies(&message, other));
+            }
+            // S and the order of the group.
+            let order = bytes("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
+            let (mut again, mut carry) = (signature.clone(), 0);
+            for (byte, order) in again[32..].iter_mut().zip(order) {
+                let sum = u16::from(*byte) + u16::from(order) + carry;
+                (*byte, carry) = (sum.to_le_bytes()[0], sum >> 8);
+            }
+            assert!(!key.verifies(&message, &again), "a signature has one form");
+        }
+    }
+
+    /// No forger can prepare for the key that webauthn-rs is shown.
+    #[test]
+    fn only_what_the_credential_signed_is_countersigned() {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[1; 32]).unwrap();
+        let key = PublicKey::new(pair.public_key().as_ref()).unwrap();
+        let (one, other) = (StandIn::new().unwrap(), StandIn::new().unwrap());
+        assert_ne!(one.coordinates(), other.coordinates());
+        let signature = pair.sign(b"message");
+        let shown = one.countersign(&key, b"message", signature.as_ref());
+        assert!(one.public_key().verify_signature(&shown, b"message").unwrap());
+        assert!(!other.public_key().verify_signature(&shown, b"message").unwrap());
+        for forged in [one.countersign(&key, b"messagf", signature.as_ref()), one.countersign(&key, b"message", &shown)] {
+            assert!(one.public_key().verify_signature(&forged, b"message").is_err());
+        }
+    }
+}
