@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "usb/algorithms.rs"]
+mod algorithms;
 #[path = "usb/bench.rs"]
 mod bench;
 #[path = "usb/crowd.rs"]

@@ -10,10 +10,13 @@ use super::super::ctap1::Hash;
 use super::super::ctap2;
 use super::super::ctap2::CredentialRequest;
 use super::super::ctap2::Info;
+use super::super::ctap2::NewCredential;
 use super::super::ctap2::Permission;
+use super::super::ctap2::Verification;
 use super::super::error::Error;
 use super::super::fault::Fault;
 use super::super::hid::Channel;
+use super::super::hid::Waiting;
 use super::super::status;
 use super::Ceremony;
 use super::Standing;
@@ -25,8 +28,10 @@ use super::verify;
 use super::verify::Plan;
 use crate::webauthn::Conveyance;
 use crate::webauthn::CreationOptions;
+use crate::webauthn::CredentialProperties;
 use crate::webauthn::Origin;
 use crate::webauthn::RegistrationResponse;
+use crate::webauthn::ResidentKey;
 use crate::webauthn::UserVerification;
 use crate::webauthn::client;
 use crate::webauthn::client::ClientData;
@@ -44,7 +49,9 @@ pub(super) struct Registration {
     user_display_name: String,
     algorithms: Vec<i64>,
     exclude: Vec<Vec<u8>>,
-    resident: bool,
+    resident: ResidentKey,
+    /// The service asks what kind of credential was made.
+    asks_for_properties: bool,
     verification: UserVerification,
     conveyance: Conveyance,
 }
@@ -78,7 +85,11 @@ impl Registration {
             user_display_name: cut(&creation.user.display_name),
             algorithms: kinds.map(|parameters| parameters.alg).collect(),
             exclude: super::ids(&creation.exclude_credentials),
-            resident: creation.authenticator_selection.require_resident_key,
+            resident: match creation.authenticator_selection.resident_key {
+                _ if creation.authenticator_selection.require_resident_key => ResidentKey::Required,
+                wanted => wanted,
+            },
+            asks_for_properties: creation.extensions.cred_props == Some(true),
             verification: creation.authenticator_selection.user_verification,
             conveyance: creation.attestation,
         })
@@ -98,22 +109,19 @@ impl Registration {
             algorithms: &self.algorithms,
             exclude: portions.first().map_or(&[], Vec::as_slice),
             protection: None,
-            resident: self.resident,
+            resident: self.resident == ResidentKey::Required || self.resident == ResidentKey::Preferred && info.options.rk == Some(true),
         };
         let mut plan = Plan::new(self.verification, info, Permission::MakeCredential)?;
         let made = loop {
             let proof = verify::prove(channel, info, plan, scope, desk)?;
-            let made = verify::until_touched(desk, |desk| {
-                let limit = desk.limit();
-                ctap2::make_credential(channel, &request, proof.verification(), &limit, &mut |waiting| desk.say(waiting))
-            });
+            let (made, resident) = self.make(channel, request, proof.verification(), desk);
             match (made, plan.fallback(info)) {
                 (Err(Fault::Status(status::PUAT_REQUIRED | status::UV_INVALID | status::UV_BLOCKED)), Some(other)) => plan = other,
-                (made, _) => break made,
+                (made, _) => break made.map(|made| (made, resident)),
             }
         };
         super::claim_unless_lost(&made, desk)?;
-        let made = match made {
+        let (made, resident) = match made {
             Err(Fault::Status(status::CREDENTIAL_EXCLUDED)) => return Err(Error::AlreadyEnrolled(desk.key().clone()).into()),
             other => other?,
         };
@@ -126,7 +134,43 @@ impl Registration {
                 client::registration_from_ctap2(client_data, &made.format, data, &made.statement, transports)
             }
         };
-        response.map_err(|_| Fault::Odd("its new credential cannot be read"))
+        response.map(|response| self.with_properties(response, resident)).map_err(|_| Fault::Odd("its new credential cannot be read"))
+    }
+
+    /// Has the credential made, and says whether it is discoverable. A key that stumbles over the list of algorithms is asked for
+    /// ES256 alone, which all know, and a full one for a credential that it does not store, where that will do.
+    fn make(
+        &self,
+        channel: &mut Channel,
+        mut request: CredentialRequest<'_>,
+        verification: Verification<'_>,
+        desk: &mut Desk,
+    ) -> (Result<NewCredential, Fault>, bool) {
+        loop {
+            let mut blinked = false;
+            let made = verify::until_touched(desk, |desk| {
+                let limit = desk.limit();
+                ctap2::make_credential(channel, &request, verification, &limit, &mut |waiting| {
+                    blinked |= matches!(waiting, Waiting::Touch);
+                    desk.say(waiting);
+                })
+            });
+            let more = request.algorithms != [ES256] && request.algorithms.contains(&ES256);
+            match made {
+                Err(Fault::Status(status)) if more && stumbled(status, blinked) => request.algorithms = &[ES256],
+                Err(Fault::Status(status::KEY_STORE_FULL)) if request.resident && self.resident == ResidentKey::Preferred => {
+                    request.resident = false;
+                }
+                made => return (made, request.resident),
+            }
+        }
+    }
+
+    fn with_properties(&self, mut response: RegistrationResponse, resident: bool) -> RegistrationResponse {
+        if self.asks_for_properties {
+            response.client_extension_results.cred_props = Some(CredentialProperties { rk: Some(resident) });
+        }
+        response
     }
 
     fn by_u2f(&self, channel: &mut Channel, desk: &mut Desk) -> Result<RegistrationResponse, Fault> {
@@ -138,7 +182,7 @@ impl Registration {
             Conveyance::None => client::unattested_from_u2f(&self.client_data, &made, &self.rp_id_hash),
             Conveyance::Indirect | Conveyance::Direct => client::registration_from_u2f(&self.client_data, &made, &self.rp_id_hash),
         };
-        response.map_err(|_| Fault::Odd("its new credential cannot be read"))
+        response.map(|response| self.with_properties(response, false)).map_err(|_| Fault::Odd("its new credential cannot be read"))
     }
 }
 
@@ -148,9 +192,11 @@ impl Ceremony for Registration {
 
     fn look(&self, authenticator: &mut Authenticator, desk: &mut Desk) -> Result<Standing<()>, Fault> {
         let fit = match &authenticator.speaks {
-            Speaks::Fido2(info) if self.resident && info.options.rk != Some(true) => Err(Error::Unfit("it stores no credentials")),
+            Speaks::Fido2(info) if self.resident == ResidentKey::Required && info.options.rk != Some(true) => {
+                Err(Error::Unfit("it stores no credentials"))
+            }
             Speaks::Fido2(info) => Plan::new(self.verification, info, Permission::MakeCredential).map(|_| ()),
-            Speaks::U2f if self.resident => Err(Error::Unfit("it stores no credentials")),
+            Speaks::U2f if self.resident == ResidentKey::Required => Err(Error::Unfit("it stores no credentials")),
             Speaks::U2f if self.verification == UserVerification::Required => {
                 Err(Error::Unfit("the service asks for a PIN or fingerprint, which it cannot have"))
             }
@@ -174,6 +220,11 @@ impl Ceremony for Registration {
             Speaks::U2f => self.by_u2f(&mut authenticator.channel, desk),
         }
     }
+}
+
+/// Whether a key may have failed at the list of algorithms. Once it has blinked, only what it says of algorithms and encoding counts.
+fn stumbled(status: u8, blinked: bool) -> bool {
+    matches!(status, status::UNSUPPORTED_ALGORITHM | status::INVALID_CBOR) || !blinked && status::is_about_the_request(status)
 }
 
 /// As much of a name as every key takes.

@@ -55,8 +55,8 @@ pub(crate) fn get_info(channel: &mut Channel, limit: &Limit, say: &mut dyn FnMut
 impl Info {
     fn read(item: Item<'_>) -> Option<Info> {
         let versions = texts(item.get(1)?);
-        let known = |version: &str| versions.iter().any(|have| have == version);
-        if !known("FIDO_2_0") && !known("FIDO_2_1") && !known("FIDO_2_1_PRE") && !known("FIDO_2_2") && !known("U2F_V2") {
+        let known = |version: &String| version == "U2F_V2" || minor_version(version).is_some();
+        if !versions.iter().any(known) {
             return None;
         }
         let aaguid = item.get(3)?.bytes()?.try_into().ok()?;
@@ -86,7 +86,7 @@ impl Info {
 
     /// It knows a command that only waits for a touch.
     pub(crate) fn knows_selection(&self) -> bool {
-        self.versions.iter().any(|version| version == "FIDO_2_1" || version == "FIDO_2_2")
+        self.versions.iter().filter_map(|version| minor_version(version)).any(|minor| minor >= 1)
     }
 
     /// It can find out who touches it: by itself, or by a PIN.
@@ -106,6 +106,14 @@ impl Options {
             always_uv: option("alwaysUv"),
             make_credential_without_uv: option("makeCredUvNotRqd"),
         }
+    }
+}
+
+/// The second number of a version of CTAP 2. Later ones add commands and change none (CTAP 2.2 §6.4). A preview of 2.1 is a 2.0.
+fn minor_version(version: &str) -> Option<u32> {
+    match version {
+        "FIDO_2_1_PRE" => Some(0),
+        _ => version.strip_prefix("FIDO_2_").filter(|minor| minor.bytes().all(|digit| digit.is_ascii_digit()))?.parse().ok(),
     }
 }
 

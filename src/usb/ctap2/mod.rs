@@ -10,6 +10,7 @@ mod protocol;
 pub(super) use assertion::AssertionRequest;
 pub(super) use assertion::get_assertion;
 pub(super) use credential::CredentialRequest;
+pub(super) use credential::NewCredential;
 pub(super) use credential::make_credential;
 pub(super) use credential::select;
 pub(super) use info::Info;
