@@ -69,6 +69,8 @@ mod sockets;
 mod strict;
 #[path = "support/tools.rs"]
 mod tools;
+#[path = "api/usernameless.rs"]
+mod usernameless;
 
 use agent::Agent;
 use http::Client;

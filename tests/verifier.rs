@@ -40,5 +40,7 @@ mod sealing_keys;
 mod spare_codes;
 #[path = "verifier/throttle.rs"]
 mod throttle;
+#[path = "verifier/usernameless.rs"]
+mod usernameless;
 #[path = "support/world.rs"]
 mod world;

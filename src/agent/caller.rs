@@ -188,6 +188,12 @@ impl Caller {
         }
     }
 
+    /// Whether no other account exists for it than that of its own login name.
+    pub(crate) fn sees_only_its_own(&self) -> bool {
+        let Scope::Only { patterns, .. } = &self.scope else { return false };
+        patterns.iter().all(|pattern| *pattern == AccountPattern::LoginName)
+    }
+
     /// Refuses a caller whose role is too low.
     pub(crate) fn must_be(&self, role: Role) -> Result<(), Problem> {
         if self.role >= role { Ok(()) } else { Err(Problem::forbidden("your role does not allow this")) }

@@ -40,6 +40,12 @@ impl Client {
         Ok(registered.device)
     }
 
+    /// Begins a sign-in without an account, where the agent is configured for it. The key says whose it is, and
+    /// [`OpenSession::of_key`](crate::client::OpenSession::of_key) finishes it.
+    pub async fn begin_usernameless(&self) -> Result<Ceremony, Error> {
+        self.post(&["v1", "security-keys", "authenticate", "begin"]).body(json!({})).read().await
+    }
+
     /// Begins a sign-in with a security key, which [`Client::open_session`] finishes.
     pub async fn begin_authentication(&self, account: &AccountId) -> Result<Ceremony, Error> {
         let body = json!({ "account": account.as_str() });

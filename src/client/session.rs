@@ -74,6 +74,11 @@ impl OpenSession {
         OpenSession { body }
     }
 
+    /// A session of whose security key this is the answer, to the ceremony with this id that began without an account.
+    pub fn of_key(ceremony_id: &str, credential: Value) -> OpenSession {
+        OpenSession { body: json!({ "ceremony_id": ceremony_id, "credential": credential }) }
+    }
+
     /// The same, lasting so long: 900 to 129,600 seconds.
     #[must_use]
     pub fn lasting(mut self, duration: Duration) -> OpenSession {

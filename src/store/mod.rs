@@ -79,6 +79,9 @@ pub trait Store: Send + Sync {
     /// Whose device this is.
     fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>>;
 
+    /// Whose the device is that has this fingerprint, and is not removed.
+    fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>>;
+
     /// Accounts in the order of their names, without the removed ones.
     fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>>;
 

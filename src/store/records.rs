@@ -81,6 +81,8 @@ pub enum ItemKind {
     Ceremony,
     /// Stands in for a ceremony of an account that is not there.
     Decoy,
+    /// The state of a ceremony that began without an account.
+    Usernameless,
     /// Which contexts end with the presence of a key.
     Bound,
     /// What remains of an item that was consumed, as long as it could have been.
@@ -182,6 +184,7 @@ impl ItemKind {
             ItemKind::Bypass => "bypass",
             ItemKind::Ceremony => "ceremony",
             ItemKind::Decoy => "decoy",
+            ItemKind::Usernameless => "usernameless",
             ItemKind::Bound => "bound",
             ItemKind::Spent => "spent",
         }
@@ -192,7 +195,7 @@ impl FromStr for ItemKind {
     type Err = &'static str;
 
     fn from_str(name: &str) -> Result<ItemKind, &'static str> {
-        [ItemKind::Bypass, ItemKind::Ceremony, ItemKind::Decoy, ItemKind::Bound, ItemKind::Spent]
+        [ItemKind::Bypass, ItemKind::Ceremony, ItemKind::Decoy, ItemKind::Usernameless, ItemKind::Bound, ItemKind::Spent]
             .into_iter()
             .find(|kind| kind.name() == name)
             .ok_or("there is no such kind of single-use item")

@@ -36,9 +36,16 @@ struct Counted {
 
 impl Refusals {
     /// Counts one. A caller who names ever new targets is counted without them once there are too many.
-    pub(crate) fn count(&self, at: UnixTime, caller: &CallerId, account: &AccountId, serial: Option<&SerialNumber>, refusal: Refusal) {
+    pub(crate) fn count(
+        &self,
+        at: UnixTime,
+        caller: &CallerId,
+        account: Option<&AccountId>,
+        serial: Option<&SerialNumber>,
+        refusal: Refusal,
+    ) {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut target = Target { caller: caller.clone(), account: Some(account.clone()), serial: serial.cloned(), reason: refusal.name() };
+        let mut target = Target { caller: caller.clone(), account: account.cloned(), serial: serial.cloned(), reason: refusal.name() };
         if counted.len() >= MOST_TARGETS && !counted.contains_key(&target) {
             target = Target { account: None, serial: None, ..target };
         }

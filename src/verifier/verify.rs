@@ -320,9 +320,15 @@ impl Verifier {
     }
 
     /// A refusal that was not judged changes nothing; it is counted, and written once a minute.
-    pub(super) fn not_judged<T>(&self, account: &AccountId, serial: Option<&SerialNumber>, now: UnixTime, refusal: Refusal) -> Decision<T> {
+    pub(super) fn not_judged<'a, T>(
+        &self,
+        account: impl Into<Option<&'a AccountId>>,
+        serial: Option<&SerialNumber>,
+        now: UnixTime,
+        refusal: Refusal,
+    ) -> Decision<T> {
         self.core.counters.unjudged.fetch_add(1, Relaxed);
-        self.core.refusals.count(now, &self.caller, account, serial, refusal);
+        self.core.refusals.count(now, &self.caller, account.into(), serial, refusal);
         Decision::Refused(refusal)
     }
 

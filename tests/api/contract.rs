@@ -39,7 +39,8 @@ fn every_route_status_and_code_of_the_contract_is_seen_and_no_other() {
     let forward = format!(
         "[forward]\nsign_in = \"https://login.example.com/\"\n[policy.mfa]\npresent = true\n[[peer]]\nuid = {uid}\nrole = \"admin\"\nforward = true\n"
     );
-    let agent = Agent::start(&format!("{TCP}[limits]\nburst = 100000\n{forward}"));
+    let related = "[security_keys]\nrelated_origins = [\"https://example.org\"]\n";
+    let agent = Agent::start(&format!("{TCP}[limits]\nburst = 100000\n{related}{forward}"));
     let admin = watched(admin(&agent));
     what_succeeds(&admin);
     what_is_refused_by_its_state(&admin, &watched(crate::admin(&agent)));
@@ -80,7 +81,7 @@ fn what_succeeds(admin: &Client) {
     for path in ["/v1/devices", "/v1/accounts", "/v1/audit", "/v1/audit/verify", "/v1/api-keys", "/v1/signing-keys"] {
         admin.get(path).is(200);
     }
-    for path in ["/.well-known/jwks.json", "/healthz", "/readyz", "/openapi.json"] {
+    for path in ["/.well-known/jwks.json", "/.well-known/webauthn", "/healthz", "/readyz", "/openapi.json"] {
         admin.get(path).is(200);
     }
     assert_eq!(admin.get("/metrics").status, 200);
@@ -298,7 +299,9 @@ fn what_configuration_decides(watched: &impl Fn(Client) -> Client) {
     ceremony.hears("need_touch");
     ceremony.ends("done");
     let agent = Agent::start("metrics = \"off\"\n");
-    watched(crate::admin(&agent)).get("/metrics").refused(404, "NoSuchEntity");
+    for path in ["/metrics", "/.well-known/webauthn"] {
+        watched(crate::admin(&agent)).get(path).refused(404, "NoSuchEntity");
+    }
 }
 
 /// What the agent says of itself: method, route and status.

@@ -86,3 +86,26 @@ fn local_users_enrol_for_the_account_of_their_login_name() {
     // Whoever has no login name has no account.
     assert_eq!(create(12_345, "12345"), 403);
 }
+
+/// A sign-in without an account would be for anybody's.
+#[test]
+fn users_who_may_only_be_themselves_begin_no_sign_in_without_an_account() {
+    if !can_be_others() {
+        return;
+    }
+    let begin = |agent: &Agent, uid, body: Value| ask(agent, uid, "POST", "/v1/security-keys/authenticate/begin", &body);
+    let rules = format!(
+        "[[peer]]\nuid = {NOBODY}\nrole = \"enroller\"\naccounts = [\"$user\"]\n\
+         [[peer]]\nuid = 12345\nrole = \"verifier\"\naccounts = [\"$user\", \"team-*\"]\n\
+         [[peer]]\nuid = 12346\nrole = \"verifier\"\naccounts = [\"alice\"]\n[[peer]]\nuid = 12347\nrole = \"verifier\"\n"
+    );
+    let agent = start(&format!("{rules}[security_keys]\nusernameless = true\n"));
+    for (uid, status) in [(NOBODY, 403), (12_345, 200), (12_346, 200), (12_347, 200), (12_348, 403)] {
+        let (answered, told) = begin(&agent, uid, json!({}));
+        assert_eq!((answered, told["code"].is_string()), (status, status != 200), "{uid}: {told}");
+    }
+    assert_eq!(begin(&agent, NOBODY, json!({"account": "nobody"})).0, 200);
+    let agent = start("local_users = true\n[security_keys]\nusernameless = true\n");
+    assert_eq!(begin(&agent, NOBODY, json!({})).0, 403);
+    assert_eq!(begin(&agent, NOBODY, json!({"account": "nobody"})).0, 200);
+}

@@ -60,6 +60,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/clock/accept", Admin, 200, &[]),
     open("/.well-known/jwks.json", &[AWAY]),
     open("/.well-known/mfa-revocations", &[AWAY, UNCHANGED]),
+    open("/.well-known/webauthn", &[NOT_THERE]),
     open("/healthz", &[]),
     open("/readyz", &[AWAY]),
     open("/metrics", &[NOT_THERE, UNKNOWN_CALLER, TOO_FAST]),

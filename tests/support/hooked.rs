@@ -16,6 +16,7 @@ use twostep::store::Change;
 use twostep::store::Commit;
 use twostep::store::DeviceList;
 use twostep::store::Error;
+use twostep::store::Fingerprint;
 use twostep::store::Resealable;
 use twostep::store::Revocations;
 use twostep::store::SigningKeyRecord;
@@ -73,6 +74,10 @@ impl<H: Hook> Store for Hooked<H> {
 
     fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>> {
         read!(self.owner(serial))
+    }
+
+    fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>> {
+        read!(self.owner_by_fingerprint(fingerprint))
     }
 
     fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>> {

@@ -122,7 +122,7 @@ pub(super) async fn begin(
             lines.say(&KeyCeremonyEvent::Begun { ceremony_id: seat.id().to_owned() });
             let origin = state.config.own_origin().ok_or_else(Problem::unusable_keys)?;
             let underway = seat.begin(begun.options, origin, wait).map_err(|_| Problem::unusable_keys())?;
-            let wanted = Wanted { account, audience, lifetime: None };
+            let wanted = Wanted { account: Some(account), audience, lifetime: None };
             tokio::spawn(follow(state, caller, Wish { wanted, name: body.account, id: begun.id, bind }, underway, lines));
         }
         Err(Busy::Now) => lines.say(&usb::Error::Busy.into()),
@@ -181,7 +181,7 @@ async fn finish(state: &Shared, caller: &Caller, wish: Wish, answered: Answered)
     if wish.bind {
         bind(state, &opened.context, answered.key).await?;
     }
-    let opened = opened.view(&wish.name);
+    let opened = opened.view(Some(&wish.name));
     Ok(KeyCeremonyEvent::Done { token: opened.token, context: Box::new(opened.context) })
 }
 

@@ -101,6 +101,7 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(health::ready))
         .routes(routes!(health::jwks))
         .routes(routes!(health::revocations))
+        .routes(routes!(security_keys::related_origins))
         .routes(routes!(health::metrics))
         .routes(routes!(description::show))
         .split_for_parts();

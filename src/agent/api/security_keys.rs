@@ -3,7 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::HeaderValue;
 use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::IntoResponse;
+use axum::response::Response;
 use serde::Deserialize;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,6 +19,7 @@ use crate::agent::api::accounts;
 use crate::agent::api::device_view::DeviceView;
 use crate::agent::api::devices::authority;
 use crate::agent::api::parse;
+use crate::agent::api::sessions;
 use crate::agent::api::shapes;
 use crate::agent::caller::Caller;
 use crate::agent::config::Role;
@@ -61,8 +66,15 @@ pub(super) struct RegisteredKey {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BeginAuthentication {
+    /// May be left out where the agent is configured for sign-ins without an account: the key says then whose it is.
     #[schema(min_length = 1, max_length = 256)]
-    account: String,
+    account: Option<String>,
+}
+
+/// The document that browsers fetch before a page of another domain may use the RP ID (WebAuthn Level 3 §5.11).
+#[derive(Serialize, ToSchema)]
+pub(super) struct RelatedOriginsView {
+    origins: Vec<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -119,7 +131,8 @@ pub(super) async fn finish_registration(
     Ok((StatusCode::CREATED, Json(RegisteredKey { device })))
 }
 
-/// Begins to open a session with a security key. An account that is unknown, or has none, is asked for keys as well.
+/// Begins to open a session with a security key. An account that is unknown, or has none, is asked for keys as well. Without an
+/// account, any key is asked for that stores a credential and verifies its user.
 #[utoipa::path(post, path = "/v1/security-keys/authenticate/begin", tag = "security_keys", request_body = BeginAuthentication, responses(
     (status = 200, description = "what to ask of the key", body = BegunAuthentication),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
@@ -129,11 +142,27 @@ pub(super) async fn begin_authentication(
     caller: Caller,
     Body(body): Body<BeginAuthentication>,
 ) -> Result<Json<BegunAuthentication>, Problem> {
-    let account = account(&state, &body.account)?;
+    let account = body.account.as_deref().map(|name| account(&state, name)).transpose()?;
     let keys = state.keys.on_behalf_of(caller.id.clone());
-    let begun = match caller.sees(&account) {
-        true => keys.begin_authentication(&account).await?,
-        false => keys.begin_hidden_authentication(&account).await?,
+    let begun = match account {
+        Some(account) if caller.sees(&account) => keys.begin_authentication(&account).await?,
+        Some(account) => keys.begin_hidden_authentication(&account).await?,
+        None if !state.config.security_keys.usernameless => return Err(sessions::no_account()),
+        None if caller.sees_only_its_own() => {
+            return Err(Problem::forbidden("you may sign in to the account of your own login name: say which that is in `account`"));
+        }
+        None => keys.begin_usernameless().await?,
     };
     Ok(Json(BegunAuthentication { ceremony_id: begun.id.as_str().to_owned(), public_key: begun.options }))
+}
+
+/// The origins outside the RP ID whose pages may use it, where any are configured.
+#[utoipa::path(get, path = "/.well-known/webauthn", tag = "security_keys", security(()), responses(
+    (status = 200, description = "the related origins", body = RelatedOriginsView, content_type = "application/json"),
+    super::Missing,
+))]
+pub(super) async fn related_origins(State(state): State<Shared>) -> Result<Response, Problem> {
+    let related = state.keys.relying_party().related_origins().ok_or_else(|| Problem::not_found("page"))?;
+    let headers = [(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))];
+    Ok((headers, Json(RelatedOriginsView { origins: related.origins.clone() })).into_response())
 }

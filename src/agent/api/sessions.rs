@@ -45,8 +45,9 @@ use crate::webauthn::AuthenticationResponse;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OpenSession {
+    /// May be left out where a ceremony that began without an account is finished: the key says whose it is.
     #[schema(min_length = 1, max_length = 256)]
-    account: String,
+    account: Option<String>,
     /// 900 to 129600; 3600 unless the agent is configured otherwise.
     #[schema(minimum = 900, maximum = 129600)]
     duration_seconds: Option<u64>,
@@ -61,7 +62,8 @@ pub(super) struct OpenSession {
     /// Two consecutive codes of a device that is out of sync: they resynchronise it and open the session in one write.
     #[schema(min_items = 2, max_items = 2)]
     codes: Option<[String; 2]>,
-    /// A ceremony that `/v1/security-keys/authenticate/begin` began for this account. It is over then, whatever comes of it.
+    /// A ceremony that `/v1/security-keys/authenticate/begin` began, for this account or for none. It is over then, whatever comes
+    /// of it.
     #[schema(pattern = "^[A-Za-z0-9_-]{22}$")]
     ceremony_id: Option<String>,
     /// What the security key answered.
@@ -119,7 +121,8 @@ pub(super) struct RevokedSessions {
 
 /// What a session is to be.
 pub(super) struct Wanted {
-    pub(super) account: AccountId,
+    /// None where a security key says whose it is.
+    pub(super) account: Option<AccountId>,
     pub(super) audience: String,
     pub(super) lifetime: Option<Lifetime>,
 }
@@ -149,12 +152,15 @@ pub(super) async fn open(
     Extension(Arrived(arrived)): Extension<Arrived>,
     Body(mut body): Body<OpenSession>,
 ) -> Result<(StatusCode, Json<OpenedSession>), Problem> {
-    let account = account(&state, &body.account)?;
+    let account = body.account.as_deref().map(|name| account(&state, name)).transpose()?;
     let proof = proof(&mut body)?;
+    if account.is_none() && !(state.config.security_keys.usernameless && matches!(proof, Proof::Key(..))) {
+        return Err(no_account());
+    }
     let audience = audience(&state, body.audience.as_deref())?;
     let lifetime = body.duration_seconds.map(|seconds| Lifetime::try_from(Duration::from_secs(seconds))).transpose()?;
     let wanted = Wanted { account, audience, lifetime };
-    Ok((StatusCode::CREATED, Json(opened(&state, &caller, wanted, proof, arrived).await?.view(&body.account))))
+    Ok((StatusCode::CREATED, Json(opened(&state, &caller, wanted, proof, arrived).await?.view(body.account.as_deref()))))
 }
 
 /// Opens a session for a proof. A refusal leaves at the first interval after `arrived` that the work has passed.
@@ -164,13 +170,13 @@ pub(super) async fn opened(state: &Shared, caller: &Caller, wanted: Wanted, proo
     let issuer = lifetime.into_iter().fold(issuer, Issuer::lifetime);
     let now = state.verifier.clock().read().wall;
 
-    let (signed, context) = match prove(state, caller, &account, proof).await {
-        Ok(Some(verified)) => {
+    let (signed, context) = match prove(state, caller, account.as_ref(), proof).await {
+        Ok(Proven::Mfa(verified)) => {
             let (signed, context) = issuer.issue_and_read(verified, &audience).await.map_err(at_sessions)?;
             (signed, AnyContext::Mfa(context))
         }
-        Ok(None) => {
-            let (signed, context) = issuer.issue_without_mfa(&account, &audience).await.map_err(at_sessions)?;
+        Ok(Proven::Nothing(account)) => {
+            let (signed, context) = issuer.issue_without_mfa(account, &audience).await.map_err(at_sessions)?;
             (signed, AnyContext::WithoutMfa(context))
         }
         Err(Error::Refused(refusal)) => {
@@ -240,9 +246,10 @@ pub(super) async fn revoke_all(
 }
 
 impl Opened {
-    /// For a caller that asked for the account by this name.
-    pub(super) fn view(&self, name: &str) -> OpenedSession {
-        let context = ContextView::new(&self.context, self.now).asked_as(name);
+    /// For a caller that asked for the account by this name, if it named one.
+    pub(super) fn view(&self, name: Option<&str>) -> OpenedSession {
+        let context = ContextView::new(&self.context, self.now);
+        let context = name.into_iter().fold(context, ContextView::asked_as);
         OpenedSession { token: self.signed.as_str().to_owned(), context }
     }
 }
@@ -268,8 +275,20 @@ fn proof(body: &mut OpenSession) -> Result<Proof, Problem> {
     }
 }
 
-async fn prove(state: &Shared, caller: &Caller, account: &AccountId, proof: Proof) -> Result<Option<Verified>, Error> {
+/// The outcome of a proof.
+enum Proven<'a> {
+    Mfa(Verified),
+    /// Only the account, which the caller answers for.
+    Nothing(&'a AccountId),
+}
+
+async fn prove<'a>(state: &Shared, caller: &Caller, account: Option<&'a AccountId>, proof: Proof) -> Result<Proven<'a>, Error> {
     let verifier = state.verifier.on_behalf_of(caller.id.clone());
+    let keys = state.keys.on_behalf_of(caller.id.clone());
+    let Some(account) = account else {
+        let Proof::Key(id, answer) = proof else { return Err(Error::BadInput(NO_ACCOUNT.to_owned())) };
+        return keys.finish_usernameless(&id, *answer, |account| caller.sees(account)).await.map(Proven::Mfa);
+    };
     let window = if caller.role == Role::Admin { Window::Admin } else { Window::Owner };
     if !caller.sees(account) {
         let (serial, pair) = match &proof {
@@ -279,13 +298,22 @@ async fn prove(state: &Shared, caller: &Caller, account: &AccountId, proof: Proo
         };
         return Err(verifier.refuse_hidden(account, serial, pair).await?);
     }
-    match proof {
-        Proof::Passcode(serial, code) => verifier.verify_code(account, serial.as_ref(), code).await.map(Some),
-        Proof::Pair(serial, [first, second]) => verifier.verify_pair(account, &serial, [&first, &second], window).await.map(Some),
-        Proof::Key(id, answer) => state.keys.on_behalf_of(caller.id.clone()).finish_authentication(account, &id, *answer).await.map(Some),
-        Proof::None => Ok(None),
-    }
+    let verified = match proof {
+        Proof::Passcode(serial, code) => verifier.verify_code(account, serial.as_ref(), code).await,
+        Proof::Pair(serial, [first, second]) => verifier.verify_pair(account, &serial, [&first, &second], window).await,
+        Proof::Key(id, answer) => keys.finish_authentication(account, &id, *answer).await,
+        Proof::None => return Ok(Proven::Nothing(account)),
+    };
+    verified.map(Proven::Mfa)
 }
+
+/// A request that names no account, where one has to be named.
+pub(super) fn no_account() -> Problem {
+    Problem::bad_input(NO_ACCOUNT)
+}
+
+const NO_ACCOUNT: &str = "name the account: only a sign-in by a security key can do without, where usernameless is set in the agent's \
+                          configuration";
 
 /// The context that a token holds, if it is alive and of an account that exists for the caller.
 async fn find(state: &Shared, caller: &Caller, token: &str, wanted: Option<&str>) -> Result<Option<AnyContext>, Problem> {

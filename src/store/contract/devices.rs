@@ -8,6 +8,7 @@ use crate::store::Account;
 use crate::store::Change;
 use crate::store::Commit;
 use crate::store::Conflict;
+use crate::store::Fingerprint;
 use crate::store::Revision;
 use crate::store::Store;
 use crate::store::Write;
@@ -175,9 +176,14 @@ pub async fn a_credential_belongs_to_one_device(store: Arc<dyn Store>) {
         let twice = [insert_key(&security_key(name, account, 0), 1)];
         conflicts(&store, Conflict::FingerprintTaken, twice, "a credential is taken while a device has it").await;
     }
+    let owner = async || answered(store.owner_by_fingerprint(Fingerprint([1; 32])).await);
+    assert_eq!(owner().await, Some(account_id("alice")), "a credential leads to its account");
+    assert_eq!(answered(store.owner_by_fingerprint(Fingerprint([2; 32])).await), None, "a credential that nobody has leads nowhere");
     let key = enrolled(&store, "alice", "key-00000001").await;
     made(&store, [Write::RemoveDevice { seen: key.revision, tombstone: key.device.tombstone(NOW) }]).await;
+    assert_eq!(owner().await, None, "a credential that was removed leads nowhere");
     made(&store, [insert_key(&security_key("key-00000002", "bob", 3), 1)]).await;
+    assert_eq!(owner().await, Some(account_id("bob")), "a credential that comes back leads to who has it now");
     let again = enrolled(&store, "bob", "key-00000002").await.device;
     let count = again.credential().map(|credential| credential.sign_count);
     assert_eq!(count, Some(7), "a credential that comes back counts on from where it was");

@@ -72,6 +72,7 @@ use crate::store::Change;
 use crate::store::Commit;
 use crate::store::DeviceList;
 use crate::store::Error;
+use crate::store::Fingerprint;
 use crate::store::KeyNeed;
 use crate::store::Resealable;
 use crate::store::Revocations;
@@ -241,6 +242,15 @@ impl Store for SqliteStore {
             self.here(|conn| {
                 let owner: Option<String> = read::one(conn, sql::DEVICE_OWNER, [serial.as_str()])?;
                 owner.map(|owner| row::account_id("a device's account", &owner)).transpose()
+            })
+        })
+    }
+
+    fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>> {
+        Box::pin(async move {
+            self.here(|conn| {
+                let owner: Option<String> = read::one(conn, sql::DEVICE_OWNER_BY_FINGERPRINT, [fingerprint.0])?;
+                owner.map(|owner| row::parsed("a device's account", &owner)).transpose()
             })
         })
     }

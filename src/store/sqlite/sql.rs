@@ -27,6 +27,7 @@ statements! {
         WHERE active = 0 AND removed = 0 AND id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3";
 
     DEVICE_OWNER = "SELECT account FROM devices WHERE serial = ?1";
+    DEVICE_OWNER_BY_FINGERPRINT = "SELECT account FROM devices WHERE fingerprint = ?1";
     DEVICE_IS_AT = "SELECT 1 FROM devices WHERE serial = ?1 AND revision = ?2";
     DEVICE_STANDING = "SELECT account, state, fingerprint FROM devices WHERE serial = ?1 AND revision = ?2";
     DEVICE_WITH_FINGERPRINT = "SELECT 1 FROM devices WHERE fingerprint = ?1";

@@ -24,6 +24,7 @@ use crate::verifier::security_keys::Begun;
 use crate::verifier::security_keys::CeremonyId;
 use crate::verifier::security_keys::Remembered;
 use crate::verifier::security_keys::SecurityKeys;
+use crate::verifier::security_keys::nobody;
 use crate::verifier::security_keys::unasked;
 use crate::verifier::verify::Decision;
 use crate::verifier::work::Work;
@@ -35,11 +36,13 @@ use crate::webauthn::Fault;
 use crate::webauthn::RequestOptions;
 
 /// An assertion to be judged.
-struct Finish<'a> {
-    account: &'a AccountId,
-    id: &'a CeremonyId,
-    response: &'a Arc<AuthenticationResponse>,
-    now: UnixTime,
+pub(super) struct Finish<'a> {
+    pub(super) account: &'a AccountId,
+    /// The caller named the account; else the key did.
+    pub(super) named: bool,
+    pub(super) id: &'a CeremonyId,
+    pub(super) response: &'a Arc<AuthenticationResponse>,
+    pub(super) now: UnixTime,
 }
 
 /// What was found of an assertion: the device afterwards, and what its key said.
@@ -78,12 +81,16 @@ impl SecurityKeys {
         id: &CeremonyId,
         response: AuthenticationResponse,
     ) -> Result<Verified, Error> {
+        let (sealer, response) = (self.verifier.keys().await?, Arc::new(response));
+        let finish = Finish { account, named: true, id, response: &response, now: self.verifier.now().await? };
+        self.finish(&finish, &sealer).await
+    }
+
+    pub(super) async fn finish(&self, finish: &Finish<'_>, sealer: &Sealer) -> Result<Verified, Error> {
         let verifier = &self.verifier;
-        let (sealer, response) = (verifier.keys().await?, Arc::new(response));
-        let finish = Finish { account, id, response: &response, now: verifier.now().await? };
-        let _turn = verifier.core.queue.turn(account).await;
+        let _turn = verifier.core.queue.turn(finish.account).await;
         for _ in 0..TRIES {
-            match self.try_assertion(&finish, &sealer).await? {
+            match self.try_assertion(finish, sealer).await? {
                 Decision::Accepted(verified) => return Ok(verified),
                 Decision::Refused(refusal) => {
                     Work::default().top_up(Work::CODE, &verifier.core.counters, &verifier.core.decoy);
@@ -109,7 +116,7 @@ impl SecurityKeys {
         // What is kept for accounts that are not there does not grow with their number.
         let (kept_for, kind) = match seen {
             Some(_) => (account.clone(), ItemKind::Ceremony),
-            None => (NOBODY.parse().map_err(|_| Error::Contended)?, ItemKind::Decoy),
+            None => (nobody()?, ItemKind::Decoy),
         };
         let id = self.begin(&sealer, kept_for, kind, &remembered, now).await?;
         Ok(Begun { id, options })
@@ -151,7 +158,8 @@ impl SecurityKeys {
         item: SingleUse,
         sealer: &Sealer,
     ) -> Result<Asserted<'a>, Refused<'a>> {
-        if item.account != *finish.account {
+        let fits = item.kind == ItemKind::Usernameless || finish.named && item.account == *finish.account;
+        if !fits {
             return Err(Refused(Refusal::NoCeremony, None));
         }
         let answers = |enrolled: &&Enrolled| {
@@ -217,6 +225,3 @@ impl Sealer {
         CredentialId::new([half(b"1"), half(b"2")].concat()).map_err(|_| Error::Contended)
     }
 }
-
-/// Whose account the ceremonies of unknown accounts are kept for; of another kind than those of an account of that name.
-const NOBODY: &str = "nobody";

@@ -5,6 +5,7 @@
 
 mod authenticate;
 mod register;
+mod usernameless;
 
 use std::fmt;
 use std::str::FromStr;
@@ -84,6 +85,11 @@ impl SecurityKeys {
         SecurityKeys { verifier, relying_party: Arc::new(relying_party), signatures: Arc::new(Semaphore::new(processors)) }
     }
 
+    /// The relying party whose keys they are.
+    pub fn relying_party(&self) -> &RelyingParty {
+        &self.relying_party
+    }
+
     /// The same, speaking for this caller: audit events name it.
     #[must_use]
     pub fn on_behalf_of(&self, caller: CallerId) -> SecurityKeys {
@@ -105,7 +111,7 @@ impl SecurityKeys {
         Error::NotFound("ceremony: it was finished, or began more than five minutes ago; begin again")
     }
 
-    /// Keeps what a ceremony must remember. Of those that an account has open, the oldest goes.
+    /// Keeps what a ceremony must remember. Of those that an account has open, or that began without one, the oldest goes.
     async fn begin(
         &self,
         sealer: &Sealer,
@@ -119,7 +125,8 @@ impl SecurityKeys {
         let body = Zeroizing::new(serde_json::to_vec(remembered).map_err(unwritable)?);
         let body = sealer.keyring().seal(&id.place(&account), &body)?.as_bytes().to_vec();
         let item = SingleUse { id: id.0.clone(), account: account.clone(), kind, body, expires_at: now.plus(LONGEST) };
-        let writes = vec![Write::AddSingleUse(item), Write::KeepNewest { account, kind, most: MOST_OPEN }];
+        let most = if kind == ItemKind::Usernameless { MOST_OPEN_WITHOUT_ACCOUNT } else { MOST_OPEN };
+        let writes = vec![Write::AddSingleUse(item), Write::KeepNewest { account, kind, most }];
         let change = Change { account: None, writes, audit: Vec::new() };
         self.verifier.commit(change).await?.map(|_| id).ok_or(Error::Contended)
     }
@@ -127,13 +134,15 @@ impl SecurityKeys {
     /// A ceremony that was neither finished nor is over.
     async fn open(&self, id: &CeremonyId, now: UnixTime) -> Result<Option<SingleUse>, Error> {
         let item = self.verifier.core.store.single_use(&id.0, now).await?;
-        Ok(item.filter(|item| matches!(item.kind, ItemKind::Ceremony | ItemKind::Decoy)))
+        Ok(item.filter(|item| matches!(item.kind, ItemKind::Ceremony | ItemKind::Decoy | ItemKind::Usernameless)))
     }
 
-    /// Whether a ceremony of this account was finished, and would still be open if it had not been.
+    /// Whether a ceremony of this account, or one that began without an account, was finished, and would still be open if it had
+    /// not been.
     async fn spent(&self, id: &CeremonyId, account: &AccountId, now: UnixTime) -> Result<bool, Error> {
         let item = self.verifier.core.store.single_use(&id.spent(), now).await?;
-        Ok(item.is_some_and(|item| item.account == *account))
+        let nobody = nobody()?;
+        Ok(item.is_some_and(|item| [account, &nobody].contains(&&item.account)))
     }
 
     /// Runs what computes for long where it holds up nobody. A panic in it is a refusal.
@@ -188,6 +197,12 @@ impl FromStr for CeremonyId {
     }
 }
 
+/// Whose account the ceremonies of unknown accounts, and those without an account, are kept for. They are of other kinds than
+/// those of an account of that name.
+fn nobody() -> Result<AccountId, Error> {
+    "nobody".parse().map_err(|_| Error::Contended)
+}
+
 /// What cannot be asked of any key.
 fn unasked(fault: Fault) -> Error {
     Error::BadInput(fault.to_string())
@@ -211,3 +226,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 /// How many ceremonies of an account are open at a time.
 const MOST_OPEN: u32 = 8;
+
+/// How many ceremonies without an account are open at a time. A page that offers passkeys begins one at every visit, so these are
+/// the visits of five minutes, not the attempts of one person.
+const MOST_OPEN_WITHOUT_ACCOUNT: u32 = 4_096;
