@@ -1,8 +1,11 @@
-//! Step-up in a browser: a page that is refused asks for the second factor, the agent verifies it, and the page tries again.
+//! Step-up in a browser: a page that is refused asks for the second factor, the agent verifies it, and the page tries again. A
+//! passkey that was made signs in alone: the browser offers it in the field for the name (conditional mediation).
 //! `cargo run --example 6_step_up -- 127.0.0.1:8000` serves the page; without an address its requests are sent once.
 
 #[path = "step_up/agent.rs"]
 mod agent;
+#[path = "step_up/passkeys.rs"]
+mod passkeys;
 #[path = "step_up/play.rs"]
 mod play;
 
@@ -14,8 +17,7 @@ use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
 use axum::response::Html;
 use axum::routing::{get, post};
-use serde_json::json;
-use twostep::client::{self, Client};
+use twostep::client::{self, Client, OpenSession, OpenedSession, Proof};
 use twostep::guard::{MfaGuard, MfaPresent};
 use twostep::policy::Policy;
 use twostep::session::{JwkSet, Validator};
@@ -33,15 +35,22 @@ async fn pay(mfa: MfaPresent) -> String {
     format!("Paid by {}. Thank you.", mfa.account())
 }
 
-/// In a real shop a password came first and says whose code this is. The browser keeps the context and cannot read it.
-async fn step_up(State(Shop(_, agent)): State<Shop>, code: String) -> Result<[(&'static str, String); 1], StatusCode> {
-    let session = json!({ "account": "alice", "code": code, "audience": "shop" });
-    let opened = agent.post(&["v1", "sessions"]).body(session).send().await.map_err(|error| match error {
-        client::Error::Problem(_) => StatusCode::FORBIDDEN,
-        _ => StatusCode::SERVICE_UNAVAILABLE,
-    })?;
-    let token = opened.body["token"].as_str().ok_or(StatusCode::BAD_GATEWAY)?;
-    Ok([("set-cookie", format!("__Host-mfa={token}; Path=/; Secure; HttpOnly; SameSite=Strict"))])
+type SignedIn = [(&'static str, String); 1];
+
+/// In a real shop a password came first and says whose code this is.
+async fn step_up(State(Shop(_, agent)): State<Shop>, code: String) -> Result<SignedIn, StatusCode> {
+    let alice = "alice".parse().map_err(|_| StatusCode::BAD_REQUEST)?;
+    let session = OpenSession::new(&alice, Proof::Code(code, None)).to_be_shown_to("shop");
+    signed_in(agent.open_session(session).await.map_err(refused)?)
+}
+
+/// The browser keeps the context and cannot read it.
+fn signed_in(opened: OpenedSession) -> Result<SignedIn, StatusCode> {
+    Ok([("set-cookie", format!("__Host-mfa={}; Path=/; Secure; HttpOnly; SameSite=Strict", opened.token.as_str()))])
+}
+
+fn refused(error: client::Error) -> StatusCode {
+    if matches!(error, client::Error::Problem(_)) { StatusCode::FORBIDDEN } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
 async fn shop(agent: Client) -> Result<Router, Box<dyn Error>> {
@@ -49,7 +58,8 @@ async fn shop(agent: Client) -> Result<Router, Box<dyn Error>> {
     let validator = Validator::new(JwkSet::from_json(keys.as_bytes())?, "twostep", "shop");
     let guard = MfaGuard::new(validator, Policy::max_age(Duration::from_secs(300))).with_cookie("__Host-mfa".parse()?);
     let page = get(async || Html(include_str!("step_up/page.html")));
-    Ok(Router::new().route("/", page).route("/pay", post(pay)).route("/step-up", post(step_up)).with_state(Shop(guard, agent)))
+    let routes = Router::new().route("/", page).route("/pay", post(pay)).route("/step-up", post(step_up));
+    Ok(routes.merge(passkeys::routes()).with_state(Shop(guard, agent)))
 }
 
 #[tokio::main]

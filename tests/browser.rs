@@ -15,6 +15,7 @@ use std::process::Command;
 use std::process::Stdio;
 
 use chromium::Browser;
+use serde_json::json;
 
 /// The example in a process of its own. It is killed when this is dropped.
 struct Shop {
@@ -78,6 +79,46 @@ fn a_page_that_is_refused_asks_for_the_second_factor_and_tries_again() {
     // The context is in a cookie that no script reads, and now nothing is asked.
     assert_eq!(browser.run("document.cookie"), "");
     browser.run("document.querySelector('#said').textContent = ''");
+    browser.run("document.querySelector('#pay').click()");
+    browser.until("document.querySelector('#said').textContent === 'Paid by alice. Thank you.'");
+}
+
+/// The browser has an authenticator of its own that stores what it makes and touches itself.
+#[test]
+fn a_passkey_that_the_page_has_made_signs_in_without_a_name_or_a_code() {
+    if !tools::have("chromium") {
+        return;
+    }
+    let shop = Shop::open();
+    let mut browser = Browser::open(&shop.address);
+    browser.call("WebAuthn.enable", &json!({ "enableUI": false }));
+    let authenticator = json!({ "options": {
+        "protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+        "isUserVerified": true, "automaticPresenceSimulation": true,
+    }});
+    let authenticator = browser.call("WebAuthn.addVirtualAuthenticator", &authenticator)["authenticatorId"].clone();
+    assert_eq!(browser.run("document.querySelector('#name').autocomplete"), "username webauthn");
+    assert_eq!(browser.run("knows.conditional()"), true);
+
+    // Nothing is made without another factor.
+    assert_eq!(browser.run("send('/passkey/new').then(answer => answer.status)"), 401);
+    browser.run("document.querySelector('#pay').click()");
+    browser.until("!document.querySelector('#second').hidden");
+    browser.types(&shop.code);
+    browser.run("document.querySelector('#second').requestSubmit()");
+    browser.until("document.querySelector('#said').textContent === 'Paid by alice. Thank you.' && !document.querySelector('#add').hidden");
+    browser.run("document.querySelector('#add').click()");
+    browser.until("document.querySelector('#said').textContent === 'You have a passkey now.'");
+    let stored = browser.call("WebAuthn.getCredentials", &json!({ "authenticatorId": authenticator }));
+    let stored = &stored["credentials"][0];
+    assert_eq!((&stored["isResidentCredential"], &stored["rpId"]), (&json!(true), &json!("localhost")), "{stored}");
+
+    // Another visit, with nothing left of this one: the browser offers the passkey, and it is picked.
+    browser.call("Network.clearBrowserCookies", &json!({}));
+    assert_eq!(browser.run("fetch('/pay', { method: 'POST' }).then(answer => answer.status)"), 401);
+    browser.call("Page.reload", &json!({}));
+    browser.until("document.querySelector('#said')?.textContent === 'You have signed in with a passkey.'");
+    browser.picture(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("passkey.png"));
     browser.run("document.querySelector('#pay').click()");
     browser.until("document.querySelector('#said').textContent === 'Paid by alice. Thank you.'");
 }

@@ -15,7 +15,8 @@ use twostep::testing::SimulatedToken;
 pub(crate) async fn start() -> Result<(Client, SimulatedToken, TempDir), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("twostep.toml");
-    let text = "[socket]\npath = \"agent.sock\"\n[store]\nurl = \"sqlite:FOLDER/mfa.db\"\nkey_file = \"key\"\n[log]\nlevel = \"error\"\n";
+    let text = "[socket]\npath = \"agent.sock\"\n[store]\nurl = \"sqlite:FOLDER/mfa.db\"\nkey_file = \"key\"\n\
+                [security_keys]\nusernameless = true\nhints = [\"client-device\", \"hybrid\"]\n[log]\nlevel = \"error\"\n";
     fs::write(&file, text.replace("FOLDER", &folder.path().display().to_string()))?;
     tokio::spawn(run(Config::load(Some(&file))?));
 

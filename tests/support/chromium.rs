@@ -79,7 +79,8 @@ impl Browser {
         fs::write(file, STANDARD.decode(taken["data"].as_str().unwrap()).unwrap()).unwrap();
     }
 
-    fn call(&mut self, method: &str, parameters: &Value) -> Value {
+    /// A command of the protocol to the page, and its result.
+    pub(crate) fn call(&mut self, method: &str, parameters: &Value) -> Value {
         self.sent += 1;
         let mut command = json!({ "id": self.sent, "method": method, "params": parameters });
         if let Some(page) = &self.page {
