@@ -10,6 +10,8 @@ mod bench;
 mod crowd;
 #[path = "usb/device.rs"]
 mod device;
+#[path = "usb/fallback.rs"]
+mod fallback;
 #[path = "usb/flows.rs"]
 mod flows;
 #[path = "usb/found.rs"]
@@ -20,9 +22,13 @@ mod frames;
 mod hostile;
 #[path = "usb/pin.rs"]
 mod pin;
+#[path = "usb/preflight.rs"]
+mod preflight;
 #[path = "usb/selection.rs"]
 mod selection;
 #[path = "usb/sockets.rs"]
 mod sockets;
 #[path = "usb/unplug.rs"]
 mod unplug;
+#[path = "usb/waiting.rs"]
+mod waiting;

@@ -15,7 +15,6 @@ use super::hid::Waiting;
 use super::key::Key;
 use super::key::Text;
 use super::limit::Limit;
-use super::status;
 
 /// A key that answers.
 pub(super) struct Authenticator {
@@ -27,6 +26,22 @@ pub(super) struct Authenticator {
 pub(super) enum Speaks {
     U2f,
     Fido2(Box<Info>),
+}
+
+/// Asks a FIDO2 key for its description, a second time if it fails. Silence may take half of the time where the key may know U2F,
+/// so that some is left for that.
+fn describe(channel: &mut Channel, limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<Box<Info>, Fault> {
+    let mut share = if channel.knows_u2f() { limit.within(limit.left() / 2) } else { limit.clone() };
+    let mut failed = false;
+    loop {
+        match ctap2::get_info(channel, &share, say) {
+            Ok(info) if info.versions.iter().any(|version| version.starts_with("FIDO_2")) => return Ok(Box::new(info)),
+            Ok(_) => return Err(Fault::Content("it names no version of FIDO2")),
+            Err(Fault::Busy | Fault::Slow) if !limit.left().is_zero() => share = limit.clone(),
+            Err(Fault::Status(_) | Fault::Content(_) | Fault::Odd(_)) if !failed => failed = true,
+            Err(why) => return Err(why),
+        }
+    }
 }
 
 /// How long a node may take to become ours: udevd sets its permission some time after the node is there.
@@ -58,18 +73,27 @@ impl Authenticator {
 
 impl Speaks {
     fn find_out(channel: &mut Channel, limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<Speaks, Fault> {
+        let mut failure = None;
         if channel.knows_cbor() {
-            match ctap2::get_info(channel, limit, say) {
-                // A key without FIDO2, whatever it claimed.
-                Err(Fault::Status(status::INVALID_COMMAND)) if channel.knows_u2f() => {}
-                other => return other.map(|info| Speaks::Fido2(Box::new(info))),
+            let why = match describe(channel, limit, say) {
+                Ok(info) => return Ok(Speaks::Fido2(info)),
+                Err(why) => why,
+            };
+            // A key that is busy or slow is well: its credentials of FIDO2 would not be found by U2F.
+            if matches!(why, Fault::Gone | Fault::Stopped | Fault::Busy | Fault::Slow) || limit.left().is_zero() || !channel.knows_u2f() {
+                return Err(why);
             }
+            // A description that comes late is not to be taken for an answer of U2F.
+            channel.ask_for_another_channel(limit, say)?;
+            failure = Some(why);
         } else if !channel.knows_u2f() {
             return Err(Fault::Odd("it speaks neither FIDO2 nor U2F"));
         }
-        match ctap1::speaks_v2(channel, limit, say)? {
-            true => Ok(Speaks::U2f),
-            false => Err(Fault::Odd("it speaks no known version of U2F")),
+        match (ctap1::speaks_v2(channel, limit, say), failure) {
+            (Ok(true), _) => Ok(Speaks::U2f),
+            (Err(why @ (Fault::Gone | Fault::Stopped | Fault::Late | Fault::Busy | Fault::Slow)), _) => Err(why),
+            (_, Some(why)) | (Err(why), None) => Err(why),
+            (Ok(false), None) => Err(Fault::Odd("it speaks no known version of U2F")),
         }
     }
 

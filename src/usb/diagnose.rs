@@ -135,8 +135,9 @@ fn judge(key: &Key, answer: Result<About, Fault>) -> (Access, Option<Answer>) {
         Err(Fault::Plain(Error::Bus(why))) => (Access::Failed(why), None),
         Err(Fault::Gone) => (Access::Gone, None),
         Err(Fault::Busy) => (Access::Open, Some(Answer::Busy)),
+        Err(Fault::Slow) => (Access::Open, Some(Answer::Slow)),
         Err(Fault::Silent | Fault::Late | Fault::Stopped) => (Access::Open, Some(Answer::Silent)),
-        Err(Fault::Odd(what)) => (Access::Open, Some(Answer::Misbehaved(what.to_owned()))),
+        Err(Fault::Odd(what) | Fault::Content(what)) => (Access::Open, Some(Answer::Misbehaved(what.to_owned()))),
         Err(fault) => (Access::Open, Some(Answer::Misbehaved(Error::from(fault).to_string()))),
     }
 }

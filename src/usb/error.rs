@@ -70,6 +70,14 @@ pub enum Error {
     /// The operator: another program kept the key to itself for the whole time.
     #[error("another program is using the security key: close it and try again; `twostep key doctor` names it")]
     Busy,
+    /// The operator: a key that may be the right one could not be asked before the ceremony ended, and no other key would do.
+    #[error("{key} could not be asked: {why}")]
+    NotAsked {
+        /// Which key.
+        key: Key,
+        /// The reason: [`Error::Busy`], [`Error::Slow`], or another fault of this key.
+        why: Box<Error>,
+    },
     /// The operator: this machine cannot reach its security keys.
     #[error("the USB bus cannot be searched for security keys: {0}")]
     Bus(String),
@@ -80,6 +88,9 @@ pub enum Error {
     /// The key: it says nothing.
     #[error("the security key does not answer: unplug it, plug it in, try again")]
     Silent,
+    /// The key: it works, and had not answered when the ceremony ended.
+    #[error("the security key is too slow to answer in time: try again, or unplug it and plug it in")]
+    Slow,
     /// The key: what it says is not what CTAP allows.
     #[error("the security key misbehaves ({0}): unplug it, plug it in, try again, or use another one")]
     Misbehaved(&'static str),

@@ -11,12 +11,16 @@ pub(super) enum Fault {
     Stopped,
     /// The deadline passed.
     Late,
-    /// The deadline passed while another program had it.
+    /// The deadline passed while another program had it, or another program has it now.
     Busy,
+    /// The deadline passed while it worked.
+    Slow,
     /// It said nothing at all for longer than any key may.
     Silent,
     /// It broke the rules of CTAPHID, CTAP1 or CTAP2.
     Odd(&'static str),
+    /// It kept the rules of CTAPHID, and answered one command with what CTAP1 or CTAP2 do not allow, or with an error.
+    Content(&'static str),
     /// It answered a CTAP2 command with this status (CTAP 2.1 §6.3).
     Status(u8),
     /// It answered a U2F command with this status word (ISO 7816-4).

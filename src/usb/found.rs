@@ -49,6 +49,8 @@ pub enum Answer {
     About(About),
     /// Another program used it all the time.
     Busy,
+    /// It works, and had not answered in time.
+    Slow,
     /// It said nothing.
     Silent,
     /// It broke the protocol, in this way.

@@ -18,6 +18,8 @@ use super::frame::SHORTEST_REPORT;
 use super::frame::command;
 use super::frame::reports;
 use super::limit::Limit;
+use super::traffic::Hindrance;
+use super::traffic::Traffic;
 
 /// What a key asks for while it works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,11 @@ pub(super) struct Channel {
     reports_in: usize,
     reports_out: usize,
     capabilities: u8,
+    traffic: Traffic,
+    /// The shortest time in which it has answered.
+    pace: Option<Duration>,
+    /// A command was sent more than once: another answer to it may be on its way.
+    repeated: bool,
     /// The version of the device: major, minor, build.
     pub(super) version: [u8; 3],
 }
@@ -48,11 +55,16 @@ enum Trouble {
     Fault(Fault),
 }
 
-/// No key needs longer for a first word, or between two of its keepalives, which are due every 100 ms.
-const SILENCE: Duration = Duration::from_secs(3);
+/// No key needs longer for a first word, or between two of its keepalives, which are due every 100 ms. Clients of U2F give it
+/// 3 s for a message; the rest is for machines that are late themselves.
+const SILENCE: Duration = Duration::from_secs(4);
 
-/// After so long without an answer a channel is asked for again.
-const ASK_AGAIN: Duration = Duration::from_millis(400);
+/// After so long without an answer, while it answers other programs, a key is asked again: the kernel's queues drop what does not
+/// fit. First for a channel, then for anything else; the pauses grow, because the key may be slow too.
+const ASK_AGAIN: (Duration, Duration) = (Duration::from_millis(400), Duration::from_secs(1));
+
+/// The longest pause for a key that answers later than any key may.
+const LONGEST_WAIT: Duration = Duration::from_secs(16);
 
 /// How long a key may take to end what was cancelled.
 const DRAIN: Duration = Duration::from_millis(150);
@@ -83,7 +95,17 @@ impl Channel {
         if !fits.contains(&reports_in) || !fits.contains(&reports_out) {
             return Err(Fault::Odd("its reports are not 8 to 64 bytes long"));
         }
-        let mut channel = Channel { transport, id: BROADCAST, reports_in, reports_out, capabilities: 0, version: [0; 3] };
+        let mut channel = Channel {
+            transport,
+            id: BROADCAST,
+            reports_in,
+            reports_out,
+            capabilities: 0,
+            traffic: Traffic::default(),
+            pace: None,
+            repeated: false,
+            version: [0; 3],
+        };
         channel.init(limit, say)?;
         Ok(channel)
     }
@@ -98,25 +120,50 @@ impl Channel {
 
     /// Sends a message and receives the answer to it.
     ///
-    /// What is cut short by the limit is cancelled at the key, which then stops blinking.
+    /// What is cut short by the limit is cancelled at the key, which then stops blinking. A message that gets lost while the key
+    /// answers other programs too is sent again, unless it carries a PIN.
+    ///
+    /// # Errors
+    /// Among others [`Fault::Busy`] and [`Fault::Slow`]: the limit passed, and the key is well as far as we know.
     pub(super) fn call(&mut self, command: u8, message: &[u8], limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<Vec<u8>, Fault> {
-        let mut pause = BACKOFF.0;
-        let mut resets = 0;
+        self.traffic.begin_exchange();
+        if self.repeated {
+            self.ask_for_another_channel(limit, say)?;
+        }
+        self.until_answered(command, message, limit, say).map_err(|fault| self.at_deadline(fault))
+    }
+
+    fn until_answered(&mut self, command: u8, message: &[u8], limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<Vec<u8>, Fault> {
+        let may_repeat = command != command::CBOR || message.first() != Some(&CLIENT_PIN);
+        let (mut pause, mut resets, mut lost) = (BACKOFF.0, 0, 0_u32);
+        let (mut crowded, mut alone) = (self.patience(ASK_AGAIN.1), SILENCE);
+        self.drop_stale(limit)?;
         loop {
-            self.drop_stale(limit)?;
-            match self.exchange(command, message, limit, say) {
+            match self.exchange((command, message), (crowded, alone, pause), limit, say) {
                 Ok(answer) => return Ok(answer),
                 Err(Trouble::Busy) => {
-                    say(Waiting::Turn);
-                    self.listen_off(limit, pause).map_err(|fault| if fault == Fault::Late { Fault::Busy } else { fault })?;
                     pause = (pause * 2).min(BACKOFF.1);
+                    self.repeated = true;
                 }
-                Err(Trouble::Lost(_)) if resets < MOST_RESETS => {
+                Err(Trouble::Lost(_)) if resets < MOST_RESETS || self.traffic.excuses() => {
                     resets += 1;
-                    self.listen_off(limit, BACKOFF.0)?;
-                    self.init(limit, say)?;
+                    self.ask_for_another_channel(limit, say)?;
                 }
                 Err(Trouble::Lost(why)) => return Err(Fault::Odd(why)),
+                Err(Trouble::Fault(Fault::Silent | Fault::Odd(_))) if may_repeat && self.traffic.excuses() => {
+                    if self.traffic.is_crowded() {
+                        say(Waiting::Turn);
+                    }
+                    if command == command::CBOR {
+                        self.cancel();
+                    }
+                    lost += 1;
+                    if lost.is_multiple_of(2) {
+                        crowded = (crowded * 2).min(SILENCE);
+                    }
+                    alone = (alone * 2).min(LONGEST_WAIT);
+                    self.ask_for_another_channel(limit, say)?;
+                }
                 Err(Trouble::Fault(fault)) => {
                     if command == command::CBOR && matches!(fault, Fault::Stopped | Fault::Late | Fault::Silent) {
                         self.cancel();
@@ -127,51 +174,106 @@ impl Channel {
         }
     }
 
+    /// At least this, and twice as long as this key needs when it is quick.
+    fn patience(&self, least: Duration) -> Duration {
+        self.pace.map_or(least, |pace| least.max(pace * 2)).min(SILENCE)
+    }
+
+    fn note_pace(&mut self, took: Duration) {
+        self.pace = Some(self.pace.map_or(took, |pace| pace.min(took)));
+    }
+
+    /// Puts the end of the time into words of what was heard.
+    fn at_deadline(&self, fault: Fault) -> Fault {
+        match (fault, self.traffic.hindrance()) {
+            (Fault::Late, Some(Hindrance::Busy)) => Fault::Busy,
+            (Fault::Late, Some(Hindrance::Slow)) => Fault::Slow,
+            (fault, _) => fault,
+        }
+    }
+
+    /// Leaves what is still on its way on the old channel behind.
+    pub(super) fn ask_for_another_channel(&mut self, limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<(), Fault> {
+        self.listen_off(limit, BACKOFF.0)?;
+        self.init(limit, say)
+    }
+
     /// Asks for a channel on the broadcast channel, with a nonce that tells our answer from everybody else's.
     fn init(&mut self, limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<(), Fault> {
         let mut nonce = [0; 8];
         getrandom::fill(&mut nonce).map_err(|_| Fault::Odd("this machine has no random numbers"))?;
-        let begun = Instant::now();
-        let mut heard = false;
-        let mut pause = BACKOFF.0;
+        self.traffic.give_up(self.id);
+        let (mut pause, mut again) = (BACKOFF.0, self.patience(ASK_AGAIN.0));
+        let asked = Instant::now();
         loop {
+            self.traffic.begin_exchange();
             self.send(BROADCAST, command::INIT, &nonce)?;
-            match self.channel_answer(&nonce, &limit.within(ASK_AGAIN), &mut heard) {
-                Ok(answer) => return self.adopt(&answer),
-                Err(Trouble::Busy) => {
-                    say(Waiting::Turn);
-                    limit.pause(pause).map_err(|fault| if fault == Fault::Late { Fault::Busy } else { fault })?;
-                    pause = (pause * 2).min(BACKOFF.1);
+            let trouble = match self.channel_answer(&nonce, (again, pause), limit, say) {
+                Ok(answer) => {
+                    self.note_pace(asked.elapsed());
+                    return self.adopt(&answer, nonce);
                 }
-                Err(Trouble::Fault(Fault::Late)) => match limit.slice() {
-                    Ok(_) if !heard && begun.elapsed() >= SILENCE => return Err(Fault::Silent),
-                    Ok(_) if heard => say(Waiting::Turn),
-                    Ok(_) => {}
-                    Err(Fault::Late) if heard => return Err(Fault::Busy),
-                    Err(Fault::Late) => return Err(Fault::Silent),
-                    Err(fault) => return Err(fault),
+                Err(trouble) => trouble,
+            };
+            match trouble {
+                Trouble::Busy => pause = (pause * 2).min(BACKOFF.1),
+                Trouble::Fault(Fault::Late) => match limit.slice() {
+                    Ok(_) if !self.traffic.excuses() => return Err(Fault::Silent),
+                    Ok(_) => {
+                        if self.traffic.is_crowded() {
+                            say(Waiting::Turn);
+                        }
+                        again = (again * 2).min(SILENCE);
+                    }
+                    Err(fault) => {
+                        return Err(if self.at_deadline(fault.clone()) == Fault::Late { Fault::Silent } else { self.at_deadline(fault) });
+                    }
                 },
-                Err(Trouble::Fault(fault)) => return Err(fault),
-                Err(Trouble::Lost(why)) => return Err(Fault::Odd(why)),
+                Trouble::Fault(fault) => return Err(fault),
+                Trouble::Lost(why) => return Err(Fault::Odd(why)),
             }
         }
     }
 
-    /// Waits for the answer to our INIT; everything else is somebody else's.
-    fn channel_answer(&mut self, nonce: &[u8], limit: &Limit, heard: &mut bool) -> Result<Vec<u8>, Trouble> {
+    /// Waits for the answer to our INIT; everything else is somebody else's. A key that says nothing at all gets all the time
+    /// that a key may take: it would answer a second INIT after the first one.
+    fn channel_answer(
+        &mut self,
+        nonce: &[u8],
+        (again, pause): (Duration, Duration),
+        limit: &Limit,
+        say: &mut dyn FnMut(Waiting),
+    ) -> Result<Vec<u8>, Trouble> {
         let mut assembly = Assembly::default();
+        let asked = Instant::now();
+        let mut busy: Option<Duration> = None;
         loop {
             let mut report = [0; LONGEST_REPORT];
-            let Some(frame) = self.receive(&mut report, limit)? else { continue };
-            *heard = true;
+            let patience = busy.unwrap_or(if self.traffic.excuses() { again } else { SILENCE });
+            let wait = limit.within(patience.saturating_sub(asked.elapsed()));
+            let frame = match self.receive(&mut report, &wait) {
+                Err(Fault::Late) if busy.is_some() && !limit.left().is_zero() => return Err(Trouble::Busy),
+                other => other?,
+            };
+            let Some(frame) = frame else { continue };
             if frame.channel != BROADCAST {
+                self.traffic.note(&frame);
                 continue;
             }
             match frame.part {
-                Part::Initial(command::ERROR, _, [BUSY, ..]) => return Err(Trouble::Busy),
+                // It may be another program that was told so, and ours may still be answered.
+                Part::Initial(command::ERROR, _, [BUSY, ..]) => {
+                    self.traffic.note_others();
+                    say(Waiting::Turn);
+                    busy = busy.or(Some(again_after(asked.elapsed(), pause)));
+                    continue;
+                }
                 // It may be the answer to another program; if it is ours, there will be no other.
                 Part::Initial(command::INIT, ..) => assembly = Assembly::default(),
-                Part::Initial(..) => continue,
+                Part::Initial(..) => {
+                    self.traffic.note(&frame);
+                    continue;
+                }
                 Part::Continuation(..) => {}
             }
             if let Ok(Some((_, answer))) = assembly.take(frame.part, self.reports_in)
@@ -180,10 +282,11 @@ impl Channel {
             {
                 return Ok(answer);
             }
+            self.traffic.note(&frame);
         }
     }
 
-    fn adopt(&mut self, answer: &[u8]) -> Result<(), Fault> {
+    fn adopt(&mut self, answer: &[u8], nonce: [u8; 8]) -> Result<(), Fault> {
         let [_, _, _, _, _, _, _, _, c0, c1, c2, c3, _, major, minor, build, capabilities, ..] = *answer else {
             return Err(Fault::Odd("a short answer to INIT"));
         };
@@ -192,37 +295,79 @@ impl Channel {
             return Err(Fault::Odd("it gave out a reserved channel"));
         }
         self.id = id;
+        self.repeated = false;
+        self.traffic.adopted(nonce);
         self.version = [major, minor, build];
         self.capabilities = capabilities;
         Ok(())
     }
 
-    /// One message there, one back.
-    fn exchange(&mut self, asked: u8, message: &[u8], limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<Vec<u8>, Trouble> {
+    /// One message there, one back. After so long without a word from the key the answer is lost: the first while it speaks to
+    /// others, else the second. The third is the least pause after "busy".
+    fn exchange(
+        &mut self,
+        (asked, message): (u8, &[u8]),
+        (crowded, alone, pause): (Duration, Duration, Duration),
+        limit: &Limit,
+        say: &mut dyn FnMut(Waiting),
+    ) -> Result<Vec<u8>, Trouble> {
+        self.traffic.begin_exchange();
         self.send(self.id, asked, message)?;
         let mut assembly = Assembly::default();
-        let mut silence = limit.within(SILENCE);
+        let asked_at = Instant::now();
+        let mut heard = asked_at;
         let mut blinking = false;
+        let mut busy: Option<Duration> = None;
         loop {
             let mut report = [0; LONGEST_REPORT];
-            let frame = match self.receive(&mut report, &silence) {
+            let wait = match busy {
+                Some(busy) => busy.saturating_sub(asked_at.elapsed()),
+                None => (if self.traffic.is_crowded() { crowded } else { alone }).saturating_sub(heard.elapsed()),
+            };
+            let frame = match self.receive(&mut report, &limit.within(wait)) {
+                Err(Fault::Late) if busy.is_some() && !limit.left().is_zero() => return Err(Trouble::Busy),
                 Err(Fault::Late) if limit.left() > Duration::ZERO => return Err(Fault::Silent.into()),
                 other => other?,
             };
-            let Some(frame) = frame.filter(|frame| frame.channel == self.id) else { continue };
-            silence = limit.within(SILENCE);
+            let Some(frame) = frame else { continue };
+            if frame.channel != self.id {
+                self.traffic.note(&frame);
+                continue;
+            }
+            heard = Instant::now();
             let reports_in = self.reports_in;
             match assembly.take(frame.part, reports_in).map_err(Fault::Odd)? {
                 None => {}
                 Some((command::KEEPALIVE, status)) => {
-                    if status.first() == Some(&KEEPALIVE_TOUCH) && !blinking {
-                        blinking = true;
-                        say(Waiting::Touch);
+                    // It has taken the message after all.
+                    busy = None;
+                    match status.first() {
+                        Some(&KEEPALIVE_TOUCH) => {
+                            self.traffic.note_touch();
+                            if !blinking {
+                                blinking = true;
+                                say(Waiting::Touch);
+                            }
+                        }
+                        Some(_) => self.traffic.note_work(),
+                        None => {}
                     }
                     assembly = Assembly::default();
                 }
-                Some((command::ERROR, code)) => return Err(error(code.first().copied())),
-                Some((command, answer)) if command == asked => return Ok(answer),
+                Some((command::ERROR, code)) => match error(code.first().copied()) {
+                    // Each report of a message can be turned away, and one that was sent before may have been taken.
+                    Trouble::Busy => {
+                        self.traffic.note_others();
+                        say(Waiting::Turn);
+                        busy = busy.or(Some(again_after(asked_at.elapsed(), pause)));
+                        assembly = Assembly::default();
+                    }
+                    trouble => return Err(trouble),
+                },
+                Some((command, answer)) if command == asked => {
+                    self.note_pace(asked_at.elapsed());
+                    return Ok(answer);
+                }
                 Some(_) => return Err(Fault::Odd("it answered another command").into()),
             }
         }
@@ -285,7 +430,15 @@ impl Channel {
     }
 }
 
+/// When a message that was turned away is sent again, counted from when it was sent: once all that the key says to it can be here.
+fn again_after(took: Duration, pause: Duration) -> Duration {
+    took + took.max(pause)
+}
+
 const BUSY: u8 = 0x06;
+
+/// The command of CTAP2 that carries a PIN (CTAP 2.1 §6.5).
+const CLIENT_PIN: u8 = 0x06;
 
 /// What a CTAPHID_ERROR means (CTAP 2.1 §11.2.9.1.6).
 fn error(code: Option<u8>) -> Trouble {
@@ -294,12 +447,12 @@ fn error(code: Option<u8>) -> Trouble {
         Some(0x04) => Trouble::Lost("it saw a wrong sequence number"),
         Some(0x05) => Trouble::Lost("it waited too long for the rest of a message"),
         Some(0x0b) => Trouble::Lost("it forgot our channel"),
-        Some(0x01) => Fault::Odd("it does not know a command of its protocol").into(),
-        Some(0x02) => Fault::Odd("it did not like a parameter").into(),
-        Some(0x03) => Fault::Odd("it did not like a length").into(),
-        Some(0x0a) => Fault::Odd("it wants a locked channel").into(),
-        Some(_) => Fault::Odd("it failed for an unknown reason").into(),
-        None => Fault::Odd("it sent an empty error").into(),
+        Some(0x01) => Fault::Content("it does not know a command of its protocol").into(),
+        Some(0x02) => Fault::Content("it did not like a parameter").into(),
+        Some(0x03) => Fault::Content("it did not like a length").into(),
+        Some(0x0a) => Fault::Content("it wants a locked channel").into(),
+        Some(_) => Fault::Content("it failed for an unknown reason").into(),
+        None => Fault::Content("it sent an empty error").into(),
     }
 }
 

@@ -106,6 +106,7 @@ fn why_not(path: &Path, error: &hidapi::HidError) -> NotOpened {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => NotOpened::NotAllowed(path.to_owned()),
         // ENODEV and ENXIO: the node is still there, its device is not.
         Err(error) if error.kind() == ErrorKind::NotFound || matches!(error.raw_os_error(), Some(19 | 6)) => NotOpened::Gone,
+        Err(error) if error.kind() == ErrorKind::ResourceBusy => NotOpened::InUse,
         Err(error) => NotOpened::Other(error.to_string()),
         Ok(_) => NotOpened::Other(Text::new(&error.to_string()).to_string()),
     }

@@ -22,6 +22,7 @@ mod limit;
 pub mod manage;
 mod person;
 mod status;
+mod traffic;
 
 pub use bus::Bus;
 pub use bus::NotOpened;

@@ -69,10 +69,11 @@ impl Ceremony {
 
     /// Why it came to nothing.
     #[track_caller]
-    pub(crate) fn fails(self, code: &str) {
+    pub(crate) fn fails(self, code: &str) -> Value {
         let told = self.ends("failed");
         assert_eq!(told["code"], code, "{told}");
         assert!(told["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{told}");
+        told
     }
 
     /// Where its PIN goes.

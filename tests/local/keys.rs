@@ -151,9 +151,25 @@ fn one_key_is_in_one_ceremony_at_a_time() {
     plug(&agent, "a", "untouched");
     let mut first = Ceremony::begin(&verify_socket(&agent), &for_alice(20));
     first.hears("need_touch");
-    Ceremony::begin(&verify_socket(&agent), &for_alice(10)).fails("busy");
+    let failed = Ceremony::begin(&verify_socket(&agent), &for_alice(2)).fails("busy");
+    let key = failed["key"].as_str().unwrap();
+    assert!(failed["detail"].as_str().unwrap().starts_with(&format!("{key} could not be asked: ")), "{failed}");
     plug(&agent, "a", "");
     first.ends("done");
+}
+
+#[test]
+fn a_ceremony_waits_for_a_key_that_another_one_has() {
+    let agent = with_alice("");
+    plug(&agent, "a", "untouched");
+    let mut first = Ceremony::begin(&verify_socket(&agent), &for_alice(60));
+    first.hears("need_touch");
+    let mut second = Ceremony::begin(&verify_socket(&agent), &for_alice(60));
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    drop(first);
+    second.hears("need_touch");
+    plug(&agent, "a", "");
+    second.ends("done");
 }
 
 #[test]

@@ -2,6 +2,11 @@
 //!
 //! Written apart from what it tests: other CBOR, other assembly of reports, the other side of each PIN protocol.
 
+#[path = "u2f.rs"]
+mod u2f;
+#[path = "wire.rs"]
+mod wire;
+
 use crate::pin::PinStore;
 use ciborium::Value;
 use ciborium::cbor;
@@ -14,6 +19,15 @@ use std::time::Duration;
 use std::time::Instant;
 use twostep::testing::SimulatedAuthority;
 use twostep::testing::SimulatedSecurityKey;
+pub(crate) use wire::bool_of;
+pub(crate) use wire::bytes;
+pub(crate) use wire::get;
+pub(crate) use wire::ids;
+pub(crate) use wire::int;
+pub(crate) use wire::ok;
+pub(crate) use wire::reports;
+pub(crate) use wire::text;
+pub(crate) use wire::text_at;
 
 pub(crate) type Report = Vec<u8>;
 pub(crate) type Channel = [u8; 4];
@@ -51,6 +65,14 @@ pub(crate) type Mischief = Box<dyn FnMut(&Request) -> Option<Vec<Report>> + Send
 /// Adds reports whenever somebody reads and finds none.
 pub(crate) type Flood = Box<dyn FnMut() -> Option<Report> + Send>;
 
+/// How late a key says everything that it says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delay {
+    pub(crate) by: Duration,
+    /// It works off one message after the other, each of which takes as long.
+    pub(crate) in_turn: bool,
+}
+
 pub(crate) struct Device {
     pub(crate) key: SimulatedSecurityKey,
     pub(crate) authority: SimulatedAuthority,
@@ -71,6 +93,16 @@ pub(crate) struct Device {
     /// It answers INIT with "busy" while it waits for a touch.
     pub(crate) busy: bool,
     pub(crate) report_length: usize,
+    /// How long it works on each command of CTAP2, with a keepalive now and then.
+    pub(crate) works: Option<Duration>,
+    pub(crate) working: Option<(Request, Instant, Instant)>,
+    /// Another program has it for itself until then.
+    pub(crate) held: Option<Instant>,
+    /// One of so many reports is lost on its way, in either direction.
+    pub(crate) loses: Option<u64>,
+    pub(crate) carried: u64,
+    pub(crate) delay: Option<Delay>,
+    pub(crate) delayed: VecDeque<(Instant, Report)>,
     pub(crate) mischief: Option<Mischief>,
     pub(crate) flood: Option<Flood>,
     /// It is unplugged after so many reports, either way.
@@ -83,6 +115,7 @@ pub(crate) struct Device {
     pub(crate) next_channel: u32,
     pub(crate) openers: Vec<Arc<Mutex<VecDeque<Report>>>>,
     pub(crate) receiving: Option<(Request, usize, u8)>,
+    pub(crate) received: Instant,
     pub(crate) pending: Option<(Request, Instant, Instant)>,
     pub(crate) u2f_asked: Option<Instant>,
 }
@@ -109,6 +142,13 @@ impl Device {
             statement: ("none", Some(Value::Map(Vec::new()))),
             busy: false,
             report_length: 64,
+            works: None,
+            working: None,
+            held: None,
+            loses: None,
+            carried: 0,
+            delay: None,
+            delayed: VecDeque::new(),
             mischief: None,
             flood: None,
             reports_left: None,
@@ -119,6 +159,7 @@ impl Device {
             next_channel: 1,
             openers: Vec::new(),
             receiving: None,
+            received: Instant::now(),
             pending: None,
             u2f_asked: None,
         }
@@ -157,8 +198,18 @@ impl Device {
         !self.unplugged
     }
 
+    /// Whether the next report is lost.
+    fn loses(&mut self) -> bool {
+        // In step with no loop of a program: Knuth's generator, MMIX.
+        self.carried = self.carried.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.loses.is_some_and(|one_of| (self.carried >> 33).is_multiple_of(one_of))
+    }
+
     /// Puts a report before every program that has the key open. The kernel keeps 64 for each.
     pub(crate) fn push(&mut self, mut report: Report) {
+        if self.loses() {
+            return;
+        }
         report.truncate(64);
         for opener in &self.openers {
             let mut queue = opener.lock().unwrap();
@@ -169,9 +220,17 @@ impl Device {
     }
 
     pub(crate) fn reply(&mut self, channel: Channel, command: u8, data: &[u8]) {
-        for report in reports(channel, command, data, self.report_length) {
-            self.push(report);
-        }
+        self.send(reports(channel, command, data, self.report_length));
+    }
+
+    /// Says a whole message, now or later.
+    fn send(&mut self, message: Vec<Report>) {
+        let Some(Delay { by, in_turn }) = self.delay else {
+            return message.into_iter().for_each(|report| self.push(report));
+        };
+        let last = self.delayed.back().filter(|_| in_turn).map(|(due, _)| *due);
+        let due = last.map_or_else(Instant::now, |last| last.max(Instant::now())) + by;
+        self.delayed.extend(message.into_iter().map(|report| (due, report)));
     }
 
     fn error(&mut self, channel: Channel, code: u8) {
@@ -180,7 +239,16 @@ impl Device {
 
     /// A report from the host.
     pub(crate) fn take(&mut self, report: &[u8]) {
+        if self.loses() {
+            return;
+        }
         let channel: Channel = report[..4].try_into().unwrap();
+        // The rest of a message may take half a second (CTAP 2.1 §11.2.5.2).
+        if self.received.elapsed() > Duration::from_millis(500)
+            && let Some((request, ..)) = self.receiving.take()
+        {
+            self.error(request.channel, 0x05);
+        }
         let busy = self.pending.as_ref().is_some_and(|(request, ..)| request.channel != channel);
         if report[4] & 0x80 != 0 {
             let (command, length) = (report[4] & 0x7f, usize::from(u16::from_be_bytes([report[5], report[6]])));
@@ -193,6 +261,7 @@ impl Device {
             }
             let data = report[7..report.len().min(7 + length)].to_vec();
             self.receiving = Some((Request { channel, command, data }, length, 0));
+            self.received = Instant::now();
         } else {
             match &mut self.receiving {
                 Some((request, length, next)) if request.channel == channel => {
@@ -201,6 +270,7 @@ impl Device {
                         return self.error(channel, 0x04);
                     }
                     *next += 1;
+                    self.received = Instant::now();
                     let missing = *length - request.data.len();
                     request.data.extend(&report[5..report.len().min(5 + missing)]);
                 }
@@ -214,6 +284,7 @@ impl Device {
     }
 
     fn cancel(&mut self, channel: Channel) {
+        self.working = None;
         if self.pending.as_ref().is_some_and(|(request, ..)| request.channel == channel) {
             self.pending = None;
             self.cancelled += 1;
@@ -226,14 +297,17 @@ impl Device {
             let reports = mischief(&request);
             self.mischief = Some(mischief);
             if let Some(reports) = reports {
-                return reports.into_iter().for_each(|report| self.push(report));
+                return self.send(reports);
             }
         }
         match request.command {
             INIT => self.init(&request),
             CBOR if self.fido2 => {
                 self.commands.extend(request.data.first());
-                self.run(request);
+                match self.works {
+                    Some(works) => self.working = Some((request, Instant::now() + works, Instant::now())),
+                    None => self.run(request),
+                }
             }
             MSG if self.u2f => {
                 let answer = self.u2f(&request.data);
@@ -264,6 +338,20 @@ impl Device {
     /// Time passes: keepalives, touches, floods.
     pub(crate) fn tick(&mut self) {
         let now = Instant::now();
+        while self.delayed.front().is_some_and(|(due, _)| *due <= now) {
+            let (_, report) = self.delayed.pop_front().unwrap();
+            self.push(report);
+        }
+        if let Some((request, end, next)) = self.working.take() {
+            match now {
+                now if now >= end => self.run(request),
+                now if now >= next => {
+                    self.reply(request.channel, KEEPALIVE, &[1]);
+                    self.working = Some((request, end, now + Duration::from_millis(20)));
+                }
+                _ => self.working = Some((request, end, next)),
+            }
+        }
         if let Some((request, since, next)) = self.pending.take() {
             let touched = match self.touch {
                 Touch::After(delay) if now.duration_since(since) >= delay => Some(true),
@@ -404,95 +492,4 @@ impl Device {
             None => Ok(false),
         }
     }
-
-    fn u2f(&mut self, apdu: &[u8]) -> Vec<u8> {
-        let word = |word: u16| word.to_be_bytes().to_vec();
-        let data = apdu.get(7..apdu.len() - 2).unwrap_or_default();
-        match (apdu[1], apdu[2]) {
-            (0x03, _) => [&b"U2F_V2"[..], &[0x90, 0]].concat(),
-            (0x01, _) => {
-                if !self.u2f_touched() {
-                    return word(0x6985);
-                }
-                let (challenge, application) = (data[..32].try_into().unwrap(), data[32..64].try_into().unwrap());
-                let authority = self.authority.clone();
-                [self.key.u2f_register(&challenge, &application, &authority), word(0x9000)].concat()
-            }
-            (0x02, control) => {
-                let (challenge, application) = (data[..32].try_into().unwrap(), data[32..64].try_into().unwrap());
-                let handle = &data[65..65 + usize::from(data[64])];
-                if !self.key.holds(handle, &application) {
-                    return word(0x6a80);
-                }
-                if control == 0x07 || !self.u2f_touched() {
-                    return word(0x6985);
-                }
-                [self.key.u2f_authenticate(&challenge, &application, handle).unwrap(), word(0x9000)].concat()
-            }
-            _ => word(0x6d00),
-        }
-    }
-
-    fn u2f_touched(&mut self) -> bool {
-        let asked = *self.u2f_asked.get_or_insert_with(|| {
-            self.blinked += 1;
-            Instant::now()
-        });
-        let touched = matches!(self.touch, Touch::After(delay) if asked.elapsed() >= delay);
-        if touched {
-            self.u2f_asked = None;
-        }
-        touched
-    }
-}
-
-/// The reports of a message, as many as it takes.
-pub(crate) fn reports(channel: Channel, command: u8, data: &[u8], length: usize) -> Vec<Report> {
-    let claimed = u16::try_from(data.len()).unwrap();
-    let first = data.len().min(length - 7);
-    let mut all = vec![[&channel[..], &[command | 0x80], &claimed.to_be_bytes(), &data[..first]].concat()];
-    for (sequence, chunk) in data[first..].chunks(length - 5).enumerate() {
-        all.push([&channel[..], &[u8::try_from(sequence).unwrap()], chunk].concat());
-    }
-    all.iter_mut().for_each(|report| report.resize(length, 0));
-    all
-}
-
-pub(crate) fn ok(value: &Value) -> Vec<u8> {
-    let mut bytes = vec![0];
-    ciborium::into_writer(value, &mut bytes).unwrap();
-    bytes
-}
-
-pub(crate) fn get(map: &Value, key: i64) -> Option<&Value> {
-    map.as_map()?.iter().find(|(have, _)| *have == Value::from(key)).map(|(_, value)| value)
-}
-
-pub(crate) fn int(map: &Value, key: i64) -> Option<i64> {
-    get(map, key)?.as_integer()?.try_into().ok()
-}
-
-pub(crate) fn bytes(map: &Value, key: i64) -> Option<Vec<u8>> {
-    get(map, key)?.as_bytes().cloned()
-}
-
-pub(crate) fn text_at(map: &Value, key: i64) -> Option<String> {
-    get(map, key)?.as_text().map(String::from)
-}
-
-fn named<'a>(map: &'a Value, key: &str) -> Option<&'a Value> {
-    map.as_map()?.iter().find(|(have, _)| have.as_text() == Some(key)).map(|(_, value)| value)
-}
-
-fn text(map: &Value, key: &str) -> Option<String> {
-    named(map, key)?.as_text().map(String::from)
-}
-
-fn bool_of(map: &Value, key: &str) -> Option<bool> {
-    named(map, key)?.as_bool()
-}
-
-fn ids(map: &Value, key: i64) -> Vec<Vec<u8>> {
-    let list = get(map, key).and_then(Value::as_array).cloned().unwrap_or_default();
-    list.iter().filter_map(|entry| named(entry, "id")?.as_bytes().cloned()).collect()
 }

@@ -31,7 +31,8 @@ fn the_list_tells_keys_apart_by_how_they_are() {
         blocked,
         Device::u2f_only("U2F"),
         Device { mischief: Some(Box::new(|_| Some(Vec::new()))), ..Device::new("silent") },
-        Device { mischief: Some(Box::new(garbage)), ..Device::new("odd") },
+        Device { u2f: false, mischief: Some(Box::new(garbage)), ..Device::new("odd") },
+        Device { mischief: Some(Box::new(garbage)), ..Device::new("odd, and knows U2F") },
     ]);
     let found = usb::list_on(sockets.bus()).unwrap();
     let pin = |number: usize| match &found[number].answer {
@@ -45,7 +46,8 @@ fn the_list_tells_keys_apart_by_how_they_are() {
     assert_eq!(pin(3), Some(PinState::Unsupported));
     assert_eq!(found[4].answer, Some(Answer::Silent));
     assert!(matches!(found[5].answer, Some(Answer::Misbehaved(_))));
-    assert!((0..6).all(|number| sockets.device(number).lock().unwrap().blinked == 0));
+    assert_eq!(pin(6), Some(PinState::Unsupported));
+    assert!((0..7).all(|number| sockets.device(number).lock().unwrap().blinked == 0));
 }
 
 #[test]

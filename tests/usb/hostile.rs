@@ -30,7 +30,7 @@ const LATE: Duration = Duration::from_millis(250);
 
 /// When a key begins to break.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum At {
+pub(crate) enum At {
     Init,
     Info,
     Make,
@@ -39,7 +39,7 @@ enum At {
 
 /// What the person hears.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Ends {
+pub(crate) enum Ends {
     Misbehaved,
     Silent,
     Busy,
@@ -47,7 +47,7 @@ enum Ends {
     Refused,
 }
 
-type Behaviour = (&'static str, At, Ends, fn(&Request) -> Vec<Report>);
+pub(crate) type Behaviour = (&'static str, At, Ends, fn(&Request) -> Vec<Report>);
 
 fn cbor(request: &Request, data: &[u8]) -> Vec<Report> {
     reports(request.channel, CBOR, data, 64)
@@ -95,7 +95,7 @@ fn word(request: &Request, word: u16) -> Vec<Report> {
     if request.data[1] == 0x03 { u2f(request, b"U2F_V2\x90\x00") } else { u2f(request, &word.to_be_bytes()) }
 }
 
-const BEHAVIOURS: &[Behaviour] = &[
+pub(crate) const BEHAVIOURS: &[Behaviour] = &[
     ("INIT: silence", At::Init, Ends::Silent, |_| vec![]),
     ("INIT: another nonce", At::Init, Ends::Busy, |_| init(&[7; 8], FIRST, 17)),
     ("INIT: a short answer", At::Init, Ends::Busy, |request| init(&request.data, FIRST, 16)),
@@ -139,7 +139,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("info: a keepalive in a message", At::Info, Ends::Misbehaved, |request| {
         broken(request, |all| all[1] = reports(request.channel, KEEPALIVE, &[1], 64).remove(0))
     }),
-    ("info: on another channel", At::Info, Ends::Silent, |request| broken(request, |all| all.iter_mut().for_each(|one| one[0] ^= 1))),
+    ("info: on another channel", At::Info, Ends::Busy, |request| broken(request, |all| all.iter_mut().for_each(|one| one[0] ^= 1))),
     ("info: as another command", At::Info, Ends::Misbehaved, |request| reports(request.channel, 0x22, &long_info(), 64)),
     ("info: a report cut short", At::Info, Ends::Misbehaved, |request| broken(request, |all| all[1].truncate(20))),
     ("info: a report of three bytes", At::Info, Ends::Silent, |_| vec![vec![0, 0, 0]]),
@@ -222,16 +222,21 @@ fn run((name, at, ends, behaviour): &Behaviour) {
         };
         (now == at).then(|| behaviour(request))
     };
-    let sound = if at == At::U2f { Device::u2f_only("a") } else { Device::new("a") };
+    let sound = match at {
+        At::U2f => Device::u2f_only("a"),
+        // One that knows U2F too is asked that way.
+        At::Info => Device { u2f: false, ..Device::new("a") },
+        At::Init | At::Make => Device::new("a"),
+    };
     let sockets = Sockets::with([Device { mischief: Some(Box::new(mischief)), ..sound }]);
     let begun = Instant::now();
     let ended = Service::new().within(DEADLINE).enroll(&sockets, &[], &mut Script::default());
     let took = begun.elapsed();
     let error = ended.expect_err(name);
-    let heard = match error {
+    let heard = match &error {
         Error::Misbehaved(_) => Ends::Misbehaved,
         Error::Silent => Ends::Silent,
-        Error::Busy => Ends::Busy,
+        Error::NotAsked { why, .. } if **why == Error::Busy => Ends::Busy,
         Error::NotTouched => Ends::NotTouched,
         Error::Refused(_) => Ends::Refused,
         other => panic!("{name}: {other:?}"),

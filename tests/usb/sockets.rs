@@ -90,6 +90,9 @@ pub(crate) fn open(device: &Shared) -> Result<Box<dyn Transport>, NotOpened> {
     if open.unplugged {
         return Err(NotOpened::Gone);
     }
+    if open.held.is_some_and(|until| Instant::now() < until) {
+        return Err(NotOpened::InUse);
+    }
     Ok(Box::new(Opened { device: Arc::clone(device), queue: open.open() }))
 }
 

@@ -209,5 +209,5 @@ fn not_opened(state: &Shared, problem: Problem) -> KeyCeremonyEvent {
     if problem.is_in_doubt() {
         state.stop.now(Why::Failed("the store did not say whether it kept a change".to_owned()));
     }
-    KeyCeremonyEvent::Failed { code: FailureCode::Unavailable, detail: problem.detail().to_owned() }
+    KeyCeremonyEvent::Failed { code: FailureCode::Unavailable, detail: problem.detail().to_owned(), key: None }
 }

@@ -50,6 +50,9 @@ pub(super) enum KeyCeremonyEvent {
         code: FailureCode,
         /// What happened, and what to do.
         detail: String,
+        /// The key that could not be asked, as it calls itself, where it is about one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
     },
 }
 
@@ -61,7 +64,10 @@ pub(super) enum FailureCode {
     NotEnrolled,
     NotTouched,
     PinBlocked,
+    /// Another program used the key all the time, or another ceremony does.
     Busy,
+    /// A key that may be the right one did not answer in time, or could not be opened.
+    NotAsked,
     Cancelled,
     Unavailable,
 }
@@ -102,10 +108,16 @@ impl From<usb::Error> for KeyCeremonyEvent {
             NotTouched => FailureCode::NotTouched,
             PinAuthBlocked | PinBlocked => FailureCode::PinBlocked,
             Busy => FailureCode::Busy,
+            NotAsked { why, .. } if **why == Busy => FailureCode::Busy,
+            NotAsked { .. } | Slow => FailureCode::NotAsked,
             Cancelled | Declined | PinWrong { .. } | PinNotGiven => FailureCode::Cancelled,
             _ => FailureCode::Unavailable,
         };
-        KeyCeremonyEvent::Failed { code, detail: why.to_string() }
+        let key = match &why {
+            NotAsked { key, .. } => Some(key.to_string()),
+            _ => None,
+        };
+        KeyCeremonyEvent::Failed { code, detail: why.to_string(), key }
     }
 }
 

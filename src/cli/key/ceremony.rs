@@ -96,7 +96,7 @@ pub(super) fn failure(error: usb::Error) -> Failure {
         Bus(_) | Child(_) => Exit::Unavailable,
         _ => Exit::NoKey,
     };
-    let hint = matches!(error, NoKey | NotAllowed { .. } | Busy | Silent | Misbehaved(_) | Bus(_) | Refused(_));
+    let hint = matches!(error, NoKey | NotAllowed { .. } | NotAsked { .. } | Busy | Slow | Silent | Misbehaved(_) | Bus(_) | Refused(_));
     let failure = Failure::new(exit, error.to_string());
     if hint { failure.hint("Look for the fault: twostep key doctor") } else { failure }
 }

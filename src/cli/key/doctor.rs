@@ -79,6 +79,7 @@ fn look(found: &Found, holders: &Holders) -> Finding {
                 false => busy.mend(format!("Close {}, or touch the key if it blinks.", programs(holders))),
             }
         }
+        (_, Some(Answer::Slow)) => Finding::bad("slow", format!("{name} ({path}) is too slow to answer in time")).mend(REPLUG),
         (_, Some(Answer::Silent)) => Finding::bad("key", format!("{name} ({path}) does not answer")).mend(REPLUG),
         (_, Some(Answer::Misbehaved(how))) => {
             let odd = Finding::bad("key", format!("{name} ({path}) does not speak as a security key does: {how}"));

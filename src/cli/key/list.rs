@@ -35,6 +35,7 @@ fn row(found: &Found) -> Vec<String> {
     let (protocols, pin) = match (&found.access, &found.answer) {
         (_, Some(Answer::About(about))) => (protocols(about), pin(about.pin)),
         (_, Some(Answer::Busy)) => ("busy".to_owned(), "-".to_owned()),
+        (_, Some(Answer::Slow)) => ("slow".to_owned(), "-".to_owned()),
         (_, Some(_)) => ("no answer".to_owned(), "-".to_owned()),
         (Access::NotAllowed { .. }, None) => ("no permission".to_owned(), "-".to_owned()),
         (_, None) => ("-".to_owned(), "-".to_owned()),

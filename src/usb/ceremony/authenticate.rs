@@ -8,6 +8,7 @@ use super::super::authenticator::Speaks;
 use super::super::ctap1;
 use super::super::ctap1::Hash;
 use super::super::ctap2;
+use super::super::ctap2::Assertion;
 use super::super::ctap2::AssertionRequest;
 use super::super::ctap2::Info;
 use super::super::ctap2::Permission;
@@ -24,6 +25,7 @@ use super::find::Look;
 use super::find::Wanted;
 use super::verify;
 use super::verify::Plan;
+use super::verify::Proof;
 use crate::webauthn::AuthenticationResponse;
 use crate::webauthn::Origin;
 use crate::webauthn::RequestOptions;
@@ -68,7 +70,8 @@ impl Authentication {
         Wanted { rp_id: &self.rp_id, rp_id_hash: &self.rp_id_hash, app_id_hash: self.app_id_hash.as_ref(), ids: &self.allow }
     }
 
-    /// Signs with the credential that was found; finds it first, once the key knows who asks, if it was hidden.
+    /// Signs with the credential that was found; finds it first, once the key knows who asks, if it was hidden. A key that does
+    /// not say which ones it holds is asked to sign with any of them.
     fn by_fido2(
         &self,
         channel: &mut Channel,
@@ -83,19 +86,15 @@ impl Authentication {
         }
         let signed = loop {
             let proof = verify::prove(channel, info, plan, scope, desk)?;
-            let id = match &found {
-                Some(id) => id.clone(),
-                None => match find::by_fido2(channel, info, self.wanted(), proof.verification(), desk)? {
-                    Look::Found(Found::Fido2(id)) => id,
-                    _ => return Err(Error::NotEnrolled.into()),
-                },
+            let look = match &found {
+                Some(id) => Look::Found(Found::Fido2(id.clone())),
+                None => find::by_fido2(channel, info, self.wanted(), proof.verification(), desk)?,
             };
-            let allow = [&id[..]];
-            let request = AssertionRequest { client_data_hash: &self.client_data_hash, rp_id: &self.rp_id, allow: &allow, touch: true };
-            let signed = verify::until_touched(desk, |desk| {
-                let limit = desk.limit();
-                ctap2::get_assertion(channel, &request, proof.verification(), &limit, &mut |waiting| desk.say(waiting))
-            });
+            let signed = match &look {
+                Look::Found(Found::Fido2(id)) => self.sign(channel, &[id], &proof, desk),
+                Look::Unknown => self.sign_with_any(channel, info, &proof, desk),
+                _ => return Err(Error::NotEnrolled.into()),
+            };
             match (signed, plan.fallback(info)) {
                 (Err(Fault::Status(status::PUAT_REQUIRED | status::UV_INVALID | status::UV_BLOCKED)), Some(other)) => plan = other,
                 (signed, _) => break signed,
@@ -106,6 +105,25 @@ impl Authentication {
         let handle = signed.user_handle.as_deref();
         let (id, data) = (&signed.credential_id, &signed.authenticator_data);
         Ok(client::authentication_from_ctap2(&self.client_data, id, data, &signed.signature, handle))
+    }
+
+    /// Each portion of the credentials that the key can take at once, until it holds one of them.
+    fn sign_with_any(&self, channel: &mut Channel, info: &Info, proof: &Proof, desk: &mut Desk) -> Result<Assertion, Fault> {
+        for allow in find::portions(info, &self.allow) {
+            match self.sign(channel, &allow, proof, desk) {
+                Err(Fault::Status(status::NO_CREDENTIALS)) => {}
+                signed => return signed,
+            }
+        }
+        Err(Fault::Status(status::NO_CREDENTIALS))
+    }
+
+    fn sign(&self, channel: &mut Channel, allow: &[&[u8]], proof: &Proof, desk: &mut Desk) -> Result<Assertion, Fault> {
+        let request = AssertionRequest { client_data_hash: &self.client_data_hash, rp_id: &self.rp_id, allow, touch: true };
+        verify::until_touched(desk, |desk| {
+            let limit = desk.limit();
+            ctap2::get_assertion(channel, &request, proof.verification(), &limit, &mut |waiting| desk.say(waiting))
+        })
     }
 
     fn by_u2f(

@@ -1,5 +1,7 @@
 //! Whether a key holds one of some credentials, asked without disturbing anybody (CTAP 2.1 §6.2, "pre-flight").
 
+use std::collections::VecDeque;
+
 use super::super::authenticator::Authenticator;
 use super::super::authenticator::Speaks;
 use super::super::ctap1;
@@ -84,17 +86,25 @@ pub(super) fn by_fido2(
     desk: &mut Desk,
 ) -> Result<Look, Fault> {
     let limit = desk.limit();
-    for allow in portions(info, wanted.ids) {
+    let mut portions = VecDeque::from(portions(info, wanted.ids));
+    let mut odd = false;
+    while let Some(allow) = portions.pop_front() {
         // What is signed here is no client data, and good for nothing.
         let request = AssertionRequest { client_data_hash: &[0; 32], rp_id: wanted.rp_id, allow: &allow, touch: false };
         match ctap2::get_assertion(channel, &request, verification, &limit, &mut |waiting| desk.say(waiting)) {
             Ok(assertion) => return Ok(Look::Found(Found::Fido2(assertion.credential_id))),
             Err(Fault::Status(status::NO_CREDENTIALS)) => {}
-            Err(Fault::Status(_)) => return Ok(Look::Unknown),
+            // It refuses the command, not one of these.
+            Err(Fault::Status(status::PUAT_REQUIRED)) => return Ok(Look::Unknown),
+            // One of these upsets it: it is asked for each alone.
+            Err(Fault::Status(_) | Fault::Content(_)) if allow.len() > 1 => {
+                allow.iter().rev().for_each(|id| portions.push_front(vec![*id]));
+            }
+            Err(Fault::Status(_) | Fault::Content(_)) => odd = true,
             Err(fault) => return Err(fault),
         }
     }
-    Ok(Look::Nothing)
+    Ok(if odd { Look::Unknown } else { Look::Nothing })
 }
 
 /// The ids that the key can have made, as many at once as it takes.

@@ -6,8 +6,10 @@
 mod authenticate;
 mod desk;
 mod find;
+mod probe;
 mod register;
 mod selection;
+mod verdict;
 mod verify;
 
 use std::sync::Arc;

@@ -10,7 +10,6 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
-use super::super::authenticator::Authenticator;
 use super::super::bus::Bus;
 use super::super::error::Error;
 use super::super::fault::Fault;
@@ -26,6 +25,9 @@ use super::desk::Desk;
 use super::desk::News;
 use super::desk::Readiness;
 use super::desk::Turn;
+use super::probe;
+use super::verdict;
+use super::verdict::Outcome;
 
 /// How long a key that others wait for may take to say whether it fits.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -52,6 +54,8 @@ struct Runner {
     cancel: Cancel,
     state: State,
     present: bool,
+    /// Another program was seen to use it.
+    busy: bool,
 }
 
 enum State {
@@ -64,7 +68,7 @@ enum State {
     /// It blinks, or will.
     Going,
     /// It was let go, for this reason.
-    Ended(Error),
+    Ended(Outcome),
     /// It was unplugged before it blinked.
     Gone,
 }
@@ -73,6 +77,8 @@ struct Selection<C: Ceremony> {
     bus: Arc<dyn Bus>,
     ceremony: Arc<C>,
     limit: Limit,
+    /// Half of the time is over: keys that only may fit do not wait any longer for those that are busy.
+    half: Limit,
     stop: Cancel,
     taken: Arc<AtomicBool>,
     line: Sender<Event<C::Output>>,
@@ -92,8 +98,9 @@ pub(super) fn run<C: Ceremony>(bus: Arc<dyn Bus>, options: &Options, ceremony: C
     keys.retain(|key| wanted(key));
     watch(&bus, wanted, stop.clone(), line.clone());
     let taken = Arc::new(AtomicBool::new(false));
-    let mut selection =
-        Selection { bus, ceremony: Arc::new(ceremony), limit, stop, taken, line, runners: Vec::new(), winner: None, waiting: false };
+    let half = limit.within(options.deadline / 2);
+    let ceremony = Arc::new(ceremony);
+    let mut selection = Selection { bus, ceremony, limit, half, stop, taken, line, runners: Vec::new(), winner: None, waiting: false };
     for key in keys {
         selection.begin(key);
     }
@@ -153,7 +160,7 @@ impl<C: Ceremony> Selection<C> {
             // When nobody listens any more, the ceremony is over.
             let _ = ended.send(Event::Ended(number, result, desk.has_blinked()));
         });
-        self.runners.push(Runner { key, begun: Instant::now(), cancel, state: State::Looking, present: true });
+        self.runners.push(Runner { key, begun: Instant::now(), cancel, state: State::Looking, present: true, busy: false });
     }
 
     /// Lets keys blink once it is known which may.
@@ -162,8 +169,9 @@ impl<C: Ceremony> Selection<C> {
             return Ok(());
         }
         let going = self.runners.iter().any(|runner| matches!(runner.state, State::Going));
-        let looking = self.runners.iter().any(|runner| matches!(runner.state, State::Looking) && runner.begun.elapsed() < PATIENCE);
-        if looking && !going {
+        let mut looking = self.runners.iter().filter(|runner| runner.present && matches!(runner.state, State::Looking)).peekable();
+        let unknown = looking.peek().is_some();
+        if looking.any(|runner| runner.begun.elapsed() < PATIENCE) && !going {
             return Ok(());
         }
         let fits = |runner: &Runner| matches!(runner.state, State::Fits(_));
@@ -171,7 +179,9 @@ impl<C: Ceremony> Selection<C> {
         let next = match () {
             () if self.runners.iter().any(fits) => self.give_turns(fits, going),
             () if going => return Ok(()),
-            () if self.runners.iter().any(perhaps) => self.give_turns(perhaps, going),
+            // The person would be asked for the PIN of a key that is not the account's, while the right one is busy.
+            () if unknown && !self.half.left().is_zero() => return Ok(()),
+            () if self.runners.iter().any(perhaps) => self.give_turns(perhaps, unknown),
             () => return self.nobody_fits(person),
         };
         if let [_, _, ..] = &next[..] {
@@ -180,10 +190,10 @@ impl<C: Ceremony> Selection<C> {
         Ok(())
     }
 
-    /// Lets those go that are chosen; answers all that blink then.
-    fn give_turns(&mut self, chosen: impl Fn(&Runner) -> bool, going: bool) -> Vec<Key> {
+    /// Lets those go that are chosen; answers all that blink then. Where others may join them, a touch chooses.
+    fn give_turns(&mut self, chosen: impl Fn(&Runner) -> bool, others: bool) -> Vec<Key> {
         let count = self.runners.iter().filter(|runner| chosen(runner)).count();
-        let turn = if count > 1 || going { Turn::AmongOthers } else { Turn::Alone };
+        let turn = if count > 1 || others { Turn::AmongOthers } else { Turn::Alone };
         for runner in self.runners.iter_mut().filter(|runner| chosen(runner)) {
             if let State::Fits(leave) | State::Perhaps(leave) = std::mem::replace(&mut runner.state, State::Going) {
                 // A thread that is gone says so itself.
@@ -199,13 +209,12 @@ impl<C: Ceremony> Selection<C> {
         if self.runners.iter().filter(here).any(|runner| matches!(runner.state, State::Looking)) {
             return Ok(());
         }
-        let reasons = self.runners.iter().filter(here).filter_map(|runner| match &runner.state {
-            State::Ended(why) => Some(why),
+        let let_go = self.runners.iter().filter(here).filter_map(|runner| match &runner.state {
+            State::Ended(why) => Some((&runner.key, why)),
             _ => None,
         });
-        // What a key says of itself tells the person more than that another one could not be asked.
-        match reasons.max_by_key(|why| matches!(why, Error::NotEnrolled | Error::AlreadyEnrolled(_))) {
-            Some(why) => Err(why.clone()),
+        match verdict::verdict(&let_go.collect::<Vec<_>>()) {
+            Some(why) => Err(why),
             None => {
                 if !self.waiting {
                     self.waiting = true;
@@ -222,7 +231,10 @@ impl<C: Ceremony> Selection<C> {
         match news {
             // Who chooses by touch has been told so.
             News::Tell(Progress::NeedTouch(_) | Progress::NeedFingerprint(_)) if others && self.winner.is_none() => {}
-            News::Tell(progress) => person.tell(progress),
+            News::Tell(progress) => {
+                runner.busy |= matches!(progress, Progress::Busy(_));
+                person.tell(progress);
+            }
             News::Ready(Readiness::Fits, leave) => runner.state = State::Fits(leave),
             News::Ready(Readiness::Perhaps, leave) => runner.state = State::Perhaps(leave),
             News::Taken => {
@@ -258,24 +270,25 @@ impl<C: Ceremony> Selection<C> {
                 runner.state = State::Gone;
                 return Some(Ok(output));
             }
-            Err(Fault::Late) if !blinked => Fault::Silent,
             Err(fault) => fault,
         };
-        let (why, key) = (Error::from(fault.clone()), runner.key.clone());
-        runner.state = if fault == Fault::Gone && !was_going { State::Gone } else { State::Ended(why.clone()) };
+        let gone = fault == Fault::Gone && !was_going;
+        let (let_go, key) = (Outcome::by(fault, blinked), runner.key.clone());
+        let why = let_go.why(&key);
+        let not_asked = matches!(let_go, Outcome::NotAsked(_)) && !gone;
+        runner.state = if gone { State::Gone } else { State::Ended(let_go) };
         if self.winner == Some(number) {
             return Some(Err(why));
         }
-        if !was_going {
-            return None;
-        }
-        if !self.runners.iter().any(going) {
+        let others = self.runners.iter().any(|runner| runner.present && !matches!(runner.state, State::Gone | State::Ended(_)));
+        if was_going && !self.runners.iter().any(going) {
             return Some(Err(why));
         }
-        person.tell(match why {
-            Error::Unplugged => Progress::KeyRemoved(key),
-            why => Progress::LeftOut { key, why },
-        });
+        match why {
+            Error::Unplugged if was_going => person.tell(Progress::KeyRemoved(key)),
+            why if was_going || not_asked && others => person.tell(Progress::LeftOut { key, why }),
+            _ => {}
+        }
         None
     }
 
@@ -303,29 +316,47 @@ impl<C: Ceremony> Selection<C> {
     /// The deadline has passed: how it ended is what the keys' threads say now, or what can be said without them.
     fn last_words(&mut self, events: &Receiver<Event<C::Output>>) -> Result<C::Output, Error> {
         let end = Instant::now() + LAST_WORDS;
-        let going = |runner: &Runner| matches!(runner.state, State::Going);
-        let mut verdict = match () {
-            () if self.runners.iter().any(going) => Error::NotTouched,
-            () if self.runners.iter().any(|runner| runner.present && !matches!(runner.state, State::Gone)) => Error::Silent,
-            () => Error::NoKey,
-        };
         while self.runners.iter().any(|runner| matches!(runner.state, State::Looking | State::Going)) {
-            let Ok(event) = events.recv_timeout(end.saturating_duration_since(Instant::now())) else { break };
-            if let Event::Ended(number, result, blinked) = event {
-                let fault = match result {
-                    Ok(output) => return Ok(output),
-                    Err(Fault::Late) if !blinked => Fault::Silent,
-                    Err(fault) => fault,
-                };
-                if let Some(runner) = self.runners.get_mut(number) {
-                    if self.winner.is_none_or(|winner| winner == number) && !matches!(fault, Fault::Stopped | Fault::Gone) {
-                        verdict = fault.into();
+            match events.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(Event::Ended(_, Ok(output), _)) => return Ok(output),
+                Ok(Event::Ended(number, Err(fault), blinked)) => {
+                    if let Some(runner) = self.runners.get_mut(number) {
+                        let chosen = self.winner.is_none_or(|winner| winner == number) && !matches!(fault, Fault::Stopped | Fault::Gone);
+                        runner.state = if chosen { State::Ended(Outcome::by(fault, blinked)) } else { State::Gone };
                     }
-                    runner.state = State::Gone;
                 }
+                Ok(Event::News(number, News::Tell(Progress::Busy(_)))) => {
+                    if let Some(runner) = self.runners.get_mut(number) {
+                        runner.busy = true;
+                    }
+                }
+                Ok(_) => {}
+                Err(_) => break,
             }
         }
-        Err(verdict)
+        // The thread of a key that does not let go of it says nothing.
+        let late = |runner: &Runner| match runner.state {
+            State::Going => Outcome::Answered(Error::NotTouched),
+            _ if runner.busy => Outcome::NotAsked(Error::Busy),
+            _ => Outcome::NotAsked(Error::Silent),
+        };
+        let here = self.runners.iter().filter(|runner| runner.present && !matches!(runner.state, State::Gone));
+        let let_go: Vec<(&Key, Outcome)> = here
+            .map(|runner| match &runner.state {
+                State::Ended(why) => (&runner.key, why.clone()),
+                _ => (&runner.key, late(runner)),
+            })
+            .collect();
+        let winner = self.winner.and_then(|winner| self.runners.get(winner));
+        if let Some((key, why)) = let_go.iter().find(|(key, _)| winner.is_some_and(|winner| winner.key == **key)) {
+            return Err(why.why(key));
+        }
+        // A key that blinked is one that fits.
+        if let_go.iter().any(|(_, why)| *why == Outcome::Answered(Error::NotTouched)) {
+            return Err(Error::NotTouched);
+        }
+        let let_go: Vec<(&Key, &Outcome)> = let_go.iter().map(|(key, why)| (*key, why)).collect();
+        Err(verdict::verdict(&let_go).unwrap_or(Error::NoKey))
     }
 
     /// Tells all that still blink to stop, and gives them a moment to do so.
@@ -345,9 +376,8 @@ impl<C: Ceremony> Selection<C> {
 
 /// The whole way of one key.
 fn perform<C: Ceremony>(bus: &Arc<dyn Bus>, ceremony: &C, desk: &mut Desk) -> Result<C::Output, Fault> {
-    let (key, limit) = (desk.key().clone(), desk.limit());
-    let mut authenticator = Authenticator::open(bus, &key, &limit, &mut |waiting| desk.say(waiting))?;
-    let (readiness, found) = match ceremony.look(&mut authenticator, desk)? {
+    let (mut authenticator, standing) = probe::probe(bus, ceremony, desk)?;
+    let (readiness, found) = match standing {
         Standing::Fits(found) => (Readiness::Fits, found),
         Standing::Perhaps(found) => (Readiness::Perhaps, found),
         Standing::No(why) => return Err(why.into()),

@@ -42,10 +42,10 @@ pub(crate) fn get_assertion(
     say: &mut dyn FnMut(Waiting),
 ) -> Result<Assertion, Fault> {
     let answer = super::call(channel, GET_ASSERTION, request.write(verification), limit, say)?;
-    let item = parse(&answer).map_err(|_| Fault::Odd("its assertion is not CBOR"))?;
-    let assertion = Assertion::read(item, request.allow).ok_or(Fault::Odd("its assertion lacks a part"))?;
+    let item = parse(&answer).map_err(|_| Fault::Content("its assertion is not CBOR"))?;
+    let assertion = Assertion::read(item, request.allow).ok_or(Fault::Content("its assertion lacks a part"))?;
     if !request.allow.is_empty() && !request.allow.contains(&&assertion.credential_id[..]) {
-        return Err(Fault::Odd("it signed with a credential that nobody asked for"));
+        return Err(Fault::Content("it signed with a credential that nobody asked for"));
     }
     Ok(assertion)
 }

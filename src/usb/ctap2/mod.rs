@@ -7,6 +7,7 @@ mod info;
 mod pin;
 mod protocol;
 
+pub(super) use assertion::Assertion;
 pub(super) use assertion::AssertionRequest;
 pub(super) use assertion::get_assertion;
 pub(super) use credential::CredentialRequest;
@@ -23,6 +24,8 @@ pub(super) use pin::pin_retries;
 pub(super) use pin::token_by_fingerprint;
 pub(super) use pin::token_by_pin;
 pub(super) use protocol::Token;
+
+use std::time::Duration;
 
 use super::cbor::Writer;
 use super::fault::Fault;
@@ -68,13 +71,23 @@ impl Verification<'_> {
 /// One command; the answer without its status byte.
 fn call(channel: &mut Channel, command: u8, parameters: Writer, limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<Vec<u8>, Fault> {
     let message = [&[command][..], &parameters.into_bytes()].concat();
-    let mut answer = channel.call(CBOR, &message, limit, say)?;
-    match answer.first().copied() {
-        None => Err(Fault::Odd("an answer without a status")),
-        Some(status::OK) => Ok(answer.split_off(1)),
-        Some(status) => Err(Fault::Status(status)),
+    loop {
+        let mut answer = channel.call(CBOR, &message, limit, say)?;
+        match answer.first().copied() {
+            None => return Err(Fault::Content("an answer without a status")),
+            Some(status::OK) => return Ok(answer.split_off(1)),
+            // Nothing was done. CTAPHID has an error for it, which some keys do not use.
+            Some(status::CHANNEL_BUSY) => {
+                say(Waiting::Turn);
+                limit.pause(BUSY_PAUSE).map_err(|fault| if fault == Fault::Late { Fault::Busy } else { fault })?;
+            }
+            Some(status) => return Err(Fault::Status(status)),
+        }
     }
 }
+
+/// How soon a key that was busy is asked again.
+const BUSY_PAUSE: Duration = Duration::from_millis(40);
 
 /// What is common to the authenticator data of new credentials and assertions: hash of the RP ID, flags, counter.
 const SHORTEST_AUTHENTICATOR_DATA: usize = 37;

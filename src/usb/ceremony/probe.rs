@@ -1,0 +1,50 @@
+//! A key is opened and asked whether it fits, for as long as what keeps it from answering may pass.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::authenticator::Authenticator;
+use super::super::bus::Bus;
+use super::super::fault::Fault;
+use super::super::hid::Waiting;
+use super::Ceremony;
+use super::Standing;
+use super::desk::Desk;
+
+/// How long a key that says nothing is asked again. One that was plugged in a moment ago, or hangs in another program's command,
+/// may need that; the answer of all others waits for it.
+const SILENT: Duration = Duration::from_secs(6);
+
+/// How often a key that breaks the protocol is asked anew.
+const MOST_BREACHES: u32 = 3;
+
+/// The pause before it is asked again.
+const PAUSE: Duration = Duration::from_millis(60);
+
+/// Opens the key and has the ceremony look at it. It does not blink.
+///
+/// # Errors
+/// [`Fault::Busy`] and [`Fault::Slow`] at the end of the ceremony's time, and whatever does not pass.
+pub(super) fn probe<C: Ceremony>(bus: &Arc<dyn Bus>, ceremony: &C, desk: &mut Desk) -> Result<(Authenticator, Standing<C::Found>), Fault> {
+    let (key, limit) = (desk.key().clone(), desk.limit());
+    let silent = limit.within(SILENT.min(limit.left() / 2));
+    let mut breaches = 0;
+    loop {
+        let opened = Authenticator::open(bus, &key, &limit, &mut |waiting| desk.say(waiting));
+        let looked = opened.and_then(|mut authenticator| {
+            let standing = ceremony.look(&mut authenticator, desk)?;
+            Ok((authenticator, standing))
+        });
+        let fault = match looked {
+            Err(fault) => fault,
+            found => return found,
+        };
+        match fault {
+            Fault::Busy => desk.say(Waiting::Turn),
+            Fault::Silent if !silent.left().is_zero() => {}
+            Fault::Odd(_) if breaches < MOST_BREACHES => breaches += 1,
+            fault => return Err(fault),
+        }
+        limit.pause(PAUSE).map_err(|over| if over == Fault::Late { fault } else { over })?;
+    }
+}
