@@ -44,6 +44,7 @@ struct Said {
     retries: Option<u64>,
     wrong_before: Option<bool>,
     code: Option<String>,
+    key: Option<String>,
     token: Option<Zeroizing<String>>,
     context: Option<Context>,
 }
@@ -66,7 +67,13 @@ pub(crate) fn touch(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Ended, Failure> 
         match (said.event.as_str(), &ceremony) {
             ("begun", None) => ceremony = Some(said.ceremony_id.filter(|id| is_id(id)).ok_or(Failure::Unavailable)?),
             ("refused", _) => return Ok(not_by_key(pam, "refused")),
-            ("failed", _) => return Ok(not_by_key(pam, said.code.as_deref().unwrap_or_default())),
+            ("failed", _) => {
+                let code = said.code.as_deref().unwrap_or_default();
+                return Ok(match said.key.as_deref().and_then(name) {
+                    Some(key) => not_by_this_key(pam, code, &key),
+                    None => not_by_key(pam, code),
+                });
+            }
             ("waiting_for_key", Some(_)) => pam.tell("Plug in your security key."),
             ("need_touch", Some(_)) => pam.tell("Touch your security key."),
             ("choose_by_touch", Some(_)) => pam.tell("Several security keys are here: touch yours."),
@@ -104,15 +111,36 @@ fn not_by_key(pam: &Pam<'_>, why: &str) -> Ended {
         "not_touched" => "The security key was not touched in time.",
         "pin_blocked" => "The PIN of the security key is blocked.",
         "busy" => "The security key is in use elsewhere.",
+        "not_asked" => "A security key did not answer.",
         "refused" => "The security key was refused.",
         _ => "A security key cannot be used now.",
     });
     Ended::NotByKey
 }
 
+/// Names the key that could not be asked.
+fn not_by_this_key(pam: &Pam<'_>, code: &str, key: &str) -> Ended {
+    let why = match code {
+        "busy" => format!("{key} is in use elsewhere."),
+        "not_asked" => format!("{key} did not answer."),
+        _ => return not_by_key(pam, code),
+    };
+    pam.complain(&why);
+    Ended::NotByKey
+}
+
+/// A key's name on one short line; `None` if nothing of it can be shown.
+fn name(key: &str) -> Option<String> {
+    let shown: String = key.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
+    (!shown.trim().is_empty()).then_some(shown)
+}
+
 fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
+
+/// A name of 64 characters and a path.
+const LONGEST_NAME: usize = 128;
 
 /// A ceremony with every PIN tried says less.
 const MOST_EVENTS: u32 = 64;

@@ -111,6 +111,7 @@ fn when_the_key_fails_a_code_does() {
         ("not_touched", "The security key was not touched in time."),
         ("pin_blocked", "The PIN of the security key is blocked."),
         ("busy", "The security key is in use elsewhere."),
+        ("not_asked", "A security key did not answer."),
         ("cancelled", "A security key cannot be used now."),
         ("anything", "A security key cannot be used now."),
     ] {
@@ -124,6 +125,24 @@ fn when_the_key_fails_a_code_does() {
     assert_eq!(authenticate("alice", &agent.line(""), CONSOLE, &["", "654321"]).0, AUTH_ERR);
     let agent = with_key(vec![begun(), json!({"event": "need_pin", "retries": 1, "wrong_before": false})]);
     assert_eq!(authenticate("alice", &agent.line(""), CONSOLE, &["", "", "123456"]).0, SUCCESS);
+}
+
+#[test]
+fn a_key_that_could_not_be_asked_is_named() {
+    let long = "x".repeat(1000);
+    for (code, key, shown) in [
+        ("busy", "Example Key (/dev/hidraw1)", "Example Key (/dev/hidraw1) is in use elsewhere."),
+        ("not_asked", "Example Key (/dev/hidraw1)", "Example Key (/dev/hidraw1) did not answer."),
+        ("not_asked", "Key\u{1b}[2J\n$ (/dev/hidraw1)", "Key[2J$ (/dev/hidraw1) did not answer."),
+        ("not_asked", " \n", "A security key did not answer."),
+        ("not_asked", &long, &format!("{} did not answer.", &long[..128])),
+        ("no_key", "Example Key (/dev/hidraw1)", "No security key is plugged in."),
+    ] {
+        let agent = with_key(vec![begun(), json!({"event": "failed", "code": code, "detail": "x", "key": key})]);
+        let (code, typist) = authenticate("alice", &agent.line(""), CONSOLE, &["", "123456"]);
+        assert_eq!(code, SUCCESS, "{shown}");
+        assert!(typist.saw().ends_with(&format!("{shown}\nCode of alice for probe: \n")), "{}", typist.saw());
+    }
 }
 
 #[test]
