@@ -158,7 +158,8 @@ fn one_machine(kernel: &Kernel, place: Place, cases: &[&Case], root: &Path, filt
     let seconds: u64 = cases.iter().map(|case| case.seconds).sum();
     let deadline = Duration::from_secs(seconds + 120).min(LONGEST);
     let plugs = std::env::var("TWOSTEP_PLUGS").unwrap_or_default();
-    let words = format!("bench.place={} bench.filter={filter} bench.plugs={plugs}", place.name());
+    let logins = std::env::var("TWOSTEP_LOGINS").unwrap_or_default();
+    let words = format!("bench.place={} bench.filter={filter} bench.plugs={plugs} bench.logins={logins}", place.name());
     let machine = Machine { name: place.name(), image: &kernel.image, root, counted_time: place == Place::Counted, words, deadline };
     println!("bench: machine {}, {} cases", place.name(), cases.len());
     let begun = Instant::now();

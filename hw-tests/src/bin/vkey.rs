@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Commands: `touch`, `finger right|wrong|auto|never|deny|manual|delay:MS`, `unplug`, `replug`, `unplug-after REPORTS`,
-//! `fault NAME [SKIP [TIMES]]`, `heal`, `raw HEX`, `save FILE`, `restore FILE`, `state`, `quit`.
+//! `late MS`, `fault NAME [SKIP [TIMES]]`, `heal`, `raw HEX`, `save FILE`, `restore FILE`, `state`, `quit`.
 
 use hw_tests::arguments::Arguments;
 use hw_tests::faults;

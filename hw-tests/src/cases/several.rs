@@ -2,8 +2,10 @@
 
 use crate::guest::Agent;
 use crate::guest::Case;
+use crate::guest::Hammer;
 use crate::guest::Key;
 use crate::guest::Outcome;
+use crate::guest::Place;
 use crate::guest::Wire;
 use std::time::Duration;
 
@@ -13,7 +15,20 @@ pub(super) const CASES: &[Case] = &[
     Case::new("several.only-the-enrolled-key-blinks", only_the_enrolled_key_blinks),
     Case::new("several.two-enrolled-keys-login-by-touch", || login_by_touch(&[Wire::Uhid, Wire::Usb(0)])),
     Case::new("several.three-enrolled-keys-login-by-touch", || login_by_touch(&[Wire::Uhid, Wire::Usb(0), Wire::Usb(1)])),
+    Case::new("several.hammered-key-logs-in", || hammered(None)).on(Place::Counted).within(700),
+    Case::new("several.hammered-key-beside-a-slow-one-logs-in", || hammered(Some(Slow::Other))).on(Place::Counted).within(700),
+    Case::new("several.hammered-key-that-is-slow-logs-in", || hammered(Some(Slow::Enrolled))).on(Place::Counted).within(700),
 ];
+
+/// The key that says everything late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slow {
+    Other,
+    Enrolled,
+}
+
+/// Clients of U2F wait 3 s for a message; the rest is what an emulated machine takes.
+const LATE: &str = "late 2800";
 
 const SERIALS: [&str; 3] = ["SEV-1", "SEV-2", "SEV-3"];
 
@@ -58,6 +73,34 @@ fn only_the_enrolled_key_blinks() -> Outcome {
     }
     mine.tell("touch")?;
     login.end(LIMIT)?.done().map(drop)
+}
+
+/// Two keys, of which the second is enrolled, and two programs that use it again and again.
+fn hammered(slow: Option<Slow>) -> Outcome {
+    let logins = std::env::var("TWOSTEP_LOGINS").ok().and_then(|count| count.parse().ok());
+    // A slow key takes a quarter of a minute for each.
+    let logins = logins.unwrap_or(if slow == Some(Slow::Enrolled) { 1 } else { 5 });
+    let agent = Agent::start("")?;
+    let (other, mine) = (Key::plug(Wire::Usb(0), SERIALS[0], &[])?, Key::plug(Wire::Uhid, SERIALS[1], &[])?);
+    agent.enroll_at("ann", &mine.node()?)?;
+    match slow {
+        None => {}
+        Some(Slow::Other) => other.tell(LATE).map(drop)?,
+        Some(Slow::Enrolled) => mine.tell(LATE).map(drop)?,
+    }
+    let hammer = Hammer::start(&mine.node()?, 2);
+    let mut slowest = Duration::ZERO;
+    for round in 1..=logins {
+        let ran = agent.twostep(&["login", "--key", "--account", "ann", "--wait", "60"])?;
+        slowest = slowest.max(ran.took);
+        ran.done().map_err(|why| format!("login {round}: {why}"))?;
+    }
+    println!("figure: the slowest of {logins} took {:.1} s beside {} answers to other programs", slowest.as_secs_f64(), hammer.answered());
+    match (other.count("touches")?, hammer.answered()) {
+        (0, 1..) => Ok(()),
+        (0, 0) => Err("the other programs had no answer".to_owned()),
+        _ => Err("the key that is not enrolled was touched".to_owned()),
+    }
 }
 
 fn login_by_touch(wires: &[Wire]) -> Outcome {

@@ -4,6 +4,7 @@ mod agent;
 mod boot;
 mod case;
 mod ceremony;
+mod hammer;
 mod plug;
 mod run;
 
@@ -16,6 +17,7 @@ pub use case::Outcome;
 pub use case::Place;
 pub use case::run_all;
 pub use ceremony::Ceremony;
+pub use hammer::Hammer;
 pub use plug::Key;
 pub use plug::REAL_KEY;
 pub use plug::REAL_PIN;

@@ -85,6 +85,9 @@ pub(super) struct Board {
     inbox: VecDeque<[u8; 64]>,
     reports: u64,
     unplug_after: Option<u64>,
+    /// All that it says comes so late.
+    late: Duration,
+    outbox: VecDeque<(Instant, Vec<u8>)>,
 }
 
 impl Board {
@@ -106,6 +109,8 @@ impl Board {
             inbox: VecDeque::new(),
             reports: 0,
             unplug_after: None,
+            late: Duration::ZERO,
+            outbox: VecDeque::new(),
         }
     }
 
@@ -183,6 +188,23 @@ impl Board {
     }
 
     pub(super) fn send(&mut self, report: &[u8]) {
+        if self.late.is_zero() && self.outbox.is_empty() {
+            self.say(report);
+        } else {
+            self.outbox.push_back((Instant::now() + self.late, report.to_vec()));
+        }
+    }
+
+    /// Says what is due.
+    fn say_late(&mut self) {
+        while self.outbox.front().is_some_and(|(due, _)| *due <= Instant::now()) {
+            if let Some((_, report)) = self.outbox.pop_front() {
+                self.say(&report);
+            }
+        }
+    }
+
+    fn say(&mut self, report: &[u8]) {
         if self.powered() {
             // Whoever listens may be gone: a key never knows.
             let _ = self.wire.send(report);
@@ -193,11 +215,13 @@ impl Board {
     /// Lets things happen until something has, or it is that late.
     pub(super) fn pump(&mut self, until: Instant) {
         let due = self.endless.as_ref().map_or(until, |(_, next)| until.min(*next));
+        let due = self.outbox.front().map_or(due, |(next, _)| due.min(*next));
         let pause = due.saturating_duration_since(Instant::now()).min(Duration::from_secs(1));
         let pause = PollTimeout::try_from(pause.as_millis() + u128::from(!pause.is_zero())).unwrap_or(PollTimeout::ZERO);
         let descriptors = [self.wire.descriptor(), self.control.as_ref().map(Control::descriptor)];
         let mut waited: Vec<PollFd<'_>> = descriptors.into_iter().flatten().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         let _ = poll(&mut waited, pause);
+        self.say_late();
         self.obey();
         self.read();
         self.repeat();
@@ -215,6 +239,7 @@ impl Board {
         self.endless = None;
         self.unplug_after = None;
         self.inbox.clear();
+        self.outbox.clear();
         self.touch_over();
         self.wire.unplug().map_err(|error| format!("cannot unplug: {error}"))
     }
@@ -273,6 +298,7 @@ impl Board {
                 self.unplug()?;
                 self.plug()?;
             }
+            ["late", milliseconds] => self.late = Duration::from_millis(number(milliseconds)?),
             ["unplug-after", count] => self.unplug_after = Some(number(count)?),
             ["fault", name, rest @ ..] => {
                 let fault = faults::named(name).ok_or("no such fault")?;

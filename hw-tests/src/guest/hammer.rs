@@ -1,0 +1,128 @@
+//! Another program that uses a key again and again: it opens it, asks for a channel, and pings, describes and winks on it.
+
+use nix::fcntl::OFlag;
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
+use nix::poll::PollTimeout;
+use nix::poll::poll;
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use std::time::Instant;
+
+/// Programs that use one key; they end when dropped.
+pub struct Hammer {
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicU64>,
+    programs: Vec<JoinHandle<()>>,
+}
+
+impl Hammer {
+    /// Starts so many programs on the key at this node.
+    #[must_use]
+    pub fn start(node: &str, programs: usize) -> Self {
+        let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
+        let programs = (0..programs).map(|_| {
+            let (node, stop, answered) = (node.to_owned(), Arc::clone(&stop), Arc::clone(&answered));
+            thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    // A key that is busy or gone is tried again.
+                    let _ = use_once(&node, &answered);
+                }
+            })
+        });
+        Self { programs: programs.collect(), stop, answered }
+    }
+
+    /// How many answers they had so far.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Hammer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.programs.drain(..).for_each(|program| drop(program.join()));
+    }
+}
+
+/// Opens the key, uses each of its harmless commands, and closes it.
+fn use_once(node: &str, answered: &AtomicU64) -> io::Result<()> {
+    let mut key = OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(node)?;
+    let mut nonce = [0; 8];
+    getrandom::fill(&mut nonce).map_err(io::Error::other)?;
+    let Some(answer) = exchange(&mut key, BROADCAST, INIT, &nonce, |answer| answer.get(7..15) == Some(&nonce))? else { return Ok(()) };
+    let Some(channel) = answer.get(15..19).and_then(|channel| <[u8; 4]>::try_from(channel).ok()) else { return Ok(()) };
+    for (command, message) in [(PING, &[0x55; 150][..]), (CBOR, &[GET_INFO]), (WINK, &[]), (CBOR, &[GET_INFO])] {
+        let answer = exchange(&mut key, channel, command, message, |answer| answer.get(4) == Some(&(command | INITIAL)))?;
+        answered.fetch_add(u64::from(answer.is_some()), Ordering::Relaxed);
+        // The one processor of the machine is for the others too.
+        thread::sleep(BREATH);
+    }
+    Ok(())
+}
+
+/// Sends a message and waits a moment for the first report of its answer.
+fn exchange(
+    key: &mut File,
+    channel: [u8; 4],
+    command: u8,
+    message: &[u8],
+    is_answer: impl Fn(&[u8; REPORT]) -> bool,
+) -> io::Result<Option<[u8; REPORT]>> {
+    let (first, rest) = message.split_at(message.len().min(REPORT - 7));
+    let length = u16::try_from(message.len()).unwrap_or_default().to_be_bytes();
+    // The kernel wants the number of the report, which is none.
+    send(key, [&[0][..], &channel, &[command | INITIAL], &length, first].concat())?;
+    for (sequence, part) in (0_u8..).zip(rest.chunks(REPORT - 5)) {
+        send(key, [&[0][..], &channel, &[sequence], part].concat())?;
+    }
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        let mut waited = [PollFd::new(key.as_fd(), PollFlags::POLLIN)];
+        poll(&mut waited, PollTimeout::from(50_u8))?;
+        let mut report = [0; REPORT];
+        match key.read(&mut report) {
+            Ok(_) if report.starts_with(&channel) && is_answer(&report) => return Ok(Some(report)),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+fn send(key: &mut File, mut report: Vec<u8>) -> io::Result<()> {
+    report.resize(1 + REPORT, 0);
+    key.write_all(&report)
+}
+
+const REPORT: usize = 64;
+const BROADCAST: [u8; 4] = [0xff; 4];
+
+/// CTAPHID commands and one of CTAP2 (CTAP 2.1 §11.2.9, §6.4).
+const INITIAL: u8 = 0x80;
+const PING: u8 = 0x01;
+const INIT: u8 = 0x06;
+const WINK: u8 = 0x08;
+const CBOR: u8 = 0x10;
+const GET_INFO: u8 = 0x04;
+
+/// The pause between two commands.
+const BREATH: Duration = Duration::from_millis(2);
+
+/// How long an answer is waited for: as long as a slow key takes.
+const PATIENCE: Duration = Duration::from_millis(3_500);
