@@ -144,6 +144,10 @@ impl Channel {
                 Err(Trouble::Busy) => {
                     pause = (pause * 2).min(BACKOFF.1);
                     self.repeated = true;
+                    // A "busy" that is still on its way would send it once more, and cost another try of the PIN.
+                    if !may_repeat {
+                        self.ask_for_another_channel(limit, say)?;
+                    }
                 }
                 Err(Trouble::Lost(_)) if resets < MOST_RESETS || self.traffic.excuses() => {
                     resets += 1;

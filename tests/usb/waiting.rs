@@ -333,6 +333,26 @@ fn a_pin_that_got_lost_is_not_sent_again() {
 }
 
 #[test]
+fn a_pin_that_was_turned_away_is_sent_again_on_another_channel() {
+    let sockets = Sockets::with([Device::with_pin("a", "123456")]);
+    let channels = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&channels);
+    let mischief = move |request: &Request| {
+        let tokens = request.command == CBOR && request.data[0] == 0x06 && request.data.windows(2).any(|pair| pair == [0x02, 0x09]);
+        let mut seen = seen.lock().unwrap();
+        seen.extend(tokens.then_some(request.channel));
+        // Each of its reports is turned away.
+        (tokens && seen.len() == 1).then(|| [busy(request), busy(request), busy(request)].concat())
+    };
+    sockets.device(0).lock().unwrap().mischief = Some(Box::new(mischief));
+    let service = Service::asking(UserVerification::Required);
+    service.enroll(&sockets, &[], &mut Script::typing(&["123456"])).unwrap();
+    let channels = channels.lock().unwrap();
+    assert!(channels.len() == 2 && channels[0] != channels[1], "{channels:?}");
+    assert_eq!(sockets.device(0).lock().unwrap().pin.tried, 1);
+}
+
+#[test]
 fn every_login_finds_the_hammered_one_of_two_keys() {
     // One report of sixteen is lost in each direction, as in a queue of the kernel's that overflows.
     let (sockets, credential) = enrolled(Device::new("a"));
