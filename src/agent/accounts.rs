@@ -39,11 +39,11 @@ impl Accounts {
     /// # Errors
     /// [`NotFolded::Several`] for accounts that would become one.
     pub(crate) async fn of(store: &dyn Store, fold: Fold) -> Result<Accounts, NotFolded> {
+        if fold == Fold::None {
+            return Ok(Accounts::default());
+        }
         let (mut kept, mut several) = (HashMap::new(), Vec::new());
         let mut after = None;
-        if fold == Fold::None {
-            return Ok(Accounts { fold, kept });
-        }
         loop {
             let page = store.accounts(AccountList { after: after.clone(), limit: PAGE, ..AccountList::default() }).await?;
             let Some(last) = page.last() else { break };

@@ -50,10 +50,12 @@ impl Tls {
 pub(crate) fn server_config(files: &TlsConfig) -> Result<Arc<ServerConfig>, TlsError> {
     let of_cert = |reason: String| TlsError { key: "tls.cert", path: files.cert.display().to_string(), reason };
     let of_key = |reason: String| TlsError { key: "tls.key", path: files.key.display().to_string(), reason };
-    for (file, wrong) in [(&files.cert, &of_cert as &dyn Fn(String) -> TlsError), (&files.key, &of_key)] {
-        if file.is_dir() {
-            return Err(wrong("it is a directory: name the file in it".to_owned()));
-        }
+    let directory = || "it is a directory: name the file in it".to_owned();
+    if files.cert.is_dir() {
+        return Err(of_cert(directory()));
+    }
+    if files.key.is_dir() {
+        return Err(of_key(directory()));
     }
     let chain = CertificateDer::pem_file_iter(&files.cert).map_err(|error| of_cert(error.to_string()))?;
     let chain: Vec<CertificateDer<'static>> = chain.collect::<Result<_, _>>().map_err(|error| of_cert(error.to_string()))?;
