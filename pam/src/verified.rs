@@ -122,7 +122,8 @@ mod tests {
     fn an_account_that_was_asked_for_by_another_spelling_is_a_yes() {
         let with = |account: &str, asked_as: Value| {
             let mut opened = opened();
-            (opened["context"]["account"], opened["context"]["asked_as"]) = (json!(account), asked_as);
+            let context = opened.pointer_mut("/context").unwrap().as_object_mut().unwrap();
+            context.extend([("account".to_owned(), json!(account)), ("asked_as".to_owned(), asked_as)]);
             verdict(opened, None)
         };
         assert!(with("Alice", json!("alice")) && with("alice", Value::Null));

@@ -172,7 +172,8 @@ fn an_agent_whose_store_is_replaced_ends_and_says_so() {
     };
     let removed = |path: &Path| fs::remove_file(path).unwrap();
     let without_log = |path: &Path| fs::remove_file(path.with_extension("db-wal")).unwrap();
-    let ways: [(&str, fn(&Path)); 3] = [("replaced", replaced), ("removed", removed), ("its log is removed", without_log)];
+    type Change = fn(&Path);
+    let ways: [(&str, Change); 3] = [("replaced", replaced), ("removed", removed), ("its log is removed", without_log)];
     for (way, change) in ways {
         for asked in ["/readyz", "a login"] {
             let mut agent = Agent::start("");

@@ -190,14 +190,15 @@ fn marked(it: &mut Authentication) {
 /// What webauthn-rs cannot read is held to the same steps.
 #[test]
 fn step_7_2_8_refuses_with_a_byte_order_mark_what_it_refuses_without() {
-    let marked_with = |spoil: &dyn Fn(&mut Authentication)| {
+    type Spoil<'a> = &'a dyn Fn(&mut Authentication);
+    let marked_with = |spoil: Spoil<'_>| {
         let mut it = Authentication::with(requiring(UserVerification::Required), SimulatedSecurityKey::new("alice's").verifying());
         spoil(&mut it);
         marked(&mut it);
         it.finish()
     };
     let _ = marked_with(&|_| {}).unwrap();
-    let cases: [(u8, &dyn Fn(&mut Authentication)); 13] = [
+    let cases: [(u8, Spoil<'_>); 13] = [
         (8, &|it| it.used.client_data.push(0xff)),
         (9, &|it| it.used.client_data.truncate(30)),
         (10, &|it| replace(&mut it.used.client_data, "webauthn.get", "webauthn.create")),

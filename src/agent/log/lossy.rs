@@ -229,7 +229,10 @@ mod tests {
         }
     }
 
-    fn read_by_a_test() -> (Lossy, Sender<io::Result<usize>>, Arc<Mutex<Vec<u8>>>) {
+    /// The queue, what lets its reader take a piece, and what was read.
+    type Queue = (Lossy, Sender<io::Result<usize>>, Arc<Mutex<Vec<u8>>>);
+
+    fn read_by_a_test() -> Queue {
         let (lossy, (allow, allowed), read) = (Lossy::default(), channel(), Arc::default());
         let (queue, reader) = (lossy.clone(), Reader { allowed, read: Arc::clone(&read) });
         std::thread::spawn(move || queue.write_to(reader, |lines| format!("{lines} dropped\n").into_bytes()));
