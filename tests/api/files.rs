@@ -197,3 +197,22 @@ fn an_agent_whose_store_is_replaced_ends_and_says_so() {
         }
     }
 }
+
+#[test]
+fn a_tool_that_empties_the_log_of_a_killed_agent_is_no_obstacle() {
+    let mut agent = Agent::start("");
+    let mut token = enrol(&admin(&agent), "alice");
+    let session = token.session(&admin(&agent), "alice");
+    agent.signal("KILL");
+    agent.ended_within(SOON);
+    let folder = agent.into_folder();
+    let (store, log) = (folder.path().join("store.db"), folder.path().join("store.db-wal"));
+    assert!(fs::metadata(&log).unwrap().len() > 0);
+    // SQLite empties the log into the file and removes it when the last connection is closed.
+    let tool = rusqlite::Connection::open(&store).unwrap();
+    let devices: u32 = tool.query_row("SELECT count(*) FROM devices", [], |row| row.get(0)).unwrap();
+    tool.close().unwrap();
+    assert!(devices == 1 && !log.exists());
+    let agent = Agent::start_in(folder, "");
+    assert!(alive(&admin(&agent), &session));
+}

@@ -34,6 +34,9 @@ pub(super) struct Opened {
     pub(super) conn: Option<Connection>,
     pub(super) turn: File,
     pub(super) witness: Witness,
+    /// Reads nothing: as long as it is open, no tool beside us is the last to close the file, which would take the log away. The
+    /// others are closed when they fail.
+    anchor: Option<Connection>,
     lock: File,
 }
 
@@ -88,7 +91,9 @@ pub(super) fn open(given: &Path, hold: Hold) -> Result<Opened, OpenError> {
     let entered = Entered::at(&path, hold)?;
     let (conn, place, witness) = if entered.alone { first(given, path)? } else { join(given, path)? };
     let (lock, turn) = entered.settle(hold)?;
-    Ok(Opened { place: Arc::new(place), conn: Some(conn), turn, witness, lock })
+    let anchor = connection::reader(place.path())?;
+    identity::read(&anchor)?;
+    Ok(Opened { place: Arc::new(place), conn: Some(conn), turn, witness, anchor: Some(anchor), lock })
 }
 
 /// Opens a store that no other program has.
@@ -157,6 +162,7 @@ impl Opened {
     /// prevents that leaves the mark and the log, and the next start goes on from them.
     pub(super) fn close(mut self) {
         let conn = self.conn.take();
+        drop(self.anchor.take());
         if self.place.unmoved().is_err() {
             return;
         }

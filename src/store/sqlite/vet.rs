@@ -13,6 +13,7 @@ use super::identity::Identity;
 use super::identity::Usage;
 use super::log::Log;
 use super::migrations;
+use super::place;
 use super::row::first;
 use super::sql;
 use super::stray::Stray;
@@ -132,7 +133,8 @@ impl Found {
             Alone::Known(identity) => Some(identity),
             _ => None,
         };
-        if alone.is_some_and(|alone| alone.usage == Usage::InUse) && self.log.size.unwrap_or(0) == 0 {
+        let in_use = alone.filter(|alone| alone.usage == Usage::InUse);
+        if in_use.is_some_and(|alone| self.log.size.unwrap_or(0) == 0 && !self.is_all_of(alone)) {
             return Some(Stray::LogMissing { file: file(), log: log() });
         }
         let whole = self.log.steps.last().or(alone);
@@ -152,6 +154,14 @@ impl Found {
         }
         let witness = || witness::path(&self.path).display().to_string();
         (!self.seen.is_empty()).then(|| Stray::AnotherStore { file: file(), witness: witness() })
+    }
+
+    /// Whether a file without its log is known to hold all that was committed. A tool that opens the store of a killed program, to
+    /// look at it, empties the log into the file and removes it.
+    fn is_all_of(&self, alone: &Identity) -> bool {
+        let here = place::inode(&self.path).ok();
+        let last = self.seen.iter().filter(|seen| seen.store == alone.store).max_by_key(|seen| (seen.epoch, seen.commits));
+        last.is_some_and(|last| last.is_exact() && (last.epoch, last.commits) <= alone.place() && Some(last.file) == here)
     }
 
     /// The highest epoch that is known of this store, here.

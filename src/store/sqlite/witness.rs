@@ -24,6 +24,8 @@ pub(super) struct Testimony {
     pub(super) commits: u64,
     /// Device and inode of the store's file while it is open.
     pub(super) file: (u64, u64),
+    /// The boot in which it was written; none if the system does not tell.
+    boot: Option<u64>,
 }
 
 /// The witness of an open store.
@@ -31,6 +33,7 @@ pub(super) struct Testimony {
 pub(super) struct Witness {
     file: File,
     of: (u64, u64),
+    boot: Option<u64>,
 }
 
 /// Where the witness of this store is.
@@ -56,7 +59,7 @@ impl Witness {
         let made = !path.exists();
         let file = connection::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         connection::owner_only(&path)?;
-        let witness = Witness { file, of };
+        let witness = Witness { file, of, boot: boot() };
         witness.note(identity).and_then(|()| witness.file.sync_all()).map_err(failed)?;
         if made {
             connection::sync_folder(&path).map_err(failed)?;
@@ -66,16 +69,22 @@ impl Witness {
 
     /// Writes down where the store stands. Two places take turns, so that a torn write leaves the other one.
     pub(super) fn note(&self, identity: &Identity) -> std::io::Result<()> {
-        let testimony = Testimony { store: identity.store, epoch: identity.epoch, commits: identity.commits, file: self.of };
+        let Identity { store, epoch, commits, .. } = *identity;
+        let testimony = Testimony { store, epoch, commits, file: self.of, boot: self.boot };
         let turn = if identity.commits.is_multiple_of(2) { 0 } else { SLOT_BYTES };
         self.file.write_all_at(&testimony.encode(), turn)
     }
 }
 
 impl Testimony {
+    /// Whether nothing was committed after it. A power cut can take back what was not flushed, the end of a process cannot.
+    pub(super) fn is_exact(&self) -> bool {
+        self.boot.is_some() && self.boot == boot()
+    }
+
     fn encode(&self) -> Vec<u8> {
         let mut bytes = self.store.to_vec();
-        for number in [self.epoch, self.commits, self.file.0, self.file.1] {
+        for number in [self.epoch, self.commits, self.file.0, self.file.1, self.boot.unwrap_or(0)] {
             bytes.extend(number.to_be_bytes());
         }
         sealed(bytes)
@@ -85,10 +94,19 @@ impl Testimony {
         let body = unsealed(slot.get(..LENGTH)?)?;
         let (store, body) = body.split_first_chunk::<16>()?;
         let (numbers, _) = body.as_chunks::<8>();
-        let &[epoch, commits, device, inode] = numbers else { return None };
+        let &[epoch, commits, device, inode, boot] = numbers else { return None };
         let number = u64::from_be_bytes;
-        Some(Testimony { store: *store, epoch: number(epoch), commits: number(commits), file: (number(device), number(inode)) })
+        let file = (number(device), number(inode));
+        let boot = Some(number(boot)).filter(|boot| *boot != 0);
+        Some(Testimony { store: *store, epoch: number(epoch), commits: number(commits), file, boot })
     }
+}
+
+/// A number of the boot that the system is in (proc_sys_kernel(5), `random/boot_id`): its first 64 bits, all random but four.
+fn boot() -> Option<u64> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let digits: String = id.chars().filter(char::is_ascii_hexdigit).take(16).collect();
+    u64::from_str_radix(&digits, 16).ok()
 }
 
 /// A sector: what a disk writes as a whole.
@@ -96,4 +114,4 @@ const SLOT: usize = 512;
 
 const SLOT_BYTES: u64 = 512;
 
-const LENGTH: usize = 16 + 4 * 8 + 8;
+const LENGTH: usize = 16 + 5 * 8 + 8;
