@@ -99,8 +99,8 @@ fn measure(each: usize, interval: u64) -> Measured {
     assert_eq!(measured.times.len(), CLASSES.len());
     // Each class was what it is called.
     let metrics = Client::unix(agent.socket()).get("/metrics").text();
-    let reasons = ["replayed", "locked", "not_active", "no_ceremony"].map(|reason| (reason, 1));
-    for (reason, classes) in [("unknown_device", 4), ("no_match", 2), ("throttled", 2)].into_iter().chain(reasons) {
+    let reasons = ["no_match", "signature", "replayed", "locked", "not_active", "no_ceremony"].map(|reason| (reason, 1));
+    for (reason, classes) in [("unknown_device", 4), ("throttled", 2)].into_iter().chain(reasons) {
         let line = format!("twostep_refusals_total{{reason=\"{reason}\"}} {}", classes * each);
         assert!(metrics.lines().any(|known| known == line), "no {line} in {metrics}");
     }

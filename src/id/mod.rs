@@ -23,7 +23,7 @@ use serde::Serialize;
 /// (LDAP, Active Directory and most mail servers do), fold them before they become an `AccountId`: always by the same rule, in every program
 /// that names accounts. The agent does it for its callers with `[accounts] fold`.
 ///
-/// [`FromStr`] is for names from outside. What a store or a token holds already is read by [`AccountId::existing`], and so does
+/// [`FromStr`] is for names from outside. What a store holds already is read by [`AccountId::existing`], and so does
 /// `Deserialize`: names that were taken before a rule became stricter can still be listed and removed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Existing", into = "String")]
@@ -60,7 +60,7 @@ pub struct BadName {
 struct Existing(String);
 
 impl AccountId {
-    /// The name of an account that is there already, as a store or a token holds it: characters that print as nothing are taken,
+    /// The name of an account that is there already, as a store holds it: characters that print as nothing are taken,
     /// since earlier versions took them.
     ///
     /// # Errors

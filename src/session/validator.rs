@@ -210,7 +210,7 @@ impl Facts {
         }
         let not_before = UnixTime(claims.iat.max(claims.nbf));
         let common = Common {
-            account: AccountId::existing(&claims.sub).map_err(|_| Invalid::Claims)?,
+            account: claims.sub.parse::<AccountId>().map_err(|_| Invalid::Claims)?,
             session_id: claims.jti.clone(),
             issuer: claims.iss.clone(),
             audience: claims.aud.clone(),
