@@ -174,7 +174,7 @@ fn an_interrupt_ends_it_too_and_what_never_ends_is_cut() {
 #[test]
 fn the_wrong_sealing_key_refuses_to_start() {
     let folder = Agent::start("").into_folder();
-    fs::remove_file(folder.path().join("sealing.key")).unwrap();
+    fs::write(folder.path().join("sealing.key"), format!("{}\n", *twostep::store::Keyring::new_key().unwrap())).unwrap();
     let (_, log) = Agent::fails(folder, "");
     assert!(log.contains("sealed under another key"), "{log}");
 }

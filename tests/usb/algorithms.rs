@@ -133,12 +133,15 @@ fn a_key_of_any_version_of_ctap_2_is_talked_to() {
         vec!["FIDO_2_4", "FIDO_2_10"],
         vec!["U2F_V2", "FIDO_2_3"],
         vec!["FIDO_2_3", "FIDO_3_0"],
-        vec!["U2F_V2"],
     ] {
         let (enrolled, device) = enroll(RelyingPartyConfig::default(), Device { versions: versions.clone(), ..Device::new("a") });
         enrolled.unwrap_or_else(|error| panic!("{versions:?}: {error}"));
         assert_eq!(made(&device), 1, "{versions:?}");
     }
+    // A key that names U2F alone is asked by U2F.
+    let (enrolled, device) = enroll(RelyingPartyConfig::default(), Device { versions: vec!["U2F_V2"], ..Device::new("a") });
+    enrolled.unwrap();
+    assert_eq!(made(&device), 0);
     for versions in [vec![], vec!["FIDO_1_0"], vec!["FIDO_2_"], vec!["FIDO_2_x"], vec!["FIDO_2_+3"], vec!["fido_2_3"]] {
         let device = Device { versions: versions.clone(), u2f: false, ..Device::new("a") };
         let sockets = Sockets::with([device]);

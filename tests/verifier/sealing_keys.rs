@@ -324,7 +324,7 @@ async fn a_new_key_is_written_for_a_store_that_holds_nothing_sealed_and_for_no_o
         without.rotate_sealing_keys(Keyring::from_file_or_new(&file).unwrap()).await.map(drop),
     ];
     for answer in answers {
-        let Err(Error::Key(error @ KeyError::Missing(_))) = answer else { panic!("{answer:?}") };
+        let Err(Error::Key(error @ KeyError::FileMissing(_))) = answer else { panic!("{answer:?}") };
         assert_eq!(error.to_string(), missing);
     }
     assert!(!file.exists(), "and no key is written there");

@@ -12,6 +12,7 @@ use twostep::verifier::Error;
 use twostep::verifier::SecurityKeys;
 use twostep::verifier::Verified;
 use twostep::webauthn::AuthenticationResponse;
+use twostep::webauthn::Criterion;
 use twostep::webauthn::RelyingParty;
 use twostep::webauthn::RelyingPartyConfig;
 use twostep::webauthn::RequestOptions;
@@ -86,7 +87,7 @@ async fn the_first_answer_ends_it_right_or_wrong() {
         assert_eq!(refused(keys.finish_authentication(&account("alice"), &begun.id, answer.clone()).await), REPLAYED);
     }
     let wrong = begin(&keys).await;
-    assert_eq!(refused(finish(&keys, &wrong, forged(&mut hers, &wrong)).await), Refusal::NoMatch);
+    assert_eq!(refused(finish(&keys, &wrong, forged(&mut hers, &wrong)).await), Refusal::Unproved(Criterion::Signature));
     assert_eq!(refused(finish(&keys, &wrong, used(&mut hers, &wrong)).await), REPLAYED);
     let unknown = begin(&keys).await;
     assert_eq!(refused(finish(&keys, &unknown, used(&mut stranger, &unknown)).await), Refusal::KeyNotRegistered);
@@ -122,11 +123,11 @@ async fn a_key_without_its_user_or_its_user_handle_is_refused() {
         let begun = begin(&keys).await;
         let mut answer = used(&mut hers, &begun);
         change(&mut answer, &of_bob);
-        assert_eq!(refused(finish(&keys, &begun, answer).await), Refusal::NoMatch);
+        assert_eq!(refused(finish(&keys, &begun, answer).await), Refusal::Unproved(Criterion::UserHandle));
     }
     let begun = begin(&keys).await;
     hers.flags = 0x01;
-    assert_eq!(refused(finish(&keys, &begun, used(&mut hers, &begun)).await), Refusal::NoMatch);
+    assert_eq!(refused(finish(&keys, &begun, used(&mut hers, &begun)).await), Refusal::Unproved(Criterion::UserVerification));
     hers.flags = 0x05;
     let begun = begin(&keys).await;
     let _verified = finish(&keys, &begun, used(&mut hers, &begun)).await.unwrap();
@@ -223,7 +224,7 @@ async fn every_refusal_costs_the_same() {
     world.verifier.deactivate(&of_bob, &Authority::Admin).await.unwrap();
     let cases = [
         ("replayed", &begun, replayed, true),
-        ("no_match", &wrong, forged(&mut hers, &wrong), true),
+        ("signature", &wrong, forged(&mut hers, &wrong), true),
         ("sign_count", &cloned, used(&mut copy, &cloned), true),
         ("key_not_registered", &unknown, nobodys, true),
         ("key_not_registered", &hidden, used(&mut hers, &hidden), false),

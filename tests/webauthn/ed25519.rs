@@ -15,6 +15,7 @@ use twostep::webauthn::Fault;
 use twostep::webauthn::RelyingParty;
 use twostep::webauthn::RelyingPartyConfig;
 use twostep::webauthn::SignatureAlgorithm;
+use twostep::webauthn::Trust;
 use twostep::webauthn::UserVerification;
 
 use crate::party::Authentication;
@@ -123,7 +124,7 @@ fn the_signature_is_judged_before_the_counter() {
 #[test]
 fn registration_judges_what_a_key_on_ed25519_says() {
     type Change = fn(&mut Creation);
-    let changes: [(u8, Change); 10] = [
+    let changes: [(u8, Change); 8] = [
         (7, |it| replace(&mut it.client_data, "webauthn.create", "webauthn.get")),
         (8, |it| replace(&mut it.client_data, "\"challenge\":\"", "\"challenge\":\"AAAA")),
         (9, |it| replace(&mut it.client_data, "login.example.org", "evil.example.org")),
@@ -139,15 +140,10 @@ fn registration_judges_what_a_key_on_ed25519_says() {
             let place = it.public_key.len() - 32;
             it.public_key[place..].copy_from_slice(&[&[1][..], &[0; 31]].concat());
         }),
-        (21, |it| it.format = "unknown".into()),
-        (22, |it| it.format = "fido-u2f".into()),
     ];
     for (step, change) in changes {
         let mut it = Registration::with(asking(), key());
         change(&mut it.creation);
-        if it.creation.format == "fido-u2f" {
-            it.creation.signer = None;
-        }
         let step = Some((Ceremony::Registration, step));
         assert_eq!(it.finish().unwrap_err().step(), step);
     }
@@ -157,12 +153,20 @@ fn registration_judges_what_a_key_on_ed25519_says() {
 
 #[test]
 fn a_statement_about_a_key_on_ed25519_has_to_be_right() {
-    let refused = |statement: Statement, change: fn(&mut Creation)| {
-        let mut it = Registration::with(asking(), key().vouched(statement));
-        it.finish().unwrap();
-        change(&mut it.creation);
-        assert_eq!(it.finish().unwrap_err().step(), Some((Ceremony::Registration, 22)));
+    let refused_at = |step: u8, statement: Statement, change: fn(&mut Creation)| {
+        let judged = |terms: RelyingPartyConfig, change: fn(&mut Creation)| {
+            let mut it = Registration::with(terms, key().vouched(statement.clone()));
+            change(&mut it.creation);
+            it.finish()
+        };
+        let required = RelyingPartyConfig { attestation: AttestationPolicy { trust: Trust::Required, ..asking().attestation }, ..asking() };
+        assert_ne!(judged(asking(), |_| {}).unwrap().attestation, Attestation::Unverified);
+        assert_eq!(judged(required, change).unwrap_err().step(), Some((Ceremony::Registration, step)));
+        assert_eq!(judged(asking(), change).unwrap().attestation, Attestation::Unverified);
     };
+    let refused = |statement, change| refused_at(22, statement, change);
+    refused_at(21, Statement::Own, |it| it.format = "unknown".into());
+    refused(Statement::Own, |it| (it.format, it.signer) = ("fido-u2f".into(), None));
     refused(Statement::Own, |it| it.algorithm = Some(-7));
     refused(Statement::Own, |it| it.algorithm = None);
     refused(Statement::Own, |it| it.signer = None);
