@@ -2,10 +2,19 @@
 
 use std::borrow::Cow;
 use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::mpsc::channel;
 use std::time::Duration;
+use std::time::Instant;
 
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
+use nix::poll::PollTimeout;
+use nix::poll::poll;
 use serde_json::Value;
 use serde_json::json;
 
@@ -138,13 +147,39 @@ pub(super) fn finish(result: &Result<Report, Failure>, json: bool, quiet: bool) 
     ended(exit, written)
 }
 
-/// [`finish`], for at most [`LAST_WORDS`]: a reader that has stopped reading does not keep the program alive.
+/// [`finish`], but a reader that has not taken anything for [`LAST_WORDS`] does not keep the program alive.
 pub(super) fn finish_soon(result: Result<Report, Failure>, json: bool, quiet: bool) -> ExitCode {
     let exit = exit_of(&result);
     let (said, told) = channel();
     let speaker = std::thread::Builder::new().spawn(move || said.send(finish(&result, json, quiet)));
-    let code = speaker.ok().and_then(|_| told.recv_timeout(LAST_WORDS).ok());
+    let code = speaker.ok().and_then(|_| heard(&told, is_stalled));
     code.unwrap_or(ExitCode::from(exit.code()))
+}
+
+/// Waits for the thread that speaks, as long as its output can be written: on a busy machine it may not have had its turn.
+fn heard<T>(told: &Receiver<T>, is_stalled: impl Fn() -> bool) -> Option<T> {
+    let (began, mut went) = (Instant::now(), Instant::now());
+    loop {
+        match told.recv_timeout(LOOK) {
+            Ok(told) => return Some(told),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) if !is_stalled() => went = Instant::now(),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if went.elapsed() > LAST_WORDS || began.elapsed() > LONGEST {
+            return None;
+        }
+    }
+}
+
+/// Whether standard output or standard error takes nothing now.
+fn is_stalled() -> bool {
+    let takes = |output: BorrowedFd<'_>| {
+        let mut asked = [PollFd::new(output, PollFlags::POLLOUT)];
+        // A descriptor that is closed, or has lost its reader, answers at once.
+        poll(&mut asked, PollTimeout::ZERO) != Ok(0)
+    };
+    !takes(std::io::stdout().as_fd()) || !takes(std::io::stderr().as_fd())
 }
 
 fn exit_of(result: &Result<Report, Failure>) -> Exit {
@@ -228,8 +263,15 @@ fn pretty(document: &Value) -> String {
     format!("{document:#}")
 }
 
-/// How long the last words of an agent may take.
-const LAST_WORDS: Duration = Duration::from_millis(250);
+/// How long the reader of an agent's last words may take nothing. The lines of its log were waited for before, and it is to end within two
+/// seconds.
+const LAST_WORDS: Duration = Duration::from_millis(900);
+
+/// How long its last words may take in all.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// How often the output is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {
@@ -256,5 +298,22 @@ mod tests {
             assert_eq!(read_back(text), text);
         }
         assert_eq!(read_back("\\u{61}\\u{ad}"), "\\u{61}\u{ad}");
+    }
+
+    #[test]
+    fn a_slow_thread_is_waited_for_and_a_reader_that_takes_nothing_is_not() {
+        let spoken_after = |delay: Duration| {
+            let (said, told) = channel();
+            std::thread::spawn(move || {
+                std::thread::sleep(delay);
+                said.send(())
+            });
+            told
+        };
+        let late = LAST_WORDS + Duration::from_millis(300);
+        assert_eq!(heard(&spoken_after(late), || false), Some(()), "its output can be written");
+        let began = Instant::now();
+        assert_eq!(heard(&spoken_after(LONGEST), || true), None);
+        assert!(began.elapsed() >= LAST_WORDS, "a reader that pauses is waited for as well");
     }
 }
