@@ -8,6 +8,7 @@ mod accounts;
 mod api;
 mod caller;
 pub mod config;
+mod error;
 mod events;
 mod harden;
 mod housekeeping;
@@ -25,6 +26,7 @@ mod stop;
 mod systemd;
 
 pub use config::Config;
+pub use error::Error;
 pub use listen::ListenError;
 
 use std::fs::DirBuilder;
@@ -40,22 +42,20 @@ use tokio::signal::unix::signal;
 use crate::session::Issuer;
 use crate::session::Lifetime;
 use crate::session::SigningAlgorithm;
-use crate::store::KeyError;
 use crate::store::Keyring;
 use crate::store::SqliteStore;
 use crate::store::sqlite;
-use crate::store::sqlite::OpenError;
 use crate::store::sqlite::Standing;
 use crate::time::Clock;
 use crate::time::SystemClock;
 use crate::usb::Bus;
 use crate::usb::Usb;
-use crate::verifier;
 use crate::verifier::Limits;
 use crate::verifier::SecurityKeys;
 use crate::verifier::Verifier;
 use accounts::Accounts;
 use accounts::NotFolded;
+use error::at_start;
 use listen::Listeners;
 use listen::tls::Tls;
 use log::Lossy;
@@ -65,49 +65,6 @@ use state::Backup;
 use state::State;
 use stop::Stop;
 use stop::Why;
-
-/// The agent cannot start, or had to end.
-#[non_exhaustive]
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// It cannot run with this configuration on this machine.
-    #[error("{}", .0.join("\n"))]
-    Config(Vec<String>),
-    /// It cannot listen.
-    #[error(transparent)]
-    Listen(#[from] ListenError),
-    /// The sealing key cannot be used.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The store cannot be used.
-    #[error(transparent)]
-    Store(#[from] verifier::Error),
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// A sealing key is there, and nothing that was sealed under it.
-    #[error(
-        "the sealing key {key} is there, and its store {store} is not: put the store, or a restored backup of it, back; \
-         to begin a new store, move the key away"
-    )]
-    StoreGone {
-        /// The file of the sealing key.
-        key: String,
-        /// Where the store would be.
-        store: String,
-    },
-    /// The system refuses something.
-    #[error("cannot {what}: {reason}")]
-    System {
-        /// What was tried.
-        what: String,
-        /// What the system said.
-        reason: std::io::Error,
-    },
-    /// Going on could have accepted a code twice.
-    #[error("the agent ended itself: {0}")]
-    Ended(String),
-}
 
 /// What the API works with.
 #[derive(Clone)]
@@ -162,8 +119,8 @@ async fn run_logged(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, config: Config, lo
     let listeners = Listeners::open(&parts.config)?;
     let state = Arc::new(State::new(parts.clone()));
     let presence = state.local.presence.clone();
-    // Nobody is let in by a session whose key may have gone while nobody looked.
-    presence.end_what_was_left().await?;
+    // No session goes on whose key may have gone while no agent ran.
+    presence.end_what_was_left().await.map_err(|error| at_start(&parts.config, error))?;
     let around = |router| layers::layered(router, &parts.config, &parts.metrics);
     let doors = Doors { agent: around(api::router(Arc::clone(&state))), verify: around(api::to_verify(state)) };
 
@@ -192,9 +149,9 @@ async fn run_logged(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, config: Config, lo
         tracing::error!(%error, "what was counted since the last minute is not in the audit log");
     }
     // Handles of it may live on in what was only told to end.
-    store.close().await;
+    let closed = store.close().await;
     match why {
-        Why::Asked => Ok(()),
+        Why::Asked => Ok(closed?),
         Why::Failed(reason) => Err(Error::Ended(reason)),
     }
 }
@@ -216,13 +173,14 @@ async fn open(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, config: Config, log: Los
         Limits { devices_per_account: config.limits.devices_per_account, pending_per_account: config.limits.pending_devices_per_account };
     let verifier = Verifier::with(Arc::new(store.clone()), keyring, clock, limits);
     // A wrong key ends it here. A wrong clock does not: it may be synchronised yet, or an administrator accepts it.
-    verifier.sealer().await?;
+    verifier.sealer().await.map_err(|error| at_start(&config, error))?;
     let accounts = Accounts::of(&**verifier.store(), config.accounts.fold).await.map_err(|error| match error {
         NotFolded::Several(_) => Error::Config(vec![error.to_string()]),
-        NotFolded::Store(error) => Error::Store(error.into()),
+        NotFolded::Store(error) => at_start(&config, error.into()),
     })?;
     let keys = SecurityKeys::new(verifier.clone(), relying_party);
-    let lifetime = Lifetime::try_from(Duration::from_secs(config.sessions.default_seconds))?;
+    let lifetime = Lifetime::try_from(Duration::from_secs(config.sessions.default_seconds));
+    let lifetime = lifetime.map_err(|error| Error::Config(vec![format!("sessions.default_seconds: {error}")]))?;
     let algorithm = config.sessions.algorithm;
     let issuer = Issuer::with_algorithm(verifier.clone(), &config.issuer, algorithm.unwrap_or_default()).lifetime(lifetime);
     if let Some(algorithm) = algorithm {

@@ -130,9 +130,9 @@ fn own() -> Result<PathBuf, Failure> {
 
 fn refused(error: OpenError, path: &Path) -> Failure {
     match error {
-        OpenError::Held => Failure::new(Exit::Refused, format!("an agent serves from {}", path.display()))
+        OpenError::Held(_) => Failure::new(Exit::Refused, format!("an agent serves from {}", path.display()))
             .hint("Stop it first, or look at a backup: twostep store backup FILE"),
-        OpenError::Io { .. } | OpenError::Foreign => Failure::bad_input(error.to_string()),
+        OpenError::Io { .. } | OpenError::Foreign(_) => Failure::bad_input(error.to_string()),
         OpenError::Stray(_) | OpenError::Damaged { .. } => Failure::new(Exit::Refused, error.to_string()),
         _ => Failure::new(Exit::Unavailable, error.to_string()),
     }

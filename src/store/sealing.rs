@@ -78,7 +78,7 @@ pub enum KeyError {
     #[error("the sealing key {0} can be read by others; run: chmod 600 {0}")]
     Exposed(String),
     /// The file's text is not one or more keys.
-    #[error("the sealing key {0} is not one line of base64 with 32 bytes for each key")]
+    #[error("the sealing key {0} is not one line of base64 with 32 bytes for each key: put its backup back")]
     Malformed(String),
     /// The store was sealed under the key of a file that is gone. No new key is written in its place.
     #[error("sealing key {0} is not there: put its backup back")]

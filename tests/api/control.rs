@@ -197,7 +197,7 @@ fn a_backup_serves_nobody_until_it_is_restored() {
     let key = agent.folder.path().join("sealing.key");
     let store = format!("[store]\nurl = \"sqlite:{}\"\nkey_file = \"{}\"\n", copy.display(), key.display());
     let (_, log) = Agent::fails(tempfile::tempdir().unwrap(), &store);
-    assert!(log.contains("this store is a copy"), "{log}");
+    assert!(log.contains("this store is a copy: run `twostep store restore /"), "{log}");
     let restored = sqlite::restore(&copy, now(), &CallerId::new("test")).unwrap();
     assert_eq!((restored.devices, restored.accounts), (1, 1));
     let second = Agent::start(&store);

@@ -40,8 +40,8 @@ async fn a_backup_is_of_one_moment_and_is_not_served_from() {
     assert!(matches!(store.backup(&copy).await, Err(OpenError::Exists(_))), "a backup overwrites nothing");
 
     let refused = SqliteStore::open(&copy).err().unwrap();
-    assert!(matches!(refused, OpenError::Copy) && refused.to_string().contains("twostep store restore"), "{refused}");
-    assert!(matches!(SqliteStore::open_exclusive(&copy), Err(OpenError::Copy)));
+    assert!(matches!(refused, OpenError::Copy(_)) && refused.to_string().contains("twostep store restore"), "{refused}");
+    assert!(matches!(SqliteStore::open_exclusive(&copy), Err(OpenError::Copy(_))));
     let report = check(&copy).unwrap();
     assert!(report.copy && report.problems.is_empty(), "{report:?}");
     assert!((1..=249).contains(&report.devices), "{report:?}");
@@ -99,7 +99,7 @@ async fn a_restored_backup_accepts_nothing_of_before() {
     assert_eq!(store.highest_time().await.unwrap(), Some(later));
     assert_eq!(store.audit(0, 100).await.unwrap().last().unwrap().event.action, "store.restored");
     assert!(store.verify_audit().await.unwrap().ok);
-    assert!(matches!(restore(&copy, later, &caller()), Err(OpenError::Held)), "nothing is restored under an agent");
+    assert!(matches!(restore(&copy, later, &caller()), Err(OpenError::Held(_))), "nothing is restored under an agent");
     drop(store);
     let report = check(&copy).unwrap();
     assert!(report.problems.is_empty() && !report.copy, "{report:?}");

@@ -52,13 +52,13 @@ async fn a_tool_that_must_have_it_alone_waits_for_nobody() {
     let path = folders.new_path();
     let (agent, second) = (with_alice(&path).await, SqliteStore::open(&path).unwrap());
     let refused = SqliteStore::open_exclusive(&path).err().unwrap();
-    assert!(matches!(refused, OpenError::Held) && refused.to_string().contains("stop it first"), "{refused}");
+    assert!(matches!(refused, OpenError::Held(_)) && refused.to_string().contains("stop it first"), "{refused}");
     drop(agent);
-    assert!(matches!(SqliteStore::open_exclusive(&path), Err(OpenError::Held)), "the second handle still holds it");
+    assert!(matches!(SqliteStore::open_exclusive(&path), Err(OpenError::Held(_))), "the second handle still holds it");
     drop(second.clone());
     drop(second);
     let tool = SqliteStore::open_exclusive(&path).unwrap();
-    assert!(matches!(SqliteStore::open(&path), Err(OpenError::Offline)));
+    assert!(matches!(SqliteStore::open(&path), Err(OpenError::Offline(_))));
     drop(tool);
     assert!(SqliteStore::open(&path).is_ok());
 }
@@ -72,7 +72,7 @@ fn a_file_that_is_no_store_is_refused_and_left_alone() {
     tamper(&database, "CREATE TABLE songs (title TEXT)");
     for path in [text, database] {
         let before = fs::read(&path).unwrap();
-        assert!(matches!(SqliteStore::open(&path), Err(OpenError::Foreign)), "{}", refusal(&path));
+        assert!(matches!(SqliteStore::open(&path), Err(OpenError::Foreign(_))), "{}", refusal(&path));
         assert_eq!(fs::read(&path).unwrap(), before);
     }
 }
@@ -85,10 +85,15 @@ async fn a_store_of_another_version_is_refused_with_advice() {
     tamper(&path, "INSERT INTO schema_version (version, checksum) VALUES (5, 'x')");
     assert_eq!(
         refusal(&path),
-        "a later twostep has written this store; run that one (this one knows schema 4), or restore a backup from before"
+        format!(
+            "a later twostep has written the store {}; run that one (this one knows schema 4), or restore a backup from before",
+            path.display()
+        )
     );
     tamper(&path, "DELETE FROM schema_version WHERE version = 5; UPDATE schema_version SET checksum = 'x' WHERE version = 1");
-    assert_eq!(refusal(&path), "schema 1 of this store is not the released one; run the twostep that made it, or restore a backup");
+    let changed =
+        format!("schema 1 of the store {} is not the released one; run the twostep that made it, or restore a backup", path.display());
+    assert_eq!(refusal(&path), changed);
 }
 
 /// Every schema that was released opens, with what was in it.

@@ -100,7 +100,7 @@ async fn a_store_that_was_closed_is_one_file_whatever_was_read_from_it() {
         let other = if how == "another handle closes it" { Some(SqliteStore::open(&path).unwrap()) } else { None };
         let clone = if how == "a clone is left" { Some(store.clone()) } else { None };
         match how {
-            "closed" | "a clone is left" => store.close().await,
+            "closed" | "a clone is left" => store.close().await.unwrap(),
             _ => drop(store),
         }
         if let Some(clone) = &clone {
@@ -363,7 +363,7 @@ async fn a_store_under_another_name_or_behind_a_link_is_the_same_store() {
     std::os::unix::fs::symlink(&renamed, &link).unwrap();
     let store = SqliteStore::open(&link).unwrap();
     more(&store, 1).await;
-    assert!(matches!(SqliteStore::open_exclusive(&renamed), Err(OpenError::Held)), "its lock is that of the file");
+    assert!(matches!(SqliteStore::open_exclusive(&renamed), Err(OpenError::Held(_))), "its lock is that of the file");
     drop(store);
     assert_eq!(rows(&renamed).await, 5);
 }
@@ -414,4 +414,86 @@ async fn a_start_that_was_killed_half_way_is_no_obstacle() {
     drop(store);
     fs::write(&killed, before).unwrap();
     assert_eq!(rows(&killed).await, 4);
+}
+
+/// Neither a start that changes nothing, nor one that fails, makes the file from before it an old one.
+#[tokio::test]
+async fn a_file_from_before_a_start_that_changed_nothing_is_no_older_one() {
+    let folders = Folders::default();
+    let path = folders.new_path();
+    drop(with_alice(&path).await);
+    let right = fs::read(&path).unwrap();
+    for _ in 0..3 {
+        let store = SqliteStore::open(&path).unwrap();
+        assert!(store.value("pepper").await.unwrap().is_none());
+        drop(store);
+    }
+    fs::write(&path, &right).unwrap();
+    assert_eq!(rows(&path).await, 4);
+    // One that changes something does.
+    let store = SqliteStore::open(&path).unwrap();
+    more(&store, 1).await;
+    drop(store);
+    fs::write(&path, &right).unwrap();
+    assert!(matches!(refused(&path), Stray::WentBack { .. }));
+}
+
+#[tokio::test]
+async fn of_two_restores_the_later_one_is_the_newer_state_at_any_speed() {
+    let folders = Folders::default();
+    for _ in 0..5 {
+        let (path, copy) = (folders.new_path(), folders.new_path());
+        let store = with_alice(&path).await;
+        store.backup(&copy).await.unwrap();
+        more(&store, 3).await;
+        drop(store);
+        restore(&path, NOW, &caller()).unwrap();
+        restore(&copy, NOW, &caller()).unwrap();
+        fs::rename(&copy, &path).unwrap();
+        assert_eq!(rows(&path).await, 5, "the restored backup is no older state");
+    }
+}
+
+/// The words of every refusal, in the file's own name.
+#[tokio::test]
+async fn every_refusal_names_the_file_and_the_next_step() {
+    let folders = Folders::default();
+    let made = |with: fn(&Path)| {
+        let path = folders.new_path();
+        with(&path);
+        path
+    };
+    let sound = folders.new_path();
+    drop(with_alice(&sound).await);
+    let written = |bytes: Vec<u8>| {
+        let path = folders.new_path();
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let bytes = fs::read(&sound).unwrap();
+    let copy = folders.new_path();
+    SqliteStore::open(&sound).unwrap().backup(&copy).await.unwrap();
+    let held = folders.new_path();
+    let _holder = with_alice(&held).await;
+    let cases = [
+        ("a copy", copy),
+        ("garbage", written(vec![0xaa; bytes.len()])),
+        ("its header is garbage", written([vec![0xaa; 4_096], bytes[4_096..].to_vec()].concat())),
+        ("cut to its header", written(bytes[..4_096].to_vec())),
+        ("cut in the middle", written(bytes[..bytes.len() / 2 / 4_096 * 4_096].to_vec())),
+        ("all but its header is garbage", written([bytes[..4_096].to_vec(), vec![0xaa; bytes.len() - 4_096]].concat())),
+        ("another program's", made(|path| Connection::open(path).unwrap().execute_batch("CREATE TABLE songs (title TEXT)").unwrap())),
+        ("held", held),
+    ];
+    for (case, path) in cases {
+        let opened = SqliteStore::open_exclusive(&path);
+        let Err(refused) = opened else { panic!("{case}: it opens") };
+        let (words, file) = (refused.to_string(), path.to_str().unwrap());
+        let step = ["twostep store restore", "stop it first"].iter().any(|step| words.contains(step));
+        assert!(words.contains(file) && step, "{case}: {words}");
+        if case != "held" {
+            let checked = check(&path).map_or_else(|error| error.to_string(), |report| format!("{report:?}"));
+            assert!(checked.contains(file) || checked.contains("copy: true"), "{case}: store check: {checked}");
+        }
+    }
 }

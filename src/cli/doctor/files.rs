@@ -56,11 +56,11 @@ fn store(file: &Path, config: &Config, agent_runs: bool) -> Vec<Finding> {
             findings.push(missing.mend("Put its backup back."));
         }
         Ok(_) => {}
-        Err(OpenError::Copy) => {
+        Err(OpenError::Copy(_)) => {
             let copy = Finding::bad("store", format!("{shown} is a backup that was not restored"));
             findings.push(copy.mend(format!("twostep store restore {shown}")));
         }
-        Err(error @ (OpenError::Stray(_) | OpenError::Damaged { .. } | OpenError::Foreign)) => {
+        Err(error @ (OpenError::Stray(_) | OpenError::Damaged { .. } | OpenError::Foreign(_))) => {
             findings.push(Finding::bad("store", error.to_string()));
         }
         Err(error) => findings.push(Finding::unknown("store", error.to_string())),

@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::time::SystemTime;
 
 use percent_encoding::AsciiSet;
 use percent_encoding::NON_ALPHANUMERIC;
@@ -66,12 +67,16 @@ pub struct Restored {
 pub fn restore(path: impl AsRef<Path>, now: UnixTime, caller: &CallerId) -> Result<Restored, OpenError> {
     let path = connection::existing(path.as_ref())?;
     let _entered = Entered::at(&path, Hold::Exclusive)?;
-    let found = Found::look(&path)?;
+    made_fit(&path, now, caller).map_err(|error| error.of(&path))
+}
+
+fn made_fit(path: &Path, now: UnixTime, caller: &CallerId) -> Result<Restored, OpenError> {
+    let found = Found::look(path)?;
     if found.copy {
         // A copy is one file. A log beside it is of the store that was here before, and SQLite would mix the two.
         for suffix in ["-wal", "-shm"] {
-            match std::fs::remove_file(beside(&path, suffix)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(OpenError::io(&path, &error)),
+            match std::fs::remove_file(beside(path, suffix)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(OpenError::io(path, &error)),
                 _ => {}
             }
         }
@@ -82,23 +87,29 @@ pub fn restore(path: impl AsRef<Path>, now: UnixTime, caller: &CallerId) -> Resu
     if found.is_nothing() {
         return Err(OpenError::Stray(Stray::Blank { file: path.display().to_string() }));
     }
-    let mut conn = connection::writer(&path)?;
+    let mut conn = connection::writer(path)?;
     migrations::run(&mut conn)?;
-    whole(&conn, &path)?;
+    whole(&conn, path)?;
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let was = identity::read(&transaction)?;
-    let epoch = was.epoch.max(found.epoch_seen()).saturating_add(1).max(now.0);
-    let restored = raise(&transaction, now, caller).map_err(|fault| OpenError::Sqlite(fault.to_string()))?;
+    let epoch = was.epoch.max(found.epoch_seen()).saturating_add(1).max(moment());
+    let restored = raise(&transaction, now, caller)?;
     let identity = Identity { epoch, usage: Usage::Closed, ..was.next() };
     identity::write(&transaction, &identity)?;
     transaction.commit()?;
     // Where nothing was served from before, nothing needs to be remembered.
-    if witness::path(&path).exists() {
-        Witness::renew(&path, place::inode(&path).map_err(|error| OpenError::io(&path, &error))?, &identity)?;
+    if witness::path(path).exists() {
+        Witness::renew(path, place::inode(path).map_err(|error| OpenError::io(path, &error))?, &identity)?;
     }
-    // The mark is gone from the file itself, not only from the log beside it, before anybody is told.
+    // The mark is gone from the file itself, not only from the log beside it, before the caller is told.
     open::shut(conn);
     Ok(restored)
+}
+
+/// Now, in nanoseconds since 1970: of two restores of one store the later one has the higher epoch, wherever each was made.
+fn moment() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Refuses a file that lost pages, as a copy of a file that was written meanwhile may have.
@@ -137,9 +148,9 @@ fn copy(from: &Place, partial: &Path, to: &Path) -> Result<(), OpenError> {
     // All pages in one step are as of one moment; who writes meanwhile writes to the log.
     match Backup::new(&source, &mut copy)?.step(-1)? {
         StepResult::Done => {}
-        other => return Err(OpenError::Sqlite(format!("the backup stopped: {other:?}"))),
+        other => return Err(OpenError::sqlite(format!("the backup stopped: {other:?}"))),
     }
-    from.unmoved().map_err(OpenError::Sqlite)?;
+    from.unmoved().map_err(OpenError::Moved)?;
     // One file: without a log of its own.
     copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
     copy.execute("UPDATE control SET copy = 1 WHERE id = 1", [])?;

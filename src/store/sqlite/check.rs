@@ -85,11 +85,11 @@ pub fn alone(path: impl AsRef<Path>) -> Result<Alone, OpenError> {
     // Programs that come or go have the turn: none of them sees the lock taken in between.
     let turn = File::open(connection::beside(&path, ".turn")).ok();
     if turn.as_ref().is_some_and(|turn| !open::wait_for(turn)) {
-        return Err(OpenError::Held);
+        return Err(OpenError::Held(path.display().to_string()));
     }
     match lock.try_lock() {
         Ok(()) => Ok(Alone { path, _lock: Some(lock) }),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Held),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Held(path.display().to_string())),
         Err(TryLockError::Error(error)) => Err(OpenError::io(&name, &error)),
     }
 }
@@ -99,9 +99,13 @@ pub fn alone(path: impl AsRef<Path>) -> Result<Alone, OpenError> {
 /// Whether its files fit together, the file's structure and its references, the schema, that every row can be read and agrees with its
 /// columns, and the audit chain. No file is made or changed.
 pub fn check(path: impl AsRef<Path>) -> Result<CheckReport, OpenError> {
-    match alone(path.as_ref()) {
+    let path = path.as_ref();
+    match alone(path) {
         Ok(alone) => alone.check(),
-        Err(OpenError::Held) => report(&connection::reader(&connection::existing(path.as_ref())?)?, false, None),
+        Err(OpenError::Held(_)) => {
+            let path = connection::existing(path)?;
+            connection::reader(&path).and_then(|conn| report(&conn, false, None)).map_err(|error| error.of(&path))
+        }
         Err(error) => Err(error),
     }
 }
@@ -110,15 +114,19 @@ pub fn check(path: impl AsRef<Path>) -> Result<CheckReport, OpenError> {
 pub fn standing(path: impl AsRef<Path>) -> Result<Standing, OpenError> {
     let path = place::real(path.as_ref())?;
     let _alone = match path.exists().then(|| alone(&path)).transpose() {
-        Err(OpenError::Held) => return Ok(Standing::Served),
+        Err(OpenError::Held(_)) => return Ok(Standing::Served),
         alone => alone?,
     };
-    let found = Found::look(&path)?;
+    stands(&path).map_err(|error| error.of(&path))
+}
+
+fn stands(path: &Path) -> Result<Standing, OpenError> {
+    let found = Found::look(path)?;
     match found.refusal() {
         Some(refusal) => Err(refusal),
         None if found.is_nothing() => Ok(Standing::Nothing),
         None => {
-            let conn = quiet(&path, found.has_log())?;
+            let conn = quiet(path, found.has_log())?;
             migrations::verify(&conn)?;
             let sealed = "SELECT EXISTS (SELECT 1 FROM named_values) OR EXISTS (SELECT 1 FROM devices WHERE seed_key IS NOT NULL)";
             // A store without these tables holds nothing.
@@ -130,9 +138,13 @@ pub fn standing(path: impl AsRef<Path>) -> Result<Standing, OpenError> {
 impl Alone {
     /// [`check`]s it.
     pub fn check(&self) -> Result<CheckReport, OpenError> {
+        self.looked().map_err(|error| error.of(&self.path))
+    }
+
+    fn looked(&self) -> Result<CheckReport, OpenError> {
         let found = Found::look(&self.path)?;
         let problem = match found.refusal() {
-            None | Some(OpenError::Copy) => None,
+            None | Some(OpenError::Copy(_)) => None,
             Some(refusal) => Some(refusal.to_string()),
         };
         // A log that is not this file's has nothing to say about it.
@@ -148,13 +160,15 @@ fn quiet(path: &Path, with_log: bool) -> Result<Connection, OpenError> {
     }
     // The index of the log is kept in memory by a connection that has the file to itself, which needs no lock where none is to be had.
     let conn = Connection::open_with_flags_and_vfs(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX, c"unix-none")?;
-    conn.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    conn.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
     Ok(conn)
 }
 
 fn report(conn: &Connection, copy: bool, problem: Option<String>) -> Result<CheckReport, OpenError> {
-    migrations::recognise(conn)?;
+    if !migrations::recognises(conn)? {
+        return Err(OpenError::Foreign(String::new()));
+    }
     migrations::verify(conn)?;
     let mut check = Check { conn, problems: problem.into_iter().collect() };
     check.structure();

@@ -44,13 +44,13 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     let mut conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     settle(&conn)?;
     conn.busy_handler(Some(wait))?;
-    // A connection that is closed after a failure must not empty the log that says what was kept.
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    // Whoever opens a file that is no store must not turn it into one.
-    migrations::recognise(&conn)?;
+    // A file that is no store must not become one.
+    if !migrations::recognises(&conn)? {
+        return Err(OpenError::Foreign(path.display().to_string()));
+    }
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
-        return Err(OpenError::Sqlite(format!("the file system does not allow a write-ahead log (journal mode stays {mode})")));
+        return Err(OpenError::sqlite(format!("the file system does not allow a write-ahead log (journal mode stays {mode})")));
     }
     Ok(conn)
 }
@@ -60,6 +60,11 @@ pub(super) fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<bool
     let (busy, pages, carried): (i64, i64, i64) =
         conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     Ok(busy == 0 && pages == carried)
+}
+
+/// Whether a commit that leaves a long log carries it over.
+pub(super) fn carry_over_by_itself(conn: &Connection, carries: bool) -> rusqlite::Result<()> {
+    conn.execute_batch(if carries { "PRAGMA wal_autocheckpoint = 1000" } else { "PRAGMA wal_autocheckpoint = 0" })
 }
 
 /// A file beside the store, for its lock alone: `.lock` says who has the store, `.turn` who writes, opens or closes next.
@@ -101,6 +106,8 @@ pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
 /// What holds on every connection. `synchronous` is no property of the file: a connection that does not say FULL would
 /// forget acknowledged commits in a power cut, and accept their codes again.
 fn settle(conn: &Connection) -> Result<(), OpenError> {
+    // First, since anything below may fail: a connection that is closed after a failure must not empty the log that says what was kept.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     conn.busy_timeout(BUSY)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);

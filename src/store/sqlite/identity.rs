@@ -20,7 +20,7 @@ pub(super) struct Identity {
     pub(super) store: [u8; 16],
     /// Raised by each restore.
     pub(super) epoch: u64,
-    /// Transactions that were committed since the store was made.
+    /// Transactions that have changed what is served since the store was made.
     pub(super) commits: u64,
     pub(super) usage: Usage,
 }
@@ -36,7 +36,7 @@ pub(super) enum Usage {
 
 impl Identity {
     pub(super) fn new() -> Result<Identity, OpenError> {
-        let store = random::<16>().map_err(|error| OpenError::Sqlite(error.to_string()))?;
+        let store = random::<16>().map_err(|error| OpenError::sqlite(error.to_string()))?;
         Ok(Identity { store: *store, epoch: 1, commits: 0, usage: Usage::Closed })
     }
 
@@ -103,11 +103,12 @@ pub(super) fn advance(conn: &Connection) -> Result<Identity, Fault> {
     Ok(next)
 }
 
-/// Writes down that the store is open, or closed, in a transaction of its own.
+/// Writes down that the store is open, or closed, in a transaction of its own. It is not counted: it changes nothing that is served, and
+/// a start that fails must leave a copy of the file from before it as good as the file.
 pub(super) fn mark(conn: &Connection, usage: Usage) -> Result<Identity, Fault> {
     conn.execute_batch("BEGIN IMMEDIATE")?;
     let marked = read(conn).and_then(|was| {
-        let next = Identity { usage, ..was.next() };
+        let next = Identity { usage, ..was };
         write(conn, &next)?;
         conn.execute_batch("COMMIT")?;
         Ok(next)

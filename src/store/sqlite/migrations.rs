@@ -9,11 +9,11 @@ use super::audit::sha256_hex;
 use super::identity;
 use super::identity::Identity;
 
-/// Refuses a file that is a database of something else.
-pub(super) fn recognise(conn: &Connection) -> Result<(), OpenError> {
+/// Whether a file is not a database of something else.
+pub(super) fn recognises(conn: &Connection) -> rusqlite::Result<bool> {
     let id: i64 = conn.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if id == APPLICATION || tables == 0 { Ok(()) } else { Err(OpenError::Foreign) }
+    Ok(id == APPLICATION || tables == 0)
 }
 
 /// Brings the schema up to date.
@@ -52,8 +52,10 @@ pub(super) fn verify(conn: &Connection) -> Result<usize, OpenError> {
     let seen: Vec<(u32, String)> = rows.collect::<Result<_, _>>()?;
     for ((version, seen), expected) in seen.iter().zip(1u32..) {
         match MIGRATIONS.get(usize::try_from(expected - 1).unwrap_or(usize::MAX)) {
-            None => return Err(OpenError::Newer { known: MIGRATIONS.len() }),
-            Some(sql) if *version != expected || *seen != checksum(sql) => return Err(OpenError::Changed { version: expected }),
+            None => return Err(OpenError::Newer { path: String::new(), known: MIGRATIONS.len() }),
+            Some(sql) if *version != expected || *seen != checksum(sql) => {
+                return Err(OpenError::Changed { path: String::new(), version: expected });
+            }
             Some(_) => {}
         }
     }

@@ -20,6 +20,7 @@ mod keys;
 mod log;
 mod migrations;
 mod open;
+mod open_error;
 mod place;
 mod read;
 mod row;
@@ -37,6 +38,7 @@ pub use check::Standing;
 pub use check::alone;
 pub use check::check;
 pub use check::standing;
+pub use open_error::OpenError;
 pub use stray::Stray;
 
 use std::path::Path;
@@ -88,64 +90,6 @@ pub struct SqliteStore {
     open: Arc<Open>,
 }
 
-/// The store cannot be opened. Whoever runs the program must act.
-#[non_exhaustive]
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file, or its folder, cannot be used.
-    #[error("cannot open {path}: {reason}")]
-    Io {
-        /// The file.
-        path: String,
-        /// What the system said.
-        reason: String,
-    },
-    /// A backup goes into a new file.
-    #[error("{0} is there already; name a file that is not")]
-    Exists(String),
-    /// Somebody serves from it.
-    #[error("an agent holds this store; stop it first")]
-    Held,
-    /// A tool works on it.
-    #[error("a tool is working on this store; start again when it is done")]
-    Offline,
-    /// It is a backup: codes that were accepted since it was made would be accepted again.
-    #[error("this store is a copy; run `twostep store restore` on it before anything serves from it")]
-    Copy,
-    /// Its files do not fit together, or not to what was served from here before.
-    #[error(transparent)]
-    Stray(#[from] Stray),
-    /// What SQLite reads is no whole database.
-    #[error("{path} is damaged ({reason}): restore a backup")]
-    Damaged {
-        /// The file.
-        path: String,
-        /// What SQLite said.
-        reason: String,
-    },
-    /// It is a database, and not one of ours.
-    #[error("this file is no twostep store; name another one")]
-    Foreign,
-    /// A later version of the program wrote it.
-    #[error("a later twostep has written this store; run that one (this one knows schema {known}), or restore a backup from before")]
-    Newer {
-        /// The latest schema this program knows.
-        known: usize,
-    },
-    /// Another schema has the number of one of ours.
-    #[error("schema {version} of this store is not the released one; run the twostep that made it, or restore a backup")]
-    Changed {
-        /// The number.
-        version: u32,
-    },
-    /// The disk has no room for a backup, or for what opening a store writes beside it.
-    #[error("there is no room on the disk ({0}): make room on it, then try again")]
-    Full(String),
-    /// SQLite refuses it.
-    #[error("the store cannot be opened: {0}")]
-    Sqlite(String),
-}
-
 /// What all handles share.
 struct Open {
     readers: Arc<Readers>,
@@ -179,21 +123,24 @@ impl SqliteStore {
 
     /// Closes the store for all its handles, as dropping the last one does, and waits until the file alone is the whole store. What
     /// is asked of it afterwards is refused. Another program that serves from the file goes on, and closes it in its turn.
-    pub async fn close(&self) {
+    ///
+    /// Fails with [`OpenError::Moved`] if the file is no longer the one that was opened, or was overwritten: the log then stays, since
+    /// it is all that is left of the last changes.
+    pub async fn close(&self) -> Result<(), OpenError> {
         let (reply, closed) = oneshot::channel();
-        let Some(jobs) = self.open.jobs.clone() else { return };
+        let Some(jobs) = self.open.jobs.clone() else { return Ok(()) };
         let sent = tokio::task::spawn_blocking(move || jobs.send(Job::Close(reply)).is_ok());
-        if sent.await.unwrap_or(false) {
-            let _ = closed.await;
-        }
+        // A store that another handle has closed is closed.
+        if sent.await.unwrap_or(false) { closed.await.unwrap_or(Ok(())).map_err(OpenError::Moved) } else { Ok(()) }
     }
 
     /// Copies the store, as it is at one moment and while it goes on serving, into a new file that only its owner reads. The
     /// copy is marked: it serves again once it is restored.
     pub async fn backup(&self, to: impl Into<PathBuf>) -> Result<(), OpenError> {
         let (open, to) = (Arc::clone(&self.open), to.into());
+        let named = to.clone();
         let copied = tokio::task::spawn_blocking(move || backup::backup(open.readers.place(), &to));
-        copied.await.unwrap_or_else(|error| Err(OpenError::Sqlite(error.to_string())))
+        copied.await.unwrap_or_else(|error| Err(OpenError::sqlite(error.to_string()))).map_err(|error| error.of(&named))
     }
 
     /// Reads here and now: a look-up in an index takes microseconds, less than to hand it to another thread.
@@ -335,22 +282,6 @@ impl Drop for Open {
         self.jobs = None;
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
-        }
-    }
-}
-
-impl OpenError {
-    fn io(path: &Path, error: &std::io::Error) -> OpenError {
-        OpenError::Io { path: path.display().to_string(), reason: error.to_string() }
-    }
-}
-
-impl From<rusqlite::Error> for OpenError {
-    fn from(error: rusqlite::Error) -> OpenError {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => OpenError::Foreign,
-            _ if fault::no_room(&error) => OpenError::Full(error.to_string()),
-            _ => OpenError::Sqlite(error.to_string()),
         }
     }
 }

@@ -57,27 +57,27 @@ impl Entered {
     pub(super) fn at(path: &Path, hold: Hold) -> Result<Entered, OpenError> {
         let (lock, turn) = (connection::lock(path, ".lock")?, connection::lock(path, ".turn")?);
         if !wait_for(&turn) {
-            return Err(OpenError::Offline);
+            return Err(OpenError::Offline(path.display().to_string()));
         }
         let mut alone = lock.try_lock().is_ok();
         if !alone {
             match hold {
-                Hold::Exclusive => return Err(OpenError::Held),
-                Hold::Shared if !wait_for_shared(&lock) => return Err(OpenError::Offline),
+                Hold::Exclusive => return Err(OpenError::Held(path.display().to_string())),
+                Hold::Shared if !wait_for_shared(&lock) => return Err(OpenError::Offline(path.display().to_string())),
                 // A tool may have been done in between. No other one comes meanwhile: it would need the turn.
                 Hold::Shared => alone = lock.try_lock().is_ok(),
             }
         }
         if !alone && lock.try_lock_shared().is_err() {
-            return Err(OpenError::Offline);
+            return Err(OpenError::Offline(path.display().to_string()));
         }
         Ok(Entered { lock, turn, alone })
     }
 
     /// Lets others in, as far as `hold` does.
-    fn settle(self, hold: Hold) -> Result<(File, File), OpenError> {
+    fn settle(self, path: &Path, hold: Hold) -> Result<(File, File), OpenError> {
         if hold == Hold::Shared && self.alone && self.lock.try_lock_shared().is_err() {
-            return Err(OpenError::Offline);
+            return Err(OpenError::Offline(path.display().to_string()));
         }
         let _ = self.turn.unlock();
         Ok((self.lock, self.turn))
@@ -89,8 +89,9 @@ pub(super) fn open(given: &Path, hold: Hold) -> Result<Opened, OpenError> {
     let path = place::real(given)?;
     let _one_at_a_time = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
     let entered = Entered::at(&path, hold)?;
-    let (conn, place, witness) = if entered.alone { first(given, path)? } else { join(given, path)? };
-    let (lock, turn) = entered.settle(hold)?;
+    let opened = if entered.alone { first(given, path) } else { join(given, path) };
+    let (conn, place, witness) = opened.map_err(|error| error.of(given))?;
+    let (lock, turn) = entered.settle(place.path(), hold)?;
     let anchor = connection::reader(place.path())?;
     identity::read(&anchor)?;
     Ok(Opened { place: Arc::new(place), conn: Some(conn), turn, witness, anchor: Some(anchor), lock })
@@ -115,7 +116,7 @@ fn first(given: &Path, path: PathBuf) -> Result<(Connection, Place, Witness), Op
     connection::checkpoint(&conn, "FULL")?;
     let _ = witness.note(&marked);
     place.found_log()?;
-    place.unmoved().map_err(OpenError::Sqlite)?;
+    place.unmoved().map_err(OpenError::Moved)?;
     Ok((conn, place, witness))
 }
 
@@ -127,13 +128,13 @@ fn join(given: &Path, path: PathBuf) -> Result<(Connection, Place, Witness), Ope
         Some(newest) if newest.file == place.file() => {}
         Some(_) => return Err(OpenError::Stray(Stray::Replaced { file: given.display().to_string() })),
         // It is of a version that kept no witness, and would not count its transactions.
-        None => return Err(OpenError::Held),
+        None => return Err(OpenError::Held(given.display().to_string())),
     }
     let mut conn = connection::writer(place.path())?;
     migrations::run(&mut conn)?;
     let witness = Witness::renew(place.path(), place.file(), &identity::read(&conn)?)?;
     place.found_log()?;
-    place.unmoved().map_err(OpenError::Sqlite)?;
+    place.unmoved().map_err(OpenError::Moved)?;
     Ok((conn, place, witness))
 }
 
@@ -159,23 +160,26 @@ fn create(path: &Path) -> Result<(), OpenError> {
 
 impl Opened {
     /// Closes the store, so that the file alone is all of it, if no other program has it and it is still in its place. Whatever
-    /// prevents that leaves the mark and the log, and the next start goes on from them.
-    pub(super) fn close(mut self) {
+    /// prevents that leaves the mark and the log, and the next start goes on from them. Fails where it cannot: the file is another one, or
+    /// does not say that the log is its own.
+    pub(super) fn close(mut self) -> Result<(), String> {
         let conn = self.conn.take();
+        self.place.unmoved()?;
+        let Some(conn) = conn.map_or_else(|| connection::writer(self.place.path()), Ok).ok() else { return self.place.takes(None) };
         drop(self.anchor.take());
-        if self.place.unmoved().is_err() {
-            return;
-        }
-        let Some(conn) = conn.or_else(|| connection::writer(self.place.path()).ok()) else { return };
         // The lock that is shared is given up for the one that is not; if there is none to be had, the others close it.
         if !wait_for(&self.turn) || self.lock.try_lock().is_err() {
-            return;
+            return Ok(());
         }
-        if let Ok(closed) = identity::mark(&conn, Usage::Closed) {
+        let fit = self.place.takes(identity::read(&conn).ok().as_ref());
+        if fit.is_ok()
+            && let Ok(closed) = identity::mark(&conn, Usage::Closed)
+        {
             let _ = self.witness.note(&closed);
             shut(conn);
         }
         let _ = self.turn.unlock();
+        fit
     }
 }
 
@@ -197,7 +201,7 @@ fn wait_for_shared(lock: &File) -> bool {
     patiently(LOOK, || lock.try_lock_shared().is_ok())
 }
 
-fn patiently(limit: Duration, taken: impl Fn() -> bool) -> bool {
+pub(super) fn patiently(limit: Duration, taken: impl Fn() -> bool) -> bool {
     let asked = Instant::now();
     while !taken() {
         if asked.elapsed() > limit {
@@ -212,7 +216,7 @@ impl From<Fault> for OpenError {
     fn from(fault: Fault) -> OpenError {
         match fault {
             Fault::Sqlite(error) => OpenError::from(error),
-            fault => OpenError::Sqlite(fault.to_string()),
+            fault => OpenError::Damaged { path: String::new(), reason: fault.to_string() },
         }
     }
 }

@@ -7,12 +7,16 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
 
 use super::OpenError;
 use super::connection::beside;
 use super::identity::Identity;
+use super::open;
 use super::vet;
 
 /// Where an open store is.
@@ -38,6 +42,8 @@ struct Content {
     log_size: u64,
     /// The identity in the file alone.
     stands: Option<Identity>,
+    /// The change since which it cannot be read, and when that was seen first.
+    unreadable: Option<((i64, i64), Instant)>,
 }
 
 /// Resolves symbolic links, also of a file that is not there yet.
@@ -82,19 +88,43 @@ impl Place {
         if let Some(lost) = self.lost.get() {
             return Err(lost.clone());
         }
-        let Some(moved) = self.moved() else { return Ok(()) };
+        self.moved().map_or(Ok(()), |moved| Err(self.lose(moved)))
+    }
+
+    fn lose(&self, moved: &Path) -> String {
         let (moved, path) = (moved.display(), self.given.display());
         let lost = self.lost.get_or_init(|| {
             format!(
-                "{moved} was replaced, moved or removed while the store was in use: put back the files that were there, \
-                 or run `twostep store restore {path}`, then start again"
+                "{moved} was overwritten, replaced, moved or removed while the store was in use: put back the files that were there, \
+                 or put a backup in the place of {path} and run `twostep store restore {path}`, then start again"
             )
         });
-        Err(lost.clone())
+        lost.clone()
+    }
+
+    /// Whether the identity in the file could be read when it was last looked at. As long as it cannot, the log must not be carried over.
+    pub(super) fn is_readable(&self) -> bool {
+        self.content().unreadable.is_none()
+    }
+
+    /// Sees, before a log that has come so far is emptied into the file, that the file is at most as far. A checkpoint that another
+    /// program is in the middle of is waited for.
+    pub(super) fn takes(&self, reached: Option<&Identity>) -> Result<(), String> {
+        if self.content().stands.is_none() {
+            // It never had one: it is of an earlier schema, and all that is newer is in the log.
+            return Ok(());
+        }
+        let fits = |now: Identity| reached.is_none_or(|reached| now.store == reached.store && now.place() <= reached.place());
+        let taken = open::patiently(CHECKPOINT, || vet::identity_alone(&self.path).is_some_and(fits));
+        if taken { Ok(()) } else { Err(self.lose(&self.given)) }
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn moved(&self) -> Option<&Path> {
-        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut content = self.content();
         let Some(file) = std::fs::metadata(&self.given).ok().filter(|file| of(file) == self.file) else { return Some(&self.given) };
         if file.len() < content.size || !self.goes_on(&file, &mut content) {
             return Some(&self.given);
@@ -108,17 +138,26 @@ impl Place {
     }
 
     /// Whether a file that has changed goes on from what it was: a checkpoint of any program moves it forward. What cannot be read, in
-    /// the middle of one, is looked at again.
+    /// the middle of one, is looked at again, as long as it changes.
     fn goes_on(&self, file: &Metadata, content: &mut Content) -> bool {
         let changed = (file.ctime(), file.ctime_nsec());
         if changed == content.changed {
             return true;
         }
-        let Some(now) = vet::identity_alone(&self.path) else { return true };
+        let Some(now) = vet::identity_alone(&self.path) else {
+            if content.stands.is_none() {
+                return true;
+            }
+            let (seen, since) = *content.unreadable.get_or_insert_with(|| (changed, Instant::now()));
+            if seen != changed {
+                content.unreadable = Some((changed, Instant::now()));
+            }
+            return seen != changed || since.elapsed() < STILL;
+        };
         if content.stands.is_some_and(|was| was.store != now.store || was.place() > now.place()) {
             return false;
         }
-        *content = Content { changed, size: file.len(), log_size: content.log_size, stands: Some(now) };
+        *content = Content { changed, size: file.len(), log_size: content.log_size, stands: Some(now), unreadable: None };
         true
     }
 }
@@ -126,6 +165,12 @@ impl Place {
 fn of(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
+
+/// How long a file that cannot be read may stay as it is: no checkpoint pauses for so long.
+const STILL: Duration = Duration::from_secs(2);
+
+/// How long a checkpoint of another program is waited for.
+const CHECKPOINT: Duration = Duration::from_millis(500);
 
 /// Device and inode of what a path leads to.
 pub(super) fn inode(path: &Path) -> std::io::Result<(u64, u64)> {

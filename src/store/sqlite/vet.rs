@@ -70,7 +70,7 @@ impl Found {
     /// What keeps the store from being served.
     pub(super) fn refusal(&self) -> Option<OpenError> {
         if self.copy {
-            return Some(OpenError::Copy);
+            return Some(OpenError::Copy(self.path.display().to_string()));
         }
         self.unfit_to_restore().or_else(|| self.standing().map(OpenError::Stray))
     }
@@ -174,10 +174,12 @@ impl Found {
 fn alone(path: &Path) -> Result<(Alone, bool), OpenError> {
     let damaged = |error: rusqlite::Error| (Alone::Damaged(error.to_string()), false);
     let conn = backup::immutable(path)?;
-    match migrations::recognise(&conn) {
-        Ok(()) => {}
-        Err(OpenError::Foreign) => return Err(OpenError::Foreign),
-        Err(error) => return Ok((Alone::Damaged(error.to_string()), false)),
+    let foreign = || OpenError::Foreign(path.display().to_string());
+    match migrations::recognises(&conn) {
+        Ok(true) => {}
+        Ok(false) => return Err(foreign()),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => return Err(foreign()),
+        Err(error) => return Ok(damaged(error)),
     }
     match conn.query_row("SELECT count(*) FROM sqlite_schema", [], first::<i64>) {
         Ok(0) => return Ok((Alone::Blank, false)),

@@ -31,7 +31,7 @@ pub(super) enum Job {
     /// Something to be done in a transaction.
     Do(Work, oneshot::Sender<Result<Done, Error>>),
     /// The store is to be closed, whatever handles there still are.
-    Close(oneshot::Sender<()>),
+    Close(oneshot::Sender<Result<(), String>>),
 }
 
 pub(super) enum Work {
@@ -69,6 +69,8 @@ pub(super) struct Writer {
     store: Opened,
     readers: Arc<Readers>,
     health: Arc<Health>,
+    /// The connection carries a long log over by itself, after a commit.
+    carries: bool,
 }
 
 /// Whether the last transaction failed. Shared by the thread and the store's handles.
@@ -87,7 +89,7 @@ impl Health {
 
 impl Writer {
     pub(super) fn new(store: Opened, readers: Arc<Readers>, health: Arc<Health>) -> Writer {
-        Writer { store, readers, health }
+        Writer { store, readers, health, carries: true }
     }
 
     /// Serves until the last handle of the store is gone, or it is to be closed.
@@ -109,14 +111,14 @@ impl Writer {
         }
         // Readers first: as long as one is open, the log cannot be emptied.
         self.readers.close(PATIENCE);
-        self.store.close();
+        let closed = self.store.close();
         for reply in closing {
-            let _ = reply.send(());
+            let _ = reply.send(closed.clone());
         }
         for job in jobs.try_iter() {
             match job {
                 Job::Do(_, reply) => drop(reply.send(Err(Error::Unavailable("the store is closed".to_owned())))),
-                Job::Close(reply) => drop(reply.send(())),
+                Job::Close(reply) => drop(reply.send(closed.clone())),
             }
         }
     }
@@ -137,8 +139,16 @@ impl Writer {
         self.store.place.unmoved().map_err(Error::Unknown)?;
         let conn = match self.store.conn.take() {
             Some(conn) => conn,
-            None => connection::writer(self.store.place.path()).map_err(|error| Error::Unavailable(error.to_string()))?,
+            None => {
+                self.carries = true;
+                connection::writer(self.store.place.path()).map_err(|error| Error::Unavailable(error.to_string()))?
+            }
         };
+        let carries = self.store.place.is_readable();
+        if carries != self.carries {
+            connection::carry_over_by_itself(&conn, carries).map_err(Fault::from)?;
+            self.carries = carries;
+        }
         // A connection that failed is closed here, which rolls back, and the next batch opens a new one.
         connection::begin(&conn, &self.store.turn).map_err(Fault::from)?;
         let (outcomes, reached) = work_through(&conn, works)?;
