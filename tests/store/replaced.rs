@@ -180,7 +180,8 @@ async fn a_log_is_not_emptied_into_a_file_that_does_not_say_that_it_is_its_own()
     let other = folders.new_path();
     drop(with_alice(&other).await);
     let stranger = fs::read(other).unwrap();
-    let ways: [(&str, &dyn Fn(&[u8]) -> Vec<u8>); 4] = [
+    type Overwrite<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+    let ways: [(&str, Overwrite<'_>); 4] = [
         ("garbage", &|was| vec![0xaa; was.len()]),
         ("zeros", &|was| vec![0; was.len()]),
         ("a header of garbage", &|was| [vec![0xaa; 4_096], was[4_096..].to_vec()].concat()),
