@@ -37,9 +37,10 @@ pub(crate) enum Exchange {
 }
 
 impl Exchange {
-    pub(crate) const ALL: [Exchange; 7] = [
+    pub(crate) const ALL: [Exchange; 8] = [
         Exchange::Renamed,
         Exchange::Overwritten,
+        Exchange::Garbled,
         Exchange::Removed,
         Exchange::Linked,
         Exchange::LogRenamed,

@@ -18,6 +18,7 @@ use super::connection::beside;
 use super::identity::Identity;
 use super::open;
 use super::vet;
+use super::vet::Said;
 
 /// Where an open store is.
 #[derive(Debug)]
@@ -115,8 +116,13 @@ impl Place {
             return Ok(());
         }
         let fits = |now: Identity| reached.is_none_or(|reached| now.store == reached.store && now.place() <= reached.place());
-        let taken = open::patiently(CHECKPOINT, || vet::identity_alone(&self.path).is_some_and(fits));
-        if taken { Ok(()) } else { Err(self.lose(&self.given)) }
+        if open::patiently(CHECKPOINT, || matches!(vet::identity_alone(&self.path), Said::Identity(now) if fits(now))) {
+            return Ok(());
+        }
+        match vet::identity_alone(&self.path) {
+            Said::Unread(reason) => Err(format!("{} cannot be read ({reason}): its log was kept, start again", self.given.display())),
+            Said::Identity(_) | Said::Nothing => Err(self.lose(&self.given)),
+        }
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {
@@ -144,7 +150,12 @@ impl Place {
         if changed == content.changed {
             return true;
         }
-        let Some(now) = vet::identity_alone(&self.path) else {
+        let now = match vet::identity_alone(&self.path) {
+            Said::Identity(now) => Some(now),
+            Said::Nothing => None,
+            Said::Unread(_) => return true,
+        };
+        let Some(now) = now else {
             if content.stands.is_none() {
                 return true;
             }

@@ -199,9 +199,34 @@ fn alone(path: &Path) -> Result<(Alone, bool), OpenError> {
     })
 }
 
-/// The identity in a file alone, if it can be read.
-pub(super) fn identity_alone(path: &Path) -> Option<Identity> {
-    backup::immutable(path).and_then(|conn| identity(&conn)).ok().flatten()
+/// The identity in the file of an open store alone.
+#[derive(Debug)]
+pub(super) enum Said {
+    Identity(Identity),
+    /// It says none: it is no store, or its bytes are not what was written.
+    Nothing,
+    /// The system did not let it be read this time.
+    Unread(String),
+}
+
+/// Reads it without the log.
+pub(super) fn identity_alone(path: &Path) -> Said {
+    use rusqlite::ErrorCode::*;
+    let read = backup::immutable(path).and_then(|conn| {
+        // A checkpoint that readers held up leaves a file that is shorter than its header says (SQLite's lockBtree refuses it otherwise).
+        conn.execute_batch("PRAGMA writable_schema = ON")?;
+        identity(&conn)
+    });
+    match read {
+        Ok(Some(identity)) => Said::Identity(identity),
+        Ok(None) => Said::Nothing,
+        Err(error) => match error.sqlite_error_code() {
+            Some(CannotOpen | SystemIoFailure | OutOfMemory | DatabaseBusy | DatabaseLocked | FileLockingProtocolFailed) => {
+                Said::Unread(error.to_string())
+            }
+            _ => Said::Nothing,
+        },
+    }
 }
 
 fn identity(conn: &Connection) -> rusqlite::Result<Option<Identity>> {
