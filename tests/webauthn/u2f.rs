@@ -132,9 +132,13 @@ fn a_key_enrols_with_any_statement_where_none_was_asked_for() {
     let (client_data, state) = begin();
     let whole = key.u2f_register(&client_data.hash(), &hash(RP_ID), &SimulatedAuthority::new("Simulated Root"));
     let handle = 67 + usize::from(whole[66]);
-    for vouched in [&whole[handle..], &[], &[0x30], &[0x02, 0x01, 0x00], &whole[handle..whole.len() - 1]] {
-        let reply = [&whole[..handle], vouched].concat();
-        finish(client::unattested_from_u2f(&client_data, &reply, &hash(RP_ID)).unwrap(), &state);
+    let with = |vouched: &[u8]| client::unattested_from_u2f(&client_data, &[&whole[..handle], vouched].concat(), &hash(RP_ID));
+    for vouched in [&whole[handle..], &[0x30, 0x00], &[0x30, 0x03, 0x02, 0x01, 0x00, 0xff], &whole[handle..whole.len() - 1]] {
+        finish(with(vouched).unwrap(), &state);
+    }
+    // A certificate that does not end in the reply says that the handle is not as long as the key says.
+    for framed_wrongly in [&[][..], &[0x30], &[0x30, 0x02, 0x00], &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 0x00], &whole[handle + 1..]] {
+        assert_eq!(with(framed_wrongly), Err(BadAnswer));
     }
     assert_eq!(client::unattested_from_u2f(&client_data, &whole[..handle - 1], &hash(RP_ID)), Err(BadAnswer));
 }
