@@ -75,11 +75,12 @@ pub(super) const FAULTS: &[Fault] = &[
     refused("made-flags-reserved", On::Made, |reply| data(reply, |bytes| set(bytes, FLAGS, 0xff))),
     refused("made-format-escapes", On::Made, |reply| with(reply, 1, text(ESCAPES))),
     refused("made-format-4096", On::Made, |reply| with(reply, 1, text(&"f".repeat(4_096)))),
-    refused("made-signature-wrong", On::Made, |reply| {
+    // No statement was asked for, so none is judged.
+    harmless("made-signature-wrong", On::Made, |reply| {
         let statement = vec![(text("alg"), Value::integer(-7)), (text("sig"), Value::byte_string(vec![0x30; 71]))];
         with(reply, 3, Value::map(statement))
     }),
-    refused("made-algorithm-unknown", On::Made, |reply| {
+    harmless("made-algorithm-unknown", On::Made, |reply| {
         let statement = vec![(text("alg"), Value::integer(i64::MIN)), (text("sig"), Value::byte_string(vec![0x30; 71]))];
         with(reply, 3, Value::map(statement))
     }),
@@ -102,6 +103,10 @@ pub(super) const FAULTS: &[Fault] = &[
 
 const fn refused(name: &'static str, on: On, change: fn(&Reply) -> Sent) -> Fault {
     Fault { name, on, end: End::Refused, change }
+}
+
+const fn harmless(name: &'static str, on: On, change: fn(&Reply) -> Sent) -> Fault {
+    Fault { name, on, end: End::Harmless, change }
 }
 
 const fn either(name: &'static str, on: On, change: fn(&Reply) -> Sent) -> Fault {
