@@ -168,12 +168,12 @@ async fn open(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, config: Config, log: Los
     let key_file = config.key_file();
     make_private_folder(&key_file)?;
     let keyring = Keyring::from_file_or_new(key_file)?;
-    log_keys(&keyring);
     let limits =
         Limits { devices_per_account: config.limits.devices_per_account, pending_per_account: config.limits.pending_devices_per_account };
     let verifier = Verifier::with(Arc::new(store.clone()), keyring, clock, limits);
     // A wrong key ends it here. A wrong clock does not: it may be synchronised yet, or an administrator accepts it.
-    verifier.sealer().await.map_err(|error| at_start(&config, error))?;
+    let sealer = verifier.sealer().await.map_err(|error| at_start(&config, error))?;
+    log_keys(sealer.keyring());
     let accounts = Accounts::of(&**verifier.store(), config.accounts.fold).await.map_err(|error| match error {
         NotFolded::Several(_) => Error::Config(vec![error.to_string()]),
         NotFolded::Store(error) => at_start(&config, error.into()),

@@ -103,7 +103,7 @@ fn check(path: Option<&Path>) -> Result<Report, Failure> {
     for problem in &found.problems {
         text += &format!("  {problem}\n");
     }
-    text += if found.problems.is_empty() { "sound" } else { "not sound: restore a backup from before" };
+    text += if found.problems.is_empty() { "sound" } else { "not sound: do what it says above, or restore a backup from before" };
     let document = json!({
         "ok": found.problems.is_empty(),
         "accounts": found.accounts,

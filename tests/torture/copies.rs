@@ -115,8 +115,10 @@ impl Round {
         if foreign_log && let Err(ended) = self.place.start(0)?.map(|agent| self.agents.push(agent)) {
             self.refusal_is_clear(&ended.said)?;
             self.note("… refused; the log is moved away");
-            let away = self.place.new_name("log");
-            fs::rename(self.place.log_of_store(), away).unwrap();
+            let (log, away) = (self.place.log_of_store(), self.place.new_name("log"));
+            // The store may be on a disk of its own.
+            fs::copy(&log, away).unwrap();
+            fs::remove_file(log).unwrap();
         }
         if self.agents.is_empty() {
             self.start_restored()?;
