@@ -160,18 +160,25 @@ impl Keyring {
         let Some(unsaved) = &self.unsaved else { return Ok(self.clone()) };
         let path = &unsaved.path;
         let failed = |error: std::io::Error| KeyError::unreadable(path, &error);
+        // The file gets its name when it is whole: a start that is killed in between leaves no key that cannot be read.
+        let mark = random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(format!(".{mark}"));
+        let partial = std::path::PathBuf::from(partial);
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        match options.open(path) {
-            Ok(mut file) => {
-                use std::io::Write;
-                let written = file.write_all(unsaved.line.as_bytes()).and_then(|()| file.sync_all());
-                written.map_err(failed).inspect_err(|_| drop(std::fs::remove_file(path)))?;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(failed(error)),
+        let written = options.open(&partial).and_then(|mut file| {
+            use std::io::Write;
+            file.write_all(unsaved.line.as_bytes()).and_then(|()| file.sync_all())
+        });
+        let named = written.and_then(|()| std::fs::hard_link(&partial, path));
+        let _ = std::fs::remove_file(&partial);
+        match named {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed(error)),
+            // Of two programs that start at once, the second takes the key of the first.
+            _ => {}
         }
         // The key must outlive a power cut that the store survives.
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
