@@ -164,7 +164,7 @@ pub struct HotpState {
 /// What is known of a security key. Nothing in it is secret: the private key never leaves the device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyState {
-    /// What it was registered with. The sign count in it only rises, unless the credential may be backed up.
+    /// The credential as it was registered. The sign count in it only rises, unless the credential may be backed up.
     pub credential: Credential,
 }
 

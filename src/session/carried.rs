@@ -66,7 +66,7 @@ fn in_cookies<'h>(headers: &'h HeaderMap, name: &[u8]) -> Result<Option<&'h [u8]
             continue;
         }
         found = match found {
-            // Somebody else has set one of them, for another path or another host of the domain.
+            // Another program has set one of them, for another path or another host of the domain.
             Some(other) if !other.is_empty() && !value.is_empty() && other != value => return Err(Ambiguous),
             Some(other) if value.is_empty() => Some(other),
             _ => Some(value),

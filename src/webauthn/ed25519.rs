@@ -156,7 +156,7 @@ fn is_usable(bytes: &[u8; 32]) -> bool {
     product.pow_vartime(&P.as_ref().shr_vartime(1)) == one
 }
 
-/// What comes before a credential's id: hash, flags and counter, then the model and the id's length (L3 §6.1, §6.5.1).
+/// The bytes before a credential's id: hash, flags and counter, then the model and the id's length (L3 §6.1, §6.5.1).
 const BEFORE_ID: usize = 37 + 16 + 2;
 
 /// 2^255 − 19.

@@ -1,6 +1,6 @@
 //! Statements of security keys where webauthn-rs cannot read what was signed (WebAuthn L3 §8.2 and §8.6), by its own procedures.
 //!
-//! It reads client data and extensions into types of its own before it looks at a statement, so a member that was not asked for
+//! webauthn-rs reads client data and extensions into types of its own before it looks at a statement, so a member that was not asked for
 //! stops it. The steps of both formats are taken here in its place; signatures and certificates are still judged by its code.
 
 use webauthn_rs_core::attestation::FidoGenCeAaguid;

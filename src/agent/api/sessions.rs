@@ -121,7 +121,7 @@ pub(super) struct RevokedSessions {
 
 /// What a session is to be.
 pub(super) struct Wanted {
-    /// None where a security key says whose it is.
+    /// The account, if the caller named one; otherwise a security key does.
     pub(super) account: Option<AccountId>,
     pub(super) audience: String,
     pub(super) lifetime: Option<Lifetime>,

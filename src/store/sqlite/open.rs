@@ -34,7 +34,7 @@ pub(super) struct Opened {
     pub(super) conn: Option<Connection>,
     pub(super) turn: File,
     pub(super) witness: Witness,
-    /// Reads nothing: as long as it is open, no tool beside us is the last to close the file, which would take the log away. The
+    /// An idle connection: as long as it is open, no tool beside us is the last to close the file, which would take the log away. The
     /// others are closed when they fail.
     anchor: Option<Connection>,
     lock: File,

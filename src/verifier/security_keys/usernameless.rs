@@ -72,7 +72,7 @@ impl SecurityKeys {
         Ok(self.verifier.core.store.owner_by_fingerprint(sealer.credential_fingerprint(&id)).await?)
     }
 
-    /// Ends a ceremony that was answered with a key that nobody has.
+    /// Ends a ceremony whose answer names an unknown credential.
     async fn refuse_unknown(&self, id: &CeremonyId, now: UnixTime) -> Result<Decision<Verified>, Error> {
         let (refusal, writes): (Refusal, Vec<Write>) = match self.open(id, now).await? {
             Some(item) if item.kind == ItemKind::Usernameless => (Refusal::KeyNotRegistered, id.consume(&item, now).into()),
