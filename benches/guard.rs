@@ -1,8 +1,10 @@
-//! What a guard adds to a request: `cargo bench --no-default-features --features guard,testing --bench guard`
+//! What a guard adds to a request: `cargo bench --no-default-features --features guard,testing
+//! --bench guard`
 //!
-//! One request through one axum router, in process and without sockets, beside the same router without a guard. Variants take
-//! turns, A B C A B C, and time is the thread's CPU time: what else the machine does is spread over all of them and mostly not
-//! counted. Goal: the layer adds at most 2 µs to a request whose token was seen before.
+//! One request through one axum router, in process and without sockets, beside the same router
+//! without a guard. Variants take turns, A B C A B C, and time is the thread's CPU time: what else
+//! the machine does is spread over all of them and mostly not counted. Goal: the layer adds at most
+//! 2 µs to a request whose token was seen before.
 
 #![allow(clippy::expect_used, reason = "a bench that cannot go on should stop")]
 
@@ -11,13 +13,10 @@ mod turns;
 
 use std::hint::black_box;
 use std::pin::pin;
-use std::task::Context;
-use std::task::Poll;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use aws_lc_rs::signature::Ed25519KeyPair;
-use aws_lc_rs::signature::KeyPair;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
@@ -26,19 +25,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use tower::Service;
-use twostep::guard::MfaGuard;
-use twostep::guard::MfaLayer;
-use twostep::guard::MfaPresent;
+use twostep::guard::{MfaGuard, MfaLayer, MfaPresent};
 use twostep::policy::Policy;
-use twostep::session::JwkSet;
-use twostep::session::PublicKey;
-use twostep::session::Validator;
-use twostep::time::Clock;
-use twostep::time::SystemClock;
+use twostep::session::{JwkSet, PublicKey, Validator};
+use twostep::time::{Clock, SystemClock};
 
-use turns::Spread;
-use turns::Variant;
-use turns::take_turns;
+use turns::{Spread, Variant, take_turns};
 
 const ROUNDS: usize = 21;
 
@@ -46,13 +38,16 @@ const TURNS: usize = 2_000;
 
 fn main() {
     let key = Ed25519KeyPair::generate().expect("a key");
-    let public = PublicKey::from_coordinates(&[URL_SAFE_NO_PAD.encode(key.public_key())]).expect("a public key");
+    let public = PublicKey::from_coordinates(&[URL_SAFE_NO_PAD.encode(key.public_key())])
+        .expect("a public key");
     let token = token(&key, &public);
     let validator = || Validator::new(JwkSet::new([public.clone()]), "twostep", "shop");
     let guard = |validator| MfaGuard::new(validator, Policy::max_age(Duration::from_secs(900)));
     let bare = || Router::new().route("/", get(async || "done"));
     let layer = |validator| bare().layer(MfaLayer::new(guard(validator)));
-    let extractor = Router::new().route("/", get(async |_: MfaPresent| "done")).with_state(guard(validator()));
+    let extractor = Router::new()
+        .route("/", get(async |_: MfaPresent| "done"))
+        .with_state(guard(validator()));
     print_table(&mut [
         asked("no guard", bare(), Some(&token), 200),
         asked("layer, token seen before", layer(validator()), Some(&token), 200),
@@ -64,7 +59,12 @@ fn main() {
 }
 
 /// A router, and the request that it is asked.
-fn asked(name: &'static str, mut router: Router, token: Option<&str>, status: u16) -> Variant<'static> {
+fn asked(
+    name: &'static str,
+    mut router: Router,
+    token: Option<&str>,
+    status: u16,
+) -> Variant<'static> {
     let authorization = token.map(|token| format!("Bearer {token}"));
     Variant::new(name, TURNS, move |_| {
         let mut request = Request::get("/");
@@ -81,7 +81,8 @@ fn asked(name: &'static str, mut router: Router, token: Option<&str>, status: u1
     })
 }
 
-/// Runs the variants in turn and prints the median, the extremes, and how much more than the first each takes.
+/// Runs the variants in turn and prints the median, the extremes, and how much more than the first
+/// each takes.
 fn print_table(variants: &mut [Variant<'_>]) {
     let spreads = take_turns(ROUNDS, variants, || {});
     println!("\n{:<32}{:>12}{:>12}{:>12}{:>12}", "", "median ns", "min", "max", "added");

@@ -1,9 +1,10 @@
-//! What a session costs over HTTP: a fresh code verified, written down and answered with a signed context, against a bare
-//! "hello" of the same web framework.
+//! What a session costs over HTTP: a fresh code verified, written down and answered with a signed
+//! context, against a bare "hello" of the same web framework.
 //!
-//! The agent and the hello are processes of their own, this program run again, and so share the machine with who loads them.
-//! They take turns; the medians of all rounds are printed. On a machine with other work, real-time priority
-//! (`chrt -f 1 cargo bench --bench http`) tells more about the program and less about the other work.
+//! The agent and the hello are processes of their own, this program run again, and so share the
+//! machine with who loads them. They take turns; the medians of all rounds are printed. On a
+//! machine with other work, real-time priority (`chrt -f 1 cargo bench --bench http`) tells more
+//! about the program and less about the other work.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
 
@@ -34,21 +35,39 @@ fn main() {
     for round in 0..=rounds {
         let load = Load::hello(CONNECTIONS, if only { 1 } else { each * 4 });
         let greeted = load.on(&hello, 200);
-        let opened = Load::sessions(CONNECTIONS, devices.requests(CONNECTIONS * each, &key)).on(&agent, 201);
-        let introspected = Load::introspections(CONNECTIONS, if only { 1 } else { each * 2 }, &key, &opened.token).on(&agent, 200);
+        let opened =
+            Load::sessions(CONNECTIONS, devices.requests(CONNECTIONS * each, &key)).on(&agent, 201);
+        let introspected =
+            Load::introspections(CONNECTIONS, if only { 1 } else { each * 2 }, &key, &opened.token)
+                .on(&agent, 200);
         if round > 0 {
             hellos.push(greeted);
             sessions.push(opened);
             introspections.push(introspected);
         }
     }
-    println!("{CONNECTIONS} connections over TCP, {rounds} rounds       per second   p50 ms   p99 ms   server CPU µs");
-    for (name, rounds) in [("hello", &hellos), ("code verified, context signed", &sessions), ("context introspected", &introspections)] {
+    println!(
+        "{CONNECTIONS} connections over TCP, {rounds} rounds       per second   p50 ms   p99 ms   server CPU µs"
+    );
+    for (name, rounds) in [
+        ("hello", &hellos),
+        ("code verified, context signed", &sessions),
+        ("context introspected", &introspections),
+    ] {
         let of = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure));
         let (p50, p99) = (of(|round| round.percentile(50)), of(|round| round.percentile(99)));
-        println!("{name:<38} {:>9.0} {p50:>8.2} {p99:>8.2} {:>10.1}", of(|round| round.per_second), of(|round| round.cpu_micros));
+        println!(
+            "{name:<38} {:>9.0} {p50:>8.2} {p99:>8.2} {:>10.1}",
+            of(|round| round.per_second),
+            of(|round| round.cpu_micros)
+        );
     }
-    let ratio = median(sessions.iter().zip(&hellos).map(|(session, hello)| session.per_second / hello.per_second));
+    let ratio = median(
+        sessions
+            .iter()
+            .zip(&hellos)
+            .map(|(session, hello)| session.per_second / hello.per_second),
+    );
     println!("a session against a hello {ratio:>22.2} ×   (goal ≥ 0.2)");
 }
 

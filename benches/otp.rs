@@ -1,24 +1,18 @@
-//! One verification, and a search for a pair, beside totp-rs 6: `cargo bench --no-default-features --features testing --bench otp`
+//! One verification, and a search for a pair, beside totp-rs 6: `cargo bench --no-default-features
+//! --features testing --bench otp`
 //!
-//! Variants take turns, A B C A B C, and time is the thread's CPU time: what else the machine does is spread over all of
-//! them and mostly not counted. Ratios hold within one table only.
+//! Variants take turns, A B C A B C, and time is the thread's CPU time: what else the machine does
+//! is spread over all of them and mostly not counted. Ratios hold within one table only.
 
 #![allow(clippy::expect_used, reason = "a bench that cannot go on should stop")]
 
 #[path = "turns/mod.rs"]
 mod turns;
 
-use twostep::otp::Code;
-use twostep::otp::PairFound;
-use twostep::otp::Seed;
-use twostep::otp::Totp;
-use twostep::otp::Window;
-use twostep::otp::compressions;
+use twostep::otp::{Code, PairFound, Seed, Totp, Window, compressions};
 use twostep::time::UnixTime;
 
-use turns::Spread;
-use turns::Variant;
-use turns::take_turns;
+use turns::{Spread, Variant, take_turns};
 
 const ROUNDS: usize = 21;
 
@@ -42,9 +36,15 @@ fn one_code() {
     print_table(
         "one code that none of three steps shows",
         &mut [
-            Variant::new("totp-rs check, skew 1", 2_000, |turn| theirs.check(text(turn), NOW).is_some()),
-            Variant::new("twostep, raw seed", 2_000, |turn| totp.find(&totp.key(&seed), &code(turn), UnixTime(NOW), 0).is_some()),
-            Variant::new("twostep, cached key", 2_000, |turn| totp.find(&key, &code(turn), UnixTime(NOW), 0).is_some()),
+            Variant::new("totp-rs check, skew 1", 2_000, |turn| {
+                theirs.check(text(turn), NOW).is_some()
+            }),
+            Variant::new("twostep, raw seed", 2_000, |turn| {
+                totp.find(&totp.key(&seed), &code(turn), UnixTime(NOW), 0).is_some()
+            }),
+            Variant::new("twostep, cached key", 2_000, |turn| {
+                totp.find(&key, &code(turn), UnixTime(NOW), 0).is_some()
+            }),
         ],
     );
 }
@@ -54,7 +54,8 @@ fn pair(window: Window) {
     let (totp, theirs, now) = (Totp::default(), totp_rs(1, 0), NOW / 30);
     let (key, last) = (totp.key(&seed), now + window.steps());
     let tokens = [last - 1, last].map(|step| theirs.generate(step));
-    let codes = [&tokens[0], &tokens[1]].map(|token| token.to_string().parse::<Code>().expect("digits"));
+    let codes =
+        [&tokens[0], &tokens[1]].map(|token| token.to_string().parse::<Code>().expect("digits"));
     let batch = if window == Window::Owner { 200 } else { 2 };
     print_table(
         &format!("a pair at the far end of ±{} steps", window.steps()),
@@ -70,16 +71,21 @@ fn pair(window: Window) {
                 })
             }),
             Variant::new("twostep find_pair", batch, |_| {
-                totp.find_pair(&key, [&codes[0], &codes[1]], UnixTime(NOW), None, window) != PairFound::Nowhere
+                totp.find_pair(&key, [&codes[0], &codes[1]], UnixTime(NOW), None, window)
+                    != PairFound::Nowhere
             }),
         ],
     );
 }
 
-/// Runs the variants in turn and prints the median, the extremes, and how many times faster than the first each is.
+/// Runs the variants in turn and prints the median, the extremes, and how many times faster than
+/// the first each is.
 fn print_table(title: &str, variants: &mut [Variant<'_>]) {
     let spreads = take_turns(ROUNDS, variants, || {});
-    println!("\n{title}\n{:<28}{:>12}{:>12}{:>12}{:>9}{:>14}", "", "median ns", "min", "max", "ratio", "compressions");
+    println!(
+        "\n{title}\n{:<28}{:>12}{:>12}{:>12}{:>9}{:>14}",
+        "", "median ns", "min", "max", "ratio", "compressions"
+    );
     let mut first = None;
     for (variant, Spread { min, median, max }) in variants.iter_mut().zip(spreads) {
         let ratio = *first.get_or_insert(median) / median;
@@ -89,12 +95,18 @@ fn print_table(title: &str, variants: &mut [Variant<'_>]) {
             0 => "-".to_owned(),
             count => count.to_string(),
         };
-        println!("{:<28}{median:>12.0}{min:>12.0}{max:>12.0}{ratio:>8.2}x{compressions:>14}", variant.name);
+        println!(
+            "{:<28}{median:>12.0}{min:>12.0}{max:>12.0}{ratio:>8.2}x{compressions:>14}",
+            variant.name
+        );
     }
 }
 
 fn totp_rs(step_size: u64, skew: u16) -> totp_rs::Totp {
-    let builder = totp_rs::Builder::new().with_secret(SECRET).with_step_duration(step_size).with_skew(skew);
+    let builder = totp_rs::Builder::new()
+        .with_secret(SECRET)
+        .with_step_duration(step_size)
+        .with_skew(skew);
     builder.build_noncompliant()
 }
 

@@ -1,8 +1,10 @@
-//! Issuing a context and validating it, beside jsonwebtoken's own encode and decode of the same claims with the same key:
-//! `cargo bench --no-default-features --features session,sqlite,testing --bench session`
+//! Issuing a context and validating it, beside jsonwebtoken's own encode and decode of the same
+//! claims with the same key: `cargo bench --no-default-features --features session,sqlite,testing
+//! --bench session`
 //!
-//! Variants take turns, A B C A B C, and time is the thread's CPU time: what else the machine does is spread over all of
-//! them and mostly not counted. Ratios hold within one table only. Both sides verify with aws-lc-rs.
+//! Variants take turns, A B C A B C, and time is the thread's CPU time: what else the machine does
+//! is spread over all of them and mostly not counted. Ratios hold within one table only. Both sides
+//! verify with aws-lc-rs.
 
 #![allow(clippy::expect_used, reason = "a bench that cannot go on should stop")]
 
@@ -12,39 +14,18 @@ mod turns;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use jsonwebtoken::Algorithm;
-use jsonwebtoken::DecodingKey;
-use jsonwebtoken::EncodingKey;
-use jsonwebtoken::Validation;
-use serde::Deserialize;
-use serde::Serialize;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
-use twostep::id::AccountId;
-use twostep::id::SerialNumber;
-use twostep::otp::Counter;
-use twostep::otp::Hotp;
-use twostep::otp::Seed;
-use twostep::otp::Window;
-use twostep::session::Issuer;
-use twostep::session::RevocationFeed;
-use twostep::session::RevocationList;
-use twostep::session::SignedContext;
-use twostep::session::SigningAlgorithm;
-use twostep::store::Keyring;
-use twostep::store::SealedPlace;
-use twostep::store::SqliteStore;
+use twostep::id::{AccountId, SerialNumber};
+use twostep::otp::{Counter, Hotp, Seed, Window};
+use twostep::session::{Issuer, RevocationFeed, RevocationList, SignedContext, SigningAlgorithm};
+use twostep::store::{Keyring, SealedPlace, SqliteStore};
 use twostep::testing::SimulatedToken;
-use twostep::time::Clock;
-use twostep::time::SystemClock;
-use twostep::verifier::Authority;
-use twostep::verifier::NewDevice;
-use twostep::verifier::NewFactor;
-use twostep::verifier::Verified;
-use twostep::verifier::Verifier;
+use twostep::time::{Clock, SystemClock};
+use twostep::verifier::{Authority, NewDevice, NewFactor, Verified, Verifier};
 
-use turns::Spread;
-use turns::Variant;
-use turns::take_turns;
+use turns::{Spread, Variant, take_turns};
 
 const ROUNDS: usize = 21;
 
@@ -71,7 +52,10 @@ struct Claims {
 fn main() {
     // `cargo test --benches` only wants to know that it runs.
     let rounds = if std::env::args().any(|argument| argument == "--test") { 1 } else { ROUNDS };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     for algorithm in [SigningAlgorithm::EdDsa, SigningAlgorithm::Es256] {
         let desk = Desk::new(&runtime, algorithm);
         desk.issue(rounds);
@@ -97,32 +81,67 @@ impl<'a> Desk<'a> {
         let store = SqliteStore::open(folder.path().join("store.db")).expect("a store");
         let verifier = Verifier::new(store, Keyring::ephemeral().expect("a key"));
         let issuer = Issuer::with_algorithm(verifier.clone(), "twostep", algorithm);
-        let (account, serial): (AccountId, SerialNumber) = ("alice".parse().expect("a name"), "GAHT00000001".parse().expect("a serial"));
+        let (account, serial): (AccountId, SerialNumber) =
+            ("alice".parse().expect("a name"), "GAHT00000001".parse().expect("a serial"));
         let seed = Seed::new(b"12345678901234567890".to_vec()).expect("20 bytes");
         let mut token = SimulatedToken::hotp(&seed, Hotp::default(), Counter(0));
-        let factor = NewFactor::Hotp { parameters: Hotp::default(), counter: Counter(0), seed: Some(seed) };
-        let device = NewDevice { account: account.clone(), serial: Some(serial.clone()), name: None, factor };
+        let factor =
+            NewFactor::Hotp { parameters: Hotp::default(), counter: Counter(0), seed: Some(seed) };
+        let device = NewDevice {
+            account: account.clone(),
+            serial: Some(serial.clone()),
+            name: None,
+            factor,
+        };
         runtime.block_on(verifier.add(device, &Authority::Admin)).expect("a device");
         let pair = [token.press(), token.press()];
-        runtime.block_on(verifier.activate(&serial, [&pair[0], &pair[1]], Window::Owner, &Authority::Admin)).expect("active");
-        let algorithm = if algorithm == SigningAlgorithm::EdDsa { Algorithm::EdDSA } else { Algorithm::ES256 };
-        Desk { runtime, verifier, issuer, account, serial, token: RefCell::new(token), algorithm, _folder: folder }
+        runtime
+            .block_on(verifier.activate(
+                &serial,
+                [&pair[0], &pair[1]],
+                Window::Owner,
+                &Authority::Admin,
+            ))
+            .expect("active");
+        let algorithm =
+            if algorithm == SigningAlgorithm::EdDsa { Algorithm::EdDSA } else { Algorithm::ES256 };
+        Desk {
+            runtime,
+            verifier,
+            issuer,
+            account,
+            serial,
+            token: RefCell::new(token),
+            algorithm,
+            _folder: folder,
+        }
     }
 
     fn proof(&self) -> Verified {
         let code = self.token.borrow_mut().press();
-        self.runtime.block_on(self.verifier.verify_code(&self.account, &self.serial, code)).expect("a proof")
+        self.runtime
+            .block_on(self.verifier.verify_code(&self.account, &self.serial, code))
+            .expect("a proof")
     }
 
     fn signed(&self) -> SignedContext {
-        self.runtime.block_on(self.issuer.issue(self.proof(), "payments")).expect("a context")
+        self.runtime
+            .block_on(self.issuer.issue(self.proof(), "payments"))
+            .expect("a context")
     }
 
     fn issue(&self, rounds: usize) {
         let claims = self.claims(&self.signed());
-        let record = self.runtime.block_on(self.verifier.store().signing_keys()).expect("a key").remove(0);
+        let record = self
+            .runtime
+            .block_on(self.verifier.store().signing_keys())
+            .expect("a key")
+            .remove(0);
         let sealer = self.runtime.block_on(self.verifier.sealer()).expect("a sealer");
-        let private = sealer.keyring().open(&SealedPlace::SigningKey { kid: record.kid.clone() }, &record.private).expect("a key");
+        let private = sealer
+            .keyring()
+            .open(&SealedPlace::SigningKey { kid: record.kid.clone() }, &record.private)
+            .expect("a key");
         let key = match self.algorithm {
             Algorithm::EdDSA => EncodingKey::from_ed_der(private.expose()),
             _ => EncodingKey::from_ec_der(private.expose()),
@@ -166,8 +185,10 @@ impl<'a> Desk<'a> {
         validation.validate_nbf = true;
         let feed = RevocationFeed::new(self.issuer.clone(), self.verifier.clone());
         let list = self.runtime.block_on(feed.current()).expect("a list");
-        let list = RevocationList::verify(&list.text, &keys, "twostep", SystemClock.read().wall).expect("a list");
-        let validator = self.runtime.block_on(self.issuer.validator("payments")).expect("a validator");
+        let list = RevocationList::verify(&list.text, &keys, "twostep", SystemClock.read().wall)
+            .expect("a list");
+        let validator =
+            self.runtime.block_on(self.issuer.validator("payments")).expect("a validator");
         let forgetful = validator.clone().remembering(0);
         let told = validator.clone().remembering(4_096).with_revocations(Arc::new(Arc::new(list)));
         print_table(
@@ -178,15 +199,24 @@ impl<'a> Desk<'a> {
                 succeeding("jsonwebtoken decode", 500, |turn| {
                     jsonwebtoken::decode::<Claims>(token(turn).as_str(), &key, &validation).is_ok()
                 }),
-                succeeding("twostep, first check", 500, |turn| forgetful.validate(token(turn)).is_ok()),
+                succeeding("twostep, first check", 500, |turn| {
+                    forgetful.validate(token(turn)).is_ok()
+                }),
                 succeeding("second check", 20_000, |turn| validator.validate(token(turn)).is_ok()),
-                succeeding("second, with revocations", 20_000, |turn| told.validate(token(turn)).is_ok()),
+                succeeding("second, with revocations", 20_000, |turn| {
+                    told.validate(token(turn)).is_ok()
+                }),
             ],
         );
     }
 
     fn claims(&self, signed: &SignedContext) -> Claims {
-        let context = self.runtime.block_on(self.issuer.validator("payments")).expect("a validator").validate(signed).expect("valid");
+        let context = self
+            .runtime
+            .block_on(self.issuer.validator("payments"))
+            .expect("a validator")
+            .validate(signed)
+            .expect("valid");
         let common = context.common();
         Claims {
             iss: common.issuer.clone(),
@@ -212,8 +242,14 @@ fn succeeding<'a>(name: &'a str, turns: usize, work: impl Fn(usize) -> bool + 'a
     Variant::new(name, turns, move |turn| assert!(work(turn), "{name}"))
 }
 
-/// Runs the variants in turn and prints the median, the extremes, and how many times faster than the first each is.
-fn print_table(title: &str, rounds: usize, prepare: &mut dyn FnMut(), variants: &mut [Variant<'_>]) {
+/// Runs the variants in turn and prints the median, the extremes, and how many times faster than
+/// the first each is.
+fn print_table(
+    title: &str,
+    rounds: usize,
+    prepare: &mut dyn FnMut(),
+    variants: &mut [Variant<'_>],
+) {
     let spreads = take_turns(rounds, variants, prepare);
     println!("\n{title}\n{:<28}{:>12}{:>12}{:>12}{:>9}", "", "median ns", "min", "max", "ratio");
     let mut first = None;

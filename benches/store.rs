@@ -1,6 +1,8 @@
-//! What a durable decision costs: against the bare disk of the same run, and with a thousand times the devices.
+//! What a durable decision costs: against the bare disk of the same run, and with a thousand times
+//! the devices.
 //!
-//! Everything that is compared takes turns, and the median of all rounds is printed, so that a busy machine slows both.
+//! Everything that is compared takes turns, and the median of all rounds is printed, so that a busy
+//! machine slows both.
 
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
 
@@ -8,10 +10,8 @@
 mod filled;
 
 use std::os::unix::fs::FileExt;
-use std::path::Path;
-use std::path::PathBuf;
-use std::time::Duration;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -19,12 +19,7 @@ use tokio::task::JoinSet;
 use twostep::device::Factor;
 use twostep::id::CallerId;
 use twostep::otp::TimeStep;
-use twostep::store::Change;
-use twostep::store::Commit;
-use twostep::store::Event;
-use twostep::store::SqliteStore;
-use twostep::store::Store;
-use twostep::store::Write;
+use twostep::store::{Change, Commit, Event, SqliteStore, Store, Write};
 use twostep::time::UnixTime;
 
 const ROUNDS: usize = 9;
@@ -33,7 +28,8 @@ const TURN: Duration = Duration::from_millis(800);
 fn main() {
     // `cargo test --benches` only wants to know that it runs.
     let quick = std::env::args().any(|argument| argument == "--test");
-    let (rounds, turn, many) = if quick { (1, Duration::from_millis(20), 2_000) } else { (ROUNDS, TURN, 1_000_000) };
+    let (rounds, turn, many) =
+        if quick { (1, Duration::from_millis(20), 2_000) } else { (ROUNDS, TURN, 1_000_000) };
     let runtime = Runtime::new().unwrap();
     let few = Filled::new(1_000);
     let many = Filled::new(many);
@@ -52,8 +48,14 @@ fn main() {
     println!("bare pwrite and fdatasync of 4 KiB      {:>8.0} /s", median(&disk));
     println!("load and durable commit, 1 caller       {:>8.0} /s", median(&one));
     println!("load and durable commit, 64 callers     {:>8.0} /s", median(&all));
-    println!("1 caller against the bare disk          {:>8.2} ×   (goal ≥ 0.6)", median(&ratios(&one, &disk)));
-    println!("64 callers against 1 caller             {:>8.2} ×   (goal ≥ 5)", median(&ratios(&all, &one)));
+    println!(
+        "1 caller against the bare disk          {:>8.2} ×   (goal ≥ 0.6)",
+        median(&ratios(&one, &disk))
+    );
+    println!(
+        "64 callers against 1 caller             {:>8.2} ×   (goal ≥ 5)",
+        median(&ratios(&all, &one))
+    );
     drop(store);
 
     let (mut ready, mut small, mut large) = (Vec::new(), Vec::new(), Vec::new());
@@ -66,8 +68,14 @@ fn main() {
     }
     println!("processor time each, 10^3 devices       {:>8.1} µs", median(&small) * 1e6);
     println!("processor time each, 10^6 devices       {:>8.1} µs", median(&large) * 1e6);
-    println!("10^6 devices against 10^3               {:>8.2} ×   (goal ≤ 1.2)", median(&ratios(&large, &small)));
-    println!("ready with 10^6 devices                 {:>8.1} ms  (goal ≤ 500)", median(&ready) * 1e3);
+    println!(
+        "10^6 devices against 10^3               {:>8.2} ×   (goal ≤ 1.2)",
+        median(&ratios(&large, &small))
+    );
+    println!(
+        "ready with 10^6 devices                 {:>8.1} ms  (goal ≤ 500)",
+        median(&ready) * 1e3
+    );
 }
 
 /// A store with so many devices.
@@ -168,9 +176,15 @@ async fn accept(store: &SqliteStore, account: u32) {
         let mut device = enrolled.device.clone();
         let Factor::Totp(totp) = &mut device.factor else { panic!("not time-based") };
         totp.watermark = totp.watermark.map(|step| TimeStep(step.0 + 1));
-        let event = Event::new(NOW, "code.accepted", &CallerId::new("uid:1000")).account(&account).serial(&device.serial);
+        let event = Event::new(NOW, "code.accepted", &CallerId::new("uid:1000"))
+            .account(&account)
+            .serial(&device.serial);
         let writes = vec![Write::UpdateDevice { seen: enrolled.revision, device }];
-        match store.commit(Change { account: Some(account.clone()), writes, audit: vec![event] }).await.unwrap() {
+        match store
+            .commit(Change { account: Some(account.clone()), writes, audit: vec![event] })
+            .await
+            .unwrap()
+        {
             Commit::Committed(_) => return,
             // Two callers met on one account.
             Commit::Conflict(_) => {}

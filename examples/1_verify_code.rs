@@ -13,23 +13,33 @@ use twostep::verifier::{Authority, Limits, NewDevice, NewFactor, Verifier};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // A program of yours: Verifier::new(SqliteStore::open("mfa.db")?, Keyring::from_file_or_new("mfa.key")?)
+    // A program of yours: Verifier::new(SqliteStore::open("mfa.db")?,
+    // Keyring::from_file_or_new("mfa.key")?)
     let folder = tempfile::tempdir()?;
     let store = SqliteStore::open(folder.path().join("mfa.db"))?;
     let clock = FixedClock::at(UnixTime(1_790_000_000));
-    let verifier = Verifier::with(Arc::new(store), Keyring::ephemeral()?, Arc::new(clock.clone()), Limits::default());
+    let verifier = Verifier::with(
+        Arc::new(store),
+        Keyring::ephemeral()?,
+        Arc::new(clock.clone()),
+        Limits::default(),
+    );
 
     // Somebody gets a token whose seed is known to us.
     let (account, serial): (AccountId, SerialNumber) = ("alice".parse()?, "GAHT12345678".parse()?);
-    let seed = Seed::from_base32("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").map_err(|bad| bad.to_string())?;
+    let seed =
+        Seed::from_base32("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").map_err(|bad| bad.to_string())?;
     let token = SimulatedToken::totp(&seed, Totp::default());
     let factor = NewFactor::Totp { parameters: Totp::default(), seed: Some(seed) };
-    let new = NewDevice { account: account.clone(), serial: Some(serial.clone()), name: None, factor };
+    let new =
+        NewDevice { account: account.clone(), serial: Some(serial.clone()), name: None, factor };
     verifier.add(new, &Authority::Service).await?;
 
     // Two consecutive codes prove that it is there, and activate it.
     let [first, second] = token.pair_until(clock.read().wall);
-    verifier.activate(&serial, [&first, &second], Window::Owner, &Authority::Service).await?;
+    verifier
+        .activate(&serial, [&first, &second], Window::Owner, &Authority::Service)
+        .await?;
 
     // A minute later its owner types a code.
     clock.advance(Duration::from_secs(60));

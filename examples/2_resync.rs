@@ -16,16 +16,24 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let store = SqliteStore::open(folder.path().join("mfa.db"))?;
     let clock = FixedClock::at(UnixTime(1_790_000_000));
-    let verifier = Verifier::with(Arc::new(store), Keyring::ephemeral()?, Arc::new(clock.clone()), Limits::default());
+    let verifier = Verifier::with(
+        Arc::new(store),
+        Keyring::ephemeral()?,
+        Arc::new(clock.clone()),
+        Limits::default(),
+    );
 
     // The seed is made here; its owner's app would scan it.
     let (account, serial): (AccountId, SerialNumber) = ("alice".parse()?, "GAHT12345678".parse()?);
     let factor = NewFactor::Totp { parameters: Totp::default(), seed: None };
-    let new = NewDevice { account: account.clone(), serial: Some(serial.clone()), name: None, factor };
+    let new =
+        NewDevice { account: account.clone(), serial: Some(serial.clone()), name: None, factor };
     let seed = verifier.add(new, &Authority::Service).await?.seed.ok_or("a seed was made")?;
     let mut token = SimulatedToken::totp(&seed, Totp::default());
     let [first, second] = token.pair_until(clock.read().wall);
-    verifier.activate(&serial, [&first, &second], Window::Owner, &Authority::Service).await?;
+    verifier
+        .activate(&serial, [&first, &second], Window::Owner, &Authority::Service)
+        .await?;
 
     // A year in a drawer later, its clock is four minutes ahead.
     clock.advance(Duration::from_secs(365 * 86_400));
@@ -45,7 +53,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // From here on it is followed.
     clock.advance(Duration::from_secs(30));
-    let verified = verifier.verify_code(&account, &serial, token.code_at(clock.read().wall)).await?;
+    let verified = verifier
+        .verify_code(&account, &serial, token.code_at(clock.read().wall))
+        .await?;
     println!("the next code: accepted for {}", verified.account());
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Two levels of protection in one axum app: MFA to read, a security key touched in the last minute to pay.
+//! Two levels of protection in one axum app: MFA to read, a security key touched in the last minute
+//! to pay.
 
 #[path = "person/mod.rs"]
 mod person;
@@ -34,7 +35,10 @@ async fn pay(mfa: Mfa<Paying>) -> String {
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut alice = person::Alice::new().await?;
     let guard = MfaGuard::new(alice.validator("shop").await?, Policy::mfa_present());
-    let app = Router::new().route("/orders", get(orders)).route("/pay", post(pay)).with_state(guard);
+    let app = Router::new()
+        .route("/orders", get(orders))
+        .route("/pay", post(pay))
+        .with_state(guard);
 
     let (code, key) = (alice.by_code("shop").await?, alice.by_key("shop").await?);
     ask(&app, Method::GET, "/orders", None, 401).await?;
@@ -46,13 +50,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     ask(&app, Method::POST, "/pay", Some(&key), 401).await
 }
 
-async fn ask(app: &Router, method: Method, path: &str, token: Option<&String>, expected: u16) -> Result<(), Box<dyn Error>> {
+async fn ask(
+    app: &Router,
+    method: Method,
+    path: &str,
+    token: Option<&String>,
+    expected: u16,
+) -> Result<(), Box<dyn Error>> {
     let mut request = Request::builder().method(&method).uri(path);
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
     let answer = app.clone().oneshot(request.body(Body::empty())?).await?;
-    let challenge = answer.headers().get("www-authenticate").map_or(Ok(""), |value| value.to_str())?;
+    let challenge = answer
+        .headers()
+        .get("www-authenticate")
+        .map_or(Ok(""), |value| value.to_str())?;
     println!("{method} {path}: {} {challenge}", answer.status());
     assert_eq!(answer.status(), expected);
     Ok(())

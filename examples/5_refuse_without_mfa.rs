@@ -1,5 +1,6 @@
-//! A nightly job that does nothing unless somebody proved MFA in the last twelve hours. It asks nobody: it has the issuer's
-//! public keys in one file, and the context that was left for it in another.
+//! A nightly job that does nothing unless somebody proved MFA in the last twelve hours. It asks
+//! nobody: it has the issuer's public keys in one file, and the context that was left for it in
+//! another.
 
 #[path = "person/mod.rs"]
 mod person;
@@ -14,11 +15,19 @@ use twostep::policy::Policy;
 use twostep::session::{JwkSet, SessionContext, SignedContext, Validator};
 use twostep::time::Clock;
 
-/// The context, or the reason why the job has to leave it. A file that is not there is a refusal, not an error to be overlooked.
-fn permission(keys: &Path, context: &Path, clock: Arc<dyn Clock>) -> Result<SessionContext, Box<dyn Error>> {
+/// The context, or the reason why the job has to leave it. A file that is not there is a refusal,
+/// not an error to be overlooked.
+fn permission(
+    keys: &Path,
+    context: &Path,
+    clock: Arc<dyn Clock>,
+) -> Result<SessionContext, Box<dyn Error>> {
     let now = clock.read().wall;
-    let validator = Validator::new(JwkSet::from_json(&fs::read(keys)?)?, "https://mfa.example", "nightly-job").with_clock(clock);
-    let context = validator.validate(&SignedContext::new(fs::read_to_string(context)?.trim_end()))?;
+    let validator =
+        Validator::new(JwkSet::from_json(&fs::read(keys)?)?, "https://mfa.example", "nightly-job")
+            .with_clock(clock);
+    let context =
+        validator.validate(&SignedContext::new(fs::read_to_string(context)?.trim_end()))?;
     let decision = Policy::max_age(Duration::from_secs(12 * 3_600)).decide(&context, now);
     if decision.is_allowed() { Ok(context) } else { Err(decision.reason().to_string().into()) }
 }

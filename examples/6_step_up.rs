@@ -1,6 +1,7 @@
-//! Step-up in a browser: a page that is refused asks for the second factor, the agent verifies it, and the page tries again. A
-//! passkey that was made signs in alone: the browser offers it in the field for the name (conditional mediation).
-//! `cargo run --example 6_step_up -- 127.0.0.1:8000` serves the page; without an address its requests are sent once.
+//! Step-up in a browser: a page that is refused asks for the second factor, the agent verifies it,
+//! and the page tries again. A passkey that was made signs in alone: the browser offers it in the
+//! field for the name (conditional mediation). `cargo run --example 6_step_up -- 127.0.0.1:8000`
+//! serves the page; without an address its requests are sent once.
 
 #[path = "step_up/agent.rs"]
 mod agent;
@@ -46,19 +47,30 @@ async fn step_up(State(Shop(_, agent)): State<Shop>, code: String) -> Result<Sig
 
 /// The browser keeps the context and cannot read it.
 fn signed_in(opened: OpenedSession) -> Result<SignedIn, StatusCode> {
-    Ok([("set-cookie", format!("__Host-mfa={}; Path=/; Secure; HttpOnly; SameSite=Strict", opened.token.as_str()))])
+    Ok([(
+        "set-cookie",
+        format!("__Host-mfa={}; Path=/; Secure; HttpOnly; SameSite=Strict", opened.token.as_str()),
+    )])
 }
 
 fn refused(error: client::Error) -> StatusCode {
-    if matches!(error, client::Error::Problem(_)) { StatusCode::FORBIDDEN } else { StatusCode::SERVICE_UNAVAILABLE }
+    if matches!(error, client::Error::Problem(_)) {
+        StatusCode::FORBIDDEN
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
 }
 
 async fn shop(agent: Client) -> Result<Router, Box<dyn Error>> {
     let keys = agent.get(&[".well-known", "jwks.json"]).send().await?.body.to_string();
     let validator = Validator::new(JwkSet::from_json(keys.as_bytes())?, "twostep", "shop");
-    let guard = MfaGuard::new(validator, Policy::max_age(Duration::from_secs(300))).with_cookie("__Host-mfa".parse()?);
+    let guard = MfaGuard::new(validator, Policy::max_age(Duration::from_secs(300)))
+        .with_cookie("__Host-mfa".parse()?);
     let page = get(async || Html(include_str!("step_up/page.html")));
-    let routes = Router::new().route("/", page).route("/pay", post(pay)).route("/step-up", post(step_up));
+    let routes = Router::new()
+        .route("/", page)
+        .route("/pay", post(pay))
+        .route("/step-up", post(step_up));
     Ok(routes.merge(passkeys::routes()).with_state(Shop(guard, agent)))
 }
 

@@ -1,5 +1,8 @@
 #![cfg_attr(feature = "cli", doc = include_str!("../README.md"))]
-#![cfg_attr(not(feature = "cli"), doc = "Multi-factor verification that other programs embed. The guide is in README.md.")]
+#![cfg_attr(
+    not(feature = "cli"),
+    doc = "Multi-factor verification that other programs embed. The guide is in README.md."
+)]
 
 #[cfg(feature = "http")]
 pub mod http;

@@ -78,7 +78,9 @@ use serde_json::json;
 
 #[test]
 fn agent_process() {
-    agent::run_if_asked_by(|config, folder| twostep::agent::run_with(plugged::bus(folder), control::clock(folder), config));
+    agent::run_if_asked_by(|config, folder| {
+        twostep::agent::run_with(plugged::bus(folder), control::clock(folder), config)
+    });
 }
 
 /// The administrator of this agent, on its Unix socket.

@@ -1,4 +1,5 @@
-//! The program as people and scripts meet it: what it prints where, and with which exit code it ends.
+//! The program as people and scripts meet it: what it prints where, and with which exit code it
+//! ends.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its part has failed")]
 
@@ -25,8 +26,7 @@ mod tools;
 #[path = "cli/typed.rs"]
 mod typed;
 
-use program::Ended;
-use program::twostep;
+use program::{Ended, twostep};
 use serde_json::Value;
 
 /// A socket where no agent is.
@@ -40,7 +40,14 @@ fn without_agent(arguments: &[&str]) -> Ended {
 fn the_demo_tells_every_step_and_ends_well() {
     let ended = twostep(&["demo"], "");
     assert_eq!(ended.exit, 0, "{ended:?}");
-    for told in ["Add a device", "The same code again is refused", "Out of sync", "Drift now: 13 steps (390 s)", "offline", "Revoke it"] {
+    for told in [
+        "Add a device",
+        "The same code again is refused",
+        "Out of sync",
+        "Drift now: 13 steps (390 s)",
+        "offline",
+        "Revoke it",
+    ] {
         assert!(ended.out.contains(told), "{told}: {}", ended.out);
     }
     assert_eq!(ended.err, "");
@@ -90,10 +97,16 @@ fn codes_and_secrets_are_no_arguments() {
 
 #[test]
 fn without_an_agent_it_says_which_socket_and_how_to_start_one() {
-    for arguments in [&["device", "list"][..], &["account", "list"], &["audit", "verify"], &["clock", "accept"]] {
+    for arguments in
+        [&["device", "list"][..], &["account", "list"], &["audit", "verify"], &["clock", "accept"]]
+    {
         let ended = without_agent(arguments);
         assert_eq!((ended.exit, ended.out.as_str()), (3, ""), "{ended:?}");
-        assert!(ended.err.contains(NOWHERE) && ended.err.contains("twostep agent"), "{}", ended.err);
+        assert!(
+            ended.err.contains(NOWHERE) && ended.err.contains("twostep agent"),
+            "{}",
+            ended.err
+        );
     }
 }
 
@@ -120,10 +133,17 @@ fn the_doctor_comes_without_an_agent() {
     assert_eq!(ended.exit, 3, "{ended:?}");
     let document = ended.json();
     let findings = document["findings"].as_array().cloned().unwrap_or_default();
-    let agent = findings.iter().find(|finding| finding["topic"] == "agent").cloned().unwrap_or_default();
+    let agent = findings
+        .iter()
+        .find(|finding| finding["topic"] == "agent")
+        .cloned()
+        .unwrap_or_default();
     assert_eq!(agent["verdict"], "bad");
     assert!(agent["mend"].to_string().contains("twostep agent"), "{agent}");
-    assert!(without_agent(&["doctor"]).out.lines().all(str::is_ascii), "no locale says that it is UTF-8");
+    assert!(
+        without_agent(&["doctor"]).out.lines().all(str::is_ascii),
+        "no locale says that it is UTF-8"
+    );
 }
 
 #[test]

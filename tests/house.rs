@@ -112,8 +112,18 @@ fn one_time_codes_alone_are_light() {
 #[test]
 fn reading_a_context_is_light() {
     assert_weight(&["--no-default-features", "--features", "validator"], 36);
-    // As one counts by hand: `cargo tree -e normal --prefix none … | sort -u`, with this package and what is there twice.
-    let tree = ["tree", "--edges", "normal", "--prefix", "none", "--no-default-features", "--features", "validator"];
+    // As one counts by hand: `cargo tree -e normal --prefix none … | sort -u`, with this package
+    // and what is there twice.
+    let tree = [
+        "tree",
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+        "--no-default-features",
+        "--features",
+        "validator",
+    ];
     let printed = cargo(&tree);
     let lines: BTreeSet<&str> = printed.lines().filter(|line| !line.is_empty()).collect();
     assert!((10..=40).contains(&lines.len()), "{} lines: {lines:#?}", lines.len());
@@ -129,7 +139,8 @@ fn a_guard_brings_neither_a_runtime_nor_a_server() {
     }
 }
 
-/// Adds a harmless package to what cargo says, lets `spoil` change it and its node, and looks for `fault`.
+/// Adds a harmless package to what cargo says, lets `spoil` change it and its node, and looks for
+/// `fault`.
 #[track_caller]
 fn assert_refused(fault: &str, spoil: impl FnOnce(&mut Value, &mut Value)) {
     let mut metadata = metadata();
@@ -146,7 +157,8 @@ fn assert_refused(fault: &str, spoil: impl FnOnce(&mut Value, &mut Value)) {
     assert!(faults.len() == 1 && faults[0].contains(fault), "{faults:?}");
 }
 
-/// Counts the crates that a program takes on with these features; what build scripts use is not among them.
+/// Counts the crates that a program takes on with these features; what build scripts use is not
+/// among them.
 #[track_caller]
 fn assert_weight(features: &[&str], most: usize) {
     let tree = [&["tree", "--edges", "normal", "--prefix", "none"], features].concat();

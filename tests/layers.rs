@@ -1,8 +1,9 @@
 //! The map of the modules, as a test: a module imports only from rows below its own.
 //!
-//! Every spelling of an import is followed: `use` with and without braces, paths inside code, `super`, a macro's
-//! `$crate`, paths in attributes. What cannot be followed (a second name for the crate, a glob of its root,
-//! source from elsewhere) is refused, and so is a name that no row knows.
+//! Every spelling of an import is followed: `use` with and without braces, paths inside code,
+//! `super`, a macro's `$crate`, paths in attributes. What cannot be followed (a second name for the
+//! crate, a glob of its root, source from elsewhere) is refused, and so is a name that no row
+//! knows.
 
 #![allow(clippy::expect_used, reason = "a test that cannot read its own project has failed")]
 
@@ -102,8 +103,12 @@ fn judge(own: &str, target: &str) -> Option<String> {
         (None, _) => Some(format!(
             "`{target}` is no module of the map: import from the module that defines it, or add it to ROWS in tests/layers.rs"
         )),
-        _ if target == "testing" && own != "cli" => Some(format!("`{own}` must not import `testing`: only `cli` may")),
-        (Some(below), Some(above)) if below >= above => Some(format!("`{own}` must not import `{target}`")),
+        _ if target == "testing" && own != "cli" => {
+            Some(format!("`{own}` must not import `testing`: only `cli` may"))
+        }
+        (Some(below), Some(above)) if below >= above => {
+            Some(format!("`{own}` must not import `{target}`"))
+        }
         _ => None,
     }
 }

@@ -1,4 +1,5 @@
-//! What the agent does for the programs of its own machine: the second socket, and what is there alone.
+//! What the agent does for the programs of its own machine: the second socket, and what is there
+//! alone.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
 

@@ -1,6 +1,8 @@
-//! What a power cut, or a disk that fails, may do to a store: nothing that was acknowledged is ever missing.
+//! What a power cut, or a disk that fails, may do to a store: nothing that was acknowledged is ever
+//! missing.
 //!
-//! `TWOSTEP_POWER_CUTS` says at how many points the power is cut (500), `TWOSTEP_SEED` repeats a run.
+//! `TWOSTEP_POWER_CUTS` says at how many points the power is cut (500), `TWOSTEP_SEED` repeats a
+//! run.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -12,20 +14,14 @@ mod load;
 mod random;
 
 use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
 use tokio::task::JoinSet;
-use twostep::store::Error;
-use twostep::store::SqliteStore;
+use twostep::store::{Error, SqliteStore};
 
-use self::disk::Disk;
-use self::disk::Faults;
-use self::disk::Files;
-use self::disk::How;
-use self::disk::Name;
+use self::disk::{Disk, Faults, Files, How, Name};
 use self::load::Deed;
 use self::random::Random;
 
@@ -53,7 +49,10 @@ async fn run(path: &Path, disk: &Arc<Disk>, each: usize) -> Acknowledged {
             let mut acknowledged = Vec::new();
             for turn in 0..each {
                 let deed = Deed::ALL[(turn % 10_usize).saturating_sub(6)];
-                let name = load::act(&store, deed, (task + turn) % load::ACCOUNTS, task * each + turn).await.unwrap();
+                let name =
+                    load::act(&store, deed, (task + turn) % load::ACCOUNTS, task * each + turn)
+                        .await
+                        .unwrap();
                 acknowledged.push((disk.position(), name));
             }
             acknowledged
@@ -74,7 +73,13 @@ fn points(disk: &Disk, count: usize, random: &mut Random) -> Vec<usize> {
 }
 
 /// Cuts the power at each of the points, and returns what was wrong with the store afterwards.
-async fn cut(disk: &Disk, before: &Files, acknowledged: &Acknowledged, points: &[usize], random: &mut Random) -> Vec<String> {
+async fn cut(
+    disk: &Disk,
+    before: &Files,
+    acknowledged: &Acknowledged,
+    points: &[usize],
+    random: &mut Random,
+) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let mut left = Vec::new();
     disk.after_cuts(before, points, random, |position, cut, files| {
@@ -92,18 +97,22 @@ async fn cut(disk: &Disk, before: &Files, acknowledged: &Acknowledged, points: &
         let fault = match load::told(&path).await {
             Err(fault) => Some(fault),
             Ok(told) => {
-                let missing = acknowledged.iter().find(|(by, name)| *by <= position && !told.contains(name));
+                let missing =
+                    acknowledged.iter().find(|(by, name)| *by <= position && !told.contains(name));
                 missing.map(|(by, name)| format!("{name:?} was acknowledged at {by} and is gone"))
             }
         };
-        faults.extend(fault.map(|fault| format!("after a cut at {position} that {cut:?}: {fault}")));
+        faults
+            .extend(fault.map(|fault| format!("after a cut at {position} that {cut:?}: {fault}")));
     }
     faults
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_in_a_power_cut() {
-    let cuts = std::env::var("TWOSTEP_POWER_CUTS").ok().map_or(500, |cuts| cuts.parse().unwrap());
+    let cuts = std::env::var("TWOSTEP_POWER_CUTS")
+        .ok()
+        .map_or(500, |cuts| cuts.parse().unwrap());
     let mut random = Random::new(2);
     let (folder, path, before) = prepared().await;
     let disk = Disk::watch(folder.path());
@@ -115,7 +124,10 @@ async fn nothing_acknowledged_is_lost_in_a_power_cut() {
         faults.extend(cut(&disk, &before, &acknowledged, &points, &mut random).await);
     }
     let (operations, checkpoints) = (disk.position(), disk.checkpoints());
-    println!("{} acknowledged, {operations} operations of the disk, {checkpoints} checkpoints, {cuts} cuts", acknowledged.len());
+    println!(
+        "{} acknowledged, {operations} operations of the disk, {checkpoints} checkpoints, {cuts} cuts",
+        acknowledged.len()
+    );
     assert!(checkpoints > 0, "cuts fall into checkpoints as well");
     assert!(faults.is_empty(), "{} of {cuts}:\n{}", faults.len(), faults.join("\n"));
 }
@@ -130,14 +142,18 @@ async fn without_syncs_something_acknowledged_is_lost_within_20_cuts() {
     let acknowledged = run(&path, &disk, 30).await;
     let points = points(&disk, 20, &mut random);
     let faults = cut(&disk, &before, &acknowledged, &points, &mut random).await;
-    assert!(faults.iter().any(|fault| fault.contains("was acknowledged")), "20 cuts, and nothing is missing");
+    assert!(
+        faults.iter().any(|fault| fault.contains("was acknowledged")),
+        "20 cuts, and nothing is missing"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_failing_write_or_sync_makes_an_acceptance_that_is_not_durable() {
     let mut random = Random::new(4);
     let mut runs = 0;
-    for (how, count) in [(How::Eio, 1), (How::Full, 1), (How::Eio, u64::MAX), (How::Full, u64::MAX)] {
+    for (how, count) in [(How::Eio, 1), (How::Full, 1), (How::Eio, u64::MAX), (How::Full, u64::MAX)]
+    {
         let (_folder, prepared, before) = prepared().await;
         for from in 1.. {
             let folder = tempfile::tempdir().unwrap();
@@ -161,7 +177,14 @@ async fn with_faults(path: &Path, faults: Faults, before: &Files, random: &mut R
     let (mut made, mut unknown, mut undecided) = (Vec::new(), Vec::new(), Vec::new());
     if let Ok(store) = SqliteStore::open(path) {
         for turn in 0..3 {
-            let deeds = (0..4).map(|task| load::act(&store, Deed::ALL[(task + turn) % 4], task % load::ACCOUNTS, 10 * turn + task));
+            let deeds = (0..4).map(|task| {
+                load::act(
+                    &store,
+                    Deed::ALL[(task + turn) % 4],
+                    task % load::ACCOUNTS,
+                    10 * turn + task,
+                )
+            });
             for done in join_all(deeds).await {
                 match done {
                     Ok(name) => made.push(name),
@@ -185,7 +208,9 @@ async fn with_faults(path: &Path, faults: Faults, before: &Files, random: &mut R
     let told = load::told(path).await.unwrap_or_else(|fault| panic!("{faults:?}: {fault}"));
     let lost = made.iter().find(|name| !told.contains(*name));
     assert_eq!(lost, None, "{faults:?}: acknowledged, and not there");
-    let surprise = undecided.iter().find(|name| told.contains(*name) && !made.contains(name) && !unknown.contains(name));
+    let surprise = undecided
+        .iter()
+        .find(|name| told.contains(*name) && !made.contains(name) && !unknown.contains(name));
     assert_eq!(surprise, None, "{faults:?}: nothing was decided, and it is there");
     // And if the power goes at the end as well: what a failed sync had to write is on no disk.
     let acknowledged: Acknowledged = made.into_iter().map(|name| (0, name)).collect();
@@ -205,7 +230,11 @@ async fn join_all<T>(futures: impl IntoIterator<Item = impl Future<Output = T>>)
                 *done = Some(value);
             }
         }
-        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        if done.iter().all(Option::is_some) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
     })
     .await;
     done.into_iter().flatten().collect()

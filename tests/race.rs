@@ -1,8 +1,9 @@
-//! T-RACE: however many try, in however many processes, and by whatever way, one step is accepted once.
+//! T-RACE: however many try, in however many processes, and by whatever way, one step is accepted
+//! once.
 //!
-//! A round is a fresh device and a fresh code. Two processes with four verifiers each, 64 tasks in all, try to spend it at
-//! the same moment on one database file; the test keeps its own ledger of what they say. `TWOSTEP_RACE_ROUNDS` says how
-//! many rounds there are (2,000).
+//! A round is a fresh device and a fresh code. Two processes with four verifiers each, 64 tasks in
+//! all, try to spend it at the same moment on one database file; the test keeps its own ledger of
+//! what they say. `TWOSTEP_RACE_ROUNDS` says how many rounds there are (2,000).
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -25,15 +26,15 @@ use std::path::Path;
 use std::time::Instant;
 
 use self::process::Process;
-use self::racer::Start;
-use self::racer::Tally;
-use self::round::Kind;
-use self::round::Round;
+use self::racer::{Start, Tally};
+use self::round::{Kind, Round};
 use self::world::World;
 
 #[test]
 fn a_step_is_accepted_once_however_many_tasks_of_two_processes_present_it() {
-    let rounds: usize = std::env::var("TWOSTEP_RACE_ROUNDS").ok().map_or(2_000, |rounds| rounds.parse().unwrap());
+    let rounds: usize = std::env::var("TWOSTEP_RACE_ROUNDS")
+        .ok()
+        .map_or(2_000, |rounds| rounds.parse().unwrap());
     let started = Instant::now();
     let (mut ran, mut contended) = (0, 0);
     while ran < rounds {
@@ -42,7 +43,11 @@ fn a_step_is_accepted_once_however_many_tasks_of_two_processes_present_it() {
         for _ in 0..BATCHES_A_STORE {
             race.line_up(&waiting);
             // While they run, the next ones are made ready.
-            let next = race.prepare(ran + waiting.len(), BATCH.min(rounds - ran - waiting.len()), &Kind::ALL);
+            let next = race.prepare(
+                ran + waiting.len(),
+                BATCH.min(rounds - ran - waiting.len()),
+                &Kind::ALL,
+            );
             let tallies = race.finish();
             for (round, tally) in waiting.iter().zip(&tallies) {
                 contended += tally.contended;
@@ -112,7 +117,10 @@ impl Race {
     }
 
     fn prepare(&self, first: usize, count: usize, kinds: &[Kind]) -> Vec<Round> {
-        self.runtime.block_on(round::prepare(&self.world.verifier, (first..first + count).map(|number| kinds[number % kinds.len()])))
+        self.runtime.block_on(round::prepare(
+            &self.world.verifier,
+            (first..first + count).map(|number| kinds[number % kinds.len()]),
+        ))
     }
 
     /// Everybody gets ready; nobody starts before all are.

@@ -1,4 +1,5 @@
-//! One refusal: whoever is refused a session learns nothing from the answer, neither by what it says nor by when it comes.
+//! One refusal: whoever is refused a session learns nothing from the answer, neither by what it
+//! says nor by when it comes.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
@@ -32,7 +33,8 @@ fn requests() -> usize {
 
 #[test]
 fn no_class_of_refusals_is_told_from_another() {
-    // What the machine does beside this can make one class slower than another in one measurement, and hardly in four.
+    // What the machine does beside this can make one class slower than another in one measurement,
+    // and hardly in four.
     let mut failures = Vec::new();
     for _ in 0..4 {
         let measured = measure(requests(), 50);
@@ -41,7 +43,10 @@ fn no_class_of_refusals_is_told_from_another() {
             let early = times.iter().filter(|time| **time < 0.050).count();
             assert_eq!(early, 0, "{class}: some answers came before the interval was over");
             let late = median(times.iter().map(|time| time % 0.050));
-            assert!(late < 0.015, "{class}: half of the answers came {late} s or more after a multiple of the interval");
+            assert!(
+                late < 0.015,
+                "{class}: half of the answers came {late} s or more after a multiple of the interval"
+            );
         }
         let worst = measured.worst();
         eprintln!("{worst}");
@@ -74,8 +79,13 @@ fn measure(each: usize, interval: u64) -> Measured {
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let attempts = attempts(folder.path(), each);
-    let agent = Agent::start_in(folder, &format!("listen = [\"127.0.0.1:0\"]\n[sessions]\nrefusal_interval_ms = {interval}\n"));
-    let key = Client::unix(agent.socket()).post("/v1/api-keys", json!({"role": "verifier", "accounts": ["seen-*"]})).is(201);
+    let agent = Agent::start_in(
+        folder,
+        &format!("listen = [\"127.0.0.1:0\"]\n[sessions]\nrefusal_interval_ms = {interval}\n"),
+    );
+    let key = Client::unix(agent.socket())
+        .post("/v1/api-keys", json!({"role": "verifier", "accounts": ["seen-*"]}))
+        .is(201);
     let caller = Client::tcp(agent.address()).bearing(key["key"].as_str().unwrap());
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
@@ -99,7 +109,8 @@ fn measure(each: usize, interval: u64) -> Measured {
     assert_eq!(measured.times.len(), CLASSES.len());
     // Each class was what it is called.
     let metrics = Client::unix(agent.socket()).get("/metrics").text();
-    let reasons = ["no_match", "signature", "replayed", "locked", "not_active", "no_ceremony"].map(|reason| (reason, 1));
+    let reasons = ["no_match", "signature", "replayed", "locked", "not_active", "no_ceremony"]
+        .map(|reason| (reason, 1));
     for (reason, classes) in [("unknown_device", 4), ("throttled", 2)].into_iter().chain(reasons) {
         let line = format!("twostep_refusals_total{{reason=\"{reason}\"}} {}", classes * each);
         assert!(metrics.lines().any(|known| known == line), "no {line} in {metrics}");
@@ -112,13 +123,19 @@ fn ask(caller: &Client, attempt: &Attempt) -> (Answer, Duration) {
     body.as_object_mut().unwrap().extend(attempt.proof.as_object().unwrap().clone());
     let body = body.to_string();
     let began = Instant::now();
-    let answer = caller.raw("POST", "/v1/sessions", &[("Content-Type", "application/json")], body.as_bytes());
+    let answer = caller.raw(
+        "POST",
+        "/v1/sessions",
+        &[("Content-Type", "application/json")],
+        body.as_bytes(),
+    );
     (answer, began.elapsed())
 }
 
 fn assert_answers_are_one(measured: &Measured) {
     let undated = |answer: &Answer| {
-        let headers: Vec<_> = answer.headers.iter().filter(|(name, _)| name != "date").cloned().collect();
+        let headers: Vec<_> =
+            answer.headers.iter().filter(|(name, _)| name != "date").cloned().collect();
         Answer { headers, ..answer.clone() }
     };
     let (_, first) = &measured.answers[0];
@@ -138,9 +155,15 @@ impl Measured {
     /// The two classes that are easiest to tell apart.
     fn worst(&self) -> Worst {
         let classes: Vec<_> = self.times.iter().collect();
-        let pairs = classes.iter().enumerate().flat_map(|(n, one)| classes[n + 1..].iter().map(move |other| (one, other)));
-        let compared =
-            pairs.map(|(one, other)| Worst { t: welch(one.1, other.1), pair: [one.0, other.0], means: [mean(one.1), mean(other.1)] });
+        let pairs = classes
+            .iter()
+            .enumerate()
+            .flat_map(|(n, one)| classes[n + 1..].iter().map(move |other| (one, other)));
+        let compared = pairs.map(|(one, other)| Worst {
+            t: welch(one.1, other.1),
+            pair: [one.0, other.0],
+            means: [mean(one.1), mean(other.1)],
+        });
         compared.max_by(|one, other| one.t.abs().total_cmp(&other.t.abs())).unwrap()
     }
 }
@@ -160,7 +183,9 @@ fn mean(times: &[f64]) -> f64 {
 fn welch(one: &[f64], other: &[f64]) -> f64 {
     let squared_error = |times: &[f64]| {
         let mean = mean(times);
-        times.iter().map(|time| (time - mean).powi(2)).sum::<f64>() / (count(times) - 1.0) / count(times)
+        times.iter().map(|time| (time - mean).powi(2)).sum::<f64>()
+            / (count(times) - 1.0)
+            / count(times)
     };
     (mean(one) - mean(other)) / (squared_error(one) + squared_error(other)).sqrt()
 }

@@ -1,4 +1,5 @@
-//! Who is somewhere else: validators that follow an agent, and clients of it. The agent is a real one, in its own process.
+//! Who is somewhere else: validators that follow an agent, and clients of it. The agent is a real
+//! one, in its own process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
@@ -29,8 +30,7 @@ mod strict;
 #[path = "support/tools.rs"]
 mod tools;
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent::run_if_asked;
 

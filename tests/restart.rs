@@ -1,7 +1,8 @@
 //! What was acknowledged outlives the process that did it, killed right after it said so.
 //!
-//! Another process adds, activates, verifies, fails and revokes on a store and tells of each thing when it is done. It is
-//! killed with SIGKILL in the middle of that; then the store is opened again. `TWOSTEP_RESTART_ROUNDS` says how often (200).
+//! Another process adds, activates, verifies, fails and revokes on a store and tells of each thing
+//! when it is done. It is killed with SIGKILL in the middle of that; then the store is opened
+//! again. `TWOSTEP_RESTART_ROUNDS` says how often (200).
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -16,27 +17,23 @@ mod worker;
 #[path = "support/world.rs"]
 mod world;
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use twostep::device::DeviceState;
-use twostep::session::Introspector;
-use twostep::session::Issuer;
-use twostep::session::SignedContext;
+use twostep::session::{Introspector, Issuer, SignedContext};
 use twostep::store::SqliteStore;
 use twostep::time::UnixTime;
 use twostep::verifier::Verifier;
 
 use self::process::Process;
-use self::worker::Start;
-use self::worker::Told;
-use self::world::NOW;
-use self::world::refused;
-use self::world::watermark;
+use self::worker::{Start, Told};
+use self::world::{NOW, refused, watermark};
 
 #[test]
 fn nothing_acknowledged_is_missing_after_a_kill_and_no_code_comes_back() {
-    let rounds: u64 = std::env::var("TWOSTEP_RESTART_ROUNDS").ok().map_or(200, |rounds| rounds.parse().unwrap());
+    let rounds: u64 = std::env::var("TWOSTEP_RESTART_ROUNDS")
+        .ok()
+        .map_or(200, |rounds| rounds.parse().unwrap());
     if let Some(fault) = first_fault(rounds, false) {
         panic!("{fault}");
     }
@@ -57,17 +54,24 @@ fn first_fault(rounds: u64, hasty: bool) -> Option<String> {
     let mut acknowledged = 0;
     for round in 0..rounds {
         let now = NOW.plus(Duration::from_secs(60 * round));
-        let told = until_killed(&Start { store: path.clone(), now, first: round * 10_000, hasty }, 1 + round * 7 % 40);
+        let told = until_killed(
+            &Start { store: path.clone(), now, first: round * 10_000, hasty },
+            1 + round * 7 % 40,
+        );
         acknowledged += told.len();
         let verifier = worker::verifier(SqliteStore::open(&path).unwrap(), now);
-        let introspector = Introspector::new(Issuer::new(verifier.clone(), "twostep"), verifier.clone());
+        let introspector =
+            Introspector::new(Issuer::new(verifier.clone(), "twostep"), verifier.clone());
         for told in &told {
             if let Some(fault) = runtime.block_on(missing(&verifier, &introspector, told, now)) {
                 return Some(format!("round {round}: {told:?}: {fault}"));
             }
         }
     }
-    let verifier = worker::verifier(SqliteStore::open(&path).unwrap(), NOW.plus(Duration::from_secs(60 * rounds)));
+    let verifier = worker::verifier(
+        SqliteStore::open(&path).unwrap(),
+        NOW.plus(Duration::from_secs(60 * rounds)),
+    );
     let report = runtime.block_on(verifier.store().verify_audit()).unwrap();
     assert!(report.ok, "the chain of audit rows holds: {report:?}");
     println!("{rounds} kills, {acknowledged} acknowledged, {:.1} s", began.elapsed().as_secs_f32());
@@ -94,19 +98,40 @@ fn until_killed(start: &Start, after: u64) -> Vec<Told> {
 }
 
 /// What is missing of a thing that was acknowledged.
-async fn missing(verifier: &Verifier, introspector: &Introspector, told: &Told, now: UnixTime) -> Option<String> {
+async fn missing(
+    verifier: &Verifier,
+    introspector: &Introspector,
+    told: &Told,
+    now: UnixTime,
+) -> Option<String> {
     let held = worker::person(told.number());
-    let Some(seen) = verifier.store().account(&held.account).await.unwrap() else { return Some("the account".to_owned()) };
-    let Some(device) = seen.device(&held.serial).map(|enrolled| enrolled.device.clone()) else { return Some("the device".to_owned()) };
-    let failures = (usize::try_from(device.throttle.failures).unwrap(), seen.account.failures.len());
+    let Some(seen) = verifier.store().account(&held.account).await.unwrap() else {
+        return Some("the account".to_owned());
+    };
+    let Some(device) = seen.device(&held.serial).map(|enrolled| enrolled.device.clone()) else {
+        return Some("the device".to_owned());
+    };
+    let failures =
+        (usize::try_from(device.throttle.failures).unwrap(), seen.account.failures.len());
     let kept = match told {
         Told::Added(_) => true,
-        Told::Activated(_, step) => device.state != DeviceState::Pending && watermark(&device) >= Some(*step) && seen.account.protected,
+        Told::Activated(_, step) => {
+            device.state != DeviceState::Pending
+                && watermark(&device) >= Some(*step)
+                && seen.account.protected
+        }
         Told::Accepted(_, step) => watermark(&device) >= Some(*step),
         // The last success clears the device's failures, not those of its account.
-        Told::Failed(_, told) => failures.1 >= *told && (failures.0 >= *told || watermark(&device) == Some(held.step(now) + 2)),
+        Told::Failed(_, told) => {
+            failures.1 >= *told
+                && (failures.0 >= *told || watermark(&device) == Some(held.step(now) + 2))
+        }
         Told::Revoked(_, generation, context) => {
-            let lives = introspector.introspect(&SignedContext::new(context), "twostep").await.unwrap().is_some();
+            let lives = introspector
+                .introspect(&SignedContext::new(context), "twostep")
+                .await
+                .unwrap()
+                .is_some();
             seen.account.generation >= *generation && !lives
         }
     };
@@ -114,8 +139,18 @@ async fn missing(verifier: &Verifier, introspector: &Introspector, told: &Told, 
         return Some(format!("{device:?} of {:?}", seen.account));
     }
     if let Told::Activated(_, step) | Told::Accepted(_, step) = told {
-        let refusal = refused(verifier.verify_code(&held.account, &held.serial, held.code_at_step(*step)).await);
-        let again = verifier.resync(&held.serial, world::both(&held.pair_at_step(*step)), twostep::otp::Window::Owner).await;
+        let refusal = refused(
+            verifier
+                .verify_code(&held.account, &held.serial, held.code_at_step(*step))
+                .await,
+        );
+        let again = verifier
+            .resync(
+                &held.serial,
+                world::both(&held.pair_at_step(*step)),
+                twostep::otp::Window::Owner,
+            )
+            .await;
         if !matches!(refusal.name(), "replayed" | "no_match") || again.is_ok() {
             return Some(format!("the code of step {step} at {now}: {refusal:?}, {again:?}"));
         }

@@ -7,15 +7,12 @@ mod filled;
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use twostep::id::AccountId;
-use twostep::store::SqliteStore;
-use twostep::store::Store;
+use twostep::store::{SqliteStore, Store};
 
-use self::filled::account;
-use self::filled::fill;
+use self::filled::{account, fill};
 
 const DEVICES: u32 = 1_000_000;
 
@@ -33,7 +30,11 @@ fn a_store_of_a_million_devices_starts_at_once_and_stays_small() {
     // A process of its own: this one has touched much memory already.
     let this = std::env::current_exe().unwrap();
     let mut child = Command::new(this);
-    child.args(["--exact", "--nocapture", "a_store_of_a_million_devices_starts_at_once_and_stays_small"]);
+    child.args([
+        "--exact",
+        "--nocapture",
+        "a_store_of_a_million_devices_starts_at_once_and_stays_small",
+    ]);
     let output = child.env(CHILD, &path).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     println!("{} MiB in the file\n{text}", std::fs::metadata(&path).unwrap().len() >> 20);
@@ -58,7 +59,10 @@ fn child(path: &Path) {
     });
     let resident = resident();
     println!("{resident} KiB resident");
-    assert!(opened < Duration::from_secs(2), "half a second is the goal, and {opened:?} is far from it");
+    assert!(
+        opened < Duration::from_secs(2),
+        "half a second is the goal, and {opened:?} is far from it"
+    );
     assert!(resident <= 30 * 1_024, "{resident} KiB");
 }
 

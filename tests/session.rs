@@ -1,4 +1,5 @@
-//! Contexts from their issue to their end: what they say, who may read them, and what makes them invalid.
+//! Contexts from their issue to their end: what they say, who may read them, and what makes them
+//! invalid.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -39,14 +40,10 @@ mod world;
 #[path = "session/wycheproof.rs"]
 mod wycheproof;
 
-use twostep::session::Introspector;
-use twostep::session::Issuer;
-use twostep::session::SessionContext;
-use twostep::session::SignedContext;
+use twostep::session::{Introspector, Issuer, SessionContext, SignedContext};
 use twostep::verifier::Verifier;
 
-use self::world::Held;
-use self::world::World;
+use self::world::{Held, World};
 
 /// A world with an issuer in it, and somebody who can sign in.
 struct Desk {
@@ -65,7 +62,11 @@ impl Desk {
 
     /// A context for `audience`, opened with the code on display. The next code comes up.
     async fn open(&self, audience: &str) -> (SignedContext, SessionContext) {
-        let verified = self.world.verifier.verify_code(&self.alice.account, &self.alice.serial, self.alice.code(self.world.now())).await;
+        let verified = self
+            .world
+            .verifier
+            .verify_code(&self.alice.account, &self.alice.serial, self.alice.code(self.world.now()))
+            .await;
         let opened = self.issuer.issue_and_read(verified.unwrap(), audience).await.unwrap();
         self.world.pass(30);
         opened

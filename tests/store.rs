@@ -17,25 +17,13 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use tempfile::TempDir;
-use twostep::device::Device;
-use twostep::device::Factor;
-use twostep::device::TotpState;
-use twostep::id::AccountId;
-use twostep::id::CallerId;
-use twostep::id::SerialNumber;
+use twostep::device::{Device, Factor, TotpState};
+use twostep::id::{AccountId, CallerId, SerialNumber};
 use twostep::otp::TimeStep;
-use twostep::store::Account;
-use twostep::store::Change;
-use twostep::store::Commit;
-use twostep::store::Enrolled;
-use twostep::store::Event;
-use twostep::store::Fingerprint;
-use twostep::store::Keyring;
-use twostep::store::Sealer;
-use twostep::store::SqliteStore;
-use twostep::store::Store;
-use twostep::store::Write;
-use twostep::store::contract;
+use twostep::store::{
+    Account, Change, Commit, Enrolled, Event, Fingerprint, Keyring, Sealer, SqliteStore, Store,
+    Write, contract,
+};
 use twostep::time::UnixTime;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
@@ -66,7 +54,8 @@ fn caller() -> CallerId {
 }
 
 fn totp(name: &str, of: &str, watermark: u64) -> Device {
-    let factor = Factor::Totp(TotpState { watermark: Some(TimeStep(watermark)), ..TotpState::default() });
+    let factor =
+        Factor::Totp(TotpState { watermark: Some(TimeStep(watermark)), ..TotpState::default() });
     Device::new(serial(name), account(of), None, factor, NOW)
 }
 
@@ -85,19 +74,37 @@ fn insert(device: Device, seed: u8) -> Write {
 
 /// Makes a change with an audit row.
 async fn made(store: &SqliteStore, writes: impl IntoIterator<Item = Write>) {
-    let change = Change { account: None, writes: writes.into_iter().collect(), audit: vec![Event::new(NOW, "test", &caller())] };
+    let change = Change {
+        account: None,
+        writes: writes.into_iter().collect(),
+        audit: vec![Event::new(NOW, "test", &caller())],
+    };
     let commit = store.commit(change).await.unwrap();
     assert!(matches!(commit, Commit::Committed(_)), "{commit:?}");
 }
 
 async fn enrolled(store: &SqliteStore, of: &str, name: &str) -> Enrolled {
-    store.account(&account(of)).await.unwrap().unwrap().device(&serial(name)).unwrap().clone()
+    store
+        .account(&account(of))
+        .await
+        .unwrap()
+        .unwrap()
+        .device(&serial(name))
+        .unwrap()
+        .clone()
 }
 
 /// A store with the account alice, her device GAHT00000001 at step 100, and a few audit rows.
 async fn with_alice(path: &PathBuf) -> SqliteStore {
     let store = SqliteStore::open(path).unwrap();
-    made(&store, [Write::CreateAccount(Account::new(account("alice"), NOW)), insert(totp("GAHT00000001", "alice", 100), 1)]).await;
+    made(
+        &store,
+        [
+            Write::CreateAccount(Account::new(account("alice"), NOW)),
+            insert(totp("GAHT00000001", "alice", 100), 1),
+        ],
+    )
+    .await;
     for _ in 0..3 {
         made(&store, []).await;
     }
@@ -131,15 +138,28 @@ async fn two_handles_on_one_file_decide_as_one() {
         let seen = enrolled(&stores[0], "alice", "GAHT00000001").await;
         let change = |step| Change {
             account: None,
-            writes: vec![Write::UpdateDevice { seen: seen.revision, device: totp("GAHT00000001", "alice", step) }],
+            writes: vec![Write::UpdateDevice {
+                seen: seen.revision,
+                device: totp("GAHT00000001", "alice", step),
+            }],
             audit: vec![Event::new(NOW, "code.accepted", &caller())],
         };
-        let (a, b) = tokio::join!(stores[0].commit(change(200 + round)), stores[1].commit(change(200 + round)));
-        let made = [a.unwrap(), b.unwrap()].iter().filter(|commit| matches!(commit, Commit::Committed(_))).count();
+        let (a, b) = tokio::join!(
+            stores[0].commit(change(200 + round)),
+            stores[1].commit(change(200 + round))
+        );
+        let made = [a.unwrap(), b.unwrap()]
+            .iter()
+            .filter(|commit| matches!(commit, Commit::Committed(_)))
+            .count();
         assert_eq!(made, 1, "of two processes that judged the same, exactly one writes");
         let here = enrolled(&stores[0], "alice", "GAHT00000001").await;
         let there = enrolled(&stores[1], "alice", "GAHT00000001").await;
-        assert_eq!((here.revision, here.device), (there.revision, there.device), "both see what either decided");
+        assert_eq!(
+            (here.revision, here.device),
+            (there.revision, there.device),
+            "both see what either decided"
+        );
     }
     let report = stores[1].verify_audit().await.unwrap();
     assert!(report.ok && report.rows == 104, "two handles append to one chain: {report:?}");
@@ -150,10 +170,18 @@ async fn what_was_committed_is_there_after_a_new_start() {
     let folders = Folders::default();
     let path = folders.new_path();
     for start in 1..=5 {
-        let store = if start == 1 { with_alice(&path).await } else { SqliteStore::open(&path).unwrap() };
+        let store =
+            if start == 1 { with_alice(&path).await } else { SqliteStore::open(&path).unwrap() };
         let seen = enrolled(&store, "alice", "GAHT00000001").await;
         assert_eq!(watermark(&seen.device), 99 + start);
-        made(&store, [Write::UpdateDevice { seen: seen.revision, device: totp("GAHT00000001", "alice", 100 + start) }]).await;
+        made(
+            &store,
+            [Write::UpdateDevice {
+                seen: seen.revision,
+                device: totp("GAHT00000001", "alice", 100 + start),
+            }],
+        )
+        .await;
     }
 }
 
@@ -165,7 +193,8 @@ async fn a_busy_writer_lets_another_one_write() {
     let stores = [with_alice(&path).await, SqliteStore::open(&path).unwrap()];
     let begin = std::time::Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
-    for (which, store) in stores.iter().enumerate().flat_map(|store| std::iter::repeat_n(store, 32)) {
+    for (which, store) in stores.iter().enumerate().flat_map(|store| std::iter::repeat_n(store, 32))
+    {
         let store = store.clone();
         tasks.spawn(async move {
             let (mut done, mut longest) = (0_u32, std::time::Duration::ZERO);

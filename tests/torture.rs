@@ -1,9 +1,11 @@
-//! Torture of a store: the agent serves exactly the state that was acknowledged, or refuses to serve and says why.
+//! Torture of a store: the agent serves exactly the state that was acknowledged, or refuses to
+//! serve and says why.
 //!
-//! A round is a random sequence on the program itself: people enrol, verify and revoke; operators back up, stop, restore, move,
-//! copy and rotate keys; files are removed, exchanged and mixed up, and disks are full. A ledger outside the product knows
-//! what was acknowledged. `TWOSTEP_TORTURE_ROUNDS` says how many rounds there are (200), `TWOSTEP_TORTURE_SEED` repeats the one
-//! of that seed.
+//! A round is a random sequence on the program itself: people enrol, verify and revoke; operators
+//! back up, stop, restore, move, copy and rotate keys; files are removed, exchanged and mixed up,
+//! and disks are full. A ledger outside the product knows what was acknowledged.
+//! `TWOSTEP_TORTURE_ROUNDS` says how many rounds there are (200), `TWOSTEP_TORTURE_SEED` repeats
+//! the one of that seed.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -42,17 +44,14 @@ mod tools;
 #[path = "torture/under.rs"]
 mod under;
 
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
 use ledger::Fault;
-use round::Round;
-use round::Trace;
+use round::{Round, Trace};
 
 #[test]
 fn the_agent_serves_the_acknowledged_state_or_refuses_with_a_remedy() {
@@ -74,7 +73,10 @@ fn the_agent_serves_the_acknowledged_state_or_refuses_with_a_remedy() {
                     }
                     let trace = Trace::default();
                     if let Err(fault) = played(seed, &trace, Round::play) {
-                        faults.lock().unwrap().push(format!("TWOSTEP_TORTURE_SEED={seed}\n{}    {fault}\n", trace.text()));
+                        faults.lock().unwrap().push(format!(
+                            "TWOSTEP_TORTURE_SEED={seed}\n{}    {fault}\n",
+                            trace.text()
+                        ));
                     }
                 }
             });
@@ -86,10 +88,17 @@ fn the_agent_serves_the_acknowledged_state_or_refuses_with_a_remedy() {
 }
 
 /// Plays a round of this seed. A panic in it is a fault as well.
-fn played(seed: u64, trace: &Trace, play: impl FnOnce(&mut Round) -> Result<(), Fault>) -> Result<(), Fault> {
+fn played(
+    seed: u64,
+    trace: &Trace,
+    play: impl FnOnce(&mut Round) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     let played = catch_unwind(AssertUnwindSafe(|| play(&mut Round::new(seed, trace.clone()))));
     played.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let text = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         Err(format!("the round could not go on: {}", text.unwrap_or_default()))
     })
 }

@@ -1,4 +1,5 @@
-//! The agent as a process: how it listens, what it refuses before anybody is asked, and how it ends.
+//! The agent as a process: how it listens, what it refuses before anybody is asked, and how it
+//! ends.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 #![cfg(feature = "agent")]
@@ -14,13 +15,12 @@ mod tls;
 #[path = "support/tools.rs"]
 mod tools;
 
-use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use agent::{Agent, run_if_asked};
 
@@ -45,7 +45,10 @@ fn the_socket_has_its_mode_before_anybody_can_connect() {
             }
             0
         });
-        let agent = Agent::start_in(folder_of(folder.path()), "[socket]\npath = \"agent.sock\"\nmode = \"0602\"\n");
+        let agent = Agent::start_in(
+            folder_of(folder.path()),
+            "[socket]\npath = \"agent.sock\"\nmode = \"0602\"\n",
+        );
         done.store(true, Ordering::Relaxed);
         assert_eq!(watcher.join().unwrap(), 0o602);
         drop(agent);
@@ -69,19 +72,34 @@ fn mode_and_owner_are_set_between_bind_and_listen() {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("trace");
     let group = fs::metadata(folder.path()).unwrap().gid();
-    let agent = Agent::spawn(folder, &format!("[socket]\npath = \"agent.sock\"\ngroup = {group}\n"), |command| {
-        let program = command.get_program().to_owned();
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-o"]).arg(&trace).args(["-e", "trace=bind,listen,chmod,fchmodat,chown,lchown,fchownat"]).arg(program);
-        strace.args(command.get_args()).stdout(std::process::Stdio::null());
-        strace.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        strace.stderr(fs::File::create(trace.with_file_name("log")).unwrap());
-        *command = strace;
-    });
+    let agent = Agent::spawn(
+        folder,
+        &format!("[socket]\npath = \"agent.sock\"\ngroup = {group}\n"),
+        |command| {
+            let program = command.get_program().to_owned();
+            let mut strace = Command::new("strace");
+            strace
+                .args(["-f", "-o"])
+                .arg(&trace)
+                .args(["-e", "trace=bind,listen,chmod,fchmodat,chown,lchown,fchownat"])
+                .arg(program);
+            strace.args(command.get_args()).stdout(std::process::Stdio::null());
+            strace.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            strace.stderr(fs::File::create(trace.with_file_name("log")).unwrap());
+            *command = strace;
+        },
+    );
     agent.logs("\"message\":\"ready\"");
     let trace = fs::read_to_string(trace).unwrap();
-    let calls: Vec<&str> = trace.lines().filter(|line| line.contains("agent.sock\"") || line.contains("listen(")).collect();
-    let order: Vec<bool> = ["bind(", "chown", "chmod", "listen("].iter().zip(&calls).map(|(call, line)| line.contains(call)).collect();
+    let calls: Vec<&str> = trace
+        .lines()
+        .filter(|line| line.contains("agent.sock\"") || line.contains("listen("))
+        .collect();
+    let order: Vec<bool> = ["bind(", "chown", "chmod", "listen("]
+        .iter()
+        .zip(&calls)
+        .map(|(call, line)| line.contains(call))
+        .collect();
     assert_eq!(order, [true; 4], "{calls:?}");
 }
 
@@ -91,12 +109,18 @@ fn a_dead_agents_socket_is_taken_over_and_a_live_ones_is_not() {
     let folder = first.into_folder();
     assert!(fs::metadata(folder.path().join("agent.sock")).unwrap().file_type().is_socket());
     let second = Agent::start_in(folder, "");
-    let (rival, log) = Agent::fails(tempfile::tempdir().unwrap(), &format!("[socket]\npath = \"{}\"\n", second.socket().display()));
+    let (rival, log) = Agent::fails(
+        tempfile::tempdir().unwrap(),
+        &format!("[socket]\npath = \"{}\"\n", second.socket().display()),
+    );
     assert!(log.contains("another agent listens"), "{log}");
     drop(rival);
     // Not even when the lock is gone.
     fs::remove_file(second.socket().with_extension("sock.lock")).unwrap();
-    let (_, log) = Agent::fails(tempfile::tempdir().unwrap(), &format!("[socket]\npath = \"{}\"\n", second.socket().display()));
+    let (_, log) = Agent::fails(
+        tempfile::tempdir().unwrap(),
+        &format!("[socket]\npath = \"{}\"\n", second.socket().display()),
+    );
     assert!(log.contains("another agent listens"), "{log}");
     assert!(second.exchange("GET /healthz HTTP/1.0\r\n\r\n").contains("200 OK"));
 }
@@ -143,7 +167,8 @@ fn a_request_that_runs_is_finished_before_the_agent_ends() {
     let idle = agent.connect();
     let mut slow = agent.connect();
     use std::io::Write;
-    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab").unwrap();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
+        .unwrap();
     thread::sleep(Duration::from_millis(300));
     agent.signal("TERM");
     agent.logs("\"message\":\"stopping\"");
@@ -151,7 +176,10 @@ fn a_request_that_runs_is_finished_before_the_agent_ends() {
     assert!(UnixStream::connect(agent.socket()).is_err());
     slow.write_all(b"cd").unwrap();
     let answer = agent::read_to_end(slow);
-    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("connection: close"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK") && answer.contains("connection: close"),
+        "{answer}"
+    );
     // The one that says nothing holds nobody up.
     assert_eq!(agent.ended_within(SOON).code(), Some(0));
     assert!(!agent.socket().exists());
@@ -163,7 +191,9 @@ fn an_interrupt_ends_it_too_and_what_never_ends_is_cut() {
     let mut agent = Agent::start("");
     let mut stuck = agent.connect();
     use std::io::Write;
-    stuck.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab").unwrap();
+    stuck
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
+        .unwrap();
     thread::sleep(Duration::from_millis(300));
     let asked = Instant::now();
     agent.signal("INT");
@@ -174,7 +204,11 @@ fn an_interrupt_ends_it_too_and_what_never_ends_is_cut() {
 #[test]
 fn the_wrong_sealing_key_refuses_to_start() {
     let folder = Agent::start("").into_folder();
-    fs::write(folder.path().join("sealing.key"), format!("{}\n", *twostep::store::Keyring::new_key().unwrap())).unwrap();
+    fs::write(
+        folder.path().join("sealing.key"),
+        format!("{}\n", *twostep::store::Keyring::new_key().unwrap()),
+    )
+    .unwrap();
     let (_, log) = Agent::fails(folder, "");
     assert!(log.contains("sealed under another key"), "{log}");
 }
@@ -189,7 +223,8 @@ fn sealing_keys_are_read_again_on_sighup() {
     agent.signal("HUP");
     let line = agent.logs("the sealing keys were read again");
     assert!(line.contains("\"resealed\":1"), "{line}");
-    // Keys that do not open the store change nothing, and what was sealed again needs the old key no more.
+    // Keys that do not open the store change nothing, and what was sealed again needs the old key
+    // no more.
     fs::write(&file, format!("{}\n", *twostep::store::Keyring::new_key().unwrap())).unwrap();
     agent.signal("HUP");
     agent.logs("the old sealing keys stay");
@@ -227,7 +262,9 @@ fn an_old_line_that_goes_too_early_is_refused_at_the_start_with_how_many_secrets
     let folder = tempfile::tempdir().unwrap();
     write_keys(folder.path(), &[&keys[0]]);
     let folder = Agent::start_in(folder, "").into_folder();
-    let old = twostep::store::Keyring::from_file(folder.path().join("sealing.key")).unwrap().ids()[0];
+    let old = twostep::store::Keyring::from_file(folder.path().join("sealing.key"))
+        .unwrap()
+        .ids()[0];
     // A device that was added after the new key came, and before the pepper was sealed again.
     write_keys(folder.path(), &[&keys[1], &keys[0]]);
     let keyring = twostep::store::Keyring::from_file(folder.path().join("sealing.key")).unwrap();
@@ -236,13 +273,26 @@ fn an_old_line_that_goes_too_early_is_refused_at_the_start_with_how_many_secrets
         let store = twostep::store::SqliteStore::open(folder.path().join("store.db")).unwrap();
         let verifier = twostep::verifier::Verifier::new(store, keyring);
         let parameters = twostep::otp::Hotp::default();
-        let factor = twostep::verifier::NewFactor::Hotp { parameters, counter: twostep::otp::Counter(0), seed: None };
-        let device = twostep::verifier::NewDevice { account: "alice".parse().unwrap(), serial: None, name: None, factor };
+        let factor = twostep::verifier::NewFactor::Hotp {
+            parameters,
+            counter: twostep::otp::Counter(0),
+            seed: None,
+        };
+        let device = twostep::verifier::NewDevice {
+            account: "alice".parse().unwrap(),
+            serial: None,
+            name: None,
+            factor,
+        };
         verifier.add(device, &twostep::verifier::Authority::Admin).await.unwrap();
     });
     write_keys(folder.path(), &[&keys[1]]);
     let (_, log) = Agent::fails(folder, "");
-    assert!(log.contains(&format!("1 secret needs the sealing key {old}")) && log.contains("put its line back"), "{log}");
+    assert!(
+        log.contains(&format!("1 secret needs the sealing key {old}"))
+            && log.contains("put its line back"),
+        "{log}"
+    );
 }
 
 #[test]

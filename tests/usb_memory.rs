@@ -1,6 +1,12 @@
-//! How much memory a key can make a ceremony take: at most 64 KiB above what the ceremony needs anyway, whatever it claims.
+//! How much memory a key can make a ceremony take: at most 64 KiB above what the ceremony needs
+//! anyway, whatever it claims.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, unsafe_code, reason = "an allocator that counts")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    unsafe_code,
+    reason = "an allocator that counts"
+)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
@@ -68,7 +74,14 @@ const LONGEST: usize = 7609;
 impl Bus for Canned {
     fn keys(&self) -> Result<Vec<Key>, usb::Error> {
         let text = Text::default;
-        Ok(vec![Key { path: "/dev/hidraw0".into(), vendor_id: 0, product_id: 0, manufacturer: text(), product: text(), serial: text() }])
+        Ok(vec![Key {
+            path: "/dev/hidraw0".into(),
+            vendor_id: 0,
+            product_id: 0,
+            manufacturer: text(),
+            product: text(),
+            serial: text(),
+        }])
     }
 
     fn open(&self, _: &Path) -> Result<Box<dyn Transport>, NotOpened> {
@@ -90,7 +103,9 @@ impl Line {
             Content::LongTexts => b"\x00\xa2\x03\x50AAAAAAAAAAAAAAAA\x01\x99\x1c\x00",
             _ => b"\x00\xa2\x01\x81\x68FIDO_2_0\x03\x50AAAAAAAAAAAAAAAA",
         };
-        head.get(index).copied().unwrap_or(if matches!(self.content, Content::LongTexts) { 0x60 } else { 0 })
+        head.get(index)
+            .copied()
+            .unwrap_or(if matches!(self.content, Content::LongTexts) { 0x60 } else { 0 })
     }
 
     fn length(&self) -> usize {
@@ -137,7 +152,8 @@ impl Transport for Line {
                 let header = if first { 7 } else { 5 };
                 if first {
                     report[4] = 0x90;
-                    report[5..7].copy_from_slice(&u16::try_from(self.length()).unwrap().to_be_bytes());
+                    report[5..7]
+                        .copy_from_slice(&u16::try_from(self.length()).unwrap().to_be_bytes());
                 } else {
                     report[4] = u8::try_from((at - 57) / 59).unwrap();
                 }
@@ -177,6 +193,9 @@ fn no_key_makes_a_channel_grow_beyond_64_kib() {
     ] {
         let peak = peak(content);
         println!("{content:?}: {peak} bytes, {needed} are needed anyway");
-        assert!(peak.saturating_sub(needed) <= 64 << 10, "{content:?} took {peak} bytes, {needed} are needed anyway");
+        assert!(
+            peak.saturating_sub(needed) <= 64 << 10,
+            "{content:?} took {peak} bytes, {needed} are needed anyway"
+        );
     }
 }

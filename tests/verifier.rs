@@ -1,4 +1,5 @@
-//! The verifier, from outside: what each use case does and refuses, on the SQLite store and a clock that obeys the test.
+//! The verifier, from outside: what each use case does and refuses, on the SQLite store and a clock
+//! that obeys the test.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,7 +1,7 @@
 //! Says which tests were left out because a program they compare with is not installed.
 //!
-//! It runs without the test harness, which hides what a passing test prints. It fails where nothing may be left
-//! out: where `TWOSTEP_TEST_ALL=1`.
+//! It runs without the test harness, which hides what a passing test prints. It fails where nothing
+//! may be left out: where `TWOSTEP_TEST_ALL=1`.
 
 #[path = "support/tools.rs"]
 mod tools;
@@ -35,10 +35,13 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(left_out > 0 && tools::all()))
 }
 
-/// Every function below `tests/` and `pam/tests/` that asks [`tools::have`], as its file and name, and what it asks for.
+/// Every function below `tests/` and `pam/tests/` that asks [`tools::have`], as its file and name,
+/// and what it asks for.
 fn tests_with_needs() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    let mut folders = ["tests", "pam/tests"].map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).to_vec();
+    let mut folders = ["tests", "pam/tests"]
+        .map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+        .to_vec();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
@@ -47,7 +50,11 @@ fn tests_with_needs() -> Vec<(String, String)> {
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let file = path.file_stem().unwrap_or_default().to_string_lossy();
                 let source = fs::read_to_string(&path).unwrap_or_default();
-                found.extend(needs(&source).into_iter().map(|(test, needs)| (format!("{file}::{test}"), needs)));
+                found.extend(
+                    needs(&source)
+                        .into_iter()
+                        .map(|(test, needs)| (format!("{file}::{test}"), needs)),
+                );
             }
         }
     }

@@ -25,17 +25,29 @@ pub(crate) struct Round {
 
 impl Load {
     pub(crate) fn hello(connections: usize, each: usize) -> Load {
-        Load { connections: vec![vec![b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(); each]; connections] }
+        Load {
+            connections: vec![
+                vec![b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(); each];
+                connections
+            ],
+        }
     }
 
     pub(crate) fn sessions(connections: usize, requests: Vec<Vec<u8>>) -> Load {
-        Load { connections: requests.chunks(requests.len() / connections).map(<[_]>::to_vec).collect() }
+        Load {
+            connections: requests.chunks(requests.len() / connections).map(<[_]>::to_vec).collect(),
+        }
     }
 
     pub(crate) fn introspections(connections: usize, each: usize, key: &str, token: &str) -> Load {
         let body = format!("{{\"token\":\"{token}\"}}");
-        let head = format!("POST /v1/sessions/introspect HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n");
-        let request = format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let head = format!(
+            "POST /v1/sessions/introspect HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n"
+        );
+        let request = format!(
+            "{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
         Load { connections: vec![vec![request.into_bytes(); each]; connections] }
     }
 
@@ -66,8 +78,13 @@ impl Load {
 }
 
 /// How long each request took, and the last answer.
-async fn one_connection(stream: TcpStream, requests: Vec<Vec<u8>>, status: u16) -> (Vec<f64>, Vec<u8>) {
-    let (mut millis, mut answer, mut buffer) = (Vec::with_capacity(requests.len()), Vec::new(), [0; 4_096]);
+async fn one_connection(
+    stream: TcpStream,
+    requests: Vec<Vec<u8>>,
+    status: u16,
+) -> (Vec<f64>, Vec<u8>) {
+    let (mut millis, mut answer, mut buffer) =
+        (Vec::with_capacity(requests.len()), Vec::new(), [0; 4_096]);
     let expected = format!("HTTP/1.1 {status} ");
     for request in requests {
         let began = Instant::now();
@@ -90,15 +107,22 @@ async fn one_connection(stream: TcpStream, requests: Vec<Vec<u8>>, status: u16) 
 }
 
 fn is_whole(answer: &[u8]) -> bool {
-    let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+    let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return false;
+    };
     let head = std::str::from_utf8(&answer[..end]).unwrap();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |length| length.parse().unwrap());
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |length| length.parse().unwrap());
     answer.len() >= end + 4 + length
 }
 
 fn token(answer: &[u8]) -> String {
     let text = String::from_utf8_lossy(answer);
-    text.split_once("\"token\":\"").map(|(_, rest)| rest.split('"').next().unwrap_or_default().to_owned()).unwrap_or_default()
+    text.split_once("\"token\":\"")
+        .map(|(_, rest)| rest.split('"').next().unwrap_or_default().to_owned())
+        .unwrap_or_default()
 }
 
 impl Round {

@@ -25,7 +25,10 @@ impl Devices {
             let numbers: Vec<usize> = (0..count).collect();
             for some in numbers.chunks(1_000) {
                 let writes = some.iter().flat_map(|number| device(*number, &sealer)).collect();
-                let committed = store.commit(Change { account: None, writes, audit: Vec::new() }).await.unwrap();
+                let committed = store
+                    .commit(Change { account: None, writes, audit: Vec::new() })
+                    .await
+                    .unwrap();
                 assert!(matches!(committed, Commit::Committed(_)));
             }
         });
@@ -38,9 +41,17 @@ impl Devices {
         self.used += count;
         let request = |number: usize| {
             let code = SimulatedToken::totp(&seed(number), Totp::default()).text_at(now());
-            let body = format!(r#"{{"account":"account-{number}","serial":"device-{number:08}","code":"{code}"}}"#);
-            let head = format!("POST /v1/sessions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n");
-            format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+            let body = format!(
+                r#"{{"account":"account-{number}","serial":"device-{number:08}","code":"{code}"}}"#
+            );
+            let head = format!(
+                "POST /v1/sessions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n"
+            );
+            format!(
+                "{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .into_bytes()
         };
         numbers.map(request).collect()
     }
@@ -49,11 +60,21 @@ impl Devices {
 fn device(number: usize, sealer: &Sealer) -> [Write; 2] {
     let account = Account::new(format!("account-{number}").parse().unwrap(), now());
     let factor = Factor::Totp(TotpState::default());
-    let mut device = Device::new(format!("device-{number:08}").parse().unwrap(), account.id.clone(), None, factor, now());
+    let mut device = Device::new(
+        format!("device-{number:08}").parse().unwrap(),
+        account.id.clone(),
+        None,
+        factor,
+        now(),
+    );
     device.state = DeviceState::Active;
     let (place, seed) = (Sealer::seed_place(&device.serial, &device.account), seed(number));
-    let (sealed, fingerprint) = (sealer.keyring().seal(&place, seed.expose()).unwrap(), sealer.fingerprint(seed.expose()));
-    [Write::CreateAccount(account), Write::InsertDevice { device, seed: Some(sealed), fingerprint: Some(fingerprint) }]
+    let (sealed, fingerprint) =
+        (sealer.keyring().seal(&place, seed.expose()).unwrap(), sealer.fingerprint(seed.expose()));
+    [
+        Write::CreateAccount(account),
+        Write::InsertDevice { device, seed: Some(sealed), fingerprint: Some(fingerprint) },
+    ]
 }
 
 fn seed(number: usize) -> Seed {

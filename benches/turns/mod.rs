@@ -1,5 +1,5 @@
-//! Variants that take turns, A B C A B C, in CPU time of their thread: what else the machine does is spread over all of them and
-//! mostly not counted.
+//! Variants that take turns, A B C A B C, in CPU time of their thread: what else the machine does
+//! is spread over all of them and mostly not counted.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -20,7 +20,11 @@ pub(crate) struct Spread {
 
 impl<'a> Variant<'a> {
     /// The compiler is told neither which turn it is nor that nobody looks at what comes out.
-    pub(crate) fn new<T>(name: &'a str, turns: usize, mut work: impl FnMut(usize) -> T + 'a) -> Variant<'a> {
+    pub(crate) fn new<T>(
+        name: &'a str,
+        turns: usize,
+        mut work: impl FnMut(usize) -> T + 'a,
+    ) -> Variant<'a> {
         Variant { name, turns, work: Box::new(move |turn| drop(black_box(work(black_box(turn))))) }
     }
 
@@ -33,8 +37,13 @@ impl<'a> Variant<'a> {
     }
 }
 
-/// Runs the variants in turn, an odd number of rounds, each after `prepare`; one more in front warms up.
-pub(crate) fn take_turns(rounds: usize, variants: &mut [Variant<'_>], mut prepare: impl FnMut()) -> Vec<Spread> {
+/// Runs the variants in turn, an odd number of rounds, each after `prepare`; one more in front
+/// warms up.
+pub(crate) fn take_turns(
+    rounds: usize,
+    variants: &mut [Variant<'_>],
+    mut prepare: impl FnMut(),
+) -> Vec<Spread> {
     let mut taken = vec![Vec::new(); variants.len()];
     for round in 0..=rounds {
         prepare();
@@ -59,6 +68,9 @@ fn thread_time() -> f64 {
     // SAFETY: the kernel writes one timespec to a place that holds one.
     let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
     assert_eq!(result, 0, "a thread has a clock");
-    let seconds = Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).expect("under a second"));
+    let seconds = Duration::new(
+        time.tv_sec.unsigned_abs(),
+        u32::try_from(time.tv_nsec).expect("under a second"),
+    );
     seconds.as_secs_f64()
 }

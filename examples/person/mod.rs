@@ -1,5 +1,5 @@
-//! Alice, who has a token and a security key, and the issuer of her contexts: what the examples about services begin with.
-//! Everything is simulated, the time too.
+//! Alice, who has a token and a security key, and the issuer of her contexts: what the examples
+//! about services begin with. Everything is simulated, the time too.
 
 #![allow(dead_code, reason = "not every example needs all of it")]
 
@@ -34,14 +34,27 @@ impl Alice {
     pub(crate) async fn new() -> Result<Alice, Box<dyn Error>> {
         let (folder, clock) = (tempfile::tempdir()?, FixedClock::at(UnixTime(1_790_000_000)));
         let store = SqliteStore::open(folder.path().join("mfa.db"))?;
-        let verifier = Verifier::with(Arc::new(store), Keyring::ephemeral()?, Arc::new(clock.clone()), Limits::default());
-        let (account, serial): (AccountId, SerialNumber) = ("alice".parse()?, "GAHT12345678".parse()?);
+        let verifier = Verifier::with(
+            Arc::new(store),
+            Keyring::ephemeral()?,
+            Arc::new(clock.clone()),
+            Limits::default(),
+        );
+        let (account, serial): (AccountId, SerialNumber) =
+            ("alice".parse()?, "GAHT12345678".parse()?);
         let factor = NewFactor::Totp { parameters: Totp::default(), seed: None };
-        let new = NewDevice { account: account.clone(), serial: Some(serial.clone()), name: None, factor };
+        let new = NewDevice {
+            account: account.clone(),
+            serial: Some(serial.clone()),
+            name: None,
+            factor,
+        };
         let seed = verifier.add(new, &Authority::Admin).await?.seed.ok_or("a seed was made")?;
         let token = SimulatedToken::totp(&seed, Totp::default());
         let [first, second] = token.pair_until(clock.read().wall);
-        verifier.activate(&serial, [&first, &second], Window::Owner, &Authority::Admin).await?;
+        verifier
+            .activate(&serial, [&first, &second], Window::Owner, &Authority::Admin)
+            .await?;
 
         let origin: Origin = "https://mfa.example".parse()?;
         let origins = vec![origin.to_string()];
@@ -50,9 +63,25 @@ impl Alice {
         let keys = SecurityKeys::new(verifier.clone(), RelyingParty::new(party)?);
         let mut key = SimulatedSecurityKey::new("alice's");
         let begun = keys.begin_registration(&account, None, &Authority::Admin).await?;
-        keys.finish_registration(&begun.id, key.create(&begun.options, &origin).response(), &Authority::Admin).await?;
+        keys.finish_registration(
+            &begun.id,
+            key.create(&begun.options, &origin).response(),
+            &Authority::Admin,
+        )
+        .await?;
         let issuer = Issuer::new(verifier.clone(), "https://mfa.example");
-        Ok(Alice { clock, issuer, verifier, keys, account, serial, token, key, origin, _folder: folder })
+        Ok(Alice {
+            clock,
+            issuer,
+            verifier,
+            keys,
+            account,
+            serial,
+            token,
+            key,
+            origin,
+            _folder: folder,
+        })
     }
 
     /// What a service needs to read her contexts: public keys, and in this one case her clock.
@@ -72,7 +101,10 @@ impl Alice {
     pub(crate) async fn by_key(&mut self, audience: &str) -> Result<String, Box<dyn Error>> {
         let begun = self.keys.begin_authentication(&self.account).await?;
         let used = self.key.get(&begun.options, &self.origin).ok_or("the key is asked for")?;
-        let verified = self.keys.finish_authentication(&self.account, &begun.id, used.response()).await?;
+        let verified = self
+            .keys
+            .finish_authentication(&self.account, &begun.id, used.response())
+            .await?;
         Ok(self.issuer.issue(verified, audience).await?.as_str().to_owned())
     }
 }

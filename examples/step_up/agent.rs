@@ -30,6 +30,10 @@ pub(crate) async fn start() -> Result<(Client, SimulatedToken, TempDir), Box<dyn
     let seed = Seed::from_base32(&text(&added["provisioning"]["secret"]))?;
     let mut token = SimulatedToken::hotp(&seed, Hotp::default(), Counter(0));
     let codes = json!({ "codes": [token.press_text(), token.press_text()] });
-    agent.post(&["v1", "devices", &text(&added["device"]["serial"]), "activate"]).body(codes).send().await?;
+    agent
+        .post(&["v1", "devices", &text(&added["device"]["serial"]), "activate"])
+        .body(codes)
+        .send()
+        .await?;
     Ok((agent, token, folder))
 }

@@ -12,7 +12,11 @@ use twostep::testing::SimulatedToken;
 pub(crate) async fn go(shop: Router, mut token: SimulatedToken) -> Result<(), Box<dyn Error>> {
     if let Some(address) = std::env::args().nth(1) {
         let listener = TcpListener::bind(address).await?;
-        println!("http://localhost:{}/ is open, and the token shows {}", listener.local_addr()?.port(), token.press_text());
+        println!(
+            "http://localhost:{}/ is open, and the token shows {}",
+            listener.local_addr()?.port(),
+            token.press_text()
+        );
         return Ok(axum::serve(listener, shop).await?);
     }
     let (status, headers) = send(&shop, "/pay", "", None).await?;
@@ -26,8 +30,15 @@ pub(crate) async fn go(shop: Router, mut token: SimulatedToken) -> Result<(), Bo
     Ok(())
 }
 
-async fn send(shop: &Router, path: &str, body: &str, cookie: Option<&str>) -> Result<(u16, HeaderMap), Box<dyn Error>> {
-    let request = Request::post(path).header("cookie", cookie.unwrap_or_default()).body(Body::from(body.to_owned()))?;
+async fn send(
+    shop: &Router,
+    path: &str,
+    body: &str,
+    cookie: Option<&str>,
+) -> Result<(u16, HeaderMap), Box<dyn Error>> {
+    let request = Request::post(path)
+        .header("cookie", cookie.unwrap_or_default())
+        .body(Body::from(body.to_owned()))?;
     let answer = shop.clone().oneshot(request).await?;
     Ok((answer.status().as_u16(), answer.headers().clone()))
 }

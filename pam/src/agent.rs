@@ -1,21 +1,15 @@
 //! The agent's `verify.sock`: who has which devices, and who is who.
 
-use percent_encoding::NON_ALPHANUMERIC;
-use percent_encoding::utf8_percent_encode;
-use serde::Deserialize;
-use serde::Serialize;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::deadline::Deadline;
 use crate::failure::Failure;
-use crate::http::Exchange;
-use crate::http::Request;
+use crate::http::{Exchange, Request};
 use crate::options::Options;
 use crate::place::Terminal;
-use crate::verified::Context;
-use crate::verified::Expected;
-use crate::verified::Opened;
-use crate::verified::Verified;
+use crate::verified::{Context, Expected, Opened, Verified};
 
 /// What is asked of the agent, for one account and one service.
 pub(crate) struct Agent<'a> {
@@ -93,7 +87,10 @@ impl Agent<'_> {
 
     /// The devices of the account that are in use; none of an account that the agent does not know.
     pub(crate) fn devices(&self) -> Result<Vec<Device>, Failure> {
-        let path = format!("/v1/devices?account={}&state=active", utf8_percent_encode(self.account, NON_ALPHANUMERIC));
+        let path = format!(
+            "/v1/devices?account={}&state=active",
+            utf8_percent_encode(self.account, NON_ALPHANUMERIC)
+        );
         let mut exchange = self.begin("GET", &path, &[])?;
         match exchange.status()? {
             200 => {
@@ -107,10 +104,15 @@ impl Agent<'_> {
     }
 
     /// Opens a session with a code. The code is sent once, whatever happens.
-    pub(crate) fn open(&self, serial: Option<&str>, code: &str) -> Result<(Verified, Opened), Failure> {
+    pub(crate) fn open(
+        &self,
+        serial: Option<&str>,
+        code: &str,
+    ) -> Result<(Verified, Opened), Failure> {
         let audience = self.options.audience.as_deref();
         let duration_seconds = self.duration_seconds();
-        let body = json(&OpenSession { account: self.account, code, serial, audience, duration_seconds })?;
+        let body =
+            json(&OpenSession { account: self.account, code, serial, audience, duration_seconds })?;
         let mut exchange = self.begin("POST", "/v1/sessions", &body)?;
         match exchange.status()? {
             201 => {
@@ -138,7 +140,8 @@ impl Agent<'_> {
         answer.context.filter(|_| answer.fresh)?.verify(self.expected()).ok()
     }
 
-    /// Lets the agent remember where this verification was. If it does not, the person is asked again.
+    /// Lets the agent remember where this verification was. If it does not, the person is asked
+    /// again.
     pub(crate) fn remember(&self, place: Place<'_>, opened: &Opened) {
         if let Ok(body) = json(&Place { token: Some(&opened.token), ..place })
             && let Ok(mut exchange) = self.begin("PUT", "/v1/local/fresh", &body)
@@ -148,8 +151,17 @@ impl Agent<'_> {
     }
 
     /// Sends a request that must be answered within the timeout.
-    pub(crate) fn begin(&self, method: &'static str, path: &str, body: &[u8]) -> Result<Exchange, Failure> {
-        Exchange::begin(&self.options.socket, Deadline::after(self.options.timeout)?, &Request { method, path, body })
+    pub(crate) fn begin(
+        &self,
+        method: &'static str,
+        path: &str,
+        body: &[u8],
+    ) -> Result<Exchange, Failure> {
+        Exchange::begin(
+            &self.options.socket,
+            Deadline::after(self.options.timeout)?,
+            &Request { method, path, body },
+        )
     }
 
     /// As short as may be, unless it is to be fresh for a while.

@@ -8,7 +8,8 @@ use crate::failure::Failure;
 
 /// When something must be over.
 ///
-/// Unlike `Instant` it fails where the clock does: a panic needs memory for this thread, and without any the host dies of it.
+/// Unlike `Instant` it fails where the clock does: a panic needs memory for this thread, and
+/// without any the host dies of it.
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline(Duration);
 
@@ -22,7 +23,10 @@ impl Deadline {
     pub(crate) fn left(self) -> Result<Duration, Failure> {
         // To the kernel, no time at all is all the time in the world.
         let least = Duration::from_millis(1);
-        self.0.checked_sub(now()?).filter(|left| *left >= least).ok_or(Failure::Unavailable)
+        self.0
+            .checked_sub(now()?)
+            .filter(|left| *left >= least)
+            .ok_or(Failure::Unavailable)
     }
 }
 

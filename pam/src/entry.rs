@@ -2,20 +2,14 @@
 
 #![allow(unsafe_code, reason = "libpam speaks C")]
 
-use std::ffi::CStr;
-use std::ffi::c_char;
-use std::ffi::c_int;
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
-use std::panic::set_hook;
+use std::ffi::{CStr, c_char, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 
 use crate::failure::Failure;
-use crate::libpam::Handle;
-use crate::libpam::Pam;
-use crate::login;
+use crate::libpam::{Handle, Pam};
 use crate::options::Options;
-use crate::reserve;
 use crate::verified::Verified;
+use crate::{login, reserve};
 
 /// Verifies the person. Success is the agent's yes and nothing else.
 ///
@@ -23,7 +17,12 @@ use crate::verified::Verified;
 ///
 /// Called by libpam, as pam_sm_authenticate(3) says.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn pam_sm_authenticate(handle: *mut Handle, flags: c_int, argc: c_int, argv: *const *const c_char) -> c_int {
+unsafe extern "C" fn pam_sm_authenticate(
+    handle: *mut Handle,
+    flags: c_int,
+    argc: c_int,
+    argv: *const *const c_char,
+) -> c_int {
     let verify = || {
         // SAFETY: libpam's handle, for this call.
         let pam = unsafe { Pam::new(handle, flags) }?;
@@ -42,15 +41,21 @@ unsafe extern "C" fn pam_sm_authenticate(handle: *mut Handle, flags: c_int, argc
 
 /// Sets no credentials, and has done so.
 ///
-/// It says so whether or not this process has verified anybody: sshd authenticates in another one. Libpam decides by what
-/// `pam_sm_authenticate` said wherever it was called, so that nobody comes in by this; and `PAM_IGNORE` here would make the
-/// whole call fail where this module is the only one.
+/// It says so whether or not this process has verified anybody: sshd authenticates in another one.
+/// Libpam decides by what `pam_sm_authenticate` said wherever it was called, so that nobody comes
+/// in by this; and `PAM_IGNORE` here would make the whole call fail where this module is the only
+/// one.
 ///
 /// # Safety
 ///
 /// Called by libpam.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn pam_sm_setcred(_: *mut Handle, _: c_int, _: c_int, _: *const *const c_char) -> c_int {
+unsafe extern "C" fn pam_sm_setcred(
+    _: *mut Handle,
+    _: c_int,
+    _: c_int,
+    _: *const *const c_char,
+) -> c_int {
     SUCCESS
 }
 
@@ -60,7 +65,12 @@ unsafe extern "C" fn pam_sm_setcred(_: *mut Handle, _: c_int, _: c_int, _: *cons
 ///
 /// Called by libpam.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn pam_sm_acct_mgmt(_: *mut Handle, _: c_int, _: c_int, _: *const *const c_char) -> c_int {
+unsafe extern "C" fn pam_sm_acct_mgmt(
+    _: *mut Handle,
+    _: c_int,
+    _: c_int,
+    _: *const *const c_char,
+) -> c_int {
     Failure::Misconfigured.code()
 }
 
@@ -70,7 +80,12 @@ unsafe extern "C" fn pam_sm_acct_mgmt(_: *mut Handle, _: c_int, _: c_int, _: *co
 ///
 /// Called by libpam.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn pam_sm_chauthtok(_: *mut Handle, _: c_int, _: c_int, _: *const *const c_char) -> c_int {
+unsafe extern "C" fn pam_sm_chauthtok(
+    _: *mut Handle,
+    _: c_int,
+    _: c_int,
+    _: *const *const c_char,
+) -> c_int {
     Failure::Misconfigured.code()
 }
 
@@ -80,7 +95,12 @@ unsafe extern "C" fn pam_sm_chauthtok(_: *mut Handle, _: c_int, _: c_int, _: *co
 ///
 /// Called by libpam.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn pam_sm_open_session(_: *mut Handle, _: c_int, _: c_int, _: *const *const c_char) -> c_int {
+unsafe extern "C" fn pam_sm_open_session(
+    _: *mut Handle,
+    _: c_int,
+    _: c_int,
+    _: *const *const c_char,
+) -> c_int {
     Failure::Misconfigured.code()
 }
 
@@ -90,7 +110,12 @@ unsafe extern "C" fn pam_sm_open_session(_: *mut Handle, _: c_int, _: c_int, _: 
 ///
 /// Called by libpam.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn pam_sm_close_session(_: *mut Handle, _: c_int, _: c_int, _: *const *const c_char) -> c_int {
+unsafe extern "C" fn pam_sm_close_session(
+    _: *mut Handle,
+    _: c_int,
+    _: c_int,
+    _: *const *const c_char,
+) -> c_int {
     Failure::Misconfigured.code()
 }
 
@@ -139,7 +164,8 @@ mod tests {
     #[test]
     fn the_other_groups_fail() {
         let none = std::ptr::null_mut();
-        for call in [pam_sm_acct_mgmt, pam_sm_chauthtok, pam_sm_open_session, pam_sm_close_session] {
+        for call in [pam_sm_acct_mgmt, pam_sm_chauthtok, pam_sm_open_session, pam_sm_close_session]
+        {
             // SAFETY: they look at none of it.
             assert_eq!(unsafe { call(none, 0, 0, std::ptr::null()) }, 3);
         }

@@ -2,8 +2,8 @@
 
 use std::ffi::c_int;
 
-/// Why the answer is no. There is none that a stack takes for "never mind": neither `PAM_IGNORE` nor `PAM_USER_UNKNOWN`, which
-/// many stacks ignore.
+/// Why the answer is no. There is none that a stack takes for "never mind": neither `PAM_IGNORE`
+/// nor `PAM_USER_UNKNOWN`, which many stacks ignore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// The person: a wrong code, a foreign key, a name that cannot be an account's.

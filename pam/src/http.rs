@@ -1,13 +1,10 @@
-//! One request and its answer over a Unix socket (HTTP/1.1, RFC 9112), to a deadline and within bounds.
+//! One request and its answer over a Unix socket (HTTP/1.1, RFC 9112), to a deadline and within
+//! bounds.
 
-use std::io::ErrorKind;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use httparse::Status;
-use socket2::Domain;
-use socket2::SockAddr;
-use socket2::Socket;
-use socket2::Type;
+use socket2::{Domain, SockAddr, Socket, Type};
 use zeroize::Zeroizing;
 
 use crate::deadline::Deadline;
@@ -25,8 +22,8 @@ pub(crate) struct Exchange {
     framing: Framing,
 }
 
-/// How the end of a body is known (RFC 9112 §6.3). One that ends where the connection does is not taken: it may have been
-/// cut short.
+/// How the end of a body is known (RFC 9112 §6.3). One that ends where the connection does is not
+/// taken: it may have been cut short.
 #[derive(Clone, Copy)]
 enum Framing {
     /// So many bytes follow.
@@ -40,10 +37,15 @@ enum Framing {
 
 impl Exchange {
     /// Connects and sends the request; every step of the exchange is over by `deadline`.
-    pub(crate) fn begin(socket: &str, deadline: Deadline, request: &Request<'_>) -> Result<Exchange, Failure> {
+    pub(crate) fn begin(
+        socket: &str,
+        deadline: Deadline,
+        request: &Request<'_>,
+    ) -> Result<Exchange, Failure> {
         let address = SockAddr::unix(socket).map_err(|_| Failure::Unavailable)?;
         // It is closed on exec.
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(|_| Failure::Unavailable)?;
+        let socket =
+            Socket::new(Domain::UNIX, Type::STREAM, None).map_err(|_| Failure::Unavailable)?;
         let exchange = Exchange {
             socket,
             deadline,
@@ -53,8 +55,12 @@ impl Exchange {
             body: Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER)),
             framing: Framing::Ended,
         };
-        // Nobody may be left to take connections, and connecting would wait for a place in the queue.
-        exchange.socket.set_write_timeout(Some(exchange.deadline.left()?)).map_err(|_| Failure::Unavailable)?;
+        // Nobody may be left to take connections, and connecting would wait for a place in the
+        // queue.
+        exchange
+            .socket
+            .set_write_timeout(Some(exchange.deadline.left()?))
+            .map_err(|_| Failure::Unavailable)?;
         exchange.socket.connect(&address).map_err(|_| Failure::Unavailable)?;
         exchange.send(request.head().as_bytes())?;
         exchange.send(request.body)?;
@@ -82,7 +88,8 @@ impl Exchange {
         Ok(&self.body)
     }
 
-    /// The next line of the body, without its end; none after the last one. A last line without an end was cut short.
+    /// The next line of the body, without its end; none after the last one. A last line without an
+    /// end was cut short.
     pub(crate) fn line(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
         loop {
             if let Some(end) = self.body.iter().position(|byte| *byte == b'\n') {
@@ -98,14 +105,22 @@ impl Exchange {
     fn parse_head(&mut self) -> Result<Option<u16>, Failure> {
         let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
         let mut response = httparse::Response::new(&mut headers);
-        let Status::Complete(length) = response.parse(&self.raw).map_err(|_| Failure::Unavailable)? else { return Ok(None) };
-        let status = response.code.filter(|code| (200..600).contains(code)).ok_or(Failure::Unavailable)?;
+        let Status::Complete(length) =
+            response.parse(&self.raw).map_err(|_| Failure::Unavailable)?
+        else {
+            return Ok(None);
+        };
+        let status = response
+            .code
+            .filter(|code| (200..600).contains(code))
+            .ok_or(Failure::Unavailable)?;
         let framing = framing(status, response.headers).ok_or(Failure::Unavailable)?;
         (self.parsed, self.framing) = (length, framing);
         Ok(Some(status))
     }
 
-    /// Moves what has arrived of the body into place, and waits for more if that was nothing. False at the end.
+    /// Moves what has arrived of the body into place, and waits for more if that was nothing. False
+    /// at the end.
     fn advance(&mut self) -> Result<bool, Failure> {
         let before = self.body.len();
         loop {
@@ -143,12 +158,17 @@ impl Exchange {
                 self.body.extend_from_slice(rest.get(..taken).unwrap_or_default());
                 (taken, Framing::Chunk(left.saturating_sub(taken)))
             }
-            Framing::ChunkSize => match httparse::parse_chunk_size(rest).map_err(|_| Failure::Unavailable)? {
-                Status::Partial => return Ok(false),
-                // Trailers say nothing here.
-                Status::Complete((taken, 0)) => (taken, Framing::Ended),
-                Status::Complete((taken, size)) => (taken, Framing::Chunk(usize::try_from(size).map_err(|_| Failure::Unavailable)?)),
-            },
+            Framing::ChunkSize => {
+                match httparse::parse_chunk_size(rest).map_err(|_| Failure::Unavailable)? {
+                    Status::Partial => return Ok(false),
+                    // Trailers say nothing here.
+                    Status::Complete((taken, 0)) => (taken, Framing::Ended),
+                    Status::Complete((taken, size)) => (
+                        taken,
+                        Framing::Chunk(usize::try_from(size).map_err(|_| Failure::Unavailable)?),
+                    ),
+                }
+            }
         };
         let moved = taken > 0 || matches!(next, Framing::Ended);
         self.parsed = self.parsed.saturating_add(taken);
@@ -163,9 +183,14 @@ impl Exchange {
         }
         let room = LONGEST_ANSWER.saturating_sub(self.raw.len()).min(PIECE);
         let mut piece = Zeroizing::new([0; PIECE]);
-        let piece = piece.get_mut(..room).filter(|piece| !piece.is_empty()).ok_or(Failure::Unavailable)?;
+        let piece = piece
+            .get_mut(..room)
+            .filter(|piece| !piece.is_empty())
+            .ok_or(Failure::Unavailable)?;
         loop {
-            self.socket.set_read_timeout(Some(self.deadline.left()?)).map_err(|_| Failure::Unavailable)?;
+            self.socket
+                .set_read_timeout(Some(self.deadline.left()?))
+                .map_err(|_| Failure::Unavailable)?;
             match (&self.socket).read(piece) {
                 Ok(0) => return Err(Failure::Unavailable),
                 Ok(read) => {
@@ -183,7 +208,9 @@ impl Exchange {
             return Err(Failure::Memory);
         }
         while !bytes.is_empty() {
-            self.socket.set_write_timeout(Some(self.deadline.left()?)).map_err(|_| Failure::Unavailable)?;
+            self.socket
+                .set_write_timeout(Some(self.deadline.left()?))
+                .map_err(|_| Failure::Unavailable)?;
             // Whoever closes on us must not kill the host with SIGPIPE.
             match self.socket.send_with_flags(bytes, libc::MSG_NOSIGNAL) {
                 Ok(0) => return Err(Failure::Unavailable),
@@ -211,26 +238,39 @@ impl Request<'_> {
             0 => String::new(),
             length => format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"),
         };
-        format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: pam_twostep\r\nConnection: close\r\n{content}\r\n")
+        format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: pam_twostep\r\nConnection: close\r\n{content}\r\n"
+        )
     }
 }
 
 /// None if the headers contradict each other.
 fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Option<Framing> {
-    let values =
-        |name: &'static str| headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value);
+    let values = |name: &'static str| {
+        headers
+            .iter()
+            .filter(move |header| header.name.eq_ignore_ascii_case(name))
+            .map(|header| header.value)
+    };
     let (mut lengths, mut encodings) = (values("content-length"), values("transfer-encoding"));
     match (lengths.next(), encodings.next()) {
         (None, None) if status == 204 => Some(Framing::Ended),
-        (None, Some(encoding)) if encoding.eq_ignore_ascii_case(b"chunked") && encodings.next().is_none() => Some(Framing::ChunkSize),
-        (Some(length), None) if lengths.next().is_none() && length.iter().all(u8::is_ascii_digit) => {
+        (None, Some(encoding))
+            if encoding.eq_ignore_ascii_case(b"chunked") && encodings.next().is_none() =>
+        {
+            Some(Framing::ChunkSize)
+        }
+        (Some(length), None)
+            if lengths.next().is_none() && length.iter().all(u8::is_ascii_digit) =>
+        {
             Some(Framing::Length(str::from_utf8(length).ok()?.parse().ok()?))
         }
         _ => None,
     }
 }
 
-/// Bytes of one answer, with its headers. The largest is a session with its token: about two thousand.
+/// Bytes of one answer, with its headers. The largest is a session with its token: about two
+/// thousand.
 const LONGEST_ANSWER: usize = 16 * 1_024;
 
 const PIECE: usize = 2_048;
@@ -252,7 +292,8 @@ mod tests {
 
     #[test]
     fn a_body_whose_end_is_in_doubt_is_refused() {
-        let answer = |headers: &str| accepted(&format!("HTTP/1.1 201 Created\r\n{headers}\r\n\r\n"));
+        let answer =
+            |headers: &str| accepted(&format!("HTTP/1.1 201 Created\r\n{headers}\r\n\r\n"));
         assert!(answer("Content-Length: 7"));
         assert!(answer("transfer-encoding: Chunked"));
         for headers in [

@@ -1,19 +1,13 @@
 //! A security key on this machine: the agent speaks with it, and we with the person.
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::agent::Agent;
-use crate::agent::json;
-use crate::agent::parse;
+use crate::agent::{Agent, json, parse};
 use crate::deadline::Deadline;
 use crate::failure::Failure;
-use crate::libpam::Echo;
-use crate::libpam::Pam;
-use crate::verified::Context;
-use crate::verified::Opened;
-use crate::verified::Verified;
+use crate::libpam::{Echo, Pam};
+use crate::verified::{Context, Opened, Verified};
 
 /// How a ceremony ended.
 pub(crate) enum Ended {
@@ -36,7 +30,8 @@ struct Pin<'a> {
     pin: &'a str,
 }
 
-/// A line of what the agent says while it speaks with the key: an event, and the members that belong to it.
+/// A line of what the agent says while it speaks with the key: an event, and the members that
+/// belong to it.
 #[derive(Deserialize)]
 struct Said {
     event: String,
@@ -49,11 +44,17 @@ struct Said {
     context: Option<Context>,
 }
 
-/// Lets the person use a key that is plugged in here. Dropping the connection, on every way out, ends the blinking.
+/// Lets the person use a key that is plugged in here. Dropping the connection, on every way out,
+/// ends the blinking.
 pub(crate) fn touch(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Ended, Failure> {
     let Agent { options, account, service } = agent;
     let patience = options.wait.saturating_add(options.timeout);
-    let begin = Begin { account, service, audience: options.audience.as_deref(), wait_seconds: options.wait.as_secs() };
+    let begin = Begin {
+        account,
+        service,
+        audience: options.audience.as_deref(),
+        wait_seconds: options.wait.as_secs(),
+    };
     let mut exchange = agent.begin("POST", "/v1/local/key-ceremonies", &json(&begin)?)?;
     match exchange.status()? {
         200 => exchange.until(Deadline::after(patience)?),
@@ -65,7 +66,10 @@ pub(crate) fn touch(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Ended, Failure> 
         let line = exchange.line()?.ok_or(Failure::Unavailable)?;
         let said: Said = parse(&line)?;
         match (said.event.as_str(), &ceremony) {
-            ("begun", None) => ceremony = Some(said.ceremony_id.filter(|id| is_id(id)).ok_or(Failure::Unavailable)?),
+            ("begun", None) => {
+                ceremony =
+                    Some(said.ceremony_id.filter(|id| is_id(id)).ok_or(Failure::Unavailable)?)
+            }
             ("refused", _) => return Ok(not_by_key(pam, "refused")),
             ("failed", _) => {
                 let code = said.code.as_deref().unwrap_or_default();
@@ -76,10 +80,15 @@ pub(crate) fn touch(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Ended, Failure> 
             }
             ("waiting_for_key", Some(_)) => pam.tell("Plug in your security key."),
             ("need_touch", Some(_)) => pam.tell("Touch your security key."),
-            ("choose_by_touch", Some(_)) => pam.tell("Several security keys are here: touch yours."),
+            ("choose_by_touch", Some(_)) => {
+                pam.tell("Several security keys are here: touch yours.")
+            }
             ("need_pin", Some(id)) => {
-                let wrong = if said.wrong_before == Some(true) { "That PIN was wrong. " } else { "" };
-                let left = said.retries.map_or(String::new(), |retries| format!(" ({retries} tries left)"));
+                let wrong =
+                    if said.wrong_before == Some(true) { "That PIN was wrong. " } else { "" };
+                let left = said
+                    .retries
+                    .map_or(String::new(), |retries| format!(" ({retries} tries left)"));
                 let pin = pam.ask(Echo::Off, &format!("{wrong}PIN of the security key{left}: "))?;
                 if pin.is_empty() {
                     return Ok(Ended::NotByKey);
@@ -88,7 +97,10 @@ pub(crate) fn touch(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Ended, Failure> 
                 exchange.until(Deadline::after(patience)?);
             }
             ("done", Some(_)) => {
-                let opened = said.token.zip(said.context).map(|(token, context)| Opened::new(token, context));
+                let opened = said
+                    .token
+                    .zip(said.context)
+                    .map(|(token, context)| Opened::new(token, context));
                 let opened = opened.ok_or(Failure::Unavailable)?;
                 return Ok(Ended::Verified(opened.verify(agent.expected())?, opened));
             }
@@ -98,7 +110,8 @@ pub(crate) fn touch(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Ended, Failure> 
     Err(Failure::Unavailable)
 }
 
-/// On a connection of its own: the ceremony's is busy telling. It also tells what came of the PIN, and whether it was too late.
+/// On a connection of its own: the ceremony's is busy telling. It also tells what came of the PIN,
+/// and whether it was too late.
 fn send_pin(agent: &Agent<'_>, ceremony: &str, pin: &str) -> Result<(), Failure> {
     let path = format!("/v1/local/key-ceremonies/{ceremony}/pin");
     agent.begin("POST", &path, &json(&Pin { pin })?)?.status().map(drop)
@@ -136,7 +149,10 @@ fn name(key: &str) -> Option<String> {
 }
 
 fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// A name of 64 characters and a path.

@@ -2,17 +2,11 @@
 
 #![allow(unsafe_code, reason = "libpam speaks C")]
 
-use std::ffi::CStr;
-use std::ffi::CString;
-use std::ffi::c_char;
-use std::ffi::c_int;
-use std::ffi::c_void;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::marker::PhantomData;
-use std::ptr;
-use std::slice;
+use std::{ptr, slice};
 
-use zeroize::Zeroize;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::failure::Failure;
 
@@ -59,7 +53,14 @@ struct Response {
 
 #[repr(C)]
 struct Conversation {
-    call: Option<unsafe extern "C" fn(c_int, *const *const Message, *mut *mut Response, *mut c_void) -> c_int>,
+    call: Option<
+        unsafe extern "C" fn(
+            c_int,
+            *const *const Message,
+            *mut *mut Response,
+            *mut c_void,
+        ) -> c_int,
+    >,
     data: *mut c_void,
 }
 
@@ -116,7 +117,8 @@ impl<'call> Pam<'call> {
         self.converse(style, prompt)?.ok_or(Failure::Conversation)
     }
 
-    /// Tells the person what to do, unless the host wants it quiet. A host that cannot show it is no reason to stop.
+    /// Tells the person what to do, unless the host wants it quiet. A host that cannot show it is
+    /// no reason to stop.
     pub(crate) fn tell(&self, text: &str) {
         if !self.silent {
             let _ = self.converse(PAM_TEXT_INFO, text);
@@ -140,7 +142,8 @@ impl<'call> Pam<'call> {
 
     fn text_item(&self, item: c_int) -> Result<String, Failure> {
         let mut value = ptr::null();
-        // SAFETY: the handle is libpam's; the items asked for are texts, which stay libpam's and are copied.
+        // SAFETY: the handle is libpam's; the items asked for are texts, which stay libpam's and
+        // are copied.
         let code = unsafe { pam_get_item(self.handle, item, &raw mut value) };
         match code {
             PAM_SUCCESS if value.is_null() => Ok(String::new()),
@@ -159,7 +162,8 @@ impl<'call> Pam<'call> {
             return Err(Failure::System);
         }
         // SAFETY: null, or the host's for as long as the transaction lasts.
-        let conversation = unsafe { conversation.cast::<Conversation>().as_ref() }.ok_or(Failure::Conversation)?;
+        let conversation =
+            unsafe { conversation.cast::<Conversation>().as_ref() }.ok_or(Failure::Conversation)?;
         let call = conversation.call.ok_or(Failure::Conversation)?;
         let message = Message { style, text: text.as_ptr() };
         let messages = [&raw const message];
@@ -180,7 +184,9 @@ fn taken(response: &mut Response) -> Option<Zeroizing<String>> {
     let mut answer = None;
     if !response.text.is_null() {
         // SAFETY: a text that ends with zero, allocated by the host and now ours.
-        let bytes = unsafe { slice::from_raw_parts_mut(response.text.cast::<u8>(), libc::strlen(response.text)) };
+        let bytes = unsafe {
+            slice::from_raw_parts_mut(response.text.cast::<u8>(), libc::strlen(response.text))
+        };
         // What is not UTF-8 is no answer, but it was typed.
         answer = Some(Zeroizing::new(str::from_utf8(bytes).unwrap_or("\u{fffd}").to_owned()));
         bytes.zeroize();

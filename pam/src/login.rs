@@ -1,19 +1,14 @@
 //! One verification, from the name to the verdict.
 
-use crate::agent::Agent;
-use crate::agent::Device;
+use crate::agent::{Agent, Device};
 use crate::failure::Failure;
-use crate::key;
 use crate::key::Ended;
-use crate::libpam::Echo;
-use crate::libpam::Item;
-use crate::libpam::Pam;
+use crate::libpam::{Echo, Item, Pam};
 use crate::options::Options;
-use crate::place;
 use crate::place::Terminal;
 use crate::typed::Typed;
-use crate::verified::Opened;
-use crate::verified::Verified;
+use crate::verified::{Opened, Verified};
+use crate::{key, place};
 
 /// Verifies whom the host has named: by a verification that is still fresh, by a key, by a code.
 pub(crate) fn authenticate(pam: &Pam<'_>, options: &Options) -> Result<Verified, Failure> {
@@ -55,7 +50,12 @@ fn prove(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<(Verified, Opened), Failure
     let Agent { options, account, service } = agent;
     let devices = agent.devices()?;
     if devices.iter().any(Device::is_key) && place::offers_key(pam, options.key)? {
-        let typed = pam.ask(Echo::Off, &format!("Press Enter to use the security key of {account} for {service}, or type a code: "))?;
+        let typed = pam.ask(
+            Echo::Off,
+            &format!(
+                "Press Enter to use the security key of {account} for {service}, or type a code: "
+            ),
+        )?;
         if !typed.is_empty() {
             return by_code(pam, agent, &devices, &typed);
         }
@@ -67,8 +67,15 @@ fn prove(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<(Verified, Opened), Failure
     by_code(pam, agent, &devices, &typed)
 }
 
-fn by_code(pam: &Pam<'_>, agent: &Agent<'_>, devices: &[Device], typed: &str) -> Result<(Verified, Opened), Failure> {
-    let found = |fits: fn(&Device) -> bool| devices.iter().find(|device| fits(device)).map(|device| device.serial.as_str());
+fn by_code(
+    pam: &Pam<'_>,
+    agent: &Agent<'_>,
+    devices: &[Device],
+    typed: &str,
+) -> Result<(Verified, Opened), Failure> {
+    let found = |fits: fn(&Device) -> bool| {
+        devices.iter().find(|device| fits(device)).map(|device| device.serial.as_str())
+    };
     match Typed::parse(typed).ok_or(Failure::Refused)? {
         Typed::Code(code) => agent.open(which(pam, devices)?, &code),
         Typed::Recovery(code) => agent.open(found(Device::is_recovery), &code),
@@ -76,7 +83,8 @@ fn by_code(pam: &Pam<'_>, agent: &Agent<'_>, devices: &[Device], typed: &str) ->
     }
 }
 
-/// The device that showed the code, where the account has several; the agent knows where there is only one.
+/// The device that showed the code, where the account has several; the agent knows where there is
+/// only one.
 fn which<'a>(pam: &Pam<'_>, devices: &'a [Device]) -> Result<Option<&'a str>, Failure> {
     let showing: Vec<&Device> = devices.iter().filter(|device| device.shows_codes()).collect();
     if showing.len() < 2 {
@@ -88,9 +96,18 @@ fn which<'a>(pam: &Pam<'_>, devices: &'a [Device]) -> Result<Option<&'a str>, Fa
         Some(name) if !remote => plain(name),
         _ => format!("…{}", last(&device.serial, 4)),
     };
-    let choices: Vec<String> = showing.iter().zip(1..).map(|(device, number)| format!("{number} {}", shown(device))).collect();
-    let answer = pam.ask(Echo::On, &format!("Which device showed it ({})? ", choices.join(", ")))?;
-    let chosen = answer.trim().parse::<usize>().ok().and_then(|number| showing.get(number.checked_sub(1)?).copied());
+    let choices: Vec<String> = showing
+        .iter()
+        .zip(1..)
+        .map(|(device, number)| format!("{number} {}", shown(device)))
+        .collect();
+    let answer =
+        pam.ask(Echo::On, &format!("Which device showed it ({})? ", choices.join(", ")))?;
+    let chosen = answer
+        .trim()
+        .parse::<usize>()
+        .ok()
+        .and_then(|number| showing.get(number.checked_sub(1)?).copied());
     chosen.map(|device| Some(device.serial.as_str())).ok_or(Failure::Refused)
 }
 
@@ -101,8 +118,10 @@ fn is_name(text: &str) -> bool {
 
 /// Without what moves the cursor or turns the text around it.
 fn plain(text: &str) -> String {
-    let odd =
-        |c: &char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let odd = |c: &char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
     text.chars().filter(|c| !odd(c)).collect()
 }
 
@@ -114,7 +133,9 @@ fn last(text: &str, characters: usize) -> &str {
 fn reason(failure: Failure) -> &'static str {
     match failure {
         Failure::Refused => "refused",
-        Failure::Unavailable => "the agent did not give a verdict; see that it runs, and the option socket=",
+        Failure::Unavailable => {
+            "the agent did not give a verdict; see that it runs, and the option socket="
+        }
         Failure::Misconfigured => "the line in the stack cannot be meant",
         Failure::Conversation => "the host did not ask the person",
         Failure::Memory => "out of memory",
@@ -128,9 +149,14 @@ mod tests {
 
     #[test]
     fn a_name_is_printable_and_not_empty() {
-        for (name, is) in
-            [("alice", true), ("zoë@example.org", true), ("", false), (" alice", false), ("a\u{1b}[2J", false), ("a\u{202e}b", false)]
-        {
+        for (name, is) in [
+            ("alice", true),
+            ("zoë@example.org", true),
+            ("", false),
+            (" alice", false),
+            ("a\u{1b}[2J", false),
+            ("a\u{202e}b", false),
+        ] {
             assert_eq!(is_name(name), is, "{name:?}");
         }
         assert!(!is_name(&"x".repeat(257)));

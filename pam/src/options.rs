@@ -33,16 +33,28 @@ pub(crate) enum KeyOffer {
 pub(crate) struct BadOption<'a>(pub(crate) &'a str);
 
 impl Options {
-    /// Reads the options. One that is unknown, malformed or given twice is an error: what it was meant to do is not known.
+    /// Reads the options. One that is unknown, malformed or given twice is an error: what it was
+    /// meant to do is not known.
     pub(crate) fn parse<'a>(arguments: &[&'a str]) -> Result<Options, BadOption<'a>> {
-        let (mut socket, mut timeout, mut wait, mut audience, mut key, mut reuse) = (None, None, None, None, None, None);
+        let (mut socket, mut timeout, mut wait, mut audience, mut key, mut reuse) =
+            (None, None, None, None, None, None);
         for argument in arguments {
-            let (name, value) = argument.split_once('=').map_or((*argument, None), |(name, value)| (name, Some(value)));
+            let (name, value) = argument
+                .split_once('=')
+                .map_or((*argument, None), |(name, value)| (name, Some(value)));
             let taken = match (name, value) {
-                ("socket", Some(path)) if path.starts_with('/') && path.len() < LONGEST_PATH => set(&mut socket, path.to_owned()),
-                ("timeout", Some(value)) => seconds(value, 1, 60).and_then(|value| set(&mut timeout, value)),
-                ("wait", Some(value)) => seconds(value, 5, 120).and_then(|value| set(&mut wait, value)),
-                ("audience", Some(name)) if (1..=256).contains(&name.len()) => set(&mut audience, name.to_owned()),
+                ("socket", Some(path)) if path.starts_with('/') && path.len() < LONGEST_PATH => {
+                    set(&mut socket, path.to_owned())
+                }
+                ("timeout", Some(value)) => {
+                    seconds(value, 1, 60).and_then(|value| set(&mut timeout, value))
+                }
+                ("wait", Some(value)) => {
+                    seconds(value, 5, 120).and_then(|value| set(&mut wait, value))
+                }
+                ("audience", Some(name)) if (1..=256).contains(&name.len()) => {
+                    set(&mut audience, name.to_owned())
+                }
                 ("key", Some("local")) => set(&mut key, KeyOffer::Local),
                 ("key", Some("never")) => set(&mut key, KeyOffer::Never),
                 ("key", Some("always")) => set(&mut key, KeyOffer::Always),
@@ -87,15 +99,29 @@ mod tests {
     fn without_options_the_defaults_hold() {
         let options = Options::parse(&[]).unwrap();
         assert_eq!(options.socket, "/run/twostep/verify.sock");
-        assert_eq!((options.timeout, options.wait), (Duration::from_secs(5), Duration::from_secs(30)));
+        assert_eq!(
+            (options.timeout, options.wait),
+            (Duration::from_secs(5), Duration::from_secs(30))
+        );
         assert_eq!((options.audience, options.key, options.reuse), (None, KeyOffer::Local, false));
     }
 
     #[test]
     fn each_option_is_read() {
-        let options = Options::parse(&["socket=/x", "timeout=9", "wait=20", "audience=ops", "key=never", "reuse"]).unwrap();
+        let options = Options::parse(&[
+            "socket=/x",
+            "timeout=9",
+            "wait=20",
+            "audience=ops",
+            "key=never",
+            "reuse",
+        ])
+        .unwrap();
         assert_eq!((options.socket.as_str(), options.audience.as_deref()), ("/x", Some("ops")));
-        assert_eq!((options.timeout, options.wait), (Duration::from_secs(9), Duration::from_secs(20)));
+        assert_eq!(
+            (options.timeout, options.wait),
+            (Duration::from_secs(9), Duration::from_secs(20))
+        );
         assert_eq!((options.key, options.reuse), (KeyOffer::Never, true));
     }
 

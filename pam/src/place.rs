@@ -9,12 +9,11 @@ use std::ptr;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::libpam::Item;
-use crate::libpam::Pam;
+use crate::libpam::{Item, Pam};
 use crate::options::KeyOffer;
 
-/// The terminal and the session that this process belongs to, so that no other session is taken for it: a process id is used
-/// again, a process id with its start time is not, within one boot.
+/// The terminal and the session that this process belongs to, so that no other session is taken for
+/// it: a process id is used again, a process id with its start time is not, within one boot.
 #[derive(Serialize)]
 pub(crate) struct Terminal {
     tty: String,
@@ -57,7 +56,15 @@ pub(crate) fn uid_of(user: &str) -> Option<u32> {
     let mut entry = MaybeUninit::<libc::passwd>::uninit();
     let mut found = ptr::null_mut();
     // SAFETY: the name ends with zero; the rest is written within its bounds, and outlives `found`.
-    let code = unsafe { libc::getpwnam_r(user.as_ptr(), entry.as_mut_ptr(), texts.as_mut_ptr(), texts.len(), &raw mut found) };
+    let code = unsafe {
+        libc::getpwnam_r(
+            user.as_ptr(),
+            entry.as_mut_ptr(),
+            texts.as_mut_ptr(),
+            texts.len(),
+            &raw mut found,
+        )
+    };
     // SAFETY: null, or the entry, which is written then.
     let found = unsafe { found.as_ref() }.filter(|_| code == 0)?;
     Some(found.pw_uid)
@@ -90,7 +97,10 @@ fn terminal_name(device: u32) -> Option<String> {
     match major {
         0 => None,
         4 if minor < 64 => Some(format!("tty{minor}")),
-        136..=143 => Some(format!("pts/{}", minor.saturating_add(major.saturating_sub(136).saturating_mul(256)))),
+        136..=143 => Some(format!(
+            "pts/{}",
+            minor.saturating_add(major.saturating_sub(136).saturating_mul(256))
+        )),
         _ => Some(format!("{major}:{minor}")),
     }
 }
@@ -98,10 +108,13 @@ fn terminal_name(device: u32) -> Option<String> {
 /// One of the machine's own consoles: `tty1`, `/dev/tty1`.
 fn is_console(tty: &str) -> bool {
     let number = tty.strip_prefix("/dev/").unwrap_or(tty).strip_prefix("tty");
-    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    number.is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
-/// Whether the session of this process is one on a seat: a screen and a keyboard of this machine (sd-login(3)).
+/// Whether the session of this process is one on a seat: a screen and a keyboard of this machine
+/// (sd-login(3)).
 fn is_on_seat() -> bool {
     let Some(id) = read("/proc/self/sessionid") else { return false };
     let id = id.trim();
@@ -112,7 +125,8 @@ fn is_on_seat() -> bool {
 }
 
 fn describes_seat(session: &str) -> bool {
-    let value = |name: &str| session.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    let value =
+        |name: &str| session.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
     value("SEAT").is_some_and(|seat| !seat.is_empty()) && value("REMOTE") == Some("0")
 }
 
@@ -138,8 +152,12 @@ mod tests {
 
     #[test]
     fn a_process_name_cannot_forge_its_session() {
-        let text = "77 (a) S 1 2 3 4) S 1 77 70 34817 77 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 9 9 9\n";
-        assert_eq!(Stat::parse(text), Some(Stat { session: 70, terminal: 34_817, started: 12_345 }));
+        let text =
+            "77 (a) S 1 2 3 4) S 1 77 70 34817 77 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 9 9 9\n";
+        assert_eq!(
+            Stat::parse(text),
+            Some(Stat { session: 70, terminal: 34_817, started: 12_345 })
+        );
         assert_eq!(Stat::parse("77 (a) S 1 77"), None);
     }
 
@@ -154,9 +172,15 @@ mod tests {
 
     #[test]
     fn a_console_is_the_machines_own() {
-        for (tty, console) in
-            [("tty1", true), ("/dev/tty12", true), ("", false), ("tty", false), ("pts/1", false), ("ttyS0", false), (":0", false)]
-        {
+        for (tty, console) in [
+            ("tty1", true),
+            ("/dev/tty12", true),
+            ("", false),
+            ("tty", false),
+            ("pts/1", false),
+            ("ttyS0", false),
+            (":0", false),
+        ] {
             assert_eq!(is_console(tty), console, "{tty}");
         }
     }

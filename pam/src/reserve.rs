@@ -1,25 +1,26 @@
 //! Memory for the time after memory has run out.
 //!
-//! Rust aborts the process when an allocation fails, and here the process is the host: a screen locker that dies may leave the
-//! screen unlocked. So what the system does not give comes from a reserve, the call notices and ends with a failure.
+//! Rust aborts the process when an allocation fails, and here the process is the host: a screen
+//! locker that dies may leave the screen unlocked. So what the system does not give comes from a
+//! reserve, the call notices and ends with a failure.
 
-use std::alloc::GlobalAlloc;
-use std::alloc::Layout;
-use std::alloc::System;
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::ptr;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 #[global_allocator]
-static ALLOCATOR: Reserve = Reserve { arena: Arena(UnsafeCell::new([0; SIZE])), used: AtomicU64::new(0), touched: AtomicBool::new(false) };
+static ALLOCATOR: Reserve = Reserve {
+    arena: Arena(UnsafeCell::new([0; SIZE])),
+    used: AtomicU64::new(0),
+    touched: AtomicBool::new(false),
+};
 
 struct Reserve {
     arena: Arena,
-    /// Blocks that are in use (upper half), and bytes up to the end of the last one (lower half). With the last block the
-    /// bytes are free again.
+    /// Blocks that are in use (upper half), and bytes up to the end of the last one (lower half).
+    /// With the last block the bytes are free again.
     used: AtomicU64,
     touched: AtomicBool,
 }
@@ -42,8 +43,8 @@ pub(crate) fn is_touched() -> bool {
 unsafe impl Sync for Arena {}
 
 #[allow(unsafe_code, reason = "an allocator")]
-// SAFETY: blocks are the system's, or parts of the arena that are nobody else's, of the size and alignment asked for; no
-// method unwinds.
+// SAFETY: blocks are the system's, or parts of the arena that are nobody else's, of the size and
+// alignment asked for; no method unwinds.
 unsafe impl GlobalAlloc for Reserve {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller keeps the contract of `alloc`.
@@ -72,7 +73,8 @@ unsafe impl GlobalAlloc for Reserve {
         // SAFETY: `size` is not zero, by the contract of `realloc`.
         let moved = unsafe { self.alloc(new) };
         if !moved.is_null() {
-            // SAFETY: two blocks of at least this size, which do not overlap; the old one is not used again.
+            // SAFETY: two blocks of at least this size, which do not overlap; the old one is not
+            // used again.
             unsafe {
                 ptr::copy_nonoverlapping(block, moved, layout.size().min(size));
                 self.dealloc(block, layout);
@@ -118,7 +120,9 @@ fn place(used: u64, layout: Layout) -> Option<(usize, u64)> {
     if layout.align() > align_of::<Arena>() {
         return None;
     }
-    let start = usize::try_from(used & u64::from(u32::MAX)).ok()?.checked_next_multiple_of(layout.align())?;
+    let start = usize::try_from(used & u64::from(u32::MAX))
+        .ok()?
+        .checked_next_multiple_of(layout.align())?;
     let end = start.checked_add(layout.size()).filter(|end| *end <= SIZE)?;
     let blocks = (used >> 32).checked_add(1)?;
     Some((start, blocks << 32 | u64::try_from(end).ok()?))
@@ -135,7 +139,11 @@ mod tests {
 
     #[test]
     fn blocks_do_not_overlap_and_the_last_one_frees_them_all() {
-        let reserve = Reserve { arena: Arena(UnsafeCell::new([0; SIZE])), used: AtomicU64::new(0), touched: AtomicBool::new(false) };
+        let reserve = Reserve {
+            arena: Arena(UnsafeCell::new([0; SIZE])),
+            used: AtomicU64::new(0),
+            touched: AtomicBool::new(false),
+        };
         let odd = Layout::from_size_align(3, 1).unwrap();
         let word = Layout::from_size_align(8, 8).unwrap();
         let (first, second) = (reserve.take(odd), reserve.take(word));
@@ -150,7 +158,11 @@ mod tests {
 
     #[test]
     fn a_spent_reserve_gives_nothing() {
-        let reserve = Reserve { arena: Arena(UnsafeCell::new([0; SIZE])), used: AtomicU64::new(0), touched: AtomicBool::new(false) };
+        let reserve = Reserve {
+            arena: Arena(UnsafeCell::new([0; SIZE])),
+            used: AtomicU64::new(0),
+            touched: AtomicBool::new(false),
+        };
         assert!(!reserve.take(Layout::from_size_align(SIZE, 1).unwrap()).is_null());
         assert!(reserve.take(Layout::from_size_align(1, 1).unwrap()).is_null());
         assert!(reserve.take(Layout::from_size_align(1, 128).unwrap()).is_null());

@@ -2,7 +2,8 @@
 
 use zeroize::Zeroizing;
 
-/// Text in one of the forms that the agent takes. Anything else is not sent anywhere: it may be a password.
+/// Text in one of the forms that the agent takes. Anything else is not sent anywhere: it may be a
+/// password.
 pub(crate) enum Typed {
     /// Six to eight digits.
     Code(Zeroizing<String>),
@@ -58,7 +59,16 @@ mod tests {
 
     #[test]
     fn a_password_is_not_taken_for_a_code() {
-        for text in ["", "12345", "123456789", "12345a", "correct horse", "7K3M-9QXV-1ZB0-HT5U", "٣٣٣٣٣٣", "7K3M-9QXV-1ZB0-HT5W!"] {
+        for text in [
+            "",
+            "12345",
+            "123456789",
+            "12345a",
+            "correct horse",
+            "7K3M-9QXV-1ZB0-HT5U",
+            "٣٣٣٣٣٣",
+            "7K3M-9QXV-1ZB0-HT5W!",
+        ] {
             assert_eq!(kind(text), "none", "{text}");
         }
     }

@@ -5,7 +5,8 @@ use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 
-/// The agent verified this person, just now or freshly enough. Only [`Opened::verify`] and [`Context::verify`] make one.
+/// The agent verified this person, just now or freshly enough. Only [`Opened::verify`] and
+/// [`Context::verify`] make one.
 #[must_use]
 pub(crate) struct Verified(());
 
@@ -28,7 +29,8 @@ pub(crate) struct Opened {
 #[derive(Deserialize)]
 pub(crate) struct Context {
     account: String,
-    /// The name that was asked for, where the agent folds names and the account's is another spelling of it.
+    /// The name that was asked for, where the agent folds names and the account's is another
+    /// spelling of it.
     asked_as: Option<String>,
     mfa_present: bool,
     /// Only where MFA was present.
@@ -56,8 +58,11 @@ impl Opened {
 impl Context {
     /// Whether this is a context with MFA, of that account, for that audience.
     pub(crate) fn verify(&self, expected: Expected<'_>) -> Result<Verified, Failure> {
-        let mfa = self.mfa_present && self.mfa_age_seconds.is_some() && self.serial.as_deref().is_some_and(|serial| !serial.is_empty());
-        let named = self.account == expected.account || self.asked_as.as_deref() == Some(expected.account);
+        let mfa = self.mfa_present
+            && self.mfa_age_seconds.is_some()
+            && self.serial.as_deref().is_some_and(|serial| !serial.is_empty());
+        let named =
+            self.account == expected.account || self.asked_as.as_deref() == Some(expected.account);
         let ours = named && !self.account.is_empty() && !self.session_id.is_empty();
         let audience = match expected.audience {
             Some(audience) => self.audience == audience,
@@ -75,8 +80,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
     use super::*;
-    use serde_json::Value;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn opened() -> Value {
         json!({"token": "a.b.c", "context": {"account": "alice", "mfa_present": true, "mfa_time": "2026-01-01T00:00:00Z",
@@ -101,7 +105,10 @@ mod tests {
             ("/context", vec![json!({}), json!([]), Value::Null]),
             ("/context/account", vec![json!("bob"), json!("Alice"), json!(""), json!(true)]),
             ("/context/mfa_present", vec![json!(false), json!("true"), json!(1), Value::Null]),
-            ("/context/mfa_age_seconds", vec![json!(61), json!(-1), json!(0.5), json!("0"), Value::Null]),
+            (
+                "/context/mfa_age_seconds",
+                vec![json!(61), json!(-1), json!(0.5), json!("0"), Value::Null],
+            ),
             ("/context/serial", vec![json!(""), json!(7), Value::Null]),
             ("/context/session_id", vec![json!(""), Value::Null]),
             ("/context/audience", vec![json!(""), json!(["twostep"]), Value::Null]),
@@ -123,11 +130,19 @@ mod tests {
         let with = |account: &str, asked_as: Value| {
             let mut opened = opened();
             let context = opened.pointer_mut("/context").unwrap().as_object_mut().unwrap();
-            context.extend([("account".to_owned(), json!(account)), ("asked_as".to_owned(), asked_as)]);
+            context.extend([
+                ("account".to_owned(), json!(account)),
+                ("asked_as".to_owned(), asked_as),
+            ]);
             verdict(opened, None)
         };
         assert!(with("Alice", json!("alice")) && with("alice", Value::Null));
-        for (account, asked_as) in [("Alice", json!("bob")), ("Alice", json!("Alice")), ("", json!("alice")), ("Alice", json!(7))] {
+        for (account, asked_as) in [
+            ("Alice", json!("bob")),
+            ("Alice", json!("Alice")),
+            ("", json!("alice")),
+            ("Alice", json!(7)),
+        ] {
             assert!(!with(account, asked_as.clone()), "{account:?} {asked_as}");
         }
     }
@@ -139,7 +154,9 @@ mod tests {
 
     #[test]
     fn a_member_that_comes_twice_is_no_yes() {
-        let text = opened().to_string().replace("\"mfa_present\":true", "\"mfa_present\":false,\"mfa_present\":true");
+        let text = opened()
+            .to_string()
+            .replace("\"mfa_present\":true", "\"mfa_present\":false,\"mfa_present\":true");
         assert!(text.contains("false,"));
         assert!(serde_json::from_str::<Opened>(&text).is_err());
     }

@@ -1,5 +1,6 @@
-//! Every call for memory or to the system that the module makes fails in turn: once, and from then on. Whatever fails, it is no
-//! success unless the agent said yes, it is never "never mind", the host survives, and nothing stays open.
+//! Every call for memory or to the system that the module makes fails in turn: once, and from then
+//! on. Whatever fails, it is no success unless the agent said yes, it is never "never mind", the
+//! host survives, and nothing stays open.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
@@ -10,30 +11,16 @@ mod host;
 #[path = "../../tests/support/tools.rs"]
 mod tools;
 
-use std::ffi::CStr;
-use std::ffi::c_int;
-use std::ffi::c_long;
-use std::io::Read;
-use std::io::Write;
+use std::ffi::{CStr, c_int, c_long};
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
 
-use fake::CHUNKED;
-use fake::Fake;
-use fake::chunk;
-use fake::context;
-use fake::device;
-use fake::reply;
-use host::IGNORE;
-use host::Items;
-use host::SUCCESS;
-use host::Style;
-use host::Transaction;
-use host::descriptors;
+use fake::{CHUNKED, Fake, chunk, context, device, reply};
+use host::{IGNORE, Items, SUCCESS, Style, Transaction, descriptors};
 use serde_json::json;
 
 /// What the person does, and whether the agent says yes to it.
@@ -53,7 +40,11 @@ fn whatever_fails_only_the_agents_yes_is_success() {
     let folder = tempfile::tempdir().unwrap();
     let shim = folder.path().join("shim.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/shim.c");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).args([&shim, &source]).status().unwrap();
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .args([&shim, &source])
+        .status()
+        .unwrap();
     assert!(built.success());
     std::thread::scope(|scope| {
         for (scene, ..) in SCENES {
@@ -66,12 +57,23 @@ fn whatever_fails_only_the_agents_yes_is_success() {
 fn play(scene: &str, shim: &Path, log: &Path) {
     let agent = agent();
     // With a terminal, so that what is fresh there is asked for, too.
-    let command = format!("{} --exact a_host_of_faults --nocapture", std::env::current_exe().unwrap().display());
+    let command = format!(
+        "{} --exact a_host_of_faults --nocapture",
+        std::env::current_exe().unwrap().display()
+    );
     let mut host = Command::new("script");
-    host.args(["-qefc", &command]).arg(log).env("LD_PRELOAD", shim).env("TWOSTEP_SCENE", scene).env("TWOSTEP_FAKE", agent.socket());
+    host.args(["-qefc", &command])
+        .arg(log)
+        .env("LD_PRELOAD", shim)
+        .env("TWOSTEP_SCENE", scene)
+        .env("TWOSTEP_FAKE", agent.socket());
     let output = host.stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("faults:"), "{scene}: {} {said}", output.status);
+    assert!(
+        output.status.success() && said.contains("faults:"),
+        "{scene}: {} {said}",
+        output.status
+    );
     println!("{scene}: {}", said.lines().find(|line| line.contains("faults:")).unwrap_or_default());
 }
 
@@ -89,13 +91,21 @@ fn a_host_of_faults() {
     }
     let open = descriptors();
     let (mut faults, mut successes) = (0, 0);
-    for mode in [Mode::Once(libc::EIO), Mode::Once(libc::EINTR), Mode::Once(libc::EMFILE), Mode::EverSince(libc::ENOMEM)] {
+    for mode in [
+        Mode::Once(libc::EIO),
+        Mode::Once(libc::EINTR),
+        Mode::Once(libc::EMFILE),
+        Mode::EverSince(libc::ENOMEM),
+    ] {
         for nth in 1.. {
             let before = yeses(socket);
             let (code, calls) = call(&stack, types, nth, mode);
             let yes = yeses(socket) > before;
             assert_ne!(code, IGNORE, "{named}: {mode:?} {nth}");
-            assert!(code != SUCCESS || yes && *good, "{named}: {mode:?} {nth}: success, and nobody said yes");
+            assert!(
+                code != SUCCESS || yes && *good,
+                "{named}: {mode:?} {nth}: success, and nobody said yes"
+            );
             assert_eq!(descriptors(), open, "{named}: {mode:?} {nth}");
             if calls < nth {
                 assert_eq!(code == SUCCESS, *good, "{named}: nothing failed");
@@ -118,7 +128,8 @@ enum Mode {
 /// One call in which the nth call below it fails, and how many calls there were.
 fn call(stack: &str, types: &[&'static str], nth: c_long, mode: Mode) -> (c_int, c_long) {
     let mut types = types.iter();
-    let mut transaction = Transaction::start("probe", Some("root"), stack).with(Items { tty: Some("tty1"), rhost: None });
+    let mut transaction = Transaction::start("probe", Some("root"), stack)
+        .with(Items { tty: Some("tty1"), rhost: None });
     let (ever, error) = match mode {
         Mode::Once(error) => (0, error),
         Mode::EverSince(error) => (1, error),
@@ -163,12 +174,16 @@ fn yeses(socket: &Path) -> u64 {
 fn agent() -> Fake {
     let yeses = AtomicU64::new(0);
     let pin = std::sync::Mutex::new(String::new());
-    let devices =
-        [device("TOKEN-0001", "totp", "Phone"), device("TOKEN-0002", "totp", "Drawer"), device("KEY-00001", "security_key", "Blue")];
+    let devices = [
+        device("TOKEN-0001", "totp", "Phone"),
+        device("TOKEN-0002", "totp", "Drawer"),
+        device("KEY-00001", "security_key", "Blue"),
+    ];
     Fake::start(move |request, stream| {
         let said_yes = || yeses.fetch_add(1, SeqCst);
         let answer = match (request.method.as_str(), request.path.as_str()) {
-            ("GET", "/yeses") => reply(200, &json!(0)).replace("\r\n\r\n0", &format!("\r\n\r\n{}", yeses.load(SeqCst))),
+            ("GET", "/yeses") => reply(200, &json!(0))
+                .replace("\r\n\r\n0", &format!("\r\n\r\n{}", yeses.load(SeqCst))),
             ("GET", _) => reply(200, &json!({"devices": devices, "next": null})),
             ("PUT", "/v1/local/fresh") => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
             (_, "/v1/local/fresh") => reply(200, &json!({"fresh": false})),
@@ -180,7 +195,9 @@ fn agent() -> Fake {
             (_, "/v1/local/key-ceremonies") => {
                 pin.lock().unwrap().clear();
                 let need = json!({"event": "need_pin", "retries": 8, "wrong_before": false});
-                let begun = CHUNKED.to_owned() + &chunk(&json!({"event": "begun", "ceremony_id": "c-1"})) + &chunk(&need);
+                let begun = CHUNKED.to_owned()
+                    + &chunk(&json!({"event": "begun", "ceremony_id": "c-1"}))
+                    + &chunk(&need);
                 if stream.write_all(begun.as_bytes()).is_err() {
                     return;
                 }
@@ -189,7 +206,9 @@ fn agent() -> Fake {
                     "1234" => {
                         said_yes();
                         chunk(&json!({"event": "need_touch"}))
-                            + &chunk(&json!({"event": "done", "token": "a.b.c", "context": context("root")}))
+                            + &chunk(
+                                &json!({"event": "done", "token": "a.b.c", "context": context("root")}),
+                            )
                     }
                     "" => return,
                     _ => chunk(&json!({"event": "failed", "code": "not_enrolled", "detail": ""})),

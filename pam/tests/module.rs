@@ -1,4 +1,5 @@
-//! The module in a host of ours, with somebody in the agent's place: what it asks, whom it believes, and what it never does.
+//! The module in a host of ours, with somebody in the agent's place: what it asks, whom it
+//! believes, and what it never does.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
@@ -15,20 +16,12 @@ mod reuse;
 #[path = "../../tests/support/tools.rs"]
 mod tools;
 
-use fake::Fake;
-use fake::device;
-use host::AUTH_ERR;
-use host::CONV_ERR;
-use host::Items;
-use host::SERVICE_ERR;
-use host::SUCCESS;
-use host::Style;
-use host::Transaction;
-use host::Typist;
-use host::UNAVAIL;
-use host::authenticate;
-use serde_json::Value;
-use serde_json::json;
+use fake::{Fake, device};
+use host::{
+    AUTH_ERR, CONV_ERR, Items, SERVICE_ERR, SUCCESS, Style, Transaction, Typist, UNAVAIL,
+    authenticate,
+};
+use serde_json::{Value, json};
 
 const HERE: Items<'static> = Items { tty: None, rhost: None };
 const REMOTE: Items<'static> = Items { tty: Some("ssh"), rhost: Some("192.0.2.1") };
@@ -44,7 +37,10 @@ fn the_right_code_of_the_right_account_is_success() {
     assert_eq!(code, SUCCESS, "{}", typist.saw());
     assert_eq!(typist.shown, [(Style::Hidden, "Code of alice for probe: ".to_owned())]);
     let asked = agent.heard().pop().unwrap();
-    assert_eq!(asked.json(), json!({"account": "alice", "code": "123456", "duration_seconds": 900}));
+    assert_eq!(
+        asked.json(),
+        json!({"account": "alice", "code": "123456", "duration_seconds": 900})
+    );
 }
 
 #[test]
@@ -78,7 +74,15 @@ fn a_name_that_cannot_be_an_accounts_is_refused_before_anybody_is_asked() {
 #[test]
 fn an_option_that_cannot_be_meant_lets_nobody_in() {
     let agent = Fake::agent(&one_token());
-    for option in ["debug", "nullok", "use_first_pass", "timeout=none", "key=yes", "reuse=1", "socket=/elsewhere"] {
+    for option in [
+        "debug",
+        "nullok",
+        "use_first_pass",
+        "timeout=none",
+        "key=yes",
+        "reuse=1",
+        "socket=/elsewhere",
+    ] {
         let (code, typist) = authenticate("alice", &agent.line(option), HERE, &["123456"]);
         assert_eq!((code, typist.saw().as_str()), (SERVICE_ERR, ""), "{option}");
     }
@@ -109,7 +113,8 @@ fn a_quiet_host_is_told_nothing_and_still_asked() {
     let mut typist = Typist::of(&["123456"]);
     let stack = host::line("socket=/nonexistent/verify.sock");
     let mut transaction = Transaction::start("probe", Some("alice"), &stack);
-    let code = transaction.authenticate_with(0x8000, &mut |_, style, text| typist.answer(style, text));
+    let code =
+        transaction.authenticate_with(0x8000, &mut |_, style, text| typist.answer(style, text));
     assert_eq!((code, typist.saw().as_str()), (UNAVAIL, ""));
 }
 
@@ -140,7 +145,10 @@ fn who_has_several_devices_says_which_one_showed_the_code() {
     ]);
     let agent = Fake::agent(&devices);
     let (code, typist) = authenticate("alice", &agent.line(""), HERE, &["123456", "2"]);
-    assert_eq!((code, typist.shown[1].clone()), (SUCCESS, (Style::Shown, "Which device showed it (1 Phone[2J, 2 Drawer)? ".to_owned())));
+    assert_eq!(
+        (code, typist.shown[1].clone()),
+        (SUCCESS, (Style::Shown, "Which device showed it (1 Phone[2J, 2 Drawer)? ".to_owned()))
+    );
     assert_eq!(agent.heard().pop().unwrap().json()["serial"], "TOKEN-0002");
     for answer in ["", "0", "3", "-1", "Phone", "18446744073709551617"] {
         let before = agent.heard().len();
@@ -151,7 +159,8 @@ fn who_has_several_devices_says_which_one_showed_the_code() {
 
 #[test]
 fn the_names_of_devices_are_not_shown_far_away() {
-    let devices = json!([device("TOKEN-0001", "totp", "Phone"), device("TOKEN-0002", "totp", "Drawer")]);
+    let devices =
+        json!([device("TOKEN-0001", "totp", "Phone"), device("TOKEN-0002", "totp", "Drawer")]);
     let agent = Fake::agent(&devices);
     let (code, typist) = authenticate("alice", &agent.line(""), REMOTE, &["123456", "1"]);
     assert_eq!(code, SUCCESS);
@@ -160,7 +169,11 @@ fn the_names_of_devices_are_not_shown_far_away() {
 
 #[test]
 fn a_recovery_code_goes_to_the_sheet_and_a_bypass_code_to_no_device() {
-    let devices = json!([device("TOKEN-0001", "totp", "A"), device("TOKEN-0002", "totp", "B"), device("SHEET-0003", "recovery", "Sheet")]);
+    let devices = json!([
+        device("TOKEN-0001", "totp", "A"),
+        device("TOKEN-0002", "totp", "B"),
+        device("SHEET-0003", "recovery", "Sheet")
+    ]);
     let agent = Fake::agent(&devices);
     let last = |typed| {
         assert_eq!(authenticate("alice", &agent.line(""), HERE, &[typed]).0, AUTH_ERR);
@@ -176,5 +189,8 @@ fn an_audience_is_asked_for_and_insisted_on() {
     let (code, _) = authenticate("alice", &agent.line("audience=workstation"), HERE, &["123456"]);
     assert_eq!(code, UNAVAIL, "the session is for somebody else");
     assert_eq!(agent.heard().pop().unwrap().json()["audience"], "workstation");
-    assert_eq!(authenticate("alice", &agent.line("audience=twostep"), HERE, &["123456"]).0, SUCCESS);
+    assert_eq!(
+        authenticate("alice", &agent.line("audience=twostep"), HERE, &["123456"]).0,
+        SUCCESS
+    );
 }

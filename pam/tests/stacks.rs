@@ -1,7 +1,14 @@
-//! The module below real hosts, pamtester, su and sudo, with a real agent behind it. Their stacks are in a mount namespace of
-//! their own: nothing of this machine's is changed, and nobody's password is used.
+//! The module below real hosts, pamtester, su and sudo, with a real agent behind it. Their stacks
+//! are in a mount namespace of their own: nothing of this machine's is changed, and nobody's
+//! password is used.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on stops")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on stops"
+)]
 
 #[path = "../../tests/support/agent.rs"]
 mod agent;
@@ -15,11 +22,9 @@ mod stage;
 mod tools;
 
 use std::path::Path;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use agent::Agent;
-use agent::run_if_asked;
+use agent::{Agent, run_if_asked};
 use http::Client;
 use people::enrol;
 use serde_json::json;
@@ -37,7 +42,9 @@ fn a_code_opens_once_and_a_recovery_code_too() {
     }
     let (agent, client) = running();
     let mut phone = enrol(&client, "alice");
-    let sheet = client.post("/v1/devices", json!({"account": "alice", "kind": "recovery"})).is(201);
+    let sheet = client
+        .post("/v1/devices", json!({"account": "alice", "kind": "recovery"}))
+        .is(201);
     let spare = sheet["recovery_codes"][0].as_str().unwrap().to_lowercase();
     let stage = Stage::new(&agent.socket());
     let code = phone.code();
@@ -61,12 +68,16 @@ fn without_an_agent_nobody_comes_in_within_the_timeout() {
     let stage = Stage::new(&agent.socket());
     agent.signal("STOP");
     let started = Instant::now();
-    stage.pamtester("alice", &[&phone.code()]).is("Authentication service cannot retrieve authentication info");
+    stage
+        .pamtester("alice", &[&phone.code()])
+        .is("Authentication service cannot retrieve authentication info");
     assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
     agent.signal("CONT");
     stage.pamtester("alice", &[&phone.code()]).is("successfully authenticated");
     let _folder = agent.into_folder();
-    stage.pamtester("alice", &[&phone.code()]).is("Authentication service cannot retrieve authentication info");
+    stage
+        .pamtester("alice", &[&phone.code()])
+        .is("Authentication service cannot retrieve authentication info");
 }
 
 #[test]
@@ -137,14 +148,29 @@ fn nothing_that_a_user_could_have_written_is_opened() {
          exec strace -f -y -e trace=%file,connect -o {} pamtester -I tty=pts/1 probe root authenticate",
         trace.display()
     );
-    stage.run(&["sh", "-c", &command], &[&phone.code()]).is("successfully authenticated");
+    stage
+        .run(&["sh", "-c", &command], &[&phone.code()])
+        .is("successfully authenticated");
     let text = std::fs::read_to_string(&trace).unwrap();
     let after = text.lines().skip_while(|line| !line.contains("libpam_twostep.so")).skip(1);
-    let paths: Vec<&str> = after.filter_map(|line| line.split('"').nth(1)).filter(|path| path.starts_with('/')).collect();
+    let paths: Vec<&str> = after
+        .filter_map(|line| line.split('"').nth(1))
+        .filter(|path| path.starts_with('/'))
+        .collect();
     let socket = agent.socket();
     assert!(paths.contains(&socket.to_str().unwrap()), "{paths:?}");
     for path in paths.iter().filter(|path| Path::new(path) != socket) {
-        let kept = ["/proc/", "/run/systemd/", "/etc/", "/usr/lib/", "/lib/", "/dev/log", "/var/run/nscd/", "/run/utmp", "/var/run/utmp"];
+        let kept = [
+            "/proc/",
+            "/run/systemd/",
+            "/etc/",
+            "/usr/lib/",
+            "/lib/",
+            "/dev/log",
+            "/var/run/nscd/",
+            "/run/utmp",
+            "/var/run/utmp",
+        ];
         assert!(kept.iter().any(|folder| path.starts_with(folder)), "{path}");
     }
 }
@@ -160,6 +186,11 @@ fn running() -> (Agent, Client) {
 fn opened(client: &Client) -> Vec<String> {
     let events = client.get("/v1/audit?limit=1000").is(200);
     let events = events["events"].as_array().unwrap().clone();
-    let accepted = events.iter().filter(|event| event["action"].as_str().is_some_and(|action| action.ends_with(".accepted")));
-    accepted.filter_map(|event| event["account"].as_str()).map(str::to_owned).collect()
+    let accepted = events.iter().filter(|event| {
+        event["action"].as_str().is_some_and(|action| action.ends_with(".accepted"))
+    });
+    accepted
+        .filter_map(|event| event["account"].as_str())
+        .map(str::to_owned)
+        .collect()
 }

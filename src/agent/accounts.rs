@@ -1,17 +1,16 @@
 //! The account that a name from outside means.
 //!
-//! Every name comes through here once, at the edge: in a body, a path or a query, as a login name, in a rule or an API key.
-//! Where the configuration folds names, accounts that were made under other spellings before keep theirs, since their seeds and recovery codes
-//! are bound to it: the folded name leads to them.
+//! Every name comes through here once, at the edge: in a body, a path or a query, as a login name,
+//! in a rule or an API key. Where the configuration folds names, accounts that were made under
+//! other spellings before keep theirs, since their seeds and recovery codes are bound to it: the
+//! folded name leads to them.
 
 use std::collections::HashMap;
 
 use crate::agent::config::Fold;
-use crate::id::AccountId;
-use crate::id::BadName;
+use crate::id::{AccountId, BadName};
 use crate::store;
-use crate::store::AccountList;
-use crate::store::Store;
+use crate::store::{AccountList, Store};
 
 /// Knows which names are one account.
 #[derive(Debug, Default)]
@@ -45,7 +44,13 @@ impl Accounts {
         let (mut kept, mut several) = (HashMap::new(), Vec::new());
         let mut after = None;
         loop {
-            let page = store.accounts(AccountList { after: after.clone(), limit: PAGE, ..AccountList::default() }).await?;
+            let page = store
+                .accounts(AccountList {
+                    after: after.clone(),
+                    limit: PAGE,
+                    ..AccountList::default()
+                })
+                .await?;
             let Some(last) = page.last() else { break };
             after = Some(last.account.id.clone());
             for id in page.into_iter().map(|entry| entry.account.id) {
@@ -59,7 +64,11 @@ impl Accounts {
         }
         for (folded, id) in &kept {
             let Ok(folded) = AccountId::existing(folded) else { continue };
-            if store.account(&folded).await?.is_some_and(|seen| seen.account.removed_at.is_none()) {
+            if store
+                .account(&folded)
+                .await?
+                .is_some_and(|seen| seen.account.removed_at.is_none())
+            {
                 several.push(format!("{:?} and {:?}", folded.as_str(), id.as_str()));
             }
         }
@@ -87,13 +96,14 @@ impl Accounts {
         self.folded(named)
     }
 
-    /// The account that this name means, where only one that is there already can be meant: names that were taken before a rule became
-    /// stricter are taken.
+    /// The account that this name means, where only one that is there already can be meant: names
+    /// that were taken before a rule became stricter are taken.
     pub(crate) fn existing(&self, name: &str) -> Result<AccountId, BadName> {
         self.folded(AccountId::existing(name)?)
     }
 
-    /// Whether some account with this prefix is kept under a spelling that is not folded, so that a range of the store's names has a gap.
+    /// Whether some account with this prefix is kept under a spelling that is not folded, so that a
+    /// range of the store's names has a gap.
     pub(crate) fn has_other_spellings(&self, prefix: &str) -> bool {
         let prefix = self.fold.apply(prefix);
         self.kept.keys().any(|folded| folded.starts_with(&*prefix))

@@ -1,41 +1,30 @@
 //! Who is asking, and what they may ask for.
 //!
-//! On the Unix socket the kernel says who the peer is, as a number, when it connects. On TCP an API key says it.
+//! On the Unix socket the kernel says who the peer is, as a number, when it connects. On TCP an API
+//! key says it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::OnceLock;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use governor::DefaultKeyedRateLimiter;
-use governor::Quota;
-use governor::clock::Clock as _;
-use governor::clock::DefaultClock;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota};
 use nix::unistd::Uid;
 use subtle::ConstantTimeEq;
 
 use crate::agent::accounts::Accounts;
 use crate::agent::api::Problem;
-use crate::agent::config::AccountPattern;
-use crate::agent::config::Config;
-use crate::agent::config::Fold;
-use crate::agent::config::Role;
-use crate::agent::peer::Login;
-use crate::agent::peer::MayOnlyVerify;
-use crate::agent::peer::Peer;
+use crate::agent::config::{AccountPattern, Config, Fold, Role};
+use crate::agent::peer::{Login, MayOnlyVerify, Peer};
 use crate::agent::state::Shared;
-use crate::id::AccountId;
-use crate::id::CallerId;
-use crate::session::SignedContext;
-use crate::session::carried;
+use crate::id::{AccountId, CallerId};
 use crate::session::carried::Ambiguous;
+use crate::session::{SignedContext, carried};
 use crate::store::ApiKeyRecord;
 use crate::verifier;
 use crate::verifier::Verifier;
@@ -52,7 +41,8 @@ pub(crate) struct Caller {
     pub(crate) forward: bool,
 }
 
-/// A proxy that asks about somebody else's request. On TCP its API key is in `X-Twostep-Key`: `Authorization` is that person's.
+/// A proxy that asks about somebody else's request. On TCP its API key is in `X-Twostep-Key`:
+/// `Authorization` is that person's.
 pub(crate) struct Proxy(pub(crate) Caller);
 
 /// The accounts that exist for a caller.
@@ -86,12 +76,24 @@ type ApiKeys = Arc<HashMap<String, ApiKeyRecord>>;
 
 impl Callers {
     pub(crate) fn new(verifier: Verifier, config: Arc<Config>, accounts: Arc<Accounts>) -> Callers {
-        let quota = Quota::per_second(config.limits.requests_per_second).allow_burst(config.limits.burst);
+        let quota =
+            Quota::per_second(config.limits.requests_per_second).allow_burst(config.limits.burst);
         let limiter = DefaultKeyedRateLimiter::keyed(quota);
-        Callers { verifier, config, accounts, limiter, seen: AtomicU32::new(0), keys: Mutex::new(None) }
+        Callers {
+            verifier,
+            config,
+            accounts,
+            limiter,
+            seen: AtomicU32::new(0),
+            keys: Mutex::new(None),
+        }
     }
 
-    async fn identify(&self, parts: &Parts, key: impl FnOnce(&HeaderMap) -> Result<Option<&str>, Problem>) -> Result<Caller, Problem> {
+    async fn identify(
+        &self,
+        parts: &Parts,
+        key: impl FnOnce(&HeaderMap) -> Result<Option<&str>, Problem>,
+    ) -> Result<Caller, Problem> {
         let caller = match parts.extensions.get::<Peer>() {
             Some(Peer::Unix { uid, .. }) => {
                 let login = parts.extensions.get::<Arc<Login>>().map(|login| &**login);
@@ -109,13 +111,16 @@ impl Callers {
         }
         match self.limiter.check_key(&caller.id) {
             Ok(()) => Ok(caller),
-            Err(early) => Err(Problem::too_fast(early.wait_time_from(DefaultClock::default().now()))),
+            Err(early) => {
+                Err(Problem::too_fast(early.wait_time_from(DefaultClock::default().now())))
+            }
         }
     }
 
     fn local(&self, uid: u32, login: Option<&Login>) -> Result<Caller, Problem> {
         let id = CallerId::new(format!("uid:{uid}"));
-        let (name, groups) = login.map_or((None, &[][..]), |login| (login.name.clone(), &login.groups[..]));
+        let (name, groups) =
+            login.map_or((None, &[][..]), |login| (login.name.clone(), &login.groups[..]));
         let rule = self.config.peer_rule(uid, groups);
         let forward = rule.is_some_and(|rule| rule.forward);
         if uid == 0 || uid == Uid::effective().as_raw() {
@@ -124,26 +129,38 @@ impl Callers {
         let explain = self.config.explain;
         match (rule, name) {
             (Some(rule), login) => {
-                let scope = rule.accounts.clone().map_or(Scope::All, |patterns| self.only(patterns, login));
+                let scope =
+                    rule.accounts.clone().map_or(Scope::All, |patterns| self.only(patterns, login));
                 Ok(Caller { id, role: rule.role, scope, explain: explain || rule.explain, forward })
             }
             (None, Some(login)) if self.config.local_users => {
                 let scope = self.only(vec![AccountPattern::LoginName], Some(login));
                 Ok(Caller { id, role: Role::Enroller, scope, explain, forward })
             }
-            (None, _) => Err(Problem::forbidden("no [[peer]] of the agent's configuration is for this user")),
+            (None, _) => {
+                Err(Problem::forbidden("no [[peer]] of the agent's configuration is for this user"))
+            }
         }
     }
 
-    /// Everybody verifies the account of their own login name, root that of anybody. No rule makes it more, or less.
+    /// Everybody verifies the account of their own login name, root that of anybody. No rule makes
+    /// it more, or less.
     fn who_may_only_verify(&self, uid: u32, login: Option<&Login>) -> Result<Caller, Problem> {
         let scope = match login.and_then(|login| login.name.clone()) {
             _ if uid == 0 => Scope::All,
             Some(login) => self.only(vec![AccountPattern::LoginName], Some(login)),
-            None => return Err(Problem::forbidden("this user has no login name, and so no account")),
+            None => {
+                return Err(Problem::forbidden("this user has no login name, and so no account"));
+            }
         };
         let explain = uid == 0 || self.config.explain;
-        Ok(Caller { id: CallerId::new(format!("uid:{uid}")), role: Role::Verifier, scope, explain, forward: false })
+        Ok(Caller {
+            id: CallerId::new(format!("uid:{uid}")),
+            role: Role::Verifier,
+            scope,
+            explain,
+            forward: false,
+        })
     }
 
     async fn by_api_key(&self, key: Option<&str>) -> Result<Caller, Problem> {
@@ -151,14 +168,27 @@ impl Callers {
         let id = api_key_id(key).ok_or_else(Problem::unauthorized)?;
         let digest = self.verifier.api_key_digest(key).await?;
         let keys = self.api_keys().await?;
-        let record = keys.get(id).filter(|record| bool::from(record.digest.ct_eq(&digest[..]))).ok_or_else(Problem::unauthorized)?;
+        let record = keys
+            .get(id)
+            .filter(|record| bool::from(record.digest.ct_eq(&digest[..])))
+            .ok_or_else(Problem::unauthorized)?;
         let role: Role = record.role.parse().map_err(|_| Problem::unauthorized())?;
-        let patterns =
-            record.accounts.as_ref().map(|texts| texts.iter().map(|text| AccountPattern::existing(text)).collect::<Result<Vec<_>, _>>());
+        let patterns = record.accounts.as_ref().map(|texts| {
+            texts
+                .iter()
+                .map(|text| AccountPattern::existing(text))
+                .collect::<Result<Vec<_>, _>>()
+        });
         let patterns = patterns.transpose().map_err(|_| Problem::unauthorized())?;
         let scope = patterns.map_or(Scope::All, |patterns| self.only(patterns, None));
         let explain = self.config.explain || record.explain;
-        Ok(Caller { id: CallerId::new(format!("key:{}", record.id)), role, scope, explain, forward: record.forward })
+        Ok(Caller {
+            id: CallerId::new(format!("key:{}", record.id)),
+            role,
+            scope,
+            explain,
+            forward: record.forward,
+        })
     }
 
     fn only(&self, patterns: Vec<AccountPattern>, login: Option<String>) -> Scope {
@@ -168,13 +198,25 @@ impl Callers {
     /// The API keys, read again whenever the store says that one was made or revoked.
     async fn api_keys(&self) -> Result<ApiKeys, verifier::Error> {
         let version = self.verifier.store().control_version().await?;
-        if let Some((_, keys)) = self.keys.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|(cached, _)| *cached == version)
+        if let Some((_, keys)) = self
+            .keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .filter(|(cached, _)| *cached == version)
         {
             return Ok(Arc::clone(keys));
         }
-        let keys = self.verifier.store().api_keys().await?.into_iter().map(|record| (record.id.clone(), record));
+        let keys = self
+            .verifier
+            .store()
+            .api_keys()
+            .await?
+            .into_iter()
+            .map(|record| (record.id.clone(), record));
         let keys = Arc::new(keys.collect::<HashMap<String, ApiKeyRecord>>());
-        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Some((version, Arc::clone(&keys)));
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((version, Arc::clone(&keys)));
         Ok(keys)
     }
 }
@@ -184,7 +226,9 @@ impl Caller {
     pub(crate) fn sees(&self, account: &AccountId) -> bool {
         match &self.scope {
             Scope::All => true,
-            Scope::Only { patterns, login, fold } => patterns.iter().any(|pattern| pattern.covers_folded(account, login.as_deref(), *fold)),
+            Scope::Only { patterns, login, fold } => patterns
+                .iter()
+                .any(|pattern| pattern.covers_folded(account, login.as_deref(), *fold)),
         }
     }
 
@@ -196,7 +240,11 @@ impl Caller {
 
     /// Refuses a caller whose role is too low.
     pub(crate) fn must_be(&self, role: Role) -> Result<(), Problem> {
-        if self.role >= role { Ok(()) } else { Err(Problem::forbidden("your role does not allow this")) }
+        if self.role >= role {
+            Ok(())
+        } else {
+            Err(Problem::forbidden("your role does not allow this"))
+        }
     }
 }
 
@@ -214,7 +262,11 @@ impl FromRequestParts<Shared> for Proxy {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Proxy, Problem> {
-        let caller = state.callers.identify(parts, proxy_key).await.map_err(Problem::about_the_proxy)?;
+        let caller = state
+            .callers
+            .identify(parts, proxy_key)
+            .await
+            .map_err(Problem::about_the_proxy)?;
         told(parts, &caller);
         Ok(Proxy(caller))
     }
@@ -228,11 +280,13 @@ fn told(parts: &Parts, caller: &Caller) {
 }
 
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    carried::bearer(headers).map_err(|Ambiguous| Problem::bad_input("send one Authorization header, and in it: Bearer KEY"))
+    carried::bearer(headers).map_err(|Ambiguous| {
+        Problem::bad_input("send one Authorization header, and in it: Bearer KEY")
+    })
 }
 
-/// A visitor has added the second of two, so neither is the proxy's word; and a proxy's visitors are answered with 401, which all
-/// proxies hand on.
+/// A visitor has added the second of two, so neither is the proxy's word; and a proxy's visitors
+/// are answered with 401, which all proxies hand on.
 fn proxy_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut keys = headers.get_all("x-twostep-key").iter();
     let (Some(key), None) = (keys.next(), keys.next()) else { return Ok(None) };
@@ -242,7 +296,9 @@ fn proxy_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 /// The context in `X-MFA-Context`: none, or what is there, however odd it looks.
 pub(crate) fn shown_context(headers: &HeaderMap) -> Result<Option<SignedContext>, Problem> {
     let mut contexts = headers.get_all("x-mfa-context").iter();
-    let context = contexts.next().map(|context| SignedContext::new(String::from_utf8_lossy(context.as_bytes().trim_ascii())));
+    let context = contexts.next().map(|context| {
+        SignedContext::new(String::from_utf8_lossy(context.as_bytes().trim_ascii()))
+    });
     match contexts.next() {
         None => Ok(context),
         Some(_) => Err(Problem::bad_input("send one X-MFA-Context header")),

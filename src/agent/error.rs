@@ -1,11 +1,9 @@
 //! Why an agent does not start, or had to end: the file and the next step for its operator.
 
-use super::Config;
-use super::ListenError;
-use crate::store;
+use super::{Config, ListenError};
 use crate::store::KeyError;
 use crate::store::sqlite::OpenError;
-use crate::verifier;
+use crate::{store, verifier};
 
 /// The agent cannot start, or had to end.
 #[non_exhaustive]
@@ -67,7 +65,11 @@ pub enum Error {
 
 /// Names the files of what ends a start.
 pub(super) fn at_start(config: &Config, cause: verifier::Error) -> Error {
-    let store = config.store_url().file().map(|file| file.display().to_string()).unwrap_or_default();
+    let store = config
+        .store_url()
+        .file()
+        .map(|file| file.display().to_string())
+        .unwrap_or_default();
     match cause {
         verifier::Error::Key(cause @ (KeyError::Wrong | KeyError::Missing(_))) => {
             Error::KeyUnfit { key: config.key_file().display().to_string(), store, cause }
@@ -83,7 +85,9 @@ fn remedy(cause: &verifier::Error, store: &str) -> String {
         verifier::Error::Store(store::Error::Corrupt(_)) => {
             format!(": put a backup in its place and run `twostep store restore {store}`")
         }
-        verifier::Error::Store(store::Error::Full(_)) => ": make room on it, then start again".to_owned(),
+        verifier::Error::Store(store::Error::Full(_)) => {
+            ": make room on it, then start again".to_owned()
+        }
         verifier::Error::Store(store::Error::Unavailable(_)) => {
             format!(
                 ": see that its disk and its folder can be read and written, then start again; if they can, put a backup in its place \

@@ -1,11 +1,10 @@
 //! What the process denies itself and others before it reads a secret.
 
 use nix::sys::prctl::set_dumpable;
-use nix::sys::resource::Resource;
-use nix::sys::resource::getrlimit;
-use nix::sys::resource::setrlimit;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Leaves no memory behind in a core dump, lets no other process of the same user read it, and makes room for connections.
+/// Leaves no memory behind in a core dump, lets no other process of the same user read it, and
+/// makes room for connections.
 pub(crate) fn start(connections: u32) -> nix::Result<()> {
     set_dumpable(false)?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
@@ -15,7 +14,11 @@ pub(crate) fn start(connections: u32) -> nix::Result<()> {
     if soft < needed {
         setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard)?;
         if hard < needed {
-            tracing::warn!(needed, allowed = hard, "fewer files may be open than limits.connections needs: raise LimitNOFILE");
+            tracing::warn!(
+                needed,
+                allowed = hard,
+                "fewer files may be open than limits.connections needs: raise LimitNOFILE"
+            );
         }
     }
     Ok(())

@@ -1,21 +1,25 @@
-//! What the agent does by itself: write down what was only counted, forget what is over, and see whether it is ready.
+//! What the agent does by itself: write down what was only counted, forget what is over, and see
+//! whether it is ready.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
-use tokio::time::interval;
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::metrics::Metrics;
-use super::stop::Stop;
-use super::stop::Why;
+use super::stop::{Stop, Why};
 use crate::session::Issuer;
 use crate::store;
-use crate::verifier::Error;
-use crate::verifier::Verifier;
+use crate::verifier::{Error, Verifier};
 
 /// Works until it is dropped.
-pub(crate) async fn run(verifier: Verifier, issuer: Issuer, keep_audit: Duration, metrics: Arc<Metrics>, stop: Stop) {
+pub(crate) async fn run(
+    verifier: Verifier,
+    issuer: Issuer,
+    keep_audit: Duration,
+    metrics: Arc<Metrics>,
+    stop: Stop,
+) {
     let every = |period| {
         let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -27,7 +31,8 @@ pub(crate) async fn run(verifier: Verifier, issuer: Issuer, keep_audit: Duration
         let done = tokio::select! {
             _ = probe.tick() => {
                 let ready = match verifier.ready().await {
-                    // Reads the store, which is how its files are seen to be the ones that were opened.
+                    // Reads the store, which is how its files are seen to be the ones that were
+                    // opened.
                     Ok(()) => verifier.store().control_version().await.map(drop).map_err(Error::Store),
                     failed => failed,
                 };
@@ -58,8 +63,8 @@ pub(crate) async fn finish(verifier: &Verifier) -> Result<(), Error> {
     verifier.note_time().await
 }
 
-/// Seals again what an older sealing key seals, which is there when the first line of the key file is a new one, until nothing needs
-/// an older one any more.
+/// Seals again what an older sealing key seals, which is there when the first line of the key file
+/// is a new one, until nothing needs an older one any more.
 pub(crate) async fn reseal(verifier: Verifier, stop: Stop) {
     loop {
         match verifier.older_sealing_keys().await {
@@ -69,10 +74,14 @@ pub(crate) async fn reseal(verifier: Verifier, stop: Stop) {
                     tracing::info!(key = %need.key, secrets = need.secrets, "secrets need an older sealing key: keep its line; they are sealed again");
                 }
             }
-            Err(error) => tracing::error!(%error, "how many secrets need an older sealing key is not known"),
+            Err(error) => {
+                tracing::error!(%error, "how many secrets need an older sealing key is not known")
+            }
         }
         match verifier.reseal().await {
-            Ok(resealed) => return tracing::info!(resealed, "no secret needs an older sealing key any more"),
+            Ok(resealed) => {
+                return tracing::info!(resealed, "no secret needs an older sealing key any more");
+            }
             Err(error) => {
                 tracing::error!(%error, "not all secrets were sealed again: keep the lines of older sealing keys; it goes on in a minute");
                 report(Err(error), &stop);

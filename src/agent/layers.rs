@@ -1,34 +1,24 @@
-//! What every request passes before and after the router: who may ask at all, how much, for how long, and what is said of it.
+//! What every request passes before and after the router: who may ask at all, how much, for how
+//! long, and what is said of it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::MatchedPath;
-use axum::extract::Request;
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::http::Uri;
-use axum::http::header;
-use axum::middleware;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, Uri, header};
 use axum::middleware::Next;
-use axum::response::IntoResponse;
-use axum::response::Response;
-use http_body_util::BodyExt;
-use http_body_util::Limited;
+use axum::response::{IntoResponse, Response};
+use axum::{Router, middleware};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Body as _;
 use tokio::sync::Semaphore;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::catch_panic::ResponseForPanic;
+use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 
-use super::api::Code;
-use super::api::Problem;
+use super::api::{Code, Problem};
 use super::config::Config;
-use super::log::LoggedCaller;
-use super::log::method_name;
+use super::log::{LoggedCaller, method_name};
 use super::metrics::Metrics;
 use super::peer::Peer;
 
@@ -50,16 +40,21 @@ struct Gate {
 #[derive(Clone)]
 struct Panicked(Arc<Metrics>);
 
-/// The router with everything around it. Bodies reach it whole, and are at most [`LARGEST_BODY`] long.
+/// The router with everything around it. Bodies reach it whole, and are at most [`LARGEST_BODY`]
+/// long.
 pub(crate) fn layered(router: Router, config: &Config, metrics: &Arc<Metrics>) -> Router {
     let gate = Gate {
         hosts: config.hosts.clone(),
-        working: Semaphore::new(usize::try_from(config.limits.concurrency).unwrap_or(Semaphore::MAX_PERMITS)),
+        working: Semaphore::new(
+            usize::try_from(config.limits.concurrency).unwrap_or(Semaphore::MAX_PERMITS),
+        ),
         request_timeout: Duration::from_secs(config.limits.request_timeout_seconds),
         metrics: Arc::clone(metrics),
     };
     let panicked = CatchPanicLayer::custom(Panicked(Arc::clone(metrics)));
-    router.layer(panicked).layer(middleware::from_fn_with_state(Arc::new(gate), pass))
+    router
+        .layer(panicked)
+        .layer(middleware::from_fn_with_state(Arc::new(gate), pass))
 }
 
 /// The outermost: what happens further in is counted and logged here.
@@ -84,29 +79,38 @@ async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -
 }
 
 impl Gate {
-    /// Refuses what a web page sends: to a name that was made to point here, or on behalf of another site.
+    /// Refuses what a web page sends: to a name that was made to point here, or on behalf of
+    /// another site.
     fn turns_away(&self, request: &Request) -> Option<Response> {
         let known = request.extensions();
         if !matches!(known.get::<Peer>(), Some(Peer::Tcp(_))) {
             return None;
         }
         if request.headers().contains_key(header::ORIGIN) {
-            return Some(Problem::forbidden("requests of web pages are not answered").into_response());
+            return Some(
+                Problem::forbidden("requests of web pages are not answered").into_response(),
+            );
         }
         // A certificate already says which names are meant.
         if known.get::<Encrypted>().is_none() && !self.is_meant(request.uri(), request.headers()) {
-            return Some(Problem::forbidden("this is not a name of this agent; add it to `hosts`").into_response());
+            return Some(
+                Problem::forbidden("this is not a name of this agent; add it to `hosts`")
+                    .into_response(),
+            );
         }
         None
     }
 
     fn is_meant(&self, uri: &Uri, headers: &HeaderMap) -> bool {
-        let in_headers = headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or("?"));
-        in_headers.chain(uri.authority().map(|authority| authority.as_str())).all(|authority| {
-            let host = host_of(authority);
-            let bare = host.trim_start_matches('[').trim_end_matches(']');
-            bare.parse::<IpAddr>().is_ok() || host == "localhost" || self.hosts.contains(&host)
-        })
+        let in_headers =
+            headers.get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or("?"));
+        in_headers
+            .chain(uri.authority().map(|authority| authority.as_str()))
+            .all(|authority| {
+                let host = host_of(authority);
+                let bare = host.trim_start_matches('[').trim_end_matches(']');
+                bare.parse::<IpAddr>().is_ok() || host == "localhost" || self.hosts.contains(&host)
+            })
     }
 
     /// Reads the body, waits for its turn and lets the router answer, all within one deadline.
@@ -122,7 +126,11 @@ impl Gate {
         };
         match tokio::time::timeout(self.request_timeout, work).await {
             Ok(response) => response,
-            Err(_) => Problem::new(Code::ServiceUnavailable, "the request took too long: try again").retry_after(1).into_response(),
+            Err(_) => {
+                Problem::new(Code::ServiceUnavailable, "the request took too long: try again")
+                    .retry_after(1)
+                    .into_response()
+            }
         }
     }
 }
@@ -137,17 +145,25 @@ async fn whole(request: Request) -> Result<Request, Response> {
     let mut read = Vec::new();
     while let Some(frame) = body.frame().await {
         match frame.map(|frame| frame.into_data()) {
-            Ok(Ok(data)) if read.len().saturating_add(data.len()) > LARGEST_BODY => return Err(too_large(body).await),
+            Ok(Ok(data)) if read.len().saturating_add(data.len()) > LARGEST_BODY => {
+                return Err(too_large(body).await);
+            }
             Ok(Ok(data)) => read.extend_from_slice(&data),
             // Trailers say nothing to us.
             Ok(Err(_)) => {}
-            Err(_) => return Err(Problem::bad_input("the body ended early, or is not what its headers say").into_response()),
+            Err(_) => {
+                return Err(Problem::bad_input(
+                    "the body ended early, or is not what its headers say",
+                )
+                .into_response());
+            }
         }
     }
     Ok(Request::from_parts(head, Body::from(read)))
 }
 
-/// Somebody who is still sending does not look for an answer: a little more is read and thrown away.
+/// Somebody who is still sending does not look for an answer: a little more is read and thrown
+/// away.
 async fn too_large(body: Body) -> Response {
     let mut rest = Limited::new(body, MOST_DISCARDED);
     let discard = async { while let Some(Ok(_)) = rest.frame().await {} };

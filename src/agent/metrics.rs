@@ -3,16 +3,12 @@
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::DescriptorEncoder;
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::EncodeMetric;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
@@ -82,23 +78,53 @@ impl Metrics {
         let (connections, store_ok) = (Gauge::default(), Gauge::default());
         let panics = Counter::default();
         registry.register("requests", "Requests answered", Family::clone(&requests));
-        registry.register("request_duration_seconds", "Time from a request's head to its answer", Family::clone(&duration));
+        registry.register(
+            "request_duration_seconds",
+            "Time from a request's head to its answer",
+            Family::clone(&duration),
+        );
         registry.register("refusals", "Refusals by reason", Family::clone(&refusals));
-        registry.register("sessions_issued", "Sessions issued, with and without MFA, by the kind of device", Family::clone(&issued));
-        registry.register("events", "Attempts to tell an event, by how, and whether it was told", Family::clone(&events));
+        registry.register(
+            "sessions_issued",
+            "Sessions issued, with and without MFA, by the kind of device",
+            Family::clone(&issued),
+        );
+        registry.register(
+            "events",
+            "Attempts to tell an event, by how, and whether it was told",
+            Family::clone(&events),
+        );
         registry.register("panics", "Requests that ended in a panic", Counter::clone(&panics));
         registry.register("connections", "Open connections", Gauge::<i64>::clone(&connections));
         registry.register("store_ok", "Whether the store answers", Gauge::<i64>::clone(&store_ok));
-        registry.register("build", "What is running", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register(
+            "build",
+            "What is running",
+            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
+        );
         registry.register_collector(Box::new(VerifierCounts(verifier)));
         registry.register_collector(Box::new(LogCounts(log)));
-        Metrics { registry, requests, duration, refusals, issued, events, panics, connections, store_ok }
+        Metrics {
+            registry,
+            requests,
+            duration,
+            refusals,
+            issued,
+            events,
+            panics,
+            connections,
+            store_ok,
+        }
     }
 
     /// A request was answered. `route` is a pattern, never a path.
     pub(crate) fn observe(&self, route: &str, status: u16, duration: Duration) {
-        self.requests.get_or_create(&RequestLabels { route: route.to_owned(), status }).inc();
-        self.duration.get_or_create(&RouteLabels { route: route.to_owned() }).observe(duration.as_secs_f64());
+        self.requests
+            .get_or_create(&RequestLabels { route: route.to_owned(), status })
+            .inc();
+        self.duration
+            .get_or_create(&RouteLabels { route: route.to_owned() })
+            .observe(duration.as_secs_f64());
     }
 
     /// Somebody was refused.
@@ -154,21 +180,40 @@ impl Collector for VerifierCounts {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
         let counts = self.0.counts();
         for (name, help, count) in [
-            ("judged", "Codes, pairs and assertions that were computed and compared", counts.judged),
+            (
+                "judged",
+                "Codes, pairs and assertions that were computed and compared",
+                counts.judged,
+            ),
             ("accepted", "Codes, pairs and assertions that were accepted", counts.accepted),
-            ("unjudged", "Codes, pairs and assertions that were refused without being judged", counts.unjudged),
+            (
+                "unjudged",
+                "Codes, pairs and assertions that were refused without being judged",
+                counts.unjudged,
+            ),
         ] {
             let counter = ConstCounter::new(count);
-            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+            counter.encode(encoder.encode_descriptor(
+                name,
+                help,
+                None,
+                counter.metric_type(),
+            )?)?;
         }
         let help = "Secrets that are sealed under an older sealing key, by its id: for as long as there are any, the key is needed";
-        let mut older = encoder.encode_descriptor("secrets_under_older_keys", help, None, MetricType::Gauge)?;
+        let mut older =
+            encoder.encode_descriptor("secrets_under_older_keys", help, None, MetricType::Gauge)?;
         for need in self.0.known_older_sealing_keys() {
             let secrets = ConstGauge::new(i64::try_from(need.secrets).unwrap_or(i64::MAX));
             secrets.encode(older.encode_family(&[("key", need.key.to_string())])?)?;
         }
         let clock_ok = ConstGauge::new(i64::from(self.0.clock_fault().is_none()));
-        clock_ok.encode(encoder.encode_descriptor("clock_ok", "Whether the clock is trusted", None, clock_ok.metric_type())?)?;
+        clock_ok.encode(encoder.encode_descriptor(
+            "clock_ok",
+            "Whether the clock is trusted",
+            None,
+            clock_ok.metric_type(),
+        )?)?;
         Ok(())
     }
 }
@@ -177,11 +222,18 @@ impl Collector for LogCounts {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
         let counter = ConstCounter::new(self.0.dropped());
         let help = "Lines of the log that were dropped: its reader is gone, stopped or too slow";
-        counter.encode(encoder.encode_descriptor("log_lines_dropped", help, None, counter.metric_type())?)
+        counter.encode(encoder.encode_descriptor(
+            "log_lines_dropped",
+            help,
+            None,
+            counter.metric_type(),
+        )?)
     }
 }
 
 /// From a read of memory to a queue in front of a slow disk.
 fn buckets() -> Histogram {
-    Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0])
+    Histogram::new([
+        0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+    ])
 }

@@ -1,22 +1,18 @@
 //! Who is at the other end of a connection.
 //!
-//! A local caller is who the kernel says opened the socket (`SO_PEERCRED`), asked once when the connection was accepted; never
-//! who a path, a process id or the caller itself says. A process that hands its socket to another one answers for it.
+//! A local caller is who the kernel says opened the socket (`SO_PEERCRED`), asked once when the
+//! connection was accepted; never who a path, a process id or the caller itself says. A process
+//! that hands its socket to another one answers for it.
 
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use nix::unistd::Gid;
-use nix::unistd::Uid;
-use nix::unistd::User;
+use nix::unistd::{Gid, Uid, User};
 
 use super::api::Problem;
 use super::state::Shared;
@@ -47,7 +43,8 @@ pub(crate) struct LocalPeer {
     pub(crate) uid: u32,
 }
 
-/// What the system's user database says of a local peer; an extension of every request on the Unix socket.
+/// What the system's user database says of a local peer; an extension of every request on the Unix
+/// socket.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Login {
     /// The login name. None for a user without an entry.
@@ -70,7 +67,8 @@ struct Found {
 impl Logins {
     /// The login of this user. The look-up runs where it may block; one that fails finds nothing.
     pub(crate) async fn of(&self, uid: u32, gid: u32) -> Arc<Login> {
-        if let Some(found) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&(uid, gid))
+        if let Some(found) =
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&(uid, gid))
             && found.at.elapsed() < REMEMBERED
         {
             return Arc::clone(&found.login);
@@ -97,7 +95,9 @@ impl FromRequestParts<Shared> for LocalPeer {
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<LocalPeer, Problem> {
         match parts.extensions.get::<Peer>() {
             Some(Peer::Unix { uid, .. }) => Ok(LocalPeer { uid: *uid }),
-            _ => Err(Problem::forbidden("only programs on the agent's own machine, on a Unix socket, may ask for this")),
+            _ => Err(Problem::forbidden(
+                "only programs on the agent's own machine, on a Unix socket, may ask for this",
+            )),
         }
     }
 }
@@ -105,8 +105,11 @@ impl FromRequestParts<Shared> for LocalPeer {
 impl Login {
     fn look_up(uid: u32, gid: u32) -> Login {
         let name = User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name);
-        let listed = name.as_deref().and_then(|name| nix::unistd::getgrouplist(&CString::new(name).ok()?, Gid::from_raw(gid)).ok());
-        let mut groups: Vec<u32> = listed.unwrap_or_default().into_iter().map(Gid::as_raw).collect();
+        let listed = name.as_deref().and_then(|name| {
+            nix::unistd::getgrouplist(&CString::new(name).ok()?, Gid::from_raw(gid)).ok()
+        });
+        let mut groups: Vec<u32> =
+            listed.unwrap_or_default().into_iter().map(Gid::as_raw).collect();
         if !groups.contains(&gid) {
             groups.push(gid);
         }

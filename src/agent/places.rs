@@ -1,14 +1,11 @@
-//! Places for connections: so many in all, and half of them for one user or address, so that nobody takes them all.
+//! Places for connections: so many in all, and half of them for one user or address, so that nobody
+//! takes them all.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::net::Ipv6Addr;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::peer::Peer;
 
@@ -41,7 +38,11 @@ enum Holder {
 impl Places {
     pub(crate) fn new(places: u32) -> Places {
         let places = usize::try_from(places).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        Places { free: Arc::new(Semaphore::new(places)), taken: Arc::default(), most_of_one: places.div_ceil(2) }
+        Places {
+            free: Arc::new(Semaphore::new(places)),
+            taken: Arc::default(),
+            most_of_one: places.div_ceil(2),
+        }
     }
 
     /// Waits for a place; whoever wants to connect waits in the system's queue meanwhile.
@@ -52,7 +53,10 @@ impl Places {
 
     /// A place, if one is free at this moment.
     pub(crate) fn free_now(&self) -> Option<Free> {
-        Arc::clone(&self.free).try_acquire_owned().ok().map(|permit| Free { _permit: Some(permit) })
+        Arc::clone(&self.free)
+            .try_acquire_owned()
+            .ok()
+            .map(|permit| Free { _permit: Some(permit) })
     }
 
     /// Gives the place to a peer; none for one that has its share already.
@@ -75,7 +79,9 @@ impl Holder {
             Peer::Tcp(address) => match address.ip().to_canonical() {
                 IpAddr::V4(address) => Holder::Address(address.into()),
                 // One network has 2^64 addresses.
-                IpAddr::V6(address) => Holder::Address(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into()),
+                IpAddr::V6(address) => {
+                    Holder::Address(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into())
+                }
             },
         }
     }

@@ -1,26 +1,18 @@
-//! A program that the configuration names: run without a shell, with nothing of the agent's environment, and not for long.
+//! A program that the configuration names: run without a shell, with nothing of the agent's
+//! environment, and not for long.
 
-use std::fmt;
-use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::process::ExitStatus;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
+use std::{fmt, fs, io};
 
-use nix::sys::signal::Signal;
-use nix::sys::signal::killpg;
-use nix::unistd::AccessFlags;
-use nix::unistd::Pid;
-use nix::unistd::Uid;
-use nix::unistd::access;
-use serde::Deserialize;
-use serde::Deserializer;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{AccessFlags, Pid, Uid, access};
 use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use tokio::io::AsyncWriteExt;
-use tokio::process::Child;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::agent::config::nobody_else_replaces_files_in;
@@ -41,23 +33,33 @@ pub(crate) enum ProgramFault {
 }
 
 impl Program {
-    /// What keeps it from being run, said of this key of the configuration. What the agent runs is nobody else's to change.
+    /// What keeps it from being run, said of this key of the configuration. What the agent runs is
+    /// nobody else's to change.
     pub(crate) fn problem(&self, key: &str) -> Option<String> {
         let show = self.path.display();
-        let there = fs::metadata(&self.path).and_then(|there| Ok((there, access(&self.path, AccessFlags::X_OK)?)));
+        let there = fs::metadata(&self.path)
+            .and_then(|there| Ok((there, access(&self.path, AccessFlags::X_OK)?)));
         let Ok((there, ())) = there else {
             return Some(format!("{key}: {show} is not there, or cannot be run by this user"));
         };
         let ours = [0, Uid::effective().as_raw()].contains(&there.uid());
         let shared = !there.is_file() || !ours || there.mode() & 0o022 != 0;
         let folder = self.path.parent().map(nobody_else_replaces_files_in).and_then(Result::err);
-        let shared = shared.then(|| format!("others may change {show}: give it to root and run: chmod go-w {show}"));
+        let shared = shared.then(|| {
+            format!("others may change {show}: give it to root and run: chmod go-w {show}")
+        });
         shared.or(folder).map(|problem| format!("{key}: {problem}"))
     }
 
-    /// Runs it with these variables, a search path and nothing else in its environment. It reads `input` from its standard
-    /// input, and what it prints is nobody's. When `limit` is over it is killed, with all that it started.
-    pub(crate) async fn run(&self, limit: Duration, variables: &[(&str, &str)], input: &[u8]) -> Result<(), ProgramFault> {
+    /// Runs it with these variables, a search path and nothing else in its environment. It reads
+    /// `input` from its standard input, and what it prints is nobody's. When `limit` is over it is
+    /// killed, with all that it started.
+    pub(crate) async fn run(
+        &self,
+        limit: Duration,
+        variables: &[(&str, &str)],
+        input: &[u8],
+    ) -> Result<(), ProgramFault> {
         let not_started = |error| ProgramFault::NotStarted(self.path.clone(), error);
         let mut child = Command::new(&self.path)
             .args(&self.arguments)
@@ -99,7 +101,9 @@ impl<'de> Deserialize<'de> for Program {
         let mut words = Vec::<String>::deserialize(deserializer)?.into_iter();
         let path = PathBuf::from(words.next().unwrap_or_default());
         if !path.is_absolute() {
-            return Err(D::Error::custom("a program is named by its whole path, its arguments after it: [\"/usr/local/bin/tell-owner\"]"));
+            return Err(D::Error::custom(
+                "a program is named by its whole path, its arguments after it: [\"/usr/local/bin/tell-owner\"]",
+            ));
         }
         Ok(Program { path, arguments: words.collect() })
     }
@@ -108,9 +112,13 @@ impl<'de> Deserialize<'de> for Program {
 impl fmt::Display for ProgramFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ProgramFault::NotStarted(path, error) => write!(f, "{} cannot be run: {error}", path.display()),
+            ProgramFault::NotStarted(path, error) => {
+                write!(f, "{} cannot be run: {error}", path.display())
+            }
             ProgramFault::Failed(path, status) => write!(f, "{} failed: {status}", path.display()),
-            ProgramFault::TooLong(path, limit) => write!(f, "{} was killed after {} seconds", path.display(), limit.as_secs()),
+            ProgramFault::TooLong(path, limit) => {
+                write!(f, "{} was killed after {} seconds", path.display(), limit.as_secs())
+            }
         }
     }
 }
@@ -131,7 +139,10 @@ mod tests {
     async fn it_gets_its_input_and_its_variables_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let seen = folder.path().join("seen");
-        let program = shell(&format!("{{ cat; echo; env | cut -d= -f1 | grep -vx -e PWD -e SHLVL -e _ | sort; }} > {}", seen.display()));
+        let program = shell(&format!(
+            "{{ cat; echo; env | cut -d= -f1 | grep -vx -e PWD -e SHLVL -e _ | sort; }} > {}",
+            seen.display()
+        ));
         program.run(LONG, &[("TWOSTEP_EVENT", "$(false) x")], b"told").await.unwrap();
         assert_eq!(std::fs::read_to_string(seen).unwrap(), "told\nPATH\nTWOSTEP_EVENT\n");
     }
@@ -141,8 +152,18 @@ mod tests {
         let failed = shell("exit 3").run(LONG, &[], b"").await.unwrap_err();
         assert_eq!(failed.to_string(), "/bin/sh failed: exit status: 3");
         let missing = Program { path: "/no/such/program".into(), arguments: Vec::new() };
-        assert_eq!(missing.problem("key").unwrap(), "key: /no/such/program is not there, or cannot be run by this user");
-        assert!(missing.run(LONG, &[], b"").await.unwrap_err().to_string().starts_with("/no/such/program cannot be run: No such file"));
+        assert_eq!(
+            missing.problem("key").unwrap(),
+            "key: /no/such/program is not there, or cannot be run by this user"
+        );
+        assert!(
+            missing
+                .run(LONG, &[], b"")
+                .await
+                .unwrap_err()
+                .to_string()
+                .starts_with("/no/such/program cannot be run: No such file")
+        );
     }
 
     #[tokio::test]
@@ -158,8 +179,14 @@ mod tests {
 
     #[test]
     fn only_a_whole_path_names_a_program() {
-        let read = |text: &str| toml::from_str::<std::collections::BTreeMap<String, Program>>(text).is_ok();
+        let read = |text: &str| {
+            toml::from_str::<std::collections::BTreeMap<String, Program>>(text).is_ok()
+        };
         assert!(read(r#"program = ["/bin/true", "a b"]"#));
-        assert!(!read(r#"program = ["true"]"#) && !read("program = []") && !read(r#"program = "/bin/true""#));
+        assert!(
+            !read(r#"program = ["true"]"#)
+                && !read("program = []")
+                && !read(r#"program = "/bin/true""#)
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! From a listener to the router: one task for each connection, each with a place, a deadline and a known peer.
+//! From a listener to the router: one task for each connection, each with a place, a deadline and a
+//! known peer.
 
 use std::convert::Infallible;
 use std::io;
@@ -8,20 +9,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Extensions;
-use axum::http::Request;
+use axum::http::{Extensions, Request};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use hyper_util::rt::TokioTimer;
-use tokio::io::AsyncRead;
-use tokio::io::AsyncWrite;
-use tokio::net::TcpListener;
-use tokio::net::TcpStream;
-use tokio::net::UnixListener;
-use tokio::net::UnixStream;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -33,11 +28,8 @@ use super::layers::Encrypted;
 use super::listen::Listeners;
 use super::listen::tls::Tls;
 use super::metrics::Metrics;
-use super::peer::Logins;
-use super::peer::MayOnlyVerify;
-use super::peer::Peer;
-use super::places::Place;
-use super::places::Places;
+use super::peer::{Logins, MayOnlyVerify, Peer};
+use super::places::{Place, Places};
 use super::stop::Stop;
 
 /// What is answered, by the door that a caller came through.
@@ -61,7 +53,8 @@ struct Server {
     metrics: Arc<Metrics>,
 }
 
-/// Serves until the agent is to end, then lets what is being answered finish within [`DRAIN`]. What is still open after that is cut.
+/// Serves until the agent is to end, then lets what is being answered finish within [`DRAIN`]. What
+/// is still open after that is cut.
 pub(crate) async fn serve(
     listeners: Listeners,
     doors: Doors,
@@ -72,16 +65,29 @@ pub(crate) async fn serve(
 ) {
     let (cut, cut_off) = watch::channel(());
     let (http, stop) = (http(limits), stop.clone());
-    let server = Server { doors, http, stop: stop.clone(), cut: cut_off, tls, logins: Logins::default(), metrics };
+    let server = Server {
+        doors,
+        http,
+        stop: stop.clone(),
+        cut: cut_off,
+        tls,
+        logins: Logins::default(),
+        metrics,
+    };
     let server = Arc::new(server);
     let mut loops = JoinSet::new();
-    // Each kind has its own places, so that a flood over TCP leaves the administrator's socket alone.
+    // Each kind has its own places, so that a flood over TCP leaves the administrator's socket
+    // alone.
     let (local, remote) = (Places::new(limits.connections), Places::new(limits.connections));
     for listener in listeners.unix {
         loops.spawn(Arc::clone(&server).accept_local(listener, local.clone()));
     }
     for listener in listeners.verify {
-        loops.spawn(Arc::clone(&server).accept_to_verify(listener, Places::new(limits.to_verify()), Places::new(limits.to_verify())));
+        loops.spawn(Arc::clone(&server).accept_to_verify(
+            listener,
+            Places::new(limits.to_verify()),
+            Places::new(limits.to_verify()),
+        ));
     }
     for listener in listeners.tcp {
         loops.spawn(Arc::clone(&server).accept_remote(listener, remote.clone()));
@@ -111,7 +117,11 @@ impl Server {
             let Some(accepted) = until_stop(&self.stop, listener.accept()).await else { return };
             match accepted.and_then(|(stream, _)| Ok((stream.peer_cred()?, stream))) {
                 Ok((credentials, stream)) => {
-                    let peer = Peer::Unix { uid: credentials.uid(), gid: credentials.gid(), pid: credentials.pid() };
+                    let peer = Peer::Unix {
+                        uid: credentials.uid(),
+                        gid: credentials.gid(),
+                        pid: credentials.pid(),
+                    };
                     if let Some(place) = places.take(free, &peer) {
                         tokio::spawn(Arc::clone(&self).local(stream, peer, place));
                     }
@@ -121,16 +131,26 @@ impl Server {
         }
     }
 
-    /// Nobody waits for a place here, where everybody may connect, and root's places are its own: programs that log somebody
-    /// in find the door open whatever users do to it.
-    async fn accept_to_verify(self: Arc<Server>, listener: UnixListener, of_root: Places, of_others: Places) {
+    /// Nobody waits for a place here, where everybody may connect, and root's places are its own:
+    /// programs that log somebody in find the door open whatever users do to it.
+    async fn accept_to_verify(
+        self: Arc<Server>,
+        listener: UnixListener,
+        of_root: Places,
+        of_others: Places,
+    ) {
         loop {
             let Some(accepted) = until_stop(&self.stop, listener.accept()).await else { return };
             match accepted.and_then(|(stream, _)| Ok((stream.peer_cred()?, stream))) {
                 Ok((credentials, stream)) => {
-                    let peer = Peer::Unix { uid: credentials.uid(), gid: credentials.gid(), pid: credentials.pid() };
+                    let peer = Peer::Unix {
+                        uid: credentials.uid(),
+                        gid: credentials.gid(),
+                        pid: credentials.pid(),
+                    };
                     let places = if credentials.uid() == 0 { &of_root } else { &of_others };
-                    if let Some(place) = places.free_now().and_then(|free| places.take(free, &peer)) {
+                    if let Some(place) = places.free_now().and_then(|free| places.take(free, &peer))
+                    {
                         tokio::spawn(Arc::clone(&self).to_verify(stream, peer, place));
                     }
                 }
@@ -201,12 +221,21 @@ impl Server {
     }
 
     /// Answers one request after another. Every request gets what is known of the connection.
-    async fn answer<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, known: Extensions, router: &Router) {
+    async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        known: Extensions,
+        router: &Router,
+    ) {
         let service = service_fn(|request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().extend(known.clone());
             let router = router.clone();
-            async move { Ok::<Response, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+            async move {
+                Ok::<Response, Infallible>(
+                    router.oneshot(request).await.unwrap_or_else(|never| match never {}),
+                )
+            }
         });
         let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), service));
         let mut cut = self.cut.clone();
@@ -237,9 +266,14 @@ async fn until_stop<T>(stop: &Stop, work: impl Future<Output = T>) -> Option<T> 
     }
 }
 
-/// A connection that was gone before it was accepted is nobody's fault; no more files is, and passes.
+/// A connection that was gone before it was accepted is nobody's fault; no more files is, and
+/// passes.
 async fn not_accepted(error: &io::Error) {
-    let gone = [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset, io::ErrorKind::NotConnected];
+    let gone = [
+        io::ErrorKind::ConnectionAborted,
+        io::ErrorKind::ConnectionReset,
+        io::ErrorKind::NotConnected,
+    ];
     if !gone.contains(&error.kind()) {
         tracing::error!(%error, "connections are not accepted");
         tokio::time::sleep(BETWEEN_TRIES).await;
@@ -257,5 +291,6 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
 const MOST_HEADERS: usize = 64;
 
-/// The most that is read of a request before its headers are over; a signed context in a header fits many times.
+/// The most that is read of a request before its headers are over; a signed context in a header
+/// fits many times.
 const LONGEST_HEAD: usize = 32 * 1_024;

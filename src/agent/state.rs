@@ -7,8 +7,7 @@ use std::sync::Arc;
 use super::caller::Callers;
 use crate::agent::Parts;
 use crate::agent::local::Local;
-use crate::session::Introspector;
-use crate::session::RevocationFeed;
+use crate::session::{Introspector, RevocationFeed};
 use crate::store::sqlite::OpenError;
 
 /// Shared by all requests.
@@ -24,13 +23,19 @@ pub(crate) struct State {
 }
 
 /// Copies the store into a new file.
-pub(crate) type Backup = Arc<dyn Fn(PathBuf) -> Pin<Box<dyn Future<Output = Result<(), OpenError>> + Send>> + Send + Sync>;
+pub(crate) type Backup = Arc<
+    dyn Fn(PathBuf) -> Pin<Box<dyn Future<Output = Result<(), OpenError>> + Send>> + Send + Sync,
+>;
 
 impl State {
     pub(crate) fn new(parts: Parts) -> State {
         let introspector = Introspector::new(parts.issuer.clone(), parts.verifier.clone());
         let revocations = RevocationFeed::new(parts.issuer.clone(), parts.verifier.clone());
-        let callers = Callers::new(parts.verifier.clone(), Arc::clone(&parts.config), Arc::clone(&parts.accounts));
+        let callers = Callers::new(
+            parts.verifier.clone(),
+            Arc::clone(&parts.config),
+            Arc::clone(&parts.accounts),
+        );
         let local = Local::new(&parts);
         State { parts, introspector, revocations, callers, local }
     }

@@ -3,8 +3,7 @@
 //! It is told by a thread of its own: a manager that does not read its socket stops nothing here.
 
 use std::sync::LazyLock;
-use std::sync::mpsc::SyncSender;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -44,7 +43,9 @@ fn tell(state: Vec<NotifyState<'static>>) {
                 }
             }
         };
-        if let Err(error) = std::thread::Builder::new().name("twostep-notify".to_owned()).spawn(teller) {
+        if let Err(error) =
+            std::thread::Builder::new().name("twostep-notify".to_owned()).spawn(teller)
+        {
             tracing::warn!(%error, "the service manager cannot be told");
         }
         queue

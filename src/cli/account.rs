@@ -1,17 +1,12 @@
 //! `twostep account`: what administrators do for accounts.
 
 use clap::Subcommand;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::cli::console::Console;
-use crate::cli::console::existing_account;
-use crate::cli::device;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
-use crate::cli::output::plain;
-use crate::cli::words;
+use crate::cli::console::{Console, existing_account};
+use crate::cli::output::{Failure, Report, plain};
 use crate::cli::words::text;
+use crate::cli::{device, words};
 use crate::id::AccountId;
 
 /// List accounts, remove one, let somebody in who is locked out
@@ -51,13 +46,18 @@ impl Account {
         let client = console.client();
         match self {
             Account::List { without_mfa } => {
-                let page = || client.get(&["v1", "accounts"]).query("without_mfa", without_mfa.then_some("true"));
+                let page = || {
+                    client
+                        .get(&["v1", "accounts"])
+                        .query("without_mfa", without_mfa.then_some("true"))
+                };
                 let accounts = console.ask_all("accounts", page).await?;
                 let text = table(&accounts);
                 Ok(Report::new(json!({"accounts": accounts}), text))
             }
             Account::Show { account } => {
-                let page = || client.get(&["v1", "devices"]).query("account", Some(account.as_str()));
+                let page =
+                    || client.get(&["v1", "devices"]).query("account", Some(account.as_str()));
                 let devices = console.ask_all("devices", page).await?;
                 let text = if devices.is_empty() {
                     format!("{} has no devices.", plain(account.as_str()))
@@ -70,15 +70,22 @@ impl Account {
                 console.ask(client.delete(&["v1", "accounts", account.as_str()])).await?;
                 Ok(Report::new(
                     json!({"removed": account.as_str()}),
-                    format!("{} is removed, with its devices and sessions.", plain(account.as_str())),
+                    format!(
+                        "{} is removed, with its devices and sessions.",
+                        plain(account.as_str())
+                    ),
                 ))
             }
             Account::Bypass { account, ttl } => {
                 let body = ttl.map_or_else(|| json!({}), |ttl| json!({"ttl_seconds": ttl}));
-                let answer = console.ask(client.post(&["v1", "accounts", account.as_str(), "bypass"]).body(body)).await?;
+                let answer = console
+                    .ask(client.post(&["v1", "accounts", account.as_str(), "bypass"]).body(body))
+                    .await?;
                 let until = words::at(&answer, "expires_at");
                 let (code, account) = (text(&answer, "code"), plain(account.as_str()));
-                let note = format!("It opens one session of {account}, until {until}. Make sure that it is {account} whom you give it to.");
+                let note = format!(
+                    "It opens one session of {account}, until {until}. Make sure that it is {account} whom you give it to."
+                );
                 Ok(Report::new(answer, code).note(note))
             }
         }
@@ -90,7 +97,15 @@ fn table(accounts: &[Value]) -> String {
         return String::new();
     }
     let row = |account: &Value| {
-        vec![text(account, "account"), text(account, "devices"), text(account, "active_devices"), words::when(account, "created_at")]
+        vec![
+            text(account, "account"),
+            text(account, "devices"),
+            text(account, "active_devices"),
+            words::when(account, "created_at"),
+        ]
     };
-    words::table(&["ACCOUNT", "DEVICES", "ACTIVE", "SINCE"], &accounts.iter().map(row).collect::<Vec<Vec<String>>>())
+    words::table(
+        &["ACCOUNT", "DEVICES", "ACTIVE", "SINCE"],
+        &accounts.iter().map(row).collect::<Vec<Vec<String>>>(),
+    )
 }

@@ -1,12 +1,10 @@
 //! `twostep api-key`: how programs on other machines are let in.
 
 use clap::Subcommand;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::console::Console;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::output::{Failure, Report};
 use crate::cli::words;
 use crate::cli::words::text;
 
@@ -65,8 +63,14 @@ impl ApiKey {
             }
             ApiKey::List => {
                 let answer = console.ask(client.get(&["v1", "api-keys"])).await?;
-                let keys = answer.get("api_keys").and_then(Value::as_array).map(|keys| keys.iter().map(row).collect());
-                let text = words::table(&["ID", "ROLE", "NAME", "ACCOUNTS", "MADE"], &keys.unwrap_or_else(Vec::new));
+                let keys = answer
+                    .get("api_keys")
+                    .and_then(Value::as_array)
+                    .map(|keys| keys.iter().map(row).collect());
+                let text = words::table(
+                    &["ID", "ROLE", "NAME", "ACCOUNTS", "MADE"],
+                    &keys.unwrap_or_else(Vec::new),
+                );
                 Ok(Report::new(answer, text))
             }
             ApiKey::Revoke { id } => {
@@ -79,8 +83,19 @@ impl ApiKey {
 
 fn row(key: &Value) -> Vec<String> {
     let accounts = key.get("accounts").and_then(Value::as_array);
-    let accounts =
-        accounts.map(|accounts| accounts.iter().filter_map(Value::as_str).map(crate::cli::output::plain).collect::<Vec<String>>());
+    let accounts = accounts.map(|accounts| {
+        accounts
+            .iter()
+            .filter_map(Value::as_str)
+            .map(crate::cli::output::plain)
+            .collect::<Vec<String>>()
+    });
     let accounts = accounts.map_or("all".to_owned(), |accounts| accounts.join(", "));
-    vec![text(key, "id"), text(key, "role"), text(key, "name"), accounts, words::when(key, "created_at")]
+    vec![
+        text(key, "id"),
+        text(key, "role"),
+        text(key, "name"),
+        accounts,
+        words::when(key, "created_at"),
+    ]
 }

@@ -3,8 +3,7 @@
 use clap::Subcommand;
 
 use crate::cli::console::Console;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::output::{Failure, Report};
 use crate::cli::words;
 
 /// Look after the clock that codes are judged by
@@ -12,9 +11,10 @@ use crate::cli::words;
 pub(super) enum Clock {
     /// Believe the clock as it is now, although it jumped
     ///
-    /// An agent whose clock went back, or ahead by more than an hour, judges nothing until it is right again, or until the
-    /// kernel says that it is synchronised (timedatectl set-ntp true). This is for a jump that was meant, and for machines
-    /// without a source of time. Codes that were used stay used.
+    /// An agent whose clock went back, or ahead by more than an hour, judges nothing until it is
+    /// right again, or until the kernel says that it is synchronised (timedatectl set-ntp true).
+    /// This is for a jump that was meant, and for machines without a source of time. Codes that
+    /// were used stay used.
     Accept,
 }
 

@@ -6,9 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::agent::config::Config as AgentConfig;
-use crate::cli::output::Exit;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::output::{Exit, Failure, Report};
 
 /// See whether the agent's configuration can be used, or print one to begin with
 #[derive(Subcommand)]
@@ -25,11 +23,17 @@ pub(super) enum Config {
 impl Config {
     pub(super) fn run(&self) -> Result<Report, Failure> {
         match self {
-            Config::Example => Ok(Report::new(json!({"toml": AgentConfig::EXAMPLE}), AgentConfig::EXAMPLE)),
+            Config::Example => {
+                Ok(Report::new(json!({"toml": AgentConfig::EXAMPLE}), AgentConfig::EXAMPLE))
+            }
             Config::Check { file } => {
-                let config = AgentConfig::load(file.as_deref()).map_err(|error| Failure::bad_input(error.to_string()))?;
+                let config = AgentConfig::load(file.as_deref())
+                    .map_err(|error| Failure::bad_input(error.to_string()))?;
                 let (problems, advice) = (config.problems(), config.advice());
-                let verify_socket = config.verify_socket().and_then(|socket| socket.path).map(|path| path.display().to_string());
+                let verify_socket = config
+                    .verify_socket()
+                    .and_then(|socket| socket.path)
+                    .map(|path| path.display().to_string());
                 let places = json!({
                     "socket": config.socket_path().display().to_string(),
                     "verify_socket": verify_socket,
@@ -45,7 +49,8 @@ impl Config {
                         config.store_url(),
                         config.key_file().display()
                     );
-                    let advice: String = advice.iter().map(|advice| format!("\nNote: {advice}.")).collect();
+                    let advice: String =
+                        advice.iter().map(|advice| format!("\nNote: {advice}.")).collect();
                     return Ok(Report::new(document, text + &advice));
                 }
                 Ok(Report::new(document, problems.join("\n")).exit(Exit::BadInput))

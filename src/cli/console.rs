@@ -1,25 +1,16 @@
 //! One call of the program: its flags, its agent, its notes.
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use nix::unistd::Uid;
-use nix::unistd::User;
+use nix::unistd::{Uid, User};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::cli::output;
-use crate::cli::output::Exit;
-use crate::cli::output::Failure;
-use crate::cli::prompt;
-use crate::cli::refusal;
-use crate::client::Answer;
-use crate::client::Call;
-use crate::client::Client;
-use crate::client::Error;
+use crate::cli::output::{Exit, Failure};
+use crate::cli::{output, prompt, refusal};
+use crate::client::{Answer, Call, Client, Error};
 use crate::http::Cause;
-use crate::id::AccountId;
-use crate::id::BadName;
+use crate::id::{AccountId, BadName};
 
 /// What every command understands.
 #[derive(clap::Args)]
@@ -37,8 +28,16 @@ pub(super) struct Global {
     /// Say what is asked of the agent
     #[arg(short, long, global = true, display_order = 903)]
     verbose: bool,
-    /// A session of the account's owner, in a file (-: standard input); changing the devices of a protected account needs one
-    #[arg(long, global = true, display_order = 904, value_name = "FILE|-", env = "TWOSTEP_MFA_CONTEXT", hide_env_values = true)]
+    /// A session of the account's owner, in a file (-: standard input); changing the devices of a
+    /// protected account needs one
+    #[arg(
+        long,
+        global = true,
+        display_order = 904,
+        value_name = "FILE|-",
+        env = "TWOSTEP_MFA_CONTEXT",
+        hide_env_values = true
+    )]
     mfa_context: Option<PathBuf>,
 }
 
@@ -96,15 +95,22 @@ impl Console {
 
     /// Asks the agent to change the devices of an account, with the owner's proof if there is one.
     pub(super) async fn ask_with_proof(&self, call: Call<'_>) -> Result<Value, Failure> {
-        self.ask(call.mfa_context(self.mfa_context.as_deref().map(String::as_str))).await
+        self.ask(call.mfa_context(self.mfa_context.as_deref().map(String::as_str)))
+            .await
     }
 
     /// Asks the agent for everything that a list has, page by page.
-    pub(super) async fn ask_all<'a>(&'a self, list: &str, page: impl Fn() -> Call<'a>) -> Result<Vec<Value>, Failure> {
+    pub(super) async fn ask_all<'a>(
+        &'a self,
+        list: &str,
+        page: impl Fn() -> Call<'a>,
+    ) -> Result<Vec<Value>, Failure> {
         let mut items = Vec::new();
         let mut after: Option<String> = None;
         loop {
-            let mut body = self.ask(page().query("limit", Some("1000")).query("after", after.as_deref())).await?;
+            let mut body = self
+                .ask(page().query("limit", Some("1000")).query("after", after.as_deref()))
+                .await?;
             if let Some(found) = body.get_mut(list).and_then(Value::as_array_mut) {
                 items.append(found);
             }
@@ -118,7 +124,9 @@ impl Console {
     pub(super) async fn ask_whole(&self, call: Call<'_>) -> Result<Answer, Failure> {
         let line = call.to_string();
         let answer = self.try_to_ask(call).await;
-        answer.map_err(|error| self.failure(error)).inspect_err(|failure| self.trace(&format!("{line}: {failure}")))
+        answer
+            .map_err(|error| self.failure(error))
+            .inspect_err(|failure| self.trace(&format!("{line}: {failure}")))
     }
 
     /// The same, for those who look at what is wrong.
@@ -136,7 +144,10 @@ impl Console {
         }
         let uid = Uid::current();
         let user = User::from_uid(uid).ok().flatten();
-        let nameless = || Failure::bad_input(format!("the user {uid} has no login name")).hint("Say whose account it is: --account NAME");
+        let nameless = || {
+            Failure::bad_input(format!("the user {uid} has no login name"))
+                .hint("Say whose account it is: --account NAME")
+        };
         Ok(user.ok_or_else(nameless)?.name)
     }
 
@@ -145,13 +156,18 @@ impl Console {
         let message = output::plain(&error.to_string());
         match error {
             Error::Problem(problem) => refusal::failure(*problem),
-            Error::Unreachable { endpoint, cause } => unreachable(message, endpoint.socket().unwrap_or(Path::new("")), &cause),
-            _ => Failure::new(Exit::Unavailable, message).hint("Look for the fault: twostep doctor"),
+            Error::Unreachable { endpoint, cause } => {
+                unreachable(message, endpoint.socket().unwrap_or(Path::new("")), &cause)
+            }
+            _ => {
+                Failure::new(Exit::Unavailable, message).hint("Look for the fault: twostep doctor")
+            }
         }
     }
 }
 
-/// An account that is there already, as `account list` shows it: characters that print as nothing are spelt out there (`\u{ad}`), and read back.
+/// An account that is there already, as `account list` shows it: characters that print as nothing
+/// are spelt out there (`\u{ad}`), and read back.
 pub(super) fn existing_account(text: &str) -> Result<AccountId, BadName> {
     AccountId::existing(&output::read_back(text))
 }
@@ -160,7 +176,11 @@ fn unreachable(message: String, socket: &Path, cause: &Cause) -> Failure {
     let failure = Failure::new(Exit::Unavailable, message);
     match cause {
         Cause::NotThere | Cause::NotListening => {
-            let agent = if socket == default_socket() { String::new() } else { format!("TWOSTEP_SOCKET={} ", socket.display()) };
+            let agent = if socket == default_socket() {
+                String::new()
+            } else {
+                format!("TWOSTEP_SOCKET={} ", socket.display())
+            };
             failure
                 .hint(format!("Start one: {agent}twostep agent"))
                 .hint("Or say where it listens: --socket PATH, or the variable TWOSTEP_SOCKET")
@@ -185,11 +205,18 @@ fn permissions(socket: &Path) -> String {
     let Ok(socket) = std::fs::metadata(socket) else {
         return "The directory of the socket is closed to you: run this as the user who runs the agent, or with sudo.".to_owned();
     };
-    let owner = User::from_uid(Uid::from_raw(socket.uid())).ok().flatten().map_or(socket.uid().to_string(), |user| user.name);
-    let group = nix::unistd::Group::from_gid(nix::unistd::Gid::from_raw(socket.gid())).ok().flatten();
+    let owner = User::from_uid(Uid::from_raw(socket.uid()))
+        .ok()
+        .flatten()
+        .map_or(socket.uid().to_string(), |user| user.name);
+    let group = nix::unistd::Group::from_gid(nix::unistd::Gid::from_raw(socket.gid()))
+        .ok()
+        .flatten();
     let group = group.map_or(socket.gid().to_string(), |group| group.name);
     let mode = socket.mode() & 0o777;
-    format!("The socket is for {owner} and the group {group} (mode {mode:03o}): run this with sudo, or join the group {group}.")
+    format!(
+        "The socket is for {owner} and the group {group} (mode {mode:03o}): run this with sudo, or join the group {group}."
+    )
 }
 
 fn read_context(path: &Path) -> Result<Zeroizing<String>, Failure> {
@@ -197,7 +224,9 @@ fn read_context(path: &Path) -> Result<Zeroizing<String>, Failure> {
         return prompt::secret("A session of the account's owner (twostep login prints one)");
     }
     let text = std::fs::read_to_string(path).map(Zeroizing::new);
-    let text = text.map_err(|error| Failure::bad_input(format!("cannot read the MFA context in {}: {error}", path.display())))?;
+    let text = text.map_err(|error| {
+        Failure::bad_input(format!("cannot read the MFA context in {}: {error}", path.display()))
+    })?;
     Ok(Zeroizing::new(text.trim().to_owned()))
 }
 

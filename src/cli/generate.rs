@@ -1,16 +1,14 @@
-//! `twostep completions` and `twostep man`: made from the commands themselves, so that they never say something else.
+//! `twostep completions` and `twostep man`: made from the commands themselves, so that they never
+//! say something else.
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 use serde_json::json;
 
-use crate::cli::output::Exit;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::output::{Exit, Failure, Report};
 
 /// Print completions for a shell
 ///
@@ -60,8 +58,11 @@ impl Manual {
 
 /// Writes the page of a command and those of its subcommands.
 fn write(command: &Command, directory: &Path, written: &mut Vec<String>) -> Result<(), Failure> {
-    let path = directory.join(format!("{}.1", command.get_display_name().unwrap_or(command.get_name())));
-    let failed = |error: std::io::Error| Failure::new(Exit::Unavailable, format!("cannot write {}: {error}", path.display()));
+    let path =
+        directory.join(format!("{}.1", command.get_display_name().unwrap_or(command.get_name())));
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Unavailable, format!("cannot write {}: {error}", path.display()))
+    };
     std::fs::write(&path, page(command)?).map_err(failed)?;
     written.push(path.display().to_string());
     command
@@ -72,13 +73,16 @@ fn write(command: &Command, directory: &Path, written: &mut Vec<String>) -> Resu
 
 /// The page of a command, and those of its subcommands behind it.
 fn pages(command: &Command) -> Result<String, Failure> {
-    let subcommands = command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help");
+    let subcommands =
+        command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help");
     subcommands.map(pages).try_fold(page(command)?, |all, page| Ok(all + &page?))
 }
 
 fn page(command: &Command) -> Result<String, Failure> {
     let mut page = Vec::new();
     let man = Man::new(command.clone()).manual("twostep");
-    man.render(&mut page).map_err(|error| Failure::new(Exit::Unavailable, format!("the manual cannot be made: {error}")))?;
+    man.render(&mut page).map_err(|error| {
+        Failure::new(Exit::Unavailable, format!("the manual cannot be made: {error}"))
+    })?;
     Ok(String::from_utf8_lossy(&page).into_owned())
 }

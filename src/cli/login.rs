@@ -1,27 +1,21 @@
 //! `twostep login`: a code, or a security key, buys a session.
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::console::Console;
-use crate::cli::key::Plugged;
-use crate::cli::key::open_session;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
-use crate::cli::prompt;
+use crate::cli::key::{Plugged, open_session};
+use crate::cli::output::{Failure, Report};
 use crate::cli::prompt::PairPrompt;
-use crate::cli::refusal;
-use crate::cli::words;
 use crate::cli::words::text;
+use crate::cli::{prompt, refusal, words};
 use crate::client::Error;
-use crate::id::AccountId;
-use crate::id::SerialNumber;
+use crate::id::{AccountId, SerialNumber};
 
 /// Open a session with a code, and print its token
 ///
-/// The code is asked for, or read from standard input. It may be one that a device shows, a recovery code, or a bypass
-/// code. With --key, a security key that is plugged in here is touched instead. The token alone goes to standard output:
-/// twostep login > session.jwt
+/// The code is asked for, or read from standard input. It may be one that a device shows, a
+/// recovery code, or a bypass code. With --key, a security key that is plugged in here is touched
+/// instead. The token alone goes to standard output: twostep login > session.jwt
 #[derive(clap::Args)]
 pub(super) struct Login {
     /// Whose session it is [default: your login name]
@@ -55,7 +49,11 @@ impl Login {
             (false, false) => self.by_code(console, &account).await?,
         };
         let context = opened.get("context").cloned().unwrap_or_default();
-        let note = format!("Session of {}, until {}.", text(&context, "account"), words::at(&context, "expires_at"));
+        let note = format!(
+            "Session of {}, until {}.",
+            text(&context, "account"),
+            words::at(&context, "expires_at")
+        );
         let token = text(&opened, "token");
         Ok(Report::new(opened, token).note(note))
     }
@@ -73,9 +71,13 @@ impl Login {
         let call = console.client().post(&["v1", "sessions"]).body(body);
         match console.try_to_ask(call).await {
             Ok(answer) => Ok(answer.body),
-            Err(Error::Problem(problem)) if problem.reason.as_deref() == Some("out_of_sync") && prompt::is_terminal() => {
+            Err(Error::Problem(problem))
+                if problem.reason.as_deref() == Some("out_of_sync") && prompt::is_terminal() =>
+            {
                 let failure = refusal::failure(*problem);
-                console.note(&format!("{failure}\nIts next two codes find it again, and open the session:"));
+                console.note(&format!(
+                    "{failure}\nIts next two codes find it again, and open the session:"
+                ));
                 self.by_pair(console, account).await
             }
             Err(error) => Err(console.failure(error)),
@@ -107,20 +109,31 @@ impl Login {
 }
 
 /// The one device of the account that shows codes, and its kind.
-async fn only_device(console: &Console, account: &str) -> Result<(String, Option<String>), Failure> {
-    let devices = console.ask_all("devices", || console.client().get(&["v1", "devices"]).query("account", Some(account))).await?;
-    let is = |device: &Value, member: &str, values: &[&str]| values.contains(&device.get(member).and_then(Value::as_str).unwrap_or(""));
-    let fits = |device: &&Value| is(device, "kind", &["totp", "hotp"]) && is(device, "state", &["active", "locked"]);
+async fn only_device(
+    console: &Console,
+    account: &str,
+) -> Result<(String, Option<String>), Failure> {
+    let devices = console
+        .ask_all("devices", || {
+            console.client().get(&["v1", "devices"]).query("account", Some(account))
+        })
+        .await?;
+    let is = |device: &Value, member: &str, values: &[&str]| {
+        values.contains(&device.get(member).and_then(Value::as_str).unwrap_or(""))
+    };
+    let fits = |device: &&Value| {
+        is(device, "kind", &["totp", "hotp"]) && is(device, "state", &["active", "locked"])
+    };
     let fitting: Vec<&Value> = devices.iter().filter(fits).collect();
     match fitting.as_slice() {
         [device] => Ok((text(device, "serial"), Some(text(device, "kind")))),
-        [] => {
-            Err(Failure::bad_input(format!("{account} has no device in use that shows codes"))
-                .hint("See what there is: twostep device list"))
-        }
+        [] => Err(Failure::bad_input(format!("{account} has no device in use that shows codes"))
+            .hint("See what there is: twostep device list")),
         several => {
-            let serials: Vec<String> = several.iter().map(|device| text(device, "serial")).collect();
-            Err(Failure::bad_input(format!("{account} has several devices")).hint(format!("Say which: --serial {}", serials.join(" or "))))
+            let serials: Vec<String> =
+                several.iter().map(|device| text(device, "serial")).collect();
+            Err(Failure::bad_input(format!("{account} has several devices"))
+                .hint(format!("Say which: --serial {}", serials.join(" or "))))
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The program: one file for each command.
 //!
-//! A command returns what it found and prints nothing; `output` says it to people or as one JSON document. Prompts and
-//! notes go to standard error. Codes and secrets come from a prompt or from standard input, never from an argument.
+//! A command returns what it found and prints nothing; `output` says it to people or as one JSON
+//! document. Prompts and notes go to standard error. Codes and secrets come from a prompt or from
+//! standard input, never from an argument.
 
 mod account;
 mod agent;
@@ -29,20 +30,17 @@ mod words;
 
 use std::process::ExitCode;
 
-use clap::CommandFactory;
-use clap::Parser;
-use clap::Subcommand;
+use clap::{CommandFactory, Parser, Subcommand};
 use tokio::runtime;
 
 use crate::cli::console::Global;
-use crate::cli::output::Exit;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::output::{Exit, Failure, Report};
 
-/// Multi-factor verification: enrol tokens, mend the ones that drift, open sessions that any service can check
+/// Multi-factor verification: enrol tokens, mend the ones that drift, open sessions that any
+/// service can check
 ///
-/// Begin with `twostep demo`. Codes and secrets are typed at a prompt, or read from standard input one a line; they are
-/// never arguments.
+/// Begin with `twostep demo`. Codes and secrets are typed at a prompt, or read from standard input
+/// one a line; they are never arguments.
 #[derive(Parser)]
 #[command(name = "twostep", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Program {
@@ -93,7 +91,11 @@ pub fn run() -> ExitCode {
     // Its output may go to a pipe that is never read, and the agent ends when it is told to.
     let waits_for_its_reader = !matches!(program.command, Command::Agent(_));
     let result = perform(program);
-    if waits_for_its_reader { output::finish(&result, json, quiet) } else { output::finish_soon(result, json, quiet) }
+    if waits_for_its_reader {
+        output::finish(&result, json, quiet)
+    } else {
+        output::finish_soon(result, json, quiet)
+    }
 }
 
 fn perform(program: Program) -> Result<Report, Failure> {
@@ -103,7 +105,8 @@ fn perform(program: Program) -> Result<Report, Failure> {
         _ => runtime::Builder::new_current_thread(),
     };
     let runtime = builder.enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(Exit::Unavailable, format!("cannot start: {error}")))?;
+    let runtime = runtime
+        .map_err(|error| Failure::new(Exit::Unavailable, format!("cannot start: {error}")))?;
     runtime.block_on(dispatch(program))
 }
 
@@ -129,4 +132,5 @@ async fn dispatch(Program { global, command }: Program) -> Result<Report, Failur
     }
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused, 2 bad input, 3 no agent or no store, 4 no security key.";
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 refused, 2 bad input, 3 no agent or no store, 4 no security key.";

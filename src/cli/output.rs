@@ -2,21 +2,13 @@
 
 use std::borrow::Cow;
 use std::io::Write;
-use std::os::fd::AsFd;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitCode;
-use std::sync::mpsc::Receiver;
-use std::sync::mpsc::RecvTimeoutError;
-use std::sync::mpsc::channel;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
-use nix::poll::PollFd;
-use nix::poll::PollFlags;
-use nix::poll::PollTimeout;
-use nix::poll::poll;
-use serde_json::Value;
-use serde_json::json;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde_json::{Value, json};
 
 use crate::id::is_printable;
 
@@ -137,7 +129,8 @@ pub(super) fn finish(result: &Result<Report, Failure>, json: bool, quiet: bool) 
     let exit = exit_of(result);
     let written = match result {
         Ok(report) if json => print(&pretty(&report.document)),
-        Ok(report) => print(&report.text).inspect(|()| report.notes.iter().filter(|_| !quiet).for_each(|text| note(text))),
+        Ok(report) => print(&report.text)
+            .inspect(|()| report.notes.iter().filter(|_| !quiet).for_each(|text| note(text))),
         Err(failure) if json => print(&pretty(&failure.to_document())),
         Err(failure) => {
             complain(failure);
@@ -147,16 +140,19 @@ pub(super) fn finish(result: &Result<Report, Failure>, json: bool, quiet: bool) 
     ended(exit, written)
 }
 
-/// [`finish`], but a reader that has not taken anything for [`LAST_WORDS`] does not keep the program alive.
+/// [`finish`], but a reader that has not taken anything for [`LAST_WORDS`] does not keep the
+/// program alive.
 pub(super) fn finish_soon(result: Result<Report, Failure>, json: bool, quiet: bool) -> ExitCode {
     let exit = exit_of(&result);
     let (said, told) = channel();
-    let speaker = std::thread::Builder::new().spawn(move || said.send(finish(&result, json, quiet)));
+    let speaker =
+        std::thread::Builder::new().spawn(move || said.send(finish(&result, json, quiet)));
     let code = speaker.ok().and_then(|_| heard(&told, is_stalled));
     code.unwrap_or(ExitCode::from(exit.code()))
 }
 
-/// Waits for the thread that speaks, as long as its output can be written: on a busy machine it may not have had its turn.
+/// Waits for the thread that speaks, as long as its output can be written: on a busy machine it may
+/// not have had its turn.
 fn heard<T>(told: &Receiver<T>, is_stalled: impl Fn() -> bool) -> Option<T> {
     let (began, mut went) = (Instant::now(), Instant::now());
     loop {
@@ -202,17 +198,26 @@ fn ended(exit: Exit, written: std::io::Result<()>) -> ExitCode {
     }
 }
 
-/// Says what is wrong with the arguments; `--help` and `--version` are answers and come this way, too.
+/// Says what is wrong with the arguments; `--help` and `--version` are answers and come this way,
+/// too.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().any(|argument| argument == "--json");
     if error.use_stderr() && json {
         let message = error.to_string();
         // What follows is usage, for people.
         let message = message.split("\n\n").next().unwrap_or_default();
-        return finish(&Err(Failure::bad_input(message.strip_prefix("error: ").unwrap_or(message))), true, true);
+        return finish(
+            &Err(Failure::bad_input(message.strip_prefix("error: ").unwrap_or(message))),
+            true,
+            true,
+        );
     }
     let printed = error.print();
-    if error.use_stderr() { ExitCode::from(Exit::BadInput.code()) } else { ended(Exit::Done, printed) }
+    if error.use_stderr() {
+        ExitCode::from(Exit::BadInput.code())
+    } else {
+        ended(Exit::Done, printed)
+    }
 }
 
 /// One line, or several, on standard error.
@@ -233,17 +238,23 @@ pub(super) fn print(text: &str) -> std::io::Result<()> {
     out.flush()
 }
 
-/// Text from elsewhere, made harmless for a terminal: what does not print, or turns the text around it, is spelt out.
+/// Text from elsewhere, made harmless for a terminal: what does not print, or turns the text around
+/// it, is spelt out.
 pub(super) fn plain(text: &str) -> String {
-    let spelt = |c: char| if is_printable(c) { c.to_string() } else { c.escape_unicode().to_string() };
+    let spelt =
+        |c: char| if is_printable(c) { c.to_string() } else { c.escape_unicode().to_string() };
     text.chars().map(spelt).collect()
 }
 
-/// The text that [`plain`] made this of. Only what it spells out is read back: other backslashes stay.
+/// The text that [`plain`] made this of. Only what it spells out is read back: other backslashes
+/// stay.
 pub(super) fn read_back(text: &str) -> Cow<'_, str> {
     let Some((before, rest)) = text.split_once("\\u{") else { return Cow::Borrowed(text) };
     let spelt = rest.split_once('}').and_then(|(hex, after)| {
-        let c = u32::from_str_radix(hex, 16).ok().and_then(char::from_u32).filter(|c| !is_printable(*c))?;
+        let c = u32::from_str_radix(hex, 16)
+            .ok()
+            .and_then(char::from_u32)
+            .filter(|c| !is_printable(*c))?;
         Some((c, after))
     });
     match spelt {
@@ -263,8 +274,8 @@ fn pretty(document: &Value) -> String {
     format!("{document:#}")
 }
 
-/// How long the reader of an agent's last words may take nothing. The lines of its log were waited for before, and it is to end within two
-/// seconds.
+/// How long the reader of an agent's last words may take nothing. The lines of its log were waited
+/// for before, and it is to end within two seconds.
 const LAST_WORDS: Duration = Duration::from_millis(900);
 
 /// How long its last words may take in all.

@@ -1,17 +1,13 @@
-//! Codes and secrets: typed at a terminal, or one a line on standard input. Never an argument, which others can read.
+//! Codes and secrets: typed at a terminal, or one a line on standard input. Never an argument,
+//! which others can read.
 
-use std::io::BufRead;
-use std::io::IsTerminal;
-use std::io::Write;
+use std::io::{BufRead, IsTerminal, Write};
 
 use zeroize::Zeroizing;
 
 use crate::cli::output;
 use crate::cli::output::Failure;
-use crate::id::OddCharacter;
-use crate::id::is_dash;
-use crate::id::is_invisible;
-use crate::id::narrow;
+use crate::id::{OddCharacter, is_dash, is_invisible, narrow};
 use crate::otp::Code;
 use crate::verifier::Passcode;
 
@@ -31,7 +27,10 @@ impl PairPrompt {
                 second: "Press it once more and type the next code:".to_owned(),
             };
         }
-        PairPrompt { first: format!("Code shown by {serial} now:"), second: "Wait for the next code, then type it:".to_owned() }
+        PairPrompt {
+            first: format!("Code shown by {serial} now:"),
+            second: "Wait for the next code, then type it:".to_owned(),
+        }
     }
 }
 
@@ -42,17 +41,28 @@ pub(super) fn is_terminal() -> bool {
 
 /// A code of any kind that opens a session.
 pub(super) fn passcode(prompt: &str) -> Result<Zeroizing<String>, Failure> {
-    ask(prompt, "a code", |text| text.parse::<Passcode>().map(|_| ()).map_err(|error| with_odd(&error.to_string(), text)))
+    ask(prompt, "a code", |text| {
+        text.parse::<Passcode>()
+            .map(|_| ())
+            .map_err(|error| with_odd(&error.to_string(), text))
+    })
 }
 
 /// Two consecutive codes.
 pub(super) fn pair(prompt: &PairPrompt) -> Result<[Zeroizing<String>; 2], Failure> {
-    let digits =
-        |text: &str| text.parse::<Code>().map(|_| ()).map_err(|_| with_odd("a code is the 6 to 8 digits that the device shows", text));
+    let digits = |text: &str| {
+        text.parse::<Code>()
+            .map(|_| ())
+            .map_err(|_| with_odd("a code is the 6 to 8 digits that the device shows", text))
+    };
     let first = ask(&prompt.first, "two codes, one a line,", digits)?;
     let second = ask(&prompt.second, "two codes, one a line,", |text| {
         digits(text)?;
-        if text == first.as_str() { Err("that is the first code again: wait until another one is shown".to_owned()) } else { Ok(()) }
+        if text == first.as_str() {
+            Err("that is the first code again: wait until another one is shown".to_owned())
+        } else {
+            Ok(())
+        }
     })?;
     Ok([first, second])
 }
@@ -61,11 +71,17 @@ pub(super) fn pair(prompt: &PairPrompt) -> Result<[Zeroizing<String>; 2], Failur
 pub(super) fn secret(prompt: &str) -> Result<Zeroizing<String>, Failure> {
     let typed = unseen(prompt, "a secret")?;
     let mut secret = Zeroizing::new(String::with_capacity(typed.len()));
-    secret.extend(typed.trim_matches(|c: char| c.is_whitespace() || is_invisible(c)).chars().filter(|c| !is_invisible(*c)));
+    secret.extend(
+        typed
+            .trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
+            .chars()
+            .filter(|c| !is_invisible(*c)),
+    );
     Ok(secret)
 }
 
-/// The PIN of a security key, byte by byte as it was typed. What is easily typed by mistake is named, since a key counts its tries.
+/// The PIN of a security key, byte by byte as it was typed. What is easily typed by mistake is
+/// named, since a key counts its tries.
 pub(super) fn pin(prompt: &str) -> Result<Zeroizing<String>, Failure> {
     let typed = unseen(prompt, "a PIN")?;
     if let Some(odd) = OddCharacter::first_in(&typed) {
@@ -82,12 +98,20 @@ fn unseen(prompt: &str, what: &str) -> Result<Zeroizing<String>, Failure> {
         let line = line.strip_suffix('\n').unwrap_or(&line);
         return Ok(Zeroizing::new(line.strip_suffix('\r').unwrap_or(line).to_owned()));
     }
-    let typed = dialoguer::Password::new().with_prompt(prompt).report(false).interact().map(Zeroizing::new);
+    let typed = dialoguer::Password::new()
+        .with_prompt(prompt)
+        .report(false)
+        .interact()
+        .map(Zeroizing::new);
     typed.map_err(|error| Failure::bad_input(format!("{what} cannot be asked for: {error}")))
 }
 
 /// Asks until the answer can be meant; where nobody is there to be asked, once.
-fn ask(prompt: &str, what: &str, judge: impl Fn(&str) -> Result<(), String>) -> Result<Zeroizing<String>, Failure> {
+fn ask(
+    prompt: &str,
+    what: &str,
+    judge: impl Fn(&str) -> Result<(), String>,
+) -> Result<Zeroizing<String>, Failure> {
     loop {
         if is_terminal() {
             let mut out = std::io::stderr().lock();
@@ -103,7 +127,8 @@ fn ask(prompt: &str, what: &str, judge: impl Fn(&str) -> Result<(), String>) -> 
     }
 }
 
-/// The code without blanks, dashes and invisible marks: displays show groups, and a paste brings the rest.
+/// The code without blanks, dashes and invisible marks: displays show groups, and a paste brings
+/// the rest.
 fn seen(typed: &str) -> Zeroizing<String> {
     let skipped = |c: &char| c.is_whitespace() || is_dash(*c) || is_invisible(*c);
     let mut code = Zeroizing::new(String::with_capacity(typed.len()));
@@ -114,7 +139,9 @@ fn seen(typed: &str) -> Zeroizing<String> {
 fn line() -> Result<Option<Zeroizing<String>>, Failure> {
     let mut line = Zeroizing::new(String::with_capacity(256));
     let read = std::io::stdin().lock().read_line(&mut line);
-    match read.map_err(|error| Failure::bad_input(format!("cannot read from standard input: {error}")))? {
+    match read
+        .map_err(|error| Failure::bad_input(format!("cannot read from standard input: {error}")))?
+    {
         0 => Ok(None),
         _ => Ok(Some(line)),
     }
@@ -122,7 +149,8 @@ fn line() -> Result<Option<Zeroizing<String>>, Failure> {
 
 /// The fault, with the character that may be its cause.
 fn with_odd(wrong: &str, text: &str) -> String {
-    OddCharacter::first_in(text).map_or_else(|| wrong.to_owned(), |odd| format!("{wrong}; in this one there is {odd}"))
+    OddCharacter::first_in(text)
+        .map_or_else(|| wrong.to_owned(), |odd| format!("{wrong}; in this one there is {odd}"))
 }
 
 fn nothing(what: &str) -> Failure {

@@ -2,14 +2,14 @@
 
 use std::io::IsTerminal;
 
-use qrcode::EcLevel;
-use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
 
 /// How a QR code is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Qr {
-    /// Black on white by the terminal's own colours; not at all where standard output is no terminal
+    /// Black on white by the terminal's own colours; not at all where standard output is no
+    /// terminal
     #[default]
     Auto,
     /// Without colours, for a terminal with a light background
@@ -29,14 +29,19 @@ impl Qr {
             Qr::Auto => true,
             Qr::Light | Qr::Dark => false,
         };
-        // Screens have no scratches: the lowest level of error correction makes the smallest drawing.
-        let Ok(code) = QrCode::with_error_correction_level(text, EcLevel::L) else { return Drawing::TooLong };
+        // Screens have no scratches: the lowest level of error correction makes the smallest
+        // drawing.
+        let Ok(code) = QrCode::with_error_correction_level(text, EcLevel::L) else {
+            return Drawing::TooLong;
+        };
         let mut renderer = code.render::<Dense1x2>();
         if self == Qr::Dark {
             renderer.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark);
         }
         let drawing = renderer.build();
-        let line = |line: &str| if colours { format!("{BLACK_ON_WHITE}{line}{PLAIN}\n") } else { format!("{line}\n") };
+        let line = |line: &str| {
+            if colours { format!("{BLACK_ON_WHITE}{line}{PLAIN}\n") } else { format!("{line}\n") }
+        };
         Drawing::Drawn(drawing.lines().map(line).collect())
     }
 }
@@ -78,7 +83,14 @@ mod tests {
         };
         let (light, dark) = (drawn(Qr::Light), drawn(Qr::Dark));
         // An odd number of rows leaves half a line below the drawing, which is background in both.
-        let above = |drawing: &str| drawing.lines().rev().skip(1).map(|line| format!("{line}\n")).collect::<String>();
+        let above = |drawing: &str| {
+            drawing
+                .lines()
+                .rev()
+                .skip(1)
+                .map(|line| format!("{line}\n"))
+                .collect::<String>()
+        };
         assert_eq!(negative(above(&light)), above(&dark));
         assert_eq!(Qr::Off.draw("x"), Drawing::NotWanted);
     }

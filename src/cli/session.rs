@@ -3,22 +3,15 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Subcommand;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::cli::console::Console;
-use crate::cli::console::existing_account;
-use crate::cli::output::Exit;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
-use crate::cli::output::plain;
-use crate::cli::prompt;
+use crate::cli::console::{Console, existing_account};
+use crate::cli::output::{Exit, Failure, Report, plain};
 use crate::cli::signing_key::SigningKey;
-use crate::cli::words;
 use crate::cli::words::text;
-use crate::id::AccountId;
-use crate::id::SerialNumber;
+use crate::cli::{prompt, words};
+use crate::id::{AccountId, SerialNumber};
 
 /// Read a session's token, revoke sessions, manage the keys that sign them
 #[derive(Subcommand)]
@@ -62,10 +55,17 @@ impl Session {
                 if let Some(serial) = serial {
                     body["serial"] = serial.as_str().into();
                 }
-                let call = console.client().post(&["v1", "accounts", &account, "revoke-sessions"]).body(body);
+                let call = console
+                    .client()
+                    .post(&["v1", "accounts", &account, "revoke-sessions"])
+                    .body(body);
                 let answer = console.ask(call).await?;
-                let with = serial.as_ref().map_or_else(String::new, |serial| format!(" with {serial}"));
-                let text = format!("Sessions of {account} opened{with} up to {} are over.", text(&answer, "revoked_before"));
+                let with =
+                    serial.as_ref().map_or_else(String::new, |serial| format!(" with {serial}"));
+                let text = format!(
+                    "Sessions of {account} opened{with} up to {} are over.",
+                    text(&answer, "revoked_before")
+                );
                 Ok(Report::new(answer, text))
             }
             Session::Keys(keys) => keys.run(console).await,
@@ -74,12 +74,15 @@ impl Session {
 }
 
 async fn show(console: &Console, token: &str, audience: Option<&str>) -> Result<Report, Failure> {
-    let token = if token == "-" { prompt::secret("Token")? } else { Zeroizing::new(token.to_owned()) };
+    let token =
+        if token == "-" { prompt::secret("Token")? } else { Zeroizing::new(token.to_owned()) };
     let mut body = json!({"token": token.trim()});
     if let Some(audience) = audience {
         body["audience"] = audience.into();
     }
-    let answer = console.ask(console.client().post(&["v1", "sessions", "introspect"]).body(body)).await?;
+    let answer = console
+        .ask(console.client().post(&["v1", "sessions", "introspect"]).body(body))
+        .await?;
     if answer.get("active") != Some(&Value::Bool(true)) {
         let text = "not active: it is over, revoked, for somebody else, or no token of this agent";
         let report = Report::new(answer, text).exit(Exit::Refused);
@@ -95,7 +98,11 @@ fn context(context: &Value) -> String {
     let is = |member: &str| context.get(member) == Some(&Value::Bool(true));
     let mut facts = vec![("Account", text(context, "account"))];
     if is("mfa_present") {
-        let age = context.get("mfa_age_seconds").and_then(Value::as_u64).map(words::seconds).unwrap_or_default();
+        let age = context
+            .get("mfa_age_seconds")
+            .and_then(Value::as_u64)
+            .map(words::seconds)
+            .unwrap_or_default();
         let methods = context.get("amr").and_then(Value::as_array).cloned().unwrap_or_default();
         let methods: Vec<String> = methods.iter().filter_map(Value::as_str).map(plain).collect();
         facts.push(("MFA", format!("proved {age} ago, at {}", text(context, "mfa_time"))));
@@ -103,9 +110,18 @@ fn context(context: &Value) -> String {
         facts.push(("Methods", methods.join(", ")));
         facts.push((
             "Phishing",
-            if is("phishing_resistant") { "resistant" } else { "not resistant: a code can be typed into a false page" }.to_owned(),
+            if is("phishing_resistant") {
+                "resistant"
+            } else {
+                "not resistant: a code can be typed into a false page"
+            }
+            .to_owned(),
         ));
-        facts.push(("Hardware", if is("hardware_bound") { "known to keep its key in hardware" } else { "not known" }.to_owned()));
+        facts.push((
+            "Hardware",
+            if is("hardware_bound") { "known to keep its key in hardware" } else { "not known" }
+                .to_owned(),
+        ));
     } else {
         facts.push(("MFA", "none: nothing more than the account's name was given".to_owned()));
     }
@@ -116,7 +132,8 @@ fn context(context: &Value) -> String {
     words::facts(&facts)
 }
 
-/// The audience that a token names, if it is another than the one it was shown to. Nobody has checked what it names.
+/// The audience that a token names, if it is another than the one it was shown to. Nobody has
+/// checked what it names.
 fn claimed_audience(token: &str, shown_to: Option<&str>) -> Option<String> {
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&claims).ok()?;

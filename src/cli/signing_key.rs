@@ -1,12 +1,10 @@
 //! `twostep session keys`: the keys that sign sessions.
 
 use clap::Subcommand;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::console::Console;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::output::{Failure, Report};
 use crate::cli::words;
 use crate::cli::words::text;
 use crate::session::SigningAlgorithm;
@@ -34,7 +32,11 @@ impl SigningKey {
         let client = console.client();
         match self {
             SigningKey::Rotate { algorithm } => {
-                let spelt = |typed: &String| SigningAlgorithm::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(typed));
+                let spelt = |typed: &String| {
+                    SigningAlgorithm::ALL
+                        .into_iter()
+                        .find(|known| known.name().eq_ignore_ascii_case(typed))
+                };
                 let body = match algorithm.as_ref().and_then(spelt) {
                     Some(algorithm) => json!({"algorithm": algorithm.name()}),
                     None => json!({}),
@@ -46,16 +48,34 @@ impl SigningKey {
             SigningKey::List => {
                 let answer = console.ask(client.get(&["v1", "signing-keys"])).await?;
                 let row = |key: &Value| {
-                    let state = if key.get("retired_at").is_some_and(Value::is_string) { "verifies only" } else { "signs" };
-                    vec![text(key, "kid"), text(key, "algorithm"), state.to_owned(), words::when(key, "created_at")]
+                    let state = if key.get("retired_at").is_some_and(Value::is_string) {
+                        "verifies only"
+                    } else {
+                        "signs"
+                    };
+                    vec![
+                        text(key, "kid"),
+                        text(key, "algorithm"),
+                        state.to_owned(),
+                        words::when(key, "created_at"),
+                    ]
                 };
-                let keys = answer.get("signing_keys").and_then(Value::as_array).map(|keys| keys.iter().map(row).collect());
-                let text = words::table(&["KEY ID", "ALGORITHM", "STATE", "MADE"], &keys.unwrap_or_else(Vec::new));
+                let keys = answer
+                    .get("signing_keys")
+                    .and_then(Value::as_array)
+                    .map(|keys| keys.iter().map(row).collect());
+                let text = words::table(
+                    &["KEY ID", "ALGORITHM", "STATE", "MADE"],
+                    &keys.unwrap_or_else(Vec::new),
+                );
                 Ok(Report::new(answer, text))
             }
             SigningKey::Drop { kid } => {
                 console.ask(client.delete(&["v1", "signing-keys", kid])).await?;
-                Ok(Report::new(json!({"dropped": kid}), format!("{kid} is dropped, and every session that it signed is over.")))
+                Ok(Report::new(
+                    json!({"dropped": kid}),
+                    format!("{kid} is dropped, and every session that it signed is over."),
+                ))
             }
         }
     }

@@ -1,7 +1,6 @@
 //! `twostep store`: copies of the store, and whether it is sound.
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use nix::unistd::Uid;
@@ -9,47 +8,45 @@ use serde_json::json;
 
 use crate::agent::config::Config;
 use crate::cli::console::Console;
-use crate::cli::output::Exit;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::output::{Exit, Failure, Report};
 use crate::cli::words;
 use crate::cli::words::text;
 use crate::id::CallerId;
 use crate::store::sqlite;
-use crate::store::sqlite::CheckReport;
-use crate::store::sqlite::OpenError;
-use crate::time::Clock;
-use crate::time::SystemClock;
+use crate::store::sqlite::{CheckReport, OpenError};
+use crate::time::{Clock, SystemClock};
 
 /// Back up the store, restore a backup, see whether a store is sound
 #[derive(Subcommand)]
 pub(super) enum Store {
     /// Copy the store of a running agent into a new file, which the agent writes
     ///
-    /// Copying the file by other means is no backup: while an agent serves from it, its newest changes are in the log beside it
-    /// (FILE-wal), and the copy alone, or a copy of both from two moments, is refused. When the agent has been stopped the file
-    /// alone is the whole store.
+    /// Copying the file by other means is no backup: while an agent serves from it, its newest
+    /// changes are in the log beside it (FILE-wal), and the copy alone, or a copy of both from two
+    /// moments, is refused. When the agent has been stopped the file alone is the whole store.
     Backup {
         /// The new file [default: one in the agent's state directory]
         to: Option<PathBuf>,
     },
     /// Make a backup fit to serve from: nothing that was used since it was made can be used again
     ///
-    /// Time-based devices go on after about ten minutes, for those are the codes that may have been used. Counter-based
-    /// ones need a pair once. Recovery codes are void, all sessions are over, and a new key signs. API keys are those of the
-    /// backup. No agent may hold the file. It needs the sealing keys that it was made with.
+    /// Time-based devices go on after about ten minutes, for those are the codes that may have been
+    /// used. Counter-based ones need a pair once. Recovery codes are void, all sessions are over,
+    /// and a new key signs. API keys are those of the backup. No agent may hold the file. It needs
+    /// the sealing keys that it was made with.
     ///
-    /// It also cures a raw copy of a store that was in use, with the log beside it or without, a store whose log is lost, and an older
-    /// copy that was put in the place of a newer store: what they have forgotten cannot be used again. A log from before a restore is
-    /// never read: if an agent refuses it, move FILE-wal away.
+    /// It also cures a raw copy of a store that was in use, with the log beside it or without, a
+    /// store whose log is lost, and an older copy that was put in the place of a newer store: what
+    /// they have forgotten cannot be used again. A log from before a restore is never read: if an
+    /// agent refuses it, move FILE-wal away.
     Restore {
         /// The backup, or the copy
         path: PathBuf,
     },
     /// See whether a store or a backup is sound; exit 1 if it is not. Nothing is changed
     ///
-    /// Also whether its file, the log and the witness beside it fit together, as at the start of an agent. It needs no right to write,
-    /// and leaves no file behind.
+    /// Also whether its file, the log and the witness beside it fit together, as at the start of an
+    /// agent. It needs no right to write, and leaves no file behind.
     Check {
         /// The file [default: the one that an agent of yours would serve from]
         path: Option<PathBuf>,
@@ -71,17 +68,25 @@ async fn backup(console: &Console, to: Option<&Path>) -> Result<Report, Failure>
     if let Some(to) = to {
         let unclear = |error| Failure::bad_input(format!("{} is no path: {error}", to.display()));
         let to = std::path::absolute(to).map_err(unclear)?;
-        body["path"] = to.to_str().ok_or_else(|| Failure::bad_input("the agent takes paths in UTF-8 only"))?.into();
+        body["path"] = to
+            .to_str()
+            .ok_or_else(|| Failure::bad_input("the agent takes paths in UTF-8 only"))?
+            .into();
     }
-    let answer = console.ask(console.client().post(&["v1", "store", "backup"]).body(body)).await?;
+    let answer = console
+        .ask(console.client().post(&["v1", "store", "backup"]).body(body))
+        .await?;
     let path = text(&answer, "path");
     let note = "It is of no use without the agent's sealing keys: keep them, too, somewhere else.";
-    Ok(Report::new(answer, path.clone()).note(note).note(format!("See that it is sound: twostep store check {path}")))
+    Ok(Report::new(answer, path.clone())
+        .note(note)
+        .note(format!("See that it is sound: twostep store check {path}")))
 }
 
 fn restore(path: &Path) -> Result<Report, Failure> {
     let caller = CallerId::new(format!("uid:{}", Uid::effective()));
-    let restored = sqlite::restore(path, SystemClock.read().wall, &caller).map_err(|error| refused(error, path))?;
+    let restored = sqlite::restore(path, SystemClock.read().wall, &caller)
+        .map_err(|error| refused(error, path))?;
     let text = format!(
         "Restored: {} of {}. Codes up to now and of the next ten minutes are spent, and all sessions are over.",
         words::count(restored.devices, "device"),
@@ -89,7 +94,9 @@ fn restore(path: &Path) -> Result<Report, Failure> {
     );
     let document = json!({"devices": restored.devices, "accounts": restored.accounts});
     let note = "An API key that was revoked since the backup works again: look through twostep api-key list.";
-    Ok(Report::new(document, text).note(note).note(format!("Serve from it: twostep agent --store sqlite:{}", path.display())))
+    Ok(Report::new(document, text)
+        .note(note)
+        .note(format!("Serve from it: twostep agent --store sqlite:{}", path.display())))
 }
 
 fn check(path: Option<&Path>) -> Result<Report, Failure> {
@@ -98,12 +105,21 @@ fn check(path: Option<&Path>) -> Result<Report, Failure> {
         None => own()?,
     };
     let found = look(&path)?;
-    let mut text = format!("{}: {}, {}", path.display(), words::count(found.accounts, "account"), words::count(found.devices, "device"));
+    let mut text = format!(
+        "{}: {}, {}",
+        path.display(),
+        words::count(found.accounts, "account"),
+        words::count(found.devices, "device")
+    );
     text += if found.copy { ", a backup that was not restored\n" } else { "\n" };
     for problem in &found.problems {
         text += &format!("  {problem}\n");
     }
-    text += if found.problems.is_empty() { "sound" } else { "not sound: do what it says above, or restore a backup from before" };
+    text += if found.problems.is_empty() {
+        "sound"
+    } else {
+        "not sound: do what it says above, or restore a backup from before"
+    };
     let document = json!({
         "ok": found.problems.is_empty(),
         "accounts": found.accounts,
@@ -118,22 +134,30 @@ fn check(path: Option<&Path>) -> Result<Report, Failure> {
 
 /// Looks at a store that no agent holds.
 pub(super) fn look(path: &Path) -> Result<CheckReport, Failure> {
-    sqlite::alone(path).and_then(|alone| alone.check()).map_err(|error| refused(error, path))
+    sqlite::alone(path)
+        .and_then(|alone| alone.check())
+        .map_err(|error| refused(error, path))
 }
 
 /// The store that an agent of this user would serve from.
 fn own() -> Result<PathBuf, Failure> {
     let config = Config::load(None).map_err(|error| Failure::bad_input(error.to_string()))?;
     let file = config.store_url().file().map(Path::to_owned);
-    file.ok_or_else(|| Failure::bad_input("the configured store is no file: check it with its own tools"))
+    file.ok_or_else(|| {
+        Failure::bad_input("the configured store is no file: check it with its own tools")
+    })
 }
 
 fn refused(error: OpenError, path: &Path) -> Failure {
     match error {
-        OpenError::Held(_) => Failure::new(Exit::Refused, format!("an agent serves from {}", path.display()))
-            .hint("Stop it first, or look at a backup: twostep store backup FILE"),
+        OpenError::Held(_) => {
+            Failure::new(Exit::Refused, format!("an agent serves from {}", path.display()))
+                .hint("Stop it first, or look at a backup: twostep store backup FILE")
+        }
         OpenError::Io { .. } | OpenError::Foreign(_) => Failure::bad_input(error.to_string()),
-        OpenError::Stray(_) | OpenError::Damaged { .. } => Failure::new(Exit::Refused, error.to_string()),
+        OpenError::Stray(_) | OpenError::Damaged { .. } => {
+            Failure::new(Exit::Refused, error.to_string())
+        }
         _ => Failure::new(Exit::Unavailable, error.to_string()),
     }
 }

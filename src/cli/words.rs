@@ -79,12 +79,20 @@ pub(super) fn short_drift(device: &Value) -> String {
 /// The drift of a device, and whose clock it is that is wrong.
 pub(super) fn drift(device: &Value) -> Vec<String> {
     let number = |member: &str| device.get(member).and_then(Value::as_i64);
-    let (Some(steps), Some(off)) = (number("drift_steps"), number("drift_seconds")) else { return Vec::new() };
+    let (Some(steps), Some(off)) = (number("drift_steps"), number("drift_seconds")) else {
+        return Vec::new();
+    };
     let off_by = seconds(off.unsigned_abs());
     let mut lines = match steps {
         0 => vec!["none: its clock agrees with this machine's, to within a time step".to_owned()],
-        1.. => vec![format!("{}: the device's clock is about {off_by} ahead of the agent's", short_drift(device))],
-        _ => vec![format!("{}: the device's clock is about {off_by} behind the agent's", short_drift(device))],
+        1.. => vec![format!(
+            "{}: the device's clock is about {off_by} ahead of the agent's",
+            short_drift(device)
+        )],
+        _ => vec![format!(
+            "{}: the device's clock is about {off_by} behind the agent's",
+            short_drift(device)
+        )],
     };
     if let Some(rate) = device.get("drift_ppm").and_then(Value::as_f64) {
         let a_week = rate.abs() * 0.6048;
@@ -103,11 +111,23 @@ pub(super) fn drift(device: &Value) -> Vec<String> {
 
 /// Rows below a heading, in columns as wide as their widest cell.
 pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
-    let cells = || std::iter::once(heading.iter().map(|cell| (*cell).to_owned()).collect::<Vec<String>>()).chain(rows.iter().cloned());
-    let width = |column: usize| cells().filter_map(|row| row.get(column).map(|cell| cell.width())).max().unwrap_or(0);
+    let cells = || {
+        std::iter::once(heading.iter().map(|cell| (*cell).to_owned()).collect::<Vec<String>>())
+            .chain(rows.iter().cloned())
+    };
+    let width = |column: usize| {
+        cells()
+            .filter_map(|row| row.get(column).map(|cell| cell.width()))
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..heading.len()).map(width).collect();
     let line = |row: Vec<String>| {
-        let padded = row.iter().zip(&widths).map(|(cell, width)| filled(cell, *width)).collect::<Vec<String>>();
+        let padded = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| filled(cell, *width))
+            .collect::<Vec<String>>();
         format!("{}\n", padded.join("  ").trim_end())
     };
     cells().map(line).collect()
@@ -116,10 +136,14 @@ pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
 /// Facts under each other, their names in one column.
 pub(super) fn facts(facts: &[(&str, String)]) -> String {
     let width = facts.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
-    facts.iter().map(|(name, fact)| format!("{}  {fact}\n", filled(name, width))).collect()
+    facts
+        .iter()
+        .map(|(name, fact)| format!("{}  {fact}\n", filled(name, width)))
+        .collect()
 }
 
-/// A cell as wide as its column. Characters of East Asia and emoji take two columns of a terminal, combining marks none (UAX #11).
+/// A cell as wide as its column. Characters of East Asia and emoji take two columns of a terminal,
+/// combining marks none (UAX #11).
 fn filled(cell: &str, width: usize) -> String {
     format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
 }
@@ -132,7 +156,13 @@ mod tests {
 
     #[test]
     fn durations_have_one_unit() {
-        for (length, words) in [(1, "1 second"), (119, "119 seconds"), (120, "2 minutes"), (7_200, "2 hours"), (172_800, "2 days")] {
+        for (length, words) in [
+            (1, "1 second"),
+            (119, "119 seconds"),
+            (120, "2 minutes"),
+            (7_200, "2 hours"),
+            (172_800, "2 days"),
+        ] {
             assert_eq!(seconds(length), words);
         }
     }
@@ -149,7 +179,8 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [vec!["a".to_owned(), "1".to_owned()], vec!["longer".to_owned(), "2".to_owned()]];
+        let rows =
+            [vec!["a".to_owned(), "1".to_owned()], vec!["longer".to_owned(), "2".to_owned()]];
         assert_eq!(table(&["NAME", "N"], &rows), "NAME    N\na       1\nlonger  2\n");
     }
 
@@ -167,11 +198,17 @@ mod tests {
             ("नेहा", 3),
             ("e\u{301}\u{302}", 1),
         ] {
-            let rows = [vec![cell.to_owned(), "1".to_owned()], vec!["x".repeat(12), "2".to_owned()]];
+            let rows =
+                [vec![cell.to_owned(), "1".to_owned()], vec!["x".repeat(12), "2".to_owned()]];
             let drawn = table(&["NAME", "N"], &rows);
             let line = drawn.lines().nth(1).unwrap();
             assert_eq!(line, format!("{cell}{}1", " ".repeat(14 - columns)), "{cell}");
-            assert_eq!(facts(&[(cell, "1".to_owned()), ("twelve chars", "2".to_owned())]).lines().next(), Some(line));
+            assert_eq!(
+                facts(&[(cell, "1".to_owned()), ("twelve chars", "2".to_owned())])
+                    .lines()
+                    .next(),
+                Some(line)
+            );
         }
     }
 }

@@ -6,9 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::client::Client;
-use crate::client::Error;
-use crate::client::Page;
+use crate::client::{Client, Error, Page};
 use crate::id::AccountId;
 
 /// An account as the agent lists it.
@@ -40,14 +38,21 @@ pub struct Bypass {
 
 impl Client {
     /// A page of all accounts, or of those without an active device, from the one after `after` on.
-    pub async fn accounts(&self, without_mfa: bool, after: Option<&AccountId>) -> Result<Page<Account>, Error> {
+    pub async fn accounts(
+        &self,
+        without_mfa: bool,
+        after: Option<&AccountId>,
+    ) -> Result<Page<Account>, Error> {
         #[derive(Deserialize)]
         struct Accounts {
             accounts: Vec<Account>,
             next: Option<String>,
         }
-        let call = self.get(&["v1", "accounts"]).query("without_mfa", without_mfa.then_some("true"));
-        let Accounts { accounts, next } = call.query("after", after.map(AccountId::as_str)).read().await?;
+        let call = self
+            .get(&["v1", "accounts"])
+            .query("without_mfa", without_mfa.then_some("true"));
+        let Accounts { accounts, next } =
+            call.query("after", after.map(AccountId::as_str)).read().await?;
         Ok(Page { items: accounts, next })
     }
 
@@ -57,9 +62,16 @@ impl Client {
     }
 
     /// Makes a code for somebody who is locked out; it can be used for so long, or for an hour.
-    pub async fn bypass(&self, account: &AccountId, lasting: Option<Duration>) -> Result<Bypass, Error> {
+    pub async fn bypass(
+        &self,
+        account: &AccountId,
+        lasting: Option<Duration>,
+    ) -> Result<Bypass, Error> {
         let body = lasting.map_or(json!({}), |lasting| json!({ "ttl_seconds": lasting.as_secs() }));
-        self.post(&["v1", "accounts", account.as_str(), "bypass"]).body(body).read().await
+        self.post(&["v1", "accounts", account.as_str(), "bypass"])
+            .body(body)
+            .read()
+            .await
     }
 }
 

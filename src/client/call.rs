@@ -4,24 +4,15 @@ use std::fmt;
 use std::time::Duration;
 
 use http_body_util::Full;
-use hyper::Method;
-use hyper::Request;
 use hyper::body::Bytes;
-use hyper::header::AUTHORIZATION;
-use hyper::header::CONTENT_TYPE;
-use hyper::header::DATE;
-use hyper::header::HeaderValue;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue};
+use hyper::{Method, Request};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::client::Client;
-use crate::client::Error;
-use crate::client::Problem;
-use crate::client::encoded;
-use crate::client::sensitive;
+use crate::client::{Client, Error, Problem, encoded, sensitive};
 use crate::http;
-use crate::http::Bounds;
-use crate::http::Cause;
+use crate::http::{Bounds, Cause};
 
 /// A request that is being put together. [`Call::send`] sends it.
 #[must_use]
@@ -70,7 +61,8 @@ impl<'a> Call<'a> {
         Call { body: Some(body), ..self }
     }
 
-    /// The context by which the owner of a protected account proves to be that, in the place of the client's.
+    /// The context by which the owner of a protected account proves to be that, in the place of the
+    /// client's.
     pub fn mfa_context(self, token: Option<&'a str>) -> Call<'a> {
         Call { mfa_context: token, ..self }
     }
@@ -97,10 +89,12 @@ impl<'a> Call<'a> {
     /// Sends it, and reads the answer as this type.
     pub(super) async fn read<T: DeserializeOwned>(self) -> Result<T, Error> {
         let answer = self.send().await?;
-        serde_json::from_value(answer.body).map_err(|error| Error::Malformed(format!("it answers something else: {error}")))
+        serde_json::from_value(answer.body)
+            .map_err(|error| Error::Malformed(format!("it answers something else: {error}")))
     }
 
-    /// A new connection each time: on one that was used before, nobody knows whether the other end is still there.
+    /// A new connection each time: on one that was used before, nobody knows whether the other end
+    /// is still there.
     async fn attempt(&self, request: Request<Full<Bytes>>) -> Result<Answer, Error> {
         let (endpoint, within) = (&self.client.endpoint, self.client.timeout);
         let unreachable = |cause| Error::Unreachable { endpoint: endpoint.clone(), cause };
@@ -123,12 +117,15 @@ impl<'a> Call<'a> {
         }
         let body = match &self.body {
             Some(body) => {
-                request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                request =
+                    request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 Bytes::from(body.to_string())
             }
             None => Bytes::new(),
         };
-        request.body(Full::new(body)).map_err(|_| Error::Malformed("this request cannot be sent".to_owned()))
+        request
+            .body(Full::new(body))
+            .map_err(|_| Error::Malformed("this request cannot be sent".to_owned()))
     }
 }
 
@@ -147,9 +144,15 @@ fn worth_another_try(cause: &Cause) -> bool {
 fn read(answer: &http::Answer) -> Result<Answer, Error> {
     let status = answer.status.as_u16();
     let date = answer.headers.get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
-    let json = if answer.body.is_empty() { Some(Value::Null) } else { serde_json::from_slice::<Value>(&answer.body).ok() };
+    let json = if answer.body.is_empty() {
+        Some(Value::Null)
+    } else {
+        serde_json::from_slice::<Value>(&answer.body).ok()
+    };
     if answer.status.is_success() {
-        let body = json.ok_or_else(|| Error::Malformed(format!("it answers {status} with something that is no JSON")))?;
+        let body = json.ok_or_else(|| {
+            Error::Malformed(format!("it answers {status} with something that is no JSON"))
+        })?;
         return Ok(Answer { status, date, body });
     }
     match json.and_then(|document| Problem::read(status, document)) {

@@ -2,8 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::id::AccountId;
-use crate::id::SerialNumber;
+use crate::id::{AccountId, SerialNumber};
 use crate::time::UnixTime;
 
 /// What a session's context says, as the agent reads it.
@@ -82,7 +81,11 @@ impl TryFrom<Read> for Context {
         };
         Ok(Context {
             // Half a proof is none, and not the absence of one either.
-            mfa: if read.mfa_present { Some(mfa().ok_or("a context with MFA that does not say how")?) } else { None },
+            mfa: if read.mfa_present {
+                Some(mfa().ok_or("a context with MFA that does not say how")?)
+            } else {
+                None
+            },
             issued_at: time(&read.issued_at)?,
             expires_at: time(&read.expires_at)?,
             account: read.account,

@@ -2,19 +2,15 @@
 
 use std::fmt;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::client::Client;
-use crate::client::Error;
-use crate::device::DeviceState;
-use crate::device::Kind;
-use crate::id::AccountId;
-use crate::id::DeviceName;
-use crate::id::SerialNumber;
+use crate::client::{Client, Error};
+use crate::device::{DeviceState, Kind};
+use crate::id::{AccountId, DeviceName, SerialNumber};
 
-/// A device as the agent shows it. A verifier is shown no more than serial number, kind, name, state and throttle.
+/// A device as the agent shows it. A verifier is shown no more than serial number, kind, name,
+/// state and throttle.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct Device {
@@ -135,19 +131,25 @@ impl NewDevice {
 impl Client {
     /// Adds a device.
     pub async fn add_device(&self, device: &NewDevice) -> Result<AddedDevice, Error> {
-        let body = serde_json::to_value(device).map_err(|error| Error::Malformed(error.to_string()))?;
+        let body =
+            serde_json::to_value(device).map_err(|error| Error::Malformed(error.to_string()))?;
         self.post(&["v1", "devices"]).body(body).read().await
     }
 
     /// A page of an account's devices, from the one after `after` on.
-    pub async fn devices(&self, account: &AccountId, after: Option<&SerialNumber>) -> Result<Page<Device>, Error> {
+    pub async fn devices(
+        &self,
+        account: &AccountId,
+        after: Option<&SerialNumber>,
+    ) -> Result<Page<Device>, Error> {
         #[derive(Deserialize)]
         struct Devices {
             devices: Vec<Device>,
             next: Option<String>,
         }
         let call = self.get(&["v1", "devices"]).query("account", Some(account.as_str()));
-        let Devices { devices, next } = call.query("after", after.map(SerialNumber::as_str)).read().await?;
+        let Devices { devices, next } =
+            call.query("after", after.map(SerialNumber::as_str)).read().await?;
         Ok(Page { items: devices, next })
     }
 
@@ -157,18 +159,39 @@ impl Client {
     }
 
     /// Gives a device another name.
-    pub async fn rename_device(&self, serial: &SerialNumber, name: &DeviceName) -> Result<Device, Error> {
-        self.patch(&["v1", "devices", serial.as_str()]).body(json!({ "name": name.as_str() })).read().await
+    pub async fn rename_device(
+        &self,
+        serial: &SerialNumber,
+        name: &DeviceName,
+    ) -> Result<Device, Error> {
+        self.patch(&["v1", "devices", serial.as_str()])
+            .body(json!({ "name": name.as_str() }))
+            .read()
+            .await
     }
 
     /// Activates a device with two consecutive codes, which are spent.
-    pub async fn activate_device(&self, serial: &SerialNumber, codes: [&str; 2]) -> Result<Device, Error> {
-        self.post(&["v1", "devices", serial.as_str(), "activate"]).body(json!({ "codes": codes })).read().await
+    pub async fn activate_device(
+        &self,
+        serial: &SerialNumber,
+        codes: [&str; 2],
+    ) -> Result<Device, Error> {
+        self.post(&["v1", "devices", serial.as_str(), "activate"])
+            .body(json!({ "codes": codes }))
+            .read()
+            .await
     }
 
     /// Finds a device that is out of sync by two consecutive codes, which are spent.
-    pub async fn resync_device(&self, serial: &SerialNumber, codes: [&str; 2]) -> Result<Resynced, Error> {
-        self.post(&["v1", "devices", serial.as_str(), "resync"]).body(json!({ "codes": codes })).read().await
+    pub async fn resync_device(
+        &self,
+        serial: &SerialNumber,
+        codes: [&str; 2],
+    ) -> Result<Resynced, Error> {
+        self.post(&["v1", "devices", serial.as_str(), "resync"])
+            .body(json!({ "codes": codes }))
+            .read()
+            .await
     }
 
     /// Takes a device out of use; sessions opened with it are over.

@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::http::Cause;
-use crate::http::Endpoint;
+use crate::http::{Cause, Endpoint};
 
 /// Why there is no answer to work with.
 #[non_exhaustive]
@@ -50,7 +49,14 @@ impl Problem {
         let code = text("code")?;
         let detail = text("detail").or_else(|| text("title"))?;
         let retry_after_seconds = document.get("retry_after_seconds").and_then(Value::as_u64);
-        Some(Problem { status, code, detail, reason: text("reason"), retry_after_seconds, document })
+        Some(Problem {
+            status,
+            code,
+            detail,
+            reason: text("reason"),
+            retry_after_seconds,
+            document,
+        })
     }
 }
 
@@ -64,15 +70,25 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Unreachable { endpoint, cause } => match (cause, endpoint.socket().is_some()) {
-                (Cause::NotThere, true) => write!(f, "no agent is running: there is no socket {endpoint}"),
-                (Cause::NotListening, _) => write!(f, "no agent is running: nobody listens on {endpoint}"),
-                (Cause::NotAllowed, true) => write!(f, "you may not use the agent's socket {endpoint}"),
-                (Cause::TimedOut, _) => write!(f, "the agent does not take connections on {endpoint}"),
+                (Cause::NotThere, true) => {
+                    write!(f, "no agent is running: there is no socket {endpoint}")
+                }
+                (Cause::NotListening, _) => {
+                    write!(f, "no agent is running: nobody listens on {endpoint}")
+                }
+                (Cause::NotAllowed, true) => {
+                    write!(f, "you may not use the agent's socket {endpoint}")
+                }
+                (Cause::TimedOut, _) => {
+                    write!(f, "the agent does not take connections on {endpoint}")
+                }
                 (cause, _) => write!(f, "cannot connect to {endpoint}: {cause}"),
             },
             Error::Lost(how) => write!(f, "{how}; whether it was done is not known"),
             Error::Problem(problem) => problem.fmt(f),
-            Error::Malformed(what) => write!(f, "this is no agent that this program understands: {what}"),
+            Error::Malformed(what) => {
+                write!(f, "this is no agent that this program understands: {what}")
+            }
         }
     }
 }

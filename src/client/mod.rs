@@ -1,7 +1,8 @@
 //! A client of the agent, on its Unix socket or over HTTPS: one request, one answer.
 //!
-//! A code that was judged is spent, whether its answer arrived or not. So nothing is ever sent twice that could judge one: what only
-//! asks may be asked again, anything else only when it was surely not sent; see [`Client::trying`].
+//! A code that was judged is spent, whether its answer arrived or not. So nothing is ever sent
+//! twice that could judge one: what only asks may be asked again, anything else only when it was
+//! surely not sent; see [`Client::trying`].
 
 mod account;
 mod call;
@@ -11,36 +12,20 @@ mod error;
 mod security_key;
 mod session;
 
-pub use account::Account;
-pub use account::Bypass;
-pub use call::Answer;
-pub use call::Call;
-pub use context::Context;
-pub use context::Mfa;
-pub use device::AddedDevice;
-pub use device::Device;
-pub use device::NewDevice;
-pub use device::Page;
-pub use device::Provisioning;
-pub use device::Resynced;
-pub use device::Secrets;
-pub use error::Error;
-pub use error::Problem;
+pub use account::{Account, Bypass};
+pub use call::{Answer, Call};
+pub use context::{Context, Mfa};
+pub use device::{AddedDevice, Device, NewDevice, Page, Provisioning, Resynced, Secrets};
+pub use error::{Error, Problem};
 pub use security_key::Ceremony;
-pub use session::OpenSession;
-pub use session::OpenedSession;
-pub use session::Proof;
-pub use session::Revoked;
-pub use session::Token;
+pub use session::{OpenSession, OpenedSession, Proof, Revoked, Token};
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::Method;
 use hyper::header::HeaderValue;
-use percent_encoding::AsciiSet;
-use percent_encoding::NON_ALPHANUMERIC;
-use percent_encoding::utf8_percent_encode;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::http::Endpoint;
 
@@ -55,14 +40,21 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the agent on this Unix socket, as whoever this process runs as. No request takes longer than ten seconds.
+    /// A client of the agent on this Unix socket, as whoever this process runs as. No request takes
+    /// longer than ten seconds.
     pub fn unix(socket: impl Into<PathBuf>) -> Client {
         Client::at(Endpoint::unix(socket))
     }
 
     /// A client of the agent at this endpoint. Over HTTPS it needs an [API key](Client::api_key).
     pub fn at(endpoint: Endpoint) -> Client {
-        Client { endpoint, authorization: None, mfa_context: None, timeout: Duration::from_secs(10), tries: 1 }
+        Client {
+            endpoint,
+            authorization: None,
+            mfa_context: None,
+            timeout: Duration::from_secs(10),
+            tries: 1,
+        }
     }
 
     /// The same, with an API key.
@@ -73,7 +65,8 @@ impl Client {
         Ok(Client { authorization: Some(sensitive(&format!("Bearer {key}"))?), ..self })
     }
 
-    /// The same, with the context by which the owner of a protected account proves to be that when devices change.
+    /// The same, with the context by which the owner of a protected account proves to be that when
+    /// devices change.
     ///
     /// # Errors
     /// [`Error::Malformed`]: it is no token.
@@ -87,8 +80,9 @@ impl Client {
         Client { timeout, ..self }
     }
 
-    /// The same, trying so often: once unless said otherwise. What only asks is asked again whenever no answer came. What does
-    /// something is tried again only if nothing of it was sent; so a code is judged at most once, however often it is tried.
+    /// The same, trying so often: once unless said otherwise. What only asks is asked again
+    /// whenever no answer came. What does something is tried again only if nothing of it was sent;
+    /// so a code is judged at most once, however often it is tried.
     #[must_use]
     pub fn trying(self, times: u32) -> Client {
         Client { tries: times.max(1), ..self }
@@ -127,7 +121,8 @@ impl Client {
 
 /// A header that no log shows.
 fn sensitive(text: &str) -> Result<HeaderValue, Error> {
-    let mut value = HeaderValue::from_str(text).map_err(|_| Error::Malformed("this key or token cannot be sent".to_owned()))?;
+    let mut value = HeaderValue::from_str(text)
+        .map_err(|_| Error::Malformed("this key or token cannot be sent".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -146,13 +141,21 @@ mod tests {
     #[test]
     fn whatever_a_name_holds_it_stays_one_segment_or_value() {
         let client = Client::unix("/nowhere");
-        let call = client.get(&["v1", "devices", "a/b?c#d e%"]).query("account", Some("zoë&x=1")).query("state", None);
-        assert_eq!(call.to_string(), "GET /v1/devices/a%2Fb%3Fc%23d%20e%25?account=zo%C3%AB%26x%3D1");
+        let call = client
+            .get(&["v1", "devices", "a/b?c#d e%"])
+            .query("account", Some("zoë&x=1"))
+            .query("state", None);
+        assert_eq!(
+            call.to_string(),
+            "GET /v1/devices/a%2Fb%3Fc%23d%20e%25?account=zo%C3%AB%26x%3D1"
+        );
     }
 
     #[test]
     fn a_key_is_in_no_log() {
-        let client = Client::unix("/nowhere").api_key("secret").and_then(|client| client.proved_by("secret"));
+        let client = Client::unix("/nowhere")
+            .api_key("secret")
+            .and_then(|client| client.proved_by("secret"));
         assert!(!format!("{:?}", client.unwrap()).contains("secret"));
     }
 }

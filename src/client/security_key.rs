@@ -1,14 +1,11 @@
-//! Security keys: ceremonies, between a browser and the agent. What the browser makes of one goes through unchanged.
+//! Security keys: ceremonies, between a browser and the agent. What the browser makes of one goes
+//! through unchanged.
 
 use serde::Deserialize;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::client::Client;
-use crate::client::Device;
-use crate::client::Error;
-use crate::id::AccountId;
-use crate::id::DeviceName;
+use crate::client::{Client, Device, Error};
+use crate::id::{AccountId, DeviceName};
 
 /// A ceremony that was begun. It is over at the first answer, or after five minutes.
 #[derive(Clone, Debug, Deserialize)]
@@ -21,7 +18,11 @@ pub struct Ceremony {
 
 impl Client {
     /// Begins the enrolment of a security key.
-    pub async fn begin_registration(&self, account: &AccountId, name: Option<&DeviceName>) -> Result<Ceremony, Error> {
+    pub async fn begin_registration(
+        &self,
+        account: &AccountId,
+        name: Option<&DeviceName>,
+    ) -> Result<Ceremony, Error> {
         let mut body = json!({ "account": account.as_str() });
         if let Some(name) = name {
             body["name"] = name.as_str().into();
@@ -30,25 +31,39 @@ impl Client {
     }
 
     /// Enrols a security key by what it answered.
-    pub async fn finish_registration(&self, ceremony_id: &str, credential: Value) -> Result<Device, Error> {
+    pub async fn finish_registration(
+        &self,
+        ceremony_id: &str,
+        credential: Value,
+    ) -> Result<Device, Error> {
         #[derive(Deserialize)]
         struct Registered {
             device: Device,
         }
         let body = json!({ "ceremony_id": ceremony_id, "credential": credential });
-        let registered: Registered = self.post(&["v1", "security-keys", "register", "finish"]).body(body).read().await?;
+        let registered: Registered = self
+            .post(&["v1", "security-keys", "register", "finish"])
+            .body(body)
+            .read()
+            .await?;
         Ok(registered.device)
     }
 
-    /// Begins a sign-in without an account, where the agent is configured for it. The key says whose it is, and
-    /// [`OpenSession::of_key`](crate::client::OpenSession::of_key) finishes it.
+    /// Begins a sign-in without an account, where the agent is configured for it. The key says
+    /// whose it is, and [`OpenSession::of_key`](crate::client::OpenSession::of_key) finishes it.
     pub async fn begin_usernameless(&self) -> Result<Ceremony, Error> {
-        self.post(&["v1", "security-keys", "authenticate", "begin"]).body(json!({})).read().await
+        self.post(&["v1", "security-keys", "authenticate", "begin"])
+            .body(json!({}))
+            .read()
+            .await
     }
 
     /// Begins a sign-in with a security key, which [`Client::open_session`] finishes.
     pub async fn begin_authentication(&self, account: &AccountId) -> Result<Ceremony, Error> {
         let body = json!({ "account": account.as_str() });
-        self.post(&["v1", "security-keys", "authenticate", "begin"]).body(body).read().await
+        self.post(&["v1", "security-keys", "authenticate", "begin"])
+            .body(body)
+            .read()
+            .await
     }
 }

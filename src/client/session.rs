@@ -4,14 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::client::Client;
-use crate::client::Context;
-use crate::client::Error;
-use crate::id::AccountId;
-use crate::id::SerialNumber;
+use crate::client::{Client, Context, Error};
+use crate::id::{AccountId, SerialNumber};
 use crate::time::UnixTime;
 
 /// A session that is to be opened.
@@ -23,7 +19,8 @@ pub struct OpenSession {
 /// What is offered for a session. Each is judged once, and spent.
 #[derive(Clone)]
 pub enum Proof {
-    /// A code, a recovery code or a bypass code; with the device that shows it, unless the account has only one.
+    /// A code, a recovery code or a bypass code; with the device that shows it, unless the account
+    /// has only one.
     Code(String, Option<SerialNumber>),
     /// Two consecutive codes of a device that is out of sync.
     Pair([String; 2], SerialNumber),
@@ -67,14 +64,19 @@ impl OpenSession {
                     body["serial"] = serial.as_str().into();
                 }
             }
-            Proof::Pair(codes, serial) => (body["codes"], body["serial"]) = (json!(codes), serial.as_str().into()),
-            Proof::SecurityKey(id, credential) => (body["ceremony_id"], body["credential"]) = (id.into(), credential),
+            Proof::Pair(codes, serial) => {
+                (body["codes"], body["serial"]) = (json!(codes), serial.as_str().into())
+            }
+            Proof::SecurityKey(id, credential) => {
+                (body["ceremony_id"], body["credential"]) = (id.into(), credential)
+            }
             Proof::Nothing => {}
         }
         OpenSession { body }
     }
 
-    /// A session of whose security key this is the answer, to the ceremony with this id that began without an account.
+    /// A session of whose security key this is the answer, to the ceremony with this id that began
+    /// without an account.
     pub fn of_key(ceremony_id: &str, credential: Value) -> OpenSession {
         OpenSession { body: json!({ "ceremony_id": ceremony_id, "credential": credential }) }
     }
@@ -95,31 +97,48 @@ impl OpenSession {
 }
 
 impl Client {
-    /// Opens a session. What is offered for it is judged at most once, however often this client tries.
+    /// Opens a session. What is offered for it is judged at most once, however often this client
+    /// tries.
     ///
     /// # Errors
-    /// [`Error::Problem`] with the code `AccessDenied`: it was refused. After [`Error::Lost`] the code counts as spent: ask for the next.
+    /// [`Error::Problem`] with the code `AccessDenied`: it was refused. After [`Error::Lost`] the
+    /// code counts as spent: ask for the next.
     pub async fn open_session(&self, session: OpenSession) -> Result<OpenedSession, Error> {
         self.post(&["v1", "sessions"]).body(session.body).read().await
     }
 
-    /// What a token says, if it is valid for `audience` (the agent itself, if none is named) and alive.
-    pub async fn introspect(&self, token: &str, audience: Option<&str>) -> Result<Option<Context>, Error> {
+    /// What a token says, if it is valid for `audience` (the agent itself, if none is named) and
+    /// alive.
+    pub async fn introspect(
+        &self,
+        token: &str,
+        audience: Option<&str>,
+    ) -> Result<Option<Context>, Error> {
         #[derive(Deserialize)]
         struct Introspected {
             active: bool,
             context: Option<Context>,
         }
-        let found: Introspected = self.post(&["v1", "sessions", "introspect"]).asking().body(shown(token, audience)).read().await?;
+        let found: Introspected = self
+            .post(&["v1", "sessions", "introspect"])
+            .asking()
+            .body(shown(token, audience))
+            .read()
+            .await?;
         Ok(found.context.filter(|_| found.active))
     }
 
     /// Revokes one session.
     pub async fn revoke_session(&self, token: &str, audience: Option<&str>) -> Result<(), Error> {
-        self.post(&["v1", "sessions", "revoke"]).body(shown(token, audience)).send().await.map(drop)
+        self.post(&["v1", "sessions", "revoke"])
+            .body(shown(token, audience))
+            .send()
+            .await
+            .map(drop)
     }
 
-    /// Revokes an account's sessions: those opened up to a time, or all so far; those opened with one device, or with any.
+    /// Revokes an account's sessions: those opened up to a time, or all so far; those opened with
+    /// one device, or with any.
     pub async fn revoke_sessions(
         &self,
         account: &AccountId,
@@ -138,8 +157,15 @@ impl Client {
         if let Some(serial) = serial {
             body["serial"] = serial.as_str().into();
         }
-        let read: Read = self.post(&["v1", "accounts", account.as_str(), "revoke-sessions"]).body(body).read().await?;
-        let revoked_before = read.revoked_before.parse().map_err(|_| Error::Malformed("it answers a time that is none".to_owned()))?;
+        let read: Read = self
+            .post(&["v1", "accounts", account.as_str(), "revoke-sessions"])
+            .body(body)
+            .read()
+            .await?;
+        let revoked_before = read
+            .revoked_before
+            .parse()
+            .map_err(|_| Error::Malformed("it answers a time that is none".to_owned()))?;
         Ok(Revoked { revoked_before, generation: read.generation })
     }
 }

@@ -1,11 +1,11 @@
 //! How many pairs of codes may be judged in an hour.
 //!
-//! Single codes cannot spend it, so that whoever spends the budget of codes cannot keep an owner from resynchronising.
+//! Single codes cannot spend it, so that whoever spends the budget of codes cannot keep an owner
+//! from resynchronising.
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::id::CallerId;
 use crate::time::UnixTime;
@@ -29,7 +29,9 @@ impl PairAllowance {
         let recent = || self.spent.iter().filter(|spent| is_recent(spent, now));
         let of_caller = || recent().filter(|spent| spent.caller == *caller);
         // The oldest of the last `limit` must leave the hour before there is room again.
-        let frees = |times: Vec<UnixTime>, limit: usize| times.len().checked_sub(limit).map(|oldest| times[oldest].plus(HOUR));
+        let frees = |times: Vec<UnixTime>, limit: usize| {
+            times.len().checked_sub(limit).map(|oldest| times[oldest].plus(HOUR))
+        };
         let for_caller = frees(of_caller().map(|spent| spent.at).collect(), EACH_CALLER);
         let for_all = frees(recent().map(|spent| spent.at).collect(), ALL_CALLERS);
         for_caller.max(for_all)
@@ -38,7 +40,8 @@ impl PairAllowance {
     /// One more pair judged.
     #[must_use]
     pub fn after_pair(&self, caller: &CallerId, now: UnixTime) -> PairAllowance {
-        let mut spent: Vec<Spent> = self.spent.iter().filter(|spent| is_recent(spent, now)).cloned().collect();
+        let mut spent: Vec<Spent> =
+            self.spent.iter().filter(|spent| is_recent(spent, now)).cloned().collect();
         spent.push(Spent { at: now, caller: caller.clone() });
         PairAllowance { spent }
     }
@@ -54,7 +57,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// Pairs an hour for each device and caller.
 const EACH_CALLER: usize = 5;
 
-/// Pairs an hour for each device: the chance of a guesser who never stops stays at 1.1 in 100,000 a year.
+/// Pairs an hour for each device: the chance of a guesser who never stops stays at 1.1 in 100,000 a
+/// year.
 const ALL_CALLERS: usize = 30;
 
 #[cfg(test)]
@@ -71,8 +75,15 @@ mod tests {
             pairs = pairs.after_pair(&caller(n / 5), now.plus(Duration::from_secs(u64::from(n))));
         }
         assert_eq!(pairs.spent_until(&caller(0), now), Some(now.plus(HOUR)));
-        assert_eq!(pairs.spent_until(&caller(5), now), Some(now.plus(Duration::from_secs(25)).plus(HOUR)));
-        assert_eq!(pairs.spent_until(&caller(9), now), Some(now.plus(HOUR)), "the device's own allowance is spent");
+        assert_eq!(
+            pairs.spent_until(&caller(5), now),
+            Some(now.plus(Duration::from_secs(25)).plus(HOUR))
+        );
+        assert_eq!(
+            pairs.spent_until(&caller(9), now),
+            Some(now.plus(HOUR)),
+            "the device's own allowance is spent"
+        );
         assert_eq!(pairs.spent_until(&caller(9), now.plus(HOUR)), None);
     }
 }

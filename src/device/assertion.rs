@@ -1,31 +1,36 @@
 //! How a security key's assertion is judged, once the relying party has verified it.
 
-use crate::device::Device;
-use crate::device::Factor;
-use crate::device::Judged;
-use crate::device::Refusal;
-use crate::device::Verdict;
+use crate::device::{Device, Factor, Judged, Refusal, Verdict};
 use crate::time::UnixTime;
 use crate::webauthn::Assertion;
 
 impl Device {
     /// Judges an assertion whose signature is right. `admit` says before whether it may be.
     ///
-    /// The sign count must grow, unless the key keeps none and says 0 for ever (WebAuthn L3 §7.2 step 22). Where one does not grow,
-    /// a credential that is bound to its device is refused, which disables nothing: a copied key could lock its owner out
-    /// with it. One that may be backed up has several devices with a count each: it is accepted, and
-    /// [`sign_count_fell`](Device::sign_count_fell) says so. The count that was shown is kept (step 24).
+    /// The sign count must grow, unless the key keeps none and says 0 for ever (WebAuthn L3 §7.2
+    /// step 22). Where one does not grow, a credential that is bound to its device is refused,
+    /// which disables nothing: a copied key could lock its owner out with it. One that may be
+    /// backed up has several devices with a count each: it is accepted, and
+    /// [`sign_count_fell`](Device::sign_count_fell) says so. The count that was shown is kept (step
+    /// 24).
     pub fn assert(&self, assertion: &Assertion, now: UnixTime) -> Judged {
         let mut device = self.clone();
         let verdict = match &mut device.factor {
-            Factor::SecurityKey(key) if key.credential.id != assertion.credential_id => Verdict::Refused(Refusal::KeyNotRegistered),
-            Factor::SecurityKey(key) if key.credential.backup_eligible || grows(key.credential.sign_count, assertion.sign_count) => {
+            Factor::SecurityKey(key) if key.credential.id != assertion.credential_id => {
+                Verdict::Refused(Refusal::KeyNotRegistered)
+            }
+            Factor::SecurityKey(key)
+                if key.credential.backup_eligible
+                    || grows(key.credential.sign_count, assertion.sign_count) =>
+            {
                 key.credential.sign_count = assertion.sign_count;
                 key.credential.backed_up = assertion.backed_up;
                 Verdict::Accepted
             }
             Factor::SecurityKey(_) => Verdict::Refused(Refusal::SignCount),
-            Factor::Totp(_) | Factor::Hotp(_) | Factor::Recovery(_) => Verdict::Refused(Refusal::KeyNotRegistered),
+            Factor::Totp(_) | Factor::Hotp(_) | Factor::Recovery(_) => {
+                Verdict::Refused(Refusal::KeyNotRegistered)
+            }
         };
         match verdict {
             Verdict::Accepted => device.concluded(verdict, now),
@@ -34,7 +39,8 @@ impl Device {
         }
     }
 
-    /// Whether an assertion shows a sign count that should have grown: a signal, which proves nothing by itself.
+    /// Whether an assertion shows a sign count that should have grown: a signal, which proves
+    /// nothing by itself.
     pub fn sign_count_fell(&self, assertion: &Assertion) -> bool {
         matches!(&self.factor, Factor::SecurityKey(key) if !grows(key.credential.sign_count, assertion.sign_count))
     }
@@ -47,12 +53,8 @@ fn grows(seen: u32, shown: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::DeviceState;
-    use crate::device::KeyState;
-    use crate::device::RecoveryState;
-    use crate::webauthn::Attestation;
-    use crate::webauthn::Credential;
-    use crate::webauthn::CredentialId;
+    use crate::device::{DeviceState, KeyState, RecoveryState};
+    use crate::webauthn::{Attestation, Credential, CredentialId};
 
     const NOW: UnixTime = UnixTime(1_800_000_000);
 
@@ -81,7 +83,12 @@ mod tests {
     }
 
     fn assertion(sign_count: u32) -> Assertion {
-        Assertion { credential_id: CredentialId::new(vec![1; 16]).unwrap(), sign_count, user_verified: true, backed_up: true }
+        Assertion {
+            credential_id: CredentialId::new(vec![1; 16]).unwrap(),
+            sign_count,
+            user_verified: true,
+            backed_up: true,
+        }
     }
 
     #[test]
@@ -108,33 +115,55 @@ mod tests {
                 );
                 assert_eq!(device.last_used_at, Some(later));
             } else {
-                assert_eq!((verdict, device), (Verdict::Refused(Refusal::SignCount), before), "{seen} {shown}: it changes nothing");
+                assert_eq!(
+                    (verdict, device),
+                    (Verdict::Refused(Refusal::SignCount), before),
+                    "{seen} {shown}: it changes nothing"
+                );
             }
         }
     }
 
     #[test]
     fn a_sign_count_that_falls_is_a_signal_where_a_credential_may_be_backed_up() {
-        for (seen, shown, fell) in [(0, 0, false), (7, 8, false), (7, 7, true), (7, 6, true), (7, 0, true), (u32::MAX, 1, true)] {
+        for (seen, shown, fell) in [
+            (0, 0, false),
+            (7, 8, false),
+            (7, 7, true),
+            (7, 6, true),
+            (7, 0, true),
+            (u32::MAX, 1, true),
+        ] {
             let (before, assertion) = (of(seen, true), assertion(shown));
             let Judged { device, verdict } = before.assert(&assertion, NOW);
             let is = device.credential().unwrap().sign_count;
-            assert_eq!((verdict, is, before.sign_count_fell(&assertion)), (Verdict::Accepted, shown, fell), "{seen} {shown}");
+            assert_eq!(
+                (verdict, is, before.sign_count_fell(&assertion)),
+                (Verdict::Accepted, shown, fell),
+                "{seen} {shown}"
+            );
         }
     }
 
     #[test]
     fn an_assertion_is_of_its_own_key() {
-        let other = Assertion { credential_id: CredentialId::new(vec![2; 16]).unwrap(), ..assertion(9) };
+        let other =
+            Assertion { credential_id: CredentialId::new(vec![2; 16]).unwrap(), ..assertion(9) };
         assert_eq!(key(0).assert(&other, NOW).verdict, Verdict::Refused(Refusal::KeyNotRegistered));
         let sheet = Device { factor: Factor::Recovery(RecoveryState::default()), ..key(0) };
-        assert_eq!(sheet.assert(&assertion(9), NOW).verdict, Verdict::Refused(Refusal::KeyNotRegistered));
+        assert_eq!(
+            sheet.assert(&assertion(9), NOW).verdict,
+            Verdict::Refused(Refusal::KeyNotRegistered)
+        );
     }
 
     #[test]
     fn a_key_is_active_when_it_is_registered_and_counts_on_when_it_comes_back() {
         let device = key(3);
-        assert_eq!((device.state, device.activated_at, device.admit(NOW)), (DeviceState::Active, Some(NOW), Ok(())));
+        assert_eq!(
+            (device.state, device.activated_at, device.admit(NOW)),
+            (DeviceState::Active, Some(NOW), Ok(()))
+        );
         let removed = key(9).tombstone(NOW);
         assert_eq!(key(3).above(&removed, true).credential().unwrap().sign_count, 9);
         assert_eq!(key(3).above(&removed, false).credential().unwrap().sign_count, 3);

@@ -1,26 +1,15 @@
-//! How a code is judged: `admit`, then `accept` or `accept_recovery`; `admit_pair`, then `accept_pair`.
+//! How a code is judged: `admit`, then `accept` or `accept_recovery`; `admit_pair`, then
+//! `accept_pair`.
 
 use std::time::Duration;
 
-use subtle::Choice;
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
-use crate::device::Device;
-use crate::device::DeviceState;
-use crate::device::Factor;
-use crate::device::HotpState;
-use crate::device::RecoveryDigest;
-use crate::device::SAMPLES;
-use crate::device::Throttle;
-use crate::device::TotpState;
+use crate::device::{
+    Device, DeviceState, Factor, HotpState, RecoveryDigest, SAMPLES, Throttle, TotpState,
+};
 use crate::id::CallerId;
-use crate::otp::Code;
-use crate::otp::Key;
-use crate::otp::PairFound;
-use crate::otp::Sample;
-use crate::otp::TotpMatch;
-use crate::otp::Window;
-use crate::otp::learn;
+use crate::otp::{Code, Key, PairFound, Sample, TotpMatch, Window, learn};
 use crate::time::UnixTime;
 use crate::webauthn::Criterion;
 
@@ -43,16 +32,19 @@ pub enum Verdict {
     Refused(Refusal),
 }
 
-/// Why an input was refused. It is for the audit log, and for callers who may know; a person is told only "refused".
+/// Why an input was refused. It is for the audit log, and for callers who may know; a person is
+/// told only "refused".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// A well-formed code that is right nowhere it is looked for, which alone is a failure; or an assertion that proves
-    /// nothing.
+    /// A well-formed code that is right nowhere it is looked for, which alone is a failure; or an
+    /// assertion that proves nothing.
     NoMatch,
-    /// The code is right, and it or a later one was accepted before; or the ceremony was finished before.
+    /// The code is right, and it or a later one was accepted before; or the ceremony was finished
+    /// before.
     Replayed {
-        /// When the device shows one that can be accepted; none for counters, where the next press does.
+        /// When the device shows one that can be accepted; none for counters, where the next press
+        /// does.
         next_code_at: Option<UnixTime>,
     },
     /// Too many failures: not judged.
@@ -79,7 +71,8 @@ pub enum Refusal {
     KeyNotRegistered,
     /// The security key's answer does not hold at a step of WebAuthn L3 §7.2.
     Unproved(Criterion),
-    /// The security key's sign count did not grow: the key may have been copied (WebAuthn L3 §7.2 step 22).
+    /// The security key's sign count did not grow: the key may have been copied (WebAuthn L3 §7.2
+    /// step 22).
     SignCount,
     /// The ceremony is over, or never began: not judged.
     NoCeremony,
@@ -91,7 +84,9 @@ impl Device {
         match (self.state, &self.factor) {
             (DeviceState::Locked, _) => return Err(Refusal::Locked),
             (DeviceState::Pending | DeviceState::Disabled, _) => return Err(Refusal::NotActive),
-            (DeviceState::Active, Factor::Hotp(hotp)) if hotp.pair_needed => return Err(Refusal::OutOfSync),
+            (DeviceState::Active, Factor::Hotp(hotp)) if hotp.pair_needed => {
+                return Err(Refusal::OutOfSync);
+            }
             (DeviceState::Active, _) => {}
         }
         match self.throttle.until() {
@@ -102,20 +97,26 @@ impl Device {
 
     /// Judges a one-time code.
     ///
-    /// The highest place where it is right decides: above what was consumed it is accepted, else it is a replay.
+    /// The highest place where it is right decides: above what was consumed it is accepted, else it
+    /// is a replay.
     pub fn accept(&self, key: &Key, code: &Code, now: UnixTime) -> Judged {
         let mut device = self.clone();
         let replayed = |next_code_at| Verdict::Refused(Refusal::Replayed { next_code_at });
         let verdict = match &mut device.factor {
             Factor::Totp(totp) => match totp.parameters.find(key, code, now, totp.drift) {
-                Some(matched) if totp.watermark.is_none_or(|watermark| matched.step > watermark) => {
+                Some(matched)
+                    if totp.watermark.is_none_or(|watermark| matched.step > watermark) =>
+                {
                     totp.consume(matched, now);
                     Verdict::Accepted
                 }
                 Some(_) => replayed(totp.next_code_at(now)),
                 None => Verdict::Refused(Refusal::NoMatch),
             },
-            Factor::Hotp(hotp) => match hotp.next.and_then(|next| Some((next, hotp.parameters.find(key, code, next)?))) {
+            Factor::Hotp(hotp) => match hotp
+                .next
+                .and_then(|next| Some((next, hotp.parameters.find(key, code, next)?)))
+            {
                 Some((next, matched)) if matched >= next => {
                     hotp.next = matched.next();
                     Verdict::Accepted
@@ -128,13 +129,16 @@ impl Device {
         device.concluded(verdict, now)
     }
 
-    /// Until when every code that the device shows counts as used, where that is longer than after a login: the clock went back below the
-    /// last code's time, or an old backup was restored.
+    /// Until when every code that the device shows counts as used, where that is longer than after
+    /// a login: the clock went back below the last code's time, or an old backup was restored.
     pub fn codes_used_until(&self, now: UnixTime) -> Option<UnixTime> {
         let Factor::Totp(totp) = &self.factor else { return None };
-        // A code may be taken a step before its time, and the device shows it until its own is over.
-        let usual = Duration::from_secs(u64::from(totp.parameters.step_size.seconds()).saturating_mul(2));
-        totp.next_code_at(now).filter(|until| self.is_in_use() && *until > now.plus(usual))
+        // A code may be taken a step before its time, and the device shows it until its own is
+        // over.
+        let usual =
+            Duration::from_secs(u64::from(totp.parameters.step_size.seconds()).saturating_mul(2));
+        totp.next_code_at(now)
+            .filter(|until| self.is_in_use() && *until > now.plus(usual))
     }
 
     /// Judges a recovery code by its digest.
@@ -142,8 +146,14 @@ impl Device {
         let mut device = self.clone();
         let verdict = match &mut device.factor {
             Factor::Recovery(recovery) => {
-                let same = |known: &RecoveryDigest| known.as_str().as_bytes().ct_eq(digest.as_str().as_bytes());
-                let any = |known: &[RecoveryDigest]| bool::from(known.iter().fold(Choice::from(0), |found, known| found | same(known)));
+                let same = |known: &RecoveryDigest| {
+                    known.as_str().as_bytes().ct_eq(digest.as_str().as_bytes())
+                };
+                let any = |known: &[RecoveryDigest]| {
+                    bool::from(
+                        known.iter().fold(Choice::from(0), |found, known| found | same(known)),
+                    )
+                };
                 let (fresh, spent) = (any(&recovery.unused), any(&recovery.used));
                 if fresh {
                     recovery.unused.retain(|known| known != digest);
@@ -155,18 +165,29 @@ impl Device {
                     Verdict::Refused(Refusal::NoMatch)
                 }
             }
-            Factor::Totp(_) | Factor::Hotp(_) | Factor::SecurityKey(_) => Verdict::Refused(Refusal::NoMatch),
+            Factor::Totp(_) | Factor::Hotp(_) | Factor::SecurityKey(_) => {
+                Verdict::Refused(Refusal::NoMatch)
+            }
         };
         device.concluded(verdict, now)
     }
 
-    /// Whether a pair may be judged: by `activate` for a device that is pending or disabled, by `resync` for one that is
-    /// active or locked.
-    pub fn admit_pair(&self, caller: &CallerId, now: UnixTime, activation: bool) -> Result<(), Refusal> {
+    /// Whether a pair may be judged: by `activate` for a device that is pending or disabled, by
+    /// `resync` for one that is active or locked.
+    pub fn admit_pair(
+        &self,
+        caller: &CallerId,
+        now: UnixTime,
+        activation: bool,
+    ) -> Result<(), Refusal> {
         let unproved = matches!(self.state, DeviceState::Pending | DeviceState::Disabled);
         // Whether the row of an expired device was cleared away yet must not matter.
-        let expired = self.state == DeviceState::Pending && now >= self.created_at.plus(PENDING_FOR);
-        if unproved != activation || expired || matches!(self.factor, Factor::SecurityKey(_) | Factor::Recovery(_)) {
+        let expired =
+            self.state == DeviceState::Pending && now >= self.created_at.plus(PENDING_FOR);
+        if unproved != activation
+            || expired
+            || matches!(self.factor, Factor::SecurityKey(_) | Factor::Recovery(_))
+        {
             return Err(Refusal::NotActive);
         }
         match self.pairs.spent_until(caller, now) {
@@ -175,20 +196,32 @@ impl Device {
         }
     }
 
-    /// Judges two consecutive codes, together and with one answer. Right ones make the device active and find its clock or
-    /// counter again; both are consumed. It serves activation and resynchronisation alike.
-    pub fn accept_pair(&self, key: &Key, codes: [&Code; 2], window: Window, caller: &CallerId, now: UnixTime) -> Judged {
+    /// Judges two consecutive codes, together and with one answer. Right ones make the device
+    /// active and find its clock or counter again; both are consumed. It serves activation and
+    /// resynchronisation alike.
+    pub fn accept_pair(
+        &self,
+        key: &Key,
+        codes: [&Code; 2],
+        window: Window,
+        caller: &CallerId,
+        now: UnixTime,
+    ) -> Judged {
         let mut device = self.clone();
         let verdict = match &mut device.factor {
-            Factor::Totp(totp) => match totp.parameters.find_pair(key, codes, now, totp.watermark, window) {
-                PairFound::At(matched) => {
-                    totp.consume(matched, now);
-                    Verdict::Accepted
+            Factor::Totp(totp) => {
+                match totp.parameters.find_pair(key, codes, now, totp.watermark, window) {
+                    PairFound::At(matched) => {
+                        totp.consume(matched, now);
+                        Verdict::Accepted
+                    }
+                    PairFound::Consumed => Verdict::Refused(Refusal::ClockWentBack),
+                    PairFound::Nowhere => Verdict::Refused(Refusal::NoMatch),
                 }
-                PairFound::Consumed => Verdict::Refused(Refusal::ClockWentBack),
-                PairFound::Nowhere => Verdict::Refused(Refusal::NoMatch),
-            },
-            Factor::Hotp(hotp) => match hotp.next.map_or(PairFound::Nowhere, |next| hotp.parameters.find_pair(key, codes, next, window)) {
+            }
+            Factor::Hotp(hotp) => match hotp.next.map_or(PairFound::Nowhere, |next| {
+                hotp.parameters.find_pair(key, codes, next, window)
+            }) {
                 PairFound::At(second) => {
                     *hotp = HotpState { next: second.next(), pair_needed: false, ..*hotp };
                     Verdict::Accepted
@@ -206,14 +239,16 @@ impl Device {
                 device.last_used_at = Some(now);
             }
             // Whoever shows a pair that was right guesses nothing, so it costs nothing.
-            Verdict::Refused(Refusal::NoMatch) => device.pairs = device.pairs.after_pair(caller, now),
+            Verdict::Refused(Refusal::NoMatch) => {
+                device.pairs = device.pairs.after_pair(caller, now)
+            }
             Verdict::Refused(_) => {}
         }
         Judged { device, verdict }
     }
 
-    /// What a judged code does to the counts: only a success of this device clears its failures, only a code that is right
-    /// nowhere is one.
+    /// What a judged code does to the counts: only a success of this device clears its failures,
+    /// only a code that is right nowhere is one.
     pub(super) fn concluded(mut self, verdict: Verdict, now: UnixTime) -> Judged {
         match verdict {
             Verdict::Accepted => {
@@ -246,7 +281,10 @@ impl TotpState {
             self.samples.clear();
         }
         if self.samples.last().is_none_or(|last| now.since(last.at) >= SAMPLE_EVERY) {
-            self.samples.push(Sample { at: now, offset: self.parameters.offset_from_mid_step(matched.step, now) });
+            self.samples.push(Sample {
+                at: now,
+                offset: self.parameters.offset_from_mid_step(matched.step, now),
+            });
             let surplus = self.samples.len().saturating_sub(SAMPLES);
             self.samples.drain(..surplus);
         }
@@ -255,7 +293,8 @@ impl TotpState {
     /// When the device will show the step after the watermark, by its drift.
     fn next_code_at(&self, now: UnixTime) -> Option<UnixTime> {
         let step = i128::from(self.watermark?.0) + 1 - i128::from(self.drift);
-        let at = step * i128::from(self.parameters.step_size.seconds()) + i128::from(self.parameters.t0);
+        let at =
+            step * i128::from(self.parameters.step_size.seconds()) + i128::from(self.parameters.t0);
         Some(UnixTime(u64::try_from(at).ok()?).max(now.plus(Duration::from_secs(1))))
     }
 }

@@ -1,7 +1,8 @@
 //! An enrolled MFA device and the state its kind carries.
 //!
-//! Everything here is a pure function of the state, the input and the time: `accept`, `accept_pair` and `assert` return the
-//! state that follows and the verdict, and change nothing. A verdict counts once that state is committed, not before.
+//! Everything here is a pure function of the state, the input and the time: `accept`, `accept_pair`
+//! and `assert` return the state that follows and the verdict, and change nothing. A verdict counts
+//! once that state is committed, not before.
 
 mod allowance;
 #[cfg(feature = "webauthn")]
@@ -11,37 +12,23 @@ mod recovery;
 mod throttle;
 
 pub use allowance::PairAllowance;
-pub use judge::Judged;
-pub use judge::Refusal;
-pub use judge::Verdict;
-pub use recovery::BadRecoveryCode;
-pub use recovery::RecoveryCode;
-pub use recovery::RecoveryDigest;
+pub use judge::{Judged, Refusal, Verdict};
 #[cfg(feature = "verifier")]
 pub(crate) use recovery::crockford;
 #[cfg(feature = "verifier")]
 pub(crate) use recovery::crockford_groups;
+pub use recovery::{BadRecoveryCode, RecoveryCode, RecoveryDigest};
 pub use throttle::Throttle;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::id::AccountId;
-use crate::id::DeviceName;
-use crate::id::SerialNumber;
-use crate::otp::Counter;
-use crate::otp::Drift;
-use crate::otp::Hotp;
-use crate::otp::Key;
-use crate::otp::Sample;
-use crate::otp::Seed;
-use crate::otp::TimeStep;
-use crate::otp::Totp;
-use crate::otp::Window;
+use crate::id::{AccountId, DeviceName, SerialNumber};
+use crate::otp::{Counter, Drift, Hotp, Key, Sample, Seed, TimeStep, Totp, Window};
 use crate::time::UnixTime;
 use crate::webauthn::Credential;
 
-/// One enrolled authenticator of one account. Its seed is not in here: the store keeps it sealed, beside the device.
+/// One enrolled authenticator of one account. Its seed is not in here: the store keeps it sealed,
+/// beside the device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
     /// Its public handle.
@@ -76,7 +63,8 @@ pub struct Device {
 pub struct Added {
     /// Where its secret came from.
     pub secret: SecretOrigin,
-    /// Higher than that of every device its account had then: times are whole seconds, in which several are added.
+    /// Higher than that of every device its account had then: times are whole seconds, in which
+    /// several are added.
     pub turn: u64,
 }
 
@@ -86,7 +74,8 @@ pub struct Added {
 pub enum SecretOrigin {
     /// It was made for this device and shown once: a set-up page can be opened again.
     Made,
-    /// It was given, as that of a hardware token is, or is none of ours to give. So are all of before this was noted.
+    /// It was given, as that of a hardware token is, or is none of ours to give. So are all of
+    /// before this was noted.
     #[default]
     Given,
 }
@@ -99,7 +88,8 @@ pub enum DeviceState {
     Pending,
     /// In use.
     Active,
-    /// Deactivated. Two consecutive codes make it active again; a security key is removed and enrolled again.
+    /// Deactivated. Two consecutive codes make it active again; a security key is removed and
+    /// enrolled again.
     Disabled,
     /// Twenty wrong codes in a row. A right pair, or an administrator, unlocks it.
     Locked,
@@ -146,7 +136,8 @@ pub struct TotpState {
     pub drift: i64,
     /// When the drift last moved.
     pub drift_moved_at: Option<UnixTime>,
-    /// Its clock as its successes showed it, oldest first; at most [`SAMPLES`], at least an hour apart.
+    /// Its clock as its successes showed it, oldest first; at most [`SAMPLES`], at least an hour
+    /// apart.
     pub samples: Vec<Sample>,
 }
 
@@ -161,10 +152,12 @@ pub struct HotpState {
     pub pair_needed: bool,
 }
 
-/// What is known of a security key. Nothing in it is secret: the private key never leaves the device.
+/// What is known of a security key. Nothing in it is secret: the private key never leaves the
+/// device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyState {
-    /// The credential as it was registered. The sign count in it only rises, unless the credential may be backed up.
+    /// The credential as it was registered. The sign count in it only rises, unless the credential
+    /// may be backed up.
     pub credential: Credential,
 }
 
@@ -189,9 +182,15 @@ pub struct Tombstone {
 }
 
 impl Device {
-    /// A device just added: pending, or active at once where nothing is left to prove (recovery codes, and a security key,
-    /// which its registration proved).
-    pub fn new(serial: SerialNumber, account: AccountId, name: Option<DeviceName>, factor: Factor, now: UnixTime) -> Device {
+    /// A device just added: pending, or active at once where nothing is left to prove (recovery
+    /// codes, and a security key, which its registration proved).
+    pub fn new(
+        serial: SerialNumber,
+        account: AccountId,
+        name: Option<DeviceName>,
+        factor: Factor,
+        now: UnixTime,
+    ) -> Device {
         let proved = matches!(factor, Factor::SecurityKey(_) | Factor::Recovery(_));
         Device {
             serial,
@@ -256,20 +255,25 @@ impl Device {
     pub fn drift(&self) -> Option<Drift> {
         match &self.factor {
             Factor::Totp(totp) => {
-                let seconds = totp.drift.saturating_mul(i64::from(totp.parameters.step_size.seconds()));
+                let seconds =
+                    totp.drift.saturating_mul(i64::from(totp.parameters.step_size.seconds()));
                 Some(Drift { steps: totp.drift, seconds })
             }
             Factor::Hotp(_) | Factor::SecurityKey(_) | Factor::Recovery(_) => None,
         }
     }
 
-    /// Whether a pair found it further away than an owner's window reaches: somebody with an administrator's rights looked.
+    /// Whether a pair found it further away than an owner's window reaches: somebody with an
+    /// administrator's rights looked.
     pub fn found_beyond_owners_reach(&self, before: &Device) -> bool {
         match (&self.factor, &before.factor) {
-            (Factor::Totp(found), Factor::Totp(_)) => found.drift.unsigned_abs() > Window::Owner.steps(),
+            (Factor::Totp(found), Factor::Totp(_)) => {
+                found.drift.unsigned_abs() > Window::Owner.steps()
+            }
             (Factor::Hotp(found), Factor::Hotp(before)) => {
                 let next = |state: &HotpState| state.next.map_or(0, |counter| counter.0);
-                // The pair's second code is one further than its first, and the next code one further than that.
+                // The pair's second code is one further than its first, and the next code one
+                // further than that.
                 next(found).saturating_sub(next(before)) > Window::Owner.counters() + 1
             }
             _ => false,
@@ -278,24 +282,32 @@ impl Device {
 
     /// Starts above what a removed device with this serial number or seed had consumed.
     ///
-    /// With the same seed a factor that was consumed stays consumed, whatever the device is now said to be. With another
-    /// seed only time steps of the same size compare; another token's counter says nothing about this one's. What a seed
-    /// is for codes, the credential is for a security key.
+    /// With the same seed a factor that was consumed stays consumed, whatever the device is now
+    /// said to be. With another seed only time steps of the same size compare; another token's
+    /// counter says nothing about this one's. What a seed is for codes, the credential is for a
+    /// security key.
     #[must_use]
     pub fn above(mut self, tombstone: &Tombstone, same_seed: bool) -> Device {
         let consumed = tombstone.factor.highest_consumed();
         match (&mut self.factor, &tombstone.factor) {
-            (Factor::Totp(totp), Factor::Totp(removed)) if same_seed || totp.parameters.step_size == removed.parameters.step_size => {
+            (Factor::Totp(totp), Factor::Totp(removed))
+                if same_seed || totp.parameters.step_size == removed.parameters.step_size =>
+            {
                 totp.watermark = totp.watermark.max(consumed.map(TimeStep));
             }
-            (Factor::Totp(totp), _) if same_seed => totp.watermark = totp.watermark.max(consumed.map(TimeStep)),
+            (Factor::Totp(totp), _) if same_seed => {
+                totp.watermark = totp.watermark.max(consumed.map(TimeStep))
+            }
             (Factor::Hotp(hotp), _) if same_seed => {
                 if let Some(consumed) = consumed {
-                    hotp.next = Counter(consumed).next().and_then(|above| hotp.next.map(|next| next.max(above)));
+                    hotp.next = Counter(consumed)
+                        .next()
+                        .and_then(|above| hotp.next.map(|next| next.max(above)));
                 }
             }
             (Factor::SecurityKey(key), Factor::SecurityKey(removed)) if same_seed => {
-                key.credential.sign_count = key.credential.sign_count.max(removed.credential.sign_count);
+                key.credential.sign_count =
+                    key.credential.sign_count.max(removed.credential.sign_count);
             }
             _ => {}
         }
@@ -312,14 +324,15 @@ impl Device {
     /// The device after an administrator cleared its lock and its failures.
     #[must_use]
     pub fn unlocked(&self) -> Device {
-        let state = if self.state == DeviceState::Locked { DeviceState::Active } else { self.state };
+        let state =
+            if self.state == DeviceState::Locked { DeviceState::Active } else { self.state };
         Device { state, throttle: Throttle::default(), ..self.clone() }
     }
 
     /// The device after every context made with it so far was revoked.
     ///
-    /// The mark goes above the last use as well: a context is dated by the code it was opened with, and the clock that
-    /// read then may have been ahead of the one that reads now.
+    /// The mark goes above the last use as well: a context is dated by the code it was opened with,
+    /// and the clock that read then may have been ahead of the one that reads now.
     #[must_use]
     pub fn with_sessions_revoked(mut self, now: UnixTime) -> Device {
         let after_mark = self.revoked_before.map(|mark| UnixTime(mark.0.saturating_add(1)));
@@ -330,24 +343,32 @@ impl Device {
     /// What remains when the device is removed.
     pub fn tombstone(&self, now: UnixTime) -> Tombstone {
         let revoked = self.clone().with_sessions_revoked(now);
-        Tombstone { serial: self.serial.clone(), factor: self.factor.clone(), revoked_before: revoked.revoked_before.unwrap_or(now) }
+        Tombstone {
+            serial: self.serial.clone(),
+            factor: self.factor.clone(),
+            revoked_before: revoked.revoked_before.unwrap_or(now),
+        }
     }
 
-    /// The device as it may be used after an old backup of it was restored: nothing up to now is accepted any more.
+    /// The device as it may be used after an old backup of it was restored: nothing up to now is
+    /// accepted any more.
     ///
-    /// Nor is what its owner could have made it show since: a token resynchronised after the backup was ahead of the time by up
-    /// to [`Window::Owner`], and the backup does not know. What an administrator's pair found further ahead is not covered.
+    /// Nor is what its owner could have made it show since: a token resynchronised after the backup
+    /// was ahead of the time by up to [`Window::Owner`], and the backup does not know. What an
+    /// administrator's pair found further ahead is not covered.
     #[must_use]
     pub fn restored(&self, now: UnixTime) -> Device {
         let mut device = self.clone().with_sessions_revoked(now);
         match &mut device.factor {
             Factor::Totp(totp) => {
                 let ahead = totp.drift.max(0).unsigned_abs().max(Window::Owner.steps()) + 1;
-                let step = totp.parameters.step_at(now).map(|step| TimeStep(step.0.saturating_add(ahead)));
+                let step =
+                    totp.parameters.step_at(now).map(|step| TimeStep(step.0.saturating_add(ahead)));
                 totp.watermark = totp.watermark.max(step);
             }
             Factor::Hotp(hotp) => hotp.pair_needed = true,
-            // A real key's count is above the one in the backup; a challenge is answered once, whatever was restored.
+            // A real key's count is above the one in the backup; a challenge is answered once,
+            // whatever was restored.
             Factor::SecurityKey(_) => {}
             // Which codes were used since the backup is not known.
             Factor::Recovery(recovery) => recovery.used.append(&mut recovery.unused),

@@ -1,16 +1,17 @@
-//! Recovery codes: single-use codes on a sheet of paper, for the day when the other devices are lost.
+//! Recovery codes: single-use codes on a sheet of paper, for the day when the other devices are
+//! lost.
 
 use std::fmt;
 use std::str::FromStr;
 
 use base32::Alphabet;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// A recovery code: 16 characters of Crockford base32, which is 80 random bits.
 ///
-/// Case and hyphens do not matter, and letters that look like digits are read as the digits. `Debug` is blank.
+/// Case and hyphens do not matter, and letters that look like digits are read as the digits.
+/// `Debug` is blank.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RecoveryCode(Zeroizing<String>);
 
@@ -60,7 +61,8 @@ impl FromStr for RecoveryCode {
     }
 }
 
-/// Crockford's base32 as people type it, in its one canonical spelling; `None` unless it has `length` symbols.
+/// Crockford's base32 as people type it, in its one canonical spelling; `None` unless it has
+/// `length` symbols.
 pub(crate) fn crockford(text: &str, length: usize) -> Option<Zeroizing<String>> {
     let mut canonical = Zeroizing::new(String::with_capacity(length));
     for c in text.chars().filter(|c| *c != '-') {
@@ -80,7 +82,11 @@ pub(crate) fn crockford(text: &str, length: usize) -> Option<Zeroizing<String>> 
 /// The text in hyphenated groups.
 pub(crate) fn crockford_groups(canonical: &str, size: usize) -> String {
     let symbols: Vec<char> = canonical.chars().collect();
-    symbols.chunks(size).map(|group| group.iter().collect::<String>()).collect::<Vec<String>>().join("-")
+    symbols
+        .chunks(size)
+        .map(|group| group.iter().collect::<String>())
+        .collect::<Vec<String>>()
+        .join("-")
 }
 
 impl fmt::Debug for RecoveryCode {
@@ -91,7 +97,9 @@ impl fmt::Debug for RecoveryCode {
 
 impl fmt::Display for BadRecoveryCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a recovery code is 16 letters and digits, in any case, with or without hyphens")
+        f.write_str(
+            "a recovery code is 16 letters and digits, in any case, with or without hyphens",
+        )
     }
 }
 
@@ -106,10 +114,22 @@ mod tests {
         let code = RecoveryCode::from_bits([0xff, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
         let printed = code.to_text();
         assert_eq!(printed.len(), 19);
-        for text in [printed.to_string(), printed.to_lowercase(), printed.replace('-', ""), printed.replace('0', "O").replace('1', "l")] {
+        for text in [
+            printed.to_string(),
+            printed.to_lowercase(),
+            printed.replace('-', ""),
+            printed.replace('0', "O").replace('1', "l"),
+        ] {
             assert_eq!(text.parse::<RecoveryCode>().as_ref(), Ok(&code), "{text}");
         }
-        for bad in ["", "0123456789ABCDE", "0123456789ABCDEFG", "0123456789ABCDEU", "0123 456789ABCDEF", "０123456789ABCDEF"] {
+        for bad in [
+            "",
+            "0123456789ABCDE",
+            "0123456789ABCDEFG",
+            "0123456789ABCDEU",
+            "0123 456789ABCDEF",
+            "０123456789ABCDEF",
+        ] {
             assert_eq!(bad.parse::<RecoveryCode>(), Err(BadRecoveryCode), "{bad}");
         }
     }

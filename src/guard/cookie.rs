@@ -19,6 +19,10 @@ impl FromStr for CookieName {
     type Err = BadName;
 
     fn from_str(name: &str) -> Result<CookieName, BadName> {
-        if carried::is_token(name.as_bytes()) { Ok(CookieName(name.to_owned())) } else { Err(BadName::Cookie) }
+        if carried::is_token(name.as_bytes()) {
+            Ok(CookieName(name.to_owned()))
+        } else {
+            Err(BadName::Cookie)
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Extractors: a handler that takes one cannot be reached without it, and a router whose state has no guard does not compile.
+//! Extractors: a handler that takes one cannot be reached without it, and a router whose state has
+//! no guard does not compile.
 //!
 //! | a handler takes | no token | valid, without MFA | with MFA, the policy says no | the policy allows |
 //! |---|---|---|---|---|
@@ -6,24 +7,19 @@
 //! | `Option<SessionContext>` | `None` | refused | refused | `Some` |
 //! | `Option<AnyContext>` | `None` | `Some(WithoutMfa)` | `Some(Mfa)` | `Some(Mfa)` |
 //!
-//! A token that is not valid is refused by each of them. `None` always means that none was sent: a context without MFA is no
-//! absent one, and would read as one if it became `None`.
+//! A token that is not valid is refused by each of them. `None` always means that none was sent: a
+//! context without MFA is no absent one, and would read as one if it became `None`.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use axum_core::extract::FromRef;
-use axum_core::extract::FromRequestParts;
-use axum_core::extract::OptionalFromRequestParts;
+use axum_core::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 
-use crate::guard::Because;
-use crate::guard::MfaGuard;
-use crate::guard::Refusal;
+use crate::guard::{Because, MfaGuard, Refusal};
 use crate::policy::Policy;
-use crate::session::AnyContext;
-use crate::session::SessionContext;
+use crate::session::{AnyContext, SessionContext};
 
 /// MFA is present, as the guard's policy wants it. Only a request makes one.
 #[derive(Clone, Debug)]
@@ -111,7 +107,10 @@ where
 {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<SessionContext>, Refusal> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &S,
+    ) -> Result<Option<SessionContext>, Refusal> {
         let guard = MfaGuard::from_ref(state);
         match guard.judge(&parts.headers, guard.policy()) {
             Err(refusal) if *refusal.because() == Because::NoToken => Ok(None),
@@ -127,7 +126,10 @@ where
 {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<AnyContext>, Refusal> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &S,
+    ) -> Result<Option<AnyContext>, Refusal> {
         MfaGuard::from_ref(state).validate(&parts.headers)
     }
 }

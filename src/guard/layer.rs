@@ -2,26 +2,23 @@
 
 use std::future;
 use std::pin::Pin;
-use std::task::Context;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use axum_core::BoxError;
 use axum_core::body::Body;
 use axum_core::response::IntoResponse;
-use http::Request;
-use http::Response;
+use http::{Request, Response};
 use http_body::Body as HttpBody;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::guard::MfaGuard;
 use crate::policy::Policy;
-use crate::session::AnyContext;
-use crate::session::ContextWithoutMfa;
-use crate::session::SessionContext;
+use crate::session::{AnyContext, ContextWithoutMfa, SessionContext};
 
-/// Puts a guard before a whole service: a router, a part of one, a gRPC server. What is inside finds the [`SessionContext`] among
-/// the extensions of its request; under a policy that allows it, a [`ContextWithoutMfa`] or nothing.
+/// Puts a guard before a whole service: a router, a part of one, a gRPC server. What is inside
+/// finds the [`SessionContext`] among the extensions of its request; under a policy that allows it,
+/// a [`ContextWithoutMfa`] or nothing.
 #[derive(Clone)]
 pub struct MfaLayer {
     guard: MfaGuard,
@@ -73,7 +70,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        // Whatever somebody further out has found, this request has the context that it brings, or none.
+        // Whatever somebody further out has found, this request has the context that it brings, or
+        // none.
         request.extensions_mut().remove::<SessionContext>();
         request.extensions_mut().remove::<ContextWithoutMfa>();
         match self.layer.guard.admit(request.headers(), &self.layer.policy) {

@@ -1,28 +1,22 @@
-//! Refusals: the challenge of RFC 6750 §3 with the parameters of RFC 9470 §3, and the same as a gRPC status.
+//! Refusals: the challenge of RFC 6750 §3 with the parameters of RFC 9470 §3, and the same as a
+//! gRPC status.
 
 use std::fmt;
 use std::str::FromStr;
 
 use axum_core::body::Body;
-use axum_core::response::IntoResponse;
-use axum_core::response::Response;
-use http::HeaderMap;
-use http::HeaderValue;
-use http::StatusCode;
-use http::header::CACHE_CONTROL;
-use http::header::CONTENT_TYPE;
-use http::header::RETRY_AFTER;
-use http::header::WWW_AUTHENTICATE;
-use percent_encoding::AsciiSet;
-use percent_encoding::CONTROLS;
-use percent_encoding::utf8_percent_encode;
+use axum_core::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 
 use crate::guard::BadName;
 use crate::policy::StepUp;
 use crate::session::Invalid;
 
-/// Why a request does not get through, as the answer to it. It travels among the extensions of the response, for who keeps a log.
+/// Why a request does not get through, as the answer to it. It travels among the extensions of the
+/// response, for who keeps a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     because: Because,
@@ -73,7 +67,12 @@ struct Problem<'a> {
 }
 
 impl Refusal {
-    pub(super) fn new(because: Because, step_up: StepUp, realm: &Realm, headers: &HeaderMap) -> Refusal {
+    pub(super) fn new(
+        because: Because,
+        step_up: StepUp,
+        realm: &Realm,
+        headers: &HeaderMap,
+    ) -> Refusal {
         Refusal { because, step_up, realm: realm.clone(), grpc: grpc(headers) }
     }
 
@@ -87,8 +86,9 @@ impl Refusal {
         &self.step_up
     }
 
-    /// The challenge, where another token would help. What would get through is said to everybody, so that nobody is asked for a
-    /// second factor twice; an error only to whoever sent a token (RFC 6750 §3.1).
+    /// The challenge, where another token would help. What would get through is said to everybody,
+    /// so that nobody is asked for a second factor twice; an error only to whoever sent a token
+    /// (RFC 6750 §3.1).
     fn challenge(&self, detail: &str) -> HeaderValue {
         let challenge = self.step_up.challenge(self.because.error().map(|error| (error, detail)));
         let realm = &self.realm.0;
@@ -131,7 +131,9 @@ impl Because {
             Because::NoToken | Because::Forbidden(_) | Because::Unavailable => None,
             Because::Ambiguous => Some("invalid_request"),
             Because::Invalid(_) => Some("invalid_token"),
-            Because::WithoutMfa | Because::Insufficient(_) => Some("insufficient_user_authentication"),
+            Because::WithoutMfa | Because::Insufficient(_) => {
+                Some("insufficient_user_authentication")
+            }
         }
     }
 
@@ -153,7 +155,9 @@ impl Because {
         match self {
             Because::NoToken | Because::Invalid(_) => ("Unauthorized", "who are you?"),
             Because::Ambiguous => ("InvalidInput", "the request cannot be meant"),
-            Because::WithoutMfa | Because::Insufficient(_) => ("InsufficientUserAuthentication", "a second factor is asked for"),
+            Because::WithoutMfa | Because::Insufficient(_) => {
+                ("InsufficientUserAuthentication", "a second factor is asked for")
+            }
             Because::Forbidden(_) => ("AccessDenied", "refused"),
             Because::Unavailable => ("ServiceUnavailable", "not available now"),
         }
@@ -162,14 +166,20 @@ impl Because {
 
 impl From<Invalid> for Because {
     fn from(invalid: Invalid) -> Because {
-        if invalid == Invalid::RevocationsStale { Because::Unavailable } else { Because::Invalid(invalid) }
+        if invalid == Invalid::RevocationsStale {
+            Because::Unavailable
+        } else {
+            Because::Invalid(invalid)
+        }
     }
 }
 
 impl fmt::Display for Because {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Because::NoToken => "send a context in which MFA is present: Authorization: Bearer TOKEN",
+            Because::NoToken => {
+                "send a context in which MFA is present: Authorization: Bearer TOKEN"
+            }
             Because::Ambiguous => "send one token, in one place",
             Because::Invalid(_) => "the context is not valid: open another session",
             Because::Unavailable => "whether this context was revoked is not known now: try again",
@@ -194,7 +204,9 @@ impl IntoResponse for Refusal {
             None => {
                 let mut response = Response::new(Body::from(self.problem(&detail)));
                 *response.status_mut() = self.because.status();
-                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+                response
+                    .headers_mut()
+                    .insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
                 response
             }
             // The form of an answer that is over before it began: everything is in its headers.
@@ -202,21 +214,31 @@ impl IntoResponse for Refusal {
                 let mut response = Response::new(Body::empty());
                 let message = utf8_percent_encode(&detail, NOT_IN_GRPC_MESSAGES).to_string();
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-                response.headers_mut().insert("grpc-status", HeaderValue::from_static(self.because.grpc_status()));
-                response.headers_mut().extend(HeaderValue::try_from(message).ok().map(|message| (GRPC_MESSAGE, message)));
+                response
+                    .headers_mut()
+                    .insert("grpc-status", HeaderValue::from_static(self.because.grpc_status()));
+                response.headers_mut().extend(
+                    HeaderValue::try_from(message).ok().map(|message| (GRPC_MESSAGE, message)),
+                );
                 response
             }
         };
         match self.because {
             Because::Forbidden(_) => {}
             Because::Unavailable => {
-                response.headers_mut().extend(self.because.retry_after().map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds))));
+                response.headers_mut().extend(
+                    self.because
+                        .retry_after()
+                        .map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds))),
+                );
             }
             _ => {
                 response.headers_mut().insert(WWW_AUTHENTICATE, self.challenge(&detail));
             }
         }
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response.extensions_mut().insert(self);
         response
     }
@@ -233,7 +255,11 @@ impl FromStr for Realm {
 
     fn from_str(name: &str) -> Result<Realm, BadName> {
         let plain = |byte| matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~');
-        if !name.is_empty() && name.bytes().all(plain) { Ok(Realm(name.to_owned())) } else { Err(BadName::Realm) }
+        if !name.is_empty() && name.bytes().all(plain) {
+            Ok(Realm(name.to_owned()))
+        } else {
+            Err(BadName::Realm)
+        }
     }
 }
 
@@ -241,7 +267,9 @@ impl FromStr for Realm {
 fn grpc(headers: &HeaderMap) -> Option<&'static str> {
     let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?.to_ascii_lowercase();
     let kind = kind.split(['+', ';']).next()?.trim_end();
-    ["application/grpc", "application/grpc-web", "application/grpc-web-text"].into_iter().find(|known| *known == kind)
+    ["application/grpc", "application/grpc-web", "application/grpc-web-text"]
+        .into_iter()
+        .find(|known| *known == kind)
 }
 
 const GRPC_MESSAGE: http::HeaderName = http::HeaderName::from_static("grpc-message");

@@ -1,28 +1,21 @@
 //! Where a server is, and how it is reached.
 
-use std::fmt;
-use std::io;
 use std::net::IpAddr;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
-use hyper::Method;
-use hyper::Request;
-use hyper::Uri;
 use hyper::header::HOST;
 use hyper::http::request;
+use hyper::{Method, Request, Uri};
 use rustls_pki_types::ServerName;
-use tokio::net::TcpStream;
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::http::Cause;
-use crate::http::Connection;
-use crate::http::Roots;
+use crate::http::{Cause, Connection, Roots};
 
 /// Where an HTTP server is: on a Unix socket, or at a URL. Cheap to clone.
 #[derive(Clone)]
@@ -48,13 +41,16 @@ impl Endpoint {
         Endpoint(Arc::new(Place::Unix(socket.into())))
     }
 
-    /// A server at this URL, which is `https://host`, with a port or a path if need be, and proves to be it by a certificate that one
-    /// of these authorities signed. Without TLS (`http://`) only this machine is reached.
+    /// A server at this URL, which is `https://host`, with a port or a path if need be, and proves
+    /// to be it by a certificate that one of these authorities signed. Without TLS (`http://`) only
+    /// this machine is reached.
     ///
     /// # Errors
     /// The URL is no such URL.
     pub fn url(url: &str, roots: &Roots) -> Result<Endpoint, BadUrl> {
-        let uri: Uri = url.parse().map_err(|_| BadUrl("a server is named like https://mfa.example.com"))?;
+        let uri: Uri = url
+            .parse()
+            .map_err(|_| BadUrl("a server is named like https://mfa.example.com"))?;
         let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else {
             return Err(BadUrl("a server is named like https://mfa.example.com"));
         };
@@ -62,18 +58,29 @@ impl Endpoint {
             return Err(BadUrl("a server's URL has neither user, query nor fragment"));
         }
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        let here = host == "localhost"
+            || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
         let (port, tls) = match uri.scheme_str() {
             Some("https") => {
-                let name = ServerName::try_from(host.clone()).map_err(|_| BadUrl("this is no name of a host"))?;
+                let name = ServerName::try_from(host.clone())
+                    .map_err(|_| BadUrl("this is no name of a host"))?;
                 (443, Some(Tls { config: roots.config(), name }))
             }
             Some("http") if here => (80, None),
-            Some("http") => return Err(BadUrl("without TLS anybody on the way can answer: use https://")),
+            Some("http") => {
+                return Err(BadUrl("without TLS anybody on the way can answer: use https://"));
+            }
             _ => return Err(BadUrl("a server is named like https://mfa.example.com")),
         };
-        let (port, prefix) = (uri.port_u16().unwrap_or(port), uri.path().trim_end_matches('/').to_owned());
-        Ok(Endpoint(Arc::new(Place::Url { host, port, authority: authority.to_string(), prefix, tls })))
+        let (port, prefix) =
+            (uri.port_u16().unwrap_or(port), uri.path().trim_end_matches('/').to_owned());
+        Ok(Endpoint(Arc::new(Place::Url {
+            host,
+            port,
+            authority: authority.to_string(),
+            prefix,
+            tls,
+        })))
     }
 
     /// The socket, if it is one.
@@ -90,7 +97,10 @@ impl Endpoint {
             Place::Unix(_) => ("localhost", ""),
             Place::Url { authority, prefix, .. } => (authority.as_str(), prefix.as_str()),
         };
-        Request::builder().method(method).uri(format!("{prefix}{target}")).header(HOST, host)
+        Request::builder()
+            .method(method)
+            .uri(format!("{prefix}{target}"))
+            .header(HOST, host)
     }
 
     /// Connects, with TLS where there is to be TLS.
@@ -109,11 +119,13 @@ impl Endpoint {
                 stream.set_nodelay(true)?;
                 let Some(tls) = tls else { return Connection::over(stream).await };
                 let connector = TlsConnector::from(Arc::clone(&tls.config));
-                let stream = connector.connect(tls.name.clone(), stream).await.map_err(|error| match error.kind() {
-                    // What TLS itself finds fault with.
-                    io::ErrorKind::InvalidData => Cause::NotTrusted(error.to_string()),
-                    _ => Cause::from(error),
-                })?;
+                let stream = connector.connect(tls.name.clone(), stream).await.map_err(
+                    |error| match error.kind() {
+                        // What TLS itself finds fault with.
+                        io::ErrorKind::InvalidData => Cause::NotTrusted(error.to_string()),
+                        _ => Cause::from(error),
+                    },
+                )?;
                 Connection::over(stream).await
             }
         }
@@ -151,7 +163,8 @@ mod tests {
 
     #[test]
     fn a_url_is_https_or_of_this_machine() {
-        let named = |url: &str| Endpoint::url(url, &Roots::none()).map(|endpoint| endpoint.to_string());
+        let named =
+            |url: &str| Endpoint::url(url, &Roots::none()).map(|endpoint| endpoint.to_string());
         for (url, name) in [
             ("https://mfa.example.com", "https://mfa.example.com"),
             ("https://mfa.example.com:8443/mfa/", "https://mfa.example.com:8443/mfa"),

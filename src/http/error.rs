@@ -1,7 +1,6 @@
 //! Why there is no answer.
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 /// Why there is no answer.
 #[non_exhaustive]

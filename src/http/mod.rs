@@ -1,34 +1,25 @@
 //! HTTP/1.1 (RFC 9112) from the asking side, over a Unix socket or TLS.
 //!
-//! One request, one answer. No redirect is followed, no proxy is asked, nothing is kept between requests but the connection, and
-//! nothing is ever sent twice: a failure says whether the request can have been sent.
+//! One request, one answer. No redirect is followed, no proxy is asked, nothing is kept between
+//! requests but the connection, and nothing is ever sent twice: a failure says whether the request
+//! can have been sent.
 
 mod endpoint;
 mod error;
 mod tls;
 
-pub use endpoint::BadUrl;
-pub use endpoint::Endpoint;
-pub use error::Cause;
-pub use error::Error;
-pub use tls::BadRoots;
-pub use tls::Roots;
+pub use endpoint::{BadUrl, Endpoint};
+pub use error::{Cause, Error};
+pub use tls::{BadRoots, Roots};
 
 use std::time::Duration;
 
-use http_body_util::BodyExt;
-use http_body_util::Full;
-use http_body_util::Limited;
-use hyper::HeaderMap;
-use hyper::Request;
-use hyper::Response;
-use hyper::StatusCode;
-use hyper::body::Bytes;
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
+use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncRead;
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -60,8 +51,12 @@ pub struct Bounds {
 }
 
 impl Connection {
-    async fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<Connection, Cause> {
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| Cause::Other(error.to_string()))?;
+    async fn over(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<Connection, Cause> {
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| Cause::Other(error.to_string()))?;
         Ok(Connection { sender, task: tokio::spawn(connection) })
     }
 
@@ -74,7 +69,11 @@ impl Connection {
     ///
     /// # Errors
     /// [`Error::NotSent`] says that nothing of it was sent; after [`Error::Lost`] nobody knows.
-    pub async fn send(&mut self, request: Request<Full<Bytes>>, bounds: Bounds) -> Result<Answer, Error> {
+    pub async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        bounds: Bounds,
+    ) -> Result<Answer, Error> {
         let answer = async {
             self.sender.ready().await.map_err(|_| Error::NotSent(Cause::NotListening))?;
             match self.sender.try_send_request(request).await {
@@ -86,7 +85,9 @@ impl Connection {
                 },
             }
         };
-        let late = || Err(Error::Lost(format!("no answer came within {} seconds", bounds.within.as_secs())));
+        let late = || {
+            Err(Error::Lost(format!("no answer came within {} seconds", bounds.within.as_secs())))
+        };
         timeout(bounds.within, answer).await.unwrap_or_else(|_| late())
     }
 }
@@ -100,6 +101,8 @@ impl Drop for Connection {
 async fn read(response: Response<Incoming>, longest: usize) -> Result<Answer, Error> {
     let (head, body) = response.into_parts();
     let body = Limited::new(body, longest).collect().await;
-    let body = body.map_err(|error| Error::Lost(format!("the answer did not come whole: {error}")))?.to_bytes();
+    let body = body
+        .map_err(|error| Error::Lost(format!("the answer did not come whole: {error}")))?
+        .to_bytes();
     Ok(Answer { status: head.status, headers: head.headers, body })
 }

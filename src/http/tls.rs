@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// The authorities whose word counts. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -55,7 +54,8 @@ impl Roots {
     }
 
     fn of(roots: RootCertStore) -> Roots {
-        // Named here, so that no other crate's features decide it. TLS 1.2 and 1.3: what this build of rustls has.
+        // Named here, so that no other crate's features decide it. TLS 1.2 and 1.3: what this build
+        // of rustls has.
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
         let mut config = match builder.with_safe_default_protocol_versions() {
             Ok(builder) => builder.with_root_certificates(roots).with_no_client_auth(),
@@ -74,8 +74,12 @@ impl Roots {
 impl std::fmt::Display for BadRoots {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            BadRoots::System(why) if why.is_empty() => f.write_str("the system trusts no certificate authority: install ca-certificates"),
-            BadRoots::System(why) => write!(f, "the system's certificate authorities cannot be read: {why}"),
+            BadRoots::System(why) if why.is_empty() => {
+                f.write_str("the system trusts no certificate authority: install ca-certificates")
+            }
+            BadRoots::System(why) => {
+                write!(f, "the system's certificate authorities cannot be read: {why}")
+            }
             BadRoots::Pem => f.write_str("this is no certificate in PEM"),
         }
     }

@@ -1,4 +1,5 @@
-//! Characters that a person does not see, or takes for another one, in a text that was typed, pasted or scanned.
+//! Characters that a person does not see, or takes for another one, in a text that was typed,
+//! pasted or scanned.
 
 use std::fmt;
 
@@ -9,8 +10,8 @@ use std::fmt;
 pub struct OddCharacter(char);
 
 impl OddCharacter {
-    /// The first character of a text that prints as nothing, is a blank or a dash that looks like the ordinary one, is a
-    /// control character, or is a digit of another script than ASCII.
+    /// The first character of a text that prints as nothing, is a blank or a dash that looks like
+    /// the ordinary one, is a control character, or is a digit of another script than ASCII.
     pub fn first_in(text: &str) -> Option<OddCharacter> {
         text.chars().find(|c| is_odd(*c)).map(OddCharacter)
     }
@@ -21,16 +22,17 @@ impl OddCharacter {
     }
 }
 
-/// Whether a character has a place in a name: it prints as something, and no blank but the ordinary space and the ideographic
-/// one, which is as wide as it is visible.
+/// Whether a character has a place in a name: it prints as something, and no blank but the ordinary
+/// space and the ideographic one, which is as wide as it is visible.
 pub(crate) fn is_printable(c: char) -> bool {
     !c.is_control() && !is_invisible(c) && (!c.is_whitespace() || matches!(c, ' ' | '\u{3000}'))
 }
 
 /// Whether a character prints as nothing by itself, or moves the text around it.
 ///
-/// Unicode's `Default_Ignorable_Code_Point` (UAX #44), with the code points reserved for more of them, and what beside it leaves no mark: the blank
-/// of Braille, separators of lines and paragraphs, anchors of annotations, noncharacters.
+/// Unicode's `Default_Ignorable_Code_Point` (UAX #44), with the code points reserved for more of
+/// them, and what beside it leaves no mark: the blank of Braille, separators of lines and
+/// paragraphs, anchors of annotations, noncharacters.
 pub(crate) fn is_invisible(c: char) -> bool {
     let ignorable = matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
@@ -49,8 +51,8 @@ pub(crate) fn is_dash(c: char) -> bool {
         | '\u{fe31}'..='\u{fe32}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}')
 }
 
-/// The letter, digit or sign of ASCII that a full-width form of it stands for (U+FF01 to U+FF5E), as input methods of East Asia
-/// write them; any other character as it is.
+/// The letter, digit or sign of ASCII that a full-width form of it stands for (U+FF01 to U+FF5E),
+/// as input methods of East Asia write them; any other character as it is.
 pub(crate) fn narrow(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
@@ -59,7 +61,11 @@ pub(crate) fn narrow(c: char) -> char {
 }
 
 fn is_odd(c: char) -> bool {
-    c.is_control() || is_invisible(c) || (c.is_whitespace() && c != ' ') || (is_dash(c) && c != '-') || is_foreign_digit(c)
+    c.is_control()
+        || is_invisible(c)
+        || (c.is_whitespace() && c != ' ')
+        || (is_dash(c) && c != '-')
+        || is_foreign_digit(c)
 }
 
 fn is_foreign_digit(c: char) -> bool {
@@ -81,8 +87,15 @@ impl fmt::Display for OddCharacter {
             '\u{200d}' => "zero-width joiner",
             '\u{2060}' => "word joiner",
             '\u{feff}' => "zero-width no-break space, a byte order mark",
-            '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => "mark of the direction of writing",
-            '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' | '\u{180b}'..='\u{180d}' | '\u{180f}' => "variation selector",
+            '\u{200e}'
+            | '\u{200f}'
+            | '\u{61c}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => "mark of the direction of writing",
+            '\u{fe00}'..='\u{fe0f}'
+            | '\u{e0100}'..='\u{e01ef}'
+            | '\u{180b}'..='\u{180d}'
+            | '\u{180f}' => "variation selector",
             '\u{e0000}'..='\u{e007f}' => "tag character",
             '\u{2800}' => "blank of Braille",
             '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => "filler of Hangul",
@@ -122,13 +135,19 @@ mod tests {
             ("a\u{2065}b", "U+2065 (a character that prints as nothing)"),
             ("１2345", "a digit that is not one of 0 to 9"),
         ] {
-            assert_eq!(OddCharacter::first_in(text).map(|odd| odd.to_string()).as_deref(), Some(name));
+            assert_eq!(
+                OddCharacter::first_in(text).map(|odd| odd.to_string()).as_deref(),
+                Some(name)
+            );
         }
         assert_eq!(OddCharacter::first_in("Zoë's phone - 1"), None);
     }
 
     #[test]
     fn only_full_width_forms_are_narrowed() {
-        assert_eq!("ＡＢｃ１－\u{3000}١é".chars().map(narrow).collect::<String>(), "ABc1-\u{3000}١é");
+        assert_eq!(
+            "ＡＢｃ１－\u{3000}١é".chars().map(narrow).collect::<String>(),
+            "ABc1-\u{3000}١é"
+        );
     }
 }

@@ -3,28 +3,28 @@
 mod characters;
 
 pub use characters::OddCharacter;
-pub(crate) use characters::is_dash;
-pub(crate) use characters::is_invisible;
 #[cfg(feature = "cli")]
 pub(crate) use characters::is_printable;
-pub(crate) use characters::narrow;
+pub(crate) use characters::{is_dash, is_invisible, narrow};
 
 use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-/// Whose device it is. Opaque to twostep: 1 to 256 bytes of printable text without white space at its ends.
+/// Whose device it is. Opaque to twostep: 1 to 256 bytes of printable text without white space at
+/// its ends.
 ///
-/// Two names are one account only when every byte is the same: `jdoe` and `Jdoe`, or `é` as one character and as two, are two accounts,
-/// and the second one has no devices, so it is protected by none. Where the directory in front of twostep takes such names for one
-/// (LDAP, Active Directory and most mail servers do), fold them before they become an `AccountId`: always by the same rule, in every program
-/// that names accounts. The agent does it for its callers with `[accounts] fold`.
+/// Two names are one account only when every byte is the same: `jdoe` and `Jdoe`, or `é` as one
+/// character and as two, are two accounts, and the second one has no devices, so it is protected by
+/// none. Where the directory in front of twostep takes such names for one (LDAP, Active Directory
+/// and most mail servers do), fold them before they become an `AccountId`: always by the same rule,
+/// in every program that names accounts. The agent does it for its callers with `[accounts] fold`.
 ///
-/// [`FromStr`] is for names from outside. What a store holds already is read by [`AccountId::existing`], and so does
-/// `Deserialize`: names that were taken before a rule became stricter can still be listed and removed.
+/// [`FromStr`] is for names from outside. What a store holds already is read by
+/// [`AccountId::existing`], and so does `Deserialize`: names that were taken before a rule became
+/// stricter can still be listed and removed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Existing", into = "String")]
 pub struct AccountId(String);
@@ -43,12 +43,14 @@ pub struct SerialNumber(String);
 #[serde(try_from = "Existing", into = "String")]
 pub struct DeviceName(String);
 
-/// Who is asking, as the agent knows them: `uid:1000`, `key:3f…`. Pair allowances and rate limits are counted by it.
+/// Who is asking, as the agent knows them: `uid:1000`, `key:3f…`. Pair allowances and rate limits
+/// are counted by it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CallerId(String);
 
-/// A name that cannot be used; the text says what it must look like, and which character does not belong there.
+/// A name that cannot be used; the text says what it must look like, and which character does not
+/// belong there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadName {
     rule: &'static str,
@@ -60,13 +62,16 @@ pub struct BadName {
 struct Existing(String);
 
 impl AccountId {
-    /// The name of an account that is there already, as a store holds it: characters that print as nothing are taken,
-    /// since earlier versions took them.
+    /// The name of an account that is there already, as a store holds it: characters that print as
+    /// nothing are taken, since earlier versions took them.
     ///
     /// # Errors
-    /// [`BadName`] for a text that no version took: empty, over 256 bytes, with white space at its ends or control characters.
+    /// [`BadName`] for a text that no version took: empty, over 256 bytes, with white space at its
+    /// ends or control characters.
     pub fn existing(text: &str) -> Result<AccountId, BadName> {
-        let fits = (1..=256).contains(&text.len()) && text.trim() == text && !text.contains(char::is_control);
+        let fits = (1..=256).contains(&text.len())
+            && text.trim() == text
+            && !text.contains(char::is_control);
         if fits { Ok(AccountId(text.to_owned())) } else { Err(BadName::new(ACCOUNT, text)) }
     }
 
@@ -120,7 +125,10 @@ impl FromStr for SerialNumber {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=/:,.@-".contains(&byte);
         if !(9..=256).contains(&text.len()) || !text.bytes().all(allowed) {
             let found = OddCharacter::first_in(text);
-            return Err(BadName { rule: "a serial number is 9 to 256 characters of A-Z a-z 0-9 _ + = / : , . @ -", found });
+            return Err(BadName {
+                rule: "a serial number is 9 to 256 characters of A-Z a-z 0-9 _ + = / : , . @ -",
+                found,
+            });
         }
         Ok(SerialNumber(text.to_owned()))
     }
@@ -139,7 +147,9 @@ impl FromStr for DeviceName {
 
 impl DeviceName {
     fn existing(text: &str) -> Result<DeviceName, BadName> {
-        let fits = (1..=128).contains(&text.chars().count()) && text.trim() == text && !text.contains(char::is_control);
+        let fits = (1..=128).contains(&text.chars().count())
+            && text.trim() == text
+            && !text.contains(char::is_control);
         if fits { Ok(DeviceName(text.to_owned())) } else { Err(BadName::new(NAME, text)) }
     }
 }
@@ -214,7 +224,8 @@ impl fmt::Display for BadName {
 
 impl std::error::Error for BadName {}
 
-const ACCOUNT: &str = "an account is 1 to 256 bytes of printable text without white space at its ends";
+const ACCOUNT: &str =
+    "an account is 1 to 256 bytes of printable text without white space at its ends";
 
 const NAME: &str = "a name is 1 to 128 printable characters without white space at its ends";
 
@@ -226,7 +237,9 @@ mod tests {
     fn a_serial_number_has_9_to_256_plain_characters() {
         assert!("GAHT12345678".parse::<SerialNumber>().is_ok());
         assert!("arn:aws:iam::123456789012:mfa/user".parse::<SerialNumber>().is_ok());
-        for bad in ["", "12345678", "GAHT 12345678", "GAHT12345678\n", "ＧAHT12345678", &"A".repeat(257)] {
+        for bad in
+            ["", "12345678", "GAHT 12345678", "GAHT12345678\n", "ＧAHT12345678", &"A".repeat(257)]
+        {
             assert!(bad.parse::<SerialNumber>().is_err(), "{bad:?}");
         }
     }
@@ -268,13 +281,21 @@ mod tests {
             (0xe0000, 0xe0fff),
             (0x10fffe, 0x10ffff),
         ];
-        for c in ranges.into_iter().flat_map(|(first, last)| first..=last).filter_map(char::from_u32) {
+        for c in ranges
+            .into_iter()
+            .flat_map(|(first, last)| first..=last)
+            .filter_map(char::from_u32)
+        {
             let code_point = format!("U+{:04X}", u32::from(c));
             for text in [format!("j{c}doe"), format!("{c}jdoe"), format!("jdoe{c}")] {
                 let account = text.parse::<AccountId>().unwrap_err().to_string();
                 let name = text.parse::<DeviceName>().unwrap_err().to_string();
-                let serial = format!("{text}12345").parse::<SerialNumber>().unwrap_err().to_string();
-                assert!(account.contains(&code_point) && name.contains(&code_point), "{account}; {name}");
+                let serial =
+                    format!("{text}12345").parse::<SerialNumber>().unwrap_err().to_string();
+                assert!(
+                    account.contains(&code_point) && name.contains(&code_point),
+                    "{account}; {name}"
+                );
                 assert!(serial.contains(&code_point), "{serial}");
             }
         }
@@ -283,8 +304,14 @@ mod tests {
     #[test]
     fn a_name_that_is_kept_already_is_read_with_characters_that_print_as_nothing() {
         let stored = "\"jd\u{ad}oe\u{2800}\"";
-        assert_eq!(serde_json::from_str::<AccountId>(stored).unwrap().as_str(), "jd\u{ad}oe\u{2800}");
-        assert_eq!(serde_json::from_str::<DeviceName>(stored).unwrap().as_str(), "jd\u{ad}oe\u{2800}");
+        assert_eq!(
+            serde_json::from_str::<AccountId>(stored).unwrap().as_str(),
+            "jd\u{ad}oe\u{2800}"
+        );
+        assert_eq!(
+            serde_json::from_str::<DeviceName>(stored).unwrap().as_str(),
+            "jd\u{ad}oe\u{2800}"
+        );
         for never in ["\"\"", "\" jdoe\"", "\"jd\\noe\""] {
             assert!(serde_json::from_str::<AccountId>(never).is_err(), "{never}");
         }
@@ -292,8 +319,12 @@ mod tests {
 
     #[test]
     fn names_in_any_script_are_printable() {
-        for good in ["山田\u{3000}太郎", "Zoë", "नेहा", "أحمد", "민준", "Łukasz", "e\u{301}", "🔑"] {
-            assert!(good.parse::<AccountId>().is_ok() && good.parse::<DeviceName>().is_ok(), "{good:?}");
+        for good in ["山田\u{3000}太郎", "Zoë", "नेहा", "أحمد", "민준", "Łukasz", "e\u{301}", "🔑"]
+        {
+            assert!(
+                good.parse::<AccountId>().is_ok() && good.parse::<DeviceName>().is_ok(),
+                "{good:?}"
+            );
         }
     }
 }

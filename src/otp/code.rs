@@ -3,17 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-use subtle::Choice;
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroize;
 
 /// A one-time code: exactly 6 to 8 ASCII digits, and nothing else.
 ///
-/// Spaces, signs and the digits of other scripts are refused here, so that one code has one spelling. Compared in
-/// constant time; `Debug` is blank.
+/// Spaces, signs and the digits of other scripts are refused here, so that one code has one
+/// spelling. Compared in constant time; `Debug` is blank.
 #[derive(Clone)]
 pub struct Code {
-    /// The digits as a number and, 32 bits up, how many there are: leading zeros count, and one comparison does for both.
+    /// The digits as a number and, 32 bits up, how many there are: leading zeros count, and one
+    /// comparison does for both.
     packed: u64,
 }
 

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::otp::TotpMatch;
 use crate::time::UnixTime;
@@ -26,11 +25,16 @@ pub struct Sample {
     pub offset: i64,
 }
 
-/// The drift after a success: it follows by one step at most, at most once an hour and never beyond ±20, unless the
-/// device's clock was plainly set, by its owner or by a pair.
+/// The drift after a success: it follows by one step at most, at most once an hour and never beyond
+/// ±20, unless the device's clock was plainly set, by its owner or by a pair.
 ///
 /// Returns the new drift, and whether it moved.
-pub(crate) fn learn(drift: i64, matched: TotpMatch, moved_at: Option<UnixTime>, now: UnixTime) -> (i64, bool) {
+pub(crate) fn learn(
+    drift: i64,
+    matched: TotpMatch,
+    moved_at: Option<UnixTime>,
+    now: UnixTime,
+) -> (i64, bool) {
     let rested = moved_at.is_none_or(|moved| now.since(moved) >= REST);
     let within_reach = matched.offset.abs() <= REACH || matched.offset.abs() < drift.abs();
     if matched.offset == drift {
@@ -42,19 +46,27 @@ pub(crate) fn learn(drift: i64, matched: TotpMatch, moved_at: Option<UnixTime>, 
     }
 }
 
-/// How fast a clock gains (positive) or loses, in parts per million: the least-squares slope of the samples.
+/// How fast a clock gains (positive) or loses, in parts per million: the least-squares slope of the
+/// samples.
 ///
-/// None until three samples span a day: before that, the half step that each may be off says more than the clock does.
+/// None until three samples span a day: before that, the half step that each may be off says more
+/// than the clock does.
 pub fn rate(samples: &[Sample]) -> Option<f64> {
     let (first, last) = (samples.first()?, samples.last()?);
     if samples.len() < 3 || last.at.since(first.at) < Duration::from_secs(86_400) {
         return None;
     }
-    let points = || samples.iter().map(|sample| (last_seconds(sample.at, first.at), seconds(sample.offset)));
+    let points = || {
+        samples
+            .iter()
+            .map(|sample| (last_seconds(sample.at, first.at), seconds(sample.offset)))
+    };
     let count = f64::from(u32::try_from(samples.len()).ok()?);
-    let (mean_x, mean_y) = points().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
-    let (above, below) =
-        points().fold((0.0, 0.0), |(above, below), (x, y)| (above + (x - mean_x) * (y - mean_y), below + (x - mean_x) * (x - mean_x)));
+    let (mean_x, mean_y) =
+        points().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
+    let (above, below) = points().fold((0.0, 0.0), |(above, below), (x, y)| {
+        (above + (x - mean_x) * (y - mean_y), below + (x - mean_x) * (x - mean_x))
+    });
     (below > 0.0).then(|| above / below * 1e6)
 }
 
@@ -87,8 +99,14 @@ mod tests {
     #[test]
     fn drift_follows_once_an_hour() {
         assert_eq!(learn(0, matched(1), None, NOW), (1, true));
-        assert_eq!(learn(0, matched(1), Some(NOW.minus(Duration::from_secs(3_599))), NOW), (0, false));
-        assert_eq!(learn(0, matched(1), Some(NOW.minus(Duration::from_secs(3_600))), NOW), (1, true));
+        assert_eq!(
+            learn(0, matched(1), Some(NOW.minus(Duration::from_secs(3_599))), NOW),
+            (0, false)
+        );
+        assert_eq!(
+            learn(0, matched(1), Some(NOW.minus(Duration::from_secs(3_600))), NOW),
+            (1, true)
+        );
     }
 
     #[test]
@@ -107,7 +125,10 @@ mod tests {
 
     #[test]
     fn the_rate_is_the_slope_of_the_samples() {
-        let sample = |day: u64| Sample { at: UnixTime(day * 86_400), offset: i64::try_from(day * 86_400 / 20_000).unwrap() };
+        let sample = |day: u64| Sample {
+            at: UnixTime(day * 86_400),
+            offset: i64::try_from(day * 86_400 / 20_000).unwrap(),
+        };
         let samples: Vec<Sample> = (0..16).map(|day| sample(day * 3)).collect();
         let ppm = rate(&samples).unwrap();
         assert!((ppm - 50.0).abs() < 1.0, "{ppm}");

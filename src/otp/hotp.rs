@@ -1,20 +1,12 @@
 //! Counter-based one-time passwords, RFC 4226.
 //!
-//! The device's counter runs ahead of ours whenever a code is shown and not used, so the next few counters are tried
-//! (§7.4). Nothing here remembers a counter: the caller stores what was matched.
+//! The device's counter runs ahead of ours whenever a code is shown and not used, so the next few
+//! counters are tried (§7.4). Nothing here remembers a counter: the caller stores what was matched.
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::otp::Algorithm;
-use crate::otp::Code;
-use crate::otp::Digits;
-use crate::otp::Key;
-use crate::otp::PairFound;
-use crate::otp::Seed;
-use crate::otp::Window;
-use crate::otp::search;
 use crate::otp::search::Pair;
+use crate::otp::{Algorithm, Code, Digits, Key, PairFound, Seed, Window, search};
 
 /// The moving factor of HOTP (RFC 4226 §5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -36,17 +28,25 @@ impl Hotp {
         Key::new(seed, self.algorithm, self.digits)
     }
 
-    /// The highest counter at which `code` is right, from [`LOOK_BEHIND`] below `next` to the end of the look-ahead window
-    /// (RFC 4226 §7.4): at `next` or above it is fresh, below it was consumed.
+    /// The highest counter at which `code` is right, from [`LOOK_BEHIND`] below `next` to the end
+    /// of the look-ahead window (RFC 4226 §7.4): at `next` or above it is fresh, below it was
+    /// consumed.
     pub fn find(&self, key: &Key, code: &Code, next: Counter) -> Option<Counter> {
         let last = next.0.saturating_add(LOOK_AHEAD - 1);
         search::highest(key, code, next.0.saturating_sub(LOOK_BEHIND)..=last).map(Counter)
     }
 
-    /// The counter of the second of two consecutive codes, both at `next` or above; the counters that
-    /// [`find`](Hotp::find) looks behind at are looked at here too.
-    pub fn find_pair(&self, key: &Key, codes: [&Code; 2], next: Counter, window: Window) -> PairFound<Counter> {
-        let starts = next.0.saturating_sub(LOOK_BEHIND)..=next.0.saturating_add(window.counters() - 1);
+    /// The counter of the second of two consecutive codes, both at `next` or above; the counters
+    /// that [`find`](Hotp::find) looks behind at are looked at here too.
+    pub fn find_pair(
+        &self,
+        key: &Key,
+        codes: [&Code; 2],
+        next: Counter,
+        window: Window,
+    ) -> PairFound<Counter> {
+        let starts =
+            next.0.saturating_sub(LOOK_BEHIND)..=next.0.saturating_add(window.counters() - 1);
         match search::nearest_pair(key, codes, starts, next.0, next.0.checked_sub(1)) {
             Pair::At(first) => Counter(first).next().map_or(PairFound::Nowhere, PairFound::At),
             Pair::Consumed => PairFound::Consumed,
@@ -71,5 +71,6 @@ impl Default for Digits {
 /// The look-ahead window `s` of RFC 4226 §7.4: the counters a code is looked for at.
 pub const LOOK_AHEAD: u64 = 10;
 
-/// So many consumed counters are looked at too, so that a code typed twice is known for a replay and not counted as a guess.
+/// So many consumed counters are looked at too, so that a code typed twice is known for a replay
+/// and not counted as a guess.
 pub const LOOK_BEHIND: u64 = 2;

@@ -1,23 +1,18 @@
 //! HMAC (RFC 2104) on cached midstates, and the truncation of RFC 4226 §5.3.
 //!
-//! A key costs two compressions to prepare, and each value two more: the padded key blocks are never hashed again.
+//! A key costs two compressions to prepare, and each value two more: the padded key blocks are
+//! never hashed again.
 
 use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
-use serde::Serialize;
-use sha1::Digest;
-use sha1::Sha1;
-use sha2::Sha256;
-use sha2::Sha512;
-use zeroize::Zeroize;
-use zeroize::Zeroizing;
+use serde::{Deserialize, Serialize};
+use sha1::{Digest, Sha1};
+use sha2::{Sha256, Sha512};
+use zeroize::{Zeroize, Zeroizing};
 
-use crate::otp::BadParameter;
-use crate::otp::Code;
-use crate::otp::Seed;
+use crate::otp::{BadParameter, Code, Seed};
 
 /// The hash function of the HMAC: RFC 4226 has SHA-1, RFC 6238 §1.2 adds the other two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,9 +50,15 @@ impl Key {
     pub fn new(seed: &Seed, algorithm: Algorithm, digits: Digits) -> Key {
         let seed = seed.expose();
         let midstates = match algorithm {
-            Algorithm::Sha1 => Midstates::Sha1(midstates(seed, hashed::<Sha1>, SHA1_INITIAL, sha1_block)),
-            Algorithm::Sha256 => Midstates::Sha256(midstates(seed, hashed::<Sha256>, SHA256_INITIAL, sha256_block)),
-            Algorithm::Sha512 => Midstates::Sha512(midstates(seed, hashed::<Sha512>, SHA512_INITIAL, sha512_block)),
+            Algorithm::Sha1 => {
+                Midstates::Sha1(midstates(seed, hashed::<Sha1>, SHA1_INITIAL, sha1_block))
+            }
+            Algorithm::Sha256 => {
+                Midstates::Sha256(midstates(seed, hashed::<Sha256>, SHA256_INITIAL, sha256_block))
+            }
+            Algorithm::Sha512 => {
+                Midstates::Sha512(midstates(seed, hashed::<Sha512>, SHA512_INITIAL, sha512_block))
+            }
         };
         Key { midstates, digits }
     }
@@ -68,13 +69,18 @@ impl Key {
         Code::new(self.mac(factor, truncate) % 10u32.pow(u32::from(digits)), digits)
     }
 
-    /// Lets `read` see HMAC(K, factor), the factor as 8 bytes, most significant first (RFC 4226 §5.2).
+    /// Lets `read` see HMAC(K, factor), the factor as 8 bytes, most significant first (RFC 4226
+    /// §5.2).
     fn mac<T>(&self, factor: u64, read: impl FnOnce(&[u8]) -> T) -> T {
         let message = factor.to_be_bytes();
         match self.midstates {
             Midstates::Sha1([inner, outer]) => read(&sha1_end(outer, &sha1_end(inner, &message))),
-            Midstates::Sha256([inner, outer]) => read(&sha256_end(outer, &sha256_end(inner, &message))),
-            Midstates::Sha512([inner, outer]) => read(&sha512_end(outer, &sha512_end(inner, &message))),
+            Midstates::Sha256([inner, outer]) => {
+                read(&sha256_end(outer, &sha256_end(inner, &message)))
+            }
+            Midstates::Sha512([inner, outer]) => {
+                read(&sha512_end(outer, &sha512_end(inner, &message)))
+            }
         }
     }
 }
@@ -109,7 +115,11 @@ impl TryFrom<u8> for Digits {
     type Error = BadParameter;
 
     fn try_from(count: u8) -> Result<Digits, BadParameter> {
-        if (6..=8).contains(&count) { Ok(Digits(count)) } else { Err(BadParameter("a code has 6, 7 or 8 digits")) }
+        if (6..=8).contains(&count) {
+            Ok(Digits(count))
+        } else {
+            Err(BadParameter("a code has 6, 7 or 8 digits"))
+        }
     }
 }
 
@@ -217,21 +227,36 @@ const fn padding<const BLOCK: usize, const MESSAGE: usize>() -> [u8; BLOCK] {
 fn sha1_end<const MESSAGE: usize>(mut state: [u32; 5], message: &[u8; MESSAGE]) -> [u8; 20] {
     sha1_block(&mut state, &last_block(message));
     let mut digest = [0; 20];
-    digest.as_chunks_mut().0.iter_mut().zip(state).for_each(|(bytes, word)| *bytes = word.to_be_bytes());
+    digest
+        .as_chunks_mut()
+        .0
+        .iter_mut()
+        .zip(state)
+        .for_each(|(bytes, word)| *bytes = word.to_be_bytes());
     digest
 }
 
 fn sha256_end<const MESSAGE: usize>(mut state: [u32; 8], message: &[u8; MESSAGE]) -> [u8; 32] {
     sha256_block(&mut state, &last_block(message));
     let mut digest = [0; 32];
-    digest.as_chunks_mut().0.iter_mut().zip(state).for_each(|(bytes, word)| *bytes = word.to_be_bytes());
+    digest
+        .as_chunks_mut()
+        .0
+        .iter_mut()
+        .zip(state)
+        .for_each(|(bytes, word)| *bytes = word.to_be_bytes());
     digest
 }
 
 fn sha512_end<const MESSAGE: usize>(mut state: [u64; 8], message: &[u8; MESSAGE]) -> [u8; 64] {
     sha512_block(&mut state, &last_block(message));
     let mut digest = [0; 64];
-    digest.as_chunks_mut().0.iter_mut().zip(state).for_each(|(bytes, word)| *bytes = word.to_be_bytes());
+    digest
+        .as_chunks_mut()
+        .0
+        .iter_mut()
+        .zip(state)
+        .for_each(|(bytes, word)| *bytes = word.to_be_bytes());
     digest
 }
 
@@ -254,7 +279,16 @@ fn sha512_block(state: &mut [u64; 8], block: &[u8; 128]) {
 const SHA1_INITIAL: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
 
 /// FIPS 180-4 §5.3.3.
-const SHA256_INITIAL: [u32; 8] = [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+const SHA256_INITIAL: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
 
 /// FIPS 180-4 §5.3.5.
 const SHA512_INITIAL: [u64; 8] = [
@@ -275,7 +309,11 @@ mod tests {
     /// RFC 4226 Appendix D: the intermediate values of counter 0.
     #[test]
     fn the_mac_and_its_truncation_are_those_of_rfc_4226_appendix_d() {
-        let key = Key::new(&Seed::new(b"12345678901234567890".to_vec()).unwrap(), Algorithm::Sha1, Digits::SIX);
+        let key = Key::new(
+            &Seed::new(b"12345678901234567890".to_vec()).unwrap(),
+            Algorithm::Sha1,
+            Digits::SIX,
+        );
         let mac = key.mac(0, <[u8]>::to_vec);
         let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, "cc93cf18508d94934c64b65d8ba7667fb7cde4b0");
@@ -283,8 +321,8 @@ mod tests {
         assert_eq!(key.code(0), Code::new(755_224, 6));
     }
 
-    /// RFC 4231 §4.2–4.7 has the same construction with other messages; a plain HMAC over ours must agree, for seeds on
-    /// both sides of the block size.
+    /// RFC 4231 §4.2–4.7 has the same construction with other messages; a plain HMAC over ours must
+    /// agree, for seeds on both sides of the block size.
     #[test]
     fn the_midstates_give_what_the_definition_gives() {
         fn plain<D: Digest>(seed: &[u8], block: usize, message: &[u8]) -> Vec<u8> {
@@ -299,7 +337,8 @@ mod tests {
             let seed = Seed::new(bytes.clone()).unwrap();
             for factor in [0, 1, 1 << 33, u64::MAX] {
                 let message = factor.to_be_bytes();
-                let mac = |algorithm| Key::new(&seed, algorithm, Digits::SIX).mac(factor, <[u8]>::to_vec);
+                let mac =
+                    |algorithm| Key::new(&seed, algorithm, Digits::SIX).mac(factor, <[u8]>::to_vec);
                 assert_eq!(mac(Algorithm::Sha1), plain::<Sha1>(&bytes, 64, &message));
                 assert_eq!(mac(Algorithm::Sha256), plain::<Sha256>(&bytes, 64, &message));
                 assert_eq!(mac(Algorithm::Sha512), plain::<Sha512>(&bytes, 128, &message));

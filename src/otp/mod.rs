@@ -1,7 +1,8 @@
-//! One-time passwords, RFC 4226 and RFC 6238: pure functions of a secret, a code and a time that is given.
+//! One-time passwords, RFC 4226 and RFC 6238: pure functions of a secret, a code and a time that is
+//! given.
 //!
-//! A search returns *where* a code matched, never just that it did: what was matched is what must never match again.
-//! Nothing here remembers anything; [`crate::device`] holds the state.
+//! A search returns *where* a code matched, never just that it did: what was matched is what must
+//! never match again. Nothing here remembers anything; [`crate::device`] holds the state.
 
 mod code;
 mod drift;
@@ -13,35 +14,18 @@ mod seed;
 mod totp;
 mod uri;
 
-pub use code::BadCode;
-pub use code::Code;
-pub use drift::Drift;
-pub use drift::Sample;
+pub use code::{BadCode, Code};
 pub(crate) use drift::learn;
-pub use drift::rate;
-pub use hotp::Counter;
-pub use hotp::Hotp;
-pub use hotp::LOOK_AHEAD;
-pub use hotp::LOOK_BEHIND;
-pub use key::Algorithm;
-pub use key::Digits;
-pub use key::Key;
-pub use key::compressions;
-pub use resync::PairFound;
-pub use resync::Window;
-pub use seed::BadSeed;
-pub use seed::Seed;
-pub use seed::SpareBits;
-pub use seed::TypedSeed;
-pub use totp::TimeStep;
-pub use totp::TimeStepSize;
-pub use totp::Totp;
-pub use totp::TotpMatch;
-pub use uri::BadUri;
-pub use uri::Factor;
-pub use uri::KeyUri;
+pub use drift::{Drift, Sample, rate};
+pub use hotp::{Counter, Hotp, LOOK_AHEAD, LOOK_BEHIND};
+pub use key::{Algorithm, Digits, Key, compressions};
+pub use resync::{PairFound, Window};
+pub use seed::{BadSeed, Seed, SpareBits, TypedSeed};
+pub use totp::{TimeStep, TimeStepSize, Totp, TotpMatch};
+pub use uri::{BadUri, Factor, KeyUri};
 
-/// A parameter outside what RFC 4226, RFC 6238 and this library allow; the text says what is allowed.
+/// A parameter outside what RFC 4226, RFC 6238 and this library allow; the text says what is
+/// allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadParameter(pub(crate) &'static str);
 

@@ -2,17 +2,19 @@
 
 use std::ops::RangeInclusive;
 
-use subtle::Choice;
-use subtle::ConditionallySelectable;
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use crate::otp::Code;
-use crate::otp::Key;
+use crate::otp::{Code, Key};
 
 /// The highest of the `candidates` at which `code` is right.
 ///
-/// Time depends on how many candidates there are, not on which of them match. They come in ascending order.
-pub(crate) fn highest(key: &Key, code: &Code, candidates: impl IntoIterator<Item = u64>) -> Option<u64> {
+/// Time depends on how many candidates there are, not on which of them match. They come in
+/// ascending order.
+pub(crate) fn highest(
+    key: &Key,
+    code: &Code,
+    candidates: impl IntoIterator<Item = u64>,
+) -> Option<u64> {
     let (mut found, mut at) = (Choice::from(0), 0);
     for factor in candidates {
         let matches = key.code(factor).ct_eq(code);
@@ -33,20 +35,29 @@ pub(crate) enum Pair {
     Nowhere,
 }
 
-/// Looks at every pair of neighbours that starts in `starts`, and takes the one nearest to `centre` above `floor`.
+/// Looks at every pair of neighbours that starts in `starts`, and takes the one nearest to `centre`
+/// above `floor`.
 ///
-/// Both codes must fit at one place: a chance match of one of them somewhere else decides nothing. Two equal codes
-/// are never a pair, since one glance at a device would do for both. Time depends on the range, on `centre` and on
-/// `floor`, and not on which codes match where.
-pub(crate) fn nearest_pair(key: &Key, [first, second]: [&Code; 2], starts: RangeInclusive<u64>, centre: u64, floor: Option<u64>) -> Pair {
+/// Both codes must fit at one place: a chance match of one of them somewhere else decides nothing.
+/// Two equal codes are never a pair, since one glance at a device would do for both. Time depends
+/// on the range, on `centre` and on `floor`, and not on which codes match where.
+pub(crate) fn nearest_pair(
+    key: &Key,
+    [first, second]: [&Code; 2],
+    starts: RangeInclusive<u64>,
+    centre: u64,
+    floor: Option<u64>,
+) -> Pair {
     let differ = !first.ct_eq(second);
-    // The last pair up to the centre, and the first one after it; `at` means nothing until it was found.
+    // The last pair up to the centre, and the first one after it; `at` means nothing until it was
+    // found.
     let (mut below_found, mut below_at) = (Choice::from(0), 0);
     let (mut above_found, mut above_at) = (Choice::from(0), 0);
     let mut consumed = Choice::from(0);
     let mut first_was_right = Choice::from(0);
     let (from, to) = starts.into_inner();
-    // One value for each factor serves both comparisons: as the first code here, as the second of the pair before.
+    // One value for each factor serves both comparisons: as the first code here, as the second of
+    // the pair before.
     for factor in from..=to.saturating_add(1) {
         let shown = key.code(factor);
         let start = factor.wrapping_sub(1);

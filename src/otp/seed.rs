@@ -5,15 +5,13 @@ use std::fmt;
 use base32::Alphabet;
 use zeroize::Zeroizing;
 
-use crate::id::is_dash;
-use crate::id::is_invisible;
-use crate::id::narrow;
+use crate::id::{is_dash, is_invisible, narrow};
 use crate::secret::Secret;
 
 /// A shared secret of 10 to 128 bytes.
 ///
-/// RFC 4226 §4 (R6) asks for 16 bytes at least; 10 are accepted because hardware tokens with 80-bit seeds exist and
-/// cannot be changed. Seeds that we make have 20.
+/// RFC 4226 §4 (R6) asks for 16 bytes at least; 10 are accepted because hardware tokens with 80-bit
+/// seeds exist and cannot be changed. Seeds that we make have 20.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seed(Secret);
 
@@ -31,7 +29,8 @@ pub struct TypedSeed {
 pub enum SpareBits {
     /// There are none, or they are zero, as an encoder writes them.
     Zero,
-    /// At least one was set. Something was mistyped or cut off, or the secret was made of random letters.
+    /// At least one was set. Something was mistyped or cut off, or the secret was made of random
+    /// letters.
     Dropped,
 }
 
@@ -40,7 +39,8 @@ pub enum SpareBits {
 pub enum BadSeed {
     /// A character that base32 does not have; 0, 1, 8 and 9 among them.
     Character,
-    /// Padding in the middle, or a number of characters that no number of bytes gives (RFC 4648 §6).
+    /// Padding in the middle, or a number of characters that no number of bytes gives (RFC 4648
+    /// §6).
     Length,
     /// Fewer than 10 bytes or more than 128.
     Size,
@@ -53,23 +53,28 @@ impl Seed {
     /// [`BadSeed::Size`] for fewer than 10 bytes or more than 128.
     pub fn new(bytes: Vec<u8>) -> Result<Seed, BadSeed> {
         let secret = Secret::new(bytes);
-        if (10..=128).contains(&secret.expose().len()) { Ok(Seed(secret)) } else { Err(BadSeed::Size) }
+        if (10..=128).contains(&secret.expose().len()) {
+            Ok(Seed(secret))
+        } else {
+            Err(BadSeed::Size)
+        }
     }
 
     /// A seed in base32 (RFC 4648 §6) in either case, with or without padding, spaces and hyphens.
     ///
-    /// Bits of the last character that fill no byte are dropped, whatever they are, as oathtool and authenticator apps do: RFC 4648
-    /// §3.5 leaves it to the decoder.
+    /// Bits of the last character that fill no byte are dropped, whatever they are, as oathtool and
+    /// authenticator apps do: RFC 4648 §3.5 leaves it to the decoder.
     ///
     /// # Errors
-    /// [`BadSeed`] for a character or a length that base32 does not have (1, 3 or 6 characters beyond a multiple of 8), and for fewer than 10 bytes
-    /// or more than 128.
+    /// [`BadSeed`] for a character or a length that base32 does not have (1, 3 or 6 characters
+    /// beyond a multiple of 8), and for fewer than 10 bytes or more than 128.
     pub fn from_base32(text: &str) -> Result<Seed, BadSeed> {
         Ok(Seed::decoded(text.chars().filter(|c| !matches!(c, ' ' | '-')))?.seed)
     }
 
-    /// The same as a person typed or pasted it: blanks and dashes of any kind and characters that print as nothing are skipped, and
-    /// full-width letters and digits are read as the ones they stand for.
+    /// The same as a person typed or pasted it: blanks and dashes of any kind and characters that
+    /// print as nothing are skipped, and full-width letters and digits are read as the ones they
+    /// stand for.
     ///
     /// # Errors
     /// As [`from_base32`](Seed::from_base32).
@@ -103,7 +108,8 @@ impl Seed {
         }
         let bytes = base32::decode(BASE32, symbols).ok_or(BadSeed::Character)?;
         let seed = Seed::new(bytes)?;
-        let spare = if *seed.to_base32() == *symbols { SpareBits::Zero } else { SpareBits::Dropped };
+        let spare =
+            if *seed.to_base32() == *symbols { SpareBits::Zero } else { SpareBits::Dropped };
         Ok(TypedSeed { seed, spare })
     }
 
@@ -126,8 +132,12 @@ const LONGEST: usize = 208;
 impl fmt::Display for BadSeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            BadSeed::Character => "a secret is base32: letters A to Z and digits 2 to 7 (0, 1, 8 and 9 do not occur)",
-            BadSeed::Length => "the secret is not whole base32: a character is missing or one too many",
+            BadSeed::Character => {
+                "a secret is base32: letters A to Z and digits 2 to 7 (0, 1, 8 and 9 do not occur)"
+            }
+            BadSeed::Length => {
+                "the secret is not whole base32: a character is missing or one too many"
+            }
             BadSeed::Size => "a secret has 10 to 128 bytes (16 to 205 characters of base32)",
         })
     }
@@ -142,11 +152,18 @@ mod tests {
     /// RFC 4648 §10, as far as the codec goes: seeds are longer.
     #[test]
     fn the_codec_gives_the_vectors_of_rfc_4648_section_10() {
-        for (plain, encoded) in
-            [("", ""), ("f", "MY"), ("fo", "MZXQ"), ("foo", "MZXW6"), ("foob", "MZXW6YQ"), ("fooba", "MZXW6YTB"), ("foobar", "MZXW6YTBOI")]
-        {
+        for (plain, encoded) in [
+            ("", ""),
+            ("f", "MY"),
+            ("fo", "MZXQ"),
+            ("foo", "MZXW6"),
+            ("foob", "MZXW6YQ"),
+            ("fooba", "MZXW6YTB"),
+            ("foobar", "MZXW6YTBOI"),
+        ] {
             assert_eq!(base32::encode(BASE32, plain.as_bytes()), encoded);
-            // Twelve bytes before them make a seed of each: 96 bits and a multiple of 40 from there on.
+            // Twelve bytes before them make a seed of each: 96 bits and a multiple of 40 from there
+            // on.
             let seed = Seed::new([b"fifteen bytes!!", plain.as_bytes()].concat()).unwrap();
             let text = seed.to_base32();
             assert!(text.ends_with(encoded));
@@ -157,9 +174,11 @@ mod tests {
     #[test]
     fn people_may_type_spaces_hyphens_lower_case_and_padding() {
         let seed = Seed::new(b"12345678901234567890".to_vec()).unwrap();
-        for text in
-            ["GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", "gezd gnbv gy3t qojq gezd gnbv gy3t qojq", "GEZD-GNBV-GY3T-QOJQ-GEZD-GNBV-GY3T-QOJQ"]
-        {
+        for text in [
+            "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+            "gezd gnbv gy3t qojq gezd gnbv gy3t qojq",
+            "GEZD-GNBV-GY3T-QOJQ-GEZD-GNBV-GY3T-QOJQ",
+        ] {
             assert_eq!(Seed::from_base32(text), Ok(seed.clone()));
         }
         let padded = Seed::from_base32("GEZDGNBVGY3TQOJQGE======").unwrap();
@@ -214,7 +233,11 @@ mod tests {
             "\u{202a}GEZDGNBVGY3TQOJQGE\u{202c}\r\n",
             "ＧＥＺＤ　ＧＮＢＶＧＹ３ＴＱＯＪＱＧｅ＝＝＝＝＝＝",
         ] {
-            assert_eq!(Seed::typed(text), Ok(TypedSeed { seed: seed.clone(), spare: SpareBits::Zero }), "{text:?}");
+            assert_eq!(
+                Seed::typed(text),
+                Ok(TypedSeed { seed: seed.clone(), spare: SpareBits::Zero }),
+                "{text:?}"
+            );
         }
         assert_eq!(Seed::typed("GEZDGNBVGY3TQOJQG٣"), Err(BadSeed::Character));
     }

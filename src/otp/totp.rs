@@ -1,22 +1,13 @@
 //! Time-based one-time passwords, RFC 6238.
 //!
-//! `T = floor((now − T0) / X)`. A device's clock drifts, so the search is centred on `T` moved by the drift that was
-//! learned, and on `T` itself as well where the device lagged: it cannot have shown those codes yet, so one that
-//! matches there means its owner set the clock.
+//! `T = floor((now − T0) / X)`. A device's clock drifts, so the search is centred on `T` moved by
+//! the drift that was learned, and on `T` itself as well where the device lagged: it cannot have
+//! shown those codes yet, so one that matches there means its owner set the clock.
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::otp::Algorithm;
-use crate::otp::BadParameter;
-use crate::otp::Code;
-use crate::otp::Digits;
-use crate::otp::Key;
-use crate::otp::PairFound;
-use crate::otp::Seed;
-use crate::otp::Window;
-use crate::otp::search;
 use crate::otp::search::Pair;
+use crate::otp::{Algorithm, BadParameter, Code, Digits, Key, PairFound, Seed, Window, search};
 use crate::time::UnixTime;
 
 /// The moving factor of TOTP, `T` of RFC 6238 §4.2.
@@ -24,7 +15,8 @@ use crate::time::UnixTime;
 #[serde(transparent)]
 pub struct TimeStep(pub u64);
 
-/// The time-step size `X` of RFC 6238 §4.1, in seconds: 10 to 120, since NIST SP 800-63B §3.1.4 lets a code live no longer.
+/// The time-step size `X` of RFC 6238 §4.1, in seconds: 10 to 120, since NIST SP 800-63B §3.1.4
+/// lets a code live no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
 pub struct TimeStepSize(u16);
@@ -65,8 +57,9 @@ impl Totp {
         Some(TimeStep(now.0.checked_sub(self.t0)? / u64::from(self.step_size.0)))
     }
 
-    /// The highest step at which `code` is right, of those a device with this `drift` can show now: one step either side of
-    /// `T + drift`, and of `T` too where the drift is negative. Three to six steps.
+    /// The highest step at which `code` is right, of those a device with this `drift` can show now:
+    /// one step either side of `T + drift`, and of `T` too where the drift is negative. Three to
+    /// six steps.
     pub fn find(&self, key: &Key, code: &Code, now: UnixTime, drift: i64) -> Option<TotpMatch> {
         let now = self.step_at(now)?;
         let step = search::highest(key, code, candidates(now, drift))?;
@@ -74,7 +67,8 @@ impl Totp {
         Some(TotpMatch { step: TimeStep(step), offset, clock_was_set: offset.abs_diff(drift) > 1 })
     }
 
-    /// Where the second of two consecutive codes is right: at most `window` away from `T`, both codes above the `watermark`.
+    /// Where the second of two consecutive codes is right: at most `window` away from `T`, both
+    /// codes above the `watermark`.
     pub fn find_pair(
         &self,
         key: &Key,
@@ -86,7 +80,13 @@ impl Totp {
         let Some(now) = self.step_at(now) else { return PairFound::Nowhere };
         let (before, after) = (window.steps().saturating_add(1), window.steps().saturating_sub(1));
         let starts = now.0.saturating_sub(before)..=now.0.saturating_add(after);
-        match search::nearest_pair(key, codes, starts, now.0.saturating_sub(1), watermark.map(|step| step.0)) {
+        match search::nearest_pair(
+            key,
+            codes,
+            starts,
+            now.0.saturating_sub(1),
+            watermark.map(|step| step.0),
+        ) {
             Pair::At(first) => {
                 let second = first.saturating_add(1);
                 let offset = step_difference(second, now.0);
@@ -97,8 +97,8 @@ impl Totp {
         }
     }
 
-    /// How far `step` was from the device's time if it is in the middle of that step, in seconds: one measurement of the
-    /// device's clock against ours, good to half a step.
+    /// How far `step` was from the device's time if it is in the middle of that step, in seconds:
+    /// one measurement of the device's clock against ours, good to half a step.
     pub fn offset_from_mid_step(&self, step: TimeStep, now: UnixTime) -> i64 {
         let size = i128::from(self.step_size.0);
         let middle = i128::from(step.0) * size + size / 2 + i128::from(self.t0);
@@ -126,7 +126,11 @@ impl TryFrom<u16> for TimeStepSize {
     type Error = BadParameter;
 
     fn try_from(seconds: u16) -> Result<TimeStepSize, BadParameter> {
-        if (10..=120).contains(&seconds) { Ok(TimeStepSize(seconds)) } else { Err(BadParameter("a time step has 10 to 120 seconds")) }
+        if (10..=120).contains(&seconds) {
+            Ok(TimeStepSize(seconds))
+        } else {
+            Err(BadParameter("a time step has 10 to 120 seconds"))
+        }
     }
 }
 
@@ -169,7 +173,10 @@ mod tests {
     fn there_are_no_steps_before_t0_and_none_after_the_last() {
         assert_eq!(candidates(TimeStep(0), 0).collect::<Vec<u64>>(), [0, 1]);
         assert_eq!(candidates(TimeStep(1), -5).collect::<Vec<u64>>(), [0, 1, 2]);
-        assert_eq!(candidates(TimeStep(u64::MAX), 0).collect::<Vec<u64>>(), [u64::MAX - 1, u64::MAX]);
+        assert_eq!(
+            candidates(TimeStep(u64::MAX), 0).collect::<Vec<u64>>(),
+            [u64::MAX - 1, u64::MAX]
+        );
         let totp = Totp { t0: 1_000, ..Totp::default() };
         assert_eq!(totp.step_at(UnixTime(999)), None);
         assert_eq!(totp.step_at(UnixTime(1_030)), Some(TimeStep(1)));

@@ -1,28 +1,21 @@
-//! `otpauth://` key URIs, as authenticator apps read them from a QR code (Google's "Key Uri Format").
+//! `otpauth://` key URIs, as authenticator apps read them from a QR code (Google's "Key Uri
+//! Format").
 
 use std::fmt;
 use std::str::FromStr;
 
-use percent_encoding::AsciiSet;
-use percent_encoding::NON_ALPHANUMERIC;
-use percent_encoding::percent_decode_str;
-use percent_encoding::utf8_percent_encode;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use zeroize::Zeroizing;
 
-use crate::otp::Algorithm;
-use crate::otp::BadSeed;
-use crate::otp::Counter;
-use crate::otp::Digits;
-use crate::otp::Seed;
-use crate::otp::TimeStepSize;
+use crate::otp::{Algorithm, BadSeed, Counter, Digits, Seed, TimeStepSize};
 
 /// Everything an authenticator app must know to show a device's codes. `Debug` hides the seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyUri {
     /// Who asks for the codes; shown above them. Without a colon.
     pub issuer: Option<String>,
-    /// Whose codes they are. Without spaces in front, and with a colon only where there is an issuer: readers take what
-    /// stands before a label's first colon for one.
+    /// Whose codes they are. Without spaces in front, and with a colon only where there is an
+    /// issuer: readers take what stands before a label's first colon for one.
     pub account: String,
     /// The shared secret.
     pub seed: Seed,
@@ -69,10 +62,15 @@ impl KeyUri {
             Factor::Counter(counter) => ("hotp", format!("counter={}", counter.0)),
         };
         let issuer = self.issuer.as_deref().map(encoded);
-        let label = issuer.as_ref().map_or_else(String::new, |issuer| format!("{issuer}:")) + &encoded(&self.account);
+        let label = issuer.as_ref().map_or_else(String::new, |issuer| format!("{issuer}:"))
+            + &encoded(&self.account);
         let issuer = issuer.map_or_else(String::new, |issuer| format!("&issuer={issuer}"));
-        let (secret, algorithm, digits) = (self.seed.to_base32(), self.algorithm, self.digits.count());
-        Zeroizing::new(format!("otpauth://{kind}/{label}?secret={}{issuer}&algorithm={algorithm}&digits={digits}&{factor}", *secret))
+        let (secret, algorithm, digits) =
+            (self.seed.to_base32(), self.algorithm, self.digits.count());
+        Zeroizing::new(format!(
+            "otpauth://{kind}/{label}?secret={}{issuer}&algorithm={algorithm}&digits={digits}&{factor}",
+            *secret
+        ))
     }
 }
 
@@ -80,7 +78,10 @@ impl FromStr for KeyUri {
     type Err = BadUri;
 
     fn from_str(text: &str) -> Result<KeyUri, BadUri> {
-        let rest = Some(text).filter(|text| text.len() <= 2_048).and_then(|text| text.strip_prefix("otpauth://")).ok_or(BadUri::Kind)?;
+        let rest = Some(text)
+            .filter(|text| text.len() <= 2_048)
+            .and_then(|text| text.strip_prefix("otpauth://"))
+            .ok_or(BadUri::Kind)?;
         let (kind, rest) = rest.split_once('/').ok_or(BadUri::Kind)?;
         let (label, query) = rest.split_once('?').unwrap_or((rest, ""));
         let parameters = Parameters::parse(query)?;
@@ -102,9 +103,12 @@ impl FromStr for KeyUri {
             return Err(BadUri::Issuer);
         }
         let factor = match kind {
-            "totp" => {
-                Factor::Time(parameters.period.map_or(Ok(TimeStepSize::DEFAULT), TimeStepSize::try_from).map_err(|_| BadUri::Parameter)?)
-            }
+            "totp" => Factor::Time(
+                parameters
+                    .period
+                    .map_or(Ok(TimeStepSize::DEFAULT), TimeStepSize::try_from)
+                    .map_err(|_| BadUri::Parameter)?,
+            ),
             "hotp" => Factor::Counter(Counter(parameters.counter.ok_or(BadUri::Parameter)?)),
             _ => return Err(BadUri::Kind),
         };
@@ -143,10 +147,17 @@ impl Parameters {
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             let value = Zeroizing::new(decoded(value).ok_or(BadUri::Parameter)?);
             match name {
-                "secret" => set(&mut parameters.secret, Seed::from_base32(&value).map_err(BadUri::Secret)?)?,
+                "secret" => {
+                    set(&mut parameters.secret, Seed::from_base32(&value).map_err(BadUri::Secret)?)?
+                }
                 "issuer" => set(&mut parameters.issuer, value.to_string())?,
-                "algorithm" => set(&mut parameters.algorithm, value.parse().map_err(|_| BadUri::Parameter)?)?,
-                "digits" => set(&mut parameters.digits, Digits::try_from(number::<u8>(&value)?).map_err(|_| BadUri::Parameter)?)?,
+                "algorithm" => {
+                    set(&mut parameters.algorithm, value.parse().map_err(|_| BadUri::Parameter)?)?
+                }
+                "digits" => set(
+                    &mut parameters.digits,
+                    Digits::try_from(number::<u8>(&value)?).map_err(|_| BadUri::Parameter)?,
+                )?,
                 "period" => set(&mut parameters.period, number(&value)?)?,
                 "counter" => set(&mut parameters.counter, number(&value)?)?,
                 _ => {}
@@ -197,7 +208,12 @@ mod tests {
     fn what_is_written_is_read_back() {
         let uri = example();
         assert_eq!(uri.to_text().parse(), Ok(uri.clone()));
-        let uri = KeyUri { issuer: None, account: "alice".to_owned(), factor: Factor::Counter(Counter(u64::MAX)), ..uri };
+        let uri = KeyUri {
+            issuer: None,
+            account: "alice".to_owned(),
+            factor: Factor::Counter(Counter(u64::MAX)),
+            ..uri
+        };
         assert_eq!(uri.to_text().parse(), Ok(uri));
     }
 

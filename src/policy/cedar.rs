@@ -1,24 +1,17 @@
 //! Contexts for Cedar (<https://www.cedarpolicy.com>), for those whose policies are written in it.
 //!
-//! What a session context does not say is no attribute of Cedar's context. Validate policies with [`SCHEMA`], strictly: Cedar
-//! skips a `forbid` that reads an attribute that is not there, and the validator refuses it.
+//! What a session context does not say is no attribute of Cedar's context. Validate policies with
+//! [`SCHEMA`], strictly: Cedar skips a `forbid` that reads an attribute that is not there, and the
+//! validator refuses it.
 
-use cedar_policy::Authorizer;
-use cedar_policy::Context;
-use cedar_policy::Decision;
-use cedar_policy::Entities;
-use cedar_policy::EntityUid;
-use cedar_policy::PolicySet;
-use cedar_policy::Request;
-use cedar_policy::Schema;
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::json;
+use cedar_policy::{
+    Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request, Schema,
+};
+use serde_json::{Map, Value, json};
 
 use crate::policy::Presented;
 use crate::policy::facts::Facts;
-use crate::session::Amr;
-use crate::session::MfaKind;
+use crate::session::{Amr, MfaKind};
 use crate::time::UnixTime;
 
 /// `Twostep::Context` in Cedar's schema language, to be put together with a schema of one's own.
@@ -40,18 +33,25 @@ pub struct Question {
 #[error("Cedar does not take the request: {0}")]
 pub struct BadRequest(String);
 
-/// What was presented, as Cedar's context. A context that is over at `now`, or dated in the future, says nothing.
+/// What was presented, as Cedar's context. A context that is over at `now`, or dated in the future,
+/// says nothing.
 ///
 /// # Errors
 /// When Cedar takes no such context; the attributes alone are no reason.
-pub fn context<'a>(presented: impl Into<Presented<'a>>, now: UnixTime) -> Result<Context, BadRequest> {
+pub fn context<'a>(
+    presented: impl Into<Presented<'a>>,
+    now: UnixTime,
+) -> Result<Context, BadRequest> {
     let facts = Facts::of(presented.into(), now);
-    Context::from_json_value(Value::Object(attributes(&facts)), None).map_err(|error| BadRequest(error.to_string()))
+    Context::from_json_value(Value::Object(attributes(&facts)), None)
+        .map_err(|error| BadRequest(error.to_string()))
 }
 
-/// Whether the caller's policies allow it. With a schema, the question and the context have to fit it.
+/// Whether the caller's policies allow it. With a schema, the question and the context have to fit
+/// it.
 ///
-/// It is refused when a policy cannot be evaluated: Cedar skips such a one, though it may be a `forbid`.
+/// It is refused when a policy cannot be evaluated: Cedar skips such a one, though it may be a
+/// `forbid`.
 ///
 /// # Errors
 /// [`BadRequest`], when the question does not fit the schema.
@@ -74,8 +74,12 @@ fn attributes(facts: &Facts<'_>) -> Map<String, Value> {
     let amr = facts.amr.map(|amr| amr.iter().map(|method| method.name()).collect::<Vec<_>>());
     let attributes = [
         ("mfa_present", facts.present.map(Value::from)),
-        // Cedar's numbers are signed; an age that is too great for them is no age that a policy allows.
-        ("mfa_age_seconds", facts.age.map(|age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX).into())),
+        // Cedar's numbers are signed; an age that is too great for them is no age that a policy
+        // allows.
+        (
+            "mfa_age_seconds",
+            facts.age.map(|age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX).into()),
+        ),
         ("serial", facts.serial.map(Value::from)),
         ("kind", facts.kind.map(|kind| kind.name().into())),
         ("amr", amr.map(|amr| json!(amr))),
@@ -83,20 +87,18 @@ fn attributes(facts: &Facts<'_>) -> Map<String, Value> {
         ("phishing_resistant", facts.kind.map(|kind| (kind == MfaKind::SecurityKey).into())),
         ("hardware_bound", facts.amr.map(|amr| amr.contains(&Amr::Hwk).into())),
     ];
-    attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    attributes
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use cedar_policy::SchemaFragment;
-    use cedar_policy::ValidationMode;
-    use cedar_policy::Validator;
+    use cedar_policy::{SchemaFragment, ValidationMode, Validator};
 
     use super::*;
-    use crate::policy::sample::NOW;
-    use crate::policy::sample::context as mfa;
-    use crate::policy::sample::key_context;
-    use crate::policy::sample::without_mfa;
+    use crate::policy::sample::{NOW, context as mfa, key_context, without_mfa};
 
     const OWN: &str = "entity User; entity Page; action view appliesTo { principal: User, resource: Page, context: Twostep::Context };";
 
@@ -107,21 +109,34 @@ mod tests {
         for (statement, text, table) in [
             (
                 "Deny + Bool false",
-                format!("{everybody} forbid(principal, action, resource) when {{ context has mfa_present && !context.mfa_present }};"),
+                format!(
+                    "{everybody} forbid(principal, action, resource) when {{ context has mfa_present && !context.mfa_present }};"
+                ),
                 [true, false, true],
             ),
             (
                 "Deny + BoolIfExists false",
-                format!("{everybody} forbid(principal, action, resource) unless {{ context has mfa_present && context.mfa_present }};"),
+                format!(
+                    "{everybody} forbid(principal, action, resource) unless {{ context has mfa_present && context.mfa_present }};"
+                ),
                 [false, false, true],
             ),
-            ("Allow + BoolIfExists true", permit("if context has mfa_present then context.mfa_present else true"), [true, false, true]),
-            ("Allow + Bool true", permit("context has mfa_present && context.mfa_present"), [false, false, true]),
+            (
+                "Allow + BoolIfExists true",
+                permit("if context has mfa_present then context.mfa_present else true"),
+                [true, false, true],
+            ),
+            (
+                "Allow + Bool true",
+                permit("context has mfa_present && context.mfa_present"),
+                [false, false, true],
+            ),
             ("Allow + Null false", permit("context has mfa_present"), [false, true, true]),
         ] {
             assert!(passes(&text), "{statement}");
             let (absent, without, with) = (Presented::Absent, without_mfa(), mfa(60));
-            let decided = [absent, (&without).into(), (&with).into()].map(|presented| decided(presented, &text));
+            let decided = [absent, (&without).into(), (&with).into()]
+                .map(|presented| decided(presented, &text));
             assert_eq!(decided, table, "{statement}");
         }
     }
@@ -154,7 +169,11 @@ mod tests {
         ] {
             let text = permit(condition);
             assert!(passes(&text), "{condition}");
-            assert_eq!([decided((&mfa(1)).into(), &text), decided((&key_context(1, true)).into(), &text)], [code, key], "{condition}");
+            assert_eq!(
+                [decided((&mfa(1)).into(), &text), decided((&key_context(1, true)).into(), &text)],
+                [code, key],
+                "{condition}"
+            );
         }
     }
 
@@ -172,11 +191,21 @@ mod tests {
             action: "Action::\"view\"".parse().unwrap(),
             resource: "Page::\"front\"".parse().unwrap(),
         };
-        is_allowed(presented, now, question, &policies.parse().unwrap(), &Entities::empty(), Some(&schema())).unwrap()
+        is_allowed(
+            presented,
+            now,
+            question,
+            &policies.parse().unwrap(),
+            &Entities::empty(),
+            Some(&schema()),
+        )
+        .unwrap()
     }
 
     fn passes(policies: &str) -> bool {
-        Validator::new(schema()).validate(&policies.parse().unwrap(), ValidationMode::Strict).validation_passed()
+        Validator::new(schema())
+            .validate(&policies.parse().unwrap(), ValidationMode::Strict)
+            .validation_passed()
     }
 
     fn schema() -> Schema {

@@ -1,12 +1,12 @@
-//! What a token says of itself, for simulations. Nobody has checked it, so nothing else is made of it.
+//! What a token says of itself, for simulations. Nobody has checked it, so nothing else is made of
+//! it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use crate::policy::simulate::Supposed;
-use crate::session::Amr;
-use crate::session::MfaKind;
+use crate::session::{Amr, MfaKind};
 use crate::time::UnixTime;
 
 #[derive(Deserialize)]
@@ -27,9 +27,14 @@ impl Supposed {
     /// # Errors
     /// A sentence, when it is no token of this kind.
     pub fn from_unchecked_token(token: &str) -> Result<Supposed, String> {
-        let claims = token.trim().split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+        let claims = token
+            .trim()
+            .split('.')
+            .nth(1)
+            .and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
         let claims = claims.and_then(|json| serde_json::from_slice::<Claims>(&json).ok());
-        let claims = claims.ok_or("this is neither a token of an agent nor a JSON document about a context")?;
+        let claims = claims
+            .ok_or("this is neither a token of an agent nor a JSON document about a context")?;
         let known = |names: Vec<String>| names.iter().filter_map(|name| Amr::named(name)).collect();
         Ok(Supposed {
             present: Some(claims.mfa_present),

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use crate::id::SerialNumber;
 use crate::policy::facts::Facts;
-use crate::session::Amr;
-use crate::session::MfaKind;
+use crate::session::{Amr, MfaKind};
 
 /// One condition, or several joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +48,9 @@ impl Condition {
             Condition::PhishingResistant => facts.kind.map(|kind| kind == MfaKind::SecurityKey),
             Condition::HardwareBound => facts.amr.map(|amr| amr.contains(&Amr::Hwk)),
             Condition::UserVerified => facts.user_verified,
-            Condition::Amr(methods) => facts.amr.map(|amr| methods.iter().all(|method| amr.contains(method))),
+            Condition::Amr(methods) => {
+                facts.amr.map(|amr| methods.iter().all(|method| amr.contains(method)))
+            }
             Condition::Kinds(kinds) => facts.kind.map(|kind| kinds.contains(&kind)),
             Condition::Serials(serials) => facts.serial.map(|serial| serials.contains(serial)),
             Condition::All(conditions) => joined(conditions, facts, false),

@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use crate::id::SerialNumber;
 use crate::policy::Policy;
-use crate::policy::domain::Ages;
-use crate::policy::domain::Domain;
+use crate::policy::domain::{Ages, Domain};
 use crate::policy::facts::Facts;
-use crate::session::Amr;
-use crate::session::MfaKind;
+use crate::session::{Amr, MfaKind};
 
 /// A policy's answer.
 #[derive(Clone, Debug)]
@@ -39,8 +37,9 @@ enum Why {
 pub struct StepUp {
     /// At most this long ago (`max_age`).
     pub max_age: Option<Duration>,
-    /// In one of these ways, the preferred first (`acr_values`): `mfa`; and of the OpenID Connect Extended Authentication Profile,
-    /// `phr` (phishing-resistant) and `phrh` (the same, with the key in hardware). None if no verification would help.
+    /// In one of these ways, the preferred first (`acr_values`): `mfa`; and of the OpenID Connect
+    /// Extended Authentication Profile, `phr` (phishing-resistant) and `phrh` (the same, with the
+    /// key in hardware). None if no verification would help.
     pub acr_values: Vec<String>,
 }
 
@@ -59,7 +58,13 @@ impl Decision {
             Some(false) => Why::WithoutMfa,
             None => Why::Absent,
         };
-        Decision { allowed: true, reason: Reason(why), missing: Vec::new(), step_up: StepUp::default(), presented: Standing::of(facts) }
+        Decision {
+            allowed: true,
+            reason: Reason(why),
+            missing: Vec::new(),
+            step_up: StepUp::default(),
+            presented: Standing::of(facts),
+        }
     }
 
     pub(crate) fn refused(policy: &Policy, facts: &Facts<'_>) -> Decision {
@@ -82,8 +87,8 @@ impl Decision {
         &self.reason
     }
 
-    /// What the context would have had to say for the conditions to be true or false, and does not: members of the agent's
-    /// `Context`. Empty when allowed.
+    /// What the context would have had to say for the conditions to be true or false, and does not:
+    /// members of the agent's `Context`. Empty when allowed.
     pub fn missing(&self) -> &[&'static str] {
         &self.missing
     }
@@ -98,8 +103,9 @@ impl Decision {
         !self.step_up.acr_values.is_empty()
     }
 
-    /// The value of `WWW-Authenticate` for the 401 that says so (RFC 9470 §3; RFC 6750 §3): without an error when no context was
-    /// presented, `invalid_token` when it is out of time, else `insufficient_user_authentication`.
+    /// The value of `WWW-Authenticate` for the 401 that says so (RFC 9470 §3; RFC 6750 §3): without
+    /// an error when no context was presented, `invalid_token` when it is out of time, else
+    /// `insufficient_user_authentication`.
     pub fn challenge(&self) -> String {
         let error = match self.presented {
             Standing::Nothing => return self.step_up.challenge(None),
@@ -116,15 +122,21 @@ impl StepUp {
         let mut parameters = Vec::new();
         if let Some((code, description)) = error {
             parameters.push(format!("error=\"{code}\""));
-            // What RFC 6750 §3 allows there, without the two characters that end or escape a string.
-            let plain = description.chars().filter(|c| matches!(c, ' ' | '!' | '#'..='[' | ']'..='~'));
+            // What RFC 6750 §3 allows there, without the two characters that end or escape a
+            // string.
+            let plain =
+                description.chars().filter(|c| matches!(c, ' ' | '!' | '#'..='[' | ']'..='~'));
             parameters.push(format!("error_description=\"{}\"", plain.collect::<String>()));
         }
         if !self.acr_values.is_empty() {
             parameters.push(format!("acr_values=\"{}\"", self.acr_values.join(" ")));
         }
         parameters.extend(self.max_age.map(|age| format!("max_age=\"{}\"", age.as_secs())));
-        if parameters.is_empty() { "Bearer".to_owned() } else { format!("Bearer {}", parameters.join(", ")) }
+        if parameters.is_empty() {
+            "Bearer".to_owned()
+        } else {
+            format!("Bearer {}", parameters.join(", "))
+        }
     }
 }
 
@@ -134,13 +146,18 @@ impl Policy {
         let domain = Domain::of(&self.condition);
         let helps = |resistant: bool, hardware: bool| {
             domain.any(Ages::Fresh, |facts| {
-                let is = (facts.kind == Some(MfaKind::SecurityKey), facts.amr.is_some_and(|amr| amr.contains(&Amr::Hwk)));
+                let is = (
+                    facts.kind == Some(MfaKind::SecurityKey),
+                    facts.amr.is_some_and(|amr| amr.contains(&Amr::Hwk)),
+                );
                 let asked = is.0 == resistant && (!resistant || is.1 == hardware);
                 asked && self.condition.holds(facts)
             })
         };
-        // A stronger one is not listed where a weaker one will do, unless something between them will not.
-        let acr_values: &[&str] = match (helps(false, false), helps(true, false), helps(true, true)) {
+        // A stronger one is not listed where a weaker one will do, unless something between them
+        // will not.
+        let acr_values: &[&str] = match (helps(false, false), helps(true, false), helps(true, true))
+        {
             (true, true, true) | (true, false, false) => &["mfa"],
             (false, true, _) => &["phr"],
             (false, false, true) => &["phrh"],
@@ -148,15 +165,19 @@ impl Policy {
             (true, true, false) => &["phr", "mfa"],
             (false, false, false) => &[],
         };
-        StepUp { max_age: self.condition.max_age(), acr_values: acr_values.iter().map(|&name| name.to_owned()).collect() }
+        StepUp {
+            max_age: self.condition.max_age(),
+            acr_values: acr_values.iter().map(|&name| name.to_owned()).collect(),
+        }
     }
 }
 
 impl Policy {
-    /// Whether a verification with this device, now, could be enough. Where that holds of none of an account's devices, asking
-    /// for one is in vain.
+    /// Whether a verification with this device, now, could be enough. Where that holds of none of
+    /// an account's devices, asking for one is in vain.
     pub fn can_be_met_with(&self, kind: MfaKind, serial: &SerialNumber) -> bool {
-        Domain::of(&self.condition).any_of(kind, serial.as_str(), |facts| self.condition.holds(facts))
+        Domain::of(&self.condition)
+            .any_of(kind, serial.as_str(), |facts| self.condition.holds(facts))
     }
 }
 
@@ -188,10 +209,7 @@ impl fmt::Display for Reason {
 #[cfg(test)]
 mod tests {
     use crate::policy::Presented;
-    use crate::policy::sample::NOW;
-    use crate::policy::sample::context;
-    use crate::policy::sample::key_context;
-    use crate::policy::sample::without_mfa;
+    use crate::policy::sample::{NOW, context, key_context, without_mfa};
 
     use super::*;
 
@@ -259,7 +277,10 @@ mod tests {
     #[test]
     fn what_the_context_would_have_to_say_is_named() {
         let policy = Policy::max_age(Duration::from_secs(900)).user_verified().hardware_bound();
-        assert_eq!(policy.decide(&without_mfa(), NOW).missing(), ["amr", "mfa_time", "user_verified"]);
+        assert_eq!(
+            policy.decide(&without_mfa(), NOW).missing(),
+            ["amr", "mfa_time", "user_verified"]
+        );
         assert!(policy.decide(&key_context(0, true), NOW).missing().is_empty());
     }
 }

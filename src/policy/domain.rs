@@ -1,16 +1,15 @@
 //! Every kind of context there can be, as far as a condition can tell one from another.
 //!
-//! It is finite and small, so that questions about a policy ("can this ever hold?") are answered by trying.
+//! It is finite and small, so that questions about a policy ("can this ever hold?") are answered by
+//! trying.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::id::SerialNumber;
 use crate::policy::condition::Condition;
 use crate::policy::facts::Facts;
-use crate::session::Amr;
-use crate::session::MfaKind;
+use crate::session::{Amr, MfaKind};
 
 /// The contexts with MFA that a condition can tell apart.
 pub(crate) struct Domain<'a> {
@@ -34,7 +33,12 @@ impl<'a> Domain<'a> {
     }
 
     /// Whether some context that this device makes now makes `question` true.
-    pub(crate) fn any_of(&self, kind: MfaKind, serial: &str, question: impl Fn(&Facts<'_>) -> bool) -> bool {
+    pub(crate) fn any_of(
+        &self,
+        kind: MfaKind,
+        serial: &str,
+        question: impl Fn(&Facts<'_>) -> bool,
+    ) -> bool {
         let mut devices = self.devices.iter().filter(|device| device.kind == kind);
         devices.any(|device| question(&device.facts(serial, Duration::ZERO)))
     }
@@ -43,7 +47,9 @@ impl<'a> Domain<'a> {
     pub(crate) fn any(&self, ages: Ages, question: impl Fn(&Facts<'_>) -> bool) -> bool {
         let ages = self.ages.iter().filter(|age| ages == Ages::All || age.is_zero());
         let mut cases = ages.flat_map(|age| self.devices.iter().map(move |device| (age, device)));
-        cases.any(|(age, device)| self.serials.iter().any(|serial| question(&device.facts(serial, *age))))
+        cases.any(|(age, device)| {
+            self.serials.iter().any(|serial| question(&device.facts(serial, *age)))
+        })
     }
 }
 
@@ -69,7 +75,11 @@ pub(crate) enum Ages {
     All,
 }
 
-fn collect<'a>(condition: &'a Condition, lists: &mut Vec<&'a BTreeSet<SerialNumber>>, ages: &mut BTreeSet<Duration>) {
+fn collect<'a>(
+    condition: &'a Condition,
+    lists: &mut Vec<&'a BTreeSet<SerialNumber>>,
+    ages: &mut BTreeSet<Duration>,
+) {
     match condition {
         Condition::Serials(serials) => lists.push(serials),
         Condition::MaxAge(limit) => {
@@ -79,7 +89,9 @@ fn collect<'a>(condition: &'a Condition, lists: &mut Vec<&'a BTreeSet<SerialNumb
         Condition::All(conditions) | Condition::Any(conditions) => {
             conditions.iter().for_each(|condition| collect(condition, lists, ages));
         }
-        Condition::Not(condition) | Condition::IfExists(condition) => collect(condition, lists, ages),
+        Condition::Not(condition) | Condition::IfExists(condition) => {
+            collect(condition, lists, ages)
+        }
         _ => {}
     }
 }
@@ -94,8 +106,8 @@ fn told_apart<'a>(lists: &[&'a BTreeSet<SerialNumber>]) -> Vec<&'a str> {
     found.into_values().collect()
 }
 
-/// What the kinds of devices can prove: a code is a code, from known hardware or not; a key has its key somewhere, was touched,
-/// and may have verified its user in a way that it tells.
+/// What the kinds of devices can prove: a code is a code, from known hardware or not; a key has its
+/// key somewhere, was touched, and may have verified its user in a way that it tells.
 fn devices() -> Vec<Device> {
     let mut devices = Vec::new();
     for (kind, amr) in [
@@ -108,10 +120,22 @@ fn devices() -> Vec<Device> {
     ] {
         devices.push(Device { kind, amr: amr.to_vec(), user_verified: false });
     }
-    for held in [&[Amr::Pop][..], &[Amr::Swk], &[Amr::Hwk], &[Amr::Pop, Amr::Swk], &[Amr::Pop, Amr::Hwk]] {
-        for known in [&[][..], &[Amr::Mfa], &[Amr::Mfa, Amr::Pin], &[Amr::Mfa, Amr::Fpt], &[Amr::Mfa, Amr::Pin, Amr::Fpt]] {
+    for held in
+        [&[Amr::Pop][..], &[Amr::Swk], &[Amr::Hwk], &[Amr::Pop, Amr::Swk], &[Amr::Pop, Amr::Hwk]]
+    {
+        for known in [
+            &[][..],
+            &[Amr::Mfa],
+            &[Amr::Mfa, Amr::Pin],
+            &[Amr::Mfa, Amr::Fpt],
+            &[Amr::Mfa, Amr::Pin, Amr::Fpt],
+        ] {
             let amr = [held, &[Amr::User], known].concat();
-            devices.push(Device { kind: MfaKind::SecurityKey, amr, user_verified: !known.is_empty() });
+            devices.push(Device {
+                kind: MfaKind::SecurityKey,
+                amr,
+                user_verified: !known.is_empty(),
+            });
         }
     }
     devices

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use crate::policy::Policy;
 use crate::policy::condition::Condition;
-use crate::policy::facts::Facts;
-use crate::policy::facts::Unusable;
+use crate::policy::facts::{Facts, Unusable};
 use crate::session::MfaKind;
 
 impl Policy {
@@ -16,7 +15,9 @@ impl Policy {
             (Some(Unusable::Over), _) => "the context has expired".to_owned(),
             (Some(Unusable::NotYet), _) => "the context is not valid yet".to_owned(),
             (None, None) if !self.allow_absent => "no valid context was presented".to_owned(),
-            (None, Some(false)) if !self.allow_without_mfa => "MFA was not present when this context was made".to_owned(),
+            (None, Some(false)) if !self.allow_without_mfa => {
+                "MFA was not present when this context was made".to_owned()
+            }
             _ => self.condition.shortfall(facts),
         }
     }
@@ -39,14 +40,29 @@ impl Condition {
             Condition::Present => "MFA was not present when this context was made".to_owned(),
             Condition::MaxAge(limit) => {
                 let age = facts.age.unwrap_or_default();
-                format!("MFA was proved {} s ago, and at most {} s are allowed", age.as_secs(), limit.as_secs())
+                format!(
+                    "MFA was proved {} s ago, and at most {} s are allowed",
+                    age.as_secs(),
+                    limit.as_secs()
+                )
             }
-            Condition::PhishingResistant => format!("MFA was proved with {}, and only a security key resists phishing", kind(facts)),
-            Condition::HardwareBound => "the device is not known to keep its key in hardware".to_owned(),
-            Condition::UserVerified => "the device did not verify who used it, by a PIN or a finger".to_owned(),
+            Condition::PhishingResistant => format!(
+                "MFA was proved with {}, and only a security key resists phishing",
+                kind(facts)
+            ),
+            Condition::HardwareBound => {
+                "the device is not known to keep its key in hardware".to_owned()
+            }
+            Condition::UserVerified => {
+                "the device did not verify who used it, by a PIN or a finger".to_owned()
+            }
             Condition::Amr(_) => format!("it has to be that {self}"),
-            Condition::Kinds(_) => format!("MFA was proved with {}, and it has to be that {self}", kind(facts)),
-            Condition::Serials(_) => "MFA was proved with another device than those that are allowed here".to_owned(),
+            Condition::Kinds(_) => {
+                format!("MFA was proved with {}, and it has to be that {self}", kind(facts))
+            }
+            Condition::Serials(_) => {
+                "MFA was proved with another device than those that are allowed here".to_owned()
+            }
         }
     }
 
@@ -67,7 +83,9 @@ impl Condition {
     pub(crate) fn max_age(&self) -> Option<Duration> {
         match self {
             Condition::MaxAge(limit) => Some(*limit),
-            Condition::All(conditions) | Condition::Any(conditions) => conditions.iter().filter_map(Condition::max_age).min(),
+            Condition::All(conditions) | Condition::Any(conditions) => {
+                conditions.iter().filter_map(Condition::max_age).min()
+            }
             Condition::IfExists(condition) => condition.max_age(),
             _ => None,
         }
@@ -76,7 +94,9 @@ impl Condition {
     /// Everything in it, and itself last.
     pub(crate) fn visit<'a>(&'a self, see: &mut impl FnMut(&'a Condition)) {
         match self {
-            Condition::All(conditions) | Condition::Any(conditions) => conditions.iter().for_each(|condition| condition.visit(see)),
+            Condition::All(conditions) | Condition::Any(conditions) => {
+                conditions.iter().for_each(|condition| condition.visit(see))
+            }
             Condition::Not(condition) | Condition::IfExists(condition) => condition.visit(see),
             _ => {}
         }
@@ -92,7 +112,11 @@ impl Condition {
             Condition::HardwareBound | Condition::Amr(_) => Some("amr"),
             Condition::UserVerified => Some("user_verified"),
             Condition::Serials(_) => Some("serial"),
-            Condition::Known | Condition::All(_) | Condition::Any(_) | Condition::Not(_) | Condition::IfExists(_) => None,
+            Condition::Known
+            | Condition::All(_)
+            | Condition::Any(_)
+            | Condition::Not(_)
+            | Condition::IfExists(_) => None,
         }
     }
 }
@@ -103,9 +127,13 @@ impl fmt::Display for Condition {
         match self {
             Condition::Known => f.write_str("there is a context"),
             Condition::Present => f.write_str("MFA was present"),
-            Condition::MaxAge(limit) => write!(f, "MFA was proved at most {} s ago", limit.as_secs()),
+            Condition::MaxAge(limit) => {
+                write!(f, "MFA was proved at most {} s ago", limit.as_secs())
+            }
             Condition::PhishingResistant => f.write_str("the proof resists phishing"),
-            Condition::HardwareBound => f.write_str("the device is known to keep its key in hardware"),
+            Condition::HardwareBound => {
+                f.write_str("the device is known to keep its key in hardware")
+            }
             Condition::UserVerified => f.write_str("the device verified its user"),
             Condition::Amr(methods) => {
                 let names: Vec<_> = methods.iter().map(|method| method.name()).collect();

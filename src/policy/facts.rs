@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use crate::policy::Presented;
-use crate::session::Amr;
-use crate::session::MfaKind;
-use crate::session::SessionContext;
+use crate::session::{Amr, MfaKind, SessionContext};
 use crate::time::UnixTime;
 
 /// The attributes that conditions are about.
@@ -32,7 +30,9 @@ impl<'a> Facts<'a> {
     pub(crate) fn of(presented: Presented<'a>, now: UnixTime) -> Facts<'a> {
         let (common, facts) = match presented {
             Presented::Absent => return Facts::default(),
-            Presented::WithoutMfa(context) => (&context.common, Facts { present: Some(false), ..Facts::default() }),
+            Presented::WithoutMfa(context) => {
+                (&context.common, Facts { present: Some(false), ..Facts::default() })
+            }
             Presented::Mfa(context) => (&context.common, Facts::with_mfa(context, now)),
         };
         match out_of_time(Some(common.issued_at), Some(common.expires_at), now) {
@@ -55,7 +55,11 @@ impl<'a> Facts<'a> {
 }
 
 /// The validator has judged this before, but perhaps long ago.
-pub(crate) fn out_of_time(issued_at: Option<UnixTime>, expires_at: Option<UnixTime>, now: UnixTime) -> Option<Unusable> {
+pub(crate) fn out_of_time(
+    issued_at: Option<UnixTime>,
+    expires_at: Option<UnixTime>,
+    now: UnixTime,
+) -> Option<Unusable> {
     if expires_at.is_some_and(|end| end <= now) {
         Some(Unusable::Over)
     } else if issued_at.is_some_and(|begin| begin > now.plus(AHEAD)) {

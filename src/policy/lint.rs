@@ -1,19 +1,20 @@
-//! What a policy cannot mean: conditions that never hold, and those that let through who proved nothing.
+//! What a policy cannot mean: conditions that never hold, and those that let through who proved
+//! nothing.
 //!
-//! It is decided by trying every kind of context there can be, so that it holds however the conditions are nested.
+//! It is decided by trying every kind of context there can be, so that it holds however the
+//! conditions are nested.
 
 use crate::policy::Policy;
 use crate::policy::condition::Condition;
-use crate::policy::domain::Ages;
-use crate::policy::domain::Domain;
-use crate::policy::domain::LONGEST_AGE;
+use crate::policy::domain::{Ages, Domain, LONGEST_AGE};
 use crate::policy::facts::Facts;
 
 impl Policy {
-    /// Why a policy built in code would be refused in a file; nothing, if it would not. Each is one sentence.
+    /// Why a policy built in code would be refused in a file; nothing, if it would not. Each is one
+    /// sentence.
     ///
-    /// Refused is what can never hold, or never fail, and what would be enough for a context without MFA, or for none, without
-    /// the policy saying so.
+    /// Refused is what can never hold, or never fail, and what would be enough for a context
+    /// without MFA, or for none, without the policy saying so.
     pub fn lint(&self) -> Vec<String> {
         let mut messages = Vec::new();
         self.condition.visit(&mut |part| {
@@ -79,12 +80,21 @@ fn can_hold(condition: &Condition) -> bool {
 fn says_less_than_it_seems(condition: &Condition, parts: &[Condition]) -> bool {
     let domain = Domain::of(condition);
     let always = |condition: &Condition| !domain.any(Ages::All, |facts| !condition.holds(facts));
-    let about_mfa_only = !parts.iter().any(|part| part.holds(&WITHOUT_MFA) || part.holds(&Facts::default()));
+    let about_mfa_only = !parts
+        .iter()
+        .any(|part| part.holds(&WITHOUT_MFA) || part.holds(&Facts::default()));
     about_mfa_only && always(condition) && !parts.iter().all(always)
 }
 
-const WITHOUT_MFA: Facts<'_> =
-    Facts { unusable: None, present: Some(false), age: None, kind: None, amr: None, user_verified: None, serial: None };
+const WITHOUT_MFA: Facts<'_> = Facts {
+    unusable: None,
+    present: Some(false),
+    age: None,
+    kind: None,
+    amr: None,
+    user_verified: None,
+    serial: None,
+};
 
 #[cfg(test)]
 mod tests {
@@ -94,7 +104,11 @@ mod tests {
     const REFUSED: &[(&str, usize, &str)] = &[
         // What can never hold, or never fail.
         ("[policy.p]\nmax_age = 0", 2, "holds only within the second"),
-        ("[policy.p]\nmax_age = 129600", 2, "never fails, for no context lives longer than 129600 s"),
+        (
+            "[policy.p]\nmax_age = 129600",
+            2,
+            "never fails, for no context lives longer than 129600 s",
+        ),
         ("[policy.p]\nmax_age = 18446744073709551615", 2, "never fails"),
         ("[policy.p]\npresent = true\namr = []", 3, "an empty list"),
         ("[policy.p]\nkinds = []", 2, "an empty list"),
@@ -105,10 +119,18 @@ mod tests {
         ("[policy.p]\nkinds = [\"totp\"]\nphishing_resistant = true", 1, "can never hold"),
         ("[policy.p]\nkinds = [\"security_key\"]\namr = [\"otp\"]", 1, "can never hold"),
         ("[policy.p]\namr = [\"otp\", \"pin\"]", 2, "can never hold"),
-        ("[policy.p]\nuser_verified = true\nkinds = [\"recovery\", \"bypass\"]", 1, "can never hold"),
+        (
+            "[policy.p]\nuser_verified = true\nkinds = [\"recovery\", \"bypass\"]",
+            1,
+            "can never hold",
+        ),
         ("[policy.p]\nhardware_bound = true\nnot = { amr = [\"hwk\"] }", 1, "can never hold"),
         ("[policy.p]\nmax_age = 900\nnot = { max_age = 3600 }", 1, "can never hold"),
-        ("[policy.p]\nall = [{ serials = [\"AAAAAAAAA\"] }, { serials = [\"BBBBBBBBB\"] }]", 2, "can never hold"),
+        (
+            "[policy.p]\nall = [{ serials = [\"AAAAAAAAA\"] }, { serials = [\"BBBBBBBBB\"] }]",
+            2,
+            "can never hold",
+        ),
         (
             "[policy.p]\nany = [\n { max_age = 60 },\n { kinds = [\"totp\"], hardware_bound = true, amr = [\"user\"] },\n]",
             4,
@@ -116,17 +138,46 @@ mod tests {
         ),
         ("[policy.p]\npresent = true\nnot = { present = true }", 1, "can never hold"),
         // What says less than it seems.
-        ("[policy.p]\nany = [{ present = true }, { phishing_resistant = true }]", 2, "holds for every context with MFA"),
-        ("[policy.p]\nany = [{ kinds = [\"totp\"] }, { not = { kinds = [\"totp\"] } }]", 2, "holds for every context with MFA"),
-        // What lets through who proved nothing. The first four are the traps of AWS: Deny + Bool, Allow + BoolIfExists, Null twice.
-        ("[policy.p]\nif_exists = { not = { not = { present = true } } }", 1, "a request without any context would be enough"),
-        ("[policy.p]\nif_exists = { present = true }", 1, "a request without any context would be enough"),
+        (
+            "[policy.p]\nany = [{ present = true }, { phishing_resistant = true }]",
+            2,
+            "holds for every context with MFA",
+        ),
+        (
+            "[policy.p]\nany = [{ kinds = [\"totp\"] }, { not = { kinds = [\"totp\"] } }]",
+            2,
+            "holds for every context with MFA",
+        ),
+        // What lets through who proved nothing. The first four are the traps of AWS: Deny + Bool,
+        // Allow + BoolIfExists, Null twice.
+        (
+            "[policy.p]\nif_exists = { not = { not = { present = true } } }",
+            1,
+            "a request without any context would be enough",
+        ),
+        (
+            "[policy.p]\nif_exists = { present = true }",
+            1,
+            "a request without any context would be enough",
+        ),
         ("[policy.p]\nknown = true", 1, "a context without MFA would be enough"),
         ("[policy.p]\nnot = { known = true }", 1, "a request without any context would be enough"),
         ("[policy.p]\nnot = { present = true }", 1, "a context without MFA would be enough"),
-        ("[policy.p]\nany = [{ max_age = 900 }, { not = { present = true } }]", 1, "a context without MFA would be enough"),
-        ("[policy.p]\nknown = true\nif_exists = { max_age = 900 }", 1, "say allow_without_mfa = true"),
-        ("[policy.p]\nif_exists = { max_age = 900 }\nallow_without_mfa = true", 1, "say allow_absent = true"),
+        (
+            "[policy.p]\nany = [{ max_age = 900 }, { not = { present = true } }]",
+            1,
+            "a context without MFA would be enough",
+        ),
+        (
+            "[policy.p]\nknown = true\nif_exists = { max_age = 900 }",
+            1,
+            "say allow_without_mfa = true",
+        ),
+        (
+            "[policy.p]\nif_exists = { max_age = 900 }\nallow_without_mfa = true",
+            1,
+            "say allow_absent = true",
+        ),
         ("[policy.p]\npresent = true\nallow_without_mfa = true", 1, "has no effect"),
         ("[policy.p]\npresent = true\nallow_absent = true", 1, "has no effect"),
         // What is no policy.
@@ -134,8 +185,16 @@ mod tests {
         ("[policy]", 1, "there is no policy in it"),
         ("policy = 1", 1, "policies are tables"),
         ("[policy.p]\npresent = true\n[polices.q]\npresent = true", 3, "`polices` is not known"),
-        ("[policy.p]\npresent = true\nmax-age = 900", 3, "`max-age` is not known here; there are: known, present,"),
-        ("[policy.p]\nnot = { max_age = 9, allow_absent = true }", 2, "`allow_absent` is not known"),
+        (
+            "[policy.p]\npresent = true\nmax-age = 900",
+            3,
+            "`max-age` is not known here; there are: known, present,",
+        ),
+        (
+            "[policy.p]\nnot = { max_age = 9, allow_absent = true }",
+            2,
+            "`allow_absent` is not known",
+        ),
         ("[policy.'p/../q']\npresent = true", 1, "a name has 1 to 64 of"),
         ("[policy.p]\npresent = true\npresent = true", 3, "duplicate key"),
         ("[policy.p]\npresent = yes", 2, ""),
@@ -152,7 +211,11 @@ mod tests {
         ("[policy.p]\nserials = [\"short\"]", 2, "of 9 to 256 characters"),
         ("[policy.p]\nnot = true", 2, "a table of conditions is wanted"),
         ("[policy.p]\nall = { present = true }", 2, "a list of tables is wanted"),
-        ("[policy.p]\nknown = true\nallow_without_mfa = \"yes\"", 3, "allow_without_mfa is true or false"),
+        (
+            "[policy.p]\nknown = true\nallow_without_mfa = \"yes\"",
+            3,
+            "allow_without_mfa is true or false",
+        ),
     ];
 
     const ALLOWED: &[&str] = &[
@@ -185,7 +248,8 @@ mod tests {
     #[test]
     fn what_can_be_meant_is_read() {
         for text in ALLOWED {
-            let set = PolicySet::from_toml(&format!("[policy.p]\n{text}")).unwrap_or_else(|error| panic!("{text}\n{error}"));
+            let set = PolicySet::from_toml(&format!("[policy.p]\n{text}"))
+                .unwrap_or_else(|error| panic!("{text}\n{error}"));
             assert_eq!(set.get("p").unwrap().lint(), Vec::<String>::new(), "{text}");
         }
     }
@@ -194,7 +258,8 @@ mod tests {
     fn all_faults_are_told_in_order() {
         let text = "[policy.a]\nmax_age = 0\nkinds = []\n\n[policy.b]\nknown = true\n";
         let told = PolicySet::from_toml(text).unwrap_err().to_string();
-        let begins: Vec<_> = told.lines().map(|line| line.split(": ").next().unwrap().to_owned()).collect();
+        let begins: Vec<_> =
+            told.lines().map(|line| line.split(": ").next().unwrap().to_owned()).collect();
         assert_eq!(begins, ["line 2, policy a", "line 3, policy a", "line 5, policy b"], "{told}");
     }
 
@@ -204,7 +269,10 @@ mod tests {
         use crate::session::MfaKind;
         let said = |policy: Policy| policy.lint().join("\n");
         assert!(said(Policy::mfa_present().not()).contains("allow_without_mfa"));
-        assert!(said(Policy::mfa_present().phishing_resistant().kinds(&[MfaKind::Totp])).contains("can never hold"));
+        assert!(
+            said(Policy::mfa_present().phishing_resistant().kinds(&[MfaKind::Totp]))
+                .contains("can never hold")
+        );
         assert!(said(Policy::mfa_present().kinds(&[])).contains("an empty list"));
     }
 }

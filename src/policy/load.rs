@@ -6,7 +6,8 @@
 //! phishing_resistant = true
 //! ```
 //!
-//! What stands in one table has to hold together. What cannot be meant is refused, with its line: see [`Policy::lint`].
+//! What stands in one table has to hold together. What cannot be meant is refused, with its line:
+//! see [`Policy::lint`].
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,17 +48,26 @@ impl PolicySet {
         let mut reader = Reader::of(text);
         let document = reader.document()?;
         for key in document.keys().filter(|key| key.get_ref() != "policy") {
-            reader.fault(key.span().start, format!("`{}` is not known here: a policy file has only [policy.NAME] tables", key.get_ref()));
+            reader.fault(
+                key.span().start,
+                format!(
+                    "`{}` is not known here: a policy file has only [policy.NAME] tables",
+                    key.get_ref()
+                ),
+            );
         }
         let policies = reader.policies(&document);
         if policies.is_empty() && reader.is_clean() {
-            reader.fault(0, "there is no policy in it: write [policy.NAME], and below it what is demanded");
+            reader.fault(
+                0,
+                "there is no policy in it: write [policy.NAME], and below it what is demanded",
+            );
         }
         reader.finish(policies)
     }
 
-    /// Reads the `[policy.NAME]` tables of a text in which others stand, too: a program's own configuration, which judges the
-    /// rest itself. There may be none.
+    /// Reads the `[policy.NAME]` tables of a text in which others stand, too: a program's own
+    /// configuration, which judges the rest itself. There may be none.
     ///
     /// # Errors
     /// Everything that is wrong with them, in the order of the lines.

@@ -1,8 +1,9 @@
 //! What a place demands of a session context: conditions, joined, and the decision with its reason.
 //!
-//! Conditions are three-valued. What a context does not say is *absent*: neither false nor true, and `not` leaves it absent
-//! (Kleene's strong logic). Only what is definitely true allows. A request without a context, or with one that says that MFA
-//! was not there, is let through only by a policy that says so by name.
+//! Conditions are three-valued. What a context does not say is *absent*: neither false nor true,
+//! and `not` leaves it absent (Kleene's strong logic). Only what is definitely true allows. A
+//! request without a context, or with one that says that MFA was not there, is let through only by
+//! a policy that says so by name.
 
 #[cfg(feature = "cedar")]
 pub mod cedar;
@@ -17,23 +18,15 @@ mod load;
 mod read;
 mod simulate;
 
-pub use decision::Decision;
-pub use decision::Reason;
-pub use decision::StepUp;
-pub use load::Fault;
-pub use load::PolicyError;
-pub use load::PolicySet;
+pub use decision::{Decision, Reason, StepUp};
+pub use load::{Fault, PolicyError, PolicySet};
 pub use simulate::Supposed;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::id::SerialNumber;
-use crate::session::Amr;
-use crate::session::AnyContext;
-use crate::session::ContextWithoutMfa;
-use crate::session::MfaKind;
-use crate::session::SessionContext;
+use crate::session::{Amr, AnyContext, ContextWithoutMfa, MfaKind, SessionContext};
 use crate::time::UnixTime;
 
 use self::condition::Condition;
@@ -58,26 +51,28 @@ pub enum Presented<'a> {
     Mfa(&'a SessionContext),
 }
 
-/// Conditions on a context. Those that begin with `Policy::` stand alone, the others are demanded as well.
+/// Conditions on a context. Those that begin with `Policy::` stand alone, the others are demanded
+/// as well.
 impl Policy {
     /// MFA was present.
     pub fn mfa_present() -> Policy {
         Policy::of(Condition::Present)
     }
 
-    /// MFA was proved at most `limit` ago, in whole seconds; exactly `limit` ago is still good enough, as with `max_age` of
-    /// RFC 9470 §4.
+    /// MFA was proved at most `limit` ago, in whole seconds; exactly `limit` ago is still good
+    /// enough, as with `max_age` of RFC 9470 §4.
     pub fn max_age(limit: Duration) -> Policy {
         Policy::of(Condition::MaxAge(limit))
     }
 
-    /// There is a context at all; it may say that MFA was not there. Where that is enough, the policy has to say so:
-    /// [`Policy::allow_without_mfa`].
+    /// There is a context at all; it may say that MFA was not there. Where that is enough, the
+    /// policy has to say so: [`Policy::allow_without_mfa`].
     pub fn mfa_known() -> Policy {
         Policy::of(Condition::Known)
     }
 
-    /// The proof could not have been got by a page that only looks like the right one: a security key.
+    /// The proof could not have been got by a page that only looks like the right one: a security
+    /// key.
     #[must_use]
     pub fn phishing_resistant(self) -> Policy {
         self.demand(Condition::PhishingResistant)
@@ -127,25 +122,30 @@ impl Policy {
 
     /// It does not hold. What is absent stays absent: `not` never lets a missing context through.
     #[must_use]
-    #[expect(clippy::should_implement_trait, reason = "it reads as the other joints do, and `!policy` would be overlooked")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it reads as the other joints do, and `!policy` would be overlooked"
+    )]
     pub fn not(self) -> Policy {
         Policy { condition: Condition::Not(Box::new(self.condition)), ..self }
     }
 
-    /// It holds, or the context does not say: the `…IfExists` of AWS. That lets a missing context through where the policy
-    /// says by name that it may: [`Policy::allow_absent`].
+    /// It holds, or the context does not say: the `…IfExists` of AWS. That lets a missing context
+    /// through where the policy says by name that it may: [`Policy::allow_absent`].
     #[must_use]
     pub fn if_exists(self) -> Policy {
         Policy { condition: Condition::IfExists(Box::new(self.condition)), ..self }
     }
 
-    /// A context without MFA may be enough, if the conditions hold for it. Of two joined policies, both have to say so.
+    /// A context without MFA may be enough, if the conditions hold for it. Of two joined policies,
+    /// both have to say so.
     #[must_use]
     pub fn allow_without_mfa(self) -> Policy {
         Policy { allow_without_mfa: true, ..self }
     }
 
-    /// No context at all may be enough, if the conditions hold for that. Of two joined policies, both have to say so.
+    /// No context at all may be enough, if the conditions hold for that. Of two joined policies,
+    /// both have to say so.
     #[must_use]
     pub fn allow_absent(self) -> Policy {
         Policy { allow_absent: true, ..self }
@@ -170,7 +170,11 @@ impl Policy {
             Some(false) => self.allow_without_mfa,
             None => self.allow_absent,
         };
-        if named && self.condition.holds(facts) { Decision::allowed(facts) } else { Decision::refused(self, facts) }
+        if named && self.condition.holds(facts) {
+            Decision::allowed(facts)
+        } else {
+            Decision::refused(self, facts)
+        }
     }
 
     fn of(condition: Condition) -> Policy {
@@ -225,13 +229,11 @@ mod sample;
 
 #[cfg(test)]
 mod tests {
-    use super::sample::NOW;
-    use super::sample::context;
-    use super::sample::without_mfa;
+    use super::sample::{NOW, context, without_mfa};
     use super::*;
 
-    /// What five statements of AWS come to when `aws:MultiFactorAuthPresent` is absent, false and true (IAM User Guide, global
-    /// condition keys). A `Deny` allows what it does not match.
+    /// What five statements of AWS come to when `aws:MultiFactorAuthPresent` is absent, false and
+    /// true (IAM User Guide, global condition keys). A `Deny` allows what it does not match.
     #[test]
     fn the_statements_of_aws_have_their_truth_tables() {
         let present = Policy::mfa_present;
@@ -245,7 +247,8 @@ mod tests {
         ] {
             let named = policy.clone().allow_without_mfa().allow_absent();
             assert_eq!(decided(&named), table, "{statement}");
-            // Without a word about it, the same statement lets nobody through who has not proved MFA.
+            // Without a word about it, the same statement lets nobody through who has not proved
+            // MFA.
             assert_eq!(decided(&policy), [false, false, table[2]], "{statement}");
         }
     }
@@ -263,7 +266,9 @@ mod tests {
         for policy in [
             Policy::mfa_present().phishing_resistant().not(),
             Policy::max_age(Duration::from_secs(5)).not(),
-            Policy::max_age(Duration::from_secs(5)).not().or(Policy::max_age(Duration::from_secs(5))),
+            Policy::max_age(Duration::from_secs(5))
+                .not()
+                .or(Policy::max_age(Duration::from_secs(5))),
         ] {
             let policy = policy.allow_absent();
             assert!(!policy.decide(Presented::Absent, NOW).is_allowed(), "{policy:?}");
@@ -277,10 +282,16 @@ mod tests {
         assert!(everybody.decide(&context, NOW).is_allowed());
         for (now, why) in [
             (context.common.expires_at, "the context has expired"),
-            (context.common.issued_at.minus(Duration::from_secs(6)), "the context is not valid yet"),
+            (
+                context.common.issued_at.minus(Duration::from_secs(6)),
+                "the context is not valid yet",
+            ),
         ] {
             let decision = everybody.decide(&context, now);
-            assert_eq!((decision.is_allowed(), decision.reason().to_string().as_str()), (false, why));
+            assert_eq!(
+                (decision.is_allowed(), decision.reason().to_string().as_str()),
+                (false, why)
+            );
             assert!(decision.challenge().starts_with("Bearer error=\"invalid_token\""));
         }
     }
@@ -296,6 +307,7 @@ mod tests {
 
     fn decided(policy: &Policy) -> [bool; 3] {
         let (absent, without, with) = (Presented::Absent, without_mfa(), context(60));
-        [policy.decide(absent, NOW), policy.decide(&without, NOW), policy.decide(&with, NOW)].map(|decision| decision.is_allowed())
+        [policy.decide(absent, NOW), policy.decide(&without, NOW), policy.decide(&with, NOW)]
+            .map(|decision| decision.is_allowed())
     }
 }

@@ -4,17 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::DeTable;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
-use crate::policy::Policy;
 use crate::policy::condition::Condition;
-use crate::policy::lint;
-use crate::policy::load::Fault;
-use crate::policy::load::PolicyError;
-use crate::policy::load::PolicySet;
-use crate::session::Amr;
-use crate::session::MfaKind;
+use crate::policy::load::{Fault, PolicyError, PolicySet};
+use crate::policy::{Policy, lint};
+use crate::session::{Amr, MfaKind};
 
 /// Where it is in the text, and what it has found.
 pub(super) struct Reader<'t> {
@@ -31,7 +26,10 @@ impl<'t> Reader<'t> {
     pub(super) fn document(&mut self) -> Result<DeTable<'t>, PolicyError> {
         let parsed = DeTable::parse(self.text);
         parsed.map(Spanned::into_inner).map_err(|error| {
-            self.fault(error.span().map_or(0, |span| span.start), error.message().replace('\n', " "));
+            self.fault(
+                error.span().map_or(0, |span| span.start),
+                error.message().replace('\n', " "),
+            );
             PolicyError { faults: std::mem::take(&mut self.faults) }
         })
     }
@@ -48,7 +46,10 @@ impl<'t> Reader<'t> {
             let name = key.get_ref().to_string();
             self.policy = Some(name.clone());
             if !is_name(&name) {
-                self.fault(key.span().start, "a name has 1 to 64 of a-z, A-Z, 0-9, - and _, for it stands in addresses");
+                self.fault(
+                    key.span().start,
+                    "a name has 1 to 64 of a-z, A-Z, 0-9, - and _, for it stands in addresses",
+                );
             }
             if let Some(policy) = self.policy(key.span().start, value) {
                 policies.insert(name, policy);
@@ -58,9 +59,16 @@ impl<'t> Reader<'t> {
         policies
     }
 
-    pub(super) fn finish(mut self, policies: BTreeMap<String, Policy>) -> Result<PolicySet, PolicyError> {
+    pub(super) fn finish(
+        mut self,
+        policies: BTreeMap<String, Policy>,
+    ) -> Result<PolicySet, PolicyError> {
         self.faults.sort_by_key(|fault| fault.line);
-        if self.faults.is_empty() { Ok(PolicySet { policies }) } else { Err(PolicyError { faults: self.faults }) }
+        if self.faults.is_empty() {
+            Ok(PolicySet { policies })
+        } else {
+            Err(PolicyError { faults: self.faults })
+        }
     }
 
     pub(super) fn is_clean(&self) -> bool {
@@ -69,7 +77,8 @@ impl<'t> Reader<'t> {
 
     pub(super) fn fault(&mut self, at: usize, message: impl Into<String>) {
         let line = self.text.get(..at).unwrap_or_default().matches('\n').count().saturating_add(1);
-        self.faults.push(Fault { policy: self.policy.clone(), line, message: message.into() });
+        self.faults
+            .push(Fault { policy: self.policy.clone(), line, message: message.into() });
     }
 
     fn policy(&mut self, at: usize, value: &Spanned<DeValue<'_>>) -> Option<Policy> {
@@ -86,22 +95,33 @@ impl<'t> Reader<'t> {
         Some(policy)
     }
 
-    /// What one table demands, in a fixed order, so that the reason of a refusal is not a matter of spelling.
+    /// What one table demands, in a fixed order, so that the reason of a refusal is not a matter of
+    /// spelling.
     fn conditions(&mut self, at: usize, table: &DeTable<'_>, also: &[&str]) -> Option<Condition> {
         let known = [&KEYS[..], also].concat();
         let faults = self.faults.len();
         for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
-            self.fault(key.span().start, format!("`{}` is not known here; there are: {}", key.get_ref(), known.join(", ")));
+            self.fault(
+                key.span().start,
+                format!("`{}` is not known here; there are: {}", key.get_ref(), known.join(", ")),
+            );
         }
         let there = KEYS.iter().filter_map(|&name| Some((name, table.get_key_value(name)?)));
-        let read: Vec<_> = there.filter_map(|(name, (key, value))| self.condition(name, key.span().start, value)).collect();
+        let read: Vec<_> = there
+            .filter_map(|(name, (key, value))| self.condition(name, key.span().start, value))
+            .collect();
         if read.is_empty() && self.faults.len() == faults {
             self.fault(at, "nothing is demanded here: say at least present = true");
         }
         self.joined(at, faults, read, Condition::All)
     }
 
-    fn condition(&mut self, name: &str, at: usize, value: &Spanned<DeValue<'_>>) -> Option<Condition> {
+    fn condition(
+        &mut self,
+        name: &str,
+        at: usize,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<Condition> {
         let faults = self.faults.len();
         let read = match name {
             "known" => self.yes(value, Condition::Known),
@@ -110,10 +130,18 @@ impl<'t> Reader<'t> {
             "hardware_bound" => self.yes(value, Condition::HardwareBound),
             "user_verified" => self.yes(value, Condition::UserVerified),
             "max_age" => self.seconds(value).map(Condition::MaxAge),
-            "amr" => self.list(value, Amr::named, "otp, hwk, swk, pop, pin, fpt, user, mfa").map(Condition::Amr),
-            "kinds" => self.list(value, MfaKind::named, "totp, hotp, security_key, recovery, bypass").map(Condition::Kinds),
+            "amr" => self
+                .list(value, Amr::named, "otp, hwk, swk, pop, pin, fpt, user, mfa")
+                .map(Condition::Amr),
+            "kinds" => self
+                .list(value, MfaKind::named, "totp, hotp, security_key, recovery, bypass")
+                .map(Condition::Kinds),
             "serials" => {
-                let serials = self.list(value, |text| text.parse().ok(), "serial numbers, of 9 to 256 characters");
+                let serials = self.list(
+                    value,
+                    |text| text.parse().ok(),
+                    "serial numbers, of 9 to 256 characters",
+                );
                 serials.map(|serials| Condition::Serials(serials.into_iter().collect()))
             }
             "all" => return self.several(at, value, Condition::All),
@@ -124,10 +152,18 @@ impl<'t> Reader<'t> {
         self.judged(at, faults, read)
     }
 
-    fn several(&mut self, at: usize, value: &Spanned<DeValue<'_>>, joint: fn(Vec<Condition>) -> Condition) -> Option<Condition> {
+    fn several(
+        &mut self,
+        at: usize,
+        value: &Spanned<DeValue<'_>>,
+        joint: fn(Vec<Condition>) -> Condition,
+    ) -> Option<Condition> {
         let faults = self.faults.len();
         let Some(array) = value.get_ref().as_array().filter(|array| !array.is_empty()) else {
-            self.fault(value.span().start, "a list of tables is wanted, with at least one: [{ present = true }]");
+            self.fault(
+                value.span().start,
+                "a list of tables is wanted, with at least one: [{ present = true }]",
+            );
             return None;
         };
         let read: Vec<_> = array.iter().filter_map(|item| self.inner(item)).collect();
@@ -139,7 +175,13 @@ impl<'t> Reader<'t> {
         self.conditions(value.span().start, table, &[])
     }
 
-    fn joined(&mut self, at: usize, faults: usize, mut read: Vec<Condition>, joint: fn(Vec<Condition>) -> Condition) -> Option<Condition> {
+    fn joined(
+        &mut self,
+        at: usize,
+        faults: usize,
+        mut read: Vec<Condition>,
+        joint: fn(Vec<Condition>) -> Condition,
+    ) -> Option<Condition> {
         match read.len() {
             0 => None,
             1 => read.pop(),
@@ -150,7 +192,9 @@ impl<'t> Reader<'t> {
     /// Refuses what makes no sense by itself, unless something in it was refused already.
     fn judged(&mut self, at: usize, faults: usize, condition: Condition) -> Option<Condition> {
         if self.faults.len() == faults {
-            lint::condition(&condition).into_iter().for_each(|message| self.fault(at, message));
+            lint::condition(&condition)
+                .into_iter()
+                .for_each(|message| self.fault(at, message));
         }
         Some(condition)
     }
@@ -164,14 +208,25 @@ impl<'t> Reader<'t> {
     }
 
     fn seconds(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Duration> {
-        let whole = value.get_ref().as_integer().and_then(|number| u64::from_str_radix(number.as_str(), number.radix()).ok());
+        let whole = value
+            .get_ref()
+            .as_integer()
+            .and_then(|number| u64::from_str_radix(number.as_str(), number.radix()).ok());
         if whole.is_none() {
-            self.fault(value.span().start, "an age is a whole number of seconds, without quotes: max_age = 900");
+            self.fault(
+                value.span().start,
+                "an age is a whole number of seconds, without quotes: max_age = 900",
+            );
         }
         whole.map(Duration::from_secs)
     }
 
-    fn list<T>(&mut self, value: &Spanned<DeValue<'_>>, read: impl Fn(&str) -> Option<T>, known: &str) -> Option<Vec<T>> {
+    fn list<T>(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        read: impl Fn(&str) -> Option<T>,
+        known: &str,
+    ) -> Option<Vec<T>> {
         let Some(array) = value.get_ref().as_array() else {
             self.fault(value.span().start, format!("a list is wanted, of: {known}"));
             return None;
@@ -180,7 +235,10 @@ impl<'t> Reader<'t> {
         for item in array.iter() {
             match item.get_ref().as_str().and_then(&read) {
                 Some(read) => items.push(read),
-                None => self.fault(item.span().start, format!("this cannot stand here; possible are: {known}")),
+                None => self.fault(
+                    item.span().start,
+                    format!("this cannot stand here; possible are: {known}"),
+                ),
             }
         }
         Some(items).filter(|items| items.len() == array.len())
@@ -205,7 +263,10 @@ impl<'t> Reader<'t> {
 }
 
 fn is_name(name: &str) -> bool {
-    (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 /// The conditions, in the order in which they are judged: who and how before how long ago.

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use crate::session::Amr;
-use crate::session::Common;
-use crate::session::ContextWithoutMfa;
-use crate::session::MfaKind;
-use crate::session::SessionContext;
+use crate::session::{Amr, Common, ContextWithoutMfa, MfaKind, SessionContext};
 use crate::time::UnixTime;
 
 pub(super) const NOW: UnixTime = UnixTime(1_800_000_000);
@@ -27,7 +23,12 @@ pub(super) fn context(age: u64) -> SessionContext {
 /// A context that was made with a security key, `age` seconds ago.
 pub(super) fn key_context(age: u64, hardware: bool) -> SessionContext {
     let held = if hardware { Amr::Hwk } else { Amr::Pop };
-    SessionContext { serial: "KEY-12345678".parse().unwrap(), kind: MfaKind::SecurityKey, amr: vec![held, Amr::User], ..context(age) }
+    SessionContext {
+        serial: "KEY-12345678".parse().unwrap(),
+        kind: MfaKind::SecurityKey,
+        amr: vec![held, Amr::User],
+        ..context(age)
+    }
 }
 
 pub(super) fn without_mfa() -> ContextWithoutMfa {

@@ -1,22 +1,18 @@
-//! What a policy would say of a context that somebody supposes. The code that decides is the one that enforces; nothing is
-//! performed.
+//! What a policy would say of a context that somebody supposes. The code that decides is the one
+//! that enforces; nothing is performed.
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::Deserializer;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
-use crate::policy::Decision;
-use crate::policy::Policy;
-use crate::policy::facts::Facts;
-use crate::policy::facts::out_of_time;
-use crate::session::Amr;
-use crate::session::MfaKind;
+use crate::policy::facts::{Facts, out_of_time};
+use crate::policy::{Decision, Policy};
+use crate::session::{Amr, MfaKind};
 use crate::time::UnixTime;
 
-/// A context as the agent describes one (`Context`), of which anything may be missing. What is missing is absent to the
-/// conditions, and [`Decision::missing`] names it.
+/// A context as the agent describes one (`Context`), of which anything may be missing. What is
+/// missing is absent to the conditions, and [`Decision::missing`] names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Supposed {
     pub(super) present: Option<bool>,
@@ -36,7 +32,8 @@ impl Supposed {
     /// # Errors
     /// A sentence, when it is none, or contradicts itself.
     pub fn from_json(text: &str) -> Result<Supposed, String> {
-        let document: Document = serde_json::from_str(text).map_err(|error| format!("this describes no context: {error}"))?;
+        let document: Document = serde_json::from_str(text)
+            .map_err(|error| format!("this describes no context: {error}"))?;
         document.supposed()
     }
 }
@@ -100,16 +97,37 @@ struct Document {
 
 impl Document {
     fn supposed(self) -> Result<Supposed, String> {
-        let proof = self.mfa_time.is_some() || self.mfa_age_seconds.is_some() || self.serial.is_some() || self.kind.is_some();
+        let proof = self.mfa_time.is_some()
+            || self.mfa_age_seconds.is_some()
+            || self.serial.is_some()
+            || self.kind.is_some();
         let said = proof || self.amr.is_some() || self.user_verified.is_some();
         if said && self.mfa_present != Some(true) {
             return Err("only a context with mfa_present = true says how MFA was proved".to_owned());
         }
-        let kind = self.kind.map(|name| MfaKind::named(&name).ok_or(format!("kind: {name} is not known"))).transpose()?;
-        let methods = |names: Vec<String>| names.iter().map(|name| Amr::named(name).ok_or(format!("amr: {name} is not known"))).collect();
+        let kind = self
+            .kind
+            .map(|name| MfaKind::named(&name).ok_or(format!("kind: {name} is not known")))
+            .transpose()?;
+        let methods = |names: Vec<String>| {
+            names
+                .iter()
+                .map(|name| Amr::named(name).ok_or(format!("amr: {name} is not known")))
+                .collect()
+        };
         let amr: Option<Vec<Amr>> = self.amr.map(methods).transpose()?;
-        follows("phishing_resistant", self.phishing_resistant, "kind", kind.map(|kind| kind == MfaKind::SecurityKey))?;
-        follows("hardware_bound", self.hardware_bound, "amr", amr.as_ref().map(|amr| amr.contains(&Amr::Hwk)))?;
+        follows(
+            "phishing_resistant",
+            self.phishing_resistant,
+            "kind",
+            kind.map(|kind| kind == MfaKind::SecurityKey),
+        )?;
+        follows(
+            "hardware_bound",
+            self.hardware_bound,
+            "amr",
+            amr.as_ref().map(|amr| amr.contains(&Amr::Hwk)),
+        )?;
         Ok(Supposed {
             present: self.mfa_present,
             mfa_time: time("mfa_time", self.mfa_time)?,
@@ -126,15 +144,22 @@ impl Document {
 
 /// A member that says again what another one says.
 fn follows(member: &str, said: Option<bool>, from: &str, is: Option<bool>) -> Result<(), String> {
-    if said.is_some() && said != is { Err(format!("{member} follows from {from}, which says otherwise, or nothing")) } else { Ok(()) }
+    if said.is_some() && said != is {
+        Err(format!("{member} follows from {from}, which says otherwise, or nothing"))
+    } else {
+        Ok(())
+    }
 }
 
 fn time(member: &str, text: Option<String>) -> Result<Option<UnixTime>, String> {
-    text.map(|text| text.parse().map_err(|error| format!("{member}: {error}"))).transpose()
+    text.map(|text| text.parse().map_err(|error| format!("{member}: {error}")))
+        .transpose()
 }
 
 /// Absent is `None`; anything that is there has the member's type, so that `null` is refused.
-fn there<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn there<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
@@ -143,17 +168,13 @@ mod tests {
     use std::collections::BTreeSet;
 
     use proptest::prelude::*;
-    use serde_json::Value;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::policy::condition::Condition;
     use crate::policy::lint;
-    use crate::policy::sample::NOW;
-    use crate::policy::sample::context;
-    use crate::policy::sample::without_mfa;
-    use crate::session::AnyContext;
-    use crate::session::SessionContext;
+    use crate::policy::sample::{NOW, context, without_mfa};
+    use crate::session::{AnyContext, SessionContext};
 
     #[test]
     fn what_contradicts_itself_is_no_context() {
@@ -161,9 +182,15 @@ mod tests {
             (json!({"mfa_present": "true"}), "expected a boolean"),
             (json!({"mfa_present": null}), "expected a boolean"),
             (json!({"present": true}), "unknown field"),
-            (json!({"mfa_present": false, "kind": "totp"}), "only a context with mfa_present = true"),
+            (
+                json!({"mfa_present": false, "kind": "totp"}),
+                "only a context with mfa_present = true",
+            ),
             (json!({"user_verified": true}), "only a context with mfa_present = true"),
-            (json!({"mfa_present": true, "kind": "totp", "phishing_resistant": true}), "follows from kind"),
+            (
+                json!({"mfa_present": true, "kind": "totp", "phishing_resistant": true}),
+                "follows from kind",
+            ),
             (json!({"mfa_present": true, "hardware_bound": true}), "follows from amr"),
             (json!({"mfa_present": true, "mfa_time": "yesterday"}), "mfa_time: a time is written"),
             (json!({"mfa_present": true, "kind": "sms"}), "sms is not known"),
@@ -177,7 +204,8 @@ mod tests {
     #[test]
     fn what_a_context_leaves_out_is_absent_and_named() {
         let policy = Policy::max_age(Duration::from_secs(900)).phishing_resistant();
-        let supposed = Supposed::from_json(r#"{"mfa_present":true,"kind":"security_key"}"#).unwrap();
+        let supposed =
+            Supposed::from_json(r#"{"mfa_present":true,"kind":"security_key"}"#).unwrap();
         let decision = policy.simulate(&supposed, NOW);
         assert!(!decision.is_allowed());
         assert_eq!(decision.missing(), ["mfa_time"]);
@@ -198,7 +226,8 @@ mod tests {
             prop_assert_eq!(format!("{simulated:?}"), format!("{enforced:?}"));
         }
 
-        /// Whoever is let through by a policy that passes the linter has proved MFA, or the policy says otherwise by name.
+        /// Whoever is let through by a policy that passes the linter has proved MFA, or the policy
+        /// says otherwise by name.
         #[test]
         fn what_the_linter_passes_lets_nobody_through_unnamed(policy in policies(), context in contexts()) {
             let allowed = policy.decide(context.as_ref(), NOW).is_allowed();
@@ -228,8 +257,11 @@ mod tests {
             Just(Condition::UserVerified),
             prop::sample::subsequence(METHODS.to_vec(), 0..3).prop_map(Condition::Amr),
             prop::sample::subsequence(KINDS.to_vec(), 0..3).prop_map(Condition::Kinds),
-            prop::sample::subsequence(SERIALS.to_vec(), 0..3)
-                .prop_map(|serials| Condition::Serials(serials.iter().map(|serial| serial.parse().unwrap()).collect::<BTreeSet<_>>())),
+            prop::sample::subsequence(SERIALS.to_vec(), 0..3).prop_map(|serials| {
+                Condition::Serials(
+                    serials.iter().map(|serial| serial.parse().unwrap()).collect::<BTreeSet<_>>(),
+                )
+            }),
         ];
         let tree = leaf.prop_recursive(4, 24, 3, |inner| {
             prop_oneof![
@@ -239,27 +271,44 @@ mod tests {
                 inner.prop_map(|inner| Condition::IfExists(Box::new(inner))),
             ]
         });
-        (tree, any::<bool>(), any::<bool>()).prop_map(|(condition, allow_without_mfa, allow_absent)| Policy {
-            condition,
-            allow_without_mfa,
-            allow_absent,
-        })
+        (tree, any::<bool>(), any::<bool>()).prop_map(
+            |(condition, allow_without_mfa, allow_absent)| Policy {
+                condition,
+                allow_without_mfa,
+                allow_absent,
+            },
+        )
     }
 
     /// None, one without MFA, or one that a device can have made.
     fn contexts() -> impl Strategy<Value = Option<AnyContext>> {
-        let coded = (0_u64..4_000, 0_usize..4, any::<bool>(), 0_usize..3).prop_map(|(age, kind, hardware, serial)| {
-            let kind = [MfaKind::Totp, MfaKind::Hotp, MfaKind::Recovery, MfaKind::Bypass][kind];
-            let hardware = hardware && matches!(kind, MfaKind::Totp | MfaKind::Hotp);
-            let amr = if hardware { vec![Amr::Otp, Amr::Hwk] } else { vec![Amr::Otp] };
-            SessionContext { kind, amr, serial: SERIALS[serial].parse().unwrap(), ..context(age) }
-        });
-        let keyed = (0_u64..4_000, any::<bool>(), any::<bool>(), 0_usize..3).prop_map(|(age, hardware, user_verified, serial)| {
-            let mut amr = vec![if hardware { Amr::Hwk } else { Amr::Pop }, Amr::User];
-            amr.extend(user_verified.then_some(Amr::Mfa));
-            let serial = SERIALS[serial].parse().unwrap();
-            SessionContext { kind: MfaKind::SecurityKey, amr, user_verified, serial, ..context(age) }
-        });
+        let coded = (0_u64..4_000, 0_usize..4, any::<bool>(), 0_usize..3).prop_map(
+            |(age, kind, hardware, serial)| {
+                let kind = [MfaKind::Totp, MfaKind::Hotp, MfaKind::Recovery, MfaKind::Bypass][kind];
+                let hardware = hardware && matches!(kind, MfaKind::Totp | MfaKind::Hotp);
+                let amr = if hardware { vec![Amr::Otp, Amr::Hwk] } else { vec![Amr::Otp] };
+                SessionContext {
+                    kind,
+                    amr,
+                    serial: SERIALS[serial].parse().unwrap(),
+                    ..context(age)
+                }
+            },
+        );
+        let keyed = (0_u64..4_000, any::<bool>(), any::<bool>(), 0_usize..3).prop_map(
+            |(age, hardware, user_verified, serial)| {
+                let mut amr = vec![if hardware { Amr::Hwk } else { Amr::Pop }, Amr::User];
+                amr.extend(user_verified.then_some(Amr::Mfa));
+                let serial = SERIALS[serial].parse().unwrap();
+                SessionContext {
+                    kind: MfaKind::SecurityKey,
+                    amr,
+                    user_verified,
+                    serial,
+                    ..context(age)
+                }
+            },
+        );
         prop_oneof![
             1 => Just(None),
             1 => Just(Some(AnyContext::WithoutMfa(without_mfa()))),

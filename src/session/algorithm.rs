@@ -9,7 +9,8 @@ pub enum SigningAlgorithm {
     /// Ed25519 by the name of RFC 8037 §3.1, `EdDSA`: small and fast, and known to most readers.
     #[default]
     EdDsa,
-    /// The same signature by its fully specified name, `Ed25519` (RFC 9864 §2.2), for readers that take `EdDSA` no more.
+    /// The same signature by its fully specified name, `Ed25519` (RFC 9864 §2.2), for readers that
+    /// take `EdDSA` no more.
     Ed25519,
     /// ECDSA on P-256 (RFC 7518 §3.4), for readers that know nothing newer.
     Es256,
@@ -22,7 +23,8 @@ pub struct UnknownAlgorithm;
 
 impl SigningAlgorithm {
     /// All of them.
-    pub const ALL: [SigningAlgorithm; 3] = [SigningAlgorithm::EdDsa, SigningAlgorithm::Ed25519, SigningAlgorithm::Es256];
+    pub const ALL: [SigningAlgorithm; 3] =
+        [SigningAlgorithm::EdDsa, SigningAlgorithm::Ed25519, SigningAlgorithm::Es256];
 
     /// Its name in keys and headers (`alg`).
     pub fn name(self) -> &'static str {
@@ -45,6 +47,9 @@ impl FromStr for SigningAlgorithm {
     type Err = UnknownAlgorithm;
 
     fn from_str(name: &str) -> Result<SigningAlgorithm, UnknownAlgorithm> {
-        SigningAlgorithm::ALL.into_iter().find(|algorithm| algorithm.name() == name).ok_or(UnknownAlgorithm)
+        SigningAlgorithm::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name() == name)
+            .ok_or(UnknownAlgorithm)
     }
 }

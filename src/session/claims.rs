@@ -1,11 +1,10 @@
-//! The text of a signed context: JWS compact serialisation (RFC 7515 §3.1) of JWT claims (RFC 7519).
+//! The text of a signed context: JWS compact serialisation (RFC 7515 §3.1) of JWT claims (RFC
+//! 7519).
 
 use std::fmt;
 
-use serde::Deserialize;
-use serde::Deserializer;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 
 #[cfg(feature = "session")]
 use crate::session::Common;
@@ -14,7 +13,8 @@ use crate::session::ContextWithoutMfa;
 #[cfg(feature = "session")]
 use crate::session::SessionContext;
 
-/// A signed context as it travels: untrusted text, until a validator has read it. `Debug` is blank, for it opens doors.
+/// A signed context as it travels: untrusted text, until a validator has read it. `Debug` is blank,
+/// for it opens doors.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SignedContext(String);
 
@@ -36,7 +36,8 @@ impl fmt::Debug for SignedContext {
     }
 }
 
-/// The claims. Each has one type, `null` is none of them, and a claim that is there twice is refused.
+/// The claims. Each has one type, `null` is none of them, and a claim that is there twice is
+/// refused.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Claims {
     pub(crate) iss: String,
@@ -106,7 +107,9 @@ impl From<&SessionContext> for Claims {
 }
 
 /// Absent is `None`; anything that is there has the claim's type, so that `null` is refused.
-fn there<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn there<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 

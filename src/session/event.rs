@@ -1,4 +1,5 @@
-//! Security events as others are told of them: Security Event Tokens (RFC 8417), signed like contexts and by the same keys.
+//! Security events as others are told of them: Security Event Tokens (RFC 8417), signed like
+//! contexts and by the same keys.
 //!
 //! Their `typ` keeps them from ever being taken for a context.
 
@@ -47,12 +48,25 @@ struct Subject<'a> {
 }
 
 impl Issuer {
-    /// The token that tells `audience` of an event: JWS compact, to be sent as `application/secevent+jwt`.
-    pub async fn sign_event<T: Serialize>(&self, event: SecurityEvent<'_, T>, audience: &str, now: UnixTime) -> Result<String, Error> {
+    /// The token that tells `audience` of an event: JWS compact, to be sent as
+    /// `application/secevent+jwt`.
+    pub async fn sign_event<T: Serialize>(
+        &self,
+        event: SecurityEvent<'_, T>,
+        audience: &str,
+        now: UnixTime,
+    ) -> Result<String, Error> {
         let SecurityEvent { id, uri, at, account, details } = event;
         let sub_id = account.map(|account| Subject { format: "opaque", id: account.as_str() });
-        let claims =
-            Claims { iss: self.name(), aud: audience, iat: now.0, jti: id, toe: at.0, sub_id, events: BTreeMap::from([(uri, details)]) };
+        let claims = Claims {
+            iss: self.name(),
+            aud: audience,
+            iat: now.0,
+            jti: id,
+            toe: at.0,
+            sub_id,
+            events: BTreeMap::from([(uri, details)]),
+        };
         Ok(self.sign(TYP, &claims).await?.as_str().to_owned())
     }
 }

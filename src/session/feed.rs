@@ -5,27 +5,21 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
-use crate::id::AccountId;
-use crate::id::SerialNumber;
-use crate::session::Issuer;
-use crate::session::Lifetime;
-use crate::session::revocations;
-use crate::session::revocations::Entries;
-use crate::session::revocations::Payload;
-use crate::store::Marks;
-use crate::store::Revocations;
+use crate::id::{AccountId, SerialNumber};
+use crate::session::revocations::{Entries, Payload};
+use crate::session::{Issuer, Lifetime, revocations};
+use crate::store::{Marks, Revocations};
 use crate::time::UnixTime;
-use crate::verifier::Error;
-use crate::verifier::Verifier;
+use crate::verifier::{Error, Verifier};
 
 /// Publishes what was revoked of one issuer's contexts, for as long as one of them may live.
 ///
-/// The store is asked once a second at most, and only when somebody asks. As long as nothing was revoked since, and a minute at
-/// most, the list stays the same to the byte, so that whoever has it need not fetch it again.
+/// The store is asked once a second at most, and only when somebody asks. As long as nothing was
+/// revoked since, and a minute at most, the list stays the same to the byte, so that whoever has it
+/// need not fetch it again.
 pub struct RevocationFeed {
     issuer: Issuer,
     verifier: Verifier,
@@ -54,10 +48,17 @@ struct Published {
 impl RevocationFeed {
     /// The feed of this issuer, with at most 50,000 entries of each kind.
     ///
-    /// Where more was revoked than fits, the oldest entries are folded into one that ends more than it must: all contexts issued up
-    /// to the latest of them, or, of single contexts, all that expire up to the last of them.
+    /// Where more was revoked than fits, the oldest entries are folded into one that ends more than
+    /// it must: all contexts issued up to the latest of them, or, of single contexts, all that
+    /// expire up to the last of them.
     pub fn new(issuer: Issuer, verifier: Verifier) -> RevocationFeed {
-        RevocationFeed { issuer, verifier, most: MOST, look_after: LOOK_AFTER, published: Mutex::new(None) }
+        RevocationFeed {
+            issuer,
+            verifier,
+            most: MOST,
+            look_after: LOOK_AFTER,
+            published: Mutex::new(None),
+        }
     }
 
     /// The same, with at most so many entries of each kind.
@@ -66,7 +67,8 @@ impl RevocationFeed {
         RevocationFeed { most, ..self }
     }
 
-    /// The same, asking the store again after so long: one second unless said otherwise. It is part of how long a revocation takes.
+    /// The same, asking the store again after so long: one second unless said otherwise. It is part
+    /// of how long a revocation takes.
     #[must_use]
     pub fn looking_after(self, look_after: Duration) -> RevocationFeed {
         RevocationFeed { look_after, ..self }
@@ -79,7 +81,8 @@ impl RevocationFeed {
     pub async fn current(&self) -> Result<Arc<PublishedList>, Error> {
         // Whoever comes while it is made waits for it instead of making another.
         let mut published = self.published.lock().await;
-        let (signed_with, boot) = (self.issuer.signs_with().await?, self.verifier.clock().read().boot);
+        let (signed_with, boot) =
+            (self.issuer.signs_with().await?, self.verifier.clock().read().boot);
         let known = published.as_mut().filter(|known| known.signed_with == signed_with);
         if let Some(known) = &known
             && boot.saturating_sub(known.looked_at) < self.look_after
@@ -87,27 +90,47 @@ impl RevocationFeed {
             return Ok(Arc::clone(&known.list));
         }
         let now = self.verifier.now().await?;
-        let revoked = self.verifier.store().revocations(now.minus(KEPT), now, self.most.saturating_add(1)).await?;
-        let entries = entries(self.issuer.name(), revoked, usize::try_from(self.most).unwrap_or(usize::MAX));
+        let revoked = self
+            .verifier
+            .store()
+            .revocations(now.minus(KEPT), now, self.most.saturating_add(1))
+            .await?;
+        let entries =
+            entries(self.issuer.name(), revoked, usize::try_from(self.most).unwrap_or(usize::MAX));
         match known {
-            Some(known) if known.entries == entries && (known.issued_at..known.issued_at.plus(SAME)).contains(&now) => {
+            Some(known)
+                if known.entries == entries
+                    && (known.issued_at..known.issued_at.plus(SAME)).contains(&now) =>
+            {
                 known.looked_at = boot;
                 Ok(Arc::clone(&known.list))
             }
             _ => {
-                let payload = Payload { iss: self.issuer.name().to_owned(), iat: now.0, exp: now.plus(Lifetime::LONGEST).0, entries };
+                let payload = Payload {
+                    iss: self.issuer.name().to_owned(),
+                    iat: now.0,
+                    exp: now.plus(Lifetime::LONGEST).0,
+                    entries,
+                };
                 let text = self.issuer.sign(revocations::TYP, &payload).await?.as_str().to_owned();
                 let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(&text)));
                 let list = Arc::new(PublishedList { text, etag });
                 let Payload { entries, .. } = payload;
-                *published = Some(Published { list: Arc::clone(&list), entries, signed_with, issued_at: now, looked_at: boot });
+                *published = Some(Published {
+                    list: Arc::clone(&list),
+                    entries,
+                    signed_with,
+                    issued_at: now,
+                    looked_at: boot,
+                });
                 Ok(list)
             }
         }
     }
 }
 
-/// The entries of a list, at most so many of each kind; what was revoked comes with the latest first, and one more than fits.
+/// The entries of a list, at most so many of each kind; what was revoked comes with the latest
+/// first, and one more than fits.
 fn entries(issuer: &str, revoked: Revocations, most: usize) -> Entries {
     let Revocations { accounts, devices, sessions } = revoked;
     let mark = |time: Option<UnixTime>| time.map_or(0, |time| time.0);
@@ -116,7 +139,10 @@ fn entries(issuer: &str, revoked: Revocations, most: usize) -> Entries {
     let folded = folded.max(devices.get(most).map(|(_, _, mark)| mark.0));
     let ending = sessions.get(most).map(|(_, expires_at)| expires_at.0);
     let account = |(account, marks): &(AccountId, Marks)| {
-        (revocations::account(issuer, account.as_str()).to_text(), (mark(marks.revoked_before), marks.generation))
+        (
+            revocations::account(issuer, account.as_str()).to_text(),
+            (mark(marks.revoked_before), marks.generation),
+        )
     };
     let device = |(account, serial, mark): &(AccountId, SerialNumber, UnixTime)| {
         (revocations::device(issuer, account.as_str(), serial.as_str()).to_text(), mark.0)
@@ -126,12 +152,16 @@ fn entries(issuer: &str, revoked: Revocations, most: usize) -> Entries {
         ending,
         accounts: accounts.iter().take(most).map(account).collect(),
         devices: devices.iter().take(most).map(device).collect(),
-        sessions: sessions.into_iter().take(most).map(|(id, expires_at)| (id, expires_at.0)).collect(),
+        sessions: sessions
+            .into_iter()
+            .take(most)
+            .map(|(id, expires_at)| (id, expires_at.0))
+            .collect(),
     }
 }
 
-/// How long an entry is kept: the longest context's life, and as much as the clock of its issuer may have been ahead of the one by
-/// which it was revoked.
+/// How long an entry is kept: the longest context's life, and as much as the clock of its issuer
+/// may have been ahead of the one by which it was revoked.
 const KEPT: Duration = Duration::from_secs(129_600 + 3_600);
 
 /// How long a list in which nothing changes stays the same.

@@ -1,18 +1,12 @@
 //! Whether a context is still alive: valid by itself, and not revoked since.
 
-use crate::session::AnyContext;
-use crate::session::Common;
-use crate::session::Issuer;
-use crate::session::MfaKind;
-use crate::session::SessionContext;
-use crate::session::SignedContext;
+use crate::session::{AnyContext, Common, Issuer, MfaKind, SessionContext, SignedContext};
 use crate::store::AccountSnapshot;
 use crate::time::UnixTime;
-use crate::verifier::Error;
-use crate::verifier::FreshMfa;
-use crate::verifier::Verifier;
+use crate::verifier::{Error, FreshMfa, Verifier};
 
-/// Answers for the contexts of one issuer what a validator alone cannot know. It trusts no cache: every answer is the store's.
+/// Answers for the contexts of one issuer what a validator alone cannot know. It trusts no cache:
+/// every answer is the store's.
 #[derive(Clone)]
 pub struct Introspector {
     issuer: Issuer,
@@ -26,8 +20,14 @@ impl Introspector {
     }
 
     /// The context, if it is valid for `audience` and alive.
-    pub async fn introspect(&self, signed: &SignedContext, audience: &str) -> Result<Option<AnyContext>, Error> {
-        let Ok(context) = self.issuer.validator(audience).await?.remembering(0).validate_any(signed) else {
+    pub async fn introspect(
+        &self,
+        signed: &SignedContext,
+        audience: &str,
+    ) -> Result<Option<AnyContext>, Error> {
+        let Ok(context) =
+            self.issuer.validator(audience).await?.remembering(0).validate_any(signed)
+        else {
             return Ok(None);
         };
         let common = context.common();
@@ -41,13 +41,15 @@ impl Introspector {
             (AnyContext::WithoutMfa(_), None) => true,
             (AnyContext::Mfa(_), None) => false,
             (AnyContext::WithoutMfa(_), Some(seen)) => account_allows(seen, common),
-            (AnyContext::Mfa(context), Some(seen)) => account_allows(seen, common) && device_allows(seen, context),
+            (AnyContext::Mfa(context), Some(seen)) => {
+                account_allows(seen, common) && device_allows(seen, context)
+            }
         };
         Ok(alive.then_some(context))
     }
 
-    /// The proof that an owner presents to change devices: a context for the issuer itself. Whether it still counts is judged
-    /// by the verifier, in the transaction that makes the change.
+    /// The proof that an owner presents to change devices: a context for the issuer itself. Whether
+    /// it still counts is judged by the verifier, in the transaction that makes the change.
     pub async fn fresh_mfa(&self, signed: &SignedContext) -> Result<Option<FreshMfa>, Error> {
         let Ok(context) = self.issuer.validator(self.issuer.name()).await?.validate(signed) else {
             return Ok(None);
@@ -64,7 +66,8 @@ impl Introspector {
 }
 
 fn account_allows(seen: &AccountSnapshot, common: &Common) -> bool {
-    common.generation >= seen.account.generation && above(common.issued_at, seen.account.revoked_before)
+    common.generation >= seen.account.generation
+        && above(common.issued_at, seen.account.revoked_before)
 }
 
 /// A locked device is still its owner's: a guesser must not end their sessions.
@@ -73,7 +76,9 @@ fn device_allows(seen: &AccountSnapshot, context: &SessionContext) -> bool {
         return true;
     }
     let device = seen.device(&context.serial).map(|enrolled| &enrolled.device);
-    device.is_some_and(|device| device.is_in_use() && above(context.common.issued_at, device.revoked_before))
+    device.is_some_and(|device| {
+        device.is_in_use() && above(context.common.issued_at, device.revoked_before)
+    })
 }
 
 fn above(issued_at: UnixTime, mark: Option<UnixTime>) -> bool {

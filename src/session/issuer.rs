@@ -7,30 +7,17 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use crate::id::AccountId;
-use crate::id::CallerId;
-use crate::session::Amr;
-use crate::session::Common;
-use crate::session::ContextWithoutMfa;
-use crate::session::JwkSet;
-use crate::session::MfaKind;
-use crate::session::SessionContext;
-use crate::session::SignedContext;
-use crate::session::SigningAlgorithm;
-use crate::session::SigningKeyInfo;
-use crate::session::Validator;
-use crate::session::claims;
+use crate::id::{AccountId, CallerId};
 use crate::session::claims::Claims;
 use crate::session::jws::Header;
 use crate::session::signing::SigningKeys;
-use crate::store::Change;
-use crate::store::Commit;
+use crate::session::{
+    Amr, Common, ContextWithoutMfa, JwkSet, MfaKind, SessionContext, SignedContext,
+    SigningAlgorithm, SigningKeyInfo, Validator, claims,
+};
+use crate::store::{Change, Commit};
 use crate::time::UnixTime;
-use crate::verifier::Error;
-use crate::verifier::KeyProof;
-use crate::verifier::Verified;
-use crate::verifier::VerifiedKind;
-use crate::verifier::Verifier;
+use crate::verifier::{Error, KeyProof, Verified, VerifiedKind, Verifier};
 
 /// Issues contexts under one name, with keys that live in the verifier's store. Cheap to clone.
 #[derive(Clone)]
@@ -46,13 +33,18 @@ pub struct Issuer {
 pub struct Lifetime(Duration);
 
 impl Issuer {
-    /// An issuer of this name (`iss`), with this verifier's store and clock. Its first key is made when it is needed.
+    /// An issuer of this name (`iss`), with this verifier's store and clock. Its first key is made
+    /// when it is needed.
     pub fn new(verifier: Verifier, name: impl Into<String>) -> Issuer {
         Issuer::with_algorithm(verifier, name, SigningAlgorithm::default())
     }
 
     /// The same, signing with this algorithm when a key has to be made.
-    pub fn with_algorithm(verifier: Verifier, name: impl Into<String>, algorithm: SigningAlgorithm) -> Issuer {
+    pub fn with_algorithm(
+        verifier: Verifier,
+        name: impl Into<String>,
+        algorithm: SigningAlgorithm,
+    ) -> Issuer {
         let keys = Arc::new(SigningKeys::new(verifier.clone(), algorithm));
         Issuer { name: name.into(), verifier, keys, lifetime: Lifetime::default() }
     }
@@ -76,13 +68,18 @@ impl Issuer {
 
     /// Issues a context for a proof, which is consumed by it, to be shown to `audience`.
     ///
-    /// The context is dated by the proof, not by the clock: what is revoked between the two stays revoked.
+    /// The context is dated by the proof, not by the clock: what is revoked between the two stays
+    /// revoked.
     pub async fn issue(&self, verified: Verified, audience: &str) -> Result<SignedContext, Error> {
         Ok(self.issue_and_read(verified, audience).await?.0)
     }
 
     /// Issues a context, and says what it says.
-    pub async fn issue_and_read(&self, verified: Verified, audience: &str) -> Result<(SignedContext, SessionContext), Error> {
+    pub async fn issue_and_read(
+        &self,
+        verified: Verified,
+        audience: &str,
+    ) -> Result<(SignedContext, SessionContext), Error> {
         let issued_at = above(verified.at(), verified.dead_until());
         let context = SessionContext {
             common: self.common(verified.account(), audience, issued_at, verified.generation())?,
@@ -96,13 +93,20 @@ impl Issuer {
     }
 
     /// Issues a context that says who, and that MFA was not present.
-    pub async fn issue_without_mfa(&self, account: &AccountId, audience: &str) -> Result<(SignedContext, ContextWithoutMfa), Error> {
+    pub async fn issue_without_mfa(
+        &self,
+        account: &AccountId,
+        audience: &str,
+    ) -> Result<(SignedContext, ContextWithoutMfa), Error> {
         let now = self.verifier.now().await?;
         let audit = vec![self.verifier.event(now, "session.without_mfa").account(account)];
         // The marks are read in the transaction that writes it down.
         let change = Change { account: Some(account.clone()), writes: Vec::new(), audit };
-        let Commit::Committed(marks) = self.verifier.store().commit(change).await? else { return Err(Error::Contended) };
-        let common = self.common(account, audience, above(now, marks.revoked_before), marks.generation)?;
+        let Commit::Committed(marks) = self.verifier.store().commit(change).await? else {
+            return Err(Error::Contended);
+        };
+        let common =
+            self.common(account, audience, above(now, marks.revoked_before), marks.generation)?;
         let context = ContextWithoutMfa { common };
         Ok((self.sign(claims::WITHOUT_MFA, &Claims::from(&context)).await?, context))
     }
@@ -119,7 +123,8 @@ impl Issuer {
 
     /// A validator of this issuer's contexts for `audience`, with the keys of this moment.
     pub async fn validator(&self, audience: &str) -> Result<Validator, Error> {
-        Ok(Validator::new(self.jwks().await?, &self.name, audience).with_clock(self.verifier.clock()))
+        Ok(Validator::new(self.jwks().await?, &self.name, audience)
+            .with_clock(self.verifier.clock()))
     }
 
     /// All signing keys, newest first.
@@ -127,13 +132,18 @@ impl Issuer {
         Ok(self.keys.load().await?.records.iter().map(SigningKeyInfo::from).collect())
     }
 
-    /// Signs with a new key from now on. The old one verifies what it signed until that has expired.
+    /// Signs with a new key from now on. The old one verifies what it signed until that has
+    /// expired.
     pub async fn rotate_keys(&self, algorithm: SigningAlgorithm) -> Result<SigningKeyInfo, Error> {
         self.keys.rotate(&self.verifier, algorithm).await
     }
 
-    /// Signs by this algorithm from now on: a key that signs by another is replaced. The new key, if one was needed.
-    pub async fn sign_by(&self, algorithm: SigningAlgorithm) -> Result<Option<SigningKeyInfo>, Error> {
+    /// Signs by this algorithm from now on: a key that signs by another is replaced. The new key,
+    /// if one was needed.
+    pub async fn sign_by(
+        &self,
+        algorithm: SigningAlgorithm,
+    ) -> Result<Option<SigningKeyInfo>, Error> {
         let keys = self.keys.load().await?;
         if keys.current.as_ref().is_some_and(|current| current.algorithm == algorithm) {
             return Ok(None);
@@ -151,7 +161,13 @@ impl Issuer {
         self.keys.expire(Lifetime::LONGEST).await
     }
 
-    fn common(&self, account: &AccountId, audience: &str, issued_at: UnixTime, generation: u64) -> Result<Common, Error> {
+    fn common(
+        &self,
+        account: &AccountId,
+        audience: &str,
+        issued_at: UnixTime,
+        generation: u64,
+    ) -> Result<Common, Error> {
         Ok(Common {
             account: account.clone(),
             session_id: URL_SAFE_NO_PAD.encode(&crate::store::random::<16>()?[..]),
@@ -164,12 +180,25 @@ impl Issuer {
         })
     }
 
-    pub(super) async fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<SignedContext, Error> {
+    pub(super) async fn sign(
+        &self,
+        typ: &str,
+        claims: &impl Serialize,
+    ) -> Result<SignedContext, Error> {
         let keys = self.keys.load().await?;
-        let failed = || Error::Store(crate::store::Error::Corrupt("the signing key cannot sign".to_owned()));
+        let failed =
+            || Error::Store(crate::store::Error::Corrupt("the signing key cannot sign".to_owned()));
         let current = keys.current.as_ref().ok_or_else(failed)?;
-        let header = Header { alg: current.algorithm.name().to_owned(), kid: current.kid.clone(), typ: typ.to_owned() };
-        let message = format!("{}.{}", encoded(&header).ok_or_else(failed)?, encoded(claims).ok_or_else(failed)?);
+        let header = Header {
+            alg: current.algorithm.name().to_owned(),
+            kid: current.kid.clone(),
+            typ: typ.to_owned(),
+        };
+        let message = format!(
+            "{}.{}",
+            encoded(&header).ok_or_else(failed)?,
+            encoded(claims).ok_or_else(failed)?
+        );
         let signature = current.sign(message.as_bytes()).ok_or_else(failed)?;
         Ok(SignedContext::new(format!("{message}.{signature}")))
     }
@@ -213,8 +242,9 @@ impl From<VerifiedKind> for MfaKind {
     }
 }
 
-/// The methods of RFC 8176 §2 that the proof shows. A key that nobody vouches for may be in hardware or not: `pop` says
-/// neither. Somebody touched it in any case; whether a PIN or a finger verified its user is not told, so that is `mfa`.
+/// The methods of RFC 8176 §2 that the proof shows. A key that nobody vouches for may be in
+/// hardware or not: `pop` says neither. Somebody touched it in any case; whether a PIN or a finger
+/// verified its user is not told, so that is `mfa`.
 fn amr(key: Option<KeyProof>) -> Vec<Amr> {
     let Some(key) = key else { return vec![Amr::Otp] };
     let mut methods = vec![if key.hardware_bound { Amr::Hwk } else { Amr::Pop }, Amr::User];

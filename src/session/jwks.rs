@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::session::PublicKey;
-use crate::session::public_key::NotOurs;
-use crate::session::public_key::Published;
+use crate::session::public_key::{NotOurs, Published};
 
 /// The public keys of an issuer, by their ids. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -34,8 +32,11 @@ pub enum KeyError {
     /// A key is not what it says it is.
     #[error("the key {0} is no Ed25519 or P-256 public key")]
     Unusable(String),
-    /// It is a JWK Set, and no key in it verifies contexts: the first ones, and why they are left out.
-    #[error("no key of this JWK Set verifies contexts: {0}; is it the set of the agent's /.well-known/jwks.json?")]
+    /// It is a JWK Set, and no key in it verifies contexts: the first ones, and why they are left
+    /// out.
+    #[error(
+        "no key of this JWK Set verifies contexts: {0}; is it the set of the agent's /.well-known/jwks.json?"
+    )]
     NoneUsable(String),
 }
 
@@ -69,8 +70,9 @@ impl JwkSet {
         JwkSet { keys: Arc::new(by_id) }
     }
 
-    /// Reads a JWK Set. Keys that are not for contexts, whatever is the reason, are left out (RFC 7517 §5): of another type or
-    /// curve, for encryption, by another algorithm, malformed, or published with their private half.
+    /// Reads a JWK Set. Keys that are not for contexts, whatever is the reason, are left out (RFC
+    /// 7517 §5): of another type or curve, for encryption, by another algorithm, malformed, or
+    /// published with their private half.
     ///
     /// A key may leave out `alg`, `use`, `key_ops` and `kid`, and may have any further members.
     ///
@@ -81,14 +83,23 @@ impl JwkSet {
         fault.map_or(Ok(keys), Err)
     }
 
-    /// The same for those who have keys already. A set without a key of ours says that those are no more, whatever else is wrong
-    /// with it.
+    /// The same for those who have keys already. A set without a key of ours says that those are no
+    /// more, whatever else is wrong with it.
     pub(super) fn read(text: &[u8]) -> Result<Read, KeyError> {
-        let members: Members = serde_json::from_slice(text).map_err(|error| KeyError::Malformed(error.to_string()))?;
-        let read: Vec<Result<PublicKey, NotOurs>> = members.keys.iter().map(PublicKey::from_jwk).collect();
+        let members: Members =
+            serde_json::from_slice(text).map_err(|error| KeyError::Malformed(error.to_string()))?;
+        let read: Vec<Result<PublicKey, NotOurs>> =
+            members.keys.iter().map(PublicKey::from_jwk).collect();
         let why = || {
-            let left_out = read.iter().zip(&members.keys).enumerate().filter_map(|(at, (read, jwk))| Some((at, read.as_ref().err()?, jwk)));
-            let said: Vec<String> = left_out.take(MOST_NAMED).map(|(at, why, jwk)| format!("{}: {why}", name(at, jwk))).collect();
+            let left_out = read
+                .iter()
+                .zip(&members.keys)
+                .enumerate()
+                .filter_map(|(at, (read, jwk))| Some((at, read.as_ref().err()?, jwk)));
+            let said: Vec<String> = left_out
+                .take(MOST_NAMED)
+                .map(|(at, why, jwk)| format!("{}: {why}", name(at, jwk)))
+                .collect();
             if said.is_empty() { "there is none in it".to_owned() } else { said.join("; ") }
         };
         let fault = read.iter().all(Result::is_err).then(|| KeyError::NoneUsable(why()));
@@ -113,7 +124,9 @@ impl JwkSet {
 
     /// Whether this very key is among them, and not only one that is called like it.
     pub(super) fn holds(&self, key: &Arc<PublicKey>) -> bool {
-        self.named(key.kid()).iter().any(|found| Arc::ptr_eq(found, key) || found.is(key))
+        self.named(key.kid())
+            .iter()
+            .any(|found| Arc::ptr_eq(found, key) || found.is(key))
     }
 }
 
@@ -131,7 +144,10 @@ impl<S: KeySource + ?Sized> KeySource for Arc<S> {
 
 /// What a message calls a key of a set: its id, or its place.
 fn name(at: usize, jwk: &Value) -> String {
-    let kid = jwk.get("kid").and_then(Value::as_str).map(|kid| kid.chars().take(LONGEST_NAME).collect::<String>());
+    let kid = jwk
+        .get("kid")
+        .and_then(Value::as_str)
+        .map(|kid| kid.chars().take(LONGEST_NAME).collect::<String>());
     kid.map_or_else(|| format!("key {}", at.saturating_add(1)), |kid| format!("{kid:?}"))
 }
 
@@ -147,7 +163,11 @@ mod tests {
 
     #[test]
     fn a_set_is_read_as_it_is_written() {
-        let key = PublicKey::from_coordinates(&["11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned()]).unwrap();
+        let key =
+            PublicKey::from_coordinates(
+                &["11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned()],
+            )
+            .unwrap();
         let text = JwkSet::new([key.clone(), key]).to_json();
         assert_eq!(
             text,
@@ -160,16 +180,38 @@ mod tests {
 
     #[test]
     fn what_is_no_set_is_told_from_a_set_without_a_key_for_contexts() {
-        for text in ["", "[]", "{}", "null", "7", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#, r#"{"keys":null}"#, "{\"keys\":[]}x"] {
-            assert!(matches!(JwkSet::from_json(text.as_bytes()), Err(KeyError::Malformed(_))), "{text}");
+        for text in [
+            "",
+            "[]",
+            "{}",
+            "null",
+            "7",
+            r#"{"keys":{}}"#,
+            r#"{"keys":[],"keys":[]}"#,
+            r#"{"keys":null}"#,
+            "{\"keys\":[]}x",
+        ] {
+            assert!(
+                matches!(JwkSet::from_json(text.as_bytes()), Err(KeyError::Malformed(_))),
+                "{text}"
+            );
         }
         for (text, why) in [
             (r#"{"keys":[]}"#, "there is none in it"),
-            (r#"{"keys":[{"kty":"RSA","n":"x","kid":"old"}],"more":1}"#, "\"old\": it is no Ed25519 or P-256 key"),
-            (r#"{"keys":[7,{"kty":"OKP","crv":"Ed25519","x":"AA"}]}"#, "key 2: its coordinates are no point"),
+            (
+                r#"{"keys":[{"kty":"RSA","n":"x","kid":"old"}],"more":1}"#,
+                "\"old\": it is no Ed25519 or P-256 key",
+            ),
+            (
+                r#"{"keys":[7,{"kty":"OKP","crv":"Ed25519","x":"AA"}]}"#,
+                "key 2: its coordinates are no point",
+            ),
         ] {
             let error = JwkSet::from_json(text.as_bytes()).unwrap_err();
-            assert!(matches!(error, KeyError::NoneUsable(_)) && error.to_string().contains(why), "{error}");
+            assert!(
+                matches!(error, KeyError::NoneUsable(_)) && error.to_string().contains(why),
+                "{error}"
+            );
         }
     }
 }

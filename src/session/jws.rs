@@ -1,18 +1,17 @@
-//! JWS in compact serialisation (RFC 7515 §3.1), as strictly as it can be read: one spelling, one algorithm a key, no header but ours.
+//! JWS in compact serialisation (RFC 7515 §3.1), as strictly as it can be read: one spelling, one
+//! algorithm a key, no header but ours.
 
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use crate::session::Invalid;
-use crate::session::JwkSet;
-use crate::session::PublicKey;
+use crate::session::{Invalid, JwkSet, PublicKey};
 
-/// The protected header. A member that is not one of these is refused, whatever it says: `jwk`, `jku`, `x5u`, `crit`, `b64`.
+/// The protected header. A member that is not one of these is refused, whatever it says: `jwk`,
+/// `jku`, `x5u`, `crit`, `b64`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Header {
@@ -36,15 +35,22 @@ impl Opened<'_> {
 }
 
 /// Reads a text that is of one of these types, and that one of these keys has signed.
-pub(super) fn open<'a>(text: &'a str, types: &[&'static str], keys: &JwkSet) -> Result<Opened<'a>, Invalid> {
+pub(super) fn open<'a>(
+    text: &'a str,
+    types: &[&'static str],
+    keys: &JwkSet,
+) -> Result<Opened<'a>, Invalid> {
     let (message, signature) = text.rsplit_once('.').ok_or(Invalid::Malformed)?;
     let (header, payload) = message.split_once('.').ok_or(Invalid::Malformed)?;
     let header: Header = decoded(header).ok_or(Invalid::Malformed)?;
     let typ = types.iter().copied().find(|typ| header.typ == *typ).ok_or(Invalid::Type)?;
     // The algorithm is the key's; the header may only agree (RFC 8725 §3.1).
-    let mut fitting = keys.named(&header.kid).iter().filter(|key| key.accepts(&header.alg)).peekable();
+    let mut fitting =
+        keys.named(&header.kid).iter().filter(|key| key.accepts(&header.alg)).peekable();
     fitting.peek().ok_or(Invalid::Key)?;
-    let key = fitting.find(|key| key.verifies(message.as_bytes(), signature)).ok_or(Invalid::Signature)?;
+    let key = fitting
+        .find(|key| key.verifies(message.as_bytes(), signature))
+        .ok_or(Invalid::Signature)?;
     Ok(Opened { typ, key: Arc::clone(key), payload })
 }
 

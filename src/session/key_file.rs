@@ -1,22 +1,16 @@
 //! The issuer's public keys in a file that somebody else keeps up to date.
 
-use std::fs;
-use std::io;
-use std::path::Path;
-use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::Duration;
-use std::time::Instant;
-use std::time::SystemTime;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+use std::{fs, io};
 
-use crate::session::JwkSet;
-use crate::session::KeyError;
-use crate::session::KeySource;
-use crate::session::jwks;
+use crate::session::{JwkSet, KeyError, KeySource, jwks};
 
-/// A JWK Set in a file. It is looked at once a second at most, and read again when it changed; a file that cannot be read any more
-/// leaves the keys as they were, and a JWK Set without a key for contexts takes them back. Write it anew beside its place and rename it, so that it is never half written.
+/// A JWK Set in a file. It is looked at once a second at most, and read again when it changed; a
+/// file that cannot be read any more leaves the keys as they were, and a JWK Set without a key for
+/// contexts takes them back. Write it anew beside its place and rename it, so that it is never half
+/// written.
 #[derive(Debug)]
 pub struct JwksFile {
     path: PathBuf,
@@ -72,7 +66,8 @@ impl JwksFile {
     /// Reads the file now, whether it changed or not.
     ///
     /// # Errors
-    /// It cannot be read, or is no JWK Set: the keys stay as they were. Or it has no key for contexts: then there is none.
+    /// It cannot be read, or is no JWK Set: the keys stay as they were. Or it has no key for
+    /// contexts: then there is none.
     pub fn reload(&self) -> Result<(), JwksFileError> {
         let (read, fault) = read(&self.path)?;
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = read;
@@ -98,8 +93,10 @@ impl KeySource for JwksFile {
 fn read(path: &Path) -> Result<(Read, Option<KeyError>), JwksFileError> {
     // The stamp before the text: a change between the two is seen the next time.
     let (stamp, looked_at) = (stamp(path), Instant::now());
-    let text = fs::read(path).map_err(|cause| JwksFileError::Io { path: path.to_owned(), cause })?;
-    let jwks::Read { keys, fault } = JwkSet::read(&text).map_err(|cause| JwksFileError::Keys { path: path.to_owned(), cause })?;
+    let text =
+        fs::read(path).map_err(|cause| JwksFileError::Io { path: path.to_owned(), cause })?;
+    let jwks::Read { keys, fault } = JwkSet::read(&text)
+        .map_err(|cause| JwksFileError::Keys { path: path.to_owned(), cause })?;
     Ok((Read { keys, stamp, looked_at }, fault))
 }
 

@@ -1,7 +1,8 @@
 //! What others may know about a verification: a *session context*, signed and short-lived.
 //!
-//! The issuer turns a `Verified` into a [`SignedContext`]. Whoever receives that validates it with nothing but the issuer's
-//! public keys, and gets a [`SessionContext`], or a [`ContextWithoutMfa`], which is another type with another `typ`.
+//! The issuer turns a `Verified` into a [`SignedContext`]. Whoever receives that validates it with
+//! nothing but the issuer's public keys, and gets a [`SessionContext`], or a [`ContextWithoutMfa`],
+//! which is another type with another `typ`.
 
 mod algorithm;
 #[cfg(any(feature = "agent", feature = "guard"))]
@@ -27,8 +28,7 @@ mod seen;
 mod signing;
 mod validator;
 
-pub use algorithm::SigningAlgorithm;
-pub use algorithm::UnknownAlgorithm;
+pub use algorithm::{SigningAlgorithm, UnknownAlgorithm};
 pub use claims::SignedContext;
 #[cfg(feature = "session")]
 pub use event::SecurityEvent;
@@ -42,11 +42,8 @@ pub use introspect::Introspector;
 pub use issuer::Issuer;
 #[cfg(feature = "session")]
 pub use issuer::Lifetime;
-pub use jwks::JwkSet;
-pub use jwks::KeyError;
-pub use jwks::KeySource;
-pub use key_file::JwksFile;
-pub use key_file::JwksFileError;
+pub use jwks::{JwkSet, KeyError, KeySource};
+pub use key_file::{JwksFile, JwksFileError};
 pub use public_key::PublicKey;
 #[cfg(feature = "jwks-http")]
 pub use remote::Following;
@@ -56,20 +53,15 @@ pub use remote::RemoteFault;
 pub use remote::RemoteIssuer;
 #[cfg(feature = "jwks-http")]
 pub use remote::Standing;
-pub use revocations::BadList;
-pub use revocations::RevocationList;
-pub use revocations::RevocationSource;
+pub use revocations::{BadList, RevocationList, RevocationSource};
 #[cfg(feature = "session")]
 pub use signing::SigningKeyInfo;
-pub use validator::AnyContext;
-pub use validator::Invalid;
-pub use validator::Validator;
+pub use validator::{AnyContext, Invalid, Validator};
 
 use std::time::Duration;
 
 use crate::device::Kind;
-use crate::id::AccountId;
-use crate::id::SerialNumber;
+use crate::id::{AccountId, SerialNumber};
 use crate::time::UnixTime;
 
 /// A validated context: MFA was present. Only a [`Validator`] makes it.
@@ -83,7 +75,8 @@ pub struct SessionContext {
     pub(crate) user_verified: bool,
 }
 
-/// A validated context without MFA: it says who, and that nothing more was proved. It never stands in for a [`SessionContext`].
+/// A validated context without MFA: it says who, and that nothing more was proved. It never stands
+/// in for a [`SessionContext`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContextWithoutMfa {
     pub(crate) common: Common,
@@ -187,7 +180,8 @@ impl SessionContext {
         self.user_verified
     }
 
-    /// A page that only looks like the right one could not have got this proof: true for security keys, and for nothing else.
+    /// A page that only looks like the right one could not have got this proof: true for security
+    /// keys, and for nothing else.
     pub fn phishing_resistant(&self) -> bool {
         self.kind == MfaKind::SecurityKey
     }
@@ -252,6 +246,8 @@ impl Amr {
     }
 
     pub(crate) fn named(name: &str) -> Option<Amr> {
-        [Amr::Otp, Amr::Hwk, Amr::Swk, Amr::Pop, Amr::Pin, Amr::Fpt, Amr::User, Amr::Mfa].into_iter().find(|amr| amr.name() == name)
+        [Amr::Otp, Amr::Hwk, Amr::Swk, Amr::Pop, Amr::Pin, Amr::Fpt, Amr::User, Amr::Mfa]
+            .into_iter()
+            .find(|amr| amr.name() == name)
     }
 }

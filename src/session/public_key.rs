@@ -1,19 +1,16 @@
 //! One public key: Ed25519 of RFC 8037, or P-256 of RFC 7518 §6.2, as a member of a JWK Set.
 
-use aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED;
-use aws_lc_rs::signature::ED25519;
-use aws_lc_rs::signature::ParsedPublicKey;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::Value;
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
-use crate::session::KeyError;
-use crate::session::SigningAlgorithm;
+use crate::session::{KeyError, SigningAlgorithm};
 
-/// One public key; it verifies with the algorithm that it names and no other. One that names none verifies with those of its curve.
+/// One public key; it verifies with the algorithm that it names and no other. One that names none
+/// verifies with those of its curve.
 #[derive(Clone, Debug)]
 pub struct PublicKey {
     kid: String,
@@ -62,13 +59,14 @@ pub(super) struct Published<'a> {
 }
 
 impl PublicKey {
-    /// An Ed25519 key (RFC 8037 §2) from its `x`, which verifies `EdDSA`, or a P-256 key from its `x` and `y`, all base64url. Its id
-    /// is its thumbprint.
+    /// An Ed25519 key (RFC 8037 §2) from its `x`, which verifies `EdDSA`, or a P-256 key from its
+    /// `x` and `y`, all base64url. Its id is its thumbprint.
     ///
     /// # Errors
     /// The coordinates are no point of the curve.
     pub fn from_coordinates(coordinates: &[String]) -> Result<PublicKey, KeyError> {
-        let algorithm = if coordinates.len() == 1 { SigningAlgorithm::EdDsa } else { SigningAlgorithm::Es256 };
+        let algorithm =
+            if coordinates.len() == 1 { SigningAlgorithm::EdDsa } else { SigningAlgorithm::Es256 };
         PublicKey::with_algorithm(algorithm, coordinates)
     }
 
@@ -76,9 +74,14 @@ impl PublicKey {
     ///
     /// # Errors
     /// The coordinates are no point of the algorithm's curve.
-    pub fn with_algorithm(algorithm: SigningAlgorithm, coordinates: &[String]) -> Result<PublicKey, KeyError> {
+    pub fn with_algorithm(
+        algorithm: SigningAlgorithm,
+        coordinates: &[String],
+    ) -> Result<PublicKey, KeyError> {
         let point = match (algorithm, coordinates) {
-            (SigningAlgorithm::EdDsa | SigningAlgorithm::Ed25519, [x]) => Some(Point::Ed25519 { x: x.clone() }),
+            (SigningAlgorithm::EdDsa | SigningAlgorithm::Ed25519, [x]) => {
+                Some(Point::Ed25519 { x: x.clone() })
+            }
             (SigningAlgorithm::Es256, [x, y]) => Some(Point::P256 { x: x.clone(), y: y.clone() }),
             _ => None,
         };
@@ -95,31 +98,43 @@ impl PublicKey {
         &self.kid
     }
 
-    /// Its algorithm: `EdDSA`, `Ed25519` or `ES256`. Of an Ed25519 key that names none it is `EdDSA`; see [`PublicKey::accepts`].
+    /// Its algorithm: `EdDSA`, `Ed25519` or `ES256`. Of an Ed25519 key that names none it is
+    /// `EdDSA`; see [`PublicKey::accepts`].
     pub fn algorithm(&self) -> &str {
         self.algorithm.unwrap_or(self.point.algorithms()[0]).name()
     }
 
-    /// Whether a header may name this algorithm (`alg`) for a signature of this key: the key's own; of an Ed25519 key that names
-    /// none, both names that it has (RFC 9864 §2.2).
+    /// Whether a header may name this algorithm (`alg`) for a signature of this key: the key's own;
+    /// of an Ed25519 key that names none, both names that it has (RFC 9864 §2.2).
     pub fn accepts(&self, algorithm: &str) -> bool {
         let all = self.point.algorithms().iter().copied();
-        all.filter(|one| self.algorithm.is_none_or(|own| own == *one)).any(|one| one.name() == algorithm)
+        all.filter(|one| self.algorithm.is_none_or(|own| own == *one))
+            .any(|one| one.name() == algorithm)
     }
 
     /// Whether `signature` (base64url) is this key's over `message`.
     pub fn verifies(&self, message: &[u8], signature: &str) -> bool {
-        // Ed25519 (RFC 8032 §5.1.7), or r and s of ECDSA side by side (RFC 7518 §3.4): 64 bytes, both.
+        // Ed25519 (RFC 8032 §5.1.7), or r and s of ECDSA side by side (RFC 7518 §3.4): 64 bytes,
+        // both.
         let mut bytes = [0; 66];
-        let length = if signature.len() == 86 { URL_SAFE_NO_PAD.decode_slice(signature, &mut bytes).ok() } else { None };
-        length.and_then(|length| bytes.get(..length)).is_some_and(|signature| self.key.verify_sig(message, signature).is_ok())
+        let length = if signature.len() == 86 {
+            URL_SAFE_NO_PAD.decode_slice(signature, &mut bytes).ok()
+        } else {
+            None
+        };
+        length
+            .and_then(|length| bytes.get(..length))
+            .is_some_and(|signature| self.key.verify_sig(message, signature).is_ok())
     }
 
-    /// Reads a member of a set as any library may have written it: `alg`, `use`, `key_ops` and `kid` may be left out or null, and
-    /// members that are not known say nothing to us. A key without an id is called by its thumbprint.
+    /// Reads a member of a set as any library may have written it: `alg`, `use`, `key_ops` and
+    /// `kid` may be left out or null, and members that are not known say nothing to us. A key
+    /// without an id is called by its thumbprint.
     pub(super) fn from_jwk(jwk: &Value) -> Result<PublicKey, NotOurs> {
         let member = |name: &str| jwk.get(name).filter(|member| !member.is_null());
-        let text = |name: &str| member(name).map(|member| member.as_str().ok_or(NotOurs::Malformed)).transpose();
+        let text = |name: &str| {
+            member(name).map(|member| member.as_str().ok_or(NotOurs::Malformed)).transpose()
+        };
         if !jwk.is_object() {
             return Err(NotOurs::Malformed);
         }
@@ -131,7 +146,9 @@ impl PublicKey {
         };
         // RFC 7517 §4.3: an array of texts.
         let verifies = match member("key_ops") {
-            Some(Value::Array(operations)) => operations.iter().any(|operation| operation == "verify"),
+            Some(Value::Array(operations)) => {
+                operations.iter().any(|operation| operation == "verify")
+            }
             Some(_) => return Err(NotOurs::Malformed),
             None => true,
         };
@@ -141,7 +158,9 @@ impl PublicKey {
         if member("d").is_some() {
             return Err(NotOurs::Private);
         }
-        let named = text("alg")?.map(|name| name.parse().map_err(|_| NotOurs::Algorithm)).transpose()?;
+        let named = text("alg")?
+            .map(|name| name.parse().map_err(|_| NotOurs::Algorithm))
+            .transpose()?;
         if named.is_some_and(|named| !point.algorithms().contains(&named)) {
             return Err(NotOurs::Algorithm);
         }
@@ -153,7 +172,15 @@ impl PublicKey {
     pub(super) fn published(&self) -> Published<'_> {
         let (kty, crv) = self.point.kind();
         let (x, y) = self.point.coordinates();
-        Published { kty, crv, alg: self.algorithm.map(SigningAlgorithm::name), usage: "sig", kid: &self.kid, x, y }
+        Published {
+            kty,
+            crv,
+            alg: self.algorithm.map(SigningAlgorithm::name),
+            usage: "sig",
+            kid: &self.kid,
+            x,
+            y,
+        }
     }
 
     /// Whether it is the same key, and says the same of itself.
@@ -186,13 +213,16 @@ impl Point {
     }
 
     fn parsed(&self) -> Option<ParsedPublicKey> {
-        let coordinate = |text: &str| URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == 32);
+        let coordinate =
+            |text: &str| URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == 32);
         match self {
             Point::Ed25519 { x } => ParsedPublicKey::new(&ED25519, coordinate(x)?).ok(),
             // SEC 1 §2.3.3: a point that is not compressed begins with 4.
-            Point::P256 { x, y } => {
-                ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, [&[4], &*coordinate(x)?, &*coordinate(y)?].concat()).ok()
-            }
+            Point::P256 { x, y } => ParsedPublicKey::new(
+                &ECDSA_P256_SHA256_FIXED,
+                [&[4], &*coordinate(x)?, &*coordinate(y)?].concat(),
+            )
+            .ok(),
         }
     }
 
@@ -212,12 +242,18 @@ mod tests {
     /// RFC 8037 Appendix A.2 to A.5.
     #[test]
     fn the_key_its_thumbprint_and_its_signature_are_those_of_rfc_8037_appendix_a() {
-        let key = PublicKey::from_coordinates(&["11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned()]).unwrap();
+        let key =
+            PublicKey::from_coordinates(
+                &["11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned()],
+            )
+            .unwrap();
         assert_eq!(key.kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
         let message = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
         let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
         assert!(key.verifies(message, signature));
-        assert!(!key.verifies(b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmd", signature));
+        assert!(
+            !key.verifies(b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmd", signature)
+        );
         assert!(!key.verifies(message, &format!("{signature}=")));
     }
 

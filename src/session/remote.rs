@@ -1,43 +1,28 @@
-//! An issuer that is somewhere else: its keys and its revocations, fetched in the background and kept in memory.
+//! An issuer that is somewhere else: its keys and its revocations, fetched in the background and
+//! kept in memory.
 //!
-//! What was fetched last stays good when the issuer cannot be reached: keys for as long as it takes, revocations up to the age that
-//! the validator declares. An issuer that publishes no key for contexts any more has taken its keys back.
+//! What was fetched last stays good when the issuer cannot be reached: keys for as long as it
+//! takes, revocations up to the age that the validator declares. An issuer that publishes no key
+//! for contexts any more has taken its keys back.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::Weak;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use http_body_util::Full;
-use hyper::Method;
-use hyper::StatusCode;
 use hyper::body::Bytes;
-use hyper::header::CACHE_CONTROL;
-use hyper::header::ETAG;
-use hyper::header::HeaderValue;
-use hyper::header::IF_NONE_MATCH;
+use hyper::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
+use hyper::{Method, StatusCode};
 use tokio::sync::watch;
-use tokio::time::sleep;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::http;
-use crate::http::Bounds;
-use crate::http::Connection;
-use crate::http::Endpoint;
-use crate::session::BadList;
-use crate::session::Invalid;
-use crate::session::JwkSet;
-use crate::session::KeyError;
-use crate::session::KeySource;
-use crate::session::RevocationList;
-use crate::session::RevocationSource;
-use crate::session::Validator;
+use crate::http::{Bounds, Connection, Endpoint};
 use crate::session::jwks::Read;
-use crate::time::Clock;
-use crate::time::SystemClock;
-use crate::time::UnixTime;
+use crate::session::{
+    BadList, Invalid, JwkSet, KeyError, KeySource, RevocationList, RevocationSource, Validator,
+};
+use crate::time::{Clock, SystemClock, UnixTime};
 
 /// An issuer that can be followed.
 #[derive(Clone)]
@@ -50,8 +35,8 @@ pub struct RemoteIssuer {
     lists: bool,
 }
 
-/// What is known of an issuer that is being followed, for validators. Cheap to clone; it is followed until the last clone, and the
-/// last validator, is gone.
+/// What is known of an issuer that is being followed, for validators. Cheap to clone; it is
+/// followed until the last clone, and the last validator, is gone.
 #[derive(Clone)]
 pub struct Following(Arc<Shared>);
 
@@ -97,7 +82,14 @@ struct Known {
 impl RemoteIssuer {
     /// The issuer of this name (`iss`), whose agent is there. It is asked every two seconds.
     pub fn new(endpoint: Endpoint, name: impl Into<String>) -> RemoteIssuer {
-        RemoteIssuer { endpoint, name: name.into(), clock: Arc::new(SystemClock), every: EVERY, keys: JwkSet::default(), lists: true }
+        RemoteIssuer {
+            endpoint,
+            name: name.into(),
+            clock: Arc::new(SystemClock),
+            every: EVERY,
+            keys: JwkSet::default(),
+            lists: true,
+        }
     }
 
     /// The same, by another clock.
@@ -106,14 +98,16 @@ impl RemoteIssuer {
         RemoteIssuer { clock, ..self }
     }
 
-    /// The same, asked again after so long; a quarter earlier at random, and half as long again after a failure. A revocation reaches
-    /// validators within that time, a second more for the agent, and the time of the answer itself.
+    /// The same, asked again after so long; a quarter earlier at random, and half as long again
+    /// after a failure. A revocation reaches validators within that time, a second more for the
+    /// agent, and the time of the answer itself.
     #[must_use]
     pub fn every(self, every: Duration) -> RemoteIssuer {
         RemoteIssuer { every, ..self }
     }
 
-    /// The same, beginning with these keys: contexts can be validated before it was ever reached, if they need no list of revocations.
+    /// The same, beginning with these keys: contexts can be validated before it was ever reached,
+    /// if they need no list of revocations.
     #[must_use]
     pub fn starting_with(self, keys: JwkSet) -> RemoteIssuer {
         RemoteIssuer { keys, ..self }
@@ -125,7 +119,8 @@ impl RemoteIssuer {
         RemoteIssuer { lists: false, ..self }
     }
 
-    /// Begins to follow it, on the tokio runtime that this is called in. Nothing is waited for; see [`Following::ready`].
+    /// Begins to follow it, on the tokio runtime that this is called in. Nothing is waited for; see
+    /// [`Following::ready`].
     ///
     /// # Panics
     /// If there is no such runtime.
@@ -138,10 +133,12 @@ impl RemoteIssuer {
 }
 
 impl Following {
-    /// A validator of this issuer's contexts for `audience`, which hears of its keys and its revocations.
+    /// A validator of this issuer's contexts for `audience`, which hears of its keys and its
+    /// revocations.
     pub fn validator(&self, audience: impl Into<String>) -> Validator {
         let issuer = &self.0.issuer;
-        let validator = Validator::new(self.clone(), &issuer.name, audience).with_clock(Arc::clone(&issuer.clock));
+        let validator = Validator::new(self.clone(), &issuer.name, audience)
+            .with_clock(Arc::clone(&issuer.clock));
         if issuer.lists { validator.with_revocations(Arc::new(self.clone())) } else { validator }
     }
 
@@ -153,11 +150,15 @@ impl Following {
         let mut rounds = self.0.rounds.subscribe();
         let fetched = || {
             let standing = self.standing();
-            standing.keys_at.is_some() && (standing.revocations_at.is_some() || !self.0.issuer.lists)
+            standing.keys_at.is_some()
+                && (standing.revocations_at.is_some() || !self.0.issuer.lists)
         };
         match timeout(within, rounds.wait_for(|_| fetched())).await {
             Ok(_) => Ok(()),
-            Err(_) => Err(self.standing().fault.unwrap_or_else(|| RemoteFault::Unreachable("it takes too long".to_owned()))),
+            Err(_) => Err(self
+                .standing()
+                .fault
+                .unwrap_or_else(|| RemoteFault::Unreachable("it takes too long".to_owned()))),
         }
     }
 
@@ -185,7 +186,8 @@ async fn follow(shared: Weak<Shared>) {
     loop {
         let Some(strong) = shared.upgrade() else { return };
         let fetched = strong.round(&mut connection).await;
-        let pause = if fetched.is_ok() { strong.issuer.every } else { strong.issuer.every.mul_f64(1.5) };
+        let pause =
+            if fetched.is_ok() { strong.issuer.every } else { strong.issuer.every.mul_f64(1.5) };
         strong.known().standing.fault = fetched.err();
         strong.rounds.send_modify(|rounds| *rounds = rounds.wrapping_add(1));
         drop(strong);
@@ -215,7 +217,8 @@ impl Shared {
         let Read { keys, fault } = JwkSet::read(&answer.body).map_err(RemoteFault::Keys)?;
         let now = self.issuer.clock.read().wall;
         let mut known = self.known();
-        // The same text is the same set: what validators remember of its keys is found without a comparison.
+        // The same text is the same set: what validators remember of its keys is found without a
+        // comparison.
         if known.keys.to_json() != keys.to_json() {
             known.keys = keys;
         }
@@ -234,9 +237,11 @@ impl Shared {
             StatusCode::OK => {}
             status => return Err(RemoteFault::Status(status.as_u16())),
         }
-        let text = std::str::from_utf8(&answer.body).map_err(|_| RemoteFault::Revocations(BadList::Unsigned(Invalid::Malformed)))?;
+        let text = std::str::from_utf8(&answer.body)
+            .map_err(|_| RemoteFault::Revocations(BadList::Unsigned(Invalid::Malformed)))?;
         let (keys, now) = (self.known().keys.clone(), self.issuer.clock.read().wall);
-        let list = RevocationList::verify(text, &keys, &self.issuer.name, now).map_err(RemoteFault::Revocations)?;
+        let list = RevocationList::verify(text, &keys, &self.issuer.name, now)
+            .map_err(RemoteFault::Revocations)?;
         let mut known = self.known();
         // An older one is somebody's copy.
         if known.list.as_ref().is_none_or(|old| old.issued_at() <= list.issued_at()) {
@@ -247,12 +252,25 @@ impl Shared {
         Ok(())
     }
 
-    /// Asks on the connection that is open; and once more on a new one if it turns out not to be. Asking changes nothing.
-    async fn get(&self, open: &mut Option<Connection>, path: &str, known: Option<HeaderValue>) -> Result<http::Answer, RemoteFault> {
-        let unreachable = |error: &dyn fmt::Display| RemoteFault::Unreachable(format!("{}: {error}", self.issuer.endpoint));
+    /// Asks on the connection that is open; and once more on a new one if it turns out not to be.
+    /// Asking changes nothing.
+    async fn get(
+        &self,
+        open: &mut Option<Connection>,
+        path: &str,
+        known: Option<HeaderValue>,
+    ) -> Result<http::Answer, RemoteFault> {
+        let unreachable = |error: &dyn fmt::Display| {
+            RemoteFault::Unreachable(format!("{}: {error}", self.issuer.endpoint))
+        };
         let request = || {
-            let request = self.issuer.endpoint.request(Method::GET, path).header(CACHE_CONTROL, "no-cache");
-            let request = known.iter().fold(request, |request, etag| request.header(IF_NONE_MATCH, etag));
+            let request = self
+                .issuer
+                .endpoint
+                .request(Method::GET, path)
+                .header(CACHE_CONTROL, "no-cache");
+            let request =
+                known.iter().fold(request, |request, etag| request.header(IF_NONE_MATCH, etag));
             request.body(Full::<Bytes>::default()).map_err(|error| unreachable(&error))
         };
         if let Some(mut connection) = open.take().filter(Connection::is_open)
@@ -261,8 +279,14 @@ impl Shared {
             *open = Some(connection);
             return Ok(answer);
         }
-        let mut connection = self.issuer.endpoint.connect(BOUNDS.within).await.map_err(|cause| unreachable(&cause))?;
-        let answer = connection.send(request()?, BOUNDS).await.map_err(|error| unreachable(&error))?;
+        let mut connection = self
+            .issuer
+            .endpoint
+            .connect(BOUNDS.within)
+            .await
+            .map_err(|cause| unreachable(&cause))?;
+        let answer =
+            connection.send(request()?, BOUNDS).await.map_err(|error| unreachable(&error))?;
         *open = Some(connection);
         Ok(answer)
     }
@@ -272,7 +296,9 @@ impl fmt::Display for RemoteFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RemoteFault::Unreachable(why) => write!(f, "the issuer cannot be reached: {why}"),
-            RemoteFault::Status(status) => write!(f, "the issuer answers {status}; is it an agent?"),
+            RemoteFault::Status(status) => {
+                write!(f, "the issuer answers {status}; is it an agent?")
+            }
             RemoteFault::Keys(error) => error.fmt(f),
             RemoteFault::Revocations(error) => error.fmt(f),
         }

@@ -1,8 +1,8 @@
 //! What was revoked, as others are told: a signed list that a validator holds in memory.
 //!
-//! The list is a JWS of type `mfa-revocations+jwt`. It names nobody: an account is SHA-256(iss ‖ 0 ‖ sub), one of its devices
-//! SHA-256(iss ‖ 0 ‖ sub ‖ 0 ‖ serial), and a single context its `jti`. What is revoked stays on it until the last context
-//! that it ends has expired.
+//! The list is a JWS of type `mfa-revocations+jwt`. It names nobody: an account is SHA-256(iss ‖ 0
+//! ‖ sub), one of its devices SHA-256(iss ‖ 0 ‖ sub ‖ 0 ‖ serial), and a single context its `jti`.
+//! What is revoked stays on it until the last context that it ends has expired.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,21 +10,16 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
-use serde::Serialize;
-use sha2::Digest;
-use sha2::Sha256;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use crate::session::AnyContext;
-use crate::session::Invalid;
-use crate::session::JwkSet;
-use crate::session::MfaKind;
-use crate::session::jws;
+use crate::session::{AnyContext, Invalid, JwkSet, MfaKind, jws};
 use crate::time::UnixTime;
 
 /// Where a validator finds the newest list.
 pub trait RevocationSource: Send + Sync {
-    /// The newest list there is, from memory: a validation waits for nobody. None as long as there never was one.
+    /// The newest list there is, from memory: a validation waits for nobody. None as long as there
+    /// never was one.
     fn current(&self) -> Option<Arc<RevocationList>>;
 }
 
@@ -92,7 +87,8 @@ pub(super) struct Entries {
     /// Whoever's they are, contexts that expire up to this time are dead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ending: Option<u64>,
-    /// By account: contexts issued up to the first number are dead, and those with a `gen` below the second.
+    /// By account: contexts issued up to the first number are dead, and those with a `gen` below
+    /// the second.
     pub(super) accounts: HashMap<String, (u64, u64)>,
     /// By device: contexts issued up to this time are dead.
     pub(super) devices: HashMap<String, u64>,
@@ -105,7 +101,12 @@ impl RevocationList {
     ///
     /// # Errors
     /// [`BadList`]; one that is over, or more than five seconds ahead of `now`, is none.
-    pub fn verify(text: &str, keys: &JwkSet, issuer: &str, now: UnixTime) -> Result<RevocationList, BadList> {
+    pub fn verify(
+        text: &str,
+        keys: &JwkSet,
+        issuer: &str,
+        now: UnixTime,
+    ) -> Result<RevocationList, BadList> {
         let opened = jws::open(text, &[TYP], keys).map_err(BadList::Unsigned)?;
         let payload: Payload = opened.payload().ok_or(BadList::Malformed)?;
         if payload.iss != issuer {
@@ -116,9 +117,14 @@ impl RevocationList {
         }
         let Entries { before, ending, accounts, devices, sessions } = payload.entries;
         let marks = accounts.into_iter().map(|(account, (revoked_before, generation))| {
-            Some((Digest32::read(&account)?, Mark { revoked_before: UnixTime(revoked_before), generation }))
+            Some((
+                Digest32::read(&account)?,
+                Mark { revoked_before: UnixTime(revoked_before), generation },
+            ))
         });
-        let devices = devices.into_iter().map(|(device, mark)| Some((Digest32::read(&device)?, UnixTime(mark))));
+        let devices = devices
+            .into_iter()
+            .map(|(device, mark)| Some((Digest32::read(&device)?, UnixTime(mark))));
         Ok(RevocationList {
             issued_at: UnixTime(payload.iat),
             expires_at: UnixTime(payload.exp),
@@ -127,7 +133,10 @@ impl RevocationList {
             ending: ending.map(UnixTime),
             accounts: marks.collect::<Option<_>>().ok_or(BadList::Malformed)?,
             devices: devices.collect::<Option<_>>().ok_or(BadList::Malformed)?,
-            sessions: sessions.into_iter().map(|(id, expires_at)| (id, UnixTime(expires_at))).collect(),
+            sessions: sessions
+                .into_iter()
+                .map(|(id, expires_at)| (id, UnixTime(expires_at)))
+                .collect(),
         })
     }
 
@@ -157,8 +166,13 @@ impl RevocationList {
         let up_to = |mark: UnixTime| common.issued_at <= mark;
         self.before.is_some_and(up_to)
             || self.ending.is_some_and(|mark| common.expires_at <= mark)
-            || self.accounts.get(&subject.account).is_some_and(|mark| up_to(mark.revoked_before) || common.generation < mark.generation)
-            || subject.device.and_then(|device| self.devices.get(&device)).is_some_and(|mark| up_to(*mark))
+            || self.accounts.get(&subject.account).is_some_and(|mark| {
+                up_to(mark.revoked_before) || common.generation < mark.generation
+            })
+            || subject
+                .device
+                .and_then(|device| self.devices.get(&device))
+                .is_some_and(|mark| up_to(*mark))
             || self.sessions.contains_key(&common.session_id)
     }
 }
@@ -176,7 +190,9 @@ impl Subject {
         let (issuer, account) = (common.issuer.as_str(), common.account.as_str());
         let device = match context {
             // An administrator's code is of no device.
-            AnyContext::Mfa(context) if context.kind != MfaKind::Bypass => Some(device(issuer, account, context.serial.as_str())),
+            AnyContext::Mfa(context) if context.kind != MfaKind::Bypass => {
+                Some(device(issuer, account, context.serial.as_str()))
+            }
             AnyContext::Mfa(_) | AnyContext::WithoutMfa(_) => None,
         };
         Subject { account: self::account(issuer, account), device }

@@ -2,21 +2,20 @@
 
 use std::collections::HashMap;
 use std::mem;
-use std::sync::Arc;
-use std::sync::PoisonError;
-use std::sync::RwLock;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::session::SignedContext;
 use crate::session::validator::Facts;
 
-/// At most so many tokens. Only what was valid gets in, so that whoever sends garbage neither fills it nor drives anybody out.
+/// At most so many tokens. Only what was valid gets in, so that whoever sends garbage neither fills
+/// it nor drives anybody out.
 pub(super) struct Seen {
     most: usize,
     tokens: RwLock<Tokens>,
 }
 
-/// Two generations: when the young one is full it becomes the old one, and what nobody asked for since is forgotten with the
-/// one that was old.
+/// Two generations: when the young one is full it becomes the old one, and what nobody asked for
+/// since is forgotten with the one that was old.
 #[derive(Default)]
 struct Tokens {
     young: HashMap<SignedContext, Arc<Facts>>,

@@ -1,31 +1,22 @@
-//! The keys that sign contexts: made here, kept in the store with their private halves sealed, replaced with an overlap.
+//! The keys that sign contexts: made here, kept in the store with their private halves sealed,
+//! replaced with an overlap.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
-use aws_lc_rs::signature::EcdsaKeyPair;
-use aws_lc_rs::signature::Ed25519KeyPair;
-use aws_lc_rs::signature::KeyPair;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::secret::Secret;
-use crate::session::JwkSet;
-use crate::session::PublicKey;
-use crate::session::SigningAlgorithm;
+use crate::session::{JwkSet, PublicKey, SigningAlgorithm};
 use crate::store;
-use crate::store::Change;
-use crate::store::Commit;
-use crate::store::SealedPlace;
-use crate::store::SigningKeyRecord;
-use crate::store::Write;
+use crate::store::{Change, Commit, SealedPlace, SigningKeyRecord, Write};
 use crate::time::UnixTime;
-use crate::verifier::Error;
-use crate::verifier::Verifier;
+use crate::verifier::{Error, Verifier};
 
 /// A signing key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,18 +74,38 @@ impl SigningKeys {
     }
 
     /// Puts a new key in the place of the current one, which goes on verifying what it signed.
-    pub(super) async fn rotate(&self, by: &Verifier, algorithm: SigningAlgorithm) -> Result<SigningKeyInfo, Error> {
+    pub(super) async fn rotate(
+        &self,
+        by: &Verifier,
+        algorithm: SigningAlgorithm,
+    ) -> Result<SigningKeyInfo, Error> {
         let now = self.verifier.now().await?;
         let sealer = self.verifier.keys().await?;
         let (private, public) = generate(algorithm)?;
         let key = PublicKey::with_algorithm(algorithm, &public).map_err(|_| unusable("made"))?;
         let kid = key.kid().to_owned();
-        let private = sealer.keyring().seal(&SealedPlace::SigningKey { kid: kid.clone() }, private.expose())?;
-        let record = SigningKeyRecord { kid, algorithm: key.algorithm().to_owned(), private, public, created_at: now, retired_at: None };
+        let private = sealer
+            .keyring()
+            .seal(&SealedPlace::SigningKey { kid: kid.clone() }, private.expose())?;
+        let record = SigningKeyRecord {
+            kid,
+            algorithm: key.algorithm().to_owned(),
+            private,
+            public,
+            created_at: now,
+            retired_at: None,
+        };
         let info = SigningKeyInfo::from(&record);
         for _ in 0..TRIES {
-            let signing = self.verifier.store().signing_keys().await?.into_iter().filter(|key| key.retired_at.is_none());
-            let mut writes: Vec<Write> = signing.map(|key| Write::RetireSigningKey { kid: key.kid, at: now }).collect();
+            let signing = self
+                .verifier
+                .store()
+                .signing_keys()
+                .await?
+                .into_iter()
+                .filter(|key| key.retired_at.is_none());
+            let mut writes: Vec<Write> =
+                signing.map(|key| Write::RetireSigningKey { kid: key.kid, at: now }).collect();
             writes.push(Write::PutSigningKey(record.clone()));
             let audit = vec![by.event(now, "signing_key.made").reason(&info.kid)];
             match self.verifier.store().commit(Change { account: None, writes, audit }).await? {
@@ -120,7 +131,9 @@ impl SigningKeys {
     /// Drops the keys that were retired longer ago than any context lives.
     pub(super) async fn expire(&self, longest: Duration) -> Result<(), Error> {
         let now = self.verifier.now().await?;
-        let over = |key: &SigningKeyRecord| key.retired_at.is_some_and(|retired| retired.plus(longest) < now);
+        let over = |key: &SigningKeyRecord| {
+            key.retired_at.is_some_and(|retired| retired.plus(longest) < now)
+        };
         for key in self.verifier.store().signing_keys().await?.into_iter().filter(over) {
             self.drop_key(&self.verifier, &key.kid).await?;
         }
@@ -128,23 +141,32 @@ impl SigningKeys {
     }
 
     async fn read(&self) -> Result<Arc<Cached>, Error> {
-        // The version is read before the keys: a change between the two makes the cache look old, never new.
+        // The version is read before the keys: a change between the two makes the cache look old,
+        // never new.
         let version = self.verifier.store().control_version().await?;
-        if let Some(cached) = self.cached.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|cached| cached.version == version)
+        if let Some(cached) = self
+            .cached
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .filter(|cached| cached.version == version)
         {
             return Ok(Arc::clone(cached));
         }
         let sealer = self.verifier.keys().await?;
         let records = self.verifier.store().signing_keys().await?;
-        let public = records
-            .iter()
-            .map(|record| PublicKey::with_algorithm(algorithm_of(record)?, &record.public).map_err(|_| unusable(&record.kid)));
+        let public = records.iter().map(|record| {
+            PublicKey::with_algorithm(algorithm_of(record)?, &record.public)
+                .map_err(|_| unusable(&record.kid))
+        });
         let public = JwkSet::new(public.collect::<Result<Vec<PublicKey>, Error>>()?);
         let current = records.iter().find(|record| record.retired_at.is_none()).map(|record| {
             let place = SealedPlace::SigningKey { kid: record.kid.clone() };
-            let private = sealer.keyring().open(&place, &record.private).ok_or(store::KeyError::Wrong)?;
+            let private =
+                sealer.keyring().open(&place, &record.private).ok_or(store::KeyError::Wrong)?;
             let algorithm = algorithm_of(record)?;
-            let key = PrivateKey::read(algorithm, private.expose()).ok_or_else(|| unusable(&record.kid))?;
+            let key = PrivateKey::read(algorithm, private.expose())
+                .ok_or_else(|| unusable(&record.kid))?;
             Ok::<CurrentKey, Error>(CurrentKey { kid: record.kid.clone(), algorithm, key })
         });
         let cached = Arc::new(Cached { version, current: current.transpose()?, records, public });
@@ -158,7 +180,9 @@ impl CurrentKey {
     pub(super) fn sign(&self, message: &[u8]) -> Option<String> {
         match &self.key {
             PrivateKey::Ed25519(pair) => Some(URL_SAFE_NO_PAD.encode(pair.sign(message))),
-            PrivateKey::P256(pair) => Some(URL_SAFE_NO_PAD.encode(pair.sign(&SystemRandom::new(), message).ok()?)),
+            PrivateKey::P256(pair) => {
+                Some(URL_SAFE_NO_PAD.encode(pair.sign(&SystemRandom::new(), message).ok()?))
+            }
         }
     }
 }
@@ -168,9 +192,15 @@ impl PrivateKey {
     fn read(algorithm: SigningAlgorithm, private: &[u8]) -> Option<PrivateKey> {
         match algorithm {
             SigningAlgorithm::EdDsa | SigningAlgorithm::Ed25519 => {
-                Ed25519KeyPair::from_pkcs8_maybe_unchecked(private).ok().map(PrivateKey::Ed25519)
+                Ed25519KeyPair::from_pkcs8_maybe_unchecked(private)
+                    .ok()
+                    .map(PrivateKey::Ed25519)
             }
-            SigningAlgorithm::Es256 => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private).ok().map(PrivateKey::P256),
+            SigningAlgorithm::Es256 => {
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private)
+                    .ok()
+                    .map(PrivateKey::P256)
+            }
         }
     }
 }
@@ -193,14 +223,25 @@ fn generate(algorithm: SigningAlgorithm) -> Result<(Secret, Vec<String>), Error>
         SigningAlgorithm::EdDsa | SigningAlgorithm::Ed25519 => {
             let pair = Ed25519KeyPair::generate().map_err(failed)?;
             let private = pair.to_pkcs8v1().map_err(failed)?;
-            Ok((Secret::from(private.as_ref()), vec![URL_SAFE_NO_PAD.encode(pair.public_key().as_ref())]))
+            Ok((
+                Secret::from(private.as_ref()),
+                vec![URL_SAFE_NO_PAD.encode(pair.public_key().as_ref())],
+            ))
         }
         SigningAlgorithm::Es256 => {
-            let private = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).map_err(failed)?;
-            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private.as_ref()).map_err(|_| unusable("made"))?;
+            let private = EcdsaKeyPair::generate_pkcs8(
+                &ECDSA_P256_SHA256_FIXED_SIGNING,
+                &SystemRandom::new(),
+            )
+            .map_err(failed)?;
+            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private.as_ref())
+                .map_err(|_| unusable("made"))?;
             // An uncompressed point: 4, x, y.
             let point = pair.public_key().as_ref();
-            let coordinates = [point.get(1..33), point.get(33..65)].into_iter().flatten().map(|half| URL_SAFE_NO_PAD.encode(half));
+            let coordinates = [point.get(1..33), point.get(33..65)]
+                .into_iter()
+                .flatten()
+                .map(|half| URL_SAFE_NO_PAD.encode(half));
             Ok((Secret::from(private.as_ref()), coordinates.collect()))
         }
     }

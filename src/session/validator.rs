@@ -4,28 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::id::AccountId;
-use crate::session::Amr;
-use crate::session::Common;
-use crate::session::ContextWithoutMfa;
-use crate::session::KeySource;
-use crate::session::MfaKind;
-use crate::session::PublicKey;
-use crate::session::RevocationSource;
-use crate::session::SessionContext;
-use crate::session::SignedContext;
-use crate::session::claims;
 use crate::session::claims::Claims;
-use crate::session::jws;
 use crate::session::revocations::Subject;
 use crate::session::seen::Seen;
-use crate::time::Clock;
-use crate::time::SystemClock;
-use crate::time::UnixTime;
+use crate::session::{
+    Amr, Common, ContextWithoutMfa, KeySource, MfaKind, PublicKey, RevocationSource,
+    SessionContext, SignedContext, claims, jws,
+};
+use crate::time::{Clock, SystemClock, UnixTime};
 
-/// Validates the contexts of one issuer for one audience. Clones are cheap, and share what was seen.
+/// Validates the contexts of one issuer for one audience. Clones are cheap, and share what was
+/// seen.
 ///
-/// A token that was valid before is found again in memory, by its whole text. All that can have changed since is judged anew
-/// every time: its times, its key, and whether it was revoked.
+/// A token that was valid before is found again in memory, by its whole text. All that can have
+/// changed since is judged anew every time: its times, its key, and whether it was revoked.
 #[derive(Clone)]
 pub struct Validator {
     keys: Arc<dyn KeySource>,
@@ -80,7 +72,8 @@ pub enum Invalid {
     /// Its issuer revoked it.
     #[error("the context was revoked")]
     Revoked,
-    /// Whether it was revoked is not known: there is no list of revocations, or none that is new enough.
+    /// Whether it was revoked is not known: there is no list of revocations, or none that is new
+    /// enough.
     #[error("the list of revocations is too old, or was never read: can the issuer be reached?")]
     RevocationsStale,
 }
@@ -94,8 +87,13 @@ pub(super) struct Facts {
 }
 
 impl Validator {
-    /// A validator of contexts that `issuer` made for `audience`, by the system's clock. It knows of no revocations.
-    pub fn new(keys: impl KeySource + 'static, issuer: impl Into<String>, audience: impl Into<String>) -> Validator {
+    /// A validator of contexts that `issuer` made for `audience`, by the system's clock. It knows
+    /// of no revocations.
+    pub fn new(
+        keys: impl KeySource + 'static,
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+    ) -> Validator {
         Validator {
             keys: Arc::new(keys),
             revocations: None,
@@ -113,20 +111,23 @@ impl Validator {
         Validator { clock, ..self }
     }
 
-    /// The same, refusing what the newest list of revocations names, and everything while that list is too old.
+    /// The same, refusing what the newest list of revocations names, and everything while that list
+    /// is too old.
     #[must_use]
     pub fn with_revocations(self, source: Arc<dyn RevocationSource>) -> Validator {
         Validator { revocations: Some(source), ..self }
     }
 
-    /// The same, with another age from which a list of revocations is too old: one hour unless said otherwise, as long as a context
-    /// lives by default. It is how long a revoked context may go on where the issuer cannot be reached.
+    /// The same, with another age from which a list of revocations is too old: one hour unless said
+    /// otherwise, as long as a context lives by default. It is how long a revoked context may go on
+    /// where the issuer cannot be reached.
     #[must_use]
     pub fn max_staleness(self, max_staleness: Duration) -> Validator {
         Validator { max_staleness, ..self }
     }
 
-    /// The same, remembering at most so many tokens: 4,096 unless said otherwise. With 0 every signature is verified every time.
+    /// The same, remembering at most so many tokens: 4,096 unless said otherwise. With 0 every
+    /// signature is verified every time.
     #[must_use]
     pub fn remembering(self, tokens: usize) -> Validator {
         Validator { seen: Arc::new(Seen::new(tokens)), ..self }
@@ -158,7 +159,11 @@ impl Validator {
         self.clock.read().wall
     }
 
-    pub(crate) fn validate_any_at(&self, signed: &SignedContext, now: UnixTime) -> Result<AnyContext, Invalid> {
+    pub(crate) fn validate_any_at(
+        &self,
+        signed: &SignedContext,
+        now: UnixTime,
+    ) -> Result<AnyContext, Invalid> {
         if signed.as_str().len() > LONGEST {
             return Err(Invalid::Malformed);
         }
@@ -218,8 +223,17 @@ impl Facts {
             expires_at: UnixTime(claims.exp),
             generation: claims.generation,
         };
-        let context = if with_mfa { AnyContext::Mfa(with(claims, common)?) } else { AnyContext::WithoutMfa(without(&claims, common)?) };
-        Ok(Facts { key: Arc::clone(&opened.key), not_before, subject: Subject::of(&context), context })
+        let context = if with_mfa {
+            AnyContext::Mfa(with(claims, common)?)
+        } else {
+            AnyContext::WithoutMfa(without(&claims, common)?)
+        };
+        Ok(Facts {
+            key: Arc::clone(&opened.key),
+            not_before,
+            subject: Subject::of(&context),
+            context,
+        })
     }
 }
 
@@ -235,7 +249,12 @@ impl AnyContext {
 
 fn with(claims: Claims, common: Common) -> Result<SessionContext, Invalid> {
     let Claims {
-        amr: Some(amr), mfa_time: Some(mfa_time), mfa_serial: Some(serial), mfa_kind: Some(kind), uv: Some(user_verified), ..
+        amr: Some(amr),
+        mfa_time: Some(mfa_time),
+        mfa_serial: Some(serial),
+        mfa_kind: Some(kind),
+        uv: Some(user_verified),
+        ..
     } = claims
     else {
         return Err(Invalid::Claims);
@@ -255,13 +274,16 @@ fn with(claims: Claims, common: Common) -> Result<SessionContext, Invalid> {
 }
 
 fn without(claims: &Claims, common: Common) -> Result<ContextWithoutMfa, Invalid> {
-    let Claims { amr: None, mfa_time: None, mfa_serial: None, mfa_kind: None, uv: None, .. } = claims else {
+    let Claims { amr: None, mfa_time: None, mfa_serial: None, mfa_kind: None, uv: None, .. } =
+        claims
+    else {
         return Err(Invalid::Claims);
     };
     Ok(ContextWithoutMfa { common })
 }
 
-/// How far the issuer's clock may be ahead of ours. There is no leeway the other way: what has expired is over.
+/// How far the issuer's clock may be ahead of ours. There is no leeway the other way: what has
+/// expired is over.
 const AHEAD: Duration = Duration::from_secs(5);
 
 /// No context is longer.

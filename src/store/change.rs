@@ -1,28 +1,20 @@
 //! What one decision changes, and what became of it.
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::device::Device;
-use crate::device::Tombstone;
-use crate::id::AccountId;
-use crate::id::CallerId;
-use crate::id::SerialNumber;
-use crate::store::Account;
-use crate::store::ApiKeyRecord;
-use crate::store::Fingerprint;
-use crate::store::ItemKind;
-use crate::store::Resealable;
-use crate::store::Sealed;
-use crate::store::SigningKeyRecord;
-use crate::store::SingleUse;
+use crate::device::{Device, Tombstone};
+use crate::id::{AccountId, CallerId, SerialNumber};
+use crate::store::{
+    Account, ApiKeyRecord, Fingerprint, ItemKind, Resealable, Sealed, SigningKeyRecord, SingleUse,
+};
 use crate::time::UnixTime;
 
 /// How often a row was changed. A change names the revision it was judged from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revision(pub u64);
 
-/// Everything that one decision changes. Also what it stands on: each write names the revision it was judged from.
+/// Everything that one decision changes. Also what it stands on: each write names the revision it
+/// was judged from.
 #[derive(Clone, Debug)]
 pub struct Change {
     /// The account whose revocation marks the answer carries.
@@ -53,17 +45,18 @@ pub enum Write {
         /// The revision it was judged from.
         seen: Revision,
     },
-    /// Nothing changes, but the device's revision must still be `seen`: a refusal that leaves the device as it is.
+    /// Nothing changes, but the device's revision must still be `seen`: a refusal that leaves the
+    /// device as it is.
     ExpectDevice {
         /// The device.
         serial: SerialNumber,
         /// The revision it was judged from.
         seen: Revision,
     },
-    /// Adds a device, which starts above whatever removed devices with its serial number or its fingerprint had consumed
-    /// ([`Device::above`]), and whose revision its serial number never had before. [`Conflict::SerialTaken`] or
-    /// [`Conflict::FingerprintTaken`] if another device has them, [`Conflict::Revision`] if its account is not there. A
-    /// seed comes with a fingerprint.
+    /// Adds a device, which starts above whatever removed devices with its serial number or its
+    /// fingerprint had consumed ([`Device::above`]), and whose revision its serial number never had
+    /// before. [`Conflict::SerialTaken`] or [`Conflict::FingerprintTaken`] if another device has
+    /// them, [`Conflict::Revision`] if its account is not there. A seed comes with a fingerprint.
     InsertDevice {
         /// The device.
         device: Device,
@@ -79,15 +72,17 @@ pub enum Write {
         /// What it becomes.
         device: Device,
     },
-    /// Removes a device if its revision is still `seen`, and keeps the tombstone and the fingerprint for good.
+    /// Removes a device if its revision is still `seen`, and keeps the tombstone and the
+    /// fingerprint for good.
     RemoveDevice {
         /// The revision it was judged from.
         seen: Revision,
         /// What remains of it.
         tombstone: Tombstone,
     },
-    /// Removes a pending device if its revision is still `seen`. It was never used, so no tombstone remains of it, and its serial
-    /// number and its fingerprint are free; [`Conflict::Revision`] for a device in any other state.
+    /// Removes a pending device if its revision is still `seen`. It was never used, so no tombstone
+    /// remains of it, and its serial number and its fingerprint are free; [`Conflict::Revision`]
+    /// for a device in any other state.
     DropPending {
         /// The device.
         serial: SerialNumber,
@@ -121,7 +116,8 @@ pub enum Write {
     },
     /// Adds or replaces a signing key.
     PutSigningKey(SigningKeyRecord),
-    /// Marks a signing key as replaced, and changes nothing else of it; [`Conflict::Revision`] if it is not there.
+    /// Marks a signing key as replaced, and changes nothing else of it; [`Conflict::Revision`] if
+    /// it is not there.
     RetireSigningKey {
         /// The key's id.
         kid: String,
@@ -221,7 +217,15 @@ pub struct Event {
 impl Event {
     /// Something that was decided once, without a refusal.
     pub fn new(at: UnixTime, action: &str, caller: &CallerId) -> Event {
-        Event { at, action: action.to_owned(), account: None, serial: None, caller: caller.clone(), reason: None, count: 1 }
+        Event {
+            at,
+            action: action.to_owned(),
+            account: None,
+            serial: None,
+            caller: caller.clone(),
+            reason: None,
+            count: 1,
+        }
     }
 
     /// About this account.

@@ -1,7 +1,9 @@
-//! Where devices live. One method decides: [`Store::commit`] makes a change if nothing it was judged from has moved since.
+//! Where devices live. One method decides: [`Store::commit`] makes a change if nothing it was
+//! judged from has moved since.
 //!
-//! A store knows no protocol and no clock; it keeps what the verifier decided, with the audit row of the decision in the
-//! same transaction. Every store passes the same contract kit, `store::contract` (feature `testing`).
+//! A store knows no protocol and no clock; it keeps what the verifier decided, with the audit row
+//! of the decision in the same transaction. Every store passes the same contract kit,
+//! `store::contract` (feature `testing`).
 
 mod change;
 #[cfg(feature = "testing")]
@@ -12,61 +14,43 @@ mod sealing_keys;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-pub use change::Change;
-pub use change::Commit;
-pub use change::Conflict;
-pub use change::Event;
-pub use change::Marks;
-pub use change::Revision;
-pub use change::Write;
-pub use records::Account;
-pub use records::AccountSnapshot;
-pub use records::ApiKeyRecord;
-pub use records::Enrolled;
-pub use records::ItemKind;
-pub use records::Resealable;
-pub use records::Revocations;
-pub use records::SealedPlace;
-pub use records::SigningKeyRecord;
-pub use records::SingleUse;
-pub use sealing::Fingerprint;
-pub use sealing::KeyError;
-pub use sealing::Keyring;
-pub use sealing::Sealed;
-pub use sealing::Sealer;
+pub use change::{Change, Commit, Conflict, Event, Marks, Revision, Write};
+pub use records::{
+    Account, AccountSnapshot, ApiKeyRecord, Enrolled, ItemKind, Resealable, Revocations,
+    SealedPlace, SigningKeyRecord, SingleUse,
+};
 pub(crate) use sealing::random;
-pub use sealing_keys::KeyNeed;
-pub use sealing_keys::KeyNeeds;
-pub use sealing_keys::SealingKeyId;
+pub use sealing::{Fingerprint, KeyError, Keyring, Sealed, Sealer};
+pub use sealing_keys::{KeyNeed, KeyNeeds, SealingKeyId};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 
 use std::pin::Pin;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::device::Device;
-use crate::device::DeviceState;
-use crate::id::AccountId;
-use crate::id::SerialNumber;
+use crate::device::{Device, DeviceState};
+use crate::id::{AccountId, SerialNumber};
 use crate::time::UnixTime;
 
-/// What a method of a store returns: boxed, so that the program can choose its store when it starts.
+/// What a method of a store returns: boxed, so that the program can choose its store when it
+/// starts.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// A place where accounts, their devices and all that decides about them are kept.
 ///
-/// Reads see one committed state. Nothing that decides may come from a cache that another process could have outrun.
+/// Reads see one committed state. Nothing that decides may come from a cache that another process
+/// could have outrun.
 pub trait Store: Send + Sync {
     /// Makes all of `change`, or nothing of it.
     ///
-    /// [`Commit::Committed`] is returned only once the change is durable, its audit events with it. Of two changes judged
-    /// from the same revision, exactly one is committed. [`Error::Unknown`] says that the result cannot be known: the
-    /// caller refuses, and never tries that change again.
+    /// [`Commit::Committed`] is returned only once the change is durable, its audit events with it.
+    /// Of two changes judged from the same revision, exactly one is committed. [`Error::Unknown`]
+    /// says that the result cannot be known: the caller refuses, and never tries that change again.
     fn commit(&self, change: Change) -> Answer<'_, Commit>;
 
-    /// Whether a change would be kept now. A store whose last write failed tries another one, which keeps nothing.
+    /// Whether a change would be kept now. A store whose last write failed tries another one, which
+    /// keeps nothing.
     ///
     /// The default is for stores that learn of a failed write only by the next change.
     fn writable(&self) -> Answer<'_, ()> {
@@ -94,12 +78,13 @@ pub trait Store: Send + Sync {
     /// Whether this context was revoked by its own id.
     fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool>;
 
-    /// What was revoked, as of one moment: accounts and devices whose marks are later than `since`, and single contexts that expire
-    /// later than `now`. The latest come first, at most `limit` of each kind.
+    /// What was revoked, as of one moment: accounts and devices whose marks are later than `since`,
+    /// and single contexts that expire later than `now`. The latest come first, at most `limit` of
+    /// each kind.
     fn revocations(&self, since: UnixTime, now: UnixTime, limit: u32) -> Answer<'_, Revocations>;
 
-    /// A number that rises whenever a signing key or an API key changes, in whatever process. Caches of them are valid for
-    /// as long as it stands still.
+    /// A number that rises whenever a signing key or an API key changes, in whatever process.
+    /// Caches of them are valid for as long as it stands still.
     fn control_version(&self) -> Answer<'_, u64>;
 
     /// All signing keys that were not dropped, newest first.
@@ -117,12 +102,15 @@ pub trait Store: Send + Sync {
     /// Sealed secrets that are not sealed under `current`, at most `limit` of them, for re-sealing.
     fn sealed_under_other_keys(&self, current: [u8; 8], limit: u32) -> Answer<'_, Vec<Resealable>>;
 
-    /// How many sealed secrets need each sealing key, in the order of the keys' ids and without those of `except`.
+    /// How many sealed secrets need each sealing key, in the order of the keys' ids and without
+    /// those of `except`.
     ///
     /// The default counts what [`sealed_under_other_keys`](Store::sealed_under_other_keys) finds.
     fn secrets_by_key(&self, except: Option<SealingKeyId>) -> Answer<'_, Vec<KeyNeed>> {
         Box::pin(async move {
-            let others = self.sealed_under_other_keys(except.map_or([0; 8], |key| key.0), u32::MAX).await?;
+            let others = self
+                .sealed_under_other_keys(except.map_or([0; 8], |key| key.0), u32::MAX)
+                .await?;
             let mut secrets = std::collections::BTreeMap::<SealingKeyId, u64>::new();
             for key in others.iter().filter_map(|secret| secret.sealed.key_id()) {
                 *secrets.entry(SealingKeyId(key)).or_default() += 1;
@@ -137,8 +125,9 @@ pub trait Store: Send + Sync {
     /// Recomputes the chain of audit rows.
     fn verify_audit(&self) -> Answer<'_, AuditReport>;
 
-    /// Removes what time has made useless: pending devices, single-use items and revocations of single contexts that are
-    /// over at `now`, and audit rows older than `audit_before`. Returns how many rows went.
+    /// Removes what time has made useless: pending devices, single-use items and revocations of
+    /// single contexts that are over at `now`, and audit rows older than `audit_before`. Returns
+    /// how many rows went.
     fn expire(&self, now: UnixTime, audit_before: UnixTime) -> Answer<'_, u64>;
 }
 
@@ -212,7 +201,8 @@ pub enum Error {
     /// It cannot be reached, or did not do what it was asked. Nothing was decided.
     #[error("the store does not answer: {0}")]
     Unavailable(String),
-    /// There is no room for the change. Nothing was decided; the store goes on by itself when there is room again.
+    /// There is no room for the change. Nothing was decided; the store goes on by itself when there
+    /// is room again.
     #[error("the store's disk is full: {0}")]
     Full(String),
     /// A commit failed in a way that leaves its result unknown. Whoever asked is refused.

@@ -2,18 +2,15 @@
 
 use std::str::FromStr;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::device::Device;
-use crate::id::AccountId;
-use crate::id::SerialNumber;
-use crate::store::Marks;
-use crate::store::Revision;
-use crate::store::Sealed;
+use crate::id::{AccountId, SerialNumber};
+use crate::store::{Marks, Revision, Sealed};
 use crate::time::UnixTime;
 
-/// What is known of an account beside its devices. It stays when the account is removed, so that nothing comes back to life.
+/// What is known of an account beside its devices. It stays when the account is removed, so that
+/// nothing comes back to life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Its name.
@@ -39,7 +36,8 @@ pub struct Account {
 pub struct AccountSnapshot {
     /// The account.
     pub account: Account,
-    /// Its revision. It rises with every change of the account and whenever a device is added, removed or changes state.
+    /// Its revision. It rises with every change of the account and whenever a device is added,
+    /// removed or changes state.
     pub revision: Revision,
     /// Its devices, in the order of their serial numbers.
     pub devices: Vec<Enrolled>,
@@ -132,7 +130,8 @@ pub struct ApiKeyRecord {
     pub accounts: Option<Vec<String>>,
     /// Its refusals carry a reason.
     pub explain: bool,
-    /// It is a proxy's, which is believed where a request went to. Keys from before there were any are not.
+    /// It is a proxy's, which is believed where a request went to. Keys from before there were any
+    /// are not.
     #[serde(default)]
     pub forward: bool,
     /// When it was made.
@@ -168,7 +167,8 @@ pub enum SealedPlace {
         /// Its name.
         name: String,
     },
-    /// The state of a ceremony. It is over before a key that sealed it is thrown away, and is never sealed again.
+    /// The state of a ceremony. It is over before a key that sealed it is thrown away, and is never
+    /// sealed again.
     Ceremony {
         /// The ceremony's id.
         id: String,
@@ -195,10 +195,17 @@ impl FromStr for ItemKind {
     type Err = &'static str;
 
     fn from_str(name: &str) -> Result<ItemKind, &'static str> {
-        [ItemKind::Bypass, ItemKind::Ceremony, ItemKind::Decoy, ItemKind::Usernameless, ItemKind::Bound, ItemKind::Spent]
-            .into_iter()
-            .find(|kind| kind.name() == name)
-            .ok_or("there is no such kind of single-use item")
+        [
+            ItemKind::Bypass,
+            ItemKind::Ceremony,
+            ItemKind::Decoy,
+            ItemKind::Usernameless,
+            ItemKind::Bound,
+            ItemKind::Spent,
+        ]
+        .into_iter()
+        .find(|kind| kind.name() == name)
+        .ok_or("there is no such kind of single-use item")
     }
 }
 
@@ -222,15 +229,21 @@ impl Account {
         Marks { generation: self.generation, revoked_before: self.revoked_before }
     }
 
-    /// The highest time that a context issued until `now` can carry: one that was issued at the mark is dated above it.
+    /// The highest time that a context issued until `now` can carry: one that was issued at the
+    /// mark is dated above it.
     pub fn issued_up_to(&self, now: UnixTime) -> UnixTime {
-        self.revoked_before.map_or(now, |mark| now.max(UnixTime(mark.0.saturating_add(1))))
+        self.revoked_before
+            .map_or(now, |mark| now.max(UnixTime(mark.0.saturating_add(1))))
     }
 
     /// The account after everything issued for it so far was revoked.
     #[must_use]
     pub fn with_sessions_revoked(&self, now: UnixTime) -> Account {
-        Account { generation: self.generation.saturating_add(1), revoked_before: self.revoked_before.max(Some(now)), ..self.clone() }
+        Account {
+            generation: self.generation.saturating_add(1),
+            revoked_before: self.revoked_before.max(Some(now)),
+            ..self.clone()
+        }
     }
 }
 

@@ -1,34 +1,26 @@
 //! Secrets at rest: sealed with XChaCha20-Poly1305, each bound to the place it belongs to.
 //!
-//! A sealed secret that is copied to another device, account or field does not open there. The sealing key never touches
-//! the store; what the store keeps is a random pepper, sealed like any secret, which also proves that the key is the right one.
+//! A sealed secret that is copied to another device, account or field does not open there. The
+//! sealing key never touches the store; what the store keeps is a random pepper, sealed like any
+//! secret, which also proves that the key is the right one.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chacha20poly1305::KeyInit;
-use chacha20poly1305::XChaCha20Poly1305;
-use chacha20poly1305::XNonce;
-use chacha20poly1305::aead::Aead;
-use chacha20poly1305::aead::Payload;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::id::AccountId;
-use crate::id::SerialNumber;
+use crate::id::{AccountId, SerialNumber};
 use crate::secret::Secret;
-use crate::store::KeyNeeds;
-use crate::store::SealedPlace;
-use crate::store::SealingKeyId;
+use crate::store::{KeyNeeds, SealedPlace, SealingKeyId};
 use crate::webauthn::CredentialId;
 
 /// The sealing keys of a program: the first seals, all of them open.
@@ -58,7 +50,8 @@ pub struct Sealer {
 #[serde(try_from = "String", into = "String")]
 pub struct Sealed(Vec<u8>);
 
-/// A keyed digest of a seed or a credential: the same for the same one, and of no use without the pepper.
+/// A keyed digest of a seed or a credential: the same for the same one, and of no use without the
+/// pepper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
 
@@ -78,16 +71,23 @@ pub enum KeyError {
     #[error("the sealing key {0} can be read by others; run: chmod 600 {0}")]
     Exposed(String),
     /// The file's text is not one or more keys.
-    #[error("the sealing key {0} is not one line of base64 with 32 bytes for each key: put its backup back")]
+    #[error(
+        "the sealing key {0} is not one line of base64 with 32 bytes for each key: put its backup back"
+    )]
     Malformed(String),
-    /// The store was sealed under the key of a file that is gone. No new key is written in its place.
+    /// The store was sealed under the key of a file that is gone. No new key is written in its
+    /// place.
     #[error("sealing key {0} is not there: put its backup back")]
     FileMissing(String),
     /// The store was sealed under another key.
-    #[error("the store was sealed under another key; start with the key it was made with, or restore the backup of that key")]
+    #[error(
+        "the store was sealed under another key; start with the key it was made with, or restore the backup of that key"
+    )]
     Wrong,
     /// Some secrets of the store were sealed under a key that is not among these.
-    #[error("the store holds secrets of a sealing key that is missing ({0}): put its line back into the key file, below the first line")]
+    #[error(
+        "the store holds secrets of a sealing key that is missing ({0}): put its line back into the key file, below the first line"
+    )]
     Missing(KeyNeeds),
     /// The system has no random bytes.
     #[error("the system gives no random bytes: {0}")]
@@ -105,7 +105,8 @@ impl Keyring {
         Some(Keyring { current: derive(first)?.0, keys: Arc::new(keys), unsaved: None })
     }
 
-    /// The keys in a file, one line of base64 each; the first seals. A file that others can read is refused.
+    /// The keys in a file, one line of base64 each; the first seals. A file that others can read is
+    /// refused.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Keyring, KeyError> {
         let path = path.as_ref();
         let name = || path.display().to_string();
@@ -115,7 +116,10 @@ impl Keyring {
             use std::os::unix::fs::PermissionsExt;
             let there = std::fs::metadata(path).map_err(unreadable)?;
             if there.is_dir() {
-                return Err(KeyError::Unreadable { path: name(), reason: "it is a directory: name the key's file in it".to_owned() });
+                return Err(KeyError::Unreadable {
+                    path: name(),
+                    reason: "it is a directory: name the key's file in it".to_owned(),
+                });
             }
             let mode = there.permissions().mode();
             if mode & if is_credential(path) { 0o007 } else { 0o077 } != 0 {
@@ -123,8 +127,12 @@ impl Keyring {
             }
         }
         let text = Zeroizing::new(std::fs::read_to_string(path).map_err(unreadable)?);
-        let keys: Option<Vec<Secret>> =
-            text.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| STANDARD.decode(line).ok().map(Secret::new)).collect();
+        let keys: Option<Vec<Secret>> = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(|line| STANDARD.decode(line).ok().map(Secret::new))
+            .collect();
         let keys = keys.unwrap_or_default();
         let keyring = keys.split_first().and_then(|(first, others)| Keyring::new(first, others));
         keyring.ok_or_else(|| KeyError::Malformed(name()))
@@ -132,9 +140,10 @@ impl Keyring {
 
     /// The keys in a file; if it is not there, a new random key that is for it.
     ///
-    /// The new key is written, with mode 0600, when a verifier first seals something in a store that holds nothing sealed. With a store
-    /// that was sealed before, the verifier fails with [`KeyError::FileMissing`], and the file is not made: a key that fits nothing would
-    /// only replace the right one in backups.
+    /// The new key is written, with mode 0600, when a verifier first seals something in a store
+    /// that holds nothing sealed. With a store that was sealed before, the verifier fails with
+    /// [`KeyError::FileMissing`], and the file is not made: a key that fits nothing would only
+    /// replace the right one in backups.
     pub fn from_file_or_new(path: impl AsRef<Path>) -> Result<Keyring, KeyError> {
         let path = path.as_ref();
         if path.try_exists().map_err(|error| KeyError::unreadable(path, &error))? {
@@ -146,7 +155,8 @@ impl Keyring {
         Ok(Keyring { unsaved: Some(Arc::new(Unsaved { path: path.to_owned(), line })), ..keyring })
     }
 
-    /// The keyring for a store that was sealed before, perhaps by another process a moment ago: a new key is of no use to it.
+    /// The keyring for a store that was sealed before, perhaps by another process a moment ago: a
+    /// new key is of no use to it.
     pub(crate) fn of_sealed_store(self) -> Result<Keyring, KeyError> {
         match &self.unsaved {
             None => Ok(self),
@@ -155,12 +165,14 @@ impl Keyring {
         }
     }
 
-    /// The keyring to seal with, once its key is in its file. If another process was faster, it is the key of that one.
+    /// The keyring to seal with, once its key is in its file. If another process was faster, it is
+    /// the key of that one.
     pub(crate) fn saved(&self) -> Result<Keyring, KeyError> {
         let Some(unsaved) = &self.unsaved else { return Ok(self.clone()) };
         let path = &unsaved.path;
         let failed = |error: std::io::Error| KeyError::unreadable(path, &error);
-        // The file gets its name when it is whole: a start that is killed in between leaves no key that cannot be read.
+        // The file gets its name when it is whole: a start that is killed in between leaves no key
+        // that cannot be read.
         let mark = random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let mut partial = path.as_os_str().to_owned();
         partial.push(format!(".{mark}"));
@@ -176,13 +188,17 @@ impl Keyring {
         let named = written.and_then(|()| std::fs::hard_link(&partial, path));
         let _ = std::fs::remove_file(&partial);
         match named {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed(error)),
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(failed(error));
+            }
             // Of two programs that start at once, the second takes the key of the first.
             _ => {}
         }
         // The key must outlive a power cut that the store survives.
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+            std::fs::File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(failed)?;
         }
         Keyring::from_file(path)
     }
@@ -206,7 +222,11 @@ impl Keyring {
     /// The ids of all keys, the one that seals first.
     pub fn ids(&self) -> Vec<SealingKeyId> {
         let others = self.keys.keys().filter(|id| **id != self.current);
-        std::iter::once(&self.current).chain(others).copied().map(SealingKeyId).collect()
+        std::iter::once(&self.current)
+            .chain(others)
+            .copied()
+            .map(SealingKeyId)
+            .collect()
     }
 
     /// Whether this key is among them.
@@ -226,8 +246,8 @@ impl Keyring {
         Ok(Sealed([&[FORMAT, XCHACHA20_POLY1305][..], &self.current, &nonce[..], &sealed].concat()))
     }
 
-    /// Opens a secret sealed for this place, under any of the keys. None if it was sealed for another place, under a key
-    /// that is not here, or was changed.
+    /// Opens a secret sealed for this place, under any of the keys. None if it was sealed for
+    /// another place, under a key that is not here, or was changed.
     pub fn open(&self, place: &SealedPlace, sealed: &Sealed) -> Option<Secret> {
         let (head, rest) = sealed.0.split_at_checked(2)?;
         let (id, rest) = rest.split_at_checked(8)?;
@@ -237,7 +257,10 @@ impl Keyring {
         }
         let cipher = self.keys.get(<&[u8; 8]>::try_from(id).ok()?)?;
         let nonce = XNonce::from(<[u8; 24]>::try_from(nonce).ok()?);
-        cipher.decrypt(&nonce, Payload { msg: sealed, aad: &bound_to(place) }).ok().map(Secret::new)
+        cipher
+            .decrypt(&nonce, Payload { msg: sealed, aad: &bound_to(place) })
+            .ok()
+            .map(Secret::new)
     }
 }
 
@@ -273,7 +296,8 @@ impl Sealer {
         Fingerprint(self.digest("credential", &[id.as_bytes()]))
     }
 
-    /// A keyed digest of the parts, different for each purpose and for each way of cutting the same bytes into parts.
+    /// A keyed digest of the parts, different for each purpose and for each way of cutting the same
+    /// bytes into parts.
     pub fn digest(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
         // HKDF-Extract is HMAC(salt, input); the pepper is its salt.
         let mut input = Zeroizing::new(Vec::new());
@@ -299,7 +323,8 @@ impl Sealed {
 
     /// Bytes that have the form of a sealed secret.
     pub fn recognised(bytes: Vec<u8>) -> Option<Sealed> {
-        let whole = bytes.len() >= 2 + 8 + 24 + 16 && bytes.starts_with(&[FORMAT, XCHACHA20_POLY1305]);
+        let whole =
+            bytes.len() >= 2 + 8 + 24 + 16 && bytes.starts_with(&[FORMAT, XCHACHA20_POLY1305]);
         whole.then_some(Sealed(bytes))
     }
 
@@ -342,11 +367,13 @@ pub(crate) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, KeyError> {
     Ok(bytes)
 }
 
-/// Whether systemd has put the file there, for this service alone. It lets the service's user in by an access control list,
-/// which looks like a group that may read.
+/// Whether systemd has put the file there, for this service alone. It lets the service's user in by
+/// an access control list, which looks like a group that may read.
 #[cfg(unix)]
 fn is_credential(path: &Path) -> bool {
-    path.parent().is_some_and(|folder| std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|given| Path::new(&given) == folder))
+    path.parent().is_some_and(|folder| {
+        std::env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|given| Path::new(&given) == folder)
+    })
 }
 
 /// The cipher of a key, and the public id that sealed secrets carry.
@@ -365,7 +392,9 @@ fn derive(key: &Secret) -> Option<([u8; 8], XChaCha20Poly1305)> {
 /// The associated data: what the secret belongs to, each part with its length before it.
 fn bound_to(place: &SealedPlace) -> Vec<u8> {
     let parts: Vec<&str> = match place {
-        SealedPlace::Seed { serial, account } => vec!["device", "seed", serial.as_str(), account.as_str()],
+        SealedPlace::Seed { serial, account } => {
+            vec!["device", "seed", serial.as_str(), account.as_str()]
+        }
         SealedPlace::SigningKey { kid } => vec!["signing key", "private", kid],
         SealedPlace::Value { name } => vec!["value", name],
         SealedPlace::Ceremony { id, account } => vec!["ceremony", id, account.as_str()],
@@ -396,7 +425,10 @@ mod tests {
     fn a_sealed_secret_opens_only_in_its_place_and_only_unchanged() {
         let keyring = Keyring::ephemeral().unwrap();
         let sealed = keyring.seal(&place("GAHT12345678"), b"12345678901234567890").unwrap();
-        assert_eq!(keyring.open(&place("GAHT12345678"), &sealed).unwrap().expose(), b"12345678901234567890");
+        assert_eq!(
+            keyring.open(&place("GAHT12345678"), &sealed).unwrap().expose(),
+            b"12345678901234567890"
+        );
         assert_eq!(keyring.open(&place("GAHT12345679"), &sealed), None);
         for at in 0..sealed.0.len() {
             let mut changed = sealed.clone();
@@ -409,7 +441,8 @@ mod tests {
     #[test]
     fn an_old_key_still_opens() {
         let (old, new) = (Secret::new(vec![1; 32]), Secret::new(vec![2; 32]));
-        let sealed = Keyring::new(&old, &[]).unwrap().seal(&place("GAHT12345678"), b"seed").unwrap();
+        let sealed =
+            Keyring::new(&old, &[]).unwrap().seal(&place("GAHT12345678"), b"seed").unwrap();
         let rotated = Keyring::new(&new, std::slice::from_ref(&old)).unwrap();
         assert_eq!(rotated.open(&place("GAHT12345678"), &sealed).unwrap().expose(), b"seed");
         assert_ne!(sealed.key_id(), Some(rotated.current()));

@@ -11,12 +11,13 @@ pub struct SealingKeyId(pub [u8; 8]);
 pub struct KeyNeed {
     /// The key.
     pub key: SealingKeyId,
-    /// How many secrets are sealed under it: seeds, private halves of signing keys and named values. The state of a ceremony is
-    /// not among them; it is over within minutes.
+    /// How many secrets are sealed under it: seeds, private halves of signing keys and named
+    /// values. The state of a ceremony is not among them; it is over within minutes.
     pub secrets: u64,
 }
 
-/// Sealing keys that secrets need, said in a sentence: `3 secrets need the sealing key 0a1b2c3d4e5f6071`.
+/// Sealing keys that secrets need, said in a sentence: `3 secrets need the sealing key
+/// 0a1b2c3d4e5f6071`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyNeeds(pub Vec<KeyNeed>);
 

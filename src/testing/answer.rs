@@ -1,4 +1,5 @@
-//! Answers of a security key while they are still open: every field can be changed, and is then signed as if it were meant.
+//! Answers of a security key while they are still open: every field can be changed, and is then
+//! signed as if it were meant.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,19 +7,17 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use p256::ecdsa::SigningKey;
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use super::certificate::sign;
-use crate::webauthn::AssertionResponse;
-use crate::webauthn::AttestationResponse;
-use crate::webauthn::AuthenticationResponse;
-use crate::webauthn::CredentialProperties;
-use crate::webauthn::ExtensionResults;
-use crate::webauthn::RegistrationResponse;
 use crate::webauthn::cbor::Value;
+use crate::webauthn::{
+    AssertionResponse, AttestationResponse, AuthenticationResponse, CredentialProperties,
+    ExtensionResults, RegistrationResponse,
+};
 
-/// A credential that is being made. It is signed by [`response`](Creation::response), with whatever the test has made of it.
+/// A credential that is being made. It is signed by [`response`](Creation::response), with whatever
+/// the test has made of it.
 #[derive(Clone, Debug)]
 pub struct Creation {
     /// The serialized client data.
@@ -51,7 +50,8 @@ pub struct Creation {
     pub cred_props: Option<CredentialProperties>,
 }
 
-/// A credential that is being used. It is signed by [`response`](Use::response), with whatever the test has made of it.
+/// A credential that is being used. It is signed by [`response`](Use::response), with whatever the
+/// test has made of it.
 #[derive(Clone, Debug)]
 pub struct Use {
     /// The serialized client data.
@@ -83,8 +83,16 @@ type Sign = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
 impl Creation {
     /// The authenticator data.
     pub fn auth_data(&self) -> Vec<u8> {
-        let length = u16::try_from(self.credential_id.len()).expect("an id that a length can be written of").to_be_bytes();
-        let head = [&self.rp_id_hash[..], &[self.flags], &self.sign_count.to_be_bytes(), &self.aaguid, &length];
+        let length = u16::try_from(self.credential_id.len())
+            .expect("an id that a length can be written of")
+            .to_be_bytes();
+        let head = [
+            &self.rp_id_hash[..],
+            &[self.flags],
+            &self.sign_count.to_be_bytes(),
+            &self.aaguid,
+            &length,
+        ];
         [&head.concat()[..], &self.credential_id, &self.public_key, &self.extensions].concat()
     }
 
@@ -92,10 +100,18 @@ impl Creation {
     pub fn att_stmt(&self) -> Vec<u8> {
         let signature = self.signer.as_ref().map(|signer| signer.sign(&self.signed()));
         let mut members = Vec::new();
-        members.extend(self.algorithm.map(|algorithm| (Value::Text("alg"), Value::Integer(algorithm.into()))));
-        members.extend(signature.as_ref().map(|signature| (Value::Text("sig"), Value::Bytes(signature))));
+        members.extend(
+            self.algorithm
+                .map(|algorithm| (Value::Text("alg"), Value::Integer(algorithm.into()))),
+        );
+        members.extend(
+            signature
+                .as_ref()
+                .map(|signature| (Value::Text("sig"), Value::Bytes(signature))),
+        );
         if let Some(certificates) = &self.certificates {
-            let certificates = certificates.iter().map(|certificate| Value::Bytes(certificate)).collect();
+            let certificates =
+                certificates.iter().map(|certificate| Value::Bytes(certificate)).collect();
             members.push((Value::Text("x5c"), Value::Array(certificates)));
         }
         encoded(&Value::Map(members))
@@ -105,7 +121,16 @@ impl Creation {
     pub fn attestation_object(&self) -> Vec<u8> {
         let text = |text| encoded(&Value::Text(text));
         let data = encoded(&Value::Bytes(&self.auth_data()));
-        [vec![0xa3], text("fmt"), text(&self.format), text("attStmt"), self.att_stmt(), text("authData"), data].concat()
+        [
+            vec![0xa3],
+            text("fmt"),
+            text(&self.format),
+            text("attStmt"),
+            self.att_stmt(),
+            text("authData"),
+            data,
+        ]
+        .concat()
     }
 
     /// What a client sends to the relying party.
@@ -138,12 +163,14 @@ impl Creation {
 impl Use {
     /// The authenticator data.
     pub fn auth_data(&self) -> Vec<u8> {
-        [&self.rp_id_hash[..], &[self.flags], &self.sign_count.to_be_bytes(), &self.extensions].concat()
+        [&self.rp_id_hash[..], &[self.flags], &self.sign_count.to_be_bytes(), &self.extensions]
+            .concat()
     }
 
     /// The signature over the authenticator data and the hash of the client data.
     pub fn signature(&self) -> Vec<u8> {
-        self.signer.sign(&[&self.auth_data()[..], &Sha256::digest(&self.client_data)].concat())
+        self.signer
+            .sign(&[&self.auth_data()[..], &Sha256::digest(&self.client_data)].concat())
     }
 
     /// What a client sends to the relying party.

@@ -1,10 +1,9 @@
-//! X.509 certificates (RFC 5280) as makers of security keys have them, every part of which a test can spoil.
+//! X.509 certificates (RFC 5280) as makers of security keys have them, every part of which a test
+//! can spoil.
 
-use p256::ecdsa::Signature;
-use p256::ecdsa::SigningKey;
 use p256::ecdsa::signature::Signer;
-use sha2::Digest;
-use sha2::Sha256;
+use p256::ecdsa::{Signature, SigningKey};
+use sha2::{Digest, Sha256};
 
 /// Somebody who issues certificates, on P-256 with SHA-256.
 #[derive(Clone)]
@@ -33,13 +32,15 @@ pub struct Certificate {
     pub aaguid: Option<([u8; 16], bool)>,
     /// The version as it is written, one less than it is called.
     pub version: u8,
-    /// The SubjectPublicKeyInfo of a key that is not on P-256, in DER; it takes the place of `public_key`.
+    /// The SubjectPublicKeyInfo of a key that is not on P-256, in DER; it takes the place of
+    /// `public_key`.
     pub public_key_info: Option<Vec<u8>>,
     /// What names a TPM and allows its key to attest (WebAuthn L3 §8.3.1).
     pub tpm: Option<TpmNames>,
 }
 
-/// Extensions of the certificate of a TPM's attestation key. An attribute that is empty is left out.
+/// Extensions of the certificate of a TPM's attestation key. An attribute that is empty is left
+/// out.
 #[derive(Clone, Debug)]
 pub struct TpmNames {
     /// The maker: `id:` and eight digits.
@@ -50,7 +51,8 @@ pub struct TpmNames {
     pub version: String,
     /// Whether the alternative name is critical.
     pub critical: bool,
-    /// What the key may be used for, the contents of an object identifier; empty leaves the extension out.
+    /// What the key may be used for, the contents of an object identifier; empty leaves the
+    /// extension out.
     pub usage: Vec<u8>,
 }
 
@@ -69,7 +71,10 @@ impl Default for TpmNames {
 impl SimulatedAuthority {
     /// An authority of this name. The same name has the same key.
     pub fn new(name: &str) -> SimulatedAuthority {
-        SimulatedAuthority { name: name.to_owned(), key: signing_key(&[name.as_bytes(), b" authority"]) }
+        SimulatedAuthority {
+            name: name.to_owned(),
+            key: signing_key(&[name.as_bytes(), b" authority"]),
+        }
     }
 
     /// Its own certificate, in DER.
@@ -100,7 +105,13 @@ impl Certificate {
     /// A certificate for an authenticator's attestation key.
     pub fn new(public_key: &[u8]) -> Certificate {
         Certificate {
-            subject: ["SE", "Simulated Keys", "Authenticator Attestation", "Simulated Security Key"].map(str::to_owned),
+            subject: [
+                "SE",
+                "Simulated Keys",
+                "Authenticator Attestation",
+                "Simulated Security Key",
+            ]
+            .map(str::to_owned),
             issuer: None,
             not_before: "200101".to_owned(),
             not_after: "491231".to_owned(),
@@ -117,8 +128,10 @@ impl Certificate {
         let issuer = self.issuer.as_deref().unwrap_or(signer);
         let serial: [u8; 32] = Sha256::digest(&self.public_key).into();
         let date = |date: &str| tlv(UTC_TIME, &[date.as_bytes(), b"000000Z"]);
-        let algorithm =
-            sequence(&[&oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01]), &oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07])]);
+        let algorithm = sequence(&[
+            &oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01]),
+            &oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]),
+        ]);
         sequence(&[
             &tlv(0xa0, &[&tlv(INTEGER, &[&[self.version]])]),
             &tlv(INTEGER, &[&[1], &serial[..8]]),
@@ -126,7 +139,9 @@ impl Certificate {
             &name(&[String::new(), String::new(), String::new(), issuer.to_owned()]),
             &sequence(&[&date(&self.not_before), &date(&self.not_after)]),
             &name(&self.subject),
-            &self.public_key_info.clone().unwrap_or_else(|| sequence(&[&algorithm, &tlv(BIT_STRING, &[&[0], &self.public_key[..]])])),
+            &self.public_key_info.clone().unwrap_or_else(|| {
+                sequence(&[&algorithm, &tlv(BIT_STRING, &[&[0], &self.public_key[..]])])
+            }),
             &tlv(0xa3, &[&sequence(&[&self.extensions()])]),
         ])
     }
@@ -148,9 +163,17 @@ impl Certificate {
             extensions.extend(extension(AAGUID, critical, &tlv(OCTET_STRING, &[&aaguid])));
         }
         if let Some(tpm) = &self.tpm {
-            extensions.extend(extension(SUBJECT_ALT_NAME, tpm.critical, &sequence(&[&tlv(DIRECTORY_NAME, &[&tpm.name()])])));
+            extensions.extend(extension(
+                SUBJECT_ALT_NAME,
+                tpm.critical,
+                &sequence(&[&tlv(DIRECTORY_NAME, &[&tpm.name()])]),
+            ));
             if !tpm.usage.is_empty() {
-                extensions.extend(extension(EXTENDED_KEY_USAGE, false, &sequence(&[&oid(&tpm.usage)])));
+                extensions.extend(extension(
+                    EXTENDED_KEY_USAGE,
+                    false,
+                    &sequence(&[&oid(&tpm.usage)]),
+                ));
             }
         }
         extensions
@@ -159,7 +182,9 @@ impl Certificate {
 
 impl TpmNames {
     fn name(&self) -> Vec<u8> {
-        let attributes = [(1, &self.manufacturer), (2, &self.model), (3, &self.version)].into_iter().filter(|(_, text)| !text.is_empty());
+        let attributes = [(1, &self.manufacturer), (2, &self.model), (3, &self.version)]
+            .into_iter()
+            .filter(|(_, text)| !text.is_empty());
         let attributes = attributes.map(|(kind, text)| {
             let id = oid(&[0x67, 0x81, 0x05, 0x02, kind]);
             tlv(SET, &[&sequence(&[&id, &tlv(UTF8_STRING, &[text.as_bytes()])])])

@@ -1,15 +1,12 @@
 //! A clock that stands still until the test moves it.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::time::Clock;
-use crate::time::Reading;
-use crate::time::UnixTime;
+use crate::time::{Clock, Reading, UnixTime};
 
-/// A clock that stands still. Its clones show the same time: one goes into the verifier, one stays with the test.
+/// A clock that stands still. Its clones show the same time: one goes into the verifier, one stays
+/// with the test.
 #[derive(Clone, Debug)]
 pub struct FixedClock(Arc<Mutex<Hands>>);
 
@@ -22,9 +19,14 @@ struct Hands {
 }
 
 impl FixedClock {
-    /// A clock that shows `wall`, on a machine that started this second. Nothing says that it is synchronised.
+    /// A clock that shows `wall`, on a machine that started this second. Nothing says that it is
+    /// synchronised.
     pub fn at(wall: UnixTime) -> FixedClock {
-        FixedClock(Arc::new(Mutex::new(Hands { wall: Duration::from_secs(wall.0), boot: Duration::ZERO, synchronised: false })))
+        FixedClock(Arc::new(Mutex::new(Hands {
+            wall: Duration::from_secs(wall.0),
+            boot: Duration::ZERO,
+            synchronised: false,
+        })))
     }
 
     /// Sets the wall time alone, as an operator or NTP would.
@@ -49,11 +51,16 @@ impl FixedClock {
     pub fn jump(&self, seconds: i64) {
         let distance = Duration::from_secs(seconds.unsigned_abs());
         self.with(|hands| {
-            hands.wall = if seconds < 0 { hands.wall.saturating_sub(distance) } else { hands.wall.saturating_add(distance) };
+            hands.wall = if seconds < 0 {
+                hands.wall.saturating_sub(distance)
+            } else {
+                hands.wall.saturating_add(distance)
+            };
         });
     }
 
-    /// The machine sleeps for so long. `CLOCK_BOOTTIME` counts that too, so it looks as if nothing but time went by.
+    /// The machine sleeps for so long. `CLOCK_BOOTTIME` counts that too, so it looks as if nothing
+    /// but time went by.
     pub fn suspend(&self, length: Duration) {
         self.advance(length);
     }

@@ -1,31 +1,19 @@
 //! The security key that a person holds.
 
-use aws_lc_rs::signature::Ed25519KeyPair;
-use aws_lc_rs::signature::KeyPair;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use p256::ecdsa::SigningKey;
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
-use super::answer::Creation;
-use super::answer::SimulatedSigner;
-use super::answer::Use;
-use super::answer::encoded;
-use super::certificate::Certificate;
-use super::certificate::SimulatedAuthority;
-use super::certificate::point;
-use super::certificate::sign;
-use super::certificate::signing_key;
-use crate::webauthn::CreationOptions;
-use crate::webauthn::CredentialProperties;
-use crate::webauthn::Origin;
-use crate::webauthn::RequestOptions;
-use crate::webauthn::ResidentKey;
-use crate::webauthn::SignatureAlgorithm;
+use super::answer::{Creation, SimulatedSigner, Use, encoded};
+use super::certificate::{Certificate, SimulatedAuthority, point, sign, signing_key};
 use crate::webauthn::cbor::Value;
 use crate::webauthn::client::ClientData;
+use crate::webauthn::{
+    CreationOptions, CredentialProperties, Origin, RequestOptions, ResidentKey, SignatureAlgorithm,
+};
 
-/// A security key with credentials on P-256, or on Ed25519 where it is told so, in memory. A credential's private key follows
-/// from its id; it stores what a client asks it to store.
+/// A security key with credentials on P-256, or on Ed25519 where it is told so, in memory. A
+/// credential's private key follows from its id; it stores what a client asks it to store.
 ///
 /// ```
 /// use twostep::testing::SimulatedSecurityKey;
@@ -124,28 +112,42 @@ impl SimulatedSecurityKey {
         SimulatedSecurityKey { statement, ..self }
     }
 
-    /// Begins to make a credential, as a client in `origin` asks for it. One that is to be discoverable is stored.
+    /// Begins to make a credential, as a client in `origin` asks for it. One that is to be
+    /// discoverable is stored.
     pub fn create(&mut self, options: &CreationOptions, origin: &Origin) -> Creation {
-        let client_data = ClientData::registration(&options.challenge, origin, &options.rp.id).expect("an origin that may use the RP ID");
+        let client_data = ClientData::registration(&options.challenge, origin, &options.rp.id)
+            .expect("an origin that may use the RP ID");
         let creation = self.make_credential(client_data.json(), &options.rp.id);
         let discoverable = options.authenticator_selection.resident_key != ResidentKey::Discouraged;
         if discoverable {
             self.store(&options.rp.id, &creation.credential_id, &options.user.id);
         }
-        let cred_props = options.extensions.cred_props.map(|_| CredentialProperties { rk: Some(discoverable) });
+        let cred_props = options
+            .extensions
+            .cred_props
+            .map(|_| CredentialProperties { rk: Some(discoverable) });
         Creation { cred_props, ..creation }
     }
 
-    /// Stores a credential, whose earlier one for the same user it replaces (CTAP 2.1 §6.1.2 step 17).
+    /// Stores a credential, whose earlier one for the same user it replaces (CTAP 2.1 §6.1.2 step
+    /// 17).
     pub fn store(&mut self, rp_id: &str, id: &[u8], user_handle: &[u8]) {
-        self.stored.retain(|stored| (&stored.rp_id[..], &stored.user_handle[..]) != (rp_id, user_handle));
-        self.stored.push(StoredCredential { rp_id: rp_id.to_owned(), id: id.to_vec(), user_handle: user_handle.to_vec() });
+        self.stored
+            .retain(|stored| (&stored.rp_id[..], &stored.user_handle[..]) != (rp_id, user_handle));
+        self.stored.push(StoredCredential {
+            rp_id: rp_id.to_owned(),
+            id: id.to_vec(),
+            user_handle: user_handle.to_vec(),
+        });
     }
 
-    /// Begins to use the first credential of `options` that is its own; where they name none, the newest that it stores.
+    /// Begins to use the first credential of `options` that is its own; where they name none, the
+    /// newest that it stores.
     pub fn get(&mut self, options: &RequestOptions, origin: &Origin) -> Option<Use> {
-        let client_data = ClientData::authentication(&options.challenge, origin, &options.rp_id).expect("an origin that may use the RP ID");
-        let allowed: Vec<&[u8]> = options.allow_credentials.iter().map(|credential| &credential.id[..]).collect();
+        let client_data = ClientData::authentication(&options.challenge, origin, &options.rp_id)
+            .expect("an origin that may use the RP ID");
+        let allowed: Vec<&[u8]> =
+            options.allow_credentials.iter().map(|credential| &credential.id[..]).collect();
         self.get_assertion(client_data.json(), &options.rp_id, &allowed)
     }
 
@@ -156,14 +158,32 @@ impl SimulatedSecurityKey {
         let key = self.credential_key(&id);
         let (aaguid, made) = match &self.statement {
             Statement::None => ([0; 16], ("none", None, None, None)),
-            Statement::Own => (self.aaguid, ("packed", Some(key.algorithm().identifier()), None, Some(key.signer()))),
+            Statement::Own => (
+                self.aaguid,
+                ("packed", Some(key.algorithm().identifier()), None, Some(key.signer())),
+            ),
             Statement::Packed(authority) => {
-                let certificate = Certificate { aaguid: Some((self.aaguid, false)), ..self.certificate() };
-                (self.aaguid, ("packed", Some(ES256), Some(vec![authority.issue(&certificate)]), Some(self.attester())))
+                let certificate =
+                    Certificate { aaguid: Some((self.aaguid, false)), ..self.certificate() };
+                (
+                    self.aaguid,
+                    (
+                        "packed",
+                        Some(ES256),
+                        Some(vec![authority.issue(&certificate)]),
+                        Some(self.attester()),
+                    ),
+                )
             }
-            Statement::U2f(authority) => {
-                ([0; 16], ("fido-u2f", None, Some(vec![authority.issue(&self.certificate())]), Some(self.attester())))
-            }
+            Statement::U2f(authority) => (
+                [0; 16],
+                (
+                    "fido-u2f",
+                    None,
+                    Some(vec![authority.issue(&self.certificate())]),
+                    Some(self.attester()),
+                ),
+            ),
         };
         let (format, algorithm, certificates, signer) = made;
         self.sign_count += 1;
@@ -185,16 +205,30 @@ impl SimulatedSecurityKey {
         }
     }
 
-    /// Begins to use the first credential of `allowed` that is its own, or the newest that it stores if none is named, for serialized
-    /// client data.
-    pub fn get_assertion(&mut self, client_data: &[u8], rp_id: &str, allowed: &[&[u8]]) -> Option<Use> {
+    /// Begins to use the first credential of `allowed` that is its own, or the newest that it
+    /// stores if none is named, for serialized client data.
+    pub fn get_assertion(
+        &mut self,
+        client_data: &[u8],
+        rp_id: &str,
+        allowed: &[&[u8]],
+    ) -> Option<Use> {
         let rp_id_hash = Sha256::digest(rp_id).into();
-        let newest = self.stored.iter().rev().find(|stored| stored.rp_id == rp_id).map(|stored| stored.id.clone());
+        let newest = self
+            .stored
+            .iter()
+            .rev()
+            .find(|stored| stored.rp_id == rp_id)
+            .map(|stored| stored.id.clone());
         let id = match allowed {
             [] => newest?,
             named => named.iter().find(|id| self.holds(id, &rp_id_hash))?.to_vec(),
         };
-        let user_handle = self.stored.iter().find(|stored| stored.id == id).map(|stored| stored.user_handle.clone());
+        let user_handle = self
+            .stored
+            .iter()
+            .find(|stored| stored.id == id)
+            .map(|stored| stored.user_handle.clone());
         self.sign_count += 1;
         Some(Use {
             client_data: client_data.to_vec(),
@@ -210,22 +244,36 @@ impl SimulatedSecurityKey {
     }
 
     /// Answers U2F_REGISTER (FIDO U2F Raw Message Formats v1.2 §4.3), without the status word.
-    pub fn u2f_register(&mut self, challenge: &[u8; 32], application: &[u8; 32], authority: &SimulatedAuthority) -> Vec<u8> {
+    pub fn u2f_register(
+        &mut self,
+        challenge: &[u8; 32],
+        application: &[u8; 32],
+        authority: &SimulatedAuthority,
+    ) -> Vec<u8> {
         let handle = self.next_id(application);
         let public = point(&self.private_key(&handle));
-        let signature = self.attester().sign(&[&[0][..], application, challenge, &handle, &public].concat());
+        let signature = self
+            .attester()
+            .sign(&[&[0][..], application, challenge, &handle, &public].concat());
         let length = u8::try_from(handle.len()).expect("32 bytes");
-        [&[5][..], &public, &[length], &handle, &authority.issue(&self.certificate()), &signature].concat()
+        [&[5][..], &public, &[length], &handle, &authority.issue(&self.certificate()), &signature]
+            .concat()
     }
 
     /// Answers U2F_AUTHENTICATE (§5.4), without the status word; none if the handle is not its own.
-    pub fn u2f_authenticate(&mut self, challenge: &[u8; 32], application: &[u8; 32], handle: &[u8]) -> Option<Vec<u8>> {
+    pub fn u2f_authenticate(
+        &mut self,
+        challenge: &[u8; 32],
+        application: &[u8; 32],
+        handle: &[u8],
+    ) -> Option<Vec<u8>> {
         if !self.holds(handle, application) {
             return None;
         }
         self.sign_count += 1;
         let head = [&[1][..], &self.sign_count.to_be_bytes()].concat();
-        let signature = sign(&self.private_key(handle), &[application, &head[..], challenge].concat());
+        let signature =
+            sign(&self.private_key(handle), &[application, &head[..], challenge].concat());
         Some([head, signature].concat())
     }
 
@@ -263,7 +311,9 @@ impl SimulatedSecurityKey {
 
     fn credential_key(&self, id: &[u8]) -> CredentialKey {
         if self.ed25519 {
-            return CredentialKey::Ed25519(Sha256::digest([&self.secret[..], b"ed25519", id].concat()).into());
+            return CredentialKey::Ed25519(
+                Sha256::digest([&self.secret[..], b"ed25519", id].concat()).into(),
+            );
         }
         CredentialKey::P256(self.private_key(id))
     }
@@ -302,11 +352,20 @@ impl CredentialKey {
         match self {
             CredentialKey::P256(key) => {
                 let point = point(key);
-                encoded(&Value::Map(vec![integer(1, 2), algorithm, integer(-1, 1), bytes(-2, &point[1..33]), bytes(-3, &point[33..])]))
+                encoded(&Value::Map(vec![
+                    integer(1, 2),
+                    algorithm,
+                    integer(-1, 1),
+                    bytes(-2, &point[1..33]),
+                    bytes(-3, &point[33..]),
+                ]))
             }
-            CredentialKey::Ed25519(seed) => {
-                encoded(&Value::Map(vec![integer(1, 1), algorithm, integer(-1, 6), bytes(-2, pair(seed).public_key().as_ref())]))
-            }
+            CredentialKey::Ed25519(seed) => encoded(&Value::Map(vec![
+                integer(1, 1),
+                algorithm,
+                integer(-1, 6),
+                bytes(-2, pair(seed).public_key().as_ref()),
+            ])),
         }
     }
 }

@@ -1,9 +1,12 @@
-//! For tests of programs that embed twostep: a clock that obeys the test, and the token or the security key that a person
-//! would hold.
+//! For tests of programs that embed twostep: a clock that obeys the test, and the token or the
+//! security key that a person would hold.
 //!
 //! What is used wrongly here panics; nothing that verifies may depend on this module.
 
-#![allow(clippy::expect_used, reason = "a test that asks for what cannot be should fail there and then")]
+#![allow(
+    clippy::expect_used,
+    reason = "a test that asks for what cannot be should fail there and then"
+)]
 
 #[cfg(feature = "webauthn")]
 mod answer;

@@ -1,19 +1,15 @@
 //! The token that a person holds, its wrong clock included.
 //!
-//! Its codes come from `totp-rs` and not from [`crate::otp`], so that a test in which both agree says something.
+//! Its codes come from `totp-rs` and not from [`crate::otp`], so that a test in which both agree
+//! says something.
 
 use std::time::Duration;
 
-use crate::otp::Algorithm;
-use crate::otp::Code;
-use crate::otp::Counter;
-use crate::otp::Digits;
-use crate::otp::Hotp;
-use crate::otp::Seed;
-use crate::otp::Totp;
+use crate::otp::{Algorithm, Code, Counter, Digits, Hotp, Seed, Totp};
 use crate::time::UnixTime;
 
-/// A token or an authenticator app, as its owner sees it: it shows codes, and its clock is not quite right.
+/// A token or an authenticator app, as its owner sees it: it shows codes, and its clock is not
+/// quite right.
 ///
 /// ```
 /// use twostep::otp::{Seed, Totp};
@@ -45,18 +41,26 @@ struct WrongClock {
 }
 
 impl SimulatedToken {
-    /// A token that shows a new code at every time step. Its clock is right until it is told otherwise.
+    /// A token that shows a new code at every time step. Its clock is right until it is told
+    /// otherwise.
     pub fn totp(seed: &Seed, totp: Totp) -> SimulatedToken {
         let clock = WrongClock { ahead: 0, ppm: 0.0, right_at: UnixTime(0) };
-        SimulatedToken { codes: codes(seed, totp.algorithm, totp.digits), factor: Factor::Time { totp, clock } }
+        SimulatedToken {
+            codes: codes(seed, totp.algorithm, totp.digits),
+            factor: Factor::Time { totp, clock },
+        }
     }
 
     /// A token that shows a new code at every press of its button, the first of them at `counter`.
     pub fn hotp(seed: &Seed, hotp: Hotp, counter: Counter) -> SimulatedToken {
-        SimulatedToken { codes: codes(seed, hotp.algorithm, hotp.digits), factor: Factor::Counter(Some(counter)) }
+        SimulatedToken {
+            codes: codes(seed, hotp.algorithm, hotp.digits),
+            factor: Factor::Counter(Some(counter)),
+        }
     }
 
-    /// Lets the token's clock gain so many parts per million from `since` on; lose, if they are negative.
+    /// Lets the token's clock gain so many parts per million from `since` on; lose, if they are
+    /// negative.
     ///
     /// # Panics
     /// On a counter-based token.
@@ -67,7 +71,8 @@ impl SimulatedToken {
         self
     }
 
-    /// Sets the token's clock so many seconds ahead of the right time; behind it, if they are negative.
+    /// Sets the token's clock so many seconds ahead of the right time; behind it, if they are
+    /// negative.
     ///
     /// # Panics
     /// On a counter-based token.
@@ -77,7 +82,8 @@ impl SimulatedToken {
         self
     }
 
-    /// Moves the token's clock by so many seconds, from here on: a flat battery, a day in the cold, an owner who set it.
+    /// Moves the token's clock by so many seconds, from here on: a flat battery, a day in the cold,
+    /// an owner who set it.
     ///
     /// # Panics
     /// On a counter-based token.
@@ -102,7 +108,8 @@ impl SimulatedToken {
         self.text(self.step_at(now))
     }
 
-    /// The two codes that somebody has read who watched the token until `now`: the one before the display's, and the display's.
+    /// The two codes that somebody has read who watched the token until `now`: the one before the
+    /// display's, and the display's.
     ///
     /// # Panics
     /// As [`SimulatedToken::code_at`] does, and in the first time step of all.
@@ -138,28 +145,36 @@ impl SimulatedToken {
     }
 
     fn step_at(&self, now: UnixTime) -> u64 {
-        let Factor::Time { totp, clock } = &self.factor else { panic!("a counter-based token does not know the time") };
+        let Factor::Time { totp, clock } = &self.factor else {
+            panic!("a counter-based token does not know the time")
+        };
         totp.step_at(clock.at(now)).expect("the token's clock is not before T0").0
     }
 
     fn count(&mut self) -> u64 {
-        let Factor::Counter(next) = &mut self.factor else { panic!("a time-based token has no button") };
+        let Factor::Counter(next) = &mut self.factor else {
+            panic!("a time-based token has no button")
+        };
         let counter = next.expect("a counter does not wrap round");
         *next = counter.next();
         counter.0
     }
 
     fn clock_mut(&mut self) -> &mut WrongClock {
-        let Factor::Time { clock, .. } = &mut self.factor else { panic!("a counter-based token has no clock") };
+        let Factor::Time { clock, .. } = &mut self.factor else {
+            panic!("a counter-based token has no clock")
+        };
         clock
     }
 }
 
 impl WrongClock {
-    /// What the token takes for the time at `now`: whole seconds, the begun one not counted, as on any clock.
+    /// What the token takes for the time at `now`: whole seconds, the begun one not counted, as on
+    /// any clock.
     fn at(&self, now: UnixTime) -> UnixTime {
         let error = now.since(self.right_at).mul_f64(self.ppm.abs() / 1e6);
-        let drifted = if self.ppm < 0.0 { now.minus(error + PART_OF_A_SECOND) } else { now.plus(error) };
+        let drifted =
+            if self.ppm < 0.0 { now.minus(error + PART_OF_A_SECOND) } else { now.plus(error) };
         UnixTime(drifted.0.saturating_add_signed(self.ahead))
     }
 }
@@ -171,7 +186,8 @@ fn codes(seed: &Seed, algorithm: Algorithm, digits: Digits) -> totp_rs::Totp {
         Algorithm::Sha256 => totp_rs::Algorithm::SHA256,
         Algorithm::Sha512 => totp_rs::Algorithm::SHA512,
     };
-    // `build` refuses seeds of 80 bits and `build_noncompliant` nothing at all; our own types have checked what it would.
+    // `build` refuses seeds of 80 bits and `build_noncompliant` nothing at all; our own types have
+    // checked what it would.
     totp_rs::Builder::new()
         .with_algorithm(algorithm)
         .with_digits(digits.count())
@@ -235,7 +251,10 @@ mod tests {
         token.jump(2);
         assert_eq!(token.text_at(UnixTime(1_111_111_109)), "14050471");
         token.jump(-2);
-        assert_eq!(token.pair_until(UnixTime(1_111_111_111)), ["07081804", "14050471"].map(|text| text.parse().unwrap()));
+        assert_eq!(
+            token.pair_until(UnixTime(1_111_111_111)),
+            ["07081804", "14050471"].map(|text| text.parse().unwrap())
+        );
         let token = SimulatedToken::totp(&seed(), totp).off_by(-2);
         assert_eq!(token.text_at(UnixTime(1_111_111_111)), "07081804");
     }
@@ -243,7 +262,10 @@ mod tests {
     #[test]
     fn every_press_shows_the_next_code_of_rfc_4226_appendix_d() {
         let mut token = SimulatedToken::hotp(&seed(), Hotp::default(), Counter(0));
-        assert_eq!([token.press_text(), token.press_text(), token.press_text()], ["755224", "287082", "359152"]);
+        assert_eq!(
+            [token.press_text(), token.press_text(), token.press_text()],
+            ["755224", "287082", "359152"]
+        );
         assert_eq!(token.press(), "969429".parse().unwrap());
     }
 
@@ -260,6 +282,9 @@ mod tests {
         let seed = Seed::new(b"ten bytes!".to_vec()).unwrap();
         let totp = Totp { t0: 1_000, ..Totp::default() };
         let token = SimulatedToken::totp(&seed, totp);
-        assert_eq!(token.code_at(UnixTime(1_030)), SimulatedToken::totp(&seed, Totp::default()).code_at(UnixTime(30)));
+        assert_eq!(
+            token.code_at(UnixTime(1_030)),
+            SimulatedToken::totp(&seed, Totp::default()).code_at(UnixTime(30))
+        );
     }
 }

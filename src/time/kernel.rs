@@ -2,18 +2,22 @@
 
 #[cfg(all(target_os = "linux", feature = "verifier"))]
 mod linux {
-    use libc::c_int;
-    use libc::c_long;
+    use libc::{c_int, c_long};
 
     use crate::time::UnixTime;
 
-    /// The wall time, if the kernel says that it is synchronised; both are read under one lock of the kernel's (adjtimex(2)).
+    /// The wall time, if the kernel says that it is synchronised; both are read under one lock of
+    /// the kernel's (adjtimex(2)).
     ///
-    /// Setting the clock by hand clears that state: it comes back with the next answer of NTP, PTP or GNSS.
-    #[allow(unsafe_code, reason = "neither the standard library nor nix reads the state of the clock")]
+    /// Setting the clock by hand clears that state: it comes back with the next answer of NTP, PTP
+    /// or GNSS.
+    #[allow(
+        unsafe_code,
+        reason = "neither the standard library nor nix reads the state of the clock"
+    )]
     pub(in crate::time) fn synchronised() -> Option<UnixTime> {
-        // SAFETY: `timex` has only numbers, for which zero is a value. No mode is set, so the kernel changes nothing but this
-        // structure, which lives for as long as the call.
+        // SAFETY: `timex` has only numbers, for which zero is a value. No mode is set, so the
+        // kernel changes nothing but this structure, which lives for as long as the call.
         let (state, kernel) = unsafe {
             let mut kernel: libc::timex = std::mem::zeroed();
             (libc::adjtimex(&raw mut kernel), kernel)
@@ -24,10 +28,14 @@ mod linux {
         u64::try_from(kernel.time.tv_sec).ok().map(UnixTime)
     }
 
-    /// Whether these are the words for a clock that is kept right. `error` is the estimate of its largest error, in microseconds:
-    /// it grows by half a millisecond a second when nothing corrects the clock.
+    /// Whether these are the words for a clock that is kept right. `error` is the estimate of its
+    /// largest error, in microseconds: it grows by half a millisecond a second when nothing
+    /// corrects the clock.
     fn is_kept_right(state: c_int, status: c_int, error: c_long) -> bool {
-        state >= 0 && state != libc::TIME_ERROR && status & libc::STA_UNSYNC == 0 && (0..=LARGEST_ERROR).contains(&error)
+        state >= 0
+            && state != libc::TIME_ERROR
+            && status & libc::STA_UNSYNC == 0
+            && (0..=LARGEST_ERROR).contains(&error)
     }
 
     /// A third of a code's time step.
@@ -53,13 +61,19 @@ mod linux {
                 (libc::TIME_ERROR, pll, 0, false),
                 (-1, 0, 0, false),
             ] {
-                assert_eq!(is_kept_right(state, status, error), kept, "{state} {status:#x} {error}");
+                assert_eq!(
+                    is_kept_right(state, status, error),
+                    kept,
+                    "{state} {status:#x} {error}"
+                );
             }
         }
 
         #[test]
         fn the_kernel_answers_with_the_time_or_not_at_all() {
-            let wall = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
+            let wall = std::time::SystemTime::now()
+                .duration_since(std::time::SystemTime::UNIX_EPOCH)
+                .unwrap();
             assert!(synchronised().is_none_or(|time| time.0.abs_diff(wall.as_secs()) < 60));
         }
     }
@@ -68,7 +82,8 @@ mod linux {
 #[cfg(all(target_os = "linux", feature = "verifier"))]
 pub(super) use linux::synchronised;
 
-/// Other systems are not asked: there a clock that jumped is not believed until it is back, or an administrator accepts it.
+/// Other systems are not asked: there a clock that jumped is not believed until it is back, or an
+/// administrator accepts it.
 #[cfg(not(all(target_os = "linux", feature = "verifier")))]
 pub(super) fn synchronised() -> Option<super::UnixTime> {
     None

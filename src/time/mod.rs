@@ -1,21 +1,17 @@
 //! Seconds since 1970, and the clock they come from.
 //!
-//! Protocol code takes the time as an argument. Only the verifier and the session module hold a [`Clock`].
+//! Protocol code takes the time as an argument. Only the verifier and the session module hold a
+//! [`Clock`].
 
 mod kernel;
 
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
-use std::sync::LazyLock;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::Duration;
-use std::time::Instant;
-use std::time::SystemTime;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Whole seconds since 1970-01-01T00:00:00Z, leap seconds not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -49,13 +45,20 @@ impl fmt::Display for UnixTime {
         // Days to a civil date, counted in eras of 400 years that begin on 1 March of year 0.
         let shifted = days + 719_468;
         let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let march_month = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * march_month + 2) / 5 + 1;
         let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
         let year = era * 400 + year_of_era + u64::from(month <= 2);
-        write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3_600, second / 60 % 60, second % 60)
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+            second / 3_600,
+            second / 60 % 60,
+            second % 60
+        )
     }
 }
 
@@ -68,12 +71,29 @@ impl FromStr for UnixTime {
     type Err = BadTime;
 
     fn from_str(text: &str) -> Result<UnixTime, BadTime> {
-        let number = |range| text.get::<Range<usize>>(range).and_then(|digits| digits.parse::<u64>().ok());
-        let parts = (number(0..4), number(5..7), number(8..10), number(11..13), number(14..16), number(17..19));
-        let (Some(year), Some(month), Some(day), Some(hour), Some(minute), Some(second)) = parts else { return Err(BadTime) };
-        let (march_month, year) = if month > 2 { (month.wrapping_sub(3), year) } else { (month.saturating_add(9), year.saturating_sub(1)) };
+        let number =
+            |range| text.get::<Range<usize>>(range).and_then(|digits| digits.parse::<u64>().ok());
+        let parts = (
+            number(0..4),
+            number(5..7),
+            number(8..10),
+            number(11..13),
+            number(14..16),
+            number(17..19),
+        );
+        let (Some(year), Some(month), Some(day), Some(hour), Some(minute), Some(second)) = parts
+        else {
+            return Err(BadTime);
+        };
+        let (march_month, year) = if month > 2 {
+            (month.wrapping_sub(3), year)
+        } else {
+            (month.saturating_add(9), year.saturating_sub(1))
+        };
         let (era, year_of_era) = (year / 400, year % 400);
-        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + (153 * march_month + 2) / 5 + day;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100
+            + (153 * march_month + 2) / 5
+            + day;
         let days = (era * 146_097 + day_of_era).checked_sub(719_469).ok_or(BadTime)?;
         let time = UnixTime(days * 86_400 + hour * 3_600 + minute * 60 + second);
         // A day or an hour that does not exist comes out as another one.
@@ -103,8 +123,9 @@ pub trait Clock: Send + Sync {
     /// The time, read once for each request.
     fn read(&self) -> Reading;
 
-    /// The wall time, if the operating system says that it is synchronised with a source outside (NTP, PTP, GNSS); both as of
-    /// one moment. The verifier asks when the wall time jumped. A clock that does not know says nothing, as the default does.
+    /// The wall time, if the operating system says that it is synchronised with a source outside
+    /// (NTP, PTP, GNSS); both as of one moment. The verifier asks when the wall time jumped. A
+    /// clock that does not know says nothing, as the default does.
     fn synchronised(&self) -> Option<UnixTime> {
         None
     }
@@ -134,15 +155,17 @@ struct Looked {
     boot: Duration,
 }
 
-/// The time since boot. The file is read once a second, and whenever the wall clock and the monotonic clock moved apart since:
-/// a suspended machine stops the latter.
+/// The time since boot. The file is read once a second, and whenever the wall clock and the
+/// monotonic clock moved apart since: a suspended machine stops the latter.
 fn since_boot(wall: Duration) -> Duration {
     static LAST: Mutex<Option<Looked>> = Mutex::new(None);
     let at = Instant::now();
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(looked) = *last {
         let passed = at.saturating_duration_since(looked.at);
-        let together = wall.checked_sub(looked.wall).is_some_and(|shown| shown.abs_diff(passed) < APART);
+        let together = wall
+            .checked_sub(looked.wall)
+            .is_some_and(|shown| shown.abs_diff(passed) < APART);
         if together && passed < FRESH {
             return looked.boot.saturating_add(passed);
         }
@@ -152,8 +175,9 @@ fn since_boot(wall: Duration) -> Duration {
     boot
 }
 
-/// `/proc/uptime` is `CLOCK_BOOTTIME` without a foreign function. Elsewhere the time since the first call has to do: it
-/// stands still while the machine is suspended, so that a resume looks like a clock that jumped, which is refused.
+/// `/proc/uptime` is `CLOCK_BOOTTIME` without a foreign function. Elsewhere the time since the
+/// first call has to do: it stands still while the machine is suspended, so that a resume looks
+/// like a clock that jumped, which is refused.
 fn boottime() -> Duration {
     static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
     let first = *FIRST;
@@ -215,7 +239,10 @@ mod tests {
         // The file has hundredths of a second; the clocks agree, or one of them was set.
         for wall in [wall + passed, wall + Duration::from_secs(7_200), wall] {
             let boot = since_boot(wall);
-            assert!(boot >= first && boot.abs_diff(first + began.elapsed()) < Duration::from_millis(30), "{first:?} {boot:?}");
+            assert!(
+                boot >= first && boot.abs_diff(first + began.elapsed()) < Duration::from_millis(30),
+                "{first:?} {boot:?}"
+            );
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The seam to the hardware: who is plugged in, and one report in, one report out.
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::Error;
@@ -21,7 +20,8 @@ pub trait Bus: Send + Sync {
     /// See [`NotOpened`].
     fn open(&self, path: &Path) -> Result<Box<dyn Transport>, NotOpened>;
 
-    /// What waits until a key may have come or gone, at most as long as it is told. Used by the thread that asked for it.
+    /// What waits until a key may have come or gone, at most as long as it is told. Used by the
+    /// thread that asked for it.
     fn watch(&self) -> Box<dyn FnMut(Duration)>;
 }
 
@@ -36,7 +36,8 @@ pub trait Transport: Send {
     /// [`Unplugged`].
     fn write(&mut self, report: &[u8]) -> Result<(), Unplugged>;
 
-    /// Receives one report and says how long it is; `None` if none came in time. What does not fit is left out.
+    /// Receives one report and says how long it is; `None` if none came in time. What does not fit
+    /// is left out.
     ///
     /// # Errors
     /// [`Unplugged`].

@@ -1,9 +1,11 @@
 //! CTAP2 canonical CBOR (CTAP 2.1 §8): written as the canon has it; read strictly, in place.
 //!
-//! Reading checks the whole item first and then gives views of it: nothing is allocated, whatever lengths are claimed.
-//! Refused are indefinite lengths, tags, floating point numbers, duplicate keys, deep nesting and what follows the item.
+//! Reading checks the whole item first and then gives views of it: nothing is allocated, whatever
+//! lengths are claimed. Refused are indefinite lengths, tags, floating point numbers, duplicate
+//! keys, deep nesting and what follows the item.
 
-/// How deep maps and lists may lie in each other: CTAP allows four, attestation statements may bring their own.
+/// How deep maps and lists may lie in each other: CTAP allows four, attestation statements may
+/// bring their own.
 const MOST_DEPTH: usize = 8;
 
 /// More entries than any message of CTAP has; keys are compared with each other.
@@ -43,8 +45,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Item<'_>, Malformed> {
     }
 }
 
-/// Whether the keys of maps are compared with each other. Once is enough: doing it again at each level would take a time
-/// that grows with the power of the depth.
+/// Whether the keys of maps are compared with each other. Once is enough: doing it again at each
+/// level would take a time that grows with the power of the depth.
 #[derive(Clone, Copy)]
 enum Keys {
     Compared,
@@ -68,7 +70,9 @@ fn item(bytes: &[u8], depth: usize, keys: Keys) -> Result<(Item<'_>, &[u8]), Mal
         let (first, next) = item(after, depth, keys)?;
         after = next;
         if map {
-            if matches!(keys, Keys::Compared) && !is_new_key(first, Content { count: index, bytes: rest }) {
+            if matches!(keys, Keys::Compared)
+                && !is_new_key(first, Content { count: index, bytes: rest })
+            {
                 return Err(Malformed);
             }
             after = item(after, depth, keys)?.1;
@@ -80,7 +84,8 @@ fn item(bytes: &[u8], depth: usize, keys: Keys) -> Result<(Item<'_>, &[u8]), Mal
 }
 
 fn is_new_key(key: Item<'_>, before: Content<'_>) -> bool {
-    let simple = matches!(key, Item::Unsigned(_) | Item::Negative(_) | Item::Bytes(_) | Item::Text(_));
+    let simple =
+        matches!(key, Item::Unsigned(_) | Item::Negative(_) | Item::Bytes(_) | Item::Text(_));
     simple && before.pairs().all(|(other, _)| other != key)
 }
 
@@ -106,12 +111,20 @@ fn head(bytes: &[u8]) -> Result<(Head<'_>, &[u8]), Malformed> {
         0 => u64::from(first & 0x1f),
         _ => argument.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)),
     };
-    let string = || usize::try_from(number).ok().and_then(|length| rest.get(..length)).ok_or(Malformed);
+    let string = || {
+        usize::try_from(number)
+            .ok()
+            .and_then(|length| rest.get(..length))
+            .ok_or(Malformed)
+    };
     let head = match (first >> 5, first & 0x1f) {
         (0, _) => Head::Whole(Item::Unsigned(number), 0),
         (1, _) => Head::Whole(Item::Negative(number), 0),
         (2, _) => Head::Whole(Item::Bytes(string()?), string()?.len()),
-        (3, _) => Head::Whole(Item::Text(std::str::from_utf8(string()?).map_err(|_| Malformed)?), string()?.len()),
+        (3, _) => Head::Whole(
+            Item::Text(std::str::from_utf8(string()?).map_err(|_| Malformed)?),
+            string()?.len(),
+        ),
         (4, _) => Head::List(number),
         (5, _) => Head::Map(number),
         (7, 20) => Head::Whole(Item::Bool(false), 0),
@@ -210,8 +223,8 @@ impl<'a> From<&'a str> for Item<'a> {
     }
 }
 
-/// Writes items one after the other. Whoever writes a map keeps its keys in the order of the canon: by length of what
-/// they are written as, then by value.
+/// Writes items one after the other. Whoever writes a map keeps its keys in the order of the canon:
+/// by length of what they are written as, then by value.
 #[derive(Debug, Default)]
 pub(super) struct Writer(Vec<u8>);
 
@@ -280,13 +293,24 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let mut writer = Writer::default();
-        writer.map(3).number(1).bytes(b"bytes").number(-7).list(3).bool(true).text("text").number(70_000);
+        writer
+            .map(3)
+            .number(1)
+            .bytes(b"bytes")
+            .number(-7)
+            .list(3)
+            .bool(true)
+            .text("text")
+            .number(70_000);
         writer.text("deep").map(1).text("id").raw(&[0xf6]);
         let bytes = writer.into_bytes();
         let item = parse(&bytes).unwrap();
         assert_eq!(item.get(1).and_then(Item::bytes), Some(&b"bytes"[..]));
         let list = item.get(-7).unwrap();
-        assert_eq!(list.entries().collect::<Vec<_>>(), [Item::Bool(true), Item::Text("text"), Item::Unsigned(70_000)]);
+        assert_eq!(
+            list.entries().collect::<Vec<_>>(),
+            [Item::Bool(true), Item::Text("text"), Item::Unsigned(70_000)]
+        );
         assert_eq!(item.get("deep").unwrap().get("id"), Some(Item::Null));
         assert_eq!(item.raw("deep"), Some(&[0xa1, 0x62, b'i', b'd', 0xf6][..]));
         assert_eq!(item.get(2), None);
@@ -333,7 +357,10 @@ mod tests {
             (&[0xa1, 0x80, 0][..], "a list as a key"),
             (&[0xbf, 0xff][..], "a map of no definite length"),
             (&[0x5f, 0x41, 0, 0xff][..], "bytes of no definite length"),
-            (&[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff][..], "a list longer than its bytes"),
+            (
+                &[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff][..],
+                "a list longer than its bytes",
+            ),
             (&[0xb9, 0xff, 0xff][..], "a map longer than any"),
             (&[0x5a, 0xff, 0xff, 0xff, 0xff][..], "bytes longer than there are"),
             (&[0x62, 0xc3, 0x28][..], "a text that is not UTF-8"),

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::frame::command::MSG;
-use super::hid::Channel;
-use super::hid::Waiting;
+use super::hid::{Channel, Waiting};
 use super::limit::Limit;
 
 /// A SHA-256 hash: of the client data, or of what the credential is bound to.
@@ -17,7 +16,8 @@ const REGISTER: u8 = 0x01;
 const AUTHENTICATE: u8 = 0x02;
 const VERSION: u8 = 0x03;
 
-/// The control bytes of an authentication: only look whether the key handle is known; sign after a touch.
+/// The control bytes of an authentication: only look whether the key handle is known; sign after a
+/// touch.
 const CHECK_ONLY: u8 = 0x07;
 const ENFORCE_PRESENCE: u8 = 0x03;
 
@@ -28,7 +28,8 @@ const CONDITIONS_NOT_SATISFIED: u16 = 0x6985;
 /// How often a key is asked whether it was touched.
 const PACE: Duration = Duration::from_millis(75);
 
-/// Makes a credential after a touch. Answers the raw message: `05`, public key, key handle, certificate, signature.
+/// Makes a credential after a touch. Answers the raw message: `05`, public key, key handle,
+/// certificate, signature.
 pub(super) fn register(
     channel: &mut Channel,
     challenge: &Hash,
@@ -73,20 +74,26 @@ pub(super) fn knows(
     let Ok(data) = request(&[0; 32], application, handle) else { return Ok(false) };
     match call(channel, AUTHENTICATE, CHECK_ONLY, &data, limit, say) {
         Ok((CONDITIONS_NOT_SATISFIED | NO_ERROR, _)) => Ok(true),
-        // Firmware has many words for a handle that is not its own, and some only an error of the transport.
+        // Firmware has many words for a handle that is not its own, and some only an error of the
+        // transport.
         Ok(_) | Err(Fault::Content(_)) => Ok(false),
         Err(fault) => Err(fault),
     }
 }
 
 /// Whether it speaks the one version there is.
-pub(super) fn speaks_v2(channel: &mut Channel, limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<bool, Fault> {
+pub(super) fn speaks_v2(
+    channel: &mut Channel,
+    limit: &Limit,
+    say: &mut dyn FnMut(Waiting),
+) -> Result<bool, Fault> {
     let (word, version) = call(channel, VERSION, 0, &[], limit, say)?;
     Ok(word == NO_ERROR && version == b"U2F_V2")
 }
 
 fn request(challenge: &Hash, application: &Hash, handle: &[u8]) -> Result<Vec<u8>, Fault> {
-    let length = u8::try_from(handle.len()).map_err(|_| Fault::Odd("a key handle of more than 255 bytes"))?;
+    let length = u8::try_from(handle.len())
+        .map_err(|_| Fault::Odd("a key handle of more than 255 bytes"))?;
     Ok([&challenge[..], application, &[length], handle].concat())
 }
 
@@ -131,7 +138,10 @@ fn call(
     }
     apdu.extend([0, 0]);
     let mut answer = channel.call(MSG, &apdu, limit, say)?;
-    let data = answer.len().checked_sub(2).ok_or(Fault::Content("a U2F answer without a status word"))?;
+    let data = answer
+        .len()
+        .checked_sub(2)
+        .ok_or(Fault::Content("a U2F answer without a status word"))?;
     let word = answer.split_off(data);
     let word = <[u8; 2]>::try_from(word).map_or(0, u16::from_be_bytes);
     Ok((word, answer))

@@ -1,38 +1,29 @@
 //! What is plugged in and how it is; works without permission too, and says then what is missing.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
-use super::authenticator::Authenticator;
-use super::authenticator::Speaks;
+use super::authenticator::{Authenticator, Speaks};
 use super::bus::Bus;
 use super::ctap2;
 use super::ctap2::Info;
 use super::error::Error;
 use super::fault::Fault;
-use super::found::About;
-use super::found::Access;
-use super::found::Answer;
-use super::found::Found;
-use super::found::Holder;
-use super::found::Holders;
-use super::found::PinState;
+use super::found::{About, Access, Answer, Found, Holder, Holders, PinState};
 use super::hidraw::Usb;
-use super::key::Key;
-use super::key::Text;
-use super::limit::Cancel;
-use super::limit::Limit;
+use super::key::{Key, Text};
+use super::limit::{Cancel, Limit};
 use crate::webauthn::groups;
 
 /// How long a key may take to say what it is. Another program may keep it busy meanwhile.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Every security key that is plugged in, in the order of their nodes, asked all at once. None of them blinks.
+/// Every security key that is plugged in, in the order of their nodes, asked all at once. None of
+/// them blinks.
 ///
 /// # Errors
 /// [`Error::Bus`] if the machine cannot say what is plugged in.
@@ -65,11 +56,15 @@ pub fn list_on(bus: Arc<dyn Bus>) -> Result<Vec<Found>, Error> {
 pub fn holders(path: &Path) -> Holders {
     let mut holders = Holders::default();
     let Ok(processes) = fs::read_dir("/proc") else { return holders };
-    let numbers = processes.flatten().filter_map(|process| process.file_name().to_str()?.parse::<u32>().ok());
+    let numbers = processes
+        .flatten()
+        .filter_map(|process| process.file_name().to_str()?.parse::<u32>().ok());
     for pid in numbers.filter(|pid| *pid != std::process::id()) {
         match fs::read_dir(format!("/proc/{pid}/fd")) {
             Ok(files) => {
-                let open = files.flatten().any(|file| fs::read_link(file.path()).is_ok_and(|target| target == path));
+                let open = files
+                    .flatten()
+                    .any(|file| fs::read_link(file.path()).is_ok_and(|target| target == path));
                 if open {
                     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
                     holders.seen.push(Holder { pid, program: Text::new(&name) });
@@ -111,7 +106,11 @@ fn ask(bus: &Arc<dyn Bus>, key: &Key) -> Result<About, Fault> {
     })
 }
 
-fn pin_state(channel: &mut super::hid::Channel, info: &Info, limit: &Limit) -> Result<PinState, Fault> {
+fn pin_state(
+    channel: &mut super::hid::Channel,
+    info: &Info,
+    limit: &Limit,
+) -> Result<PinState, Fault> {
     match info.options.client_pin {
         None => Ok(PinState::Unsupported),
         Some(false) => Ok(PinState::NotSet),
@@ -119,8 +118,14 @@ fn pin_state(channel: &mut super::hid::Channel, info: &Info, limit: &Limit) -> R
             let must_change = info.must_change_pin;
             match ctap2::pin_retries(channel, info, limit, &mut |_| {}) {
                 Ok(attempt) if attempt.retries == 0 => Ok(PinState::Blocked),
-                Ok(attempt) => Ok(PinState::Set { retries: Some(attempt.retries), power_cycle: attempt.power_cycle, must_change }),
-                Err(Fault::Status(_)) => Ok(PinState::Set { retries: None, power_cycle: false, must_change }),
+                Ok(attempt) => Ok(PinState::Set {
+                    retries: Some(attempt.retries),
+                    power_cycle: attempt.power_cycle,
+                    must_change,
+                }),
+                Err(Fault::Status(_)) => {
+                    Ok(PinState::Set { retries: None, power_cycle: false, must_change })
+                }
                 Err(fault) => Err(fault),
             }
         }
@@ -137,22 +142,31 @@ fn judge(key: &Key, answer: Result<About, Fault>) -> (Access, Option<Answer>) {
         Err(Fault::Busy) => (Access::Open, Some(Answer::Busy)),
         Err(Fault::Slow) => (Access::Open, Some(Answer::Slow)),
         Err(Fault::Silent | Fault::Late | Fault::Stopped) => (Access::Open, Some(Answer::Silent)),
-        Err(Fault::Odd(what) | Fault::Content(what)) => (Access::Open, Some(Answer::Misbehaved(what.to_owned()))),
+        Err(Fault::Odd(what) | Fault::Content(what)) => {
+            (Access::Open, Some(Answer::Misbehaved(what.to_owned())))
+        }
         Err(fault) => (Access::Open, Some(Answer::Misbehaved(Error::from(fault).to_string()))),
     }
 }
 
 fn not_allowed(path: &Path) -> Access {
     match fs::metadata(path) {
-        Ok(node) => Access::NotAllowed { mode: node.mode() & 0o7777, uid: node.uid(), gid: node.gid() },
+        Ok(node) => {
+            Access::NotAllowed { mode: node.mode() & 0o7777, uid: node.uid(), gid: node.gid() }
+        }
         Err(_) => Access::Gone,
     }
 }
 
-/// Whether udevd has given the node to whoever is logged in: its record of the device is tagged `uaccess`.
+/// Whether udevd has given the node to whoever is logged in: its record of the device is tagged
+/// `uaccess`.
 fn tagged(path: &Path) -> Option<bool> {
     let number = fs::metadata(path).ok()?.rdev();
-    let record = format!("/run/udev/data/c{}:{}", nix::sys::stat::major(number), nix::sys::stat::minor(number));
+    let record = format!(
+        "/run/udev/data/c{}:{}",
+        nix::sys::stat::major(number),
+        nix::sys::stat::minor(number)
+    );
     let record = fs::read_to_string(record).ok()?;
     Some(record.lines().any(|line| line == "G:uaccess" || line == "Q:uaccess"))
 }

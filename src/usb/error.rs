@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::key::Key;
 
-/// Why there is no answer of a security key. The groups say who must act, and each message what helps.
+/// Why there is no answer of a security key. The groups say who must act, and each message what
+/// helps.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -24,7 +25,9 @@ pub enum Error {
     #[error("{0} is enrolled already: plug in another security key")]
     AlreadyEnrolled(Key),
     /// The person: no key that is plugged in belongs to the account.
-    #[error("no security key that is plugged in is enrolled for this account: plug in the one that is")]
+    #[error(
+        "no security key that is plugged in is enrolled for this account: plug in the one that is"
+    )]
     NotEnrolled,
     /// The person: the key was pulled out.
     #[error("the security key was unplugged: plug it in and try again")]
@@ -39,19 +42,28 @@ pub enum Error {
     #[error("this security key needs its PIN")]
     PinNotGiven,
     /// The person: three wrong PINs in a row; the key wants to be plugged in anew.
-    #[error("the security key takes no PIN until it is plugged in again: unplug it, plug it in, try again")]
+    #[error(
+        "the security key takes no PIN until it is plugged in again: unplug it, plug it in, try again"
+    )]
     PinAuthBlocked,
     /// The person: all tries are used up.
-    #[error("the PIN of this security key is blocked: use another key; only a reset, which erases all its credentials, frees this one")]
+    #[error(
+        "the PIN of this security key is blocked: use another key; only a reset, which erases all its credentials, frees this one"
+    )]
     PinBlocked,
-    /// The person: the service wants to know who touches the key, and the key has no PIN and no fingerprint yet.
-    #[error("the service asks for a PIN or fingerprint, and this security key has none yet: set one with `twostep key pin set`")]
+    /// The person: the service wants to know who touches the key, and the key has no PIN and no
+    /// fingerprint yet.
+    #[error(
+        "the service asks for a PIN or fingerprint, and this security key has none yet: set one with `twostep key pin set`"
+    )]
     PinNotSet,
     /// The person: the key insists on another PIN first.
     #[error("this security key wants a new PIN first: change it with `twostep key pin change`")]
     PinMustChange,
     /// The person: the key has no room for another credential.
-    #[error("the security key is full: delete a credential with `twostep key credentials delete`, or use another key")]
+    #[error(
+        "the security key is full: delete a credential with `twostep key credentials delete`, or use another key"
+    )]
     Full,
     /// The person: the key can do nothing the service would accept.
     #[error("this security key cannot be used here: {0}")]
@@ -68,9 +80,12 @@ pub enum Error {
         path: PathBuf,
     },
     /// The operator: another program kept the key to itself for the whole time.
-    #[error("another program is using the security key: close it and try again; `twostep key doctor` names it")]
+    #[error(
+        "another program is using the security key: close it and try again; `twostep key doctor` names it"
+    )]
     Busy,
-    /// The operator: a key that may be the right one could not be asked before the ceremony ended, and no other key would do.
+    /// The operator: a key that may be the right one could not be asked before the ceremony ended,
+    /// and no other key would do.
     #[error("{key} could not be asked: {why}")]
     NotAsked {
         /// Which key.
@@ -89,12 +104,17 @@ pub enum Error {
     #[error("the security key does not answer: unplug it, plug it in, try again")]
     Silent,
     /// The key: it works, and had not answered when the ceremony ended.
-    #[error("the security key is too slow to answer in time: try again, or unplug it and plug it in")]
+    #[error(
+        "the security key is too slow to answer in time: try again, or unplug it and plug it in"
+    )]
     Slow,
     /// The key: what it says is not what CTAP allows.
-    #[error("the security key misbehaves ({0}): unplug it, plug it in, try again, or use another one")]
+    #[error(
+        "the security key misbehaves ({0}): unplug it, plug it in, try again, or use another one"
+    )]
     Misbehaved(&'static str),
-    /// The key: it refused for a reason that has no better words; the CTAP2 status byte or U2F status word.
+    /// The key: it refused for a reason that has no better words; the CTAP2 status byte or U2F
+    /// status word.
     #[error("the security key refused with status {0:#04x}")]
     Refused(u16),
 }

@@ -19,7 +19,8 @@ pub(super) enum Fault {
     Silent,
     /// It broke the rules of CTAPHID, CTAP1 or CTAP2.
     Odd(&'static str),
-    /// It kept the rules of CTAPHID, and answered one command with what CTAP1 or CTAP2 do not allow, or with an error.
+    /// It kept the rules of CTAPHID, and answered one command with what CTAP1 or CTAP2 do not
+    /// allow, or with an error.
     Content(&'static str),
     /// It answered a CTAP2 command with this status (CTAP 2.1 §6.3).
     Status(u8),

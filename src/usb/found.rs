@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::key::Key;
-use super::key::Text;
+use super::key::{Key, Text};
 
 /// One FIDO HID interface, as far as we may look.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -12,7 +11,8 @@ pub struct Found {
     pub key: Key,
     /// Whether we may open it.
     pub access: Access,
-    /// Whether udev knows it for a security key and gives it to whoever is logged in here; unknown where no udevd runs.
+    /// Whether udev knows it for a security key and gives it to whoever is logged in here; unknown
+    /// where no udevd runs.
     pub tagged: Option<bool>,
     /// What it said; nothing if it was not opened.
     pub answer: Option<Answer>,
@@ -27,7 +27,8 @@ pub enum Access {
     Open,
     /// Not by us: the node belongs to these, with this mode.
     NotAllowed {
-        /// The permission bits, `0o600`. The group's are the mask where there is an access control list.
+        /// The permission bits, `0o600`. The group's are the mask where there is an access control
+        /// list.
         mode: u32,
         /// The owner.
         uid: u32,

@@ -1,4 +1,5 @@
-//! Messages cut into reports and put together again (CTAP 2.1 §11.2.4). Pure: no channel state, no time.
+//! Messages cut into reports and put together again (CTAP 2.1 §11.2.4). Pure: no channel state, no
+//! time.
 
 /// Names a logical connection to a key.
 pub(super) type ChannelId = [u8; 4];
@@ -33,7 +34,12 @@ pub(super) mod command {
 /// The reports of one message, each of the same length and filled up with zeros.
 ///
 /// `None` if it does not fit into 129 of them.
-pub(super) fn reports(channel: ChannelId, command: u8, message: &[u8], length: usize) -> Option<Vec<Vec<u8>>> {
+pub(super) fn reports(
+    channel: ChannelId,
+    command: u8,
+    message: &[u8],
+    length: usize,
+) -> Option<Vec<Vec<u8>>> {
     let claimed = u16::try_from(message.len()).ok()?;
     let (first, rest) = message.split_at(message.len().min(length.checked_sub(INITIAL)?));
     let rest = rest.chunks(length - CONTINUATION);
@@ -41,7 +47,9 @@ pub(super) fn reports(channel: ChannelId, command: u8, message: &[u8], length: u
         return None;
     }
     let start = [&channel[..], &[command | IS_INITIAL], &claimed.to_be_bytes(), first].concat();
-    let continued = (0u8..).zip(rest).map(|(sequence, data)| [&channel[..], &[sequence], data].concat());
+    let continued = (0u8..)
+        .zip(rest)
+        .map(|(sequence, data)| [&channel[..], &[sequence], data].concat());
     let reports = std::iter::once(start).chain(continued);
     Some(
         reports
@@ -83,7 +91,8 @@ impl Frame<'_> {
     }
 }
 
-/// A message of which some reports have come. It grows with what has come, never with what was claimed.
+/// A message of which some reports have come. It grows with what has come, never with what was
+/// claimed.
 #[derive(Debug, Default)]
 pub(super) struct Assembly {
     command: u8,
@@ -98,18 +107,28 @@ impl Assembly {
     ///
     /// # Errors
     /// What is wrong with it; the assembly is of no more use then.
-    pub(super) fn take(&mut self, part: Part<'_>, report_length: usize) -> Result<Option<(u8, Vec<u8>)>, &'static str> {
+    pub(super) fn take(
+        &mut self,
+        part: Part<'_>,
+        report_length: usize,
+    ) -> Result<Option<(u8, Vec<u8>)>, &'static str> {
         let (data, room) = match part {
             Part::Initial(..) if self.begun => return Err("a message began inside another one"),
-            Part::Initial(_, claimed, _) if claimed > LONGEST_MESSAGE => return Err("a message claimed to be too long"),
+            Part::Initial(_, claimed, _) if claimed > LONGEST_MESSAGE => {
+                return Err("a message claimed to be too long");
+            }
             Part::Initial(command, claimed, data) => {
                 self.begun = true;
                 self.command = command;
                 self.claimed = claimed;
                 (data, report_length.saturating_sub(INITIAL))
             }
-            Part::Continuation(..) if !self.begun => return Err("a continuation came without its beginning"),
-            Part::Continuation(sequence, _) if sequence != self.next => return Err("a report had the wrong sequence number"),
+            Part::Continuation(..) if !self.begun => {
+                return Err("a continuation came without its beginning");
+            }
+            Part::Continuation(sequence, _) if sequence != self.next => {
+                return Err("a report had the wrong sequence number");
+            }
             Part::Continuation(_, data) => {
                 self.next = self.next.wrapping_add(1);
                 (data, report_length.saturating_sub(CONTINUATION))
@@ -149,7 +168,11 @@ mod tests {
             let longest = length - 7 + 128 * (length - 5);
             for size in [0, 1, length - 7, length - 6, length, longest - 1, longest] {
                 let message: Vec<u8> = (0..=250).cycle().take(size).collect();
-                assert_eq!(back_and_forth(&message, length), Some(message), "{size} bytes in reports of {length}");
+                assert_eq!(
+                    back_and_forth(&message, length),
+                    Some(message),
+                    "{size} bytes in reports of {length}"
+                );
             }
             assert_eq!(reports(CHANNEL, command::CBOR, &vec![0; longest + 1], length), None);
         }
@@ -162,8 +185,14 @@ mod tests {
         for (parts, fault) in [
             (vec![Part::Continuation(0, &[0; 59])], "a continuation came without its beginning"),
             (vec![start, start], "a message began inside another one"),
-            (vec![start, Part::Continuation(1, &[0; 59])], "a report had the wrong sequence number"),
-            (vec![Part::Initial(command::CBOR, 7610, &[0; 57])], "a message claimed to be too long"),
+            (
+                vec![start, Part::Continuation(1, &[0; 59])],
+                "a report had the wrong sequence number",
+            ),
+            (
+                vec![Part::Initial(command::CBOR, 7610, &[0; 57])],
+                "a message claimed to be too long",
+            ),
             (vec![Part::Initial(command::CBOR, 100, &[0; 56])], "a report was too short"),
         ] {
             let mut assembly = Assembly::default();

@@ -1,25 +1,17 @@
 //! CTAPHID: one channel to one key (CTAP 2.1 §11.2).
 //!
-//! The kernel shows every report to every program that has the key open, so what is on other channels is passed over. Each
-//! wait ends at the limit it is given, whatever the key sends.
+//! The kernel shows every report to every program that has the key open, so what is on other
+//! channels is passed over. Each wait ends at the limit it is given, whatever the key sends.
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::bus::Transport;
 use super::fault::Fault;
-use super::frame::Assembly;
-use super::frame::BROADCAST;
-use super::frame::ChannelId;
-use super::frame::Frame;
-use super::frame::LONGEST_REPORT;
-use super::frame::Part;
-use super::frame::SHORTEST_REPORT;
-use super::frame::command;
-use super::frame::reports;
+use super::frame::{
+    Assembly, BROADCAST, ChannelId, Frame, LONGEST_REPORT, Part, SHORTEST_REPORT, command, reports,
+};
 use super::limit::Limit;
-use super::traffic::Hindrance;
-use super::traffic::Traffic;
+use super::traffic::{Hindrance, Traffic};
 
 /// What a key asks for while it works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +47,13 @@ enum Trouble {
     Fault(Fault),
 }
 
-/// No key needs longer for a first word, or between two of its keepalives, which are due every 100 ms. Clients of U2F give it
-/// 3 s for a message; the rest is for machines that are late themselves.
+/// No key needs longer for a first word, or between two of its keepalives, which are due every 100
+/// ms. Clients of U2F give it 3 s for a message; the rest is for machines that are late themselves.
 const SILENCE: Duration = Duration::from_secs(4);
 
-/// After so long without an answer, while it answers other programs, a key is asked again: the kernel's queues drop what does not
-/// fit. First for a channel, then for anything else; the pauses grow, because the key may be slow too.
+/// After so long without an answer, while it answers other programs, a key is asked again: the
+/// kernel's queues drop what does not fit. First for a channel, then for anything else; the pauses
+/// grow, because the key may be slow too.
 const ASK_AGAIN: (Duration, Duration) = (Duration::from_millis(400), Duration::from_secs(1));
 
 /// The longest pause for a key that answers later than any key may.
@@ -89,7 +82,11 @@ const KNOWS_NO_MSG: u8 = 0x08;
 
 impl Channel {
     /// Asks for a channel, as often as it takes while other programs talk to the key.
-    pub(super) fn open(transport: Box<dyn Transport>, limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<Channel, Fault> {
+    pub(super) fn open(
+        transport: Box<dyn Transport>,
+        limit: &Limit,
+        say: &mut dyn FnMut(Waiting),
+    ) -> Result<Channel, Fault> {
         let (reports_in, reports_out) = transport.report_lengths();
         let fits = SHORTEST_REPORT..=LONGEST_REPORT;
         if !fits.contains(&reports_in) || !fits.contains(&reports_out) {
@@ -120,20 +117,35 @@ impl Channel {
 
     /// Sends a message and receives the answer to it.
     ///
-    /// What is cut short by the limit is cancelled at the key, which then stops blinking. A message that gets lost while the key
-    /// answers other programs too is sent again, unless it carries a PIN.
+    /// What is cut short by the limit is cancelled at the key, which then stops blinking. A message
+    /// that gets lost while the key answers other programs too is sent again, unless it carries a
+    /// PIN.
     ///
     /// # Errors
-    /// Among others [`Fault::Busy`] and [`Fault::Slow`]: the limit passed, and the key is well as far as we know.
-    pub(super) fn call(&mut self, command: u8, message: &[u8], limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<Vec<u8>, Fault> {
+    /// Among others [`Fault::Busy`] and [`Fault::Slow`]: the limit passed, and the key is well as
+    /// far as we know.
+    pub(super) fn call(
+        &mut self,
+        command: u8,
+        message: &[u8],
+        limit: &Limit,
+        say: &mut dyn FnMut(Waiting),
+    ) -> Result<Vec<u8>, Fault> {
         self.traffic.begin_exchange();
         if self.repeated {
             self.ask_for_another_channel(limit, say)?;
         }
-        self.until_answered(command, message, limit, say).map_err(|fault| self.at_deadline(fault))
+        self.until_answered(command, message, limit, say)
+            .map_err(|fault| self.at_deadline(fault))
     }
 
-    fn until_answered(&mut self, command: u8, message: &[u8], limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<Vec<u8>, Fault> {
+    fn until_answered(
+        &mut self,
+        command: u8,
+        message: &[u8],
+        limit: &Limit,
+        say: &mut dyn FnMut(Waiting),
+    ) -> Result<Vec<u8>, Fault> {
         let may_repeat = command != command::CBOR || message.first() != Some(&CLIENT_PIN);
         let (mut pause, mut resets, mut lost) = (BACKOFF.0, 0, 0_u32);
         let (mut crowded, mut alone) = (self.patience(ASK_AGAIN.1), SILENCE);
@@ -144,7 +156,8 @@ impl Channel {
                 Err(Trouble::Busy) => {
                     pause = (pause * 2).min(BACKOFF.1);
                     self.repeated = true;
-                    // A "busy" that is still on its way would send it once more, and cost another try of the PIN.
+                    // A "busy" that is still on its way would send it once more, and cost another
+                    // try of the PIN.
                     if !may_repeat {
                         self.ask_for_another_channel(limit, say)?;
                     }
@@ -154,7 +167,9 @@ impl Channel {
                     self.ask_for_another_channel(limit, say)?;
                 }
                 Err(Trouble::Lost(why)) => return Err(Fault::Odd(why)),
-                Err(Trouble::Fault(Fault::Silent | Fault::Odd(_))) if may_repeat && self.traffic.excuses() => {
+                Err(Trouble::Fault(Fault::Silent | Fault::Odd(_)))
+                    if may_repeat && self.traffic.excuses() =>
+                {
                     if self.traffic.is_crowded() {
                         say(Waiting::Turn);
                     }
@@ -169,7 +184,9 @@ impl Channel {
                     self.ask_for_another_channel(limit, say)?;
                 }
                 Err(Trouble::Fault(fault)) => {
-                    if command == command::CBOR && matches!(fault, Fault::Stopped | Fault::Late | Fault::Silent) {
+                    if command == command::CBOR
+                        && matches!(fault, Fault::Stopped | Fault::Late | Fault::Silent)
+                    {
                         self.cancel();
                     }
                     return Err(fault);
@@ -197,15 +214,21 @@ impl Channel {
     }
 
     /// Leaves what is still on its way on the old channel behind.
-    pub(super) fn ask_for_another_channel(&mut self, limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<(), Fault> {
+    pub(super) fn ask_for_another_channel(
+        &mut self,
+        limit: &Limit,
+        say: &mut dyn FnMut(Waiting),
+    ) -> Result<(), Fault> {
         self.listen_off(limit, BACKOFF.0)?;
         self.init(limit, say)
     }
 
-    /// Asks for a channel on the broadcast channel, with a nonce that tells our answer from everybody else's.
+    /// Asks for a channel on the broadcast channel, with a nonce that tells our answer from
+    /// everybody else's.
     fn init(&mut self, limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<(), Fault> {
         let mut nonce = [0; 8];
-        getrandom::fill(&mut nonce).map_err(|_| Fault::Odd("this machine has no random numbers"))?;
+        getrandom::fill(&mut nonce)
+            .map_err(|_| Fault::Odd("this machine has no random numbers"))?;
         self.traffic.give_up(self.id);
         let (mut pause, mut again) = (BACKOFF.0, self.patience(ASK_AGAIN.0));
         let asked = Instant::now();
@@ -230,7 +253,11 @@ impl Channel {
                         again = (again * 2).min(SILENCE);
                     }
                     Err(fault) => {
-                        return Err(if self.at_deadline(fault.clone()) == Fault::Late { Fault::Silent } else { self.at_deadline(fault) });
+                        return Err(if self.at_deadline(fault.clone()) == Fault::Late {
+                            Fault::Silent
+                        } else {
+                            self.at_deadline(fault)
+                        });
                     }
                 },
                 Trouble::Fault(fault) => return Err(fault),
@@ -239,8 +266,9 @@ impl Channel {
         }
     }
 
-    /// Waits for the answer to our INIT; everything else is somebody else's. A key that says nothing at all gets all the time
-    /// that a key may take: it would answer a second INIT after the first one.
+    /// Waits for the answer to our INIT; everything else is somebody else's. A key that says
+    /// nothing at all gets all the time that a key may take: it would answer a second INIT after
+    /// the first one.
     fn channel_answer(
         &mut self,
         nonce: &[u8],
@@ -256,7 +284,9 @@ impl Channel {
             let patience = busy.unwrap_or(if self.traffic.excuses() { again } else { SILENCE });
             let wait = limit.within(patience.saturating_sub(asked.elapsed()));
             let frame = match self.receive(&mut report, &wait) {
-                Err(Fault::Late) if busy.is_some() && !limit.left().is_zero() => return Err(Trouble::Busy),
+                Err(Fault::Late) if busy.is_some() && !limit.left().is_zero() => {
+                    return Err(Trouble::Busy);
+                }
                 other => other?,
             };
             let Some(frame) = frame else { continue };
@@ -291,7 +321,9 @@ impl Channel {
     }
 
     fn adopt(&mut self, answer: &[u8], nonce: [u8; 8]) -> Result<(), Fault> {
-        let [_, _, _, _, _, _, _, _, c0, c1, c2, c3, _, major, minor, build, capabilities, ..] = *answer else {
+        let [_, _, _, _, _, _, _, _, c0, c1, c2, c3, _, major, minor, build, capabilities, ..] =
+            *answer
+        else {
             return Err(Fault::Odd("a short answer to INIT"));
         };
         let id = [c0, c1, c2, c3];
@@ -306,8 +338,9 @@ impl Channel {
         Ok(())
     }
 
-    /// One message there, one back. After so long without a word from the key the answer is lost: the first while it speaks to
-    /// others, else the second. The third is the least pause after "busy".
+    /// One message there, one back. After so long without a word from the key the answer is lost:
+    /// the first while it speaks to others, else the second. The third is the least pause after
+    /// "busy".
     fn exchange(
         &mut self,
         (asked, message): (u8, &[u8]),
@@ -326,11 +359,16 @@ impl Channel {
             let mut report = [0; LONGEST_REPORT];
             let wait = match busy {
                 Some(busy) => busy.saturating_sub(asked_at.elapsed()),
-                None => (if self.traffic.is_crowded() { crowded } else { alone }).saturating_sub(heard.elapsed()),
+                None => (if self.traffic.is_crowded() { crowded } else { alone })
+                    .saturating_sub(heard.elapsed()),
             };
             let frame = match self.receive(&mut report, &limit.within(wait)) {
-                Err(Fault::Late) if busy.is_some() && !limit.left().is_zero() => return Err(Trouble::Busy),
-                Err(Fault::Late) if limit.left() > Duration::ZERO => return Err(Fault::Silent.into()),
+                Err(Fault::Late) if busy.is_some() && !limit.left().is_zero() => {
+                    return Err(Trouble::Busy);
+                }
+                Err(Fault::Late) if limit.left() > Duration::ZERO => {
+                    return Err(Fault::Silent.into());
+                }
                 other => other?,
             };
             let Some(frame) = frame else { continue };
@@ -359,7 +397,8 @@ impl Channel {
                     assembly = Assembly::default();
                 }
                 Some((command::ERROR, code)) => match error(code.first().copied()) {
-                    // Each report of a message can be turned away, and one that was sent before may have been taken.
+                    // Each report of a message can be turned away, and one that was sent before may
+                    // have been taken.
                     Trouble::Busy => {
                         self.traffic.note_others();
                         say(Waiting::Turn);
@@ -378,7 +417,8 @@ impl Channel {
     }
 
     fn send(&mut self, channel: ChannelId, command: u8, message: &[u8]) -> Result<(), Fault> {
-        let reports = reports(channel, command, message, self.reports_out).ok_or(Fault::Odd("a message does not fit its reports"))?;
+        let reports = reports(channel, command, message, self.reports_out)
+            .ok_or(Fault::Odd("a message does not fit its reports"))?;
         for report in reports {
             self.transport.write(&report).map_err(|_| Fault::Gone)?;
         }
@@ -386,7 +426,11 @@ impl Channel {
     }
 
     /// Waits for the next report of any channel; `None` is one that is no frame.
-    fn receive<'a>(&mut self, report: &'a mut [u8; LONGEST_REPORT], limit: &Limit) -> Result<Option<Frame<'a>>, Fault> {
+    fn receive<'a>(
+        &mut self,
+        report: &'a mut [u8; LONGEST_REPORT],
+        limit: &Limit,
+    ) -> Result<Option<Frame<'a>>, Fault> {
         loop {
             let slice = limit.slice()?;
             let length = self.transport.read(report, slice).map_err(|_| Fault::Gone)?;
@@ -400,7 +444,10 @@ impl Channel {
     fn drop_stale(&mut self, limit: &Limit) -> Result<(), Fault> {
         for _ in 0..MOST_STALE {
             limit.slice()?;
-            let stale = self.transport.read(&mut [0; LONGEST_REPORT], Duration::ZERO).map_err(|_| Fault::Gone)?;
+            let stale = self
+                .transport
+                .read(&mut [0; LONGEST_REPORT], Duration::ZERO)
+                .map_err(|_| Fault::Gone)?;
             if stale.is_none() {
                 break;
             }
@@ -419,7 +466,8 @@ impl Channel {
         }
     }
 
-    /// Makes the key end what it does, and takes its last word (CTAP 2.1 §11.2.9.1.5). What goes wrong here changes nothing.
+    /// Makes the key end what it does, and takes its last word (CTAP 2.1 §11.2.9.1.5). What goes
+    /// wrong here changes nothing.
     fn cancel(&mut self) {
         let limit = Limit::new(DRAIN, super::limit::Cancel::default());
         if self.send(self.id, command::CANCEL, &[]).is_err() {
@@ -427,14 +475,17 @@ impl Channel {
         }
         while let Ok(frame) = self.receive(&mut [0; LONGEST_REPORT], &limit) {
             let ours = frame.filter(|frame| frame.channel == self.id);
-            if ours.is_some_and(|frame| !matches!(frame.part, Part::Initial(command::KEEPALIVE, ..))) {
+            if ours
+                .is_some_and(|frame| !matches!(frame.part, Part::Initial(command::KEEPALIVE, ..)))
+            {
                 return;
             }
         }
     }
 }
 
-/// When a message that was turned away is sent again, counted from when it was sent: once all that the key says to it can be here.
+/// When a message that was turned away is sent again, counted from when it was sent: once all that
+/// the key says to it can be here.
 fn again_after(took: Duration, pause: Duration) -> Duration {
     took + took.max(pause)
 }

@@ -5,30 +5,18 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use hidapi::DeviceInfo;
-use hidapi::HidApi;
-use hidapi::HidDevice;
-use nix::poll::PollFd;
-use nix::poll::PollFlags;
-use nix::poll::PollTimeout;
-use nix::poll::poll;
+use hidapi::{DeviceInfo, HidApi, HidDevice};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::bus::Bus;
-use super::bus::NotOpened;
-use super::bus::Transport;
-use super::bus::Unplugged;
+use super::bus::{Bus, NotOpened, Transport, Unplugged};
 use super::error::Error;
 use super::frame::LONGEST_REPORT;
-use super::key::Key;
-use super::key::Text;
+use super::key::{Key, Text};
 
 /// The keys that are plugged into this machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,12 +35,16 @@ const USAGE: u16 = 0x01;
 /// How often keys are looked for where no udevd says that one came.
 const PERIOD: Duration = Duration::from_millis(250);
 
-/// The library keeps its last error in one place for the whole process, so it is entered by one thread at a time.
+/// The library keeps its last error in one place for the whole process, so it is entered by one
+/// thread at a time.
 static LIBRARY: Mutex<Option<HidApi>> = Mutex::new(None);
 
 /// Does something with the library, started if need be.
-fn library<T>(act: impl FnOnce(&mut HidApi) -> Result<T, hidapi::HidError>) -> Result<T, hidapi::HidError> {
-    let mut library: MutexGuard<'_, Option<HidApi>> = LIBRARY.lock().unwrap_or_else(PoisonError::into_inner);
+fn library<T>(
+    act: impl FnOnce(&mut HidApi) -> Result<T, hidapi::HidError>,
+) -> Result<T, hidapi::HidError> {
+    let mut library: MutexGuard<'_, Option<HidApi>> =
+        LIBRARY.lock().unwrap_or_else(PoisonError::into_inner);
     if library.is_none() {
         *library = Some(HidApi::new()?);
     }
@@ -63,7 +55,11 @@ impl Bus for Usb {
     fn keys(&self) -> Result<Vec<Key>, Error> {
         let mut keys = library(|library| {
             library.refresh_devices()?;
-            Ok(library.device_list().filter(|info| info.usage_page() == USAGE_PAGE && info.usage() == USAGE).map(key).collect::<Vec<_>>())
+            Ok(library
+                .device_list()
+                .filter(|info| info.usage_page() == USAGE_PAGE && info.usage() == USAGE)
+                .map(key)
+                .collect::<Vec<_>>())
         })
         .map_err(|error| Error::Bus(Text::new(&error.to_string()).to_string()))?;
         keys.sort_by(|a, b| a.path.cmp(&b.path));
@@ -73,9 +69,13 @@ impl Bus for Usb {
 
     fn open(&self, path: &Path) -> Result<Box<dyn Transport>, NotOpened> {
         let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| NotOpened::Gone)?;
-        let device = library(|library| library.open_path(&name)).map_err(|error| why_not(path, &error))?;
+        let device =
+            library(|library| library.open_path(&name)).map_err(|error| why_not(path, &error))?;
         let mut descriptor = [0; hidapi::MAX_REPORT_DESCRIPTOR_SIZE];
-        let described = device.get_report_descriptor(&mut descriptor).ok().and_then(|length| descriptor.get(..length));
+        let described = device
+            .get_report_descriptor(&mut descriptor)
+            .ok()
+            .and_then(|length| descriptor.get(..length));
         let lengths = described.map_or((LONGEST_REPORT, LONGEST_REPORT), report_lengths);
         Ok(Box::new(Hidraw { device, lengths }))
     }
@@ -103,9 +103,16 @@ fn key(info: &DeviceInfo) -> Key {
 /// The library has only words for it; the system says what it is.
 fn why_not(path: &Path, error: &hidapi::HidError) -> NotOpened {
     match File::options().read(true).write(true).open(path) {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => NotOpened::NotAllowed(path.to_owned()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            NotOpened::NotAllowed(path.to_owned())
+        }
         // ENODEV and ENXIO: the node is still there, its device is not.
-        Err(error) if error.kind() == ErrorKind::NotFound || matches!(error.raw_os_error(), Some(19 | 6)) => NotOpened::Gone,
+        Err(error)
+            if error.kind() == ErrorKind::NotFound
+                || matches!(error.raw_os_error(), Some(19 | 6)) =>
+        {
+            NotOpened::Gone
+        }
         Err(error) if error.kind() == ErrorKind::ResourceBusy => NotOpened::InUse,
         Err(error) => NotOpened::Other(error.to_string()),
         Ok(_) => NotOpened::Other(Text::new(&error.to_string()).to_string()),
@@ -184,14 +191,19 @@ mod tests {
     fn the_lengths_of_reports_are_read_from_their_descriptor() {
         // Usage page F1D0, usage 01, 64 bytes in, 64 bytes out: CTAP 2.1 §11.2.8.1.
         let descriptor = [
-            0x06, 0xd0, 0xf1, 0x09, 0x01, 0xa1, 0x01, 0x09, 0x20, 0x15, 0x00, 0x26, 0xff, 0x00, 0x75, 0x08, 0x95, 0x40, 0x81, 0x02, 0x09,
-            0x21, 0x15, 0x00, 0x26, 0xff, 0x00, 0x75, 0x08, 0x95, 0x40, 0x91, 0x02, 0xc0,
+            0x06, 0xd0, 0xf1, 0x09, 0x01, 0xa1, 0x01, 0x09, 0x20, 0x15, 0x00, 0x26, 0xff, 0x00,
+            0x75, 0x08, 0x95, 0x40, 0x81, 0x02, 0x09, 0x21, 0x15, 0x00, 0x26, 0xff, 0x00, 0x75,
+            0x08, 0x95, 0x40, 0x91, 0x02, 0xc0,
         ];
         assert_eq!(report_lengths(&descriptor), (64, 64));
         for cut in 0..descriptor.len() {
             report_lengths(&descriptor[..cut]);
         }
-        assert_eq!(report_lengths(&[0x77, 0xff, 0xff, 0xff, 0xff, 0x97, 0xff, 0xff, 0xff, 0xff, 0x81, 0]).1, 0);
+        assert_eq!(
+            report_lengths(&[0x77, 0xff, 0xff, 0xff, 0xff, 0x97, 0xff, 0xff, 0xff, 0xff, 0x81, 0])
+                .1,
+            0
+        );
         assert_eq!(report_lengths(&[0xfe, 0x81, 0x81]), (0, 0));
     }
 }

@@ -1,10 +1,10 @@
-//! What a security key is called. Its texts come from the device and are made safe before anybody sees them.
+//! What a security key is called. Its texts come from the device and are made safe before anybody
+//! sees them.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A FIDO HID interface that is plugged in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -32,7 +32,8 @@ pub struct Text(String);
 const MOST_CHARACTERS: usize = 64;
 
 impl Text {
-    /// Keeps what can be shown on one line: no control characters, none that turn or hide the text around them.
+    /// Keeps what can be shown on one line: no control characters, none that turn or hide the text
+    /// around them.
     pub fn new(untrusted: &str) -> Text {
         let shown = untrusted.chars().filter(|c| printable(*c)).take(MOST_CHARACTERS);
         Text(shown.collect::<String>().trim().to_owned())
@@ -44,7 +45,8 @@ impl Text {
     }
 }
 
-/// Neither a control character nor one that has no width, turns the direction, or is for private use.
+/// Neither a control character nor one that has no width, turns the direction, or is for private
+/// use.
 fn printable(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')

@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use super::fault::Fault;
 
@@ -41,7 +39,8 @@ impl Cancel {
 
     /// Whether it was said.
     pub fn is_cancelled(&self) -> bool {
-        self.said.load(Ordering::Acquire) || self.also.as_ref().is_some_and(|also| also.is_cancelled())
+        self.said.load(Ordering::Acquire)
+            || self.also.as_ref().is_some_and(|also| also.is_cancelled())
     }
 
     /// Another word that this one says too.

@@ -8,10 +8,12 @@ use super::key::Key;
 
 /// Who carries a ceremony's words to a person and brings back a PIN.
 pub trait Person {
-    /// Something happened that the person should know. Called from the thread that runs the ceremony.
+    /// Something happened that the person should know. Called from the thread that runs the
+    /// ceremony.
     fn tell(&mut self, progress: Progress);
 
-    /// Asks for the PIN of a key; `None` ends the ceremony. A PIN that was wrong is never sent twice.
+    /// Asks for the PIN of a key; `None` ends the ceremony. A PIN that was wrong is never sent
+    /// twice.
     fn pin(&mut self, request: &PinRequest) -> Option<Pin>;
 }
 

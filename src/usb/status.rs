@@ -35,7 +35,8 @@ pub(super) const ACTION_TIMEOUT: u8 = 0x3a;
 pub(super) const UV_BLOCKED: u8 = 0x3c;
 pub(super) const UV_INVALID: u8 = 0x3f;
 
-/// Whether a status is about the request itself, and not about the person or the stored credentials.
+/// Whether a status is about the request itself, and not about the person or the stored
+/// credentials.
 pub(super) fn is_about_the_request(status: u8) -> bool {
     matches!(
         status,
@@ -56,9 +57,13 @@ pub(super) fn is_about_the_request(status: u8) -> bool {
 /// What the person hears of a status that ended a ceremony.
 pub(super) fn error(status: u8) -> Error {
     match status {
-        OPERATION_DENIED | KEEPALIVE_CANCEL | NOT_ALLOWED | UV_INVALID | UV_BLOCKED => Error::Declined,
+        OPERATION_DENIED | KEEPALIVE_CANCEL | NOT_ALLOWED | UV_INVALID | UV_BLOCKED => {
+            Error::Declined
+        }
         USER_ACTION_TIMEOUT | ACTION_TIMEOUT => Error::NotTouched,
-        UNSUPPORTED_ALGORITHM => Error::Unfit("it knows none of the signatures that the service can verify"),
+        UNSUPPORTED_ALGORITHM => {
+            Error::Unfit("it knows none of the signatures that the service can verify")
+        }
         KEY_STORE_FULL => Error::Full,
         NO_CREDENTIALS => Error::NotEnrolled,
         PIN_INVALID => Error::PinWrong { retries: None },

@@ -1,13 +1,9 @@
-//! Reports beside the answer that is waited for: they tell a key that is busy or slow from one that is broken.
+//! Reports beside the answer that is waited for: they tell a key that is busy or slow from one that
+//! is broken.
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::frame::BROADCAST;
-use super::frame::ChannelId;
-use super::frame::Frame;
-use super::frame::Part;
-use super::frame::command;
+use super::frame::{BROADCAST, ChannelId, Frame, Part, command};
 
 /// The reports of one key that were no answer to us.
 #[derive(Debug, Default)]
@@ -94,7 +90,8 @@ impl Traffic {
         self.now.late || self.last_others.is_some_and(|last| last.elapsed() < RECENT)
     }
 
-    /// The reason for a deadline that passes now; `None` if the key waits for a touch, or has said nothing.
+    /// The reason for a deadline that passes now; `None` if the key waits for a touch, or has said
+    /// nothing.
     pub(super) fn hindrance(&self) -> Option<Hindrance> {
         match (self.now.touch, self.ever.others, self.ever.late || self.ever.works) {
             (true, ..) => None,

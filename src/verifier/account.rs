@@ -2,34 +2,41 @@
 
 use std::time::Duration;
 
-use crate::device::RecoveryCode;
-use crate::device::RecoveryDigest;
+use crate::device::{RecoveryCode, RecoveryDigest};
 use crate::id::AccountId;
-use crate::store::Account;
-use crate::store::Change;
-use crate::store::Sealer;
-use crate::store::Write;
-use crate::verifier::Error;
-use crate::verifier::TRIES;
-use crate::verifier::Verifier;
+use crate::store::{Account, Change, Sealer, Write};
+use crate::verifier::{Error, TRIES, Verifier};
 
 impl Verifier {
-    /// Removes an account's devices and all it could still be used with. Tombstones and revocations stay.
+    /// Removes an account's devices and all it could still be used with. Tombstones and revocations
+    /// stay.
     pub async fn remove_account(&self, account: &AccountId) -> Result<(), Error> {
         let now = self.now().await?;
         let _turn = self.core.queue.turn(account).await;
         for _ in 0..TRIES {
-            let seen = self.core.store.account(account).await?.filter(|seen| seen.account.removed_at.is_none());
+            let seen = self
+                .core
+                .store
+                .account(account)
+                .await?
+                .filter(|seen| seen.account.removed_at.is_none());
             let seen = seen.ok_or(Error::NotFound("account"))?;
-            let removed = Account { removed_at: Some(now), protected: false, ..seen.account.with_sessions_revoked(now) };
+            let removed = Account {
+                removed_at: Some(now),
+                protected: false,
+                ..seen.account.with_sessions_revoked(now)
+            };
             let mut writes = vec![Write::UpdateAccount { seen: seen.revision, account: removed }];
-            writes.extend(
-                seen.devices
-                    .iter()
-                    .map(|enrolled| Write::RemoveDevice { seen: enrolled.revision, tombstone: enrolled.device.tombstone(now) }),
-            );
+            writes.extend(seen.devices.iter().map(|enrolled| Write::RemoveDevice {
+                seen: enrolled.revision,
+                tombstone: enrolled.device.tombstone(now),
+            }));
             let audit = vec![self.event(now, "account.removed").account(account)];
-            if self.commit(Change { account: Some(account.clone()), writes, audit }).await?.is_some() {
+            if self
+                .commit(Change { account: Some(account.clone()), writes, audit })
+                .await?
+                .is_some()
+            {
                 return Ok(());
             }
         }
@@ -45,7 +52,13 @@ impl Verifier {
 
 impl Sealer {
     /// What is kept of a recovery code of this account.
-    pub(super) fn recovery_digest(&self, account: &AccountId, code: &RecoveryCode) -> RecoveryDigest {
-        RecoveryDigest::new(&self.digest("recovery", &[account.as_str().as_bytes(), code.canonical().as_bytes()]))
+    pub(super) fn recovery_digest(
+        &self,
+        account: &AccountId,
+        code: &RecoveryCode,
+    ) -> RecoveryDigest {
+        RecoveryDigest::new(
+            &self.digest("recovery", &[account.as_str().as_bytes(), code.canonical().as_bytes()]),
+        )
     }
 }

@@ -4,13 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use crate::store::ApiKeyRecord;
-use crate::store::Change;
-use crate::store::Commit;
-use crate::store::Write;
-use crate::store::random;
-use crate::verifier::Error;
-use crate::verifier::Verifier;
+use crate::store::{ApiKeyRecord, Change, Commit, Write, random};
+use crate::verifier::{Error, Verifier};
 
 /// What a new API key is to allow.
 #[derive(Clone, Debug)]
@@ -29,16 +24,21 @@ pub struct NewApiKey {
 
 impl Verifier {
     /// Makes an API key. The text is returned this once: `twostep_ID_SECRET`, with 256 random bits.
-    pub async fn make_api_key(&self, new: NewApiKey) -> Result<(ApiKeyRecord, Zeroizing<String>), Error> {
+    pub async fn make_api_key(
+        &self,
+        new: NewApiKey,
+    ) -> Result<(ApiKeyRecord, Zeroizing<String>), Error> {
         let now = self.now().await?;
         let id = base32::encode(base32::Alphabet::Crockford, &random::<10>()?[..]);
         let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(&random::<32>()?[..]));
         let key = Zeroizing::new(format!("twostep_{id}_{}", *secret));
         let digest = self.api_key_digest(&key).await?.to_vec();
         let NewApiKey { name, role, accounts, explain, forward } = new;
-        let record = ApiKeyRecord { id, digest, name, role, accounts, explain, forward, created_at: now };
+        let record =
+            ApiKeyRecord { id, digest, name, role, accounts, explain, forward, created_at: now };
         let audit = vec![self.event(now, "api_key.made").reason(&record.id)];
-        let change = Change { account: None, writes: vec![Write::PutApiKey(record.clone())], audit };
+        let change =
+            Change { account: None, writes: vec![Write::PutApiKey(record.clone())], audit };
         match self.core.store.commit(change).await? {
             Commit::Committed(_) => Ok((record, key)),
             Commit::Conflict(_) => Err(Error::Contended),
@@ -49,7 +49,11 @@ impl Verifier {
     pub async fn revoke_api_key(&self, id: &str) -> Result<(), Error> {
         let now = self.now().await?;
         let audit = vec![self.event(now, "api_key.revoked").reason(id)];
-        let change = Change { account: None, writes: vec![Write::RevokeApiKey { id: id.to_owned() }], audit };
+        let change = Change {
+            account: None,
+            writes: vec![Write::RevokeApiKey { id: id.to_owned() }],
+            audit,
+        };
         match self.core.store.commit(change).await? {
             Commit::Committed(_) => Ok(()),
             Commit::Conflict(_) => Err(Error::NotFound("API key")),

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use crate::device::DeviceState;
-use crate::id::AccountId;
-use crate::id::SerialNumber;
+use crate::id::{AccountId, SerialNumber};
 use crate::store::AccountSnapshot;
 use crate::time::UnixTime;
-use crate::verifier::Error;
-use crate::verifier::Verifier;
+use crate::verifier::{Error, Verifier};
 
 /// On whose word the devices of an account are changed.
 #[derive(Debug)]
@@ -17,14 +15,15 @@ pub enum Authority {
     Admin,
     /// The owner, who has just proved it with a device of the account.
     Owner(FreshMfa),
-    /// A service that knows the first factor at best. Enough for an account without devices, and for no other.
+    /// A service that knows the first factor at best. Enough for an account without devices, and
+    /// for no other.
     Service,
 }
 
 /// A validated context of an account, as proof for changing its devices.
 ///
-/// Only `session::Validator` makes one. Whether it still counts is judged against the account in the transaction that
-/// makes the change.
+/// Only `session::Validator` makes one. Whether it still counts is judged against the account in
+/// the transaction that makes the change.
 #[derive(Debug)]
 pub struct FreshMfa {
     pub(crate) account: AccountId,
@@ -38,14 +37,25 @@ pub struct FreshMfa {
 impl Verifier {
     /// Whether `authority` suffices for changing the devices of the account as it was seen.
     ///
-    /// The caller's change must name the account's revision: it moves whenever anything that is looked at here does.
-    pub(super) async fn may_change_devices(&self, seen: &AccountSnapshot, authority: &Authority, now: UnixTime) -> Result<(), Error> {
+    /// The caller's change must name the account's revision: it moves whenever anything that is
+    /// looked at here does.
+    pub(super) async fn may_change_devices(
+        &self,
+        seen: &AccountSnapshot,
+        authority: &Authority,
+        now: UnixTime,
+    ) -> Result<(), Error> {
         if !seen.account.protected {
             return Ok(());
         }
         match authority {
             Authority::Admin => Ok(()),
-            Authority::Owner(proof) if proof.counts(seen, now) && !self.core.store.session_revoked(&proof.session_id).await? => Ok(()),
+            Authority::Owner(proof)
+                if proof.counts(seen, now)
+                    && !self.core.store.session_revoked(&proof.session_id).await? =>
+            {
+                Ok(())
+            }
             Authority::Owner(_) | Authority::Service => Err(Error::MfaRequired),
         }
     }
@@ -60,7 +70,9 @@ impl FreshMfa {
             && recent
             && self.generation >= seen.account.generation
             && alive(seen.account.revoked_before)
-            && device.is_some_and(|device| device.state == DeviceState::Active && alive(device.revoked_before))
+            && device.is_some_and(|device| {
+                device.state == DeviceState::Active && alive(device.revoked_before)
+            })
     }
 }
 

@@ -1,30 +1,28 @@
-//! The clock guard: codes and contexts are judged by the wall clock, so a wall clock that jumped is not believed.
+//! The clock guard: codes and contexts are judged by the wall clock, so a wall clock that jumped is
+//! not believed.
 //!
-//! It is believed again when it is back, when an administrator accepts it, or when the operating system says that it is
-//! synchronised: then the jump was a correction. A machine that was paused wakes up with the time of yesterday, and NTP steps
-//! it ahead; a clock that was once set to next year is stepped back. Both are written to the audit log with their length.
+//! It is believed again when it is back, when an administrator accepts it, or when the operating
+//! system says that it is synchronised: then the jump was a correction. A machine that was paused
+//! wakes up with the time of yesterday, and NTP steps it ahead; a clock that was once set to next
+//! year is stepped back. Both are written to the audit log with their length.
 //!
-//! Believing a step brings no code back. What was consumed is kept as absolute time steps, which nothing lowers: after a step
-//! back a device is refused until the time has passed what it consumed. Waits end early by as much as the clock was stepped
-//! ahead; they end so for a machine that was switched off, too. Setting the clock by hand takes the kernel's word away until
-//! the next answer of NTP, so what is believed is the source of time and not the last person who typed `date`.
+//! Believing a step brings no code back. What was consumed is kept as absolute time steps, which
+//! nothing lowers: after a step back a device is refused until the time has passed what it
+//! consumed. Waits end early by as much as the clock was stepped ahead; they end so for a machine
+//! that was switched off, too. Setting the clock by hand takes the kernel's word away until the
+//! next answer of NTP, so what is believed is the source of time and not the last person who typed
+//! `date`.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::id::CallerId;
-use crate::store::Change;
-use crate::store::Event;
-use crate::store::Store;
-use crate::store::Write;
-use crate::time::Clock;
-use crate::time::Reading;
-use crate::time::UnixTime;
-use crate::verifier::Error;
-use crate::verifier::Verifier;
+use crate::store::{Change, Event, Store, Write};
+use crate::time::{Clock, Reading, UnixTime};
+use crate::verifier::{Error, Verifier};
 
-/// The wall clock is not to be trusted. Nothing is judged until it is right again, or an administrator accepts it.
+/// The wall clock is not to be trusted. Nothing is judged until it is right again, or an
+/// administrator accepts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClockFault {
     /// It shows a time that was over long ago.
@@ -51,13 +49,14 @@ pub enum ClockFault {
     },
 }
 
-/// A jump of the wall clock that was believed, because the operating system says that the clock is synchronised.
+/// A jump of the wall clock that was believed, because the operating system says that the clock is
+/// synchronised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockStep {
     /// What the clock shows since.
     pub to: UnixTime,
-    /// How far it jumped, in seconds: from what was expected if it went ahead, from the highest time seen if it went back (then it
-    /// is negative).
+    /// How far it jumped, in seconds: from what was expected if it went ahead, from the highest
+    /// time seen if it went back (then it is negative).
     pub seconds: i64,
 }
 
@@ -81,16 +80,29 @@ struct State {
 }
 
 impl ClockGuard {
-    /// The time, if it is to be trusted. The highest time seen goes to the store at most once a minute.
-    pub(crate) async fn now(&self, clock: &dyn Clock, store: &dyn Store) -> Result<UnixTime, Error> {
+    /// The time, if it is to be trusted. The highest time seen goes to the store at most once a
+    /// minute.
+    pub(crate) async fn now(
+        &self,
+        clock: &dyn Clock,
+        store: &dyn Store,
+    ) -> Result<UnixTime, Error> {
         if !self.read().loaded {
             let noted = store.highest_time().await?;
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            *state = State { loaded: true, highest: state.highest.max(noted), noted: state.noted.max(noted), ..*state };
+            *state = State {
+                loaded: true,
+                highest: state.highest.max(noted),
+                noted: state.noted.max(noted),
+                ..*state
+            };
         }
-        let Ok((now, note)) = self.judge(clock.read()) else { return self.stepped(clock, store).await };
+        let Ok((now, note)) = self.judge(clock.read()) else {
+            return self.stepped(clock, store).await;
+        };
         if note {
-            let change = Change { account: None, writes: vec![Write::NoteTime(now)], audit: Vec::new() };
+            let change =
+                Change { account: None, writes: vec![Write::NoteTime(now)], audit: Vec::new() };
             let _ = store.commit(change).await?;
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.noted = state.noted.max(Some(now));
@@ -106,20 +118,33 @@ impl ClockGuard {
             Err(fault) => fault,
         };
         let Some(to) = clock.synchronised() else { return Err(fault.into()) };
-        // That time and no other is synchronised: the one before may be from the moment before the step.
+        // That time and no other is synchronised: the one before may be from the moment before the
+        // step.
         let reading = Reading { wall: to, ..clock.read() };
         let fault = match self.judge(reading) {
             Ok((now, _)) => return Ok(now),
             Err(fault) => fault,
         };
         let (step, write) = match fault {
-            ClockFault::WentBack { seen, .. } => (ClockStep { to, seconds: seconds(to.0, seen.0) }, Write::AcceptTime(to)),
-            ClockFault::JumpedAhead { expected, .. } => (ClockStep { to, seconds: seconds(to.0, expected.0) }, Write::NoteTime(to)),
+            ClockFault::WentBack { seen, .. } => {
+                (ClockStep { to, seconds: seconds(to.0, seen.0) }, Write::AcceptTime(to))
+            }
+            ClockFault::JumpedAhead { expected, .. } => {
+                (ClockStep { to, seconds: seconds(to.0, expected.0) }, Write::NoteTime(to))
+            }
         };
-        let audit = vec![Event::new(to, "clock.stepped", &CallerId::new("agent")).reason(&format!("{:+} s", step.seconds))];
+        let audit = vec![
+            Event::new(to, "clock.stepped", &CallerId::new("agent"))
+                .reason(&format!("{:+} s", step.seconds)),
+        ];
         let _ = store.commit(Change { account: None, writes: vec![write], audit }).await?;
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) =
-            State { loaded: true, highest: Some(to), noted: Some(to), last_good: Some(reading), step: Some(step) };
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State {
+            loaded: true,
+            highest: Some(to),
+            noted: Some(to),
+            last_good: Some(reading),
+            step: Some(step),
+        };
         Ok(to)
     }
 
@@ -175,7 +200,8 @@ impl Verifier {
         self.core.guard.fault(&*self.core.clock)
     }
 
-    /// The last jump of the clock that was believed without an administrator, since this verifier was made.
+    /// The last jump of the clock that was believed without an administrator, since this verifier
+    /// was made.
     pub fn last_clock_step(&self) -> Option<ClockStep> {
         self.core.guard.read().step
     }
@@ -185,16 +211,27 @@ impl Verifier {
         let reading = self.core.clock.read();
         let now = reading.wall;
         let audit = vec![self.event(now, "clock.accepted")];
-        let _ = self.core.store.commit(Change { account: None, writes: vec![Write::AcceptTime(now)], audit }).await?;
-        *self.core.guard.state.lock().unwrap_or_else(PoisonError::into_inner) =
-            State { loaded: true, highest: Some(now), noted: Some(now), last_good: Some(reading), step: self.last_clock_step() };
+        let _ = self
+            .core
+            .store
+            .commit(Change { account: None, writes: vec![Write::AcceptTime(now)], audit })
+            .await?;
+        *self.core.guard.state.lock().unwrap_or_else(PoisonError::into_inner) = State {
+            loaded: true,
+            highest: Some(now),
+            noted: Some(now),
+            last_good: Some(reading),
+            step: self.last_clock_step(),
+        };
         Ok(now)
     }
 
-    /// Tells the store the highest time seen, for a clock that is set back while the program is not running.
+    /// Tells the store the highest time seen, for a clock that is set back while the program is not
+    /// running.
     pub async fn note_time(&self) -> Result<(), Error> {
         if let Some(highest) = self.core.guard.read().highest {
-            let change = Change { account: None, writes: vec![Write::NoteTime(highest)], audit: Vec::new() };
+            let change =
+                Change { account: None, writes: vec![Write::NoteTime(highest)], audit: Vec::new() };
             let _ = self.core.store.commit(change).await?;
         }
         Ok(())

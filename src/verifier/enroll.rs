@@ -3,35 +3,15 @@
 use std::time::Duration;
 
 use crate::device;
-use crate::device::Device;
-use crate::device::DeviceState;
-use crate::device::Factor;
-use crate::device::HotpState;
-use crate::device::Kind;
-use crate::device::RecoveryCode;
-use crate::device::RecoveryState;
-use crate::device::SecretOrigin;
-use crate::device::TotpState;
-use crate::id::AccountId;
-use crate::id::DeviceName;
-use crate::id::SerialNumber;
-use crate::otp::Counter;
-use crate::otp::Hotp;
-use crate::otp::Seed;
-use crate::otp::Totp;
-use crate::store::Account;
-use crate::store::AccountSnapshot;
-use crate::store::Change;
-use crate::store::Enrolled;
-use crate::store::Event;
-use crate::store::Sealer;
-use crate::store::Write;
-use crate::store::random;
+use crate::device::{
+    Device, DeviceState, Factor, HotpState, Kind, RecoveryCode, RecoveryState, SecretOrigin,
+    TotpState,
+};
+use crate::id::{AccountId, DeviceName, SerialNumber};
+use crate::otp::{Counter, Hotp, Seed, Totp};
+use crate::store::{Account, AccountSnapshot, Change, Enrolled, Event, Sealer, Write, random};
 use crate::time::UnixTime;
-use crate::verifier::Authority;
-use crate::verifier::Error;
-use crate::verifier::TRIES;
-use crate::verifier::Verifier;
+use crate::verifier::{Authority, Error, TRIES, Verifier};
 
 /// A device to be added.
 #[derive(Clone, Debug)]
@@ -82,8 +62,9 @@ pub struct Added {
 }
 
 impl Verifier {
-    /// Adds a device to an account, which comes into being with its first one. It is pending until two consecutive codes
-    /// activate it; recovery codes are active at once, and only beside another active device.
+    /// Adds a device to an account, which comes into being with its first one. It is pending until
+    /// two consecutive codes activate it; recovery codes are active at once, and only beside
+    /// another active device.
     pub async fn add(&self, new: NewDevice, authority: &Authority) -> Result<Added, Error> {
         let sealer = self.keys().await?;
         let now = self.now().await?;
@@ -92,59 +73,114 @@ impl Verifier {
         for _ in 0..TRIES {
             let seen = self.core.store.account(&new.account).await?;
             let (mut writes, devices) = match &seen {
-                None => (vec![Write::CreateAccount(Account::new(new.account.clone(), now))], &[][..]),
+                None => {
+                    (vec![Write::CreateAccount(Account::new(new.account.clone(), now))], &[][..])
+                }
                 Some(seen) => {
                     self.may_change_devices(seen, authority, now).await?;
-                    (vec![Write::UpdateAccount { seen: seen.revision, account: present(&seen.account, now) }], &seen.devices[..])
+                    (
+                        vec![Write::UpdateAccount {
+                            seen: seen.revision,
+                            account: present(&seen.account, now),
+                        }],
+                        &seen.devices[..],
+                    )
                 }
             };
             let sheets = devices.iter().filter(|enrolled| enrolled.device.kind() == Kind::Recovery);
-            let voided: Vec<&Enrolled> = if matches!(new.factor, NewFactor::Recovery) { sheets.collect() } else { Vec::new() };
+            let voided: Vec<&Enrolled> = if matches!(new.factor, NewFactor::Recovery) {
+                sheets.collect()
+            } else {
+                Vec::new()
+            };
             self.room_for_one(devices, voided.len())?;
-            let other_active =
-                devices.iter().any(|enrolled| enrolled.device.state == DeviceState::Active && enrolled.device.kind() != Kind::Recovery);
+            let other_active = devices.iter().any(|enrolled| {
+                enrolled.device.state == DeviceState::Active
+                    && enrolled.device.kind() != Kind::Recovery
+            });
             if matches!(new.factor, NewFactor::Recovery) && !other_active {
-                return Err(Error::BadInput("recovery codes are given out beside another device: activate that one first".to_owned()));
+                return Err(Error::BadInput(
+                    "recovery codes are given out beside another device: activate that one first"
+                        .to_owned(),
+                ));
             }
-            writes.extend(
-                voided.iter().map(|enrolled| Write::RemoveDevice { seen: enrolled.revision, tombstone: enrolled.device.tombstone(now) }),
-            );
+            writes.extend(voided.iter().map(|enrolled| Write::RemoveDevice {
+                seen: enrolled.revision,
+                tombstone: enrolled.device.tombstone(now),
+            }));
 
-            let (factor, seed, generated, recovery_codes) = made(&new.factor, &sealer, &new.account)?;
+            let (factor, seed, generated, recovery_codes) =
+                made(&new.factor, &sealer, &new.account)?;
             let added = device::Added {
                 secret: if generated { SecretOrigin::Made } else { SecretOrigin::Given },
-                turn: devices.iter().map(|enrolled| enrolled.device.added.turn).max().unwrap_or(0).saturating_add(1),
+                turn: devices
+                    .iter()
+                    .map(|enrolled| enrolled.device.added.turn)
+                    .max()
+                    .unwrap_or(0)
+                    .saturating_add(1),
             };
-            let device = Device::new(serial.clone(), new.account.clone(), new.name.clone(), factor, now).added(added);
-            let giving_way = if device.state == DeviceState::Pending { self.giving_way(devices) } else { Vec::new() };
-            writes.extend(giving_way.iter().map(|old| Write::DropPending { serial: old.device.serial.clone(), seen: old.revision }));
+            let device =
+                Device::new(serial.clone(), new.account.clone(), new.name.clone(), factor, now)
+                    .added(added);
+            let giving_way = if device.state == DeviceState::Pending {
+                self.giving_way(devices)
+            } else {
+                Vec::new()
+            };
+            writes.extend(giving_way.iter().map(|old| Write::DropPending {
+                serial: old.device.serial.clone(),
+                seen: old.revision,
+            }));
             let place = Sealer::seed_place(&device.serial, &device.account);
-            let sealed = seed.as_ref().map(|seed| sealer.keyring().seal(&place, seed.expose())).transpose()?;
+            let sealed = seed
+                .as_ref()
+                .map(|seed| sealer.keyring().seal(&place, seed.expose()))
+                .transpose()?;
             let fingerprint = seed.as_ref().map(|seed| sealer.fingerprint(seed.expose()));
             writes.push(Write::InsertDevice { device: device.clone(), seed: sealed, fingerprint });
-            let dropped = |old: &&Enrolled| self.event(now, "device.gave_way").account(&new.account).serial(&old.device.serial);
+            let dropped = |old: &&Enrolled| {
+                self.event(now, "device.gave_way")
+                    .account(&new.account)
+                    .serial(&old.device.serial)
+            };
             let mut audit: Vec<Event> = giving_way.iter().map(dropped).collect();
             audit.push(self.event(now, "device.added").account(&new.account).serial(&serial));
-            if self.commit(Change { account: Some(new.account.clone()), writes, audit }).await?.is_some() {
+            if self
+                .commit(Change { account: Some(new.account.clone()), writes, audit })
+                .await?
+                .is_some()
+            {
                 return Ok(Added { device, seed: seed.filter(|_| generated), recovery_codes });
             }
         }
         Err(Error::Contended)
     }
 
-    /// Refuses a device in use more than an account may have; so many of those it has are voided in the same change.
+    /// Refuses a device in use more than an account may have; so many of those it has are voided in
+    /// the same change.
     pub(super) fn room_for_one(&self, devices: &[Enrolled], voided: usize) -> Result<(), Error> {
         let in_use = devices.iter().filter(|enrolled| enrolled.device.counts()).count();
-        if in_use.saturating_sub(voided) < self.core.limits.devices_per_account { Ok(()) } else { Err(Error::TooManyDevices(in_use)) }
+        if in_use.saturating_sub(voided) < self.core.limits.devices_per_account {
+            Ok(())
+        } else {
+            Err(Error::TooManyDevices(in_use))
+        }
     }
 
     /// The pending devices that make room for another one.
     ///
-    /// Those whose secret was made here go first, the oldest of them before the others: a page that is opened again and again costs pages
-    /// like it, and never the token that an administrator has laid out for its owner.
+    /// Those whose secret was made here go first, the oldest of them before the others: a page that
+    /// is opened again and again costs pages like it, and never the token that an administrator has
+    /// laid out for its owner.
     fn giving_way<'a>(&self, devices: &'a [Enrolled]) -> Vec<&'a Enrolled> {
-        let mut pending: Vec<&Enrolled> = devices.iter().filter(|enrolled| enrolled.device.state == DeviceState::Pending).collect();
-        pending.sort_by_key(|enrolled| (enrolled.device.added.secret, enrolled.device.added.turn, enrolled.device.created_at));
+        let mut pending: Vec<&Enrolled> = devices
+            .iter()
+            .filter(|enrolled| enrolled.device.state == DeviceState::Pending)
+            .collect();
+        pending.sort_by_key(|enrolled| {
+            (enrolled.device.added.secret, enrolled.device.added.turn, enrolled.device.created_at)
+        });
         let stay = self.core.limits.pending_per_account.max(1) - 1;
         pending.truncate(pending.len().saturating_sub(stay));
         pending
@@ -152,18 +188,28 @@ impl Verifier {
 
     /// Gives a device another name.
     pub async fn rename(&self, serial: &SerialNumber, name: DeviceName) -> Result<Device, Error> {
-        let renamed = |device: &Device, _| Ok(Device { name: Some(name.clone()), ..device.clone() });
+        let renamed =
+            |device: &Device, _| Ok(Device { name: Some(name.clone()), ..device.clone() });
         self.change_device(serial, None, "device.renamed", renamed).await
     }
 
-    /// Takes a device out of use until two consecutive codes activate it again. Contexts made with it are dead.
-    pub async fn deactivate(&self, serial: &SerialNumber, authority: &Authority) -> Result<Device, Error> {
-        self.change_device(serial, Some(authority), "device.deactivated", |device, now| Ok(device.deactivated(now))).await
+    /// Takes a device out of use until two consecutive codes activate it again. Contexts made with
+    /// it are dead.
+    pub async fn deactivate(
+        &self,
+        serial: &SerialNumber,
+        authority: &Authority,
+    ) -> Result<Device, Error> {
+        self.change_device(serial, Some(authority), "device.deactivated", |device, now| {
+            Ok(device.deactivated(now))
+        })
+        .await
     }
 
     /// Clears a device's lock and failures, on an administrator's word.
     pub async fn unlock(&self, serial: &SerialNumber) -> Result<Device, Error> {
-        self.change_device(serial, None, "device.unlocked", |device, _| Ok(device.unlocked())).await
+        self.change_device(serial, None, "device.unlocked", |device, _| Ok(device.unlocked()))
+            .await
     }
 
     /// Removes a device. What it consumed stays consumed.
@@ -175,10 +221,15 @@ impl Verifier {
             let (seen, enrolled) = self.find(&account, serial).await?;
             self.may_change_devices(&seen, authority, now).await?;
             let tombstone = enrolled.device.tombstone(seen.account.issued_up_to(now));
-            let mut writes = vec![Write::ExpectAccount { account: account.clone(), seen: seen.revision }];
+            let mut writes =
+                vec![Write::ExpectAccount { account: account.clone(), seen: seen.revision }];
             writes.push(Write::RemoveDevice { seen: enrolled.revision, tombstone });
             let audit = vec![self.event(now, "device.removed").account(&account).serial(serial)];
-            if self.commit(Change { account: Some(account.clone()), writes, audit }).await?.is_some() {
+            if self
+                .commit(Change { account: Some(account.clone()), writes, audit })
+                .await?
+                .is_some()
+            {
                 return Ok(());
             }
         }
@@ -197,21 +248,30 @@ impl Verifier {
         let _turn = self.core.queue.turn(&account).await;
         for _ in 0..TRIES {
             let (seen, enrolled) = self.find(&account, serial).await?;
-            let mut writes = vec![Write::ExpectAccount { account: account.clone(), seen: seen.revision }];
+            let mut writes =
+                vec![Write::ExpectAccount { account: account.clone(), seen: seen.revision }];
             if let Some(authority) = authority {
                 self.may_change_devices(&seen, authority, now).await?;
             }
             let device = change(&enrolled.device, seen.account.issued_up_to(now))?;
             writes.push(Write::UpdateDevice { seen: enrolled.revision, device: device.clone() });
             let audit = vec![self.event(now, action).account(&account).serial(serial)];
-            if self.commit(Change { account: Some(account.clone()), writes, audit }).await?.is_some() {
+            if self
+                .commit(Change { account: Some(account.clone()), writes, audit })
+                .await?
+                .is_some()
+            {
                 return Ok(device);
             }
         }
         Err(Error::Contended)
     }
 
-    async fn find(&self, account: &AccountId, serial: &SerialNumber) -> Result<(AccountSnapshot, Enrolled), Error> {
+    async fn find(
+        &self,
+        account: &AccountId,
+        serial: &SerialNumber,
+    ) -> Result<(AccountSnapshot, Enrolled), Error> {
         let seen = self.core.store.account(account).await?.ok_or(Error::NotFound("device"))?;
         let enrolled = seen.device(serial).cloned().ok_or(Error::NotFound("device"))?;
         Ok((seen, enrolled))
@@ -229,12 +289,14 @@ impl NewFactor {
     }
 }
 
-/// An account that was removed is seen again: nothing of its past protects it or holds it back, but what was revoked stays so.
+/// An account that was removed is seen again: nothing of its past protects it or holds it back, but
+/// what was revoked stays so.
 pub(super) fn present(account: &Account, now: UnixTime) -> Account {
     match account.removed_at {
         None => account.clone(),
         Some(_) => {
-            // Never created when the removed one was, however fast: what was made for that one is known by it.
+            // Never created when the removed one was, however fast: what was made for that one is
+            // known by it.
             let created_at = now.max(account.created_at.plus(Duration::from_secs(1)));
             Account {
                 generation: account.generation,
@@ -258,15 +320,30 @@ fn made(new: &NewFactor, sealer: &Sealer, account: &AccountId) -> Result<Made, E
     match new {
         NewFactor::Totp { parameters, seed } => {
             let (seed, generated) = or_new(seed)?;
-            Ok((Factor::Totp(TotpState { parameters: *parameters, ..TotpState::default() }), seed, generated, Vec::new()))
+            Ok((
+                Factor::Totp(TotpState { parameters: *parameters, ..TotpState::default() }),
+                seed,
+                generated,
+                Vec::new(),
+            ))
         }
         NewFactor::Hotp { parameters, counter, seed } => {
             let (seed, generated) = or_new(seed)?;
-            Ok((Factor::Hotp(HotpState { parameters: *parameters, next: Some(*counter), pair_needed: false }), seed, generated, Vec::new()))
+            Ok((
+                Factor::Hotp(HotpState {
+                    parameters: *parameters,
+                    next: Some(*counter),
+                    pair_needed: false,
+                }),
+                seed,
+                generated,
+                Vec::new(),
+            ))
         }
         NewFactor::Recovery => {
-            let codes: Vec<RecoveryCode> =
-                (0..RECOVERY_CODES).map(|_| Ok(RecoveryCode::from_bits(*random::<10>()?))).collect::<Result<_, Error>>()?;
+            let codes: Vec<RecoveryCode> = (0..RECOVERY_CODES)
+                .map(|_| Ok(RecoveryCode::from_bits(*random::<10>()?)))
+                .collect::<Result<_, Error>>()?;
             let unused = codes.iter().map(|code| sealer.recovery_digest(account, code)).collect();
             Ok((Factor::Recovery(RecoveryState { unused, used: Vec::new() }), None, false, codes))
         }

@@ -1,8 +1,9 @@
 //! The use cases; the only place where protocol, store and clock meet.
 //!
-//! Every decision takes one way: load the account, see whether the input may be judged at all, judge it (a pure function of
-//! the device, the input and the time), commit the state that follows with its audit event if nothing has moved since, and
-//! only then answer. A lost race is judged again from what is there now.
+//! Every decision takes one way: load the account, see whether the input may be judged at all,
+//! judge it (a pure function of the device, the input and the time), commit the state that follows
+//! with its audit event if nothing has moved since, and only then answer. A lost race is judged
+//! again from what is there now.
 
 mod account;
 mod api_key;
@@ -25,18 +26,12 @@ mod verify;
 mod work;
 
 pub use api_key::NewApiKey;
-pub use authority::Authority;
-pub use authority::FreshMfa;
+pub use authority::{Authority, FreshMfa};
 pub use bound::BoundSession;
 pub use bypass::Bypass;
-pub use clock::ClockFault;
-pub use clock::ClockStep;
-pub use enroll::Added;
-pub use enroll::NewDevice;
-pub use enroll::NewFactor;
-pub use passcode::BadPasscode;
-pub use passcode::BypassCode;
-pub use passcode::Passcode;
+pub use clock::{ClockFault, ClockStep};
+pub use enroll::{Added, NewDevice, NewFactor};
+pub use passcode::{BadPasscode, BypassCode, Passcode};
 pub use resync::Resynced;
 pub use revoke::Revoked;
 #[cfg(feature = "webauthn")]
@@ -47,36 +42,21 @@ pub use security_keys::Begun;
 pub use security_keys::CeremonyId;
 #[cfg(feature = "webauthn")]
 pub use security_keys::SecurityKeys;
-pub use verify::KeyProof;
-pub use verify::Verified;
-pub use verify::VerifiedKind;
+pub use verify::{KeyProof, Verified, VerifiedKind};
 pub use work::Counts;
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::RwLock;
-use tokio::sync::RwLockReadGuard;
+use tokio::sync::{RwLock, RwLockReadGuard};
 
 use crate::device::Refusal;
 use crate::id::CallerId;
 use crate::store;
-use crate::store::Change;
-use crate::store::Commit;
-use crate::store::Conflict;
-use crate::store::Event;
-use crate::store::KeyError;
-use crate::store::Keyring;
-use crate::store::Marks;
-use crate::store::Sealer;
-use crate::store::Store;
-use crate::time::Clock;
-use crate::time::SystemClock;
-use crate::time::UnixTime;
+use crate::store::{Change, Commit, Conflict, Event, KeyError, Keyring, Marks, Sealer, Store};
+use crate::time::{Clock, SystemClock, UnixTime};
 
-/// Verifies codes against a store. Cheap to clone; clones share everything but the caller they speak for.
+/// Verifies codes against a store. Cheap to clone; clones share everything but the caller they
+/// speak for.
 #[derive(Clone)]
 pub struct Verifier {
     core: Arc<Core>,
@@ -120,14 +100,18 @@ pub(crate) struct Keys<'a> {
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The person, or the device: try the next code, wait, resynchronise. The reason is for the audit log.
+    /// The person, or the device: try the next code, wait, resynchronise. The reason is for the
+    /// audit log.
     #[error("verification was refused")]
     Refused(Refusal),
-    /// The person: the security key's answer does not prove the key, or is not the one that was asked for.
+    /// The person: the security key's answer does not prove the key, or is not the one that was
+    /// asked for.
     #[error("the security key was refused: {0}")]
     KeyRefused(String),
     /// The person: this account changes only with a fresh context of a device it already has.
-    #[error("this account has a device already: changing its devices needs a session opened with one of them in the last 15 minutes")]
+    #[error(
+        "this account has a device already: changing its devices needs a session opened with one of them in the last 15 minutes"
+    )]
     MfaRequired,
     /// The caller: the request cannot be meant.
     #[error("{0}")]
@@ -135,7 +119,8 @@ pub enum Error {
     /// The caller: there is no such device or account.
     #[error("there is no such {0}")]
     NotFound(&'static str),
-    /// The caller: the serial number or the secret belongs to another device, or the device is active already.
+    /// The caller: the serial number or the secret belongs to another device, or the device is
+    /// active already.
     #[error("{0}")]
     AlreadyExists(&'static str),
     /// The caller: the account has as many devices in use as it may have.
@@ -164,7 +149,12 @@ impl Verifier {
     }
 
     /// A verifier with another clock or other limits.
-    pub fn with(store: Arc<dyn Store>, keyring: Keyring, clock: Arc<dyn Clock>, limits: Limits) -> Verifier {
+    pub fn with(
+        store: Arc<dyn Store>,
+        keyring: Keyring,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Verifier {
         let core = Core {
             store,
             clock,
@@ -183,7 +173,8 @@ impl Verifier {
         Verifier { core: Arc::new(core), caller: CallerId::new("library") }
     }
 
-    /// The same verifier, speaking for this caller: pair allowances and audit events are counted by it.
+    /// The same verifier, speaking for this caller: pair allowances and audit events are counted by
+    /// it.
     #[must_use]
     pub fn on_behalf_of(&self, caller: CallerId) -> Verifier {
         Verifier { core: Arc::clone(&self.core), caller }
@@ -194,12 +185,14 @@ impl Verifier {
         &self.core.store
     }
 
-    /// The clock. Whoever decides by it asks the verifier instead, which does not believe a clock that jumped.
+    /// The clock. Whoever decides by it asks the verifier instead, which does not believe a clock
+    /// that jumped.
     pub fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.core.clock)
     }
 
-    /// Whether the store answers and keeps changes, the keys open what it holds and the clock can be trusted.
+    /// Whether the store answers and keeps changes, the keys open what it holds and the clock can
+    /// be trusted.
     pub async fn ready(&self) -> Result<(), Error> {
         self.sealer().await?;
         self.core.store.writable().await?;
@@ -212,19 +205,23 @@ impl Verifier {
         self.core.counters.read()
     }
 
-    /// What seals and digests for this store. Made at the first use, when the store's pepper is read, or made.
+    /// What seals and digests for this store. Made at the first use, when the store's pepper is
+    /// read, or made.
     pub async fn sealer(&self) -> Result<Sealer, Error> {
         Ok(self.keys().await?.sealer)
     }
 
-    /// The sealer, for one decision: its keys are not replaced before that is done. Nobody takes it twice at a time.
+    /// The sealer, for one decision: its keys are not replaced before that is done. Nobody takes it
+    /// twice at a time.
     pub(crate) async fn keys(&self) -> Result<Keys<'_>, Error> {
         let in_use = self.core.keys_in_use.read().await;
         Ok(Keys { sealer: self.present_sealer().await?, _in_use: in_use })
     }
 
     async fn present_sealer(&self) -> Result<Sealer, Error> {
-        if let Some(sealer) = self.core.sealer.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        if let Some(sealer) =
+            self.core.sealer.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
+        {
             return Ok(sealer.clone());
         }
         let keyring = self.core.keyring.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -250,10 +247,12 @@ impl Verifier {
     async fn commit(&self, change: Change) -> Result<Option<Marks>, Error> {
         match self.core.store.commit(change).await? {
             Commit::Committed(marks) => Ok(Some(marks)),
-            Commit::Conflict(Conflict::SerialTaken) => Err(Error::AlreadyExists("another device has this serial number")),
-            Commit::Conflict(Conflict::FingerprintTaken) => {
-                Err(Error::AlreadyExists("another device has this secret: a secret belongs to one device"))
+            Commit::Conflict(Conflict::SerialTaken) => {
+                Err(Error::AlreadyExists("another device has this serial number"))
             }
+            Commit::Conflict(Conflict::FingerprintTaken) => Err(Error::AlreadyExists(
+                "another device has this secret: a secret belongs to one device",
+            )),
             Commit::Conflict(Conflict::Revision | Conflict::Consumed) => Ok(None),
         }
     }

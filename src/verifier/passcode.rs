@@ -5,9 +5,7 @@ use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
-use crate::device::RecoveryCode;
-use crate::device::crockford;
-use crate::device::crockford_groups;
+use crate::device::{RecoveryCode, crockford, crockford_groups};
 use crate::otp::Code;
 
 /// Any code that opens a session. Its form says what it is. `Debug` is blank.
@@ -21,8 +19,8 @@ pub enum Passcode {
     Bypass(BypassCode),
 }
 
-/// A single-use code that an administrator gives to somebody who is locked out: 20 characters of Crockford base32, which is
-/// 100 random bits. Case and hyphens do not matter.
+/// A single-use code that an administrator gives to somebody who is locked out: 20 characters of
+/// Crockford base32, which is 100 random bits. Case and hyphens do not matter.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BypassCode(Zeroizing<String>);
 
@@ -57,7 +55,9 @@ impl FromStr for Passcode {
         if let Ok(code) = text.parse() {
             return Ok(Passcode::Recovery(code));
         }
-        crockford(text, 20).map(|code| Passcode::Bypass(BypassCode(code))).ok_or(BadPasscode)
+        crockford(text, 20)
+            .map(|code| Passcode::Bypass(BypassCode(code)))
+            .ok_or(BadPasscode)
     }
 }
 
@@ -93,7 +93,8 @@ mod tests {
         assert!(matches!("0123-4567-89AB-CDEF".parse(), Ok(Passcode::Recovery(_))));
         let bypass = BypassCode::from_bits(&[0xa5; 13]).unwrap();
         assert_eq!(bypass.to_text().parse(), Ok(Passcode::Bypass(bypass)));
-        for bad in ["", "12345", "123456789", " 123456", "0123-4567-89AB-CDE", "０１２３４５"] {
+        for bad in ["", "12345", "123456789", " 123456", "0123-4567-89AB-CDE", "０１２３４５"]
+        {
             assert_eq!(bad.parse::<Passcode>(), Err(BadPasscode), "{bad}");
         }
     }

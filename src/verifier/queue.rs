@@ -1,9 +1,8 @@
-//! Attempts of one account take turns, so that inside a process they do not race for the same revision.
+//! Attempts of one account take turns, so that inside a process they do not race for the same
+//! revision.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
 
@@ -29,7 +28,8 @@ impl Queue {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(turns.entry(account.clone()).or_default())
         };
-        // Held before it is awaited, so that a caller who gives up while waiting leaves nothing behind.
+        // Held before it is awaited, so that a caller who gives up while waiting leaves nothing
+        // behind.
         let mut waiting = Turn { queue: self, account: account.clone(), guard: None };
         waiting.guard = Some(turn.lock_owned().await);
         waiting

@@ -1,18 +1,13 @@
 //! Refusals that were not judged: they change nothing, and are folded into one audit row a minute.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use crate::device::Refusal;
-use crate::id::AccountId;
-use crate::id::CallerId;
-use crate::id::SerialNumber;
-use crate::store::Change;
-use crate::store::Event;
+use crate::id::{AccountId, CallerId, SerialNumber};
+use crate::store::{Change, Event};
 use crate::time::UnixTime;
-use crate::verifier::Error;
-use crate::verifier::Verifier;
+use crate::verifier::{Error, Verifier};
 use crate::webauthn::Criterion;
 
 /// The refusals of the last minute, counted for each caller, target and reason.
@@ -35,7 +30,8 @@ struct Counted {
 }
 
 impl Refusals {
-    /// Counts one. A caller who names ever new targets is counted without them once there are too many.
+    /// Counts one. A caller who names ever new targets is counted without them once there are too
+    /// many.
     pub(crate) fn count(
         &self,
         at: UnixTime,
@@ -45,7 +41,12 @@ impl Refusals {
         refusal: Refusal,
     ) {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut target = Target { caller: caller.clone(), account: account.cloned(), serial: serial.cloned(), reason: refusal.name() };
+        let mut target = Target {
+            caller: caller.clone(),
+            account: account.cloned(),
+            serial: serial.cloned(),
+            reason: refusal.name(),
+        };
         if counted.len() >= MOST_TARGETS && !counted.contains_key(&target) {
             target = Target { account: None, serial: None, ..target };
         }
@@ -55,7 +56,8 @@ impl Refusals {
     }
 
     fn take(&self) -> Vec<Event> {
-        let counted = std::mem::take(&mut *self.counted.lock().unwrap_or_else(PoisonError::into_inner));
+        let counted =
+            std::mem::take(&mut *self.counted.lock().unwrap_or_else(PoisonError::into_inner));
         let event = |(target, counted): (Target, Counted)| Event {
             at: counted.last,
             action: "code.not_judged".to_owned(),
@@ -70,11 +72,16 @@ impl Refusals {
 }
 
 impl Verifier {
-    /// Writes the refusals counted since the last call to the audit log. The agent calls it once a minute and when it ends.
+    /// Writes the refusals counted since the last call to the audit log. The agent calls it once a
+    /// minute and when it ends.
     pub async fn write_refusals(&self) -> Result<(), Error> {
         let audit = self.core.refusals.take();
         if !audit.is_empty() {
-            let _ = self.core.store.commit(Change { account: None, writes: Vec::new(), audit }).await?;
+            let _ = self
+                .core
+                .store
+                .commit(Change { account: None, writes: Vec::new(), audit })
+                .await?;
         }
         Ok(())
     }

@@ -1,30 +1,16 @@
-//! Two consecutive codes: they activate a device, find a lost one again, or open a session with one that is out of sync.
+//! Two consecutive codes: they activate a device, find a lost one again, or open a session with one
+//! that is out of sync.
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::device::Device;
-use crate::device::Judged;
-use crate::device::Kind;
-use crate::device::Refusal;
-use crate::device::Verdict;
-use crate::id::AccountId;
-use crate::id::SerialNumber;
-use crate::otp::Code;
-use crate::otp::Drift;
-use crate::otp::Window;
-use crate::store::Account;
-use crate::store::Change;
-use crate::store::Sealer;
-use crate::store::Write;
+use crate::device::{Device, Judged, Kind, Refusal, Verdict};
+use crate::id::{AccountId, SerialNumber};
+use crate::otp::{Code, Drift, Window};
+use crate::store::{Account, Change, Sealer, Write};
 use crate::time::UnixTime;
-use crate::verifier::Authority;
-use crate::verifier::Error;
-use crate::verifier::TRIES;
-use crate::verifier::Verified;
-use crate::verifier::Verifier;
-use crate::verifier::verify::Decision;
-use crate::verifier::verify::open_seed;
+use crate::verifier::verify::{Decision, open_seed};
 use crate::verifier::work::Work;
+use crate::verifier::{Authority, Error, TRIES, Verified, Verifier};
 
 /// A device that two consecutive codes found again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,35 +27,50 @@ struct Pair<'a> {
     serial: &'a SerialNumber,
     codes: [&'a Code; 2],
     window: Window,
-    /// On whose word a device is activated; none where an active or locked device is resynchronised.
+    /// On whose word a device is activated; none where an active or locked device is
+    /// resynchronised.
     activation: Option<&'a Authority>,
 }
 
 impl Verifier {
-    /// Makes a pending or disabled device active, on proof of two consecutive codes. Both are consumed.
+    /// Makes a pending or disabled device active, on proof of two consecutive codes. Both are
+    /// consumed.
     ///
     /// # Errors
-    /// [`Error::Refused`] for a pair that does not prove the device; [`Error::MfaRequired`] where the account is protected
-    /// and `authority` does not suffice; [`Error::AlreadyExists`] for a device that is active; [`Error::BadInput`] for a
-    /// security key.
-    pub async fn activate(&self, serial: &SerialNumber, codes: [&Code; 2], window: Window, authority: &Authority) -> Result<Device, Error> {
+    /// [`Error::Refused`] for a pair that does not prove the device; [`Error::MfaRequired`] where
+    /// the account is protected and `authority` does not suffice; [`Error::AlreadyExists`] for a
+    /// device that is active; [`Error::BadInput`] for a security key.
+    pub async fn activate(
+        &self,
+        serial: &SerialNumber,
+        codes: [&Code; 2],
+        window: Window,
+        authority: &Authority,
+    ) -> Result<Device, Error> {
         let account = self.core.store.owner(serial).await?.ok_or(Error::NotFound("device"))?;
         let pair = Pair { account: &account, serial, codes, window, activation: Some(authority) };
         Ok(self.judge_pair(&pair).await?.0)
     }
 
-    /// Finds a device again whose clock or counter ran away, and unlocks it. Both codes are consumed.
+    /// Finds a device again whose clock or counter ran away, and unlocks it. Both codes are
+    /// consumed.
     ///
     /// # Errors
     /// [`Error::Refused`] for a pair that does not prove the device, always at the same cost.
-    pub async fn resync(&self, serial: &SerialNumber, codes: [&Code; 2], window: Window) -> Result<Resynced, Error> {
+    pub async fn resync(
+        &self,
+        serial: &SerialNumber,
+        codes: [&Code; 2],
+        window: Window,
+    ) -> Result<Resynced, Error> {
         let account = self.core.store.owner(serial).await?.ok_or(Error::NotFound("device"))?;
         let pair = Pair { account: &account, serial, codes, window, activation: None };
         let (device, _) = self.judge_pair(&pair).await?;
         Ok(Resynced { drift: device.drift(), device })
     }
 
-    /// Verifies an account by two consecutive codes of a device that is out of sync, which they resynchronise in the same write.
+    /// Verifies an account by two consecutive codes of a device that is out of sync, which they
+    /// resynchronise in the same write.
     ///
     /// # Errors
     /// [`Error::Refused`] for everything that is wrong with the account, the device or the codes.
@@ -83,7 +84,9 @@ impl Verifier {
         let pair = Pair { account, serial, codes, window, activation: None };
         match self.judge_pair(&pair).await {
             Ok((_, verified)) => Ok(verified),
-            Err(Error::NotFound(_) | Error::AlreadyExists(_)) => Err(Error::Refused(Refusal::UnknownDevice)),
+            Err(Error::NotFound(_) | Error::AlreadyExists(_)) => {
+                Err(Error::Refused(Refusal::UnknownDevice))
+            }
             Err(error) => Err(error),
         }
     }
@@ -123,14 +126,18 @@ impl Verifier {
         };
         if let Some(authority) = pair.activation {
             if enrolled.device.kind() == Kind::SecurityKey {
-                return Err(Error::BadInput("a security key shows no codes: remove it, and enrol it again".to_owned()));
+                return Err(Error::BadInput(
+                    "a security key shows no codes: remove it, and enrol it again".to_owned(),
+                ));
             }
             if enrolled.device.is_in_use() {
                 return Err(Error::AlreadyExists("the device is active already"));
             }
             self.may_change_devices(&seen, authority, now).await?;
         }
-        if let Err(refusal) = enrolled.device.admit_pair(&self.caller, now, pair.activation.is_some()) {
+        if let Err(refusal) =
+            enrolled.device.admit_pair(&self.caller, now, pair.activation.is_some())
+        {
             return refused(refusal);
         }
         let Some(seed) = open_seed(sealer, enrolled)? else {
@@ -144,8 +151,11 @@ impl Verifier {
             return refused(Refusal::NotActive);
         };
 
-        let (accepted, refused) =
-            if pair.activation.is_some() { ("device.activated", "activation.refused") } else { ("device.resynced", "resync.refused") };
+        let (accepted, refused) = if pair.activation.is_some() {
+            ("device.activated", "activation.refused")
+        } else {
+            ("device.resynced", "resync.refused")
+        };
         // A refusal that leaves the device as it is outruns no other attempt.
         let unchanged = device == enrolled.device;
         let mut writes = vec![match unchanged {
@@ -158,18 +168,29 @@ impl Verifier {
                     if !enrolled.device.counts() {
                         self.room_for_one(&seen.devices, 0)?;
                     }
-                    // Protected from the first activation on, and judged from the account as it was seen.
+                    // Protected from the first activation on, and judged from the account as it was
+                    // seen.
                     let account = Account { protected: true, ..seen.account.clone() };
                     writes.push(Write::UpdateAccount { seen: seen.revision, account });
                 }
-                let wide = pair.activation.is_none() && device.found_beyond_owners_reach(&enrolled.device);
+                let wide =
+                    pair.activation.is_none() && device.found_beyond_owners_reach(&enrolled.device);
                 let wide = wide.then(|| self.event(now, "device.wide_resync"));
                 [Some(self.event(now, accepted)), wide]
             }
-            Verdict::Refused(refusal) => [Some(self.event(now, refused).reason(refusal.name())), None],
+            Verdict::Refused(refusal) => {
+                [Some(self.event(now, refused).reason(refusal.name())), None]
+            }
         };
-        let audit = audit.into_iter().flatten().map(|event| event.account(pair.account).serial(pair.serial)).collect();
-        let Some(marks) = self.commit(Change { account: Some(pair.account.clone()), writes, audit }).await? else {
+        let audit = audit
+            .into_iter()
+            .flatten()
+            .map(|event| event.account(pair.account).serial(pair.serial))
+            .collect();
+        let Some(marks) = self
+            .commit(Change { account: Some(pair.account.clone()), writes, audit })
+            .await?
+        else {
             return Ok(Decision::Again);
         };
         self.core.counters.judged.fetch_add(1, Relaxed);

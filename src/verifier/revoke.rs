@@ -1,27 +1,24 @@
 //! Revocation: everything issued for an account so far, or with one of its devices, or one context.
 
-use crate::id::AccountId;
-use crate::id::SerialNumber;
-use crate::store::Account;
-use crate::store::Change;
-use crate::store::Write;
+use crate::id::{AccountId, SerialNumber};
+use crate::store::{Account, Change, Write};
 use crate::time::UnixTime;
-use crate::verifier::Error;
-use crate::verifier::TRIES;
-use crate::verifier::Verifier;
+use crate::verifier::{Error, TRIES, Verifier};
 
 /// What is dead since a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Revoked {
-    /// Contexts issued up to this time are dead; of the account, or of the one device that was named.
+    /// Contexts issued up to this time are dead; of the account, or of the one device that was
+    /// named.
     pub revoked_before: UnixTime,
     /// So are contexts of the account with a lower generation.
     pub generation: u64,
 }
 
 impl Verifier {
-    /// Revokes contexts of an account: those issued up to `issued_before`, or all of them so far; those made with the device
-    /// `serial`, or all. When this returns, none of them is valid any more, whatever the clock of their issuer showed.
+    /// Revokes contexts of an account: those issued up to `issued_before`, or all of them so far;
+    /// those made with the device `serial`, or all. When this returns, none of them is valid any
+    /// more, whatever the clock of their issuer showed.
     pub async fn revoke_sessions(
         &self,
         account: &AccountId,
@@ -44,24 +41,44 @@ impl Verifier {
                 }
                 (Some(seen), None) => {
                     let revoked = revoke(&seen.account, issued_before, now);
-                    (vec![Write::UpdateAccount { seen: seen.revision, account: revoked.clone() }], revoked_marks(&revoked, now))
+                    (
+                        vec![Write::UpdateAccount {
+                            seen: seen.revision,
+                            account: revoked.clone(),
+                        }],
+                        revoked_marks(&revoked, now),
+                    )
                 }
                 (Some(seen), Some(serial)) => {
                     let enrolled = seen.device(serial).ok_or(Error::NotFound("device"))?;
                     let mut device = enrolled.device.clone();
                     match issued_before {
                         Some(time) => device.revoked_before = device.revoked_before.max(Some(time)),
-                        None => device = device.with_sessions_revoked(seen.account.issued_up_to(now)),
+                        None => {
+                            device = device.with_sessions_revoked(seen.account.issued_up_to(now))
+                        }
                     }
-                    let revoked = Revoked { revoked_before: device.revoked_before.unwrap_or(now), generation: seen.account.generation };
-                    // The account's revision moves too: a proof made with this device is judged against it.
-                    let account = Write::UpdateAccount { seen: seen.revision, account: seen.account.clone() };
-                    (vec![account, Write::UpdateDevice { seen: enrolled.revision, device }], revoked)
+                    let revoked = Revoked {
+                        revoked_before: device.revoked_before.unwrap_or(now),
+                        generation: seen.account.generation,
+                    };
+                    // The account's revision moves too: a proof made with this device is judged
+                    // against it.
+                    let account =
+                        Write::UpdateAccount { seen: seen.revision, account: seen.account.clone() };
+                    (
+                        vec![account, Write::UpdateDevice { seen: enrolled.revision, device }],
+                        revoked,
+                    )
                 }
             };
             let mut event = self.event(now, "sessions.revoked").account(account);
             event.serial = serial.cloned();
-            if self.commit(Change { account: Some(account.clone()), writes, audit: vec![event] }).await?.is_some() {
+            if self
+                .commit(Change { account: Some(account.clone()), writes, audit: vec![event] })
+                .await?
+                .is_some()
+            {
                 return Ok(revoked);
             }
         }
@@ -69,15 +86,30 @@ impl Verifier {
     }
 
     /// Revokes one context of an account by its id.
-    pub async fn revoke_session(&self, account: &AccountId, session_id: &str, expires_at: UnixTime) -> Result<(), Error> {
+    pub async fn revoke_session(
+        &self,
+        account: &AccountId,
+        session_id: &str,
+        expires_at: UnixTime,
+    ) -> Result<(), Error> {
         let now = self.now().await?;
         let _turn = self.core.queue.turn(account).await;
         for _ in 0..TRIES {
             let seen = self.core.store.account(account).await?;
-            let mut writes = vec![Write::RevokeSession { session_id: session_id.to_owned(), expires_at }];
-            writes.extend(seen.map(|seen| Write::UpdateAccount { seen: seen.revision, account: seen.account }));
+            let mut writes =
+                vec![Write::RevokeSession { session_id: session_id.to_owned(), expires_at }];
+            writes.extend(
+                seen.map(|seen| Write::UpdateAccount {
+                    seen: seen.revision,
+                    account: seen.account,
+                }),
+            );
             let audit = vec![self.event(now, "session.revoked").account(account)];
-            if self.commit(Change { account: Some(account.clone()), writes, audit }).await?.is_some() {
+            if self
+                .commit(Change { account: Some(account.clone()), writes, audit })
+                .await?
+                .is_some()
+            {
                 return Ok(());
             }
         }
@@ -88,10 +120,15 @@ impl Verifier {
 fn revoke(account: &Account, issued_before: Option<UnixTime>, now: UnixTime) -> Account {
     match issued_before {
         None => account.with_sessions_revoked(now),
-        Some(time) => Account { revoked_before: account.revoked_before.max(Some(time)), ..account.clone() },
+        Some(time) => {
+            Account { revoked_before: account.revoked_before.max(Some(time)), ..account.clone() }
+        }
     }
 }
 
 fn revoked_marks(account: &Account, now: UnixTime) -> Revoked {
-    Revoked { revoked_before: account.revoked_before.unwrap_or(now), generation: account.generation }
+    Revoked {
+        revoked_before: account.revoked_before.unwrap_or(now),
+        generation: account.generation,
+    }
 }

@@ -1,40 +1,31 @@
 //! The sealing keys of a store, and their replacement while it is in use.
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::secret::Secret;
 use crate::store;
-use crate::store::Change;
-use crate::store::Commit;
-use crate::store::Event;
-use crate::store::KeyError;
-use crate::store::KeyNeed;
-use crate::store::KeyNeeds;
-use crate::store::Keyring;
-use crate::store::Resealable;
-use crate::store::SealedPlace;
-use crate::store::Sealer;
-use crate::store::SealingKeyId;
-use crate::store::Write;
-use crate::verifier::Error;
-use crate::verifier::TRIES;
-use crate::verifier::Verifier;
+use crate::store::{
+    Change, Commit, Event, KeyError, KeyNeed, KeyNeeds, Keyring, Resealable, SealedPlace, Sealer,
+    SealingKeyId, Write,
+};
+use crate::verifier::{Error, TRIES, Verifier};
 
 /// The secrets under older keys, as of a moment.
 pub(crate) type OlderKeys = Option<(Instant, Vec<KeyNeed>)>;
 
 impl Verifier {
-    /// Takes other sealing keys into use without a pause: they must open all that the store holds. What is sealed
-    /// under an older key is sealed again under the first of them; returns how many secrets were.
+    /// Takes other sealing keys into use without a pause: they must open all that the store holds.
+    /// What is sealed under an older key is sealed again under the first of them; returns how many
+    /// secrets were.
     ///
-    /// Keys that do not open everything change nothing: [`KeyError::Missing`] says how many secrets need which key.
-    /// Other processes on the same store must know the new key before, as one that opens, and an older key may be thrown
-    /// away when all of them seal under the new one.
+    /// Keys that do not open everything change nothing: [`KeyError::Missing`] says how many secrets
+    /// need which key. Other processes on the same store must know the new key before, as one that
+    /// opens, and an older key may be thrown away when all of them seal under the new one.
     pub async fn rotate_sealing_keys(&self, keyring: Keyring) -> Result<u64, Error> {
         let (keyring, pepper) = self.pepper(keyring).await?;
-        // Decisions that have the older keys are done first: with them they could neither open what is sealed again meanwhile,
-        // nor see that what they seal themselves comes too late for that.
+        // Decisions that have the older keys are done first: with them they could neither open what
+        // is sealed again meanwhile, nor see that what they seal themselves comes too late for
+        // that.
         let alone = self.core.keys_in_use.write().await;
         self.see_that_all_opens(&keyring).await?;
         self.core.set_keyring(keyring.clone());
@@ -43,15 +34,20 @@ impl Verifier {
         self.reseal().await
     }
 
-    /// Seals again, under the first sealing key, what an older one seals; returns how many secrets were. It goes in small steps,
-    /// between which others decide, and goes on where it stopped when it is called again.
+    /// Seals again, under the first sealing key, what an older one seals; returns how many secrets
+    /// were. It goes in small steps, between which others decide, and goes on where it stopped when
+    /// it is called again.
     pub async fn reseal(&self) -> Result<u64, Error> {
         let _one_at_a_time = self.core.resealing.lock().await;
         let (mut resealed, mut in_vain, mut most) = (0_u64, 0, None);
         while in_vain < TRIES {
             // With the keys of this moment: they may be replaced between two steps.
             let keys = self.keys().await?;
-            let others = self.core.store.sealed_under_other_keys(keys.keyring().current(), RESEAL_BATCH).await?;
+            let others = self
+                .core
+                .store
+                .sealed_under_other_keys(keys.keyring().current(), RESEAL_BATCH)
+                .await?;
             if others.is_empty() {
                 drop(keys);
                 self.resealed(resealed).await?;
@@ -60,8 +56,14 @@ impl Verifier {
             let most = match most {
                 Some(most) => most,
                 None => {
-                    let needs = self.core.store.secrets_by_key(Some(SealingKeyId(keys.keyring().current()))).await?;
-                    *most.insert(needs.iter().fold(SPARE, |sum, need| sum.saturating_add(need.secrets.saturating_mul(2))))
+                    let needs = self
+                        .core
+                        .store
+                        .secrets_by_key(Some(SealingKeyId(keys.keyring().current())))
+                        .await?;
+                    *most.insert(needs.iter().fold(SPARE, |sum, need| {
+                        sum.saturating_add(need.secrets.saturating_mul(2))
+                    }))
                 }
             };
             let moved = self.reseal_these(keys.keyring(), others).await?;
@@ -76,10 +78,16 @@ impl Verifier {
         Err(Error::Contended)
     }
 
-    async fn reseal_these(&self, keyring: &Keyring, secrets: Vec<Resealable>) -> Result<u64, Error> {
+    async fn reseal_these(
+        &self,
+        keyring: &Keyring,
+        secrets: Vec<Resealable>,
+    ) -> Result<u64, Error> {
         let mut writes = Vec::with_capacity(secrets.len());
         for seen in secrets {
-            let Some(secret) = keyring.open(&seen.place, &seen.sealed) else { return Err(self.misfit(keyring).await?.into()) };
+            let Some(secret) = keyring.open(&seen.place, &seen.sealed) else {
+                return Err(self.misfit(keyring).await?.into());
+            };
             let sealed = keyring.seal(&seen.place, secret.expose())?;
             writes.push(Write::Reseal { seen, sealed });
         }
@@ -106,15 +114,20 @@ impl Verifier {
     /// Writes down that no secret needs an older key now.
     async fn resealed(&self, count: u64) -> Result<(), Error> {
         if count > 0 {
-            let event = Event { count, ..self.event(self.core.clock.read().wall, "sealing_keys.resealed") };
-            let _ = self.core.store.commit(Change { account: None, writes: Vec::new(), audit: vec![event] }).await?;
+            let event =
+                Event { count, ..self.event(self.core.clock.read().wall, "sealing_keys.resealed") };
+            let _ = self
+                .core
+                .store
+                .commit(Change { account: None, writes: Vec::new(), audit: vec![event] })
+                .await?;
         }
         *self.core.older_keys() = None;
         Ok(())
     }
 
-    /// How many secrets are sealed under keys that are not the first one: for as long as there are any, their keys are needed.
-    /// As of a second ago at most.
+    /// How many secrets are sealed under keys that are not the first one: for as long as there are
+    /// any, their keys are needed. As of a second ago at most.
     pub async fn older_sealing_keys(&self) -> Result<Vec<KeyNeed>, Error> {
         let known = self.core.older_keys().clone();
         if let Some((_, needs)) = known.filter(|(at, _)| at.elapsed() < LOOK_AGAIN) {
@@ -126,26 +139,46 @@ impl Verifier {
         Ok(needs)
     }
 
-    /// What [`older_sealing_keys`](Verifier::older_sealing_keys) found last, without asking the store.
+    /// What [`older_sealing_keys`](Verifier::older_sealing_keys) found last, without asking the
+    /// store.
     pub fn known_older_sealing_keys(&self) -> Vec<KeyNeed> {
-        self.core.older_keys().as_ref().map(|(_, needs)| needs.clone()).unwrap_or_default()
+        self.core
+            .older_keys()
+            .as_ref()
+            .map(|(_, needs)| needs.clone())
+            .unwrap_or_default()
     }
 
     /// Refuses keys that do not open everything.
     pub(super) async fn see_that_all_opens(&self, keyring: &Keyring) -> Result<(), Error> {
         let others = self.core.store.secrets_by_key(Some(SealingKeyId(keyring.current()))).await?;
-        if others.iter().all(|need| keyring.has(need.key)) { Ok(()) } else { Err(self.misfit(keyring).await?.into()) }
+        if others.iter().all(|need| keyring.has(need.key)) {
+            Ok(())
+        } else {
+            Err(self.misfit(keyring).await?.into())
+        }
     }
 
     /// Why these keys do not open everything.
     async fn misfit(&self, keyring: &Keyring) -> Result<KeyError, Error> {
-        let (known, missing): (Vec<KeyNeed>, Vec<KeyNeed>) =
-            self.core.store.secrets_by_key(None).await?.into_iter().partition(|need| keyring.has(need.key));
-        // None of the store's secrets opens: it is another store's key. A secret that is damaged is under a key that is known.
-        Ok(if known.is_empty() || missing.is_empty() { KeyError::Wrong } else { KeyError::Missing(KeyNeeds(missing)) })
+        let (known, missing): (Vec<KeyNeed>, Vec<KeyNeed>) = self
+            .core
+            .store
+            .secrets_by_key(None)
+            .await?
+            .into_iter()
+            .partition(|need| keyring.has(need.key));
+        // None of the store's secrets opens: it is another store's key. A secret that is damaged is
+        // under a key that is known.
+        Ok(if known.is_empty() || missing.is_empty() {
+            KeyError::Wrong
+        } else {
+            KeyError::Missing(KeyNeeds(missing))
+        })
     }
 
-    /// The store's pepper, which is made if there is none, and the keyring with its key in its file.
+    /// The store's pepper, which is made if there is none, and the keyring with its key in its
+    /// file.
     pub(super) async fn pepper(&self, mut keyring: Keyring) -> Result<(Keyring, Secret), Error> {
         let place = SealedPlace::Value { name: PEPPER.to_owned() };
         for _ in 0..TRIES {
@@ -158,9 +191,14 @@ impl Verifier {
             }
             keyring = keyring.saved()?;
             let pepper = keyring.seal(&place, &store::random::<32>()?[..])?;
-            let write = Write::InitValue { name: PEPPER.to_owned(), value: pepper.as_bytes().to_vec() };
+            let write =
+                Write::InitValue { name: PEPPER.to_owned(), value: pepper.as_bytes().to_vec() };
             // Of two processes the second takes the pepper of the first.
-            let _ = self.core.store.commit(Change { account: None, writes: vec![write], audit: Vec::new() }).await?;
+            let _ = self
+                .core
+                .store
+                .commit(Change { account: None, writes: vec![write], audit: Vec::new() })
+                .await?;
         }
         Err(Error::Contended)
     }

@@ -5,13 +5,23 @@ use std::time::Duration;
 use crate::store::Account;
 use crate::time::UnixTime;
 
-/// The account after one more wrong code: the sixtieth within a day throttles its codes for an hour.
+/// The account after one more wrong code: the sixtieth within a day throttles its codes for an
+/// hour.
 pub(crate) fn after_failure(account: &Account, now: UnixTime) -> Account {
-    let mut failures: Vec<UnixTime> = account.failures.iter().copied().filter(|failure| failure.plus(DAY) > now).collect();
+    let mut failures: Vec<UnixTime> = account
+        .failures
+        .iter()
+        .copied()
+        .filter(|failure| failure.plus(DAY) > now)
+        .collect();
     failures.push(now);
     let surplus = failures.len().saturating_sub(FAILURES_A_DAY);
     failures.drain(..surplus);
-    let throttled_until = if failures.len() == FAILURES_A_DAY { Some(now.plus(HOUR)) } else { account.throttled_until };
+    let throttled_until = if failures.len() == FAILURES_A_DAY {
+        Some(now.plus(HOUR))
+    } else {
+        account.throttled_until
+    };
     Account { failures, throttled_until, ..account.clone() }
 }
 

@@ -2,34 +2,18 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::device::DeviceState;
-use crate::device::Judged;
-use crate::device::Kind;
-use crate::device::Refusal;
-use crate::device::Verdict;
-use crate::id::AccountId;
-use crate::id::SerialNumber;
-use crate::otp::Code;
-use crate::otp::Window;
-use crate::store::AccountSnapshot;
-use crate::store::Change;
-use crate::store::Enrolled;
-use crate::store::Event;
-use crate::store::KeyError;
-use crate::store::Marks;
-use crate::store::Sealer;
-use crate::store::Write;
+use crate::device::{DeviceState, Judged, Kind, Refusal, Verdict};
+use crate::id::{AccountId, SerialNumber};
+use crate::otp::{Code, Window};
+use crate::store::{AccountSnapshot, Change, Enrolled, Event, KeyError, Marks, Sealer, Write};
 use crate::time::UnixTime;
-use crate::verifier::Error;
-use crate::verifier::Passcode;
-use crate::verifier::TRIES;
-use crate::verifier::Verifier;
-use crate::verifier::throttle;
 use crate::verifier::work::Work;
+use crate::verifier::{Error, Passcode, TRIES, Verifier, throttle};
 
 /// Proof that one verification succeeded and was committed.
 ///
-/// Only the verifier makes it, and issuing a context consumes it. It is not `Clone`: one proof, one session.
+/// Only the verifier makes it, and issuing a context consumes it. It is not `Clone`: one proof, one
+/// session.
 ///
 /// ```compile_fail
 /// fn twice(verified: twostep::verifier::Verified) -> [twostep::verifier::Verified; 2] {
@@ -143,11 +127,13 @@ impl From<Kind> for VerifiedKind {
 }
 
 impl Verifier {
-    /// Verifies a code of an account. The serial number says which device it is of; it may be left out (`None`) where the
-    /// account has one active device that shows codes, and for recovery and bypass codes.
+    /// Verifies a code of an account. The serial number says which device it is of; it may be left
+    /// out (`None`) where the account has one active device that shows codes, and for recovery and
+    /// bypass codes.
     ///
     /// # Errors
-    /// [`Error::Refused`] for everything that is wrong with the account, the device or the code, at the same cost.
+    /// [`Error::Refused`] for everything that is wrong with the account, the device or the code, at
+    /// the same cost.
     pub async fn verify_code<'a>(
         &self,
         account: &AccountId,
@@ -161,12 +147,17 @@ impl Verifier {
         let mut work = Work::default();
         for _ in 0..TRIES {
             let decision = match &code {
-                Passcode::Otp(code) => self.try_code(account, serial, code, &sealer, now, &mut work).await?,
+                Passcode::Otp(code) => {
+                    self.try_code(account, serial, code, &sealer, now, &mut work).await?
+                }
                 Passcode::Recovery(code) => {
                     let digest = sealer.recovery_digest(account, code);
                     self.try_recovery(account, serial, &digest, now).await?
                 }
-                Passcode::Bypass(code) => self.try_bypass(account, serial, &sealer.bypass_digest(account, code), now).await?,
+                Passcode::Bypass(code) => {
+                    self.try_bypass(account, serial, &sealer.bypass_digest(account, code), now)
+                        .await?
+                }
             };
             match decision {
                 Decision::Accepted(verified) => return Ok(verified),
@@ -180,8 +171,14 @@ impl Verifier {
         Err(Error::Contended)
     }
 
-    /// Refuses an account that the caller may not know of, as one that does not exist, at the same cost.
-    pub async fn refuse_hidden(&self, account: &AccountId, serial: Option<&SerialNumber>, pair: Option<Window>) -> Result<Error, Error> {
+    /// Refuses an account that the caller may not know of, as one that does not exist, at the same
+    /// cost.
+    pub async fn refuse_hidden(
+        &self,
+        account: &AccountId,
+        serial: Option<&SerialNumber>,
+        pair: Option<Window>,
+    ) -> Result<Error, Error> {
         let now = self.now().await?;
         let refusal = Refusal::UnknownDevice;
         let _: Decision<()> = self.not_judged(account, serial, now, refusal);
@@ -211,9 +208,12 @@ impl Verifier {
         };
         let enrolled = match (enrolled, serial) {
             (Some(enrolled), _) => enrolled,
-            // Another account's device must not be touched, nor may guessing with foreign serial numbers be free.
+            // Another account's device must not be touched, nor may guessing with foreign serial
+            // numbers be free.
             (None, Some(_)) => return self.failed_without_device(&seen, serial, now).await,
-            (None, None) => return Ok(self.not_judged(account, serial, now, Refusal::UnknownDevice)),
+            (None, None) => {
+                return Ok(self.not_judged(account, serial, now, Refusal::UnknownDevice));
+            }
         };
         if let Err(refusal) = enrolled.device.admit(now) {
             return Ok(self.not_judged(account, Some(&enrolled.device.serial), now, refusal));
@@ -221,7 +221,8 @@ impl Verifier {
         let Some(seed) = open_seed(sealer, enrolled)? else {
             return self.failed_without_device(&seen, serial, now).await;
         };
-        let judge = || enrolled.device.key(&seed).map(|key| enrolled.device.accept(&key, code, now));
+        let judge =
+            || enrolled.device.key(&seed).map(|key| enrolled.device.accept(&key, code, now));
         let Some(judged) = work.spend(&self.core.counters, judge) else {
             return self.failed_without_device(&seen, serial, now).await;
         };
@@ -242,7 +243,8 @@ impl Verifier {
             return Ok(self.not_judged(account, serial, now, Refusal::Throttled { until }));
         }
         let sheet = |enrolled: &&Enrolled| {
-            enrolled.device.kind() == Kind::Recovery && serial.is_none_or(|serial| enrolled.device.serial == *serial)
+            enrolled.device.kind() == Kind::Recovery
+                && serial.is_none_or(|serial| enrolled.device.serial == *serial)
         };
         let Some(enrolled) = only(seen.devices.iter().filter(sheet)) else {
             return self.failed_without_device(&seen, serial, now).await;
@@ -263,7 +265,8 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<Decision<Verified>, Error> {
         let Judged { device, verdict } = judged;
-        let about = |action: &str| self.event(now, action).account(&device.account).serial(&device.serial);
+        let about =
+            |action: &str| self.event(now, action).account(&device.account).serial(&device.serial);
         let (account, serial) = (seen.account.id.clone(), device.serial.clone());
         let (writes, audit): (Vec<Write>, Vec<Event>) = match verdict {
             Verdict::Accepted => {
@@ -284,11 +287,13 @@ impl Verifier {
                 (vec![account, Write::UpdateDevice { seen: enrolled.revision, device }], audit)
             }
             // Nothing changes, so nothing that another attempt judged is outrun.
-            Verdict::Refused(refusal) => {
-                (vec![Write::ExpectDevice { serial, seen: enrolled.revision }], vec![about("code.refused").reason(refusal.name())])
-            }
+            Verdict::Refused(refusal) => (
+                vec![Write::ExpectDevice { serial, seen: enrolled.revision }],
+                vec![about("code.refused").reason(refusal.name())],
+            ),
         };
-        let Some(marks) = self.commit(Change { account: Some(account), writes, audit }).await? else {
+        let Some(marks) = self.commit(Change { account: Some(account), writes, audit }).await?
+        else {
             return Ok(Decision::Again);
         };
         self.core.counters.judged.fetch_add(1, Relaxed);
@@ -310,12 +315,15 @@ impl Verifier {
     ) -> Result<Decision<Verified>, Error> {
         let refusal = Refusal::UnknownDevice;
         let failed = throttle::after_failure(&seen.account, now);
-        let mut event = self.event(now, "code.refused").account(&seen.account.id).reason(refusal.name());
+        let mut event =
+            self.event(now, "code.refused").account(&seen.account.id).reason(refusal.name());
         event.serial = serial.cloned();
         let mut audit = vec![event];
         audit.extend(self.throttled_event(seen, &failed, now));
         let writes = vec![Write::UpdateAccount { seen: seen.revision, account: failed }];
-        let committed = self.commit(Change { account: Some(seen.account.id.clone()), writes, audit }).await?;
+        let committed = self
+            .commit(Change { account: Some(seen.account.id.clone()), writes, audit })
+            .await?;
         Ok(committed.map_or(Decision::Again, |_| Decision::Refused(refusal)))
     }
 
@@ -332,23 +340,37 @@ impl Verifier {
         Decision::Refused(refusal)
     }
 
-    fn throttled_event(&self, seen: &AccountSnapshot, failed: &crate::store::Account, now: UnixTime) -> Option<Event> {
+    fn throttled_event(
+        &self,
+        seen: &AccountSnapshot,
+        failed: &crate::store::Account,
+        now: UnixTime,
+    ) -> Option<Event> {
         let throttled = failed.throttled_until != seen.account.throttled_until;
         throttled.then(|| self.event(now, "account.throttled").account(&seen.account.id))
     }
 }
 
 /// A device's seed, opened. None for a kind without one.
-pub(super) fn open_seed(sealer: &Sealer, enrolled: &Enrolled) -> Result<Option<crate::otp::Seed>, Error> {
+pub(super) fn open_seed(
+    sealer: &Sealer,
+    enrolled: &Enrolled,
+) -> Result<Option<crate::otp::Seed>, Error> {
     let Some(sealed) = &enrolled.seed else { return Ok(None) };
     let place = Sealer::seed_place(&enrolled.device.serial, &enrolled.device.account);
     let secret = sealer.keyring().open(&place, sealed).ok_or(KeyError::Wrong)?;
     let seed = crate::otp::Seed::new(secret.expose().to_vec());
-    Ok(Some(seed.map_err(|_| crate::store::Error::Corrupt(format!("the seed of {} has an impossible size", enrolled.device.serial)))?))
+    Ok(Some(seed.map_err(|_| {
+        crate::store::Error::Corrupt(format!(
+            "the seed of {} has an impossible size",
+            enrolled.device.serial
+        ))
+    })?))
 }
 
 fn shows_codes(enrolled: &Enrolled) -> bool {
-    enrolled.device.state == DeviceState::Active && matches!(enrolled.device.kind(), Kind::Totp | Kind::Hotp)
+    enrolled.device.state == DeviceState::Active
+        && matches!(enrolled.device.kind(), Kind::Totp | Kind::Hotp)
 }
 
 /// The only item there is.

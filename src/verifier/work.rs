@@ -5,15 +5,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use subtle::ConstantTimeEq;
 
-use crate::otp::Algorithm;
-use crate::otp::Code;
-use crate::otp::Digits;
-use crate::otp::Key;
-use crate::otp::LOOK_AHEAD;
-use crate::otp::LOOK_BEHIND;
-use crate::otp::Seed;
-use crate::otp::Window;
-use crate::otp::compressions;
+use crate::otp::{
+    Algorithm, Code, Digits, Key, LOOK_AHEAD, LOOK_BEHIND, Seed, Window, compressions,
+};
 
 /// How much hashing one request has cost so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,8 +15,8 @@ pub(crate) struct Work {
     compressions: u64,
 }
 
-/// A key that belongs to nobody, to spend the same work on what does not exist. Made with the verifier: made when it is
-/// first needed, it would make that one refusal dearer.
+/// A key that belongs to nobody, to spend the same work on what does not exist. Made with the
+/// verifier: made when it is first needed, it would make that one refusal dearer.
 pub(crate) struct Decoy(Option<(Key, Code)>);
 
 /// What a verifier has done since it was made.
@@ -48,7 +42,8 @@ pub(crate) struct Counters {
 }
 
 impl Work {
-    /// What the most expensive ordinary search for one code costs: a counter's, with its look-behind.
+    /// What the most expensive ordinary search for one code costs: a counter's, with its
+    /// look-behind.
     pub(crate) const CODE: u64 = KEYING + EACH * (LOOK_AHEAD + LOOK_BEHIND);
 
     /// What the most expensive search for a pair costs in this window.

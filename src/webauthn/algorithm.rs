@@ -1,7 +1,6 @@
 //! The signature algorithms of credentials (WebAuthn L3 §5.8.5).
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A signature algorithm that a credential may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -21,10 +20,14 @@ pub enum SignatureAlgorithm {
 }
 
 impl SignatureAlgorithm {
-    /// What is offered to authenticators unless configured otherwise, the best first. ES256 is first because firmware exists that
-    /// announces EdDSA and gets it wrong.
-    pub const USUAL: [SignatureAlgorithm; 4] =
-        [SignatureAlgorithm::Es256, SignatureAlgorithm::EdDsa, SignatureAlgorithm::Es384, SignatureAlgorithm::Rs256];
+    /// What is offered to authenticators unless configured otherwise, the best first. ES256 is
+    /// first because firmware exists that announces EdDSA and gets it wrong.
+    pub const USUAL: [SignatureAlgorithm; 4] = [
+        SignatureAlgorithm::Es256,
+        SignatureAlgorithm::EdDsa,
+        SignatureAlgorithm::Es384,
+        SignatureAlgorithm::Rs256,
+    ];
 
     /// Its COSE identifier (RFC 9053 §2, RFC 8812 §2).
     pub fn identifier(self) -> i64 {

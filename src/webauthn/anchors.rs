@@ -1,23 +1,24 @@
 //! Trust anchors: certificates that vouch for authenticators (WebAuthn L3 §7.1 step 23).
 
 use std::fmt;
-use std::time::Duration;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use webauthn_rs_core::attestation::verify_attestation_ca_chain;
-use webauthn_rs_core::proto::AttestationCaList;
-use webauthn_rs_core::proto::ParsedAttestationData;
-use webauthn_rs_core::proto::SerialisableAttestationData;
+use webauthn_rs_core::proto::{
+    AttestationCaList, ParsedAttestationData, SerialisableAttestationData,
+};
 
 use crate::time::UnixTime;
 
-/// Certificates that are trusted. Whoever has a chain that leads to one of them, or is one of them, is trusted too.
+/// Certificates that are trusted. Whoever has a chain that leads to one of them, or is one of them,
+/// is trusted too.
 #[derive(Clone, Default)]
 pub struct Anchors(Vec<Anchor>);
 
-/// One certificate, and a list of it alone: webauthn-rs looks only at the first of several with the same name.
+/// One certificate, and a list of it alone: webauthn-rs looks only at the first of several with the
+/// same name.
 #[derive(Clone)]
 struct Anchor {
     der: Vec<u8>,
@@ -74,12 +75,17 @@ impl Anchors {
         Ok(())
     }
 
-    /// Whether a chain, its leaf first, leads to one of these. A leaf that is one of them needs no chain (MDS3 §3.1.4).
+    /// Whether a chain, its leaf first, leads to one of these. A leaf that is one of them needs no
+    /// chain (MDS3 §3.1.4).
     pub(super) fn trust(&self, chain: &[&[u8]], now: UnixTime) -> bool {
         let Some(leaf) = chain.first() else { return false };
         let Ok(parsed) = certificates(chain) else { return false };
         let now = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(now.0));
-        let leads = |anchor: &Anchor| now.is_some_and(|now| matches!(verify_attestation_ca_chain(&parsed, &anchor.list, now), Ok(Some(_))));
+        let leads = |anchor: &Anchor| {
+            now.is_some_and(|now| {
+                matches!(verify_attestation_ca_chain(&parsed, &anchor.list, now), Ok(Some(_)))
+            })
+        };
         self.0.iter().any(|anchor| anchor.der == *leaf || leads(anchor))
     }
 }
@@ -87,7 +93,8 @@ impl Anchors {
 /// Certificates in DER, in the type of webauthn-rs.
 pub(super) fn certificates(chain: &[&[u8]]) -> Result<ParsedAttestationData, BadCertificate> {
     let chain = chain.iter().map(|der| der.to_vec()).collect();
-    ParsedAttestationData::try_from(SerialisableAttestationData::Basic(chain)).map_err(|_| BadCertificate)
+    ParsedAttestationData::try_from(SerialisableAttestationData::Basic(chain))
+        .map_err(|_| BadCertificate)
 }
 
 impl fmt::Debug for Anchors {

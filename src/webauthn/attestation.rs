@@ -3,19 +3,16 @@
 use std::sync::Arc;
 
 use super::anchors::Anchors;
-use super::credential::Aaguid;
-use super::credential::Attestation;
-use super::credential::Credential;
-use super::fault::Ceremony;
-use super::fault::Fault;
+use super::credential::{Aaguid, Attestation, Credential};
+use super::fault::{Ceremony, Fault};
 use super::json::Conveyance;
 use super::metadata::Metadata;
 use super::relying_party::ConfigFault;
-use super::statement::Judged;
-use super::statement::Proof;
+use super::statement::{Judged, Proof};
 use crate::time::UnixTime;
 
-/// Which attestation is asked for and what is made of it. By default: none, and every authenticator is accepted.
+/// Which attestation is asked for and what is made of it. By default: none, and every authenticator
+/// is accepted.
 #[derive(Clone, Debug, Default)]
 pub struct AttestationPolicy {
     /// What the client is asked for.
@@ -26,7 +23,8 @@ pub struct AttestationPolicy {
     pub anchors: Anchors,
     /// Who vouches for which model, and which models are no longer good.
     pub metadata: Option<Arc<Metadata>>,
-    /// Models that are accepted; empty for all. A model is known only if it is proved, so this implies [`Trust::Required`].
+    /// Models that are accepted; empty for all. A model is known only if it is proved, so this
+    /// implies [`Trust::Required`].
     pub allow: Vec<Aaguid>,
     /// Models that are refused, proved or not.
     pub deny: Vec<Aaguid>,
@@ -51,18 +49,23 @@ impl AttestationPolicy {
     pub(super) fn judge(&self) -> Result<(), ConfigFault> {
         let nobody = self.anchors.is_empty() && self.metadata.is_none();
         match (self.requires_trust(), self.conveyance) {
-            (true, Conveyance::None) => {
-                Err(ConfigFault::Attestation("an attestation is required, so it has to be asked for: indirect or direct"))
-            }
-            (true, _) if nobody => {
-                Err(ConfigFault::Attestation("an attestation is required, so there have to be trust anchors or metadata"))
-            }
+            (true, Conveyance::None) => Err(ConfigFault::Attestation(
+                "an attestation is required, so it has to be asked for: indirect or direct",
+            )),
+            (true, _) if nobody => Err(ConfigFault::Attestation(
+                "an attestation is required, so there have to be trust anchors or metadata",
+            )),
             _ => Ok(()),
         }
     }
 
     /// What an attestation statement is worth. One that was not asked for is none (L3 §5.1.3).
-    pub(super) fn assess(&self, aaguid: Option<Aaguid>, stated: Judged<'_>, now: UnixTime) -> Result<Attestation, Fault> {
+    pub(super) fn assess(
+        &self,
+        aaguid: Option<Aaguid>,
+        stated: Judged<'_>,
+        now: UnixTime,
+    ) -> Result<Attestation, Fault> {
         let fault = |what| Err(Ceremony::Registration.fault(24, what));
         let Judged { proof, chain } = stated;
         let chain = &chain[..];
@@ -73,7 +76,10 @@ impl AttestationPolicy {
         if aaguid.is_some_and(|aaguid| self.deny.contains(&aaguid)) {
             return fault("keys of this model are not accepted");
         }
-        let leads = || self.anchors.trust(chain, now) || model.is_some_and(|model| model.anchors.trust(chain, now));
+        let leads = || {
+            self.anchors.trust(chain, now)
+                || model.is_some_and(|model| model.anchors.trust(chain, now))
+        };
         let proof = match proof {
             Ok(proof) => proof,
             Err(why) if self.requires_trust() => return Err(why),
@@ -96,7 +102,11 @@ impl AttestationPolicy {
 
     /// Refuses a registered credential whose model has been withdrawn since.
     pub(super) fn still_accepts(&self, credential: &Credential) -> Result<(), Fault> {
-        let model = self.metadata.as_ref().zip(credential.aaguid).and_then(|(metadata, aaguid)| metadata.model(Some(aaguid), &[]));
+        let model = self
+            .metadata
+            .as_ref()
+            .zip(credential.aaguid)
+            .and_then(|(metadata, aaguid)| metadata.model(Some(aaguid), &[]));
         match model.and_then(|model| model.withdrawn) {
             Some(why) => Err(Fault::Withdrawn(why)),
             None => Ok(()),

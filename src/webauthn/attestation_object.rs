@@ -1,8 +1,8 @@
-//! Attestation objects (WebAuthn L3 §6.5.4): three parts, of which the statement is read only if it was asked for.
+//! Attestation objects (WebAuthn L3 §6.5.4): three parts, of which the statement is read only if it
+//! was asked for.
 
 use super::cbor;
-use super::cbor::Malformed;
-use super::cbor::Value;
+use super::cbor::{Malformed, Value};
 
 /// The parts of an attestation object. The statement is CBOR of any kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,8 @@ impl<'a> AttestationObject<'a> {
     /// Reads all of `bytes`. Members that the specification does not name are passed over.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<AttestationObject<'a>, Malformed> {
         let (members, mut rest) = cbor::map_head(bytes)?;
-        let (mut names, mut format, mut statement, mut authenticator_data) = (Vec::new(), None, None, None);
+        let (mut names, mut format, mut statement, mut authenticator_data) =
+            (Vec::new(), None, None, None);
         for _ in 0..members {
             let (name, after) = cbor::parse_first(rest)?;
             let (value, after) = cbor::skip_first(after)?;
@@ -25,12 +26,16 @@ impl<'a> AttestationObject<'a> {
             match name {
                 "fmt" => format = Some(cbor::parse(value)?.text().ok_or(Malformed)?),
                 "attStmt" => statement = Some(value),
-                "authData" => authenticator_data = Some(cbor::parse(value)?.bytes().ok_or(Malformed)?),
+                "authData" => {
+                    authenticator_data = Some(cbor::parse(value)?.bytes().ok_or(Malformed)?)
+                }
                 _ => {}
             }
             rest = after;
         }
-        let (Some(format), Some(statement), Some(authenticator_data), []) = (format, statement, authenticator_data, rest) else {
+        let (Some(format), Some(statement), Some(authenticator_data), []) =
+            (format, statement, authenticator_data, rest)
+        else {
             return Err(Malformed);
         };
         Ok(AttestationObject { format, statement, authenticator_data })
@@ -71,11 +76,20 @@ mod tests {
             &[0xa2, 0x61, b'a', 0x01, 0x61, b'a', 0x18, 0x01], // a key twice, and not the shortest form
             &[0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x00],
         ] {
-            let object = [b"\xa3\x63fmt\x64none\x67attStmt", statement, b"\x68authData\x41\x07"].concat();
+            let object =
+                [b"\xa3\x63fmt\x64none\x67attStmt", statement, b"\x68authData\x41\x07"].concat();
             let read = AttestationObject::parse(&object);
-            assert_eq!(read, Ok(AttestationObject { format: "none", statement, authenticator_data: &[7] }), "{statement:02x?}");
+            assert_eq!(
+                read,
+                Ok(AttestationObject { format: "none", statement, authenticator_data: &[7] }),
+                "{statement:02x?}"
+            );
             for end in 0..object.len() {
-                assert_eq!(AttestationObject::parse(&object[..end]), Err(Malformed), "{statement:02x?}, {end} bytes of it");
+                assert_eq!(
+                    AttestationObject::parse(&object[..end]),
+                    Err(Malformed),
+                    "{statement:02x?}, {end} bytes of it"
+                );
             }
         }
     }
@@ -95,7 +109,9 @@ mod tests {
             assert_eq!(AttestationObject::parse(object), Err(Malformed), "{object:02x?}");
         }
         assert_eq!(AttestationObject::parse(&[whole, vec![0]].concat()), Err(Malformed));
-        let deep = [&b"\xa3\x63fmt\x64none\x67attStmt"[..], &[0x81; 5_000], b"\x00\x68authData\x41\x07"].concat();
+        let deep =
+            [&b"\xa3\x63fmt\x64none\x67attStmt"[..], &[0x81; 5_000], b"\x00\x68authData\x41\x07"]
+                .concat();
         assert_eq!(AttestationObject::parse(&deep), Err(Malformed));
     }
 }

@@ -2,40 +2,27 @@
 
 use std::fmt;
 
-use serde::Deserialize;
-use serde::Serialize;
-use sha2::Digest;
-use sha2::Sha256;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use webauthn_rs_core::error::WebauthnError;
 use webauthn_rs_core::proto as core;
 
-use super::authenticator_data::AuthenticatorData;
-use super::authenticator_data::BACKED_UP;
-use super::authenticator_data::USER_VERIFIED;
-use super::cbor;
-use super::client_data;
-use super::credential::Credential;
-use super::credential::CredentialId;
+use super::authenticator_data::{AuthenticatorData, BACKED_UP, USER_VERIFIED};
+use super::credential::{Credential, CredentialId};
 use super::ed25519::StandIn;
-use super::fault;
-use super::fault::Ceremony;
-use super::fault::Fault;
-use super::json::AuthenticationResponse;
-use super::json::Descriptor;
-use super::json::PUBLIC_KEY;
-use super::json::RequestExtensions;
-use super::json::RequestOptions;
-use super::json::UserVerification;
-use super::json::base64url;
-use super::public_key;
+use super::fault::{Ceremony, Fault};
+use super::json::{
+    AuthenticationResponse, Descriptor, PUBLIC_KEY, RequestExtensions, RequestOptions,
+    UserVerification, base64url,
+};
 use super::public_key::PublicKey;
-use super::relying_party::RelyingParty;
-use super::relying_party::TIMEOUT_MILLIS;
+use super::relying_party::{RelyingParty, TIMEOUT_MILLIS};
 use super::signed::Signed;
+use super::{cbor, client_data, fault, public_key};
 
-/// An authentication that has begun. It is secret, belongs to one account unless it began without one, and is good for one
-/// answer.
+/// An authentication that has begun. It is secret, belongs to one account unless it began without
+/// one, and is good for one answer.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct AuthenticationState {
     allow: Vec<CredentialId>,
@@ -45,7 +32,8 @@ pub struct AuthenticationState {
     pub(super) core: core::AuthenticationState,
 }
 
-/// A credential was used by who holds it. What it says goes into the credential record, if that has not moved.
+/// A credential was used by who holds it. What it says goes into the credential record, if that has
+/// not moved.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assertion {
@@ -64,26 +52,38 @@ impl RelyingParty {
     ///
     /// # Errors
     /// [`Fault::BadInput`] without a credential.
-    pub fn start_authentication(&self, allow: &[&Credential]) -> Result<(RequestOptions, AuthenticationState), Fault> {
+    pub fn start_authentication(
+        &self,
+        allow: &[&Credential],
+    ) -> Result<(RequestOptions, AuthenticationState), Fault> {
         if allow.is_empty() {
             return Err(Fault::BadInput("there is no credential to authenticate with"));
         }
         let ids: Vec<CredentialId> = allow.iter().map(|credential| credential.id.clone()).collect();
-        self.begin(ids).ok_or(Fault::BadInput("webauthn-rs did not begin the authentication"))
+        self.begin(ids)
+            .ok_or(Fault::BadInput("webauthn-rs did not begin the authentication"))
     }
 
-    /// Begins an authentication in which the credential says which account it is: the authenticator offers what it stores for
-    /// the RP ID. Its user has to be verified whatever the policy is, since nothing was known or typed before.
+    /// Begins an authentication in which the credential says which account it is: the authenticator
+    /// offers what it stores for the RP ID. Its user has to be verified whatever the policy is,
+    /// since nothing was known or typed before.
     ///
     /// # Errors
     /// [`Fault::BadInput`] where webauthn-rs does not begin it.
     pub fn start_usernameless(&self) -> Result<(RequestOptions, AuthenticationState), Fault> {
-        let verifying = RelyingParty { user_verification: UserVerification::Required, app_id: None, ..self.clone() };
-        let (options, state) = verifying.begin(Vec::new()).ok_or(Fault::BadInput("webauthn-rs did not begin the authentication"))?;
+        let verifying = RelyingParty {
+            user_verification: UserVerification::Required,
+            app_id: None,
+            ..self.clone()
+        };
+        let (options, state) = verifying
+            .begin(Vec::new())
+            .ok_or(Fault::BadInput("webauthn-rs did not begin the authentication"))?;
         Ok((options, AuthenticationState { usernameless: true, ..state }))
     }
 
-    /// Options that look like those of an account with these credentials, for an account that has none.
+    /// Options that look like those of an account with these credentials, for an account that has
+    /// none.
     pub fn decoy_options(&self, ids: &[CredentialId]) -> RequestOptions {
         match self.begin(ids.to_vec()) {
             Some((options, _)) => options,
@@ -91,12 +91,14 @@ impl RelyingParty {
         }
     }
 
-    /// Finishes an authentication with `credential`, as it is stored now. The caller sees to it that `state` is the
-    /// account's own and is never used again, and stores the assertion only if the credential has not moved meanwhile.
+    /// Finishes an authentication with `credential`, as it is stored now. The caller sees to it
+    /// that `state` is the account's own and is never used again, and stores the assertion only if
+    /// the credential has not moved meanwhile.
     ///
     /// # Errors
-    /// [`Fault::Step`] with the step that failed; [`Fault::SignCount`] where that is step 22, which only a credential that is
-    /// bound to its device can fail: for another it is a signal, and the caller compares the counts.
+    /// [`Fault::Step`] with the step that failed; [`Fault::SignCount`] where that is step 22, which
+    /// only a credential that is bound to its device can fail: for another it is a signal, and the
+    /// caller compares the counts.
     pub fn finish_authentication(
         &self,
         state: &AuthenticationState,
@@ -123,7 +125,12 @@ impl RelyingParty {
         let data = AuthenticatorData::parse(&response.response.authenticator_data);
         let data = data.ok().filter(|data| data.attested.is_none());
         let data = data.ok_or_else(|| fault(7, "the authenticator data cannot be read"))?;
-        let origin = client_data::judge(Ceremony::Authentication, &response.response.client_data_json, &self.origins, &self.top_origins)?;
+        let origin = client_data::judge(
+            Ceremony::Authentication,
+            &response.response.client_data_json,
+            &self.origins,
+            &self.top_origins,
+        )?;
 
         // webauthn-rs takes either hash once the client says that it used the AppID.
         let by_app_id = response.client_extension_results.appid == Some(true);
@@ -134,12 +141,19 @@ impl RelyingParty {
         let key = cbor::parse(&credential.public_key).and_then(|key| public_key::read(&key));
         let key = key.map_err(|_| Fault::BadInput("the stored public key cannot be read"))?;
         let (shown, stored) = shown(response, credential, &key)?;
-        match self.core_in(&origin)?.authenticate_single_credential(&shown, &state.core, &stored) {
+        match self
+            .core_in(&origin)?
+            .authenticate_single_credential(&shown, &state.core, &stored)
+        {
             Ok(_) => {}
             Err(WebauthnError::CredentialPossibleCompromise) => {
-                return Err(Fault::SignCount { stored: credential.sign_count, presented: data.sign_count });
+                return Err(Fault::SignCount {
+                    stored: credential.sign_count,
+                    presented: data.sign_count,
+                });
             }
-            // webauthn-rs stops there before it has judged anything, at a mark or a member that we can read.
+            // webauthn-rs stops there before it has judged anything, at a mark or a member that we
+            // can read.
             Err(WebauthnError::ParseJSONFailure(_) | WebauthnError::ParseNOMFailure) => {
                 let signed = Signed { response: &response.response, data: &data };
                 signed.judge(&self.rp_id_hash(by_app_id), state, credential, &key)?;
@@ -156,15 +170,22 @@ impl RelyingParty {
 
     fn begin(&self, ids: Vec<CredentialId>) -> Option<(RequestOptions, AuthenticationState)> {
         let core = self.core();
-        let builder = core.new_challenge_authenticate_builder(Vec::new(), Some(self.user_verification.into())).ok()?;
-        let extensions =
-            self.app_id.clone().map(|appid| core::RequestAuthenticationExtensions { appid: Some(appid), uvm: None, hmac_get_secret: None });
-        let (begun, state) = core.generate_challenge_authenticate(builder.extensions(extensions)).ok()?;
+        let builder = core
+            .new_challenge_authenticate_builder(Vec::new(), Some(self.user_verification.into()))
+            .ok()?;
+        let extensions = self.app_id.clone().map(|appid| core::RequestAuthenticationExtensions {
+            appid: Some(appid),
+            uvm: None,
+            hmac_get_secret: None,
+        });
+        let (begun, state) =
+            core.generate_challenge_authenticate(builder.extensions(extensions)).ok()?;
         let options = self.options(begun.public_key.challenge, &ids);
         Some((options, AuthenticationState { allow: ids, usernameless: false, core: state }))
     }
 
-    /// Nothing in them tells a credential from a decoy: each has an id and no more, and the AppID is there if it is configured.
+    /// Nothing in them tells a credential from a decoy: each has an id and no more, and the AppID
+    /// is there if it is configured.
     fn options(&self, challenge: Vec<u8>, ids: &[CredentialId]) -> RequestOptions {
         RequestOptions {
             challenge,
@@ -194,9 +215,12 @@ fn shown(
     let key = match key {
         PublicKey::Core(_, key) => key.clone(),
         PublicKey::Ed25519(key) => {
-            let stand_in = StandIn::new().ok_or(Fault::BadInput("there are no random numbers to judge the signature with"))?;
+            let stand_in = StandIn::new().ok_or(Fault::BadInput(
+                "there are no random numbers to judge the signature with",
+            ))?;
             let said = &response.response;
-            let signed = [&said.authenticator_data[..], &Sha256::digest(&said.client_data_json)].concat();
+            let signed =
+                [&said.authenticator_data[..], &Sha256::digest(&said.client_data_json)].concat();
             shown.response.signature = stand_in.countersign(key, &signed, &said.signature);
             stand_in.public_key()
         }
@@ -215,7 +239,8 @@ fn stored(credential: &Credential, key: core::COSEKey) -> core::Credential {
         user_verified: credential.user_verified,
         backup_eligible: credential.backup_eligible,
         backup_state: credential.backed_up,
-        // Anything else would hold a key that verified its user once to doing so for ever; the ceremony's own state decides.
+        // Anything else would hold a key that verified its user once to doing so for ever; the
+        // ceremony's own state decides.
         registration_policy: core::UserVerificationPolicy::Discouraged_DO_NOT_USE,
         extensions: core::RegisteredExtensions::none(),
         attestation: core::ParsedAttestation::default(),
@@ -234,7 +259,10 @@ fn as_core(response: &AuthenticationResponse) -> core::PublicKeyCredential {
             signature: response.response.signature.clone(),
             user_handle: response.response.user_handle.clone(),
         },
-        extensions: core::AuthenticationExtensionsClientOutputs { appid: response.client_extension_results.appid, hmac_get_secret: None },
+        extensions: core::AuthenticationExtensionsClientOutputs {
+            appid: response.client_extension_results.appid,
+            hmac_get_secret: None,
+        },
         type_: response.kind.clone(),
     }
 }

@@ -1,8 +1,7 @@
 //! Authenticator data (WebAuthn L3 §6.1), read to its last byte.
 
 use super::cbor;
-use super::cbor::Malformed;
-use super::cbor::Value;
+use super::cbor::{Malformed, Value};
 
 /// What an authenticator says of itself and of the ceremony, and signs.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,7 +11,8 @@ pub(crate) struct AuthenticatorData<'a> {
     pub(crate) sign_count: u32,
     /// There in registrations only.
     pub(crate) attested: Option<AttestedCredential<'a>>,
-    /// What came of the extensions, a map of any kind that is well formed: none was asked for, so none is read.
+    /// What came of the extensions, a map of any kind that is well formed: none was asked for, so
+    /// none is read.
     pub(crate) extensions: Option<&'a [u8]>,
 }
 
@@ -62,7 +62,13 @@ impl<'a> AuthenticatorData<'a> {
         if !rest.is_empty() {
             return Err(Malformed);
         }
-        Ok(AuthenticatorData { rp_id_hash: *rp_id_hash, flags, sign_count: u32::from_be_bytes(*sign_count), attested, extensions })
+        Ok(AuthenticatorData {
+            rp_id_hash: *rp_id_hash,
+            flags,
+            sign_count: u32::from_be_bytes(*sign_count),
+            attested,
+            extensions,
+        })
     }
 
     pub(crate) fn has(&self, flag: u8) -> bool {
@@ -71,7 +77,9 @@ impl<'a> AuthenticatorData<'a> {
 
     /// The same as an authenticator writes it that knows no extensions.
     pub(crate) fn without_extensions(&self) -> Vec<u8> {
-        let head = [&self.rp_id_hash[..], &[self.flags & !EXTENDED], &self.sign_count.to_be_bytes()].concat();
+        let head =
+            [&self.rp_id_hash[..], &[self.flags & !EXTENDED], &self.sign_count.to_be_bytes()]
+                .concat();
         let attested = self.attested.as_ref().map(AttestedCredential::written).unwrap_or_default();
         [head, attested].concat()
     }
@@ -87,9 +95,15 @@ impl<'a> AttestedCredential<'a> {
     fn parse_first(bytes: &'a [u8]) -> Result<(AttestedCredential<'a>, &'a [u8]), Malformed> {
         let (aaguid, rest) = bytes.split_first_chunk().ok_or(Malformed)?;
         let (length, rest) = rest.split_first_chunk().ok_or(Malformed)?;
-        let (id, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length))).ok_or(Malformed)?;
+        let (id, rest) = rest
+            .split_at_checked(usize::from(u16::from_be_bytes(*length)))
+            .ok_or(Malformed)?;
         let (key, after) = cbor::parse_first(rest)?;
-        let public_key = rest.len().checked_sub(after.len()).and_then(|length| rest.get(..length)).ok_or(Malformed)?;
+        let public_key = rest
+            .len()
+            .checked_sub(after.len())
+            .and_then(|length| rest.get(..length))
+            .ok_or(Malformed)?;
         Ok((AttestedCredential { aaguid: *aaguid, id, public_key, key }, after))
     }
 }

@@ -1,8 +1,9 @@
-//! CBOR (RFC 8949) as CTAP2 writes it, read strictly: no indefinite lengths, shortest forms, no tags, no floating point,
-//! no key twice, at most [`DEPTH`] levels.
+//! CBOR (RFC 8949) as CTAP2 writes it, read strictly: no indefinite lengths, shortest forms, no
+//! tags, no floating point, no key twice, at most [`DEPTH`] levels.
 //!
-//! Keys may come in any order, since authenticators exist that do not sort them. What is written is in canonical order
-//! if the caller's maps are. What is not ours to read is passed over: any CBOR that is well formed, at most [`PASSED`] levels.
+//! Keys may come in any order, since authenticators exist that do not sort them. What is written is
+//! in canonical order if the caller's maps are. What is not ours to read is passed over: any CBOR
+//! that is well formed, at most [`PASSED`] levels.
 
 use std::collections::BTreeSet;
 
@@ -43,7 +44,8 @@ pub(crate) fn map_head(bytes: &[u8]) -> Result<(u64, &[u8]), Malformed> {
     if first >> 5 == MAP { Ok((members, reader.rest)) } else { Err(Malformed) }
 }
 
-/// The bytes of the first item, of any kind that is well formed (RFC 8949 §3), and what follows them.
+/// The bytes of the first item, of any kind that is well formed (RFC 8949 §3), and what follows
+/// them.
 pub(crate) fn skip_first(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     let mut reader = Reader { rest: bytes };
     reader.skip(PASSED)?;
@@ -78,8 +80,12 @@ impl<'a> Value<'a> {
     /// Writes the item in shortest form; maps in the order they have.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         match self {
-            Value::Integer(integer) if *integer < 0 => head(out, NEGATIVE, u64::try_from(-1 - integer).unwrap_or(u64::MAX)),
-            Value::Integer(integer) => head(out, UNSIGNED, u64::try_from(*integer).unwrap_or(u64::MAX)),
+            Value::Integer(integer) if *integer < 0 => {
+                head(out, NEGATIVE, u64::try_from(-1 - integer).unwrap_or(u64::MAX))
+            }
+            Value::Integer(integer) => {
+                head(out, UNSIGNED, u64::try_from(*integer).unwrap_or(u64::MAX))
+            }
             Value::Bytes(bytes) => {
                 head(out, BYTES, length(bytes));
                 out.extend_from_slice(bytes);
@@ -124,7 +130,9 @@ impl<'a> Reader<'a> {
             UNSIGNED => Ok(Value::Integer(i128::from(argument))),
             NEGATIVE => Ok(Value::Integer(-1 - i128::from(argument))),
             BYTES => self.take(argument).map(Value::Bytes),
-            TEXT => std::str::from_utf8(self.take(argument)?).map(Value::Text).map_err(|_| Malformed),
+            TEXT => std::str::from_utf8(self.take(argument)?)
+                .map(Value::Text)
+                .map_err(|_| Malformed),
             ARRAY => self.array(argument, depth.checked_sub(1).ok_or(Malformed)?),
             MAP => self.map(argument, depth.checked_sub(1).ok_or(Malformed)?),
             _ => Err(Malformed),
@@ -162,7 +170,10 @@ impl<'a> Reader<'a> {
         for _ in 0..members {
             let before = self.rest;
             let key = self.value(depth)?;
-            let encoded = before.len().checked_sub(self.rest.len()).and_then(|length| before.get(..length));
+            let encoded = before
+                .len()
+                .checked_sub(self.rest.len())
+                .and_then(|length| before.get(..length));
             // In shortest form, equal keys are equal bytes.
             if !keys.insert(encoded.ok_or(Malformed)?) {
                 return Err(Malformed);
@@ -172,7 +183,8 @@ impl<'a> Reader<'a> {
         Ok(Value::Map(map))
     }
 
-    /// Passes over one item of any kind; one of a container with no length ends with a break, which is none.
+    /// Passes over one item of any kind; one of a container with no length ends with a break, which
+    /// is none.
     fn skip(&mut self, depth: u8) -> Result<(), Malformed> {
         let first = self.byte()?;
         let (major, short) = (first >> 5, first & 0x1f);
@@ -193,7 +205,9 @@ impl<'a> Reader<'a> {
         match major {
             BYTES | TEXT => self.take(argument).map(|_| ()),
             ARRAY => (0..argument).try_for_each(|_| self.skip(inside)),
-            MAP => (0..argument).try_for_each(|_| self.skip(inside).and_then(|()| self.skip(inside))),
+            MAP => {
+                (0..argument).try_for_each(|_| self.skip(inside).and_then(|()| self.skip(inside)))
+            }
             TAG => self.skip(inside),
             _ => Ok(()),
         }
@@ -247,7 +261,8 @@ fn length<T>(items: &[T]) -> u64 {
 /// CTAP2 nests at most four levels deep (CTAP 2.1 §8).
 const DEPTH: u8 = 4;
 
-/// How many levels of what is only passed over may lie in each other: compound statements and extensions bring their own.
+/// How many levels of what is only passed over may lie in each other: compound statements and
+/// extensions bring their own.
 const PASSED: u8 = 16;
 
 const UNSIGNED: u8 = 0;
@@ -277,12 +292,30 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        for integer in [0, 23, 24, 255, 256, 65_535, 65_536, 0xffff_ffff, 0x1_0000_0000, i128::from(u64::MAX), -1, -24, -25, -257] {
+        for integer in [
+            0,
+            23,
+            24,
+            255,
+            256,
+            65_535,
+            65_536,
+            0xffff_ffff,
+            0x1_0000_0000,
+            i128::from(u64::MAX),
+            -1,
+            -24,
+            -25,
+            -257,
+        ] {
             let value = Value::Integer(integer);
             assert_eq!(parse(&encoded(&value)), Ok(value));
         }
         let map = Value::Map(vec![
-            (Value::Text("a"), Value::Array(vec![Value::Bytes(&[1, 2]), Value::Bool(true), Value::Null])),
+            (
+                Value::Text("a"),
+                Value::Array(vec![Value::Bytes(&[1, 2]), Value::Bool(true), Value::Null]),
+            ),
             (Value::Integer(-3), Value::Map(vec![])),
         ]);
         assert_eq!(parse(&encoded(&map)), Ok(map));

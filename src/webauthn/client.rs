@@ -1,23 +1,20 @@
-//! The client's side of both ceremonies, for a program that talks to keys without a browser: it makes the client data
-//! from an origin and an RP ID that fit, and puts what keys answer into the shapes of WebAuthn.
+//! The client's side of both ceremonies, for a program that talks to keys without a browser: it
+//! makes the client data from an origin and an RP ID that fit, and puts what keys answer into the
+//! shapes of WebAuthn.
 
 use std::fmt::Write;
 
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use super::attestation_object::AttestationObject;
 use super::authenticator_data::AuthenticatorData;
 use super::cbor;
 use super::cbor::Value;
 use super::fault::Ceremony;
-use super::json::AssertionResponse;
-use super::json::AttestationResponse;
-use super::json::AuthenticationResponse;
-use super::json::ExtensionResults;
-use super::json::PUBLIC_KEY;
-use super::json::RegistrationResponse;
-use super::json::base64url;
+use super::json::{
+    AssertionResponse, AttestationResponse, AuthenticationResponse, ExtensionResults, PUBLIC_KEY,
+    RegistrationResponse, base64url,
+};
 use super::origin::Origin;
 
 /// Client data (WebAuthn L3 §5.8.1), of which a key signs the hash.
@@ -28,7 +25,9 @@ pub struct ClientData {
 
 /// Client data that must not be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the origin {origin} may not use the RP ID {rp_id:?}: its host has to be that name, or one that ends in .{rp_id}")]
+#[error(
+    "the origin {origin} may not use the RP ID {rp_id:?}: its host has to be that name, or one that ends in .{rp_id}"
+)]
 pub struct ForeignRpId {
     origin: String,
     rp_id: String,
@@ -41,16 +40,29 @@ pub struct BadAnswer;
 
 impl ClientData {
     /// The client data of a registration.
-    pub fn registration(challenge: &[u8], origin: &Origin, rp_id: &str) -> Result<ClientData, ForeignRpId> {
+    pub fn registration(
+        challenge: &[u8],
+        origin: &Origin,
+        rp_id: &str,
+    ) -> Result<ClientData, ForeignRpId> {
         ClientData::new(Ceremony::Registration, challenge, origin, rp_id)
     }
 
     /// The client data of an authentication.
-    pub fn authentication(challenge: &[u8], origin: &Origin, rp_id: &str) -> Result<ClientData, ForeignRpId> {
+    pub fn authentication(
+        challenge: &[u8],
+        origin: &Origin,
+        rp_id: &str,
+    ) -> Result<ClientData, ForeignRpId> {
         ClientData::new(Ceremony::Authentication, challenge, origin, rp_id)
     }
 
-    fn new(ceremony: Ceremony, challenge: &[u8], origin: &Origin, rp_id: &str) -> Result<ClientData, ForeignRpId> {
+    fn new(
+        ceremony: Ceremony,
+        challenge: &[u8],
+        origin: &Origin,
+        rp_id: &str,
+    ) -> Result<ClientData, ForeignRpId> {
         if !origin.may_use(rp_id) {
             return Err(ForeignRpId { origin: origin.to_string(), rp_id: rp_id.to_owned() });
         }
@@ -106,21 +118,37 @@ pub fn registration_from_ctap2(
     if !list && !matches!(statement, Value::Map(_)) {
         return Err(BadAnswer);
     }
-    Ok(registration(client_data, id, AttestationObject::encode(fmt, statement, auth_data), transports))
+    Ok(registration(
+        client_data,
+        id,
+        AttestationObject::encode(fmt, statement, auth_data),
+        transports,
+    ))
 }
 
-/// The same where no attestation was asked for: whatever statement the key made is replaced by `none`, unread (L3 §5.1.3).
-pub fn unattested_from_ctap2(client_data: &ClientData, auth_data: &[u8], transports: &[&str]) -> Result<RegistrationResponse, BadAnswer> {
+/// The same where no attestation was asked for: whatever statement the key made is replaced by
+/// `none`, unread (L3 §5.1.3).
+pub fn unattested_from_ctap2(
+    client_data: &ClientData,
+    auth_data: &[u8],
+    transports: &[&str],
+) -> Result<RegistrationResponse, BadAnswer> {
     let data = AuthenticatorData::parse(auth_data).map_err(|_| BadAnswer)?;
     let id = data.attested.ok_or(BadAnswer)?.id;
     Ok(registration(client_data, id, AttestationObject::none(auth_data), transports))
 }
 
-/// What U2F_REGISTER answered without its status word (FIDO U2F Raw Message Formats v1.2 §4.3), as a response of the
-/// format `fido-u2f` (L3 §8.6). `rp_id_hash` is the application parameter that was sent.
-pub fn registration_from_u2f(client_data: &ClientData, reply: &[u8], rp_id_hash: &[u8; 32]) -> Result<RegistrationResponse, BadAnswer> {
+/// What U2F_REGISTER answered without its status word (FIDO U2F Raw Message Formats v1.2 §4.3), as
+/// a response of the format `fido-u2f` (L3 §8.6). `rp_id_hash` is the application parameter that
+/// was sent.
+pub fn registration_from_u2f(
+    client_data: &ClientData,
+    reply: &[u8],
+    rp_id_hash: &[u8; 32],
+) -> Result<RegistrationResponse, BadAnswer> {
     let Registered { handle, auth_data, vouched: rest } = Registered::read(reply, rp_id_hash)?;
-    let (certificate, signature) = rest.split_at_checked(der_length(rest).ok_or(BadAnswer)?).ok_or(BadAnswer)?;
+    let (certificate, signature) =
+        rest.split_at_checked(der_length(rest).ok_or(BadAnswer)?).ok_or(BadAnswer)?;
     if der_length(signature) != Some(signature.len()) {
         return Err(BadAnswer);
     }
@@ -128,14 +156,26 @@ pub fn registration_from_u2f(client_data: &ClientData, reply: &[u8], rp_id_hash:
         (Value::Text("sig"), Value::Bytes(signature)),
         (Value::Text("x5c"), Value::Array(vec![Value::Bytes(certificate)])),
     ]);
-    Ok(registration(client_data, handle, AttestationObject::encode("fido-u2f", statement, &auth_data), &["usb"]))
+    Ok(registration(
+        client_data,
+        handle,
+        AttestationObject::encode("fido-u2f", statement, &auth_data),
+        &["usb"],
+    ))
 }
 
-/// The same where no attestation was asked for: the key's certificate and its signature are left out, unread (L3 §5.1.3). That a
-/// certificate begins behind the handle and ends in the reply shows that the handle's length is right, which no signature does then.
-pub fn unattested_from_u2f(client_data: &ClientData, reply: &[u8], rp_id_hash: &[u8; 32]) -> Result<RegistrationResponse, BadAnswer> {
+/// The same where no attestation was asked for: the key's certificate and its signature are left
+/// out, unread (L3 §5.1.3). That a certificate begins behind the handle and ends in the reply shows
+/// that the handle's length is right, which no signature does then.
+pub fn unattested_from_u2f(
+    client_data: &ClientData,
+    reply: &[u8],
+    rp_id_hash: &[u8; 32],
+) -> Result<RegistrationResponse, BadAnswer> {
     let Registered { handle, auth_data, vouched } = Registered::read(reply, rp_id_hash)?;
-    let _signature = vouched.split_at_checked(der_length(vouched).ok_or(BadAnswer)?).ok_or(BadAnswer)?;
+    let _signature = vouched
+        .split_at_checked(der_length(vouched).ok_or(BadAnswer)?)
+        .ok_or(BadAnswer)?;
     Ok(registration(client_data, handle, AttestationObject::none(&auth_data), &["usb"]))
 }
 
@@ -166,14 +206,16 @@ impl<'a> Registered<'a> {
             (Value::Integer(-3), Value::Bytes(y)),
         ]);
         // User present and attested credential data; a counter and a model that U2F does not tell.
-        let mut auth_data = [&rp_id_hash[..], &[0x41], &[0; 4], &[0; 16], &[0, length], handle].concat();
+        let mut auth_data =
+            [&rp_id_hash[..], &[0x41], &[0; 4], &[0; 16], &[0, length], handle].concat();
         key.encode(&mut auth_data);
         Ok(Registered { handle, auth_data, vouched: rest })
     }
 }
 
-/// What authenticatorGetAssertion answered (CTAP 2.1 §6.2.2), as a response. An authenticator that was asked for one
-/// credential may leave out its id: `credential_id` is then the one it was asked for.
+/// What authenticatorGetAssertion answered (CTAP 2.1 §6.2.2), as a response. An authenticator that
+/// was asked for one credential may leave out its id: `credential_id` is then the one it was asked
+/// for.
 pub fn authentication_from_ctap2(
     client_data: &ClientData,
     credential_id: &[u8],
@@ -184,8 +226,9 @@ pub fn authentication_from_ctap2(
     authentication(client_data, credential_id, auth_data.to_vec(), signature, user_handle, None)
 }
 
-/// What U2F_AUTHENTICATE answered without its status word (FIDO U2F Raw Message Formats v1.2 §5.4), as a response.
-/// `rp_id_hash` is the application parameter that was sent: the hash of the RP ID, or of the AppID.
+/// What U2F_AUTHENTICATE answered without its status word (FIDO U2F Raw Message Formats v1.2 §5.4),
+/// as a response. `rp_id_hash` is the application parameter that was sent: the hash of the RP ID,
+/// or of the AppID.
 pub fn authentication_from_u2f(
     client_data: &ClientData,
     credential_id: &[u8],
@@ -197,12 +240,25 @@ pub fn authentication_from_u2f(
     if der_length(signature) != Some(signature.len()) {
         return Err(BadAnswer);
     }
-    // User presence and the counter stand in both formats alike, and the key signed them (L3 §6.1.2).
+    // User presence and the counter stand in both formats alike, and the key signed them (L3
+    // §6.1.2).
     let auth_data = [&rp_id_hash[..], head].concat();
-    Ok(authentication(client_data, credential_id, auth_data, signature, None, app_id_used.then_some(true)))
+    Ok(authentication(
+        client_data,
+        credential_id,
+        auth_data,
+        signature,
+        None,
+        app_id_used.then_some(true),
+    ))
 }
 
-fn registration(client_data: &ClientData, id: &[u8], attestation_object: Vec<u8>, transports: &[&str]) -> RegistrationResponse {
+fn registration(
+    client_data: &ClientData,
+    id: &[u8],
+    attestation_object: Vec<u8>,
+    transports: &[&str],
+) -> RegistrationResponse {
     RegistrationResponse {
         id: base64url::text(id),
         raw_id: id.to_vec(),

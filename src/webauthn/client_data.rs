@@ -2,13 +2,8 @@
 
 use serde::Deserialize;
 
-use super::fault::Ceremony;
-use super::fault::EMBEDDED;
-use super::fault::Fault;
-use super::fault::NOT_JSON;
-use super::fault::OTHER_ORIGIN;
-use super::origin::Origin;
-use super::origin::Pattern;
+use super::fault::{Ceremony, EMBEDDED, Fault, NOT_JSON, OTHER_ORIGIN};
+use super::origin::{Origin, Pattern};
 
 /// The members that are looked at. A member that is there twice is refused.
 #[derive(Deserialize)]
@@ -22,22 +17,29 @@ struct ClientData {
     top_origin: Option<String>,
 }
 
-/// The client data without the byte order mark that "UTF-8 decode" takes off their front (§7.1 step 5, §7.2 step 8). Their
-/// hash is over the bytes as they arrive.
+/// The client data without the byte order mark that "UTF-8 decode" takes off their front (§7.1 step
+/// 5, §7.2 step 8). Their hash is over the bytes as they arrive.
 pub(super) fn decoded(json: &[u8]) -> &[u8] {
     json.strip_prefix(BYTE_ORDER_MARK).unwrap_or(json)
 }
 
-/// Judges `json` and says in which origin the ceremony took place: steps 5, 6, 9, 10 and 11 of §7.1, or 8, 9, 12, 13 and 14 of §7.2.
+/// Judges `json` and says in which origin the ceremony took place: steps 5, 6, 9, 10 and 11 of
+/// §7.1, or 8, 9, 12, 13 and 14 of §7.2.
 ///
 /// `embedders` are the origins of pages that may embed ours.
-pub(super) fn judge(ceremony: Ceremony, json: &[u8], origins: &[Pattern], embedders: &[Pattern]) -> Result<Origin, Fault> {
+pub(super) fn judge(
+    ceremony: Ceremony,
+    json: &[u8],
+    origins: &[Pattern],
+    embedders: &[Pattern],
+) -> Result<Origin, Fault> {
     // The same steps come three later in §7.2.
     let fault = |step: u8, what| match ceremony {
         Ceremony::Registration => ceremony.fault(step, what),
         Ceremony::Authentication => ceremony.fault(step + 3, what),
     };
-    let text = std::str::from_utf8(decoded(json)).map_err(|_| fault(5, "the client data are not UTF-8"))?;
+    let text = std::str::from_utf8(decoded(json))
+        .map_err(|_| fault(5, "the client data are not UTF-8"))?;
     let data: ClientData = serde_json::from_str(text).map_err(|_| fault(6, NOT_JSON))?;
     let origin = data.origin.parse::<Origin>().ok();
     let origin = origin.filter(|origin| origins.iter().any(|pattern| pattern.matches(origin)));
@@ -49,9 +51,18 @@ pub(super) fn judge(ceremony: Ceremony, json: &[u8], origins: &[Pattern], embedd
     }
     let allowed = match &data.top_origin {
         None => !embedded,
-        Some(top) => embedded && top.parse().is_ok_and(|top| embedders.iter().any(|pattern| pattern.matches(&top))),
+        Some(top) => {
+            embedded
+                && top
+                    .parse()
+                    .is_ok_and(|top| embedders.iter().any(|pattern| pattern.matches(&top)))
+        }
     };
-    if allowed { Ok(origin) } else { Err(fault(11, "the page that embeds ours is not one that may")) }
+    if allowed {
+        Ok(origin)
+    } else {
+        Err(fault(11, "the page that embeds ours is not one that may"))
+    }
 }
 
 /// The type and the challenge, as they are written. None if `json` cannot be read.
@@ -60,10 +71,14 @@ pub(super) fn named(json: &[u8]) -> Option<(String, String)> {
     Some((kind, challenge))
 }
 
-/// The members that webauthn-rs judges, without those that it could stumble over. None if `json` cannot be read.
+/// The members that webauthn-rs judges, without those that it could stumble over. None if `json`
+/// cannot be read.
 pub(super) fn plain(json: &[u8]) -> Option<Vec<u8>> {
     let ClientData { kind, challenge, origin, .. } = serde_json::from_slice(decoded(json)).ok()?;
-    serde_json::to_vec(&serde_json::json!({ "type": kind, "challenge": challenge, "origin": origin })).ok()
+    serde_json::to_vec(
+        &serde_json::json!({ "type": kind, "challenge": challenge, "origin": origin }),
+    )
+    .ok()
 }
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A public key credential of one account, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,18 +24,21 @@ pub struct Credential {
     pub backup_eligible: bool,
     /// Whether it had left the authenticator when it was last used (BS).
     pub backed_up: bool,
-    /// The authenticator's model, as it says itself; proved only where `attestation` is [`Attestation::Trusted`].
+    /// The authenticator's model, as it says itself; proved only where `attestation` is
+    /// [`Attestation::Trusted`].
     pub aaguid: Option<Aaguid>,
     /// How the authenticator can be reached: `usb`, `nfc`, …
     pub transports: Vec<String>,
     /// What is known of the authenticator's origin.
     pub attestation: Attestation,
-    /// The attestation statement format, `none` or `packed` for example; `none` where none was asked for.
+    /// The attestation statement format, `none` or `packed` for example; `none` where none was
+    /// asked for.
     pub attestation_format: String,
     /// Whether it is a U2F registration, bound to the AppID and not to the RP ID (L3 §10.1.1).
     pub by_app_id: bool,
-    /// Whether the authenticator stores it, so that a sign-in can begin without an account; as the client said, unsigned. None
-    /// where it did not say, and for credentials that were registered when it was not asked.
+    /// Whether the authenticator stores it, so that a sign-in can begin without an account; as the
+    /// client said, unsigned. None where it did not say, and for credentials that were registered
+    /// when it was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discoverable: Option<bool>,
 }
@@ -59,7 +61,8 @@ pub enum Attestation {
     None,
     /// The statement is signed with the credential's own key.
     Own,
-    /// There was one, and it could not be verified, or its certificate leads to no trust anchor of ours.
+    /// There was one, and it could not be verified, or its certificate leads to no trust anchor of
+    /// ours.
     Unverified,
     /// Its certificate leads to a trust anchor of ours.
     Trusted,
@@ -73,7 +76,11 @@ impl CredentialId {
     /// A credential's id from its bytes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Result<CredentialId, BadId> {
         let bytes = bytes.into();
-        if (1..=LONGEST_ID).contains(&bytes.len()) { Ok(CredentialId(bytes)) } else { Err(BAD_CREDENTIAL_ID) }
+        if (1..=LONGEST_ID).contains(&bytes.len()) {
+            Ok(CredentialId(bytes))
+        } else {
+            Err(BAD_CREDENTIAL_ID)
+        }
     }
 
     /// The bytes.
@@ -96,9 +103,11 @@ impl Aaguid {
 
 const LONGEST_ID: usize = 1_023;
 
-const BAD_CREDENTIAL_ID: BadId = BadId("a credential id is 1 to 1023 bytes, written as hexadecimal digits in lower case");
+const BAD_CREDENTIAL_ID: BadId =
+    BadId("a credential id is 1 to 1023 bytes, written as hexadecimal digits in lower case");
 
-const BAD_AAGUID: BadId = BadId("an AAGUID is written like ee882879-721c-4913-9775-3dfcce97072a and is not all zeros");
+const BAD_AAGUID: BadId =
+    BadId("an AAGUID is written like ee882879-721c-4913-9775-3dfcce97072a and is not all zeros");
 
 impl FromStr for Aaguid {
     type Err = BadId;
@@ -160,7 +169,11 @@ impl fmt::Display for Aaguid {
 /// `00112233-4455-6677-8899-aabbccddeeff`.
 pub(crate) fn groups(bytes: &[u8; 16]) -> String {
     let hyphen = |place| if matches!(place, 4 | 6 | 8 | 10) { "-" } else { "" };
-    bytes.iter().enumerate().map(|(place, byte)| format!("{}{byte:02x}", hyphen(place))).collect()
+    bytes
+        .iter()
+        .enumerate()
+        .map(|(place, byte)| format!("{}{byte:02x}", hyphen(place)))
+        .collect()
 }
 
 impl fmt::Debug for Aaguid {
@@ -179,18 +192,20 @@ impl std::error::Error for BadId {}
 
 /// Bytes as hexadecimal digits in lower case.
 mod hex {
-    use serde::Deserialize;
-    use serde::Deserializer;
-    use serde::Serializer;
     use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&text(bytes))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<u8>, D::Error> {
         let text = String::deserialize(deserializer)?;
-        bytes(&text).ok_or_else(|| D::Error::custom("these are not pairs of hexadecimal digits in lower case"))
+        bytes(&text).ok_or_else(|| {
+            D::Error::custom("these are not pairs of hexadecimal digits in lower case")
+        })
     }
 
     pub(super) fn text(bytes: &[u8]) -> String {
@@ -239,8 +254,12 @@ mod tests {
         assert_eq!(text.parse::<Aaguid>().unwrap().to_string(), text);
         assert_eq!(text.to_uppercase().parse::<Aaguid>().unwrap().to_string(), text);
         assert_eq!(Aaguid::new([0; 16]), None);
-        for other in ["", "00000000-0000-0000-0000-000000000000", "ee882879721c491397753dfcce97072a", "ee882879-721c-4913-9775-3dfcce97072"]
-        {
+        for other in [
+            "",
+            "00000000-0000-0000-0000-000000000000",
+            "ee882879721c491397753dfcce97072a",
+            "ee882879-721c-4913-9775-3dfcce97072",
+        ] {
             assert!(other.parse::<Aaguid>().is_err(), "{other}");
         }
     }

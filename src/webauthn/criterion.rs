@@ -28,7 +28,8 @@ pub enum Criterion {
     UserPresence,
     /// The authenticator verified its user (§7.1 step 16, §7.2 step 17).
     UserVerification,
-    /// The backup flags agree with each other and with the record (§7.1 step 17, §7.2 steps 18 and 19).
+    /// The backup flags agree with each other and with the record (§7.1 step 17, §7.2 steps 18 and
+    /// 19).
     BackupFlags,
     /// The public key is of a kind that was asked for (§7.1 step 20).
     PublicKey,

@@ -1,39 +1,31 @@
 //! Credentials on Ed25519 (COSE algorithm −8), which webauthn-rs reads and does not verify.
 //!
-//! The key and its signatures are judged here, by aws-lc-rs. Every other step stays with webauthn-rs: it is shown the same
-//! answer with a P-256 key that was made for this one look, and that key signs only what the credential's own key has signed.
+//! The key and its signatures are judged here, by aws-lc-rs. Every other step stays with
+//! webauthn-rs: it is shown the same answer with a P-256 key that was made for this one look, and
+//! that key signs only what the credential's own key has signed.
 
-use aws_lc_rs::signature::ED25519;
-use aws_lc_rs::signature::UnparsedPublicKey;
-use p256::ecdsa::Signature;
-use p256::ecdsa::SigningKey;
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use p256::ecdsa::signature::Signer;
-use p256::elliptic_curve::bigint::Odd;
-use p256::elliptic_curve::bigint::U256;
-use p256::elliptic_curve::bigint::modular::FixedMontyForm;
-use p256::elliptic_curve::bigint::modular::FixedMontyParams;
-use webauthn_rs_core::attestation::FidoGenCeAaguid;
-use webauthn_rs_core::attestation::assert_packed_attest_req;
-use webauthn_rs_core::attestation::validate_extension;
+use p256::ecdsa::{Signature, SigningKey};
+use p256::elliptic_curve::bigint::modular::{FixedMontyForm, FixedMontyParams};
+use p256::elliptic_curve::bigint::{Odd, U256};
+use webauthn_rs_core::attestation::{
+    FidoGenCeAaguid, assert_packed_attest_req, validate_extension,
+};
 use webauthn_rs_core::crypto::verify_signature;
-use webauthn_rs_core::proto::COSEAlgorithm;
-use webauthn_rs_core::proto::COSEEC2Key;
-use webauthn_rs_core::proto::COSEKey;
-use webauthn_rs_core::proto::COSEKeyType;
-use webauthn_rs_core::proto::ECDSACurve;
-use webauthn_rs_core::proto::ParsedAttestationData;
+use webauthn_rs_core::proto::{
+    COSEAlgorithm, COSEEC2Key, COSEKey, COSEKeyType, ECDSACurve, ParsedAttestationData,
+};
 
 use super::algorithm::SignatureAlgorithm;
 use super::anchors::certificates;
 use super::authenticator_data::AttestedCredential;
-use super::cbor::Malformed;
-use super::cbor::Value;
-use super::fault::Ceremony;
-use super::fault::Fault;
+use super::cbor::{Malformed, Value};
+use super::fault::{Ceremony, Fault};
 use super::statement::Proof;
 
-/// An Ed25519 public key (RFC 8032 §5.1.5): a point of the curve, encoded in the one right way, and none of the few points that
-/// every signature can be made for.
+/// An Ed25519 public key (RFC 8032 §5.1.5): a point of the curve, encoded in the one right way, and
+/// none of the few points that every signature can be made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PublicKey([u8; 32]);
 
@@ -46,13 +38,14 @@ impl PublicKey {
         if is_usable(&bytes) { Ok(PublicKey(bytes)) } else { Err(Malformed) }
     }
 
-    /// Whether it has signed this message: 64 bytes, the second half below the order of the group (RFC 8032 §5.1.7).
+    /// Whether it has signed this message: 64 bytes, the second half below the order of the group
+    /// (RFC 8032 §5.1.7).
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, self.0).verify(message, signature).is_ok()
     }
 
-    /// Verifies an attestation statement over `signed`: authenticator data and the hash of the client data (L3 §8.2). `chain` are the
-    /// certificates of the statement, the leaf first.
+    /// Verifies an attestation statement over `signed`: authenticator data and the hash of the
+    /// client data (L3 §8.2). `chain` are the certificates of the statement, the leaf first.
     pub(super) fn judge_statement(
         &self,
         format: &str,
@@ -65,17 +58,26 @@ impl PublicKey {
         match format {
             "packed" => {}
             // TPM, U2F and the platforms' formats have no keys of this kind.
-            "tpm" | "fido-u2f" | "android-key" | "apple" => return Err(fault(22, "this attestation format has no keys of this kind")),
+            "tpm" | "fido-u2f" | "android-key" | "apple" => {
+                return Err(fault(22, "this attestation format has no keys of this kind"));
+            }
             _ => return Err(fault(21, "this attestation format is not known")),
         }
         let wrong = || fault(22, "the attestation statement is not right");
         let signature = statement.named("sig").and_then(Value::bytes).ok_or_else(wrong)?;
         let algorithm = statement.named("alg").and_then(Value::integer).ok_or_else(wrong)?;
         if statement.named("x5c").is_none() {
-            let own = algorithm == i128::from(SignatureAlgorithm::EdDsa.identifier()) && statement.named("ecdaaKeyId").is_none();
-            return if own && self.verifies(signed, signature) { Ok(Proof::Own) } else { Err(wrong()) };
+            let own = algorithm == i128::from(SignatureAlgorithm::EdDsa.identifier())
+                && statement.named("ecdaaKeyId").is_none();
+            return if own && self.verifies(signed, signature) {
+                Ok(Proof::Own)
+            } else {
+                Err(wrong())
+            };
         }
-        let Ok(ParsedAttestationData::Basic(parsed)) = certificates(chain) else { return Err(wrong()) };
+        let Ok(ParsedAttestationData::Basic(parsed)) = certificates(chain) else {
+            return Err(wrong());
+        };
         let leaf = parsed.first().ok_or_else(wrong)?;
         let right = verify_signature(leaf, signature, signed).unwrap_or(false)
             && assert_packed_attest_req(leaf).is_ok()
@@ -94,16 +96,29 @@ impl StandIn {
 
     pub(super) fn public_key(&self) -> COSEKey {
         let (x, y) = self.coordinates();
-        COSEKey { type_: COSEAlgorithm::ES256, key: COSEKeyType::EC_EC2(COSEEC2Key { curve: ECDSACurve::SECP256R1, x, y }) }
+        COSEKey {
+            type_: COSEAlgorithm::ES256,
+            key: COSEKeyType::EC_EC2(COSEEC2Key { curve: ECDSACurve::SECP256R1, x, y }),
+        }
     }
 
-    /// An attestation object without a statement, and otherwise with these authenticator data, in which this key is in the place
-    /// of the credential's.
-    pub(super) fn attestation_object(&self, data: &[u8], attested: &AttestedCredential<'_>) -> Option<Vec<u8>> {
+    /// An attestation object without a statement, and otherwise with these authenticator data, in
+    /// which this key is in the place of the credential's.
+    pub(super) fn attestation_object(
+        &self,
+        data: &[u8],
+        attested: &AttestedCredential<'_>,
+    ) -> Option<Vec<u8>> {
         let (x, y) = self.coordinates();
         let integer = |label, value| (Value::Integer(label), Value::Integer(value));
         let bytes = |label, value| (Value::Integer(label), Value::Bytes(value));
-        let key = Value::Map(vec![integer(1, 2), integer(3, -7), integer(-1, 1), bytes(-2, &x), bytes(-3, &y)]);
+        let key = Value::Map(vec![
+            integer(1, 2),
+            integer(3, -7),
+            integer(-1, 1),
+            bytes(-2, &x),
+            bytes(-3, &y),
+        ]);
         let (before, rest) = data.split_at_checked(BEFORE_ID + attested.id.len())?;
         let mut encoded = before.to_vec();
         key.encode(&mut encoded);
@@ -118,8 +133,8 @@ impl StandIn {
         Some(bytes)
     }
 
-    /// The signature over `message` that webauthn-rs is shown: this key's if `key` has signed it, else nothing that any key
-    /// could have made.
+    /// The signature over `message` that webauthn-rs is shown: this key's if `key` has signed it,
+    /// else nothing that any key could have made.
     pub(super) fn countersign(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> Vec<u8> {
         if !key.verifies(message, signature) {
             return Vec::new();
@@ -135,8 +150,9 @@ impl StandIn {
     }
 }
 
-/// Whether these bytes are the one encoding of a point of the curve (RFC 8032 §5.1.3) that is not of small order. aws-lc decodes
-/// a key only when it verifies, which is after the credential would have been stored.
+/// Whether these bytes are the one encoding of a point of the curve (RFC 8032 §5.1.3) that is not
+/// of small order. aws-lc decodes a key only when it verifies, which is after the credential would
+/// have been stored.
 fn is_usable(bytes: &[u8; 32]) -> bool {
     let mut y = *bytes;
     if let Some(last) = y.last_mut() {
@@ -150,20 +166,23 @@ fn is_usable(bytes: &[u8; 32]) -> bool {
     let field = FixedMontyParams::new_vartime(P);
     let number = |value: &U256| FixedMontyForm::new(value, &field);
     let (one, square) = (FixedMontyForm::one(&field), number(&y) * number(&y));
-    // x² = (y² − 1) / (d·y² + 1) has a root exactly where the product of both is a square (Euler's criterion). It is zero only
-    // for points of small order.
+    // x² = (y² − 1) / (d·y² + 1) has a root exactly where the product of both is a square (Euler's
+    // criterion). It is zero only for points of small order.
     let product = (square - one) * (number(&D) * square + one);
     product.pow_vartime(&P.as_ref().shr_vartime(1)) == one
 }
 
-/// The bytes before a credential's id: hash, flags and counter, then the model and the id's length (L3 §6.1, §6.5.1).
+/// The bytes before a credential's id: hash, flags and counter, then the model and the id's length
+/// (L3 §6.1, §6.5.1).
 const BEFORE_ID: usize = 37 + 16 + 2;
 
 /// 2^255 − 19.
-const P: Odd<U256> = Odd::<U256>::from_be_hex("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed");
+const P: Odd<U256> =
+    Odd::<U256>::from_be_hex("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed");
 
 /// −121665/121666.
-const D: U256 = U256::from_be_hex("52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3");
+const D: U256 =
+    U256::from_be_hex("52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3");
 
 /// The y of the points of order 1, 2, 4 and 8.
 const SMALL_ORDER: [U256; 5] = [
@@ -177,11 +196,13 @@ const SMALL_ORDER: [U256; 5] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_lc_rs::signature::Ed25519KeyPair;
-    use aws_lc_rs::signature::KeyPair;
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 
     fn bytes(hex: &str) -> Vec<u8> {
-        (0..hex.len()).step_by(2).map(|place| u8::from_str_radix(&hex[place..place + 2], 16).unwrap()).collect()
+        (0..hex.len())
+            .step_by(2)
+            .map(|place| u8::from_str_radix(&hex[place..place + 2], 16).unwrap())
+            .collect()
     }
 
     #[test]
@@ -224,7 +245,8 @@ mod tests {
         }
     }
 
-    /// RFC 8032 §7.1, tests 1 and 3, and what they become when a byte changes or S is written another way.
+    /// RFC 8032 §7.1, tests 1 and 3, and what they become when a byte changes or S is written
+    /// another way.
     #[test]
     fn signatures_are_judged_as_rfc_8032_says() {
         for (key, message, signature) in [
@@ -239,7 +261,8 @@ mod tests {
                 "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
             ),
         ] {
-            let (key, message, signature) = (PublicKey::new(&bytes(key)).unwrap(), bytes(message), bytes(signature));
+            let (key, message, signature) =
+                (PublicKey::new(&bytes(key)).unwrap(), bytes(message), bytes(signature));
             assert!(key.verifies(&message, &signature));
             for place in 0..64 {
                 let mut changed = signature.clone();
@@ -271,7 +294,10 @@ mod tests {
         let shown = one.countersign(&key, b"message", signature.as_ref());
         assert!(one.public_key().verify_signature(&shown, b"message").unwrap());
         assert!(!other.public_key().verify_signature(&shown, b"message").unwrap());
-        for forged in [one.countersign(&key, b"messagf", signature.as_ref()), one.countersign(&key, b"message", &shown)] {
+        for forged in [
+            one.countersign(&key, b"messagf", signature.as_ref()),
+            one.countersign(&key, b"message", &shown),
+        ] {
             assert!(one.public_key().verify_signature(&forged, b"message").is_err());
         }
     }

@@ -86,16 +86,30 @@ impl Step {
             (_, 3) => Criterion::CredentialType,
             (Ceremony::Authentication, 5) => Criterion::AllowedCredential,
             (Ceremony::Authentication, 6) => Criterion::UserHandle,
-            (Ceremony::Registration, 5 | 6) | (Ceremony::Authentication, 8 | 9) => Criterion::ClientData,
-            (Ceremony::Registration, 7) | (Ceremony::Authentication, 10) => Criterion::ClientDataType,
+            (Ceremony::Registration, 5 | 6) | (Ceremony::Authentication, 8 | 9) => {
+                Criterion::ClientData
+            }
+            (Ceremony::Registration, 7) | (Ceremony::Authentication, 10) => {
+                Criterion::ClientDataType
+            }
             (Ceremony::Registration, 8) | (Ceremony::Authentication, 11) => Criterion::Challenge,
             (Ceremony::Registration, 9) | (Ceremony::Authentication, 12) => Criterion::Origin,
-            (Ceremony::Registration, 10 | 11) | (Ceremony::Authentication, 13 | 14) => Criterion::CrossOrigin,
-            (Ceremony::Registration, 13) | (Ceremony::Authentication, 7) => Criterion::AuthenticatorData,
+            (Ceremony::Registration, 10 | 11) | (Ceremony::Authentication, 13 | 14) => {
+                Criterion::CrossOrigin
+            }
+            (Ceremony::Registration, 13) | (Ceremony::Authentication, 7) => {
+                Criterion::AuthenticatorData
+            }
             (Ceremony::Registration, 14) | (Ceremony::Authentication, 15) => Criterion::RpId,
-            (Ceremony::Registration, 15) | (Ceremony::Authentication, 16) => Criterion::UserPresence,
-            (Ceremony::Registration, 16) | (Ceremony::Authentication, 17) => Criterion::UserVerification,
-            (Ceremony::Registration, 17) | (Ceremony::Authentication, 18 | 19) => Criterion::BackupFlags,
+            (Ceremony::Registration, 15) | (Ceremony::Authentication, 16) => {
+                Criterion::UserPresence
+            }
+            (Ceremony::Registration, 16) | (Ceremony::Authentication, 17) => {
+                Criterion::UserVerification
+            }
+            (Ceremony::Registration, 17) | (Ceremony::Authentication, 18 | 19) => {
+                Criterion::BackupFlags
+            }
             (Ceremony::Registration, 20) => Criterion::PublicKey,
             (Ceremony::Registration, 21) => Criterion::AttestationFormat,
             (Ceremony::Registration, 24) => Criterion::AttestationTrust,
@@ -132,11 +146,15 @@ impl Ceremony {
 pub(super) fn of_registration(error: &WebauthnError) -> Fault {
     let (number, what) = match error {
         WebauthnError::ParseJSONFailure(_) => (6, NOT_JSON),
-        WebauthnError::InvalidClientDataType => (7, "the client data are not those of a registration"),
+        WebauthnError::InvalidClientDataType => {
+            (7, "the client data are not those of a registration")
+        }
         WebauthnError::MismatchedChallenge => (8, OTHER_CHALLENGE),
         WebauthnError::InvalidRPOrigin => (9, OTHER_ORIGIN),
         WebauthnError::CredentialCrossOrigin => (10, EMBEDDED),
-        WebauthnError::ParseCBORFailure(_) | WebauthnError::ParseNOMFailure | WebauthnError::MissingAttestationCredentialData => {
+        WebauthnError::ParseCBORFailure(_)
+        | WebauthnError::ParseNOMFailure
+        | WebauthnError::MissingAttestationCredentialData => {
             (13, "the attestation object cannot be read")
         }
         WebauthnError::InvalidRPIDHash => (14, OTHER_RP_ID),
@@ -158,10 +176,13 @@ pub(super) fn of_statement(error: &WebauthnError) -> Fault {
     Ceremony::Registration.fault(number, what)
 }
 
-/// The step of §7.2 that webauthn-rs stopped at. The counter is not among them: its fault has numbers in it.
+/// The step of §7.2 that webauthn-rs stopped at. The counter is not among them: its fault has
+/// numbers in it.
 pub(super) fn of_authentication(error: &WebauthnError) -> Fault {
     let (number, what) = match error {
-        WebauthnError::CredentialNotFound => (5, "the credential is none of those that were asked for"),
+        WebauthnError::CredentialNotFound => {
+            (5, "the credential is none of those that were asked for")
+        }
         WebauthnError::ParseNOMFailure => (7, "the authenticator data cannot be read"),
         WebauthnError::ParseJSONFailure(_) => (9, NOT_JSON),
         WebauthnError::InvalidClientDataType => (10, OTHER_TYPE),
@@ -187,7 +208,8 @@ pub(super) const OTHER_ELIGIBILITY: &str = "the credential has changed whether i
 pub(super) const WRONG_SIGNATURE: &str = "the signature is not right";
 pub(super) const NOT_TOUCHED: &str = "nobody touched the key";
 pub(super) const NOT_VERIFIED: &str = "the key did not verify who holds it, by PIN or fingerprint";
-pub(super) const BACKED_UP_ANYWAY: &str = "the key says that the credential is backed up and that it cannot be";
+pub(super) const BACKED_UP_ANYWAY: &str =
+    "the key says that the credential is backed up and that it cannot be";
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

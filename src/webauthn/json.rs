@@ -1,9 +1,7 @@
-//! Options and responses in the shapes that browsers have for them (WebAuthn L3 §5.1.7 to §5.1.10); binary values are
-//! base64url without padding.
+//! Options and responses in the shapes that browsers have for them (WebAuthn L3 §5.1.7 to §5.1.10);
+//! binary values are base64url without padding.
 
-use serde::Deserialize;
-use serde::Deserializer;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// `PublicKeyCredentialCreationOptionsJSON`: what a client needs to make a credential.
@@ -130,7 +128,8 @@ pub enum UserVerification {
     Required,
 }
 
-/// Whether a credential has to be discoverable: stored by the key together with its user handle (L3 §5.4.6).
+/// Whether a credential has to be discoverable: stored by the key together with its user handle (L3
+/// §5.4.6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResidentKey {
@@ -254,8 +253,8 @@ pub struct AssertionResponse {
     /// Its signature over both.
     #[serde(with = "base64url")]
     pub signature: Vec<u8>,
-    /// Whose credential it is, if the authenticator stores that. `null` and an empty one say nothing: libraries send either for a
-    /// key that stores no credentials.
+    /// Whose credential it is, if the authenticator stores that. `null` and an empty one say
+    /// nothing: libraries send either for a key that stores no credentials.
     #[serde(default, with = "optional_base64url", skip_serializing_if = "Option::is_none")]
     pub user_handle: Option<Vec<u8>>,
 }
@@ -266,8 +265,14 @@ pub struct ExtensionResults {
     /// Whether the credential is bound to the AppID; what is neither true nor false is not read.
     #[serde(default, deserialize_with = "flag", skip_serializing_if = "Option::is_none")]
     pub appid: Option<bool>,
-    /// The kind of credential that was made (L3 §10.1.3), unsigned; any other form than the specified one counts as absent.
-    #[serde(default, rename = "credProps", skip_serializing_if = "Option::is_none", deserialize_with = "credential_properties")]
+    /// The kind of credential that was made (L3 §10.1.3), unsigned; any other form than the
+    /// specified one counts as absent.
+    #[serde(
+        default,
+        rename = "credProps",
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "credential_properties"
+    )]
     pub cred_props: Option<CredentialProperties>,
 }
 
@@ -279,9 +284,13 @@ pub struct CredentialProperties {
     pub rk: Option<bool>,
 }
 
-fn credential_properties<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CredentialProperties>, D::Error> {
+fn credential_properties<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<CredentialProperties>, D::Error> {
     let said = serde_json::Value::deserialize(deserializer)?;
-    Ok(said.is_object().then(|| CredentialProperties { rk: said.get("rk").and_then(serde_json::Value::as_bool) }))
+    Ok(said
+        .is_object()
+        .then(|| CredentialProperties { rk: said.get("rk").and_then(serde_json::Value::as_bool) }))
 }
 
 impl Descriptor {
@@ -294,8 +303,11 @@ impl Descriptor {
 /// The one type of credential there is (L3 §5.8.2).
 pub(crate) const PUBLIC_KEY: &str = "public-key";
 
-/// A member that is `null` is one that is not there: JavaScript writes both for what it does not have.
-fn absent_if_null<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+/// A member that is `null` is one that is not there: JavaScript writes both for what it does not
+/// have.
+fn absent_if_null<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
@@ -312,10 +324,8 @@ fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::E
 pub(super) mod base64url {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use serde::Deserialize;
-    use serde::Deserializer;
-    use serde::Serializer;
     use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
 
     pub(crate) fn text(bytes: &[u8]) -> String {
         URL_SAFE_NO_PAD.encode(bytes)
@@ -329,28 +339,37 @@ pub(super) mod base64url {
         serializer.serialize_str(&text(bytes))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<u8>, D::Error> {
         let text = String::deserialize(deserializer)?;
-        URL_SAFE_NO_PAD.decode(text).map_err(|_| D::Error::custom("this is not base64url without padding"))
+        URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|_| D::Error::custom("this is not base64url without padding"))
     }
 }
 
 mod optional_base64url {
-    use serde::Deserialize;
-    use serde::Deserializer;
-    use serde::Serializer;
+    use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        bytes: &Option<Vec<u8>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         match bytes {
             Some(bytes) => super::base64url::serialize(bytes, serializer),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Vec<u8>>, D::Error> {
         #[derive(Deserialize)]
         struct Present(#[serde(with = "super::base64url")] Vec<u8>);
 
-        Ok(Option::<Present>::deserialize(deserializer)?.map(|Present(bytes)| bytes).filter(|bytes| !bytes.is_empty()))
+        Ok(Option::<Present>::deserialize(deserializer)?
+            .map(|Present(bytes)| bytes)
+            .filter(|bytes| !bytes.is_empty()))
     }
 }

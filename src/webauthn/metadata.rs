@@ -1,21 +1,20 @@
-//! FIDO metadata (Metadata Service v3.0): which models exist, who vouches for them, and which are no longer good.
+//! FIDO metadata (Metadata Service v3.0): which models exist, who vouches for them, and which are
+//! no longer good.
 //!
-//! Nothing is fetched: the operator brings the file. Whether it is older than the last one ([`Metadata::may_follow`]) and still
-//! fresh ([`Metadata::is_stale`]) is for the caller to see, who remembers and has a clock.
+//! Nothing is fetched: the operator brings the file. Whether it is older than the last one
+//! ([`Metadata::may_follow`]) and still fresh ([`Metadata::is_stale`]) is for the caller to see,
+//! who remembers and has a clock.
 
 use std::fmt;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
-use sha1::Digest;
-use sha1::Sha1;
+use sha1::{Digest, Sha1};
 use webauthn_rs_core::crypto::verify_signature;
 use webauthn_rs_core::proto::ParsedAttestationData;
 
-use super::anchors::Anchors;
-use super::anchors::certificates;
+use super::anchors::{Anchors, certificates};
 use super::credential::Aaguid;
 use crate::time::UnixTime;
 
@@ -48,7 +47,9 @@ pub enum BadMetadata {
     #[error("the metadata BLOB is signed neither with ES256 nor with RS256")]
     Algorithm,
     /// Somebody else signed it.
-    #[error("the metadata BLOB's certificate does not lead to the root that was given, is not valid now, or has another name")]
+    #[error(
+        "the metadata BLOB's certificate does not lead to the root that was given, is not valid now, or has another name"
+    )]
     Signer,
     /// It was changed after it was signed.
     #[error("the metadata BLOB's signature is not right")]
@@ -97,14 +98,21 @@ struct StatusReport {
 }
 
 impl Metadata {
-    /// Reads a BLOB that `signer` has signed, whose certificate leads to one of `roots`. FIDO's own is signed by
-    /// `mds.fidoalliance.org`; the name matters, since the root signs certificates of others too.
-    pub fn parse(blob: &[u8], roots: &Anchors, signer: &str, now: UnixTime) -> Result<Metadata, BadMetadata> {
+    /// Reads a BLOB that `signer` has signed, whose certificate leads to one of `roots`. FIDO's own
+    /// is signed by `mds.fidoalliance.org`; the name matters, since the root signs certificates of
+    /// others too.
+    pub fn parse(
+        blob: &[u8],
+        roots: &Anchors,
+        signer: &str,
+        now: UnixTime,
+    ) -> Result<Metadata, BadMetadata> {
         let text = std::str::from_utf8(blob).map_err(|_| BadMetadata::Malformed)?.trim();
         let (signed, signature) = text.rsplit_once('.').ok_or(BadMetadata::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(BadMetadata::Malformed)?;
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| BadMetadata::Malformed);
-        let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| BadMetadata::Malformed)?;
+        let header: Header =
+            serde_json::from_slice(&decode(header)?).map_err(|_| BadMetadata::Malformed)?;
         let signature = decode(signature)?;
         let signature = match header.alg.as_str() {
             "ES256" => ecdsa_in_der(&signature).ok_or(BadMetadata::Signature)?,
@@ -120,12 +128,15 @@ impl Metadata {
         if !roots.trust(&chain, now) || common_name(&chain).as_deref() != Some(signer) {
             return Err(BadMetadata::Signer);
         }
-        let Ok(ParsedAttestationData::Basic(parsed)) = certificates(&chain) else { return Err(BadMetadata::Malformed) };
+        let Ok(ParsedAttestationData::Basic(parsed)) = certificates(&chain) else {
+            return Err(BadMetadata::Malformed);
+        };
         let leaf = parsed.first().ok_or(BadMetadata::Malformed)?;
         if !verify_signature(leaf, &signature, signed.as_bytes()).unwrap_or(false) {
             return Err(BadMetadata::Signature);
         }
-        let payload: Payload = serde_json::from_slice(&decode(payload)?).map_err(|_| BadMetadata::Malformed)?;
+        let payload: Payload =
+            serde_json::from_slice(&decode(payload)?).map_err(|_| BadMetadata::Malformed)?;
         let today = today(now);
         let models = payload.entries.into_iter().map(|entry| entry.read(&today)).collect();
         Ok(Metadata { number: payload.no, next_update: payload.next_update, models })
@@ -136,7 +147,8 @@ impl Metadata {
         self.number
     }
 
-    /// Whether it may take the place of the BLOB with this number. One with a lower number is old, and somebody brought it back.
+    /// Whether it may take the place of the BLOB with this number. One with a lower number is old,
+    /// and somebody brought it back.
     pub fn may_follow(&self, last: u64) -> bool {
         self.number >= last
     }
@@ -146,13 +158,16 @@ impl Metadata {
         self.next_update < today(now)
     }
 
-    /// The model of an authenticator, by its AAGUID or by the keys of its certificates (MDS3 §3.1.1).
+    /// The model of an authenticator, by its AAGUID or by the keys of its certificates (MDS3
+    /// §3.1.1).
     pub(super) fn model(&self, aaguid: Option<Aaguid>, chain: &[&[u8]]) -> Option<&Model> {
         match aaguid {
             Some(aaguid) => self.models.iter().find(|model| model.aaguid == Some(aaguid)),
             None => {
                 let keys = key_identifiers(chain);
-                self.models.iter().find(|model| model.key_identifiers.iter().any(|key| keys.contains(key)))
+                self.models
+                    .iter()
+                    .find(|model| model.key_identifiers.iter().any(|key| keys.contains(key)))
             }
         }
     }
@@ -162,7 +177,8 @@ impl Entry {
     /// An entry without a usable certificate vouches for nothing; its status counts all the same.
     fn read(self, today: &str) -> Model {
         let mut anchors = Anchors::default();
-        let certificates = self.metadata_statement.map(|statement| statement.attestation_root_certificates);
+        let certificates =
+            self.metadata_statement.map(|statement| statement.attestation_root_certificates);
         for certificate in certificates.unwrap_or_default() {
             let compact: String = certificate.split_ascii_whitespace().collect();
             if let Ok(der) = STANDARD.decode(compact) {
@@ -170,20 +186,29 @@ impl Entry {
                 let _ = anchors.add(&der);
             }
         }
-        let effective = self.status_reports.iter().filter(|report| report.effective_date.as_deref().is_none_or(|date| date <= today));
-        let withdrawn =
-            effective.filter_map(|report| WITHDRAWN.iter().find(|(status, _)| *status == report.status)).map(|(_, why)| *why).next();
+        let effective = self
+            .status_reports
+            .iter()
+            .filter(|report| report.effective_date.as_deref().is_none_or(|date| date <= today));
+        let withdrawn = effective
+            .filter_map(|report| WITHDRAWN.iter().find(|(status, _)| *status == report.status))
+            .map(|(_, why)| *why)
+            .next();
         Model {
             aaguid: self.aaguid.and_then(|aaguid| aaguid.parse().ok()),
-            key_identifiers: self.attestation_certificate_key_identifiers.into_iter().map(|key| key.to_ascii_lowercase()).collect(),
+            key_identifiers: self
+                .attestation_certificate_key_identifiers
+                .into_iter()
+                .map(|key| key.to_ascii_lowercase())
+                .collect(),
             anchors,
             withdrawn,
         }
     }
 }
 
-/// Statuses after which a model is no longer accepted (MDS3 §3.1.4). A later report does not lift them: what it may say of
-/// newer firmware, an AAGUID does not tell.
+/// Statuses after which a model is no longer accepted (MDS3 §3.1.4). A later report does not lift
+/// them: what it may say of newer firmware, an AAGUID does not tell.
 const WITHDRAWN: [(&str, &str); 5] = [
     ("REVOKED", "the model was revoked"),
     ("ATTESTATION_KEY_COMPROMISE", "the key that vouches for the model is in wrong hands"),
@@ -192,11 +217,22 @@ const WITHDRAWN: [(&str, &str); 5] = [
     ("USER_KEY_PHYSICAL_COMPROMISE", "keys of the model can be stolen by who holds it"),
 ];
 
-/// The identifiers of the keys of certificates: SHA-1 in hexadecimal digits (RFC 5280 §4.2.1.2, method 1).
+/// The identifiers of the keys of certificates: SHA-1 in hexadecimal digits (RFC 5280 §4.2.1.2,
+/// method 1).
 fn key_identifiers(chain: &[&[u8]]) -> Vec<String> {
-    let Ok(ParsedAttestationData::Basic(certificates)) = certificates(chain) else { return Vec::new() };
-    let keys = certificates.iter().map(|certificate| certificate.tbs_certificate().subject_public_key_info());
-    keys.map(|key| Sha1::digest(key.subject_public_key.raw_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()).collect()
+    let Ok(ParsedAttestationData::Basic(certificates)) = certificates(chain) else {
+        return Vec::new();
+    };
+    let keys = certificates
+        .iter()
+        .map(|certificate| certificate.tbs_certificate().subject_public_key_info());
+    keys.map(|key| {
+        Sha1::digest(key.subject_public_key.raw_bytes())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    })
+    .collect()
 }
 
 /// The common name of the first certificate.
@@ -214,7 +250,8 @@ fn ecdsa_in_der(signature: &[u8]) -> Option<Vec<u8>> {
     let (r, s) = signature.split_at_checked(32).filter(|(_, s)| s.len() == 32)?;
     let integer = |number: &[u8]| {
         let digits: Vec<u8> = number.iter().copied().skip_while(|byte| *byte == 0).collect();
-        let sign = if digits.first().is_none_or(|first| first & 0x80 != 0) { vec![0] } else { Vec::new() };
+        let sign =
+            if digits.first().is_none_or(|first| first & 0x80 != 0) { vec![0] } else { Vec::new() };
         let length = u8::try_from(sign.len() + digits.len()).ok()?;
         Some([vec![0x02, length], sign, digits].concat())
     };
@@ -230,6 +267,12 @@ fn today(now: UnixTime) -> String {
 
 impl fmt::Debug for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Metadata(no {}, {} models, next update {})", self.number, self.models.len(), self.next_update)
+        write!(
+            f,
+            "Metadata(no {}, {} models, next update {})",
+            self.number,
+            self.models.len(),
+            self.next_update
+        )
     }
 }

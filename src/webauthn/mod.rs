@@ -1,8 +1,10 @@
-//! Security keys: the relying party's side of WebAuthn Level 3, and what a client without a browser has to do.
+//! Security keys: the relying party's side of WebAuthn Level 3, and what a client without a browser
+//! has to do.
 //!
-//! Every signature is verified by webauthn-rs, except those on Ed25519, which it cannot verify: they are verified here, and all
-//! else about them there. What it leaves out is judged beside it, never instead of it. Nothing here
-//! remembers a ceremony or a counter: the caller stores what these functions return, and asks the store who was first.
+//! Every signature is verified by webauthn-rs, except those on Ed25519, which it cannot verify:
+//! they are verified here, and all else about them there. What it leaves out is judged beside it,
+//! never instead of it. Nothing here remembers a ceremony or a counter: the caller stores what
+//! these functions return, and asks the store who was first.
 
 #[cfg(feature = "webauthn")]
 mod algorithm;
@@ -55,13 +57,9 @@ mod tpm_structures;
 #[cfg(feature = "webauthn")]
 mod vouched;
 
-pub use credential::Aaguid;
-pub use credential::Attestation;
-pub use credential::BadId;
-pub use credential::Credential;
-pub use credential::CredentialId;
 #[cfg(feature = "usb")]
 pub(crate) use credential::groups;
+pub use credential::{Aaguid, Attestation, BadId, Credential, CredentialId};
 pub use criterion::Criterion;
 
 #[cfg(feature = "webauthn")]
@@ -71,25 +69,14 @@ pub use self::ceremonies::*;
 #[cfg(feature = "webauthn")]
 mod ceremonies {
     pub use super::algorithm::SignatureAlgorithm;
-    pub use super::anchors::Anchors;
-    pub use super::anchors::BadCertificate;
-    pub use super::attestation::AttestationPolicy;
-    pub use super::attestation::Trust;
-    pub use super::authentication::Assertion;
-    pub use super::authentication::AuthenticationState;
-    pub use super::fault::Ceremony;
-    pub use super::fault::Fault;
-    pub use super::fault::Step;
+    pub use super::anchors::{Anchors, BadCertificate};
+    pub use super::attestation::{AttestationPolicy, Trust};
+    pub use super::authentication::{Assertion, AuthenticationState};
+    pub use super::fault::{Ceremony, Fault, Step};
     pub use super::json::*;
-    pub use super::metadata::BadMetadata;
-    pub use super::metadata::Metadata;
-    pub use super::origin::BadOrigin;
-    pub use super::origin::Origin;
-    pub use super::registration::RegistrationState;
-    pub use super::registration::UserEntity;
-    pub use super::related::LABELS_SUPPORTED;
-    pub use super::related::RelatedOrigins;
-    pub use super::relying_party::ConfigFault;
-    pub use super::relying_party::RelyingParty;
-    pub use super::relying_party::RelyingPartyConfig;
+    pub use super::metadata::{BadMetadata, Metadata};
+    pub use super::origin::{BadOrigin, Origin};
+    pub use super::registration::{RegistrationState, UserEntity};
+    pub use super::related::{LABELS_SUPPORTED, RelatedOrigins};
+    pub use super::relying_party::{ConfigFault, RelyingParty, RelyingPartyConfig};
 }

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use super::json::base64url;
 
-/// An origin in which security keys work, compared as a whole: `https` and a name, `http` and a name of this machine, or an
-/// Android app by the certificate that signed it.
+/// An origin in which security keys work, compared as a whole: `https` and a name, `http` and a
+/// name of this machine, or an Android app by the certificate that signed it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin(Kind);
 
@@ -17,8 +17,8 @@ enum Kind {
         host: String,
         port: u16,
     },
-    /// `android:apk-key-hash:` and the SHA-256 hash of the app's signing certificate in base64url, as Android's own client
-    /// puts it into client data. No page can have it for an origin.
+    /// `android:apk-key-hash:` and the SHA-256 hash of the app's signing certificate in base64url,
+    /// as Android's own client puts it into client data. No page can have it for an origin.
     AndroidApp {
         certificate: [u8; 32],
     },
@@ -49,13 +49,18 @@ impl Origin {
         self.host().is_none()
     }
 
-    /// Whether a credential for this RP ID may be made or used on pages of this origin: the host is the RP ID or a name below
-    /// it. Which RP IDs an app may use is between its platform and the RP ID's host, so this is false for an app.
+    /// Whether a credential for this RP ID may be made or used on pages of this origin: the host is
+    /// the RP ID or a name below it. Which RP IDs an app may use is between its platform and the RP
+    /// ID's host, so this is false for an app.
     ///
-    /// An RP ID of one label would be shared by strangers, so only `localhost` is one. Longer public suffixes are not
-    /// known here; the RP ID is the operator's own choice, and browsers know them.
+    /// An RP ID of one label would be shared by strangers, so only `localhost` is one. Longer
+    /// public suffixes are not known here; the RP ID is the operator's own choice, and browsers
+    /// know them.
     pub fn may_use(&self, rp_id: &str) -> bool {
-        let below = |host: &str| host.strip_suffix(rp_id).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        let below = |host: &str| {
+            host.strip_suffix(rp_id)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
         is_rp_id(rp_id) && self.host().is_some_and(below)
     }
 
@@ -75,7 +80,11 @@ impl Pattern {
         match text.strip_suffix(":*") {
             Some(origin) => {
                 let origin: Origin = origin.parse()?;
-                if origin.is_app() { Err(BadOrigin) } else { Ok(Pattern { origin, any_port: true }) }
+                if origin.is_app() {
+                    Err(BadOrigin)
+                } else {
+                    Ok(Pattern { origin, any_port: true })
+                }
             }
             None => Ok(Pattern { origin: text.parse()?, any_port: false }),
         }
@@ -83,9 +92,10 @@ impl Pattern {
 
     pub(super) fn matches(&self, origin: &Origin) -> bool {
         match (&self.origin.0, &origin.0) {
-            (Kind::Web { secure, host, .. }, Kind::Web { secure: other_secure, host: other_host, .. }) if self.any_port => {
-                secure == other_secure && host == other_host
-            }
+            (
+                Kind::Web { secure, host, .. },
+                Kind::Web { secure: other_secure, host: other_host, .. },
+            ) if self.any_port => secure == other_secure && host == other_host,
             (own, other) => own == other,
         }
     }
@@ -104,11 +114,19 @@ impl From<Origin> for Pattern {
 
 fn is_host(host: &str) -> bool {
     let label = |label: &str| {
-        let allowed = label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        (1..=63).contains(&label.len()) && allowed && !label.starts_with('-') && !label.ends_with('-')
+        let allowed = label
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        (1..=63).contains(&label.len())
+            && allowed
+            && !label.starts_with('-')
+            && !label.ends_with('-')
     };
     // A name whose last label is a number is an address to a browser (URL §3.5).
-    let address = host.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    let address = host
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
     host.len() <= 253 && host.split('.').all(label) && !address
 }
 
@@ -124,11 +142,13 @@ const ANDROID_APP: &str = "android:apk-key-hash:";
 impl FromStr for Origin {
     type Err = BadOrigin;
 
-    /// Reads an origin in the one way that clients write it: of a page as in RFC 6454 §6.2, in lower case, without a path, without
-    /// the scheme's own port; of an app with its hash in base64url without padding.
+    /// Reads an origin in the one way that clients write it: of a page as in RFC 6454 §6.2, in
+    /// lower case, without a path, without the scheme's own port; of an app with its hash in
+    /// base64url without padding.
     fn from_str(text: &str) -> Result<Origin, BadOrigin> {
         if let Some(hash) = text.strip_prefix(ANDROID_APP) {
-            let certificate = base64url::bytes(hash).and_then(|hash| hash.try_into().ok()).ok_or(BadOrigin)?;
+            let certificate =
+                base64url::bytes(hash).and_then(|hash| hash.try_into().ok()).ok_or(BadOrigin)?;
             return Ok(Origin(Kind::AndroidApp { certificate }));
         }
         let (scheme, rest) = text.split_once("://").ok_or(BadOrigin)?;
@@ -143,14 +163,20 @@ impl FromStr for Origin {
             Some((host, port)) => (host, port.parse().map_err(|_| BadOrigin)?),
         };
         let origin = Origin(Kind::Web { secure, host: host.to_owned(), port });
-        if is_host(host) && port > 0 && (secure || is_local(host)) && origin.to_string() == text { Ok(origin) } else { Err(BadOrigin) }
+        if is_host(host) && port > 0 && (secure || is_local(host)) && origin.to_string() == text {
+            Ok(origin)
+        } else {
+            Err(BadOrigin)
+        }
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::AndroidApp { certificate } => write!(f, "{ANDROID_APP}{}", base64url::text(certificate)),
+            Kind::AndroidApp { certificate } => {
+                write!(f, "{ANDROID_APP}{}", base64url::text(certificate))
+            }
             Kind::Web { secure, host, port } => {
                 let (scheme, own) = if *secure { ("https", 443) } else { ("http", 80) };
                 write!(f, "{scheme}://{host}")?;
@@ -237,11 +263,22 @@ mod tests {
         for rp_id in ["login.example.org", "example.org"] {
             assert!(origin.may_use(rp_id), "{rp_id}");
         }
-        for rp_id in ["", "org", ".org", "xample.org", "other.login.example.org", "Example.org", "example.org.", "localhost"] {
+        for rp_id in [
+            "",
+            "org",
+            ".org",
+            "xample.org",
+            "other.login.example.org",
+            "Example.org",
+            "example.org.",
+            "localhost",
+        ] {
             assert!(!origin.may_use(rp_id), "{rp_id}");
         }
         assert!("http://localhost:1".parse::<Origin>().unwrap().may_use("localhost"));
-        let app: Origin = "android:apk-key-hash:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8".parse().unwrap();
+        let app: Origin = "android:apk-key-hash:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+            .parse()
+            .unwrap();
         assert!(app.is_app() && !app.may_use("example.org") && !app.may_use("localhost"));
     }
 }

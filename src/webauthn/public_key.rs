@@ -1,15 +1,12 @@
-//! Credential public keys (WebAuthn L3 §6.5.1.1): the COSE_Keys that can be verified with, and no others.
+//! Credential public keys (WebAuthn L3 §6.5.1.1): the COSE_Keys that can be verified with, and no
+//! others.
 
-use webauthn_rs_core::proto::COSEAlgorithm;
-use webauthn_rs_core::proto::COSEEC2Key;
-use webauthn_rs_core::proto::COSEKey;
-use webauthn_rs_core::proto::COSEKeyType;
-use webauthn_rs_core::proto::COSERSAKey;
-use webauthn_rs_core::proto::ECDSACurve;
+use webauthn_rs_core::proto::{
+    COSEAlgorithm, COSEEC2Key, COSEKey, COSEKeyType, COSERSAKey, ECDSACurve,
+};
 
 use super::algorithm::SignatureAlgorithm;
-use super::cbor::Malformed;
-use super::cbor::Value;
+use super::cbor::{Malformed, Value};
 use super::ed25519;
 
 /// A public key, by what verifies its signatures.
@@ -21,9 +18,10 @@ pub(super) enum PublicKey {
     Ed25519(ed25519::PublicKey),
 }
 
-/// The algorithms of webauthn-rs. A ceremony of its own always allows all of them: which of them were asked for is judged
-/// apart, and so is EdDSA, in whose place it sees ES256.
-pub(super) const OF_CORE: [COSEAlgorithm; 3] = [COSEAlgorithm::ES256, COSEAlgorithm::ES384, COSEAlgorithm::RS256];
+/// The algorithms of webauthn-rs. A ceremony of its own always allows all of them: which of them
+/// were asked for is judged apart, and so is EdDSA, in whose place it sees ES256.
+pub(super) const OF_CORE: [COSEAlgorithm; 3] =
+    [COSEAlgorithm::ES256, COSEAlgorithm::ES384, COSEAlgorithm::RS256];
 
 impl PublicKey {
     pub(super) fn algorithm(&self) -> SignatureAlgorithm {
@@ -42,9 +40,11 @@ impl PublicKey {
     }
 }
 
-/// The key, if it is one of the known kinds and says nothing else. That a point is on the curves of NIST is seen by webauthn-rs.
+/// The key, if it is one of the known kinds and says nothing else. That a point is on the curves of
+/// NIST is seen by webauthn-rs.
 ///
-/// webauthn-rs would take ES256 with the curve of ES384, RSA moduli with leading zeros, and members that no key has.
+/// webauthn-rs would take ES256 with the curve of ES384, RSA moduli with leading zeros, and members
+/// that no key has.
 pub(super) fn read(key: &Value<'_>) -> Result<PublicKey, Malformed> {
     let Value::Map(members) = key else { return Err(Malformed) };
     let member = |label: i128| key.member(&Value::Integer(label)).ok_or(Malformed);
@@ -55,7 +55,11 @@ pub(super) fn read(key: &Value<'_>) -> Result<PublicKey, Malformed> {
         has(5)?;
         let (x, y) = (bytes(-2)?, bytes(-3)?);
         let key = COSEKeyType::EC_EC2(COSEEC2Key { curve, x: x.to_vec(), y: y.to_vec() });
-        if x.len() == length && y.len() == length { Ok(PublicKey::Core(algorithm, COSEKey { type_, key })) } else { Err(Malformed) }
+        if x.len() == length && y.len() == length {
+            Ok(PublicKey::Core(algorithm, COSEKey { type_, key }))
+        } else {
+            Err(Malformed)
+        }
     };
     let (kind, algorithm) = (integer(KTY)?, integer(ALG)?);
     let is = |wanted: SignatureAlgorithm| algorithm == i128::from(wanted.identifier());
@@ -63,14 +67,24 @@ pub(super) fn read(key: &Value<'_>) -> Result<PublicKey, Malformed> {
         has(4)?;
         let (modulus, exponent) = (bytes(-1)?, bytes(-2)?);
         // 2,048 bits in full: webauthn-rs takes 256 bytes and nothing else.
-        let fits = modulus.len() == 256 && modulus.first().is_some_and(|first| first & 0x80 != 0) && exponent == F4;
+        let fits = modulus.len() == 256
+            && modulus.first().is_some_and(|first| first & 0x80 != 0)
+            && exponent == F4;
         let key = COSEKeyType::RSA(COSERSAKey { n: modulus.to_vec(), e: F4 });
         let key = COSEKey { type_: COSEAlgorithm::RS256, key };
-        return if fits { Ok(PublicKey::Core(SignatureAlgorithm::Rs256, key)) } else { Err(Malformed) };
+        return if fits {
+            Ok(PublicKey::Core(SignatureAlgorithm::Rs256, key))
+        } else {
+            Err(Malformed)
+        };
     }
     match (kind, integer(-1)?) {
-        (EC2, 1) if is(SignatureAlgorithm::Es256) => point(SignatureAlgorithm::Es256, COSEAlgorithm::ES256, ECDSACurve::SECP256R1, 32),
-        (EC2, 2) if is(SignatureAlgorithm::Es384) => point(SignatureAlgorithm::Es384, COSEAlgorithm::ES384, ECDSACurve::SECP384R1, 48),
+        (EC2, 1) if is(SignatureAlgorithm::Es256) => {
+            point(SignatureAlgorithm::Es256, COSEAlgorithm::ES256, ECDSACurve::SECP256R1, 32)
+        }
+        (EC2, 2) if is(SignatureAlgorithm::Es384) => {
+            point(SignatureAlgorithm::Es384, COSEAlgorithm::ES384, ECDSACurve::SECP384R1, 48)
+        }
         (OKP, ED25519) if is(SignatureAlgorithm::EdDsa) => {
             has(4)?;
             ed25519::PublicKey::new(bytes(-2)?).map(PublicKey::Ed25519)
@@ -99,10 +113,22 @@ mod tests {
     const EDDSA: i64 = -8;
     const RS256: i64 = -257;
 
-    fn members<'a>(kind: i128, algorithm: i64, curve: i128, x: &'a [u8], y: &'a [u8]) -> Vec<(Value<'a>, Value<'a>)> {
+    fn members<'a>(
+        kind: i128,
+        algorithm: i64,
+        curve: i128,
+        x: &'a [u8],
+        y: &'a [u8],
+    ) -> Vec<(Value<'a>, Value<'a>)> {
         let integer = |label: i128, value: i128| (Value::Integer(label), Value::Integer(value));
         let bytes = |label: i128, value: &'a [u8]| (Value::Integer(label), Value::Bytes(value));
-        vec![integer(KTY, kind), integer(ALG, i128::from(algorithm)), integer(-1, curve), bytes(-2, x), bytes(-3, y)]
+        vec![
+            integer(KTY, kind),
+            integer(ALG, i128::from(algorithm)),
+            integer(-1, curve),
+            bytes(-2, x),
+            bytes(-3, y),
+        ]
     }
 
     #[test]
@@ -135,7 +161,11 @@ mod tests {
     fn an_ed25519_key_is_an_octet_key_pair_of_that_curve_alone() {
         let point: Vec<u8> = (0..32)
             .map(|place| {
-                u8::from_str_radix(&"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"[2 * place..2 * place + 2], 16)
+                u8::from_str_radix(
+                    &"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+                        [2 * place..2 * place + 2],
+                    16,
+                )
             })
             .collect::<Result<_, _>>()
             .unwrap();
@@ -155,7 +185,11 @@ mod tests {
             (OKP, EDDSA, 6, &[2; 32]),
             (OKP, -19, 6, &point),
         ] {
-            assert_eq!(key(kind, algorithm, curve, x), Err(Malformed), "{kind} {algorithm} {curve}");
+            assert_eq!(
+                key(kind, algorithm, curve, x),
+                Err(Malformed),
+                "{kind} {algorithm} {curve}"
+            );
         }
     }
 
@@ -168,14 +202,24 @@ mod tests {
                 (-1, Value::Bytes(modulus)),
                 (-2, Value::Bytes(exponent)),
             ];
-            read(&Value::Map(members.into_iter().map(|(label, value)| (Value::Integer(label), value)).collect()))
+            read(&Value::Map(
+                members
+                    .into_iter()
+                    .map(|(label, value)| (Value::Integer(label), value))
+                    .collect(),
+            ))
         };
         let whole = [0xff; 256];
         assert!(rsa(&whole, &F4).is_ok());
         let mut small = whole;
         small[0] = 0x7f;
-        for (modulus, exponent) in [(&small[..], &F4[..]), (&whole[..255], &F4), (&whole, &[0, 0, 3]), (&whole, &[3]), (&[0xff; 384], &F4)]
-        {
+        for (modulus, exponent) in [
+            (&small[..], &F4[..]),
+            (&whole[..255], &F4),
+            (&whole, &[0, 0, 3]),
+            (&whole, &[3]),
+            (&[0xff; 384], &F4),
+        ] {
             assert_eq!(rsa(modulus, exponent), Err(Malformed));
         }
     }

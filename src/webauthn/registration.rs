@@ -2,49 +2,30 @@
 
 use std::fmt;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use webauthn_rs_core::proto as core;
 
 use super::algorithm::SignatureAlgorithm;
 use super::attestation_object::AttestationObject;
-use super::authenticator_data::AuthenticatorData;
-use super::authenticator_data::BACKED_UP;
-use super::authenticator_data::BACKUP_ELIGIBLE;
-use super::authenticator_data::USER_VERIFIED;
-use super::client_data;
-use super::credential::Aaguid;
-use super::credential::Credential;
-use super::credential::CredentialId;
+use super::authenticator_data::{AuthenticatorData, BACKED_UP, BACKUP_ELIGIBLE, USER_VERIFIED};
+use super::credential::{Aaguid, Credential, CredentialId};
 use super::ed25519::StandIn;
-use super::fault;
-use super::fault::Ceremony;
-use super::fault::Fault;
-use super::json::AuthenticatorSelection;
-use super::json::Conveyance;
-use super::json::CreationExtensions;
-use super::json::CreationOptions;
-use super::json::Descriptor;
-use super::json::KeyParameters;
-use super::json::PUBLIC_KEY;
-use super::json::RegistrationResponse;
-use super::json::ResidentKey;
-use super::json::RpEntity;
-use super::json::UserAccount;
-use super::json::base64url;
-use super::public_key;
+use super::fault::{Ceremony, Fault};
+use super::json::{
+    AuthenticatorSelection, Conveyance, CreationExtensions, CreationOptions, Descriptor,
+    KeyParameters, PUBLIC_KEY, RegistrationResponse, ResidentKey, RpEntity, UserAccount, base64url,
+};
 use super::public_key::PublicKey;
-use super::relying_party::RelyingParty;
-use super::relying_party::TIMEOUT_MILLIS;
-use super::statement::Judged;
-use super::statement::Proof;
-use super::statement::Stated;
+use super::relying_party::{RelyingParty, TIMEOUT_MILLIS};
+use super::statement::{Judged, Proof, Stated};
+use super::{client_data, fault, public_key};
 use crate::time::UnixTime;
 
 /// For whom a credential is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserEntity {
-    /// The user handle, 1 to 64 bytes; never a name, since authenticators give it to whoever holds them.
+    /// The user handle, 1 to 64 bytes; never a name, since authenticators give it to whoever holds
+    /// them.
     pub handle: Vec<u8>,
     /// The account's name, as its owner knows it.
     pub name: String,
@@ -59,11 +40,16 @@ pub struct RegistrationState {
 }
 
 impl RelyingParty {
-    /// Begins a registration. Authenticators that hold a credential of `exclude` are asked to make no other.
+    /// Begins a registration. Authenticators that hold a credential of `exclude` are asked to make
+    /// no other.
     ///
     /// # Errors
     /// [`Fault::BadInput`] for a user handle or a name that no authenticator takes.
-    pub fn start_registration(&self, user: &UserEntity, exclude: &[&Credential]) -> Result<(CreationOptions, RegistrationState), Fault> {
+    pub fn start_registration(
+        &self,
+        user: &UserEntity,
+        exclude: &[&Credential],
+    ) -> Result<(CreationOptions, RegistrationState), Fault> {
         if !(1..=64).contains(&user.handle.len()) {
             return Err(Fault::BadInput("a user handle is 1 to 64 bytes"));
         }
@@ -73,16 +59,26 @@ impl RelyingParty {
         let builder = builder
             .user_verification_policy(self.user_verification.into())
             .credential_algorithms(public_key::OF_CORE.to_vec())
-            .exclude_credentials(Some(exclude.iter().map(|credential| credential.id.as_bytes().to_vec()).collect()));
+            .exclude_credentials(Some(
+                exclude.iter().map(|credential| credential.id.as_bytes().to_vec()).collect(),
+            ));
         let begun = core.generate_challenge_register(builder);
-        let (begun, state) = begun.map_err(|_| Fault::BadInput("webauthn-rs did not begin the registration"))?;
+        let (begun, state) =
+            begun.map_err(|_| Fault::BadInput("webauthn-rs did not begin the registration"))?;
         let options = CreationOptions {
             rp: RpEntity { id: self.id.clone(), name: self.name.clone() },
-            user: UserAccount { id: user.handle.clone(), name: user.name.clone(), display_name: user.name.clone() },
+            user: UserAccount {
+                id: user.handle.clone(),
+                name: user.name.clone(),
+                display_name: user.name.clone(),
+            },
             challenge: begun.public_key.challenge,
             pub_key_cred_params: self.algorithms.iter().copied().map(offer).collect(),
             timeout: TIMEOUT_MILLIS,
-            exclude_credentials: exclude.iter().map(|credential| Descriptor::new(credential.id.as_bytes())).collect(),
+            exclude_credentials: exclude
+                .iter()
+                .map(|credential| Descriptor::new(credential.id.as_bytes()))
+                .collect(),
             authenticator_selection: AuthenticatorSelection {
                 resident_key: self.resident_key,
                 require_resident_key: self.resident_key == ResidentKey::Required,
@@ -90,19 +86,24 @@ impl RelyingParty {
             },
             hints: self.hints.clone(),
             attestation: self.attestation.conveyance,
-            extensions: CreationExtensions { appid_exclude: self.app_id.clone(), cred_props: self.asks_for_properties().then_some(true) },
+            extensions: CreationExtensions {
+                appid_exclude: self.app_id.clone(),
+                cred_props: self.asks_for_properties().then_some(true),
+            },
         };
         let exclude = exclude.iter().map(|credential| credential.id.clone()).collect();
         Ok((options, RegistrationState { user_handle: user.handle.clone(), exclude, core: state }))
     }
 
-    /// Whether the client is asked what kind of credential it made; else what it says of that is not read.
+    /// Whether the client is asked what kind of credential it made; else what it says of that is
+    /// not read.
     fn asks_for_properties(&self) -> bool {
         self.resident_key != ResidentKey::Discouraged
     }
 
-    /// Finishes a registration. Before it is stored, the caller sees to it that no account has a credential with this id
-    /// (step 26), that `state` is the account's own, and that it is never used again.
+    /// Finishes a registration. Before it is stored, the caller sees to it that no account has a
+    /// credential with this id (step 26), that `state` is the account's own, and that it is never
+    /// used again.
     ///
     /// # Errors
     /// [`Fault::Step`] with the step that failed.
@@ -116,16 +117,25 @@ impl RelyingParty {
         if response.kind != PUBLIC_KEY || response.id != base64url::text(&response.raw_id) {
             return Err(fault(3, "this is no public key credential"));
         }
-        let origin = client_data::judge(Ceremony::Registration, &response.response.client_data_json, &self.origins, &self.top_origins)?;
+        let origin = client_data::judge(
+            Ceremony::Registration,
+            &response.response.client_data_json,
+            &self.origins,
+            &self.top_origins,
+        )?;
 
         let unreadable = || fault(13, "the attestation object cannot be read");
-        let object = AttestationObject::parse(&response.response.attestation_object).map_err(|_| unreadable())?;
+        let object = AttestationObject::parse(&response.response.attestation_object)
+            .map_err(|_| unreadable())?;
         let data = AuthenticatorData::parse(object.authenticator_data).map_err(|_| unreadable())?;
         let attested = data.attested.as_ref().ok_or_else(unreadable)?;
 
-        let key = public_key::read(&attested.key).ok().filter(|key| self.algorithms.contains(&key.algorithm()));
+        let key = public_key::read(&attested.key)
+            .ok()
+            .filter(|key| self.algorithms.contains(&key.algorithm()));
         let key = key.ok_or_else(|| fault(20, "the public key is none that was asked for"))?;
-        let id = CredentialId::new(attested.id).map_err(|_| fault(25, "the credential id is not 1 to 1023 bytes"))?;
+        let id = CredentialId::new(attested.id)
+            .map_err(|_| fault(25, "the credential id is not 1 to 1023 bytes"))?;
         if state.exclude.contains(&id) {
             return Err(fault(26, "this key is enrolled already"));
         }
@@ -133,10 +143,11 @@ impl RelyingParty {
             return Err(fault(27, "the credential has two ids"));
         }
 
-        // The ceremony is judged first, with the statement that a client makes of any that was not asked for; no signature
-        // covers what was left out.
+        // The ceremony is judged first, with the statement that a client makes of any that was not
+        // asked for; no signature covers what was left out.
         let core = self.core_in(&origin)?;
-        let client_data = client_data::plain(&response.response.client_data_json).ok_or_else(|| fault(6, fault::NOT_JSON))?;
+        let client_data = client_data::plain(&response.response.client_data_json)
+            .ok_or_else(|| fault(6, fault::NOT_JSON))?;
         let plain = data.without_extensions();
         let shown = match &key {
             PublicKey::Core(..) => AttestationObject::none(&plain),
@@ -145,7 +156,9 @@ impl RelyingParty {
                 .ok_or(Fault::BadInput("there are no random numbers to judge the key with"))?,
         };
         let unattested = as_core(response, client_data, shown);
-        let judged = core.register_credential(&unattested, &state.core, None).map_err(|error| fault::of_registration(&error))?;
+        let judged = core
+            .register_credential(&unattested, &state.core, None)
+            .map_err(|error| fault::of_registration(&error))?;
         if matches!(&key, PublicKey::Core(_, key) if judged.cred != *key) {
             return Err(fault(20, "the public key can be read in two ways"));
         }
@@ -155,8 +168,16 @@ impl RelyingParty {
             (Judged { proof: Ok(Proof::Nothing), chain: Vec::new() }, "none")
         } else {
             let sent = &response.response;
-            let sent = as_core(response, sent.client_data_json.clone(), sent.attestation_object.clone());
-            let stated = Stated { object, attested, key: &key, core: &core, state: &state.core, response: &sent };
+            let sent =
+                as_core(response, sent.client_data_json.clone(), sent.attestation_object.clone());
+            let stated = Stated {
+                object,
+                attested,
+                key: &key,
+                core: &core,
+                state: &state.core,
+                response: &sent,
+            };
             (stated.judge(), if is_format(object.format) { object.format } else { "unknown" })
         };
         let attestation = self.attestation.assess(aaguid, stated, now)?;
@@ -173,7 +194,11 @@ impl RelyingParty {
             attestation,
             attestation_format: format.to_owned(),
             by_app_id: false,
-            discoverable: response.client_extension_results.cred_props.filter(|_| self.asks_for_properties()).and_then(|said| said.rk),
+            discoverable: response
+                .client_extension_results
+                .cred_props
+                .filter(|_| self.asks_for_properties())
+                .and_then(|said| said.rk),
         })
     }
 }
@@ -190,22 +215,38 @@ fn offer(algorithm: SignatureAlgorithm) -> KeyParameters {
 
 /// Whether a text can be the identifier of a statement format (L3 §8.1).
 fn is_format(text: &str) -> bool {
-    (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
+    (1..=32).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
 }
 
 /// The response in the types of webauthn-rs, with these parts of it.
-fn as_core(response: &RegistrationResponse, client_data_json: Vec<u8>, attestation_object: Vec<u8>) -> core::RegisterPublicKeyCredential {
+fn as_core(
+    response: &RegistrationResponse,
+    client_data_json: Vec<u8>,
+    attestation_object: Vec<u8>,
+) -> core::RegisterPublicKeyCredential {
     core::RegisterPublicKeyCredential {
         id: response.id.clone(),
         raw_id: response.raw_id.clone(),
-        response: core::AuthenticatorAttestationResponseRaw { attestation_object, client_data_json, transports: None },
+        response: core::AuthenticatorAttestationResponseRaw {
+            attestation_object,
+            client_data_json,
+            transports: None,
+        },
         type_: response.kind.clone(),
         extensions: core::RegistrationExtensionsClientOutputs::default(),
     }
 }
 
-/// The transports that WebAuthn knows (L3 §5.8.4), each once. The client says them, unsigned; they are hints.
+/// The transports that WebAuthn knows (L3 §5.8.4), each once. The client says them, unsigned; they
+/// are hints.
 fn transports(claimed: &[String]) -> Vec<String> {
     let known = ["ble", "hybrid", "internal", "nfc", "smart-card", "usb"];
-    known.into_iter().filter(|name| claimed.iter().any(|claim| claim == name)).map(str::to_owned).collect()
+    known
+        .into_iter()
+        .filter(|name| claimed.iter().any(|claim| claim == name))
+        .map(str::to_owned)
+        .collect()
 }

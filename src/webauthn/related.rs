@@ -6,35 +6,48 @@ use serde::Serialize;
 
 use super::origin::Origin;
 
-/// The document that a client fetches from `https://RP-ID/.well-known/webauthn` before a page outside the RP ID may use it.
+/// The document that a client fetches from `https://RP-ID/.well-known/webauthn` before a page
+/// outside the RP ID may use it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RelatedOrigins {
     /// The origins, as they are configured.
     pub origins: Vec<String>,
 }
 
-/// The number of registrable labels that every client supports; origins with further labels may be ignored (L3 §5.11.1).
+/// The number of registrable labels that every client supports; origins with further labels may be
+/// ignored (L3 §5.11.1).
 pub const LABELS_SUPPORTED: usize = 5;
 
 impl RelatedOrigins {
     /// The origins that may use the RP ID though their hosts do not belong to it; each once.
     pub(super) fn new<'a>(origins: impl Iterator<Item = &'a Origin>) -> RelatedOrigins {
         let mut seen = BTreeSet::new();
-        RelatedOrigins { origins: origins.map(Origin::to_string).filter(|origin| seen.insert(origin.clone())).collect() }
+        RelatedOrigins {
+            origins: origins
+                .map(Origin::to_string)
+                .filter(|origin| seen.insert(origin.clone()))
+                .collect(),
+        }
     }
 
-    /// How many different registrable labels they have, as far as that can be told without the list of public suffixes:
-    /// `example` of `www.example.org`, `example.co.uk` and `example.com.au` is one.
+    /// How many different registrable labels they have, as far as that can be told without the list
+    /// of public suffixes: `example` of `www.example.org`, `example.co.uk` and `example.com.au` is
+    /// one.
     pub fn labels(&self) -> usize {
-        let labels = self.origins.iter().filter_map(|origin| origin.parse::<Origin>().ok()?.host().map(registrable_label));
+        let labels = self
+            .origins
+            .iter()
+            .filter_map(|origin| origin.parse::<Origin>().ok()?.host().map(registrable_label));
         labels.collect::<BTreeSet<String>>().len()
     }
 }
 
-/// The label before the public suffix. Below a country, short or well-known names are taken for part of the suffix.
+/// The label before the public suffix. Below a country, short or well-known names are taken for
+/// part of the suffix.
 fn registrable_label(host: &str) -> String {
     let mut labels = host.rsplit('.');
-    let (top, second, third) = (labels.next().unwrap_or_default(), labels.next().unwrap_or(host), labels.next());
+    let (top, second, third) =
+        (labels.next().unwrap_or_default(), labels.next().unwrap_or(host), labels.next());
     let sorted = second.len() <= 2 || SORTS.contains(&second);
     match third {
         Some(third) if top.len() == 2 && sorted => third.to_owned(),
@@ -43,7 +56,8 @@ fn registrable_label(host: &str) -> String {
 }
 
 /// Names that registries of countries have below themselves for kinds of owners.
-const SORTS: [&str; 12] = ["com", "net", "org", "edu", "gov", "gob", "mil", "info", "gouv", "asso", "ltd", "plc"];
+const SORTS: [&str; 12] =
+    ["com", "net", "org", "edu", "gov", "gob", "mil", "info", "gouv", "asso", "ltd", "plc"];
 
 #[cfg(test)]
 mod tests {
@@ -52,13 +66,25 @@ mod tests {
     #[test]
     fn a_domain_in_several_countries_is_one_label() {
         for (hosts, labels) in [
-            (&["example.org", "www.example.com", "example.co.uk", "login.example.com.au", "example.de"][..], 1),
+            (
+                &[
+                    "example.org",
+                    "www.example.com",
+                    "example.co.uk",
+                    "login.example.com.au",
+                    "example.de",
+                ][..],
+                1,
+            ),
             (&["example.org", "example-shop.org"], 2),
             (&["a.example", "b.example", "c.example", "a.co.jp"], 3),
             (&["ab.de", "x.cd.de"], 2),
             (&[], 0),
         ] {
-            let origins = hosts.iter().map(|host| format!("https://{host}").parse().unwrap()).collect::<Vec<Origin>>();
+            let origins = hosts
+                .iter()
+                .map(|host| format!("https://{host}").parse().unwrap())
+                .collect::<Vec<Origin>>();
             assert_eq!(RelatedOrigins::new(origins.iter()).labels(), labels, "{hosts:?}");
         }
     }

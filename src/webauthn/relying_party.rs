@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use url::Url;
 use webauthn_rs_core::WebauthnCore;
 use webauthn_rs_core::proto::UserVerificationPolicy;
@@ -11,15 +10,12 @@ use webauthn_rs_core::proto::UserVerificationPolicy;
 use super::algorithm::SignatureAlgorithm;
 use super::attestation::AttestationPolicy;
 use super::fault::Fault;
-use super::json::Hint;
-use super::json::ResidentKey;
-use super::json::UserVerification;
-use super::origin::Origin;
-use super::origin::Pattern;
-use super::origin::is_rp_id;
+use super::json::{Hint, ResidentKey, UserVerification};
+use super::origin::{Origin, Pattern, is_rp_id};
 use super::related::RelatedOrigins;
 
-/// The relying party. It keeps nothing: what a ceremony begins with, the caller stores until its end.
+/// The relying party. It keeps nothing: what a ceremony begins with, the caller stores until its
+/// end.
 #[derive(Clone, Debug)]
 pub struct RelyingParty {
     pub(super) id: String,
@@ -43,11 +39,12 @@ pub struct RelyingPartyConfig {
     pub rp_id: String,
     /// What people call it.
     pub name: String,
-    /// The origins in which its credentials are made and used; `:*` at the end stands for any port. Android apps are named by
-    /// `android:apk-key-hash:` and the SHA-256 hash of their signing certificate in base64url.
+    /// The origins in which its credentials are made and used; `:*` at the end stands for any port.
+    /// Android apps are named by `android:apk-key-hash:` and the SHA-256 hash of their signing
+    /// certificate in base64url.
     pub origins: Vec<String>,
-    /// Origins of other domains whose pages may use the RP ID (L3 §5.11): `https` and a name. Clients believe only what
-    /// [`RelyingParty::related_origins`] is served as.
+    /// Origins of other domains whose pages may use the RP ID (L3 §5.11): `https` and a name.
+    /// Clients believe only what [`RelyingParty::related_origins`] is served as.
     pub related_origins: Vec<String>,
     /// The origins of other sites' pages in which ours may be embedded; usually none.
     pub top_origins: Vec<String>,
@@ -57,11 +54,13 @@ pub struct RelyingPartyConfig {
     pub attestation: AttestationPolicy,
     /// The AppID of old U2F registrations, an `https` URL (L3 §10.1.1).
     pub app_id: Option<String>,
-    /// Which signature algorithms new credentials may have, the best first. Credentials that exist are verified with any.
+    /// Which signature algorithms new credentials may have, the best first. Credentials that exist
+    /// are verified with any.
     pub algorithms: Vec<SignatureAlgorithm>,
     /// Which authenticators clients show first, in this order; none leaves it to the client.
     pub hints: Vec<Hint>,
-    /// Whether new credentials have to be discoverable, so that a sign-in can begin without an account.
+    /// Whether new credentials have to be discoverable, so that a sign-in can begin without an
+    /// account.
     pub resident_key: ResidentKey,
 }
 
@@ -104,10 +103,14 @@ pub enum ConfigFault {
     )]
     Origin(String),
     /// Not an origin of another site's page.
-    #[error("{0:?} is not an origin of a page: https://NAME or http://localhost, in lower case, perhaps with :PORT or :*, without a path")]
+    #[error(
+        "{0:?} is not an origin of a page: https://NAME or http://localhost, in lower case, perhaps with :PORT or :*, without a path"
+    )]
     TopOrigin(String),
     /// Not an origin that a client would take from `/.well-known/webauthn`.
-    #[error("{0:?} is no related origin: https://NAME, in lower case, perhaps with :PORT, without a path")]
+    #[error(
+        "{0:?} is no related origin: https://NAME, in lower case, perhaps with :PORT, without a path"
+    )]
     RelatedOrigin(String),
     /// An origin that browsers will not let use the RP ID.
     #[error(
@@ -121,7 +124,9 @@ pub enum ConfigFault {
         rp_id: String,
     },
     /// No algorithm, or one twice.
-    #[error("a credential needs a signature algorithm, and each is named once: ES256, EdDSA, ES384, RS256")]
+    #[error(
+        "a credential needs a signature algorithm, and each is named once: ES256, EdDSA, ES384, RS256"
+    )]
     Algorithms,
     /// A hint twice.
     #[error("each hint is named once: security-key, client-device, hybrid")]
@@ -137,7 +142,17 @@ pub enum ConfigFault {
 impl RelyingParty {
     /// A relying party on these terms.
     pub fn new(config: RelyingPartyConfig) -> Result<RelyingParty, ConfigFault> {
-        let RelyingPartyConfig { rp_id, name, origins, related_origins, top_origins, user_verification, attestation, app_id, .. } = config;
+        let RelyingPartyConfig {
+            rp_id,
+            name,
+            origins,
+            related_origins,
+            top_origins,
+            user_verification,
+            attestation,
+            app_id,
+            ..
+        } = config;
         if !is_rp_id(&rp_id) {
             return Err(ConfigFault::RpId(rp_id));
         }
@@ -148,13 +163,26 @@ impl RelyingParty {
             return Err(ConfigFault::NoOrigin);
         }
         let mut parsed = patterns(&origins, ConfigFault::Origin)?;
-        let foreign = |pattern: &Pattern| !pattern.origin().is_app() && !pattern.origin().may_use(&rp_id);
-        if let Some((_, origin)) = parsed.iter().zip(origins).find(|(pattern, _)| foreign(pattern)) {
+        let foreign =
+            |pattern: &Pattern| !pattern.origin().is_app() && !pattern.origin().may_use(&rp_id);
+        if let Some((_, origin)) = parsed.iter().zip(origins).find(|(pattern, _)| foreign(pattern))
+        {
             return Err(ConfigFault::ForeignOrigin { origin, rp_id });
         }
-        let related = |text: &String| text.parse().ok().filter(Origin::is_public).ok_or_else(|| ConfigFault::RelatedOrigin(text.clone()));
-        let related = related_origins.iter().map(related).collect::<Result<Vec<Origin>, ConfigFault>>()?;
-        if let Some(app_id) = app_id.as_ref().filter(|app_id| !Url::parse(app_id).is_ok_and(|url| url.scheme() == "https")) {
+        let related = |text: &String| {
+            text.parse()
+                .ok()
+                .filter(Origin::is_public)
+                .ok_or_else(|| ConfigFault::RelatedOrigin(text.clone()))
+        };
+        let related = related_origins
+            .iter()
+            .map(related)
+            .collect::<Result<Vec<Origin>, ConfigFault>>()?;
+        if let Some(app_id) = app_id
+            .as_ref()
+            .filter(|app_id| !Url::parse(app_id).is_ok_and(|url| url.scheme() == "https"))
+        {
             return Err(ConfigFault::AppId(app_id.clone()));
         }
         if config.algorithms.is_empty() || has_twice(&config.algorithms) {
@@ -165,7 +193,9 @@ impl RelyingParty {
         }
         attestation.judge()?;
         let embedders = patterns(&top_origins, ConfigFault::TopOrigin)?;
-        if let Some((_, app)) = embedders.iter().zip(top_origins).find(|(pattern, _)| pattern.origin().is_app()) {
+        if let Some((_, app)) =
+            embedders.iter().zip(top_origins).find(|(pattern, _)| pattern.origin().is_app())
+        {
             return Err(ConfigFault::TopOrigin(app));
         }
         let served = RelatedOrigins::new(related.iter());
@@ -190,26 +220,44 @@ impl RelyingParty {
         &self.id
     }
 
-    /// The document that clients fetch from `https://RP-ID/.well-known/webauthn`, as `application/json` (L3 §5.11). None where no origin
-    /// outside the RP ID is configured.
+    /// The document that clients fetch from `https://RP-ID/.well-known/webauthn`, as
+    /// `application/json` (L3 §5.11). None where no origin outside the RP ID is configured.
     pub fn related_origins(&self) -> Option<&RelatedOrigins> {
         Some(&self.related).filter(|related| !related.origins.is_empty())
     }
 
     /// webauthn-rs, to begin a ceremony.
     pub(super) fn core(&self) -> WebauthnCore {
-        WebauthnCore::new_unsafe_experts_only(&self.name, &self.id, Vec::new(), TIMEOUT, Some(false), Some(false))
+        WebauthnCore::new_unsafe_experts_only(
+            &self.name,
+            &self.id,
+            Vec::new(),
+            TIMEOUT,
+            Some(false),
+            Some(false),
+        )
     }
 
-    /// webauthn-rs, to finish a ceremony that took place in `origin`. That it is one of ours is known by now.
+    /// webauthn-rs, to finish a ceremony that took place in `origin`. That it is one of ours is
+    /// known by now.
     pub(super) fn core_in(&self, origin: &Origin) -> Result<WebauthnCore, Fault> {
-        let origin = Url::parse(&origin.to_string()).map_err(|_| Fault::BadInput("an origin that is no URL"))?;
-        Ok(WebauthnCore::new_unsafe_experts_only(&self.name, &self.id, vec![origin], TIMEOUT, Some(false), Some(false)))
+        let origin = Url::parse(&origin.to_string())
+            .map_err(|_| Fault::BadInput("an origin that is no URL"))?;
+        Ok(WebauthnCore::new_unsafe_experts_only(
+            &self.name,
+            &self.id,
+            vec![origin],
+            TIMEOUT,
+            Some(false),
+            Some(false),
+        ))
     }
 
     /// The hash that authenticators sign: of the RP ID, or of the AppID where the client used that.
     pub(super) fn rp_id_hash(&self, by_app_id: bool) -> [u8; 32] {
-        self.app_id_hash().filter(|_| by_app_id).unwrap_or_else(|| Sha256::digest(&self.id).into())
+        self.app_id_hash()
+            .filter(|_| by_app_id)
+            .unwrap_or_else(|| Sha256::digest(&self.id).into())
     }
 
     /// The hash that authenticators put in the place of the AppID.
@@ -228,12 +276,20 @@ impl From<UserVerification> for UserVerificationPolicy {
     }
 }
 
-fn patterns(origins: &[String], fault: fn(String) -> ConfigFault) -> Result<Vec<Pattern>, ConfigFault> {
-    origins.iter().map(|origin| Pattern::parse(origin).map_err(|_| fault(origin.clone()))).collect()
+fn patterns(
+    origins: &[String],
+    fault: fn(String) -> ConfigFault,
+) -> Result<Vec<Pattern>, ConfigFault> {
+    origins
+        .iter()
+        .map(|origin| Pattern::parse(origin).map_err(|_| fault(origin.clone())))
+        .collect()
 }
 
 fn has_twice<T: PartialEq>(list: &[T]) -> bool {
-    list.iter().enumerate().any(|(place, item)| list.iter().take(place).any(|before| before == item))
+    list.iter()
+        .enumerate()
+        .any(|(place, item)| list.iter().take(place).any(|before| before == item))
 }
 
 /// How long a client may wait for its person: as long as the state of a ceremony is kept.

@@ -1,27 +1,23 @@
-//! Assertions that webauthn-rs cannot read, judged by the same steps (WebAuthn L3 §7.2 steps 10 to 22).
+//! Assertions that webauthn-rs cannot read, judged by the same steps (WebAuthn L3 §7.2 steps 10 to
+//! 22).
 //!
-//! Client data may begin with a byte order mark, and extensions that were not asked for may have any form. The signature covers
-//! both as they arrived, so neither can be mended first. It is verified by the code that verifies every other.
+//! Client data may begin with a byte order mark, and extensions that were not asked for may have
+//! any form. The signature covers both as they arrived, so neither can be mended first. It is
+//! verified by the code that verifies every other.
 
-use serde::Deserialize;
-use serde::Serialize;
-use sha2::Digest;
-use sha2::Sha256;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use webauthn_rs_core::proto::UserVerificationPolicy;
 
 use super::authentication::AuthenticationState;
-use super::authenticator_data::AuthenticatorData;
-use super::authenticator_data::BACKED_UP;
-use super::authenticator_data::BACKUP_ELIGIBLE;
-use super::authenticator_data::USER_PRESENT;
-use super::authenticator_data::USER_VERIFIED;
-use super::client_data;
+use super::authenticator_data::{
+    AuthenticatorData, BACKED_UP, BACKUP_ELIGIBLE, USER_PRESENT, USER_VERIFIED,
+};
 use super::credential::Credential;
-use super::fault;
-use super::fault::Ceremony;
-use super::fault::Fault;
+use super::fault::{Ceremony, Fault};
 use super::json::AssertionResponse;
 use super::public_key::PublicKey;
+use super::{client_data, fault};
 
 /// What an authenticator signed, with its authenticator data as they were read.
 pub(super) struct Signed<'a> {
@@ -48,7 +44,8 @@ impl Signed<'_> {
     ) -> Result<(), Fault> {
         let fault = |step, what| Err(Ceremony::Authentication.fault(step, what));
         let asked = Asked::of(&state.core)?;
-        let (kind, challenge) = client_data::named(&self.response.client_data_json).ok_or(Fault::BadInput(fault::NOT_JSON))?;
+        let (kind, challenge) = client_data::named(&self.response.client_data_json)
+            .ok_or(Fault::BadInput(fault::NOT_JSON))?;
         if kind != Ceremony::Authentication.client_data_type() {
             return fault(10, fault::OTHER_TYPE);
         }

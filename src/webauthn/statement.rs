@@ -1,23 +1,19 @@
-//! Attestation statements (WebAuthn L3 §7.1 steps 21 and 22): what webauthn-rs leaves out of them, and the formats it lacks.
+//! Attestation statements (WebAuthn L3 §7.1 steps 21 and 22): what webauthn-rs leaves out of them,
+//! and the formats it lacks.
 
-use sha2::Digest;
-use sha2::Sha256;
-use webauthn_rs_core::WebauthnCore;
+use sha2::{Digest, Sha256};
 use webauthn_rs_core::error::WebauthnError;
-use webauthn_rs_core::proto as core;
 use webauthn_rs_core::proto::ParsedAttestationData;
+use webauthn_rs_core::{WebauthnCore, proto as core};
 
 use super::anchors::certificates;
 use super::attestation_object::AttestationObject;
 use super::authenticator_data::AttestedCredential;
-use super::cbor;
 use super::cbor::Value;
-use super::fault;
-use super::fault::Ceremony;
-use super::fault::Fault;
+use super::fault::{Ceremony, Fault};
 use super::public_key::PublicKey;
-use super::tpm;
 use super::vouched::Vouched;
+use super::{cbor, fault, tpm};
 
 /// A registration whose statement is judged; everything else about it is right.
 pub(super) struct Stated<'a, 'b> {
@@ -53,21 +49,33 @@ impl<'a> Stated<'a, '_> {
     /// Verifies the statement by the procedure of its format.
     pub(super) fn judge(&self) -> Judged<'a> {
         let Ok(statement) = cbor::parse(self.object.statement) else {
-            return Judged { proof: Err(wrong("the attestation statement cannot be read")), chain: Vec::new() };
+            return Judged {
+                proof: Err(wrong("the attestation statement cannot be read")),
+                chain: Vec::new(),
+            };
         };
         let chain = chain(&statement);
         Judged { proof: self.verify(&statement, &chain), chain }
     }
 
     fn verify(&self, statement: &Value<'_>, chain: &[&[u8]]) -> Result<Proof, Fault> {
-        let client_data_hash: [u8; 32] = Sha256::digest(&self.response.response.client_data_json).into();
+        let client_data_hash: [u8; 32] =
+            Sha256::digest(&self.response.response.client_data_json).into();
         match self.object.format {
             // §8.7: it is empty.
-            "none" if matches!(statement, Value::Map(members) if members.is_empty()) => return Ok(Proof::Nothing),
+            "none" if matches!(statement, Value::Map(members) if members.is_empty()) => {
+                return Ok(Proof::Nothing);
+            }
             "none" => return Err(wrong("there is an attestation statement where none was to be")),
             // §8.2: webauthn-rs goes by the certificate's key and does not look at `alg` then.
-            "packed" if chain.first().is_some_and(|leaf| algorithm_of(leaf) != named_algorithm(statement)) => {
-                return Err(wrong("the attestation statement names another algorithm than its certificate has"));
+            "packed"
+                if chain
+                    .first()
+                    .is_some_and(|leaf| algorithm_of(leaf) != named_algorithm(statement)) =>
+            {
+                return Err(wrong(
+                    "the attestation statement names another algorithm than its certificate has",
+                ));
             }
             "tpm" => {
                 let signed = [self.object.authenticator_data, &client_data_hash].concat();
@@ -78,14 +86,25 @@ impl<'a> Stated<'a, '_> {
         }
         if let PublicKey::Ed25519(key) = self.key {
             let signed = [self.object.authenticator_data, &client_data_hash].concat();
-            return key.judge_statement(self.object.format, statement, chain, &signed, &self.attested.aaguid);
+            return key.judge_statement(
+                self.object.format,
+                statement,
+                chain,
+                &signed,
+                &self.attested.aaguid,
+            );
         }
         let judged = match self.core.register_credential(self.response, self.state, None) {
             Ok(judged) => judged,
             // It stops there before it has looked at the statement.
             Err(error @ (WebauthnError::ParseJSONFailure(_) | WebauthnError::ParseNOMFailure)) => {
                 let authenticator_data = self.object.authenticator_data;
-                let vouched = Vouched { statement, chain, authenticator_data, client_data_hash: &client_data_hash };
+                let vouched = Vouched {
+                    statement,
+                    chain,
+                    authenticator_data,
+                    client_data_hash: &client_data_hash,
+                };
                 let proof = match self.object.format {
                     "packed" => vouched.packed(),
                     "fido-u2f" => vouched.u2f(),
@@ -121,7 +140,9 @@ fn named_algorithm(statement: &Value<'_>) -> Option<i128> {
 
 /// The COSE algorithm with which a certificate's key signs.
 fn algorithm_of(certificate: &[u8]) -> Option<i128> {
-    let Ok(ParsedAttestationData::Basic(parsed)) = certificates(&[certificate]) else { return None };
+    let Ok(ParsedAttestationData::Basic(parsed)) = certificates(&[certificate]) else {
+        return None;
+    };
     let key = parsed.first()?.tbs_certificate().subject_public_key_info();
     match (key.algorithm.oid.to_string().as_str(), key.subject_public_key.raw_bytes().len()) {
         (EC_PUBLIC_KEY, 65) => Some(-7),

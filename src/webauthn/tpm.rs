@@ -1,30 +1,30 @@
 //! TPM attestation statements (WebAuthn L3 §8.3), as Windows Hello makes them.
 //!
-//! webauthn-rs has no hash for any algorithm of theirs, so it accepts none: this module verifies them beside it.
+//! webauthn-rs has no hash for any algorithm of theirs, so it accepts none: this module verifies
+//! them beside it.
 
-use aws_lc_rs::digest;
-use aws_lc_rs::signature;
-use aws_lc_rs::signature::UnparsedPublicKey;
-use aws_lc_rs::signature::VerificationAlgorithm;
-use x509_parser::asn1_rs::FromDer;
-use x509_parser::asn1_rs::Oid;
-use x509_parser::asn1_rs::oid;
+use aws_lc_rs::signature::{UnparsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::{digest, signature};
+use x509_parser::asn1_rs::{FromDer, Oid, oid};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::x509::X509Version;
 
 use super::authenticator_data::AttestedCredential;
 use super::cbor::Value;
-use super::tpm_structures::Certified;
-use super::tpm_structures::PublicArea;
-use super::tpm_structures::PublicKey;
+use super::tpm_structures::{Certified, PublicArea, PublicKey};
 
 /// What of a statement is not right.
 type Wrong = &'static str;
 
-/// Verifies a statement over `signed`, the authenticator data followed by the hash of the client data. `chain` is its
-/// certificates, the leaf first: whom they lead to is not judged here.
-pub(super) fn verify(statement: &Value<'_>, chain: &[&[u8]], attested: &AttestedCredential<'_>, signed: &[u8]) -> Result<(), Wrong> {
+/// Verifies a statement over `signed`, the authenticator data followed by the hash of the client
+/// data. `chain` is its certificates, the leaf first: whom they lead to is not judged here.
+pub(super) fn verify(
+    statement: &Value<'_>,
+    chain: &[&[u8]],
+    attested: &AttestedCredential<'_>,
+    signed: &[u8],
+) -> Result<(), Wrong> {
     let bytes = |name, what: Wrong| statement.named(name).and_then(Value::bytes).ok_or(what);
     if statement.named("ver").and_then(Value::text) != Some("2.0") {
         return Err("the TPM statement is not of version 2.0");
@@ -40,17 +40,21 @@ pub(super) fn verify(statement: &Value<'_>, chain: &[&[u8]], attested: &Attested
     if !is_key(&public.key, &attested.key) {
         return Err("the TPM certifies another key than the credential's");
     }
-    let certified = Certified::parse(information).ok_or("what the TPM certifies cannot be read, or was not made by a TPM")?;
+    let certified = Certified::parse(information)
+        .ok_or("what the TPM certifies cannot be read, or was not made by a TPM")?;
     if certified.extra_data != digest::digest(algorithm.hash, signed).as_ref() {
         return Err("the TPM certified the key for another ceremony");
     }
-    let name_hash = named_hash(public.name_algorithm).ok_or("the TPM names its key by a hash that is not known")?;
-    let name = [&public.name_algorithm.to_be_bytes()[..], digest::digest(name_hash, area).as_ref()].concat();
+    let name_hash = named_hash(public.name_algorithm)
+        .ok_or("the TPM names its key by a hash that is not known")?;
+    let name = [&public.name_algorithm.to_be_bytes()[..], digest::digest(name_hash, area).as_ref()]
+        .concat();
     if certified.name != name {
         return Err("the TPM certifies a key of another name");
     }
 
-    let (rest, certificate) = X509Certificate::from_der(leaf).map_err(|_| "the TPM's certificate cannot be read")?;
+    let (rest, certificate) =
+        X509Certificate::from_der(leaf).map_err(|_| "the TPM's certificate cannot be read")?;
     if !rest.is_empty() {
         return Err("the TPM's certificate cannot be read");
     }
@@ -59,7 +63,8 @@ pub(super) fn verify(statement: &Value<'_>, chain: &[&[u8]], attested: &Attested
         return Err("the TPM statement names another algorithm than its certificate has");
     }
     let key = UnparsedPublicKey::new(algorithm.verification, &key.subject_public_key.data);
-    key.verify(information, signature).map_err(|_| "the signature of the TPM statement is not right")?;
+    key.verify(information, signature)
+        .map_err(|_| "the signature of the TPM statement is not right")?;
     certifies_attestation_keys(&certificate, &attested.aaguid)
 }
 
@@ -72,12 +77,17 @@ struct Algorithm {
 }
 
 impl Algorithm {
-    /// By its identifier (RFC 9053 §2.1, RFC 8812 §2). RS1 is what TPMs of 2.0 sign with beneath Windows Hello to this day.
+    /// By its identifier (RFC 9053 §2.1, RFC 8812 §2). RS1 is what TPMs of 2.0 sign with beneath
+    /// Windows Hello to this day.
     fn of(identifier: i128) -> Option<Algorithm> {
         let rsa = oid!(1.2.840.113549.1.1.1);
         let ec = oid!(1.2.840.10045.2.1);
         let (hash, verification, key): (_, &dyn VerificationAlgorithm, _) = match identifier {
-            -65535 => (&digest::SHA1_FOR_LEGACY_USE_ONLY, &signature::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, rsa),
+            -65535 => (
+                &digest::SHA1_FOR_LEGACY_USE_ONLY,
+                &signature::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
+                rsa,
+            ),
             -257 => (&digest::SHA256, &signature::RSA_PKCS1_2048_8192_SHA256, rsa),
             -258 => (&digest::SHA384, &signature::RSA_PKCS1_2048_8192_SHA384, rsa),
             -259 => (&digest::SHA512, &signature::RSA_PKCS1_2048_8192_SHA512, rsa),
@@ -108,7 +118,9 @@ fn is_key(certified: &PublicKey<'_>, credential: &Value<'_>) -> bool {
     let bytes = |name| label(name).and_then(Value::bytes);
     match certified {
         PublicKey::Rsa { modulus, exponent } => {
-            let same_exponent = bytes(-2).is_some_and(|bytes| without_zeros(bytes) == without_zeros(&exponent.to_be_bytes()));
+            let same_exponent = bytes(-2).is_some_and(|bytes| {
+                without_zeros(bytes) == without_zeros(&exponent.to_be_bytes())
+            });
             integer(1) == Some(3) && bytes(-1) == Some(*modulus) && same_exponent
         }
         PublicKey::Ec { curve, x, y } => {
@@ -118,8 +130,11 @@ fn is_key(certified: &PublicKey<'_>, credential: &Value<'_>) -> bool {
                 0x0005 => 3,
                 _ => return false,
             };
-            // A TPM may leave out zeros at the front of a coordinate; COSE has them (RFC 9053 §7.1.1).
-            let same = |name, coordinate: &[u8]| bytes(name).is_some_and(|bytes| without_zeros(bytes) == without_zeros(coordinate));
+            // A TPM may leave out zeros at the front of a coordinate; COSE has them (RFC 9053
+            // §7.1.1).
+            let same = |name, coordinate: &[u8]| {
+                bytes(name).is_some_and(|bytes| without_zeros(bytes) == without_zeros(coordinate))
+            };
             integer(1) == Some(2) && integer(-1) == Some(curve) && same(-2, x) && same(-3, y)
         }
     }
@@ -130,15 +145,23 @@ fn without_zeros(bytes: &[u8]) -> &[u8] {
     bytes.get(zeros..).unwrap_or_default()
 }
 
-/// Whether a certificate is one for a TPM's attestation key (§8.3.1), and for this model if it names one.
-fn certifies_attestation_keys(certificate: &X509Certificate<'_>, aaguid: &[u8; 16]) -> Result<(), Wrong> {
+/// Whether a certificate is one for a TPM's attestation key (§8.3.1), and for this model if it
+/// names one.
+fn certifies_attestation_keys(
+    certificate: &X509Certificate<'_>,
+    aaguid: &[u8; 16],
+) -> Result<(), Wrong> {
     if certificate.version() != X509Version::V3 {
         return Err("the TPM's certificate is not of version 3");
     }
     if certificate.subject().iter_rdn().next().is_some() {
         return Err("the TPM's certificate names a subject");
     }
-    let names = certificate.subject_alternative_name().ok().flatten().filter(|extension| extension.critical);
+    let names = certificate
+        .subject_alternative_name()
+        .ok()
+        .flatten()
+        .filter(|extension| extension.critical);
     if !names.is_some_and(|names| names.value.general_names.iter().any(names_a_tpm)) {
         return Err("the TPM's certificate does not name the TPM's maker, model and version");
     }
@@ -153,18 +176,28 @@ fn certifies_attestation_keys(certificate: &X509Certificate<'_>, aaguid: &[u8; 1
     let model = certificate.get_extension_unique(&oid!(1.3.6.1.4.1.45724.1.1.4));
     let model = model.map_err(|_| "the TPM's certificate names two models")?;
     // An OCTET STRING of 16 bytes inside that of the extension.
-    if model.is_some_and(|model| model.critical || model.value.strip_prefix(&[0x04, 0x10]) != Some(aaguid)) {
+    if model.is_some_and(|model| {
+        model.critical || model.value.strip_prefix(&[0x04, 0x10]) != Some(aaguid)
+    }) {
         return Err("the TPM's certificate is for another model");
     }
     Ok(())
 }
 
-/// Whether a name says maker, model and version (TCG EK Credential Profile §3.2.9). A maker is `id:` and the eight digits that
-/// the TCG gave it; which makers there are is for the trust anchors to say.
+/// Whether a name says maker, model and version (TCG EK Credential Profile §3.2.9). A maker is
+/// `id:` and the eight digits that the TCG gave it; which makers there are is for the trust anchors
+/// to say.
 fn names_a_tpm(name: &GeneralName<'_>) -> bool {
     let GeneralName::DirectoryName(name) = name else { return false };
-    let attribute = |kind: Oid<'_>| name.iter_attributes().find(|attribute| *attribute.attr_type() == kind);
-    let maker = attribute(oid!(2.23.133.2.1)).and_then(|maker| maker.as_str().ok()).and_then(|maker| maker.strip_prefix("id:"));
-    let maker = maker.filter(|digits| digits.len() == 8 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
-    maker.is_some() && attribute(oid!(2.23.133.2.2)).is_some() && attribute(oid!(2.23.133.2.3)).is_some()
+    let attribute =
+        |kind: Oid<'_>| name.iter_attributes().find(|attribute| *attribute.attr_type() == kind);
+    let maker = attribute(oid!(2.23.133.2.1))
+        .and_then(|maker| maker.as_str().ok())
+        .and_then(|maker| maker.strip_prefix("id:"));
+    let maker = maker.filter(|digits| {
+        digits.len() == 8 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+    });
+    maker.is_some()
+        && attribute(oid!(2.23.133.2.2)).is_some()
+        && attribute(oid!(2.23.133.2.3)).is_some()
 }

@@ -14,7 +14,8 @@ pub(super) enum PublicKey<'a> {
     Ec { curve: u16, x: &'a [u8], y: &'a [u8] },
 }
 
-/// TPMS_ATTEST (§10.12.8) of the type TPM_ST_ATTEST_CERTIFY: that the TPM holds the key of this name.
+/// TPMS_ATTEST (§10.12.8) of the type TPM_ST_ATTEST_CERTIFY: that the TPM holds the key of this
+/// name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Certified<'a> {
     /// What the TPM was told to certify it for.
@@ -129,9 +130,26 @@ mod tests {
 
     /// A signing key on P-256 with a scheme, and one for RSA without.
     fn areas() -> [Vec<u8>; 2] {
-        let ec =
-            [&[0, 0x23, 0, 0x0b][..], &[0, 0, 0, 0], &[0, 1, 7], &[0, 0x10], &[0, 0x18, 0, 0x0b], &[0, 3], &[0, 0x10], &[0, 1, 8, 0, 1, 9]];
-        let rsa = [&[0, 1, 0, 4][..], &[0, 0, 0, 0], &[0, 0], &[0, 0x10], &[0, 0x10], &[8, 0], &[0, 0, 0, 0], &[0, 2, 0xff, 1]];
+        let ec = [
+            &[0, 0x23, 0, 0x0b][..],
+            &[0, 0, 0, 0],
+            &[0, 1, 7],
+            &[0, 0x10],
+            &[0, 0x18, 0, 0x0b],
+            &[0, 3],
+            &[0, 0x10],
+            &[0, 1, 8, 0, 1, 9],
+        ];
+        let rsa = [
+            &[0, 1, 0, 4][..],
+            &[0, 0, 0, 0],
+            &[0, 0],
+            &[0, 0x10],
+            &[0, 0x10],
+            &[8, 0],
+            &[0, 0, 0, 0],
+            &[0, 2, 0xff, 1],
+        ];
         [ec.concat(), rsa.concat()]
     }
 
@@ -139,9 +157,18 @@ mod tests {
     fn public_areas_are_read_to_their_end() {
         let [ec, rsa] = areas();
         let read = PublicArea::parse(&ec).unwrap();
-        assert_eq!(read, PublicArea { name_algorithm: 0x0b, key: PublicKey::Ec { curve: 3, x: &[8], y: &[9] } });
+        assert_eq!(
+            read,
+            PublicArea { name_algorithm: 0x0b, key: PublicKey::Ec { curve: 3, x: &[8], y: &[9] } }
+        );
         let read = PublicArea::parse(&rsa).unwrap();
-        assert_eq!(read, PublicArea { name_algorithm: 4, key: PublicKey::Rsa { modulus: &[0xff, 1], exponent: 65_537 } });
+        assert_eq!(
+            read,
+            PublicArea {
+                name_algorithm: 4,
+                key: PublicKey::Rsa { modulus: &[0xff, 1], exponent: 65_537 }
+            }
+        );
         for area in areas() {
             for end in 0..area.len() {
                 assert_eq!(PublicArea::parse(&area[..end]), None, "{end} bytes");
@@ -152,9 +179,19 @@ mod tests {
 
     #[test]
     fn certificates_of_a_key_are_read_to_their_end() {
-        let certified =
-            [&[0xff, 0x54, 0x43, 0x47, 0x80, 0x17][..], &[0, 0], &[0, 2, 1, 2], &[0; 25], &[0, 3, 0, 0x0b, 5], &[0, 0]].concat();
-        assert_eq!(Certified::parse(&certified), Some(Certified { extra_data: &[1, 2], name: &[0, 0x0b, 5] }));
+        let certified = [
+            &[0xff, 0x54, 0x43, 0x47, 0x80, 0x17][..],
+            &[0, 0],
+            &[0, 2, 1, 2],
+            &[0; 25],
+            &[0, 3, 0, 0x0b, 5],
+            &[0, 0],
+        ]
+        .concat();
+        assert_eq!(
+            Certified::parse(&certified),
+            Some(Certified { extra_data: &[1, 2], name: &[0, 0x0b, 5] })
+        );
         for end in 0..certified.len() {
             assert_eq!(Certified::parse(&certified[..end]), None, "{end} bytes");
         }

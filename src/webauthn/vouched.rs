@@ -1,14 +1,15 @@
-//! Statements of security keys where webauthn-rs cannot read what was signed (WebAuthn L3 §8.2 and §8.6), by its own procedures.
+//! Statements of security keys where webauthn-rs cannot read what was signed (WebAuthn L3 §8.2 and
+//! §8.6), by its own procedures.
 //!
-//! webauthn-rs reads client data and extensions into types of its own before it looks at a statement, so a member that was not asked for
-//! stops it. The steps of both formats are taken here in its place; signatures and certificates are still judged by its code.
+//! webauthn-rs reads client data and extensions into types of its own before it looks at a
+//! statement, so a member that was not asked for stops it. The steps of both formats are taken here
+//! in its place; signatures and certificates are still judged by its code.
 
-use webauthn_rs_core::attestation::FidoGenCeAaguid;
-use webauthn_rs_core::attestation::assert_packed_attest_req;
-use webauthn_rs_core::attestation::validate_extension;
+use webauthn_rs_core::attestation::{
+    FidoGenCeAaguid, assert_packed_attest_req, validate_extension,
+};
 use webauthn_rs_core::crypto::verify_signature;
-use webauthn_rs_core::proto::COSEKeyType;
-use webauthn_rs_core::proto::ParsedAttestationData;
+use webauthn_rs_core::proto::{COSEKeyType, ParsedAttestationData};
 
 use super::algorithm::SignatureAlgorithm;
 use super::anchors::certificates;
@@ -41,7 +42,9 @@ impl Vouched<'_> {
             let same = named == i128::from(key.algorithm().identifier());
             return (same && key.verifies(&message, signature)).then_some(Proof::Own);
         }
-        let ParsedAttestationData::Basic(chain) = certificates(self.chain).ok()? else { return None };
+        let ParsedAttestationData::Basic(chain) = certificates(self.chain).ok()? else {
+            return None;
+        };
         let leaf = chain.first()?;
         let right = verify_signature(leaf, signature, &message).ok()?;
         assert_packed_attest_req(leaf).ok()?;
@@ -53,12 +56,19 @@ impl Vouched<'_> {
     pub(super) fn u2f(&self) -> Option<Proof> {
         let data = AuthenticatorData::parse(self.authenticator_data).ok()?;
         let attested = data.attested?;
-        let PublicKey::Core(SignatureAlgorithm::Es256, key) = public_key::read(&attested.key).ok()? else { return None };
+        let PublicKey::Core(SignatureAlgorithm::Es256, key) =
+            public_key::read(&attested.key).ok()?
+        else {
+            return None;
+        };
         let COSEKeyType::EC_EC2(key) = key.key else { return None };
         let point = [&[4][..], &key.x, &key.y].concat();
-        let message = [&[0][..], &data.rp_id_hash, self.client_data_hash, attested.id, &point].concat();
+        let message =
+            [&[0][..], &data.rp_id_hash, self.client_data_hash, attested.id, &point].concat();
         let [certificate] = self.chain else { return None };
-        let ParsedAttestationData::Basic(chain) = certificates(&[certificate]).ok()? else { return None };
+        let ParsedAttestationData::Basic(chain) = certificates(&[certificate]).ok()? else {
+            return None;
+        };
         let right = verify_signature(chain.first()?, self.signature()?, &message).ok()?;
         right.then_some(Proof::Certified)
     }

@@ -24,24 +24,36 @@ fn a_proxy_proves_itself_and_authorization_is_the_persons() {
     let session = enrol(&admin, "alice").session(&admin, "alice");
     let key = api_key(&admin, json!({"role": "verifier"}));
     let stranger = Client::tcp(agent.address());
-    for nobody in
-        [stranger.bearing(&key), stranger.bearing(&session), stranger.with("X-Twostep-Key", &session), stranger.with("X-Twostep-Key", "")]
-    {
+    for nobody in [
+        stranger.bearing(&key),
+        stranger.bearing(&session),
+        stranger.with("X-Twostep-Key", &session),
+        stranger.with("X-Twostep-Key", ""),
+    ] {
         challenged(nobody.get("/v1/authz/mfa"), "Bearer");
     }
     let proxy = stranger.with("X-Twostep-Key", &key);
     challenged(proxy.with("X-Twostep-Key", &key).bearing(&session).get("/v1/authz/mfa"), "Bearer");
     // An API key is nobody's context.
     challenged(proxy.bearing(&key).get("/v1/authz/mfa"), "error=\"invalid_token\"");
-    for path in ["/v1/authz/mfa", "/v1/authz/mfa?policy=known", "/v1/authz/mfa/", "/v1/authz/mfa/a/b/../known"] {
+    for path in [
+        "/v1/authz/mfa",
+        "/v1/authz/mfa?policy=known",
+        "/v1/authz/mfa/",
+        "/v1/authz/mfa/a/b/../known",
+    ] {
         let answer = proxy.bearing(&session).get(path);
-        assert_eq!((answer.status, answer.header("x-mfa-account"), answer.header("cache-control")), (200, Some("alice"), Some("no-store")));
+        assert_eq!(
+            (answer.status, answer.header("x-mfa-account"), answer.header("cache-control")),
+            (200, Some("alice"), Some("no-store"))
+        );
     }
     assert_eq!(proxy.bearing(&session).send("POST", "/v1/authz/mfa/a", None).status, 200);
     challenged(proxy.send("POST", "/v1/authz/mfa/a", None), "Bearer acr_values");
     proxy.bearing(&session).get("/v1/authz/none").refused(404, "NoSuchEntity");
     // For a proxy that is limited to others, the account does not exist.
-    let limited = stranger.with("X-Twostep-Key", &api_key(&admin, json!({"role": "verifier", "accounts": ["bob"]})));
+    let limited = stranger
+        .with("X-Twostep-Key", &api_key(&admin, json!({"role": "verifier", "accounts": ["bob"]})));
     challenged(limited.bearing(&session).get("/v1/authz/mfa"), "error=\"invalid_token\"");
 }
 
@@ -70,7 +82,12 @@ fn tokens_that_disagree_are_refused() {
         assert_eq!(decide(agreeing).status, 200, "{agreeing:?}");
     }
     let twice = ("Cookie", format!("mfa={one}; mfa={other}"));
-    for disagreeing in [&[bearer(&one), bearer(&other)][..], &[bearer(&one), cookie(&other)], &[cookie(&one), cookie(&other)], &[twice]] {
+    for disagreeing in [
+        &[bearer(&one), bearer(&other)][..],
+        &[bearer(&one), cookie(&other)],
+        &[cookie(&one), cookie(&other)],
+        &[twice],
+    ] {
         challenged(decide(disagreeing), "error=\"invalid_token\"");
     }
     challenged(decide(&[("Cookie", format!("mfax={one}"))]), "Bearer acr_values");
@@ -85,7 +102,8 @@ fn what_cannot_be_proved_is_not_asked_for() {
     assert!(text(&problem["detail"]).contains("no device of this account"), "{problem}");
     crate::held_key::enrol_key(&admin, "alice", "alice");
     challenged(admin.bearing(&session).get("/v1/authz/key"), "acr_values=\"phr\", max_age=\"900\"");
-    // Who has no device at all cannot step up either, and a policy that asks for no MFA does not mind.
+    // Who has no device at all cannot step up either, and a policy that asks for no MFA does not
+    // mind.
     let plain = text(&admin.post("/v1/sessions", json!({"account": "Zoë 100%"})).is(201)["token"]);
     let answer = admin.bearing(&plain).get("/v1/authz/known");
     assert_eq!((answer.status, answer.header("x-mfa-account")), (200, Some("Zo%C3%AB 100%25")));
@@ -95,12 +113,15 @@ fn what_cannot_be_proved_is_not_asked_for() {
 
 #[test]
 fn a_browser_is_sent_to_sign_in_and_back_only_to_places_of_ours() {
-    let forward =
-        "[forward]\nsign_in = \"https://login.example.com/mfa\"\nreturn_to = [\"https://app.example.com\", \"http://localhost:8080\"]\n";
+    let forward = "[forward]\nsign_in = \"https://login.example.com/mfa\"\nreturn_to = [\"https://app.example.com\", \"http://localhost:8080\"]\n";
     let agent = Agent::start(&format!("{TCP}{POLICIES}{forward}"));
     let admin = admin(&agent);
     let key = |forward: bool| api_key(&admin, json!({"role": "verifier", "forward": forward}));
-    let proxy = |forward: bool| Client::tcp(agent.address()).with("X-Twostep-Key", &key(forward)).with("Accept", "text/html,*/*");
+    let proxy = |forward: bool| {
+        Client::tcp(agent.address())
+            .with("X-Twostep-Key", &key(forward))
+            .with("Accept", "text/html,*/*")
+    };
     let (trusted, other) = (proxy(true), proxy(false));
     let request = |proto: &'static str, host: &'static str, uri: &'static str| {
         [("X-Forwarded-Proto", proto), ("X-Forwarded-Host", host), ("X-Forwarded-Uri", uri)]
@@ -134,15 +155,32 @@ fn a_browser_is_sent_to_sign_in_and_back_only_to_places_of_ours() {
         assert_eq!(sent(&request(proto, host, uri)), page, "{proto} {host} {uri}");
     }
     let twice = [("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Host", "app.example.com")];
-    assert_eq!(sent(&[&twice[..], &[("X-Forwarded-Proto", "https"), ("X-Forwarded-Uri", "/")]].concat()), page);
+    assert_eq!(
+        sent(&[&twice[..], &[("X-Forwarded-Proto", "https"), ("X-Forwarded-Uri", "/")]].concat()),
+        page
+    );
     // A program is told, as is whoever asks through a proxy that nobody vouches for.
     let from = request("https", "app.example.com", "/");
     challenged(other.raw("GET", "/v1/authz/key", &from, b""), "acr_values");
-    challenged(trusted.raw("GET", "/v1/authz/key", &[&from[..], &[("X-Forwarded-Method", "POST")]].concat(), b""), "acr_values");
-    challenged(Client::tcp(agent.address()).with("X-Twostep-Key", &key(true)).get("/v1/authz/key"), "acr_values");
+    challenged(
+        trusted.raw(
+            "GET",
+            "/v1/authz/key",
+            &[&from[..], &[("X-Forwarded-Method", "POST")]].concat(),
+            b"",
+        ),
+        "acr_values",
+    );
+    challenged(
+        Client::tcp(agent.address())
+            .with("X-Twostep-Key", &key(true))
+            .get("/v1/authz/key"),
+        "acr_values",
+    );
 }
 
-/// A forwarded header is octets, and what cannot be an address, a method or a host is not guessed at.
+/// A forwarded header is octets, and what cannot be an address, a method or a host is not guessed
+/// at.
 #[test]
 fn a_browser_comes_back_to_a_path_of_any_octets() {
     let forward = "[forward]\ncookie = \"mfa\"\nsign_in = \"https://login.example.com/mfa\"\nreturn_to = [\"https://app.example.com\"]\n";
@@ -152,7 +190,8 @@ fn a_browser_comes_back_to_a_path_of_any_octets() {
         let mut token = enrol(&admin, "alice");
         (token.session(&admin, "alice"), token.session(&admin, "alice"))
     };
-    let proxy = Client::tcp(agent.address()).with("X-Twostep-Key", &api_key(&admin, json!({"role": "verifier", "forward": true})));
+    let proxy = Client::tcp(agent.address())
+        .with("X-Twostep-Key", &api_key(&admin, json!({"role": "verifier", "forward": true})));
     let page = "https://login.example.com/mfa?acr_values=mfa";
     let back = format!("{page}&return_to=https%3A%2F%2Fapp%2Eexample%2Ecom");
     let asked = |changes: &[(&'static str, &[u8])]| {
@@ -177,7 +216,11 @@ fn a_browser_comes_back_to_a_path_of_any_octets() {
         (b"/\xe2\x80\xae", "%2F%25E2%2580%25AE"),
     ] {
         let answer = asked(&[("X-Forwarded-Uri", path)]);
-        assert_eq!((answer.status, answer.header("location")), (302, Some(&*format!("{back}{encoded}"))), "{path:?}");
+        assert_eq!(
+            (answer.status, answer.header("location")),
+            (302, Some(&*format!("{back}{encoded}"))),
+            "{path:?}"
+        );
     }
     for (name, value) in [
         ("X-Forwarded-Host", &b"app.example.com\xff"[..]),
@@ -188,13 +231,27 @@ fn a_browser_comes_back_to_a_path_of_any_octets() {
         ("X-Forwarded-Uri", b"/\\\xff"),
     ] {
         let answer = asked(&[(name, value)]);
-        assert_eq!((answer.status, answer.header("location")), (302, Some(page)), "{name} {value:?}");
+        assert_eq!(
+            (answer.status, answer.header("location")),
+            (302, Some(page)),
+            "{name} {value:?}"
+        );
     }
-    for methods in [&[("X-Forwarded-Method", &b"POST"[..])][..], &[("X-Forwarded-Method", b"\xff")], &[("X-Forwarded-Method", b"")]] {
+    for methods in [
+        &[("X-Forwarded-Method", &b"POST"[..])][..],
+        &[("X-Forwarded-Method", b"\xff")],
+        &[("X-Forwarded-Method", b"")],
+    ] {
         challenged(asked(methods), "acr_values");
     }
-    challenged(asked(&[("X-Forwarded-Method", b"GET"), ("X-Forwarded-Method", b"GET")]), "acr_values");
-    for accept in [&[("Accept", &b"text/html, \xff"[..])][..], &[("Accept", b"\xc9"), ("Accept", b"text/html")]] {
+    challenged(
+        asked(&[("X-Forwarded-Method", b"GET"), ("X-Forwarded-Method", b"GET")]),
+        "acr_values",
+    );
+    for accept in [
+        &[("Accept", &b"text/html, \xff"[..])][..],
+        &[("Accept", b"\xc9"), ("Accept", b"text/html")],
+    ] {
         assert_eq!(asked(accept).status, 302, "{accept:?}");
     }
     // Signing in takes no other cookie away: a browser with two would come back for ever.
@@ -202,7 +259,10 @@ fn a_browser_comes_back_to_a_path_of_any_octets() {
     assert_eq!(asked(&[("Cookie", mine.as_bytes())]).status, 200);
     assert_eq!(asked(&[("Cookie", b"store=REZ\xc9")]).status, 302);
     assert_eq!(asked(&[("Cookie", b"mfa=x")]).status, 302);
-    challenged(asked(&[("Cookie", format!("mfa={one}; mfa={other}").as_bytes())]), "send one token");
+    challenged(
+        asked(&[("Cookie", format!("mfa={one}; mfa={other}").as_bytes())]),
+        "send one token",
+    );
 }
 
 #[test]
@@ -210,7 +270,16 @@ fn a_proxy_may_repeat_a_path_of_any_octets() {
     let agent = Agent::start(POLICIES);
     let admin = admin(&agent);
     let person = admin.bearing(&enrol(&admin, "alice").session(&admin, "alice"));
-    for path in ["/caf%C3%A9", "/REZ%C9", "/%ff/%00/%2f", "/a%", "/%zz?%ff", "//", "/%e2%80%ae/../x", "/café"] {
+    for path in [
+        "/caf%C3%A9",
+        "/REZ%C9",
+        "/%ff/%00/%2f",
+        "/a%",
+        "/%zz?%ff",
+        "//",
+        "/%e2%80%ae/../x",
+        "/café",
+    ] {
         assert_eq!(person.get(&format!("/v1/authz/mfa{path}")).status, 200, "{path}");
         challenged(admin.get(&format!("/v1/authz/mfa{path}")), "Bearer acr_values");
         person.get(&format!("/v1/authz/none{path}")).refused(404, "NoSuchEntity");

@@ -1,5 +1,6 @@
-//! Nothing secret is left lying about: after a journey with marked secrets, everything the agent wrote or showed is searched
-//! for each of them, in every form that a careless line of code could give it.
+//! Nothing secret is left lying about: after a journey with marked secrets, everything the agent
+//! wrote or showed is searched for each of them, in every form that a careless line of code could
+//! give it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,7 +30,8 @@ impl Canaries {
         let mut found = Vec::new();
         for (what, secret) in &self.0 {
             for (form, needle) in forms(secret) {
-                let finder = |bytes: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+                let finder =
+                    |bytes: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
                 let holds = places.iter().filter(|(_, bytes)| finder(bytes));
                 found.extend(holds.map(|(place, _)| format!("{what} as {form} in {place}")));
             }
@@ -54,14 +56,24 @@ fn forms(secret: &[u8]) -> Vec<(String, Vec<u8>)> {
     ] {
         forms.push((name.to_owned(), text.into_bytes()));
     }
-    // As a list of numbers, which is how Debug shows bytes; and what an encoder makes of a secret behind one or two other bytes.
-    forms.push(("numbers".to_owned(), format!("{secret:?}").trim_matches(['[', ']']).as_bytes().to_vec()));
+    // As a list of numbers, which is how Debug shows bytes; and what an encoder makes of a secret
+    // behind one or two other bytes.
+    forms.push((
+        "numbers".to_owned(),
+        format!("{secret:?}").trim_matches(['[', ']']).as_bytes().to_vec(),
+    ));
     for before in 1..=2usize {
         let encoded = STANDARD_NO_PAD.encode([&vec![0; before][..], secret].concat());
         let whole = (secret.len() + before) / 3 * 4;
-        forms.push((format!("base64 behind {before}"), encoded.as_bytes()[before + 1..whole].to_vec()));
+        forms.push((
+            format!("base64 behind {before}"),
+            encoded.as_bytes()[before + 1..whole].to_vec(),
+        ));
     }
-    let reversed: Vec<_> = forms.iter().map(|(form, bytes)| (format!("{form}, reversed"), bytes.iter().rev().copied().collect())).collect();
+    let reversed: Vec<_> = forms
+        .iter()
+        .map(|(form, bytes)| (format!("{form}, reversed"), bytes.iter().rev().copied().collect()))
+        .collect();
     forms.extend(reversed);
     forms
 }
@@ -72,7 +84,8 @@ struct Told(Vec<u8>);
 
 impl Told {
     fn keep(&mut self, answer: &Answer) {
-        self.0.extend(format!("{:?}", answer.headers).bytes().chain(answer.body.iter().copied()));
+        self.0
+            .extend(format!("{:?}", answer.headers).bytes().chain(answer.body.iter().copied()));
     }
 }
 
@@ -85,12 +98,20 @@ fn no_secret_is_found_where_none_belongs_and_a_planted_one_is() {
     let admin = admin(&agent);
     let audit = admin.get("/v1/audit?limit=1000");
     assert!(audit.text().contains("code.accepted") && audit.text().contains("api_key.made"));
-    for path in ["/metrics", "/v1/devices", "/v1/accounts", "/v1/api-keys", "/v1/signing-keys", "/openapi.json"] {
+    for path in [
+        "/metrics",
+        "/v1/devices",
+        "/v1/accounts",
+        "/v1/api-keys",
+        "/v1/signing-keys",
+        "/openapi.json",
+    ] {
         told.keep(&admin.get(path));
     }
     let backup = agent.folder.path().join("copy.db");
     admin.post("/v1/store/backup", json!({"path": backup})).is(201);
-    let mut places = BTreeMap::from([("answers".to_owned(), told.0), ("audit".to_owned(), audit.body)]);
+    let mut places =
+        BTreeMap::from([("answers".to_owned(), told.0), ("audit".to_owned(), audit.body)]);
     for name in ["cmdline", "environ"] {
         places.insert(name.to_owned(), fs::read(format!("/proc/{}/{name}", agent.pid())).unwrap());
     }
@@ -98,7 +119,10 @@ fn no_secret_is_found_where_none_belongs_and_a_planted_one_is() {
         let path = entry.unwrap().path();
         // The one file that keeps a secret. Sockets hold nothing.
         if path.is_file() && !path.ends_with("sealing.key") {
-            places.insert(path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap());
+            places.insert(
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                fs::read(&path).unwrap(),
+            );
         }
     }
     for place in ["log", "store.db", "store.db-wal", "copy.db", "cmdline", "environ"] {
@@ -114,8 +138,14 @@ fn no_secret_is_found_where_none_belongs_and_a_planted_one_is() {
     // The search would have found them: each, in each form.
     for (what, secret) in &canaries.0 {
         for (form, needle) in forms(secret) {
-            let planted = BTreeMap::from([("here".to_owned(), [&b"\x00before"[..], &needle, b"after"].concat())]);
-            assert!(canaries.found_in(&planted).contains(&format!("{what} as {form} in here")), "{what} {form}");
+            let planted = BTreeMap::from([(
+                "here".to_owned(),
+                [&b"\x00before"[..], &needle, b"after"].concat(),
+            )]);
+            assert!(
+                canaries.found_in(&planted).contains(&format!("{what} as {form} in here")),
+                "{what} {form}"
+            );
         }
     }
 }
@@ -124,7 +154,8 @@ fn no_secret_is_found_where_none_belongs_and_a_planted_one_is() {
 fn journey(agent: &Agent, canaries: &mut Canaries, told: &mut Told) {
     let admin = admin(agent);
     let key = api_key(&admin, json!({"role": "enroller", "explain": true}));
-    // Its id is public: `twostep_ID_SECRET`. The secret is base64url, and may hold another underscore.
+    // Its id is public: `twostep_ID_SECRET`. The secret is base64url, and may hold another
+    // underscore.
     canaries.keep("an API key", key.splitn(3, '_').nth(2).unwrap());
     let caller = Client::tcp(agent.address()).bearing(&key);
     let seed: Vec<u8> = (0..20u8).map(|n| n.wrapping_mul(73).wrapping_add(41)).collect();
@@ -132,7 +163,8 @@ fn journey(agent: &Agent, canaries: &mut Canaries, told: &mut Told) {
     let secret = base32::encode(base32::Alphabet::Rfc4648 { padding: false }, &seed);
     canaries.keep("a given seed's text", &secret);
     let device = |extra: Value| {
-        let mut body = json!({"account": "alice", "kind": "hotp", "digits": 8, "algorithm": "SHA256"});
+        let mut body =
+            json!({"account": "alice", "kind": "hotp", "digits": 8, "algorithm": "SHA256"});
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         body
     };
@@ -147,7 +179,8 @@ fn journey(agent: &Agent, canaries: &mut Canaries, told: &mut Told) {
     }
     canaries.keep("what is no seed", "this-is-somebodys-password");
 
-    // Codes of every kind of fate, eight digits long: shorter ones stand in any long text of digits by chance.
+    // Codes of every kind of fate, eight digits long: shorter ones stand in any long text of digits
+    // by chance.
     let path = format!("/v1/devices/{serial}");
     let pair = |canaries: &mut Canaries, codes: [String; 2]| {
         codes.iter().for_each(|code| canaries.keep("a code of a pair", code));
@@ -158,10 +191,14 @@ fn journey(agent: &Agent, canaries: &mut Canaries, told: &mut Told) {
     told.keep(&caller.post(&format!("{path}/activate"), body));
     let body = pair(canaries, [code(), code()]);
     caller.post(&format!("{path}/resync"), body).is(200);
-    told.keep(&caller.post(&format!("{path}/resync"), pair(canaries, ["27182818".to_owned(), "28459045".to_owned()])));
+    told.keep(&caller.post(
+        &format!("{path}/resync"),
+        pair(canaries, ["27182818".to_owned(), "28459045".to_owned()]),
+    ));
     let fresh = code();
     canaries.keep("a code", &fresh);
-    let open = |code: &Value| caller.post("/v1/sessions", json!({"account": "alice", "code": code}));
+    let open =
+        |code: &Value| caller.post("/v1/sessions", json!({"account": "alice", "code": code}));
     let opened = open(&json!(fresh)).is(201);
     keep_token(canaries, &text(&opened["token"]));
     for (what, code) in [
@@ -177,7 +214,9 @@ fn journey(agent: &Agent, canaries: &mut Canaries, told: &mut Told) {
         told.keep(&answer);
     }
     let owner = caller.with("X-MFA-Context", opened["token"].as_str().unwrap());
-    let sheet = owner.post("/v1/devices", json!({"account": "alice", "kind": "recovery"})).is(201);
+    let sheet = owner
+        .post("/v1/devices", json!({"account": "alice", "kind": "recovery"}))
+        .is(201);
     for code in sheet["recovery_codes"].as_array().unwrap() {
         keep_code(canaries, "a recovery code", &text(code));
     }
@@ -188,14 +227,22 @@ fn journey(agent: &Agent, canaries: &mut Canaries, told: &mut Told) {
     keep_code(canaries, "a bypass code", &text(&bypass["code"]));
     keep_token(canaries, &text(&open(&bypass["code"]).is(201)["token"]));
     told.keep(&open(&bypass["code"]));
-    keep_token(canaries, &text(&caller.post("/v1/sessions", json!({"account": "alice"})).is(201)["token"]));
+    keep_token(
+        canaries,
+        &text(&caller.post("/v1/sessions", json!({"account": "alice"})).is(201)["token"]),
+    );
 
     let made = owner.post("/v1/devices", json!({"account": "alice", "kind": "totp"})).is(201);
     let secret = text(&made["provisioning"]["secret"]);
     canaries.keep("a made seed's text", &secret);
     canaries.keep("a made seed", Seed::from_base32(&secret).unwrap().expose());
     // Secrets in places where none belongs.
-    for path in ["/v1/devices?secret=hunter2-hunter2", "/v1/hunter2-hunter2", "/v1/devices/hunter2-hunter2", "/hunter2-hunter2"] {
+    for path in [
+        "/v1/devices?secret=hunter2-hunter2",
+        "/v1/hunter2-hunter2",
+        "/v1/devices/hunter2-hunter2",
+        "/hunter2-hunter2",
+    ] {
         told.keep(&Answer { body: Vec::new(), ..caller.get(path) });
     }
     canaries.keep("a password in a path", "hunter2-hunter2");
@@ -212,7 +259,10 @@ fn journey(agent: &Agent, canaries: &mut Canaries, told: &mut Told) {
 /// A token, and the part of it that nobody could compute from what it says.
 fn keep_token(canaries: &mut Canaries, token: &str) {
     canaries.keep("a token", token);
-    canaries.keep("a token's signature", URL_SAFE_NO_PAD.decode(token.rsplit('.').next().unwrap()).unwrap());
+    canaries.keep(
+        "a token's signature",
+        URL_SAFE_NO_PAD.decode(token.rsplit('.').next().unwrap()).unwrap(),
+    );
 }
 
 /// A code as it is shown, and as it is without its hyphens.

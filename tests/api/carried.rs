@@ -1,4 +1,5 @@
-//! Where a request carries its token, at each door: API keys of the agent, its route for proxies, a guard's extractor and its layer.
+//! Where a request carries its token, at each door: API keys of the agent, its route for proxies, a
+//! guard's extractor and its layer.
 
 use axum::Router;
 use axum::body::Body;
@@ -47,18 +48,40 @@ impl Doors {
         let admin = admin(&agent);
         let session = enrol(&admin, "alice").session(&admin, "alice");
         let keys = JwkSet::from_json(&admin.get("/.well-known/jwks.json").body).unwrap();
-        let guard = MfaGuard::new(Validator::new(keys, "twostep", "twostep"), Policy::mfa_present()).with_cookie("mfa".parse().unwrap());
-        let layer = Router::new().route("/layer", get(async || "")).layer(MfaLayer::new(guard.clone()));
-        let guard = Router::new().route("/extractor", get(async |_: MfaPresent| "")).with_state(guard).merge(layer);
+        let guard =
+            MfaGuard::new(Validator::new(keys, "twostep", "twostep"), Policy::mfa_present())
+                .with_cookie("mfa".parse().unwrap());
+        let layer = Router::new()
+            .route("/layer", get(async || ""))
+            .layer(MfaLayer::new(guard.clone()));
+        let guard = Router::new()
+            .route("/extractor", get(async |_: MfaPresent| ""))
+            .with_state(guard)
+            .merge(layer);
         let api_key = api_key(&admin, json!({"role": "admin"}));
-        Doors { runtime: Builder::new_current_thread().build().unwrap(), proxy: admin, agent, guard, api_key, session }
+        Doors {
+            runtime: Builder::new_current_thread().build().unwrap(),
+            proxy: admin,
+            agent,
+            guard,
+            api_key,
+            session,
+        }
     }
 
     fn of_the_guard(&self, path: &str, headers: &[(&str, Vec<u8>)]) -> Read {
-        let request = headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, value.as_slice()));
-        let answer = self.runtime.block_on(self.guard.clone().oneshot(request.body(Body::empty()).unwrap())).unwrap();
-        let challenge =
-            answer.headers().get("www-authenticate").map(|challenge| challenge.to_str().unwrap().to_owned()).unwrap_or_default();
+        let request = headers.iter().fold(Request::get(path), |request, (name, value)| {
+            request.header(*name, value.as_slice())
+        });
+        let answer = self
+            .runtime
+            .block_on(self.guard.clone().oneshot(request.body(Body::empty()).unwrap()))
+            .unwrap();
+        let challenge = answer
+            .headers()
+            .get("www-authenticate")
+            .map(|challenge| challenge.to_str().unwrap().to_owned())
+            .unwrap_or_default();
         match answer.status() {
             StatusCode::OK => Read::Token,
             StatusCode::BAD_REQUEST if challenge.contains("invalid_request") => Read::Ambiguous,
@@ -69,13 +92,16 @@ impl Doors {
     }
 
     fn of_the_proxy_route(&self, headers: &[(&str, Vec<u8>)]) -> Read {
-        let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
+        let headers: Vec<(&str, &[u8])> =
+            headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
         let answer = self.proxy.octets("GET", "/v1/authz/mfa", &headers);
         let challenge = answer.header("www-authenticate").unwrap_or_default().to_owned();
         match answer.status {
             200 => Read::Token,
             // Some proxies hand no 400 on.
-            401 if challenge.contains("invalid_token") && challenge.contains("send one token") => Read::Ambiguous,
+            401 if challenge.contains("invalid_token") && challenge.contains("send one token") => {
+                Read::Ambiguous
+            }
             401 if challenge.contains("invalid_token") => Read::Wrong,
             401 if !challenge.contains("error") => Read::Nothing,
             status => panic!("{status} {challenge}"),
@@ -84,7 +110,8 @@ impl Doors {
 
     /// Without and with a wrong key a caller is answered alike.
     fn of_api_keys(&self, headers: &[(&str, Vec<u8>)]) -> Read {
-        let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
+        let headers: Vec<(&str, &[u8])> =
+            headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
         match Client::tcp(self.agent.address()).octets("GET", "/v1/accounts", &headers).status {
             200 => Read::Token,
             401 => Read::Wrong,
@@ -97,8 +124,11 @@ impl Doors {
     #[track_caller]
     fn all_read(&self, sent: &[(&'static str, &[u8])], read: Read) {
         let filled = |token: &str| {
-            let fill = |byte: &u8| if *byte == b'T' { token.as_bytes().to_vec() } else { vec![*byte] };
-            sent.iter().map(|(name, value)| (*name, value.iter().flat_map(fill).collect())).collect::<Vec<(&str, Vec<u8>)>>()
+            let fill =
+                |byte: &u8| if *byte == b'T' { token.as_bytes().to_vec() } else { vec![*byte] };
+            sent.iter()
+                .map(|(name, value)| (*name, value.iter().flat_map(fill).collect()))
+                .collect::<Vec<(&str, Vec<u8>)>>()
         };
         let session = filled(&self.session);
         for path in ["/extractor", "/layer"] {
@@ -222,7 +252,8 @@ fn a_context_beside_an_api_key_is_sent_once() {
     let agent = Agent::start(TCP);
     let admin = admin(&agent);
     let session = enrol(&admin, "alice").session(&admin, "alice");
-    let enroller = Client::tcp(agent.address()).bearing(&api_key(&admin, json!({"role": "enroller"})));
+    let enroller =
+        Client::tcp(agent.address()).bearing(&api_key(&admin, json!({"role": "enroller"})));
     let add = |client: &Client, contexts: &[&[u8]]| {
         let body = json!({"account": "alice", "kind": "hotp"}).to_string();
         let mut headers = vec![("Content-Type", &b"application/json"[..])];
@@ -234,7 +265,11 @@ fn a_context_beside_an_api_key_is_sent_once() {
         add(&enroller, &[context]).is(201);
     }
     for none in [&[][..], &[&b""[..]], &[&b"\xff\xfe"[..]], &[&b"x"[..]]] {
-        assert_eq!(add(&enroller, none).refused(403, "AccessDenied")["reason"], "mfa_required", "{none:?}");
+        assert_eq!(
+            add(&enroller, none).refused(403, "AccessDenied")["reason"],
+            "mfa_required",
+            "{none:?}"
+        );
     }
     for second in [session.as_bytes(), b"", b"x", b"\xff"] {
         for contexts in [[session.as_bytes(), second], [second, session.as_bytes()]] {

@@ -1,13 +1,13 @@
-//! Every answer of every route is seen once, and no other; and the agent's own description knows them all.
+//! Every answer of every route is seen once, and no other; and the agent's own description knows
+//! them all.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use serde_json::{Value, json};
 use twostep::testing::SimulatedSecurityKey;
@@ -31,7 +31,12 @@ fn every_route_status_and_code_of_the_contract_is_seen_and_no_other() {
         let seen = Arc::clone(&seen);
         client.witnessed(move |method, path, answer| {
             if let Some(route) = Route::of(method, path) {
-                seen.lock().unwrap().insert((route.method, route.path, answer.status, code_of(answer)));
+                seen.lock().unwrap().insert((
+                    route.method,
+                    route.path,
+                    answer.status,
+                    code_of(answer),
+                ));
             }
         })
     };
@@ -57,16 +62,31 @@ fn every_route_status_and_code_of_the_contract_is_seen_and_no_other() {
     let expected: Seen = ROUTES
         .iter()
         .filter(|route| mine(route.path))
-        .flat_map(|route| route.answers().into_iter().map(|(status, code)| (route.method, route.path, status, code)))
+        .flat_map(|route| {
+            route
+                .answers()
+                .into_iter()
+                .map(|(status, code)| (route.method, route.path, status, code))
+        })
         .collect();
     let missing: Vec<_> = expected.difference(&seen).collect();
     let surplus: Vec<_> = seen.difference(&expected).collect();
-    assert!(missing.is_empty() && surplus.is_empty(), "never seen: {missing:#?}\nnot in the table: {surplus:#?}");
-    let (described, expected) = (described(), expected.iter().map(|(method, path, status, _)| (*method, *path, *status)).collect());
+    assert!(
+        missing.is_empty() && surplus.is_empty(),
+        "never seen: {missing:#?}\nnot in the table: {surplus:#?}"
+    );
+    let (described, expected) = (
+        described(),
+        expected
+            .iter()
+            .map(|(method, path, status, _)| (*method, *path, *status))
+            .collect(),
+    );
     let unsaid: Vec<_> = BTreeSet::difference(&expected, &described).collect();
     assert!(unsaid.is_empty(), "not in the description: {unsaid:?}");
     // What only a race against another agent, or a store that takes too long, brings about.
-    let rare: BTreeSet<u16> = described.difference(&expected).map(|(_, _, status)| *status).collect();
+    let rare: BTreeSet<u16> =
+        described.difference(&expected).map(|(_, _, status)| *status).collect();
     assert_eq!(rare, [409, 503].into());
 }
 
@@ -78,10 +98,19 @@ fn code_of(answer: &Answer) -> String {
 fn what_succeeds(admin: &Client) {
     let mut token = enrol(admin, "alice");
     let spare = add(admin, "alice");
-    for path in ["/v1/devices", "/v1/accounts", "/v1/audit", "/v1/audit/verify", "/v1/api-keys", "/v1/signing-keys"] {
+    for path in [
+        "/v1/devices",
+        "/v1/accounts",
+        "/v1/audit",
+        "/v1/audit/verify",
+        "/v1/api-keys",
+        "/v1/signing-keys",
+    ] {
         admin.get(path).is(200);
     }
-    for path in ["/.well-known/jwks.json", "/.well-known/webauthn", "/healthz", "/readyz", "/openapi.json"] {
+    for path in
+        ["/.well-known/jwks.json", "/.well-known/webauthn", "/healthz", "/readyz", "/openapi.json"]
+    {
         admin.get(path).is(200);
     }
     assert_eq!(admin.get("/metrics").status, 200);
@@ -91,7 +120,12 @@ fn what_succeeds(admin: &Client) {
         (200, Some("application/mfa-revocations+jwt"), Some("public, max-age=1"))
     );
     let etag = list.header("etag").unwrap();
-    let again = admin.raw("GET", "/.well-known/mfa-revocations", &[("If-None-Match", &format!("\"other\", {etag}"))], b"");
+    let again = admin.raw(
+        "GET",
+        "/.well-known/mfa-revocations",
+        &[("If-None-Match", &format!("\"other\", {etag}"))],
+        b"",
+    );
     assert_eq!((again.status, again.header("etag"), again.body.len()), (304, Some(etag), 0));
     admin.get(&token.path("")).is(200);
     admin.patch(&token.path(""), json!({"name": "a token"})).is(200);
@@ -114,7 +148,9 @@ fn what_succeeds(admin: &Client) {
     admin.delete(&format!("/v1/api-keys/{}", text(&made["api_key"]["id"]))).is(204);
     let old = admin.get("/v1/signing-keys").is(200);
     admin.post("/v1/signing-keys", json!({"algorithm": "ES256"})).is(201);
-    admin.delete(&format!("/v1/signing-keys/{}", text(&old["signing_keys"][0]["kid"]))).is(204);
+    admin
+        .delete(&format!("/v1/signing-keys/{}", text(&old["signing_keys"][0]["kid"])))
+        .is(204);
     admin.post("/v1/store/backup", json!({})).is(201);
     admin.post("/v1/clock/accept", json!({})).is(200);
 }
@@ -137,13 +173,23 @@ fn what_succeeds_on_the_spot(admin: &Client, session: &str) {
 
 fn what_is_refused_by_its_state(admin: &Client, other: &Client) {
     // Nothing is there of what the well-formed requests name.
-    for route in ROUTES.iter().filter(|route| route.path.contains('{') && !route.path.ends_with("/revoke-sessions")) {
+    for route in ROUTES
+        .iter()
+        .filter(|route| route.path.contains('{') && !route.path.ends_with("/revoke-sessions"))
+    {
         let (path, body) = route.request();
         admin.send(route.method, &path, body).refused(404, "NoSuchEntity");
     }
-    admin.post("/v1/accounts/carol/revoke-sessions", json!({"serial": "NOT-THERE-000"})).refused(404, "NoSuchEntity");
-    let finish = ROUTES.iter().find(|route| route.path == "/v1/security-keys/register/finish").unwrap();
-    admin.send(finish.method, finish.path, finish.request().1).refused(404, "NoSuchEntity");
+    admin
+        .post("/v1/accounts/carol/revoke-sessions", json!({"serial": "NOT-THERE-000"}))
+        .refused(404, "NoSuchEntity");
+    let finish = ROUTES
+        .iter()
+        .find(|route| route.path == "/v1/security-keys/register/finish")
+        .unwrap();
+    admin
+        .send(finish.method, finish.path, finish.request().1)
+        .refused(404, "NoSuchEntity");
     let (mut token, pending) = (enrol(admin, "carol"), add(admin, "carol"));
     let create = |extra: Value| {
         let mut body = json!({"account": "carol", "kind": "hotp"});
@@ -161,26 +207,40 @@ fn what_is_refused_by_its_state(admin: &Client, other: &Client) {
     });
     create(json!({})).refused(409, "LimitExceeded");
     let pair = json!({"codes": token.pair()});
-    admin.post(&token.path("/activate"), pair.clone()).refused(409, "EntityAlreadyExists");
-    admin.post(&pending.path("/resync"), pair.clone()).refused(409, "EntityTemporarilyUnmodifiable");
+    admin
+        .post(&token.path("/activate"), pair.clone())
+        .refused(409, "EntityAlreadyExists");
+    admin
+        .post(&pending.path("/resync"), pair.clone())
+        .refused(409, "EntityTemporarilyUnmodifiable");
     let wrong = json!({"codes": [token.wrong(), token.wrong()]});
-    admin.post(&pending.path("/activate"), wrong.clone()).refused(403, "InvalidAuthenticationCode");
+    admin
+        .post(&pending.path("/activate"), wrong.clone())
+        .refused(403, "InvalidAuthenticationCode");
     for _ in 0..5 {
-        admin.post(&token.path("/resync"), wrong.clone()).refused(403, "InvalidAuthenticationCode");
+        admin
+            .post(&token.path("/resync"), wrong.clone())
+            .refused(403, "InvalidAuthenticationCode");
     }
     // The allowance of pairs is spent, for the right one too.
     let problem = admin.post(&token.path("/resync"), pair).refused(429, "Throttled");
-    assert!((3_500..=3_600).contains(&problem["retry_after_seconds"].as_u64().unwrap()), "{problem}");
+    assert!(
+        (3_500..=3_600).contains(&problem["retry_after_seconds"].as_u64().unwrap()),
+        "{problem}"
+    );
     admin.delete(&pending.path("")).is(204);
     admin.delete(&spare.path("")).is(204);
     let sheet = create(json!({"kind": "recovery"})).is(201);
     let sheet = format!("/v1/devices/{}", text(&sheet["device"]["serial"]));
     admin.post(&format!("{sheet}/deactivate"), json!({})).is(200);
-    admin.post(&format!("{sheet}/activate"), wrong).refused(409, "EntityTemporarilyUnmodifiable");
+    admin
+        .post(&format!("{sheet}/activate"), wrong)
+        .refused(409, "EntityTemporarilyUnmodifiable");
     let unknown = json!({"account": "nobody", "serial": "NOT-THERE-000", "code": "123456"});
     admin.post("/v1/sessions", unknown).refused(403, "AccessDenied");
 
-    // Somebody changes the account all the time; one that is made between two of those is lost, and may be tried again.
+    // Somebody changes the account all the time; one that is made between two of those is lost, and
+    // may be tried again.
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -188,7 +248,9 @@ fn what_is_refused_by_its_state(admin: &Client, other: &Client) {
                 other.post("/v1/accounts/carol/revoke-sessions", json!({})).is(200);
             }
         });
-        let lost = (0..2_000).map(|_| admin.post("/v1/accounts/carol/bypass", json!({}))).find(|answer| answer.status != 201);
+        let lost = (0..2_000)
+            .map(|_| admin.post("/v1/accounts/carol/bypass", json!({})))
+            .find(|answer| answer.status != 201);
         done.store(true, Ordering::Relaxed);
         lost.expect("one of them comes between").refused(409, "ConcurrentModification");
     });
@@ -217,10 +279,16 @@ fn what_anybody_may_be_told(nobody: &Client, admin: &Client) {
         let (path, body) = route.request();
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         let json = ("Content-Type", "application/json");
-        admin.raw(route.method, &path, &[json], long.as_bytes()).refused(400, "InvalidInput");
-        nobody.raw(route.method, &path, &[json, ("Origin", "http://localhost")], body.as_bytes()).refused(403, "AccessDenied");
+        admin
+            .raw(route.method, &path, &[json], long.as_bytes())
+            .refused(400, "InvalidInput");
+        nobody
+            .raw(route.method, &path, &[json, ("Origin", "http://localhost")], body.as_bytes())
+            .refused(403, "AccessDenied");
         if route.role.is_some() {
-            nobody.raw(route.method, &path, &[json], body.as_bytes()).refused(401, "Unauthorized");
+            nobody
+                .raw(route.method, &path, &[json], body.as_bytes())
+                .refused(401, "Unauthorized");
         }
     }
 }
@@ -228,14 +296,19 @@ fn what_anybody_may_be_told(nobody: &Client, admin: &Client) {
 fn what_callers_are_refused(agent: &Agent, watched: &impl Fn(Client) -> Client) {
     let limited = api_key(&admin(agent), json!({"role": "enroller", "accounts": ["dave"]}));
     let limited = watched(Client::tcp(agent.address()).bearing(&limited));
-    limited.post("/v1/devices", json!({"account": "carol", "kind": "hotp"})).refused(404, "NoSuchEntity");
-    limited.post("/v1/security-keys/register/begin", json!({"account": "carol"})).refused(404, "NoSuchEntity");
+    limited
+        .post("/v1/devices", json!({"account": "carol", "kind": "hotp"}))
+        .refused(404, "NoSuchEntity");
+    limited
+        .post("/v1/security-keys/register/begin", json!({"account": "carol"}))
+        .refused(404, "NoSuchEntity");
     for role in ["verifier", "enroller"] {
         let caller = watched(crate::caller(agent, role));
-        for route in ROUTES
-            .iter()
-            .filter(|route| route.role.is_some_and(|needed| needed > if role == "verifier" { Role::Verifier } else { Role::Enroller }))
-        {
+        for route in ROUTES.iter().filter(|route| {
+            route.role.is_some_and(|needed| {
+                needed > if role == "verifier" { Role::Verifier } else { Role::Enroller }
+            })
+        }) {
             let (path, body) = route.request();
             caller.send(route.method, &path, body).refused(403, "AccessDenied");
         }
@@ -252,12 +325,18 @@ fn what_needs_the_store(agent: &Agent, admin: &Client) {
     for route in ROUTES {
         let (path, body) = route.request();
         // Whether there is such a policy is not in the store; whether a token is alive is.
-        let admin = if path.starts_with("/v1/authz/") { &admin.bearing("e30.e30.e30") } else { admin };
-        let answer = admin.send(route.method, &path.replace("/v1/authz/not-there", "/v1/authz/mfa"), body);
+        let admin =
+            if path.starts_with("/v1/authz/") { &admin.bearing("e30.e30.e30") } else { admin };
+        let answer =
+            admin.send(route.method, &path.replace("/v1/authz/not-there", "/v1/authz/mfa"), body);
         if route.answers().iter().any(|(status, _)| *status == 503) {
             answer.refused(503, "ServiceUnavailable");
         } else {
-            assert!(answer.status == 200 || route.path.ends_with("/pin") && answer.status == 404, "{}", route.path);
+            assert!(
+                answer.status == 200 || route.path.ends_with("/pin") && answer.status == 404,
+                "{}",
+                route.path
+            );
         }
     }
     rename(&file, tables.iter().map(|table| (format!("{table}_away"), table.clone())));
@@ -267,19 +346,26 @@ fn what_needs_the_store(agent: &Agent, admin: &Client) {
 
 fn tables(file: &Path) -> Vec<String> {
     let store = rusqlite::Connection::open(file).unwrap();
-    let mut names = store.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").unwrap();
+    let mut names = store
+        .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        .unwrap();
     names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
 fn rename(file: &Path, names: impl Iterator<Item = (String, String)>) {
     let store = rusqlite::Connection::open(file).unwrap();
-    let text: String = names.map(|(old, new)| format!("ALTER TABLE {old} RENAME TO {new};")).collect();
+    let text: String =
+        names.map(|(old, new)| format!("ALTER TABLE {old} RENAME TO {new};")).collect();
     store.execute_batch(&format!("BEGIN IMMEDIATE; {text} COMMIT;")).unwrap();
 }
 
 fn what_configuration_decides(watched: &impl Fn(Client) -> Client) {
-    let agent = Agent::start(&format!("metrics = \"admin\"\n{TCP}[limits]\nrequests_per_second = 1\nburst = 1\n"));
-    watched(Client::tcp(agent.address())).get("/metrics").refused(401, "Unauthorized");
+    let agent = Agent::start(&format!(
+        "metrics = \"admin\"\n{TCP}[limits]\nrequests_per_second = 1\nburst = 1\n"
+    ));
+    watched(Client::tcp(agent.address()))
+        .get("/metrics")
+        .refused(401, "Unauthorized");
     let admin = watched(admin(&agent));
     // Nobody's key: no ceremony waits for another one.
     plug(&agent, "x", "");
@@ -293,7 +379,8 @@ fn what_configuration_decides(watched: &impl Fn(Client) -> Client) {
     let admin = watched(crate::admin(&agent));
     register(&admin, "alice", &mut SimulatedSecurityKey::new("a").verifying()).is(201);
     plug(&agent, "a", "pin=123456");
-    let mut ceremony = Ceremony::begin(&agent.socket(), &json!({"account": "alice", "service": "sudo"}));
+    let mut ceremony =
+        Ceremony::begin(&agent.socket(), &json!({"account": "alice", "service": "sudo"}));
     ceremony.hears("need_pin");
     ceremony.type_pin(&admin, "123456");
     ceremony.hears("need_touch");
@@ -311,8 +398,11 @@ fn described() -> BTreeSet<(&'static str, &'static str, u16)> {
     let mut described = BTreeSet::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
-            let route = ROUTES.iter().find(|route| route.path == path && route.method.eq_ignore_ascii_case(method));
-            let route = route.unwrap_or_else(|| panic!("{method} {path} is described, and is not in the table"));
+            let route = ROUTES
+                .iter()
+                .find(|route| route.path == path && route.method.eq_ignore_ascii_case(method));
+            let route = route
+                .unwrap_or_else(|| panic!("{method} {path} is described, and is not in the table"));
             for status in operation["responses"].as_object().unwrap().keys() {
                 described.insert((route.method, route.path, status.parse().unwrap()));
             }

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use twostep::id::CallerId;
-use twostep::store::SqliteStore;
-use twostep::store::sqlite;
+use twostep::store::{SqliteStore, sqlite};
 use twostep::time::{Clock, Reading, SystemClock, UnixTime};
 
 use crate::agent::Agent;
@@ -40,8 +39,13 @@ fn rounds() -> usize {
 
 /// An agent of its own on the store of another one.
 fn beside(agent: &Agent, config: &str) -> Agent {
-    let (store, key) = (agent.folder.path().join("store.db"), agent.folder.path().join("sealing.key"));
-    Agent::start(&format!("{config}[store]\nurl = \"sqlite:{}\"\nkey_file = \"{}\"\n", store.display(), key.display()))
+    let (store, key) =
+        (agent.folder.path().join("store.db"), agent.folder.path().join("sealing.key"));
+    Agent::start(&format!(
+        "{config}[store]\nurl = \"sqlite:{}\"\nkey_file = \"{}\"\n",
+        store.display(),
+        key.display()
+    ))
 }
 
 #[test]
@@ -49,7 +53,9 @@ fn a_rotated_key_verifies_and_a_dropped_one_does_not() {
     let agent = Agent::start("");
     let (first, second) = (admin(&agent), beside(&agent, ""));
     let second = admin(&second);
-    let open = |client: &Client| text(&client.post("/v1/sessions", json!({"account": "alice"})).is(201)["token"]);
+    let open = |client: &Client| {
+        text(&client.post("/v1/sessions", json!({"account": "alice"})).is(201)["token"])
+    };
     let old = open(&first);
     let made = first.post("/v1/signing-keys", json!({"algorithm": "ES256"})).is(201);
     assert_eq!((&made["algorithm"], &made["retired_at"]), (&"ES256".into(), &json!(null)));
@@ -57,25 +63,35 @@ fn a_rotated_key_verifies_and_a_dropped_one_does_not() {
     let new = open(&second);
     let kid = |token: &str| {
         use base64::Engine;
-        let head = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+        let head = base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .decode(token.split('.').next().unwrap())
+            .unwrap();
         text(&serde_json::from_slice::<serde_json::Value>(&head).unwrap()["kid"])
     };
     assert_eq!(kid(&new), text(&made["kid"]));
     assert_ne!(kid(&old), kid(&new));
     for client in [&first, &second] {
         assert!(alive(client, &old) && alive(client, &new));
-        assert_eq!(client.get("/.well-known/jwks.json").is(200)["keys"].as_array().unwrap().len(), 2);
+        assert_eq!(
+            client.get("/.well-known/jwks.json").is(200)["keys"].as_array().unwrap().len(),
+            2
+        );
     }
     second.delete(&format!("/v1/signing-keys/{}", kid(&old))).is(204);
     for client in [&first, &second] {
         assert!(!alive(client, &old) && alive(client, &new));
-        assert_eq!(client.get("/.well-known/jwks.json").is(200)["keys"].as_array().unwrap().len(), 1);
+        assert_eq!(
+            client.get("/.well-known/jwks.json").is(200)["keys"].as_array().unwrap().len(),
+            1
+        );
     }
     // The one that signs may be dropped as well; the next session makes another.
     first.delete(&format!("/v1/signing-keys/{}", kid(&new))).is(204);
     let newest = open(&second);
     assert!(alive(&first, &newest) && !alive(&second, &new));
-    second.delete(&format!("/v1/signing-keys/{}", kid(&new))).refused(404, "NoSuchEntity");
+    second
+        .delete(&format!("/v1/signing-keys/{}", kid(&new)))
+        .refused(404, "NoSuchEntity");
 }
 
 #[test]
@@ -85,11 +101,19 @@ fn a_configured_algorithm_signs_from_the_start_and_what_was_signed_before_lives_
         let name = text(&keys["signing_keys"][0]["algorithm"]);
         let kid = &keys["signing_keys"][0]["kid"];
         let published = client.get("/.well-known/jwks.json").is(200);
-        let jwk = published["keys"].as_array().unwrap().iter().find(|key| key["kid"] == *kid).unwrap().clone();
+        let jwk = published["keys"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|key| key["kid"] == *kid)
+            .unwrap()
+            .clone();
         assert_eq!((&jwk["alg"], &jwk["use"]), (&json!(name), &json!("sig")));
         (name, keys["signing_keys"].as_array().unwrap().len())
     };
-    let open = |client: &Client| text(&client.post("/v1/sessions", json!({"account": "alice"})).is(201)["token"]);
+    let open = |client: &Client| {
+        text(&client.post("/v1/sessions", json!({"account": "alice"})).is(201)["token"])
+    };
     let mut agent = Agent::start("");
     let mut sessions = vec![open(&admin(&agent))];
     let mut count = 1;
@@ -114,11 +138,17 @@ fn a_configured_algorithm_signs_from_the_start_and_what_was_signed_before_lives_
     let client = admin(&agent);
     open(&client);
     assert_eq!(signed_by(&client), ("Ed25519".to_owned(), 1), "the first key");
-    for (body, name) in [(json!({}), "Ed25519"), (json!({"algorithm": "EdDSA"}), "EdDSA"), (json!({"algorithm": "Ed25519"}), "Ed25519")] {
+    for (body, name) in [
+        (json!({}), "Ed25519"),
+        (json!({"algorithm": "EdDSA"}), "EdDSA"),
+        (json!({"algorithm": "Ed25519"}), "Ed25519"),
+    ] {
         assert_eq!(client.post("/v1/signing-keys", body).is(201)["algorithm"], name);
     }
     for other in ["eddsa", "RS256", "", "none"] {
-        client.post("/v1/signing-keys", json!({"algorithm": other})).refused(400, "InvalidInput");
+        client
+            .post("/v1/signing-keys", json!({"algorithm": other}))
+            .refused(400, "InvalidInput");
     }
 }
 
@@ -137,9 +167,11 @@ fn what_one_agent_revoked_is_dead_at_the_next_request_in_another() {
             false => text(&here.post("/v1/sessions", json!({"account": "alice"})).is(201)["token"]),
         };
         assert!(alive(&there, &session), "round {round}");
-        // A device's contexts are dated above its last mark, and those of the future are refused: once a second is enough.
+        // A device's contexts are dated above its last mark, and those of the future are refused:
+        // once a second is enough.
         if with_mfa && device_revoked.elapsed() > Duration::from_secs(1) {
-            here.post("/v1/accounts/alice/revoke-sessions", json!({"serial": token.serial})).is(200);
+            here.post("/v1/accounts/alice/revoke-sessions", json!({"serial": token.serial}))
+                .is(200);
             device_revoked = Instant::now();
         } else if round % 3 == 1 {
             here.post("/v1/sessions/revoke", json!({"token": session})).is(204);
@@ -167,7 +199,9 @@ fn what_was_opened_right_after_one_revocation_is_dead_after_the_next() {
         // Issued in the second of the account's mark, and so dated after it.
         admin.post("/v1/accounts/alice/revoke-sessions", json!({})).is(200);
         let session = token.session(&admin, "alice");
-        admin.post("/v1/accounts/alice/revoke-sessions", json!({"serial": token.serial})).is(200);
+        admin
+            .post("/v1/accounts/alice/revoke-sessions", json!({"serial": token.serial}))
+            .is(200);
         assert!(!alive(&admin, &session), "the device's contexts were revoked");
         admin.post("/v1/accounts/alice/revoke-sessions", json!({})).is(200);
         let session = token.session(&admin, "alice");
@@ -178,7 +212,9 @@ fn what_was_opened_right_after_one_revocation_is_dead_after_the_next() {
     admin.post("/v1/accounts/alice/revoke-sessions", json!({})).is(200);
     let session = token.session(&admin, "alice");
     admin.delete(&token.path("")).is(204);
-    admin.post("/v1/devices", json!({"account": "alice", "kind": "hotp", "serial": token.serial})).is(201);
+    admin
+        .post("/v1/devices", json!({"account": "alice", "kind": "hotp", "serial": token.serial}))
+        .is(201);
     assert!(!alive(&admin, &session), "another device has the serial number");
 }
 
@@ -190,12 +226,17 @@ fn a_backup_serves_nobody_until_it_is_restored() {
     let session = token.session(&first, "alice");
     let copy = agent.folder.path().join("copy.db");
     assert_eq!(first.post("/v1/store/backup", json!({"path": copy})).is(201)["path"], json!(copy));
-    first.post("/v1/store/backup", json!({"path": copy})).refused(400, "InvalidInput");
+    first
+        .post("/v1/store/backup", json!({"path": copy}))
+        .refused(400, "InvalidInput");
     // What was accepted after it was made, the copy does not know.
     let code = token.code();
-    first.post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": code})).is(201);
+    first
+        .post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": code}))
+        .is(201);
     let key = agent.folder.path().join("sealing.key");
-    let store = format!("[store]\nurl = \"sqlite:{}\"\nkey_file = \"{}\"\n", copy.display(), key.display());
+    let store =
+        format!("[store]\nurl = \"sqlite:{}\"\nkey_file = \"{}\"\n", copy.display(), key.display());
     let (_, log) = Agent::fails(tempfile::tempdir().unwrap(), &store);
     assert!(log.contains("this store is a copy: run `twostep store restore /"), "{log}");
     let restored = sqlite::restore(&copy, now(), &CallerId::new("test")).unwrap();
@@ -203,7 +244,9 @@ fn a_backup_serves_nobody_until_it_is_restored() {
     let second = Agent::start(&store);
     let second = admin(&second);
     assert!(!alive(&second, &session));
-    let why = second.post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": code})).refused(403, "AccessDenied");
+    let why = second
+        .post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": code}))
+        .refused(403, "AccessDenied");
     assert_eq!(why["reason"], "out_of_sync");
     second.post(&token.path("/resync"), json!({"codes": token.pair()})).is(200);
     token.session(&second, "alice");
@@ -222,14 +265,24 @@ fn a_clock_that_went_back_is_believed_when_an_administrator_says_so() {
     // It was killed: first it is closed, as a tool that knows nothing of its log would not.
     drop(SqliteStore::open(folder.path().join("store.db")).unwrap());
     let store = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
-    store.execute("UPDATE control SET highest_time = highest_time + 86400", []).unwrap();
+    store
+        .execute("UPDATE control SET highest_time = highest_time + 86400", [])
+        .unwrap();
     drop(store);
     let agent = Agent::start_in(folder, "");
     let admin = admin(&agent);
     let code = token.code();
-    let open = || admin.post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": code}));
+    let open = || {
+        admin
+            .post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": code}))
+    };
     assert_eq!(open().refused(503, "ServiceUnavailable")["reason"], "clock");
-    assert_eq!(admin.post("/v1/sessions", json!({"account": "alice"})).refused(503, "ServiceUnavailable")["reason"], "clock");
+    assert_eq!(
+        admin
+            .post("/v1/sessions", json!({"account": "alice"}))
+            .refused(503, "ServiceUnavailable")["reason"],
+        "clock"
+    );
     admin.get("/readyz").refused(503, "ServiceUnavailable");
     admin.get("/healthz").is(200);
     assert!(admin.get("/metrics").text().contains("twostep_clock_ok 0"));
@@ -246,11 +299,16 @@ fn a_clock_that_is_synchronised_is_believed_and_metrics_tell_of_this_moment() {
     let used = token.code();
     let folder = agent.into_folder();
     let store = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
-    store.execute("UPDATE control SET highest_time = highest_time + 86400", []).unwrap();
+    store
+        .execute("UPDATE control SET highest_time = highest_time + 86400", [])
+        .unwrap();
     drop(store);
     let agent = Agent::start_in(folder, "");
     let admin = admin(&agent);
-    let open = || admin.post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": used}));
+    let open = || {
+        admin
+            .post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": used}))
+    };
     assert_eq!(open().refused(503, "ServiceUnavailable")["reason"], "clock");
     assert!(admin.get("/metrics").text().contains("twostep_clock_ok 0"));
     std::fs::write(agent.folder.path().join("synchronised"), "").unwrap();
@@ -259,7 +317,12 @@ fn a_clock_that_is_synchronised_is_believed_and_metrics_tell_of_this_moment() {
     assert_eq!(open().refused(403, "AccessDenied")["reason"], "replayed");
     admin.get("/readyz").is(200);
     let audit = admin.get("/v1/audit").is(200);
-    let steps: Vec<_> = audit["events"].as_array().unwrap().iter().filter(|event| event["action"] == "clock.stepped").collect();
+    let steps: Vec<_> = audit["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|event| event["action"] == "clock.stepped")
+        .collect();
     assert_eq!(steps.len(), 1, "{audit}");
     assert_eq!(steps[0]["caller"], "agent");
     let seconds: i64 = steps[0]["reason"].as_str().unwrap().trim_end_matches(" s").parse().unwrap();
@@ -289,11 +352,18 @@ fn readiness_and_metrics_name_the_sealing_keys_that_are_needed() {
     agent.signal("HUP");
     let line = agent.logs("the sealing keys were read again");
     assert!(line.contains("\"resealed\":2") || line.contains("\"resealed\":3"), "{line}");
-    assert!(agent.log().contains(&format!("\"first\":\"{first}\",\"others\":\"{older}\"")), "{}", agent.log());
+    assert!(
+        agent.log().contains(&format!("\"first\":\"{first}\",\"others\":\"{older}\"")),
+        "{}",
+        agent.log()
+    );
     assert_eq!(client.get("/readyz").is(200)["older_sealing_keys"], json!([]));
     // The old key seals again: its line is the first one of another agent.
-    let config =
-        format!("[store]\nurl = \"sqlite:{}\"\nkey_file = \"{}\"\n", agent.folder.path().join("store.db").display(), beside.display());
+    let config = format!(
+        "[store]\nurl = \"sqlite:{}\"\nkey_file = \"{}\"\n",
+        agent.folder.path().join("store.db").display(),
+        beside.display()
+    );
     let second = Agent::start(&config);
     second.logs("no secret needs an older sealing key any more");
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -302,7 +372,10 @@ fn readiness_and_metrics_name_the_sealing_keys_that_are_needed() {
         let metrics = client.get("/metrics").text();
         if needed[0]["secrets"].as_u64().is_some_and(|secrets| secrets >= 2) {
             assert_eq!(needed[0]["key"], older.to_string());
-            let sample = format!("twostep_secrets_under_older_keys{{key=\"{older}\"}} {}", needed[0]["secrets"]);
+            let sample = format!(
+                "twostep_secrets_under_older_keys{{key=\"{older}\"}} {}",
+                needed[0]["secrets"]
+            );
             assert!(metrics.contains(&sample), "no {sample} in {metrics}");
             break;
         }
@@ -322,7 +395,10 @@ fn a_caller_that_is_too_fast_waits_and_the_others_do_not() {
             answer => break answer,
         }
     };
-    assert!((20..=20 + 1 + 2 * usize::try_from(began.elapsed().as_secs()).unwrap()).contains(&passed), "{passed}");
+    assert!(
+        (20..=20 + 1 + 2 * usize::try_from(began.elapsed().as_secs()).unwrap()).contains(&passed),
+        "{passed}"
+    );
     let wait = refused.refused(429, "Throttled")["retry_after_seconds"].as_u64().unwrap();
     assert_eq!(wait, 1);
     slow.get("/v1/api-keys").is(200);
@@ -337,12 +413,18 @@ fn metrics_count_and_name_nobody() {
     let mut token = enrol(&admin, "alice-the-owner");
     token.session(&admin, "alice-the-owner");
     admin
-        .post("/v1/sessions", json!({"account": "alice-the-owner", "serial": token.serial, "code": token.wrong()}))
+        .post(
+            "/v1/sessions",
+            json!({"account": "alice-the-owner", "serial": token.serial, "code": token.wrong()}),
+        )
         .refused(403, "AccessDenied");
     admin.post("/v1/sessions", json!({"account": "alice-the-owner"})).is(201);
     admin.get("/v1/not/a/route/of-alice-the-owner").refused(404, "NoSuchEntity");
     let answer = admin.get("/metrics");
-    assert_eq!(answer.header("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
+    );
     let metrics = answer.text();
     for line in [
         "twostep_requests_total{route=\"/v1/sessions\",status=\"201\"} 2",
@@ -361,7 +443,10 @@ fn metrics_count_and_name_nobody() {
         assert!(metrics.lines().any(|known| known == line), "no {line} in:\n{metrics}");
     }
     assert!(metrics.ends_with("# EOF\n"));
-    assert!(!metrics.contains("alice") && !metrics.contains(&token.serial) && !metrics.contains("uid:"), "{metrics}");
+    assert!(
+        !metrics.contains("alice") && !metrics.contains(&token.serial) && !metrics.contains("uid:"),
+        "{metrics}"
+    );
 }
 
 #[test]
@@ -370,24 +455,57 @@ fn the_audit_log_holds_every_decision_and_shows_where_it_was_changed() {
     let client = admin(&agent);
     let mut token = enrol(&client, "alice");
     token.session(&client, "alice");
-    client.post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": token.wrong()})).refused(403, "AccessDenied");
+    client
+        .post(
+            "/v1/sessions",
+            json!({"account": "alice", "serial": token.serial, "code": token.wrong()}),
+        )
+        .refused(403, "AccessDenied");
     client.post("/v1/accounts/alice/revoke-sessions", json!({})).is(200);
     client.delete(&token.path("")).is(204);
     let log = client.get("/v1/audit?limit=1000").is(200);
-    let events: Vec<(String, String)> =
-        log["events"].as_array().unwrap().iter().map(|e| (text(&e["action"]), text(&e["caller"]))).collect();
+    let events: Vec<(String, String)> = log["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| (text(&e["action"]), text(&e["caller"])))
+        .collect();
     let uid = format!("uid:{}", nix::unistd::Uid::effective());
-    for action in ["device.added", "device.activated", "code.accepted", "code.refused", "sessions.revoked", "device.removed"] {
-        assert_eq!(events.iter().filter(|event| **event == (action.to_owned(), uid.clone())).count(), 1, "{action}: {events:?}");
+    for action in [
+        "device.added",
+        "device.activated",
+        "code.accepted",
+        "code.refused",
+        "sessions.revoked",
+        "device.removed",
+    ] {
+        assert_eq!(
+            events
+                .iter()
+                .filter(|event| **event == (action.to_owned(), uid.clone()))
+                .count(),
+            1,
+            "{action}: {events:?}"
+        );
     }
     let verified = client.get("/v1/audit/verify").is(200);
     let rows = verified["rows"].as_u64().unwrap();
-    assert_eq!((&verified["ok"], rows, &verified["broken_at"]), (&true.into(), u64::try_from(events.len()).unwrap(), &json!(null)));
+    assert_eq!(
+        (&verified["ok"], rows, &verified["broken_at"]),
+        (&true.into(), u64::try_from(events.len()).unwrap(), &json!(null))
+    );
     assert_eq!(verified["head"], log["events"].as_array().unwrap().last().unwrap()["hash"]);
 
     let store = rusqlite::Connection::open(agent.folder.path().join("store.db")).unwrap();
-    store.execute("UPDATE audit SET body = replace(body, 'code.refused', 'code.accepted')", []).unwrap();
+    store
+        .execute("UPDATE audit SET body = replace(body, 'code.refused', 'code.accepted')", [])
+        .unwrap();
     let verified = client.get("/v1/audit/verify").is(200);
-    let broken = log["events"].as_array().unwrap().iter().find(|event| event["action"] == "code.refused").unwrap();
+    let broken = log["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|event| event["action"] == "code.refused")
+        .unwrap();
     assert_eq!((&verified["ok"], &verified["broken_at"]), (&false.into(), &broken["number"]));
 }

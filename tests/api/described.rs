@@ -21,11 +21,24 @@ fn the_description_is_valid_openapi() {
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
     let file = agent.folder.path().join("openapi.json");
     std::fs::write(&file, document.to_string()).unwrap();
-    let read = Command::new(tools::python()).args(["-m", "openapi_spec_validator"]).arg(&file).output().unwrap();
-    assert!(read.status.success(), "{}{}", String::from_utf8_lossy(&read.stdout), String::from_utf8_lossy(&read.stderr));
+    let read = Command::new(tools::python())
+        .args(["-m", "openapi_spec_validator"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(
+        read.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&read.stdout),
+        String::from_utf8_lossy(&read.stderr)
+    );
     // Every object that is sent or answered says whether it may hold anything else.
     let text = document.to_string();
-    let references: Vec<&str> = text.split("\"$ref\":\"#/components/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let references: Vec<&str> = text
+        .split("\"$ref\":\"#/components/")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
     for reference in references {
         let pointer = format!("/components/{reference}");
         assert!(document.pointer(&pointer).is_some_and(Value::is_object), "{pointer}");
@@ -38,20 +51,37 @@ fn a_fuzzer_finds_no_failure_and_no_answer_that_is_not_described() {
         return;
     }
     // Limits that a fuzzer would spend its time waiting for.
-    let agent =
-        Agent::start(&format!("{TCP}[limits]\nrequests_per_second = 100000\nburst = 100000\n[sessions]\nrefusal_interval_ms = 1\n"));
+    let agent = Agent::start(&format!(
+        "{TCP}[limits]\nrequests_per_second = 100000\nburst = 100000\n[sessions]\nrefusal_interval_ms = 1\n"
+    ));
     enrol(&admin(&agent), "alice");
     add(&admin(&agent), "bob");
     let began = Instant::now();
-    // One thread each: the parser of Python 3.11 that Hypothesis asks fails now and then where two threads share it.
+    // One thread each: the parser of Python 3.11 that Hypothesis asks fails now and then where two
+    // threads share it.
     thread::scope(|scope| {
         let agent = &agent;
-        let fuzzers = ["verifier", "enroller", "admin"].map(|role| (role, scope.spawn(move || fuzz(agent, role))));
+        let fuzzers = ["verifier", "enroller", "admin"]
+            .map(|role| (role, scope.spawn(move || fuzz(agent, role))));
         for (role, fuzzer) in fuzzers {
             let told = fuzzer.join().unwrap();
             let text = String::from_utf8_lossy(&told.stdout);
-            assert!(told.status.success(), "as {role}:\n{text}{}", String::from_utf8_lossy(&told.stderr));
-            eprintln!("as {role}: {}", text.lines().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n"));
+            assert!(
+                told.status.success(),
+                "as {role}:\n{text}{}",
+                String::from_utf8_lossy(&told.stderr)
+            );
+            eprintln!(
+                "as {role}: {}",
+                text.lines()
+                    .rev()
+                    .take(12)
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .rev()
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            );
         }
     });
     assert!(began.elapsed() < Duration::from_secs(180), "{:?}", began.elapsed());
@@ -67,9 +97,28 @@ fn fuzz(agent: &Agent, role: &str) -> Output {
     // Neither a cache nor a report is left behind.
     let folder = tempfile::tempdir().unwrap();
     let mut fuzzer = Command::new(tools::python());
-    fuzzer.args(["-m", "schemathesis.cli", "run"]).arg(format!("http://{}/openapi.json", agent.address()));
-    fuzzer.args(["--header", &format!("Authorization: Bearer {key}"), "--checks", CHECKS, "--phases", "examples,coverage,fuzzing"]);
-    fuzzer.args(["--seed", "20261122", "--max-examples", "50", "--generation-database", "none", "--no-color", "--workers", "1"]);
+    fuzzer
+        .args(["-m", "schemathesis.cli", "run"])
+        .arg(format!("http://{}/openapi.json", agent.address()));
+    fuzzer.args([
+        "--header",
+        &format!("Authorization: Bearer {key}"),
+        "--checks",
+        CHECKS,
+        "--phases",
+        "examples,coverage,fuzzing",
+    ]);
+    fuzzer.args([
+        "--seed",
+        "20261122",
+        "--max-examples",
+        "50",
+        "--generation-database",
+        "none",
+        "--no-color",
+        "--workers",
+        "1",
+    ]);
     fuzzer.args(["--warnings", "off"]);
     if role == "admin" {
         // It writes where it is told to on this machine.
@@ -78,7 +127,7 @@ fn fuzz(agent: &Agent, role: &str) -> Output {
     fuzzer.current_dir(folder.path()).output().unwrap()
 }
 
-/// What is checked of every answer. Left out is what cannot know the rules behind a schema: that data of the right form is
-/// accepted, and that an account may have one device only, for example.
+/// What is checked of every answer. Left out is what cannot know the rules behind a schema: that
+/// data of the right form is accepted, and that an account may have one device only, for example.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,\
                       response_headers_conformance,negative_data_rejection,unsupported_method,allow_header_conformance,ignored_auth";

@@ -18,7 +18,8 @@ use crate::agent::Agent;
 use crate::http::Client;
 use crate::people::{add, enrol};
 
-/// A folder with a program that appends what it reads to the file `told`, unless there is a file `fail`.
+/// A folder with a program that appends what it reads to the file `told`, unless there is a file
+/// `fail`.
 fn folder() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("tell");
@@ -70,11 +71,16 @@ fn owners_are_told_what_happens_to_their_devices() {
     let mut token = enrol(&client, "ann");
     let code = token.code();
     for status in [201, 403] {
-        client.post("/v1/sessions", json!({"account": "ann", "serial": token.serial, "code": code})).is(status);
+        client
+            .post("/v1/sessions", json!({"account": "ann", "serial": token.serial, "code": code}))
+            .is(status);
     }
     let ahead: Vec<String> = (0..150).map(|_| token.code()).collect();
     client.post(&token.path("/resync"), json!({"codes": ahead[148..]})).is(200);
-    let bypass = client.post("/v1/accounts/ann/bypass", json!({})).is(201)["code"].as_str().unwrap().to_owned();
+    let bypass = client.post("/v1/accounts/ann/bypass", json!({})).is(201)["code"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     client.post("/v1/sessions", json!({"account": "ann", "code": bypass})).is(201);
     client.delete(&token.path("")).is(204);
     add(&client, "bob");
@@ -92,12 +98,18 @@ fn owners_are_told_what_happens_to_their_devices() {
         ("account_removed", "bob"),
     ];
     let told = told_so_many(agent.folder.path(), expected.len());
-    let names: Vec<(&str, &str)> = told.iter().map(|(name, account, _)| (name.as_str(), account.as_str())).collect();
+    let names: Vec<(&str, &str)> = told
+        .iter()
+        .map(|(name, account, _)| (name.as_str(), account.as_str()))
+        .collect();
     assert_eq!(names, expected, "each once, in order, and nothing of what is no news");
     assert_eq!(told[2].2["serial"], token.serial.as_str());
     assert_eq!(told[2].2["reason"], "replayed");
     let text = fs::read_to_string(agent.folder.path().join("told")).unwrap();
-    assert!(!text.contains(&token.secret) && !text.contains(&bypass) && !text.contains(&code), "no secret is told");
+    assert!(
+        !text.contains(&token.secret) && !text.contains(&bypass) && !text.contains(&code),
+        "no secret is told"
+    );
     let metrics = client.get("/metrics").text();
     assert!(metrics.contains(r#"twostep_events_total{by="program",told="true"} 9"#), "{metrics}");
 }
@@ -138,7 +150,10 @@ fn what_could_not_be_told_is_told_later_even_by_the_next_agent() {
     fs::remove_file(&fail).unwrap();
     let agent = Agent::start_in(folder, &config);
     let first = told_so_many(agent.folder.path(), 2);
-    assert_eq!(first.iter().map(|(_, account, _)| account.as_str()).collect::<Vec<&str>>(), ["ann", "bob"]);
+    assert_eq!(
+        first.iter().map(|(_, account, _)| account.as_str()).collect::<Vec<&str>>(),
+        ["ann", "bob"]
+    );
 
     // A third agent tells no more than what is new.
     let agent = Agent::start_in(agent.into_folder(), &config);
@@ -162,7 +177,8 @@ fn what_happened_before_anybody_listened_is_not_told() {
     assert_eq!(told_so_many(agent.folder.path(), 1)[0].1, "bob");
 }
 
-/// A receiver of events on loopback: it answers each request with the next of these statuses, and hands on what it was sent.
+/// A receiver of events on loopback: it answers each request with the next of these statuses, and
+/// hands on what it was sent.
 fn receiver(statuses: &'static [u16]) -> (String, std::sync::mpsc::Receiver<(String, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/mfa?from=here", listener.local_addr().unwrap());
@@ -176,8 +192,16 @@ fn receiver(statuses: &'static [u16]) -> (String, std::sync::mpsc::Receiver<(Str
                 request.extend(&part[..read]);
                 let text = String::from_utf8(request.clone()).unwrap();
                 if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                    let length: usize =
-                        head.to_lowercase().split_once("content-length: ").unwrap().1.lines().next().unwrap().parse().unwrap();
+                    let length: usize = head
+                        .to_lowercase()
+                        .split_once("content-length: ")
+                        .unwrap()
+                        .1
+                        .lines()
+                        .next()
+                        .unwrap()
+                        .parse()
+                        .unwrap();
                     if body.len() == length {
                         break (head.to_owned(), body.to_owned());
                     }
@@ -208,10 +232,15 @@ fn a_webhook_is_told_in_signed_events_until_it_has_heard() {
         .iter()
         .map(|(head, body)| {
             assert!(head.starts_with("POST /mfa?from=here HTTP/1.1\r\n"), "{head}");
-            assert!(head.to_lowercase().contains("content-type: application/secevent+jwt"), "{head}");
+            assert!(
+                head.to_lowercase().contains("content-type: application/secevent+jwt"),
+                "{head}"
+            );
             let (message, signature) = body.rsplit_once('.').unwrap();
             let (header, payload) = message.split_once('.').unwrap();
-            let part = |part: &str| serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
+            let part = |part: &str| {
+                serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+            };
             let header = part(header);
             assert_eq!(header["typ"], "secevent+jwt");
             let key = keys.find(header["kid"].as_str().unwrap()).unwrap();
@@ -228,6 +257,8 @@ fn a_webhook_is_told_in_signed_events_until_it_has_heard() {
     assert_eq!((&first["iss"], &first["aud"]), (&json!("twostep"), &json!(url)));
     assert!(first["events"]["urn:twostep:event:device_added"]["serial"].is_string(), "{first}");
     // No context is made of it.
-    let introspected = client.post("/v1/sessions/introspect", json!({"token": sent[0].1, "audience": url})).is(200);
+    let introspected = client
+        .post("/v1/sessions/introspect", json!({"token": sent[0].1, "audience": url}))
+        .is(200);
     assert_eq!(introspected["active"], false);
 }

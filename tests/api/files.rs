@@ -1,4 +1,5 @@
-//! The files of an agent: what a stop leaves, what a start refuses, and what ends an agent that runs.
+//! The files of an agent: what a stop leaves, what a start refuses, and what ends an agent that
+//! runs.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -38,7 +39,11 @@ fn a_stopped_agent_leaves_its_store_in_one_file() {
         assert_eq!(agent.ended_within(SOON).code(), Some(0), "{}", agent.log());
         drop(idle);
         let folder = agent.into_folder();
-        assert_eq!(names(folder.path()), ["store.db", "store.db.lock", "store.db.turn", "store.db.witness"], "{signal}");
+        assert_eq!(
+            names(folder.path()),
+            ["store.db", "store.db.lock", "store.db.turn", "store.db.witness"],
+            "{signal}"
+        );
         let copy = tempfile::tempdir().unwrap();
         for name in ["store.db", "sealing.key"] {
             fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
@@ -60,11 +65,17 @@ fn an_agent_that_cannot_start_leaves_its_store_in_one_file() {
     fs::write(&key, format!("{}\n", *twostep::store::Keyring::new_key().unwrap())).unwrap();
     let (folder, log) = Agent::fails(folder, "");
     assert!(log.contains("sealed under another key"), "{log}");
-    assert_eq!(names(folder.path()), ["store.db", "store.db.lock", "store.db.turn", "store.db.witness"]);
+    assert_eq!(
+        names(folder.path()),
+        ["store.db", "store.db.lock", "store.db.turn", "store.db.witness"]
+    );
     fs::write(&key, right).unwrap();
     fs::create_dir(folder.path().join("agent.sock")).unwrap();
     let (folder, _) = Agent::fails(folder, "");
-    assert_eq!(names(folder.path()), ["store.db", "store.db.lock", "store.db.turn", "store.db.witness"]);
+    assert_eq!(
+        names(folder.path()),
+        ["store.db", "store.db.lock", "store.db.turn", "store.db.witness"]
+    );
 }
 
 #[test]
@@ -77,7 +88,10 @@ fn no_new_key_takes_the_place_of_one_that_is_missing() {
     let (key, away) = (folder.path().join("sealing.key"), folder.path().join("away"));
     fs::rename(&key, &away).unwrap();
     let (folder, log) = Agent::fails(folder, "");
-    assert!(log.contains(&format!("sealing key {} is not there: put its backup back", key.display())), "{log}");
+    assert!(
+        log.contains(&format!("sealing key {} is not there: put its backup back", key.display())),
+        "{log}"
+    );
     assert!(!key.exists(), "no key is made");
     fs::rename(&away, &key).unwrap();
     let agent = Agent::start_in(folder, "");
@@ -86,7 +100,9 @@ fn no_new_key_takes_the_place_of_one_that_is_missing() {
 
 #[test]
 fn a_store_that_lost_what_it_held_is_not_begun_anew() {
-    for left in ["nothing", "0 bytes", "a header", "0 bytes without witness", "a header without witness"] {
+    for left in
+        ["nothing", "0 bytes", "a header", "0 bytes without witness", "a header without witness"]
+    {
         let mut agent = Agent::start("");
         enrol(&admin(&agent), "alice");
         agent.signal("TERM");
@@ -97,7 +113,10 @@ fn a_store_that_lost_what_it_held_is_not_begun_anew() {
         if left.contains("0 bytes") {
             fs::write(&store, "").unwrap();
         } else if left.contains("a header") {
-            rusqlite::Connection::open(&store).unwrap().execute_batch("PRAGMA journal_mode = WAL").unwrap();
+            rusqlite::Connection::open(&store)
+                .unwrap()
+                .execute_batch("PRAGMA journal_mode = WAL")
+                .unwrap();
         }
         if left.contains("without witness") {
             fs::remove_file(folder.path().join("store.db.witness")).unwrap();
@@ -105,9 +124,14 @@ fn a_store_that_lost_what_it_held_is_not_begun_anew() {
         let key = fs::read(folder.path().join("sealing.key")).unwrap();
         for _ in 0..2 {
             let before = fs::read(&store).ok();
-            let mut agent = Agent::spawn(tempfile::tempdir().unwrap(), &places(folder.path()), |_| {});
+            let mut agent =
+                Agent::spawn(tempfile::tempdir().unwrap(), &places(folder.path()), |_| {});
             assert_eq!(agent.ended_within(SOON).code(), Some(3), "{left}");
-            assert!(agent.log().contains("back"), "{left}: it says what to put back: {}", agent.log());
+            assert!(
+                agent.log().contains("back"),
+                "{left}: it says what to put back: {}",
+                agent.log()
+            );
             assert_eq!(fs::read(&store).ok(), before, "{left}: nothing is begun");
         }
         assert_eq!(fs::read(folder.path().join("sealing.key")).unwrap(), key);
@@ -127,7 +151,10 @@ fn an_operators_key_without_a_store_is_a_first_start() {
 }
 
 fn places(folder: &Path) -> String {
-    format!("[store]\nurl = \"sqlite:{0}/store.db\"\nkey_file = \"{0}/sealing.key\"\n", folder.display())
+    format!(
+        "[store]\nurl = \"sqlite:{0}/store.db\"\nkey_file = \"{0}/sealing.key\"\n",
+        folder.display()
+    )
 }
 
 #[test]
@@ -149,7 +176,11 @@ fn a_restored_backup_is_what_is_served_after_it_takes_the_stores_place() {
         fs::rename(&copy, folder.path().join("store.db")).unwrap();
         let folder = if how == "KILL" {
             let (folder, log) = Agent::fails(folder, "");
-            assert!(log.contains("store.db-wal is of another restore") && log.contains("move the log away"), "{log}");
+            assert!(
+                log.contains("store.db-wal is of another restore")
+                    && log.contains("move the log away"),
+                "{log}"
+            );
             fs::remove_file(folder.path().join("store.db-wal")).unwrap();
             folder
         } else {
@@ -158,7 +189,11 @@ fn a_restored_backup_is_what_is_served_after_it_takes_the_stores_place() {
         let agent = Agent::start_in(folder, "");
         let client = admin(&agent);
         client.get("/readyz").is(200);
-        assert_eq!(client.get("/v1/accounts").is(200)["accounts"].as_array().unwrap().len(), 3, "{how}");
+        assert_eq!(
+            client.get("/v1/accounts").is(200)["accounts"].as_array().unwrap().len(),
+            3,
+            "{how}"
+        );
         assert!(!alive(&client, &session), "{how}: what the restore ended stays ended");
     }
 }
@@ -173,7 +208,8 @@ fn an_agent_whose_store_is_replaced_ends_and_says_so() {
     let removed = |path: &Path| fs::remove_file(path).unwrap();
     let without_log = |path: &Path| fs::remove_file(path.with_extension("db-wal")).unwrap();
     type Change = fn(&Path);
-    let ways: [(&str, Change); 3] = [("replaced", replaced), ("removed", removed), ("its log is removed", without_log)];
+    let ways: [(&str, Change); 3] =
+        [("replaced", replaced), ("removed", removed), ("its log is removed", without_log)];
     for (way, change) in ways {
         for asked in ["/readyz", "a login"] {
             let mut agent = Agent::start("");
@@ -185,14 +221,21 @@ fn an_agent_whose_store_is_replaced_ends_and_says_so() {
                 "a login" => {
                     let code = token.code();
                     client
-                        .post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": code}))
+                        .post(
+                            "/v1/sessions",
+                            json!({"account": "alice", "serial": token.serial, "code": code}),
+                        )
                         .refused(503, "ServiceUnavailable");
                 }
                 path => drop(client.get(path).refused(503, "ServiceUnavailable")),
             }
             assert_eq!(agent.ended_within(SOON).code(), Some(3), "{way}, {asked}");
             let log = agent.log();
-            let said = log.lines().any(|line| line.starts_with("refused: ") && line.contains("store.db") && line.contains("store restore"));
+            let said = log.lines().any(|line| {
+                line.starts_with("refused: ")
+                    && line.contains("store.db")
+                    && line.contains("store restore")
+            });
             assert!(said, "{way}, {asked}: the file and what to do: {log}");
         }
     }
@@ -210,7 +253,8 @@ fn a_tool_that_empties_the_log_of_a_killed_agent_is_no_obstacle() {
     assert!(fs::metadata(&log).unwrap().len() > 0);
     // SQLite empties the log into the file and removes it when the last connection is closed.
     let tool = rusqlite::Connection::open(&store).unwrap();
-    let devices: u32 = tool.query_row("SELECT count(*) FROM devices", [], |row| row.get(0)).unwrap();
+    let devices: u32 =
+        tool.query_row("SELECT count(*) FROM devices", [], |row| row.get(0)).unwrap();
     tool.close().unwrap();
     assert!(devices == 1 && !log.exists());
     let agent = Agent::start_in(folder, "");

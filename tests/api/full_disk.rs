@@ -1,5 +1,6 @@
-//! A disk that fills up while the agent runs, and has room again: nothing is spent, lost or accepted twice, and nobody starts
-//! the agent anew. The disk is a small one in memory, which takes root to mount.
+//! A disk that fills up while the agent runs, and has room again: nothing is spent, lost or
+//! accepted twice, and nobody starts the agent anew. The disk is a small one in memory, which takes
+//! root to mount.
 
 use std::fs::File;
 use std::io::Write;
@@ -24,7 +25,11 @@ impl Disk {
     /// None where this user may not mount; where all tests must run, that is a failure.
     fn mount() -> Option<Disk> {
         let folder = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=6m", "none"]).arg(folder.path()).output().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=6m", "none"])
+            .arg(folder.path())
+            .output()
+            .unwrap();
         let root = nix::unistd::Uid::effective().is_root();
         assert!(mounted.status.success() || !root || !crate::tools::all(), "{mounted:?}");
         mounted.status.success().then_some(Disk { folder })
@@ -36,7 +41,8 @@ impl Disk {
 
     /// Leaves not one byte.
     fn fill(&self) {
-        let mut filler = File::options().append(true).create(true).open(self.path("filler")).unwrap();
+        let mut filler =
+            File::options().append(true).create(true).open(self.path("filler")).unwrap();
         for size in [65_536, 4_096, 1] {
             while filler.write_all(&vec![7; size]).is_ok() {}
         }
@@ -71,7 +77,8 @@ fn is_full(problem: &Value) {
     assert!(problem["detail"].as_str().unwrap().contains("disk is full"), "{problem}");
 }
 
-/// Opens sessions until the disk has no room for one; returns the accepted codes, and the one that was not.
+/// Opens sessions until the disk has no room for one; returns the accepted codes, and the one that
+/// was not.
 fn until_full(client: &Client, account: &str, token: &mut Token) -> (Vec<String>, String) {
     let mut accepted = Vec::new();
     for _ in 0..2_000 {
@@ -114,14 +121,20 @@ fn a_full_disk_refuses_and_ends_nothing_and_what_was_refused_is_good_when_there_
         }
         let wrong = json!({"account": "bob", "serial": other.serial, "code": other.wrong()});
         is_full(&client.post("/v1/sessions", wrong).refused(503, "ServiceUnavailable"));
-        is_full(&client.post("/v1/devices", json!({"account": "carol", "kind": "hotp"})).refused(503, "ServiceUnavailable"));
+        is_full(
+            &client
+                .post("/v1/devices", json!({"account": "carol", "kind": "hotp"}))
+                .refused(503, "ServiceUnavailable"),
+        );
         is_full(&client.get("/readyz").refused(503, "ServiceUnavailable"));
         assert!(client.get("/metrics").text().contains("twostep_store_ok 0"));
         client.get("/healthz").is(200);
         client.get("/v1/devices").is(200);
         // A backup that finds no room leaves no file.
         let copy = disk.path("backup.db");
-        client.post("/v1/store/backup", json!({"path": copy.to_str().unwrap()})).refused(503, "ServiceUnavailable");
+        client
+            .post("/v1/store/backup", json!({"path": copy.to_str().unwrap()}))
+            .refused(503, "ServiceUnavailable");
         assert!(!copy.exists() && !copy.with_file_name("backup.db.partial").exists());
         if round == 0 {
             logged(&agent, "\"not ready\"", 0);
@@ -136,7 +149,10 @@ fn a_full_disk_refuses_and_ends_nothing_and_what_was_refused_is_good_when_there_
         client.get("/readyz").is(200);
         assert!(client.get("/metrics").text().contains("twostep_store_ok 1"));
         open(&client, "alice", &token, &refused).is(201);
-        assert_eq!(open(&client, "alice", &token, &refused).refused(403, "AccessDenied")["reason"], "replayed");
+        assert_eq!(
+            open(&client, "alice", &token, &refused).refused(403, "AccessDenied")["reason"],
+            "replayed"
+        );
         accepted.push(refused.clone());
         add(&client, "carol");
     }
@@ -152,7 +168,8 @@ fn a_full_disk_refuses_and_ends_nothing_and_what_was_refused_is_good_when_there_
     agent.signal("TERM");
     assert_eq!(agent.ended_within(Duration::from_secs(10)).code(), Some(0), "{}", agent.log());
     let folder = agent.into_folder();
-    // Started on it, the agent waits for room, or says that there is none and is started again by the service manager.
+    // Started on it, the agent waits for room, or says that there is none and is started again by
+    // the service manager.
     let mut agent = Agent::spawn(folder, &disk.config(), |_| {});
     let deadline = Instant::now() + Duration::from_secs(20);
     while !agent.log().contains("\"message\":\"ready\"") && !agent.log().contains("refused:") {
@@ -160,7 +177,11 @@ fn a_full_disk_refuses_and_ends_nothing_and_what_was_refused_is_good_when_there_
         std::thread::sleep(Duration::from_millis(20));
     }
     if agent.log().contains("refused:") {
-        assert!(agent.log().contains("no room") || agent.log().contains("disk is full"), "{}", agent.log());
+        assert!(
+            agent.log().contains("no room") || agent.log().contains("disk is full"),
+            "{}",
+            agent.log()
+        );
         assert_eq!(agent.ended_within(Duration::from_secs(10)).code(), Some(3));
         disk.make_room();
         agent = Agent::start_in(agent.into_folder(), &disk.config());
@@ -169,7 +190,10 @@ fn a_full_disk_refuses_and_ends_nothing_and_what_was_refused_is_good_when_there_
     }
     let client = admin(&agent);
     wait_until_ready(&client);
-    assert_eq!(open(&client, "alice", &token, &refused).refused(403, "AccessDenied")["reason"], "replayed");
+    assert_eq!(
+        open(&client, "alice", &token, &refused).refused(403, "AccessDenied")["reason"],
+        "replayed"
+    );
     token.session(&client, "alice");
     assert_eq!(client.get("/v1/audit/verify").is(200)["ok"], true);
     assert!(Path::new(&disk.path("store.db")).exists());
@@ -177,7 +201,10 @@ fn a_full_disk_refuses_and_ends_nothing_and_what_was_refused_is_good_when_there_
 
 /// Limits the size of files of this process; raised again, it may write on (prlimit(1)).
 fn limit_files(agent: &Agent, bytes: &str) {
-    let limited = Command::new("prlimit").args(["--pid", &agent.pid().to_string(), &format!("--fsize={bytes}:")]).status().unwrap();
+    let limited = Command::new("prlimit")
+        .args(["--pid", &agent.pid().to_string(), &format!("--fsize={bytes}:")])
+        .status()
+        .unwrap();
     assert!(limited.success());
 }
 
@@ -194,14 +221,20 @@ fn a_file_that_may_not_grow_refuses_as_a_full_disk_does() {
     limit_files(&agent, "16384");
     let refused = token.code();
     for _ in 0..5 {
-        assert_eq!(open(&client, "alice", &token, &refused).refused(503, "ServiceUnavailable")["reason"], "store");
+        assert_eq!(
+            open(&client, "alice", &token, &refused).refused(503, "ServiceUnavailable")["reason"],
+            "store"
+        );
         client.get("/readyz").refused(503, "ServiceUnavailable");
         client.get("/healthz").is(200);
     }
     limit_files(&agent, "unlimited");
     client.get("/readyz").is(200);
     open(&client, "alice", &token, &refused).is(201);
-    assert_eq!(open(&client, "alice", &token, &refused).refused(403, "AccessDenied")["reason"], "replayed");
+    assert_eq!(
+        open(&client, "alice", &token, &refused).refused(403, "AccessDenied")["reason"],
+        "replayed"
+    );
     assert_eq!(client.get("/v1/audit/verify").is(200)["ok"], true);
     agent.signal("TERM");
     assert_eq!(agent.ended_within(Duration::from_secs(10)).code(), Some(0), "{}", agent.log());

@@ -1,4 +1,5 @@
-//! Names and typed text: an invisible character is named, and folded names are one account on every way in.
+//! Names and typed text: an invisible character is named, and folded names are one account on every
+//! way in.
 
 use std::path::Path;
 
@@ -36,7 +37,8 @@ fn names(answer: Answer, code_point: &str) {
 }
 
 #[test]
-fn a_name_with_a_character_that_prints_as_nothing_is_refused_on_every_route_and_the_character_is_named() {
+fn a_name_with_a_character_that_prints_as_nothing_is_refused_on_every_route_and_the_character_is_named()
+ {
     let agent = Agent::start("");
     let admin = admin(&agent);
     let token = add(&admin, "alice");
@@ -45,7 +47,10 @@ fn a_name_with_a_character_that_prints_as_nothing_is_refused_on_every_route_and_
         for (path, body) in [
             ("/v1/devices", json!({"account": name, "kind": "hotp"})),
             ("/v1/devices", json!({"account": "alice", "kind": "hotp", "name": name})),
-            ("/v1/devices", json!({"account": "alice", "kind": "hotp", "serial": format!("{name}12345")})),
+            (
+                "/v1/devices",
+                json!({"account": "alice", "kind": "hotp", "serial": format!("{name}12345")}),
+            ),
             ("/v1/security-keys/register/begin", json!({"account": name})),
             ("/v1/security-keys/register/begin", json!({"account": "alice", "name": name})),
             ("/v1/security-keys/authenticate/begin", json!({"account": name})),
@@ -85,7 +90,10 @@ fn a_code_with_a_character_that_is_not_seen_is_told_which_and_counts_nothing() {
         ] {
             let problem = answer.refused(400, "InvalidInput");
             let detail = problem["detail"].as_str().unwrap();
-            assert!(detail.contains(named) && !detail.contains("456") && !detail.contains('１'), "{problem}");
+            assert!(
+                detail.contains(named) && !detail.contains("456") && !detail.contains('１'),
+                "{problem}"
+            );
         }
     }
     let code = token.code();
@@ -96,16 +104,31 @@ fn a_code_with_a_character_that_is_not_seen_is_told_which_and_counts_nothing() {
 fn a_secret_of_any_length_that_bytes_have_is_taken_as_it_was_typed() {
     let agent = Agent::start("");
     let admin = admin(&agent);
-    let create = |secret: &str| admin.post("/v1/devices", json!({"account": "alice", "kind": "hotp", "secret": secret}));
+    let create = |secret: &str| {
+        admin.post("/v1/devices", json!({"account": "alice", "kind": "hotp", "secret": secret}))
+    };
     // The same bytes twice are one secret: what was dropped makes no other of it.
     create("GEZDGNBVGY3TQOJQGF").is(201);
-    for same in ["GEZDGNBVGY3TQOJQGE", "gezd gnbv gy3t qojq gh", "GEZD\u{a0}GNBV–GY3T\u{200b}QOJQ\u{ad}GE======\u{feff}"] {
+    for same in [
+        "GEZDGNBVGY3TQOJQGE",
+        "gezd gnbv gy3t qojq gh",
+        "GEZD\u{a0}GNBV–GY3T\u{200b}QOJQ\u{ad}GE======\u{feff}",
+    ] {
         create(same).refused(409, "EntityAlreadyExists");
     }
     for length in [18, 20, 21, 23, 26, 28, 29, 31] {
-        let secret: String = "QWERTYUIOPASDFGHJKLZXCVBNM234567".chars().cycle().skip(length).take(length).collect();
+        let secret: String = "QWERTYUIOPASDFGHJKLZXCVBNM234567"
+            .chars()
+            .cycle()
+            .skip(length)
+            .take(length)
+            .collect();
         let taken = create(&secret);
-        assert_eq!(taken.status, if matches!(length % 8, 1 | 3 | 6) { 400 } else { 201 }, "{secret}");
+        assert_eq!(
+            taken.status,
+            if matches!(length % 8, 1 | 3 | 6) { 400 } else { 201 },
+            "{secret}"
+        );
     }
     for length in [17, 19, 22, 25] {
         create(&"A".repeat(length)).refused(400, "InvalidInput");
@@ -122,13 +145,25 @@ fn an_account_whose_name_was_taken_before_is_listed_revoked_and_removed() {
 
     let agent = Agent::start_in(folder, "");
     let admin = admin(&agent);
-    let account = |list: Value| list["accounts"].as_array().unwrap().iter().map(|entry| entry["account"].clone()).collect::<Vec<_>>();
+    let account = |list: Value| {
+        list["accounts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["account"].clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(account(admin.get("/v1/accounts?limit=1").is(200)), [old]);
-    assert_eq!(admin.get(&format!("/v1/accounts?limit=1&after={}", segment(old))).is(200)["accounts"], json!([]));
+    assert_eq!(
+        admin.get(&format!("/v1/accounts?limit=1&after={}", segment(old))).is(200)["accounts"],
+        json!([])
+    );
     let listed = admin.get(&format!("/v1/devices?account={}", segment(old))).is(200);
     let serial = listed["devices"][0]["serial"].as_str().unwrap().to_owned();
     assert_eq!(admin.get(&format!("/v1/devices/{serial}")).is(200)["account"], old);
-    admin.post(&format!("/v1/accounts/{}/revoke-sessions", segment(old)), json!({})).is(200);
+    admin
+        .post(&format!("/v1/accounts/{}/revoke-sessions", segment(old)), json!({}))
+        .is(200);
     assert_eq!(admin.get("/.well-known/mfa-revocations").status, 200);
     names(admin.post("/v1/devices", json!({"account": old, "kind": "hotp"})), "U+00AD");
     admin.delete(&format!("/v1/accounts/{}", segment(old))).is(204);
@@ -152,27 +187,45 @@ fn names_that_are_folded_are_one_account_on_every_way_in() {
             let asked_as = if name == kept { Value::Null } else { json!(name) };
             assert_eq!((&context["account"], &context["asked_as"]), (&json!(kept), &asked_as));
             let listed = admin.get(&format!("/v1/devices?account={}", segment(name))).is(200);
-            assert_eq!((&listed["devices"][0]["serial"], &listed["devices"][0]["account"]), (&json!(token.serial), &json!(kept)));
-            let begun = admin.post("/v1/security-keys/register/begin", json!({"account": name})).is(200);
+            assert_eq!(
+                (&listed["devices"][0]["serial"], &listed["devices"][0]["account"]),
+                (&json!(token.serial), &json!(kept))
+            );
+            let begun =
+                admin.post("/v1/security-keys/register/begin", json!({"account": name})).is(200);
             assert_eq!(begun["public_key"]["user"]["name"], kept);
 
             // The account of a key, by name and by the beginning of it.
-            for accounts in [json!([name]), json!([format!("{}*", name.chars().take(2).collect::<String>())])] {
+            for accounts in
+                [json!([name]), json!([format!("{}*", name.chars().take(2).collect::<String>())])]
+            {
                 let key = api_key(&admin, json!({"role": "enroller", "accounts": accounts}));
                 let client = Client::tcp(agent.address()).bearing(&key);
-                assert_eq!(client.get("/v1/devices").is(200)["devices"].as_array().unwrap().len(), 1, "{accounts}");
+                assert_eq!(
+                    client.get("/v1/devices").is(200)["devices"].as_array().unwrap().len(),
+                    1,
+                    "{accounts}"
+                );
                 for name in spellings {
-                    client.post("/v1/sessions", json!({"account": name, "code": token.code()})).is(201);
+                    client
+                        .post("/v1/sessions", json!({"account": name, "code": token.code()}))
+                        .is(201);
                     client.get(&token.path("")).is(200);
                 }
-                client.post("/v1/sessions", json!({"account": "someone-else", "code": "123456"})).refused(403, "AccessDenied");
+                client
+                    .post("/v1/sessions", json!({"account": "someone-else", "code": "123456"}))
+                    .refused(403, "AccessDenied");
             }
             // An account that is protected under one name is protected under all.
             let key = api_key(&admin, json!({"role": "enroller"}));
             let client = Client::tcp(agent.address()).bearing(&key);
-            let problem = client.post("/v1/devices", json!({"account": name, "kind": "hotp"})).refused(403, "AccessDenied");
+            let problem = client
+                .post("/v1/devices", json!({"account": name, "kind": "hotp"}))
+                .refused(403, "AccessDenied");
             assert_eq!(problem["reason"], "mfa_required");
-            admin.post(&format!("/v1/accounts/{}/revoke-sessions", segment(name)), json!({})).is(200);
+            admin
+                .post(&format!("/v1/accounts/{}/revoke-sessions", segment(name)), json!({}))
+                .is(200);
             admin.post(&format!("/v1/accounts/{}/bypass", segment(name)), json!({})).is(201);
         }
         let accounts = admin.get("/v1/accounts").is(200);
@@ -190,24 +243,48 @@ fn an_account_from_before_names_were_folded_keeps_its_devices_and_is_found_by_an
     let agent = Agent::start_in(folder, &fold);
     let client = admin(&agent);
     for name in ["jdoe", "Jdoe", "JDOE"] {
-        let opened = client.post("/v1/sessions", json!({"account": name, "code": token.code()})).is(201);
+        let opened = client
+            .post("/v1/sessions", json!({"account": name, "code": token.code()}))
+            .is(201);
         assert_eq!(opened["context"]["account"], "Jdoe");
-        assert_eq!(client.get(&format!("/v1/devices?account={name}")).is(200)["devices"].as_array().unwrap().len(), 1);
+        assert_eq!(
+            client.get(&format!("/v1/devices?account={name}")).is(200)["devices"]
+                .as_array()
+                .unwrap()
+                .len(),
+            1
+        );
     }
     enrol(&client, "JDOE");
-    let scoped = Client::tcp(agent.address()).bearing(&api_key(&client, json!({"role": "enroller", "accounts": ["jd*"]})));
+    let scoped = Client::tcp(agent.address())
+        .bearing(&api_key(&client, json!({"role": "enroller", "accounts": ["jd*"]})));
     scoped.get(&token.path("")).is(200);
     scoped.get("/v1/devices").refused(400, "InvalidInput");
-    assert_eq!(scoped.get("/v1/devices?account=jdoe").is(200)["devices"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        scoped.get("/v1/devices?account=jdoe").is(200)["devices"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
     assert_eq!(client.get("/v1/accounts").is(200)["accounts"].as_array().unwrap().len(), 1);
 
-    // Without folding a second account comes into being, and with it again the agent does not start.
+    // Without folding a second account comes into being, and with it again the agent does not
+    // start.
     let agent = Agent::start_in(agent.into_folder(), "");
     for name in ["jdoe", "Zoe", "zoe", "ZOE", "bob"] {
         add(&admin(&agent), name);
     }
     let (folder, log) = Agent::fails(agent.into_folder(), &fold);
-    for named in ["accounts.fold", "\"Jdoe\"", "\"jdoe\"", "\"Zoe\"", "\"ZOE\"", "\"zoe\"", "twostep account remove"] {
+    for named in [
+        "accounts.fold",
+        "\"Jdoe\"",
+        "\"jdoe\"",
+        "\"Zoe\"",
+        "\"ZOE\"",
+        "\"zoe\"",
+        "twostep account remove",
+    ] {
         assert!(log.contains(named), "{named}: {log}");
     }
     assert!(!log.contains("bob"), "{log}");
@@ -227,7 +304,10 @@ fn a_device_whose_codes_are_used_up_to_a_time_says_until_when() {
     let folder = agent.into_folder();
     // A code was accepted while the clock was a day ahead.
     let ahead = |seconds: u64| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs();
         let store = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
         let set = "UPDATE devices SET state = 'active', body = json_set(body, '$.state', 'active', '$.factor.totp.watermark', ?1)";
         assert_eq!(store.execute(set, [i64::try_from((now + seconds) / 30).unwrap()]).unwrap(), 1);

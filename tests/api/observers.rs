@@ -1,4 +1,5 @@
-//! What only observes stops nothing: an agent whose log nobody can take, nobody takes any more, or nobody reads.
+//! What only observes stops nothing: an agent whose log nobody can take, nobody takes any more, or
+//! nobody reads.
 
 use std::fs::File;
 use std::io::{PipeReader, Read};
@@ -25,16 +26,20 @@ enum Reader {
 /// An agent with this reader of its log, and the other end of the pipe where that stays open.
 fn start(reader: Reader) -> (Agent, Option<PipeReader>) {
     let mut held = None;
-    let agent = Agent::spawn(tempfile::tempdir().unwrap(), "[sessions]\nrefusal_interval_ms = 1\n", |command| match reader {
-        Reader::Full => {
-            command.stderr(File::options().write(true).open("/dev/full").unwrap());
-        }
-        Reader::Closed | Reader::Stalled => {
-            let (read, write) = std::io::pipe().unwrap();
-            command.stderr(Stdio::from(write));
-            held = Some(read);
-        }
-    });
+    let agent = Agent::spawn(
+        tempfile::tempdir().unwrap(),
+        "[sessions]\nrefusal_interval_ms = 1\n",
+        |command| match reader {
+            Reader::Full => {
+                command.stderr(File::options().write(true).open("/dev/full").unwrap());
+            }
+            Reader::Closed | Reader::Stalled => {
+                let (read, write) = std::io::pipe().unwrap();
+                command.stderr(Stdio::from(write));
+                held = Some(read);
+            }
+        },
+    );
     let client = admin(&agent);
     let deadline = Instant::now() + Duration::from_secs(20);
     while client.try_raw("GET", "/readyz", &[], b"").is_err() {
@@ -49,7 +54,9 @@ fn start(reader: Reader) -> (Agent, Option<PipeReader>) {
 
 fn dropped(client: &Client) -> u64 {
     let metrics = client.get("/metrics").text();
-    let line = metrics.lines().find_map(|line| line.strip_prefix("twostep_log_lines_dropped_total "));
+    let line = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("twostep_log_lines_dropped_total "));
     line.unwrap_or_else(|| panic!("no count in {metrics}")).parse().unwrap()
 }
 
@@ -64,7 +71,11 @@ fn a_log_that_is_full_closed_or_never_read_changes_no_answer_and_delays_no_end()
                 let code = token.code();
                 let body = json!({"account": "alice", "serial": token.serial, "code": code});
                 client.post("/v1/sessions", body.clone()).is(201);
-                assert_eq!(client.post("/v1/sessions", body).refused(403, "AccessDenied")["reason"], "replayed", "{reader:?}");
+                assert_eq!(
+                    client.post("/v1/sessions", body).refused(403, "AccessDenied")["reason"],
+                    "replayed",
+                    "{reader:?}"
+                );
             } else {
                 client.get("/v1/devices").is(200);
             }
@@ -74,7 +85,9 @@ fn a_log_that_is_full_closed_or_never_read_changes_no_answer_and_delays_no_end()
             // The line of this very request is not written yet.
             Reader::Full => assert!(dropped > 1_000, "{dropped}"),
             Reader::Closed => assert!(dropped > 900, "{dropped}"),
-            Reader::Stalled => assert_eq!(dropped, 0, "what a pipe has no room for waits in the agent"),
+            Reader::Stalled => {
+                assert_eq!(dropped, 0, "what a pipe has no room for waits in the agent")
+            }
         }
         let asked = Instant::now();
         agent.signal("TERM");
@@ -102,7 +115,8 @@ fn a_log_that_is_read_loses_no_line_not_even_at_the_end() {
     agent.signal("TERM");
     assert_eq!(agent.ended_within(Duration::from_secs(20)).code(), Some(0));
     let text = reading.join().unwrap();
-    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let requests = lines.iter().filter(|line| line["route"] == "/v1/devices").count();
     assert_eq!(requests, 1_000);
     assert_eq!(lines.iter().filter(|line| line["message"] == "stopping").count(), 1, "{text}");

@@ -41,8 +41,14 @@ fn a_protected_account_changes_only_with_a_fresh_context_of_its_own() {
     mfa_required(changes(&enroller, &active, &mut pending));
 
     let mut other = enrol(&enroller, "bob");
-    let foreign =
-        text(&admin.post("/v1/sessions", json!({"account": "bob", "serial": other.serial, "code": other.code()})).is(201)["token"]);
+    let foreign = text(
+        &admin
+            .post(
+                "/v1/sessions",
+                json!({"account": "bob", "serial": other.serial, "code": other.code()}),
+            )
+            .is(201)["token"],
+    );
     let without = text(&admin.post("/v1/sessions", json!({"account": "alice"})).is(201)["token"]);
     let elsewhere = session(&admin, &mut active, json!({"audience": "payments"}));
     let good = session(&admin, &mut active, json!({}));
@@ -53,11 +59,19 @@ fn a_protected_account_changes_only_with_a_fresh_context_of_its_own() {
     for context in ["", "none", "a.b.c", &foreign, &without, &elsewhere, &forged] {
         mfa_required(changes(&enroller.with("X-MFA-Context", context), &active, &mut pending));
     }
-    assert_eq!(admin.get("/v1/devices?account=alice").is(200)["devices"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        admin.get("/v1/devices?account=alice").is(200)["devices"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
 
     let owner = enroller.with("X-MFA-Context", &good);
     let added = add(&owner, "alice");
-    owner.post("/v1/devices", json!({"account": "alice", "kind": "recovery"})).is(201);
+    owner
+        .post("/v1/devices", json!({"account": "alice", "kind": "recovery"}))
+        .is(201);
     owner.delete(&added.path("")).is(204);
     owner.post(&pending.path("/activate"), json!({"codes": pending.pair()})).is(200);
     owner.post(&pending.path("/deactivate"), json!({})).is(200);
@@ -70,7 +84,10 @@ fn a_protected_account_changes_only_with_a_fresh_context_of_its_own() {
     enroller.post("/v1/sessions/revoke", json!({"token": spent})).is(204);
     mfa_required(vec![enroller.with("X-MFA-Context", &spent).delete(&pending.path(""))]);
     owner.post(&active.path("/deactivate"), json!({})).is(200);
-    mfa_required(vec![owner.delete(&pending.path("")), owner.post(&active.path("/activate"), json!({"codes": active.pair()}))]);
+    mfa_required(vec![
+        owner.delete(&pending.path("")),
+        owner.post(&active.path("/activate"), json!({"codes": active.pair()})),
+    ]);
     // The device is back, and what was revoked with it is not.
     admin.post(&active.path("/activate"), json!({"codes": active.pair()})).is(200);
     mfa_required(vec![owner.delete(&pending.path(""))]);
@@ -80,7 +97,11 @@ fn a_protected_account_changes_only_with_a_fresh_context_of_its_own() {
     let last = session(&admin, &mut active, json!({}));
     enroller.with("X-MFA-Context", &last).delete(&pending.path("")).is(204);
     enroller.with("X-MFA-Context", &last).delete(&active.path("")).is(204);
-    mfa_required(vec![enroller.with("X-MFA-Context", &last).post("/v1/devices", json!({"account": "alice", "kind": "hotp"}))]);
+    mfa_required(vec![
+        enroller
+            .with("X-MFA-Context", &last)
+            .post("/v1/devices", json!({"account": "alice", "kind": "hotp"})),
+    ]);
 }
 
 #[test]
@@ -96,7 +117,12 @@ fn a_device_that_cannot_be_used_protects_its_account_as_much() {
     admin.post(&token.path("/activate"), json!({"codes": token.pair()})).is(200);
     let wrong = token.wrong();
     for _ in 0..3 {
-        admin.post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": wrong})).refused(403, "AccessDenied");
+        admin
+            .post(
+                "/v1/sessions",
+                json!({"account": "alice", "serial": token.serial, "code": wrong}),
+            )
+            .refused(403, "AccessDenied");
     }
     assert!(admin.get(&token.path("")).is(200)["throttled_until"].is_string());
     mfa_required(changes(&enroller, &token, &mut pending));

@@ -1,4 +1,5 @@
-//! The proxies of `examples/proxies`, as they are shipped, with a site behind them that shows what reaches it.
+//! The proxies of `examples/proxies`, as they are shipped, with a site behind them that shows what
+//! reaches it.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -25,10 +26,11 @@ fn nginx_lets_through_what_the_agent_allows() {
         config: include_str!("../../examples/proxies/nginx.conf"),
         places: &[(":8080", PROXY), ("127.0.0.1:8081", SITE), ("/run/twostep/agent.sock", SOCKET)],
         start: |folder, config, port| {
-            // A proxy is a stranger to the agent, but for its rule. Who does not test as root has nobody else to be.
+            // A proxy is a stranger to the agent, but for its rule. Who does not test as root has
+            // nobody else to be.
             let user = if is_root(folder) { "user nobody nogroup;" } else { "" };
-            let temporary =
-                ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|kind| format!("{kind}_temp_path {}/tmp;", folder.display()));
+            let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+                .map(|kind| format!("{kind}_temp_path {}/tmp;", folder.display()));
             let config = format!(
                 "daemon off; {user} pid {0}/nginx.pid; error_log {0}/nginx.log; events {{}}\nhttp {{ access_log off; {1}\n{config}\n}}",
                 folder.display(),
@@ -36,7 +38,11 @@ fn nginx_lets_through_what_the_agent_allows() {
             );
             fs::write(folder.join("nginx.conf"), config).unwrap();
             let mut nginx = Command::new("nginx");
-            nginx.arg("-e").arg(folder.join("nginx.log")).arg("-c").arg(folder.join("nginx.conf"));
+            nginx
+                .arg("-e")
+                .arg(folder.join("nginx.log"))
+                .arg("-c")
+                .arg(folder.join("nginx.conf"));
             Running::start(nginx, port)
         },
         several_cookies: SeveralCookies::Kept,
@@ -58,8 +64,13 @@ fn caddy_lets_through_what_the_agent_allows() {
         start: |folder, config, port| {
             fs::write(folder.join("Caddyfile"), format!("{{\n\tadmin off\n}}\n{config}")).unwrap();
             let mut caddy = Command::new("caddy");
-            caddy.args(["run", "--adapter", "caddyfile", "--config"]).arg(folder.join("Caddyfile"));
-            caddy.env("HOME", folder).env("XDG_DATA_HOME", folder).env("XDG_CONFIG_HOME", folder);
+            caddy
+                .args(["run", "--adapter", "caddyfile", "--config"])
+                .arg(folder.join("Caddyfile"));
+            caddy
+                .env("HOME", folder)
+                .env("XDG_DATA_HOME", folder)
+                .env("XDG_CONFIG_HOME", folder);
             Running::start(caddy, port)
         },
         several_cookies: SeveralCookies::Kept,
@@ -74,12 +85,17 @@ fn traefik_lets_through_what_the_agent_allows() {
     }
     let shipped = Shipped {
         config: include_str!("../../examples/proxies/traefik.yml"),
-        places: &[("http://127.0.0.1:8081", "http://SITE"), ("127.0.0.1:7878", TCP_AGENT), ("twostep_...", KEY)],
+        places: &[
+            ("http://127.0.0.1:8081", "http://SITE"),
+            ("127.0.0.1:7878", TCP_AGENT),
+            ("twostep_...", KEY),
+        ],
         start: |folder, config, port| {
             fs::write(folder.join("traefik.yml"), config).unwrap();
             let mut traefik = Command::new(tools::beside_python("traefik"));
             traefik.arg(format!("--entryPoints.site.address=127.0.0.1:{port}"));
-            traefik.arg(format!("--providers.file.filename={}", folder.join("traefik.yml").display()));
+            traefik
+                .arg(format!("--providers.file.filename={}", folder.join("traefik.yml").display()));
             traefik.args(["--global.checkNewVersion=false", "--global.sendAnonymousUsage=false"]);
             Running::start(traefik, port)
         },
@@ -97,18 +113,30 @@ fn envoy_lets_through_what_the_agent_allows() {
     }
     let shipped = Shipped {
         config: include_str!("../../examples/proxies/envoy.yaml"),
-        places: &[("port_value: 8080", "port_value: PROXY"), ("port_value: 8081", "port_value: SITE"), ("/run/twostep/agent.sock", SOCKET)],
+        places: &[
+            ("port_value: 8080", "port_value: PROXY"),
+            ("port_value: 8081", "port_value: SITE"),
+            ("/run/twostep/agent.sock", SOCKET),
+        ],
         start: |folder, config, port| {
             fs::write(folder.join("envoy.yaml"), config).unwrap();
             let mut envoy = Command::new(tools::beside_python("envoy"));
-            envoy.arg("-c").arg(folder.join("envoy.yaml")).args(["--disable-hot-restart", "--concurrency", "1", "-l", "error"]);
+            envoy.arg("-c").arg(folder.join("envoy.yaml")).args([
+                "--disable-hot-restart",
+                "--concurrency",
+                "1",
+                "-l",
+                "error",
+            ]);
             Running::start(envoy, port)
         },
         several_cookies: SeveralCookies::JoinedByComma,
     };
     lets_through_what_the_agent_allows(&shipped, |proxy| {
         // The path chooses the policy, and nothing in it leads out of there.
-        for path in ["/../open", "/..%2fopen", "/%2e%2e/open", "//../open", "/a/../../open", "/..%5copen"] {
+        for path in
+            ["/../open", "/..%2fopen", "/%2e%2e/open", "//../open", "/a/../../open", "/..%5copen"]
+        {
             let answer = proxy.get(path);
             assert!([400, 401, 404].contains(&answer.status), "{path}: {answer:?}");
         }
@@ -124,8 +152,8 @@ struct Shipped {
     several_cookies: SeveralCookies,
 }
 
-/// What becomes of two `Cookie` headers over HTTP/1.1, which no browser sends (RFC 6265 §5.4). Over HTTP/2, where browsers do, every
-/// proxy joins them as one.
+/// What becomes of two `Cookie` headers over HTTP/1.1, which no browser sends (RFC 6265 §5.4). Over
+/// HTTP/2, where browsers do, every proxy joins them as one.
 #[derive(Clone, Copy)]
 enum SeveralCookies {
     Kept,
@@ -152,9 +180,15 @@ fn lets_through_what_the_agent_allows(shipped: &Shipped, more: impl FnOnce(&Clie
             assert!(config.contains(shipped), "{shipped}");
             config.replace(shipped, name)
         });
-        let places =
-            [("PROXY", port.to_string()), ("127.0.0.1:SITE", format!("127.0.0.1:{site}")), ("//SITE", format!("//127.0.0.1:{site}"))];
-        let places = places.into_iter().chain([(": SITE", format!(": {site}")), ("SOCKET", agent.socket().display().to_string())]);
+        let places = [
+            ("PROXY", port.to_string()),
+            ("127.0.0.1:SITE", format!("127.0.0.1:{site}")),
+            ("//SITE", format!("//127.0.0.1:{site}")),
+        ];
+        let places = places.into_iter().chain([
+            (": SITE", format!(": {site}")),
+            ("SOCKET", agent.socket().display().to_string()),
+        ]);
         let places = places.chain([(TCP_AGENT, agent.address()), (KEY, key.clone())]);
         places.fold(config, |config, (name, place)| config.replace(name, &place))
     };
@@ -162,7 +196,12 @@ fn lets_through_what_the_agent_allows(shipped: &Shipped, more: impl FnOnce(&Clie
     let running = (shipped.start)(agent.folder.path(), &ours(shipped.config), port);
     wait_for(&proxy);
     let person = proxy.bearing(&token.session(&admin, "alice"));
-    long_headers_and_any_octets(&proxy, &person, &token.session(&admin, "alice"), shipped.several_cookies);
+    long_headers_and_any_octets(
+        &proxy,
+        &person,
+        &token.session(&admin, "alice"),
+        shipped.several_cookies,
+    );
     preflights(&proxy, &person, Preflight::Refused);
     more(&proxy);
     journey(&proxy, &admin, &mut token);
@@ -182,13 +221,16 @@ fn wait_for(proxy: &Client) {
     }
 }
 
-/// The configuration with the lines in force that are switched off: those with a `#` and anything but one blank behind it.
+/// The configuration with the lines in force that are switched off: those with a `#` and anything
+/// but one blank behind it.
 fn switched_on(config: &str) -> String {
     let lines = config.lines().map(|line| {
         let indent = line.len() - line.trim_start().len();
         let (indent, rest) = line.split_at(indent);
         match rest.strip_prefix('#') {
-            Some(off) if !off.is_empty() && (!off.starts_with(' ') || off.starts_with("  ")) => format!("{indent}{off}"),
+            Some(off) if !off.is_empty() && (!off.starts_with(' ') || off.starts_with("  ")) => {
+                format!("{indent}{off}")
+            }
             _ => line.to_owned(),
         }
     });
@@ -197,14 +239,32 @@ fn switched_on(config: &str) -> String {
     on
 }
 
-fn long_headers_and_any_octets(proxy: &Client, person: &Client, session: &str, several_cookies: SeveralCookies) {
+fn long_headers_and_any_octets(
+    proxy: &Client,
+    person: &Client,
+    session: &str,
+    several_cookies: SeveralCookies,
+) {
     // A context may have 8,192 characters, and a browser brings the cookies of the whole site.
-    challenged(&proxy.bearing(&format!("e30.{}.e30", "A".repeat(8_180))).get("/"), "error=\"invalid_token\"");
-    let many = format!("mfa={session}; {}", (0..6).map(|at| format!("c{at}={}", "x".repeat(3_500))).collect::<Vec<_>>().join("; "));
+    challenged(
+        &proxy.bearing(&format!("e30.{}.e30", "A".repeat(8_180))).get("/"),
+        "error=\"invalid_token\"",
+    );
+    let many = format!(
+        "mfa={session}; {}",
+        (0..6)
+            .map(|at| format!("c{at}={}", "x".repeat(3_500)))
+            .collect::<Vec<_>>()
+            .join("; ")
+    );
     passed(proxy.with("Cookie", &many).get("/"));
     let octets = [&b"store=REZ\xc9; mfa="[..], session.as_bytes()].concat();
     passed(proxy.octets("GET", "/", &[("Cookie", &octets)]));
-    let split = proxy.octets("GET", "/", &[("Cookie", b"store=REZ\xc9"), ("Cookie", format!("mfa={session}").as_bytes())]);
+    let split = proxy.octets(
+        "GET",
+        "/",
+        &[("Cookie", b"store=REZ\xc9"), ("Cookie", format!("mfa={session}").as_bytes())],
+    );
     match several_cookies {
         SeveralCookies::Kept => drop(passed(split)),
         SeveralCookies::JoinedByComma => challenged(&split, "acr_values=\"mfa\""),
@@ -224,12 +284,19 @@ enum Preflight {
     Passed,
 }
 
-/// What a browser asks before a page of another origin may send credentials, and what only looks like it.
+/// What a browser asks before a page of another origin may send credentials, and what only looks
+/// like it.
 fn preflights(proxy: &Client, person: &Client, expected: Preflight) {
     let origin = ("Origin", "https://other.example");
     let method = ("Access-Control-Request-Method", "PUT");
     let claims_of = ("X-MFA-Account", "mallory");
-    let asked = [origin, method, ("Access-Control-Request-Headers", "authorization"), claims_of, ("x_mfa_account", "mallory")];
+    let asked = [
+        origin,
+        method,
+        ("Access-Control-Request-Headers", "authorization"),
+        claims_of,
+        ("x_mfa_account", "mallory"),
+    ];
     let answer = proxy.raw("OPTIONS", "/a", &asked, b"");
     if expected == Preflight::Passed {
         let seen = passed(answer);
@@ -245,7 +312,15 @@ fn preflights(proxy: &Client, person: &Client, expected: Preflight) {
         ("OPTIONS", &[]),
         ("GET", &[origin, method]),
         ("PUT", &[origin, method]),
-        ("POST", &[origin, method, ("X-HTTP-Method-Override", "OPTIONS"), ("X-Forwarded-Method", "OPTIONS")]),
+        (
+            "POST",
+            &[
+                origin,
+                method,
+                ("X-HTTP-Method-Override", "OPTIONS"),
+                ("X-Forwarded-Method", "OPTIONS"),
+            ],
+        ),
     ] {
         challenged(&proxy.raw(verb, "/", headers, b""), "acr_values=\"mfa\"");
     }
@@ -276,10 +351,19 @@ fn journey(proxy: &Client, admin: &Client, token: &mut Token) {
         "X-MFA-Account",
         "x-mfa-account",
     ];
-    let more =
-        ["x_mfa_account", "X_MFA_ACCOUNT", "X-MFA_Account", "X_MFA-Account", "X-MFA-Serial", "x_mfa_serial", "X-MFA-Time", "X-MFA-Context"];
+    let more = [
+        "x_mfa_account",
+        "X_MFA_ACCOUNT",
+        "X-MFA_Account",
+        "X_MFA-Account",
+        "X-MFA-Serial",
+        "x_mfa_serial",
+        "X-MFA-Time",
+        "X-MFA-Context",
+    ];
     for name in names.into_iter().chain(more) {
-        let value = if name.contains("MFA") || name.contains("mfa") { "mallory" } else { "/v1/authz/open" };
+        let value =
+            if name.contains("MFA") || name.contains("mfa") { "mallory" } else { "/v1/authz/open" };
         for copies in 1..=2 {
             let headers = [(name, value), (name, value)];
             let headers = &headers[..copies];
@@ -296,7 +380,13 @@ fn journey(proxy: &Client, admin: &Client, token: &mut Token) {
     let plain = text(&admin.post("/v1/sessions", json!({"account": "alice"})).is(201)["token"]);
     challenged(&proxy.bearing(&plain).get("/"), "error=\"insufficient_user_authentication\"");
     challenged(&person.with("Cookie", &format!("mfa={plain}")).get("/"), "error=\"invalid_token\"");
-    challenged(&proxy.with("Cookie", &format!("mfa={mfa}")).with("Cookie", &format!("mfa={plain}")).get("/"), "error=\"invalid_token\"");
+    challenged(
+        &proxy
+            .with("Cookie", &format!("mfa={mfa}"))
+            .with("Cookie", &format!("mfa={plain}"))
+            .get("/"),
+        "error=\"invalid_token\"",
+    );
     challenged(&proxy.bearing("e30.e30.e30").get("/"), "error=\"invalid_token\"");
 
     sleep((MAX_AGE + Duration::from_secs(1)).saturating_sub(proved.elapsed()));
@@ -312,7 +402,8 @@ fn journey(proxy: &Client, admin: &Client, token: &mut Token) {
     assert!(revoked.elapsed() < Duration::from_secs(5));
 }
 
-/// An agent with a policy for the site and one that lets everybody through, and somebody who can sign in.
+/// An agent with a policy for the site and one that lets everybody through, and somebody who can
+/// sign in.
 fn world() -> (Agent, Token) {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -363,9 +454,15 @@ fn site() -> u16 {
             let mut stream = stream.unwrap();
             thread::spawn(move || {
                 let lines = BufReader::new(&stream).split(b'\n').map_while(Result::ok);
-                let lines = lines.map(|line| String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
-                let head = lines.take_while(|line| !line.is_empty()).collect::<Vec<String>>().join("\n");
-                let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{head}", head.len());
+                let lines =
+                    lines.map(|line| String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
+                let head =
+                    lines.take_while(|line| !line.is_empty()).collect::<Vec<String>>().join("\n");
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{head}",
+                    head.len()
+                );
             });
         }
     });
@@ -381,10 +478,20 @@ struct Running(Child);
 
 impl Running {
     fn start(mut command: Command, port: u16) -> Running {
-        let mut running = Running(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        let mut running = Running(
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap(),
+        );
         let deadline = Instant::now() + Duration::from_secs(20);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(running.0.try_wait().unwrap().is_none() && Instant::now() < deadline, "the proxy does not listen");
+            assert!(
+                running.0.try_wait().unwrap().is_none() && Instant::now() < deadline,
+                "the proxy does not listen"
+            );
             sleep(Duration::from_millis(20));
         }
         running

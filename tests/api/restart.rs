@@ -28,17 +28,23 @@ fn what_was_acknowledged_survives_the_agents_sudden_death() {
         let client = admin(&agent);
         // Each of them works on devices of its own until the agent is gone.
         let mut token = enrol(&client, &account("signs-in"));
-        let (mut wrong, mut pending) = (enrol(&client, &account("mistypes")), add(&client, &account("activates")));
+        let (mut wrong, mut pending) =
+            (enrol(&client, &account("mistypes")), add(&client, &account("activates")));
         let session = token.session(&client, &account("signs-in"));
         let began = AtomicBool::new(false);
         let (accepted, failures, activated, revoked) = thread::scope(|scope| {
             let began = &began;
-            let accepting = scope.spawn(|| accepted_until_death(&agent, &account("signs-in"), &mut token, began));
-            let failing = scope.spawn(|| failures_until_death(&agent, &account("mistypes"), &wrong));
+            let accepting = scope
+                .spawn(|| accepted_until_death(&agent, &account("signs-in"), &mut token, began));
+            let failing =
+                scope.spawn(|| failures_until_death(&agent, &account("mistypes"), &wrong));
             let rest = scope.spawn(|| {
                 let codes = json!({"codes": pending.pair()});
                 let activated = acknowledged(&agent, &pending.path("/activate"), &codes, 200);
-                (activated, acknowledged(&agent, "/v1/sessions/revoke", &json!({"token": session}), 204))
+                (
+                    activated,
+                    acknowledged(&agent, "/v1/sessions/revoke", &json!({"token": session}), 204),
+                )
             });
             while !began.load(Ordering::Relaxed) {
                 thread::yield_now();
@@ -53,11 +59,20 @@ fn what_was_acknowledged_survives_the_agents_sudden_death() {
 
         let path = folder.path().join("store.db");
         let device = |account: &str, serial: &str| device(&path, account, serial);
-        let Factor::Hotp(hotp) = device(&account("signs-in"), &token.serial).factor else { panic!("it is counter-based") };
+        let Factor::Hotp(hotp) = device(&account("signs-in"), &token.serial).factor else {
+            panic!("it is counter-based")
+        };
         let next = hotp.next.unwrap().0;
-        assert!(next > accepted.counter, "round {round}: {} was accepted, and the next one is {next}", accepted.counter);
+        assert!(
+            next > accepted.counter,
+            "round {round}: {} was accepted, and the next one is {next}",
+            accepted.counter
+        );
         let known = device(&account("mistypes"), &wrong.serial).throttle.failures;
-        assert!(known >= failures, "round {round}: {failures} failures were told, {known} are known");
+        assert!(
+            known >= failures,
+            "round {round}: {failures} failures were told, {known} are known"
+        );
         let state = device(&account("activates"), &pending.serial).state;
         assert!(!activated || state == DeviceState::Active, "round {round}: {state:?}");
 
@@ -65,8 +80,17 @@ fn what_was_acknowledged_survives_the_agents_sudden_death() {
         agent = Agent::start_in(folder, CONFIG);
         starts.push(began.elapsed());
         let client = admin(&agent);
-        let open = |code: &str| client.post("/v1/sessions", json!({"account": account("signs-in"), "serial": token.serial, "code": code}));
-        assert_eq!(open(&accepted.code).refused(403, "AccessDenied")["reason"], "replayed", "round {round}");
+        let open = |code: &str| {
+            client.post(
+                "/v1/sessions",
+                json!({"account": account("signs-in"), "serial": token.serial, "code": code}),
+            )
+        };
+        assert_eq!(
+            open(&accepted.code).refused(403, "AccessDenied")["reason"],
+            "replayed",
+            "round {round}"
+        );
         assert!(!revoked || !alive(&client, &session), "round {round}");
         // Nothing is stuck: the next code of each is accepted.
         token.code();
@@ -77,7 +101,11 @@ fn what_was_acknowledged_survives_the_agents_sudden_death() {
     }
     assert_eq!(admin(&agent).get("/v1/audit/verify").is(200)["ok"], true);
     starts.sort();
-    eprintln!("an agent is ready after {:?}, in the worst case after {:?}", starts[starts.len() / 2], starts[starts.len() - 1]);
+    eprintln!(
+        "an agent is ready after {:?}, in the worst case after {:?}",
+        starts[starts.len() / 2],
+        starts[starts.len() - 1]
+    );
 }
 
 /// The last code that was accepted, and its counter.
@@ -87,7 +115,12 @@ struct Accepted {
 }
 
 /// Opens sessions, one after the other, until nobody answers.
-fn accepted_until_death(agent: &Agent, account: &str, token: &mut Token, began: &AtomicBool) -> Accepted {
+fn accepted_until_death(
+    agent: &Agent,
+    account: &str,
+    token: &mut Token,
+    began: &AtomicBool,
+) -> Accepted {
     let client = admin(agent);
     // Two were for the activation, and one for the session before.
     let mut last = None;
@@ -103,11 +136,16 @@ fn accepted_until_death(agent: &Agent, account: &str, token: &mut Token, began: 
     last.expect("the agent lived until the first of them")
 }
 
-/// Types wrong codes until nobody answers or listens; returns how many were refused in so many words.
+/// Types wrong codes until nobody answers or listens; returns how many were refused in so many
+/// words.
 fn failures_until_death(agent: &Agent, account: &str, token: &Token) -> u32 {
     let client = admin(agent);
     let body = json!({"account": account, "serial": token.serial, "code": token.wrong()});
-    (0..3).take_while(|_| acknowledged_by(&client, "/v1/sessions", &body, 403)).count().try_into().unwrap()
+    (0..3)
+        .take_while(|_| acknowledged_by(&client, "/v1/sessions", &body, 403))
+        .count()
+        .try_into()
+        .unwrap()
 }
 
 fn acknowledged(agent: &Agent, path: &str, body: &Value, status: u16) -> bool {
@@ -116,7 +154,12 @@ fn acknowledged(agent: &Agent, path: &str, body: &Value, status: u16) -> bool {
 
 /// Whether this was answered, and not cut off.
 fn acknowledged_by(client: &Client, path: &str, body: &Value, status: u16) -> bool {
-    let answer = client.try_raw("POST", path, &[("Content-Type", "application/json")], body.to_string().as_bytes());
+    let answer = client.try_raw(
+        "POST",
+        path,
+        &[("Content-Type", "application/json")],
+        body.to_string().as_bytes(),
+    );
     answer.is_ok_and(|answer| {
         assert_eq!(answer.status, status, "{}", answer.text());
         true
@@ -127,7 +170,8 @@ fn acknowledged_by(client: &Client, path: &str, body: &Value, status: u16) -> bo
 fn device(store: &Path, account: &str, serial: &str) -> Device {
     let store = SqliteStore::open(store).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let seen: AccountSnapshot = runtime.block_on(store.account(&account.parse().unwrap())).unwrap().unwrap();
+    let seen: AccountSnapshot =
+        runtime.block_on(store.account(&account.parse().unwrap())).unwrap().unwrap();
     seen.device(&serial.parse().unwrap()).unwrap().device.clone()
 }
 

@@ -19,14 +19,31 @@ fn each_role_may_ask_for_its_routes_and_for_no_other() {
             let answer = caller.send(route.method, &path, body.clone());
             let problem = if answer.status >= 400 { answer.json() } else { json!({}) };
             let too_low = problem["detail"] == "your role does not allow this";
-            assert_eq!(too_low, route.role.is_some_and(|needed| role < needed), "{name}: {} {} {problem}", route.method, route.path);
+            assert_eq!(
+                too_low,
+                route.role.is_some_and(|needed| role < needed),
+                "{name}: {} {} {problem}",
+                route.method,
+                route.path
+            );
             if too_low {
                 answer.refused(403, "AccessDenied");
             } else {
-                assert!(answer.status != 401 && answer.status < 500, "{name}: {} {} {problem}", route.method, route.path);
+                assert!(
+                    answer.status != 401 && answer.status < 500,
+                    "{name}: {} {} {problem}",
+                    route.method,
+                    route.path
+                );
             }
             let answer = nobody.send(route.method, &path, body);
-            assert_eq!(answer.status == 401, route.role.is_some(), "{} {}", route.method, route.path);
+            assert_eq!(
+                answer.status == 401,
+                route.role.is_some(),
+                "{} {}",
+                route.method,
+                route.path
+            );
         }
     }
     // A verifier must say whose devices.
@@ -39,10 +56,15 @@ fn each_role_may_ask_for_its_routes_and_for_no_other() {
 fn only_a_whole_and_living_api_key_is_one() {
     let agent = Agent::start(TCP);
     let admin = admin(&agent);
-    let made = admin.post("/v1/api-keys", json!({"role": "admin", "name": "a key", "explain": true})).is(201);
+    let made = admin
+        .post("/v1/api-keys", json!({"role": "admin", "name": "a key", "explain": true}))
+        .is(201);
     let (key, id) = (text(&made["key"]), text(&made["api_key"]["id"]));
     assert!(key.starts_with(&format!("twostep_{id}_")), "{id}");
-    assert_eq!((&made["api_key"]["role"], &made["api_key"]["name"]), (&"admin".into(), &"a key".into()));
+    assert_eq!(
+        (&made["api_key"]["role"], &made["api_key"]["name"]),
+        (&"admin".into(), &"a key".into())
+    );
     let listed = admin.get("/v1/api-keys").is(200);
     assert_eq!(listed["api_keys"], json!([made["api_key"]]));
     assert!(!listed.to_string().contains(key.rsplit('_').next().unwrap()));
@@ -54,11 +76,23 @@ fn only_a_whole_and_living_api_key_is_one() {
     let last = flipped.len() - 2;
     flipped[last] = if flipped[last] == b'A' { b'B' } else { b'A' };
     let flipped = String::from_utf8(flipped).unwrap();
-    for wrong in [&swapped, &flipped, &key[..key.len() - 1], &format!("{key}A"), &id, "", "twostep__", &format!("twostep_{id}_")] {
+    for wrong in [
+        &swapped,
+        &flipped,
+        &key[..key.len() - 1],
+        &format!("{key}A"),
+        &id,
+        "",
+        "twostep__",
+        &format!("twostep_{id}_"),
+    ] {
         nobody.bearing(wrong).get("/v1/accounts").refused(401, "Unauthorized");
     }
     for header in [format!("bearer{key}"), format!("Basic {key}"), key.clone()] {
-        nobody.with("Authorization", &header).get("/v1/accounts").refused(401, "Unauthorized");
+        nobody
+            .with("Authorization", &header)
+            .get("/v1/accounts")
+            .refused(401, "Unauthorized");
     }
     // The Unix socket does not look at keys, nor a key's holder at the socket's rights.
     crate::admin(&agent).bearing("wrong").get("/v1/accounts").is(200);
@@ -88,24 +122,39 @@ fn accounts_that_a_key_is_not_for_do_not_exist_for_it() {
     let pair = || json!({"codes": ["123456", "654321"]});
     for verb in ["/activate", "/resync"] {
         for token in [&outside, &pending] {
-            same(limited.post(&token.path(verb), pair()), limited.post(&format!("/v1/devices/NOT-THERE-000{verb}"), pair()));
+            same(
+                limited.post(&token.path(verb), pair()),
+                limited.post(&format!("/v1/devices/NOT-THERE-000{verb}"), pair()),
+            );
         }
     }
     same(limited.get(&outside.path("")), limited.get("/v1/devices/NOT-THERE-000"));
     same(limited.delete(&outside.path("")), limited.delete("/v1/devices/NOT-THERE-000"));
-    same(limited.post(&outside.path("/deactivate"), json!({})), limited.post("/v1/devices/NOT-THERE-000/deactivate", json!({})));
-    same(limited.patch(&outside.path(""), json!({"name": "x"})), limited.patch("/v1/devices/NOT-THERE-000", json!({"name": "x"})));
+    same(
+        limited.post(&outside.path("/deactivate"), json!({})),
+        limited.post("/v1/devices/NOT-THERE-000/deactivate", json!({})),
+    );
+    same(
+        limited.patch(&outside.path(""), json!({"name": "x"})),
+        limited.patch("/v1/devices/NOT-THERE-000", json!({"name": "x"})),
+    );
     same(limited.get("/v1/devices?account=alice"), limited.get("/v1/devices?account=nobody"));
-    let create = |account: &str| limited.post("/v1/devices", json!({"account": account, "kind": "hotp"}));
+    let create =
+        |account: &str| limited.post("/v1/devices", json!({"account": account, "kind": "hotp"}));
     same(create("alice"), create("nobody"));
-    let revoke = |account: &str| limited.post(&format!("/v1/accounts/{account}/revoke-sessions"), json!({}));
+    let revoke =
+        |account: &str| limited.post(&format!("/v1/accounts/{account}/revoke-sessions"), json!({}));
     same(revoke("alice"), revoke("nobody"));
 
     let code = outside.code();
-    let open = |account: &str, serial: &str| limited.post("/v1/sessions", json!({"account": account, "serial": serial, "code": code}));
+    let open = |account: &str, serial: &str| {
+        limited.post("/v1/sessions", json!({"account": account, "serial": serial, "code": code}))
+    };
     same(open("alice", &outside.serial), open("nobody", &outside.serial));
     // The right code was not spent by somebody who may not use it.
-    let opened = admin.post("/v1/sessions", json!({"account": "alice", "serial": outside.serial, "code": code})).is(201);
+    let opened = admin
+        .post("/v1/sessions", json!({"account": "alice", "serial": outside.serial, "code": code}))
+        .is(201);
     same(
         limited.post("/v1/sessions/introspect", json!({"token": opened["token"]})),
         limited.post("/v1/sessions/introspect", json!({"token": "none"})),
@@ -113,13 +162,22 @@ fn accounts_that_a_key_is_not_for_do_not_exist_for_it() {
     limited.post("/v1/sessions/revoke", json!({"token": opened["token"]})).is(204);
     assert!(crate::people::alive(&admin, opened["token"].as_str().unwrap()));
     // Nor does a context without MFA come out for an account that does not exist.
-    limited.post("/v1/sessions", json!({"account": "alice"})).refused(403, "AccessDenied");
+    limited
+        .post("/v1/sessions", json!({"account": "alice"}))
+        .refused(403, "AccessDenied");
 
     inside.session(&limited, "team-a");
     enrol(&limited, "carol");
     limited.get("/v1/devices").refused(400, "InvalidInput");
-    assert_eq!(limited.get("/v1/devices?account=carol").is(200)["devices"].as_array().unwrap().len(), 1);
-    let team = Client::tcp(agent.address()).bearing(&api_key(&admin, json!({"role": "enroller", "accounts": ["team-*"]})));
+    assert_eq!(
+        limited.get("/v1/devices?account=carol").is(200)["devices"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    let team = Client::tcp(agent.address())
+        .bearing(&api_key(&admin, json!({"role": "enroller", "accounts": ["team-*"]})));
     let listed = team.get("/v1/devices").is(200);
     assert_eq!(listed["devices"].as_array().unwrap().len(), 1);
     assert_eq!(listed["devices"][0]["account"], "team-a");
@@ -129,12 +187,14 @@ fn accounts_that_a_key_is_not_for_do_not_exist_for_it() {
 fn why_is_told_to_those_who_may_know() {
     let agent = Agent::start(TCP);
     let admin = admin(&agent);
-    let told = Client::tcp(agent.address()).bearing(&api_key(&admin, json!({"role": "verifier", "explain": true})));
+    let told = Client::tcp(agent.address())
+        .bearing(&api_key(&admin, json!({"role": "verifier", "explain": true})));
     let untold = caller(&agent, "verifier");
     let mut token = enrol(&admin, "alice");
     let (pending, mut spare) = (add(&admin, "alice"), enrol(&admin, "alice"));
     let used = token.code();
-    let body = |serial: &str, code: &str| json!({"account": "alice", "serial": serial, "code": code});
+    let body =
+        |serial: &str, code: &str| json!({"account": "alice", "serial": serial, "code": code});
     told.post("/v1/sessions", body(&token.serial, &used)).is(201);
     let wrong = token.wrong();
     let mut bodies = Vec::new();
@@ -148,21 +208,39 @@ fn why_is_told_to_those_who_may_know() {
         assert_eq!(why["reason"], reason);
         bodies.push(untold.post("/v1/sessions", body(serial, code)).refused(403, "AccessDenied"));
     }
-    told.post("/v1/sessions", body(&token.serial, wrong)).refused(403, "AccessDenied");
+    told.post("/v1/sessions", body(&token.serial, wrong))
+        .refused(403, "AccessDenied");
     let code = token.code();
-    let why = told.post("/v1/sessions", body(&token.serial, &code)).refused(403, "AccessDenied");
+    let why = told
+        .post("/v1/sessions", body(&token.serial, &code))
+        .refused(403, "AccessDenied");
     assert_eq!(why["reason"], "throttled");
     assert!((25..=30).contains(&why["retry_after_seconds"].as_u64().unwrap()), "{why}");
-    bodies.push(untold.post("/v1/sessions", body(&token.serial, &code)).refused(403, "AccessDenied"));
+    bodies.push(
+        untold
+            .post("/v1/sessions", body(&token.serial, &code))
+            .refused(403, "AccessDenied"),
+    );
     bodies.dedup();
     assert_eq!(bodies.len(), 1, "{bodies:?}");
     assert!(bodies[0].get("reason").is_none() && bodies[0].get("retry_after_seconds").is_none());
 
     // A pair too: told to the administrator, and not to an enroller who may not know.
     let pair = json!({"codes": [spare.wrong(), spare.wrong()]});
-    assert_eq!(admin.post(&spare.path("/resync"), pair.clone()).refused(403, "InvalidAuthenticationCode")["reason"], "no_match");
+    assert_eq!(
+        admin
+            .post(&spare.path("/resync"), pair.clone())
+            .refused(403, "InvalidAuthenticationCode")["reason"],
+        "no_match"
+    );
     let untold = caller(&agent, "enroller");
-    assert!(untold.post(&spare.path("/resync"), pair).refused(403, "InvalidAuthenticationCode").get("reason").is_none());
+    assert!(
+        untold
+            .post(&spare.path("/resync"), pair)
+            .refused(403, "InvalidAuthenticationCode")
+            .get("reason")
+            .is_none()
+    );
     let denied = untold.post(&spare.path("/deactivate"), json!({})).refused(403, "AccessDenied");
     assert_eq!(denied["reason"], "mfa_required", "what to do about it is no secret");
     spare.session(&admin, "alice");

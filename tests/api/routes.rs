@@ -29,16 +29,34 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/v1/devices/{serial}", Enroller, 200, &[NOT_THERE]),
     route("PATCH", "/v1/devices/{serial}", Enroller, 200, &[NOT_THERE]),
     route("DELETE", "/v1/devices/{serial}", Enroller, 204, &[NOT_THERE]),
-    route("POST", "/v1/devices/{serial}/activate", Enroller, 200, &[NOT_THERE, NOT_PROVED, THERE_ALREADY, NOT_NOW]),
+    route(
+        "POST",
+        "/v1/devices/{serial}/activate",
+        Enroller,
+        200,
+        &[NOT_THERE, NOT_PROVED, THERE_ALREADY, NOT_NOW],
+    ),
     route("POST", "/v1/devices/{serial}/resync", Enroller, 200, &[NOT_THERE, NOT_PROVED, NOT_NOW]),
     route("POST", "/v1/devices/{serial}/deactivate", Enroller, 200, &[NOT_THERE]),
     route("POST", "/v1/devices/{serial}/unlock", Admin, 200, &[NOT_THERE]),
     route("GET", "/v1/accounts", Admin, 200, &[]),
     route("DELETE", "/v1/accounts/{account}", Admin, 204, &[NOT_THERE]),
-    route("POST", "/v1/accounts/{account}/bypass", Admin, 201, &[NOT_THERE, (409, "ConcurrentModification")]),
+    route(
+        "POST",
+        "/v1/accounts/{account}/bypass",
+        Admin,
+        201,
+        &[NOT_THERE, (409, "ConcurrentModification")],
+    ),
     route("POST", "/v1/accounts/{account}/revoke-sessions", Enroller, 200, &[NOT_THERE]),
     route("POST", "/v1/security-keys/register/begin", Enroller, 200, &[NOT_THERE, TOO_MANY]),
-    route("POST", "/v1/security-keys/register/finish", Enroller, 201, &[NOT_PROVED, NOT_THERE, THERE_ALREADY, TOO_MANY]),
+    route(
+        "POST",
+        "/v1/security-keys/register/finish",
+        Enroller,
+        201,
+        &[NOT_PROVED, NOT_THERE, THERE_ALREADY, TOO_MANY],
+    ),
     route("POST", "/v1/security-keys/authenticate/begin", Verifier, 200, &[]),
     route("POST", "/v1/sessions", Verifier, 201, &[]),
     route("POST", "/v1/sessions/introspect", Verifier, 200, &[]),
@@ -67,7 +85,13 @@ pub(crate) const ROUTES: &[Route] = &[
     open("/openapi.json", &[]),
 ];
 
-const fn route(method: &'static str, path: &'static str, role: Role, success: u16, refusals: &'static [(u16, &'static str)]) -> Route {
+const fn route(
+    method: &'static str,
+    path: &'static str,
+    role: Role,
+    success: u16,
+    refusals: &'static [(u16, &'static str)],
+) -> Route {
     Route { method, path, role: Some(role), success, refusals }
 }
 
@@ -81,30 +105,49 @@ impl Route {
         let path = path.split('?').next().unwrap_or_default();
         // The first that fits: the ones without a variable part stand before those with one.
         let fits = |route: &&Route| {
-            let alike = path.split('/').zip(route.path.split('/')).all(|(part, name)| part == name || name.starts_with('{'));
-            route.method == method && alike && route.path.matches('/').count() == path.matches('/').count()
+            let alike = path
+                .split('/')
+                .zip(route.path.split('/'))
+                .all(|(part, name)| part == name || name.starts_with('{'));
+            route.method == method
+                && alike
+                && route.path.matches('/').count() == path.matches('/').count()
         };
         ROUTES.iter().find(fits)
     }
 
     /// A well-formed request, for something that is not there.
     pub(crate) fn request(&self) -> (String, Option<Value>) {
-        let path = self.path.replace("{serial}", "NOT-THERE-000").replace("{account}", "nobody-here");
-        let path = path.replace("{id}", "NOTTHERE").replace("{kid}", "NOTTHERE").replace("{policy}", "not-there");
+        let path = self
+            .path
+            .replace("{serial}", "NOT-THERE-000")
+            .replace("{account}", "nobody-here");
+        let path = path
+            .replace("{id}", "NOTTHERE")
+            .replace("{kid}", "NOTTHERE")
+            .replace("{policy}", "not-there");
         let body = match (self.method, self.path) {
             ("POST", "/v1/devices") => json!({"account": "nobody-here", "kind": "hotp"}),
             ("GET", "/v1/devices") => return ("/v1/devices?account=nobody-here".to_owned(), None),
             ("PATCH", _) => json!({"name": "a name"}),
-            ("POST", path) if path.ends_with("/activate") || path.ends_with("/resync") => json!({"codes": ["123456", "654321"]}),
+            ("POST", path) if path.ends_with("/activate") || path.ends_with("/resync") => {
+                json!({"codes": ["123456", "654321"]})
+            }
             ("POST", "/v1/security-keys/register/finish") => {
                 let response = json!({"clientDataJSON": "e30", "attestationObject": "oA"});
                 let credential = json!({"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": response});
                 json!({"ceremony_id": "AAAAAAAAAAAAAAAAAAAAAA", "credential": credential})
             }
-            ("POST", path) if path.starts_with("/v1/security-keys/") => json!({"account": "nobody-here"}),
-            ("POST", "/v1/sessions") => json!({"account": "nobody-here", "serial": "NOT-THERE-000", "code": "123456"}),
+            ("POST", path) if path.starts_with("/v1/security-keys/") => {
+                json!({"account": "nobody-here"})
+            }
+            ("POST", "/v1/sessions") => {
+                json!({"account": "nobody-here", "serial": "NOT-THERE-000", "code": "123456"})
+            }
             ("POST", "/v1/sessions/introspect" | "/v1/sessions/revoke") => json!({"token": "none"}),
-            ("POST", "/v1/local/key-ceremonies") => json!({"account": "nobody-here", "service": "sudo", "wait_seconds": 1}),
+            ("POST", "/v1/local/key-ceremonies") => {
+                json!({"account": "nobody-here", "service": "sudo", "wait_seconds": 1})
+            }
             ("POST", path) if path.ends_with("/pin") => json!({"pin": "123456"}),
             ("POST", "/v1/local/fresh") => place(),
             ("PUT", "/v1/local/fresh") => {
@@ -122,7 +165,11 @@ impl Route {
     /// All its answers: by status and code, and the success without one.
     pub(crate) fn answers(&self) -> Vec<(u16, String)> {
         // What every route has: a body that is too long, and a web page that asks.
-        let mut all = vec![(self.success, String::new()), named((400, "InvalidInput")), named((403, "AccessDenied"))];
+        let mut all = vec![
+            (self.success, String::new()),
+            named((400, "InvalidInput")),
+            named((403, "AccessDenied")),
+        ];
         all.extend(self.refusals.iter().copied().map(named));
         if self.role.is_some() {
             all.extend([UNKNOWN_CALLER, TOO_FAST].map(named));

@@ -18,12 +18,20 @@ use crate::{TCP, admin, caller, tools};
 #[test]
 fn a_key_is_enrolled_and_opens_a_session() {
     let agent = Agent::start(TCP);
-    let (admin, enroller, verifier) = (admin(&agent), caller(&agent, "enroller"), caller(&agent, "verifier"));
-    let begun = enroller.post("/v1/security-keys/register/begin", json!({"account": "alice", "name": "blue"})).is(200);
+    let (admin, enroller, verifier) =
+        (admin(&agent), caller(&agent, "enroller"), caller(&agent, "verifier"));
+    let begun = enroller
+        .post("/v1/security-keys/register/begin", json!({"account": "alice", "name": "blue"}))
+        .is(200);
     let asked = &begun["public_key"];
-    assert_eq!((&asked["rp"]["id"], &asked["user"]["name"]), (&"localhost".into(), &"alice".into()));
+    assert_eq!(
+        (&asked["rp"]["id"], &asked["user"]["name"]),
+        (&"localhost".into(), &"alice".into())
+    );
     let mut key = SimulatedSecurityKey::new("alice").verifying();
-    let enrolled = enroller.post("/v1/security-keys/register/finish", made(&mut key, &begun)).is(201);
+    let enrolled = enroller
+        .post("/v1/security-keys/register/finish", made(&mut key, &begun))
+        .is(201);
     let device = &enrolled["device"];
     for (member, value) in [
         ("account", json!("alice")),
@@ -38,7 +46,12 @@ fn a_key_is_enrolled_and_opens_a_session() {
     ] {
         assert_eq!(device[member], value, "{member}");
     }
-    assert!(device["activated_at"].is_string() && device.get("algorithm").is_none() && device.get("drift_steps").is_none(), "{device}");
+    assert!(
+        device["activated_at"].is_string()
+            && device.get("algorithm").is_none()
+            && device.get("drift_steps").is_none(),
+        "{device}"
+    );
 
     let mut held = HeldKey { serial: text(&device["serial"]), key };
     let asked = begin(&verifier, "alice");
@@ -63,8 +76,17 @@ fn a_key_is_enrolled_and_opens_a_session() {
     assert_eq!((&shown["sign_count"], &shown["last_used_at"].is_string()), (&2.into(), &true));
     let factors = verifier.get("/v1/devices?account=alice").is(200);
     let members: Vec<&String> = factors["devices"][0].as_object().unwrap().keys().collect();
-    assert_eq!(members, ["kind", "name", "serial", "state", "throttled_until"], "a verifier sees no more of a key than of a token");
-    assert!(admin.get("/metrics").text().contains("twostep_sessions_issued_total{mfa=\"true\",kind=\"security_key\"} 1"));
+    assert_eq!(
+        members,
+        ["kind", "name", "serial", "state", "throttled_until"],
+        "a verifier sees no more of a key than of a token"
+    );
+    assert!(
+        admin
+            .get("/metrics")
+            .text()
+            .contains("twostep_sessions_issued_total{mfa=\"true\",kind=\"security_key\"} 1")
+    );
 
     // Out of use, its sessions are dead; it takes no codes to come back.
     let token = held.session(&verifier, "alice");
@@ -73,7 +95,9 @@ fn a_key_is_enrolled_and_opens_a_session() {
     let codes = json!({"codes": ["123456", "654321"]});
     let told = admin.post(&held.path("/activate"), codes.clone()).refused(400, "InvalidInput");
     assert!(text(&told["detail"]).contains("remove it, and enrol it again"), "{told}");
-    admin.post(&held.path("/resync"), codes).refused(409, "EntityTemporarilyUnmodifiable");
+    admin
+        .post(&held.path("/resync"), codes)
+        .refused(409, "EntityTemporarilyUnmodifiable");
     admin.delete(&held.path("")).is(204);
     enrol_key(&admin, "alice", "another").session(&verifier, "alice");
 }
@@ -84,16 +108,24 @@ fn a_protected_account_enrols_a_key_with_a_fresh_context() {
     let agent = Agent::start(TCP);
     let enroller = caller(&agent, "enroller");
     let mut first = enrol_key(&enroller, "alice", "first");
-    let required = enroller.post("/v1/security-keys/register/begin", json!({"account": "alice"})).refused(403, "AccessDenied");
+    let required = enroller
+        .post("/v1/security-keys/register/begin", json!({"account": "alice"}))
+        .refused(403, "AccessDenied");
     assert_eq!(required["reason"], "mfa_required");
     let owner = enroller.with("X-MFA-Context", &first.session(&enroller, "alice"));
-    let begun = owner.post("/v1/security-keys/register/begin", json!({"account": "alice"})).is(200);
+    let begun = owner
+        .post("/v1/security-keys/register/begin", json!({"account": "alice"}))
+        .is(200);
     assert_eq!(begun["public_key"]["excludeCredentials"].as_array().unwrap().len(), 1);
     let mut second = SimulatedSecurityKey::new("second");
     // What began with proof ends with it, or not at all.
-    let required = enroller.post("/v1/security-keys/register/finish", made(&mut second, &begun)).refused(403, "AccessDenied");
+    let required = enroller
+        .post("/v1/security-keys/register/finish", made(&mut second, &begun))
+        .refused(403, "AccessDenied");
     assert_eq!(required["reason"], "mfa_required");
-    owner.post("/v1/security-keys/register/finish", made(&mut second, &begun)).refused(404, "NoSuchEntity");
+    owner
+        .post("/v1/security-keys/register/finish", made(&mut second, &begun))
+        .refused(404, "NoSuchEntity");
     register(&owner, "alice", &mut second).is(201);
     // Whoever is enrolled already is told, not another account's owner.
     let mut copy = SimulatedSecurityKey::new("first");
@@ -108,12 +140,14 @@ fn what_is_wrong_with_a_key_is_told_to_those_who_may_know() {
     let agent = Agent::start(TCP);
     let admin = admin(&agent);
     let verifier = caller(&agent, "verifier");
-    let explained = Client::tcp(agent.address()).bearing(&api_key(&admin, json!({"role": "verifier", "explain": true})));
+    let explained = Client::tcp(agent.address())
+        .bearing(&api_key(&admin, json!({"role": "verifier", "explain": true})));
     let ours = || [(); 2];
     for (who, explains) in [(&verifier, false), (&explained, true)] {
         let name = |name: &str| format!("{name}-{explains}");
         let (alice, bob) = (name("alice"), name("bob"));
-        let (mut hers, mut his) = (enrol_key(&admin, &alice, &alice), enrol_key(&admin, &bob, &bob));
+        let (mut hers, mut his) =
+            (enrol_key(&admin, &alice, &alice), enrol_key(&admin, &bob, &bob));
         enrol(&admin, &name("carol"));
         let mut copy = HeldKey { serial: hers.serial.clone(), key: hers.key.clone() };
         for () in ours() {
@@ -135,7 +169,8 @@ fn what_is_wrong_with_a_key_is_told_to_those_who_may_know() {
         ] {
             let mut body = hers.answer(who, &alice);
             let member = &mut body["credential"]["response"]["clientDataJSON"];
-            let json = String::from_utf8(URL_SAFE_NO_PAD.decode(member.as_str().unwrap()).unwrap()).unwrap();
+            let json = String::from_utf8(URL_SAFE_NO_PAD.decode(member.as_str().unwrap()).unwrap())
+                .unwrap();
             assert!(json.contains(old), "{json}");
             *member = URL_SAFE_NO_PAD.encode(json.replace(old, new)).into();
             cases.push((reason, open(body)));
@@ -172,15 +207,30 @@ fn what_is_wrong_with_a_key_is_told_to_those_who_may_know() {
         let mut bodies = BTreeSet::new();
         for (reason, answer) in cases {
             let mut problem = answer.refused(403, "AccessDenied");
-            assert_eq!(problem.get("reason"), explains.then_some(&Value::from(reason)), "{problem}");
+            assert_eq!(
+                problem.get("reason"),
+                explains.then_some(&Value::from(reason)),
+                "{problem}"
+            );
             problem.as_object_mut().unwrap().remove("reason");
             bodies.insert(problem.to_string());
         }
         assert_eq!(bodies.len(), 1, "{bodies:#?}");
     }
     let metrics = admin.get("/metrics").text();
-    for reason in ["sign_count", "key_not_registered", "no_ceremony", "not_active", "replayed", "signature", "origin"] {
-        assert!(metrics.contains(&format!("twostep_refusals_total{{reason=\"{reason}\"}}")), "{reason}: {metrics}");
+    for reason in [
+        "sign_count",
+        "key_not_registered",
+        "no_ceremony",
+        "not_active",
+        "replayed",
+        "signature",
+        "origin",
+    ] {
+        assert!(
+            metrics.contains(&format!("twostep_refusals_total{{reason=\"{reason}\"}}")),
+            "{reason}: {metrics}"
+        );
     }
 }
 
@@ -188,20 +238,35 @@ fn what_is_wrong_with_a_key_is_told_to_those_who_may_know() {
 fn an_account_that_is_not_there_for_a_caller_has_no_ceremonies() {
     let agent = Agent::start(TCP);
     let admin = admin(&agent);
-    let limited = |role: &str| Client::tcp(agent.address()).bearing(&api_key(&admin, json!({"role": role, "accounts": ["dave"]})));
+    let limited = |role: &str| {
+        Client::tcp(agent.address())
+            .bearing(&api_key(&admin, json!({"role": role, "accounts": ["dave"]})))
+    };
     let (enroller, verifier) = (limited("enroller"), limited("verifier"));
     let mut hers = enrol_key(&admin, "alice", "alice");
-    enroller.post("/v1/security-keys/register/begin", json!({"account": "alice"})).refused(404, "NoSuchEntity");
-    let begun = admin.post("/v1/security-keys/register/begin", json!({"account": "alice"})).is(200);
+    enroller
+        .post("/v1/security-keys/register/begin", json!({"account": "alice"}))
+        .refused(404, "NoSuchEntity");
+    let begun = admin
+        .post("/v1/security-keys/register/begin", json!({"account": "alice"}))
+        .is(200);
     let body = made(&mut SimulatedSecurityKey::new("second"), &begun);
-    enroller.post("/v1/security-keys/register/finish", body.clone()).refused(404, "NoSuchEntity");
+    enroller
+        .post("/v1/security-keys/register/finish", body.clone())
+        .refused(404, "NoSuchEntity");
     // It was not there for them, and is for others.
     admin.post("/v1/security-keys/register/finish", body).is(201);
 
     let ids = |begun: &Value| begun["public_key"]["allowCredentials"].clone();
     let hidden = ids(&begin(&verifier, "alice"));
     assert_eq!(hidden, ids(&begin(&verifier, "alice")));
-    assert!(ids(&begin(&admin, "alice")).as_array().unwrap().iter().all(|id| !hidden.as_array().unwrap().contains(id)));
+    assert!(
+        ids(&begin(&admin, "alice"))
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|id| !hidden.as_array().unwrap().contains(id))
+    );
     let body = hers.answer(&admin, "alice");
     verifier.post("/v1/sessions", body.clone()).refused(403, "AccessDenied");
     admin.post("/v1/sessions", body).is(201);
@@ -252,19 +317,29 @@ fn a_body_that_cannot_be_meant_ends_no_ceremony() {
     body["credential"]["authenticatorAttachment"] = "cross-platform".into();
     body["credential"]["response"]["later"] = json!({"level": 4});
     admin.post("/v1/sessions", body).is(201);
-    for wrong in [json!({"account": "alice", "name": ""}), json!({}), json!({"account": "alice", "user": "alice"})] {
-        admin.post("/v1/security-keys/register/begin", wrong.clone()).refused(400, "InvalidInput");
-        admin.post("/v1/security-keys/authenticate/begin", wrong).refused(400, "InvalidInput");
+    for wrong in [
+        json!({"account": "alice", "name": ""}),
+        json!({}),
+        json!({"account": "alice", "user": "alice"}),
+    ] {
+        admin
+            .post("/v1/security-keys/register/begin", wrong.clone())
+            .refused(400, "InvalidInput");
+        admin
+            .post("/v1/security-keys/authenticate/begin", wrong)
+            .refused(400, "InvalidInput");
     }
 }
 
-/// What libraries in front of browsers write for what they do not have is judged as if it were not there. A shape that cannot be
-/// meant spends no ceremony.
+/// What libraries in front of browsers write for what they do not have is judged as if it were not
+/// there. A shape that cannot be meant spends no ceremony.
 #[test]
 fn what_is_null_in_a_credential_is_absent() {
     let agent = Agent::start("");
     let admin = admin(&agent);
-    let begun = admin.post("/v1/security-keys/register/begin", json!({"account": "alice"})).is(200);
+    let begun = admin
+        .post("/v1/security-keys/register/begin", json!({"account": "alice"}))
+        .is(200);
     let mut key = SimulatedSecurityKey::new("alice");
     let mut body = made(&mut key, &begun);
     let credential = &mut body["credential"];
@@ -276,7 +351,9 @@ fn what_is_null_in_a_credential_is_absent() {
     }
     let mut outside = body.clone();
     outside["name"] = Value::Null;
-    admin.post("/v1/security-keys/register/finish", outside).refused(400, "InvalidInput");
+    admin
+        .post("/v1/security-keys/register/finish", outside)
+        .refused(400, "InvalidInput");
     let device = admin.post("/v1/security-keys/register/finish", body).is(201);
     assert_eq!(device["device"]["transports"], json!([]));
 
@@ -290,7 +367,8 @@ fn what_is_null_in_a_credential_is_absent() {
         body["credential"]["authenticatorAttachment"] = Value::Null;
         body["credential"]["clientExtensionResults"] = results;
         body["credential"]["response"]["userHandle"] = handle;
-        for pointer in ["/credential/rawId", "/credential/response", "/credential", "/ceremony_id"] {
+        for pointer in ["/credential/rawId", "/credential/response", "/credential", "/ceremony_id"]
+        {
             let mut wrong = body.clone();
             *wrong.pointer_mut(pointer).unwrap() = Value::Null;
             admin.post("/v1/sessions", wrong).refused(400, "InvalidInput");
@@ -304,11 +382,19 @@ fn what_is_null_in_a_credential_is_absent() {
 fn a_key_enrols_with_any_statement_by_default() {
     let agent = Agent::start("");
     let admin = admin(&agent);
-    for (name, format) in [("bare", "packed"), ("old", "android-safetynet"), ("many", "compound"), ("new", "vendor-format")] {
-        let begun = admin.post("/v1/security-keys/register/begin", json!({"account": name})).is(200);
+    for (name, format) in [
+        ("bare", "packed"),
+        ("old", "android-safetynet"),
+        ("many", "compound"),
+        ("new", "vendor-format"),
+    ] {
+        let begun =
+            admin.post("/v1/security-keys/register/begin", json!({"account": name})).is(200);
         let options = serde_json::from_value(begun["public_key"].clone()).unwrap();
-        let mut creation = SimulatedSecurityKey::new(name).create(&options, &crate::held_key::origin());
-        (creation.format, creation.certificates) = (format.to_owned(), Some(vec![b"no certificate".to_vec()]));
+        let mut creation =
+            SimulatedSecurityKey::new(name).create(&options, &crate::held_key::origin());
+        (creation.format, creation.certificates) =
+            (format.to_owned(), Some(vec![b"no certificate".to_vec()]));
         let body = json!({"ceremony_id": begun["ceremony_id"], "credential": creation.response()});
         let enrolled = admin.post("/v1/security-keys/register/finish", body).is(201);
         assert_eq!(enrolled["device"]["attestation"], "none", "{format}");
@@ -322,17 +408,24 @@ fn the_description_has_the_members_that_are_sent() {
     let admin = admin(&agent);
     let document = admin.get("/openapi.json").is(200);
     enrol_key(&admin, "alice", "first");
-    let creation = admin.post("/v1/security-keys/register/begin", json!({"account": "alice"})).is(200);
+    let creation = admin
+        .post("/v1/security-keys/register/begin", json!({"account": "alice"}))
+        .is(200);
     let mut held = enrol_key(&admin, "bob", "bob");
     let request = begin(&admin, "bob");
-    let (made, used) = (made(&mut SimulatedSecurityKey::new("second"), &creation), held.answers("bob", &request));
+    let (made, used) =
+        (made(&mut SimulatedSecurityKey::new("second"), &creation), held.answers("bob", &request));
     let named = |name: &str| format!("/components/schemas/{name}");
     for (name, value, optional) in [
         ("PublicKeyCredentialCreationOptionsJSON", &creation["public_key"], &[][..]),
         ("PublicKeyCredentialRpEntity", &creation["public_key"]["rp"], &[]),
         ("PublicKeyCredentialUserEntityJSON", &creation["public_key"]["user"], &[]),
         ("PublicKeyCredentialParameters", &creation["public_key"]["pubKeyCredParams"][0], &[]),
-        ("PublicKeyCredentialDescriptorJSON", &creation["public_key"]["excludeCredentials"][0], &["transports"]),
+        (
+            "PublicKeyCredentialDescriptorJSON",
+            &creation["public_key"]["excludeCredentials"][0],
+            &["transports"],
+        ),
         ("AuthenticatorSelectionCriteria", &creation["public_key"]["authenticatorSelection"], &[]),
         ("PublicKeyCredentialRequestOptionsJSON", &request["public_key"], &[]),
         ("RegistrationResponseJSON", &made["credential"], &["clientExtensionResults"]),
@@ -340,13 +433,28 @@ fn the_description_has_the_members_that_are_sent() {
         ("AuthenticationResponseJSON", &used["credential"], &["clientExtensionResults"]),
         ("AuthenticatorAssertionResponseJSON", &used["credential"]["response"], &["userHandle"]),
     ] {
-        let schema = document.pointer(&named(name)).unwrap_or_else(|| panic!("{name} is not described"));
-        let described: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        let schema = document
+            .pointer(&named(name))
+            .unwrap_or_else(|| panic!("{name} is not described"));
+        let described: BTreeSet<&str> =
+            schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
         let sent: BTreeSet<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
         let missing: BTreeSet<&str> = described.difference(&sent).copied().collect();
-        assert!(sent.is_subset(&described) && missing.iter().all(|member| optional.contains(member)), "{name}: {described:?} {sent:?}");
-        let required: BTreeSet<&str> = schema["required"].as_array().unwrap().iter().map(|member| member.as_str().unwrap()).collect();
-        assert_eq!(required, described.iter().copied().filter(|member| !optional.contains(member)).collect(), "{name}");
+        assert!(
+            sent.is_subset(&described) && missing.iter().all(|member| optional.contains(member)),
+            "{name}: {described:?} {sent:?}"
+        );
+        let required: BTreeSet<&str> = schema["required"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|member| member.as_str().unwrap())
+            .collect();
+        assert_eq!(
+            required,
+            described.iter().copied().filter(|member| !optional.contains(member)).collect(),
+            "{name}"
+        );
         for property in schema["properties"].as_object().unwrap().values() {
             assert!(!property["type"].is_array(), "{name}: no member is null: {property}");
         }
@@ -362,15 +470,30 @@ fn a_key_of_another_code_base_enrols_and_opens_a_session() {
     let key = api_key(&admin(&agent), json!({"role": "enroller"}));
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/soft_key.py");
     let mut python = Command::new(tools::python());
-    let mut python = python.args(["-W", "ignore", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut python = python
+        .args(["-W", "ignore", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let url = format!("http://{}", agent.address());
-    let question = json!({"url": url, "api_key": key, "account": "alice", "origin": "http://localhost:5000"});
+    let question =
+        json!({"url": url, "api_key": key, "account": "alice", "origin": "http://localhost:5000"});
     python.stdin.take().unwrap().write_all(question.to_string().as_bytes()).unwrap();
     let output = python.wait_with_output().unwrap();
     assert!(output.status.success());
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     let (device, context) = (&told["device"], &told["context"]);
-    assert_eq!((&device["kind"], &device["name"], &device["attestation"]), (&"security_key".into(), &"soft".into(), &"none".into()));
-    assert_eq!((&context["serial"], &context["phishing_resistant"]), (&device["serial"], &true.into()));
-    assert_eq!([&told["replayed"], &told["elsewhere"], &told["unknown"], &told["again"]], [403, 403, 403, 201]);
+    assert_eq!(
+        (&device["kind"], &device["name"], &device["attestation"]),
+        (&"security_key".into(), &"soft".into(), &"none".into())
+    );
+    assert_eq!(
+        (&context["serial"], &context["phishing_resistant"]),
+        (&device["serial"], &true.into())
+    );
+    assert_eq!(
+        [&told["replayed"], &told["elsewhere"], &told["unknown"], &told["again"]],
+        [403, 403, 403, 201]
+    );
 }

@@ -17,7 +17,9 @@ fn post(client: &Client, path: &str, body: impl AsRef<[u8]>) -> crate::http::Ans
 fn a_body_that_is_not_exactly_one_object_of_the_route_is_refused() {
     let agent = Agent::start("");
     let admin = admin(&agent);
-    let deep = |levels: usize| format!(r#"{{"account":"alice","kind":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
+    let deep = |levels: usize| {
+        format!(r#"{{"account":"alice","kind":{}{}}}"#, "[".repeat(levels), "]".repeat(levels))
+    };
     for body in [
         "",
         "{",
@@ -48,11 +50,21 @@ fn a_body_that_is_not_exactly_one_object_of_the_route_is_refused() {
         let problem = post(&admin, "/v1/devices", body).refused(400, "InvalidInput");
         assert!(problem["detail"].as_str().unwrap().len() < 200, "{problem}");
     }
-    post(&admin, "/v1/devices", b"{\"account\":\"al\xffice\",\"kind\":\"hotp\"}").refused(400, "InvalidInput");
-    post(&admin, "/v1/devices", format!("{{\"account\":\"{}\"}}", "a".repeat(65_536))).refused(400, "InvalidInput");
+    post(&admin, "/v1/devices", b"{\"account\":\"al\xffice\",\"kind\":\"hotp\"}")
+        .refused(400, "InvalidInput");
+    post(&admin, "/v1/devices", format!("{{\"account\":\"{}\"}}", "a".repeat(65_536)))
+        .refused(400, "InvalidInput");
     let body = br#"{"account":"alice","kind":"hotp"}"#;
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "multipart/form-data", ""] {
-        admin.raw("POST", "/v1/devices", &[("Content-Type", kind)], body).refused(400, "InvalidInput");
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonp",
+        "multipart/form-data",
+        "",
+    ] {
+        admin
+            .raw("POST", "/v1/devices", &[("Content-Type", kind)], body)
+            .refused(400, "InvalidInput");
     }
     assert!(admin.get("/v1/accounts").is(200)["accounts"].as_array().unwrap().is_empty());
     for kind in ["application/json", "Application/JSON; charset=utf-8"] {
@@ -74,7 +86,8 @@ fn values_out_of_their_range_are_refused_before_anything_is_looked_up() {
             assert!(!problem.to_string().contains("31415926"), "{problem}");
         }
     };
-    let device = |member: &str, value: Value| json!({"account": "alice", "kind": "totp", member: value});
+    let device =
+        |member: &str, value: Value| json!({"account": "alice", "kind": "totp", member: value});
     refused(
         "/v1/devices",
         &[
@@ -127,11 +140,28 @@ fn values_out_of_their_range_are_refused_before_anything_is_looked_up() {
         ],
     );
     for audience in ["payments", "twostep"] {
-        admin.post("/v1/sessions", json!({"account": "alice", "audience": audience, "duration_seconds": 129_600})).is(201);
+        admin
+            .post(
+                "/v1/sessions",
+                json!({"account": "alice", "audience": audience, "duration_seconds": 129_600}),
+            )
+            .is(201);
     }
-    refused("/v1/accounts/alice/bypass", &[json!({"ttl_seconds": 59}), json!({"ttl_seconds": 86_401})]);
-    let times = ["tomorrow", "2026-11-22", "2026-11-22 09:30:00", "1969-12-31T23:59:59Z", "2999-01-01T00:00:00Z"];
-    refused("/v1/accounts/alice/revoke-sessions", &times.map(|time| json!({"issued_before": time})));
+    refused(
+        "/v1/accounts/alice/bypass",
+        &[json!({"ttl_seconds": 59}), json!({"ttl_seconds": 86_401})],
+    );
+    let times = [
+        "tomorrow",
+        "2026-11-22",
+        "2026-11-22 09:30:00",
+        "1969-12-31T23:59:59Z",
+        "2999-01-01T00:00:00Z",
+    ];
+    refused(
+        "/v1/accounts/alice/revoke-sessions",
+        &times.map(|time| json!({"issued_before": time})),
+    );
     refused(
         "/v1/api-keys",
         &[
@@ -144,7 +174,14 @@ fn values_out_of_their_range_are_refused_before_anything_is_looked_up() {
         ],
     );
     refused("/v1/signing-keys", &[json!({"algorithm": "none"}), json!({"algorithm": "HS256"})]);
-    refused("/v1/store/backup", &[json!({"path": "relative.db"}), json!({"path": "/"}), json!({"path": "/not/there/at/all.db"})]);
+    refused(
+        "/v1/store/backup",
+        &[
+            json!({"path": "relative.db"}),
+            json!({"path": "/"}),
+            json!({"path": "/not/there/at/all.db"}),
+        ],
+    );
     // A code that was none counted nothing.
     assert!(!admin.get("/v1/audit").is(200).to_string().contains("code."));
 }
@@ -169,14 +206,28 @@ fn a_query_has_one_meaning_or_none() {
     ] {
         admin.get(&format!("/v1/devices?{query}")).refused(400, "InvalidInput");
     }
-    for path in ["/v1/accounts?without_mfa=maybe", "/v1/accounts?state=active", "/v1/audit?after=x", "/v1/audit?limit=1001"] {
+    for path in [
+        "/v1/accounts?without_mfa=maybe",
+        "/v1/accounts?state=active",
+        "/v1/audit?after=x",
+        "/v1/audit?limit=1001",
+    ] {
         admin.get(path).refused(400, "InvalidInput");
     }
-    for path in ["/v1/devices?limit=1000&state=active", "/v1/accounts?without_mfa=true&limit=1", "/v1/audit?after=0&limit=1"] {
+    for path in [
+        "/v1/devices?limit=1000&state=active",
+        "/v1/accounts?without_mfa=true&limit=1",
+        "/v1/audit?after=0&limit=1",
+    ] {
         admin.get(path).is(200);
     }
     admin.get("/v1/nothing").refused(404, "NoSuchEntity");
-    for (method, path) in [("PUT", "/v1/devices"), ("DELETE", "/v1/sessions"), ("POST", "/healthz"), ("OPTIONS", "/v1/devices")] {
+    for (method, path) in [
+        ("PUT", "/v1/devices"),
+        ("DELETE", "/v1/sessions"),
+        ("POST", "/healthz"),
+        ("OPTIONS", "/v1/devices"),
+    ] {
         let answer = admin.raw(method, path, &[], b"");
         assert!(answer.header("allow").is_some(), "{answer:?}");
         answer.refused(405, "InvalidInput");
@@ -188,14 +239,26 @@ fn every_serial_number_can_be_named_in_a_path() {
     let agent = Agent::start("");
     let admin = admin(&agent);
     let every = "A-Za-z0-9_+=/:,.@-";
-    for serial in ["arn:aws:iam::123456789012:mfa/alice", "a+b=c/d:e,f.g@h-i_", every, "../../../../etc/passwd", "/////////", "........."] {
+    for serial in [
+        "arn:aws:iam::123456789012:mfa/alice",
+        "a+b=c/d:e,f.g@h-i_",
+        every,
+        "../../../../etc/passwd",
+        "/////////",
+        ".........",
+    ] {
         let body = json!({"account": "alice", "kind": "hotp", "serial": serial});
         assert_eq!(admin.post("/v1/devices", body).is(201)["device"]["serial"], serial);
         let path = format!("/v1/devices/{}", segment(serial));
         assert_eq!(admin.get(&path).is(200)["serial"], serial);
         assert_eq!(admin.patch(&path, json!({"name": serial})).is(200)["name"], serial);
         // Lower case digits, and nothing encoded that need not be, mean the same.
-        assert_eq!(admin.get(&path.replace("%2F", "%2f").replace("%3A", ":").replace("%40", "@")).is(200)["serial"], serial);
+        assert_eq!(
+            admin
+                .get(&path.replace("%2F", "%2f").replace("%3A", ":").replace("%40", "@"))
+                .is(200)["serial"],
+            serial
+        );
         admin.delete(&path).is(204);
         admin.get(&path).refused(404, "NoSuchEntity");
     }
@@ -223,12 +286,15 @@ fn lists_come_in_pages_that_miss_nothing() {
     let agent = Agent::start("[limits]\ndevices_per_account = 100\n");
     let admin = admin(&agent);
     let mut names: Vec<String> = (0..25).map(|n| format!("account-{n:02}")).collect();
-    let mut serials: Vec<String> = names.iter().map(|account| add(&admin, account).serial).collect();
+    let mut serials: Vec<String> =
+        names.iter().map(|account| add(&admin, account).serial).collect();
     serials.sort();
     let pages = |path: &str, list: &str, name: &str, limit: usize| {
         let (mut found, mut next) = (Vec::new(), Value::Null);
         loop {
-            let after = next.as_str().map_or_else(|| next.as_u64().map(|n| n.to_string()), |text| Some(segment(text)));
+            let after = next
+                .as_str()
+                .map_or_else(|| next.as_u64().map(|n| n.to_string()), |text| Some(segment(text)));
             let after = after.map_or(String::new(), |after| format!("&after={after}"));
             let page = admin.get(&format!("{path}?limit={limit}{after}")).is(200);
             let items = page[list].as_array().unwrap();
@@ -244,15 +310,35 @@ fn lists_come_in_pages_that_miss_nothing() {
         let texts = |found: Vec<Value>| found.iter().map(text).collect::<Vec<String>>();
         assert_eq!(texts(pages("/v1/devices", "devices", "serial", limit)), serials);
         assert_eq!(texts(pages("/v1/accounts", "accounts", "account", limit)), names);
-        let numbers: Vec<u64> = pages("/v1/audit", "events", "number", limit).iter().map(|number| number.as_u64().unwrap()).collect();
-        assert!(numbers.len() >= 25 && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+        let numbers: Vec<u64> = pages("/v1/audit", "events", "number", limit)
+            .iter()
+            .map(|number| number.as_u64().unwrap())
+            .collect();
+        assert!(
+            numbers.len() >= 25 && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
+            "{numbers:?}"
+        );
     }
     enrol(&admin, "account-00");
     let without = admin.get("/v1/accounts?without_mfa=true").is(200);
     names.remove(0);
-    assert_eq!(without["accounts"].as_array().unwrap().iter().map(|account| text(&account["account"])).collect::<Vec<_>>(), names);
+    assert_eq!(
+        without["accounts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|account| text(&account["account"]))
+            .collect::<Vec<_>>(),
+        names
+    );
     let active = admin.get("/v1/devices?state=active").is(200);
     assert_eq!(active["devices"].as_array().unwrap().len(), 1);
-    assert_eq!(admin.get("/v1/devices?account=account-00").is(200)["devices"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        admin.get("/v1/devices?account=account-00").is(200)["devices"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
     assert_eq!(admin.get("/v1/devices?account=account-99").is(200)["devices"], json!([]));
 }

@@ -38,12 +38,18 @@ fn a_session_is_opened_by_a_key_alone() {
     assert_eq!(listed["devices"][0]["discoverable"], true);
     let begun = verifier.post(BEGIN, json!({})).is(200);
     let asked = &begun["public_key"];
-    assert_eq!((&asked["allowCredentials"], &asked["userVerification"]), (&json!([]), &json!("required")));
+    assert_eq!(
+        (&asked["allowCredentials"], &asked["userVerification"]),
+        (&json!([]), &json!("required"))
+    );
     let body = answer(&mut key, &begun);
     let opened = verifier.post("/v1/sessions", body.clone()).is(201);
-    for (member, value) in
-        [("account", json!("alice")), ("mfa_present", json!(true)), ("user_verified", json!(true)), ("phishing_resistant", json!(true))]
-    {
+    for (member, value) in [
+        ("account", json!("alice")),
+        ("mfa_present", json!(true)),
+        ("user_verified", json!(true)),
+        ("phishing_resistant", json!(true)),
+    ] {
         assert_eq!(opened["context"][member], value, "{member}");
     }
     verifier.post("/v1/sessions", body).refused(403, "AccessDenied");
@@ -60,8 +66,12 @@ fn a_session_is_opened_by_a_key_alone() {
     let of_alice = answer(&mut key, &begin(&verifier, "alice"));
     verifier.post("/v1/sessions", of_alice).refused(403, "AccessDenied");
     let events = admin.get("/v1/audit?limit=1000").is(200);
-    let accepted =
-        events["events"].as_array().unwrap().iter().filter(|row| row["action"] == "key.accepted" && row["account"] == "alice").count();
+    let accepted = events["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["action"] == "key.accepted" && row["account"] == "alice")
+        .count();
     assert_eq!(accepted, 2, "{events}");
 }
 
@@ -92,13 +102,15 @@ fn without_usernameless_an_account_is_named() {
     verifier.post(BEGIN, json!({"user": "alice"})).refused(400, "InvalidInput");
 }
 
-/// One body for a key that nobody has, one of an account that is not there for the caller, a wrong answer, a replay.
+/// One body for a key that nobody has, one of an account that is not there for the caller, a wrong
+/// answer, a replay.
 #[test]
 fn every_refusal_without_an_account_is_the_same() {
     let agent = Agent::start(PASSKEYS);
     let admin = admin(&agent);
     let mut hers = passkey(&admin, "alice");
-    let limited = Client::tcp(agent.address()).bearing(&api_key(&admin, json!({"role": "verifier", "accounts": ["dave", "team-*"]})));
+    let limited = Client::tcp(agent.address())
+        .bearing(&api_key(&admin, json!({"role": "verifier", "accounts": ["dave", "team-*"]})));
     let verifier = caller(&agent, "verifier");
     let begun = |client: &Client| client.post(BEGIN, json!({})).is(200);
     let mut bodies = BTreeSet::new();
@@ -117,7 +129,10 @@ fn every_refusal_without_an_account_is_the_same() {
     forged["credential"]["response"]["signature"] = "AAAA".into();
     refuse(&verifier, &forged);
     let mut anonymous = answer(&mut hers, &begun(&verifier));
-    anonymous["credential"]["response"].as_object_mut().unwrap().remove("userHandle");
+    anonymous["credential"]["response"]
+        .as_object_mut()
+        .unwrap()
+        .remove("userHandle");
     refuse(&verifier, &anonymous);
     hers.flags = 0x01;
     let unverified = answer(&mut hers, &begun(&verifier));
@@ -140,14 +155,23 @@ fn related_origins_are_served_to_anybody_and_accepted() {
     for client in [&admin, &Client::tcp(agent.address())] {
         let served = client.get("/.well-known/webauthn");
         assert_eq!((served.status, served.header("content-type")), (200, Some("application/json")));
-        assert_eq!(served.json(), json!({"origins": ["https://example.co.uk", "https://shop.example.net:8443"]}));
+        assert_eq!(
+            served.json(),
+            json!({"origins": ["https://example.co.uk", "https://shop.example.net:8443"]})
+        );
     }
-    let begun = admin.post("/v1/security-keys/register/begin", json!({"account": "alice"})).is(200);
+    let begun = admin
+        .post("/v1/security-keys/register/begin", json!({"account": "alice"}))
+        .is(200);
     let mut body = made_in(&begun, "https://example.co.uk");
     admin.post("/v1/security-keys/register/finish", body.clone()).is(201);
-    let begun = admin.post("/v1/security-keys/register/begin", json!({"account": "bob"})).is(200);
+    let begun = admin
+        .post("/v1/security-keys/register/begin", json!({"account": "bob"}))
+        .is(200);
     body = made_in(&begun, "https://example.org");
-    admin.post("/v1/security-keys/register/finish", body).refused(403, "InvalidAuthenticationCode");
+    admin
+        .post("/v1/security-keys/register/finish", body)
+        .refused(403, "InvalidAuthenticationCode");
     let agent = Agent::start(TCP);
     for client in [crate::admin(&agent), Client::tcp(agent.address())] {
         client.get("/.well-known/webauthn").refused(404, "NoSuchEntity");
@@ -156,10 +180,14 @@ fn related_origins_are_served_to_anybody_and_accepted() {
 
 /// What a key makes on a page of this origin, which a browser has found to be related.
 fn made_in(begun: &Value, origin: &str) -> Value {
-    let options: twostep::webauthn::CreationOptions = serde_json::from_value(begun["public_key"].clone()).unwrap();
+    let options: twostep::webauthn::CreationOptions =
+        serde_json::from_value(begun["public_key"].clone()).unwrap();
     let home: Origin = "https://example.com".parse().unwrap();
     let mut creation = SimulatedSecurityKey::new(origin).create(&options, &home);
-    creation.client_data = String::from_utf8(creation.client_data).unwrap().replace("https://example.com", origin).into_bytes();
+    creation.client_data = String::from_utf8(creation.client_data)
+        .unwrap()
+        .replace("https://example.com", origin)
+        .into_bytes();
     json!({"ceremony_id": begun["ceremony_id"], "credential": creation.response()})
 }
 
@@ -169,13 +197,22 @@ fn ed25519_is_offered_enrolled_and_signs_in() {
         "[security_keys]\nalgorithms = [\"EdDSA\", \"ES256\"]\nhints = [\"hybrid\", \"security-key\"]\nresident_key = \"required\"\n",
     );
     let admin = admin(&agent);
-    let begun = admin.post("/v1/security-keys/register/begin", json!({"account": "alice"})).is(200);
+    let begun = admin
+        .post("/v1/security-keys/register/begin", json!({"account": "alice"}))
+        .is(200);
     let asked = &begun["public_key"];
-    let algorithms: Vec<i64> =
-        asked["pubKeyCredParams"].as_array().unwrap().iter().map(|offered| offered["alg"].as_i64().unwrap()).collect();
+    let algorithms: Vec<i64> = asked["pubKeyCredParams"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|offered| offered["alg"].as_i64().unwrap())
+        .collect();
     assert_eq!((algorithms, &asked["hints"]), (vec![-8, -7], &json!(["hybrid", "security-key"])));
     let selection = &asked["authenticatorSelection"];
-    assert_eq!((&selection["residentKey"], &selection["requireResidentKey"]), (&json!("required"), &json!(true)));
+    assert_eq!(
+        (&selection["residentKey"], &selection["requireResidentKey"]),
+        (&json!("required"), &json!(true))
+    );
     assert_eq!(asked["extensions"], json!({"credProps": true}));
     let mut key = SimulatedSecurityKey::new("alice").on_ed25519();
     admin.post("/v1/security-keys/register/finish", made(&mut key, &begun)).is(201);

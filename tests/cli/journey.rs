@@ -1,13 +1,12 @@
 //! From the first device to the last session, through the program and an agent of its own.
 //!
-//! The token's steps are taken ahead of time, as far as the windows reach, so that nobody waits for the next code.
+//! The token's steps are taken ahead of time, as far as the windows reach, so that nobody waits for
+//! the next code.
 
-use std::time::Duration;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use twostep::otp::Seed;
-use twostep::otp::Totp;
+use twostep::otp::{Seed, Totp};
 use twostep::testing::SimulatedToken;
 use twostep::time::UnixTime;
 
@@ -19,7 +18,9 @@ pub(crate) struct Token(SimulatedToken);
 impl Token {
     /// Adds a device and returns the token that has its secret.
     pub(crate) fn added(document: &Value) -> Token {
-        let secret = document["provisioning"]["secret"].as_str().unwrap_or_else(|| panic!("no secret: {document}"));
+        let secret = document["provisioning"]["secret"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no secret: {document}"));
         Token(SimulatedToken::totp(&Seed::from_base32(secret).unwrap(), Totp::default()))
     }
 
@@ -48,14 +49,23 @@ pub(crate) fn away_from_the_end_of_a_step() {
 fn an_operator_enrols_a_token_and_its_owner_opens_a_session() {
     let mut agent = Agent::start("");
     away_from_the_end_of_a_step();
-    let added = agent.done(&["--json", "device", "add", "--account", "alice", "--serial", "GAHT12345678"], "").json();
+    let added = agent
+        .done(&["--json", "device", "add", "--account", "alice", "--serial", "GAHT12345678"], "")
+        .json();
     let token = Token::added(&added);
     let shown = agent.done(&["device", "show", "GAHT12345678"], "").out;
-    assert!(shown.contains("pending") && shown.contains("twostep device activate GAHT12345678"), "{shown}");
+    assert!(
+        shown.contains("pending") && shown.contains("twostep device activate GAHT12345678"),
+        "{shown}"
+    );
 
     let activated = agent.done(&["device", "activate", "GAHT12345678"], &token.pair(-1));
     assert_eq!(activated.out, "GAHT12345678 is active.\n");
-    assert_eq!(agent.run(&["device", "activate", "GAHT12345678"], &token.pair(0)).exit, 1, "it is active already");
+    assert_eq!(
+        agent.run(&["device", "activate", "GAHT12345678"], &token.pair(0)).exit,
+        1,
+        "it is active already"
+    );
 
     // Displays show codes in groups.
     let code = token.code(1);
@@ -70,16 +80,28 @@ fn an_operator_enrols_a_token_and_its_owner_opens_a_session() {
     assert_eq!((again.exit, again.out.as_str()), (1, ""));
     assert!(again.err.contains("used already"), "{}", again.err);
     let again = agent.run(&["--json", "login", "--account", "alice"], &code);
-    assert_eq!((again.exit, again.json()["reason"].as_str(), again.err.as_str()), (1, Some("replayed"), ""));
+    assert_eq!(
+        (again.exit, again.json()["reason"].as_str(), again.err.as_str()),
+        (1, Some("replayed"), "")
+    );
     let wrong = agent.run(&["login", "--account", "nobody-here"], "123456");
     assert_eq!(wrong.exit, 1);
 
     let found = agent.done(&["device", "resync", "GAHT12345678"], &token.pair(5)).out;
-    assert!(found.contains("Drift before  +1 step (+30 s)") && found.contains("Drift now     +6 steps (+180 s)"), "{found}");
+    assert!(
+        found.contains("Drift before  +1 step (+30 s)")
+            && found.contains("Drift now     +6 steps (+180 s)"),
+        "{found}"
+    );
     agent.done(&["login", "--account", "alice"], &token.code(7));
     agent.done(&["login", "--account", "alice", "--resync"], &token.pair(9));
 
-    assert!(agent.done(&["session", "revoke", "--account", "alice"], "").out.contains("are over"));
+    assert!(
+        agent
+            .done(&["session", "revoke", "--account", "alice"], "")
+            .out
+            .contains("are over")
+    );
     let dead = agent.run(&["session", "show", "-"], session);
     assert_eq!((dead.exit, dead.out.starts_with("not active")), (1, true), "{dead:?}");
 
@@ -94,7 +116,9 @@ fn an_operator_enrols_a_token_and_its_owner_opens_a_session() {
 #[test]
 fn an_administrator_looks_after_the_agent() {
     let mut agent = Agent::start("");
-    let added = agent.done(&["--json", "device", "add", "--account", "bob", "--serial", "BOBS00001"], "").json();
+    let added = agent
+        .done(&["--json", "device", "add", "--account", "bob", "--serial", "BOBS00001"], "")
+        .json();
     let token = Token::added(&added);
     agent.done(&["device", "activate", "BOBS00001"], &token.pair(-1));
     agent.done(&["device", "rename", "BOBS00001", "Bob's phone"], "");
@@ -112,16 +136,26 @@ fn an_administrator_looks_after_the_agent() {
     let keys = agent.done(&["--json", "session", "keys", "list"], "").json();
     let kid = keys["signing_keys"][0]["kid"].as_str().unwrap().to_owned();
     for (named, algorithm) in [("EdDSA", "EdDSA"), ("ed25519", "Ed25519"), ("Es256", "ES256")] {
-        let made = agent.done(&["--json", "session", "keys", "rotate", "--algorithm", named], "").json();
+        let made = agent
+            .done(&["--json", "session", "keys", "rotate", "--algorithm", named], "")
+            .json();
         assert_eq!(made["algorithm"], algorithm);
     }
     assert_eq!(agent.run(&["session", "keys", "rotate", "--algorithm", "RS256"], "").exit, 2);
-    assert_eq!(agent.done(&["--json", "session", "keys", "rotate"], "").json()["algorithm"], "EdDSA");
+    assert_eq!(
+        agent.done(&["--json", "session", "keys", "rotate"], "").json()["algorithm"],
+        "EdDSA"
+    );
     agent.done(&["session", "show", "-"], &session);
     agent.done(&["session", "keys", "drop", &kid], "");
     assert_eq!(agent.run(&["session", "show", "-"], &session).exit, 1, "its key is gone");
 
-    let key = agent.done(&["api-key", "create", "--role", "verifier", "--name", "web", "--accounts", "bob"], "").out;
+    let key = agent
+        .done(
+            &["api-key", "create", "--role", "verifier", "--name", "web", "--accounts", "bob"],
+            "",
+        )
+        .out;
     assert!(key.starts_with("twostep_"));
     let listed = agent.done(&["--json", "api-key", "list"], "").json();
     assert!(!listed.to_string().contains(key.trim()), "it is shown once");
@@ -144,14 +178,21 @@ fn an_administrator_looks_after_the_agent() {
     assert_eq!(agent.done(&["--json", "store", "check", copy], "").json()["copy"], true);
     agent.done(&["store", "restore", copy], "");
     assert_eq!(agent.done(&["--json", "store", "check", copy], "").json()["copy"], false);
-    assert_eq!(agent.done(&["audit", "verify", "--store", store.to_str().unwrap(), "--json"], "").json()["ok"], true);
+    assert_eq!(
+        agent
+            .done(&["audit", "verify", "--store", store.to_str().unwrap(), "--json"], "")
+            .json()["ok"],
+        true
+    );
 }
 
 #[test]
 fn what_was_meant_to_be_typed_is_missing_or_wrong() {
     let agent = Agent::start("");
     agent.done(&["device", "add", "--account", "carol", "--serial", "CAROLS001"], "");
-    for input in ["", "123456", "123456\n", "12345\n123456\n", "123456\nabcdef\n", "123456\n123456\n"] {
+    for input in
+        ["", "123456", "123456\n", "12345\n123456\n", "123456\nabcdef\n", "123456\n123456\n"]
+    {
         let ended = agent.run(&["device", "activate", "CAROLS001"], input);
         assert_eq!((ended.exit, ended.out.as_str()), (2, ""), "{input:?}: {ended:?}");
         assert!(!ended.err.contains("123456"), "what was typed is not repeated: {}", ended.err);
@@ -161,7 +202,13 @@ fn what_was_meant_to_be_typed_is_missing_or_wrong() {
     let short = agent.run(&["device", "add", "--account", "carol", "--secret-stdin"], "MFRGG\n");
     assert_eq!(short.exit, 2, "{short:?}");
     let given = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n";
-    let known = agent.done(&["--json", "device", "add", "--account", "carol", "--secret-stdin"], given).json();
+    let known = agent
+        .done(&["--json", "device", "add", "--account", "carol", "--secret-stdin"], given)
+        .json();
     assert!(known["provisioning"].is_null(), "what somebody knows already is not shown: {known}");
-    assert_eq!(agent.run(&["device", "add", "--account", "dave", "--secret-stdin"], given).exit, 1, "one secret, one device");
+    assert_eq!(
+        agent.run(&["device", "add", "--account", "dave", "--secret-stdin"], given).exit,
+        1,
+        "one secret, one device"
+    );
 }

@@ -1,14 +1,10 @@
-//! Security keys, where none answers. What they do when one is there is tried with virtual keys in `hw-tests`.
+//! Security keys, where none answers. What they do when one is there is tried with virtual keys in
+//! `hw-tests`.
 
-use std::process::Command;
-use std::process::Stdio;
-use std::time::Duration;
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::program::Agent;
-use crate::program::TWOSTEP;
-use crate::program::command;
-use crate::program::twostep;
+use crate::program::{Agent, TWOSTEP, command, twostep};
 
 /// Where no key is, whatever is plugged in.
 const NOWHERE: &str = "/nowhere/hidraw0";
@@ -41,11 +37,24 @@ fn without_a_key_the_program_says_so_and_ends_with_4() {
 fn an_interrupt_ends_the_wait_for_a_key() {
     let agent = Agent::start("");
     let mut login = command(TWOSTEP);
-    login.args(["login", "--key", "--account", "alice", "--hidraw", NOWHERE, "--socket"]).arg(agent.socket());
-    let child = login.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    login
+        .args(["login", "--key", "--account", "alice", "--hidraw", NOWHERE, "--socket"])
+        .arg(agent.socket());
+    let child = login
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     std::thread::sleep(Duration::from_millis(500));
     let began = Instant::now();
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
@@ -55,11 +64,23 @@ fn an_interrupt_ends_the_wait_for_a_key() {
 #[test]
 fn a_key_answers_for_no_site_that_nobody_configured() {
     let agent = Agent::start("");
-    for origin in ["https://login.example.com", "https://localhost.example.com", "http://127.0.0.1", "localhost", "https://"] {
+    for origin in [
+        "https://login.example.com",
+        "https://localhost.example.com",
+        "http://127.0.0.1",
+        "localhost",
+        "https://",
+    ] {
         let began = Instant::now();
-        let ended = agent.run(&["login", "--key", "--account", "alice", "--origin", origin, "--hidraw", NOWHERE], "");
+        let ended = agent.run(
+            &["login", "--key", "--account", "alice", "--origin", origin, "--hidraw", NOWHERE],
+            "",
+        );
         assert_eq!((ended.exit, ended.out.as_str()), (2, ""), "{origin}: {ended:?}");
-        assert!(began.elapsed() < Duration::from_secs(5), "{origin}: refused before anything is asked of a key");
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "{origin}: refused before anything is asked of a key"
+        );
     }
 }
 
@@ -79,14 +100,20 @@ fn the_doctor_and_the_list_need_neither_agent_nor_key() {
 
 #[test]
 fn what_is_deleted_has_to_be_meant() {
-    let ended = twostep(&["key", "credentials", "delete", "0011", "--hidraw", NOWHERE], "123456\nyes\n");
+    let ended =
+        twostep(&["key", "credentials", "delete", "0011", "--hidraw", NOWHERE], "123456\nyes\n");
     assert_eq!((ended.exit, ended.out.as_str()), (2, ""), "{ended:?}");
     assert!(ended.err.contains("gone for good") && ended.err.contains("--yes"), "{}", ended.err);
 }
 
 #[test]
 fn the_process_that_looks_after_a_key_does_nothing_by_itself() {
-    for input in ["", "{}", "null", "{\"path\":\"/dev/null\",\"verb\":\"reset\",\"pin\":\"\",\"new\":\"\",\"credential\":[]}"] {
+    for input in [
+        "",
+        "{}",
+        "null",
+        "{\"path\":\"/dev/null\",\"verb\":\"reset\",\"pin\":\"\",\"new\":\"\",\"credential\":[]}",
+    ] {
         let ended = twostep(&["key", "manage-in-child"], input);
         assert_eq!((ended.exit, ended.out.as_str()), (3, ""), "{input}: {ended:?}");
     }

@@ -3,13 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::journey::Token;
-use crate::journey::away_from_the_end_of_a_step;
-use crate::program::Agent;
-use crate::program::Ended;
-use crate::program::TWOSTEP;
-use crate::program::command;
-use crate::program::fed;
+use crate::journey::{Token, away_from_the_end_of_a_step};
+use crate::program::{Agent, Ended, TWOSTEP, command, fed};
 use crate::tools;
 
 /// Every local user may enrol devices for their own account.
@@ -18,7 +13,9 @@ const OPEN: &str = "local_users = true\n[socket]\nmode = \"0666\"\n";
 /// Runs the program as the user `nobody`.
 fn as_nobody(agent: &Agent, arguments: &[&str], input: &str) -> Ended {
     let mut command = command("setpriv");
-    command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]).arg(agent.folder.path().join("twostep"));
+    command
+        .args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"])
+        .arg(agent.folder.path().join("twostep"));
     command.arg("--socket").arg(agent.socket()).args(arguments);
     fed(command, input)
 }
@@ -45,20 +42,36 @@ fn a_protected_account_changes_with_a_session_of_its_owner() {
 
     let refused = as_nobody(&agent, &["device", "add", "--serial", "TABLET001"], "");
     assert_eq!(refused.exit, 1, "{refused:?}");
-    assert!(refused.err.contains("--mfa-context") && refused.err.contains("twostep login"), "{}", refused.err);
+    assert!(
+        refused.err.contains("--mfa-context") && refused.err.contains("twostep login"),
+        "{}",
+        refused.err
+    );
 
     let session = as_nobody(&agent, &["login"], &token.code(1)).out;
     let file = agent.folder.path().join("session.jwt");
     std::fs::write(&file, &session).unwrap();
     open_to_all(&file);
     let context = file.to_str().unwrap();
-    let added = as_nobody(&agent, &["--json", "--mfa-context", context, "device", "add", "--serial", "TABLET001"], "").json();
+    let added = as_nobody(
+        &agent,
+        &["--json", "--mfa-context", context, "device", "add", "--serial", "TABLET001"],
+        "",
+    )
+    .json();
     let tablet = Token::added(&added);
     // The session comes first, the codes after it.
-    let activated = as_nobody(&agent, &["--mfa-context", "-", "device", "activate", "TABLET001"], &(session + &tablet.pair(-1)));
+    let activated = as_nobody(
+        &agent,
+        &["--mfa-context", "-", "device", "activate", "TABLET001"],
+        &(session + &tablet.pair(-1)),
+    );
     assert_eq!(activated.exit, 0, "{activated:?}");
     assert_eq!(as_nobody(&agent, &["device", "remove", "PHONE0001"], "").exit, 1);
-    assert_eq!(as_nobody(&agent, &["--mfa-context", context, "device", "remove", "TABLET001"], "").exit, 0);
+    assert_eq!(
+        as_nobody(&agent, &["--mfa-context", context, "device", "remove", "TABLET001"], "").exit,
+        0
+    );
 
     let theirs = as_nobody(&agent, &["device", "list", "--account", "root"], "");
     assert!(theirs.out.is_empty() || theirs.exit == 1, "{theirs:?}");

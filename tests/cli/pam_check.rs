@@ -1,5 +1,5 @@
-//! `twostep pam-check`: what it finds in good and bad stacks, that the mended lines mend, and that it goes through a stack as the
-//! real libpam does.
+//! `twostep pam-check`: what it finds in good and bad stacks, that the mended lines mend, and that
+//! it goes through a stack as the real libpam does.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,8 +10,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::program::Ended;
-use crate::program::twostep;
+use crate::program::{Ended, twostep};
 use crate::tools;
 
 /// A system with these stacks, and the module where Debian keeps it.
@@ -25,7 +24,15 @@ fn system(stacks: &[(&str, &str)]) -> tempfile::TempDir {
     for (service, stack) in stacks {
         fs::write(folder.join(service), stack).unwrap();
     }
-    for entry in ["", "usr", "usr/lib", "usr/lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu/security", "etc", "etc/pam.d"] {
+    for entry in [
+        "",
+        "usr",
+        "usr/lib",
+        "usr/lib/x86_64-linux-gnu",
+        "usr/lib/x86_64-linux-gnu/security",
+        "etc",
+        "etc/pam.d",
+    ] {
         fs::set_permissions(root.path().join(entry), Permissions::from_mode(0o755)).unwrap();
     }
     root
@@ -39,12 +46,28 @@ fn check(root: &Path) -> (Ended, Value) {
 
 /// Each finding as `file:line`, what it is, and the mended line with single spaces.
 fn findings(document: &Value) -> Vec<(String, String, String)> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().split_whitespace().collect::<Vec<&str>>().join(" ");
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect::<Vec<&str>>()
+            .join(" ")
+    };
     let found = document["findings"].as_array().unwrap().iter();
     found
         .map(|finding| {
-            let file = Path::new(finding["file"].as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned();
-            (format!("{file}:{}", finding["line"]), text(&finding["what"]), text(&finding["mended"]))
+            let file = Path::new(finding["file"].as_str().unwrap())
+                .file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned();
+            (
+                format!("{file}:{}", finding["line"]),
+                text(&finding["what"]),
+                text(&finding["mended"]),
+            )
         })
         .collect()
 }
@@ -77,13 +100,16 @@ fn stacks_that_ask_everybody_are_clean() {
 fn the_stacks_we_ship_are_clean() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/pam");
     let mut stacks = vec![("common-auth".to_owned(), UNIX.to_owned())];
-    for group in ["common-account", "common-session", "common-session-noninteractive", "common-password"] {
+    for group in
+        ["common-account", "common-session", "common-session-noninteractive", "common-password"]
+    {
         stacks.push((group.to_owned(), String::new()));
     }
     for name in ["login", "sshd", "sudo", "xscreensaver"] {
         stacks.push((name.to_owned(), fs::read_to_string(folder.join(name)).unwrap()));
     }
-    let stacks: Vec<(&str, &str)> = stacks.iter().map(|(name, stack)| (name.as_str(), stack.as_str())).collect();
+    let stacks: Vec<(&str, &str)> =
+        stacks.iter().map(|(name, stack)| (name.as_str(), stack.as_str())).collect();
     let (ended, document) = check(system(&stacks).path());
     assert_eq!((ended.exit, findings(&document)), (0, vec![]));
     assert_eq!(document["services"], serde_json::json!(["login", "sshd", "sudo", "xscreensaver"]));
@@ -96,10 +122,25 @@ fn every_way_around_it_is_found_with_the_line_that_mends_it() {
     let ended = "this ends the stack before pam_twostep.so";
     let required = "auth required pam_twostep.so";
     for (stack, place, what, mended) in [
-        ("auth sufficient pam_twostep.so\nauth required pam_permit.so\n", "probe:1", ignored, required),
+        (
+            "auth sufficient pam_twostep.so\nauth required pam_permit.so\n",
+            "probe:1",
+            ignored,
+            required,
+        ),
         ("auth required pam_unix.so\nauth optional pam_twostep.so\n", "probe:2", ignored, required),
-        ("auth required pam_unix.so\nauth sufficient pam_twostep.so reuse\n", "probe:2", ignored, "auth required pam_twostep.so reuse"),
-        ("auth required pam_unix.so\nauth [default=ignore] pam_twostep.so\n", "probe:2", ignored, required),
+        (
+            "auth required pam_unix.so\nauth sufficient pam_twostep.so reuse\n",
+            "probe:2",
+            ignored,
+            "auth required pam_twostep.so reuse",
+        ),
+        (
+            "auth required pam_unix.so\nauth [default=ignore] pam_twostep.so\n",
+            "probe:2",
+            ignored,
+            required,
+        ),
         (
             "auth required pam_unix.so\nauth [success=ok authinfo_unavail=ignore default=bad] pam_twostep.so\n",
             "probe:2",
@@ -162,16 +203,32 @@ fn every_way_around_it_is_found_with_the_line_that_mends_it() {
         ),
         ("account required pam_twostep.so\n", "probe:1", "in the group account", required),
         ("-auth required pam_twostep.so\n", "probe:1", "the log stays empty", required),
-        ("auth requisite pam_deny.so\nauth required pam_twostep.so\n", "probe:2", "never comes to this line: put it before", ""),
+        (
+            "auth requisite pam_deny.so\nauth required pam_twostep.so\n",
+            "probe:2",
+            "never comes to this line: put it before",
+            "",
+        ),
         ("auth required /opt/pam_twostep.so\n", "probe:1", "there is no /opt/pam_twostep.so", ""),
         ("auth requird pam_twostep.so\n", "probe:1", "cannot read this line", ""),
-        ("auth include nowhere\nauth required pam_twostep.so\n", "probe:1", "what this includes is not there", ""),
+        (
+            "auth include nowhere\nauth required pam_twostep.so\n",
+            "probe:1",
+            "what this includes is not there",
+            "",
+        ),
     ] {
-        let files = [("probe", stack), ("sufficient", "auth sufficient pam_unix.so\n"), ("inside", "auth required pam_twostep.so\n")];
+        let files = [
+            ("probe", stack),
+            ("sufficient", "auth sufficient pam_unix.so\n"),
+            ("inside", "auth required pam_twostep.so\n"),
+        ];
         let root = system(&files);
         let (ended, document) = check(root.path());
         let found = findings(&document);
-        let fits = |finding: &&(String, String, String)| finding.0 == place && finding.1.contains(what) && finding.2 == mended;
+        let fits = |finding: &&(String, String, String)| {
+            finding.0 == place && finding.1.contains(what) && finding.2 == mended
+        };
         assert!(ended.exit == 1 && found.iter().any(|finding| fits(&finding)), "{stack}{found:?}");
         if found.iter().all(|(_, _, mended)| !mended.is_empty()) {
             mend(root.path(), &document);
@@ -188,7 +245,9 @@ fn mend(root: &Path, document: &Value) {
         assert!(Path::new(file).starts_with(root.canonicalize().unwrap()));
         let at = usize::try_from(finding["line"].as_u64().unwrap()).unwrap();
         let text = fs::read_to_string(file).unwrap();
-        let lines = text.lines().zip(1..).map(|(line, number)| if number == at { finding["mended"].as_str().unwrap() } else { line });
+        let lines = text.lines().zip(1..).map(|(line, number)| {
+            if number == at { finding["mended"].as_str().unwrap() } else { line }
+        });
         fs::write(file, lines.collect::<Vec<&str>>().join("\n")).unwrap();
     }
 }
@@ -210,7 +269,10 @@ fn what_others_than_root_can_write_is_found() {
         let before = fs::metadata(&path).unwrap().permissions();
         fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
         let (ended, document) = check(root.path());
-        assert!(ended.exit == 1 && findings(&document).iter().any(|finding| finding.1.contains(what)), "{path:?} {document}");
+        assert!(
+            ended.exit == 1 && findings(&document).iter().any(|finding| finding.1.contains(what)),
+            "{path:?} {document}"
+        );
         fs::set_permissions(&path, before).unwrap();
     }
 }
@@ -221,7 +283,10 @@ fn without_stacks_it_is_bad_input_and_without_ours_it_is_no_success() {
     assert_eq!(check(empty.path()).0.exit, 2);
     let root = system(&[("probe", "auth required pam_unix.so\n")]);
     let ended = twostep(&["pam-check", "--root", root.path().to_str().unwrap()], "");
-    assert_eq!((ended.exit, ended.out.as_str()), (1, "No stack names pam_twostep.so: nobody is asked for a second factor.\n"));
+    assert_eq!(
+        (ended.exit, ended.out.as_str()),
+        (1, "No stack names pam_twostep.so: nobody is asked for a second factor.\n")
+    );
 }
 
 #[test]
@@ -244,24 +309,42 @@ fn it_goes_through_a_stack_as_libpam_does() {
         return;
     }
     // A module that always refuses stands for ours.
-    let deny = ["/lib", "/usr/lib"].iter().flat_map(|libraries| fs::read_dir(libraries).into_iter().flatten().flatten());
-    let deny = deny.map(|entry| entry.path().join("security/pam_deny.so")).find(|file| file.is_file()).unwrap();
+    let deny = ["/lib", "/usr/lib"]
+        .iter()
+        .flat_map(|libraries| fs::read_dir(libraries).into_iter().flatten().flatten());
+    let deny = deny
+        .map(|entry| entry.path().join("security/pam_deny.so"))
+        .find(|file| file.is_file())
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let ours = folder.path().join("pam_twostep.so");
     fs::copy(deny, &ours).unwrap();
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let stacks: Vec<(String, String)> = (0..400).map(|number| (format!("s{number}"), random.stack(ours.to_str().unwrap()))).collect();
-    let stacks: Vec<(&str, &str)> = stacks.iter().map(|(name, stack)| (name.as_str(), stack.as_str())).collect();
+    let stacks: Vec<(String, String)> = (0..400)
+        .map(|number| (format!("s{number}"), random.stack(ours.to_str().unwrap())))
+        .collect();
+    let stacks: Vec<(&str, &str)> =
+        stacks.iter().map(|(name, stack)| (name.as_str(), stack.as_str())).collect();
     let inside = format!("auth sufficient pam_permit.so\nauth required {}\n", ours.display());
-    let all = [stacks.clone(), vec![("inside", inside.as_str()), ("deny", "auth requisite pam_deny.so\n")]].concat();
+    let all = [
+        stacks.clone(),
+        vec![("inside", inside.as_str()), ("deny", "auth requisite pam_deny.so\n")],
+    ]
+    .concat();
     let root = system(&all);
     let script = "mount --bind \"$1\" /etc/pam.d; for n in $(seq 0 399); do pamtester s$n daemon authenticate >/dev/null 2>&1 </dev/null; echo $?; done";
-    let output = Command::new("unshare").args(["--mount", "sh", "-c", script, "sh"]).arg(root.path().join("etc/pam.d")).output().unwrap();
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, "sh"])
+        .arg(root.path().join("etc/pam.d"))
+        .output()
+        .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     let (_, document) = check(root.path());
     let leaks = |service: &str| {
         let found = document["findings"].as_array().unwrap().iter();
-        let of = |finding: &&Value| finding["services"].as_array().unwrap().iter().any(|named| named == service);
+        let of = |finding: &&Value| {
+            finding["services"].as_array().unwrap().iter().any(|named| named == service)
+        };
         found.filter(of).any(|finding| finding["mended"].is_string())
     };
     let mut open = 0;
@@ -270,7 +353,11 @@ fn it_goes_through_a_stack_as_libpam_does() {
         assert_eq!(leaks(service), named && status == "0", "{service}:\n{stack}{document:#}");
         open += u32::from(leaks(service));
     }
-    assert!(said.lines().count() == 400 && (40..360).contains(&open), "{open} of {} are open", said.lines().count());
+    assert!(
+        said.lines().count() == 400 && (40..360).contains(&open),
+        "{open} of {} are open",
+        said.lines().count()
+    );
 }
 
 /// The same numbers every time (xorshift64).

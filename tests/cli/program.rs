@@ -3,12 +3,8 @@
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
-use std::process::Output;
-use std::process::Stdio;
-use std::time::Duration;
-use std::time::Instant;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -41,7 +37,11 @@ impl Ended {
 impl From<Output> for Ended {
     fn from(output: Output) -> Ended {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Ended { exit: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+        Ended {
+            exit: output.status.code().unwrap_or(-1),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
     }
 }
 
@@ -53,7 +53,11 @@ impl Agent {
         std::fs::write(&file, config).unwrap();
         let mut command = command(TWOSTEP);
         command.env("STATE_DIRECTORY", folder.path().join("state"));
-        command.args(["agent", "--socket"]).arg(folder.path().join("agent.sock")).arg("--config").arg(file);
+        command
+            .args(["agent", "--socket"])
+            .arg(folder.path().join("agent.sock"))
+            .arg("--config")
+            .arg(file);
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let mut agent = Agent { folder, child };
@@ -61,7 +65,11 @@ impl Agent {
         while UnixStream::connect(agent.socket()).is_err() {
             let ended = agent.child.try_wait().unwrap();
             let log = || std::fs::read_to_string(agent.folder.path().join("log"));
-            assert!(ended.is_none() && began.elapsed() < Duration::from_secs(20), "the agent does not listen: {:?}", log());
+            assert!(
+                ended.is_none() && began.elapsed() < Duration::from_secs(20),
+                "the agent does not listen: {:?}",
+                log()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         agent
@@ -92,7 +100,10 @@ impl Agent {
 
     /// Asks it to stop, and returns the exit code.
     pub(crate) fn stop(&mut self) -> Option<i32> {
-        let stopped = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        let stopped = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .unwrap();
         assert!(stopped.success());
         self.child.wait().unwrap().code()
     }
@@ -113,7 +124,12 @@ pub(crate) fn twostep(arguments: &[&str], input: &str) -> Ended {
 
 /// Runs a command with this on standard input.
 pub(crate) fn fed(mut command: Command, input: &str) -> Ended {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     // Whoever does not read what it is given has closed the pipe.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap().into()

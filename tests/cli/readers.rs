@@ -1,15 +1,13 @@
 //! Output that is not taken: a full disk, a reader that has gone, one that has stopped reading.
 
 use std::fs::File;
-use std::process::Command;
-use std::process::Stdio;
-use std::time::Duration;
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::program::TWOSTEP;
-use crate::program::command;
+use crate::program::{TWOSTEP, command};
 
-/// Commands that print on either stream, and the exit codes they end with where their output is taken.
+/// Commands that print on either stream, and the exit codes they end with where their output is
+/// taken.
 const COMMANDS: [(&[&str], i32); 10] = [
     (&["--help"], 0),
     (&["--version"], 0),
@@ -79,11 +77,16 @@ fn an_agent_whose_output_is_never_read_ends_when_it_is_told_to() {
         let (held, mut write) = std::io::pipe().unwrap();
         fill(&mut write);
         let mut command = command(TWOSTEP);
-        command.env("STATE_DIRECTORY", folder.path().join("state")).args(["agent", "--socket"]).arg(folder.path().join("agent.sock"));
+        command
+            .env("STATE_DIRECTORY", folder.path().join("state"))
+            .args(["agent", "--socket"])
+            .arg(folder.path().join("agent.sock"));
         // A store that is there and is none ends it by itself.
         if !terminated {
             std::fs::write(folder.path().join("no-store"), "no store").unwrap();
-            command.arg("--store").arg(format!("sqlite:{}", folder.path().join("no-store").display()));
+            command
+                .arg("--store")
+                .arg(format!("sqlite:{}", folder.path().join("no-store").display()));
         }
         if json {
             command.arg("--json");
@@ -92,11 +95,18 @@ fn an_agent_whose_output_is_never_read_ends_when_it_is_told_to() {
         let mut child = command.spawn().unwrap();
         let began = Instant::now();
         if terminated {
-            while std::os::unix::net::UnixStream::connect(folder.path().join("agent.sock")).is_err() {
+            while std::os::unix::net::UnixStream::connect(folder.path().join("agent.sock")).is_err()
+            {
                 assert!(began.elapsed() < Duration::from_secs(20), "it does not listen");
                 std::thread::sleep(Duration::from_millis(20));
             }
-            assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+            assert!(
+                Command::new("kill")
+                    .args(["-TERM", &child.id().to_string()])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
         }
         let asked = Instant::now();
         let status = loop {
@@ -121,7 +131,8 @@ fn fill(pipe: &mut std::io::PipeWriter) {
     use std::io::Write;
     let flags = nix::fcntl::fcntl(&*pipe, nix::fcntl::FcntlArg::F_GETFL).unwrap();
     let flags = nix::fcntl::OFlag::from_bits_truncate(flags);
-    nix::fcntl::fcntl(&*pipe, nix::fcntl::FcntlArg::F_SETFL(flags | nix::fcntl::OFlag::O_NONBLOCK)).unwrap();
+    nix::fcntl::fcntl(&*pipe, nix::fcntl::FcntlArg::F_SETFL(flags | nix::fcntl::OFlag::O_NONBLOCK))
+        .unwrap();
     for size in [4_096, 1] {
         while pipe.write_all(&vec![b'x'; size]).is_ok() {}
     }

@@ -1,16 +1,12 @@
-//! What the program says of stores that are not as they were left, and of stores on media that cannot be written.
+//! What the program says of stores that are not as they were left, and of stores on media that
+//! cannot be written.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::owner::is_root;
-use crate::program::Agent;
-use crate::program::Ended;
-use crate::program::TWOSTEP;
-use crate::program::command;
-use crate::program::fed;
-use crate::program::twostep;
+use crate::program::{Agent, Ended, TWOSTEP, command, fed, twostep};
 use crate::tools;
 
 /// A folder with the store and the key of an agent with one account.
@@ -34,21 +30,30 @@ fn left_by(ended: &str) -> (tempfile::TempDir, String) {
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
 
 fn doctor(folder: &Path) -> Ended {
     let mut command = command(TWOSTEP);
-    command.env("STATE_DIRECTORY", folder).args(["--socket", "/nowhere/agent.sock", "doctor"]);
+    command
+        .env("STATE_DIRECTORY", folder)
+        .args(["--socket", "/nowhere/agent.sock", "doctor"]);
     fed(command, "")
 }
 
 fn start(folder: &Path) -> Ended {
     // One that serves after all is a failure, and ends.
     let mut command = command("timeout");
-    command.env("STATE_DIRECTORY", folder).args(["20", TWOSTEP, "--socket"]).arg(folder.join("agent.sock")).arg("agent");
+    command
+        .env("STATE_DIRECTORY", folder)
+        .args(["20", TWOSTEP, "--socket"])
+        .arg(folder.join("agent.sock"))
+        .arg("agent");
     fed(command, "")
 }
 
@@ -58,9 +63,27 @@ type Change = fn(&Path);
 fn every_store_that_is_not_as_it_was_left_is_told_by_check_doctor_and_agent_alike() {
     // How the agent ended, what was done then, what all say, and whether a restore cures it.
     let cases: [(&str, &str, Change, &str, bool); 6] = [
-        ("killed, its log is lost", "KILL", |at| fs::remove_file(at.join("twostep.db-wal")).unwrap(), "its log is missing", true),
-        ("killed, its log is empty", "KILL", |at| fs::write(at.join("twostep.db-wal"), "").unwrap(), "its log is missing", true),
-        ("copied while in use", "KILL", |at| fs::remove_file(at.join("twostep.db.witness")).unwrap(), "is a raw copy", true),
+        (
+            "killed, its log is lost",
+            "KILL",
+            |at| fs::remove_file(at.join("twostep.db-wal")).unwrap(),
+            "its log is missing",
+            true,
+        ),
+        (
+            "killed, its log is empty",
+            "KILL",
+            |at| fs::write(at.join("twostep.db-wal"), "").unwrap(),
+            "its log is missing",
+            true,
+        ),
+        (
+            "copied while in use",
+            "KILL",
+            |at| fs::remove_file(at.join("twostep.db.witness")).unwrap(),
+            "is a raw copy",
+            true,
+        ),
         ("another log", "TERM", another_log, "is the log of another store", false),
         ("an older copy", "TERM", older_copy, "is older than what was served", true),
         ("a header alone", "TERM", header_alone, "without what it held", false),
@@ -95,7 +118,8 @@ fn another_log(folder: &Path) {
 fn older_copy(folder: &Path) {
     let (store, old) = (folder.join("twostep.db"), folder.join("old.db"));
     fs::copy(&store, &old).unwrap();
-    // Something that counts has to happen in between: a start alone leaves a copy as good as the file.
+    // Something that counts has to happen in between: a start alone leaves a copy as good as the
+    // file.
     assert_eq!(twostep(&["store", "restore", store.to_str().unwrap()], "").exit, 0);
     fs::rename(old, store).unwrap();
 }
@@ -103,7 +127,10 @@ fn older_copy(folder: &Path) {
 fn header_alone(folder: &Path) {
     let store = folder.join("twostep.db");
     fs::remove_file(&store).unwrap();
-    rusqlite::Connection::open(store).unwrap().execute_batch("PRAGMA journal_mode = WAL").unwrap();
+    rusqlite::Connection::open(store)
+        .unwrap()
+        .execute_batch("PRAGMA journal_mode = WAL")
+        .unwrap();
 }
 
 #[test]
@@ -134,13 +161,24 @@ fn a_store_is_checked_where_nothing_can_be_written_and_nothing_is_left_behind() 
                 let _ = fs::remove_file(folder.path().join(name));
             }
             let there = names(folder.path());
-            for look in [&["--json", "store", "check", &store][..], &["--json", "audit", "verify", "--store", &store]] {
+            for look in [
+                &["--json", "store", "check", &store][..],
+                &["--json", "audit", "verify", "--store", &store],
+            ] {
                 let here = twostep(look, "");
-                assert_eq!((here.exit, here.json()["ok"] == true), (0, true), "{ended} {without:?} {look:?}: {here:?}");
+                assert_eq!(
+                    (here.exit, here.json()["ok"] == true),
+                    (0, true),
+                    "{ended} {without:?} {look:?}: {here:?}"
+                );
                 assert_eq!(names(folder.path()), there, "{ended}: {look:?} leaves nothing behind");
                 for kind in ["mode 555", "mount"] {
                     let Some(read_only) = read_only(kind, folder.path(), look) else { continue };
-                    assert_eq!((read_only.exit, &read_only.out), (0, &here.out), "{ended} {without:?} {look:?} {kind}: {read_only:?}");
+                    assert_eq!(
+                        (read_only.exit, &read_only.out),
+                        (0, &here.out),
+                        "{ended} {without:?} {look:?} {kind}: {read_only:?}"
+                    );
                     assert_eq!(names(folder.path()), there);
                 }
             }
@@ -150,11 +188,16 @@ fn a_store_is_checked_where_nothing_can_be_written_and_nothing_is_left_behind() 
 
 /// Runs the program where the folder cannot be written; none where the tester may not arrange that.
 fn read_only(kind: &str, folder: &Path, arguments: &[&str]) -> Option<Ended> {
-    if kind == "mode 555" { without_right(folder, arguments) } else { mounted_read_only(folder, arguments) }
+    if kind == "mode 555" {
+        without_right(folder, arguments)
+    } else {
+        mounted_read_only(folder, arguments)
+    }
 }
 
 fn without_right(folder: &Path, arguments: &[&str]) -> Option<Ended> {
-    let mode = |path: &Path, mode| fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    let mode =
+        |path: &Path, mode| fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
     let program = tempfile::tempdir().unwrap();
     let mut look = command(TWOSTEP);
     if is_root() {
@@ -167,7 +210,8 @@ fn without_right(folder: &Path, arguments: &[&str]) -> Option<Ended> {
         mode(program.path(), 0o755);
         fs::copy(TWOSTEP, program.path().join("twostep")).unwrap();
         look = command("setpriv");
-        look.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]).arg(program.path().join("twostep"));
+        look.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"])
+            .arg(program.path().join("twostep"));
     }
     look.args(arguments);
     mode(folder, 0o555);
@@ -180,9 +224,13 @@ fn mounted_read_only(folder: &Path, arguments: &[&str]) -> Option<Ended> {
     if !is_root() || !tools::have("unshare") {
         return None;
     }
-    let script = "mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind \"$0\" || exit 77; exec \"$@\"";
+    let script =
+        "mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind \"$0\" || exit 77; exec \"$@\"";
     let mut look = command("unshare");
-    look.args(["--mount", "sh", "-c", script]).arg(folder).arg(TWOSTEP).args(arguments);
+    look.args(["--mount", "sh", "-c", script])
+        .arg(folder)
+        .arg(TWOSTEP)
+        .args(arguments);
     // A container may not be allowed to mount.
     Some(fed(look, "")).filter(|ended| ended.exit != 77)
 }

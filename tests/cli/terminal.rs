@@ -1,17 +1,17 @@
 //! What a person sees: prompts, and a QR code that can be scanned on light and on dark.
 
 use crate::journey::Token;
-use crate::program::Agent;
-use crate::program::Ended;
-use crate::program::TWOSTEP;
-use crate::program::command;
-use crate::program::fed;
+use crate::program::{Agent, Ended, TWOSTEP, command, fed};
 use crate::tools;
 
 /// Runs the program on a terminal, which shows everything on standard output.
 fn at_a_terminal(agent: &Agent, arguments: &str, typed: &str) -> Ended {
     let mut command = command("script");
-    command.args(["-qec", &format!("{TWOSTEP} --socket {} {arguments}", agent.socket().display()), "/dev/null"]);
+    command.args([
+        "-qec",
+        &format!("{TWOSTEP} --socket {} {arguments}", agent.socket().display()),
+        "/dev/null",
+    ]);
     fed(command, typed)
 }
 
@@ -21,7 +21,14 @@ fn the_prompts_say_what_to_do() {
         return;
     }
     let agent = Agent::start("");
-    let token = Token::added(&agent.done(&["--json", "device", "add", "--account", "alice", "--serial", "GAHT12345678"], "").json());
+    let token = Token::added(
+        &agent
+            .done(
+                &["--json", "device", "add", "--account", "alice", "--serial", "GAHT12345678"],
+                "",
+            )
+            .json(),
+    );
     let first = token.code(-1);
     // A slip of the finger, then the same code twice.
     let typed = format!("12x\n{first}\n{first}\n{}\n", token.code(0));
@@ -49,7 +56,10 @@ fn the_qr_code_has_its_own_black_and_white() {
     assert!(lines.len() > 10, "{coloured}");
     for line in lines {
         let line = line.trim_end();
-        assert!(line.starts_with("\u{1b}[38;5;16;48;5;231m") && line.ends_with("\u{1b}[0m"), "{line:?}");
+        assert!(
+            line.starts_with("\u{1b}[38;5;16;48;5;231m") && line.ends_with("\u{1b}[0m"),
+            "{line:?}"
+        );
     }
     let (secret, hint) = (coloured.find("otpauth://"), coloured.find("twostep device activate"));
     assert!(secret.is_some() && secret < hint, "what comes next comes last: {coloured}");

@@ -1,20 +1,17 @@
 //! Typed and pasted text with invisible characters in it, and paths as people type them.
 
 use std::process::Stdio;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::journey::Token;
-use crate::journey::away_from_the_end_of_a_step;
-use crate::program::Agent;
-use crate::program::TWOSTEP;
-use crate::program::command;
-use crate::program::fed;
+use crate::journey::{Token, away_from_the_end_of_a_step};
+use crate::program::{Agent, TWOSTEP, command, fed};
 
 #[test]
 fn a_secret_whose_last_character_says_too_much_is_taken_with_a_warning() {
     let agent = Agent::start("");
-    let add = |secret: &str| agent.run(&["device", "add", "--account", "alice", "--secret-stdin"], secret);
+    let add = |secret: &str| {
+        agent.run(&["device", "add", "--account", "alice", "--secret-stdin"], secret)
+    };
     for (secret, warned) in [
         ("GEZDGNBVGY3TQOJQGF", true),
         ("QWERTYUIOPASDFGHJKLZXC", false),
@@ -24,7 +21,11 @@ fn a_secret_whose_last_character_says_too_much_is_taken_with_a_warning() {
     ] {
         let ended = add(secret);
         let exit = if secret.len() == 22 { 2 } else { 0 };
-        assert_eq!((ended.exit, ended.err.contains("bits that fill no byte")), (exit, warned), "{secret:?}: {ended:?}");
+        assert_eq!(
+            (ended.exit, ended.err.contains("bits that fill no byte")),
+            (exit, warned),
+            "{secret:?}: {ended:?}"
+        );
         assert!(!ended.err.contains(secret.trim()), "{ended:?}");
     }
 }
@@ -33,21 +34,39 @@ fn a_secret_whose_last_character_says_too_much_is_taken_with_a_warning() {
 fn a_code_is_accepted_with_the_characters_that_a_paste_brings() {
     let agent = Agent::start("");
     away_from_the_end_of_a_step();
-    let added = agent.done(&["--json", "device", "add", "--account", "alice", "--serial", "GAHT12345678"], "").json();
+    let added = agent
+        .done(&["--json", "device", "add", "--account", "alice", "--serial", "GAHT12345678"], "")
+        .json();
     let token = Token::added(&added);
     let [first, second] = [token.code(-1), token.code(0)];
     let (left, right) = first.split_at(3);
     let pair = format!("\u{feff}{left}\u{a0}{right}\n\u{202a}{second}\u{202c}\r\n");
     agent.done(&["device", "activate", "GAHT12345678"], &pair);
-    let wide: String = token.code(1).chars().map(|digit| char::from_u32(u32::from(digit) + 0xfee0).unwrap()).collect();
+    let wide: String = token
+        .code(1)
+        .chars()
+        .map(|digit| char::from_u32(u32::from(digit) + 0xfee0).unwrap())
+        .collect();
     agent.done(&["login", "--account", "alice"], &format!("{wide}\n"));
     let ended = agent.run(&["login", "--account", "alice"], "١٢٣٤٥٦\n");
     assert_eq!(ended.exit, 2, "{ended:?}");
-    assert!(ended.err.contains("a digit that is not one of 0 to 9") && !ended.err.contains('١'), "{ended:?}");
+    assert!(
+        ended.err.contains("a digit that is not one of 0 to 9") && !ended.err.contains('١'),
+        "{ended:?}"
+    );
 
-    let sheet = agent.done(&["device", "add", "--account", "alice", "--kind", "recovery"], "").out;
-    for (code, change) in sheet.lines().zip([("-", "\u{2011}"), ("-", "–"), ("-", "\u{ad}"), ("-", "\u{200b} ")]) {
-        agent.done(&["login", "--account", "alice"], &format!("{}\n", code.replace(change.0, change.1)));
+    let sheet = agent
+        .done(&["device", "add", "--account", "alice", "--kind", "recovery"], "")
+        .out;
+    for (code, change) in
+        sheet
+            .lines()
+            .zip([("-", "\u{2011}"), ("-", "–"), ("-", "\u{ad}"), ("-", "\u{200b} ")])
+    {
+        agent.done(
+            &["login", "--account", "alice"],
+            &format!("{}\n", code.replace(change.0, change.1)),
+        );
     }
 }
 
@@ -62,7 +81,12 @@ fn a_name_that_does_not_print_is_refused_where_one_is_made_and_found_where_one_i
     ] {
         let ended = agent.run(arguments, "123456\n");
         assert_eq!(ended.exit, 2, "{ended:?}");
-        assert!(["U+00AD", "U+2800", "U+3164", "U+00A0"].iter().any(|named| ended.err.contains(named)), "{ended:?}");
+        assert!(
+            ["U+00AD", "U+2800", "U+3164", "U+00A0"]
+                .iter()
+                .any(|named| ended.err.contains(named)),
+            "{ended:?}"
+        );
     }
     // As a list spells it, or as it is.
     for account in ["jd\\u{ad}oe", "jd\u{ad}oe"] {
@@ -78,12 +102,23 @@ fn names_without_a_slash_are_of_the_working_directory() {
     let folder = tempfile::tempdir().unwrap();
     let here = |program: &str| {
         let mut command = command(program);
-        command.current_dir(folder.path()).env("STATE_DIRECTORY", folder.path().join("state"));
+        command
+            .current_dir(folder.path())
+            .env("STATE_DIRECTORY", folder.path().join("state"));
         command
     };
-    std::fs::write(folder.path().join("twostep.toml"), "[store]\nkey_file = \"sealing.key\"\n").unwrap();
+    std::fs::write(folder.path().join("twostep.toml"), "[store]\nkey_file = \"sealing.key\"\n")
+        .unwrap();
     let mut agent = here(TWOSTEP);
-    agent.args(["agent", "--socket", "agent.sock", "--store", "sqlite:store.db", "--config", "twostep.toml"]);
+    agent.args([
+        "agent",
+        "--socket",
+        "agent.sock",
+        "--store",
+        "sqlite:store.db",
+        "--config",
+        "twostep.toml",
+    ]);
     let log = std::fs::File::create(folder.path().join("log")).unwrap();
     let mut agent = agent.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
     let began = Instant::now();
@@ -91,7 +126,10 @@ fn names_without_a_slash_are_of_the_working_directory() {
         let mut list = here(TWOSTEP);
         list.args(["--socket", "agent.sock", "--json", "account", "list"]);
         let ended = fed(list, "");
-        if ended.exit == 0 || began.elapsed() > Duration::from_secs(20) || agent.try_wait().unwrap().is_some() {
+        if ended.exit == 0
+            || began.elapsed() > Duration::from_secs(20)
+            || agent.try_wait().unwrap().is_some()
+        {
             break ended;
         }
         std::thread::sleep(Duration::from_millis(50));
@@ -117,7 +155,10 @@ fn a_file_that_is_a_directory_is_said_to_be_one() {
         ("tls.cert", format!("[tls]\ncert = \"{dir}\"\nkey = \"{empty}\"\n")),
         ("tls.key", format!("[tls]\ncert = \"{empty}\"\nkey = \"{dir}\"\n")),
         ("security_keys.trust", format!("[security_keys]\ntrust = [\"{dir}\"]\n")),
-        ("events.webhook_trust", format!("[events]\nwebhook = \"https://localhost/\"\nwebhook_trust = \"{dir}\"\n")),
+        (
+            "events.webhook_trust",
+            format!("[events]\nwebhook = \"https://localhost/\"\nwebhook_trust = \"{dir}\"\n"),
+        ),
         ("", format!("policy_file = \"{dir}\"\n")),
     ] {
         let file = there("twostep.toml");
@@ -125,9 +166,17 @@ fn a_file_that_is_a_directory_is_said_to_be_one() {
         let ended = crate::program::twostep(&["config", "check", &file], "");
         let said = format!("{}{}", ended.out, ended.err);
         assert_ne!(ended.exit, 0, "{key}: {said}");
-        assert!(said.contains(key) && said.contains(&dir) && said.to_lowercase().contains("is a directory"), "{key}: {said}");
+        assert!(
+            said.contains(key)
+                && said.contains(&dir)
+                && said.to_lowercase().contains("is a directory"),
+            "{key}: {said}"
+        );
         assert!(!said.contains("chmod"), "{key}: {said}");
     }
     let ended = crate::program::twostep(&["config", "check", &dir], "");
-    assert!(ended.exit != 0 && format!("{}{}", ended.out, ended.err).contains("irectory"), "{ended:?}");
+    assert!(
+        ended.exit != 0 && format!("{}{}", ended.out, ended.err).contains("irectory"),
+        "{ended:?}"
+    );
 }

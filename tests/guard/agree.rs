@@ -6,10 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use tokio::runtime::Builder;
 
-use crate::desk::Answer;
-use crate::desk::Desk;
-use crate::desk::NOW;
-use crate::desk::ask;
+use crate::desk::{Answer, Desk, NOW, ask};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
@@ -53,7 +50,9 @@ proptest! {
 
 /// Any that a header can hold (RFC 9110 §5.5), but for what separates cookies.
 fn octet() -> impl Strategy<Value = u8> {
-    any::<u8>().prop_filter("a header holds it", |octet| (*octet >= b' ' || *octet == b'\t') && *octet != 0x7f && *octet != b';')
+    any::<u8>().prop_filter("a header holds it", |octet| {
+        (*octet >= b' ' || *octet == b'\t') && *octet != 0x7f && *octet != b';'
+    })
 }
 
 async fn agree(service: &Router, headers: &[(&str, &[u8])]) -> Result<(), TestCaseError> {
@@ -63,7 +62,12 @@ async fn agree(service: &Router, headers: &[(&str, &[u8])]) -> Result<(), TestCa
     prop_assert_eq!(all("/paying").await, all("/layer/paying").await);
     // The optional one differs in one case: nobody asked.
     let optional = all("/optional").await;
-    prop_assert!(optional == present || (optional.1 == "nobody" && present.2 == NO_TOKEN), "{:?} {:?}", optional, present);
+    prop_assert!(
+        optional == present || (optional.1 == "nobody" && present.2 == NO_TOKEN),
+        "{:?} {:?}",
+        optional,
+        present
+    );
     // Whoever is let in as somebody is let in by name wherever any valid context will do.
     let any = all("/any").await;
     prop_assert!(present.0 != 200 || any == present, "{:?} {:?}", any, present);

@@ -4,33 +4,20 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::signature::Ed25519KeyPair;
-use aws_lc_rs::signature::KeyPair;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::FromRef;
-use axum::http::HeaderMap;
-use axum::http::Request;
-use axum::http::Response;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, Request, Response, StatusCode};
 use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::BodyExt;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 use tower::ServiceExt;
-use twostep::guard::Mfa;
-use twostep::guard::MfaGuard;
-use twostep::guard::MfaLayer;
-use twostep::guard::MfaPresent;
-use twostep::guard::RoutePolicy;
+use twostep::guard::{Mfa, MfaGuard, MfaLayer, MfaPresent, RoutePolicy};
 use twostep::policy::Policy;
-use twostep::session::AnyContext;
-use twostep::session::JwkSet;
-use twostep::session::PublicKey;
-use twostep::session::SessionContext;
-use twostep::session::Validator;
+use twostep::session::{AnyContext, JwkSet, PublicKey, SessionContext, Validator};
 use twostep::testing::FixedClock;
 use twostep::time::UnixTime;
 
@@ -67,13 +54,15 @@ impl RoutePolicy for Paying {
 impl Desk {
     pub(crate) fn new() -> Desk {
         let key = Ed25519KeyPair::generate().unwrap();
-        let public = PublicKey::from_coordinates(&[URL_SAFE_NO_PAD.encode(key.public_key())]).unwrap();
+        let public =
+            PublicKey::from_coordinates(&[URL_SAFE_NO_PAD.encode(key.public_key())]).unwrap();
         Desk { key, public, clock: FixedClock::at(UnixTime(NOW)) }
     }
 
     /// A guard that is content with a proof of the last quarter of an hour, and reads a cookie.
     pub(crate) fn guard(&self) -> MfaGuard {
-        MfaGuard::new(self.validator(), Policy::max_age(Duration::from_secs(900))).with_cookie("__Host-mfa".parse().unwrap())
+        MfaGuard::new(self.validator(), Policy::max_age(Duration::from_secs(900)))
+            .with_cookie("__Host-mfa".parse().unwrap())
     }
 
     pub(crate) fn keys(&self) -> JwkSet {
@@ -116,7 +105,8 @@ impl Desk {
 
     fn sign(&self, typ: &str, claims: &Value) -> String {
         let header = json!({ "alg": "EdDSA", "kid": self.public.kid(), "typ": typ });
-        let message = [&header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string())).join(".");
+        let message =
+            [&header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string())).join(".");
         let signature = URL_SAFE_NO_PAD.encode(self.key.sign(message.as_bytes()));
         format!("{message}.{signature}")
     }
@@ -144,7 +134,11 @@ pub(crate) fn service(guard: &MfaGuard) -> Router {
 
 /// Whatever is valid, and whoever has nothing.
 pub(crate) fn lenient() -> Policy {
-    Policy::mfa_present().if_exists().or(Policy::mfa_present().not()).allow_without_mfa().allow_absent()
+    Policy::mfa_present()
+        .if_exists()
+        .or(Policy::mfa_present().not())
+        .allow_without_mfa()
+        .allow_absent()
 }
 
 async fn optional(context: Option<SessionContext>) -> String {
@@ -161,7 +155,10 @@ async fn any(context: Option<AnyContext>) -> String {
 
 /// Behind the layer, the context is an extension of the request.
 async fn inside(request: Request<Body>) -> String {
-    request.extensions().get::<SessionContext>().map_or("nobody".to_owned(), |context| context.account().to_string())
+    request
+        .extensions()
+        .get::<SessionContext>()
+        .map_or("nobody".to_owned(), |context| context.account().to_string())
 }
 
 /// What came back.
@@ -190,7 +187,8 @@ pub(crate) async fn ask(service: &Router, path: &str, headers: &[(&str, &[u8])])
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let answer: Result<Response<Body>, Infallible> = service.clone().oneshot(request.body(Body::empty()).unwrap()).await;
+    let answer: Result<Response<Body>, Infallible> =
+        service.clone().oneshot(request.body(Body::empty()).unwrap()).await;
     let (head, body) = answer.unwrap().into_parts();
     let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
     Answer { status: head.status, headers: head.headers, body }

@@ -4,35 +4,20 @@ use std::convert::Infallible;
 use std::future;
 use std::future::Ready;
 use std::pin::Pin;
-use std::task::Context;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use axum::body::Body;
 use axum::http;
-use bytes::Buf;
-use bytes::BufMut;
+use bytes::{Buf, BufMut};
 use http_body_util::BodyExt;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
-use tonic::Code;
-use tonic::Request;
-use tonic::Response;
-use tonic::Status;
-use tonic::client;
-use tonic::codec::Codec;
-use tonic::codec::DecodeBuf;
-use tonic::codec::Decoder;
-use tonic::codec::EncodeBuf;
-use tonic::codec::Encoder;
-use tonic::server;
-use tonic::server::NamedService;
-use tonic::server::UnaryService;
-use tonic::transport::Channel;
-use tonic::transport::Endpoint;
-use tonic::transport::Server;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::server::{NamedService, UnaryService};
 use tonic::transport::server::TcpIncoming;
-use tower::Service;
-use tower::ServiceExt;
+use tonic::transport::{Channel, Endpoint, Server};
+use tonic::{Code, Request, Response, Status, client, server};
+use tower::{Service, ServiceExt};
 use twostep::guard::MfaLayer;
 use twostep::session::SessionContext;
 
@@ -66,8 +51,11 @@ impl UnaryService<String> for Greeter {
 
     fn call(&mut self, request: Request<String>) -> Self::Future {
         let context = request.extensions().get::<SessionContext>().cloned();
-        let who = context.ok_or_else(|| Status::internal("the layer let somebody in without a context"));
-        future::ready(who.map(|context| Response::new(format!("{} {}", context.account(), request.into_inner()))))
+        let who =
+            context.ok_or_else(|| Status::internal("the layer let somebody in without a context"));
+        future::ready(who.map(|context| {
+            Response::new(format!("{} {}", context.account(), request.into_inner()))
+        }))
     }
 }
 
@@ -114,12 +102,21 @@ async fn served(desk: &Desk) -> (Channel, AbortHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = Server::builder().layer(MfaLayer::new(desk.guard())).add_service(Greeter);
-    let server = tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener))).abort_handle();
-    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    let server =
+        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener))).abort_handle();
+    let channel = Endpoint::from_shared(format!("http://{address}"))
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
     (channel, server)
 }
 
-async fn greet(channel: &Channel, what: &str, metadata: &[(&'static str, String)]) -> Result<String, Status> {
+async fn greet(
+    channel: &Channel,
+    what: &str,
+    metadata: &[(&'static str, String)],
+) -> Result<String, Status> {
     let mut client = client::Grpc::new(channel.clone());
     client.ready().await.unwrap();
     let mut request = Request::new(what.to_owned());
@@ -138,8 +135,14 @@ async fn a_grpc_call_without_a_token_is_unauthenticated_and_with_one_it_is_answe
 
     let status = greet(&channel, "hello", &[]).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
-    assert_eq!(status.message(), "send a context in which MFA is present: Authorization: Bearer TOKEN");
-    assert_eq!(status.metadata().get("www-authenticate").unwrap(), r#"Bearer realm="mfa", acr_values="mfa", max_age="900""#);
+    assert_eq!(
+        status.message(),
+        "send a context in which MFA is present: Authorization: Bearer TOKEN"
+    );
+    assert_eq!(
+        status.metadata().get("www-authenticate").unwrap(),
+        r#"Bearer realm="mfa", acr_values="mfa", max_age="900""#
+    );
 
     let status = greet(&channel, "hello", &[bearer(&desk.without_mfa())]).await.unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
@@ -147,9 +150,15 @@ async fn a_grpc_call_without_a_token_is_unauthenticated_and_with_one_it_is_answe
     assert!(challenge.contains("insufficient_user_authentication"), "{challenge}");
 
     for metadata in [vec![bearer("x")], vec![bearer(&desk.of("alice")), bearer(&desk.of("bob"))]] {
-        assert_eq!(greet(&channel, "hello", &metadata).await.unwrap_err().code(), Code::Unauthenticated);
+        assert_eq!(
+            greet(&channel, "hello", &metadata).await.unwrap_err().code(),
+            Code::Unauthenticated
+        );
     }
-    assert_eq!(greet(&channel, "hello", &[bearer(&desk.of("alice"))]).await.unwrap(), "alice hello");
+    assert_eq!(
+        greet(&channel, "hello", &[bearer(&desk.of("alice"))]).await.unwrap(),
+        "alice hello"
+    );
     server.abort();
 }
 
@@ -161,10 +170,14 @@ async fn calls_that_share_a_connection_share_nothing_else() {
     let calls: Vec<_> = (0..60)
         .map(|number| {
             let account = ["alice", "nobody", "bob"][number % 3];
-            let metadata: Vec<_> =
-                (account != "nobody").then(|| ("authorization", format!("Bearer {}", desk.of(account)))).into_iter().collect();
+            let metadata: Vec<_> = (account != "nobody")
+                .then(|| ("authorization", format!("Bearer {}", desk.of(account))))
+                .into_iter()
+                .collect();
             let channel = channel.clone();
-            tokio::spawn(async move { (account, number, greet(&channel, &number.to_string(), &metadata).await) })
+            tokio::spawn(async move {
+                (account, number, greet(&channel, &number.to_string(), &metadata).await)
+            })
         })
         .collect();
     for call in calls {
@@ -189,7 +202,10 @@ async fn a_grpc_refusal_is_over_with_its_headers() {
             ("application/grpcx", None),
             ("application/json", None),
         ] {
-            let request = http::Request::get(path).header("content-type", sent).body(Body::empty()).unwrap();
+            let request = http::Request::get(path)
+                .header("content-type", sent)
+                .body(Body::empty())
+                .unwrap();
             let answer = service.clone().oneshot(request).await.unwrap();
             let (head, body) = answer.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
@@ -197,7 +213,10 @@ async fn a_grpc_refusal_is_over_with_its_headers() {
             assert!(head.headers.contains_key("www-authenticate"));
             match answered {
                 Some(kind) => {
-                    assert_eq!((head.status.as_u16(), &head.headers["grpc-status"]), (200, &"16".parse().unwrap()));
+                    assert_eq!(
+                        (head.status.as_u16(), &head.headers["grpc-status"]),
+                        (200, &"16".parse().unwrap())
+                    );
                     assert_eq!(head.headers["content-type"], kind);
                     assert!(body.is_empty() && head.headers["grpc-message"].len() > 10);
                 }

@@ -5,21 +5,12 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use serde_json::Value;
-use serde_json::json;
-use twostep::guard::Because;
-use twostep::guard::MfaGuard;
-use twostep::guard::Refusal;
+use serde_json::{Value, json};
+use twostep::guard::{Because, MfaGuard, Refusal};
 use twostep::policy::Policy;
-use twostep::session::Invalid;
-use twostep::session::RevocationList;
-use twostep::session::RevocationSource;
+use twostep::session::{Invalid, RevocationList, RevocationSource};
 
-use crate::desk::Answer;
-use crate::desk::Desk;
-use crate::desk::NOW;
-use crate::desk::ask;
-use crate::desk::bearing;
+use crate::desk::{Answer, Desk, NOW, ask, bearing};
 
 #[tokio::test]
 async fn whoever_has_what_the_policy_wants_gets_through() {
@@ -28,7 +19,9 @@ async fn whoever_has_what_the_policy_wants_gets_through() {
     for path in ["/present", "/optional", "/any", "/layer", "/layer/open"] {
         let answer = bearing(&service, path, &desk.of("bob")).await;
         assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, "bob"), "{path}");
-        assert!(answer.header("www-authenticate").is_none() && answer.header("cache-control").is_none());
+        assert!(
+            answer.header("www-authenticate").is_none() && answer.header("cache-control").is_none()
+        );
     }
     for path in ["/paying", "/layer/paying"] {
         assert_eq!(bearing(&service, path, &desk.by_key()).await.body, "alice");
@@ -64,11 +57,23 @@ async fn a_context_that_is_not_good_enough_is_told_what_would_be() {
         let problem = refused(&answer, 401, "InsufficientUserAuthentication");
         assert_eq!((&problem["max_age"], &problem["acr_values"]), (&json!(900), &json!(["mfa"])));
         let (before, after) = parts(&answer);
-        assert_eq!(before, r#"Bearer realm="mfa", error="insufficient_user_authentication", error_description="#);
+        assert_eq!(
+            before,
+            r#"Bearer realm="mfa", error="insufficient_user_authentication", error_description="#
+        );
         assert_eq!(after, r#", acr_values="mfa", max_age="900""#);
     }
     // One second earlier it was good enough.
-    assert_eq!(bearing(&service, "/present", &desk.token(|claims| claims["mfa_time"] = (NOW - 900).into())).await.body, "alice");
+    assert_eq!(
+        bearing(
+            &service,
+            "/present",
+            &desk.token(|claims| claims["mfa_time"] = (NOW - 900).into())
+        )
+        .await
+        .body,
+        "alice"
+    );
     for path in ["/paying", "/layer/paying"] {
         let answer = bearing(&service, path, &desk.of("alice")).await;
         refused(&answer, 401, "InsufficientUserAuthentication");
@@ -84,11 +89,19 @@ async fn a_context_without_mfa_is_neither_absent_nor_present() {
     for path in ["/present", "/paying", "/optional", "/layer", "/layer/paying"] {
         let answer = bearing(&service, path, &token).await;
         refused(&answer, 401, "InsufficientUserAuthentication");
-        assert!(answer.challenge().contains("error=\"insufficient_user_authentication\""), "{}", answer.challenge());
+        assert!(
+            answer.challenge().contains("error=\"insufficient_user_authentication\""),
+            "{}",
+            answer.challenge()
+        );
         assert!(answer.challenge().contains("acr_values="), "{}", answer.challenge());
     }
     assert_eq!(bearing(&service, "/any", &token).await.body, "alice without");
-    assert_eq!(bearing(&service, "/layer/open", &token).await.body, "nobody", "and behind the layer there is no MFA");
+    assert_eq!(
+        bearing(&service, "/layer/open", &token).await.body,
+        "nobody",
+        "and behind the layer there is no MFA"
+    );
 }
 
 #[tokio::test]
@@ -122,7 +135,11 @@ async fn a_token_that_is_not_valid_is_refused_everywhere_and_not_told_why() {
         for path in ["/present", "/optional", "/any", "/layer", "/layer/open"] {
             let answer = bearing(&service, path, &token).await;
             let problem = refused(&answer, 401, "Unauthorized");
-            assert!(answer.challenge().starts_with(r#"Bearer realm="mfa", error="invalid_token", error_description=""#));
+            assert!(
+                answer.challenge().starts_with(
+                    r#"Bearer realm="mfa", error="invalid_token", error_description=""#
+                )
+            );
             told.push(problem["detail"].clone());
         }
     }
@@ -134,7 +151,9 @@ async fn a_token_that_is_not_valid_is_refused_everywhere_and_not_told_why() {
 async fn who_keeps_a_log_finds_the_reason_in_the_answer() {
     let desk = Desk::new();
     let over = desk.token(|claims| claims["exp"] = NOW.into());
-    let headers = [("authorization".parse().unwrap(), format!("Bearer {over}").parse().unwrap())].into_iter().collect();
+    let headers = [("authorization".parse().unwrap(), format!("Bearer {over}").parse().unwrap())]
+        .into_iter()
+        .collect();
     let refusal = desk.guard().judge(&headers, &Policy::mfa_present()).unwrap_err();
     assert_eq!(refusal.because(), &Because::Invalid(Invalid::Expired));
     let response = refusal.clone().into_response();
@@ -146,7 +165,12 @@ async fn who_keeps_a_log_finds_the_reason_in_the_answer() {
 async fn a_policy_that_nothing_satisfies_asks_for_nothing() {
     let desk = Desk::new();
     let never = Policy::mfa_present().and(Policy::mfa_present().not());
-    let headers = [("authorization".parse().unwrap(), format!("Bearer {}", desk.of("alice")).parse().unwrap())].into_iter().collect();
+    let headers = [(
+        "authorization".parse().unwrap(),
+        format!("Bearer {}", desk.of("alice")).parse().unwrap(),
+    )]
+    .into_iter()
+    .collect();
     let refusal = desk.guard().judge(&headers, &never).unwrap_err();
     assert!(matches!(refusal.because(), Because::Forbidden(_)), "{refusal:?}");
     let response = refusal.into_response();
@@ -164,17 +188,30 @@ async fn while_revocations_are_not_known_everybody_is_asked_to_wait() {
         }
     }
     let desk = Desk::new();
-    let guard = MfaGuard::new(desk.validator().with_revocations(Arc::new(Nothing)), Policy::mfa_present());
+    let guard =
+        MfaGuard::new(desk.validator().with_revocations(Arc::new(Nothing)), Policy::mfa_present());
     let service = crate::desk::service(&guard);
     for path in ["/present", "/optional", "/any", "/layer", "/layer/open"] {
         let answer = bearing(&service, path, &desk.of("alice")).await;
-        assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, Some("1")), "{path}");
-        assert_eq!((answer.header("www-authenticate"), answer.header("cache-control")), (None, Some("no-store")));
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("retry-after")),
+            (503, Some("1")),
+            "{path}"
+        );
+        assert_eq!(
+            (answer.header("www-authenticate"), answer.header("cache-control")),
+            (None, Some("no-store"))
+        );
         assert!(answer.body.contains("\"code\":\"ServiceUnavailable\""), "{}", answer.body);
     }
-    let grpc =
-        [("authorization".to_owned(), format!("Bearer {}", desk.of("alice"))), ("content-type".to_owned(), "application/grpc".to_owned())];
-    let headers = grpc.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+    let grpc = [
+        ("authorization".to_owned(), format!("Bearer {}", desk.of("alice"))),
+        ("content-type".to_owned(), "application/grpc".to_owned()),
+    ];
+    let headers = grpc
+        .iter()
+        .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+        .collect();
     let response = guard.judge(&headers, &Policy::mfa_present()).unwrap_err().into_response();
     assert_eq!(response.headers()["grpc-status"], "14");
 }
@@ -183,9 +220,14 @@ async fn while_revocations_are_not_known_everybody_is_asked_to_wait() {
 async fn the_realm_is_the_services() {
     let desk = Desk::new();
     let guard = desk.guard().with_realm("the shop".parse().unwrap());
-    let refusal = guard.judge(&axum::http::HeaderMap::new(), &Policy::max_age(Duration::from_secs(5))).unwrap_err();
+    let refusal = guard
+        .judge(&axum::http::HeaderMap::new(), &Policy::max_age(Duration::from_secs(5)))
+        .unwrap_err();
     let response = refusal.into_response();
-    assert_eq!(response.headers()["www-authenticate"], r#"Bearer realm="the shop", acr_values="mfa", max_age="5""#);
+    assert_eq!(
+        response.headers()["www-authenticate"],
+        r#"Bearer realm="the shop", acr_values="mfa", max_age="5""#
+    );
     for bad in ["", "a\"b", "a\\b", "a\r\nSet-Cookie: x", "é", "\u{7f}"] {
         assert!(bad.parse::<twostep::guard::Realm>().is_err(), "{bad:?}");
     }

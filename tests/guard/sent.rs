@@ -1,11 +1,8 @@
 //! The ways to send a token, and the ways to send something else.
 
-use twostep::guard::BadName;
-use twostep::guard::CookieName;
+use twostep::guard::{BadName, CookieName};
 
-use crate::desk::Desk;
-use crate::desk::ask;
-use crate::desk::bearing;
+use crate::desk::{Desk, ask, bearing};
 use crate::refusals::refused;
 
 const EVERYWHERE: [&str; 4] = ["/present", "/optional", "/any", "/layer"];
@@ -25,7 +22,12 @@ async fn bearer_is_spelled_in_any_case_with_any_blanks_around_the_token() {
         ("Bearer ", " \t"),
     ] {
         for path in EVERYWHERE {
-            let answer = ask(&service, path, &[("authorization", format!("{before}{token}{after}").as_bytes())]).await;
+            let answer = ask(
+                &service,
+                path,
+                &[("authorization", format!("{before}{token}{after}").as_bytes())],
+            )
+            .await;
             assert_eq!(answer.body, "alice", "{before:?} {after:?} {path}");
         }
     }
@@ -59,7 +61,11 @@ async fn what_only_looks_like_bearer_never_counts_as_a_token_nor_as_none() {
             let code = if status == 400 { "InvalidInput" } else { "Unauthorized" };
             refused(&answer, status, code);
             let error = if status == 400 { "invalid_request" } else { "invalid_token" };
-            assert!(answer.challenge().contains(&format!("error=\"{error}\"")), "{path} {value:?}: {}", answer.challenge());
+            assert!(
+                answer.challenge().contains(&format!("error=\"{error}\"")),
+                "{path} {value:?}: {}",
+                answer.challenge()
+            );
         }
         let answer = ask(&service, path, &[("authorization", b"Bearer \xff\xfe")]).await;
         refused(&answer, 400, "InvalidInput");
@@ -71,16 +77,26 @@ async fn other_schemes_are_somebody_elses() {
     let desk = Desk::new();
     let service = desk.service();
     for value in ["Basic YTpi", "Bearers x", "BearerToken", "DPoP x", "Negotiate"] {
-        assert_eq!(ask(&service, "/optional", &[("authorization", value.as_bytes())]).await.body, "nobody", "{value}");
+        assert_eq!(
+            ask(&service, "/optional", &[("authorization", value.as_bytes())]).await.body,
+            "nobody",
+            "{value}"
+        );
         let cookie = format!("__Host-mfa={}", desk.of("alice"));
         let both = [("authorization", value.as_bytes()), ("cookie", cookie.as_bytes())];
         assert_eq!(ask(&service, "/present", &both).await.body, "alice", "{value}");
     }
     // RFC 9110 §5.5: what they hold is octets.
     let cookie = format!("__Host-mfa={}", desk.of("alice"));
-    for value in [&b"Digest username=\"REZ\xc9\""[..], "Basic REZÉ".as_bytes(), b"Custom \xff\xfe"] {
+    for value in [&b"Digest username=\"REZ\xc9\""[..], "Basic REZÉ".as_bytes(), b"Custom \xff\xfe"]
+    {
         assert_eq!(ask(&service, "/optional", &[("authorization", value)]).await.body, "nobody");
-        assert_eq!(ask(&service, "/present", &[("authorization", value), ("cookie", cookie.as_bytes())]).await.body, "alice");
+        assert_eq!(
+            ask(&service, "/present", &[("authorization", value), ("cookie", cookie.as_bytes())])
+                .await
+                .body,
+            "alice"
+        );
     }
 }
 
@@ -94,18 +110,28 @@ async fn a_cookie_is_found_among_others() {
         format!("a=b;__Host-mfa={token};c=d"),
         format!("; ;=;a; __Host-mfa = {token} ;"),
         format!("x=__Host-mfa=1; __Host-mfa={token}"),
-        format!("mfa=1; __Host-mfaa=2; _Host-mfa=3; __host-mfa=4; __HOST-MFA=5; __Host-mfa={token}"),
-        // What other parsers have taken for this name: white space that is none here, a version, a quoted list.
+        format!(
+            "mfa=1; __Host-mfaa=2; _Host-mfa=3; __host-mfa=4; __HOST-MFA=5; __Host-mfa={token}"
+        ),
+        // What other parsers have taken for this name: white space that is none here, a version, a
+        // quoted list.
         format!("\u{2000}__Host-mfa=1; \u{a0}__Host-mfa=2; __Host-mfa={token}"),
-        format!("$Version=1,__Host-mfa=1; \"__Host-mfa\"=2; a=\"x,__Host-mfa=3\"; __Host-mfa={token}"),
+        format!(
+            "$Version=1,__Host-mfa=1; \"__Host-mfa\"=2; a=\"x,__Host-mfa=3\"; __Host-mfa={token}"
+        ),
     ] {
         for path in EVERYWHERE {
-            assert_eq!(ask(&service, path, &[("cookie", cookies.as_bytes())]).await.body, "alice", "{path} {cookies}");
+            assert_eq!(
+                ask(&service, path, &[("cookie", cookies.as_bytes())]).await.body,
+                "alice",
+                "{path} {cookies}"
+            );
         }
     }
     // HTTP/2 sends them one by one, and some of them are no UTF-8.
     let mine = format!("__Host-mfa={token}");
-    let several: [(&str, &[u8]); 3] = [("cookie", b"a=\xff\xfe"), ("cookie", mine.as_bytes()), ("cookie", b"b=c")];
+    let several: [(&str, &[u8]); 3] =
+        [("cookie", b"a=\xff\xfe"), ("cookie", mine.as_bytes()), ("cookie", b"b=c")];
     assert_eq!(ask(&service, "/present", &several).await.body, "alice");
 }
 
@@ -113,8 +139,23 @@ async fn a_cookie_is_found_among_others() {
 async fn cookies_of_other_names_are_none() {
     let desk = Desk::new();
     let (service, token) = (desk.service(), desk.of("alice"));
-    for name in ["__Host-mf", "__Host-mfa2", "__host-mfa", "__HOST-mfa", "X__Host-mfa", "\u{2000}__Host-mfa", "\"__Host-mfa\"", ""] {
-        assert_eq!(ask(&service, "/optional", &[("cookie", format!("{name}={token}").as_bytes())]).await.body, "nobody", "{name:?}");
+    for name in [
+        "__Host-mf",
+        "__Host-mfa2",
+        "__host-mfa",
+        "__HOST-mfa",
+        "X__Host-mfa",
+        "\u{2000}__Host-mfa",
+        "\"__Host-mfa\"",
+        "",
+    ] {
+        assert_eq!(
+            ask(&service, "/optional", &[("cookie", format!("{name}={token}").as_bytes())])
+                .await
+                .body,
+            "nobody",
+            "{name:?}"
+        );
     }
     assert_eq!(ask(&service, "/optional", &[("cookie", b"__Host-mfa")]).await.body, "nobody");
 }
@@ -124,14 +165,24 @@ async fn a_cookie_that_is_no_token_is_refused() {
     let desk = Desk::new();
     let (service, token) = (desk.service(), desk.of("alice"));
     for path in EVERYWHERE {
-        for value in
-            [String::new(), "x".to_owned(), format!("\"{token}\""), format!("{token}, {token}"), format!("%22{token}"), "a=b".to_owned()]
-        {
-            let answer = ask(&service, path, &[("cookie", format!("__Host-mfa={value}").as_bytes())]).await;
+        for value in [
+            String::new(),
+            "x".to_owned(),
+            format!("\"{token}\""),
+            format!("{token}, {token}"),
+            format!("%22{token}"),
+            "a=b".to_owned(),
+        ] {
+            let answer =
+                ask(&service, path, &[("cookie", format!("__Host-mfa={value}").as_bytes())]).await;
             refused(&answer, 401, "Unauthorized");
             assert!(answer.challenge().contains("invalid_token"), "{value:?}");
         }
-        refused(&ask(&service, path, &[("cookie", b"__Host-mfa=\xff\xfe")]).await, 401, "Unauthorized");
+        refused(
+            &ask(&service, path, &[("cookie", b"__Host-mfa=\xff\xfe")]).await,
+            401,
+            "Unauthorized",
+        );
     }
 }
 
@@ -157,7 +208,8 @@ async fn two_tokens_are_one_too_many() {
             vec![bearer(""), cookie(one(&alice))],
             vec![bearer(&alice), cookie(format!("{}; {}", one(&alice), one(&bob)))],
         ] {
-            let bytes: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+            let bytes: Vec<(&str, &[u8])> =
+                headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
             let answer = ask(&service, path, &bytes).await;
             refused(&answer, 400, "InvalidInput");
             assert!(answer.challenge().contains("error=\"invalid_request\""));
@@ -173,7 +225,8 @@ async fn two_tokens_are_one_too_many() {
             vec![cookie(format!("{};{} =", one(&alice), "__Host-mfa"))],
             vec![cookie(one("")), cookie(one(&alice))],
         ] {
-            let bytes: Vec<(&str, &[u8])> = same.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+            let bytes: Vec<(&str, &[u8])> =
+                same.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
             assert_eq!(ask(&service, path, &bytes).await.body, "alice", "{same:?}");
         }
     }
@@ -183,9 +236,13 @@ async fn two_tokens_are_one_too_many() {
 async fn a_guard_without_a_cookie_reads_none() {
     let desk = Desk::new();
     let cookie = format!("__Host-mfa={}", desk.of("alice"));
-    let plain = twostep::guard::MfaGuard::new(desk.validator(), twostep::policy::Policy::mfa_present());
+    let plain =
+        twostep::guard::MfaGuard::new(desk.validator(), twostep::policy::Policy::mfa_present());
     let service = axum::Router::new()
-        .route("/", axum::routing::get(async |mfa: twostep::guard::MfaPresent| mfa.account().to_string()))
+        .route(
+            "/",
+            axum::routing::get(async |mfa: twostep::guard::MfaPresent| mfa.account().to_string()),
+        )
         .with_state(plain);
     refused(&ask(&service, "/", &[("cookie", cookie.as_bytes())]).await, 401, "Unauthorized");
     assert_eq!(bearing(&service, "/", &desk.of("alice")).await.body, "alice");

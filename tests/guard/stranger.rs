@@ -1,22 +1,17 @@
-//! A crate of somebody else's: what the README shows, in it and running, and what must not compile in it.
+//! A crate of somebody else's: what the README shows, in it and running, and what must not compile
+//! in it.
 //!
-//! It is built as a stranger would build it, but with our profile, our versions and into our target folder, so that most of what it
-//! depends on is there already.
+//! It is built as a stranger would build it, but with our profile, our versions and into our target
+//! folder, so that most of what it depends on is there already.
 
 use std::fs;
-use std::net::TcpListener;
-use std::net::TcpStream;
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
-use std::process::Output;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
 use std::thread::sleep;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use twostep::time::Clock;
-use twostep::time::SystemClock;
+use twostep::time::{Clock, SystemClock};
 
 use crate::desk::Desk;
 use crate::http::Client;
@@ -41,7 +36,8 @@ impl Stranger {
         let ours = fs::read_to_string(root().join("Cargo.toml")).unwrap();
         let profiles = ours.find("[profile.dev]").unwrap()..ours.find("[profile.release]").unwrap();
         let package = "[package]\nname = \"stranger\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n";
-        stranger.write("Cargo.toml", &[package, &dependencies, ours.get(profiles).unwrap()].join("\n"));
+        stranger
+            .write("Cargo.toml", &[package, &dependencies, ours.get(profiles).unwrap()].join("\n"));
         fs::copy(root().join("Cargo.lock"), stranger.folder.join("Cargo.lock")).unwrap();
         stranger
     }
@@ -57,7 +53,12 @@ impl Stranger {
     }
 
     fn start(&self, program: &str) -> Running {
-        Running(Command::new(target().join("debug").join(program)).current_dir(&self.folder).spawn().unwrap())
+        Running(
+            Command::new(target().join("debug").join(program))
+                .current_dir(&self.folder)
+                .spawn()
+                .unwrap(),
+        )
     }
 }
 
@@ -75,7 +76,11 @@ fn the_readmes_example_protects_a_route_and_a_router_without_a_guard_does_not_co
     let mut tried = 0;
     for file in fs::read_dir(root().join("tests/guard/compile")).unwrap() {
         let file = file.unwrap().path();
-        compiles_or_fails(&stranger, file.file_stem().unwrap().to_str().unwrap(), &fs::read_to_string(&file).unwrap());
+        compiles_or_fails(
+            &stranger,
+            file.file_stem().unwrap().to_str().unwrap(),
+            &fs::read_to_string(&file).unwrap(),
+        );
         tried += 1;
     }
     assert!(tried >= 7, "{tried}");
@@ -102,32 +107,49 @@ fn protects(stranger: &Stranger) {
             claims["iss"] = "https://mfa.example".into();
             claims["aud"] = audience.into();
             claims["mfa_time"] = mfa_time.into();
-            (claims["iat"], claims["nbf"], claims["exp"]) = (now.into(), now.into(), (now + 3_600).into());
+            (claims["iat"], claims["nbf"], claims["exp"]) =
+                (now.into(), now.into(), (now + 3_600).into());
         })
     };
     let client = Client::tcp(&address);
     let answer = client.delete("/orders/1");
     assert_eq!(answer.status, 401);
-    assert_eq!(answer.header("www-authenticate"), Some(r#"Bearer realm="mfa", acr_values="mfa", max_age="900""#));
+    assert_eq!(
+        answer.header("www-authenticate"),
+        Some(r#"Bearer realm="mfa", acr_values="mfa", max_age="900""#)
+    );
     let answer = client.bearing(&token(now, "orders")).delete("/orders/1");
     assert_eq!((answer.status, answer.text().as_str()), (200, "cancelled by alice\n"));
     let answer = client.bearing(&token(now - 1_000, "orders")).delete("/orders/1");
-    assert!(answer.status == 401 && answer.header("www-authenticate").unwrap().contains("insufficient_user_authentication"));
+    assert!(
+        answer.status == 401
+            && answer
+                .header("www-authenticate")
+                .unwrap()
+                .contains("insufficient_user_authentication")
+    );
     assert_eq!(client.bearing(&token(now, "another")).delete("/orders/1").status, 401);
 }
 
-/// The first line of each file says what has to happen, and of which words the compiler's complaint consists.
+/// The first line of each file says what has to happen, and of which words the compiler's complaint
+/// consists.
 fn compiles_or_fails(stranger: &Stranger, name: &str, text: &str) {
     stranger.write(&format!("src/bin/{name}.rs"), text);
     let built = stranger.build(name);
     let said = String::from_utf8_lossy(&built.stderr);
     match text.lines().next().unwrap().split_once(": ") {
-        None => assert!(built.status.success() && text.starts_with("// compiles\n"), "{name}: {said}"),
+        None => {
+            assert!(built.status.success() && text.starts_with("// compiles\n"), "{name}: {said}")
+        }
         Some((what, words)) => {
             assert_eq!(what, "// fails");
             assert!(!built.status.success(), "{name} compiles");
             assert!(said.contains(words), "{name}: {said}");
-            assert_eq!(said.lines().filter(|line| line.starts_with("error")).count(), 2, "one error, and the end: {said}");
+            assert_eq!(
+                said.lines().filter(|line| line.starts_with("error")).count(),
+                2,
+                "one error, and the end: {said}"
+            );
         }
     }
 }
@@ -135,7 +157,10 @@ fn compiles_or_fails(stranger: &Stranger, name: &str, text: &str) {
 /// The first block of code in the README's section on services that is of this kind.
 fn block(kind: &str) -> String {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let section = readme.split("\n## ").find(|section| section.starts_with("Protect a service")).unwrap();
+    let section = readme
+        .split("\n## ")
+        .find(|section| section.starts_with("Protect a service"))
+        .unwrap();
     let (_, after) = section.split_once(&format!("```{kind}\n")).unwrap();
     after.split_once("```").unwrap().0.to_owned()
 }

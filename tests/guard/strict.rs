@@ -6,15 +6,11 @@ use std::time::Duration;
 use axum::http::HeaderValue;
 use twostep::guard::MfaGuard;
 use twostep::policy::Policy;
-use twostep::session::Issuer;
-use twostep::session::SigningAlgorithm;
+use twostep::session::{Issuer, SigningAlgorithm};
 
-use crate::desk::ask;
-use crate::desk::bearing;
-use crate::desk::service;
+use crate::desk::{ask, bearing, service};
 use crate::forge::Forge;
-use crate::negatives::Negative;
-use crate::negatives::negatives;
+use crate::negatives::{Negative, negatives};
 use crate::refusals::refused;
 use crate::world::World;
 
@@ -25,11 +21,20 @@ async fn whatever_is_not_exactly_a_context_gets_through_no_door() {
         let alice = world.active("alice").await;
         let issuer = Issuer::new(world.verifier.clone(), "twostep");
         issuer.rotate_keys(algorithm).await.unwrap();
-        let verified = world.verifier.verify_code(&alice.account, &alice.serial, alice.code(world.now())).await.unwrap();
+        let verified = world
+            .verifier
+            .verify_code(&alice.account, &alice.serial, alice.code(world.now()))
+            .await
+            .unwrap();
         let signed = issuer.issue(verified, "twostep").await.unwrap();
         let forge = Forge::of(&issuer, &world.verifier).await;
-        let validator = issuer.validator("twostep").await.unwrap().with_clock(Arc::new(world.clock.clone()));
-        let guard = MfaGuard::new(validator, Policy::max_age(Duration::from_secs(900))).with_cookie("__Host-mfa".parse().unwrap());
+        let validator = issuer
+            .validator("twostep")
+            .await
+            .unwrap()
+            .with_clock(Arc::new(world.clock.clone()));
+        let guard = MfaGuard::new(validator, Policy::max_age(Duration::from_secs(900)))
+            .with_cookie("__Host-mfa".parse().unwrap());
         let service = service(&guard);
 
         let (mut tried, mut unsendable) = (0, 0);
@@ -45,11 +50,17 @@ async fn whatever_is_not_exactly_a_context_gets_through_no_door() {
                 assert_eq!(answer.status.as_u16(), 401, "{what} {path}");
                 refused(&answer, 401, "Unauthorized");
             }
-            let answer = ask(&service, "/present", &[("cookie", format!("__Host-mfa={text}").as_bytes())]).await;
+            let answer =
+                ask(&service, "/present", &[("cookie", format!("__Host-mfa={text}").as_bytes())])
+                    .await;
             assert!([400, 401].contains(&answer.status.as_u16()), "{what} in a cookie");
             tried += 1;
         }
         assert!(tried > 400 && unsendable < 10, "{tried} {unsendable}");
-        assert_eq!(bearing(&service, "/present", signed.as_str()).await.body, "alice", "the right one still gets through");
+        assert_eq!(
+            bearing(&service, "/present", signed.as_str()).await.body,
+            "alice",
+            "the right one still gets through"
+        );
     }
 }

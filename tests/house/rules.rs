@@ -31,7 +31,9 @@ impl Rules {
                 assert_eq!(unknown, None, "a kind of ban that is not applied here");
                 Ban {
                     name: text_of(&ban["crate"]),
-                    only_many: ban.get("deny-multiple-versions").is_some_and(|many| many.as_bool() == Some(true)),
+                    only_many: ban
+                        .get("deny-multiple-versions")
+                        .is_some_and(|many| many.as_bool() == Some(true)),
                 }
             })
             .collect();
@@ -52,7 +54,8 @@ impl Rules {
         }
     }
 
-    /// Every fault of the packages that take part in a build of ours, and of the features they are built with.
+    /// Every fault of the packages that take part in a build of ours, and of the features they are
+    /// built with.
     pub(crate) fn faults(&self, metadata: &Value) -> Vec<String> {
         let mut faults = Vec::new();
         let mut versions: BTreeMap<&str, usize> = BTreeMap::new();
@@ -75,7 +78,9 @@ impl Rules {
             faults.extend(
                 list(&package["dependencies"])
                     .filter(|dependency| dependency["registry"].is_string())
-                    .map(|dependency| format!("{name}: {} from a registry of its own", dependency["name"])),
+                    .map(|dependency| {
+                        format!("{name}: {} from a registry of its own", dependency["name"])
+                    }),
             );
         }
         if registries.len() > 1 {
@@ -90,7 +95,9 @@ impl Rules {
         for node in list(&metadata["resolve"]["nodes"]) {
             let name = node["id"].as_str().and_then(|id| names.get(id));
             for (banned, feature) in &self.features {
-                if name == Some(&banned.as_str()) && list(&node["features"]).any(|have| have == feature.as_str()) {
+                if name == Some(&banned.as_str())
+                    && list(&node["features"]).any(|have| have == feature.as_str())
+                {
                     faults.push(format!("{banned}: feature {feature} is banned"));
                 }
             }
@@ -108,11 +115,15 @@ impl Rules {
     }
 }
 
-/// Runs cargo on this package and answers what it prints. The lock file decides, so nothing is looked up; what an
-/// earlier build did not fetch is fetched.
+/// Runs cargo on this package and answers what it prints. The lock file decides, so nothing is
+/// looked up; what an earlier build did not fetch is fetched.
 pub(crate) fn cargo(arguments: &[&str]) -> String {
-    let run =
-        Command::new(env!("CARGO")).args(arguments).arg("--locked").current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo runs");
+    let run = Command::new(env!("CARGO"))
+        .args(arguments)
+        .arg("--locked")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
     let errors = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success(), "cargo {arguments:?}: {errors}");
     String::from_utf8(run.stdout).expect("cargo prints UTF-8")

@@ -1,9 +1,10 @@
 //! Licence expressions, SPDX 2.3 annex D: `AND` binds tighter than `OR`, `WITH` tighter than both.
 //!
-//! The older `MIT/Apache-2.0` means `MIT OR Apache-2.0`. A licence counts only when the list names it as it is
-//! written, exception included.
+//! The older `MIT/Apache-2.0` means `MIT OR Apache-2.0`. A licence counts only when the list names
+//! it as it is written, exception included.
 
-/// Whether the list allows to use what is licensed so. `Err` says what is wrong with the expression.
+/// Whether the list allows to use what is licensed so. `Err` says what is wrong with the
+/// expression.
 pub(crate) fn allows(list: &[String], expression: &str) -> Result<bool, String> {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let mut rest = Rest { words: spaced.split_whitespace().collect(), list };
@@ -56,7 +57,9 @@ impl<'a> Rest<'a> {
     fn name(&mut self) -> Result<&'a str, String> {
         match self.words.pop() {
             None => Err("a licence is missing".into()),
-            Some(word @ ("AND" | "OR" | "WITH" | "(" | ")")) => Err(format!("`{word}` stands for a licence")),
+            Some(word @ ("AND" | "OR" | "WITH" | "(" | ")")) => {
+                Err(format!("`{word}` stands for a licence"))
+            }
             Some(name) => Ok(name),
         }
     }
@@ -112,7 +115,9 @@ mod tests {
 
     #[test]
     fn what_is_no_expression_is_no_licence() {
-        for expression in ["", "MIT OR", "AND MIT", "(MIT", "MIT)", "MIT ISC", "MIT WITH", "MIT or ISC", "()"] {
+        for expression in
+            ["", "MIT OR", "AND MIT", "(MIT", "MIT)", "MIT ISC", "MIT WITH", "MIT or ISC", "()"]
+        {
             assert!(verdict(expression).is_err(), "{expression}");
         }
     }

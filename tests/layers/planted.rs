@@ -32,7 +32,10 @@ mod caught {
     #[test]
     fn a_group_nested_over_several_lines() {
         caught("otp/totp.rs", "use crate::{id::AccountId, store};");
-        caught("otp/totp.rs", "use crate::{\n  time::{UnixTime, Clock as C},\n  store::{\n    Store,\n  },\n};");
+        caught(
+            "otp/totp.rs",
+            "use crate::{\n  time::{UnixTime, Clock as C},\n  store::{\n    Store,\n  },\n};",
+        );
         caught("otp/totp.rs", "use {crate::id::AccountId, crate::verifier::Verified};");
         caught("otp/totp.rs", "use crate::{{id::AccountId, {session::Issuer}}};");
     }
@@ -69,7 +72,10 @@ mod caught {
     #[test]
     fn a_path_that_climbs_out_of_inline_modules() {
         caught("otp/totp.rs", "mod tests { use super::super::super::store::Store; }");
-        caught("otp/mod.rs", "#[cfg(test)] mod a { mod b { fn f() { super::super::super::store::f() } } }");
+        caught(
+            "otp/mod.rs",
+            "#[cfg(test)] mod a { mod b { fn f() { super::super::super::store::f() } } }",
+        );
         caught("otp/mod.rs", "mod a { fn f() { if x { y() } } } use super::store;");
     }
 
@@ -140,7 +146,10 @@ mod left_alone {
 
     #[test]
     fn comments() {
-        left_alone("otp/totp.rs", "// use crate::store::Store;\n/// [`crate::store`]\n//! crate::store");
+        left_alone(
+            "otp/totp.rs",
+            "// use crate::store::Store;\n/// [`crate::store`]\n//! crate::store",
+        );
         left_alone("otp/totp.rs", "/* use crate::store; /* nested */ use crate::store; */");
         left_alone("otp/totp.rs", "#[doc = \"see crate::store\"] struct X;");
     }
@@ -149,23 +158,41 @@ mod left_alone {
     fn strings() {
         left_alone("otp/totp.rs", r####"const A: &str = "use crate::store; \" crate::store";"####);
         left_alone("otp/totp.rs", r####"const A: &str = r#"crate::store " crate::store"#;"####);
-        left_alone("otp/totp.rs", r####"const A: &[u8] = b"crate::store"; const B: char = '"';"####);
+        left_alone(
+            "otp/totp.rs",
+            r####"const A: &[u8] = b"crate::store"; const B: char = '"';"####,
+        );
         left_alone("otp/totp.rs", "#[error(\"crate::store failed\")] struct X<'a>(&'a str);");
     }
 
     #[test]
     fn imports_that_point_down_or_stay() {
         left_alone("otp/totp.rs", "use crate::{id::AccountId, secret::{self, Secret}, time::*};");
-        left_alone("otp/totp.rs", "use super::{hotp, Code}; use super::*; use self::x::y; use crate::otp::Code;");
+        left_alone(
+            "otp/totp.rs",
+            "use super::{hotp, Code}; use super::*; use self::x::y; use crate::otp::Code;",
+        );
         left_alone("otp/totp.rs", "mod tests { use super::*; use super::super::hotp; }");
-        left_alone("cli/demo.rs", "use crate::testing::FixedClock; use super::super::agent::serve;");
-        left_alone("store.rs", "use super::device::Device; use crate::otp::{hotp, totp::{self as t, Step as _}};");
+        left_alone(
+            "cli/demo.rs",
+            "use crate::testing::FixedClock; use super::super::agent::serve;",
+        );
+        left_alone(
+            "store.rs",
+            "use super::device::Device; use crate::otp::{hotp, totp::{self as t, Step as _}};",
+        );
     }
 
     #[test]
     fn visibility_other_crates_and_methods() {
-        left_alone("otp/totp.rs", "pub(crate) fn f(self) {} pub(super) struct X; pub(in crate::otp) fn g() {}");
-        left_alone("otp/totp.rs", "extern crate alloc; use std::path::Path; use ::store::X; fn store() {}");
+        left_alone(
+            "otp/totp.rs",
+            "pub(crate) fn f(self) {} pub(super) struct X; pub(in crate::otp) fn g() {}",
+        );
+        left_alone(
+            "otp/totp.rs",
+            "extern crate alloc; use std::path::Path; use ::store::X; fn store() {}",
+        );
         left_alone("agent/http.rs", "#[utoipa::path(get, path = \"/v1/devices\")] fn f() {}");
     }
 

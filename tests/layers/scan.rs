@@ -20,8 +20,8 @@ pub(crate) enum What {
 /// Attributes whose text is prose.
 const PROSE: &[&str] = &["allow", "deprecated", "doc", "error", "expect", "ignore", "must_use"];
 
-/// Everything `source` names. `module` is where the file stands; it is empty for the roots, `lib.rs` and `main.rs`,
-/// whose paths are not looked at.
+/// Everything `source` names. `module` is where the file stands; it is empty for the roots,
+/// `lib.rs` and `main.rs`, whose paths are not looked at.
 pub(crate) fn scan(module: Vec<String>, source: &str) -> Vec<Found> {
     let tokens = tokens(source);
     let mut scan = Scan { root: module.is_empty(), tokens: &tokens, module, found: Vec::new() };
@@ -71,13 +71,17 @@ impl Scan<'_> {
     /// The name in `mod name {`; in a macro the name may be `$name`.
     fn inline_module(&self, at: usize) -> Option<String> {
         let name = at + 1 + usize::from(self.is_mark(at + 1, '$'));
-        self.word_at(name).filter(|_| self.word_at(at) == Some("mod") && self.is_mark(name + 1, '{')).map(String::from)
+        self.word_at(name)
+            .filter(|_| self.word_at(at) == Some("mod") && self.is_mark(name + 1, '{'))
+            .map(String::from)
     }
 
     /// Looks at one word outside of any path and answers where to go on.
     fn word(&mut self, at: usize, word: &str) -> usize {
         match word {
-            "self" if self.before(at) == Some("crate") => self.refuse(at, "a second name for the crate"),
+            "self" if self.before(at) == Some("crate") => {
+                self.refuse(at, "a second name for the crate")
+            }
             "crate" if self.before(at) == Some("extern") => {}
             "macro_use" => self.refuse(at, "`macro_use` hides where a macro comes from"),
             "include" if self.is_mark(at + 1, '!') => {
@@ -102,10 +106,14 @@ impl Scan<'_> {
     /// `pub(crate)`, `pub(super)`, `pub(in crate)`.
     fn is_visibility(&self, at: usize) -> bool {
         let open = at - usize::from(self.before(at) == Some("in"));
-        open >= 2 && self.is_mark(open - 1, '(') && self.before(open - 1) == Some("pub") && self.is_mark(at + 1, ')')
+        open >= 2
+            && self.is_mark(open - 1, '(')
+            && self.before(open - 1) == Some("pub")
+            && self.is_mark(at + 1, ')')
     }
 
-    /// Goes on after a segment: `place` is what the path means up to here, from the root of the crate.
+    /// Goes on after a segment: `place` is what the path means up to here, from the root of the
+    /// crate.
     fn follow(&mut self, at: usize, place: Vec<String>) -> usize {
         if self.is(at, &Kind::Path) {
             self.segment(at + 1, place)
@@ -166,7 +174,8 @@ impl Scan<'_> {
         place
     }
 
-    /// The text in an attribute may be a path that a derive macro compiles: `#[serde(with = "crate::x")]`.
+    /// The text in an attribute may be a path that a derive macro compiles: `#[serde(with =
+    /// "crate::x")]`.
     fn attribute(&mut self, at: usize) {
         let open = at + 1 + usize::from(self.is_mark(at + 1, '!'));
         if !self.is_mark(open, '[') {
@@ -184,7 +193,12 @@ impl Scan<'_> {
                 }
                 Kind::Text(text) if !self.root && !PROSE.contains(&name.as_str()) => {
                     let line = self.tokens[at].line;
-                    let mut inner = Scan { tokens: &tokens(text), module: self.module.clone(), root: false, found: Vec::new() };
+                    let mut inner = Scan {
+                        tokens: &tokens(text),
+                        module: self.module.clone(),
+                        root: false,
+                        found: Vec::new(),
+                    };
                     inner.paths();
                     self.found.extend(inner.found.into_iter().map(|found| Found { line, ..found }));
                 }

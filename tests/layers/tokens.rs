@@ -1,7 +1,7 @@
 //! Rust source as the few tokens that an import is made of.
 //!
-//! Comments, numbers, characters and lifetimes are left out; what stands inside a string is one [`Kind::Text`],
-//! so that no word in it is taken for code.
+//! Comments, numbers, characters and lifetimes are left out; what stands inside a string is one
+//! [`Kind::Text`], so that no word in it is taken for code.
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Kind {

@@ -32,14 +32,20 @@ impl Ceremony {
         let mut stream = UnixStream::connect(socket).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let body = body.to_string();
-        let head = format!("POST /v1/local/key-ceremonies HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST /v1/local/key-ceremonies HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
         stream.write_all((head + &body).as_bytes()).unwrap();
         let mut stream = BufReader::new(stream);
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             assert!(stream.read_line(&mut head).unwrap() > 0, "{head}");
         }
-        assert!(head.starts_with("HTTP/1.1 200 OK") && head.contains("application/x-ndjson"), "{head}");
+        assert!(
+            head.starts_with("HTTP/1.1 200 OK") && head.contains("application/x-ndjson"),
+            "{head}"
+        );
         Ceremony { stream, id: String::new() }
     }
 

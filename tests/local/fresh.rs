@@ -30,7 +30,16 @@ impl Shell {
 
     /// Where Alice sits who asks in it.
     fn place(&self) -> Value {
-        let started: u64 = self.stat().rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().parse().unwrap();
+        let started: u64 = self
+            .stat()
+            .rsplit_once(')')
+            .unwrap()
+            .1
+            .split_whitespace()
+            .nth(19)
+            .unwrap()
+            .parse()
+            .unwrap();
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
         let (pid, boot_id) = (self.0.id(), boot_id.trim_end());
         json!({"account": "alice", "uid": 1000, "service": "sudo", "tty": "pts/1", "leader_pid": pid, "leader_started": started, "boot_id": boot_id})
@@ -150,20 +159,31 @@ fn what_is_no_living_proof_of_the_account_is_refused() {
     let agent = start(&format!("audiences = [\"mail\"]\n{FIVE_MINUTES}"));
     let root = admin(&agent);
     let shell = Shell::begin();
-    let keep = |token: &str| root.put("/v1/local/fresh", with(&shell.place(), "token", token)).refused(403, "AccessDenied");
+    let keep = |token: &str| {
+        root.put("/v1/local/fresh", with(&shell.place(), "token", token))
+            .refused(403, "AccessDenied")
+    };
     let mut device = enrol(&root, "alice");
     keep(&enrol(&root, "bob").session(&root, "bob"));
     keep("none");
     // Without MFA, and for somebody else.
     keep(&text(&root.post("/v1/sessions", json!({"account": "alice"})).is(201)["token"]));
     let code = device.code();
-    let body = json!({"account": "alice", "serial": device.serial, "code": code, "audience": "mail"});
+    let body =
+        json!({"account": "alice", "serial": device.serial, "code": code, "audience": "mail"});
     keep(&text(&root.post("/v1/sessions", body).is(201)["token"]));
     assert!(!is_fresh(&root, &shell.place()));
-    for (member, value) in [("tty", json!("")), ("service", json!("")), ("boot_id", json!("../../etc")), ("uid", json!(-1))] {
-        root.post("/v1/local/fresh", with(&shell.place(), member, value)).refused(400, "InvalidInput");
+    for (member, value) in [
+        ("tty", json!("")),
+        ("service", json!("")),
+        ("boot_id", json!("../../etc")),
+        ("uid", json!(-1)),
+    ] {
+        root.post("/v1/local/fresh", with(&shell.place(), member, value))
+            .refused(400, "InvalidInput");
     }
-    root.post("/v1/local/fresh", with(&shell.place(), "token", "x")).refused(400, "InvalidInput");
+    root.post("/v1/local/fresh", with(&shell.place(), "token", "x"))
+        .refused(400, "InvalidInput");
 }
 
 #[test]
@@ -177,7 +197,8 @@ fn nobody_but_root_asks_or_keeps() {
     let shell = Shell::begin();
     let place = with(&with(&shell.place(), "account", "nobody"), "uid", NOBODY);
     for (method, body) in [("POST", place.clone()), ("PUT", with(&place, "token", token))] {
-        let (status, problem) = ask(&verify_socket(&agent), NOBODY, method, "/v1/local/fresh", &body);
+        let (status, problem) =
+            ask(&verify_socket(&agent), NOBODY, method, "/v1/local/fresh", &body);
         assert_eq!((status, &problem["detail"]), (403, &"only root may ask for this".into()));
     }
 }

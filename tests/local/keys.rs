@@ -35,12 +35,18 @@ fn a_touch_opens_a_session() {
         ceremony.hears("need_touch");
         let done = ceremony.ends("done");
         assert_eq!(done["context"]["account"], "alice");
-        assert_eq!((&done["context"]["mfa_present"], &done["context"]["kind"]), (&true.into(), &"security_key".into()));
+        assert_eq!(
+            (&done["context"]["mfa_present"], &done["context"]["kind"]),
+            (&true.into(), &"security_key".into())
+        );
         assert!(alive(&admin(&agent), &text(&done["token"])));
     }
     let audited = admin(&agent).get("/v1/audit?limit=1000").text();
     assert_eq!(audited.matches("key.accepted").count(), 2, "{audited}");
-    let mut ceremony = Ceremony::begin(&agent.socket(), &json!({"account": "alice", "service": "imap", "audience": "mail"}));
+    let mut ceremony = Ceremony::begin(
+        &agent.socket(),
+        &json!({"account": "alice", "service": "imap", "audience": "mail"}),
+    );
     ceremony.hears("need_touch");
     assert_eq!(ceremony.ends("done")["context"]["audience"], "mail");
 }
@@ -91,7 +97,8 @@ fn a_pin_is_asked_for_and_a_wrong_one_costs_a_try() {
     assert_eq!((&asked["retries"], &asked["wrong_before"]), (&7.into(), &true.into()));
     ceremony.type_pin(&peer, "123456");
     // It was asked for once, and taken once.
-    peer.post(&ceremony.pin_path(), json!({"pin": "123456"})).refused(404, "NoSuchEntity");
+    peer.post(&ceremony.pin_path(), json!({"pin": "123456"}))
+        .refused(404, "NoSuchEntity");
     ceremony.hears("need_touch");
     assert_eq!(ceremony.ends("done")["context"]["user_verified"], true);
 
@@ -122,7 +129,9 @@ fn a_pin_is_taken_from_the_same_user_alone() {
     let body = json!({"pin": "123456"});
     assert_eq!(ask(&verify_socket(&agent), NOBODY, "POST", &ceremony.pin_path(), &body).0, 404);
     let root = Client::unix(verify_socket(&agent));
-    for (body, said) in [(json!({"pin": 1}), 400), (json!({"pin": "1", "x": "1"}), 400), (json!({}), 400)] {
+    for (body, said) in
+        [(json!({"pin": 1}), 400), (json!({"pin": "1", "x": "1"}), 400), (json!({}), 400)]
+    {
         root.post(&ceremony.pin_path(), body).is(said);
     }
     let twice = br#"{"pin":"111111","pin":"123456"}"#;
@@ -153,7 +162,13 @@ fn one_key_is_in_one_ceremony_at_a_time() {
     first.hears("need_touch");
     let failed = Ceremony::begin(&verify_socket(&agent), &for_alice(2)).fails("busy");
     let key = failed["key"].as_str().unwrap();
-    assert!(failed["detail"].as_str().unwrap().starts_with(&format!("{key} could not be asked: ")), "{failed}");
+    assert!(
+        failed["detail"]
+            .as_str()
+            .unwrap()
+            .starts_with(&format!("{key} could not be asked: ")),
+        "{failed}"
+    );
     plug(&agent, "a", "");
     first.ends("done");
 }
@@ -181,7 +196,8 @@ fn a_key_that_nobody_touches_and_one_that_is_not_the_accounts() {
     ceremony.fails("not_touched");
     for account in ["nobody-here", "bob"] {
         enrol_key(&admin(&agent), "bob", "b");
-        Ceremony::begin(&verify_socket(&agent), &json!({"account": account, "service": "sudo"})).fails("not_enrolled");
+        Ceremony::begin(&verify_socket(&agent), &json!({"account": account, "service": "sudo"}))
+            .fails("not_enrolled");
         admin(&agent).delete("/v1/accounts/bob").is(204);
     }
 }
@@ -190,14 +206,18 @@ fn a_key_that_nobody_touches_and_one_that_is_not_the_accounts() {
 fn an_answer_that_the_verifier_refuses_is_told_as_a_problem() {
     let agent = start("");
     let mut key = enrol_key(&admin(&agent), "alice", "a");
-    // The key that is plugged in has signed less than the one that the agent knows: one of them is a copy.
+    // The key that is plugged in has signed less than the one that the agent knows: one of them is
+    // a copy.
     key.key.sign_count = 4_200_000_000;
     key.session(&admin(&agent), "alice");
     plug(&agent, "a", "");
     let mut ceremony = Ceremony::begin(&verify_socket(&agent), &for_alice(10));
     ceremony.hears("need_touch");
     let problem = ceremony.ends("refused")["problem"].clone();
-    assert_eq!((&problem["status"], &problem["code"], &problem["reason"]), (&403.into(), &"AccessDenied".into(), &"sign_count".into()));
+    assert_eq!(
+        (&problem["status"], &problem["code"], &problem["reason"]),
+        (&403.into(), &"AccessDenied".into(), &"sign_count".into())
+    );
 }
 
 #[test]
@@ -241,7 +261,8 @@ fn what_cannot_be_meant_is_refused_before_anything_blinks() {
     ] {
         peer.post("/v1/local/key-ceremonies", body).refused(400, "InvalidInput");
     }
-    peer.post("/v1/local/key-ceremonies/AAAA/pin", json!({"pin": "123456"})).refused(404, "NoSuchEntity");
+    peer.post("/v1/local/key-ceremonies/AAAA/pin", json!({"pin": "123456"}))
+        .refused(404, "NoSuchEntity");
 }
 
 #[test]

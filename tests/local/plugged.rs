@@ -1,5 +1,5 @@
-//! A bus whose keys are files: one that a test writes is plugged in, one that it removes is pulled. The words in it say how
-//! the key is: `pin=123456`, `untouched`, and `pulled-when-touched`.
+//! A bus whose keys are files: one that a test writes is plugged in, one that it removes is pulled.
+//! The words in it say how the key is: `pin=123456`, `untouched`, and `pulled-when-touched`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -42,17 +42,29 @@ impl Bus for Folder {
     fn keys(&self) -> Result<Vec<Key>, usb::Error> {
         let mut known = self.known.lock().unwrap();
         let files = fs::read_dir(&self.path).into_iter().flatten().map(|file| file.unwrap().path());
-        let plugged: BTreeMap<PathBuf, String> = files.map(|path| (path.clone(), fs::read_to_string(path).unwrap_or_default())).collect();
-        known.iter().for_each(|(path, device)| device.lock().unwrap().unplugged = !plugged.contains_key(path));
+        let plugged: BTreeMap<PathBuf, String> = files
+            .map(|path| (path.clone(), fs::read_to_string(path).unwrap_or_default()))
+            .collect();
+        known.iter().for_each(|(path, device)| {
+            device.lock().unwrap().unplugged = !plugged.contains_key(path)
+        });
         for (path, words) in &plugged {
             let name = path.file_name().unwrap().to_str().unwrap();
-            let device = known.entry(path.clone()).or_insert_with(|| Arc::new(Mutex::new(made(name, words))));
-            device.lock().unwrap().touch = if words.contains("untouched") { Touch::Never } else { Touch::After(Duration::from_millis(5)) };
+            let device = known
+                .entry(path.clone())
+                .or_insert_with(|| Arc::new(Mutex::new(made(name, words))));
+            device.lock().unwrap().touch = if words.contains("untouched") {
+                Touch::Never
+            } else {
+                Touch::After(Duration::from_millis(5))
+            };
         }
         // Whoever looks after the touch finds it gone.
         let pulled = |path: &PathBuf| {
             let device = known[path].lock().unwrap();
-            plugged[path].contains("pulled-when-touched") && device.blinked > 0 && device.pending.is_none()
+            plugged[path].contains("pulled-when-touched")
+                && device.blinked > 0
+                && device.pending.is_none()
         };
         Ok(plugged.keys().filter(|path| !pulled(path)).cloned().map(simulated).collect())
     }
@@ -69,8 +81,10 @@ impl Bus for Folder {
 fn made(name: &str, words: &str) -> Device {
     let pin = words.split_whitespace().find_map(|word| word.strip_prefix("pin="));
     let mut device = pin.map_or_else(|| Device::new(name), |pin| Device::with_pin(name, pin));
-    // The test's own copy of the key, which enrolled it, has signed before, and so has the copy of an agent that ran before.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() / 10 % 4_000_000_000;
+    // The test's own copy of the key, which enrolled it, has signed before, and so has the copy of
+    // an agent that ran before.
+    let now =
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() / 10 % 4_000_000_000;
     device.key.sign_count = u32::try_from(now).unwrap();
     device
 }

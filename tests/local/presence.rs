@@ -16,11 +16,13 @@ use crate::people::{alive, text};
 use crate::plugged::{plug, pull};
 use crate::{admin, verify_socket};
 
-/// An agent with a hook that writes down what it was told, and somebody with a key that is plugged in.
+/// An agent with a hook that writes down what it was told, and somebody with a key that is plugged
+/// in.
 fn start() -> Agent {
     let folder = tempfile::tempdir().unwrap();
     let hook = folder.path().join("hook");
-    fs::write(&hook, "#!/bin/sh\nenv | grep ^TWOSTEP_ | sort > \"$1.new\"\nmv \"$1.new\" \"$1\"\n").unwrap();
+    fs::write(&hook, "#!/bin/sh\nenv | grep ^TWOSTEP_ | sort > \"$1.new\"\nmv \"$1.new\" \"$1\"\n")
+        .unwrap();
     fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
     let agent = Agent::start_in(folder, "");
     let folder = agent.into_folder();
@@ -32,7 +34,11 @@ fn start() -> Agent {
 
 fn again(folder: tempfile::TempDir) -> Agent {
     let (hook, told) = (folder.path().join("hook"), folder.path().join("told"));
-    let config = format!("[presence]\nenabled = true\nhook = [\"{}\", \"{}\"]\n", hook.display(), told.display());
+    let config = format!(
+        "[presence]\nenabled = true\nhook = [\"{}\", \"{}\"]\n",
+        hook.display(),
+        told.display()
+    );
     Agent::start_in(folder, &config)
 }
 
@@ -66,12 +72,16 @@ fn bound_session(agent: &Agent) -> Value {
 fn a_key_that_is_pulled_ends_its_session_and_no_other() {
     let agent = start();
     let done = bound_session(&agent);
-    let mut ceremony = Ceremony::begin(&verify_socket(&agent), &json!({"account": "alice", "service": "login"}));
+    let mut ceremony =
+        Ceremony::begin(&verify_socket(&agent), &json!({"account": "alice", "service": "login"}));
     ceremony.hears("need_touch");
     let other = text(&ceremony.ends("done")["token"]);
     let token = text(&done["token"]);
     sleep(Duration::from_millis(600));
-    assert!(alive(&admin(&agent), &token) && !told(&agent).exists(), "it lasts as long as the key is there");
+    assert!(
+        alive(&admin(&agent), &token) && !told(&agent).exists(),
+        "it lasts as long as the key is there"
+    );
 
     pull(&agent, "a");
     let pulled = Instant::now();
@@ -150,7 +160,11 @@ fn a_hook_that_others_could_change_is_refused_before_anything_starts() {
     fs::write(&hook, "#!/bin/sh\n").unwrap();
     let with = |mode, path: &str| {
         fs::set_permissions(&hook, fs::Permissions::from_mode(mode)).unwrap();
-        Agent::fails(tempfile::tempdir().unwrap(), &format!("[presence]\nenabled = true\nhook = [\"{path}\"]\n")).1
+        Agent::fails(
+            tempfile::tempdir().unwrap(),
+            &format!("[presence]\nenabled = true\nhook = [\"{path}\"]\n"),
+        )
+        .1
     };
     let path = hook.to_str().unwrap();
     assert!(with(0o777, path).contains("others may change"));

@@ -28,7 +28,8 @@ fn everybody_may_connect_and_it_is_gone_with_its_agent() {
 fn there_is_none_where_none_is_wanted_and_never_two_of_one_path() {
     let agent = Agent::start("[verify_socket]\nenabled = false\n");
     assert!(!socket(&agent).exists());
-    let (_, log) = Agent::fails(tempfile::tempdir().unwrap(), "[verify_socket]\npath = \"agent.sock\"\n");
+    let (_, log) =
+        Agent::fails(tempfile::tempdir().unwrap(), "[verify_socket]\npath = \"agent.sock\"\n");
     assert!(log.contains("it is the agent's own socket"), "{log}");
 }
 
@@ -39,17 +40,27 @@ fn root_may_verify_anybody_there_and_do_nothing_else() {
     let mut token = enrol(&root, "alice");
     verify.get("/v1/devices?account=alice").is(200);
     let session = token.session(&verify, "alice");
-    assert_eq!(verify.post("/v1/sessions/introspect", json!({"token": session})).is(200)["active"], true);
-    let refused = verify.post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": token.wrong()}));
+    assert_eq!(
+        verify.post("/v1/sessions/introspect", json!({"token": session})).is(200)["active"],
+        true
+    );
+    let refused = verify.post(
+        "/v1/sessions",
+        json!({"account": "alice", "serial": token.serial, "code": token.wrong()}),
+    );
     assert_eq!(refused.refused(403, "AccessDenied")["reason"], "no_match");
-    verify.post("/v1/security-keys/authenticate/begin", json!({"account": "alice"})).is(200);
+    verify
+        .post("/v1/security-keys/authenticate/begin", json!({"account": "alice"}))
+        .is(200);
     for path in ["/healthz", "/readyz", "/.well-known/jwks.json"] {
         verify.get(path).is(200);
     }
 
     let serial = token.path("");
     verify.get("/v1/devices").refused(403, "AccessDenied");
-    verify.post("/v1/devices", json!({"account": "alice", "kind": "hotp"})).refused(405, "InvalidInput");
+    verify
+        .post("/v1/devices", json!({"account": "alice", "kind": "hotp"}))
+        .refused(405, "InvalidInput");
     for (method, path) in [
         ("GET", "/v1/accounts"),
         ("POST", "/v1/accounts/alice/bypass"),
@@ -70,7 +81,9 @@ fn root_may_verify_anybody_there_and_do_nothing_else() {
         ("GET", "/metrics"),
         ("GET", "/openapi.json"),
     ] {
-        verify.send(method, path, (method != "GET").then(|| json!({}))).refused(404, "NoSuchEntity");
+        verify
+            .send(method, path, (method != "GET").then(|| json!({})))
+            .refused(404, "NoSuchEntity");
     }
     assert_eq!(root.get("/v1/accounts").is(200)["accounts"].as_array().unwrap().len(), 1);
 }
@@ -81,12 +94,17 @@ fn others_may_verify_their_own_account_and_no_other_is_there() {
         return;
     }
     // Whatever they may do elsewhere.
-    let agent = start(&format!("local_users = true\n[[peer]]\nuid = {NOBODY}\nrole = \"enroller\"\n"));
+    let agent =
+        start(&format!("local_users = true\n[[peer]]\nuid = {NOBODY}\nrole = \"enroller\"\n"));
     let (root, door) = (admin(&agent), socket(&agent));
     let (mut own, mut foreign) = (enrol(&root, "nobody"), enrol(&root, "alice"));
     let as_nobody = |method: &str, path: &str, body: &Value| ask(&door, NOBODY, method, path, body);
     let open = |account: &str, serial: &str, code: &str| {
-        as_nobody("POST", "/v1/sessions", &json!({"account": account, "serial": serial, "code": code}))
+        as_nobody(
+            "POST",
+            "/v1/sessions",
+            &json!({"account": account, "serial": serial, "code": code}),
+        )
     };
     let (status, opened) = open("nobody", &own.serial.clone(), &own.code());
     assert_eq!((status, &opened["context"]["account"]), (201, &"nobody".into()), "{opened}");
@@ -96,12 +114,21 @@ fn others_may_verify_their_own_account_and_no_other_is_there() {
     let code = foreign.code();
     assert_eq!(open("alice", &foreign.serial, &code), open("not-there", &foreign.serial, &code));
     assert_eq!(open("alice", &foreign.serial, &code).0, 403);
-    let list = |account: &str| as_nobody("GET", &format!("/v1/devices?account={account}"), &json!({}));
+    let list =
+        |account: &str| as_nobody("GET", &format!("/v1/devices?account={account}"), &json!({}));
     assert_eq!(list("alice"), list("not-there"));
     assert_eq!(as_nobody("POST", "/v1/sessions", &json!({"account": "alice"})).0, 403);
-    let token = root.post("/v1/sessions", json!({"account": "alice", "serial": foreign.serial, "code": code})).is(201)["token"].clone();
-    assert_eq!(as_nobody("POST", "/v1/sessions/introspect", &json!({"token": token})).1, json!({"active": false}));
-    for (method, path) in [("GET", "/v1/accounts"), ("POST", &own.path("/deactivate")), ("DELETE", &own.path(""))] {
+    let token = root
+        .post("/v1/sessions", json!({"account": "alice", "serial": foreign.serial, "code": code}))
+        .is(201)["token"]
+        .clone();
+    assert_eq!(
+        as_nobody("POST", "/v1/sessions/introspect", &json!({"token": token})).1,
+        json!({"active": false})
+    );
+    for (method, path) in
+        [("GET", "/v1/accounts"), ("POST", &own.path("/deactivate")), ("DELETE", &own.path(""))]
+    {
         assert_eq!(as_nobody(method, path, &json!({})).0, 404, "{method} {path}");
     }
     // Whoever has no login name has no account, not even one that is called like their number.
@@ -115,7 +142,8 @@ fn however_many_others_connect_root_is_let_in() {
     }
     let agent = start("[limits]\nconnections = 16\nheader_timeout_seconds = 600\n");
     // Each holds a connection open for as long as there may be something to send.
-    let one = format!("curl -s --unix-socket {} -T - http://agent/ <&3 &", socket(&agent).display());
+    let one =
+        format!("curl -s --unix-socket {} -T - http://agent/ <&3 &", socket(&agent).display());
     let script = format!("exec 3<&0; for n in $(seq 20); do {one} done; wait");
     let crowds = [NOBODY, 12_345].map(|uid| shell(uid, &script));
     let deadline = std::time::Instant::now() + Duration::from_secs(10);

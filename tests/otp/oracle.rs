@@ -1,15 +1,14 @@
-//! What the tests compare with: codes made by totp-rs, and numbers that look random and are the same in every run.
+//! What the tests compare with: codes made by totp-rs, and numbers that look random and are the
+//! same in every run.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-use twostep::otp::Algorithm;
-use twostep::otp::Code;
-use twostep::otp::Digits;
-use twostep::otp::Seed;
+use twostep::otp::{Algorithm, Code, Digits, Seed};
 
-pub(crate) const ALGORITHMS: [Algorithm; 3] = [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512];
+pub(crate) const ALGORITHMS: [Algorithm; 3] =
+    [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512];
 
 /// The codes of one seed by moving factor. Each is made once.
 pub(crate) struct Oracle {
@@ -23,20 +22,34 @@ impl Oracle {
     }
 
     pub(crate) fn text(&self, factor: u64) -> String {
-        self.made.borrow_mut().entry(factor).or_insert_with(|| self.codes.generate(factor).to_string()).clone()
+        self.made
+            .borrow_mut()
+            .entry(factor)
+            .or_insert_with(|| self.codes.generate(factor).to_string())
+            .clone()
     }
 
     pub(crate) fn code(&self, factor: u64) -> Code {
         code(&self.text(factor))
     }
 
-    /// The highest of the `candidates` that shows `text`: what a search must find, chance matches included.
-    pub(crate) fn highest(&self, candidates: impl IntoIterator<Item = u64>, text: &str) -> Option<u64> {
+    /// The highest of the `candidates` that shows `text`: what a search must find, chance matches
+    /// included.
+    pub(crate) fn highest(
+        &self,
+        candidates: impl IntoIterator<Item = u64>,
+        text: &str,
+    ) -> Option<u64> {
         candidates.into_iter().filter(|factor| self.text(*factor) == text).max()
     }
 }
 
-pub(crate) fn totp_rs(seed: &Seed, algorithm: Algorithm, digits: Digits, step_size: u64) -> totp_rs::Totp {
+pub(crate) fn totp_rs(
+    seed: &Seed,
+    algorithm: Algorithm,
+    digits: Digits,
+    step_size: u64,
+) -> totp_rs::Totp {
     let algorithm = match algorithm {
         Algorithm::Sha1 => totp_rs::Algorithm::SHA1,
         Algorithm::Sha256 => totp_rs::Algorithm::SHA256,

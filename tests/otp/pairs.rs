@@ -1,23 +1,14 @@
-//! Two consecutive codes: how far they are looked for, and that chance matches of one of them decide nothing.
+//! Two consecutive codes: how far they are looked for, and that chance matches of one of them
+//! decide nothing.
 
 use std::collections::HashMap;
 
-use twostep::otp::Counter;
-use twostep::otp::Hotp;
-use twostep::otp::PairFound;
-use twostep::otp::TimeStep;
-use twostep::otp::Totp;
-use twostep::otp::TotpMatch;
-use twostep::otp::Window;
+use twostep::otp::{Counter, Hotp, PairFound, TimeStep, Totp, TotpMatch, Window};
 use twostep::testing::SimulatedToken;
 use twostep::time::UnixTime;
 
-use crate::oracle::Oracle;
-use crate::oracle::Random;
-use crate::oracle::code;
-use crate::oracle::digits;
-use crate::vectors::ascii_seed;
-use crate::vectors::fields;
+use crate::oracle::{Oracle, Random, code, digits};
+use crate::vectors::{ascii_seed, fields};
 
 const NOW: UnixTime = UnixTime(1_790_000_000);
 
@@ -36,11 +27,21 @@ fn a_token_off_by_up_to_a_day_is_found_by_an_admin_and_by_ten_minutes_by_its_own
                 continue;
             }
             let expected = TotpMatch { step, offset, clock_was_set: true };
-            let expected = if offset.abs() <= reach { PairFound::At(expected) } else { PairFound::Nowhere };
-            assert_eq!(totp.find_pair(&key, [&pair[0], &pair[1]], NOW, None, window), expected, "{offset} {window:?}");
+            let expected =
+                if offset.abs() <= reach { PairFound::At(expected) } else { PairFound::Nowhere };
+            assert_eq!(
+                totp.find_pair(&key, [&pair[0], &pair[1]], NOW, None, window),
+                expected,
+                "{offset} {window:?}"
+            );
         }
-        let next = totp.find(&key, &token.code_at(UnixTime(NOW.0 + 30)), UnixTime(NOW.0 + 30), offset);
-        assert_eq!(next.map(|found| found.step), Some(TimeStep(step.0 + 1)), "the next code after a resync by {offset} steps");
+        let next =
+            totp.find(&key, &token.code_at(UnixTime(NOW.0 + 30)), UnixTime(NOW.0 + 30), offset);
+        assert_eq!(
+            next.map(|found| found.step),
+            Some(TimeStep(step.0 + 1)),
+            "the next code after a resync by {offset} steps"
+        );
     }
 }
 
@@ -50,7 +51,9 @@ fn both_codes_must_be_above_the_watermark() {
     let seed = Random(9).seed(20);
     let (key, t) = (totp.key(&seed), totp.step_at(NOW).unwrap().0);
     let pair = SimulatedToken::totp(&seed, totp).pair_until(NOW);
-    let found = |watermark| totp.find_pair(&key, [&pair[0], &pair[1]], NOW, Some(TimeStep(watermark)), Window::Owner);
+    let found = |watermark| {
+        totp.find_pair(&key, [&pair[0], &pair[1]], NOW, Some(TimeStep(watermark)), Window::Owner)
+    };
     let at = PairFound::At(TotpMatch { step: TimeStep(t), offset: 0, clock_was_set: true });
     assert_eq!([t - 3, t - 2, t - 1, t, t + 1, u64::MAX].map(found), {
         use PairFound::Consumed;
@@ -65,8 +68,8 @@ fn a_counter_is_found_a_hundred_presses_ahead_and_by_an_admin_a_thousand() {
     for (window, reach) in [(Window::Owner, 100), (Window::Admin, 1_000)] {
         for next in [0, 1, 2, 5_000, 1 << 32, u64::MAX - 50, u64::MAX - 1, u64::MAX] {
             let last_start = next.saturating_add(reach - 1);
-            for first in
-                (next.saturating_sub(5)..=next.saturating_add(5)).chain(last_start.saturating_sub(3)..=last_start.saturating_add(3))
+            for first in (next.saturating_sub(5)..=next.saturating_add(5))
+                .chain(last_start.saturating_sub(3)..=last_start.saturating_add(3))
             {
                 let Some(second) = Counter(first).next() else { continue };
                 let pair = [oracle.code(first), oracle.code(second.0)];
@@ -87,18 +90,30 @@ fn no_pair_is_found_before_the_first_step() {
     let totp = Totp { digits: digits(8), t0: 1_000, ..Totp::default() };
     let seed = Random(11).seed(20);
     let (key, oracle) = (totp.key(&seed), Oracle::new(&seed, totp.algorithm, totp.digits));
-    let found = |now, first| totp.find_pair(&key, [&oracle.code(first), &oracle.code(first + 1)], UnixTime(now), None, Window::Owner);
+    let found = |now, first| {
+        totp.find_pair(
+            &key,
+            [&oracle.code(first), &oracle.code(first + 1)],
+            UnixTime(now),
+            None,
+            Window::Owner,
+        )
+    };
     for t in 0..25u64 {
         for first in 0..50 {
             let expected = t.abs_diff(first + 1) <= 20;
-            assert_eq!(matches!(found(1_000 + 30 * t, first), PairFound::At(at) if at.step.0 == first + 1), expected, "{first} at {t}");
+            assert_eq!(
+                matches!(found(1_000 + 30 * t, first), PairFound::At(at) if at.step.0 == first + 1),
+                expected,
+                "{first} at {t}"
+            );
         }
     }
     assert_eq!(found(999, 0), PairFound::Nowhere);
 }
 
-/// Among the six digits of an admin's window one code in two hundred occurs twice. Whoever looks for the two codes one by
-/// one and takes the first hit, or the nearest, of each gets these wrong.
+/// Among the six digits of an admin's window one code in two hundred occurs twice. Whoever looks
+/// for the two codes one by one and takes the first hit, or the nearest, of each gets these wrong.
 #[test]
 fn ten_thousand_pairs_with_decoys_are_all_found_right() {
     let (totp, mut random) = (Totp::default(), Random(12));
@@ -119,13 +134,15 @@ fn ten_thousand_pairs_with_decoys_are_all_found_right() {
             }
             let watermark = random.flip().then(|| TimeStep(second - 2 - random.within(0..=3_000)));
             let offset = i64::try_from(i128::from(second) - i128::from(t)).unwrap();
-            let expected = PairFound::At(TotpMatch { step: TimeStep(second), offset, clock_was_set: true });
+            let expected =
+                PairFound::At(TotpMatch { step: TimeStep(second), offset, clock_was_set: true });
             let pair = [oracle.code(second - 1), oracle.code(second)];
             let found = totp.find_pair(&key, [&pair[0], &pair[1]], NOW, watermark, Window::Admin);
             assert_eq!(found, expected, "{texts:?} {offset} steps ahead, {watermark:?}");
 
             trials += 1;
-            let nearest = |places: &Vec<u64>| *places.iter().min_by_key(|place| place.abs_diff(t)).unwrap();
+            let nearest =
+                |places: &Vec<u64>| *places.iter().min_by_key(|place| place.abs_diff(t)).unwrap();
             nearer += u32::from(nearest(firsts) != second - 1 || nearest(seconds) != second);
             fooled += u32::from(firsts[0] + 1 != seconds[0]);
         }
@@ -134,7 +151,8 @@ fn ten_thousand_pairs_with_decoys_are_all_found_right() {
     assert!(nearer > 4_000 && fooled > 4_000, "{nearer} nearer, {fooled} earlier, of {trials}");
 }
 
-/// Two places of a day that show the same two codes are one in some ten million days; these were looked for.
+/// Two places of a day that show the same two codes are one in some ten million days; these were
+/// looked for.
 #[test]
 fn of_two_places_above_the_watermark_the_nearer_is_taken() {
     let (totp, reach) = (Totp::default(), Window::Admin.steps());
@@ -169,6 +187,12 @@ fn a_pair_of_equal_codes_is_none_even_where_a_device_shows_it() {
     let (seed, t) = (ascii_seed(20), 59_061_241);
     let twice = [t - 1, t].map(|step| Oracle::new(&seed, totp.algorithm, totp.digits).code(step));
     assert_eq!(twice, ["963181", "963181"].map(code));
-    let found = totp.find_pair(&totp.key(&seed), [&twice[0], &twice[1]], UnixTime(30 * t), None, Window::Owner);
+    let found = totp.find_pair(
+        &totp.key(&seed),
+        [&twice[0], &twice[1]],
+        UnixTime(30 * t),
+        None,
+        Window::Owner,
+    );
     assert_eq!(found, PairFound::Nowhere);
 }

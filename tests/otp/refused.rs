@@ -1,22 +1,13 @@
-//! Every way for a pair to be wrong. All are one answer: that they are is told here and in [`crate::work`], that they take
-//! the same time in [`crate::timing`].
+//! Every way for a pair to be wrong. All are one answer: that they are is told here and in
+//! [`crate::work`], that they take the same time in [`crate::timing`].
 
-use twostep::otp::Code;
-use twostep::otp::Key;
-use twostep::otp::PairFound;
-use twostep::otp::Totp;
-use twostep::otp::TotpMatch;
-use twostep::otp::Window;
-use twostep::otp::compressions;
+use twostep::otp::{Code, Key, PairFound, Totp, TotpMatch, Window, compressions};
 use twostep::time::UnixTime;
 
-use crate::oracle::Oracle;
-use crate::oracle::Random;
-use crate::oracle::code;
-use crate::oracle::digits;
-use crate::oracle::totp_rs;
+use crate::oracle::{Oracle, Random, code, digits, totp_rs};
 
-pub(crate) const CLASSES: [&str; 6] = ["right, wrong", "wrong, right", "wrong, wrong", "reversed", "equal", "t, t+2"];
+pub(crate) const CLASSES: [&str; 6] =
+    ["right, wrong", "wrong, right", "wrong, wrong", "reversed", "equal", "t, t+2"];
 
 const NOW: UnixTime = UnixTime(1_790_000_000);
 
@@ -76,7 +67,8 @@ impl Refused {
     }
 
     pub(crate) fn find(&self, pair: &WrongPair, window: Window) -> PairFound<TotpMatch> {
-        self.totp.find_pair(&self.key, [&pair.codes[0], &pair.codes[1]], NOW, None, window)
+        self.totp
+            .find_pair(&self.key, [&pair.codes[0], &pair.codes[1]], NOW, None, window)
     }
 
     /// The search that must not be: the second code is looked at only where the first one is right.

@@ -1,24 +1,18 @@
-//! What people and programs write: codes have one spelling, secrets say the same bytes however they are typed, and no text
-//! at all makes a reader panic.
+//! What people and programs write: codes have one spelling, secrets say the same bytes however they
+//! are typed, and no text at all makes a reader panic.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::Config;
 
-use twostep::otp::BadCode;
-use twostep::otp::BadSeed;
-use twostep::otp::Code;
-use twostep::otp::KeyUri;
-use twostep::otp::Seed;
-use twostep::otp::SpareBits;
-use twostep::otp::TypedSeed;
+use twostep::otp::{BadCode, BadSeed, Code, KeyUri, Seed, SpareBits, TypedSeed};
 
 use crate::oracle::setting;
 
 /// What stands between digits, before them or after them, in a text somebody pastes.
 const AROUND: &[char] = &[
-    ' ', '\t', '\n', '\r', '\u{a0}', '\u{2009}', '\u{202f}', '\u{3000}', '\u{200b}', '\u{feff}', '\u{202e}', '\0', '+', '-', '−', '－',
-    '＋', '.', ',', '_', '\'', '"', '%', 'e', 'x',
+    ' ', '\t', '\n', '\r', '\u{a0}', '\u{2009}', '\u{202f}', '\u{3000}', '\u{200b}', '\u{feff}',
+    '\u{202e}', '\0', '+', '-', '−', '－', '＋', '.', ',', '_', '\'', '"', '%', 'e', 'x',
 ];
 
 /// The zeros of other scripts; their digits follow in order.
@@ -60,7 +54,10 @@ const UNSEEN: &[char] = &[
 ];
 
 fn cases() -> Config {
-    Config { failure_persistence: None, ..Config::with_cases(setting("TWOSTEP_FUZZ_CASES", 20_000)) }
+    Config {
+        failure_persistence: None,
+        ..Config::with_cases(setting("TWOSTEP_FUZZ_CASES", 20_000))
+    }
 }
 
 proptest! {
@@ -133,7 +130,8 @@ proptest! {
         prop_assert_eq!(Seed::from_base32(&text), Err(BadSeed::Character));
     }
 
-    /// An accepted secret holds every whole byte of the text, and says whether a bit that fills none was set.
+    /// An accepted secret holds every whole byte of the text, and says whether a bit that fills
+    /// none was set.
     #[test]
     fn a_secret_that_is_accepted_loses_the_bits_that_fill_no_byte_and_nothing_else(
         text in prop_oneof![any::<String>(), "[A-Z2-7]{0,220}", "[A-Za-z2-7 =-]{0,220}", "[A-Z2-7]{16,40}={0,8}"],
@@ -202,16 +200,23 @@ fn almost_a_uri() -> impl Strategy<Value = String> {
         "counter=[0-9]{0,21}",
         "\\PC{0,20}",
     ];
-    let label = prop_oneof!["\\PC{0,20}", "[A-Za-z%20:]{1,20}", "[a-z]{1,5}(:|%3A|%3a)?(%20){0,2}[a-z]{0,5}"];
+    let label = prop_oneof![
+        "\\PC{0,20}",
+        "[A-Za-z%20:]{1,20}",
+        "[a-z]{1,5}(:|%3A|%3a)?(%20){0,2}[a-z]{0,5}"
+    ];
     let parameters = prop::collection::vec(parameter, 0..6);
-    ("(totp|hotp)", label, "[A-Z2-7]{32}", parameters).prop_map(|(kind, label, secret, parameters)| {
-        format!("otpauth://{kind}/{label}?secret={secret}&counter=1&{}", parameters.join("&"))
-    })
+    ("(totp|hotp)", label, "[A-Z2-7]{32}", parameters).prop_map(
+        |(kind, label, secret, parameters)| {
+            format!("otpauth://{kind}/{label}?secret={secret}&counter=1&{}", parameters.join("&"))
+        },
+    )
 }
 
 /// The bits that symbols of base32 stand for, five each.
 fn bits(symbols: &str) -> String {
-    let value = |symbol: u8| if symbol.is_ascii_uppercase() { symbol - b'A' } else { symbol - b'2' + 26 };
+    let value =
+        |symbol: u8| if symbol.is_ascii_uppercase() { symbol - b'A' } else { symbol - b'2' + 26 };
     symbols.bytes().map(|symbol| format!("{:05b}", value(symbol))).collect()
 }
 

@@ -1,21 +1,19 @@
-//! No two kinds of wrong pair differ in time: Welch's t-test over interleaved samples, as dudect does it (Reparaz, Balasch
-//! and Verbauwhede 2017), and a leak planted to show that such a test finds one.
+//! No two kinds of wrong pair differ in time: Welch's t-test over interleaved samples, as dudect
+//! does it (Reparaz, Balasch and Verbauwhede 2017), and a leak planted to show that such a test
+//! finds one.
 
 use std::hint::black_box;
 
-use twostep::otp::PairFound;
-use twostep::otp::Window;
+use twostep::otp::{PairFound, Window};
 
-use crate::oracle::Random;
-use crate::oracle::setting;
-use crate::refused::CLASSES;
-use crate::refused::Refused;
-use crate::refused::WrongPair;
+use crate::oracle::{Random, setting};
+use crate::refused::{CLASSES, Refused, WrongPair};
 
 /// dudect's bound. Between two classes that do not differ, chance exceeds it once in 150,000 tests.
 const BOUND: f64 = 4.5;
 
-/// A busy machine may favour one class in one run. A leak is there in every run: three of three above the bound are one.
+/// A busy machine may favour one class in one run. A leak is there in every run: three of three
+/// above the bound are one.
 const RUNS: usize = 3;
 
 #[test]
@@ -25,7 +23,9 @@ fn no_two_kinds_of_wrong_pair_differ_in_time() {
     let samples = setting("TWOSTEP_TIMING_SAMPLES", 100_000);
     let mut runs = Vec::new();
     while runs.len() < RUNS {
-        let run = largest_difference(&refused, samples, &mut random, |pair| refused.find(pair, Window::Owner) == PairFound::Nowhere);
+        let run = largest_difference(&refused, samples, &mut random, |pair| {
+            refused.find(pair, Window::Owner) == PairFound::Nowhere
+        });
         println!("{run:?} over {samples} samples of each class");
         if run.t < BOUND {
             return;
@@ -39,7 +39,8 @@ fn no_two_kinds_of_wrong_pair_differ_in_time() {
 fn a_search_that_looks_at_the_second_code_only_where_the_first_is_right_is_found_out() {
     let mut random = Random(17);
     let refused = Refused::new(&mut random);
-    let run = largest_difference(&refused, 20_000, &mut random, |pair| !refused.find_and_tell(pair));
+    let run =
+        largest_difference(&refused, 20_000, &mut random, |pair| !refused.find_and_tell(pair));
     println!("{run:?}");
     assert!(run.t > BOUND, "{run:?}");
 }
@@ -52,10 +53,17 @@ struct Difference {
     between: [&'static str; 2],
 }
 
-/// Times `judge` on wrong pairs of all classes. They take turns in an order that is drawn each time, so that whatever slows
-/// the machine down for a while, or warms it up, does so to all of them.
-fn largest_difference(refused: &Refused, samples: u32, random: &mut Random, judge: impl Fn(&WrongPair) -> bool) -> Difference {
-    let pairs: Vec<[WrongPair; CLASSES.len()]> = (0..512).map(|_| refused.wrong_pairs(random)).collect();
+/// Times `judge` on wrong pairs of all classes. They take turns in an order that is drawn each
+/// time, so that whatever slows the machine down for a while, or warms it up, does so to all of
+/// them.
+fn largest_difference(
+    refused: &Refused,
+    samples: u32,
+    random: &mut Random,
+    judge: impl Fn(&WrongPair) -> bool,
+) -> Difference {
+    let pairs: Vec<[WrongPair; CLASSES.len()]> =
+        (0..512).map(|_| refused.wrong_pairs(random)).collect();
     let mut times = [const { Vec::new() }; CLASSES.len()];
     let mut order: [usize; CLASSES.len()] = std::array::from_fn(|class| class);
     for pairs in pairs.iter().cycle().take(usize::try_from(samples).unwrap()) {
@@ -70,14 +78,18 @@ fn largest_difference(refused: &Refused, samples: u32, random: &mut Random, judg
             times[class].push(u32::try_from(time).map_or(f64::INFINITY, f64::from));
         }
     }
-    // What interrupts a sample adds to it, and says nothing about the code: dudect leaves out the slowest, too.
+    // What interrupts a sample adds to it, and says nothing about the code: dudect leaves out the
+    // slowest, too.
     let mut all: Vec<f64> = times.concat();
     all.sort_unstable_by(f64::total_cmp);
     let slowest = all[all.len() / 100 * 99];
     times.iter_mut().for_each(|times| times.retain(|time| *time < slowest));
     let differences = (0..CLASSES.len())
         .flat_map(|one| (0..one).map(move |other| [one, other]))
-        .map(|[one, other]| Difference { t: welch(&times[one], &times[other]).abs(), between: [CLASSES[one], CLASSES[other]] });
+        .map(|[one, other]| Difference {
+            t: welch(&times[one], &times[other]).abs(),
+            between: [CLASSES[one], CLASSES[other]],
+        });
     differences.max_by(|one, other| one.t.total_cmp(&other.t)).unwrap()
 }
 

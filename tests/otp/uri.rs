@@ -1,27 +1,16 @@
-//! Key URIs: what we write we read back, and so does pyotp, which then shows the codes that we expect.
+//! Key URIs: what we write we read back, and so does pyotp, which then shows the codes that we
+//! expect.
 
 use std::io::Write;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
-use twostep::otp::Counter;
-use twostep::otp::Digits;
-use twostep::otp::Factor;
-use twostep::otp::Hotp;
-use twostep::otp::KeyUri;
-use twostep::otp::LOOK_AHEAD;
-use twostep::otp::Seed;
-use twostep::otp::TimeStepSize;
-use twostep::otp::Totp;
+use twostep::otp::{Counter, Digits, Factor, Hotp, KeyUri, LOOK_AHEAD, Seed, TimeStepSize, Totp};
 use twostep::time::UnixTime;
 
-use crate::oracle::ALGORITHMS;
-use crate::oracle::Random;
-use crate::oracle::code;
-use crate::oracle::setting;
+use crate::oracle::{ALGORITHMS, Random, code, setting};
 use crate::tools;
 
 proptest! {
@@ -44,10 +33,14 @@ fn pyotp_reads_our_uris_and_shows_our_codes() {
     let mut asked = Vec::new();
     for case in 0..1_000 {
         let (issuer, account) = NAMES[random.index(NAMES.len())];
-        let step_size = TimeStepSize::try_from(u16::try_from(random.within(10..=120)).unwrap()).unwrap();
+        let step_size =
+            TimeStepSize::try_from(u16::try_from(random.within(10..=120)).unwrap()).unwrap();
         let (factor, number) = match case % 3 {
             // pyotp adds the presses to the counter, and has no numbers of 64 bits.
-            0 => (Factor::Counter(Counter(random.any() >> random.within(1..=63))), random.within(0..=LOOK_AHEAD - 1)),
+            0 => (
+                Factor::Counter(Counter(random.any() >> random.within(1..=63))),
+                random.within(0..=LOOK_AHEAD - 1),
+            ),
             1 => (Factor::Time(TimeStepSize::DEFAULT), random.within(0..=1 << 33)),
             _ => (Factor::Time(step_size), random.within(0..=1 << 33)),
         };
@@ -62,11 +55,15 @@ fn pyotp_reads_our_uris_and_shows_our_codes() {
         };
         asked.push((uri, number));
     }
-    let questions: String = asked.iter().map(|(uri, number)| format!("{}\t{number}\n", *uri.to_text())).collect();
+    let questions: String = asked
+        .iter()
+        .map(|(uri, number)| format!("{}\t{number}\n", *uri.to_text()))
+        .collect();
     let answers = pyotp(&questions);
     assert_eq!(answers.len(), asked.len());
     for ((uri, number), answer) in asked.iter().zip(answers) {
-        let [issuer, account, shown] = <[&str; 3]>::try_from(answer.split('\t').collect::<Vec<&str>>()).unwrap();
+        let [issuer, account, shown] =
+            <[&str; 3]>::try_from(answer.split('\t').collect::<Vec<&str>>()).unwrap();
         assert_eq!(issuer, hex(uri.issuer.as_deref().unwrap_or_default()));
         assert_eq!(account, hex(&uri.account));
         match uri.factor {
@@ -96,7 +93,12 @@ const NAMES: &[(Option<&str>, &str)] = &[
 
 fn pyotp(questions: &str) -> Vec<String> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/otp/read_uris.py");
-    let mut python = Command::new(tools::python()).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut python = Command::new(tools::python())
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     // Written from a thread of its own: both pipes may be full at once.
     let (mut input, questions) = (python.stdin.take().unwrap(), questions.to_owned());
     let writer = std::thread::spawn(move || input.write_all(questions.as_bytes()));
@@ -110,20 +112,21 @@ fn hex(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Names in every script. An issuer has no colon, an account has one only after an issuer, and spaces before it mean nothing.
+/// Names in every script. An issuer has no colon, an account has one only after an issuer, and
+/// spaces before it mean nothing.
 fn any_uri() -> impl Strategy<Value = KeyUri> {
     let issuer = "\\PC{0,30}".prop_map(|issuer| issuer.replace(':', ""));
     let account = "[^:\\s]\\PC{0,30}";
-    let seed = prop::collection::vec(any::<u8>(), 10..=128).prop_map(|bytes| Seed::new(bytes).unwrap());
+    let seed =
+        prop::collection::vec(any::<u8>(), 10..=128).prop_map(|bytes| Seed::new(bytes).unwrap());
     let digits = (6..=8u8).prop_map(|count| Digits::try_from(count).unwrap());
     let factor = prop_oneof![
         (10..=120u16).prop_map(|seconds| Factor::Time(TimeStepSize::try_from(seconds).unwrap())),
         any::<u64>().prop_map(|counter| Factor::Counter(Counter(counter))),
     ];
-    (prop::option::of(issuer), account, seed, prop::sample::select(&ALGORITHMS), digits, factor).prop_map(
-        |(issuer, account, seed, algorithm, digits, factor)| {
+    (prop::option::of(issuer), account, seed, prop::sample::select(&ALGORITHMS), digits, factor)
+        .prop_map(|(issuer, account, seed, algorithm, digits, factor)| {
             let account = if issuer.is_some() { account } else { account.replace(':', "") };
             KeyUri { issuer, account, seed, algorithm, digits, factor }
-        },
-    )
+        })
 }

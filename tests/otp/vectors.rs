@@ -1,19 +1,11 @@
 //! The test values of the two RFCs.
 
-use twostep::otp::Algorithm;
-use twostep::otp::Code;
-use twostep::otp::Counter;
-use twostep::otp::Hotp;
-use twostep::otp::LOOK_AHEAD;
-use twostep::otp::LOOK_BEHIND;
-use twostep::otp::Seed;
-use twostep::otp::TimeStep;
-use twostep::otp::Totp;
-use twostep::otp::TotpMatch;
+use twostep::otp::{
+    Algorithm, Code, Counter, Hotp, LOOK_AHEAD, LOOK_BEHIND, Seed, TimeStep, Totp, TotpMatch,
+};
 use twostep::time::UnixTime;
 
-use crate::oracle::code;
-use crate::oracle::digits;
+use crate::oracle::{code, digits};
 
 #[test]
 fn every_code_of_rfc_4226_appendix_d_is_found_at_its_counter_and_nowhere_else() {
@@ -38,7 +30,8 @@ fn every_code_of_rfc_6238_appendix_b_is_found_at_its_time_step() {
     let mut vectors = 0;
     for [time, step, algorithm, text] in fields(include_str!("../vectors/rfc6238-appendix-b.txt")) {
         let (now, step) = (time.parse::<u64>().unwrap(), u64::from_str_radix(step, 16).unwrap());
-        let totp = Totp { algorithm: algorithm.parse().unwrap(), digits: digits(8), ..Totp::default() };
+        let totp =
+            Totp { algorithm: algorithm.parse().unwrap(), digits: digits(8), ..Totp::default() };
         let key = totp.key(&ascii_seed(match totp.algorithm {
             Algorithm::Sha1 => 20,
             Algorithm::Sha256 => 32,
@@ -53,9 +46,13 @@ fn every_code_of_rfc_6238_appendix_b_is_found_at_its_time_step() {
         assert_eq!(found_at(now + 30, text), found(-1));
         assert_eq!(found_at(now + 60, text), None);
         assert_eq!(totp.find(&key, &neighbour(text), UnixTime(now), 0), None);
-        // Fewer digits are another code, even where they are the last ones of this, or the same number.
+        // Fewer digits are another code, even where they are the last ones of this, or the same
+        // number.
         assert_eq!(found_at(now, &text[2..]), None);
-        assert!(text.strip_prefix('0').is_none_or(|same_number| found_at(now, same_number).is_none()));
+        assert!(
+            text.strip_prefix('0')
+                .is_none_or(|same_number| found_at(now, same_number).is_none())
+        );
         vectors += 1;
     }
     assert_eq!(vectors, 18);
@@ -73,7 +70,9 @@ fn neighbour(text: &str) -> Code {
 }
 
 /// The lines of a file of vectors, by their columns.
-pub(crate) fn fields<const N: usize>(file: &'static str) -> impl Iterator<Item = [&'static str; N]> {
+pub(crate) fn fields<const N: usize>(
+    file: &'static str,
+) -> impl Iterator<Item = [&'static str; N]> {
     let lines = file.lines().filter(|line| !line.starts_with('#'));
     lines.map(|line| line.split(' ').collect::<Vec<&str>>().try_into().expect(line))
 }

@@ -2,19 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use twostep::otp::Counter;
-use twostep::otp::Hotp;
-use twostep::otp::Key;
-use twostep::otp::TimeStep;
-use twostep::otp::TimeStepSize;
-use twostep::otp::Totp;
-use twostep::otp::TotpMatch;
+use twostep::otp::{Counter, Hotp, Key, TimeStep, TimeStepSize, Totp, TotpMatch};
 use twostep::time::UnixTime;
 
-use crate::oracle::Oracle;
-use crate::oracle::Random;
-use crate::oracle::code;
-use crate::oracle::digits;
+use crate::oracle::{Oracle, Random, code, digits};
 use crate::vectors::ascii_seed;
 
 #[test]
@@ -32,7 +23,19 @@ fn the_window_is_exact_for_each_second_of_two_steps_and_each_drift() {
 
 #[test]
 fn the_window_is_exact_for_every_kind_of_step_size_and_t0() {
-    for (size, t0) in [(10, 0), (11, 1), (20, 59), (29, 0), (31, 1_000), (45, 7), (59, 0), (61, 1 << 31), (90, 12), (97, 0), (120, 30)] {
+    for (size, t0) in [
+        (10, 0),
+        (11, 1),
+        (20, 59),
+        (29, 0),
+        (31, 1_000),
+        (45, 7),
+        (59, 0),
+        (61, 1 << 31),
+        (90, 12),
+        (97, 0),
+        (120, 30),
+    ] {
         let device = Device::new(size, t0);
         let size = u64::from(size);
         let start = t0 + 5_000 * size;
@@ -54,7 +57,9 @@ fn no_step_is_looked_at_before_the_first() {
             }
         }
         let now = t0.checked_sub(1).map(UnixTime);
-        assert!(now.is_none_or(|now| device.totp.find(&device.key, &device.oracle.code(0), now, 0).is_none()));
+        assert!(now.is_none_or(|now| {
+            device.totp.find(&device.key, &device.oracle.code(0), now, 0).is_none()
+        }));
     }
 }
 
@@ -71,7 +76,10 @@ fn the_window_is_exact_where_numbers_overflow() {
     // No device drifts so far, and no search may panic over it.
     for drift in [i64::MIN, i64::MIN + 1, i64::MAX - 1, i64::MAX] {
         for now in [0, u64::MAX] {
-            let found = device.totp.find(&device.key, &device.oracle.code(now / 30), UnixTime(now), drift);
+            let found =
+                device
+                    .totp
+                    .find(&device.key, &device.oracle.code(now / 30), UnixTime(now), drift);
             assert_eq!(found.map(|found| found.step), (drift < 0).then_some(TimeStep(now / 30)));
         }
     }
@@ -87,20 +95,27 @@ fn the_counters_looked_at_are_two_behind_and_ten_from_the_next_on() {
                 let text = oracle.text(shown);
                 let window = next.saturating_sub(2)..=next.saturating_add(9);
                 let expected = oracle.highest(window, &text).map(Counter);
-                assert_eq!(hotp.find(&key, &oracle.code(shown), Counter(next)), expected, "{shown} from {next}");
+                assert_eq!(
+                    hotp.find(&key, &oracle.code(shown), Counter(next)),
+                    expected,
+                    "{shown} from {next}"
+                );
             }
         }
     }
 }
 
-/// These two steps of the secret of RFC 4226 Appendix D show the same code: only the later one is above every watermark
-/// that the code can have left.
+/// These two steps of the secret of RFC 4226 Appendix D show the same code: only the later one is
+/// above every watermark that the code can have left.
 #[test]
 fn a_code_that_two_steps_of_the_window_show_is_right_at_the_later() {
     let (totp, hotp, earlier) = (Totp::default(), Hotp::default(), 59_061_240);
     let (key, twice) = (totp.key(&ascii_seed(20)), code("963181"));
     let found = |t| totp.find(&key, &twice, UnixTime(30 * t), 0).map(|found| found.step.0);
-    assert_eq!([earlier - 1, earlier, earlier + 1, earlier + 2].map(found), [earlier, earlier + 1, earlier + 1, earlier + 1].map(Some));
+    assert_eq!(
+        [earlier - 1, earlier, earlier + 1, earlier + 2].map(found),
+        [earlier, earlier + 1, earlier + 1, earlier + 1].map(Some)
+    );
     assert_eq!(hotp.find(&key, &twice, Counter(earlier)), Some(Counter(earlier + 1)));
 }
 
@@ -113,18 +128,29 @@ struct Device {
 
 impl Device {
     fn new(step_size: u16, t0: u64) -> Device {
-        let totp = Totp { digits: digits(8), step_size: TimeStepSize::try_from(step_size).unwrap(), t0, ..Totp::default() };
+        let totp = Totp {
+            digits: digits(8),
+            step_size: TimeStepSize::try_from(step_size).unwrap(),
+            t0,
+            ..Totp::default()
+        };
         let seed = Random(u64::from(step_size)).seed(20);
-        Device { totp, key: totp.key(&seed), oracle: Oracle::new(&seed, totp.algorithm, totp.digits) }
+        Device {
+            totp,
+            key: totp.key(&seed),
+            oracle: Oracle::new(&seed, totp.algorithm, totp.digits),
+        }
     }
 
-    /// Shows the codes of all steps around `T` and around `T + drift`, and compares where each is found with the definition:
-    /// `T + drift` ± 1, and `T` ± 1 too if the drift is negative; of several, the highest.
+    /// Shows the codes of all steps around `T` and around `T + drift`, and compares where each is
+    /// found with the definition: `T + drift` ± 1, and `T` ± 1 too if the drift is negative; of
+    /// several, the highest.
     fn assert_window(&self, now: u64, drift: i64) {
         let t = (now - self.totp.t0) / u64::from(self.totp.step_size.seconds());
         let centre = i128::from(t) + i128::from(drift);
         let tracked = existing(centre - 1..=centre + 1);
-        let present = if drift < 0 { existing(i128::from(t) - 1..=i128::from(t) + 1) } else { Vec::new() };
+        let present =
+            if drift < 0 { existing(i128::from(t) - 1..=i128::from(t) + 1) } else { Vec::new() };
 
         let mut shown: Vec<u64> = around(t, 60).chain(existing(centre - 5..=centre + 5)).collect();
         shown.sort_unstable();
@@ -138,7 +164,10 @@ impl Device {
                 clock_was_set: !tracked.contains(&step),
             });
             let found = self.totp.find(&self.key, &self.oracle.code(shown), UnixTime(now), drift);
-            assert_eq!(found, expected, "the code of step {shown} at {now}, T = {t}, drift {drift}");
+            assert_eq!(
+                found, expected,
+                "the code of step {shown} at {now}, T = {t}, drift {drift}"
+            );
         }
     }
 }

@@ -1,20 +1,9 @@
 //! Work is counted in compressions of the hash: exact, where time is noisy.
 
-use twostep::otp::Algorithm;
-use twostep::otp::Code;
-use twostep::otp::Counter;
-use twostep::otp::Hotp;
-use twostep::otp::Seed;
-use twostep::otp::TimeStep;
-use twostep::otp::Totp;
-use twostep::otp::Window;
-use twostep::otp::compressions;
+use twostep::otp::{Algorithm, Code, Counter, Hotp, Seed, TimeStep, Totp, Window, compressions};
 use twostep::time::UnixTime;
 
-use crate::oracle::ALGORITHMS;
-use crate::oracle::Oracle;
-use crate::oracle::Random;
-use crate::oracle::digits;
+use crate::oracle::{ALGORITHMS, Oracle, Random, digits};
 
 const NOW: UnixTime = UnixTime(1_790_000_000);
 
@@ -38,7 +27,10 @@ fn a_seed_longer_than_a_block_is_hashed_first() {
     };
     for algorithm in [Algorithm::Sha1, Algorithm::Sha256] {
         // 64 bytes are a block; 119 and nine bytes of padding are two.
-        assert_eq!([10, 64, 65, 119, 120, 128].map(|length| cost(algorithm, length)), [2, 2, 4, 4, 5, 5]);
+        assert_eq!(
+            [10, 64, 65, 119, 120, 128].map(|length| cost(algorithm, length)),
+            [2, 2, 4, 4, 5, 5]
+        );
     }
     assert_eq!([10, 128].map(|length| cost(Algorithm::Sha512, length)), [2, 2]);
 }
@@ -50,7 +42,11 @@ fn a_code_costs_the_same_wherever_it_matches_or_not() {
     for (drift, expected) in [(0, 6), (20, 6), (-1, 8), (-2, 10), (-3, 12), (-20, 12)] {
         for shown in -25..=25 {
             let code = code_of(&seed, totp, shown);
-            assert_eq!(cost(|| totp.find(&key, &code, NOW, drift)), expected, "drift {drift}, code {shown} steps ahead");
+            assert_eq!(
+                cost(|| totp.find(&key, &code, NOW, drift)),
+                expected,
+                "drift {drift}, code {shown} steps ahead"
+            );
         }
         // A code that cannot be right costs the same as one that might be.
         assert_eq!(cost(|| totp.find(&key, &"123456".parse().unwrap(), NOW, drift)), expected);
@@ -72,19 +68,40 @@ fn a_pair_costs_the_whole_window_wherever_it_stands_or_not() {
     for (window, values) in [(Window::Owner, 2 * 20 + 2), (Window::Admin, 2 * 2_880 + 2)] {
         for second in [-2_900, -2_880, -2_879, -21, -20, -19, -1, 0, 1, 19, 20, 21, 2_880, 2_881] {
             let pair = [code_of(&seed, totp, second - 1), code_of(&seed, totp, second)];
-            for watermark in [None, Some(TimeStep(0)), Some(TimeStep(t - 10)), Some(TimeStep(t + 3_000))] {
-                let cost = cost(|| totp.find_pair(&key, [&pair[0], &pair[1]], NOW, watermark, window));
-                assert_eq!(cost, 2 * values, "{window:?}, second code {second} steps ahead, {watermark:?}");
+            for watermark in
+                [None, Some(TimeStep(0)), Some(TimeStep(t - 10)), Some(TimeStep(t + 3_000))]
+            {
+                let cost =
+                    cost(|| totp.find_pair(&key, [&pair[0], &pair[1]], NOW, watermark, window));
+                assert_eq!(
+                    cost,
+                    2 * values,
+                    "{window:?}, second code {second} steps ahead, {watermark:?}"
+                );
             }
         }
     }
     let (hotp, next) = (Hotp::default(), 1_000);
     let (key, oracle) = (hotp.key(&seed), Oracle::new(&seed, hotp.algorithm, hotp.digits));
-    // Two counters behind the next one are looked at too, and one value more for the last pair's second code.
+    // Two counters behind the next one are looked at too, and one value more for the last pair's
+    // second code.
     for (window, values) in [(Window::Owner, 2 + 100 + 1), (Window::Admin, 2 + 1_000 + 1)] {
-        for first in [next - 5, next - 2, next - 1, next, next + 1, next + 99, next + 100, next + 999, next + 1_000] {
+        for first in [
+            next - 5,
+            next - 2,
+            next - 1,
+            next,
+            next + 1,
+            next + 99,
+            next + 100,
+            next + 999,
+            next + 1_000,
+        ] {
             let pair = [oracle.code(first), oracle.code(first + 1)];
-            assert_eq!(cost(|| hotp.find_pair(&key, [&pair[0], &pair[1]], Counter(next), window)), 2 * values);
+            assert_eq!(
+                cost(|| hotp.find_pair(&key, [&pair[0], &pair[1]], Counter(next), window)),
+                2 * values
+            );
         }
     }
 }

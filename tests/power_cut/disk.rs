@@ -1,27 +1,21 @@
 //! A disk that can lose power and fail, under the SQLite that is linked into this test.
 //!
-//! SQLite writes through the C library, and this program defines the few functions it uses: they do what they should,
-//! and for the files of a watched store they also write down what was done, in order. From that journal the files are made
-//! again as a power cut would leave them. New names and the removal of files count as durable at once; SQLite syncs the
-//! folder itself where it matters.
+//! SQLite writes through the C library, and this program defines the few functions it uses: they do
+//! what they should, and for the files of a watched store they also write down what was done, in
+//! order. From that journal the files are made again as a power cut would leave them. New names and
+//! the removal of files count as durable at once; SQLite syncs the folder itself where it matters.
 
-#![allow(unsafe_code, reason = "the functions of the C library that are replaced are foreign by nature")]
+#![allow(
+    unsafe_code,
+    reason = "the functions of the C library that are replaced are foreign by nature"
+)]
 
 use std::collections::BTreeMap;
-use std::ffi::CStr;
-use std::ffi::OsStr;
-use std::ffi::c_char;
-use std::ffi::c_int;
-use std::ffi::c_void;
+use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::RwLock;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use crate::random::Random;
 
@@ -52,13 +46,15 @@ pub(crate) struct Faults {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
-    /// `EIO`, and nothing is done. Whatever a failed sync had to write is lost for good, as on Linux.
+    /// `EIO`, and nothing is done. Whatever a failed sync had to write is lost for good, as on
+    /// Linux.
     Eio,
     /// Half of it is written, and then the disk is full. A sync fails with `EIO`.
     Full,
 }
 
-/// One of a store's files. (Another one, the index of the log, is shared memory and never outlives a power cut.)
+/// One of a store's files. (Another one, the index of the log, is shared memory and never outlives
+/// a power cut.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Name {
     Database,
@@ -113,7 +109,8 @@ static WATCHED: AtomicUsize = AtomicUsize::new(0);
 impl Disk {
     /// Watches `store.db` in a folder from now on.
     pub(crate) fn watch(folder: &Path) -> Arc<Disk> {
-        let disk = Arc::new(Disk { folder: folder.canonicalize().unwrap(), state: Mutex::default() });
+        let disk =
+            Arc::new(Disk { folder: folder.canonicalize().unwrap(), state: Mutex::default() });
         DISKS.write().unwrap().push(Arc::clone(&disk));
         WATCHED.fetch_add(1, Ordering::SeqCst);
         disk
@@ -139,7 +136,11 @@ impl Disk {
 
     /// How often the log was carried over into the database.
     pub(crate) fn checkpoints(&self) -> usize {
-        self.state().journal.iter().filter(|op| matches!(op, Op::Sync { file: Name::Database, .. })).count()
+        self.state()
+            .journal
+            .iter()
+            .filter(|op| matches!(op, Op::Sync { file: Name::Database, .. }))
+            .count()
     }
 
     /// How long the journal is.
@@ -148,7 +149,13 @@ impl Disk {
     }
 
     /// The files after a power cut at each of the positions, which rise.
-    pub(crate) fn after_cuts(&self, before: &Files, positions: &[usize], random: &mut Random, mut look: impl FnMut(usize, Cut, &Files)) {
+    pub(crate) fn after_cuts(
+        &self,
+        before: &Files,
+        positions: &[usize],
+        random: &mut Random,
+        mut look: impl FnMut(usize, Cut, &Files),
+    ) {
         let state = self.state();
         let mut durable = before.clone();
         let mut waiting: Vec<(usize, &Op)> = Vec::new();
@@ -289,7 +296,8 @@ fn write_at(fd: c_int, data: *const c_void, length: usize, at: Option<i64>) -> i
     let Some((disk, file)) = watched(fd) else { return real(length) };
     let mut state = disk.state();
     // SAFETY: asking where a descriptor stands changes nothing.
-    let at_byte = at.unwrap_or_else(|| unsafe { libc::syscall(libc::SYS_lseek, fd, 0, libc::SEEK_CUR) });
+    let at_byte =
+        at.unwrap_or_else(|| unsafe { libc::syscall(libc::SYS_lseek, fd, 0, libc::SEEK_CUR) });
     if std::mem::take(&mut state.half_written) {
         return error(libc::ENOSPC);
     }
@@ -306,14 +314,17 @@ fn write_at(fd: c_int, data: *const c_void, length: usize, at: Option<i64>) -> i
     if let Ok(written) = usize::try_from(written) {
         // SAFETY: the kernel has just read that many bytes from there.
         let data = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), written) }.to_vec();
-        state.journal.push(Op::Write { file, at: usize::try_from(at_byte).unwrap(), data });
+        state
+            .journal
+            .push(Op::Write { file, at: usize::try_from(at_byte).unwrap(), data });
     }
     written
 }
 
 fn truncate(fd: c_int, length: i64) -> c_int {
     // SAFETY: the arguments are the caller's.
-    let real = || c_int::try_from(unsafe { libc::syscall(libc::SYS_ftruncate, fd, length) }).unwrap_or(-1);
+    let real =
+        || c_int::try_from(unsafe { libc::syscall(libc::SYS_ftruncate, fd, length) }).unwrap_or(-1);
     let Some((disk, file)) = watched(fd) else { return real() };
     let mut state = disk.state();
     if state.fails().is_some() {
@@ -321,7 +332,9 @@ fn truncate(fd: c_int, length: i64) -> c_int {
     }
     let result = real();
     if result == 0 {
-        state.journal.push(Op::Truncate { file, length: usize::try_from(length).unwrap() });
+        state
+            .journal
+            .push(Op::Truncate { file, length: usize::try_from(length).unwrap() });
     }
     result
 }
@@ -342,14 +355,15 @@ fn sync(fd: c_int, call: libc::c_long) -> c_int {
         }
         upto
     };
-    // Not inside the lock: what is written while the disk syncs is not part of it. The real sync is not needed, only
-    // some time in which others come to wait.
+    // Not inside the lock: what is written while the disk syncs is not part of it. The real sync is
+    // not needed, only some time in which others come to wait.
     std::thread::sleep(std::time::Duration::from_micros(300));
     disk.state().journal.push(Op::Sync { file, upto });
     0
 }
 
-// SAFETY (of all these names): each has the signature and the meaning of the function of the C library that it replaces.
+// SAFETY (of all these names): each has the signature and the meaning of the function of the C
+// library that it replaces.
 
 #[unsafe(no_mangle)]
 extern "C" fn write(fd: c_int, data: *const c_void, length: usize) -> isize {
@@ -371,7 +385,9 @@ extern "C" fn unlink(name: *const c_char) -> c_int {
     // SAFETY: the caller gives a string that ends with a NUL.
     let path = unsafe { CStr::from_ptr(name) };
     // SAFETY: the same string.
-    let result = c_int::try_from(unsafe { libc::syscall(libc::SYS_unlinkat, libc::AT_FDCWD, name, 0) }).unwrap_or(-1);
+    let result =
+        c_int::try_from(unsafe { libc::syscall(libc::SYS_unlinkat, libc::AT_FDCWD, name, 0) })
+            .unwrap_or(-1);
     if result == 0
         && WATCHED.load(Ordering::SeqCst) > 0
         && let Some((disk, file)) = watched_path(Path::new(OsStr::from_bytes(path.to_bytes())))

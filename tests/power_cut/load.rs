@@ -1,27 +1,17 @@
-//! What is done to a store: acceptances, failures, activations and revocations, each with a unique name in its audit row.
+//! What is done to a store: acceptances, failures, activations and revocations, each with a unique
+//! name in its audit row.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use twostep::device::Device;
-use twostep::device::DeviceState;
-use twostep::device::Factor;
-use twostep::device::TotpState;
+use twostep::device::{Device, DeviceState, Factor, TotpState};
 use twostep::id::CallerId;
 use twostep::otp::TimeStep;
-use twostep::store::Account;
-use twostep::store::AccountList;
-use twostep::store::Change;
-use twostep::store::Commit;
-use twostep::store::Conflict;
-use twostep::store::DeviceList;
-use twostep::store::Error;
-use twostep::store::Event;
-use twostep::store::SqliteStore;
-use twostep::store::Store;
-use twostep::store::Write;
 use twostep::store::sqlite::check;
+use twostep::store::{
+    Account, AccountList, Change, Commit, Conflict, DeviceList, Error, Event, SqliteStore, Store,
+    Write,
+};
 use twostep::time::UnixTime;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
@@ -48,18 +38,31 @@ pub(crate) async fn prepare(path: &Path) {
         let account = Account::new(format!("account-{account}").parse().unwrap(), NOW);
         let devices = (0..DEVICES).map(|device| {
             let serial = format!("{}-device-{device}", account.id);
-            let factor = Factor::Totp(TotpState { watermark: Some(TimeStep(0)), ..TotpState::default() });
-            let device = Device::new(serial.parse().unwrap(), account.id.clone(), None, factor, NOW);
-            Write::InsertDevice { device: Device { state: DeviceState::Active, ..device }, seed: None, fingerprint: None }
+            let factor =
+                Factor::Totp(TotpState { watermark: Some(TimeStep(0)), ..TotpState::default() });
+            let device =
+                Device::new(serial.parse().unwrap(), account.id.clone(), None, factor, NOW);
+            Write::InsertDevice {
+                device: Device { state: DeviceState::Active, ..device },
+                seed: None,
+                fingerprint: None,
+            }
         });
-        let writes = std::iter::once(Write::CreateAccount(account.clone())).chain(devices).collect();
-        let commit = store.commit(Change { account: None, writes, audit: Vec::new() }).await.unwrap();
+        let writes =
+            std::iter::once(Write::CreateAccount(account.clone())).chain(devices).collect();
+        let commit =
+            store.commit(Change { account: None, writes, audit: Vec::new() }).await.unwrap();
         assert!(matches!(commit, Commit::Committed(_)));
     }
 }
 
 /// Does it, again if somebody else was faster, and returns the name it has in the audit log.
-pub(crate) async fn act(store: &SqliteStore, deed: Deed, account: usize, number: usize) -> Result<String, (String, Error)> {
+pub(crate) async fn act(
+    store: &SqliteStore,
+    deed: Deed,
+    account: usize,
+    number: usize,
+) -> Result<String, (String, Error)> {
     let id = format!("account-{account}").parse().unwrap();
     loop {
         let unnamed = |error| (String::new(), error);
@@ -71,7 +74,10 @@ pub(crate) async fn act(store: &SqliteStore, deed: Deed, account: usize, number:
                 let Factor::Totp(totp) = &mut device.factor else { panic!("not time-based") };
                 let step = totp.watermark.unwrap().0 + 1;
                 totp.watermark = Some(TimeStep(step));
-                (format!("accepted {} {step}", device.serial), vec![Write::UpdateDevice { seen: enrolled.revision, device }])
+                (
+                    format!("accepted {} {step}", device.serial),
+                    vec![Write::UpdateDevice { seen: enrolled.revision, device }],
+                )
             }
             Deed::Fail => {
                 device.throttle = device.throttle.after_failure(NOW);
@@ -79,14 +85,22 @@ pub(crate) async fn act(store: &SqliteStore, deed: Deed, account: usize, number:
                 (name, vec![Write::UpdateDevice { seen: enrolled.revision, device }])
             }
             Deed::Activate => {
-                let serial: twostep::id::SerialNumber = format!("z-{id}-new-{number}").parse().unwrap();
-                let device = Device::new(serial, id.clone(), None, enrolled.device.factor.clone(), NOW);
+                let serial: twostep::id::SerialNumber =
+                    format!("z-{id}-new-{number}").parse().unwrap();
+                let device =
+                    Device::new(serial, id.clone(), None, enrolled.device.factor.clone(), NOW);
                 let device = Device { state: DeviceState::Active, ..device };
-                (format!("activated {}", device.serial), vec![Write::InsertDevice { device, seed: None, fingerprint: None }])
+                (
+                    format!("activated {}", device.serial),
+                    vec![Write::InsertDevice { device, seed: None, fingerprint: None }],
+                )
             }
             Deed::Revoke => {
                 let account = seen.account.with_sessions_revoked(NOW);
-                (format!("revoked {id} {}", account.generation), vec![Write::UpdateAccount { seen: seen.revision, account }])
+                (
+                    format!("revoked {id} {}", account.generation),
+                    vec![Write::UpdateAccount { seen: seen.revision, account }],
+                )
             }
         };
         let audit = vec![Event::new(NOW, &name, &CallerId::new("uid:0"))];
@@ -101,7 +115,8 @@ pub(crate) async fn act(store: &SqliteStore, deed: Deed, account: usize, number:
 
 /// The names in the audit log, if the store is sound and holds exactly what they say.
 pub(crate) async fn told(path: &Path) -> Result<BTreeSet<String>, String> {
-    let store = SqliteStore::open(path).map_err(|error| format!("the store does not open: {error}"))?;
+    let store =
+        SqliteStore::open(path).map_err(|error| format!("the store does not open: {error}"))?;
     let rows = store.audit(0, u32::MAX).await.map_err(|error| error.to_string())?;
     let names: BTreeSet<String> = rows.iter().map(|row| row.event.action.clone()).collect();
     if names.len() != rows.len() {
@@ -120,7 +135,11 @@ pub(crate) async fn told(path: &Path) -> Result<BTreeSet<String>, String> {
             held.insert((what.to_owned(), whose.to_owned()), number);
         }
     };
-    for device in store.devices(DeviceList { limit: u32::MAX, ..DeviceList::default() }).await.map_err(|error| error.to_string())? {
+    for device in store
+        .devices(DeviceList { limit: u32::MAX, ..DeviceList::default() })
+        .await
+        .map_err(|error| error.to_string())?
+    {
         let serial = device.serial.as_str();
         if serial.starts_with("z-") {
             hold("activated", serial, 1);
@@ -130,8 +149,16 @@ pub(crate) async fn told(path: &Path) -> Result<BTreeSet<String>, String> {
         hold("accepted", serial, totp.watermark.unwrap().0);
         hold("failed", serial, u64::from(device.throttle.failures));
     }
-    for entry in store.accounts(AccountList { limit: u32::MAX, ..AccountList::default() }).await.map_err(|error| error.to_string())? {
-        hold("revoked", entry.account.id.as_str(), if entry.account.generation > 1 { entry.account.generation } else { 0 });
+    for entry in store
+        .accounts(AccountList { limit: u32::MAX, ..AccountList::default() })
+        .await
+        .map_err(|error| error.to_string())?
+    {
+        hold(
+            "revoked",
+            entry.account.id.as_str(),
+            if entry.account.generation > 1 { entry.account.generation } else { 0 },
+        );
     }
     if held != expected {
         return Err(format!("the store holds {held:?}, and its audit log says {expected:?}"));

@@ -6,7 +6,10 @@ pub(crate) struct Random(u64);
 impl Random {
     /// From `TWOSTEP_SEED`, or else from the number given.
     pub(crate) fn new(seed: u64) -> Random {
-        let seed = std::env::var("TWOSTEP_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(seed);
+        let seed = std::env::var("TWOSTEP_SEED")
+            .ok()
+            .and_then(|seed| seed.parse().ok())
+            .unwrap_or(seed);
         println!("TWOSTEP_SEED={seed}");
         Random(seed.max(1))
     }

@@ -1,16 +1,10 @@
-//! What everybody writes first: look whether nothing has moved, and then write. It is here to be found out.
+//! What everybody writes first: look whether nothing has moved, and then write. It is here to be
+//! found out.
 
-use twostep::id::AccountId;
-use twostep::id::SerialNumber;
-use twostep::store::Answer;
-use twostep::store::Change;
-use twostep::store::Commit;
-use twostep::store::Conflict;
-use twostep::store::Error;
-use twostep::store::Revision;
-use twostep::store::SqliteStore;
-use twostep::store::Store;
-use twostep::store::Write;
+use twostep::id::{AccountId, SerialNumber};
+use twostep::store::{
+    Answer, Change, Commit, Conflict, Error, Revision, SqliteStore, Store, Write,
+};
 
 use crate::hooked::Hook;
 

@@ -3,25 +3,19 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use twostep::device::Refusal;
-use twostep::otp::Code;
-use twostep::otp::Window;
+use twostep::otp::{Code, Window};
 use twostep::store::SqliteStore;
 use twostep::testing::FixedClock;
-use twostep::verifier::Authority;
-use twostep::verifier::Error;
-use twostep::verifier::Passcode;
-use twostep::verifier::Verifier;
+use twostep::verifier::{Authority, Error, Passcode, Verifier};
 
 use crate::careless::Careless;
 use crate::hooked::Hooked;
 use crate::process::Line;
 use crate::round;
-use crate::round::Kind;
-use crate::round::Round;
+use crate::round::{Kind, Round};
 use crate::world::NOW;
 
 /// What a racer is told first.
@@ -75,7 +69,11 @@ impl Tally {
 pub(crate) fn run() {
     let Some(mut line) = Line::to_the_starter() else { return };
     let Some(start) = line.hear::<Start>() else { return };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .unwrap();
     let verifiers = verifiers(&start);
     while let Some(rounds) = line.hear::<Vec<Round>>() {
         let (go, gate) = watch::channel(false);
@@ -83,7 +81,12 @@ pub(crate) fn run() {
         for round in rounds.into_iter().map(Arc::new) {
             let tries = (0..start.tasks).map(|task| {
                 let verifier = verifiers[task % verifiers.len()].clone();
-                runtime.spawn(attempt(verifier, Arc::clone(&round), task / verifiers.len(), gate.clone()))
+                runtime.spawn(attempt(
+                    verifier,
+                    Arc::clone(&round),
+                    task / verifiers.len(),
+                    gate.clone(),
+                ))
             });
             tasks.push(tries.collect::<Vec<_>>());
         }
@@ -119,18 +122,32 @@ fn verifiers(start: &Start) -> Vec<Verifier> {
 }
 
 /// One try, by a way that the kind of the round allows.
-async fn attempt(verifier: Verifier, round: Arc<Round>, way: usize, mut gate: watch::Receiver<bool>) -> Result<(), Error> {
+async fn attempt(
+    verifier: Verifier,
+    round: Arc<Round>,
+    way: usize,
+    mut gate: watch::Receiver<bool>,
+) -> Result<(), Error> {
     let code = || round.code.parse::<Passcode>().unwrap();
     let pair: [Code; 2] = round.pair.clone().map(|text| text.parse().unwrap());
     let pair = [&pair[0], &pair[1]];
     let (account, serial) = (&round.account, &round.serial);
     gate.wait_for(|gone| *gone).await.unwrap();
     match (round.kind, way % 4) {
-        (Kind::Activation, _) => verifier.activate(serial, pair, Window::Owner, &Authority::Service).await.map(drop),
-        (Kind::Totp | Kind::Hotp, 0) => verifier.resync(serial, pair, Window::Owner).await.map(drop),
-        (Kind::Totp | Kind::Hotp, 1) => verifier.verify_pair(account, serial, pair, Window::Owner).await.map(drop),
+        (Kind::Activation, _) => verifier
+            .activate(serial, pair, Window::Owner, &Authority::Service)
+            .await
+            .map(drop),
+        (Kind::Totp | Kind::Hotp, 0) => {
+            verifier.resync(serial, pair, Window::Owner).await.map(drop)
+        }
+        (Kind::Totp | Kind::Hotp, 1) => {
+            verifier.verify_pair(account, serial, pair, Window::Owner).await.map(drop)
+        }
         // Whose device it is, is clear without its serial number.
-        (Kind::Totp | Kind::Hotp | Kind::Wrong, 2) | (Kind::Bypass, _) => verifier.verify_code(account, None, code()).await.map(drop),
+        (Kind::Totp | Kind::Hotp | Kind::Wrong, 2) | (Kind::Bypass, _) => {
+            verifier.verify_code(account, None, code()).await.map(drop)
+        }
         _ => verifier.verify_code(account, serial, code()).await.map(drop),
     }
 }

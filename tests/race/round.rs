@@ -1,33 +1,22 @@
-//! A round: a fresh device with a fresh code, and what must be so when everybody has tried to spend it.
+//! A round: a fresh device with a fresh code, and what must be so when everybody has tried to spend
+//! it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::Serialize;
-use twostep::device::DeviceState;
-use twostep::device::PairAllowance;
-use twostep::id::AccountId;
-use twostep::id::SerialNumber;
-use twostep::otp::Counter;
-use twostep::otp::Hotp;
-use twostep::otp::Window;
+use serde::{Deserialize, Serialize};
+use twostep::device::{DeviceState, PairAllowance};
+use twostep::id::{AccountId, SerialNumber};
+use twostep::otp::{Counter, Hotp, Window};
 use twostep::secret::Secret;
-use twostep::store::Keyring;
-use twostep::store::Store;
-use twostep::testing::FixedClock;
-use twostep::testing::SimulatedToken;
+use twostep::store::{Keyring, Store};
+use twostep::testing::{FixedClock, SimulatedToken};
 use twostep::time::UnixTime;
-use twostep::verifier::Authority;
-use twostep::verifier::Limits;
-use twostep::verifier::NewDevice;
-use twostep::verifier::NewFactor;
-use twostep::verifier::Verifier;
+use twostep::verifier::{Authority, Limits, NewDevice, NewFactor, Verifier};
 
 use crate::racer::Tally;
-use crate::world::Held;
-use crate::world::NOW;
+use crate::world::{Held, NOW};
 
 /// What is to be spent once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,8 +45,16 @@ pub(crate) struct Round {
 
 impl Kind {
     /// Time steps are what most people spend.
-    pub(crate) const ALL: [Kind; 8] =
-        [Kind::Totp, Kind::Activation, Kind::Totp, Kind::Hotp, Kind::Totp, Kind::Recovery, Kind::Bypass, Kind::Wrong];
+    pub(crate) const ALL: [Kind; 8] = [
+        Kind::Totp,
+        Kind::Activation,
+        Kind::Totp,
+        Kind::Hotp,
+        Kind::Totp,
+        Kind::Recovery,
+        Kind::Bypass,
+        Kind::Wrong,
+    ];
 }
 
 /// Rounds of these kinds, each with an account of its own.
@@ -74,14 +71,15 @@ pub(crate) async fn prepare(verifier: &Verifier, kinds: impl Iterator<Item = Kin
     prepared
 }
 
-/// A device of which no two codes are the same around the race. In a million rounds some would be, and a pair of equal codes
-/// is none.
+/// A device of which no two codes are the same around the race. In a million rounds some would be,
+/// and a pair of equal codes is none.
 fn unlike() -> Held {
     loop {
         let held = Held::new("nobody");
         let mut token = SimulatedToken::hotp(&held.seed, Hotp::default(), Counter(0));
         let step = held.step(NOW);
-        let by_time: HashSet<String> = (step - 4..step + 3).map(|step| held.text_at_step(step)).collect();
+        let by_time: HashSet<String> =
+            (step - 4..step + 3).map(|step| held.text_at_step(step)).collect();
         let by_counter: HashSet<String> = (0..7).map(|_| token.press_text()).collect();
         if by_time.len() == 7 && by_counter.len() == 7 {
             return held;
@@ -95,7 +93,13 @@ async fn prepared(verifier: &Verifier, kind: Kind) -> Round {
     let held = Held { account: account.clone(), ..held };
     let texts = |second: u64| [held.text_at_step(second - 1), held.text_at_step(second)];
     let step = held.step(NOW);
-    let round = Round { kind, account, serial: held.serial.clone(), code: held.text_at_step(step), pair: texts(step) };
+    let round = Round {
+        kind,
+        account,
+        serial: held.serial.clone(),
+        code: held.text_at_step(step),
+        pair: texts(step),
+    };
     if kind == Kind::Hotp {
         return counter_based(verifier, &held, round).await;
     }
@@ -103,12 +107,21 @@ async fn prepared(verifier: &Verifier, kind: Kind) -> Round {
     if kind == Kind::Activation {
         return round;
     }
-    // Two steps below those that are raced for, and right on time for the clock of the preparations.
+    // Two steps below those that are raced for, and right on time for the clock of the
+    // preparations.
     let [first, second] = held.pair(PREPARED_AT);
-    verifier.activate(&serial, [&first, &second], Window::Owner, &Authority::Admin).await.unwrap();
+    verifier
+        .activate(&serial, [&first, &second], Window::Owner, &Authority::Admin)
+        .await
+        .unwrap();
     let code = match kind {
         Kind::Recovery => {
-            let sheet = NewDevice { account: held.account.clone(), serial: None, name: None, factor: NewFactor::Recovery };
+            let sheet = NewDevice {
+                account: held.account.clone(),
+                serial: None,
+                name: None,
+                factor: NewFactor::Recovery,
+            };
             let sheet = verifier.add(sheet, &Authority::Admin).await.unwrap();
             serial = sheet.device.serial;
             sheet.recovery_codes[0].to_text().to_string()
@@ -124,10 +137,18 @@ async fn prepared(verifier: &Verifier, kind: Kind) -> Round {
 }
 
 async fn counter_based(verifier: &Verifier, held: &Held, round: Round) -> Round {
-    let serial = verifier.add(held.to_add_as_hotp(0), &Authority::Admin).await.unwrap().device.serial;
+    let serial = verifier
+        .add(held.to_add_as_hotp(0), &Authority::Admin)
+        .await
+        .unwrap()
+        .device
+        .serial;
     let mut token = SimulatedToken::hotp(&held.seed, Hotp::default(), Counter(0));
     let [first, second] = [token.press(), token.press()];
-    verifier.activate(&serial, [&first, &second], Window::Owner, &Authority::Admin).await.unwrap();
+    verifier
+        .activate(&serial, [&first, &second], Window::Owner, &Authority::Admin)
+        .await
+        .unwrap();
     let pair = [token.press_text(), token.press_text()];
     Round { code: pair[1].clone(), pair, ..round }
 }
@@ -157,7 +178,10 @@ impl Round {
             must(tally.accepted == 1, "exactly one is accepted");
             must(tally.wrong == 0, "a right code that came too late is not called wrong");
             must(device.throttle.until().is_none(), "the device is not throttled");
-            must((failures, account_failures) == (0, 0), "a right code that came too late is no failure");
+            must(
+                (failures, account_failures) == (0, 0),
+                "a right code that came too late is no failure",
+            );
         }
         (!faults.is_empty()).then(|| format!("{kind:?}: not so: {faults:?} ({tally:?}; {failures} and {account_failures} failures)"))
     }

@@ -36,7 +36,8 @@ pub(crate) const CLASSES: [&str; 12] = [
     "wrong answer of a key",
 ];
 
-/// Fills the store in this folder, and says what to send: the classes in turns, each time in another order.
+/// Fills the store in this folder, and says what to send: the classes in turns, each time in
+/// another order.
 pub(crate) fn attempts(folder: &Path, each: usize) -> Vec<Attempt> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
@@ -49,12 +50,16 @@ pub(crate) fn attempts(folder: &Path, each: usize) -> Vec<Attempt> {
             let mut order: Vec<usize> = (0..CLASSES.len()).collect();
             // Any order will do that puts each class at each place about as often.
             order.sort_by_key(|class| (turn * 7 + class * (turn % 13 + 3)) % 31);
-            attempts.extend(order.into_iter().map(|class| attempt(class, turn, &sealer, &mut writes)));
+            attempts
+                .extend(order.into_iter().map(|class| attempt(class, turn, &sealer, &mut writes)));
         }
-        let committed = store.commit(Change { account: None, writes, audit: Vec::new() }).await.unwrap();
+        let committed =
+            store.commit(Change { account: None, writes, audit: Vec::new() }).await.unwrap();
         assert!(matches!(committed, Commit::Committed(_)), "{committed:?}");
         let keys = SecurityKeys::new(verifier, Config::default().relying_party(now()).unwrap());
-        for attempt in attempts.iter_mut().filter(|attempt| attempt.class == "wrong answer of a key") {
+        for attempt in
+            attempts.iter_mut().filter(|attempt| attempt.class == "wrong answer of a key")
+        {
             attempt.proof = wrong_answer(&keys, &attempt.account.parse().unwrap()).await;
         }
         attempts
@@ -64,12 +69,20 @@ pub(crate) fn attempts(folder: &Path, each: usize) -> Vec<Attempt> {
 /// One request of a class, and what has to be there for it.
 fn attempt(class: usize, turn: usize, sealer: &Sealer, writes: &mut Vec<Write>) -> Attempt {
     let name = CLASSES[class];
-    let account = if name == "hidden account" { format!("hidden-{turn}") } else { format!("seen-{class}-{turn}") };
+    let account = if name == "hidden account" {
+        format!("hidden-{turn}")
+    } else {
+        format!("seen-{class}-{turn}")
+    };
     let (serial, seed) = (format!("device-{class:04}-{turn:08}"), seed(class, turn));
     let used = SimulatedToken::hotp(&seed, Hotp::default(), Counter(0)).press_text();
     let now = now();
     let mut there = Account::new(account.parse().unwrap(), now);
-    let factor = Factor::Hotp(HotpState { parameters: Hotp::default(), next: Some(Counter(1)), pair_needed: false });
+    let factor = Factor::Hotp(HotpState {
+        parameters: Hotp::default(),
+        next: Some(Counter(1)),
+        pair_needed: false,
+    });
     let mut device = Device::new(serial.parse().unwrap(), there.id.clone(), None, factor, now);
     device.state = DeviceState::Active;
     let code = |serial: &str, code: &str| json!({"serial": serial, "code": code});
@@ -78,12 +91,17 @@ fn attempt(class: usize, turn: usize, sealer: &Sealer, writes: &mut Vec<Write>) 
         "unknown account" => return attempt,
         "unknown serial" => attempt.proof = code(&format!("nodevi-{class:04}-{turn:08}"), WRONG),
         // That of the account for wrong codes, which is there by then or will be.
-        "foreign serial" => attempt.proof = code(&format!("device-{:04}-{turn:08}", class + 1), WRONG),
+        "foreign serial" => {
+            attempt.proof = code(&format!("device-{:04}-{turn:08}", class + 1), WRONG)
+        }
         "used code" => attempt.proof = code(&serial, &used),
         "no ceremony" => {
-            let response = json!({"clientDataJSON": "e30", "authenticatorData": "AAAA", "signature": "AAAA"});
-            let credential = json!({"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": response});
-            attempt.proof = json!({"ceremony_id": "AAAAAAAAAAAAAAAAAAAAAA", "credential": credential});
+            let response =
+                json!({"clientDataJSON": "e30", "authenticatorData": "AAAA", "signature": "AAAA"});
+            let credential =
+                json!({"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": response});
+            attempt.proof =
+                json!({"ceremony_id": "AAAAAAAAAAAAAAAAAAAAAA", "credential": credential});
         }
         "throttled device" => device.throttle = Throttle { failures: 10, last_failure: Some(now) },
         "locked device" => device.state = DeviceState::Locked,
@@ -91,15 +109,22 @@ fn attempt(class: usize, turn: usize, sealer: &Sealer, writes: &mut Vec<Write>) 
         "throttled account" => there.throttled_until = Some(now.plus(Duration::from_secs(3_600))),
         _ => {}
     }
-    let sealed = sealer.keyring().seal(&Sealer::seed_place(&device.serial, &device.account), seed.expose()).unwrap();
+    let sealed = sealer
+        .keyring()
+        .seal(&Sealer::seed_place(&device.serial, &device.account), seed.expose())
+        .unwrap();
     let fingerprint = Some(sealer.fingerprint(seed.expose()));
-    writes.extend([Write::CreateAccount(there), Write::InsertDevice { device, seed: Some(sealed), fingerprint }]);
+    writes.extend([
+        Write::CreateAccount(there),
+        Write::InsertDevice { device, seed: Some(sealed), fingerprint },
+    ]);
     attempt
 }
 
 /// What a key of the account answers to a ceremony of its own, with another one's signature.
 async fn wrong_answer(keys: &SecurityKeys, account: &AccountId) -> Value {
-    let (mut key, origin) = (SimulatedSecurityKey::new(account.as_str()), "http://localhost:8000".parse().unwrap());
+    let (mut key, origin) =
+        (SimulatedSecurityKey::new(account.as_str()), "http://localhost:8000".parse().unwrap());
     let begun = keys.begin_registration(account, None, &Authority::Admin).await.unwrap();
     let made = key.create(&begun.options, &origin).response();
     keys.finish_registration(&begun.id, made, &Authority::Admin).await.unwrap();
@@ -116,13 +141,15 @@ fn now() -> UnixTime {
 /// A seed of its own for each device, which shows neither the wrong code nor its first one again.
 fn seed(class: usize, turn: usize) -> Seed {
     let mut seeds = (0..).map(|try_: usize| {
-        let numbers = [class, turn, try_].map(|number| u64::try_from(number).unwrap().to_be_bytes());
+        let numbers =
+            [class, turn, try_].map(|number| u64::try_from(number).unwrap().to_be_bytes());
         Seed::new(numbers.concat()).unwrap()
     });
     let fits = |seed: &Seed| {
         let mut token = SimulatedToken::hotp(seed, Hotp::default(), Counter(0));
         let first = token.press_text();
-        first != WRONG && (0..12).map(|_| token.press_text()).all(|code| code != WRONG && code != first)
+        first != WRONG
+            && (0..12).map(|_| token.press_text()).all(|code| code != WRONG && code != first)
     };
     seeds.find(fits).unwrap()
 }

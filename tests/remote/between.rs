@@ -1,15 +1,11 @@
 //! Something between a client and an agent that breaks.
 
-use std::io::Read;
-use std::io::Write;
-use std::os::unix::net::UnixListener;
-use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// What happens to a connection.
@@ -34,7 +30,8 @@ impl Between {
     pub(crate) fn new(folder: &Path, agent: PathBuf, fates: &[Fate]) -> Between {
         let socket = folder.join("between.sock");
         let _ = std::fs::remove_file(&socket);
-        let (listener, passed) = (UnixListener::bind(&socket).unwrap(), Arc::<AtomicUsize>::default());
+        let (listener, passed) =
+            (UnixListener::bind(&socket).unwrap(), Arc::<AtomicUsize>::default());
         let (fates, count) = (Mutex::new((fates.to_vec(), 0)), Arc::clone(&passed));
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -50,7 +47,12 @@ impl Between {
     }
 }
 
-fn pass(mut client: UnixStream, agent: &Path, fate: Fate, passed: &AtomicUsize) -> std::io::Result<()> {
+fn pass(
+    mut client: UnixStream,
+    agent: &Path,
+    fate: Fate,
+    passed: &AtomicUsize,
+) -> std::io::Result<()> {
     let most = match fate {
         Fate::ClosedAtOnce => return Ok(()),
         Fate::CutAfter(bytes) => bytes,
@@ -83,6 +85,8 @@ fn pass(mut client: UnixStream, agent: &Path, fate: Fate, passed: &AtomicUsize) 
 fn is_whole(message: &[u8]) -> bool {
     let text = String::from_utf8_lossy(message).to_ascii_lowercase();
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
     body.len() >= length.unwrap_or(0)
 }

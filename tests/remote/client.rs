@@ -7,31 +7,18 @@ use std::process::Command;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use serde_json::Value;
-use serde_json::json;
-use twostep::client::Client;
-use twostep::client::Error;
-use twostep::client::NewDevice;
-use twostep::client::OpenSession;
-use twostep::client::Proof;
-use twostep::device::DeviceState;
-use twostep::device::Kind;
-use twostep::http::Cause;
-use twostep::http::Endpoint;
-use twostep::http::Roots;
+use serde_json::{Value, json};
+use twostep::client::{Client, Error, NewDevice, OpenSession, Proof};
+use twostep::device::{DeviceState, Kind};
+use twostep::http::{Cause, Endpoint, Roots};
 use twostep::id::AccountId;
 use twostep::testing::SimulatedSecurityKey;
 
 use crate::agent::Agent;
-use crate::between::Between;
-use crate::between::Fate;
-use crate::held_key::HeldKey;
-use crate::held_key::made;
-use crate::http;
-use crate::people::Token;
-use crate::people::api_key;
-use crate::people::enrol;
-use crate::tools;
+use crate::between::{Between, Fate};
+use crate::held_key::{HeldKey, made};
+use crate::people::{Token, api_key, enrol};
+use crate::{http, tools};
 
 fn alice() -> AccountId {
     "alice".parse().unwrap()
@@ -52,21 +39,36 @@ fn problem(error: Error) -> (u16, String) {
 async fn the_routes_have_types() {
     let agent = Agent::start("");
     let (client, alice) = (Client::unix(agent.socket()), alice());
-    let added = client.add_device(&NewDevice::new(&alice, Kind::Hotp).named("a token".parse().unwrap())).await.unwrap();
-    assert_eq!((added.device.state, added.device.kind, added.recovery_codes.0.len()), (DeviceState::Pending, Kind::Hotp, 0));
+    let added = client
+        .add_device(&NewDevice::new(&alice, Kind::Hotp).named("a token".parse().unwrap()))
+        .await
+        .unwrap();
+    assert_eq!(
+        (added.device.state, added.device.kind, added.recovery_codes.0.len()),
+        (DeviceState::Pending, Kind::Hotp, 0)
+    );
     assert!(!format!("{added:?}").contains(&added.provisioning.as_ref().unwrap().secret));
     let serial = added.device.serial;
     let mut token = Token::new(serial.as_str(), &added.provisioning.unwrap().secret);
     let pair = token.pair();
     let active = client.activate_device(&serial, [&pair[0], &pair[1]]).await.unwrap();
     assert_eq!((active.state, active.account), (DeviceState::Active, Some(alice.clone())));
-    let opened = client.open_session(by_code(&mut token).lasting(Duration::from_secs(900))).await.unwrap();
+    let opened = client
+        .open_session(by_code(&mut token).lasting(Duration::from_secs(900)))
+        .await
+        .unwrap();
     let mfa = opened.context.mfa.clone().unwrap();
-    assert_eq!((&mfa.serial, mfa.kind.as_str(), mfa.amr), (&serial, "hotp", vec!["otp".to_owned()]));
+    assert_eq!(
+        (&mfa.serial, mfa.kind.as_str(), mfa.amr),
+        (&serial, "hotp", vec!["otp".to_owned()])
+    );
     assert_eq!(opened.context.expires_at.0 - opened.context.issued_at.0, 900);
     let seen = client.introspect(opened.token.as_str(), None).await.unwrap().unwrap();
     assert_eq!((seen.session_id, seen.mfa.is_some()), (opened.context.session_id, true));
-    assert_eq!(client.introspect(opened.token.as_str(), Some("somebody else")).await.unwrap(), None);
+    assert_eq!(
+        client.introspect(opened.token.as_str(), Some("somebody else")).await.unwrap(),
+        None
+    );
     let without = client.open_session(OpenSession::new(&alice, Proof::Nothing)).await.unwrap();
     assert_eq!(without.context.mfa, None);
     client.revoke_session(without.token.as_str(), None).await.unwrap();
@@ -76,29 +78,55 @@ async fn the_routes_have_types() {
     assert_eq!(client.introspect(opened.token.as_str(), None).await.unwrap(), None);
 
     let pair = token.pair();
-    assert_eq!(client.resync_device(&serial, [&pair[0], &pair[1]]).await.unwrap().device.serial, serial);
+    assert_eq!(
+        client.resync_device(&serial, [&pair[0], &pair[1]]).await.unwrap().device.serial,
+        serial
+    );
     let sheet = client.add_device(&NewDevice::new(&alice, Kind::Recovery)).await.unwrap();
-    assert_eq!((sheet.recovery_codes.0.len(), format!("{:?}", sheet.recovery_codes)), (10, "Secrets(..)".to_owned()));
+    assert_eq!(
+        (sheet.recovery_codes.0.len(), format!("{:?}", sheet.recovery_codes)),
+        (10, "Secrets(..)".to_owned())
+    );
     let mut key = SimulatedSecurityKey::new("alice");
     let begun = client.begin_registration(&alice, None).await.unwrap();
-    let made = made(&mut key, &json!({"ceremony_id": begun.ceremony_id, "public_key": begun.public_key}));
-    let enrolled = client.finish_registration(&begun.ceremony_id, made["credential"].clone()).await.unwrap();
+    let made =
+        made(&mut key, &json!({"ceremony_id": begun.ceremony_id, "public_key": begun.public_key}));
+    let enrolled = client
+        .finish_registration(&begun.ceremony_id, made["credential"].clone())
+        .await
+        .unwrap();
     assert_eq!(enrolled.kind, Kind::SecurityKey);
     let begun = client.begin_authentication(&alice).await.unwrap();
     let mut held = HeldKey { serial: enrolled.serial.to_string(), key };
-    let answer = held.answers("alice", &json!({"ceremony_id": begun.ceremony_id, "public_key": begun.public_key}))["credential"].clone();
-    let opened = client.open_session(OpenSession::new(&alice, Proof::SecurityKey(begun.ceremony_id, answer))).await.unwrap();
+    let answer = held.answers(
+        "alice",
+        &json!({"ceremony_id": begun.ceremony_id, "public_key": begun.public_key}),
+    )["credential"]
+        .clone();
+    let opened = client
+        .open_session(OpenSession::new(&alice, Proof::SecurityKey(begun.ceremony_id, answer)))
+        .await
+        .unwrap();
     assert!(opened.context.mfa.unwrap().phishing_resistant);
 
     let page = client.devices(&alice, None).await.unwrap();
     assert_eq!((page.items.len(), page.next), (3, None));
-    assert_eq!(client.rename_device(&serial, &"another".parse().unwrap()).await.unwrap().name, Some("another".parse().unwrap()));
+    assert_eq!(
+        client.rename_device(&serial, &"another".parse().unwrap()).await.unwrap().name,
+        Some("another".parse().unwrap())
+    );
     assert_eq!(client.unlock_device(&serial).await.unwrap().state, DeviceState::Active);
     assert_eq!(client.deactivate_device(&serial).await.unwrap().state, DeviceState::Disabled);
     client.remove_device(&serial).await.unwrap();
-    assert_eq!(problem(client.device(&serial).await.unwrap_err()), (404, "NoSuchEntity".to_owned()));
+    assert_eq!(
+        problem(client.device(&serial).await.unwrap_err()),
+        (404, "NoSuchEntity".to_owned())
+    );
     let bypass = client.bypass(&alice, Some(Duration::from_secs(60))).await.unwrap();
-    let opened = client.open_session(OpenSession::new(&alice, Proof::Code(bypass.code, None))).await.unwrap();
+    let opened = client
+        .open_session(OpenSession::new(&alice, Proof::Code(bypass.code, None)))
+        .await
+        .unwrap();
     assert_eq!(opened.context.mfa.unwrap().kind, "bypass");
     assert_eq!(client.accounts(false, None).await.unwrap().items[0].account, alice);
     client.remove_account(&alice).await.unwrap();
@@ -108,7 +136,11 @@ async fn the_routes_have_types() {
 /// How often the agent judged a code of this account, by its own log.
 fn judged(admin: &http::Client) -> usize {
     let events = admin.get("/v1/audit?limit=1000").is(200)["events"].as_array().unwrap().clone();
-    let of_a_code = |event: &&Value| ["code.accepted", "code.refused"].iter().any(|action| event["action"] == *action);
+    let of_a_code = |event: &&Value| {
+        ["code.accepted", "code.refused"]
+            .iter()
+            .any(|action| event["action"] == *action)
+    };
     events.iter().filter(of_a_code).count()
 }
 
@@ -124,7 +156,11 @@ async fn a_code_is_judged_at_most_once_wherever_the_answer_is_cut() {
         let session = by_code(&mut token);
         let lost = client.open_session(session.clone()).await.unwrap_err();
         assert!(matches!(lost, Error::Lost(_)), "{bytes}: {lost:?}");
-        assert_eq!((between.passed.load(SeqCst), judged(&admin)), (1, before + 1), "cut after {bytes} bytes");
+        assert_eq!(
+            (between.passed.load(SeqCst), judged(&admin)),
+            (1, before + 1),
+            "cut after {bytes} bytes"
+        );
         // It was spent, whether its answer arrived or not.
         let again = Client::unix(agent.socket()).open_session(session).await.unwrap_err();
         assert_eq!(problem(again), (403, "AccessDenied".to_owned()));
@@ -135,7 +171,9 @@ async fn a_code_is_judged_at_most_once_wherever_the_answer_is_cut() {
         let client = Client::unix(&between.socket).trying(5);
         assert_eq!(client.devices(&alice(), None).await.unwrap().items.len(), 1);
         assert_eq!(between.passed.load(SeqCst), 2);
-        let once = Client::unix(&Between::new(agent.folder.path(), agent.socket(), &fates).socket).devices(&alice(), None).await;
+        let once = Client::unix(&Between::new(agent.folder.path(), agent.socket(), &fates).socket)
+            .devices(&alice(), None)
+            .await;
         assert!(matches!(once, Err(Error::Lost(_))), "{once:?}");
     }
 }
@@ -150,7 +188,10 @@ async fn what_was_surely_not_sent_is_tried_again() {
     let client = Client::unix(&path);
     let none = client.open_session(by_code(&mut token)).await.unwrap_err();
     assert!(matches!(&none, Error::Unreachable { cause: Cause::NotThere, .. }), "{none:?}");
-    assert_eq!(none.to_string(), format!("no agent is running: there is no socket {}", path.display()));
+    assert_eq!(
+        none.to_string(),
+        format!("no agent is running: there is no socket {}", path.display())
+    );
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(250)).await;
         symlink(socket, late).unwrap();
@@ -159,7 +200,8 @@ async fn what_was_surely_not_sent_is_tried_again() {
     assert!(client.trying(5).open_session(by_code(&mut token)).await.is_ok());
     assert_eq!(judged(&admin), before + 1);
     // Refused is decided: nobody asks again.
-    let (client, wrong) = (Client::unix(&path).trying(5), Proof::Code(token.wrong().to_owned(), None));
+    let (client, wrong) =
+        (Client::unix(&path).trying(5), Proof::Code(token.wrong().to_owned(), None));
     let refused = client.open_session(OpenSession::new(&alice(), wrong)).await.unwrap_err();
     assert_eq!(problem(refused), (403, "AccessDenied".to_owned()));
     assert_eq!(judged(&admin), before + 2);
@@ -172,28 +214,63 @@ async fn an_agent_far_away_is_reached_with_a_key_and_believed_for_its_certificat
     }
     let folder = tempfile::tempdir().unwrap();
     certificate(folder.path());
-    let agent = Agent::start_in(folder, "listen = [\"127.0.0.1:0\"]\n[tls]\ncert = \"tls.crt\"\nkey = \"tls.key\"\n");
+    let agent = Agent::start_in(
+        folder,
+        "listen = [\"127.0.0.1:0\"]\n[tls]\ncert = \"tls.crt\"\nkey = \"tls.key\"\n",
+    );
     let admin = http::Client::unix(agent.socket());
     let mut token = enrol(&admin, "alice");
     let key = api_key(&admin, json!({"role": "verifier"}));
     let port = agent.address().rsplit(':').next().unwrap().to_owned();
     let roots = Roots::from_pem(&fs::read(agent.folder.path().join("tls.crt")).unwrap()).unwrap();
-    let at = |roots: &Roots, host: &str| Client::at(Endpoint::url(&format!("https://{host}:{port}"), roots).unwrap());
+    let at = |roots: &Roots, host: &str| {
+        Client::at(Endpoint::url(&format!("https://{host}:{port}"), roots).unwrap())
+    };
     let client = at(&roots, "localhost").api_key(&key).unwrap();
     assert!(client.open_session(by_code(&mut token)).await.unwrap().context.mfa.is_some());
-    assert_eq!(problem(client.accounts(false, None).await.unwrap_err()), (403, "AccessDenied".to_owned()));
-    assert_eq!(problem(at(&roots, "localhost").devices(&alice(), None).await.unwrap_err()), (401, "Unauthorized".to_owned()));
+    assert_eq!(
+        problem(client.accounts(false, None).await.unwrap_err()),
+        (403, "AccessDenied".to_owned())
+    );
+    assert_eq!(
+        problem(at(&roots, "localhost").devices(&alice(), None).await.unwrap_err()),
+        (401, "Unauthorized".to_owned())
+    );
     for client in [at(&Roots::none(), "localhost"), at(&roots, "127.0.0.1")] {
-        let refused = client.api_key(&key).unwrap().trying(3).devices(&alice(), None).await.unwrap_err();
-        assert!(matches!(&refused, Error::Unreachable { cause: Cause::NotTrusted(_), .. }), "{refused:?}");
+        let refused = client
+            .api_key(&key)
+            .unwrap()
+            .trying(3)
+            .devices(&alice(), None)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(&refused, Error::Unreachable { cause: Cause::NotTrusted(_), .. }),
+            "{refused:?}"
+        );
     }
 }
 
 fn certificate(folder: &Path) {
     let run = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ])
         .args(["-keyout", "tls.key", "-out", "tls.crt", "-subj", "/CN=localhost"])
-        .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .args([
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+        ])
         .current_dir(folder)
         .output()
         .unwrap();

@@ -1,33 +1,23 @@
-//! A validator that follows its issuer: what it hears of, how soon, and what it does when it hears nothing.
+//! A validator that follows its issuer: what it hears of, how soon, and what it does when it hears
+//! nothing.
 
-use std::io::Read;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
-use twostep::http::Endpoint;
-use twostep::http::Roots;
-use twostep::session::Following;
-use twostep::session::Invalid;
-use twostep::session::JwkSet;
-use twostep::session::KeyError;
-use twostep::session::RemoteFault;
-use twostep::session::RemoteIssuer;
-use twostep::session::SignedContext;
+use twostep::http::{Endpoint, Roots};
+use twostep::session::{
+    Following, Invalid, JwkSet, KeyError, RemoteFault, RemoteIssuer, SignedContext,
+};
 use twostep::testing::FixedClock;
 
-use crate::BOUND;
 use crate::agent::Agent;
 use crate::http::Client;
-use crate::people::Token;
-use crate::people::enrol;
-use crate::people::now;
-use crate::people::text;
-use crate::until;
+use crate::people::{Token, enrol, now, text};
+use crate::{BOUND, until};
 
 /// A session that lasts as long as one can.
 fn long_session(admin: &Client, token: &mut Token) -> SignedContext {
@@ -52,11 +42,15 @@ async fn what_the_agent_decides_reaches_a_validator_within_five_seconds() {
     assert_eq!(validator.validate(&signed).unwrap().account().as_str(), "alice");
 
     admin.post("/v1/accounts/alice/revoke-sessions", json!({})).is(200);
-    let revoked = until("the account is revoked", || validator.validate(&signed) == Err(Invalid::Revoked)).await;
+    let revoked =
+        until("the account is revoked", || validator.validate(&signed) == Err(Invalid::Revoked))
+            .await;
     let signed = SignedContext::new(token.session(&admin, "alice"));
     assert!(validator.validate(&signed).is_ok(), "what was opened afterwards lives");
     admin.post("/v1/sessions/revoke", json!({"token": signed.as_str()})).is(204);
-    let one = until("the session is revoked", || validator.validate(&signed) == Err(Invalid::Revoked)).await;
+    let one =
+        until("the session is revoked", || validator.validate(&signed) == Err(Invalid::Revoked))
+            .await;
 
     let signed = SignedContext::new(token.session(&admin, "alice"));
     let old = text(&admin.get("/v1/signing-keys").is(200)["signing_keys"][0]["kid"]);
@@ -65,11 +59,15 @@ async fn what_the_agent_decides_reaches_a_validator_within_five_seconds() {
     let rotated = until("the new key is known", || validator.validate(&new).is_ok()).await;
     assert!(validator.validate(&signed).is_ok());
     admin.delete(&format!("/v1/signing-keys/{old}")).is(204);
-    let dropped = until("the old key is gone", || validator.validate(&signed) == Err(Invalid::Key)).await;
+    let dropped =
+        until("the old key is gone", || validator.validate(&signed) == Err(Invalid::Key)).await;
 
     admin.post(&token.path("/deactivate"), json!({})).is(200);
-    let device = until("the device is put away", || validator.validate(&new) == Err(Invalid::Revoked)).await;
-    println!("account {revoked:?}, session {one:?}, new key {rotated:?}, dropped key {dropped:?}, device {device:?}");
+    let device =
+        until("the device is put away", || validator.validate(&new) == Err(Invalid::Revoked)).await;
+    println!(
+        "account {revoked:?}, session {one:?}, new key {rotated:?}, dropped key {dropped:?}, device {device:?}"
+    );
     assert_eq!(following.standing().fault, None);
 }
 
@@ -78,15 +76,23 @@ async fn without_the_agent_what_is_valid_stays_valid_until_it_is_over_or_the_lis
     let agent = Agent::start("");
     let admin = Client::unix(agent.socket());
     let (mut token, clock) = (enrol(&admin, "alice"), FixedClock::at(now()));
-    let issuer = RemoteIssuer::new(Endpoint::unix(agent.socket()), "twostep").with_clock(Arc::new(clock.clone()));
+    let issuer = RemoteIssuer::new(Endpoint::unix(agent.socket()), "twostep")
+        .with_clock(Arc::new(clock.clone()));
     let following = follow(issuer.every(Duration::from_millis(100))).await;
-    let (validator, patient) = (following.validator("twostep"), following.validator("twostep").max_staleness(Duration::from_secs(86_400)));
+    let (validator, patient) = (
+        following.validator("twostep"),
+        following.validator("twostep").max_staleness(Duration::from_secs(86_400)),
+    );
     let short = SignedContext::new(token.session(&admin, "alice"));
     let long = long_session(&admin, &mut token);
     let socket = agent.socket();
     drop(agent);
     until("the agent is missed", || following.standing().fault.is_some()).await;
-    assert!(matches!(following.standing().fault, Some(RemoteFault::Unreachable(_))), "{:?}", following.standing());
+    assert!(
+        matches!(following.standing().fault, Some(RemoteFault::Unreachable(_))),
+        "{:?}",
+        following.standing()
+    );
     assert!(!socket.exists() || validator.validate(&short).is_ok());
     for signed in [&short, &long] {
         assert!(validator.validate(signed).is_ok() && patient.validate(signed).is_ok());
@@ -104,7 +110,9 @@ async fn a_day_without_the_keys_changes_nothing_but_rotation() {
     let agent = Agent::start("");
     let admin = Client::unix(agent.socket());
     let (mut token, clock) = (enrol(&admin, "alice"), FixedClock::at(now()));
-    let issuer = RemoteIssuer::new(Endpoint::unix(agent.socket()), "twostep").with_clock(Arc::new(clock.clone())).without_revocations();
+    let issuer = RemoteIssuer::new(Endpoint::unix(agent.socket()), "twostep")
+        .with_clock(Arc::new(clock.clone()))
+        .without_revocations();
     let following = follow(issuer).await;
     let validator = following.validator("twostep");
     let old = long_session(&admin, &mut token);
@@ -142,7 +150,11 @@ async fn a_validator_can_begin_with_what_it_was_given() {
     assert!(following.validator("twostep").validate(&signed).is_ok());
     assert!(following.ready(Duration::from_millis(100)).await.is_err());
     let following = nowhere.follow();
-    assert_eq!(following.validator("twostep").validate(&signed), Err(Invalid::RevocationsStale), "it was never told");
+    assert_eq!(
+        following.validator("twostep").validate(&signed),
+        Err(Invalid::RevocationsStale),
+        "it was never told"
+    );
 }
 
 /// Where an issuer publishes no key for contexts any more, those that it had are not its keys.
@@ -158,9 +170,13 @@ async fn an_issuer_that_takes_its_keys_back_is_heard() {
     let said = Arc::clone(&now_published);
     let endpoint = answering(move |stream| {
         let said = said.lock().unwrap().clone();
-        let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{said}", said.len()).as_bytes());
+        let _ = stream.write_all(
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{said}", said.len()).as_bytes(),
+        );
     });
-    let issuer = RemoteIssuer::new(endpoint, "twostep").without_revocations().every(Duration::from_millis(50));
+    let issuer = RemoteIssuer::new(endpoint, "twostep")
+        .without_revocations()
+        .every(Duration::from_millis(50));
     let following = follow(issuer).await;
     let validator = following.validator("twostep");
     assert!(validator.validate(&signed).is_ok(), "keys that are not ours to use change nothing");
@@ -168,12 +184,18 @@ async fn an_issuer_that_takes_its_keys_back_is_heard() {
     for none in [r#"{"keys":[]}"#.to_owned(), format!(r#"{{"keys":[{theirs}]}}"#)] {
         publish(&none);
         until("the keys are gone", || validator.validate(&signed) == Err(Invalid::Key)).await;
-        until("the fault is told", || matches!(following.standing().fault, Some(RemoteFault::Keys(KeyError::NoneUsable(_))))).await;
+        until("the fault is told", || {
+            matches!(following.standing().fault, Some(RemoteFault::Keys(KeyError::NoneUsable(_))))
+        })
+        .await;
         publish(&published);
         until("the keys are back", || validator.validate(&signed).is_ok()).await;
     }
     publish("no set");
-    until("the fault is told", || matches!(following.standing().fault, Some(RemoteFault::Keys(KeyError::Malformed(_))))).await;
+    until("the fault is told", || {
+        matches!(following.standing().fault, Some(RemoteFault::Keys(KeyError::Malformed(_))))
+    })
+    .await;
     assert!(validator.validate(&signed).is_ok(), "what is no set says nothing of the keys");
 }
 
@@ -195,12 +217,14 @@ fn answering(text: impl Fn(&mut dyn Write) + Send + 'static) -> Endpoint {
 async fn whatever_else_answers_is_not_believed() {
     let fault = async |text: &'static str| {
         let endpoint = answering(move |stream| drop(stream.write_all(text.as_bytes())));
-        let following = RemoteIssuer::new(endpoint, "twostep").every(Duration::from_millis(50)).follow();
+        let following =
+            RemoteIssuer::new(endpoint, "twostep").every(Duration::from_millis(50)).follow();
         let fault = following.ready(Duration::from_millis(500)).await.unwrap_err();
         assert!(following.standing().keys_at.is_none());
         fault
     };
-    let redirect = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
+    let redirect =
+        "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(fault(redirect).await, RemoteFault::Status(302));
     assert_eq!(fault("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]").await.to_string(), {
         let error = JwkSet::from_json(b"[]").unwrap_err();
@@ -217,7 +241,10 @@ async fn whatever_else_answers_is_not_believed() {
     // An answer that never ends is not waited for, nor kept.
     let endless = answering(|stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-        while stream.write_all(format!("10000\r\n{}\r\n", "x".repeat(0x10000)).as_bytes()).is_ok() {}
+        while stream
+            .write_all(format!("10000\r\n{}\r\n", "x".repeat(0x10000)).as_bytes())
+            .is_ok()
+        {}
     });
     let fault = RemoteIssuer::new(endless, "twostep").follow().ready(BOUND).await.unwrap_err();
     assert!(matches!(fault, RemoteFault::Unreachable(_)), "{fault}");

@@ -1,20 +1,16 @@
-//! Others build on the same: a service in Python reads contexts, and a client that was generated from the agent's description works.
+//! Others build on the same: a service in Python reads contexts, and a client that was generated
+//! from the agent's description works.
 
 use std::fs;
-use std::io::BufRead;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
 use crate::agent::Agent;
 use crate::http::Client;
-use crate::people::api_key;
-use crate::people::enrol;
-use crate::people::text;
+use crate::people::{api_key, enrol, text};
 use crate::tools;
 
 /// A service that ends with the test.
@@ -37,7 +33,8 @@ impl Service {
     /// The status, and the challenge of a refusal.
     fn asked(&self, authorization: Option<&str>) -> (u16, Option<String>) {
         let client = Client::tcp(self.address.clone());
-        let headers: Vec<(&str, &str)> = authorization.iter().map(|value| ("Authorization", *value)).collect();
+        let headers: Vec<(&str, &str)> =
+            authorization.iter().map(|value| ("Authorization", *value)).collect();
         let answer = client.raw("GET", "/", &headers, b"");
         (answer.status, answer.header("www-authenticate").map(str::to_owned))
     }
@@ -83,12 +80,20 @@ fn a_service_in_python_reads_contexts_with_a_jose_library() {
         assert_eq!(service.asked(Some(&format!("{bearer}{signed} "))), (200, None), "{bearer:?}");
     }
     let twice = format!("Bearer {signed}");
-    let twice = Client::tcp(service.address.clone()).raw("GET", "/", &[("Authorization", &twice), ("Authorization", &twice)], b"");
+    let twice = Client::tcp(service.address.clone()).raw(
+        "GET",
+        "/",
+        &[("Authorization", &twice), ("Authorization", &twice)],
+        b"",
+    );
     assert_eq!(twice.status, 400);
     // Too long ago for somebody who wants it now.
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     let challenge = "Bearer error=\"insufficient_user_authentication\", max_age=0".to_owned();
-    assert_eq!(Service::start(&jwks, 0).asked(Some(&format!("Bearer {signed}"))), (401, Some(challenge)));
+    assert_eq!(
+        Service::start(&jwks, 0).asked(Some(&format!("Bearer {signed}"))),
+        (401, Some(challenge))
+    );
 }
 
 #[test]
@@ -103,13 +108,24 @@ fn a_client_generated_from_the_description_opens_a_session_and_looks_at_it() {
     let folder = agent.folder.path();
     fs::write(folder.join("openapi.json"), admin.get("/openapi.json").text()).unwrap();
     let generate = Command::new(tools::python())
-        .args(["-m", "openapi_python_client", "generate", "--path", "openapi.json", "--meta", "none", "--output-path", "twostep_client"])
+        .args([
+            "-m",
+            "openapi_python_client",
+            "generate",
+            "--path",
+            "openapi.json",
+            "--meta",
+            "none",
+            "--output-path",
+            "twostep_client",
+        ])
         .arg("--config")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/generator.yaml"))
         .current_dir(folder)
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&generate.stdout).into_owned() + &String::from_utf8_lossy(&generate.stderr);
+    let said = String::from_utf8_lossy(&generate.stdout).into_owned()
+        + &String::from_utf8_lossy(&generate.stderr);
     assert!(generate.status.success() && !said.to_lowercase().contains("warning"), "{said}");
     let run = Command::new(tools::python())
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/generated_client.py"))

@@ -1,27 +1,26 @@
-//! Contexts that are issued while their account is revoked, as somebody sees it who is told of both later.
+//! Contexts that are issued while their account is revoked, as somebody sees it who is told of both
+//! later.
 
 use std::time::Duration;
 
 use twostep::client;
-use twostep::client::OpenSession;
-use twostep::client::Proof;
+use twostep::client::{OpenSession, Proof};
 use twostep::http::Endpoint;
 use twostep::id::AccountId;
-use twostep::session::Invalid;
-use twostep::session::RemoteIssuer;
-use twostep::session::SignedContext;
+use twostep::session::{Invalid, RemoteIssuer, SignedContext};
 
-use crate::BOUND;
-use crate::BUSY;
 use crate::agent::Agent;
 use crate::http::Client;
-use crate::people::Token;
-use crate::people::enrol;
+use crate::people::{Token, enrol};
+use crate::{BOUND, BUSY};
 
-/// `TWOSTEP_REMOTE_ROUNDS` says how many rounds there are (40); fifty of them go on at the same time.
+/// `TWOSTEP_REMOTE_ROUNDS` says how many rounds there are (40); fifty of them go on at the same
+/// time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_dead_is_accepted_after_the_bound_and_nothing_alive_refused() {
-    let rounds: usize = std::env::var("TWOSTEP_REMOTE_ROUNDS").ok().map_or(40, |rounds| rounds.parse().unwrap());
+    let rounds: usize = std::env::var("TWOSTEP_REMOTE_ROUNDS")
+        .ok()
+        .map_or(40, |rounds| rounds.parse().unwrap());
     let agent = Agent::start(BUSY);
     let admin = Client::unix(agent.socket());
     let mut people: Vec<(AccountId, Token)> = (0..rounds.min(50))
@@ -32,17 +31,24 @@ async fn nothing_dead_is_accepted_after_the_bound_and_nothing_alive_refused() {
         .collect();
     let following = RemoteIssuer::new(Endpoint::unix(agent.socket()), "twostep").follow();
     following.ready(BOUND).await.unwrap();
-    let (validator, client) = (following.validator("twostep"), client::Client::unix(agent.socket()).timeout(Duration::from_secs(30)));
+    let (validator, client) = (
+        following.validator("twostep"),
+        client::Client::unix(agent.socket()).timeout(Duration::from_secs(30)),
+    );
     let (mut dead, mut alive, mut done) = (0, 0, 0);
     while done < rounds {
         let mut tasks = tokio::task::JoinSet::new();
         for (number, (account, token)) in people.iter_mut().enumerate() {
-            let [before, during] = [(); 2].map(|()| OpenSession::new(account, Proof::Code(token.code(), None)));
+            let [before, during] =
+                [(); 2].map(|()| OpenSession::new(account, Proof::Code(token.code(), None)));
             let (client, account) = (client.clone(), account.clone());
             let serial = (number % 3 == 0).then(|| token.serial.parse().unwrap());
             tasks.spawn(async move {
                 let before = client.open_session(before).await.unwrap();
-                let (issued, revoked) = tokio::join!(client.open_session(during), client.revoke_sessions(&account, None, serial.as_ref()));
+                let (issued, revoked) = tokio::join!(
+                    client.open_session(during),
+                    client.revoke_sessions(&account, None, serial.as_ref())
+                );
                 revoked.unwrap();
                 [before.token, issued.unwrap().token]
             });

@@ -2,22 +2,16 @@
 
 use twostep::client;
 use twostep::http::Endpoint;
-use twostep::session::Issuer;
-use twostep::session::RemoteIssuer;
-use twostep::session::SignedContext;
-use twostep::store::Keyring;
-use twostep::store::SqliteStore;
+use twostep::session::{Issuer, RemoteIssuer, SignedContext};
+use twostep::store::{Keyring, SqliteStore};
 use twostep::verifier::Verifier;
 
-use crate::BOUND;
-use crate::BUSY;
 use crate::agent::Agent;
 use crate::forge::Forge;
 use crate::http::Client;
-use crate::negatives::Negative;
-use crate::negatives::negatives;
-use crate::people::enrol;
-use crate::people::now;
+use crate::negatives::{Negative, negatives};
+use crate::people::{enrol, now};
+use crate::{BOUND, BUSY};
 
 #[tokio::test]
 async fn what_only_looks_like_a_context_is_refused_by_the_agent_and_by_those_who_follow_it() {
@@ -25,17 +19,25 @@ async fn what_only_looks_like_a_context_is_refused_by_the_agent_and_by_those_who
     let admin = Client::unix(agent.socket());
     let signed = SignedContext::new(enrol(&admin, "alice").session(&admin, "alice"));
     let store = SqliteStore::open(agent.folder.path().join("store.db")).unwrap();
-    let verifier = Verifier::new(store, Keyring::from_file(agent.folder.path().join("sealing.key")).unwrap());
+    let verifier =
+        Verifier::new(store, Keyring::from_file(agent.folder.path().join("sealing.key")).unwrap());
     let forge = Forge::of(&Issuer::new(verifier.clone(), "twostep"), &verifier).await;
     let following = RemoteIssuer::new(Endpoint::unix(agent.socket()), "twostep").follow();
     following.ready(BOUND).await.unwrap();
-    let (validator, client) = (following.validator("twostep"), client::Client::unix(agent.socket()));
-    assert!(client.introspect(signed.as_str(), None).await.unwrap().is_some() && validator.validate(&signed).is_ok());
+    let (validator, client) =
+        (following.validator("twostep"), client::Client::unix(agent.socket()));
+    assert!(
+        client.introspect(signed.as_str(), None).await.unwrap().is_some()
+            && validator.validate(&signed).is_ok()
+    );
     let table = negatives(&forge, &signed, now().0);
     assert!(table.len() > 400, "{}", table.len());
     for Negative { what, signed, .. } in &table {
         assert!(validator.validate_any(signed).is_err(), "{what}");
         assert_eq!(client.introspect(signed.as_str(), None).await.unwrap(), None, "{what}");
     }
-    assert!(client.introspect(signed.as_str(), None).await.unwrap().is_some() && validator.validate(&signed).is_ok());
+    assert!(
+        client.introspect(signed.as_str(), None).await.unwrap().is_some()
+            && validator.validate(&signed).is_ok()
+    );
 }

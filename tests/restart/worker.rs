@@ -1,36 +1,24 @@
-//! The process that is killed: four tasks that do one thing after the other, and tell of each when it is done.
+//! The process that is killed: four tasks that do one thing after the other, and tell of each when
+//! it is done.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use twostep::otp::Window;
 use twostep::secret::Secret;
 use twostep::session::Issuer;
-use twostep::store::Answer;
-use twostep::store::Change;
-use twostep::store::Commit;
-use twostep::store::Keyring;
-use twostep::store::Marks;
-use twostep::store::SqliteStore;
-use twostep::store::Store;
+use twostep::store::{Answer, Change, Commit, Keyring, Marks, SqliteStore, Store};
 use twostep::testing::FixedClock;
 use twostep::time::UnixTime;
-use twostep::verifier::Authority;
-use twostep::verifier::Limits;
-use twostep::verifier::Verifier;
+use twostep::verifier::{Authority, Limits, Verifier};
 
-use crate::hooked::Hook;
-use crate::hooked::Hooked;
+use crate::hooked::{Hook, Hooked};
 use crate::process::Line;
-use crate::world::Held;
-use crate::world::both;
-use crate::world::refused;
+use crate::world::{Held, both, refused};
 
 /// What the process is told first.
 #[derive(Serialize, Deserialize)]
@@ -96,7 +84,11 @@ impl Hook for Hasty {
 pub(crate) fn run() {
     let Some(mut line) = Line::to_the_starter() else { return };
     let Some(start) = line.hear::<Start>() else { return };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .unwrap();
     let store = SqliteStore::open(&start.store).unwrap();
     let verifier = match start.hasty {
         true => verifier(Hooked { store, hook: Hasty }, start.now),
@@ -106,7 +98,9 @@ pub(crate) fn run() {
     let tasks: Vec<_> = (0..4)
         .map(|_| {
             let (verifier, line, next) = (verifier.clone(), Arc::clone(&line), Arc::clone(&next));
-            runtime.spawn(async move { while one_person(&verifier, &line, next.fetch_add(1, Relaxed), start.now).await {} })
+            runtime.spawn(async move {
+                while one_person(&verifier, &line, next.fetch_add(1, Relaxed), start.now).await {}
+            })
         })
         .collect();
     for task in tasks {
@@ -114,7 +108,8 @@ pub(crate) fn run() {
     }
 }
 
-/// From the first to the last thing that is done to somebody. Whether anybody is there to hear of it.
+/// From the first to the last thing that is done to somebody. Whether anybody is there to hear of
+/// it.
 async fn one_person(verifier: &Verifier, line: &Mutex<Line>, number: u64, now: UnixTime) -> bool {
     let tell = |told: Told| line.lock().unwrap().tell(&told);
     let (held, issuer) = (person(number), Issuer::new(verifier.clone(), "twostep"));
@@ -124,9 +119,15 @@ async fn one_person(verifier: &Verifier, line: &Mutex<Line>, number: u64, now: U
     }
     let step = held.step(now);
     let pair = held.pair_at_step(step - 1);
-    verifier.activate(&held.serial, both(&pair), Window::Owner, &Authority::Service).await.unwrap();
+    verifier
+        .activate(&held.serial, both(&pair), Window::Owner, &Authority::Service)
+        .await
+        .unwrap();
     tell(Told::Activated(number, step - 1));
-    let verified = verifier.verify_code(&held.account, &held.serial, held.code_at_step(step)).await.unwrap();
+    let verified = verifier
+        .verify_code(&held.account, &held.serial, held.code_at_step(step))
+        .await
+        .unwrap();
     tell(Told::Accepted(number, step));
     let context = issuer.issue(verified, "twostep").await.unwrap();
     for failures in 1..=2 {
@@ -136,6 +137,9 @@ async fn one_person(verifier: &Verifier, line: &Mutex<Line>, number: u64, now: U
     let revoked = verifier.revoke_sessions(&held.account, None, None).await.unwrap();
     tell(Told::Revoked(number, revoked.generation, context.as_str().to_owned()));
     let pair = held.pair_at_step(step + 2);
-    let _verified = verifier.verify_pair(&held.account, &held.serial, both(&pair), Window::Owner).await.unwrap();
+    let _verified = verifier
+        .verify_pair(&held.account, &held.serial, both(&pair), Window::Owner)
+        .await
+        .unwrap();
     tell(Told::Accepted(number, step + 2))
 }

@@ -4,16 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use twostep::session::AnyContext;
-use twostep::session::Lifetime;
-use twostep::session::SigningAlgorithm;
+use twostep::session::{AnyContext, Lifetime, SigningAlgorithm};
 use twostep::time::UnixTime;
-use twostep::verifier::Authority;
-use twostep::verifier::Verified;
+use twostep::verifier::{Authority, Verified};
 
 use crate::Desk;
-use crate::revocation::Node;
-use crate::revocation::Presser;
+use crate::revocation::{Node, Presser};
 
 /// What anybody can ask for, in any order.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +34,8 @@ enum Call {
 fn calls() -> impl Strategy<Value = Vec<Call>> {
     let call = prop_oneof![
         Just(Call::Verify),
-        prop_oneof![Just(900), Just(3_600), Just(129_600)].prop_map(|lifetime| Call::Issue { lifetime }),
+        prop_oneof![Just(900), Just(3_600), Just(129_600)]
+            .prop_map(|lifetime| Call::Issue { lifetime }),
         Just(Call::IssueWithoutMfa),
         Just(Call::Introspect),
         Just(Call::Rename),
@@ -62,7 +59,11 @@ proptest! {
 async fn go_through(calls: &[Call]) -> Result<(), TestCaseError> {
     let desk = Desk::new().await;
     let (world, introspector) = (&desk.world, desk.introspector());
-    let node = Node { verifier: world.verifier.clone(), issuer: desk.issuer.clone(), introspector: introspector.clone() };
+    let node = Node {
+        verifier: world.verifier.clone(),
+        issuer: desk.issuer.clone(),
+        introspector: introspector.clone(),
+    };
     let mut person = Presser::new(&node.verifier, "alice").await;
     let (mut proofs, mut proved) = (Vec::<(UnixTime, Verified)>::new(), None::<UnixTime>);
     let (mut signed, mut times) = (Vec::new(), HashMap::new());
@@ -76,36 +77,56 @@ async fn go_through(calls: &[Call]) -> Result<(), TestCaseError> {
             }
             Call::Issue { lifetime } if !proofs.is_empty() => {
                 let (at, verified) = proofs.remove(0);
-                let issuer = node.issuer.clone().lifetime(Lifetime::try_from(Duration::from_secs(lifetime)).unwrap());
+                let issuer = node
+                    .issuer
+                    .clone()
+                    .lifetime(Lifetime::try_from(Duration::from_secs(lifetime)).unwrap());
                 let (context, read) = issuer.issue_and_read(verified, "twostep").await.unwrap();
-                prop_assert_eq!(read.mfa_time(), at, "a context is as old as its proof, not as its issue");
+                prop_assert_eq!(
+                    read.mfa_time(),
+                    at,
+                    "a context is as old as its proof, not as its issue"
+                );
                 times.insert(read.common().session_id.clone(), at);
                 signed.push(context);
             }
             Call::IssueWithoutMfa => {
-                if let Ok((context, _)) = node.issuer.issue_without_mfa(&person.account, "twostep").await {
-                    prop_assert!(desk.issuer.validator("twostep").await.unwrap().validate(&context).is_err());
+                if let Ok((context, _)) =
+                    node.issuer.issue_without_mfa(&person.account, "twostep").await
+                {
+                    prop_assert!(
+                        desk.issuer.validator("twostep").await.unwrap().validate(&context).is_err()
+                    );
                 }
             }
             Call::Rename => {
                 if let Some(context) = signed.last()
                     && let Some(fresh) = introspector.fresh_mfa(context).await.unwrap()
                 {
-                    let _ = node.verifier.deactivate(&person.serial, &Authority::Owner(fresh)).await;
+                    let _ =
+                        node.verifier.deactivate(&person.serial, &Authority::Owner(fresh)).await;
                     let _ = person.try_to_activate(&node.verifier).await;
                 }
             }
             Call::RotateKeys => drop(node.issuer.rotate_keys(SigningAlgorithm::EdDsa).await),
-            Call::RevokeDevice => drop(node.verifier.revoke_sessions(&person.account, None, Some(&person.serial)).await),
+            Call::RevokeDevice => drop(
+                node.verifier.revoke_sessions(&person.account, None, Some(&person.serial)).await,
+            ),
             Call::Pass(seconds) => world.pass(seconds),
             Call::Back(seconds) => world.clock.jump(-i64::try_from(seconds).unwrap()),
             Call::Introspect | Call::Issue { .. } => {}
         }
         let validator = desk.issuer.validator("twostep").await.unwrap();
         for context in &signed {
-            let read = [validator.validate(context).ok(), introspected(&introspector, context).await];
+            let read =
+                [validator.validate(context).ok(), introspected(&introspector, context).await];
             for read in read.into_iter().flatten() {
-                prop_assert_eq!(Some(&read.mfa_time()), times.get(&read.common().session_id), "{:?}", call);
+                prop_assert_eq!(
+                    Some(&read.mfa_time()),
+                    times.get(&read.common().session_id),
+                    "{:?}",
+                    call
+                );
                 let age = read.mfa_age(world.now());
                 prop_assert!(age >= world.now().since(proved.unwrap()), "{:?}: {:?}", call, age);
             }

@@ -4,24 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use twostep::session::Amr;
-use twostep::session::AnyContext;
-use twostep::session::Invalid;
-use twostep::session::Issuer;
-use twostep::session::JwkSet;
-use twostep::session::Lifetime;
-use twostep::session::MfaKind;
-use twostep::session::SigningAlgorithm;
-use twostep::session::Validator;
-use twostep::verifier::Authority;
-use twostep::verifier::Error;
-use twostep::verifier::NewDevice;
-use twostep::verifier::NewFactor;
-use twostep::verifier::Passcode;
+use twostep::session::{
+    Amr, AnyContext, Invalid, Issuer, JwkSet, Lifetime, MfaKind, SigningAlgorithm, Validator,
+};
+use twostep::verifier::{Authority, Error, NewDevice, NewFactor, Passcode};
 
-use crate::Desk;
-use crate::alive;
 use crate::forge::opened;
+use crate::{Desk, alive};
 
 /// With nothing but the text of the keys.
 async fn offline(desk: &Desk, audience: &str) -> Validator {
@@ -38,13 +27,24 @@ async fn a_context_says_who_with_what_and_when_and_is_read_offline() {
         let (signed, issued) = desk.open("payments").await;
         let context = offline(&desk, "payments").await.validate(&signed).unwrap();
         assert_eq!(context, issued, "what is read is what was issued");
-        assert_eq!((context.account(), context.serial()), (&desk.alice.account, &desk.alice.serial));
+        assert_eq!(
+            (context.account(), context.serial()),
+            (&desk.alice.account, &desk.alice.serial)
+        );
         assert_eq!((context.kind(), context.amr()), (MfaKind::Totp, &[Amr::Otp][..]));
-        assert_eq!((context.mfa_time(), context.mfa_age(desk.world.now())), (at, Duration::from_secs(30)));
-        assert!(!context.user_verified() && !context.phishing_resistant() && !context.hardware_bound());
+        assert_eq!(
+            (context.mfa_time(), context.mfa_age(desk.world.now())),
+            (at, Duration::from_secs(30))
+        );
+        assert!(
+            !context.user_verified() && !context.phishing_resistant() && !context.hardware_bound()
+        );
         let common = context.common();
         assert_eq!((common.issuer.as_str(), common.audience.as_str()), ("twostep", "payments"));
-        assert_eq!((common.issued_at, common.expires_at), (at, at.plus(Duration::from_secs(3_600))));
+        assert_eq!(
+            (common.issued_at, common.expires_at),
+            (at, at.plus(Duration::from_secs(3_600)))
+        );
         assert_eq!((common.generation, common.session_id.len()), (1, 22), "128 random bits");
 
         let [header, claims] = opened(&signed);
@@ -58,7 +58,8 @@ async fn a_context_says_who_with_what_and_when_and_is_read_offline() {
         });
         assert_eq!(claims, expected);
     }
-    let ids = [desk.open("payments").await.1, desk.open("payments").await.1].map(|context| context.common().session_id.clone());
+    let ids = [desk.open("payments").await.1, desk.open("payments").await.1]
+        .map(|context| context.common().session_id.clone());
     assert_ne!(ids[0], ids[1], "no two contexts are the same");
     desk.issuer = Issuer::new(desk.world.verifier.clone(), "another");
     let (signed, _) = desk.open("payments").await;
@@ -69,10 +70,17 @@ async fn a_context_says_who_with_what_and_when_and_is_read_offline() {
 async fn a_context_names_the_kind_of_proof() {
     let desk = Desk::new().await;
     let account = &desk.alice.account;
-    let sheet = NewDevice { account: account.clone(), serial: None, name: None, factor: NewFactor::Recovery };
+    let sheet = NewDevice {
+        account: account.clone(),
+        serial: None,
+        name: None,
+        factor: NewFactor::Recovery,
+    };
     let codes = desk.world.verifier.add(sheet, &Authority::Admin).await.unwrap().recovery_codes;
     let bypass = desk.world.verifier.bypass(account, Duration::from_secs(60)).await.unwrap();
-    for (code, kind) in [(codes[0].to_text(), MfaKind::Recovery), (bypass.code.to_text(), MfaKind::Bypass)] {
+    for (code, kind) in
+        [(codes[0].to_text(), MfaKind::Recovery), (bypass.code.to_text(), MfaKind::Bypass)]
+    {
         let code: Passcode = code.parse().unwrap();
         let verified = desk.world.verifier.verify_code(account, None, code).await.unwrap();
         let signed = desk.issuer.issue(verified, "twostep").await.unwrap();
@@ -114,7 +122,10 @@ async fn a_context_lasts_as_long_as_it_was_meant_to_and_not_a_second_more() {
         let (signed, _) = desk.open("twostep").await;
         let validator = offline(&desk, "twostep").await;
         desk.world.pass(seconds - 31);
-        assert!(validator.validate(&signed).is_ok() && alive(&desk.introspector(), &signed).await, "{seconds} s");
+        assert!(
+            validator.validate(&signed).is_ok() && alive(&desk.introspector(), &signed).await,
+            "{seconds} s"
+        );
         desk.world.pass(1);
         assert_eq!(validator.validate(&signed), Err(Invalid::Expired), "{seconds} s");
         assert!(!alive(&desk.introspector(), &signed).await, "{seconds} s");
@@ -128,7 +139,11 @@ async fn a_context_for_one_audience_is_none_for_another() {
     let introspector = desk.introspector();
     assert!(introspector.introspect(&signed, "payments").await.unwrap().is_some());
     for other in ["", "payment", "payments ", "Payments", "twostep"] {
-        assert_eq!(offline(&desk, other).await.validate(&signed), Err(Invalid::Audience), "{other:?}");
+        assert_eq!(
+            offline(&desk, other).await.validate(&signed),
+            Err(Invalid::Audience),
+            "{other:?}"
+        );
         assert!(introspector.introspect(&signed, other).await.unwrap().is_none(), "{other:?}");
     }
 }

@@ -1,39 +1,24 @@
 //! Revocation as others are told of it: a list that says what introspection says.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
-use serde_json::json;
-use sha2::Digest;
-use sha2::Sha256;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use twostep::id::AccountId;
-use twostep::session::AnyContext;
-use twostep::session::BadList;
-use twostep::session::Invalid;
-use twostep::session::JwkSet;
-use twostep::session::KeySource;
-use twostep::session::Lifetime;
-use twostep::session::RevocationFeed;
-use twostep::session::RevocationList;
-use twostep::session::RevocationSource;
-use twostep::session::SignedContext;
-use twostep::session::SigningAlgorithm;
-use twostep::session::Validator;
+use twostep::session::{
+    AnyContext, BadList, Invalid, JwkSet, KeySource, Lifetime, RevocationFeed, RevocationList,
+    RevocationSource, SignedContext, SigningAlgorithm, Validator,
+};
 use twostep::time::UnixTime;
-use twostep::verifier::Authority;
-use twostep::verifier::Error;
+use twostep::verifier::{Authority, Error};
 
-use crate::Desk;
-use crate::alive;
-use crate::forge::Forge;
-use crate::forge::opened;
-use crate::revocation::Node;
-use crate::revocation::Presser;
+use crate::forge::{Forge, opened};
+use crate::revocation::{Node, Presser};
+use crate::{Desk, alive};
 
 /// What a validator far away has fetched.
 #[derive(Default)]
@@ -65,16 +50,21 @@ struct Abroad {
 impl Abroad {
     async fn new() -> Abroad {
         let (desk, fetched) = (Desk::new().await, Arc::<Fetched>::default());
-        let feed = RevocationFeed::new(desk.issuer.clone(), desk.world.verifier.clone()).looking_after(Duration::ZERO);
-        let validator = Validator::new(Arc::clone(&fetched), "twostep", "twostep").with_clock(Arc::new(desk.world.clock.clone()));
+        let feed = RevocationFeed::new(desk.issuer.clone(), desk.world.verifier.clone())
+            .looking_after(Duration::ZERO);
+        let validator = Validator::new(Arc::clone(&fetched), "twostep", "twostep")
+            .with_clock(Arc::new(desk.world.clock.clone()));
         let validator = validator.with_revocations(Arc::<Fetched>::clone(&fetched));
         Abroad { desk, feed, fetched, validator }
     }
 
     async fn fetch(&self) -> String {
-        let (keys, list) = (self.desk.issuer.jwks().await.unwrap(), self.feed.current().await.unwrap());
-        let read = RevocationList::verify(&list.text, &keys, "twostep", self.desk.world.now()).unwrap();
-        (*self.fetched.keys.lock().unwrap(), *self.fetched.list.lock().unwrap()) = (keys, Some(Arc::new(read)));
+        let (keys, list) =
+            (self.desk.issuer.jwks().await.unwrap(), self.feed.current().await.unwrap());
+        let read =
+            RevocationList::verify(&list.text, &keys, "twostep", self.desk.world.now()).unwrap();
+        (*self.fetched.keys.lock().unwrap(), *self.fetched.list.lock().unwrap()) =
+            (keys, Some(Arc::new(read)));
         list.text.clone()
     }
 
@@ -89,7 +79,10 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, most: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % most
     }
 }
@@ -97,10 +90,13 @@ impl Dice {
 /// `TWOSTEP_HISTORIES` says how many histories there are (6).
 #[tokio::test]
 async fn whatever_happens_the_list_says_what_introspection_says() {
-    let histories = std::env::var("TWOSTEP_HISTORIES").ok().map_or(6, |number| number.parse().unwrap());
+    let histories = std::env::var("TWOSTEP_HISTORIES")
+        .ok()
+        .map_or(6, |number| number.parse().unwrap());
     let mut answers = BTreeMap::<String, usize>::new();
     for history in 0..histories {
-        let (abroad, mut dice, mut tokens) = (Abroad::new().await, Dice(history), Vec::<SignedContext>::new());
+        let (abroad, mut dice, mut tokens) =
+            (Abroad::new().await, Dice(history), Vec::<SignedContext>::new());
         let (node, world) = (abroad.node(), &abroad.desk.world);
         let mut people = Vec::new();
         for name in ["alice", "alice", "bob"] {
@@ -108,12 +104,27 @@ async fn whatever_happens_the_list_says_what_introspection_says() {
         }
         for step in 0..60 {
             let what = happens(&abroad, &node, &mut people, &mut dice, &mut tokens).await;
-            world.pass([0, 0, 0, 1, 40, 4_000, 50_000][usize::try_from(dice.below(if step % 10 == 9 { 7 } else { 5 })).unwrap()]);
+            world.pass(
+                [0, 0, 0, 1, 40, 4_000, 50_000]
+                    [usize::try_from(dice.below(if step % 10 == 9 { 7 } else { 5 })).unwrap()],
+            );
             abroad.fetch().await;
             for signed in &tokens {
-                let (here, there) = (alive(&node.introspector, signed).await, abroad.validator.validate_any(signed));
-                assert_eq!(here, there.is_ok(), "history {history}, step {step}, after {what}: {there:?} {}", opened(signed)[1]);
-                *answers.entry(there.map_or_else(|invalid| format!("{invalid:?}"), |_| "alive".to_owned())).or_default() += 1;
+                let (here, there) = (
+                    alive(&node.introspector, signed).await,
+                    abroad.validator.validate_any(signed),
+                );
+                assert_eq!(
+                    here,
+                    there.is_ok(),
+                    "history {history}, step {step}, after {what}: {there:?} {}",
+                    opened(signed)[1]
+                );
+                *answers
+                    .entry(
+                        there.map_or_else(|invalid| format!("{invalid:?}"), |_| "alive".to_owned()),
+                    )
+                    .or_default() += 1;
             }
         }
     }
@@ -124,14 +135,23 @@ async fn whatever_happens_the_list_says_what_introspection_says() {
 }
 
 /// One thing that happens, at random.
-async fn happens(abroad: &Abroad, node: &Node, people: &mut [Presser], dice: &mut Dice, tokens: &mut Vec<SignedContext>) -> &'static str {
+async fn happens(
+    abroad: &Abroad,
+    node: &Node,
+    people: &mut [Presser],
+    dice: &mut Dice,
+    tokens: &mut Vec<SignedContext>,
+) -> &'static str {
     let (world, verifier, issuer) = (&abroad.desk.world, &node.verifier, &node.issuer);
     let index = usize::try_from(dice.below(3)).unwrap();
     let account = people[index].account.clone();
     let person = &mut people[index];
     match dice.below(24) {
         0..=9 => {
-            let lifetime = Lifetime::try_from(Duration::from_secs([900, 3_600, 129_600][usize::try_from(dice.below(3)).unwrap()])).unwrap();
+            let lifetime = Lifetime::try_from(Duration::from_secs(
+                [900, 3_600, 129_600][usize::try_from(dice.below(3)).unwrap()],
+            ))
+            .unwrap();
             let node = Node { issuer: issuer.clone().lifetime(lifetime), ..node.clone() };
             tokens.push(person.open(&node).await.0);
             "a sign-in"
@@ -142,8 +162,13 @@ async fn happens(abroad: &Abroad, node: &Node, people: &mut [Presser], dice: &mu
         }
         11 => {
             let bypass = verifier.bypass(&account, Duration::from_secs(60)).await.unwrap();
-            let verified =
-                verifier.verify_code(&account, None, bypass.code.to_text().parse::<twostep::verifier::Passcode>().unwrap()).await;
+            let verified = verifier
+                .verify_code(
+                    &account,
+                    None,
+                    bypass.code.to_text().parse::<twostep::verifier::Passcode>().unwrap(),
+                )
+                .await;
             tokens.push(issuer.issue(verified.unwrap(), "twostep").await.unwrap());
             "a sign-in with a bypass code"
         }
@@ -161,13 +186,18 @@ async fn happens(abroad: &Abroad, node: &Node, people: &mut [Presser], dice: &mu
             "a revocation of a device"
         }
         17 | 18 => {
-            let Some(signed) = tokens.get(usize::try_from(dice.below(u64::try_from(tokens.len().max(1)).unwrap())).unwrap()) else {
+            let Some(signed) = tokens.get(
+                usize::try_from(dice.below(u64::try_from(tokens.len().max(1)).unwrap())).unwrap(),
+            ) else {
                 return "nothing";
             };
             let claims = &opened(signed)[1];
             let account: AccountId = claims["sub"].as_str().unwrap().parse().unwrap();
             let expires_at = UnixTime(claims["exp"].as_u64().unwrap());
-            verifier.revoke_session(&account, claims["jti"].as_str().unwrap(), expires_at).await.unwrap();
+            verifier
+                .revoke_session(&account, claims["jti"].as_str().unwrap(), expires_at)
+                .await
+                .unwrap();
             "a revocation of one context"
         }
         19 => {
@@ -206,13 +236,24 @@ async fn the_list_is_signed_names_nobody_and_forgets_what_is_over() {
     let (world, alice) = (&abroad.desk.world, &abroad.desk.alice);
     let (signed, context) = abroad.desk.open("twostep").await;
     world.verifier.revoke_sessions(&alice.account, None, None).await.unwrap();
-    world.verifier.revoke_sessions(&alice.account, None, Some(&alice.serial)).await.unwrap();
-    world.verifier.revoke_session(&alice.account, &context.common().session_id, context.common().expires_at).await.unwrap();
+    world
+        .verifier
+        .revoke_sessions(&alice.account, None, Some(&alice.serial))
+        .await
+        .unwrap();
+    world
+        .verifier
+        .revoke_session(&alice.account, &context.common().session_id, context.common().expires_at)
+        .await
+        .unwrap();
     let text = abroad.fetch().await;
     let now = world.now().0;
     let digest = |texts: &[&str]| URL_SAFE_NO_PAD.encode(Sha256::digest(texts.join("\0")));
     let [header, claims] = opened(&SignedContext::new(text.clone()));
-    assert_eq!(header, json!({ "alg": "EdDSA", "kid": opened(&signed)[0]["kid"], "typ": "mfa-revocations+jwt" }));
+    assert_eq!(
+        header,
+        json!({ "alg": "EdDSA", "kid": opened(&signed)[0]["kid"], "typ": "mfa-revocations+jwt" })
+    );
     let expected = json!({
         "iss": "twostep", "iat": now, "exp": now + 129_600,
         "accounts": { digest(&["twostep", "alice"]): [now, 2] },
@@ -223,9 +264,14 @@ async fn the_list_is_signed_names_nobody_and_forgets_what_is_over() {
     assert_eq!(claims, expected);
 
     // A list is none for contexts, and a context is no list.
-    assert_eq!(abroad.validator.validate_any(&SignedContext::new(text.clone())), Err(Invalid::Type));
+    assert_eq!(
+        abroad.validator.validate_any(&SignedContext::new(text.clone())),
+        Err(Invalid::Type)
+    );
     let keys = abroad.desk.issuer.jwks().await.unwrap();
-    let verify = |text: &str, issuer: &str, now| RevocationList::verify(text, &keys, issuer, UnixTime(now)).err();
+    let verify = |text: &str, issuer: &str, now| {
+        RevocationList::verify(text, &keys, issuer, UnixTime(now)).err()
+    };
     assert_eq!(verify(&text, "twostep", now), None);
     assert_eq!(verify(signed.as_str(), "twostep", now), Some(BadList::Unsigned(Invalid::Type)));
     assert_eq!(verify(&text, "another", now), Some(BadList::Issuer));
@@ -233,17 +279,30 @@ async fn the_list_is_signed_names_nobody_and_forgets_what_is_over() {
     assert_eq!(verify(&text, "twostep", now + 129_600), Some(BadList::Date));
     let forge = Forge::of(&abroad.desk.issuer, &world.verifier).await;
     let foreign = Forge::foreign(&forge.kid);
-    assert_eq!(verify(foreign.sign(&header, &claims).as_str(), "twostep", now), Some(BadList::Unsigned(Invalid::Signature)));
-    for (member, value) in [("accounts", Value::Null), ("accounts", json!({ "x": [1, 2] })), ("devices", json!([])), ("iat", json!("1"))] {
+    assert_eq!(
+        verify(foreign.sign(&header, &claims).as_str(), "twostep", now),
+        Some(BadList::Unsigned(Invalid::Signature))
+    );
+    for (member, value) in [
+        ("accounts", Value::Null),
+        ("accounts", json!({ "x": [1, 2] })),
+        ("devices", json!([])),
+        ("iat", json!("1")),
+    ] {
         let mut other = claims.clone();
         other[member] = value;
-        assert_eq!(verify(forge.sign(&header, &other).as_str(), "twostep", now), Some(BadList::Malformed), "{other}");
+        assert_eq!(
+            verify(forge.sign(&header, &other).as_str(), "twostep", now),
+            Some(BadList::Malformed),
+            "{other}"
+        );
     }
 
     // As long as the longest context lives, and an hour for clocks that were ahead.
     world.pass(129_600 + 3_599);
     abroad.fetch().await;
-    let entries = |text: String| opened(&SignedContext::new(text))[1]["accounts"].as_object().unwrap().len();
+    let entries =
+        |text: String| opened(&SignedContext::new(text))[1]["accounts"].as_object().unwrap().len();
     assert_eq!(entries(abroad.fetch().await), 1);
     world.pass(1);
     assert_eq!(entries(abroad.fetch().await), 0);
@@ -261,7 +320,11 @@ async fn the_list_stays_the_same_while_nothing_is_revoked_and_is_never_older_tha
     let second = feed.current().await.unwrap();
     assert!(second.etag != first.etag && second.text != first.text);
     // The store is asked once a second.
-    world.verifier.revoke_sessions(&abroad.desk.alice.account, None, None).await.unwrap();
+    world
+        .verifier
+        .revoke_sessions(&abroad.desk.alice.account, None, None)
+        .await
+        .unwrap();
     assert_eq!(feed.current().await.unwrap(), second);
     world.pass(1);
     let third = feed.current().await.unwrap();
@@ -277,24 +340,57 @@ async fn a_list_that_is_too_old_is_as_good_as_none_and_none_is_not_enough() {
     let abroad = Abroad::new().await;
     let (signed, _) = abroad.desk.open("twostep").await;
     *abroad.fetched.keys.lock().unwrap() = abroad.desk.issuer.jwks().await.unwrap();
-    assert_eq!(abroad.validator.validate(&signed), Err(Invalid::RevocationsStale), "there never was a list");
+    assert_eq!(
+        abroad.validator.validate(&signed),
+        Err(Invalid::RevocationsStale),
+        "there never was a list"
+    );
     abroad.fetch().await;
     let patient = abroad.validator.clone().max_staleness(Duration::from_secs(86_400));
     let hasty = abroad.validator.clone().max_staleness(Duration::from_secs(10));
-    let longest = abroad.desk.issuer.clone().lifetime(Lifetime::try_from(Lifetime::LONGEST).unwrap());
+    let longest = abroad
+        .desk
+        .issuer
+        .clone()
+        .lifetime(Lifetime::try_from(Lifetime::LONGEST).unwrap());
     let (long, _) = longest.issue_without_mfa(&abroad.desk.alice.account, "twostep").await.unwrap();
-    let read = |validator: &Validator| validator.validate_any(&long).map(|context| matches!(context, AnyContext::WithoutMfa(_)));
-    for (seconds, hasty_says) in [(10, Ok(true)), (1, Err(Invalid::RevocationsStale)), (3_589, Err(Invalid::RevocationsStale))] {
+    let read = |validator: &Validator| {
+        validator
+            .validate_any(&long)
+            .map(|context| matches!(context, AnyContext::WithoutMfa(_)))
+    };
+    for (seconds, hasty_says) in [
+        (10, Ok(true)),
+        (1, Err(Invalid::RevocationsStale)),
+        (3_589, Err(Invalid::RevocationsStale)),
+    ] {
         abroad.desk.world.pass(seconds);
-        assert_eq!((read(&hasty), read(&abroad.validator)), (hasty_says, Ok(true)), "{seconds} seconds more");
+        assert_eq!(
+            (read(&hasty), read(&abroad.validator)),
+            (hasty_says, Ok(true)),
+            "{seconds} seconds more"
+        );
     }
     abroad.desk.world.pass(1);
-    assert_eq!((read(&abroad.validator), read(&patient)), (Err(Invalid::RevocationsStale), Ok(true)), "an hour by default");
+    assert_eq!(
+        (read(&abroad.validator), read(&patient)),
+        (Err(Invalid::RevocationsStale), Ok(true)),
+        "an hour by default"
+    );
     // What it names is dead, however old it is.
-    abroad.desk.world.verifier.revoke_sessions(&abroad.desk.alice.account, None, None).await.unwrap();
+    abroad
+        .desk
+        .world
+        .verifier
+        .revoke_sessions(&abroad.desk.alice.account, None, None)
+        .await
+        .unwrap();
     abroad.fetch().await;
     abroad.desk.world.pass(3_601);
-    assert_eq!((read(&abroad.validator), read(&patient)), (Err(Invalid::Revoked), Err(Invalid::Revoked)));
+    assert_eq!(
+        (read(&abroad.validator), read(&patient)),
+        (Err(Invalid::Revoked), Err(Invalid::Revoked))
+    );
 }
 
 #[tokio::test]
@@ -307,7 +403,8 @@ async fn where_more_was_revoked_than_fits_more_is_dead_and_nothing_comes_back() 
     for number in 0..4 {
         let account = format!("person {number}").parse().unwrap();
         dead.push(node.issuer.issue_without_mfa(&account, "twostep").await.unwrap().0);
-        early = early.or(Some(node.issuer.issue_without_mfa(&bystander, "twostep").await.unwrap().0));
+        early =
+            early.or(Some(node.issuer.issue_without_mfa(&bystander, "twostep").await.unwrap().0));
         node.verifier.revoke_sessions(&account, None, None).await.unwrap();
         world.pass(10);
     }
@@ -316,18 +413,34 @@ async fn where_more_was_revoked_than_fits_more_is_dead_and_nothing_comes_back() 
     for signed in &dead {
         assert_eq!(abroad.validator.validate_any(signed), Err(Invalid::Revoked));
     }
-    assert_eq!(abroad.validator.validate_any(&early.unwrap()), Err(Invalid::Revoked), "issued before the latest that did not fit");
+    assert_eq!(
+        abroad.validator.validate_any(&early.unwrap()),
+        Err(Invalid::Revoked),
+        "issued before the latest that did not fit"
+    );
     assert!(abroad.validator.validate_any(&late).is_ok());
 
     // Single contexts: what expires before the last that did not fit.
     let mut dead = Vec::new();
     for number in 1..=4 {
         let lifetime = Lifetime::try_from(Duration::from_secs(1_000 * number)).unwrap();
-        let (signed, context) = node.issuer.clone().lifetime(lifetime).issue_without_mfa(&bystander, "twostep").await.unwrap();
-        node.verifier.revoke_session(&bystander, &context.common().session_id, context.common().expires_at).await.unwrap();
+        let (signed, context) = node
+            .issuer
+            .clone()
+            .lifetime(lifetime)
+            .issue_without_mfa(&bystander, "twostep")
+            .await
+            .unwrap();
+        node.verifier
+            .revoke_session(&bystander, &context.common().session_id, context.common().expires_at)
+            .await
+            .unwrap();
         dead.push(signed);
     }
-    let soon = node.issuer.clone().lifetime(Lifetime::try_from(Duration::from_secs(1_999)).unwrap());
+    let soon = node
+        .issuer
+        .clone()
+        .lifetime(Lifetime::try_from(Duration::from_secs(1_999)).unwrap());
     let soon = soon.issue_without_mfa(&bystander, "twostep").await.unwrap().0;
     abroad.fetch().await;
     for signed in &dead {
@@ -335,5 +448,8 @@ async fn where_more_was_revoked_than_fits_more_is_dead_and_nothing_comes_back() 
     }
     assert_eq!(abroad.validator.validate_any(&soon), Err(Invalid::Revoked));
     assert!(abroad.validator.validate_any(&late).is_ok());
-    assert!(matches!(node.verifier.revoke_sessions(&bystander, Some(UnixTime(u64::MAX)), None).await, Err(Error::BadInput(_))));
+    assert!(matches!(
+        node.verifier.revoke_sessions(&bystander, Some(UnixTime(u64::MAX)), None).await,
+        Err(Error::BadInput(_))
+    ));
 }

@@ -1,31 +1,18 @@
-//! JWK Sets as they are met in the field: with keys that are not ours to use, and with ours as other libraries write them.
+//! JWK Sets as they are met in the field: with keys that are not ours to use, and with ours as
+//! other libraries write them.
 
 use std::fs;
 use std::io::Write;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use serde_json::Value;
-use serde_json::json;
-use twostep::session::Invalid;
-use twostep::session::JwkSet;
-use twostep::session::JwksFile;
-use twostep::session::JwksFileError;
-use twostep::session::KeyError;
-use twostep::session::KeySource;
-use twostep::session::PublicKey;
-use twostep::session::RevocationFeed;
-use twostep::session::RevocationList;
-use twostep::session::SecurityEvent;
-use twostep::session::SignedContext;
-use twostep::session::SigningAlgorithm;
-use twostep::session::Validator;
+use serde_json::{Value, json};
+use twostep::session::{
+    Invalid, JwkSet, JwksFile, JwksFileError, KeyError, KeySource, PublicKey, RevocationFeed,
+    RevocationList, SecurityEvent, SignedContext, SigningAlgorithm, Validator,
+};
 
-use crate::Desk;
-use crate::forge::Forge;
-use crate::forge::encoded;
-use crate::forge::opened;
-use crate::tools;
+use crate::forge::{Forge, encoded, opened};
+use crate::{Desk, tools};
 
 /// A context and the key that signed it, as it is published.
 struct Signed {
@@ -39,19 +26,29 @@ impl Signed {
         let desk = Desk::new().await;
         desk.issuer.rotate_keys(algorithm).await.unwrap();
         let (context, _) = desk.open("twostep").await;
-        let published: Value = serde_json::from_str(&desk.issuer.jwks().await.unwrap().to_json()).unwrap();
+        let published: Value =
+            serde_json::from_str(&desk.issuer.jwks().await.unwrap().to_json()).unwrap();
         let kid = &opened(&context)[0]["kid"];
-        let key = published["keys"].as_array().unwrap().iter().find(|key| key["kid"] == *kid).unwrap().clone();
+        let key = published["keys"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|key| key["kid"] == *kid)
+            .unwrap()
+            .clone();
         Signed { desk, context, key }
     }
 
     fn validator(&self, keys: impl KeySource + 'static) -> Validator {
-        Validator::new(keys, "twostep", "twostep").with_clock(self.desk.world.verifier.clock()).remembering(0)
+        Validator::new(keys, "twostep", "twostep")
+            .with_clock(self.desk.world.verifier.clock())
+            .remembering(0)
     }
 
     /// What a validator with exactly these keys says of the context.
     fn judged(&self, keys: &[Value]) -> Result<(), Invalid> {
-        let set = JwkSet::from_json(json!({ "keys": keys }).to_string().as_bytes()).map_err(|_| Invalid::Key)?;
+        let set = JwkSet::from_json(json!({ "keys": keys }).to_string().as_bytes())
+            .map_err(|_| Invalid::Key)?;
         self.validator(set).validate(&self.context).map(drop)
     }
 
@@ -59,24 +56,44 @@ impl Signed {
     fn changed(&self, changes: Value) -> Value {
         let mut key = self.key.clone();
         for (member, value) in changes.as_object().unwrap() {
-            if value.is_null() { drop(key.as_object_mut().unwrap().remove(member)) } else { key[member] = value.clone() }
+            if value.is_null() {
+                drop(key.as_object_mut().unwrap().remove(member))
+            } else {
+                key[member] = value.clone()
+            }
         }
         key
     }
 
-    /// Keys that are not for contexts, each with a word of the reason. The last ones are made of our own key.
+    /// Keys that are not for contexts, each with a word of the reason. The last ones are made of
+    /// our own key.
     fn not_ours(&self) -> Vec<(Value, &'static str)> {
         let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
         let kid = &self.key["kid"];
         let foreign = [
-            (json!({ "kty": "RSA", "alg": "RS256", "use": "sig", "kid": "rsa", "n": "0vx7", "e": "AQAB" }), "no Ed25519"),
+            (
+                json!({ "kty": "RSA", "alg": "RS256", "use": "sig", "kid": "rsa", "n": "0vx7", "e": "AQAB" }),
+                "no Ed25519",
+            ),
             (json!({ "kty": "RSA", "n": "0vx7", "e": "AQAB" }), "no Ed25519"),
-            (json!({ "kty": "oct", "alg": "HS256", "kid": "symmetric", "k": "AAAA" }), "no Ed25519"),
+            (
+                json!({ "kty": "oct", "alg": "HS256", "kid": "symmetric", "k": "AAAA" }),
+                "no Ed25519",
+            ),
             (json!({ "kty": "oct", "alg": "HS256", "kid": kid, "k": "AAAA" }), "no Ed25519"),
             (json!({ "kty": "AKP", "alg": "ML-DSA-44", "kid": kid, "pub": "AAAA" }), "no Ed25519"),
-            (json!({ "kty": "OKP", "crv": "X25519", "use": "enc", "kid": "x", "x": x }), "no Ed25519"),
-            (json!({ "kty": "OKP", "crv": "Ed448", "alg": "EdDSA", "use": "sig", "kid": kid, "x": x }), "no Ed25519"),
-            (json!({ "kty": "EC", "crv": "P-384", "alg": "ES384", "kid": "p384", "x": x, "y": x }), "no Ed25519"),
+            (
+                json!({ "kty": "OKP", "crv": "X25519", "use": "enc", "kid": "x", "x": x }),
+                "no Ed25519",
+            ),
+            (
+                json!({ "kty": "OKP", "crv": "Ed448", "alg": "EdDSA", "use": "sig", "kid": kid, "x": x }),
+                "no Ed25519",
+            ),
+            (
+                json!({ "kty": "EC", "crv": "P-384", "alg": "ES384", "kid": "p384", "x": x, "y": x }),
+                "no Ed25519",
+            ),
             (json!({ "kty": "EC", "crv": "secp256k1", "kid": kid, "x": x, "y": x }), "no Ed25519"),
             (json!({ "kty": "EC", "crv": "Ed25519", "x": x, "y": x }), "no Ed25519"),
             (json!({ "kty": "OKP", "x": x }), "no Ed25519"),
@@ -123,14 +140,32 @@ async fn a_set_is_read_without_the_keys_that_are_not_for_contexts() {
         let signed = Signed::by(algorithm).await;
         let all: Vec<Value> = signed.not_ours().into_iter().map(|(key, _)| key).collect();
         for (key, why) in signed.not_ours() {
-            let error = JwkSet::from_json(json!({ "keys": [key] }).to_string().as_bytes()).unwrap_err();
-            assert!(matches!(&error, KeyError::NoneUsable(said) if said.contains(why)), "{key}: {error}");
-            assert_eq!(signed.judged(&[key.clone(), signed.key.clone()]), Ok(()), "before ours: {key}");
-            assert_eq!(signed.judged(&[signed.key.clone(), key.clone()]), Ok(()), "after ours: {key}");
+            let error =
+                JwkSet::from_json(json!({ "keys": [key] }).to_string().as_bytes()).unwrap_err();
+            assert!(
+                matches!(&error, KeyError::NoneUsable(said) if said.contains(why)),
+                "{key}: {error}"
+            );
+            assert_eq!(
+                signed.judged(&[key.clone(), signed.key.clone()]),
+                Ok(()),
+                "before ours: {key}"
+            );
+            assert_eq!(
+                signed.judged(&[signed.key.clone(), key.clone()]),
+                Ok(()),
+                "after ours: {key}"
+            );
         }
-        assert_eq!(signed.judged(&[&all[..], std::slice::from_ref(&signed.key), &all[..]].concat()), Ok(()));
+        assert_eq!(
+            signed.judged(&[&all[..], std::slice::from_ref(&signed.key), &all[..]].concat()),
+            Ok(())
+        );
         // A long set does not make a long message, and no message repeats a key.
-        let error = JwkSet::from_json(json!({ "keys": vec![&all[0]; 1_000] }).to_string().as_bytes()).unwrap_err().to_string();
+        let error =
+            JwkSet::from_json(json!({ "keys": vec![&all[0]; 1_000] }).to_string().as_bytes())
+                .unwrap_err()
+                .to_string();
         assert!(error.len() < 1_000 && !error.contains("0vx7"), "{error}");
     }
 }
@@ -153,13 +188,21 @@ async fn our_key_is_accepted_as_other_libraries_write_it() {
         }
         // Some write what they do not know as null.
         let mut empty = signed.key.clone();
-        ["alg", "use", "kid", "key_ops", "d", "x5c"].iter().for_each(|member| empty[*member] = Value::Null);
+        ["alg", "use", "kid", "key_ops", "d", "x5c"]
+            .iter()
+            .for_each(|member| empty[*member] = Value::Null);
         assert_eq!(signed.judged(&[empty]), Ok(()));
         // Under another name it is another key, and what is written of it is what was read.
-        assert_eq!(signed.judged(&[signed.changed(json!({ "kid": "renamed" }))]), Err(Invalid::Key));
+        assert_eq!(
+            signed.judged(&[signed.changed(json!({ "kid": "renamed" }))]),
+            Err(Invalid::Key)
+        );
         let bare = json!({ "keys": [signed.changed(json!({ "alg": null }))] }).to_string();
         let read = JwkSet::from_json(bare.as_bytes()).unwrap();
-        assert_eq!(serde_json::from_str::<Value>(&read.to_json()).unwrap(), serde_json::from_str::<Value>(&bare).unwrap());
+        assert_eq!(
+            serde_json::from_str::<Value>(&read.to_json()).unwrap(),
+            serde_json::from_str::<Value>(&bare).unwrap()
+        );
     }
 }
 
@@ -176,11 +219,20 @@ async fn a_header_names_the_algorithm_of_the_key_or_one_of_its_curve_where_the_k
             header["alg"] = json!(named.name());
             let context = forge.sign(&header, &claims);
             for key in [signed.key.clone(), signed.changed(json!({ "alg": null }))] {
-                let accepted = if key.get("alg").is_some() { named == algorithm } else { curve(named) == curve(algorithm) };
-                let set = JwkSet::from_json(json!({ "keys": [key] }).to_string().as_bytes()).unwrap();
+                let accepted = if key.get("alg").is_some() {
+                    named == algorithm
+                } else {
+                    curve(named) == curve(algorithm)
+                };
+                let set =
+                    JwkSet::from_json(json!({ "keys": [key] }).to_string().as_bytes()).unwrap();
                 assert_eq!(set.find(&forge.kid).unwrap().accepts(named.name()), accepted);
                 let said = signed.validator(set).validate(&context).map(drop);
-                assert_eq!(said, if accepted { Ok(()) } else { Err(Invalid::Key) }, "{named} by {key}");
+                assert_eq!(
+                    said,
+                    if accepted { Ok(()) } else { Err(Invalid::Key) },
+                    "{named} by {key}"
+                );
             }
         }
     }
@@ -189,17 +241,27 @@ async fn a_header_names_the_algorithm_of_the_key_or_one_of_its_curve_where_the_k
 /// RFC 7517 §4.5 lets keys of different types have one id.
 #[tokio::test]
 async fn keys_of_one_name_are_told_apart_by_what_they_sign() {
-    for (one, other) in [(SigningAlgorithm::EdDsa, SigningAlgorithm::Es256), (SigningAlgorithm::Ed25519, SigningAlgorithm::Ed25519)] {
+    for (one, other) in [
+        (SigningAlgorithm::EdDsa, SigningAlgorithm::Es256),
+        (SigningAlgorithm::Ed25519, SigningAlgorithm::Ed25519),
+    ] {
         let (one, other) = (Signed::by(one).await, Signed::by(other).await);
         let name = one.key["kid"].clone();
         let same = other.changed(json!({ "kid": name }));
         for keys in [[one.key.clone(), same.clone()], [same.clone(), one.key.clone()]] {
             assert_eq!(one.judged(&keys), Ok(()));
         }
-        assert_eq!(one.judged(&[same]), Err(if other.key["alg"] == one.key["alg"] { Invalid::Signature } else { Invalid::Key }));
+        assert_eq!(
+            one.judged(&[same]),
+            Err(if other.key["alg"] == one.key["alg"] { Invalid::Signature } else { Invalid::Key })
+        );
         assert_eq!(one.judged(&[one.key.clone(), one.key.clone()]), Ok(()));
         assert_eq!(
-            JwkSet::from_json(json!({ "keys": [one.key, one.key] }).to_string().as_bytes()).unwrap().to_json().matches("kid").count(),
+            JwkSet::from_json(json!({ "keys": [one.key, one.key] }).to_string().as_bytes())
+                .unwrap()
+                .to_json()
+                .matches("kid")
+                .count(),
             1
         );
     }
@@ -210,10 +272,16 @@ async fn a_file_without_a_key_for_contexts_takes_the_keys_back_and_says_so() {
     let signed = Signed::by(SigningAlgorithm::EdDsa).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jwks.json");
-    let (none, some) = (json!({ "keys": [{ "kty": "RSA", "kid": "theirs" }] }).to_string(), json!({ "keys": [signed.key] }).to_string());
+    let (none, some) = (
+        json!({ "keys": [{ "kty": "RSA", "kid": "theirs" }] }).to_string(),
+        json!({ "keys": [signed.key] }).to_string(),
+    );
     fs::write(&path, &none).unwrap();
     let error = JwksFile::open(&path).unwrap_err();
-    assert!(error.to_string().contains("\"theirs\"") && error.to_string().contains("jwks.json"), "{error}");
+    assert!(
+        error.to_string().contains("\"theirs\"") && error.to_string().contains("jwks.json"),
+        "{error}"
+    );
 
     fs::write(&path, &some).unwrap();
     let file = std::sync::Arc::new(JwksFile::open(&path).unwrap());
@@ -221,10 +289,16 @@ async fn a_file_without_a_key_for_contexts_takes_the_keys_back_and_says_so() {
     assert!(validator.validate(&signed.context).is_ok());
     // What cannot be read says nothing; what can be read says which keys there are.
     fs::write(&path, "{").unwrap();
-    assert!(matches!(file.reload(), Err(JwksFileError::Keys { cause: KeyError::Malformed(_), .. })));
+    assert!(matches!(
+        file.reload(),
+        Err(JwksFileError::Keys { cause: KeyError::Malformed(_), .. })
+    ));
     assert!(validator.validate(&signed.context).is_ok());
     fs::write(&path, &none).unwrap();
-    assert!(matches!(file.reload(), Err(JwksFileError::Keys { cause: KeyError::NoneUsable(_), .. })));
+    assert!(matches!(
+        file.reload(),
+        Err(JwksFileError::Keys { cause: KeyError::NoneUsable(_), .. })
+    ));
     assert_eq!(validator.validate(&signed.context).map(drop), Err(Invalid::Key));
     fs::write(&path, &some).unwrap();
     file.reload().unwrap();
@@ -239,14 +313,30 @@ async fn keys_of_every_algorithm_replace_each_other_and_verify_contexts_lists_an
     for algorithm in SigningAlgorithm::ALL.into_iter().chain([SigningAlgorithm::EdDsa]) {
         let made = desk.issuer.rotate_keys(algorithm).await.unwrap();
         assert_eq!(made.algorithm, algorithm.name());
-        let keys = JwkSet::from_json(desk.issuer.jwks().await.unwrap().to_json().as_bytes()).unwrap();
-        assert_eq!(keys.find(&made.kid).unwrap().algorithm(), algorithm.name(), "as it is published");
+        let keys =
+            JwkSet::from_json(desk.issuer.jwks().await.unwrap().to_json().as_bytes()).unwrap();
+        assert_eq!(
+            keys.find(&made.kid).unwrap().algorithm(),
+            algorithm.name(),
+            "as it is published"
+        );
         contexts.push(desk.open("twostep").await.0);
         let list = feed.current().await.unwrap();
         let read = RevocationList::verify(&list.text, &keys, "twostep", desk.world.now()).unwrap();
         assert_eq!(read.signed_with(), made.kid);
-        let event = SecurityEvent { id: "one", uri: "urn:example:event", at: desk.world.now(), account: None, details: &json!({}) };
-        let event = SignedContext::new(desk.issuer.sign_event(event, "https://hooks.example", desk.world.now()).await.unwrap());
+        let event = SecurityEvent {
+            id: "one",
+            uri: "urn:example:event",
+            at: desk.world.now(),
+            account: None,
+            details: &json!({}),
+        };
+        let event = SignedContext::new(
+            desk.issuer
+                .sign_event(event, "https://hooks.example", desk.world.now())
+                .await
+                .unwrap(),
+        );
         for text in [SignedContext::new(list.text.clone()), event.clone()] {
             assert_eq!(opened(&text)[0]["alg"], algorithm.name());
         }
@@ -258,7 +348,11 @@ async fn keys_of_every_algorithm_replace_each_other_and_verify_contexts_lists_an
             assert!(crate::alive(&desk.introspector(), context).await);
         }
     }
-    assert_eq!(desk.issuer.sign_by(SigningAlgorithm::EdDsa).await.unwrap(), None, "it signs so already");
+    assert_eq!(
+        desk.issuer.sign_by(SigningAlgorithm::EdDsa).await.unwrap(),
+        None,
+        "it signs so already"
+    );
     let made = desk.issuer.sign_by(SigningAlgorithm::Ed25519).await.unwrap().unwrap();
     assert_eq!(opened(&desk.open("twostep").await.0)[0]["kid"], made.kid);
 }
@@ -284,10 +378,24 @@ async fn our_keys_come_back_from_joserfc_as_they_are() {
                   for key in keys.keys: print(json.dumps({'keys': [key.as_dict(private=False)]}))\nprint(json.dumps(keys.as_dict()))";
     for algorithm in SigningAlgorithm::ALL {
         let signed = Signed::by(algorithm).await;
-        for key in [signed.key.clone(), signed.changed(json!({ "alg": null, "use": null })), signed.changed(json!({ "kid": null }))] {
+        for key in [
+            signed.key.clone(),
+            signed.changed(json!({ "alg": null, "use": null })),
+            signed.changed(json!({ "kid": null })),
+        ] {
             let mut python = Command::new(tools::python());
-            let mut python = python.args(["-W", "ignore", "-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-            python.stdin.take().unwrap().write_all(json!({ "keys": [key] }).to_string().as_bytes()).unwrap();
+            let mut python = python
+                .args(["-W", "ignore", "-c", script])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            python
+                .stdin
+                .take()
+                .unwrap()
+                .write_all(json!({ "keys": [key] }).to_string().as_bytes())
+                .unwrap();
             let output = python.wait_with_output().unwrap();
             assert!(output.status.success());
             let written = String::from_utf8(output.stdout).unwrap();
@@ -304,10 +412,25 @@ async fn our_keys_come_back_from_joserfc_as_they_are() {
 #[test]
 fn a_key_knows_its_thumbprint_where_a_set_does_not_name_it() {
     let set = br#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
-    let key = JwkSet::from_json(set).unwrap().find("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k").cloned().unwrap();
-    let message = format!("{}.{}", encoded(r#"{"alg":"EdDSA"}"#), encoded("Example of Ed25519 signing"));
-    assert!(key.verifies(message.as_bytes(), "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"));
-    assert!(key.accepts("EdDSA") && key.accepts("Ed25519") && !key.accepts("ES256") && !key.accepts("none"));
-    let known = PublicKey::from_coordinates(&["11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned()]).unwrap();
+    let key = JwkSet::from_json(set)
+        .unwrap()
+        .find("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k")
+        .cloned()
+        .unwrap();
+    let message =
+        format!("{}.{}", encoded(r#"{"alg":"EdDSA"}"#), encoded("Example of Ed25519 signing"));
+    assert!(key.verifies(
+        message.as_bytes(),
+        "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+    ));
+    assert!(
+        key.accepts("EdDSA")
+            && key.accepts("Ed25519")
+            && !key.accepts("ES256")
+            && !key.accepts("none")
+    );
+    let known =
+        PublicKey::from_coordinates(&["11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned()])
+            .unwrap();
     assert!(known.accepts("EdDSA") && !known.accepts("Ed25519"));
 }

@@ -1,31 +1,17 @@
 //! Signing keys: made when needed, replaced with an overlap, dropped at once, everywhere.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use twostep::secret::Secret;
-use twostep::session::Introspector;
-use twostep::session::Invalid;
-use twostep::session::Issuer;
-use twostep::session::SignedContext;
-use twostep::session::SigningAlgorithm;
-use twostep::store::Answer;
-use twostep::store::Change;
-use twostep::store::Commit;
-use twostep::store::Keyring;
-use twostep::store::SqliteStore;
-use twostep::store::Store;
-use twostep::verifier::Error;
-use twostep::verifier::Limits;
-use twostep::verifier::Verifier;
+use twostep::session::{Introspector, Invalid, Issuer, SignedContext, SigningAlgorithm};
+use twostep::store::{Answer, Change, Commit, Keyring, SqliteStore, Store};
+use twostep::verifier::{Error, Limits, Verifier};
 
-use crate::Desk;
-use crate::alive;
 use crate::forge::opened;
-use crate::hooked::Hook;
-use crate::hooked::Hooked;
+use crate::hooked::{Hook, Hooked};
 use crate::world::World;
+use crate::{Desk, alive};
 
 fn kid(signed: &SignedContext) -> String {
     opened(signed)[0]["kid"].as_str().unwrap().to_owned()
@@ -43,7 +29,10 @@ async fn a_replaced_key_verifies_what_it_signed_until_that_is_over() {
     assert_eq!(kid(&new), new_key.kid);
     for issuer in [&desk.issuer, &elsewhere] {
         let validator = issuer.validator("twostep").await.unwrap();
-        assert!(validator.validate(&old).is_ok() && validator.validate(&new).is_ok(), "both are valid");
+        assert!(
+            validator.validate(&old).is_ok() && validator.validate(&new).is_ok(),
+            "both are valid"
+        );
         let keys = issuer.signing_keys().await.unwrap();
         let keys: Vec<_> = keys.into_iter().map(|key| (key.kid, key.retired_at)).collect();
         assert_eq!(keys, [(kid(&new), None), (kid(&old), Some(replaced_at))]);
@@ -75,7 +64,8 @@ async fn a_dropped_key_is_gone_everywhere_at_the_next_request() {
     assert!(alive(&introspector, &next).await);
     for _ in 0..50 {
         let key = desk.issuer.rotate_keys(SigningAlgorithm::EdDsa).await.unwrap();
-        let (signed, _) = elsewhere.issue_without_mfa(&desk.alice.account, "twostep").await.unwrap();
+        let (signed, _) =
+            elsewhere.issue_without_mfa(&desk.alice.account, "twostep").await.unwrap();
         assert_eq!(kid(&signed), key.kid, "the other one signs with the new key at once");
         assert!(alive(&introspector, &signed).await);
         elsewhere.drop_key(&key.kid).await.unwrap();
@@ -97,7 +87,11 @@ async fn everybody_may_make_the_first_key_and_all_of_them_are_known() {
     }
     desk.issuer.rotate_keys(SigningAlgorithm::EdDsa).await.unwrap();
     let keys = desk.issuer.signing_keys().await.unwrap();
-    assert_eq!(keys.iter().filter(|key| key.retired_at.is_none()).count(), 1, "a replacement replaces them all");
+    assert_eq!(
+        keys.iter().filter(|key| key.retired_at.is_none()).count(),
+        1,
+        "a replacement replaces them all"
+    );
 }
 
 /// Does something just before a signing key would be replaced.
@@ -121,8 +115,13 @@ impl Hook for Meanwhile {
 /// Replaces the signing key with these sealing keys, and is overtaken by `act`.
 async fn overtaken(world: &World, keyring: Keyring, act: Act) -> String {
     let store = Hooked { store: world.store(), hook: Meanwhile(Mutex::new(Some(act))) };
-    let verifier = Verifier::with(Arc::new(store), keyring, Arc::new(world.clock.clone()), Limits::default());
-    Issuer::new(verifier, "twostep").rotate_keys(SigningAlgorithm::EdDsa).await.unwrap().kid
+    let verifier =
+        Verifier::with(Arc::new(store), keyring, Arc::new(world.clock.clone()), Limits::default());
+    Issuer::new(verifier, "twostep")
+        .rotate_keys(SigningAlgorithm::EdDsa)
+        .await
+        .unwrap()
+        .kid
 }
 
 /// Whoever drops a key knows that it is in the wrong hands.
@@ -134,7 +133,14 @@ async fn a_dropped_key_is_not_brought_back_by_a_replacement_that_read_it_before(
     let drops: Act = Box::pin(async move { issuer.drop_key(&dropped).await.unwrap() });
     let new = overtaken(&desk.world, desk.world.keyring.clone(), drops).await;
     assert!(!alive(&desk.introspector(), &signed).await, "what it signed is dead");
-    let keys: Vec<String> = desk.issuer.signing_keys().await.unwrap().into_iter().map(|key| key.kid).collect();
+    let keys: Vec<String> = desk
+        .issuer
+        .signing_keys()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|key| key.kid)
+        .collect();
     assert_eq!(keys, [new]);
 }
 
@@ -144,9 +150,11 @@ async fn a_key_that_was_sealed_again_stays_so_when_it_is_replaced() {
     let world = World::sealed_with(Keyring::new(&old, &[]).unwrap());
     let issuer = Issuer::new(world.verifier.clone(), "twostep");
     let (signed, _) = issuer.issue_without_mfa(&"alice".parse().unwrap(), "twostep").await.unwrap();
-    let (verifier, next) = (world.verifier.clone(), Keyring::new(&new, std::slice::from_ref(&old)).unwrap());
+    let (verifier, next) =
+        (world.verifier.clone(), Keyring::new(&new, std::slice::from_ref(&old)).unwrap());
     let sealed_with = next.current();
-    let seals: Act = Box::pin(async move { assert!(verifier.rotate_sealing_keys(next).await.unwrap() > 0) });
+    let seals: Act =
+        Box::pin(async move { assert!(verifier.rotate_sealing_keys(next).await.unwrap() > 0) });
     overtaken(&world, Keyring::new(&old, std::slice::from_ref(&new)).unwrap(), seals).await;
     let records = world.verifier.store().signing_keys().await.unwrap();
     let record = records.into_iter().find(|record| record.kid == kid(&signed)).unwrap();

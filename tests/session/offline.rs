@@ -1,23 +1,15 @@
 //! A validator by itself: where its keys come from, and what it remembers.
 
 use std::fs;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::json;
-use twostep::session::Invalid;
-use twostep::session::JwkSet;
-use twostep::session::JwksFile;
-use twostep::session::KeySource;
-use twostep::session::SigningAlgorithm;
-use twostep::session::Validator;
+use twostep::session::{Invalid, JwkSet, JwksFile, KeySource, SigningAlgorithm, Validator};
 
-use crate::Desk;
-use crate::forge::Forge;
-use crate::forge::opened;
-use crate::scratch;
+use crate::forge::{Forge, opened};
+use crate::{Desk, scratch};
 
 /// Keys that somebody changes.
 #[derive(Default)]
@@ -36,7 +28,8 @@ async fn what_was_valid_once_is_judged_anew_every_time() {
     let desk = Desk::new().await;
     let source = Arc::new(Changing::default());
     *source.keys.lock().unwrap() = desk.issuer.jwks().await.unwrap();
-    let validator = Validator::new(Arc::clone(&source), "twostep", "twostep").with_clock(Arc::new(desk.world.clock.clone()));
+    let validator = Validator::new(Arc::clone(&source), "twostep", "twostep")
+        .with_clock(Arc::new(desk.world.clock.clone()));
     let (signed, issued) = desk.open("twostep").await;
     for _ in 0..3 {
         assert_eq!(validator.validate(&signed).as_ref(), Ok(&issued));
@@ -71,7 +64,9 @@ async fn garbage_drives_nobody_out_of_what_is_remembered() {
     let (signed, _) = desk.open("twostep").await;
     let looks = Arc::new(Changing::default());
     *looks.keys.lock().unwrap() = desk.issuer.jwks().await.unwrap();
-    let validator = Validator::new(Arc::clone(&looks), "twostep", "twostep").with_clock(Arc::new(desk.world.clock.clone())).remembering(4);
+    let validator = Validator::new(Arc::clone(&looks), "twostep", "twostep")
+        .with_clock(Arc::new(desk.world.clock.clone()))
+        .remembering(4);
     assert!(validator.validate(&signed).is_ok());
     assert_eq!(validator.remembered(), 1);
     let forge = Forge::of(&desk.issuer, &desk.world.verifier).await;
@@ -104,7 +99,8 @@ async fn keys_in_a_file_are_read_again_when_they_change_and_kept_when_they_break
     let publish = async || fs::write(&path, desk.issuer.jwks().await.unwrap().to_json()).unwrap();
     publish().await;
     let file = Arc::new(JwksFile::open(&path).unwrap());
-    let validator = Validator::new(Arc::clone(&file), "twostep", "twostep").with_clock(Arc::new(desk.world.clock.clone()));
+    let validator = Validator::new(Arc::clone(&file), "twostep", "twostep")
+        .with_clock(Arc::new(desk.world.clock.clone()));
     let (old, _) = desk.open("twostep").await;
     desk.issuer.rotate_keys(SigningAlgorithm::Es256).await.unwrap();
     let (new, _) = desk.open("twostep").await;

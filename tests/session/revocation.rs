@@ -1,42 +1,24 @@
-//! Revocation: what was issued before it is dead when it answers, in every process, and what is issued after it lives.
+//! Revocation: what was issued before it is dead when it answers, in every process, and what is
+//! issued after it lives.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use twostep::device::DeviceState;
-use twostep::id::AccountId;
-use twostep::id::SerialNumber;
-use twostep::otp::Counter;
-use twostep::otp::Hotp;
-use twostep::otp::Window;
+use twostep::id::{AccountId, SerialNumber};
+use twostep::otp::{Counter, Hotp, Window};
 use twostep::secret::Secret;
-use twostep::session::Introspector;
-use twostep::session::Issuer;
-use twostep::session::Lifetime;
-use twostep::session::SessionContext;
-use twostep::session::SignedContext;
-use twostep::store::Keyring;
-use twostep::store::SqliteStore;
-use twostep::testing::FixedClock;
-use twostep::testing::SimulatedToken;
+use twostep::session::{Introspector, Issuer, Lifetime, SessionContext, SignedContext};
+use twostep::store::{Keyring, SqliteStore};
+use twostep::testing::{FixedClock, SimulatedToken};
 use twostep::time::UnixTime;
-use twostep::verifier::Authority;
-use twostep::verifier::Error;
-use twostep::verifier::Limits;
-use twostep::verifier::Verified;
-use twostep::verifier::Verifier;
+use twostep::verifier::{Authority, Error, Limits, Verified, Verifier};
 
-use crate::Desk;
-use crate::alive;
-use crate::process::Line;
-use crate::process::Process;
-use crate::world::Held;
-use crate::world::NOW;
-use crate::world::World;
-use crate::world::both;
+use crate::process::{Line, Process};
+use crate::world::{Held, NOW, World, both};
+use crate::{Desk, alive};
 
 /// Somebody with a counter-based token: any number of codes in one second.
 pub(crate) struct Presser {
@@ -51,7 +33,10 @@ impl Presser {
         verifier.add(held.to_add_as_hotp(0), &Authority::Admin).await.unwrap();
         let mut token = SimulatedToken::hotp(&held.seed, Hotp::default(), Counter(0));
         let pair = [token.press(), token.press()];
-        verifier.activate(&held.serial, both(&pair), Window::Owner, &Authority::Admin).await.unwrap();
+        verifier
+            .activate(&held.serial, both(&pair), Window::Owner, &Authority::Admin)
+            .await
+            .unwrap();
         Presser { account: held.account, serial: held.serial, token }
     }
 
@@ -61,7 +46,10 @@ impl Presser {
 
     pub(crate) async fn try_to_activate(&mut self, verifier: &Verifier) -> Result<(), Error> {
         let pair = [self.token.press(), self.token.press()];
-        verifier.activate(&self.serial, both(&pair), Window::Owner, &Authority::Admin).await.map(drop)
+        verifier
+            .activate(&self.serial, both(&pair), Window::Owner, &Authority::Admin)
+            .await
+            .map(drop)
     }
 
     pub(crate) async fn verify(&mut self, verifier: &Verifier) -> Result<Verified, Error> {
@@ -69,12 +57,17 @@ impl Presser {
     }
 
     pub(crate) async fn open(&mut self, node: &Node) -> (SignedContext, SessionContext) {
-        let verified = node.verifier.verify_code(&self.account, &self.serial, self.token.press()).await.unwrap();
+        let verified = node
+            .verifier
+            .verify_code(&self.account, &self.serial, self.token.press())
+            .await
+            .unwrap();
         node.issuer.issue_and_read(verified, "twostep").await.unwrap()
     }
 }
 
-/// A process of a service, as far as one can be had inside of this one: handle, verifier and issuer of its own.
+/// A process of a service, as far as one can be had inside of this one: handle, verifier and issuer
+/// of its own.
 #[derive(Clone)]
 pub(crate) struct Node {
     pub(crate) verifier: Verifier,
@@ -84,7 +77,12 @@ pub(crate) struct Node {
 
 impl Node {
     fn new(store: SqliteStore, keyring: &Keyring, clock: &FixedClock) -> Node {
-        let verifier = Verifier::with(Arc::new(store), keyring.clone(), Arc::new(clock.clone()), Limits::default());
+        let verifier = Verifier::with(
+            Arc::new(store),
+            keyring.clone(),
+            Arc::new(clock.clone()),
+            Limits::default(),
+        );
         let issuer = Issuer::new(verifier.clone(), "twostep");
         let introspector = Introspector::new(issuer.clone(), verifier.clone());
         Node { verifier, issuer, introspector }
@@ -93,24 +91,39 @@ impl Node {
 
 /// `TWOSTEP_REVOCATION_ROUNDS` says how many rounds there are (10,000).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn issued_and_revoked_in_the_same_second_what_came_before_is_dead_and_what_came_after_lives() {
-    let rounds = std::env::var("TWOSTEP_REVOCATION_ROUNDS").ok().map_or(10_000, |rounds| rounds.parse().unwrap());
+async fn issued_and_revoked_in_the_same_second_what_came_before_is_dead_and_what_came_after_lives()
+{
+    let rounds = std::env::var("TWOSTEP_REVOCATION_ROUNDS")
+        .ok()
+        .map_or(10_000, |rounds| rounds.parse().unwrap());
     let (world, ahead) = (World::new(), FixedClock::at(NOW));
-    let (fast, right) = (Node::new(world.store(), &world.keyring, &ahead), Node::new(world.store(), &world.keyring, &world.clock));
+    let (fast, right) = (
+        Node::new(world.store(), &world.keyring, &ahead),
+        Node::new(world.store(), &world.keyring, &world.clock),
+    );
     let mut alice = Presser::new(&right.verifier, "alice").await;
     let (mut before, mut overtaken, mut audited) = (0, 0, 0);
     for round in 0..rounds {
-        // The issuer's clock is up to five seconds ahead of the other one's, and of those who read its contexts.
+        // The issuer's clock is up to five seconds ahead of the other one's, and of those who read
+        // its contexts.
         world.pass(10);
         ahead.set_wall(world.now().plus(Duration::from_secs(round % 6)));
-        // A revocation of one device is dated above its last use: that must not be ahead of everybody's leeway.
+        // A revocation of one device is dated above its last use: that must not be ahead of
+        // everybody's leeway.
         let serial = (round % 7 == 0 && round % 6 < 5).then(|| alice.serial.clone());
         let what = format!("round {round}");
         decided_since(&mut audited, &right).await;
         let (first, context) = alice.open(&fast).await;
-        assert!(alive(&fast.introspector, &first).await && alive(&right.introspector, &first).await, "{what}");
+        assert!(
+            alive(&fast.introspector, &first).await && alive(&right.introspector, &first).await,
+            "{what}"
+        );
         if round % 2 == 0 {
-            right.verifier.revoke_sessions(&alice.account, None, serial.as_ref()).await.unwrap();
+            right
+                .verifier
+                .revoke_sessions(&alice.account, None, serial.as_ref())
+                .await
+                .unwrap();
         } else {
             // At the same moment: the audit log says in which order they were decided.
             let (node, account, code) = (fast.clone(), alice.account.clone(), alice.token.press());
@@ -124,21 +137,41 @@ async fn issued_and_revoked_in_the_same_second_what_came_before_is_dead_and_what
                 node.issuer.issue(verified, "twostep").await.unwrap()
             });
             let (node, account) = (right.clone(), alice.account.clone());
-            let revoking = tokio::spawn(async move { node.verifier.revoke_sessions(&account, None, of_revocation.as_ref()).await });
+            let revoking = tokio::spawn(async move {
+                node.verifier.revoke_sessions(&account, None, of_revocation.as_ref()).await
+            });
             let (signed, _) = (issuing.await.unwrap(), revoking.await.unwrap().unwrap());
-            let lives = [alive(&fast.introspector, &signed).await, alive(&right.introspector, &signed).await];
+            let lives = [
+                alive(&fast.introspector, &signed).await,
+                alive(&right.introspector, &signed).await,
+            ];
             let decided = decided_since(&mut audited, &right).await;
-            let revoked_first = decided.iter().rev().position(|action| action == "sessions.revoked") == Some(1);
-            assert_eq!(lives, [revoked_first; 2], "{what}: alive if it was decided after the revocation, and only then");
+            let revoked_first =
+                decided.iter().rev().position(|action| action == "sessions.revoked") == Some(1);
+            assert_eq!(
+                lives, [revoked_first; 2],
+                "{what}: alive if it was decided after the revocation, and only then"
+            );
             before += usize::from(!revoked_first);
             overtaken += usize::from(revoked_first);
         }
-        assert!(!alive(&fast.introspector, &first).await && !alive(&right.introspector, &first).await, "{what}: {context:?}");
+        assert!(
+            !alive(&fast.introspector, &first).await && !alive(&right.introspector, &first).await,
+            "{what}: {context:?}"
+        );
         let (after, context) = alice.open(&fast).await;
-        assert!(alive(&fast.introspector, &after).await && alive(&right.introspector, &after).await, "{what}: {context:?}");
+        assert!(
+            alive(&fast.introspector, &after).await && alive(&right.introspector, &after).await,
+            "{what}: {context:?}"
+        );
     }
-    println!("{rounds} rounds; of those at the same moment {before} were issued before and {overtaken} after the revocation");
-    assert!(rounds < 1_000 || (before > 0 && overtaken > 0), "both orders happened: {before}, {overtaken}");
+    println!(
+        "{rounds} rounds; of those at the same moment {before} were issued before and {overtaken} after the revocation"
+    );
+    assert!(
+        rounds < 1_000 || (before > 0 && overtaken > 0),
+        "both orders happened: {before}, {overtaken}"
+    );
 }
 
 /// What was decided since the row of that number, which moves on.
@@ -154,23 +187,37 @@ async fn contexts_end_by_account_by_device_by_time_and_by_id() {
     let (world, verifier, introspector) = (&desk.world, &desk.world.verifier, desk.introspector());
     let account = &desk.alice.account;
     let mut other = Presser::new(verifier, "alice").await;
-    let node = Node { verifier: verifier.clone(), issuer: desk.issuer.clone(), introspector: introspector.clone() };
+    let node = Node {
+        verifier: verifier.clone(),
+        issuer: desk.issuer.clone(),
+        introspector: introspector.clone(),
+    };
 
     // By device: the other one's contexts live on.
     let (of_one, of_other) = (desk.open("twostep").await.0, other.open(&node).await.0);
     let without = desk.issuer.issue_without_mfa(account, "twostep").await.unwrap().0;
     let revoked = verifier.revoke_sessions(account, None, Some(&desk.alice.serial)).await.unwrap();
     assert_eq!((revoked.revoked_before, revoked.generation), (world.now(), 1));
-    assert!(!alive(&introspector, &of_one).await && alive(&introspector, &of_other).await && alive(&introspector, &without).await);
+    assert!(
+        !alive(&introspector, &of_one).await
+            && alive(&introspector, &of_other).await
+            && alive(&introspector, &without).await
+    );
 
     // By time: up to that second, and never back.
     let early = other.open(&node).await;
     world.pass(1);
     let late = other.open(&node).await;
-    let revoked = verifier.revoke_sessions(account, Some(early.1.common().issued_at), None).await.unwrap();
+    let revoked = verifier
+        .revoke_sessions(account, Some(early.1.common().issued_at), None)
+        .await
+        .unwrap();
     assert_eq!((revoked.revoked_before, revoked.generation), (early.1.common().issued_at, 1));
     assert!(!alive(&introspector, &early.0).await && alive(&introspector, &late.0).await);
-    assert!(!alive(&introspector, &without).await && !alive(&introspector, &of_other).await, "whatever is of the account");
+    assert!(
+        !alive(&introspector, &without).await && !alive(&introspector, &of_other).await,
+        "whatever is of the account"
+    );
     let back = verifier.revoke_sessions(account, Some(UnixTime(1)), None).await.unwrap();
     assert_eq!(back.revoked_before, revoked.revoked_before, "it only moves forward");
     let future = verifier.revoke_sessions(account, Some(UnixTime(world.now().0 + 1)), None).await;
@@ -178,12 +225,18 @@ async fn contexts_end_by_account_by_device_by_time_and_by_id() {
     verifier.revoke_sessions(account, Some(world.now()), None).await.unwrap();
     assert!(!alive(&introspector, &late.0).await);
     let same_second = other.open(&node).await;
-    assert!(alive(&introspector, &same_second.0).await, "the issuer never issues at or below the mark");
+    assert!(
+        alive(&introspector, &same_second.0).await,
+        "the issuer never issues at or below the mark"
+    );
     assert_eq!(same_second.1.common().issued_at, world.now().plus(Duration::from_secs(1)));
 
     // By id: that one.
     let twin = other.open(&node).await;
-    verifier.revoke_session(account, &twin.1.common().session_id, twin.1.common().expires_at).await.unwrap();
+    verifier
+        .revoke_session(account, &twin.1.common().session_id, twin.1.common().expires_at)
+        .await
+        .unwrap();
     assert!(!alive(&introspector, &twin.0).await && alive(&introspector, &same_second.0).await);
     verifier.expire(Duration::from_secs(86_400)).await.unwrap();
     assert!(!alive(&introspector, &twin.0).await, "as long as it would have lived");
@@ -198,7 +251,9 @@ async fn contexts_end_by_account_by_device_by_time_and_by_id() {
     assert!(!alive(&introspector, &without).await);
     let without = desk.issuer.issue_without_mfa(&nobody, "twostep").await.unwrap().0;
     assert!(alive(&introspector, &without).await);
-    let foreign = verifier.revoke_sessions(account, None, Some(&"NOWHERE00000".parse().unwrap())).await;
+    let foreign = verifier
+        .revoke_sessions(account, None, Some(&"NOWHERE00000".parse().unwrap()))
+        .await;
     assert!(matches!(foreign, Err(Error::NotFound(_))), "{foreign:?}");
 }
 
@@ -210,7 +265,8 @@ async fn a_proof_from_before_a_revocation_makes_a_dead_context() {
         let (account, serial) = (&alice.account, &alice.serial);
         // A mark from before, so that the context would be dated above it.
         verifier.revoke_sessions(account, None, Some(serial)).await.unwrap();
-        let verified = verifier.verify_code(account, serial, alice.code(world.now())).await.unwrap();
+        let verified =
+            verifier.verify_code(account, serial, alice.code(world.now())).await.unwrap();
         match end {
             "account" => drop(verifier.revoke_sessions(account, None, None).await.unwrap()),
             "device" => drop(verifier.revoke_sessions(account, None, Some(serial)).await.unwrap()),
@@ -235,7 +291,11 @@ async fn a_guesser_does_not_end_the_sessions_of_the_owner() {
     let (signed, _) = desk.open("twostep").await;
     for _ in 0..20 {
         let guess = desk.alice.wrong(desk.world.now());
-        desk.world.verifier.verify_code(&desk.alice.account, &desk.alice.serial, guess).await.unwrap_err();
+        desk.world
+            .verifier
+            .verify_code(&desk.alice.account, &desk.alice.serial, guess)
+            .await
+            .unwrap_err();
         desk.world.pass(3_600);
     }
     assert_eq!(desk.world.device(&desk.alice).await.state, DeviceState::Locked);
@@ -249,7 +309,10 @@ async fn a_context_ends_with_its_device_and_does_not_come_back_with_it() {
     let activate = async || {
         desk.world.pass(60);
         let pair = alice.pair(desk.world.now());
-        verifier.activate(&alice.serial, both(&pair), Window::Owner, &Authority::Admin).await.unwrap();
+        verifier
+            .activate(&alice.serial, both(&pair), Window::Owner, &Authority::Admin)
+            .await
+            .unwrap();
         desk.world.pass(30);
     };
     let (put_away, _) = desk.open("twostep").await;
@@ -283,7 +346,8 @@ pub(crate) fn other_process() {
     let Some(mut line) = Line::to_the_starter() else { return };
     let Some(start) = line.hear::<Start>() else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let node = Node::new(SqliteStore::open(start.store).unwrap(), &sealing_key(), &FixedClock::at(NOW));
+    let node =
+        Node::new(SqliteStore::open(start.store).unwrap(), &sealing_key(), &FixedClock::at(NOW));
     while let Some(signed) = line.hear::<String>() {
         line.tell(&runtime.block_on(alive(&node.introspector, &SignedContext::new(signed))));
     }
@@ -314,9 +378,23 @@ fn what_one_process_revokes_another_refuses_at_the_next_request() {
             let (verifier, account) = (&node.verifier, &alice.account);
             match round % 6 {
                 0 => drop(verifier.revoke_sessions(account, None, None).await.unwrap()),
-                1 => drop(verifier.revoke_sessions(account, None, Some(&alice.serial)).await.unwrap()),
-                2 => drop(verifier.revoke_sessions(account, Some(context.common().issued_at), None).await.unwrap()),
-                3 => verifier.revoke_session(account, &context.common().session_id, context.common().expires_at).await.unwrap(),
+                1 => drop(
+                    verifier.revoke_sessions(account, None, Some(&alice.serial)).await.unwrap(),
+                ),
+                2 => drop(
+                    verifier
+                        .revoke_sessions(account, Some(context.common().issued_at), None)
+                        .await
+                        .unwrap(),
+                ),
+                3 => verifier
+                    .revoke_session(
+                        account,
+                        &context.common().session_id,
+                        context.common().expires_at,
+                    )
+                    .await
+                    .unwrap(),
                 4 => drop(verifier.deactivate(&alice.serial, &Authority::Admin).await.unwrap()),
                 _ => verifier.remove(&alice.serial, &Authority::Admin).await.unwrap(),
             }

@@ -1,19 +1,13 @@
-//! One second is long: revocations of every kind in it, in every order, and contexts opened between them.
+//! One second is long: revocations of every kind in it, in every order, and contexts opened between
+//! them.
 
-use twostep::otp::Counter;
-use twostep::otp::Hotp;
-use twostep::otp::Window;
-use twostep::session::Introspector;
-use twostep::session::Issuer;
-use twostep::session::SessionContext;
-use twostep::session::SignedContext;
+use twostep::otp::{Counter, Hotp, Window};
+use twostep::session::{Introspector, Issuer, SessionContext, SignedContext};
 use twostep::testing::SimulatedToken;
 use twostep::verifier::Authority;
 
 use crate::alive;
-use crate::world::Held;
-use crate::world::World;
-use crate::world::both;
+use crate::world::{Held, World, both};
 
 /// What ends contexts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +20,8 @@ enum End {
 }
 
 impl End {
-    const ALL: [End; 5] = [End::Account, End::Device, End::UpToNow, End::PutAwayAndBack, End::RemovedAndAddedAgain];
+    const ALL: [End; 5] =
+        [End::Account, End::Device, End::UpToNow, End::PutAwayAndBack, End::RemovedAndAddedAgain];
 }
 
 /// Somebody whose token shows any number of codes in a second.
@@ -48,11 +43,20 @@ impl Alice {
 
     async fn activate(&mut self) {
         let pair = [self.token.press(), self.token.press()];
-        self.world.verifier.activate(&self.held.serial, both(&pair), Window::Owner, &Authority::Admin).await.unwrap();
+        self.world
+            .verifier
+            .activate(&self.held.serial, both(&pair), Window::Owner, &Authority::Admin)
+            .await
+            .unwrap();
     }
 
     async fn open(&mut self, issuer: &Issuer) -> (SignedContext, SessionContext) {
-        let verified = self.world.verifier.verify_code(&self.held.account, &self.held.serial, self.token.press()).await.unwrap();
+        let verified = self
+            .world
+            .verifier
+            .verify_code(&self.held.account, &self.held.serial, self.token.press())
+            .await
+            .unwrap();
         issuer.issue_and_read(verified, "twostep").await.unwrap()
     }
 
@@ -85,7 +89,8 @@ impl Alice {
 #[tokio::test]
 async fn in_whatever_order_contexts_end_in_a_second_those_before_are_dead_and_the_next_one_lives() {
     for number in 0..5_usize.pow(4) {
-        let ends: Vec<End> = (0..4).map(|place| End::ALL[number / 5_usize.pow(place) % 5]).collect();
+        let ends: Vec<End> =
+            (0..4).map(|place| End::ALL[number / 5_usize.pow(place) % 5]).collect();
         let mut alice = Alice::new().await;
         let issuer = Issuer::new(alice.world.verifier.clone(), "twostep");
         let introspector = Introspector::new(issuer.clone(), alice.world.verifier.clone());
@@ -93,9 +98,14 @@ async fn in_whatever_order_contexts_end_in_a_second_those_before_are_dead_and_th
         for (at, end) in ends.iter().enumerate() {
             alice.end(*end).await;
             for (signed, context) in &before {
-                // By time means by the date: what a mark of the same second made to be dated after it lives on.
-                let dated_later = *end == End::UpToNow && context.common().issued_at > alice.world.now();
-                assert!(dated_later || !alive(&introspector, signed).await, "{ends:?}, after {at}: {context:?}");
+                // By time means by the date: what a mark of the same second made to be dated after
+                // it lives on.
+                let dated_later =
+                    *end == End::UpToNow && context.common().issued_at > alice.world.now();
+                assert!(
+                    dated_later || !alive(&introspector, signed).await,
+                    "{ends:?}, after {at}: {context:?}"
+                );
             }
             before.push(alice.open(&issuer).await);
             let (last, context) = before.last().unwrap();

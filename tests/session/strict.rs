@@ -1,18 +1,11 @@
 //! Strict validation: whatever is not exactly a context is refused, however well it is signed.
 
-use serde_json::Value;
-use serde_json::json;
-use twostep::session::Invalid;
-use twostep::session::SignedContext;
-use twostep::session::SigningAlgorithm;
-use twostep::session::Validator;
+use serde_json::{Value, json};
+use twostep::session::{Invalid, SignedContext, SigningAlgorithm, Validator};
 
 use crate::Desk;
-use crate::forge::Forge;
-use crate::forge::opened;
-use crate::negatives::MFA_CLAIMS;
-use crate::negatives::Negative;
-use crate::negatives::negatives;
+use crate::forge::{Forge, opened};
+use crate::negatives::{MFA_CLAIMS, Negative, negatives};
 
 /// What a forger has before them.
 struct Bench {
@@ -33,7 +26,13 @@ impl Bench {
         let [header, claims] = opened(&signed);
         assert_eq!(header, forge.header());
         let bench = Bench { desk, forge, validator, signed, claims };
-        assert!(bench.validator.validate(&bench.forge.sign(&bench.forge.header(), &bench.claims)).is_ok(), "the forge works");
+        assert!(
+            bench
+                .validator
+                .validate(&bench.forge.sign(&bench.forge.header(), &bench.claims))
+                .is_ok(),
+            "the forge works"
+        );
         bench
     }
 
@@ -67,7 +66,10 @@ async fn white_space_around_a_context_is_not_part_of_it() {
     let bench = Bench::new(SigningAlgorithm::EdDsa).await;
     let text = bench.signed.as_str();
     for other in [String::new(), format!(" {text}"), format!("{text} "), format!("{text}\n")] {
-        assert!(bench.validator.validate_any(&SignedContext::new(other.clone())).is_err(), "{other:?}");
+        assert!(
+            bench.validator.validate_any(&SignedContext::new(other.clone())).is_err(),
+            "{other:?}"
+        );
     }
 }
 
@@ -89,8 +91,13 @@ async fn no_character_of_a_context_can_be_another() {
 async fn what_is_just_within_its_bounds_is_a_context() {
     let bench = Bench::new(SigningAlgorithm::EdDsa).await;
     let now = bench.desk.world.now().0;
-    for (claim, value) in [("exp", now + 1), ("iat", now + 5), ("nbf", now + 5), ("nbf", 0), ("exp", u64::MAX)] {
-        assert!(bench.validator.validate(&bench.with(claim, json!(value))).is_ok(), "{claim} is {value}");
+    for (claim, value) in
+        [("exp", now + 1), ("iat", now + 5), ("nbf", now + 5), ("nbf", 0), ("exp", u64::MAX)]
+    {
+        assert!(
+            bench.validator.validate(&bench.with(claim, json!(value))).is_ok(),
+            "{claim} is {value}"
+        );
     }
     // What a later version adds is not for this one.
     assert!(bench.validator.validate(&bench.with("hat", json!({ "colour": "red" }))).is_ok());
@@ -99,7 +106,9 @@ async fn what_is_just_within_its_bounds_is_a_context() {
     // One without MFA that says nothing of it.
     let header = json!({ "alg": bench.forge.alg, "kid": bench.forge.kid, "typ": "nomfa+jwt" });
     let mut plain = bench.claims.clone();
-    MFA_CLAIMS.iter().for_each(|claim| drop(plain.as_object_mut().unwrap().remove(*claim)));
+    MFA_CLAIMS
+        .iter()
+        .for_each(|claim| drop(plain.as_object_mut().unwrap().remove(*claim)));
     plain["mfa_present"] = json!(false);
     let plain = bench.forge.sign(&header, &plain);
     assert!(bench.validator.validate_any(&plain).is_ok());

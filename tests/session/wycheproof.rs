@@ -6,7 +6,10 @@ use twostep::session::PublicKey;
 
 fn bytes(hex: &str) -> Vec<u8> {
     let digits = hex.trim_start_matches('-').as_bytes();
-    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    digits
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
 }
 
 /// Judges each vector of a file; returns how many were valid and how many were not.
@@ -17,11 +20,15 @@ fn judged(vectors: &str) -> [usize; 2] {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
             ["key", ref coordinates @ ..] => {
-                let coordinates: Vec<String> = coordinates.iter().map(|part| URL_SAFE_NO_PAD.encode(bytes(part))).collect();
+                let coordinates: Vec<String> =
+                    coordinates.iter().map(|part| URL_SAFE_NO_PAD.encode(bytes(part))).collect();
                 key = Some(PublicKey::from_coordinates(&coordinates).unwrap());
             }
             [number, result, message, signature] => {
-                let verifies = key.as_ref().unwrap().verifies(&bytes(message), &URL_SAFE_NO_PAD.encode(bytes(signature)));
+                let verifies = key
+                    .as_ref()
+                    .unwrap()
+                    .verifies(&bytes(message), &URL_SAFE_NO_PAD.encode(bytes(signature)));
                 assert_eq!(verifies, result == "valid", "vector {number}");
                 judged[usize::from(!verifies)] += 1;
             }

@@ -1,24 +1,14 @@
 //! Backup, restore and check.
 
 use std::fs;
-use std::io::Seek;
-use std::io::SeekFrom;
-use std::io::Write as _;
+use std::io::{Seek, SeekFrom, Write as _};
 use std::path::Path;
 
 use rusqlite::Connection;
 use twostep::device::HotpState;
-use twostep::otp::Counter;
-use twostep::otp::Hotp;
-use twostep::store::ItemKind;
-use twostep::store::Sealed;
-use twostep::store::SigningKeyRecord;
-use twostep::store::SingleUse;
-use twostep::store::SqliteStore;
-use twostep::store::Store;
-use twostep::store::sqlite::OpenError;
-use twostep::store::sqlite::check;
-use twostep::store::sqlite::restore;
+use twostep::otp::{Counter, Hotp};
+use twostep::store::sqlite::{OpenError, check, restore};
+use twostep::store::{ItemKind, Sealed, SigningKeyRecord, SingleUse, SqliteStore, Store};
 
 use super::*;
 
@@ -37,17 +27,30 @@ async fn a_backup_is_of_one_moment_and_is_not_served_from() {
     };
     store.backup(&copy).await.unwrap();
     writing.await.unwrap();
-    assert!(matches!(store.backup(&copy).await, Err(OpenError::Exists(_))), "a backup overwrites nothing");
+    assert!(
+        matches!(store.backup(&copy).await, Err(OpenError::Exists(_))),
+        "a backup overwrites nothing"
+    );
 
     let refused = SqliteStore::open(&copy).err().unwrap();
-    assert!(matches!(refused, OpenError::Copy(_)) && refused.to_string().contains("twostep store restore"), "{refused}");
+    assert!(
+        matches!(refused, OpenError::Copy(_))
+            && refused.to_string().contains("twostep store restore"),
+        "{refused}"
+    );
     assert!(matches!(SqliteStore::open_exclusive(&copy), Err(OpenError::Copy(_))));
     let report = check(&copy).unwrap();
     assert!(report.copy && report.problems.is_empty(), "{report:?}");
     assert!((1..=249).contains(&report.devices), "{report:?}");
-    let names: Vec<_> = fs::read_dir(copy.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let names: Vec<_> = fs::read_dir(copy.parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().contains("partial")), "{names:?}");
-    assert!(!names.iter().any(|name| name.to_string_lossy().contains("-wal")), "a copy is one file: {names:?}");
+    assert!(
+        !names.iter().any(|name| name.to_string_lossy().contains("-wal")),
+        "a copy is one file: {names:?}"
+    );
 }
 
 #[tokio::test]
@@ -63,7 +66,11 @@ async fn a_restored_backup_accepts_nothing_of_before() {
     let folders = Folders::default();
     let (path, copy) = (folders.new_path(), folders.new_path());
     let store = with_alice(&path).await;
-    let hotp = Factor::Hotp(HotpState { parameters: Hotp::default(), next: Some(Counter(5)), pair_needed: false });
+    let hotp = Factor::Hotp(HotpState {
+        parameters: Hotp::default(),
+        next: Some(Counter(5)),
+        pair_needed: false,
+    });
     let item = SingleUse {
         id: "bypass".to_owned(),
         account: account("alice"),
@@ -74,8 +81,18 @@ async fn a_restored_backup_accepts_nothing_of_before() {
     let hotp = Device::new(serial("GAHT00000002"), account("alice"), None, hotp, NOW);
     let (private, public) = (Sealed::from_bytes(vec![1; 50]), vec!["x".to_owned()]);
     let (kid, algorithm) = ("kid".to_owned(), "EdDSA".to_owned());
-    let key = SigningKeyRecord { kid, algorithm, private, public, created_at: NOW, retired_at: None };
-    made(&store, [insert(hotp, 2), Write::AddSingleUse(item), Write::NoteTime(NOW), Write::PutSigningKey(key)]).await;
+    let key =
+        SigningKeyRecord { kid, algorithm, private, public, created_at: NOW, retired_at: None };
+    made(
+        &store,
+        [
+            insert(hotp, 2),
+            Write::AddSingleUse(item),
+            Write::NoteTime(NOW),
+            Write::PutSigningKey(key),
+        ],
+    )
+    .await;
     store.backup(&copy).await.unwrap();
     let before = store.account(&account("alice")).await.unwrap().unwrap();
 
@@ -88,22 +105,35 @@ async fn a_restored_backup_accepts_nothing_of_before() {
     let store = SqliteStore::open(&copy).unwrap();
     let after = store.account(&account("alice")).await.unwrap().unwrap();
     for (was, is) in before.devices.iter().zip(&after.devices) {
-        assert_eq!(is.device, was.device.restored(later), "every device as it may be used after a restore");
+        assert_eq!(
+            is.device,
+            was.device.restored(later),
+            "every device as it may be used after a restore"
+        );
         assert!(is.revision > was.revision);
         assert_eq!(is.seed, was.seed);
     }
     assert!(watermark(&after.devices[0].device) >= later.0 / 30);
     assert_eq!(after.account, before.account.with_sessions_revoked(later));
     assert!(store.single_use("bypass", NOW).await.unwrap().is_none());
-    assert!(store.signing_keys().await.unwrap().is_empty(), "a key that was dropped since the backup does not sign again");
+    assert!(
+        store.signing_keys().await.unwrap().is_empty(),
+        "a key that was dropped since the backup does not sign again"
+    );
     assert_eq!(store.highest_time().await.unwrap(), Some(later));
     assert_eq!(store.audit(0, 100).await.unwrap().last().unwrap().event.action, "store.restored");
     assert!(store.verify_audit().await.unwrap().ok);
-    assert!(matches!(restore(&copy, later, &caller()), Err(OpenError::Held(_))), "nothing is restored under an agent");
+    assert!(
+        matches!(restore(&copy, later, &caller()), Err(OpenError::Held(_))),
+        "nothing is restored under an agent"
+    );
     drop(store);
     let report = check(&copy).unwrap();
     assert!(report.problems.is_empty() && !report.copy, "{report:?}");
-    assert!(matches!(restore(copy.with_extension("not"), later, &caller()), Err(OpenError::Io { .. })), "nothing is made");
+    assert!(
+        matches!(restore(copy.with_extension("not"), later, &caller()), Err(OpenError::Io { .. })),
+        "nothing is made"
+    );
 }
 
 #[tokio::test]
@@ -111,17 +141,29 @@ async fn check_finds_what_was_changed_by_hand() {
     let folders = Folders::default();
     for (sql, found) in [
         ("UPDATE devices SET account = 'bob'", "refers to a missing row of accounts"),
-        ("UPDATE devices SET state = 'locked'", "the device GAHT00000001 does not agree with its columns"),
-        ("UPDATE devices SET seed_key = NULL", "the device GAHT00000001 does not agree with its columns"),
+        (
+            "UPDATE devices SET state = 'locked'",
+            "the device GAHT00000001 does not agree with its columns",
+        ),
+        (
+            "UPDATE devices SET seed_key = NULL",
+            "the device GAHT00000001 does not agree with its columns",
+        ),
         ("UPDATE devices SET body = '{'", "the device GAHT00000001 cannot be read"),
         ("UPDATE accounts SET generation = 0", "the account alice does not agree with its columns"),
         ("UPDATE accounts SET devices = 2", "the account alice does not agree with its columns"),
-        ("UPDATE audit SET body = replace(body, 'uid:0', 'uid:1') WHERE number = 2", "the audit log is broken at row 2"),
+        (
+            "UPDATE audit SET body = replace(body, 'uid:0', 'uid:1') WHERE number = 2",
+            "the audit log is broken at row 2",
+        ),
         ("DELETE FROM audit WHERE number = 1", "the audit log is broken at row 1"),
         ("DELETE FROM audit WHERE number = 2", "the audit log is broken at row 2"),
         ("DELETE FROM audit WHERE number = 4", "the audit log is broken at row 4"),
         ("DELETE FROM audit", "the audit log is broken at row 1"),
-        ("INSERT INTO audit SELECT 5, at, body, hash FROM audit WHERE number = 4", "the audit log is broken at row 5"),
+        (
+            "INSERT INTO audit SELECT 5, at, body, hash FROM audit WHERE number = 4",
+            "the audit log is broken at row 5",
+        ),
         ("DELETE FROM control", "the table control has not exactly one row"),
     ] {
         let path = folders.new_path();
@@ -131,7 +173,11 @@ async fn check_finds_what_was_changed_by_hand() {
         conn.execute_batch(&format!("PRAGMA foreign_keys = OFF; {sql}")).unwrap();
         drop(conn);
         let report = check(&path).unwrap();
-        assert!(report.problems.iter().any(|problem| problem.contains(found)), "{sql}: {:?}", report.problems);
+        assert!(
+            report.problems.iter().any(|problem| problem.contains(found)),
+            "{sql}: {:?}",
+            report.problems
+        );
     }
 }
 
@@ -165,13 +211,22 @@ async fn check_finds_a_changed_byte_in_the_audit_log() {
     drop(with_alice(&path).await);
     let whole = fs::read(&path).unwrap();
     let needle = b"\"action\":\"test\"";
-    let places: Vec<usize> = whole.windows(needle.len()).enumerate().filter(|(_, window)| window == needle).map(|(at, _)| at).collect();
+    let places: Vec<usize> = whole
+        .windows(needle.len())
+        .enumerate()
+        .filter(|(_, window)| window == needle)
+        .map(|(at, _)| at)
+        .collect();
     assert!(places.len() >= 4);
     for at in places {
         let at = u64::try_from(at + 12).unwrap();
         write_at(&path, at, b"b");
         let report = check(&path).unwrap();
-        assert!(report.problems.iter().any(|problem| problem.contains("audit log is broken")), "{:?}", report.problems);
+        assert!(
+            report.problems.iter().any(|problem| problem.contains("audit log is broken")),
+            "{:?}",
+            report.problems
+        );
         write_at(&path, at, b"e");
     }
 }

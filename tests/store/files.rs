@@ -5,11 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rusqlite::Connection;
-use twostep::store::ItemKind;
-use twostep::store::SqliteStore;
-use twostep::store::Store;
-use twostep::store::sqlite::OpenError;
-use twostep::store::sqlite::check;
+use twostep::store::sqlite::{OpenError, check};
+use twostep::store::{ItemKind, SqliteStore, Store};
 
 use super::*;
 
@@ -34,7 +31,12 @@ async fn only_its_owner_reads_it_whatever_the_umask() {
     let mut seen = 0;
     for entry in fs::read_dir(path.parent().unwrap()).unwrap() {
         let entry = entry.unwrap();
-        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
+        assert_eq!(
+            entry.metadata().unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{:?}",
+            entry.path()
+        );
         seen += 1;
     }
     assert_eq!(seen, 7, "store.db, -wal, -shm, .lock, .turn, .witness and the copy");
@@ -52,9 +54,15 @@ async fn a_tool_that_must_have_it_alone_waits_for_nobody() {
     let path = folders.new_path();
     let (agent, second) = (with_alice(&path).await, SqliteStore::open(&path).unwrap());
     let refused = SqliteStore::open_exclusive(&path).err().unwrap();
-    assert!(matches!(refused, OpenError::Held(_)) && refused.to_string().contains("stop it first"), "{refused}");
+    assert!(
+        matches!(refused, OpenError::Held(_)) && refused.to_string().contains("stop it first"),
+        "{refused}"
+    );
     drop(agent);
-    assert!(matches!(SqliteStore::open_exclusive(&path), Err(OpenError::Held(_))), "the second handle still holds it");
+    assert!(
+        matches!(SqliteStore::open_exclusive(&path), Err(OpenError::Held(_))),
+        "the second handle still holds it"
+    );
     drop(second.clone());
     drop(second);
     let tool = SqliteStore::open_exclusive(&path).unwrap();
@@ -67,12 +75,20 @@ async fn a_tool_that_must_have_it_alone_waits_for_nobody() {
 fn a_file_that_is_no_store_is_refused_and_left_alone() {
     let folders = Folders::default();
     let text = folders.new_path();
-    fs::write(&text, "not a database, but a text that is long enough to look at as if it were one\n".repeat(50)).unwrap();
+    fs::write(
+        &text,
+        "not a database, but a text that is long enough to look at as if it were one\n".repeat(50),
+    )
+    .unwrap();
     let database = folders.new_path();
     tamper(&database, "CREATE TABLE songs (title TEXT)");
     for path in [text, database] {
         let before = fs::read(&path).unwrap();
-        assert!(matches!(SqliteStore::open(&path), Err(OpenError::Foreign(_))), "{}", refusal(&path));
+        assert!(
+            matches!(SqliteStore::open(&path), Err(OpenError::Foreign(_))),
+            "{}",
+            refusal(&path)
+        );
         assert_eq!(fs::read(&path).unwrap(), before);
     }
 }
@@ -90,9 +106,14 @@ async fn a_store_of_another_version_is_refused_with_advice() {
             path.display()
         )
     );
-    tamper(&path, "DELETE FROM schema_version WHERE version = 5; UPDATE schema_version SET checksum = 'x' WHERE version = 1");
-    let changed =
-        format!("schema 1 of the store {} is not the released one; run the twostep that made it, or restore a backup", path.display());
+    tamper(
+        &path,
+        "DELETE FROM schema_version WHERE version = 5; UPDATE schema_version SET checksum = 'x' WHERE version = 1",
+    );
+    let changed = format!(
+        "schema 1 of the store {} is not the released one; run the twostep that made it, or restore a backup",
+        path.display()
+    );
     assert_eq!(refusal(&path), changed);
 }
 
@@ -104,7 +125,14 @@ async fn a_store_of_schema_1_opens() {
     tamper(&path, include_str!("../vectors/store-schema-1.sql"));
     let store = SqliteStore::open(&path).unwrap();
     let alice = store.account(&account("alice")).await.unwrap().unwrap();
-    assert_eq!(alice.devices.iter().map(|enrolled| enrolled.device.serial.as_str()).collect::<Vec<_>>(), ["GAHT00000001", "GAHT00000002"]);
+    assert_eq!(
+        alice
+            .devices
+            .iter()
+            .map(|enrolled| enrolled.device.serial.as_str())
+            .collect::<Vec<_>>(),
+        ["GAHT00000001", "GAHT00000002"]
+    );
     assert_eq!(watermark(&alice.devices[0].device), 60_000_007);
     assert!(alice.account.protected && alice.devices[0].seed.is_some());
     assert_eq!(store.signing_keys().await.unwrap().len(), 1);

@@ -1,7 +1,6 @@
 //! No statement walks a table: what a look-up costs does not depend on how many devices there are.
 
-use rusqlite::Connection;
-use rusqlite::StatementStatus;
+use rusqlite::{Connection, StatementStatus};
 use twostep::store::SqliteStore;
 use twostep::store::sqlite::statements;
 
@@ -73,6 +72,8 @@ fn the_list_of_statements_is_all_there_are() {
 fn plan(conn: &Connection, sql: &str) -> Vec<String> {
     let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
     let nulls = vec![rusqlite::types::Null; statement.parameter_count()];
-    let rows = statement.query_map(rusqlite::params_from_iter(nulls), |row| row.get(3)).unwrap();
+    let rows = statement
+        .query_map(rusqlite::params_from_iter(nulls), |row| row.get(3))
+        .unwrap();
     rows.collect::<Result<_, _>>().unwrap()
 }

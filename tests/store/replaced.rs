@@ -3,16 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use twostep::store::Error;
-use twostep::store::SqliteStore;
-use twostep::store::Store;
-use twostep::store::sqlite::OpenError;
-use twostep::store::sqlite::Stray;
+use twostep::store::sqlite::{OpenError, Stray};
+use twostep::store::{Error, SqliteStore, Store};
 
-use super::strays::SUFFIXES;
-use super::strays::begin_anew;
-use super::strays::beside;
-use super::strays::more;
+use super::strays::{SUFFIXES, begin_anew, beside, more};
 use super::*;
 
 type Replace = fn(&Path);
@@ -68,21 +62,34 @@ async fn nothing_is_answered_from_files_that_are_no_longer_in_their_place() {
             fs::create_dir(path.parent().unwrap()).unwrap();
             let store = with_alice(&path).await;
             replace(&path);
-            let change = || Change { account: None, writes: Vec::new(), audit: vec![Event::new(NOW, "test", &caller())] };
+            let change = || Change {
+                account: None,
+                writes: Vec::new(),
+                audit: vec![Event::new(NOW, "test", &caller())],
+            };
             let answer = match first {
                 "a read" => store.account(&account("alice")).await.map(drop),
                 "a change" => store.commit(change()).await.map(drop),
                 _ => store.expire(UnixTime(NOW.0 * 2), UnixTime(NOW.0 * 2)).await.map(drop),
             };
             let Err(Error::Unknown(reason)) = answer else { panic!("{way}, {first}: {answer:?}") };
-            let said = reason.contains(path.to_str().unwrap()) && reason.contains("twostep store restore");
+            let said =
+                reason.contains(path.to_str().unwrap()) && reason.contains("twostep store restore");
             assert!(said, "{way}, {first}: the file and what to do: {reason}");
             // For good, also when all looks as before.
-            assert!(store.control_version().await.is_err() && store.commit(change()).await.is_err(), "{way}, {first}");
-            let there: Vec<_> = SUFFIXES.iter().map(|suffix| fs::read(beside(&path, suffix)).ok()).collect();
+            assert!(
+                store.control_version().await.is_err() && store.commit(change()).await.is_err(),
+                "{way}, {first}"
+            );
+            let there: Vec<_> =
+                SUFFIXES.iter().map(|suffix| fs::read(beside(&path, suffix)).ok()).collect();
             drop(store);
-            let after: Vec<_> = SUFFIXES.iter().map(|suffix| fs::read(beside(&path, suffix)).ok()).collect();
-            assert!(there == after, "{way}, {first}: closing it touches nothing that was put there");
+            let after: Vec<_> =
+                SUFFIXES.iter().map(|suffix| fs::read(beside(&path, suffix)).ok()).collect();
+            assert!(
+                there == after,
+                "{way}, {first}: closing it touches nothing that was put there"
+            );
             let _ = fs::remove_dir_all(path.parent().unwrap().with_extension("old"));
         }
     }
@@ -148,7 +155,8 @@ async fn an_old_copy_that_is_written_into_the_file_is_found_out_and_a_checkpoint
     assert!(matches!(SqliteStore::open(&path), Err(OpenError::Stray(_))));
 }
 
-/// A tool that looks at a store in the moment of a start does not make the program believe that another one serves from it.
+/// A tool that looks at a store in the moment of a start does not make the program believe that
+/// another one serves from it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_from_outside_is_no_program_that_serves() {
     let folders = Folders::default();
@@ -165,7 +173,10 @@ async fn a_look_from_outside_is_no_program_that_serves() {
     };
     for round in 0..60 {
         let store = SqliteStore::open(&path).unwrap_or_else(|error| panic!("{round}: {error}"));
-        assert!(beside(&path, "-wal").metadata().unwrap().len() > 0, "{round}: it is marked, and its log is kept");
+        assert!(
+            beside(&path, "-wal").metadata().unwrap().len() > 0,
+            "{round}: it is marked, and its log is kept"
+        );
         drop(store);
         assert!(!beside(&path, "-wal").exists(), "{round}: it is closed");
     }
@@ -173,7 +184,8 @@ async fn a_look_from_outside_is_no_program_that_serves() {
     looking.join().unwrap();
 }
 
-/// Bytes that are no store, or are another one, over the open file: the log is all that is left of the last changes.
+/// Bytes that are no store, or are another one, over the open file: the log is all that is left of
+/// the last changes.
 #[tokio::test]
 async fn a_log_is_not_emptied_into_a_file_that_does_not_say_that_it_is_its_own() {
     let folders = Folders::default();
@@ -185,7 +197,9 @@ async fn a_log_is_not_emptied_into_a_file_that_does_not_say_that_it_is_its_own()
         ("garbage", &|was| vec![0xaa; was.len()]),
         ("zeros", &|was| vec![0; was.len()]),
         ("a header of garbage", &|was| [vec![0xaa; 4_096], was[4_096..].to_vec()].concat()),
-        ("another store", &|was| [stranger.clone(), vec![0; was.len().saturating_sub(stranger.len())]].concat()),
+        ("another store", &|was| {
+            [stranger.clone(), vec![0; was.len().saturating_sub(stranger.len())]].concat()
+        }),
     ];
     for (way, bytes) in ways {
         for (changes, after) in [(0, 0), (5, 0), (5, 1_500)] {
@@ -198,19 +212,33 @@ async fn a_log_is_not_emptied_into_a_file_that_does_not_say_that_it_is_its_own()
             // Long enough for the log to be carried over more than once.
             let mut kept = 0;
             for _ in 0..after {
-                let change = Change { account: None, writes: Vec::new(), audit: vec![Event::new(NOW, "test", &caller())] };
+                let change = Change {
+                    account: None,
+                    writes: Vec::new(),
+                    audit: vec![Event::new(NOW, "test", &caller())],
+                };
                 kept += usize::from(store.commit(change).await.is_ok());
             }
             let closed = store.close().await;
-            let words = closed.err().map(|error| error.to_string()).unwrap_or_else(|| panic!("{way}, {changes}: it is closed"));
-            assert!(words.contains(path.to_str().unwrap()) && words.contains("twostep store restore"), "{way}: {words}");
+            let words = closed
+                .err()
+                .map(|error| error.to_string())
+                .unwrap_or_else(|| panic!("{way}, {changes}: it is closed"));
+            assert!(
+                words.contains(path.to_str().unwrap()) && words.contains("twostep store restore"),
+                "{way}: {words}"
+            );
             drop(store);
             assert!(SqliteStore::open(&path).is_err(), "{way}, {changes}");
             fs::write(&path, &right).unwrap();
-            let store = SqliteStore::open(&path).unwrap_or_else(|error| panic!("{way}, {changes}, {after}: {error}"));
+            let store = SqliteStore::open(&path)
+                .unwrap_or_else(|error| panic!("{way}, {changes}, {after}: {error}"));
             let rows = store.audit(0, u32::MAX).await.unwrap().len();
             // Of a commit that was answered as unknown the row may be there.
-            assert!((kept..=kept + 1).contains(&(rows - 4 - changes)), "{way}, {changes}, {after}: {rows} rows, {kept} were kept");
+            assert!(
+                (kept..=kept + 1).contains(&(rows - 4 - changes)),
+                "{way}, {changes}, {after}: {rows} rows, {kept} were kept"
+            );
         }
     }
 }
@@ -222,11 +250,17 @@ async fn a_file_that_stays_unreadable_ends_the_answers() {
     let path = folders.new_path();
     let store = with_alice(&path).await;
     let length = usize::try_from(fs::metadata(&path).unwrap().len()).unwrap();
-    fs::OpenOptions::new().write(true).open(&path).and_then(|mut file| std::io::Write::write_all(&mut file, &vec![0xaa; length])).unwrap();
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, &vec![0xaa; length]))
+        .unwrap();
     let began = std::time::Instant::now();
     loop {
         match store.control_version().await {
-            Err(Error::Unknown(reason)) => break assert!(reason.contains(path.to_str().unwrap()), "{reason}"),
+            Err(Error::Unknown(reason)) => {
+                break assert!(reason.contains(path.to_str().unwrap()), "{reason}");
+            }
             answer if began.elapsed().as_secs() > 20 => panic!("{answer:?}"),
             _ => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
         }

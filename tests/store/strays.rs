@@ -1,16 +1,12 @@
-//! Files that are not one store as it was left: recognised before anything is served, and cured by a restore.
+//! Files that are not one store as it was left: recognised before anything is served, and cured by
+//! a restore.
 
 use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
-use twostep::store::SqliteStore;
-use twostep::store::Store;
-use twostep::store::sqlite::OpenError;
-use twostep::store::sqlite::Stray;
-use twostep::store::sqlite::check;
-use twostep::store::sqlite::restore;
+use twostep::store::sqlite::{OpenError, Stray, check, restore};
+use twostep::store::{SqliteStore, Store};
 
 use super::*;
 
@@ -87,7 +83,11 @@ async fn a_store_that_was_closed_is_one_file_whatever_was_read_from_it() {
     let folders = Folders::default();
     for how in ["dropped", "closed", "a clone is left", "another handle closes it", "alone"] {
         let path = folders.new_path();
-        let store = if how == "alone" { SqliteStore::open_exclusive(&path).unwrap() } else { with_alice(&path).await };
+        let store = if how == "alone" {
+            SqliteStore::open_exclusive(&path).unwrap()
+        } else {
+            with_alice(&path).await
+        };
         let reads: Vec<_> = (0..8)
             .map(|_| {
                 let store = store.clone();
@@ -97,14 +97,21 @@ async fn a_store_that_was_closed_is_one_file_whatever_was_read_from_it() {
         for read in reads {
             read.await.unwrap();
         }
-        let other = if how == "another handle closes it" { Some(SqliteStore::open(&path).unwrap()) } else { None };
+        let other = if how == "another handle closes it" {
+            Some(SqliteStore::open(&path).unwrap())
+        } else {
+            None
+        };
         let clone = if how == "a clone is left" { Some(store.clone()) } else { None };
         match how {
             "closed" | "a clone is left" => store.close().await.unwrap(),
             _ => drop(store),
         }
         if let Some(clone) = &clone {
-            assert!(clone.audit(0, 1).await.is_err() && clone.expire(NOW, NOW).await.is_err(), "it is closed for all");
+            assert!(
+                clone.audit(0, 1).await.is_err() && clone.expire(NOW, NOW).await.is_err(),
+                "it is closed for all"
+            );
         }
         if let Some(other) = other {
             assert!(beside(&path, "-wal").exists(), "{how}: the other one still has it open");
@@ -124,14 +131,20 @@ async fn a_killed_store_goes_on_where_it_was() {
     let folders = Folders::default();
     let (path, killed) = (folders.new_path(), folders.new_path());
     let store = with_alice(&path).await;
-    for (changes, anew) in [(0, false), (1, false), (30, false), (0, true), (400, false), (30, true)] {
+    for (changes, anew) in
+        [(0, false), (1, false), (30, false), (0, true), (400, false), (30, true)]
+    {
         more(&store, changes).await;
         if anew {
             begin_anew(&store, &path).await;
         }
         as_killed(&path, &killed);
         // Device and inode are another's, as after a move of the whole.
-        assert_eq!(rows(&killed).await, store.audit(0, u32::MAX).await.unwrap().len(), "after {changes} more, {anew}");
+        assert_eq!(
+            rows(&killed).await,
+            store.audit(0, u32::MAX).await.unwrap().len(),
+            "after {changes} more, {anew}"
+        );
     }
 }
 
@@ -153,7 +166,10 @@ async fn a_restored_backup_is_not_undone_by_the_log_of_before() {
         fs::rename(&copy, &killed).unwrap();
         let stray = refused(&killed);
         assert!(matches!(stray, Stray::OtherEpoch { .. }), "{later}: {stray}");
-        assert!(stray.to_string().contains("-wal") && stray.to_string().contains("move the log away"), "{stray}");
+        assert!(
+            stray.to_string().contains("-wal") && stray.to_string().contains("move the log away"),
+            "{stray}"
+        );
         fs::remove_file(beside(&killed, "-wal")).unwrap();
         assert_eq!(rows(&killed).await, 5, "{later}: what the backup held, and the restore");
         // After a clean stop there is no log in the way.
@@ -194,7 +210,10 @@ async fn the_log_of_another_store_is_refused_and_left_alone() {
         only(&other, &["-wal"], &mine);
         assert!(matches!(refused(&mine), Stray::ForeignLog { .. }));
         assert!(
-            matches!(restore(&mine, NOW, &caller()), Err(OpenError::Stray(Stray::ForeignLog { .. }))),
+            matches!(
+                restore(&mine, NOW, &caller()),
+                Err(OpenError::Stray(Stray::ForeignLog { .. }))
+            ),
             "a restore does not mix them either"
         );
         assert!(beside(&mine, "-wal").exists());
@@ -240,7 +259,8 @@ async fn a_raw_copy_of_an_open_store_is_refused_until_it_is_restored() {
         if anew {
             begin_anew(&store, &path).await;
         }
-        let (alone, with_log, empty_log) = (folders.new_path(), folders.new_path(), folders.new_path());
+        let (alone, with_log, empty_log) =
+            (folders.new_path(), folders.new_path(), folders.new_path());
         only(&path, &[""], &alone);
         only(&path, &["", "-wal"], &with_log);
         only(&path, &[""], &empty_log);
@@ -268,7 +288,11 @@ async fn an_older_copy_in_the_place_of_a_store_is_refused() {
     let new = fs::read(&path).unwrap();
     fs::copy(&old, &path).unwrap();
     let stray = refused(&path);
-    assert!(matches!(stray, Stray::WentBack { .. }) && stray.to_string().contains("twostep store restore"), "{stray}");
+    assert!(
+        matches!(stray, Stray::WentBack { .. })
+            && stray.to_string().contains("twostep store restore"),
+        "{stray}"
+    );
     fs::write(&path, new).unwrap();
     assert_eq!(rows(&path).await, 5, "the right file back in its place");
     fs::copy(&old, &path).unwrap();
@@ -333,7 +357,10 @@ async fn a_store_that_is_gone_is_not_begun_anew() {
         fs::remove_file(&path).unwrap();
         match left {
             "0 bytes" | "0 bytes and a log" => fs::write(&path, "").unwrap(),
-            "a header" => Connection::open(&path).unwrap().execute_batch("PRAGMA journal_mode = WAL").unwrap(),
+            "a header" => Connection::open(&path)
+                .unwrap()
+                .execute_batch("PRAGMA journal_mode = WAL")
+                .unwrap(),
             _ => {}
         }
         if left.contains("log") {
@@ -344,8 +371,14 @@ async fn a_store_that_is_gone_is_not_begun_anew() {
             Err(OpenError::Stray(stray)) => stray,
             other => panic!("{left}: {other:?}"),
         };
-        assert!(matches!(stray, Stray::FileMissing { .. } | Stray::Blank { .. }), "{left}: {stray}");
-        assert!(matches!(SqliteStore::open(&path), Err(OpenError::Stray(_))), "{left}: nor the second time");
+        assert!(
+            matches!(stray, Stray::FileMissing { .. } | Stray::Blank { .. }),
+            "{left}: {stray}"
+        );
+        assert!(
+            matches!(SqliteStore::open(&path), Err(OpenError::Stray(_))),
+            "{left}: nor the second time"
+        );
         for suffix in [".witness", "-wal", ""] {
             let _ = fs::remove_file(beside(&path, suffix));
         }
@@ -363,23 +396,31 @@ async fn a_store_under_another_name_or_behind_a_link_is_the_same_store() {
     std::os::unix::fs::symlink(&renamed, &link).unwrap();
     let store = SqliteStore::open(&link).unwrap();
     more(&store, 1).await;
-    assert!(matches!(SqliteStore::open_exclusive(&renamed), Err(OpenError::Held(_))), "its lock is that of the file");
+    assert!(
+        matches!(SqliteStore::open_exclusive(&renamed), Err(OpenError::Held(_))),
+        "its lock is that of the file"
+    );
     drop(store);
     assert_eq!(rows(&renamed).await, 5);
 }
 
-/// A program of before left everything in the log when it ended, and its store opens; the file that it left is no store without it.
+/// A program of before left everything in the log when it ended, and its store opens; the file that
+/// it left is no store without it.
 #[tokio::test]
 async fn a_store_of_an_earlier_schema_opens_with_its_log() {
     let folders = Folders::default();
     for carried in [false, true] {
         let path = folders.new_path();
         let earlier = Connection::open(&path).unwrap();
-        earlier.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0").unwrap();
+        earlier
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0")
+            .unwrap();
         earlier.execute_batch(include_str!("../vectors/store-schema-1.sql")).unwrap();
         if carried {
             earlier.query_row("PRAGMA wal_checkpoint(FULL)", [], |_| Ok(())).unwrap();
-            earlier.execute_batch("UPDATE control SET highest_time = highest_time + 1").unwrap();
+            earlier
+                .execute_batch("UPDATE control SET highest_time = highest_time + 1")
+                .unwrap();
         }
         let (left, alone) = (folders.new_path(), folders.new_path());
         only(&path, &["", "-wal"], &left);
@@ -390,7 +431,11 @@ async fn a_store_of_an_earlier_schema_opens_with_its_log() {
         assert_eq!(store.highest_time().await.unwrap(), Some(UnixTime(NOW.0 + u64::from(carried))));
         drop(store);
         assert!(check(&left).unwrap().problems.is_empty());
-        assert_eq!(SqliteStore::open(&alone).is_ok(), carried, "the header alone is not begun anew");
+        assert_eq!(
+            SqliteStore::open(&alone).is_ok(),
+            carried,
+            "the header alone is not begun anew"
+        );
         // It has an identity now, and the log of before is not its own.
         only(&path, &["-wal"], &left);
         assert!(matches!(refused(&left), Stray::ForeignLog { .. }));
@@ -416,7 +461,8 @@ async fn a_start_that_was_killed_half_way_is_no_obstacle() {
     assert_eq!(rows(&killed).await, 4);
 }
 
-/// Neither a start that changes nothing, nor one that fails, makes the file from before it an old one.
+/// Neither a start that changes nothing, nor one that fails, makes the file from before it an old
+/// one.
 #[tokio::test]
 async fn a_file_from_before_a_start_that_changed_nothing_is_no_older_one() {
     let folders = Folders::default();
@@ -481,19 +527,36 @@ async fn every_refusal_names_the_file_and_the_next_step() {
         ("its header is garbage", written([vec![0xaa; 4_096], bytes[4_096..].to_vec()].concat())),
         ("cut to its header", written(bytes[..4_096].to_vec())),
         ("cut in the middle", written(bytes[..bytes.len() / 2 / 4_096 * 4_096].to_vec())),
-        ("all but its header is garbage", written([bytes[..4_096].to_vec(), vec![0xaa; bytes.len() - 4_096]].concat())),
-        ("another program's", made(|path| Connection::open(path).unwrap().execute_batch("CREATE TABLE songs (title TEXT)").unwrap())),
+        (
+            "all but its header is garbage",
+            written([bytes[..4_096].to_vec(), vec![0xaa; bytes.len() - 4_096]].concat()),
+        ),
+        (
+            "another program's",
+            made(|path| {
+                Connection::open(path)
+                    .unwrap()
+                    .execute_batch("CREATE TABLE songs (title TEXT)")
+                    .unwrap()
+            }),
+        ),
         ("held", held),
     ];
     for (case, path) in cases {
         let opened = SqliteStore::open_exclusive(&path);
         let Err(refused) = opened else { panic!("{case}: it opens") };
         let (words, file) = (refused.to_string(), path.to_str().unwrap());
-        let step = ["twostep store restore", "stop it first"].iter().any(|step| words.contains(step));
+        let step = ["twostep store restore", "stop it first"]
+            .iter()
+            .any(|step| words.contains(step));
         assert!(words.contains(file) && step, "{case}: {words}");
         if case != "held" {
-            let checked = check(&path).map_or_else(|error| error.to_string(), |report| format!("{report:?}"));
-            assert!(checked.contains(file) || checked.contains("copy: true"), "{case}: store check: {checked}");
+            let checked =
+                check(&path).map_or_else(|error| error.to_string(), |report| format!("{report:?}"));
+            assert!(
+                checked.contains(file) || checked.contains("copy: true"),
+                "{case}: store check: {checked}"
+            );
         }
     }
 }

@@ -26,7 +26,9 @@ pub(crate) fn run_if_asked() {
 }
 
 /// The same, run in this way; its folder is told as well.
-pub(crate) fn run_if_asked_by<F: Future<Output = Result<(), agent::Error>>>(run: impl FnOnce(Config, &Path) -> F) {
+pub(crate) fn run_if_asked_by<F: Future<Output = Result<(), agent::Error>>>(
+    run: impl FnOnce(Config, &Path) -> F,
+) {
     let Some(path) = std::env::var_os("TWOSTEP_TEST_AGENT") else { return };
     let path = Path::new(&path);
     let config = Config::load(Some(path)).unwrap_or_else(|error| stop(&error));
@@ -43,7 +45,8 @@ fn stop(error: &dyn std::error::Error) -> ! {
 }
 
 impl Agent {
-    /// Starts an agent with this configuration added to places of its own, and waits until it answers.
+    /// Starts an agent with this configuration added to places of its own, and waits until it
+    /// answers.
     pub(crate) fn start(config: &str) -> Agent {
         Agent::start_in(tempfile::tempdir().unwrap(), config)
     }
@@ -59,19 +62,29 @@ impl Agent {
         agent
     }
 
-    /// Starts an agent and does not wait. A `[socket]` or `[store]` in `config` must name its own paths.
-    pub(crate) fn spawn(folder: tempfile::TempDir, config: &str, change: impl FnOnce(&mut Command)) -> Agent {
+    /// Starts an agent and does not wait. A `[socket]` or `[store]` in `config` must name its own
+    /// paths.
+    pub(crate) fn spawn(
+        folder: tempfile::TempDir,
+        config: &str,
+        change: impl FnOnce(&mut Command),
+    ) -> Agent {
         let mut text = config.to_owned();
         if !config.contains("[socket]") {
             text += "\n[socket]\npath = \"agent.sock\"\n";
         }
         if !config.contains("[store]") {
-            text += &format!("\n[store]\nurl = \"sqlite:{}\"\nkey_file = \"sealing.key\"\n", folder.path().join("store.db").display());
+            text += &format!(
+                "\n[store]\nurl = \"sqlite:{}\"\nkey_file = \"sealing.key\"\n",
+                folder.path().join("store.db").display()
+            );
         }
         let path = folder.path().join("twostep.toml");
         fs::write(&path, text).unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "agent_process", "--nocapture", "--test-threads=1"]).env("TWOSTEP_TEST_AGENT", &path);
+        command
+            .args(["--exact", "agent_process", "--nocapture", "--test-threads=1"])
+            .env("TWOSTEP_TEST_AGENT", &path);
         command.env_remove("TWOSTEP_SOCKET").stdout(Stdio::null());
         command.stderr(fs::File::create(folder.path().join("log")).unwrap());
         change(&mut command);
@@ -119,7 +132,10 @@ impl Agent {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([format!("-{name}"), self.pid().to_string()]).status().unwrap();
+        let status = Command::new("kill")
+            .args([format!("-{name}"), self.pid().to_string()])
+            .status()
+            .unwrap();
         assert!(status.success());
     }
 

@@ -1,25 +1,18 @@
 //! A real browser without a screen, told what to do over the Chrome DevTools Protocol.
 //!
-//! Its commands and answers go through a pair of pipes (`--remote-debugging-pipe`): JSON texts, each with a NUL after it.
+//! Its commands and answers go through a pair of pipes (`--remote-debugging-pipe`): JSON texts,
+//! each with a NUL after it.
 
 use std::fs;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::Child;
-use std::process::ChildStdin;
-use std::process::ChildStdout;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A browser with one page. It is killed when this is dropped.
 pub(crate) struct Browser {
@@ -35,16 +28,25 @@ impl Browser {
     /// Opens a page, and waits until it is there.
     pub(crate) fn open(address: &str) -> Browser {
         let profile = tempfile::tempdir().unwrap();
-        // The shell puts our pipes where the browser looks for them. Tests run as root, which its own sandbox refuses.
+        // The shell puts our pipes where the browser looks for them. Tests run as root, which its
+        // own sandbox refuses.
         let script = "exec chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run \
             --window-size=800,700 --remote-debugging-pipe --user-data-dir=\"$0\" about:blank 3<&0 4>&1 </dev/null >/dev/null 2>&1";
         let mut shell = Command::new("sh");
-        shell.args(["-c", script]).arg(profile.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        shell
+            .args(["-c", script])
+            .arg(profile.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = shell.spawn().unwrap();
-        let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        let (to, from) =
+            (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         let mut browser = Browser { child, to, from, sent: 0, page: None, _profile: profile };
         let target = browser.call("Target.createTarget", &json!({ "url": address }));
-        let attached = browser.call("Target.attachToTarget", &json!({ "targetId": target["targetId"], "flatten": true }));
+        let attached = browser.call(
+            "Target.attachToTarget",
+            &json!({ "targetId": target["targetId"], "flatten": true }),
+        );
         browser.page = attached["sessionId"].as_str().map(str::to_owned);
         browser.until("document.readyState === 'complete' && location.href !== 'about:blank'");
         browser
@@ -63,7 +65,11 @@ impl Browser {
     pub(crate) fn until(&mut self, expression: &str) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while self.run(expression) != true {
-            assert!(Instant::now() < deadline, "never: {expression}\n{}", self.run("document.body.innerText"));
+            assert!(
+                Instant::now() < deadline,
+                "never: {expression}\n{}",
+                self.run("document.body.innerText")
+            );
             sleep(Duration::from_millis(20));
         }
     }

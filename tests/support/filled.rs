@@ -3,14 +3,10 @@
 use std::path::Path;
 
 use rusqlite::Connection;
-use twostep::device::Device;
-use twostep::device::DeviceState;
-use twostep::device::Factor;
-use twostep::device::TotpState;
+use twostep::device::{Device, DeviceState, Factor, TotpState};
 use twostep::id::AccountId;
 use twostep::otp::TimeStep;
-use twostep::store::Account;
-use twostep::store::SqliteStore;
+use twostep::store::{Account, SqliteStore};
 use twostep::time::UnixTime;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
@@ -24,7 +20,10 @@ pub(crate) fn account(n: u32) -> AccountId {
 pub(crate) fn fill(path: &Path, devices: u32) {
     drop(SqliteStore::open(path).unwrap());
     let mut conn = Connection::open(path).unwrap();
-    conn.execute_batch("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -200000").unwrap();
+    conn.execute_batch(
+        "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -200000",
+    )
+    .unwrap();
     let transaction = conn.transaction().unwrap();
     {
         let mut accounts = transaction
@@ -39,12 +38,26 @@ pub(crate) fn fill(path: &Path, devices: u32) {
         for n in 0..devices {
             let id = account(n);
             // Serial numbers are not in the order of the accounts, as little as in life.
-            let serial = format!("GAHT{:010}", u64::from(n) * 7_368_787 % 10_000_000_000).parse().unwrap();
-            let factor = Factor::Totp(TotpState { watermark: Some(TimeStep(60_000_000)), ..TotpState::default() });
-            let device = Device { state: DeviceState::Active, ..Device::new(serial, id.clone(), None, factor, NOW) };
-            accounts.execute((id.as_str(), serde_json::to_string(&Account::new(id.clone(), NOW)).unwrap())).unwrap();
+            let serial = format!("GAHT{:010}", u64::from(n) * 7_368_787 % 10_000_000_000)
+                .parse()
+                .unwrap();
+            let factor = Factor::Totp(TotpState {
+                watermark: Some(TimeStep(60_000_000)),
+                ..TotpState::default()
+            });
+            let device = Device {
+                state: DeviceState::Active,
+                ..Device::new(serial, id.clone(), None, factor, NOW)
+            };
+            accounts
+                .execute((
+                    id.as_str(),
+                    serde_json::to_string(&Account::new(id.clone(), NOW)).unwrap(),
+                ))
+                .unwrap();
             let body = serde_json::to_string(&device).unwrap();
-            rows.execute((device.serial.as_str(), id.as_str(), 1_800_000_000_i64, body)).unwrap();
+            rows.execute((device.serial.as_str(), id.as_str(), 1_800_000_000_i64, body))
+                .unwrap();
         }
     }
     transaction.commit().unwrap();

@@ -1,15 +1,11 @@
 //! A forge for contexts: it signs whatever it is told, with the issuer's own key or with another.
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
-use aws_lc_rs::signature::EcdsaKeyPair;
-use aws_lc_rs::signature::Ed25519KeyPair;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
-use serde_json::json;
-use twostep::session::Issuer;
-use twostep::session::SignedContext;
+use serde_json::{Value, json};
+use twostep::session::{Issuer, SignedContext};
 use twostep::store::SealedPlace;
 use twostep::verifier::Verifier;
 
@@ -32,10 +28,21 @@ impl Forge {
         issuer.jwks().await.unwrap();
         let record = verifier.store().signing_keys().await.unwrap().remove(0);
         let place = SealedPlace::SigningKey { kid: record.kid.clone() };
-        let private = verifier.sealer().await.unwrap().keyring().open(&place, &record.private).unwrap();
+        let private = verifier
+            .sealer()
+            .await
+            .unwrap()
+            .keyring()
+            .open(&place, &record.private)
+            .unwrap();
         let key = match record.algorithm.as_str() {
-            "EdDSA" | "Ed25519" => Key::Ed25519(Ed25519KeyPair::from_pkcs8(private.expose()).unwrap()),
-            _ => Key::P256(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private.expose()).unwrap()),
+            "EdDSA" | "Ed25519" => {
+                Key::Ed25519(Ed25519KeyPair::from_pkcs8(private.expose()).unwrap())
+            }
+            _ => Key::P256(
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private.expose())
+                    .unwrap(),
+            ),
         };
         Forge { kid: record.kid, alg: record.algorithm, public: record.public, key }
     }
@@ -57,13 +64,18 @@ impl Forge {
     /// Signs texts that no library would write.
     pub(crate) fn sign_text(&self, header: &str, claims: &str) -> SignedContext {
         let message = format!("{}.{}", encoded(header), encoded(claims));
-        SignedContext::new(format!("{message}.{}", URL_SAFE_NO_PAD.encode(self.signature(&message))))
+        SignedContext::new(format!(
+            "{message}.{}",
+            URL_SAFE_NO_PAD.encode(self.signature(&message))
+        ))
     }
 
     pub(crate) fn signature(&self, message: &str) -> Vec<u8> {
         match &self.key {
             Key::Ed25519(key) => key.sign(message.as_bytes()).as_ref().to_vec(),
-            Key::P256(key) => key.sign(&SystemRandom::new(), message.as_bytes()).unwrap().as_ref().to_vec(),
+            Key::P256(key) => {
+                key.sign(&SystemRandom::new(), message.as_bytes()).unwrap().as_ref().to_vec()
+            }
         }
     }
 }
@@ -71,7 +83,8 @@ impl Forge {
 /// What is signed in a context: header and claims.
 pub(crate) fn opened(signed: &SignedContext) -> [Value; 2] {
     let mut parts = signed.as_str().split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap());
-    [parts.next().unwrap(), parts.next().unwrap()].map(|part| serde_json::from_slice(&part).unwrap())
+    [parts.next().unwrap(), parts.next().unwrap()]
+        .map(|part| serde_json::from_slice(&part).unwrap())
 }
 
 pub(crate) fn encoded(text: &str) -> String {

@@ -26,7 +26,9 @@ pub(crate) fn enrol_key(client: &Client, account: &str, name: &str) -> HeldKey {
 /// Tries to.
 #[track_caller]
 pub(crate) fn register(client: &Client, account: &str, key: &mut SimulatedSecurityKey) -> Answer {
-    let begun = client.post("/v1/security-keys/register/begin", json!({"account": account})).is(200);
+    let begun = client
+        .post("/v1/security-keys/register/begin", json!({"account": account}))
+        .is(200);
     client.post("/v1/security-keys/register/finish", made(key, &begun))
 }
 
@@ -64,7 +66,9 @@ impl HeldKey {
 
 #[track_caller]
 pub(crate) fn begin(client: &Client, account: &str) -> Value {
-    client.post("/v1/security-keys/authenticate/begin", json!({"account": account})).is(200)
+    client
+        .post("/v1/security-keys/authenticate/begin", json!({"account": account}))
+        .is(200)
 }
 
 pub(crate) fn origin() -> Origin {

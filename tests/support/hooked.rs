@@ -1,33 +1,21 @@
-//! A store with a hook in front: what is asked of it can be counted, refused, delayed and falsified.
+//! A store with a hook in front: what is asked of it can be counted, refused, delayed and
+//! falsified.
 
 #![allow(dead_code, reason = "not every test file hooks everything")]
 
 use twostep::device::Device;
-use twostep::id::AccountId;
-use twostep::id::SerialNumber;
-use twostep::store::AccountEntry;
-use twostep::store::AccountList;
-use twostep::store::AccountSnapshot;
-use twostep::store::Answer;
-use twostep::store::ApiKeyRecord;
-use twostep::store::AuditReport;
-use twostep::store::AuditRow;
-use twostep::store::Change;
-use twostep::store::Commit;
-use twostep::store::DeviceList;
-use twostep::store::Error;
-use twostep::store::Fingerprint;
-use twostep::store::Resealable;
-use twostep::store::Revocations;
-use twostep::store::SigningKeyRecord;
-use twostep::store::SingleUse;
-use twostep::store::SqliteStore;
-use twostep::store::Store;
+use twostep::id::{AccountId, SerialNumber};
+use twostep::store::{
+    AccountEntry, AccountList, AccountSnapshot, Answer, ApiKeyRecord, AuditReport, AuditRow,
+    Change, Commit, DeviceList, Error, Fingerprint, Resealable, Revocations, SigningKeyRecord,
+    SingleUse, SqliteStore, Store,
+};
 use twostep::time::UnixTime;
 
 /// What stands between the verifier and its store.
 pub(crate) trait Hook: Send + Sync {
-    /// Hears of every read, by the name of the method, before it is made. An error is what the verifier gets instead.
+    /// Hears of every read, by the name of the method, before it is made. An error is what the
+    /// verifier gets instead.
     fn read(&self, _what: &'static str) -> Result<(), Error> {
         Ok(())
     }

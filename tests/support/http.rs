@@ -1,4 +1,5 @@
-//! A small HTTP/1.1 client that sends exactly what a test means to send, on one connection for as long as it is kept.
+//! A small HTTP/1.1 client that sends exactly what a test means to send, on one connection for as
+//! long as it is kept.
 
 #![allow(dead_code, reason = "not every test file needs every helper")]
 
@@ -48,12 +49,24 @@ impl<S: Read + Write + Send> Stream for S {}
 impl Client {
     /// Whoever runs the test, on the agent's Unix socket.
     pub(crate) fn unix(socket: impl Into<PathBuf>) -> Client {
-        Client { to: To::Unix(socket.into()), host: LOCALHOST.to_owned(), headers: Vec::new(), open: Mutex::default(), witness: None }
+        Client {
+            to: To::Unix(socket.into()),
+            host: LOCALHOST.to_owned(),
+            headers: Vec::new(),
+            open: Mutex::default(),
+            witness: None,
+        }
     }
 
     /// Nobody in particular, over TCP.
     pub(crate) fn tcp(address: impl Into<String>) -> Client {
-        Client { to: To::Tcp(address.into()), host: LOCALHOST.to_owned(), headers: Vec::new(), open: Mutex::default(), witness: None }
+        Client {
+            to: To::Tcp(address.into()),
+            host: LOCALHOST.to_owned(),
+            headers: Vec::new(),
+            open: Mutex::default(),
+            witness: None,
+        }
     }
 
     /// Another connection of a caller who also sends this header.
@@ -61,14 +74,26 @@ impl Client {
     pub(crate) fn with(&self, name: &str, value: &str) -> Client {
         let mut headers = self.headers.clone();
         headers.push((name.to_owned(), value.to_owned()));
-        Client { to: self.to.clone(), host: self.host.clone(), headers, open: Mutex::default(), witness: self.witness.clone() }
+        Client {
+            to: self.to.clone(),
+            host: self.host.clone(),
+            headers,
+            open: Mutex::default(),
+            witness: self.witness.clone(),
+        }
     }
 
     /// Another connection of a caller who calls the other end by this name.
     #[must_use]
     pub(crate) fn to_host(&self, host: &str) -> Client {
         let headers = self.headers.clone();
-        Client { to: self.to.clone(), host: host.to_owned(), headers, open: Mutex::default(), witness: self.witness.clone() }
+        Client {
+            to: self.to.clone(),
+            host: host.to_owned(),
+            headers,
+            open: Mutex::default(),
+            witness: self.witness.clone(),
+        }
     }
 
     /// Another connection of a caller with this API key.
@@ -79,9 +104,18 @@ impl Client {
 
     /// Another connection, whose method, path and answer of each request are shown to somebody.
     #[must_use]
-    pub(crate) fn witnessed(&self, witness: impl Fn(&str, &str, &Answer) + Send + Sync + 'static) -> Client {
+    pub(crate) fn witnessed(
+        &self,
+        witness: impl Fn(&str, &str, &Answer) + Send + Sync + 'static,
+    ) -> Client {
         let headers = self.headers.clone();
-        Client { to: self.to.clone(), host: self.host.clone(), headers, open: Mutex::default(), witness: Some(Arc::new(witness)) }
+        Client {
+            to: self.to.clone(),
+            host: self.host.clone(),
+            headers,
+            open: Mutex::default(),
+            witness: Some(Arc::new(witness)),
+        }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -106,13 +140,26 @@ impl Client {
 
     pub(crate) fn send(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
         match body {
-            Some(body) => self.raw(method, path, &[("Content-Type", "application/json")], body.to_string().as_bytes()),
+            Some(body) => self.raw(
+                method,
+                path,
+                &[("Content-Type", "application/json")],
+                body.to_string().as_bytes(),
+            ),
             None => self.raw(method, path, &[], b""),
         }
     }
 
-    pub(crate) fn raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let answer = self.try_raw(method, path, headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+    pub(crate) fn raw(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let answer = self
+            .try_raw(method, path, headers, body)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}"));
         if let Some(witness) = &self.witness {
             witness(method, path, &answer);
         }
@@ -120,8 +167,15 @@ impl Client {
     }
 
     /// Sends a request once. A connection that failed is not used again.
-    pub(crate) fn try_raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer> {
-        let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    pub(crate) fn try_raw(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer> {
+        let headers: Vec<(&str, &[u8])> =
+            headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         self.exchange(method, path, &headers, body)
     }
 
@@ -130,13 +184,31 @@ impl Client {
         self.octets_with(method, path, headers, b"")
     }
 
-    pub(crate) fn octets_with(&self, method: &str, path: &str, headers: &[(&str, &[u8])], body: &[u8]) -> Answer {
-        self.exchange(method, path, headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    pub(crate) fn octets_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &[u8])],
+        body: &[u8],
+    ) -> Answer {
+        self.exchange(method, path, headers, body)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
-    fn exchange(&self, method: &str, path: &str, headers: &[(&str, &[u8])], body: &[u8]) -> Result<Answer> {
+    fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &[u8])],
+        body: &[u8],
+    ) -> Result<Answer> {
         let own = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n", self.host, body.len()).into_bytes();
+        let mut head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n",
+            self.host,
+            body.len()
+        )
+        .into_bytes();
         for (name, value) in own.chain(headers.iter().copied()) {
             head.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
         }
@@ -180,7 +252,8 @@ impl Answer {
         let mut line = String::new();
         stream.read_line(&mut line)?;
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let status = status.ok_or_else(|| std::io::Error::other(format!("this is no answer: {line:?}")))?;
+        let status =
+            status.ok_or_else(|| std::io::Error::other(format!("this is no answer: {line:?}")))?;
         let mut headers = Vec::new();
         loop {
             let mut line = String::new();
@@ -195,14 +268,20 @@ impl Answer {
             }
             return Ok(answer);
         }
-        let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        let length = answer
+            .header("content-length")
+            .and_then(|length| length.parse().ok())
+            .unwrap_or(0);
         answer.body = vec![0; length];
         stream.read_exact(&mut answer.body)?;
         Ok(answer)
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn text(&self) -> String {
@@ -210,7 +289,8 @@ impl Answer {
     }
 
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     /// The body of an answer that has this status.
@@ -223,7 +303,13 @@ impl Answer {
     /// The body of a refusal, which has the form that all refusals have.
     #[track_caller]
     pub(crate) fn refused(self, status: u16, code: &str) -> Value {
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{} {}", self.status, self.text());
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{} {}",
+            self.status,
+            self.text()
+        );
         let problem = self.json();
         assert_eq!((self.status, &problem["code"]), (status, &code.into()), "{problem}");
         assert_eq!(problem["status"], status);

@@ -5,18 +5,11 @@
 use twostep::device::Device;
 use twostep::id::AccountId;
 use twostep::testing::SimulatedSecurityKey;
-use twostep::verifier::Authority;
-use twostep::verifier::Begun;
-use twostep::verifier::Error;
-use twostep::verifier::SecurityKeys;
-use twostep::verifier::Verified;
-use twostep::verifier::Verifier;
-use twostep::webauthn::AuthenticationResponse;
-use twostep::webauthn::Origin;
-use twostep::webauthn::RegistrationResponse;
-use twostep::webauthn::RelyingParty;
-use twostep::webauthn::RelyingPartyConfig;
-use twostep::webauthn::RequestOptions;
+use twostep::verifier::{Authority, Begun, Error, SecurityKeys, Verified, Verifier};
+use twostep::webauthn::{
+    AuthenticationResponse, Origin, RegistrationResponse, RelyingParty, RelyingPartyConfig,
+    RequestOptions,
+};
 
 /// Who asks, and takes every key.
 pub(crate) fn terms() -> RelyingPartyConfig {
@@ -41,23 +34,37 @@ pub(crate) fn account(name: &str) -> AccountId {
 }
 
 /// What the key answers to a registration that began.
-pub(crate) fn made(key: &mut SimulatedSecurityKey, options: &twostep::webauthn::CreationOptions) -> RegistrationResponse {
+pub(crate) fn made(
+    key: &mut SimulatedSecurityKey,
+    options: &twostep::webauthn::CreationOptions,
+) -> RegistrationResponse {
     key.create(options, &origin()).response()
 }
 
 /// What the key answers to an authentication that began, whose keys it is one of.
-pub(crate) fn used(key: &mut SimulatedSecurityKey, begun: &Begun<RequestOptions>) -> AuthenticationResponse {
+pub(crate) fn used(
+    key: &mut SimulatedSecurityKey,
+    begun: &Begun<RequestOptions>,
+) -> AuthenticationResponse {
     key.get(&begun.options, &origin()).unwrap().response()
 }
 
 /// An answer of the key with a signature that is none.
-pub(crate) fn forged(key: &mut SimulatedSecurityKey, begun: &Begun<RequestOptions>) -> AuthenticationResponse {
+pub(crate) fn forged(
+    key: &mut SimulatedSecurityKey,
+    begun: &Begun<RequestOptions>,
+) -> AuthenticationResponse {
     let mut answer = used(key, begun);
     answer.response.authenticator_data[33] ^= 1;
     answer
 }
 
-pub(crate) async fn enrol(keys: &SecurityKeys, name: &str, key: &mut SimulatedSecurityKey, authority: &Authority) -> Result<Device, Error> {
+pub(crate) async fn enrol(
+    keys: &SecurityKeys,
+    name: &str,
+    key: &mut SimulatedSecurityKey,
+    authority: &Authority,
+) -> Result<Device, Error> {
     let begun = keys.begin_registration(&account(name), None, authority).await?;
     keys.finish_registration(&begun.id, made(key, &begun.options), authority).await
 }
@@ -69,7 +76,11 @@ pub(crate) async fn enrolled(keys: &SecurityKeys, name: &str) -> (SimulatedSecur
     (key, device)
 }
 
-pub(crate) async fn verify(keys: &SecurityKeys, name: &str, key: &mut SimulatedSecurityKey) -> Result<Verified, Error> {
+pub(crate) async fn verify(
+    keys: &SecurityKeys,
+    name: &str,
+    key: &mut SimulatedSecurityKey,
+) -> Result<Verified, Error> {
     let begun = keys.begin_authentication(&account(name)).await?;
     keys.finish_authentication(&account(name), &begun.id, used(key, &begun)).await
 }

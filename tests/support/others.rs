@@ -25,11 +25,36 @@ pub(crate) fn ask(socket: &Path, uid: u32, method: &str, path: &str, body: &Valu
 }
 
 /// The same, with the body as it came.
-pub(crate) fn ask_for_text(socket: &Path, uid: u32, method: &str, path: &str, body: &Value) -> (u16, String) {
+pub(crate) fn ask_for_text(
+    socket: &Path,
+    uid: u32,
+    method: &str,
+    path: &str,
+    body: &Value,
+) -> (u16, String) {
     let mut curl = Command::new("curl");
-    curl.args(["-s", "-S", "-X", method, "-w", "\n%{http_code}", "-H", "Content-Type: application/json", "--data-binary"]);
-    curl.arg(body.to_string()).arg("--unix-socket").arg(socket).arg(format!("http://agent{path}"));
-    let told = curl.uid(uid).gid(uid).current_dir("/").stderr(Stdio::inherit()).output().unwrap();
+    curl.args([
+        "-s",
+        "-S",
+        "-X",
+        method,
+        "-w",
+        "\n%{http_code}",
+        "-H",
+        "Content-Type: application/json",
+        "--data-binary",
+    ]);
+    curl.arg(body.to_string())
+        .arg("--unix-socket")
+        .arg(socket)
+        .arg(format!("http://agent{path}"));
+    let told = curl
+        .uid(uid)
+        .gid(uid)
+        .current_dir("/")
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
     let told = String::from_utf8(told.stdout).unwrap();
     let (body, status) = told.rsplit_once('\n').unwrap_or_else(|| panic!("curl says {told:?}"));
     (status.parse().unwrap(), body.to_owned())
@@ -38,6 +63,12 @@ pub(crate) fn ask_for_text(socket: &Path, uid: u32, method: &str, path: &str, bo
 /// A shell of this user. It reads from us.
 pub(crate) fn shell(uid: u32, script: &str) -> Child {
     let mut shell = Command::new("sh");
-    shell.args(["-c", script]).uid(uid).gid(uid).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null());
+    shell
+        .args(["-c", script])
+        .uid(uid)
+        .gid(uid)
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null());
     shell.spawn().unwrap()
 }

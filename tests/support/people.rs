@@ -54,7 +54,9 @@ impl Token {
     pub(crate) fn wrong(&self) -> &'static str {
         let mut token = counting(&self.secret);
         let shown: Vec<String> = (0..2_000).map(|_| token.press_text()).collect();
-        let wrong = ["000000", "111111", "222222", "333333"].into_iter().find(|code| !shown.iter().any(|shown| shown == code));
+        let wrong = ["000000", "111111", "222222", "333333"]
+            .into_iter()
+            .find(|code| !shown.iter().any(|shown| shown == code));
         wrong.expect("no token shows all of these among its first codes")
     }
 
@@ -94,7 +96,9 @@ pub(crate) fn api_key(admin: &Client, body: Value) -> String {
 /// Whether a token is alive, as somebody is told who asks.
 #[track_caller]
 pub(crate) fn alive(client: &Client, token: &str) -> bool {
-    client.post("/v1/sessions/introspect", json!({"token": token})).is(200)["active"].as_bool().unwrap()
+    client.post("/v1/sessions/introspect", json!({"token": token})).is(200)["active"]
+        .as_bool()
+        .unwrap()
 }
 
 #[track_caller]

@@ -1,14 +1,10 @@
-//! Other processes: this test program once more, running one test of it alone, at the other end of a socket.
+//! Other processes: this test program once more, running one test of it alone, at the other end of
+//! a socket.
 
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Write;
-use std::os::fd::AsFd;
-use std::os::fd::OwnedFd;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

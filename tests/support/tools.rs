@@ -1,14 +1,16 @@
 //! Programs from outside that some tests compare with.
 //!
-//! Such a test begins with `if !tools::have("oathtool") { return }`, or `"python:pyotp"` for a Python module, `"venv:envoy"` for a
-//! program that lies beside that Python, `"source:webauthn"` for a package that `tests/run` unpacks for its tests; several are separated
-//! by commas. `zz_left_out` finds these calls and tells what was left out.
+//! Such a test begins with `if !tools::have("oathtool") { return }`, or `"python:pyotp"` for a
+//! Python module, `"venv:envoy"` for a program that lies beside that Python, `"source:webauthn"`
+//! for a package that `tests/run` unpacks for its tests; several are separated by commas.
+//! `zz_left_out` finds these calls and tells what was left out.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Whether every tool in `needs` is here. Where `TWOSTEP_TEST_ALL` is set a missing tool is a failure.
+/// Whether every tool in `needs` is here. Where `TWOSTEP_TEST_ALL` is set a missing tool is a
+/// failure.
 #[allow(dead_code, reason = "not every test file needs every helper")]
 pub(crate) fn have(needs: &str) -> bool {
     let missing: Vec<&str> = missing(needs);
@@ -26,7 +28,8 @@ pub(crate) fn all() -> bool {
     env::var_os("TWOSTEP_TEST_ALL").is_some_and(|set| set == "1")
 }
 
-/// The Python that holds the modules: `TWOSTEP_TEST_PYTHON`, or what `tests/run` made, or the one on the path.
+/// The Python that holds the modules: `TWOSTEP_TEST_PYTHON`, or what `tests/run` made, or the one
+/// on the path.
 pub(crate) fn python() -> PathBuf {
     let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-venv/bin/python");
     match env::var_os("TWOSTEP_TEST_PYTHON") {
@@ -48,7 +51,10 @@ fn is_here(tool: &str) -> bool {
     }
     if let Some(package) = tool.strip_prefix("source:") {
         // Beside the Python's own `bin`.
-        return python().parent().and_then(Path::parent).is_some_and(|venv| venv.join("sources").join(package).is_dir());
+        return python()
+            .parent()
+            .and_then(Path::parent)
+            .is_some_and(|venv| venv.join("sources").join(package).is_dir());
     }
     match tool.strip_prefix("python:") {
         Some(module) => {

@@ -3,42 +3,20 @@
 #![allow(dead_code, reason = "not every test file needs every part of the world")]
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use twostep::device::Device;
-use twostep::device::Factor;
-use twostep::device::Refusal;
-use twostep::device::TotpState;
-use twostep::id::AccountId;
-use twostep::id::SerialNumber;
-use twostep::otp::Code;
-use twostep::otp::Counter;
-use twostep::otp::Hotp;
-use twostep::otp::Seed;
-use twostep::otp::TimeStep;
-use twostep::otp::Totp;
-use twostep::otp::Window;
-use twostep::store::AccountSnapshot;
-use twostep::store::Event;
-use twostep::store::Keyring;
-use twostep::store::SqliteStore;
-use twostep::store::Store;
-use twostep::testing::FixedClock;
-use twostep::testing::SimulatedToken;
-use twostep::time::Clock;
-use twostep::time::UnixTime;
-use twostep::verifier::Authority;
-use twostep::verifier::Error;
-use twostep::verifier::Limits;
-use twostep::verifier::NewDevice;
-use twostep::verifier::NewFactor;
-use twostep::verifier::Verifier;
+use twostep::device::{Device, Factor, Refusal, TotpState};
+use twostep::id::{AccountId, SerialNumber};
+use twostep::otp::{Code, Counter, Hotp, Seed, TimeStep, Totp, Window};
+use twostep::store::{AccountSnapshot, Event, Keyring, SqliteStore, Store};
+use twostep::testing::{FixedClock, SimulatedToken};
+use twostep::time::{Clock, UnixTime};
+use twostep::verifier::{Authority, Error, Limits, NewDevice, NewFactor, Verifier};
 
 use crate::scratch;
 
@@ -73,7 +51,8 @@ impl World {
         let (folder, clock) = (scratch::folder(), FixedClock::at(NOW));
         let path = folder.path().join("store.db");
         let store = Arc::new(SqliteStore::open(&path).unwrap());
-        let verifier = Verifier::with(store, keyring.clone(), Arc::new(clock.clone()), Limits::default());
+        let verifier =
+            Verifier::with(store, keyring.clone(), Arc::new(clock.clone()), Limits::default());
         World { _folder: folder, path, clock, keyring, verifier }
     }
 
@@ -92,9 +71,15 @@ impl World {
         SqliteStore::open(self.path()).unwrap()
     }
 
-    /// Another verifier with the same clock, which shares nothing with the first but what is in `store`.
+    /// Another verifier with the same clock, which shares nothing with the first but what is in
+    /// `store`.
     pub(crate) fn verifier_on(&self, store: impl Store + 'static) -> Verifier {
-        Verifier::with(Arc::new(store), self.keyring.clone(), Arc::new(self.clock.clone()), Limits::default())
+        Verifier::with(
+            Arc::new(store),
+            self.keyring.clone(),
+            Arc::new(self.clock.clone()),
+            Limits::default(),
+        )
     }
 
     pub(crate) fn now(&self) -> UnixTime {
@@ -115,7 +100,10 @@ impl World {
     pub(crate) async fn active(&self, account: &str) -> Held {
         let held = self.added(account, &Authority::Admin).await.unwrap();
         let [first, second] = held.pair(self.now());
-        self.verifier.activate(&held.serial, [&first, &second], Window::Owner, &Authority::Admin).await.unwrap();
+        self.verifier
+            .activate(&held.serial, [&first, &second], Window::Owner, &Authority::Admin)
+            .await
+            .unwrap();
         self.pass(30);
         held
     }
@@ -124,7 +112,11 @@ impl World {
     pub(crate) async fn locked(&self, account: &str) -> Held {
         let held = self.active(account).await;
         for _ in 0..20 {
-            refused(self.verifier.verify_code(&held.account, &held.serial, held.wrong(self.now())).await);
+            refused(
+                self.verifier
+                    .verify_code(&held.account, &held.serial, held.wrong(self.now()))
+                    .await,
+            );
             self.pass(3_600);
         }
         held
@@ -181,12 +173,21 @@ impl Held {
 
     pub(crate) fn to_add(&self) -> NewDevice {
         let factor = NewFactor::Totp { parameters: self.totp, seed: Some(self.seed.clone()) };
-        NewDevice { account: self.account.clone(), serial: Some(self.serial.clone()), name: None, factor }
+        NewDevice {
+            account: self.account.clone(),
+            serial: Some(self.serial.clone()),
+            name: None,
+            factor,
+        }
     }
 
     /// The same secret, said to be in a counter-based token.
     pub(crate) fn to_add_as_hotp(&self, counter: u64) -> NewDevice {
-        let factor = NewFactor::Hotp { parameters: Hotp::default(), counter: Counter(counter), seed: Some(self.seed.clone()) };
+        let factor = NewFactor::Hotp {
+            parameters: Hotp::default(),
+            counter: Counter(counter),
+            seed: Some(self.seed.clone()),
+        };
         NewDevice { factor, ..self.to_add() }
     }
 
@@ -229,8 +230,12 @@ impl Held {
 
     pub(crate) fn wrong_text(&self, now: UnixTime) -> String {
         let near = self.step(now) - 40..self.step(now) + 40;
-        let shown: BTreeSet<String> = near.chain(0..30).map(|step| self.text_at_step(step)).collect();
-        (0..).map(|number| format!("{number:06}")).find(|text| !shown.contains(text)).unwrap()
+        let shown: BTreeSet<String> =
+            near.chain(0..30).map(|step| self.text_at_step(step)).collect();
+        (0..)
+            .map(|number| format!("{number:06}"))
+            .find(|text| !shown.contains(text))
+            .unwrap()
     }
 }
 

@@ -6,10 +6,8 @@ use std::path::PathBuf;
 use nix::sys::signal::Signal;
 
 use crate::keys::new_key;
-use crate::ledger::Devices;
-use crate::ledger::Fault;
-use crate::place::Ended;
-use crate::place::beside;
+use crate::ledger::{Devices, Fault};
+use crate::place::{Ended, beside};
 use crate::round::Round;
 
 /// An accident.
@@ -73,7 +71,8 @@ impl Round {
     }
 
     pub(crate) fn suffer(&mut self, accident: Accident) -> Result<(), Fault> {
-        let (store, log, key) = (self.place.store.clone(), self.place.log_of_store(), self.place.key());
+        let (store, log, key) =
+            (self.place.store.clone(), self.place.log_of_store(), self.place.key());
         // Without its file aside, the log is whole in the file itself.
         let complete = !log.exists();
         let before = self.ledger.history.len();
@@ -81,15 +80,20 @@ impl Round {
         let mut outcome = Outcome::ServedOrRefused;
         let files = match accident {
             Accident::OlderFile | Accident::OlderFileAndLog => vec![store.clone(), log.clone()],
-            Accident::LogRemoved | Accident::LogEmptied | Accident::LogCut if complete => return Ok(()),
-            Accident::LogRemoved | Accident::LogEmptied | Accident::LogCut | Accident::OlderLog | Accident::ForeignLog => vec![log.clone()],
+            Accident::LogRemoved | Accident::LogEmptied | Accident::LogCut if complete => {
+                return Ok(());
+            }
+            Accident::LogRemoved
+            | Accident::LogEmptied
+            | Accident::LogCut
+            | Accident::OlderLog
+            | Accident::ForeignLog => vec![log.clone()],
             Accident::KeyRemoved | Accident::OtherKey => vec![key.clone()],
             _ => vec![store.clone(), log.clone()],
         };
-        let copy = self
-            .random
-            .pick(0..self.copies.len())
-            .map(|index| (self.copies[index].file.clone(), self.copies[index].log.clone(), self.copies[index].at));
+        let copy = self.random.pick(0..self.copies.len()).map(|index| {
+            (self.copies[index].file.clone(), self.copies[index].log.clone(), self.copies[index].at)
+        });
         let older_log = self.random.pick(self.logs.clone());
         let backup = self.random.pick(self.backups.clone());
         match accident {
@@ -98,7 +102,11 @@ impl Round {
             Accident::BackupAsItIs if backup.is_none() => return Ok(()),
             _ => {}
         }
-        let foreign = if matches!(accident, Accident::ForeignFile | Accident::ForeignLog) { Some(self.foreign_store()?) } else { None };
+        let foreign = if matches!(accident, Accident::ForeignFile | Accident::ForeignLog) {
+            Some(self.foreign_store()?)
+        } else {
+            None
+        };
         let in_place = self.random.once_in(2);
         let aside = self.set_aside(&files);
         match accident {
@@ -130,7 +138,9 @@ impl Round {
                 let (file, _) = foreign.ok_or("no other store")?;
                 self.put(&file, &store, in_place);
             }
-            Accident::ForeignLog => drop(fs::copy(foreign.ok_or("no other store")?.1, &log).unwrap()),
+            Accident::ForeignLog => {
+                drop(fs::copy(foreign.ok_or("no other store")?.1, &log).unwrap())
+            }
             Accident::StoreRemoved => {
                 fs::remove_file(&store).unwrap();
                 if self.random.once_in(2) {
@@ -140,7 +150,12 @@ impl Round {
             }
             Accident::StoreEmptied | Accident::StoreCut => {
                 let length = if matches!(accident, Accident::StoreCut) { 4_096 } else { 0 };
-                fs::OpenOptions::new().write(true).open(&store).unwrap().set_len(length).unwrap();
+                fs::OpenOptions::new()
+                    .write(true)
+                    .open(&store)
+                    .unwrap()
+                    .set_len(length)
+                    .unwrap();
                 if self.random.once_in(2) {
                     let _ = fs::remove_file(&log);
                 }
@@ -180,7 +195,9 @@ impl Round {
         if !matches!(accident, Accident::KeyRemoved | Accident::OtherKey) && store.exists() {
             let ended = self.place.run(&["store", "check"], &store);
             if ended.exit == Some(0) && !matches!(accident, Accident::BackupAsItIs) {
-                return Err(format!("{accident:?}: the agent refuses the store, and store check finds nothing: {ended:?}"));
+                return Err(format!(
+                    "{accident:?}: the agent refuses the store, and store check finds nothing: {ended:?}"
+                ));
             }
         }
         if !states.is_empty() && words.contains("store restore") && self.random.once_in(2) {
@@ -226,23 +243,42 @@ impl Round {
     /// A refusal names a file and says what to do.
     pub(crate) fn refusal_is_clear(&self, words: &str) -> Result<(), Fault> {
         let names = words.contains(&*self.place.path("").to_string_lossy());
-        let remedy =
-            ["twostep store restore", "put ", "move ", "remove ", "name another", "start with", "restore the", "restore a backup", "wait"];
+        let remedy = [
+            "twostep store restore",
+            "put ",
+            "move ",
+            "remove ",
+            "name another",
+            "start with",
+            "restore the",
+            "restore a backup",
+            "wait",
+        ];
         let remedy = remedy.iter().any(|remedy| words.contains(remedy));
-        if names && remedy { Ok(()) } else { Err(format!("a refusal names no file or no remedy: {words:?}")) }
+        if names && remedy {
+            Ok(())
+        } else {
+            Err(format!("a refusal names no file or no remedy: {words:?}"))
+        }
     }
 
     /// The file and the log of a store that has nothing to do with this one, but the sealing keys.
     fn foreign_store(&mut self) -> Result<(PathBuf, PathBuf), Fault> {
         let store = self.place.new_name("foreign");
         let key = beside(&store, ".key");
-        // Keys that are there before the store is made must be said to be meant: this one is configured.
+        // Keys that are there before the store is made must be said to be meant: this one is
+        // configured.
         fs::copy(self.place.key(), &key).unwrap();
         let agent = match self.place.start_on(1, &store, &key)? {
             Ok(agent) => agent,
-            Err(ended) => return Err(format!("a configured key is there, no store is, and the agent refuses: {ended:?}")),
+            Err(ended) => {
+                return Err(format!(
+                    "a configured key is there, no store is, and the agent refuses: {ended:?}"
+                ));
+            }
         };
-        let body = serde_json::json!({"account": "stranger", "kind": "totp", "serial": "STRANGER0001"});
+        let body =
+            serde_json::json!({"account": "stranger", "kind": "totp", "serial": "STRANGER0001"});
         if agent.client.post("/v1/devices", body).status != 201 {
             return Err("another store does not take a device".to_owned());
         }
@@ -262,7 +298,11 @@ impl Round {
         }
         let by_copy = self.random.once_in(2);
         let complete = !log.exists();
-        self.note(format!("move the store to {}{}", to.display(), if by_copy { " by copying" } else { "" }));
+        self.note(format!(
+            "move the store to {}{}",
+            to.display(),
+            if by_copy { " by copying" } else { "" }
+        ));
         let carry = |from: &PathBuf, to: &PathBuf| {
             if by_copy {
                 fs::copy(from, to).unwrap();

@@ -7,13 +7,8 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::http::Answer;
-use crate::ledger::Device;
-use crate::ledger::Fault;
-use crate::ledger::Held;
-use crate::ledger::Kind;
-use crate::ledger::State;
-use crate::people::Told;
-use crate::people::told;
+use crate::ledger::{Device, Fault, Held, Kind, State};
+use crate::people::{Told, told};
 use crate::place::LIMIT;
 use crate::round::Round;
 
@@ -35,8 +30,12 @@ impl Round {
         let mut heard: Vec<Vec<Option<Answer>>> = Vec::new();
         thread::scope(|scope| {
             let client = &client;
-            let at_work: Vec<_> =
-                people.iter().map(|person| scope.spawn(move || person.verify(&client.with("X-Torture", &person.serial)))).collect();
+            let at_work: Vec<_> = people
+                .iter()
+                .map(|person| {
+                    scope.spawn(move || person.verify(&client.with("X-Torture", &person.serial)))
+                })
+                .collect();
             thread::sleep(after);
             agents.iter().for_each(|agent| agent.signal(signal));
             heard = at_work.into_iter().map(|person| person.join().unwrap()).collect();
@@ -54,7 +53,9 @@ impl Round {
     }
 
     fn people(&mut self) -> Vec<Person> {
-        let mut serials = self.ledger.serials(|device| device.kind == Kind::Hotp && device.state == State::Active && !device.restored);
+        let mut serials = self.ledger.serials(|device| {
+            device.kind == Kind::Hotp && device.state == State::Active && !device.restored
+        });
         serials.retain(|serial| {
             let token = &self.ledger.tokens[serial];
             token.held.is_none() && token.lag < 5 && token.failures < 2
@@ -62,8 +63,11 @@ impl Round {
         serials.truncate(3);
         let mut people = Vec::new();
         for serial in serials {
-            let (device, token) = (self.ledger.devices.0[&serial].clone(), &self.ledger.tokens[&serial]);
-            let codes = (token.next..token.next + 40).map(|counter| token.code(Kind::Hotp, counter)).collect();
+            let (device, token) =
+                (self.ledger.devices.0[&serial].clone(), &self.ledger.tokens[&serial]);
+            let codes = (token.next..token.next + 40)
+                .map(|counter| token.code(Kind::Hotp, counter))
+                .collect();
             people.push(Person { serial, device, codes });
         }
         people
@@ -77,8 +81,14 @@ impl Round {
             self.token(&serial).press();
             match told(answer.as_ref()) {
                 Told::Done(session) => self.opened(&serial, &device, &session, [code])?,
-                Told::Refused(status, problem) => return Err(format!("a fresh code of {serial} is refused with {status}: {problem}")),
-                Told::Unavailable | Told::Silence => self.token(&serial).held = Some(Held::Maybe(code)),
+                Told::Refused(status, problem) => {
+                    return Err(format!(
+                        "a fresh code of {serial} is refused with {status}: {problem}"
+                    ));
+                }
+                Told::Unavailable | Told::Silence => {
+                    self.token(&serial).held = Some(Held::Maybe(code))
+                }
             }
         }
         Ok(())
@@ -89,8 +99,16 @@ impl Person {
     fn verify(&self, client: &crate::http::Client) -> Vec<Option<Answer>> {
         let mut answers = Vec::new();
         for code in &self.codes {
-            let body = json!({"account": self.device.account, "serial": self.serial, "code": code}).to_string();
-            let answer = client.try_raw("POST", "/v1/sessions", &[("Content-Type", "application/json")], body.as_bytes()).ok();
+            let body = json!({"account": self.device.account, "serial": self.serial, "code": code})
+                .to_string();
+            let answer = client
+                .try_raw(
+                    "POST",
+                    "/v1/sessions",
+                    &[("Content-Type", "application/json")],
+                    body.as_bytes(),
+                )
+                .ok();
             let goes_on = answer.as_ref().is_some_and(|answer| answer.status == 201);
             answers.push(answer);
             if !goes_on {

@@ -1,19 +1,16 @@
 //! Backups and raw copies, and what becomes of a store that is restored from them.
 
 use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::ledger::Devices;
-use crate::ledger::Fault;
+use crate::ledger::{Devices, Fault};
 use crate::look::agreed;
 use crate::people::Told;
 use crate::place::beside;
-use crate::round::RawCopy;
-use crate::round::Round;
+use crate::round::{RawCopy, Round};
 
 impl Round {
     /// The agent makes a backup.
@@ -29,7 +26,9 @@ impl Round {
                 self.backups.push((to, self.ledger.devices.clone()));
                 Ok(())
             }
-            Told::Refused(status, problem) => Err(format!("a backup is refused with {status}: {problem}")),
+            Told::Refused(status, problem) => {
+                Err(format!("a backup is refused with {status}: {problem}"))
+            }
             Told::Unavailable | Told::Silence => Ok(()),
         }
     }
@@ -41,7 +40,11 @@ impl Round {
         let log = beside(&file, "-wal");
         let copied = fs::copy(self.place.log_of_store(), &log).is_ok();
         let with_log = copied && self.random.once_in(2);
-        self.note(format!("raw copy to {}{}", file.display(), if with_log { " with its log" } else { "" }));
+        self.note(format!(
+            "raw copy to {}{}",
+            file.display(),
+            if with_log { " with its log" } else { "" }
+        ));
         if copied {
             // A log may turn up by itself, too.
             let kept = self.place.new_name("log");
@@ -51,13 +54,20 @@ impl Round {
         if !with_log {
             let _ = fs::remove_file(&log);
         }
-        self.copies.push(RawCopy { file, log: with_log.then_some(log), at: self.ledger.history.len() });
+        self.copies.push(RawCopy {
+            file,
+            log: with_log.then_some(log),
+            at: self.ledger.history.len(),
+        });
         Ok(())
     }
 
-    /// A backup is restored: where the store was, or first and moved there then; or the store itself is.
+    /// A backup is restored: where the store was, or first and moved there then; or the store
+    /// itself is.
     pub(crate) fn restore(&mut self) -> Result<(), Fault> {
-        let Some((backup, devices)) = self.random.pick(self.backups.clone()) else { return self.restore_in_place() };
+        let Some((backup, devices)) = self.random.pick(self.backups.clone()) else {
+            return self.restore_in_place();
+        };
         let first = self.random.once_in(2);
         let (store, log) = (self.place.store.clone(), self.place.log_of_store());
         let place = if first { self.place.new_name("restored") } else { store.clone() };
@@ -107,12 +117,22 @@ impl Round {
             self.place.run_killed(&["store", "restore"], path, after);
         }
         let ended = self.place.run(&["store", "restore"], path);
-        if ended.exit == Some(0) { Ok(()) } else { Err(format!("a restore does not succeed: {ended:?}")) }
+        if ended.exit == Some(0) {
+            Ok(())
+        } else {
+            Err(format!("a restore does not succeed: {ended:?}"))
+        }
     }
 
-    /// Starts on a store that was restored from one of these states. Only a log that is not its own may be in the way.
-    pub(crate) fn serve_restored(&mut self, states: &[Devices], foreign_log: bool) -> Result<(), Fault> {
-        if foreign_log && let Err(ended) = self.place.start(0)?.map(|agent| self.agents.push(agent)) {
+    /// Starts on a store that was restored from one of these states. Only a log that is not its own
+    /// may be in the way.
+    pub(crate) fn serve_restored(
+        &mut self,
+        states: &[Devices],
+        foreign_log: bool,
+    ) -> Result<(), Fault> {
+        if foreign_log && let Err(ended) = self.place.start(0)?.map(|agent| self.agents.push(agent))
+        {
             self.refusal_is_clear(&ended.said)?;
             self.note("… refused; the log is moved away");
             let (log, away) = (self.place.log_of_store(), self.place.new_name("log"));
@@ -124,7 +144,8 @@ impl Round {
             self.start_restored()?;
         }
         let served = self.served(0)?;
-        let found = states.iter().find_map(|state| agreed(&served, state, &Default::default()).ok());
+        let found =
+            states.iter().find_map(|state| agreed(&served, state, &Default::default()).ok());
         let Some(devices) = found else {
             return Err(format!("restored: {served:?} is served, and must be one of {states:?}"));
         };
@@ -137,11 +158,18 @@ impl Round {
         match self.place.start(0)? {
             Ok(agent) => self.agents.push(agent),
             Err(ended) if self.keys.len() > 1 && ended.said.contains("key") => {
-                self.note(format!("… refused: {}; all sealing keys are put back", ended.said.trim()));
+                self.note(format!(
+                    "… refused: {}; all sealing keys are put back",
+                    ended.said.trim()
+                ));
                 self.write_keys(&self.keys.clone());
                 match self.place.start(0)? {
                     Ok(agent) => self.agents.push(agent),
-                    Err(ended) => return Err(format!("a restored store is refused with all its keys: {ended:?}")),
+                    Err(ended) => {
+                        return Err(format!(
+                            "a restored store is refused with all its keys: {ended:?}"
+                        ));
+                    }
                 }
             }
             Err(ended) if self.elsewhere && ended.said.contains(".witness") => {
@@ -150,7 +178,11 @@ impl Round {
                 remove(&beside(&self.place.store, ".witness"));
                 match self.place.start(0)? {
                     Ok(agent) => self.agents.push(agent),
-                    Err(ended) => return Err(format!("a restored store is refused without the witness of another: {ended:?}")),
+                    Err(ended) => {
+                        return Err(format!(
+                            "a restored store is refused without the witness of another: {ended:?}"
+                        ));
+                    }
                 }
             }
             Err(ended) => return Err(format!("a restored store is refused: {ended:?}")),
@@ -175,7 +207,8 @@ impl Round {
         self.verify()
     }
 
-    /// Puts a copy of a file into another one's place: by a new name, or by writing into what is there.
+    /// Puts a copy of a file into another one's place: by a new name, or by writing into what is
+    /// there.
     pub(crate) fn put(&mut self, from: &Path, to: &Path, in_place: bool) {
         if in_place {
             fs::copy(from, to).unwrap();

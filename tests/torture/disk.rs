@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub(crate) struct Disk {
@@ -13,7 +12,11 @@ pub(crate) struct Disk {
 impl Disk {
     /// Mounts one, which takes root.
     pub(crate) fn mount(at: &Path) -> Disk {
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=6m,mode=0700", "twostep-torture"]).arg(at).status().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=6m,mode=0700", "twostep-torture"])
+            .arg(at)
+            .status()
+            .unwrap();
         assert!(mounted.success(), "a small disk can be mounted at {}", at.display());
         Disk { at: at.to_owned() }
     }

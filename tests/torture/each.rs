@@ -6,13 +6,10 @@ use std::os::unix::fs::symlink;
 use nix::sys::signal::Signal;
 
 use crate::accidents::Accident;
-use crate::disk;
 use crate::ledger::Fault;
-use crate::played;
-use crate::round::Round;
-use crate::round::Trace;
-use crate::tools;
+use crate::round::{Round, Trace};
 use crate::under::Exchange;
+use crate::{disk, played, tools};
 
 #[test]
 fn each_accident_after_each_way_to_stop_is_harmless_or_refused_with_a_remedy() {
@@ -32,7 +29,9 @@ fn each_accident_after_each_way_to_stop_is_harmless_or_refused_with_a_remedy() {
 
 #[test]
 fn each_exchange_of_files_under_one_agent_or_two_ends_them_and_loses_nothing() {
-    let cases = Exchange::ALL.into_iter().flat_map(|exchange| [1, 2].map(|agents| (exchange, agents)));
+    let cases = Exchange::ALL
+        .into_iter()
+        .flat_map(|exchange| [1, 2].map(|agents| (exchange, agents)));
     all(cases, |(exchange, agents), round| {
         round.begin()?;
         round.copy()?;
@@ -106,7 +105,11 @@ fn a_backup_that_is_restored_over_a_store_made_anew_is_served() {
         round.place.store = made_here.clone();
         match round.place.start(0)? {
             Ok(agent) => round.agents.push(agent),
-            Err(ended) => return Err(format!("a configured key is there, no store is, and the agent refuses: {ended:?}")),
+            Err(ended) => {
+                return Err(format!(
+                    "a configured key is there, no store is, and the agent refuses: {ended:?}"
+                ));
+            }
         }
         round.stop(way)?;
         round.elsewhere = true;
@@ -116,7 +119,10 @@ fn a_backup_that_is_restored_over_a_store_made_anew_is_served() {
 }
 
 /// A round for each case; all that fail are told.
-fn all<C: Copy + std::fmt::Debug>(cases: impl Iterator<Item = C>, play: impl Fn(C, &mut Round) -> Result<(), Fault>) {
+fn all<C: Copy + std::fmt::Debug>(
+    cases: impl Iterator<Item = C>,
+    play: impl Fn(C, &mut Round) -> Result<(), Fault>,
+) {
     let mut faults = Vec::new();
     for (seed, case) in (2_000_000..).zip(cases) {
         let trace = Trace::default();

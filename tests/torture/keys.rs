@@ -3,16 +3,14 @@
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt;
 use std::thread::sleep;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use nix::sys::signal::Signal;
 
 use crate::ledger::Fault;
-use crate::place::LIMIT;
-use crate::place::beside;
+use crate::place::{LIMIT, beside};
 use crate::random::Random;
 use crate::round::Round;
 
@@ -73,10 +71,14 @@ impl Round {
             self.write_keys(&self.keys[..1]);
             let Some(words) = self.serve_or_refuse()? else { return Ok(()) };
             if !words.contains("key") {
-                return Err(format!("an old key was dropped, and the refusal speaks of none: {words}"));
+                return Err(format!(
+                    "an old key was dropped, and the refusal speaks of none: {words}"
+                ));
             }
             if began.elapsed() > LIMIT {
-                return Err(format!("a new key came with a restart, and after {LIMIT:?} the old one is still needed: {words}"));
+                return Err(format!(
+                    "a new key came with a restart, and after {LIMIT:?} the old one is still needed: {words}"
+                ));
             }
             self.note("… refused; the old keys are put back");
             self.write_keys(&self.keys.clone());
@@ -91,8 +93,15 @@ impl Round {
     pub(crate) fn write_keys(&self, keys: &[String]) {
         use std::io::Write;
         let new = beside(&self.place.key(), ".new");
-        let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new).unwrap();
-        file.write_all(keys.iter().map(|key| format!("{key}\n")).collect::<String>().as_bytes()).unwrap();
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&new)
+            .unwrap();
+        file.write_all(keys.iter().map(|key| format!("{key}\n")).collect::<String>().as_bytes())
+            .unwrap();
         fs::rename(new, self.place.key()).unwrap();
     }
 }

@@ -1,13 +1,9 @@
-//! The ledger of acknowledged changes: the tokens in people's hands, and the state that the store must have.
+//! The ledger of acknowledged changes: the tokens in people's hands, and the state that the store
+//! must have.
 
 use std::collections::BTreeMap;
 
-use twostep::otp::Counter;
-use twostep::otp::Digits;
-use twostep::otp::Hotp;
-use twostep::otp::Seed;
-use twostep::otp::TimeStepSize;
-use twostep::otp::Totp;
+use twostep::otp::{Counter, Digits, Hotp, Seed, TimeStepSize, Totp};
 use twostep::testing::SimulatedToken;
 use twostep::time::UnixTime;
 
@@ -37,7 +33,8 @@ pub(crate) struct Device {
     pub(crate) kind: Kind,
     pub(crate) name: Option<String>,
     pub(crate) state: State,
-    /// Restored since its last pair: a counter needs two codes, and a clock's codes are spent for minutes.
+    /// Restored since its last pair: a counter needs two codes, and a clock's codes are spent for
+    /// minutes.
     pub(crate) restored: bool,
 }
 
@@ -103,7 +100,15 @@ pub(crate) struct Ledger {
 impl Token {
     pub(crate) fn new(random: &mut Random) -> Token {
         let seed = Seed::new(random.bytes()).unwrap();
-        Token { seed, next: 0, lag: 0, failures: 0, spent: Vec::new(), held: None, sheet: Vec::new() }
+        Token {
+            seed,
+            next: 0,
+            lag: 0,
+            failures: 0,
+            spent: Vec::new(),
+            held: None,
+            sheet: Vec::new(),
+        }
     }
 
     pub(crate) fn secret(&self) -> String {
@@ -128,7 +133,8 @@ impl Token {
         self.next - 1
     }
 
-    /// Two consecutive codes, both of which are used up. Those of a clock end with the code of now, and are fresh if `next` is in the past.
+    /// Two consecutive codes, both of which are used up. Those of a clock end with the code of now,
+    /// and are fresh if `next` is in the past.
     pub(crate) fn pair(&mut self, kind: Kind) -> [String; 2] {
         let first = match kind {
             Kind::Totp => {
@@ -164,12 +170,15 @@ impl Ledger {
         self.doubts.clear();
         self.history.push(self.devices.clone());
         self.sessions.iter_mut().for_each(|session| session.life = Life::Over);
-        self.over.extend(self.bypass.drain(..).map(|(account, code)| (account, None, code)));
+        self.over
+            .extend(self.bypass.drain(..).map(|(account, code)| (account, None, code)));
         for (serial, token) in &mut self.tokens {
             token.held = None;
             let account = self.devices.0.get(serial).map(|device| device.account.clone());
             if let Some(account) = account {
-                self.over.extend(token.sheet.drain(..).map(|code| (account.clone(), Some(serial.clone()), code)));
+                self.over.extend(
+                    token.sheet.drain(..).map(|code| (account.clone(), Some(serial.clone()), code)),
+                );
             }
             token.sheet.clear();
         }
@@ -178,12 +187,21 @@ impl Ledger {
     /// The serial numbers of devices that this holds for and that are in no doubt.
     pub(crate) fn serials(&self, fits: impl Fn(&Device) -> bool) -> Vec<String> {
         let sure = |serial: &String| !self.doubts.contains_key(serial);
-        self.devices.0.iter().filter(|(serial, device)| sure(serial) && fits(device)).map(|(serial, _)| serial.clone()).collect()
+        self.devices
+            .0
+            .iter()
+            .filter(|(serial, device)| sure(serial) && fits(device))
+            .map(|(serial, _)| serial.clone())
+            .collect()
     }
 
     /// Sessions of an account, or of one device, are over.
     pub(crate) fn end_sessions(&mut self, life: Life, of: impl Fn(&Session) -> bool) {
-        for session in self.sessions.iter_mut().filter(|session| session.life != Life::Over && of(session)) {
+        for session in self
+            .sessions
+            .iter_mut()
+            .filter(|session| session.life != Life::Over && of(session))
+        {
             session.life = life;
         }
     }

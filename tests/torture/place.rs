@@ -1,14 +1,10 @@
 //! Where a round is played: the store's folder, its copies, and the agents that serve from it.
 
 use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -17,9 +13,13 @@ use crate::http::Client;
 use crate::ledger::Fault;
 use crate::scratch;
 
-/// The program under test: the one built with this test, or another build that `TWOSTEP_TORTURE_PROGRAM` names.
+/// The program under test: the one built with this test, or another build that
+/// `TWOSTEP_TORTURE_PROGRAM` names.
 fn twostep() -> Command {
-    Command::new(std::env::var_os("TWOSTEP_TORTURE_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_twostep").into()))
+    Command::new(
+        std::env::var_os("TWOSTEP_TORTURE_PROGRAM")
+            .unwrap_or_else(|| env!("CARGO_BIN_EXE_twostep").into()),
+    )
 }
 
 pub(crate) struct Place {
@@ -84,13 +84,19 @@ impl Place {
         beside(&fs::canonicalize(&self.store).unwrap_or_else(|_| self.store.clone()), "-wal")
     }
 
-    /// Starts an agent on the store and waits until it says that it is ready; or what it said when it ended instead.
+    /// Starts an agent on the store and waits until it says that it is ready; or what it said when
+    /// it ended instead.
     pub(crate) fn start(&mut self, which: usize) -> Result<Result<Agent, Ended>, Fault> {
         let (store, key) = (self.store.clone(), self.key());
         self.start_on(which, &store, &key)
     }
 
-    pub(crate) fn start_on(&mut self, which: usize, store: &Path, key: &Path) -> Result<Result<Agent, Ended>, Fault> {
+    pub(crate) fn start_on(
+        &mut self,
+        which: usize,
+        store: &Path,
+        key: &Path,
+    ) -> Result<Result<Agent, Ended>, Fault> {
         let mut agent = self.spawn(which, store, key);
         let deadline = Instant::now() + LIMIT;
         loop {
@@ -129,20 +135,33 @@ impl Place {
         self.numbered += 1;
         let log = run.join(format!("log-{}", self.numbered));
         let mut command = twostep();
-        command.args(["agent", "--config"]).arg(run.join("twostep.toml")).env_remove("TWOSTEP_SOCKET");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log).unwrap());
+        command
+            .args(["agent", "--config"])
+            .arg(run.join("twostep.toml"))
+            .env_remove("TWOSTEP_SOCKET");
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(&log).unwrap());
         Agent { child: command.spawn().unwrap(), which, log, client: Client::unix(socket) }
     }
 
     /// Runs the program to its end.
     pub(crate) fn run(&self, arguments: &[&str], path: &Path) -> Ended {
         let output = command(arguments, path).output().unwrap();
-        Ended { exit: output.status.code(), said: String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned() }
+        Ended {
+            exit: output.status.code(),
+            said: String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+        }
     }
 
     /// Runs the program and kills it after a while.
     pub(crate) fn run_killed(&self, arguments: &[&str], path: &Path, after: Duration) {
-        let mut child = command(arguments, path).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command(arguments, path)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         sleep(after);
         let _ = child.kill();
         child.wait().unwrap();
@@ -153,7 +172,10 @@ impl Agent {
     /// Its log without the lines of requests.
     pub(crate) fn said(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
-        log.lines().filter(|line| !line.contains("\"message\":\"request\"")).map(|line| format!("{line}\n")).collect()
+        log.lines()
+            .filter(|line| !line.contains("\"message\":\"request\""))
+            .map(|line| format!("{line}\n"))
+            .collect()
     }
 
     pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {

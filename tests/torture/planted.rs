@@ -4,19 +4,18 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use crate::ledger::Fault;
-use crate::ledger::Kind;
-use crate::ledger::Life;
-use crate::ledger::State;
+use crate::ledger::{Fault, Kind, Life, State};
 use crate::place::beside;
 use crate::played;
-use crate::round::Round;
-use crate::round::Trace;
+use crate::round::{Round, Trace};
 
 #[test]
 fn a_code_that_is_accepted_twice_is_found_out() {
     found_out("is accepted twice", |round| {
-        let serial = round.ledger.serials(|device| device.kind == Kind::Hotp && device.state == State::Active).remove(0);
+        let serial = round
+            .ledger
+            .serials(|device| device.kind == Kind::Hotp && device.state == State::Active)
+            .remove(0);
         let next = round.token(&serial).next;
         let code = round.token(&serial).code(Kind::Hotp, next);
         round.token(&serial).spent.push(code);
@@ -27,7 +26,10 @@ fn a_code_that_is_accepted_twice_is_found_out() {
 #[test]
 fn a_spent_code_that_a_replay_opens_a_session_with_is_found_out() {
     found_out("was accepted before or is void", |round| {
-        let serial = round.ledger.serials(|device| device.kind == Kind::Hotp && device.state == State::Active).remove(0);
+        let serial = round
+            .ledger
+            .serials(|device| device.kind == Kind::Hotp && device.state == State::Active)
+            .remove(0);
         let next = round.token(&serial).next;
         let code = round.token(&serial).code(Kind::Hotp, next);
         round.token(&serial).spent.push(code);
@@ -81,7 +83,11 @@ fn found_out(fault: &str, plant: impl FnOnce(&mut Round) -> Result<(), Fault>) {
     let trace = Trace::default();
     let found = played(PLANTED, &trace, |round| {
         round.begin()?;
-        while round.ledger.serials(|device| device.kind == Kind::Hotp && device.state == State::Active).is_empty() {
+        while round
+            .ledger
+            .serials(|device| device.kind == Kind::Hotp && device.state == State::Active)
+            .is_empty()
+        {
             round.enrol()?;
         }
         plant(round)

@@ -1,20 +1,14 @@
 //! One round: a random sequence of what people, operators and accidents do to one store.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use crate::disk;
-use crate::ledger::Devices;
-use crate::ledger::Fault;
-use crate::ledger::Ledger;
-use crate::place::Agent;
-use crate::place::LIMIT;
-use crate::place::Place;
+use crate::ledger::{Devices, Fault, Ledger};
+use crate::place::{Agent, LIMIT, Place};
 use crate::random::Random;
 
 /// The operations of a round so far, to be read beside its fault.
@@ -54,7 +48,12 @@ impl Trace {
     }
 
     pub(crate) fn text(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|line| format!("    {line}\n")).collect()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .map(|line| format!("    {line}\n"))
+            .collect()
     }
 }
 
@@ -129,7 +128,11 @@ impl Round {
             20 => self.fill_the_disk(),
             21 => self.restore_under_the_agent(),
             22 => self.second_agent(),
-            23 => self.look().and_then(|words| words.map_or(Ok(()), |words| Err(format!("not ready, and nothing is wrong: {words}")))),
+            23 => self.look().and_then(|words| {
+                words.map_or(Ok(()), |words| {
+                    Err(format!("not ready, and nothing is wrong: {words}"))
+                })
+            }),
             24 => self.stop_one(),
             25..=26 => self.burst(Signal::SIGKILL),
             27 => self.burst(Signal::SIGTERM),
@@ -140,7 +143,8 @@ impl Round {
         }
     }
 
-    /// Looks that no acknowledged change is lost, no code is accepted again, and the store is sound.
+    /// Looks that no acknowledged change is lost, no code is accepted again, and the store is
+    /// sound.
     pub(crate) fn finish(&mut self) -> Result<(), Fault> {
         if self.agents.is_empty() {
             self.serve()?;
@@ -158,12 +162,15 @@ impl Round {
         self.trace.note(line.into());
     }
 
-    /// Starts an agent where nothing is wrong: it serves, and what it serves is what was acknowledged.
+    /// Starts an agent where nothing is wrong: it serves, and what it serves is what was
+    /// acknowledged.
     pub(crate) fn serve(&mut self) -> Result<(), Fault> {
         self.note("start");
         match self.place.start(0)? {
             Ok(agent) => self.agents.push(agent),
-            Err(ended) => return Err(format!("nothing is wrong, and the agent refuses to start: {ended:?}")),
+            Err(ended) => {
+                return Err(format!("nothing is wrong, and the agent refuses to start: {ended:?}"));
+            }
         }
         match self.look()? {
             None => Ok(()),
@@ -171,7 +178,8 @@ impl Round {
         }
     }
 
-    /// Starts an agent where something may be wrong: it serves what was acknowledged, or says why it does not.
+    /// Starts an agent where something may be wrong: it serves what was acknowledged, or says why
+    /// it does not.
     pub(crate) fn serve_or_refuse(&mut self) -> Result<Option<String>, Fault> {
         match self.place.start(0)? {
             Ok(agent) => {
@@ -196,7 +204,9 @@ impl Round {
             Ok(agent) => self.agents.push(agent),
             Err(ended) => return Err(format!("a second agent refuses to start: {ended:?}")),
         }
-        self.look().and_then(|words| words.map_or(Ok(()), |words| Err(format!("not ready beside a second agent: {words}"))))
+        self.look().and_then(|words| {
+            words.map_or(Ok(()), |words| Err(format!("not ready beside a second agent: {words}")))
+        })
     }
 
     /// One of two agents ends, the other goes on.
@@ -262,7 +272,11 @@ impl Round {
     pub(crate) fn stopped_cleanly(&self) -> Result<(), Fault> {
         let log = self.place.log_of_store();
         if log.exists() {
-            return Err(format!("a clean stop leaves {} with {} bytes", log.display(), log.metadata().map_or(0, |log| log.len())));
+            return Err(format!(
+                "a clean stop leaves {} with {} bytes",
+                log.display(),
+                log.metadata().map_or(0, |log| log.len())
+            ));
         }
         Ok(())
     }
@@ -271,7 +285,9 @@ impl Round {
     pub(crate) fn sound(&self) -> Result<(), Fault> {
         let ended = self.place.run(&["store", "check"], &self.place.store);
         if ended.exit != Some(0) {
-            return Err(format!("store check is not content with a store that is served: {ended:?}"));
+            return Err(format!(
+                "store check is not content with a store that is served: {ended:?}"
+            ));
         }
         Ok(())
     }

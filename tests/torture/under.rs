@@ -5,17 +5,14 @@ use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::thread::sleep;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::ledger::Fault;
-use crate::ledger::Held;
+use crate::ledger::{Fault, Held};
 use crate::people::Told;
-use crate::place::LIMIT;
-use crate::place::beside;
+use crate::place::{LIMIT, beside};
 use crate::round::Round;
 
 /// How the files are exchanged.
@@ -50,7 +47,8 @@ impl Exchange {
 }
 
 impl Round {
-    /// The agent notices that what it writes to is not the store any more, and ends. Nothing acknowledged is lost.
+    /// The agent notices that what it writes to is not the store any more, and ends. Nothing
+    /// acknowledged is lost.
     pub(crate) fn replace_under_the_agent(&mut self) -> Result<(), Fault> {
         let exchange = self.random.pick(Exchange::ALL).unwrap();
         self.exchange(exchange)
@@ -62,7 +60,8 @@ impl Round {
         }
         self.note(format!("under the agent: {exchange:?}"));
         let (store, log) = (self.place.store.clone(), self.place.log_of_store());
-        let (folder, aside) = (store.parent().unwrap().to_owned(), beside(store.parent().unwrap(), ".aside"));
+        let (folder, aside) =
+            (store.parent().unwrap().to_owned(), beside(store.parent().unwrap(), ".aside"));
         let file = match exchange {
             Exchange::LogRenamed | Exchange::LogRemoved => log,
             _ => store.clone(),
@@ -96,7 +95,11 @@ impl Round {
                 fs::copy(&kept, &other).unwrap();
                 symlink(&other, &file).unwrap();
             }
-            Exchange::Overwritten | Exchange::Garbled | Exchange::Removed | Exchange::LogRemoved | Exchange::Folder => {}
+            Exchange::Overwritten
+            | Exchange::Garbled
+            | Exchange::Removed
+            | Exchange::LogRemoved
+            | Exchange::Folder => {}
         }
         self.calm = false;
         for _ in 0..self.random.below(4) {
@@ -110,13 +113,18 @@ impl Round {
             return self.overwritten(&kept);
         }
         for mut agent in std::mem::take(&mut self.agents) {
-            let ready = agent.runs().then(|| agent.client.try_raw("GET", "/readyz", &[], b"")).and_then(Result::ok);
+            let ready = agent
+                .runs()
+                .then(|| agent.client.try_raw("GET", "/readyz", &[], b""))
+                .and_then(Result::ok);
             if ready.is_some_and(|ready| ready.status == 200) {
                 return Err(format!("{exchange:?} under the agent, and it is ready"));
             }
             let ended = agent.end(LIMIT)?;
             if ended.exit == Some(0) {
-                return Err(format!("{exchange:?} under the agent, and it ends as if nothing were wrong: {ended:?}"));
+                return Err(format!(
+                    "{exchange:?} under the agent, and it ends as if nothing were wrong: {ended:?}"
+                ));
             }
             self.note(format!("… ended: {}", last_line(&ended.said)));
             self.refusal_is_clear(&ended.said)?;
@@ -135,7 +143,8 @@ impl Round {
         self.serve()
     }
 
-    /// The file is the same to the system, so the agent may go on; but nothing of its log may be lost when it ends.
+    /// The file is the same to the system, so the agent may go on; but nothing of its log may be
+    /// lost when it ends.
     fn overwritten(&mut self, kept: &PathBuf) -> Result<(), Fault> {
         let signal = self.random.pick([Signal::SIGTERM, Signal::SIGKILL]).unwrap();
         self.note(format!("… and {signal}"));
@@ -158,7 +167,8 @@ impl Round {
         self.serve()
     }
 
-    /// The disk is full: what is refused is not done, the agent stays, and goes on when there is room.
+    /// The disk is full: what is refused is not done, the agent stays, and goes on when there is
+    /// room.
     pub(crate) fn fill_the_disk(&mut self) -> Result<(), Fault> {
         let Some(disk) = &self.place.disk else { return Ok(()) };
         disk.fill();
@@ -171,7 +181,11 @@ impl Round {
                 1 => self.change_a_device()?,
                 _ => self.verify()?,
             }
-            let held = self.ledger.tokens.values().any(|token| matches!(token.held, Some(Held::Good(_))));
+            let held = self
+                .ledger
+                .tokens
+                .values()
+                .any(|token| matches!(token.held, Some(Held::Good(_))));
             if held && !failed {
                 failed = true;
                 self.not_ready_while_full()?;
@@ -209,7 +223,8 @@ impl Round {
         self.note("there is room again");
     }
 
-    /// The agents end while the disk is full; one is started meanwhile, which serves or says why it does not.
+    /// The agents end while the disk is full; one is started meanwhile, which serves or says why it
+    /// does not.
     fn end_while_full(&mut self, signal: Signal) -> Result<(), Fault> {
         self.note(format!("{signal} while the disk is full"));
         for agent in std::mem::take(&mut self.agents) {
@@ -243,8 +258,15 @@ impl Round {
         let [agent] = &mut self.agents[..] else { return Ok(()) };
         match agent.client.try_raw("GET", "/readyz", &[], b"") {
             Ok(answer) if answer.status == 503 && answer.text().contains("\"store\"") => Ok(()),
-            Ok(answer) => Err(format!("the disk is full, a commit has failed, and /readyz answers {} {}", answer.status, answer.text())),
-            Err(error) => Err(format!("a full disk ends the agent, or it does not answer: {error}: {}", agent.said())),
+            Ok(answer) => Err(format!(
+                "the disk is full, a commit has failed, and /readyz answers {} {}",
+                answer.status,
+                answer.text()
+            )),
+            Err(error) => Err(format!(
+                "a full disk ends the agent, or it does not answer: {error}: {}",
+                agent.said()
+            )),
         }
     }
 
@@ -256,7 +278,10 @@ impl Round {
                 match agent.client.try_raw("GET", "/readyz", &[], b"") {
                     Ok(answer) if answer.status == 200 => break,
                     answer if Instant::now() > deadline || !agent.runs() => {
-                        return Err(format!("there is room again, and the agent is not ready, or not there: {answer:?}: {}", agent.said()));
+                        return Err(format!(
+                            "there is room again, and the agent is not ready, or not there: {answer:?}: {}",
+                            agent.said()
+                        ));
                     }
                     _ => sleep(Duration::from_millis(10)),
                 }

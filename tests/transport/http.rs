@@ -8,9 +8,14 @@ use crate::agent::{Agent, exchange, read_to_end};
 
 #[track_caller]
 fn assert_problem(answer: &str, status: u16, code: &str) {
-    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) || answer.starts_with(&format!("HTTP/1.0 {status} ")), "{answer}");
+    assert!(
+        answer.starts_with(&format!("HTTP/1.1 {status} "))
+            || answer.starts_with(&format!("HTTP/1.0 {status} ")),
+        "{answer}"
+    );
     assert!(answer.contains("content-type: application/problem+json"), "{answer}");
-    let body: serde_json::Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let body: serde_json::Value =
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!((&body["status"], &body["code"]), (&status.into(), &code.into()));
     assert!(body["detail"].is_string() && body["title"].is_string() && body["type"].is_string());
 }
@@ -19,8 +24,12 @@ fn assert_problem(answer: &str, status: u16, code: &str) {
 fn a_body_over_the_limit_is_refused_however_it_comes() {
     let agent = Agent::start("");
     let fits = "x".repeat(65_536);
-    let request =
-        |body: &str| format!("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let request = |body: &str| {
+        format!(
+            "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
     let answer = agent.exchange(&request(&fits));
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert_problem(&agent.exchange(&request(&(fits.clone() + "x"))), 400, "InvalidInput");
@@ -30,7 +39,11 @@ fn a_body_over_the_limit_is_refused_however_it_comes() {
     let chunk = format!("8000\r\n{}\r\n", "x".repeat(0x8000));
     let answer = agent.exchange(&format!("{head}{chunk}{chunk}0\r\n\r\n"));
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    assert_problem(&agent.exchange(&format!("{head}{chunk}{chunk}1\r\nx\r\n0\r\n\r\n")), 400, "InvalidInput");
+    assert_problem(
+        &agent.exchange(&format!("{head}{chunk}{chunk}1\r\nx\r\n0\r\n\r\n")),
+        400,
+        "InvalidInput",
+    );
 
     // Nobody waits for what is only announced.
     let asked = Instant::now();
@@ -45,7 +58,8 @@ fn too_many_or_too_long_headers_are_refused() {
     let many: String = (0..65).map(|n| format!("X-{n}: 1\r\n")).collect();
     let answer = agent.exchange(&format!("GET /healthz HTTP/1.1\r\n{many}\r\n"));
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
-    let answer = agent.exchange(&format!("GET /healthz HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(64 * 1_024)));
+    let answer =
+        agent.exchange(&format!("GET /healthz HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(64 * 1_024)));
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
     assert!(agent.exchange("GET /healthz HTTP/1.0\r\n\r\n").contains("200 OK"));
 }
@@ -59,7 +73,9 @@ fn who_is_slow_loses_the_connection_and_holds_nobody_up() {
     let mut kept_alive = agent.connect();
     kept_alive.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     let mut without_body = agent.connect();
-    without_body.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n").unwrap();
+    without_body
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+        .unwrap();
     for _ in 0..20 {
         // Each byte comes in time; the head does not.
         if dripping.write_all(b"G").is_err() {
@@ -100,18 +116,32 @@ fn what_a_web_page_could_send_is_refused_over_tcp() {
         let stream = TcpStream::connect(&address).unwrap();
         exchange(stream, &format!("GET /healthz HTTP/1.1\r\nConnection: close\r\n{headers}\r\n"))
     };
-    for host in ["localhost", "LOCALHOST:1", "127.0.0.1:7878", "[::1]:7878", "mfa.test", "mfa.test:443"] {
+    for host in
+        ["localhost", "LOCALHOST:1", "127.0.0.1:7878", "[::1]:7878", "mfa.test", "mfa.test:443"]
+    {
         let answer = ask(&format!("Host: {host}\r\n"));
         assert!(answer.starts_with("HTTP/1.1 200 "), "{host}: {answer}");
     }
-    for host in ["rebound.example", "localhost.example", "mfa.test.example", "localhost@evil.example", "", "%", "\u{e9}"] {
+    for host in [
+        "rebound.example",
+        "localhost.example",
+        "mfa.test.example",
+        "localhost@evil.example",
+        "",
+        "%",
+        "\u{e9}",
+    ] {
         assert_problem(&ask(&format!("Host: {host}\r\n")), 403, "AccessDenied");
     }
     assert_problem(&ask("Host: localhost\r\nHost: rebound.example\r\n"), 403, "AccessDenied");
     assert_problem(&ask("Host: localhost\r\nOrigin: http://localhost\r\n"), 403, "AccessDenied");
     assert_problem(&ask("Host: localhost\r\nOrigin: null\r\n"), 403, "AccessDenied");
     // The Unix socket is out of a page's reach, and its clients name any host they like.
-    assert!(agent.exchange("GET /healthz HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n").contains("200 OK"));
+    assert!(
+        agent
+            .exchange("GET /healthz HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n")
+            .contains("200 OK")
+    );
 }
 
 #[test]
@@ -124,7 +154,9 @@ fn requests_are_not_smuggled_past_each_other() {
         "Transfer-Encoding: chunked, identity\r\n",
         "Transfer-Encoding : chunked\r\n",
     ] {
-        let request = format!("GET /healthz HTTP/1.1\r\nHost: a\r\n{framing}\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+        let request = format!(
+            "GET /healthz HTTP/1.1\r\nHost: a\r\n{framing}\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+        );
         let mut stream = agent.connect();
         stream.write_all(request.as_bytes()).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();

@@ -32,13 +32,28 @@ fn the_units_are_what_systemd_understands_and_leave_little_open() {
     // Whether the clock is synchronised may be asked.
     assert!(service.contains("adjtimex clock_adjtime") && !service.contains("\nProtectClock=yes"));
     let analyze = |arguments: &[&str]| {
-        let run = Command::new("systemd-analyze").args(arguments).current_dir(folder.path()).output().unwrap();
-        (run.status.success(), String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned())
+        let run = Command::new("systemd-analyze")
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        (
+            run.status.success(),
+            String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned(),
+        )
     };
-    let (verified, said) = analyze(&["verify", "--man=no", "./twostep.service", "./twostep.socket", "./twostep-verify.socket"]);
+    let (verified, said) = analyze(&[
+        "verify",
+        "--man=no",
+        "./twostep.service",
+        "./twostep.socket",
+        "./twostep-verify.socket",
+    ]);
     assert!(verified && said.trim().is_empty(), "{said}");
-    // Two of its points stand for adjtimex, which tells whether the clock is synchronised; without CAP_SYS_TIME it sets nothing.
-    let (exposed_little, said) = analyze(&["security", "--offline=yes", "--threshold=22", "./twostep.service"]);
+    // Two of its points stand for adjtimex, which tells whether the clock is synchronised; without
+    // CAP_SYS_TIME it sets nothing.
+    let (exposed_little, said) =
+        analyze(&["security", "--offline=yes", "--threshold=22", "./twostep.service"]);
     assert!(exposed_little, "{said}");
 }
 
@@ -50,10 +65,17 @@ fn a_socket_that_systemd_opened_is_served() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("activated.sock");
     // A port that was free a moment ago.
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
     let mut agent = Agent::spawn(folder, "", |command| {
         let mut activate = Command::new("systemd-socket-activate");
-        activate.arg("-l").arg(&socket).args(["-l", &address, "--setenv=TWOSTEP_TEST_AGENT"]);
+        activate
+            .arg("-l")
+            .arg(&socket)
+            .args(["-l", &address, "--setenv=TWOSTEP_TEST_AGENT"]);
         activate.arg(command.get_program()).args(command.get_args());
         activate.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         activate.stderr(fs::File::create(socket.with_file_name("log")).unwrap());
@@ -86,8 +108,16 @@ fn the_second_socket_is_known_by_its_name() {
         let sockets = paths.clone();
         let agent = Agent::spawn(folder, config, |command| {
             let mut activate = Command::new("systemd-socket-activate");
-            activate.arg("-l").arg(&sockets[0]).arg("-l").arg(&sockets[1]).args(["--fdname=twostep.socket:verify"]);
-            activate.arg("--setenv=TWOSTEP_TEST_AGENT").arg(command.get_program()).args(command.get_args());
+            activate
+                .arg("-l")
+                .arg(&sockets[0])
+                .arg("-l")
+                .arg(&sockets[1])
+                .args(["--fdname=twostep.socket:verify"]);
+            activate
+                .arg("--setenv=TWOSTEP_TEST_AGENT")
+                .arg(command.get_program())
+                .args(command.get_args());
             activate.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
             activate.stderr(fs::File::create(sockets[0].with_file_name("log")).unwrap());
             *command = activate;
@@ -98,14 +128,20 @@ fn the_second_socket_is_known_by_its_name() {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             match UnixStream::connect(socket) {
-                Ok(stream) => break crate::agent::exchange(stream, "GET /v1/accounts HTTP/1.0\r\n\r\n"),
+                Ok(stream) => {
+                    break crate::agent::exchange(stream, "GET /v1/accounts HTTP/1.0\r\n\r\n");
+                }
                 Err(error) => assert!(Instant::now() < deadline, "{error}"),
             }
         }
     };
     let (agent, [main, second]) = start("");
     let (main, second) = (ask(&main), ask(&second));
-    assert!(main.contains("200 OK") && second.contains("404 Not Found"), "{main}\n{second}\n{}", agent.log());
+    assert!(
+        main.contains("200 OK") && second.contains("404 Not Found"),
+        "{main}\n{second}\n{}",
+        agent.log()
+    );
     assert!(!agent.socket().with_file_name("verify.sock").exists());
     // Whoever connects to a socket that nobody serves would wait for good.
     let (agent, [main, _]) = start("[verify_socket]\nenabled = false\n");
@@ -149,9 +185,15 @@ fn the_sealing_key_comes_from_the_credentials() {
     let folder = tempfile::tempdir().unwrap();
     let credentials = folder.path().join("credentials");
     fs::create_dir(&credentials).unwrap();
-    fs::write(credentials.join("sealing.key"), twostep::store::Keyring::new_key().unwrap().as_bytes()).unwrap();
-    // The mask of the access control list that lets the service's user in shows as the group's permissions.
-    fs::set_permissions(credentials.join("sealing.key"), fs::Permissions::from_mode(0o440)).unwrap();
+    fs::write(
+        credentials.join("sealing.key"),
+        twostep::store::Keyring::new_key().unwrap().as_bytes(),
+    )
+    .unwrap();
+    // The mask of the access control list that lets the service's user in shows as the group's
+    // permissions.
+    fs::set_permissions(credentials.join("sealing.key"), fs::Permissions::from_mode(0o440))
+        .unwrap();
     let store = format!("[store]\nurl = \"sqlite:{}\"\n", folder.path().join("store.db").display());
     let agent = Agent::spawn(folder, &store, |command| {
         command.env("CREDENTIALS_DIRECTORY", credentials);
@@ -160,7 +202,10 @@ fn the_sealing_key_comes_from_the_credentials() {
     let folder = agent.into_folder();
 
     // Everywhere else such a file is refused.
-    let elsewhere = format!("[store]\nurl = \"sqlite:{0}/store.db\"\nkey_file = \"credentials/sealing.key\"\n", folder.path().display());
+    let elsewhere = format!(
+        "[store]\nurl = \"sqlite:{0}/store.db\"\nkey_file = \"credentials/sealing.key\"\n",
+        folder.path().display()
+    );
     let (_, log) = Agent::fails(folder, &elsewhere);
     assert!(log.contains("can be read by others"), "{log}");
 }

@@ -10,9 +10,24 @@ use crate::tools;
 
 fn make_certificate(folder: &Path, name: &str) {
     let run = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ])
         .args(["-keyout", "tls.key", "-out", "tls.crt", "-subj", &format!("/CN={name}")])
-        .args(["-addext", &format!("subjectAltName=DNS:{name}"), "-addext", "basicConstraints=critical,CA:FALSE"])
+        .args([
+            "-addext",
+            &format!("subjectAltName=DNS:{name}"),
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+        ])
         .current_dir(folder)
         .output()
         .unwrap();
@@ -25,7 +40,17 @@ fn fetch(agent: &Agent, name: &str, more: &[&str]) -> Option<String> {
     let port = address.rsplit(':').next().unwrap().to_owned();
     let url = format!("https://{name}:{port}/healthz");
     let run = Command::new("curl")
-        .args(["--silent", "--noproxy", "*", "--max-time", "10", "--cacert", "tls.crt", "--resolve", &format!("{name}:{port}:127.0.0.1")])
+        .args([
+            "--silent",
+            "--noproxy",
+            "*",
+            "--max-time",
+            "10",
+            "--cacert",
+            "tls.crt",
+            "--resolve",
+            &format!("{name}:{port}:127.0.0.1"),
+        ])
         .args(["--write-out", "%{http_version} %{http_code}", "--output", "/dev/null"])
         .args(more)
         .arg(url)
@@ -48,7 +73,10 @@ fn a_certificate_is_served_and_read_again_on_sighup() {
     assert_eq!(fetch(&agent, "one.test", &[]).as_deref(), Some("1.1 200"));
     assert_eq!(fetch(&agent, "two.test", &[]), None);
     // A certificate names its hosts; only a page's requests are refused.
-    assert_eq!(fetch(&agent, "one.test", &["--header", "Origin: https://one.test"]).as_deref(), Some("1.1 403"));
+    assert_eq!(
+        fetch(&agent, "one.test", &["--header", "Origin: https://one.test"]).as_deref(),
+        Some("1.1 403")
+    );
     assert_eq!(fetch(&agent, "one.test", &["--tls-max", "1.1"]), None);
 
     make_certificate(agent.folder.path(), "two.test");

@@ -1,25 +1,16 @@
 //! A person with a script, and a relying party.
 
-pub(crate) use crate::sockets::Shared;
-pub(crate) use crate::sockets::Sockets;
+pub(crate) use crate::sockets::{Shared, Sockets};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use twostep::time::UnixTime;
 use twostep::usb;
-use twostep::usb::Bus;
-use twostep::usb::Options;
-use twostep::usb::Person;
-use twostep::usb::Pin;
-use twostep::usb::PinRequest;
-use twostep::usb::Progress;
-use twostep::webauthn::AuthenticationResponse;
-use twostep::webauthn::Credential;
-use twostep::webauthn::Origin;
-use twostep::webauthn::RelyingParty;
-use twostep::webauthn::RelyingPartyConfig;
-use twostep::webauthn::UserEntity;
-use twostep::webauthn::UserVerification;
+use twostep::usb::{Bus, Options, Person, Pin, PinRequest, Progress};
+use twostep::webauthn::{
+    AuthenticationResponse, Credential, Origin, RelyingParty, RelyingPartyConfig, UserEntity,
+    UserVerification,
+};
 
 type Reaction = Box<dyn FnMut(&Progress)>;
 
@@ -81,14 +72,22 @@ impl Service {
             user_verification,
             ..RelyingPartyConfig::default()
         };
-        Service { party: RelyingParty::new(config).unwrap(), options: Options { deadline: Duration::from_secs(10), ..Options::default() } }
+        Service {
+            party: RelyingParty::new(config).unwrap(),
+            options: Options { deadline: Duration::from_secs(10), ..Options::default() },
+        }
     }
 
     pub(crate) fn within(self, deadline: Duration) -> Service {
         Service { options: Options { deadline, ..self.options }, ..self }
     }
 
-    pub(crate) fn enroll(&self, sockets: &Sockets, exclude: &[&Credential], person: &mut Script) -> Result<Credential, usb::Error> {
+    pub(crate) fn enroll(
+        &self,
+        sockets: &Sockets,
+        exclude: &[&Credential],
+        person: &mut Script,
+    ) -> Result<Credential, usb::Error> {
         let user = UserEntity { handle: b"alice's handle".to_vec(), name: "alice".into() };
         let (creation, state) = self.party.start_registration(&user, exclude).unwrap();
         let made = usb::register_on(sockets.bus(), &self.options, &creation, &origin(), person)?;
@@ -102,8 +101,12 @@ impl Service {
         person: &mut Script,
     ) -> Result<AuthenticationResponse, usb::Error> {
         let (request, state) = self.party.start_authentication(allow).unwrap();
-        let signed = usb::authenticate_on(sockets.bus(), &self.options, &request, &origin(), person)?;
-        let credential = allow.iter().find(|credential| credential.id.as_bytes() == signed.raw_id).unwrap();
+        let signed =
+            usb::authenticate_on(sockets.bus(), &self.options, &request, &origin(), person)?;
+        let credential = allow
+            .iter()
+            .find(|credential| credential.id.as_bytes() == signed.raw_id)
+            .unwrap();
         let assertion = self.party.finish_authentication(&state, &signed, credential).unwrap();
         assert_eq!(assertion.credential_id, credential.id);
         Ok(signed)
@@ -112,7 +115,12 @@ impl Service {
 
 impl Service {
     /// Runs one ceremony on another bus; whether the relying party could have been given an answer.
-    pub(crate) fn try_both(&self, bus: Arc<dyn Bus>, credential: &Credential, register: bool) -> bool {
+    pub(crate) fn try_both(
+        &self,
+        bus: Arc<dyn Bus>,
+        credential: &Credential,
+        register: bool,
+    ) -> bool {
         let mut person = Script::typing(&["123456"]);
         if register {
             let user = UserEntity { handle: b"alice's handle".to_vec(), name: "alice".into() };

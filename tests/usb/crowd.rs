@@ -1,20 +1,12 @@
 //! Another program talks to the same key all the time.
 
-use crate::bench::Script;
-use crate::bench::Service;
-use crate::bench::Sockets;
-use crate::device::CBOR;
-use crate::device::Device;
-use crate::device::INIT;
-use crate::device::reports;
+use crate::bench::{Script, Service, Sockets};
+use crate::device::{CBOR, Device, INIT, reports};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_hundred_of_a_hundred_sign_in_while_another_program_hammers_the_key() {

@@ -1,6 +1,8 @@
-//! A security key below its USB socket: CTAPHID, CTAP1 and CTAP2 as a key speaks them, and every way to break them.
+//! A security key below its USB socket: CTAPHID, CTAP1 and CTAP2 as a key speaks them, and every
+//! way to break them.
 //!
-//! Written apart from what it tests: other CBOR, other assembly of reports, the other side of each PIN protocol.
+//! Written apart from what it tests: other CBOR, other assembly of reports, the other side of each
+//! PIN protocol.
 
 #[path = "u2f.rs"]
 mod u2f;
@@ -8,26 +10,13 @@ mod u2f;
 mod wire;
 
 use crate::pin::PinStore;
-use ciborium::Value;
-use ciborium::cbor;
-use sha2::Digest;
-use sha2::Sha256;
+use ciborium::{Value, cbor};
+use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::time::Duration;
-use std::time::Instant;
-use twostep::testing::SimulatedAuthority;
-use twostep::testing::SimulatedSecurityKey;
-pub(crate) use wire::bool_of;
-pub(crate) use wire::bytes;
-pub(crate) use wire::get;
-pub(crate) use wire::ids;
-pub(crate) use wire::int;
-pub(crate) use wire::ok;
-pub(crate) use wire::reports;
-pub(crate) use wire::text;
-pub(crate) use wire::text_at;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use twostep::testing::{SimulatedAuthority, SimulatedSecurityKey};
+pub(crate) use wire::{bool_of, bytes, get, ids, int, ok, reports, text, text_at};
 
 pub(crate) type Report = Vec<u8>;
 pub(crate) type Channel = [u8; 4];
@@ -88,7 +77,8 @@ pub(crate) struct Device {
     /// It leaves out the id of the only credential that it was asked for.
     pub(crate) omits_id: bool,
     pub(crate) most_in_list: Option<u64>,
-    /// The format and the statement that it makes a credential with; without a statement, it leaves that out.
+    /// The format and the statement that it makes a credential with; without a statement, it leaves
+    /// that out.
     pub(crate) statement: (&'static str, Option<Value>),
     /// It answers INIT with "busy" while it waits for a touch.
     pub(crate) busy: bool,
@@ -201,7 +191,10 @@ impl Device {
     /// Whether the next report is lost.
     fn loses(&mut self) -> bool {
         // In step with no loop of a program: Knuth's generator, MMIX.
-        self.carried = self.carried.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.carried = self
+            .carried
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         self.loses.is_some_and(|one_of| (self.carried >> 33).is_multiple_of(one_of))
     }
 
@@ -251,11 +244,13 @@ impl Device {
         }
         let busy = self.pending.as_ref().is_some_and(|(request, ..)| request.channel != channel);
         if report[4] & 0x80 != 0 {
-            let (command, length) = (report[4] & 0x7f, usize::from(u16::from_be_bytes([report[5], report[6]])));
+            let (command, length) =
+                (report[4] & 0x7f, usize::from(u16::from_be_bytes([report[5], report[6]])));
             if command == CANCEL {
                 return self.cancel(channel);
             }
-            let receiving = self.receiving.as_ref().is_some_and(|(request, ..)| request.channel != channel);
+            let receiving =
+                self.receiving.as_ref().is_some_and(|(request, ..)| request.channel != channel);
             if receiving || busy && (command != INIT || self.busy) {
                 return self.error(channel, 0x06);
             }
@@ -277,7 +272,11 @@ impl Device {
                 _ => return,
             }
         }
-        if self.receiving.as_ref().is_some_and(|(request, length, _)| request.data.len() == *length) {
+        if self
+            .receiving
+            .as_ref()
+            .is_some_and(|(request, length, _)| request.data.len() == *length)
+        {
             let (request, ..) = self.receiving.take().unwrap();
             self.answer(request);
         }
@@ -305,7 +304,9 @@ impl Device {
             CBOR if self.fido2 => {
                 self.commands.extend(request.data.first());
                 match self.works {
-                    Some(works) => self.working = Some((request, Instant::now() + works, Instant::now())),
+                    Some(works) => {
+                        self.working = Some((request, Instant::now() + works, Instant::now()))
+                    }
                     None => self.run(request),
                 }
             }
@@ -360,7 +361,9 @@ impl Device {
             };
             match touched {
                 Some(touched) => {
-                    let Outcome::Reply(reply) = self.execute(&request.data, Some(touched)) else { unreachable!("it was touched") };
+                    let Outcome::Reply(reply) = self.execute(&request.data, Some(touched)) else {
+                        unreachable!("it was touched")
+                    };
                     self.reply(request.channel, CBOR, &reply);
                 }
                 None if now >= next => {
@@ -379,16 +382,24 @@ impl Device {
     }
 
     fn execute(&mut self, message: &[u8], touched: Option<bool>) -> Outcome {
-        let parameters = if message.len() > 1 && message[0] != 0x04 { ciborium::from_reader(&message[1..]).unwrap() } else { Value::Null };
+        let parameters = if message.len() > 1 && message[0] != 0x04 {
+            ciborium::from_reader(&message[1..]).unwrap()
+        } else {
+            Value::Null
+        };
         let denied = touched == Some(false);
         match message[0] {
             _ if denied => Outcome::Reply(vec![0x27]),
             0x01 => self.make_credential(&parameters, touched.is_some()),
             0x02 => self.get_assertion(&parameters, touched.is_some()),
             0x04 => Outcome::Reply(ok(&self.info())),
-            0x06 if int(&parameters, 2) == Some(6) => self.token_by_finger(&parameters, touched.is_some()),
+            0x06 if int(&parameters, 2) == Some(6) => {
+                self.token_by_finger(&parameters, touched.is_some())
+            }
             0x06 => Outcome::Reply(self.pin.answer(&parameters)),
-            0x0b if self.versions.contains(&"FIDO_2_1") && touched.is_some() => Outcome::Reply(vec![0]),
+            0x0b if self.versions.contains(&"FIDO_2_1") && touched.is_some() => {
+                Outcome::Reply(vec![0])
+            }
             0x0b if self.versions.contains(&"FIDO_2_1") => Outcome::NeedsTouch,
             _ => Outcome::Reply(vec![0x01]),
         }
@@ -407,8 +418,10 @@ impl Device {
     }
 
     fn info(&self) -> Value {
-        let texts = |texts: &[&str]| Value::Array(texts.iter().map(|text| Value::from(*text)).collect());
-        let mut options = vec![(Value::from("rk"), Value::from(true)), (Value::from("up"), Value::from(true))];
+        let texts =
+            |texts: &[&str]| Value::Array(texts.iter().map(|text| Value::from(*text)).collect());
+        let mut options =
+            vec![(Value::from("rk"), Value::from(true)), (Value::from("up"), Value::from(true))];
         if self.finger.is_some() {
             options.push((Value::from("uv"), Value::from(true)));
         }
@@ -420,7 +433,12 @@ impl Device {
             (Value::from(3), Value::Bytes(self.key.aaguid.to_vec())),
             (Value::from(4), Value::Map(options)),
             (Value::from(5), Value::from(1200)),
-            (Value::from(6), Value::Array(self.pin.protocols.iter().map(|number| Value::from(*number)).collect())),
+            (
+                Value::from(6),
+                Value::Array(
+                    self.pin.protocols.iter().map(|number| Value::from(*number)).collect(),
+                ),
+            ),
         ];
         map.extend(self.most_in_list.map(|most| (Value::from(7), Value::from(most))));
         Value::Map(map)
@@ -430,7 +448,11 @@ impl Device {
         let hash = bytes(parameters, 1).unwrap();
         let rp_id = get(parameters, 2).and_then(|rp| text(rp, "id")).unwrap();
         if bytes(parameters, 8).is_some_and(|param| param.is_empty()) {
-            return if touched { Outcome::Reply(vec![if self.pin.is_set() { 0x31 } else { 0x35 }]) } else { Outcome::NeedsTouch };
+            return if touched {
+                Outcome::Reply(vec![if self.pin.is_set() { 0x31 } else { 0x35 }])
+            } else {
+                Outcome::NeedsTouch
+            };
         }
         let verified = match self.verified(parameters, &hash, &rp_id, (8, 9), 1) {
             Ok(verified) => verified,
@@ -449,7 +471,10 @@ impl Device {
         let mut creation = self.key.make_credential(b"", &rp_id);
         creation.flags |= if verified { 0x05 } else { 0x01 };
         let (format, statement) = &self.statement;
-        let head = [(Value::from(1), Value::from(*format)), (Value::from(2), Value::Bytes(creation.auth_data()))];
+        let head = [
+            (Value::from(1), Value::from(*format)),
+            (Value::from(2), Value::Bytes(creation.auth_data())),
+        ];
         let statement = statement.iter().map(|statement| (Value::from(3), statement.clone()));
         Outcome::Reply(ok(&Value::Map(head.into_iter().chain(statement).collect())))
     }
@@ -468,7 +493,9 @@ impl Device {
         let silent = get(parameters, 5).and_then(|options| bool_of(options, "up")) == Some(false);
         let allowed: Vec<&[u8]> = ids.iter().map(Vec::as_slice).collect();
         let used = self.key.clone().get_assertion(b"", &rp_id, &allowed);
-        let Some(mut used) = used.filter(|_| verified || !self.hides) else { return Outcome::Reply(vec![0x2e]) };
+        let Some(mut used) = used.filter(|_| verified || !self.hides) else {
+            return Outcome::Reply(vec![0x2e]);
+        };
         if !silent && !touched {
             return Outcome::NeedsTouch;
         }
@@ -477,18 +504,35 @@ impl Device {
         used.flags = if silent { 0 } else { 0x01 } | if verified { 0x04 } else { 0 };
         let data = used.auth_data();
         let signature = used.signer.sign(&[&data[..], &hash].concat());
-        let mut map = vec![(Value::from(2), Value::Bytes(data)), (Value::from(3), Value::Bytes(signature))];
+        let mut map =
+            vec![(Value::from(2), Value::Bytes(data)), (Value::from(3), Value::Bytes(signature))];
         if !(self.omits_id && ids.len() == 1) {
             let id = used.credential_id.clone();
-            map.insert(0, (Value::from(1), cbor!({ "id" => Value::Bytes(id), "type" => "public-key" }).unwrap()));
+            map.insert(
+                0,
+                (
+                    Value::from(1),
+                    cbor!({ "id" => Value::Bytes(id), "type" => "public-key" }).unwrap(),
+                ),
+            );
         }
         Outcome::Reply(ok(&Value::Map(map)))
     }
 
     /// Whether the command comes with a proof of who is here.
-    fn verified(&mut self, parameters: &Value, hash: &[u8], rp_id: &str, keys: (i64, i64), permission: u8) -> Result<bool, u8> {
+    fn verified(
+        &mut self,
+        parameters: &Value,
+        hash: &[u8],
+        rp_id: &str,
+        keys: (i64, i64),
+        permission: u8,
+    ) -> Result<bool, u8> {
         match bytes(parameters, keys.0) {
-            Some(param) => self.pin.verify(&param, int(parameters, keys.1), hash, (permission, rp_id)).map(|()| true),
+            Some(param) => self
+                .pin
+                .verify(&param, int(parameters, keys.1), hash, (permission, rp_id))
+                .map(|()| true),
             None => Ok(false),
         }
     }

@@ -1,20 +1,9 @@
 //! Keys whose CTAP2 does not begin: those that know U2F are used with that.
 
-use crate::bench::Script;
-use crate::bench::Service;
-use crate::bench::Sockets;
-use crate::device::CBOR;
-use crate::device::Device;
-use crate::device::ERROR;
-use crate::device::MSG;
-use crate::device::Report;
-use crate::device::Request;
-use crate::device::reports;
-use crate::hostile::At;
-use crate::hostile::BEHAVIOURS;
-use crate::hostile::Ends;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use crate::bench::{Script, Service, Sockets};
+use crate::device::{CBOR, Device, ERROR, MSG, Report, Request, reports};
+use crate::hostile::{At, BEHAVIOURS, Ends};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 use twostep::usb::Error;
@@ -40,20 +29,29 @@ fn failing(times: usize, failure: impl Fn(&Request) -> Vec<Report> + Send + 'sta
 fn both(name: &str, device: Device) -> Vec<u8> {
     let sockets = Sockets::with([device]);
     let service = Service::new().within(DEADLINE);
-    let credential = service.enroll(&sockets, &[], &mut Script::default()).unwrap_or_else(|why| panic!("{name}: {why:?}"));
-    service.sign_in(&sockets, &[&credential], &mut Script::default()).unwrap_or_else(|why| panic!("{name}: {why:?}"));
+    let credential = service
+        .enroll(&sockets, &[], &mut Script::default())
+        .unwrap_or_else(|why| panic!("{name}: {why:?}"));
+    service
+        .sign_in(&sockets, &[&credential], &mut Script::default())
+        .unwrap_or_else(|why| panic!("{name}: {why:?}"));
     sockets.device(0).lock().unwrap().commands.clone()
 }
 
 #[test]
 fn a_key_whose_description_fails_in_any_way_is_used_with_u2f() {
     let next = AtomicUsize::new(0);
-    let ways: Vec<_> = BEHAVIOURS.iter().filter(|(_, at, ends, _)| *at == At::Info && *ends != Ends::Busy).collect();
+    let ways: Vec<_> = BEHAVIOURS
+        .iter()
+        .filter(|(_, at, ends, _)| *at == At::Info && *ends != Ends::Busy)
+        .collect();
     assert!(ways.len() >= 30);
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                while let Some((name, _, _, failure)) = ways.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some((name, _, _, failure)) =
+                    ways.get(next.fetch_add(1, Ordering::Relaxed))
+                {
                     assert_eq!(both(name, failing(usize::MAX, *failure)), [0_u8; 0], "{name}");
                 }
             });
@@ -64,7 +62,10 @@ fn a_key_whose_description_fails_in_any_way_is_used_with_u2f() {
 #[test]
 fn a_key_that_refuses_to_describe_itself_is_used_with_u2f_whatever_the_status() {
     for status in (0x01..=0xff).step_by(9).chain([0x02, 0x03, 0x05, 0x21, 0x36, 0x7f, 0xff]) {
-        let commands = both(&format!("{status:02x}"), failing(usize::MAX, move |request| reports(request.channel, CBOR, &[status], 64)));
+        let commands = both(
+            &format!("{status:02x}"),
+            failing(usize::MAX, move |request| reports(request.channel, CBOR, &[status], 64)),
+        );
         assert_eq!(commands, [0_u8; 0], "{status:02x}");
     }
 }
@@ -99,9 +100,14 @@ fn a_key_without_u2f_is_not_asked_that_way() {
         (MSG, _) => panic!("it was asked as U2F"),
         _ => None,
     };
-    let sockets = Sockets::with([Device { u2f: false, mischief: Some(Box::new(words)), ..Device::new("a") }]);
-    assert_eq!(Service::new().enroll(&sockets, &[], &mut Script::default()), Err(Error::Refused(0x7f)));
-    let sockets = Sockets::with([Device { u2f: false, versions: vec!["U2F_V2"], ..Device::new("a") }]);
+    let sockets =
+        Sockets::with([Device { u2f: false, mischief: Some(Box::new(words)), ..Device::new("a") }]);
+    assert_eq!(
+        Service::new().enroll(&sockets, &[], &mut Script::default()),
+        Err(Error::Refused(0x7f))
+    );
+    let sockets =
+        Sockets::with([Device { u2f: false, versions: vec!["U2F_V2"], ..Device::new("a") }]);
     let refused = Service::new().enroll(&sockets, &[], &mut Script::default());
     assert!(matches!(refused, Err(Error::Misbehaved(_))), "{refused:?}");
 }
@@ -115,5 +121,8 @@ fn a_key_that_fails_in_both_protocols_is_told_by_the_newer_one() {
         _ => None,
     };
     let sockets = Sockets::with([Device { mischief: Some(Box::new(words)), ..Device::new("a") }]);
-    assert_eq!(Service::new().enroll(&sockets, &[], &mut Script::default()), Err(Error::Refused(0x7f)));
+    assert_eq!(
+        Service::new().enroll(&sockets, &[], &mut Script::default()),
+        Err(Error::Refused(0x7f))
+    );
 }

@@ -1,28 +1,29 @@
 //! What people do with keys that behave.
 
-use crate::bench::Script;
-use crate::bench::Service;
-use crate::bench::Sockets;
-use crate::device::Device;
-use crate::device::Touch;
-use ciborium::Value;
-use ciborium::cbor;
-use std::time::Duration;
-use std::time::Instant;
-use twostep::usb::Error;
-use twostep::usb::Progress;
-use twostep::webauthn::Attestation;
-use twostep::webauthn::UserVerification;
+use crate::bench::{Script, Service, Sockets};
+use crate::device::{Device, Touch};
+use ciborium::{Value, cbor};
+use std::time::{Duration, Instant};
+use twostep::usb::{Error, Progress};
+use twostep::webauthn::{Attestation, UserVerification};
 
 #[test]
 fn a_key_is_enrolled_and_signs_in() {
-    for device in [Device::new("a"), Device::u2f_only("a"), Device { omits_id: true, ..Device::new("a") }] {
+    for device in
+        [Device::new("a"), Device::u2f_only("a"), Device { omits_id: true, ..Device::new("a") }]
+    {
         let sockets = Sockets::with([device]);
         let (service, mut person) = (Service::new(), Script::default());
         let credential = service.enroll(&sockets, &[], &mut person).unwrap();
         service.sign_in(&sockets, &[&credential], &mut person).unwrap();
-        let touches = person.told.iter().filter(|told| matches!(told, Progress::NeedTouch(_))).count();
-        assert_eq!((touches, person.told.len()), (2, 2), "one touch each, and nothing else is said: {:?}", person.told);
+        let touches =
+            person.told.iter().filter(|told| matches!(told, Progress::NeedTouch(_))).count();
+        assert_eq!(
+            (touches, person.told.len()),
+            (2, 2),
+            "one touch each, and nothing else is said: {:?}",
+            person.told
+        );
     }
 }
 
@@ -30,11 +31,15 @@ fn a_key_is_enrolled_and_signs_in() {
 #[test]
 fn a_key_enrols_with_any_statement() {
     let certificate = || Value::Array(vec![Value::Bytes(b"no certificate".to_vec())]);
-    let compound = Value::Array(vec![cbor!({"fmt" => "packed", "attStmt" => {"alg" => -7}}).unwrap()]);
+    let compound =
+        Value::Array(vec![cbor!({"fmt" => "packed", "attStmt" => {"alg" => -7}}).unwrap()]);
     for statement in [
         ("none", None),
         ("packed", Some(cbor!({}).unwrap())),
-        ("packed", Some(Value::Map(vec![("alg".into(), (-7).into()), ("x5c".into(), certificate())]))),
+        (
+            "packed",
+            Some(Value::Map(vec![("alg".into(), (-7).into()), ("x5c".into(), certificate())])),
+        ),
         ("compound", Some(compound)),
         ("vendor-format", Some(Value::Bool(true))),
     ] {
@@ -42,7 +47,11 @@ fn a_key_enrols_with_any_statement() {
         let sockets = Sockets::with([Device { statement, ..Device::new("a") }]);
         let (service, mut person) = (Service::new(), Script::default());
         let credential = service.enroll(&sockets, &[], &mut person).unwrap();
-        assert_eq!((credential.attestation, credential.attestation_format.as_str()), (Attestation::None, "none"), "{told}");
+        assert_eq!(
+            (credential.attestation, credential.attestation_format.as_str()),
+            (Attestation::None, "none"),
+            "{told}"
+        );
         service.sign_in(&sockets, &[&credential], &mut person).unwrap();
     }
 }
@@ -64,7 +73,9 @@ fn every_length_of_reports_will_do() {
 
 #[test]
 fn a_pin_is_asked_for_where_it_is_needed_in_both_protocols() {
-    for (protocols, tokens) in [(vec![1], false), (vec![1], true), (vec![2], true), (vec![2, 1], true)] {
+    for (protocols, tokens) in
+        [(vec![1], false), (vec![1], true), (vec![2], true), (vec![2, 1], true)]
+    {
         let mut device = Device::with_pin("a", "123456");
         (device.pin.protocols, device.pin.tokens) = (protocols, tokens);
         if !tokens {
@@ -95,7 +106,8 @@ fn a_wrong_pin_costs_one_try_and_the_person_hears_how_many_are_left() {
     let service = Service::asking(UserVerification::Required);
     let mut person = Script::typing(&["654321", "123456"]);
     service.enroll(&sockets, &[], &mut person).unwrap();
-    let asked: Vec<_> = person.asked.iter().map(|asked| (asked.retries, asked.wrong_before)).collect();
+    let asked: Vec<_> =
+        person.asked.iter().map(|asked| (asked.retries, asked.wrong_before)).collect();
     assert_eq!(asked, [(Some(8), false), (Some(7), true)]);
     assert_eq!(sockets.device(0).lock().unwrap().pin.tried, 2);
 }
@@ -112,7 +124,8 @@ fn whoever_gives_up_after_a_wrong_pin_hears_that_it_was_wrong() {
 fn the_same_wrong_pin_is_not_sent_twice() {
     let sockets = Sockets::with([Device::with_pin("a", "123456")]);
     let service = Service::asking(UserVerification::Required);
-    let refused = service.enroll(&sockets, &[], &mut Script::typing(&["654321", "654321", "654321"]));
+    let refused =
+        service.enroll(&sockets, &[], &mut Script::typing(&["654321", "654321", "654321"]));
     assert_eq!(refused, Err(Error::PinWrong { retries: Some(7) }));
     assert_eq!(sockets.device(0).lock().unwrap().pin.tried, 1);
 }
@@ -133,16 +146,28 @@ fn a_blocked_pin_is_told_apart_from_one_that_waits_to_be_plugged_in_again() {
     let service = Service::asking(UserVerification::Required);
     let mut device = Device::with_pin("a", "123456");
     device.pin.retries = 0;
-    assert_eq!(service.enroll(&Sockets::with([device]), &[], &mut Script::typing(&["123456"])), Err(Error::PinBlocked));
+    assert_eq!(
+        service.enroll(&Sockets::with([device]), &[], &mut Script::typing(&["123456"])),
+        Err(Error::PinBlocked)
+    );
     let mut device = Device::with_pin("a", "123456");
     device.pin.wrong_in_a_row = 3;
-    assert_eq!(service.enroll(&Sockets::with([device]), &[], &mut Script::typing(&["123456"])), Err(Error::PinAuthBlocked));
+    assert_eq!(
+        service.enroll(&Sockets::with([device]), &[], &mut Script::typing(&["123456"])),
+        Err(Error::PinAuthBlocked)
+    );
     let mut device = Device::with_pin("a", "123456");
     device.pin.retries = 1;
-    assert_eq!(service.enroll(&Sockets::with([device]), &[], &mut Script::typing(&["000000"])), Err(Error::PinBlocked));
+    assert_eq!(
+        service.enroll(&Sockets::with([device]), &[], &mut Script::typing(&["000000"])),
+        Err(Error::PinBlocked)
+    );
     let three = Script::typing(&["000000", "111111", "222222", "333333"]);
     let mut person = three;
-    assert_eq!(service.enroll(&Sockets::with([Device::with_pin("a", "123456")]), &[], &mut person), Err(Error::PinAuthBlocked));
+    assert_eq!(
+        service.enroll(&Sockets::with([Device::with_pin("a", "123456")]), &[], &mut person),
+        Err(Error::PinAuthBlocked)
+    );
     assert_eq!(person.asked.len(), 3);
 }
 
@@ -171,7 +196,9 @@ fn a_finger_comes_before_the_pin_and_the_pin_helps_when_it_is_not_known() {
     let mut person = Script::default();
     service.enroll(&Sockets::with([known]), &[], &mut person).unwrap();
     assert!(person.was_told(|told| matches!(told, Progress::NeedFingerprint(_))));
-    assert!(person.was_told(|told| matches!(told, Progress::FingerprintWrong { retries: Some(3), .. })));
+    assert!(
+        person.was_told(|told| matches!(told, Progress::FingerprintWrong { retries: Some(3), .. }))
+    );
     let unknown = Device { finger: Some(99), ..Device::with_pin("a", "123456") };
     let mut person = Script::typing(&["123456"]);
     service.enroll(&Sockets::with([unknown]), &[], &mut person).unwrap();
@@ -180,10 +207,16 @@ fn a_finger_comes_before_the_pin_and_the_pin_helps_when_it_is_not_known() {
 
 #[test]
 fn a_key_is_enrolled_once() {
-    for device in [Device::new("a"), Device::u2f_only("a"), Device { most_in_list: Some(1), ..Device::new("a") }] {
+    for device in [
+        Device::new("a"),
+        Device::u2f_only("a"),
+        Device { most_in_list: Some(1), ..Device::new("a") },
+    ] {
         let (service, mut person) = (Service::new(), Script::default());
         let sockets = Sockets::with([device]);
-        let other = service.enroll(&Sockets::with([Device::new("other")]), &[], &mut person).unwrap();
+        let other = service
+            .enroll(&Sockets::with([Device::new("other")]), &[], &mut person)
+            .unwrap();
         let credential = service.enroll(&sockets, &[], &mut person).unwrap();
         let again = service.enroll(&sockets, &[&other, &credential], &mut person);
         assert!(matches!(again, Err(Error::AlreadyEnrolled(_))), "{again:?}");
@@ -204,10 +237,15 @@ fn a_key_that_hides_its_credentials_shows_them_to_its_person() {
 #[test]
 fn a_key_that_is_not_enrolled_is_refused_before_it_blinks() {
     let service = Service::new();
-    let credential = service.enroll(&Sockets::with([Device::new("a")]), &[], &mut Script::default()).unwrap();
+    let credential = service
+        .enroll(&Sockets::with([Device::new("a")]), &[], &mut Script::default())
+        .unwrap();
     for stranger in [Device::new("b"), Device::u2f_only("b")] {
         let sockets = Sockets::with([stranger]);
-        assert_eq!(service.sign_in(&sockets, &[&credential], &mut Script::default()), Err(Error::NotEnrolled));
+        assert_eq!(
+            service.sign_in(&sockets, &[&credential], &mut Script::default()),
+            Err(Error::NotEnrolled)
+        );
         assert_eq!(sockets.device(0).lock().unwrap().blinked, 0);
     }
 }
@@ -222,7 +260,11 @@ fn nobody_touches_it() {
         assert!(begun.elapsed() < Duration::from_millis(650), "{:?}", begun.elapsed());
         let device = sockets.device(0);
         let device = device.lock().unwrap();
-        assert_eq!(device.cancelled, usize::from(device.fido2), "a key that blinks is told to stop");
+        assert_eq!(
+            device.cancelled,
+            usize::from(device.fido2),
+            "a key that blinks is told to stop"
+        );
     }
 }
 
@@ -259,7 +301,11 @@ fn a_key_may_come_while_it_is_waited_for() {
     });
     service.enroll(&sockets, &[], &mut person).unwrap();
     assert!(person.was_told(|told| matches!(told, Progress::KeyInserted(_))));
-    let nobody = Service::new().within(Duration::from_millis(200)).enroll(&Sockets::default(), &[], &mut Script::default());
+    let nobody = Service::new().within(Duration::from_millis(200)).enroll(
+        &Sockets::default(),
+        &[],
+        &mut Script::default(),
+    );
     assert_eq!(nobody, Err(Error::NoKey));
 }
 
@@ -276,7 +322,8 @@ fn a_key_without_permission_is_told_from_no_key() {
 #[test]
 fn no_key_stays_open_and_no_key_was_told_to_forget() {
     let (service, mut person) = (Service::new(), Script::typing(&["123456"]));
-    let sockets = Sockets::with([Device::with_pin("a", "123456"), Device::new("b"), Device::u2f_only("c")]);
+    let sockets =
+        Sockets::with([Device::with_pin("a", "123456"), Device::new("b"), Device::u2f_only("c")]);
     let _ = service.enroll(&sockets, &[], &mut person);
     let end = Instant::now() + Duration::from_secs(2);
     for number in 0..3 {
@@ -287,6 +334,10 @@ fn no_key_stays_open_and_no_key_was_told_to_forget() {
         let device = device.lock().unwrap();
         assert_eq!(device.open_count(), 0);
         let harmless = [0x01, 0x02, 0x04, 0x06, 0x08, 0x0b];
-        assert!(device.commands.iter().all(|command| harmless.contains(command)), "{:?}", device.commands);
+        assert!(
+            device.commands.iter().all(|command| harmless.contains(command)),
+            "{:?}",
+            device.commands
+        );
     }
 }

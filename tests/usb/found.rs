@@ -1,30 +1,22 @@
 //! What the list says of keys in every state, and the process that manages them.
 
 use crate::bench::Sockets;
-use crate::device::CBOR;
-use crate::device::Device;
-use crate::device::Request;
-use crate::device::reports;
+use crate::device::{CBOR, Device, Request, reports};
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use twostep::usb;
-use twostep::usb::Access;
-use twostep::usb::Answer;
-use twostep::usb::Error;
-use twostep::usb::Pin;
-use twostep::usb::PinState;
-use twostep::usb::manage::Answered;
-use twostep::usb::manage::Task;
-use twostep::usb::manage::manage;
+use twostep::usb::manage::{Answered, Task, manage};
+use twostep::usb::{Access, Answer, Error, Pin, PinState};
 
 #[test]
 fn the_list_tells_keys_apart_by_how_they_are() {
     let mut blocked = Device::with_pin("blocked", "123456");
     blocked.pin.retries = 0;
-    let garbage = |request: &Request| (request.command == CBOR).then(|| reports(request.channel, CBOR, &[0, 0xff], 64));
+    let garbage = |request: &Request| {
+        (request.command == CBOR).then(|| reports(request.channel, CBOR, &[0, 0xff], 64))
+    };
     let sockets = Sockets::with([
         Device::new("healthy"),
         Device::with_pin("with a PIN", "123456"),
@@ -41,7 +33,10 @@ fn the_list_tells_keys_apart_by_how_they_are() {
     };
     assert!(found.iter().all(|found| found.access == Access::Open));
     assert_eq!(pin(0), Some(PinState::NotSet));
-    assert_eq!(pin(1), Some(PinState::Set { retries: Some(8), power_cycle: false, must_change: false }));
+    assert_eq!(
+        pin(1),
+        Some(PinState::Set { retries: Some(8), power_cycle: false, must_change: false })
+    );
     assert_eq!(pin(2), Some(PinState::Blocked));
     assert_eq!(pin(3), Some(PinState::Unsupported));
     assert_eq!(found[4].answer, Some(Answer::Silent));
@@ -56,7 +51,11 @@ fn a_key_without_permission_is_in_the_list_too() {
     sockets.forbid();
     let found = usb::list_on(sockets.bus()).unwrap();
     // This machine need not have the node that the key in memory is said to have.
-    assert!(matches!(found[0].access, Access::NotAllowed { .. } | Access::Gone), "{:?}", found[0].access);
+    assert!(
+        matches!(found[0].access, Access::NotAllowed { .. } | Access::Gone),
+        "{:?}",
+        found[0].access
+    );
     assert_eq!(found[0].answer, None);
 }
 
@@ -66,7 +65,11 @@ fn who_holds_a_node_open_is_named() {
     let path = folder.path().join("node");
     File::create(&path).unwrap();
     assert!(usb::holders(&path).seen.is_empty());
-    let mut holder = Command::new("sleep").arg("60").stdin(File::open(&path).unwrap()).spawn().unwrap();
+    let mut holder = Command::new("sleep")
+        .arg("60")
+        .stdin(File::open(&path).unwrap())
+        .spawn()
+        .unwrap();
     let seen = usb::holders(&path).seen;
     holder.kill().unwrap();
     holder.wait().unwrap();
@@ -87,7 +90,10 @@ fn told_within(deadline: Duration, script: &str, task: Task) -> Result<Answered,
 #[test]
 fn a_child_that_hangs_is_ended_at_the_deadline() {
     let begun = Instant::now();
-    assert_eq!(told_within(Duration::from_millis(500), "exec sleep 60", Task::Info), Err(Error::Silent));
+    assert_eq!(
+        told_within(Duration::from_millis(500), "exec sleep 60", Task::Info),
+        Err(Error::Silent)
+    );
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
@@ -95,11 +101,26 @@ fn a_child_that_hangs_is_ended_at_the_deadline() {
 fn a_child_is_believed_one_document() {
     assert_eq!(told("echo more >&2; echo '\"done\"'", Task::Info), Ok(Answered::Done));
     assert_eq!(told("echo '{\"status\":[50,null]}'", Task::Info), Err(Error::PinBlocked));
-    assert_eq!(told("echo '{\"status\":[49,3]}'", Task::Info), Err(Error::PinWrong { retries: Some(3) }));
-    for script in ["true", "exit 3", "kill -9 $$", "echo '{\"done\":'", "echo '\"done\" \"done\"'", "head -c 3000000 /dev/zero"] {
+    assert_eq!(
+        told("echo '{\"status\":[49,3]}'", Task::Info),
+        Err(Error::PinWrong { retries: Some(3) })
+    );
+    for script in [
+        "true",
+        "exit 3",
+        "kill -9 $$",
+        "echo '{\"done\":'",
+        "echo '\"done\" \"done\"'",
+        "head -c 3000000 /dev/zero",
+    ] {
         assert!(matches!(told(script, Task::Info), Err(Error::Misbehaved(_))), "{script}");
     }
-    let missing = manage(Command::new("/nowhere"), Path::new("/dev/hidraw0"), Task::Info, Duration::from_secs(1));
+    let missing = manage(
+        Command::new("/nowhere"),
+        Path::new("/dev/hidraw0"),
+        Task::Info,
+        Duration::from_secs(1),
+    );
     assert!(matches!(missing, Err(Error::Child(_))));
 }
 

@@ -1,36 +1,16 @@
-//! Random and mutated reports, without end and without a pause. `TWOSTEP_USB_FRAMES` says how many, 100,000 otherwise.
+//! Random and mutated reports, without end and without a pause. `TWOSTEP_USB_FRAMES` says how many,
+//! 100,000 otherwise.
 
-use crate::bench::Script;
-use crate::bench::Service;
-use crate::bench::Shared;
-use crate::bench::Sockets;
-use crate::device::BROADCAST;
-use crate::device::CBOR;
-use crate::device::Device;
-use crate::device::ERROR;
-use crate::device::FIRST;
-use crate::device::INIT;
-use crate::device::KEEPALIVE;
-use crate::device::MSG;
-use crate::device::Report;
-use crate::device::Touch;
+use crate::bench::{Script, Service, Shared, Sockets};
+use crate::device::{BROADCAST, CBOR, Device, ERROR, FIRST, INIT, KEEPALIVE, MSG, Report, Touch};
 use std::collections::VecDeque;
-use std::env;
-use std::panic;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
-use std::thread;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use std::{env, panic, thread};
 use twostep::usb;
-use twostep::usb::Bus;
-use twostep::usb::Key;
-use twostep::usb::NotOpened;
-use twostep::usb::Transport;
-use twostep::usb::Unplugged;
+use twostep::usb::{Bus, Key, NotOpened, Transport, Unplugged};
 use twostep::webauthn::UserVerification;
 
 /// Numbers that follow from a seed (xorshift64*).
@@ -85,7 +65,14 @@ impl Bus for Noisy {
         let mut chance = Chance(self.seed);
         // The first words are left whole now and then, so that later ones are reached.
         let spoils = chance.one_of(&[2, 10, 50, 500]);
-        Ok(Box::new(Line { device, queue, reports: Arc::clone(&self.reports), chance, spoils, open: false }))
+        Ok(Box::new(Line {
+            device,
+            queue,
+            reports: Arc::clone(&self.reports),
+            chance,
+            spoils,
+            open: false,
+        }))
     }
 
     fn watch(&self) -> Box<dyn FnMut(Duration)> {
@@ -113,7 +100,8 @@ impl Transport for Line {
             }
             self.queue.lock().unwrap().pop_front()
         };
-        // While a key is asked for what is stale, silence is an answer too; and while it waits for a channel, noise changes little.
+        // While a key is asked for what is stale, silence is an answer too; and while it waits for
+        // a channel, noise changes little.
         let quiet = if self.open { self.chance.below(8) == 0 } else { self.chance.below(4) > 0 };
         if sound.is_none() && (within.is_zero() || quiet) {
             thread::sleep(within.min(Duration::from_micros(100)));
@@ -143,7 +131,10 @@ impl Line {
             match self.chance.below(4) {
                 0 => report[place % 12] = self.chance.byte(),
                 1 => report[place] ^= 1 << self.chance.below(8),
-                2 => report[place] = self.chance.one_of(&[0, 1, 0x18, 0x5b, 0x7f, 0x80, 0x9f, 0xa0, 0xbf, 0xff]),
+                2 => {
+                    report[place] =
+                        self.chance.one_of(&[0, 1, 0x18, 0x5b, 0x7f, 0x80, 0x9f, 0xa0, 0xbf, 0xff])
+                }
                 _ => report[place] = self.chance.byte(),
             }
         }
@@ -161,7 +152,11 @@ impl Line {
         };
         let mut report = channel.to_vec();
         match self.chance.below(if self.spoils > 100 { 40 } else { 6 }) {
-            0 => report.extend([self.chance.one_of(&[INIT, MSG, CBOR, ERROR]) | 0x80, self.chance.byte() & 0x1f, self.chance.byte()]),
+            0 => report.extend([
+                self.chance.one_of(&[INIT, MSG, CBOR, ERROR]) | 0x80,
+                self.chance.byte() & 0x1f,
+                self.chance.byte(),
+            ]),
             1 => report.extend([self.chance.byte() & 0x7f]),
             _ => report.extend([KEEPALIVE | 0x80, 0, 1, self.chance.one_of(&[1, 2])]),
         }
@@ -185,7 +180,8 @@ fn no_report_makes_a_ceremony_panic_or_outlive_its_deadline() {
         PANICS.fetch_add(usize::from(ours), Ordering::Relaxed);
         before(info);
     }));
-    let wanted = env::var("TWOSTEP_USB_FRAMES").map_or(100_000, |number| number.parse().expect("a number of frames"));
+    let wanted = env::var("TWOSTEP_USB_FRAMES")
+        .map_or(100_000, |number| number.parse().expect("a number of frames"));
     let (reports, mut seed, mut ended) = (Arc::new(AtomicUsize::new(0)), 0x5eed_u64, [0, 0]);
     let sockets = Sockets::with([Device::new("a")]);
     let credential = Service::new().enroll(&sockets, &[], &mut Script::default()).unwrap();
@@ -198,7 +194,8 @@ fn no_report_makes_a_ceremony_panic_or_outlive_its_deadline() {
         };
         let device = Device { touch: Touch::After(Duration::ZERO), ..device };
         let noisy = Noisy { sockets: Sockets::with([device]), reports: Arc::clone(&reports), seed };
-        let service = Service::asking(UserVerification::Preferred).within(Duration::from_millis(40));
+        let service =
+            Service::asking(UserVerification::Preferred).within(Duration::from_millis(40));
         let begun = Instant::now();
         let ok = service.try_both(Arc::new(noisy), &credential, seed >> 59 & 1 == 0);
         ended[usize::from(ok)] += 1;
@@ -208,6 +205,12 @@ fn no_report_makes_a_ceremony_panic_or_outlive_its_deadline() {
         assert_eq!(PANICS.load(Ordering::Relaxed), 0, "seed {seed:#x}");
     }
     let [refused, through] = ended;
-    assert!(refused > 0 && through > 0, "both ends were reached: {refused} refused, {through} got through");
-    println!("{} reports: {refused} ceremonies refused, {through} got through", reports.load(Ordering::Relaxed));
+    assert!(
+        refused > 0 && through > 0,
+        "both ends were reached: {refused} refused, {through} got through"
+    );
+    println!(
+        "{} reports: {refused} ceremonies refused, {through} got through",
+        reports.load(Ordering::Relaxed)
+    );
 }

@@ -1,28 +1,15 @@
 //! Keys that break: each one ends in an error that says so, in time.
 
-use crate::bench::Script;
-use crate::bench::Service;
-use crate::bench::Sockets;
-use crate::device::BROADCAST;
-use crate::device::CBOR;
-use crate::device::Device;
-use crate::device::ERROR;
-use crate::device::FIRST;
-use crate::device::Flood;
-use crate::device::INIT;
-use crate::device::KEEPALIVE;
-use crate::device::MSG;
-use crate::device::Report;
-use crate::device::Request;
-use crate::device::ok;
-use crate::device::reports;
+use crate::bench::{Script, Service, Sockets};
+use crate::device::{
+    BROADCAST, CBOR, Device, ERROR, FIRST, Flood, INIT, KEEPALIVE, MSG, Report, Request, ok,
+    reports,
+};
 use ciborium::Value;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use twostep::usb::Error;
 
 const DEADLINE: Duration = Duration::from_millis(600);
@@ -54,7 +41,14 @@ fn cbor(request: &Request, data: &[u8]) -> Vec<Report> {
 }
 
 fn made(request: &Request, format: Value, data: Value, statement: Value) -> Vec<Report> {
-    cbor(request, &ok(&Value::Map(vec![(Value::from(1), format), (Value::from(2), data), (Value::from(3), statement)])))
+    cbor(
+        request,
+        &ok(&Value::Map(vec![
+            (Value::from(1), format),
+            (Value::from(2), data),
+            (Value::from(3), statement),
+        ])),
+    )
 }
 
 /// The answer to INIT with this nonce, channel and length.
@@ -92,7 +86,11 @@ fn u2f(request: &Request, answer: &[u8]) -> Vec<Report> {
 
 /// Words of U2F, only for registrations.
 fn word(request: &Request, word: u16) -> Vec<Report> {
-    if request.data[1] == 0x03 { u2f(request, b"U2F_V2\x90\x00") } else { u2f(request, &word.to_be_bytes()) }
+    if request.data[1] == 0x03 {
+        u2f(request, b"U2F_V2\x90\x00")
+    } else {
+        u2f(request, &word.to_be_bytes())
+    }
 }
 
 pub(crate) const BEHAVIOURS: &[Behaviour] = &[
@@ -101,47 +99,95 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &[
     ("INIT: a short answer", At::Init, Ends::Busy, |request| init(&request.data, FIRST, 16)),
     ("INIT: an empty answer", At::Init, Ends::Busy, |request| init(&request.data, FIRST, 0)),
     ("INIT: channel 0", At::Init, Ends::Misbehaved, |request| init(&request.data, [0; 4], 17)),
-    ("INIT: the broadcast channel", At::Init, Ends::Misbehaved, |request| init(&request.data, BROADCAST, 17)),
+    ("INIT: the broadcast channel", At::Init, Ends::Misbehaved, |request| {
+        init(&request.data, BROADCAST, 17)
+    }),
     ("INIT: busy for ever", At::Init, Ends::Busy, |request| failing(request, &[0x06])),
     ("INIT: an error for ever", At::Init, Ends::Busy, |request| failing(request, &[0x01])),
-    ("INIT: on another channel", At::Init, Ends::Busy, |request| reports([9; 4], INIT, &request.data, 64)),
+    ("INIT: on another channel", At::Init, Ends::Busy, |request| {
+        reports([9; 4], INIT, &request.data, 64)
+    }),
     ("INIT: a report of three bytes", At::Init, Ends::Silent, |_| vec![vec![0xff; 3]]),
     ("INIT: an empty report", At::Init, Ends::Silent, |_| vec![vec![]]),
     ("INIT: many reports of somebody else", At::Init, Ends::Busy, |_| vec![vec![5; 64]; 64]),
     ("info: silence", At::Info, Ends::Silent, |_| vec![]),
     ("info: an empty answer", At::Info, Ends::Misbehaved, |request| cbor(request, &[])),
     ("info: a status and nothing else", At::Info, Ends::Misbehaved, |request| cbor(request, &[0])),
-    ("info: garbage", At::Info, Ends::Misbehaved, |request| cbor(request, &[0, 0xde, 0xad, 0xbe, 0xef])),
-    ("info: deep nesting", At::Info, Ends::Misbehaved, |request| cbor(request, &[&[0][..], &[0x81; 3000]].concat())),
-    ("info: deep maps", At::Info, Ends::Misbehaved, |request| cbor(request, &[&[0][..], &[0xa1, 0x01].repeat(1500)].concat())),
-    ("info: a list without end", At::Info, Ends::Misbehaved, |request| cbor(request, b"\x00\x9b\xff\xff\xff\xff\xff\xff\xff\xff")),
-    ("info: a map without end", At::Info, Ends::Misbehaved, |request| cbor(request, b"\x00\xbb\xff\xff\xff\xff\xff\xff\xff\xff")),
-    ("info: bytes without end", At::Info, Ends::Misbehaved, |request| cbor(request, b"\x00\x5b\xff\xff\xff\xff\xff\xff\xff\xff")),
-    ("info: an indefinite length", At::Info, Ends::Misbehaved, |request| cbor(request, b"\x00\xbf\x01\x80\xff")),
-    ("info: a key twice", At::Info, Ends::Misbehaved, |request| cbor(request, b"\x00\xa2\x01\x80\x01\x80")),
-    ("info: something behind it", At::Info, Ends::Misbehaved, |request| cbor(request, &[long_info(), vec![0]].concat())),
-    ("info: no versions", At::Info, Ends::Misbehaved, |request| cbor(request, b"\x00\xa1\x03\x50AAAAAAAAAAAAAAAA")),
+    ("info: garbage", At::Info, Ends::Misbehaved, |request| {
+        cbor(request, &[0, 0xde, 0xad, 0xbe, 0xef])
+    }),
+    ("info: deep nesting", At::Info, Ends::Misbehaved, |request| {
+        cbor(request, &[&[0][..], &[0x81; 3000]].concat())
+    }),
+    ("info: deep maps", At::Info, Ends::Misbehaved, |request| {
+        cbor(request, &[&[0][..], &[0xa1, 0x01].repeat(1500)].concat())
+    }),
+    ("info: a list without end", At::Info, Ends::Misbehaved, |request| {
+        cbor(request, b"\x00\x9b\xff\xff\xff\xff\xff\xff\xff\xff")
+    }),
+    ("info: a map without end", At::Info, Ends::Misbehaved, |request| {
+        cbor(request, b"\x00\xbb\xff\xff\xff\xff\xff\xff\xff\xff")
+    }),
+    ("info: bytes without end", At::Info, Ends::Misbehaved, |request| {
+        cbor(request, b"\x00\x5b\xff\xff\xff\xff\xff\xff\xff\xff")
+    }),
+    ("info: an indefinite length", At::Info, Ends::Misbehaved, |request| {
+        cbor(request, b"\x00\xbf\x01\x80\xff")
+    }),
+    ("info: a key twice", At::Info, Ends::Misbehaved, |request| {
+        cbor(request, b"\x00\xa2\x01\x80\x01\x80")
+    }),
+    ("info: something behind it", At::Info, Ends::Misbehaved, |request| {
+        cbor(request, &[long_info(), vec![0]].concat())
+    }),
+    ("info: no versions", At::Info, Ends::Misbehaved, |request| {
+        cbor(request, b"\x00\xa1\x03\x50AAAAAAAAAAAAAAAA")
+    }),
     ("info: versions from elsewhere", At::Info, Ends::Misbehaved, |request| {
         cbor(request, b"\x00\xa2\x01\x81\x61X\x03\x50AAAAAAAAAAAAAAAA")
     }),
-    ("info: a short AAGUID", At::Info, Ends::Misbehaved, |request| cbor(request, b"\x00\xa2\x01\x81\x68FIDO_2_0\x03\x41A")),
-    ("info: numbers for texts", At::Info, Ends::Misbehaved, |request| cbor(request, b"\x00\xa2\x01\x81\x01\x03\x01")),
+    ("info: a short AAGUID", At::Info, Ends::Misbehaved, |request| {
+        cbor(request, b"\x00\xa2\x01\x81\x68FIDO_2_0\x03\x41A")
+    }),
+    ("info: numbers for texts", At::Info, Ends::Misbehaved, |request| {
+        cbor(request, b"\x00\xa2\x01\x81\x01\x03\x01")
+    }),
     ("info: no map at all", At::Info, Ends::Misbehaved, |request| cbor(request, b"\x00\x01")),
     ("info: 7,610 bytes claimed", At::Info, Ends::Misbehaved, |request| claimed(request, 7610)),
     ("info: 65,535 bytes claimed", At::Info, Ends::Misbehaved, |request| claimed(request, 65535)),
-    ("info: 7,609 bytes claimed and silence", At::Info, Ends::Silent, |request| claimed(request, 7609)),
-    ("info: a wrong sequence number", At::Info, Ends::Misbehaved, |request| broken(request, |all| all[1][4] = 5)),
-    ("info: a continuation twice", At::Info, Ends::Misbehaved, |request| broken(request, |all| all[2] = all[1].clone())),
-    ("info: a continuation missing", At::Info, Ends::Misbehaved, |request| broken(request, |all| drop(all.remove(1)))),
-    ("info: the last report missing", At::Info, Ends::Silent, |request| broken(request, |all| drop(all.pop()))),
-    ("info: a continuation first", At::Info, Ends::Misbehaved, |request| broken(request, |all| drop(all.remove(0)))),
-    ("info: a message in a message", At::Info, Ends::Misbehaved, |request| broken(request, |all| all[1] = all[0].clone())),
+    ("info: 7,609 bytes claimed and silence", At::Info, Ends::Silent, |request| {
+        claimed(request, 7609)
+    }),
+    ("info: a wrong sequence number", At::Info, Ends::Misbehaved, |request| {
+        broken(request, |all| all[1][4] = 5)
+    }),
+    ("info: a continuation twice", At::Info, Ends::Misbehaved, |request| {
+        broken(request, |all| all[2] = all[1].clone())
+    }),
+    ("info: a continuation missing", At::Info, Ends::Misbehaved, |request| {
+        broken(request, |all| drop(all.remove(1)))
+    }),
+    ("info: the last report missing", At::Info, Ends::Silent, |request| {
+        broken(request, |all| drop(all.pop()))
+    }),
+    ("info: a continuation first", At::Info, Ends::Misbehaved, |request| {
+        broken(request, |all| drop(all.remove(0)))
+    }),
+    ("info: a message in a message", At::Info, Ends::Misbehaved, |request| {
+        broken(request, |all| all[1] = all[0].clone())
+    }),
     ("info: a keepalive in a message", At::Info, Ends::Misbehaved, |request| {
         broken(request, |all| all[1] = reports(request.channel, KEEPALIVE, &[1], 64).remove(0))
     }),
-    ("info: on another channel", At::Info, Ends::Busy, |request| broken(request, |all| all.iter_mut().for_each(|one| one[0] ^= 1))),
-    ("info: as another command", At::Info, Ends::Misbehaved, |request| reports(request.channel, 0x22, &long_info(), 64)),
-    ("info: a report cut short", At::Info, Ends::Misbehaved, |request| broken(request, |all| all[1].truncate(20))),
+    ("info: on another channel", At::Info, Ends::Busy, |request| {
+        broken(request, |all| all.iter_mut().for_each(|one| one[0] ^= 1))
+    }),
+    ("info: as another command", At::Info, Ends::Misbehaved, |request| {
+        reports(request.channel, 0x22, &long_info(), 64)
+    }),
+    ("info: a report cut short", At::Info, Ends::Misbehaved, |request| {
+        broken(request, |all| all[1].truncate(20))
+    }),
     ("info: a report of three bytes", At::Info, Ends::Silent, |_| vec![vec![0, 0, 0]]),
     ("info: error 01", At::Info, Ends::Misbehaved, |request| failing(request, &[0x01])),
     ("info: error 02", At::Info, Ends::Misbehaved, |request| failing(request, &[0x02])),
@@ -154,11 +200,17 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &[
     ("info: error 7F", At::Info, Ends::Misbehaved, |request| failing(request, &[0x7f])),
     ("info: error 00", At::Info, Ends::Misbehaved, |request| failing(request, &[0])),
     ("info: an error without a code", At::Info, Ends::Misbehaved, |request| failing(request, &[])),
-    ("make: one keepalive and silence", At::Make, Ends::NotTouched, |request| reports(request.channel, KEEPALIVE, &[2], 64)),
-    ("make: an empty keepalive and silence", At::Make, Ends::Silent, |request| reports(request.channel, KEEPALIVE, &[], 64)),
+    ("make: one keepalive and silence", At::Make, Ends::NotTouched, |request| {
+        reports(request.channel, KEEPALIVE, &[2], 64)
+    }),
+    ("make: an empty keepalive and silence", At::Make, Ends::Silent, |request| {
+        reports(request.channel, KEEPALIVE, &[], 64)
+    }),
     ("make: a status and nothing else", At::Make, Ends::Misbehaved, |request| cbor(request, &[0])),
     ("make: an empty map", At::Make, Ends::Misbehaved, |request| cbor(request, &[0, 0xa0])),
-    ("make: a description instead", At::Make, Ends::Misbehaved, |request| cbor(request, &long_info())),
+    ("make: a description instead", At::Make, Ends::Misbehaved, |request| {
+        cbor(request, &long_info())
+    }),
     ("make: an unknown status", At::Make, Ends::Refused, |request| cbor(request, &[0x7f])),
     ("make: a status of its maker", At::Make, Ends::Refused, |request| cbor(request, &[0xff])),
     ("make: authenticator data of one byte", At::Make, Ends::Misbehaved, |request| {
@@ -185,7 +237,9 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &[
     ("U2F: 6700", At::U2f, Ends::Refused, |request| word(request, 0x6700)),
     ("U2F: 6A80", At::U2f, Ends::Refused, |request| word(request, 0x6a80)),
     ("U2F: 6985 for ever", At::U2f, Ends::NotTouched, |request| word(request, 0x6985)),
-    ("U2F: success without a registration", At::U2f, Ends::Misbehaved, |request| word(request, 0x9000)),
+    ("U2F: success without a registration", At::U2f, Ends::Misbehaved, |request| {
+        word(request, 0x9000)
+    }),
     ("U2F: a registration of one byte", At::U2f, Ends::Misbehaved, |request| {
         if request.data[1] == 0x03 { word(request, 0x9000) } else { u2f(request, &[0x05, 0x90, 0]) }
     }),
@@ -273,7 +327,11 @@ fn a_flood_ends_at_the_deadline() {
             (CBOR, 0x01) => Some(claimed_long(request)),
             _ => None,
         };
-        let sockets = Sockets::with([Device { mischief: Some(Box::new(silent_make)), flood: Some(flood), ..Device::new("a") }]);
+        let sockets = Sockets::with([Device {
+            mischief: Some(Box::new(silent_make)),
+            flood: Some(flood),
+            ..Device::new("a")
+        }]);
         let begun = Instant::now();
         let ended = Service::new().within(DEADLINE).enroll(&sockets, &[], &mut Script::default());
         assert!(ended.is_err(), "{name}");
@@ -311,7 +369,13 @@ fn a_signature_with_a_credential_that_nobody_asked_for_is_refused() {
     let credential = service.enroll(&sockets, &[], &mut Script::default()).unwrap();
     let other = |id: Value, data: usize, signature: usize| {
         ok(&Value::Map(vec![
-            (Value::from(1), Value::Map(vec![(Value::from("id"), id), (Value::from("type"), Value::from("public-key"))])),
+            (
+                Value::from(1),
+                Value::Map(vec![
+                    (Value::from("id"), id),
+                    (Value::from("type"), Value::from("public-key")),
+                ]),
+            ),
             (Value::from(2), Value::Bytes(vec![1; data])),
             (Value::from(3), Value::Bytes(vec![1; signature])),
         ]))

@@ -1,24 +1,13 @@
 //! The key's side of PINs: both protocols, tries, blocking, tokens with permissions.
 
-use crate::device::bytes;
-use crate::device::get;
-use crate::device::int;
-use crate::device::ok;
-use crate::device::text_at;
+use crate::device::{bytes, get, int, ok, text_at};
 use aes::Aes256;
-use aes::cipher::BlockModeDecrypt;
-use aes::cipher::BlockModeEncrypt;
-use aes::cipher::KeyIvInit;
 use aes::cipher::block_padding::NoPadding;
-use aws_lc_rs::agreement::ECDH_P256;
-use aws_lc_rs::agreement::PrivateKey;
-use aws_lc_rs::agreement::UnparsedPublicKey;
-use aws_lc_rs::agreement::agree;
-use aws_lc_rs::hkdf;
-use aws_lc_rs::hmac;
+use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
+use aws_lc_rs::agreement::{ECDH_P256, PrivateKey, UnparsedPublicKey, agree};
+use aws_lc_rs::{hkdf, hmac};
 use ciborium::Value;
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 pub(crate) struct PinStore {
     pin: Option<[u8; 16]>,
@@ -63,9 +52,10 @@ impl PinStore {
             return vec![0x02];
         }
         match int(parameters, 2).unwrap() {
-            1 => {
-                ok(&Value::Map(vec![(Value::from(3), Value::from(self.retries)), (Value::from(4), Value::from(self.wrong_in_a_row >= 3))]))
-            }
+            1 => ok(&Value::Map(vec![
+                (Value::from(3), Value::from(self.retries)),
+                (Value::from(4), Value::from(self.wrong_in_a_row >= 3)),
+            ])),
             2 => {
                 let public = self.key.compute_public_key().unwrap();
                 let (x, y) = public.as_ref()[1..].split_at(32);
@@ -76,7 +66,8 @@ impl PinStore {
                     (-2, Value::Bytes(x.to_vec())),
                     (-3, Value::Bytes(y.to_vec())),
                 ];
-                let key = key.into_iter().map(|(label, value)| (Value::from(label), value)).collect();
+                let key =
+                    key.into_iter().map(|(label, value)| (Value::from(label), value)).collect();
                 ok(&Value::Map(vec![(Value::from(1), Value::Map(key))]))
             }
             5 | 9 => self.token(parameters),
@@ -122,11 +113,18 @@ impl PinStore {
     }
 
     /// Whether a command was authorised by the token.
-    pub(crate) fn verify(&self, param: &[u8], protocol: Option<i64>, message: &[u8], (permission, rp_id): (u8, &str)) -> Result<(), u8> {
+    pub(crate) fn verify(
+        &self,
+        param: &[u8],
+        protocol: Option<i64>,
+        message: &[u8],
+        (permission, rp_id): (u8, &str),
+    ) -> Result<(), u8> {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.token), message);
         let expected = if protocol == Some(1) { &tag.as_ref()[..16] } else { tag.as_ref() };
         let (permissions, bound) = self.granted.as_ref().ok_or(0x33)?;
-        let allowed = permissions & permission != 0 && bound.as_ref().is_none_or(|bound| bound == rp_id);
+        let allowed =
+            permissions & permission != 0 && bound.as_ref().is_none_or(|bound| bound == rp_id);
         if allowed && param == expected { Ok(()) } else { Err(0x33) }
     }
 
@@ -134,7 +132,10 @@ impl PinStore {
         let key = get(parameters, 3).unwrap();
         let point = [&[4][..], &bytes(key, -2).unwrap(), &bytes(key, -3).unwrap()].concat();
         let protocol = int(parameters, 1).unwrap();
-        agree(&self.key, UnparsedPublicKey::new(&ECDH_P256, point), (), |z| Ok(Secret::new(protocol, z))).unwrap()
+        agree(&self.key, UnparsedPublicKey::new(&ECDH_P256, point), (), |z| {
+            Ok(Secret::new(protocol, z))
+        })
+        .unwrap()
     }
 }
 
@@ -150,7 +151,10 @@ impl Secret {
             1 => aes = Sha256::digest(z).into(),
             _ => {
                 let key = hkdf::Salt::new(hkdf::HKDF_SHA256, &[0; 32]).extract(z);
-                key.expand(&[b"CTAP2 AES key"], hkdf::HKDF_SHA256).unwrap().fill(&mut aes).unwrap();
+                key.expand(&[b"CTAP2 AES key"], hkdf::HKDF_SHA256)
+                    .unwrap()
+                    .fill(&mut aes)
+                    .unwrap();
             }
         }
         Secret { two: protocol == 2, aes }

@@ -1,19 +1,10 @@
-//! A key is asked for one credential after the other; an odd answer to one of them says nothing of the next.
+//! A key is asked for one credential after the other; an odd answer to one of them says nothing of
+//! the next.
 
-use crate::bench::Script;
-use crate::bench::Service;
-use crate::bench::Sockets;
-use crate::device::CBOR;
-use crate::device::Device;
-use crate::device::ERROR;
-use crate::device::MSG;
-use crate::device::Report;
-use crate::device::Request;
-use crate::device::ok;
-use crate::device::reports;
+use crate::bench::{Script, Service, Sockets};
+use crate::device::{CBOR, Device, ERROR, MSG, Report, Request, ok, reports};
 use ciborium::Value;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use twostep::usb::Error;
 use twostep::webauthn::Credential;
 
@@ -28,7 +19,9 @@ const CTAP1: &[Odd] = &[
     ("6100", |request| reports(request.channel, MSG, &[0x61, 0x00], 64)),
     ("0000", |request| reports(request.channel, MSG, &[0x00, 0x00], 64)),
     ("FFFF", |request| reports(request.channel, MSG, &[0xff, 0xff], 64)),
-    ("data before an odd word", |request| reports(request.channel, MSG, &[1, 2, 3, 0x6f, 0x01], 64)),
+    ("data before an odd word", |request| {
+        reports(request.channel, MSG, &[1, 2, 3, 0x6f, 0x01], 64)
+    }),
     ("half a word", |request| reports(request.channel, MSG, &[0x69], 64)),
     ("no word", |request| reports(request.channel, MSG, &[], 64)),
     ("error 02", |request| reports(request.channel, ERROR, &[0x02], 64)),
@@ -54,8 +47,15 @@ const CTAP2: &[Odd] = &[
 ];
 
 fn elsewhere() -> Vec<u8> {
-    let id = Value::Map(vec![(Value::from("id"), Value::Bytes(vec![9; 64])), (Value::from("type"), Value::from("public-key"))]);
-    ok(&Value::Map(vec![(Value::from(1), id), (Value::from(2), Value::Bytes(vec![0; 37])), (Value::from(3), Value::Bytes(vec![1; 70]))]))
+    let id = Value::Map(vec![
+        (Value::from("id"), Value::Bytes(vec![9; 64])),
+        (Value::from("type"), Value::from("public-key")),
+    ]);
+    ok(&Value::Map(vec![
+        (Value::from(1), id),
+        (Value::from(2), Value::Bytes(vec![0; 37])),
+        (Value::from(3), Value::Bytes(vec![1; 70])),
+    ]))
 }
 
 fn names(request: &Request, credential: &Credential) -> bool {
@@ -67,7 +67,9 @@ fn names(request: &Request, credential: &Credential) -> bool {
 fn only_looks(request: &Request) -> bool {
     match request.command {
         MSG => request.data[1] == 0x02 && request.data[2] == 0x07,
-        CBOR => request.data[0] == 0x02 && request.data.windows(4).any(|window| window == b"\x62up\xf4"),
+        CBOR => {
+            request.data[0] == 0x02 && request.data.windows(4).any(|window| window == b"\x62up\xf4")
+        }
         _ => false,
     }
 }
@@ -92,13 +94,15 @@ fn kinds() -> [Kind; 3] {
 #[test]
 fn an_odd_answer_to_one_credential_leaves_the_next_one_to_be_asked_for() {
     let service = Service::new();
-    let others: Vec<Credential> = ["x", "y", "z"].map(|name| enrolled(&service, Device::u2f_only(name)).1).into();
+    let others: Vec<Credential> =
+        ["x", "y", "z"].map(|name| enrolled(&service, Device::u2f_only(name)).1).into();
     for (kind, device, answers) in kinds() {
         for (name, answer) in answers {
             let (sockets, mine) = enrolled(&service, device());
             let strangers = others.clone();
             let mischief = move |request: &Request| {
-                let odd = only_looks(request) && strangers.iter().any(|stranger| names(request, stranger));
+                let odd = only_looks(request)
+                    && strangers.iter().any(|stranger| names(request, stranger));
                 odd.then(|| answer(request))
             };
             sockets.device(0).lock().unwrap().mischief = Some(Box::new(mischief));
@@ -106,7 +110,11 @@ fn an_odd_answer_to_one_credential_leaves_the_next_one_to_be_asked_for() {
                 let mut allow: Vec<&Credential> = others.iter().collect();
                 allow.insert(at, &mine);
                 let signed = service.sign_in(&sockets, &allow, &mut Script::default());
-                assert_eq!(signed.map(|signed| signed.raw_id), Ok(mine.id.as_bytes().to_vec()), "{kind}, {name}, place {at}");
+                assert_eq!(
+                    signed.map(|signed| signed.raw_id),
+                    Ok(mine.id.as_bytes().to_vec()),
+                    "{kind}, {name}, place {at}"
+                );
             }
             let again = service.enroll(&sockets, &[&others[0], &mine], &mut Script::default());
             assert!(matches!(again, Err(Error::AlreadyEnrolled(_))), "{kind}, {name}: {again:?}");
@@ -120,10 +128,15 @@ fn a_key_that_answers_every_look_oddly_may_still_sign_with_a_touch() {
     for (name, answer) in CTAP2 {
         let (sockets, mine) = enrolled(&service, Device::new("a"));
         let other = enrolled(&service, Device::new("b")).1;
-        sockets.device(0).lock().unwrap().mischief = Some(Box::new(move |request| only_looks(request).then(|| answer(request))));
+        sockets.device(0).lock().unwrap().mischief =
+            Some(Box::new(move |request| only_looks(request).then(|| answer(request))));
         for allow in [[&mine, &other], [&other, &mine]] {
             let signed = service.sign_in(&sockets, &allow, &mut Script::default());
-            assert_eq!(signed.map(|signed| signed.raw_id), Ok(mine.id.as_bytes().to_vec()), "{name}");
+            assert_eq!(
+                signed.map(|signed| signed.raw_id),
+                Ok(mine.id.as_bytes().to_vec()),
+                "{name}"
+            );
         }
         let refused = service.sign_in(&sockets, &[&other], &mut Script::default());
         assert_eq!(refused, Err(Error::NotEnrolled), "{name}");
@@ -136,8 +149,13 @@ fn a_u2f_key_with_odd_answers_alone_is_not_enrolled() {
     let other = enrolled(&service, Device::new("b")).1;
     for (name, answer) in CTAP1 {
         let mischief = move |request: &Request| only_looks(request).then(|| answer(request));
-        let sockets = Sockets::with([Device { mischief: Some(Box::new(mischief)), ..Device::u2f_only("a") }]);
-        assert_eq!(service.sign_in(&sockets, &[&other], &mut Script::default()), Err(Error::NotEnrolled), "{name}");
+        let sockets =
+            Sockets::with([Device { mischief: Some(Box::new(mischief)), ..Device::u2f_only("a") }]);
+        assert_eq!(
+            service.sign_in(&sockets, &[&other], &mut Script::default()),
+            Err(Error::NotEnrolled),
+            "{name}"
+        );
         assert_eq!(sockets.device(0).lock().unwrap().blinked, 0, "{name}");
     }
 }
@@ -146,7 +164,9 @@ fn a_u2f_key_with_odd_answers_alone_is_not_enrolled() {
 #[test]
 fn what_breaks_the_protocol_ends_the_key() {
     let breaks: [Odd; 3] = [
-        ("a continuation without a beginning", |request| vec![[&request.channel[..], &[0], &[0; 59]].concat()]),
+        ("a continuation without a beginning", |request| {
+            vec![[&request.channel[..], &[0], &[0; 59]].concat()]
+        }),
         ("another command", |request| reports(request.channel, 0x22, &[0], 64)),
         ("too long a message", |request| {
             let mut all = reports(request.channel, request.command, &[0; 57], 64);
@@ -158,11 +178,16 @@ fn what_breaks_the_protocol_ends_the_key() {
     for (kind, device, _) in kinds() {
         for (name, answer) in breaks {
             let (sockets, mine) = enrolled(&service, device());
-            sockets.device(0).lock().unwrap().mischief = Some(Box::new(move |request| only_looks(request).then(|| answer(request))));
+            sockets.device(0).lock().unwrap().mischief =
+                Some(Box::new(move |request| only_looks(request).then(|| answer(request))));
             let begun = Instant::now();
             let refused = service.sign_in(&sockets, &[&mine], &mut Script::default());
             assert!(matches!(refused, Err(Error::Misbehaved(_))), "{kind}, {name}: {refused:?}");
-            assert!(begun.elapsed() < Duration::from_secs(4), "{kind}, {name}: {:?}", begun.elapsed());
+            assert!(
+                begun.elapsed() < Duration::from_secs(4),
+                "{kind}, {name}: {:?}",
+                begun.elapsed()
+            );
         }
         let (sockets, mine) = enrolled(&service, device());
         let service = Service::new().within(Duration::from_secs(1));

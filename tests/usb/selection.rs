@@ -1,15 +1,9 @@
 //! Several keys at once, and keys that come and go.
 
-use crate::bench::Script;
-use crate::bench::Service;
-use crate::bench::Shared;
-use crate::bench::Sockets;
-use crate::device::Device;
-use crate::device::Touch;
-use std::time::Duration;
-use std::time::Instant;
-use twostep::usb::Error;
-use twostep::usb::Progress;
+use crate::bench::{Script, Service, Shared, Sockets};
+use crate::device::{Device, Touch};
+use std::time::{Duration, Instant};
+use twostep::usb::{Error, Progress};
 use twostep::webauthn::UserVerification;
 
 fn untouched(device: Device) -> Device {
@@ -32,10 +26,16 @@ fn choosing(device: Shared) -> Script {
 #[test]
 fn the_key_that_is_touched_is_enrolled_and_the_others_stop_blinking() {
     for chosen in 0..3 {
-        let sockets = Sockets::with([Device::new("a"), Device::new("b"), Device::u2f_only("c")].map(untouched));
+        let sockets = Sockets::with(
+            [Device::new("a"), Device::new("b"), Device::u2f_only("c")].map(untouched),
+        );
         let mut person = choosing(sockets.device(chosen));
         let credential = Service::new().enroll(&sockets, &[], &mut person).unwrap();
-        assert!(person.was_told(|told| matches!(told, Progress::ChooseByTouch { keys } if keys.len() == 3)));
+        assert!(
+            person.was_told(
+                |told| matches!(told, Progress::ChooseByTouch { keys } if keys.len() == 3)
+            )
+        );
         for number in 0..3 {
             let device = sockets.device(number);
             let device = device.lock().unwrap();
@@ -49,8 +49,13 @@ fn the_key_that_is_touched_is_enrolled_and_the_others_stop_blinking() {
 #[test]
 fn only_the_chosen_key_is_asked_for_its_pin() {
     for versions in [vec!["FIDO_2_0", "FIDO_2_1"], vec!["FIDO_2_0"]] {
-        let device = || Device { versions: versions.clone(), ..untouched(Device::with_pin("a", "123456")) };
-        let sockets = Sockets::with([device(), untouched(Device::with_pin("b", "999999")), untouched(Device::u2f_only("c"))]);
+        let device =
+            || Device { versions: versions.clone(), ..untouched(Device::with_pin("a", "123456")) };
+        let sockets = Sockets::with([
+            device(),
+            untouched(Device::with_pin("b", "999999")),
+            untouched(Device::u2f_only("c")),
+        ]);
         let mut person = choosing(sockets.device(0));
         person.pins.push_back("123456");
         let credential = Service::new().enroll(&sockets, &[], &mut person).unwrap();
@@ -112,11 +117,13 @@ fn a_key_that_is_pulled_out_leaves_the_choice_to_the_others() {
 #[test]
 fn pulling_out_the_last_key_ends_it() {
     for count in 1..3 {
-        let sockets = Sockets::with((0..count).map(|number| untouched(Device::new(&number.to_string()))));
+        let sockets =
+            Sockets::with((0..count).map(|number| untouched(Device::new(&number.to_string()))));
         let pulled = sockets.clone();
         let mut person = Script::reacting(move |progress| {
             if let Progress::ChooseByTouch { .. } | Progress::NeedTouch(_) = progress {
-                (0..count).for_each(|number| pulled.device(number).lock().unwrap().unplugged = true);
+                (0..count)
+                    .for_each(|number| pulled.device(number).lock().unwrap().unplugged = true);
             }
         });
         let begun = Instant::now();
@@ -135,7 +142,14 @@ fn a_key_may_join_while_another_one_blinks() {
         }
     });
     let credential = Service::new().enroll(&sockets, &[], &mut person).unwrap();
-    assert!(sockets.device(1).lock().unwrap().key.holds(credential.id.as_bytes(), &rp_id_hash()));
+    assert!(
+        sockets
+            .device(1)
+            .lock()
+            .unwrap()
+            .key
+            .holds(credential.id.as_bytes(), &rp_id_hash())
+    );
     assert_eq!(sockets.device(0).lock().unwrap().cancelled, 1);
 }
 
@@ -150,9 +164,12 @@ fn a_key_that_says_nothing_does_not_keep_the_others_waiting_for_long() {
 
 #[test]
 fn a_key_that_cannot_do_what_is_asked_does_not_blink_beside_one_that_can() {
-    let sockets = Sockets::with([Device::with_pin("a", "123456"), Device::u2f_only("b"), Device::new("c")]);
+    let sockets =
+        Sockets::with([Device::with_pin("a", "123456"), Device::u2f_only("b"), Device::new("c")]);
     let mut person = Script::typing(&["123456"]);
-    Service::asking(UserVerification::Required).enroll(&sockets, &[], &mut person).unwrap();
+    Service::asking(UserVerification::Required)
+        .enroll(&sockets, &[], &mut person)
+        .unwrap();
     assert!(!person.was_told(|told| matches!(told, Progress::ChooseByTouch { .. })));
 }
 

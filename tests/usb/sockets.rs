@@ -1,21 +1,12 @@
 //! Sockets with keys in them: a bus in memory.
 
-use crate::device::Device;
-use crate::device::Report;
+use crate::device::{Device, Report};
 use std::collections::VecDeque;
-use std::path::Path;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::time::Duration;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use twostep::usb;
-use twostep::usb::Bus;
-use twostep::usb::Key;
-use twostep::usb::NotOpened;
-use twostep::usb::Text;
-use twostep::usb::Transport;
-use twostep::usb::Unplugged;
+use twostep::usb::{Bus, Key, NotOpened, Text, Transport, Unplugged};
 
 pub(crate) type Shared = Arc<Mutex<Device>>;
 
@@ -61,12 +52,17 @@ impl Sockets {
 impl Bus for Sockets {
     fn keys(&self) -> Result<Vec<Key>, usb::Error> {
         let sockets = self.0.lock().unwrap();
-        Ok(sockets.iter().filter(|(_, device, _)| !device.lock().unwrap().unplugged).map(|(key, ..)| key.clone()).collect())
+        Ok(sockets
+            .iter()
+            .filter(|(_, device, _)| !device.lock().unwrap().unplugged)
+            .map(|(key, ..)| key.clone())
+            .collect())
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn Transport>, NotOpened> {
         let sockets = self.0.lock().unwrap();
-        let (_, device, allowed) = sockets.iter().find(|(key, ..)| key.path == path).ok_or(NotOpened::Gone)?;
+        let (_, device, allowed) =
+            sockets.iter().find(|(key, ..)| key.path == path).ok_or(NotOpened::Gone)?;
         if !allowed {
             return Err(NotOpened::NotAllowed(path.to_owned()));
         }
@@ -81,7 +77,14 @@ impl Bus for Sockets {
 /// What a simulated key at this path says it is.
 pub(crate) fn simulated(path: impl Into<PathBuf>) -> Key {
     let product = Text::new("Simulated key");
-    Key { path: path.into(), vendor_id: 0x1209, product_id: 1, manufacturer: Text::default(), product, serial: Text::default() }
+    Key {
+        path: path.into(),
+        vendor_id: 0x1209,
+        product_id: 1,
+        manufacturer: Text::default(),
+        product,
+        serial: Text::default(),
+    }
 }
 
 /// Opens a key, unless it is unplugged.

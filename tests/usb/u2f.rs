@@ -1,7 +1,6 @@
 //! U2F as a simulated key speaks it.
 
-use crate::device::Device;
-use crate::device::Touch;
+use crate::device::{Device, Touch};
 use std::time::Instant;
 
 impl Device {
@@ -14,12 +13,14 @@ impl Device {
                 if !self.u2f_touched() {
                     return word(0x6985);
                 }
-                let (challenge, application) = (data[..32].try_into().unwrap(), data[32..64].try_into().unwrap());
+                let (challenge, application) =
+                    (data[..32].try_into().unwrap(), data[32..64].try_into().unwrap());
                 let authority = self.authority.clone();
                 [self.key.u2f_register(&challenge, &application, &authority), word(0x9000)].concat()
             }
             (0x02, control) => {
-                let (challenge, application) = (data[..32].try_into().unwrap(), data[32..64].try_into().unwrap());
+                let (challenge, application) =
+                    (data[..32].try_into().unwrap(), data[32..64].try_into().unwrap());
                 let handle = &data[65..65 + usize::from(data[64])];
                 if !self.key.holds(handle, &application) {
                     return word(0x6a80);
@@ -27,7 +28,8 @@ impl Device {
                 if control == 0x07 || !self.u2f_touched() {
                     return word(0x6985);
                 }
-                [self.key.u2f_authenticate(&challenge, &application, handle).unwrap(), word(0x9000)].concat()
+                [self.key.u2f_authenticate(&challenge, &application, handle).unwrap(), word(0x9000)]
+                    .concat()
             }
             _ => word(0x6d00),
         }

@@ -1,18 +1,15 @@
 //! The key is pulled out at every report of a ceremony, one after the other.
 
-use crate::bench::Script;
-use crate::bench::Service;
-use crate::bench::Sockets;
+use crate::bench::{Script, Service, Sockets};
 use crate::device::Device;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use twostep::usb::Error;
-use twostep::webauthn::Credential;
-use twostep::webauthn::UserVerification;
+use twostep::webauthn::{Credential, UserVerification};
 
 const DEADLINE: Duration = Duration::from_millis(300);
 
-/// Runs a ceremony with 0, 1, 2… reports before the key is gone, until that is enough; answers how many were needed.
+/// Runs a ceremony with 0, 1, 2… reports before the key is gone, until that is enough; answers how
+/// many were needed.
 fn pull_out_everywhere(device: impl Fn() -> Device, credential: Option<&Credential>) -> usize {
     for reports in 0..500 {
         let sockets = Sockets::with([Device { reports_left: Some(reports), ..device() }]);
@@ -29,7 +26,10 @@ fn pull_out_everywhere(device: impl Fn() -> Device, credential: Option<&Credenti
             Err(Error::Unplugged | Error::NoKey) => {}
             Err(other) => panic!("after {reports} reports: {other:?}"),
         }
-        assert!(took <= DEADLINE + Duration::from_millis(250), "after {reports} reports it took {took:?}");
+        assert!(
+            took <= DEADLINE + Duration::from_millis(250),
+            "after {reports} reports it took {took:?}"
+        );
         let device = sockets.device(0);
         let closed = Instant::now() + Duration::from_secs(1);
         while device.lock().unwrap().open_count() > 0 {
@@ -42,7 +42,9 @@ fn pull_out_everywhere(device: impl Fn() -> Device, credential: Option<&Credenti
 
 #[test]
 fn a_key_may_be_pulled_out_at_every_report() {
-    for device in [|| Device::new("a"), || Device::with_pin("a", "123456"), || Device::u2f_only("a")] {
+    for device in
+        [|| Device::new("a"), || Device::with_pin("a", "123456"), || Device::u2f_only("a")]
+    {
         let service = Service::asking(UserVerification::Preferred);
         let registered = pull_out_everywhere(device, None);
         let sockets = Sockets::with([device()]);

@@ -1,35 +1,16 @@
-//! Keys that are busy or slow: one that may be the right one is waited for, and named when it could not be asked.
+//! Keys that are busy or slow: one that may be the right one is waited for, and named when it could
+//! not be asked.
 
-use crate::bench::Script;
-use crate::bench::Service;
-use crate::bench::Shared;
-use crate::bench::Sockets;
-use crate::device::CBOR;
-use crate::device::Delay;
-use crate::device::Device;
-use crate::device::ERROR;
-use crate::device::INIT;
-use crate::device::MSG;
-use crate::device::Report;
-use crate::device::Request;
-use crate::device::Touch;
-use crate::device::reports;
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
+use crate::bench::{Script, Service, Shared, Sockets};
+use crate::device::{CBOR, Delay, Device, ERROR, INIT, MSG, Report, Request, Touch, reports};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
-use std::time::Instant;
-use twostep::usb::Error;
-use twostep::usb::Progress;
-use twostep::usb::Transport;
-use twostep::webauthn::Credential;
-use twostep::webauthn::UserVerification;
+use std::time::{Duration, Instant};
+use twostep::usb::{Error, Progress, Transport};
+use twostep::webauthn::{Credential, UserVerification};
 
 /// A reason for which a key does not answer.
 #[derive(Clone, Copy, Debug)]
@@ -52,8 +33,16 @@ fn is_command(request: &Request) -> bool {
 }
 
 const HINDRANCES: &[(&str, Error, Hindrance)] = &[
-    ("INIT: busy", Error::Busy, Hindrance::Says(|request| (request.command == INIT).then(|| busy(request)))),
-    ("commands: busy", Error::Busy, Hindrance::Says(|request| is_command(request).then(|| busy(request)))),
+    (
+        "INIT: busy",
+        Error::Busy,
+        Hindrance::Says(|request| (request.command == INIT).then(|| busy(request))),
+    ),
+    (
+        "commands: busy",
+        Error::Busy,
+        Hindrance::Says(|request| is_command(request).then(|| busy(request))),
+    ),
     (
         "CTAP2: busy as a status",
         Error::Busy,
@@ -63,12 +52,24 @@ const HINDRANCES: &[(&str, Error, Hindrance)] = &[
             _ => None,
         }),
     ),
-    ("INIT: lost among reports of others", Error::Busy, Hindrance::Says(|request| (request.command == INIT).then(foreign))),
-    ("commands: lost among reports of others", Error::Busy, Hindrance::Says(|request| is_command(request).then(foreign))),
+    (
+        "INIT: lost among reports of others",
+        Error::Busy,
+        Hindrance::Says(|request| (request.command == INIT).then(foreign)),
+    ),
+    (
+        "commands: lost among reports of others",
+        Error::Busy,
+        Hindrance::Says(|request| is_command(request).then(foreign)),
+    ),
     (
         "commands: only the end of an answer, among reports of others",
         Error::Busy,
-        Hindrance::Says(|request| is_command(request).then(|| [foreign(), vec![[&request.channel[..], &[0], &[0; 59]].concat()]].concat())),
+        Hindrance::Says(|request| {
+            is_command(request).then(|| {
+                [foreign(), vec![[&request.channel[..], &[0], &[0; 59]].concat()]].concat()
+            })
+        }),
     ),
     (
         "commands: the wrong sequence, among reports of others",
@@ -82,7 +83,10 @@ const HINDRANCES: &[(&str, Error, Hindrance)] = &[
     (
         "commands: cut short on their way there",
         Error::Busy,
-        Hindrance::Says(|request| is_command(request).then(|| [foreign(), reports(request.channel, ERROR, &[0x04], 64)].concat())),
+        Hindrance::Says(|request| {
+            is_command(request)
+                .then(|| [foreign(), reports(request.channel, ERROR, &[0x04], 64)].concat())
+        }),
     ),
     ("held by another program", Error::Busy, Hindrance::Held),
     ("it works", Error::Slow, Hindrance::Works),
@@ -97,7 +101,12 @@ fn hinder(device: &Shared, hindrance: Hindrance, lasts: Duration) {
     let end = Instant::now() + lasts;
     match hindrance {
         Hindrance::Says(says) => {
-            device.mischief = Some(Box::new(move |request: &Request| if Instant::now() < end { says(request) } else { None }));
+            device.mischief =
+                Some(Box::new(
+                    move |request: &Request| {
+                        if Instant::now() < end { says(request) } else { None }
+                    },
+                ));
         }
         Hindrance::Held => device.held = Some(end),
         Hindrance::Works => device.works = Some(lasts / 4),
@@ -124,7 +133,9 @@ fn enrolled(device: Device) -> (Sockets, Credential) {
 }
 
 /// Runs `case` for each hindrance, kind of key and stranger or none beside it, all at once.
-fn for_all(case: impl Fn(&str, &(&str, Error, Hindrance), fn() -> Device, Option<fn() -> Device>) + Sync) {
+fn for_all(
+    case: impl Fn(&str, &(&str, Error, Hindrance), fn() -> Device, Option<fn() -> Device>) + Sync,
+) {
     let failed = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for hindrance in HINDRANCES {
@@ -132,7 +143,10 @@ fn for_all(case: impl Fn(&str, &(&str, Error, Hindrance), fn() -> Device, Option
                 if *kind == "CTAP1" && matches!(hindrance.2, Hindrance::Works) {
                     continue;
                 }
-                let beside = STRANGERS.iter().map(|(name, stranger)| (*name, Some(*stranger))).chain([("nothing", None)]);
+                let beside = STRANGERS
+                    .iter()
+                    .map(|(name, stranger)| (*name, Some(*stranger)))
+                    .chain([("nothing", None)]);
                 for (beside, stranger) in beside {
                     let name = format!("{}, {kind}, beside {beside}", hindrance.0);
                     let (case, failed) = (&case, &failed);
@@ -162,7 +176,11 @@ fn a_login_waits_for_the_enrolled_key_while_it_is_busy() {
         assert!(signed.is_ok(), "{name}: {signed:?}");
         assert!(person.asked.is_empty(), "{name}: a PIN was asked for");
         if let Some(stranger) = stranger {
-            assert_eq!(stranger.lock().unwrap().blinked, 0, "{name}: a key that is not the account's blinked");
+            assert_eq!(
+                stranger.lock().unwrap().blinked,
+                0,
+                "{name}: a key that is not the account's blinked"
+            );
         }
     });
 }
@@ -171,18 +189,28 @@ fn a_login_waits_for_the_enrolled_key_while_it_is_busy() {
 fn a_key_that_stays_busy_is_named_at_the_deadline() {
     for_all(|name, (_, why, hindrance), device, stranger| {
         let (sockets, credential) = enrolled(device());
-        let stranger = stranger.map(|stranger| sockets.plug(Device { touch: Touch::Never, ..stranger() }));
+        let stranger =
+            stranger.map(|stranger| sockets.plug(Device { touch: Touch::Never, ..stranger() }));
         hinder(&sockets.device(0), *hindrance, Duration::from_secs(3600));
         let service = Service::new().within(Duration::from_millis(2500));
         let begun = Instant::now();
         let refused = service.sign_in(&sockets, &[&credential], &mut Script::default());
         let took = begun.elapsed();
         let Err(error) = &refused else { panic!("{name}: {refused:?}") };
-        // A key with a PIN that may be the right one blinks in the end, when the other one does not answer.
+        // A key with a PIN that may be the right one blinks in the end, when the other one does not
+        // answer.
         let hidden = stranger.is_some_and(|stranger| stranger.lock().unwrap().blinked > 0);
         if !(hidden && *error == Error::NotTouched) {
-            assert!(matches!(error, Error::NotAsked { why: told, .. } if **told == *why), "{name}: {error:?}");
-            assert!(error.to_string().starts_with("Simulated key (/dev/hidraw0) could not be asked: "), "{name}: {error}");
+            assert!(
+                matches!(error, Error::NotAsked { why: told, .. } if **told == *why),
+                "{name}: {error:?}"
+            );
+            assert!(
+                error
+                    .to_string()
+                    .starts_with("Simulated key (/dev/hidraw0) could not be asked: "),
+                "{name}: {error}"
+            );
         }
         assert!(took < Duration::from_secs(6), "{name}: {took:?}");
     });
@@ -216,13 +244,22 @@ fn a_key_is_as_slow_as_it_may_be() {
                     scope.spawn(move || {
                         let (sockets, credential) = enrolled(device());
                         sockets.plug(Device::new("b"));
-                        sockets.device(slow).lock().unwrap().delay = Some(Delay { by: LIMIT, in_turn });
+                        sockets.device(slow).lock().unwrap().delay =
+                            Some(Delay { by: LIMIT, in_turn });
                         let service = Service::new().within(Duration::from_secs(60));
                         let begun = Instant::now();
-                        let signed = service.sign_in(&sockets, &[&credential], &mut Script::default());
-                        assert!(signed.is_ok(), "{kind}, in turn {in_turn}, slow {slow}: {signed:?}");
+                        let signed =
+                            service.sign_in(&sockets, &[&credential], &mut Script::default());
+                        assert!(
+                            signed.is_ok(),
+                            "{kind}, in turn {in_turn}, slow {slow}: {signed:?}"
+                        );
                         let most = if slow == 0 { LIMIT * 8 } else { LIMIT * 2 };
-                        assert!(begun.elapsed() < most, "{kind}, in turn {in_turn}, slow {slow}: {:?}", begun.elapsed());
+                        assert!(
+                            begun.elapsed() < most,
+                            "{kind}, in turn {in_turn}, slow {slow}: {:?}",
+                            begun.elapsed()
+                        );
                     });
                 }
             }
@@ -238,7 +275,10 @@ fn a_key_that_is_slower_than_it_may_be_is_called_slow() {
     sockets.device(0).lock().unwrap().works = Some(Duration::from_secs(60));
     let service = Service::new().within(Duration::from_millis(1500));
     let refused = service.sign_in(&sockets, &[&credential], &mut Script::default());
-    assert!(matches!(&refused, Err(Error::NotAsked { why, .. }) if **why == Error::Slow), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(Error::NotAsked { why, .. }) if **why == Error::Slow),
+        "{refused:?}"
+    );
 }
 
 /// A broken key, and the error that names it.
@@ -248,13 +288,23 @@ type Broken = (Kind, fn(&Error) -> bool);
 fn a_key_that_stays_broken_does_not_keep_the_answer_back_for_long() {
     let ways: [Broken; 4] = [
         (("silent", || broken(|_| Some(vec![]))), |why| *why == Error::Silent),
-        (("silent after INIT", || broken(|request| is_command(request).then(Vec::new))), |why| *why == Error::Silent),
-        (("another command", || broken(|request| is_command(request).then(|| reports(request.channel, 0x22, &[1], 64)))), |why| {
-            matches!(why, Error::Misbehaved(_))
+        (("silent after INIT", || broken(|request| is_command(request).then(Vec::new))), |why| {
+            *why == Error::Silent
         }),
         (
+            ("another command", || {
+                broken(|request| {
+                    is_command(request).then(|| reports(request.channel, 0x22, &[1], 64))
+                })
+            }),
+            |why| matches!(why, Error::Misbehaved(_)),
+        ),
+        (
             ("no CBOR and no U2F", || {
-                broken(|request| is_command(request).then(|| reports(request.channel, request.command, &[0, 0xff], 64)))
+                broken(|request| {
+                    is_command(request)
+                        .then(|| reports(request.channel, request.command, &[0, 0xff], 64))
+                })
             }),
             |why| matches!(why, Error::Misbehaved(_)),
         ),
@@ -284,7 +334,9 @@ fn a_broken_key_is_left_out_with_a_word_while_another_one_blinks() {
     let (sockets, credential) = enrolled(Device::new("a"));
     sockets.device(0).lock().unwrap().touch = Touch::Never;
     let device = sockets.device(0);
-    sockets.plug(broken(|request| is_command(request).then(|| reports(request.channel, 0x22, &[1], 64))));
+    sockets.plug(broken(|request| {
+        is_command(request).then(|| reports(request.channel, 0x22, &[1], 64))
+    }));
     hinder(&device, Hindrance::Held, Duration::from_millis(800));
     let mut person = Script::reacting(move |progress| {
         if let Progress::NeedTouch(_) = progress {
@@ -292,16 +344,27 @@ fn a_broken_key_is_left_out_with_a_word_while_another_one_blinks() {
         }
     });
     Service::new().sign_in(&sockets, &[&credential], &mut person).unwrap();
-    assert!(person.was_told(|told| matches!(told, Progress::LeftOut { key, .. } if key.path.ends_with("hidraw1"))), "{:?}", person.told);
+    assert!(
+        person.was_told(
+            |told| matches!(told, Progress::LeftOut { key, .. } if key.path.ends_with("hidraw1"))
+        ),
+        "{:?}",
+        person.told
+    );
 }
 
 /// The reason of a key that holds the credential helps more than the fault of another key.
 #[test]
 fn a_key_that_cannot_do_what_is_asked_is_told_before_one_that_could_not_be_asked() {
     let (sockets, credential) = enrolled(Device::new("a"));
-    sockets.plug(broken(|request| is_command(request).then(|| reports(request.channel, 0x22, &[1], 64))));
+    sockets.plug(broken(|request| {
+        is_command(request).then(|| reports(request.channel, 0x22, &[1], 64))
+    }));
     let service = Service::asking(UserVerification::Required);
-    assert_eq!(service.sign_in(&sockets, &[&credential], &mut Script::default()), Err(Error::PinNotSet));
+    assert_eq!(
+        service.sign_in(&sockets, &[&credential], &mut Script::default()),
+        Err(Error::PinNotSet)
+    );
 }
 
 #[test]
@@ -309,7 +372,10 @@ fn keys_that_all_answered_are_not_enrolled() {
     let (_, credential) = enrolled(Device::new("away"));
     let sockets = Sockets::with([Device::new("a"), Device::u2f_only("b")]);
     let service = Service::new();
-    assert_eq!(service.sign_in(&sockets, &[&credential], &mut Script::default()), Err(Error::NotEnrolled));
+    assert_eq!(
+        service.sign_in(&sockets, &[&credential], &mut Script::default()),
+        Err(Error::NotEnrolled)
+    );
 }
 
 /// A PIN goes to a key once, whatever gets lost: a second time could cost a second try.
@@ -319,7 +385,9 @@ fn a_pin_that_got_lost_is_not_sent_again() {
     let sent = Arc::new(AtomicUsize::new(0));
     let counted = sent.clone();
     let mischief = move |request: &Request| {
-        let tokens = request.command == CBOR && request.data[0] == 0x06 && request.data.windows(2).any(|pair| pair == [0x02, 0x09]);
+        let tokens = request.command == CBOR
+            && request.data[0] == 0x06
+            && request.data.windows(2).any(|pair| pair == [0x02, 0x09]);
         tokens.then(|| {
             counted.fetch_add(1, Ordering::Relaxed);
             foreign()
@@ -338,7 +406,9 @@ fn a_pin_that_was_turned_away_is_sent_again_on_another_channel() {
     let channels = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&channels);
     let mischief = move |request: &Request| {
-        let tokens = request.command == CBOR && request.data[0] == 0x06 && request.data.windows(2).any(|pair| pair == [0x02, 0x09]);
+        let tokens = request.command == CBOR
+            && request.data[0] == 0x06
+            && request.data.windows(2).any(|pair| pair == [0x02, 0x09]);
         let mut seen = seen.lock().unwrap();
         seen.extend(tokens.then_some(request.channel));
         // Each of its reports is turned away.
@@ -354,7 +424,8 @@ fn a_pin_that_was_turned_away_is_sent_again_on_another_channel() {
 
 #[test]
 fn every_login_finds_the_hammered_one_of_two_keys() {
-    // One report of sixteen is lost in each direction, as in a queue of the kernel's that overflows.
+    // One report of sixteen is lost in each direction, as in a queue of the kernel's that
+    // overflows.
     let (sockets, credential) = enrolled(Device::new("a"));
     sockets.device(0).lock().unwrap().loses = Some(16);
     sockets.plug(Device::new("b"));
@@ -378,11 +449,16 @@ fn a_slow_key_that_is_hammered_signs_in() {
     for (kind, device) in KINDS {
         let (sockets, credential) = enrolled(device());
         sockets.plug(Device::new("b"));
-        sockets.device(0).lock().unwrap().delay = Some(Delay { by: Duration::from_millis(1200), in_turn: false });
+        sockets.device(0).lock().unwrap().delay =
+            Some(Delay { by: Duration::from_millis(1200), in_turn: false });
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| hammer(&sockets, &stop));
-            let signed = Service::new().within(Duration::from_secs(60)).sign_in(&sockets, &[&credential], &mut Script::default());
+            let signed = Service::new().within(Duration::from_secs(60)).sign_in(
+                &sockets,
+                &[&credential],
+                &mut Script::default(),
+            );
             stop.store(true, Ordering::Relaxed);
             assert!(signed.is_ok(), "{kind}: {signed:?}");
         });
@@ -391,7 +467,10 @@ fn a_slow_key_that_is_hammered_signs_in() {
 
 /// How many times the hammered key signs in; `TWOSTEP_LOGINS` says another number.
 fn logins() -> u32 {
-    std::env::var("TWOSTEP_LOGINS").ok().and_then(|count| count.parse().ok()).unwrap_or(5)
+    std::env::var("TWOSTEP_LOGINS")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(5)
 }
 
 /// Another program: INIT, then a description on a channel of its own, without a pause.
@@ -399,7 +478,9 @@ fn hammer(sockets: &Sockets, stop: &AtomicBool) {
     let mut transport: Box<dyn Transport> = sockets.bus().open(Path::new("/dev/hidraw0")).unwrap();
     let mut report = [0; 64];
     while !stop.load(Ordering::Relaxed) {
-        for (channel, command, data) in [([0xff; 4], INIT, &[3; 8][..]), ([0, 0, 7, 7], CBOR, &[0x04][..])] {
+        for (channel, command, data) in
+            [([0xff; 4], INIT, &[3; 8][..]), ([0, 0, 7, 7], CBOR, &[0x04][..])]
+        {
             for request in reports(channel, command, data, 64) {
                 transport.write(&request).unwrap();
             }

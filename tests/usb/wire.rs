@@ -1,14 +1,14 @@
 //! Messages of a simulated key: cut into reports, and read out of CBOR.
 
-use crate::device::Channel;
-use crate::device::Report;
+use crate::device::{Channel, Report};
 use ciborium::Value;
 
 /// The reports of a message, as many as it takes.
 pub(crate) fn reports(channel: Channel, command: u8, data: &[u8], length: usize) -> Vec<Report> {
     let claimed = u16::try_from(data.len()).unwrap();
     let first = data.len().min(length - 7);
-    let mut all = vec![[&channel[..], &[command | 0x80], &claimed.to_be_bytes(), &data[..first]].concat()];
+    let mut all =
+        vec![[&channel[..], &[command | 0x80], &claimed.to_be_bytes(), &data[..first]].concat()];
     for (sequence, chunk) in data[first..].chunks(length - 5).enumerate() {
         all.push([&channel[..], &[u8::try_from(sequence).unwrap()], chunk].concat());
     }
@@ -23,7 +23,10 @@ pub(crate) fn ok(value: &Value) -> Vec<u8> {
 }
 
 pub(crate) fn get(map: &Value, key: i64) -> Option<&Value> {
-    map.as_map()?.iter().find(|(have, _)| *have == Value::from(key)).map(|(_, value)| value)
+    map.as_map()?
+        .iter()
+        .find(|(have, _)| *have == Value::from(key))
+        .map(|(_, value)| value)
 }
 
 pub(crate) fn int(map: &Value, key: i64) -> Option<i64> {
@@ -39,7 +42,10 @@ pub(crate) fn text_at(map: &Value, key: i64) -> Option<String> {
 }
 
 fn named<'a>(map: &'a Value, key: &str) -> Option<&'a Value> {
-    map.as_map()?.iter().find(|(have, _)| have.as_text() == Some(key)).map(|(_, value)| value)
+    map.as_map()?
+        .iter()
+        .find(|(have, _)| have.as_text() == Some(key))
+        .map(|(_, value)| value)
 }
 
 pub(crate) fn text(map: &Value, key: &str) -> Option<String> {
@@ -52,5 +58,7 @@ pub(crate) fn bool_of(map: &Value, key: &str) -> Option<bool> {
 
 pub(crate) fn ids(map: &Value, key: i64) -> Vec<Vec<u8>> {
     let list = get(map, key).and_then(Value::as_array).cloned().unwrap_or_default();
-    list.iter().filter_map(|entry| named(entry, "id")?.as_bytes().cloned()).collect()
+    list.iter()
+        .filter_map(|entry| named(entry, "id")?.as_bytes().cloned())
+        .collect()
 }

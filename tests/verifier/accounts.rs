@@ -7,19 +7,9 @@ use std::time::Duration;
 use twostep::device::Refusal;
 use twostep::id::CallerId;
 use twostep::otp::Window;
-use twostep::verifier::Authority;
-use twostep::verifier::Error;
-use twostep::verifier::Limits;
-use twostep::verifier::NewDevice;
-use twostep::verifier::NewFactor;
-use twostep::verifier::Passcode;
-use twostep::verifier::Verifier;
+use twostep::verifier::{Authority, Error, Limits, NewDevice, NewFactor, Passcode, Verifier};
 
-use crate::world::Held;
-use crate::world::World;
-use crate::world::both;
-use crate::world::nowhere;
-use crate::world::refused;
+use crate::world::{Held, World, both, nowhere, refused};
 
 #[tokio::test]
 async fn an_account_has_as_many_devices_as_it_may_have() {
@@ -28,7 +18,12 @@ async fn an_account_has_as_many_devices_as_it_may_have() {
     for _ in 1..8 {
         world.active("alice").await;
     }
-    let sheet = NewDevice { account: held.account.clone(), serial: None, name: None, factor: NewFactor::Recovery };
+    let sheet = NewDevice {
+        account: held.account.clone(),
+        serial: None,
+        name: None,
+        factor: NewFactor::Recovery,
+    };
     for new in [Held::new("alice").to_add(), sheet.clone()] {
         let added = world.verifier.add(new, &Authority::Admin).await;
         assert!(matches!(added, Err(Error::TooManyDevices(8))), "{added:?}");
@@ -44,9 +39,17 @@ async fn an_account_has_as_many_devices_as_it_may_have() {
     assert_eq!(world.account(&held.account).await.devices.len(), 8);
 
     let limits = Limits { devices_per_account: 1, ..Limits::default() };
-    let strict = Verifier::with(Arc::new(world.store()), world.keyring.clone(), Arc::new(world.clock.clone()), limits);
+    let strict = Verifier::with(
+        Arc::new(world.store()),
+        world.keyring.clone(),
+        Arc::new(world.clock.clone()),
+        limits,
+    );
     world.active("bob").await;
-    assert!(matches!(strict.add(Held::new("bob").to_add(), &Authority::Admin).await, Err(Error::TooManyDevices(1))));
+    assert!(matches!(
+        strict.add(Held::new("bob").to_add(), &Authority::Admin).await,
+        Err(Error::TooManyDevices(1))
+    ));
 }
 
 #[tokio::test]
@@ -69,7 +72,10 @@ async fn an_account_enrolled_again_inherits_nothing_but_revocations() {
 
     world.verifier.remove_account(&account).await.unwrap();
     assert!(matches!(world.verifier.remove_account(&account).await, Err(Error::NotFound(_))));
-    assert!(matches!(world.verifier.bypass(&account, Duration::from_secs(60)).await, Err(Error::NotFound(_))));
+    assert!(matches!(
+        world.verifier.bypass(&account, Duration::from_secs(60)).await,
+        Err(Error::NotFound(_))
+    ));
     let [removed, enrolled_again] = bypasses;
     refused(world.verifier.verify_code(&account, None, removed).await);
     refused(world.verifier.verify_code(&account, &held.serial, held.code(world.now())).await);
@@ -77,19 +83,40 @@ async fn an_account_enrolled_again_inherits_nothing_but_revocations() {
     // Somebody of the same name, in the same second.
     let other = world.added("alice", &Authority::Service).await.unwrap();
     let after = world.account(&account).await.account;
-    assert!(!after.protected && after.throttled_until.is_none() && after.failures.is_empty() && after.removed_at.is_none());
-    assert!(after.generation > before.generation && after.revoked_before >= before.revoked_before, "what was revoked stays revoked");
-    world.verifier.activate(&other.serial, both(&other.pair(world.now())), Window::Owner, &Authority::Service).await.unwrap();
+    assert!(
+        !after.protected
+            && after.throttled_until.is_none()
+            && after.failures.is_empty()
+            && after.removed_at.is_none()
+    );
+    assert!(
+        after.generation > before.generation && after.revoked_before >= before.revoked_before,
+        "what was revoked stays revoked"
+    );
+    world
+        .verifier
+        .activate(&other.serial, both(&other.pair(world.now())), Window::Owner, &Authority::Service)
+        .await
+        .unwrap();
     refused(world.verifier.verify_code(&account, None, enrolled_again).await);
     world.pass(30);
-    let _verified = world.verifier.verify_code(&account, &other.serial, other.code(world.now())).await.unwrap();
+    let _verified = world
+        .verifier
+        .verify_code(&account, &other.serial, other.code(world.now()))
+        .await
+        .unwrap();
     // The secret of before is still known for what it consumed.
     let again = Held { seed: held.seed.clone(), ..Held::new("alice") };
     world.verifier.add(again.to_add(), &Authority::Admin).await.unwrap();
     let refusal = refused(
         world
             .verifier
-            .activate(&again.serial, both(&again.pair_at_step(held.step(crate::world::NOW))), Window::Admin, &Authority::Admin)
+            .activate(
+                &again.serial,
+                both(&again.pair_at_step(held.step(crate::world::NOW))),
+                Window::Admin,
+                &Authority::Admin,
+            )
             .await,
     );
     assert_eq!(refusal, Refusal::ClockWentBack);
@@ -100,14 +127,22 @@ async fn refusals_that_were_not_judged_become_one_row_for_each_caller_target_and
     let world = World::new();
     let held = world.active("alice").await;
     let nobody = "nobody".parse().unwrap();
-    let callers = ["uid:1", "uid:2"].map(|caller| world.verifier.on_behalf_of(CallerId::new(caller)));
+    let callers =
+        ["uid:1", "uid:2"].map(|caller| world.verifier.on_behalf_of(CallerId::new(caller)));
     for _ in 0..3 {
-        refused(world.verifier.verify_code(&held.account, &held.serial, held.wrong(world.now())).await);
+        refused(
+            world
+                .verifier
+                .verify_code(&held.account, &held.serial, held.wrong(world.now()))
+                .await,
+        );
     }
     let rows = world.audit().await.len();
     for verifier in &callers {
         for _ in 0..25 {
-            refused(verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await);
+            refused(
+                verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await,
+            );
             refused(verifier.verify_code(&nobody, &held.serial, held.code(world.now())).await);
         }
     }
@@ -117,9 +152,20 @@ async fn refusals_that_were_not_judged_become_one_row_for_each_caller_target_and
         .audited("code.not_judged")
         .await
         .into_iter()
-        .map(|event| ((event.caller.to_string(), event.account.unwrap().to_string(), event.reason.unwrap()), event.count))
+        .map(|event| {
+            (
+                (
+                    event.caller.to_string(),
+                    event.account.unwrap().to_string(),
+                    event.reason.unwrap(),
+                ),
+                event.count,
+            )
+        })
         .collect();
-    let row = |caller: &str, account: &str, reason: &str| ((caller.to_owned(), account.to_owned(), reason.to_owned()), 25);
+    let row = |caller: &str, account: &str, reason: &str| {
+        ((caller.to_owned(), account.to_owned(), reason.to_owned()), 25)
+    };
     let expected = [
         row("uid:1", "alice", "throttled"),
         row("uid:1", "nobody", "unknown_device"),
@@ -144,5 +190,11 @@ async fn refusals_of_ever_new_targets_are_counted_without_their_targets() {
     let rows = world.audited("code.not_judged").await;
     assert_eq!(rows.len(), 4_097);
     assert_eq!(rows.iter().map(|event| event.count).sum::<u64>(), 5_000, "and none is lost");
-    assert_eq!(rows.iter().filter(|event| event.account.is_none()).map(|event| event.count).sum::<u64>(), 904);
+    assert_eq!(
+        rows.iter()
+            .filter(|event| event.account.is_none())
+            .map(|event| event.count)
+            .sum::<u64>(),
+        904
+    );
 }

@@ -1,35 +1,20 @@
-//! Ceremonies: each ends with its first answer, and whatever is wrong with that looks and costs the same.
+//! Ceremonies: each ends with its first answer, and whatever is wrong with that looks and costs the
+//! same.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use twostep::device::DeviceState;
-use twostep::device::Refusal;
+use twostep::device::{DeviceState, Refusal};
 use twostep::otp::compressions;
 use twostep::secret::Secret;
 use twostep::store::Keyring;
-use twostep::testing::SimulatedSecurityKey;
-use twostep::testing::Use;
+use twostep::testing::{SimulatedSecurityKey, Use};
 use twostep::time::Clock;
-use twostep::verifier::Authority;
-use twostep::verifier::CeremonyId;
-use twostep::verifier::Error;
-use twostep::webauthn::Criterion;
-use twostep::webauthn::RequestOptions;
+use twostep::verifier::{Authority, CeremonyId, Error};
+use twostep::webauthn::{Criterion, RequestOptions};
 
-use crate::keyring::account;
-use crate::keyring::enrol;
-use crate::keyring::enrolled;
-use crate::keyring::forged;
-use crate::keyring::keys_of;
-use crate::keyring::made;
-use crate::keyring::origin;
-use crate::keyring::used;
-use crate::keyring::verify;
-use crate::world::World;
-use crate::world::nowhere;
-use crate::world::refused;
+use crate::keyring::{account, enrol, enrolled, forged, keys_of, made, origin, used, verify};
+use crate::world::{World, nowhere, refused};
 
 const SIGNATURE: Refusal = Refusal::Unproved(Criterion::Signature);
 const REPLAYED: Refusal = Refusal::Replayed { next_code_at: None };
@@ -49,20 +34,42 @@ async fn the_first_answer_ends_a_ceremony_right_or_wrong() {
     let answer = used(&mut key, &begun);
     let _verified = keys.finish_authentication(&alice, &begun.id, answer.clone()).await.unwrap();
     for _ in 0..3 {
-        assert_eq!(refused(keys.finish_authentication(&alice, &begun.id, answer.clone()).await), REPLAYED);
+        assert_eq!(
+            refused(keys.finish_authentication(&alice, &begun.id, answer.clone()).await),
+            REPLAYED
+        );
     }
     let begun = keys.begin_authentication(&alice).await.unwrap();
-    assert_eq!(refused(keys.finish_authentication(&alice, &begun.id, forged(&mut key, &begun)).await), SIGNATURE);
-    assert_eq!(refused(keys.finish_authentication(&alice, &begun.id, used(&mut key, &begun)).await), REPLAYED);
+    assert_eq!(
+        refused(keys.finish_authentication(&alice, &begun.id, forged(&mut key, &begun)).await),
+        SIGNATURE
+    );
+    assert_eq!(
+        refused(keys.finish_authentication(&alice, &begun.id, used(&mut key, &begun)).await),
+        REPLAYED
+    );
     // An answer to one ceremony is none to another.
-    let (one, two) = (keys.begin_authentication(&alice).await.unwrap(), keys.begin_authentication(&alice).await.unwrap());
-    assert_eq!(refused(keys.finish_authentication(&alice, &one.id, used(&mut key, &two)).await), Refusal::Unproved(Criterion::Challenge));
-    let _verified = keys.finish_authentication(&alice, &two.id, used(&mut key, &two)).await.unwrap();
+    let (one, two) = (
+        keys.begin_authentication(&alice).await.unwrap(),
+        keys.begin_authentication(&alice).await.unwrap(),
+    );
+    assert_eq!(
+        refused(keys.finish_authentication(&alice, &one.id, used(&mut key, &two)).await),
+        Refusal::Unproved(Criterion::Challenge)
+    );
+    let _verified =
+        keys.finish_authentication(&alice, &two.id, used(&mut key, &two)).await.unwrap();
 
     let audited = world.audited("key.refused").await;
-    let reasons: Vec<_> = audited.iter().map(|event| (event.reason.as_deref().unwrap(), event.serial.is_some())).collect();
+    let reasons: Vec<_> = audited
+        .iter()
+        .map(|event| (event.reason.as_deref().unwrap(), event.serial.is_some()))
+        .collect();
     let replayed = ("replayed", false);
-    assert_eq!(reasons, [replayed, replayed, replayed, ("signature", true), replayed, ("challenge", true)]);
+    assert_eq!(
+        reasons,
+        [replayed, replayed, replayed, ("signature", true), replayed, ("challenge", true)]
+    );
     // No refusal counts against the key, and none disables it.
     let is = world.account(&alice).await.device(&device.serial).unwrap().device.clone();
     assert_eq!((is.state, is.throttle), (DeviceState::Active, device.throttle));
@@ -92,7 +99,10 @@ async fn a_refused_assertion_names_its_step() {
         let begun = keys.begin_authentication(&alice).await.unwrap();
         let mut used = key.get(&begun.options, &origin()).unwrap();
         spoil(&mut used);
-        assert_eq!(refused(keys.finish_authentication(&alice, &begun.id, used.response()).await).name(), *name);
+        assert_eq!(
+            refused(keys.finish_authentication(&alice, &begun.id, used.response()).await).name(),
+            *name
+        );
     }
     let audited = world.audited("key.refused").await;
     let reasons: Vec<&str> = audited.iter().map(|event| event.reason.as_deref().unwrap()).collect();
@@ -125,11 +135,22 @@ async fn a_sign_count_that_falls_is_audited_for_a_synced_key_and_refused_for_ano
             assert_eq!(verified.is_ok(), synced, "{name} {shown}");
             let told = world.audited("key.sign_count_fell").await.len() - before;
             assert_eq!(told, usize::from(synced && fell), "{name} {shown}");
-            let is = world.account(&account(name)).await.device(&device.serial).unwrap().device.credential().unwrap().sign_count;
+            let is = world
+                .account(&account(name))
+                .await
+                .device(&device.serial)
+                .unwrap()
+                .device
+                .credential()
+                .unwrap()
+                .sign_count;
             assert_eq!(is, if synced { shown } else { 41 }, "{name} {shown}");
         }
     }
-    assert_eq!((world.audited("key.accepted").await.len(), world.audited("key.refused").await.len()), (3, 3));
+    assert_eq!(
+        (world.audited("key.accepted").await.len(), world.audited("key.refused").await.len()),
+        (3, 3)
+    );
 }
 
 /// T-TYPE-MIX.
@@ -139,17 +160,31 @@ async fn a_ceremony_is_for_what_it_was_begun_for() {
     let keys = keys_of(&world.verifier);
     let alice = account("alice");
     let (mut key, _) = enrolled(&keys, "alice").await;
-    let (enrolment, sign_in) =
-        (keys.begin_registration(&alice, None, &Authority::Admin).await.unwrap(), keys.begin_authentication(&alice).await.unwrap());
+    let (enrolment, sign_in) = (
+        keys.begin_registration(&alice, None, &Authority::Admin).await.unwrap(),
+        keys.begin_authentication(&alice).await.unwrap(),
+    );
     let answer = used(&mut key, &sign_in);
-    assert_eq!(refused(keys.finish_authentication(&alice, &enrolment.id, answer).await), Refusal::NoMatch);
-    let registered = keys.finish_registration(&sign_in.id, made(&mut key, &enrolment.options), &Authority::Admin).await;
+    assert_eq!(
+        refused(keys.finish_authentication(&alice, &enrolment.id, answer).await),
+        Refusal::NoMatch
+    );
+    let registered = keys
+        .finish_registration(&sign_in.id, made(&mut key, &enrolment.options), &Authority::Admin)
+        .await;
     assert!(matches!(registered, Err(Error::KeyRefused(_))), "{registered:?}");
     // Both are over.
-    let late = keys.finish_registration(&enrolment.id, made(&mut key, &enrolment.options), &Authority::Admin).await;
+    let late = keys
+        .finish_registration(&enrolment.id, made(&mut key, &enrolment.options), &Authority::Admin)
+        .await;
     assert!(matches!(late, Err(Error::NotFound(_))), "{late:?}");
-    assert_eq!(refused(keys.finish_authentication(&alice, &sign_in.id, used(&mut key, &sign_in)).await), REPLAYED);
-    let none = keys.finish_registration(&no_ceremony(), made(&mut key, &enrolment.options), &Authority::Admin).await;
+    assert_eq!(
+        refused(keys.finish_authentication(&alice, &sign_in.id, used(&mut key, &sign_in)).await),
+        REPLAYED
+    );
+    let none = keys
+        .finish_registration(&no_ceremony(), made(&mut key, &enrolment.options), &Authority::Admin)
+        .await;
     assert!(matches!(none, Err(Error::NotFound(_))), "{none:?}");
 }
 
@@ -158,17 +193,33 @@ async fn a_ceremony_is_for_what_it_was_begun_for() {
 async fn a_key_of_another_account_proves_nothing() {
     let world = World::new();
     let keys = keys_of(&world.verifier);
-    let ((mut hers, _), (mut his, _)) = (enrolled(&keys, "alice").await, enrolled(&keys, "bob").await);
+    let ((mut hers, _), (mut his, _)) =
+        (enrolled(&keys, "alice").await, enrolled(&keys, "bob").await);
     let (alice, bob) = (account("alice"), account("bob"));
-    let (of_alice, of_bob) = (keys.begin_authentication(&alice).await.unwrap(), keys.begin_authentication(&bob).await.unwrap());
+    let (of_alice, of_bob) = (
+        keys.begin_authentication(&alice).await.unwrap(),
+        keys.begin_authentication(&bob).await.unwrap(),
+    );
     // Her key answers what his was asked.
     let mut options = of_alice.options.clone();
     options.challenge.clone_from(&of_bob.options.challenge);
     let answer = hers.get(&options, &crate::keyring::origin()).unwrap().response();
-    assert_eq!(refused(keys.finish_authentication(&bob, &of_bob.id, answer).await), Refusal::KeyNotRegistered);
+    assert_eq!(
+        refused(keys.finish_authentication(&bob, &of_bob.id, answer).await),
+        Refusal::KeyNotRegistered
+    );
     // Her ceremony is none of his, and is over.
-    assert_eq!(refused(keys.finish_authentication(&bob, &of_alice.id, used(&mut hers, &of_alice)).await), Refusal::NoCeremony);
-    assert_eq!(refused(keys.finish_authentication(&alice, &of_alice.id, used(&mut hers, &of_alice)).await), REPLAYED);
+    assert_eq!(
+        refused(keys.finish_authentication(&bob, &of_alice.id, used(&mut hers, &of_alice)).await),
+        Refusal::NoCeremony
+    );
+    assert_eq!(
+        refused(
+            keys.finish_authentication(&alice, &of_alice.id, used(&mut hers, &of_alice))
+                .await
+        ),
+        REPLAYED
+    );
     let _verified = verify(&keys, "alice", &mut hers).await.unwrap();
     let _verified = verify(&keys, "bob", &mut his).await.unwrap();
 }
@@ -187,8 +238,15 @@ async fn a_copied_key_is_refused_and_its_owner_is_not() {
         assert_eq!(refused(verify(&keys, "alice", &mut copy).await), Refusal::SignCount);
     }
     let audited = world.audited("key.refused").await;
-    assert!(audited.iter().all(|event| event.reason.as_deref() == Some("sign_count") && event.serial == Some(device.serial.clone())));
-    let is = world.account(&account("alice")).await.device(&device.serial).unwrap().device.clone();
+    assert!(audited.iter().all(|event| event.reason.as_deref() == Some("sign_count")
+        && event.serial == Some(device.serial.clone())));
+    let is = world
+        .account(&account("alice"))
+        .await
+        .device(&device.serial)
+        .unwrap()
+        .device
+        .clone();
     assert_eq!((is.state, is.credential().unwrap().sign_count), (DeviceState::Active, 6));
     let _verified = verify(&keys, "alice", &mut key).await.unwrap();
 }
@@ -198,10 +256,15 @@ async fn a_key_that_never_counts_is_taken() {
     let world = World::new();
     let keys = keys_of(&world.verifier);
     let mut key = SimulatedSecurityKey::new("alice");
-    let begun = keys.begin_registration(&account("alice"), None, &Authority::Admin).await.unwrap();
+    let begun = keys
+        .begin_registration(&account("alice"), None, &Authority::Admin)
+        .await
+        .unwrap();
     let mut creation = key.create(&begun.options, &crate::keyring::origin());
     creation.sign_count = 0;
-    keys.finish_registration(&begun.id, creation.response(), &Authority::Admin).await.unwrap();
+    keys.finish_registration(&begun.id, creation.response(), &Authority::Admin)
+        .await
+        .unwrap();
     let sign = |key: &mut SimulatedSecurityKey, options: &RequestOptions, count| {
         let mut assertion = key.get(options, &crate::keyring::origin()).unwrap();
         assertion.sign_count = count;
@@ -225,18 +288,30 @@ async fn of_two_ceremonies_the_one_with_the_lower_count_must_come_first() {
     let keys = keys_of(&world.verifier);
     let alice = account("alice");
     let (mut key, _) = enrolled(&keys, "alice").await;
-    let (one, two) = (keys.begin_authentication(&alice).await.unwrap(), keys.begin_authentication(&alice).await.unwrap());
+    let (one, two) = (
+        keys.begin_authentication(&alice).await.unwrap(),
+        keys.begin_authentication(&alice).await.unwrap(),
+    );
     let (first, second) = (used(&mut key, &one), used(&mut key, &two));
     let _verified = keys.finish_authentication(&alice, &two.id, second).await.unwrap();
-    assert_eq!(refused(keys.finish_authentication(&alice, &one.id, first).await), Refusal::SignCount);
+    assert_eq!(
+        refused(keys.finish_authentication(&alice, &one.id, first).await),
+        Refusal::SignCount
+    );
 
-    // At the same time, in two processes, the lower one may win or lose; the higher one is taken in any case.
+    // At the same time, in two processes, the lower one may win or lose; the higher one is taken in
+    // any case.
     let other = keys_of(&world.verifier_on(world.store()));
     for _ in 0..20 {
-        let (one, two) = (keys.begin_authentication(&alice).await.unwrap(), other.begin_authentication(&alice).await.unwrap());
+        let (one, two) = (
+            keys.begin_authentication(&alice).await.unwrap(),
+            other.begin_authentication(&alice).await.unwrap(),
+        );
         let (first, second) = (used(&mut key, &one), used(&mut key, &two));
-        let (first, second) =
-            tokio::join!(other.finish_authentication(&alice, &one.id, first), keys.finish_authentication(&alice, &two.id, second));
+        let (first, second) = tokio::join!(
+            other.finish_authentication(&alice, &one.id, first),
+            keys.finish_authentication(&alice, &two.id, second)
+        );
         assert!(second.is_ok(), "{second:?}");
         assert!(first.is_ok() || refused(first) == Refusal::SignCount);
     }
@@ -253,10 +328,12 @@ async fn a_ceremony_finished_many_times_at_once_is_finished_once() {
         let answer = used(&mut key, &begun);
         let mut tries = tokio::task::JoinSet::new();
         for number in 0..16 {
-            let (keys, alice, id, answer) = (all[number % 2].clone(), alice.clone(), begun.id.clone(), answer.clone());
+            let (keys, alice, id, answer) =
+                (all[number % 2].clone(), alice.clone(), begun.id.clone(), answer.clone());
             tries.spawn(async move { keys.finish_authentication(&alice, &id, answer).await });
         }
-        let (won, lost): (Vec<_>, Vec<_>) = tries.join_all().await.into_iter().partition(Result::is_ok);
+        let (won, lost): (Vec<_>, Vec<_>) =
+            tries.join_all().await.into_iter().partition(Result::is_ok);
         assert_eq!(won.len(), 1);
         assert!(lost.into_iter().all(|lost| refused(lost) == REPLAYED));
     }
@@ -267,7 +344,8 @@ async fn a_ceremony_finished_many_times_at_once_is_finished_once() {
 async fn eight_ceremonies_of_an_account_are_open_and_five_minutes_long() {
     let world = World::new();
     let keys = keys_of(&world.verifier);
-    let ((mut key, _), (mut his, _)) = (enrolled(&keys, "alice").await, enrolled(&keys, "bob").await);
+    let ((mut key, _), (mut his, _)) =
+        (enrolled(&keys, "alice").await, enrolled(&keys, "bob").await);
     let (alice, bob) = (account("alice"), account("bob"));
     let of_bob = keys.begin_authentication(&bob).await.unwrap();
     let mut all = Vec::new();
@@ -285,7 +363,10 @@ async fn eight_ceremonies_of_an_account_are_open_and_five_minutes_long() {
             finished => assert!(refused(finished) == Refusal::NoCeremony && number < 4, "{number}"),
         }
     }
-    let _verified = keys.finish_authentication(&bob, &of_bob.id, used(&mut his, &of_bob)).await.unwrap();
+    let _verified = keys
+        .finish_authentication(&bob, &of_bob.id, used(&mut his, &of_bob))
+        .await
+        .unwrap();
 
     for (seconds, open) in [(299, true), (300, false)] {
         let begun = keys.begin_authentication(&alice).await.unwrap();
@@ -301,7 +382,11 @@ async fn eight_ceremonies_of_an_account_are_open_and_five_minutes_long() {
 /// How many single-use items there are of which this is true.
 fn rows(world: &World, condition: &str) -> u32 {
     let store = rusqlite::Connection::open(world.path()).unwrap();
-    store.query_row(&format!("SELECT count(*) FROM single_use WHERE {condition}"), [], |row| row.get(0)).unwrap()
+    store
+        .query_row(&format!("SELECT count(*) FROM single_use WHERE {condition}"), [], |row| {
+            row.get(0)
+        })
+        .unwrap()
 }
 
 #[tokio::test]
@@ -312,11 +397,21 @@ async fn whoever_has_no_key_is_asked_for_one_all_the_same() {
     world.active("carol").await;
     let asked = async |name: &str| {
         let begun = keys.begin_authentication(&account(name)).await.unwrap();
-        begun.options.allow_credentials.into_iter().map(|credential| credential.id).collect::<Vec<_>>()
+        begun
+            .options
+            .allow_credentials
+            .into_iter()
+            .map(|credential| credential.id)
+            .collect::<Vec<_>>()
     };
     let hidden = async |name: &str| {
         let begun = keys.begin_hidden_authentication(&account(name)).await.unwrap();
-        begun.options.allow_credentials.into_iter().map(|credential| credential.id).collect::<Vec<_>>()
+        begun
+            .options
+            .allow_credentials
+            .into_iter()
+            .map(|credential| credential.id)
+            .collect::<Vec<_>>()
     };
     let mut all = BTreeSet::new();
     for name in ["nobody", "somebody", "carol"] {
@@ -326,7 +421,11 @@ async fn whoever_has_no_key_is_asked_for_one_all_the_same() {
         assert_eq!(ids.len(), 1);
         assert!(all.insert(ids));
     }
-    assert_ne!(hidden("alice").await, asked("alice").await, "who may not know of a key does not hear its id");
+    assert_ne!(
+        hidden("alice").await,
+        asked("alice").await,
+        "who may not know of a key does not hear its id"
+    );
     // Nothing but the ids and the challenge differs.
     let plain = |begun: twostep::verifier::Begun<twostep::webauthn::RequestOptions>| {
         let mut options = serde_json::to_value(begun.options).unwrap();
@@ -334,8 +433,10 @@ async fn whoever_has_no_key_is_asked_for_one_all_the_same() {
         options["allowCredentials"][0]["id"] = true.into();
         options
     };
-    let [real, decoy] =
-        [keys.begin_authentication(&account("alice")).await.unwrap(), keys.begin_authentication(&account("dave")).await.unwrap()];
+    let [real, decoy] = [
+        keys.begin_authentication(&account("alice")).await.unwrap(),
+        keys.begin_authentication(&account("dave")).await.unwrap(),
+    ];
     assert_eq!(plain(real), plain(decoy));
 
     for number in 0..50 {
@@ -346,9 +447,17 @@ async fn whoever_has_no_key_is_asked_for_one_all_the_same() {
     let begun = keys.begin_authentication(&account("nobody")).await.unwrap();
     enrolled(&keys, "nobody").await;
     let mut options = begun.options.clone();
-    options.allow_credentials = keys.begin_authentication(&account("alice")).await.unwrap().options.allow_credentials;
+    options.allow_credentials = keys
+        .begin_authentication(&account("alice"))
+        .await
+        .unwrap()
+        .options
+        .allow_credentials;
     let answer = key.get(&options, &crate::keyring::origin()).unwrap().response();
-    assert_eq!(refused(keys.finish_authentication(&account("nobody"), &begun.id, answer).await), Refusal::KeyNotRegistered);
+    assert_eq!(
+        refused(keys.finish_authentication(&account("nobody"), &begun.id, answer).await),
+        Refusal::KeyNotRegistered
+    );
 }
 
 #[tokio::test]
@@ -357,12 +466,31 @@ async fn a_ceremony_outlives_the_key_it_is_sealed_with_if_that_still_opens() {
     let world = World::sealed_with(Keyring::new(&old, &[]).unwrap());
     let keys = keys_of(&world.verifier);
     let (mut key, _) = enrolled(&keys, "alice").await;
-    let [one, two] =
-        [keys.begin_authentication(&account("alice")).await.unwrap(), keys.begin_authentication(&account("alice")).await.unwrap()];
-    world.verifier.rotate_sealing_keys(Keyring::new(&new, &[old]).unwrap()).await.unwrap();
-    let _verified = keys.finish_authentication(&account("alice"), &one.id, used(&mut key, &one)).await.unwrap();
-    world.verifier.rotate_sealing_keys(Keyring::new(&new, &[]).unwrap()).await.unwrap();
-    assert_eq!(refused(keys.finish_authentication(&account("alice"), &two.id, used(&mut key, &two)).await), Refusal::NoMatch);
+    let [one, two] = [
+        keys.begin_authentication(&account("alice")).await.unwrap(),
+        keys.begin_authentication(&account("alice")).await.unwrap(),
+    ];
+    world
+        .verifier
+        .rotate_sealing_keys(Keyring::new(&new, &[old]).unwrap())
+        .await
+        .unwrap();
+    let _verified = keys
+        .finish_authentication(&account("alice"), &one.id, used(&mut key, &one))
+        .await
+        .unwrap();
+    world
+        .verifier
+        .rotate_sealing_keys(Keyring::new(&new, &[]).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(
+        refused(
+            keys.finish_authentication(&account("alice"), &two.id, used(&mut key, &two))
+                .await
+        ),
+        Refusal::NoMatch
+    );
     let _verified = verify(&keys, "alice", &mut key).await.unwrap();
 }
 
@@ -377,9 +505,13 @@ async fn a_clock_that_is_not_trusted_decides_nothing() {
     let before = world.clock.read().wall;
     world.clock.set_wall(before.minus(Duration::from_secs(3_600)));
     for finished in [
-        keys.finish_authentication(&account("alice"), &begun.id, answer.clone()).await.map(drop),
+        keys.finish_authentication(&account("alice"), &begun.id, answer.clone())
+            .await
+            .map(drop),
         keys.begin_authentication(&account("alice")).await.map(drop),
-        keys.begin_registration(&account("bob"), None, &Authority::Admin).await.map(drop),
+        keys.begin_registration(&account("bob"), None, &Authority::Admin)
+            .await
+            .map(drop),
     ] {
         assert!(matches!(finished, Err(Error::Clock(_))), "{finished:?}");
     }
@@ -396,14 +528,34 @@ async fn codes_do_not_throttle_keys_nor_keys_codes() {
     let (mut key, _) = enrolled(&keys, "alice").await;
     for _ in 0..70 {
         let begun = keys.begin_authentication(&account("alice")).await.unwrap();
-        assert_eq!(refused(keys.finish_authentication(&account("alice"), &begun.id, forged(&mut key, &begun)).await), SIGNATURE);
+        assert_eq!(
+            refused(
+                keys.finish_authentication(&account("alice"), &begun.id, forged(&mut key, &begun))
+                    .await
+            ),
+            SIGNATURE
+        );
     }
-    let _verified = world.verifier.verify_code(&token.account, &token.serial, token.code(world.now())).await.unwrap();
+    let _verified = world
+        .verifier
+        .verify_code(&token.account, &token.serial, token.code(world.now()))
+        .await
+        .unwrap();
     for _ in 0..60 {
-        refused(world.verifier.verify_code(&token.account, &nowhere(), token.wrong(world.now())).await);
+        refused(
+            world
+                .verifier
+                .verify_code(&token.account, &nowhere(), token.wrong(world.now()))
+                .await,
+        );
     }
     world.pass(30);
-    let throttled = refused(world.verifier.verify_code(&token.account, &token.serial, token.code(world.now())).await);
+    let throttled = refused(
+        world
+            .verifier
+            .verify_code(&token.account, &token.serial, token.code(world.now()))
+            .await,
+    );
     assert!(matches!(throttled, Refusal::Throttled { .. }), "{throttled:?}");
     let _verified = verify(&keys, "alice", &mut key).await.unwrap();
 }
@@ -416,7 +568,10 @@ async fn an_account_that_was_removed_takes_its_ceremonies_along() {
     let begun = keys.begin_authentication(&account("alice")).await.unwrap();
     let answer = used(&mut key, &begun);
     world.verifier.remove_account(&account("alice")).await.unwrap();
-    assert_eq!(refused(keys.finish_authentication(&account("alice"), &begun.id, answer).await), Refusal::KeyNotRegistered);
+    assert_eq!(
+        refused(keys.finish_authentication(&account("alice"), &begun.id, answer).await),
+        Refusal::KeyNotRegistered
+    );
 }
 
 #[tokio::test]
@@ -424,7 +579,8 @@ async fn every_refusal_of_a_key_costs_what_that_of_a_code_does() {
     let world = World::new();
     let keys = keys_of(&world.verifier);
     let token = world.active("carol").await;
-    let ((mut key, _), (mut his, of_bob)) = (enrolled(&keys, "alice").await, enrolled(&keys, "bob").await);
+    let ((mut key, _), (mut his, of_bob)) =
+        (enrolled(&keys, "alice").await, enrolled(&keys, "bob").await);
     let mut copy = key.clone();
     let _verified = verify(&keys, "alice", &mut key).await.unwrap();
     let (alice, bob, nobody) = (account("alice"), account("bob"), account("nobody-at-all"));
@@ -459,11 +615,20 @@ async fn every_refusal_of_a_key_costs_what_that_of_a_code_does() {
         let (counted, real) = (world.verifier.counts().compressions, compressions());
         assert_eq!(refused(keys.finish_authentication(account, id, answer).await).name(), reason);
         let cost = compressions() - real;
-        assert_eq!(world.verifier.counts().compressions - counted, cost, "{reason}: what is counted is what was done");
+        assert_eq!(
+            world.verifier.counts().compressions - counted,
+            cost,
+            "{reason}: what is counted is what was done"
+        );
         costs.entry(cost).or_default().push(reason);
     }
     let real = compressions();
-    refused(world.verifier.verify_code(&token.account, &token.serial, token.wrong(world.now())).await);
+    refused(
+        world
+            .verifier
+            .verify_code(&token.account, &token.serial, token.wrong(world.now()))
+            .await,
+    );
     costs.entry(compressions() - real).or_default().push("a wrong code");
     assert_eq!(costs.len(), 1, "compressions by class: {costs:#?}");
 }

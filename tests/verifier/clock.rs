@@ -1,14 +1,10 @@
-//! T-CLOCK: a wall clock that jumped is not believed, and what was consumed stays consumed whatever it shows.
+//! T-CLOCK: a wall clock that jumped is not believed, and what was consumed stays consumed whatever
+//! it shows.
 
 use twostep::time::UnixTime;
-use twostep::verifier::ClockFault;
-use twostep::verifier::Error;
-use twostep::verifier::Verifier;
+use twostep::verifier::{ClockFault, Error, Verifier};
 
-use crate::world::Held;
-use crate::world::World;
-use crate::world::refused;
-use crate::world::watermark;
+use crate::world::{Held, World, refused, watermark};
 
 const DAY: i64 = 86_400;
 const YEAR: i64 = 365 * DAY;
@@ -25,12 +21,31 @@ async fn fault(verifier: &Verifier, held: &Held, used: u64) -> Option<ClockFault
 #[tokio::test]
 async fn a_clock_that_jumped_is_not_believed_until_it_is_back() {
     // Where the wall clock jumps to, and whether it is believed there.
-    let jumps = [(0, true), (1, true), (-1, true), (59, true), (-59, true), (-60, true), (-61, false), (3_600, true), (3_601, false)];
-    for (seconds, believed) in jumps.into_iter().chain([(-DAY, false), (DAY, false), (10 * YEAR, false), (-10 * YEAR, false)]) {
+    let jumps = [
+        (0, true),
+        (1, true),
+        (-1, true),
+        (59, true),
+        (-59, true),
+        (-60, true),
+        (-61, false),
+        (3_600, true),
+        (3_601, false),
+    ];
+    for (seconds, believed) in jumps.into_iter().chain([
+        (-DAY, false),
+        (DAY, false),
+        (10 * YEAR, false),
+        (-10 * YEAR, false),
+    ]) {
         let world = World::new();
         let held = world.active("alice").await;
         let used = held.step(world.now());
-        let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+        let _verified = world
+            .verifier
+            .verify_code(&held.account, &held.serial, held.code(world.now()))
+            .await
+            .unwrap();
         let (before, highest) = (world.device(&held).await, world.now());
         world.clock.jump(seconds);
         match fault(&world.verifier, &held, used).await {
@@ -46,14 +61,24 @@ async fn a_clock_that_jumped_is_not_believed_until_it_is_back() {
         }
         assert_eq!(world.verifier.ready().await.is_ok(), believed, "{seconds} s");
         if !believed {
-            let added = world.verifier.add(Held::new("bob").to_add(), &twostep::verifier::Authority::Admin).await;
+            let added = world
+                .verifier
+                .add(Held::new("bob").to_add(), &twostep::verifier::Authority::Admin)
+                .await;
             assert!(matches!(added, Err(Error::Clock(_))), "nothing is decided: {added:?}");
             assert_eq!(world.device(&held).await, before);
             // Back where it was, nothing is left of the jump.
             world.clock.set_wall(highest);
             world.pass(30);
-            let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
-            assert!(world.verifier.store().highest_time().await.unwrap() <= Some(world.now()), "{seconds} s");
+            let _verified = world
+                .verifier
+                .verify_code(&held.account, &held.serial, held.code(world.now()))
+                .await
+                .unwrap();
+            assert!(
+                world.verifier.store().highest_time().await.unwrap() <= Some(world.now()),
+                "{seconds} s"
+            );
         }
     }
 }
@@ -63,7 +88,11 @@ async fn small_jumps_do_not_add_up() {
     let world = World::new();
     let held = world.active("alice").await;
     let used = held.step(world.now());
-    let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+    let _verified = world
+        .verifier
+        .verify_code(&held.account, &held.serial, held.code(world.now()))
+        .await
+        .unwrap();
     world.clock.jump(-40);
     assert_eq!(fault(&world.verifier, &held, used).await, None);
     world.clock.jump(-40);
@@ -71,7 +100,11 @@ async fn small_jumps_do_not_add_up() {
     world.clock.jump(80 + 3_000);
     assert_eq!(fault(&world.verifier, &held, used).await, None, "less than an hour ahead");
     world.clock.jump(3_000);
-    assert_eq!(fault(&world.verifier, &held, used).await, None, "and less than an hour ahead of that: it was believed");
+    assert_eq!(
+        fault(&world.verifier, &held, used).await,
+        None,
+        "and less than an hour ahead of that: it was believed"
+    );
 }
 
 #[tokio::test]
@@ -79,10 +112,17 @@ async fn a_machine_that_slept_has_a_clock_that_is_right() {
     let world = World::new();
     let held = world.active("alice").await;
     world.clock.suspend(std::time::Duration::from_secs(8 * 3_600));
-    let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+    let _verified = world
+        .verifier
+        .verify_code(&held.account, &held.serial, held.code(world.now()))
+        .await
+        .unwrap();
     // Its owner's token was awake and right; one whose clock jumped with the wall alone is refused.
     world.clock.jump(8 * 3_600);
-    let verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await;
+    let verified = world
+        .verifier
+        .verify_code(&held.account, &held.serial, held.code(world.now()))
+        .await;
     assert!(matches!(verified, Err(Error::Clock(ClockFault::JumpedAhead { .. }))), "{verified:?}");
 }
 
@@ -92,7 +132,11 @@ async fn a_clock_set_back_while_the_program_was_down_is_found_out() {
     let held = world.active("alice").await;
     world.pass(30);
     let used = held.step(world.now());
-    let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+    let _verified = world
+        .verifier
+        .verify_code(&held.account, &held.serial, held.code(world.now()))
+        .await
+        .unwrap();
     world.verifier.note_time().await.unwrap();
     let highest = world.now();
     for (seconds, believed) in [(-60, true), (-61, false), (-DAY, false)] {
@@ -116,7 +160,11 @@ async fn an_administrator_accepts_the_clock_and_no_code_comes_back() {
         let world = World::new();
         let held = world.active("alice").await;
         let used = held.step(world.now());
-        let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+        let _verified = world
+            .verifier
+            .verify_code(&held.account, &held.serial, held.code(world.now()))
+            .await
+            .unwrap();
         let before = watermark(&world.device(&held).await);
         let right = world.now();
         world.clock.jump(seconds);
@@ -130,7 +178,8 @@ async fn an_administrator_accepts_the_clock_and_no_code_comes_back() {
         if seconds < 0 {
             for step in [0, 1, 2].map(|later| held.step(world.now()) + later - 1) {
                 let code = held.code_at_step(step);
-                let refusal = refused(world.verifier.verify_code(&held.account, &held.serial, code).await);
+                let refusal =
+                    refused(world.verifier.verify_code(&held.account, &held.serial, code).await);
                 assert_eq!(refusal.name(), "replayed", "what is on display is below the watermark");
             }
         }
@@ -138,8 +187,17 @@ async fn an_administrator_accepts_the_clock_and_no_code_comes_back() {
         assert!(fault(&world.verifier, &held, used).await.is_some(), "what was accepted holds");
         world.verifier.accept_clock().await.unwrap();
         world.pass(30);
-        let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
-        let refusal = refused(world.verifier.verify_code(&held.account, &held.serial, held.code_at_step(used)).await);
+        let _verified = world
+            .verifier
+            .verify_code(&held.account, &held.serial, held.code(world.now()))
+            .await
+            .unwrap();
+        let refusal = refused(
+            world
+                .verifier
+                .verify_code(&held.account, &held.serial, held.code_at_step(used))
+                .await,
+        );
         assert_eq!(refusal.name(), "replayed");
     }
 }
@@ -153,7 +211,11 @@ async fn a_step_of_a_synchronised_clock_is_believed_and_audited_and_no_code_come
         let world = World::new();
         let held = world.active("alice").await;
         let used = held.step(world.now());
-        let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+        let _verified = world
+            .verifier
+            .verify_code(&held.account, &held.serial, held.code(world.now()))
+            .await
+            .unwrap();
         let before = watermark(&world.device(&held).await);
         world.clock.jump(seconds);
         assert!(world.verifier.clock_fault().is_some(), "{seconds} s: it is told at this moment");
@@ -162,18 +224,38 @@ async fn a_step_of_a_synchronised_clock_is_believed_and_audited_and_no_code_come
         // The word of the kernel comes with the next answer of NTP, after the step.
         world.clock.set_synchronised(true);
         assert_eq!(world.verifier.clock_fault(), None, "{seconds} s");
-        assert_eq!(fault(&world.verifier, &held, used).await, None, "{seconds} s: it is judged, and refused");
+        assert_eq!(
+            fault(&world.verifier, &held, used).await,
+            None,
+            "{seconds} s: it is judged, and refused"
+        );
         let rows = world.audited("clock.stepped").await;
         let [row] = &rows[..] else { panic!("{seconds} s: {rows:?}") };
-        assert_eq!((row.at, row.reason.as_deref()), (world.now(), Some(format!("{seconds:+} s").as_str())));
+        assert_eq!(
+            (row.at, row.reason.as_deref()),
+            (world.now(), Some(format!("{seconds:+} s").as_str()))
+        );
         let step = world.verifier.last_clock_step().unwrap();
         assert_eq!((step.to, step.seconds), (world.now(), seconds));
         assert_eq!(watermark(&world.device(&held).await), before, "watermarks stay");
-        assert_eq!(world.verifier.store().highest_time().await.unwrap(), Some(world.now()), "{seconds} s");
+        assert_eq!(
+            world.verifier.store().highest_time().await.unwrap(),
+            Some(world.now()),
+            "{seconds} s"
+        );
         if seconds > 0 {
-            let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+            let _verified = world
+                .verifier
+                .verify_code(&held.account, &held.serial, held.code(world.now()))
+                .await
+                .unwrap();
         } else {
-            let refusal = refused(world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await);
+            let refusal = refused(
+                world
+                    .verifier
+                    .verify_code(&held.account, &held.serial, held.code(world.now()))
+                    .await,
+            );
             assert_eq!(refusal.name(), "replayed", "what is on display is below the watermark");
         }
         // It was believed once, and goes on from there without the kernel's word.
@@ -187,11 +269,16 @@ async fn a_step_of_a_synchronised_clock_is_believed_and_audited_and_no_code_come
 }
 
 #[tokio::test]
-async fn a_wrong_time_that_the_store_has_seen_gives_way_to_a_synchronised_clock_at_the_next_start() {
+async fn a_wrong_time_that_the_store_has_seen_gives_way_to_a_synchronised_clock_at_the_next_start()
+{
     let world = World::new();
     let held = world.active("alice").await;
     let used = held.step(world.now());
-    let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+    let _verified = world
+        .verifier
+        .verify_code(&held.account, &held.serial, held.code(world.now()))
+        .await
+        .unwrap();
     let right = world.now();
     // A clock of next year was accepted once.
     world.clock.jump(YEAR);
@@ -203,7 +290,11 @@ async fn a_wrong_time_that_the_store_has_seen_gives_way_to_a_synchronised_clock_
         let restarted = world.verifier_on(world.store());
         assert_eq!(fault(&restarted, &held, used).await.is_none(), believed, "{synchronised}");
     }
-    let _verified = world.verifier_on(world.store()).verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+    let _verified = world
+        .verifier_on(world.store())
+        .verify_code(&held.account, &held.serial, held.code(world.now()))
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -219,7 +310,11 @@ async fn many_requests_at_a_step_write_one_row_of_it() {
     }
     assert!(asking.join_all().await.iter().all(Result::is_ok));
     assert_eq!(world.audited("clock.stepped").await.len(), 1);
-    let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+    let _verified = world
+        .verifier
+        .verify_code(&held.account, &held.serial, held.code(world.now()))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -236,7 +331,11 @@ async fn two_processes_on_one_store_believe_the_same_step() {
         world.pass(90);
         second.ready().await.unwrap();
         world.verifier.ready().await.unwrap();
-        assert_eq!(world.verifier.store().highest_time().await.unwrap(), Some(world.now()), "{seconds} s");
+        assert_eq!(
+            world.verifier.store().highest_time().await.unwrap(),
+            Some(world.now()),
+            "{seconds} s"
+        );
         drop(held);
     }
 }
@@ -249,7 +348,11 @@ async fn a_synchronised_clock_that_moves_a_little_is_no_step() {
         world.clock.set_synchronised(true);
         world.clock.jump(seconds);
         world.verifier.ready().await.unwrap();
-        assert!(world.audited("clock.stepped").await.is_empty() && world.verifier.last_clock_step().is_none(), "{seconds} s");
+        assert!(
+            world.audited("clock.stepped").await.is_empty()
+                && world.verifier.last_clock_step().is_none(),
+            "{seconds} s"
+        );
         drop(held);
     }
 }

@@ -1,24 +1,15 @@
-//! The life of a device: added, activated, used, lost, found, locked, put away, removed, seen again.
+//! The life of a device: added, activated, used, lost, found, locked, put away, removed, seen
+//! again.
 
-use twostep::device::DeviceState;
-use twostep::device::Refusal;
+use twostep::device::{DeviceState, Refusal};
 use twostep::id::CallerId;
-use twostep::otp::Counter;
-use twostep::otp::Hotp;
-use twostep::otp::Window;
+use twostep::otp::{Counter, Hotp, Window};
 use twostep::store::sqlite::restore;
 use twostep::testing::SimulatedToken;
 use twostep::time::UnixTime;
-use twostep::verifier::Authority;
-use twostep::verifier::Error;
-use twostep::verifier::VerifiedKind;
+use twostep::verifier::{Authority, Error, VerifiedKind};
 
-use crate::world::Held;
-use crate::world::World;
-use crate::world::both;
-use crate::world::nowhere;
-use crate::world::refused;
-use crate::world::watermark;
+use crate::world::{Held, World, both, nowhere, refused, watermark};
 
 #[tokio::test]
 async fn a_device_proves_itself_by_two_codes_and_each_code_serves_once() {
@@ -27,22 +18,47 @@ async fn a_device_proves_itself_by_two_codes_and_each_code_serves_once() {
     let verifier = &world.verifier;
     assert_eq!(world.device(&held).await.state, DeviceState::Pending);
     assert!(!world.account(&held.account).await.account.protected);
-    assert_eq!(refused(verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await), Refusal::NotActive);
-    assert_eq!(refused(verifier.resync(&held.serial, both(&held.pair(world.now())), Window::Owner).await), Refusal::NotActive);
+    assert_eq!(
+        refused(verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await),
+        Refusal::NotActive
+    );
+    assert_eq!(
+        refused(
+            verifier
+                .resync(&held.serial, both(&held.pair(world.now())), Window::Owner)
+                .await
+        ),
+        Refusal::NotActive
+    );
 
     let wrong = [held.wrong(world.now()), held.code(world.now())];
-    assert_eq!(refused(verifier.activate(&held.serial, both(&wrong), Window::Owner, &Authority::Service).await), Refusal::NoMatch);
+    assert_eq!(
+        refused(
+            verifier
+                .activate(&held.serial, both(&wrong), Window::Owner, &Authority::Service)
+                .await
+        ),
+        Refusal::NoMatch
+    );
     let pair = held.pair(world.now());
-    let device = verifier.activate(&held.serial, both(&pair), Window::Owner, &Authority::Service).await.unwrap();
+    let device = verifier
+        .activate(&held.serial, both(&pair), Window::Owner, &Authority::Service)
+        .await
+        .unwrap();
     assert_eq!((device.state, device.activated_at), (DeviceState::Active, Some(world.now())));
     assert_eq!(device, world.device(&held).await, "what is answered is what is kept");
-    assert!(world.account(&held.account).await.account.protected, "protected from the first activation on");
+    assert!(
+        world.account(&held.account).await.account.protected,
+        "protected from the first activation on"
+    );
 
     for code in pair {
         let refusal = refused(verifier.verify_code(&held.account, &held.serial, code).await);
         assert_eq!(refusal.name(), "replayed", "both codes of an activation are consumed");
     }
-    let again = verifier.activate(&held.serial, both(&held.pair(world.now())), Window::Owner, &Authority::Admin).await;
+    let again = verifier
+        .activate(&held.serial, both(&held.pair(world.now())), Window::Owner, &Authority::Admin)
+        .await;
     assert!(matches!(again, Err(Error::AlreadyExists(_))), "{again:?}");
 
     world.pass(30);
@@ -56,7 +72,15 @@ async fn a_device_proves_itself_by_two_codes_and_each_code_serves_once() {
     assert_eq!(world.device(&held).await.throttle.failures, 0, "a replay is no failure");
 
     let actions: Vec<String> = world.audit().await.into_iter().map(|event| event.action).collect();
-    let told = ["device.added", "activation.refused", "device.activated", "code.refused", "code.refused", "code.accepted", "code.refused"];
+    let told = [
+        "device.added",
+        "activation.refused",
+        "device.activated",
+        "code.refused",
+        "code.refused",
+        "code.accepted",
+        "code.refused",
+    ];
     assert_eq!(actions, told, "every judged decision is written down, and nothing else");
 }
 
@@ -64,47 +88,94 @@ async fn a_device_proves_itself_by_two_codes_and_each_code_serves_once() {
 async fn a_counter_based_device_is_followed_and_found_again() {
     let world = World::new();
     let held = Held::new("alice");
-    let serial = world.verifier.add(held.to_add_as_hotp(0), &Authority::Service).await.unwrap().device.serial;
+    let serial = world
+        .verifier
+        .add(held.to_add_as_hotp(0), &Authority::Service)
+        .await
+        .unwrap()
+        .device
+        .serial;
     let mut token = SimulatedToken::hotp(&held.seed, Hotp::default(), Counter(0));
     let pair = [token.press(), token.press()];
-    world.verifier.activate(&serial, both(&pair), Window::Owner, &Authority::Service).await.unwrap();
+    world
+        .verifier
+        .activate(&serial, both(&pair), Window::Owner, &Authority::Service)
+        .await
+        .unwrap();
 
     let code = token.press();
-    assert_eq!(world.verifier.verify_code(&held.account, &serial, code.clone()).await.unwrap().kind(), VerifiedKind::Hotp);
+    assert_eq!(
+        world
+            .verifier
+            .verify_code(&held.account, &serial, code.clone())
+            .await
+            .unwrap()
+            .kind(),
+        VerifiedKind::Hotp
+    );
     let replayed = Refusal::Replayed { next_code_at: None };
     assert_eq!(refused(world.verifier.verify_code(&held.account, &serial, code).await), replayed);
     // Nine codes were shown and not used; the tenth is the last within the look-ahead.
     (0..9).for_each(|_| drop(token.press()));
-    let _verified = world.verifier.verify_code(&held.account, &serial, token.press()).await.unwrap();
+    let _verified =
+        world.verifier.verify_code(&held.account, &serial, token.press()).await.unwrap();
     (0..10).for_each(|_| drop(token.press()));
-    assert_eq!(refused(world.verifier.verify_code(&held.account, &serial, token.press()).await), Refusal::NoMatch);
+    assert_eq!(
+        refused(world.verifier.verify_code(&held.account, &serial, token.press()).await),
+        Refusal::NoMatch
+    );
 
     let pair = [token.press(), token.press()];
     let resynced = world.verifier.resync(&serial, both(&pair), Window::Owner).await.unwrap();
     assert_eq!((resynced.drift, watermark(&resynced.device)), (None, Some(25)));
     assert_eq!(refused(world.verifier.resync(&serial, both(&pair), Window::Owner).await), replayed);
-    let _verified = world.verifier.verify_code(&held.account, &serial, token.press()).await.unwrap();
+    let _verified =
+        world.verifier.verify_code(&held.account, &serial, token.press()).await.unwrap();
 
     // A hundred counters away for its owner, a thousand for an administrator.
     (0..100).for_each(|_| drop(token.press()));
-    assert_eq!(refused(world.verifier.resync(&serial, both(&[token.press(), token.press()]), Window::Owner).await), Refusal::NoMatch);
-    world.verifier.resync(&serial, both(&[token.press(), token.press()]), Window::Admin).await.unwrap();
-    let _verified = world.verifier.verify_code(&held.account, &serial, token.press()).await.unwrap();
+    assert_eq!(
+        refused(
+            world
+                .verifier
+                .resync(&serial, both(&[token.press(), token.press()]), Window::Owner)
+                .await
+        ),
+        Refusal::NoMatch
+    );
+    world
+        .verifier
+        .resync(&serial, both(&[token.press(), token.press()]), Window::Admin)
+        .await
+        .unwrap();
+    let _verified =
+        world.verifier.verify_code(&held.account, &serial, token.press()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_serial_number_may_be_left_out_where_one_device_shows_codes() {
     let world = World::new();
     let held = world.active("alice").await;
-    let _verified = world.verifier.verify_code(&held.account, None, held.code(world.now())).await.unwrap();
+    let _verified = world
+        .verifier
+        .verify_code(&held.account, None, held.code(world.now()))
+        .await
+        .unwrap();
     let other = world.active("alice").await;
     for held in [held, other] {
         let code = held.code(world.now());
-        assert_eq!(refused(world.verifier.verify_code(&held.account, None, code.clone()).await), Refusal::UnknownDevice);
+        assert_eq!(
+            refused(world.verifier.verify_code(&held.account, None, code.clone()).await),
+            Refusal::UnknownDevice
+        );
         assert_eq!(world.device(&held).await.throttle.failures, 0);
-        let _verified = world.verifier.verify_code(&held.account, &held.serial, code).await.unwrap();
+        let _verified =
+            world.verifier.verify_code(&held.account, &held.serial, code).await.unwrap();
     }
-    assert!(world.account(&"alice".parse().unwrap()).await.account.failures.is_empty(), "an unclear request is no failure");
+    assert!(
+        world.account(&"alice".parse().unwrap()).await.account.failures.is_empty(),
+        "an unclear request is no failure"
+    );
 }
 
 #[tokio::test]
@@ -112,7 +183,12 @@ async fn a_code_of_another_length_is_a_wrong_code() {
     let world = World::new();
     let held = world.active("alice").await;
     let longer = format!("0{}", held.text_at_step(held.step(world.now())));
-    let refusal = refused(world.verifier.verify_code(&held.account, &held.serial, longer.parse::<twostep::otp::Code>().unwrap()).await);
+    let refusal = refused(
+        world
+            .verifier
+            .verify_code(&held.account, &held.serial, longer.parse::<twostep::otp::Code>().unwrap())
+            .await,
+    );
     assert_eq!((refusal, world.device(&held).await.throttle.failures), (Refusal::NoMatch, 1));
 }
 
@@ -121,7 +197,10 @@ async fn a_lost_device_is_found_by_a_pair_and_its_next_code_works() {
     let world = World::new();
     let held = world.active("alice").await.ahead_by(15);
     let verifier = &world.verifier;
-    assert_eq!(refused(verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await), Refusal::NoMatch);
+    assert_eq!(
+        refused(verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await),
+        Refusal::NoMatch
+    );
 
     let pair = held.pair(world.now());
     let resynced = verifier.resync(&held.serial, both(&pair), Window::Owner).await.unwrap();
@@ -130,13 +209,26 @@ async fn a_lost_device_is_found_by_a_pair_and_its_next_code_works() {
     assert_eq!(resynced.device.throttle.failures, 0, "a right pair clears the failures");
     let revision = world.account(&held.account).await.device(&held.serial).unwrap().revision;
     for _ in 0..10 {
-        assert_eq!(refused(verifier.resync(&held.serial, both(&pair), Window::Owner).await), Refusal::ClockWentBack);
+        assert_eq!(
+            refused(verifier.resync(&held.serial, both(&pair), Window::Owner).await),
+            Refusal::ClockWentBack
+        );
     }
-    assert_eq!(world.account(&held.account).await.device(&held.serial).unwrap().revision, revision, "a consumed pair moves nothing");
+    assert_eq!(
+        world.account(&held.account).await.device(&held.serial).unwrap().revision,
+        revision,
+        "a consumed pair moves nothing"
+    );
     for code in pair {
-        assert_eq!(refused(verifier.verify_code(&held.account, &held.serial, code).await).name(), "replayed");
+        assert_eq!(
+            refused(verifier.verify_code(&held.account, &held.serial, code).await).name(),
+            "replayed"
+        );
     }
-    let _verified = verifier.verify_code(&held.account, &held.serial, held.code_at_step(held.step(world.now()) + 1)).await.unwrap();
+    let _verified = verifier
+        .verify_code(&held.account, &held.serial, held.code_at_step(held.step(world.now()) + 1))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -147,14 +239,23 @@ async fn a_pair_opens_a_session_and_finds_the_device_in_one() {
     let (account, serial, pair) = (&held.account, &held.serial, held.pair(world.now()));
     let stranger = "mallory".parse().unwrap();
     for (account, serial) in [(&stranger, serial), (account, &nowhere())] {
-        let refusal = refused(world.verifier.verify_pair(account, serial, both(&pair), Window::Owner).await);
+        let refusal =
+            refused(world.verifier.verify_pair(account, serial, both(&pair), Window::Owner).await);
         assert_eq!(refusal, Refusal::UnknownDevice);
     }
-    let verified = world.verifier.verify_pair(account, serial, both(&pair), Window::Owner).await.unwrap();
+    let verified = world
+        .verifier
+        .verify_pair(account, serial, both(&pair), Window::Owner)
+        .await
+        .unwrap();
     assert_eq!((verified.account(), verified.serial()), (account, serial));
     assert_eq!(world.totp(&held).await.drift, -7);
     world.pass(30);
-    let _verified = world.verifier.verify_code(account, serial, held.code(world.now())).await.unwrap();
+    let _verified = world
+        .verifier
+        .verify_code(account, serial, held.code(world.now()))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -164,19 +265,34 @@ async fn a_locked_device_is_unlocked_by_a_pair_or_by_an_administrator() {
     let verifier = &world.verifier;
     assert_eq!(world.device(&held).await.state, DeviceState::Locked);
     assert_eq!(world.audited("device.locked").await.len(), 1);
-    assert_eq!(world.audited("device.under_attack").await.len(), 1, "owners hear of it while it is still open");
-    let refusal = refused(verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await);
+    assert_eq!(
+        world.audited("device.under_attack").await.len(),
+        1,
+        "owners hear of it while it is still open"
+    );
+    let refusal =
+        refused(verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await);
     assert_eq!(refusal, Refusal::Locked, "the right code, and nobody looks at it");
 
-    let device = verifier.resync(&held.serial, both(&held.pair(world.now())), Window::Owner).await.unwrap().device;
+    let device = verifier
+        .resync(&held.serial, both(&held.pair(world.now())), Window::Owner)
+        .await
+        .unwrap()
+        .device;
     assert_eq!((device.state, device.throttle.failures), (DeviceState::Active, 0));
     world.pass(30);
-    let _verified = verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+    let _verified = verifier
+        .verify_code(&held.account, &held.serial, held.code(world.now()))
+        .await
+        .unwrap();
 
     let held = world.locked("bob").await;
     let device = verifier.unlock(&held.serial).await.unwrap();
     assert_eq!((device.state, device.throttle.failures), (DeviceState::Active, 0));
-    let _verified = verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+    let _verified = verifier
+        .verify_code(&held.account, &held.serial, held.code(world.now()))
+        .await
+        .unwrap();
     assert!(matches!(verifier.unlock(&nowhere()).await, Err(Error::NotFound(_))));
 }
 
@@ -186,26 +302,49 @@ async fn a_device_that_was_put_away_comes_back_by_a_pair_above_its_watermark() {
     let held = world.active("alice").await;
     let verifier = &world.verifier;
     let spent = held.pair(world.now());
-    let _verified = verifier.verify_code(&held.account, &held.serial, spent[1].clone()).await.unwrap();
+    let _verified = verifier
+        .verify_code(&held.account, &held.serial, spent[1].clone())
+        .await
+        .unwrap();
     let before = watermark(&world.device(&held).await);
-    assert_eq!(verifier.deactivate(&held.serial, &Authority::Admin).await.unwrap().state, DeviceState::Disabled);
+    assert_eq!(
+        verifier.deactivate(&held.serial, &Authority::Admin).await.unwrap().state,
+        DeviceState::Disabled
+    );
 
     world.pass(30);
     let (code, pair) = (held.code(world.now()), held.pair(world.now()));
-    assert_eq!(refused(verifier.verify_code(&held.account, &held.serial, code).await), Refusal::NotActive);
+    assert_eq!(
+        refused(verifier.verify_code(&held.account, &held.serial, code).await),
+        Refusal::NotActive
+    );
     let refusal = refused(verifier.resync(&held.serial, both(&pair), Window::Owner).await);
     assert_eq!(refusal, Refusal::NotActive, "a pair clears a lock, never this");
-    assert_eq!(verifier.unlock(&held.serial).await.unwrap().state, DeviceState::Disabled, "nor does an unlock");
+    assert_eq!(
+        verifier.unlock(&held.serial).await.unwrap().state,
+        DeviceState::Disabled,
+        "nor does an unlock"
+    );
     for pair in [spent, pair] {
-        let refusal = refused(verifier.activate(&held.serial, both(&pair), Window::Owner, &Authority::Admin).await);
+        let refusal = refused(
+            verifier
+                .activate(&held.serial, both(&pair), Window::Owner, &Authority::Admin)
+                .await,
+        );
         assert_eq!(refusal, Refusal::ClockWentBack, "what was consumed before stays consumed");
     }
     assert_eq!(watermark(&world.device(&held).await), before);
 
     world.pass(30);
     let pair = held.pair(world.now());
-    let device = verifier.activate(&held.serial, both(&pair), Window::Owner, &Authority::Admin).await.unwrap();
-    assert_eq!((device.state, watermark(&device)), (DeviceState::Active, Some(held.step(world.now()))));
+    let device = verifier
+        .activate(&held.serial, both(&pair), Window::Owner, &Authority::Admin)
+        .await
+        .unwrap();
+    assert_eq!(
+        (device.state, watermark(&device)),
+        (DeviceState::Active, Some(held.step(world.now())))
+    );
 }
 
 #[tokio::test]
@@ -214,7 +353,10 @@ async fn a_device_added_again_starts_above_what_was_consumed_whatever_it_is_call
     let held = world.active("alice").await;
     let verifier = &world.verifier;
     let consumed = held.step(world.now());
-    let _verified = verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+    let _verified = verifier
+        .verify_code(&held.account, &held.serial, held.code(world.now()))
+        .await
+        .unwrap();
 
     // The same secret under another serial number, of another account, again and again.
     let mut last = held.clone();
@@ -224,19 +366,34 @@ async fn a_device_added_again_starts_above_what_was_consumed_whatever_it_is_call
         verifier.add(next.to_add(), &Authority::Admin).await.unwrap();
         assert_eq!(watermark(&world.device(&next).await), Some(consumed), "{account}");
         let pair = held.pair_at_step(consumed);
-        let refusal = refused(verifier.activate(&next.serial, both(&pair), Window::Owner, &Authority::Admin).await);
+        let refusal = refused(
+            verifier
+                .activate(&next.serial, both(&pair), Window::Owner, &Authority::Admin)
+                .await,
+        );
         assert_eq!(refusal, Refusal::ClockWentBack);
         last = next;
     }
 
     // The same secret, said to be a counter's: a counter at a consumed step shows a consumed code.
     verifier.remove(&last.serial, &Authority::Admin).await.unwrap();
-    let counting = verifier.add(last.to_add_as_hotp(0), &Authority::Admin).await.unwrap().device.serial;
+    let counting = verifier
+        .add(last.to_add_as_hotp(0), &Authority::Admin)
+        .await
+        .unwrap()
+        .device
+        .serial;
     let kept = world.account(&last.account).await.device(&counting).unwrap().device.clone();
     assert_eq!(watermark(&kept), Some(consumed));
     let pair = held.pair_at_step(consumed + 2);
-    verifier.activate(&counting, both(&pair), Window::Owner, &Authority::Admin).await.unwrap();
-    let _verified = verifier.verify_code(&last.account, &counting, held.code_at_step(consumed + 3)).await.unwrap();
+    verifier
+        .activate(&counting, both(&pair), Window::Owner, &Authority::Admin)
+        .await
+        .unwrap();
+    let _verified = verifier
+        .verify_code(&last.account, &counting, held.code_at_step(consumed + 3))
+        .await
+        .unwrap();
 
     // And a clock's again: what it consumed as a counter is consumed.
     verifier.remove(&counting, &Authority::Admin).await.unwrap();
@@ -261,7 +418,16 @@ async fn a_serial_number_and_a_seed_belong_to_one_device() {
         let added = world.verifier.add(new, &Authority::Admin).await;
         assert!(matches!(added, Err(Error::AlreadyExists(_))), "{added:?}");
     }
-    assert_eq!(world.verifier.store().account(&fresh.account).await.unwrap().map(|seen| seen.devices.len()), None);
+    assert_eq!(
+        world
+            .verifier
+            .store()
+            .account(&fresh.account)
+            .await
+            .unwrap()
+            .map(|seen| seen.devices.len()),
+        None
+    );
     world.verifier.add(fresh.to_add(), &Authority::Admin).await.unwrap();
 }
 
@@ -273,18 +439,34 @@ async fn a_name_is_changed_and_what_is_not_there_is_not_found() {
     assert_eq!(device.name.unwrap().as_str(), "blue");
     let nowhere = nowhere();
     let pair = held.pair(world.now());
-    assert!(matches!(world.verifier.rename(&nowhere, "blue".parse().unwrap()).await, Err(Error::NotFound(_))));
-    assert!(matches!(world.verifier.deactivate(&nowhere, &Authority::Admin).await, Err(Error::NotFound(_))));
-    assert!(matches!(world.verifier.remove(&nowhere, &Authority::Admin).await, Err(Error::NotFound(_))));
-    assert!(matches!(world.verifier.resync(&nowhere, both(&pair), Window::Admin).await, Err(Error::NotFound(_))));
-    let activated = world.verifier.activate(&nowhere, both(&pair), Window::Admin, &Authority::Admin).await;
+    assert!(matches!(
+        world.verifier.rename(&nowhere, "blue".parse().unwrap()).await,
+        Err(Error::NotFound(_))
+    ));
+    assert!(matches!(
+        world.verifier.deactivate(&nowhere, &Authority::Admin).await,
+        Err(Error::NotFound(_))
+    ));
+    assert!(matches!(
+        world.verifier.remove(&nowhere, &Authority::Admin).await,
+        Err(Error::NotFound(_))
+    ));
+    assert!(matches!(
+        world.verifier.resync(&nowhere, both(&pair), Window::Admin).await,
+        Err(Error::NotFound(_))
+    ));
+    let activated = world
+        .verifier
+        .activate(&nowhere, both(&pair), Window::Admin, &Authority::Admin)
+        .await;
     assert!(matches!(activated, Err(Error::NotFound(_))));
 }
 
 #[tokio::test]
 async fn what_was_accepted_after_a_backup_is_refused_when_it_is_restored() {
     let mut world = World::new();
-    // Its owner found it twenty steps ahead, as far as an owner's pair may be, after the backup was made.
+    // Its owner found it twenty steps ahead, as far as an owner's pair may be, after the backup was
+    // made.
     let held = world.active("alice").await.ahead_by(20);
     let backup = world.path().with_file_name("backup.db");
     world.store().backup(&backup).await.unwrap();
@@ -297,12 +479,21 @@ async fn what_was_accepted_after_a_backup_is_refused_when_it_is_restored() {
     // Until the time reaches the steps of those codes, and the window has passed them.
     for _ in 0..23 {
         for code in &pair {
-            let refusal = refused(world.verifier.verify_code(&held.account, &held.serial, code.clone()).await);
-            assert!(matches!(refusal, Refusal::NoMatch | Refusal::Replayed { .. }), "judged each time: {refusal:?}");
+            let refusal = refused(
+                world.verifier.verify_code(&held.account, &held.serial, code.clone()).await,
+            );
+            assert!(
+                matches!(refusal, Refusal::NoMatch | Refusal::Replayed { .. }),
+                "judged each time: {refusal:?}"
+            );
             world.verifier.unlock(&held.serial).await.unwrap();
         }
         world.pass(30);
     }
     let right = held.ahead_by(0);
-    let _ = world.verifier.verify_code(&right.account, &right.serial, right.code(world.now())).await.unwrap();
+    let _ = world
+        .verifier
+        .verify_code(&right.account, &right.serial, right.code(world.now()))
+        .await
+        .unwrap();
 }

@@ -1,45 +1,23 @@
-//! A store at fault: nothing is accepted without a durable row, and what is not known is not tried again.
+//! A store at fault: nothing is accepted without a durable row, and what is not known is not tried
+//! again.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use twostep::device::RecoveryCode;
 use twostep::otp::Window;
 use twostep::secret::Secret;
-use twostep::session::Introspector;
-use twostep::session::Issuer;
-use twostep::session::SignedContext;
-use twostep::session::SigningAlgorithm;
-use twostep::store::Answer;
-use twostep::store::Change;
-use twostep::store::Commit;
-use twostep::store::Error as StoreError;
-use twostep::store::Keyring;
-use twostep::store::SqliteStore;
-use twostep::store::Store;
+use twostep::session::{Introspector, Issuer, SignedContext, SigningAlgorithm};
+use twostep::store::{Answer, Change, Commit, Error as StoreError, Keyring, SqliteStore, Store};
 use twostep::testing::SimulatedSecurityKey;
-use twostep::verifier::Authority;
-use twostep::verifier::CeremonyId;
-use twostep::verifier::Error;
-use twostep::verifier::NewApiKey;
-use twostep::verifier::NewDevice;
-use twostep::verifier::NewFactor;
-use twostep::verifier::Passcode;
-use twostep::verifier::Verifier;
-use twostep::webauthn::AuthenticationResponse;
-use twostep::webauthn::RegistrationResponse;
+use twostep::verifier::{
+    Authority, CeremonyId, Error, NewApiKey, NewDevice, NewFactor, Passcode, Verifier,
+};
+use twostep::webauthn::{AuthenticationResponse, RegistrationResponse};
 
-use crate::hooked::Hook;
-use crate::hooked::Hooked;
-use crate::keyring::enrol;
-use crate::keyring::forged;
-use crate::keyring::keys_of;
-use crate::keyring::made;
-use crate::keyring::used;
-use crate::world::Held;
-use crate::world::World;
-use crate::world::both;
+use crate::hooked::{Hook, Hooked};
+use crate::keyring::{enrol, forged, keys_of, made, used};
+use crate::world::{Held, World, both};
 
 /// How one call of the store goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +51,8 @@ impl Fails {
     /// Whether this call is the one.
     fn strikes(&self, is_change: bool) -> bool {
         let mut seen = self.seen.lock().unwrap();
-        let strikes = seen.calls == self.nth && (is_change || matches!(self.how, How::Away | How::Corrupt));
+        let strikes =
+            seen.calls == self.nth && (is_change || matches!(self.how, How::Away | How::Corrupt));
         seen.calls += 1;
         seen.changes_after += usize::from(is_change && seen.failed);
         seen.failed |= strikes;
@@ -163,17 +142,29 @@ impl Setting {
         let next_keys = Keyring::new(&keys[1], &keys[..1]).unwrap();
         let pending = world.added("alice", &Authority::Service).await.unwrap();
         let held = world.active("alice").await;
-        let sheet = NewDevice { account: held.account.clone(), serial: None, name: None, factor: NewFactor::Recovery };
-        let recovery = world.verifier.add(sheet, &Authority::Admin).await.unwrap().recovery_codes[0].clone();
-        let bypass = world.verifier.bypass(&held.account, Duration::from_secs(3_600)).await.unwrap();
+        let sheet = NewDevice {
+            account: held.account.clone(),
+            serial: None,
+            name: None,
+            factor: NewFactor::Recovery,
+        };
+        let recovery =
+            world.verifier.add(sheet, &Authority::Admin).await.unwrap().recovery_codes[0].clone();
+        let bypass =
+            world.verifier.bypass(&held.account, Duration::from_secs(3_600)).await.unwrap();
         let bypass = bypass.code.to_text().parse().unwrap();
-        let (context, _) = Issuer::new(world.verifier.clone(), "twostep").issue_without_mfa(&held.account, "twostep").await.unwrap();
+        let (context, _) = Issuer::new(world.verifier.clone(), "twostep")
+            .issue_without_mfa(&held.account, "twostep")
+            .await
+            .unwrap();
         let (keys, mut key) = (keys_of(&world.verifier), SimulatedSecurityKey::new("alice"));
         enrol(&keys, "alice", &mut key, &Authority::Admin).await.unwrap();
         let begun = keys.begin_registration(&held.account, None, &Authority::Admin).await.unwrap();
         let enrolment = (begun.id, made(&mut SimulatedSecurityKey::new("another"), &begun.options));
-        let [right, wrong] =
-            [keys.begin_authentication(&held.account).await.unwrap(), keys.begin_authentication(&held.account).await.unwrap()];
+        let [right, wrong] = [
+            keys.begin_authentication(&held.account).await.unwrap(),
+            keys.begin_authentication(&held.account).await.unwrap(),
+        ];
         let answers = (used(&mut key, &right), forged(&mut key, &wrong));
         let sign_ins = [(right.id, answers.0), (wrong.id, answers.1)];
         Setting { world, held, pending, recovery, bypass, context, next_keys, enrolment, sign_ins }
@@ -228,7 +219,8 @@ impl Act {
     }
 
     async fn done(self, verifier: &Verifier, setting: &Setting) -> Result<(), Error> {
-        let (account, serial, now) = (&setting.held.account, &setting.held.serial, setting.world.now());
+        let (account, serial, now) =
+            (&setting.held.account, &setting.held.serial, setting.world.now());
         let issuer = Issuer::new(verifier.clone(), "twostep");
         let pair = setting.held.pair_at_step(setting.held.step(now) + 1);
         let wrong = [setting.held.wrong(now), setting.held.code(now)];
@@ -237,21 +229,50 @@ impl Act {
             other => other,
         };
         match self {
-            Act::Code => verifier.verify_code(account, serial, setting.held.code(now)).await.map(drop),
-            Act::Session => verifier.verify_pair(account, serial, both(&pair), Window::Owner).await.map(drop),
+            Act::Code => {
+                verifier.verify_code(account, serial, setting.held.code(now)).await.map(drop)
+            }
+            Act::Session => verifier
+                .verify_pair(account, serial, both(&pair), Window::Owner)
+                .await
+                .map(drop),
             Act::Resync => verifier.resync(serial, both(&pair), Window::Owner).await.map(drop),
             Act::Activate => {
                 let pair = setting.pending.pair(now);
-                verifier.activate(&setting.pending.serial, both(&pair), Window::Owner, &Authority::Admin).await.map(drop)
+                verifier
+                    .activate(
+                        &setting.pending.serial,
+                        both(&pair),
+                        Window::Owner,
+                        &Authority::Admin,
+                    )
+                    .await
+                    .map(drop)
             }
-            Act::Recovery => verifier.verify_code(account, None, Passcode::Recovery(setting.recovery.clone())).await.map(drop),
-            Act::Bypass => verifier.verify_code(account, None, setting.bypass.clone()).await.map(drop),
+            Act::Recovery => verifier
+                .verify_code(account, None, Passcode::Recovery(setting.recovery.clone()))
+                .await
+                .map(drop),
+            Act::Bypass => {
+                verifier.verify_code(account, None, setting.bypass.clone()).await.map(drop)
+            }
             // A refusal is heard once it is written, and not before.
-            Act::WrongCode => as_it_should_be(verifier.verify_code(account, serial, wrong[0].clone()).await.map(drop)),
-            Act::WrongPair => as_it_should_be(verifier.resync(serial, both(&wrong), Window::Owner).await.map(drop)),
-            Act::Add => verifier.add(Held::new("alice").to_add(), &Authority::Admin).await.map(drop),
+            Act::WrongCode => as_it_should_be(
+                verifier.verify_code(account, serial, wrong[0].clone()).await.map(drop),
+            ),
+            Act::WrongPair => as_it_should_be(
+                verifier.resync(serial, both(&wrong), Window::Owner).await.map(drop),
+            ),
+            Act::Add => {
+                verifier.add(Held::new("alice").to_add(), &Authority::Admin).await.map(drop)
+            }
             Act::AddSheet => {
-                let sheet = NewDevice { account: account.clone(), serial: None, name: None, factor: NewFactor::Recovery };
+                let sheet = NewDevice {
+                    account: account.clone(),
+                    serial: None,
+                    name: None,
+                    factor: NewFactor::Recovery,
+                };
                 verifier.add(sheet, &Authority::Admin).await.map(drop)
             }
             Act::Rename => verifier.rename(serial, "blue".parse().unwrap()).await.map(drop),
@@ -263,35 +284,53 @@ impl Act {
             Act::RevokeOne => verifier.revoke_session(account, "session", now).await,
             Act::RemoveAccount => verifier.remove_account(account).await,
             Act::Issue => {
-                let verified = verifier.verify_code(account, serial, setting.held.code(now)).await?;
+                let verified =
+                    verifier.verify_code(account, serial, setting.held.code(now)).await?;
                 issuer.issue(verified, "twostep").await.map(drop)
             }
             Act::IssueWithoutMfa => issuer.issue_without_mfa(account, "twostep").await.map(drop),
             Act::Introspect => {
                 let introspector = Introspector::new(issuer, verifier.clone());
-                assert!(introspector.introspect(&setting.context, "twostep").await?.is_some(), "it is alive");
+                assert!(
+                    introspector.introspect(&setting.context, "twostep").await?.is_some(),
+                    "it is alive"
+                );
                 Ok(())
             }
             Act::ReplaceSigningKey => issuer.rotate_keys(SigningAlgorithm::Es256).await.map(drop),
-            Act::ReplaceSealingKey => verifier.rotate_sealing_keys(setting.next_keys.clone()).await.map(drop),
+            Act::ReplaceSealingKey => {
+                verifier.rotate_sealing_keys(setting.next_keys.clone()).await.map(drop)
+            }
             Act::MakeApiKey => {
-                let new = NewApiKey { name: None, role: "admin".to_owned(), accounts: None, explain: false, forward: false };
+                let new = NewApiKey {
+                    name: None,
+                    role: "admin".to_owned(),
+                    accounts: None,
+                    explain: false,
+                    forward: false,
+                };
                 verifier.make_api_key(new).await.map(drop)
             }
             Act::AcceptClock => verifier.accept_clock().await.map(drop),
             Act::WriteRefusals => {
                 let nobody = "nobody".parse().unwrap();
-                as_it_should_be(verifier.verify_code(&nobody, None, wrong[0].clone()).await.map(drop))?;
+                as_it_should_be(
+                    verifier.verify_code(&nobody, None, wrong[0].clone()).await.map(drop),
+                )?;
                 verifier.write_refusals().await
             }
             Act::AskForKey => keys_of(verifier).begin_authentication(account).await.map(drop),
             Act::EnrolKey => {
                 let (id, answer) = setting.enrolment.clone();
-                keys_of(verifier).finish_registration(&id, answer, &Authority::Admin).await.map(drop)
+                keys_of(verifier)
+                    .finish_registration(&id, answer, &Authority::Admin)
+                    .await
+                    .map(drop)
             }
             Act::Key | Act::WrongKey => {
                 let (id, answer) = setting.sign_ins[usize::from(self == Act::WrongKey)].clone();
-                let verified = keys_of(verifier).finish_authentication(account, &id, answer).await.map(drop);
+                let verified =
+                    keys_of(verifier).finish_authentication(account, &id, answer).await.map(drop);
                 if self == Act::WrongKey { as_it_should_be(verified) } else { verified }
             }
         }
@@ -307,21 +346,33 @@ async fn whichever_call_of_the_store_fails_nothing_is_done_without_a_durable_row
                 let what = format!("{act:?}, call {nth}, {how:?}");
                 let setting = Setting::new().await;
                 let fails = Arc::new(Fails { nth, how, seen: Mutex::default() });
-                let verifier = setting.world.verifier_on(Hooked { store: setting.world.store(), hook: Arc::clone(&fails) });
+                let verifier = setting
+                    .world
+                    .verifier_on(Hooked { store: setting.world.store(), hook: Arc::clone(&fails) });
                 let done = act.done(&verifier, &setting).await;
-                let Seen { calls, failed, changes_after } = std::mem::take(&mut *fails.seen.lock().unwrap());
+                let Seen { calls, failed, changes_after } =
+                    std::mem::take(&mut *fails.seen.lock().unwrap());
                 if failed {
                     faults += 1;
                     assert!(fits(&done, how), "{what}: {done:?}");
-                    assert!(changes_after == 0, "{what}: {changes_after} changes were asked for after it");
+                    assert!(
+                        changes_after == 0,
+                        "{what}: {changes_after} changes were asked for after it"
+                    );
                 } else {
                     assert!(done.is_ok(), "{what}, without a fault: {done:?}");
                 }
                 if let Some(action) = act.once() {
                     // With a sound store it is done then, or it was done already.
-                    let later = [act.done(&setting.world.verifier, &setting).await, act.done(&setting.world.verifier, &setting).await];
+                    let later = [
+                        act.done(&setting.world.verifier, &setting).await,
+                        act.done(&setting.world.verifier, &setting).await,
+                    ];
                     let succeeded = later.iter().chain([&done]).filter(|done| done.is_ok()).count();
-                    assert!(succeeded == 1 || (succeeded == 0 && how == How::Kept), "{what}: {done:?}, {later:?}");
+                    assert!(
+                        succeeded == 1 || (succeeded == 0 && how == How::Kept),
+                        "{what}: {done:?}, {later:?}"
+                    );
                     let rows = setting.world.audited(action).await.len();
                     assert_eq!(
                         rows,
@@ -375,7 +426,10 @@ async fn a_caller_who_gives_up_keeps_nobody_waiting_and_gets_no_second_try_for_w
         let hanging = world.verifier_on(Hooked { store: world.store(), hook: Hangs { made } });
         let code = held.code(world.now());
         let waiting = hanging.verify_code(&held.account, &held.serial, code.clone());
-        assert!(tokio::time::timeout(Duration::from_millis(100), waiting).await.is_err(), "it hangs");
+        assert!(
+            tokio::time::timeout(Duration::from_millis(100), waiting).await.is_err(),
+            "it hangs"
+        );
         // The turn of whoever gave up is over.
         let wrong = hanging.verify_code(&held.account, &held.serial, held.wrong(world.now()));
         let wrong = tokio::time::timeout(Duration::from_secs(10), wrong).await.unwrap();

@@ -1,13 +1,9 @@
-//! What `design.md` says becomes of a code or a pair, written down once more and in another way: with the texts of
-//! another implementation, without a search, and from the state before alone.
+//! What `design.md` says becomes of a code or a pair, written down once more and in another way:
+//! with the texts of another implementation, without a search, and from the state before alone.
 
 use std::time::Duration;
 
-use twostep::device::Device;
-use twostep::device::DeviceState;
-use twostep::device::Factor;
-use twostep::device::HotpState;
-use twostep::device::TotpState;
+use twostep::device::{Device, DeviceState, Factor, HotpState, TotpState};
 use twostep::id::CallerId;
 use twostep::otp::Window;
 use twostep::store::Account;
@@ -25,7 +21,13 @@ pub(crate) enum Outcome {
 /// The texts that a device shows, by step or counter.
 pub(crate) type Texts<'a> = &'a dyn Fn(u64) -> String;
 
-pub(crate) fn code(account: &Account, device: &Device, shows: Texts<'_>, text: &str, now: UnixTime) -> Outcome {
+pub(crate) fn code(
+    account: &Account,
+    device: &Device,
+    shows: Texts<'_>,
+    text: &str,
+    now: UnixTime,
+) -> Outcome {
     let wait = match device.throttle.failures {
         0..3 => None,
         failures @ 3..10 => Some(30 << (failures - 3)),
@@ -46,7 +48,9 @@ pub(crate) fn code(account: &Account, device: &Device, shows: Texts<'_>, text: &
         Factor::Totp(totp) => time_code(totp, shows, text, now),
         Factor::Hotp(hotp) => {
             let next = hotp.next.unwrap().0;
-            let right = (next.saturating_sub(2)..next + 10).rev().find(|counter| shows(*counter) == text);
+            let right = (next.saturating_sub(2)..next + 10)
+                .rev()
+                .find(|counter| shows(*counter) == text);
             match right {
                 Some(counter) if counter >= next => accepted(counter),
                 Some(_) => Outcome::Refused("replayed"),
@@ -59,16 +63,22 @@ pub(crate) fn code(account: &Account, device: &Device, shows: Texts<'_>, text: &
 
 fn time_code(totp: &TotpState, shows: Texts<'_>, text: &str, now: UnixTime) -> Outcome {
     let here = step_at(totp, now);
-    // One step around the drift; around the present too, if that is ahead of where the device should be.
-    let offsets = (totp.drift - 1..=totp.drift + 1).chain((totp.drift < 0).then_some(-1..=1).into_iter().flatten());
-    let mut right: Vec<i64> = offsets.filter(|offset| shows(here.saturating_add_signed(*offset)) == text).collect();
+    // One step around the drift; around the present too, if that is ahead of where the device
+    // should be.
+    let offsets = (totp.drift - 1..=totp.drift + 1)
+        .chain((totp.drift < 0).then_some(-1..=1).into_iter().flatten());
+    let mut right: Vec<i64> = offsets
+        .filter(|offset| shows(here.saturating_add_signed(*offset)) == text)
+        .collect();
     right.sort_unstable();
     let Some(offset) = right.last().copied() else { return Outcome::Refused("no_match") };
     let step = here.saturating_add_signed(offset);
     if totp.watermark.is_some_and(|watermark| step <= watermark.0) {
         return Outcome::Refused("replayed");
     }
-    let an_hour_ago = totp.drift_moved_at.is_none_or(|moved| now.since(moved) >= Duration::from_secs(3_600));
+    let an_hour_ago = totp
+        .drift_moved_at
+        .is_none_or(|moved| now.since(moved) >= Duration::from_secs(3_600));
     let set = (offset - totp.drift).abs() > 1;
     let learns = an_hour_ago && (offset.abs() <= 20 || offset.abs() < totp.drift.abs());
     let moves = offset != totp.drift && (set || learns);
@@ -88,7 +98,9 @@ pub(crate) fn pair(
     caller: &CallerId,
     now: UnixTime,
 ) -> Outcome {
-    if device.state == DeviceState::Pending && now.since(device.created_at) >= Duration::from_secs(86_400) {
+    if device.state == DeviceState::Pending
+        && now.since(device.created_at) >= Duration::from_secs(86_400)
+    {
         return Outcome::Refused("not_active");
     }
     if device.pairs.spent_until(caller, now).is_some() {

@@ -2,28 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use twostep::device::RecoveryCode;
-use twostep::device::Refusal;
-use twostep::id::AccountId;
-use twostep::id::SerialNumber;
-use twostep::otp::Algorithm;
-use twostep::otp::Counter;
-use twostep::otp::Digits;
-use twostep::otp::Hotp;
-use twostep::otp::Totp;
-use twostep::otp::Window;
-use twostep::otp::compressions;
+use twostep::device::{RecoveryCode, Refusal};
+use twostep::id::{AccountId, SerialNumber};
+use twostep::otp::{Algorithm, Counter, Digits, Hotp, Totp, Window, compressions};
 use twostep::testing::SimulatedToken;
-use twostep::verifier::Authority;
-use twostep::verifier::NewDevice;
-use twostep::verifier::NewFactor;
-use twostep::verifier::Passcode;
+use twostep::verifier::{Authority, NewDevice, NewFactor, Passcode};
 
-use crate::world::Held;
-use crate::world::World;
-use crate::world::both;
-use crate::world::nowhere;
-use crate::world::refused;
+use crate::world::{Held, World, both, nowhere, refused};
 
 /// A request that is refused, and for what.
 struct Class(&'static str, AccountId, Option<SerialNumber>, Passcode, &'static str);
@@ -32,73 +17,206 @@ async fn classes(world: &World) -> Vec<Class> {
     let verifier = &world.verifier;
     let alice = world.active("alice").await;
     let locked = world.locked("locked").await;
-    let [throttled, disabled, guessed, slow] =
-        [world.active("throttled").await, world.active("disabled").await, world.active("guessed").await, world.active("slow").await];
+    let [throttled, disabled, guessed, slow] = [
+        world.active("throttled").await,
+        world.active("disabled").await,
+        world.active("guessed").await,
+        world.active("slow").await,
+    ];
     let pending = world.added("pending", &Authority::Admin).await.unwrap();
     let two = [world.active("two").await, world.active("two").await];
     let mut classes = Vec::new();
 
     // Devices of every making.
-    let long = Totp { algorithm: Algorithm::Sha512, digits: Digits::try_from(8).unwrap(), ..Totp::default() };
+    let long = Totp {
+        algorithm: Algorithm::Sha512,
+        digits: Digits::try_from(8).unwrap(),
+        ..Totp::default()
+    };
     let long = Held { totp: long, ..Held::new("long") };
     verifier.add(long.to_add(), &Authority::Admin).await.unwrap();
-    verifier.activate(&long.serial, both(&long.pair(world.now())), Window::Owner, &Authority::Admin).await.unwrap();
+    verifier
+        .activate(&long.serial, both(&long.pair(world.now())), Window::Owner, &Authority::Admin)
+        .await
+        .unwrap();
     let (counting, out_of_sync) = (Held::new("counting"), Held::new("out of sync"));
     for held in [&counting, &out_of_sync] {
         verifier.add(held.to_add_as_hotp(0), &Authority::Admin).await.unwrap();
         let mut token = SimulatedToken::hotp(&held.seed, Hotp::default(), Counter(0));
         let pair = [token.press(), token.press()];
-        verifier.activate(&held.serial, both(&pair), Window::Owner, &Authority::Admin).await.unwrap();
+        verifier
+            .activate(&held.serial, both(&pair), Window::Owner, &Authority::Admin)
+            .await
+            .unwrap();
     }
-    let sheet = NewDevice { account: alice.account.clone(), serial: None, name: None, factor: NewFactor::Recovery };
+    let sheet = NewDevice {
+        account: alice.account.clone(),
+        serial: None,
+        name: None,
+        factor: NewFactor::Recovery,
+    };
     let codes = verifier.add(sheet, &Authority::Admin).await.unwrap().recovery_codes;
     let used: Passcode = codes[0].to_text().parse().unwrap();
     let _verified = verifier.verify_code(&alice.account, None, used.clone()).await.unwrap();
-    let bypass =
-        verifier.bypass(&alice.account, std::time::Duration::from_secs(3_600)).await.unwrap().code.to_text().parse::<Passcode>().unwrap();
+    let bypass = verifier
+        .bypass(&alice.account, std::time::Duration::from_secs(3_600))
+        .await
+        .unwrap()
+        .code
+        .to_text()
+        .parse::<Passcode>()
+        .unwrap();
     let _verified = verifier.verify_code(&alice.account, None, bypass.clone()).await.unwrap();
 
     // States that refuse.
     for _ in 0..3 {
-        refused(verifier.verify_code(&throttled.account, &throttled.serial, throttled.wrong(world.now())).await);
+        refused(
+            verifier
+                .verify_code(&throttled.account, &throttled.serial, throttled.wrong(world.now()))
+                .await,
+        );
     }
     verifier.deactivate(&disabled.serial, &Authority::Admin).await.unwrap();
     for _ in 0..60 {
-        refused(verifier.verify_code(&guessed.account, &nowhere(), guessed.wrong(world.now())).await);
+        refused(
+            verifier
+                .verify_code(&guessed.account, &nowhere(), guessed.wrong(world.now()))
+                .await,
+        );
     }
     let behind = slow.clone().ahead_by(-5).pair_at_step(slow.step(world.now()) + 1);
     verifier.resync(&slow.serial, both(&behind), Window::Owner).await.unwrap();
 
     let now = world.now();
     let wrong = Passcode::from(alice.wrong(now));
-    let _verified = verifier.verify_code(&alice.account, &alice.serial, alice.code(now)).await.unwrap();
-    let mut class = |class, account: &AccountId, serial: Option<&SerialNumber>, code: Passcode, reason| {
-        classes.push(Class(class, account.clone(), serial.cloned(), code, reason));
-    };
-    class("no such account", &"nobody".parse().unwrap(), Some(&alice.serial), wrong.clone(), "unknown_device");
-    class("no such account, no serial number", &"nobody".parse().unwrap(), None, wrong.clone(), "unknown_device");
+    let _verified = verifier
+        .verify_code(&alice.account, &alice.serial, alice.code(now))
+        .await
+        .unwrap();
+    let mut class =
+        |class, account: &AccountId, serial: Option<&SerialNumber>, code: Passcode, reason| {
+            classes.push(Class(class, account.clone(), serial.cloned(), code, reason));
+        };
+    class(
+        "no such account",
+        &"nobody".parse().unwrap(),
+        Some(&alice.serial),
+        wrong.clone(),
+        "unknown_device",
+    );
+    class(
+        "no such account, no serial number",
+        &"nobody".parse().unwrap(),
+        None,
+        wrong.clone(),
+        "unknown_device",
+    );
     class("no such device", &alice.account, Some(&nowhere()), wrong.clone(), "unknown_device");
-    class("somebody else's device", &alice.account, Some(&two[0].serial), two[0].code(now).into(), "unknown_device");
-    class("two devices, no serial number", &two[0].account, None, two[0].code(now).into(), "unknown_device");
+    class(
+        "somebody else's device",
+        &alice.account,
+        Some(&two[0].serial),
+        two[0].code(now).into(),
+        "unknown_device",
+    );
+    class(
+        "two devices, no serial number",
+        &two[0].account,
+        None,
+        two[0].code(now).into(),
+        "unknown_device",
+    );
     // Before those that throttle the device.
     class("used", &alice.account, Some(&alice.serial), alice.code(now).into(), "replayed");
     class("wrong", &alice.account, Some(&alice.serial), wrong.clone(), "no_match");
     class("wrong, no serial number", &alice.account, None, wrong.clone(), "no_match");
-    class("wrong, of another length", &alice.account, Some(&alice.serial), "00000000".parse().unwrap(), "no_match");
-    class("wrong, of another making", &long.account, Some(&long.serial), long.wrong(now).into(), "no_match");
-    class("wrong, of a slow clock", &slow.account, Some(&slow.serial), slow.wrong(now).into(), "no_match");
-    class("wrong, of a counter", &counting.account, Some(&counting.serial), counting.wrong(now).into(), "no_match");
-    class("used, of a counter", &counting.account, Some(&counting.serial), counting.code_at_step(1).into(), "replayed");
-    class("throttled", &throttled.account, Some(&throttled.serial), throttled.code(now).into(), "throttled");
+    class(
+        "wrong, of another length",
+        &alice.account,
+        Some(&alice.serial),
+        "00000000".parse().unwrap(),
+        "no_match",
+    );
+    class(
+        "wrong, of another making",
+        &long.account,
+        Some(&long.serial),
+        long.wrong(now).into(),
+        "no_match",
+    );
+    class(
+        "wrong, of a slow clock",
+        &slow.account,
+        Some(&slow.serial),
+        slow.wrong(now).into(),
+        "no_match",
+    );
+    class(
+        "wrong, of a counter",
+        &counting.account,
+        Some(&counting.serial),
+        counting.wrong(now).into(),
+        "no_match",
+    );
+    class(
+        "used, of a counter",
+        &counting.account,
+        Some(&counting.serial),
+        counting.code_at_step(1).into(),
+        "replayed",
+    );
+    class(
+        "throttled",
+        &throttled.account,
+        Some(&throttled.serial),
+        throttled.code(now).into(),
+        "throttled",
+    );
     class("locked", &locked.account, Some(&locked.serial), locked.code(now).into(), "locked");
-    class("pending", &pending.account, Some(&pending.serial), pending.code(now).into(), "not_active");
-    class("disabled", &disabled.account, Some(&disabled.serial), disabled.code(now).into(), "not_active");
-    class("account throttled", &guessed.account, Some(&guessed.serial), guessed.code(now).into(), "throttled");
+    class(
+        "pending",
+        &pending.account,
+        Some(&pending.serial),
+        pending.code(now).into(),
+        "not_active",
+    );
+    class(
+        "disabled",
+        &disabled.account,
+        Some(&disabled.serial),
+        disabled.code(now).into(),
+        "not_active",
+    );
+    class(
+        "account throttled",
+        &guessed.account,
+        Some(&guessed.serial),
+        guessed.code(now).into(),
+        "throttled",
+    );
     class("recovery code, used", &alice.account, None, used, "replayed");
-    class("recovery code, wrong", &alice.account, None, Passcode::Recovery(RecoveryCode::from_bits([9; 10])), "no_match");
-    class("recovery code, no sheet", &slow.account, None, Passcode::Recovery(RecoveryCode::from_bits([9; 10])), "unknown_device");
+    class(
+        "recovery code, wrong",
+        &alice.account,
+        None,
+        Passcode::Recovery(RecoveryCode::from_bits([9; 10])),
+        "no_match",
+    );
+    class(
+        "recovery code, no sheet",
+        &slow.account,
+        None,
+        Passcode::Recovery(RecoveryCode::from_bits([9; 10])),
+        "unknown_device",
+    );
     class("bypass code, used", &alice.account, None, bypass, "replayed");
-    class("bypass code, wrong", &alice.account, None, "0000-0000-0000-0000-0000".parse().unwrap(), "unknown_device");
+    class(
+        "bypass code, wrong",
+        &alice.account,
+        None,
+        "0000-0000-0000-0000-0000".parse().unwrap(),
+        "unknown_device",
+    );
     classes
 }
 
@@ -111,11 +229,19 @@ async fn every_refusal_of_a_code_takes_the_same_compressions() {
         let refusal = refused(world.verifier.verify_code(&account, serial.as_ref(), code).await);
         let cost = compressions() - real;
         assert_eq!(refusal.name(), reason, "{class}");
-        assert_eq!(world.verifier.counts().compressions - counted, cost, "{class}: what is counted is what was done");
+        assert_eq!(
+            world.verifier.counts().compressions - counted,
+            cost,
+            "{class}: what is counted is what was done"
+        );
         costs.entry(cost).or_default().push(class);
     }
     let real = compressions();
-    let hidden = world.verifier.refuse_hidden(&"alice".parse().unwrap(), None, None).await.unwrap();
+    let hidden = world
+        .verifier
+        .refuse_hidden(&"alice".parse().unwrap(), None, None)
+        .await
+        .unwrap();
     assert_eq!(refused::<()>(Err(hidden)), Refusal::UnknownDevice);
     costs.entry(compressions() - real).or_default().push("hidden from the caller");
     assert_eq!(costs.len(), 1, "compressions by class: {costs:#?}");

@@ -3,24 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use twostep::device::DeviceState;
-use twostep::device::Kind;
+use twostep::device::{DeviceState, Kind};
 use twostep::id::SerialNumber;
-use twostep::otp::Totp;
-use twostep::otp::Window;
+use twostep::otp::{Totp, Window};
 use twostep::testing::SimulatedSecurityKey;
-use twostep::verifier::Authority;
-use twostep::verifier::Error;
-use twostep::verifier::Limits;
-use twostep::verifier::NewDevice;
-use twostep::verifier::NewFactor;
-use twostep::verifier::Verifier;
+use twostep::verifier::{Authority, Error, Limits, NewDevice, NewFactor, Verifier};
 
-use crate::keyring::enrol;
-use crate::keyring::keys_of;
-use crate::world::Held;
-use crate::world::World;
-use crate::world::both;
+use crate::keyring::{enrol, keys_of};
+use crate::world::{Held, World, both};
 
 /// A set-up page: the secret is made here.
 fn page(account: &str) -> NewDevice {
@@ -37,8 +27,16 @@ async fn opened(verifier: &Verifier, account: &str) -> SerialNumber {
 }
 
 async fn pending(world: &World, account: &str) -> BTreeSet<SerialNumber> {
-    let devices = world.account(&account.parse().unwrap()).await.devices.into_iter().map(|enrolled| enrolled.device);
-    devices.filter(|device| device.state == DeviceState::Pending).map(|device| device.serial).collect()
+    let devices = world
+        .account(&account.parse().unwrap())
+        .await
+        .devices
+        .into_iter()
+        .map(|enrolled| enrolled.device);
+    devices
+        .filter(|device| device.state == DeviceState::Pending)
+        .map(|device| device.serial)
+        .collect()
 }
 
 #[tokio::test]
@@ -51,8 +49,18 @@ async fn abandoned_set_ups_do_not_count_toward_the_limit_of_devices() {
     let added = world.verifier.add(sheet("alice"), &Authority::Admin).await.unwrap();
     assert_eq!(added.recovery_codes.len(), 10);
     let other = world.active("alice").await;
-    let key = enrol(&keys_of(&world.verifier), "alice", &mut SimulatedSecurityKey::new("key"), &Authority::Admin).await.unwrap();
-    assert_eq!((key.kind(), world.device(&other).await.state), (Kind::SecurityKey, DeviceState::Active));
+    let key = enrol(
+        &keys_of(&world.verifier),
+        "alice",
+        &mut SimulatedSecurityKey::new("key"),
+        &Authority::Admin,
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        (key.kind(), world.device(&other).await.state),
+        (Kind::SecurityKey, DeviceState::Active)
+    );
     assert_eq!(world.device(&held).await.state, DeviceState::Active);
 }
 
@@ -61,16 +69,27 @@ async fn abandoned_set_ups_do_not_count_toward_the_limit_of_devices() {
 async fn at_the_limit_of_pending_devices_the_oldest_gives_way_and_the_audit_log_says_so() {
     let world = World::new();
     for limit in [1, 2, 8] {
-        let (limits, account) = (Limits { pending_per_account: limit, ..Limits::default() }, format!("account-{limit}"));
-        let verifier = Verifier::with(Arc::new(world.store()), world.keyring.clone(), Arc::new(world.clock.clone()), limits);
+        let (limits, account) = (
+            Limits { pending_per_account: limit, ..Limits::default() },
+            format!("account-{limit}"),
+        );
+        let verifier = Verifier::with(
+            Arc::new(world.store()),
+            world.keyring.clone(),
+            Arc::new(world.clock.clone()),
+            limits,
+        );
         let mut serials = Vec::new();
         for count in 1..=20 {
             serials.push(opened(&verifier, &account).await);
-            let newest: BTreeSet<SerialNumber> = serials.iter().rev().take(limit).cloned().collect();
+            let newest: BTreeSet<SerialNumber> =
+                serials.iter().rev().take(limit).cloned().collect();
             assert_eq!(pending(&world, &account).await, newest, "{count} of {limit}");
         }
         let gave_way = world.audited("device.gave_way").await;
-        let of_account = gave_way.iter().filter(|event| event.account.as_ref().is_some_and(|id| id.as_str() == account));
+        let of_account = gave_way
+            .iter()
+            .filter(|event| event.account.as_ref().is_some_and(|id| id.as_str() == account));
         let said: Vec<SerialNumber> = of_account.filter_map(|event| event.serial.clone()).collect();
         assert_eq!(said, serials[..20 - limit]);
     }
@@ -86,7 +105,11 @@ async fn a_token_laid_out_for_its_owner_outlasts_any_number_of_set_up_pages() {
         opened(&world.verifier, "alice").await;
     }
     let [first, second] = held.pair(world.now());
-    world.verifier.activate(&held.serial, [&first, &second], Window::Owner, &Authority::Admin).await.unwrap();
+    world
+        .verifier
+        .activate(&held.serial, [&first, &second], Window::Owner, &Authority::Admin)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -107,7 +130,11 @@ async fn a_pending_device_that_is_activated_meanwhile_stays() {
     let world = World::new();
     let held = world.added("alice", &Authority::Admin).await.unwrap();
     let pair = held.pair(world.now());
-    world.verifier.activate(&held.serial, both(&pair), Window::Owner, &Authority::Admin).await.unwrap();
+    world
+        .verifier
+        .activate(&held.serial, both(&pair), Window::Owner, &Authority::Admin)
+        .await
+        .unwrap();
     for _ in 0..20 {
         world.added("alice", &Authority::Admin).await.unwrap();
     }
@@ -123,7 +150,12 @@ async fn an_account_that_has_all_the_devices_it_may_have_activates_no_other() {
         in_use.push(world.active("alice").await);
     }
     let pair = waiting.pair(world.now());
-    let activate = async || world.verifier.activate(&waiting.serial, both(&pair), Window::Owner, &Authority::Admin).await;
+    let activate = async || {
+        world
+            .verifier
+            .activate(&waiting.serial, both(&pair), Window::Owner, &Authority::Admin)
+            .await
+    };
     let full = activate().await;
     assert!(matches!(full, Err(Error::TooManyDevices(8))), "{full:?}");
     // A device that was put away still counts, and comes back.
@@ -134,5 +166,9 @@ async fn an_account_that_has_all_the_devices_it_may_have_activates_no_other() {
     world.pass(60);
     let back: &Held = &in_use[0];
     let pair = back.pair(world.now());
-    world.verifier.activate(&back.serial, both(&pair), Window::Owner, &Authority::Admin).await.unwrap();
+    world
+        .verifier
+        .activate(&back.serial, both(&pair), Window::Owner, &Authority::Admin)
+        .await
+        .unwrap();
 }

@@ -1,12 +1,12 @@
-//! Whatever is done in whatever order: no step is accepted twice, no watermark falls, and the drift moves as it should.
+//! Whatever is done in whatever order: no step is accepted twice, no watermark falls, and the drift
+//! moves as it should.
 //!
 //! The ledger is kept outside. `TWOSTEP_PROPTEST_CASES` says how many sequences are tried (200).
 
 use std::cell::Cell;
 
 use proptest::prelude::*;
-use proptest::test_runner::Config;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{Config, TestRunner};
 use twostep::otp::Window;
 
 use crate::run::Run;
@@ -80,22 +80,24 @@ pub(crate) enum Again {
 
 fn op() -> impl Strategy<Value = Op> {
     let who = || 0..2_usize;
-    let around = || prop_oneof![Just(Around::Present), Just(Around::Drift), Just(Around::Watermark)];
+    let around =
+        || prop_oneof![Just(Around::Present), Just(Around::Drift), Just(Around::Watermark)];
     let near = || prop_oneof![4 => -1..=1_i64, 2 => -3..=3_i64, 1 => -25..=25_i64];
     let far = prop_oneof![4 => -1..=2_i64, 2 => -22..=22_i64, 1 => -2_900..=2_900_i64];
     let shape = prop_oneof![6 => Just(Shape::Right), 1 => Just(Shape::Reversed), 1 => Just(Shape::Skipping)];
     let window = prop_oneof![3 => Just(Window::Owner), 1 => Just(Window::Admin)];
     let entry = prop_oneof![6 => Just(Entry::Due), 1 => Just(Entry::Activate), 1 => Just(Entry::Resync), 2 => Just(Entry::Session)];
-    let pair = (who(), around(), far, shape, window, entry).prop_map(|(who, around, by, shape, window, entry)| Op::Pair {
-        who,
-        around,
-        by,
-        shape,
-        window,
-        entry,
-    });
-    let again =
-        prop_oneof![2 => Just(Again::AsBefore), 2 => Just(Again::OtherSerial), 1 => Just(Again::OtherStepSize), 1 => Just(Again::Counter)];
+    let pair = (who(), around(), far, shape, window, entry).prop_map(
+        |(who, around, by, shape, window, entry)| Op::Pair {
+            who,
+            around,
+            by,
+            shape,
+            window,
+            entry,
+        },
+    );
+    let again = prop_oneof![2 => Just(Again::AsBefore), 2 => Just(Again::OtherSerial), 1 => Just(Again::OtherStepSize), 1 => Just(Again::Counter)];
     prop_oneof![
         10 => prop_oneof![4 => 1..90_u64, 2 => 90..4_000_u64, 1 => 4_000..200_000_u64].prop_map(Op::Pass),
         14 => (who(), around(), near()).prop_map(|(who, around, by)| Op::Code { who, around, by }),
@@ -115,7 +117,9 @@ fn op() -> impl Strategy<Value = Op> {
 
 #[test]
 fn no_step_is_accepted_twice_and_no_watermark_falls_whatever_is_done() {
-    let cases = std::env::var("TWOSTEP_PROPTEST_CASES").ok().map_or(200, |cases| cases.parse().unwrap());
+    let cases = std::env::var("TWOSTEP_PROPTEST_CASES")
+        .ok()
+        .map_or(200, |cases| cases.parse().unwrap());
     let config = Config { failure_persistence: None, ..Config::with_cases(cases) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let (accepted, tried) = (Cell::new(0), Cell::new(0));
@@ -123,7 +127,9 @@ fn no_step_is_accepted_twice_and_no_watermark_falls_whatever_is_done() {
         runtime.block_on(async {
             let mut run = Run::new().await;
             for (at, op) in ops.iter().enumerate() {
-                run.act(op).await.map_err(|fault| TestCaseError::fail(format!("operation {at}, {op:?}: {fault}")))?;
+                run.act(op).await.map_err(|fault| {
+                    TestCaseError::fail(format!("operation {at}, {op:?}: {fault}"))
+                })?;
             }
             accepted.set(accepted.get() + run.accepted);
             tried.set(tried.get() + ops.len());

@@ -1,4 +1,5 @@
-//! Two consecutive codes: how far they reach, and that a refused pair tells nothing of either of them.
+//! Two consecutive codes: how far they reach, and that a refused pair tells nothing of either of
+//! them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,50 +8,54 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use twostep::device::Refusal;
 use twostep::id::CallerId;
-use twostep::otp::Code;
-use twostep::otp::Counter;
-use twostep::otp::Hotp;
-use twostep::otp::Window;
-use twostep::otp::compressions;
-use twostep::store::Answer;
-use twostep::store::Change;
-use twostep::store::Commit;
-use twostep::store::SqliteStore;
-use twostep::store::Store;
+use twostep::otp::{Code, Counter, Hotp, Window, compressions};
+use twostep::store::{Answer, Change, Commit, SqliteStore, Store};
 use twostep::testing::SimulatedToken;
-use twostep::verifier::Authority;
-use twostep::verifier::Verifier;
+use twostep::verifier::{Authority, Verifier};
 
-use crate::hooked::Hook;
-use crate::hooked::Hooked;
-use crate::world::Held;
-use crate::world::World;
-use crate::world::both;
-use crate::world::refused;
+use crate::hooked::{Hook, Hooked};
+use crate::world::{Held, World, both, refused};
 
-/// `TWOSTEP_RESYNC_STRIDE` says how many steps apart the tokens are (7); at least 3, for each pair and the code after it
-/// raise the watermark.
+/// `TWOSTEP_RESYNC_STRIDE` says how many steps apart the tokens are (7); at least 3, for each pair
+/// and the code after it raise the watermark.
 #[tokio::test]
 async fn an_administrator_finds_a_token_up_to_a_day_away_with_one_pair() {
-    let stride = std::env::var("TWOSTEP_RESYNC_STRIDE").ok().map_or(7, |stride| stride.parse().unwrap());
+    let stride = std::env::var("TWOSTEP_RESYNC_STRIDE")
+        .ok()
+        .map_or(7, |stride| stride.parse().unwrap());
     let world = World::new();
     let held = world.active("alice").await;
     world.pass(2 * 86_400);
     for offset in (-2_880..=2_877).step_by(stride).chain([2_880]) {
         let away = held.clone().ahead_by(offset);
-        let resynced = world.verifier.resync(&held.serial, both(&away.pair(world.now())), Window::Admin).await;
-        let drift = resynced.unwrap_or_else(|error| panic!("{offset} steps away: {error:?}")).drift.unwrap();
+        let resynced = world
+            .verifier
+            .resync(&held.serial, both(&away.pair(world.now())), Window::Admin)
+            .await;
+        let drift = resynced
+            .unwrap_or_else(|error| panic!("{offset} steps away: {error:?}"))
+            .drift
+            .unwrap();
         assert_eq!((drift.steps, drift.seconds), (offset, 30 * offset));
         let next = away.code_at_step(away.step(world.now()) + 1);
         let verified = world.verifier.verify_code(&held.account, &held.serial, next).await;
         assert!(verified.is_ok(), "the code after it, {offset} steps away: {verified:?}");
     }
     let wide = world.audited("device.wide_resync").await.len();
-    let beyond = (-2_880i64..=2_877).step_by(stride).chain([2_880]).filter(|offset| offset.abs() > 20).count();
+    let beyond = (-2_880i64..=2_877)
+        .step_by(stride)
+        .chain([2_880])
+        .filter(|offset| offset.abs() > 20)
+        .count();
     assert_eq!(wide, beyond, "what only an administrator's window reaches is audited as that");
     for offset in [2_884, 3_000] {
         let away = held.clone().ahead_by(offset);
-        let refusal = refused(world.verifier.resync(&held.serial, both(&away.pair(world.now())), Window::Admin).await);
+        let refusal = refused(
+            world
+                .verifier
+                .resync(&held.serial, both(&away.pair(world.now())), Window::Admin)
+                .await,
+        );
         assert_eq!(refusal, Refusal::NoMatch, "{offset} steps away");
     }
 }
@@ -71,10 +76,15 @@ async fn everybody_else_finds_it_up_to_20_steps_away() {
         world.verifier.remove(&held.serial, &Authority::Admin).await.unwrap();
     }
     // The window of an activation is the same.
-    for (offset, window, found) in [(20, Window::Owner, true), (21, Window::Owner, false), (21, Window::Admin, true)] {
+    for (offset, window, found) in
+        [(20, Window::Owner, true), (21, Window::Owner, false), (21, Window::Admin, true)]
+    {
         let held = world.added("bob", &Authority::Admin).await.unwrap().ahead_by(offset);
         let pair = held.pair(world.now());
-        let activated = world.verifier.activate(&held.serial, both(&pair), window, &Authority::Admin).await;
+        let activated = world
+            .verifier
+            .activate(&held.serial, both(&pair), window, &Authority::Admin)
+            .await;
         assert_eq!(activated.is_ok(), found, "{offset} steps away: {activated:?}");
     }
 }
@@ -119,15 +129,23 @@ async fn seen(
     for window in [Window::Owner, Window::Admin] {
         for (class, pair) in classes {
             for entry in ["resync", "session"] {
-                let caller: Verifier = verifier.on_behalf_of(CallerId::new(format!("{class} {entry}")));
+                let caller: Verifier =
+                    verifier.on_behalf_of(CallerId::new(format!("{class} {entry}")));
                 let before = (verifier.counts().compressions, compressions(), count.so_far());
                 let refusal = match entry {
                     "resync" => refused(caller.resync(serial, both(pair), window).await),
-                    _ => refused(caller.verify_pair(&held.account, serial, both(pair), window).await),
+                    _ => {
+                        refused(caller.verify_pair(&held.account, serial, both(pair), window).await)
+                    }
                 };
                 let after = (verifier.counts().compressions, compressions(), count.so_far());
                 let [changes, writes, events] = [0, 1, 2].map(|at| after.2[at] - before.2[at]);
-                let measured = (format!("{window:?}: {refusal:?}"), after.0 - before.0, after.1 - before.1, [changes, writes, events]);
+                let measured = (
+                    format!("{window:?}: {refusal:?}"),
+                    after.0 - before.0,
+                    after.1 - before.1,
+                    [changes, writes, events],
+                );
                 seen.entry(measured).or_default().push(format!("{class} {entry}"));
             }
         }
@@ -153,8 +171,16 @@ async fn a_refused_pair_tells_nothing_of_either_code() {
     ];
     let seen = seen(&world, &held, &held.serial, &classes).await;
     let windows: Vec<usize> = seen.values().map(Vec::len).collect();
-    assert_eq!(windows, [12, 12], "one answer, one number of compressions and one of writes for each window: {seen:#?}");
-    assert!(seen.keys().all(|(_, counted, real, store)| counted == real && *store == [1, 1, 1]), "{seen:#?}");
+    assert_eq!(
+        windows,
+        [12, 12],
+        "one answer, one number of compressions and one of writes for each window: {seen:#?}"
+    );
+    assert!(
+        seen.keys()
+            .all(|(_, counted, real, store)| counted == real && *store == [1, 1, 1]),
+        "{seen:#?}"
+    );
     assert_eq!(world.device(&held).await.throttle.failures, 0);
 }
 
@@ -162,12 +188,25 @@ async fn a_refused_pair_tells_nothing_of_either_code() {
 async fn a_refused_pair_of_a_counter_tells_nothing_either() {
     let world = World::new();
     let held = Held::new("alice");
-    let serial = world.verifier.add(held.to_add_as_hotp(50), &Authority::Admin).await.unwrap().device.serial;
+    let serial = world
+        .verifier
+        .add(held.to_add_as_hotp(50), &Authority::Admin)
+        .await
+        .unwrap()
+        .device
+        .serial;
     let mut token = SimulatedToken::hotp(&held.seed, Hotp::default(), Counter(50));
     let pair = [token.press(), token.press()];
-    world.verifier.activate(&serial, both(&pair), Window::Owner, &Authority::Admin).await.unwrap();
+    world
+        .verifier
+        .activate(&serial, both(&pair), Window::Owner, &Authority::Admin)
+        .await
+        .unwrap();
     let [right, next, later] = [token.press(), token.press(), token.press()];
-    let wrong = (0..).map(|n| format!("{n:06}").parse().unwrap()).find(|code| ![&right, &next, &later].contains(&code)).unwrap();
+    let wrong = (0..)
+        .map(|n| format!("{n:06}").parse().unwrap())
+        .find(|code| ![&right, &next, &later].contains(&code))
+        .unwrap();
     let classes = [
         ("right, wrong", [right.clone(), wrong.clone()]),
         ("wrong, right", [wrong.clone(), next.clone()]),
@@ -179,10 +218,15 @@ async fn a_refused_pair_of_a_counter_tells_nothing_either() {
     let seen = seen(&world, &held, &serial, &classes).await;
     let windows: Vec<usize> = seen.values().map(Vec::len).collect();
     assert_eq!(windows, [12, 12], "{seen:#?}");
-    assert!(seen.keys().all(|(_, counted, real, store)| counted == real && *store == [1, 1, 1]), "{seen:#?}");
+    assert!(
+        seen.keys()
+            .all(|(_, counted, real, store)| counted == real && *store == [1, 1, 1]),
+        "{seen:#?}"
+    );
 }
 
-/// A wrong pair, a consumed one and one for a device that is elsewhere take the same work, in each window.
+/// A wrong pair, a consumed one and one for a device that is elsewhere take the same work, in each
+/// window.
 #[tokio::test]
 async fn a_pair_costs_the_same_whatever_it_is_refused_for() {
     let world = World::new();
@@ -212,7 +256,13 @@ async fn a_pair_costs_the_same_whatever_it_is_refused_for() {
             costs.entry(compressions() - before).or_default().push(class);
         }
         let before = compressions();
-        drop(world.verifier.refuse_hidden(&account, Some(&held.serial), Some(window)).await.unwrap());
+        drop(
+            world
+                .verifier
+                .refuse_hidden(&account, Some(&held.serial), Some(window))
+                .await
+                .unwrap(),
+        );
         costs.entry(compressions() - before).or_default().push("hidden");
         assert_eq!(costs.len(), 1, "{window:?}: compressions by class: {costs:?}");
     }

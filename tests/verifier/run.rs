@@ -3,32 +3,17 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use twostep::device::Device;
-use twostep::device::DeviceState;
-use twostep::device::Factor;
-use twostep::device::Refusal;
+use twostep::device::{Device, DeviceState, Factor, Refusal};
 use twostep::id::CallerId;
-use twostep::otp::TimeStepSize;
-use twostep::otp::Totp;
-use twostep::otp::Window;
-use twostep::store::AccountSnapshot;
-use twostep::store::SqliteStore;
+use twostep::otp::{TimeStepSize, Totp, Window};
 use twostep::store::sqlite::restore;
-use twostep::verifier::Authority;
-use twostep::verifier::Error;
-use twostep::verifier::Verifier;
+use twostep::store::{AccountSnapshot, SqliteStore};
+use twostep::verifier::{Authority, Error, Verifier};
 
 use crate::model;
 use crate::model::Outcome;
-use crate::properties::Again;
-use crate::properties::Around;
-use crate::properties::Entry;
-use crate::properties::Op;
-use crate::properties::Shape;
-use crate::world::Held;
-use crate::world::World;
-use crate::world::both;
-use crate::world::watermark;
+use crate::properties::{Again, Around, Entry, Op, Shape};
+use crate::world::{Held, World, both, watermark};
 
 /// Two people, what they hold, and what is known of it outside of the product.
 pub(crate) struct Run {
@@ -75,7 +60,14 @@ impl Run {
             people.push(Person { held, ledger: BTreeSet::new(), floor: None });
         }
         let people = <[Person; 2]>::try_from(people).unwrap_or_else(|_| unreachable!());
-        Run { verifier: world.verifier.clone(), world, people, backup: None, number: 0, accepted: 0 }
+        Run {
+            verifier: world.verifier.clone(),
+            world,
+            people,
+            backup: None,
+            number: 0,
+            accepted: 0,
+        }
     }
 
     pub(crate) async fn act(&mut self, op: &Op) -> Result<(), Fault> {
@@ -92,7 +84,9 @@ impl Run {
                     self.code(*who, &self.people[*who].held.text_at_step(factor)).await?;
                 }
             }
-            Op::Guess(who) => self.code(*who, &self.people[*who].held.wrong_text(self.world.now())).await?,
+            Op::Guess(who) => {
+                self.code(*who, &self.people[*who].held.wrong_text(self.world.now())).await?
+            }
             Op::Lock(who) => {
                 for _ in 0..20 {
                     self.code(*who, &self.people[*who].held.wrong_text(self.world.now())).await?;
@@ -115,11 +109,15 @@ impl Run {
                 must!(harmless(&unlocked), "{unlocked:?}");
             }
             Op::Deactivate(who) => {
-                let put_away = self.verifier.deactivate(&self.people[*who].held.serial, &Authority::Admin).await;
+                let put_away = self
+                    .verifier
+                    .deactivate(&self.people[*who].held.serial, &Authority::Admin)
+                    .await;
                 must!(harmless(&put_away), "{put_away:?}");
             }
             Op::Remove(who) => {
-                let removed = self.verifier.remove(&self.people[*who].held.serial, &Authority::Admin).await;
+                let removed =
+                    self.verifier.remove(&self.people[*who].held.serial, &Authority::Admin).await;
                 must!(harmless(&removed), "{removed:?}");
             }
             Op::Add { who, again } => self.add(*who, *again).await?,
@@ -133,16 +131,26 @@ impl Run {
     }
 
     async fn snapshot(&self, who: usize) -> AccountSnapshot {
-        self.verifier.store().account(&self.people[who].held.account).await.unwrap().unwrap()
+        self.verifier
+            .store()
+            .account(&self.people[who].held.account)
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     async fn device(&self, who: usize) -> Option<Device> {
-        self.snapshot(who).await.device(&self.people[who].held.serial).map(|enrolled| enrolled.device.clone())
+        self.snapshot(who)
+            .await
+            .device(&self.people[who].held.serial)
+            .map(|enrolled| enrolled.device.clone())
     }
 
     fn near(&self, device: &Device, around: Around) -> u64 {
         let (present, drift) = match &device.factor {
-            Factor::Totp(totp) => (self.world.now().0 / u64::from(totp.parameters.step_size.seconds()), totp.drift),
+            Factor::Totp(totp) => {
+                (self.world.now().0 / u64::from(totp.parameters.step_size.seconds()), totp.drift)
+            }
             Factor::Hotp(hotp) => (hotp.next.unwrap().0, 0),
             other => panic!("{other:?}"),
         };
@@ -154,22 +162,38 @@ impl Run {
     }
 
     async fn code(&mut self, who: usize, text: &str) -> Result<(), Fault> {
-        let (held, now, seen) = (self.people[who].held.clone(), self.world.now(), self.snapshot(who).await);
+        let (held, now, seen) =
+            (self.people[who].held.clone(), self.world.now(), self.snapshot(who).await);
         let Some(before) = self.device(who).await else { return Ok(()) };
-        let expected = model::code(&seen.account, &before, &|factor| held.text_at_step(factor), text, now);
+        let expected =
+            model::code(&seen.account, &before, &|factor| held.text_at_step(factor), text, now);
         let code: twostep::otp::Code = text.parse().unwrap();
         let verified = self.verifier.verify_code(&held.account, &held.serial, code).await;
         let after = self.device(who).await.unwrap();
         self.concluded(who, &before, &after, verified.map(drop), &expected)?;
         if expected == Outcome::Refused("no_match") && after != before {
             let failures = before.throttle.failures + 1;
-            must!(after.throttle.failures == failures, "a wrong code is one failure: {:?}", after.throttle);
-            must!((after.state == DeviceState::Locked) == (failures >= 20), "the twentieth locks: {:?}", after.state);
+            must!(
+                after.throttle.failures == failures,
+                "a wrong code is one failure: {:?}",
+                after.throttle
+            );
+            must!(
+                (after.state == DeviceState::Locked) == (failures >= 20),
+                "the twentieth locks: {:?}",
+                after.state
+            );
         }
         Ok(())
     }
 
-    async fn pair(&mut self, who: usize, factors: [u64; 2], window: Window, entry: Entry) -> Result<(), Fault> {
+    async fn pair(
+        &mut self,
+        who: usize,
+        factors: [u64; 2],
+        window: Window,
+        entry: Entry,
+    ) -> Result<(), Fault> {
         let (held, now) = (self.people[who].held.clone(), self.world.now());
         self.number += 1;
         let caller = CallerId::new(format!("uid:{}", self.number % 9));
@@ -181,53 +205,99 @@ impl Run {
             (entry, _) => entry,
         };
         let expected = match (entry, unproved) {
-            (Entry::Activate, true) | (Entry::Resync | Entry::Session, false) => {
-                model::pair(&before, &|factor| held.text_at_step(factor), factors, window, &caller, now)
-            }
+            (Entry::Activate, true) | (Entry::Resync | Entry::Session, false) => model::pair(
+                &before,
+                &|factor| held.text_at_step(factor),
+                factors,
+                window,
+                &caller,
+                now,
+            ),
             _ => Outcome::Refused("not_active"),
         };
         let codes = factors.map(|factor| held.code_at_step(factor));
         let verifier = self.verifier.on_behalf_of(caller);
         let judged = match entry {
-            Entry::Activate => verifier.activate(&held.serial, both(&codes), window, &Authority::Admin).await.map(drop),
-            Entry::Resync | Entry::Due => verifier.resync(&held.serial, both(&codes), window).await.map(drop),
-            Entry::Session => verifier.verify_pair(&held.account, &held.serial, both(&codes), window).await.map(drop),
+            Entry::Activate => verifier
+                .activate(&held.serial, both(&codes), window, &Authority::Admin)
+                .await
+                .map(drop),
+            Entry::Resync | Entry::Due => {
+                verifier.resync(&held.serial, both(&codes), window).await.map(drop)
+            }
+            Entry::Session => verifier
+                .verify_pair(&held.account, &held.serial, both(&codes), window)
+                .await
+                .map(drop),
         };
         let after = self.device(who).await.unwrap();
-        must!(after.throttle == before.throttle || judged.is_ok(), "a pair is no wrong code: {:?}", after.throttle);
+        must!(
+            after.throttle == before.throttle || judged.is_ok(),
+            "a pair is no wrong code: {:?}",
+            after.throttle
+        );
         let found = judged.is_ok();
         self.concluded(who, &before, &after, judged, &expected)?;
         let (Factor::Totp(_), true) = (&after.factor, found) else { return Ok(()) };
         // The code after a resync works.
         self.code(who, &held.text_at_step(factors[1] + 1)).await?;
-        must!(watermark(&self.device(who).await.unwrap()) == Some(factors[1] + 1), "the code after a resync works");
+        must!(
+            watermark(&self.device(who).await.unwrap()) == Some(factors[1] + 1),
+            "the code after a resync works"
+        );
         Ok(())
     }
 
-    /// What is said, what is kept and what should have come of it are the same; and the ledger has not had it before.
-    fn concluded(&mut self, who: usize, before: &Device, after: &Device, said: Result<(), Error>, expected: &Outcome) -> Result<(), Fault> {
+    /// What is said, what is kept and what should have come of it are the same; and the ledger has
+    /// not had it before.
+    fn concluded(
+        &mut self,
+        who: usize,
+        before: &Device,
+        after: &Device,
+        said: Result<(), Error>,
+        expected: &Outcome,
+    ) -> Result<(), Fault> {
         let unchanged = before.factor == after.factor && before.state == after.state;
         match (said, expected) {
             (Ok(()), Outcome::Accepted { factor, drift, drift_moved_at }) => {
                 let fresh = self.people[who].ledger.insert(*factor);
                 must!(fresh, "{factor} is accepted a second time");
                 self.accepted += 1;
-                must!(watermark(after) == Some(*factor), "the watermark is what was accepted: {after:?}, not {factor}");
-                must!(after.throttle.failures == 0 && after.state == DeviceState::Active, "a success clears failures: {after:?}");
+                must!(
+                    watermark(after) == Some(*factor),
+                    "the watermark is what was accepted: {after:?}, not {factor}"
+                );
+                must!(
+                    after.throttle.failures == 0 && after.state == DeviceState::Active,
+                    "a success clears failures: {after:?}"
+                );
                 if let Factor::Totp(totp) = &after.factor {
                     let learned = (totp.drift, totp.drift_moved_at);
-                    must!(learned == (*drift, *drift_moved_at), "learned {learned:?}, where {expected:?} was due");
+                    must!(
+                        learned == (*drift, *drift_moved_at),
+                        "learned {learned:?}, where {expected:?} was due"
+                    );
                 }
             }
             (Err(Error::Refused(refusal)), Outcome::Refused(reason)) => {
-                must!(refusal.name() == *reason, "refused as {refusal:?}, where {expected:?} was due");
-                must!(unchanged || refusal == Refusal::NoMatch, "a refusal changed the device: {after:?}");
+                must!(
+                    refusal.name() == *reason,
+                    "refused as {refusal:?}, where {expected:?} was due"
+                );
+                must!(
+                    unchanged || refusal == Refusal::NoMatch,
+                    "a refusal changed the device: {after:?}"
+                );
                 must!(before.factor == after.factor, "a refusal moved the factor: {after:?}");
             }
-            (Err(Error::AlreadyExists(_)), Outcome::Refused("not_active")) | (Err(Error::Clock(_)), _) => {
+            (Err(Error::AlreadyExists(_)), Outcome::Refused("not_active"))
+            | (Err(Error::Clock(_)), _) => {
                 must!(before == after, "what was not judged changed the device: {after:?}");
             }
-            (said, expected) => return Err(format!("{said:?}, where {expected:?} was due, from {before:?}")),
+            (said, expected) => {
+                return Err(format!("{said:?}, where {expected:?} was due, from {before:?}"));
+            }
         }
         Ok(())
     }
@@ -240,11 +310,14 @@ impl Run {
         let held = match again {
             Again::AsBefore => was.clone(),
             Again::OtherSerial | Again::Counter => Held { serial: other_serial, ..was.clone() },
-            Again::OtherStepSize => {
-                Held { serial: other_serial, totp: Totp { step_size: TimeStepSize::try_from(60).unwrap(), ..was.totp }, ..was.clone() }
-            }
+            Again::OtherStepSize => Held {
+                serial: other_serial,
+                totp: Totp { step_size: TimeStepSize::try_from(60).unwrap(), ..was.totp },
+                ..was.clone()
+            },
         };
-        let new = if matches!(again, Again::Counter) { held.to_add_as_hotp(0) } else { held.to_add() };
+        let new =
+            if matches!(again, Again::Counter) { held.to_add_as_hotp(0) } else { held.to_add() };
         let added = self.verifier.add(new, &Authority::Admin).await;
         must!(added.is_err() || !present, "one seed is in two devices");
         match added {
@@ -260,7 +333,8 @@ impl Run {
         let path = self.world.path().with_file_name(format!("{}.db", self.number));
         SqliteStore::open(self.world.path()).unwrap().backup(&path).await.unwrap();
         let devices = [self.device(0).await, self.device(1).await];
-        self.backup = Some(Backup { path, devices, floors: [self.people[0].floor, self.people[1].floor] });
+        self.backup =
+            Some(Backup { path, devices, floors: [self.people[0].floor, self.people[1].floor] });
     }
 
     /// The store is lost, and the backup takes its place.
@@ -271,19 +345,29 @@ impl Run {
         self.world.move_to(&backup.path);
         self.verifier = self.world.verifier.clone();
         for who in 0..2 {
-            let serials: Vec<_> = self.snapshot(who).await.devices.into_iter().map(|enrolled| enrolled.device).collect();
+            let serials: Vec<_> = self
+                .snapshot(who)
+                .await
+                .devices
+                .into_iter()
+                .map(|enrolled| enrolled.device)
+                .collect();
             let mut floor = backup.floors[who];
             if let Some(was) = &backup.devices[who] {
                 let is = serials.iter().find(|device| device.serial == was.serial);
-                must!(is.map(|is| &is.factor) == Some(&model::restored(was, now)), "{was:?} was restored as {is:?}");
+                must!(
+                    is.map(|is| &is.factor) == Some(&model::restored(was, now)),
+                    "{was:?} was restored as {is:?}"
+                );
                 floor = is.and_then(watermark);
                 self.people[who].held.serial = was.serial.clone();
                 if let Factor::Totp(totp) = &was.factor {
                     self.people[who].held.totp = totp.parameters;
                 }
             }
-            // A backup cannot know what was accepted after it: counters, and steps that an administrator found further ahead
-            // of the time than an owner could have. Up to there nothing is accepted again.
+            // A backup cannot know what was accepted after it: counters, and steps that an
+            // administrator found further ahead of the time than an owner could have. Up to there
+            // nothing is accepted again.
             let person = &mut self.people[who];
             person.floor = floor;
             person.ledger.retain(|factor| Some(*factor) <= floor);

@@ -1,47 +1,43 @@
 //! The keys that a store is sealed with, and their replacement while everybody goes on.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::mpsc::Receiver;
-use std::sync::mpsc::Sender;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use twostep::otp::Window;
 use twostep::secret::Secret;
-use twostep::session::Issuer;
-use twostep::session::SigningAlgorithm;
-use twostep::store::Answer;
-use twostep::store::Commit;
-use twostep::store::Error as StoreError;
-use twostep::store::KeyError;
-use twostep::store::Keyring;
-use twostep::store::SealingKeyId;
-use twostep::store::Store;
-use twostep::verifier::Authority;
-use twostep::verifier::Error;
-use twostep::verifier::Limits;
-use twostep::verifier::Verifier;
+use twostep::session::{Issuer, SigningAlgorithm};
+use twostep::store::{Answer, Commit, Error as StoreError, KeyError, Keyring, SealingKeyId, Store};
+use twostep::verifier::{Authority, Error, Limits, Verifier};
 
-use crate::hooked::Hook;
-use crate::hooked::Hooked;
-use crate::world::Held;
-use crate::world::World;
-use crate::world::both;
+use crate::hooked::{Hook, Hooked};
+use crate::world::{Held, World, both};
 
 #[tokio::test]
 async fn a_store_sealed_under_another_key_is_refused() {
     let world = World::new();
     let held = world.active("alice").await;
     let other = Keyring::ephemeral().unwrap();
-    let stranger = Verifier::with(Arc::new(world.store()), other.clone(), Arc::new(world.clock.clone()), Limits::default());
+    let stranger = Verifier::with(
+        Arc::new(world.store()),
+        other.clone(),
+        Arc::new(world.clock.clone()),
+        Limits::default(),
+    );
     assert!(matches!(stranger.ready().await, Err(Error::Key(KeyError::Wrong))));
     let verified = stranger.verify_code(&held.account, &held.serial, held.code(world.now())).await;
     assert!(matches!(verified, Err(Error::Key(KeyError::Wrong))), "{verified:?}");
     let added = stranger.add(Held::new("bob").to_add(), &Authority::Admin).await;
     assert!(matches!(added, Err(Error::Key(KeyError::Wrong))), "{added:?}");
-    assert!(matches!(world.verifier.rotate_sealing_keys(other).await, Err(Error::Key(KeyError::Wrong))));
-    let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+    assert!(matches!(
+        world.verifier.rotate_sealing_keys(other).await,
+        Err(Error::Key(KeyError::Wrong))
+    ));
+    let _verified = world
+        .verifier
+        .verify_code(&held.account, &held.serial, held.code(world.now()))
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,10 +57,14 @@ async fn sealing_keys_are_replaced_while_everybody_goes_on_verifying() {
             for round in 0..60 {
                 let second = held.step(world_now) + 2 * round + 1;
                 let pair = held.pair_at_step(second);
-                let proof = verifier.verify_pair(&held.account, &held.serial, both(&pair), Window::Admin).await;
+                let proof = verifier
+                    .verify_pair(&held.account, &held.serial, both(&pair), Window::Admin)
+                    .await;
                 assert!(proof.is_ok(), "round {round}: {proof:?}");
                 verified += 1;
-                let added = verifier.add(Held::new(held.account.as_str()).to_add(), &Authority::Admin).await;
+                let added = verifier
+                    .add(Held::new(held.account.as_str()).to_add(), &Authority::Admin)
+                    .await;
                 let added = added.unwrap_or_else(|error| panic!("round {round}: {error:?}"));
                 verifier.remove(&added.device.serial, &Authority::Admin).await.unwrap();
             }
@@ -79,9 +79,19 @@ async fn sealing_keys_are_replaced_while_everybody_goes_on_verifying() {
     let verified: usize = tasks.join_all().await.into_iter().sum();
     assert_eq!(verified, 8 * 60);
     let last = Keyring::new(keys.last().unwrap(), &[]).unwrap();
-    let left = world.verifier.store().sealed_under_other_keys(last.current(), 1_000).await.unwrap();
+    let left = world
+        .verifier
+        .store()
+        .sealed_under_other_keys(last.current(), 1_000)
+        .await
+        .unwrap();
     assert!(left.is_empty(), "nothing is left behind under an older key: {} are", left.len());
-    let alone = Verifier::with(Arc::new(world.store()), last, Arc::new(world.clock.clone()), Limits::default());
+    let alone = Verifier::with(
+        Arc::new(world.store()),
+        last,
+        Arc::new(world.clock.clone()),
+        Limits::default(),
+    );
     alone.ready().await.unwrap();
 }
 
@@ -100,7 +110,8 @@ impl Hook for Halt {
     }
 }
 
-/// What becomes of `act` if the keys are replaced when it has the old ones and is about to read the account.
+/// What becomes of `act` if the keys are replaced when it has the old ones and is about to read the
+/// account.
 async fn overtaken<T, F>(world: &World, next: &Keyring, act: impl FnOnce(Verifier) -> F) -> T
 where
     T: Send + 'static,
@@ -128,13 +139,19 @@ async fn who_has_the_old_keys_in_hand_still_opens_with_them() {
     let (world, next) = before_and_after();
     let held = world.active("alice").await;
     let (who, code) = (held.clone(), held.code(world.now()));
-    let verified = overtaken(&world, &next, |verifier| async move { verifier.verify_code(&who.account, &who.serial, code).await }).await;
+    let verified = overtaken(&world, &next, |verifier| async move {
+        verifier.verify_code(&who.account, &who.serial, code).await
+    })
+    .await;
     assert!(verified.is_ok(), "{verified:?}");
 
     let (world, next) = before_and_after();
     let held = world.active("alice").await;
     let (who, pair) = (held.clone(), held.pair_at_step(held.step(world.now()) + 2));
-    let found = overtaken(&world, &next, |verifier| async move { verifier.resync(&who.serial, both(&pair), Window::Owner).await }).await;
+    let found = overtaken(&world, &next, |verifier| async move {
+        verifier.resync(&who.serial, both(&pair), Window::Owner).await
+    })
+    .await;
     assert!(found.is_ok(), "{found:?}");
 }
 
@@ -143,10 +160,24 @@ async fn who_has_the_old_keys_in_hand_leaves_nothing_under_them() {
     let (world, next) = before_and_after();
     world.active("alice").await;
     let new = Held::new("alice").to_add();
-    let added = overtaken(&world, &next, |verifier| async move { verifier.add(new, &Authority::Admin).await }).await;
+    let added =
+        overtaken(
+            &world,
+            &next,
+            |verifier| async move { verifier.add(new, &Authority::Admin).await },
+        )
+        .await;
     assert!(added.is_ok(), "{added:?}");
-    let left = world.verifier.store().sealed_under_other_keys(next.current(), 10).await.unwrap();
-    assert!(left.is_empty(), "the old key is thrown away now, and with it what is sealed under it: {left:?}");
+    let left = world
+        .verifier
+        .store()
+        .sealed_under_other_keys(next.current(), 10)
+        .await
+        .unwrap();
+    assert!(
+        left.is_empty(),
+        "the old key is thrown away now, and with it what is sealed under it: {left:?}"
+    );
 }
 
 /// A keyring of the keys with these numbers; the first seals.
@@ -161,7 +192,12 @@ fn id(number: u8) -> SealingKeyId {
 
 /// A verifier that was started with these keys.
 fn started(world: &World, numbers: &[u8]) -> Verifier {
-    Verifier::with(Arc::new(world.store()), ring(numbers), Arc::new(world.clock.clone()), Limits::default())
+    Verifier::with(
+        Arc::new(world.store()),
+        ring(numbers),
+        Arc::new(world.clock.clone()),
+        Limits::default(),
+    )
 }
 
 /// How many secrets need which key, seen with these keys.
@@ -170,7 +206,8 @@ async fn needs(world: &World, numbers: &[u8]) -> Vec<(SealingKeyId, u64)> {
     needs.into_iter().map(|need| (need.key, need.secrets)).collect()
 }
 
-/// A store with secrets of every kind under each of the keys: seeds, the pepper under the first, a signing key under the last.
+/// A store with secrets of every kind under each of the keys: seeds, the pepper under the first, a
+/// signing key under the last.
 async fn sealed_under(numbers: &[u8], seeds_each: usize) -> World {
     let world = World::sealed_with(ring(&numbers[..1]));
     world.verifier.ready().await.unwrap();
@@ -179,10 +216,16 @@ async fn sealed_under(numbers: &[u8], seeds_each: usize) -> World {
         known.reverse();
         let verifier = started(&world, &known);
         for number in 0..seeds_each {
-            verifier.add(Held::new(&format!("person {count} {number}")).to_add(), &Authority::Admin).await.unwrap();
+            verifier
+                .add(Held::new(&format!("person {count} {number}")).to_add(), &Authority::Admin)
+                .await
+                .unwrap();
         }
         if count == numbers.len() {
-            Issuer::new(verifier, "twostep").rotate_keys(SigningAlgorithm::EdDsa).await.unwrap();
+            Issuer::new(verifier, "twostep")
+                .rotate_keys(SigningAlgorithm::EdDsa)
+                .await
+                .unwrap();
         }
     }
     world
@@ -224,15 +267,26 @@ async fn keys_that_do_not_open_everything_are_refused_at_the_start_with_what_nee
             Err(Error::Key(KeyError::Missing(needs))) => needs,
             other => panic!("{keys:?}: {other:?}"),
         };
-        let mut expected: Vec<_> = missing.iter().map(|(number, secrets)| (id(*number), *secrets)).collect();
+        let mut expected: Vec<_> =
+            missing.iter().map(|(number, secrets)| (id(*number), *secrets)).collect();
         expected.sort_unstable();
-        assert_eq!(refused.0.iter().map(|need| (need.key, need.secrets)).collect::<Vec<_>>(), expected, "{keys:?}");
+        assert_eq!(
+            refused.0.iter().map(|need| (need.key, need.secrets)).collect::<Vec<_>>(),
+            expected,
+            "{keys:?}"
+        );
         let words = KeyError::Missing(refused).to_string();
         for (key, secrets) in expected {
-            assert!(words.contains(&format!("{secrets} secrets need the sealing key {key}")), "{words}");
+            assert!(
+                words.contains(&format!("{secrets} secrets need the sealing key {key}")),
+                "{words}"
+            );
         }
     }
-    assert!(matches!(started(&world, &[8, 9]).ready().await, Err(Error::Key(KeyError::Wrong))), "it is another store's");
+    assert!(
+        matches!(started(&world, &[8, 9]).ready().await, Err(Error::Key(KeyError::Wrong))),
+        "it is another store's"
+    );
     started(&world, &[9, 3, 1, 2]).ready().await.unwrap();
 }
 
@@ -247,7 +301,10 @@ async fn keys_that_do_not_open_everything_change_nothing_when_they_are_read_agai
         assert!(matches!(refused, Err(Error::Key(KeyError::Missing(_)))), "{keys:?}: {refused:?}");
     }
     let [first, second] = held.pair(world.now());
-    verifier.activate(&held.serial, [&first, &second], Window::Owner, &Authority::Admin).await.unwrap();
+    verifier
+        .activate(&held.serial, [&first, &second], Window::Owner, &Authority::Admin)
+        .await
+        .unwrap();
     assert_eq!(needs(&world, &[2, 1]).await, [(id(1), 3)], "nothing was sealed again");
 }
 
@@ -255,10 +312,16 @@ async fn keys_that_do_not_open_everything_change_nothing_when_they_are_read_agai
 struct Few(std::sync::atomic::AtomicUsize);
 
 impl Hook for Few {
-    fn commit<'a>(&'a self, store: &'a twostep::store::SqliteStore, change: twostep::store::Change) -> Answer<'a, Commit> {
+    fn commit<'a>(
+        &'a self,
+        store: &'a twostep::store::SqliteStore,
+        change: twostep::store::Change,
+    ) -> Answer<'a, Commit> {
         use std::sync::atomic::Ordering::SeqCst;
         if self.0.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_err() {
-            return Box::pin(async { Err(StoreError::Full("database or disk is full".to_owned())) });
+            return Box::pin(async {
+                Err(StoreError::Full("database or disk is full".to_owned()))
+            });
         }
         store.commit(change)
     }
@@ -268,8 +331,12 @@ impl Hook for Few {
 async fn sealing_again_goes_on_where_it_stopped_and_the_old_line_is_needed_until_then() {
     let world = sealed_under(&[1], 200).await;
     let hook = Few(std::sync::atomic::AtomicUsize::new(2));
-    let stopped =
-        Verifier::with(Arc::new(Hooked { store: world.store(), hook }), ring(&[2, 1]), Arc::new(world.clock.clone()), Limits::default());
+    let stopped = Verifier::with(
+        Arc::new(Hooked { store: world.store(), hook }),
+        ring(&[2, 1]),
+        Arc::new(world.clock.clone()),
+        Limits::default(),
+    );
     assert!(matches!(stopped.reseal().await, Err(Error::Store(StoreError::Full(_)))));
     let left = needs(&world, &[2, 1]).await;
     assert!(left.len() == 1 && left[0].0 == id(1) && (1..202).contains(&left[0].1), "{left:?}");
@@ -292,7 +359,10 @@ async fn two_processes_that_start_with_each_others_key_first_come_to_an_end() {
 
 fn before_and_after() -> (World, Keyring) {
     let keys = [1, 2].map(|byte| Secret::new(vec![byte; 32]));
-    (World::sealed_with(Keyring::new(&keys[0], &[]).unwrap()), Keyring::new(&keys[1], &keys[..1]).unwrap())
+    (
+        World::sealed_with(Keyring::new(&keys[0], &[]).unwrap()),
+        Keyring::new(&keys[1], &keys[..1]).unwrap(),
+    )
 }
 
 /// Whatever is asked first.
@@ -301,7 +371,12 @@ async fn a_new_key_is_written_for_a_store_that_holds_nothing_sealed_and_for_no_o
     let world = World::new();
     let file = world.path().with_file_name("sealing.key");
     let fresh = || {
-        Verifier::with(Arc::new(world.store()), Keyring::from_file_or_new(&file).unwrap(), Arc::new(world.clock.clone()), Limits::default())
+        Verifier::with(
+            Arc::new(world.store()),
+            Keyring::from_file_or_new(&file).unwrap(),
+            Arc::new(world.clock.clone()),
+            Limits::default(),
+        )
     };
     let first = fresh();
     assert!(!file.exists(), "it is not known yet whether the store has a key");
@@ -321,10 +396,15 @@ async fn a_new_key_is_written_for_a_store_that_holds_nothing_sealed_and_for_no_o
         without.sealer().await.map(drop),
         without.add(Held::new("bob").to_add(), &Authority::Admin).await.map(drop),
         without.verify_code(&held.account, &held.serial, code).await.map(drop),
-        without.rotate_sealing_keys(Keyring::from_file_or_new(&file).unwrap()).await.map(drop),
+        without
+            .rotate_sealing_keys(Keyring::from_file_or_new(&file).unwrap())
+            .await
+            .map(drop),
     ];
     for answer in answers {
-        let Err(Error::Key(error @ KeyError::FileMissing(_))) = answer else { panic!("{answer:?}") };
+        let Err(Error::Key(error @ KeyError::FileMissing(_))) = answer else {
+            panic!("{answer:?}")
+        };
         assert_eq!(error.to_string(), missing);
     }
     assert!(!file.exists(), "and no key is written there");
@@ -333,17 +413,26 @@ async fn a_new_key_is_written_for_a_store_that_holds_nothing_sealed_and_for_no_o
     fresh().ready().await.unwrap();
 }
 
-/// Of two programs that start together both have a new key in mind, and one of the two is the store's.
+/// Of two programs that start together both have a new key in mind, and one of the two is the
+/// store's.
 #[tokio::test]
 async fn two_programs_that_start_at_once_use_one_key() {
     let world = World::new();
     let file = world.path().with_file_name("sealing.key");
     let of = || {
-        Verifier::with(Arc::new(world.store()), Keyring::from_file_or_new(&file).unwrap(), Arc::new(world.clock.clone()), Limits::default())
+        Verifier::with(
+            Arc::new(world.store()),
+            Keyring::from_file_or_new(&file).unwrap(),
+            Arc::new(world.clock.clone()),
+            Limits::default(),
+        )
     };
     let (first, second) = (of(), of());
     let (one, two) = tokio::join!(first.ready(), second.ready());
     one.unwrap();
     two.unwrap();
-    assert_eq!(first.sealer().await.unwrap().keyring().current(), second.sealer().await.unwrap().keyring().current());
+    assert_eq!(
+        first.sealer().await.unwrap().keyring().current(),
+        second.sealer().await.unwrap().keyring().current()
+    );
 }

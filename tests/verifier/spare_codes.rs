@@ -2,26 +2,21 @@
 
 use std::time::Duration;
 
-use twostep::device::DeviceState;
-use twostep::device::Kind;
-use twostep::device::RecoveryCode;
-use twostep::device::Refusal;
+use twostep::device::{DeviceState, Kind, RecoveryCode, Refusal};
 use twostep::id::AccountId;
-use twostep::verifier::Added;
-use twostep::verifier::Authority;
-use twostep::verifier::Bypass;
-use twostep::verifier::Error;
-use twostep::verifier::NewDevice;
-use twostep::verifier::NewFactor;
-use twostep::verifier::Passcode;
-use twostep::verifier::VerifiedKind;
+use twostep::verifier::{
+    Added, Authority, Bypass, Error, NewDevice, NewFactor, Passcode, VerifiedKind,
+};
 
-use crate::world::World;
-use crate::world::nowhere;
-use crate::world::refused;
+use crate::world::{World, nowhere, refused};
 
 async fn sheet(world: &World, account: &str) -> Result<Added, Error> {
-    let sheet = NewDevice { account: account.parse().unwrap(), serial: None, name: None, factor: NewFactor::Recovery };
+    let sheet = NewDevice {
+        account: account.parse().unwrap(),
+        serial: None,
+        name: None,
+        factor: NewFactor::Recovery,
+    };
     world.verifier.add(sheet, &Authority::Admin).await
 }
 
@@ -42,13 +37,19 @@ async fn recovery_codes_are_given_out_beside_another_active_device_only() {
     let world = World::new();
     assert!(matches!(sheet(&world, "nobody").await, Err(Error::BadInput(_))));
     let held = world.added("alice", &Authority::Service).await.unwrap();
-    assert!(matches!(sheet(&world, "alice").await, Err(Error::BadInput(_))), "a pending device does not count");
+    assert!(
+        matches!(sheet(&world, "alice").await, Err(Error::BadInput(_))),
+        "a pending device does not count"
+    );
     world.verifier.remove(&held.serial, &Authority::Service).await.unwrap();
     let held = world.active("alice").await;
     let added = sheet(&world, "alice").await.unwrap();
     assert_eq!((added.recovery_codes.len(), added.device.state), (10, DeviceState::Active));
     world.verifier.deactivate(&held.serial, &Authority::Admin).await.unwrap();
-    assert!(matches!(sheet(&world, "alice").await, Err(Error::BadInput(_))), "another sheet does not count");
+    assert!(
+        matches!(sheet(&world, "alice").await, Err(Error::BadInput(_))),
+        "another sheet does not count"
+    );
 }
 
 #[tokio::test]
@@ -58,18 +59,31 @@ async fn each_recovery_code_serves_once_with_or_without_the_serial_number() {
     let added = sheet(&world, "alice").await.unwrap();
     for (number, code) in added.recovery_codes.iter().enumerate() {
         let serial = (number % 2 == 0).then_some(&added.device.serial);
-        let verified = world.verifier.verify_code(&held.account, serial, typed(code)).await.unwrap();
-        assert_eq!((verified.kind(), verified.serial()), (VerifiedKind::Recovery, &added.device.serial));
+        let verified =
+            world.verifier.verify_code(&held.account, serial, typed(code)).await.unwrap();
+        assert_eq!(
+            (verified.kind(), verified.serial()),
+            (VerifiedKind::Recovery, &added.device.serial)
+        );
         let again = refused(world.verifier.verify_code(&held.account, serial, typed(code)).await);
         assert_eq!(again, Refusal::Replayed { next_code_at: None });
     }
     let seen = world.account(&held.account).await;
-    assert!(seen.devices.iter().all(|enrolled| enrolled.device.throttle.failures == 0) && seen.account.failures.is_empty());
+    assert!(
+        seen.devices.iter().all(|enrolled| enrolled.device.throttle.failures == 0)
+            && seen.account.failures.is_empty()
+    );
     // A recovery code is not what the token shows, and the other way round.
     let code = typed(&added.recovery_codes[0]);
-    assert_eq!(refused(world.verifier.verify_code(&held.account, &held.serial, code).await), Refusal::UnknownDevice);
+    assert_eq!(
+        refused(world.verifier.verify_code(&held.account, &held.serial, code).await),
+        Refusal::UnknownDevice
+    );
     let code = held.code(world.now());
-    assert_eq!(refused(world.verifier.verify_code(&held.account, &added.device.serial, code).await), Refusal::UnknownDevice);
+    assert_eq!(
+        refused(world.verifier.verify_code(&held.account, &added.device.serial, code).await),
+        Refusal::UnknownDevice
+    );
 }
 
 #[tokio::test]
@@ -78,10 +92,22 @@ async fn a_new_sheet_voids_the_old_one() {
     let held = world.active("alice").await;
     let old = sheet(&world, "alice").await.unwrap();
     let new = sheet(&world, "alice").await.unwrap();
-    let sheets = world.account(&held.account).await.devices.into_iter().filter(|enrolled| enrolled.device.kind() == Kind::Recovery);
-    assert_eq!(sheets.map(|enrolled| enrolled.device.serial).collect::<Vec<_>>(), [new.device.serial]);
-    for (code, of_old) in
-        old.recovery_codes.iter().map(|code| (code, true)).chain(new.recovery_codes.iter().map(|code| (code, false))).take(12)
+    let sheets = world
+        .account(&held.account)
+        .await
+        .devices
+        .into_iter()
+        .filter(|enrolled| enrolled.device.kind() == Kind::Recovery);
+    assert_eq!(
+        sheets.map(|enrolled| enrolled.device.serial).collect::<Vec<_>>(),
+        [new.device.serial]
+    );
+    for (code, of_old) in old
+        .recovery_codes
+        .iter()
+        .map(|code| (code, true))
+        .chain(new.recovery_codes.iter().map(|code| (code, false)))
+        .take(12)
     {
         let verified = world.verifier.verify_code(&held.account, None, typed(code)).await;
         assert_eq!(verified.is_err(), of_old);
@@ -96,12 +122,22 @@ async fn wrong_recovery_codes_lock_the_sheet_and_nothing_else() {
     let added = sheet(&world, "alice").await.unwrap();
     let wrong: Passcode = "0000-0000-0000-0000".parse().unwrap();
     for _ in 0..20 {
-        assert_eq!(refused(world.verifier.verify_code(&held.account, None, wrong.clone()).await), Refusal::NoMatch);
+        assert_eq!(
+            refused(world.verifier.verify_code(&held.account, None, wrong.clone()).await),
+            Refusal::NoMatch
+        );
         world.pass(3_600);
     }
     let right = typed(&added.recovery_codes[0]);
-    assert_eq!(refused(world.verifier.verify_code(&held.account, None, right).await), Refusal::Locked);
-    let _verified = world.verifier.verify_code(&held.account, &held.serial, held.code(world.now())).await.unwrap();
+    assert_eq!(
+        refused(world.verifier.verify_code(&held.account, None, right).await),
+        Refusal::Locked
+    );
+    let _verified = world
+        .verifier
+        .verify_code(&held.account, &held.serial, held.code(world.now()))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -109,7 +145,10 @@ async fn a_bypass_code_serves_once_within_its_time_and_for_its_account() {
     let world = World::new();
     let (alice, bob) = (world.active("alice").await.account, world.active("bob").await.account);
     let code = given(&bypass(&world, &alice, 3_600).await);
-    assert_eq!(refused(world.verifier.verify_code(&bob, None, code.clone()).await), Refusal::UnknownDevice);
+    assert_eq!(
+        refused(world.verifier.verify_code(&bob, None, code.clone()).await),
+        Refusal::UnknownDevice
+    );
     let verified = world.verifier.verify_code(&alice, None, code.clone()).await.unwrap();
     assert_eq!((verified.kind(), verified.account()), (VerifiedKind::Bypass, &alice));
     assert!(verified.serial().as_str().starts_with("bypass:"));
@@ -117,23 +156,36 @@ async fn a_bypass_code_serves_once_within_its_time_and_for_its_account() {
         let again = refused(world.verifier.verify_code(&alice, None, code.clone()).await);
         assert_eq!(again, Refusal::Replayed { next_code_at: None });
     }
-    assert!(world.account(&alice).await.account.failures.is_empty(), "shown twice is a replay, not a guess");
+    assert!(
+        world.account(&alice).await.account.failures.is_empty(),
+        "shown twice is a replay, not a guess"
+    );
     world.pass(3_600);
-    assert_eq!(refused(world.verifier.verify_code(&alice, None, code).await), Refusal::UnknownDevice);
+    assert_eq!(
+        refused(world.verifier.verify_code(&alice, None, code).await),
+        Refusal::UnknownDevice
+    );
 
     let made = bypass(&world, &alice, 60).await;
     assert_eq!(made.expires_at.since(world.now()), Duration::from_secs(60));
     world.pass(59);
     let in_time = bypass(&world, &alice, 60).await;
     world.pass(1);
-    assert_eq!(refused(world.verifier.verify_code(&alice, None, given(&made)).await), Refusal::UnknownDevice, "it has expired");
+    assert_eq!(
+        refused(world.verifier.verify_code(&alice, None, given(&made)).await),
+        Refusal::UnknownDevice,
+        "it has expired"
+    );
     let _verified = world.verifier.verify_code(&alice, None, given(&in_time)).await.unwrap();
     for seconds in [59, 86_401] {
         let made = world.verifier.bypass(&alice, Duration::from_secs(seconds)).await;
         assert!(matches!(made, Err(Error::BadInput(_))), "{made:?}");
     }
     let nobody = "nobody".parse().unwrap();
-    assert!(matches!(world.verifier.bypass(&nobody, Duration::from_secs(60)).await, Err(Error::NotFound(_))));
+    assert!(matches!(
+        world.verifier.bypass(&nobody, Duration::from_secs(60)).await,
+        Err(Error::NotFound(_))
+    ));
 }
 
 #[tokio::test]
@@ -146,7 +198,12 @@ async fn a_bypass_code_lets_in_whom_neither_device_nor_account_would() {
     let throttled = world.active("bob").await;
     let nowhere = nowhere();
     for _ in 0..60 {
-        refused(world.verifier.verify_code(&throttled.account, &nowhere, throttled.wrong(world.now())).await);
+        refused(
+            world
+                .verifier
+                .verify_code(&throttled.account, &nowhere, throttled.wrong(world.now()))
+                .await,
+        );
     }
     let right = held_until(&world, &throttled.account).await;
     assert!(right > world.now(), "the account is throttled");
@@ -154,11 +211,22 @@ async fn a_bypass_code_lets_in_whom_neither_device_nor_account_would() {
     let rows = world.audit().await.len();
     for _ in 0..100 {
         let guess: Passcode = "0000-0000-0000-0000-0000".parse().unwrap();
-        assert_eq!(refused(world.verifier.verify_code(&throttled.account, None, guess).await), Refusal::Throttled { until: right });
+        assert_eq!(
+            refused(world.verifier.verify_code(&throttled.account, None, guess).await),
+            Refusal::Throttled { until: right }
+        );
     }
-    assert_eq!(world.audit().await.len(), rows, "a guess at a bypass code writes nothing where no other guess would");
+    assert_eq!(
+        world.audit().await.len(),
+        rows,
+        "a guess at a bypass code writes nothing where no other guess would"
+    );
     assert_eq!(held_until(&world, &throttled.account).await, right, "and prolongs nothing");
-    let _verified = world.verifier.verify_code(&throttled.account, None, given(&made)).await.unwrap();
+    let _verified = world
+        .verifier
+        .verify_code(&throttled.account, None, given(&made))
+        .await
+        .unwrap();
 }
 
 async fn held_until(world: &World, account: &AccountId) -> twostep::time::UnixTime {

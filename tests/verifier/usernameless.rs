@@ -6,25 +6,14 @@ use twostep::device::Refusal;
 use twostep::id::AccountId;
 use twostep::otp::compressions;
 use twostep::testing::SimulatedSecurityKey;
-use twostep::verifier::Authority;
-use twostep::verifier::Begun;
-use twostep::verifier::Error;
-use twostep::verifier::SecurityKeys;
-use twostep::verifier::Verified;
-use twostep::webauthn::AuthenticationResponse;
-use twostep::webauthn::Criterion;
-use twostep::webauthn::RelyingParty;
-use twostep::webauthn::RelyingPartyConfig;
-use twostep::webauthn::RequestOptions;
-use twostep::webauthn::ResidentKey;
+use twostep::verifier::{Authority, Begun, Error, SecurityKeys, Verified};
+use twostep::webauthn::{
+    AuthenticationResponse, Criterion, RelyingParty, RelyingPartyConfig, RequestOptions,
+    ResidentKey,
+};
 
-use crate::keyring::account;
-use crate::keyring::enrol;
-use crate::keyring::forged;
-use crate::keyring::terms;
-use crate::keyring::used;
-use crate::world::World;
-use crate::world::refused;
+use crate::keyring::{account, enrol, forged, terms, used};
+use crate::world::{World, refused};
 
 const REPLAYED: Refusal = Refusal::Replayed { next_code_at: None };
 
@@ -44,7 +33,11 @@ async fn begin(keys: &SecurityKeys) -> Begun<RequestOptions> {
     keys.begin_usernameless().await.unwrap()
 }
 
-async fn finish(keys: &SecurityKeys, begun: &Begun<RequestOptions>, answer: AuthenticationResponse) -> Result<Verified, Error> {
+async fn finish(
+    keys: &SecurityKeys,
+    begun: &Begun<RequestOptions>,
+    answer: AuthenticationResponse,
+) -> Result<Verified, Error> {
     keys.finish_usernameless(&begun.id, answer, |_: &AccountId| true).await
 }
 
@@ -62,13 +55,19 @@ async fn the_key_says_whose_it_is() {
     }
     // Where the caller has learned the account meanwhile, it has to be the same.
     let begun = begin(&keys).await;
-    let verified = keys.finish_authentication(&account("alice"), &begun.id, used(&mut hers, &begun)).await.unwrap();
+    let verified = keys
+        .finish_authentication(&account("alice"), &begun.id, used(&mut hers, &begun))
+        .await
+        .unwrap();
     assert_eq!(verified.account(), &account("alice"));
     let begun = begin(&keys).await;
-    let other = keys.finish_authentication(&account("bob"), &begun.id, used(&mut hers, &begun)).await;
+    let other = keys
+        .finish_authentication(&account("bob"), &begun.id, used(&mut hers, &begun))
+        .await;
     assert_eq!(refused(other), Refusal::KeyNotRegistered);
     let audited = world.audited("key.accepted").await;
-    let accounts: Vec<&str> = audited.iter().map(|event| event.account.as_ref().unwrap().as_str()).collect();
+    let accounts: Vec<&str> =
+        audited.iter().map(|event| event.account.as_ref().unwrap().as_str()).collect();
     assert_eq!(accounts, ["alice", "bob", "alice", "alice"]);
 }
 
@@ -77,31 +76,45 @@ async fn the_key_says_whose_it_is() {
 async fn the_first_answer_ends_it_right_or_wrong() {
     let world = World::new();
     let keys = keys_of(&world);
-    let (mut hers, mut stranger) = (passkey(&keys, "alice").await, SimulatedSecurityKey::new("stranger").verifying());
+    let (mut hers, mut stranger) =
+        (passkey(&keys, "alice").await, SimulatedSecurityKey::new("stranger").verifying());
     stranger.store("example.org", &[0, 0, 0, 1], b"whoever");
     let begun = begin(&keys).await;
     let answer = used(&mut hers, &begun);
     let _verified = finish(&keys, &begun, answer.clone()).await.unwrap();
     for _ in 0..2 {
         assert_eq!(refused(finish(&keys, &begun, answer.clone()).await), REPLAYED);
-        assert_eq!(refused(keys.finish_authentication(&account("alice"), &begun.id, answer.clone()).await), REPLAYED);
+        assert_eq!(
+            refused(keys.finish_authentication(&account("alice"), &begun.id, answer.clone()).await),
+            REPLAYED
+        );
     }
     let wrong = begin(&keys).await;
-    assert_eq!(refused(finish(&keys, &wrong, forged(&mut hers, &wrong)).await), Refusal::Unproved(Criterion::Signature));
+    assert_eq!(
+        refused(finish(&keys, &wrong, forged(&mut hers, &wrong)).await),
+        Refusal::Unproved(Criterion::Signature)
+    );
     assert_eq!(refused(finish(&keys, &wrong, used(&mut hers, &wrong)).await), REPLAYED);
     let unknown = begin(&keys).await;
-    assert_eq!(refused(finish(&keys, &unknown, used(&mut stranger, &unknown)).await), Refusal::KeyNotRegistered);
+    assert_eq!(
+        refused(finish(&keys, &unknown, used(&mut stranger, &unknown)).await),
+        Refusal::KeyNotRegistered
+    );
     assert_eq!(refused(finish(&keys, &unknown, used(&mut stranger, &unknown)).await), REPLAYED);
     assert_eq!(refused(finish(&keys, &unknown, used(&mut hers, &unknown)).await), REPLAYED);
     let late = begin(&keys).await;
     let answer = used(&mut hers, &late);
     world.pass(300);
     assert_eq!(refused(finish(&keys, &late, answer).await), Refusal::NoCeremony);
-    // It does not decide for whom it is: a ceremony of an account is none of everybody's, and is over.
+    // It does not decide for whom it is: a ceremony of an account is none of everybody's, and is
+    // over.
     let of_alice = keys.begin_authentication(&account("alice")).await.unwrap();
     let answer = used(&mut hers, &of_alice);
     assert_eq!(refused(finish(&keys, &of_alice, answer.clone()).await), Refusal::NoCeremony);
-    assert_eq!(refused(keys.finish_authentication(&account("alice"), &of_alice.id, answer).await), REPLAYED);
+    assert_eq!(
+        refused(keys.finish_authentication(&account("alice"), &of_alice.id, answer).await),
+        REPLAYED
+    );
 }
 
 #[tokio::test]
@@ -110,7 +123,8 @@ async fn a_key_without_its_user_or_its_user_handle_is_refused() {
     let keys = keys_of(&world);
     let (mut hers, _) = (passkey(&keys, "alice").await, passkey(&keys, "bob").await);
     let of_bob = {
-        let begun = keys.begin_registration(&account("bob"), None, &Authority::Admin).await.unwrap();
+        let begun =
+            keys.begin_registration(&account("bob"), None, &Authority::Admin).await.unwrap();
         begun.options.user.id
     };
     type Change = fn(&mut AuthenticationResponse, &[u8]);
@@ -123,11 +137,17 @@ async fn a_key_without_its_user_or_its_user_handle_is_refused() {
         let begun = begin(&keys).await;
         let mut answer = used(&mut hers, &begun);
         change(&mut answer, &of_bob);
-        assert_eq!(refused(finish(&keys, &begun, answer).await), Refusal::Unproved(Criterion::UserHandle));
+        assert_eq!(
+            refused(finish(&keys, &begun, answer).await),
+            Refusal::Unproved(Criterion::UserHandle)
+        );
     }
     let begun = begin(&keys).await;
     hers.flags = 0x01;
-    assert_eq!(refused(finish(&keys, &begun, used(&mut hers, &begun)).await), Refusal::Unproved(Criterion::UserVerification));
+    assert_eq!(
+        refused(finish(&keys, &begun, used(&mut hers, &begun)).await),
+        Refusal::Unproved(Criterion::UserVerification)
+    );
     hers.flags = 0x05;
     let begun = begin(&keys).await;
     let _verified = finish(&keys, &begun, used(&mut hers, &begun)).await.unwrap();
@@ -137,15 +157,34 @@ async fn a_key_without_its_user_or_its_user_handle_is_refused() {
 async fn the_user_handle_of_an_account_is_always_the_same_and_tells_nothing() {
     let world = World::new();
     let keys = keys_of(&world);
-    let handle = async |name: &str| keys.begin_registration(&account(name), None, &Authority::Admin).await.unwrap().options.user.id;
+    let handle = async |name: &str| {
+        keys.begin_registration(&account(name), None, &Authority::Admin)
+            .await
+            .unwrap()
+            .options
+            .user
+            .id
+    };
     let alice = handle("alice").await;
     assert_eq!((alice.len(), &alice), (32, &handle("alice").await));
     assert_ne!(alice, handle("alicf").await);
-    let keys = SecurityKeys::new(world.verifier_on(world.store()), RelyingParty::new(terms()).unwrap());
-    assert_eq!(keys.begin_registration(&account("alice"), None, &Authority::Admin).await.unwrap().options.user.id, alice);
+    let keys =
+        SecurityKeys::new(world.verifier_on(world.store()), RelyingParty::new(terms()).unwrap());
+    assert_eq!(
+        keys.begin_registration(&account("alice"), None, &Authority::Admin)
+            .await
+            .unwrap()
+            .options
+            .user
+            .id,
+        alice
+    );
     assert!(!alice.windows(5).any(|part| part == b"alice"));
     let elsewhere = World::new();
-    let other = keys_of(&elsewhere).begin_registration(&account("alice"), None, &Authority::Admin).await.unwrap();
+    let other = keys_of(&elsewhere)
+        .begin_registration(&account("alice"), None, &Authority::Admin)
+        .await
+        .unwrap();
     assert_ne!(other.options.user.id, alice, "another store has another pepper");
 }
 
@@ -156,9 +195,19 @@ async fn an_account_that_is_not_there_for_the_caller_has_a_key_that_nobody_has()
     let mut hers = passkey(&keys, "alice").await;
     let begun = begin(&keys).await;
     let answer = used(&mut hers, &begun);
-    let hidden = keys.finish_usernameless(&begun.id, answer.clone(), |account: &AccountId| account.as_str() != "alice").await;
+    let hidden = keys
+        .finish_usernameless(&begun.id, answer.clone(), |account: &AccountId| {
+            account.as_str() != "alice"
+        })
+        .await;
     assert_eq!(refused(hidden), Refusal::KeyNotRegistered);
-    assert!(world.audited("key.refused").await.iter().all(|event| event.account.is_none() && event.serial.is_none()));
+    assert!(
+        world
+            .audited("key.refused")
+            .await
+            .iter()
+            .all(|event| event.account.is_none() && event.serial.is_none())
+    );
     assert_eq!(refused(finish(&keys, &begun, answer).await), REPLAYED);
 }
 
@@ -176,22 +225,30 @@ async fn finished_many_times_at_once_it_is_finished_once() {
         let mut tries = tokio::task::JoinSet::new();
         for _ in 0..16 {
             let (keys, id, answer) = (keys.clone(), begun.id.clone(), answer.clone());
-            tries.spawn(async move { keys.finish_usernameless(&id, answer, |_: &AccountId| true).await });
+            tries.spawn(async move {
+                keys.finish_usernameless(&id, answer, |_: &AccountId| true).await
+            });
         }
-        let (won, lost): (Vec<_>, Vec<_>) = tries.join_all().await.into_iter().partition(Result::is_ok);
+        let (won, lost): (Vec<_>, Vec<_>) =
+            tries.join_all().await.into_iter().partition(Result::is_ok);
         assert_eq!(won.len(), usize::from(!unknown));
-        let first = lost.into_iter().filter(|lost| !matches!(lost, Err(Error::Refused(REPLAYED)))).count();
+        let first = lost
+            .into_iter()
+            .filter(|lost| !matches!(lost, Err(Error::Refused(REPLAYED))))
+            .count();
         assert_eq!(first, usize::from(unknown), "one of them found it open");
     }
 }
 
-/// So many are open that a page which begins one at every visit works, and no more are kept however many begin.
+/// So many are open that a page which begins one at every visit works, and no more are kept however
+/// many begin.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_oldest_of_4096_open_ceremonies_goes() {
     let world = World::new();
     let keys = keys_of(&world);
     let mut hers = passkey(&keys, "alice").await;
-    let (first, of_alice) = (begin(&keys).await, keys.begin_authentication(&account("alice")).await.unwrap());
+    let (first, of_alice) =
+        (begin(&keys).await, keys.begin_authentication(&account("alice")).await.unwrap());
     let second = begin(&keys).await;
     let mut more = tokio::task::JoinSet::new();
     for _ in 0..4_095 {
@@ -200,11 +257,18 @@ async fn the_oldest_of_4096_open_ceremonies_goes() {
     }
     more.join_all().await;
     let store = rusqlite::Connection::open(world.path()).unwrap();
-    let open: u32 = store.query_row("SELECT count(*) FROM single_use WHERE kind = 'usernameless'", [], |row| row.get(0)).unwrap();
+    let open: u32 = store
+        .query_row("SELECT count(*) FROM single_use WHERE kind = 'usernameless'", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
     assert_eq!(open, 4_096);
     assert_eq!(refused(finish(&keys, &first, used(&mut hers, &first)).await), Refusal::NoCeremony);
     let _verified = finish(&keys, &second, used(&mut hers, &second)).await.unwrap();
-    let _verified = keys.finish_authentication(&account("alice"), &of_alice.id, used(&mut hers, &of_alice)).await.unwrap();
+    let _verified = keys
+        .finish_authentication(&account("alice"), &of_alice.id, used(&mut hers, &of_alice))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -216,8 +280,13 @@ async fn every_refusal_costs_the_same() {
     let begun = begin(&keys).await;
     let replayed = used(&mut hers, &begun);
     let _verified = finish(&keys, &begun, replayed.clone()).await.unwrap();
-    let [wrong, cloned, unknown, hidden, disabled] =
-        [begin(&keys).await, begin(&keys).await, begin(&keys).await, begin(&keys).await, begin(&keys).await];
+    let [wrong, cloned, unknown, hidden, disabled] = [
+        begin(&keys).await,
+        begin(&keys).await,
+        begin(&keys).await,
+        begin(&keys).await,
+        begin(&keys).await,
+    ];
     let mut nobodys = used(&mut hers, &unknown);
     nobodys.raw_id[0] ^= 1;
     let of_bob = world.account(&account("bob")).await.devices[0].device.serial.clone();

@@ -1,22 +1,12 @@
 //! WebAuthn L3 §7.2, step by step. What is refused differs from what is accepted in one field.
 
 use twostep::testing::SimulatedSecurityKey;
-use twostep::webauthn::Assertion;
-use twostep::webauthn::Ceremony;
-use twostep::webauthn::CredentialId;
-use twostep::webauthn::Fault;
-use twostep::webauthn::RelyingParty;
-use twostep::webauthn::RelyingPartyConfig;
-use twostep::webauthn::UserEntity;
-use twostep::webauthn::UserVerification;
+use twostep::webauthn::{
+    Assertion, Ceremony, CredentialId, Fault, RelyingParty, RelyingPartyConfig, UserEntity,
+    UserVerification,
+};
 
-use crate::party::Authentication;
-use crate::party::Registration;
-use crate::party::alice;
-use crate::party::config;
-use crate::party::insert;
-use crate::party::origin;
-use crate::party::replace;
+use crate::party::{Authentication, Registration, alice, config, insert, origin, replace};
 
 #[track_caller]
 fn refused(step: u8, spoil: impl FnOnce(&mut Authentication)) {
@@ -24,7 +14,11 @@ fn refused(step: u8, spoil: impl FnOnce(&mut Authentication)) {
 }
 
 #[track_caller]
-fn refused_with(new: impl Fn() -> Authentication, step: u8, spoil: impl FnOnce(&mut Authentication)) {
+fn refused_with(
+    new: impl Fn() -> Authentication,
+    step: u8,
+    spoil: impl FnOnce(&mut Authentication),
+) {
     let _ = new().finish().expect("one field less wrong, it is accepted");
     let mut authentication = new();
     spoil(&mut authentication);
@@ -75,7 +69,11 @@ fn embedded() -> RelyingPartyConfig {
 fn in_the_shop() -> Authentication {
     let mut authentication = Authentication::with(embedded(), SimulatedSecurityKey::new("alice's"));
     let json = &mut authentication.used.client_data;
-    replace(json, "\"crossOrigin\":false", "\"crossOrigin\":true,\"topOrigin\":\"https://shop.example\"");
+    replace(
+        json,
+        "\"crossOrigin\":false",
+        "\"crossOrigin\":true,\"topOrigin\":\"https://shop.example\"",
+    );
     authentication
 }
 
@@ -192,7 +190,10 @@ fn marked(it: &mut Authentication) {
 fn step_7_2_8_refuses_with_a_byte_order_mark_what_it_refuses_without() {
     type Spoil<'a> = &'a dyn Fn(&mut Authentication);
     let marked_with = |spoil: Spoil<'_>| {
-        let mut it = Authentication::with(requiring(UserVerification::Required), SimulatedSecurityKey::new("alice's").verifying());
+        let mut it = Authentication::with(
+            requiring(UserVerification::Required),
+            SimulatedSecurityKey::new("alice's").verifying(),
+        );
         spoil(&mut it);
         marked(&mut it);
         it.finish()
@@ -203,8 +204,16 @@ fn step_7_2_8_refuses_with_a_byte_order_mark_what_it_refuses_without() {
         (9, &|it| it.used.client_data.truncate(30)),
         (10, &|it| replace(&mut it.used.client_data, "webauthn.get", "webauthn.create")),
         (11, &|it| (_, it.state) = it.party.start_authentication(&[&it.credential]).unwrap()),
-        (12, &|it| replace(&mut it.used.client_data, "https://login.example.org", "https://login.example.com")),
-        (13, &|it| replace(&mut it.used.client_data, "\"crossOrigin\":false", "\"crossOrigin\":true")),
+        (12, &|it| {
+            replace(
+                &mut it.used.client_data,
+                "https://login.example.org",
+                "https://login.example.com",
+            )
+        }),
+        (13, &|it| {
+            replace(&mut it.used.client_data, "\"crossOrigin\":false", "\"crossOrigin\":true")
+        }),
         (15, &|it| it.used.rp_id_hash[0] ^= 1),
         (16, &|it| it.used.flags &= !0x01),
         (17, &|it| it.used.flags &= !0x04),
@@ -242,12 +251,19 @@ fn step_7_2_9_members_that_nobody_knows_are_accepted() {
 fn step_7_2_9_refuses_what_is_not_json() {
     refused(9, |it| it.used.client_data.truncate(it.used.client_data.len() - 1));
     refused(9, |it| insert(&mut it.used.client_data, "\"challenge\":\"AAAA\","));
-    refused(9, |it| replace(&mut it.used.client_data, "\"crossOrigin\":false", "\"crossOrigin\":\"false\""));
+    refused(9, |it| {
+        replace(&mut it.used.client_data, "\"crossOrigin\":false", "\"crossOrigin\":\"false\"")
+    });
 }
 
 #[test]
 fn step_7_2_10_type_is_get() {
-    let _ = accepted(|it| assert!(String::from_utf8_lossy(&it.used.client_data).starts_with("{\"type\":\"webauthn.get\",")));
+    let _ = accepted(|it| {
+        assert!(
+            String::from_utf8_lossy(&it.used.client_data)
+                .starts_with("{\"type\":\"webauthn.get\",")
+        )
+    });
 }
 
 #[test]
@@ -273,7 +289,13 @@ fn step_7_2_12_a_configured_origin_is_accepted() {
 
 #[test]
 fn step_7_2_12_refuses_another_origin() {
-    refused(12, |it| replace(&mut it.used.client_data, "https://login.example.org", "https://login.example.org:8443"));
+    refused(12, |it| {
+        replace(
+            &mut it.used.client_data,
+            "https://login.example.org",
+            "https://login.example.org:8443",
+        )
+    });
 }
 
 #[test]
@@ -284,7 +306,9 @@ fn step_7_2_13_an_embedded_page_is_accepted_where_one_is_expected() {
 #[test]
 fn step_7_2_13_refuses_an_embedded_page_where_none_is_expected() {
     refused_with(in_the_shop, 13, |it| it.party = RelyingParty::new(config()).unwrap());
-    refused(13, |it| replace(&mut it.used.client_data, "\"crossOrigin\":false", "\"crossOrigin\":true"));
+    refused(13, |it| {
+        replace(&mut it.used.client_data, "\"crossOrigin\":false", "\"crossOrigin\":true")
+    });
 }
 
 #[test]
@@ -294,9 +318,15 @@ fn step_7_2_14_the_configured_top_origin_is_accepted() {
 
 #[test]
 fn step_7_2_14_refuses_another_top_origin_and_none() {
-    refused_with(in_the_shop, 14, |it| replace(&mut it.used.client_data, "https://shop.example", "https://evil.example"));
-    refused_with(in_the_shop, 14, |it| replace(&mut it.used.client_data, ",\"topOrigin\":\"https://shop.example\"", ""));
-    refused_with(in_the_shop, 14, |it| replace(&mut it.used.client_data, "\"crossOrigin\":true", "\"crossOrigin\":false"));
+    refused_with(in_the_shop, 14, |it| {
+        replace(&mut it.used.client_data, "https://shop.example", "https://evil.example")
+    });
+    refused_with(in_the_shop, 14, |it| {
+        replace(&mut it.used.client_data, ",\"topOrigin\":\"https://shop.example\"", "")
+    });
+    refused_with(in_the_shop, 14, |it| {
+        replace(&mut it.used.client_data, "\"crossOrigin\":true", "\"crossOrigin\":false")
+    });
     refused(14, |it| insert(&mut it.used.client_data, "\"topOrigin\":\"https://shop.example\","));
 }
 
@@ -322,19 +352,30 @@ fn step_7_2_16_refuses_a_key_that_nobody_touched() {
 
 #[test]
 fn step_7_2_17_a_verified_user_is_accepted_where_one_is_required() {
-    let it = Authentication::with(requiring(UserVerification::Required), SimulatedSecurityKey::new("alice's").verifying());
+    let it = Authentication::with(
+        requiring(UserVerification::Required),
+        SimulatedSecurityKey::new("alice's").verifying(),
+    );
     assert!(it.finish().unwrap().user_verified);
 }
 
 #[test]
 fn step_7_2_17_refuses_a_user_who_is_not_verified_where_one_is_required() {
-    let new = || Authentication::with(requiring(UserVerification::Required), SimulatedSecurityKey::new("alice's").verifying());
+    let new = || {
+        Authentication::with(
+            requiring(UserVerification::Required),
+            SimulatedSecurityKey::new("alice's").verifying(),
+        )
+    };
     refused_with(new, 17, |it| it.used.flags &= !0x04);
 }
 
 #[test]
 fn step_7_2_17_is_decided_by_the_stored_state() {
-    let mut it = Authentication::with(requiring(UserVerification::Required), SimulatedSecurityKey::new("alice's").verifying());
+    let mut it = Authentication::with(
+        requiring(UserVerification::Required),
+        SimulatedSecurityKey::new("alice's").verifying(),
+    );
     it.party = RelyingParty::new(requiring(UserVerification::Discouraged)).unwrap();
     it.used.flags &= !0x04;
     assert_step(17, it.finish());
@@ -343,7 +384,10 @@ fn step_7_2_17_is_decided_by_the_stored_state() {
 #[test]
 fn step_7_2_17_verified_once_is_not_verified_for_ever() {
     for policy in [UserVerification::Discouraged, UserVerification::Preferred] {
-        let mut it = Authentication::with(requiring(policy), SimulatedSecurityKey::new("alice's").verifying());
+        let mut it = Authentication::with(
+            requiring(policy),
+            SimulatedSecurityKey::new("alice's").verifying(),
+        );
         assert!(it.credential.user_verified);
         it.used.flags &= !0x04;
         assert!(!it.finish().unwrap().user_verified);

@@ -1,23 +1,16 @@
 //! The signature counter over any history, and answers in which something was changed.
 
 use proptest::prelude::*;
-use twostep::testing::SimulatedAuthority;
-use twostep::testing::SimulatedSecurityKey;
-use twostep::testing::Statement;
-use twostep::webauthn::Anchors;
-use twostep::webauthn::Attestation;
-use twostep::webauthn::AttestationPolicy;
-use twostep::webauthn::Conveyance;
-use twostep::webauthn::Fault;
-use twostep::webauthn::RelyingPartyConfig;
-use twostep::webauthn::Trust;
+use twostep::testing::{SimulatedAuthority, SimulatedSecurityKey, Statement};
+use twostep::webauthn::{
+    Anchors, Attestation, AttestationPolicy, Conveyance, Fault, RelyingPartyConfig, Trust,
+};
 
-use crate::party::Authentication;
-use crate::party::Registration;
-use crate::party::config;
+use crate::party::{Authentication, Registration, config};
 
 proptest! {
-    /// Whatever counters a key presents, what is stored follows those that were accepted, and only rises.
+    /// Whatever counters a key presents, what is stored follows those that were accepted, and only
+    /// rises.
     #[test]
     fn a_counter_is_accepted_if_it_grows_or_was_never_there(presented in prop::collection::vec(prop_oneof![0..4_u32, any::<u32>()], 1..12)) {
         let mut it = Authentication::new();

@@ -1,28 +1,15 @@
-//! Credentials on Ed25519: registered in every form, used, and refused for everything that another credential is refused for.
+//! Credentials on Ed25519: registered in every form, used, and refused for everything that another
+//! credential is refused for.
 
-use twostep::testing::Creation;
-use twostep::testing::SimulatedAuthority;
-use twostep::testing::SimulatedSecurityKey;
-use twostep::testing::SimulatedSigner;
-use twostep::testing::Statement;
-use twostep::webauthn::Anchors;
-use twostep::webauthn::Attestation;
-use twostep::webauthn::AttestationPolicy;
-use twostep::webauthn::Ceremony;
-use twostep::webauthn::ConfigFault;
-use twostep::webauthn::Conveyance;
-use twostep::webauthn::Fault;
-use twostep::webauthn::RelyingParty;
-use twostep::webauthn::RelyingPartyConfig;
-use twostep::webauthn::SignatureAlgorithm;
-use twostep::webauthn::Trust;
-use twostep::webauthn::UserVerification;
+use twostep::testing::{
+    Creation, SimulatedAuthority, SimulatedSecurityKey, SimulatedSigner, Statement,
+};
+use twostep::webauthn::{
+    Anchors, Attestation, AttestationPolicy, Ceremony, ConfigFault, Conveyance, Fault,
+    RelyingParty, RelyingPartyConfig, SignatureAlgorithm, Trust, UserVerification,
+};
 
-use crate::party::Authentication;
-use crate::party::Registration;
-use crate::party::alice;
-use crate::party::config;
-use crate::party::replace;
+use crate::party::{Authentication, Registration, alice, config, replace};
 
 fn key() -> SimulatedSecurityKey {
     SimulatedSecurityKey::new("alice's").on_ed25519()
@@ -32,7 +19,11 @@ fn key() -> SimulatedSecurityKey {
 fn asking() -> RelyingPartyConfig {
     let anchors = Anchors::parse(&maker().certificate()).unwrap();
     RelyingPartyConfig {
-        attestation: AttestationPolicy { conveyance: Conveyance::Direct, anchors, ..AttestationPolicy::default() },
+        attestation: AttestationPolicy {
+            conveyance: Conveyance::Direct,
+            anchors,
+            ..AttestationPolicy::default()
+        },
         ..config()
     }
 }
@@ -51,7 +42,10 @@ fn a_credential_on_ed25519_is_registered_with_every_statement_and_signs_in() {
     ] {
         let registered = Registration::with(asking(), key().vouched(statement));
         let credential = registered.finish().unwrap();
-        assert_eq!((credential.attestation, &credential.attestation_format[..]), (attestation, format));
+        assert_eq!(
+            (credential.attestation, &credential.attestation_format[..]),
+            (attestation, format)
+        );
         let it = Authentication::of(registered.party, registered.key, credential);
         assert_eq!(it.finish().unwrap().sign_count, 2);
     }
@@ -65,7 +59,9 @@ fn every_step_is_judged_for_ed25519_as_for_other_algorithms() {
         (10, |it| replace(&mut it.used.client_data, "webauthn.get", "webauthn.create")),
         (11, |it| replace(&mut it.used.client_data, "\"challenge\":\"", "\"challenge\":\"AAAA")),
         (12, |it| replace(&mut it.used.client_data, "login.example.org", "evil.example.org")),
-        (13, |it| replace(&mut it.used.client_data, "\"crossOrigin\":false", "\"crossOrigin\":true")),
+        (13, |it| {
+            replace(&mut it.used.client_data, "\"crossOrigin\":false", "\"crossOrigin\":true")
+        }),
         (15, |it| it.used.rp_id_hash = [7; 32]),
         (16, |it| it.used.flags = 0),
         (18, |it| it.used.flags |= 0x10),
@@ -75,7 +71,11 @@ fn every_step_is_judged_for_ed25519_as_for_other_algorithms() {
     for (step, change) in changes {
         let mut it = Authentication::with(config(), key());
         change(&mut it);
-        assert_eq!(it.finish().unwrap_err().step(), Some((Ceremony::Authentication, step)), "{step}");
+        assert_eq!(
+            it.finish().unwrap_err().step(),
+            Some((Ceremony::Authentication, step)),
+            "{step}"
+        );
     }
     let required = RelyingPartyConfig { user_verification: UserVerification::Required, ..config() };
     let mut it = Authentication::with(required, key().verifying());
@@ -107,7 +107,10 @@ fn a_signature_of_another_key_of_another_message_or_in_another_form_is_none() {
     })) {
         let mut response = right.clone();
         response.response.signature = forged;
-        assert_eq!(it.finish_with(&response).unwrap_err().step(), Some((Ceremony::Authentication, 21)));
+        assert_eq!(
+            it.finish_with(&response).unwrap_err().step(),
+            Some((Ceremony::Authentication, 21))
+        );
     }
 }
 
@@ -148,7 +151,10 @@ fn registration_judges_what_a_key_on_ed25519_says() {
         assert_eq!(it.finish().unwrap_err().step(), step);
     }
     let required = RelyingPartyConfig { user_verification: UserVerification::Required, ..config() };
-    assert_eq!(Registration::with(required, key()).finish().unwrap_err().step(), Some((Ceremony::Registration, 16)));
+    assert_eq!(
+        Registration::with(required, key()).finish().unwrap_err().step(),
+        Some((Ceremony::Registration, 16))
+    );
 }
 
 #[test]
@@ -159,9 +165,15 @@ fn a_statement_about_a_key_on_ed25519_has_to_be_right() {
             change(&mut it.creation);
             it.finish()
         };
-        let required = RelyingPartyConfig { attestation: AttestationPolicy { trust: Trust::Required, ..asking().attestation }, ..asking() };
+        let required = RelyingPartyConfig {
+            attestation: AttestationPolicy { trust: Trust::Required, ..asking().attestation },
+            ..asking()
+        };
         assert_ne!(judged(asking(), |_| {}).unwrap().attestation, Attestation::Unverified);
-        assert_eq!(judged(required, change).unwrap_err().step(), Some((Ceremony::Registration, step)));
+        assert_eq!(
+            judged(required, change).unwrap_err().step(),
+            Some((Ceremony::Registration, step))
+        );
         assert_eq!(judged(asking(), change).unwrap().attestation, Attestation::Unverified);
     };
     let refused = |statement, change| refused_at(22, statement, change);
@@ -172,7 +184,9 @@ fn a_statement_about_a_key_on_ed25519_has_to_be_right() {
     refused(Statement::Own, |it| it.signer = None);
     refused(Statement::Own, |it| it.signer = Some(SimulatedSigner::new(|_| vec![7; 64])));
     refused(Statement::Packed(maker()), |it| it.algorithm = Some(-8));
-    refused(Statement::Packed(maker()), |it| it.signer = Some(SimulatedSigner::new(|_| vec![7; 64])));
+    refused(Statement::Packed(maker()), |it| {
+        it.signer = Some(SimulatedSigner::new(|_| vec![7; 64]))
+    });
     refused(Statement::Packed(maker()), |it| it.aaguid = [7; 16]);
     refused(Statement::Packed(maker()), |it| it.certificates = Some(vec![maker().certificate()]));
     refused(Statement::Packed(maker()), |it| it.certificates = Some(vec![vec![0x30, 0x00]]));
@@ -182,23 +196,42 @@ fn a_statement_about_a_key_on_ed25519_has_to_be_right() {
 #[test]
 fn only_the_algorithms_that_are_configured_are_offered_and_registered() {
     use SignatureAlgorithm::{EdDsa, Es256, Es384, Rs256};
-    for (algorithms, identifiers) in
-        [(vec![EdDsa], vec![-8]), (vec![EdDsa, Es256], vec![-8, -7]), (vec![Es256], vec![-7]), (vec![Rs256, Es384], vec![-257, -35])]
-    {
+    for (algorithms, identifiers) in [
+        (vec![EdDsa], vec![-8]),
+        (vec![EdDsa, Es256], vec![-8, -7]),
+        (vec![Es256], vec![-7]),
+        (vec![Rs256, Es384], vec![-257, -35]),
+    ] {
         let offering = || RelyingPartyConfig { algorithms: algorithms.clone(), ..config() };
         let party = RelyingParty::new(offering()).unwrap();
         let (options, _) = party.start_registration(&alice(), &[]).unwrap();
-        assert_eq!(options.pub_key_cred_params.iter().map(|offered| offered.alg).collect::<Vec<_>>(), identifiers);
+        assert_eq!(
+            options
+                .pub_key_cred_params
+                .iter()
+                .map(|offered| offered.alg)
+                .collect::<Vec<_>>(),
+            identifiers
+        );
         for (key, algorithm) in [(key(), EdDsa), (SimulatedSecurityKey::new("alice's"), Es256)] {
             let registered = Registration::with(offering(), key).finish();
-            let expected = if algorithms.contains(&algorithm) { None } else { Some((Ceremony::Registration, 20)) };
-            assert_eq!(registered.err().and_then(|fault| fault.step()), expected, "{algorithm:?} of {algorithms:?}");
+            let expected = if algorithms.contains(&algorithm) {
+                None
+            } else {
+                Some((Ceremony::Registration, 20))
+            };
+            assert_eq!(
+                registered.err().and_then(|fault| fault.step()),
+                expected,
+                "{algorithm:?} of {algorithms:?}"
+            );
         }
     }
     // What is enrolled stays good when it is no longer offered.
     let registered = Registration::with(config(), key());
     let credential = registered.finish().unwrap();
-    let party = RelyingParty::new(RelyingPartyConfig { algorithms: vec![Es256], ..config() }).unwrap();
+    let party =
+        RelyingParty::new(RelyingPartyConfig { algorithms: vec![Es256], ..config() }).unwrap();
     let _ = Authentication::of(party, registered.key, credential).finish().unwrap();
     for wrong in [vec![], vec![Es256, Es256], vec![EdDsa, Es256, EdDsa]] {
         let wrong = RelyingPartyConfig { algorithms: wrong, ..config() };

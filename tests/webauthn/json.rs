@@ -1,27 +1,22 @@
-//! The JSON that browsers read and write (WebAuthn L3 §5.1.8 to §5.1.10), and what the relying party stores.
+//! The JSON that browsers read and write (WebAuthn L3 §5.1.8 to §5.1.10), and what the relying
+//! party stores.
 
-use serde_json::Value;
-use serde_json::from_value;
-use serde_json::json;
-use serde_json::to_value;
-use twostep::webauthn::AuthenticationResponse;
-use twostep::webauthn::AuthenticationState;
-use twostep::webauthn::Credential;
-use twostep::webauthn::CredentialProperties;
-use twostep::webauthn::RegistrationResponse;
-use twostep::webauthn::RegistrationState;
-use twostep::webauthn::RelyingParty;
-use twostep::webauthn::RelyingPartyConfig;
+use serde_json::{Value, from_value, json, to_value};
+use twostep::webauthn::{
+    AuthenticationResponse, AuthenticationState, Credential, CredentialProperties,
+    RegistrationResponse, RegistrationState, RelyingParty, RelyingPartyConfig,
+};
 
 use crate::base64url;
-use crate::party::Authentication;
-use crate::party::Registration;
-use crate::party::alice;
-use crate::party::config;
+use crate::party::{Authentication, Registration, alice, config};
 
 #[test]
 fn creation_options_have_the_shape_that_browsers_parse() {
-    let party = RelyingParty::new(RelyingPartyConfig { app_id: Some("https://example.org/a".into()), ..config() }).unwrap();
+    let party = RelyingParty::new(RelyingPartyConfig {
+        app_id: Some("https://example.org/a".into()),
+        ..config()
+    })
+    .unwrap();
     let enrolled = Registration::new().finish().unwrap();
     let (options, _) = party.start_registration(&alice(), &[&enrolled]).unwrap();
     let written = to_value(&options).unwrap();
@@ -91,7 +86,10 @@ fn responses_are_read_as_browsers_write_them() {
         assert_eq!(from_value::<RegistrationResponse>(absent.clone()).unwrap(), made);
     }
     absent["response"]["transports"] = Value::Null;
-    assert_eq!(from_value::<RegistrationResponse>(absent).unwrap().response.transports, Vec::<String>::new());
+    assert_eq!(
+        from_value::<RegistrationResponse>(absent).unwrap().response.transports,
+        Vec::<String>::new()
+    );
 
     let it = Authentication::new();
     let used = it.used.response();
@@ -112,17 +110,30 @@ fn responses_are_read_as_browsers_write_them() {
     assert_eq!(from_value::<AuthenticationResponse>(browsers.clone()).unwrap(), used);
     browsers["response"]["userHandle"] = json!("");
     assert_eq!(from_value::<AuthenticationResponse>(browsers.clone()).unwrap(), used);
-    for results in [Value::Null, json!({"appid": null}), json!({"appid": "yes"}), json!({"prf": {"enabled": true}, "uvm": [[2, 4, 2]]})] {
+    for results in [
+        Value::Null,
+        json!({"appid": null}),
+        json!({"appid": "yes"}),
+        json!({"prf": {"enabled": true}, "uvm": [[2, 4, 2]]}),
+    ] {
         browsers["clientExtensionResults"] = results;
         assert_eq!(from_value::<AuthenticationResponse>(browsers.clone()).unwrap(), used);
     }
     browsers["response"]["userHandle"] = json!(base64url(b"alice"));
-    assert_eq!(from_value::<AuthenticationResponse>(browsers).unwrap().response.user_handle.as_deref(), Some(&b"alice"[..]));
+    assert_eq!(
+        from_value::<AuthenticationResponse>(browsers)
+            .unwrap()
+            .response
+            .user_handle
+            .as_deref(),
+        Some(&b"alice"[..])
+    );
 }
 
 #[test]
 fn responses_are_written_as_they_are_read() {
-    let (made, used) = (Registration::new().creation.response(), Authentication::new().used.response());
+    let (made, used) =
+        (Registration::new().creation.response(), Authentication::new().used.response());
     assert_eq!(from_value::<RegistrationResponse>(to_value(&made).unwrap()).unwrap(), made);
     assert_eq!(from_value::<AuthenticationResponse>(to_value(&used).unwrap()).unwrap(), used);
     assert!(to_value(&made).unwrap()["clientExtensionResults"].is_object());
@@ -141,12 +152,24 @@ fn what_is_not_base64url_is_refused() {
 #[test]
 fn a_ceremony_survives_being_stored() {
     let it = Registration::new();
-    let state: RegistrationState = serde_json::from_str(&serde_json::to_string(&it.state).unwrap()).unwrap();
-    let credential = it.party.finish_registration(&state, &it.creation.response(), crate::party::NOW).unwrap();
-    let credential: Credential = serde_json::from_str(&serde_json::to_string(&credential).unwrap()).unwrap();
+    let state: RegistrationState =
+        serde_json::from_str(&serde_json::to_string(&it.state).unwrap()).unwrap();
+    let credential = it
+        .party
+        .finish_registration(&state, &it.creation.response(), crate::party::NOW)
+        .unwrap();
+    let credential: Credential =
+        serde_json::from_str(&serde_json::to_string(&credential).unwrap()).unwrap();
     let it = Authentication::of(it.party, it.key, credential);
-    let state: AuthenticationState = serde_json::from_str(&serde_json::to_string(&it.state).unwrap()).unwrap();
-    let _ = it.party.finish_authentication(&state, &it.used.response(), &it.credential).unwrap();
+    let state: AuthenticationState =
+        serde_json::from_str(&serde_json::to_string(&it.state).unwrap()).unwrap();
+    let _ = it
+        .party
+        .finish_authentication(&state, &it.used.response(), &it.credential)
+        .unwrap();
     // What is secret about them is not printed.
-    assert_eq!(format!("{:?}, {state:?}", Registration::new().state), "RegistrationState(..), AuthenticationState(..)");
+    assert_eq!(
+        format!("{:?}, {state:?}", Registration::new().state),
+        "RegistrationState(..), AuthenticationState(..)"
+    );
 }

@@ -2,33 +2,17 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-use serde_json::json;
-use sha1::Digest;
-use sha1::Sha1;
-use twostep::testing::Certificate;
-use twostep::testing::SimulatedAuthority;
-use twostep::testing::SimulatedSecurityKey;
-use twostep::testing::Statement;
+use serde_json::{Value, json};
+use sha1::{Digest, Sha1};
+use twostep::testing::{Certificate, SimulatedAuthority, SimulatedSecurityKey, Statement};
 use twostep::time::UnixTime;
-use twostep::webauthn::Anchors;
-use twostep::webauthn::Attestation;
-use twostep::webauthn::AttestationPolicy;
-use twostep::webauthn::BadMetadata;
-use twostep::webauthn::Ceremony;
-use twostep::webauthn::Conveyance;
-use twostep::webauthn::Credential;
-use twostep::webauthn::Fault;
-use twostep::webauthn::Metadata;
-use twostep::webauthn::RelyingParty;
-use twostep::webauthn::RelyingPartyConfig;
-use twostep::webauthn::Trust;
+use twostep::webauthn::{
+    Anchors, Attestation, AttestationPolicy, BadMetadata, Ceremony, Conveyance, Credential, Fault,
+    Metadata, RelyingParty, RelyingPartyConfig, Trust,
+};
 
 use crate::base64url;
-use crate::party::Authentication;
-use crate::party::NOW;
-use crate::party::Registration;
-use crate::party::config;
+use crate::party::{Authentication, NOW, Registration, config};
 
 /// Made with openssl: an RSA root, an intermediate, a leaf named `mds.example.org`, RS256.
 const BLOB: &str = include_str!("metadata/blob.jwt");
@@ -63,7 +47,11 @@ impl Blob {
     fn sign(&self) -> String {
         let mut header = self.header.clone();
         header["x5c"] = json!([base64(&self.root.issue(&self.certificate))]);
-        let signed = format!("{}.{}", base64url(header.to_string().as_bytes()), base64url(self.payload.to_string().as_bytes()));
+        let signed = format!(
+            "{}.{}",
+            base64url(header.to_string().as_bytes()),
+            base64url(self.payload.to_string().as_bytes())
+        );
         let signature = raw(&self.signer.sign(signed.as_bytes()));
         format!("{signed}.{}", base64url(&signature))
     }
@@ -92,7 +80,10 @@ fn raw(der: &[u8]) -> Vec<u8> {
 }
 
 fn entry(statuses: &[(&str, &str)], root: &SimulatedAuthority) -> Value {
-    let reports: Vec<Value> = statuses.iter().map(|(status, date)| json!({ "status": status, "effectiveDate": date })).collect();
+    let reports: Vec<Value> = statuses
+        .iter()
+        .map(|(status, date)| json!({ "status": status, "effectiveDate": date }))
+        .collect();
     json!({
         "aaguid": MODEL,
         "metadataStatement": { "attestationRootCertificates": [base64(&root.certificate())] },
@@ -103,13 +94,18 @@ fn entry(statuses: &[(&str, &str)], root: &SimulatedAuthority) -> Value {
 
 fn with(entries: Value) -> RelyingPartyConfig {
     let metadata = Some(Arc::new(Blob::new(entries).parse().unwrap()));
-    let attestation =
-        AttestationPolicy { conveyance: Conveyance::Direct, trust: Trust::Required, metadata, ..AttestationPolicy::default() };
+    let attestation = AttestationPolicy {
+        conveyance: Conveyance::Direct,
+        trust: Trust::Required,
+        metadata,
+        ..AttestationPolicy::default()
+    };
     RelyingPartyConfig { attestation, ..config() }
 }
 
 fn register(entries: Value, statement: Statement) -> Result<Credential, Fault> {
-    Registration::with(with(entries), SimulatedSecurityKey::new("alice's").vouched(statement)).finish()
+    Registration::with(with(entries), SimulatedSecurityKey::new("alice's").vouched(statement))
+        .finish()
 }
 
 fn maker() -> SimulatedAuthority {
@@ -126,12 +122,20 @@ fn step_7_1_23_a_blob_that_its_root_vouches_for_is_accepted() {
 #[test]
 fn step_7_1_23_accepts_what_openssl_signed_with_rsa() {
     let roots = Anchors::parse(ROOT).unwrap();
-    let metadata = Metadata::parse(BLOB.as_bytes(), &roots, SIGNER, UnixTime(1_800_000_000)).unwrap();
+    let metadata =
+        Metadata::parse(BLOB.as_bytes(), &roots, SIGNER, UnixTime(1_800_000_000)).unwrap();
     assert_eq!(metadata.number(), 7);
-    assert_eq!(Metadata::parse(BLOB.as_bytes(), &roots, "mds.fidoalliance.org", UnixTime(1_800_000_000)).unwrap_err(), BadMetadata::Signer);
+    assert_eq!(
+        Metadata::parse(BLOB.as_bytes(), &roots, "mds.fidoalliance.org", UnixTime(1_800_000_000))
+            .unwrap_err(),
+        BadMetadata::Signer
+    );
     let (signed, _) = BLOB.rsplit_once('.').unwrap();
     let forged = format!("{signed}.{}", base64url(&[1; 256]));
-    assert_eq!(Metadata::parse(forged.as_bytes(), &roots, SIGNER, UnixTime(1_800_000_000)).unwrap_err(), BadMetadata::Signature);
+    assert_eq!(
+        Metadata::parse(forged.as_bytes(), &roots, SIGNER, UnixTime(1_800_000_000)).unwrap_err(),
+        BadMetadata::Signature
+    );
 }
 
 #[test]
@@ -142,11 +146,20 @@ fn step_7_1_23_refuses_a_blob_of_another_signer() {
         spoil(&mut blob);
         blob.parse().unwrap_err()
     };
-    assert_eq!(refused(|blob| blob.root = SimulatedAuthority::new("Another Root")), BadMetadata::Signer);
-    assert_eq!(refused(|blob| blob.certificate.subject[3] = "www.example.org".into()), BadMetadata::Signer);
+    assert_eq!(
+        refused(|blob| blob.root = SimulatedAuthority::new("Another Root")),
+        BadMetadata::Signer
+    );
+    assert_eq!(
+        refused(|blob| blob.certificate.subject[3] = "www.example.org".into()),
+        BadMetadata::Signer
+    );
     assert_eq!(refused(|blob| blob.certificate.not_after = "260920".into()), BadMetadata::Signer);
     assert_eq!(refused(|blob| blob.certificate.ca = Some(true)), BadMetadata::Signer);
-    assert_eq!(refused(|blob| blob.signer = SimulatedAuthority::new("Another Signer")), BadMetadata::Signature);
+    assert_eq!(
+        refused(|blob| blob.signer = SimulatedAuthority::new("Another Signer")),
+        BadMetadata::Signature
+    );
     assert_eq!(refused(|blob| blob.header["alg"] = json!("none")), BadMetadata::Algorithm);
     assert_eq!(refused(|blob| blob.header["alg"] = json!("HS256")), BadMetadata::Algorithm);
     assert_eq!(refused(|blob| blob.header["alg"] = json!("RS256")), BadMetadata::Signature);
@@ -176,19 +189,34 @@ fn a_blob_is_good_for_the_day_of_its_next_update_and_no_longer() {
 #[test]
 fn a_model_is_vouched_for_by_its_own_root() {
     let entries = json!([entry(&[("FIDO_CERTIFIED", "2025-01-01")], &maker())]);
-    assert_eq!(register(entries.clone(), Statement::Packed(maker())).unwrap().attestation, Attestation::Trusted);
-    for other in [Statement::Packed(SimulatedAuthority::new("Another Maker")), Statement::Own, Statement::None] {
-        assert_eq!(register(entries.clone(), other).unwrap_err().step(), Some((Ceremony::Registration, 24)));
+    assert_eq!(
+        register(entries.clone(), Statement::Packed(maker())).unwrap().attestation,
+        Attestation::Trusted
+    );
+    for other in [
+        Statement::Packed(SimulatedAuthority::new("Another Maker")),
+        Statement::Own,
+        Statement::None,
+    ] {
+        assert_eq!(
+            register(entries.clone(), other).unwrap_err().step(),
+            Some((Ceremony::Registration, 24))
+        );
     }
     // The maker's root does not vouch for models that the metadata do not list with it.
     let mut other_model = entries;
     other_model[0]["aaguid"] = json!("ee882879-721c-4913-9775-3dfcce97072a");
-    assert_eq!(register(other_model, Statement::Packed(maker())).unwrap_err().step(), Some((Ceremony::Registration, 24)));
+    assert_eq!(
+        register(other_model, Statement::Packed(maker())).unwrap_err().step(),
+        Some((Ceremony::Registration, 24))
+    );
 }
 
 #[test]
 fn a_u2f_model_is_known_by_the_key_of_its_certificate() {
-    let identifier = |point: &[u8]| -> String { Sha1::digest(point).iter().map(|byte| format!("{byte:02x}")).collect() };
+    let identifier = |point: &[u8]| -> String {
+        Sha1::digest(point).iter().map(|byte| format!("{byte:02x}")).collect()
+    };
     let point = SimulatedSecurityKey::new("alice's").certificate().public_key;
     let entries = |identifier: String, aaguid: Option<&str>| {
         let mut entry = entry(&[], &maker());
@@ -196,25 +224,55 @@ fn a_u2f_model_is_known_by_the_key_of_its_certificate() {
         entry["attestationCertificateKeyIdentifiers"] = json!([identifier]);
         json!([entry])
     };
-    assert_eq!(register(entries(identifier(&point), None), Statement::U2f(maker())).unwrap().attestation, Attestation::Trusted);
+    assert_eq!(
+        register(entries(identifier(&point), None), Statement::U2f(maker()))
+            .unwrap()
+            .attestation,
+        Attestation::Trusted
+    );
     let refused = Some((Ceremony::Registration, 24));
-    assert_eq!(register(entries(identifier(b"another"), None), Statement::U2f(maker())).unwrap_err().step(), refused);
+    assert_eq!(
+        register(entries(identifier(b"another"), None), Statement::U2f(maker()))
+            .unwrap_err()
+            .step(),
+        refused
+    );
     // An AAGUID of zeros is nobody's.
     let zeros = "00000000-0000-0000-0000-000000000000";
-    assert_eq!(register(entries(identifier(b"another"), Some(zeros)), Statement::U2f(maker())).unwrap_err().step(), refused);
+    assert_eq!(
+        register(entries(identifier(b"another"), Some(zeros)), Statement::U2f(maker()))
+            .unwrap_err()
+            .step(),
+        refused
+    );
 }
 
 #[test]
 fn a_withdrawn_model_is_refused_from_its_day_on() {
-    for status in
-        ["REVOKED", "ATTESTATION_KEY_COMPROMISE", "USER_VERIFICATION_BYPASS", "USER_KEY_REMOTE_COMPROMISE", "USER_KEY_PHYSICAL_COMPROMISE"]
-    {
-        let registered = |reports: &[(&str, &str)]| register(json!([entry(reports, &maker())]), Statement::Packed(maker()));
+    for status in [
+        "REVOKED",
+        "ATTESTATION_KEY_COMPROMISE",
+        "USER_VERIFICATION_BYPASS",
+        "USER_KEY_REMOTE_COMPROMISE",
+        "USER_KEY_PHYSICAL_COMPROMISE",
+    ] {
+        let registered = |reports: &[(&str, &str)]| {
+            register(json!([entry(reports, &maker())]), Statement::Packed(maker()))
+        };
         registered(&[(status, "2026-09-22")]).unwrap();
-        for reports in
-            [&[(status, "2026-09-21")][..], &[("FIDO_CERTIFIED", "2025-01-01"), (status, "2026-01-01"), ("UPDATE_AVAILABLE", "2026-02-01")]]
-        {
-            assert_eq!(registered(reports).unwrap_err().step(), Some((Ceremony::Registration, 24)), "{status}");
+        for reports in [
+            &[(status, "2026-09-21")][..],
+            &[
+                ("FIDO_CERTIFIED", "2025-01-01"),
+                (status, "2026-01-01"),
+                ("UPDATE_AVAILABLE", "2026-02-01"),
+            ],
+        ] {
+            assert_eq!(
+                registered(reports).unwrap_err().step(),
+                Some((Ceremony::Registration, 24)),
+                "{status}"
+            );
         }
     }
 }
@@ -222,8 +280,12 @@ fn a_withdrawn_model_is_refused_from_its_day_on() {
 #[test]
 fn a_credential_of_a_model_that_was_withdrawn_since_is_refused() {
     let good = with(json!([entry(&[], &maker())]));
-    let mut it = Authentication::with(good, SimulatedSecurityKey::new("alice's").vouched(Statement::Packed(maker())));
+    let mut it = Authentication::with(
+        good,
+        SimulatedSecurityKey::new("alice's").vouched(Statement::Packed(maker())),
+    );
     let _ = it.finish().unwrap();
-    it.party = RelyingParty::new(with(json!([entry(&[("REVOKED", "2026-09-01")], &maker())]))).unwrap();
+    it.party =
+        RelyingParty::new(with(json!([entry(&[("REVOKED", "2026-09-01")], &maker())]))).unwrap();
     assert!(matches!(it.finish(), Err(Fault::Withdrawn(_))));
 }

@@ -1,18 +1,11 @@
 //! Where ceremonies may take place, and which relying parties can be configured.
 
 use twostep::testing::SimulatedSecurityKey;
-use twostep::webauthn::AttestationPolicy;
-use twostep::webauthn::Ceremony;
-use twostep::webauthn::ConfigFault;
-use twostep::webauthn::RelyingParty;
-use twostep::webauthn::RelyingPartyConfig;
-use twostep::webauthn::Trust;
+use twostep::webauthn::{
+    AttestationPolicy, Ceremony, ConfigFault, RelyingParty, RelyingPartyConfig, Trust,
+};
 
-use crate::party::Authentication;
-use crate::party::ORIGIN;
-use crate::party::Registration;
-use crate::party::config;
-use crate::party::replace;
+use crate::party::{Authentication, ORIGIN, Registration, config, replace};
 
 /// Origins that somebody could take for `https://login.example.org`.
 const OTHERS: [&str; 26] = [
@@ -50,17 +43,34 @@ fn only_the_origin_itself_is_the_origin() {
     let _ = Authentication::new().finish().unwrap();
     for other in OTHERS {
         let mut registration = Registration::new();
-        replace(&mut registration.creation.client_data, &format!("\"{ORIGIN}\""), &format!("\"{other}\""));
-        assert_eq!(registration.finish().unwrap_err().step(), Some((Ceremony::Registration, 9)), "{other}");
+        replace(
+            &mut registration.creation.client_data,
+            &format!("\"{ORIGIN}\""),
+            &format!("\"{other}\""),
+        );
+        assert_eq!(
+            registration.finish().unwrap_err().step(),
+            Some((Ceremony::Registration, 9)),
+            "{other}"
+        );
         let mut authentication = Authentication::new();
-        replace(&mut authentication.used.client_data, &format!("\"{ORIGIN}\""), &format!("\"{other}\""));
-        assert_eq!(authentication.finish().unwrap_err().step(), Some((Ceremony::Authentication, 12)), "{other}");
+        replace(
+            &mut authentication.used.client_data,
+            &format!("\"{ORIGIN}\""),
+            &format!("\"{other}\""),
+        );
+        assert_eq!(
+            authentication.finish().unwrap_err().step(),
+            Some((Ceremony::Authentication, 12)),
+            "{other}"
+        );
     }
 }
 
 #[test]
 fn any_port_is_any_port_and_nothing_else() {
-    let anywhere = || RelyingPartyConfig { origins: vec!["https://login.example.org:*".into()], ..config() };
+    let anywhere =
+        || RelyingPartyConfig { origins: vec!["https://login.example.org:*".into()], ..config() };
     for (origin, accepted) in [
         ("https://login.example.org", true),
         ("https://login.example.org:1", true),
@@ -88,9 +98,14 @@ fn an_android_app_is_its_certificate_and_nothing_like_it() {
         let mut registration = Registration::with(party(), SimulatedSecurityKey::new("alice's"));
         replace(&mut registration.creation.client_data, &own(), &format!("\"{APP}\""));
         // What Android's own client adds, and leaves out.
-        replace(&mut registration.creation.client_data, ",\"crossOrigin\":false", ",\"androidPackageName\":\"org.example.app\"");
+        replace(
+            &mut registration.creation.client_data,
+            ",\"crossOrigin\":false",
+            ",\"androidPackageName\":\"org.example.app\"",
+        );
         let credential = registration.finish().unwrap();
-        let mut authentication = Authentication::of(registration.party, registration.key, credential);
+        let mut authentication =
+            Authentication::of(registration.party, registration.key, credential);
         replace(&mut authentication.used.client_data, &own(), &format!("\"{APP}\""));
         let _ = authentication.finish().unwrap();
     }
@@ -113,13 +128,22 @@ fn an_android_app_is_its_certificate_and_nothing_like_it() {
         assert_eq!(it.finish().unwrap_err().step(), Some((Ceremony::Registration, 9)), "{other}");
         let mut it = Authentication::with(with_app(), SimulatedSecurityKey::new("alice's"));
         replace(&mut it.used.client_data, &own(), &format!("\"{other}\""));
-        assert_eq!(it.finish().unwrap_err().step(), Some((Ceremony::Authentication, 12)), "{other}");
+        assert_eq!(
+            it.finish().unwrap_err().step(),
+            Some((Ceremony::Authentication, 12)),
+            "{other}"
+        );
     }
     // An app that is not configured.
     let mut it = Registration::new();
     replace(&mut it.creation.client_data, &own(), &format!("\"{APP}\""));
     assert_eq!(it.finish().unwrap_err().step(), Some((Ceremony::Registration, 9)));
-    for wrong in ["android:apk-key-hash:", "android:apk-key-hash:abc", &format!("{APP}="), &format!("{APP}:*")] {
+    for wrong in [
+        "android:apk-key-hash:",
+        "android:apk-key-hash:abc",
+        &format!("{APP}="),
+        &format!("{APP}:*"),
+    ] {
         let config = RelyingPartyConfig { origins: vec![wrong.to_owned()], ..config() };
         assert_eq!(RelyingParty::new(config).unwrap_err(), ConfigFault::Origin(wrong.to_owned()));
     }
@@ -130,8 +154,10 @@ fn an_android_app_is_its_certificate_and_nothing_like_it() {
 
 #[test]
 fn a_related_origin_is_accepted_and_served() {
-    let related = ["https://example.co.uk", "https://shop.example.net:8443", "https://example.co.uk"];
-    let with = || RelyingPartyConfig { related_origins: related.map(str::to_owned).to_vec(), ..config() };
+    let related =
+        ["https://example.co.uk", "https://shop.example.net:8443", "https://example.co.uk"];
+    let with =
+        || RelyingPartyConfig { related_origins: related.map(str::to_owned).to_vec(), ..config() };
     let own = format!("\"{ORIGIN}\"");
     for (origin, accepted) in [
         (ORIGIN, true),
@@ -164,17 +190,27 @@ fn a_related_origin_is_accepted_and_served() {
         "",
     ] {
         let config = RelyingPartyConfig { related_origins: vec![wrong.into()], ..config() };
-        assert_eq!(RelyingParty::new(config).unwrap_err(), ConfigFault::RelatedOrigin(wrong.into()));
+        assert_eq!(
+            RelyingParty::new(config).unwrap_err(),
+            ConfigFault::RelatedOrigin(wrong.into())
+        );
     }
 }
 
 #[test]
 fn localhost_is_a_secure_origin() {
-    let local = RelyingPartyConfig { rp_id: "localhost".into(), origins: vec!["http://localhost:*".into()], ..config() };
+    let local = RelyingPartyConfig {
+        rp_id: "localhost".into(),
+        origins: vec!["http://localhost:*".into()],
+        ..config()
+    };
     let party = RelyingParty::new(local).unwrap();
-    let (origin, mut key) = ("http://localhost:8080".parse().unwrap(), SimulatedSecurityKey::new("alice's"));
+    let (origin, mut key) =
+        ("http://localhost:8080".parse().unwrap(), SimulatedSecurityKey::new("alice's"));
     let (options, state) = party.start_registration(&crate::party::alice(), &[]).unwrap();
-    party.finish_registration(&state, &key.create(&options, &origin).response(), crate::party::NOW).unwrap();
+    party
+        .finish_registration(&state, &key.create(&options, &origin).response(), crate::party::NOW)
+        .unwrap();
 }
 
 #[test]
@@ -185,18 +221,41 @@ fn a_relying_party_that_cannot_work_is_not_made() {
         change(&mut config);
         RelyingParty::new(config).unwrap_err()
     };
-    for rp_id in ["", "org", "Example.org", "example.org.", "https://example.org", "192.0.2.1", "example.org:443"] {
+    for rp_id in [
+        "",
+        "org",
+        "Example.org",
+        "example.org.",
+        "https://example.org",
+        "192.0.2.1",
+        "example.org:443",
+    ] {
         let config = RelyingPartyConfig { rp_id: rp_id.into(), ..config() };
         assert_eq!(RelyingParty::new(config).unwrap_err(), ConfigFault::RpId(rp_id.into()));
     }
     assert_eq!(faults(|config| config.name = " ".into()), ConfigFault::Name);
     assert_eq!(faults(|config| config.origins.clear()), ConfigFault::NoOrigin);
-    assert_eq!(faults(|config| config.origins.push("https://example.org/".into())), ConfigFault::Origin("https://example.org/".into()));
-    assert_eq!(faults(|config| config.top_origins.push("shop.example".into())), ConfigFault::TopOrigin("shop.example".into()));
-    let foreign = ConfigFault::ForeignOrigin { origin: "https://other.example".into(), rp_id: "example.org".into() };
+    assert_eq!(
+        faults(|config| config.origins.push("https://example.org/".into())),
+        ConfigFault::Origin("https://example.org/".into())
+    );
+    assert_eq!(
+        faults(|config| config.top_origins.push("shop.example".into())),
+        ConfigFault::TopOrigin("shop.example".into())
+    );
+    let foreign = ConfigFault::ForeignOrigin {
+        origin: "https://other.example".into(),
+        rp_id: "example.org".into(),
+    };
     assert_eq!(faults(|config| config.origins.push("https://other.example".into())), foreign);
     assert!(foreign.to_string().contains("one that ends in .example.org"));
-    assert_eq!(faults(|config| config.app_id = Some("http://example.org".into())), ConfigFault::AppId("http://example.org".into()));
+    assert_eq!(
+        faults(|config| config.app_id = Some("http://example.org".into())),
+        ConfigFault::AppId("http://example.org".into())
+    );
     let required = || AttestationPolicy { trust: Trust::Required, ..AttestationPolicy::default() };
-    assert!(matches!(RelyingParty::new(RelyingPartyConfig { attestation: required(), ..config() }), Err(ConfigFault::Attestation(_))));
+    assert!(matches!(
+        RelyingParty::new(RelyingPartyConfig { attestation: required(), ..config() }),
+        Err(ConfigFault::Attestation(_))
+    ));
 }

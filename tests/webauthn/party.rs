@@ -1,20 +1,11 @@
 //! A relying party, one account, and the key that it holds.
 
-use twostep::testing::Creation;
-use twostep::testing::SimulatedSecurityKey;
-use twostep::testing::Use;
+use twostep::testing::{Creation, SimulatedSecurityKey, Use};
 use twostep::time::UnixTime;
-use twostep::webauthn::Assertion;
-use twostep::webauthn::AuthenticationResponse;
-use twostep::webauthn::AuthenticationState;
-use twostep::webauthn::Credential;
-use twostep::webauthn::Fault;
-use twostep::webauthn::Origin;
-use twostep::webauthn::RegistrationResponse;
-use twostep::webauthn::RegistrationState;
-use twostep::webauthn::RelyingParty;
-use twostep::webauthn::RelyingPartyConfig;
-use twostep::webauthn::UserEntity;
+use twostep::webauthn::{
+    Assertion, AuthenticationResponse, AuthenticationState, Credential, Fault, Origin,
+    RegistrationResponse, RegistrationState, RelyingParty, RelyingPartyConfig, UserEntity,
+};
 
 pub(crate) const RP_ID: &str = "example.org";
 /// 2026-09-21.
@@ -39,7 +30,12 @@ pub(crate) struct Authentication {
 }
 
 pub(crate) fn config() -> RelyingPartyConfig {
-    RelyingPartyConfig { rp_id: RP_ID.into(), name: "Example".into(), origins: vec![ORIGIN.into()], ..RelyingPartyConfig::default() }
+    RelyingPartyConfig {
+        rp_id: RP_ID.into(),
+        name: "Example".into(),
+        origins: vec![ORIGIN.into()],
+        ..RelyingPartyConfig::default()
+    }
 }
 
 pub(crate) fn origin() -> Origin {
@@ -97,7 +93,11 @@ impl Authentication {
     }
 
     /// The key is asked to use a credential.
-    pub(crate) fn of(party: RelyingParty, mut key: SimulatedSecurityKey, credential: Credential) -> Authentication {
+    pub(crate) fn of(
+        party: RelyingParty,
+        mut key: SimulatedSecurityKey,
+        credential: Credential,
+    ) -> Authentication {
         let (options, state) = party.start_authentication(&[&credential]).unwrap();
         let used = key.get(&options, &origin()).unwrap();
         Authentication { party, key, state, credential, used }
@@ -108,7 +108,10 @@ impl Authentication {
         self.finish_with(&self.used.response())
     }
 
-    pub(crate) fn finish_with(&self, response: &AuthenticationResponse) -> Result<Assertion, Fault> {
+    pub(crate) fn finish_with(
+        &self,
+        response: &AuthenticationResponse,
+    ) -> Result<Assertion, Fault> {
         self.party.finish_authentication(&self.state, response, &self.credential)
     }
 }

@@ -1,32 +1,21 @@
-//! Registrations of real authenticators, as the tests of other relying parties' libraries hold them, judged on three terms.
+//! Registrations of real authenticators, as the tests of other relying parties' libraries hold
+//! them, judged on three terms.
 
 use std::collections::BTreeMap;
 use std::process::Command;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use twostep::time::UnixTime;
-use twostep::webauthn::Anchors;
-use twostep::webauthn::Attestation;
-use twostep::webauthn::AttestationPolicy;
-use twostep::webauthn::AttestationResponse;
-use twostep::webauthn::Conveyance;
-use twostep::webauthn::Credential;
-use twostep::webauthn::ExtensionResults;
-use twostep::webauthn::Fault;
-use twostep::webauthn::RegistrationResponse;
-use twostep::webauthn::RelyingParty;
-use twostep::webauthn::RelyingPartyConfig;
-use twostep::webauthn::Trust;
+use twostep::webauthn::{
+    Anchors, Attestation, AttestationPolicy, AttestationResponse, Conveyance, Credential,
+    ExtensionResults, Fault, RegistrationResponse, RelyingParty, RelyingPartyConfig, Trust,
+};
 
-use crate::base64url;
-use crate::party::NOW;
-use crate::party::alice;
-use crate::tools;
+use crate::party::{NOW, alice};
+use crate::{base64url, tools};
 
 /// What registrations.py finds.
 #[derive(Deserialize)]
@@ -63,7 +52,11 @@ impl Recorded {
 
     /// By which it is known in the lists below.
     fn name(&self) -> String {
-        Sha256::digest(self.object()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        Sha256::digest(self.object())
+            .iter()
+            .take(4)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     fn format(&self) -> String {
@@ -79,16 +72,28 @@ impl Recorded {
             let judged = self.judge(Terms::Optional, candidate);
             judged.is_ok_and(|credential| credential.attestation != Attestation::Unverified)
         };
-        let certified = |candidate: &&Candidate| self.judge(Terms::Required, candidate).is_err_and(|fault| fault.step().unwrap().1 == 24);
+        let certified = |candidate: &&Candidate| {
+            self.judge(Terms::Required, candidate)
+                .is_err_and(|fault| fault.step().unwrap().1 == 24)
+        };
         let all = || self.candidates.iter();
-        all().find(signed).or_else(|| all().find(certified)).unwrap_or(&self.candidates[0])
+        all()
+            .find(signed)
+            .or_else(|| all().find(certified))
+            .unwrap_or(&self.candidates[0])
     }
 
     fn judge(&self, terms: Terms, client: &Candidate) -> Result<Credential, Fault> {
-        let anchors = self.anchors.iter().filter_map(|der| Anchors::parse(&STANDARD.decode(der).unwrap()).ok());
+        let anchors = self
+            .anchors
+            .iter()
+            .filter_map(|der| Anchors::parse(&STANDARD.decode(der).unwrap()).ok());
         let mut anchors = anchors.fold(Anchors::default(), Anchors::and);
         if anchors.is_empty() {
-            anchors = Anchors::parse(&twostep::testing::SimulatedAuthority::new("Another Root").certificate()).unwrap();
+            anchors = Anchors::parse(
+                &twostep::testing::SimulatedAuthority::new("Another Root").certificate(),
+            )
+            .unwrap();
         }
         let (conveyance, trust) = match terms {
             Terms::NoAttestation => (Conveyance::None, Trust::Optional),
@@ -99,7 +104,12 @@ impl Recorded {
             rp_id: client.rp_id.clone(),
             name: "Recorded".into(),
             origins: vec![client.origin.clone()],
-            attestation: AttestationPolicy { conveyance, trust, anchors, ..AttestationPolicy::default() },
+            attestation: AttestationPolicy {
+                conveyance,
+                trust,
+                anchors,
+                ..AttestationPolicy::default()
+            },
             ..RelyingPartyConfig::default()
         });
         let party = party.unwrap();
@@ -109,7 +119,9 @@ impl Recorded {
         let object = self.object();
         let hash = Sha256::digest(&client.rp_id);
         let data = &object[object.windows(32).position(|bytes| bytes == &hash[..]).unwrap()..];
-        let length = data.get(53..55).map_or(0, |length| usize::from(u16::from_be_bytes([length[0], length[1]])));
+        let length = data
+            .get(53..55)
+            .map_or(0, |length| usize::from(u16::from_be_bytes([length[0], length[1]])));
         let raw_id = data.get(55..55 + length).unwrap_or_default().to_vec();
         let response = RegistrationResponse {
             id: base64url(&raw_id),
@@ -131,9 +143,11 @@ fn recorded() -> Vec<Recorded> {
     let output = Command::new(tools::python()).arg(script).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut recorded: Vec<Recorded> = serde_json::from_slice(&output.stdout).unwrap();
-    // Browsers let no address be an RP ID (L3 §5.1.3, "effective domain"), and RelyingParty is not made for one.
+    // Browsers let no address be an RP ID (L3 §5.1.3, "effective domain"), and RelyingParty is not
+    // made for one.
     for one in &mut recorded {
-        one.candidates.retain(|candidate| candidate.rp_id.parse::<std::net::IpAddr>().is_err());
+        one.candidates
+            .retain(|candidate| candidate.rp_id.parse::<std::net::IpAddr>().is_err());
     }
     recorded.retain(|one| !one.candidates.is_empty());
     recorded
@@ -141,7 +155,10 @@ fn recorded() -> Vec<Recorded> {
 
 /// What is refused although no attestation was asked for, and why.
 const REFUSED: [(&str, &str); 10] = [
-    ("077bf874", "its user present flag is not set: Android in 2018, which peers that judge the flag refuse too"),
+    (
+        "077bf874",
+        "its user present flag is not set: Android in 2018, which peers that judge the flag refuse too",
+    ),
     ("ccb2853c", "its user present flag is not set: the same"),
     ("8851efc2", "there is no credential in it: the peer's test of reading extensions alone"),
     ("31f81f4f", "it is cut short: the peer refuses it too"),
@@ -157,7 +174,10 @@ const REFUSED: [(&str, &str); 10] = [
 const ED25519: [&str; 3] = ["7b72defc", "c6a3ddb6", "4a869f90"];
 
 /// Statements that are refused where trust is required though their format is known, and why.
-const WRONG: [(&str, &str); 1] = [("0cb2d75d", "the model in the certificate is another than that in the data: the peer's test of that")];
+const WRONG: [(&str, &str); 1] = [(
+    "0cb2d75d",
+    "the model in the certificate is another than that in the data: the peer's test of that",
+)];
 
 #[test]
 fn registrations_of_real_authenticators_are_accepted() {
@@ -166,13 +186,19 @@ fn registrations_of_real_authenticators_are_accepted() {
     }
     let recorded = recorded();
     assert!(recorded.len() >= 20, "{} were found", recorded.len());
-    let offered = RelyingParty::new(crate::party::config()).unwrap().start_registration(&alice(), &[]).unwrap().0.pub_key_cred_params;
+    let offered = RelyingParty::new(crate::party::config())
+        .unwrap()
+        .start_registration(&alice(), &[])
+        .unwrap()
+        .0
+        .pub_key_cred_params;
     let ed25519 = offered.iter().any(|parameters| parameters.alg == -8);
     let mut table: BTreeMap<(String, Terms), BTreeMap<String, u32>> = BTreeMap::new();
     let mut unexpected = Vec::new();
     for one in &recorded {
         let known = REFUSED.into_iter().find(|(name, _)| *name == one.name());
-        let known = known.or((!ed25519 && ED25519.contains(&one.name().as_str())).then_some(("Ed25519", "it is not offered")));
+        let known = known.or((!ed25519 && ED25519.contains(&one.name().as_str()))
+            .then_some(("Ed25519", "it is not offered")));
         let client = one.client();
         for terms in [Terms::NoAttestation, Terms::Optional, Terms::Required] {
             let judged = one.judge(terms, client);
@@ -183,19 +209,26 @@ fn registrations_of_real_authenticators_are_accepted() {
             *table.entry((one.format(), terms)).or_default().entry(became).or_default() += 1;
             let at = format!("{} {} {} {terms:?}", one.package, one.format(), one.name());
             match (terms, &judged, known) {
-                (Terms::Required, Ok(credential), _) => assert_eq!(credential.attestation, Attestation::Trusted, "{at}"),
-                // Whom a statement leads to is said by the anchors that its package ships; what is wrong with one is said here.
+                (Terms::Required, Ok(credential), _) => {
+                    assert_eq!(credential.attestation, Attestation::Trusted, "{at}")
+                }
+                // Whom a statement leads to is said by the anchors that its package ships; what is
+                // wrong with one is said here.
                 (Terms::Required, Err(fault), known) => {
                     println!("{at}: {fault}");
-                    let listed = known.is_some() || WRONG.iter().any(|(name, _)| *name == one.name());
+                    let listed =
+                        known.is_some() || WRONG.iter().any(|(name, _)| *name == one.name());
                     // SafetyNet is over since 2025, and no statement of it is verified.
-                    let over = one.format() == "android-safetynet" && fault.step().is_some_and(|(_, step)| step == 21);
+                    let over = one.format() == "android-safetynet"
+                        && fault.step().is_some_and(|(_, step)| step == 21);
                     let nobody = fault.step().is_some_and(|(_, step)| step == 24);
                     if !(listed || over || nobody) {
                         unexpected.push(format!("{at}: {fault}"));
                     }
                 }
-                (_, Ok(_), Some((_, why))) => unexpected.push(format!("{at}: accepted, though {why}")),
+                (_, Ok(_), Some((_, why))) => {
+                    unexpected.push(format!("{at}: accepted, though {why}"))
+                }
                 (_, Err(fault), None) => unexpected.push(format!("{at}: {fault}")),
                 _ => {}
             }
@@ -205,8 +238,15 @@ fn registrations_of_real_authenticators_are_accepted() {
         println!("{format:18} {terms:?}: {became:?}");
     }
     assert!(unexpected.is_empty(), "{unexpected:#?}");
-    let trusted = |format: &str| table.get(&(format.to_owned(), Terms::Required)).and_then(|became| became.get("trusted"));
+    let trusted = |format: &str| {
+        table
+            .get(&(format.to_owned(), Terms::Required))
+            .and_then(|became| became.get("trusted"))
+    };
     for format in ["apple", "fido-u2f", "packed", "tpm"] {
-        assert!(trusted(format).is_some_and(|count| *count > 0), "no {format} statement leads to its root: {table:#?}");
+        assert!(
+            trusted(format).is_some_and(|count| *count > 0),
+            "no {format} statement leads to its root: {table:#?}"
+        );
     }
 }

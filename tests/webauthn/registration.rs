@@ -1,30 +1,15 @@
 //! WebAuthn L3 §7.1, step by step. What is refused differs from what is accepted in one field.
 
-use twostep::testing::SimulatedAuthority;
-use twostep::testing::SimulatedSecurityKey;
-use twostep::testing::Statement;
-use twostep::webauthn::Anchors;
-use twostep::webauthn::Attestation;
-use twostep::webauthn::AttestationPolicy;
-use twostep::webauthn::Ceremony;
-use twostep::webauthn::Conveyance;
-use twostep::webauthn::Credential;
-use twostep::webauthn::Fault;
-use twostep::webauthn::RelyingParty;
-use twostep::webauthn::RelyingPartyConfig;
-use twostep::webauthn::Trust;
-use twostep::webauthn::UserEntity;
-use twostep::webauthn::UserVerification;
+use twostep::testing::{SimulatedAuthority, SimulatedSecurityKey, Statement};
+use twostep::webauthn::{
+    Anchors, Attestation, AttestationPolicy, Ceremony, Conveyance, Credential, Fault, RelyingParty,
+    RelyingPartyConfig, Trust, UserEntity, UserVerification,
+};
 
-use crate::party::NOW;
-use crate::party::Registration;
-use crate::party::alice;
-use crate::party::config;
-use crate::party::insert;
-use crate::party::origin;
-use crate::party::replace;
+use crate::party::{NOW, Registration, alice, config, insert, origin, replace};
 
-/// The step at which a registration is refused once `spoil` has changed it, and that it is accepted without.
+/// The step at which a registration is refused once `spoil` has changed it, and that it is accepted
+/// without.
 #[track_caller]
 fn refused(step: u8, spoil: impl FnOnce(&mut Registration)) {
     refused_with(Registration::new, step, spoil);
@@ -54,14 +39,21 @@ fn accepted(change: impl FnOnce(&mut Registration)) -> Credential {
 
 /// A registration by a relying party that asks for attestation, and takes who has none.
 fn vouched(statement: Statement) -> Registration {
-    let attestation = AttestationPolicy { conveyance: Conveyance::Direct, ..AttestationPolicy::default() };
-    Registration::with(RelyingPartyConfig { attestation, ..config() }, SimulatedSecurityKey::new("alice's").vouched(statement))
+    let attestation =
+        AttestationPolicy { conveyance: Conveyance::Direct, ..AttestationPolicy::default() };
+    Registration::with(
+        RelyingPartyConfig { attestation, ..config() },
+        SimulatedSecurityKey::new("alice's").vouched(statement),
+    )
 }
 
 /// One by a relying party that takes nobody whom its root does not vouch for.
 fn certified() -> Registration {
     let root = SimulatedAuthority::new("Simulated Root");
-    Registration::with(trusting(&root), SimulatedSecurityKey::new("alice's").vouched(Statement::Packed(root.clone())))
+    Registration::with(
+        trusting(&root),
+        SimulatedSecurityKey::new("alice's").vouched(Statement::Packed(root.clone())),
+    )
 }
 
 fn requiring(user_verification: UserVerification) -> RelyingPartyConfig {
@@ -70,10 +62,15 @@ fn requiring(user_verification: UserVerification) -> RelyingPartyConfig {
 
 #[test]
 fn step_7_1_1_options_say_what_is_asked() {
-    let (options, _) = RelyingParty::new(config()).unwrap().start_registration(&alice(), &[]).unwrap();
-    assert_eq!((options.rp.id.as_str(), options.user.id.as_slice()), ("example.org", &alice().handle[..]));
+    let (options, _) =
+        RelyingParty::new(config()).unwrap().start_registration(&alice(), &[]).unwrap();
+    assert_eq!(
+        (options.rp.id.as_str(), options.user.id.as_slice()),
+        ("example.org", &alice().handle[..])
+    );
     assert!(options.challenge.len() >= 16);
-    let algorithms: Vec<i64> = options.pub_key_cred_params.iter().map(|parameters| parameters.alg).collect();
+    let algorithms: Vec<i64> =
+        options.pub_key_cred_params.iter().map(|parameters| parameters.alg).collect();
     assert_eq!(algorithms, [-7, -8, -35, -257]);
 }
 
@@ -122,7 +119,12 @@ fn step_7_1_5_refuses_client_data_that_are_not_utf_8() {
 #[test]
 fn step_7_1_6_members_that_nobody_knows_are_accepted() {
     for token_binding in ["{\"status\":\"supported\"}", "\"unused\"", "null", "{\"status\":7}"] {
-        accepted(|it| insert(&mut it.creation.client_data, &format!("\"tokenBinding\":{token_binding},\"new\":[1,2],")));
+        accepted(|it| {
+            insert(
+                &mut it.creation.client_data,
+                &format!("\"tokenBinding\":{token_binding},\"new\":[1,2],"),
+            )
+        });
     }
 }
 
@@ -130,7 +132,12 @@ fn step_7_1_6_members_that_nobody_knows_are_accepted() {
 fn step_7_1_6_refuses_what_is_not_json() {
     refused(6, |it| it.creation.client_data.truncate(it.creation.client_data.len() - 1));
     refused(6, |it| it.creation.client_data.extend(b"{}"));
-    refused(6, |it| it.creation.client_data.splice(0..0, [0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf]).for_each(drop));
+    refused(6, |it| {
+        it.creation
+            .client_data
+            .splice(0..0, [0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf])
+            .for_each(drop)
+    });
 }
 
 #[test]
@@ -141,7 +148,11 @@ fn step_7_1_6_refuses_a_member_that_is_there_twice() {
 
 #[test]
 fn step_7_1_7_type_is_create() {
-    assert!(String::from_utf8(Registration::new().creation.client_data).unwrap().starts_with("{\"type\":\"webauthn.create\","));
+    assert!(
+        String::from_utf8(Registration::new().creation.client_data)
+            .unwrap()
+            .starts_with("{\"type\":\"webauthn.create\",")
+    );
     accepted(|_| {});
 }
 
@@ -168,7 +179,9 @@ fn step_7_1_9_a_configured_origin_is_accepted() {
 
 #[test]
 fn step_7_1_9_refuses_another_origin() {
-    refused(9, |it| replace(&mut it.creation.client_data, "https://login.example.org", "https://example.org"));
+    refused(9, |it| {
+        replace(&mut it.creation.client_data, "https://login.example.org", "https://example.org")
+    });
 }
 
 #[test]
@@ -178,7 +191,9 @@ fn step_7_1_10_a_page_of_its_own_is_accepted() {
 
 #[test]
 fn step_7_1_10_refuses_an_embedded_page() {
-    refused(10, |it| replace(&mut it.creation.client_data, "\"crossOrigin\":false", "\"crossOrigin\":true"));
+    refused(10, |it| {
+        replace(&mut it.creation.client_data, "\"crossOrigin\":false", "\"crossOrigin\":true")
+    });
 }
 
 #[test]
@@ -188,7 +203,9 @@ fn step_7_1_11_no_top_origin_is_accepted() {
 
 #[test]
 fn step_7_1_11_refuses_a_top_origin() {
-    refused(11, |it| insert(&mut it.creation.client_data, "\"topOrigin\":\"https://login.example.org\","));
+    refused(11, |it| {
+        insert(&mut it.creation.client_data, "\"topOrigin\":\"https://login.example.org\",")
+    });
 }
 
 #[test]
@@ -209,7 +226,9 @@ fn step_7_1_12_refuses_client_data_that_were_changed_after_the_signature() {
 fn step_7_1_13_strict_cbor_is_accepted() {
     accepted(|it| {
         it.creation.flags |= 0x80;
-        it.creation.extensions = vec![0xa1, 0x6b, b'c', b'r', b'e', b'd', b'P', b'r', b'o', b't', b'e', b'c', b't', 0x02];
+        it.creation.extensions = vec![
+            0xa1, 0x6b, b'c', b'r', b'e', b'd', b'P', b'r', b'o', b't', b'e', b'c', b't', 0x02,
+        ];
     });
 }
 
@@ -271,17 +290,29 @@ fn step_7_1_15_refuses_a_key_that_nobody_touched() {
 
 #[test]
 fn step_7_1_16_a_verified_user_is_accepted_where_one_is_required() {
-    let credential =
-        Registration::with(requiring(UserVerification::Required), SimulatedSecurityKey::new("alice's").verifying()).finish().unwrap();
+    let credential = Registration::with(
+        requiring(UserVerification::Required),
+        SimulatedSecurityKey::new("alice's").verifying(),
+    )
+    .finish()
+    .unwrap();
     assert!(credential.user_verified);
 }
 
 #[test]
 fn step_7_1_16_refuses_a_user_who_is_not_verified_where_one_is_required() {
-    let new = || Registration::with(requiring(UserVerification::Required), SimulatedSecurityKey::new("alice's").verifying());
+    let new = || {
+        Registration::with(
+            requiring(UserVerification::Required),
+            SimulatedSecurityKey::new("alice's").verifying(),
+        )
+    };
     refused_with(new, 16, |it| it.creation.flags &= !0x04);
     for policy in [UserVerification::Discouraged, UserVerification::Preferred] {
-        let credential = Registration::with(requiring(policy), SimulatedSecurityKey::new("alice's")).finish().unwrap();
+        let credential =
+            Registration::with(requiring(policy), SimulatedSecurityKey::new("alice's"))
+                .finish()
+                .unwrap();
         assert!(!credential.user_verified);
     }
 }
@@ -289,7 +320,10 @@ fn step_7_1_16_refuses_a_user_who_is_not_verified_where_one_is_required() {
 #[test]
 fn step_7_1_16_is_decided_by_the_stored_state() {
     // The policy is relaxed while the ceremony is under way; what was asked for still holds.
-    let mut registration = Registration::with(requiring(UserVerification::Required), SimulatedSecurityKey::new("alice's"));
+    let mut registration = Registration::with(
+        requiring(UserVerification::Required),
+        SimulatedSecurityKey::new("alice's"),
+    );
     registration.party = RelyingParty::new(requiring(UserVerification::Discouraged)).unwrap();
     assert_step(16, registration.finish());
 }
@@ -329,11 +363,20 @@ fn step_7_1_21_refuses_a_format_that_is_not_known_where_trust_is_required() {
 
 #[test]
 fn step_7_1_21_a_format_that_is_not_known_is_unverified_where_trust_is_optional() {
-    for (format, kept) in [("Packed", "Packed"), ("android-safetynet", "android-safetynet"), ("two words", "unknown"), ("", "unknown")] {
+    for (format, kept) in [
+        ("Packed", "Packed"),
+        ("android-safetynet", "android-safetynet"),
+        ("two words", "unknown"),
+        ("", "unknown"),
+    ] {
         let mut it = vouched(Statement::Own);
         it.creation.format = format.into();
         let credential = it.finish().unwrap();
-        assert_eq!((credential.attestation, credential.attestation_format.as_str()), (Attestation::Unverified, kept), "{format}");
+        assert_eq!(
+            (credential.attestation, credential.attestation_format.as_str()),
+            (Attestation::Unverified, kept),
+            "{format}"
+        );
     }
 }
 
@@ -348,14 +391,23 @@ fn step_7_1_23_refuses_a_file_that_holds_no_certificate() {
     let mut certificate = SimulatedAuthority::new("Simulated Root").certificate();
     certificate.truncate(certificate.len() - 1);
     assert!(Anchors::parse(&certificate).is_err());
-    for file in [&b""[..], b"-----BEGIN CERTIFICATE-----\n", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+    for file in [
+        &b""[..],
+        b"-----BEGIN CERTIFICATE-----\n",
+        b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
         assert!(Anchors::parse(file).is_err());
     }
 }
 
 fn trusting(authority: &SimulatedAuthority) -> RelyingPartyConfig {
     let anchors = Anchors::parse(&authority.certificate()).unwrap();
-    let attestation = AttestationPolicy { conveyance: Conveyance::Direct, trust: Trust::Required, anchors, ..AttestationPolicy::default() };
+    let attestation = AttestationPolicy {
+        conveyance: Conveyance::Direct,
+        trust: Trust::Required,
+        anchors,
+        ..AttestationPolicy::default()
+    };
     RelyingPartyConfig { attestation, ..config() }
 }
 
@@ -364,16 +416,25 @@ fn step_7_1_24_a_chain_to_a_trust_anchor_is_accepted() {
     let root = SimulatedAuthority::new("Simulated Root");
     for statement in [Statement::Packed(root.clone()), Statement::U2f(root.clone())] {
         let key = SimulatedSecurityKey::new("alice's").vouched(statement);
-        assert_eq!(Registration::with(trusting(&root), key).finish().unwrap().attestation, Attestation::Trusted);
+        assert_eq!(
+            Registration::with(trusting(&root), key).finish().unwrap().attestation,
+            Attestation::Trusted
+        );
     }
 }
 
 #[test]
 fn step_7_1_24_refuses_who_nobody_trusted_vouches_for() {
     let root = SimulatedAuthority::new("Simulated Root");
-    let with = |statement| Registration::with(trusting(&root), SimulatedSecurityKey::new("alice's").vouched(statement));
+    let with = |statement| {
+        Registration::with(trusting(&root), SimulatedSecurityKey::new("alice's").vouched(statement))
+    };
     with(Statement::Packed(root.clone())).finish().unwrap();
-    for statement in [Statement::None, Statement::Own, Statement::Packed(SimulatedAuthority::new("Another Root"))] {
+    for statement in [
+        Statement::None,
+        Statement::Own,
+        Statement::Packed(SimulatedAuthority::new("Another Root")),
+    ] {
         assert_step(24, with(statement).finish());
     }
 }
@@ -383,12 +444,18 @@ fn step_7_1_24_without_a_requirement_says_what_was_proved() {
     let root = SimulatedAuthority::new("Simulated Root");
     assert_eq!(vouched(Statement::None).finish().unwrap().attestation, Attestation::None);
     assert_eq!(vouched(Statement::Own).finish().unwrap().attestation, Attestation::Own);
-    assert_eq!(vouched(Statement::Packed(root)).finish().unwrap().attestation, Attestation::Unverified);
+    assert_eq!(
+        vouched(Statement::Packed(root)).finish().unwrap().attestation,
+        Attestation::Unverified
+    );
 }
 
 #[test]
 fn step_7_1_25_an_id_of_1023_bytes_is_accepted() {
-    assert_eq!(accepted(|it| it.creation.credential_id = vec![7; 1_023]).id.as_bytes().len(), 1_023);
+    assert_eq!(
+        accepted(|it| it.creation.credential_id = vec![7; 1_023]).id.as_bytes().len(),
+        1_023
+    );
 }
 
 #[test]

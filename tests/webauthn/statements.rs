@@ -2,56 +2,61 @@
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::ECDSA_P384_SHA384_ASN1_SIGNING;
-use aws_lc_rs::signature::EcdsaKeyPair;
-use aws_lc_rs::signature::KeyPair;
-use aws_lc_rs::signature::RSA_PKCS1_SHA256;
-use aws_lc_rs::signature::RsaKeyPair;
-use twostep::testing::Certificate;
-use twostep::testing::SimulatedAuthority;
-use twostep::testing::SimulatedSecurityKey;
-use twostep::testing::SimulatedSigner;
-use twostep::testing::Statement;
-use twostep::webauthn::Anchors;
-use twostep::webauthn::Attestation;
-use twostep::webauthn::AttestationPolicy;
-use twostep::webauthn::Ceremony;
-use twostep::webauthn::Conveyance;
-use twostep::webauthn::RelyingPartyConfig;
-use twostep::webauthn::Trust;
+use aws_lc_rs::signature::{
+    ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+};
+use twostep::testing::{
+    Certificate, SimulatedAuthority, SimulatedSecurityKey, SimulatedSigner, Statement,
+};
+use twostep::webauthn::{
+    Anchors, Attestation, AttestationPolicy, Ceremony, Conveyance, RelyingPartyConfig, Trust,
+};
 
-use crate::party::Authentication;
-use crate::party::Registration;
-use crate::party::config;
+use crate::party::{Authentication, Registration, config};
 
-/// A key of each kind that is offered, with the way it signs: ES384 and RS256 beside the simulated key's own ES256.
+/// A key of each kind that is offered, with the way it signs: ES384 and RS256 beside the simulated
+/// key's own ES256.
 fn other_algorithms() -> [(Vec<u8>, SimulatedSigner); 2] {
     let ecdsa = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_ASN1_SIGNING).unwrap();
     let (x, y) = ecdsa.public_key().as_ref()[1..].split_at(48);
-    let ecdsa_key = [b"\xa5\x01\x02\x03\x38\x22\x20\x02\x21\x58\x30", x, b"\x22\x58\x30", y].concat();
+    let ecdsa_key =
+        [b"\xa5\x01\x02\x03\x38\x22\x20\x02\x21\x58\x30", x, b"\x22\x58\x30", y].concat();
     let rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
     let modulus = rsa.public_key().modulus();
-    let rsa_key =
-        [b"\xa4\x01\x03\x03\x39\x01\x00\x20\x59\x01\x00", modulus.big_endian_without_leading_zero(), b"\x21\x43\x01\x00\x01"].concat();
-    let with_ecdsa = SimulatedSigner::new(move |message| ecdsa.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec());
+    let rsa_key = [
+        b"\xa4\x01\x03\x03\x39\x01\x00\x20\x59\x01\x00",
+        modulus.big_endian_without_leading_zero(),
+        b"\x21\x43\x01\x00\x01",
+    ]
+    .concat();
+    let with_ecdsa = SimulatedSigner::new(move |message| {
+        ecdsa.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
+    });
     let with_rsa = SimulatedSigner::new(move |message| {
         let mut signature = vec![0; rsa.public_modulus_len()];
-        rsa.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).unwrap();
+        rsa.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
+            .unwrap();
         signature
     });
     [(ecdsa_key, with_ecdsa), (rsa_key, with_rsa)]
 }
 
 fn vouched(statement: Statement) -> Registration {
-    Registration::with(trusting(&[&root()]), SimulatedSecurityKey::new("alice's").vouched(statement))
+    Registration::with(
+        trusting(&[&root()]),
+        SimulatedSecurityKey::new("alice's").vouched(statement),
+    )
 }
 
-/// A statement that `spoil` makes wrong: refused where trust is required, unverified where it is optional, and none where no
-/// attestation was asked for.
+/// A statement that `spoil` makes wrong: refused where trust is required, unverified where it is
+/// optional, and none where no attestation was asked for.
 #[track_caller]
 fn wrong(statement: Statement, spoil: impl Fn(&mut Registration)) {
     let judged = |terms, spoil: &dyn Fn(&mut Registration)| {
-        let mut it = Registration::with(terms, SimulatedSecurityKey::new("alice's").vouched(statement.clone()));
+        let mut it = Registration::with(
+            terms,
+            SimulatedSecurityKey::new("alice's").vouched(statement.clone()),
+        );
         spoil(&mut it);
         it.finish()
     };
@@ -73,7 +78,9 @@ fn root() -> SimulatedAuthority {
 
 #[track_caller]
 fn refused(statement: Statement, step: u8, spoil: impl FnOnce(&mut Registration)) {
-    vouched(statement.clone()).finish().expect("one field less wrong, it is accepted");
+    vouched(statement.clone())
+        .finish()
+        .expect("one field less wrong, it is accepted");
     let mut registration = vouched(statement);
     spoil(&mut registration);
     let fault = registration.finish().expect_err("a refusal");
@@ -81,7 +88,11 @@ fn refused(statement: Statement, step: u8, spoil: impl FnOnce(&mut Registration)
 }
 
 /// Replaces the attestation certificate by one that `spoil` has changed, signed as before.
-fn recertify(registration: &mut Registration, authority: &SimulatedAuthority, spoil: impl FnOnce(&mut Certificate)) {
+fn recertify(
+    registration: &mut Registration,
+    authority: &SimulatedAuthority,
+    spoil: impl FnOnce(&mut Certificate),
+) {
     let mut certificate = registration.key.certificate();
     certificate.aaguid = Some((registration.creation.aaguid, false));
     spoil(&mut certificate);
@@ -97,14 +108,20 @@ fn step_7_1_20_every_offered_algorithm_is_accepted_and_verified() {
         it.creation.signer = Some(signer.clone());
         it.creation.algorithm = Some(algorithm);
         let credential = it.finish().unwrap();
-        assert_eq!((credential.attestation, &credential.public_key), (Attestation::Own, &public_key));
+        assert_eq!(
+            (credential.attestation, &credential.public_key),
+            (Attestation::Own, &public_key)
+        );
 
         let mut it = Authentication::of(it.party, it.key, credential);
         it.used.signer = signer;
         let _ = it.finish().unwrap();
         let mut response = it.used.response();
         *response.response.signature.last_mut().unwrap() ^= 1;
-        assert_eq!(it.finish_with(&response).unwrap_err().step(), Some((Ceremony::Authentication, 21)));
+        assert_eq!(
+            it.finish_with(&response).unwrap_err().step(),
+            Some((Ceremony::Authentication, 21))
+        );
     }
 }
 
@@ -112,9 +129,12 @@ fn step_7_1_20_every_offered_algorithm_is_accepted_and_verified() {
 fn step_7_1_20_refuses_an_algorithm_that_was_not_offered() {
     // EdDSA, with a key of its own kind; ES512 on a P-256 key; no point of the curve.
     refused(Statement::None, 20, |it| {
-        it.creation.public_key = [b"\xa4\x01\x01\x03\x27\x20\x06\x21\x58\x20".to_vec(), vec![7; 32]].concat()
+        it.creation.public_key =
+            [b"\xa4\x01\x01\x03\x27\x20\x06\x21\x58\x20".to_vec(), vec![7; 32]].concat()
     });
-    refused(Statement::None, 20, |it| it.creation.public_key.splice(3..5, [0x03, 0x38, 0x23]).for_each(drop));
+    refused(Statement::None, 20, |it| {
+        it.creation.public_key.splice(3..5, [0x03, 0x38, 0x23]).for_each(drop)
+    });
     refused(Statement::None, 20, |it| it.creation.public_key[76] ^= 1);
 }
 
@@ -128,7 +148,9 @@ fn step_7_1_20_refuses_an_algorithm_that_does_not_go_with_its_curve() {
 
 #[test]
 fn step_7_1_22_right_statements_are_accepted() {
-    for statement in [Statement::None, Statement::Own, Statement::Packed(root()), Statement::U2f(root())] {
+    for statement in
+        [Statement::None, Statement::Own, Statement::Packed(root()), Statement::U2f(root())]
+    {
         vouched(statement).finish().unwrap();
     }
 }
@@ -147,7 +169,12 @@ fn step_7_1_22_refuses_wrong_packed_self_attestation() {
     // What the signature is over says one thing, what arrives another.
     let it = vouched(Statement::Own);
     let mut response = it.creation.response();
-    let place = response.response.attestation_object.windows(16).position(|bytes| bytes == it.creation.aaguid).unwrap();
+    let place = response
+        .response
+        .attestation_object
+        .windows(16)
+        .position(|bytes| bytes == it.creation.aaguid)
+        .unwrap();
     response.response.attestation_object[place] ^= 1;
     assert_eq!(it.finish_with(&response).unwrap().attestation, Attestation::Unverified);
 }
@@ -155,7 +182,9 @@ fn step_7_1_22_refuses_wrong_packed_self_attestation() {
 #[test]
 fn step_7_1_22_refuses_wrong_packed_attestation() {
     let packed = || Statement::Packed(root());
-    wrong(packed(), |it| it.creation.signer = Some(SimulatedSecurityKey::new("another").attester()));
+    wrong(packed(), |it| {
+        it.creation.signer = Some(SimulatedSecurityKey::new("another").attester())
+    });
     wrong(packed(), |it| it.creation.algorithm = Some(-35));
     wrong(packed(), |it| it.creation.algorithm = None);
     wrong(packed(), |it| it.creation.certificates = Some(Vec::new()));
@@ -195,7 +224,8 @@ fn step_7_1_22_refuses_wrong_u2f_attestation() {
     wrong(u2f(), |it| it.creation.certificates.as_mut().unwrap().push(root().certificate()));
 }
 
-/// What webauthn-rs cannot read beside a statement changes nothing of it: a byte order mark, a member, an extension.
+/// What webauthn-rs cannot read beside a statement changes nothing of it: a byte order mark, a
+/// member, an extension.
 #[test]
 fn step_7_1_22_refuses_wrong_statements_beside_what_was_not_asked_for() {
     let odd: [fn(&mut Registration); 3] = [
@@ -219,17 +249,31 @@ fn step_7_1_22_refuses_wrong_statements_beside_what_was_not_asked_for() {
                 it.finish().unwrap().attestation
             };
             assert_eq!(with(&|_| {}), worth);
-            assert_eq!(with(&|it| it.creation.signer = Some(SimulatedSecurityKey::new("another").attester())), Attestation::Unverified);
+            assert_eq!(
+                with(&|it| it.creation.signer =
+                    Some(SimulatedSecurityKey::new("another").attester())),
+                Attestation::Unverified
+            );
             assert_eq!(with(&|it| it.creation.signer = None), Attestation::Unverified);
             if worth == Attestation::Trusted {
-                assert_eq!(with(&|it| it.creation.certificates = Some(Vec::new())), Attestation::Unverified);
-                assert_eq!(with(&|it| it.creation.certificates = Some(vec![b"no certificate".to_vec()])), Attestation::Unverified);
+                assert_eq!(
+                    with(&|it| it.creation.certificates = Some(Vec::new())),
+                    Attestation::Unverified
+                );
+                assert_eq!(
+                    with(&|it| it.creation.certificates = Some(vec![b"no certificate".to_vec()])),
+                    Attestation::Unverified
+                );
             }
             if matches!(statement, Statement::Packed(_)) {
                 assert_eq!(with(&|it| it.creation.algorithm = Some(-35)), Attestation::Unverified);
-                let spoil: &dyn Fn(&mut Registration) = &|it| recertify(it, &root(), |certificate| certificate.ca = Some(true));
-                let another: &dyn Fn(&mut Registration) =
-                    &|it| recertify(it, &root(), |certificate| certificate.aaguid = Some((*b"another model...", false)));
+                let spoil: &dyn Fn(&mut Registration) =
+                    &|it| recertify(it, &root(), |certificate| certificate.ca = Some(true));
+                let another: &dyn Fn(&mut Registration) = &|it| {
+                    recertify(it, &root(), |certificate| {
+                        certificate.aaguid = Some((*b"another model...", false))
+                    })
+                };
                 for spoil in [spoil, another] {
                     assert_eq!(with(spoil), Attestation::Unverified);
                 }
@@ -246,16 +290,30 @@ fn step_7_1_22_the_model_that_a_u2f_key_claims_is_not_kept() {
 }
 
 fn trusting(roots: &[&SimulatedAuthority]) -> RelyingPartyConfig {
-    let anchors = roots.iter().map(|root| Anchors::parse(&root.certificate()).unwrap()).fold(Anchors::default(), Anchors::and);
+    let anchors = roots
+        .iter()
+        .map(|root| Anchors::parse(&root.certificate()).unwrap())
+        .fold(Anchors::default(), Anchors::and);
     RelyingPartyConfig {
-        attestation: AttestationPolicy { conveyance: Conveyance::Direct, anchors, ..AttestationPolicy::default() },
+        attestation: AttestationPolicy {
+            conveyance: Conveyance::Direct,
+            anchors,
+            ..AttestationPolicy::default()
+        },
         ..config()
     }
 }
 
 #[track_caller]
-fn assert_worth(expected: Attestation, party: RelyingPartyConfig, change: impl FnOnce(&mut Registration)) {
-    let mut it = Registration::with(party, SimulatedSecurityKey::new("alice's").vouched(Statement::Packed(root())));
+fn assert_worth(
+    expected: Attestation,
+    party: RelyingPartyConfig,
+    change: impl FnOnce(&mut Registration),
+) {
+    let mut it = Registration::with(
+        party,
+        SimulatedSecurityKey::new("alice's").vouched(Statement::Packed(root())),
+    );
     change(&mut it);
     assert_eq!(it.finish().unwrap().attestation, expected);
 }
@@ -265,11 +323,21 @@ fn step_7_1_24_a_chain_is_followed_over_intermediates() {
     let (root, middle) = (root(), SimulatedAuthority::new("Simulated Intermediate"));
     let chain = |it: &mut Registration, authority: &SimulatedAuthority| {
         recertify(it, &middle, |_| {});
-        it.creation.certificates.as_mut().unwrap().push(authority.issue(&middle.described()));
+        it.creation
+            .certificates
+            .as_mut()
+            .unwrap()
+            .push(authority.issue(&middle.described()));
     };
     assert_worth(Attestation::Trusted, trusting(&[&root]), |it| chain(it, &root));
-    assert_worth(Attestation::Trusted, trusting(&[&SimulatedAuthority::new("Another Root"), &root]), |it| chain(it, &root));
-    assert_worth(Attestation::Unverified, trusting(&[&root]), |it| chain(it, &SimulatedAuthority::new("Another Root")));
+    assert_worth(
+        Attestation::Trusted,
+        trusting(&[&SimulatedAuthority::new("Another Root"), &root]),
+        |it| chain(it, &root),
+    );
+    assert_worth(Attestation::Unverified, trusting(&[&root]), |it| {
+        chain(it, &SimulatedAuthority::new("Another Root"))
+    });
     assert_worth(Attestation::Unverified, trusting(&[&root]), |it| recertify(it, &middle, |_| {}));
 }
 
@@ -289,7 +357,9 @@ fn step_7_1_24_refuses_an_impostor_with_the_roots_name() {
     // Another key under the trusted name: the name alone leads nowhere.
     let mut impostor = SimulatedAuthority::new("Impostor");
     impostor.name = "Simulated Root".into();
-    assert_worth(Attestation::Unverified, trusting(&[&root()]), |it| recertify(it, &impostor, |_| {}));
+    assert_worth(Attestation::Unverified, trusting(&[&root()]), |it| {
+        recertify(it, &impostor, |_| {})
+    });
     // Where both are trusted, the one of the same name that did sign is found.
     assert_worth(Attestation::Trusted, trusting(&[&impostor, &root()]), |_| {});
 }
@@ -297,8 +367,11 @@ fn step_7_1_24_refuses_an_impostor_with_the_roots_name() {
 #[test]
 fn step_7_1_24_a_leaf_that_is_an_anchor_itself_is_trusted() {
     let leaf = vouched(Statement::Packed(root())).creation.certificates.unwrap().remove(0);
-    let attestation =
-        AttestationPolicy { conveyance: Conveyance::Direct, anchors: Anchors::parse(&leaf).unwrap(), ..AttestationPolicy::default() };
+    let attestation = AttestationPolicy {
+        conveyance: Conveyance::Direct,
+        anchors: Anchors::parse(&leaf).unwrap(),
+        ..AttestationPolicy::default()
+    };
     assert_worth(Attestation::Trusted, RelyingPartyConfig { attestation, ..config() }, |_| {});
 }
 
@@ -309,7 +382,9 @@ fn step_7_1_24_refuses_models_that_are_denied_or_not_allowed() {
     let registered = |allow: Vec<_>, deny: Vec<_>, statement| {
         let mut party = trusting(&[&root()]);
         party.attestation = AttestationPolicy { allow, deny, ..party.attestation };
-        let finished = Registration::with(party, SimulatedSecurityKey::new("alice's").vouched(statement)).finish();
+        let finished =
+            Registration::with(party, SimulatedSecurityKey::new("alice's").vouched(statement))
+                .finish();
         finished.map(|_| ()).map_err(|fault| fault.step())
     };
     let refused = Err(Some((Ceremony::Registration, 24)));

@@ -10,8 +10,7 @@ enum By {
     Other(&'static str),
 }
 
-use By::Other;
-use By::Us;
+use By::{Other, Us};
 
 /// WebAuthn L3 §7.1, from step 1.
 const REGISTRATION: [By; 29] = [
@@ -86,19 +85,30 @@ fn every_step_of_ours_is_tested_both_ways() {
         include_str!("unasked.rs"),
     ];
     let mut tests: BTreeMap<(u8, usize), (usize, usize)> = BTreeMap::new();
-    for name in sources.iter().flat_map(|source| source.lines()).filter_map(|line| line.strip_prefix("fn step_7_")) {
+    for name in sources
+        .iter()
+        .flat_map(|source| source.lines())
+        .filter_map(|line| line.strip_prefix("fn step_7_"))
+    {
         let (section, rest) = name.split_once('_').unwrap();
         let (step, rest) = rest.split_once('_').unwrap();
-        let (accepting, refusing) = tests.entry((section.parse().unwrap(), step.parse().unwrap())).or_default();
+        let (accepting, refusing) =
+            tests.entry((section.parse().unwrap(), step.parse().unwrap())).or_default();
         *(if rest.starts_with("refuses_") { refusing } else { accepting }) += 1;
     }
     for (section, steps) in [(1, &REGISTRATION[..]), (2, &AUTHENTICATION[..])] {
         for (number, by) in (1..).zip(steps) {
             let (accepting, refusing) = tests.remove(&(section, number)).unwrap_or_default();
             match by {
-                Us => assert!(accepting > 0 && refusing > 0, "§7.{section} step {number}: {accepting} accept, {refusing} refuse"),
+                Us => assert!(
+                    accepting > 0 && refusing > 0,
+                    "§7.{section} step {number}: {accepting} accept, {refusing} refuse"
+                ),
                 Other(why) => {
-                    assert!(accepting + refusing == 0 && !why.is_empty(), "§7.{section} step {number} is tested, and is not ours: {why}")
+                    assert!(
+                        accepting + refusing == 0 && !why.is_empty(),
+                        "§7.{section} step {number} is tested, and is not ours: {why}"
+                    )
                 }
             }
         }

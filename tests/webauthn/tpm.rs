@@ -5,28 +5,18 @@ use std::sync::LazyLock;
 use aws_lc_rs::digest;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::KeyPair;
-use aws_lc_rs::signature::RSA_PKCS1_SHA256;
-use aws_lc_rs::signature::RsaKeyPair;
+use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use ciborium::Value;
-use sha2::Digest;
-use sha2::Sha256;
-use twostep::testing::Certificate;
-use twostep::testing::SimulatedAuthority;
-use twostep::testing::SimulatedSecurityKey;
-use twostep::testing::SimulatedSigner;
-use twostep::testing::TpmNames;
-use twostep::webauthn::Anchors;
-use twostep::webauthn::Attestation;
-use twostep::webauthn::AttestationPolicy;
-use twostep::webauthn::Ceremony;
-use twostep::webauthn::Conveyance;
-use twostep::webauthn::RegistrationResponse;
-use twostep::webauthn::RelyingPartyConfig;
-use twostep::webauthn::Trust;
+use sha2::{Digest, Sha256};
+use twostep::testing::{
+    Certificate, SimulatedAuthority, SimulatedSecurityKey, SimulatedSigner, TpmNames,
+};
+use twostep::webauthn::{
+    Anchors, Attestation, AttestationPolicy, Ceremony, Conveyance, RegistrationResponse,
+    RelyingPartyConfig, Trust,
+};
 
-use crate::party::Registration;
-use crate::party::config;
+use crate::party::{Registration, config};
 
 /// A statement while every part of it can still be changed.
 struct Tpm {
@@ -60,7 +50,15 @@ fn root() -> SimulatedAuthority {
 
 fn terms(conveyance: Conveyance, trust: Trust) -> RelyingPartyConfig {
     let anchors = Anchors::parse(&root().certificate()).unwrap();
-    RelyingPartyConfig { attestation: AttestationPolicy { conveyance, trust, anchors, ..AttestationPolicy::default() }, ..config() }
+    RelyingPartyConfig {
+        attestation: AttestationPolicy {
+            conveyance,
+            trust,
+            anchors,
+            ..AttestationPolicy::default()
+        },
+        ..config()
+    }
 }
 
 fn sized(bytes: &[u8]) -> Vec<u8> {
@@ -77,14 +75,16 @@ fn on_p256(terms: RelyingPartyConfig) -> Tpm {
     let mut registration = Registration::with(terms, key);
     registration.creation.aaguid = *b"a model of a TPM";
     registration.creation.format = "tpm".into();
-    let (x, y) = (&registration.creation.public_key[10..42], &registration.creation.public_key[45..77]);
+    let (x, y) =
+        (&registration.creation.public_key[10..42], &registration.creation.public_key[45..77]);
     // ECDSA with SHA-256, the curve, no derivation, the point.
     let area = [&HEAD[..], &[0, 0x18, 0, 0x0b, 0, 3, 0, 0x10], &sized(x), &sized(y)].concat();
     Tpm::new(registration, -7, 0x23, area, signer, certificate)
 }
 
 /// A credential's and an attestation key. RSA keys take long to find.
-static RSA_KEYS: LazyLock<[RsaKeyPair; 2]> = LazyLock::new(|| [(); 2].map(|()| RsaKeyPair::generate(KeySize::Rsa2048).unwrap()));
+static RSA_KEYS: LazyLock<[RsaKeyPair; 2]> =
+    LazyLock::new(|| [(); 2].map(|()| RsaKeyPair::generate(KeySize::Rsa2048).unwrap()));
 
 /// The same with RSA.
 fn on_rsa(terms: RelyingPartyConfig) -> Tpm {
@@ -93,14 +93,18 @@ fn on_rsa(terms: RelyingPartyConfig) -> Tpm {
     registration.creation.format = "tpm".into();
     let [credential, attester] = &*RSA_KEYS;
     let modulus = credential.public_key().modulus().big_endian_without_leading_zero().to_vec();
-    registration.creation.public_key = [b"\xa4\x01\x03\x03\x39\x01\x00\x20\x59\x01\x00", &modulus[..], b"\x21\x43\x01\x00\x01"].concat();
+    registration.creation.public_key =
+        [b"\xa4\x01\x03\x03\x39\x01\x00\x20\x59\x01\x00", &modulus[..], b"\x21\x43\x01\x00\x01"]
+            .concat();
     // No scheme, 2,048 bits, the usual exponent.
     let area = [&HEAD[..], &[0, 0x10, 8, 0, 0, 0, 0, 0], &sized(&modulus)].concat();
     let public = attester.public_key().as_ref().to_vec();
     let info = [&b"\x30\x82\x01\x22\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00\x03\x82\x01\x0f\x00"[..], &public].concat();
     let signer = SimulatedSigner::new(move |message| {
         let mut signature = vec![0; attester.public_modulus_len()];
-        attester.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).unwrap();
+        attester
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
+            .unwrap();
         signature
     });
     let certificate = Certificate { public_key_info: Some(info), ..registration.key.certificate() };
@@ -108,9 +112,21 @@ fn on_rsa(terms: RelyingPartyConfig) -> Tpm {
 }
 
 impl Tpm {
-    fn new(registration: Registration, algorithm: i64, kind: u16, area: Vec<u8>, signer: SimulatedSigner, certificate: Certificate) -> Tpm {
+    fn new(
+        registration: Registration,
+        algorithm: i64,
+        kind: u16,
+        area: Vec<u8>,
+        signer: SimulatedSigner,
+        certificate: Certificate,
+    ) -> Tpm {
         let aaguid = Some((registration.creation.aaguid, false));
-        let certificate = Certificate { subject: Default::default(), tpm: Some(TpmNames::default()), aaguid, ..certificate };
+        let certificate = Certificate {
+            subject: Default::default(),
+            tpm: Some(TpmNames::default()),
+            aaguid,
+            ..certificate
+        };
         let area = [&kind.to_be_bytes()[..], &area].concat();
         Tpm {
             registration,
@@ -146,14 +162,27 @@ impl Tpm {
             0x0d => &digest::SHA512,
             _ => &digest::SHA256,
         };
-        let mut name = [&self.name_algorithm.to_be_bytes()[..], digest::digest(hash, &area).as_ref()].concat();
+        let mut name =
+            [&self.name_algorithm.to_be_bytes()[..], digest::digest(hash, &area).as_ref()].concat();
         *name.last_mut().unwrap() ^= self.name;
         let head = [&self.magic.to_be_bytes()[..], &self.kind.to_be_bytes()].concat();
-        let information =
-            [head, sized(b"signer"), sized(&extra), vec![0; 25], sized(&name), sized(b""), self.after_information.clone()].concat();
+        let information = [
+            head,
+            sized(b"signer"),
+            sized(&extra),
+            vec![0; 25],
+            sized(&name),
+            sized(b""),
+            self.after_information.clone(),
+        ]
+        .concat();
         let mut signature = self.signer.sign(&information);
         *signature.last_mut().unwrap() ^= self.signature;
-        let chain = if self.certified { vec![Value::Bytes(root().issue(&self.certificate))] } else { Vec::new() };
+        let chain = if self.certified {
+            vec![Value::Bytes(root().issue(&self.certificate))]
+        } else {
+            Vec::new()
+        };
         let members = [
             ("ver", Value::from(self.version)),
             ("alg", Value::from(self.algorithm)),
@@ -164,7 +193,11 @@ impl Tpm {
         ];
         let members = members.into_iter().filter(|(name, _)| Some(*name) != self.left_out);
         let statement = Value::Map(members.map(|(name, value)| (name.into(), value)).collect());
-        let object = Value::Map(vec![("fmt".into(), "tpm".into()), ("attStmt".into(), statement), ("authData".into(), Value::Bytes(data))]);
+        let object = Value::Map(vec![
+            ("fmt".into(), "tpm".into()),
+            ("attStmt".into(), statement),
+            ("authData".into(), Value::Bytes(data)),
+        ]);
         response.response.attestation_object.clear();
         ciborium::into_writer(&object, &mut response.response.attestation_object).unwrap();
         response
@@ -180,13 +213,17 @@ fn step_7_1_22_a_right_tpm_statement_is_trusted() {
     for trust in [Trust::Optional, Trust::Required] {
         for tpm in both(&terms(Conveyance::Direct, trust)) {
             let credential = tpm.registration.finish_with(&tpm.response()).unwrap();
-            assert_eq!((credential.attestation, credential.attestation_format.as_str()), (Attestation::Trusted, "tpm"));
+            assert_eq!(
+                (credential.attestation, credential.attestation_format.as_str()),
+                (Attestation::Trusted, "tpm")
+            );
             assert_eq!(credential.aaguid.unwrap().as_bytes(), b"a model of a TPM");
         }
     }
     // Every hash that a TPM may name its key by.
     for hash in [0x04, 0x0c, 0x0d] {
-        let tpm = Tpm { name_algorithm: hash, ..on_p256(terms(Conveyance::Direct, Trust::Required)) };
+        let tpm =
+            Tpm { name_algorithm: hash, ..on_p256(terms(Conveyance::Direct, Trust::Required)) };
         tpm.registration.finish_with(&tpm.response()).unwrap();
     }
     // A certificate that names no model is for all of its maker's.
@@ -225,13 +262,17 @@ fn step_7_1_22_refuses_a_tpm_statement_with_any_field_changed() {
         ("no names", |tpm| tpm.certificate.tpm = None),
         ("names not critical", |tpm| tpm.certificate.tpm.as_mut().unwrap().critical = false),
         ("no maker", |tpm| tpm.certificate.tpm.as_mut().unwrap().manufacturer.clear()),
-        ("maker that is none", |tpm| tpm.certificate.tpm.as_mut().unwrap().manufacturer = "Infineon".into()),
+        ("maker that is none", |tpm| {
+            tpm.certificate.tpm.as_mut().unwrap().manufacturer = "Infineon".into()
+        }),
         ("no model", |tpm| tpm.certificate.tpm.as_mut().unwrap().model.clear()),
         ("no firmware", |tpm| tpm.certificate.tpm.as_mut().unwrap().version.clear()),
         ("no usage", |tpm| tpm.certificate.tpm.as_mut().unwrap().usage.clear()),
     ];
     let more: [(&str, Spoil); 4] = [
-        ("another usage", |tpm| tpm.certificate.tpm.as_mut().unwrap().usage = vec![0x2b, 6, 1, 5, 5, 7, 3, 2]),
+        ("another usage", |tpm| {
+            tpm.certificate.tpm.as_mut().unwrap().usage = vec![0x2b, 6, 1, 5, 5, 7, 3, 2]
+        }),
         ("an authority's", |tpm| tpm.certificate.ca = Some(true)),
         ("no constraints", |tpm| tpm.certificate.ca = None),
         ("another model", |tpm| tpm.certificate.aaguid = Some((*b"another model...", false))),
@@ -244,10 +285,18 @@ fn step_7_1_22_refuses_a_tpm_statement_with_any_field_changed() {
         }
         let mut tpm = on_p256(terms(Conveyance::Indirect, Trust::Optional));
         spoil(&mut tpm);
-        assert_eq!(tpm.registration.finish_with(&tpm.response()).unwrap().attestation, Attestation::Unverified, "{what}");
+        assert_eq!(
+            tpm.registration.finish_with(&tpm.response()).unwrap().attestation,
+            Attestation::Unverified,
+            "{what}"
+        );
         let mut tpm = on_p256(config());
         spoil(&mut tpm);
-        assert_eq!(tpm.registration.finish_with(&tpm.response()).unwrap().attestation, Attestation::None, "{what}");
+        assert_eq!(
+            tpm.registration.finish_with(&tpm.response()).unwrap().attestation,
+            Attestation::None,
+            "{what}"
+        );
     }
 }
 
@@ -256,6 +305,9 @@ fn step_7_1_22_refuses_a_tpm_statement_of_another_ceremony() {
     for tpm in both(&terms(Conveyance::Direct, Trust::Required)) {
         let mut response = tpm.response();
         crate::party::insert(&mut response.response.client_data_json, "\"a\":1,");
-        assert_eq!(tpm.registration.finish_with(&response).unwrap_err().step(), Some((Ceremony::Registration, 22)));
+        assert_eq!(
+            tpm.registration.finish_with(&response).unwrap_err().step(),
+            Some((Ceremony::Registration, 22))
+        );
     }
 }

@@ -1,12 +1,10 @@
-//! What a relying party gets without having asked: attestation statements and extension outputs of any form.
+//! What a relying party gets without having asked: attestation statements and extension outputs of
+//! any form.
 
-use twostep::testing::SimulatedAuthority;
-use twostep::testing::SimulatedSecurityKey;
-use twostep::testing::Statement;
+use twostep::testing::{SimulatedAuthority, SimulatedSecurityKey, Statement};
 use twostep::webauthn::Attestation;
 
-use crate::party::Registration;
-use crate::party::config;
+use crate::party::{Registration, config};
 
 /// Outputs of the right form and of any other: who did not ask does not read them.
 pub(crate) const ODD_EXTENSIONS: [&[u8]; 8] = [
@@ -20,7 +18,8 @@ pub(crate) const ODD_EXTENSIONS: [&[u8]; 8] = [
     b"\xa2\x61a\xc0\x61b\x61c\xf7",
 ];
 
-/// What a client makes of a statement that was not asked for (L3 §5.1.3): nothing, whatever it holds.
+/// What a client makes of a statement that was not asked for (L3 §5.1.3): nothing, whatever it
+/// holds.
 #[test]
 fn step_7_1_22_a_statement_that_was_not_asked_for_is_none() {
     let objects: [(&str, &[u8]); 11] = [
@@ -41,13 +40,19 @@ fn step_7_1_22_a_statement_that_was_not_asked_for_is_none() {
         let it = Registration::new();
         let mut response = it.creation.response();
         let data = it.creation.auth_data();
-        let head = |major: u8, length: usize| [vec![major | 0x19], u16::try_from(length).unwrap().to_be_bytes().to_vec()].concat();
+        let head = |major: u8, length: usize| {
+            [vec![major | 0x19], u16::try_from(length).unwrap().to_be_bytes().to_vec()].concat()
+        };
         let format_head = if format.len() < 24 {
             vec![0x60 | u8::try_from(format.len()).unwrap()]
         } else {
             vec![0x78, u8::try_from(format.len()).unwrap()]
         };
-        let data_head = if data.len() < 256 { vec![0x58, u8::try_from(data.len()).unwrap()] } else { head(0x40, data.len()) };
+        let data_head = if data.len() < 256 {
+            vec![0x58, u8::try_from(data.len()).unwrap()]
+        } else {
+            head(0x40, data.len())
+        };
         let object = [
             b"\xa3\x63fmt".to_vec(),
             format_head,
@@ -59,13 +64,25 @@ fn step_7_1_22_a_statement_that_was_not_asked_for_is_none() {
             data,
         ];
         response.response.attestation_object = object.concat();
-        let credential = it.finish_with(&response).unwrap_or_else(|fault| panic!("{format} {statement:02x?}: {fault}"));
-        assert_eq!((credential.attestation, credential.attestation_format.as_str()), (Attestation::None, "none"), "{format}");
+        let credential = it
+            .finish_with(&response)
+            .unwrap_or_else(|fault| panic!("{format} {statement:02x?}: {fault}"));
+        assert_eq!(
+            (credential.attestation, credential.attestation_format.as_str()),
+            (Attestation::None, "none"),
+            "{format}"
+        );
     }
     // A right one is none as well: nobody asked.
     let root = SimulatedAuthority::new("Simulated Root");
     for statement in [Statement::Own, Statement::Packed(root.clone()), Statement::U2f(root)] {
-        let credential = Registration::with(config(), SimulatedSecurityKey::new("alice's").vouched(statement)).finish().unwrap();
-        assert_eq!((credential.attestation, credential.attestation_format.as_str()), (Attestation::None, "none"));
+        let credential =
+            Registration::with(config(), SimulatedSecurityKey::new("alice's").vouched(statement))
+                .finish()
+                .unwrap();
+        assert_eq!(
+            (credential.attestation, credential.attestation_format.as_str()),
+            (Attestation::None, "none")
+        );
     }
 }

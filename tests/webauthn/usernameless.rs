@@ -1,21 +1,12 @@
 //! Sign-in without an account: what is asked for, and what the answer has to say.
 
-use twostep::testing::SimulatedSecurityKey;
-use twostep::testing::Use;
-use twostep::webauthn::AuthenticationState;
-use twostep::webauthn::Ceremony;
-use twostep::webauthn::ConfigFault;
-use twostep::webauthn::Credential;
-use twostep::webauthn::Hint;
-use twostep::webauthn::RelyingParty;
-use twostep::webauthn::RelyingPartyConfig;
-use twostep::webauthn::ResidentKey;
-use twostep::webauthn::UserVerification;
+use twostep::testing::{SimulatedSecurityKey, Use};
+use twostep::webauthn::{
+    AuthenticationState, Ceremony, ConfigFault, Credential, Hint, RelyingParty, RelyingPartyConfig,
+    ResidentKey, UserVerification,
+};
 
-use crate::party::Registration;
-use crate::party::alice;
-use crate::party::config;
-use crate::party::origin;
+use crate::party::{Registration, alice, config, origin};
 
 fn storing(resident_key: ResidentKey) -> RelyingPartyConfig {
     RelyingPartyConfig {
@@ -45,25 +36,39 @@ impl Passkey {
     }
 
     fn refused_at(&self) -> Option<(Ceremony, u8)> {
-        self.party.finish_authentication(&self.state, &self.used.response(), &self.credential).unwrap_err().step()
+        self.party
+            .finish_authentication(&self.state, &self.used.response(), &self.credential)
+            .unwrap_err()
+            .step()
     }
 }
 
 #[test]
 fn the_options_name_no_credential_and_require_a_verified_user() {
-    let (options, state) = RelyingParty::new(storing(ResidentKey::Required)).unwrap().start_usernameless().unwrap();
+    let (options, state) = RelyingParty::new(storing(ResidentKey::Required))
+        .unwrap()
+        .start_usernameless()
+        .unwrap();
     assert!(options.allow_credentials.is_empty() && options.challenge.len() >= 16);
-    assert_eq!((options.user_verification, options.extensions.appid), (UserVerification::Required, None));
+    assert_eq!(
+        (options.user_verification, options.extensions.appid),
+        (UserVerification::Required, None)
+    );
     let written = serde_json::to_string(&state).unwrap();
     let _: AuthenticationState = serde_json::from_str(&written).unwrap();
 }
 
 #[test]
 fn the_key_says_whose_credential_it_is_and_has_verified_its_user() {
-    for key in [SimulatedSecurityKey::new("alice's"), SimulatedSecurityKey::new("alice's").on_ed25519()] {
+    for key in
+        [SimulatedSecurityKey::new("alice's"), SimulatedSecurityKey::new("alice's").on_ed25519()]
+    {
         let right = || Passkey::new(key.clone());
         let it = right();
-        let assertion = it.party.finish_authentication(&it.state, &it.used.response(), &it.credential).unwrap();
+        let assertion = it
+            .party
+            .finish_authentication(&it.state, &it.used.response(), &it.credential)
+            .unwrap();
         assert_eq!((&assertion.credential_id, assertion.user_verified), (&it.credential.id, true));
         type Change = fn(&mut Passkey);
         let changes: [(u8, Change); 7] = [
@@ -83,17 +88,23 @@ fn the_key_says_whose_credential_it_is_and_has_verified_its_user() {
     }
 }
 
-/// With an account named, the handle may be missing, as in every key that stores nothing; one that is there has to be right.
+/// With an account named, the handle may be missing, as in every key that stores nothing; one that
+/// is there has to be right.
 #[test]
 fn a_ceremony_with_an_account_needs_no_user_handle() {
     let it = Passkey::new(SimulatedSecurityKey::new("alice's"));
     let (options, state) = it.party.start_authentication(&[&it.credential]).unwrap();
-    for (handle, right) in [(None, true), (Some(alice().handle), true), (Some(b"bob's handle".to_vec()), false)] {
+    for (handle, right) in
+        [(None, true), (Some(alice().handle), true), (Some(b"bob's handle".to_vec()), false)]
+    {
         let mut key = SimulatedSecurityKey::new("alice's");
         key.sign_count = 7;
         let mut used = key.get(&options, &origin()).unwrap();
         used.user_handle = handle;
-        assert_eq!(it.party.finish_authentication(&state, &used.response(), &it.credential).is_ok(), right);
+        assert_eq!(
+            it.party.finish_authentication(&state, &used.response(), &it.credential).is_ok(),
+            right
+        );
     }
 }
 
@@ -129,10 +140,12 @@ fn resident_keys_and_hints_are_asked_for_as_configured() {
     assert_eq!(RelyingParty::new(twice).unwrap_err(), ConfigFault::Hints);
 }
 
-/// Clients may say more, less or something else of a credential: it is a hint, and registers it or not in no case.
+/// Clients may say more, less or something else of a credential: it is a hint, and registers it or
+/// not in no case.
 #[test]
 fn extension_results_of_any_form_are_read_as_far_as_they_can_be() {
-    let it = Registration::with(storing(ResidentKey::Preferred), SimulatedSecurityKey::new("alice's"));
+    let it =
+        Registration::with(storing(ResidentKey::Preferred), SimulatedSecurityKey::new("alice's"));
     let made = serde_json::to_value(it.creation.response()).unwrap();
     for (said, discoverable) in [
         (r#"{"credProps":{"rk":true}}"#, Some(true)),
@@ -148,9 +161,19 @@ fn extension_results_of_any_form_are_read_as_far_as_they_can_be() {
         response["clientExtensionResults"] = serde_json::from_str(said).unwrap();
         let credential = it.finish_with(&serde_json::from_value(response).unwrap()).unwrap();
         assert_eq!(credential.discoverable, discoverable, "{said}");
-        let unasked = Registration::with(storing(ResidentKey::Discouraged), SimulatedSecurityKey::new("alice's"));
+        let unasked = Registration::with(
+            storing(ResidentKey::Discouraged),
+            SimulatedSecurityKey::new("alice's"),
+        );
         let mut response = serde_json::to_value(unasked.creation.response()).unwrap();
         response["clientExtensionResults"] = serde_json::from_str(said).unwrap();
-        assert_eq!(unasked.finish_with(&serde_json::from_value(response).unwrap()).unwrap().discoverable, None, "{said}");
+        assert_eq!(
+            unasked
+                .finish_with(&serde_json::from_value(response).unwrap())
+                .unwrap()
+                .discoverable,
+            None,
+            "{said}"
+        );
     }
 }

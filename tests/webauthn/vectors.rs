@@ -1,32 +1,20 @@
-//! The test vectors of WebAuthn L3 §16: 15 registrations and 15 authentications, and why some of them are refused.
+//! The test vectors of WebAuthn L3 §16: 15 registrations and 15 authentications, and why some of
+//! them are refused.
 
 use std::collections::HashMap;
 
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::Digest;
-use sha2::Sha256;
-use twostep::webauthn::Anchors;
-use twostep::webauthn::AssertionResponse;
-use twostep::webauthn::Attestation;
-use twostep::webauthn::AttestationPolicy;
-use twostep::webauthn::AttestationResponse;
-use twostep::webauthn::AuthenticationResponse;
-use twostep::webauthn::Ceremony;
-use twostep::webauthn::Conveyance;
-use twostep::webauthn::Credential;
-use twostep::webauthn::CredentialId;
-use twostep::webauthn::ExtensionResults;
-use twostep::webauthn::Fault;
-use twostep::webauthn::RegistrationResponse;
-use twostep::webauthn::RelyingParty;
-use twostep::webauthn::RelyingPartyConfig;
+use sha2::{Digest, Sha256};
+use twostep::webauthn::{
+    Anchors, AssertionResponse, Attestation, AttestationPolicy, AttestationResponse,
+    AuthenticationResponse, Ceremony, Conveyance, Credential, CredentialId, ExtensionResults,
+    Fault, RegistrationResponse, RelyingParty, RelyingPartyConfig,
+};
 
 use crate::base64url;
-use crate::party::NOW;
-use crate::party::alice;
-use crate::party::config;
+use crate::party::{NOW, alice, config};
 
 /// What becomes of a registration: what its attestation proves, or the step that fails, and why.
 const REGISTRATIONS: [(&str, Result<Attestation, u8>, &str); 15] = [
@@ -42,12 +30,17 @@ const REGISTRATIONS: [(&str, Result<Attestation, u8>, &str); 15] = [
     ("packed.EdDSA", Ok(Attestation::Trusted), ""),
     ("packed.Ed448", Err(20), "not offered: webauthn-rs does not verify it"),
     ("tpm.ES256", Ok(Attestation::Trusted), ""),
-    ("android-key.ES256", Ok(Attestation::Unverified), "webauthn-rs wants a purpose and an origin in the authorization lists"),
+    (
+        "android-key.ES256",
+        Ok(Attestation::Unverified),
+        "webauthn-rs wants a purpose and an origin in the authorization lists",
+    ),
     ("apple.ES256", Ok(Attestation::Trusted), ""),
     ("fido-u2f.ES256", Ok(Attestation::Trusted), ""),
 ];
 
-/// What becomes of an authentication with the same credential, however it was registered; None where it cannot be stored.
+/// What becomes of an authentication with the same credential, however it was registered; None
+/// where it cannot be stored.
 const AUTHENTICATIONS: [(&str, Option<Result<(), u8>>); 15] = [
     ("none.ES256", Some(Ok(()))),
     ("packed-self.ES256", Some(Ok(()))),
@@ -72,12 +65,17 @@ type Vectors = HashMap<&'static str, Vec<(&'static str, Vec<u8>)>>;
 
 fn vectors() -> Vectors {
     let (mut vectors, mut name) = (Vectors::new(), "");
-    for line in include_str!("vectors.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    for line in include_str!("vectors.txt")
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
         match line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             Some(section) => name = section,
             None => {
                 let (key, digits) = line.split_once(' ').unwrap();
-                let bytes = (0..digits.len()).step_by(2).map(|place| u8::from_str_radix(&digits[place..place + 2], 16).unwrap());
+                let bytes = (0..digits.len())
+                    .step_by(2)
+                    .map(|place| u8::from_str_radix(&digits[place..place + 2], 16).unwrap());
                 vectors.entry(name).or_default().push((key, bytes.collect()));
             }
         }
@@ -86,13 +84,23 @@ fn vectors() -> Vectors {
 }
 
 fn value<'a>(vector: &'a [(&str, Vec<u8>)], key: &str, nth: usize) -> &'a [u8] {
-    vector.iter().filter(|(name, _)| *name == key).map(|(_, bytes)| bytes).nth(nth).unwrap()
+    vector
+        .iter()
+        .filter(|(name, _)| *name == key)
+        .map(|(_, bytes)| bytes)
+        .nth(nth)
+        .unwrap()
 }
 
 fn party(vectors: &Vectors) -> RelyingParty {
     let anchors = Anchors::parse(value(&vectors["attestation-ca"], "certificate", 0)).unwrap();
-    let attestation = AttestationPolicy { conveyance: Conveyance::Direct, anchors, ..AttestationPolicy::default() };
-    let (origins, top_origins) = (vec!["https://example.org".into()], vec!["https://example.com".into()]);
+    let attestation = AttestationPolicy {
+        conveyance: Conveyance::Direct,
+        anchors,
+        ..AttestationPolicy::default()
+    };
+    let (origins, top_origins) =
+        (vec!["https://example.org".into()], vec!["https://example.com".into()]);
     RelyingParty::new(RelyingPartyConfig { origins, top_origins, attestation, ..config() }).unwrap()
 }
 
@@ -103,7 +111,8 @@ fn with_challenge<T: Serialize + DeserializeOwned>(state: &T, challenge: &[u8]) 
     serde_json::from_value(state).unwrap()
 }
 
-/// The credential of a registration, whether or not it was accepted. Its authenticator data end the attestation object.
+/// The credential of a registration, whether or not it was accepted. Its authenticator data end the
+/// attestation object.
 fn stored(object: &[u8]) -> Credential {
     let rp_id_hash = Sha256::digest("example.org");
     let start = object.windows(32).rposition(|bytes| *bytes == rp_id_hash[..]).unwrap();
@@ -133,7 +142,11 @@ fn registration(original: &[u8], object: &[u8], client_data: &[u8]) -> Registrat
     RegistrationResponse {
         id: base64url(&id),
         raw_id: id,
-        response: AttestationResponse { client_data_json, attestation_object, transports: Vec::new() },
+        response: AttestationResponse {
+            client_data_json,
+            attestation_object,
+            transports: Vec::new(),
+        },
         kind: "public-key".into(),
         client_extension_results: ExtensionResults::default(),
     }
@@ -151,8 +164,12 @@ fn registrations_are_judged_as_listed() {
         let object = value(vector, "attestation-object", 0);
         let response = registration(object, object, value(vector, "client-data", 0));
         match (party.finish_registration(&state, &response, NOW), expected) {
-            (Ok(credential), Ok(attestation)) => assert_eq!(credential.attestation, attestation, "{name}"),
-            (Err(fault), Err(step)) => assert_eq!(fault.step(), Some((Ceremony::Registration, step)), "{name}: {why}"),
+            (Ok(credential), Ok(attestation)) => {
+                assert_eq!(credential.attestation, attestation, "{name}")
+            }
+            (Err(fault), Err(step)) => {
+                assert_eq!(fault.step(), Some((Ceremony::Registration, step)), "{name}: {why}")
+            }
             (found, _) => panic!("{name}: {found:?}, {why}"),
         }
     }
@@ -181,7 +198,9 @@ fn authentications_are_judged_as_listed() {
         };
         match (party.finish_authentication(&state, &response, &credential), expected) {
             (Ok(assertion), Some(Ok(()))) => assert_eq!(assertion.credential_id, credential.id),
-            (Err(fault), Some(Err(step))) => assert_eq!(fault.step(), Some((Ceremony::Authentication, step)), "{name}"),
+            (Err(fault), Some(Err(step))) => {
+                assert_eq!(fault.step(), Some((Ceremony::Authentication, step)), "{name}")
+            }
             (Err(Fault::BadInput(_)), None) => {}
             (found, _) => panic!("{name}: {found:?}"),
         }
@@ -189,7 +208,8 @@ fn authentications_are_judged_as_listed() {
 }
 
 proptest! {
-    /// Every format has its parser, of webauthn-rs or of the libraries below it; none of them panics.
+    /// Every format has its parser, of webauthn-rs or of the libraries below it; none of them
+    /// panics.
     #[test]
     fn a_changed_statement_of_any_format_does_no_harm(
         which in any::<prop::sample::Index>(),

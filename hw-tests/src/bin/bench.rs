@@ -7,26 +7,18 @@
 //! bench real --serial S    the cases that a real key can do; you touch it and plug it in
 //! ```
 //!
-//! Exit 0: every case is ok. Else the number of cases that failed, or 100 when a machine did not end by itself.
+//! Exit 0: every case is ok. Else the number of cases that failed, or 100 when a machine did not
+//! end by itself.
 
 use hw_tests::arguments::Arguments;
-use hw_tests::cases;
-use hw_tests::guest;
-use hw_tests::guest::Case;
-use hw_tests::guest::Place;
-use hw_tests::host;
-use hw_tests::host::Kernel;
-use hw_tests::host::Machine;
-use hw_tests::host::Root;
-use hw_tests::host::Verdict;
+use hw_tests::guest::{Case, Place};
+use hw_tests::host::{Kernel, Machine, Root, Verdict};
+use hw_tests::{cases, guest, host};
 use std::io::Write;
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::Command;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 use std::thread;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// No machine runs longer, whatever its cases ask for.
 const LONGEST: Duration = Duration::from_secs(900);
@@ -48,8 +40,13 @@ fn main() -> ExitCode {
             println!("{}: {}", kernel.package, kernel.image.display());
             0
         }),
-        ["real"] => serial.ok_or_else(|| "name the key: --serial S".to_owned()).and_then(|serial| real(&serial)),
-        _ => Err(format!("{}: see `bench run`, `bench list`, `bench fetch-kernel`, `bench real`", words.join(" "))),
+        ["real"] => serial
+            .ok_or_else(|| "name the key: --serial S".to_owned())
+            .and_then(|serial| real(&serial)),
+        _ => Err(format!(
+            "{}: see `bench run`, `bench list`, `bench fetch-kernel`, `bench real`",
+            words.join(" ")
+        )),
     };
     match status {
         Ok(status) => ExitCode::from(status),
@@ -61,7 +58,9 @@ fn main() -> ExitCode {
 }
 
 fn list(filter: &str) -> Result<u8, String> {
-    cases::all().filter(|case| case.name.contains(filter)).for_each(|case| println!("{:<8} {}", case.place.name(), case.name));
+    cases::all()
+        .filter(|case| case.name.contains(filter))
+        .for_each(|case| println!("{:<8} {}", case.place.name(), case.name));
     Ok(0)
 }
 
@@ -75,7 +74,9 @@ fn run(filter: &str) -> Result<u8, String> {
     let mut plain = Vec::new();
     let mut others = Vec::new();
     for place in Place::ALL {
-        let cases: Vec<&Case> = cases::all().filter(|case| case.place == place && case.name.contains(filter)).collect();
+        let cases: Vec<&Case> = cases::all()
+            .filter(|case| case.place == place && case.name.contains(filter))
+            .collect();
         if !cases.is_empty() {
             let side = if place == Place::Plain { &mut plain } else { &mut others };
             side.push((place, cases, root(&kernel, place)?));
@@ -83,27 +84,43 @@ fn run(filter: &str) -> Result<u8, String> {
     }
     // One processor each: the plain machine has as much to do as the others together.
     let side = |machines: &[(Place, Vec<&Case>, PathBuf)]| {
-        let failed = machines.iter().map(|(place, cases, root)| one_machine(&kernel, *place, cases, root, filter));
-        failed.collect::<Result<Vec<u8>, String>>().map(|failed| failed.into_iter().fold(0, u8::saturating_add))
+        let failed = machines
+            .iter()
+            .map(|(place, cases, root)| one_machine(&kernel, *place, cases, root, filter));
+        failed
+            .collect::<Result<Vec<u8>, String>>()
+            .map(|failed| failed.into_iter().fold(0, u8::saturating_add))
     };
     let (first, second) = thread::scope(|scope| {
         let first = scope.spawn(|| side(&plain));
         let second = side(&others);
         (first.join(), second)
     });
-    let failed = first.map_err(|_| "the bench itself failed".to_owned())??.saturating_add(second?);
-    println!("bench: {}", if failed == 0 { "all ok".to_owned() } else { format!("{failed} FAILED") });
+    let failed = first
+        .map_err(|_| "the bench itself failed".to_owned())??
+        .saturating_add(second?);
+    println!(
+        "bench: {}",
+        if failed == 0 { "all ok".to_owned() } else { format!("{failed} FAILED") }
+    );
     Ok(failed.min(NO_VERDICT))
 }
 
 /// The programs that go into the guest; cargo knows whether they are fresh.
 fn build() -> Result<(), String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let packages =
-        [&["--package", "hw-tests", "--bins"][..], &["--package", "twostep", "--bin", "twostep"], &["--package", "pam-twostep", "--lib"]];
+    let packages = [
+        &["--package", "hw-tests", "--bins"][..],
+        &["--package", "twostep", "--bin", "twostep"],
+        &["--package", "pam-twostep", "--lib"],
+    ];
     for what in packages {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let status = Command::new(&cargo).args(["build", "--quiet", "--locked"]).args(what).current_dir(root).status();
+        let status = Command::new(&cargo)
+            .args(["build", "--quiet", "--locked"])
+            .args(what)
+            .current_dir(root)
+            .status();
         if !status.is_ok_and(|status| status.success()) {
             return Err(format!("cargo build {} failed", what.join(" ")));
         }
@@ -117,8 +134,12 @@ fn real(serial: &str) -> Result<u8, String> {
         return Err(format!("no key with the serial number {serial} is plugged in"));
     }
     build()?;
-    println!("This writes credentials for `localhost` to the key {serial}, which needs room for none: they are not discoverable.");
-    println!("It does not reset the key, and uses no PIN tries as long as the PIN is right. Do not use a key you cannot spare.");
+    println!(
+        "This writes credentials for `localhost` to the key {serial}, which needs room for none: they are not discoverable."
+    );
+    println!(
+        "It does not reset the key, and uses no PIN tries as long as the PIN is right. Do not use a key you cannot spare."
+    );
     let typed = ask("Type its serial number to go on: ")?;
     if typed != serial {
         return Err("that is another number; nothing was done".to_owned());
@@ -142,7 +163,10 @@ fn real(serial: &str) -> Result<u8, String> {
 fn ask(question: &str) -> Result<String, String> {
     print!("{question}");
     let mut line = String::new();
-    std::io::stdout().flush().and_then(|()| std::io::stdin().read_line(&mut line)).map_err(|error| error.to_string())?;
+    std::io::stdout()
+        .flush()
+        .and_then(|()| std::io::stdin().read_line(&mut line))
+        .map_err(|error| error.to_string())?;
     Ok(line.trim().to_owned())
 }
 
@@ -154,13 +178,29 @@ fn root(kernel: &Kernel, place: Place) -> Result<PathBuf, String> {
     root.write(place.name())
 }
 
-fn one_machine(kernel: &Kernel, place: Place, cases: &[&Case], root: &Path, filter: &str) -> Result<u8, String> {
+fn one_machine(
+    kernel: &Kernel,
+    place: Place,
+    cases: &[&Case],
+    root: &Path,
+    filter: &str,
+) -> Result<u8, String> {
     let seconds: u64 = cases.iter().map(|case| case.seconds).sum();
     let deadline = Duration::from_secs(seconds + 120).min(LONGEST);
     let plugs = std::env::var("TWOSTEP_PLUGS").unwrap_or_default();
     let logins = std::env::var("TWOSTEP_LOGINS").unwrap_or_default();
-    let words = format!("bench.place={} bench.filter={filter} bench.plugs={plugs} bench.logins={logins}", place.name());
-    let machine = Machine { name: place.name(), image: &kernel.image, root, counted_time: place == Place::Counted, words, deadline };
+    let words = format!(
+        "bench.place={} bench.filter={filter} bench.plugs={plugs} bench.logins={logins}",
+        place.name()
+    );
+    let machine = Machine {
+        name: place.name(),
+        image: &kernel.image,
+        root,
+        counted_time: place == Place::Counted,
+        words,
+        deadline,
+    };
     println!("bench: machine {}, {} cases", place.name(), cases.len());
     let begun = Instant::now();
     let mut over = 0;
@@ -169,8 +209,13 @@ fn one_machine(kernel: &Kernel, place: Place, cases: &[&Case], root: &Path, filt
     match verdict {
         Verdict::Status(status) if over == cases.len() || status > 0 => Ok(status),
         Verdict::Status(_) => Err(format!("{over} of {} cases ran", cases.len())),
-        Verdict::Vanished => Err(format!("the machine went away: see {}", host::cache().join(format!("{}.log", place.name())).display())),
-        Verdict::TooLate => Err(format!("the machine was still running after {} s", deadline.as_secs())),
+        Verdict::Vanished => Err(format!(
+            "the machine went away: see {}",
+            host::cache().join(format!("{}.log", place.name())).display()
+        )),
+        Verdict::TooLate => {
+            Err(format!("the machine was still running after {} s", deadline.as_secs()))
+        }
     }
 }
 
@@ -181,10 +226,15 @@ fn print(line: &str) -> bool {
     let words: Vec<&str> = rest.trim().splitn(4, ' ').collect();
     match (kind, words.as_slice()) {
         ("T", [name, verdict, seconds, why @ ..]) => {
-            println!("{verdict:<4} {seconds:>6} s  {name}{}", why.first().map_or(String::new(), |why| format!(": {why}")));
+            println!(
+                "{verdict:<4} {seconds:>6} s  {name}{}",
+                why.first().map_or(String::new(), |why| format!(": {why}"))
+            );
             return true;
         }
-        ("F", [name, ..]) => println!("              {name} {}", rest.trim().trim_start_matches(name).trim()),
+        ("F", [name, ..]) => {
+            println!("              {name} {}", rest.trim().trim_start_matches(name).trim())
+        }
         ("L", _) => println!("              | {}", rest.trim()),
         _ => {}
     }

@@ -1,9 +1,8 @@
 //! The first process of the virtual machine; also each case, in a process of its own.
 
 use hw_tests::arguments::Arguments;
-use hw_tests::cases;
-use hw_tests::guest;
 use hw_tests::guest::Case;
+use hw_tests::{cases, guest};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -18,7 +17,9 @@ fn main() -> ExitCode {
         },
         _ if std::process::id() == 1 => first_process(),
         _ => {
-            eprintln!("guest: this is the first process of a virtual machine: start it with `bench run`");
+            eprintln!(
+                "guest: this is the first process of a virtual machine: start it with `bench run`"
+            );
             ExitCode::FAILURE
         }
     }
@@ -32,8 +33,12 @@ fn one(name: &str) -> Result<(), String> {
 fn first_process() -> ExitCode {
     let status = match guest::boot() {
         Ok(words) => {
-            let word = |wanted: &str| words.iter().find(|(name, _)| name == wanted).map_or("", |(_, value)| value);
-            let wanted = |case: &&Case| case.place.name() == word("place") && case.name.contains(word("filter"));
+            let word = |wanted: &str| {
+                words.iter().find(|(name, _)| name == wanted).map_or("", |(_, value)| value)
+            };
+            let wanted = |case: &&Case| {
+                case.place.name() == word("place") && case.name.contains(word("filter"))
+            };
             let cases: Vec<&Case> = cases::all().filter(wanted).collect();
             println!("@@B {} cases", cases.len());
             guest::run_all(&cases, &words)

@@ -7,22 +7,16 @@
 //! vkey faults
 //! ```
 //!
-//! Commands: `touch`, `finger right|wrong|auto|never|deny|manual|delay:MS`, `unplug`, `replug`, `unplug-after REPORTS`,
-//! `late MS`, `fault NAME [SKIP [TIMES]]`, `heal`, `raw HEX`, `save FILE`, `restore FILE`, `state`, `quit`.
+//! Commands: `touch`, `finger right|wrong|auto|never|deny|manual|delay:MS`, `unplug`, `replug`,
+//! `unplug-after REPORTS`, `late MS`, `fault NAME [SKIP [TIMES]]`, `heal`, `raw HEX`, `save FILE`,
+//! `restore FILE`, `state`, `quit`.
 
 use hw_tests::arguments::Arguments;
-use hw_tests::faults;
-use hw_tests::key;
-use hw_tests::key::Finger;
-use hw_tests::key::Flash;
-use hw_tests::key::Options;
-use hw_tests::wire::Gadget;
-use hw_tests::wire::Identity;
-use hw_tests::wire::Uhid;
-use hw_tests::wire::Wire;
+use hw_tests::key::{Finger, Flash, Options};
+use hw_tests::wire::{Gadget, Identity, Uhid, Wire};
+use hw_tests::{faults, key};
 use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -37,7 +31,9 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), String> {
     let mut arguments = Arguments::of_process();
-    let mut text = |name: &str, default: &str| Ok::<_, String>(arguments.value(name)?.unwrap_or(default.to_owned()));
+    let mut text = |name: &str, default: &str| {
+        Ok::<_, String>(arguments.value(name)?.unwrap_or(default.to_owned()))
+    };
     let wire = text("--wire", "uhid")?;
     let identity = Identity {
         vendor_id: hexadecimal(&text("--vid", "1209")?)?,
@@ -67,11 +63,16 @@ fn run() -> Result<(), String> {
     match words.as_slice() {
         [] => {}
         ["faults"] => {
-            faults::all().for_each(|fault| println!("{:<28} {:?}, {:?}", fault.name, fault.on, fault.end));
+            faults::all()
+                .for_each(|fault| println!("{:<28} {:?}, {:?}", fault.name, fault.on, fault.end));
             return Ok(());
         }
         ["tell", socket, command @ ..] => {
-            println!("{}", key::tell(Path::new(socket), &command.join(" ")).map_err(|error| error.to_string())?);
+            println!(
+                "{}",
+                key::tell(Path::new(socket), &command.join(" "))
+                    .map_err(|error| error.to_string())?
+            );
             return Ok(());
         }
         _ => return Err(format!("{words:?} is unknown")),
@@ -79,9 +80,14 @@ fn run() -> Result<(), String> {
     let wire: Box<dyn Wire> = match wire.strip_prefix("gadget:") {
         Some(number) => {
             let number = number.parse().map_err(|_| format!("{number} is no controller"))?;
-            Box::new(Gadget::build(number, &identity).map_err(|error| format!("gadget {number}: {error}"))?)
+            Box::new(
+                Gadget::build(number, &identity)
+                    .map_err(|error| format!("gadget {number}: {error}"))?,
+            )
         }
-        None if wire == "uhid" => Box::new(Uhid::open(identity).map_err(|error| format!("/dev/uhid: {error}"))?),
+        None if wire == "uhid" => {
+            Box::new(Uhid::open(identity).map_err(|error| format!("/dev/uhid: {error}"))?)
+        }
         None => return Err(format!("{wire}: a wire is uhid or gadget:N")),
     };
     key::run(wire, options).map_err(|error| error.to_string())
@@ -94,5 +100,6 @@ fn attestation(folder: &Path) -> Result<(Vec<u8>, Vec<u8>), String> {
 }
 
 fn hexadecimal(text: &str) -> Result<u16, String> {
-    u16::from_str_radix(text.trim_start_matches("0x"), 16).map_err(|_| format!("{text} is not hexadecimal"))
+    u16::from_str_radix(text.trim_start_matches("0x"), 16)
+        .map_err(|_| format!("{text} is not hexadecimal"))
 }

@@ -1,16 +1,6 @@
 //! `twostep key doctor` says what is wrong, without any right.
 
-use crate::guest::Agent;
-use crate::guest::Case;
-use crate::guest::Key;
-use crate::guest::Outcome;
-use crate::guest::Place;
-use crate::guest::Ran;
-use crate::guest::Wire;
-use crate::guest::ours;
-use crate::guest::run;
-use crate::guest::run_as;
-use crate::guest::start;
+use crate::guest::{Agent, Case, Key, Outcome, Place, Ran, Wire, ours, run, run_as, start};
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
@@ -42,7 +32,11 @@ fn no_key() -> Outcome {
 
 fn healthy() -> Outcome {
     let key = Key::plug(Wire::Usb(0), "DOC-1", &["--product", "Golden Key"])?;
-    doctor()?.done()?.saying("Golden Key")?.saying(&key.node()?)?.saying("no PIN set")?;
+    doctor()?
+        .done()?
+        .saying("Golden Key")?
+        .saying(&key.node()?)?
+        .saying("no PIN set")?;
     run(&["fido2-token", "-S", &key.node()?], "271828\n271828\n", LIMIT)?.done()?;
     doctor()?.done()?.saying("PIN set, 8 tries left").map(drop)
 }
@@ -62,16 +56,22 @@ fn udev_knows_the_key() -> Outcome {
     let key = Key::plug(Wire::Uhid, "DOC-4", &[])?;
     run(&["/bin/udevadm", "settle", "--timeout=10"], "", LIMIT)?.done()?;
     let node = key.node()?;
-    run(&["/bin/udevadm", "info", "--query=property", &node], "", LIMIT)?.done()?.saying("ID_SECURITY_TOKEN=1")?;
+    run(&["/bin/udevadm", "info", "--query=property", &node], "", LIMIT)?
+        .done()?
+        .saying("ID_SECURITY_TOKEN=1")?;
     let ran = run_as(ANN, &["/bin/twostep", "key", "doctor"], LIMIT)?;
     ran.with_code(1)?.saying("logged in").map(drop)
 }
 
 fn held_by_another_process() -> Outcome {
     let key = Key::plug(Wire::Uhid, "DOC-5", &["--touch", "manual"])?;
-    fs::write("/tmp/doctor.in", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\nexample.org\nann\nYW5u\n")
-        .map_err(|error| error.to_string())?;
-    let other = start(Command::new("fido2-cred").args(["-M", "-i", "/tmp/doctor.in", &key.node()?]), "")?;
+    fs::write(
+        "/tmp/doctor.in",
+        "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\nexample.org\nann\nYW5u\n",
+    )
+    .map_err(|error| error.to_string())?;
+    let other =
+        start(Command::new("fido2-cred").args(["-M", "-i", "/tmp/doctor.in", &key.node()?]), "")?;
     key.blinking()?;
     doctor()?.with_code(1)?.saying("busy")?.saying("fido2-cred")?;
     drop(other);
@@ -99,15 +99,27 @@ fn blocked() -> Outcome {
 
 /// What a key calls itself must not reach the terminal as it is, nor a shell.
 fn names_with_escapes() -> Outcome {
-    let names = ["\u{1b}[2J\u{1b}]0;owned\u{7}", "$(touch /tmp/owned)`touch /tmp/owned`", "%s%n\u{202e}evil\u{2028}", &"A".repeat(4_096)];
+    let names = [
+        "\u{1b}[2J\u{1b}]0;owned\u{7}",
+        "$(touch /tmp/owned)`touch /tmp/owned`",
+        "%s%n\u{202e}evil\u{2028}",
+        &"A".repeat(4_096),
+    ];
     for (number, name) in names.iter().enumerate() {
         let wire = if number % 2 == 0 { Wire::Uhid } else { Wire::Usb(0) };
-        let _key = Key::plug(wire, &format!("DOC-7{number}"), &["--product", name, "--vendor", name])?;
-        for words in [&["/bin/twostep", "key", "doctor"][..], &["/bin/twostep", "key", "list"], &["/bin/twostep", "--json", "key", "list"]]
-        {
+        let _key =
+            Key::plug(wire, &format!("DOC-7{number}"), &["--product", name, "--vendor", name])?;
+        for words in [
+            &["/bin/twostep", "key", "doctor"][..],
+            &["/bin/twostep", "key", "list"],
+            &["/bin/twostep", "--json", "key", "list"],
+        ] {
             let ran = run(words, "", LIMIT)?.done()?;
             let printed = format!("{}{}", ran.stdout, ran.stderr);
-            let dangerous = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}');
+            let dangerous = |c: char| {
+                (c.is_control() && c != '\n')
+                    || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}')
+            };
             if printed.contains(dangerous) {
                 return Err(format!("{words:?} printed {printed:?}"));
             }
@@ -116,5 +128,7 @@ fn names_with_escapes() -> Outcome {
             }
         }
     }
-    (!fs::exists("/tmp/owned").unwrap_or(true)).then_some(()).ok_or_else(|| "a name was run".to_owned())
+    (!fs::exists("/tmp/owned").unwrap_or(true))
+        .then_some(())
+        .ok_or_else(|| "a name was run".to_owned())
 }

@@ -1,47 +1,61 @@
 //! Whatever a key does, a ceremony ends in time with an error that has a type.
 
 use crate::faults;
-use crate::faults::End;
-use crate::faults::Fault;
-use crate::faults::On;
-use crate::guest::Agent;
-use crate::guest::Case;
-use crate::guest::Key;
-use crate::guest::Outcome;
-use crate::guest::Place;
-use crate::guest::Ran;
-use crate::guest::Wire;
-use nix::sys::resource::UsageWho;
-use nix::sys::resource::getrusage;
+use crate::faults::{End, Fault, On};
+use crate::guest::{Agent, Case, Key, Outcome, Place, Ran, Wire};
+use nix::sys::resource::{UsageWho, getrusage};
 use serde_json::Value;
 use std::time::Duration;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("hostile.enrolment", || {
-        matrix(Ceremony::Enrolment, Kind::Fido2, &[(On::Init, 0), (On::Info, 0), (On::Any, 1), (On::Cbor, 1), (On::Made, 0)])
+        matrix(
+            Ceremony::Enrolment,
+            Kind::Fido2,
+            &[(On::Init, 0), (On::Info, 0), (On::Any, 1), (On::Cbor, 1), (On::Made, 0)],
+        )
     })
     .on(Place::Counted)
     .within(400),
-    Case::new("hostile.login", || matrix(Ceremony::Login, Kind::Fido2, &[(On::Asserted, 0), (On::Asserted, 1)]))
+    Case::new("hostile.login", || {
+        matrix(Ceremony::Login, Kind::Fido2, &[(On::Asserted, 0), (On::Asserted, 1)])
+    })
+    .on(Place::Counted)
+    .within(400),
+    Case::new("hostile.u2f-enrolment", || {
+        matrix(Ceremony::Enrolment, Kind::U2f, &[(On::U2f, 0), (On::U2f, 1)])
+    })
+    .on(Place::Counted)
+    .within(400),
+    Case::new("hostile.u2f-login", || {
+        matrix(Ceremony::Login, Kind::U2f, &[(On::Any, 1), (On::U2f, 1)])
+    })
+    .on(Place::Counted)
+    .within(400),
+    Case::new("hostile.recovers-after-one-bad-reply", recovers)
         .on(Place::Counted)
         .within(400),
-    Case::new("hostile.u2f-enrolment", || matrix(Ceremony::Enrolment, Kind::U2f, &[(On::U2f, 0), (On::U2f, 1)]))
-        .on(Place::Counted)
-        .within(400),
-    Case::new("hostile.u2f-login", || matrix(Ceremony::Login, Kind::U2f, &[(On::Any, 1), (On::U2f, 1)])).on(Place::Counted).within(400),
-    Case::new("hostile.recovers-after-one-bad-reply", recovers).on(Place::Counted).within(400),
 ];
 
 /// What a ceremony is told to wait, and how late it may be.
 const WAIT: &str = "1";
 const DEADLINE: Duration = Duration::from_millis(1_000 + 250);
 
-/// The resident set of a program that met a fault may be that much larger than that of one that met none, in KiB.
+/// The resident set of a program that met a fault may be that much larger than that of one that met
+/// none, in KiB.
 const GROWTH: i64 = 1_024;
 
 /// Behaviours after which something is still on its way.
-const LEFT_OVER: [&str; 8] =
-    ["begun-twice", "continuation-", "foreign-", "keepalive-burst", "keepalive-touch", "length-too-long", "sent-twice", "silent"];
+const LEFT_OVER: [&str; 8] = [
+    "begun-twice",
+    "continuation-",
+    "foreign-",
+    "keepalive-burst",
+    "keepalive-touch",
+    "length-too-long",
+    "sent-twice",
+    "silent",
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ceremony {
@@ -64,10 +78,15 @@ struct Bench {
 impl Bench {
     fn set_up(ceremony: Ceremony, kind: Kind) -> Result<Self, String> {
         let agent = Agent::start("")?;
-        let key = Key::plug(Wire::Uhid, "BAD-1", if kind == Kind::U2f { &["--u2f-only"] } else { &[] })?;
+        let key =
+            Key::plug(Wire::Uhid, "BAD-1", if kind == Kind::U2f { &["--u2f-only"] } else { &[] })?;
         let words = match ceremony {
-            Ceremony::Enrolment => ["--json", "key", "enroll", "--account", "zoe", "--wait", WAIT].to_vec(),
-            Ceremony::Login => ["--json", "login", "--key", "--account", "ann", "--wait", WAIT].to_vec(),
+            Ceremony::Enrolment => {
+                ["--json", "key", "enroll", "--account", "zoe", "--wait", WAIT].to_vec()
+            }
+            Ceremony::Login => {
+                ["--json", "login", "--key", "--account", "ann", "--wait", WAIT].to_vec()
+            }
         };
         if ceremony == Ceremony::Login {
             agent.enroll("ann")?;
@@ -78,8 +97,9 @@ impl Bench {
     /// Runs the ceremony once; what it enrolled is forgotten again.
     fn run(&self) -> Result<Ran, String> {
         let ran = self.agent.twostep(&self.words)?;
-        if let Some(serial) =
-            serde_json::from_str::<Value>(&ran.stdout).ok().and_then(|document| Some(document["device"]["serial"].as_str()?.to_owned()))
+        if let Some(serial) = serde_json::from_str::<Value>(&ran.stdout)
+            .ok()
+            .and_then(|document| Some(document["device"]["serial"].as_str()?.to_owned()))
         {
             self.agent.twostep(&["device", "remove", &serial])?.done()?;
         }
@@ -96,7 +116,11 @@ fn matrix(ceremony: Ceremony, kind: Kind, plan: &[(On, u32)]) -> Outcome {
     }
     let memory = resident()?;
     let (mut met, mut slowest, mut faults) = (0, Duration::ZERO, Vec::new());
-    let planned = plan.iter().flat_map(|(on, skip)| faults::all().filter(move |fault| fault.on == *on).map(move |fault| (fault, skip)));
+    let planned = plan.iter().flat_map(|(on, skip)| {
+        faults::all()
+            .filter(move |fault| fault.on == *on)
+            .map(move |fault| (fault, skip))
+    });
     for (fault, skip) in planned {
         bench.key.tell(&format!("fault {} {skip}", fault.name))?;
         let ran = bench.run()?;
@@ -118,14 +142,19 @@ fn matrix(ceremony: Ceremony, kind: Kind, plan: &[(On, u32)]) -> Outcome {
         faults.push(format!("{grown} KiB more memory"));
     }
     bench.run()?.done()?;
-    faults.is_empty().then_some(()).ok_or_else(|| format!("{} of {met}: {}", faults.len(), faults.join("; ")))
+    faults
+        .is_empty()
+        .then_some(())
+        .ok_or_else(|| format!("{} of {met}: {}", faults.len(), faults.join("; ")))
 }
 
 /// A single bad reply, then a key as good as any: the next ceremony succeeds, on the same plug.
 fn recovers() -> Outcome {
     let bench = Bench::set_up(Ceremony::Login, Kind::Fido2)?;
     let mut faults = Vec::new();
-    for fault in faults::all().filter(|fault| LEFT_OVER.iter().any(|start| fault.name.starts_with(start))) {
+    for fault in
+        faults::all().filter(|fault| LEFT_OVER.iter().any(|start| fault.name.starts_with(start)))
+    {
         bench.key.tell(&format!("fault {} 0 1", fault.name))?;
         bench.run()?;
         bench.key.tell("heal")?;
@@ -141,7 +170,9 @@ fn recovers() -> Outcome {
 /// What is wrong with the way in which a program met a fault.
 fn judge(fault: &Fault, ran: &Ran, healthy: Duration) -> Option<String> {
     let Ran { code, stdout, stderr, took } = ran;
-    let problem = serde_json::from_str::<Value>(stdout).ok().is_some_and(|document| document["code"].is_string());
+    let problem = serde_json::from_str::<Value>(stdout)
+        .ok()
+        .is_some_and(|document| document["code"].is_string());
     let typed = problem && matches!(code, Some(1 | 3 | 4));
     let ended = match fault.end {
         End::Refused => typed,
@@ -150,11 +181,19 @@ fn judge(fault: &Fault, ran: &Ran, healthy: Duration) -> Option<String> {
     };
     let late = *took > DEADLINE + healthy;
     let panicked = stderr.contains("panicked");
-    (!ended || late || panicked)
-        .then(|| format!("{} ended with {code:?} after {:.2} s: {}", fault.name, took.as_secs_f64(), stdout.trim().replace('\n', " ")))
+    (!ended || late || panicked).then(|| {
+        format!(
+            "{} ended with {code:?} after {:.2} s: {}",
+            fault.name,
+            took.as_secs_f64(),
+            stdout.trim().replace('\n', " ")
+        )
+    })
 }
 
 /// The largest resident set of any program so far, in KiB.
 fn resident() -> Result<i64, String> {
-    Ok(getrusage(UsageWho::RUSAGE_CHILDREN).map_err(|error| error.to_string())?.max_rss())
+    Ok(getrusage(UsageWho::RUSAGE_CHILDREN)
+        .map_err(|error| error.to_string())?
+        .max_rss())
 }

@@ -1,12 +1,7 @@
 //! A person enrols a key and opens a session with it.
 
 use super::webauthn;
-use crate::guest::Agent;
-use crate::guest::Case;
-use crate::guest::Key;
-use crate::guest::Outcome;
-use crate::guest::Wire;
-use crate::guest::run;
+use crate::guest::{Agent, Case, Key, Outcome, Wire, run};
 use std::time::Duration;
 
 pub(super) const CASES: &[Case] = &[
@@ -16,16 +11,31 @@ pub(super) const CASES: &[Case] = &[
     Case::new("login.u2f-only-over-usb", || enrols_and_logs_in(Wire::Usb(1), &["--u2f-only"])),
     Case::new("login.pin-over-uhid", || enrols_and_logs_in_with_pin(Wire::Uhid, "")),
     Case::new("login.pin-over-usb", || enrols_and_logs_in_with_pin(Wire::Usb(0), "")),
-    Case::new("login.verification-required-over-uhid", || enrols_and_logs_in_with_pin(Wire::Uhid, REQUIRED)),
-    Case::new("login.verification-required-over-usb", || enrols_and_logs_in_with_pin(Wire::Usb(0), REQUIRED)),
+    Case::new("login.verification-required-over-uhid", || {
+        enrols_and_logs_in_with_pin(Wire::Uhid, REQUIRED)
+    }),
+    Case::new("login.verification-required-over-usb", || {
+        enrols_and_logs_in_with_pin(Wire::Usb(0), REQUIRED)
+    }),
     Case::new("login.key-that-always-verifies", key_that_always_verifies),
     Case::new("login.fingerprint", fingerprint),
     Case::new("login.fingerprint-is-wrong-then-right", finger_is_wrong_then_right),
     Case::new("login.verification-required-and-no-pin", verification_required_and_no_pin),
-    Case::new("login.touch-comes-late", || enrols_and_logs_in(Wire::Uhid, &["--touch", "delay:2500"])),
-    Case::new("login.json-path-takes-what-the-program-enrolled", json_path_takes_what_the_program_enrolled).on_real_keys(),
-    Case::new("login.fido2-cred-enrols-and-the-program-logs-in", || enrolled_by_fido2_cred(&[], &[])).on_real_keys(),
-    Case::new("login.u2f-of-fido2-cred-enrols-and-the-program-logs-in", || enrolled_by_fido2_cred(&["--u2f-only"], &["-u"])),
+    Case::new("login.touch-comes-late", || {
+        enrols_and_logs_in(Wire::Uhid, &["--touch", "delay:2500"])
+    }),
+    Case::new(
+        "login.json-path-takes-what-the-program-enrolled",
+        json_path_takes_what_the_program_enrolled,
+    )
+    .on_real_keys(),
+    Case::new("login.fido2-cred-enrols-and-the-program-logs-in", || {
+        enrolled_by_fido2_cred(&[], &[])
+    })
+    .on_real_keys(),
+    Case::new("login.u2f-of-fido2-cred-enrols-and-the-program-logs-in", || {
+        enrolled_by_fido2_cred(&["--u2f-only"], &["-u"])
+    }),
 ];
 
 const REQUIRED: &str = "user_verification = \"required\"";
@@ -48,18 +58,28 @@ fn enrols_and_logs_in_with_pin(wire: Wire, configuration: &str) -> Outcome {
     let key = Key::plug(wire, "LOGIN-2", &[])?;
     set_pin(&key)?;
     let agent = Agent::start(configuration)?;
-    agent.twostep_typing(&["key", "enroll", "--account", "ann", "--wait", "20"], PIN)?.done()?;
+    agent
+        .twostep_typing(&["key", "enroll", "--account", "ann", "--wait", "20"], PIN)?
+        .done()?;
     let words = ["--json", "login", "--key", "--account", "ann", "--wait", "20"];
-    let context = crate::guest::with_mfa(&agent.twostep_typing(&words, PIN)?.done()?.stdout, "ann")?;
-    (context["user_verified"] == true).then_some(()).ok_or_else(|| format!("the PIN did not verify: {context}"))
+    let context =
+        crate::guest::with_mfa(&agent.twostep_typing(&words, PIN)?.done()?.stdout, "ann")?;
+    (context["user_verified"] == true)
+        .then_some(())
+        .ok_or_else(|| format!("the PIN did not verify: {context}"))
 }
 
 fn key_that_always_verifies() -> Outcome {
     let key = Key::plug(Wire::Uhid, "LOGIN-3", &["--always-uv"])?;
     set_pin(&key)?;
     let agent = Agent::start("user_verification = \"discouraged\"")?;
-    agent.twostep_typing(&["key", "enroll", "--account", "ann", "--wait", "20"], PIN)?.done()?;
-    agent.twostep_typing(&["login", "--key", "--account", "ann", "--wait", "20"], PIN)?.done().map(drop)
+    agent
+        .twostep_typing(&["key", "enroll", "--account", "ann", "--wait", "20"], PIN)?
+        .done()?;
+    agent
+        .twostep_typing(&["login", "--key", "--account", "ann", "--wait", "20"], PIN)?
+        .done()
+        .map(drop)
 }
 
 /// A key learns a finger only after it was given a PIN.
@@ -69,7 +89,9 @@ fn fingerprint() -> Outcome {
     let agent = Agent::start("")?;
     agent.enroll("ann")?;
     let context = agent.login("ann")?;
-    (context["user_verified"] == true).then_some(()).ok_or_else(|| format!("the finger did not verify: {context}"))
+    (context["user_verified"] == true)
+        .then_some(())
+        .ok_or_else(|| format!("the finger did not verify: {context}"))
 }
 
 fn finger_is_wrong_then_right() -> Outcome {
@@ -84,7 +106,11 @@ fn finger_is_wrong_then_right() -> Outcome {
     key.blinking()?;
     key.tell("finger right")?;
     key.tell("finger auto")?;
-    enrolling.end(Duration::from_secs(40))?.done()?.saying("did not know the finger").map(drop)
+    enrolling
+        .end(Duration::from_secs(40))?
+        .done()?
+        .saying("did not know the finger")
+        .map(drop)
 }
 
 fn verification_required_and_no_pin() -> Outcome {
@@ -115,5 +141,7 @@ fn enrolled_by_fido2_cred(key: &[&str], flags: &[&str]) -> Outcome {
 
 /// Sets the PIN as Debian's program does it.
 fn set_pin(key: &Key) -> Outcome {
-    run(&["fido2-token", "-S", &key.node()?], "271828\n271828\n", Duration::from_secs(20))?.done().map(drop)
+    run(&["fido2-token", "-S", &key.node()?], "271828\n271828\n", Duration::from_secs(20))?
+        .done()
+        .map(drop)
 }

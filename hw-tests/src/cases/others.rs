@@ -1,27 +1,16 @@
 //! Other programs use the same key.
 
-use crate::guest::Agent;
-use crate::guest::Case;
-use crate::guest::Key;
-use crate::guest::Outcome;
-use crate::guest::Place;
-use crate::guest::Running;
-use crate::guest::Wire;
-use crate::guest::run;
-use crate::guest::start;
-use std::fs;
-use std::process::Command;
-use std::process::Stdio;
+use crate::guest::{Agent, Case, Key, Outcome, Place, Running, Wire, run, start};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering;
-use std::thread;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 pub(super) const CASES: &[Case] = &[
-    Case::new("others.a-hundred-logins-beside-fido2-token", hundred_logins_beside_fido2_token).within(600).on(Place::Udev),
+    Case::new("others.a-hundred-logins-beside-fido2-token", hundred_logins_beside_fido2_token)
+        .within(600)
+        .on(Place::Udev),
     Case::new("others.waits-while-another-program-waits-for-a-touch", waits_for_its_turn),
     Case::new("others.latency-beside-fido2-assert", latency).within(300),
 ];
@@ -40,8 +29,12 @@ fn hundred_logins_beside_fido2_token() -> Outcome {
     let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&asked));
     let hammer = thread::spawn(move || {
         while !stopped.load(Ordering::Relaxed) {
-            let asking =
-                Command::new("fido2-token").args(["-I", &node]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+            let asking = Command::new("fido2-token")
+                .args(["-I", &node])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
             counted.fetch_add(u32::from(asking.is_ok()), Ordering::Relaxed);
         }
     });
@@ -57,9 +50,15 @@ fn hundred_logins_beside_fido2_token() -> Outcome {
     }
     stop.store(true, Ordering::Relaxed);
     let _ = hammer.join();
-    println!("figure: the slowest of 100 took {:.2} s beside {} runs of fido2-token", slowest.as_secs_f64(), asked.load(Ordering::Relaxed));
+    println!(
+        "figure: the slowest of 100 took {:.2} s beside {} runs of fido2-token",
+        slowest.as_secs_f64(),
+        asked.load(Ordering::Relaxed)
+    );
     outcome?;
-    (slowest < Duration::from_secs(10)).then_some(()).ok_or_else(|| format!("a login took {slowest:?}"))
+    (slowest < Duration::from_secs(10))
+        .then_some(())
+        .ok_or_else(|| format!("a login took {slowest:?}"))
 }
 
 fn waits_for_its_turn() -> Outcome {
@@ -67,9 +66,13 @@ fn waits_for_its_turn() -> Outcome {
     let agent = Agent::start("")?;
     agent.enroll("ann")?;
     key.tell("finger manual")?;
-    std::fs::write("/tmp/other.in", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\nexample.org\nann\nYW5u\n")
-        .map_err(|error| error.to_string())?;
-    let other = start(Command::new("fido2-cred").args(["-M", "-i", "/tmp/other.in", &key.node()?]), "")?;
+    std::fs::write(
+        "/tmp/other.in",
+        "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\nexample.org\nann\nYW5u\n",
+    )
+    .map_err(|error| error.to_string())?;
+    let other =
+        start(Command::new("fido2-cred").args(["-M", "-i", "/tmp/other.in", &key.node()?]), "")?;
     key.blinking()?;
     let login = agent.begin(&["login", "--key", "--account", "ann", "--wait", "20"], "")?;
     thread::sleep(Duration::from_secs(2));
@@ -77,12 +80,16 @@ fn waits_for_its_turn() -> Outcome {
     other.end(Duration::from_secs(10))?.done()?;
     key.blinking()?;
     key.tell("touch")?;
-    login.end(Duration::from_secs(30))?.done()?.saying("Another program is using").map(drop)
+    login
+        .end(Duration::from_secs(30))?
+        .done()?
+        .saying("Another program is using")
+        .map(drop)
 }
 
-/// From the touch to the verdict, beside fido2-assert on the same key: medians of 20, taken in turns. The verdict of
-/// fido2-assert is that of its second run, which verifies what the first one brought. A figure to read: on a machine with other
-/// work no time is a verdict.
+/// From the touch to the verdict, beside fido2-assert on the same key: medians of 20, taken in
+/// turns. The verdict of fido2-assert is that of its second run, which verifies what the first one
+/// brought. A figure to read: on a machine with other work no time is a verdict.
 fn latency() -> Outcome {
     let key = Key::plug(Wire::Usb(0), "OTHER-3", &[])?;
     let agent = Agent::start("")?;
@@ -96,9 +103,12 @@ fn latency() -> Outcome {
     for _ in 0..20 {
         let login = agent.begin(&["login", "--key", "--account", "ann", "--wait", "20"], "")?;
         ours.push(after_touch(&key, login, |_| Ok(()))?);
-        let assert = start(Command::new("fido2-assert").args(["-G", "-i", "/tmp/latency.in", &node]), "")?;
+        let assert =
+            start(Command::new("fido2-assert").args(["-G", "-i", "/tmp/latency.in", &node]), "")?;
         theirs.push(after_touch(&key, assert, |asserted| {
-            run(&["fido2-assert", "-V", "/tmp/latency.pem"], &asserted, LIMIT)?.done().map(drop)
+            run(&["fido2-assert", "-V", "/tmp/latency.pem"], &asserted, LIMIT)?
+                .done()
+                .map(drop)
         })?);
     }
     let (ours, theirs) = (median(ours), median(theirs));
@@ -111,7 +121,11 @@ fn latency() -> Outcome {
     Ok(())
 }
 
-fn after_touch(key: &Key, waiting: Running, verdict: impl FnOnce(String) -> Outcome) -> Result<Duration, String> {
+fn after_touch(
+    key: &Key,
+    waiting: Running,
+    verdict: impl FnOnce(String) -> Outcome,
+) -> Result<Duration, String> {
     key.blinking()?;
     // Any moment of the key's rhythm, as with a person.
     thread::sleep(Duration::from_millis(137));

@@ -1,12 +1,7 @@
-//! A person at the console comes in through `pam_twostep.so` with a key: Debian's libpam, the agent's `verify.sock`, the key.
+//! A person at the console comes in through `pam_twostep.so` with a key: Debian's libpam, the
+//! agent's `verify.sock`, the key.
 
-use crate::guest::Agent;
-use crate::guest::Case;
-use crate::guest::Key;
-use crate::guest::Outcome;
-use crate::guest::Ran;
-use crate::guest::Wire;
-use crate::guest::run;
+use crate::guest::{Agent, Case, Key, Outcome, Ran, Wire, run};
 use std::fs;
 use std::time::Duration;
 
@@ -24,18 +19,29 @@ fn a_touch(wire: Wire) -> Outcome {
     let agent = Agent::start("")?;
     agent.enroll("ann")?;
     let before = key.count("touches")?;
-    pamtester(&agent, &["-I", "tty=tty1"], "\n")?.done()?.saying("Touch your security key.")?.saying("successfully authenticated")?;
-    (key.count("touches")? == before + 1).then_some(()).ok_or_else(|| "one verification takes one touch".to_owned())?;
+    pamtester(&agent, &["-I", "tty=tty1"], "\n")?
+        .done()?
+        .saying("Touch your security key.")?
+        .saying("successfully authenticated")?;
+    (key.count("touches")? == before + 1)
+        .then_some(())
+        .ok_or_else(|| "one verification takes one touch".to_owned())?;
     key.dark()
 }
 
 fn a_wrong_pin_and_the_right_one() -> Outcome {
     let key = Key::plug(Wire::Usb(0), "PAM-2", &[])?;
-    run(&["fido2-token", "-S", &key.node()?], "271828\n271828\n", Duration::from_secs(20))?.done()?;
+    run(&["fido2-token", "-S", &key.node()?], "271828\n271828\n", Duration::from_secs(20))?
+        .done()?;
     let agent = Agent::start("user_verification = \"required\"")?;
-    agent.twostep_typing(&["key", "enroll", "--account", "ann", "--wait", "20"], "271828\n")?.done()?;
+    agent
+        .twostep_typing(&["key", "enroll", "--account", "ann", "--wait", "20"], "271828\n")?
+        .done()?;
     let ran = pamtester(&agent, &["-I", "tty=tty1"], "\n999999\n271828\n")?.done()?;
-    ran.saying("(8 tries left)")?.saying("That PIN was wrong.")?.saying("(7 tries left)").map(drop)
+    ran.saying("(8 tries left)")?
+        .saying("That PIN was wrong.")?
+        .saying("(7 tries left)")
+        .map(drop)
 }
 
 fn nobody_touches() -> Outcome {
@@ -43,7 +49,9 @@ fn nobody_touches() -> Outcome {
     let agent = Agent::start("")?;
     agent.enroll("ann")?;
     key.tell("finger never")?;
-    let ran = pamtester(&agent, &["-I", "tty=tty1"], "\n\n")?.saying("was not touched in time")?.saying("Code of ann for probe:")?;
+    let ran = pamtester(&agent, &["-I", "tty=tty1"], "\n\n")?
+        .saying("was not touched in time")?
+        .saying("Code of ann for probe:")?;
     refused(ran)?;
     key.dark()
 }
@@ -55,7 +63,9 @@ fn somebody_elsewhere() -> Outcome {
     let before = key.count("touches")?;
     let ran = pamtester(&agent, &["-I", "tty=tty1", "-I", "rhost=192.0.2.1"], "\n")?;
     refused(ran.saying("Code of ann for probe:")?)?;
-    (key.count("touches")? == before).then_some(()).ok_or_else(|| "the key was asked".to_owned())
+    (key.count("touches")? == before)
+        .then_some(())
+        .ok_or_else(|| "the key was asked".to_owned())
 }
 
 fn refused(ran: Ran) -> Outcome {
@@ -64,7 +74,16 @@ fn refused(ran: Ran) -> Outcome {
 
 /// What happens when ann types this at a host of this description.
 fn pamtester(agent: &Agent, host: &[&str], typed: &str) -> Result<Ran, String> {
-    let stack = format!("auth required /lib/security/pam_twostep.so socket={} wait=5\n", agent.verify_socket());
-    fs::create_dir_all("/etc/pam.d").and_then(|()| fs::write("/etc/pam.d/probe", stack)).map_err(|error| error.to_string())?;
-    run(&[&["/usr/bin/pamtester"], host, &["probe", "ann", "authenticate"]].concat(), typed, Duration::from_secs(40))
+    let stack = format!(
+        "auth required /lib/security/pam_twostep.so socket={} wait=5\n",
+        agent.verify_socket()
+    );
+    fs::create_dir_all("/etc/pam.d")
+        .and_then(|()| fs::write("/etc/pam.d/probe", stack))
+        .map_err(|error| error.to_string())?;
+    run(
+        &[&["/usr/bin/pamtester"], host, &["probe", "ann", "authenticate"]].concat(),
+        typed,
+        Duration::from_secs(40),
+    )
 }

@@ -1,12 +1,7 @@
-//! PINs: asked for when needed, never tried twice, and what a person hears when the key has had enough.
+//! PINs: asked for when needed, never tried twice, and what a person hears when the key has had
+//! enough.
 
-use crate::guest::Agent;
-use crate::guest::Case;
-use crate::guest::Key;
-use crate::guest::Outcome;
-use crate::guest::Ran;
-use crate::guest::Wire;
-use crate::guest::run;
+use crate::guest::{Agent, Case, Key, Outcome, Ran, Wire, run};
 use std::time::Duration;
 
 pub(super) const CASES: &[Case] = &[
@@ -24,7 +19,9 @@ fn wrong_once_shows_the_tries() -> Outcome {
     login(&agent, WRONG)?.with_code(1)?.saying("7 tries")?;
     let before = key.count("touches")?;
     login(&agent, PIN)?.done()?.saying("7 tries")?;
-    (key.count("touches")? == before + 1).then_some(()).ok_or_else(|| "a login takes one touch".to_owned())?;
+    (key.count("touches")? == before + 1)
+        .then_some(())
+        .ok_or_else(|| "a login takes one touch".to_owned())?;
     login(&agent, PIN)?.done()?.saying("8 tries").map(drop)
 }
 
@@ -61,16 +58,26 @@ fn set_and_change_by_the_program() -> Outcome {
     let _key = Key::plug(Wire::Uhid, "PIN-4", &[])?;
     let agent = Agent::start("")?;
     agent.twostep_typing(&["key", "pin", "set"], "271828\n271828\n")?.done()?;
-    agent.twostep_typing(&["key", "pin", "change"], "271828\n314159\n314159\n")?.done()?;
-    agent.twostep_typing(&["key", "enroll", "--account", "ann", "--wait", "20"], PIN)?.with_code(1)?;
-    agent.twostep_typing(&["key", "enroll", "--account", "ann", "--wait", "20"], "314159\n")?.done().map(drop)
+    agent
+        .twostep_typing(&["key", "pin", "change"], "271828\n314159\n314159\n")?
+        .done()?;
+    agent
+        .twostep_typing(&["key", "enroll", "--account", "ann", "--wait", "20"], PIN)?
+        .with_code(1)?;
+    agent
+        .twostep_typing(&["key", "enroll", "--account", "ann", "--wait", "20"], "314159\n")?
+        .done()
+        .map(drop)
 }
 
 fn enrolled(serial: &str) -> Result<(Key, Agent), String> {
     let key = Key::plug(Wire::Usb(0), serial, &[])?;
-    run(&["fido2-token", "-S", &key.node()?], "271828\n271828\n", Duration::from_secs(20))?.done()?;
+    run(&["fido2-token", "-S", &key.node()?], "271828\n271828\n", Duration::from_secs(20))?
+        .done()?;
     let agent = Agent::start("user_verification = \"required\"")?;
-    agent.twostep_typing(&["key", "enroll", "--account", "ann", "--wait", "20"], PIN)?.done()?;
+    agent
+        .twostep_typing(&["key", "enroll", "--account", "ann", "--wait", "20"], PIN)?
+        .done()?;
     Ok((key, agent))
 }
 

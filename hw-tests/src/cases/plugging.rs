@@ -1,35 +1,50 @@
 //! Keys that come and go while somebody waits.
 
-use crate::guest::Agent;
-use crate::guest::Case;
-use crate::guest::Key;
-use crate::guest::Outcome;
-use crate::guest::Place;
-use crate::guest::Wire;
-use crate::guest::descriptors_of;
-use std::env;
-use std::thread;
+use crate::guest::{Agent, Case, Key, Outcome, Place, Wire, descriptors_of};
 use std::time::Duration;
+use std::{env, thread};
 
 pub(super) const CASES: &[Case] = &[
     Case::new("plugging.key-comes-while-waiting-over-uhid", || comes_while_waiting(Wire::Uhid)),
-    Case::new("plugging.key-comes-while-waiting-over-usb", || comes_while_waiting(Wire::Usb(0))).on_real_keys(),
-    Case::new("plugging.key-comes-while-waiting-with-udev-over-uhid", || comes_while_waiting(Wire::Uhid)).on(Place::Udev),
-    Case::new("plugging.key-comes-while-waiting-with-udev-over-usb", || comes_while_waiting(Wire::Usb(0))).on(Place::Udev),
-    Case::new("plugging.unplugged-before-the-touch-over-uhid", || unplugged_before_the_touch(Wire::Uhid)),
-    Case::new("plugging.unplugged-before-the-touch-over-usb", || unplugged_before_the_touch(Wire::Usb(0))).on_real_keys(),
+    Case::new("plugging.key-comes-while-waiting-over-usb", || comes_while_waiting(Wire::Usb(0)))
+        .on_real_keys(),
+    Case::new("plugging.key-comes-while-waiting-with-udev-over-uhid", || {
+        comes_while_waiting(Wire::Uhid)
+    })
+    .on(Place::Udev),
+    Case::new("plugging.key-comes-while-waiting-with-udev-over-usb", || {
+        comes_while_waiting(Wire::Usb(0))
+    })
+    .on(Place::Udev),
+    Case::new("plugging.unplugged-before-the-touch-over-uhid", || {
+        unplugged_before_the_touch(Wire::Uhid)
+    }),
+    Case::new("plugging.unplugged-before-the-touch-over-usb", || {
+        unplugged_before_the_touch(Wire::Usb(0))
+    })
+    .on_real_keys(),
     Case::new("plugging.no-key-comes", no_key_comes),
     Case::new("plugging.a-hundred-plugs-leak-no-descriptor", plugs_leak_no_descriptor).within(240),
-    Case::new("plugging.unplugged-at-every-report-of-an-enrolment", || at_every_report(Ceremony::Enrolment, &[]))
-        .on(Place::Counted)
-        .within(300),
-    Case::new("plugging.unplugged-at-every-report-of-a-login", || at_every_report(Ceremony::Login, &[])).on(Place::Counted).within(300),
-    Case::new("plugging.unplugged-at-every-report-of-a-u2f-enrolment", || at_every_report(Ceremony::Enrolment, &["--u2f-only"]))
-        .on(Place::Counted)
-        .within(300),
-    Case::new("plugging.unplugged-at-every-report-of-a-u2f-login", || at_every_report(Ceremony::Login, &["--u2f-only"]))
-        .on(Place::Counted)
-        .within(300),
+    Case::new("plugging.unplugged-at-every-report-of-an-enrolment", || {
+        at_every_report(Ceremony::Enrolment, &[])
+    })
+    .on(Place::Counted)
+    .within(300),
+    Case::new("plugging.unplugged-at-every-report-of-a-login", || {
+        at_every_report(Ceremony::Login, &[])
+    })
+    .on(Place::Counted)
+    .within(300),
+    Case::new("plugging.unplugged-at-every-report-of-a-u2f-enrolment", || {
+        at_every_report(Ceremony::Enrolment, &["--u2f-only"])
+    })
+    .on(Place::Counted)
+    .within(300),
+    Case::new("plugging.unplugged-at-every-report-of-a-u2f-login", || {
+        at_every_report(Ceremony::Login, &["--u2f-only"])
+    })
+    .on(Place::Counted)
+    .within(300),
 ];
 
 const LIMIT: Duration = Duration::from_secs(40);
@@ -71,9 +86,13 @@ fn no_key_comes() -> Outcome {
     ran.with_code(4)?.saying("no security key was plugged in").map(drop)
 }
 
-/// One program waits for its own key while another one comes and goes: a thousand times when `TWOSTEP_PLUGS` says so.
+/// One program waits for its own key while another one comes and goes: a thousand times when
+/// `TWOSTEP_PLUGS` says so.
 fn plugs_leak_no_descriptor() -> Outcome {
-    let plugs: u32 = env::var("TWOSTEP_PLUGS").ok().and_then(|count| count.parse().ok()).unwrap_or(100);
+    let plugs: u32 = env::var("TWOSTEP_PLUGS")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(100);
     let agent = Agent::start("")?;
     let mine = Key::plug(Wire::Uhid, "PLUG-3", &[])?;
     agent.enroll("ann")?;
@@ -85,7 +104,9 @@ fn plugs_leak_no_descriptor() -> Outcome {
         other.tell("replug")?;
         other.node()?;
         // Long enough for the program to see it and to ask it.
-        let asked = crate::guest::wait_until(Duration::from_secs(3), || other.count("reports").is_ok_and(|count| count > 0));
+        let asked = crate::guest::wait_until(Duration::from_secs(3), || {
+            other.count("reports").is_ok_and(|count| count > 0)
+        });
         asked.ok_or("the program did not look at the key")?;
         other.tell("unplug")?;
         other.gone()
@@ -114,8 +135,12 @@ fn at_every_report(ceremony: Ceremony, key: &[&str]) -> Outcome {
     let agent = Agent::start("")?;
     let key = Key::plug(Wire::Uhid, "PLUG-5", key)?;
     let words = |wait: &'static str| match ceremony {
-        Ceremony::Enrolment => ["--json", "key", "enroll", "--account", "ann", "--wait", wait].to_vec(),
-        Ceremony::Login => ["--json", "login", "--key", "--account", "ann", "--wait", wait].to_vec(),
+        Ceremony::Enrolment => {
+            ["--json", "key", "enroll", "--account", "ann", "--wait", wait].to_vec()
+        }
+        Ceremony::Login => {
+            ["--json", "login", "--key", "--account", "ann", "--wait", wait].to_vec()
+        }
     };
     if ceremony == Ceremony::Login {
         agent.enroll("ann")?;
@@ -131,7 +156,8 @@ fn at_every_report(ceremony: Ceremony, key: &[&str]) -> Outcome {
     for report in 1..reports {
         key.tell(&format!("unplug-after {report}"))?;
         let ran = agent.twostep(&words("1"))?;
-        let typed = serde_json::from_str::<serde_json::Value>(&ran.stdout).is_ok_and(|document| document["code"].is_string());
+        let typed = serde_json::from_str::<serde_json::Value>(&ran.stdout)
+            .is_ok_and(|document| document["code"].is_string());
         if !matches!(ran.code, Some(1 | 3 | 4)) || !typed || ran.stderr.contains("panicked") {
             return Err(format!("unplugged after report {report} of {reports}: {ran:?}"));
         }

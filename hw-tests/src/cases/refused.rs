@@ -1,11 +1,7 @@
 //! What the relying party refuses.
 
 use super::webauthn;
-use crate::guest::Agent;
-use crate::guest::Case;
-use crate::guest::Key;
-use crate::guest::Outcome;
-use crate::guest::Wire;
+use crate::guest::{Agent, Case, Key, Outcome, Wire};
 
 pub(super) const CASES: &[Case] = &[
     Case::new("refused.key-that-is-enrolled-already", || enrolled_already(&[])).on_real_keys(),
@@ -40,7 +36,9 @@ fn clone_of_a_key(key: &[&str]) -> Outcome {
     }
     key.tell("restore /tmp/clone")?;
     key.node()?;
-    agent.twostep(&["login", "--key", "--account", "ann", "--wait", "20"])?.with_code(1)?;
+    agent
+        .twostep(&["login", "--key", "--account", "ann", "--wait", "20"])?
+        .with_code(1)?;
     agent.audited("sign_count")
 }
 
@@ -85,7 +83,11 @@ fn key_that_nobody_enrolled() -> Outcome {
     agent.enroll("ann")?;
     drop(enrolled);
     let _other = Key::plug(Wire::Uhid, "REF-7", &[])?;
-    agent.twostep(&["login", "--key", "--account", "ann", "--wait", "3"])?.with_code(4)?.saying("plug in the one that is").map(drop)
+    agent
+        .twostep(&["login", "--key", "--account", "ann", "--wait", "3"])?
+        .with_code(4)?
+        .saying("plug in the one that is")
+        .map(drop)
 }
 
 fn touch_denied() -> Outcome {
@@ -93,7 +95,11 @@ fn touch_denied() -> Outcome {
     let agent = Agent::start("")?;
     agent.enroll("ann")?;
     key.tell("finger deny")?;
-    agent.twostep(&["login", "--key", "--account", "ann", "--wait", "20"])?.with_code(1)?.saying("declined").map(drop)
+    agent
+        .twostep(&["login", "--key", "--account", "ann", "--wait", "20"])?
+        .with_code(1)?
+        .saying("declined")
+        .map(drop)
 }
 
 fn never_touched() -> Outcome {
@@ -101,7 +107,10 @@ fn never_touched() -> Outcome {
     let agent = Agent::start("")?;
     agent.enroll("ann")?;
     key.tell("finger never")?;
-    agent.twostep(&["login", "--key", "--account", "ann", "--wait", "2"])?.with_code(4)?.saying("not touched in time")?;
+    agent
+        .twostep(&["login", "--key", "--account", "ann", "--wait", "2"])?
+        .with_code(4)?
+        .saying("not touched in time")?;
     // Nobody waits any more, so the key may not blink any more.
     key.dark()
 }

@@ -1,23 +1,29 @@
 //! Several keys are plugged in: a touch chooses, and the others stop blinking.
 
-use crate::guest::Agent;
-use crate::guest::Case;
-use crate::guest::Hammer;
-use crate::guest::Key;
-use crate::guest::Outcome;
-use crate::guest::Place;
-use crate::guest::Wire;
+use crate::guest::{Agent, Case, Hammer, Key, Outcome, Place, Wire};
 use std::time::Duration;
 
 pub(super) const CASES: &[Case] = &[
     Case::new("several.two-keys-enrol-by-touch", || enrol_by_touch(&[Wire::Usb(0), Wire::Uhid], 1)),
-    Case::new("several.three-keys-enrol-by-touch", || enrol_by_touch(&[Wire::Usb(0), Wire::Uhid, Wire::Usb(1)], 2)),
+    Case::new("several.three-keys-enrol-by-touch", || {
+        enrol_by_touch(&[Wire::Usb(0), Wire::Uhid, Wire::Usb(1)], 2)
+    }),
     Case::new("several.only-the-enrolled-key-blinks", only_the_enrolled_key_blinks),
-    Case::new("several.two-enrolled-keys-login-by-touch", || login_by_touch(&[Wire::Uhid, Wire::Usb(0)])),
-    Case::new("several.three-enrolled-keys-login-by-touch", || login_by_touch(&[Wire::Uhid, Wire::Usb(0), Wire::Usb(1)])),
-    Case::new("several.hammered-key-logs-in", || hammered(None)).on(Place::Counted).within(700),
-    Case::new("several.hammered-key-beside-a-slow-one-logs-in", || hammered(Some(Slow::Other))).on(Place::Counted).within(700),
-    Case::new("several.hammered-key-that-is-slow-logs-in", || hammered(Some(Slow::Enrolled))).on(Place::Counted).within(700),
+    Case::new("several.two-enrolled-keys-login-by-touch", || {
+        login_by_touch(&[Wire::Uhid, Wire::Usb(0)])
+    }),
+    Case::new("several.three-enrolled-keys-login-by-touch", || {
+        login_by_touch(&[Wire::Uhid, Wire::Usb(0), Wire::Usb(1)])
+    }),
+    Case::new("several.hammered-key-logs-in", || hammered(None))
+        .on(Place::Counted)
+        .within(700),
+    Case::new("several.hammered-key-beside-a-slow-one-logs-in", || hammered(Some(Slow::Other)))
+        .on(Place::Counted)
+        .within(700),
+    Case::new("several.hammered-key-that-is-slow-logs-in", || hammered(Some(Slow::Enrolled)))
+        .on(Place::Counted)
+        .within(700),
 ];
 
 /// The key that says everything late.
@@ -36,14 +42,21 @@ const LIMIT: Duration = Duration::from_secs(40);
 
 /// The second of the keys knows U2F only.
 fn plug(wires: &[Wire]) -> Result<Vec<Key>, String> {
-    let kinds: [&[&str]; 3] = [&["--touch", "manual"], &["--touch", "manual", "--u2f-only"], &["--touch", "manual"]];
-    wires.iter().zip(SERIALS).zip(kinds).map(|((wire, serial), kind)| Key::plug(*wire, serial, kind)).collect()
+    let kinds: [&[&str]; 3] =
+        [&["--touch", "manual"], &["--touch", "manual", "--u2f-only"], &["--touch", "manual"]];
+    wires
+        .iter()
+        .zip(SERIALS)
+        .zip(kinds)
+        .map(|((wire, serial), kind)| Key::plug(*wire, serial, kind))
+        .collect()
 }
 
 fn enrol_by_touch(wires: &[Wire], chosen: usize) -> Outcome {
     let keys = plug(wires)?;
     let agent = Agent::start("")?;
-    let enrolling = agent.begin(&["--json", "key", "enroll", "--account", "ann", "--wait", "30"], "")?;
+    let enrolling =
+        agent.begin(&["--json", "key", "enroll", "--account", "ann", "--wait", "30"], "")?;
     keys.iter().try_for_each(Key::blinking)?;
     let key = keys.get(chosen).ok_or("no such key")?;
     key.tell("touch")?;
@@ -51,9 +64,14 @@ fn enrol_by_touch(wires: &[Wire], chosen: usize) -> Outcome {
     key.tell("finger auto")?;
     keys.iter().filter(|other| !std::ptr::eq(*other, key)).try_for_each(Key::dark)?;
     enrolling.end(LIMIT)?.done()?;
-    let others: u64 =
-        keys.iter().filter(|other| !std::ptr::eq(*other, key)).map(|other| other.count("touches")).sum::<Result<u64, String>>()?;
-    (others == 0).then_some(()).ok_or_else(|| "another key took a touch".to_owned())?;
+    let others: u64 = keys
+        .iter()
+        .filter(|other| !std::ptr::eq(*other, key))
+        .map(|other| other.count("touches"))
+        .sum::<Result<u64, String>>()?;
+    (others == 0)
+        .then_some(())
+        .ok_or_else(|| "another key took a touch".to_owned())?;
     // The key that was touched is the one that is enrolled.
     agent.login("ann").map(drop)
 }
@@ -81,7 +99,8 @@ fn hammered(slow: Option<Slow>) -> Outcome {
     // A slow key takes a quarter of a minute for each.
     let logins = logins.unwrap_or(if slow == Some(Slow::Enrolled) { 1 } else { 5 });
     let agent = Agent::start("")?;
-    let (other, mine) = (Key::plug(Wire::Usb(0), SERIALS[0], &[])?, Key::plug(Wire::Uhid, SERIALS[1], &[])?);
+    let (other, mine) =
+        (Key::plug(Wire::Usb(0), SERIALS[0], &[])?, Key::plug(Wire::Uhid, SERIALS[1], &[])?);
     agent.enroll_at("ann", &mine.node()?)?;
     match slow {
         None => {}
@@ -95,7 +114,11 @@ fn hammered(slow: Option<Slow>) -> Outcome {
         slowest = slowest.max(ran.took);
         ran.done().map_err(|why| format!("login {round}: {why}"))?;
     }
-    println!("figure: the slowest of {logins} took {:.1} s beside {} answers to other programs", slowest.as_secs_f64(), hammer.answered());
+    println!(
+        "figure: the slowest of {logins} took {:.1} s beside {} answers to other programs",
+        slowest.as_secs_f64(),
+        hammer.answered()
+    );
     match (other.count("touches")?, hammer.answered()) {
         (0, 1..) => Ok(()),
         (0, 0) => Err("the other programs had no answer".to_owned()),

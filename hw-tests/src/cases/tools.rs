@@ -1,12 +1,6 @@
 //! The bench itself is faithful: Debian's own programs for security keys drive the virtual ones.
 
-use crate::guest::Case;
-use crate::guest::Key;
-use crate::guest::Outcome;
-use crate::guest::Ran;
-use crate::guest::Wire;
-use crate::guest::run;
-use crate::guest::start;
+use crate::guest::{Case, Key, Outcome, Ran, Wire, run, start};
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
@@ -14,9 +8,14 @@ use std::time::Duration;
 pub(super) const CASES: &[Case] = &[
     Case::new("tools.list-shows-what-keys-say", list_shows_what_keys_say),
     Case::new("tools.fido2-over-uhid", || registers_and_asserts(Wire::Uhid, &[], &[])),
-    Case::new("tools.fido2-over-usb", || registers_and_asserts(Wire::Usb(0), &[], &[])).on_real_keys(),
-    Case::new("tools.u2f-only-over-uhid", || registers_and_asserts(Wire::Uhid, &["--u2f-only"], &["-u"])),
-    Case::new("tools.u2f-only-over-usb", || registers_and_asserts(Wire::Usb(1), &["--u2f-only"], &["-u"])),
+    Case::new("tools.fido2-over-usb", || registers_and_asserts(Wire::Usb(0), &[], &[]))
+        .on_real_keys(),
+    Case::new("tools.u2f-only-over-uhid", || {
+        registers_and_asserts(Wire::Uhid, &["--u2f-only"], &["-u"])
+    }),
+    Case::new("tools.u2f-only-over-usb", || {
+        registers_and_asserts(Wire::Usb(1), &["--u2f-only"], &["-u"])
+    }),
     Case::new("tools.u2f-of-a-fido2-key", || registers_and_asserts(Wire::Uhid, &[], &["-u"])),
     Case::new("tools.pin-over-uhid", || sets_and_uses_a_pin(Wire::Uhid)),
     Case::new("tools.pin-over-usb", || sets_and_uses_a_pin(Wire::Usb(0))),
@@ -33,12 +32,15 @@ const SITE: &str = "localhost";
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn list_shows_what_keys_say() -> Outcome {
-    let names = ["--vendor", "Acme Ltd", "--product", "Golden Key", "--vid", "1050", "--pid", "0407"];
+    let names =
+        ["--vendor", "Acme Ltd", "--product", "Golden Key", "--vid", "1050", "--pid", "0407"];
     let usb = Key::plug(Wire::Usb(0), "USB-1", &names)?;
     let uhid = Key::plug(Wire::Uhid, "UHID-1", &names)?;
     let listed = run(&["fido2-token", "-L"], "", LIMIT)?.done()?;
     let expected = format!("{}: vendor=0x1050, product=0x0407 (Acme Ltd Golden Key)", usb.node()?);
-    listed.saying(&expected)?.saying(&format!("{}: vendor=0x1050, product=0x0407", uhid.node()?))?;
+    listed
+        .saying(&expected)?
+        .saying(&format!("{}: vendor=0x1050, product=0x0407", uhid.node()?))?;
     Ok(())
 }
 
@@ -55,10 +57,14 @@ fn sets_and_uses_a_pin(wire: Wire) -> Outcome {
     let key = Key::plug(wire, "TOOLS-2", &[])?;
     let node = key.node()?;
     run(&["fido2-token", "-S", &node], "123456\n123456\n", LIMIT)?.done()?;
-    run(&["fido2-token", "-I", &node], "", LIMIT)?.done()?.saying("pin retries: 8")?;
+    run(&["fido2-token", "-I", &node], "", LIMIT)?
+        .done()?
+        .saying("pin retries: 8")?;
     let refused = run(&["fido2-cred", "-M", "-v", "-i", &parameters()?, &node], "654321\n", LIMIT)?;
     refused.with_code(1)?;
-    run(&["fido2-token", "-I", &node], "", LIMIT)?.done()?.saying("pin retries: 7")?;
+    run(&["fido2-token", "-I", &node], "", LIMIT)?
+        .done()?
+        .saying("pin retries: 7")?;
     let credential = make_credential(&key, &["-v"], "123456\n")?;
     get_assertion(&key, &credential, &["-v"], "123456\n")?;
     Ok(())
@@ -66,13 +72,16 @@ fn sets_and_uses_a_pin(wire: Wire) -> Outcome {
 
 fn touch_denied() -> Outcome {
     let key = Key::plug(Wire::Uhid, "TOOLS-3", &["--touch", "deny"])?;
-    run(&["fido2-cred", "-M", "-i", &parameters()?, &key.node()?], "", LIMIT)?.with_code(1)?.saying("FIDO_ERR_OPERATION_DENIED")?;
+    run(&["fido2-cred", "-M", "-i", &parameters()?, &key.node()?], "", LIMIT)?
+        .with_code(1)?
+        .saying("FIDO_ERR_OPERATION_DENIED")?;
     Ok(())
 }
 
 fn unplugged_in_a_wait(wire: Wire) -> Outcome {
     let key = Key::plug(wire, "TOOLS-4", &["--touch", "manual"])?;
-    let waiting = start(Command::new("fido2-cred").args(["-M", "-i", &parameters()?, &key.node()?]), "")?;
+    let waiting =
+        start(Command::new("fido2-cred").args(["-M", "-i", &parameters()?, &key.node()?]), "")?;
     key.blinking()?;
     key.tell("unplug")?;
     waiting.end(Duration::from_secs(5))?.with_code(1)?;
@@ -85,8 +94,11 @@ fn unplugged_in_a_wait(wire: Wire) -> Outcome {
 
 fn four_keys_at_once() -> Outcome {
     let wires = [Wire::Usb(0), Wire::Usb(1), Wire::Uhid, Wire::Uhid];
-    let keys: Result<Vec<Key>, String> =
-        wires.iter().zip(["A-1", "A-2", "A-3", "A-4"]).map(|(wire, serial)| Key::plug(*wire, serial, &[])).collect();
+    let keys: Result<Vec<Key>, String> = wires
+        .iter()
+        .zip(["A-1", "A-2", "A-3", "A-4"])
+        .map(|(wire, serial)| Key::plug(*wire, serial, &[]))
+        .collect();
     for key in keys? {
         let credential = make_credential(&key, &[], "")?;
         get_assertion(&key, &credential, &[], "")?;
@@ -116,7 +128,9 @@ fn get_assertion(key: &Key, credential: &Credential, flags: &[&str], pin: &str) 
     let words = [&["fido2-assert", "-G", "-i", &input], flags, &[&node]].concat();
     let asserted = run(&words, pin, LIMIT)?.done()?;
     let public_key = write("/tmp/public.pem", &credential.public_key)?;
-    run(&["fido2-assert", "-V", &public_key], &asserted.stdout, LIMIT)?.done().map(drop)
+    run(&["fido2-assert", "-V", &public_key], &asserted.stdout, LIMIT)?
+        .done()
+        .map(drop)
 }
 
 fn parameters() -> Result<String, String> {

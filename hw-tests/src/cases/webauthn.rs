@@ -1,15 +1,10 @@
 //! Ceremonies over the JSON of WebAuthn, with Debian's programs in the place of a browser.
 
-use crate::guest::Agent;
-use crate::guest::Ran;
-use crate::guest::run;
+use crate::guest::{Agent, Ran, run};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
-use serde_json::json;
-use sha2::Digest;
-use sha2::Sha256;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::time::Duration;
 
@@ -19,13 +14,24 @@ const ORIGIN: &str = "http://localhost";
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Registers the key at `node` with fido2-cred; the body for `register/finish`.
-pub(super) fn made_by_fido2_cred(begun: &Value, node: &str, flags: &[&str]) -> Result<Value, String> {
+pub(super) fn made_by_fido2_cred(
+    begun: &Value,
+    node: &str,
+    flags: &[&str],
+) -> Result<Value, String> {
     let options = &begun["public_key"];
     let client_data = client_data("webauthn.create", text(options, "challenge")?);
-    let input = format!("{}\n{}\nann\n{}\n", hash(&client_data), text(&options["rp"], "id")?, STANDARD.encode(b"ann"));
+    let input = format!(
+        "{}\n{}\nann\n{}\n",
+        hash(&client_data),
+        text(&options["rp"], "id")?,
+        STANDARD.encode(b"ann")
+    );
     let made = tool("fido2-cred", &[&["-M"], flags].concat(), node, &input)?;
     let lines: Vec<&str> = made.stdout.lines().collect();
-    let [_, _, format, data, id, signature, certificates @ ..] = lines.as_slice() else { return Err(format!("fido2-cred said {made:?}")) };
+    let [_, _, format, data, id, signature, certificates @ ..] = lines.as_slice() else {
+        return Err(format!("fido2-cred said {made:?}"));
+    };
     let data = unwrapped(data)?;
     let mut statement = Cbor::default();
     let u2f = *format == "fido-u2f";
@@ -66,17 +72,19 @@ pub(super) fn signed_by_fido2_assert(
     let options = &begun["public_key"];
     let client_data = client_data("webauthn.get", text(options, "challenge")?);
     let id = URL_SAFE_NO_PAD.decode(credential_id).map_err(|error| error.to_string())?;
-    let input = format!("{}\n{}\n{}\n", hash(&client_data), text(options, "rpId")?, STANDARD.encode(id));
+    let input =
+        format!("{}\n{}\n{}\n", hash(&client_data), text(options, "rpId")?, STANDARD.encode(id));
     let asserted = tool("fido2-assert", &[&["-G"], flags].concat(), node, &input)?;
     let lines: Vec<&str> = asserted.stdout.lines().collect();
-    let [_, _, data, signature, ..] = lines.as_slice() else { return Err(format!("fido2-assert said {asserted:?}")) };
+    let [_, _, data, signature, ..] = lines.as_slice() else {
+        return Err(format!("fido2-assert said {asserted:?}"));
+    };
     let response = json!({
         "clientDataJSON": URL_SAFE_NO_PAD.encode(client_data),
         "authenticatorData": URL_SAFE_NO_PAD.encode(unwrapped(data)?),
         "signature": URL_SAFE_NO_PAD.encode(decoded(signature)?),
     });
-    let credential =
-        json!({"id": credential_id, "rawId": credential_id, "type": "public-key", "response": response, "clientExtensionResults": {}});
+    let credential = json!({"id": credential_id, "rawId": credential_id, "type": "public-key", "response": response, "clientExtensionResults": {}});
     Ok(json!({"account": account, "ceremony_id": begun["ceremony_id"], "credential": credential}))
 }
 
@@ -106,7 +114,8 @@ fn tool(name: &str, flags: &[&str], node: &str, input: &str) -> Result<Ran, Stri
 }
 
 fn client_data(kind: &str, challenge: &str) -> String {
-    json!({"type": kind, "challenge": challenge, "origin": ORIGIN, "crossOrigin": false}).to_string()
+    json!({"type": kind, "challenge": challenge, "origin": ORIGIN, "crossOrigin": false})
+        .to_string()
 }
 
 fn hash(client_data: &str) -> String {
@@ -124,10 +133,14 @@ fn decoded(line: &str) -> Result<Vec<u8>, String> {
 /// Authenticator data: the programs wrap it into a CBOR byte string.
 fn unwrapped(line: &str) -> Result<Vec<u8>, String> {
     let bytes = decoded(line)?;
-    sk_cbor::read(&bytes).ok().and_then(sk_cbor::Value::extract_byte_string).ok_or_else(|| format!("{line} is no byte string"))
+    sk_cbor::read(&bytes)
+        .ok()
+        .and_then(sk_cbor::Value::extract_byte_string)
+        .ok_or_else(|| format!("{line} is no byte string"))
 }
 
-/// CBOR in the order in which WebAuthn has it (L3 §6.5.4), which the codec in use elsewhere does not keep.
+/// CBOR in the order in which WebAuthn has it (L3 §6.5.4), which the codec in use elsewhere does
+/// not keep.
 #[derive(Default)]
 struct Cbor(Vec<u8>);
 

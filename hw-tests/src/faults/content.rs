@@ -1,10 +1,7 @@
 //! What can be wrong with the CBOR in a reply of CTAP2 (CTAP 2.1 §6).
 
-use super::End;
-use super::Fault;
-use super::On;
-use super::Sent;
 use super::reply::Reply;
+use super::{End, Fault, On, Sent};
 use sk_cbor::Value;
 use std::iter;
 
@@ -13,7 +10,8 @@ const FLAGS: usize = 32;
 const CREDENTIAL_ID_LENGTH: usize = 53;
 
 /// Words that do something to whoever prints them or hands them to a shell.
-const ESCAPES: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\r\n\0$(touch /tmp/owned)`touch /tmp/owned`%s%n'\";--\u{202e}";
+const ESCAPES: &str =
+    "\u{1b}[2J\u{1b}]0;owned\u{7}\r\n\0$(touch /tmp/owned)`touch /tmp/owned`%s%n'\";--\u{202e}";
 
 pub(super) const FAULTS: &[Fault] = &[
     // The status byte.
@@ -25,7 +23,9 @@ pub(super) const FAULTS: &[Fault] = &[
     refused("status-pin-blocked", On::Cbor, |reply| reply.saying([0x32]).into()),
     // Bytes that are not CBOR, or not canonical, or not what was asked for.
     refused("cbor-garbage", On::Cbor, |reply| body(reply, (0..200).map(|n| n ^ 0xa5))),
-    refused("cbor-cut", On::Cbor, |reply| reply.saying(&reply.payload[..reply.payload.len() / 2]).into()),
+    refused("cbor-cut", On::Cbor, |reply| {
+        reply.saying(&reply.payload[..reply.payload.len() / 2]).into()
+    }),
     Fault {
         name: "cbor-trailing",
         on: On::Cbor,
@@ -34,14 +34,28 @@ pub(super) const FAULTS: &[Fault] = &[
     },
     refused("cbor-not-a-map", On::Cbor, |reply| body(reply, [0x01])),
     refused("cbor-empty-map", On::Cbor, |reply| body(reply, [0xa0])),
-    refused("cbor-deep-arrays", On::Cbor, |reply| body(reply, iter::repeat_n(0x81, 7_000).chain([0]))),
-    refused("cbor-deep-maps", On::Cbor, |reply| body(reply, iter::repeat_n([0xa1, 0x00], 3_500).flatten().chain([0]))),
-    refused("cbor-deep-tags", On::Cbor, |reply| body(reply, iter::repeat_n(0xc1, 7_000).chain([0]))),
+    refused("cbor-deep-arrays", On::Cbor, |reply| {
+        body(reply, iter::repeat_n(0x81, 7_000).chain([0]))
+    }),
+    refused("cbor-deep-maps", On::Cbor, |reply| {
+        body(reply, iter::repeat_n([0xa1, 0x00], 3_500).flatten().chain([0]))
+    }),
+    refused("cbor-deep-tags", On::Cbor, |reply| {
+        body(reply, iter::repeat_n(0xc1, 7_000).chain([0]))
+    }),
     refused("cbor-deep-indefinite", On::Cbor, |reply| body(reply, iter::repeat_n(0x9f, 7_000))),
-    refused("cbor-huge-array", On::Cbor, |reply| body(reply, [0x9b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0])),
-    refused("cbor-huge-map", On::Cbor, |reply| body(reply, [0xbb, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1])),
-    refused("cbor-huge-bytes", On::Cbor, |reply| body(reply, [0xa1, 0x02, 0x5b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0])),
-    refused("cbor-huge-text", On::Cbor, |reply| body(reply, [0xa1, 0x01, 0x7a, 0xff, 0xff, 0xff, 0xff, 0x41])),
+    refused("cbor-huge-array", On::Cbor, |reply| {
+        body(reply, [0x9b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0])
+    }),
+    refused("cbor-huge-map", On::Cbor, |reply| {
+        body(reply, [0xbb, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1])
+    }),
+    refused("cbor-huge-bytes", On::Cbor, |reply| {
+        body(reply, [0xa1, 0x02, 0x5b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0])
+    }),
+    refused("cbor-huge-text", On::Cbor, |reply| {
+        body(reply, [0xa1, 0x01, 0x7a, 0xff, 0xff, 0xff, 0xff, 0x41])
+    }),
     refused("cbor-reserved-length", On::Cbor, |reply| body(reply, [0xa1, 0x1c, 0x1d, 0x1e])),
     refused("cbor-break-alone", On::Cbor, |reply| body(reply, [0xff])),
     refused("cbor-bad-utf8", On::Cbor, |reply| body(reply, [0xa1, 0x01, 0x63, 0xff, 0xfe, 0xfd])),
@@ -52,24 +66,38 @@ pub(super) const FAULTS: &[Fault] = &[
     // authenticatorGetInfo.
     // A key that knows U2F too is used with that.
     either("info-no-versions", On::Info, |reply| with(reply, 1, Value::array(Vec::new()))),
-    either("info-unknown-versions", On::Info, |reply| with(reply, 1, Value::array(vec![text("FIDO_9_9"), text("")]))),
-    either("info-strings-escapes", On::Info, |reply| with(reply, 1, Value::array(vec![text("FIDO_2_0"), text(ESCAPES)]))),
-    either("info-strings-4096", On::Info, |reply| with(reply, 1, Value::array(vec![text("FIDO_2_0"), text(&"A".repeat(4_096))]))),
-    either("info-strings-many", On::Info, |reply| with(reply, 1, Value::array(iter::repeat_n(text("FIDO_2_0"), 700).collect()))),
+    either("info-unknown-versions", On::Info, |reply| {
+        with(reply, 1, Value::array(vec![text("FIDO_9_9"), text("")]))
+    }),
+    either("info-strings-escapes", On::Info, |reply| {
+        with(reply, 1, Value::array(vec![text("FIDO_2_0"), text(ESCAPES)]))
+    }),
+    either("info-strings-4096", On::Info, |reply| {
+        with(reply, 1, Value::array(vec![text("FIDO_2_0"), text(&"A".repeat(4_096))]))
+    }),
+    either("info-strings-many", On::Info, |reply| {
+        with(reply, 1, Value::array(iter::repeat_n(text("FIDO_2_0"), 700).collect()))
+    }),
     either("info-message-size-zero", On::Info, |reply| with(reply, 5, Value::unsigned(0))),
     either("info-message-size-huge", On::Info, |reply| with(reply, 5, Value::unsigned(u64::MAX))),
-    either("info-protocols-unknown", On::Info, |reply| with(reply, 6, Value::array(vec![Value::unsigned(200)]))),
+    either("info-protocols-unknown", On::Info, |reply| {
+        with(reply, 6, Value::array(vec![Value::unsigned(200)]))
+    }),
     either("info-protocols-empty", On::Info, |reply| with(reply, 6, Value::array(Vec::new()))),
     either("info-lists-of-none", On::Info, |reply| with(reply, 7, Value::unsigned(0))),
     either("info-ids-of-nothing", On::Info, |reply| with(reply, 8, Value::unsigned(0))),
     either("info-ids-huge", On::Info, |reply| with(reply, 8, Value::unsigned(u64::MAX))),
-    either("info-options-not-bool", On::Info, |reply| with(reply, 4, Value::map(vec![(text("rk"), Value::unsigned(3))]))),
+    either("info-options-not-bool", On::Info, |reply| {
+        with(reply, 4, Value::map(vec![(text("rk"), Value::unsigned(3))]))
+    }),
     either("info-aaguid-cut", On::Info, |reply| with(reply, 3, Value::byte_string(vec![1; 3]))),
     // authenticatorMakeCredential.
     refused("made-data-empty", On::Made, |reply| data(reply, Vec::clear)),
     refused("made-data-cut", On::Made, |reply| data(reply, |bytes| bytes.truncate(40))),
     refused("made-data-no-credential", On::Made, |reply| data(reply, |bytes| bytes.truncate(37))),
-    refused("made-id-length-lies", On::Made, |reply| data(reply, |bytes| set(bytes, CREDENTIAL_ID_LENGTH, 0xff))),
+    refused("made-id-length-lies", On::Made, |reply| {
+        data(reply, |bytes| set(bytes, CREDENTIAL_ID_LENGTH, 0xff))
+    }),
     refused("made-for-another-site", On::Made, |reply| data(reply, |bytes| flip(bytes, 0, 0xff))),
     refused("made-without-touch", On::Made, |reply| data(reply, |bytes| flip(bytes, FLAGS, 0x01))),
     refused("made-flags-reserved", On::Made, |reply| data(reply, |bytes| set(bytes, FLAGS, 0xff))),
@@ -77,27 +105,56 @@ pub(super) const FAULTS: &[Fault] = &[
     refused("made-format-4096", On::Made, |reply| with(reply, 1, text(&"f".repeat(4_096)))),
     // No statement was asked for, so none is judged.
     harmless("made-signature-wrong", On::Made, |reply| {
-        let statement = vec![(text("alg"), Value::integer(-7)), (text("sig"), Value::byte_string(vec![0x30; 71]))];
+        let statement = vec![
+            (text("alg"), Value::integer(-7)),
+            (text("sig"), Value::byte_string(vec![0x30; 71])),
+        ];
         with(reply, 3, Value::map(statement))
     }),
     harmless("made-algorithm-unknown", On::Made, |reply| {
-        let statement = vec![(text("alg"), Value::integer(i64::MIN)), (text("sig"), Value::byte_string(vec![0x30; 71]))];
+        let statement = vec![
+            (text("alg"), Value::integer(i64::MIN)),
+            (text("sig"), Value::byte_string(vec![0x30; 71])),
+        ];
         with(reply, 3, Value::map(statement))
     }),
     // authenticatorGetAssertion.
     refused("asserted-data-empty", On::Asserted, |reply| data(reply, Vec::clear)),
     refused("asserted-data-cut", On::Asserted, |reply| data(reply, |bytes| bytes.truncate(20))),
-    refused("asserted-for-another-site", On::Asserted, |reply| data(reply, |bytes| flip(bytes, 0, 0xff))),
-    refused("asserted-without-touch", On::Asserted, |reply| data(reply, |bytes| flip(bytes, FLAGS, 0x01))),
-    refused("asserted-signature-empty", On::Asserted, |reply| with(reply, 3, Value::byte_string(Vec::new()))),
-    refused("asserted-signature-wrong", On::Asserted, |reply| with(reply, 3, Value::byte_string(vec![0x30; 71]))),
-    refused("asserted-signature-7000", On::Asserted, |reply| with(reply, 3, Value::byte_string(vec![0x30; 7_000]))),
-    refused("asserted-id-unknown", On::Asserted, |reply| with(reply, 1, credential(vec![0xee; 64]))),
+    refused("asserted-for-another-site", On::Asserted, |reply| {
+        data(reply, |bytes| flip(bytes, 0, 0xff))
+    }),
+    refused("asserted-without-touch", On::Asserted, |reply| {
+        data(reply, |bytes| flip(bytes, FLAGS, 0x01))
+    }),
+    refused("asserted-signature-empty", On::Asserted, |reply| {
+        with(reply, 3, Value::byte_string(Vec::new()))
+    }),
+    refused("asserted-signature-wrong", On::Asserted, |reply| {
+        with(reply, 3, Value::byte_string(vec![0x30; 71]))
+    }),
+    refused("asserted-signature-7000", On::Asserted, |reply| {
+        with(reply, 3, Value::byte_string(vec![0x30; 7_000]))
+    }),
+    refused("asserted-id-unknown", On::Asserted, |reply| {
+        with(reply, 1, credential(vec![0xee; 64]))
+    }),
     refused("asserted-id-empty", On::Asserted, |reply| with(reply, 1, credential(Vec::new()))),
-    refused("asserted-id-4096", On::Asserted, |reply| with(reply, 1, credential(vec![0xee; 4_096]))),
-    either("asserted-many-more", On::Asserted, |reply| with(reply, 5, Value::unsigned(u64::from(u32::MAX)))),
+    refused("asserted-id-4096", On::Asserted, |reply| {
+        with(reply, 1, credential(vec![0xee; 4_096]))
+    }),
+    either("asserted-many-more", On::Asserted, |reply| {
+        with(reply, 5, Value::unsigned(u64::from(u32::MAX)))
+    }),
     either("asserted-user-huge", On::Asserted, |reply| {
-        with(reply, 4, Value::map(vec![(text("id"), Value::byte_string(vec![1; 4_096])), (text("name"), text(ESCAPES))]))
+        with(
+            reply,
+            4,
+            Value::map(vec![
+                (text("id"), Value::byte_string(vec![1; 4_096])),
+                (text("name"), text(ESCAPES)),
+            ]),
+        )
     }),
 ];
 
@@ -167,15 +224,23 @@ fn each_member(reply: &Reply, change: fn(&Value) -> Value) -> Sent {
 
 fn other_keys(reply: &Reply) -> Sent {
     members(reply, |members| {
-        *members = (100..).zip(members.drain(..)).map(|(key, (_, value))| (Value::unsigned(key), value)).collect();
+        *members = (100..)
+            .zip(members.drain(..))
+            .map(|(key, (_, value))| (Value::unsigned(key), value))
+            .collect();
         members.push((text("x"), Value::unsigned(1)));
     })
 }
 
-/// The map with its first member once more: the writer refuses to, so the bytes are put together here.
+/// The map with its first member once more: the writer refuses to, so the bytes are put together
+/// here.
 fn twice(reply: &Reply) -> Sent {
     let mut first = reply.map().unwrap_or_default();
-    let (key, value) = if first.is_empty() { (Value::unsigned(1), Value::unsigned(1)) } else { first.swap_remove(0) };
+    let (key, value) = if first.is_empty() {
+        (Value::unsigned(1), Value::unsigned(1))
+    } else {
+        first.swap_remove(0)
+    };
     let mut pair = Vec::new();
     let written = sk_cbor::write(key, &mut pair).and_then(|()| sk_cbor::write(value, &mut pair));
     let pair = if written.is_ok() { pair } else { vec![1, 1] };

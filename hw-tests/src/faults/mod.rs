@@ -1,18 +1,15 @@
 //! Hostile and broken behaviours of a security key, by name.
 //!
-//! A behaviour is a pure function from an honest reply to what is sent instead; whoever owns the wire sends it. Nothing here
-//! knows a clock or a device, so the same table serves keys on a kernel's bus and keys in memory.
+//! A behaviour is a pure function from an honest reply to what is sent instead; whoever owns the
+//! wire sends it. Nothing here knows a clock or a device, so the same table serves keys on a
+//! kernel's bus and keys in memory.
 
 mod content;
 mod framing;
 mod reply;
 mod u2f;
 
-use reply::CBOR;
-use reply::INIT;
-use reply::MSG;
-use reply::REPORT;
-use reply::Reply;
+use reply::{CBOR, INIT, MSG, REPORT, Reply};
 use std::time::Duration;
 
 /// One way to misbehave.
@@ -86,7 +83,8 @@ pub fn named(name: &str) -> Option<&'static Fault> {
     all().find(|fault| fault.name == name)
 }
 
-/// What a key with this fault sends instead of the reply that `reports` are; `None` when the fault leaves such a reply alone.
+/// What a key with this fault sends instead of the reply that `reports` are; `None` when the fault
+/// leaves such a reply alone.
 #[must_use]
 pub fn mutate(fault: &Fault, reports: &[[u8; REPORT]]) -> Option<Sent> {
     let reply = Reply::read(reports)?;
@@ -100,12 +98,17 @@ impl On {
             Self::Any => matches!(reply.command, CBOR | MSG),
             Self::Cbor => reply.command == CBOR,
             Self::U2f => reply.command == MSG,
-            Self::Info => content::member(reply, 1).is_some_and(|versions| versions.extract_array().is_some()),
-            Self::Made => content::member(reply, 1).is_some_and(|format| format.extract_text_string().is_some()),
-            // Authenticator data and a signature; what getInfo has under these keys is a list and an identifier.
-            Self::Asserted => {
-                [2, 3].iter().all(|key| content::member(reply, *key).is_some_and(|value| value.extract_byte_string().is_some()))
+            Self::Info => {
+                content::member(reply, 1).is_some_and(|versions| versions.extract_array().is_some())
             }
+            Self::Made => content::member(reply, 1)
+                .is_some_and(|format| format.extract_text_string().is_some()),
+            // Authenticator data and a signature; what getInfo has under these keys is a list and
+            // an identifier.
+            Self::Asserted => [2, 3].iter().all(|key| {
+                content::member(reply, *key)
+                    .is_some_and(|value| value.extract_byte_string().is_some())
+            }),
         }
     }
 }
@@ -141,11 +144,16 @@ mod tests {
             let mut met = 0;
             for (kinds, reply) in &samples {
                 let honest = reply.reports();
-                let reports: Vec<[u8; REPORT]> = honest.iter().filter_map(|report| report.as_slice().try_into().ok()).collect();
+                let reports: Vec<[u8; REPORT]> =
+                    honest.iter().filter_map(|report| report.as_slice().try_into().ok()).collect();
                 match mutate(fault, &reports) {
                     Some(sent) if kinds.contains(&fault.on) => {
                         met += 1;
-                        assert!(sent.endless.is_some() || sent.reports != honest, "{} does nothing", fault.name);
+                        assert!(
+                            sent.endless.is_some() || sent.reports != honest,
+                            "{} does nothing",
+                            fault.name
+                        );
                     }
                     None if !kinds.contains(&fault.on) => {}
                     other => panic!("{}: {other:?} for {kinds:?}", fault.name),
@@ -159,17 +167,28 @@ mod tests {
         use sk_cbor::Value;
         let map = |members: Vec<(u64, Value)>| {
             let mut bytes = vec![0];
-            let members = members.into_iter().map(|(key, value)| (Value::unsigned(key), value)).collect();
+            let members =
+                members.into_iter().map(|(key, value)| (Value::unsigned(key), value)).collect();
             sk_cbor::write(Value::map(members), &mut bytes).expect("a map that can be written");
             bytes
         };
         let text = |text: &str| Value::text_string(text.to_owned());
         let reply = |command, payload| Reply { channel: [0, 0, 0, 1], command, payload };
-        let info = map(vec![(1, Value::array(vec![text("FIDO_2_0")])), (3, Value::byte_string(vec![0; 16])), (5, Value::unsigned(1200))]);
+        let info = map(vec![
+            (1, Value::array(vec![text("FIDO_2_0")])),
+            (3, Value::byte_string(vec![0; 16])),
+            (5, Value::unsigned(1200)),
+        ]);
         let data = Value::byte_string(vec![0x41; 164]);
-        let statement = Value::map(vec![(text("alg"), Value::integer(-7)), (text("sig"), Value::byte_string(vec![5; 71]))]);
+        let statement = Value::map(vec![
+            (text("alg"), Value::integer(-7)),
+            (text("sig"), Value::byte_string(vec![5; 71])),
+        ]);
         let made = map(vec![(1, text("packed")), (2, data.clone()), (3, statement)]);
-        let id = Value::map(vec![(text("id"), Value::byte_string(vec![9; 64])), (text("type"), text("public-key"))]);
+        let id = Value::map(vec![
+            (text("id"), Value::byte_string(vec![9; 64])),
+            (text("type"), text("public-key")),
+        ]);
         let asserted = map(vec![(1, id), (2, data), (3, Value::byte_string(vec![5; 71]))]);
         let mut registered = vec![5, 4];
         registered.extend([3; 64]);

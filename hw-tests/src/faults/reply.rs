@@ -36,7 +36,11 @@ impl Reply {
         }
         let length = usize::from(u16::from_be_bytes([*high, *low]));
         payload.truncate(length);
-        (payload.len() == length && command & 0x80 != 0).then_some(Self { channel: [*a, *b, *c, *d], command: *command, payload })
+        (payload.len() == length && command & 0x80 != 0).then_some(Self {
+            channel: [*a, *b, *c, *d],
+            command: *command,
+            payload,
+        })
     }
 
     /// The reports of this reply as an honest key sends them.
@@ -96,7 +100,11 @@ mod tests {
     fn what_is_split_is_read_again() {
         for length in [0, 1, 57, 58, 116, 117, 1_000, LONGEST] {
             let reply = Reply { channel: [1, 2, 3, 4], command: CBOR, payload: vec![7; length] };
-            let reports: Vec<[u8; REPORT]> = reply.reports().into_iter().filter_map(|report| report.try_into().ok()).collect();
+            let reports: Vec<[u8; REPORT]> = reply
+                .reports()
+                .into_iter()
+                .filter_map(|report| report.try_into().ok())
+                .collect();
             assert_eq!(Reply::read(&reports), Some(reply));
         }
     }
@@ -104,7 +112,12 @@ mod tests {
     #[test]
     fn half_a_reply_is_none() {
         let reply = Reply { channel: [1, 2, 3, 4], command: CBOR, payload: vec![7; 100] };
-        let first: Vec<[u8; REPORT]> = reply.reports().into_iter().take(1).filter_map(|report| report.try_into().ok()).collect();
+        let first: Vec<[u8; REPORT]> = reply
+            .reports()
+            .into_iter()
+            .take(1)
+            .filter_map(|report| report.try_into().ok())
+            .collect();
         assert_eq!(Reply::read(&first), None);
     }
 }

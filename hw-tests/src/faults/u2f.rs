@@ -1,10 +1,7 @@
 //! What can be wrong with a reply of CTAP1 (U2F Raw Message Formats §4, §5).
 
-use super::End;
-use super::Fault;
-use super::On;
-use super::Sent;
 use super::reply::Reply;
+use super::{End, Fault, On, Sent};
 use std::iter;
 
 /// Where a registration says how long its key handle is.
@@ -15,7 +12,9 @@ pub(super) const FAULTS: &[Fault] = &[
     fault("u2f-one-byte", End::Refused, |reply| reply.saying([0x90]).into()),
     fault("u2f-status-only", End::Refused, |reply| reply.saying([0x90, 0x00]).into()),
     fault("u2f-status-unknown", End::Refused, |reply| reply.saying([0x6f, 0x00]).into()),
-    fault("u2f-status-missing", End::Refused, |reply| changed(reply, |bytes| bytes.truncate(bytes.len().saturating_sub(2)))),
+    fault("u2f-status-missing", End::Refused, |reply| {
+        changed(reply, |bytes| bytes.truncate(bytes.len().saturating_sub(2)))
+    }),
     fault("u2f-touch-for-ever", End::Refused, |reply| reply.saying([0x69, 0x85]).into()),
     fault("u2f-wrong-data", End::Refused, |reply| reply.saying([0x6a, 0x80]).into()),
     fault("u2f-success-and-one", End::Refused, |reply| reply.saying([0x05, 0x90, 0x00]).into()),
@@ -24,11 +23,19 @@ pub(super) const FAULTS: &[Fault] = &[
     fault("u2f-handle-length-zero", End::Refused, |reply| spoiled(reply, HANDLE_LENGTH, |_| 0)),
     fault("u2f-handle-length-255", End::Refused, |reply| spoiled(reply, HANDLE_LENGTH, |_| 255)),
     fault("u2f-cut", End::Refused, |reply| {
-        changed(reply, |bytes| drop(bytes.drain(bytes.len().min(40)..bytes.len().saturating_sub(2).max(bytes.len().min(40)))))
+        changed(reply, |bytes| {
+            drop(
+                bytes.drain(
+                    bytes.len().min(40)..bytes.len().saturating_sub(2).max(bytes.len().min(40)),
+                ),
+            )
+        })
     }),
     fault("u2f-certificate-length-lies", End::Refused, |reply| {
         changed(reply, |bytes| {
-            let at = HANDLE_LENGTH + 1 + bytes.get(HANDLE_LENGTH).map_or(0, |length| usize::from(*length));
+            let at = HANDLE_LENGTH
+                + 1
+                + bytes.get(HANDLE_LENGTH).map_or(0, |length| usize::from(*length));
             if bytes.len() > at + 4 {
                 bytes.splice(at..at + 4, [0x30, 0x84, 0xff, 0xff, 0xff, 0xff]);
             } else {
@@ -42,7 +49,11 @@ pub(super) const FAULTS: &[Fault] = &[
             bytes.iter_mut().skip(before_status).take(3).for_each(|byte| *byte ^= 0xff);
         })
     }),
-    fault("u2f-7000", End::Refused, |reply| reply.saying(iter::repeat_n(0x05, 7_000).chain([0x90, 0x00]).collect::<Vec<_>>()).into()),
+    fault("u2f-7000", End::Refused, |reply| {
+        reply
+            .saying(iter::repeat_n(0x05, 7_000).chain([0x90, 0x00]).collect::<Vec<_>>())
+            .into()
+    }),
 ];
 
 const fn fault(name: &'static str, end: End, change: fn(&Reply) -> Sent) -> Fault {

@@ -1,16 +1,11 @@
 //! An agent with a store of its own, and the program that talks to it.
 
 use super::plug::REAL_PIN;
-use super::run::Ran;
-use super::run::Running;
-use super::run::ours;
-use super::run::start;
+use super::run::{Ran, Running, ours, start};
 use super::wait_until;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
-use std::io::Read;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Duration;
@@ -39,9 +34,14 @@ impl Agent {
         let mut command = Command::new(ours("twostep"));
         let running = start(command.args(["agent", "--config", &file]), "")?;
         let mut agent = Self { running, socket };
-        let listens = wait_until(SLACK, || UnixStream::connect(&agent.socket).is_ok() || !agent.running.running());
+        let listens = wait_until(SLACK, || {
+            UnixStream::connect(&agent.socket).is_ok() || !agent.running.running()
+        });
         if listens.is_none() || !agent.running.running() {
-            return Err(format!("the agent did not start: {:?}", agent.running.end(Duration::ZERO).map(|ran| ran.stderr)));
+            return Err(format!(
+                "the agent did not start: {:?}",
+                agent.running.end(Duration::ZERO).map(|ran| ran.stderr)
+            ));
         }
         Ok(agent)
     }
@@ -69,12 +69,15 @@ impl Agent {
 
     /// Enrols the key at this node.
     pub fn enroll_at(&self, account: &str, node: &str) -> Result<Ran, String> {
-        self.twostep(&["key", "enroll", "--account", account, "--wait", "20", "--hidraw", node])?.done()
+        self.twostep(&["key", "enroll", "--account", account, "--wait", "20", "--hidraw", node])?
+            .done()
     }
 
     /// Opens a session with a key, and looks at what is in it.
     pub fn login(&self, account: &str) -> Result<Value, String> {
-        let ran = self.twostep(&["--json", "login", "--key", "--account", account, "--wait", "20"])?.done()?;
+        let ran = self
+            .twostep(&["--json", "login", "--key", "--account", account, "--wait", "20"])?
+            .done()?;
         with_mfa(&ran.stdout, account)
     }
 
@@ -94,11 +97,18 @@ impl Agent {
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
-        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).map_err(fault)?;
+        stream
+            .write_all(head.as_bytes())
+            .and_then(|()| stream.write_all(body.as_bytes()))
+            .map_err(fault)?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).map_err(fault)?;
         let (head, document) = answer.split_once("\r\n\r\n").ok_or("no end of the head")?;
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or("no status")?;
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .ok_or("no status")?;
         Ok((status, serde_json::from_str(document).unwrap_or(Value::Null)))
     }
 
@@ -106,21 +116,32 @@ impl Agent {
     pub fn post(&self, path: &str, body: &Value, expected: u16) -> Result<Value, String> {
         match self.http("POST", path, body)? {
             (status, document) if status == expected => Ok(document),
-            (status, document) => Err(format!("{path} answered {status} instead of {expected}: {document}")),
+            (status, document) => {
+                Err(format!("{path} answered {status} instead of {expected}: {document}"))
+            }
         }
     }
 
     /// The reason why the last session of an account was refused, from the audit log.
     pub fn audited(&self, reason: &str) -> Result<(), String> {
         let (_, events) = self.http("GET", "/v1/audit?limit=1000", &json!({}))?;
-        events.to_string().contains(reason).then_some(()).ok_or_else(|| format!("{reason} is not in the audit log: {events}"))
+        events
+            .to_string()
+            .contains(reason)
+            .then_some(())
+            .ok_or_else(|| format!("{reason} is not in the audit log: {events}"))
     }
 }
 
 /// The session in what `twostep --json login` printed.
 pub fn with_mfa(printed: &str, account: &str) -> Result<Value, String> {
-    let opened: Value = serde_json::from_str(printed).map_err(|error| format!("{error}: {printed}"))?;
+    let opened: Value =
+        serde_json::from_str(printed).map_err(|error| format!("{error}: {printed}"))?;
     let context = opened.get("context").cloned().unwrap_or_default();
-    let sound = context["account"] == account && context["mfa_present"] == true && context["kind"] == "security_key";
-    sound.then_some(context).ok_or_else(|| format!("not a session with a key: {opened}"))
+    let sound = context["account"] == account
+        && context["mfa_present"] == true
+        && context["kind"] == "security_key";
+    sound
+        .then_some(context)
+        .ok_or_else(|| format!("not a session with a key: {opened}"))
 }

@@ -1,44 +1,48 @@
 //! What the first process does before and after the cases.
 
 use super::wait_until;
-use nix::kmod::ModuleInitFlags;
-use nix::kmod::finit_module;
-use nix::mount::MsFlags;
-use nix::mount::mount;
+use nix::kmod::{ModuleInitFlags, finit_module};
+use nix::mount::{MsFlags, mount};
 use nix::sys::termios::tcdrain;
 use std::ffi::CString;
-use std::fs;
-use std::fs::File;
-use std::fs::OpenOptions;
-use std::io;
-use std::io::Seek;
-use std::io::SeekFrom;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
+use std::{fs, io};
 
 /// Where a written byte ends the machine.
 const EXIT_PORT: u64 = 0xf4;
 
-/// Mounts what a system has, loads the modules, and starts udev where it was asked for. Returns the words for the guest.
+/// Mounts what a system has, loads the modules, and starts udev where it was asked for. Returns the
+/// words for the guest.
 pub fn boot() -> Result<Vec<(String, String)>, String> {
-    for (kind, place) in [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/tmp"), ("tmpfs", "/run")] {
+    for (kind, place) in [
+        ("proc", "/proc"),
+        ("sysfs", "/sys"),
+        ("devtmpfs", "/dev"),
+        ("tmpfs", "/tmp"),
+        ("tmpfs", "/run"),
+    ] {
         mounted(kind, place)?;
     }
     for line in read("/modules/order")?.lines() {
         let (name, parameters) = line.split_once(' ').unwrap_or((line, ""));
-        let file = File::open(format!("/modules/{name}")).map_err(|error| format!("{name}: {error}"))?;
+        let file =
+            File::open(format!("/modules/{name}")).map_err(|error| format!("{name}: {error}"))?;
         let parameters = CString::new(parameters).map_err(|error| error.to_string())?;
-        finit_module(file, &parameters, ModuleInitFlags::empty()).map_err(|error| format!("{name}: {error}"))?;
+        finit_module(file, &parameters, ModuleInitFlags::empty())
+            .map_err(|error| format!("{name}: {error}"))?;
     }
     mounted("configfs", "/sys/kernel/config")?;
     let words = read("/proc/cmdline")?;
     if Path::new("/lib/systemd/systemd-udevd").exists() {
         udev()?;
     }
-    let ours = words.split_whitespace().filter_map(|word| word.strip_prefix("bench.")?.split_once('='));
+    let ours = words
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix("bench.")?.split_once('='));
     Ok(ours.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
@@ -52,15 +56,20 @@ pub fn power_off(status: u8) -> io::Result<()> {
 }
 
 fn mounted(kind: &str, place: &str) -> Result<(), String> {
-    mount(Some(kind), place, Some(kind), MsFlags::empty(), None::<&str>).map_err(|error| format!("{place}: {error}"))
+    mount(Some(kind), place, Some(kind), MsFlags::empty(), None::<&str>)
+        .map_err(|error| format!("{place}: {error}"))
 }
 
 fn udev() -> Result<(), String> {
     let mut daemon = Command::new("/lib/systemd/systemd-udevd");
     daemon.stdin(Stdio::null()).spawn().map_err(|error| format!("udevd: {error}"))?;
-    wait_until(Duration::from_secs(10), || Path::new("/run/udev/control").exists()).ok_or("udevd did not start")?;
+    wait_until(Duration::from_secs(10), || Path::new("/run/udev/control").exists())
+        .ok_or("udevd did not start")?;
     let settled = Command::new("/bin/udevadm").args(["settle", "--timeout=20"]).status();
-    settled.is_ok_and(|status| status.success()).then_some(()).ok_or_else(|| "udev did not settle".to_owned())
+    settled
+        .is_ok_and(|status| status.success())
+        .then_some(())
+        .ok_or_else(|| "udev did not settle".to_owned())
 }
 
 fn read(path: &str) -> Result<String, String> {

@@ -2,21 +2,15 @@
 
 use super::wait_until;
 use crate::wire::Gadget;
-use nix::sys::signal::Signal;
-use nix::sys::signal::kill;
-use nix::sys::wait::WaitPidFlag;
-use nix::sys::wait::WaitStatus;
-use nix::sys::wait::waitpid;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use std::fs;
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
-use std::process::Stdio;
-use std::thread;
-use std::time::Duration;
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 /// Done, or why not.
 pub type Outcome = Result<(), String>;
@@ -88,7 +82,8 @@ impl Case {
     }
 }
 
-/// Runs each case in a process of its own, says how it went, and returns how many failed. The words go into its environment.
+/// Runs each case in a process of its own, says how it went, and returns how many failed. The words
+/// go into its environment.
 pub fn run_all(cases: &[&Case], environment: &[(String, String)]) -> u8 {
     let mut failed = 0_u8;
     for case in cases {
@@ -96,7 +91,8 @@ pub fn run_all(cases: &[&Case], environment: &[(String, String)]) -> u8 {
         let outcome = in_process(case, environment);
         let seconds = begun.elapsed().as_secs_f64();
         let said = fs::read_to_string(LOG).unwrap_or_default();
-        let (figures, rest): (Vec<&str>, Vec<&str>) = said.lines().partition(|line| line.starts_with("figure:"));
+        let (figures, rest): (Vec<&str>, Vec<&str>) =
+            said.lines().partition(|line| line.starts_with("figure:"));
         figures.iter().for_each(|line| println!("@@F {} {line}", case.name));
         match outcome {
             Ok(()) => println!("@@T {} ok {seconds:.1}", case.name),
@@ -115,10 +111,21 @@ fn in_process(case: &Case, environment: &[(String, String)]) -> Outcome {
     let log = File::create(LOG).map_err(|error| error.to_string())?;
     let other = log.try_clone().map_err(|error| error.to_string())?;
     let mut command = Command::new("/proc/self/exe");
-    command.args(["--case", case.name]).process_group(0).stdin(Stdio::null()).stdout(log).stderr(other);
-    command.envs(environment.iter().map(|(name, value)| (format!("TWOSTEP_{}", name.to_uppercase()), value)));
+    command
+        .args(["--case", case.name])
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(other);
+    command.envs(
+        environment
+            .iter()
+            .map(|(name, value)| (format!("TWOSTEP_{}", name.to_uppercase()), value)),
+    );
     let mut child = command.spawn().map_err(|error| error.to_string())?;
-    let ended = wait_until(Duration::from_secs(case.seconds), || matches!(child.try_wait(), Ok(Some(_)) | Err(_)));
+    let ended = wait_until(Duration::from_secs(case.seconds), || {
+        matches!(child.try_wait(), Ok(Some(_)) | Err(_))
+    });
     if ended.is_none() {
         let _ = child.kill();
         let _ = child.wait();
@@ -128,7 +135,12 @@ fn in_process(case: &Case, environment: &[(String, String)]) -> Outcome {
         Ok(status) if status.success() => Ok(()),
         _ => {
             let said = fs::read_to_string(LOG).unwrap_or_default();
-            Err(said.lines().rev().find_map(|line| line.strip_prefix("failed: ")).unwrap_or("it died").to_owned())
+            Err(said
+                .lines()
+                .rev()
+                .find_map(|line| line.strip_prefix("failed: "))
+                .unwrap_or("it died")
+                .to_owned())
         }
     }
 }
@@ -139,9 +151,13 @@ fn sweep() {
         let _ = kill(pid, Signal::SIGKILL);
     }
     thread::sleep(Duration::from_millis(10));
-    while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive) {}
+    while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive)
+    {
+    }
     (0..4).for_each(Gadget::take_apart);
-    let gone = wait_until(Duration::from_secs(5), || fs::read_dir("/sys/class/hidraw").is_ok_and(|mut entries| entries.next().is_none()));
+    let gone = wait_until(Duration::from_secs(5), || {
+        fs::read_dir("/sys/class/hidraw").is_ok_and(|mut entries| entries.next().is_none())
+    });
     if gone.is_none() {
         println!("@@L a key of the last case is still there");
     }
@@ -152,7 +168,9 @@ fn strays() -> Vec<Pid> {
     let processes = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
     let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let stray = |number: &i32| {
-        let command = fs::read_to_string(Path::new("/proc").join(number.to_string()).join("cmdline")).unwrap_or_default();
+        let command =
+            fs::read_to_string(Path::new("/proc").join(number.to_string()).join("cmdline"))
+                .unwrap_or_default();
         *number > 1 && !command.is_empty() && !command.contains("udevd")
     };
     numbers.filter(stray).map(Pid::from_raw).collect()

@@ -1,11 +1,8 @@
 //! A ceremony that the agent runs, as a program that logs people in sees it.
 
 use super::Agent;
-use serde_json::Value;
-use serde_json::json;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Write;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -25,11 +22,15 @@ impl Agent {
             body[member] = value.clone();
         }
         let body = body.to_string();
-        let head = format!("POST /v1/local/key-ceremonies HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST /v1/local/key-ceremonies HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
         let mut stream = UnixStream::connect(self.verify_socket()).map_err(fault)?;
         stream.set_read_timeout(Some(Duration::from_secs(40))).map_err(fault)?;
         stream.write_all((head + &body).as_bytes()).map_err(fault)?;
-        let mut ceremony = Ceremony { agent: self, stream: BufReader::new(stream), id: String::new() };
+        let mut ceremony =
+            Ceremony { agent: self, stream: BufReader::new(stream), id: String::new() };
         let begun = ceremony.hears("begun")?;
         ceremony.id = begun["ceremony_id"].as_str().ok_or("it has no name")?.to_owned();
         Ok(ceremony)
@@ -46,7 +47,10 @@ impl Ceremony<'_> {
     fn next(&mut self, wanted: &str) -> Result<Value, String> {
         loop {
             let mut line = String::new();
-            let length = self.stream.read_line(&mut line).map_err(|error| format!("instead of {wanted}: {error}"))?;
+            let length = self
+                .stream
+                .read_line(&mut line)
+                .map_err(|error| format!("instead of {wanted}: {error}"))?;
             if length == 0 {
                 return Err(format!("the end instead of {wanted}"));
             }
@@ -57,7 +61,8 @@ impl Ceremony<'_> {
         }
     }
 
-    /// The end, which must be a session. Whether a key says that it blinks depends on how soon it is touched.
+    /// The end, which must be a session. Whether a key says that it blinks depends on how soon it
+    /// is touched.
     pub fn done(&mut self) -> Result<Value, String> {
         loop {
             let told = self.next("done")?;

@@ -1,25 +1,17 @@
-//! Another program that uses a key again and again: it opens it, asks for a channel, and pings, describes and winks on it.
+//! Another program that uses a key again and again: it opens it, asks for a channel, and pings,
+//! describes and winks on it.
 
 use nix::fcntl::OFlag;
-use nix::poll::PollFd;
-use nix::poll::PollFlags;
-use nix::poll::PollTimeout;
-use nix::poll::poll;
-use std::fs::File;
-use std::fs::OpenOptions;
-use std::io;
-use std::io::Read;
-use std::io::Write;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
-use std::thread;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
 /// Programs that use one key; they end when dropped.
 pub struct Hammer {
@@ -34,7 +26,8 @@ impl Hammer {
     pub fn start(node: &str, programs: usize) -> Self {
         let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let programs = (0..programs).map(|_| {
-            let (node, stop, answered) = (node.to_owned(), Arc::clone(&stop), Arc::clone(&answered));
+            let (node, stop, answered) =
+                (node.to_owned(), Arc::clone(&stop), Arc::clone(&answered));
             thread::spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     // A key that is busy or gone is tried again.
@@ -61,13 +54,28 @@ impl Drop for Hammer {
 
 /// Opens the key, uses each of its harmless commands, and closes it.
 fn use_once(node: &str, answered: &AtomicU64) -> io::Result<()> {
-    let mut key = OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(node)?;
+    let mut key = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(node)?;
     let mut nonce = [0; 8];
     getrandom::fill(&mut nonce).map_err(io::Error::other)?;
-    let Some(answer) = exchange(&mut key, BROADCAST, INIT, &nonce, |answer| answer.get(7..15) == Some(&nonce))? else { return Ok(()) };
-    let Some(channel) = answer.get(15..19).and_then(|channel| <[u8; 4]>::try_from(channel).ok()) else { return Ok(()) };
-    for (command, message) in [(PING, &[0x55; 150][..]), (CBOR, &[GET_INFO]), (WINK, &[]), (CBOR, &[GET_INFO])] {
-        let answer = exchange(&mut key, channel, command, message, |answer| answer.get(4) == Some(&(command | INITIAL)))?;
+    let Some(answer) =
+        exchange(&mut key, BROADCAST, INIT, &nonce, |answer| answer.get(7..15) == Some(&nonce))?
+    else {
+        return Ok(());
+    };
+    let Some(channel) = answer.get(15..19).and_then(|channel| <[u8; 4]>::try_from(channel).ok())
+    else {
+        return Ok(());
+    };
+    for (command, message) in
+        [(PING, &[0x55; 150][..]), (CBOR, &[GET_INFO]), (WINK, &[]), (CBOR, &[GET_INFO])]
+    {
+        let answer = exchange(&mut key, channel, command, message, |answer| {
+            answer.get(4) == Some(&(command | INITIAL))
+        })?;
         answered.fetch_add(u64::from(answer.is_some()), Ordering::Relaxed);
         // The one processor of the machine is for the others too.
         thread::sleep(BREATH);

@@ -2,17 +2,10 @@
 
 use super::run::ours;
 use crate::key::tell;
-use std::env;
-use std::fs;
-use std::io;
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
-use std::thread;
-use std::time::Duration;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, io, thread};
 
 /// How long a key may take to appear or to go.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -20,7 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a person may take.
 const FOR_PEOPLE: Duration = Duration::from_secs(60);
 
-/// Names a real key by its serial number, and says its PIN: then there is no other key, and a person is its hand.
+/// Names a real key by its serial number, and says its PIN: then there is no other key, and a
+/// person is its hand.
 pub const REAL_KEY: &str = "TWOSTEP_REAL_KEY";
 /// See [`REAL_KEY`].
 pub const REAL_PIN: &str = "TWOSTEP_REAL_PIN";
@@ -68,27 +62,35 @@ impl Key {
             Wire::Usb(port) => format!("gadget:{port}"),
         };
         let mut command = Command::new(ours("vkey"));
-        command.args(["--wire", &wire, "--serial", serial, "--attest", "/attestation", "--control"]).arg(&control).args(more);
-        let child = command.stdin(Stdio::null()).spawn().map_err(|error| format!("vkey: {error}"))?;
+        command
+            .args(["--wire", &wire, "--serial", serial, "--attest", "/attestation", "--control"])
+            .arg(&control)
+            .args(more);
+        let child =
+            command.stdin(Stdio::null()).spawn().map_err(|error| format!("vkey: {error}"))?;
         wait_until(PATIENCE, || tell(&control, "state").is_ok()).ok_or("vkey does not answer")?;
         Ok(Self { hand: Hand::Process { child, control }, serial: serial.to_owned() })
     }
 
     /// The device node, once it is there.
     pub fn node(&self) -> Result<String, String> {
-        let found = wait_until(PATIENCE, || node_of(&self.serial).is_some()).and_then(|()| node_of(&self.serial));
+        let found = wait_until(PATIENCE, || node_of(&self.serial).is_some())
+            .and_then(|()| node_of(&self.serial));
         found.ok_or_else(|| format!("{} did not appear", self.serial))
     }
 
     /// Waits until the kernel has forgotten the key.
     pub fn gone(&self) -> Result<(), String> {
-        wait_until(PATIENCE, || node_of(&self.serial).is_none()).ok_or_else(|| format!("{} is still there", self.serial))
+        wait_until(PATIENCE, || node_of(&self.serial).is_none())
+            .ok_or_else(|| format!("{} is still there", self.serial))
     }
 
     /// Gives a command to the key.
     pub fn tell(&self, command: &str) -> Result<String, String> {
         match &self.hand {
-            Hand::Process { control, .. } => tell(control, command).map_err(|error| error.to_string()),
+            Hand::Process { control, .. } => {
+                tell(control, command).map_err(|error| error.to_string())
+            }
             Hand::Person => ask(&self.serial, command),
         }
     }
@@ -96,7 +98,8 @@ impl Key {
     /// A member of the key's state.
     pub fn state(&self, name: &str) -> Result<String, String> {
         let state = self.tell("state")?;
-        let found = state.split(' ').find_map(|member| member.strip_prefix(name)?.strip_prefix('='));
+        let found =
+            state.split(' ').find_map(|member| member.strip_prefix(name)?.strip_prefix('='));
         found.map(str::to_owned).ok_or_else(|| format!("{state}: no {name}"))
     }
 
@@ -116,12 +119,14 @@ impl Key {
         if matches!(self.hand, Hand::Person) {
             return ask(&self.serial, "blinks").map(drop);
         }
-        wait_until(PATIENCE, || self.blinks()).ok_or_else(|| format!("{} does not blink", self.serial))
+        wait_until(PATIENCE, || self.blinks())
+            .ok_or_else(|| format!("{} does not blink", self.serial))
     }
 
     /// Waits until the key wants nothing any more.
     pub fn dark(&self) -> Result<(), String> {
-        wait_until(PATIENCE, || !self.blinks()).ok_or_else(|| format!("{} still blinks", self.serial))
+        wait_until(PATIENCE, || !self.blinks())
+            .ok_or_else(|| format!("{} still blinks", self.serial))
     }
 }
 
@@ -137,7 +142,8 @@ impl Drop for Key {
     }
 }
 
-/// Asks a person to do with a real key what a virtual one is told, and waits for Enter or for the kernel.
+/// Asks a person to do with a real key what a virtual one is told, and waits for Enter or for the
+/// kernel.
 fn ask(serial: &str, command: &str) -> Result<String, String> {
     let is_in = || node_of(serial).is_some();
     match command {
@@ -166,7 +172,9 @@ pub fn node_of(serial: &str) -> Option<String> {
     for entry in fs::read_dir("/sys/class/hidraw").ok()?.filter_map(Result::ok) {
         let described = fs::read_to_string(entry.path().join("device/uevent")).unwrap_or_default();
         let node = Path::new("/dev").join(entry.file_name());
-        if described.lines().any(|line| line.strip_prefix("HID_UNIQ=") == Some(serial)) && node.exists() {
+        if described.lines().any(|line| line.strip_prefix("HID_UNIQ=") == Some(serial))
+            && node.exists()
+        {
             return Some(node.to_string_lossy().into_owned());
         }
     }

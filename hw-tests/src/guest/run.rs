@@ -1,23 +1,16 @@
 //! Programs that a case starts.
 
 use super::wait_until;
-use nix::sys::signal::Signal;
-use nix::sys::signal::kill;
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::io::Read;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::thread::JoinHandle;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How a program ended.
 #[derive(Debug)]
@@ -41,7 +34,11 @@ impl Ran {
         }
         let Self { code: ended, stdout, stderr, took } = &self;
         println!("stdout: {stdout}\nstderr: {stderr}");
-        Err(format!("ended with {ended:?} instead of {code} after {:.1} s: {}", took.as_secs_f64(), stderr.trim().replace('\n', " / ")))
+        Err(format!(
+            "ended with {ended:?} instead of {code} after {:.1} s: {}",
+            took.as_secs_f64(),
+            stderr.trim().replace('\n', " / ")
+        ))
     }
 
     /// Itself, when it did what it was asked for.
@@ -83,7 +80,8 @@ impl Running {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Waits for its end; a program that is still running at the limit is killed, and that is an error.
+    /// Waits for its end; a program that is still running at the limit is killed, and that is an
+    /// error.
     pub fn end(mut self, limit: Duration) -> Result<Ran, String> {
         let ended = wait_until(limit, || !self.running());
         let took = self.begun.elapsed();
@@ -91,10 +89,15 @@ impl Running {
             let _ = self.child.kill();
         }
         let status = self.child.wait().map_err(|error| error.to_string())?;
-        let ran = Ran { code: status.code(), stdout: self.stdout.all(), stderr: self.stderr.all(), took };
+        let ran =
+            Ran { code: status.code(), stdout: self.stdout.all(), stderr: self.stderr.all(), took };
         match ended {
             Some(()) => Ok(ran),
-            None => Err(format!("still running after {limit:?}: {} / {}", ran.stdout.trim(), ran.stderr.trim())),
+            None => Err(format!(
+                "still running after {limit:?}: {} / {}",
+                ran.stdout.trim(),
+                ran.stderr.trim()
+            )),
         }
     }
 
@@ -129,7 +132,9 @@ pub fn start(command: &mut Command, input: &str) -> Result<Running, String> {
         // A program that does not want to read is free not to.
         let _ = stdin.write_all(input.as_bytes());
     }
-    let (Some(stdout), Some(stderr)) = (child.stdout.take().map(Reader::of), child.stderr.take().map(Reader::of)) else {
+    let (Some(stdout), Some(stderr)) =
+        (child.stdout.take().map(Reader::of), child.stderr.take().map(Reader::of))
+    else {
         return Err(format!("{name} has no output"));
     };
     Ok(Running { child, begun, stdout, stderr })
@@ -160,14 +165,18 @@ impl Reader {
         let thread = thread::spawn(move || {
             let mut bytes = [0; 4_096];
             while let Ok(length @ 1..) = from.read(&mut bytes) {
-                shared.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes.iter().take(length));
+                shared
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extend(bytes.iter().take(length));
             }
         });
         Self { text, thread: Some(thread) }
     }
 
     fn so_far(&self) -> String {
-        String::from_utf8_lossy(&self.text.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+        String::from_utf8_lossy(&self.text.lock().unwrap_or_else(PoisonError::into_inner))
+            .into_owned()
     }
 
     fn all(&mut self) -> String {

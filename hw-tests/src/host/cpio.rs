@@ -1,4 +1,5 @@
-//! The archive that the kernel unpacks into its first file system: "newc", Documentation/driver-api/early-userspace.
+//! The archive that the kernel unpacks into its first file system: "newc",
+//! Documentation/driver-api/early-userspace.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -51,8 +52,23 @@ impl Cpio {
     fn entry(&mut self, path: &str, mode: u32, content: &[u8]) {
         self.number += 1;
         let name = path.trim_start_matches('/');
-        // Inode, mode, owner, group, links, time, size, device of the file, its own device, length of the name, checksum.
-        let fields = [self.number, mode, 0, 0, 1, 0, size(content.len()), 0, 0, 0, 0, size(name.len() + 1), 0];
+        // Inode, mode, owner, group, links, time, size, device of the file, its own device, length
+        // of the name, checksum.
+        let fields = [
+            self.number,
+            mode,
+            0,
+            0,
+            1,
+            0,
+            size(content.len()),
+            0,
+            0,
+            0,
+            0,
+            size(name.len() + 1),
+            0,
+        ];
         self.bytes.extend(b"070701");
         for field in fields {
             self.bytes.extend(format!("{field:08x}").bytes());

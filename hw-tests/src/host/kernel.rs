@@ -1,24 +1,23 @@
 //! Debian's kernel: the image without its own unpacker, and the modules for keys.
 
-use super::Fault;
-use super::at;
-use super::cache;
-use super::output;
-use super::packages;
-use super::text;
+use super::{Fault, at, cache, output, packages, text};
 use std::fs;
 use std::io::Write;
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::Command;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// Meta packages, best first. Flavour `amd64`: the one for clouds has no USB.
 const META: [&str; 2] = ["linux-image-6.12-amd64", "linux-image-amd64"];
 
 /// What the guest loads, with parameters; what these need is loaded before them.
-const MODULES: [(&str, &str); 6] =
-    [("hid_generic", ""), ("uhid", ""), ("usbhid", ""), ("dummy_hcd", "num=4"), ("libcomposite", ""), ("usb_f_hid", "")];
+const MODULES: [(&str, &str); 6] = [
+    ("hid_generic", ""),
+    ("uhid", ""),
+    ("usbhid", ""),
+    ("dummy_hcd", "num=4"),
+    ("libcomposite", ""),
+    ("usb_f_hid", ""),
+];
 
 /// An unpacked kernel package.
 pub struct Kernel {
@@ -34,12 +33,15 @@ impl Kernel {
     /// Finds the kernel in the cache, or downloads it.
     pub fn fetch() -> Result<Self, Fault> {
         let known = || META.iter().find_map(|meta| packages::behind(meta, "linux-image-"));
-        let package = cached().or_else(known).or_else(|| packages::update().ok().and_then(|()| known()));
+        let package = cached()
+            .or_else(known)
+            .or_else(|| packages::update().ok().and_then(|()| known()));
         let package = package.ok_or_else(|| format!("apt knows none of {META:?}"))?;
         let folder = packages::unpacked(&package)?;
         let image = folder.join("vmlinux");
         if !image.exists() {
-            let packed = entries(&folder.join("boot"))?.into_iter().find(|path| named(path, "vmlinuz-"));
+            let packed =
+                entries(&folder.join("boot"))?.into_iter().find(|path| named(path, "vmlinuz-"));
             let packed = packed.ok_or_else(|| format!("{package} has no image"))?;
             let bytes = payload(&fs::read(&packed).map_err(at(&packed))?)?;
             fs::write(&image, bytes).map_err(at(&image))?;
@@ -52,15 +54,24 @@ impl Kernel {
 /// A package that was unpacked before: a run needs no network then.
 fn cached() -> Option<String> {
     let folders = entries(&cache()).ok()?;
-    let mut names: Vec<String> = folders.iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect();
+    let mut names: Vec<String> = folders
+        .iter()
+        .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+        .collect();
     names.sort();
-    names.into_iter().rev().find(|name| name.starts_with("linux-image-") && !name.ends_with(".half"))
+    names
+        .into_iter()
+        .rev()
+        .find(|name| name.starts_with("linux-image-") && !name.ends_with(".half"))
 }
 
-/// The kernel inside a bzImage (Documentation/arch/x86/boot.rst: `setup_sects`, `payload_offset`, `payload_length`).
+/// The kernel inside a bzImage (Documentation/arch/x86/boot.rst: `setup_sects`, `payload_offset`,
+/// `payload_length`).
 fn payload(image: &[u8]) -> Result<Vec<u8>, Fault> {
     let byte = |at: usize| image.get(at).copied().map(usize::from);
-    let word = |at: usize| usize::try_from(u32::from_le_bytes(image.get(at..at + 4)?.try_into().ok()?)).ok();
+    let word = |at: usize| {
+        usize::try_from(u32::from_le_bytes(image.get(at..at + 4)?.try_into().ok()?)).ok()
+    };
     let find = || {
         let begin = (byte(0x1f1)? + 1) * 512 + word(0x248)?;
         image.get(begin..begin + word(0x24c)?)
@@ -78,14 +89,20 @@ fn payload(image: &[u8]) -> Result<Vec<u8>, Fault> {
 }
 
 fn piped(command: &mut Command, input: &[u8]) -> Result<Vec<u8>, Fault> {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| error.to_string())?;
     let mut stdin = child.stdin.take().ok_or("no input")?;
     let input = input.to_vec();
     let writer = std::thread::spawn(move || stdin.write_all(&input));
     let output = child.wait_with_output().map_err(|error| error.to_string())?;
     let written = writer.join().is_ok_and(|result| result.is_ok());
     let whole = written && output.status.success();
-    whole.then_some(output.stdout).ok_or_else(|| "the kernel cannot be unpacked".to_owned())
+    whole
+        .then_some(output.stdout)
+        .ok_or_else(|| "the kernel cannot be unpacked".to_owned())
 }
 
 fn modules(folder: &Path) -> Result<Vec<(PathBuf, String)>, Fault> {
@@ -107,7 +124,10 @@ fn modules(folder: &Path) -> Result<Vec<(PathBuf, String)>, Fault> {
             };
             fs::write(&plain, bytes).map_err(at(&plain))?;
         }
-        let parameters = MODULES.iter().find(|(wanted, _)| *wanted == name).map_or("", |(_, parameters)| parameters);
+        let parameters = MODULES
+            .iter()
+            .find(|(wanted, _)| *wanted == name)
+            .map_or("", |(_, parameters)| parameters);
         modules.push((plain, parameters.to_owned()));
     }
     Ok(modules)
@@ -119,13 +139,18 @@ fn needed(name: &str, files: &[PathBuf], order: &mut Vec<(String, PathBuf)>) -> 
         return Ok(());
     }
     let called = |file: &&PathBuf| {
-        let stem = file.file_name().and_then(|name| name.to_str()).and_then(|name| name.split('.').next());
+        let stem = file
+            .file_name()
+            .and_then(|name| name.to_str())
+            .and_then(|name| name.split('.').next());
         stem.is_some_and(|stem| stem.replace('-', "_") == name)
     };
     // What is not there is built in.
     let Some(file) = files.iter().find(called) else { return Ok(()) };
-    for dependency in
-        text(Command::new("/sbin/modinfo").args(["-F", "depends"]).arg(file))?.trim().split(',').filter(|name| !name.is_empty())
+    for dependency in text(Command::new("/sbin/modinfo").args(["-F", "depends"]).arg(file))?
+        .trim()
+        .split(',')
+        .filter(|name| !name.is_empty())
     {
         needed(&dependency.replace('-', "_"), files, order)?;
     }

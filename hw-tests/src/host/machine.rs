@@ -1,22 +1,16 @@
 //! One run of the virtual machine, from launch to verdict.
 
-use super::Fault;
-use super::at;
-use super::cache;
+use super::{Fault, at, cache};
 use std::fs::File;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// What the guest's kernel is told. Serial console; no pause after a panic; no work that only real hardware needs.
+/// What the guest's kernel is told. Serial console; no pause after a panic; no work that only real
+/// hardware needs.
 const KERNEL: &str = "console=ttyS0 quiet panic=-1 rdinit=/init tsc=unstable mitigations=off nokaslr random.trust_cpu=on audit=0";
 
 /// Software emulation, always: nested virtualisation that half works is worse than none.
@@ -27,7 +21,8 @@ const ALWAYS: &str = "-nodefaults -no-user-config -nographic -no-reboot -M q35 -
 const REAL_TIME: &str = "-accel tcg,thread=multi,tb-size=256";
 
 /// Time as instructions pass: waiting costs nothing, and a busy host cannot make a test late.
-const COUNTED_TIME: &str = "-icount shift=2,sleep=off -rtc clock=vm -accel tcg,thread=single,tb-size=256";
+const COUNTED_TIME: &str =
+    "-icount shift=2,sleep=off -rtc clock=vm -accel tcg,thread=single,tb-size=256";
 
 /// A virtual machine that is about to run.
 pub struct Machine<'a> {
@@ -65,7 +60,11 @@ impl Machine<'_> {
         qemu.args(ALWAYS.split_whitespace()).args(time.split_whitespace());
         qemu.arg("-kernel").arg(self.image).arg("-initrd").arg(self.root);
         qemu.arg("-append").arg(format!("{KERNEL} {}", self.words));
-        let mut child = qemu.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(|error| format!("qemu: {error}"))?;
+        let mut child = qemu
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("qemu: {error}"))?;
         let lines = console(&mut child)?;
         let log = cache().join(format!("{}.log", self.name));
         let mut log = File::create(&log).map_err(at(&log))?;
@@ -94,7 +93,8 @@ fn console(child: &mut Child) -> Result<mpsc::Receiver<String>, Fault> {
     let (sender, lines) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
-            let text = String::from_utf8_lossy(&line).replace(|c: char| c.is_control() && c != '\t', "");
+            let text =
+                String::from_utf8_lossy(&line).replace(|c: char| c.is_control() && c != '\t', "");
             if sender.send(text).is_err() {
                 break;
             }

@@ -7,13 +7,11 @@ mod packages;
 mod root;
 
 pub use kernel::Kernel;
-pub use machine::Machine;
-pub use machine::Verdict;
+pub use machine::{Machine, Verdict};
 pub use packages::missing_tools;
 pub use root::Root;
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Why the bench cannot run.

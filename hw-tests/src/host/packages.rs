@@ -1,14 +1,9 @@
 //! Debian packages that are looked into and never installed.
 
-use super::Fault;
-use super::at;
-use super::cache;
-use super::output;
-use super::text;
-use std::env;
-use std::fs;
+use super::{Fault, at, cache, output, text};
 use std::path::PathBuf;
 use std::process::Command;
+use std::{env, fs};
 
 /// What the bench calls, and the Debian package that has it.
 const TOOLS: &[(&str, &str)] = &[
@@ -29,9 +24,14 @@ const TOOLS: &[(&str, &str)] = &[
 #[must_use]
 pub fn missing_tools() -> Vec<String> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<PathBuf> = env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).collect();
-    let missing = TOOLS.iter().filter(|(tool, _)| !folders.iter().any(|folder| folder.join(tool).exists()));
-    missing.map(|(tool, package)| format!("{tool} is missing: apt-get install {package}")).collect()
+    let folders: Vec<PathBuf> =
+        env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).collect();
+    let missing = TOOLS
+        .iter()
+        .filter(|(tool, _)| !folders.iter().any(|folder| folder.join(tool).exists()));
+    missing
+        .map(|(tool, package)| format!("{tool} is missing: apt-get install {package}"))
+        .collect()
 }
 
 /// The package that a meta package stands for today.
@@ -55,12 +55,20 @@ pub(super) fn unpacked(package: &str) -> Result<PathBuf, Fault> {
     let downloads = cache().join("downloads");
     fs::create_dir_all(&downloads).map_err(at(&downloads))?;
     eprintln!("bench: downloading {package}");
-    let download = || output(Command::new("apt-get").args(["-qq", "download", package]).current_dir(&downloads));
+    let download = || {
+        output(
+            Command::new("apt-get")
+                .args(["-qq", "download", package])
+                .current_dir(&downloads),
+        )
+    };
     // The lists may be from before the package's last update.
     download().or_else(|_| update().and_then(|()| download()))?;
     let start = format!("{package}_");
     let files = fs::read_dir(&downloads).map_err(at(&downloads))?.filter_map(Result::ok);
-    let file = files.map(|entry| entry.path()).find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&start)));
+    let file = files.map(|entry| entry.path()).find(|path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&start))
+    });
     let file = file.ok_or_else(|| format!("apt-get downloaded no {package}"))?;
     // Unpacked beside, then renamed: half a package never looks like a whole one.
     let half = cache().join(format!("{package}.half"));

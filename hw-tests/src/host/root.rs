@@ -1,23 +1,17 @@
-//! What the guest finds in its file system: programs with their libraries, modules, keys for attestation, udev.
+//! What the guest finds in its file system: programs with their libraries, modules, keys for
+//! attestation, udev.
 
-use super::Fault;
-use super::Kernel;
-use super::at;
-use super::cache;
 use super::cpio::Cpio;
-use super::output;
-use super::packages;
-use super::target;
-use super::text;
+use super::{Fault, Kernel, at, cache, output, packages, target, text};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Debian's programs that drive the same keys.
-const FIDO2_TOOLS: [&str; 3] = ["/usr/bin/fido2-token", "/usr/bin/fido2-cred", "/usr/bin/fido2-assert"];
+const FIDO2_TOOLS: [&str; 3] =
+    ["/usr/bin/fido2-token", "/usr/bin/fido2-cred", "/usr/bin/fido2-assert"];
 
 /// A host of PAM's.
 const PAMTESTER: &str = "/usr/bin/pamtester";
@@ -42,7 +36,11 @@ impl Root {
         for (file, parameters) in &kernel.modules {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             order += &format!("{name} {parameters}\n");
-            root.archive.file(&format!("/modules/{name}"), 0o644, &fs::read(file).map_err(at(file))?);
+            root.archive.file(
+                &format!("/modules/{name}"),
+                0o644,
+                &fs::read(file).map_err(at(file))?,
+            );
         }
         root.archive.file("/modules/order", 0o644, order.as_bytes());
         root.archive.file(
@@ -50,7 +48,11 @@ impl Root {
             0o644,
             b"root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\nann:x:1000:1000::/home:/bin/sh\n",
         );
-        root.archive.file("/etc/group", 0o644, b"root:x:0:\nnogroup:x:65534:\nann:x:1000:\nplugdev:x:46:ann\n");
+        root.archive.file(
+            "/etc/group",
+            0o644,
+            b"root:x:0:\nnogroup:x:65534:\nann:x:1000:\nplugdev:x:46:ann\n",
+        );
         root.archive.file("/etc/nsswitch.conf", 0o644, b"passwd: files\ngroup: files\n");
         let guest = target().join("debug/guest");
         root.program(&guest, "/bin/guest")?;
@@ -65,12 +67,17 @@ impl Root {
         let attestation = attestation()?;
         for name in ["att.key", "att.der"] {
             let file = attestation.join(name);
-            root.archive.file(&format!("/attestation/{name}"), 0o644, &fs::read(&file).map_err(at(&file))?);
+            root.archive.file(
+                &format!("/attestation/{name}"),
+                0o644,
+                &fs::read(&file).map_err(at(&file))?,
+            );
         }
         Ok(root)
     }
 
-    /// Adds Debian's systemd-udevd with the rules for keys, and `rule`, the one that this project ships.
+    /// Adds Debian's systemd-udevd with the rules for keys, and `rule`, the one that this project
+    /// ships.
     pub fn with_udev(mut self, rule: Option<&Path>) -> Result<Self, Fault> {
         let folder = packages::unpacked("udev")?;
         self.program(&folder.join("bin/udevadm"), "/bin/udevadm")?;
@@ -78,11 +85,19 @@ impl Root {
         self.program(&folder.join("lib/udev/fido_id"), "/lib/udev/fido_id")?;
         for name in RULES {
             let file = folder.join("lib/udev/rules.d").join(name);
-            self.archive.file(&format!("/lib/udev/rules.d/{name}"), 0o644, &fs::read(&file).map_err(at(&file))?);
+            self.archive.file(
+                &format!("/lib/udev/rules.d/{name}"),
+                0o644,
+                &fs::read(&file).map_err(at(&file))?,
+            );
         }
         if let Some(rule) = rule {
             let name = rule.file_name().unwrap_or_default().to_string_lossy();
-            self.archive.file(&format!("/lib/udev/rules.d/{name}"), 0o644, &fs::read(rule).map_err(at(rule))?);
+            self.archive.file(
+                &format!("/lib/udev/rules.d/{name}"),
+                0o644,
+                &fs::read(rule).map_err(at(rule))?,
+            );
         }
         Ok(self)
     }
@@ -104,7 +119,11 @@ impl Root {
             if self.copied.insert(library.clone()) {
                 let found = fs::canonicalize(&library).map_err(at(&library))?;
                 let mode = fs::metadata(&found).map_err(at(&found))?.permissions().mode() & 0o777;
-                self.archive.file(&library.to_string_lossy(), mode, &fs::read(&found).map_err(at(&found))?);
+                self.archive.file(
+                    &library.to_string_lossy(),
+                    mode,
+                    &fs::read(&found).map_err(at(&found))?,
+                );
             }
         }
         Ok(())
@@ -115,7 +134,11 @@ impl Root {
 fn libraries(program: &Path) -> Result<Vec<PathBuf>, Fault> {
     let printed = text(Command::new("ldd").arg(program))?;
     if let Some(line) = printed.lines().find(|line| line.contains("not found")) {
-        return Err(format!("{}: {}: install the package that has it", program.display(), line.trim()));
+        return Err(format!(
+            "{}: {}: install the package that has it",
+            program.display(),
+            line.trim()
+        ));
     }
     let words = printed.lines().flat_map(str::split_whitespace);
     Ok(words.filter(|word| word.starts_with('/')).map(PathBuf::from).collect())
@@ -129,9 +152,13 @@ fn attestation() -> Result<PathBuf, Fault> {
         return Ok(folder);
     }
     fs::create_dir_all(&folder).map_err(at(&folder))?;
-    let run = |arguments: &str| output(Command::new("openssl").args(arguments.split('|')).current_dir(&folder));
+    let run = |arguments: &str| {
+        output(Command::new("openssl").args(arguments.split('|')).current_dir(&folder))
+    };
     run("ecparam|-name|prime256v1|-genkey|-noout|-out|att.pem")?;
-    run(&format!("req|-new|-x509|-key|att.pem|-subj|{SUBJECT}|-days|7300|-outform|DER|-out|att.der"))?;
+    run(&format!(
+        "req|-new|-x509|-key|att.pem|-subj|{SUBJECT}|-days|7300|-outform|DER|-out|att.der"
+    ))?;
     // SEC 1: the 32 bytes of the private key stand behind seven of structure.
     let key = run("ec|-in|att.pem|-outform|DER")?;
     let secret = key.get(7..39).ok_or("openssl made a key of another form")?;

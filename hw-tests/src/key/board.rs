@@ -1,24 +1,18 @@
 //! The body of a key: its plug, its button, its wire, and what is broken about it.
 
 use super::control::Control;
-use super::flash::Flash;
-use super::flash::bytes;
+use super::flash::{Flash, bytes};
 use crate::faults;
-use crate::faults::Endless;
-use crate::faults::Fault;
+use crate::faults::{Endless, Fault};
 use crate::wire::Wire;
-use nix::poll::PollFd;
-use nix::poll::PollFlags;
-use nix::poll::PollTimeout;
-use nix::poll::poll;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
 use std::str::FromStr;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// When the button is pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +40,11 @@ impl FromStr for Finger {
             "manual" => Self::Manual,
             _ => match text.strip_prefix("delay:").map(u64::from_str) {
                 Some(Ok(milliseconds)) => Self::Delay(Duration::from_millis(milliseconds)),
-                _ => return Err(format!("{text}: a touch is auto, never, deny, manual or delay:MS")),
+                _ => {
+                    return Err(format!(
+                        "{text}: a touch is auto, never, deny, manual or delay:MS"
+                    ));
+                }
             },
         })
     }
@@ -91,7 +89,12 @@ pub(super) struct Board {
 }
 
 impl Board {
-    pub(super) fn new(wire: Box<dyn Wire>, control: Option<Control>, flash: &Rc<RefCell<Flash>>, finger: Finger) -> Self {
+    pub(super) fn new(
+        wire: Box<dyn Wire>,
+        control: Option<Control>,
+        flash: &Rc<RefCell<Flash>>,
+        finger: Finger,
+    ) -> Self {
         Self {
             wire,
             control,
@@ -217,9 +220,14 @@ impl Board {
         let due = self.endless.as_ref().map_or(until, |(_, next)| until.min(*next));
         let due = self.outbox.front().map_or(due, |(next, _)| due.min(*next));
         let pause = due.saturating_duration_since(Instant::now()).min(Duration::from_secs(1));
-        let pause = PollTimeout::try_from(pause.as_millis() + u128::from(!pause.is_zero())).unwrap_or(PollTimeout::ZERO);
+        let pause = PollTimeout::try_from(pause.as_millis() + u128::from(!pause.is_zero()))
+            .unwrap_or(PollTimeout::ZERO);
         let descriptors = [self.wire.descriptor(), self.control.as_ref().map(Control::descriptor)];
-        let mut waited: Vec<PollFd<'_>> = descriptors.into_iter().flatten().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        let mut waited: Vec<PollFd<'_>> = descriptors
+            .into_iter()
+            .flatten()
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+            .collect();
         let _ = poll(&mut waited, pause);
         self.say_late();
         self.obey();
@@ -311,12 +319,17 @@ impl Board {
                 self.armed = None;
                 self.endless = None;
             }
-            ["raw", report] => self.send(&bytes(report).ok_or("a report is written in hexadecimal")?),
-            ["save", file] => self.flash.borrow().save(Path::new(file)).map_err(|error| error.to_string())?,
+            ["raw", report] => {
+                self.send(&bytes(report).ok_or("a report is written in hexadecimal")?)
+            }
+            ["save", file] => {
+                self.flash.borrow().save(Path::new(file)).map_err(|error| error.to_string())?
+            }
             ["restore", file] => {
                 let plugged = self.plugged;
                 self.unplug()?;
-                *self.flash.borrow_mut() = Flash::load(Path::new(file)).map_err(|error| error.to_string())?;
+                *self.flash.borrow_mut() =
+                    Flash::load(Path::new(file)).map_err(|error| error.to_string())?;
                 if plugged {
                     self.plug()?;
                 }
@@ -333,7 +346,10 @@ impl Board {
 
     fn state(&self) -> String {
         let Self { plugged, reports, touches, .. } = self;
-        format!("plugged={plugged} blinking={} reports={reports} touches={touches}", self.blinking())
+        format!(
+            "plugged={plugged} blinking={} reports={reports} touches={touches}",
+            self.blinking()
+        )
     }
 }
 

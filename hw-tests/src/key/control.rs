@@ -1,18 +1,12 @@
-//! The hand that holds a virtual key: one command a connection on a Unix socket, one line of answer.
+//! The hand that holds a virtual key: one command a connection on a Unix socket, one line of
+//! answer.
 
-use std::fs;
-use std::io;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::ErrorKind;
-use std::io::Read;
-use std::io::Write;
-use std::os::fd::AsFd;
-use std::os::fd::BorrowedFd;
-use std::os::unix::net::UnixListener;
-use std::os::unix::net::UnixStream;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
+use std::{fs, io};
 
 /// The longest command: a report of 4 KiB in hexadecimal.
 const LONGEST: u64 = 10_000;
@@ -57,6 +51,9 @@ pub fn tell(path: &Path, command: &str) -> io::Result<String> {
     BufReader::new(stream).read_line(&mut answer)?;
     match answer.strip_suffix('\n').and_then(|answer| answer.split_once(' ')) {
         Some(("ok", said)) => Ok(said.to_owned()),
-        _ => Err(io::Error::new(ErrorKind::InvalidInput, format!("{command}: {}", answer.trim_end()))),
+        _ => Err(io::Error::new(
+            ErrorKind::InvalidInput,
+            format!("{command}: {}", answer.trim_end()),
+        )),
     }
 }

@@ -1,40 +1,33 @@
 //! What the firmware needs of its surroundings: chance, time, memory, a finger, a wire.
 
-use super::board::Board;
-use super::board::Touch;
+use super::board::{Board, Touch};
 use super::flash::Flash;
 use opensk::api::clock::Clock;
-use opensk::api::connection::HidConnection;
-use opensk::api::connection::RecvStatus;
-use opensk::api::connection::UsbEndpoint;
+use opensk::api::connection::{HidConnection, RecvStatus, UsbEndpoint};
 use opensk::api::crypto::rust_crypto::SoftwareCrypto;
-use opensk::api::customization::CustomizationImpl;
-use opensk::api::customization::DEFAULT_CUSTOMIZATION;
-use opensk::api::fingerprint::Ctap2EnrollFeedback;
-use opensk::api::fingerprint::Fingerprint;
-use opensk::api::fingerprint::FingerprintCheckError;
-use opensk::api::fingerprint::FingerprintKind;
+use opensk::api::customization::{CustomizationImpl, DEFAULT_CUSTOMIZATION};
+use opensk::api::fingerprint::{
+    Ctap2EnrollFeedback, Fingerprint, FingerprintCheckError, FingerprintKind,
+};
 use opensk::api::key_store;
-use opensk::api::persist::Persist;
-use opensk::api::persist::PersistIter;
-use opensk::api::rng::Rng;
-use opensk::api::rng::rand_core;
-use opensk::api::user_presence::UserPresence;
-use opensk::api::user_presence::UserPresenceError;
-use opensk::api::user_presence::UserPresenceWaitResult;
+use opensk::api::persist::{Persist, PersistIter};
+use opensk::api::rng::{Rng, rand_core};
+use opensk::api::user_presence::{UserPresence, UserPresenceError, UserPresenceWaitResult};
 use opensk::ctap::status_code::CtapResult;
 use opensk::env::Env;
-use rand_core::CryptoRng;
-use rand_core::RngCore;
+use rand_core::{CryptoRng, RngCore};
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a firmware of this kind is like.
 pub(super) fn firmware(always_uv: bool) -> CustomizationImpl {
-    CustomizationImpl { enforce_always_uv: always_uv, max_credential_count_in_list: Some(8), ..DEFAULT_CUSTOMIZATION.clone() }
+    CustomizationImpl {
+        enforce_always_uv: always_uv,
+        max_credential_count_in_list: Some(8),
+        ..DEFAULT_CUSTOMIZATION.clone()
+    }
 }
 
 /// The surroundings of one key from one power-up to the next.
@@ -47,8 +40,18 @@ pub(super) struct Surroundings {
 }
 
 impl Surroundings {
-    pub(super) fn new(board: &Rc<RefCell<Board>>, flash: &Rc<RefCell<Flash>>, firmware: CustomizationImpl) -> Self {
-        Self { chance: Chance, body: Body(Rc::clone(board)), memory: Memory(Rc::clone(flash)), clock: Ticks, firmware }
+    pub(super) fn new(
+        board: &Rc<RefCell<Board>>,
+        flash: &Rc<RefCell<Flash>>,
+        firmware: CustomizationImpl,
+    ) -> Self {
+        Self {
+            chance: Chance,
+            body: Body(Rc::clone(board)),
+            memory: Memory(Rc::clone(flash)),
+            clock: Ticks,
+            firmware,
+        }
     }
 }
 
@@ -127,7 +130,10 @@ impl RngCore for Chance {
         u64::from_ne_bytes(bytes)
     }
 
-    #[allow(clippy::expect_used, reason = "the trait has no way to fail, and a kernel without random numbers runs no test")]
+    #[allow(
+        clippy::expect_used,
+        reason = "the trait has no way to fail, and a kernel without random numbers runs no test"
+    )]
     fn fill_bytes(&mut self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("a kernel that gives random numbers");
     }
@@ -151,7 +157,8 @@ impl Clock for Ticks {
     fn make_timer(&mut self, milliseconds: usize) -> Option<Instant> {
         // The firmware gives a message 100 ms between two packets, which an emulated host can miss.
         let stretched = if milliseconds < 1_000 { milliseconds * 10 } else { milliseconds };
-        Instant::now().checked_add(Duration::from_millis(u64::try_from(stretched).unwrap_or(u64::MAX)))
+        Instant::now()
+            .checked_add(Duration::from_millis(u64::try_from(stretched).unwrap_or(u64::MAX)))
     }
 
     fn is_elapsed(&mut self, timer: &Option<Instant>) -> bool {
@@ -191,7 +198,8 @@ impl HidConnection for Body {
     }
 
     fn recv(&mut self, report: &mut [u8; 64], timeout_ms: usize) -> CtapResult<RecvStatus> {
-        let until = Instant::now() + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(u64::MAX));
+        let until =
+            Instant::now() + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(u64::MAX));
         let mut board = self.0.borrow_mut();
         while Instant::now() < until && board.plugged() {
             if let Some(received) = board.next_report() {
@@ -209,19 +217,31 @@ impl UserPresence for Body {
         self.0.borrow_mut().touch_wanted();
     }
 
-    fn wait_with_timeout(&mut self, report: &mut [u8; 64], timeout_ms: usize) -> UserPresenceWaitResult {
-        let until = Instant::now() + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(u64::MAX));
+    fn wait_with_timeout(
+        &mut self,
+        report: &mut [u8; 64],
+        timeout_ms: usize,
+    ) -> UserPresenceWaitResult {
+        let until =
+            Instant::now() + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(u64::MAX));
         loop {
             let mut board = self.0.borrow_mut();
             match board.touch() {
-                _ if !board.powered() => return Ok((Err(UserPresenceError::Canceled), RecvStatus::Timeout)),
+                _ if !board.powered() => {
+                    return Ok((Err(UserPresenceError::Canceled), RecvStatus::Timeout));
+                }
                 Touch::Given => return Ok((Ok(()), RecvStatus::Timeout)),
-                Touch::Denied => return Ok((Err(UserPresenceError::Declined), RecvStatus::Timeout)),
+                Touch::Denied => {
+                    return Ok((Err(UserPresenceError::Declined), RecvStatus::Timeout));
+                }
                 Touch::Awaited => {}
             }
             if let Some(received) = board.next_report() {
                 *report = received;
-                return Ok((Err(UserPresenceError::Timeout), RecvStatus::Received(UsbEndpoint::MainHid)));
+                return Ok((
+                    Err(UserPresenceError::Timeout),
+                    RecvStatus::Received(UsbEndpoint::MainHid),
+                ));
             }
             if Instant::now() >= until {
                 return Ok((Err(UserPresenceError::Timeout), RecvStatus::Timeout));
@@ -240,7 +260,10 @@ impl Fingerprint for Body {
         Ok(())
     }
 
-    fn capture_sample(&mut self, _: Option<usize>) -> CtapResult<(Ctap2EnrollFeedback, usize, Option<Vec<u8>>)> {
+    fn capture_sample(
+        &mut self,
+        _: Option<usize>,
+    ) -> CtapResult<(Ctap2EnrollFeedback, usize, Option<Vec<u8>>)> {
         Ok((Ctap2EnrollFeedback::FpGood, 0, Some(vec![1])))
     }
 

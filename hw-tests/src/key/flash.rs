@@ -1,16 +1,15 @@
 //! What a key remembers without power, as numbered values.
 
-use opensk::api::persist::Persist;
-use opensk::api::persist::PersistIter;
+use opensk::api::persist::{Persist, PersistIter};
 use opensk::ctap::status_code::CtapResult;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
-use std::io;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::{fs, io};
 
-/// The memory of one key. It can be written to a file and read from one: that is how a key is cloned.
+/// The memory of one key. It can be written to a file and read from one: that is how a key is
+/// cloned.
 #[derive(Clone, Debug, Default)]
 pub struct Flash {
     values: BTreeMap<usize, Vec<u8>>,
@@ -32,7 +31,10 @@ impl Flash {
         let mut values = BTreeMap::new();
         for line in fs::read_to_string(file)?.lines() {
             let (number, value) = line.split_once(' ').ok_or(ErrorKind::InvalidData)?;
-            values.insert(number.parse().map_err(io::Error::other)?, bytes(value).ok_or(ErrorKind::InvalidData)?);
+            values.insert(
+                number.parse().map_err(io::Error::other)?,
+                bytes(value).ok_or(ErrorKind::InvalidData)?,
+            );
         }
         Ok(Self { values })
     }

@@ -10,21 +10,16 @@ pub use control::tell;
 pub use flash::Flash;
 
 use crate::wire::Wire;
-use board::Board;
-use board::Touch;
+use board::{Board, Touch};
 use control::Control;
 use env::Surroundings;
-use opensk::Ctap;
-use opensk::Transport;
-use opensk::api::persist::Attestation;
-use opensk::api::persist::AttestationId;
-use opensk::api::persist::Persist;
+use opensk::api::persist::{Attestation, AttestationId, Persist};
+use opensk::{Ctap, Transport};
 use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// CTAPHID commands and the capability bit for CTAP2 (CTAP 2.1 §11.2.9).
 const INIT: u8 = 0x86;
@@ -62,7 +57,9 @@ pub fn run(wire: Box<dyn Wire>, options: Options) -> io::Result<()> {
         let attestation = Attestation { wrapped_private_key: private_key, certificate };
         let mut flash = flash.borrow_mut();
         flash.set_attestation(AttestationId::Batch, None).map_err(firmware_fault)?;
-        flash.set_attestation(AttestationId::Batch, Some(&attestation)).map_err(firmware_fault)?;
+        flash
+            .set_attestation(AttestationId::Batch, Some(&attestation))
+            .map_err(firmware_fault)?;
     }
     if options.fingerprint {
         flash.borrow_mut().store_template_id(vec![1]).map_err(firmware_fault)?;
@@ -86,11 +83,16 @@ pub fn run(wire: Box<dyn Wire>, options: Options) -> io::Result<()> {
                 board.borrow_mut().answer(&reply);
             }
             Some(report) => {
-                let reply: Vec<[u8; 64]> = ctap.process_hid_packet(&report, Transport::MainHid).collect();
+                let reply: Vec<[u8; 64]> =
+                    ctap.process_hid_packet(&report, Transport::MainHid).collect();
                 board.borrow_mut().answer(&reply);
             }
             None => {
-                let pause = if board.borrow().blinking() { Duration::from_millis(20) } else { Duration::from_secs(1) };
+                let pause = if board.borrow().blinking() {
+                    Duration::from_millis(20)
+                } else {
+                    Duration::from_secs(1)
+                };
                 board.borrow_mut().pump(Instant::now() + pause);
             }
         }

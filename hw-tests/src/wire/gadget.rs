@@ -1,32 +1,18 @@
 //! A USB device made of the kernel's own parts: a HID gadget on a dummy host controller.
 //!
-//! The host side sees everything that a real plug makes: enumeration, descriptors, strings, a disconnect.
+//! The host side sees everything that a real plug makes: enumeration, descriptors, strings, a
+//! disconnect.
 
-use super::DESCRIPTOR;
-use super::Identity;
-use super::Wire;
-use super::report;
+use super::{DESCRIPTOR, Identity, Wire, report};
 use nix::fcntl::OFlag;
-use nix::poll::PollFd;
-use nix::poll::PollFlags;
-use nix::poll::PollTimeout;
-use nix::poll::poll;
-use std::fs;
-use std::fs::File;
-use std::fs::OpenOptions;
-use std::io;
-use std::io::ErrorKind;
-use std::io::Read;
-use std::io::Write;
-use std::os::fd::AsFd;
-use std::os::fd::BorrowedFd;
-use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::fs::symlink;
-use std::path::Path;
-use std::path::PathBuf;
-use std::thread;
-use std::time::Duration;
-use std::time::Instant;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{fs, io, thread};
 
 /// Where gadgets are made.
 const CONFIGFS: &str = "/sys/kernel/config/usb_gadget";
@@ -55,13 +41,25 @@ impl Gadget {
         for made in [&folder, &strings, &configuration, &function] {
             fs::create_dir_all(made)?;
         }
-        let ids = [("idVendor", identity.vendor_id), ("idProduct", identity.product_id), ("bcdUSB", 0x0200), ("bcdDevice", 0x0100)];
+        let ids = [
+            ("idVendor", identity.vendor_id),
+            ("idProduct", identity.product_id),
+            ("bcdUSB", 0x0200),
+            ("bcdDevice", 0x0100),
+        ];
         for (name, value) in ids {
             fs::write(folder.join(name), format!("{value:#06x}"))?;
         }
-        let texts = [("manufacturer", &identity.vendor), ("product", &identity.product), ("serialnumber", &identity.serial)];
+        let texts = [
+            ("manufacturer", &identity.vendor),
+            ("product", &identity.product),
+            ("serialnumber", &identity.serial),
+        ];
         for (name, text) in texts {
-            fs::write(strings.join(name), text.chars().filter(|c| *c != '\0').take(STRING / 2).collect::<String>())?;
+            fs::write(
+                strings.join(name),
+                text.chars().filter(|c| *c != '\0').take(STRING / 2).collect::<String>(),
+            )?;
         }
         for (name, value) in [("protocol", "0"), ("subclass", "0"), ("report_length", "64")] {
             fs::write(function.join(name), value)?;
@@ -98,7 +96,13 @@ impl Wire for Gadget {
         fs::write(self.folder.join("UDC"), &self.controller)?;
         let begun = Instant::now();
         loop {
-            let open = |node| OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(node);
+            let open = |node| {
+                OpenOptions::new()
+                    .read(true)
+                    .write(true)
+                    .custom_flags(OFlag::O_NONBLOCK.bits())
+                    .open(node)
+            };
             match self.node().and_then(open) {
                 Ok(pipe) => self.pipe = Some(pipe),
                 Err(_) if begun.elapsed() < PATIENCE => {
@@ -138,7 +142,9 @@ impl Wire for Gadget {
         let begun = Instant::now();
         while let Some(pipe) = &mut self.pipe {
             match pipe.write(report) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock && begun.elapsed() < PATIENCE => {
+                Err(error)
+                    if error.kind() == ErrorKind::WouldBlock && begun.elapsed() < PATIENCE =>
+                {
                     let mut ready = [PollFd::new(pipe.as_fd(), PollFlags::POLLOUT)];
                     poll(&mut ready, PollTimeout::from(100_u8))?;
                 }

@@ -1,17 +1,10 @@
 //! A HID device from user space: `/dev/uhid`, include/uapi/linux/uhid.h.
 
-use super::DESCRIPTOR;
-use super::Identity;
-use super::Wire;
-use super::report;
-use std::fs::File;
-use std::fs::OpenOptions;
+use super::{DESCRIPTOR, Identity, Wire, report};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::io::ErrorKind;
-use std::io::Read;
-use std::io::Write;
-use std::os::fd::AsFd;
-use std::os::fd::BorrowedFd;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 use nix::fcntl::OFlag;
@@ -46,12 +39,17 @@ pub struct Uhid {
 impl Uhid {
     /// Opens `/dev/uhid`; the key is not plugged in yet.
     pub fn open(identity: Identity) -> io::Result<Self> {
-        let device = OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open("/dev/uhid")?;
+        let device = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open("/dev/uhid")?;
         Ok(Self { device, identity, plugged: false })
     }
 
     fn refuse(&mut self, kind: u32, id: &[u8]) -> io::Result<()> {
-        self.device.write_all(&[&kind.to_ne_bytes(), id, &EIO.to_ne_bytes()[..], &[0; 2]].concat())
+        self.device
+            .write_all(&[&kind.to_ne_bytes(), id, &EIO.to_ne_bytes()[..], &[0; 2]].concat())
     }
 }
 
@@ -121,7 +119,8 @@ impl Wire for Uhid {
         }
         let report = &report[..report.len().min(DATA)];
         let length = u16::try_from(report.len()).map_err(io::Error::other)?;
-        self.device.write_all(&[&INPUT2.to_ne_bytes(), &length.to_ne_bytes()[..], report].concat())
+        self.device
+            .write_all(&[&INPUT2.to_ne_bytes(), &length.to_ne_bytes()[..], report].concat())
     }
 }
 

@@ -1,27 +1,16 @@
-//! Whoever answers instead of the agent: nothing that it sends or leaves out is a success, and nothing takes longer than the
-//! timeout.
+//! Whoever answers instead of the agent: nothing that it sends or leaves out is a success, and
+//! nothing takes longer than the timeout.
 
 use std::io::Write;
-use std::os::unix::net::UnixListener;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread::sleep;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::HERE;
-use crate::fake::CHUNKED;
-use crate::fake::Fake;
-use crate::fake::Request;
-use crate::fake::chunk;
-use crate::fake::context;
-use crate::fake::reply;
-use crate::host::SUCCESS;
-use crate::host::UNAVAIL;
-use crate::host::authenticate;
-use crate::host::line;
+use crate::fake::{CHUNKED, Fake, Request, chunk, context, reply};
+use crate::host::{SUCCESS, UNAVAIL, authenticate, line};
 
 /// Two seconds of timeout for each of two questions, and the machine may be busy.
 const LONGEST: Duration = Duration::from_secs(8);
@@ -31,7 +20,10 @@ fn no_agent_is_a_failure() {
     let folder = tempfile::tempdir().unwrap();
     let stack = line(&format!("socket={}", folder.path().join("verify.sock").display()));
     let (code, typist) = authenticate("alice", &stack, HERE, &["123456"]);
-    assert_eq!((code, typist.saw().as_str()), (UNAVAIL, "The second factor cannot be verified now.\n"));
+    assert_eq!(
+        (code, typist.saw().as_str()),
+        (UNAVAIL, "The second factor cannot be verified now.\n")
+    );
     // Nobody listens on it any more.
     drop(UnixListener::bind(folder.path().join("verify.sock")).unwrap());
     assert_eq!(authenticate("alice", &stack, HERE, &["123456"]).0, UNAVAIL);
@@ -41,7 +33,8 @@ fn no_agent_is_a_failure() {
 fn an_agent_that_takes_no_connection_is_a_failure_in_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("verify.sock");
-    let listener = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    let listener =
+        socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
     listener.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
     listener.listen(0).unwrap();
     // The queue is full with this one.
@@ -78,7 +71,11 @@ fn an_answer_cut_short_at_any_byte_is_no_success() {
     let whole = yes();
     for cut in (0..whole.len()).rev() {
         let agent = hanging(move |_, stream| drop(stream.write_all(&yes().as_bytes()[..cut])));
-        assert_eq!(authenticate("alice", &agent.line(""), HERE, &["123456"]).0, UNAVAIL, "cut at {cut}");
+        assert_eq!(
+            authenticate("alice", &agent.line(""), HERE, &["123456"]).0,
+            UNAVAIL,
+            "cut at {cut}"
+        );
     }
     let agent = hanging(|_, stream| drop(stream.write_all(yes().as_bytes())));
     assert_eq!(authenticate("alice", &agent.line(""), HERE, &["123456"]).0, SUCCESS);
@@ -95,7 +92,11 @@ fn a_connection_that_is_closed_before_it_is_read_does_not_kill_the_host() {
     #[allow(unsafe_code, reason = "a signal's disposition")]
     let before = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     for _ in 0..50 {
-        assert_eq!(authenticate("alice", &line(&format!("socket={}", path.display())), HERE, &["123456"]).0, UNAVAIL);
+        assert_eq!(
+            authenticate("alice", &line(&format!("socket={}", path.display())), HERE, &["123456"])
+                .0,
+            UNAVAIL
+        );
     }
     // SAFETY: what it was.
     #[allow(unsafe_code, reason = "a signal's disposition")]
@@ -112,7 +113,8 @@ fn garbage_is_no_success() {
         *spoilt.pointer_mut(member).unwrap() = value;
         reply(201, &spoilt)
     };
-    let of_length = |length: &str, text: &str| format!("HTTP/1.1 201 Created\r\n{length}\r\n\r\n{text}");
+    let of_length =
+        |length: &str, text: &str| format!("HTTP/1.1 201 Created\r\n{length}\r\n\r\n{text}");
     let answers = [
         "\0\0\0\0".to_owned(),
         "SSH-2.0-OpenSSH_9.2\r\n".to_owned(),
@@ -130,7 +132,10 @@ fn garbage_is_no_success() {
         spoilt("/context/mfa_present", json!("true")),
         spoilt("/context/account", json!("bob")),
         spoilt("/context/mfa_age_seconds", json!(3_600)),
-        of_length(&format!("Content-Length: {}\r\nContent-Length: {}", body.to_string().len(), 2), &body.to_string()),
+        of_length(
+            &format!("Content-Length: {}\r\nContent-Length: {}", body.to_string().len(), 2),
+            &body.to_string(),
+        ),
         of_length("Content-Length: 2\r\nTransfer-Encoding: chunked", &chunk(&body)),
         of_length("Transfer-Encoding: chunked", &format!("{}xx\r\n", chunk(&body))),
         of_length("Transfer-Encoding: chunked", &chunk(&body)),
@@ -165,7 +170,9 @@ fn yes() -> String {
 /// An agent that knows its devices and goes wrong when it should open a session.
 fn hanging(open: impl Fn(&Request, &mut UnixStream) + Send + Sync + 'static) -> Fake {
     Fake::start(move |request, stream| match request.method.as_str() {
-        "GET" => drop(stream.write_all(reply(200, &json!({"devices": [], "next": null})).as_bytes())),
+        "GET" => {
+            drop(stream.write_all(reply(200, &json!({"devices": [], "next": null})).as_bytes()))
+        }
         _ => open(request, stream),
     })
 }

@@ -1,26 +1,15 @@
-//! A security key through the agent: to whom it is offered, what the person is told, and what a code is still good for.
+//! A security key through the agent: to whom it is offered, what the person is told, and what a
+//! code is still good for.
 
 use std::io::Write;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::HERE;
-use crate::REMOTE;
-use crate::fake::CHUNKED;
-use crate::fake::Fake;
-use crate::fake::Request;
-use crate::fake::chunk;
-use crate::fake::context;
-use crate::fake::device;
-use crate::fake::reply;
-use crate::host::AUTH_ERR;
-use crate::host::Items;
-use crate::host::SUCCESS;
-use crate::host::UNAVAIL;
-use crate::host::authenticate;
+use crate::fake::{CHUNKED, Fake, Request, chunk, context, device, reply};
+use crate::host::{AUTH_ERR, Items, SUCCESS, UNAVAIL, authenticate};
+use crate::{HERE, REMOTE};
 
 const CONSOLE: Items<'static> = Items { tty: Some("/dev/tty1"), rhost: None };
 
@@ -44,7 +33,10 @@ fn others(path: &str, request: &Request) -> String {
     match path {
         "/v1/sessions" if request.json()["code"] == "123456" => reply(201, &done("alice")),
         "/v1/sessions" => reply(403, &json!({})),
-        _ => reply(200, &json!({"devices": [device("KEY-00001", "security_key", "Blue")], "next": null})),
+        _ => reply(
+            200,
+            &json!({"devices": [device("KEY-00001", "security_key", "Blue")], "next": null}),
+        ),
     }
 }
 
@@ -58,11 +50,15 @@ fn done(account: &str) -> Value {
 
 #[test]
 fn a_touch_is_success_for_a_person_at_the_machine() {
-    let agent = with_key(vec![begun(), json!({"event": "waiting_for_key"}), json!({"event": "need_touch"}), done("alice")]);
+    let agent = with_key(vec![
+        begun(),
+        json!({"event": "waiting_for_key"}),
+        json!({"event": "need_touch"}),
+        done("alice"),
+    ]);
     let (code, typist) = authenticate("alice", &agent.line("wait=20"), CONSOLE, &[""]);
     assert_eq!(code, SUCCESS);
-    let saw =
-        "Press Enter to use the security key of alice for probe, or type a code: \nPlug in your security key.\nTouch your security key.\n";
+    let saw = "Press Enter to use the security key of alice for probe, or type a code: \nPlug in your security key.\nTouch your security key.\n";
     assert_eq!(typist.saw(), saw);
     let asked = agent.heard().pop().unwrap().json();
     assert_eq!(asked, json!({"account": "alice", "service": "probe", "wait_seconds": 20}));
@@ -73,9 +69,15 @@ fn somebody_elsewhere_is_asked_for_a_code_and_no_key_blinks() {
     let agent = with_key(vec![begun(), done("alice")]);
     let remote_console = Items { tty: Some("/dev/tty1"), rhost: Some("192.0.2.1") };
     let terminal = Items { tty: Some("/dev/pts/1"), rhost: None };
-    for (options, items) in [("", REMOTE), ("", remote_console), ("", terminal), ("key=never", CONSOLE)] {
+    for (options, items) in
+        [("", REMOTE), ("", remote_console), ("", terminal), ("key=never", CONSOLE)]
+    {
         let (code, typist) = authenticate("alice", &agent.line(options), items, &["123456"]);
-        assert_eq!((code, typist.saw().as_str()), (SUCCESS, "Code of alice for probe: \n"), "{options}");
+        assert_eq!(
+            (code, typist.saw().as_str()),
+            (SUCCESS, "Code of alice for probe: \n"),
+            "{options}"
+        );
     }
     assert!(!agent.heard().iter().any(|request| request.path.starts_with("/v1/local")));
     // Unless the operator says so.
@@ -92,14 +94,29 @@ fn a_code_can_be_typed_instead() {
 
 #[test]
 fn a_pin_is_asked_for_with_the_tries_that_are_left() {
-    let need = |retries, wrong| json!({"event": "need_pin", "retries": retries, "wrong_before": wrong});
-    let agent = with_key(vec![begun(), need(8, false), need(7, true), json!({"event": "need_touch"}), done("alice")]);
+    let need =
+        |retries, wrong| json!({"event": "need_pin", "retries": retries, "wrong_before": wrong});
+    let agent = with_key(vec![
+        begun(),
+        need(8, false),
+        need(7, true),
+        json!({"event": "need_touch"}),
+        done("alice"),
+    ]);
     let (code, typist) = authenticate("alice", &agent.line(""), CONSOLE, &["", "0000", "1234"]);
     assert_eq!(code, SUCCESS);
     let saw = typist.saw();
     assert!(saw.contains("\nPIN of the security key (8 tries left): \n"), "{saw}");
-    assert!(saw.contains("\nThat PIN was wrong. PIN of the security key (7 tries left): \n"), "{saw}");
-    let pins: Vec<Value> = agent.heard().iter().filter(|request| request.path.ends_with("/pin")).map(Request::json).collect();
+    assert!(
+        saw.contains("\nThat PIN was wrong. PIN of the security key (7 tries left): \n"),
+        "{saw}"
+    );
+    let pins: Vec<Value> = agent
+        .heard()
+        .iter()
+        .filter(|request| request.path.ends_with("/pin"))
+        .map(Request::json)
+        .collect();
     assert_eq!(pins, [json!({"pin": "0000"}), json!({"pin": "1234"})]);
 }
 
@@ -118,12 +135,18 @@ fn when_the_key_fails_a_code_does() {
         let agent = with_key(vec![begun(), json!({"event": "failed", "code": why, "detail": "x"})]);
         let (code, typist) = authenticate("alice", &agent.line(""), CONSOLE, &["", "123456"]);
         assert_eq!(code, SUCCESS, "{why}");
-        assert!(typist.saw().ends_with(&format!("{shown}\nCode of alice for probe: \n")), "{}", typist.saw());
+        assert!(
+            typist.saw().ends_with(&format!("{shown}\nCode of alice for probe: \n")),
+            "{}",
+            typist.saw()
+        );
         assert_eq!(authenticate("alice", &agent.line(""), CONSOLE, &["", "654321"]).0, AUTH_ERR);
     }
-    let agent = with_key(vec![begun(), json!({"event": "refused", "problem": {"code": "AccessDenied"}})]);
+    let agent =
+        with_key(vec![begun(), json!({"event": "refused", "problem": {"code": "AccessDenied"}})]);
     assert_eq!(authenticate("alice", &agent.line(""), CONSOLE, &["", "654321"]).0, AUTH_ERR);
-    let agent = with_key(vec![begun(), json!({"event": "need_pin", "retries": 1, "wrong_before": false})]);
+    let agent =
+        with_key(vec![begun(), json!({"event": "need_pin", "retries": 1, "wrong_before": false})]);
     assert_eq!(authenticate("alice", &agent.line(""), CONSOLE, &["", "", "123456"]).0, SUCCESS);
 }
 
@@ -138,10 +161,17 @@ fn a_key_that_could_not_be_asked_is_named() {
         ("not_asked", &long, &format!("{} did not answer.", &long[..128])),
         ("no_key", "Example Key (/dev/hidraw1)", "No security key is plugged in."),
     ] {
-        let agent = with_key(vec![begun(), json!({"event": "failed", "code": code, "detail": "x", "key": key})]);
+        let agent = with_key(vec![
+            begun(),
+            json!({"event": "failed", "code": code, "detail": "x", "key": key}),
+        ]);
         let (code, typist) = authenticate("alice", &agent.line(""), CONSOLE, &["", "123456"]);
         assert_eq!(code, SUCCESS, "{shown}");
-        assert!(typist.saw().ends_with(&format!("{shown}\nCode of alice for probe: \n")), "{}", typist.saw());
+        assert!(
+            typist.saw().ends_with(&format!("{shown}\nCode of alice for probe: \n")),
+            "{}",
+            typist.saw()
+        );
     }
 }
 
@@ -152,7 +182,9 @@ fn a_pin_that_comes_too_late_leaves_the_code() {
         let answer = match request.path.as_str() {
             "/v1/local/key-ceremonies" => {
                 CHUNKED.to_owned()
-                    + &[begun(), late.clone(), json!({"event": "failed", "code": "not_touched"})].map(|event| chunk(&event)).concat()
+                    + &[begun(), late.clone(), json!({"event": "failed", "code": "not_touched"})]
+                        .map(|event| chunk(&event))
+                        .concat()
             }
             "/v1/local/key-ceremonies/c-1/pin" => reply(404, &json!({"code": "NoSuchEntity"})),
             path => others(path, request),
@@ -195,7 +227,8 @@ fn leaving_a_ceremony_closes_its_connection() {
     let agent = Fake::start(move |request, stream| match request.path.as_str() {
         "/v1/local/key-ceremonies" => {
             let need = json!({"event": "need_pin", "retries": 8, "wrong_before": false});
-            let _ = stream.write_all((CHUNKED.to_owned() + &chunk(&begun()) + &chunk(&need)).as_bytes());
+            let _ = stream
+                .write_all((CHUNKED.to_owned() + &chunk(&begun()) + &chunk(&need)).as_bytes());
             let read = std::io::Read::read(stream, &mut [0]);
             let _ = closed.lock().unwrap().send(read.unwrap_or(0));
         }
@@ -209,6 +242,9 @@ fn leaving_a_ceremony_closes_its_connection() {
 #[test]
 fn who_has_no_key_is_not_offered_one() {
     let agent = Fake::agent(&json!([device("TOKEN-0001", "totp", "Phone")]));
-    assert_eq!(authenticate("alice", &agent.line("key=always"), CONSOLE, &["123456"]).1.saw(), "Code of alice for probe: \n");
+    assert_eq!(
+        authenticate("alice", &agent.line("key=always"), CONSOLE, &["123456"]).1.saw(),
+        "Code of alice for probe: \n"
+    );
     assert_eq!(authenticate("alice", &agent.line("key=always"), HERE, &["123456"]).0, SUCCESS);
 }

@@ -1,20 +1,13 @@
 //! A verification that is still fresh: only the agent's clear yes about this account is one.
 
 use std::io::Write;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::HERE;
-use crate::fake::Fake;
-use crate::fake::context;
-use crate::fake::reply;
-use crate::host::AUTH_ERR;
-use crate::host::SUCCESS;
-use crate::host::authenticate;
-use crate::tools;
+use crate::fake::{Fake, context, reply};
+use crate::host::{AUTH_ERR, SUCCESS, authenticate};
+use crate::{HERE, tools};
 
 /// Root has an entry in every system's tables.
 const ROOT: &str = "root";
@@ -24,7 +17,9 @@ fn remembers(answer: &'static str, status: u16, fresh: Value) -> Fake {
         let text = match (request.method.as_str(), request.path.as_str()) {
             ("POST", "/v1/local/fresh") => reply(status, &fresh),
             ("PUT", "/v1/local/fresh") => answer.to_owned(),
-            ("POST", "/v1/sessions") => reply(201, &json!({"token": "a.b.c", "context": context(ROOT)})),
+            ("POST", "/v1/sessions") => {
+                reply(201, &json!({"token": "a.b.c", "context": context(ROOT)}))
+            }
             _ => reply(200, &json!({"devices": []})),
         };
         let _ = stream.write_all(text.as_bytes());
@@ -47,7 +42,11 @@ fn only_a_clear_yes_about_this_account_is_fresh() {
     ] {
         let agent = remembers("HTTP/1.1 204 No Content\r\n\r\n", status, answer.clone());
         let (code, typist) = authenticate(ROOT, &agent.line("reuse"), HERE, &["123456"]);
-        assert_eq!((code, typist.saw().as_str()), (SUCCESS, "Code of root for probe: \n"), "{answer}");
+        assert_eq!(
+            (code, typist.saw().as_str()),
+            (SUCCESS, "Code of root for probe: \n"),
+            "{answer}"
+        );
     }
 }
 
@@ -65,9 +64,14 @@ fn what_is_fresh_on_this_terminal_asks_nobody() {
         return;
     }
     let log = tempfile::NamedTempFile::new().unwrap();
-    let command = format!("{} --exact reuse::in_a_terminal", std::env::current_exe().unwrap().display());
+    let command =
+        format!("{} --exact reuse::in_a_terminal", std::env::current_exe().unwrap().display());
     let mut script = Command::new("script");
-    script.args(["-qefc", &command]).arg(log.path()).env("TWOSTEP_IN_A_TERMINAL", "1").stdin(Stdio::null());
+    script
+        .args(["-qefc", &command])
+        .arg(log.path())
+        .env("TWOSTEP_IN_A_TERMINAL", "1")
+        .stdin(Stdio::null());
     let output = script.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
@@ -84,8 +88,14 @@ fn in_a_terminal() {
     assert_eq!((code, typist.saw().as_str()), (SUCCESS, ""));
     let asked = agent.heard().pop().unwrap().json();
     assert!(asked["tty"].as_str().unwrap().starts_with("pts/"), "{asked}");
-    assert_eq!((&asked["account"], &asked["uid"], &asked["service"]), (&json!("root"), &json!(0), &json!("probe")));
-    assert!(asked["leader_pid"].as_u64() > Some(0) && asked["leader_started"].as_u64() > Some(0), "{asked}");
+    assert_eq!(
+        (&asked["account"], &asked["uid"], &asked["service"]),
+        (&json!("root"), &json!(0), &json!("probe"))
+    );
+    assert!(
+        asked["leader_pid"].as_u64() > Some(0) && asked["leader_started"].as_u64() > Some(0),
+        "{asked}"
+    );
     assert_eq!(asked["boot_id"].as_str().map(str::len), Some(36));
 
     only_a_clear_yes_about_this_account_is_fresh();

@@ -2,20 +2,15 @@
 
 #![allow(dead_code, reason = "not every test file needs every helper")]
 
-use std::io::Read;
-use std::io::Write;
-use std::os::unix::net::UnixListener;
-use std::os::unix::net::UnixStream;
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::thread::JoinHandle;
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A listener on a socket of its own, until it is dropped.
 pub(crate) struct Fake {
@@ -50,7 +45,10 @@ impl Request {
             }
         };
         let head = String::from_utf8(text[..end].to_vec()).unwrap();
-        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).map_or(0, |length| length.parse().unwrap());
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Content-Length: "))
+            .map_or(0, |length| length.parse().unwrap());
         let mut body = text.split_off(end);
         while body.len() < length {
             let mut piece = [0; 1_024];
@@ -65,17 +63,21 @@ impl Request {
 
 impl Fake {
     /// Answers every request with `answer`, each connection in a thread of its own.
-    pub(crate) fn start(answer: impl Fn(&Request, &mut UnixStream) + Send + Sync + 'static) -> Fake {
+    pub(crate) fn start(
+        answer: impl Fn(&Request, &mut UnixStream) + Send + Sync + 'static,
+    ) -> Fake {
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join("verify.sock")).unwrap();
-        let (stop, heard) = (Arc::new(AtomicBool::new(false)), Arc::<Mutex<Vec<Request>>>::default());
+        let (stop, heard) =
+            (Arc::new(AtomicBool::new(false)), Arc::<Mutex<Vec<Request>>>::default());
         let (ended, log, answer) = (Arc::clone(&stop), Arc::clone(&heard), Arc::new(answer));
         let thread = thread::spawn(move || {
             for stream in listener.incoming() {
                 if ended.load(Ordering::SeqCst) {
                     return;
                 }
-                let (mut stream, log, answer) = (stream.unwrap(), Arc::clone(&log), Arc::clone(&answer));
+                let (mut stream, log, answer) =
+                    (stream.unwrap(), Arc::clone(&log), Arc::clone(&answer));
                 thread::spawn(move || {
                     if let Some(request) = Request::read(&mut stream) {
                         log.lock().unwrap().push(request.clone());
@@ -87,17 +89,23 @@ impl Fake {
         Fake { folder, stop, heard, thread: Some(thread) }
     }
 
-    /// Answers like an agent that knows one code, 123456, of one account, alice, who has these devices.
+    /// Answers like an agent that knows one code, 123456, of one account, alice, who has these
+    /// devices.
     pub(crate) fn agent(devices: &Value) -> Fake {
         let devices = json!({"devices": devices, "next": null});
         Fake::start(move |request, stream| {
             let answer = match request.path.as_str() {
-                "/v1/sessions" if request.json()["code"] == "123456" && request.json()["account"] == "alice" => {
+                "/v1/sessions"
+                    if request.json()["code"] == "123456"
+                        && request.json()["account"] == "alice" =>
+                {
                     reply(201, &json!({"token": "a.b.c", "context": context("alice")}))
                 }
                 "/v1/sessions" => reply(403, &json!({"code": "AccessDenied", "status": 403})),
                 path if path.starts_with("/v1/devices?account=alice&") => reply(200, &devices),
-                path if path.starts_with("/v1/devices?") => reply(200, &json!({"devices": [], "next": null})),
+                path if path.starts_with("/v1/devices?") => {
+                    reply(200, &json!({"devices": [], "next": null}))
+                }
                 _ => reply(404, &json!({"code": "NoSuchEntity"})),
             };
             let _ = stream.write_all(answer.as_bytes());
@@ -140,7 +148,10 @@ pub(crate) fn device(serial: &str, kind: &str, name: &str) -> Value {
 
 pub(crate) fn reply(status: u16, body: &Value) -> String {
     let body = body.to_string();
-    format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    format!(
+        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 /// Lines of JSON, each in a chunk of its own, as a ceremony tells what happens.
@@ -149,4 +160,5 @@ pub(crate) fn chunk(event: &Value) -> String {
     format!("{:x}\r\n{line}\r\n", line.len())
 }
 
-pub(crate) const CHUNKED: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
+pub(crate) const CHUNKED: &str =
+    "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";

@@ -3,17 +3,10 @@
 #![allow(dead_code, reason = "not every test file needs every helper")]
 #![allow(unsafe_code, reason = "libpam speaks C")]
 
-use std::cell::Cell;
-use std::cell::RefCell;
-use std::ffi::CStr;
-use std::ffi::CString;
-use std::ffi::c_char;
-use std::ffi::c_int;
-use std::ffi::c_void;
-use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
-use std::ptr;
+use std::cell::{Cell, RefCell};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::path::{Path, PathBuf};
+use std::{fs, ptr};
 
 pub(crate) const SUCCESS: c_int = 0;
 pub(crate) const SERVICE_ERR: c_int = 3;
@@ -62,7 +55,12 @@ struct Response {
 
 #[repr(C)]
 struct Conversation {
-    call: unsafe extern "C" fn(c_int, *const *const Message, *mut *mut Response, *mut c_void) -> c_int,
+    call: unsafe extern "C" fn(
+        c_int,
+        *const *const Message,
+        *mut *mut Response,
+        *mut c_void,
+    ) -> c_int,
     data: *mut c_void,
 }
 
@@ -97,14 +95,21 @@ impl Transaction {
     pub(crate) fn start(service: &str, user: Option<&str>, stack: &str) -> Transaction {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(service), stack).unwrap();
-        let (service, user) = (CString::new(service).unwrap(), user.map(|user| CString::new(user).unwrap()));
+        let (service, user) =
+            (CString::new(service).unwrap(), user.map(|user| CString::new(user).unwrap()));
         let place = CString::new(folder.path().to_str().unwrap()).unwrap();
         let conversation = Conversation { call: converse, data: ptr::null_mut() };
         let mut handle = ptr::null_mut();
         // SAFETY: texts that end with zero; libpam copies them and the conversation.
         let code = unsafe {
             let user = user.as_ref().map_or(ptr::null(), |user| user.as_ptr());
-            pam_start_confdir(service.as_ptr(), user, &raw const conversation, place.as_ptr(), &raw mut handle)
+            pam_start_confdir(
+                service.as_ptr(),
+                user,
+                &raw const conversation,
+                place.as_ptr(),
+                &raw mut handle,
+            )
         };
         assert_eq!(code, SUCCESS);
         Transaction { handle, _folder: folder }
@@ -145,7 +150,11 @@ impl Transaction {
     }
 
     /// The same, and calls `resume` whenever the person has answered.
-    pub(crate) fn authenticate_resuming(&mut self, person: &mut Person<'_>, resume: extern "C" fn(c_int)) -> c_int {
+    pub(crate) fn authenticate_resuming(
+        &mut self,
+        person: &mut Person<'_>,
+        resume: extern "C" fn(c_int),
+    ) -> c_int {
         RESUME.set(Some(resume));
         let code = self.authenticate(person);
         RESUME.set(None);
@@ -176,7 +185,12 @@ thread_local! {
 }
 
 /// A host's conversation function, as pam_conv(3) says.
-unsafe extern "C" fn converse(count: c_int, messages: *const *const Message, responses: *mut *mut Response, _: *mut c_void) -> c_int {
+unsafe extern "C" fn converse(
+    count: c_int,
+    messages: *const *const Message,
+    responses: *mut *mut Response,
+    _: *mut c_void,
+) -> c_int {
     assert_eq!(count, 1);
     // SAFETY: one message of libpam's.
     let message = unsafe { &**messages };
@@ -234,7 +248,12 @@ impl Typist {
 }
 
 /// One call: the code, and what the person saw.
-pub(crate) fn authenticate(user: &str, stack: &str, items: Items<'_>, types: &[&'static str]) -> (c_int, Typist) {
+pub(crate) fn authenticate(
+    user: &str,
+    stack: &str,
+    items: Items<'_>,
+    types: &[&'static str],
+) -> (c_int, Typist) {
     let mut typist = Typist::of(types);
     let mut transaction = Transaction::start("probe", Some(user), stack).with(items);
     let code = transaction.authenticate(&mut |_, style, text| typist.answer(style, text));
@@ -245,7 +264,9 @@ pub(crate) fn authenticate(user: &str, stack: &str, items: Items<'_>, types: &[&
 pub(crate) fn descriptors() -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir("/proc/self/fd").unwrap().flatten();
     let mut open: Vec<(String, PathBuf)> = entries
-        .filter_map(|entry| Some((entry.file_name().into_string().ok()?, fs::read_link(entry.path()).ok()?)))
+        .filter_map(|entry| {
+            Some((entry.file_name().into_string().ok()?, fs::read_link(entry.path()).ok()?))
+        })
         .filter(|(_, to)| !to.starts_with(Path::new("/proc")))
         .collect();
     open.sort();

@@ -5,8 +5,7 @@ use std::fs::Permissions;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 /// Stacks of one line each, for every host that the tests use.
 pub(crate) struct Stage {
@@ -30,14 +29,22 @@ impl Stage {
     pub(crate) fn with_options(socket: &Path, options: &str) -> Stage {
         let folder = tempfile::tempdir().unwrap();
         let module = std::env::current_exe().unwrap().parent().unwrap().join("libpam_twostep.so");
-        let auth = format!("auth required {} socket={} timeout=2 {options}\n", module.display(), socket.display());
+        let auth = format!(
+            "auth required {} socket={} timeout=2 {options}\n",
+            module.display(),
+            socket.display()
+        );
         let rest = "account required pam_permit.so\nsession required pam_permit.so\n";
         let stacks = folder.path().join("pam.d");
         fs::create_dir(&stacks).unwrap();
         for service in ["probe", "su", "sudo"] {
             fs::write(stacks.join(service), auth.clone() + rest).unwrap();
         }
-        fs::write(stacks.join("other"), "auth required pam_deny.so\naccount required pam_deny.so\n").unwrap();
+        fs::write(
+            stacks.join("other"),
+            "auth required pam_deny.so\naccount required pam_deny.so\n",
+        )
+        .unwrap();
         let sudoers = folder.path().join("sudoers");
         fs::write(&sudoers, "Defaults !fqdn, passwd_tries=1, timestamp_timeout=0, lecture=never, !use_pty\nnobody ALL=(ALL) ALL\n")
             .unwrap();
@@ -56,15 +63,26 @@ impl Stage {
 
     /// A program of the user `nobody`, whom su and sudo ask.
     pub(crate) fn as_nobody(&self, command: &[&str], types: &[&str]) -> Outcome {
-        self.run(&[&["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"], command].concat(), types)
+        self.run(
+            &[&["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"], command].concat(),
+            types,
+        )
     }
 
     pub(crate) fn run(&self, command: &[&str], types: &[&str]) -> Outcome {
         let mut host = Command::new("unshare");
-        host.args(["--mount", "sh", "-c", SET, "stage"]).arg(self.folder()).args(command).current_dir("/");
+        host.args(["--mount", "sh", "-c", SET, "stage"])
+            .arg(self.folder())
+            .args(command)
+            .current_dir("/");
         // Cargo's, for tests.
         host.env_remove("LD_LIBRARY_PATH");
-        let mut child = host.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = host
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let text: String = types.iter().map(|line| format!("{line}\n")).collect();
         // Whoever is refused before being asked reads nothing.
         let _ = child.stdin.take().unwrap().write_all(text.as_bytes());

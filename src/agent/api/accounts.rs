@@ -5,18 +5,11 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde::Serialize;
-use utoipa::IntoParams;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use crate::agent::api::Body;
-use crate::agent::api::Parameters;
-use crate::agent::api::Problem;
-use crate::agent::api::Segment;
-use crate::agent::api::account;
-use crate::agent::api::existing_account;
 use crate::agent::api::views::AccountView;
+use crate::agent::api::{Body, Parameters, Problem, Segment, account, existing_account};
 use crate::agent::caller::Caller;
 use crate::agent::config::Role;
 use crate::agent::state::Shared;
@@ -73,13 +66,25 @@ pub(super) async fn list(
     caller.must_be(Role::Admin)?;
     let limit = super::limit(query.limit)?;
     // As the page before gave it: where names are folded, some accounts keep another spelling.
-    let after = query.after.as_deref().map(AccountId::existing).transpose().map_err(|error| Problem::bad_input(error.to_string()))?;
-    let list = AccountList { without_mfa: query.without_mfa.unwrap_or(false), prefix: None, after, limit };
+    let after = query
+        .after
+        .as_deref()
+        .map(AccountId::existing)
+        .transpose()
+        .map_err(|error| Problem::bad_input(error.to_string()))?;
+    let list =
+        AccountList { without_mfa: query.without_mfa.unwrap_or(false), prefix: None, after, limit };
     let entries = state.verifier.store().accounts(list).await.map_err(Error::Store)?;
     let full = u32::try_from(entries.len()).is_ok_and(|count| count >= limit);
-    let next = entries.last().filter(|_| full).map(|entry| entry.account.id.as_str().to_owned());
+    let next = entries
+        .last()
+        .filter(|_| full)
+        .map(|entry| entry.account.id.as_str().to_owned());
     let now = state.verifier.clock().read().wall;
-    Ok(Json(Accounts { accounts: entries.iter().map(|entry| AccountView::new(entry, now)).collect(), next }))
+    Ok(Json(Accounts {
+        accounts: entries.iter().map(|entry| AccountView::new(entry, now)).collect(),
+        next,
+    }))
 }
 
 /// Removes an account's devices and sessions. What they consumed stays consumed.
@@ -87,7 +92,11 @@ pub(super) async fn list(
     (status = 204, description = "removed"),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn remove(State(state): State<Shared>, caller: Caller, Segment(account): Segment) -> Result<StatusCode, Problem> {
+pub(super) async fn remove(
+    State(state): State<Shared>,
+    caller: Caller,
+    Segment(account): Segment,
+) -> Result<StatusCode, Problem> {
     let account = find_existing(&state, &caller, Role::Admin, &account)?;
     state.verifier.on_behalf_of(caller.id).remove_account(&account).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -107,18 +116,31 @@ pub(super) async fn bypass(
     let account = find_existing(&state, &caller, Role::Admin, &account)?;
     let ttl = Duration::from_secs(body.ttl_seconds.unwrap_or(3_600));
     let bypass = state.verifier.on_behalf_of(caller.id).bypass(&account, ttl).await?;
-    let view = BypassView { code: bypass.code.to_text().to_string(), expires_at: bypass.expires_at.to_string() };
+    let view = BypassView {
+        code: bypass.code.to_text().to_string(),
+        expires_at: bypass.expires_at.to_string(),
+    };
     Ok((StatusCode::CREATED, Json(view)))
 }
 
 /// An account that a caller of at least this role may ask about; any other is not there for it.
-pub(super) fn find(state: &Shared, caller: &Caller, role: Role, name: &str) -> Result<AccountId, Problem> {
+pub(super) fn find(
+    state: &Shared,
+    caller: &Caller,
+    role: Role,
+    name: &str,
+) -> Result<AccountId, Problem> {
     caller.must_be(role)?;
     seen(caller, account(state, name)?)
 }
 
 /// The same for a name that can only mean an account that is there already.
-pub(super) fn find_existing(state: &Shared, caller: &Caller, role: Role, name: &str) -> Result<AccountId, Problem> {
+pub(super) fn find_existing(
+    state: &Shared,
+    caller: &Caller,
+    role: Role,
+    name: &str,
+) -> Result<AccountId, Problem> {
     caller.must_be(role)?;
     seen(caller, existing_account(state, name)?)
 }

@@ -1,46 +1,29 @@
 //! `GET /v1/authz/{policy}`: a reverse proxy asks whether a request may pass.
 //!
-//! The proxy proves itself by its socket or by `X-Twostep-Key`. `Authorization` and the configured cookie are the person's: a
-//! context, which is looked up in the store each time. The path alone says which policy, and no other header counts, but for
-//! `X-Forwarded-*` of a proxy that is trusted with them: they say where a browser is to come back to.
+//! The proxy proves itself by its socket or by `X-Twostep-Key`. `Authorization` and the configured
+//! cookie are the person's: a context, which is looked up in the store each time. The path alone
+//! says which policy, and no other header counts, but for `X-Forwarded-*` of a proxy that is
+//! trusted with them: they say where a browser is to come back to.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::http::HeaderName;
-use axum::http::HeaderValue;
-use axum::http::Method;
-use axum::http::StatusCode;
-use axum::http::Uri;
-use axum::http::header;
-use axum::response::IntoResponse;
-use axum::response::Response;
-use percent_encoding::AsciiSet;
-use percent_encoding::CONTROLS;
-use percent_encoding::NON_ALPHANUMERIC;
-use percent_encoding::percent_decode_str;
-use percent_encoding::percent_encode;
-use percent_encoding::utf8_percent_encode;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use percent_encoding::{
+    AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode,
+};
 
-use crate::agent::api::Code;
-use crate::agent::api::Problem;
-use crate::agent::api::Segment;
-use crate::agent::caller::Caller;
-use crate::agent::caller::Proxy;
+use crate::agent::api::{Code, Problem, Segment};
+use crate::agent::caller::{Caller, Proxy};
 use crate::agent::state::Shared;
-use crate::policy::Policy;
-use crate::policy::Presented;
-use crate::policy::StepUp;
-use crate::session::AnyContext;
-use crate::session::MfaKind;
-use crate::session::SignedContext;
-use crate::session::carried;
+use crate::policy::{Policy, Presented, StepUp};
 use crate::session::carried::Ambiguous;
+use crate::session::{AnyContext, MfaKind, SignedContext, carried};
 use crate::store::AccountSnapshot;
 use crate::verifier::Error;
 use crate::webauthn::Origin;
 
-/// Says whether a request may pass that a reverse proxy has received. Whatever follows the policy in the path, and any method,
-/// is answered alike, for proxies that repeat the path of the request.
+/// Says whether a request may pass that a reverse proxy has received. Whatever follows the policy
+/// in the path, and any method, is answered alike, for proxies that repeat the path of the request.
 #[utoipa::path(get, path = "/v1/authz/{policy}", tag = "sessions", params(("policy" = String, Path)), security(("proxy_key" = [])), responses(
     (status = 200, description = "it may pass; what there is not to say is empty", headers(
         ("X-MFA-Account" = String, description = "whose context it is; percent-encoded where it is not printable ASCII"),
@@ -60,7 +43,9 @@ pub(super) async fn decide(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let mut response = answer(&state, &caller, &policy, &method, &headers).await?;
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 
@@ -74,23 +59,41 @@ pub(super) async fn decide_below(
 ) -> Result<Response, Problem> {
     // The rest of the path is the visitor's, with any octet in it: it is not read.
     let policy = uri.path().split('/').nth(3).unwrap_or_default();
-    let policy = percent_decode_str(policy).decode_utf8().map_err(|_| Problem::not_found("policy"))?;
+    let policy = percent_decode_str(policy)
+        .decode_utf8()
+        .map_err(|_| Problem::not_found("policy"))?;
     decide(state, proxy, Segment(policy.into_owned()), method, headers).await
 }
 
-async fn answer(state: &Shared, caller: &Caller, policy: &str, method: &Method, headers: &HeaderMap) -> Result<Response, Problem> {
+async fn answer(
+    state: &Shared,
+    caller: &Caller,
+    policy: &str,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     let policy = state.config.policies.get(policy).ok_or_else(|| Problem::not_found("policy"))?;
     let sign_in = |step_up: &StepUp| sign_in(state, caller, step_up, method, headers);
     let context = match carried::token(headers, state.config.forward.cookie.as_deref()) {
         Ok(None) => None,
         Ok(Some(token)) => match alive(state, caller, &token).await? {
             Some(context) => Some(context),
-            None => return Ok(invalid(policy, "the token is over, revoked, for somebody else, or no token", sign_in)),
+            None => {
+                return Ok(invalid(
+                    policy,
+                    "the token is over, revoked, for somebody else, or no token",
+                    sign_in,
+                ));
+            }
         },
-        // Signing in leaves the other token where it is: a browser would be sent back and forth. And 401 it is, where others
-        // answer 400, because some proxies hand nothing else on.
+        // Signing in leaves the other token where it is: a browser would be sent back and forth.
+        // And 401 it is, where others answer 400, because some proxies hand nothing else on.
         Err(Ambiguous) => {
-            return Ok(invalid(policy, "send one token, in one place: there are two, or credentials that are none", |_| None));
+            return Ok(invalid(
+                policy,
+                "send one token, in one place: there are two, or credentials that are none",
+                |_| None,
+            ));
         }
     };
     let presented = context.as_ref().map_or(Presented::Absent, Presented::from);
@@ -101,13 +104,19 @@ async fn answer(state: &Shared, caller: &Caller, policy: &str, method: &Method, 
     let possible = match &context {
         None => true,
         Some(context) => {
-            let seen = state.verifier.store().account(&context.common().account).await.map_err(Error::Store)?;
+            let seen = state
+                .verifier
+                .store()
+                .account(&context.common().account)
+                .await
+                .map_err(Error::Store)?;
             decision.step_up_helps() && seen.is_none_or(|seen| has_a_device_for(policy, &seen))
         }
     };
     if possible {
         let challenge = decision.challenge();
-        Ok(sign_in(&decision.step_up()).unwrap_or_else(|| challenged(&decision.reason().to_string(), &challenge)))
+        Ok(sign_in(&decision.step_up())
+            .unwrap_or_else(|| challenged(&decision.reason().to_string(), &challenge)))
     } else {
         let why = format!("{}, and no device of this account could prove more", decision.reason());
         Err(Problem::forbidden(why))
@@ -115,7 +124,11 @@ async fn answer(state: &Shared, caller: &Caller, policy: &str, method: &Method, 
 }
 
 /// The context, if it is alive and its account exists for this proxy.
-async fn alive(state: &Shared, caller: &Caller, token: &SignedContext) -> Result<Option<AnyContext>, Problem> {
+async fn alive(
+    state: &Shared,
+    caller: &Caller,
+    token: &SignedContext,
+) -> Result<Option<AnyContext>, Problem> {
     let audience = state.config.forward.audience.as_deref().unwrap_or(state.issuer.name());
     let context = state.introspector.introspect(token, audience).await?;
     Ok(context.filter(|context| caller.sees(&context.common().account)))
@@ -123,10 +136,9 @@ async fn alive(state: &Shared, caller: &Caller, token: &SignedContext) -> Result
 
 /// Whether a verification could help somebody who has these devices.
 fn has_a_device_for(policy: &Policy, seen: &AccountSnapshot) -> bool {
-    seen.devices
-        .iter()
-        .map(|enrolled| &enrolled.device)
-        .any(|device| device.is_in_use() && policy.can_be_met_with(MfaKind::from(device.kind()), &device.serial))
+    seen.devices.iter().map(|enrolled| &enrolled.device).any(|device| {
+        device.is_in_use() && policy.can_be_met_with(MfaKind::from(device.kind()), &device.serial)
+    })
 }
 
 fn passed(context: Option<&AnyContext>) -> Response {
@@ -149,9 +161,14 @@ fn passed(context: Option<&AnyContext>) -> Response {
 }
 
 /// A token that is none is refused even where none is needed (RFC 6750 §3.1).
-fn invalid(policy: &Policy, why: &str, sign_in: impl FnOnce(&StepUp) -> Option<Response>) -> Response {
+fn invalid(
+    policy: &Policy,
+    why: &str,
+    sign_in: impl FnOnce(&StepUp) -> Option<Response>,
+) -> Response {
     let step_up = policy.step_up();
-    sign_in(&step_up).unwrap_or_else(|| challenged(why, &step_up.challenge(Some(("invalid_token", why)))))
+    sign_in(&step_up)
+        .unwrap_or_else(|| challenged(why, &step_up.challenge(Some(("invalid_token", why)))))
 }
 
 fn challenged(why: &str, challenge: &str) -> Response {
@@ -162,26 +179,42 @@ fn challenged(why: &str, challenge: &str) -> Response {
     response
 }
 
-/// Sends a browser to the sign-in page, which is told what is needed, and where to come back to if that is a place of ours.
-fn sign_in(state: &Shared, caller: &Caller, step_up: &StepUp, method: &Method, headers: &HeaderMap) -> Option<Response> {
+/// Sends a browser to the sign-in page, which is told what is needed, and where to come back to if
+/// that is a place of ours.
+fn sign_in(
+    state: &Shared,
+    caller: &Caller,
+    step_up: &StepUp,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Option<Response> {
     let forward = &state.config.forward;
     let page = forward.sign_in.as_ref().filter(|_| caller.forward)?;
     // A method that cannot be read is not the proxy's own.
-    let asked = if headers.contains_key(METHOD) { one(headers, METHOD) } else { Some(method.as_str().as_bytes()) };
+    let asked = if headers.contains_key(METHOD) {
+        one(headers, METHOD)
+    } else {
+        Some(method.as_str().as_bytes())
+    };
     let mut accepted = headers.get_all(header::ACCEPT).iter();
-    if asked != Some(b"GET") || !accepted.any(|accept| accept.as_bytes().windows(PAGES.len()).any(|kind| kind == PAGES)) {
+    if asked != Some(b"GET")
+        || !accepted.any(|accept| accept.as_bytes().windows(PAGES.len()).any(|kind| kind == PAGES))
+    {
         return None;
     }
     let mut query = vec![("acr_values", step_up.acr_values.join(" "))];
     query.extend(step_up.max_age.map(|age| ("max_age", age.as_secs().to_string())));
     query.extend(came_from(&forward.return_to, headers).map(|address| ("return_to", address)));
-    let query: Vec<_> = query.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))).collect();
+    let query: Vec<_> = query
+        .iter()
+        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+        .collect();
     let location = HeaderValue::try_from(format!("{page}?{}", query.join("&"))).ok()?;
     Some((StatusCode::FOUND, [(header::LOCATION, location)]).into_response())
 }
 
-/// Where the request went to, if that is on one of these origins. Octets of its path that an address cannot hold are
-/// percent-encoded (RFC 3986 §2.1), as the browser would have done.
+/// Where the request went to, if that is on one of these origins. Octets of its path that an
+/// address cannot hold are percent-encoded (RFC 3986 §2.1), as the browser would have done.
 fn came_from(origins: &[Origin], headers: &HeaderMap) -> Option<String> {
     let word = |name| str::from_utf8(one(headers, name)?).ok();
     let origin = format!("{}://{}", word("x-forwarded-proto")?, word("x-forwarded-host")?);

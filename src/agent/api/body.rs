@@ -1,30 +1,20 @@
 //! Reading requests strictly: a body has one meaning or none.
 //!
-//! Two parsers that read a member given twice differently are two opinions of who is meant, so that is refused, as are
-//! unknown members, `null`, and bodies that are deep for no reason. Inside `credential`, which browsers and their libraries
-//! write, a member that is `null` is absent.
+//! Two parsers that read a member given twice differently are two opinions of who is meant, so that
+//! is refused, as are unknown members, `null`, and bodies that are deep for no reason. Inside
+//! `credential`, which browsers and their libraries write, a member that is `null` is absent.
 
 use std::fmt;
 
 use axum::body::Bytes;
-use axum::extract::FromRequest;
-use axum::extract::FromRequestParts;
-use axum::extract::Query;
-use axum::extract::Request;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use http_body_util::BodyExt;
-use http_body_util::Limited;
+use http_body_util::{BodyExt, Limited};
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
-use serde::Deserializer;
-use serde::de::DeserializeOwned;
-use serde::de::Error as _;
-use serde::de::MapAccess;
-use serde::de::SeqAccess;
-use serde::de::Visitor;
-use serde_json::Map;
-use serde_json::Value;
+use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
 use crate::agent::api::Problem;
@@ -44,8 +34,10 @@ impl<T: DeserializeOwned> FromRequest<Shared> for SecretBody<T> {
 
     async fn from_request(request: Request, _: &Shared) -> Result<SecretBody<T>, Problem> {
         let bytes = bytes_of(request).await?;
-        // Members given twice, unknown ones and `null` are refused by the types themselves; there is no second reader.
-        let read = serde_json::from_slice(&bytes).map_err(|error| Problem::bad_input(described(&error)));
+        // Members given twice, unknown ones and `null` are refused by the types themselves; there
+        // is no second reader.
+        let read =
+            serde_json::from_slice(&bytes).map_err(|error| Problem::bad_input(described(&error)));
         if let Ok(mut bytes) = bytes.try_into_mut() {
             bytes.zeroize();
         }
@@ -60,7 +52,11 @@ async fn bytes_of(request: Request) -> Result<Bytes, Problem> {
         return Err(Problem::bad_input("the body must be application/json"));
     }
     let too_long = |_| Problem::bad_input("the body cannot be read, or is over 64 KiB long");
-    Ok(Limited::new(request.into_body(), LONGEST).collect().await.map_err(too_long)?.to_bytes())
+    Ok(Limited::new(request.into_body(), LONGEST)
+        .collect()
+        .await
+        .map_err(too_long)?
+        .to_bytes())
 }
 
 impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
@@ -77,15 +73,18 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
 impl<T: DeserializeOwned> FromRequestParts<Shared> for Parameters<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Parameters<T>, Problem> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &Shared,
+    ) -> Result<Parameters<T>, Problem> {
         // What is no UTF-8 would be read as a name with another character in its place.
         if percent_decode_str(parts.uri.query().unwrap_or_default()).decode_utf8().is_err() {
             return Err(Problem::bad_input("the query is not UTF-8"));
         }
         let query = Query::<T>::from_request_parts(parts, state).await;
-        query
-            .map(|Query(parameters)| Parameters(parameters))
-            .map_err(|_| Problem::bad_input("the query has an unknown parameter, or a value of the wrong type"))
+        query.map(|Query(parameters)| Parameters(parameters)).map_err(|_| {
+            Problem::bad_input("the query has an unknown parameter, or a value of the wrong type")
+        })
     }
 }
 
@@ -113,7 +112,9 @@ struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Strict, D::Error> {
-        deserializer.deserialize_any(Level { deeper: DEEPEST, nulls: Nulls::Refused }).map(Strict)
+        deserializer
+            .deserialize_any(Level { deeper: DEEPEST, nulls: Nulls::Refused })
+            .map(Strict)
     }
 }
 
@@ -134,11 +135,15 @@ enum Nulls {
 
 impl Level {
     fn below<E: serde::de::Error>(self) -> Result<Level, E> {
-        let deeper = self.deeper.checked_sub(1).ok_or_else(|| E::custom(format!("the body is deeper than {DEEPEST} levels")))?;
+        let deeper = self
+            .deeper
+            .checked_sub(1)
+            .ok_or_else(|| E::custom(format!("the body is deeper than {DEEPEST} levels")))?;
         Ok(Level { deeper, ..self })
     }
 
-    /// What a member of an object is read by: browsers write what is in the one that holds their answer.
+    /// What a member of an object is read by: browsers write what is in the one that holds their
+    /// answer.
     fn member(self, name: &str) -> Level {
         let browsers = self.deeper + 1 == DEEPEST && name == CREDENTIAL;
         Level { nulls: if browsers { Nulls::Absent } else { self.nulls }, ..self }
@@ -265,10 +270,18 @@ mod tests {
         let body = br#"{"credential":{"id":"a","userHandle":null,"response":{"transports":null,"list":[{"b":null}]}}}"#;
         let read: WithCredential = read(body).unwrap();
         assert_eq!(read.credential, serde_json::json!({"id": "a", "response": {"list": [{}]}}));
-        for body in [r#"{"credential":null}"#, r#"{"credential":{"a":null,"a":1}}"#, r#"[{"credential":{"a":null}}]"#] {
+        for body in [
+            r#"{"credential":null}"#,
+            r#"{"credential":{"a":null,"a":1}}"#,
+            r#"[{"credential":{"a":null}}]"#,
+        ] {
             assert!(super::read::<WithCredential>(body.as_bytes()).is_err(), "{body}");
         }
-        assert!(super::read::<Example>(br#"{"account":"a","code":{"credential":{"a":null}}}"#).unwrap_err().contains("null"));
+        assert!(
+            super::read::<Example>(br#"{"account":"a","code":{"credential":{"a":null}}}"#)
+                .unwrap_err()
+                .contains("null")
+        );
     }
 
     #[test]

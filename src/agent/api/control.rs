@@ -5,28 +5,17 @@ use std::path::PathBuf;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde::Serialize;
-use utoipa::IntoParams;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use crate::agent::api::Body;
-use crate::agent::api::Code;
-use crate::agent::api::Parameters;
-use crate::agent::api::Problem;
-use crate::agent::api::Segment;
-use crate::agent::api::parse;
-use crate::agent::api::views::ApiKeyView;
-use crate::agent::api::views::EventView;
-use crate::agent::api::views::SigningKeyView;
+use crate::agent::api::views::{ApiKeyView, EventView, SigningKeyView};
+use crate::agent::api::{Body, Code, Parameters, Problem, Segment, parse};
 use crate::agent::caller::Caller;
-use crate::agent::config::AccountPattern;
-use crate::agent::config::Role;
+use crate::agent::config::{AccountPattern, Role};
 use crate::agent::state::Shared;
 use crate::id::DeviceName;
 use crate::session::SigningAlgorithm;
-use crate::verifier::Error;
-use crate::verifier::NewApiKey;
+use crate::verifier::{Error, NewApiKey};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -94,7 +83,8 @@ pub(super) struct SigningKeys {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MakeSigningKey {
-    /// `EdDSA`, `Ed25519` (the same by its name in RFC 9864) or `ES256`; the configured one if left out, or EdDSA.
+    /// `EdDSA`, `Ed25519` (the same by its name in RFC 9864) or `ES256`; the configured one if left
+    /// out, or EdDSA.
     #[schema(pattern = "^(EdDSA|Ed25519|ES256)$")]
     algorithm: Option<String>,
 }
@@ -102,7 +92,8 @@ pub(super) struct MakeSigningKey {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MakeBackup {
-    /// A new file on the agent's machine, as an absolute path; one in the state directory if left out.
+    /// A new file on the agent's machine, as an absolute path; one in the state directory if left
+    /// out.
     path: Option<String>,
 }
 
@@ -129,7 +120,12 @@ pub(super) async fn audit(
 ) -> Result<Json<Events>, Problem> {
     caller.must_be(Role::Admin)?;
     let limit = super::limit(query.limit)?;
-    let rows = state.verifier.store().audit(query.after.unwrap_or(0), limit).await.map_err(Error::Store)?;
+    let rows = state
+        .verifier
+        .store()
+        .audit(query.after.unwrap_or(0), limit)
+        .await
+        .map_err(Error::Store)?;
     let full = u32::try_from(rows.len()).is_ok_and(|count| count >= limit);
     let next = rows.last().filter(|_| full).map(|row| row.number);
     Ok(Json(Events { events: rows.into_iter().map(EventView::from).collect(), next }))
@@ -140,10 +136,18 @@ pub(super) async fn audit(
     (status = 200, description = "what was found", body = AuditView),
     super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn verify_audit(State(state): State<Shared>, caller: Caller) -> Result<Json<AuditView>, Problem> {
+pub(super) async fn verify_audit(
+    State(state): State<Shared>,
+    caller: Caller,
+) -> Result<Json<AuditView>, Problem> {
     caller.must_be(Role::Admin)?;
     let report = state.verifier.store().verify_audit().await.map_err(Error::Store)?;
-    Ok(Json(AuditView { ok: report.ok, rows: report.rows, head: report.head, broken_at: report.broken_at }))
+    Ok(Json(AuditView {
+        ok: report.ok,
+        rows: report.rows,
+        head: report.head,
+        broken_at: report.broken_at,
+    }))
 }
 
 /// Makes an API key.
@@ -168,15 +172,26 @@ pub(super) async fn make_api_key(
         }
     }
     if role == Role::Admin && body.accounts.is_some() {
-        return Err(Problem::bad_input("an admin may do everything: leave out accounts, or choose another role"));
+        return Err(Problem::bad_input(
+            "an admin may do everything: leave out accounts, or choose another role",
+        ));
     }
     if body.accounts.as_ref().is_some_and(Vec::is_empty) {
         return Err(Problem::bad_input("accounts is empty: name some, or leave it out for all"));
     }
     let (explain, forward) = (body.explain.unwrap_or(false), body.forward.unwrap_or(false));
-    let new = NewApiKey { name: body.name, role: role.name().to_owned(), accounts: body.accounts, explain, forward };
+    let new = NewApiKey {
+        name: body.name,
+        role: role.name().to_owned(),
+        accounts: body.accounts,
+        explain,
+        forward,
+    };
     let (record, key) = state.verifier.on_behalf_of(caller.id).make_api_key(new).await?;
-    Ok((StatusCode::CREATED, Json(MadeApiKey { key: key.to_string(), api_key: ApiKeyView::from(&record) })))
+    Ok((
+        StatusCode::CREATED,
+        Json(MadeApiKey { key: key.to_string(), api_key: ApiKeyView::from(&record) }),
+    ))
 }
 
 /// Lists API keys.
@@ -184,7 +199,10 @@ pub(super) async fn make_api_key(
     (status = 200, description = "the keys that were not revoked", body = ApiKeys),
     super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn api_keys(State(state): State<Shared>, caller: Caller) -> Result<Json<ApiKeys>, Problem> {
+pub(super) async fn api_keys(
+    State(state): State<Shared>,
+    caller: Caller,
+) -> Result<Json<ApiKeys>, Problem> {
     caller.must_be(Role::Admin)?;
     let keys = state.verifier.store().api_keys().await.map_err(Error::Store)?;
     Ok(Json(ApiKeys { api_keys: keys.iter().map(ApiKeyView::from).collect() }))
@@ -195,7 +213,11 @@ pub(super) async fn api_keys(State(state): State<Shared>, caller: Caller) -> Res
     (status = 204, description = "revoked"),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn revoke_api_key(State(state): State<Shared>, caller: Caller, Segment(id): Segment) -> Result<StatusCode, Problem> {
+pub(super) async fn revoke_api_key(
+    State(state): State<Shared>,
+    caller: Caller,
+    Segment(id): Segment,
+) -> Result<StatusCode, Problem> {
     caller.must_be(Role::Admin)?;
     state.verifier.on_behalf_of(caller.id).revoke_api_key(&id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -206,7 +228,10 @@ pub(super) async fn revoke_api_key(State(state): State<Shared>, caller: Caller, 
     (status = 200, description = "the keys that were not dropped", body = SigningKeys),
     super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn signing_keys(State(state): State<Shared>, caller: Caller) -> Result<Json<SigningKeys>, Problem> {
+pub(super) async fn signing_keys(
+    State(state): State<Shared>,
+    caller: Caller,
+) -> Result<Json<SigningKeys>, Problem> {
     caller.must_be(Role::Admin)?;
     let keys = state.issuer.signing_keys().await?;
     Ok(Json(SigningKeys { signing_keys: keys.into_iter().map(SigningKeyView::from).collect() }))
@@ -225,7 +250,18 @@ pub(super) async fn rotate_signing_keys(
     caller.must_be(Role::Admin)?;
     let algorithm: Option<SigningAlgorithm> = body.algorithm.as_deref().map(parse).transpose()?;
     let algorithm = algorithm.or(state.config.sessions.algorithm).unwrap_or_default();
-    Ok((StatusCode::CREATED, Json(state.issuer.clone().on_behalf_of(caller.id).rotate_keys(algorithm).await?.into())))
+    Ok((
+        StatusCode::CREATED,
+        Json(
+            state
+                .issuer
+                .clone()
+                .on_behalf_of(caller.id)
+                .rotate_keys(algorithm)
+                .await?
+                .into(),
+        ),
+    ))
 }
 
 /// Drops a signing key, at once: nothing that it signed is valid any more.
@@ -233,7 +269,11 @@ pub(super) async fn rotate_signing_keys(
     (status = 204, description = "dropped"),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn drop_signing_key(State(state): State<Shared>, caller: Caller, Segment(kid): Segment) -> Result<StatusCode, Problem> {
+pub(super) async fn drop_signing_key(
+    State(state): State<Shared>,
+    caller: Caller,
+    Segment(kid): Segment,
+) -> Result<StatusCode, Problem> {
     caller.must_be(Role::Admin)?;
     state.issuer.clone().on_behalf_of(caller.id).drop_key(&kid).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -253,12 +293,23 @@ pub(super) async fn backup(
     let now = state.verifier.clock().read().wall;
     let named = format!("twostep-{}.db", now.to_string().replace(':', ""));
     let beside = || Some(state.config.store_url().file()?.with_file_name(named));
-    let path = body.path.map(PathBuf::from).or_else(beside).ok_or_else(|| Problem::bad_input("say where to: path"))?;
+    let path = body
+        .path
+        .map(PathBuf::from)
+        .or_else(beside)
+        .ok_or_else(|| Problem::bad_input("say where to: path"))?;
     if !path.is_absolute() || path.exists() || !path.parent().is_some_and(std::path::Path::is_dir) {
-        return Err(Problem::bad_input("path must be a new file in a directory that is there, and absolute"));
+        return Err(Problem::bad_input(
+            "path must be a new file in a directory that is there, and absolute",
+        ));
     }
-    let backup = state.backup.as_ref().ok_or_else(|| Problem::bad_input("this store is backed up with its own tools"))?;
-    backup(path.clone()).await.map_err(|error| Problem::new(Code::ServiceUnavailable, format!("the backup failed: {error}")))?;
+    let backup = state
+        .backup
+        .as_ref()
+        .ok_or_else(|| Problem::bad_input("this store is backed up with its own tools"))?;
+    backup(path.clone()).await.map_err(|error| {
+        Problem::new(Code::ServiceUnavailable, format!("the backup failed: {error}"))
+    })?;
     Ok((StatusCode::CREATED, Json(BackupView { path: path.display().to_string() })))
 }
 
@@ -267,7 +318,10 @@ pub(super) async fn backup(
     (status = 200, description = "the time that is believed", body = ClockView),
     super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn accept_clock(State(state): State<Shared>, caller: Caller) -> Result<Json<ClockView>, Problem> {
+pub(super) async fn accept_clock(
+    State(state): State<Shared>,
+    caller: Caller,
+) -> Result<Json<ClockView>, Problem> {
     caller.must_be(Role::Admin)?;
     let now = state.verifier.on_behalf_of(caller.id).accept_clock().await?;
     Ok(Json(ClockView { now: now.to_string() }))

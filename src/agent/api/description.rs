@@ -1,23 +1,17 @@
-//! The OpenAPI document: what the routes say of themselves, completed with what holds for all of them.
+//! The OpenAPI document: what the routes say of themselves, completed with what holds for all of
+//! them.
 
 use axum::Extension;
 use axum::body::Bytes;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde_json::Value;
-use utoipa::IntoResponses;
-use utoipa::Modify;
-use utoipa::OpenApi;
-use utoipa::openapi::security::Http;
-use utoipa::openapi::security::HttpAuthScheme;
-use utoipa::openapi::security::SecurityScheme;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{IntoResponses, Modify, OpenApi};
 
 use crate::agent::api::Problem;
-use crate::agent::api::responses::Forbidden;
-use crate::agent::api::responses::Invalid;
-use crate::agent::api::responses::Unavailable;
+use crate::agent::api::responses::{Forbidden, Invalid, Unavailable};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -59,31 +53,46 @@ pub(super) async fn show(Extension(Description(document)): Extension<Description
 impl Modify for ApiKey {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
-        components.add_security_scheme("api_key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        components.add_security_scheme(
+            "api_key",
+            SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)),
+        );
         let header = utoipa::openapi::security::ApiKeyValue::new("X-Twostep-Key");
-        components.add_security_scheme("proxy_key", SecurityScheme::ApiKey(utoipa::openapi::security::ApiKey::Header(header)));
+        components.add_security_scheme(
+            "proxy_key",
+            SecurityScheme::ApiKey(utoipa::openapi::security::ApiKey::Header(header)),
+        );
     }
 }
 
-/// Gives every route a name of its own, and adds what each may answer because it is decided before the route is asked: that a
-/// body is too long, that a web page asks, that the answer took too long.
+/// Gives every route a name of its own, and adds what each may answer because it is decided before
+/// the route is asked: that a body is too long, that a web page asks, that the answer took too
+/// long.
 fn complete(document: &mut utoipa::openapi::OpenApi) {
     let everywhere = [Invalid::responses(), Forbidden::responses(), Unavailable::responses()];
     for item in document.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        let operations =
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             // Routes of different kinds have verbs in common.
-            if let (Some(id), Some([tag, ..])) = (&mut operation.operation_id, operation.tags.as_deref()) {
+            if let (Some(id), Some([tag, ..])) =
+                (&mut operation.operation_id, operation.tags.as_deref())
+            {
                 *id = format!("{tag}_{id}");
             }
             for (status, response) in everywhere.iter().flatten() {
-                operation.responses.responses.entry(status.clone()).or_insert_with(|| response.clone());
+                operation
+                    .responses
+                    .responses
+                    .entry(status.clone())
+                    .or_insert_with(|| response.clone());
             }
         }
     }
 }
 
-/// A member of a body may be left out, and is never `null`; so may the whole body, where no member is needed.
+/// A member of a body may be left out, and is never `null`; so may the whole body, where no member
+/// is needed.
 fn as_bodies_are_read(document: &mut Value) {
     let mut without_needs = Vec::new();
     for (name, schema) in members(&mut document["components"]["schemas"]) {
@@ -94,14 +103,26 @@ fn as_bodies_are_read(document: &mut Value) {
         if schema.get("required").is_none() {
             without_needs.push(format!("#/components/schemas/{name}"));
         }
-        schema.get_mut("properties").into_iter().flat_map(members).for_each(|(_, member)| never_null(member));
+        schema
+            .get_mut("properties")
+            .into_iter()
+            .flat_map(members)
+            .for_each(|(_, member)| never_null(member));
     }
-    for operation in members(&mut document["paths"]).flat_map(|(_, path)| members(path)).map(|(_, operation)| operation) {
+    for operation in members(&mut document["paths"])
+        .flat_map(|(_, path)| members(path))
+        .map(|(_, operation)| operation)
+    {
         let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
-        parameters.into_iter().flatten().filter_map(|parameter| parameter.get_mut("schema")).for_each(never_null);
+        parameters
+            .into_iter()
+            .flatten()
+            .filter_map(|parameter| parameter.get_mut("schema"))
+            .for_each(never_null);
         let body = operation.get_mut("requestBody");
         if let Some(body) = body.filter(|body| {
-            let schema = body.pointer("/content/application~1json/schema/$ref").and_then(Value::as_str);
+            let schema =
+                body.pointer("/content/application~1json/schema/$ref").and_then(Value::as_str);
             schema.is_some_and(|schema| without_needs.iter().any(|known| known == schema))
         }) {
             body["required"] = Value::Bool(false);
@@ -110,7 +131,8 @@ fn as_bodies_are_read(document: &mut Value) {
 }
 
 fn never_null(schema: &mut Value) {
-    if let Some([Value::String(one), Value::String(null)]) = schema["type"].as_array().map(Vec::as_slice)
+    if let Some([Value::String(one), Value::String(null)]) =
+        schema["type"].as_array().map(Vec::as_slice)
         && null == "null"
     {
         schema["type"] = Value::String(one.clone());

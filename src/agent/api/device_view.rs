@@ -5,14 +5,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::device::Device;
-use crate::device::DeviceState;
-use crate::device::Factor;
-use crate::device::Kind;
+use crate::device::{Device, DeviceState, Factor, Kind};
 use crate::otp::rate;
 use crate::time::UnixTime;
-use crate::webauthn::Attestation;
-use crate::webauthn::Credential;
+use crate::webauthn::{Attestation, Credential};
 
 /// A device; never a secret.
 #[derive(Debug, Serialize, ToSchema)]
@@ -36,8 +32,8 @@ pub(super) struct DeviceView {
     last_used_at: Option<String>,
     /// Codes are refused unjudged until then.
     throttled_until: Option<String>,
-    /// Every code that the device shows counts as used until then: the clock went back below the time of the last one, or an old backup was
-    /// restored.
+    /// Every code that the device shows counts as used until then: the clock went back below the
+    /// time of the last one, or an old backup was restored.
     #[serde(skip_serializing_if = "Option::is_none")]
     codes_used_until: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,7 +72,8 @@ pub(super) struct DeviceView {
     /// Its credential may be copied to other devices.
     #[serde(skip_serializing_if = "Option::is_none")]
     backup_eligible: Option<bool>,
-    /// It stores its credential, so that a sign-in can begin without an account; absent where the browser did not say.
+    /// It stores its credential, so that a sign-in can begin without an account; absent where the
+    /// browser did not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     discoverable: Option<bool>,
     /// How it can be reached: `usb`, `nfc`, …
@@ -139,7 +136,11 @@ impl DeviceView {
             created_at: None,
             activated_at: None,
             last_used_at: None,
-            throttled_until: device.throttle.until().filter(|until| *until > now).map(|until| until.to_string()),
+            throttled_until: device
+                .throttle
+                .until()
+                .filter(|until| *until > now)
+                .map(|until| until.to_string()),
             codes_used_until: None,
             algorithm: None,
             digits: None,

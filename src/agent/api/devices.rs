@@ -2,48 +2,23 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::http::StatusCode;
-use serde::Deserialize;
-use serde::Serialize;
-use utoipa::IntoParams;
-use utoipa::ToSchema;
+use axum::http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use crate::agent::api::Body;
-use crate::agent::api::Parameters;
-use crate::agent::api::Problem;
-use crate::agent::api::Segment;
-use crate::agent::api::accounts;
 use crate::agent::api::device_view::DeviceView;
-use crate::agent::api::existing_account;
-use crate::agent::api::explain;
-use crate::agent::api::parse;
-use crate::agent::api::parse_code;
-use crate::agent::api::provisioning::Provisioning;
-use crate::agent::api::provisioning::provisioning;
-use crate::agent::caller::Caller;
-use crate::agent::caller::Scope;
-use crate::agent::caller::shown_context;
-use crate::agent::config::AccountPattern;
-use crate::agent::config::Role;
+use crate::agent::api::provisioning::{Provisioning, provisioning};
+use crate::agent::api::{
+    Body, Parameters, Problem, Segment, accounts, existing_account, explain, parse, parse_code,
+};
+use crate::agent::caller::{Caller, Scope, shown_context};
+use crate::agent::config::{AccountPattern, Role};
 use crate::agent::state::Shared;
 use crate::device::DeviceState;
-use crate::id::AccountId;
-use crate::id::SerialNumber;
-use crate::otp::Algorithm;
-use crate::otp::Code;
-use crate::otp::Counter;
-use crate::otp::Digits;
-use crate::otp::Hotp;
-use crate::otp::Seed;
-use crate::otp::TimeStepSize;
-use crate::otp::Totp;
-use crate::otp::Window;
+use crate::id::{AccountId, SerialNumber};
+use crate::otp::{Algorithm, Code, Counter, Digits, Hotp, Seed, TimeStepSize, Totp, Window};
 use crate::store::DeviceList;
-use crate::verifier::Authority;
-use crate::verifier::NewDevice;
-use crate::verifier::NewFactor;
-use crate::verifier::Verifier;
+use crate::verifier::{Authority, NewDevice, NewFactor, Verifier};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -58,8 +33,8 @@ pub(super) struct CreateDevice {
     /// For hardware that has one; generated otherwise.
     #[schema(pattern = "^[A-Za-z0-9_+=/:,.@-]{9,256}$")]
     serial: Option<String>,
-    /// Base32; made by the agent if left out. Blanks, dashes and characters that print as nothing are skipped, and bits of the last
-    /// character that fill no byte are dropped, as apps do.
+    /// Base32; made by the agent if left out. Blanks, dashes and characters that print as nothing
+    /// are skipped, and bits of the last character that fill no byte are dropped, as apps do.
     secret: Option<String>,
     /// `SHA1`, `SHA256` or `SHA512`.
     #[schema(pattern = "^[Ss][Hh][Aa](1|256|512)$")]
@@ -148,9 +123,18 @@ pub(super) async fn create(
     let name = body.name.as_deref().map(parse).transpose()?;
     let factor = factor(&body)?;
     let (verifier, authority) = speaking_for(&state, &caller, &headers).await?;
-    let added = verifier.add(NewDevice { account: account.clone(), serial, name, factor: factor.clone() }, &authority).await?;
-    let provisioning = added.seed.as_ref().and_then(|seed| provisioning(state.issuer.name(), &account, seed, &factor));
-    let codes: Vec<String> = added.recovery_codes.iter().map(|code| code.to_text().to_string()).collect();
+    let added = verifier
+        .add(
+            NewDevice { account: account.clone(), serial, name, factor: factor.clone() },
+            &authority,
+        )
+        .await?;
+    let provisioning = added
+        .seed
+        .as_ref()
+        .and_then(|seed| provisioning(state.issuer.name(), &account, seed, &factor));
+    let codes: Vec<String> =
+        added.recovery_codes.iter().map(|code| code.to_text().to_string()).collect();
     let device = DeviceView::whole(&added.device, verifier.clock().read().wall);
     let recovery_codes = (!codes.is_empty()).then_some(codes);
     Ok((StatusCode::CREATED, Json(CreatedDevice { device, provisioning, recovery_codes })))
@@ -166,7 +150,11 @@ pub(super) async fn list(
     caller: Caller,
     Parameters(query): Parameters<ListDevices>,
 ) -> Result<Json<Devices>, Problem> {
-    let account: Option<AccountId> = query.account.as_deref().map(|name| existing_account(&state, name)).transpose()?;
+    let account: Option<AccountId> = query
+        .account
+        .as_deref()
+        .map(|name| existing_account(&state, name))
+        .transpose()?;
     if account.is_none() {
         caller.must_be(Role::Enroller)?;
     }
@@ -177,20 +165,33 @@ pub(super) async fn list(
         ..DeviceList::default()
     };
     match (account, &caller.scope) {
-        (Some(account), _) if !caller.sees(&account) => return Ok(Json(Devices { devices: Vec::new(), next: None })),
+        (Some(account), _) if !caller.sees(&account) => {
+            return Ok(Json(Devices { devices: Vec::new(), next: None }));
+        }
         (Some(account), _) => list.account = Some(account),
         (None, Scope::All) => {}
         (None, Scope::Only { patterns, login, fold }) => match (patterns.as_slice(), login) {
-            ([AccountPattern::Prefix(prefix)], _) if !state.accounts.has_other_spellings(prefix) => {
+            ([AccountPattern::Prefix(prefix)], _)
+                if !state.accounts.has_other_spellings(prefix) =>
+            {
                 list.account_prefix = Some(fold.apply(prefix).into_owned());
             }
-            ([AccountPattern::Exactly(account)], _) => list.account = Some(existing_account(&state, account.as_str())?),
-            ([AccountPattern::LoginName], Some(login)) => list.account = Some(existing_account(&state, login)?),
+            ([AccountPattern::Exactly(account)], _) => {
+                list.account = Some(existing_account(&state, account.as_str())?)
+            }
+            ([AccountPattern::LoginName], Some(login)) => {
+                list.account = Some(existing_account(&state, login)?)
+            }
             _ => return Err(Problem::bad_input("you may see several accounts: name one")),
         },
     }
     let (limit, now) = (list.limit, state.verifier.clock().read().wall);
-    let devices = state.verifier.store().devices(list).await.map_err(crate::verifier::Error::Store)?;
+    let devices = state
+        .verifier
+        .store()
+        .devices(list)
+        .await
+        .map_err(crate::verifier::Error::Store)?;
     let full = u32::try_from(devices.len()).is_ok_and(|count| count >= limit);
     let next = devices.last().filter(|_| full).map(|device| device.serial.as_str().to_owned());
     let view = if caller.role == Role::Verifier { DeviceView::factor } else { DeviceView::whole };
@@ -202,10 +203,22 @@ pub(super) async fn list(
     (status = 200, description = "the device", body = DeviceView),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn show(State(state): State<Shared>, caller: Caller, Segment(serial): Segment) -> Result<Json<DeviceView>, Problem> {
+pub(super) async fn show(
+    State(state): State<Shared>,
+    caller: Caller,
+    Segment(serial): Segment,
+) -> Result<Json<DeviceView>, Problem> {
     let (account, serial) = find(&state, &caller, &serial).await?;
-    let seen = state.verifier.store().account(&account).await.map_err(crate::verifier::Error::Store)?;
-    let enrolled = seen.as_ref().and_then(|seen| seen.device(&serial)).ok_or_else(|| Problem::not_found("device"))?;
+    let seen = state
+        .verifier
+        .store()
+        .account(&account)
+        .await
+        .map_err(crate::verifier::Error::Store)?;
+    let enrolled = seen
+        .as_ref()
+        .and_then(|seen| seen.device(&serial))
+        .ok_or_else(|| Problem::not_found("device"))?;
     Ok(Json(DeviceView::whole(&enrolled.device, state.verifier.clock().read().wall)))
 }
 
@@ -290,7 +303,11 @@ pub(super) async fn deactivate(
     (status = 200, description = "the device, unlocked", body = DeviceView),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn unlock(State(state): State<Shared>, caller: Caller, Segment(serial): Segment) -> Result<Json<DeviceView>, Problem> {
+pub(super) async fn unlock(
+    State(state): State<Shared>,
+    caller: Caller,
+    Segment(serial): Segment,
+) -> Result<Json<DeviceView>, Problem> {
     caller.must_be(Role::Admin)?;
     let (_, serial) = find(&state, &caller, &serial).await?;
     let device = state.verifier.on_behalf_of(caller.id).unlock(&serial).await?;
@@ -315,21 +332,40 @@ pub(super) async fn remove(
 }
 
 /// A device that exists for the caller, who must be an enroller at least.
-async fn find(state: &Shared, caller: &Caller, serial: &str) -> Result<(AccountId, SerialNumber), Problem> {
+async fn find(
+    state: &Shared,
+    caller: &Caller,
+    serial: &str,
+) -> Result<(AccountId, SerialNumber), Problem> {
     caller.must_be(Role::Enroller)?;
     let serial: SerialNumber = parse(serial)?;
-    let account = state.verifier.store().owner(&serial).await.map_err(crate::verifier::Error::Store)?;
-    let account = account.filter(|account| caller.sees(account)).ok_or_else(|| Problem::not_found("device"))?;
+    let account = state
+        .verifier
+        .store()
+        .owner(&serial)
+        .await
+        .map_err(crate::verifier::Error::Store)?;
+    let account = account
+        .filter(|account| caller.sees(account))
+        .ok_or_else(|| Problem::not_found("device"))?;
     Ok((account, serial))
 }
 
 /// The verifier in the caller's name, and the authority that the caller changes devices on.
-async fn speaking_for(state: &Shared, caller: &Caller, headers: &HeaderMap) -> Result<(Verifier, Authority), Problem> {
+async fn speaking_for(
+    state: &Shared,
+    caller: &Caller,
+    headers: &HeaderMap,
+) -> Result<(Verifier, Authority), Problem> {
     Ok((state.verifier.on_behalf_of(caller.id.clone()), authority(state, caller, headers).await?))
 }
 
 /// The authority that the caller changes devices on.
-pub(super) async fn authority(state: &Shared, caller: &Caller, headers: &HeaderMap) -> Result<Authority, Problem> {
+pub(super) async fn authority(
+    state: &Shared,
+    caller: &Caller,
+    headers: &HeaderMap,
+) -> Result<Authority, Problem> {
     let shown = shown_context(headers)?;
     if caller.role == Role::Admin {
         return Ok(Authority::Admin);
@@ -342,24 +378,42 @@ pub(super) async fn authority(state: &Shared, caller: &Caller, headers: &HeaderM
 }
 
 fn factor(body: &CreateDevice) -> Result<NewFactor, Problem> {
-    let algorithm: Algorithm = body.algorithm.as_deref().map(parse).transpose()?.unwrap_or_default();
-    let digits = body.digits.map(Digits::try_from).transpose().map_err(|error| Problem::bad_input(error.to_string()))?.unwrap_or_default();
-    let step_size = body.period.map(TimeStepSize::try_from).transpose().map_err(|error| Problem::bad_input(error.to_string()))?;
-    let typed = body.secret.as_deref().map(Seed::typed).transpose().map_err(|error| Problem::bad_input(error.to_string()))?;
+    let algorithm: Algorithm =
+        body.algorithm.as_deref().map(parse).transpose()?.unwrap_or_default();
+    let digits = body
+        .digits
+        .map(Digits::try_from)
+        .transpose()
+        .map_err(|error| Problem::bad_input(error.to_string()))?
+        .unwrap_or_default();
+    let step_size = body
+        .period
+        .map(TimeStepSize::try_from)
+        .transpose()
+        .map_err(|error| Problem::bad_input(error.to_string()))?;
+    let typed = body
+        .secret
+        .as_deref()
+        .map(Seed::typed)
+        .transpose()
+        .map_err(|error| Problem::bad_input(error.to_string()))?;
     let seed = typed.map(|typed| typed.seed);
     let coded = body.algorithm.is_some() || body.digits.is_some() || seed.is_some();
     match (body.kind.as_str(), body.counter) {
         ("totp", None) => {
-            let parameters = Totp { algorithm, digits, step_size: step_size.unwrap_or_default(), t0: 0 };
+            let parameters =
+                Totp { algorithm, digits, step_size: step_size.unwrap_or_default(), t0: 0 };
             Ok(NewFactor::Totp { parameters, seed })
         }
-        ("hotp", counter) if step_size.is_none() => {
-            Ok(NewFactor::Hotp { parameters: Hotp { algorithm, digits }, counter: Counter(counter.unwrap_or(0)), seed })
-        }
+        ("hotp", counter) if step_size.is_none() => Ok(NewFactor::Hotp {
+            parameters: Hotp { algorithm, digits },
+            counter: Counter(counter.unwrap_or(0)),
+            seed,
+        }),
         ("recovery", None) if step_size.is_none() && !coded => Ok(NewFactor::Recovery),
-        ("totp" | "hotp" | "recovery", _) => {
-            Err(Problem::bad_input("period is for totp, counter is for hotp, and recovery takes neither, nor a secret"))
-        }
+        ("totp" | "hotp" | "recovery", _) => Err(Problem::bad_input(
+            "period is for totp, counter is for hotp, and recovery takes neither, nor a secret",
+        )),
         _ => Err(Problem::bad_input("kind is totp, hotp or recovery")),
     }
 }
@@ -372,7 +426,12 @@ fn window(caller: &Caller) -> Window {
     if caller.role == Role::Admin { Window::Admin } else { Window::Owner }
 }
 
-fn refused(state: &Shared, error: crate::verifier::Error, caller: &Caller, now: crate::time::UnixTime) -> Problem {
+fn refused(
+    state: &Shared,
+    error: crate::verifier::Error,
+    caller: &Caller,
+    now: crate::time::UnixTime,
+) -> Problem {
     if let crate::verifier::Error::Refused(refusal) = &error {
         state.metrics.refused(refusal.name());
     }

@@ -1,25 +1,19 @@
-//! `/v1/local/fresh`: whether somebody proved themselves a moment ago, in the same place. For root alone, who logs people in.
+//! `/v1/local/fresh`: whether somebody proved themselves a moment ago, in the same place. For root
+//! alone, who logs people in.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::agent::api::Body;
-use crate::agent::api::Problem;
-use crate::agent::api::account;
-use crate::agent::api::parse;
 use crate::agent::api::views::ContextView;
+use crate::agent::api::{Body, Problem, account, parse};
 use crate::agent::caller::Caller;
-use crate::agent::local::Leader;
-use crate::agent::local::Place;
+use crate::agent::local::{Leader, Place};
 use crate::agent::peer::LocalPeer;
 use crate::agent::state::Shared;
-use crate::session::AnyContext;
-use crate::session::SessionContext;
-use crate::session::SignedContext;
+use crate::session::{AnyContext, SessionContext, SignedContext};
 use crate::store::Revision;
 use crate::verifier::Error;
 
@@ -84,7 +78,8 @@ pub(super) struct FreshAnswer {
     context: Option<ContextView>,
 }
 
-/// Says whether a context that was kept for this place stands in for a new proof. That it does is written down first.
+/// Says whether a context that was kept for this place stands in for a new proof. That it does is
+/// written down first.
 #[utoipa::path(post, path = "/v1/local/fresh", tag = "local", request_body = AskFresh, responses(
     (status = 200, description = "whether it does", body = FreshAnswer),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
@@ -104,12 +99,15 @@ pub(super) async fn ask(
     let now = state.verifier.clock().read();
     let verifier = state.verifier.on_behalf_of(caller.id.clone());
     // Whatever changed meanwhile may have been its end: a new proof is never wrong.
-    let fresh = state.local.fresh.still(&place, &context, now) && verifier.note_reuse(&place.account, context.serial(), seen).await?;
-    let context = fresh.then(|| ContextView::new(&AnyContext::Mfa(context), now.wall).asked_as(&body.account));
+    let fresh = state.local.fresh.still(&place, &context, now)
+        && verifier.note_reuse(&place.account, context.serial(), seen).await?;
+    let context = fresh
+        .then(|| ContextView::new(&AnyContext::Mfa(context), now.wall).asked_as(&body.account));
     Ok(Json(FreshAnswer { fresh, context }))
 }
 
-/// Keeps a context for this place. Where the configuration does not let it be used again, nothing is kept.
+/// Keeps a context for this place. Where the configuration does not let it be used again, nothing
+/// is kept.
 #[utoipa::path(put, path = "/v1/local/fresh", tag = "local", request_body = KeepFresh, responses(
     (status = 204, description = "kept, if it may be used again"),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
@@ -130,14 +128,21 @@ pub(super) async fn keep(
             }
             Ok(StatusCode::NO_CONTENT)
         }
-        _ => Err(Problem::forbidden("this is no living context with MFA, of this account and for the agent itself")),
+        _ => Err(Problem::forbidden(
+            "this is no living context with MFA, of this account and for the agent itself",
+        )),
     }
 }
 
 /// The context of a place, if it is alive, and the account as it was before that was looked at.
-async fn judge(state: &Shared, place: &Place) -> Result<Option<(SessionContext, Revision)>, Problem> {
+async fn judge(
+    state: &Shared,
+    place: &Place,
+) -> Result<Option<(SessionContext, Revision)>, Problem> {
     let seen = state.verifier.store().account(&place.account).await.map_err(Error::Store)?;
-    let Some(signed) = state.local.fresh.find(place, state.verifier.clock().read()) else { return Ok(None) };
+    let Some(signed) = state.local.fresh.find(place, state.verifier.clock().read()) else {
+        return Ok(None);
+    };
     let context = if place.leader.lives() { alive(state, &signed).await? } else { None };
     Ok(seen.zip(context).map(|(seen, context)| (context, seen.revision)))
 }

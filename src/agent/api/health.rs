@@ -3,25 +3,16 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::FromRequestParts;
-use axum::extract::Request;
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::http::HeaderValue;
-use axum::http::StatusCode;
-use axum::http::header::CACHE_CONTROL;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::header::ETAG;
-use axum::http::header::IF_NONE_MATCH;
-use axum::response::IntoResponse;
-use axum::response::Response;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::agent::api::Problem;
 use crate::agent::caller::Caller;
-use crate::agent::config::MetricsAccess;
-use crate::agent::config::Role;
+use crate::agent::config::{MetricsAccess, Role};
 use crate::agent::state::Shared;
 
 #[derive(Serialize, ToSchema)]
@@ -33,7 +24,8 @@ pub(super) struct Alive {
 pub(super) struct Ready {
     status: &'static str,
     now: String,
-    /// Sealing keys that are not the first one, and are needed still. Empty: only the first key's line is needed.
+    /// Sealing keys that are not the first one, and are needed still. Empty: only the first key's
+    /// line is needed.
     older_sealing_keys: Vec<OlderSealingKey>,
 }
 
@@ -60,10 +52,22 @@ pub(super) async fn alive() -> Json<Alive> {
 ))]
 pub(super) async fn ready(State(state): State<Shared>) -> Result<Json<Ready>, Problem> {
     state.verifier.ready().await?;
-    state.verifier.store().control_version().await.map_err(crate::verifier::Error::Store)?;
+    state
+        .verifier
+        .store()
+        .control_version()
+        .await
+        .map_err(crate::verifier::Error::Store)?;
     let older = state.verifier.older_sealing_keys().await?;
-    let older_sealing_keys = older.iter().map(|need| OlderSealingKey { key: need.key.to_string(), secrets: need.secrets }).collect();
-    Ok(Json(Ready { status: "ready", older_sealing_keys, now: state.verifier.clock().read().wall.to_string() }))
+    let older_sealing_keys = older
+        .iter()
+        .map(|need| OlderSealingKey { key: need.key.to_string(), secrets: need.secrets })
+        .collect();
+    Ok(Json(Ready {
+        status: "ready",
+        older_sealing_keys,
+        now: state.verifier.clock().read().wall.to_string(),
+    }))
 }
 
 /// The public keys of contexts (RFC 7517).
@@ -72,32 +76,46 @@ pub(super) async fn ready(State(state): State<Shared>) -> Result<Json<Ready>, Pr
     super::Unavailable,
 ))]
 pub(super) async fn jwks(State(state): State<Shared>) -> Result<Response, Problem> {
-    let headers =
-        [(CONTENT_TYPE, HeaderValue::from_static("application/json")), (CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"))];
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (CACHE_CONTROL, HeaderValue::from_static("public, max-age=60")),
+    ];
     Ok((headers, state.issuer.jwks().await?.to_json()).into_response())
 }
 
-/// What was revoked, as a signed list (JWS, `typ: mfa-revocations+jwt`) for whoever validates contexts without asking the agent.
+/// What was revoked, as a signed list (JWS, `typ: mfa-revocations+jwt`) for whoever validates
+/// contexts without asking the agent.
 ///
-/// Its claims: `iss`, `iat`, `exp`; `accounts`, by base64url(SHA-256(iss ‖ 0 ‖ sub)): contexts with an `iat` up to the first number are
-/// dead, and those with a `gen` below the second; `devices`, by base64url(SHA-256(iss ‖ 0 ‖ sub ‖ 0 ‖ mfa_serial)): those up to that
-/// `iat`; `sessions`: the `jti` of single contexts, with their `exp`; and where more was revoked than fits, `before` and `ending`:
-/// whoever's they are, contexts with an `iat` or an `exp` up to that are dead.
+/// Its claims: `iss`, `iat`, `exp`; `accounts`, by base64url(SHA-256(iss ‖ 0 ‖ sub)): contexts with
+/// an `iat` up to the first number are dead, and those with a `gen` below the second; `devices`, by
+/// base64url(SHA-256(iss ‖ 0 ‖ sub ‖ 0 ‖ mfa_serial)): those up to that `iat`; `sessions`: the
+/// `jti` of single contexts, with their `exp`; and where more was revoked than fits, `before` and
+/// `ending`: whoever's they are, contexts with an `iat` or an `exp` up to that are dead.
 #[utoipa::path(get, path = "/.well-known/mfa-revocations", tag = "health", security(()), params(("If-None-Match" = Option<String>, Header)), responses(
     (status = 200, description = "the list, signed", body = String, content_type = "application/mfa-revocations+jwt"),
     (status = 304, description = "it is the one that If-None-Match names"),
     super::Unavailable,
 ))]
-pub(super) async fn revocations(State(state): State<Shared>, asked: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn revocations(
+    State(state): State<Shared>,
+    asked: HeaderMap,
+) -> Result<Response, Problem> {
     let list = state.revocations.current().await?;
     let etag = HeaderValue::from_str(&list.etag).unwrap_or(HeaderValue::from_static("*"));
     // What is kept on the way for longer than that is part of how long a revocation takes.
     let headers = [(CACHE_CONTROL, HeaderValue::from_static("public, max-age=1")), (ETAG, etag)];
     let known = asked.get(IF_NONE_MATCH).and_then(|known| known.to_str().ok());
-    if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == list.etag)) {
+    if known.is_some_and(|known| {
+        known.split(',').any(|one| one.trim().trim_start_matches("W/") == list.etag)
+    }) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
-    Ok((headers, [(CONTENT_TYPE, HeaderValue::from_static("application/mfa-revocations+jwt"))], list.text.clone()).into_response())
+    Ok((
+        headers,
+        [(CONTENT_TYPE, HeaderValue::from_static("application/mfa-revocations+jwt"))],
+        list.text.clone(),
+    )
+        .into_response())
 }
 
 /// Prometheus metrics.
@@ -105,7 +123,10 @@ pub(super) async fn revocations(State(state): State<Shared>, asked: HeaderMap) -
     (status = 200, description = "Prometheus text", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"),
     super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
 ))]
-pub(super) async fn metrics(State(state): State<Shared>, request: Request) -> Result<Response, Problem> {
+pub(super) async fn metrics(
+    State(state): State<Shared>,
+    request: Request,
+) -> Result<Response, Problem> {
     match state.config.metrics {
         MetricsAccess::Open => {}
         MetricsAccess::Off => return Err(Problem::not_found("page")),
@@ -124,7 +145,8 @@ pub(super) async fn metrics(State(state): State<Shared>, request: Request) -> Re
         Ok(ready) => state.metrics.probed(&ready),
         Err(_) => state.metrics.not_answered(),
     }
-    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let kind =
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     Ok((StatusCode::OK, [(CONTENT_TYPE, kind)], state.metrics.text()).into_response())
 }
 

@@ -1,54 +1,36 @@
-//! `POST /v1/local/key-ceremonies`: a security key that is plugged in here opens a session, and the peer hears of every step.
+//! `POST /v1/local/key-ceremonies`: a security key that is plugged in here opens a session, and the
+//! peer hears of every step.
 //!
-//! The answer is one JSON object a line, and ends with `done`, `refused` or `failed`. Whoever closes the connection ends the
-//! ceremony.
+//! The answer is one JSON object a line, and ends with `done`, `refused` or `failed`. Whoever
+//! closes the connection ends the ceremony.
 
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::StatusCode;
-use axum::http::header::CACHE_CONTROL;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
-use axum::response::Response;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use crate::agent::api::Body;
-use crate::agent::api::Code;
-use crate::agent::api::Problem;
-use crate::agent::api::SecretBody;
-use crate::agent::api::Segment;
-use crate::agent::api::account;
-use crate::agent::api::key_events;
-use crate::agent::api::key_events::FailureCode;
-use crate::agent::api::key_events::KeyCeremonyEvent;
-use crate::agent::api::key_events::Speaker;
-use crate::agent::api::parse;
-use crate::agent::api::sessions;
-use crate::agent::api::sessions::Proof;
-use crate::agent::api::sessions::Wanted;
+use crate::agent::api::key_events::{FailureCode, KeyCeremonyEvent, Speaker};
+use crate::agent::api::sessions::{Proof, Wanted};
+use crate::agent::api::{
+    Body, Code, Problem, SecretBody, Segment, account, key_events, parse, sessions,
+};
 use crate::agent::caller::Caller;
 use crate::agent::config::Service;
 use crate::agent::layers::Arrived;
-use crate::agent::local::Answered;
-use crate::agent::local::Busy;
-use crate::agent::local::NotBound;
-use crate::agent::local::Underway;
+use crate::agent::local::{Answered, Busy, NotBound, Underway};
 use crate::agent::peer::LocalPeer;
 use crate::agent::state::Shared;
 use crate::agent::stop::Why;
 use crate::session::AnyContext;
 use crate::usb;
-use crate::usb::Key;
-use crate::usb::Pin;
-use crate::verifier::BoundSession;
-use crate::verifier::CeremonyId;
-use crate::verifier::Error;
+use crate::usb::{Key, Pin};
+use crate::verifier::{BoundSession, CeremonyId, Error};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -64,7 +46,8 @@ pub(super) struct BeginKeyCeremony {
     /// How long to wait for a key and its touch, and for its PIN: 1 to 120; 30 if left out.
     #[schema(minimum = 1, maximum = 120)]
     wait_seconds: Option<u64>,
-    /// The session lasts only as long as the key stays plugged in. Only where the configuration allows it.
+    /// The session lasts only as long as the key stays plugged in. Only where the configuration
+    /// allows it.
     bind_to_key: Option<bool>,
 }
 
@@ -108,7 +91,9 @@ pub(super) async fn begin(
     };
     let bind = body.bind_to_key.unwrap_or(false);
     if bind && !state.local.presence.is_enabled() {
-        return Err(Problem::bad_input("sessions are not bound to keys here: set presence.enabled in the agent's configuration"));
+        return Err(Problem::bad_input(
+            "sessions are not bound to keys here: set presence.enabled in the agent's configuration",
+        ));
     }
     // Nothing blinks for an account that does not exist for the caller.
     if !caller.sees(&account) {
@@ -118,18 +103,32 @@ pub(super) async fn begin(
     let (lines, answer) = key_events::speaker();
     match state.local.ceremonies.sit(uid) {
         Ok(seat) => {
-            let begun = state.keys.on_behalf_of(caller.id.clone()).begin_authentication(&account).await?;
+            let begun = state
+                .keys
+                .on_behalf_of(caller.id.clone())
+                .begin_authentication(&account)
+                .await?;
             lines.say(&KeyCeremonyEvent::Begun { ceremony_id: seat.id().to_owned() });
             let origin = state.config.own_origin().ok_or_else(Problem::unusable_keys)?;
-            let underway = seat.begin(begun.options, origin, wait).map_err(|_| Problem::unusable_keys())?;
+            let underway =
+                seat.begin(begun.options, origin, wait).map_err(|_| Problem::unusable_keys())?;
             let wanted = Wanted { account: Some(account), audience, lifetime: None };
-            tokio::spawn(follow(state, caller, Wish { wanted, name: body.account, id: begun.id, bind }, underway, lines));
+            tokio::spawn(follow(
+                state,
+                caller,
+                Wish { wanted, name: body.account, id: begun.id, bind },
+                underway,
+                lines,
+            ));
         }
         Err(Busy::Now) => lines.say(&usb::Error::Busy.into()),
         Err(Busy::TooSoon(wait)) => return Err(Problem::too_fast(wait)),
         Err(Busy::Random(error)) => return Err(Error::Key(error).into()),
     }
-    let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson")), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
     Ok((headers, axum::body::Body::new(answer)).into_response())
 }
 
@@ -151,11 +150,14 @@ pub(super) async fn give_pin(
     }
 }
 
-/// Tells what happens, and opens the session when the key has answered. Ends with the ceremony, its peer or the agent.
+/// Tells what happens, and opens the session when the key has answered. Ends with the ceremony, its
+/// peer or the agent.
 async fn follow(state: Shared, caller: Caller, wish: Wish, underway: Underway, lines: Speaker) {
     let work = async {
         let last = match heard_out(underway, &lines).await {
-            Ok(answered) => finish(&state, &caller, wish, answered).await.unwrap_or_else(|problem| not_opened(&state, problem)),
+            Ok(answered) => finish(&state, &caller, wish, answered)
+                .await
+                .unwrap_or_else(|problem| not_opened(&state, problem)),
             Err(why) => why.into(),
         };
         lines.say(&last);
@@ -172,10 +174,17 @@ async fn heard_out(mut underway: Underway, lines: &Speaker) -> Result<Answered, 
         lines.say(&told.into());
     }
     // A thread that is gone without a word has panicked.
-    (&mut underway.end).await.unwrap_or(Err(usb::Error::Bus("the ceremony failed; the agent's log says where".to_owned())))
+    (&mut underway.end).await.unwrap_or(Err(usb::Error::Bus(
+        "the ceremony failed; the agent's log says where".to_owned(),
+    )))
 }
 
-async fn finish(state: &Shared, caller: &Caller, wish: Wish, answered: Answered) -> Result<KeyCeremonyEvent, Problem> {
+async fn finish(
+    state: &Shared,
+    caller: &Caller,
+    wish: Wish,
+    answered: Answered,
+) -> Result<KeyCeremonyEvent, Problem> {
     let proof = Proof::Key(wish.id, Box::new(answered.response));
     let opened = sessions::opened(state, caller, wish.wanted, proof, Instant::now()).await?;
     if wish.bind {
@@ -188,7 +197,9 @@ async fn finish(state: &Shared, caller: &Caller, wish: Wish, answered: Answered)
 /// Nobody gets a session that could outlast its key.
 async fn bind(state: &Shared, context: &AnyContext, key: Option<Key>) -> Result<(), Problem> {
     let unbound = |detail: String| Problem::new(Code::ServiceUnavailable, detail);
-    let AnyContext::Mfa(context) = context else { return Err(unbound("no key has answered".to_owned())) };
+    let AnyContext::Mfa(context) = context else {
+        return Err(unbound("no key has answered".to_owned()));
+    };
     let common = context.common();
     let session = BoundSession {
         account: common.account.clone(),
@@ -207,7 +218,13 @@ fn not_opened(state: &Shared, problem: Problem) -> KeyCeremonyEvent {
         return KeyCeremonyEvent::Refused { problem: Box::new(problem) };
     }
     if problem.is_in_doubt() {
-        state.stop.now(Why::Failed("the store did not say whether it kept a change".to_owned()));
+        state
+            .stop
+            .now(Why::Failed("the store did not say whether it kept a change".to_owned()));
     }
-    KeyCeremonyEvent::Failed { code: FailureCode::Unavailable, detail: problem.detail().to_owned(), key: None }
+    KeyCeremonyEvent::Failed {
+        code: FailureCode::Unavailable,
+        detail: problem.detail().to_owned(),
+        key: None,
+    }
 }

@@ -2,12 +2,10 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::Context;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use axum::body::Bytes;
-use hyper::body::Body;
-use hyper::body::Frame;
+use hyper::body::{Body, Frame};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use utoipa::ToSchema;
@@ -86,7 +84,8 @@ pub(super) fn speaker() -> (Speaker, Lines) {
 }
 
 impl Speaker {
-    /// Whoever reads none of so many lines reads no other either, and is noticed when the connection ends.
+    /// Whoever reads none of so many lines reads no other either, and is noticed when the
+    /// connection ends.
     pub(super) fn say(&self, event: &KeyCeremonyEvent) {
         let Ok(mut line) = serde_json::to_vec(event) else { return };
         line.push(b'\n');
@@ -127,7 +126,9 @@ impl From<Told> for KeyCeremonyEvent {
             Told::WaitingForKey => KeyCeremonyEvent::WaitingForKey,
             Told::NeedTouch => KeyCeremonyEvent::NeedTouch,
             Told::ChooseByTouch(keys) => KeyCeremonyEvent::ChooseByTouch { keys },
-            Told::NeedPin { retries, wrong_before } => KeyCeremonyEvent::NeedPin { retries, wrong_before },
+            Told::NeedPin { retries, wrong_before } => {
+                KeyCeremonyEvent::NeedPin { retries, wrong_before }
+            }
         }
     }
 }
@@ -136,7 +137,10 @@ impl Body for Lines {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Lines>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Lines>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         self.0.poll_recv(context).map(|line| line.map(|line| Ok(Frame::data(line))))
     }
 }

@@ -1,4 +1,5 @@
-//! The HTTP API: routes, what they take and answer, and the OpenAPI document that describes them all.
+//! The HTTP API: routes, what they take and answer, and the OpenAPI document that describes them
+//! all.
 
 mod accounts;
 mod authz;
@@ -19,39 +20,24 @@ mod sessions;
 mod shapes;
 mod views;
 
-pub(crate) use body::Body;
-pub(crate) use body::Parameters;
-pub(crate) use body::SecretBody;
-use description::Description;
-use description::Document;
-pub(crate) use problem::Code;
+pub(crate) use body::{Body, Parameters, SecretBody};
+use description::{Description, Document};
 use problem::InDoubt;
-pub(crate) use problem::Problem;
-pub(crate) use problem::explain;
-use responses::Conflict;
-use responses::Denied;
-use responses::Forbidden;
-use responses::Invalid;
-use responses::MfaContext;
-use responses::Missing;
-use responses::Slow;
-use responses::Unauthorized;
-use responses::Unavailable;
+pub(crate) use problem::{Code, Problem, explain};
+use responses::{
+    Conflict, Denied, Forbidden, Invalid, MfaContext, Missing, Slow, Unauthorized, Unavailable,
+};
 
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::Extension;
-use axum::Router;
-use axum::extract::FromRequestParts;
-use axum::extract::Path;
-use axum::extract::Request;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::routing::any;
+use axum::{Extension, Router};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -60,8 +46,7 @@ use crate::agent::caller::Asking;
 use crate::agent::log::LoggedCaller;
 use crate::agent::state::Shared;
 use crate::agent::stop::Why;
-use crate::id::AccountId;
-use crate::id::OddCharacter;
+use crate::id::{AccountId, OddCharacter};
 use crate::store;
 
 /// All routes.
@@ -129,13 +114,15 @@ fn surrounded(router: Router<Shared>, state: Shared) -> Router {
     router
         .fallback(|| async { Problem::not_found("page") })
         .method_not_allowed_fallback(|| async {
-            Problem::bad_input("this method is not for this page").with_status(axum::http::StatusCode::METHOD_NOT_ALLOWED)
+            Problem::bad_input("this method is not for this page")
+                .with_status(axum::http::StatusCode::METHOD_NOT_ALLOWED)
         })
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&state), watch))
         .with_state(state)
 }
 
-/// Tells the log who asked, and ends the agent where a commit's result is unknown: what it goes on from must be read anew.
+/// Tells the log who asked, and ends the agent where a commit's result is unknown: what it goes on
+/// from must be read anew.
 async fn watch(State(state): State<Shared>, mut request: Request, next: Next) -> Response {
     let asking = Asking::default();
     request.extensions_mut().insert(asking.clone());
@@ -162,7 +149,9 @@ impl FromRequestParts<Shared> for Segment {
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Segment, Problem> {
         let segment = Path::<String>::from_request_parts(parts, state).await;
-        segment.map(|Path(segment)| Segment(segment)).map_err(|_| Problem::bad_input("the path is not UTF-8"))
+        segment
+            .map(|Path(segment)| Segment(segment))
+            .map_err(|_| Problem::bad_input("the path is not UTF-8"))
     }
 }
 
@@ -173,18 +162,26 @@ pub(crate) fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, Problem> 
 
 /// The account that a member means, which need not be there yet.
 fn account(state: &Shared, name: &str) -> Result<AccountId, Problem> {
-    state.accounts.named(name).map_err(|error| Problem::bad_input(error.to_string()))
+    state
+        .accounts
+        .named(name)
+        .map_err(|error| Problem::bad_input(error.to_string()))
 }
 
 /// The account that a member means, where only one that is there already can be meant.
 fn existing_account(state: &Shared, name: &str) -> Result<AccountId, Problem> {
-    state.accounts.existing(name).map_err(|error| Problem::bad_input(error.to_string()))
+    state
+        .accounts
+        .existing(name)
+        .map_err(|error| Problem::bad_input(error.to_string()))
 }
 
-/// Parses a code that a person typed; a character in it that people do not see, or take for another one, is named.
+/// Parses a code that a person typed; a character in it that people do not see, or take for another
+/// one, is named.
 fn parse_code<T: FromStr<Err: Display>>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|error: T::Err| {
-        let found = OddCharacter::first_in(text).map_or_else(String::new, |odd| format!("; in this one there is {odd}"));
+        let found = OddCharacter::first_in(text)
+            .map_or_else(String::new, |odd| format!("; in this one there is {odd}"));
         Problem::bad_input(format!("{error}{found}"))
     })
 }

@@ -1,15 +1,12 @@
-//! Errors on the wire: `application/problem+json` (RFC 9457), with the codes of AWS IAM where it has them.
+//! Errors on the wire: `application/problem+json` (RFC 9457), with the codes of AWS IAM where it
+//! has them.
 
 use std::time::Duration;
 
 use axum::Json;
-use axum::http::HeaderValue;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::header::RETRY_AFTER;
-use axum::http::header::WWW_AUTHENTICATE;
-use axum::response::IntoResponse;
-use axum::response::Response;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -95,7 +92,10 @@ impl Problem {
     /// The same for a proxy, whose own key stands in another header.
     pub(crate) fn about_the_proxy(self) -> Problem {
         match self.code {
-            Code::Unauthorized => Problem { detail: "the proxy has to send a valid API key: X-Twostep-Key: KEY".to_owned(), ..self },
+            Code::Unauthorized => Problem {
+                detail: "the proxy has to send a valid API key: X-Twostep-Key: KEY".to_owned(),
+                ..self
+            },
             _ => self,
         }
     }
@@ -109,7 +109,8 @@ impl Problem {
     }
 
     pub(crate) fn too_fast(wait: Duration) -> Problem {
-        Problem::new(Code::Throttled, "you send requests too fast: wait").retry_after(whole_seconds(wait))
+        Problem::new(Code::Throttled, "you send requests too fast: wait")
+            .retry_after(whole_seconds(wait))
     }
 
     /// Security keys cannot be asked here.
@@ -128,7 +129,11 @@ impl Problem {
     /// Says why, to a caller who may know.
     pub(crate) fn explained(self, refusal: Refusal, now: UnixTime) -> Problem {
         let retry = refusal.retry_at().map(|at| at.since(now).as_secs().max(1));
-        Problem { reason: Some(refusal.name()), retry_after_seconds: retry.or(self.retry_after_seconds), ..self }
+        Problem {
+            reason: Some(refusal.name()),
+            retry_after_seconds: retry.or(self.retry_after_seconds),
+            ..self
+        }
     }
 
     /// The same problem under another status.
@@ -165,7 +170,9 @@ impl Code {
             Code::InvalidInput => (StatusCode::BAD_REQUEST, "the request cannot be meant"),
             Code::Unauthorized => (StatusCode::UNAUTHORIZED, "who are you?"),
             Code::AccessDenied => (StatusCode::FORBIDDEN, "refused"),
-            Code::InvalidAuthenticationCode => (StatusCode::FORBIDDEN, "this does not prove the device"),
+            Code::InvalidAuthenticationCode => {
+                (StatusCode::FORBIDDEN, "this does not prove the device")
+            }
             Code::NoSuchEntity => (StatusCode::NOT_FOUND, "not there"),
             Code::EntityAlreadyExists => (StatusCode::CONFLICT, "there already"),
             Code::LimitExceeded => (StatusCode::CONFLICT, "too many devices"),
@@ -183,12 +190,14 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Problem {
         let detail = error.to_string();
         match error {
-            Error::Refused(Refusal::PairsSpent { .. }) => {
-                Problem::new(Code::Throttled, "too many pairs of codes were tried for this device: wait")
-            }
-            Error::Refused(Refusal::NotActive) => {
-                Problem::new(Code::EntityTemporarilyUnmodifiable, "the device is pending or disabled, or shows no codes: activate it first")
-            }
+            Error::Refused(Refusal::PairsSpent { .. }) => Problem::new(
+                Code::Throttled,
+                "too many pairs of codes were tried for this device: wait",
+            ),
+            Error::Refused(Refusal::NotActive) => Problem::new(
+                Code::EntityTemporarilyUnmodifiable,
+                "the device is pending or disabled, or shows no codes: activate it first",
+            ),
             Error::Refused(_) => Problem::new(
                 Code::InvalidAuthenticationCode,
                 "the two codes are not two consecutive codes of this device: wait for a new code, then give that one and the next",
@@ -200,7 +209,9 @@ impl From<Error> for Problem {
             Error::AlreadyExists(_) => Problem::new(Code::EntityAlreadyExists, detail),
             Error::TooManyDevices(_) => Problem::new(Code::LimitExceeded, detail),
             Error::Contended => Problem::new(Code::ConcurrentModification, detail),
-            Error::Clock(_) => Problem::new(Code::ServiceUnavailable, detail).because("clock").retry_after(60),
+            Error::Clock(_) => {
+                Problem::new(Code::ServiceUnavailable, detail).because("clock").retry_after(60)
+            }
             Error::Store(error) => {
                 tracing::error!(%error, "the store failed");
                 let in_doubt = matches!(error, store::Error::Unknown(_));
@@ -210,13 +221,16 @@ impl From<Error> for Problem {
                     }
                     _ => "the store does not answer",
                 };
-                let problem = Problem::new(Code::ServiceUnavailable, detail).because("store").retry_after(1);
+                let problem =
+                    Problem::new(Code::ServiceUnavailable, detail).because("store").retry_after(1);
                 Problem { in_doubt, ..problem }
             }
             Error::Key(error) => {
                 tracing::error!(%error, "the sealing key failed");
                 let detail = match error {
-                    KeyError::Missing(_) => "a sealing key that secrets in the store need is missing: put its line back into the key file",
+                    KeyError::Missing(_) => {
+                        "a sealing key that secrets in the store need is missing: put its line back into the key file"
+                    }
                     _ => "the sealing key does not fit the store",
                 };
                 Problem::new(Code::ServiceUnavailable, detail).because("key").retry_after(60)
@@ -229,10 +243,13 @@ impl From<Error> for Problem {
 pub(crate) fn explain(error: Error, explain: bool, now: UnixTime) -> Problem {
     match error {
         Error::Refused(refusal @ Refusal::PairsSpent { until }) => {
-            let problem = Problem::from(Error::Refused(refusal)).retry_after(until.since(now).as_secs().max(1));
+            let problem = Problem::from(Error::Refused(refusal))
+                .retry_after(until.since(now).as_secs().max(1));
             if explain { problem.because(refusal.name()) } else { problem }
         }
-        Error::Refused(refusal) if explain => Problem::from(Error::Refused(refusal)).explained(refusal, now),
+        Error::Refused(refusal) if explain => {
+            Problem::from(Error::Refused(refusal)).explained(refusal, now)
+        }
         error => Problem::from(error),
     }
 }

@@ -1,15 +1,12 @@
 //! What an authenticator app is given, once.
 
-use qrcode::EcLevel;
-use qrcode::QrCode;
 use qrcode::render::svg;
+use qrcode::{EcLevel, QrCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::id::AccountId;
-use crate::otp::Factor;
-use crate::otp::KeyUri;
-use crate::otp::Seed;
+use crate::otp::{Factor, KeyUri, Seed};
 use crate::verifier::NewFactor;
 
 /// The secret in the forms that apps take.
@@ -24,22 +21,47 @@ pub(super) struct Provisioning {
     qr_svg: Option<String>,
 }
 
-pub(super) fn provisioning(issuer: &str, account: &AccountId, seed: &Seed, factor: &NewFactor) -> Option<Provisioning> {
+pub(super) fn provisioning(
+    issuer: &str,
+    account: &AccountId,
+    seed: &Seed,
+    factor: &NewFactor,
+) -> Option<Provisioning> {
     let (algorithm, digits, factor) = match factor {
-        NewFactor::Totp { parameters, .. } => (parameters.algorithm, parameters.digits, Factor::Time(parameters.step_size)),
-        NewFactor::Hotp { parameters, counter, .. } => (parameters.algorithm, parameters.digits, Factor::Counter(*counter)),
+        NewFactor::Totp { parameters, .. } => {
+            (parameters.algorithm, parameters.digits, Factor::Time(parameters.step_size))
+        }
+        NewFactor::Hotp { parameters, counter, .. } => {
+            (parameters.algorithm, parameters.digits, Factor::Counter(*counter))
+        }
         _ => return None,
     };
     // Apps read the issuer up to the first colon.
     let issuer = Some(issuer.replace(':', " "));
-    let uri = KeyUri { issuer, account: account.as_str().to_owned(), seed: seed.clone(), algorithm, digits, factor }.to_text();
-    Some(Provisioning { secret: seed.to_base32().to_string(), uri: uri.to_string(), qr_svg: qr_svg(&uri) })
+    let uri = KeyUri {
+        issuer,
+        account: account.as_str().to_owned(),
+        seed: seed.clone(),
+        algorithm,
+        digits,
+        factor,
+    }
+    .to_text();
+    Some(Provisioning {
+        secret: seed.to_base32().to_string(),
+        uri: uri.to_string(),
+        qr_svg: qr_svg(&uri),
+    })
 }
 
 /// With as much error correction as there is room for.
 fn qr_svg(text: &str) -> Option<String> {
-    let mut codes = [EcLevel::M, EcLevel::L].into_iter().filter_map(|level| QrCode::with_error_correction_level(text, level).ok());
-    codes.next().map(|code| code.render::<svg::Color<'_>>().min_dimensions(240, 240).build())
+    let mut codes = [EcLevel::M, EcLevel::L]
+        .into_iter()
+        .filter_map(|level| QrCode::with_error_correction_level(text, level).ok());
+    codes
+        .next()
+        .map(|code| code.render::<svg::Color<'_>>().min_dimensions(240, 240).build())
 }
 
 #[cfg(test)]
@@ -51,13 +73,21 @@ mod tests {
     fn a_uri_that_is_too_long_for_a_qr_code_is_given_with_its_secret_all_the_same() {
         let (account, seed) = ("alice".parse().unwrap(), Seed::new(vec![7; 20]).unwrap());
         let new = NewFactor::Totp { parameters: Totp::default(), seed: None };
-        // About 100 bytes beside the issuer, which is there twice. Level M ends at 2,331 bytes, L at 2,953.
+        // About 100 bytes beside the issuer, which is there twice. Level M ends at 2,331 bytes, L
+        // at 2,953.
         for (issuer, fits) in [(10, true), (1_100, true), (1_250, true), (1_500, false)] {
             let given = provisioning(&"x".repeat(issuer), &account, &seed, &new).unwrap();
             assert_eq!(given.qr_svg.is_some(), fits, "{issuer}");
             let read: KeyUri = given.uri.replace(&"x".repeat(issuer), "x").parse().unwrap();
-            assert_eq!((read.seed, given.secret.as_str()), (seed.clone(), seed.to_base32().as_str()));
-            assert_eq!(serde_json::to_value(&given).unwrap().get("qr_svg").is_some(), fits, "no null");
+            assert_eq!(
+                (read.seed, given.secret.as_str()),
+                (seed.clone(), seed.to_base32().as_str())
+            );
+            assert_eq!(
+                serde_json::to_value(&given).unwrap().get("qr_svg").is_some(),
+                fits,
+                "no null"
+            );
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The refusals that routes share, for the OpenAPI document.
 
-use utoipa::IntoParams;
-use utoipa::IntoResponses;
+use utoipa::{IntoParams, IntoResponses};
 
 use crate::agent::api::Problem;
 
@@ -10,7 +9,8 @@ use crate::agent::api::Problem;
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "the document is made from it")]
 pub(super) struct MfaContext {
-    /// A context of the account for the agent's own audience, at most 900 seconds after the proof. An administrator needs none.
+    /// A context of the account for the agent's own audience, at most 900 seconds after the proof.
+    /// An administrator needs none.
     #[param(rename = "X-MFA-Context")]
     mfa_context: Option<String>,
 }

@@ -1,35 +1,22 @@
-//! Security keys: ceremonies begin here. An enrolment ends here too; a sign-in ends at `POST /v1/sessions`.
+//! Security keys: ceremonies begin here. An enrolment ends here too; a sign-in ends at `POST
+//! /v1/sessions`.
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::http::HeaderValue;
-use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
-use axum::response::IntoResponse;
-use axum::response::Response;
-use serde::Deserialize;
-use serde::Serialize;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::agent::api::Body;
-use crate::agent::api::Problem;
-use crate::agent::api::account;
-use crate::agent::api::accounts;
 use crate::agent::api::device_view::DeviceView;
 use crate::agent::api::devices::authority;
-use crate::agent::api::parse;
-use crate::agent::api::sessions;
-use crate::agent::api::shapes;
+use crate::agent::api::{Body, Problem, account, accounts, parse, sessions, shapes};
 use crate::agent::caller::Caller;
 use crate::agent::config::Role;
 use crate::agent::state::Shared;
-use crate::verifier::CeremonyId;
-use crate::verifier::Error;
-use crate::verifier::SecurityKeys;
-use crate::webauthn::CreationOptions;
-use crate::webauthn::RegistrationResponse;
-use crate::webauthn::RequestOptions;
+use crate::verifier::{CeremonyId, Error, SecurityKeys};
+use crate::webauthn::{CreationOptions, RegistrationResponse, RequestOptions};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -66,12 +53,14 @@ pub(super) struct RegisteredKey {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BeginAuthentication {
-    /// May be left out where the agent is configured for sign-ins without an account: the key says then whose it is.
+    /// May be left out where the agent is configured for sign-ins without an account: the key says
+    /// then whose it is.
     #[schema(min_length = 1, max_length = 256)]
     account: Option<String>,
 }
 
-/// The document that browsers fetch before a page of another domain may use the RP ID (WebAuthn Level 3 §5.11).
+/// The document that browsers fetch before a page of another domain may use the RP ID (WebAuthn
+/// Level 3 §5.11).
 #[derive(Serialize, ToSchema)]
 pub(super) struct RelatedOriginsView {
     origins: Vec<String>,
@@ -99,11 +88,19 @@ pub(super) async fn begin_registration(
     let account = accounts::find(&state, &caller, Role::Enroller, &body.account)?;
     let name = body.name.as_deref().map(parse).transpose()?;
     let authority = authority(&state, &caller, &headers).await?;
-    let begun = state.keys.on_behalf_of(caller.id).begin_registration(&account, name, &authority).await?;
-    Ok(Json(BegunRegistration { ceremony_id: begun.id.as_str().to_owned(), public_key: begun.options }))
+    let begun = state
+        .keys
+        .on_behalf_of(caller.id)
+        .begin_registration(&account, name, &authority)
+        .await?;
+    Ok(Json(BegunRegistration {
+        ceremony_id: begun.id.as_str().to_owned(),
+        public_key: begun.options,
+    }))
 }
 
-/// Enrols the security key that answered. It is active at once; whatever comes of it, the ceremony is over.
+/// Enrols the security key that answered. It is active at once; whatever comes of it, the ceremony
+/// is over.
 #[utoipa::path(post, path = "/v1/security-keys/register/finish", tag = "security_keys", params(super::MfaContext), request_body = FinishRegistration, responses(
     (status = 201, description = "the key, active", body = RegisteredKey),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
@@ -122,17 +119,21 @@ pub(super) async fn finish_registration(
         return Err(Problem::from(SecurityKeys::no_ceremony()));
     }
     let authority = authority(&state, &caller, &headers).await?;
-    let device = keys.finish_registration(&id, body.credential, &authority).await.inspect_err(|error| {
-        if let Error::KeyRefused(_) = error {
-            state.metrics.refused("key_refused");
-        }
-    })?;
+    let device =
+        keys.finish_registration(&id, body.credential, &authority)
+            .await
+            .inspect_err(|error| {
+                if let Error::KeyRefused(_) = error {
+                    state.metrics.refused("key_refused");
+                }
+            })?;
     let device = DeviceView::whole(&device, state.verifier.clock().read().wall);
     Ok((StatusCode::CREATED, Json(RegisteredKey { device })))
 }
 
-/// Begins to open a session with a security key. An account that is unknown, or has none, is asked for keys as well. Without an
-/// account, any key is asked for that stores a credential and verifies its user.
+/// Begins to open a session with a security key. An account that is unknown, or has none, is asked
+/// for keys as well. Without an account, any key is asked for that stores a credential and verifies
+/// its user.
 #[utoipa::path(post, path = "/v1/security-keys/authenticate/begin", tag = "security_keys", request_body = BeginAuthentication, responses(
     (status = 200, description = "what to ask of the key", body = BegunAuthentication),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
@@ -149,11 +150,16 @@ pub(super) async fn begin_authentication(
         Some(account) => keys.begin_hidden_authentication(&account).await?,
         None if !state.config.security_keys.usernameless => return Err(sessions::no_account()),
         None if caller.sees_only_its_own() => {
-            return Err(Problem::forbidden("you may sign in to the account of your own login name: say which that is in `account`"));
+            return Err(Problem::forbidden(
+                "you may sign in to the account of your own login name: say which that is in `account`",
+            ));
         }
         None => keys.begin_usernameless().await?,
     };
-    Ok(Json(BegunAuthentication { ceremony_id: begun.id.as_str().to_owned(), public_key: begun.options }))
+    Ok(Json(BegunAuthentication {
+        ceremony_id: begun.id.as_str().to_owned(),
+        public_key: begun.options,
+    }))
 }
 
 /// The origins outside the RP ID whose pages may use it, where any are configured.
@@ -162,7 +168,11 @@ pub(super) async fn begin_authentication(
     super::Missing,
 ))]
 pub(super) async fn related_origins(State(state): State<Shared>) -> Result<Response, Problem> {
-    let related = state.keys.relying_party().related_origins().ok_or_else(|| Problem::not_found("page"))?;
+    let related = state
+        .keys
+        .relying_party()
+        .related_origins()
+        .ok_or_else(|| Problem::not_found("page"))?;
     let headers = [(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))];
     Ok((headers, Json(RelatedOriginsView { origins: related.origins.clone() })).into_response())
 }

@@ -1,5 +1,6 @@
-//! The JSON that passes between a browser and an authenticator's relying party (WebAuthn L3 §5.1.7 to §5.1.10), for the
-//! OpenAPI document. What reads and writes it is in `webauthn`; a test sees to it that the two agree.
+//! The JSON that passes between a browser and an authenticator's relying party (WebAuthn L3 §5.1.7
+//! to §5.1.10), for the OpenAPI document. What reads and writes it is in `webauthn`; a test sees to
+//! it that the two agree.
 
 use utoipa::ToSchema;
 
@@ -71,7 +72,8 @@ shapes! {
         /// Milliseconds.
         timeout: u32,
         rp_id: String,
-        /// Empty where the sign-in began without an account: any credential that an authenticator stores will do.
+        /// Empty where the sign-in began without an account: any credential that an authenticator
+        /// stores will do.
         allow_credentials: Vec<Descriptor>,
         /// `discouraged`, `preferred` or `required`.
         user_verification: String,
@@ -79,7 +81,8 @@ shapes! {
         #[schema(value_type = Object)]
         extensions: serde_json::Value,
     }
-    /// What a client made: `PublicKeyCredential.toJSON()`. Members that are not named here may be there, and are not read.
+    /// What a client made: `PublicKeyCredential.toJSON()`. Members that are not named here may be
+    /// there, and are not read.
     RegistrationResponse as RegistrationResponseJSON {
         /// The credential id in base64url.
         id: String,
@@ -100,7 +103,8 @@ shapes! {
         #[schema(required = false)]
         transports: Vec<String>,
     }
-    /// What a client signed: `PublicKeyCredential.toJSON()`. Members that are not named here may be there, and are not read.
+    /// What a client signed: `PublicKeyCredential.toJSON()`. Members that are not named here may be
+    /// there, and are not read.
     AuthenticationResponse as AuthenticationResponseJSON {
         /// The credential id in base64url.
         id: String,

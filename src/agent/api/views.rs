@@ -3,19 +3,16 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::session::AnyContext;
-use crate::session::SessionContext;
-use crate::session::SigningKeyInfo;
-use crate::store::AccountEntry;
-use crate::store::ApiKeyRecord;
-use crate::store::AuditRow;
+use crate::session::{AnyContext, SessionContext, SigningKeyInfo};
+use crate::store::{AccountEntry, ApiKeyRecord, AuditRow};
 use crate::time::UnixTime;
 
 /// What a context says.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ContextView {
     account: String,
-    /// The name that was asked for, where it is another spelling of the account's (`accounts.fold` of the agent's configuration).
+    /// The name that was asked for, where it is another spelling of the account's (`accounts.fold`
+    /// of the agent's configuration).
     #[serde(skip_serializing_if = "Option::is_none")]
     asked_as: Option<String>,
     mfa_present: bool,
@@ -150,7 +147,11 @@ impl AccountView {
             protected: entry.account.protected,
             devices: entry.devices,
             active_devices: entry.active,
-            throttled_until: entry.account.throttled_until.filter(|until| *until > now).map(|until| until.to_string()),
+            throttled_until: entry
+                .account
+                .throttled_until
+                .filter(|until| *until > now)
+                .map(|until| until.to_string()),
         }
     }
 }
@@ -158,7 +159,12 @@ impl AccountView {
 impl From<SigningKeyInfo> for SigningKeyView {
     fn from(key: SigningKeyInfo) -> SigningKeyView {
         let retired_at = key.retired_at.map(|time| time.to_string());
-        SigningKeyView { kid: key.kid, algorithm: key.algorithm, created_at: key.created_at.to_string(), retired_at }
+        SigningKeyView {
+            kid: key.kid,
+            algorithm: key.algorithm,
+            created_at: key.created_at.to_string(),
+            retired_at,
+        }
     }
 }
 

@@ -15,14 +15,16 @@ pub struct AccountsConfig {
     pub fold: Fold,
 }
 
-/// Which names are one account. What differs between them is folded away before a name is looked up or kept.
+/// Which names are one account. What differs between them is folded away before a name is looked up
+/// or kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fold {
     /// Those with the same bytes.
     #[default]
     None,
-    /// Those that differ in case alone, by the full case folding of Unicode (TUS §3.13, `toCasefold`).
+    /// Those that differ in case alone, by the full case folding of Unicode (TUS §3.13,
+    /// `toCasefold`).
     Case,
     /// Those that are written with composed or with combining characters (UAX #15, NFC).
     Nfc,
@@ -33,13 +35,17 @@ pub enum Fold {
 impl Fold {
     /// The one spelling of all names that are one account. Folding it again changes nothing.
     pub fn apply(self, name: &str) -> Cow<'_, str> {
-        // Normalization and folding can each undo the other's work on a few letters; two rounds settle all of them.
+        // Normalization and folding can each undo the other's work on a few letters; two rounds
+        // settle all of them.
         let once = |name: &str| -> String {
             match self {
                 Fold::None => name.to_owned(),
                 Fold::Case => UniCase::unicode(name).to_folded_case(),
                 Fold::Nfc => name.nfc().collect(),
-                Fold::Both => UniCase::unicode(name.nfd().collect::<String>()).to_folded_case().nfc().collect(),
+                Fold::Both => UniCase::unicode(name.nfd().collect::<String>())
+                    .to_folded_case()
+                    .nfc()
+                    .collect(),
             }
         };
         let mut folded = Cow::Borrowed(name);
@@ -95,7 +101,8 @@ mod tests {
         }
     }
 
-    /// Each character of the planes that have letters with case, alone and between a letter and two marks.
+    /// Each character of the planes that have letters with case, alone and between a letter and two
+    /// marks.
     #[test]
     fn folding_again_changes_nothing_for_any_character() {
         for c in '\0'..='\u{1ffff}' {

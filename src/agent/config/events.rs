@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::agent::events::EventKind;
-use crate::agent::events::WebhookUrl;
+use crate::agent::events::{EventKind, WebhookUrl};
 use crate::agent::program::Program;
 use crate::http::Endpoint;
 
@@ -33,9 +32,13 @@ impl EventsConfig {
 
     /// Whoever listens at the webhook's URL; or what keeps it from being reached.
     pub(crate) fn receiver(&self, url: &WebhookUrl) -> Result<Endpoint, String> {
-        let read = |path: &PathBuf| fs::read(path).map_err(|error| format!("events.webhook_trust: {}: {error}", path.display()));
+        let read = |path: &PathBuf| {
+            fs::read(path)
+                .map_err(|error| format!("events.webhook_trust: {}: {error}", path.display()))
+        };
         let trusted = self.webhook_trust.as_ref().map(read).transpose()?;
-        url.endpoint(trusted.as_deref()).map_err(|error| format!("events.webhook: {error}"))
+        url.endpoint(trusted.as_deref())
+            .map_err(|error| format!("events.webhook: {error}"))
     }
 
     /// What keeps owners from being told.

@@ -3,10 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
-use serde::Deserializer;
-use serde::de::Error;
-use serde::de::IgnoredAny;
+use serde::de::{Error, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 
 use crate::policy::PolicySet;
 use crate::session::carried;
@@ -47,16 +45,21 @@ impl FromStr for SignIn {
         let rest = text.split_once("://").map_or("", |(_, rest)| rest);
         let path = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default();
         let origin = text.strip_suffix(path).unwrap_or_default();
-        let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\\\"<>".contains(&byte));
+        let plain =
+            path.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\\\"<>".contains(&byte));
         match origin.parse::<Origin>() {
             Ok(_) if plain => Ok(SignIn(text.to_owned())),
-            _ => Err("a sign-in page is https://NAME/PATH, or http://localhost/PATH, without a query"),
+            _ => Err(
+                "a sign-in page is https://NAME/PATH, or http://localhost/PATH, without a query",
+            ),
         }
     }
 }
 
 /// Policies are read from the text itself, so that what is wrong with them is told with its line.
-pub(super) fn read_apart<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PolicySet, D::Error> {
+pub(super) fn read_apart<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<PolicySet, D::Error> {
     IgnoredAny::deserialize(deserializer).map(|_| PolicySet::default())
 }
 
@@ -76,8 +79,11 @@ fn cookie<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, 
 
 fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Origin>, D::Error> {
     let read = |text: &String| {
-        text.parse()
-            .map_err(|_| D::Error::custom(format!("{text:?} is not an origin: https://NAME or http://localhost, perhaps with :PORT")))
+        text.parse().map_err(|_| {
+            D::Error::custom(format!(
+                "{text:?} is not an origin: https://NAME or http://localhost, perhaps with :PORT"
+            ))
+        })
     };
     Vec::<String>::deserialize(deserializer)?.iter().map(read).collect()
 }

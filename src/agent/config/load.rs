@@ -1,14 +1,10 @@
 //! Reading the file.
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::Config;
-use super::Paths;
-use crate::policy::PolicyError;
-use crate::policy::PolicySet;
-use crate::webauthn::ConfigFault;
-use crate::webauthn::RelyingParty;
+use super::{Config, Paths};
+use crate::policy::{PolicyError, PolicySet};
+use crate::webauthn::{ConfigFault, RelyingParty};
 
 /// The configuration cannot be used. Whoever runs the program must act.
 #[non_exhaustive]
@@ -23,7 +19,9 @@ pub enum ConfigError {
         reason: String,
     },
     /// The text is no configuration.
-    #[error("{path}, line {line}: {message}\n  {text}\n`twostep config check` reads the file again without starting anything")]
+    #[error(
+        "{path}, line {line}: {message}\n  {text}\n`twostep config check` reads the file again without starting anything"
+    )]
     Invalid {
         /// The file.
         path: String,
@@ -45,14 +43,22 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads the configuration: this file, or the one in its usual place if it is there. `TWOSTEP_SOCKET` wins over both.
+    /// Reads the configuration: this file, or the one in its usual place if it is there.
+    /// `TWOSTEP_SOCKET` wins over both.
     pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
         let usual = Paths::of_this_process().config;
         let (path, must_exist) = path.map_or((usual.as_path(), false), |path| (path, true));
         let mut config = match std::fs::read_to_string(path) {
             Ok(text) => Config::parse(&text, path)?.with_policy_file()?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => Config::default(),
-            Err(error) => return Err(ConfigError::Unreadable { path: path.display().to_string(), reason: error.to_string() }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => {
+                Config::default()
+            }
+            Err(error) => {
+                return Err(ConfigError::Unreadable {
+                    path: path.display().to_string(),
+                    reason: error.to_string(),
+                });
+            }
         };
         if let Some(socket) = std::env::var_os("TWOSTEP_SOCKET") {
             config.socket.path = Some(PathBuf::from(socket));
@@ -60,7 +66,8 @@ impl Config {
         Ok(config)
     }
 
-    /// Reads the text of a configuration file; `path` is for messages, and where relative paths in it begin.
+    /// Reads the text of a configuration file; `path` is for messages, and where relative paths in
+    /// it begin.
     pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
         let mut config: Config = toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
@@ -80,17 +87,30 @@ impl Config {
             text: text.lines().nth(line).unwrap_or_default().trim().to_owned(),
             message,
         };
-        RelyingParty::new(config.terms()).map_err(|fault| invalid(line_of(text, &fault), fault.to_string()))?;
+        RelyingParty::new(config.terms())
+            .map_err(|fault| invalid(line_of(text, &fault), fault.to_string()))?;
         if let Some((key, message)) = config.security_keys.contradiction() {
             return Err(invalid(line_with(text, key).unwrap_or(0), message.to_owned()));
         }
-        config.policies = PolicySet::among_others(text).map_err(|error| refused(path, text, &error))?;
+        config.policies =
+            PolicySet::among_others(text).map_err(|error| refused(path, text, &error))?;
         let base = path.parent().unwrap_or(Path::new(""));
         let keys = &mut config.security_keys;
-        let metadata = keys.metadata.as_mut().into_iter().flat_map(|metadata| [&mut metadata.blob, &mut metadata.root]);
-        let places = [&mut config.socket.path, &mut config.verify_socket.path, &mut config.store.key_file, &mut config.policy_file];
+        let metadata = keys
+            .metadata
+            .as_mut()
+            .into_iter()
+            .flat_map(|metadata| [&mut metadata.blob, &mut metadata.root]);
+        let places = [
+            &mut config.socket.path,
+            &mut config.verify_socket.path,
+            &mut config.store.key_file,
+            &mut config.policy_file,
+        ];
         let relative = places.into_iter().flatten().chain(&mut keys.trust).chain(metadata);
-        for path in relative.chain(config.tls.as_mut().into_iter().flat_map(|tls| [&mut tls.cert, &mut tls.key])) {
+        for path in relative
+            .chain(config.tls.as_mut().into_iter().flat_map(|tls| [&mut tls.cert, &mut tls.key]))
+        {
             *path = base.join(&*path);
         }
         Ok(config)
@@ -98,12 +118,16 @@ impl Config {
 
     fn with_policy_file(mut self) -> Result<Config, ConfigError> {
         let Some(path) = &self.policy_file else { return Ok(self) };
-        let unreadable = |reason: String| ConfigError::Unreadable { path: path.display().to_string(), reason };
+        let unreadable =
+            |reason: String| ConfigError::Unreadable { path: path.display().to_string(), reason };
         if self.policies.names().next().is_some() {
-            return Err(unreadable("the configuration has policies itself: keep them in one place".to_owned()));
+            return Err(unreadable(
+                "the configuration has policies itself: keep them in one place".to_owned(),
+            ));
         }
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-        self.policies = PolicySet::from_toml(&text).map_err(|error| refused(path, &text, &error))?;
+        self.policies =
+            PolicySet::from_toml(&text).map_err(|error| refused(path, &text, &error))?;
         Ok(self)
     }
 }
@@ -112,7 +136,10 @@ impl Config {
 fn refused(path: &Path, text: &str, error: &PolicyError) -> ConfigError {
     let fault = error.faults().first();
     let line = fault.map_or(1, |fault| fault.line);
-    let policy = fault.and_then(|fault| fault.policy.as_ref()).map(|name| format!("policy {name}: ")).unwrap_or_default();
+    let policy = fault
+        .and_then(|fault| fault.policy.as_ref())
+        .map(|name| format!("policy {name}: "))
+        .unwrap_or_default();
     ConfigError::Invalid {
         path: path.display().to_string(),
         line,
@@ -121,8 +148,8 @@ fn refused(path: &Path, text: &str, error: &PolicyError) -> ConfigError {
     }
 }
 
-/// Where the key is that a fault is about, counted from 0. One that is not in the file has a default that does not go with
-/// what is.
+/// Where the key is that a fault is about, counted from 0. One that is not in the file has a
+/// default that does not go with what is.
 fn line_of(text: &str, fault: &ConfigFault) -> usize {
     let keys = match fault {
         ConfigFault::AppId(_) => ["app_id", "[security_keys]"],

@@ -6,14 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::Config;
-use super::Paths;
-use super::Service;
-use super::SocketConfig;
-use super::values::GroupId;
-use super::values::SocketMode;
-use super::values::UserId;
-use super::values::within;
+use super::values::{GroupId, SocketMode, UserId, within};
+use super::{Config, Paths, Service, SocketConfig};
 use crate::agent::program::Program;
 
 /// The second Unix socket, where everybody may be verified and nobody may do more.
@@ -21,7 +15,8 @@ use crate::agent::program::Program;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct VerifySocketConfig {
-    /// Whether there is one. Unless said: where a path is set, and in the agent of the whole system.
+    /// Whether there is one. Unless said: where a path is set, and in the agent of the whole
+    /// system.
     pub enabled: Option<bool>,
     /// Where it is. Unless set: `verify.sock` beside the agent's own.
     pub path: Option<PathBuf>,
@@ -38,7 +33,8 @@ pub struct VerifySocketConfig {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LocalConfig {
-    /// For how many minutes a session stands in for a new proof in the same place, by service. Others: never.
+    /// For how many minutes a session stands in for a new proof in the same place, by service.
+    /// Others: never.
     pub reuse: BTreeMap<Service, Minutes>,
 }
 
@@ -62,16 +58,22 @@ pub struct Minutes(#[serde(deserialize_with = "within::<_, _, 1, 720>")] u64);
 
 impl LocalConfig {
     pub(crate) fn times_of_reuse(&self) -> BTreeMap<Service, Duration> {
-        self.reuse.iter().map(|(service, Minutes(minutes))| (service.clone(), Duration::from_secs(minutes.saturating_mul(60)))).collect()
+        self.reuse
+            .iter()
+            .map(|(service, Minutes(minutes))| {
+                (service.clone(), Duration::from_secs(minutes.saturating_mul(60)))
+            })
+            .collect()
     }
 }
 
 impl Config {
-    /// The second socket with its path, if there is one. A user's own agent has it only if it is asked for: there is nobody
-    /// else to verify for, and one door less is one door less.
+    /// The second socket with its path, if there is one. A user's own agent has it only if it is
+    /// asked for: there is nobody else to verify for, and one door less is one door less.
     pub fn verify_socket(&self) -> Option<SocketConfig> {
         let VerifySocketConfig { enabled, path, mode, owner, group } = self.verify_socket.clone();
-        let enabled = enabled.unwrap_or_else(|| path.is_some() || Paths::of_this_process().are_the_systems());
+        let enabled =
+            enabled.unwrap_or_else(|| path.is_some() || Paths::of_this_process().are_the_systems());
         let path = path.unwrap_or_else(|| self.socket_path().with_file_name("verify.sock"));
         enabled.then_some(SocketConfig { path: Some(path), mode, owner, group })
     }
@@ -85,6 +87,12 @@ impl Default for PresenceConfig {
 
 impl Default for VerifySocketConfig {
     fn default() -> VerifySocketConfig {
-        VerifySocketConfig { enabled: None, path: None, mode: SocketMode(0o666), owner: None, group: None }
+        VerifySocketConfig {
+            enabled: None,
+            path: None,
+            mode: SocketMode(0o666),
+            owner: None,
+            group: None,
+        }
     }
 }

@@ -1,7 +1,9 @@
-//! The configuration: one TOML file in which every key has a default and an unknown key is an error.
+//! The configuration: one TOML file in which every key has a default and an unknown key is an
+//! error.
 //!
-//! Whatever cannot be meant is refused while the file is read, with the line it stands on: a number out of range, a user the
-//! system does not know, an address. What depends on the machine is told by [`Config::problems`].
+//! Whatever cannot be meant is refused while the file is read, with the line it stands on: a number
+//! out of range, a user the system does not know, an address. What depends on the machine is told
+//! by [`Config::problems`].
 
 mod accounts;
 mod events;
@@ -15,39 +17,21 @@ mod security_keys;
 mod service;
 mod values;
 
-pub use crate::agent::events::EventKind;
-pub use crate::agent::events::WebhookUrl;
+pub use crate::agent::events::{EventKind, WebhookUrl};
 pub use crate::agent::program::Program;
-pub use accounts::AccountsConfig;
-pub use accounts::Fold;
+pub use accounts::{AccountsConfig, Fold};
 pub use events::EventsConfig;
-pub use forward::ForwardConfig;
-pub use forward::SignIn;
+pub use forward::{ForwardConfig, SignIn};
 pub use load::ConfigError;
-pub use local::LocalConfig;
-pub use local::Minutes;
-pub use local::PresenceConfig;
-pub use local::VerifySocketConfig;
+pub use local::{LocalConfig, Minutes, PresenceConfig, VerifySocketConfig};
 pub use paths::Paths;
-pub(crate) use problems::folder_of;
-pub(crate) use problems::nobody_else_replaces_files_in;
-pub use rules::AccountPattern;
-pub use rules::PeerRule;
-pub use rules::Role;
-pub use rules::Who;
-pub use security_keys::MetadataConfig;
-pub use security_keys::SecurityKeysConfig;
+pub(crate) use problems::{folder_of, nobody_else_replaces_files_in};
+pub use rules::{AccountPattern, PeerRule, Role, Who};
+pub use security_keys::{MetadataConfig, SecurityKeysConfig};
 pub use service::Service;
-pub use values::GroupId;
-pub use values::LogFormat;
-pub use values::LogLevel;
-pub use values::MetricsAccess;
-pub use values::SocketMode;
-pub use values::StoreUrl;
-pub use values::UserId;
+pub use values::{GroupId, LogFormat, LogLevel, MetricsAccess, SocketMode, StoreUrl, UserId};
 
-use std::net::IpAddr;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -63,7 +47,8 @@ use crate::session::SigningAlgorithm;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {
-    /// The name under which contexts are issued (`iss`), and the audience of a context that names none.
+    /// The name under which contexts are issued (`iss`), and the audience of a context that names
+    /// none.
     #[serde(deserialize_with = "values::name")]
     pub issuer: String,
     /// For whom contexts may be issued, beside the issuer itself. Empty: for anybody.
@@ -72,14 +57,16 @@ pub struct Config {
     /// The RP ID of security keys.
     #[serde(deserialize_with = "values::rp_id")]
     pub rp_id: String,
-    /// The origins in which security keys may be used: of pages, where `:*` at the end stands for any port, and of Android apps.
+    /// The origins in which security keys may be used: of pages, where `:*` at the end stands for
+    /// any port, and of Android apps.
     #[serde(deserialize_with = "values::origins")]
     pub origins: Vec<String>,
     /// Addresses to serve over TCP, beside the Unix socket.
     pub listen: Vec<SocketAddr>,
     /// Serves other addresses than loopback without TLS.
     pub insecure_listen: bool,
-    /// The names by which programs reach the agent over TCP without TLS, beside `localhost` and addresses.
+    /// The names by which programs reach the agent over TCP without TLS, beside `localhost` and
+    /// addresses.
     #[serde(deserialize_with = "values::hosts")]
     pub hosts: Vec<String>,
     /// Every local user may enrol devices for the account of their own login name.
@@ -146,7 +133,8 @@ pub struct SocketConfig {
 pub struct StoreConfig {
     /// The store. Unless set: a SQLite file in the state directory.
     pub url: Option<StoreUrl>,
-    /// The sealing keys. Unless set: `sealing.key` among systemd's credentials, else in the state directory.
+    /// The sealing keys. Unless set: `sealing.key` among systemd's credentials, else in the state
+    /// directory.
     pub key_file: Option<PathBuf>,
     /// For how many days audit events are kept.
     #[serde(deserialize_with = "within::<_, _, 1, 36_500>")]
@@ -175,7 +163,8 @@ pub struct SessionsConfig {
     /// Refusals leave at multiples of this after the request came.
     #[serde(deserialize_with = "within::<_, _, 1, 5_000>")]
     pub refusal_interval_ms: u64,
-    /// How sessions are signed: a key that signs otherwise is replaced at the start. Unless set, the first key is EdDSA.
+    /// How sessions are signed: a key that signs otherwise is replaced at the start. Unless set,
+    /// the first key is EdDSA.
     #[serde(deserialize_with = "values::algorithm")]
     pub algorithm: Option<SigningAlgorithm>,
 }
@@ -198,7 +187,8 @@ pub struct LimitsConfig {
     /// How many requests are worked on at the same time; others wait.
     #[serde(deserialize_with = "within::<_, _, 1, 65_536>")]
     pub concurrency: u32,
-    /// How many connections are open at the same time, on the Unix socket and on TCP each; half as many on the second one.
+    /// How many connections are open at the same time, on the Unix socket and on TCP each; half as
+    /// many on the second one.
     #[serde(deserialize_with = "within::<_, _, 4, 65_536>")]
     pub connections: u32,
     /// After how long a request is given up.
@@ -231,22 +221,31 @@ impl Config {
 
     /// Where devices are kept.
     pub fn store_url(&self) -> StoreUrl {
-        self.store.url.clone().unwrap_or_else(|| StoreUrl::Sqlite(Paths::of_this_process().state.join("twostep.db")))
+        self.store
+            .url
+            .clone()
+            .unwrap_or_else(|| StoreUrl::Sqlite(Paths::of_this_process().state.join("twostep.db")))
     }
 
     /// Where the sealing keys are.
     pub fn key_file(&self) -> PathBuf {
-        self.store.key_file.clone().unwrap_or_else(|| Paths::of_this_process().key_file())
+        self.store
+            .key_file
+            .clone()
+            .unwrap_or_else(|| Paths::of_this_process().key_file())
     }
 
-    /// Whether the sealing keys are where an agent makes one by itself, and not where an operator or systemd has put them.
+    /// Whether the sealing keys are where an agent makes one by itself, and not where an operator
+    /// or systemd has put them.
     pub(crate) fn makes_its_key(&self) -> bool {
         self.store.key_file.is_none() && self.key_file() == Paths::of_this_process().own_key_file()
     }
 
     /// Whether a context may be issued for `audience`.
     pub fn allows_audience(&self, audience: &str) -> bool {
-        self.audiences.is_empty() || audience == self.issuer || self.audiences.iter().any(|allowed| allowed == audience)
+        self.audiences.is_empty()
+            || audience == self.issuer
+            || self.audiences.iter().any(|allowed| allowed == audience)
     }
 
     /// The first rule for this user. None for those who have no rule.
@@ -267,7 +266,8 @@ pub(crate) fn is_loopback(address: IpAddr) -> bool {
 }
 
 impl LimitsConfig {
-    /// How many connections are open on the second socket: so many of root's, and as many of all others.
+    /// How many connections are open on the second socket: so many of root's, and as many of all
+    /// others.
     pub(crate) fn to_verify(&self) -> u32 {
         (self.connections / 4).max(4)
     }

@@ -1,14 +1,12 @@
 //! Where things are unless somebody says otherwise.
 
 use std::ffi::OsString;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use nix::unistd::Uid;
-use nix::unistd::User;
+use nix::unistd::{Uid, User};
 
-/// The default paths of a user: those of the system for root, those of the XDG base directories for others. What systemd
-/// hands to a service wins over both.
+/// The default paths of a user: those of the system for root, those of the XDG base directories for
+/// others. What systemd hands to a service wins over both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Paths {
@@ -30,21 +28,37 @@ impl Paths {
         Paths::of(uid.is_root(), |name| std::env::var_os(name), home)
     }
 
-    fn of(root: bool, var: impl Fn(&str) -> Option<OsString>, home: impl Fn() -> Option<PathBuf>) -> Paths {
+    fn of(
+        root: bool,
+        var: impl Fn(&str) -> Option<OsString>,
+        home: impl Fn() -> Option<PathBuf>,
+    ) -> Paths {
         // A relative path in one of these is to be ignored (XDG Base Directory Specification).
         let directory = |name: &str| var(name).map(PathBuf::from).filter(|path| path.is_absolute());
         // systemd separates several directories by colons; the first is the service's own.
-        let given = |name: &str| var(name).and_then(|list| std::env::split_paths(&list).next()).filter(|path| path.is_absolute());
+        let given = |name: &str| {
+            var(name)
+                .and_then(|list| std::env::split_paths(&list).next())
+                .filter(|path| path.is_absolute())
+        };
         let home = || directory("HOME").or_else(&home).filter(|home| !root && home.is_absolute());
         let state = given("STATE_DIRECTORY").or_else(|| {
-            let own = directory("XDG_STATE_HOME").filter(|_| !root).or_else(|| Some(home()?.join(".local/state")));
+            let own = directory("XDG_STATE_HOME")
+                .filter(|_| !root)
+                .or_else(|| Some(home()?.join(".local/state")));
             own.map(|own| own.join("twostep"))
         });
         let state = state.unwrap_or_else(|| "/var/lib/twostep".into());
         let runtime = given("RUNTIME_DIRECTORY").or_else(|| {
-            if root { Some(SYSTEM_RUNTIME.into()) } else { directory("XDG_RUNTIME_DIR").map(|runtime| runtime.join("twostep")) }
+            if root {
+                Some(SYSTEM_RUNTIME.into())
+            } else {
+                directory("XDG_RUNTIME_DIR").map(|runtime| runtime.join("twostep"))
+            }
         });
-        let config = directory("XDG_CONFIG_HOME").filter(|_| !root).or_else(|| Some(home()?.join(".config")));
+        let config = directory("XDG_CONFIG_HOME")
+            .filter(|_| !root)
+            .or_else(|| Some(home()?.join(".config")));
         Paths {
             socket: runtime.as_deref().unwrap_or(&state).join("agent.sock"),
             config: config.unwrap_or_else(|| "/etc".into()).join("twostep/twostep.toml"),
@@ -66,7 +80,11 @@ impl Paths {
 
     /// The sealing key: systemd's credential of that name, or the file in the state directory.
     pub(super) fn key_file(&self) -> PathBuf {
-        let credential = self.credentials.as_ref().map(|credentials| credentials.join(KEY_FILE)).filter(|credential| credential.exists());
+        let credential = self
+            .credentials
+            .as_ref()
+            .map(|credentials| credentials.join(KEY_FILE))
+            .filter(|credential| credential.exists());
         credential.unwrap_or_else(|| self.own_key_file())
     }
 
@@ -85,13 +103,18 @@ mod tests {
     use super::*;
 
     fn paths(root: bool, set: &[(&str, &str)]) -> Paths {
-        let var = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+        let var = |name: &str| {
+            set.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+        };
         Paths::of(root, var, || None)
     }
 
     #[test]
     fn root_has_the_systems_paths_whatever_its_shell_says() {
-        let root = paths(true, &[("HOME", "/root"), ("XDG_STATE_HOME", "/home/x"), ("XDG_RUNTIME_DIR", "/run/user/0")]);
+        let root = paths(
+            true,
+            &[("HOME", "/root"), ("XDG_STATE_HOME", "/home/x"), ("XDG_RUNTIME_DIR", "/run/user/0")],
+        );
         assert_eq!(root.state, Path::new("/var/lib/twostep"));
         assert_eq!(root.socket, Path::new("/run/twostep/agent.sock"));
         assert_eq!(root.config, Path::new("/etc/twostep/twostep.toml"));
@@ -103,14 +126,19 @@ mod tests {
         assert_eq!(user.state, Path::new("/home/ann/.local/state/twostep"));
         assert_eq!(user.socket, Path::new("/run/user/1000/twostep/agent.sock"));
         assert_eq!(user.config, Path::new("/home/ann/.config/twostep/twostep.toml"));
-        let without_runtime = paths(false, &[("HOME", "/home/ann"), ("XDG_STATE_HOME", "relative")]);
+        let without_runtime =
+            paths(false, &[("HOME", "/home/ann"), ("XDG_STATE_HOME", "relative")]);
         assert_eq!(without_runtime.socket, Path::new("/home/ann/.local/state/twostep/agent.sock"));
     }
 
     #[test]
     fn what_systemd_hands_over_wins() {
         for root in [true, false] {
-            let set = [("HOME", "/home/ann"), ("STATE_DIRECTORY", "/var/lib/private/a:/b"), ("RUNTIME_DIRECTORY", "/run/a")];
+            let set = [
+                ("HOME", "/home/ann"),
+                ("STATE_DIRECTORY", "/var/lib/private/a:/b"),
+                ("RUNTIME_DIRECTORY", "/run/a"),
+            ];
             let service = paths(root, &set);
             assert_eq!(service.state, Path::new("/var/lib/private/a"));
             assert_eq!(service.socket, Path::new("/run/a/agent.sock"));

@@ -1,21 +1,17 @@
 //! What keeps a configuration from working on this machine.
 
 use std::fs;
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use nix::unistd::Uid;
 
-use super::Config;
-use super::SocketConfig;
-use super::StoreUrl;
-use crate::time::Clock;
-use crate::time::SystemClock;
+use super::{Config, SocketConfig, StoreUrl};
+use crate::time::{Clock, SystemClock};
 
 impl Config {
-    /// Everything that would keep an agent from starting with this configuration, each with what to do about it. Nothing
-    /// is changed by looking.
+    /// Everything that would keep an agent from starting with this configuration, each with what to
+    /// do about it. Nothing is changed by looking.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         self.listening(&mut problems);
@@ -41,7 +37,9 @@ impl Config {
         let own = SocketConfig { path: Some(self.socket_path()), ..self.socket.clone() };
         let verify = self.verify_socket();
         if verify.as_ref().is_some_and(|verify| verify.path == own.path) {
-            problems.push("verify_socket.path: it is the agent's own socket: name another path".to_owned());
+            problems.push(
+                "verify_socket.path: it is the agent's own socket: name another path".to_owned(),
+            );
         }
         for (key, socket) in [("socket", Some(&own)), ("verify_socket", verify.as_ref())] {
             socket.into_iter().for_each(|socket| socket_problems(key, socket, problems));
@@ -60,11 +58,17 @@ impl Config {
             StoreUrl::Sqlite(file) => {
                 folder_problem("store.url", folder_of(&file), problems);
                 if file.is_dir() {
-                    problems.push(format!("store.url: {} is a directory: name a file in it", file.display()));
+                    problems.push(format!(
+                        "store.url: {} is a directory: name a file in it",
+                        file.display()
+                    ));
                 }
             }
             StoreUrl::Postgres(_) => {
-                problems.push("store.url: PostgreSQL is not built into this version; use sqlite:PATH".to_owned());
+                problems.push(
+                    "store.url: PostgreSQL is not built into this version; use sqlite:PATH"
+                        .to_owned(),
+                );
             }
         }
         let key = self.key_file();
@@ -79,9 +83,14 @@ impl Config {
 fn socket_problems(key: &str, socket: &SocketConfig, problems: &mut Vec<String>) {
     let Some(path) = &socket.path else { return };
     if path.as_os_str().len() > LONGEST_SOCKET_PATH {
-        problems.push(format!("{key}.path: {} is longer than {LONGEST_SOCKET_PATH} bytes", path.display()));
+        problems.push(format!(
+            "{key}.path: {} is longer than {LONGEST_SOCKET_PATH} bytes",
+            path.display()
+        ));
     }
-    if socket.owner.is_some_and(|owner| owner.0 != Uid::effective().as_raw()) && !Uid::effective().is_root() {
+    if socket.owner.is_some_and(|owner| owner.0 != Uid::effective().as_raw())
+        && !Uid::effective().is_root()
+    {
         problems.push(format!("{key}.owner: only root can give a socket away; leave it out"));
     }
     let (key_of_path, folder) = (format!("{key}.path"), folder_of(path));
@@ -92,7 +101,10 @@ fn socket_problems(key: &str, socket: &SocketConfig, problems: &mut Vec<String>)
     if let Ok(there) = fs::symlink_metadata(path)
         && !there.file_type().is_socket()
     {
-        problems.push(format!("{key}.path: {} is there and is no socket: remove it, or name another path", path.display()));
+        problems.push(format!(
+            "{key}.path: {} is there and is no socket: remove it, or name another path",
+            path.display()
+        ));
     }
 }
 
@@ -119,7 +131,12 @@ fn folder_problem(key: &str, folder: &Path, problems: &mut Vec<String>) {
     let show = nearest.display();
     if !nearest.is_dir() {
         problems.push(format!("{key}: {show} is not a directory"));
-    } else if nix::unistd::access(nearest, nix::unistd::AccessFlags::W_OK | nix::unistd::AccessFlags::X_OK).is_err() {
+    } else if nix::unistd::access(
+        nearest,
+        nix::unistd::AccessFlags::W_OK | nix::unistd::AccessFlags::X_OK,
+    )
+    .is_err()
+    {
         let folder = folder.display();
         problems.push(format!("{key}: this user cannot write to {show}: run as another user, or name another place than {folder}"));
     }
@@ -133,7 +150,9 @@ pub(crate) fn nobody_else_replaces_files_in(folder: &Path) -> Result<(), String>
     let show = folder.display();
     match (shared, ours) {
         (true, _) => Err(format!("others may replace files in {show}; run: chmod go-w {show}")),
-        (_, false) => Err(format!("{show} belongs to another user; name a directory of root's or your own")),
+        (_, false) => {
+            Err(format!("{show} belongs to another user; name a directory of root's or your own"))
+        }
         _ => Ok(()),
     }
 }

@@ -2,15 +2,12 @@
 
 use std::str::FromStr;
 
-use serde::Deserialize;
-use serde::Deserializer;
 use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use super::accounts::Fold;
-use super::values::GroupId;
-use super::values::UserId;
-use crate::id::AccountId;
-use crate::id::OddCharacter;
+use super::values::{GroupId, UserId};
+use crate::id::{AccountId, OddCharacter};
 
 /// What the callers that it fits may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,13 +82,16 @@ impl FromStr for Role {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Role, &'static str> {
-        let role = [Role::Verifier, Role::Enroller, Role::Admin].into_iter().find(|role| role.name() == text);
+        let role = [Role::Verifier, Role::Enroller, Role::Admin]
+            .into_iter()
+            .find(|role| role.name() == text);
         role.ok_or("a role is verifier, enroller or admin")
     }
 }
 
 impl AccountPattern {
-    /// Whether the account is one of them, for a caller of this login name, where names with the same bytes are one account.
+    /// Whether the account is one of them, for a caller of this login name, where names with the
+    /// same bytes are one account.
     pub fn covers(&self, account: &AccountId, login: Option<&str>) -> bool {
         self.covers_folded(account, login, Fold::None)
     }
@@ -129,7 +129,9 @@ impl AccountPattern {
             Some(prefix) => Ok(AccountPattern::Prefix(prefix.to_owned())),
             // A name that begins like a variable is more likely a misspelt one than a name.
             None if text.contains('*') || text.starts_with('$') => Err(NOT_A_PATTERN),
-            None => AccountId::existing(text).map(AccountPattern::Exactly).map_err(|_| NOT_A_PATTERN),
+            None => AccountId::existing(text)
+                .map(AccountPattern::Exactly)
+                .map_err(|_| NOT_A_PATTERN),
         }
     }
 }
@@ -154,17 +156,28 @@ impl<'de> Deserialize<'de> for PeerRule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PeerRule, D::Error> {
         let table = Table::deserialize(deserializer)?;
         let users = [table.uid, table.user].into_iter().flatten().map(|user| Who::User(user.0));
-        let groups = [table.gid, table.group].into_iter().flatten().map(|group| Who::Group(group.0));
+        let groups =
+            [table.gid, table.group].into_iter().flatten().map(|group| Who::Group(group.0));
         let mut all = users.chain(groups);
         let (Some(who), None) = (all.next(), all.next()) else {
             return Err(D::Error::custom("a [[peer]] has exactly one of: uid, user, gid, group"));
         };
-        let patterns = |texts: Vec<String>| texts.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
+        let patterns = |texts: Vec<String>| {
+            texts.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>()
+        };
         let accounts = table.accounts.map(patterns).transpose().map_err(D::Error::custom)?;
         if table.role == Role::Admin && accounts.is_some() {
-            return Err(D::Error::custom("an admin may do everything: leave out `accounts`, or choose another role"));
+            return Err(D::Error::custom(
+                "an admin may do everything: leave out `accounts`, or choose another role",
+            ));
         }
-        Ok(PeerRule { who, role: table.role, accounts, explain: table.explain, forward: table.forward })
+        Ok(PeerRule {
+            who,
+            role: table.role,
+            accounts,
+            explain: table.explain,
+            forward: table.forward,
+        })
     }
 }
 

@@ -1,29 +1,17 @@
 //! Which security keys are taken, and on which terms.
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::Config;
-use super::values;
+use super::{Config, values};
 use crate::time::UnixTime;
-use crate::webauthn::Aaguid;
-use crate::webauthn::Anchors;
-use crate::webauthn::AttestationPolicy;
-use crate::webauthn::Conveyance;
-use crate::webauthn::Hint;
-use crate::webauthn::LABELS_SUPPORTED;
-use crate::webauthn::Metadata;
-use crate::webauthn::Origin;
-use crate::webauthn::RelatedOrigins;
-use crate::webauthn::RelyingParty;
-use crate::webauthn::RelyingPartyConfig;
-use crate::webauthn::ResidentKey;
-use crate::webauthn::SignatureAlgorithm;
-use crate::webauthn::Trust;
-use crate::webauthn::UserVerification;
+use crate::webauthn::{
+    Aaguid, Anchors, AttestationPolicy, Conveyance, Hint, LABELS_SUPPORTED, Metadata, Origin,
+    RelatedOrigins, RelyingParty, RelyingPartyConfig, ResidentKey, SignatureAlgorithm, Trust,
+    UserVerification,
+};
 
 /// Which security keys are taken, and on which terms.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -49,7 +37,8 @@ pub struct SecurityKeysConfig {
     /// The origins of other sites' pages in which ours may be embedded.
     #[serde(deserialize_with = "values::page_origins")]
     pub top_origins: Vec<String>,
-    /// The origins of other domains whose pages may use the RP ID; served at `/.well-known/webauthn`.
+    /// The origins of other domains whose pages may use the RP ID; served at
+    /// `/.well-known/webauthn`.
     pub related_origins: Vec<String>,
     /// The signature algorithms of new keys, the best first.
     pub algorithms: Vec<SignatureAlgorithm>,
@@ -57,11 +46,13 @@ pub struct SecurityKeysConfig {
     pub hints: Vec<Hint>,
     /// A sign-in may begin without an account: the key says whose it is.
     pub usernameless: bool,
-    /// Whether new keys store their credential. Unless set: preferred where sign-ins may begin without an account, else discouraged.
+    /// Whether new keys store their credential. Unless set: preferred where sign-ins may begin
+    /// without an account, else discouraged.
     pub resident_key: Option<ResidentKey>,
 }
 
-/// A metadata BLOB of the FIDO Metadata Service, version 3, as a file. It is read when the agent starts.
+/// A metadata BLOB of the FIDO Metadata Service, version 3, as a file. It is read when the agent
+/// starts.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -97,18 +88,19 @@ impl Default for SecurityKeysConfig {
 }
 
 impl Config {
-    /// Who the agent is to security keys. It knows no other RP ID than the configured one. The files of those who vouch for
-    /// keys are read, and judged as of `now`.
+    /// Who the agent is to security keys. It knows no other RP ID than the configured one. The
+    /// files of those who vouch for keys are read, and judged as of `now`.
     ///
     /// # Errors
     /// In words, what the operator has to mend.
     pub fn relying_party(&self, now: UnixTime) -> Result<RelyingParty, String> {
         let attestation = self.security_keys.policy(now)?;
-        RelyingParty::new(RelyingPartyConfig { attestation, ..self.terms() }).map_err(|fault| format!("security_keys: {fault}"))
+        RelyingParty::new(RelyingPartyConfig { attestation, ..self.terms() })
+            .map_err(|fault| format!("security_keys: {fault}"))
     }
 
-    /// The web origin that this machine stands for when a key is plugged in here: the first that is configured. None where all
-    /// that are configured are apps'.
+    /// The web origin that this machine stands for when a key is plugged in here: the first that is
+    /// configured. None where all that are configured are apps'.
     pub fn own_origin(&self) -> Option<Origin> {
         self.origins
             .iter()
@@ -118,7 +110,9 @@ impl Config {
 
     /// Settings that work and may not be meant, each with a remedy.
     pub fn advice(&self) -> Vec<String> {
-        let related = RelyingParty::new(self.terms()).ok().and_then(|party| party.related_origins().map(RelatedOrigins::labels));
+        let related = RelyingParty::new(self.terms())
+            .ok()
+            .and_then(|party| party.related_origins().map(RelatedOrigins::labels));
         let labels = related.filter(|labels| *labels > LABELS_SUPPORTED);
         let advice = labels.map(|labels| {
             format!(
@@ -149,7 +143,8 @@ impl Config {
 
 impl SecurityKeysConfig {
     fn resident_key(&self) -> ResidentKey {
-        let otherwise = if self.usernameless { ResidentKey::Preferred } else { ResidentKey::Discouraged };
+        let otherwise =
+            if self.usernameless { ResidentKey::Preferred } else { ResidentKey::Discouraged };
         self.resident_key.unwrap_or(otherwise)
     }
 
@@ -185,7 +180,8 @@ impl MetadataConfig {
         let roots = certificates("metadata.root", &self.root)?;
         let blob = read("metadata.blob", &self.blob)?;
         let metadata = Metadata::parse(&blob, &roots, &self.signer, now);
-        let metadata = metadata.map_err(|error| format!("security_keys.metadata: {}: {error}", self.blob.display()))?;
+        let metadata = metadata
+            .map_err(|error| format!("security_keys.metadata: {}: {error}", self.blob.display()))?;
         if metadata.is_stale(now) {
             tracing::warn!(blob = %self.blob.display(), "the metadata of security keys are out of date: fetch them again");
         }
@@ -194,11 +190,13 @@ impl MetadataConfig {
 }
 
 fn certificates(key: &str, file: &Path) -> Result<Anchors, String> {
-    Anchors::parse(&read(key, file)?).map_err(|error| format!("security_keys.{key}: {}: {error}", file.display()))
+    Anchors::parse(&read(key, file)?)
+        .map_err(|error| format!("security_keys.{key}: {}: {error}", file.display()))
 }
 
 fn read(key: &str, file: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(file).map_err(|error| format!("security_keys.{key}: cannot read {}: {error}", file.display()))
+    std::fs::read(file)
+        .map_err(|error| format!("security_keys.{key}: cannot read {}: {error}", file.display()))
 }
 
 /// By which name the FIDO Alliance signs.

@@ -13,7 +13,9 @@ impl FromStr for Service {
     type Err = &'static str;
 
     fn from_str(name: &str) -> Result<Service, &'static str> {
-        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._+@".contains(&byte));
+        let plain = name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._+@".contains(&byte));
         if plain && (1..=64).contains(&name.len()) {
             Ok(Service(name.to_owned()))
         } else {

@@ -1,20 +1,15 @@
 //! The values of single keys, each refused on its own line when it cannot be meant.
 
 use std::fmt;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use nix::unistd::Group;
-use nix::unistd::User;
-use serde::Deserialize;
-use serde::Deserializer;
-use serde::de;
+use nix::unistd::{Group, User};
 use serde::de::Error;
+use serde::{Deserialize, Deserializer, de};
 
 use crate::session::SigningAlgorithm;
-use crate::webauthn::ConfigFault;
-use crate::webauthn::Origin;
+use crate::webauthn::{ConfigFault, Origin};
 
 /// Where devices are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,8 +130,12 @@ impl<'de> Deserialize<'de> for StoreUrl {
 impl<'de> Deserialize<'de> for SocketMode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<SocketMode, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let mode = u32::from_str_radix(text.trim_start_matches("0o"), 8).ok().filter(|mode| *mode <= 0o777);
-        mode.map(SocketMode).ok_or_else(|| D::Error::custom("a mode is a string of three or four octal digits, like \"0660\""))
+        let mode = u32::from_str_radix(text.trim_start_matches("0o"), 8)
+            .ok()
+            .filter(|mode| *mode <= 0o777);
+        mode.map(SocketMode).ok_or_else(|| {
+            D::Error::custom("a mode is a string of three or four octal digits, like \"0660\"")
+        })
     }
 }
 
@@ -150,11 +149,14 @@ impl<'de> Deserialize<'de> for UserId {
 impl<'de> Deserialize<'de> for GroupId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<GroupId, D::Error> {
         let look_up = |name: &str| Ok(Group::from_name(name)?.map(|group| group.gid.as_raw()));
-        deserializer.deserialize_any(NameOrNumber { what: "group", look_up }).map(GroupId)
+        deserializer
+            .deserialize_any(NameOrNumber { what: "group", look_up })
+            .map(GroupId)
     }
 }
 
-/// Looks up a name when the file is read, so that what is decided by it later cannot change its meaning.
+/// Looks up a name when the file is read, so that what is decided by it later cannot change its
+/// meaning.
 struct NameOrNumber<F> {
     what: &'static str,
     look_up: F,
@@ -176,24 +178,35 @@ impl<F: Fn(&str) -> nix::Result<Option<u32>>> de::Visitor<'_> for NameOrNumber<F
     fn visit_str<E: de::Error>(self, name: &str) -> Result<u32, E> {
         match (self.look_up)(name) {
             Ok(Some(id)) => Ok(id),
-            Ok(None) => Err(E::custom(format!("this system has no {} {name:?}: create it, or correct the name", self.what))),
-            Err(error) => Err(E::custom(format!("the {} {name:?} cannot be looked up: {error}", self.what))),
+            Ok(None) => Err(E::custom(format!(
+                "this system has no {} {name:?}: create it, or correct the name",
+                self.what
+            ))),
+            Err(error) => {
+                Err(E::custom(format!("the {} {name:?} cannot be looked up: {error}", self.what)))
+            }
         }
     }
 }
 
 /// A whole number in a range.
-pub(super) fn within<'de, D, T, const LOW: u64, const HIGH: u64>(deserializer: D) -> Result<T, D::Error>
+pub(super) fn within<'de, D, T, const LOW: u64, const HIGH: u64>(
+    deserializer: D,
+) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: TryFrom<u64>,
 {
     let number = i64::deserialize(deserializer)?;
     let inside = u64::try_from(number).ok().filter(|number| (LOW..=HIGH).contains(number));
-    inside.and_then(|number| T::try_from(number).ok()).ok_or_else(|| D::Error::custom(format!("must be {LOW} to {HIGH}, and is {number}")))
+    inside
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| D::Error::custom(format!("must be {LOW} to {HIGH}, and is {number}")))
 }
 
-pub(super) fn algorithm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SigningAlgorithm>, D::Error> {
+pub(super) fn algorithm<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SigningAlgorithm>, D::Error> {
     String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
 }
 
@@ -205,7 +218,11 @@ pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
 
 pub(super) fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let names = Vec::<String>::deserialize(deserializer)?;
-    if names.iter().all(|name| is_name(name)) { Ok(names) } else { Err(D::Error::custom(NOT_A_NAME)) }
+    if names.iter().all(|name| is_name(name)) {
+        Ok(names)
+    } else {
+        Err(D::Error::custom(NOT_A_NAME))
+    }
 }
 
 fn is_name(name: &str) -> bool {
@@ -214,31 +231,50 @@ fn is_name(name: &str) -> bool {
 
 pub(super) fn rp_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let id = String::deserialize(deserializer)?;
-    if is_host(&id) { Ok(id) } else { Err(D::Error::custom("an RP ID is a domain in lower case, like \"example.com\"")) }
+    if is_host(&id) {
+        Ok(id)
+    } else {
+        Err(D::Error::custom("an RP ID is a domain in lower case, like \"example.com\""))
+    }
 }
 
 pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let hosts = Vec::<String>::deserialize(deserializer)?;
     let all = hosts.iter().all(|host| is_host(host));
-    if all { Ok(hosts) } else { Err(D::Error::custom("a host is a name in lower case without a port, like \"mfa.example.com\"")) }
+    if all {
+        Ok(hosts)
+    } else {
+        Err(D::Error::custom(
+            "a host is a name in lower case without a port, like \"mfa.example.com\"",
+        ))
+    }
 }
 
 fn is_host(host: &str) -> bool {
     let label = |label: &str| {
-        let allowed = label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        (1..=63).contains(&label.len()) && allowed && !label.starts_with('-') && !label.ends_with('-')
+        let allowed = label
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        (1..=63).contains(&label.len())
+            && allowed
+            && !label.starts_with('-')
+            && !label.ends_with('-')
     };
     host.len() <= 253 && host.split('.').all(label)
 }
 
 /// The origins of pages and of apps.
 pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let is_ours = |origin: &str| is_origin(origin) || origin.parse::<Origin>().is_ok_and(|origin| origin.is_app());
+    let is_ours = |origin: &str| {
+        is_origin(origin) || origin.parse::<Origin>().is_ok_and(|origin| origin.is_app())
+    };
     all(deserializer, is_ours, |origin| ConfigFault::Origin(origin.to_owned()))
 }
 
 /// The origins of pages.
-pub(super) fn page_origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+pub(super) fn page_origins<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error> {
     all(deserializer, is_origin, |origin| ConfigFault::TopOrigin(origin.to_owned()))
 }
 

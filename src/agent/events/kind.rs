@@ -31,7 +31,8 @@ pub enum EventKind {
     Replay,
     /// A security key's counter went back: there may be two of it.
     KeyCloned,
-    /// The counter of a security key whose credential may be backed up went back, which is a signal and no refusal.
+    /// The counter of a security key whose credential may be backed up went back, which is a signal
+    /// and no refusal.
     SignCountFell,
     /// An administrator made a bypass code.
     BypassMade,
@@ -52,7 +53,9 @@ impl EventKind {
             ("device.under_attack", _) => Some(EventKind::DeviceUnderAttack),
             ("account.throttled", _) => Some(EventKind::AccountUnderAttack),
             ("device.wide_resync", _) => Some(EventKind::WideResync),
-            ("code.refused" | "resync.refused" | "activation.refused", Some("replayed")) => Some(EventKind::Replay),
+            ("code.refused" | "resync.refused" | "activation.refused", Some("replayed")) => {
+                Some(EventKind::Replay)
+            }
             ("key.refused", Some("sign_count")) => Some(EventKind::KeyCloned),
             ("key.sign_count_fell", _) => Some(EventKind::SignCountFell),
             ("bypass.made", _) => Some(EventKind::BypassMade),

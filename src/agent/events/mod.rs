@@ -1,8 +1,9 @@
-//! Tells owners what happens to their devices: a program is run, or a webhook called, for each event that matters.
+//! Tells owners what happens to their devices: a program is run, or a webhook called, for each
+//! event that matters.
 //!
-//! The audit log is the queue. How far it was told is kept in the store, so that a restart loses nothing; what was being told
-//! when the agent ended is told again, under the same id. Each way of telling has its own place in the log, and waits for its
-//! own failures.
+//! The audit log is the queue. How far it was told is kept in the store, so that a restart loses
+//! nothing; what was being told when the agent ended is told again, under the same id. Each way of
+//! telling has its own place in the log, and waits for its own failures.
 
 mod kind;
 mod notice;
@@ -15,16 +16,13 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::agent::Parts;
 use crate::agent::program::Program;
-use crate::store;
-use crate::store::Change;
-use crate::store::Write;
+use crate::store::{Change, Write};
 use crate::time::UnixTime;
-use crate::verifier;
+use crate::{store, verifier};
 use notice::Notice;
 use webhook::Webhook;
 
@@ -61,7 +59,10 @@ pub(super) fn start(parts: &Parts) -> Result<Vec<JoinHandle<()>>, String> {
         let endpoint = parts.config.events.receiver(url)?;
         listeners.push(Listener::Webhook(Webhook::new(url, endpoint, parts.issuer.clone())));
     }
-    Ok(listeners.into_iter().map(|listener| tokio::spawn(tell_on(parts.clone(), listener))).collect())
+    Ok(listeners
+        .into_iter()
+        .map(|listener| tokio::spawn(tell_on(parts.clone(), listener)))
+        .collect())
 }
 
 /// Tells until it is dropped.
@@ -81,7 +82,9 @@ async fn follow(parts: &Parts, listener: &Listener) -> Result<Infallible, verifi
         let idle = rows.is_empty();
         for row in rows {
             let number = row.number;
-            if let Some(notice) = Notice::of(row).filter(|notice| notice.time >= place.from && parts.config.events.tells(notice.kind)) {
+            if let Some(notice) = Notice::of(row).filter(|notice| {
+                notice.time >= place.from && parts.config.events.tells(notice.kind)
+            }) {
                 listener.tell(parts, &notice).await;
                 place.number = number;
                 place.keep(parts).await?;
@@ -111,16 +114,28 @@ impl Listener {
         loop {
             let told = match self {
                 Listener::Program(program) => run(program, notice).await,
-                Listener::Webhook(webhook) => webhook.send(notice, parts.verifier.clock().read().wall).await,
+                Listener::Webhook(webhook) => {
+                    webhook.send(notice, parts.verifier.clock().read().wall).await
+                }
             };
             parts.metrics.told(self.name(), told.is_ok());
             match told {
                 Ok(()) => return,
                 Err(Fault::Failed(reason)) if begun.elapsed() < GIVEN_UP => {
-                    tracing::warn!(by = self.name(), id = notice.id, reason, "an event was not told; it is tried again");
+                    tracing::warn!(
+                        by = self.name(),
+                        id = notice.id,
+                        reason,
+                        "an event was not told; it is tried again"
+                    );
                 }
                 Err(Fault::Failed(reason) | Fault::Rejected(reason)) => {
-                    tracing::error!(by = self.name(), id = notice.id, reason, "an event was not told");
+                    tracing::error!(
+                        by = self.name(),
+                        id = notice.id,
+                        reason,
+                        "an event was not told"
+                    );
                     return;
                 }
             }
@@ -131,7 +146,8 @@ impl Listener {
 }
 
 async fn run(program: &Program, notice: &Notice) -> Result<(), Fault> {
-    let document = serde_json::to_vec(notice).map_err(|error| Fault::Rejected(error.to_string()))?;
+    let document =
+        serde_json::to_vec(notice).map_err(|error| Fault::Rejected(error.to_string()))?;
     let told = program.run(PROGRAM, &[("TWOSTEP_EVENT", notice.kind.name())], &document).await;
     told.map_err(|fault| Fault::Failed(fault.to_string()))
 }
@@ -151,14 +167,20 @@ impl Place {
             let (number, from) = std::str::from_utf8(&kept).ok()?.split_once(' ')?;
             Some((number.parse().ok()?, UnixTime(from.parse().ok()?)))
         };
-        let (number, from) = read().ok_or_else(|| store::Error::Corrupt(format!("the value {name} is no place in the audit log")))?;
+        let (number, from) = read().ok_or_else(|| {
+            store::Error::Corrupt(format!("the value {name} is no place in the audit log"))
+        })?;
         Ok(Place { name, from, number, kept: (number, Instant::now()) })
     }
 
     async fn keep(&mut self, parts: &Parts) -> Result<(), verifier::Error> {
         let value = format!("{} {}", self.number, self.from.0).into_bytes();
         let write = Write::PutValue { name: self.name.clone(), value };
-        let _ = parts.verifier.store().commit(Change { account: None, writes: vec![write], audit: Vec::new() }).await?;
+        let _ = parts
+            .verifier
+            .store()
+            .commit(Change { account: None, writes: vec![write], audit: Vec::new() })
+            .await?;
         self.kept = (self.number, Instant::now());
         Ok(())
     }

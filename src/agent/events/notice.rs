@@ -38,9 +38,20 @@ impl Notice {
     /// What an audit row tells owners, if anything.
     pub(super) fn of(row: AuditRow) -> Option<Notice> {
         let kind = EventKind::of(&row.event)?;
-        let details =
-            Details { serial: row.event.serial.map(String::from), reason: row.event.reason, caller: row.event.caller.as_str().to_owned() };
+        let details = Details {
+            serial: row.event.serial.map(String::from),
+            reason: row.event.reason,
+            caller: row.event.caller.as_str().to_owned(),
+        };
         let (event, at) = (kind.name(), row.event.at.to_string());
-        Some(Notice { id: row.hash, event, at, account: row.event.account, details, kind, time: row.event.at })
+        Some(Notice {
+            id: row.hash,
+            event,
+            at,
+            account: row.event.account,
+            details,
+            kind,
+            time: row.event.at,
+        })
     }
 }

@@ -1,30 +1,22 @@
 //! Telling by HTTP: a signed event is pushed to one URL (RFC 8935).
 //!
-//! The URL comes from the configuration and from nowhere else, and no redirect is followed. Whoever listens there knows the
-//! agent by the signature, with the keys of its JWKS.
+//! The URL comes from the configuration and from nowhere else, and no redirect is followed. Whoever
+//! listens there knows the agent by the signature, with the keys of its JWKS.
 
 use std::time::Duration;
 
 use http_body_util::Full;
-use hyper::Method;
-use hyper::StatusCode;
-use hyper::Uri;
 use hyper::body::Bytes;
-use hyper::header::ACCEPT;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::http::uri::PathAndQuery;
-use serde::Deserialize;
-use serde::Deserializer;
+use hyper::{Method, StatusCode, Uri};
 use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::Fault;
 use super::notice::Notice;
-use crate::http::BadRoots;
-use crate::http::Bounds;
-use crate::http::Endpoint;
-use crate::http::Roots;
-use crate::session::Issuer;
-use crate::session::SecurityEvent;
+use crate::http::{BadRoots, Bounds, Endpoint, Roots};
+use crate::session::{Issuer, SecurityEvent};
 use crate::time::UnixTime;
 
 /// Where events are sent: `https://host/path`, or `http://` on this machine.
@@ -43,8 +35,8 @@ pub(super) struct Webhook {
 }
 
 impl WebhookUrl {
-    /// The receiver at this URL; whoever signed its certificate has to be one of these authorities, in PEM, or one that the
-    /// system trusts.
+    /// The receiver at this URL; whoever signed its certificate has to be one of these authorities,
+    /// in PEM, or one that the system trusts.
     pub(crate) fn endpoint(&self, trusted: Option<&[u8]>) -> Result<Endpoint, BadRoots> {
         let roots = match trusted {
             Some(pem) => Roots::from_pem(pem)?,
@@ -61,7 +53,8 @@ impl Webhook {
         Webhook { url: url.clone(), endpoint, issuer }
     }
 
-    /// Sends one event. Only a 2xx says that it was heard (RFC 8935 §2.2); a 400 says that it will never be (§2.3).
+    /// Sends one event. Only a 2xx says that it was heard (RFC 8935 §2.2); a 400 says that it will
+    /// never be (§2.3).
     pub(super) async fn send(&self, notice: &Notice, now: UnixTime) -> Result<(), Fault> {
         let event = SecurityEvent {
             id: &notice.id,
@@ -70,15 +63,32 @@ impl Webhook {
             account: notice.account.as_ref(),
             details: &notice.details,
         };
-        let token = self.issuer.sign_event(event, &self.url.whole, now).await.map_err(|error| Fault::Failed(error.to_string()))?;
-        let request = self.endpoint.request(Method::POST, &self.url.target).header(CONTENT_TYPE, "application/secevent+jwt");
-        let request = request.header(ACCEPT, "application/json").body(Full::new(Bytes::from(token)));
+        let token = self
+            .issuer
+            .sign_event(event, &self.url.whole, now)
+            .await
+            .map_err(|error| Fault::Failed(error.to_string()))?;
+        let request = self
+            .endpoint
+            .request(Method::POST, &self.url.target)
+            .header(CONTENT_TYPE, "application/secevent+jwt");
+        let request =
+            request.header(ACCEPT, "application/json").body(Full::new(Bytes::from(token)));
         let request = request.map_err(|error| Fault::Rejected(error.to_string()))?;
-        let mut connection = self.endpoint.connect(BOUNDS.within).await.map_err(|cause| Fault::Failed(cause.to_string()))?;
-        let answer = connection.send(request, BOUNDS).await.map_err(|error| Fault::Failed(error.to_string()))?;
+        let mut connection = self
+            .endpoint
+            .connect(BOUNDS.within)
+            .await
+            .map_err(|cause| Fault::Failed(cause.to_string()))?;
+        let answer = connection
+            .send(request, BOUNDS)
+            .await
+            .map_err(|error| Fault::Failed(error.to_string()))?;
         match answer.status {
             status if status.is_success() => Ok(()),
-            StatusCode::BAD_REQUEST => Err(Fault::Rejected(format!("{} does not understand it", self.endpoint))),
+            StatusCode::BAD_REQUEST => {
+                Err(Fault::Rejected(format!("{} does not understand it", self.endpoint)))
+            }
             status => Err(Fault::Failed(format!("{} answers {}", self.endpoint, status.as_u16()))),
         }
     }
@@ -87,7 +97,9 @@ impl Webhook {
 impl<'de> Deserialize<'de> for WebhookUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<WebhookUrl, D::Error> {
         let whole = String::deserialize(deserializer)?;
-        let uri: Uri = whole.parse().map_err(|_| D::Error::custom("a webhook is named like https://hooks.example.com/mfa"))?;
+        let uri: Uri = whole.parse().map_err(|_| {
+            D::Error::custom("a webhook is named like https://hooks.example.com/mfa")
+        })?;
         let target = uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
         let server = whole.strip_suffix(&target).unwrap_or(&whole).to_owned();
         Endpoint::url(&server, &Roots::none()).map_err(D::Error::custom)?;

@@ -6,11 +6,9 @@ mod unix;
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::TcpListener;
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 
-use super::config::Config;
-use super::config::is_loopback;
+use super::config::{Config, is_loopback};
 pub(crate) use unix::SocketFile;
 
 /// Everything the agent accepts connections on.
@@ -42,9 +40,12 @@ pub enum ListenError {
         reason: io::Error,
     },
     /// The address can be reached from other machines, and there is no certificate.
-    #[error("{0} can be reached from other machines: set tls.cert and tls.key, or insecure_listen = true where something else encrypts")]
+    #[error(
+        "{0} can be reached from other machines: set tls.cert and tls.key, or insecure_listen = true where something else encrypts"
+    )]
     Exposed(SocketAddr),
-    /// systemd opened a socket that the configuration forbids: whoever connected there would wait for nobody.
+    /// systemd opened a socket that the configuration forbids: whoever connected there would wait
+    /// for nobody.
     #[error(
         "systemd opened verify.sock, and the configuration has verify_socket.enabled = false; run: systemctl disable --now twostep-verify.socket"
     )]
@@ -60,10 +61,11 @@ pub enum ListenError {
 }
 
 impl Listeners {
-    /// Opens everything. What systemd opened stands in for a Unix socket if one of it is, and comes beside `listen`. The one
-    /// that it calls [`VERIFY`] is the second one.
+    /// Opens everything. What systemd opened stands in for a Unix socket if one of it is, and comes
+    /// beside `listen`. The one that it calls [`VERIFY`] is the second one.
     pub(crate) fn open(config: &Config) -> Result<Listeners, ListenError> {
-        let mut listeners = Listeners { unix: Vec::new(), verify: Vec::new(), tcp: Vec::new(), files: Vec::new() };
+        let mut listeners =
+            Listeners { unix: Vec::new(), verify: Vec::new(), tcp: Vec::new(), files: Vec::new() };
         listeners.take_handed_over(config)?;
         if listeners.unix.is_empty() {
             let (listener, file) = unix::listen(&config.socket_path(), &config.socket)?;
@@ -100,7 +102,9 @@ impl Listeners {
                 listener.set_nonblocking(true).map_err(failed)?;
                 let listener = UnixListener::from_std(listener).map_err(failed)?;
                 match is_for_verifying {
-                    true if config.verify_socket.enabled == Some(false) => return Err(ListenError::NotWanted),
+                    true if config.verify_socket.enabled == Some(false) => {
+                        return Err(ListenError::NotWanted);
+                    }
                     true => self.verify.push(listener),
                     false => self.unix.push(listener),
                 }

@@ -2,13 +2,10 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 
@@ -48,8 +45,13 @@ impl Tls {
 
 /// What the files hold, if it can serve.
 pub(crate) fn server_config(files: &TlsConfig) -> Result<Arc<ServerConfig>, TlsError> {
-    let of_cert = |reason: String| TlsError { key: "tls.cert", path: files.cert.display().to_string(), reason };
-    let of_key = |reason: String| TlsError { key: "tls.key", path: files.key.display().to_string(), reason };
+    let of_cert = |reason: String| TlsError {
+        key: "tls.cert",
+        path: files.cert.display().to_string(),
+        reason,
+    };
+    let of_key =
+        |reason: String| TlsError { key: "tls.key", path: files.key.display().to_string(), reason };
     let directory = || "it is a directory: name the file in it".to_owned();
     if files.cert.is_dir() {
         return Err(of_cert(directory()));
@@ -57,23 +59,34 @@ pub(crate) fn server_config(files: &TlsConfig) -> Result<Arc<ServerConfig>, TlsE
     if files.key.is_dir() {
         return Err(of_key(directory()));
     }
-    let chain = CertificateDer::pem_file_iter(&files.cert).map_err(|error| of_cert(error.to_string()))?;
-    let chain: Vec<CertificateDer<'static>> = chain.collect::<Result<_, _>>().map_err(|error| of_cert(error.to_string()))?;
+    let chain =
+        CertificateDer::pem_file_iter(&files.cert).map_err(|error| of_cert(error.to_string()))?;
+    let chain: Vec<CertificateDer<'static>> =
+        chain.collect::<Result<_, _>>().map_err(|error| of_cert(error.to_string()))?;
     if chain.is_empty() {
         return Err(of_cert("holds no certificate in PEM".to_owned()));
     }
     kept_to_few(&files.key).map_err(of_key)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| of_key(error.to_string()))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| of_key(error.to_string()))?;
     // Named here, so that no other crate's features decide it.
-    let versions = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider())).with_safe_default_protocol_versions();
+    let versions = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions();
     let builder = versions.map_err(|error| of_cert(error.to_string()))?.with_no_client_auth();
-    let mut config = builder.with_single_cert(chain, key).map_err(|error| of_key(error.to_string()))?;
+    let mut config = builder
+        .with_single_cert(chain, key)
+        .map_err(|error| of_key(error.to_string()))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
-/// A private key that everybody can read is none. A group may: that is how one key serves several programs.
+/// A private key that everybody can read is none. A group may: that is how one key serves several
+/// programs.
 fn kept_to_few(key: &Path) -> Result<(), String> {
     let mode = std::fs::metadata(key).map_err(|error| error.to_string())?.mode();
-    if mode & 0o007 == 0 { Ok(()) } else { Err(format!("everybody can use this key; run: chmod o-rwx {}", key.display())) }
+    if mode & 0o007 == 0 {
+        Ok(())
+    } else {
+        Err(format!("everybody can use this key; run: chmod o-rwx {}", key.display()))
+    }
 }

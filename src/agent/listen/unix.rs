@@ -1,36 +1,22 @@
 //! The Unix socket as a file: who may reach it is settled before anybody can.
 //!
-//! Between `bind` and `listen` a connection is refused by the kernel, and that is when the socket gets its owner and its mode.
-//! A lock beside it keeps two agents that start together from taking each other's socket for a dead one's.
+//! Between `bind` and `listen` a connection is refused by the kernel, and that is when the socket
+//! gets its owner and its mode. A lock beside it keeps two agents that start together from taking
+//! each other's socket for a dead one's.
 
-use std::fs;
-use std::fs::DirBuilder;
-use std::fs::File;
-use std::fs::OpenOptions;
-use std::fs::Permissions;
-use std::fs::TryLockError;
-use std::io;
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::fs::MetadataExt;
-use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::path::PathBuf;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use nix::fcntl::OFlag;
 use nix::unistd::Uid;
-use socket2::Domain;
-use socket2::SockAddr;
-use socket2::Socket;
-use socket2::Type;
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::UnixListener;
 
 use super::ListenError;
-use crate::agent::config::SocketConfig;
-use crate::agent::config::folder_of;
-use crate::agent::config::nobody_else_replaces_files_in;
+use crate::agent::config::{SocketConfig, folder_of, nobody_else_replaces_files_in};
 
 /// The socket's file, removed when the agent is done with it.
 pub(crate) struct SocketFile {
@@ -40,8 +26,12 @@ pub(crate) struct SocketFile {
     _lock: File,
 }
 
-pub(super) fn listen(path: &Path, config: &SocketConfig) -> Result<(UnixListener, SocketFile), ListenError> {
-    let failed = |reason: io::Error| ListenError::System { address: path.display().to_string(), reason };
+pub(super) fn listen(
+    path: &Path,
+    config: &SocketConfig,
+) -> Result<(UnixListener, SocketFile), ListenError> {
+    let failed =
+        |reason: io::Error| ListenError::System { address: path.display().to_string(), reason };
     let folder = folder_of(path);
     DirBuilder::new().recursive(true).mode(0o755).create(folder).map_err(failed)?;
     nobody_else_replaces_files_in(folder).map_err(ListenError::Unsafe)?;
@@ -51,7 +41,8 @@ pub(super) fn listen(path: &Path, config: &SocketConfig) -> Result<(UnixListener
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
     socket.bind(&SockAddr::unix(path).map_err(failed)?).map_err(failed)?;
     let there = fs::symlink_metadata(path).map_err(failed)?;
-    let file = SocketFile { path: path.to_owned(), identity: (there.dev(), there.ino()), _lock: lock };
+    let file =
+        SocketFile { path: path.to_owned(), identity: (there.dev(), there.ino()), _lock: lock };
     // The owner first: giving a file away may clear bits of its mode.
     let (owner, group) = (config.owner.map(|owner| owner.0), config.group.map(|group| group.0));
     std::os::unix::fs::lchown(path, owner, group).map_err(failed)?;
@@ -65,9 +56,17 @@ pub(super) fn listen(path: &Path, config: &SocketConfig) -> Result<(UnixListener
 fn lock_beside(socket: &Path) -> Result<File, ListenError> {
     let mut path = socket.as_os_str().to_owned();
     path.push(".lock");
-    let failed = |reason: io::Error| ListenError::System { address: Path::new(&path).display().to_string(), reason };
+    let failed = |reason: io::Error| ListenError::System {
+        address: Path::new(&path).display().to_string(),
+        reason,
+    };
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(OFlag::O_NOFOLLOW.bits());
+    options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlag::O_NOFOLLOW.bits());
     let lock = options.open(&path).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
@@ -76,9 +75,11 @@ fn lock_beside(socket: &Path) -> Result<File, ListenError> {
     }
 }
 
-/// Removes what an agent that was killed has left. Anything that is not that stays, and is an error.
+/// Removes what an agent that was killed has left. Anything that is not that stays, and is an
+/// error.
 fn remove_if_dead(path: &Path) -> Result<(), ListenError> {
-    let failed = |reason: io::Error| ListenError::System { address: path.display().to_string(), reason };
+    let failed =
+        |reason: io::Error| ListenError::System { address: path.display().to_string(), reason };
     let there = match fs::symlink_metadata(path) {
         Ok(there) => there,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -86,7 +87,9 @@ fn remove_if_dead(path: &Path) -> Result<(), ListenError> {
     };
     let show = path.display();
     if !there.file_type().is_socket() {
-        return Err(ListenError::Unsafe(format!("{show} is there and is no socket: remove it, or name another path")));
+        return Err(ListenError::Unsafe(format!(
+            "{show} is there and is no socket: remove it, or name another path"
+        )));
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
     // Without waiting: a listener whose queue is full is alive.
@@ -97,14 +100,18 @@ fn remove_if_dead(path: &Path) -> Result<(), ListenError> {
         _ => return Err(ListenError::InUse(show.to_string())),
     }
     if ![Uid::effective().as_raw(), 0].contains(&there.uid()) && !Uid::effective().is_root() {
-        return Err(ListenError::Unsafe(format!("{show} is another user's socket: remove it, or name another path")));
+        return Err(ListenError::Unsafe(format!(
+            "{show} is another user's socket: remove it, or name another path"
+        )));
     }
     fs::remove_file(path).map_err(failed)
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|there| (there.dev(), there.ino()) == self.identity) {
+        if fs::symlink_metadata(&self.path)
+            .is_ok_and(|there| (there.dev(), there.ino()) == self.identity)
+        {
             // The lock's file stays: removing it would let two agents hold locks of the same name.
             let _ = fs::remove_file(&self.path);
         }

@@ -1,20 +1,11 @@
 //! One ceremony a key at a time: whoever touches a key that blinks must know for whom.
 
 use std::collections::HashSet;
-use std::path::Path;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Condvar;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::usb::Bus;
-use crate::usb::Error;
-use crate::usb::Key;
-use crate::usb::NotOpened;
-use crate::usb::Transport;
-use crate::usb::Unplugged;
+use crate::usb::{Bus, Error, Key, NotOpened, Transport, Unplugged};
 
 /// A bus on which a key is open once.
 pub(super) struct OneAtATime {
@@ -49,7 +40,9 @@ impl Taken {
     /// Waits for a key that is only being looked at by others. None if they keep it.
     fn turn(self: &Arc<Taken>, path: &Path) -> Option<Turn> {
         let paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.given_back.wait_timeout_while(paths, PATIENCE, |paths| paths.contains(path));
+        let waited = self
+            .given_back
+            .wait_timeout_while(paths, PATIENCE, |paths| paths.contains(path));
         let (mut paths, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let free = paths.insert(path.to_owned());
         free.then(|| Turn { taken: Arc::clone(self), path: path.to_owned() })
@@ -87,7 +80,11 @@ impl Transport for Alone {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.taken.paths.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.path);
+        self.taken
+            .paths
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.path);
         self.taken.given_back.notify_all();
     }
 }

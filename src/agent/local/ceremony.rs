@@ -1,38 +1,22 @@
-//! Ceremonies with the keys that are plugged in here: few at a time, each on a thread of its own, each ended by its deadline,
-//! by its peer, or by the agent's end.
+//! Ceremonies with the keys that are plugged in here: few at a time, each on a thread of its own,
+//! each ended by its deadline, by its peer, or by the agent's end.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
-use std::sync::mpsc::Receiver;
-use std::sync::mpsc::SyncSender;
-use std::sync::mpsc::sync_channel;
-use std::thread;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use std::{fmt, thread};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use tokio::sync::mpsc;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::alone::OneAtATime;
-use super::person::AtPeer;
-use super::person::Told;
-use crate::store;
+use super::person::{AtPeer, Told};
 use crate::store::KeyError;
-use crate::usb;
-use crate::usb::Bus;
-use crate::usb::Cancel;
-use crate::usb::Key;
-use crate::usb::Options;
-use crate::usb::Pin;
-use crate::webauthn::AuthenticationResponse;
-use crate::webauthn::Origin;
-use crate::webauthn::RequestOptions;
+use crate::usb::{Bus, Cancel, Key, Options, Pin};
+use crate::webauthn::{AuthenticationResponse, Origin, RequestOptions};
+use crate::{store, usb};
 
 /// Who has a ceremony, and which of them wait for a PIN.
 pub(crate) struct Ceremonies {
@@ -88,7 +72,8 @@ impl Ceremonies {
         Ceremonies { bus: Arc::new(OneAtATime::new(bus)), known: Mutex::default() }
     }
 
-    /// Lets a user begin a ceremony. Root has seats of its own; others have one each, so that nobody keeps a key from its owner.
+    /// Lets a user begin a ceremony. Root has seats of its own; others have one each, so that
+    /// nobody keeps a key from its owner.
     pub(crate) fn sit(self: &Arc<Ceremonies>, uid: u32) -> Result<Seat, Busy> {
         let id = URL_SAFE_NO_PAD.encode(&store::random::<16>().map_err(Busy::Random)?[..]);
         let mut known = self.known();
@@ -98,7 +83,11 @@ impl Ceremonies {
                 return Err(Busy::TooSoon(BETWEEN.saturating_sub(at.elapsed())));
             }
         }
-        let seats = known.running.values().filter(|running| (running.uid == 0) == (uid == 0)).count();
+        let seats = known
+            .running
+            .values()
+            .filter(|running| (running.uid == 0) == (uid == 0))
+            .count();
         let has_one = uid != 0 && known.running.values().any(|running| running.uid == uid);
         if has_one || seats >= SEATS {
             return Err(Busy::Now);
@@ -111,9 +100,15 @@ impl Ceremonies {
         Ok(Seat { ceremonies: Arc::clone(self), id })
     }
 
-    /// Passes a PIN on to the ceremony that waits for it. `false` if this user has no such ceremony.
+    /// Passes a PIN on to the ceremony that waits for it. `false` if this user has no such
+    /// ceremony.
     pub(crate) fn give_pin(&self, uid: u32, id: &str, pin: Pin) -> bool {
-        let asked = self.known().running.get_mut(id).filter(|running| running.uid == uid).and_then(|running| running.pin.take());
+        let asked = self
+            .known()
+            .running
+            .get_mut(id)
+            .filter(|running| running.uid == uid)
+            .and_then(|running| running.pin.take());
         asked.is_some_and(|asked| asked.send(pin).is_ok())
     }
 
@@ -128,8 +123,14 @@ impl Seat {
         &self.id
     }
 
-    /// Begins. It ends within `wait` of trying, and as long again for each PIN, at most [`LONGEST`] in all.
-    pub(crate) fn begin(self, request: RequestOptions, origin: Origin, wait: Duration) -> std::io::Result<Underway> {
+    /// Begins. It ends within `wait` of trying, and as long again for each PIN, at most [`LONGEST`]
+    /// in all.
+    pub(crate) fn begin(
+        self,
+        request: RequestOptions,
+        origin: Origin,
+        wait: Duration,
+    ) -> std::io::Result<Underway> {
         let (line, told) = mpsc::channel(MOST_UNHEARD);
         let (ended, end) = oneshot::channel();
         let cancel = Cancel::default();

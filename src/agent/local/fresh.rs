@@ -1,18 +1,14 @@
-//! Sessions that stand in for a new proof for some minutes: for the same person, in the same service, at the same terminal, under
-//! the same session leader. They are kept in memory alone.
+//! Sessions that stand in for a new proof for some minutes: for the same person, in the same
+//! service, at the same terminal, under the same session leader. They are kept in memory alone.
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Leader;
 use crate::agent::config::Service;
 use crate::id::AccountId;
-use crate::session::SessionContext;
-use crate::session::SignedContext;
+use crate::session::{SessionContext, SignedContext};
 use crate::time::Reading;
 
 /// Who asks, and where they sit.
@@ -45,23 +41,35 @@ impl Fresh {
     }
 
     /// Keeps a session that is alive. Where it cannot be used again, nothing is kept.
-    pub(crate) fn keep(&self, place: Place, signed: SignedContext, context: &SessionContext, now: Reading) {
+    pub(crate) fn keep(
+        &self,
+        place: Place,
+        signed: SignedContext,
+        context: &SessionContext,
+        now: Reading,
+    ) {
         let Some(reuse) = self.reuse.get(&place.service) else { return };
         let age = context.mfa_age(now.wall);
         if age >= *reuse || *context.account() != place.account {
             return;
         }
         let mut kept = self.kept();
-        kept.retain(|place, kept| self.reuse.get(&place.service).is_some_and(|reuse| now.boot.saturating_sub(kept.proved) < *reuse));
+        kept.retain(|place, kept| {
+            self.reuse
+                .get(&place.service)
+                .is_some_and(|reuse| now.boot.saturating_sub(kept.proved) < *reuse)
+        });
         if kept.len() >= MOST_KEPT
-            && let Some(oldest) = kept.iter().min_by_key(|(_, kept)| kept.proved).map(|(place, _)| place.clone())
+            && let Some(oldest) =
+                kept.iter().min_by_key(|(_, kept)| kept.proved).map(|(place, _)| place.clone())
         {
             kept.remove(&oldest);
         }
         kept.insert(place, Kept { signed, proved: now.boot.saturating_sub(age) });
     }
 
-    /// What was kept for this place, as long as its time is not over. Whether it is alive the store knows.
+    /// What was kept for this place, as long as its time is not over. Whether it is alive the store
+    /// knows.
     pub(crate) fn find(&self, place: &Place, now: Reading) -> Option<SignedContext> {
         let reuse = self.reuse.get(&place.service)?;
         let mut all = self.kept();
@@ -75,7 +83,10 @@ impl Fresh {
 
     /// Whether its proof is young enough by the clock on the wall, too.
     pub(crate) fn still(&self, place: &Place, context: &SessionContext, now: Reading) -> bool {
-        let young = self.reuse.get(&place.service).is_some_and(|reuse| context.mfa_age(now.wall) < *reuse);
+        let young = self
+            .reuse
+            .get(&place.service)
+            .is_some_and(|reuse| context.mfa_age(now.wall) < *reuse);
         young && *context.account() == place.account && context.mfa_time() <= now.wall
     }
 
@@ -94,9 +105,7 @@ const MOST_KEPT: usize = 1_024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::Amr;
-    use crate::session::Common;
-    use crate::session::MfaKind;
+    use crate::session::{Amr, Common, MfaKind};
     use crate::time::UnixTime;
 
     const START: u64 = 1_800_000_000;
@@ -116,12 +125,25 @@ mod tests {
             generation: 1,
         };
         let (serial, amr) = ("GAHT00000001".parse().unwrap(), vec![Amr::Otp]);
-        SessionContext { common, mfa_time: UnixTime(START), serial, kind: MfaKind::Totp, amr, user_verified: false }
+        SessionContext {
+            common,
+            mfa_time: UnixTime(START),
+            serial,
+            kind: MfaKind::Totp,
+            amr,
+            user_verified: false,
+        }
     }
 
     fn place(service: &str, pid: u32) -> Place {
         let leader = Leader { pid, started: 7, boot_id: String::new() };
-        Place { account: "alice".parse().unwrap(), uid: 1_000, service: service.parse().unwrap(), tty: "pts/1".to_owned(), leader }
+        Place {
+            account: "alice".parse().unwrap(),
+            uid: 1_000,
+            service: service.parse().unwrap(),
+            tty: "pts/1".to_owned(),
+            leader,
+        }
     }
 
     fn fresh() -> Fresh {
@@ -134,7 +156,11 @@ mod tests {
         // The proof was made a minute before it was kept.
         fresh.keep(place("sudo", 1), SignedContext::new("x"), &context, at(60, 60));
         for now in [at(299, 299), at(0, 299), at(299, 0)] {
-            assert!(fresh.find(&place("sudo", 1), now).is_some() && fresh.still(&place("sudo", 1), &context, now), "{now:?}");
+            assert!(
+                fresh.find(&place("sudo", 1), now).is_some()
+                    && fresh.still(&place("sudo", 1), &context, now),
+                "{now:?}"
+            );
         }
         assert!(!fresh.still(&place("sudo", 1), &context, at(300, 299)));
         assert!(fresh.find(&place("sudo", 1), at(0, 300)).is_none());
@@ -146,7 +172,12 @@ mod tests {
         let (fresh, context) = (fresh(), proved_at_the_start());
         fresh.keep(place("sudo", 1), SignedContext::new("x"), &context, at(300, 300));
         fresh.keep(place("login", 1), SignedContext::new("x"), &context, at(0, 0));
-        fresh.keep(Place { account: "bob".parse().unwrap(), ..place("sudo", 1) }, SignedContext::new("x"), &context, at(0, 0));
+        fresh.keep(
+            Place { account: "bob".parse().unwrap(), ..place("sudo", 1) },
+            SignedContext::new("x"),
+            &context,
+            at(0, 0),
+        );
         assert!(fresh.kept().is_empty());
     }
 
@@ -154,7 +185,12 @@ mod tests {
     fn memory_is_bounded_and_the_oldest_goes() {
         let (fresh, context) = (fresh(), proved_at_the_start());
         for pid in 0..1_030 {
-            fresh.keep(place("sudo", pid), SignedContext::new("x"), &context, at(0, u64::from(pid) / 10));
+            fresh.keep(
+                place("sudo", pid),
+                SignedContext::new("x"),
+                &context,
+                at(0, u64::from(pid) / 10),
+            );
         }
         assert_eq!(fresh.kept().len(), MOST_KEPT);
         assert!(fresh.find(&place("sudo", 1_029), at(0, 103)).is_some());

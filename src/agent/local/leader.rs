@@ -1,8 +1,10 @@
-//! The leader of a session, as the kernel tells of it: what a number alone does not, since numbers are given again.
+//! The leader of a session, as the kernel tells of it: what a number alone does not, since numbers
+//! are given again.
 
 use std::fs;
 
-/// A session leader: its process, when that began, in clock ticks since boot (`proc_pid_stat(5)`, field 22), and in which boot.
+/// A session leader: its process, when that began, in clock ticks since boot (`proc_pid_stat(5)`,
+/// field 22), and in which boot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Leader {
     pub(crate) pid: u32,
@@ -19,14 +21,17 @@ impl Leader {
     }
 }
 
-/// When the process of this line began, if it leads its session and is not only waiting to be reaped.
+/// When the process of this line began, if it leads its session and is not only waiting to be
+/// reaped.
 fn leads_since(stat: &str, pid: u32) -> Option<u64> {
     // The second field is the name of the program in brackets, and may hold anything.
     let (before, after) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = after.split_whitespace().collect();
     let (state, session, started) = (fields.first()?, fields.get(3)?, fields.get(19)?);
     let is_it = before.split(' ').next()?.parse() == Ok(pid) && session.parse() == Ok(pid);
-    (is_it && !["Z", "X", "x"].contains(state)).then(|| started.parse().ok()).flatten()
+    (is_it && !["Z", "X", "x"].contains(state))
+        .then(|| started.parse().ok())
+        .flatten()
 }
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -38,10 +43,15 @@ mod tests {
     #[test]
     fn a_leader_is_told_by_its_own_line() {
         let line = |name: &str, state: &str, session: u32| {
-            format!("77 ({name}) {state} 1 77 {session} 34816 77 4194304 1 2 3 4 5 6 7 8 20 0 1 0 12345 9 9\n")
+            format!(
+                "77 ({name}) {state} 1 77 {session} 34816 77 4194304 1 2 3 4 5 6 7 8 20 0 1 0 12345 9 9\n"
+            )
         };
         assert_eq!(leads_since(&line("bash", "S", 77), 77), Some(12_345));
-        assert_eq!(leads_since(&line("a) S 1 77 77 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1 (", "S", 77), 77), Some(12_345));
+        assert_eq!(
+            leads_since(&line("a) S 1 77 77 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1 (", "S", 77), 77),
+            Some(12_345)
+        );
         assert_eq!(leads_since(&line("bash", "S", 76), 77), None);
         assert_eq!(leads_since(&line("bash", "S", 77), 78), None);
         assert_eq!(leads_since(&line("bash", "Z", 77), 77), None);

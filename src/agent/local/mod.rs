@@ -1,5 +1,6 @@
-//! What the agent does for the programs of its own machine: it runs ceremonies with the security keys that are plugged in here,
-//! sees whether they stay, and remembers for some minutes who proved themselves where.
+//! What the agent does for the programs of its own machine: it runs ceremonies with the security
+//! keys that are plugged in here, sees whether they stay, and remembers for some minutes who proved
+//! themselves where.
 
 mod alone;
 mod ceremony;
@@ -9,16 +10,11 @@ mod person;
 mod presence;
 mod sight;
 
-pub(crate) use ceremony::Answered;
-pub(crate) use ceremony::Busy;
-pub(crate) use ceremony::Ceremonies;
-pub(crate) use ceremony::Underway;
-pub(crate) use fresh::Fresh;
-pub(crate) use fresh::Place;
+pub(crate) use ceremony::{Answered, Busy, Ceremonies, Underway};
+pub(crate) use fresh::{Fresh, Place};
 pub(crate) use leader::Leader;
 pub(crate) use person::Told;
-pub(crate) use presence::NotBound;
-pub(crate) use presence::Presence;
+pub(crate) use presence::{NotBound, Presence};
 
 use std::sync::Arc;
 

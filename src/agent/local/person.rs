@@ -1,18 +1,12 @@
 //! The person at the other end of a connection: told what happens, and asked for the PIN.
 
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use super::ceremony::Seat;
-use crate::usb::Cancel;
-use crate::usb::Key;
-use crate::usb::Person;
-use crate::usb::Pin;
-use crate::usb::PinRequest;
-use crate::usb::Progress;
+use crate::usb::{Cancel, Key, Person, Pin, PinRequest, Progress};
 
 /// What a person is told during a ceremony.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +41,13 @@ pub(super) struct AtPeer<'a> {
 }
 
 impl<'a> AtPeer<'a> {
-    pub(super) fn new(seat: &'a Seat, line: mpsc::Sender<Told>, cancel: Cancel, patience: Duration, end: Instant) -> AtPeer<'a> {
+    pub(super) fn new(
+        seat: &'a Seat,
+        line: mpsc::Sender<Told>,
+        cancel: Cancel,
+        patience: Duration,
+        end: Instant,
+    ) -> AtPeer<'a> {
         AtPeer { seat, line, said: None, key: None, cancel, patience, end }
     }
 
@@ -67,12 +67,16 @@ impl<'a> AtPeer<'a> {
 
 impl Person for AtPeer<'_> {
     fn tell(&mut self, progress: Progress) {
-        if let Progress::NeedTouch(key) | Progress::NeedFingerprint(key) | Progress::Chosen(key) = &progress {
+        if let Progress::NeedTouch(key) | Progress::NeedFingerprint(key) | Progress::Chosen(key) =
+            &progress
+        {
             self.key = Some(key.clone());
         }
         let told = match progress {
             Progress::WaitingForKey => Told::WaitingForKey,
-            Progress::NeedTouch(_) | Progress::NeedFingerprint(_) | Progress::FingerprintWrong { .. } => Told::NeedTouch,
+            Progress::NeedTouch(_)
+            | Progress::NeedFingerprint(_)
+            | Progress::FingerprintWrong { .. } => Told::NeedTouch,
             Progress::ChooseByTouch { keys } => Told::ChooseByTouch(keys.len()),
             _ => return,
         };

@@ -1,35 +1,23 @@
-//! Sessions that last only as long as a key stays plugged in. When it is pulled, or may have been without anybody seeing it, they
-//! are revoked, and a program of the operator's is run: it locks the screen, for example.
+//! Sessions that last only as long as a key stays plugged in. When it is pulled, or may have been
+//! without anybody seeing it, they are revoked, and a program of the operator's is run: it locks
+//! the screen, for example.
 
-use std::fs;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{fs, thread};
 
-use sha2::Digest;
-use sha2::Sha256;
-use tokio::sync::mpsc;
-use tokio::sync::watch;
+use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc, watch};
 
-use super::sight::Lost;
-use super::sight::Sighting;
-use super::sight::Wakefulness;
+use super::sight::{Lost, Sighting, Wakefulness};
 use crate::agent::Parts;
 use crate::agent::program::Program;
-use crate::agent::stop::Stop;
-use crate::agent::stop::Why;
+use crate::agent::stop::{Stop, Why};
 use crate::id::CallerId;
 use crate::store;
-use crate::usb::Bus;
-use crate::usb::Key;
-use crate::verifier::BoundSession;
-use crate::verifier::Error;
-use crate::verifier::Verifier;
+use crate::usb::{Bus, Key};
+use crate::verifier::{BoundSession, Error, Verifier};
 
 /// Watches keys for sessions. Cheap to clone.
 #[derive(Clone)]
@@ -96,11 +84,13 @@ impl Presence {
         self.0.enabled
     }
 
-    /// Ends what an agent that is no more has left behind: nobody has watched since. As long as the clock is not to be trusted
-    /// nothing can be revoked, and nothing is bound.
+    /// Ends what an agent that is no more has left behind: nobody has watched since. As long as the
+    /// clock is not to be trusted nothing can be revoked, and nothing is bound.
     pub(crate) async fn end_what_was_left(&self) -> Result<(), Error> {
         match self.0.end_what_was_left().await {
-            Err(Error::Clock(fault)) => tracing::error!(%fault, "sessions that were bound to keys are not revoked yet"),
+            Err(Error::Clock(fault)) => {
+                tracing::error!(%fault, "sessions that were bound to keys are not revoked yet")
+            }
             ended => return ended,
         }
         let watch = Arc::clone(&self.0);
@@ -112,14 +102,22 @@ impl Presence {
         Ok(())
     }
 
-    /// Binds a session to a key, before anybody has the session. It was written down, and the key was seen after that.
-    pub(crate) async fn bind(&self, key: Option<Key>, session: BoundSession) -> Result<(), NotBound> {
+    /// Binds a session to a key, before anybody has the session. It was written down, and the key
+    /// was seen after that.
+    pub(crate) async fn bind(
+        &self,
+        key: Option<Key>,
+        session: BoundSession,
+    ) -> Result<(), NotBound> {
         let watch = &self.0;
         if !watch.begun.load(Ordering::Acquire) {
-            return Err(NotBound::Unwatched("what an earlier agent has left is not ended yet".to_owned()));
+            return Err(NotBound::Unwatched(
+                "what an earlier agent has left is not ended yet".to_owned(),
+            ));
         }
         let sighting = watch.sighting(key).await?;
-        let mut looks = self.looks().await.map_err(|error| NotBound::Unwatched(error.to_string()))?;
+        let mut looks =
+            self.looks().await.map_err(|error| NotBound::Unwatched(error.to_string()))?;
         let id = session.session_id.clone();
         {
             let mut bound = watch.bound();
@@ -134,7 +132,9 @@ impl Presence {
         }
         // A look that was under way may not have had this key on its list.
         let after = looks.borrow().saturating_add(2);
-        let seen = tokio::time::timeout(LONGEST_LOOK, looks.wait_for(|looks| *looks >= after)).await.is_ok_and(|seen| seen.is_ok());
+        let seen = tokio::time::timeout(LONGEST_LOOK, looks.wait_for(|looks| *looks >= after))
+            .await
+            .is_ok_and(|seen| seen.is_ok());
         let there = watch.bound().iter().any(|bound| bound.session.session_id == id && !bound.lost);
         match (seen, there) {
             (true, true) => Ok(()),
@@ -165,7 +165,9 @@ impl Presence {
         let (count, counted) = watch::channel(0);
         let (lost, mut losses) = mpsc::unbounded_channel();
         let watch = Arc::clone(&self.0);
-        thread::Builder::new().name("presence".to_owned()).spawn(move || watch.look(&count, &lost))?;
+        thread::Builder::new()
+            .name("presence".to_owned())
+            .spawn(move || watch.look(&count, &lost))?;
         let watch = Arc::clone(&self.0);
         tokio::spawn(async move {
             while let Some((session, why)) = losses.recv().await {
@@ -180,7 +182,9 @@ impl Presence {
 impl Watch {
     async fn end_what_was_left(&self) -> Result<(), Error> {
         for session in self.verifier.bound_sessions(&self.keeper).await? {
-            self.verifier.revoke_session(&session.account, &session.session_id, session.expires_at).await?;
+            self.verifier
+                .revoke_session(&session.account, &session.session_id, session.expires_at)
+                .await?;
             self.tell(&session, Lost::Restarted);
         }
         self.verifier.keep_bound_sessions(&self.keeper, &[]).await?;
@@ -216,7 +220,8 @@ impl Watch {
         lost.collect()
     }
 
-    /// A key that answers before it blinks, touched as it is, has not been told from others: it must be the only one.
+    /// A key that answers before it blinks, touched as it is, has not been told from others: it
+    /// must be the only one.
     async fn sighting(&self, key: Option<Key>) -> Result<Sighting, NotBound> {
         let bus = Arc::clone(&self.bus);
         let looked = tokio::task::spawn_blocking(move || {
@@ -224,7 +229,9 @@ impl Watch {
             match (key, keys.as_slice()) {
                 (Some(key), keys) if keys.contains(&key) => Ok(Sighting::of(key)),
                 (None, [only]) => Ok(Sighting::of(only.clone())),
-                (None, [_, _, ..]) => Err(NotBound::Unwatched("it is not known which one has answered".to_owned())),
+                (None, [_, _, ..]) => {
+                    Err(NotBound::Unwatched("it is not known which one has answered".to_owned()))
+                }
                 _ => Err(NotBound::Gone),
             }
         });
@@ -234,7 +241,11 @@ impl Watch {
     /// Revokes a session, however long the store is away, and tells the operator's program at once.
     async fn end(&self, session: BoundSession, why: Lost) {
         self.tell(&session, why);
-        while let Err(error) = self.verifier.revoke_session(&session.account, &session.session_id, session.expires_at).await {
+        while let Err(error) = self
+            .verifier
+            .revoke_session(&session.account, &session.session_id, session.expires_at)
+            .await
+        {
             tracing::error!(%error, "a session whose key is gone is not revoked yet");
             if let Error::Store(store::Error::Unknown(reason)) = error {
                 // It is written down, and ended when the agent comes back.

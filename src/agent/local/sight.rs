@@ -4,12 +4,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use nix::time::ClockId;
-use nix::time::clock_gettime;
+use nix::time::{ClockId, clock_gettime};
 
 use crate::usb::Key;
 
-/// A key as it was seen: its node is made anew for each key that is plugged in, even where its name is the same.
+/// A key as it was seen: its node is made anew for each key that is plugged in, even where its name
+/// is the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sighting {
     key: Key,
@@ -68,7 +68,8 @@ impl Wakefulness {
     }
 }
 
-/// For how long the machine has slept since it was started: one of these clocks stands still meanwhile.
+/// For how long the machine has slept since it was started: one of these clocks stands still
+/// meanwhile.
 fn asleep() -> Duration {
     let read = |clock| clock_gettime(clock).map(Duration::from).unwrap_or_default();
     let awake = read(ClockId::CLOCK_MONOTONIC);

@@ -1,25 +1,19 @@
-//! Lines on their way to standard error, which may be full, closed, or read by a program that has stopped.
+//! Lines on their way to standard error, which may be full, closed, or read by a program that has
+//! stopped.
 //!
-//! A line is queued and written by a thread of its own. Whatever becomes of it there, the request that it tells of is not
-//! delayed: a line that finds the queue full is dropped, and so is one that cannot be written. Both are counted.
+//! A line is queued and written by a thread of its own. Whatever becomes of it there, the request
+//! that it tells of is not delayed: a line that finds the queue full is dropped, and so is one that
+//! cannot be written. Both are counted.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::io::Write;
 use std::os::fd::AsFd;
-use std::sync::Arc;
-use std::sync::Condvar;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
-use std::time::Duration;
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use nix::poll::PollFd;
-use nix::poll::PollFlags;
-use nix::poll::PollTimeout;
-use nix::poll::poll;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// The queue of lines. Cheap to clone; its clones share it.
@@ -73,11 +67,13 @@ impl Lossy {
             if left.is_zero() {
                 return;
             }
-            (queue, _) = self.0.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner);
+            (queue, _) =
+                self.0.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// Writes what is queued, for as long as the process lives. `report` makes the line that tells how many were dropped.
+    /// Writes what is queued, for as long as the process lives. `report` makes the line that tells
+    /// how many were dropped.
     pub(super) fn write_to(&self, mut out: impl Write, report: impl Fn(u64) -> Vec<u8>) -> ! {
         let mut torn = false;
         loop {
@@ -142,7 +138,8 @@ impl<'a> MakeWriter<'a> for Lossy {
     }
 }
 
-/// Standard error, past the lock that the standard library has on it: a write that hangs must not hold up the last words of the program.
+/// Standard error, past the lock that the standard library has on it: a write that hangs must not
+/// hold up the last words of the program.
 pub(super) struct Stderr(File);
 
 impl Stderr {
@@ -157,7 +154,10 @@ impl Write for Stderr {
             match self.0.write(bytes) {
                 // Another program that has the same terminal or pipe may have set it so.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let _ = poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLOUT)], PollTimeout::from(POLL_MS));
+                    let _ = poll(
+                        &mut [PollFd::new(self.0.as_fd(), PollFlags::POLLOUT)],
+                        PollTimeout::from(POLL_MS),
+                    );
                 }
                 done => return done,
             }
@@ -205,13 +205,12 @@ const POLL_MS: u16 = 1_000;
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::Receiver;
-    use std::sync::mpsc::Sender;
-    use std::sync::mpsc::channel;
+    use std::sync::mpsc::{Receiver, Sender, channel};
 
     use super::*;
 
-    /// A reader that takes a write only when the test allows it, with the result that the test chooses.
+    /// A reader that takes a write only when the test allows it, with the result that the test
+    /// chooses.
     struct Reader {
         allowed: Receiver<io::Result<usize>>,
         read: Arc<Mutex<Vec<u8>>>,
@@ -235,7 +234,9 @@ mod tests {
     fn read_by_a_test() -> Queue {
         let (lossy, (allow, allowed), read) = (Lossy::default(), channel(), Arc::default());
         let (queue, reader) = (lossy.clone(), Reader { allowed, read: Arc::clone(&read) });
-        std::thread::spawn(move || queue.write_to(reader, |lines| format!("{lines} dropped\n").into_bytes()));
+        std::thread::spawn(move || {
+            queue.write_to(reader, |lines| format!("{lines} dropped\n").into_bytes())
+        });
         (lossy, allow, read)
     }
 
@@ -269,7 +270,10 @@ mod tests {
         lossy.push(b"third\n");
         lossy.flush(Duration::from_secs(20));
         assert_eq!(lossy.dropped(), 2);
-        assert_eq!(String::from_utf8(read.lock().unwrap().clone()).unwrap(), "fir\nthird\n2 dropped\n");
+        assert_eq!(
+            String::from_utf8(read.lock().unwrap().clone()).unwrap(),
+            "fir\nthird\n2 dropped\n"
+        );
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The log: one JSON object a line on standard error.
 //!
-//! It only observes: nothing waits for its reader, and a reader that is gone ends nothing ([`Lossy`]).
+//! It only observes: nothing waits for its reader, and a reader that is gone ends nothing
+//! ([`Lossy`]).
 //!
-//! A request leaves one line, with its route and never its path, its query, its headers or its body. Only this crate's own
-//! lines are logged below warnings: what a library prints about bytes it reads could be a secret.
+//! A request leaves one line, with its route and never its path, its query, its headers or its
+//! body. Only this crate's own lines are logged below warnings: what a library prints about bytes
+//! it reads could be a secret.
 
 mod lossy;
 
@@ -14,18 +16,17 @@ use std::time::Duration;
 
 use axum::http::Method;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::time::FormatTime;
-use tracing_subscriber::fmt::time::SystemTime;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
-use super::config::LogConfig;
-use super::config::LogFormat;
-use super::config::LogLevel;
+use super::config::{LogConfig, LogFormat, LogLevel};
 
-/// Who asked, for the request's line in the log; an extension of the answer. Only what names a caller without being a secret.
+/// Who asked, for the request's line in the log; an extension of the answer. Only what names a
+/// caller without being a secret.
 #[derive(Clone, Debug)]
 pub(crate) struct LoggedCaller(pub(crate) String);
 
-/// Sends what is logged to standard error, unless the program has a log of its own already. The answer counts what was dropped.
+/// Sends what is logged to standard error, unless the program has a log of its own already. The
+/// answer counts what was dropped.
 pub(crate) fn start(config: &LogConfig) -> Lossy {
     let lossy = Lossy::default();
     let level = match config.level {
@@ -37,9 +38,18 @@ pub(crate) fn start(config: &LogConfig) -> Lossy {
     let others = if config.level == LogLevel::Error { "error" } else { "warn" };
     let filter = EnvFilter::new(format!("{others},twostep={level}"));
     // It would complain about itself on standard error, and panic where that is closed.
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lossy.clone()).with_ansi(false).log_internal_errors(false);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(lossy.clone())
+        .with_ansi(false)
+        .log_internal_errors(false);
     let started = match config.format {
-        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .try_init(),
         LogFormat::Text => lines.try_init(),
     };
     if started.is_err() {
@@ -68,7 +78,8 @@ pub(crate) fn finish(lossy: &Lossy) {
     lossy.flush(LAST_LINES);
 }
 
-/// The line that tells of lines that are missing, in the format of the others. It goes past the queue, which may be full.
+/// The line that tells of lines that are missing, in the format of the others. It goes past the
+/// queue, which may be full.
 fn dropped(format: LogFormat, lines: u64) -> Vec<u8> {
     let mut time = String::new();
     let _ = SystemTime.format_time(&mut tracing_subscriber::fmt::format::Writer::new(&mut time));
@@ -80,14 +91,24 @@ fn dropped(format: LogFormat, lines: u64) -> Vec<u8> {
             });
             writeln!(line, "{fields}")
         }
-        LogFormat::Text => writeln!(line, "{time}  WARN {TARGET}: {lines} lines of the log were dropped"),
+        LogFormat::Text => {
+            writeln!(line, "{time}  WARN {TARGET}: {lines} lines of the log were dropped")
+        }
     };
     line
 }
 
 /// The method, if it is one of those that the agent knows: others are the caller's own words.
 pub(crate) fn method_name(method: &Method) -> &str {
-    let known = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD, Method::OPTIONS];
+    let known = [
+        Method::GET,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::HEAD,
+        Method::OPTIONS,
+    ];
     if known.contains(method) { method.as_str() } else { "OTHER" }
 }
 

@@ -8,16 +8,15 @@ use serde_json::json;
 
 use crate::cli::demo::narrator::Narrator;
 use crate::cli::demo::stage::Stage;
-use crate::cli::output::Exit;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::output::{Exit, Failure, Report};
 use crate::cli::qr::Qr;
 
 /// Show everything once, with a simulated token, on a store that is thrown away
 ///
-/// Adds a device, activates it, accepts a code and refuses the same code again, lets the token drift out of reach, finds
-/// it again with two codes, opens a session, validates it and revokes it. It needs no agent, no token and no waiting,
-/// and leaves nothing behind. Every outcome it tells of was checked.
+/// Adds a device, activates it, accepts a code and refuses the same code again, lets the token
+/// drift out of reach, finds it again with two codes, opens a session, validates it and revokes it.
+/// It needs no agent, no token and no waiting, and leaves nothing behind. Every outcome it tells of
+/// was checked.
 #[derive(clap::Args)]
 pub(super) struct Demo {
     /// How to draw the QR code

@@ -1,7 +1,6 @@
 //! Tells the steps of the demo: line by line to people, as one list to programs.
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::output;
 
@@ -60,7 +59,10 @@ impl Narrator {
     }
 
     pub(super) fn into_steps(self) -> Vec<Value> {
-        self.steps.into_iter().map(|step| json!({"title": step.title, "told": step.told, "outcomes": step.outcomes})).collect()
+        self.steps
+            .into_iter()
+            .map(|step| json!({"title": step.title, "told": step.told, "outcomes": step.outcomes}))
+            .collect()
     }
 
     fn show(&self, text: &str) {
@@ -72,6 +74,8 @@ impl Narrator {
 }
 
 fn indented(text: &str, first: &str, others: &str) -> String {
-    let line = |(number, line): (usize, &str)| format!("{}{line}\n", if number == 0 { first } else { others });
+    let line = |(number, line): (usize, &str)| {
+        format!("{}{line}\n", if number == 0 { first } else { others })
+    };
     text.lines().enumerate().map(line).collect()
 }

@@ -4,23 +4,16 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use crate::cli::output::Exit;
-use crate::cli::output::Failure;
+use crate::cli::output::{Exit, Failure};
 use crate::device::Device;
-use crate::id::AccountId;
-use crate::id::SerialNumber;
-use crate::otp::Seed;
-use crate::otp::Totp;
+use crate::id::{AccountId, SerialNumber};
+use crate::otp::{Seed, Totp};
 use crate::session::Issuer;
-use crate::store::Keyring;
-use crate::store::SqliteStore;
-use crate::testing::FixedClock;
-use crate::testing::SimulatedToken;
-use crate::time::Clock;
-use crate::time::UnixTime;
+use crate::store::{Keyring, SqliteStore};
+use crate::testing::{FixedClock, SimulatedToken};
+use crate::time::{Clock, UnixTime};
 use crate::verifier;
-use crate::verifier::Limits;
-use crate::verifier::Verifier;
+use crate::verifier::{Limits, Verifier};
 
 /// The stage. The store's directory goes when this does.
 pub(super) struct Stage {
@@ -35,12 +28,16 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn new() -> Result<Stage, Failure> {
-        let broken = |what: &str| Failure::new(Exit::Unavailable, format!("the demo cannot begin: {what}"));
-        let directory = tempfile::tempdir().map_err(|error| broken(&format!("no temporary directory: {error}")))?;
-        let store = SqliteStore::open(directory.path().join("demo.db")).map_err(|error| broken(&error.to_string()))?;
+        let broken =
+            |what: &str| Failure::new(Exit::Unavailable, format!("the demo cannot begin: {what}"));
+        let directory = tempfile::tempdir()
+            .map_err(|error| broken(&format!("no temporary directory: {error}")))?;
+        let store = SqliteStore::open(directory.path().join("demo.db"))
+            .map_err(|error| broken(&error.to_string()))?;
         let keyring = Keyring::ephemeral().map_err(|error| broken(&error.to_string()))?;
         let clock = FixedClock::at(BEGINNING);
-        let verifier = Verifier::with(Arc::new(store), keyring, Arc::new(clock.clone()), Limits::default());
+        let verifier =
+            Verifier::with(Arc::new(store), keyring, Arc::new(clock.clone()), Limits::default());
         let issuer = Issuer::new(verifier.clone(), ISSUER);
         let account = "alice".parse().map_err(|_| broken("the account's name"))?;
         let serial = "GAHT12345678".parse().map_err(|_| broken("the serial number"))?;
@@ -49,7 +46,8 @@ impl Stage {
 
     /// Gives Alice a token that holds this seed. Its crystal gains a second a day.
     pub(super) fn hand_out(&mut self, seed: &Seed) {
-        self.token = Some(SimulatedToken::totp(seed, Totp::default()).running_fast(GAIN, BEGINNING));
+        self.token =
+            Some(SimulatedToken::totp(seed, Totp::default()).running_fast(GAIN, BEGINNING));
     }
 
     pub(super) fn token(&self) -> Result<&SimulatedToken, Failure> {
@@ -66,8 +64,17 @@ impl Stage {
 
     /// The device as the store has it now.
     pub(super) async fn device(&self) -> Result<Device, Failure> {
-        let seen = self.verifier.store().account(&self.account).await.map_err(verifier::Error::from).map_err(broken)?;
-        let device = seen.as_ref().and_then(|seen| seen.device(&self.serial)).map(|enrolled| enrolled.device.clone());
+        let seen = self
+            .verifier
+            .store()
+            .account(&self.account)
+            .await
+            .map_err(verifier::Error::from)
+            .map_err(broken)?;
+        let device = seen
+            .as_ref()
+            .and_then(|seen| seen.device(&self.serial))
+            .map(|enrolled| enrolled.device.clone());
         device.ok_or_else(|| super::otherwise("a device in the store", "there is none"))
     }
 }

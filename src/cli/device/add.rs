@@ -1,28 +1,20 @@
 //! `twostep device add`: what is shown here is shown this once.
 
-use serde_json::Map;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::cli::console::Console;
-use crate::cli::output;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
-use crate::cli::output::plain;
-use crate::cli::prompt;
-use crate::cli::qr::Drawing;
-use crate::cli::qr::Qr;
-use crate::cli::words;
-use crate::id::AccountId;
-use crate::id::DeviceName;
-use crate::id::SerialNumber;
-use crate::otp::Seed;
-use crate::otp::SpareBits;
+use crate::cli::output::{Failure, Report, plain};
+use crate::cli::qr::{Drawing, Qr};
+use crate::cli::{output, prompt, words};
+use crate::id::{AccountId, DeviceName, SerialNumber};
+use crate::otp::{Seed, SpareBits};
 
 /// Add a device to an account; it is pending until two consecutive codes activate it
 ///
-/// A new secret is made and shown once, as a QR code for authenticator apps, unless the secret of a token is given with
-/// --secret-stdin. Recovery codes are active at once, beside another active device, and void the old ones.
+/// A new secret is made and shown once, as a QR code for authenticator apps, unless the secret of a
+/// token is given with --secret-stdin. Recovery codes are active at once, beside another active
+/// device, and void the old ones.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Add {
     /// Whose device it is [default: your login name]
@@ -69,23 +61,45 @@ impl Add {
             ("secret", secret.as_deref().map(String::as_str)),
             ("algorithm", self.algorithm.as_deref()),
         ];
-        let numbers = [("digits", self.digits.map(u64::from)), ("period", self.period.map(u64::from)), ("counter", self.counter)];
-        let texts = texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), Value::from(text?))));
-        let numbers = numbers.into_iter().filter_map(|(name, number)| Some((name.to_owned(), Value::from(number?))));
+        let numbers = [
+            ("digits", self.digits.map(u64::from)),
+            ("period", self.period.map(u64::from)),
+            ("counter", self.counter),
+        ];
+        let texts = texts
+            .into_iter()
+            .filter_map(|(name, text)| Some((name.to_owned(), Value::from(text?))));
+        let numbers = numbers
+            .into_iter()
+            .filter_map(|(name, number)| Some((name.to_owned(), Value::from(number?))));
         let body: Map<String, Value> = texts.chain(numbers).collect();
 
-        let answer = console.ask_with_proof(console.client().post(&["v1", "devices"]).body(Value::Object(body))).await?;
-        let serial = answer.get("device").map(|device| words::text(device, "serial")).unwrap_or_default();
-        let (text, note) = match (answer.get("provisioning"), answer.get("recovery_codes").and_then(Value::as_array)) {
+        let answer = console
+            .ask_with_proof(console.client().post(&["v1", "devices"]).body(Value::Object(body)))
+            .await?;
+        let serial = answer
+            .get("device")
+            .map(|device| words::text(device, "serial"))
+            .unwrap_or_default();
+        let (text, note) = match (
+            answer.get("provisioning"),
+            answer.get("recovery_codes").and_then(Value::as_array),
+        ) {
             (_, Some(codes)) => {
-                let codes: String = codes.iter().filter_map(Value::as_str).map(|code| format!("{}\n", plain(code))).collect();
+                let codes: String = codes
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .map(|code| format!("{}\n", plain(code)))
+                    .collect();
                 (codes, "Each of these codes opens one session. They are shown this once: print them, and lock them away.".to_owned())
             }
             (Some(provisioning), None) => {
                 let (text, fits) = self.provisioned(&serial, &account, provisioning);
                 (text, next(&serial, if fits { SCAN } else { TOO_LONG }))
             }
-            (None, None) => (format!("{serial}\n"), next(&serial, "It has the secret that you gave.")),
+            (None, None) => {
+                (format!("{serial}\n"), next(&serial, "It has the secret that you gave."))
+            }
         };
         Ok(Report::new(answer, text).note(note))
     }
@@ -94,9 +108,17 @@ impl Add {
     fn provisioned(&self, serial: &str, account: &str, provisioning: &Value) -> (String, bool) {
         let uri = words::text(provisioning, "uri");
         let secret = words::text(provisioning, "secret");
-        let grouped: Vec<String> = secret.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group).into_owned()).collect();
-        let facts =
-            [("Serial number", serial.to_owned()), ("Account", plain(account)), ("Secret", grouped.join(" ")), ("URI", uri.clone())];
+        let grouped: Vec<String> = secret
+            .as_bytes()
+            .chunks(4)
+            .map(|group| String::from_utf8_lossy(group).into_owned())
+            .collect();
+        let facts = [
+            ("Serial number", serial.to_owned()),
+            ("Account", plain(account)),
+            ("Secret", grouped.join(" ")),
+            ("URI", uri.clone()),
+        ];
         let facts = words::facts(&facts);
         match self.qr.draw(&uri) {
             Drawing::Drawn(drawing) => (format!("{drawing}\n{facts}"), true),
@@ -106,13 +128,16 @@ impl Add {
     }
 }
 
-const SCAN: &str = "Scan it with an authenticator app, or type the secret into one. It is shown this once.";
+const SCAN: &str =
+    "Scan it with an authenticator app, or type the secret into one. It is shown this once.";
 
 const TOO_LONG: &str = "The URI is too long for a QR code: type the secret into an authenticator app, or open the URI where one is installed. \
                         They are shown this once.";
 
 fn next(serial: &str, first: &str) -> String {
-    format!("\n{first}\nThen put it in use with two consecutive codes:\n\n    twostep device activate {serial}\n")
+    format!(
+        "\n{first}\nThen put it in use with two consecutive codes:\n\n    twostep device activate {serial}\n"
+    )
 }
 
 /// The secret in the one spelling that the agent takes.

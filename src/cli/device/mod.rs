@@ -9,13 +9,9 @@ pub(super) use show::table;
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::cli::console::Console;
-use crate::cli::console::existing_account;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
-use crate::id::AccountId;
-use crate::id::DeviceName;
-use crate::id::SerialNumber;
+use crate::cli::console::{Console, existing_account};
+use crate::cli::output::{Failure, Report};
+use crate::id::{AccountId, DeviceName, SerialNumber};
 
 /// Enrol tokens and authenticator apps, mend them, remove them
 #[derive(Subcommand)]
@@ -26,7 +22,8 @@ pub(super) enum Device {
         /// The device
         serial: SerialNumber,
     },
-    /// Find a device again whose clock or counter ran away, by two consecutive codes; also unlocks it
+    /// Find a device again whose clock or counter ran away, by two consecutive codes; also unlocks
+    /// it
     Resync {
         /// The device
         serial: SerialNumber,
@@ -76,27 +73,44 @@ impl Device {
             Device::Add(add) => add.run(console).await,
             Device::Activate { serial } => codes::activate(console, serial).await,
             Device::Resync { serial } => codes::resync(console, serial).await,
-            Device::List { account, state } => show::list(console, account.as_ref(), state.as_deref()).await,
+            Device::List { account, state } => {
+                show::list(console, account.as_ref(), state.as_deref()).await
+            }
             Device::Show { serial } => {
                 let device = console.ask(client.get(&["v1", "devices", serial.as_str()])).await?;
                 let text = show::device(&device);
                 Ok(Report::new(device, text))
             }
             Device::Rename { serial, name } => {
-                let call = client.patch(&["v1", "devices", serial.as_str()]).body(json!({"name": name.as_str()}));
+                let call = client
+                    .patch(&["v1", "devices", serial.as_str()])
+                    .body(json!({"name": name.as_str()}));
                 Ok(Report::new(console.ask(call).await?, format!("{serial} is called {name}.")))
             }
             Device::Deactivate { serial } => {
-                let device = console.ask_with_proof(client.post(&["v1", "devices", serial.as_str(), "deactivate"])).await?;
-                let report = Report::new(device, format!("{serial} is disabled, and sessions opened with it are over."));
-                Ok(report.note(format!("Two consecutive codes put it in use again: twostep device activate {serial}")))
+                let device = console
+                    .ask_with_proof(client.post(&["v1", "devices", serial.as_str(), "deactivate"]))
+                    .await?;
+                let report = Report::new(
+                    device,
+                    format!("{serial} is disabled, and sessions opened with it are over."),
+                );
+                Ok(report.note(format!(
+                    "Two consecutive codes put it in use again: twostep device activate {serial}"
+                )))
             }
             Device::Remove { serial } => {
-                console.ask_with_proof(client.delete(&["v1", "devices", serial.as_str()])).await?;
-                Ok(Report::new(json!({"removed": serial.as_str()}), format!("{serial} is removed, and sessions opened with it are over.")))
+                console
+                    .ask_with_proof(client.delete(&["v1", "devices", serial.as_str()]))
+                    .await?;
+                Ok(Report::new(
+                    json!({"removed": serial.as_str()}),
+                    format!("{serial} is removed, and sessions opened with it are over."),
+                ))
             }
             Device::Unlock { serial } => {
-                let device = console.ask(client.post(&["v1", "devices", serial.as_str(), "unlock"])).await?;
+                let device =
+                    console.ask(client.post(&["v1", "devices", serial.as_str(), "unlock"])).await?;
                 Ok(Report::new(device, format!("{serial} is unlocked.")))
             }
         }

@@ -1,20 +1,30 @@
 //! Devices, for people.
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::console::Console;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::output::{Failure, Report};
 use crate::cli::words;
 use crate::cli::words::text;
 use crate::id::AccountId;
 
-pub(super) async fn list(console: &Console, account: Option<&AccountId>, state: Option<&str>) -> Result<Report, Failure> {
-    let page = || console.client().get(&["v1", "devices"]).query("account", account.map(AccountId::as_str)).query("state", state);
+pub(super) async fn list(
+    console: &Console,
+    account: Option<&AccountId>,
+    state: Option<&str>,
+) -> Result<Report, Failure> {
+    let page = || {
+        console
+            .client()
+            .get(&["v1", "devices"])
+            .query("account", account.map(AccountId::as_str))
+            .query("state", state)
+    };
     let devices = console.ask_all("devices", page).await?;
     let text = table(&devices, account.is_none());
-    let none = devices.is_empty().then_some("There are no devices. Add one: twostep device add");
+    let none = devices
+        .is_empty()
+        .then_some("There are no devices. Add one: twostep device add");
     let report = Report::new(json!({"devices": devices}), text);
     Ok(none.into_iter().fold(report, Report::note))
 }
@@ -64,7 +74,11 @@ pub(super) fn device(device: &Value) -> String {
     if given("codes_used_until") {
         let until = words::at(device, "codes_used_until");
         facts.push(("Codes used", format!("until {until}: no code is accepted before")));
-        facts.push(("", "the agent's clock went back below the time of the last code, or a backup was restored".to_owned()));
+        facts.push((
+            "",
+            "the agent's clock went back below the time of the last code, or a backup was restored"
+                .to_owned(),
+        ));
     }
     if given("counter") {
         facts.push(("Counter", text(device, "counter")));
@@ -73,7 +87,8 @@ pub(super) fn device(device: &Value) -> String {
         facts.push(("Codes left", text(device, "codes_left")));
     }
     if given("credential_id") {
-        let verified = if device.get("user_verified") == Some(&Value::Bool(true)) { "yes" } else { "no" };
+        let verified =
+            if device.get("user_verified") == Some(&Value::Bool(true)) { "yes" } else { "no" };
         facts.extend([
             ("Model", text(device, "aaguid")),
             ("Attestation", text(device, "attestation")),
@@ -88,7 +103,9 @@ pub(super) fn device(device: &Value) -> String {
 }
 
 fn state(device: &Value) -> String {
-    let held_up = ["throttled_until", "codes_used_until"].into_iter().any(|member| device.get(member).is_some_and(Value::is_string));
+    let held_up = ["throttled_until", "codes_used_until"]
+        .into_iter()
+        .any(|member| device.get(member).is_some_and(Value::is_string));
     let state = text(device, "state");
     if held_up && state == "active" { "active, held up".to_owned() } else { state }
 }
@@ -102,7 +119,11 @@ fn kind(device: &Value) -> String {
             text(device, "period"),
             text(device, "algorithm")
         ),
-        "hotp" => format!("hotp: {} digits, a new code at every press, {}", text(device, "digits"), text(device, "algorithm")),
+        "hotp" => format!(
+            "hotp: {} digits, a new code at every press, {}",
+            text(device, "digits"),
+            text(device, "algorithm")
+        ),
         _ => kind,
     }
 }
@@ -110,12 +131,18 @@ fn kind(device: &Value) -> String {
 fn explained(device: &Value) -> String {
     let (serial, state) = (text(device, "serial"), text(device, "state"));
     match state.as_str() {
-        "pending" => format!("pending: put it in use with two codes: twostep device activate {serial}"),
+        "pending" => {
+            format!("pending: put it in use with two codes: twostep device activate {serial}")
+        }
         "disabled" if text(device, "kind") == "security_key" => {
             format!("disabled: remove it, and enrol it again: twostep device remove {serial}")
         }
-        "disabled" => format!("disabled: put it in use again with two codes: twostep device activate {serial}"),
-        "locked" => format!("locked after too many wrong codes: unlock it with two codes: twostep device resync {serial}"),
+        "disabled" => format!(
+            "disabled: put it in use again with two codes: twostep device activate {serial}"
+        ),
+        "locked" => format!(
+            "locked after too many wrong codes: unlock it with two codes: twostep device resync {serial}"
+        ),
         _ => state,
     }
 }
@@ -130,7 +157,10 @@ mod tests {
         assert!(!device(&shown).contains("Codes used"));
         shown["codes_used_until"] = "2999-01-01T00:00:00Z".into();
         let facts = device(&shown);
-        assert!(facts.contains("until 2999-01-01T00:00:00Z (in ") && facts.contains("clock went back"), "{facts}");
+        assert!(
+            facts.contains("until 2999-01-01T00:00:00Z (in ") && facts.contains("clock went back"),
+            "{facts}"
+        );
         assert!(table(&[shown], false).contains("active, held up"));
     }
 }

@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use serde_json::Value;
@@ -38,11 +37,15 @@ fn socket(console: &Console) -> Finding {
     let path = console.client().endpoint().socket().unwrap_or(Path::new(""));
     let shown = path.display();
     match fs::symlink_metadata(path) {
-        Ok(there) if there.file_type().is_socket() || there.is_symlink() => {
-            Finding::good("socket", format!("{shown} (mode {:03o}, owner uid {})", there.mode() & 0o777, there.uid()))
+        Ok(there) if there.file_type().is_socket() || there.is_symlink() => Finding::good(
+            "socket",
+            format!("{shown} (mode {:03o}, owner uid {})", there.mode() & 0o777, there.uid()),
+        ),
+        Ok(_) => Finding::bad("socket", format!("{shown} is there and is no socket"))
+            .mend(format!("Remove it: rm {shown}")),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Finding::bad("socket", format!("{shown} is not there"))
         }
-        Ok(_) => Finding::bad("socket", format!("{shown} is there and is no socket")).mend(format!("Remove it: rm {shown}")),
-        Err(error) if error.kind() == ErrorKind::NotFound => Finding::bad("socket", format!("{shown} is not there")),
         Err(error) => Finding::bad("socket", format!("{shown} cannot be seen: {error}"))
             .mend("Run this as the user who runs the agent, or with sudo."),
     }
@@ -52,7 +55,10 @@ fn socket(console: &Console) -> Finding {
 async fn ready(console: &Console) -> Vec<Finding> {
     let finding = match console.try_to_ask(console.client().get(&["readyz"])).await {
         Ok(answer) => {
-            let ready = Finding::good("ready", "the store answers, the sealing key fits it, the clock is sane");
+            let ready = Finding::good(
+                "ready",
+                "the store answers, the sealing key fits it, the clock is sane",
+            );
             return vec![ready, sealing_keys(&answer.body)];
         }
         Err(Error::Problem(problem)) => {
@@ -73,13 +79,17 @@ async fn ready(console: &Console) -> Vec<Finding> {
 /// Which lines of the key file are needed.
 fn sealing_keys(ready: &Value) -> Finding {
     let Some(older) = ready.get("older_sealing_keys").and_then(Value::as_array) else {
-        return Finding::unknown("sealing keys", "the agent does not say which of them are needed: it is an older one");
+        return Finding::unknown(
+            "sealing keys",
+            "the agent does not say which of them are needed: it is an older one",
+        );
     };
     if older.is_empty() {
         return Finding::good("sealing keys", "all secrets are sealed under the first one");
     }
     let need = |one: &Value| {
-        let secrets = words::count(one.get("secrets").and_then(Value::as_u64).unwrap_or(0), "secret");
+        let secrets =
+            words::count(one.get("secrets").and_then(Value::as_u64).unwrap_or(0), "secret");
         format!("{secrets} under the older key {}", words::text(one, "key"))
     };
     let needs: Vec<String> = older.iter().map(need).collect();
@@ -100,7 +110,9 @@ async fn role(console: &Console) -> Finding {
         match console.try_to_ask(call).await {
             Ok(_) => return Finding::good("role", format!("you are {role}")),
             Err(Error::Problem(problem)) if problem.status == 403 => {}
-            Err(error) => return Finding::unknown("role", crate::cli::output::plain(&error.to_string())),
+            Err(error) => {
+                return Finding::unknown("role", crate::cli::output::plain(&error.to_string()));
+            }
         }
     }
     let own = console.account(None).unwrap_or_default();

@@ -2,18 +2,15 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::process::Command;
-use std::process::Stdio;
-use std::time::Duration;
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::cli::console::Console;
 use crate::cli::doctor::Finding;
 use crate::cli::words;
-use crate::time::Clock;
-use crate::time::SystemClock;
+use crate::time::{Clock, SystemClock};
 
 pub(super) async fn look(console: &Console, agent_runs: bool) -> Vec<Finding> {
     let mut findings = vec![synchronised()];
@@ -30,23 +27,34 @@ fn synchronised() -> Finding {
     if SystemClock.synchronised().is_some() {
         return good("the kernel says that it is synchronised");
     }
-    let bad = |how: &str| Finding::bad("clock", format!("nothing keeps it right ({how})")).mend("timedatectl set-ntp true");
+    let bad = |how: &str| {
+        Finding::bad("clock", format!("nothing keeps it right ({how})"))
+            .mend("timedatectl set-ntp true")
+    };
     match said("timedatectl", &["show", "-p", "NTPSynchronized", "--value"]).as_deref() {
         Some("yes") => return good("timedatectl"),
         Some("no") => return bad("timedatectl says: not synchronised"),
         _ => {}
     }
     // The leap status is the last column, and "Not synchronised" when it is not.
-    match said("chronyc", &["-c", "tracking"]).as_deref().and_then(|line| line.rsplit(',').next()) {
-        Some("Not synchronised") => return bad("chrony says: not synchronised").mend("chronyc makestep"),
+    match said("chronyc", &["-c", "tracking"])
+        .as_deref()
+        .and_then(|line| line.rsplit(',').next())
+    {
+        Some("Not synchronised") => {
+            return bad("chrony says: not synchronised").mend("chronyc makestep");
+        }
         Some(status) if !status.is_empty() => return good("chrony"),
         _ => {}
     }
     if Path::new("/run/systemd/timesync/synchronized").exists() {
         return good("systemd-timesyncd");
     }
-    Finding::unknown("clock", "nothing here says whether it is right; in a container, look at the host")
-        .mend("Codes are judged by it. To have it kept right: apt-get install chrony")
+    Finding::unknown(
+        "clock",
+        "nothing here says whether it is right; in a container, look at the host",
+    )
+    .mend("Codes are judged by it. To have it kept right: apt-get install chrony")
 }
 
 /// What a program prints, if it is there and does not take its time.
@@ -76,7 +84,8 @@ fn said(program: &str, arguments: &[&str]) -> Option<String> {
     Some(text.trim().to_owned())
 }
 
-/// The agent's clock against ours. They differ where one of the two lives in another machine or container.
+/// The agent's clock against ours. They differ where one of the two lives in another machine or
+/// container.
 async fn agents(console: &Console) -> Option<Finding> {
     let answer = console.try_to_ask(console.client().get(&["readyz"])).await.ok()?;
     let off = words::seconds_from_now(answer.body.get("now")?.as_str()?)?;
@@ -90,12 +99,21 @@ async fn agents(console: &Console) -> Option<Finding> {
 /// Tokens drift one by one. All of them off by the same amount means that it is us.
 async fn devices(console: &Console) -> Option<Finding> {
     let answer = console
-        .try_to_ask(console.client().get(&["v1", "devices"]).query("state", Some("active")).query("limit", Some("1000")))
+        .try_to_ask(
+            console
+                .client()
+                .get(&["v1", "devices"])
+                .query("state", Some("active"))
+                .query("limit", Some("1000")),
+        )
         .await
         .ok()?;
     let devices = answer.body.get("devices")?.as_array()?;
-    let used = devices.iter().filter(|device| device.get("last_used_at").is_some_and(Value::is_string));
-    let mut drifts: Vec<i64> = used.filter_map(|device| device.get("drift_seconds")?.as_i64()).collect();
+    let used = devices
+        .iter()
+        .filter(|device| device.get("last_used_at").is_some_and(Value::is_string));
+    let mut drifts: Vec<i64> =
+        used.filter_map(|device| device.get("drift_seconds")?.as_i64()).collect();
     drifts.sort_unstable();
     let median = *drifts.get(drifts.len() / 2)?;
     let agree = drifts.iter().filter(|drift| drift.abs_diff(median) <= 30).count();

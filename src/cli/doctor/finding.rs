@@ -1,10 +1,8 @@
 //! What was found, and what mends it: for people and for programs.
 
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::cli::output::Exit;
-use crate::cli::output::Report;
+use crate::cli::output::{Exit, Report};
 
 /// What was found about one thing.
 pub(in crate::cli) struct Finding {
@@ -77,8 +75,14 @@ pub(in crate::cli) fn report(findings: &[Finding], exit: Exit, again: &str) -> R
     Report::new(document, format!("{text}\n{verdict}")).exit(exit)
 }
 
-/// Whether the terminal is said to know more than ASCII. The first of these that is set counts (POSIX).
+/// Whether the terminal is said to know more than ASCII. The first of these that is set counts
+/// (POSIX).
 fn is_utf8() -> bool {
-    let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
-    set.is_some_and(|value| value.to_string_lossy().to_ascii_lowercase().replace('-', "").contains("utf8"))
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .filter_map(std::env::var_os)
+        .find(|value| !value.is_empty());
+    set.is_some_and(|value| {
+        value.to_string_lossy().to_ascii_lowercase().replace('-', "").contains("utf8")
+    })
 }

@@ -1,19 +1,16 @@
-//! `twostep doctor`: what is wrong here, and how to mend it. It works without an agent and without any right, and changes
-//! nothing.
+//! `twostep doctor`: what is wrong here, and how to mend it. It works without an agent and without
+//! any right, and changes nothing.
 
 mod agent;
 mod clock;
 mod files;
 mod finding;
 
-pub(super) use finding::Finding;
-pub(super) use finding::report;
+pub(super) use finding::{Finding, report};
 
 use crate::cli::console;
 use crate::cli::console::Console;
-use crate::cli::output::Exit;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::output::{Exit, Failure, Report};
 
 /// Say what is wrong with the agent, the store, the clock and the permissions, and how to mend it
 ///

@@ -1,29 +1,27 @@
-//! A ceremony with a key that is plugged in here: the agent asks, the key answers, the agent judges.
+//! A ceremony with a key that is plugged in here: the agent asks, the key answers, the agent
+//! judges.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::agent::config::Config;
 use crate::cli::console::Console;
 use crate::cli::key::person::AtTerminal;
-use crate::cli::output::Exit;
-use crate::cli::output::Failure;
+use crate::cli::output::{Exit, Failure};
 use crate::usb;
-use crate::usb::Cancel;
-use crate::usb::Options;
+use crate::usb::{Cancel, Options};
 use crate::webauthn::Origin;
 
 /// How a key that is plugged in here is reached, and for what it answers.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Security key")]
 pub(in crate::cli) struct Plugged {
-    /// The web origin that this machine stands for; it must belong to the RP ID of the agent [default: the first in the
-    /// agent's configuration]
+    /// The web origin that this machine stands for; it must belong to the RP ID of the agent
+    /// [default: the first in the agent's configuration]
     #[arg(long, value_name = "URL", env = "TWOSTEP_ORIGIN")]
     origin: Option<String>,
     /// For how many seconds to wait for a key, its PIN and its touch
@@ -36,46 +34,78 @@ pub(in crate::cli) struct Plugged {
 
 impl Plugged {
     /// Lets a key answer `options`, which the agent sent; `ceremony` is one of those in `usb`.
-    pub(super) async fn answer<O, R>(&self, options: &Value, ceremony: Ceremony<O, R>) -> Result<Value, Failure>
+    pub(super) async fn answer<O, R>(
+        &self,
+        options: &Value,
+        ceremony: Ceremony<O, R>,
+    ) -> Result<Value, Failure>
     where
         O: DeserializeOwned + Send + 'static,
         R: Serialize + Send + 'static,
     {
-        let unclear = |error: serde_json::Error| Failure::new(Exit::Unavailable, format!("the agent and this program differ: {error}"));
+        let unclear = |error: serde_json::Error| {
+            Failure::new(Exit::Unavailable, format!("the agent and this program differ: {error}"))
+        };
         let (asked, origin) = (O::deserialize(options).map_err(unclear)?, self.origin()?);
         let (cancel, path) = (Cancel::default(), self.hidraw.clone());
-        let how = Options { deadline: Duration::from_secs(self.wait), cancel: cancel.clone(), only: path };
+        let how = Options {
+            deadline: Duration::from_secs(self.wait),
+            cancel: cancel.clone(),
+            only: path,
+        };
         let at_key = move || ceremony(&how, &asked, &origin, &mut AtTerminal::default());
         let answered = interruptible(cancel, at_key).await?.map_err(failure)?;
         serde_json::to_value(answered).map_err(unclear)
     }
 
-    /// Configured, never taken from what the agent asks for: who listens on a socket may not choose for whom a key answers.
+    /// Configured, never taken from what the agent asks for: who listens on a socket may not choose
+    /// for whom a key answers.
     fn origin(&self) -> Result<Origin, Failure> {
         const HINT: &str = "Say it with --origin https://login.example.com";
         let Some(origin) = &self.origin else {
-            let config = Config::load(None).map_err(|error| Failure::bad_input(error.to_string()))?;
-            let none = || Failure::bad_input("the agent's configuration has no origin of a web page").hint(HINT);
+            let config =
+                Config::load(None).map_err(|error| Failure::bad_input(error.to_string()))?;
+            let none = || {
+                Failure::bad_input("the agent's configuration has no origin of a web page")
+                    .hint(HINT)
+            };
             return config.own_origin().ok_or_else(none);
         };
-        origin.parse().map_err(|error| Failure::bad_input(format!("{origin}: {error}")).hint(HINT))
+        origin
+            .parse()
+            .map_err(|error| Failure::bad_input(format!("{origin}: {error}")).hint(HINT))
     }
 }
 
 /// [`usb::register`] or [`usb::authenticate`].
-pub(super) type Ceremony<O, R> = fn(&Options, &O, &Origin, &mut dyn usb::Person) -> Result<R, usb::Error>;
+pub(super) type Ceremony<O, R> =
+    fn(&Options, &O, &Origin, &mut dyn usb::Person) -> Result<R, usb::Error>;
 
 /// Opens a session with a security key of the account; `body` is the request without its proof.
-pub(in crate::cli) async fn open_session(console: &Console, plugged: &Plugged, mut body: Value) -> Result<Value, Failure> {
+pub(in crate::cli) async fn open_session(
+    console: &Console,
+    plugged: &Plugged,
+    mut body: Value,
+) -> Result<Value, Failure> {
     let begin = json!({"account": body.get("account")});
-    let begun = console.ask(console.client().post(&["v1", "security-keys", "authenticate", "begin"]).body(begin)).await?;
+    let begun = console
+        .ask(
+            console
+                .client()
+                .post(&["v1", "security-keys", "authenticate", "begin"])
+                .body(begin),
+        )
+        .await?;
     body["credential"] = plugged.answer(&begun["public_key"], usb::authenticate).await?;
     body["ceremony_id"] = begun["ceremony_id"].clone();
     console.ask(console.client().post(&["v1", "sessions"]).body(body)).await
 }
 
 /// Runs `work` on a thread of its own. An interrupt stops it, so that no key is left blinking.
-async fn interruptible<T: Send + 'static>(cancel: Cancel, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+async fn interruptible<T: Send + 'static>(
+    cancel: Cancel,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
     let mut work = tokio::task::spawn_blocking(work);
     let done = tokio::select! {
         done = &mut work => done,
@@ -84,19 +114,38 @@ async fn interruptible<T: Send + 'static>(cancel: Cancel, work: impl FnOnce() ->
             work.await
         }
     };
-    done.map_err(|error| Failure::new(Exit::Unavailable, format!("the security key could not be used: {error}")))
+    done.map_err(|error| {
+        Failure::new(Exit::Unavailable, format!("the security key could not be used: {error}"))
+    })
 }
 
 /// What a person is told whose key did not answer.
 pub(super) fn failure(error: usb::Error) -> Failure {
     use usb::Error::*;
     let exit = match &error {
-        Cancelled | Declined | AlreadyEnrolled(_) | PinWrong { .. } | PinNotSet | PinMustChange | Full => Exit::Refused,
+        Cancelled
+        | Declined
+        | AlreadyEnrolled(_)
+        | PinWrong { .. }
+        | PinNotSet
+        | PinMustChange
+        | Full => Exit::Refused,
         PinNotGiven | BadRequest(_) => Exit::BadInput,
         Bus(_) | Child(_) => Exit::Unavailable,
         _ => Exit::NoKey,
     };
-    let hint = matches!(error, NoKey | NotAllowed { .. } | NotAsked { .. } | Busy | Slow | Silent | Misbehaved(_) | Bus(_) | Refused(_));
+    let hint = matches!(
+        error,
+        NoKey
+            | NotAllowed { .. }
+            | NotAsked { .. }
+            | Busy
+            | Slow
+            | Silent
+            | Misbehaved(_)
+            | Bus(_)
+            | Refused(_)
+    );
     let failure = Failure::new(exit, error.to_string());
     if hint { failure.hint("Look for the fault: twostep key doctor") } else { failure }
 }

@@ -8,17 +8,14 @@ use serde_json::json;
 use crate::cli::key::info::unexpected;
 use crate::cli::key::manage;
 use crate::cli::key::manage::Which;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
-use crate::cli::prompt;
-use crate::cli::words;
-use crate::usb::manage::Answered;
-use crate::usb::manage::Task;
+use crate::cli::output::{Failure, Report};
+use crate::cli::{prompt, words};
+use crate::usb::manage::{Answered, Task};
 
 /// List or delete the credentials that a key holds itself
 ///
-/// Those are passkeys, which a key finds without being told an account. Others are not on the key: it makes them anew from
-/// what the service sends.
+/// Those are passkeys, which a key finds without being told an account. Others are not on the key:
+/// it makes them anew from what the service sends.
 #[derive(Subcommand)]
 pub(in crate::cli) enum Credentials {
     /// List them; the key wants its PIN
@@ -51,9 +48,18 @@ impl Credentials {
 async fn list(which: &Which) -> Result<Report, Failure> {
     let key = which.key().await?;
     let pin = manage::pin(&key)?;
-    let Answered::Credentials(held) = manage::manage(&key, Task::Credentials { pin }).await? else { return Err(unexpected()) };
-    let rows: Vec<Vec<String>> = held.iter().map(|held| vec![held.rp_id.to_string(), held.user.to_string(), held.id.clone()]).collect();
-    let text = if rows.is_empty() { String::new() } else { words::table(&["SERVICE", "USER", "ID"], &rows) };
+    let Answered::Credentials(held) = manage::manage(&key, Task::Credentials { pin }).await? else {
+        return Err(unexpected());
+    };
+    let rows: Vec<Vec<String>> = held
+        .iter()
+        .map(|held| vec![held.rp_id.to_string(), held.user.to_string(), held.id.clone()])
+        .collect();
+    let text = if rows.is_empty() {
+        String::new()
+    } else {
+        words::table(&["SERVICE", "USER", "ID"], &rows)
+    };
     let report = Report::new(json!({"key": key, "credentials": held}), text);
     Ok(if held.is_empty() { report.note("The key holds no credentials itself.") } else { report })
 }
@@ -61,18 +67,26 @@ async fn list(which: &Which) -> Result<Report, Failure> {
 impl Delete {
     async fn run(&self) -> Result<Report, Failure> {
         if !self.yes && !prompt::is_terminal() {
-            return Err(Failure::bad_input("what is deleted from a key is gone for good").hint("If it is meant: --yes"));
+            return Err(Failure::bad_input("what is deleted from a key is gone for good")
+                .hint("If it is meant: --yes"));
         }
         let key = self.which.key().await?;
         let pin = prompt::pin(&format!("PIN of {key}"))?;
         let all = Task::Credentials { pin: pin.clone().into() };
-        let Answered::Credentials(held) = manage::manage(&key, all).await? else { return Err(unexpected()) };
+        let Answered::Credentials(held) = manage::manage(&key, all).await? else {
+            return Err(unexpected());
+        };
         let mut fitting = held.iter().filter(|held| held.id.starts_with(&self.id));
-        let none =
-            || Failure::bad_input(format!("{key} holds no credential {}", self.id)).hint("See what it holds: twostep key credentials list");
+        let none = || {
+            Failure::bad_input(format!("{key} holds no credential {}", self.id))
+                .hint("See what it holds: twostep key credentials list")
+        };
         let credential = fitting.next().ok_or_else(none)?;
         if fitting.next().is_some() {
-            return Err(Failure::bad_input(format!("several credentials begin with {}: say more of it", self.id)));
+            return Err(Failure::bad_input(format!(
+                "several credentials begin with {}: say more of it",
+                self.id
+            )));
         }
         let what = format!("the credential of {} for {}", credential.user, credential.rp_id);
         if !self.yes && !confirmed(&format!("Delete {what} from {key}, for good? Type yes:")) {
@@ -99,5 +113,8 @@ fn hexadecimal(text: &str) -> Result<String, String> {
 }
 
 fn bytes(hexadecimal: &str) -> Option<Vec<u8>> {
-    (0..hexadecimal.len()).step_by(2).map(|at| u8::from_str_radix(hexadecimal.get(at..at + 2)?, 16).ok()).collect()
+    (0..hexadecimal.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(hexadecimal.get(at..at + 2)?, 16).ok())
+        .collect()
 }

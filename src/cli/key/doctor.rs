@@ -1,28 +1,16 @@
-//! `twostep key doctor`: every key that is plugged in, what is wrong with it, and the line that mends it. It works without any
-//! right, and changes nothing.
+//! `twostep key doctor`: every key that is plugged in, what is wrong with it, and the line that
+//! mends it. It works without any right, and changes nothing.
 
-use nix::unistd::Gid;
-use nix::unistd::Group;
-use nix::unistd::Uid;
-use nix::unistd::User;
+use nix::unistd::{Gid, Group, Uid, User};
 
 use crate::cli::console;
-use crate::cli::doctor::Finding;
-use crate::cli::doctor::report;
-use crate::cli::key::list::name;
-use crate::cli::key::list::protocols;
+use crate::cli::doctor::{Finding, report};
+use crate::cli::key::list::{name, protocols};
 use crate::cli::key::manage::blocking;
 use crate::cli::key::person::tries;
-use crate::cli::output::Exit;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::output::{Exit, Failure, Report};
 use crate::usb;
-use crate::usb::About;
-use crate::usb::Access;
-use crate::usb::Answer;
-use crate::usb::Found;
-use crate::usb::Holders;
-use crate::usb::PinState;
+use crate::usb::{About, Access, Answer, Found, Holders, PinState};
 
 /// Say what is wrong with the security keys that are plugged in, and how to mend it
 ///
@@ -31,7 +19,8 @@ use crate::usb::PinState;
 pub(in crate::cli) struct Doctor {
     /// Print the udev rule that gives security keys to whoever is logged in at this machine
     ///
-    /// systemd 244 and later brings such a rule; it is needed where `ls /lib/udev/rules.d/60-fido-id.rules` finds nothing.
+    /// systemd 244 and later brings such a rule; it is needed where `ls
+    /// /lib/udev/rules.d/60-fido-id.rules` finds nothing.
     #[arg(long)]
     udev_rule: bool,
 }
@@ -41,14 +30,21 @@ impl Doctor {
         if self.udev_rule {
             return Ok(Report::new(serde_json::json!({"udev_rule": UDEV_RULE}), UDEV_RULE));
         }
-        let looked = blocking(|| usb::list().map(|found| found.into_iter().map(with_holders).collect::<Vec<_>>())).await?;
+        let looked = blocking(|| {
+            usb::list().map(|found| found.into_iter().map(with_holders).collect::<Vec<_>>())
+        })
+        .await?;
         let mut findings = vec![Finding::good("you", console::whoami())];
         if looked.is_empty() {
             let none = Finding::bad("keys", "no security key is plugged in");
-            findings
-                .push(none.mend("Plug one in. Does the machine see it? lsusb").mend("In a virtual machine, hand the USB device to it."));
+            findings.push(
+                none.mend("Plug one in. Does the machine see it? lsusb")
+                    .mend("In a virtual machine, hand the USB device to it."),
+            );
         }
-        findings.extend(looked.iter().flat_map(|(found, holders)| [look(found, holders)].into_iter().chain(held(found, holders))));
+        findings.extend(looked.iter().flat_map(|(found, holders)| {
+            [look(found, holders)].into_iter().chain(held(found, holders))
+        }));
         let exit = match findings.iter().any(Finding::is_bad) {
             _ if looked.is_empty() => Exit::NoKey,
             true => Exit::Refused,
@@ -67,22 +63,37 @@ fn look(found: &Found, holders: &Holders) -> Finding {
     let (path, name) = (found.key.path.display(), name(found));
     match (&found.access, &found.answer) {
         (Access::NotAllowed { mode, uid, gid }, _) => {
-            let closed = format!("{name} ({path}) is not open to you: it is for {}, mode {mode:03o}", owners(*uid, *gid));
+            let closed = format!(
+                "{name} ({path}) is not open to you: it is for {}, mode {mode:03o}",
+                owners(*uid, *gid)
+            );
             not_allowed(Finding::bad("permission", closed), found)
         }
-        (Access::Gone, _) => Finding::bad("key", format!("{name} ({path}) was just unplugged")).mend("Plug it in again."),
-        (Access::Failed(why), _) => Finding::bad("key", format!("{name} ({path}) cannot be opened: {why}")).mend(REPLUG),
+        (Access::Gone, _) => Finding::bad("key", format!("{name} ({path}) was just unplugged"))
+            .mend("Plug it in again."),
+        (Access::Failed(why), _) => {
+            Finding::bad("key", format!("{name} ({path}) cannot be opened: {why}")).mend(REPLUG)
+        }
         (_, Some(Answer::Busy)) => {
-            let busy = Finding::bad("busy", format!("{name} ({path}) is busy: another program uses it"));
+            let busy =
+                Finding::bad("busy", format!("{name} ({path}) is busy: another program uses it"));
             match holders.seen.is_empty() {
                 true => busy.mend("Close the program that asks for a touch; a browser, perhaps. To see which: sudo twostep key doctor"),
                 false => busy.mend(format!("Close {}, or touch the key if it blinks.", programs(holders))),
             }
         }
-        (_, Some(Answer::Slow)) => Finding::bad("slow", format!("{name} ({path}) is too slow to answer in time")).mend(REPLUG),
-        (_, Some(Answer::Silent)) => Finding::bad("key", format!("{name} ({path}) does not answer")).mend(REPLUG),
+        (_, Some(Answer::Slow)) => {
+            Finding::bad("slow", format!("{name} ({path}) is too slow to answer in time"))
+                .mend(REPLUG)
+        }
+        (_, Some(Answer::Silent)) => {
+            Finding::bad("key", format!("{name} ({path}) does not answer")).mend(REPLUG)
+        }
         (_, Some(Answer::Misbehaved(how))) => {
-            let odd = Finding::bad("key", format!("{name} ({path}) does not speak as a security key does: {how}"));
+            let odd = Finding::bad(
+                "key",
+                format!("{name} ({path}) does not speak as a security key does: {how}"),
+            );
             odd.mend(REPLUG).mend("If it stays so, use another key.")
         }
         (_, Some(Answer::About(about))) => healthy(found, about),
@@ -93,7 +104,8 @@ fn look(found: &Found, holders: &Holders) -> Finding {
 fn healthy(found: &Found, about: &About) -> Finding {
     let (path, name) = (found.key.path.display(), name(found));
     let usb = format!("{:04x}:{:04x}", found.key.vendor_id, found.key.product_id);
-    let key = format!("{name} ({path}, USB {usb}, {}, firmware {})", protocols(about), about.firmware);
+    let key =
+        format!("{name} ({path}, USB {usb}, {}, firmware {})", protocols(about), about.firmware);
     match about.pin {
         PinState::Blocked => Finding::bad("PIN", format!("{key}: its PIN is blocked"))
             .mend("Use another key. Only a reset frees this one, and erases every credential on it: fido2-token -R PATH"),
@@ -114,11 +126,20 @@ fn healthy(found: &Found, about: &About) -> Finding {
 fn held(found: &Found, holders: &Holders) -> Option<Finding> {
     let busy = matches!(found.answer, Some(Answer::Busy));
     let told = !busy && !holders.seen.is_empty();
-    told.then(|| Finding::good("open", format!("{} is open in {}", found.key.path.display(), programs(holders))))
+    told.then(|| {
+        Finding::good(
+            "open",
+            format!("{} is open in {}", found.key.path.display(), programs(holders)),
+        )
+    })
 }
 
 fn programs(holders: &Holders) -> String {
-    let programs: Vec<String> = holders.seen.iter().map(|holder| format!("{} (process {})", holder.program, holder.pid)).collect();
+    let programs: Vec<String> = holders
+        .seen
+        .iter()
+        .map(|holder| format!("{} (process {})", holder.program, holder.pid))
+        .collect();
     programs.join(", ")
 }
 
@@ -139,8 +160,14 @@ fn not_allowed(finding: Finding, found: &Found) -> Finding {
 }
 
 fn owners(uid: u32, gid: u32) -> String {
-    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten().map_or(uid.to_string(), |user| user.name);
-    let group = Group::from_gid(Gid::from_raw(gid)).ok().flatten().map_or(gid.to_string(), |group| group.name);
+    let user = User::from_uid(Uid::from_raw(uid))
+        .ok()
+        .flatten()
+        .map_or(uid.to_string(), |user| user.name);
+    let group = Group::from_gid(Gid::from_raw(gid))
+        .ok()
+        .flatten()
+        .map_or(gid.to_string(), |group| group.name);
     format!("{user} and the group {group}")
 }
 
@@ -151,5 +178,6 @@ fn me() -> String {
 
 const REPLUG: &str = "Unplug it, plug it in again, then run this again.";
 
-/// See udev(7). The usage page F1D0 is at the start of a security key's report descriptor, whoever made it.
+/// See udev(7). The usage page F1D0 is at the start of a security key's report descriptor, whoever
+/// made it.
 const UDEV_RULE: &str = include_str!("70-twostep-keys.rules");

@@ -2,15 +2,11 @@
 
 use serde_json::json;
 
-use crate::cli::key::manage::Which;
-use crate::cli::key::manage::manage;
-use crate::cli::output::Exit;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::key::manage::{Which, manage};
+use crate::cli::output::{Exit, Failure, Report};
 use crate::cli::words;
 use crate::usb::Text;
-use crate::usb::manage::Answered;
-use crate::usb::manage::Task;
+use crate::usb::manage::{Answered, Task};
 
 /// Show what a FIDO2 key says about itself
 #[derive(clap::Args)]
@@ -22,9 +18,16 @@ pub(in crate::cli) struct Info {
 impl Info {
     pub(super) async fn run(&self) -> Result<Report, Failure> {
         let key = self.which.key().await?;
-        let Answered::Info(info) = manage(&key, Task::Info).await? else { return Err(unexpected()) };
-        let texts = |texts: &[Text]| texts.iter().map(Text::as_str).collect::<Vec<&str>>().join(" ");
-        let options: Vec<String> = info.options.iter().map(|(name, on)| format!("{name}={}", if *on { "yes" } else { "no" })).collect();
+        let Answered::Info(info) = manage(&key, Task::Info).await? else {
+            return Err(unexpected());
+        };
+        let texts =
+            |texts: &[Text]| texts.iter().map(Text::as_str).collect::<Vec<&str>>().join(" ");
+        let options: Vec<String> = info
+            .options
+            .iter()
+            .map(|(name, on)| format!("{name}={}", if *on { "yes" } else { "no" }))
+            .collect();
         let facts = [
             ("key", key.to_string()),
             ("usb", format!("{:04x}:{:04x}", key.vendor_id, key.product_id)),
@@ -45,5 +48,8 @@ impl Info {
 
 /// The other process answered another question.
 pub(super) fn unexpected() -> Failure {
-    Failure::new(Exit::Unavailable, "the process that looks after the key answered something else: try again")
+    Failure::new(
+        Exit::Unavailable,
+        "the process that looks after the key answered something else: try again",
+    )
 }

@@ -3,15 +3,10 @@
 use serde_json::json;
 
 use crate::cli::key::manage::blocking;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::output::{Failure, Report};
 use crate::cli::words;
 use crate::usb;
-use crate::usb::About;
-use crate::usb::Access;
-use crate::usb::Answer;
-use crate::usb::Found;
-use crate::usb::PinState;
+use crate::usb::{About, Access, Answer, Found, PinState};
 
 /// List the security keys that are plugged in
 #[derive(clap::Args)]
@@ -21,12 +16,21 @@ impl List {
     pub(super) async fn run(&self) -> Result<Report, Failure> {
         let found = blocking(usb::list).await?;
         let rows: Vec<Vec<String>> = found.iter().map(row).collect();
-        let report = Report::new(json!({"keys": found}), words::table(&["KEY", "USB", "PROTOCOLS", "PIN", "DEVICE"], &rows));
+        let report = Report::new(
+            json!({"keys": found}),
+            words::table(&["KEY", "USB", "PROTOCOLS", "PIN", "DEVICE"], &rows),
+        );
         if found.is_empty() {
-            return Ok(Report::new(json!({"keys": found}), "").note("No security key is plugged in."));
+            return Ok(
+                Report::new(json!({"keys": found}), "").note("No security key is plugged in.")
+            );
         }
         let odd = found.iter().any(|found| !matches!(found.answer, Some(Answer::About(_))));
-        Ok(if odd { report.note("What is wrong with a key, and what helps: twostep key doctor") } else { report })
+        Ok(if odd {
+            report.note("What is wrong with a key, and what helps: twostep key doctor")
+        } else {
+            report
+        })
     }
 }
 
@@ -47,7 +51,8 @@ fn row(found: &Found) -> Vec<String> {
 /// What a key calls itself.
 pub(super) fn name(found: &Found) -> String {
     let texts = [&found.key.manufacturer, &found.key.product, &found.key.serial];
-    let said: Vec<&str> = texts.iter().map(|text| text.as_str()).filter(|text| !text.is_empty()).collect();
+    let said: Vec<&str> =
+        texts.iter().map(|text| text.as_str()).filter(|text| !text.is_empty()).collect();
     if said.is_empty() { "security key".to_owned() } else { said.join(" ") }
 }
 
@@ -60,7 +65,9 @@ fn pin(state: PinState) -> String {
     match state {
         PinState::Unsupported => "-".to_owned(),
         PinState::NotSet => "none".to_owned(),
-        PinState::Set { retries: Some(retries), .. } => format!("set, {} left", super::person::tries(retries)),
+        PinState::Set { retries: Some(retries), .. } => {
+            format!("set, {} left", super::person::tries(retries))
+        }
         PinState::Set { .. } => "set".to_owned(),
         PinState::Blocked => "blocked".to_owned(),
     }

@@ -5,16 +5,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::cli::key::ceremony::failure;
-use crate::cli::output::Exit;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::output::{Exit, Failure, Report};
 use crate::cli::prompt;
 use crate::usb;
-use crate::usb::Key;
-use crate::usb::Pin;
-use crate::usb::manage;
-use crate::usb::manage::Answered;
-use crate::usb::manage::Task;
+use crate::usb::manage::{Answered, Task};
+use crate::usb::{Key, Pin, manage};
 
 /// The command that this program gives itself, hidden from people.
 pub(super) const COMMAND: &str = "manage-in-child";
@@ -42,24 +37,31 @@ impl Which {
     /// The key that is meant, or the only one there is.
     pub(super) async fn key(&self) -> Result<Key, Failure> {
         let found = blocking(usb::list).await?;
-        let mut keys = found.into_iter().map(|found| found.key).filter(|key| self.hidraw.as_ref().is_none_or(|path| *path == key.path));
+        let mut keys = found
+            .into_iter()
+            .map(|found| found.key)
+            .filter(|key| self.hidraw.as_ref().is_none_or(|path| *path == key.path));
         let none = match &self.hidraw {
             Some(path) => format!("there is no security key at {}", path.display()),
             None => "no security key is plugged in".to_owned(),
         };
-        let key = keys.next().ok_or_else(|| Failure::new(Exit::NoKey, none).hint("See what there is: twostep key list"))?;
+        let key = keys.next().ok_or_else(|| {
+            Failure::new(Exit::NoKey, none).hint("See what there is: twostep key list")
+        })?;
         let others: Vec<String> = keys.map(|other| other.path.display().to_string()).collect();
         if others.is_empty() {
             return Ok(key);
         }
         let paths = [vec![key.path.display().to_string()], others].concat().join(" or ");
-        Err(Failure::bad_input("several security keys are plugged in").hint(format!("Say which: --hidraw {paths}")))
+        Err(Failure::bad_input("several security keys are plugged in")
+            .hint(format!("Say which: --hidraw {paths}")))
     }
 }
 
 /// Has this key do that.
 pub(super) async fn manage(key: &Key, task: Task) -> Result<Answered, Failure> {
-    let program = std::env::current_exe().map_err(|error| Failure::new(Exit::Unavailable, format!("cannot start: {error}")))?;
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::new(Exit::Unavailable, format!("cannot start: {error}")))?;
     let mut command = Command::new(program);
     command.args(["key", COMMAND]);
     let path = key.path.clone();
@@ -72,9 +74,13 @@ pub(super) fn pin(key: &Key) -> Result<Pin, Failure> {
 }
 
 /// Talks to a key on a thread that may wait.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, usb::Error> + Send + 'static) -> Result<T, Failure> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, usb::Error> + Send + 'static,
+) -> Result<T, Failure> {
     let done = tokio::task::spawn_blocking(work).await;
-    let done = done.map_err(|error| Failure::new(Exit::Unavailable, format!("the security key could not be asked: {error}")))?;
+    let done = done.map_err(|error| {
+        Failure::new(Exit::Unavailable, format!("the security key could not be asked: {error}"))
+    })?;
     done.map_err(failure)
 }
 

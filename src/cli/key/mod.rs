@@ -11,14 +11,12 @@ mod person;
 mod pin;
 mod test;
 
-pub(super) use ceremony::Plugged;
-pub(super) use ceremony::open_session;
+pub(super) use ceremony::{Plugged, open_session};
 
 use clap::Subcommand;
 
 use crate::cli::console::Global;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::output::{Failure, Report};
 
 /// Enrol, try and look after the security keys that are plugged in
 #[derive(Subcommand)]

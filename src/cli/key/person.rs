@@ -1,12 +1,7 @@
 //! The person at this terminal: told what the key wants, and asked for its PIN.
 
-use crate::cli::output;
-use crate::cli::prompt;
-use crate::usb::Key;
-use crate::usb::Person;
-use crate::usb::Pin;
-use crate::usb::PinRequest;
-use crate::usb::Progress;
+use crate::cli::{output, prompt};
+use crate::usb::{Key, Person, Pin, PinRequest, Progress};
 
 /// Speaks on standard error, and says nothing twice in a row.
 #[derive(Default)]
@@ -29,13 +24,20 @@ impl Person for AtTerminal {
             Progress::WaitingForKey => "Plug in a security key.".to_owned(),
             Progress::KeyInserted(key) => format!("{key} was plugged in."),
             Progress::KeyRemoved(key) => format!("{key} was unplugged."),
-            Progress::ChooseByTouch { keys } => format!("Touch the key you want to use. {}", blinking(&keys)),
+            Progress::ChooseByTouch { keys } => {
+                format!("Touch the key you want to use. {}", blinking(&keys))
+            }
             Progress::NeedTouch(key) => format!("Touch the blinking key: {key}."),
             Progress::NeedFingerprint(key) => format!("Put your finger on the key: {key}."),
             Progress::FingerprintWrong { retries: Some(retries), .. } => {
-                format!("The key did not know the finger: {} left before it wants its PIN.", tries(retries))
+                format!(
+                    "The key did not know the finger: {} left before it wants its PIN.",
+                    tries(retries)
+                )
             }
-            Progress::FingerprintWrong { retries: None, .. } => "The key did not know the finger: try again.".to_owned(),
+            Progress::FingerprintWrong { retries: None, .. } => {
+                "The key did not know the finger: try again.".to_owned()
+            }
             Progress::Busy(key) => format!("Another program is using {key}: waiting for it."),
             Progress::LeftOut { key, why } => format!("{key} is left out: {why}."),
             _ => return,
@@ -51,10 +53,14 @@ impl Person for AtTerminal {
             }
             output::note("That PIN is wrong.");
         }
-        let left = request.retries.map(|retries| format!(" ({} left)", tries(retries))).unwrap_or_default();
+        let left = request
+            .retries
+            .map(|retries| format!(" ({} left)", tries(retries)))
+            .unwrap_or_default();
         let asked = format!("PIN of {}{left}", request.key);
         if !prompt::is_terminal() {
-            // Standard input is read without a prompt; how many tries are left is worth knowing there, too.
+            // Standard input is read without a prompt; how many tries are left is worth knowing
+            // there, too.
             output::note(&asked);
         }
         prompt::pin(&asked).ok().filter(|pin| !pin.is_empty()).map(Pin::from)

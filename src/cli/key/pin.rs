@@ -6,12 +6,10 @@ use zeroize::Zeroizing;
 
 use crate::cli::key::manage;
 use crate::cli::key::manage::Which;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::output::{Failure, Report};
 use crate::cli::prompt;
-use crate::usb::Key;
-use crate::usb::Pin as Typed;
 use crate::usb::manage::Task;
+use crate::usb::{Key, Pin as Typed};
 
 /// Give a security key a PIN, or another one
 #[derive(Subcommand)]
@@ -62,7 +60,9 @@ fn new(key: &Key) -> Result<Typed, Failure> {
 fn fits(pin: &Zeroizing<String>) -> Result<(), Failure> {
     match (pin.chars().count() >= LEAST_CHARACTERS, pin.len() <= MOST_BYTES) {
         (true, true) => Ok(()),
-        (false, _) => Err(Failure::bad_input("a PIN has at least 4 characters; letters are fine, too")),
+        (false, _) => {
+            Err(Failure::bad_input("a PIN has at least 4 characters; letters are fine, too"))
+        }
         (_, false) => Err(Failure::bad_input("a PIN has at most 63 bytes")),
     }
 }

@@ -3,10 +3,8 @@
 use serde_json::json;
 
 use crate::cli::console::Console;
-use crate::cli::key::Plugged;
-use crate::cli::key::open_session;
-use crate::cli::output::Failure;
-use crate::cli::output::Report;
+use crate::cli::key::{Plugged, open_session};
+use crate::cli::output::{Failure, Report};
 use crate::cli::words::text;
 use crate::id::AccountId;
 
@@ -28,12 +26,23 @@ impl Test {
         let body = json!({"account": account, "duration_seconds": SHORTEST});
         let opened = open_session(console, &self.plugged, body).await?;
         let context = opened.get("context").cloned().unwrap_or_default();
-        let revoked = console.ask(console.client().post(&["v1", "sessions", "revoke"]).body(json!({"token": opened.get("token")}))).await;
+        let revoked = console
+            .ask(
+                console
+                    .client()
+                    .post(&["v1", "sessions", "revoke"])
+                    .body(json!({"token": opened.get("token")})),
+            )
+            .await;
         let knows = match context.get("user_verified").and_then(serde_json::Value::as_bool) {
             Some(true) => "and knew its person by PIN or fingerprint",
             _ => "and was touched; it did not ask who touches it",
         };
-        let said = format!("{} of {} works: it was accepted, {knows}.", text(&context, "serial"), text(&context, "account"));
+        let said = format!(
+            "{} of {} works: it was accepted, {knows}.",
+            text(&context, "serial"),
+            text(&context, "account")
+        );
         let report = Report::new(json!({"context": context, "revoked": revoked.is_ok()}), said);
         Ok(match revoked {
             Ok(_) => report,

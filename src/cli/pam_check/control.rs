@@ -30,7 +30,8 @@ impl Code {
         (0..CODES).map(Code)
     }
 
-    /// What `pam_twostep.so` returns when it lets nobody in, and what stands for it when it cannot be loaded.
+    /// What `pam_twostep.so` returns when it lets nobody in, and what stands for it when it cannot
+    /// be loaded.
     pub(super) fn of_refusals() -> impl Iterator<Item = Code> {
         [1, 2, 3, 4, 5, 7, 9, 19, 26, 28].into_iter().map(Code)
     }
@@ -48,7 +49,10 @@ impl Control {
     }
 
     /// The same control, in brackets, with some of its actions replaced.
-    pub(super) fn replaced(text: &str, mut replace: impl FnMut(Action) -> Option<String>) -> Option<String> {
+    pub(super) fn replaced(
+        text: &str,
+        mut replace: impl FnMut(Action) -> Option<String>,
+    ) -> Option<String> {
         let pairs = list_of(text)?.split_whitespace().map(|pair| {
             let (name, action) = pair.split_once('=')?;
             let action = replace(Action::parse(action)?).unwrap_or_else(|| action.to_owned());
@@ -146,10 +150,23 @@ mod tests {
 
     #[test]
     fn words_and_brackets_mean_the_same() {
-        assert_eq!(Control::parse("Required"), Control::parse("[default=bad success=ok new_authtok_reqd=ok ignore=ignore]"));
-        let jump = Control::parse("[success=2 default=ignore]").map(|control| control.action(Code::SUCCESS));
+        assert_eq!(
+            Control::parse("Required"),
+            Control::parse("[default=bad success=ok new_authtok_reqd=ok ignore=ignore]")
+        );
+        let jump = Control::parse("[success=2 default=ignore]")
+            .map(|control| control.action(Code::SUCCESS));
         assert_eq!(jump, Some(Action::Jump(2)));
-        for text in ["", "require", "[success]", "[success=ok", "[sucess=ok]", "[default=maybe]", "[success=0]", "[success=-1]"] {
+        for text in [
+            "",
+            "require",
+            "[success]",
+            "[success=ok",
+            "[sucess=ok]",
+            "[default=maybe]",
+            "[success=0]",
+            "[success=-1]",
+        ] {
             assert_eq!(Control::parse(text), None, "{text}");
         }
     }

@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The file of a module, by the name in a line; none if there is none where libpam looks for it.
 pub(super) fn module(root: &Path, name: &str) -> Option<PathBuf> {
@@ -20,14 +19,20 @@ pub(super) fn module(root: &Path, name: &str) -> Option<PathBuf> {
     folders.into_iter().map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// What a user could write to change this file: itself, or a folder above it, up to the root. None if nobody but the owner of
-/// the root can.
+/// What a user could write to change this file: itself, or a folder above it, up to the root. None
+/// if nobody but the owner of the root can.
 pub(super) fn writable(root: &Path, file: &Path) -> Option<PathBuf> {
     let owner = fs::metadata(root).ok()?.uid();
-    let trusted =
-        |path: &Path| fs::metadata(path).is_ok_and(|there| (there.uid() == owner || there.uid() == 0) && there.mode() & 0o022 == 0);
+    let trusted = |path: &Path| {
+        fs::metadata(path).is_ok_and(|there| {
+            (there.uid() == owner || there.uid() == 0) && there.mode() & 0o022 == 0
+        })
+    };
     // A link is as good as the place that it points to.
     let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let below = |path: &&Path| path.starts_with(root) && *path != root;
-    file.ancestors().take_while(below).find(|path| path.exists() && !trusted(path)).map(Path::to_owned)
+    file.ancestors()
+        .take_while(below)
+        .find(|path| path.exists() && !trusted(path))
+        .map(Path::to_owned)
 }

@@ -1,7 +1,6 @@
 //! The lines of a stack, as libpam reads them (pam.conf(5)).
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One line that says something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +20,8 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// The lines of a file of `/etc/pam.d`, or of `/etc/pam.conf` with the service before each, which is returned, too.
+    /// The lines of a file of `/etc/pam.d`, or of `/etc/pam.conf` with the service before each,
+    /// which is returned, too.
     pub(super) fn parse(file: &Path, text: &str, is_conf: bool) -> Vec<(Option<String>, Line)> {
         let mut lines = Vec::new();
         let mut numbered = text.lines().zip(1..);
@@ -32,7 +32,11 @@ impl Line {
                 whole = format!("{begun} {}", more.trim_start());
             }
             let mut words = words(&whole).into_iter();
-            let service = if is_conf { words.next().map(|service| service.to_ascii_lowercase()) } else { None };
+            let service = if is_conf {
+                words.next().map(|service| service.to_ascii_lowercase())
+            } else {
+                None
+            };
             if let Some(line) = Line::of(file, number, words.collect()) {
                 lines.push((service, line));
             }
@@ -79,11 +83,21 @@ impl Line {
                 arguments: Vec::new(),
             });
         }
-        let (quiet, group) = first.strip_prefix('-').map_or((false, first.as_str()), |group| (true, group));
+        let (quiet, group) =
+            first.strip_prefix('-').map_or((false, first.as_str()), |group| (true, group));
         let group = group.to_ascii_lowercase();
         // What is missing stays empty: libpam lets such a line fail.
-        let (control, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        Some(Line { file: file.to_owned(), number, group, quiet, control, target, arguments: words.collect() })
+        let (control, target) =
+            (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        Some(Line {
+            file: file.to_owned(),
+            number,
+            group,
+            quiet,
+            control,
+            target,
+            arguments: words.collect(),
+        })
     }
 }
 
@@ -115,14 +129,22 @@ mod tests {
 
     #[test]
     fn a_line_is_read_as_libpam_reads_it() {
-        let text =
-            "# nothing\n\n-Auth [success=1 \\\n  default=ignore]  /lib/pam_unix.so nullok # why\n@include common-auth\nauth required\n";
-        let lines: Vec<Line> = Line::parse(Path::new("x"), text, false).into_iter().map(|(_, line)| line).collect();
+        let text = "# nothing\n\n-Auth [success=1 \\\n  default=ignore]  /lib/pam_unix.so nullok # why\n@include common-auth\nauth required\n";
+        let lines: Vec<Line> = Line::parse(Path::new("x"), text, false)
+            .into_iter()
+            .map(|(_, line)| line)
+            .collect();
         assert_eq!(lines.len(), 3);
         assert_eq!((lines[0].number, lines[0].quiet, lines[0].group.as_str()), (3, true, "auth"));
-        assert_eq!((lines[0].control.as_str(), lines[0].module()), ("[success=1  default=ignore]", "pam_unix.so"));
+        assert_eq!(
+            (lines[0].control.as_str(), lines[0].module()),
+            ("[success=1  default=ignore]", "pam_unix.so")
+        );
         assert_eq!(lines[0].arguments, ["nullok"]);
-        assert_eq!((lines[1].number, lines[1].target.as_str(), lines[1].includes()), (5, "common-auth", true));
+        assert_eq!(
+            (lines[1].number, lines[1].target.as_str(), lines[1].includes()),
+            (5, "common-auth", true)
+        );
         assert_eq!((lines[2].control.as_str(), lines[2].target.as_str()), ("required", ""));
     }
 

@@ -1,12 +1,9 @@
 //! Each way around `pam_twostep.so` in a stack, and the line that closes it.
 
-use super::control::Action;
-use super::control::Control;
+use super::control::{Action, Control};
 use super::line::Line;
 use super::stack::Step;
-use super::walk::Leak;
-use super::walk::jump;
-use super::walk::walk;
+use super::walk::{Leak, jump, walk};
 
 /// What is wrong with a line, and how it should read.
 pub(super) struct Fault {
@@ -15,8 +12,8 @@ pub(super) struct Fault {
     pub(super) mended: Option<Line>,
 }
 
-/// Everything on whose account somebody comes in without a second factor, each once: what is found is mended, and the stack
-/// walked again.
+/// Everything on whose account somebody comes in without a second factor, each once: what is found
+/// is mended, and the stack walked again.
 pub(super) fn leaks(mut steps: Vec<Step>) -> Vec<Fault> {
     let mut faults = Vec::new();
     // Each round mends a line; a line is mended once or twice.
@@ -31,7 +28,9 @@ pub(super) fn leaks(mut steps: Vec<Step>) -> Vec<Fault> {
         let Some(step) = steps.get(at) else { break };
         let control = match leak {
             Leak::Ignored(..) => Some("required".to_owned()),
-            Leak::Forgotten(_) => Control::replaced(&step.line.control, |action| (action == Action::Reset).then(|| "ignore".to_owned())),
+            Leak::Forgotten(_) => Control::replaced(&step.line.control, |action| {
+                (action == Action::Reset).then(|| "ignore".to_owned())
+            }),
             _ => around(&steps, at, step),
         };
         let line = step.line.clone();
@@ -49,21 +48,41 @@ pub(super) fn leaks(mut steps: Vec<Step>) -> Vec<Fault> {
     faults
 }
 
-/// The lines of ours that no way through the stack comes to, each with the last line before it that one does.
+/// The lines of ours that no way through the stack comes to, each with the last line before it that
+/// one does.
 pub(super) fn unreachable(steps: &[Step]) -> Vec<Fault> {
     let reached = walk(steps).reached;
-    let ours = steps.iter().enumerate().filter(|(at, step)| step.line.is_ours() && !reached.contains(at));
+    let ours = steps
+        .iter()
+        .enumerate()
+        .filter(|(at, step)| step.line.is_ours() && !reached.contains(at));
     let fault = |(at, step): (usize, &Step)| {
-        let last = steps.iter().take(at).enumerate().rev().find(|(before, _)| reached.contains(before));
-        let place = last.map_or(String::new(), |(_, step)| format!(": put it before {}:{}", step.line.file.display(), step.line.number));
-        Fault { line: step.line.clone(), what: format!("the stack never comes to this line{place}"), mended: None }
+        let last = steps
+            .iter()
+            .take(at)
+            .enumerate()
+            .rev()
+            .find(|(before, _)| reached.contains(before));
+        let place = last.map_or(String::new(), |(_, step)| {
+            format!(": put it before {}:{}", step.line.file.display(), step.line.number)
+        });
+        Fault {
+            line: step.line.clone(),
+            what: format!("the stack never comes to this line{place}"),
+            mended: None,
+        }
     };
     ours.map(fault).collect()
 }
 
 /// The control of a line that goes around ours, changed so that it lands on ours.
 fn around(steps: &[Step], at: usize, step: &Step) -> Option<String> {
-    let ours = steps.iter().enumerate().skip(at.saturating_add(1)).find(|(_, step)| step.line.is_ours())?.0;
+    let ours = steps
+        .iter()
+        .enumerate()
+        .skip(at.saturating_add(1))
+        .find(|(_, step)| step.line.is_ours())?
+        .0;
     let lands = |lines: usize| jump(steps, at, step.level, lines).filter(|landed| *landed <= ours);
     let farthest = (1..=ours.saturating_sub(at)).rev().find(|lines| lands(*lines).is_some());
     let to = farthest.map_or("ok".to_owned(), |lines| lines.to_string());

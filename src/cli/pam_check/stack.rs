@@ -1,12 +1,9 @@
 //! Which stacks there are, and what is in them once everything is included.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-use std::fs;
-use std::io;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::control::Control;
 use super::line::Line;
@@ -32,7 +29,8 @@ pub(super) struct Step {
 impl Stacks {
     /// Reads `/etc/pam.d`, or `/etc/pam.conf` where there is no such folder (pam.conf(5)).
     pub(super) fn read(root: &Path) -> io::Result<Stacks> {
-        let mut stacks = Stacks { root: root.to_owned(), files: BTreeMap::new(), services: BTreeMap::new() };
+        let mut stacks =
+            Stacks { root: root.to_owned(), files: BTreeMap::new(), services: BTreeMap::new() };
         let folder = root.join("etc/pam.d");
         match fs::read_dir(&folder) {
             Ok(entries) => {
@@ -44,9 +42,11 @@ impl Stacks {
                         stacks.services.insert(name, lines);
                     }
                 }
-                // What is included is no service by itself; a line of its own is looked at wherever it is included.
+                // What is included is no service by itself; a line of its own is looked at wherever
+                // it is included.
                 let all = stacks.services.values().flatten();
-                let included: BTreeSet<String> = all.filter(|line| line.includes()).map(|line| line.target.clone()).collect();
+                let included: BTreeSet<String> =
+                    all.filter(|line| line.includes()).map(|line| line.target.clone()).collect();
                 stacks.services.retain(|name, _| !included.contains(name));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -59,7 +59,12 @@ impl Stacks {
             Err(error) => return Err(error),
         }
         // Included files, which may lie elsewhere.
-        let mut wanted: Vec<PathBuf> = stacks.services.values().flatten().filter_map(|line| stacks.included(line)).collect();
+        let mut wanted: Vec<PathBuf> = stacks
+            .services
+            .values()
+            .flatten()
+            .filter_map(|line| stacks.included(line))
+            .collect();
         while let Some(path) = wanted.pop() {
             if !stacks.files.contains_key(&path)
                 && let Ok(lines) = stacks.file(&path)
@@ -80,7 +85,11 @@ impl Stacks {
         let mut waiting = vec![(self.services.get(service).cloned().unwrap_or_default(), 0)];
         while let Some((some, depth)) = waiting.pop() {
             for line in some {
-                if let Some(more) = self.included(&line).and_then(|path| self.files.get(&path)).filter(|_| depth < DEEPEST) {
+                if let Some(more) = self
+                    .included(&line)
+                    .and_then(|path| self.files.get(&path))
+                    .filter(|_| depth < DEEPEST)
+                {
                     waiting.push((more.clone(), depth + 1));
                 }
                 lines.push(line);
@@ -98,12 +107,20 @@ impl Stacks {
 
     fn add(&self, steps: &mut Vec<Step>, lines: &[Line], level: usize, depth: usize) {
         for line in lines.iter().filter(|line| line.group.is_empty() || line.group == "auth") {
-            let step = |control, begins_substack| Step { line: line.clone(), control, level, begins_substack };
+            let step = |control, begins_substack| Step {
+                line: line.clone(),
+                control,
+                level,
+                begins_substack,
+            };
             if !line.includes() {
                 steps.push(step(Control::parse(&line.control), false));
                 continue;
             }
-            let included = self.included(line).and_then(|path| self.files.get(&path)).filter(|_| depth < DEEPEST);
+            let included = self
+                .included(line)
+                .and_then(|path| self.files.get(&path))
+                .filter(|_| depth < DEEPEST);
             match (included, line.control.eq_ignore_ascii_case("substack")) {
                 (None, _) => steps.push(step(None, false)),
                 (Some(lines), false) => self.add(steps, lines, level, depth + 1),
@@ -117,7 +134,8 @@ impl Stacks {
 
     fn file(&mut self, path: &Path) -> io::Result<Vec<Line>> {
         let text = String::from_utf8_lossy(&fs::read(path)?).into_owned();
-        let lines: Vec<Line> = Line::parse(path, &text, false).into_iter().map(|(_, line)| line).collect();
+        let lines: Vec<Line> =
+            Line::parse(path, &text, false).into_iter().map(|(_, line)| line).collect();
         self.files.insert(path.to_owned(), lines.clone());
         Ok(lines)
     }
@@ -125,7 +143,13 @@ impl Stacks {
     fn included(&self, line: &Line) -> Option<PathBuf> {
         let target = Path::new(&line.target);
         let inside = |path: &Path| self.root.join(path.strip_prefix("/").unwrap_or(path));
-        line.includes().then(|| if target.is_absolute() { inside(target) } else { self.root.join("etc/pam.d").join(target) })
+        line.includes().then(|| {
+            if target.is_absolute() {
+                inside(target)
+            } else {
+                self.root.join("etc/pam.d").join(target)
+            }
+        })
     }
 }
 

@@ -1,14 +1,13 @@
-//! Every way through a stack, as libpam would go it (`_pam_dispatch_aux` of Linux-PAM 1.5), and the shortest on which somebody
-//! comes in whom nobody has verified.
+//! Every way through a stack, as libpam would go it (`_pam_dispatch_aux` of Linux-PAM 1.5), and the
+//! shortest on which somebody comes in whom nobody has verified.
 
-use std::collections::HashSet;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
-use super::control::Action;
-use super::control::Code;
+use super::control::{Action, Code};
 use super::stack::Step;
 
-/// Why somebody comes in without `pam_twostep.so`: the step, what it returned, and what libpam made of that.
+/// Why somebody comes in without `pam_twostep.so`: the step, what it returned, and what libpam made
+/// of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Leak {
     /// Our line was asked and said no, and that counts for nothing.
@@ -52,7 +51,14 @@ struct State {
 /// Walks every way through these steps.
 pub(super) fn walk(steps: &[Step]) -> Walked {
     let mut walked = Walked { leak: None, reached: HashSet::new() };
-    let start = State { at: 0, impression: Impression::None, succeeds: false, verified: false, outer: Vec::new(), why: None };
+    let start = State {
+        at: 0,
+        impression: Impression::None,
+        succeeds: false,
+        verified: false,
+        outer: Vec::new(),
+        why: None,
+    };
     let mut waiting = VecDeque::from([start.clone()]);
     let mut seen = HashSet::from([start]);
     while let Some(state) = waiting.pop_front() {
@@ -83,7 +89,9 @@ fn following(steps: &[Step], step: &Step, state: &State) -> Vec<State> {
         return vec![state];
     }
     // A line that libpam cannot read fails.
-    let Some(control) = &step.control else { return vec![after(steps, step, &state, Code::AUTH_ERR, Action::Bad)] };
+    let Some(control) = &step.control else {
+        return vec![after(steps, step, &state, Code::AUTH_ERR, Action::Bad)];
+    };
     let mut found = Vec::new();
     for code in codes(step) {
         found.push(after(steps, step, &state, code, control.action(code)));
@@ -113,11 +121,14 @@ fn after(steps: &[Step], step: &Step, state: &State, code: Code, action: Action)
     match action {
         Action::Ignore => {}
         Action::Reset => {
-            (next.impression, next.succeeds) = state.outer.last().copied().unwrap_or((Impression::None, false));
+            (next.impression, next.succeeds) =
+                state.outer.last().copied().unwrap_or((Impression::None, false));
             next.why = next.why.or(Some(Leak::Forgotten(here)));
         }
         Action::Ok | Action::Done => {
-            if next.impression == Impression::None || next.impression == Impression::Positive && next.succeeds {
+            if next.impression == Impression::None
+                || next.impression == Impression::Positive && next.succeeds
+            {
                 (next.impression, next.succeeds) = (Impression::Positive, success);
             }
             if action == Action::Done && next.impression == Impression::Positive {
@@ -158,7 +169,8 @@ fn end_of_level(steps: &[Step], here: usize, level: usize) -> usize {
     after.find(|(_, step)| step.level < level).map_or(steps.len(), |(at, _)| at)
 }
 
-/// Where a jump lands; a substack counts as one line, and a jump does not leave its own. None where there are too few lines.
+/// Where a jump lands; a substack counts as one line, and a jump does not leave its own. None where
+/// there are too few lines.
 pub(super) fn jump(steps: &[Step], here: usize, level: usize, lines: usize) -> Option<usize> {
     let mut at = here;
     for _ in 0..lines {

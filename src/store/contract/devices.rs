@@ -4,14 +4,7 @@ use std::sync::Arc;
 
 use super::sample::*;
 use crate::device::DeviceState;
-use crate::store::Account;
-use crate::store::Change;
-use crate::store::Commit;
-use crate::store::Conflict;
-use crate::store::Fingerprint;
-use crate::store::Revision;
-use crate::store::Store;
-use crate::store::Write;
+use crate::store::{Account, Change, Commit, Conflict, Fingerprint, Revision, Store, Write};
 
 /// One write that conflicts undoes the writes before it, and the audit row with them.
 pub async fn a_change_is_made_whole_or_not_at_all(store: Arc<dyn Store>) {
@@ -26,23 +19,50 @@ pub async fn a_change_is_made_whole_or_not_at_all(store: Arc<dyn Store>) {
             insert(&totp("GAHT00000002", "alice", None), 2),
             Write::InitValue { name: "x".to_owned(), value: vec![1] },
             Write::NoteTime(NOW),
-            Write::ExpectAccount { account: account_id("alice"), seen: Revision(before.revision.0 + 1) },
+            Write::ExpectAccount {
+                account: account_id("alice"),
+                seen: Revision(before.revision.0 + 1),
+            },
         ],
         audit: vec![event("code.accepted")],
     };
     let again = Change { writes: change.writes[..5].to_vec(), ..change.clone() };
-    assert_eq!(answered(store.commit(change).await), Commit::Conflict(Conflict::Revision), "a change with a stale write conflicts");
+    assert_eq!(
+        answered(store.commit(change).await),
+        Commit::Conflict(Conflict::Revision),
+        "a change with a stale write conflicts"
+    );
     let after = snapshot(&store, "alice").await;
-    assert_eq!((after.revision, after.devices.len()), (before.revision, 1), "a change that conflicts leaves the account as it was");
-    assert_eq!(after.devices[0].revision, seen.revision, "a change that conflicts leaves the device's revision");
+    assert_eq!(
+        (after.revision, after.devices.len()),
+        (before.revision, 1),
+        "a change that conflicts leaves the account as it was"
+    );
+    assert_eq!(
+        after.devices[0].revision, seen.revision,
+        "a change that conflicts leaves the device's revision"
+    );
     assert_eq!(after.devices[0].device, seen.device, "a change that conflicts leaves the device");
-    assert!(answered(store.account(&account_id("bob")).await).is_none(), "a change that conflicts adds no account");
+    assert!(
+        answered(store.account(&account_id("bob")).await).is_none(),
+        "a change that conflicts adds no account"
+    );
     assert_eq!(answered(store.value("x").await), None, "a change that conflicts keeps no value");
     assert_eq!(answered(store.highest_time().await), None, "a change that conflicts notes no time");
-    assert!(answered(store.audit(0, 10).await).is_empty(), "a change that conflicts leaves no audit row");
+    assert!(
+        answered(store.audit(0, 10).await).is_empty(),
+        "a change that conflicts leaves no audit row"
+    );
 
-    assert!(matches!(answered(store.commit(again).await), Commit::Committed(_)), "the same change without the stale write is made");
-    assert_eq!(watermark(&enrolled(&store, "alice", "GAHT00000001").await.device), Some(100), "a change that is made is made");
+    assert!(
+        matches!(answered(store.commit(again).await), Commit::Committed(_)),
+        "the same change without the stale write is made"
+    );
+    assert_eq!(
+        watermark(&enrolled(&store, "alice", "GAHT00000001").await.device),
+        Some(100),
+        "a change that is made is made"
+    );
     assert_eq!(answered(store.audit(0, 10).await).len(), 1, "and its audit row with it");
 }
 
@@ -50,13 +70,21 @@ pub async fn a_change_is_made_whole_or_not_at_all(store: Arc<dyn Store>) {
 pub async fn a_change_judged_from_an_old_revision_conflicts(store: Arc<dyn Store>) {
     with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
     let seen = enrolled(&store, "alice", "GAHT00000001").await;
-    let update = |step| [Write::UpdateDevice { seen: seen.revision, device: at_step(&seen.device, step) }];
+    let update =
+        |step| [Write::UpdateDevice { seen: seen.revision, device: at_step(&seen.device, step) }];
     made(&store, update(100)).await;
-    conflicts(&store, Conflict::Revision, update(101), "a device that has moved is not written from what it was").await;
+    conflicts(
+        &store,
+        Conflict::Revision,
+        update(101),
+        "a device that has moved is not written from what it was",
+    )
+    .await;
     let moved = enrolled(&store, "alice", "GAHT00000001").await;
     assert_eq!(watermark(&moved.device), Some(100), "the first of two changes stays");
     assert!(moved.revision > seen.revision, "the device's revision rises with it");
-    let remove = [Write::RemoveDevice { seen: seen.revision, tombstone: seen.device.tombstone(NOW) }];
+    let remove =
+        [Write::RemoveDevice { seen: seen.revision, tombstone: seen.device.tombstone(NOW) }];
     conflicts(&store, Conflict::Revision, remove, "a device that has moved is not removed").await;
 
     let was = snapshot(&store, "alice").await;
@@ -65,19 +93,30 @@ pub async fn a_change_judged_from_an_old_revision_conflicts(store: Arc<dyn Store
         [Write::UpdateAccount { seen: was.revision, account }]
     };
     made(&store, update(2)).await;
-    conflicts(&store, Conflict::Revision, update(3), "an account that has moved is not written from what it was").await;
+    conflicts(
+        &store,
+        Conflict::Revision,
+        update(3),
+        "an account that has moved is not written from what it was",
+    )
+    .await;
     let is = snapshot(&store, "alice").await;
     assert_eq!(is.account.generation, 2, "the first of two changes stays");
     assert!(is.revision > was.revision, "the account's revision rises with it");
     let create = [Write::CreateAccount(Account::new(account_id("alice"), NOW))];
     conflicts(&store, Conflict::Revision, create, "an account that is there is not added").await;
-    let nobody = [Write::UpdateAccount { seen: Revision(1), account: Account::new(account_id("bob"), NOW) }];
-    conflicts(&store, Conflict::Revision, nobody, "an account that is not there is not replaced").await;
-    let nothing = [Write::UpdateDevice { seen: Revision(1), device: totp("GAHT00000009", "alice", None) }];
-    conflicts(&store, Conflict::Revision, nothing, "a device that is not there is not replaced").await;
+    let nobody =
+        [Write::UpdateAccount { seen: Revision(1), account: Account::new(account_id("bob"), NOW) }];
+    conflicts(&store, Conflict::Revision, nobody, "an account that is not there is not replaced")
+        .await;
+    let nothing =
+        [Write::UpdateDevice { seen: Revision(1), device: totp("GAHT00000009", "alice", None) }];
+    conflicts(&store, Conflict::Revision, nothing, "a device that is not there is not replaced")
+        .await;
 }
 
-/// What a change does to an account by way of its devices does not stand in the way of the change itself.
+/// What a change does to an account by way of its devices does not stand in the way of the change
+/// itself.
 pub async fn revisions_named_by_a_change_are_from_before_it(store: Arc<dyn Store>) {
     with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
     let was = snapshot(&store, "alice").await;
@@ -88,7 +127,10 @@ pub async fn revisions_named_by_a_change_are_from_before_it(store: Arc<dyn Store
             Write::UpdateDevice { seen: was.devices[0].revision, device },
             insert(&totp("GAHT00000002", "alice", None), 2),
             Write::ExpectAccount { account: account_id("alice"), seen: was.revision },
-            Write::UpdateAccount { seen: was.revision, account: Account { protected: true, ..was.account.clone() } },
+            Write::UpdateAccount {
+                seen: was.revision,
+                account: Account { protected: true, ..was.account.clone() },
+            },
         ],
     )
     .await;
@@ -109,14 +151,33 @@ pub async fn a_refusal_stands_on_the_revision_it_was_judged_from(store: Arc<dyn 
     };
     made(&store, expect()).await;
     let is = snapshot(&store, "alice").await;
-    assert_eq!((is.revision, is.devices[0].revision), (was.revision, was.devices[0].revision), "expecting changes nothing");
-    made(&store, [Write::UpdateDevice { seen: was.devices[0].revision, device: at_step(&was.devices[0].device, 7) }]).await;
-    conflicts(&store, Conflict::Revision, expect(), "a refusal judged from an old revision is judged again").await;
+    assert_eq!(
+        (is.revision, is.devices[0].revision),
+        (was.revision, was.devices[0].revision),
+        "expecting changes nothing"
+    );
+    made(
+        &store,
+        [Write::UpdateDevice {
+            seen: was.devices[0].revision,
+            device: at_step(&was.devices[0].device, 7),
+        }],
+    )
+    .await;
+    conflicts(
+        &store,
+        Conflict::Revision,
+        expect(),
+        "a refusal judged from an old revision is judged again",
+    )
+    .await;
     let unknown = [Write::ExpectDevice { serial: serial("GAHT00000009"), seen: Revision(1) }];
-    conflicts(&store, Conflict::Revision, unknown, "a device that is not there is at no revision").await;
+    conflicts(&store, Conflict::Revision, unknown, "a device that is not there is at no revision")
+        .await;
 }
 
-/// The account's revision rises when a device is added, changes state, or goes; not when a code is judged.
+/// The account's revision rises when a device is added, changes state, or goes; not when a code is
+/// judged.
 pub async fn an_account_moves_when_its_devices_do(store: Arc<dyn Store>) {
     with_account(&store, "alice").await;
     let empty = snapshot(&store, "alice").await.revision;
@@ -125,18 +186,39 @@ pub async fn an_account_moves_when_its_devices_do(store: Arc<dyn Store>) {
     assert!(added.revision > empty, "adding a device moves its account");
 
     let device = &added.devices[0];
-    made(&store, [Write::UpdateDevice { seen: device.revision, device: at_step(&device.device, 5) }]).await;
+    made(
+        &store,
+        [Write::UpdateDevice { seen: device.revision, device: at_step(&device.device, 5) }],
+    )
+    .await;
     let judged = snapshot(&store, "alice").await;
-    assert_eq!(judged.revision, added.revision, "a device that keeps its state leaves its account alone");
+    assert_eq!(
+        judged.revision, added.revision,
+        "a device that keeps its state leaves its account alone"
+    );
 
     let device = &judged.devices[0];
-    made(&store, [Write::UpdateDevice { seen: device.revision, device: in_state(&device.device, DeviceState::Active) }]).await;
+    made(
+        &store,
+        [Write::UpdateDevice {
+            seen: device.revision,
+            device: in_state(&device.device, DeviceState::Active),
+        }],
+    )
+    .await;
     let activated = snapshot(&store, "alice").await;
     assert!(activated.revision > judged.revision, "a device that changes state moves its account");
 
     let device = &activated.devices[0];
-    made(&store, [Write::RemoveDevice { seen: device.revision, tombstone: device.device.tombstone(NOW) }]).await;
-    assert!(snapshot(&store, "alice").await.revision > activated.revision, "removing a device moves its account");
+    made(
+        &store,
+        [Write::RemoveDevice { seen: device.revision, tombstone: device.device.tombstone(NOW) }],
+    )
+    .await;
+    assert!(
+        snapshot(&store, "alice").await.revision > activated.revision,
+        "removing a device moves its account"
+    );
 }
 
 /// Whoever has it, and whatever is known of it.
@@ -144,9 +226,23 @@ pub async fn a_serial_number_belongs_to_one_device(store: Arc<dyn Store>) {
     with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
     with_account(&store, "bob").await;
     let twice = [insert(&totp("GAHT00000001", "bob", None), 2)];
-    conflicts(&store, Conflict::SerialTaken, twice, "a serial number is taken while a device has it").await;
-    assert_eq!(answered(store.owner(&serial("GAHT00000001")).await), Some(account_id("alice")), "the device has its owner");
-    assert_eq!(answered(store.owner(&serial("GAHT00000002")).await), None, "nobody owns what is not there");
+    conflicts(
+        &store,
+        Conflict::SerialTaken,
+        twice,
+        "a serial number is taken while a device has it",
+    )
+    .await;
+    assert_eq!(
+        answered(store.owner(&serial("GAHT00000001")).await),
+        Some(account_id("alice")),
+        "the device has its owner"
+    );
+    assert_eq!(
+        answered(store.owner(&serial("GAHT00000002")).await),
+        None,
+        "nobody owns what is not there"
+    );
 }
 
 /// A seed is known by its fingerprint.
@@ -154,15 +250,31 @@ pub async fn a_seed_belongs_to_one_device(store: Arc<dyn Store>) {
     with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
     with_account(&store, "bob").await;
     let twice = || [insert(&totp("GAHT00000002", "bob", None), 1)];
-    conflicts(&store, Conflict::FingerprintTaken, twice(), "a seed is taken while a device has it").await;
+    conflicts(&store, Conflict::FingerprintTaken, twice(), "a seed is taken while a device has it")
+        .await;
     let device = enrolled(&store, "alice", "GAHT00000001").await;
-    made(&store, [Write::RemoveDevice { seen: device.revision, tombstone: device.device.tombstone(NOW) }]).await;
+    made(
+        &store,
+        [Write::RemoveDevice { seen: device.revision, tombstone: device.device.tombstone(NOW) }],
+    )
+    .await;
     made(&store, twice()).await;
     // Devices without a seed do not share one.
     for name in ["GAHT00000003", "GAHT00000004"] {
-        made(&store, [Write::InsertDevice { device: totp(name, "bob", None), seed: None, fingerprint: None }]).await;
+        made(
+            &store,
+            [Write::InsertDevice {
+                device: totp(name, "bob", None),
+                seed: None,
+                fingerprint: None,
+            }],
+        )
+        .await;
     }
-    assert!(enrolled(&store, "bob", "GAHT00000003").await.seed.is_none(), "a device without a seed has none");
+    assert!(
+        enrolled(&store, "bob", "GAHT00000003").await.seed.is_none(),
+        "a device without a seed has none"
+    );
 }
 
 /// A security key has no seed, and a credential that no other device has.
@@ -171,19 +283,40 @@ pub async fn a_credential_belongs_to_one_device(store: Arc<dyn Store>) {
         with_account(&store, account).await;
     }
     made(&store, [insert_key(&security_key("key-00000001", "alice", 7), 1)]).await;
-    assert!(enrolled(&store, "alice", "key-00000001").await.seed.is_none(), "a security key has no seed");
+    assert!(
+        enrolled(&store, "alice", "key-00000001").await.seed.is_none(),
+        "a security key has no seed"
+    );
     for (name, account) in [("key-00000002", "bob"), ("key-00000003", "alice")] {
         let twice = [insert_key(&security_key(name, account, 0), 1)];
-        conflicts(&store, Conflict::FingerprintTaken, twice, "a credential is taken while a device has it").await;
+        conflicts(
+            &store,
+            Conflict::FingerprintTaken,
+            twice,
+            "a credential is taken while a device has it",
+        )
+        .await;
     }
     let owner = async || answered(store.owner_by_fingerprint(Fingerprint([1; 32])).await);
     assert_eq!(owner().await, Some(account_id("alice")), "a credential leads to its account");
-    assert_eq!(answered(store.owner_by_fingerprint(Fingerprint([2; 32])).await), None, "a credential that nobody has leads nowhere");
+    assert_eq!(
+        answered(store.owner_by_fingerprint(Fingerprint([2; 32])).await),
+        None,
+        "a credential that nobody has leads nowhere"
+    );
     let key = enrolled(&store, "alice", "key-00000001").await;
-    made(&store, [Write::RemoveDevice { seen: key.revision, tombstone: key.device.tombstone(NOW) }]).await;
+    made(
+        &store,
+        [Write::RemoveDevice { seen: key.revision, tombstone: key.device.tombstone(NOW) }],
+    )
+    .await;
     assert_eq!(owner().await, None, "a credential that was removed leads nowhere");
     made(&store, [insert_key(&security_key("key-00000002", "bob", 3), 1)]).await;
-    assert_eq!(owner().await, Some(account_id("bob")), "a credential that comes back leads to who has it now");
+    assert_eq!(
+        owner().await,
+        Some(account_id("bob")),
+        "a credential that comes back leads to who has it now"
+    );
     let again = enrolled(&store, "bob", "key-00000002").await.device;
     let count = again.credential().map(|credential| credential.sign_count);
     assert_eq!(count, Some(7), "a credential that comes back counts on from where it was");
@@ -193,7 +326,13 @@ pub async fn a_credential_belongs_to_one_device(store: Arc<dyn Store>) {
 /// An account is there before its devices.
 pub async fn a_device_needs_its_account(store: Arc<dyn Store>) {
     let orphan = [insert(&totp("GAHT00000001", "alice", None), 1)];
-    conflicts(&store, Conflict::Revision, orphan, "a device is not added to an account that is not there").await;
+    conflicts(
+        &store,
+        Conflict::Revision,
+        orphan,
+        "a device is not added to an account that is not there",
+    )
+    .await;
 }
 
 /// A device never changes hands.
@@ -201,9 +340,22 @@ pub async fn a_device_keeps_its_account(store: Arc<dyn Store>) {
     with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
     with_account(&store, "mallory").await;
     let seen = enrolled(&store, "alice", "GAHT00000001").await;
-    let theft = [Write::UpdateDevice { seen: seen.revision, device: totp("GAHT00000001", "mallory", None) }];
-    conflicts(&store, Conflict::Revision, theft, "an update does not give a device to another account").await;
-    assert_eq!(answered(store.owner(&serial("GAHT00000001")).await), Some(account_id("alice")), "the device stays where it was");
+    let theft = [Write::UpdateDevice {
+        seen: seen.revision,
+        device: totp("GAHT00000001", "mallory", None),
+    }];
+    conflicts(
+        &store,
+        Conflict::Revision,
+        theft,
+        "an update does not give a device to another account",
+    )
+    .await;
+    assert_eq!(
+        answered(store.owner(&serial("GAHT00000001")).await),
+        Some(account_id("alice")),
+        "the device stays where it was"
+    );
 }
 
 /// Tombstones count by serial number and by seed, all of them.
@@ -213,7 +365,14 @@ pub async fn a_device_added_again_starts_above_what_was_consumed(store: Arc<dyn 
     let consumed = async |device: &crate::device::Device, seed| {
         made(&store, [insert(device, seed)]).await;
         let device = enrolled(&store, device.account.as_str(), device.serial.as_str()).await;
-        made(&store, [Write::RemoveDevice { seen: device.revision, tombstone: device.device.tombstone(NOW) }]).await;
+        made(
+            &store,
+            [Write::RemoveDevice {
+                seen: device.revision,
+                tombstone: device.device.tombstone(NOW),
+            }],
+        )
+        .await;
     };
     consumed(&totp("GAHT00000001", "alice", Some(500)), 1).await;
     consumed(&totp("GAHT00000001", "alice", Some(300)), 2).await;
@@ -221,17 +380,29 @@ pub async fn a_device_added_again_starts_above_what_was_consumed(store: Arc<dyn 
 
     made(&store, [insert(&totp("GAHT00000001", "bob", Some(10)), 9)]).await;
     let by_serial = enrolled(&store, "bob", "GAHT00000001").await.device;
-    assert_eq!(watermark(&by_serial), Some(500), "a serial number that comes back starts above what it had consumed");
+    assert_eq!(
+        watermark(&by_serial),
+        Some(500),
+        "a serial number that comes back starts above what it had consumed"
+    );
     assert!(by_serial.revoked_before >= Some(NOW), "and contexts made with it before stay dead");
 
     made(&store, [insert(&totp("GAHT00000003", "bob", None), 1)]).await;
     let by_seed = enrolled(&store, "bob", "GAHT00000003").await.device;
-    assert_eq!(watermark(&by_seed), Some(500), "a seed that comes back under another serial number starts above what it had consumed");
+    assert_eq!(
+        watermark(&by_seed),
+        Some(500),
+        "a seed that comes back under another serial number starts above what it had consumed"
+    );
 
     made(&store, [insert(&hotp("GAHT00000004", "bob", 0), 3)]).await;
-    let expected = hotp("GAHT00000004", "bob", 0).above(&hotp("GAHT00000002", "alice", 40).tombstone(NOW), true);
+    let expected = hotp("GAHT00000004", "bob", 0)
+        .above(&hotp("GAHT00000002", "alice", 40).tombstone(NOW), true);
     let counter = enrolled(&store, "bob", "GAHT00000004").await.device;
-    assert_eq!(counter.factor, expected.factor, "a counter that comes back starts above what it had consumed");
+    assert_eq!(
+        counter.factor, expected.factor,
+        "a counter that comes back starts above what it had consumed"
+    );
 }
 
 /// A change judged from a device that was removed does not fit the one that came after it.
@@ -243,14 +414,28 @@ pub async fn a_removed_device_leaves_no_revision_behind(store: Arc<dyn Store>) {
         for step in 0..=round {
             let is = enrolled(&store, "alice", "GAHT00000001").await;
             seen.push(is.revision);
-            made(&store, [Write::UpdateDevice { seen: is.revision, device: at_step(&is.device, 100 + step) }]).await;
+            made(
+                &store,
+                [Write::UpdateDevice {
+                    seen: is.revision,
+                    device: at_step(&is.device, 100 + step),
+                }],
+            )
+            .await;
         }
         let is = enrolled(&store, "alice", "GAHT00000001").await;
         seen.push(is.revision);
-        made(&store, [Write::RemoveDevice { seen: is.revision, tombstone: is.device.tombstone(NOW) }]).await;
+        made(
+            &store,
+            [Write::RemoveDevice { seen: is.revision, tombstone: is.device.tombstone(NOW) }],
+        )
+        .await;
         made(&store, [insert(&device, 1)]).await;
         let again = enrolled(&store, "alice", "GAHT00000001").await;
-        assert!(!seen.contains(&again.revision), "a device added again has a revision that its serial number never had");
+        assert!(
+            !seen.contains(&again.revision),
+            "a device added again has a revision that its serial number never had"
+        );
     }
 }
 
@@ -259,16 +444,40 @@ pub async fn a_pending_device_is_dropped_and_nothing_of_it_stays(store: Arc<dyn 
     with_device(&store, &totp("GAHT00000001", "alice", Some(100)), 1).await;
     let seen = enrolled(&store, "alice", "GAHT00000001").await;
     let was = snapshot(&store, "alice").await.revision;
-    let drop_it = |revision| [Write::DropPending { serial: serial("GAHT00000001"), seen: revision }];
-    conflicts(&store, Conflict::Revision, drop_it(Revision(seen.revision.0 + 1)), "a device that has moved is not dropped").await;
+    let drop_it =
+        |revision| [Write::DropPending { serial: serial("GAHT00000001"), seen: revision }];
+    conflicts(
+        &store,
+        Conflict::Revision,
+        drop_it(Revision(seen.revision.0 + 1)),
+        "a device that has moved is not dropped",
+    )
+    .await;
     for state in [DeviceState::Active, DeviceState::Disabled, DeviceState::Locked] {
         let seen = enrolled(&store, "alice", "GAHT00000001").await;
-        made(&store, [Write::UpdateDevice { seen: seen.revision, device: in_state(&seen.device, state) }]).await;
+        made(
+            &store,
+            [Write::UpdateDevice { seen: seen.revision, device: in_state(&seen.device, state) }],
+        )
+        .await;
         let moved = enrolled(&store, "alice", "GAHT00000001").await;
-        conflicts(&store, Conflict::Revision, drop_it(moved.revision), "a device that was used is not dropped").await;
+        conflicts(
+            &store,
+            Conflict::Revision,
+            drop_it(moved.revision),
+            "a device that was used is not dropped",
+        )
+        .await;
     }
     let seen = enrolled(&store, "alice", "GAHT00000001").await;
-    made(&store, [Write::UpdateDevice { seen: seen.revision, device: in_state(&seen.device, DeviceState::Pending) }]).await;
+    made(
+        &store,
+        [Write::UpdateDevice {
+            seen: seen.revision,
+            device: in_state(&seen.device, DeviceState::Pending),
+        }],
+    )
+    .await;
     let seen = enrolled(&store, "alice", "GAHT00000001").await;
     made(&store, drop_it(seen.revision)).await;
     let is = snapshot(&store, "alice").await;

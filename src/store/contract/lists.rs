@@ -4,19 +4,14 @@ use std::sync::Arc;
 
 use super::sample::*;
 use crate::device::DeviceState;
-use crate::store::Account;
-use crate::store::AccountList;
-use crate::store::Change;
-use crate::store::DeviceList;
-use crate::store::ItemKind;
-use crate::store::SingleUse;
-use crate::store::Store;
-use crate::store::Write;
+use crate::store::{Account, AccountList, Change, DeviceList, ItemKind, SingleUse, Store, Write};
 use crate::time::UnixTime;
 
 /// In the order of their bytes, in pages, without the removed ones.
 pub async fn accounts_are_listed_by_name(store: Arc<dyn Store>) {
-    for (seed, name) in (0u8..).zip(["bob", "alice", "al", "Zoë", "zz", "alice@x", "team_a", "teamXa", "gone"]) {
+    for (seed, name) in
+        (0u8..).zip(["bob", "alice", "al", "Zoë", "zz", "alice@x", "team_a", "teamXa", "gone"])
+    {
         with_device(&store, &totp(&format!("GAHT0000{seed:04}"), name, None), seed).await;
     }
     let alice = snapshot(&store, "alice").await;
@@ -28,26 +23,50 @@ pub async fn accounts_are_listed_by_name(store: Arc<dyn Store>) {
 
     let list = async |list: AccountList| {
         let entries = answered(store.accounts(list).await);
-        entries.into_iter().map(|entry| (entry.account.id.to_string(), entry.devices, entry.active)).collect::<Vec<_>>()
+        entries
+            .into_iter()
+            .map(|entry| (entry.account.id.to_string(), entry.devices, entry.active))
+            .collect::<Vec<_>>()
     };
-    let names = |entries: &[(String, u32, u32)]| entries.iter().map(|entry| entry.0.clone()).collect::<Vec<String>>().join(" ");
+    let names = |entries: &[(String, u32, u32)]| {
+        entries.iter().map(|entry| entry.0.clone()).collect::<Vec<String>>().join(" ")
+    };
     let all = list(AccountList { limit: 100, ..AccountList::default() }).await;
-    assert_eq!(names(&all), "Zoë al alice alice@x bob teamXa team_a zz", "accounts are listed in order, without removed ones");
+    assert_eq!(
+        names(&all),
+        "Zoë al alice alice@x bob teamXa team_a zz",
+        "accounts are listed in order, without removed ones"
+    );
     assert_eq!((all[2].1, all[2].2, all[1].2), (1, 1, 0), "devices and active ones are counted");
     let mut pages = Vec::new();
-    while let page =
-        list(AccountList { limit: 3, after: pages.last().map(|last: &(String, u32, u32)| account_id(&last.0)), ..AccountList::default() })
-            .await
+    while let page = list(AccountList {
+        limit: 3,
+        after: pages.last().map(|last: &(String, u32, u32)| account_id(&last.0)),
+        ..AccountList::default()
+    })
+    .await
         && !page.is_empty()
     {
         pages.extend(page);
     }
     assert_eq!(pages, all, "pages join without gaps");
-    let prefixed = |prefix: &str| AccountList { limit: 100, prefix: Some(prefix.to_owned()), ..AccountList::default() };
+    let prefixed = |prefix: &str| AccountList {
+        limit: 100,
+        prefix: Some(prefix.to_owned()),
+        ..AccountList::default()
+    };
     assert_eq!(names(&list(prefixed("al")).await), "al alice alice@x", "a prefix is a prefix");
     assert_eq!(names(&list(prefixed("team_")).await), "team_a", "and no pattern");
-    assert_eq!(names(&list(AccountList { after: Some(account_id("al")), ..prefixed("al") }).await), "alice alice@x", "pages of a prefix");
-    assert_eq!(names(&list(AccountList { after: Some(account_id("zz")), ..prefixed("al") }).await), "", "nothing after the end");
+    assert_eq!(
+        names(&list(AccountList { after: Some(account_id("al")), ..prefixed("al") }).await),
+        "alice alice@x",
+        "pages of a prefix"
+    );
+    assert_eq!(
+        names(&list(AccountList { after: Some(account_id("zz")), ..prefixed("al") }).await),
+        "",
+        "nothing after the end"
+    );
     let without = list(AccountList { without_mfa: true, ..prefixed("al") }).await;
     assert_eq!(names(&without), "al alice@x", "an account with an active device has MFA");
 }
@@ -66,7 +85,10 @@ pub async fn devices_are_listed_by_serial_number(store: Arc<dyn Store>) {
     }
     let list = async |list: DeviceList| {
         let devices = answered(store.devices(list).await);
-        devices.into_iter().map(|device| device.serial.to_string()).collect::<Vec<String>>()
+        devices
+            .into_iter()
+            .map(|device| device.serial.to_string())
+            .collect::<Vec<String>>()
     };
     let every = DeviceList { limit: 100, ..DeviceList::default() };
     let all = list(every.clone()).await;
@@ -74,13 +96,29 @@ pub async fn devices_are_listed_by_serial_number(store: Arc<dyn Store>) {
     for of in [
         every.clone(),
         DeviceList { account: Some(account_id("alice")), ..every.clone() },
-        DeviceList { account: Some(account_id("alice")), state: Some(DeviceState::Active), ..every.clone() },
+        DeviceList {
+            account: Some(account_id("alice")),
+            state: Some(DeviceState::Active),
+            ..every.clone()
+        },
         DeviceList { account_prefix: Some("alice".to_owned()), ..every.clone() },
-        DeviceList { account_prefix: Some("alice".to_owned()), state: Some(DeviceState::Pending), ..every.clone() },
+        DeviceList {
+            account_prefix: Some("alice".to_owned()),
+            state: Some(DeviceState::Pending),
+            ..every.clone()
+        },
         DeviceList { account_prefix: Some(String::new()), ..every.clone() },
         DeviceList { account_prefix: Some("\u{10ffff}".to_owned()), ..every.clone() },
-        DeviceList { account: Some(account_id("bob")), account_prefix: Some("alice".to_owned()), ..every.clone() },
-        DeviceList { account: Some(account_id("bob")), account_prefix: Some("b".to_owned()), ..every.clone() },
+        DeviceList {
+            account: Some(account_id("bob")),
+            account_prefix: Some("alice".to_owned()),
+            ..every.clone()
+        },
+        DeviceList {
+            account: Some(account_id("bob")),
+            account_prefix: Some("b".to_owned()),
+            ..every.clone()
+        },
         DeviceList { state: Some(DeviceState::Active), ..every.clone() },
         DeviceList { state: Some(DeviceState::Locked), ..every },
     ] {
@@ -88,13 +126,23 @@ pub async fn devices_are_listed_by_serial_number(store: Arc<dyn Store>) {
             let (n, account) = (&serial[4..5], &serial[9..]);
             let active = n == "0" || n == "2";
             of.account.as_ref().is_none_or(|only| only.as_str() == account)
-                && of.account_prefix.as_ref().is_none_or(|prefix| account.starts_with(prefix.as_str()))
-                && of.state.is_none_or(|state| state == if active { DeviceState::Active } else { DeviceState::Pending })
+                && of
+                    .account_prefix
+                    .as_ref()
+                    .is_none_or(|prefix| account.starts_with(prefix.as_str()))
+                && of.state.is_none_or(|state| {
+                    state == if active { DeviceState::Active } else { DeviceState::Pending }
+                })
         };
         let expected: Vec<String> = all.iter().filter(fits).cloned().collect();
         assert_eq!(list(of.clone()).await, expected, "{of:?}");
         let mut pages: Vec<String> = Vec::new();
-        while let page = list(DeviceList { limit: 1, after: pages.last().map(|last| serial(last)), ..of.clone() }).await
+        while let page = list(DeviceList {
+            limit: 1,
+            after: pages.last().map(|last| serial(last)),
+            ..of.clone()
+        })
+        .await
             && !page.is_empty()
         {
             pages.extend(page);
@@ -110,41 +158,104 @@ pub async fn what_time_has_made_useless_goes(store: Arc<dyn Store>) {
     with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
     let active = in_state(&totp("GAHT00000002", "alice", None), DeviceState::Active);
     made(&store, [insert(&active, 2)]).await;
-    let item = SingleUse { id: "x".to_owned(), account: account_id("alice"), kind: ItemKind::Bypass, body: vec![], expires_at: later(10) };
-    made(&store, [Write::AddSingleUse(item), Write::RevokeSession { session_id: "s".to_owned(), expires_at: later(10) }]).await;
+    let item = SingleUse {
+        id: "x".to_owned(),
+        account: account_id("alice"),
+        kind: ItemKind::Bypass,
+        body: vec![],
+        expires_at: later(10),
+    };
+    made(
+        &store,
+        [
+            Write::AddSingleUse(item),
+            Write::RevokeSession { session_id: "s".to_owned(), expires_at: later(10) },
+        ],
+    )
+    .await;
     for seconds in [0, 100, 50] {
         let at = later(seconds);
-        let _ =
-            answered(store.commit(Change { account: None, writes: vec![], audit: vec![crate::store::Event { at, ..event("x") }] }).await);
+        let _ = answered(
+            store
+                .commit(Change {
+                    account: None,
+                    writes: vec![],
+                    audit: vec![crate::store::Event { at, ..event("x") }],
+                })
+                .await,
+        );
     }
 
     let was = snapshot(&store, "alice").await;
-    assert_eq!(answered(store.expire(later(9), UnixTime(0)).await), 0, "nothing goes before its time");
-    assert_eq!(answered(store.expire(later(10), UnixTime(0)).await), 2, "the item and the revocation go");
-    assert_eq!(answered(store.expire(later(DAY - 1), UnixTime(0)).await), 0, "a pending device stays for a day");
-    assert_eq!(snapshot(&store, "alice").await.revision, was.revision, "and its account stands still");
+    assert_eq!(
+        answered(store.expire(later(9), UnixTime(0)).await),
+        0,
+        "nothing goes before its time"
+    );
+    assert_eq!(
+        answered(store.expire(later(10), UnixTime(0)).await),
+        2,
+        "the item and the revocation go"
+    );
+    assert_eq!(
+        answered(store.expire(later(DAY - 1), UnixTime(0)).await),
+        0,
+        "a pending device stays for a day"
+    );
+    assert_eq!(
+        snapshot(&store, "alice").await.revision,
+        was.revision,
+        "and its account stands still"
+    );
     assert_eq!(answered(store.expire(later(DAY), UnixTime(0)).await), 1, "and goes then");
     let is = snapshot(&store, "alice").await;
     assert!(is.revision > was.revision, "its account moves with it");
     assert_eq!(
-        is.devices.iter().map(|enrolled| enrolled.device.serial.as_str()).collect::<Vec<_>>(),
+        is.devices
+            .iter()
+            .map(|enrolled| enrolled.device.serial.as_str())
+            .collect::<Vec<_>>(),
         ["GAHT00000002"],
         "an active device stays"
     );
     let listed = answered(store.accounts(AccountList { limit: 1, ..AccountList::default() }).await);
     assert_eq!((listed[0].devices, listed[0].active), (1, 1), "and is counted");
-    made(&store, [insert(&in_state(&totp("GAHT00000001", "alice", None), DeviceState::Active), 1)]).await;
-    assert_eq!(watermark(&enrolled(&store, "alice", "GAHT00000001").await.device), None, "what expired raises nothing");
+    made(&store, [insert(&in_state(&totp("GAHT00000001", "alice", None), DeviceState::Active), 1)])
+        .await;
+    assert_eq!(
+        watermark(&enrolled(&store, "alice", "GAHT00000001").await.device),
+        None,
+        "what expired raises nothing"
+    );
 
-    assert_eq!(answered(store.expire(later(DAY), later(0)).await), 0, "audit rows stay while they are young");
-    assert_eq!(answered(store.expire(later(DAY), later(60)).await), 1, "the oldest row goes; one that is kept keeps all after it");
+    assert_eq!(
+        answered(store.expire(later(DAY), later(0)).await),
+        0,
+        "audit rows stay while they are young"
+    );
+    assert_eq!(
+        answered(store.expire(later(DAY), later(60)).await),
+        1,
+        "the oldest row goes; one that is kept keeps all after it"
+    );
     let report = answered(store.verify_audit().await);
     assert!(report.ok && report.rows == 2, "what is left of the chain holds: {report:?}");
     assert_eq!(answered(store.expire(later(DAY), later(DAY)).await), 2, "all rows can go");
     let report = answered(store.verify_audit().await);
-    assert!(report.ok && report.rows == 0 && report.head.is_some(), "and the chain remembers its head: {report:?}");
-    let _ = answered(store.commit(Change { account: None, writes: vec![], audit: vec![event("x")] }).await);
+    assert!(
+        report.ok && report.rows == 0 && report.head.is_some(),
+        "and the chain remembers its head: {report:?}"
+    );
+    let _ = answered(
+        store
+            .commit(Change { account: None, writes: vec![], audit: vec![event("x")] })
+            .await,
+    );
     let rows = answered(store.audit(0, 10).await);
-    assert_eq!(rows.iter().map(|row| row.number).collect::<Vec<u64>>(), [4], "and goes on from there");
+    assert_eq!(
+        rows.iter().map(|row| row.number).collect::<Vec<u64>>(),
+        [4],
+        "and goes on from there"
+    );
     assert!(answered(store.verify_audit().await).ok, "and holds");
 }

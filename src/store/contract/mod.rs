@@ -1,7 +1,7 @@
 //! What every store must do, as tests that any store can be put to: `holds(|| async { … }).await`.
 //!
-//! Each function is one rule, takes an empty store and panics with a sentence if the rule is broken. [`holds`] goes
-//! through all of them.
+//! Each function is one rule, takes an empty store and panics with a sentence if the rule is
+//! broken. [`holds`] goes through all of them.
 
 mod devices;
 mod lists;

@@ -3,26 +3,30 @@
 use std::sync::Arc;
 
 use super::sample::*;
-use crate::store::Account;
-use crate::store::ApiKeyRecord;
-use crate::store::Change;
-use crate::store::Conflict;
-use crate::store::ItemKind;
-use crate::store::Marks;
-use crate::store::Resealable;
-use crate::store::SealedPlace;
-use crate::store::SigningKeyRecord;
-use crate::store::SingleUse;
-use crate::store::Store;
-use crate::store::Write;
+use crate::store::{
+    Account, ApiKeyRecord, Change, Conflict, ItemKind, Marks, Resealable, SealedPlace,
+    SigningKeyRecord, SingleUse, Store, Write,
+};
 use crate::time::UnixTime;
 
 /// An item cannot be used from `expires_at` on.
 pub async fn a_single_use_item_ends_with_its_time(store: Arc<dyn Store>) {
-    let item = SingleUse { id: "x".to_owned(), account: account_id("alice"), kind: ItemKind::Bypass, body: vec![7], expires_at: NOW };
+    let item = SingleUse {
+        id: "x".to_owned(),
+        account: account_id("alice"),
+        kind: ItemKind::Bypass,
+        body: vec![7],
+        expires_at: NOW,
+    };
     made(&store, [Write::AddSingleUse(item)]).await;
-    assert!(answered(store.single_use("x", UnixTime(NOW.0 - 1)).await).is_some(), "an item is there until it expires");
-    assert!(answered(store.single_use("x", NOW).await).is_none(), "an item is gone when it expires");
+    assert!(
+        answered(store.single_use("x", UnixTime(NOW.0 - 1)).await).is_some(),
+        "an item is there until it expires"
+    );
+    assert!(
+        answered(store.single_use("x", NOW).await).is_none(),
+        "an item is gone when it expires"
+    );
     let consume = |now| [Write::Consume { id: "x".to_owned(), now }];
     conflicts(&store, Conflict::Consumed, consume(NOW), "an expired item is not consumed").await;
     made(&store, consume(UnixTime(NOW.0 - 1))).await;
@@ -30,34 +34,59 @@ pub async fn a_single_use_item_ends_with_its_time(store: Arc<dyn Store>) {
 
 /// Of an account's items of one kind the oldest go; nothing else does.
 pub async fn the_newest_items_of_a_kind_stay(store: Arc<dyn Store>) {
-    let item = |id: String, account: &str, kind| SingleUse { id, account: account_id(account), kind, body: vec![], expires_at: NOW };
-    let add = |id: String, account: &str, kind| {
-        [Write::AddSingleUse(item(id, account, kind)), Write::KeepNewest { account: account_id(account), kind, most: 3 }]
+    let item = |id: String, account: &str, kind| SingleUse {
+        id,
+        account: account_id(account),
+        kind,
+        body: vec![],
+        expires_at: NOW,
     };
-    let there = async |id: &str| answered(store.single_use(id, UnixTime(NOW.0 - 1)).await).map(|item| item.kind);
+    let add = |id: String, account: &str, kind| {
+        [
+            Write::AddSingleUse(item(id, account, kind)),
+            Write::KeepNewest { account: account_id(account), kind, most: 3 },
+        ]
+    };
+    let there = async |id: &str| {
+        answered(store.single_use(id, UnixTime(NOW.0 - 1)).await).map(|item| item.kind)
+    };
     made(&store, [Write::AddSingleUse(item("code".to_owned(), "alice", ItemKind::Bypass))]).await;
     made(&store, add("hers".to_owned(), "bob", ItemKind::Ceremony)).await;
     for round in 0..5 {
         // Not the order of their ids.
         made(&store, add(format!("c{}", 9 - round), "alice", ItemKind::Ceremony)).await;
     }
-    for (id, kind) in [("c9", None), ("c8", None), ("c7", Some(ItemKind::Ceremony)), ("c5", Some(ItemKind::Ceremony))] {
+    for (id, kind) in [
+        ("c9", None),
+        ("c8", None),
+        ("c7", Some(ItemKind::Ceremony)),
+        ("c5", Some(ItemKind::Ceremony)),
+    ] {
         assert_eq!(there(id).await, kind, "the three newest stay: {id}");
     }
     assert_eq!(there("code").await, Some(ItemKind::Bypass), "items of another kind stay");
     assert_eq!(there("hers").await, Some(ItemKind::Ceremony), "those of another account too");
 }
 
-/// The answer to a commit carries the account's marks from inside its transaction, after its writes.
+/// The answer to a commit carries the account's marks from inside its transaction, after its
+/// writes.
 pub async fn marks_are_answered_as_the_change_left_them(store: Arc<dyn Store>) {
-    let change = |account: &str, writes| Change { account: Some(account_id(account)), writes, audit: Vec::new() };
+    let change = |account: &str, writes| Change {
+        account: Some(account_id(account)),
+        writes,
+        audit: Vec::new(),
+    };
     let nobody = marks(answered(store.commit(change("alice", vec![])).await));
     assert_eq!(nobody, Marks::default(), "an account that is not there has no marks");
     with_account(&store, "alice").await;
     let seen = snapshot(&store, "alice").await;
     let account = seen.account.with_sessions_revoked(NOW);
     let expected = account.marks();
-    let revoked = marks(answered(store.commit(change("alice", vec![Write::UpdateAccount { seen: seen.revision, account }])).await));
+    let revoked = marks(answered(
+        store
+            .commit(change("alice", vec![Write::UpdateAccount { seen: seen.revision, account }]))
+            .await,
+    ));
     assert_eq!(revoked, expected, "the marks are read after the writes");
     let later = marks(answered(store.commit(change("alice", vec![])).await));
     assert_eq!(later, expected, "and stay");
@@ -66,21 +95,28 @@ pub async fn marks_are_answered_as_the_change_left_them(store: Arc<dyn Store>) {
 /// Revoking twice keeps the later end.
 pub async fn a_revoked_session_stays_revoked(store: Arc<dyn Store>) {
     assert!(!answered(store.session_revoked("a").await), "no session is revoked before it is");
-    let revoke = |seconds| [Write::RevokeSession { session_id: "a".to_owned(), expires_at: UnixTime(NOW.0 + seconds) }];
+    let revoke = |seconds| {
+        [Write::RevokeSession { session_id: "a".to_owned(), expires_at: UnixTime(NOW.0 + seconds) }]
+    };
     made(&store, revoke(100)).await;
     made(&store, revoke(50)).await;
     assert!(answered(store.session_revoked("a").await), "a revoked session is");
     assert!(!answered(store.session_revoked("b").await), "another one is not");
     answered(store.expire(UnixTime(NOW.0 + 99), UnixTime(0)).await);
-    assert!(answered(store.session_revoked("a").await), "a revocation lasts as long as its session would have");
+    assert!(
+        answered(store.session_revoked("a").await),
+        "a revocation lasts as long as its session would have"
+    );
     answered(store.expire(UnixTime(NOW.0 + 100), UnixTime(0)).await);
     assert!(!answered(store.session_revoked("a").await), "and no longer");
 }
 
-/// Of accounts, of devices that are there or gone, and of single contexts; the latest first, and what is over not at all.
+/// Of accounts, of devices that are there or gone, and of single contexts; the latest first, and
+/// what is over not at all.
 pub async fn what_was_revoked_is_listed_by_its_time(store: Arc<dyn Store>) {
     let at = |seconds| UnixTime(NOW.0 + seconds);
-    let listed = async |since, now, limit| answered(store.revocations(at(since), at(now), limit).await);
+    let listed =
+        async |since, now, limit| answered(store.revocations(at(since), at(now), limit).await);
     for (place, name) in (1..).zip(["alice", "bob", "carol"]) {
         let device = totp(&format!("GAHT0000000{place}"), name, None);
         with_device(&store, &device, place).await;
@@ -89,37 +125,71 @@ pub async fn what_was_revoked_is_listed_by_its_time(store: Arc<dyn Store>) {
         made(&store, [Write::UpdateAccount { seen: seen.revision, account }]).await;
         let seen = &snapshot(&store, name).await.devices[0];
         let write = match name {
-            "alice" => Write::UpdateDevice { seen: seen.revision, device: device.deactivated(at(15)) },
-            "bob" => Write::RemoveDevice { seen: seen.revision, tombstone: device.tombstone(at(25)) },
+            "alice" => {
+                Write::UpdateDevice { seen: seen.revision, device: device.deactivated(at(15)) }
+            }
+            "bob" => {
+                Write::RemoveDevice { seen: seen.revision, tombstone: device.tombstone(at(25)) }
+            }
             _ => Write::UpdateDevice { seen: seen.revision, device: at_step(&device, 7) },
         };
         made(&store, [write]).await;
-        made(&store, [Write::RevokeSession { session_id: format!("of {name}"), expires_at: at(100 * u64::from(place)) }]).await;
+        made(
+            &store,
+            [Write::RevokeSession {
+                session_id: format!("of {name}"),
+                expires_at: at(100 * u64::from(place)),
+            }],
+        )
+        .await;
     }
     let marks = |generation, seconds| Marks { generation, revoked_before: Some(at(seconds)) };
     let all = listed(0, 0, 10).await;
-    let accounts = [("carol", 30), ("bob", 20), ("alice", 10)].map(|(name, seconds)| (account_id(name), marks(2, seconds)));
+    let accounts = [("carol", 30), ("bob", 20), ("alice", 10)]
+        .map(|(name, seconds)| (account_id(name), marks(2, seconds)));
     assert_eq!(all.accounts, accounts, "accounts are listed by their marks, the latest first");
     let devices = [("bob", 2, 25), ("alice", 1, 15)];
-    let devices = devices.map(|(name, place, seconds)| (account_id(name), serial(&format!("GAHT0000000{place}")), at(seconds)));
-    assert_eq!(all.devices, devices, "devices are listed by their marks, whether they are still there or not");
-    let sessions = [("of carol", 300), ("of bob", 200), ("of alice", 100)].map(|(id, seconds)| (id.to_owned(), at(seconds)));
+    let devices = devices.map(|(name, place, seconds)| {
+        (account_id(name), serial(&format!("GAHT0000000{place}")), at(seconds))
+    });
+    assert_eq!(
+        all.devices, devices,
+        "devices are listed by their marks, whether they are still there or not"
+    );
+    let sessions = [("of carol", 300), ("of bob", 200), ("of alice", 100)]
+        .map(|(id, seconds)| (id.to_owned(), at(seconds)));
     assert_eq!(all.sessions, sessions, "single contexts are listed by their ends");
     let some = listed(20, 200, 10).await;
     let numbers = (some.accounts.len(), some.devices.len(), some.sessions.len());
-    assert_eq!(numbers, (1, 1, 1), "what was revoked up to a time, or is over by a time, is not listed: {some:?}");
+    assert_eq!(
+        numbers,
+        (1, 1, 1),
+        "what was revoked up to a time, or is over by a time, is not listed: {some:?}"
+    );
     let one = listed(0, 0, 1).await;
-    assert_eq!((&one.accounts[..], &one.devices[..], &one.sessions[..]), (&accounts[..1], &devices[..1], &sessions[..1]), "of each kind");
+    assert_eq!(
+        (&one.accounts[..], &one.devices[..], &one.sessions[..]),
+        (&accounts[..1], &devices[..1], &sessions[..1]),
+        "of each kind"
+    );
 }
 
 fn signing_key(kid: &str, seconds: u64) -> SigningKeyRecord {
-    let private = match keyring().seal(&SealedPlace::SigningKey { kid: kid.to_owned() }, b"private") {
+    let private = match keyring().seal(&SealedPlace::SigningKey { kid: kid.to_owned() }, b"private")
+    {
         Ok(sealed) => sealed,
         Err(error) => panic!("a key can be sealed: {error}"),
     };
     let public = vec!["x".to_owned()];
     let created_at = UnixTime(NOW.0 + seconds);
-    SigningKeyRecord { kid: kid.to_owned(), algorithm: "EdDSA".to_owned(), private, public, created_at, retired_at: None }
+    SigningKeyRecord {
+        kid: kid.to_owned(),
+        algorithm: "EdDSA".to_owned(),
+        private,
+        public,
+        created_at,
+        retired_at: None,
+    }
 }
 
 fn api_key(id: &str, seconds: u64) -> ApiKeyRecord {
@@ -140,17 +210,31 @@ pub async fn signing_keys_are_put_and_dropped(store: Arc<dyn Store>) {
     let (old, new) = (signing_key("old", 0), signing_key("new", 1));
     made(&store, [Write::PutSigningKey(old.clone())]).await;
     made(&store, [Write::PutSigningKey(new.clone())]).await;
-    assert_eq!(answered(store.signing_keys().await), [new.clone(), old.clone()], "signing keys are listed newest first");
+    assert_eq!(
+        answered(store.signing_keys().await),
+        [new.clone(), old.clone()],
+        "signing keys are listed newest first"
+    );
     let retire = |at| [Write::RetireSigningKey { kid: "old".to_owned(), at }];
     made(&store, retire(NOW)).await;
     made(&store, retire(UnixTime(NOW.0 + 1))).await;
     let retired = SigningKeyRecord { retired_at: Some(NOW), ..old };
-    assert_eq!(answered(store.signing_keys().await), [new, retired.clone()], "a signing key is retired once, and else as it was");
+    assert_eq!(
+        answered(store.signing_keys().await),
+        [new, retired.clone()],
+        "a signing key is retired once, and else as it was"
+    );
     let drop = || [Write::DropSigningKey { kid: "new".to_owned() }];
     made(&store, drop()).await;
     conflicts(&store, Conflict::Revision, drop(), "a signing key is dropped once").await;
     let late = [Write::RetireSigningKey { kid: "new".to_owned(), at: NOW }];
-    conflicts(&store, Conflict::Revision, late, "a dropped signing key is not brought back by being retired").await;
+    conflicts(
+        &store,
+        Conflict::Revision,
+        late,
+        "a dropped signing key is not brought back by being retired",
+    )
+    .await;
     assert_eq!(answered(store.signing_keys().await), [retired], "a dropped signing key is gone");
 }
 
@@ -159,8 +243,18 @@ pub async fn api_keys_are_put_and_revoked(store: Arc<dyn Store>) {
     let (new, old) = (api_key("new", 1), api_key("old", 0));
     made(&store, [Write::PutApiKey(new.clone())]).await;
     made(&store, [Write::PutApiKey(old.clone())]).await;
-    assert_eq!(answered(store.api_keys().await), [old.clone(), new.clone()], "API keys are listed oldest first");
-    conflicts(&store, Conflict::Revision, [Write::PutApiKey(api_key("new", 9))], "an API key is not replaced").await;
+    assert_eq!(
+        answered(store.api_keys().await),
+        [old.clone(), new.clone()],
+        "API keys are listed oldest first"
+    );
+    conflicts(
+        &store,
+        Conflict::Revision,
+        [Write::PutApiKey(api_key("new", 9))],
+        "an API key is not replaced",
+    )
+    .await;
     let revoke = || [Write::RevokeApiKey { id: "old".to_owned() }];
     made(&store, revoke()).await;
     conflicts(&store, Conflict::Revision, revoke(), "an API key is revoked once").await;
@@ -183,15 +277,27 @@ pub async fn the_control_version_rises_with_every_key(store: Arc<dyn Store>) {
         version = after;
     }
     with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
-    conflicts(&store, Conflict::Revision, [Write::DropSigningKey { kid: "kid".to_owned() }], "the key is gone").await;
-    assert_eq!(answered(store.control_version().await), version, "the control version stands still when no key changes");
+    conflicts(
+        &store,
+        Conflict::Revision,
+        [Write::DropSigningKey { kid: "kid".to_owned() }],
+        "the key is gone",
+    )
+    .await;
+    assert_eq!(
+        answered(store.control_version().await),
+        version,
+        "the control version stands still when no key changes"
+    );
 }
 
 /// Key rotation finds every secret, and loses to whoever changes one meanwhile.
 pub async fn a_secret_is_resealed_if_it_is_what_it_was(store: Arc<dyn Store>) {
     let (old, new) = (keyring(), keyring());
     let device = totp("GAHT00000001", "alice", None);
-    let reseal = |place: &SealedPlace, keys: &crate::store::Keyring| match keys.seal(place, b"12345678901234567890") {
+    let reseal = |place: &SealedPlace, keys: &crate::store::Keyring| match keys
+        .seal(place, b"12345678901234567890")
+    {
         Ok(sealed) => sealed,
         Err(error) => panic!("a secret can be sealed: {error}"),
     };
@@ -202,7 +308,11 @@ pub async fn a_secret_is_resealed_if_it_is_what_it_was(store: Arc<dyn Store>) {
         &store,
         [
             Write::CreateAccount(Account::new(account_id("alice"), NOW)),
-            Write::InsertDevice { device, seed: Some(seed), fingerprint: Some(crate::store::Fingerprint([1; 32])) },
+            Write::InsertDevice {
+                device,
+                seed: Some(seed),
+                fingerprint: Some(crate::store::Fingerprint([1; 32])),
+            },
             Write::PutSigningKey(key),
             Write::InitValue { name: "pepper".to_owned(), value },
             Write::InitValue { name: "plain".to_owned(), value: b"not sealed".to_vec() },
@@ -212,29 +322,65 @@ pub async fn a_secret_is_resealed_if_it_is_what_it_was(store: Arc<dyn Store>) {
     let was = snapshot(&store, "alice").await;
     let found = answered(store.sealed_under_other_keys(new.current(), 10).await);
     assert_eq!(found.len(), 3, "a seed, a signing key and a sealed value are found: {found:?}");
-    assert_eq!(answered(store.sealed_under_other_keys(new.current(), 2).await).len(), 2, "no more than asked for");
-    let [old_id, new_id] = [&old, &new].map(|keyring| crate::store::SealingKeyId(keyring.current()));
+    assert_eq!(
+        answered(store.sealed_under_other_keys(new.current(), 2).await).len(),
+        2,
+        "no more than asked for"
+    );
+    let [old_id, new_id] =
+        [&old, &new].map(|keyring| crate::store::SealingKeyId(keyring.current()));
     // The signing key of the sample is sealed under a key of its own.
     let needs = |key, found: Vec<crate::store::KeyNeed>| {
         let needs = |need: &&crate::store::KeyNeed| need.key == key;
-        (found.iter().find(needs).map(|need| need.secrets), found.iter().map(|need| need.secrets).sum::<u64>())
+        (
+            found.iter().find(needs).map(|need| need.secrets),
+            found.iter().map(|need| need.secrets).sum::<u64>(),
+        )
     };
-    assert_eq!(needs(old_id, answered(store.secrets_by_key(Some(new_id)).await)), (Some(2), 3), "a seed and a value need the old key");
-    assert_eq!(needs(old_id, answered(store.secrets_by_key(None).await)), (Some(2), 3), "nothing needs the new one");
-    assert_eq!(needs(old_id, answered(store.secrets_by_key(Some(old_id)).await)), (None, 1), "what is not asked for is left out");
+    assert_eq!(
+        needs(old_id, answered(store.secrets_by_key(Some(new_id)).await)),
+        (Some(2), 3),
+        "a seed and a value need the old key"
+    );
+    assert_eq!(
+        needs(old_id, answered(store.secrets_by_key(None).await)),
+        (Some(2), 3),
+        "nothing needs the new one"
+    );
+    assert_eq!(
+        needs(old_id, answered(store.secrets_by_key(Some(old_id)).await)),
+        (None, 1),
+        "what is not asked for is left out"
+    );
     for seen in found {
         let sealed = reseal(&seen.place, &new);
         made(&store, [Write::Reseal { seen: seen.clone(), sealed: sealed.clone() }]).await;
         let late = [Write::Reseal { seen: seen.clone(), sealed: reseal(&seen.place, &new) }];
-        conflicts(&store, Conflict::Revision, late, "a secret that was resealed is not what it was").await;
+        conflicts(
+            &store,
+            Conflict::Revision,
+            late,
+            "a secret that was resealed is not what it was",
+        )
+        .await;
         let is = Resealable { place: seen.place, sealed };
         let all = answered(store.sealed_under_other_keys(old.current(), 10).await);
         assert!(all.contains(&is), "the resealed secret is in its place");
     }
-    assert!(answered(store.sealed_under_other_keys(new.current(), 10).await).is_empty(), "in the end nothing is left to reseal");
-    assert_eq!(needs(new_id, answered(store.secrets_by_key(None).await)), (Some(3), 3), "all need the new key");
+    assert!(
+        answered(store.sealed_under_other_keys(new.current(), 10).await).is_empty(),
+        "in the end nothing is left to reseal"
+    );
+    assert_eq!(
+        needs(new_id, answered(store.secrets_by_key(None).await)),
+        (Some(3), 3),
+        "all need the new key"
+    );
     let is = snapshot(&store, "alice").await;
-    assert_eq!(is.devices[0].revision, was.devices[0].revision, "resealing a seed leaves its device alone");
+    assert_eq!(
+        is.devices[0].revision, was.devices[0].revision,
+        "resealing a seed leaves its device alone"
+    );
 }
 
 /// `NoteTime` only raises it, `AcceptTime` sets it.
@@ -248,23 +394,52 @@ pub async fn the_highest_time_falls_only_when_accepted(store: Arc<dyn Store>) {
         (Write::NoteTime(UnixTime(60)), 60),
     ] {
         made(&store, [write.clone()]).await;
-        assert_eq!(answered(store.highest_time().await), Some(UnixTime(expected)), "after {write:?}");
+        assert_eq!(
+            answered(store.highest_time().await),
+            Some(UnixTime(expected)),
+            "after {write:?}"
+        );
     }
 }
 
 /// Numbered without gaps, each with the hash of what came before.
 pub async fn audit_rows_are_chained_in_order(store: Arc<dyn Store>) {
     let empty = answered(store.verify_audit().await);
-    assert!(empty.ok && empty.rows == 0 && empty.head.is_none(), "a chain without rows holds: {empty:?}");
+    assert!(
+        empty.ok && empty.rows == 0 && empty.head.is_none(),
+        "a chain without rows holds: {empty:?}"
+    );
     for n in 0..5 {
-        let audit = vec![event(&format!("a.{n}")).account(&account_id("alice")), event(&format!("b.{n}")).reason("why")];
+        let audit = vec![
+            event(&format!("a.{n}")).account(&account_id("alice")),
+            event(&format!("b.{n}")).reason("why"),
+        ];
         let _ = answered(store.commit(Change { account: None, writes: vec![], audit }).await);
     }
     let rows = answered(store.audit(0, 100).await);
-    assert_eq!(rows.iter().map(|row| row.number).collect::<Vec<u64>>(), (1..=10).collect::<Vec<u64>>(), "rows are numbered in order");
-    assert_eq!((rows[0].event.action.as_str(), rows[1].event.action.as_str()), ("a.0", "b.0"), "events keep their order in a change");
-    assert_eq!(answered(store.audit(4, 3).await), rows[4..7], "rows after a number, no more than asked for");
+    assert_eq!(
+        rows.iter().map(|row| row.number).collect::<Vec<u64>>(),
+        (1..=10).collect::<Vec<u64>>(),
+        "rows are numbered in order"
+    );
+    assert_eq!(
+        (rows[0].event.action.as_str(), rows[1].event.action.as_str()),
+        ("a.0", "b.0"),
+        "events keep their order in a change"
+    );
+    assert_eq!(
+        answered(store.audit(4, 3).await),
+        rows[4..7],
+        "rows after a number, no more than asked for"
+    );
     let report = answered(store.verify_audit().await);
-    assert!(report.ok && report.rows == 10 && report.broken_at.is_none(), "the chain holds: {report:?}");
-    assert_eq!(report.head.as_ref(), rows.last().map(|row| &row.hash), "its head is the hash of the last row");
+    assert!(
+        report.ok && report.rows == 10 && report.broken_at.is_none(),
+        "the chain holds: {report:?}"
+    );
+    assert_eq!(
+        report.head.as_ref(),
+        rows.last().map(|row| &row.hash),
+        "its head is the hash of the last row"
+    );
 }

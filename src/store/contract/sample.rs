@@ -2,37 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::device::Device;
-use crate::device::DeviceState;
-use crate::device::Factor;
-use crate::device::HotpState;
-use crate::device::KeyState;
-use crate::device::TotpState;
-use crate::id::AccountId;
-use crate::id::CallerId;
-use crate::id::SerialNumber;
-use crate::otp::Counter;
-use crate::otp::Hotp;
-use crate::otp::TimeStep;
-use crate::store::Account;
-use crate::store::AccountSnapshot;
-use crate::store::Change;
-use crate::store::Commit;
-use crate::store::Conflict;
-use crate::store::Enrolled;
-use crate::store::Error;
-use crate::store::Event;
-use crate::store::Fingerprint;
-use crate::store::Keyring;
-use crate::store::Marks;
-use crate::store::Sealed;
-use crate::store::Sealer;
-use crate::store::Store;
-use crate::store::Write;
+use crate::device::{Device, DeviceState, Factor, HotpState, KeyState, TotpState};
+use crate::id::{AccountId, CallerId, SerialNumber};
+use crate::otp::{Counter, Hotp, TimeStep};
+use crate::store::{
+    Account, AccountSnapshot, Change, Commit, Conflict, Enrolled, Error, Event, Fingerprint,
+    Keyring, Marks, Sealed, Sealer, Store, Write,
+};
 use crate::time::UnixTime;
-use crate::webauthn::Attestation;
-use crate::webauthn::Credential;
-use crate::webauthn::CredentialId;
+use crate::webauthn::{Attestation, Credential, CredentialId};
 
 pub(super) const NOW: UnixTime = UnixTime(1_800_000_000);
 
@@ -59,12 +37,17 @@ pub(super) fn serial(name: &str) -> SerialNumber {
 }
 
 pub(super) fn totp(name: &str, account: &str, watermark: Option<u64>) -> Device {
-    let factor = Factor::Totp(TotpState { watermark: watermark.map(TimeStep), ..TotpState::default() });
+    let factor =
+        Factor::Totp(TotpState { watermark: watermark.map(TimeStep), ..TotpState::default() });
     Device::new(serial(name), account_id(account), None, factor, NOW)
 }
 
 pub(super) fn hotp(name: &str, account: &str, next: u64) -> Device {
-    let factor = Factor::Hotp(HotpState { parameters: Hotp::default(), next: Some(Counter(next)), pair_needed: false });
+    let factor = Factor::Hotp(HotpState {
+        parameters: Hotp::default(),
+        next: Some(Counter(next)),
+        pair_needed: false,
+    });
     Device::new(serial(name), account_id(account), None, factor, NOW)
 }
 
@@ -86,12 +69,22 @@ pub(super) fn security_key(name: &str, account: &str, sign_count: u32) -> Device
         by_app_id: false,
         discoverable: None,
     };
-    Device::new(serial(name), account_id(account), None, Factor::SecurityKey(KeyState { credential }), NOW)
+    Device::new(
+        serial(name),
+        account_id(account),
+        None,
+        Factor::SecurityKey(KeyState { credential }),
+        NOW,
+    )
 }
 
 /// The write that adds a security key whose credential is known by this number.
 pub(super) fn insert_key(device: &Device, credential: u8) -> Write {
-    Write::InsertDevice { device: device.clone(), seed: None, fingerprint: Some(Fingerprint([credential; 32])) }
+    Write::InsertDevice {
+        device: device.clone(),
+        seed: None,
+        fingerprint: Some(Fingerprint([credential; 32])),
+    }
 }
 
 pub(super) fn watermark(device: &Device) -> Option<u64> {
@@ -123,7 +116,9 @@ pub(super) fn keyring() -> Keyring {
 }
 
 pub(super) fn sealed(keyring: &Keyring, device: &Device) -> Sealed {
-    match keyring.seal(&Sealer::seed_place(&device.serial, &device.account), b"12345678901234567890") {
+    match keyring
+        .seal(&Sealer::seed_place(&device.serial, &device.account), b"12345678901234567890")
+    {
         Ok(sealed) => sealed,
         Err(error) => panic!("a seed can be sealed: {error}"),
     }
@@ -131,7 +126,11 @@ pub(super) fn sealed(keyring: &Keyring, device: &Device) -> Sealed {
 
 /// The write that adds a device with a seed known by this number.
 pub(super) fn insert(device: &Device, seed: u8) -> Write {
-    Write::InsertDevice { device: device.clone(), seed: Some(sealed(&keyring(), device)), fingerprint: Some(Fingerprint([seed; 32])) }
+    Write::InsertDevice {
+        device: device.clone(),
+        seed: Some(sealed(&keyring(), device)),
+        fingerprint: Some(Fingerprint([seed; 32])),
+    }
 }
 
 pub(super) fn event(action: &str) -> Event {
@@ -142,16 +141,27 @@ pub(super) fn change(writes: impl IntoIterator<Item = Write>) -> Change {
     Change { account: None, writes: writes.into_iter().collect(), audit: Vec::new() }
 }
 
-pub(super) async fn commit(store: &Arc<dyn Store>, writes: impl IntoIterator<Item = Write>) -> Commit {
+pub(super) async fn commit(
+    store: &Arc<dyn Store>,
+    writes: impl IntoIterator<Item = Write>,
+) -> Commit {
     answered(store.commit(change(writes)).await)
 }
 
 pub(super) async fn made(store: &Arc<dyn Store>, writes: impl IntoIterator<Item = Write>) {
     let commit = commit(store, writes).await;
-    assert!(matches!(commit, Commit::Committed(_)), "a change that nothing stands against is made, not {commit:?}");
+    assert!(
+        matches!(commit, Commit::Committed(_)),
+        "a change that nothing stands against is made, not {commit:?}"
+    );
 }
 
-pub(super) async fn conflicts(store: &Arc<dyn Store>, conflict: Conflict, writes: impl IntoIterator<Item = Write>, why: &str) {
+pub(super) async fn conflicts(
+    store: &Arc<dyn Store>,
+    conflict: Conflict,
+    writes: impl IntoIterator<Item = Write>,
+    why: &str,
+) {
     assert_eq!(commit(store, writes).await, Commit::Conflict(conflict), "{why}");
 }
 
@@ -162,7 +172,11 @@ pub(super) async fn with_account(store: &Arc<dyn Store>, name: &str) {
 
 /// Adds an account with one device.
 pub(super) async fn with_device(store: &Arc<dyn Store>, device: &Device, seed: u8) {
-    made(store, [Write::CreateAccount(Account::new(device.account.clone(), NOW)), insert(device, seed)]).await;
+    made(
+        store,
+        [Write::CreateAccount(Account::new(device.account.clone(), NOW)), insert(device, seed)],
+    )
+    .await;
 }
 
 pub(super) async fn snapshot(store: &Arc<dyn Store>, account: &str) -> AccountSnapshot {
@@ -182,6 +196,8 @@ pub(super) async fn enrolled(store: &Arc<dyn Store>, account: &str, name: &str) 
 pub(super) fn marks(commit: Commit) -> Marks {
     match commit {
         Commit::Committed(marks) => marks,
-        Commit::Conflict(conflict) => panic!("the change is made, and does not end in {conflict:?}"),
+        Commit::Conflict(conflict) => {
+            panic!("the change is made, and does not end in {conflict:?}")
+        }
     }
 }

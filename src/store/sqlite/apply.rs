@@ -2,40 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
-use rusqlite::OptionalExtension;
-use rusqlite::Params;
+use rusqlite::{Connection, OptionalExtension, Params};
 
-use super::audit;
 use super::audit::Head;
 use super::fault::Fault;
-use super::row::AccountColumns;
-use super::row::first;
-use super::row::from_json;
-use super::row::kind;
-use super::row::state;
-use super::row::stored;
-use super::row::to_json;
-use super::row::unsigned;
-use super::sql;
-use crate::device::Device;
-use crate::device::DeviceState;
-use crate::device::Tombstone;
+use super::row::{AccountColumns, first, from_json, kind, state, stored, to_json, unsigned};
+use super::{audit, sql};
+use crate::device::{Device, DeviceState, Tombstone};
 use crate::id::AccountId;
-use crate::store::Change;
-use crate::store::Conflict;
-use crate::store::Fingerprint;
-use crate::store::Marks;
-use crate::store::Resealable;
-use crate::store::Revision;
-use crate::store::Sealed;
-use crate::store::SealedPlace;
-use crate::store::SigningKeyRecord;
-use crate::store::Write;
+use crate::store::{
+    Change, Conflict, Fingerprint, Marks, Resealable, Revision, Sealed, SealedPlace,
+    SigningKeyRecord, Write,
+};
 use crate::time::UnixTime;
 
-/// Makes a change and appends its audit rows. On a fault the caller rolls back to where the change began.
-pub(super) fn apply(conn: &Connection, head: Head, change: &Change) -> Result<(Marks, Head), Fault> {
+/// Makes a change and appends its audit rows. On a fault the caller rolls back to where the change
+/// began.
+pub(super) fn apply(
+    conn: &Connection,
+    head: Head,
+    change: &Change,
+) -> Result<(Marks, Head), Fault> {
     let mut applying = Applying { conn, counts: BTreeMap::new() };
     for write in &change.writes {
         applying.write(write)?;
@@ -49,8 +36,14 @@ pub(super) fn apply(conn: &Connection, head: Head, change: &Change) -> Result<(M
     Ok((marks, head))
 }
 
-/// Removes what time has made useless, at most `limit` rows of each kind. Returns how many rows went.
-pub(super) fn expire(conn: &Connection, now: UnixTime, audit_before: UnixTime, limit: u32) -> Result<u64, Fault> {
+/// Removes what time has made useless, at most `limit` rows of each kind. Returns how many rows
+/// went.
+pub(super) fn expire(
+    conn: &Connection,
+    now: UnixTime,
+    audit_before: UnixTime,
+    limit: u32,
+) -> Result<u64, Fault> {
     let mut applying = Applying { conn, counts: BTreeMap::new() };
     let mut gone = applying.expire_pending(now, limit)?;
     applying.count_devices()?;
@@ -62,8 +55,8 @@ pub(super) fn expire(conn: &Connection, now: UnixTime, audit_before: UnixTime, l
 
 struct Applying<'a> {
     conn: &'a Connection,
-    /// How the numbers of devices, and of active ones, change. Accounts are counted last: the revisions that the writes
-    /// of a change name are all from before it.
+    /// How the numbers of devices, and of active ones, change. Accounts are counted last: the
+    /// revisions that the writes of a change name are all from before it.
     counts: BTreeMap<String, (i64, i64)>,
 }
 
@@ -73,46 +66,86 @@ impl Applying<'_> {
             Write::CreateAccount(account) => {
                 let columns = AccountColumns::of(account)?;
                 let id = account.id.as_str();
-                let values = (id, columns.generation, columns.revoked_before, columns.removed, &columns.body);
+                let values = (
+                    id,
+                    columns.generation,
+                    columns.revoked_before,
+                    columns.removed,
+                    &columns.body,
+                );
                 self.one(Conflict::Revision, sql::ACCOUNT_INSERT, values)
             }
             Write::UpdateAccount { seen, account } => {
                 let columns = AccountColumns::of(account)?;
                 let id = (account.id.as_str(), stored(seen.0));
-                let values = (id.0, id.1, columns.generation, columns.revoked_before, columns.removed, &columns.body);
+                let values = (
+                    id.0,
+                    id.1,
+                    columns.generation,
+                    columns.revoked_before,
+                    columns.removed,
+                    &columns.body,
+                );
                 self.one(Conflict::Revision, sql::ACCOUNT_UPDATE, values)
             }
-            Write::ExpectAccount { account, seen } => self.expect(sql::ACCOUNT_IS_AT, account.as_str(), *seen),
-            Write::ExpectDevice { serial, seen } => self.expect(sql::DEVICE_IS_AT, serial.as_str(), *seen),
-            Write::InsertDevice { device, seed, fingerprint } => self.insert_device(device, seed.as_ref(), *fingerprint),
+            Write::ExpectAccount { account, seen } => {
+                self.expect(sql::ACCOUNT_IS_AT, account.as_str(), *seen)
+            }
+            Write::ExpectDevice { serial, seen } => {
+                self.expect(sql::DEVICE_IS_AT, serial.as_str(), *seen)
+            }
+            Write::InsertDevice { device, seed, fingerprint } => {
+                self.insert_device(device, seed.as_ref(), *fingerprint)
+            }
             Write::UpdateDevice { seen, device } => self.update_device(*seen, device),
             Write::RemoveDevice { seen, tombstone } => self.remove_device(*seen, tombstone),
             Write::DropPending { serial, seen } => self.drop_pending(serial.as_str(), *seen),
             Write::AddSingleUse(item) => {
-                let values = (&item.id, item.account.as_str(), item.kind.name(), &item.body, stored(item.expires_at.0));
+                let values = (
+                    &item.id,
+                    item.account.as_str(),
+                    item.kind.name(),
+                    &item.body,
+                    stored(item.expires_at.0),
+                );
                 self.one(Conflict::Revision, sql::SINGLE_USE_INSERT, values)
             }
-            Write::KeepNewest { account, kind, most } => self.run(sql::SINGLE_USE_KEEP_NEWEST, (account.as_str(), kind.name(), most)),
-            Write::Consume { id, now } => self.one(Conflict::Consumed, sql::SINGLE_USE_CONSUME, (id, stored(now.0))),
-            Write::RevokeSession { session_id, expires_at } => self.run(sql::SESSION_REVOKE, (session_id, stored(expires_at.0))),
+            Write::KeepNewest { account, kind, most } => {
+                self.run(sql::SINGLE_USE_KEEP_NEWEST, (account.as_str(), kind.name(), most))
+            }
+            Write::Consume { id, now } => {
+                self.one(Conflict::Consumed, sql::SINGLE_USE_CONSUME, (id, stored(now.0)))
+            }
+            Write::RevokeSession { session_id, expires_at } => {
+                self.run(sql::SESSION_REVOKE, (session_id, stored(expires_at.0)))
+            }
             Write::PutSigningKey(key) => self.put_signing_key(key),
             Write::RetireSigningKey { kid, at } => {
                 let key = self.signing_key(kid)?.ok_or(Fault::Conflict(Conflict::Revision))?;
-                self.put_signing_key(&SigningKeyRecord { retired_at: key.retired_at.or(Some(*at)), ..key })
+                self.put_signing_key(&SigningKeyRecord {
+                    retired_at: key.retired_at.or(Some(*at)),
+                    ..key
+                })
             }
             Write::DropSigningKey { kid } => {
                 self.one(Conflict::Revision, sql::SIGNING_KEY_DROP, [kid])?;
                 self.run(sql::CONTROL_CHANGED, [])
             }
             Write::PutApiKey(key) => {
-                self.one(Conflict::Revision, sql::API_KEY_INSERT, (&key.id, stored(key.created_at.0), to_json(key)?))?;
+                self.one(
+                    Conflict::Revision,
+                    sql::API_KEY_INSERT,
+                    (&key.id, stored(key.created_at.0), to_json(key)?),
+                )?;
                 self.run(sql::CONTROL_CHANGED, [])
             }
             Write::RevokeApiKey { id } => {
                 self.one(Conflict::Revision, sql::API_KEY_DELETE, [id])?;
                 self.run(sql::CONTROL_CHANGED, [])
             }
-            Write::InitValue { name, value } => self.one(Conflict::Revision, sql::VALUE_INIT, (name, value)),
+            Write::InitValue { name, value } => {
+                self.one(Conflict::Revision, sql::VALUE_INIT, (name, value))
+            }
             Write::PutValue { name, value } => self.run(sql::VALUE_PUT, (name, value)),
             Write::Reseal { seen, sealed } => self.reseal(seen, sealed),
             Write::NoteTime(time) => self.run(sql::TIME_NOTE, [stored(time.0)]),
@@ -120,7 +153,12 @@ impl Applying<'_> {
         }
     }
 
-    fn insert_device(&mut self, device: &Device, seed: Option<&Sealed>, fingerprint: Option<Fingerprint>) -> Result<(), Fault> {
+    fn insert_device(
+        &mut self,
+        device: &Device,
+        seed: Option<&Sealed>,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<(), Fault> {
         let (serial, account) = (device.serial.as_str(), device.account.as_str());
         if self.find::<String>(sql::DEVICE_OWNER, [serial])?.is_some() {
             return Err(Fault::Conflict(Conflict::SerialTaken));
@@ -141,7 +179,10 @@ impl Applying<'_> {
         let (sealed, key) = (seed.map(Sealed::as_bytes), seed.and_then(Sealed::key_id));
         let created_at = stored(device.created_at.0);
         let what = (state(device.state), kind(&device)?, to_json(&device)?);
-        self.run(sql::DEVICE_INSERT, (serial, account, what.0, &what.1, created_at, &what.2, sealed, key, fingerprint))?;
+        self.run(
+            sql::DEVICE_INSERT,
+            (serial, account, what.0, &what.1, created_at, &what.2, sealed, key, fingerprint),
+        )?;
         self.count(account, 1, active(device.state));
         Ok(())
     }
@@ -156,11 +197,19 @@ impl Applying<'_> {
         self.mark(&account, serial, device.revoked_before)?;
         let (is, body) = (state(device.state), to_json(device)?);
         if was == is {
-            // Columns that are not named keep their indexes still: one page to write instead of four.
+            // Columns that are not named keep their indexes still: one page to write instead of
+            // four.
             return self.run(sql::DEVICE_UPDATE_BODY, (serial, body));
         }
-        self.run(sql::DEVICE_UPDATE, (serial, is, kind(device)?, stored(device.created_at.0), body))?;
-        self.count(&account, 0, active(device.state) - i64::from(was == state(DeviceState::Active)));
+        self.run(
+            sql::DEVICE_UPDATE,
+            (serial, is, kind(device)?, stored(device.created_at.0), body),
+        )?;
+        self.count(
+            &account,
+            0,
+            active(device.state) - i64::from(was == state(DeviceState::Active)),
+        );
         Ok(())
     }
 
@@ -194,7 +243,9 @@ impl Applying<'_> {
     fn expire_pending(&mut self, now: UnixTime, limit: u32) -> Result<usize, Fault> {
         let Some(created) = now.0.checked_sub(PENDING_FOR) else { return Ok(0) };
         let mut statement = self.conn.prepare_cached(sql::DEVICES_PENDING_SINCE)?;
-        let rows = statement.query_map((stored(created), limit), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let rows = statement.query_map((stored(created), limit), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
         let over: Vec<(String, String, i64)> = rows.collect::<Result<_, _>>()?;
         for (serial, account, revision) in &over {
             self.drop_unused(serial, account, *revision)?;
@@ -202,24 +253,40 @@ impl Applying<'_> {
         Ok(over.len())
     }
 
-    /// What removed devices with this serial number or seed had consumed, and whether it was with this seed.
-    fn tombstones(&self, serial: &str, fingerprint: Option<[u8; 32]>) -> Result<Vec<(bool, Tombstone)>, Fault> {
+    /// What removed devices with this serial number or seed had consumed, and whether it was with
+    /// this seed.
+    fn tombstones(
+        &self,
+        serial: &str,
+        fingerprint: Option<[u8; 32]>,
+    ) -> Result<Vec<(bool, Tombstone)>, Fault> {
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
         let mut rows: Vec<(Option<[u8; 32]>, String)> = Vec::new();
         for row in self.conn.prepare_cached(sql::TOMBSTONES_OF_SERIAL)?.query_map([serial], read)? {
             rows.push(row?);
         }
         if let Some(fingerprint) = fingerprint {
-            for row in self.conn.prepare_cached(sql::TOMBSTONES_OF_FINGERPRINT)?.query_map([fingerprint], read)? {
+            for row in self
+                .conn
+                .prepare_cached(sql::TOMBSTONES_OF_FINGERPRINT)?
+                .query_map([fingerprint], read)?
+            {
                 rows.push(row?);
             }
         }
         let same_seed = |row: Option<[u8; 32]>| row.is_some() && row == fingerprint;
-        rows.into_iter().map(|(row, body)| Ok((same_seed(row), from_json("a tombstone", &body)?))).collect()
+        rows.into_iter()
+            .map(|(row, body)| Ok((same_seed(row), from_json("a tombstone", &body)?)))
+            .collect()
     }
 
     /// Keeps beside the device, and beyond it, up to when contexts made with it are dead.
-    fn mark(&self, account: &str, serial: &str, revoked_before: Option<UnixTime>) -> Result<(), Fault> {
+    fn mark(
+        &self,
+        account: &str,
+        serial: &str,
+        revoked_before: Option<UnixTime>,
+    ) -> Result<(), Fault> {
         match revoked_before {
             Some(mark) => self.run(sql::DEVICE_MARK, (account, serial, stored(mark.0))),
             None => Ok(()),
@@ -240,7 +307,13 @@ impl Applying<'_> {
         let was = &seen.sealed;
         match &seen.place {
             SealedPlace::Seed { serial, account } => {
-                let values = (serial.as_str(), account.as_str(), was.as_bytes(), sealed.as_bytes(), sealed.key_id());
+                let values = (
+                    serial.as_str(),
+                    account.as_str(),
+                    was.as_bytes(),
+                    sealed.as_bytes(),
+                    sealed.key_id(),
+                );
                 self.one(Conflict::Revision, sql::SEED_RESEAL, values)
             }
             SealedPlace::SigningKey { kid } => {
@@ -249,23 +322,38 @@ impl Applying<'_> {
                 };
                 self.put_signing_key(&SigningKeyRecord { private: sealed.clone(), ..key })
             }
-            SealedPlace::Value { name } => self.one(Conflict::Revision, sql::VALUE_RESEAL, (name, was.as_bytes(), sealed.as_bytes())),
+            SealedPlace::Value { name } => self.one(
+                Conflict::Revision,
+                sql::VALUE_RESEAL,
+                (name, was.as_bytes(), sealed.as_bytes()),
+            ),
             SealedPlace::Ceremony { .. } => Err(Fault::Conflict(Conflict::Revision)),
         }
     }
 
     /// The account, state and fingerprint of a device that is still at that revision.
-    fn standing(&self, serial: &str, seen: Revision) -> Result<(String, String, Option<[u8; 32]>), Fault> {
+    fn standing(
+        &self,
+        serial: &str,
+        seen: Revision,
+    ) -> Result<(String, String, Option<[u8; 32]>), Fault> {
         let mut statement = self.conn.prepare_cached(sql::DEVICE_STANDING)?;
-        let standing = statement.query_row((serial, stored(seen.0)), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        let standing = statement
+            .query_row((serial, stored(seen.0)), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
         standing.optional()?.ok_or(Fault::Conflict(Conflict::Revision))
     }
 
     fn expect(&self, sql: &str, id: &str, seen: Revision) -> Result<(), Fault> {
-        self.find::<i64>(sql, (id, stored(seen.0)))?.map(|_| ()).ok_or(Fault::Conflict(Conflict::Revision))
+        self.find::<i64>(sql, (id, stored(seen.0)))?
+            .map(|_| ())
+            .ok_or(Fault::Conflict(Conflict::Revision))
     }
 
-    fn find<T: rusqlite::types::FromSql>(&self, sql: &str, params: impl Params) -> Result<Option<T>, Fault> {
+    fn find<T: rusqlite::types::FromSql>(
+        &self,
+        sql: &str,
+        params: impl Params,
+    ) -> Result<Option<T>, Fault> {
         Ok(self.conn.prepare_cached(sql)?.query_row(params, first).optional()?)
     }
 
@@ -297,7 +385,10 @@ impl Applying<'_> {
 
 fn marks(conn: &Connection, account: &AccountId) -> Result<Marks, Fault> {
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let marks: Option<(i64, Option<i64>)> = conn.prepare_cached(sql::ACCOUNT_MARKS)?.query_row([account.as_str()], read).optional()?;
+    let marks: Option<(i64, Option<i64>)> = conn
+        .prepare_cached(sql::ACCOUNT_MARKS)?
+        .query_row([account.as_str()], read)
+        .optional()?;
     Ok(marks.map_or(Marks::default(), |(generation, revoked_before)| Marks {
         generation: unsigned(generation),
         revoked_before: revoked_before.map(|mark| UnixTime(unsigned(mark))),

@@ -1,7 +1,8 @@
 //! Backups: copies of a store that nobody serves from until they are restored.
 //!
-//! A copy does not know what was accepted after it was made. So it carries a mark that [`SqliteStore::open`] refuses,
-//! and the mark goes only with everything that an old state could let in again.
+//! A copy does not know what was accepted after it was made. So it carries a mark that
+//! [`SqliteStore::open`] refuses, and the mark goes only with everything that an old state could
+//! let in again.
 //!
 //! [`SqliteStore::open`]: super::SqliteStore::open
 
@@ -9,43 +10,23 @@ use std::fs::File;
 use std::path::Path;
 use std::time::SystemTime;
 
-use percent_encoding::AsciiSet;
-use percent_encoding::NON_ALPHANUMERIC;
-use percent_encoding::percent_encode;
-use rusqlite::Connection;
-use rusqlite::OpenFlags;
-use rusqlite::Transaction;
-use rusqlite::TransactionBehavior;
-use rusqlite::backup::Backup;
-use rusqlite::backup::StepResult;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::OpenError;
-use super::audit;
-use super::connection;
-use super::connection::Hold;
-use super::connection::beside;
+use super::connection::{Hold, beside};
 use super::fault::Fault;
-use super::identity;
-use super::identity::Identity;
-use super::identity::Usage;
-use super::migrations;
-use super::open;
+use super::identity::{Identity, Usage};
 use super::open::Entered;
-use super::place;
 use super::place::Place;
-use super::row::AccountColumns;
-use super::row::first;
-use super::row::from_json;
-use super::row::stored;
-use super::row::to_json;
+use super::row::{AccountColumns, first, from_json, stored, to_json};
 use super::stray::Stray;
 use super::vet::Found;
-use super::witness;
 use super::witness::Witness;
+use super::{OpenError, audit, connection, identity, migrations, open, place, witness};
 use crate::device::Device;
 use crate::id::CallerId;
-use crate::store::Account;
-use crate::store::Event;
+use crate::store::{Account, Event};
 use crate::time::UnixTime;
 
 /// What was restored.
@@ -57,14 +38,21 @@ pub struct Restored {
     pub accounts: u64,
 }
 
-/// Makes a backup, or a raw copy of a store, fit to serve from: nothing that may have been used since it was made can be used again.
+/// Makes a backup, or a raw copy of a store, fit to serve from: nothing that may have been used
+/// since it was made can be used again.
 ///
-/// Time-based devices start above now, counters need a pair, sheets of recovery codes are spent, all contexts are
-/// revoked, and single-use items are dropped, in one transaction with its audit row. The store's epoch is raised, so that no log, copy or
-/// witness of before is taken for its own. Nobody may hold the store.
+/// Time-based devices start above now, counters need a pair, sheets of recovery codes are spent,
+/// all contexts are revoked, and single-use items are dropped, in one transaction with its audit
+/// row. The store's epoch is raised, so that no log, copy or witness of before is taken for its
+/// own. Nobody may hold the store.
 ///
-/// A raw copy is taken with the log beside it if there is one; a log that does not continue the file is refused.
-pub fn restore(path: impl AsRef<Path>, now: UnixTime, caller: &CallerId) -> Result<Restored, OpenError> {
+/// A raw copy is taken with the log beside it if there is one; a log that does not continue the
+/// file is refused.
+pub fn restore(
+    path: impl AsRef<Path>,
+    now: UnixTime,
+    caller: &CallerId,
+) -> Result<Restored, OpenError> {
     let path = connection::existing(path.as_ref())?;
     let _entered = Entered::at(&path, Hold::Exclusive)?;
     made_fit(&path, now, caller).map_err(|error| error.of(&path))
@@ -73,10 +61,13 @@ pub fn restore(path: impl AsRef<Path>, now: UnixTime, caller: &CallerId) -> Resu
 fn made_fit(path: &Path, now: UnixTime, caller: &CallerId) -> Result<Restored, OpenError> {
     let found = Found::look(path)?;
     if found.copy {
-        // A copy is one file. A log beside it is of the store that was here before, and SQLite would mix the two.
+        // A copy is one file. A log beside it is of the store that was here before, and SQLite
+        // would mix the two.
         for suffix in ["-wal", "-shm"] {
             match std::fs::remove_file(beside(path, suffix)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(OpenError::io(path, &error)),
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(OpenError::io(path, &error));
+                }
                 _ => {}
             }
         }
@@ -99,14 +90,20 @@ fn made_fit(path: &Path, now: UnixTime, caller: &CallerId) -> Result<Restored, O
     transaction.commit()?;
     // Where nothing was served from before, nothing needs to be remembered.
     if witness::path(path).exists() {
-        Witness::renew(path, place::inode(path).map_err(|error| OpenError::io(path, &error))?, &identity)?;
+        Witness::renew(
+            path,
+            place::inode(path).map_err(|error| OpenError::io(path, &error))?,
+            &identity,
+        )?;
     }
-    // The mark is gone from the file itself, not only from the log beside it, before the caller is told.
+    // The mark is gone from the file itself, not only from the log beside it, before the caller is
+    // told.
     open::shut(conn);
     Ok(restored)
 }
 
-/// Now, in nanoseconds since 1970: of two restores of one store the later one has the higher epoch, wherever each was made.
+/// Now, in nanoseconds since 1970: of two restores of one store the later one has the higher epoch,
+/// wherever each was made.
 fn moment() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
@@ -115,14 +112,17 @@ fn moment() -> u64 {
 /// Refuses a file that lost pages, as a copy of a file that was written meanwhile may have.
 fn whole(conn: &Connection, path: &Path) -> Result<(), OpenError> {
     let damaged = |reason: String| OpenError::Damaged { path: path.display().to_string(), reason };
-    let verdict: String = conn.query_row("PRAGMA integrity_check(1)", [], first).map_err(|error| damaged(error.to_string()))?;
+    let verdict: String = conn
+        .query_row("PRAGMA integrity_check(1)", [], first)
+        .map_err(|error| damaged(error.to_string()))?;
     if verdict == "ok" { Ok(()) } else { Err(damaged(verdict)) }
 }
 
 /// Copies the store into a new file, which is marked.
 pub(super) fn backup(from: &Place, to: &Path) -> Result<(), OpenError> {
     let to = std::path::absolute(to).map_err(|error| OpenError::io(to, &error))?;
-    // Takes the name, so that no other backup does; the copy moves there when it is whole and marked.
+    // Takes the name, so that no other backup does; the copy moves there when it is whole and
+    // marked.
     match connection::options().create_new(true).write(true).open(&to) {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
@@ -157,23 +157,46 @@ fn copy(from: &Place, partial: &Path, to: &Path) -> Result<(), OpenError> {
     identity::write(&copy, &Identity { usage: Usage::Closed, ..identity::read(&copy)? })?;
     copy.close().map_err(|(_, error)| error)?;
     File::open(partial).and_then(|file| file.sync_all()).map_err(io)?;
-    std::fs::rename(partial, to).and_then(|()| connection::sync_folder(to)).map_err(io)
+    std::fs::rename(partial, to)
+        .and_then(|()| connection::sync_folder(to))
+        .map_err(io)
 }
 
 /// A connection to the file alone: without locks, and without the log beside it.
 pub(super) fn immutable(path: &Path) -> rusqlite::Result<Connection> {
-    let name = format!("file:{}?immutable=1", percent_encode(path.as_os_str().as_encoded_bytes(), IN_PATHS));
+    let name = format!(
+        "file:{}?immutable=1",
+        percent_encode(path.as_os_str().as_encoded_bytes(), IN_PATHS)
+    );
     // Through SQLite, since closing a file of our own would drop SQLite's locks on it.
-    Connection::open_with_flags(name, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+    Connection::open_with_flags(
+        name,
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
 }
 
-fn raise(transaction: &Transaction<'_>, now: UnixTime, caller: &CallerId) -> Result<Restored, Fault> {
-    let devices = each(transaction, "SELECT number, body FROM devices WHERE number > ?1 ORDER BY number LIMIT 500", 0, |number, body| {
-        let device: Device = from_json("a device", body)?;
-        let body = to_json(&device.restored(now))?;
-        transaction.prepare_cached("UPDATE devices SET revision = revision + 1, body = ?2 WHERE number = ?1")?.execute((number, body))?;
-        Ok(())
-    })?;
+fn raise(
+    transaction: &Transaction<'_>,
+    now: UnixTime,
+    caller: &CallerId,
+) -> Result<Restored, Fault> {
+    let devices = each(
+        transaction,
+        "SELECT number, body FROM devices WHERE number > ?1 ORDER BY number LIMIT 500",
+        0,
+        |number, body| {
+            let device: Device = from_json("a device", body)?;
+            let body = to_json(&device.restored(now))?;
+            transaction
+                .prepare_cached(
+                    "UPDATE devices SET revision = revision + 1, body = ?2 WHERE number = ?1",
+                )?
+                .execute((number, body))?;
+            Ok(())
+        },
+    )?;
     let page = "SELECT rowid, body FROM accounts WHERE rowid > ?1 ORDER BY rowid LIMIT 500";
     let accounts = each(transaction, page, i64::MIN, |row, body| {
         let account: Account = from_json("an account", body)?;
@@ -186,20 +209,29 @@ fn raise(transaction: &Transaction<'_>, now: UnixTime, caller: &CallerId) -> Res
         Ok(())
     })?;
     transaction.execute("DELETE FROM single_use", [])?;
-    // One that was dropped since the backup, because somebody else had it, must not sign again; and all that any of them
-    // signed is over.
+    // One that was dropped since the backup, because somebody else had it, must not sign again; and
+    // all that any of them signed is over.
     transaction.execute("DELETE FROM signing_keys", [])?;
     transaction.execute(
         "UPDATE control SET copy = 0, version = version + 1, highest_time = max(coalesce(highest_time, 0), ?1) WHERE id = 1",
         [stored(now.0)],
     )?;
-    let head = audit::append(transaction, audit::head(transaction)?, &[Event::new(now, "store.restored", caller)])?;
+    let head = audit::append(
+        transaction,
+        audit::head(transaction)?,
+        &[Event::new(now, "store.restored", caller)],
+    )?;
     audit::move_head(transaction, &head)?;
     Ok(Restored { devices, accounts })
 }
 
 /// Visits all rows of a table, a page at a time: the rows change under the visit.
-fn each(conn: &Connection, page: &str, mut after: i64, visit: impl Fn(i64, &str) -> Result<(), Fault>) -> Result<u64, Fault> {
+fn each(
+    conn: &Connection,
+    page: &str,
+    mut after: i64,
+    visit: impl Fn(i64, &str) -> Result<(), Fault>,
+) -> Result<u64, Fault> {
     let mut visited = 0;
     loop {
         let mut statement = conn.prepare_cached(page)?;

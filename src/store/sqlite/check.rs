@@ -1,39 +1,19 @@
 //! Looks at everything in a store, and changes nothing.
 
-use std::fs::File;
-use std::fs::TryLockError;
+use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
-use rusqlite::OpenFlags;
-use rusqlite::Row;
 use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, Row};
 use serde::de::DeserializeOwned;
 
-use super::OpenError;
-use super::audit;
-use super::backup;
-use super::connection;
 use super::fault::Fault;
-use super::migrations;
-use super::open;
-use super::place;
-use super::row::AccountColumns;
-use super::row::first;
-use super::row::from_json;
-use super::row::kind;
-use super::row::state;
-use super::row::stored;
+use super::row::{AccountColumns, first, from_json, kind, state, stored};
 use super::vet::Found;
-use crate::device::Device;
-use crate::device::Tombstone;
-use crate::store::Account;
-use crate::store::ApiKeyRecord;
-use crate::store::AuditReport;
-use crate::store::Sealed;
-use crate::store::SigningKeyRecord;
+use super::{OpenError, audit, backup, connection, migrations, open, place};
+use crate::device::{Device, Tombstone};
+use crate::store::{Account, ApiKeyRecord, AuditReport, Sealed, SigningKeyRecord};
 
 /// What a look at a whole store found.
 #[derive(Clone, Debug)]
@@ -72,14 +52,16 @@ pub enum Standing {
     Served,
 }
 
-/// Keeps agents away from the store in this file, for a tool that reads it as a whole; refused while one serves from it. No file is
-/// made or changed, so that it works on a read-only medium.
+/// Keeps agents away from the store in this file, for a tool that reads it as a whole; refused
+/// while one serves from it. No file is made or changed, so that it works on a read-only medium.
 pub fn alone(path: impl AsRef<Path>) -> Result<Alone, OpenError> {
     let path = connection::existing(path.as_ref())?;
     let name = connection::beside(&path, ".lock");
     let lock = match File::open(&name) {
         Ok(lock) => lock,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Alone { path, _lock: None }),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Ok(Alone { path, _lock: None });
+        }
         Err(error) => return Err(OpenError::io(&name, &error)),
     };
     // Programs that come or go have the turn: none of them sees the lock taken in between.
@@ -96,21 +78,24 @@ pub fn alone(path: impl AsRef<Path>) -> Result<Alone, OpenError> {
 
 /// Checks a store, whether it is served from meanwhile or not, and a backup as well.
 ///
-/// Whether its files fit together, the file's structure and its references, the schema, that every row can be read and agrees with its
-/// columns, and the audit chain. No file is made or changed.
+/// Whether its files fit together, the file's structure and its references, the schema, that every
+/// row can be read and agrees with its columns, and the audit chain. No file is made or changed.
 pub fn check(path: impl AsRef<Path>) -> Result<CheckReport, OpenError> {
     let path = path.as_ref();
     match alone(path) {
         Ok(alone) => alone.check(),
         Err(OpenError::Held(_)) => {
             let path = connection::existing(path)?;
-            connection::reader(&path).and_then(|conn| report(&conn, false, None)).map_err(|error| error.of(&path))
+            connection::reader(&path)
+                .and_then(|conn| report(&conn, false, None))
+                .map_err(|error| error.of(&path))
         }
         Err(error) => Err(error),
     }
 }
 
-/// Says whether a store can be opened, without opening it, and fails with what would keep it from being opened. Nothing is changed.
+/// Says whether a store can be opened, without opening it, and fails with what would keep it from
+/// being opened. Nothing is changed.
 pub fn standing(path: impl AsRef<Path>) -> Result<Standing, OpenError> {
     let path = place::real(path.as_ref())?;
     let _alone = match path.exists().then(|| alone(&path)).transpose() {
@@ -153,19 +138,29 @@ impl Alone {
     }
 }
 
-/// A connection that reads a store which no program serves from, and leaves neither a log nor its index behind.
+/// A connection that reads a store which no program serves from, and leaves neither a log nor its
+/// index behind.
 fn quiet(path: &Path, with_log: bool) -> Result<Connection, OpenError> {
     if !with_log {
         return Ok(backup::immutable(path)?);
     }
-    // The index of the log is kept in memory by a connection that has the file to itself, which needs no lock where none is to be had.
-    let conn = Connection::open_with_flags_and_vfs(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX, c"unix-none")?;
+    // The index of the log is kept in memory by a connection that has the file to itself, which
+    // needs no lock where none is to be had.
+    let conn = Connection::open_with_flags_and_vfs(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        c"unix-none",
+    )?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     conn.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
     Ok(conn)
 }
 
-fn report(conn: &Connection, copy: bool, problem: Option<String>) -> Result<CheckReport, OpenError> {
+fn report(
+    conn: &Connection,
+    copy: bool,
+    problem: Option<String>,
+) -> Result<CheckReport, OpenError> {
     if !migrations::recognises(conn)? {
         return Err(OpenError::Foreign(String::new()));
     }
@@ -187,12 +182,19 @@ struct Check<'a> {
 impl Check<'_> {
     fn structure(&mut self) {
         let integrity = self.texts("PRAGMA integrity_check(50)");
-        self.problems.extend(integrity.into_iter().filter(|line| line != "ok").map(|line| format!("the file is damaged: {line}")));
+        self.problems.extend(
+            integrity
+                .into_iter()
+                .filter(|line| line != "ok")
+                .map(|line| format!("the file is damaged: {line}")),
+        );
         let orphans = self
             .texts("SELECT 'a row of ' || \"table\" || ' refers to a missing row of ' || parent FROM pragma_foreign_key_check LIMIT 50");
         self.problems.extend(orphans);
         for table in ["control", "audit_chain"] {
-            let rows = self.conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0));
+            let rows = self
+                .conn
+                .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0));
             if rows != Ok(1) {
                 self.problem(format!("the table {table} has not exactly one row"));
             }
@@ -205,18 +207,32 @@ impl Check<'_> {
             FROM accounts";
         self.rows("account", sql, |account: &Account, row| {
             let columns = AccountColumns::of(account)?;
-            let said: (String, i64, Option<i64>, bool) = (row.get(0)?, row.get(2)?, row.get(3)?, row.get(4)?);
-            let agrees = said == (account.id.to_string(), columns.generation, columns.revoked_before, columns.removed);
+            let said: (String, i64, Option<i64>, bool) =
+                (row.get(0)?, row.get(2)?, row.get(3)?, row.get(4)?);
+            let agrees = said
+                == (
+                    account.id.to_string(),
+                    columns.generation,
+                    columns.revoked_before,
+                    columns.removed,
+                );
             let counts: [i64; 4] = [row.get(5)?, row.get(6)?, row.get(7)?, row.get(8)?];
             Ok(agrees && counts[..2] == counts[2..])
         })
     }
 
     fn devices(&mut self) -> u64 {
-        let sql = "SELECT serial, body, account, state, kind, created_at, seed, seed_key FROM devices";
+        let sql =
+            "SELECT serial, body, account, state, kind, created_at, seed, seed_key FROM devices";
         self.rows("device", sql, |device: &Device, row| {
-            let said: (String, String, String, String, i64) = (row.get(0)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?);
-            let is = (device.serial.to_string(), device.account.to_string(), state(device.state).to_owned(), kind(device)?);
+            let said: (String, String, String, String, i64) =
+                (row.get(0)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?);
+            let is = (
+                device.serial.to_string(),
+                device.account.to_string(),
+                state(device.state).to_owned(),
+                kind(device)?,
+            );
             let agrees = said == (is.0, is.1, is.2, is.3, stored(device.created_at.0));
             let seed = row.get::<_, Option<Vec<u8>>>(6)?.map(Sealed::from_bytes);
             Ok(agrees && seed.and_then(|seed| seed.key_id()) == row.get::<_, Option<[u8; 8]>>(7)?)
@@ -224,22 +240,36 @@ impl Check<'_> {
     }
 
     fn others(&mut self) {
-        self.rows("tombstone", "SELECT serial, body FROM tombstones", |tombstone: &Tombstone, row| {
-            Ok(row.get::<_, String>(0)? == tombstone.serial.as_str())
-        });
-        self.rows("signing key", "SELECT kid, body, created_at FROM signing_keys", |key: &SigningKeyRecord, row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(2)?) == (key.kid.clone(), stored(key.created_at.0)))
-        });
-        self.rows("API key", "SELECT id, body, created_at FROM api_keys", |key: &ApiKeyRecord, row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(2)?) == (key.id.clone(), stored(key.created_at.0)))
-        });
+        self.rows(
+            "tombstone",
+            "SELECT serial, body FROM tombstones",
+            |tombstone: &Tombstone, row| Ok(row.get::<_, String>(0)? == tombstone.serial.as_str()),
+        );
+        self.rows(
+            "signing key",
+            "SELECT kid, body, created_at FROM signing_keys",
+            |key: &SigningKeyRecord, row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(2)?)
+                    == (key.kid.clone(), stored(key.created_at.0)))
+            },
+        );
+        self.rows(
+            "API key",
+            "SELECT id, body, created_at FROM api_keys",
+            |key: &ApiKeyRecord, row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(2)?)
+                    == (key.id.clone(), stored(key.created_at.0)))
+            },
+        );
     }
 
     fn audit(&mut self) -> Option<AuditReport> {
         match audit::verify(self.conn) {
             Ok(report) => {
                 if let Some(number) = report.broken_at {
-                    self.problem(format!("the audit log is broken at row {number}: it is missing or was changed"));
+                    self.problem(format!(
+                        "the audit log is broken at row {number}: it is missing or was changed"
+                    ));
                 }
                 Some(report)
             }
@@ -250,8 +280,14 @@ impl Check<'_> {
         }
     }
 
-    /// Reads all rows of a statement whose first columns are a name and a JSON body, and returns how many there are.
-    fn rows<T: DeserializeOwned>(&mut self, what: &str, sql: &str, agrees: impl Fn(&T, &Row<'_>) -> Result<bool, Fault>) -> u64 {
+    /// Reads all rows of a statement whose first columns are a name and a JSON body, and returns
+    /// how many there are.
+    fn rows<T: DeserializeOwned>(
+        &mut self,
+        what: &str,
+        sql: &str,
+        agrees: impl Fn(&T, &Row<'_>) -> Result<bool, Fault>,
+    ) -> u64 {
         let mut seen = 0;
         let conn = self.conn;
         let mut look = || -> Result<(), Fault> {
@@ -259,12 +295,18 @@ impl Check<'_> {
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 seen += 1;
-                let verdict = row.get::<_, String>(1).map_err(Fault::from).and_then(|body| agrees(&from_json("its body", &body)?, row));
+                let verdict = row
+                    .get::<_, String>(1)
+                    .map_err(Fault::from)
+                    .and_then(|body| agrees(&from_json("its body", &body)?, row));
                 let name = || row.get::<_, String>(0).unwrap_or_else(|_| format!("in row {seen}"));
                 match verdict {
                     Ok(true) => {}
-                    Ok(false) => self.problem(format!("the {what} {} does not agree with its columns", name())),
-                    Err(fault) => self.problem(format!("the {what} {} cannot be read: {fault}", name())),
+                    Ok(false) => self
+                        .problem(format!("the {what} {} does not agree with its columns", name())),
+                    Err(fault) => {
+                        self.problem(format!("the {what} {} cannot be read: {fault}", name()))
+                    }
                 }
             }
             Ok(())
@@ -276,7 +318,9 @@ impl Check<'_> {
     }
 
     fn texts(&mut self, sql: &str) -> Vec<String> {
-        let read = || -> rusqlite::Result<Vec<String>> { self.conn.prepare(sql)?.query_map([], |row| row.get(0))?.collect() };
+        let read = || -> rusqlite::Result<Vec<String>> {
+            self.conn.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+        };
         read().unwrap_or_else(|error| vec![format!("it cannot be checked: {error}")])
     }
 

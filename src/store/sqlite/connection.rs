@@ -1,26 +1,17 @@
-//! Files and connections: who may open the store, and what SQLite is told before the first statement.
+//! Files and connections: who may open the store, and what SQLite is told before the first
+//! statement.
 
-use std::fs::File;
-use std::fs::OpenOptions;
-use std::path::Path;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Condvar;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
-use std::time::Duration;
-use std::time::Instant;
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
-use rusqlite::OpenFlags;
 use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
 
-use super::OpenError;
 use super::fault::Fault;
-use super::migrations;
-use super::place;
 use super::place::Place;
+use super::{OpenError, migrations, place};
 use crate::store::Error;
 
 /// How a store is held while it is open.
@@ -41,7 +32,10 @@ pub(super) fn existing(path: &Path) -> Result<PathBuf, OpenError> {
 
 /// A connection that writes.
 pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
-    let mut conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let mut conn = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     settle(&conn)?;
     conn.busy_handler(Some(wait))?;
     // A file that is no store must not become one.
@@ -50,7 +44,9 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     }
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
-        return Err(OpenError::sqlite(format!("the file system does not allow a write-ahead log (journal mode stays {mode})")));
+        return Err(OpenError::sqlite(format!(
+            "the file system does not allow a write-ahead log (journal mode stays {mode})"
+        )));
     }
     Ok(conn)
 }
@@ -58,28 +54,41 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
 /// Carries the log over into the file. Says whether all of it was.
 pub(super) fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<bool> {
     let (busy, pages, carried): (i64, i64, i64) =
-        conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
     Ok(busy == 0 && pages == carried)
 }
 
 /// Whether a commit that leaves a long log carries it over.
 pub(super) fn carry_over_by_itself(conn: &Connection, carries: bool) -> rusqlite::Result<()> {
-    conn.execute_batch(if carries { "PRAGMA wal_autocheckpoint = 1000" } else { "PRAGMA wal_autocheckpoint = 0" })
+    conn.execute_batch(if carries {
+        "PRAGMA wal_autocheckpoint = 1000"
+    } else {
+        "PRAGMA wal_autocheckpoint = 0"
+    })
 }
 
-/// A file beside the store, for its lock alone: `.lock` says who has the store, `.turn` who writes, opens or closes next.
+/// A file beside the store, for its lock alone: `.lock` says who has the store, `.turn` who writes,
+/// opens or closes next.
 pub(super) fn lock(path: &Path, suffix: &str) -> Result<File, OpenError> {
     let name = beside(path, suffix);
-    let file = options().create(true).truncate(false).write(true).open(&name).map_err(|error| OpenError::io(&name, &error))?;
+    let file = options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&name)
+        .map_err(|error| OpenError::io(&name, &error))?;
     owner_only(&name)?;
     Ok(file)
 }
 
 /// Begins a transaction that writes, when it is this process's turn.
 ///
-/// SQLite's own lock goes to whoever asks in the right moment, and a process that writes all the time is always the
-/// first to ask again. So whoever waits for that lock holds another one meanwhile, and who has just written finds it held.
-/// It is a courtesy: after [`BUSY`] it is not waited for.
+/// SQLite's own lock goes to whoever asks in the right moment, and a process that writes all the
+/// time is always the first to ask again. So whoever waits for that lock holds another one
+/// meanwhile, and who has just written finds it held. It is a courtesy: after [`BUSY`] it is not
+/// waited for.
 pub(super) fn begin(conn: &Connection, turn: &File) -> rusqlite::Result<()> {
     let asked = Instant::now();
     while turn.try_lock().is_err() && asked.elapsed() < BUSY {
@@ -98,15 +107,19 @@ fn wait(tried: i32) -> bool {
 
 /// A connection that only reads.
 pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
-    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let conn = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     settle(&conn)?;
     Ok(conn)
 }
 
-/// What holds on every connection. `synchronous` is no property of the file: a connection that does not say FULL would
-/// forget acknowledged commits in a power cut, and accept their codes again.
+/// What holds on every connection. `synchronous` is no property of the file: a connection that does
+/// not say FULL would forget acknowledged commits in a power cut, and accept their codes again.
 fn settle(conn: &Connection) -> Result<(), OpenError> {
-    // First, since anything below may fail: a connection that is closed after a failure must not empty the log that says what was kept.
+    // First, since anything below may fail: a connection that is closed after a failure must not
+    // empty the log that says what was kept.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     conn.busy_timeout(BUSY)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
@@ -144,9 +157,12 @@ impl Readers {
         Readers { place, pool: Mutex::default(), returned: Condvar::new() }
     }
 
-    /// Runs `read` on a connection. One that failed is not used again. What was read from files that are no longer the store's is not
-    /// told.
-    pub(super) fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Error> {
+    /// Runs `read` on a connection. One that failed is not used again. What was read from files
+    /// that are no longer the store's is not told.
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, Error> {
         let mut reading = self.begin()?;
         let conn = match reading.conn.take() {
             Some(conn) => Ok(conn),

@@ -1,7 +1,6 @@
 //! Why a read or a write inside a transaction stopped.
 
-use crate::store::Conflict;
-use crate::store::Error;
+use crate::store::{Conflict, Error};
 
 /// What ends the work on one change.
 #[derive(Debug)]
@@ -26,11 +25,15 @@ impl From<rusqlite::Error> for Fault {
         use rusqlite::Error::*;
         match &error {
             // A column that holds what it cannot hold.
-            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..) => {
-                Fault::Corrupt(error.to_string())
-            }
+            FromSqlConversionFailure(..)
+            | IntegralValueOutOfRange(..)
+            | InvalidColumnType(..)
+            | Utf8Error(..) => Fault::Corrupt(error.to_string()),
             SqliteFailure(failure, _)
-                if matches!(failure.code, rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) =>
+                if matches!(
+                    failure.code,
+                    rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase
+                ) =>
             {
                 Fault::Corrupt(error.to_string())
             }

@@ -1,16 +1,14 @@
 //! Which store a file is, and where it stands.
 //!
-//! The identity is kept in the row whose page every transaction writes. So a write-ahead log that holds a transaction holds the identity
-//! as well, and the file alone can be compared with its log before SQLite joins the two.
+//! The identity is kept in the row whose page every transaction writes. So a write-ahead log that
+//! holds a transaction holds the identity as well, and the file alone can be compared with its log
+//! before SQLite joins the two.
 
-use rusqlite::Connection;
-use rusqlite::OptionalExtension;
-use sha2::Digest;
-use sha2::Sha256;
+use rusqlite::{Connection, OptionalExtension};
+use sha2::{Digest, Sha256};
 
-use super::OpenError;
 use super::fault::Fault;
-use super::sql;
+use super::{OpenError, sql};
 use crate::store::random;
 
 /// An identity as a file, a log or a witness holds it.
@@ -69,10 +67,16 @@ impl Identity {
             [1] => Usage::InUse,
             _ => return None,
         };
-        Some(Identity { store: *store, epoch: u64::from_be_bytes(*epoch), commits: u64::from_be_bytes(*commits), usage })
+        Some(Identity {
+            store: *store,
+            epoch: u64::from_be_bytes(*epoch),
+            commits: u64::from_be_bytes(*commits),
+            usage,
+        })
     }
 
-    /// The identity in a page of the file, if it is the page of its row: a leaf of a table with one row (SQLite file format §1.6).
+    /// The identity in a page of the file, if it is the page of its row: a leaf of a table with one
+    /// row (SQLite file format §1.6).
     pub(super) fn in_page(page: &[u8]) -> Option<Identity> {
         if *page.first()? != LEAF_OF_A_TABLE || page.get(3..5)? != [0, 1] {
             return None;
@@ -86,7 +90,8 @@ impl Identity {
 
 /// Reads the identity inside a transaction, or as of one moment.
 pub(super) fn read(conn: &Connection) -> Result<Identity, Fault> {
-    let bytes: Option<Option<Vec<u8>>> = conn.prepare_cached(sql::IDENTITY)?.query_row([], |row| row.get(0)).optional()?;
+    let bytes: Option<Option<Vec<u8>>> =
+        conn.prepare_cached(sql::IDENTITY)?.query_row([], |row| row.get(0)).optional()?;
     let identity = bytes.flatten().and_then(|bytes| Identity::decode(&bytes));
     identity.ok_or_else(|| Fault::Corrupt("the store's identity is missing or damaged".to_owned()))
 }
@@ -96,15 +101,17 @@ pub(super) fn write(conn: &Connection, identity: &Identity) -> rusqlite::Result<
     Ok(())
 }
 
-/// Counts the transaction that is open. Each one that changes anything does it once, before its commit.
+/// Counts the transaction that is open. Each one that changes anything does it once, before its
+/// commit.
 pub(super) fn advance(conn: &Connection) -> Result<Identity, Fault> {
     let next = read(conn)?.next();
     write(conn, &next)?;
     Ok(next)
 }
 
-/// Writes down that the store is open, or closed, in a transaction of its own. It is not counted: it changes nothing that is served, and
-/// a start that fails must leave a copy of the file from before it as good as the file.
+/// Writes down that the store is open, or closed, in a transaction of its own. It is not counted:
+/// it changes nothing that is served, and a start that fails must leave a copy of the file from
+/// before it as good as the file.
 pub(super) fn mark(conn: &Connection, usage: Usage) -> Result<Identity, Fault> {
     conn.execute_batch("BEGIN IMMEDIATE")?;
     let marked = read(conn).and_then(|was| {

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use super::fault::Fault;
-use super::read;
 use super::row::unsigned;
-use super::sql;
-use crate::store::KeyNeed;
-use crate::store::SealingKeyId;
+use super::{read, sql};
+use crate::store::{KeyNeed, SealingKeyId};
 
-/// How many secrets each key seals, without the one to leave out: counting the seeds of the key that seals most of them would
-/// walk its whole part of the index.
-pub(super) fn secrets_by_key(conn: &Connection, except: Option<SealingKeyId>) -> Result<Vec<KeyNeed>, Fault> {
+/// How many secrets each key seals, without the one to leave out: counting the seeds of the key
+/// that seals most of them would walk its whole part of the index.
+pub(super) fn secrets_by_key(
+    conn: &Connection,
+    except: Option<SealingKeyId>,
+) -> Result<Vec<KeyNeed>, Fault> {
     let snapshot = conn.unchecked_transaction()?;
     let mut secrets: BTreeMap<SealingKeyId, u64> = BTreeMap::new();
     for secret in read::sealed_beside_seeds(&snapshot)? {
@@ -22,13 +23,20 @@ pub(super) fn secrets_by_key(conn: &Connection, except: Option<SealingKeyId>) ->
         }
     }
     let mut after = Vec::new();
-    while let Some(Some(key)) = read::one::<Option<Vec<u8>>>(&snapshot, sql::SEED_KEY_AFTER, [&after])? {
-        let id = <[u8; 8]>::try_from(key.as_slice()).map_err(|error| Fault::body("the key of a seed", error))?;
+    while let Some(Some(key)) =
+        read::one::<Option<Vec<u8>>>(&snapshot, sql::SEED_KEY_AFTER, [&after])?
+    {
+        let id = <[u8; 8]>::try_from(key.as_slice())
+            .map_err(|error| Fault::body("the key of a seed", error))?;
         if Some(SealingKeyId(id)) != except {
             let seeds: Option<i64> = read::one(&snapshot, sql::SEEDS_UNDER_KEY, [&key])?;
             *secrets.entry(SealingKeyId(id)).or_default() += seeds.map_or(0, unsigned);
         }
         after = key;
     }
-    Ok(secrets.into_iter().filter(|(key, _)| Some(*key) != except).map(|(key, secrets)| KeyNeed { key, secrets }).collect())
+    Ok(secrets
+        .into_iter()
+        .filter(|(key, _)| Some(*key) != except)
+        .map(|(key, secrets)| KeyNeed { key, secrets })
+        .collect())
 }

@@ -1,12 +1,12 @@
-//! What a write-ahead log holds, read without SQLite: to open a log that belongs to another file destroys both.
+//! What a write-ahead log holds, read without SQLite: to open a log that belongs to another file
+//! destroys both.
 //!
-//! The format is that of SQLite's "WAL-mode File Format": a header of 32 bytes, then frames of 24 bytes and one page each. A frame counts
-//! if its salts are the header's and its running checksum holds; transactions end with a frame that names the size of the database.
+//! The format is that of SQLite's "WAL-mode File Format": a header of 32 bytes, then frames of 24
+//! bytes and one page each. A frame counts if its salts are the header's and its running checksum
+//! holds; transactions end with a frame that names the size of the database.
 
 use std::fs::File;
-use std::io::BufReader;
-use std::io::ErrorKind;
-use std::io::Read;
+use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use super::OpenError;
@@ -19,7 +19,8 @@ pub(super) struct Log {
     pub(super) size: Option<u64>,
     /// The identity that each transaction left, in order.
     pub(super) steps: Vec<Identity>,
-    /// Transactions without an identity: of a store of an earlier schema, of another program, or of a tool.
+    /// Transactions without an identity: of a store of an earlier schema, of another program, or of
+    /// a tool.
     pub(super) bare: u64,
 }
 
@@ -56,7 +57,10 @@ impl Log {
         };
         let mut sum = add((0, 0), &header[..24], order);
         let Ok(size) = usize::try_from(word(&header, 8)) else { return Ok(()) };
-        if sum != (word(&header, 24), word(&header, 28)) || !size.is_power_of_two() || !(512..=65_536).contains(&size) {
+        if sum != (word(&header, 24), word(&header, 28))
+            || !size.is_power_of_two()
+            || !(512..=65_536).contains(&size)
+        {
             return Ok(());
         }
         let mut page = vec![0; size];
@@ -90,7 +94,10 @@ fn whole(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<bool> {
 
 /// A number of the header, most significant byte first.
 fn word(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).map_or(0, u32::from_be_bytes)
+    bytes
+        .get(at..at + 4)
+        .and_then(|four| four.try_into().ok())
+        .map_or(0, u32::from_be_bytes)
 }
 
 /// The running checksum.

@@ -1,13 +1,10 @@
 //! The schema, one numbered file for each step it took. A step that was released never changes.
 
-use rusqlite::Connection;
-use rusqlite::OptionalExtension;
-use rusqlite::TransactionBehavior;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::OpenError;
 use super::audit::sha256_hex;
-use super::identity;
 use super::identity::Identity;
+use super::{OpenError, identity};
 
 /// Whether a file is not a database of something else.
 pub(super) fn recognises(conn: &Connection) -> rusqlite::Result<bool> {
@@ -31,7 +28,10 @@ pub(super) fn run(conn: &mut Connection) -> Result<(), OpenError> {
     let identified = done >= IDENTITY;
     for (version, sql) in (1u32..).zip(MIGRATIONS).skip(done) {
         transaction.execute_batch(sql)?;
-        transaction.execute("INSERT INTO schema_version (version, checksum) VALUES (?1, ?2)", (version, checksum(sql)))?;
+        transaction.execute(
+            "INSERT INTO schema_version (version, checksum) VALUES (?1, ?2)",
+            (version, checksum(sql)),
+        )?;
     }
     match identified {
         true => drop(identity::advance(&transaction)?),
@@ -47,7 +47,8 @@ pub(super) fn verify(conn: &Connection) -> Result<usize, OpenError> {
     if conn.query_row(exists, [], |_| Ok(())).optional()?.is_none() {
         return Ok(0);
     }
-    let mut statement = conn.prepare("SELECT version, checksum FROM schema_version ORDER BY version")?;
+    let mut statement =
+        conn.prepare("SELECT version, checksum FROM schema_version ORDER BY version")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let seen: Vec<(u32, String)> = rows.collect::<Result<_, _>>()?;
     for ((version, seen), expected) in seen.iter().zip(1u32..) {

@@ -1,13 +1,14 @@
 //! The default store: one SQLite file.
 //!
-//! Write-ahead log, `synchronous=FULL`, one thread that writes and as many readers as needed. Several processes may serve
-//! from one file: every change is decided in a transaction that reads what it stands on. Of two lock files beside it, one
-//! tells programs that serve from the store, which share it, from tools that must have it alone; the other gives writers
-//! their turn.
+//! Write-ahead log, `synchronous=FULL`, one thread that writes and as many readers as needed.
+//! Several processes may serve from one file: every change is decided in a transaction that reads
+//! what it stands on. Of two lock files beside it, one tells programs that serve from the store,
+//! which share it, from tools that must have it alone; the other gives writers their turn.
 //!
-//! Each store has an identity in its file: a random id, an epoch that a restore raises, and a count of its transactions. While it is
-//! open the file says so, and a witness beside it follows the count. So a log, a copy or a file that is not this store's as it was left is
-//! recognised before SQLite opens it, and refused with what to do about it ([`Stray`]).
+//! Each store has an identity in its file: a random id, an epoch that a restore raises, and a count
+//! of its transactions. While it is open the file says so, and a witness beside it follows the
+//! count. So a log, a copy or a file that is not this store's as it was left is recognised before
+//! SQLite opens it, and refused with what to do about it ([`Stray`]).
 
 mod apply;
 mod audit;
@@ -30,58 +31,30 @@ mod vet;
 mod witness;
 mod writer;
 
-pub use backup::Restored;
-pub use backup::restore;
-pub use check::Alone;
-pub use check::CheckReport;
-pub use check::Standing;
-pub use check::alone;
-pub use check::check;
-pub use check::standing;
+pub use backup::{Restored, restore};
+pub use check::{Alone, CheckReport, Standing, alone, check, standing};
 pub use open_error::OpenError;
 pub use stray::Stray;
 
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use self::connection::Hold;
-use self::connection::Readers;
+use self::connection::{Hold, Readers};
 use self::fault::Fault;
 use self::row::unsigned;
-use self::writer::Done;
-use self::writer::Health;
-use self::writer::Job;
-use self::writer::Work;
-use self::writer::Writer;
+use self::writer::{Done, Health, Job, Work, Writer};
 use crate::device::Device;
-use crate::id::AccountId;
-use crate::id::SerialNumber;
-use crate::store::AccountEntry;
-use crate::store::AccountList;
-use crate::store::AccountSnapshot;
-use crate::store::Answer;
-use crate::store::ApiKeyRecord;
-use crate::store::AuditReport;
-use crate::store::AuditRow;
-use crate::store::Change;
-use crate::store::Commit;
-use crate::store::DeviceList;
-use crate::store::Error;
-use crate::store::Fingerprint;
-use crate::store::KeyNeed;
-use crate::store::Resealable;
-use crate::store::Revocations;
-use crate::store::SealingKeyId;
-use crate::store::SigningKeyRecord;
-use crate::store::SingleUse;
-use crate::store::Store;
+use crate::id::{AccountId, SerialNumber};
+use crate::store::{
+    AccountEntry, AccountList, AccountSnapshot, Answer, ApiKeyRecord, AuditReport, AuditRow,
+    Change, Commit, DeviceList, Error, Fingerprint, KeyNeed, Resealable, Revocations, SealingKeyId,
+    SigningKeyRecord, SingleUse, Store,
+};
 use crate::time::UnixTime;
 
 /// A store in one file. A handle is cheap to clone; the file is closed when the last one is gone.
@@ -100,7 +73,8 @@ struct Open {
 }
 
 impl SqliteStore {
-    /// Opens the store in this file, which is made if it is not there. Others may serve from it too.
+    /// Opens the store in this file, which is made if it is not there. Others may serve from it
+    /// too.
     pub fn open(path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
         SqliteStore::open_held(path.as_ref(), Hold::Shared)
     }
@@ -116,40 +90,56 @@ impl SqliteStore {
         let (jobs, queue) = sync_channel(writer::QUEUE);
         let health = Arc::<Health>::default();
         let writer = Writer::new(opened, Arc::clone(&readers), Arc::clone(&health));
-        let thread = std::thread::Builder::new().name("twostep-store".to_owned()).spawn(move || writer.run(&queue));
+        let thread = std::thread::Builder::new()
+            .name("twostep-store".to_owned())
+            .spawn(move || writer.run(&queue));
         let writer = thread.map_err(|error| OpenError::io(path, &error))?;
-        Ok(SqliteStore { open: Arc::new(Open { readers, jobs: Some(jobs), writer: Some(writer), health }) })
+        Ok(SqliteStore {
+            open: Arc::new(Open { readers, jobs: Some(jobs), writer: Some(writer), health }),
+        })
     }
 
-    /// Closes the store for all its handles, as dropping the last one does, and waits until the file alone is the whole store. What
-    /// is asked of it afterwards is refused. Another program that serves from the file goes on, and closes it in its turn.
+    /// Closes the store for all its handles, as dropping the last one does, and waits until the
+    /// file alone is the whole store. What is asked of it afterwards is refused. Another program
+    /// that serves from the file goes on, and closes it in its turn.
     ///
-    /// Fails with [`OpenError::Moved`] if the file is no longer the one that was opened, or was overwritten: the log then stays, since
-    /// it is all that is left of the last changes.
+    /// Fails with [`OpenError::Moved`] if the file is no longer the one that was opened, or was
+    /// overwritten: the log then stays, since it is all that is left of the last changes.
     pub async fn close(&self) -> Result<(), OpenError> {
         let (reply, closed) = oneshot::channel();
         let Some(jobs) = self.open.jobs.clone() else { return Ok(()) };
         let sent = tokio::task::spawn_blocking(move || jobs.send(Job::Close(reply)).is_ok());
         // A store that another handle has closed is closed.
-        if sent.await.unwrap_or(false) { closed.await.unwrap_or(Ok(())).map_err(OpenError::Moved) } else { Ok(()) }
+        if sent.await.unwrap_or(false) {
+            closed.await.unwrap_or(Ok(())).map_err(OpenError::Moved)
+        } else {
+            Ok(())
+        }
     }
 
-    /// Copies the store, as it is at one moment and while it goes on serving, into a new file that only its owner reads. The
-    /// copy is marked: it serves again once it is restored.
+    /// Copies the store, as it is at one moment and while it goes on serving, into a new file that
+    /// only its owner reads. The copy is marked: it serves again once it is restored.
     pub async fn backup(&self, to: impl Into<PathBuf>) -> Result<(), OpenError> {
         let (open, to) = (Arc::clone(&self.open), to.into());
         let named = to.clone();
         let copied = tokio::task::spawn_blocking(move || backup::backup(open.readers.place(), &to));
-        copied.await.unwrap_or_else(|error| Err(OpenError::sqlite(error.to_string()))).map_err(|error| error.of(&named))
+        copied
+            .await
+            .unwrap_or_else(|error| Err(OpenError::sqlite(error.to_string())))
+            .map_err(|error| error.of(&named))
     }
 
-    /// Reads here and now: a look-up in an index takes microseconds, less than to hand it to another thread.
+    /// Reads here and now: a look-up in an index takes microseconds, less than to hand it to
+    /// another thread.
     fn here<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Error> {
         self.open.readers.read(read)
     }
 
     /// Reads on a thread that may take its time.
-    async fn elsewhere<T: Send + 'static>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static) -> Result<T, Error> {
+    async fn elsewhere<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
         let open = Arc::clone(&self.open);
         let read = tokio::task::spawn_blocking(move || open.readers.read(read));
         read.await.unwrap_or_else(|error| Err(Error::Unavailable(error.to_string())))
@@ -168,14 +158,17 @@ impl Store for SqliteStore {
         Box::pin(async move {
             match self.done(Work::Change(change)).await? {
                 Done::Change(commit) => Ok(commit),
-                Done::Expired(_) | Done::Tried => Err(Error::Unknown("the store answered something else".to_owned())),
+                Done::Expired(_) | Done::Tried => {
+                    Err(Error::Unknown("the store answered something else".to_owned()))
+                }
             }
         })
     }
 
     fn writable(&self) -> Answer<'_, ()> {
         Box::pin(async move {
-            // Only after a failure: anyone may ask whether the store is ready, and a write costs a sync.
+            // Only after a failure: anyone may ask whether the store is ready, and a write costs a
+            // sync.
             if self.open.health.failed() { self.done(Work::Try).await.map(|_| ()) } else { Ok(()) }
         })
     }
@@ -196,7 +189,8 @@ impl Store for SqliteStore {
     fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>> {
         Box::pin(async move {
             self.here(|conn| {
-                let owner: Option<String> = read::one(conn, sql::DEVICE_OWNER_BY_FINGERPRINT, [fingerprint.0])?;
+                let owner: Option<String> =
+                    read::one(conn, sql::DEVICE_OWNER_BY_FINGERPRINT, [fingerprint.0])?;
                 owner.map(|owner| row::parsed("a device's account", &owner)).transpose()
             })
         })
@@ -215,7 +209,11 @@ impl Store for SqliteStore {
     }
 
     fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool> {
-        Box::pin(async move { self.here(|conn| Ok(read::one::<i64>(conn, sql::SESSION_REVOKED, [session_id])?.is_some())) })
+        Box::pin(async move {
+            self.here(|conn| {
+                Ok(read::one::<i64>(conn, sql::SESSION_REVOKED, [session_id])?.is_some())
+            })
+        })
     }
 
     fn revocations(&self, since: UnixTime, now: UnixTime, limit: u32) -> Answer<'_, Revocations> {
@@ -223,7 +221,9 @@ impl Store for SqliteStore {
     }
 
     fn control_version(&self) -> Answer<'_, u64> {
-        Box::pin(async move { self.here(|conn| Ok(read::one(conn, sql::CONTROL_VERSION, [])?.map_or(0, unsigned))) })
+        Box::pin(async move {
+            self.here(|conn| Ok(read::one(conn, sql::CONTROL_VERSION, [])?.map_or(0, unsigned)))
+        })
     }
 
     fn signing_keys(&self) -> Answer<'_, Vec<SigningKeyRecord>> {
@@ -269,14 +269,17 @@ impl Store for SqliteStore {
                 match self.done(Work::Expire { now, audit_before }).await? {
                     Done::Expired(0) => return Ok(total),
                     Done::Expired(gone) => total += gone,
-                    Done::Change(_) | Done::Tried => return Err(Error::Unknown("the store answered something else".to_owned())),
+                    Done::Change(_) | Done::Tried => {
+                        return Err(Error::Unknown("the store answered something else".to_owned()));
+                    }
                 }
             }
         })
     }
 }
 
-/// Waits for the writer, so that the file is closed, and its lock free, once the last handle is gone.
+/// Waits for the writer, so that the file is closed, and its lock free, once the last handle is
+/// gone.
 impl Drop for Open {
     fn drop(&mut self) {
         self.jobs = None;

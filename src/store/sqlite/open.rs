@@ -1,31 +1,22 @@
-//! How a store is opened and closed: who else has it, whether its files are what was left, and the mark that says that it is in use.
+//! How a store is opened and closed: who else has it, whether its files are what was left, and the
+//! mark that says that it is in use.
 
 use std::fs::File;
-use std::path::Path;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::Duration;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::OpenError;
-use super::connection;
-use super::connection::Hold;
-use super::connection::beside;
+use super::connection::{Hold, beside};
 use super::fault::Fault;
-use super::identity;
 use super::identity::Usage;
-use super::migrations;
-use super::place;
 use super::place::Place;
 use super::stray::Stray;
 use super::vet::Found;
-use super::witness;
 use super::witness::Witness;
+use super::{OpenError, connection, identity, migrations, place, witness};
 
 /// What the writer of an open store works with.
 pub(super) struct Opened {
@@ -34,14 +25,14 @@ pub(super) struct Opened {
     pub(super) conn: Option<Connection>,
     pub(super) turn: File,
     pub(super) witness: Witness,
-    /// An idle connection: as long as it is open, no tool beside us is the last to close the file, which would take the log away. The
-    /// others are closed when they fail.
+    /// An idle connection: as long as it is open, no tool beside us is the last to close the file,
+    /// which would take the log away. The others are closed when they fail.
     anchor: Option<Connection>,
     lock: File,
 }
 
-/// Closing a file drops the locks that SQLite has on it anywhere else in the process (POSIX), so files are made by one thread at a time,
-/// and never opened but by SQLite once they are there.
+/// Closing a file drops the locks that SQLite has on it anywhere else in the process (POSIX), so
+/// files are made by one thread at a time, and never opened but by SQLite once they are there.
 static OPENING: Mutex<()> = Mutex::new(());
 
 /// The locks of a store, taken in the one order in which programs come and go.
@@ -63,8 +54,11 @@ impl Entered {
         if !alone {
             match hold {
                 Hold::Exclusive => return Err(OpenError::Held(path.display().to_string())),
-                Hold::Shared if !wait_for_shared(&lock) => return Err(OpenError::Offline(path.display().to_string())),
-                // A tool may have been done in between. No other one comes meanwhile: it would need the turn.
+                Hold::Shared if !wait_for_shared(&lock) => {
+                    return Err(OpenError::Offline(path.display().to_string()));
+                }
+                // A tool may have been done in between. No other one comes meanwhile: it would need
+                // the turn.
                 Hold::Shared => alone = lock.try_lock().is_ok(),
             }
         }
@@ -94,7 +88,14 @@ pub(super) fn open(given: &Path, hold: Hold) -> Result<Opened, OpenError> {
     let (lock, turn) = entered.settle(place.path(), hold)?;
     let anchor = connection::reader(place.path())?;
     identity::read(&anchor)?;
-    Ok(Opened { place: Arc::new(place), conn: Some(conn), turn, witness, anchor: Some(anchor), lock })
+    Ok(Opened {
+        place: Arc::new(place),
+        conn: Some(conn),
+        turn,
+        witness,
+        anchor: Some(anchor),
+        lock,
+    })
 }
 
 /// Opens a store that no other program has.
@@ -110,8 +111,9 @@ fn first(given: &Path, path: PathBuf) -> Result<(Connection, Place, Witness), Op
     migrations::run(&mut conn)?;
     let place = Place::of(given, path)?;
     let witness = Witness::renew(place.path(), place.file(), &identity::read(&conn)?)?;
-    // From here on the file says by itself that it is not the whole store, and the log beside it is never empty: the next checkpoint
-    // that would let the log begin anew is followed by a transaction in it.
+    // From here on the file says by itself that it is not the whole store, and the log beside it is
+    // never empty: the next checkpoint that would let the log begin anew is followed by a
+    // transaction in it.
     let marked = identity::mark(&conn, Usage::InUse)?;
     connection::checkpoint(&conn, "FULL")?;
     let _ = witness.note(&marked);
@@ -126,7 +128,9 @@ fn join(given: &Path, path: PathBuf) -> Result<(Connection, Place, Witness), Ope
     let seen = witness::read(place.path())?;
     match seen.iter().max_by_key(|seen| (seen.epoch, seen.commits)) {
         Some(newest) if newest.file == place.file() => {}
-        Some(_) => return Err(OpenError::Stray(Stray::Replaced { file: given.display().to_string() })),
+        Some(_) => {
+            return Err(OpenError::Stray(Stray::Replaced { file: given.display().to_string() }));
+        }
         // It is of a version that kept no witness, and would not count its transactions.
         None => return Err(OpenError::Held(given.display().to_string())),
     }
@@ -138,7 +142,8 @@ fn join(given: &Path, path: PathBuf) -> Result<(Connection, Place, Witness), Ope
     Ok((conn, place, witness))
 }
 
-/// Makes an empty store. It gets its name when it is whole, so that a file without tables is never one of ours.
+/// Makes an empty store. It gets its name when it is whole, so that a file without tables is never
+/// one of ours.
 fn create(path: &Path) -> Result<(), OpenError> {
     let partial = beside(path, ".new");
     let io = |error: std::io::Error| OpenError::io(&partial, &error);
@@ -151,7 +156,9 @@ fn create(path: &Path) -> Result<(), OpenError> {
         let mut conn = Connection::open(&partial)?;
         migrations::run(&mut conn)?;
         conn.close().map_err(|(_, error)| error)?;
-        std::fs::rename(&partial, path).and_then(|()| connection::sync_folder(path)).map_err(io)
+        std::fs::rename(&partial, path)
+            .and_then(|()| connection::sync_folder(path))
+            .map_err(io)
     };
     made().inspect_err(|_| {
         let _ = std::fs::remove_file(&partial);
@@ -159,15 +166,19 @@ fn create(path: &Path) -> Result<(), OpenError> {
 }
 
 impl Opened {
-    /// Closes the store, so that the file alone is all of it, if no other program has it and it is still in its place. Whatever
-    /// prevents that leaves the mark and the log, and the next start goes on from them. Fails where it cannot: the file is another one, or
-    /// does not say that the log is its own.
+    /// Closes the store, so that the file alone is all of it, if no other program has it and it is
+    /// still in its place. Whatever prevents that leaves the mark and the log, and the next start
+    /// goes on from them. Fails where it cannot: the file is another one, or does not say that the
+    /// log is its own.
     pub(super) fn close(mut self) -> Result<(), String> {
         let conn = self.conn.take();
         self.place.unmoved()?;
-        let Some(conn) = conn.map_or_else(|| connection::writer(self.place.path()), Ok).ok() else { return self.place.takes(None) };
+        let Some(conn) = conn.map_or_else(|| connection::writer(self.place.path()), Ok).ok() else {
+            return self.place.takes(None);
+        };
         drop(self.anchor.take());
-        // The lock that is shared is given up for the one that is not; if there is none to be had, the others close it.
+        // The lock that is shared is given up for the one that is not; if there is none to be had,
+        // the others close it.
         if !wait_for(&self.turn) || self.lock.try_lock().is_err() {
             return Ok(());
         }

@@ -33,7 +33,9 @@ pub enum OpenError {
     #[error(transparent)]
     Stray(#[from] Stray),
     /// What SQLite reads is no whole database.
-    #[error("{path} is damaged ({reason}): put a backup in its place and run `twostep store restore {path}`")]
+    #[error(
+        "{path} is damaged ({reason}): put a backup in its place and run `twostep store restore {path}`"
+    )]
     Damaged {
         /// The file.
         path: String,
@@ -41,10 +43,14 @@ pub enum OpenError {
         reason: String,
     },
     /// It is a database, and not one of ours.
-    #[error("{0} is no twostep store: name another file, or put a backup in its place and run `twostep store restore {0}`")]
+    #[error(
+        "{0} is no twostep store: name another file, or put a backup in its place and run `twostep store restore {0}`"
+    )]
     Foreign(String),
     /// A later version of the program wrote it.
-    #[error("a later twostep has written the store {path}; run that one (this one knows schema {known}), or restore a backup from before")]
+    #[error(
+        "a later twostep has written the store {path}; run that one (this one knows schema {known}), or restore a backup from before"
+    )]
     Newer {
         /// The file.
         path: String,
@@ -52,7 +58,9 @@ pub enum OpenError {
         known: usize,
     },
     /// Another schema has the number of one of ours.
-    #[error("schema {version} of the store {path} is not the released one; run the twostep that made it, or restore a backup")]
+    #[error(
+        "schema {version} of the store {path} is not the released one; run the twostep that made it, or restore a backup"
+    )]
     Changed {
         /// The file.
         path: String,
@@ -116,8 +124,12 @@ impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> OpenError {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase) => OpenError::Foreign(String::new()),
-            Some(rusqlite::ErrorCode::DatabaseCorrupt) => OpenError::Damaged { path: String::new(), reason: error.to_string() },
-            _ if fault::no_room(&error) => OpenError::Full { path: String::new(), reason: error.to_string() },
+            Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
+                OpenError::Damaged { path: String::new(), reason: error.to_string() }
+            }
+            _ if fault::no_room(&error) => {
+                OpenError::Full { path: String::new(), reason: error.to_string() }
+            }
             _ => OpenError::sqlite(error.to_string()),
         }
     }

@@ -1,24 +1,18 @@
 //! Whether the store's path still leads to the file that is open.
 //!
-//! A program that renames, overwrites or removes the files of an open store leaves it writing to files that the next start does not find.
+//! A program that renames, overwrites or removes the files of an open store leaves it writing to
+//! files that the next start does not find.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::OnceLock;
-use std::sync::PoisonError;
-use std::time::Duration;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
-use super::OpenError;
 use super::connection::beside;
 use super::identity::Identity;
-use super::open;
-use super::vet;
 use super::vet::Said;
+use super::{OpenError, open, vet};
 
 /// Where an open store is.
 #[derive(Debug)]
@@ -35,7 +29,8 @@ pub(super) struct Place {
     lost: OnceLock<String>,
 }
 
-/// What is known of the content of the files: neither shrinks while they are open, and only a checkpoint changes the first.
+/// What is known of the content of the files: neither shrinks while they are open, and only a
+/// checkpoint changes the first.
 #[derive(Debug, Default)]
 struct Content {
     changed: (i64, i64),
@@ -65,7 +60,15 @@ impl Place {
         let given = std::path::absolute(given).map_err(|error| OpenError::io(given, &error))?;
         let file = inode(&given).map_err(|error| OpenError::io(&given, &error))?;
         let log = beside(&path, "-wal");
-        Ok(Place { log, given, path, file, log_file: OnceLock::new(), content: Mutex::default(), lost: OnceLock::new() })
+        Ok(Place {
+            log,
+            given,
+            path,
+            file,
+            log_file: OnceLock::new(),
+            content: Mutex::default(),
+            lost: OnceLock::new(),
+        })
     }
 
     /// Writes down which log is beside it, once there is one.
@@ -84,7 +87,8 @@ impl Place {
         self.file
     }
 
-    /// Fails for good once either path has led to another file or to none, or a file was written by another program.
+    /// Fails for good once either path has led to another file or to none, or a file was written by
+    /// another program.
     pub(super) fn unmoved(&self) -> Result<(), String> {
         if let Some(lost) = self.lost.get() {
             return Err(lost.clone());
@@ -103,24 +107,34 @@ impl Place {
         lost.clone()
     }
 
-    /// Whether the identity in the file could be read when it was last looked at. As long as it cannot, the log must not be carried over.
+    /// Whether the identity in the file could be read when it was last looked at. As long as it
+    /// cannot, the log must not be carried over.
     pub(super) fn is_readable(&self) -> bool {
         self.content().unreadable.is_none()
     }
 
-    /// Sees, before a log that has come so far is emptied into the file, that the file is at most as far. A checkpoint that another
-    /// program is in the middle of is waited for.
+    /// Sees, before a log that has come so far is emptied into the file, that the file is at most
+    /// as far. A checkpoint that another program is in the middle of is waited for.
     pub(super) fn takes(&self, reached: Option<&Identity>) -> Result<(), String> {
         if self.content().stands.is_none() {
             // It never had one: it is of an earlier schema, and all that is newer is in the log.
             return Ok(());
         }
-        let fits = |now: Identity| reached.is_none_or(|reached| now.store == reached.store && now.place() <= reached.place());
-        if open::patiently(CHECKPOINT, || matches!(vet::identity_alone(&self.path), Said::Identity(now) if fits(now))) {
+        let fits = |now: Identity| {
+            reached
+                .is_none_or(|reached| now.store == reached.store && now.place() <= reached.place())
+        };
+        if open::patiently(
+            CHECKPOINT,
+            || matches!(vet::identity_alone(&self.path), Said::Identity(now) if fits(now)),
+        ) {
             return Ok(());
         }
         match vet::identity_alone(&self.path) {
-            Said::Unread(reason) => Err(format!("{} cannot be read ({reason}): its log was kept, start again", self.given.display())),
+            Said::Unread(reason) => Err(format!(
+                "{} cannot be read ({reason}): its log was kept, start again",
+                self.given.display()
+            )),
             Said::Identity(_) | Said::Nothing => Err(self.lose(&self.given)),
         }
     }
@@ -131,20 +145,27 @@ impl Place {
 
     fn moved(&self) -> Option<&Path> {
         let mut content = self.content();
-        let Some(file) = std::fs::metadata(&self.given).ok().filter(|file| of(file) == self.file) else { return Some(&self.given) };
+        let Some(file) = std::fs::metadata(&self.given).ok().filter(|file| of(file) == self.file)
+        else {
+            return Some(&self.given);
+        };
         if file.len() < content.size || !self.goes_on(&file, &mut content) {
             return Some(&self.given);
         }
         let known = self.log_file.get()?;
-        match std::fs::metadata(&self.log).ok().filter(|log| of(log) == *known && log.len() >= content.log_size) {
+        match std::fs::metadata(&self.log)
+            .ok()
+            .filter(|log| of(log) == *known && log.len() >= content.log_size)
+        {
             Some(log) => content.log_size = log.len(),
             None => return Some(&self.log),
         }
         None
     }
 
-    /// Whether a file that has changed goes on from what it was: a checkpoint of any program moves it forward. What cannot be read, in
-    /// the middle of one, is looked at again, as long as it changes.
+    /// Whether a file that has changed goes on from what it was: a checkpoint of any program moves
+    /// it forward. What cannot be read, in the middle of one, is looked at again, as long as it
+    /// changes.
     fn goes_on(&self, file: &Metadata, content: &mut Content) -> bool {
         let changed = (file.ctime(), file.ctime_nsec());
         if changed == content.changed {
@@ -159,16 +180,26 @@ impl Place {
             if content.stands.is_none() {
                 return true;
             }
-            let (seen, since) = *content.unreadable.get_or_insert_with(|| (changed, Instant::now()));
+            let (seen, since) =
+                *content.unreadable.get_or_insert_with(|| (changed, Instant::now()));
             if seen != changed {
                 content.unreadable = Some((changed, Instant::now()));
             }
             return seen != changed || since.elapsed() < STILL;
         };
-        if content.stands.is_some_and(|was| was.store != now.store || was.place() > now.place()) {
+        if content
+            .stands
+            .is_some_and(|was| was.store != now.store || was.place() > now.place())
+        {
             return false;
         }
-        *content = Content { changed, size: file.len(), log_size: content.log_size, stands: Some(now), unreadable: None };
+        *content = Content {
+            changed,
+            size: file.len(),
+            log_size: content.log_size,
+            stands: Some(now),
+            unreadable: None,
+        };
         true
     }
 }

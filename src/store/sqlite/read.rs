@@ -1,42 +1,24 @@
 //! Reads.
 
-use rusqlite::Connection;
-use rusqlite::OptionalExtension;
-use rusqlite::Params;
-use rusqlite::types::FromSql;
-use rusqlite::types::ToSqlOutput;
-use rusqlite::types::Value;
-use rusqlite::types::ValueRef;
+use rusqlite::types::{FromSql, ToSqlOutput, Value, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Params};
 use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
-use super::row::account_id;
-use super::row::first;
-use super::row::from_json;
-use super::row::parsed;
-use super::row::state;
-use super::row::stored;
-use super::row::unsigned;
+use super::row::{account_id, first, from_json, parsed, state, stored, unsigned};
 use super::sql;
 use crate::device::Device;
 use crate::id::AccountId;
-use crate::store::Account;
-use crate::store::AccountEntry;
-use crate::store::AccountList;
-use crate::store::AccountSnapshot;
-use crate::store::DeviceList;
-use crate::store::Enrolled;
-use crate::store::Marks;
-use crate::store::Resealable;
-use crate::store::Revision;
-use crate::store::Revocations;
-use crate::store::Sealed;
-use crate::store::SealedPlace;
-use crate::store::SigningKeyRecord;
-use crate::store::SingleUse;
+use crate::store::{
+    Account, AccountEntry, AccountList, AccountSnapshot, DeviceList, Enrolled, Marks, Resealable,
+    Revision, Revocations, Sealed, SealedPlace, SigningKeyRecord, SingleUse,
+};
 use crate::time::UnixTime;
 
-pub(super) fn account(conn: &Connection, account: &AccountId) -> Result<Option<AccountSnapshot>, Fault> {
+pub(super) fn account(
+    conn: &Connection,
+    account: &AccountId,
+) -> Result<Option<AccountSnapshot>, Fault> {
     let mut statement = conn.prepare_cached(sql::ACCOUNT_AND_DEVICES)?;
     let mut rows = statement.query([account.as_str()])?;
     let (mut found, mut devices): (Option<(Account, Revision)>, Vec<Enrolled>) = (None, Vec::new());
@@ -54,14 +36,23 @@ pub(super) fn account(conn: &Connection, account: &AccountId) -> Result<Option<A
 }
 
 /// The value whose JSON is in this column.
-fn json_in<T: DeserializeOwned>(row: &rusqlite::Row<'_>, column: usize, what: &str) -> Result<T, Fault> {
+fn json_in<T: DeserializeOwned>(
+    row: &rusqlite::Row<'_>,
+    column: usize,
+    what: &str,
+) -> Result<T, Fault> {
     from_json(what, row.get_ref(column)?.as_str().map_err(|error| Fault::body(what, error))?)
 }
 
 pub(super) fn accounts(conn: &Connection, list: &AccountList) -> Result<Vec<AccountEntry>, Fault> {
     let prefix = list.prefix.as_deref().unwrap_or_default();
     // The first text after a name is that name with a NUL.
-    let from = list.after.as_ref().map(|after| format!("{after}\0")).unwrap_or_default().max(prefix.to_owned());
+    let from = list
+        .after
+        .as_ref()
+        .map(|after| format!("{after}\0"))
+        .unwrap_or_default()
+        .max(prefix.to_owned());
     let sql = if list.without_mfa { sql::ACCOUNTS_WITHOUT_MFA } else { sql::ACCOUNTS };
     let mut statement = conn.prepare_cached(sql)?;
     let mut rows = statement.query((from, Above::prefix(prefix), list.limit))?;
@@ -77,23 +68,55 @@ pub(super) fn devices(conn: &Connection, list: &DeviceList) -> Result<Vec<Device
     let after = list.after.as_ref().map_or("", |after| after.as_str());
     let state = list.state.map(state);
     match (&list.account, &list.account_prefix, state) {
-        (Some(account), Some(prefix), _) if !account.as_str().starts_with(prefix.as_str()) => Ok(Vec::new()),
-        (Some(account), _, state) => bodies(conn, sql::DEVICES_OF_ACCOUNT, (after, list.limit, account.as_str(), state)),
-        (None, Some(prefix), state) => bodies(conn, sql::DEVICES_UNDER_PREFIX, (after, list.limit, prefix, Above::prefix(prefix), state)),
-        (None, None, Some(state)) => bodies(conn, sql::DEVICES_IN_STATE, (after, list.limit, state)),
+        (Some(account), Some(prefix), _) if !account.as_str().starts_with(prefix.as_str()) => {
+            Ok(Vec::new())
+        }
+        (Some(account), _, state) => {
+            bodies(conn, sql::DEVICES_OF_ACCOUNT, (after, list.limit, account.as_str(), state))
+        }
+        (None, Some(prefix), state) => bodies(
+            conn,
+            sql::DEVICES_UNDER_PREFIX,
+            (after, list.limit, prefix, Above::prefix(prefix), state),
+        ),
+        (None, None, Some(state)) => {
+            bodies(conn, sql::DEVICES_IN_STATE, (after, list.limit, state))
+        }
         (None, None, None) => bodies(conn, sql::DEVICES, (after, list.limit)),
     }
 }
 
-pub(super) fn single_use(conn: &Connection, id: &str, now: UnixTime) -> Result<Option<SingleUse>, Fault> {
+pub(super) fn single_use(
+    conn: &Connection,
+    id: &str,
+    now: UnixTime,
+) -> Result<Option<SingleUse>, Fault> {
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
-    let found = conn.prepare_cached(sql::SINGLE_USE)?.query_row((id, stored(now.0)), read).optional()?;
-    let Some((account, kind, body, expires_at)): Option<(String, String, Vec<u8>, i64)> = found else { return Ok(None) };
-    let (account, kind) = (account_id("the account of a single-use item", &account)?, parsed("its kind", &kind)?);
-    Ok(Some(SingleUse { id: id.to_owned(), account, kind, body, expires_at: UnixTime(unsigned(expires_at)) }))
+    let found = conn
+        .prepare_cached(sql::SINGLE_USE)?
+        .query_row((id, stored(now.0)), read)
+        .optional()?;
+    let Some((account, kind, body, expires_at)): Option<(String, String, Vec<u8>, i64)> = found
+    else {
+        return Ok(None);
+    };
+    let (account, kind) =
+        (account_id("the account of a single-use item", &account)?, parsed("its kind", &kind)?);
+    Ok(Some(SingleUse {
+        id: id.to_owned(),
+        account,
+        kind,
+        body,
+        expires_at: UnixTime(unsigned(expires_at)),
+    }))
 }
 
-pub(super) fn revocations(conn: &Connection, since: UnixTime, now: UnixTime, limit: u32) -> Result<Revocations, Fault> {
+pub(super) fn revocations(
+    conn: &Connection,
+    since: UnixTime,
+    now: UnixTime,
+    limit: u32,
+) -> Result<Revocations, Fault> {
     let snapshot = conn.unchecked_transaction()?;
     let time = |time: i64| UnixTime(unsigned(time));
     let mut found = Revocations::default();
@@ -101,13 +124,20 @@ pub(super) fn revocations(conn: &Connection, since: UnixTime, now: UnixTime, lim
     let mut rows = statement.query((stored(since.0), limit))?;
     while let Some(row) = rows.next()? {
         let account = account_id("an account", &row.get::<_, String>(0)?)?;
-        found.accounts.push((account, Marks { generation: unsigned(row.get(1)?), revoked_before: Some(time(row.get(2)?)) }));
+        found.accounts.push((
+            account,
+            Marks { generation: unsigned(row.get(1)?), revoked_before: Some(time(row.get(2)?)) },
+        ));
     }
     let mut statement = snapshot.prepare_cached(sql::REVOKED_DEVICES)?;
     let mut rows = statement.query((stored(since.0), limit))?;
     while let Some(row) = rows.next()? {
         let account = account_id("a device's account", &row.get::<_, String>(0)?)?;
-        found.devices.push((account, parsed("a device's serial number", &row.get::<_, String>(1)?)?, time(row.get(2)?)));
+        found.devices.push((
+            account,
+            parsed("a device's serial number", &row.get::<_, String>(1)?)?,
+            time(row.get(2)?),
+        ));
     }
     let mut statement = snapshot.prepare_cached(sql::REVOKED_SESSIONS)?;
     let mut rows = statement.query((stored(now.0), limit))?;
@@ -118,12 +148,20 @@ pub(super) fn revocations(conn: &Connection, since: UnixTime, now: UnixTime, lim
 }
 
 /// The only column of the only row, if there is one.
-pub(super) fn one<T: FromSql>(conn: &Connection, sql: &str, params: impl Params) -> Result<Option<T>, Fault> {
+pub(super) fn one<T: FromSql>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+) -> Result<Option<T>, Fault> {
     Ok(conn.prepare_cached(sql)?.query_row(params, first).optional()?)
 }
 
 /// The values whose JSON is the only column.
-pub(super) fn bodies<T: DeserializeOwned>(conn: &Connection, sql: &str, params: impl Params) -> Result<Vec<T>, Fault> {
+pub(super) fn bodies<T: DeserializeOwned>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+) -> Result<Vec<T>, Fault> {
     let mut statement = conn.prepare_cached(sql)?;
     let mut rows = statement.query(params)?;
     let mut values = Vec::new();
@@ -133,7 +171,11 @@ pub(super) fn bodies<T: DeserializeOwned>(conn: &Connection, sql: &str, params: 
     Ok(values)
 }
 
-pub(super) fn sealed_under_other_keys(conn: &Connection, current: [u8; 8], limit: u32) -> Result<Vec<Resealable>, Fault> {
+pub(super) fn sealed_under_other_keys(
+    conn: &Connection,
+    current: [u8; 8],
+    limit: u32,
+) -> Result<Vec<Resealable>, Fault> {
     let snapshot = conn.unchecked_transaction()?;
     let mut found = sealed_beside_seeds(&snapshot)?;
     found.retain(|secret| secret.sealed.key_id() != Some(current));
@@ -156,7 +198,10 @@ pub(super) fn sealed_under_other_keys(conn: &Connection, current: [u8; 8], limit
 pub(super) fn sealed_beside_seeds(conn: &Connection) -> Result<Vec<Resealable>, Fault> {
     let mut found = Vec::new();
     for key in bodies::<SigningKeyRecord>(conn, sql::ALL_SIGNING_KEYS, [])? {
-        found.push(Resealable { place: SealedPlace::SigningKey { kid: key.kid }, sealed: key.private });
+        found.push(Resealable {
+            place: SealedPlace::SigningKey { kid: key.kid },
+            sealed: key.private,
+        });
     }
     let mut statement = conn.prepare_cached(sql::ALL_VALUES)?;
     let mut rows = statement.query([])?;
@@ -168,7 +213,8 @@ pub(super) fn sealed_beside_seeds(conn: &Connection) -> Result<Vec<Resealable>, 
     Ok(found)
 }
 
-/// The end of a range of texts: below it is every text that begins with a prefix, or that is below what follows the prefix.
+/// The end of a range of texts: below it is every text that begins with a prefix, or that is below
+/// what follows the prefix.
 enum Above {
     Text(String),
     /// Above all texts: SQLite orders every blob after every text.

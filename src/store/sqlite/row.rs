@@ -5,8 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
-use crate::device::Device;
-use crate::device::DeviceState;
+use crate::device::{Device, DeviceState};
 use crate::id::AccountId;
 use crate::store::Account;
 
@@ -34,7 +33,10 @@ pub(super) fn account_id(what: &str, text: &str) -> Result<AccountId, Fault> {
 }
 
 /// A name that was stored.
-pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(what: &str, text: &str) -> Result<T, Fault> {
+pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
+    what: &str,
+    text: &str,
+) -> Result<T, Fault> {
     text.parse().map_err(|error| Fault::body(what, error))
 }
 
@@ -74,6 +76,9 @@ pub(super) fn state(state: DeviceState) -> &'static str {
 
 /// The kind in a device's row, in the word its JSON has for it.
 pub(super) fn kind(device: &Device) -> Result<String, Fault> {
-    let word = serde_json::to_value(device.kind()).map_err(|error| Fault::body("a device's kind", error))?;
-    word.as_str().map(str::to_owned).ok_or_else(|| Fault::Corrupt("a device's kind is no word".to_owned()))
+    let word = serde_json::to_value(device.kind())
+        .map_err(|error| Fault::body("a device's kind", error))?;
+    word.as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| Fault::Corrupt("a device's kind is no word".to_owned()))
 }

@@ -1,4 +1,5 @@
-//! Every statement the store runs while it serves, in one list, so that a test can ask SQLite for the plan of each.
+//! Every statement the store runs while it serves, in one list, so that a test can ask SQLite for
+//! the plan of each.
 
 /// Makes a constant of each statement, and [`ALL`] of all of them.
 macro_rules! statements {
@@ -11,8 +12,8 @@ macro_rules! statements {
 }
 
 statements! {
-    /// One statement, so that it sees one moment. Neither joined nor in an order: SQLite would compile it anew at every use, to see
-    /// what goes without saying for this account.
+    /// One statement, so that it sees one moment. Neither joined nor in an order: SQLite would
+    /// compile it anew at every use, to see what goes without saying for this account.
     ACCOUNT_AND_DEVICES = "SELECT 0, revision, body, NULL FROM accounts WHERE id = ?1
         UNION ALL SELECT 1, revision, body, seed FROM devices WHERE account = ?1";
     ACCOUNT_INSERT = "INSERT INTO accounts (id, revision, generation, revoked_before, removed, body) VALUES (?1, 1, ?2, ?3, ?4, ?5)
@@ -107,7 +108,8 @@ statements! {
     AUDIT_OLDEST = "SELECT number, at, hash FROM audit WHERE number > ?1 ORDER BY number LIMIT ?2";
     AUDIT_DELETE = "DELETE FROM audit WHERE number <= ?1";
 
-    /// These read whole tables on purpose: a handful of keys and values, all of which are asked for.
+    /// These read whole tables on purpose: a handful of keys and values, all of which are asked
+    /// for.
     ALL_SIGNING_KEYS = "SELECT body FROM signing_keys ORDER BY created_at DESC, number DESC";
     ALL_API_KEYS = "SELECT body FROM api_keys ORDER BY created_at, number";
     ALL_VALUES = "SELECT name, value FROM named_values";

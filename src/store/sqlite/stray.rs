@@ -1,11 +1,14 @@
 //! Files that are not one store as it was left, and why.
 
-/// The files of a store do not fit together, or not to what was served here before. The operator must act: nothing of it is served.
+/// The files of a store do not fit together, or not to what was served here before. The operator
+/// must act: nothing of it is served.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Stray {
     /// SQLite would mix the two.
-    #[error("{log} is the log of another store than {file}: move it away, or put the file that it belongs to back")]
+    #[error(
+        "{log} is the log of another store than {file}: move it away, or put the file that it belongs to back"
+    )]
     ForeignLog {
         /// The store's file.
         file: String,
@@ -32,7 +35,9 @@ pub enum Stray {
         log: String,
     },
     /// The last changes are in the log alone.
-    #[error("{file} was not closed and its log is missing: put {log} back, or run `twostep store restore {file}`")]
+    #[error(
+        "{file} was not closed and its log is missing: put {log} back, or run `twostep store restore {file}`"
+    )]
     LogMissing {
         /// The store's file.
         file: String,
@@ -40,7 +45,9 @@ pub enum Stray {
         log: String,
     },
     /// It was copied, or moved, without being closed.
-    #[error("{file} is a raw copy of a store that was in use: run `twostep store restore {file}` before anything serves from it")]
+    #[error(
+        "{file} is a raw copy of a store that was in use: run `twostep store restore {file}` before anything serves from it"
+    )]
     RawCopy {
         /// The store's file.
         file: String,
@@ -55,7 +62,9 @@ pub enum Stray {
         file: String,
     },
     /// It may be right, and only the operator knows.
-    #[error("{file} is another store than the one that was served from here: put that one back; if this one is meant, remove {witness}")]
+    #[error(
+        "{file} is another store than the one that was served from here: put that one back; if this one is meant, remove {witness}"
+    )]
     AnotherStore {
         /// The store's file.
         file: String,
@@ -81,7 +90,9 @@ pub enum Stray {
         file: String,
     },
     /// Another program serves from a file that was here before.
-    #[error("{file} was replaced while another program serves from it: stop that program, then put back the file that was there")]
+    #[error(
+        "{file} was replaced while another program serves from it: stop that program, then put back the file that was there"
+    )]
     Replaced {
         /// The store's file.
         file: String,

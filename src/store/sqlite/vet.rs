@@ -1,24 +1,18 @@
-//! Looks at a store's file, its log and its witness before SQLite does, and says what keeps them from being served.
+//! Looks at a store's file, its log and its witness before SQLite does, and says what keeps them
+//! from being served.
 
 use std::io::ErrorKind;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::OpenError;
-use super::backup;
 use super::connection::beside;
-use super::identity::Identity;
-use super::identity::Usage;
+use super::identity::{Identity, Usage};
 use super::log::Log;
-use super::migrations;
-use super::place;
 use super::row::first;
-use super::sql;
 use super::stray::Stray;
-use super::witness;
 use super::witness::Testimony;
+use super::{OpenError, backup, migrations, place, sql, witness};
 
 /// What is at a store's path, and beside it.
 pub(super) struct Found {
@@ -80,10 +74,13 @@ impl Found {
         let file = self.path.display().to_string();
         let log = beside(&self.path, "-wal").display().to_string();
         let stray = match &self.file {
-            Alone::Nothing if !self.log.is_empty() => Some(Stray::FileMissing { file, beside: log }),
-            Alone::Nothing if !self.seen.is_empty() => {
-                Some(Stray::FileMissing { file, beside: witness::path(&self.path).display().to_string() })
+            Alone::Nothing if !self.log.is_empty() => {
+                Some(Stray::FileMissing { file, beside: log })
             }
+            Alone::Nothing if !self.seen.is_empty() => Some(Stray::FileMissing {
+                file,
+                beside: witness::path(&self.path).display().to_string(),
+            }),
             Alone::Nothing => None,
             Alone::Blank if self.log.is_empty() => Some(Stray::Blank { file }),
             Alone::Blank | Alone::Earlier => self.after_earlier(file, log),
@@ -93,10 +90,11 @@ impl Found {
         stray.map(OpenError::Stray)
     }
 
-    /// Of an earlier schema the log may hold anything, up to the step that brought the identity and the first one after it.
+    /// Of an earlier schema the log may hold anything, up to the step that brought the identity and
+    /// the first one after it.
     fn after_earlier(&self, file: String, log: String) -> Option<Stray> {
-        let later =
-            self.log.steps.first().is_some_and(|step| step.commits > 0) || self.log.steps.last().is_some_and(|step| step.commits > 1);
+        let later = self.log.steps.first().is_some_and(|step| step.commits > 0)
+            || self.log.steps.last().is_some_and(|step| step.commits > 1);
         later.then_some(Stray::ForeignLog { file, log })
     }
 
@@ -108,7 +106,8 @@ impl Found {
         if self.log.steps.iter().any(|step| step.store != identity.store) {
             return Some(Stray::ForeignLog { file, log });
         }
-        let right_before = begin.commits == identity.commits.saturating_add(1) && begin.epoch >= identity.epoch;
+        let right_before =
+            begin.commits == identity.commits.saturating_add(1) && begin.epoch >= identity.epoch;
         if right_before || self.log.steps.iter().any(|step| step.place() == identity.place()) {
             return None;
         }
@@ -118,14 +117,23 @@ impl Found {
         Some(Stray::Gap { file, log })
     }
 
-    /// A file that cannot be read alone is whole again with its own log. That it is its own, the witness says.
+    /// A file that cannot be read alone is whole again with its own log. That it is its own, the
+    /// witness says.
     fn mended(&self, reason: &str) -> Option<OpenError> {
         let last = self.log.steps.last();
-        let vouched = last.is_some_and(|last| self.seen.iter().any(|seen| seen.store == last.store && seen.epoch == last.epoch));
-        (!vouched).then(|| OpenError::Damaged { path: self.path.display().to_string(), reason: reason.to_owned() })
+        let vouched = last.is_some_and(|last| {
+            self.seen
+                .iter()
+                .any(|seen| seen.store == last.store && seen.epoch == last.epoch)
+        });
+        (!vouched).then(|| OpenError::Damaged {
+            path: self.path.display().to_string(),
+            reason: reason.to_owned(),
+        })
     }
 
-    /// Whether the whole, log included, is what was left here. A restore cures what is wrong with that.
+    /// Whether the whole, log included, is what was left here. A restore cures what is wrong with
+    /// that.
     fn standing(&self) -> Option<Stray> {
         let file = || self.path.display().to_string();
         let log = || beside(&self.path, "-wal").display().to_string();
@@ -138,7 +146,11 @@ impl Found {
             return Some(Stray::LogMissing { file: file(), log: log() });
         }
         let whole = self.log.steps.last().or(alone);
-        let seen = || self.seen.iter().filter(|seen| whole.is_some_and(|whole| whole.store == seen.store));
+        let seen = || {
+            self.seen
+                .iter()
+                .filter(|seen| whole.is_some_and(|whole| whole.store == seen.store))
+        };
         let Some(whole) = whole else {
             // What was served from here before had an identity, and this has none.
             return (!self.seen.is_empty()).then(|| Stray::WentBack { file: file() });
@@ -156,12 +168,20 @@ impl Found {
         (!self.seen.is_empty()).then(|| Stray::AnotherStore { file: file(), witness: witness() })
     }
 
-    /// Whether a file without its log is known to hold all that was committed. A tool that opens the store of a killed program, to
-    /// look at it, empties the log into the file and removes it.
+    /// Whether a file without its log is known to hold all that was committed. A tool that opens
+    /// the store of a killed program, to look at it, empties the log into the file and removes it.
     fn is_all_of(&self, alone: &Identity) -> bool {
         let here = place::inode(&self.path).ok();
-        let last = self.seen.iter().filter(|seen| seen.store == alone.store).max_by_key(|seen| (seen.epoch, seen.commits));
-        last.is_some_and(|last| last.is_exact() && (last.epoch, last.commits) <= alone.place() && Some(last.file) == here)
+        let last = self
+            .seen
+            .iter()
+            .filter(|seen| seen.store == alone.store)
+            .max_by_key(|seen| (seen.epoch, seen.commits));
+        last.is_some_and(|last| {
+            last.is_exact()
+                && (last.epoch, last.commits) <= alone.place()
+                && Some(last.file) == here
+        })
     }
 
     /// The highest epoch that is known of this store, here.
@@ -178,7 +198,9 @@ fn alone(path: &Path) -> Result<(Alone, bool), OpenError> {
     match migrations::recognises(&conn) {
         Ok(true) => {}
         Ok(false) => return Err(foreign()),
-        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => return Err(foreign()),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            return Err(foreign());
+        }
         Err(error) => return Ok(damaged(error)),
     }
     match conn.query_row("SELECT count(*) FROM sqlite_schema", [], first::<i64>) {
@@ -186,7 +208,9 @@ fn alone(path: &Path) -> Result<(Alone, bool), OpenError> {
         Ok(_) => {}
         Err(error) => return Ok(damaged(error)),
     }
-    let copy = conn.query_row("SELECT copy FROM control WHERE id = 1", [], first).unwrap_or(false);
+    let copy = conn
+        .query_row("SELECT copy FROM control WHERE id = 1", [], first)
+        .unwrap_or(false);
     let known = "SELECT count(*) FROM pragma_table_info('audit_chain') WHERE name = 'identity'";
     Ok(match conn.query_row(known, [], first::<i64>) {
         Ok(0) => (Alone::Earlier, copy),
@@ -213,7 +237,8 @@ pub(super) enum Said {
 pub(super) fn identity_alone(path: &Path) -> Said {
     use rusqlite::ErrorCode::*;
     let read = backup::immutable(path).and_then(|conn| {
-        // A checkpoint that readers held up leaves a file that is shorter than its header says (SQLite's lockBtree refuses it otherwise).
+        // A checkpoint that readers held up leaves a file that is shorter than its header says
+        // (SQLite's lockBtree refuses it otherwise).
         conn.execute_batch("PRAGMA writable_schema = ON")?;
         identity(&conn)
     });
@@ -221,9 +246,14 @@ pub(super) fn identity_alone(path: &Path) -> Said {
         Ok(Some(identity)) => Said::Identity(identity),
         Ok(None) => Said::Nothing,
         Err(error) => match error.sqlite_error_code() {
-            Some(CannotOpen | SystemIoFailure | OutOfMemory | DatabaseBusy | DatabaseLocked | FileLockingProtocolFailed) => {
-                Said::Unread(error.to_string())
-            }
+            Some(
+                CannotOpen
+                | SystemIoFailure
+                | OutOfMemory
+                | DatabaseBusy
+                | DatabaseLocked
+                | FileLockingProtocolFailed,
+            ) => Said::Unread(error.to_string()),
             _ => Said::Nothing,
         },
     }

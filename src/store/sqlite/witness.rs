@@ -1,20 +1,18 @@
-//! The witness: a small file beside the store that remembers how far the store had come when anything was last answered from it.
+//! The witness: a small file beside the store that remembers how far the store had come when
+//! anything was last answered from it.
 //!
-//! It outlives a killed process, and a power cut leaves it behind the store, never ahead: it is written after the commit, before the
-//! answer, and not flushed. A store that stands before its witness is an older copy, or has lost its log.
+//! It outlives a killed process, and a power cut leaves it behind the store, never ahead: it is
+//! written after the commit, before the answer, and not flushed. A store that stands before its
+//! witness is an older copy, or has lost its log.
 
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::OpenError;
-use super::connection;
 use super::connection::beside;
-use super::identity::Identity;
-use super::identity::sealed;
-use super::identity::unsealed;
+use super::identity::{Identity, sealed, unsealed};
+use super::{OpenError, connection};
 
 /// What a witness says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +39,8 @@ pub(super) fn path(store: &Path) -> PathBuf {
     beside(store, ".witness")
 }
 
-/// All that the witness beside this store says: two testimonies at most, which may be of two stores.
+/// All that the witness beside this store says: two testimonies at most, which may be of two
+/// stores.
 pub(super) fn read(store: &Path) -> Result<Vec<Testimony>, OpenError> {
     let path = path(store);
     match std::fs::read(&path) {
@@ -52,12 +51,22 @@ pub(super) fn read(store: &Path) -> Result<Vec<Testimony>, OpenError> {
 }
 
 impl Witness {
-    /// Opens the witness beside a store, which is made if it is not there, and writes down durably where the store stands.
-    pub(super) fn renew(store: &Path, of: (u64, u64), identity: &Identity) -> Result<Witness, OpenError> {
+    /// Opens the witness beside a store, which is made if it is not there, and writes down durably
+    /// where the store stands.
+    pub(super) fn renew(
+        store: &Path,
+        of: (u64, u64),
+        identity: &Identity,
+    ) -> Result<Witness, OpenError> {
         let path = path(store);
         let failed = |error: std::io::Error| OpenError::io(&path, &error);
         let made = !path.exists();
-        let file = connection::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        let file = connection::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(failed)?;
         connection::owner_only(&path)?;
         let witness = Witness { file, of, boot: boot() };
         witness.note(identity).and_then(|()| witness.file.sync_all()).map_err(failed)?;
@@ -67,7 +76,8 @@ impl Witness {
         Ok(witness)
     }
 
-    /// Writes down where the store stands. Two places take turns, so that a torn write leaves the other one.
+    /// Writes down where the store stands. Two places take turns, so that a torn write leaves the
+    /// other one.
     pub(super) fn note(&self, identity: &Identity) -> std::io::Result<()> {
         let Identity { store, epoch, commits, .. } = *identity;
         let testimony = Testimony { store, epoch, commits, file: self.of, boot: self.boot };
@@ -77,7 +87,8 @@ impl Witness {
 }
 
 impl Testimony {
-    /// Whether nothing was committed after it. A power cut can take back what was not flushed, the end of a process cannot.
+    /// Whether nothing was committed after it. A power cut can take back what was not flushed, the
+    /// end of a process cannot.
     pub(super) fn is_exact(&self) -> bool {
         self.boot.is_some() && self.boot == boot()
     }
@@ -98,11 +109,18 @@ impl Testimony {
         let number = u64::from_be_bytes;
         let file = (number(device), number(inode));
         let boot = Some(number(boot)).filter(|boot| *boot != 0);
-        Some(Testimony { store: *store, epoch: number(epoch), commits: number(commits), file, boot })
+        Some(Testimony {
+            store: *store,
+            epoch: number(epoch),
+            commits: number(commits),
+            file,
+            boot,
+        })
     }
 }
 
-/// A number of the boot that the system is in (proc_sys_kernel(5), `random/boot_id`): its first 64 bits, all random but four.
+/// A number of the boot that the system is in (proc_sys_kernel(5), `random/boot_id`): its first 64
+/// bits, all random but four.
 fn boot() -> Option<u64> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let digits: String = id.chars().filter(char::is_ascii_hexdigit).take(16).collect();

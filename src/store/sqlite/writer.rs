@@ -1,29 +1,20 @@
-//! The one thread that writes. Changes that wait together share one transaction, and so one flush of the disk.
+//! The one thread that writes. Changes that wait together share one transaction, and so one flush
+//! of the disk.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::Receiver;
-use std::sync::mpsc::SyncSender;
-use std::sync::mpsc::TrySendError;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 use std::time::Duration;
 
-use rusqlite::Connection;
-use rusqlite::ffi;
+use rusqlite::{Connection, ffi};
 use tokio::sync::oneshot;
 
-use super::apply;
-use super::audit;
-use super::connection;
 use super::connection::Readers;
 use super::fault::Fault;
-use super::identity;
 use super::identity::Identity;
 use super::open::Opened;
-use super::sql;
-use crate::store::Change;
-use crate::store::Commit;
-use crate::store::Error;
+use super::{apply, audit, connection, identity, sql};
+use crate::store::{Change, Commit, Error};
 use crate::time::UnixTime;
 
 /// What the thread is asked for, and where its answer goes.
@@ -61,7 +52,9 @@ pub(super) async fn done(jobs: &SyncSender<Job>, work: Work) -> Result<Done, Err
         TrySendError::Disconnected(_) => Error::Unavailable("the store is closed".to_owned()),
     })?;
     // Nobody answers only if the thread died in the middle of it.
-    answer.await.unwrap_or_else(|_| Err(Error::Unknown("the store's writer ended in the middle of it".to_owned())))
+    answer.await.unwrap_or_else(|_| {
+        Err(Error::Unknown("the store's writer ended in the middle of it".to_owned()))
+    })
 }
 
 /// The thread's side of the store.
@@ -117,7 +110,9 @@ impl Writer {
         }
         for job in jobs.try_iter() {
             match job {
-                Job::Do(_, reply) => drop(reply.send(Err(Error::Unavailable("the store is closed".to_owned())))),
+                Job::Do(_, reply) => {
+                    drop(reply.send(Err(Error::Unavailable("the store is closed".to_owned()))))
+                }
                 Job::Close(reply) => drop(reply.send(closed.clone())),
             }
         }
@@ -127,7 +122,8 @@ impl Writer {
         let (works, replies): (Vec<Work>, Vec<_>) = batch.into_iter().unzip();
         let transacted = self.transact(&works);
         self.health.note(transacted.is_err());
-        let outcomes = transacted.unwrap_or_else(|error| works.iter().map(|_| Err(error.clone())).collect());
+        let outcomes =
+            transacted.unwrap_or_else(|error| works.iter().map(|_| Err(error.clone())).collect());
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
             // Whoever stopped waiting does not hear of it; the change is made all the same.
             let _ = reply.send(outcome);
@@ -141,7 +137,8 @@ impl Writer {
             Some(conn) => conn,
             None => {
                 self.carries = true;
-                connection::writer(self.store.place.path()).map_err(|error| Error::Unavailable(error.to_string()))?
+                connection::writer(self.store.place.path())
+                    .map_err(|error| Error::Unavailable(error.to_string()))?
             }
         };
         let carries = self.store.place.is_readable();
@@ -149,7 +146,8 @@ impl Writer {
             connection::carry_over_by_itself(&conn, carries).map_err(Fault::from)?;
             self.carries = carries;
         }
-        // A connection that failed is closed here, which rolls back, and the next batch opens a new one.
+        // A connection that failed is closed here, which rolls back, and the next batch opens a new
+        // one.
         connection::begin(&conn, &self.store.turn).map_err(Fault::from)?;
         let (outcomes, reached) = work_through(&conn, works)?;
         if let Err(error) = conn.execute_batch("COMMIT") {
@@ -157,11 +155,16 @@ impl Writer {
             if was_not_kept(&error) {
                 return Err(Error::from(Fault::from(error)));
             }
-            return Ok(outcomes.into_iter().map(|outcome| in_doubt(outcome, &error.to_string())).collect());
+            return Ok(outcomes
+                .into_iter()
+                .map(|outcome| in_doubt(outcome, &error.to_string()))
+                .collect());
         }
         self.store.conn = Some(conn);
         match reached.map(|identity| self.kept(&identity)) {
-            Some(Err(moved)) => Ok(outcomes.into_iter().map(|outcome| in_doubt(outcome, &moved)).collect()),
+            Some(Err(moved)) => {
+                Ok(outcomes.into_iter().map(|outcome| in_doubt(outcome, &moved)).collect())
+            }
             Some(Ok(())) | None => Ok(outcomes),
         }
     }
@@ -175,7 +178,8 @@ impl Writer {
     }
 }
 
-/// Everything between the beginning and the commit, and where the store then stands; none if it stands where it did.
+/// Everything between the beginning and the commit, and where the store then stands; none if it
+/// stands where it did.
 fn work_through(conn: &Connection, works: &[Work]) -> Result<(Outcomes, Option<Identity>), Fault> {
     let before = audit::head(conn)?;
     let mut head = before.clone();
@@ -183,16 +187,22 @@ fn work_through(conn: &Connection, works: &[Work]) -> Result<(Outcomes, Option<I
     for work in works {
         conn.prepare_cached("SAVEPOINT one")?.execute([])?;
         let outcome = match work {
-            Work::Change(change) => apply::apply(conn, head.clone(), change).map(|(marks, moved)| {
-                head = moved;
-                Done::Change(Commit::Committed(marks))
-            }),
+            Work::Change(change) => {
+                apply::apply(conn, head.clone(), change).map(|(marks, moved)| {
+                    head = moved;
+                    Done::Change(Commit::Committed(marks))
+                })
+            }
             Work::Try => try_room(conn).map(|()| Done::Tried),
-            Work::Expire { now, audit_before } => apply::expire(conn, *now, *audit_before, BATCH_ROWS).map(Done::Expired),
+            Work::Expire { now, audit_before } => {
+                apply::expire(conn, *now, *audit_before, BATCH_ROWS).map(Done::Expired)
+            }
         };
         let outcome = match outcome {
             Ok(done) => Ok(done),
-            Err(Fault::Sqlite(error)) if error.sqlite_error_code() != Some(rusqlite::ErrorCode::ConstraintViolation) => {
+            Err(Fault::Sqlite(error))
+                if error.sqlite_error_code() != Some(rusqlite::ErrorCode::ConstraintViolation) =>
+            {
                 return Err(Fault::Sqlite(error));
             }
             Err(fault) => {
@@ -218,33 +228,40 @@ fn work_through(conn: &Connection, works: &[Work]) -> Result<(Outcomes, Option<I
     Ok((outcomes, reached))
 }
 
-/// Whether a commit failed before its log could count as whole: no room for a page, or a page that could not be written.
+/// Whether a commit failed before its log could count as whole: no room for a page, or a page that
+/// could not be written.
 ///
-/// A transaction is in the write-ahead log once its last frame, which says that it is a commit, is there with a checksum over
-/// all frames before it (SQLite, "WAL-mode File Format", the WAL file and its checksum algorithm). SQLite writes the frames
-/// one after the other and syncs after the last one; the index that readers go by is changed after the sync. A write that
-/// fails therefore leaves frames that no reader is shown and that a recovery does not accept, and the next commit begins at
-/// the same place and overwrites them. (Bytes of an older frame may complete the failed one only where a disk refuses to
-/// overwrite what it has; even then a code that was refused is spent, never a spent one good.)
+/// A transaction is in the write-ahead log once its last frame, which says that it is a commit, is
+/// there with a checksum over all frames before it (SQLite, "WAL-mode File Format", the WAL file
+/// and its checksum algorithm). SQLite writes the frames one after the other and syncs after the
+/// last one; the index that readers go by is changed after the sync. A write that fails therefore
+/// leaves frames that no reader is shown and that a recovery does not accept, and the next commit
+/// begins at the same place and overwrites them. (Bytes of an older frame may complete the failed
+/// one only where a disk refuses to overwrite what it has; even then a code that was refused is
+/// spent, never a spent one good.)
 ///
-/// Of a sync that failed, and of everything after it, nothing is known: the frames may be on the disk or not.
+/// Of a sync that failed, and of everything after it, nothing is known: the frames may be on the
+/// disk or not.
 fn was_not_kept(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error().map(|failure| failure.extended_code);
     matches!(code, Some(ffi::SQLITE_FULL | ffi::SQLITE_IOERR_WRITE))
 }
 
-/// Writes [`ROOM`] bytes and removes them in the same transaction. Their pages are wiped and not only let go
-/// (`secure_delete`), so they are written to the log all the same.
+/// Writes [`ROOM`] bytes and removes them in the same transaction. Their pages are wiped and not
+/// only let go (`secure_delete`), so they are written to the log all the same.
 fn try_room(conn: &Connection) -> Result<(), Fault> {
     conn.prepare_cached(sql::VALUE_PUT)?.execute((TRIED, vec![0_u8; ROOM]))?;
     conn.prepare_cached(sql::VALUE_DELETE)?.execute([TRIED])?;
     Ok(())
 }
 
-/// What a commit that failed leaves of an outcome. A conflict stays one: nothing of that change was made either way.
+/// What a commit that failed leaves of an outcome. A conflict stays one: nothing of that change was
+/// made either way.
 fn in_doubt(outcome: Result<Done, Error>, reason: &str) -> Result<Done, Error> {
     match outcome {
-        Ok(Done::Change(Commit::Committed(_)) | Done::Expired(_) | Done::Tried) => Err(Error::Unknown(reason.to_owned())),
+        Ok(Done::Change(Commit::Committed(_)) | Done::Expired(_) | Done::Tried) => {
+            Err(Error::Unknown(reason.to_owned()))
+        }
         other => other,
     }
 }

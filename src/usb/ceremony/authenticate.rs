@@ -1,37 +1,20 @@
 //! Authentication with one key: authenticatorGetAssertion, or U2F's authenticate (CTAP 2.1 §7.3).
 
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
-use super::super::authenticator::Authenticator;
-use super::super::authenticator::Speaks;
-use super::super::ctap1;
+use super::super::authenticator::{Authenticator, Speaks};
 use super::super::ctap1::Hash;
-use super::super::ctap2;
-use super::super::ctap2::Assertion;
-use super::super::ctap2::AssertionRequest;
-use super::super::ctap2::Info;
-use super::super::ctap2::Permission;
+use super::super::ctap2::{Assertion, AssertionRequest, Info, Permission};
 use super::super::error::Error;
 use super::super::fault::Fault;
 use super::super::hid::Channel;
-use super::super::status;
-use super::Ceremony;
-use super::Standing;
+use super::super::{ctap1, ctap2, status};
 use super::desk::Desk;
-use super::find;
-use super::find::Found;
-use super::find::Look;
-use super::find::Wanted;
-use super::verify;
-use super::verify::Plan;
-use super::verify::Proof;
-use crate::webauthn::AuthenticationResponse;
-use crate::webauthn::Origin;
-use crate::webauthn::RequestOptions;
-use crate::webauthn::UserVerification;
-use crate::webauthn::client;
+use super::find::{Found, Look, Wanted};
+use super::verify::{Plan, Proof};
+use super::{Ceremony, Standing, find, verify};
 use crate::webauthn::client::ClientData;
+use crate::webauthn::{AuthenticationResponse, Origin, RequestOptions, UserVerification, client};
 
 /// A signature to be made with one of some credentials.
 pub(super) struct Authentication {
@@ -49,8 +32,8 @@ impl Authentication {
     /// [`Error::BadRequest`] if the options cannot be meant for this origin.
     pub(super) fn new(request: &RequestOptions, origin: &Origin) -> Result<Authentication, Error> {
         let rp_id = request.rp_id.clone();
-        let client_data =
-            ClientData::authentication(&request.challenge, origin, &rp_id).map_err(|bad| Error::BadRequest(bad.to_string()))?;
+        let client_data = ClientData::authentication(&request.challenge, origin, &rp_id)
+            .map_err(|bad| Error::BadRequest(bad.to_string()))?;
         let allow = super::ids(&request.allow_credentials);
         if allow.is_empty() {
             return Err(Error::BadRequest("the service names no credential".to_owned()));
@@ -60,18 +43,27 @@ impl Authentication {
             client_data,
             rp_id_hash: Sha256::digest(&rp_id).into(),
             rp_id,
-            app_id_hash: request.extensions.appid.as_ref().map(|app_id| Sha256::digest(app_id).into()),
+            app_id_hash: request
+                .extensions
+                .appid
+                .as_ref()
+                .map(|app_id| Sha256::digest(app_id).into()),
             allow,
             verification: request.user_verification,
         })
     }
 
     fn wanted(&self) -> Wanted<'_> {
-        Wanted { rp_id: &self.rp_id, rp_id_hash: &self.rp_id_hash, app_id_hash: self.app_id_hash.as_ref(), ids: &self.allow }
+        Wanted {
+            rp_id: &self.rp_id,
+            rp_id_hash: &self.rp_id_hash,
+            app_id_hash: self.app_id_hash.as_ref(),
+            ids: &self.allow,
+        }
     }
 
-    /// Signs with the credential that was found; finds it first, once the key knows who asks, if it was hidden. A key that does
-    /// not say which ones it holds is asked to sign with any of them.
+    /// Signs with the credential that was found; finds it first, once the key knows who asks, if it
+    /// was hidden. A key that does not say which ones it holds is asked to sign with any of them.
     fn by_fido2(
         &self,
         channel: &mut Channel,
@@ -96,7 +88,12 @@ impl Authentication {
                 _ => return Err(Error::NotEnrolled.into()),
             };
             match (signed, plan.fallback(info)) {
-                (Err(Fault::Status(status::PUAT_REQUIRED | status::UV_INVALID | status::UV_BLOCKED)), Some(other)) => plan = other,
+                (
+                    Err(Fault::Status(
+                        status::PUAT_REQUIRED | status::UV_INVALID | status::UV_BLOCKED,
+                    )),
+                    Some(other),
+                ) => plan = other,
                 (signed, _) => break signed,
             }
         };
@@ -104,11 +101,23 @@ impl Authentication {
         let signed = signed?;
         let handle = signed.user_handle.as_deref();
         let (id, data) = (&signed.credential_id, &signed.authenticator_data);
-        Ok(client::authentication_from_ctap2(&self.client_data, id, data, &signed.signature, handle))
+        Ok(client::authentication_from_ctap2(
+            &self.client_data,
+            id,
+            data,
+            &signed.signature,
+            handle,
+        ))
     }
 
     /// Each portion of the credentials that the key can take at once, until it holds one of them.
-    fn sign_with_any(&self, channel: &mut Channel, info: &Info, proof: &Proof, desk: &mut Desk) -> Result<Assertion, Fault> {
+    fn sign_with_any(
+        &self,
+        channel: &mut Channel,
+        info: &Info,
+        proof: &Proof,
+        desk: &mut Desk,
+    ) -> Result<Assertion, Fault> {
         for allow in find::portions(info, &self.allow) {
             match self.sign(channel, &allow, proof, desk) {
                 Err(Fault::Status(status::NO_CREDENTIALS)) => {}
@@ -118,11 +127,24 @@ impl Authentication {
         Err(Fault::Status(status::NO_CREDENTIALS))
     }
 
-    fn sign(&self, channel: &mut Channel, allow: &[&[u8]], proof: &Proof, desk: &mut Desk) -> Result<Assertion, Fault> {
-        let request = AssertionRequest { client_data_hash: &self.client_data_hash, rp_id: &self.rp_id, allow, touch: true };
+    fn sign(
+        &self,
+        channel: &mut Channel,
+        allow: &[&[u8]],
+        proof: &Proof,
+        desk: &mut Desk,
+    ) -> Result<Assertion, Fault> {
+        let request = AssertionRequest {
+            client_data_hash: &self.client_data_hash,
+            rp_id: &self.rp_id,
+            allow,
+            touch: true,
+        };
         verify::until_touched(desk, |desk| {
             let limit = desk.limit();
-            ctap2::get_assertion(channel, &request, proof.verification(), &limit, &mut |waiting| desk.say(waiting))
+            ctap2::get_assertion(channel, &request, proof.verification(), &limit, &mut |waiting| {
+                desk.say(waiting)
+            })
         })
     }
 
@@ -134,7 +156,8 @@ impl Authentication {
     ) -> Result<AuthenticationResponse, Fault> {
         let limit = desk.limit();
         let say = &mut |waiting| desk.say(waiting);
-        let signed = ctap1::authenticate(channel, &self.client_data_hash, application, handle, &limit, say);
+        let signed =
+            ctap1::authenticate(channel, &self.client_data_hash, application, handle, &limit, say);
         super::claim_unless_lost(&signed, desk)?;
         client::authentication_from_u2f(&self.client_data, handle, &signed?, application, app_id)
             .map_err(|_| Fault::Odd("its signature cannot be read"))
@@ -146,29 +169,51 @@ impl Ceremony for Authentication {
     type Found = Option<Found>;
     type Output = AuthenticationResponse;
 
-    fn look(&self, authenticator: &mut Authenticator, desk: &mut Desk) -> Result<Standing<Option<Found>>, Fault> {
+    fn look(
+        &self,
+        authenticator: &mut Authenticator,
+        desk: &mut Desk,
+    ) -> Result<Standing<Option<Found>>, Fault> {
         let look = find::look(authenticator, self.wanted(), desk)?;
         Ok(match (look, &authenticator.speaks) {
-            (Look::Found(Found::U2f { .. }), _) if self.verification == UserVerification::Required => {
-                Standing::No(Error::Unfit("the service asks for a PIN or fingerprint, which it cannot have"))
+            (Look::Found(Found::U2f { .. }), _)
+                if self.verification == UserVerification::Required =>
+            {
+                Standing::No(Error::Unfit(
+                    "the service asks for a PIN or fingerprint, which it cannot have",
+                ))
             }
-            (Look::Found(found), Speaks::Fido2(info)) => match Plan::new(self.verification, info, Permission::GetAssertion) {
-                Ok(_) => Standing::Fits(Some(found)),
-                Err(why) => Standing::No(why),
-            },
+            (Look::Found(found), Speaks::Fido2(info)) => {
+                match Plan::new(self.verification, info, Permission::GetAssertion) {
+                    Ok(_) => Standing::Fits(Some(found)),
+                    Err(why) => Standing::No(why),
+                }
+            }
             (Look::Found(found), Speaks::U2f) => Standing::Fits(Some(found)),
             (Look::Unknown, Speaks::Fido2(_)) => Standing::Perhaps(None),
-            // A credential may be protected so that only who is verified learns of it (CTAP 2.1 §12.1).
-            (Look::Nothing, Speaks::Fido2(info)) if info.protects && info.can_verify() => Standing::Perhaps(None),
+            // A credential may be protected so that only who is verified learns of it (CTAP 2.1
+            // §12.1).
+            (Look::Nothing, Speaks::Fido2(info)) if info.protects && info.can_verify() => {
+                Standing::Perhaps(None)
+            }
             (Look::Nothing | Look::Unknown, _) => Standing::No(Error::NotEnrolled),
         })
     }
 
-    fn perform(&self, authenticator: &mut Authenticator, found: Option<Found>, desk: &mut Desk) -> Result<AuthenticationResponse, Fault> {
+    fn perform(
+        &self,
+        authenticator: &mut Authenticator,
+        found: Option<Found>,
+        desk: &mut Desk,
+    ) -> Result<AuthenticationResponse, Fault> {
         let channel = &mut authenticator.channel;
         match (found, &authenticator.speaks) {
-            (Some(Found::U2f { handle, application, app_id }), _) => self.by_u2f(channel, (&handle, &application, app_id), desk),
-            (Some(Found::Fido2(id)), Speaks::Fido2(info)) => self.by_fido2(channel, info, Some(id), desk),
+            (Some(Found::U2f { handle, application, app_id }), _) => {
+                self.by_u2f(channel, (&handle, &application, app_id), desk)
+            }
+            (Some(Found::Fido2(id)), Speaks::Fido2(info)) => {
+                self.by_fido2(channel, info, Some(id), desk)
+            }
             (None, Speaks::Fido2(info)) => self.by_fido2(channel, info, None, desk),
             (_, Speaks::U2f) => Err(Error::NotEnrolled.into()),
         }

@@ -1,12 +1,8 @@
 //! The line between a key's thread and the thread that talks to the person.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::Receiver;
-use std::sync::mpsc::RecvTimeoutError;
-use std::sync::mpsc::Sender;
-use std::sync::mpsc::channel;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Instant;
 
 use super::super::error::Error;
@@ -14,9 +10,7 @@ use super::super::fault::Fault;
 use super::super::hid::Waiting;
 use super::super::key::Key;
 use super::super::limit::Limit;
-use super::super::person::Pin;
-use super::super::person::PinRequest;
-use super::super::person::Progress;
+use super::super::person::{Pin, PinRequest, Progress};
 
 /// What a key's thread reports.
 pub(super) enum News {
@@ -58,8 +52,23 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(key: Key, line: Box<dyn Fn(News) -> bool + Send>, limit: Limit, taken: Arc<AtomicBool>) -> Desk {
-        Desk { key, line, limit, taken, claimed: false, turn: Turn::Alone, finger: false, blinked: false, busy: false }
+    pub(super) fn new(
+        key: Key,
+        line: Box<dyn Fn(News) -> bool + Send>,
+        limit: Limit,
+        taken: Arc<AtomicBool>,
+    ) -> Desk {
+        Desk {
+            key,
+            line,
+            limit,
+            taken,
+            claimed: false,
+            turn: Turn::Alone,
+            finger: false,
+            blinked: false,
+            busy: false,
+        }
     }
 
     pub(super) fn key(&self) -> &Key {
@@ -96,7 +105,11 @@ impl Desk {
             Waiting::Touch => {
                 self.blinked = true;
                 let key = self.key.clone();
-                self.tell(if self.finger { Progress::NeedFingerprint(key) } else { Progress::NeedTouch(key) });
+                self.tell(if self.finger {
+                    Progress::NeedFingerprint(key)
+                } else {
+                    Progress::NeedTouch(key)
+                });
             }
         }
     }
@@ -129,7 +142,8 @@ impl Desk {
         self.send(News::Taken)
     }
 
-    /// Asks the person for the PIN. The time they take does not count. Whoever gives up after a wrong one is told that.
+    /// Asks the person for the PIN. The time they take does not count. Whoever gives up after a
+    /// wrong one is told that.
     pub(super) fn ask_pin(&mut self, retries: u8, wrong_before: bool) -> Result<Pin, Fault> {
         let request = PinRequest { key: self.key.clone(), retries: Some(retries), wrong_before };
         let (pin, pins) = channel();
@@ -144,7 +158,11 @@ impl Desk {
             }
         };
         self.limit = self.limit.later(asked.elapsed());
-        let given_up = if wrong_before { Error::PinWrong { retries: Some(retries) } } else { Error::PinNotGiven };
+        let given_up = if wrong_before {
+            Error::PinWrong { retries: Some(retries) }
+        } else {
+            Error::PinNotGiven
+        };
         pin.ok_or(Fault::Plain(given_up))
     }
 

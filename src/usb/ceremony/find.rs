@@ -1,18 +1,14 @@
-//! Whether a key holds one of some credentials, asked without disturbing anybody (CTAP 2.1 §6.2, "pre-flight").
+//! Whether a key holds one of some credentials, asked without disturbing anybody (CTAP 2.1 §6.2,
+//! "pre-flight").
 
 use std::collections::VecDeque;
 
-use super::super::authenticator::Authenticator;
-use super::super::authenticator::Speaks;
-use super::super::ctap1;
+use super::super::authenticator::{Authenticator, Speaks};
 use super::super::ctap1::Hash;
-use super::super::ctap2;
-use super::super::ctap2::AssertionRequest;
-use super::super::ctap2::Info;
-use super::super::ctap2::Verification;
+use super::super::ctap2::{AssertionRequest, Info, Verification};
 use super::super::fault::Fault;
 use super::super::hid::Channel;
-use super::super::status;
+use super::super::{ctap1, ctap2, status};
 use super::desk::Desk;
 
 /// What a key was asked about.
@@ -50,7 +46,11 @@ pub(super) enum Look {
 const AROUND_LIST: usize = 512;
 const AROUND_ID: usize = 32;
 
-pub(super) fn look(authenticator: &mut Authenticator, wanted: Wanted<'_>, desk: &mut Desk) -> Result<Look, Fault> {
+pub(super) fn look(
+    authenticator: &mut Authenticator,
+    wanted: Wanted<'_>,
+    desk: &mut Desk,
+) -> Result<Look, Fault> {
     let channel = &mut authenticator.channel;
     let look = match &authenticator.speaks {
         Speaks::U2f => by_u2f(channel, wanted, (wanted.rp_id_hash, false), desk)?,
@@ -59,19 +59,30 @@ pub(super) fn look(authenticator: &mut Authenticator, wanted: Wanted<'_>, desk: 
     // Only the older protocol finds what was registered for an AppID.
     match (look, wanted.app_id_hash) {
         (Look::Found(found), _) => Ok(Look::Found(found)),
-        (look, Some(application)) if channel.knows_u2f() => match by_u2f(channel, wanted, (application, true), desk)? {
-            Look::Found(found) => Ok(Look::Found(found)),
-            _ => Ok(look),
-        },
+        (look, Some(application)) if channel.knows_u2f() => {
+            match by_u2f(channel, wanted, (application, true), desk)? {
+                Look::Found(found) => Ok(Look::Found(found)),
+                _ => Ok(look),
+            }
+        }
         (look, _) => Ok(look),
     }
 }
 
-fn by_u2f(channel: &mut Channel, wanted: Wanted<'_>, (application, app_id): (&Hash, bool), desk: &mut Desk) -> Result<Look, Fault> {
+fn by_u2f(
+    channel: &mut Channel,
+    wanted: Wanted<'_>,
+    (application, app_id): (&Hash, bool),
+    desk: &mut Desk,
+) -> Result<Look, Fault> {
     let limit = desk.limit();
     for id in wanted.ids {
         if ctap1::knows(channel, application, id, &limit, &mut |waiting| desk.say(waiting))? {
-            return Ok(Look::Found(Found::U2f { handle: id.clone(), application: *application, app_id }));
+            return Ok(Look::Found(Found::U2f {
+                handle: id.clone(),
+                application: *application,
+                app_id,
+            }));
         }
     }
     Ok(Look::Nothing)
@@ -90,8 +101,15 @@ pub(super) fn by_fido2(
     let mut odd = false;
     while let Some(allow) = portions.pop_front() {
         // What is signed here is no client data, and good for nothing.
-        let request = AssertionRequest { client_data_hash: &[0; 32], rp_id: wanted.rp_id, allow: &allow, touch: false };
-        match ctap2::get_assertion(channel, &request, verification, &limit, &mut |waiting| desk.say(waiting)) {
+        let request = AssertionRequest {
+            client_data_hash: &[0; 32],
+            rp_id: wanted.rp_id,
+            allow: &allow,
+            touch: false,
+        };
+        match ctap2::get_assertion(channel, &request, verification, &limit, &mut |waiting| {
+            desk.say(waiting)
+        }) {
             Ok(assertion) => return Ok(Look::Found(Found::Fido2(assertion.credential_id))),
             Err(Fault::Status(status::NO_CREDENTIALS)) => {}
             // It refuses the command, not one of these.

@@ -1,7 +1,8 @@
 //! Registration and authentication, from "plug it in" to the key's answer.
 //!
-//! Each key has a thread of its own that runs the ceremony from top to bottom; the calling thread talks to the person and
-//! decides which keys blink. A thread that its key never lets go of is left behind: the deadline holds all the same.
+//! Each key has a thread of its own that runs the ceremony from top to bottom; the calling thread
+//! talks to the person and decides which keys blink. A thread that its key never lets go of is left
+//! behind: the deadline holds all the same.
 
 mod authenticate;
 mod desk;
@@ -21,12 +22,10 @@ use super::fault::Fault;
 use super::hidraw::Usb;
 use super::limit::Options;
 use super::person::Person;
-use crate::webauthn::AuthenticationResponse;
-use crate::webauthn::CreationOptions;
-use crate::webauthn::Descriptor;
-use crate::webauthn::Origin;
-use crate::webauthn::RegistrationResponse;
-use crate::webauthn::RequestOptions;
+use crate::webauthn::{
+    AuthenticationResponse, CreationOptions, Descriptor, Origin, RegistrationResponse,
+    RequestOptions,
+};
 use desk::Desk;
 
 /// Makes a credential on a key that is plugged in, or will be before the deadline.
@@ -59,7 +58,8 @@ pub fn register_on(
     selection::run(bus, options, registration, person)
 }
 
-/// Has a key that is plugged in, or will be before the deadline, sign with one of the credentials that are named.
+/// Has a key that is plugged in, or will be before the deadline, sign with one of the credentials
+/// that are named.
 ///
 /// Blocks; call it from a thread that may wait.
 ///
@@ -95,10 +95,19 @@ trait Ceremony: Send + Sync + 'static {
     type Output: Send + 'static;
 
     /// Finds out whether this key is one that fits. It does not blink.
-    fn look(&self, authenticator: &mut Authenticator, desk: &mut Desk) -> Result<Standing<Self::Found>, Fault>;
+    fn look(
+        &self,
+        authenticator: &mut Authenticator,
+        desk: &mut Desk,
+    ) -> Result<Standing<Self::Found>, Fault>;
 
     /// Does it. [`Desk::claim`] decides between keys.
-    fn perform(&self, authenticator: &mut Authenticator, found: Self::Found, desk: &mut Desk) -> Result<Self::Output, Fault>;
+    fn perform(
+        &self,
+        authenticator: &mut Authenticator,
+        found: Self::Found,
+        desk: &mut Desk,
+    ) -> Result<Self::Output, Fault>;
 }
 
 /// How a key fits.
@@ -116,11 +125,13 @@ const PUBLIC_KEY: &str = "public-key";
 /// The ids of credentials that keys can hold.
 fn ids(descriptors: &[Descriptor]) -> Vec<Vec<u8>> {
     let kind = descriptors.iter().filter(|descriptor| descriptor.kind == PUBLIC_KEY);
-    kind.map(|descriptor| descriptor.id.clone()).filter(|id| !id.is_empty()).collect()
+    kind.map(|descriptor| descriptor.id.clone())
+        .filter(|id| !id.is_empty())
+        .collect()
 }
 
-/// After a command that waited for a touch: whatever the key said to it, the person has chosen this key. A key that was
-/// lost meanwhile has said nothing.
+/// After a command that waited for a touch: whatever the key said to it, the person has chosen this
+/// key. A key that was lost meanwhile has said nothing.
 fn claim_unless_lost<T>(result: &Result<T, Fault>, desk: &mut Desk) -> Result<(), Fault> {
     match result {
         Ok(_) | Err(Fault::Status(_) | Fault::Word(_)) => desk.claim(),

@@ -7,12 +7,11 @@ use super::super::authenticator::Authenticator;
 use super::super::bus::Bus;
 use super::super::fault::Fault;
 use super::super::hid::Waiting;
-use super::Ceremony;
-use super::Standing;
 use super::desk::Desk;
+use super::{Ceremony, Standing};
 
-/// How long a key that says nothing is asked again. One that was plugged in a moment ago, or hangs in another program's command,
-/// may need that; the answer of all others waits for it.
+/// How long a key that says nothing is asked again. One that was plugged in a moment ago, or hangs
+/// in another program's command, may need that; the answer of all others waits for it.
 const SILENT: Duration = Duration::from_secs(6);
 
 /// How often a key that breaks the protocol is asked anew.
@@ -24,8 +23,13 @@ const PAUSE: Duration = Duration::from_millis(60);
 /// Opens the key and has the ceremony look at it. It does not blink.
 ///
 /// # Errors
-/// [`Fault::Busy`] and [`Fault::Slow`] at the end of the ceremony's time, and whatever does not pass.
-pub(super) fn probe<C: Ceremony>(bus: &Arc<dyn Bus>, ceremony: &C, desk: &mut Desk) -> Result<(Authenticator, Standing<C::Found>), Fault> {
+/// [`Fault::Busy`] and [`Fault::Slow`] at the end of the ceremony's time, and whatever does not
+/// pass.
+pub(super) fn probe<C: Ceremony>(
+    bus: &Arc<dyn Bus>,
+    ceremony: &C,
+    desk: &mut Desk,
+) -> Result<(Authenticator, Standing<C::Found>), Fault> {
     let (key, limit) = (desk.key().clone(), desk.limit());
     let silent = limit.within(SILENT.min(limit.left() / 2));
     let mut breaches = 0;
@@ -45,6 +49,8 @@ pub(super) fn probe<C: Ceremony>(bus: &Arc<dyn Bus>, ceremony: &C, desk: &mut De
             Fault::Odd(_) if breaches < MOST_BREACHES => breaches += 1,
             fault => return Err(fault),
         }
-        limit.pause(PAUSE).map_err(|over| if over == Fault::Late { fault } else { over })?;
+        limit
+            .pause(PAUSE)
+            .map_err(|over| if over == Fault::Late { fault } else { over })?;
     }
 }

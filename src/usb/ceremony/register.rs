@@ -1,40 +1,23 @@
 //! Registration on one key: authenticatorMakeCredential, or U2F's register (CTAP 2.1 §7.2).
 
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
-use super::super::authenticator::Authenticator;
-use super::super::authenticator::Speaks;
-use super::super::ctap1;
+use super::super::authenticator::{Authenticator, Speaks};
 use super::super::ctap1::Hash;
-use super::super::ctap2;
-use super::super::ctap2::CredentialRequest;
-use super::super::ctap2::Info;
-use super::super::ctap2::NewCredential;
-use super::super::ctap2::Permission;
-use super::super::ctap2::Verification;
+use super::super::ctap2::{CredentialRequest, Info, NewCredential, Permission, Verification};
 use super::super::error::Error;
 use super::super::fault::Fault;
-use super::super::hid::Channel;
-use super::super::hid::Waiting;
-use super::super::status;
-use super::Ceremony;
-use super::Standing;
+use super::super::hid::{Channel, Waiting};
+use super::super::{ctap1, ctap2, status};
 use super::desk::Desk;
-use super::find;
-use super::find::Look;
-use super::find::Wanted;
-use super::verify;
+use super::find::{Look, Wanted};
 use super::verify::Plan;
-use crate::webauthn::Conveyance;
-use crate::webauthn::CreationOptions;
-use crate::webauthn::CredentialProperties;
-use crate::webauthn::Origin;
-use crate::webauthn::RegistrationResponse;
-use crate::webauthn::ResidentKey;
-use crate::webauthn::UserVerification;
-use crate::webauthn::client;
+use super::{Ceremony, Standing, find, verify};
 use crate::webauthn::client::ClientData;
+use crate::webauthn::{
+    Conveyance, CreationOptions, CredentialProperties, Origin, RegistrationResponse, ResidentKey,
+    UserVerification, client,
+};
 
 /// A credential to be made.
 pub(super) struct Registration {
@@ -67,19 +50,26 @@ impl Registration {
     /// [`Error::BadRequest`] if the options cannot be meant for this origin.
     pub(super) fn new(creation: &CreationOptions, origin: &Origin) -> Result<Registration, Error> {
         let rp_id = creation.rp.id.clone();
-        let client_data =
-            ClientData::registration(&creation.challenge, origin, &rp_id).map_err(|bad| Error::BadRequest(bad.to_string()))?;
+        let client_data = ClientData::registration(&creation.challenge, origin, &rp_id)
+            .map_err(|bad| Error::BadRequest(bad.to_string()))?;
         if !(1..=64).contains(&creation.user.id.len()) {
             return Err(Error::BadRequest("a user handle has 1 to 64 bytes".to_owned()));
         }
-        let kinds = creation.pub_key_cred_params.iter().filter(|parameters| parameters.kind == super::PUBLIC_KEY);
+        let kinds = creation
+            .pub_key_cred_params
+            .iter()
+            .filter(|parameters| parameters.kind == super::PUBLIC_KEY);
         Ok(Registration {
             client_data_hash: client_data.hash(),
             client_data,
             rp_id_hash: Sha256::digest(&rp_id).into(),
             rp_id,
             rp_name: cut(&creation.rp.name),
-            app_id_hash: creation.extensions.appid_exclude.as_ref().map(|app_id| Sha256::digest(app_id).into()),
+            app_id_hash: creation
+                .extensions
+                .appid_exclude
+                .as_ref()
+                .map(|app_id| Sha256::digest(app_id).into()),
             user_id: creation.user.id.clone(),
             user_name: cut(&creation.user.name),
             user_display_name: cut(&creation.user.display_name),
@@ -95,7 +85,12 @@ impl Registration {
         })
     }
 
-    fn by_fido2(&self, channel: &mut Channel, info: &Info, desk: &mut Desk) -> Result<RegistrationResponse, Fault> {
+    fn by_fido2(
+        &self,
+        channel: &mut Channel,
+        info: &Info,
+        desk: &mut Desk,
+    ) -> Result<RegistrationResponse, Fault> {
         let scope = (Permission::MakeCredential, &self.rp_id[..]);
         // A key that hides a credential from strangers finds it here, once it knows who asks.
         let portions = find::portions(info, &self.exclude);
@@ -109,20 +104,28 @@ impl Registration {
             algorithms: &self.algorithms,
             exclude: portions.first().map_or(&[], Vec::as_slice),
             protection: None,
-            resident: self.resident == ResidentKey::Required || self.resident == ResidentKey::Preferred && info.options.rk == Some(true),
+            resident: self.resident == ResidentKey::Required
+                || self.resident == ResidentKey::Preferred && info.options.rk == Some(true),
         };
         let mut plan = Plan::new(self.verification, info, Permission::MakeCredential)?;
         let made = loop {
             let proof = verify::prove(channel, info, plan, scope, desk)?;
             let (made, resident) = self.make(channel, request, proof.verification(), desk);
             match (made, plan.fallback(info)) {
-                (Err(Fault::Status(status::PUAT_REQUIRED | status::UV_INVALID | status::UV_BLOCKED)), Some(other)) => plan = other,
+                (
+                    Err(Fault::Status(
+                        status::PUAT_REQUIRED | status::UV_INVALID | status::UV_BLOCKED,
+                    )),
+                    Some(other),
+                ) => plan = other,
                 (made, _) => break made.map(|made| (made, resident)),
             }
         };
         super::claim_unless_lost(&made, desk)?;
         let (made, resident) = match made {
-            Err(Fault::Status(status::CREDENTIAL_EXCLUDED)) => return Err(Error::AlreadyEnrolled(desk.key().clone()).into()),
+            Err(Fault::Status(status::CREDENTIAL_EXCLUDED)) => {
+                return Err(Error::AlreadyEnrolled(desk.key().clone()).into());
+            }
             other => other?,
         };
         let transports: Vec<&str> = info.transports.iter().map(String::as_str).collect();
@@ -130,15 +133,22 @@ impl Registration {
         let (client_data, data) = (&self.client_data, &made.authenticator_data);
         let response = match self.conveyance {
             Conveyance::None => client::unattested_from_ctap2(client_data, data, transports),
-            Conveyance::Indirect | Conveyance::Direct => {
-                client::registration_from_ctap2(client_data, &made.format, data, &made.statement, transports)
-            }
+            Conveyance::Indirect | Conveyance::Direct => client::registration_from_ctap2(
+                client_data,
+                &made.format,
+                data,
+                &made.statement,
+                transports,
+            ),
         };
-        response.map(|response| self.with_properties(response, resident)).map_err(|_| Fault::Odd("its new credential cannot be read"))
+        response
+            .map(|response| self.with_properties(response, resident))
+            .map_err(|_| Fault::Odd("its new credential cannot be read"))
     }
 
-    /// Has the credential made, and says whether it is discoverable. A key that stumbles over the list of algorithms is asked for
-    /// ES256 alone, which all know, and a full one for a credential that it does not store, where that will do.
+    /// Has the credential made, and says whether it is discoverable. A key that stumbles over the
+    /// list of algorithms is asked for ES256 alone, which all know, and a full one for a credential
+    /// that it does not store, where that will do.
     fn make(
         &self,
         channel: &mut Channel,
@@ -157,8 +167,12 @@ impl Registration {
             });
             let more = request.algorithms != [ES256] && request.algorithms.contains(&ES256);
             match made {
-                Err(Fault::Status(status)) if more && stumbled(status, blinked) => request.algorithms = &[ES256],
-                Err(Fault::Status(status::KEY_STORE_FULL)) if request.resident && self.resident == ResidentKey::Preferred => {
+                Err(Fault::Status(status)) if more && stumbled(status, blinked) => {
+                    request.algorithms = &[ES256]
+                }
+                Err(Fault::Status(status::KEY_STORE_FULL))
+                    if request.resident && self.resident == ResidentKey::Preferred =>
+                {
                     request.resident = false;
                 }
                 made => return (made, request.resident),
@@ -166,23 +180,44 @@ impl Registration {
         }
     }
 
-    fn with_properties(&self, mut response: RegistrationResponse, resident: bool) -> RegistrationResponse {
+    fn with_properties(
+        &self,
+        mut response: RegistrationResponse,
+        resident: bool,
+    ) -> RegistrationResponse {
         if self.asks_for_properties {
-            response.client_extension_results.cred_props = Some(CredentialProperties { rk: Some(resident) });
+            response.client_extension_results.cred_props =
+                Some(CredentialProperties { rk: Some(resident) });
         }
         response
     }
 
-    fn by_u2f(&self, channel: &mut Channel, desk: &mut Desk) -> Result<RegistrationResponse, Fault> {
+    fn by_u2f(
+        &self,
+        channel: &mut Channel,
+        desk: &mut Desk,
+    ) -> Result<RegistrationResponse, Fault> {
         let limit = desk.limit();
-        let made = ctap1::register(channel, &self.client_data_hash, &self.rp_id_hash, &limit, &mut |waiting| desk.say(waiting));
+        let made = ctap1::register(
+            channel,
+            &self.client_data_hash,
+            &self.rp_id_hash,
+            &limit,
+            &mut |waiting| desk.say(waiting),
+        );
         super::claim_unless_lost(&made, desk)?;
         let made = made?;
         let response = match self.conveyance {
-            Conveyance::None => client::unattested_from_u2f(&self.client_data, &made, &self.rp_id_hash),
-            Conveyance::Indirect | Conveyance::Direct => client::registration_from_u2f(&self.client_data, &made, &self.rp_id_hash),
+            Conveyance::None => {
+                client::unattested_from_u2f(&self.client_data, &made, &self.rp_id_hash)
+            }
+            Conveyance::Indirect | Conveyance::Direct => {
+                client::registration_from_u2f(&self.client_data, &made, &self.rp_id_hash)
+            }
         };
-        response.map(|response| self.with_properties(response, false)).map_err(|_| Fault::Odd("its new credential cannot be read"))
+        response
+            .map(|response| self.with_properties(response, false))
+            .map_err(|_| Fault::Odd("its new credential cannot be read"))
     }
 }
 
@@ -190,31 +225,52 @@ impl Ceremony for Registration {
     type Found = ();
     type Output = RegistrationResponse;
 
-    fn look(&self, authenticator: &mut Authenticator, desk: &mut Desk) -> Result<Standing<()>, Fault> {
+    fn look(
+        &self,
+        authenticator: &mut Authenticator,
+        desk: &mut Desk,
+    ) -> Result<Standing<()>, Fault> {
         let fit = match &authenticator.speaks {
-            Speaks::Fido2(info) if self.resident == ResidentKey::Required && info.options.rk != Some(true) => {
+            Speaks::Fido2(info)
+                if self.resident == ResidentKey::Required && info.options.rk != Some(true) =>
+            {
                 Err(Error::Unfit("it stores no credentials"))
             }
-            Speaks::Fido2(info) => Plan::new(self.verification, info, Permission::MakeCredential).map(|_| ()),
-            Speaks::U2f if self.resident == ResidentKey::Required => Err(Error::Unfit("it stores no credentials")),
+            Speaks::Fido2(info) => {
+                Plan::new(self.verification, info, Permission::MakeCredential).map(|_| ())
+            }
+            Speaks::U2f if self.resident == ResidentKey::Required => {
+                Err(Error::Unfit("it stores no credentials"))
+            }
             Speaks::U2f if self.verification == UserVerification::Required => {
                 Err(Error::Unfit("the service asks for a PIN or fingerprint, which it cannot have"))
             }
-            Speaks::U2f if !self.algorithms.contains(&ES256) => Err(Error::Unfit("it knows none of the service's signatures")),
+            Speaks::U2f if !self.algorithms.contains(&ES256) => {
+                Err(Error::Unfit("it knows none of the service's signatures"))
+            }
             Speaks::U2f => Ok(()),
         };
         if let Err(why) = fit {
             return Ok(Standing::No(why));
         }
-        let wanted =
-            Wanted { rp_id: &self.rp_id, rp_id_hash: &self.rp_id_hash, app_id_hash: self.app_id_hash.as_ref(), ids: &self.exclude };
+        let wanted = Wanted {
+            rp_id: &self.rp_id,
+            rp_id_hash: &self.rp_id_hash,
+            app_id_hash: self.app_id_hash.as_ref(),
+            ids: &self.exclude,
+        };
         match find::look(authenticator, wanted, desk)? {
             Look::Found(_) => Ok(Standing::No(Error::AlreadyEnrolled(desk.key().clone()))),
             Look::Nothing | Look::Unknown => Ok(Standing::Fits(())),
         }
     }
 
-    fn perform(&self, authenticator: &mut Authenticator, (): (), desk: &mut Desk) -> Result<RegistrationResponse, Fault> {
+    fn perform(
+        &self,
+        authenticator: &mut Authenticator,
+        (): (),
+        desk: &mut Desk,
+    ) -> Result<RegistrationResponse, Fault> {
         match &authenticator.speaks {
             Speaks::Fido2(info) => self.by_fido2(&mut authenticator.channel, info, desk),
             Speaks::U2f => self.by_u2f(&mut authenticator.channel, desk),
@@ -222,9 +278,11 @@ impl Ceremony for Registration {
     }
 }
 
-/// Whether a key may have failed at the list of algorithms. Once it has blinked, only what it says of algorithms and encoding counts.
+/// Whether a key may have failed at the list of algorithms. Once it has blinked, only what it says
+/// of algorithms and encoding counts.
 fn stumbled(status: u8, blinked: bool) -> bool {
-    matches!(status, status::UNSUPPORTED_ALGORITHM | status::INVALID_CBOR) || !blinked && status::is_about_the_request(status)
+    matches!(status, status::UNSUPPORTED_ALGORITHM | status::INVALID_CBOR)
+        || !blinked && status::is_about_the_request(status)
 }
 
 /// As much of a name as every key takes.

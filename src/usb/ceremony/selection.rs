@@ -1,33 +1,21 @@
-//! Which key: the only one that fits, or the one that is touched (CTAP 2.1 §6.9, WebAuthn L3 §5.1.3 step 20).
+//! Which key: the only one that fits, or the one that is touched (CTAP 2.1 §6.9, WebAuthn L3 §5.1.3
+//! step 20).
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::Receiver;
-use std::sync::mpsc::RecvTimeoutError;
-use std::sync::mpsc::Sender;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::super::bus::Bus;
 use super::super::error::Error;
 use super::super::fault::Fault;
 use super::super::key::Key;
-use super::super::limit::Cancel;
-use super::super::limit::Limit;
-use super::super::limit::Options;
-use super::super::person::Person;
-use super::super::person::Progress;
-use super::Ceremony;
-use super::Standing;
-use super::desk::Desk;
-use super::desk::News;
-use super::desk::Readiness;
-use super::desk::Turn;
-use super::probe;
-use super::verdict;
+use super::super::limit::{Cancel, Limit, Options};
+use super::super::person::{Person, Progress};
+use super::desk::{Desk, News, Readiness, Turn};
 use super::verdict::Outcome;
+use super::{Ceremony, Standing, probe, verdict};
 
 /// How long a key that others wait for may take to say whether it fits.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -77,7 +65,8 @@ struct Selection<C: Ceremony> {
     bus: Arc<dyn Bus>,
     ceremony: Arc<C>,
     limit: Limit,
-    /// Half of the time is over: keys that only may fit do not wait any longer for those that are busy.
+    /// Half of the time is over: keys that only may fit do not wait any longer for those that are
+    /// busy.
     half: Limit,
     stop: Cancel,
     taken: Arc<AtomicBool>,
@@ -88,7 +77,12 @@ struct Selection<C: Ceremony> {
 }
 
 /// Runs a ceremony to its end.
-pub(super) fn run<C: Ceremony>(bus: Arc<dyn Bus>, options: &Options, ceremony: C, person: &mut dyn Person) -> Result<C::Output, Error> {
+pub(super) fn run<C: Ceremony>(
+    bus: Arc<dyn Bus>,
+    options: &Options,
+    ceremony: C,
+    person: &mut dyn Person,
+) -> Result<C::Output, Error> {
     let stop = options.cancel.child();
     let limit = Limit::new(options.deadline, stop.clone());
     let (line, events) = channel();
@@ -100,7 +94,18 @@ pub(super) fn run<C: Ceremony>(bus: Arc<dyn Bus>, options: &Options, ceremony: C
     let taken = Arc::new(AtomicBool::new(false));
     let half = limit.within(options.deadline / 2);
     let ceremony = Arc::new(ceremony);
-    let mut selection = Selection { bus, ceremony, limit, half, stop, taken, line, runners: Vec::new(), winner: None, waiting: false };
+    let mut selection = Selection {
+        bus,
+        ceremony,
+        limit,
+        half,
+        stop,
+        taken,
+        line,
+        runners: Vec::new(),
+        winner: None,
+        waiting: false,
+    };
     for key in keys {
         selection.begin(key);
     }
@@ -110,7 +115,12 @@ pub(super) fn run<C: Ceremony>(bus: Arc<dyn Bus>, options: &Options, ceremony: C
 }
 
 /// Reports what is plugged in, from a thread of its own, until the ceremony ends.
-fn watch<T: Send + 'static>(bus: &Arc<dyn Bus>, wanted: impl Fn(&Key) -> bool + Send + 'static, stop: Cancel, line: Sender<Event<T>>) {
+fn watch<T: Send + 'static>(
+    bus: &Arc<dyn Bus>,
+    wanted: impl Fn(&Key) -> bool + Send + 'static,
+    stop: Cancel,
+    line: Sender<Event<T>>,
+) {
     let bus = bus.clone();
     thread::spawn(move || {
         let mut wait = bus.watch();
@@ -127,7 +137,11 @@ fn watch<T: Send + 'static>(bus: &Arc<dyn Bus>, wanted: impl Fn(&Key) -> bool + 
 }
 
 impl<C: Ceremony> Selection<C> {
-    fn run(&mut self, events: &Receiver<Event<C::Output>>, person: &mut dyn Person) -> Result<C::Output, Error> {
+    fn run(
+        &mut self,
+        events: &Receiver<Event<C::Output>>,
+        person: &mut dyn Person,
+    ) -> Result<C::Output, Error> {
         loop {
             self.decide(person)?;
             match self.limit.stopped() {
@@ -154,13 +168,21 @@ impl<C: Ceremony> Selection<C> {
         let (bus, ceremony, ended) = (self.bus.clone(), self.ceremony.clone(), self.line.clone());
         let line = self.line.clone();
         let report = Box::new(move |news| line.send(Event::News(number, news)).is_ok());
-        let mut desk = Desk::new(key.clone(), report, self.limit.with(cancel.clone()), self.taken.clone());
+        let mut desk =
+            Desk::new(key.clone(), report, self.limit.with(cancel.clone()), self.taken.clone());
         thread::spawn(move || {
             let result = perform(&bus, ceremony.as_ref(), &mut desk);
             // When nobody listens any more, the ceremony is over.
             let _ = ended.send(Event::Ended(number, result, desk.has_blinked()));
         });
-        self.runners.push(Runner { key, begun: Instant::now(), cancel, state: State::Looking, present: true, busy: false });
+        self.runners.push(Runner {
+            key,
+            begun: Instant::now(),
+            cancel,
+            state: State::Looking,
+            present: true,
+            busy: false,
+        });
     }
 
     /// Lets keys blink once it is known which may.
@@ -169,7 +191,11 @@ impl<C: Ceremony> Selection<C> {
             return Ok(());
         }
         let going = self.runners.iter().any(|runner| matches!(runner.state, State::Going));
-        let mut looking = self.runners.iter().filter(|runner| runner.present && matches!(runner.state, State::Looking)).peekable();
+        let mut looking = self
+            .runners
+            .iter()
+            .filter(|runner| runner.present && matches!(runner.state, State::Looking))
+            .peekable();
         let unknown = looking.peek().is_some();
         if looking.any(|runner| runner.begun.elapsed() < PATIENCE) && !going {
             return Ok(());
@@ -179,7 +205,8 @@ impl<C: Ceremony> Selection<C> {
         let next = match () {
             () if self.runners.iter().any(fits) => self.give_turns(fits, going),
             () if going => return Ok(()),
-            // The person would be asked for the PIN of a key that is not the account's, while the right one is busy.
+            // The person would be asked for the PIN of a key that is not the account's, while the
+            // right one is busy.
             () if unknown && !self.half.left().is_zero() => return Ok(()),
             () if self.runners.iter().any(perhaps) => self.give_turns(perhaps, unknown),
             () => return self.nobody_fits(person),
@@ -190,23 +217,35 @@ impl<C: Ceremony> Selection<C> {
         Ok(())
     }
 
-    /// Lets those go that are chosen; answers all that blink then. Where others may join them, a touch chooses.
+    /// Lets those go that are chosen; answers all that blink then. Where others may join them, a
+    /// touch chooses.
     fn give_turns(&mut self, chosen: impl Fn(&Runner) -> bool, others: bool) -> Vec<Key> {
         let count = self.runners.iter().filter(|runner| chosen(runner)).count();
         let turn = if count > 1 || others { Turn::AmongOthers } else { Turn::Alone };
         for runner in self.runners.iter_mut().filter(|runner| chosen(runner)) {
-            if let State::Fits(leave) | State::Perhaps(leave) = std::mem::replace(&mut runner.state, State::Going) {
+            if let State::Fits(leave) | State::Perhaps(leave) =
+                std::mem::replace(&mut runner.state, State::Going)
+            {
                 // A thread that is gone says so itself.
                 let _ = leave.send(turn);
             }
         }
-        self.runners.iter().filter(|runner| matches!(runner.state, State::Going)).map(|runner| runner.key.clone()).collect()
+        self.runners
+            .iter()
+            .filter(|runner| matches!(runner.state, State::Going))
+            .map(|runner| runner.key.clone())
+            .collect()
     }
 
     /// Says why, unless another key may still come.
     fn nobody_fits(&mut self, person: &mut dyn Person) -> Result<(), Error> {
         let here = |runner: &&Runner| runner.present && !matches!(runner.state, State::Gone);
-        if self.runners.iter().filter(here).any(|runner| matches!(runner.state, State::Looking)) {
+        if self
+            .runners
+            .iter()
+            .filter(here)
+            .any(|runner| matches!(runner.state, State::Looking))
+        {
             return Ok(());
         }
         let let_go = self.runners.iter().filter(here).filter_map(|runner| match &runner.state {
@@ -226,11 +265,17 @@ impl<C: Ceremony> Selection<C> {
     }
 
     fn hear(&mut self, number: usize, news: News, person: &mut dyn Person) {
-        let others = self.runners.iter().filter(|runner| matches!(runner.state, State::Going)).count() > 1;
+        let others = self
+            .runners
+            .iter()
+            .filter(|runner| matches!(runner.state, State::Going))
+            .count()
+            > 1;
         let Some(runner) = self.runners.get_mut(number) else { return };
         match news {
             // Who chooses by touch has been told so.
-            News::Tell(Progress::NeedTouch(_) | Progress::NeedFingerprint(_)) if others && self.winner.is_none() => {}
+            News::Tell(Progress::NeedTouch(_) | Progress::NeedFingerprint(_))
+                if others && self.winner.is_none() => {}
             News::Tell(progress) => {
                 runner.busy |= matches!(progress, Progress::Busy(_));
                 person.tell(progress);
@@ -280,7 +325,10 @@ impl<C: Ceremony> Selection<C> {
         if self.winner == Some(number) {
             return Some(Err(why));
         }
-        let others = self.runners.iter().any(|runner| runner.present && !matches!(runner.state, State::Gone | State::Ended(_)));
+        let others = self
+            .runners
+            .iter()
+            .any(|runner| runner.present && !matches!(runner.state, State::Gone | State::Ended(_)));
         if was_going && !self.runners.iter().any(going) {
             return Some(Err(why));
         }
@@ -303,7 +351,8 @@ impl<C: Ceremony> Selection<C> {
                 }
             }
         }
-        let known = |key: &Key| self.runners.iter().any(|runner| runner.present && runner.key == *key);
+        let known =
+            |key: &Key| self.runners.iter().any(|runner| runner.present && runner.key == *key);
         for key in keys.into_iter().filter(|key| !known(key)).collect::<Vec<_>>() {
             if self.winner.is_none() {
                 self.waiting = false;
@@ -313,16 +362,26 @@ impl<C: Ceremony> Selection<C> {
         }
     }
 
-    /// The deadline has passed: how it ended is what the keys' threads say now, or what can be said without them.
+    /// The deadline has passed: how it ended is what the keys' threads say now, or what can be said
+    /// without them.
     fn last_words(&mut self, events: &Receiver<Event<C::Output>>) -> Result<C::Output, Error> {
         let end = Instant::now() + LAST_WORDS;
-        while self.runners.iter().any(|runner| matches!(runner.state, State::Looking | State::Going)) {
+        while self
+            .runners
+            .iter()
+            .any(|runner| matches!(runner.state, State::Looking | State::Going))
+        {
             match events.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(Event::Ended(_, Ok(output), _)) => return Ok(output),
                 Ok(Event::Ended(number, Err(fault), blinked)) => {
                     if let Some(runner) = self.runners.get_mut(number) {
-                        let chosen = self.winner.is_none_or(|winner| winner == number) && !matches!(fault, Fault::Stopped | Fault::Gone);
-                        runner.state = if chosen { State::Ended(Outcome::by(fault, blinked)) } else { State::Gone };
+                        let chosen = self.winner.is_none_or(|winner| winner == number)
+                            && !matches!(fault, Fault::Stopped | Fault::Gone);
+                        runner.state = if chosen {
+                            State::Ended(Outcome::by(fault, blinked))
+                        } else {
+                            State::Gone
+                        };
                     }
                 }
                 Ok(Event::News(number, News::Tell(Progress::Busy(_)))) => {
@@ -340,7 +399,10 @@ impl<C: Ceremony> Selection<C> {
             _ if runner.busy => Outcome::NotAsked(Error::Busy),
             _ => Outcome::NotAsked(Error::Silent),
         };
-        let here = self.runners.iter().filter(|runner| runner.present && !matches!(runner.state, State::Gone));
+        let here = self
+            .runners
+            .iter()
+            .filter(|runner| runner.present && !matches!(runner.state, State::Gone));
         let let_go: Vec<(&Key, Outcome)> = here
             .map(|runner| match &runner.state {
                 State::Ended(why) => (&runner.key, why.clone()),
@@ -348,7 +410,9 @@ impl<C: Ceremony> Selection<C> {
             })
             .collect();
         let winner = self.winner.and_then(|winner| self.runners.get(winner));
-        if let Some((key, why)) = let_go.iter().find(|(key, _)| winner.is_some_and(|winner| winner.key == **key)) {
+        if let Some((key, why)) =
+            let_go.iter().find(|(key, _)| winner.is_some_and(|winner| winner.key == **key))
+        {
             return Err(why.why(key));
         }
         // A key that blinked is one that fits.
@@ -363,7 +427,11 @@ impl<C: Ceremony> Selection<C> {
     fn end(&mut self, events: &Receiver<Event<C::Output>>) {
         self.stop.cancel();
         let end = Instant::now() + LAST_WORDS.min(self.limit.left());
-        let mut blinking = self.runners.iter().filter(|runner| matches!(runner.state, State::Going)).count();
+        let mut blinking = self
+            .runners
+            .iter()
+            .filter(|runner| matches!(runner.state, State::Going))
+            .count();
         while blinking > 0 {
             match events.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(Event::Ended(..)) => blinking -= 1,
@@ -375,7 +443,11 @@ impl<C: Ceremony> Selection<C> {
 }
 
 /// The whole way of one key.
-fn perform<C: Ceremony>(bus: &Arc<dyn Bus>, ceremony: &C, desk: &mut Desk) -> Result<C::Output, Fault> {
+fn perform<C: Ceremony>(
+    bus: &Arc<dyn Bus>,
+    ceremony: &C,
+    desk: &mut Desk,
+) -> Result<C::Output, Fault> {
     let (mut authenticator, standing) = probe::probe(bus, ceremony, desk)?;
     let (readiness, found) = match standing {
         Standing::Fits(found) => (Readiness::Fits, found),

@@ -1,4 +1,5 @@
-//! The error of a ceremony that no key completed: the reason of a key that answered, or the name of one that could not be asked.
+//! The error of a ceremony that no key completed: the reason of a key that answered, or the name of
+//! one that could not be asked.
 
 use super::super::error::Error;
 use super::super::fault::Fault;
@@ -17,13 +18,21 @@ impl Outcome {
     /// Judges the fault that ended a key; `blinked` if it had waited for a touch.
     pub(super) fn by(fault: Fault, blinked: bool) -> Outcome {
         match fault {
-            Fault::Late | Fault::Busy | Fault::Slow if blinked => Outcome::Answered(Error::NotTouched),
+            Fault::Late | Fault::Busy | Fault::Slow if blinked => {
+                Outcome::Answered(Error::NotTouched)
+            }
             fault if blinked => Outcome::Answered(fault.into()),
             Fault::Late => Outcome::NotAsked(Error::Silent),
-            Fault::Plain(why @ (Error::NotAllowed { .. } | Error::Bus(_))) => Outcome::NotAsked(why),
-            fault @ (Fault::Busy | Fault::Slow | Fault::Silent | Fault::Odd(_) | Fault::Content(_) | Fault::Status(_) | Fault::Word(_)) => {
-                Outcome::NotAsked(fault.into())
+            Fault::Plain(why @ (Error::NotAllowed { .. } | Error::Bus(_))) => {
+                Outcome::NotAsked(why)
             }
+            fault @ (Fault::Busy
+            | Fault::Slow
+            | Fault::Silent
+            | Fault::Odd(_)
+            | Fault::Content(_)
+            | Fault::Status(_)
+            | Fault::Word(_)) => Outcome::NotAsked(fault.into()),
             fault => Outcome::Answered(fault.into()),
         }
     }
@@ -41,14 +50,16 @@ fn not_asked(key: &Key, why: &Error) -> Error {
     Error::NotAsked { key: key.clone(), why: Box::new(why.clone()) }
 }
 
-/// Chooses, from all keys that are plugged in, the error that helps the person most; `None` without any key.
+/// Chooses, from all keys that are plugged in, the error that helps the person most; `None` without
+/// any key.
 pub(super) fn verdict(keys: &[(&Key, &Outcome)]) -> Option<Error> {
     let answered = keys.iter().filter_map(|(_, let_go)| match let_go {
         Outcome::Answered(why) => Some(why),
         Outcome::NotAsked(_) => None,
     });
     // "Not this one" helps more than the limits of another key.
-    let said = answered.max_by_key(|why| matches!(why, Error::NotEnrolled | Error::AlreadyEnrolled(_)));
+    let said =
+        answered.max_by_key(|why| matches!(why, Error::NotEnrolled | Error::AlreadyEnrolled(_)));
     let unasked = keys.iter().filter_map(|(key, let_go)| match let_go {
         Outcome::NotAsked(why) => Some((*key, why)),
         Outcome::Answered(_) => None,
@@ -56,7 +67,11 @@ pub(super) fn verdict(keys: &[(&Key, &Outcome)]) -> Option<Error> {
     // A busy or slow key is well, and more likely the right one than a broken one.
     let unasked = unasked.max_by_key(|(_, why)| matches!(why, Error::Busy | Error::Slow));
     match (said, unasked) {
-        (None | Some(Error::NotEnrolled | Error::AlreadyEnrolled(_)), Some((key, why))) if keys.len() > 1 => Some(not_asked(key, why)),
+        (None | Some(Error::NotEnrolled | Error::AlreadyEnrolled(_)), Some((key, why)))
+            if keys.len() > 1 =>
+        {
+            Some(not_asked(key, why))
+        }
         (None, Some((key, why))) => Some(Outcome::NotAsked(why.clone()).why(key)),
         (said, _) => said.cloned(),
     }
@@ -69,15 +84,25 @@ mod tests {
 
     fn key(path: &str) -> Key {
         let text = Text::default;
-        Key { path: path.into(), vendor_id: 1, product_id: 1, manufacturer: text(), product: text(), serial: text() }
+        Key {
+            path: path.into(),
+            vendor_id: 1,
+            product_id: 1,
+            manufacturer: text(),
+            product: text(),
+            serial: text(),
+        }
     }
 
     #[test]
     fn a_key_that_could_not_be_asked_is_named_where_the_others_are_not_enrolled() {
         let (a, b, c) = (key("/a"), key("/b"), key("/c"));
         let none = Outcome::Answered(Error::NotEnrolled);
-        let unasked = |key: &Key, why: Error| Some(Error::NotAsked { key: key.clone(), why: Box::new(why) });
-        for why in [Error::Busy, Error::Slow, Error::Silent, Error::Misbehaved("x"), Error::Refused(0x7f)] {
+        let unasked =
+            |key: &Key, why: Error| Some(Error::NotAsked { key: key.clone(), why: Box::new(why) });
+        for why in
+            [Error::Busy, Error::Slow, Error::Silent, Error::Misbehaved("x"), Error::Refused(0x7f)]
+        {
             let not = Outcome::NotAsked(why.clone());
             assert_eq!(verdict(&[(&a, &none), (&b, &not)]), unasked(&b, why.clone()));
             assert_eq!(verdict(&[(&b, &not), (&a, &none)]), unasked(&b, why.clone()));

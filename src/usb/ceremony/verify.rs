@@ -1,16 +1,12 @@
-//! Who touches the key: by a finger that it knows, or by its PIN (CTAP 2.1 §6.1.1, §6.5, WebAuthn L3 §5.8.6).
+//! Who touches the key: by a finger that it knows, or by its PIN (CTAP 2.1 §6.1.1, §6.5, WebAuthn
+//! L3 §5.8.6).
 
-use super::super::ctap2;
-use super::super::ctap2::Info;
-use super::super::ctap2::Permission;
-use super::super::ctap2::PinEntry;
-use super::super::ctap2::Token;
-use super::super::ctap2::Verification;
+use super::super::ctap2::{Info, Permission, PinEntry, Token, Verification};
 use super::super::error::Error;
 use super::super::fault::Fault;
 use super::super::hid::Channel;
 use super::super::person::Progress;
-use super::super::status;
+use super::super::{ctap2, status};
 use super::desk::Desk;
 use crate::webauthn::UserVerification;
 
@@ -33,23 +29,36 @@ pub(super) enum Proof {
     Token(Token),
 }
 
-/// How often a finger may be wrong before the PIN is asked for, where the key does not count itself.
+/// How often a finger may be wrong before the PIN is asked for, where the key does not count
+/// itself.
 const MOST_FINGERS: u32 = 5;
 
 impl Plan {
     /// What this service, this key and this command together ask for.
-    pub(super) fn new(policy: UserVerification, info: &Info, permission: Permission) -> Result<Plan, Error> {
+    pub(super) fn new(
+        policy: UserVerification,
+        info: &Info,
+        permission: Permission,
+    ) -> Result<Plan, Error> {
         let options = &info.options;
-        // Where somebody has set a PIN or learnt a finger, most keys make no credential without (§6.1.2 step 5).
+        // Where somebody has set a PIN or learnt a finger, most keys make no credential without
+        // (§6.1.2 step 5).
         let insists = match permission {
-            Permission::MakeCredential => info.can_verify() && options.make_credential_without_uv != Some(true),
+            Permission::MakeCredential => {
+                info.can_verify() && options.make_credential_without_uv != Some(true)
+            }
             Permission::GetAssertion => false,
         };
-        let needed = policy == UserVerification::Required || options.always_uv == Some(true) || insists;
+        let needed =
+            policy == UserVerification::Required || options.always_uv == Some(true) || insists;
         match Plan::strongest(info) {
             Some(plan) if needed || policy == UserVerification::Preferred => Ok(plan),
-            None if needed && (options.client_pin.is_some() || options.uv.is_some()) => Err(Error::PinNotSet),
-            None if needed => Err(Error::Unfit("the service asks for a PIN or fingerprint, which it cannot have")),
+            None if needed && (options.client_pin.is_some() || options.uv.is_some()) => {
+                Err(Error::PinNotSet)
+            }
+            None if needed => {
+                Err(Error::Unfit("the service asks for a PIN or fingerprint, which it cannot have"))
+            }
             _ => Ok(Plan::Touch),
         }
     }
@@ -82,7 +91,13 @@ impl Proof {
 }
 
 /// Carries a plan out. A PIN or a finger is asked for only once the key is known.
-pub(super) fn prove(channel: &mut Channel, info: &Info, plan: Plan, scope: (Permission, &str), desk: &mut Desk) -> Result<Proof, Fault> {
+pub(super) fn prove(
+    channel: &mut Channel,
+    info: &Info,
+    plan: Plan,
+    scope: (Permission, &str),
+    desk: &mut Desk,
+) -> Result<Proof, Fault> {
     desk.expect_finger(false);
     if matches!(plan, Plan::Finger | Plan::Pin) {
         choose(channel, info, desk)?;
@@ -113,7 +128,10 @@ pub(super) fn choose(channel: &mut Channel, info: &Info, desk: &mut Desk) -> Res
 }
 
 /// Does a command again for as long as it ends only because the key itself would not wait longer.
-pub(super) fn until_touched<T>(desk: &mut Desk, mut command: impl FnMut(&mut Desk) -> Result<T, Fault>) -> Result<T, Fault> {
+pub(super) fn until_touched<T>(
+    desk: &mut Desk,
+    mut command: impl FnMut(&mut Desk) -> Result<T, Fault>,
+) -> Result<T, Fault> {
     loop {
         match command(desk) {
             Err(Fault::Status(status::USER_ACTION_TIMEOUT | status::ACTION_TIMEOUT)) => {
@@ -125,19 +143,28 @@ pub(super) fn until_touched<T>(desk: &mut Desk, mut command: impl FnMut(&mut Des
 }
 
 /// `None` if the key wants its PIN instead.
-fn by_finger(channel: &mut Channel, info: &Info, scope: (Permission, &str), desk: &mut Desk) -> Result<Option<Token>, Fault> {
+fn by_finger(
+    channel: &mut Channel,
+    info: &Info,
+    scope: (Permission, &str),
+    desk: &mut Desk,
+) -> Result<Option<Token>, Fault> {
     for _ in 0..MOST_FINGERS {
         desk.expect_finger(true);
         let token = until_touched(desk, |desk| {
             let limit = desk.limit();
-            ctap2::token_by_fingerprint(channel, info, scope, &limit, &mut |waiting| desk.say(waiting))
+            ctap2::token_by_fingerprint(channel, info, scope, &limit, &mut |waiting| {
+                desk.say(waiting)
+            })
         });
         desk.expect_finger(false);
         match token {
             Ok(token) => return Ok(Some(token)),
             Err(Fault::Status(status::UV_INVALID)) => {
                 let limit = desk.limit();
-                let retries = ctap2::fingerprint_retries(channel, info, &limit, &mut |waiting| desk.say(waiting))?;
+                let retries = ctap2::fingerprint_retries(channel, info, &limit, &mut |waiting| {
+                    desk.say(waiting)
+                })?;
                 desk.tell(Progress::FingerprintWrong { key: desk.key().clone(), retries });
                 if retries == Some(0) {
                     break;
@@ -153,7 +180,12 @@ fn by_finger(channel: &mut Channel, info: &Info, scope: (Permission, &str), desk
     }
 }
 
-fn by_pin(channel: &mut Channel, info: &Info, scope: (Permission, &str), desk: &mut Desk) -> Result<Token, Fault> {
+fn by_pin(
+    channel: &mut Channel,
+    info: &Info,
+    scope: (Permission, &str),
+    desk: &mut Desk,
+) -> Result<Token, Fault> {
     if info.must_change_pin {
         return Err(Error::PinMustChange.into());
     }
@@ -174,7 +206,9 @@ fn by_pin(channel: &mut Channel, info: &Info, scope: (Permission, &str), desk: &
             return Err(wrong.into());
         }
         let limit = desk.limit();
-        match ctap2::token_by_pin(channel, info, &pin, scope, &limit, &mut |waiting| desk.say(waiting)) {
+        match ctap2::token_by_pin(channel, info, &pin, scope, &limit, &mut |waiting| {
+            desk.say(waiting)
+        }) {
             Err(Fault::Status(status::PIN_INVALID)) => before = Some(pin),
             other => return other,
         }

@@ -1,16 +1,11 @@
 //! authenticatorGetAssertion and authenticatorGetNextAssertion (CTAP 2.1 §6.2, §6.3).
 
-use super::super::cbor::Item;
-use super::super::cbor::Writer;
-use super::super::cbor::parse;
+use super::super::cbor::{Item, Writer, parse};
 use super::super::ctap1::Hash;
 use super::super::fault::Fault;
-use super::super::hid::Channel;
-use super::super::hid::Waiting;
+use super::super::hid::{Channel, Waiting};
 use super::super::limit::Limit;
-use super::LONGEST_CREDENTIAL_ID;
-use super::SHORTEST_AUTHENTICATOR_DATA;
-use super::Verification;
+use super::{LONGEST_CREDENTIAL_ID, SHORTEST_AUTHENTICATOR_DATA, Verification};
 
 const GET_ASSERTION: u8 = 0x02;
 
@@ -43,7 +38,8 @@ pub(crate) fn get_assertion(
 ) -> Result<Assertion, Fault> {
     let answer = super::call(channel, GET_ASSERTION, request.write(verification), limit, say)?;
     let item = parse(&answer).map_err(|_| Fault::Content("its assertion is not CBOR"))?;
-    let assertion = Assertion::read(item, request.allow).ok_or(Fault::Content("its assertion lacks a part"))?;
+    let assertion =
+        Assertion::read(item, request.allow).ok_or(Fault::Content("its assertion lacks a part"))?;
     if !request.allow.is_empty() && !request.allow.contains(&&assertion.credential_id[..]) {
         return Err(Fault::Content("it signed with a credential that nobody asked for"));
     }
@@ -54,7 +50,11 @@ impl AssertionRequest<'_> {
     fn write(&self, verification: Verification<'_>) -> Writer {
         let options = usize::from(!self.touch) + usize::from(verification.is_built_in());
         let mut writer = Writer::default();
-        writer.map(2 + usize::from(!self.allow.is_empty()) + usize::from(options > 0) + verification.parameters());
+        writer.map(
+            2 + usize::from(!self.allow.is_empty())
+                + usize::from(options > 0)
+                + verification.parameters(),
+        );
         writer.number(1).text(self.rp_id).number(2).bytes(self.client_data_hash);
         if !self.allow.is_empty() {
             super::write_descriptors(writer.number(3), self.allow);
@@ -81,7 +81,8 @@ impl Assertion {
             (None, [only]) => only,
             (None, _) => return None,
         };
-        let authenticator_data = item.get(2)?.bytes().filter(|data| data.len() >= SHORTEST_AUTHENTICATOR_DATA)?;
+        let authenticator_data =
+            item.get(2)?.bytes().filter(|data| data.len() >= SHORTEST_AUTHENTICATOR_DATA)?;
         let signature = item.get(3)?.bytes().filter(|signature| !signature.is_empty())?;
         let user_handle = item.get(4).and_then(|user| user.get("id")).and_then(Item::bytes);
         if !(1..=LONGEST_CREDENTIAL_ID).contains(&credential_id.len()) {
@@ -91,7 +92,9 @@ impl Assertion {
             credential_id: credential_id.to_vec(),
             authenticator_data: authenticator_data.to_vec(),
             signature: signature.to_vec(),
-            user_handle: user_handle.filter(|handle| (1..=64).contains(&handle.len())).map(<[u8]>::to_vec),
+            user_handle: user_handle
+                .filter(|handle| (1..=64).contains(&handle.len()))
+                .map(<[u8]>::to_vec),
         })
     }
 }

@@ -1,17 +1,12 @@
 //! authenticatorMakeCredential (CTAP 2.1 §6.1) and the wait for a touch alone (§6.9).
 
-use super::super::cbor::Item;
-use super::super::cbor::Writer;
-use super::super::cbor::parse;
+use super::super::cbor::{Item, Writer, parse};
 use super::super::ctap1::Hash;
 use super::super::fault::Fault;
-use super::super::hid::Channel;
-use super::super::hid::Waiting;
+use super::super::hid::{Channel, Waiting};
 use super::super::limit::Limit;
 use super::super::status;
-use super::Info;
-use super::SHORTEST_AUTHENTICATOR_DATA;
-use super::Verification;
+use super::{Info, SHORTEST_AUTHENTICATOR_DATA, Verification};
 
 /// An empty map in CBOR.
 const EMPTY_MAP: &[u8] = &[0xa0];
@@ -59,19 +54,34 @@ pub(crate) fn make_credential(
 }
 
 /// Waits for a touch and does nothing else.
-pub(crate) fn select(channel: &mut Channel, info: &Info, limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<(), Fault> {
+pub(crate) fn select(
+    channel: &mut Channel,
+    info: &Info,
+    limit: &Limit,
+    say: &mut dyn FnMut(Waiting),
+) -> Result<(), Fault> {
     if info.knows_selection() {
         return super::call(channel, SELECTION, Writer::default(), limit, say).map(|_| ());
     }
-    // Before CTAP 2.1 an empty pinAuth did it (CTAP 2.0 §5.1, step 1): the answer is that this is no PIN.
+    // Before CTAP 2.1 an empty pinAuth did it (CTAP 2.0 §5.1, step 1): the answer is that this is
+    // no PIN.
     let mut writer = Writer::default();
     writer.map(6).number(1).bytes(&[0; 32]);
     writer.number(2).map(1).text("id").text(".dummy");
     writer.number(3).map(2).text("id").bytes(&[1]).text("name").text("dummy");
-    writer.number(4).list(1).map(2).text("alg").number(-7).text("type").text("public-key");
+    writer
+        .number(4)
+        .list(1)
+        .map(2)
+        .text("alg")
+        .number(-7)
+        .text("type")
+        .text("public-key");
     writer.number(8).bytes(&[]).number(9).number(1);
     match super::call(channel, MAKE_CREDENTIAL, writer, limit, say) {
-        Err(Fault::Status(status::PIN_INVALID | status::PIN_NOT_SET | status::PIN_AUTH_INVALID)) => Ok(()),
+        Err(Fault::Status(
+            status::PIN_INVALID | status::PIN_NOT_SET | status::PIN_AUTH_INVALID,
+        )) => Ok(()),
         other => other.map(|_| ()),
     }
 }
@@ -81,11 +91,23 @@ impl CredentialRequest<'_> {
         let options = usize::from(self.resident) + usize::from(verification.is_built_in());
         let optional = [!self.exclude.is_empty(), self.protection.is_some(), options > 0];
         let mut writer = Writer::default();
-        writer.map(4 + optional.iter().filter(|present| **present).count() + verification.parameters());
+        writer.map(
+            4 + optional.iter().filter(|present| **present).count() + verification.parameters(),
+        );
         writer.number(1).bytes(self.client_data_hash);
-        writer.number(2).map(2).text("id").text(self.rp_id).text("name").text(self.rp_name);
+        writer
+            .number(2)
+            .map(2)
+            .text("id")
+            .text(self.rp_id)
+            .text("name")
+            .text(self.rp_name);
         writer.number(3).map(3).text("id").bytes(self.user_id);
-        writer.text("name").text(self.user_name).text("displayName").text(self.user_display_name);
+        writer
+            .text("name")
+            .text(self.user_name)
+            .text("displayName")
+            .text(self.user_display_name);
         writer.number(4).list(self.algorithms.len());
         for algorithm in self.algorithms {
             writer.map(2).text("alg").number(*algorithm).text("type").text("public-key");
@@ -116,9 +138,14 @@ impl NewCredential {
         if authenticator_data.len() <= SHORTEST_AUTHENTICATOR_DATA {
             return None;
         }
-        // What kind of statement it is, is for those who asked for one; a key that makes none may leave it out.
+        // What kind of statement it is, is for those who asked for one; a key that makes none may
+        // leave it out.
         Some(NewCredential {
-            format: item.get(1)?.text().filter(|format| !format.is_empty() && format.len() <= 32)?.to_owned(),
+            format: item
+                .get(1)?
+                .text()
+                .filter(|format| !format.is_empty() && format.len() <= 32)?
+                .to_owned(),
             authenticator_data: authenticator_data.to_vec(),
             statement: item.raw(3).unwrap_or(EMPTY_MAP).to_vec(),
         })

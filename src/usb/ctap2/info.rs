@@ -1,11 +1,8 @@
 //! authenticatorGetInfo (CTAP 2.1 §6.4): what a key can do decides how it is talked to.
 
-use super::super::cbor::Item;
-use super::super::cbor::Writer;
-use super::super::cbor::parse;
+use super::super::cbor::{Item, Writer, parse};
 use super::super::fault::Fault;
-use super::super::hid::Channel;
-use super::super::hid::Waiting;
+use super::super::hid::{Channel, Waiting};
 use super::super::limit::Limit;
 use super::protocol::Protocol;
 
@@ -46,7 +43,11 @@ pub(crate) struct Options {
     pub(crate) make_credential_without_uv: Option<bool>,
 }
 
-pub(crate) fn get_info(channel: &mut Channel, limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<Info, Fault> {
+pub(crate) fn get_info(
+    channel: &mut Channel,
+    limit: &Limit,
+    say: &mut dyn FnMut(Waiting),
+) -> Result<Info, Fault> {
     let answer = super::call(channel, GET_INFO, Writer::default(), limit, say)?;
     let item = parse(&answer).map_err(|_| Fault::Odd("its description is not CBOR"))?;
     Info::read(item).ok_or(Fault::Odd("its description lacks what every key must say"))
@@ -61,17 +62,24 @@ impl Info {
         }
         let aaguid = item.get(3)?.bytes()?.try_into().ok()?;
         let number = |key: i8| item.get(key).and_then(Item::unsigned);
-        let length = |key: i8, otherwise: usize| number(key).map_or(otherwise, |number| usize::try_from(number).unwrap_or(usize::MAX));
+        let length = |key: i8, otherwise: usize| {
+            number(key).map_or(otherwise, |number| usize::try_from(number).unwrap_or(usize::MAX))
+        };
         let options = Options::read(item.get(4));
         let protocol = match item.get(6) {
-            Some(list) => list.entries().take(MOST_ENTRIES).find_map(|number| Protocol::from_number(number.unsigned()?)),
+            Some(list) => list
+                .entries()
+                .take(MOST_ENTRIES)
+                .find_map(|number| Protocol::from_number(number.unsigned()?)),
             // CTAP 2.0 had one.
             None => options.client_pin.map(|_| Protocol::One),
         };
         Some(Info {
             transports: item.get(9).map(texts).unwrap_or_default(),
             aaguid,
-            protects: item.get(2).is_some_and(|list| list.entries().any(|name| name.text() == Some("credProtect"))),
+            protects: item
+                .get(2)
+                .is_some_and(|list| list.entries().any(|name| name.text() == Some("credProtect"))),
             options,
             protocol,
             longest_message: length(5, 1024).clamp(1024, super::super::frame::LONGEST_MESSAGE),
@@ -86,7 +94,10 @@ impl Info {
 
     /// It knows a command that only waits for a touch.
     pub(crate) fn knows_selection(&self) -> bool {
-        self.versions.iter().filter_map(|version| minor_version(version)).any(|minor| minor >= 1)
+        self.versions
+            .iter()
+            .filter_map(|version| minor_version(version))
+            .any(|minor| minor >= 1)
     }
 
     /// It can find out who touches it: by itself, or by a PIN.
@@ -109,15 +120,25 @@ impl Options {
     }
 }
 
-/// The second number of a version of CTAP 2. Later ones add commands and change none (CTAP 2.2 §6.4). A preview of 2.1 is a 2.0.
+/// The second number of a version of CTAP 2. Later ones add commands and change none (CTAP 2.2
+/// §6.4). A preview of 2.1 is a 2.0.
 fn minor_version(version: &str) -> Option<u32> {
     match version {
         "FIDO_2_1_PRE" => Some(0),
-        _ => version.strip_prefix("FIDO_2_").filter(|minor| minor.bytes().all(|digit| digit.is_ascii_digit()))?.parse().ok(),
+        _ => version
+            .strip_prefix("FIDO_2_")
+            .filter(|minor| minor.bytes().all(|digit| digit.is_ascii_digit()))?
+            .parse()
+            .ok(),
     }
 }
 
 fn texts(list: Item<'_>) -> Vec<String> {
     let short = |text: &&str| text.len() <= 64;
-    list.entries().take(MOST_ENTRIES).filter_map(Item::text).filter(short).map(String::from).collect()
+    list.entries()
+        .take(MOST_ENTRIES)
+        .filter_map(Item::text)
+        .filter(short)
+        .map(String::from)
+        .collect()
 }

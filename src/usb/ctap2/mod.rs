@@ -1,5 +1,5 @@
-//! CTAP2 over one channel: the commands that ceremonies need (CTAP 2.1 §6). Reset, configuration and credential management
-//! are not among them, so that no mistake here can reach them.
+//! CTAP2 over one channel: the commands that ceremonies need (CTAP 2.1 §6). Reset, configuration
+//! and credential management are not among them, so that no mistake here can reach them.
 
 mod assertion;
 mod credential;
@@ -7,22 +7,13 @@ mod info;
 mod pin;
 mod protocol;
 
-pub(super) use assertion::Assertion;
-pub(super) use assertion::AssertionRequest;
-pub(super) use assertion::get_assertion;
-pub(super) use credential::CredentialRequest;
-pub(super) use credential::NewCredential;
-pub(super) use credential::make_credential;
-pub(super) use credential::select;
-pub(super) use info::Info;
-pub(super) use info::get_info;
-pub(super) use pin::Attempt;
-pub(super) use pin::Permission;
-pub(super) use pin::PinEntry;
-pub(super) use pin::fingerprint_retries;
-pub(super) use pin::pin_retries;
-pub(super) use pin::token_by_fingerprint;
-pub(super) use pin::token_by_pin;
+pub(super) use assertion::{Assertion, AssertionRequest, get_assertion};
+pub(super) use credential::{CredentialRequest, NewCredential, make_credential, select};
+pub(super) use info::{Info, get_info};
+pub(super) use pin::{
+    Attempt, Permission, PinEntry, fingerprint_retries, pin_retries, token_by_fingerprint,
+    token_by_pin,
+};
 pub(super) use protocol::Token;
 
 use std::time::Duration;
@@ -30,8 +21,7 @@ use std::time::Duration;
 use super::cbor::Writer;
 use super::fault::Fault;
 use super::frame::command::CBOR;
-use super::hid::Channel;
-use super::hid::Waiting;
+use super::hid::{Channel, Waiting};
 use super::limit::Limit;
 use super::status;
 
@@ -69,7 +59,13 @@ impl Verification<'_> {
 }
 
 /// One command; the answer without its status byte.
-fn call(channel: &mut Channel, command: u8, parameters: Writer, limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<Vec<u8>, Fault> {
+fn call(
+    channel: &mut Channel,
+    command: u8,
+    parameters: Writer,
+    limit: &Limit,
+    say: &mut dyn FnMut(Waiting),
+) -> Result<Vec<u8>, Fault> {
     let message = [&[command][..], &parameters.into_bytes()].concat();
     loop {
         let mut answer = channel.call(CBOR, &message, limit, say)?;
@@ -79,7 +75,9 @@ fn call(channel: &mut Channel, command: u8, parameters: Writer, limit: &Limit, s
             // Nothing was done. CTAPHID has an error for it, which some keys do not use.
             Some(status::CHANNEL_BUSY) => {
                 say(Waiting::Turn);
-                limit.pause(BUSY_PAUSE).map_err(|fault| if fault == Fault::Late { Fault::Busy } else { fault })?;
+                limit
+                    .pause(BUSY_PAUSE)
+                    .map_err(|fault| if fault == Fault::Late { Fault::Busy } else { fault })?;
             }
             Some(status) => return Err(Fault::Status(status)),
         }
@@ -89,7 +87,8 @@ fn call(channel: &mut Channel, command: u8, parameters: Writer, limit: &Limit, s
 /// How soon a key that was busy is asked again.
 const BUSY_PAUSE: Duration = Duration::from_millis(40);
 
-/// What is common to the authenticator data of new credentials and assertions: hash of the RP ID, flags, counter.
+/// What is common to the authenticator data of new credentials and assertions: hash of the RP ID,
+/// flags, counter.
 const SHORTEST_AUTHENTICATOR_DATA: usize = 37;
 
 /// No credential id is longer (WebAuthn L3 §5.8.3).

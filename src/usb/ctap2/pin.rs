@@ -1,24 +1,18 @@
-//! authenticatorClientPIN (CTAP 2.1 §6.5): how many tries are left, and tokens for a PIN or a finger. Never sets one.
+//! authenticatorClientPIN (CTAP 2.1 §6.5): how many tries are left, and tokens for a PIN or a
+//! finger. Never sets one.
 
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use super::super::cbor::Item;
-use super::super::cbor::Writer;
-use super::super::cbor::parse;
+use super::super::cbor::{Item, Writer, parse};
 use super::super::fault::Fault;
-use super::super::hid::Channel;
-use super::super::hid::Waiting;
+use super::super::hid::{Channel, Waiting};
 use super::super::limit::Limit;
 use super::super::person::Pin;
 use super::Info;
-use super::protocol::Point;
-use super::protocol::Protocol;
-use super::protocol::SharedSecret;
-use super::protocol::Token;
+use super::protocol::{Point, Protocol, SharedSecret, Token};
 
 const CLIENT_PIN: u8 = 0x06;
 
@@ -44,15 +38,18 @@ pub(crate) struct Attempt {
     pub(crate) power_cycle: bool,
 }
 
-/// A PIN in the form that keys know: 4 characters at least, 63 bytes of UTF-8 in Normalization Form C at most (§6.5.1).
+/// A PIN in the form that keys know: 4 characters at least, 63 bytes of UTF-8 in Normalization Form
+/// C at most (§6.5.1).
 #[derive(Clone)]
 pub(crate) struct PinEntry(Zeroizing<String>);
 
 impl PinEntry {
     /// `None` if no key has such a PIN.
     pub(crate) fn parse(typed: &Pin) -> Option<PinEntry> {
-        // Composing never makes a text longer than three times; with the room there is no copy left behind.
-        let mut normal = Zeroizing::new(String::with_capacity(typed.expose().len().saturating_mul(3)));
+        // Composing never makes a text longer than three times; with the room there is no copy left
+        // behind.
+        let mut normal =
+            Zeroizing::new(String::with_capacity(typed.expose().len().saturating_mul(3)));
         normal.extend(typed.expose().nfc());
         let fits = normal.chars().count() >= 4 && normal.len() <= 63 && !normal.contains('\0');
         fits.then_some(PinEntry(normal))
@@ -72,12 +69,23 @@ impl PartialEq for PinEntry {
     }
 }
 
-pub(crate) fn pin_retries(channel: &mut Channel, info: &Info, limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<Attempt, Fault> {
+pub(crate) fn pin_retries(
+    channel: &mut Channel,
+    info: &Info,
+    limit: &Limit,
+    say: &mut dyn FnMut(Waiting),
+) -> Result<Attempt, Fault> {
     let answer = call(channel, GET_PIN_RETRIES, protocol(info)?, &[], limit, say)?;
     let item = parsed(&answer)?;
-    let retries = item.get(3).and_then(Item::unsigned).and_then(|number| u8::try_from(number).ok());
+    let retries = item
+        .get(3)
+        .and_then(Item::unsigned)
+        .and_then(|number| u8::try_from(number).ok());
     let power_cycle = item.get(4).and_then(Item::bool) == Some(true);
-    Ok(Attempt { retries: retries.ok_or(Fault::Odd("it does not say how many tries the PIN has"))?, power_cycle })
+    Ok(Attempt {
+        retries: retries.ok_or(Fault::Odd("it does not say how many tries the PIN has"))?,
+        power_cycle,
+    })
 }
 
 /// How often a finger may still be wrong.
@@ -88,10 +96,14 @@ pub(crate) fn fingerprint_retries(
     say: &mut dyn FnMut(Waiting),
 ) -> Result<Option<u8>, Fault> {
     let answer = call(channel, GET_UV_RETRIES, protocol(info)?, &[], limit, say)?;
-    Ok(parsed(&answer)?.get(5).and_then(Item::unsigned).and_then(|number| u8::try_from(number).ok()))
+    Ok(parsed(&answer)?
+        .get(5)
+        .and_then(Item::unsigned)
+        .and_then(|number| u8::try_from(number).ok()))
 }
 
-/// Gives the PIN, once, for a token that is good for one thing at one RP ID, where the key knows that.
+/// Gives the PIN, once, for a token that is good for one thing at one RP ID, where the key knows
+/// that.
 pub(crate) fn token_by_pin(
     channel: &mut Channel,
     info: &Info,
@@ -137,7 +149,12 @@ fn scope(permission: Permission, rp_id: &str) -> Vec<(i64, Vec<u8>)> {
     vec![(9, write(|writer| writer.number(permission))), (10, write(|writer| writer.text(rp_id)))]
 }
 
-fn agree(channel: &mut Channel, protocol: Protocol, limit: &Limit, say: &mut dyn FnMut(Waiting)) -> Result<(SharedSecret, Point), Fault> {
+fn agree(
+    channel: &mut Channel,
+    protocol: Protocol,
+    limit: &Limit,
+    say: &mut dyn FnMut(Waiting),
+) -> Result<(SharedSecret, Point), Fault> {
     let answer = call(channel, GET_KEY_AGREEMENT, protocol, &[], limit, say)?;
     let point = parsed(&answer)?.get(1).and_then(Point::read);
     SharedSecret::agree(protocol, &point.ok_or(Fault::Odd("it gave no key to agree on"))?)
@@ -162,7 +179,12 @@ fn call(
     say: &mut dyn FnMut(Waiting),
 ) -> Result<Vec<u8>, Fault> {
     let mut writer = Writer::default();
-    writer.map(2 + pairs.len()).number(1).number(protocol.number()).number(2).number(subcommand);
+    writer
+        .map(2 + pairs.len())
+        .number(1)
+        .number(protocol.number())
+        .number(2)
+        .number(subcommand);
     for (key, value) in pairs {
         writer.number(*key).raw(value);
     }
@@ -190,7 +212,8 @@ impl Point {
 
     fn read(item: Item<'_>) -> Option<Point> {
         let is_p256 = item.get(1)?.unsigned() == Some(2) && item.get(-1)?.unsigned() == Some(1);
-        let coordinate = |key: i8| item.get(key).and_then(Item::bytes).and_then(|bytes| bytes.try_into().ok());
+        let coordinate =
+            |key: i8| item.get(key).and_then(Item::bytes).and_then(|bytes| bytes.try_into().ok());
         is_p256.then_some(Point { x: coordinate(-2)?, y: coordinate(-3)? })
     }
 }

@@ -1,22 +1,15 @@
-//! The two PIN/UV auth protocols (CTAP 2.1 §6.5.6, §6.5.7): a secret shared with the key, and what is sealed with it.
+//! The two PIN/UV auth protocols (CTAP 2.1 §6.5.6, §6.5.7): a secret shared with the key, and what
+//! is sealed with it.
 
 use std::fmt;
 
 use aes::Aes256;
-use aes::cipher::Array;
-use aes::cipher::BlockModeDecrypt;
-use aes::cipher::BlockModeEncrypt;
-use aes::cipher::KeyIvInit;
-use aws_lc_rs::agreement::ECDH_P256;
-use aws_lc_rs::agreement::EphemeralPrivateKey;
-use aws_lc_rs::agreement::UnparsedPublicKey;
-use aws_lc_rs::agreement::agree_ephemeral;
-use aws_lc_rs::hkdf::HKDF_SHA256;
-use aws_lc_rs::hkdf::Salt;
+use aes::cipher::{Array, BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
+use aws_lc_rs::agreement::{ECDH_P256, EphemeralPrivateKey, UnparsedPublicKey, agree_ephemeral};
+use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
-use sha2::Digest;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::super::fault::Fault;
@@ -35,7 +28,8 @@ pub(crate) struct Point {
     pub(crate) y: [u8; 32],
 }
 
-/// What we and the key have agreed on, without the half that only setting a PIN needs. Wiped when dropped.
+/// What we and the key have agreed on, without the half that only setting a PIN needs. Wiped when
+/// dropped.
 pub(crate) struct SharedSecret {
     protocol: Protocol,
     aes: Zeroizing<[u8; 32]>,
@@ -81,13 +75,19 @@ impl SharedSecret {
     /// Agrees on a secret with the key's point, and answers ours for it.
     ///
     /// A point that is not on the curve is refused.
-    pub(crate) fn agree(protocol: Protocol, theirs: &Point) -> Result<(SharedSecret, Point), Fault> {
+    pub(crate) fn agree(
+        protocol: Protocol,
+        theirs: &Point,
+    ) -> Result<(SharedSecret, Point), Fault> {
         const FAILED: Fault = Fault::Odd("it gave a key that is none");
-        let private = EphemeralPrivateKey::generate(&ECDH_P256, &SystemRandom::new()).map_err(|_| FAILED)?;
+        let private =
+            EphemeralPrivateKey::generate(&ECDH_P256, &SystemRandom::new()).map_err(|_| FAILED)?;
         let public = private.compute_public_key().map_err(|_| FAILED)?;
         let ours = Point::from_uncompressed(public.as_ref()).ok_or(FAILED)?;
         let theirs = UnparsedPublicKey::new(&ECDH_P256, theirs.to_uncompressed());
-        let secret = agree_ephemeral(private, theirs, FAILED, |z| SharedSecret::derive(protocol, z).ok_or(FAILED))?;
+        let secret = agree_ephemeral(private, theirs, FAILED, |z| {
+            SharedSecret::derive(protocol, z).ok_or(FAILED)
+        })?;
         Ok((secret, ours))
     }
 
@@ -107,10 +107,12 @@ impl SharedSecret {
     pub(crate) fn encrypt(&self, plain: &[u8]) -> Result<Vec<u8>, Fault> {
         let mut iv = [0; BLOCK];
         if self.protocol == Protocol::Two {
-            getrandom::fill(&mut iv).map_err(|_| Fault::Odd("this machine has no random numbers"))?;
+            getrandom::fill(&mut iv)
+                .map_err(|_| Fault::Odd("this machine has no random numbers"))?;
         }
         let mut blocks = blocks(plain).ok_or(Fault::Odd("a length that no cipher takes"))?;
-        cbc::Encryptor::<Aes256>::new(&Array::from(*self.aes), &Array::from(iv)).encrypt_blocks(&mut blocks);
+        cbc::Encryptor::<Aes256>::new(&Array::from(*self.aes), &Array::from(iv))
+            .encrypt_blocks(&mut blocks);
         let prefix = if self.protocol == Protocol::Two { &iv[..] } else { &[] };
         Ok([prefix, blocks.as_flattened_bytes().as_slice()].concat())
     }
@@ -120,12 +122,17 @@ impl SharedSecret {
         const WRONG: Fault = Fault::Odd("it sealed something with a wrong length");
         let (iv, sealed) = match self.protocol {
             Protocol::One => ([0; BLOCK], sealed),
-            Protocol::Two => sealed.split_first_chunk().map(|(iv, sealed)| (*iv, sealed)).ok_or(WRONG)?,
+            Protocol::Two => {
+                sealed.split_first_chunk().map(|(iv, sealed)| (*iv, sealed)).ok_or(WRONG)?
+            }
         };
         let mut blocks = blocks(sealed).ok_or(WRONG)?;
-        cbc::Decryptor::<Aes256>::new(&Array::from(*self.aes), &Array::from(iv)).decrypt_blocks(&mut blocks);
+        cbc::Decryptor::<Aes256>::new(&Array::from(*self.aes), &Array::from(iv))
+            .decrypt_blocks(&mut blocks);
         let plain = blocks.as_flattened_bytes();
-        blocks.iter_mut().for_each(|block| zeroize::Zeroize::zeroize(block.as_mut_slice()));
+        blocks
+            .iter_mut()
+            .for_each(|block| zeroize::Zeroize::zeroize(block.as_mut_slice()));
         Ok(plain)
     }
 
@@ -136,7 +143,11 @@ impl SharedSecret {
             Protocol::One => bytes.len() == 16 || bytes.len() == 32,
             Protocol::Two => bytes.len() == 32,
         };
-        if fits { Ok(Token { protocol: self.protocol, bytes }) } else { Err(Fault::Odd("it gave a token of a wrong length")) }
+        if fits {
+            Ok(Token { protocol: self.protocol, bytes })
+        } else {
+            Err(Fault::Odd("it gave a token of a wrong length"))
+        }
     }
 }
 
@@ -167,7 +178,8 @@ type Block = Array<u8, aes::cipher::consts::U16>;
 /// Whole blocks, at least one.
 fn blocks(bytes: &[u8]) -> Option<Vec<Block>> {
     let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-    (rest.is_empty() && !blocks.is_empty()).then(|| blocks.iter().map(|block| Array::from(*block)).collect())
+    (rest.is_empty() && !blocks.is_empty())
+        .then(|| blocks.iter().map(|block| Array::from(*block)).collect())
 }
 
 /// Blocks as one row of bytes, wiped when dropped.
@@ -196,9 +208,13 @@ mod tests {
     fn pair(protocol: Protocol) -> (SharedSecret, SharedSecret) {
         let private = EphemeralPrivateKey::generate(&ECDH_P256, &SystemRandom::new()).unwrap();
         let public = private.compute_public_key().unwrap();
-        let (ours, point) = SharedSecret::agree(protocol, &Point::from_uncompressed(public.as_ref()).unwrap()).unwrap();
+        let (ours, point) =
+            SharedSecret::agree(protocol, &Point::from_uncompressed(public.as_ref()).unwrap())
+                .unwrap();
         let peer = UnparsedPublicKey::new(&ECDH_P256, point.to_uncompressed());
-        let theirs = agree_ephemeral(private, peer, (), |z| SharedSecret::derive(protocol, z).ok_or(())).unwrap();
+        let theirs =
+            agree_ephemeral(private, peer, (), |z| SharedSecret::derive(protocol, z).ok_or(()))
+                .unwrap();
         (ours, theirs)
     }
 

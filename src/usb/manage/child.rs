@@ -1,45 +1,46 @@
 //! The other process: started, given its task, and not believed for longer than its deadline.
 
 use std::fs::File;
-use std::io::ErrorKind;
-use std::io::Read;
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use nix::sys::resource::Resource;
-use nix::sys::resource::setrlimit;
+use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::dup2_stdout;
 use zeroize::Zeroizing;
 
-use super::Answered;
-use super::Reply;
-use super::Request;
-use super::Task;
-use super::work;
+use super::{Answered, Reply, Request, Task, work};
 use crate::usb::error::Error;
 use crate::usb::status;
 
-/// Has another process carry out a task on the key at `path`, and ends it when `deadline` has passed.
+/// Has another process carry out a task on the key at `path`, and ends it when `deadline` has
+/// passed.
 ///
 /// `program` is this program with the arguments that make it call [`serve`].
 ///
 /// # Errors
-/// What the key refused, [`Error::Silent`] if it was not done in time, [`Error::Child`] if the process failed.
-pub fn manage(mut program: Command, path: &Path, task: Task, deadline: Duration) -> Result<Answered, Error> {
+/// What the key refused, [`Error::Silent`] if it was not done in time, [`Error::Child`] if the
+/// process failed.
+pub fn manage(
+    mut program: Command,
+    path: &Path,
+    task: Task,
+    deadline: Duration,
+) -> Result<Answered, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::Child(error.to_string());
-    let request = serde_json::to_vec(&task.request(path.to_owned())).map(Zeroizing::new).map_err(|error| failed(&error))?;
+    let request = serde_json::to_vec(&task.request(path.to_owned()))
+        .map(Zeroizing::new)
+        .map_err(|error| failed(&error))?;
     program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = Killed(program.spawn().map_err(|error| failed(&error))?);
     let (Some(mut to), Some(from)) = (child.0.stdin.take(), child.0.stdout.take()) else {
         return Err(Error::Child("it has no standard input".to_owned()));
     };
-    // It is shorter than a pipe holds, so that this does not wait. What a process says that does not listen is judged below.
+    // It is shorter than a pipe holds, so that this does not wait. What a process says that does
+    // not listen is judged below.
     match to.write_all(&request) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(failed(&error)),
         _ => drop(to),
@@ -62,8 +63,9 @@ pub fn manage(mut program: Command, path: &Path, task: Task, deadline: Duration)
     }
 }
 
-/// Carries out the one task that is on standard input, and answers on standard output. For a process that does nothing else:
-/// whatever the library prints goes nowhere, its memory is bounded, and a panic ends it in silence.
+/// Carries out the one task that is on standard input, and answers on standard output. For a
+/// process that does nothing else: whatever the library prints goes nowhere, its memory is bounded,
+/// and a panic ends it in silence.
 ///
 /// # Errors
 /// [`Error::Child`].
@@ -71,12 +73,18 @@ pub fn serve() -> Result<(), Error> {
     let failed = |error: &dyn std::fmt::Display| Error::Child(error.to_string());
     std::panic::set_hook(Box::new(|_| {}));
     setrlimit(Resource::RLIMIT_AS, MOST_MEMORY, MOST_MEMORY).map_err(|error| failed(&error))?;
-    let mut answer = File::from(std::io::stdout().as_fd().try_clone_to_owned().map_err(|error| failed(&error))?);
+    let mut answer =
+        File::from(std::io::stdout().as_fd().try_clone_to_owned().map_err(|error| failed(&error))?);
     let nowhere = File::options().write(true).open("/dev/null").map_err(|error| failed(&error))?;
     dup2_stdout(&nowhere).map_err(|error| failed(&error))?;
     let mut asked = Zeroizing::new(Vec::with_capacity(LONGEST_REQUEST));
-    std::io::stdin().lock().take(u64::try_from(LONGEST_REQUEST).unwrap_or(0)).read_to_end(&mut asked).map_err(|error| failed(&error))?;
-    let request: Request = serde_json::from_slice(&asked).map_err(|_| Error::Child("there is no task on standard input".to_owned()))?;
+    std::io::stdin()
+        .lock()
+        .take(u64::try_from(LONGEST_REQUEST).unwrap_or(0))
+        .read_to_end(&mut asked)
+        .map_err(|error| failed(&error))?;
+    let request: Request = serde_json::from_slice(&asked)
+        .map_err(|_| Error::Child("there is no task on standard input".to_owned()))?;
     let reply = serde_json::to_vec(&work::done(&request)).map_err(|error| failed(&error))?;
     answer.write_all(&reply).map_err(|error| failed(&error))
 }
@@ -88,14 +96,19 @@ fn answered(reply: Reply) -> Result<Answered, Error> {
         Reply::Credentials(held) => Ok(Answered::Credentials(held)),
         Reply::Fingerprints(known) => Ok(Answered::Fingerprints(known)),
         Reply::Status(status::PIN_INVALID, retries) => Err(Error::PinWrong { retries }),
-        Reply::Status(status::PIN_POLICY_VIOLATION, _) => {
-            Err(Error::BadRequest("the security key does not take this PIN: choose a longer one".to_owned()))
+        Reply::Status(status::PIN_POLICY_VIOLATION, _) => Err(Error::BadRequest(
+            "the security key does not take this PIN: choose a longer one".to_owned(),
+        )),
+        Reply::Status(status::NOT_ALLOWED, _) => Err(Error::BadRequest(
+            "the security key has a PIN already: change it with `twostep key pin change`"
+                .to_owned(),
+        )),
+        Reply::Status(status::NO_CREDENTIALS, _) => {
+            Err(Error::BadRequest("the security key holds no such credential".to_owned()))
         }
-        Reply::Status(status::NOT_ALLOWED, _) => {
-            Err(Error::BadRequest("the security key has a PIN already: change it with `twostep key pin change`".to_owned()))
+        Reply::Status(status::INVALID_COMMAND, _) | Reply::Unfit => {
+            Err(Error::Unfit("it does not know how to do that"))
         }
-        Reply::Status(status::NO_CREDENTIALS, _) => Err(Error::BadRequest("the security key holds no such credential".to_owned())),
-        Reply::Status(status::INVALID_COMMAND, _) | Reply::Unfit => Err(Error::Unfit("it does not know how to do that")),
         Reply::Status(status, _) => Err(status::error(status)),
         Reply::Failed(text) => Err(Error::Child(text)),
     }

@@ -1,25 +1,24 @@
 //! Looking after a key: what it is, its PIN, its credentials and fingerprints.
 //!
-//! The library behind this can hang, panic and print on what a key sends, so that it runs in a process of its own: this
-//! program again, started to call [`serve`]. [`manage`] starts it, gives it a deadline and believes nothing but one JSON
-//! document from it.
+//! The library behind this can hang, panic and print on what a key sends, so that it runs in a
+//! process of its own: this program again, started to call [`serve`]. [`manage`] starts it, gives
+//! it a deadline and believes nothing but one JSON document from it.
 
 mod child;
 mod work;
 
-pub use child::manage;
-pub use child::serve;
+pub use child::{manage, serve};
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::key::Text;
 use super::person::Pin;
 
-/// What is asked of a key. It goes to the other process on its standard input, never in an argument.
+/// What is asked of a key. It goes to the other process on its standard input, never in an
+/// argument.
 pub enum Task {
     /// What it says about itself.
     Info,
@@ -35,7 +34,8 @@ pub enum Task {
         /// The PIN to be.
         new: Pin,
     },
-    /// The credentials that the key holds itself (discoverable ones); others are held by the relying party alone.
+    /// The credentials that the key holds itself (discoverable ones); others are held by the
+    /// relying party alone.
     Credentials {
         /// The PIN.
         pin: Pin,
@@ -154,18 +154,25 @@ enum Reply {
 impl Task {
     fn request(self, path: PathBuf) -> Request {
         let blank = || Zeroizing::new(String::new());
-        let mut request = Request { path, verb: Verb::Info, pin: blank(), new: blank(), credential: Vec::new() };
+        let mut request =
+            Request { path, verb: Verb::Info, pin: blank(), new: blank(), credential: Vec::new() };
         match self {
             Task::Info => {}
             Task::SetPin { new } => (request.verb, request.new) = (Verb::SetPin, new.into_typed()),
             Task::ChangePin { current, new } => {
-                (request.verb, request.pin, request.new) = (Verb::ChangePin, current.into_typed(), new.into_typed());
+                (request.verb, request.pin, request.new) =
+                    (Verb::ChangePin, current.into_typed(), new.into_typed());
             }
-            Task::Credentials { pin } => (request.verb, request.pin) = (Verb::Credentials, pin.into_typed()),
+            Task::Credentials { pin } => {
+                (request.verb, request.pin) = (Verb::Credentials, pin.into_typed())
+            }
             Task::DeleteCredential { pin, id } => {
-                (request.verb, request.pin, request.credential) = (Verb::DeleteCredential, pin.into_typed(), id);
+                (request.verb, request.pin, request.credential) =
+                    (Verb::DeleteCredential, pin.into_typed(), id);
             }
-            Task::Fingerprints { pin } => (request.verb, request.pin) = (Verb::Fingerprints, pin.into_typed()),
+            Task::Fingerprints { pin } => {
+                (request.verb, request.pin) = (Verb::Fingerprints, pin.into_typed())
+            }
         }
         request
     }

@@ -1,17 +1,9 @@
 //! What the other process does: one task on one key, through `ctap-hid-fido2`.
 
-use ctap_hid_fido2::FidoKeyHid;
-use ctap_hid_fido2::FidoKeyHidFactory;
-use ctap_hid_fido2::HidParam;
-use ctap_hid_fido2::LibCfg;
 use ctap_hid_fido2::public_key_credential_descriptor::PublicKeyCredentialDescriptor;
+use ctap_hid_fido2::{FidoKeyHid, FidoKeyHidFactory, HidParam, LibCfg};
 
-use super::Fingerprint;
-use super::Held;
-use super::Info;
-use super::Reply;
-use super::Request;
-use super::Verb;
+use super::{Fingerprint, Held, Info, Reply, Request, Verb};
 use crate::usb::key::Text;
 use crate::usb::status;
 
@@ -24,11 +16,14 @@ pub(super) fn done(request: &Request) -> Reply {
     config.enable_keep_alive_msg = false;
     // Keys that know only the drafts of these commands are older than CTAP 2.1.
     (config.use_pre_credential_management, config.use_pre_bio_enrollment) = (false, false);
-    let Some(path) = request.path.to_str() else { return Reply::Failed("the path is no text".to_owned()) };
-    let mut key = match FidoKeyHidFactory::create_by_params(&[HidParam::Path(path.to_owned())], &config) {
-        Ok(key) => key,
-        Err(error) => return refused(error.as_ref(), None),
+    let Some(path) = request.path.to_str() else {
+        return Reply::Failed("the path is no text".to_owned());
     };
+    let mut key =
+        match FidoKeyHidFactory::create_by_params(&[HidParam::Path(path.to_owned())], &config) {
+            Ok(key) => key,
+            Err(error) => return refused(error.as_ref(), None),
+        };
     match asked(&mut key, request) {
         Ok(reply) => reply,
         Err(error) => refused(error.as_ref(), Some(&key)),
@@ -65,8 +60,13 @@ fn asked(key: &mut FidoKeyHid, request: &Request) -> Asked<Reply> {
         Verb::ChangePin => Ok(key.change_pin(&request.pin, &request.new).map(|()| Reply::Done)?),
         Verb::Credentials => held(key, pin).map(Reply::Credentials),
         Verb::DeleteCredential => {
-            let credential = PublicKeyCredentialDescriptor { id: request.credential.clone(), ctype: "public-key".to_owned() };
-            Ok(key.credential_management_delete_credential(pin, credential).map(|()| Reply::Done)?)
+            let credential = PublicKeyCredentialDescriptor {
+                id: request.credential.clone(),
+                ctype: "public-key".to_owned(),
+            };
+            Ok(key
+                .credential_management_delete_credential(pin, credential)
+                .map(|()| Reply::Done)?)
         }
         Verb::Fingerprints => {
             let known = key.bio_enrollment_enumerate_enrollments(&request.pin)?;
@@ -81,7 +81,11 @@ fn asked(key: &mut FidoKeyHid, request: &Request) -> Asked<Reply> {
 
 fn held(key: &FidoKeyHid, pin: Option<&str>) -> Asked<Vec<Held>> {
     // A key that holds none refuses to enumerate them.
-    if key.credential_management_get_creds_metadata(pin)?.existing_resident_credentials_count == 0 {
+    if key
+        .credential_management_get_creds_metadata(pin)?
+        .existing_resident_credentials_count
+        == 0
+    {
         return Ok(Vec::new());
     }
     let mut held = Vec::new();
@@ -118,13 +122,18 @@ fn about(key: &FidoKeyHid) -> Asked<Info> {
     })
 }
 
-/// The library has no error type: the status is in its text, `… err = 0x31 CTAP2_ERR_PIN_INVALID …`.
+/// The library has no error type: the status is in its text, `… err = 0x31 CTAP2_ERR_PIN_INVALID
+/// …`.
 fn refused(error: &dyn std::error::Error, key: Option<&FidoKeyHid>) -> Reply {
     let text = error.to_string();
-    let status = text.split_once("err = 0x").and_then(|(_, rest)| u8::from_str_radix(rest.get(..2)?, 16).ok());
+    let status = text
+        .split_once("err = 0x")
+        .and_then(|(_, rest)| u8::from_str_radix(rest.get(..2)?, 16).ok());
     match status {
         Some(status::PIN_INVALID) => {
-            let left = key.and_then(|key| key.get_pin_retries().ok()).and_then(|left| u8::try_from(left).ok());
+            let left = key
+                .and_then(|key| key.get_pin_retries().ok())
+                .and_then(|left| u8::try_from(left).ok());
             Reply::Status(status::PIN_INVALID, left)
         }
         Some(status) => Reply::Status(status, None),

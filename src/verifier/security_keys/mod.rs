@@ -1,7 +1,9 @@
-//! Security keys: a ceremony begins, and its first `finish` ends it, right or wrong (WebAuthn L3 §7).
+//! Security keys: a ceremony begins, and its first `finish` ends it, right or wrong (WebAuthn L3
+//! §7).
 //!
-//! What a ceremony must remember lies sealed in the store, so that any process may finish what another began. It is consumed
-//! in the transaction that decides, together with the audit row and, where the key is right, its sign count.
+//! What a ceremony must remember lies sealed in the store, so that any process may finish what
+//! another began. It is consumed in the transaction that decides, together with the audit row and,
+//! where the key is right, its sign count.
 
 mod authenticate;
 mod register;
@@ -14,36 +16,24 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use crate::id::AccountId;
-use crate::id::CallerId;
-use crate::id::DeviceName;
+use crate::id::{AccountId, CallerId, DeviceName};
 use crate::store;
-use crate::store::Change;
-use crate::store::ItemKind;
-use crate::store::Sealed;
-use crate::store::SealedPlace;
-use crate::store::Sealer;
-use crate::store::SingleUse;
-use crate::store::Write;
+use crate::store::{Change, ItemKind, Sealed, SealedPlace, Sealer, SingleUse, Write};
 use crate::time::UnixTime;
-use crate::verifier::Error;
-use crate::verifier::Verifier;
-use crate::webauthn::AuthenticationState;
-use crate::webauthn::Fault;
-use crate::webauthn::RegistrationState;
-use crate::webauthn::RelyingParty;
+use crate::verifier::{Error, Verifier};
+use crate::webauthn::{AuthenticationState, Fault, RegistrationState, RelyingParty};
 
 /// Enrols and verifies the security keys of one relying party. Cheap to clone.
 #[derive(Clone)]
 pub struct SecurityKeys {
     verifier: Verifier,
     relying_party: Arc<RelyingParty>,
-    /// Signatures are checked by as many threads as there are processors: one takes longer than a whole code does.
+    /// Signatures are checked by as many threads as there are processors: one takes longer than a
+    /// whole code does.
     signatures: Arc<Semaphore>,
 }
 
@@ -53,7 +43,9 @@ pub struct CeremonyId(String);
 
 /// A text that names no ceremony.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a ceremony id has 22 characters of base64url: take it from the answer that began the ceremony")]
+#[error(
+    "a ceremony id has 22 characters of base64url: take it from the answer that began the ceremony"
+)]
 pub struct BadCeremonyId;
 
 /// A ceremony that began, and what the key is to be asked.
@@ -65,7 +57,8 @@ pub struct Begun<Options> {
     pub options: Options,
 }
 
-/// What a ceremony remembers. The seal binds it to its id and its account; the variant is its purpose.
+/// What a ceremony remembers. The seal binds it to its id and its account; the variant is its
+/// purpose.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Remembered {
@@ -82,7 +75,11 @@ impl SecurityKeys {
     /// Keys of this relying party, kept and audited by this verifier.
     pub fn new(verifier: Verifier, relying_party: RelyingParty) -> SecurityKeys {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        SecurityKeys { verifier, relying_party: Arc::new(relying_party), signatures: Arc::new(Semaphore::new(processors)) }
+        SecurityKeys {
+            verifier,
+            relying_party: Arc::new(relying_party),
+            signatures: Arc::new(Semaphore::new(processors)),
+        }
     }
 
     /// The relying party whose keys they are.
@@ -108,10 +105,13 @@ impl SecurityKeys {
 
     /// What is said of a ceremony that is over, is none, or is none of the caller's business.
     pub fn no_ceremony() -> Error {
-        Error::NotFound("ceremony: it was finished, or began more than five minutes ago; begin again")
+        Error::NotFound(
+            "ceremony: it was finished, or began more than five minutes ago; begin again",
+        )
     }
 
-    /// Keeps what a ceremony must remember. Of those that an account has open, or that began without one, the oldest goes.
+    /// Keeps what a ceremony must remember. Of those that an account has open, or that began
+    /// without one, the oldest goes.
     async fn begin(
         &self,
         sealer: &Sealer,
@@ -121,11 +121,20 @@ impl SecurityKeys {
         now: UnixTime,
     ) -> Result<CeremonyId, Error> {
         let id = CeremonyId(URL_SAFE_NO_PAD.encode(&store::random::<16>()?[..]));
-        let unwritable = |error: serde_json::Error| store::Error::Corrupt(format!("a ceremony cannot be written: {error}"));
+        let unwritable = |error: serde_json::Error| {
+            store::Error::Corrupt(format!("a ceremony cannot be written: {error}"))
+        };
         let body = Zeroizing::new(serde_json::to_vec(remembered).map_err(unwritable)?);
         let body = sealer.keyring().seal(&id.place(&account), &body)?.as_bytes().to_vec();
-        let item = SingleUse { id: id.0.clone(), account: account.clone(), kind, body, expires_at: now.plus(LONGEST) };
-        let most = if kind == ItemKind::Usernameless { MOST_OPEN_WITHOUT_ACCOUNT } else { MOST_OPEN };
+        let item = SingleUse {
+            id: id.0.clone(),
+            account: account.clone(),
+            kind,
+            body,
+            expires_at: now.plus(LONGEST),
+        };
+        let most =
+            if kind == ItemKind::Usernameless { MOST_OPEN_WITHOUT_ACCOUNT } else { MOST_OPEN };
         let writes = vec![Write::AddSingleUse(item), Write::KeepNewest { account, kind, most }];
         let change = Change { account: None, writes, audit: Vec::new() };
         self.verifier.commit(change).await?.map(|_| id).ok_or(Error::Contended)
@@ -134,19 +143,29 @@ impl SecurityKeys {
     /// A ceremony that was neither finished nor is over.
     async fn open(&self, id: &CeremonyId, now: UnixTime) -> Result<Option<SingleUse>, Error> {
         let item = self.verifier.core.store.single_use(&id.0, now).await?;
-        Ok(item.filter(|item| matches!(item.kind, ItemKind::Ceremony | ItemKind::Decoy | ItemKind::Usernameless)))
+        Ok(item.filter(|item| {
+            matches!(item.kind, ItemKind::Ceremony | ItemKind::Decoy | ItemKind::Usernameless)
+        }))
     }
 
-    /// Whether a ceremony of this account, or one that began without an account, was finished, and would still be open if it had
-    /// not been.
-    async fn spent(&self, id: &CeremonyId, account: &AccountId, now: UnixTime) -> Result<bool, Error> {
+    /// Whether a ceremony of this account, or one that began without an account, was finished, and
+    /// would still be open if it had not been.
+    async fn spent(
+        &self,
+        id: &CeremonyId,
+        account: &AccountId,
+        now: UnixTime,
+    ) -> Result<bool, Error> {
         let item = self.verifier.core.store.single_use(&id.spent(), now).await?;
         let nobody = nobody()?;
         Ok(item.is_some_and(|item| [account, &nobody].contains(&&item.account)))
     }
 
     /// Runs what computes for long where it holds up nobody. A panic in it is a refusal.
-    async fn compute<T: Send + 'static>(&self, judge: impl FnOnce(&RelyingParty) -> T + Send + 'static) -> Option<T> {
+    async fn compute<T: Send + 'static>(
+        &self,
+        judge: impl FnOnce(&RelyingParty) -> T + Send + 'static,
+    ) -> Option<T> {
         let turn = Arc::clone(&self.signatures).acquire_owned().await.ok()?;
         let relying_party = Arc::clone(&self.relying_party);
         let judged = tokio::task::spawn_blocking(move || {
@@ -171,9 +190,11 @@ impl CeremonyId {
         format!("spent {}", self.0)
     }
 
-    /// The writes that end a ceremony. It stays known as long as it could have been open: finished twice, it is a replay.
+    /// The writes that end a ceremony. It stays known as long as it could have been open: finished
+    /// twice, it is a replay.
     fn consume(&self, item: &SingleUse, now: UnixTime) -> [Write; 2] {
-        let spent = SingleUse { id: self.spent(), kind: ItemKind::Spent, body: Vec::new(), ..item.clone() };
+        let spent =
+            SingleUse { id: self.spent(), kind: ItemKind::Spent, body: Vec::new(), ..item.clone() };
         [Write::Consume { id: self.0.clone(), now }, Write::AddSingleUse(spent)]
     }
 }
@@ -181,7 +202,9 @@ impl CeremonyId {
 impl Remembered {
     /// What a ceremony remembers. None if it was begun under a key that has been thrown away since.
     fn of(item: SingleUse, id: &CeremonyId, sealer: &Sealer) -> Option<Remembered> {
-        let secret = sealer.keyring().open(&id.place(&item.account), &Sealed::from_bytes(item.body))?;
+        let secret = sealer
+            .keyring()
+            .open(&id.place(&item.account), &Sealed::from_bytes(item.body))?;
         serde_json::from_slice(secret.expose()).ok()
     }
 }
@@ -197,8 +220,8 @@ impl FromStr for CeremonyId {
     }
 }
 
-/// Whose account the ceremonies of unknown accounts, and those without an account, are kept for. They are of other kinds than
-/// those of an account of that name.
+/// Whose account the ceremonies of unknown accounts, and those without an account, are kept for.
+/// They are of other kinds than those of an account of that name.
 fn nobody() -> Result<AccountId, Error> {
     "nobody".parse().map_err(|_| Error::Contended)
 }
@@ -217,7 +240,9 @@ impl fmt::Debug for CeremonyId {
 
 impl fmt::Debug for SecurityKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SecurityKeys").field("verifier", &self.verifier).finish_non_exhaustive()
+        f.debug_struct("SecurityKeys")
+            .field("verifier", &self.verifier)
+            .finish_non_exhaustive()
     }
 }
 
@@ -227,6 +252,6 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// How many ceremonies of an account are open at a time.
 const MOST_OPEN: u32 = 8;
 
-/// How many ceremonies without an account are open at a time. A page that offers passkeys begins one at every visit, so these are
-/// the visits of five minutes, not the attempts of one person.
+/// How many ceremonies without an account are open at a time. A page that offers passkeys begins
+/// one at every visit, so these are the visits of five minutes, not the attempts of one person.
 const MOST_OPEN_WITHOUT_ACCOUNT: u32 = 4_096;

@@ -1,37 +1,18 @@
-//! Registration: a key becomes a device of an account, and is active at once, since registering proves it.
+//! Registration: a key becomes a device of an account, and is active at once, since registering
+//! proves it.
 
 use std::sync::Arc;
 
-use crate::device::Device;
-use crate::device::Factor;
-use crate::device::KeyState;
-use crate::id::AccountId;
-use crate::id::DeviceName;
-use crate::store::Account;
-use crate::store::AccountSnapshot;
-use crate::store::Change;
-use crate::store::Commit;
-use crate::store::Conflict;
-use crate::store::ItemKind;
-use crate::store::Sealer;
-use crate::store::SingleUse;
-use crate::store::Write;
+use crate::device::{Device, Factor, KeyState};
+use crate::id::{AccountId, DeviceName};
+use crate::store::{
+    Account, AccountSnapshot, Change, Commit, Conflict, ItemKind, Sealer, SingleUse, Write,
+};
 use crate::time::UnixTime;
-use crate::verifier::Authority;
-use crate::verifier::Error;
-use crate::verifier::TRIES;
-use crate::verifier::enroll::generated_serial;
-use crate::verifier::enroll::present;
-use crate::verifier::security_keys::Begun;
-use crate::verifier::security_keys::CeremonyId;
-use crate::verifier::security_keys::Remembered;
-use crate::verifier::security_keys::SecurityKeys;
-use crate::verifier::security_keys::unasked;
-use crate::webauthn::CreationOptions;
-use crate::webauthn::Credential;
-use crate::webauthn::Criterion;
-use crate::webauthn::RegistrationResponse;
-use crate::webauthn::UserEntity;
+use crate::verifier::enroll::{generated_serial, present};
+use crate::verifier::security_keys::{Begun, CeremonyId, Remembered, SecurityKeys, unasked};
+use crate::verifier::{Authority, Error, TRIES};
+use crate::webauthn::{CreationOptions, Credential, Criterion, RegistrationResponse, UserEntity};
 
 /// A registration to be judged.
 struct Finish<'a> {
@@ -64,19 +45,33 @@ impl SecurityKeys {
         let now = self.verifier.now().await?;
         let seen = self.verifier.core.store.account(account).await?;
         self.may_register(seen.as_ref(), authority, now).await?;
-        let enrolled: Vec<&Credential> =
-            seen.iter().flat_map(|seen| &seen.devices).filter_map(|enrolled| enrolled.device.credential()).collect();
-        let user = UserEntity { handle: sealer.user_handle(account), name: account.as_str().to_owned() };
-        let (options, state) = self.relying_party.start_registration(&user, &enrolled).map_err(unasked)?;
-        let id = self.begin(&sealer, account.clone(), ItemKind::Ceremony, &Remembered::Registration { name, state }, now).await?;
+        let enrolled: Vec<&Credential> = seen
+            .iter()
+            .flat_map(|seen| &seen.devices)
+            .filter_map(|enrolled| enrolled.device.credential())
+            .collect();
+        let user =
+            UserEntity { handle: sealer.user_handle(account), name: account.as_str().to_owned() };
+        let (options, state) =
+            self.relying_party.start_registration(&user, &enrolled).map_err(unasked)?;
+        let id = self
+            .begin(
+                &sealer,
+                account.clone(),
+                ItemKind::Ceremony,
+                &Remembered::Registration { name, state },
+                now,
+            )
+            .await?;
         Ok(Begun { id, options })
     }
 
     /// Enrols the key that answered. Whatever comes of it, the ceremony is over.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a ceremony that is over, or is none; [`Error::KeyRefused`] for an answer that does not prove
-    /// the key; [`Error::AlreadyExists`] for a key that somebody has already.
+    /// [`Error::NotFound`] for a ceremony that is over, or is none; [`Error::KeyRefused`] for an
+    /// answer that does not prove the key; [`Error::AlreadyExists`] for a key that somebody has
+    /// already.
     pub async fn finish_registration(
         &self,
         id: &CeremonyId,
@@ -95,26 +90,45 @@ impl SecurityKeys {
             let device = match self.judge_registration(&finish, seen.as_ref(), &sealer).await {
                 Ok(device) => device,
                 Err(Refused { error, reason: None }) => return Err(error),
-                Err(Refused { error, reason: Some(reason) }) => match self.end(&finish, reason).await? {
-                    true => return Err(error),
-                    false => continue,
-                },
+                Err(Refused { error, reason: Some(reason) }) => {
+                    match self.end(&finish, reason).await? {
+                        true => return Err(error),
+                        false => continue,
+                    }
+                }
             };
-            let known = seen.as_ref().map_or_else(|| Account::new(account.clone(), now), |seen| present(&seen.account, now));
+            let known = seen.as_ref().map_or_else(
+                || Account::new(account.clone(), now),
+                |seen| present(&seen.account, now),
+            );
             let known = Account { protected: true, ..known };
             let mut writes = Vec::from(id.consume(&item, now));
             writes.push(match &seen {
                 None => Write::CreateAccount(known),
                 Some(seen) => Write::UpdateAccount { seen: seen.revision, account: known },
             });
-            let fingerprint = device.credential().map(|credential| sealer.credential_fingerprint(&credential.id));
+            let fingerprint = device
+                .credential()
+                .map(|credential| sealer.credential_fingerprint(&credential.id));
             writes.push(Write::InsertDevice { device: device.clone(), seed: None, fingerprint });
-            let audit = vec![verifier.event(now, "device.registered").account(&account).serial(&device.serial)];
-            match verifier.core.store.commit(Change { account: Some(account.clone()), writes, audit }).await? {
+            let audit = vec![
+                verifier
+                    .event(now, "device.registered")
+                    .account(&account)
+                    .serial(&device.serial),
+            ];
+            match verifier
+                .core
+                .store
+                .commit(Change { account: Some(account.clone()), writes, audit })
+                .await?
+            {
                 Commit::Committed(_) => return Ok(device),
                 Commit::Conflict(Conflict::FingerprintTaken) => {
                     if self.end(&finish, "already_registered").await? {
-                        return Err(Error::AlreadyExists("this security key is enrolled already: remove it there first"));
+                        return Err(Error::AlreadyExists(
+                            "this security key is enrolled already: remove it there first",
+                        ));
                     }
                 }
                 Commit::Conflict(_) => {}
@@ -124,37 +138,71 @@ impl SecurityKeys {
     }
 
     /// The account may have another device, on this word.
-    async fn may_register(&self, seen: Option<&AccountSnapshot>, authority: &Authority, now: UnixTime) -> Result<(), Error> {
+    async fn may_register(
+        &self,
+        seen: Option<&AccountSnapshot>,
+        authority: &Authority,
+        now: UnixTime,
+    ) -> Result<(), Error> {
         let Some(seen) = seen else { return Ok(()) };
         self.verifier.may_change_devices(seen, authority, now).await?;
         self.verifier.room_for_one(&seen.devices, 0)
     }
 
-    async fn judge_registration(&self, finish: &Finish<'_>, seen: Option<&AccountSnapshot>, sealer: &Sealer) -> Result<Device, Refused> {
+    async fn judge_registration(
+        &self,
+        finish: &Finish<'_>,
+        seen: Option<&AccountSnapshot>,
+        sealer: &Sealer,
+    ) -> Result<Device, Refused> {
         self.may_register(seen, finish.authority, finish.now).await?;
-        let Some(Remembered::Registration { name, state }) = Remembered::of(finish.item.clone(), finish.id, sealer) else {
-            return Err(Error::KeyRefused("this ceremony enrols no key: begin again".to_owned()).into());
+        let Some(Remembered::Registration { name, state }) =
+            Remembered::of(finish.item.clone(), finish.id, sealer)
+        else {
+            return Err(
+                Error::KeyRefused("this ceremony enrols no key: begin again".to_owned()).into()
+            );
         };
         let (response, now) = (Arc::clone(finish.response), finish.now);
-        let registered = self.compute(move |relying_party| relying_party.finish_registration(&state, &response, now)).await;
+        let registered = self
+            .compute(move |relying_party| relying_party.finish_registration(&state, &response, now))
+            .await;
         let credential = match registered {
             Some(Ok(credential)) => credential,
             Some(Err(fault)) => {
                 let reason = fault.criterion().map_or(NO_MATCH, Criterion::name);
-                return Err(Refused { error: Error::KeyRefused(fault.to_string()), reason: Some(reason) });
+                return Err(Refused {
+                    error: Error::KeyRefused(fault.to_string()),
+                    reason: Some(reason),
+                });
             }
             None => return Err(Error::KeyRefused("its answer cannot be read".to_owned()).into()),
         };
         let factor = Factor::SecurityKey(KeyState { credential });
-        Ok(Device::new(generated_serial("key")?, finish.item.account.clone(), name, factor, finish.now))
+        Ok(Device::new(
+            generated_serial("key")?,
+            finish.item.account.clone(),
+            name,
+            factor,
+            finish.now,
+        ))
     }
 
     /// Ends a ceremony that enrolled nothing. `false`: somebody else has ended it.
     async fn end(&self, finish: &Finish<'_>, reason: &str) -> Result<bool, Error> {
         let account = &finish.item.account;
-        let audit = vec![self.verifier.event(finish.now, "registration.refused").account(account).reason(reason)];
+        let audit = vec![
+            self.verifier
+                .event(finish.now, "registration.refused")
+                .account(account)
+                .reason(reason),
+        ];
         let writes = finish.id.consume(finish.item, finish.now).into();
-        Ok(self.verifier.commit(Change { account: Some(account.clone()), writes, audit }).await?.is_some())
+        Ok(self
+            .verifier
+            .commit(Change { account: Some(account.clone()), writes, audit })
+            .await?
+            .is_some())
     }
 }
 

@@ -1,37 +1,30 @@
 //! Sign-in without an account: the key says whose it is (WebAuthn L3 §7.2 step 6).
 //!
-//! Nothing was known before, so the key is both factors: it has to verify its user, whatever the policy for other sign-ins is.
-//! The account is found by the credential's id, and the user handle that the key stored has to be that account's.
+//! Nothing was known before, so the key is both factors: it has to verify its user, whatever the
+//! policy for other sign-ins is. The account is found by the credential's id, and the user handle
+//! that the key stored has to be that account's.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::device::Refusal;
 use crate::id::AccountId;
-use crate::store::Change;
-use crate::store::ItemKind;
-use crate::store::Sealer;
-use crate::store::Write;
+use crate::store::{Change, ItemKind, Sealer, Write};
 use crate::time::UnixTime;
-use crate::verifier::Error;
-use crate::verifier::TRIES;
-use crate::verifier::Verified;
-use crate::verifier::security_keys::Begun;
-use crate::verifier::security_keys::CeremonyId;
-use crate::verifier::security_keys::Remembered;
-use crate::verifier::security_keys::SecurityKeys;
 use crate::verifier::security_keys::authenticate::Finish;
-use crate::verifier::security_keys::nobody;
-use crate::verifier::security_keys::unasked;
+use crate::verifier::security_keys::{
+    Begun, CeremonyId, Remembered, SecurityKeys, nobody, unasked,
+};
 use crate::verifier::verify::Decision;
 use crate::verifier::work::Work;
-use crate::webauthn::AuthenticationResponse;
-use crate::webauthn::CredentialId;
-use crate::webauthn::RequestOptions;
+use crate::verifier::{Error, TRIES, Verified};
+use crate::webauthn::{AuthenticationResponse, CredentialId, RequestOptions};
 
 impl SecurityKeys {
-    /// Begins to verify whoever holds a key with a discoverable credential. [`finish_usernameless`](Self::finish_usernameless)
-    /// ends it, or [`finish_authentication`](Self::finish_authentication) where the caller has learned the account meanwhile.
+    /// Begins to verify whoever holds a key with a discoverable credential.
+    /// [`finish_usernameless`](Self::finish_usernameless) ends it, or
+    /// [`finish_authentication`](Self::finish_authentication) where the caller has learned the
+    /// account meanwhile.
     pub async fn begin_usernameless(&self) -> Result<Begun<RequestOptions>, Error> {
         let sealer = self.verifier.keys().await?;
         let now = self.verifier.now().await?;
@@ -41,11 +34,13 @@ impl SecurityKeys {
         Ok(Begun { id, options })
     }
 
-    /// Verifies the account whose key answered. Whatever comes of it, the ceremony is over. An account of which `exists` is false is
-    /// not there for the caller: its key is one that nobody has.
+    /// Verifies the account whose key answered. Whatever comes of it, the ceremony is over. An
+    /// account of which `exists` is false is not there for the caller: its key is one that nobody
+    /// has.
     ///
     /// # Errors
-    /// [`Error::Refused`] for everything that is wrong with the ceremony or the answer, at the same cost.
+    /// [`Error::Refused`] for everything that is wrong with the ceremony or the answer, at the same
+    /// cost.
     pub async fn finish_usernameless(
         &self,
         id: &CeremonyId,
@@ -55,11 +50,20 @@ impl SecurityKeys {
         let (sealer, response) = (self.verifier.keys().await?, Arc::new(response));
         let now = self.verifier.now().await?;
         if let Some(account) = self.account_of(&response, &sealer).await?.filter(exists) {
-            return self.finish(&Finish { account: &account, named: false, id, response: &response, now }, &sealer).await;
+            return self
+                .finish(
+                    &Finish { account: &account, named: false, id, response: &response, now },
+                    &sealer,
+                )
+                .await;
         }
         for _ in 0..TRIES {
             if let Decision::Refused(refusal) = self.refuse_unknown(id, now).await? {
-                Work::default().top_up(Work::CODE, &self.verifier.core.counters, &self.verifier.core.decoy);
+                Work::default().top_up(
+                    Work::CODE,
+                    &self.verifier.core.counters,
+                    &self.verifier.core.decoy,
+                );
                 return Err(Error::Refused(refusal));
             }
         }
@@ -67,17 +71,34 @@ impl SecurityKeys {
     }
 
     /// The account that has the credential of this answer.
-    async fn account_of(&self, response: &AuthenticationResponse, sealer: &Sealer) -> Result<Option<AccountId>, Error> {
+    async fn account_of(
+        &self,
+        response: &AuthenticationResponse,
+        sealer: &Sealer,
+    ) -> Result<Option<AccountId>, Error> {
         let Ok(id) = CredentialId::new(&response.raw_id[..]) else { return Ok(None) };
-        Ok(self.verifier.core.store.owner_by_fingerprint(sealer.credential_fingerprint(&id)).await?)
+        Ok(self
+            .verifier
+            .core
+            .store
+            .owner_by_fingerprint(sealer.credential_fingerprint(&id))
+            .await?)
     }
 
     /// Ends a ceremony whose answer names an unknown credential.
-    async fn refuse_unknown(&self, id: &CeremonyId, now: UnixTime) -> Result<Decision<Verified>, Error> {
+    async fn refuse_unknown(
+        &self,
+        id: &CeremonyId,
+        now: UnixTime,
+    ) -> Result<Decision<Verified>, Error> {
         let (refusal, writes): (Refusal, Vec<Write>) = match self.open(id, now).await? {
-            Some(item) if item.kind == ItemKind::Usernameless => (Refusal::KeyNotRegistered, id.consume(&item, now).into()),
+            Some(item) if item.kind == ItemKind::Usernameless => {
+                (Refusal::KeyNotRegistered, id.consume(&item, now).into())
+            }
             Some(item) => (Refusal::NoCeremony, id.consume(&item, now).into()),
-            None if self.spent(id, &nobody()?, now).await? => (Refusal::Replayed { next_code_at: None }, Vec::new()),
+            None if self.spent(id, &nobody()?, now).await? => {
+                (Refusal::Replayed { next_code_at: None }, Vec::new())
+            }
             None => return Ok(self.verifier.not_judged(None, None, now, Refusal::NoCeremony)),
         };
         let audit = vec![self.verifier.event(now, "key.refused").reason(refusal.name())];

@@ -1,5 +1,5 @@
-// fails: FromRequestParts<MfaGuard>
-// A bare context would be one that no policy was asked about; it is there as an `Option` and as `MfaPresent`.
+// fails: FromRequestParts<MfaGuard> A bare context would be one that no policy was asked about; it
+// is there as an `Option` and as `MfaPresent`.
 use axum::extract::FromRequestParts;
 use twostep::guard::MfaGuard;
 use twostep::session::SessionContext;
