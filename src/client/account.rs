@@ -38,6 +38,9 @@ pub struct Bypass {
 
 impl Client {
     /// A page of all accounts, or of those without an active device, from the one after `after` on.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] if the agent refuses.
     pub async fn accounts(
         &self,
         without_mfa: bool,
@@ -57,11 +60,18 @@ impl Client {
     }
 
     /// Removes an account with its devices and sessions.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] with `not_found` if there is no such account.
     pub async fn remove_account(&self, account: &AccountId) -> Result<(), Error> {
         self.delete(&["v1", "accounts", account.as_str()]).send().await.map(drop)
     }
 
     /// Makes a code for somebody who is locked out; it can be used for so long, or for an hour.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] with `not_found` if there is no such account, with
+    /// `bad_request` if the time is out of bounds.
     pub async fn bypass(
         &self,
         account: &AccountId,

@@ -130,6 +130,10 @@ impl NewDevice {
 
 impl Client {
     /// Adds a device.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] if the agent refuses: input, a serial number or secret that is
+    /// taken, too many devices, or no fresh MFA.
     pub async fn add_device(&self, device: &NewDevice) -> Result<AddedDevice, Error> {
         let body =
             serde_json::to_value(device).map_err(|error| Error::Malformed(error.to_string()))?;
@@ -137,6 +141,9 @@ impl Client {
     }
 
     /// A page of an account's devices, from the one after `after` on.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] if the caller may not ask about this account.
     pub async fn devices(
         &self,
         account: &AccountId,
@@ -154,11 +161,17 @@ impl Client {
     }
 
     /// One device.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] with `not_found` if the caller knows no such device.
     pub async fn device(&self, serial: &SerialNumber) -> Result<Device, Error> {
         self.get(&["v1", "devices", serial.as_str()]).read().await
     }
 
     /// Gives a device another name.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] with `not_found` if the caller knows no such device.
     pub async fn rename_device(
         &self,
         serial: &SerialNumber,
@@ -171,6 +184,9 @@ impl Client {
     }
 
     /// Activates a device with two consecutive codes, which are spent.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] with a reason if the pair is refused.
     pub async fn activate_device(
         &self,
         serial: &SerialNumber,
@@ -183,6 +199,9 @@ impl Client {
     }
 
     /// Finds a device that is out of sync by two consecutive codes, which are spent.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] with a reason if the pair is refused.
     pub async fn resync_device(
         &self,
         serial: &SerialNumber,
@@ -195,16 +214,25 @@ impl Client {
     }
 
     /// Takes a device out of use; sessions opened with it are over.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] with `mfa_required` if the owner asks without fresh MFA.
     pub async fn deactivate_device(&self, serial: &SerialNumber) -> Result<Device, Error> {
         self.post(&["v1", "devices", serial.as_str(), "deactivate"]).read().await
     }
 
     /// Clears a device's lock and failures.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] with `forbidden` for callers who are no administrators.
     pub async fn unlock_device(&self, serial: &SerialNumber) -> Result<Device, Error> {
         self.post(&["v1", "devices", serial.as_str(), "unlock"]).read().await
     }
 
     /// Removes a device; sessions opened with it are over.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] with `mfa_required` if the owner asks without fresh MFA.
     pub async fn remove_device(&self, serial: &SerialNumber) -> Result<(), Error> {
         self.delete(&["v1", "devices", serial.as_str()]).send().await.map(drop)
     }

@@ -18,6 +18,9 @@ pub struct Ceremony {
 
 impl Client {
     /// Begins the enrolment of a security key.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] with `mfa_required` if the owner asks without fresh MFA.
     pub async fn begin_registration(
         &self,
         account: &AccountId,
@@ -31,6 +34,9 @@ impl Client {
     }
 
     /// Enrols a security key by what it answered.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] if the key's answer is refused or the ceremony is over.
     pub async fn finish_registration(
         &self,
         ceremony_id: &str,
@@ -51,6 +57,9 @@ impl Client {
 
     /// Begins a sign-in without an account, where the agent is configured for it. The key says
     /// whose it is, and [`OpenSession::of_key`](crate::client::OpenSession::of_key) finishes it.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] if the agent is not configured for it.
     pub async fn begin_usernameless(&self) -> Result<Ceremony, Error> {
         self.post(&["v1", "security-keys", "authenticate", "begin"])
             .body(json!({}))
@@ -59,6 +68,10 @@ impl Client {
     }
 
     /// Begins a sign-in with a security key, which [`Client::open_session`] finishes.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] if the caller may not ask. An unknown account gets challenges
+    /// as well.
     pub async fn begin_authentication(&self, account: &AccountId) -> Result<Ceremony, Error> {
         let body = json!({ "account": account.as_str() });
         self.post(&["v1", "security-keys", "authenticate", "begin"])

@@ -109,6 +109,9 @@ impl Client {
 
     /// What a token says, if it is valid for `audience` (the agent itself, if none is named) and
     /// alive.
+    ///
+    /// # Errors
+    /// [`Error`]. An invalid token is `None`, not an error.
     pub async fn introspect(
         &self,
         token: &str,
@@ -129,6 +132,9 @@ impl Client {
     }
 
     /// Revokes one session.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] if the token is not valid for `audience`.
     pub async fn revoke_session(&self, token: &str, audience: Option<&str>) -> Result<(), Error> {
         self.post(&["v1", "sessions", "revoke"])
             .body(shown(token, audience))
@@ -139,6 +145,9 @@ impl Client {
 
     /// Revokes an account's sessions: those opened up to a time, or all so far; those opened with
     /// one device, or with any.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Problem`] if the time is in the future, or there is no such device.
     pub async fn revoke_sessions(
         &self,
         account: &AccountId,
