@@ -10,6 +10,10 @@ use crate::verifier::{Error, TRIES, Verifier};
 impl Verifier {
     /// Removes an account's devices and all it could still be used with. Tombstones and revocations
     /// stay.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such account, [`Error::Contended`], [`Error::Clock`] or
+    /// [`Error::Store`].
     pub async fn remove_account(&self, account: &AccountId) -> Result<(), Error> {
         let now = self.now().await?;
         let _turn = self.core.queue.turn(account).await;
@@ -44,6 +48,9 @@ impl Verifier {
     }
 
     /// Removes what time has made useless; audit rows after `keep_audit`.
+    ///
+    /// # Errors
+    /// [`Error::Clock`] or [`Error::Store`].
     pub async fn expire(&self, keep_audit: Duration) -> Result<u64, Error> {
         let now = self.now().await?;
         Ok(self.core.store.expire(now, now.minus(keep_audit)).await?)

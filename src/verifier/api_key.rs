@@ -24,6 +24,9 @@ pub struct NewApiKey {
 
 impl Verifier {
     /// Makes an API key. The text is returned this once: `twostep_ID_SECRET`, with 256 random bits.
+    ///
+    /// # Errors
+    /// [`Error::Clock`], [`Error::Store`] or [`Error::Key`].
     pub async fn make_api_key(
         &self,
         new: NewApiKey,
@@ -46,6 +49,9 @@ impl Verifier {
     }
 
     /// Revokes an API key, at once.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no key of this id, [`Error::Clock`] or [`Error::Store`].
     pub async fn revoke_api_key(&self, id: &str) -> Result<(), Error> {
         let now = self.now().await?;
         let audit = vec![self.event(now, "api_key.revoked").reason(id)];
@@ -61,6 +67,9 @@ impl Verifier {
     }
 
     /// What an API key is recognised by.
+    ///
+    /// # Errors
+    /// [`Error::Store`] or [`Error::Key`] if the store's pepper cannot be read and opened.
     pub async fn api_key_digest(&self, key: &str) -> Result<[u8; 32], Error> {
         Ok(self.sealer().await?.digest("api key", &[key.as_bytes()]))
     }

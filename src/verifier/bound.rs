@@ -26,6 +26,9 @@ pub struct BoundSession {
 
 impl Verifier {
     /// What `keeper` has written down last.
+    ///
+    /// # Errors
+    /// [`Error::Clock`] or [`Error::Store`].
     pub async fn bound_sessions(&self, keeper: &str) -> Result<Vec<BoundSession>, Error> {
         let now = self.now().await?;
         let unreadable = |error: serde_json::Error| {
@@ -39,6 +42,10 @@ impl Verifier {
 
     /// Writes down all the contexts that `keeper` answers for now, in place of those before. There
     /// is one process of that name.
+    ///
+    /// # Errors
+    /// [`Error::Clock`], [`Error::Store`], or [`Error::Contended`] if another process writes under
+    /// this name.
     pub async fn keep_bound_sessions(
         &self,
         keeper: &str,

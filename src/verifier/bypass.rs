@@ -23,6 +23,10 @@ pub struct Bypass {
 
 impl Verifier {
     /// Makes a single-use code with which the account's owner opens one session. At most 24 hours.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] if `ttl` is not 60 to 86,400 seconds, [`Error::NotFound`] if there is no
+    /// such account, [`Error::Contended`], [`Error::Clock`], [`Error::Store`] or [`Error::Key`].
     pub async fn bypass(&self, account: &AccountId, ttl: Duration) -> Result<Bypass, Error> {
         if ttl < Duration::from_secs(60) || ttl > LONGEST_BYPASS {
             return Err(Error::BadInput("a bypass code lives 60 to 86400 seconds".to_owned()));

@@ -207,6 +207,9 @@ impl Verifier {
     }
 
     /// Believes the clock as it is now. Watermarks stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the store does not keep it; the clock is then as untrusted as before.
     pub async fn accept_clock(&self) -> Result<UnixTime, Error> {
         let reading = self.core.clock.read();
         let now = reading.wall;
@@ -228,6 +231,9 @@ impl Verifier {
 
     /// Tells the store the highest time seen, for a clock that is set back while the program is not
     /// running.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
     pub async fn note_time(&self) -> Result<(), Error> {
         if let Some(highest) = self.core.guard.read().highest {
             let change =

@@ -65,6 +65,11 @@ impl Verifier {
     /// Adds a device to an account, which comes into being with its first one. It is pending until
     /// two consecutive codes activate it; recovery codes are active at once, and only beside
     /// another active device.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`], [`Error::AlreadyExists`] if the serial number or the secret is taken,
+    /// [`Error::TooManyDevices`], [`Error::MfaRequired`] if `authority` is the owner's without a
+    /// fresh context, [`Error::Contended`], [`Error::Clock`], [`Error::Store`] or [`Error::Key`].
     pub async fn add(&self, new: NewDevice, authority: &Authority) -> Result<Added, Error> {
         let sealer = self.keys().await?;
         let now = self.now().await?;
@@ -187,6 +192,10 @@ impl Verifier {
     }
 
     /// Gives a device another name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such device, [`Error::Contended`], [`Error::Clock`] or
+    /// [`Error::Store`].
     pub async fn rename(&self, serial: &SerialNumber, name: DeviceName) -> Result<Device, Error> {
         let renamed =
             |device: &Device, _| Ok(Device { name: Some(name.clone()), ..device.clone() });
@@ -195,6 +204,10 @@ impl Verifier {
 
     /// Takes a device out of use until two consecutive codes activate it again. Contexts made with
     /// it are dead.
+    ///
+    /// # Errors
+    /// [`Error::MfaRequired`] if `authority` is the owner's without a fresh context; otherwise as
+    /// [`rename`](Verifier::rename).
     pub async fn deactivate(
         &self,
         serial: &SerialNumber,
@@ -207,12 +220,18 @@ impl Verifier {
     }
 
     /// Clears a device's lock and failures, on an administrator's word.
+    ///
+    /// # Errors
+    /// As [`rename`](Verifier::rename).
     pub async fn unlock(&self, serial: &SerialNumber) -> Result<Device, Error> {
         self.change_device(serial, None, "device.unlocked", |device, _| Ok(device.unlocked()))
             .await
     }
 
     /// Removes a device. What it consumed stays consumed.
+    ///
+    /// # Errors
+    /// As [`deactivate`](Verifier::deactivate).
     pub async fn remove(&self, serial: &SerialNumber, authority: &Authority) -> Result<(), Error> {
         let now = self.now().await?;
         let account = self.core.store.owner(serial).await?.ok_or(Error::NotFound("device"))?;

@@ -193,6 +193,9 @@ impl Verifier {
 
     /// Whether the store answers and keeps changes, the keys open what it holds and the clock can
     /// be trusted.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Key`] or [`Error::Clock`], in this order.
     pub async fn ready(&self) -> Result<(), Error> {
         self.sealer().await?;
         self.core.store.writable().await?;
@@ -207,6 +210,10 @@ impl Verifier {
 
     /// What seals and digests for this store. Made at the first use, when the store's pepper is
     /// read, or made.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the store cannot be read, [`Error::Key`] if a key is missing, wrong or
+    /// cannot be written.
     pub async fn sealer(&self) -> Result<Sealer, Error> {
         Ok(self.keys().await?.sealer)
     }

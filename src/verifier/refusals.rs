@@ -74,6 +74,9 @@ impl Refusals {
 impl Verifier {
     /// Writes the refusals counted since the last call to the audit log. The agent calls it once a
     /// minute and when it ends.
+    ///
+    /// # Errors
+    /// [`Error::Store`]: the counts of this call are lost.
     pub async fn write_refusals(&self) -> Result<(), Error> {
         let audit = self.core.refusals.take();
         if !audit.is_empty() {

@@ -9,6 +9,9 @@ impl Verifier {
     /// Writes down that a context of this account, made with this device, was used again. `false`:
     /// something about the account has changed since `seen`, from which that was judged, and
     /// nothing was written.
+    ///
+    /// # Errors
+    /// [`Error::Clock`] or [`Error::Store`].
     pub async fn note_reuse(
         &self,
         account: &AccountId,

@@ -19,6 +19,10 @@ impl Verifier {
     /// Revokes contexts of an account: those issued up to `issued_before`, or all of them so far;
     /// those made with the device `serial`, or all. When this returns, none of them is valid any
     /// more, whatever the clock of their issuer showed.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] if `issued_before` is in the future, [`Error::NotFound`] if there is no
+    /// such device, [`Error::Contended`], [`Error::Clock`] or [`Error::Store`].
     pub async fn revoke_sessions(
         &self,
         account: &AccountId,
@@ -86,6 +90,9 @@ impl Verifier {
     }
 
     /// Revokes one context of an account by its id.
+    ///
+    /// # Errors
+    /// [`Error::Contended`], [`Error::Clock`] or [`Error::Store`].
     pub async fn revoke_session(
         &self,
         account: &AccountId,

@@ -21,6 +21,10 @@ impl Verifier {
     /// Keys that do not open everything change nothing: [`KeyError::Missing`] says how many secrets
     /// need which key. Other processes on the same store must know the new key before, as one that
     /// opens, and an older key may be thrown away when all of them seal under the new one.
+    ///
+    /// # Errors
+    /// [`Error::Key`] if the keys do not open everything, [`Error::Store`], or [`Error::Contended`]
+    /// if others keep sealing under an older key.
     pub async fn rotate_sealing_keys(&self, keyring: Keyring) -> Result<u64, Error> {
         let (keyring, pepper) = self.pepper(keyring).await?;
         // Decisions that have the older keys are done first: with them they could neither open what
@@ -37,6 +41,10 @@ impl Verifier {
     /// Seals again, under the first sealing key, what an older one seals; returns how many secrets
     /// were. It goes in small steps, between which others decide, and goes on where it stopped when
     /// it is called again.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Key`], or [`Error::Contended`] if others keep changing what is to
+    /// be sealed again.
     pub async fn reseal(&self) -> Result<u64, Error> {
         let _one_at_a_time = self.core.resealing.lock().await;
         let (mut resealed, mut in_vain, mut most) = (0_u64, 0, None);
@@ -128,6 +136,9 @@ impl Verifier {
 
     /// How many secrets are sealed under keys that are not the first one: for as long as there are
     /// any, their keys are needed. As of a second ago at most.
+    ///
+    /// # Errors
+    /// [`Error::Store`] or [`Error::Key`].
     pub async fn older_sealing_keys(&self) -> Result<Vec<KeyNeed>, Error> {
         let known = self.core.older_keys().clone();
         if let Some((_, needs)) = known.filter(|(at, _)| at.elapsed() < LOOK_AGAIN) {

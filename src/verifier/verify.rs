@@ -173,6 +173,9 @@ impl Verifier {
 
     /// Refuses an account that the caller may not know of, as one that does not exist, at the same
     /// cost.
+    ///
+    /// # Errors
+    /// [`Error::Clock`], in place of the refusal.
     pub async fn refuse_hidden(
         &self,
         account: &AccountId,

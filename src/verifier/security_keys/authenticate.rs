@@ -43,6 +43,9 @@ struct Refused<'a>(Refusal, Option<&'a Enrolled>);
 impl SecurityKeys {
     /// Begins to verify an account by one of its keys. For one that is unknown, or has no key in
     /// use, the same is done, and keys that nobody has are asked for, always the same.
+    ///
+    /// # Errors
+    /// [`Error::Clock`], [`Error::Store`] or [`Error::Key`]. An unknown account is no error.
     pub async fn begin_authentication(
         &self,
         account: &AccountId,
@@ -52,6 +55,9 @@ impl SecurityKeys {
     }
 
     /// Begins as for an account that does not exist, which the caller may not know of.
+    ///
+    /// # Errors
+    /// As [`begin_authentication`](Self::begin_authentication).
     pub async fn begin_hidden_authentication(
         &self,
         account: &AccountId,

@@ -25,6 +25,10 @@ impl SecurityKeys {
     /// [`finish_usernameless`](Self::finish_usernameless) ends it, or
     /// [`finish_authentication`](Self::finish_authentication) where the caller has learned the
     /// account meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] if the relying party does not allow it, [`Error::Clock`],
+    /// [`Error::Store`] or [`Error::Key`].
     pub async fn begin_usernameless(&self) -> Result<Begun<RequestOptions>, Error> {
         let sealer = self.verifier.keys().await?;
         let now = self.verifier.now().await?;
