@@ -50,6 +50,10 @@ struct Subject<'a> {
 impl Issuer {
     /// The token that tells `audience` of an event: JWS compact, to be sent as
     /// `application/secevent+jwt`.
+    ///
+    /// # Errors
+    /// [`Error::Store`] or [`Error::Key`] if the signing keys cannot be read or made, and if the
+    /// details have no JSON form.
     pub async fn sign_event<T: Serialize>(
         &self,
         event: SecurityEvent<'_, T>,

@@ -20,6 +20,10 @@ impl Introspector {
     }
 
     /// The context, if it is valid for `audience` and alive.
+    ///
+    /// # Errors
+    /// [`Error::Store`] or [`Error::Key`] if the account, the revocations or the signing keys
+    /// cannot be read. An invalid context is `None`, not an error.
     pub async fn introspect(
         &self,
         signed: &SignedContext,
@@ -50,6 +54,10 @@ impl Introspector {
 
     /// The proof that an owner presents to change devices: a context for the issuer itself. Whether
     /// it still counts is judged by the verifier, in the transaction that makes the change.
+    ///
+    /// # Errors
+    /// [`Error::Store`] or [`Error::Key`] if the signing keys cannot be read. An invalid context is
+    /// `None`, not an error.
     pub async fn fresh_mfa(&self, signed: &SignedContext) -> Result<Option<FreshMfa>, Error> {
         let Ok(context) = self.issuer.validator(self.issuer.name()).await?.validate(signed) else {
             return Ok(None);

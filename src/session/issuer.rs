@@ -70,11 +70,18 @@ impl Issuer {
     ///
     /// The context is dated by the proof, not by the clock: what is revoked between the two stays
     /// revoked.
+    ///
+    /// # Errors
+    /// [`Error::Store`] or [`Error::Key`] if the signing keys cannot be read, opened or made. The
+    /// proof is spent all the same.
     pub async fn issue(&self, verified: Verified, audience: &str) -> Result<SignedContext, Error> {
         Ok(self.issue_and_read(verified, audience).await?.0)
     }
 
     /// Issues a context, and says what it says.
+    ///
+    /// # Errors
+    /// As [`issue`](Issuer::issue).
     pub async fn issue_and_read(
         &self,
         verified: Verified,
@@ -93,6 +100,10 @@ impl Issuer {
     }
 
     /// Issues a context that says who, and that MFA was not present.
+    ///
+    /// # Errors
+    /// [`Error::Clock`], or [`Error::Store`] or [`Error::Key`] if the audit row cannot be written
+    /// or the signing keys cannot be read.
     pub async fn issue_without_mfa(
         &self,
         account: &AccountId,
@@ -112,6 +123,9 @@ impl Issuer {
     }
 
     /// The public keys, for whoever validates.
+    ///
+    /// # Errors
+    /// [`Error::Store`] or [`Error::Key`] if the signing keys cannot be read, opened or made.
     pub async fn jwks(&self) -> Result<JwkSet, Error> {
         Ok(self.keys.load().await?.public.clone())
     }
@@ -122,24 +136,37 @@ impl Issuer {
     }
 
     /// A validator of this issuer's contexts for `audience`, with the keys of this moment.
+    ///
+    /// # Errors
+    /// [`Error::Store`] or [`Error::Key`] if the signing keys cannot be read, opened or made.
     pub async fn validator(&self, audience: &str) -> Result<Validator, Error> {
         Ok(Validator::new(self.jwks().await?, &self.name, audience)
             .with_clock(self.verifier.clock()))
     }
 
     /// All signing keys, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Store`] or [`Error::Key`] if the signing keys cannot be read, opened or made.
     pub async fn signing_keys(&self) -> Result<Vec<SigningKeyInfo>, Error> {
         Ok(self.keys.load().await?.records.iter().map(SigningKeyInfo::from).collect())
     }
 
     /// Signs with a new key from now on. The old one verifies what it signed until that has
     /// expired.
+    ///
+    /// # Errors
+    /// [`Error::Clock`], [`Error::Store`], [`Error::Key`], or [`Error::Contended`] if others keep
+    /// changing the keys.
     pub async fn rotate_keys(&self, algorithm: SigningAlgorithm) -> Result<SigningKeyInfo, Error> {
         self.keys.rotate(&self.verifier, algorithm).await
     }
 
     /// Signs by this algorithm from now on: a key that signs by another is replaced. The new key,
     /// if one was needed.
+    ///
+    /// # Errors
+    /// As [`rotate_keys`](Issuer::rotate_keys).
     pub async fn sign_by(
         &self,
         algorithm: SigningAlgorithm,
@@ -152,11 +179,17 @@ impl Issuer {
     }
 
     /// Drops a key at once, with everything it signed.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no key of this id, [`Error::Clock`] or [`Error::Store`].
     pub async fn drop_key(&self, kid: &str) -> Result<(), Error> {
         self.keys.drop_key(&self.verifier, kid).await
     }
 
     /// Drops the keys that nothing valid can be signed with any more.
+    ///
+    /// # Errors
+    /// [`Error::Clock`] or [`Error::Store`]. The keys that are left expire with the next call.
     pub async fn expire_keys(&self) -> Result<(), Error> {
         self.keys.expire(Lifetime::LONGEST).await
     }

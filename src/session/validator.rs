@@ -150,6 +150,9 @@ impl Validator {
     }
 
     /// Reads a context of either type; the answer's type says which.
+    ///
+    /// # Errors
+    /// [`Invalid`], which names the first check that failed.
     pub fn validate_any(&self, signed: &SignedContext) -> Result<AnyContext, Invalid> {
         self.validate_any_at(signed, self.now())
     }
