@@ -107,6 +107,10 @@ impl Keyring {
 
     /// The keys in a file, one line of base64 each; the first seals. A file that others can read is
     /// refused.
+    ///
+    /// # Errors
+    /// [`KeyError::Unreadable`], [`KeyError::Exposed`] if others may read the file, or
+    /// [`KeyError::Malformed`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Keyring, KeyError> {
         let path = path.as_ref();
         let name = || path.display().to_string();
@@ -144,6 +148,9 @@ impl Keyring {
     /// that holds nothing sealed. With a store that was sealed before, the verifier fails with
     /// [`KeyError::FileMissing`], and the file is not made: a key that fits nothing would only
     /// replace the right one in backups.
+    ///
+    /// # Errors
+    /// As [`from_file`](Keyring::from_file) for a file that exists; else [`KeyError::Random`].
     pub fn from_file_or_new(path: impl AsRef<Path>) -> Result<Keyring, KeyError> {
         let path = path.as_ref();
         if path.try_exists().map_err(|error| KeyError::unreadable(path, &error))? {
@@ -204,11 +211,17 @@ impl Keyring {
     }
 
     /// A new random key as it stands in a file.
+    ///
+    /// # Errors
+    /// [`KeyError::Random`] if the system has no random bytes.
     pub fn new_key() -> Result<Zeroizing<String>, KeyError> {
         Ok(Zeroizing::new(STANDARD.encode(&random::<32>()?[..])))
     }
 
     /// A keyring of one new random key, for stores that end with the process.
+    ///
+    /// # Errors
+    /// [`KeyError::Random`] if the system has no random bytes.
     pub fn ephemeral() -> Result<Keyring, KeyError> {
         let key = Secret::from(&random::<32>()?[..]);
         Keyring::new(&key, &[]).ok_or(KeyError::Wrong)
@@ -235,6 +248,10 @@ impl Keyring {
     }
 
     /// Seals a secret for one place.
+    ///
+    /// # Errors
+    /// [`KeyError::FileMissing`] if the key is new and not yet written to its file, or
+    /// [`KeyError::Random`].
     pub fn seal(&self, place: &SealedPlace, secret: &[u8]) -> Result<Sealed, KeyError> {
         if let Some(unsaved) = &self.unsaved {
             return Err(KeyError::FileMissing(unsaved.path.display().to_string()));

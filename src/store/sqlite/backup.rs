@@ -48,6 +48,10 @@ pub struct Restored {
 ///
 /// A raw copy is taken with the log beside it if there is one; a log that does not continue the
 /// file is refused.
+///
+/// # Errors
+/// [`OpenError::Held`] or [`OpenError::Offline`] while the store is in use, and otherwise what
+/// keeps the file from being opened. The file is then unchanged.
 pub fn restore(
     path: impl AsRef<Path>,
     now: UnixTime,

@@ -54,6 +54,10 @@ pub enum Standing {
 
 /// Keeps agents away from the store in this file, for a tool that reads it as a whole; refused
 /// while one serves from it. No file is made or changed, so that it works on a read-only medium.
+///
+/// # Errors
+/// [`OpenError::Held`] while an agent serves from the store, [`OpenError::Offline`] while another
+/// tool works on it, [`OpenError::Io`] if there is no such file.
 pub fn alone(path: impl AsRef<Path>) -> Result<Alone, OpenError> {
     let path = connection::existing(path.as_ref())?;
     let name = connection::beside(&path, ".lock");
@@ -80,6 +84,10 @@ pub fn alone(path: impl AsRef<Path>) -> Result<Alone, OpenError> {
 ///
 /// Whether its files fit together, the file's structure and its references, the schema, that every
 /// row can be read and agrees with its columns, and the audit chain. No file is made or changed.
+///
+/// # Errors
+/// [`OpenError`] if the file cannot be read as a store at all. Faults in its content are in the
+/// report.
 pub fn check(path: impl AsRef<Path>) -> Result<CheckReport, OpenError> {
     let path = path.as_ref();
     match alone(path) {
@@ -96,6 +104,9 @@ pub fn check(path: impl AsRef<Path>) -> Result<CheckReport, OpenError> {
 
 /// Says whether a store can be opened, without opening it, and fails with what would keep it from
 /// being opened. Nothing is changed.
+///
+/// # Errors
+/// [`OpenError`], as opening the store would.
 pub fn standing(path: impl AsRef<Path>) -> Result<Standing, OpenError> {
     let path = place::real(path.as_ref())?;
     let _alone = match path.exists().then(|| alone(&path)).transpose() {
@@ -122,6 +133,10 @@ fn stands(path: &Path) -> Result<Standing, OpenError> {
 
 impl Alone {
     /// [`check`]s it.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the file cannot be read as a store at all. Faults in its content are in the
+    /// report.
     pub fn check(&self) -> Result<CheckReport, OpenError> {
         self.looked().map_err(|error| error.of(&self.path))
     }

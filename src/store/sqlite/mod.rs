@@ -75,11 +75,19 @@ struct Open {
 impl SqliteStore {
     /// Opens the store in this file, which is made if it is not there. Others may serve from it
     /// too.
+    ///
+    /// # Errors
+    /// [`OpenError`]: the file is in use by a tool, no store of this version, a copy that is not
+    /// restored, damaged, or not readable and writable.
     pub fn open(path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
         SqliteStore::open_held(path.as_ref(), Hold::Shared)
     }
 
     /// Opens the store for a tool that must have it alone; refused while an agent holds it.
+    ///
+    /// # Errors
+    /// [`OpenError::Held`] while an agent has the store open, and otherwise as
+    /// [`open`](SqliteStore::open).
     pub fn open_exclusive(path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
         SqliteStore::open_held(path.as_ref(), Hold::Exclusive)
     }
@@ -103,8 +111,9 @@ impl SqliteStore {
     /// file alone is the whole store. What is asked of it afterwards is refused. Another program
     /// that serves from the file goes on, and closes it in its turn.
     ///
-    /// Fails with [`OpenError::Moved`] if the file is no longer the one that was opened, or was
-    /// overwritten: the log then stays, since it is all that is left of the last changes.
+    /// # Errors
+    /// [`OpenError::Moved`] if the file is no longer the one that was opened, or was overwritten:
+    /// the log then stays, since it is all that is left of the last changes.
     pub async fn close(&self) -> Result<(), OpenError> {
         let (reply, closed) = oneshot::channel();
         let Some(jobs) = self.open.jobs.clone() else { return Ok(()) };
@@ -119,6 +128,10 @@ impl SqliteStore {
 
     /// Copies the store, as it is at one moment and while it goes on serving, into a new file that
     /// only its owner reads. The copy is marked: it serves again once it is restored.
+    ///
+    /// # Errors
+    /// [`OpenError::Exists`] if `to` exists, [`OpenError::Full`] if its disk is full,
+    /// [`OpenError::Io`] or [`OpenError::Damaged`] if reading or writing fails.
     pub async fn backup(&self, to: impl Into<PathBuf>) -> Result<(), OpenError> {
         let (open, to) = (Arc::clone(&self.open), to.into());
         let named = to.clone();
