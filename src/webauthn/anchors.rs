@@ -32,6 +32,10 @@ pub struct BadCertificate;
 
 impl Anchors {
     /// The certificates in a file: one in DER, or any number in PEM.
+    ///
+    /// # Errors
+    /// [`BadCertificate`] if the file is neither DER nor PEM, a PEM block is not closed, or one of
+    /// the certificates is not X.509.
     pub fn parse(file: &[u8]) -> Result<Anchors, BadCertificate> {
         let mut anchors = Anchors::default();
         match std::str::from_utf8(file).ok().filter(|text| text.contains(BEGIN)) {

@@ -40,6 +40,10 @@ pub struct BadAnswer;
 
 impl ClientData {
     /// The client data of a registration.
+    ///
+    /// # Errors
+    /// [`ForeignRpId`] if the origin may not use this RP ID: neither its own domain nor a parent of
+    /// it.
     pub fn registration(
         challenge: &[u8],
         origin: &Origin,
@@ -49,6 +53,10 @@ impl ClientData {
     }
 
     /// The client data of an authentication.
+    ///
+    /// # Errors
+    /// [`ForeignRpId`] if the origin may not use this RP ID: neither its own domain nor a parent of
+    /// it.
     pub fn authentication(
         challenge: &[u8],
         origin: &Origin,
@@ -103,6 +111,10 @@ fn quote(json: &mut String, text: &str) {
 }
 
 /// What authenticatorMakeCredential answered (CTAP 2.1 §6.1.2), as a response.
+///
+/// # Errors
+/// [`BadAnswer`] if the authenticator data is malformed or without attested credential data, or the
+/// attestation statement is not CBOR of the right type.
 pub fn registration_from_ctap2(
     client_data: &ClientData,
     fmt: &str,
@@ -128,6 +140,9 @@ pub fn registration_from_ctap2(
 
 /// The same where no attestation was asked for: whatever statement the key made is replaced by
 /// `none`, unread (L3 §5.1.3).
+///
+/// # Errors
+/// [`BadAnswer`] if the authenticator data is malformed or without attested credential data.
 pub fn unattested_from_ctap2(
     client_data: &ClientData,
     auth_data: &[u8],
@@ -141,6 +156,10 @@ pub fn unattested_from_ctap2(
 /// What U2F_REGISTER answered without its status word (FIDO U2F Raw Message Formats v1.2 §4.3), as
 /// a response of the format `fido-u2f` (L3 §8.6). `rp_id_hash` is the application parameter that
 /// was sent.
+///
+/// # Errors
+/// [`BadAnswer`] if a part of the reply is missing, or its certificate or signature does not have
+/// the length that its DER header states.
 pub fn registration_from_u2f(
     client_data: &ClientData,
     reply: &[u8],
@@ -167,6 +186,9 @@ pub fn registration_from_u2f(
 /// The same where no attestation was asked for: the key's certificate and its signature are left
 /// out, unread (L3 §5.1.3). That a certificate begins behind the handle and ends in the reply shows
 /// that the handle's length is right, which no signature does then.
+///
+/// # Errors
+/// [`BadAnswer`] if a part of the reply is missing, or its certificate does not end within it.
 pub fn unattested_from_u2f(
     client_data: &ClientData,
     reply: &[u8],
@@ -229,6 +251,10 @@ pub fn authentication_from_ctap2(
 /// What U2F_AUTHENTICATE answered without its status word (FIDO U2F Raw Message Formats v1.2 §5.4),
 /// as a response. `rp_id_hash` is the application parameter that was sent: the hash of the RP ID,
 /// or of the AppID.
+///
+/// # Errors
+/// [`BadAnswer`] if the reply is shorter than its fixed part, or the signature does not have the
+/// length that its DER header states.
 pub fn authentication_from_u2f(
     client_data: &ClientData,
     credential_id: &[u8],

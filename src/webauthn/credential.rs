@@ -74,6 +74,9 @@ pub struct BadId(&'static str);
 
 impl CredentialId {
     /// A credential's id from its bytes.
+    ///
+    /// # Errors
+    /// [`BadId`] if the id is empty or longer than 1,023 bytes (L3 §5.1).
     pub fn new(bytes: impl Into<Vec<u8>>) -> Result<CredentialId, BadId> {
         let bytes = bytes.into();
         if (1..=LONGEST_ID).contains(&bytes.len()) {

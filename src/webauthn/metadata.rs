@@ -101,6 +101,10 @@ impl Metadata {
     /// Reads a BLOB that `signer` has signed, whose certificate leads to one of `roots`. FIDO's own
     /// is signed by `mds.fidoalliance.org`; the name matters, since the root signs certificates of
     /// others too.
+    ///
+    /// # Errors
+    /// [`BadMetadata`], which says which step failed: form, algorithm, certificate chain,
+    /// signature.
     pub fn parse(
         blob: &[u8],
         roots: &Anchors,

@@ -141,6 +141,9 @@ pub enum ConfigFault {
 
 impl RelyingParty {
     /// A relying party on these terms.
+    ///
+    /// # Errors
+    /// [`ConfigFault`], which names the first value that is refused.
     pub fn new(config: RelyingPartyConfig) -> Result<RelyingParty, ConfigFault> {
         let RelyingPartyConfig {
             rp_id,
