@@ -80,6 +80,10 @@ pub enum Refusal {
 
 impl Device {
     /// Whether a code may be judged at all. What is refused here counts nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::Locked`], [`Refusal::NotActive`], [`Refusal::OutOfSync`] or
+    /// [`Refusal::Throttled`].
     pub fn admit(&self, now: UnixTime) -> Result<(), Refusal> {
         match (self.state, &self.factor) {
             (DeviceState::Locked, _) => return Err(Refusal::Locked),
@@ -174,6 +178,10 @@ impl Device {
 
     /// Whether a pair may be judged: by `activate` for a device that is pending or disabled, by
     /// `resync` for one that is active or locked.
+    ///
+    /// # Errors
+    /// [`Refusal::NotActive`] if the device's state or kind takes no such pair,
+    /// [`Refusal::PairsSpent`] if this caller's allowance is used up.
     pub fn admit_pair(
         &self,
         caller: &CallerId,
