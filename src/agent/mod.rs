@@ -75,16 +75,26 @@ pub(crate) struct Parts {
 /// Runs an agent until SIGTERM or SIGINT, then lets it finish what it is doing.
 ///
 /// It may be called once in a process: it limits what the process may do, and takes its signals.
+///
+/// # Errors
+/// [`Error`]: the configuration has problems, the store or a socket cannot be opened, or the store
+/// was lost while the agent ran.
 pub async fn run(config: Config) -> Result<(), Error> {
     run_on(Arc::new(Usb), config).await
 }
 
 /// [`run`], with the security keys of another bus than this machine's.
+///
+/// # Errors
+/// As [`run`].
 pub async fn run_on(bus: Arc<dyn Bus>, config: Config) -> Result<(), Error> {
     run_with(bus, Arc::new(SystemClock), config).await
 }
 
 /// [`run_on`], by another clock than this machine's.
+///
+/// # Errors
+/// As [`run`].
 pub async fn run_with(
     bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,

@@ -45,6 +45,10 @@ pub enum ConfigError {
 impl Config {
     /// Reads the configuration: this file, or the one in its usual place if it is there.
     /// `TWOSTEP_SOCKET` wins over both.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if a file that is named, or exists in the usual place, cannot be read or
+    /// does not parse.
     pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
         let usual = Paths::of_this_process().config;
         let (path, must_exist) = path.map_or((usual.as_path(), false), |path| (path, true));
@@ -68,6 +72,9 @@ impl Config {
 
     /// Reads the text of a configuration file; `path` is for messages, and where relative paths in
     /// it begin.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`], with the line of the first fault.
     pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
         let mut config: Config = toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
