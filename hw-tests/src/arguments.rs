@@ -9,8 +9,8 @@ pub struct Arguments {
 impl Arguments {
     /// The arguments of this process.
     #[must_use]
-    pub fn of_process() -> Self {
-        Self { left: std::env::args().skip(1).collect() }
+    pub fn of_process() -> Arguments {
+        Arguments { left: std::env::args().skip(1).collect() }
     }
 
     /// Whether a flag is there.

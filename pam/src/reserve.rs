@@ -10,13 +10,6 @@ use std::ptr;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-#[global_allocator]
-static ALLOCATOR: Reserve = Reserve {
-    arena: Arena(UnsafeCell::new([0; SIZE])),
-    used: AtomicU64::new(0),
-    touched: AtomicBool::new(false),
-};
-
 struct Reserve {
     arena: Arena,
     /// Blocks that are in use (upper half), and bytes up to the end of the last one (lower half).
@@ -130,6 +123,13 @@ fn place(used: u64, layout: Layout) -> Option<(usize, u64)> {
 
 /// More than the largest answers of two connections.
 const SIZE: usize = 128 * 1_024;
+
+#[global_allocator]
+static ALLOCATOR: Reserve = Reserve {
+    arena: Arena(UnsafeCell::new([0; SIZE])),
+    used: AtomicU64::new(0),
+    touched: AtomicBool::new(false),
+};
 
 #[cfg(test)]
 mod tests {

@@ -19,9 +19,10 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
 
+use serde_json::json;
+
 use fake::{CHUNKED, Fake, chunk, context, device, reply};
 use host::{IGNORE, Items, SUCCESS, Style, Transaction, descriptors};
-use serde_json::json;
 
 /// What the person does, and whether the agent says yes to it.
 const SCENES: &[(&str, &[&str], bool)] = &[

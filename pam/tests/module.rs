@@ -16,12 +16,13 @@ mod reuse;
 #[path = "../../tests/support/tools.rs"]
 mod tools;
 
+use serde_json::{Value, json};
+
 use fake::{Fake, device};
 use host::{
     AUTH_ERR, CONV_ERR, Items, SERVICE_ERR, SUCCESS, Style, Transaction, Typist, UNAVAIL,
     authenticate,
 };
-use serde_json::{Value, json};
 
 const HERE: Items<'static> = Items { tty: None, rhost: None };
 const REMOTE: Items<'static> = Items { tty: Some("ssh"), rhost: Some("192.0.2.1") };

@@ -24,10 +24,11 @@ mod tools;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use agent::{Agent, run_if_asked};
 use http::Client;
 use people::enrol;
-use serde_json::json;
 use stage::Stage;
 
 #[test]

@@ -3,6 +3,7 @@
 mod characters;
 
 pub use characters::OddCharacter;
+
 #[cfg(feature = "cli")]
 pub(crate) use characters::is_printable;
 pub(crate) use characters::{is_dash, is_invisible, narrow};

@@ -47,10 +47,6 @@ fn describe(
     }
 }
 
-/// How long a node may take to become ours: udevd sets its permission some time after the node is
-/// there.
-const UDEV: Duration = Duration::from_secs(1);
-
 impl Authenticator {
     /// Opens a key and asks what it is.
     pub(super) fn open(
@@ -125,3 +121,7 @@ impl Speaks {
         }
     }
 }
+
+/// How long a node may take to become ours: udevd sets its permission some time after the node is
+/// there.
+const UDEV: Duration = Duration::from_secs(1);

@@ -4,13 +4,6 @@
 //! lengths are claimed. Refused are indefinite lengths, tags, floating point numbers, duplicate
 //! keys, deep nesting and what follows the item.
 
-/// How deep maps and lists may lie in each other: CTAP allows four, attestation statements may
-/// bring their own.
-const MOST_DEPTH: usize = 8;
-
-/// More entries than any message of CTAP has; keys are compared with each other.
-const MOST_PAIRS: u64 = 64;
-
 /// Bytes that are no item that we read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
@@ -285,6 +278,13 @@ impl Writer {
         self.raw(&bytes[8 - width..])
     }
 }
+
+/// How deep maps and lists may lie in each other: CTAP allows four, attestation statements may
+/// bring their own.
+const MOST_DEPTH: usize = 8;
+
+/// More entries than any message of CTAP has; keys are compared with each other.
+const MOST_PAIRS: u64 = 64;
 
 #[cfg(test)]
 mod tests {

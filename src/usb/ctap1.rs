@@ -12,22 +12,6 @@ use super::limit::Limit;
 /// A SHA-256 hash: of the client data, or of what the credential is bound to.
 pub(super) type Hash = [u8; 32];
 
-const REGISTER: u8 = 0x01;
-const AUTHENTICATE: u8 = 0x02;
-const VERSION: u8 = 0x03;
-
-/// The control bytes of an authentication: only look whether the key handle is known; sign after a
-/// touch.
-const CHECK_ONLY: u8 = 0x07;
-const ENFORCE_PRESENCE: u8 = 0x03;
-
-/// The status words.
-const NO_ERROR: u16 = 0x9000;
-const CONDITIONS_NOT_SATISFIED: u16 = 0x6985;
-
-/// How often a key is asked whether it was touched.
-const PACE: Duration = Duration::from_millis(75);
-
 /// Makes a credential after a touch. Answers the raw message: `05`, public key, key handle,
 /// certificate, signature.
 pub(super) fn register(
@@ -146,3 +130,19 @@ fn call(
     let word = <[u8; 2]>::try_from(word).map_or(0, u16::from_be_bytes);
     Ok((word, answer))
 }
+
+const REGISTER: u8 = 0x01;
+const AUTHENTICATE: u8 = 0x02;
+const VERSION: u8 = 0x03;
+
+/// The control bytes of an authentication: only look whether the key handle is known; sign after a
+/// touch.
+const CHECK_ONLY: u8 = 0x07;
+const ENFORCE_PRESENCE: u8 = 0x03;
+
+/// The status words.
+const NO_ERROR: u16 = 0x9000;
+const CONDITIONS_NOT_SATISFIED: u16 = 0x6985;
+
+/// How often a key is asked whether it was touched.
+const PACE: Duration = Duration::from_millis(75);

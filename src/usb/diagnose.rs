@@ -19,9 +19,6 @@ use super::key::{Key, Text};
 use super::limit::{Cancel, Limit};
 use crate::webauthn::groups;
 
-/// How long a key may take to say what it is. Another program may keep it busy meanwhile.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// Every security key that is plugged in, in the order of their nodes, asked all at once. None of
 /// them blinks.
 ///
@@ -170,6 +167,9 @@ fn tagged(path: &Path) -> Option<bool> {
     let record = fs::read_to_string(record).ok()?;
     Some(record.lines().any(|line| line == "G:uaccess" || line == "Q:uaccess"))
 }
+
+/// How long a key may take to say what it is. Another program may keep it busy meanwhile.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

@@ -4,31 +4,14 @@
 /// Names a logical connection to a key.
 pub(super) type ChannelId = [u8; 4];
 
-/// Where a channel is asked for.
-pub(super) const BROADCAST: ChannelId = [0xff; 4];
-
-/// The longest report (and the usual one), and the shortest that can carry a message.
-pub(super) const LONGEST_REPORT: usize = 64;
-pub(super) const SHORTEST_REPORT: usize = 8;
-
-/// The longest message: one initial report and 128 continuations of 64 bytes.
-pub(super) const LONGEST_MESSAGE: usize = (64 - INITIAL) + 128 * (64 - CONTINUATION);
-
-/// Bytes of a report before its data: channel, command and length; channel and sequence number.
-const INITIAL: usize = 7;
-const CONTINUATION: usize = 5;
-
-/// The bit that tells an initial report from a continuation.
-const IS_INITIAL: u8 = 0x80;
-
 /// The commands (CTAP 2.1 §11.2.9).
 pub(super) mod command {
-    pub(in super::super) const MSG: u8 = 0x03;
-    pub(in super::super) const INIT: u8 = 0x06;
-    pub(in super::super) const CBOR: u8 = 0x10;
-    pub(in super::super) const CANCEL: u8 = 0x11;
-    pub(in super::super) const KEEPALIVE: u8 = 0x3b;
-    pub(in super::super) const ERROR: u8 = 0x3f;
+    pub(in crate::usb) const MSG: u8 = 0x03;
+    pub(in crate::usb) const INIT: u8 = 0x06;
+    pub(in crate::usb) const CBOR: u8 = 0x10;
+    pub(in crate::usb) const CANCEL: u8 = 0x11;
+    pub(in crate::usb) const KEEPALIVE: u8 = 0x3b;
+    pub(in crate::usb) const ERROR: u8 = 0x3f;
 }
 
 /// The reports of one message, each of the same length and filled up with zeros.
@@ -140,6 +123,23 @@ impl Assembly {
         Ok(whole.then(|| (self.command, std::mem::take(&mut self.data))))
     }
 }
+
+/// Where a channel is asked for.
+pub(super) const BROADCAST: ChannelId = [0xff; 4];
+
+/// The longest report (and the usual one), and the shortest that can carry a message.
+pub(super) const LONGEST_REPORT: usize = 64;
+pub(super) const SHORTEST_REPORT: usize = 8;
+
+/// The longest message: one initial report and 128 continuations of 64 bytes.
+pub(super) const LONGEST_MESSAGE: usize = (64 - INITIAL) + 128 * (64 - CONTINUATION);
+
+/// Bytes of a report before its data: channel, command and length; channel and sequence number.
+const INITIAL: usize = 7;
+const CONTINUATION: usize = 5;
+
+/// The bit that tells an initial report from a continuation.
+const IS_INITIAL: u8 = 0x80;
 
 #[cfg(test)]
 mod tests {

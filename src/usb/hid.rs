@@ -47,39 +47,6 @@ enum Trouble {
     Fault(Fault),
 }
 
-/// No key needs longer for a first word, or between two of its keepalives, which are due every 100
-/// ms. Clients of U2F give it 3 s for a message; the rest is for machines that are late themselves.
-const SILENCE: Duration = Duration::from_secs(4);
-
-/// After so long without an answer, while it answers other programs, a key is asked again: the
-/// kernel's queues drop what does not fit. First for a channel, then for anything else; the pauses
-/// grow, because the key may be slow too.
-const ASK_AGAIN: (Duration, Duration) = (Duration::from_millis(400), Duration::from_secs(1));
-
-/// The longest pause for a key that answers later than any key may.
-const LONGEST_WAIT: Duration = Duration::from_secs(16);
-
-/// How long a key may take to end what was cancelled.
-const DRAIN: Duration = Duration::from_millis(150);
-
-/// The first pause after "busy", and the longest.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(160));
-
-/// How often a channel is opened anew before the key is given up.
-const MOST_RESETS: u32 = 3;
-
-/// More reports than the kernel keeps for one program (64), so that what is stale is gone.
-const MOST_STALE: usize = 256;
-
-/// The answer to INIT: nonce, channel, protocol version, device version, capabilities.
-const INIT_ANSWER: usize = 17;
-
-const KEEPALIVE_TOUCH: u8 = 2;
-
-/// The bits of the capabilities: it knows CBOR; it does not know MSG.
-const KNOWS_CBOR: u8 = 0x04;
-const KNOWS_NO_MSG: u8 = 0x08;
-
 impl Channel {
     /// Asks for a channel, as often as it takes while other programs talk to the key.
     pub(super) fn open(
@@ -490,11 +457,6 @@ fn again_after(took: Duration, pause: Duration) -> Duration {
     took + took.max(pause)
 }
 
-const BUSY: u8 = 0x06;
-
-/// The command of CTAP2 that carries a PIN (CTAP 2.1 §6.5).
-const CLIENT_PIN: u8 = 0x06;
-
 /// What a CTAPHID_ERROR means (CTAP 2.1 §11.2.9.1.6).
 fn error(code: Option<u8>) -> Trouble {
     match code {
@@ -516,3 +478,41 @@ impl From<Fault> for Trouble {
         Trouble::Fault(fault)
     }
 }
+
+/// No key needs longer for a first word, or between two of its keepalives, which are due every 100
+/// ms. Clients of U2F give it 3 s for a message; the rest is for machines that are late themselves.
+const SILENCE: Duration = Duration::from_secs(4);
+
+/// After so long without an answer, while it answers other programs, a key is asked again: the
+/// kernel's queues drop what does not fit. First for a channel, then for anything else; the pauses
+/// grow, because the key may be slow too.
+const ASK_AGAIN: (Duration, Duration) = (Duration::from_millis(400), Duration::from_secs(1));
+
+/// The longest pause for a key that answers later than any key may.
+const LONGEST_WAIT: Duration = Duration::from_secs(16);
+
+/// How long a key may take to end what was cancelled.
+const DRAIN: Duration = Duration::from_millis(150);
+
+/// The first pause after "busy", and the longest.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(160));
+
+/// How often a channel is opened anew before the key is given up.
+const MOST_RESETS: u32 = 3;
+
+/// More reports than the kernel keeps for one program (64), so that what is stale is gone.
+const MOST_STALE: usize = 256;
+
+/// The answer to INIT: nonce, channel, protocol version, device version, capabilities.
+const INIT_ANSWER: usize = 17;
+
+const KEEPALIVE_TOUCH: u8 = 2;
+
+/// The bits of the capabilities: it knows CBOR; it does not know MSG.
+const KNOWS_CBOR: u8 = 0x04;
+const KNOWS_NO_MSG: u8 = 0x08;
+
+const BUSY: u8 = 0x06;
+
+/// The command of CTAP2 that carries a PIN (CTAP 2.1 §6.5).
+const CLIENT_PIN: u8 = 0x06;

@@ -28,17 +28,6 @@ struct Hidraw {
     lengths: (usize, usize),
 }
 
-/// FIDO's page of usages, and the one usage on it (CTAP 2.1 §11.2.8).
-const USAGE_PAGE: u16 = 0xf1d0;
-const USAGE: u16 = 0x01;
-
-/// How often keys are looked for where no udevd says that one came.
-const PERIOD: Duration = Duration::from_millis(250);
-
-/// The library keeps its last error in one place for the whole process, so it is entered by one
-/// thread at a time.
-static LIBRARY: Mutex<Option<HidApi>> = Mutex::new(None);
-
 /// Does something with the library, started if need be.
 fn library<T>(
     act: impl FnOnce(&mut HidApi) -> Result<T, hidapi::HidError>,
@@ -182,6 +171,17 @@ fn await_event(socket: &udev::MonitorSocket, most: Duration) {
     // What has been said is taken, so that the next wait is one.
     socket.iter().for_each(drop);
 }
+
+/// FIDO's page of usages, and the one usage on it (CTAP 2.1 §11.2.8).
+const USAGE_PAGE: u16 = 0xf1d0;
+const USAGE: u16 = 0x01;
+
+/// How often keys are looked for where no udevd says that one came.
+const PERIOD: Duration = Duration::from_millis(250);
+
+/// The library keeps its last error in one place for the whole process, so it is entered by one
+/// thread at a time.
+static LIBRARY: Mutex<Option<HidApi>> = Mutex::new(None);
 
 #[cfg(test)]
 mod tests {

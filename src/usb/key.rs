@@ -28,9 +28,6 @@ pub struct Key {
 #[serde(from = "String", into = "String")]
 pub struct Text(String);
 
-/// How much of a device's text is shown.
-const MOST_CHARACTERS: usize = 64;
-
 impl Text {
     /// Keeps what can be shown on one line: no control characters, none that turn or hide the text
     /// around them.
@@ -79,6 +76,9 @@ impl fmt::Display for Key {
         write!(f, "{name} ({})", self.path.display())
     }
 }
+
+/// How much of a device's text is shown.
+const MOST_CHARACTERS: usize = 64;
 
 #[cfg(test)]
 mod tests {

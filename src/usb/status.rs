@@ -3,38 +3,6 @@
 use super::error::Error;
 use super::fault::Fault;
 
-pub(super) const OK: u8 = 0x00;
-pub(super) const INVALID_PARAMETER: u8 = 0x02;
-pub(super) const INVALID_LENGTH: u8 = 0x03;
-pub(super) const UNEXPECTED_TYPE: u8 = 0x11;
-pub(super) const INVALID_CBOR: u8 = 0x12;
-pub(super) const MISSING_PARAMETER: u8 = 0x14;
-pub(super) const LIMIT_EXCEEDED: u8 = 0x15;
-pub(super) const INVALID_COMMAND: u8 = 0x01;
-pub(super) const CHANNEL_BUSY: u8 = 0x06;
-pub(super) const CREDENTIAL_EXCLUDED: u8 = 0x19;
-pub(super) const UNSUPPORTED_ALGORITHM: u8 = 0x26;
-pub(super) const OPERATION_DENIED: u8 = 0x27;
-pub(super) const KEY_STORE_FULL: u8 = 0x28;
-pub(super) const KEEPALIVE_CANCEL: u8 = 0x2d;
-pub(super) const NO_CREDENTIALS: u8 = 0x2e;
-pub(super) const UNSUPPORTED_OPTION: u8 = 0x2b;
-pub(super) const INVALID_OPTION: u8 = 0x2c;
-pub(super) const REQUEST_TOO_LARGE: u8 = 0x39;
-pub(super) const OTHER: u8 = 0x7f;
-pub(super) const USER_ACTION_TIMEOUT: u8 = 0x2f;
-pub(super) const NOT_ALLOWED: u8 = 0x30;
-pub(super) const PIN_INVALID: u8 = 0x31;
-pub(super) const PIN_BLOCKED: u8 = 0x32;
-pub(super) const PIN_AUTH_INVALID: u8 = 0x33;
-pub(super) const PIN_AUTH_BLOCKED: u8 = 0x34;
-pub(super) const PIN_NOT_SET: u8 = 0x35;
-pub(super) const PUAT_REQUIRED: u8 = 0x36;
-pub(super) const PIN_POLICY_VIOLATION: u8 = 0x37;
-pub(super) const ACTION_TIMEOUT: u8 = 0x3a;
-pub(super) const UV_BLOCKED: u8 = 0x3c;
-pub(super) const UV_INVALID: u8 = 0x3f;
-
 /// Whether a status is about the request itself, and not about the person or the stored
 /// credentials.
 pub(super) fn is_about_the_request(status: u8) -> bool {
@@ -91,3 +59,35 @@ impl From<Fault> for Error {
         }
     }
 }
+
+pub(super) const OK: u8 = 0x00;
+pub(super) const INVALID_PARAMETER: u8 = 0x02;
+pub(super) const INVALID_LENGTH: u8 = 0x03;
+pub(super) const UNEXPECTED_TYPE: u8 = 0x11;
+pub(super) const INVALID_CBOR: u8 = 0x12;
+pub(super) const MISSING_PARAMETER: u8 = 0x14;
+pub(super) const LIMIT_EXCEEDED: u8 = 0x15;
+pub(super) const INVALID_COMMAND: u8 = 0x01;
+pub(super) const CHANNEL_BUSY: u8 = 0x06;
+pub(super) const CREDENTIAL_EXCLUDED: u8 = 0x19;
+pub(super) const UNSUPPORTED_ALGORITHM: u8 = 0x26;
+pub(super) const OPERATION_DENIED: u8 = 0x27;
+pub(super) const KEY_STORE_FULL: u8 = 0x28;
+pub(super) const KEEPALIVE_CANCEL: u8 = 0x2d;
+pub(super) const NO_CREDENTIALS: u8 = 0x2e;
+pub(super) const UNSUPPORTED_OPTION: u8 = 0x2b;
+pub(super) const INVALID_OPTION: u8 = 0x2c;
+pub(super) const REQUEST_TOO_LARGE: u8 = 0x39;
+pub(super) const OTHER: u8 = 0x7f;
+pub(super) const USER_ACTION_TIMEOUT: u8 = 0x2f;
+pub(super) const NOT_ALLOWED: u8 = 0x30;
+pub(super) const PIN_INVALID: u8 = 0x31;
+pub(super) const PIN_BLOCKED: u8 = 0x32;
+pub(super) const PIN_AUTH_INVALID: u8 = 0x33;
+pub(super) const PIN_AUTH_BLOCKED: u8 = 0x34;
+pub(super) const PIN_NOT_SET: u8 = 0x35;
+pub(super) const PUAT_REQUIRED: u8 = 0x36;
+pub(super) const PIN_POLICY_VIOLATION: u8 = 0x37;
+pub(super) const ACTION_TIMEOUT: u8 = 0x3a;
+pub(super) const UV_BLOCKED: u8 = 0x3c;
+pub(super) const UV_INVALID: u8 = 0x3f;

@@ -31,12 +31,6 @@ struct Heard {
     touch: bool,
 }
 
-/// So soon another program comes back to a key that it uses again and again.
-const RECENT: Duration = Duration::from_secs(5);
-
-/// No ceremony gives up so many channels that an older one matters.
-const MOST_FORMER: usize = 32;
-
 impl Traffic {
     pub(super) fn begin_exchange(&mut self) {
         self.now = Heard::default();
@@ -108,3 +102,9 @@ pub(super) enum Hindrance {
     Busy,
     Slow,
 }
+
+/// So soon another program comes back to a key that it uses again and again.
+const RECENT: Duration = Duration::from_secs(5);
+
+/// No ceremony gives up so many channels that an older one matters.
+const MOST_FORMER: usize = 32;

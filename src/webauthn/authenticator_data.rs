@@ -26,21 +26,6 @@ pub(crate) struct AttestedCredential<'a> {
     pub(crate) key: Value<'a>,
 }
 
-/// The user present flag, UP.
-pub(super) const USER_PRESENT: u8 = 0x01;
-/// The user verified flag, UV.
-pub(crate) const USER_VERIFIED: u8 = 0x04;
-/// The flag of a credential that may be backed up, BE.
-pub(crate) const BACKUP_ELIGIBLE: u8 = 0x08;
-/// The flag of a credential that is, BS.
-pub(crate) const BACKED_UP: u8 = 0x10;
-/// Attested credential data follow, AT.
-const ATTESTED: u8 = 0x40;
-/// Extension data follow, ED.
-const EXTENDED: u8 = 0x80;
-/// The major type of a map (RFC 8949 §3.1).
-const MAP: u8 = 5;
-
 impl<'a> AuthenticatorData<'a> {
     /// Reads all of `bytes`: what the flags announce is there, and nothing else is.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<AuthenticatorData<'a>, Malformed> {
@@ -107,6 +92,21 @@ impl<'a> AttestedCredential<'a> {
         Ok((AttestedCredential { aaguid: *aaguid, id, public_key, key }, after))
     }
 }
+
+/// The user present flag, UP.
+pub(super) const USER_PRESENT: u8 = 0x01;
+/// The user verified flag, UV.
+pub(crate) const USER_VERIFIED: u8 = 0x04;
+/// The flag of a credential that may be backed up, BE.
+pub(crate) const BACKUP_ELIGIBLE: u8 = 0x08;
+/// The flag of a credential that is, BS.
+pub(crate) const BACKED_UP: u8 = 0x10;
+/// Attested credential data follow, AT.
+const ATTESTED: u8 = 0x40;
+/// Extension data follow, ED.
+const EXTENDED: u8 = 0x80;
+/// The major type of a map (RFC 8949 §3.1).
+const MAP: u8 = 5;
 
 #[cfg(test)]
 mod tests {

@@ -104,14 +104,6 @@ impl Aaguid {
     }
 }
 
-const LONGEST_ID: usize = 1_023;
-
-const BAD_CREDENTIAL_ID: BadId =
-    BadId("a credential id is 1 to 1023 bytes, written as hexadecimal digits in lower case");
-
-const BAD_AAGUID: BadId =
-    BadId("an AAGUID is written like ee882879-721c-4913-9775-3dfcce97072a and is not all zeros");
-
 impl FromStr for Aaguid {
     type Err = BadId;
 
@@ -228,6 +220,14 @@ mod hex {
         pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect()
     }
 }
+
+const LONGEST_ID: usize = 1_023;
+
+const BAD_CREDENTIAL_ID: BadId =
+    BadId("a credential id is 1 to 1023 bytes, written as hexadecimal digits in lower case");
+
+const BAD_AAGUID: BadId =
+    BadId("an AAGUID is written like ee882879-721c-4913-9775-3dfcce97072a and is not all zeros");
 
 #[cfg(test)]
 mod tests {

@@ -198,6 +198,16 @@ pub(super) fn of_authentication(error: &WebauthnError) -> Fault {
     Ceremony::Authentication.fault(number, what)
 }
 
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let section = match self.ceremony {
+            Ceremony::Registration => "7.1",
+            Ceremony::Authentication => "7.2",
+        };
+        write!(f, "{} (WebAuthn §{section} step {})", self.what, self.number)
+    }
+}
+
 pub(super) const NOT_JSON: &str = "the client data are not the JSON that was to be expected";
 pub(super) const OTHER_CHALLENGE: &str = "the challenge is not the one that was issued";
 pub(super) const OTHER_ORIGIN: &str = "the origin is not one of ours";
@@ -210,13 +220,3 @@ pub(super) const NOT_TOUCHED: &str = "nobody touched the key";
 pub(super) const NOT_VERIFIED: &str = "the key did not verify who holds it, by PIN or fingerprint";
 pub(super) const BACKED_UP_ANYWAY: &str =
     "the key says that the credential is backed up and that it cannot be";
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let section = match self.ceremony {
-            Ceremony::Registration => "7.1",
-            Ceremony::Authentication => "7.2",
-        };
-        write!(f, "{} (WebAuthn §{section} step {})", self.what, self.number)
-    }
-}

@@ -300,9 +300,6 @@ impl Descriptor {
     }
 }
 
-/// The one type of credential there is (L3 §5.8.2).
-pub(crate) const PUBLIC_KEY: &str = "public-key";
-
 /// A member that is `null` is one that is not there: JavaScript writes both for what it does not
 /// have.
 fn absent_if_null<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
@@ -373,3 +370,6 @@ mod optional_base64url {
             .filter(|bytes| !bytes.is_empty()))
     }
 }
+
+/// The one type of credential there is (L3 §5.8.2).
+pub(crate) const PUBLIC_KEY: &str = "public-key";

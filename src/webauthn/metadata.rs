@@ -211,16 +211,6 @@ impl Entry {
     }
 }
 
-/// Statuses after which a model is no longer accepted (MDS3 §3.1.4). A later report does not lift
-/// them: what it may say of newer firmware, an AAGUID does not tell.
-const WITHDRAWN: [(&str, &str); 5] = [
-    ("REVOKED", "the model was revoked"),
-    ("ATTESTATION_KEY_COMPROMISE", "the key that vouches for the model is in wrong hands"),
-    ("USER_VERIFICATION_BYPASS", "the model's user verification can be bypassed"),
-    ("USER_KEY_REMOTE_COMPROMISE", "keys of the model can be stolen from afar"),
-    ("USER_KEY_PHYSICAL_COMPROMISE", "keys of the model can be stolen by who holds it"),
-];
-
 /// The identifiers of the keys of certificates: SHA-1 in hexadecimal digits (RFC 5280 §4.2.1.2,
 /// method 1).
 fn key_identifiers(chain: &[&[u8]]) -> Vec<String> {
@@ -246,8 +236,6 @@ fn common_name(chain: &[&[u8]]) -> Option<String> {
     let name = subject.iter().find(|attribute| attribute.oid.to_string() == COMMON_NAME)?;
     String::from_utf8(name.value.value().to_vec()).ok()
 }
-
-const COMMON_NAME: &str = "2.5.4.3";
 
 /// A signature as JOSE has it (RFC 7518 §3.4), as a SEQUENCE of two INTEGERs.
 fn ecdsa_in_der(signature: &[u8]) -> Option<Vec<u8>> {
@@ -280,3 +268,15 @@ impl fmt::Debug for Metadata {
         )
     }
 }
+
+/// Statuses after which a model is no longer accepted (MDS3 §3.1.4). A later report does not lift
+/// them: what it may say of newer firmware, an AAGUID does not tell.
+const WITHDRAWN: [(&str, &str); 5] = [
+    ("REVOKED", "the model was revoked"),
+    ("ATTESTATION_KEY_COMPROMISE", "the key that vouches for the model is in wrong hands"),
+    ("USER_VERIFICATION_BYPASS", "the model's user verification can be bypassed"),
+    ("USER_KEY_REMOTE_COMPROMISE", "keys of the model can be stolen from afar"),
+    ("USER_KEY_PHYSICAL_COMPROMISE", "keys of the model can be stolen by who holds it"),
+];
+
+const COMMON_NAME: &str = "2.5.4.3";

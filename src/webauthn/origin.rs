@@ -134,11 +134,6 @@ fn is_local(host: &str) -> bool {
     host == LOCALHOST || host.strip_suffix(LOCALHOST).is_some_and(|rest| rest.ends_with('.'))
 }
 
-const LOCALHOST: &str = "localhost";
-
-/// What is before the hash in the origin of an Android app.
-const ANDROID_APP: &str = "android:apk-key-hash:";
-
 impl FromStr for Origin {
     type Err = BadOrigin;
 
@@ -196,6 +191,11 @@ impl fmt::Display for BadOrigin {
 }
 
 impl std::error::Error for BadOrigin {}
+
+const LOCALHOST: &str = "localhost";
+
+/// What is before the hash in the origin of an Android app.
+const ANDROID_APP: &str = "android:apk-key-hash:";
 
 #[cfg(test)]
 mod tests {

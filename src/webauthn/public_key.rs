@@ -18,11 +18,6 @@ pub(super) enum PublicKey {
     Ed25519(ed25519::PublicKey),
 }
 
-/// The algorithms of webauthn-rs. A ceremony of its own always allows all of them: which of them
-/// were asked for is judged apart, and so is EdDSA, in whose place it sees ES256.
-pub(super) const OF_CORE: [COSEAlgorithm; 3] =
-    [COSEAlgorithm::ES256, COSEAlgorithm::ES384, COSEAlgorithm::RS256];
-
 impl PublicKey {
     pub(super) fn algorithm(&self) -> SignatureAlgorithm {
         match self {
@@ -103,6 +98,11 @@ const ED25519: i128 = 6;
 
 /// The public exponent that every authenticator uses, 65,537.
 const F4: [u8; 3] = [1, 0, 1];
+
+/// The algorithms of webauthn-rs. A ceremony of its own always allows all of them: which of them
+/// were asked for is judged apart, and so is EdDSA, in whose place it sees ES256.
+pub(super) const OF_CORE: [COSEAlgorithm; 3] =
+    [COSEAlgorithm::ES256, COSEAlgorithm::ES384, COSEAlgorithm::RS256];
 
 #[cfg(test)]
 mod tests {

@@ -14,10 +14,6 @@ pub struct RelatedOrigins {
     pub origins: Vec<String>,
 }
 
-/// The number of registrable labels that every client supports; origins with further labels may be
-/// ignored (L3 §5.11.1).
-pub const LABELS_SUPPORTED: usize = 5;
-
 impl RelatedOrigins {
     /// The origins that may use the RP ID though their hosts do not belong to it; each once.
     pub(super) fn new<'a>(origins: impl Iterator<Item = &'a Origin>) -> RelatedOrigins {
@@ -58,6 +54,10 @@ fn registrable_label(host: &str) -> String {
 /// Names that registries of countries have below themselves for kinds of owners.
 const SORTS: [&str; 12] =
     ["com", "net", "org", "edu", "gov", "gob", "mil", "info", "gouv", "asso", "ltd", "plc"];
+
+/// The number of registrable labels that every client supports; origins with further labels may be
+/// ignored (L3 §5.11.1).
+pub const LABELS_SUPPORTED: usize = 5;
 
 #[cfg(test)]
 mod tests {

@@ -10,21 +10,16 @@
 //! Exit 0: every case is ok. Else the number of cases that failed, or 100 when a machine did not
 //! end by itself.
 
-use hw_tests::arguments::Arguments;
-use hw_tests::guest::{Case, Place};
-use hw_tests::host::{Kernel, Machine, Root, Verdict};
-use hw_tests::{cases, guest, host};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// No machine runs longer, whatever its cases ask for.
-const LONGEST: Duration = Duration::from_secs(900);
-
-/// Exit status for a machine that did not end by itself.
-const NO_VERDICT: u8 = 100;
+use hw_tests::arguments::Arguments;
+use hw_tests::guest::{Case, Place};
+use hw_tests::host::{Kernel, Machine, Root, Verdict};
+use hw_tests::{cases, guest, host};
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::of_process();
@@ -240,3 +235,9 @@ fn print(line: &str) -> bool {
     }
     false
 }
+
+/// No machine runs longer, whatever its cases ask for.
+const LONGEST: Duration = Duration::from_secs(900);
+
+/// Exit status for a machine that did not end by itself.
+const NO_VERDICT: u8 = 100;

@@ -1,9 +1,10 @@
 //! The first process of the virtual machine; also each case, in a process of its own.
 
+use std::process::ExitCode;
+
 use hw_tests::arguments::Arguments;
 use hw_tests::guest::Case;
 use hw_tests::{cases, guest};
-use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::of_process();

@@ -11,13 +11,14 @@
 //! `unplug-after REPORTS`, `late MS`, `fault NAME [SKIP [TIMES]]`, `heal`, `raw HEX`, `save FILE`,
 //! `restore FILE`, `state`, `quit`.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
 use hw_tests::arguments::Arguments;
 use hw_tests::key::{Finger, Flash, Options};
 use hw_tests::wire::{Gadget, Identity, Uhid, Wire};
 use hw_tests::{faults, key};
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match run() {

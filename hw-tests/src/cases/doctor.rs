@@ -1,26 +1,10 @@
 //! `twostep key doctor` says what is wrong, without any right.
 
-use crate::guest::{Agent, Case, Key, Outcome, Place, Ran, Wire, ours, run, run_as, start};
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-pub(super) const CASES: &[Case] = &[
-    Case::new("doctor.no-key", no_key),
-    Case::new("doctor.healthy", healthy),
-    Case::new("doctor.healthy-u2f-only", healthy_u2f_only),
-    Case::new("doctor.no-permission", no_permission),
-    Case::new("doctor.no-permission-with-udev", no_permission).on(Place::Udev),
-    Case::new("doctor.udev-knows-the-key-for-what-it-is", udev_knows_the_key).on(Place::Udev),
-    Case::new("doctor.held-by-another-process", held_by_another_process),
-    Case::new("doctor.blocked", blocked).within(120),
-    Case::new("doctor.names-with-escapes", names_with_escapes),
-];
-
-const LIMIT: Duration = Duration::from_secs(40);
-
-/// Somebody without any right.
-const ANN: u32 = 1000;
+use crate::guest::{Agent, Case, Key, Outcome, Place, Ran, Wire, ours, run, run_as, start};
 
 fn doctor() -> Result<Ran, String> {
     start(Command::new(ours("twostep")).args(["key", "doctor"]), "")?.end(LIMIT)
@@ -132,3 +116,20 @@ fn names_with_escapes() -> Outcome {
         .then_some(())
         .ok_or_else(|| "a name was run".to_owned())
 }
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("doctor.no-key", no_key),
+    Case::new("doctor.healthy", healthy),
+    Case::new("doctor.healthy-u2f-only", healthy_u2f_only),
+    Case::new("doctor.no-permission", no_permission),
+    Case::new("doctor.no-permission-with-udev", no_permission).on(Place::Udev),
+    Case::new("doctor.udev-knows-the-key-for-what-it-is", udev_knows_the_key).on(Place::Udev),
+    Case::new("doctor.held-by-another-process", held_by_another_process),
+    Case::new("doctor.blocked", blocked).within(120),
+    Case::new("doctor.names-with-escapes", names_with_escapes),
+];
+
+const LIMIT: Duration = Duration::from_secs(40);
+
+/// Somebody without any right.
+const ANN: u32 = 1000;

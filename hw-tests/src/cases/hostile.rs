@@ -1,61 +1,13 @@
 //! Whatever a key does, a ceremony ends in time with an error that has a type.
 
+use std::time::Duration;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use serde_json::Value;
+
 use crate::faults;
 use crate::faults::{End, Fault, On};
 use crate::guest::{Agent, Case, Key, Outcome, Place, Ran, Wire};
-use nix::sys::resource::{UsageWho, getrusage};
-use serde_json::Value;
-use std::time::Duration;
-
-pub(super) const CASES: &[Case] = &[
-    Case::new("hostile.enrolment", || {
-        matrix(
-            Ceremony::Enrolment,
-            Kind::Fido2,
-            &[(On::Init, 0), (On::Info, 0), (On::Any, 1), (On::Cbor, 1), (On::Made, 0)],
-        )
-    })
-    .on(Place::Counted)
-    .within(400),
-    Case::new("hostile.login", || {
-        matrix(Ceremony::Login, Kind::Fido2, &[(On::Asserted, 0), (On::Asserted, 1)])
-    })
-    .on(Place::Counted)
-    .within(400),
-    Case::new("hostile.u2f-enrolment", || {
-        matrix(Ceremony::Enrolment, Kind::U2f, &[(On::U2f, 0), (On::U2f, 1)])
-    })
-    .on(Place::Counted)
-    .within(400),
-    Case::new("hostile.u2f-login", || {
-        matrix(Ceremony::Login, Kind::U2f, &[(On::Any, 1), (On::U2f, 1)])
-    })
-    .on(Place::Counted)
-    .within(400),
-    Case::new("hostile.recovers-after-one-bad-reply", recovers)
-        .on(Place::Counted)
-        .within(400),
-];
-
-/// What a ceremony is told to wait, and how late it may be.
-const WAIT: &str = "1";
-const DEADLINE: Duration = Duration::from_millis(1_000 + 250);
-
-/// The resident set of a program that met a fault may be that much larger than that of one that met
-/// none, in KiB.
-const GROWTH: i64 = 1_024;
-
-/// Behaviours after which something is still on its way.
-const LEFT_OVER: [&str; 8] = [
-    "begun-twice",
-    "continuation-",
-    "foreign-",
-    "keepalive-burst",
-    "keepalive-touch",
-    "length-too-long",
-    "sent-twice",
-    "silent",
-];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ceremony {
@@ -76,7 +28,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn set_up(ceremony: Ceremony, kind: Kind) -> Result<Self, String> {
+    fn set_up(ceremony: Ceremony, kind: Kind) -> Result<Bench, String> {
         let agent = Agent::start("")?;
         let key =
             Key::plug(Wire::Uhid, "BAD-1", if kind == Kind::U2f { &["--u2f-only"] } else { &[] })?;
@@ -91,7 +43,7 @@ impl Bench {
         if ceremony == Ceremony::Login {
             agent.enroll("ann")?;
         }
-        Ok(Self { agent, key, words })
+        Ok(Bench { agent, key, words })
     }
 
     /// Runs the ceremony once; what it enrolled is forgotten again.
@@ -197,3 +149,53 @@ fn resident() -> Result<i64, String> {
         .map_err(|error| error.to_string())?
         .max_rss())
 }
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("hostile.enrolment", || {
+        matrix(
+            Ceremony::Enrolment,
+            Kind::Fido2,
+            &[(On::Init, 0), (On::Info, 0), (On::Any, 1), (On::Cbor, 1), (On::Made, 0)],
+        )
+    })
+    .on(Place::Counted)
+    .within(400),
+    Case::new("hostile.login", || {
+        matrix(Ceremony::Login, Kind::Fido2, &[(On::Asserted, 0), (On::Asserted, 1)])
+    })
+    .on(Place::Counted)
+    .within(400),
+    Case::new("hostile.u2f-enrolment", || {
+        matrix(Ceremony::Enrolment, Kind::U2f, &[(On::U2f, 0), (On::U2f, 1)])
+    })
+    .on(Place::Counted)
+    .within(400),
+    Case::new("hostile.u2f-login", || {
+        matrix(Ceremony::Login, Kind::U2f, &[(On::Any, 1), (On::U2f, 1)])
+    })
+    .on(Place::Counted)
+    .within(400),
+    Case::new("hostile.recovers-after-one-bad-reply", recovers)
+        .on(Place::Counted)
+        .within(400),
+];
+
+/// What a ceremony is told to wait, and how late it may be.
+const WAIT: &str = "1";
+const DEADLINE: Duration = Duration::from_millis(1_000 + 250);
+
+/// The resident set of a program that met a fault may be that much larger than that of one that met
+/// none, in KiB.
+const GROWTH: i64 = 1_024;
+
+/// Behaviours after which something is still on its way.
+const LEFT_OVER: [&str; 8] = [
+    "begun-twice",
+    "continuation-",
+    "foreign-",
+    "keepalive-burst",
+    "keepalive-touch",
+    "length-too-long",
+    "sent-twice",
+    "silent",
+];

@@ -1,46 +1,9 @@
 //! A person enrols a key and opens a session with it.
 
-use super::webauthn;
-use crate::guest::{Agent, Case, Key, Outcome, Wire, run};
 use std::time::Duration;
 
-pub(super) const CASES: &[Case] = &[
-    Case::new("login.fido2-over-uhid", || enrols_and_logs_in(Wire::Uhid, &[])),
-    Case::new("login.fido2-over-usb", || enrols_and_logs_in(Wire::Usb(0), &[])).on_real_keys(),
-    Case::new("login.u2f-only-over-uhid", || enrols_and_logs_in(Wire::Uhid, &["--u2f-only"])),
-    Case::new("login.u2f-only-over-usb", || enrols_and_logs_in(Wire::Usb(1), &["--u2f-only"])),
-    Case::new("login.pin-over-uhid", || enrols_and_logs_in_with_pin(Wire::Uhid, "")),
-    Case::new("login.pin-over-usb", || enrols_and_logs_in_with_pin(Wire::Usb(0), "")),
-    Case::new("login.verification-required-over-uhid", || {
-        enrols_and_logs_in_with_pin(Wire::Uhid, REQUIRED)
-    }),
-    Case::new("login.verification-required-over-usb", || {
-        enrols_and_logs_in_with_pin(Wire::Usb(0), REQUIRED)
-    }),
-    Case::new("login.key-that-always-verifies", key_that_always_verifies),
-    Case::new("login.fingerprint", fingerprint),
-    Case::new("login.fingerprint-is-wrong-then-right", finger_is_wrong_then_right),
-    Case::new("login.verification-required-and-no-pin", verification_required_and_no_pin),
-    Case::new("login.touch-comes-late", || {
-        enrols_and_logs_in(Wire::Uhid, &["--touch", "delay:2500"])
-    }),
-    Case::new(
-        "login.json-path-takes-what-the-program-enrolled",
-        json_path_takes_what_the_program_enrolled,
-    )
-    .on_real_keys(),
-    Case::new("login.fido2-cred-enrols-and-the-program-logs-in", || {
-        enrolled_by_fido2_cred(&[], &[])
-    })
-    .on_real_keys(),
-    Case::new("login.u2f-of-fido2-cred-enrols-and-the-program-logs-in", || {
-        enrolled_by_fido2_cred(&["--u2f-only"], &["-u"])
-    }),
-];
-
-const REQUIRED: &str = "user_verification = \"required\"";
-
-const PIN: &str = "271828\n";
+use super::webauthn;
+use crate::guest::{Agent, Case, Key, Outcome, Wire, run};
 
 fn enrols_and_logs_in(wire: Wire, key: &[&str]) -> Outcome {
     let key = Key::plug(wire, "LOGIN-1", key)?;
@@ -145,3 +108,41 @@ fn set_pin(key: &Key) -> Outcome {
         .done()
         .map(drop)
 }
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("login.fido2-over-uhid", || enrols_and_logs_in(Wire::Uhid, &[])),
+    Case::new("login.fido2-over-usb", || enrols_and_logs_in(Wire::Usb(0), &[])).on_real_keys(),
+    Case::new("login.u2f-only-over-uhid", || enrols_and_logs_in(Wire::Uhid, &["--u2f-only"])),
+    Case::new("login.u2f-only-over-usb", || enrols_and_logs_in(Wire::Usb(1), &["--u2f-only"])),
+    Case::new("login.pin-over-uhid", || enrols_and_logs_in_with_pin(Wire::Uhid, "")),
+    Case::new("login.pin-over-usb", || enrols_and_logs_in_with_pin(Wire::Usb(0), "")),
+    Case::new("login.verification-required-over-uhid", || {
+        enrols_and_logs_in_with_pin(Wire::Uhid, REQUIRED)
+    }),
+    Case::new("login.verification-required-over-usb", || {
+        enrols_and_logs_in_with_pin(Wire::Usb(0), REQUIRED)
+    }),
+    Case::new("login.key-that-always-verifies", key_that_always_verifies),
+    Case::new("login.fingerprint", fingerprint),
+    Case::new("login.fingerprint-is-wrong-then-right", finger_is_wrong_then_right),
+    Case::new("login.verification-required-and-no-pin", verification_required_and_no_pin),
+    Case::new("login.touch-comes-late", || {
+        enrols_and_logs_in(Wire::Uhid, &["--touch", "delay:2500"])
+    }),
+    Case::new(
+        "login.json-path-takes-what-the-program-enrolled",
+        json_path_takes_what_the_program_enrolled,
+    )
+    .on_real_keys(),
+    Case::new("login.fido2-cred-enrols-and-the-program-logs-in", || {
+        enrolled_by_fido2_cred(&[], &[])
+    })
+    .on_real_keys(),
+    Case::new("login.u2f-of-fido2-cred-enrols-and-the-program-logs-in", || {
+        enrolled_by_fido2_cred(&["--u2f-only"], &["-u"])
+    }),
+];
+
+const REQUIRED: &str = "user_verification = \"required\"";
+
+const PIN: &str = "271828\n";

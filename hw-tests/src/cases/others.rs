@@ -1,24 +1,12 @@
 //! Other programs use the same key.
 
-use crate::guest::{Agent, Case, Key, Outcome, Place, Running, Wire, run, start};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-pub(super) const CASES: &[Case] = &[
-    Case::new("others.a-hundred-logins-beside-fido2-token", hundred_logins_beside_fido2_token)
-        .within(600)
-        .on(Place::Udev),
-    Case::new("others.waits-while-another-program-waits-for-a-touch", waits_for_its_turn),
-    Case::new("others.latency-beside-fido2-assert", latency).within(300),
-];
-
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// A hash of no client data in particular.
-const HASH: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+use crate::guest::{Agent, Case, Key, Outcome, Place, Running, Wire, run, start};
 
 fn hundred_logins_beside_fido2_token() -> Outcome {
     let key = Key::plug(Wire::Usb(0), "OTHER-1", &[])?;
@@ -143,3 +131,16 @@ fn median(mut times: Vec<Duration>) -> Duration {
 fn write(path: &str, content: &str) -> Outcome {
     fs::write(path, content).map_err(|error| format!("{path}: {error}"))
 }
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("others.a-hundred-logins-beside-fido2-token", hundred_logins_beside_fido2_token)
+        .within(600)
+        .on(Place::Udev),
+    Case::new("others.waits-while-another-program-waits-for-a-touch", waits_for_its_turn),
+    Case::new("others.latency-beside-fido2-assert", latency).within(300),
+];
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A hash of no client data in particular.
+const HASH: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";

@@ -1,17 +1,10 @@
 //! A person at the console comes in through `pam_twostep.so` with a key: Debian's libpam, the
 //! agent's `verify.sock`, the key.
 
-use crate::guest::{Agent, Case, Key, Outcome, Ran, Wire, run};
 use std::fs;
 use std::time::Duration;
 
-pub(super) const CASES: &[Case] = &[
-    Case::new("pam.a-touch-over-uhid", || a_touch(Wire::Uhid)),
-    Case::new("pam.a-touch-over-usb", || a_touch(Wire::Usb(0))),
-    Case::new("pam.a-wrong-pin-and-the-right-one", a_wrong_pin_and_the_right_one),
-    Case::new("pam.nobody-touches", nobody_touches),
-    Case::new("pam.somebody-elsewhere-makes-no-key-blink", somebody_elsewhere),
-];
+use crate::guest::{Agent, Case, Key, Outcome, Ran, Wire, run};
 
 fn a_touch(wire: Wire) -> Outcome {
     // A key that is touched at once never says that it waits.
@@ -87,3 +80,11 @@ fn pamtester(agent: &Agent, host: &[&str], typed: &str) -> Result<Ran, String> {
         Duration::from_secs(40),
     )
 }
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("pam.a-touch-over-uhid", || a_touch(Wire::Uhid)),
+    Case::new("pam.a-touch-over-usb", || a_touch(Wire::Usb(0))),
+    Case::new("pam.a-wrong-pin-and-the-right-one", a_wrong_pin_and_the_right_one),
+    Case::new("pam.nobody-touches", nobody_touches),
+    Case::new("pam.somebody-elsewhere-makes-no-key-blink", somebody_elsewhere),
+];

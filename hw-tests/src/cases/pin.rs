@@ -1,18 +1,9 @@
 //! PINs: asked for when needed, never tried twice, and what a person hears when the key has had
 //! enough.
 
-use crate::guest::{Agent, Case, Key, Outcome, Ran, Wire, run};
 use std::time::Duration;
 
-pub(super) const CASES: &[Case] = &[
-    Case::new("pin.wrong-once-shows-the-tries", wrong_once_shows_the_tries),
-    Case::new("pin.three-wrong-need-a-power-cycle", three_wrong_need_a_power_cycle),
-    Case::new("pin.eight-wrong-block-it", eight_wrong_block_it).within(120),
-    Case::new("pin.set-and-change-by-the-program", set_and_change_by_the_program),
-];
-
-const PIN: &str = "271828\n";
-const WRONG: &str = "999999\n";
+use crate::guest::{Agent, Case, Key, Outcome, Ran, Wire, run};
 
 fn wrong_once_shows_the_tries() -> Outcome {
     let (key, agent) = enrolled("PIN-1")?;
@@ -84,3 +75,13 @@ fn enrolled(serial: &str) -> Result<(Key, Agent), String> {
 fn login(agent: &Agent, pin: &str) -> Result<Ran, String> {
     agent.twostep_typing(&["login", "--key", "--account", "ann", "--wait", "20"], pin)
 }
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("pin.wrong-once-shows-the-tries", wrong_once_shows_the_tries),
+    Case::new("pin.three-wrong-need-a-power-cycle", three_wrong_need_a_power_cycle),
+    Case::new("pin.eight-wrong-block-it", eight_wrong_block_it).within(120),
+    Case::new("pin.set-and-change-by-the-program", set_and_change_by_the_program),
+];
+
+const PIN: &str = "271828\n";
+const WRONG: &str = "999999\n";

@@ -1,53 +1,9 @@
 //! Keys that come and go while somebody waits.
 
-use crate::guest::{Agent, Case, Key, Outcome, Place, Wire, descriptors_of};
 use std::time::Duration;
 use std::{env, thread};
 
-pub(super) const CASES: &[Case] = &[
-    Case::new("plugging.key-comes-while-waiting-over-uhid", || comes_while_waiting(Wire::Uhid)),
-    Case::new("plugging.key-comes-while-waiting-over-usb", || comes_while_waiting(Wire::Usb(0)))
-        .on_real_keys(),
-    Case::new("plugging.key-comes-while-waiting-with-udev-over-uhid", || {
-        comes_while_waiting(Wire::Uhid)
-    })
-    .on(Place::Udev),
-    Case::new("plugging.key-comes-while-waiting-with-udev-over-usb", || {
-        comes_while_waiting(Wire::Usb(0))
-    })
-    .on(Place::Udev),
-    Case::new("plugging.unplugged-before-the-touch-over-uhid", || {
-        unplugged_before_the_touch(Wire::Uhid)
-    }),
-    Case::new("plugging.unplugged-before-the-touch-over-usb", || {
-        unplugged_before_the_touch(Wire::Usb(0))
-    })
-    .on_real_keys(),
-    Case::new("plugging.no-key-comes", no_key_comes),
-    Case::new("plugging.a-hundred-plugs-leak-no-descriptor", plugs_leak_no_descriptor).within(240),
-    Case::new("plugging.unplugged-at-every-report-of-an-enrolment", || {
-        at_every_report(Ceremony::Enrolment, &[])
-    })
-    .on(Place::Counted)
-    .within(300),
-    Case::new("plugging.unplugged-at-every-report-of-a-login", || {
-        at_every_report(Ceremony::Login, &[])
-    })
-    .on(Place::Counted)
-    .within(300),
-    Case::new("plugging.unplugged-at-every-report-of-a-u2f-enrolment", || {
-        at_every_report(Ceremony::Enrolment, &["--u2f-only"])
-    })
-    .on(Place::Counted)
-    .within(300),
-    Case::new("plugging.unplugged-at-every-report-of-a-u2f-login", || {
-        at_every_report(Ceremony::Login, &["--u2f-only"])
-    })
-    .on(Place::Counted)
-    .within(300),
-];
-
-const LIMIT: Duration = Duration::from_secs(40);
+use crate::guest::{Agent, Case, Key, Outcome, Place, Wire, descriptors_of};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ceremony {
@@ -166,3 +122,48 @@ fn at_every_report(ceremony: Ceremony, key: &[&str]) -> Outcome {
     }
     agent.twostep(&words("20"))?.done().map(drop)
 }
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("plugging.key-comes-while-waiting-over-uhid", || comes_while_waiting(Wire::Uhid)),
+    Case::new("plugging.key-comes-while-waiting-over-usb", || comes_while_waiting(Wire::Usb(0)))
+        .on_real_keys(),
+    Case::new("plugging.key-comes-while-waiting-with-udev-over-uhid", || {
+        comes_while_waiting(Wire::Uhid)
+    })
+    .on(Place::Udev),
+    Case::new("plugging.key-comes-while-waiting-with-udev-over-usb", || {
+        comes_while_waiting(Wire::Usb(0))
+    })
+    .on(Place::Udev),
+    Case::new("plugging.unplugged-before-the-touch-over-uhid", || {
+        unplugged_before_the_touch(Wire::Uhid)
+    }),
+    Case::new("plugging.unplugged-before-the-touch-over-usb", || {
+        unplugged_before_the_touch(Wire::Usb(0))
+    })
+    .on_real_keys(),
+    Case::new("plugging.no-key-comes", no_key_comes),
+    Case::new("plugging.a-hundred-plugs-leak-no-descriptor", plugs_leak_no_descriptor).within(240),
+    Case::new("plugging.unplugged-at-every-report-of-an-enrolment", || {
+        at_every_report(Ceremony::Enrolment, &[])
+    })
+    .on(Place::Counted)
+    .within(300),
+    Case::new("plugging.unplugged-at-every-report-of-a-login", || {
+        at_every_report(Ceremony::Login, &[])
+    })
+    .on(Place::Counted)
+    .within(300),
+    Case::new("plugging.unplugged-at-every-report-of-a-u2f-enrolment", || {
+        at_every_report(Ceremony::Enrolment, &["--u2f-only"])
+    })
+    .on(Place::Counted)
+    .within(300),
+    Case::new("plugging.unplugged-at-every-report-of-a-u2f-login", || {
+        at_every_report(Ceremony::Login, &["--u2f-only"])
+    })
+    .on(Place::Counted)
+    .within(300),
+];
+
+const LIMIT: Duration = Duration::from_secs(40);

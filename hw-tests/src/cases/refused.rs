@@ -3,19 +3,6 @@
 use super::webauthn;
 use crate::guest::{Agent, Case, Key, Outcome, Wire};
 
-pub(super) const CASES: &[Case] = &[
-    Case::new("refused.key-that-is-enrolled-already", || enrolled_already(&[])).on_real_keys(),
-    Case::new("refused.u2f-key-that-is-enrolled-already", || enrolled_already(&["--u2f-only"])),
-    Case::new("refused.clone-of-a-key", || clone_of_a_key(&[])),
-    Case::new("refused.clone-of-a-u2f-key", || clone_of_a_key(&["--u2f-only"])),
-    Case::new("refused.key-of-another-account", key_of_another_account),
-    Case::new("refused.assertion-of-another-account", assertion_of_another_account),
-    Case::new("refused.ceremony-again", ceremony_again).on_real_keys(),
-    Case::new("refused.key-that-nobody-enrolled", key_that_nobody_enrolled),
-    Case::new("refused.touch-denied", touch_denied),
-    Case::new("refused.never-touched", never_touched),
-];
-
 fn enrolled_already(key: &[&str]) -> Outcome {
     let _key = Key::plug(Wire::Uhid, "REF-1", key)?;
     let agent = Agent::start("")?;
@@ -125,3 +112,16 @@ fn two_accounts() -> Result<(Key, Agent), String> {
     agent.enroll("ann")?;
     Ok((ann, agent))
 }
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("refused.key-that-is-enrolled-already", || enrolled_already(&[])).on_real_keys(),
+    Case::new("refused.u2f-key-that-is-enrolled-already", || enrolled_already(&["--u2f-only"])),
+    Case::new("refused.clone-of-a-key", || clone_of_a_key(&[])),
+    Case::new("refused.clone-of-a-u2f-key", || clone_of_a_key(&["--u2f-only"])),
+    Case::new("refused.key-of-another-account", key_of_another_account),
+    Case::new("refused.assertion-of-another-account", assertion_of_another_account),
+    Case::new("refused.ceremony-again", ceremony_again).on_real_keys(),
+    Case::new("refused.key-that-nobody-enrolled", key_that_nobody_enrolled),
+    Case::new("refused.touch-denied", touch_denied),
+    Case::new("refused.never-touched", never_touched),
+];

@@ -1,30 +1,8 @@
 //! Several keys are plugged in: a touch chooses, and the others stop blinking.
 
-use crate::guest::{Agent, Case, Hammer, Key, Outcome, Place, Wire};
 use std::time::Duration;
 
-pub(super) const CASES: &[Case] = &[
-    Case::new("several.two-keys-enrol-by-touch", || enrol_by_touch(&[Wire::Usb(0), Wire::Uhid], 1)),
-    Case::new("several.three-keys-enrol-by-touch", || {
-        enrol_by_touch(&[Wire::Usb(0), Wire::Uhid, Wire::Usb(1)], 2)
-    }),
-    Case::new("several.only-the-enrolled-key-blinks", only_the_enrolled_key_blinks),
-    Case::new("several.two-enrolled-keys-login-by-touch", || {
-        login_by_touch(&[Wire::Uhid, Wire::Usb(0)])
-    }),
-    Case::new("several.three-enrolled-keys-login-by-touch", || {
-        login_by_touch(&[Wire::Uhid, Wire::Usb(0), Wire::Usb(1)])
-    }),
-    Case::new("several.hammered-key-logs-in", || hammered(None))
-        .on(Place::Counted)
-        .within(700),
-    Case::new("several.hammered-key-beside-a-slow-one-logs-in", || hammered(Some(Slow::Other)))
-        .on(Place::Counted)
-        .within(700),
-    Case::new("several.hammered-key-that-is-slow-logs-in", || hammered(Some(Slow::Enrolled)))
-        .on(Place::Counted)
-        .within(700),
-];
+use crate::guest::{Agent, Case, Hammer, Key, Outcome, Place, Wire};
 
 /// The key that says everything late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,13 +10,6 @@ enum Slow {
     Other,
     Enrolled,
 }
-
-/// Clients of U2F wait 3 s for a message; the rest is what an emulated machine takes.
-const LATE: &str = "late 2800";
-
-const SERIALS: [&str; 3] = ["SEV-1", "SEV-2", "SEV-3"];
-
-const LIMIT: Duration = Duration::from_secs(40);
 
 /// The second of the keys knows U2F only.
 fn plug(wires: &[Wire]) -> Result<Vec<Key>, String> {
@@ -145,3 +116,33 @@ fn login_by_touch(wires: &[Wire]) -> Outcome {
     }
     Ok(())
 }
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("several.two-keys-enrol-by-touch", || enrol_by_touch(&[Wire::Usb(0), Wire::Uhid], 1)),
+    Case::new("several.three-keys-enrol-by-touch", || {
+        enrol_by_touch(&[Wire::Usb(0), Wire::Uhid, Wire::Usb(1)], 2)
+    }),
+    Case::new("several.only-the-enrolled-key-blinks", only_the_enrolled_key_blinks),
+    Case::new("several.two-enrolled-keys-login-by-touch", || {
+        login_by_touch(&[Wire::Uhid, Wire::Usb(0)])
+    }),
+    Case::new("several.three-enrolled-keys-login-by-touch", || {
+        login_by_touch(&[Wire::Uhid, Wire::Usb(0), Wire::Usb(1)])
+    }),
+    Case::new("several.hammered-key-logs-in", || hammered(None))
+        .on(Place::Counted)
+        .within(700),
+    Case::new("several.hammered-key-beside-a-slow-one-logs-in", || hammered(Some(Slow::Other)))
+        .on(Place::Counted)
+        .within(700),
+    Case::new("several.hammered-key-that-is-slow-logs-in", || hammered(Some(Slow::Enrolled)))
+        .on(Place::Counted)
+        .within(700),
+];
+
+/// Clients of U2F wait 3 s for a message; the rest is what an emulated machine takes.
+const LATE: &str = "late 2800";
+
+const SERIALS: [&str; 3] = ["SEV-1", "SEV-2", "SEV-3"];
+
+const LIMIT: Duration = Duration::from_secs(40);

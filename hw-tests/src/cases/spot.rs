@@ -1,21 +1,11 @@
 //! The agent asks a key itself, and sees whether it stays.
 
-use crate::guest::{Agent, Case, Key, Outcome, Place, Wire, ours, run, wait_until};
-use serde_json::{Value, json};
 use std::fs;
 use std::time::Duration;
 
-pub(super) const CASES: &[Case] = &[
-    Case::new("spot.a-touch-over-uhid", || touch(Wire::Uhid)),
-    Case::new("spot.a-pin-over-usb", pin),
-    Case::new("spot.closing-lets-the-key-go", closing),
-    Case::new("spot.a-pulled-key-ends-its-session", || pulled(Wire::Usb(0))).within(120),
-    Case::new("spot.a-pulled-key-ends-its-session-with-udev", || pulled(Wire::Usb(0)))
-        .on(Place::Udev)
-        .within(120),
-];
+use serde_json::{Value, json};
 
-const PIN: &str = "271828";
+use crate::guest::{Agent, Case, Key, Outcome, Place, Wire, ours, run, wait_until};
 
 fn touch(wire: Wire) -> Outcome {
     let key = Key::plug(wire, "SPOT-1", &[])?;
@@ -96,3 +86,15 @@ fn pulled(wire: Wire) -> Outcome {
     let written = || fs::read_dir(&told).is_ok_and(|mut pages| pages.next().is_some());
     wait_until(Duration::from_secs(20), written).ok_or_else(|| "the hook was not run".to_owned())
 }
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("spot.a-touch-over-uhid", || touch(Wire::Uhid)),
+    Case::new("spot.a-pin-over-usb", pin),
+    Case::new("spot.closing-lets-the-key-go", closing),
+    Case::new("spot.a-pulled-key-ends-its-session", || pulled(Wire::Usb(0))).within(120),
+    Case::new("spot.a-pulled-key-ends-its-session-with-udev", || pulled(Wire::Usb(0)))
+        .on(Place::Udev)
+        .within(120),
+];
+
+const PIN: &str = "271828";

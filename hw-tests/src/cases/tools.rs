@@ -1,35 +1,10 @@
 //! The bench itself is faithful: Debian's own programs for security keys drive the virtual ones.
 
-use crate::guest::{Case, Key, Outcome, Ran, Wire, run, start};
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-pub(super) const CASES: &[Case] = &[
-    Case::new("tools.list-shows-what-keys-say", list_shows_what_keys_say),
-    Case::new("tools.fido2-over-uhid", || registers_and_asserts(Wire::Uhid, &[], &[])),
-    Case::new("tools.fido2-over-usb", || registers_and_asserts(Wire::Usb(0), &[], &[]))
-        .on_real_keys(),
-    Case::new("tools.u2f-only-over-uhid", || {
-        registers_and_asserts(Wire::Uhid, &["--u2f-only"], &["-u"])
-    }),
-    Case::new("tools.u2f-only-over-usb", || {
-        registers_and_asserts(Wire::Usb(1), &["--u2f-only"], &["-u"])
-    }),
-    Case::new("tools.u2f-of-a-fido2-key", || registers_and_asserts(Wire::Uhid, &[], &["-u"])),
-    Case::new("tools.pin-over-uhid", || sets_and_uses_a_pin(Wire::Uhid)),
-    Case::new("tools.pin-over-usb", || sets_and_uses_a_pin(Wire::Usb(0))),
-    Case::new("tools.touch-denied", touch_denied),
-    Case::new("tools.unplugged-in-a-wait-over-uhid", || unplugged_in_a_wait(Wire::Uhid)),
-    Case::new("tools.unplugged-in-a-wait-over-usb", || unplugged_in_a_wait(Wire::Usb(2))),
-    Case::new("tools.four-keys-at-once", four_keys_at_once),
-];
-
-/// SHA-256 of some client data, the RP ID, and a user, as fido2-cred reads them.
-const HASH: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
-const SITE: &str = "localhost";
-
-const LIMIT: Duration = Duration::from_secs(20);
+use crate::guest::{Case, Key, Outcome, Ran, Wire, run, start};
 
 fn list_shows_what_keys_say() -> Outcome {
     let names =
@@ -141,3 +116,29 @@ fn write(path: &str, content: &str) -> Result<String, String> {
     fs::write(path, content).map_err(|error| format!("{path}: {error}"))?;
     Ok(path.to_owned())
 }
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("tools.list-shows-what-keys-say", list_shows_what_keys_say),
+    Case::new("tools.fido2-over-uhid", || registers_and_asserts(Wire::Uhid, &[], &[])),
+    Case::new("tools.fido2-over-usb", || registers_and_asserts(Wire::Usb(0), &[], &[]))
+        .on_real_keys(),
+    Case::new("tools.u2f-only-over-uhid", || {
+        registers_and_asserts(Wire::Uhid, &["--u2f-only"], &["-u"])
+    }),
+    Case::new("tools.u2f-only-over-usb", || {
+        registers_and_asserts(Wire::Usb(1), &["--u2f-only"], &["-u"])
+    }),
+    Case::new("tools.u2f-of-a-fido2-key", || registers_and_asserts(Wire::Uhid, &[], &["-u"])),
+    Case::new("tools.pin-over-uhid", || sets_and_uses_a_pin(Wire::Uhid)),
+    Case::new("tools.pin-over-usb", || sets_and_uses_a_pin(Wire::Usb(0))),
+    Case::new("tools.touch-denied", touch_denied),
+    Case::new("tools.unplugged-in-a-wait-over-uhid", || unplugged_in_a_wait(Wire::Uhid)),
+    Case::new("tools.unplugged-in-a-wait-over-usb", || unplugged_in_a_wait(Wire::Usb(2))),
+    Case::new("tools.four-keys-at-once", four_keys_at_once),
+];
+
+/// SHA-256 of some client data, the RP ID, and a user, as fido2-cred reads them.
+const HASH: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+const SITE: &str = "localhost";
+
+const LIMIT: Duration = Duration::from_secs(20);

@@ -1,17 +1,14 @@
 //! Ceremonies over the JSON of WebAuthn, with Debian's programs in the place of a browser.
 
-use crate::guest::{Agent, Ran, run};
+use std::fs;
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::fs;
-use std::time::Duration;
 
-/// The origin in which these ceremonies take place.
-const ORIGIN: &str = "http://localhost";
-
-const LIMIT: Duration = Duration::from_secs(30);
+use crate::guest::{Agent, Ran, run};
 
 /// Registers the key at `node` with fido2-cred; the body for `register/finish`.
 pub(super) fn made_by_fido2_cred(
@@ -164,3 +161,8 @@ impl Cbor {
         self.0.extend(bytes);
     }
 }
+
+/// The origin in which these ceremonies take place.
+const ORIGIN: &str = "http://localhost";
+
+const LIMIT: Duration = Duration::from_secs(30);

@@ -1,9 +1,123 @@
 //! What can be wrong with the CBOR in a reply of CTAP2 (CTAP 2.1 §6).
 
+use std::iter;
+
+use sk_cbor::Value;
+
 use super::reply::Reply;
 use super::{End, Fault, On, Sent};
-use sk_cbor::Value;
-use std::iter;
+
+const fn refused(name: &'static str, on: On, change: fn(&Reply) -> Sent) -> Fault {
+    Fault { name, on, end: End::Refused, change }
+}
+
+const fn harmless(name: &'static str, on: On, change: fn(&Reply) -> Sent) -> Fault {
+    Fault { name, on, end: End::Harmless, change }
+}
+
+const fn either(name: &'static str, on: On, change: fn(&Reply) -> Sent) -> Fault {
+    Fault { name, on, end: End::Either, change }
+}
+
+/// The member of a successful reply under a key.
+pub(super) fn member(reply: &Reply, key: u64) -> Option<Value> {
+    let wanted = Value::unsigned(key);
+    reply.map()?.into_iter().find(|(key, _)| *key == wanted).map(|(_, value)| value)
+}
+
+/// Success, and these bytes.
+fn body(reply: &Reply, bytes: impl IntoIterator<Item = u8>) -> Sent {
+    reply.saying(iter::once(0).chain(bytes).collect::<Vec<u8>>()).into()
+}
+
+fn replaced_status(reply: &Reply, status: u8) -> Sent {
+    let mut payload = reply.payload.clone();
+    payload.resize(payload.len().max(2), 0xa0);
+    set(&mut payload, 0, status);
+    reply.saying(payload).into()
+}
+
+/// The map of the reply, changed; a reply that has none is left without one.
+fn members(reply: &Reply, change: impl FnOnce(&mut Vec<(Value, Value)>)) -> Sent {
+    let mut members = reply.map().unwrap_or_default();
+    change(&mut members);
+    let mut bytes = Vec::new();
+    match sk_cbor::write(Value::map(members), &mut bytes) {
+        Ok(()) => body(reply, bytes),
+        Err(_) => body(reply, [0xff]),
+    }
+}
+
+fn with(reply: &Reply, key: u64, value: Value) -> Sent {
+    members(reply, |members| {
+        members.retain(|(found, _)| *found != Value::unsigned(key));
+        members.push((Value::unsigned(key), value));
+    })
+}
+
+/// The reply with changed authenticator data, which both commands have under 2.
+fn data(reply: &Reply, change: fn(&mut Vec<u8>)) -> Sent {
+    let mut bytes = member(reply, 2).and_then(Value::extract_byte_string).unwrap_or_default();
+    change(&mut bytes);
+    with(reply, 2, Value::byte_string(bytes))
+}
+
+fn each_member(reply: &Reply, change: fn(&Value) -> Value) -> Sent {
+    members(reply, |members| {
+        members.iter_mut().for_each(|(_, value)| *value = change(value));
+        if members.is_empty() {
+            members.push((Value::unsigned(1), Value::null_value()));
+        }
+    })
+}
+
+fn other_keys(reply: &Reply) -> Sent {
+    members(reply, |members| {
+        *members = (100..)
+            .zip(members.drain(..))
+            .map(|(key, (_, value))| (Value::unsigned(key), value))
+            .collect();
+        members.push((text("x"), Value::unsigned(1)));
+    })
+}
+
+/// The map with its first member once more: the writer refuses to, so the bytes are put together
+/// here.
+fn twice(reply: &Reply) -> Sent {
+    let mut first = reply.map().unwrap_or_default();
+    let (key, value) = if first.is_empty() {
+        (Value::unsigned(1), Value::unsigned(1))
+    } else {
+        first.swap_remove(0)
+    };
+    let mut pair = Vec::new();
+    let written = sk_cbor::write(key, &mut pair).and_then(|()| sk_cbor::write(value, &mut pair));
+    let pair = if written.is_ok() { pair } else { vec![1, 1] };
+    let rest = reply.payload.get(2..).unwrap_or_default();
+    // A map of up to 22 members has its count in the low bits of its first byte.
+    let head = reply.payload.get(1).map_or(0xa1, |head| head.saturating_add(1));
+    body(reply, iter::once(head).chain(pair).chain(rest.iter().copied()))
+}
+
+fn credential(id: Vec<u8>) -> Value {
+    Value::map(vec![(text("id"), Value::byte_string(id)), (text("type"), text("public-key"))])
+}
+
+fn text(text: &str) -> Value {
+    Value::text_string(text.to_owned())
+}
+
+fn set(bytes: &mut [u8], at: usize, value: u8) {
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte = value;
+    }
+}
+
+fn flip(bytes: &mut [u8], at: usize, bits: u8) {
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= bits;
+    }
+}
 
 /// Offsets in authenticator data (WebAuthn L3 §6.1).
 const FLAGS: usize = 32;
@@ -157,115 +271,3 @@ pub(super) const FAULTS: &[Fault] = &[
         )
     }),
 ];
-
-const fn refused(name: &'static str, on: On, change: fn(&Reply) -> Sent) -> Fault {
-    Fault { name, on, end: End::Refused, change }
-}
-
-const fn harmless(name: &'static str, on: On, change: fn(&Reply) -> Sent) -> Fault {
-    Fault { name, on, end: End::Harmless, change }
-}
-
-const fn either(name: &'static str, on: On, change: fn(&Reply) -> Sent) -> Fault {
-    Fault { name, on, end: End::Either, change }
-}
-
-/// The member of a successful reply under a key.
-pub(super) fn member(reply: &Reply, key: u64) -> Option<Value> {
-    let wanted = Value::unsigned(key);
-    reply.map()?.into_iter().find(|(key, _)| *key == wanted).map(|(_, value)| value)
-}
-
-/// Success, and these bytes.
-fn body(reply: &Reply, bytes: impl IntoIterator<Item = u8>) -> Sent {
-    reply.saying(iter::once(0).chain(bytes).collect::<Vec<u8>>()).into()
-}
-
-fn replaced_status(reply: &Reply, status: u8) -> Sent {
-    let mut payload = reply.payload.clone();
-    payload.resize(payload.len().max(2), 0xa0);
-    set(&mut payload, 0, status);
-    reply.saying(payload).into()
-}
-
-/// The map of the reply, changed; a reply that has none is left without one.
-fn members(reply: &Reply, change: impl FnOnce(&mut Vec<(Value, Value)>)) -> Sent {
-    let mut members = reply.map().unwrap_or_default();
-    change(&mut members);
-    let mut bytes = Vec::new();
-    match sk_cbor::write(Value::map(members), &mut bytes) {
-        Ok(()) => body(reply, bytes),
-        Err(_) => body(reply, [0xff]),
-    }
-}
-
-fn with(reply: &Reply, key: u64, value: Value) -> Sent {
-    members(reply, |members| {
-        members.retain(|(found, _)| *found != Value::unsigned(key));
-        members.push((Value::unsigned(key), value));
-    })
-}
-
-/// The reply with changed authenticator data, which both commands have under 2.
-fn data(reply: &Reply, change: fn(&mut Vec<u8>)) -> Sent {
-    let mut bytes = member(reply, 2).and_then(Value::extract_byte_string).unwrap_or_default();
-    change(&mut bytes);
-    with(reply, 2, Value::byte_string(bytes))
-}
-
-fn each_member(reply: &Reply, change: fn(&Value) -> Value) -> Sent {
-    members(reply, |members| {
-        members.iter_mut().for_each(|(_, value)| *value = change(value));
-        if members.is_empty() {
-            members.push((Value::unsigned(1), Value::null_value()));
-        }
-    })
-}
-
-fn other_keys(reply: &Reply) -> Sent {
-    members(reply, |members| {
-        *members = (100..)
-            .zip(members.drain(..))
-            .map(|(key, (_, value))| (Value::unsigned(key), value))
-            .collect();
-        members.push((text("x"), Value::unsigned(1)));
-    })
-}
-
-/// The map with its first member once more: the writer refuses to, so the bytes are put together
-/// here.
-fn twice(reply: &Reply) -> Sent {
-    let mut first = reply.map().unwrap_or_default();
-    let (key, value) = if first.is_empty() {
-        (Value::unsigned(1), Value::unsigned(1))
-    } else {
-        first.swap_remove(0)
-    };
-    let mut pair = Vec::new();
-    let written = sk_cbor::write(key, &mut pair).and_then(|()| sk_cbor::write(value, &mut pair));
-    let pair = if written.is_ok() { pair } else { vec![1, 1] };
-    let rest = reply.payload.get(2..).unwrap_or_default();
-    // A map of up to 22 members has its count in the low bits of its first byte.
-    let head = reply.payload.get(1).map_or(0xa1, |head| head.saturating_add(1));
-    body(reply, iter::once(head).chain(pair).chain(rest.iter().copied()))
-}
-
-fn credential(id: Vec<u8>) -> Value {
-    Value::map(vec![(text("id"), Value::byte_string(id)), (text("type"), text("public-key"))])
-}
-
-fn text(text: &str) -> Value {
-    Value::text_string(text.to_owned())
-}
-
-fn set(bytes: &mut [u8], at: usize, value: u8) {
-    if let Some(byte) = bytes.get_mut(at) {
-        *byte = value;
-    }
-}
-
-fn flip(bytes: &mut [u8], at: usize, bits: u8) {
-    if let Some(byte) = bytes.get_mut(at) {
-        *byte ^= bits;
-    }
-}

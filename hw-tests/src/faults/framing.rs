@@ -1,9 +1,98 @@
 //! What can go wrong between reports: CTAP 2.1 §11.2.
 
-use super::reply::{ERROR, INIT, KEEPALIVE, LONGEST, Reply};
-use super::{End, Endless, Fault, On, Sent};
 use std::iter;
 use std::time::Duration;
+
+use super::reply::{ERROR, INIT, KEEPALIVE, LONGEST, Reply};
+use super::{End, Endless, Fault, On, Sent};
+
+const fn fault(name: &'static str, on: On, end: End, change: fn(&Reply) -> Sent) -> Fault {
+    Fault { name, on, end, change }
+}
+
+fn first(reply: &Reply, spoil: fn(&mut Vec<u8>)) -> Sent {
+    let mut reports = reply.reports();
+    reports.iter_mut().take(1).for_each(spoil);
+    reports.into()
+}
+
+/// Changes the order of at least three reports: a short reply is made longer.
+fn rearranged(reply: &Reply, change: fn(&mut Vec<Vec<u8>>)) -> Sent {
+    let mut reports = lengthened(reply).reports();
+    change(&mut reports);
+    reports.into()
+}
+
+/// Changes the continuations of at least three reports.
+fn from_second(reply: &Reply, change: fn(&mut [Vec<u8>])) -> Sent {
+    let mut reports = lengthened(reply).reports();
+    if let Some((_, continuations)) = reports.split_first_mut() {
+        change(continuations);
+    }
+    reports.into()
+}
+
+fn lengthened(reply: &Reply) -> Reply {
+    let mut payload = reply.payload.clone();
+    payload.resize(payload.len().max(150), 0);
+    reply.saying(payload)
+}
+
+fn foreign_between(reply: &Reply) -> Sent {
+    let foreign = one(&reply.elsewhere());
+    reply
+        .reports()
+        .into_iter()
+        .flat_map(|report| [report, foreign.clone()])
+        .collect::<Vec<_>>()
+        .into()
+}
+
+/// What another program is told that has just asked for a channel.
+fn init(reply: &Reply, nonce: u8) -> Reply {
+    let payload = [&[nonce; 8][..], &[0, 0, 0x7a, nonce, 2, 1, 0, 0, 5]].concat();
+    Reply { channel: [0xff; 4], command: INIT, payload: reply.saying(payload).payload }
+}
+
+fn assigned(reply: &Reply, channel: [u8; 4]) -> Sent {
+    let mut payload = reply.payload.clone();
+    payload.splice(8..12, channel);
+    reply.saying(payload).into()
+}
+
+fn keepalive(reply: &Reply, status: &[u8]) -> Reply {
+    reply.under(KEEPALIVE).saying(status)
+}
+
+/// Keep-alives at the pace of the specification, for ever.
+fn alive(reply: &Reply, status: &[u8]) -> Sent {
+    endless(Vec::new(), one(&keepalive(reply, status)), Duration::from_millis(100))
+}
+
+fn error(reply: &Reply, code: u8) -> Sent {
+    reply.under(ERROR).saying([code]).into()
+}
+
+fn endless(reports: Vec<Vec<u8>>, report: Vec<u8>, every: Duration) -> Sent {
+    Sent { reports, endless: Some(Endless { report, every }) }
+}
+
+/// The first report of a reply.
+fn one(reply: &Reply) -> Vec<u8> {
+    reply.reports().swap_remove(0)
+}
+
+/// Bytes without meaning, the same each time (xorshift32).
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x2545_f491_u32;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state.to_le_bytes()
+    };
+    iter::repeat_with(next).flatten().take(length).collect()
+}
 
 /// "processing" and "waiting for a touch" (CTAP 2.1 §11.2.9.2.3).
 const PROCESSING: u8 = 1;
@@ -160,91 +249,3 @@ pub(super) const FAULTS: &[Fault] = &[
         reply.under(ERROR).saying([0x7f]).reports_of_length(0xffff).into()
     }),
 ];
-
-const fn fault(name: &'static str, on: On, end: End, change: fn(&Reply) -> Sent) -> Fault {
-    Fault { name, on, end, change }
-}
-
-fn first(reply: &Reply, spoil: fn(&mut Vec<u8>)) -> Sent {
-    let mut reports = reply.reports();
-    reports.iter_mut().take(1).for_each(spoil);
-    reports.into()
-}
-
-/// Changes the order of at least three reports: a short reply is made longer.
-fn rearranged(reply: &Reply, change: fn(&mut Vec<Vec<u8>>)) -> Sent {
-    let mut reports = lengthened(reply).reports();
-    change(&mut reports);
-    reports.into()
-}
-
-/// Changes the continuations of at least three reports.
-fn from_second(reply: &Reply, change: fn(&mut [Vec<u8>])) -> Sent {
-    let mut reports = lengthened(reply).reports();
-    if let Some((_, continuations)) = reports.split_first_mut() {
-        change(continuations);
-    }
-    reports.into()
-}
-
-fn lengthened(reply: &Reply) -> Reply {
-    let mut payload = reply.payload.clone();
-    payload.resize(payload.len().max(150), 0);
-    reply.saying(payload)
-}
-
-fn foreign_between(reply: &Reply) -> Sent {
-    let foreign = one(&reply.elsewhere());
-    reply
-        .reports()
-        .into_iter()
-        .flat_map(|report| [report, foreign.clone()])
-        .collect::<Vec<_>>()
-        .into()
-}
-
-/// What another program is told that has just asked for a channel.
-fn init(reply: &Reply, nonce: u8) -> Reply {
-    let payload = [&[nonce; 8][..], &[0, 0, 0x7a, nonce, 2, 1, 0, 0, 5]].concat();
-    Reply { channel: [0xff; 4], command: INIT, payload: reply.saying(payload).payload }
-}
-
-fn assigned(reply: &Reply, channel: [u8; 4]) -> Sent {
-    let mut payload = reply.payload.clone();
-    payload.splice(8..12, channel);
-    reply.saying(payload).into()
-}
-
-fn keepalive(reply: &Reply, status: &[u8]) -> Reply {
-    reply.under(KEEPALIVE).saying(status)
-}
-
-/// Keep-alives at the pace of the specification, for ever.
-fn alive(reply: &Reply, status: &[u8]) -> Sent {
-    endless(Vec::new(), one(&keepalive(reply, status)), Duration::from_millis(100))
-}
-
-fn error(reply: &Reply, code: u8) -> Sent {
-    reply.under(ERROR).saying([code]).into()
-}
-
-fn endless(reports: Vec<Vec<u8>>, report: Vec<u8>, every: Duration) -> Sent {
-    Sent { reports, endless: Some(Endless { report, every }) }
-}
-
-/// The first report of a reply.
-fn one(reply: &Reply) -> Vec<u8> {
-    reply.reports().swap_remove(0)
-}
-
-/// Bytes without meaning, the same each time (xorshift32).
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x2545_f491_u32;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        state.to_le_bytes()
-    };
-    iter::repeat_with(next).flatten().take(length).collect()
-}

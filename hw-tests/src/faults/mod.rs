@@ -9,8 +9,9 @@ mod framing;
 mod reply;
 mod u2f;
 
-use reply::{CBOR, INIT, MSG, REPORT, Reply};
 use std::time::Duration;
+
+use reply::{CBOR, INIT, MSG, REPORT, Reply};
 
 /// One way to misbehave.
 #[derive(Clone, Copy)]
@@ -94,18 +95,18 @@ pub fn mutate(fault: &Fault, reports: &[[u8; REPORT]]) -> Option<Sent> {
 impl On {
     fn concerns(self, reply: &Reply) -> bool {
         match self {
-            Self::Init => reply.command == INIT,
-            Self::Any => matches!(reply.command, CBOR | MSG),
-            Self::Cbor => reply.command == CBOR,
-            Self::U2f => reply.command == MSG,
-            Self::Info => {
+            On::Init => reply.command == INIT,
+            On::Any => matches!(reply.command, CBOR | MSG),
+            On::Cbor => reply.command == CBOR,
+            On::U2f => reply.command == MSG,
+            On::Info => {
                 content::member(reply, 1).is_some_and(|versions| versions.extract_array().is_some())
             }
-            Self::Made => content::member(reply, 1)
+            On::Made => content::member(reply, 1)
                 .is_some_and(|format| format.extract_text_string().is_some()),
             // Authenticator data and a signature; what getInfo has under these keys is a list and
             // an identifier.
-            Self::Asserted => [2, 3].iter().all(|key| {
+            On::Asserted => [2, 3].iter().all(|key| {
                 content::member(reply, *key)
                     .is_some_and(|value| value.extract_byte_string().is_some())
             }),
@@ -114,13 +115,13 @@ impl On {
 }
 
 impl From<Vec<Vec<u8>>> for Sent {
-    fn from(reports: Vec<Vec<u8>>) -> Self {
-        Self { reports, endless: None }
+    fn from(reports: Vec<Vec<u8>>) -> Sent {
+        Sent { reports, endless: None }
     }
 }
 
 impl From<Reply> for Sent {
-    fn from(reply: Reply) -> Self {
+    fn from(reply: Reply) -> Sent {
         reply.reports().into()
     }
 }

@@ -1,22 +1,5 @@
 //! One reply of a security key, taken apart and put together again (CTAP 2.1 §11.2.4).
 
-/// Bytes in a report.
-pub(super) const REPORT: usize = 64;
-
-/// Bytes of payload in an initialization packet, and in a continuation packet.
-const FIRST: usize = REPORT - 7;
-const NEXT: usize = REPORT - 5;
-
-/// The longest payload that fits: one initialization packet and 128 continuations.
-pub(super) const LONGEST: usize = FIRST + 128 * NEXT;
-
-/// CTAPHID commands as they stand in an initialization packet.
-pub(super) const MSG: u8 = 0x83;
-pub(super) const INIT: u8 = 0x86;
-pub(super) const CBOR: u8 = 0x90;
-pub(super) const KEEPALIVE: u8 = 0xbb;
-pub(super) const ERROR: u8 = 0xbf;
-
 /// What a key said in answer to one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reply {
@@ -27,7 +10,7 @@ pub(super) struct Reply {
 
 impl Reply {
     /// Reads the reports of one whole reply; `None` when they are not one.
-    pub(super) fn read(reports: &[[u8; REPORT]]) -> Option<Self> {
+    pub(super) fn read(reports: &[[u8; REPORT]]) -> Option<Reply> {
         let (first, rest) = reports.split_first()?;
         let [a, b, c, d, command, high, low, body @ ..] = first;
         let mut payload = body.to_vec();
@@ -36,7 +19,7 @@ impl Reply {
         }
         let length = usize::from(u16::from_be_bytes([*high, *low]));
         payload.truncate(length);
-        (payload.len() == length && command & 0x80 != 0).then_some(Self {
+        (payload.len() == length && command & 0x80 != 0).then_some(Reply {
             channel: [*a, *b, *c, *d],
             command: *command,
             payload,
@@ -69,19 +52,19 @@ impl Reply {
     }
 
     /// The same reply with another payload.
-    pub(super) fn saying(&self, payload: impl Into<Vec<u8>>) -> Self {
-        Self { payload: payload.into(), ..self.clone() }
+    pub(super) fn saying(&self, payload: impl Into<Vec<u8>>) -> Reply {
+        Reply { payload: payload.into(), ..self.clone() }
     }
 
     /// The same reply under another command.
-    pub(super) fn under(&self, command: u8) -> Self {
-        Self { command, ..self.clone() }
+    pub(super) fn under(&self, command: u8) -> Reply {
+        Reply { command, ..self.clone() }
     }
 
     /// The same reply as if for somebody else.
-    pub(super) fn elsewhere(&self) -> Self {
+    pub(super) fn elsewhere(&self) -> Reply {
         let [a, b, c, d] = self.channel;
-        Self { channel: [a ^ 0x5a, b, c, d ^ 0x01], ..self.clone() }
+        Reply { channel: [a ^ 0x5a, b, c, d ^ 0x01], ..self.clone() }
     }
 
     /// Whether its CTAP2 status byte is success and a map follows.
@@ -91,6 +74,23 @@ impl Reply {
         whole.then(|| sk_cbor::read(body).ok()).flatten()?.extract_map()
     }
 }
+
+/// Bytes in a report.
+pub(super) const REPORT: usize = 64;
+
+/// Bytes of payload in an initialization packet, and in a continuation packet.
+const FIRST: usize = REPORT - 7;
+const NEXT: usize = REPORT - 5;
+
+/// The longest payload that fits: one initialization packet and 128 continuations.
+pub(super) const LONGEST: usize = FIRST + 128 * NEXT;
+
+/// CTAPHID commands as they stand in an initialization packet.
+pub(super) const MSG: u8 = 0x83;
+pub(super) const INIT: u8 = 0x86;
+pub(super) const CBOR: u8 = 0x90;
+pub(super) const KEEPALIVE: u8 = 0xbb;
+pub(super) const ERROR: u8 = 0xbf;
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,23 @@
 //! What can be wrong with a reply of CTAP1 (U2F Raw Message Formats §4, §5).
 
+use std::iter;
+
 use super::reply::Reply;
 use super::{End, Fault, On, Sent};
-use std::iter;
+
+const fn fault(name: &'static str, end: End, change: fn(&Reply) -> Sent) -> Fault {
+    Fault { name, on: On::U2f, end, change }
+}
+
+fn changed(reply: &Reply, change: impl FnOnce(&mut Vec<u8>)) -> Sent {
+    let mut payload = reply.payload.clone();
+    change(&mut payload);
+    reply.saying(payload).into()
+}
+
+fn spoiled(reply: &Reply, at: usize, change: fn(u8) -> u8) -> Sent {
+    changed(reply, |bytes| bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = change(*byte)))
+}
 
 /// Where a registration says how long its key handle is.
 const HANDLE_LENGTH: usize = 66;
@@ -55,17 +70,3 @@ pub(super) const FAULTS: &[Fault] = &[
             .into()
     }),
 ];
-
-const fn fault(name: &'static str, end: End, change: fn(&Reply) -> Sent) -> Fault {
-    Fault { name, on: On::U2f, end, change }
-}
-
-fn changed(reply: &Reply, change: impl FnOnce(&mut Vec<u8>)) -> Sent {
-    let mut payload = reply.payload.clone();
-    change(&mut payload);
-    reply.saying(payload).into()
-}
-
-fn spoiled(reply: &Reply, at: usize, change: fn(u8) -> u8) -> Sent {
-    changed(reply, |bytes| bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = change(*byte)))
-}

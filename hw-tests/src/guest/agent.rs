@@ -1,17 +1,16 @@
 //! An agent with a store of its own, and the program that talks to it.
 
-use super::plug::REAL_PIN;
-use super::run::{Ran, Running, ours, start};
-use super::wait_until;
-use serde_json::{Value, json};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Duration;
 
-/// How long a command may take beyond what it was told to wait for.
-const SLACK: Duration = Duration::from_secs(15);
+use serde_json::{Value, json};
+
+use super::plug::REAL_PIN;
+use super::run::{Ran, Running, ours, start};
+use super::wait_until;
 
 /// A running agent. It ends when dropped.
 pub struct Agent {
@@ -21,7 +20,7 @@ pub struct Agent {
 
 impl Agent {
     /// Starts an agent. `configuration` goes into `[security_keys]`, in TOML.
-    pub fn start(configuration: &str) -> Result<Self, String> {
+    pub fn start(configuration: &str) -> Result<Agent, String> {
         let folder = format!("/tmp/twostep-bench-{}", std::process::id());
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
@@ -33,7 +32,7 @@ impl Agent {
         fs::write(&file, text).map_err(|error| error.to_string())?;
         let mut command = Command::new(ours("twostep"));
         let running = start(command.args(["agent", "--config", &file]), "")?;
-        let mut agent = Self { running, socket };
+        let mut agent = Agent { running, socket };
         let listens = wait_until(SLACK, || {
             UnixStream::connect(&agent.socket).is_ok() || !agent.running.running()
         });
@@ -145,3 +144,6 @@ pub fn with_mfa(printed: &str, account: &str) -> Result<Value, String> {
         .then_some(context)
         .ok_or_else(|| format!("not a session with a key: {opened}"))
 }
+
+/// How long a command may take beyond what it was told to wait for.
+const SLACK: Duration = Duration::from_secs(15);

@@ -1,9 +1,5 @@
 //! What the first process does before and after the cases.
 
-use super::wait_until;
-use nix::kmod::{ModuleInitFlags, finit_module};
-use nix::mount::{MsFlags, mount};
-use nix::sys::termios::tcdrain;
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
@@ -12,8 +8,11 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{fs, io};
 
-/// Where a written byte ends the machine.
-const EXIT_PORT: u64 = 0xf4;
+use nix::kmod::{ModuleInitFlags, finit_module};
+use nix::mount::{MsFlags, mount};
+use nix::sys::termios::tcdrain;
+
+use super::wait_until;
 
 /// Mounts what a system has, loads the modules, and starts udev where it was asked for. Returns the
 /// words for the guest.
@@ -75,3 +74,6 @@ fn udev() -> Result<(), String> {
 fn read(path: &str) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))
 }
+
+/// Where a written byte ends the machine.
+const EXIT_PORT: u64 = 0xf4;

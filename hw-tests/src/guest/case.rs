@@ -1,16 +1,18 @@
 //! A case: one process, one deadline, one verdict.
 
-use super::wait_until;
-use crate::wire::Gadget;
-use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::wait_until;
+use crate::wire::Gadget;
 
 /// Done, or why not.
 pub type Outcome = Result<(), String>;
@@ -28,15 +30,15 @@ pub enum Place {
 
 impl Place {
     /// Every machine there is.
-    pub const ALL: [Self; 3] = [Self::Plain, Self::Udev, Self::Counted];
+    pub const ALL: [Place; 3] = [Place::Plain, Place::Udev, Place::Counted];
 
     /// What it is called.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Plain => "plain",
-            Self::Udev => "udev",
-            Self::Counted => "counted",
+            Place::Plain => "plain",
+            Place::Udev => "udev",
+            Place::Counted => "counted",
         }
     }
 }
@@ -59,26 +61,26 @@ pub struct Case {
 impl Case {
     /// A case in the plain machine, with a minute.
     #[must_use]
-    pub const fn new(name: &'static str, run: fn() -> Outcome) -> Self {
-        Self { name, place: Place::Plain, seconds: 60, real: false, run }
+    pub const fn new(name: &'static str, run: fn() -> Outcome) -> Case {
+        Case { name, place: Place::Plain, seconds: 60, real: false, run }
     }
 
     /// The same in another machine.
     #[must_use]
-    pub const fn on(self, place: Place) -> Self {
-        Self { place, ..self }
+    pub const fn on(self, place: Place) -> Case {
+        Case { place, ..self }
     }
 
     /// The same, for real keys too.
     #[must_use]
-    pub const fn on_real_keys(self) -> Self {
-        Self { real: true, ..self }
+    pub const fn on_real_keys(self) -> Case {
+        Case { real: true, ..self }
     }
 
     /// The same with another deadline.
     #[must_use]
-    pub const fn within(self, seconds: u64) -> Self {
-        Self { seconds, ..self }
+    pub const fn within(self, seconds: u64) -> Case {
+        Case { seconds, ..self }
     }
 }
 

@@ -1,10 +1,12 @@
 //! A ceremony that the agent runs, as a program that logs people in sees it.
 
-use super::Agent;
-use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Agent;
 
 /// It is cancelled when dropped.
 pub struct Ceremony<'a> {

@@ -1,8 +1,6 @@
 //! Another program that uses a key again and again: it opens it, asks for a channel, and pings,
 //! describes and winks on it.
 
-use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
@@ -12,6 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use std::{io, thread};
+
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// Programs that use one key; they end when dropped.
 pub struct Hammer {
@@ -23,7 +24,7 @@ pub struct Hammer {
 impl Hammer {
     /// Starts so many programs on the key at this node.
     #[must_use]
-    pub fn start(node: &str, programs: usize) -> Self {
+    pub fn start(node: &str, programs: usize) -> Hammer {
         let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let programs = (0..programs).map(|_| {
             let (node, stop, answered) =
@@ -35,7 +36,7 @@ impl Hammer {
                 }
             })
         });
-        Self { programs: programs.collect(), stop, answered }
+        Hammer { programs: programs.collect(), stop, answered }
     }
 
     /// How many answers they had so far.

@@ -1,23 +1,12 @@
 //! Virtual keys in the hands of a case.
 
-use super::run::ours;
-use crate::key::tell;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, io, thread};
 
-/// How long a key may take to appear or to go.
-const PATIENCE: Duration = Duration::from_secs(15);
-
-/// How long a person may take.
-const FOR_PEOPLE: Duration = Duration::from_secs(60);
-
-/// Names a real key by its serial number, and says its PIN: then there is no other key, and a
-/// person is its hand.
-pub const REAL_KEY: &str = "TWOSTEP_REAL_KEY";
-/// See [`REAL_KEY`].
-pub const REAL_PIN: &str = "TWOSTEP_REAL_PIN";
+use super::run::ours;
+use crate::key::tell;
 
 /// What a key hangs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,20 +31,20 @@ enum Hand {
 
 impl Key {
     /// Plugs in a key with this serial number and waits for its node. `more` goes to `vkey`.
-    pub fn plug(wire: Wire, serial: &str, more: &[&str]) -> Result<Self, String> {
+    pub fn plug(wire: Wire, serial: &str, more: &[&str]) -> Result<Key, String> {
         if let Ok(serial) = env::var(REAL_KEY) {
-            let key = Self { hand: Hand::Person, serial };
+            let key = Key { hand: Hand::Person, serial };
             key.tell(if more.contains(&"--unplugged") { "unplug" } else { "replug" })?;
             return Ok(key);
         }
-        let key = Self::hold(wire, serial, more)?;
+        let key = Key::hold(wire, serial, more)?;
         if !more.contains(&"--unplugged") {
             key.node()?;
         }
         Ok(key)
     }
 
-    fn hold(wire: Wire, serial: &str, more: &[&str]) -> Result<Self, String> {
+    fn hold(wire: Wire, serial: &str, more: &[&str]) -> Result<Key, String> {
         let control = Path::new("/run").join(format!("key-{serial}"));
         let wire = match wire {
             Wire::Uhid => "uhid".to_owned(),
@@ -69,7 +58,7 @@ impl Key {
         let child =
             command.stdin(Stdio::null()).spawn().map_err(|error| format!("vkey: {error}"))?;
         wait_until(PATIENCE, || tell(&control, "state").is_ok()).ok_or("vkey does not answer")?;
-        Ok(Self { hand: Hand::Process { child, control }, serial: serial.to_owned() })
+        Ok(Key { hand: Hand::Process { child, control }, serial: serial.to_owned() })
     }
 
     /// The device node, once it is there.
@@ -200,3 +189,15 @@ pub fn wait_until(limit: Duration, mut so: impl FnMut() -> bool) -> Option<()> {
         thread::sleep(Duration::from_millis(3));
     }
 }
+
+/// How long a key may take to appear or to go.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a person may take.
+const FOR_PEOPLE: Duration = Duration::from_secs(60);
+
+/// Names a real key by its serial number, and says its PIN: then there is no other key, and a
+/// person is its hand.
+pub const REAL_KEY: &str = "TWOSTEP_REAL_KEY";
+/// See [`REAL_KEY`].
+pub const REAL_PIN: &str = "TWOSTEP_REAL_PIN";

@@ -1,8 +1,5 @@
 //! Programs that a case starts.
 
-use super::wait_until;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -11,6 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::wait_until;
 
 /// How a program ended.
 #[derive(Debug)]
@@ -27,12 +29,12 @@ pub struct Ran {
 
 impl Ran {
     /// Itself, when it ended with this exit code.
-    pub fn with_code(self, code: i32) -> Result<Self, String> {
+    pub fn with_code(self, code: i32) -> Result<Ran, String> {
         let panicked = self.stderr.contains("panicked at");
         if self.code == Some(code) && !panicked {
             return Ok(self);
         }
-        let Self { code: ended, stdout, stderr, took } = &self;
+        let Ran { code: ended, stdout, stderr, took } = &self;
         println!("stdout: {stdout}\nstderr: {stderr}");
         Err(format!(
             "ended with {ended:?} instead of {code} after {:.1} s: {}",
@@ -42,12 +44,12 @@ impl Ran {
     }
 
     /// Itself, when it did what it was asked for.
-    pub fn done(self) -> Result<Self, String> {
+    pub fn done(self) -> Result<Ran, String> {
         self.with_code(0)
     }
 
     /// Itself, when it says `words` on standard error or standard output.
-    pub fn saying(self, words: &str) -> Result<Self, String> {
+    pub fn saying(self, words: &str) -> Result<Ran, String> {
         let found = self.stderr.contains(words) || self.stdout.contains(words);
         let said = format!("{} / {}", self.stdout.trim(), self.stderr.trim()).replace('\n', " / ");
         found.then_some(self).ok_or_else(|| format!("{words:?} is not in: {said}"))
@@ -159,7 +161,7 @@ pub fn run_as(user: u32, words: &[&str], limit: Duration) -> Result<Ran, String>
 }
 
 impl Reader {
-    fn of(mut from: impl Read + Send + 'static) -> Self {
+    fn of(mut from: impl Read + Send + 'static) -> Reader {
         let text = Arc::<Mutex<Vec<u8>>>::default();
         let shared = Arc::clone(&text);
         let thread = thread::spawn(move || {
@@ -171,7 +173,7 @@ impl Reader {
                     .extend(bytes.iter().take(length));
             }
         });
-        Self { text, thread: Some(thread) }
+        Reader { text, thread: Some(thread) }
     }
 
     fn so_far(&self) -> String {

@@ -12,10 +12,6 @@ pub(super) struct Cpio {
     number: u32,
 }
 
-const FOLDER: u32 = 0o040_000;
-const FILE: u32 = 0o100_000;
-const LINK: u32 = 0o120_000;
-
 impl Cpio {
     /// A file at an absolute path, and the folders above it.
     pub(super) fn file(&mut self, path: &str, mode: u32, content: &[u8]) {
@@ -89,3 +85,7 @@ impl Cpio {
 fn size(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
+
+const FOLDER: u32 = 0o040_000;
+const FILE: u32 = 0o100_000;
+const LINK: u32 = 0o120_000;

@@ -1,23 +1,11 @@
 //! Debian's kernel: the image without its own unpacker, and the modules for keys.
 
-use super::{Fault, at, cache, output, packages, text};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Meta packages, best first. Flavour `amd64`: the one for clouds has no USB.
-const META: [&str; 2] = ["linux-image-6.12-amd64", "linux-image-amd64"];
-
-/// What the guest loads, with parameters; what these need is loaded before them.
-const MODULES: [(&str, &str); 6] = [
-    ("hid_generic", ""),
-    ("uhid", ""),
-    ("usbhid", ""),
-    ("dummy_hcd", "num=4"),
-    ("libcomposite", ""),
-    ("usb_f_hid", ""),
-];
+use super::{Fault, at, cache, output, packages, text};
 
 /// An unpacked kernel package.
 pub struct Kernel {
@@ -31,7 +19,7 @@ pub struct Kernel {
 
 impl Kernel {
     /// Finds the kernel in the cache, or downloads it.
-    pub fn fetch() -> Result<Self, Fault> {
+    pub fn fetch() -> Result<Kernel, Fault> {
         let known = || META.iter().find_map(|meta| packages::behind(meta, "linux-image-"));
         let package = cached()
             .or_else(known)
@@ -47,7 +35,7 @@ impl Kernel {
             fs::write(&image, bytes).map_err(at(&image))?;
         }
         let modules = modules(&folder)?;
-        Ok(Self { image, modules, package })
+        Ok(Kernel { image, modules, package })
     }
 }
 
@@ -178,3 +166,16 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
 fn named(path: &Path, start: &str) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start))
 }
+
+/// Meta packages, best first. Flavour `amd64`: the one for clouds has no USB.
+const META: [&str; 2] = ["linux-image-6.12-amd64", "linux-image-amd64"];
+
+/// What the guest loads, with parameters; what these need is loaded before them.
+const MODULES: [(&str, &str); 6] = [
+    ("hid_generic", ""),
+    ("uhid", ""),
+    ("usbhid", ""),
+    ("dummy_hcd", "num=4"),
+    ("libcomposite", ""),
+    ("usb_f_hid", ""),
+];

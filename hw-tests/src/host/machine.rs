@@ -1,6 +1,5 @@
 //! One run of the virtual machine, from launch to verdict.
 
-use super::{Fault, at, cache};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -9,20 +8,7 @@ use std::sync::mpsc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-/// What the guest's kernel is told. Serial console; no pause after a panic; no work that only real
-/// hardware needs.
-const KERNEL: &str = "console=ttyS0 quiet panic=-1 rdinit=/init tsc=unstable mitigations=off nokaslr random.trust_cpu=on audit=0";
-
-/// Software emulation, always: nested virtualisation that half works is worse than none.
-const ALWAYS: &str = "-nodefaults -no-user-config -nographic -no-reboot -M q35 -cpu max -smp 1 -m 512 -serial stdio \
-                      -device isa-debug-exit,iobase=0xf4,iosize=0x04";
-
-/// Time as the host's clock tells it.
-const REAL_TIME: &str = "-accel tcg,thread=multi,tb-size=256";
-
-/// Time as instructions pass: waiting costs nothing, and a busy host cannot make a test late.
-const COUNTED_TIME: &str =
-    "-icount shift=2,sleep=off -rtc clock=vm -accel tcg,thread=single,tb-size=256";
+use super::{Fault, at, cache};
 
 /// A virtual machine that is about to run.
 pub struct Machine<'a> {
@@ -110,6 +96,21 @@ fn verdict(code: Option<i32>) -> Verdict {
         _ => Verdict::Vanished,
     }
 }
+
+/// What the guest's kernel is told. Serial console; no pause after a panic; no work that only real
+/// hardware needs.
+const KERNEL: &str = "console=ttyS0 quiet panic=-1 rdinit=/init tsc=unstable mitigations=off nokaslr random.trust_cpu=on audit=0";
+
+/// Software emulation, always: nested virtualisation that half works is worse than none.
+const ALWAYS: &str = "-nodefaults -no-user-config -nographic -no-reboot -M q35 -cpu max -smp 1 -m 512 -serial stdio \
+                      -device isa-debug-exit,iobase=0xf4,iosize=0x04";
+
+/// Time as the host's clock tells it.
+const REAL_TIME: &str = "-accel tcg,thread=multi,tb-size=256";
+
+/// Time as instructions pass: waiting costs nothing, and a busy host cannot make a test late.
+const COUNTED_TIME: &str =
+    "-icount shift=2,sleep=off -rtc clock=vm -accel tcg,thread=single,tb-size=256";
 
 #[cfg(test)]
 mod tests {

@@ -1,24 +1,10 @@
 //! Debian packages that are looked into and never installed.
 
-use super::{Fault, at, cache, output, text};
 use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
-/// What the bench calls, and the Debian package that has it.
-const TOOLS: &[(&str, &str)] = &[
-    ("apt-get", "apt"),
-    ("dpkg-deb", "dpkg"),
-    ("fido2-token", "fido2-tools"),
-    ("ldd", "libc-bin"),
-    ("modinfo", "kmod"),
-    ("openssl", "openssl"),
-    ("pamtester", "pamtester"),
-    ("qemu-system-x86_64", "qemu-system-x86"),
-    ("strip", "binutils"),
-    ("xz", "xz-utils"),
-    ("zstd", "zstd"),
-];
+use super::{Fault, at, cache, output, text};
 
 /// One line for each tool that is not here.
 #[must_use]
@@ -78,3 +64,18 @@ pub(super) fn unpacked(package: &str) -> Result<PathBuf, Fault> {
     fs::remove_file(&file).map_err(at(&file))?;
     Ok(folder)
 }
+
+/// What the bench calls, and the Debian package that has it.
+const TOOLS: &[(&str, &str)] = &[
+    ("apt-get", "apt"),
+    ("dpkg-deb", "dpkg"),
+    ("fido2-token", "fido2-tools"),
+    ("ldd", "libc-bin"),
+    ("modinfo", "kmod"),
+    ("openssl", "openssl"),
+    ("pamtester", "pamtester"),
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("strip", "binutils"),
+    ("xz", "xz-utils"),
+    ("zstd", "zstd"),
+];

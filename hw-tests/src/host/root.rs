@@ -1,23 +1,14 @@
 //! What the guest finds in its file system: programs with their libraries, modules, keys for
 //! attestation, udev.
 
-use super::cpio::Cpio;
-use super::{Fault, Kernel, at, cache, output, packages, target, text};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Debian's programs that drive the same keys.
-const FIDO2_TOOLS: [&str; 3] =
-    ["/usr/bin/fido2-token", "/usr/bin/fido2-cred", "/usr/bin/fido2-assert"];
-
-/// A host of PAM's.
-const PAMTESTER: &str = "/usr/bin/pamtester";
-
-/// Rules of udev that keys pass through; the others are about disks, networks and sound.
-const RULES: [&str; 3] = ["50-udev-default.rules", "60-fido-id.rules", "80-drivers.rules"];
+use super::cpio::Cpio;
+use super::{Fault, Kernel, at, cache, output, packages, target, text};
 
 /// The file system of a guest.
 pub struct Root {
@@ -27,8 +18,8 @@ pub struct Root {
 
 impl Root {
     /// The kernel's modules, our programs and Debian's.
-    pub fn new(kernel: &Kernel) -> Result<Self, Fault> {
-        let mut root = Self { archive: Cpio::default(), copied: BTreeSet::new() };
+    pub fn new(kernel: &Kernel) -> Result<Root, Fault> {
+        let mut root = Root { archive: Cpio::default(), copied: BTreeSet::new() };
         for folder in ["/dev", "/proc", "/sys", "/tmp", "/run", "/var", "/root", "/home"] {
             root.archive.folder(folder);
         }
@@ -78,7 +69,7 @@ impl Root {
 
     /// Adds Debian's systemd-udevd with the rules for keys, and `rule`, the one that this project
     /// ships.
-    pub fn with_udev(mut self, rule: Option<&Path>) -> Result<Self, Fault> {
+    pub fn with_udev(mut self, rule: Option<&Path>) -> Result<Root, Fault> {
         let folder = packages::unpacked("udev")?;
         self.program(&folder.join("bin/udevadm"), "/bin/udevadm")?;
         self.archive.link("/lib/systemd/systemd-udevd", "/bin/udevadm");
@@ -165,3 +156,13 @@ fn attestation() -> Result<PathBuf, Fault> {
     fs::write(folder.join("att.key"), secret).map_err(at(&folder))?;
     Ok(folder)
 }
+
+/// Debian's programs that drive the same keys.
+const FIDO2_TOOLS: [&str; 3] =
+    ["/usr/bin/fido2-token", "/usr/bin/fido2-cred", "/usr/bin/fido2-assert"];
+
+/// A host of PAM's.
+const PAMTESTER: &str = "/usr/bin/pamtester";
+
+/// Rules of udev that keys pass through; the others are about disks, networks and sound.
+const RULES: [&str; 3] = ["50-udev-default.rules", "60-fido-id.rules", "80-drivers.rules"];

@@ -1,11 +1,5 @@
 //! The body of a key: its plug, its button, its wire, and what is broken about it.
 
-use super::control::Control;
-use super::flash::{Flash, bytes};
-use crate::faults;
-use crate::faults::{Endless, Fault};
-use crate::wire::Wire;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::Write;
@@ -13,6 +7,14 @@ use std::path::Path;
 use std::rc::Rc;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::control::Control;
+use super::flash::{Flash, bytes};
+use crate::faults;
+use crate::faults::{Endless, Fault};
+use crate::wire::Wire;
 
 /// When the button is pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +34,14 @@ pub enum Finger {
 impl FromStr for Finger {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Finger, String> {
         Ok(match text {
-            "auto" => Self::Auto,
-            "never" => Self::Never,
-            "deny" => Self::Deny,
-            "manual" => Self::Manual,
+            "auto" => Finger::Auto,
+            "never" => Finger::Never,
+            "deny" => Finger::Deny,
+            "manual" => Finger::Manual,
             _ => match text.strip_prefix("delay:").map(u64::from_str) {
-                Some(Ok(milliseconds)) => Self::Delay(Duration::from_millis(milliseconds)),
+                Some(Ok(milliseconds)) => Finger::Delay(Duration::from_millis(milliseconds)),
                 _ => {
                     return Err(format!(
                         "{text}: a touch is auto, never, deny, manual or delay:MS"
@@ -94,8 +96,8 @@ impl Board {
         control: Option<Control>,
         flash: &Rc<RefCell<Flash>>,
         finger: Finger,
-    ) -> Self {
-        Self {
+    ) -> Board {
+        Board {
             wire,
             control,
             flash: Rc::clone(flash),
@@ -345,7 +347,7 @@ impl Board {
     }
 
     fn state(&self) -> String {
-        let Self { plugged, reports, touches, .. } = self;
+        let Board { plugged, reports, touches, .. } = self;
         format!(
             "plugged={plugged} blinking={} reports={reports} touches={touches}",
             self.blinking()

@@ -8,23 +8,17 @@ use std::path::Path;
 use std::time::Duration;
 use std::{fs, io};
 
-/// The longest command: a report of 4 KiB in hexadecimal.
-const LONGEST: u64 = 10_000;
-
-/// How long either side waits for the other.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// The key's end.
 pub(super) struct Control {
     socket: UnixListener,
 }
 
 impl Control {
-    pub(super) fn listen(path: &Path) -> io::Result<Self> {
+    pub(super) fn listen(path: &Path) -> io::Result<Control> {
         let _ = fs::remove_file(path);
         let socket = UnixListener::bind(path)?;
         socket.set_nonblocking(true)?;
-        Ok(Self { socket })
+        Ok(Control { socket })
     }
 
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
@@ -57,3 +51,9 @@ pub fn tell(path: &Path, command: &str) -> io::Result<String> {
         )),
     }
 }
+
+/// The longest command: a report of 4 KiB in hexadecimal.
+const LONGEST: u64 = 10_000;
+
+/// How long either side waits for the other.
+const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,7 +1,10 @@
 //! What the firmware needs of its surroundings: chance, time, memory, a finger, a wire.
 
-use super::board::{Board, Touch};
-use super::flash::Flash;
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
 use opensk::api::clock::Clock;
 use opensk::api::connection::{HidConnection, RecvStatus, UsbEndpoint};
 use opensk::api::crypto::rust_crypto::SoftwareCrypto;
@@ -16,10 +19,9 @@ use opensk::api::user_presence::{UserPresence, UserPresenceError, UserPresenceWa
 use opensk::ctap::status_code::CtapResult;
 use opensk::env::Env;
 use rand_core::{CryptoRng, RngCore};
-use std::cell::RefCell;
-use std::fmt;
-use std::rc::Rc;
-use std::time::{Duration, Instant};
+
+use super::board::{Board, Touch};
+use super::flash::Flash;
 
 /// What a firmware of this kind is like.
 pub(super) fn firmware(always_uv: bool) -> CustomizationImpl {
@@ -44,8 +46,8 @@ impl Surroundings {
         board: &Rc<RefCell<Board>>,
         flash: &Rc<RefCell<Flash>>,
         firmware: CustomizationImpl,
-    ) -> Self {
-        Self {
+    ) -> Surroundings {
+        Surroundings {
             chance: Chance,
             body: Body(Rc::clone(board)),
             memory: Memory(Rc::clone(flash)),
@@ -81,7 +83,7 @@ impl Env for Surroundings {
         &mut self.memory
     }
 
-    fn key_store(&mut self) -> &mut Self {
+    fn key_store(&mut self) -> &mut Surroundings {
         self
     }
 

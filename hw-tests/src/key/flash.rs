@@ -1,12 +1,13 @@
 //! What a key remembers without power, as numbered values.
 
-use opensk::api::persist::{Persist, PersistIter};
-use opensk::ctap::status_code::CtapResult;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::{fs, io};
+
+use opensk::api::persist::{Persist, PersistIter};
+use opensk::ctap::status_code::CtapResult;
 
 /// The memory of one key. It can be written to a file and read from one: that is how a key is
 /// cloned.
@@ -27,7 +28,7 @@ impl Flash {
     }
 
     /// Reads what [`Flash::save`] wrote.
-    pub fn load(file: &Path) -> io::Result<Self> {
+    pub fn load(file: &Path) -> io::Result<Flash> {
         let mut values = BTreeMap::new();
         for line in fs::read_to_string(file)?.lines() {
             let (number, value) = line.split_once(' ').ok_or(ErrorKind::InvalidData)?;
@@ -36,7 +37,7 @@ impl Flash {
                 bytes(value).ok_or(ErrorKind::InvalidData)?,
             );
         }
-        Ok(Self { values })
+        Ok(Flash { values })
     }
 }
 

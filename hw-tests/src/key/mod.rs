@@ -9,25 +9,19 @@ pub use board::Finger;
 pub use control::tell;
 pub use flash::Flash;
 
-use crate::wire::Wire;
-use board::{Board, Touch};
-use control::Control;
-use env::Surroundings;
-use opensk::api::persist::{Attestation, AttestationId, Persist};
-use opensk::{Ctap, Transport};
 use std::cell::RefCell;
 use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// CTAPHID commands and the capability bit for CTAP2 (CTAP 2.1 §11.2.9).
-const INIT: u8 = 0x86;
-const CBOR: u8 = 0x90;
-const ERROR: u8 = 0xbf;
-const INVALID_COMMAND: u8 = 1;
-const CAPABILITIES: usize = 23;
-const CAN_CBOR: u8 = 0x04;
+use opensk::api::persist::{Attestation, AttestationId, Persist};
+use opensk::{Ctap, Transport};
+
+use crate::wire::Wire;
+use board::{Board, Touch};
+use control::Control;
+use env::Surroundings;
 
 /// What kind of key it is.
 #[derive(Clone, Debug)]
@@ -135,3 +129,11 @@ fn u2f_only(ctap: &mut Ctap<Surroundings>, report: &[u8; 64]) -> Vec<[u8; 64]> {
 fn firmware_fault(status: impl std::fmt::Debug) -> io::Error {
     io::Error::other(format!("the firmware says {status:?}"))
 }
+
+/// CTAPHID commands and the capability bit for CTAP2 (CTAP 2.1 §11.2.9).
+const INIT: u8 = 0x86;
+const CBOR: u8 = 0x90;
+const ERROR: u8 = 0xbf;
+const INVALID_COMMAND: u8 = 1;
+const CAPABILITIES: usize = 23;
+const CAN_CBOR: u8 = 0x04;

@@ -3,9 +3,6 @@
 //! The host side sees everything that a real plug makes: enumeration, descriptors, strings, a
 //! disconnect.
 
-use super::{DESCRIPTOR, Identity, Wire, report};
-use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -14,14 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
-/// Where gadgets are made.
-const CONFIGFS: &str = "/sys/kernel/config/usb_gadget";
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// A USB string holds at most 126 UTF-16 units (USB 2.0 §9.6.7).
-const STRING: usize = 126;
-
-/// How long the kernel may take to make a device node, or a host to fetch a report.
-const PATIENCE: Duration = Duration::from_secs(5);
+use super::{DESCRIPTOR, Identity, Wire, report};
 
 /// One key on the controller `dummy_udc.N`.
 pub struct Gadget {
@@ -33,7 +26,7 @@ pub struct Gadget {
 
 impl Gadget {
     /// Builds the gadget; it is not plugged in yet.
-    pub fn build(number: u8, identity: &Identity) -> io::Result<Self> {
+    pub fn build(number: u8, identity: &Identity) -> io::Result<Gadget> {
         let folder = Path::new(CONFIGFS).join(format!("key{number}"));
         let function = folder.join(format!("functions/hid.usb{number}"));
         let strings = folder.join("strings/0x409");
@@ -69,7 +62,7 @@ impl Gadget {
         if !link.exists() {
             symlink(&function, link)?;
         }
-        Ok(Self { folder, function, controller: format!("dummy_udc.{number}"), pipe: None })
+        Ok(Gadget { folder, function, controller: format!("dummy_udc.{number}"), pipe: None })
     }
 
     /// Takes the gadget of this number apart, which somebody has left behind.
@@ -171,3 +164,12 @@ fn take_apart(folder: &Path, function: &Path) {
         let _ = fs::remove_dir(made);
     }
 }
+
+/// Where gadgets are made.
+const CONFIGFS: &str = "/sys/kernel/config/usb_gadget";
+
+/// A USB string holds at most 126 UTF-16 units (USB 2.0 §9.6.7).
+const STRING: usize = 126;
+
+/// How long the kernel may take to make a device node, or a host to fetch a report.
+const PATIENCE: Duration = Duration::from_secs(5);

@@ -1,6 +1,5 @@
 //! A HID device from user space: `/dev/uhid`, include/uapi/linux/uhid.h.
 
-use super::{DESCRIPTOR, Identity, Wire, report};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::io::{ErrorKind, Read, Write};
@@ -9,25 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use nix::fcntl::OFlag;
 
-/// Kinds of events.
-const DESTROY: u32 = 1;
-const OUTPUT: u32 = 6;
-const GET_REPORT: u32 = 9;
-const GET_REPORT_REPLY: u32 = 10;
-const CREATE2: u32 = 11;
-const INPUT2: u32 = 12;
-const SET_REPORT: u32 = 13;
-const SET_REPORT_REPLY: u32 = 14;
-
-/// At least the size of any event.
-const EVENT: usize = 4_380;
-
-/// Bytes of a report in an event.
-const DATA: usize = 4_096;
-
-const BUS_USB: u16 = 3;
-
-const EIO: u16 = 5;
+use super::{DESCRIPTOR, Identity, Wire, report};
 
 /// One key on `/dev/uhid`. It has no USB device above it, so nobody finds a name of the vendor.
 pub struct Uhid {
@@ -38,13 +19,13 @@ pub struct Uhid {
 
 impl Uhid {
     /// Opens `/dev/uhid`; the key is not plugged in yet.
-    pub fn open(identity: Identity) -> io::Result<Self> {
+    pub fn open(identity: Identity) -> io::Result<Uhid> {
         let device = OpenOptions::new()
             .read(true)
             .write(true)
             .custom_flags(OFlag::O_NONBLOCK.bits())
             .open("/dev/uhid")?;
-        Ok(Self { device, identity, plugged: false })
+        Ok(Uhid { device, identity, plugged: false })
     }
 
     fn refuse(&mut self, kind: u32, id: &[u8]) -> io::Result<()> {
@@ -131,3 +112,23 @@ fn fixed(text: &str, size: usize) -> Vec<u8> {
     bytes.resize(size, 0);
     bytes
 }
+
+/// Kinds of events.
+const DESTROY: u32 = 1;
+const OUTPUT: u32 = 6;
+const GET_REPORT: u32 = 9;
+const GET_REPORT_REPLY: u32 = 10;
+const CREATE2: u32 = 11;
+const INPUT2: u32 = 12;
+const SET_REPORT: u32 = 13;
+const SET_REPORT_REPLY: u32 = 14;
+
+/// At least the size of any event.
+const EVENT: usize = 4_380;
+
+/// Bytes of a report in an event.
+const DATA: usize = 4_096;
+
+const BUS_USB: u16 = 3;
+
+const EIO: u16 = 5;

@@ -37,10 +37,9 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use values::within;
-
 use crate::policy::PolicySet;
 use crate::session::SigningAlgorithm;
+use values::within;
 
 /// How an agent runs. [`Config::load`] reads it; `Config::default()` is what runs without a file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

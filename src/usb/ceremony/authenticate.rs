@@ -2,17 +2,17 @@
 
 use sha2::{Digest, Sha256};
 
-use super::super::authenticator::{Authenticator, Speaks};
-use super::super::ctap1::Hash;
-use super::super::ctap2::{Assertion, AssertionRequest, Info, Permission};
-use super::super::error::Error;
-use super::super::fault::Fault;
-use super::super::hid::Channel;
-use super::super::{ctap1, ctap2, status};
 use super::desk::Desk;
 use super::find::{Found, Look, Wanted};
 use super::verify::{Plan, Proof};
 use super::{Ceremony, Standing, find, verify};
+use crate::usb::authenticator::{Authenticator, Speaks};
+use crate::usb::ctap1::Hash;
+use crate::usb::ctap2::{Assertion, AssertionRequest, Info, Permission};
+use crate::usb::error::Error;
+use crate::usb::fault::Fault;
+use crate::usb::hid::Channel;
+use crate::usb::{ctap1, ctap2, status};
 use crate::webauthn::client::ClientData;
 use crate::webauthn::{AuthenticationResponse, Origin, RequestOptions, UserVerification, client};
 

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Instant;
 
-use super::super::error::Error;
-use super::super::fault::Fault;
-use super::super::hid::Waiting;
-use super::super::key::Key;
-use super::super::limit::Limit;
-use super::super::person::{Pin, PinRequest, Progress};
+use crate::usb::error::Error;
+use crate::usb::fault::Fault;
+use crate::usb::hid::Waiting;
+use crate::usb::key::Key;
+use crate::usb::limit::Limit;
+use crate::usb::person::{Pin, PinRequest, Progress};
 
 /// What a key's thread reports.
 pub(super) enum News {

@@ -3,13 +3,13 @@
 
 use std::collections::VecDeque;
 
-use super::super::authenticator::{Authenticator, Speaks};
-use super::super::ctap1::Hash;
-use super::super::ctap2::{AssertionRequest, Info, Verification};
-use super::super::fault::Fault;
-use super::super::hid::Channel;
-use super::super::{ctap1, ctap2, status};
 use super::desk::Desk;
+use crate::usb::authenticator::{Authenticator, Speaks};
+use crate::usb::ctap1::Hash;
+use crate::usb::ctap2::{AssertionRequest, Info, Verification};
+use crate::usb::fault::Fault;
+use crate::usb::hid::Channel;
+use crate::usb::{ctap1, ctap2, status};
 
 /// What a key was asked about.
 #[derive(Clone, Copy)]
@@ -41,10 +41,6 @@ pub(super) enum Look {
     /// It does not say.
     Unknown,
 }
-
-/// Space in a message for all but the list of credentials, and around each of these.
-const AROUND_LIST: usize = 512;
-const AROUND_ID: usize = 32;
 
 pub(super) fn look(
     authenticator: &mut Authenticator,
@@ -144,3 +140,7 @@ pub(super) fn portions<'a>(info: &Info, ids: &'a [Vec<u8>]) -> Vec<Vec<&'a [u8]>
     }
     portions
 }
+
+/// Space in a message for all but the list of credentials, and around each of these.
+const AROUND_LIST: usize = 512;
+const AROUND_ID: usize = 32;

@@ -120,8 +120,6 @@ enum Standing<F> {
     No(Error),
 }
 
-const PUBLIC_KEY: &str = "public-key";
-
 /// The ids of credentials that keys can hold.
 fn ids(descriptors: &[Descriptor]) -> Vec<Vec<u8>> {
     let kind = descriptors.iter().filter(|descriptor| descriptor.kind == PUBLIC_KEY);
@@ -138,3 +136,5 @@ fn claim_unless_lost<T>(result: &Result<T, Fault>, desk: &mut Desk) -> Result<()
         Err(_) => Ok(()),
     }
 }
+
+const PUBLIC_KEY: &str = "public-key";

@@ -3,22 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::authenticator::Authenticator;
-use super::super::bus::Bus;
-use super::super::fault::Fault;
-use super::super::hid::Waiting;
 use super::desk::Desk;
 use super::{Ceremony, Standing};
-
-/// How long a key that says nothing is asked again. One that was plugged in a moment ago, or hangs
-/// in another program's command, may need that; the answer of all others waits for it.
-const SILENT: Duration = Duration::from_secs(6);
-
-/// How often a key that breaks the protocol is asked anew.
-const MOST_BREACHES: u32 = 3;
-
-/// The pause before it is asked again.
-const PAUSE: Duration = Duration::from_millis(60);
+use crate::usb::authenticator::Authenticator;
+use crate::usb::bus::Bus;
+use crate::usb::fault::Fault;
+use crate::usb::hid::Waiting;
 
 /// Opens the key and has the ceremony look at it. It does not blink.
 ///
@@ -54,3 +44,13 @@ pub(super) fn probe<C: Ceremony>(
             .map_err(|over| if over == Fault::Late { fault } else { over })?;
     }
 }
+
+/// How long a key that says nothing is asked again. One that was plugged in a moment ago, or hangs
+/// in another program's command, may need that; the answer of all others waits for it.
+const SILENT: Duration = Duration::from_secs(6);
+
+/// How often a key that breaks the protocol is asked anew.
+const MOST_BREACHES: u32 = 3;
+
+/// The pause before it is asked again.
+const PAUSE: Duration = Duration::from_millis(60);

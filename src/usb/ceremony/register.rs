@@ -2,17 +2,17 @@
 
 use sha2::{Digest, Sha256};
 
-use super::super::authenticator::{Authenticator, Speaks};
-use super::super::ctap1::Hash;
-use super::super::ctap2::{CredentialRequest, Info, NewCredential, Permission, Verification};
-use super::super::error::Error;
-use super::super::fault::Fault;
-use super::super::hid::{Channel, Waiting};
-use super::super::{ctap1, ctap2, status};
 use super::desk::Desk;
 use super::find::{Look, Wanted};
 use super::verify::Plan;
 use super::{Ceremony, Standing, find, verify};
+use crate::usb::authenticator::{Authenticator, Speaks};
+use crate::usb::ctap1::Hash;
+use crate::usb::ctap2::{CredentialRequest, Info, NewCredential, Permission, Verification};
+use crate::usb::error::Error;
+use crate::usb::fault::Fault;
+use crate::usb::hid::{Channel, Waiting};
+use crate::usb::{ctap1, ctap2, status};
 use crate::webauthn::client::ClientData;
 use crate::webauthn::{
     Conveyance, CreationOptions, CredentialProperties, Origin, RegistrationResponse, ResidentKey,
@@ -38,12 +38,6 @@ pub(super) struct Registration {
     verification: UserVerification,
     conveyance: Conveyance,
 }
-
-/// The COSE name of the one signature that U2F knows.
-const ES256: i64 = -7;
-
-/// Keys may cut longer names, and some refuse them (CTAP 2.1 §6.1.2).
-const LONGEST_NAME: usize = 64;
 
 impl Registration {
     /// # Errors
@@ -290,3 +284,9 @@ fn cut(name: &str) -> String {
     let end = (0..=LONGEST_NAME.min(name.len())).rev().find(|end| name.is_char_boundary(*end));
     name.get(..end.unwrap_or_default()).unwrap_or_default().to_owned()
 }
+
+/// The COSE name of the one signature that U2F knows.
+const ES256: i64 = -7;
+
+/// Keys may cut longer names, and some refuse them (CTAP 2.1 §6.1.2).
+const LONGEST_NAME: usize = 64;

@@ -7,24 +7,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::bus::Bus;
-use super::super::error::Error;
-use super::super::fault::Fault;
-use super::super::key::Key;
-use super::super::limit::{Cancel, Limit, Options};
-use super::super::person::{Person, Progress};
 use super::desk::{Desk, News, Readiness, Turn};
 use super::verdict::Outcome;
 use super::{Ceremony, Standing, probe, verdict};
-
-/// How long a key that others wait for may take to say whether it fits.
-const PATIENCE: Duration = Duration::from_millis(1500);
-
-/// How long after the deadline the threads of keys may take to say how it ended.
-const LAST_WORDS: Duration = Duration::from_millis(210);
-
-/// How often the bus is looked at while nothing is heard of it.
-const PERIOD: Duration = Duration::from_millis(250);
+use crate::usb::bus::Bus;
+use crate::usb::error::Error;
+use crate::usb::fault::Fault;
+use crate::usb::key::Key;
+use crate::usb::limit::{Cancel, Limit, Options};
+use crate::usb::person::{Person, Progress};
 
 enum Event<T> {
     /// The thread of this key says something.
@@ -457,3 +448,12 @@ fn perform<C: Ceremony>(
     desk.wait_for_turn(readiness)?;
     ceremony.perform(&mut authenticator, found, desk)
 }
+
+/// How long a key that others wait for may take to say whether it fits.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// How long after the deadline the threads of keys may take to say how it ended.
+const LAST_WORDS: Duration = Duration::from_millis(210);
+
+/// How often the bus is looked at while nothing is heard of it.
+const PERIOD: Duration = Duration::from_millis(250);

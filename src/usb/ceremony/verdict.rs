@@ -1,9 +1,9 @@
 //! The error of a ceremony that no key completed: the reason of a key that answered, or the name of
 //! one that could not be asked.
 
-use super::super::error::Error;
-use super::super::fault::Fault;
-use super::super::key::Key;
+use crate::usb::error::Error;
+use crate::usb::fault::Fault;
+use crate::usb::key::Key;
 
 /// Why one key takes no further part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,8 +79,8 @@ pub(super) fn verdict(keys: &[(&Key, &Outcome)]) -> Option<Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::key::Text;
     use super::*;
+    use crate::usb::key::Text;
 
     fn key(path: &str) -> Key {
         let text = Text::default;

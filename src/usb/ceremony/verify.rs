@@ -1,13 +1,13 @@
 //! Who touches the key: by a finger that it knows, or by its PIN (CTAP 2.1 §6.1.1, §6.5, WebAuthn
 //! L3 §5.8.6).
 
-use super::super::ctap2::{Info, Permission, PinEntry, Token, Verification};
-use super::super::error::Error;
-use super::super::fault::Fault;
-use super::super::hid::Channel;
-use super::super::person::Progress;
-use super::super::{ctap2, status};
 use super::desk::Desk;
+use crate::usb::ctap2::{Info, Permission, PinEntry, Token, Verification};
+use crate::usb::error::Error;
+use crate::usb::fault::Fault;
+use crate::usb::hid::Channel;
+use crate::usb::person::Progress;
+use crate::usb::{ctap2, status};
 use crate::webauthn::UserVerification;
 
 /// How a key will find out.
@@ -28,10 +28,6 @@ pub(super) enum Proof {
     BuiltIn,
     Token(Token),
 }
-
-/// How often a finger may be wrong before the PIN is asked for, where the key does not count
-/// itself.
-const MOST_FINGERS: u32 = 5;
 
 impl Plan {
     /// What this service, this key and this command together ask for.
@@ -135,7 +131,7 @@ pub(super) fn until_touched<T>(
     loop {
         match command(desk) {
             Err(Fault::Status(status::USER_ACTION_TIMEOUT | status::ACTION_TIMEOUT)) => {
-                desk.limit().pause(super::super::limit::Limit::SLICE)?;
+                desk.limit().pause(crate::usb::limit::Limit::SLICE)?;
             }
             other => return other,
         }
@@ -214,3 +210,7 @@ fn by_pin(
         }
     }
 }
+
+/// How often a finger may be wrong before the PIN is asked for, where the key does not count
+/// itself.
+const MOST_FINGERS: u32 = 5;

@@ -1,13 +1,11 @@
 //! authenticatorGetAssertion and authenticatorGetNextAssertion (CTAP 2.1 §6.2, §6.3).
 
-use super::super::cbor::{Item, Writer, parse};
-use super::super::ctap1::Hash;
-use super::super::fault::Fault;
-use super::super::hid::{Channel, Waiting};
-use super::super::limit::Limit;
 use super::{LONGEST_CREDENTIAL_ID, SHORTEST_AUTHENTICATOR_DATA, Verification};
-
-const GET_ASSERTION: u8 = 0x02;
+use crate::usb::cbor::{Item, Writer, parse};
+use crate::usb::ctap1::Hash;
+use crate::usb::fault::Fault;
+use crate::usb::hid::{Channel, Waiting};
+use crate::usb::limit::Limit;
 
 /// What is to be signed, and with which credential.
 #[derive(Clone, Copy)]
@@ -98,3 +96,5 @@ impl Assertion {
         })
     }
 }
+
+const GET_ASSERTION: u8 = 0x02;

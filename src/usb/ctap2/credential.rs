@@ -1,18 +1,12 @@
 //! authenticatorMakeCredential (CTAP 2.1 §6.1) and the wait for a touch alone (§6.9).
 
-use super::super::cbor::{Item, Writer, parse};
-use super::super::ctap1::Hash;
-use super::super::fault::Fault;
-use super::super::hid::{Channel, Waiting};
-use super::super::limit::Limit;
-use super::super::status;
 use super::{Info, SHORTEST_AUTHENTICATOR_DATA, Verification};
-
-/// An empty map in CBOR.
-const EMPTY_MAP: &[u8] = &[0xa0];
-
-const MAKE_CREDENTIAL: u8 = 0x01;
-const SELECTION: u8 = 0x0b;
+use crate::usb::cbor::{Item, Writer, parse};
+use crate::usb::ctap1::Hash;
+use crate::usb::fault::Fault;
+use crate::usb::hid::{Channel, Waiting};
+use crate::usb::limit::Limit;
+use crate::usb::status;
 
 /// What a credential is made for.
 #[derive(Clone, Copy)]
@@ -151,3 +145,9 @@ impl NewCredential {
         })
     }
 }
+
+/// An empty map in CBOR.
+const EMPTY_MAP: &[u8] = &[0xa0];
+
+const MAKE_CREDENTIAL: u8 = 0x01;
+const SELECTION: u8 = 0x0b;

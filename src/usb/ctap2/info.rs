@@ -1,15 +1,10 @@
 //! authenticatorGetInfo (CTAP 2.1 §6.4): what a key can do decides how it is talked to.
 
-use super::super::cbor::{Item, Writer, parse};
-use super::super::fault::Fault;
-use super::super::hid::{Channel, Waiting};
-use super::super::limit::Limit;
 use super::protocol::Protocol;
-
-const GET_INFO: u8 = 0x04;
-
-/// How many entries of a list are read: more than any key has.
-const MOST_ENTRIES: usize = 16;
+use crate::usb::cbor::{Item, Writer, parse};
+use crate::usb::fault::Fault;
+use crate::usb::hid::{Channel, Waiting};
+use crate::usb::limit::Limit;
 
 /// What a FIDO2 key says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +77,7 @@ impl Info {
                 .is_some_and(|list| list.entries().any(|name| name.text() == Some("credProtect"))),
             options,
             protocol,
-            longest_message: length(5, 1024).clamp(1024, super::super::frame::LONGEST_MESSAGE),
+            longest_message: length(5, 1024).clamp(1024, crate::usb::frame::LONGEST_MESSAGE),
             most_in_list: length(7, 1).max(1),
             longest_id: length(8, super::LONGEST_CREDENTIAL_ID).max(1),
             must_change_pin: item.get(0x0c).and_then(Item::bool) == Some(true),
@@ -142,3 +137,8 @@ fn texts(list: Item<'_>) -> Vec<String> {
         .map(String::from)
         .collect()
 }
+
+const GET_INFO: u8 = 0x04;
+
+/// How many entries of a list are read: more than any key has.
+const MOST_ENTRIES: usize = 16;

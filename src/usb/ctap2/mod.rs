@@ -84,6 +84,14 @@ fn call(
     }
 }
 
+/// Writes a list of credential descriptors.
+fn write_descriptors(writer: &mut Writer, ids: &[&[u8]]) {
+    writer.list(ids.len());
+    for id in ids {
+        writer.map(2).text("id").bytes(id).text("type").text("public-key");
+    }
+}
+
 /// How soon a key that was busy is asked again.
 const BUSY_PAUSE: Duration = Duration::from_millis(40);
 
@@ -93,11 +101,3 @@ const SHORTEST_AUTHENTICATOR_DATA: usize = 37;
 
 /// No credential id is longer (WebAuthn L3 §5.8.3).
 const LONGEST_CREDENTIAL_ID: usize = 1023;
-
-/// Writes a list of credential descriptors.
-fn write_descriptors(writer: &mut Writer, ids: &[&[u8]]) {
-    writer.list(ids.len());
-    for id in ids {
-        writer.map(2).text("id").bytes(id).text("type").text("public-key");
-    }
-}

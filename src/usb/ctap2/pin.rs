@@ -6,22 +6,13 @@ use subtle::ConstantTimeEq;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use super::super::cbor::{Item, Writer, parse};
-use super::super::fault::Fault;
-use super::super::hid::{Channel, Waiting};
-use super::super::limit::Limit;
-use super::super::person::Pin;
 use super::Info;
 use super::protocol::{Point, Protocol, SharedSecret, Token};
-
-const CLIENT_PIN: u8 = 0x06;
-
-const GET_PIN_RETRIES: i64 = 1;
-const GET_KEY_AGREEMENT: i64 = 2;
-const GET_PIN_TOKEN: i64 = 5;
-const GET_TOKEN_USING_UV: i64 = 6;
-const GET_UV_RETRIES: i64 = 7;
-const GET_TOKEN_USING_PIN: i64 = 9;
+use crate::usb::cbor::{Item, Writer, parse};
+use crate::usb::fault::Fault;
+use crate::usb::hid::{Channel, Waiting};
+use crate::usb::limit::Limit;
+use crate::usb::person::Pin;
 
 /// What a token may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,6 +208,15 @@ impl Point {
         is_p256.then_some(Point { x: coordinate(-2)?, y: coordinate(-3)? })
     }
 }
+
+const CLIENT_PIN: u8 = 0x06;
+
+const GET_PIN_RETRIES: i64 = 1;
+const GET_KEY_AGREEMENT: i64 = 2;
+const GET_PIN_TOKEN: i64 = 5;
+const GET_TOKEN_USING_UV: i64 = 6;
+const GET_UV_RETRIES: i64 = 7;
+const GET_TOKEN_USING_PIN: i64 = 9;
 
 #[cfg(test)]
 mod tests {

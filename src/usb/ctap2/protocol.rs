@@ -12,7 +12,7 @@ use aws_lc_rs::rand::SystemRandom;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::super::fault::Fault;
+use crate::usb::fault::Fault;
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +40,6 @@ pub(crate) struct Token {
     protocol: Protocol,
     bytes: Zeroizing<Vec<u8>>,
 }
-
-const BLOCK: usize = 16;
-
-const UNCOMPRESSED: u8 = 0x04;
 
 impl Protocol {
     pub(crate) fn number(self) -> i64 {
@@ -200,6 +196,10 @@ impl fmt::Debug for Token {
         f.write_str("Token(..)")
     }
 }
+
+const BLOCK: usize = 16;
+
+const UNCOMPRESSED: u8 = 0x04;
 
 #[cfg(test)]
 mod tests {
