@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::client::{Client, Error};
-use crate::device::{DeviceState, Kind};
+use crate::device::{DeviceState, MfaKind};
 use crate::id::{AccountId, DeviceName, SerialNumber};
 
 /// A device as the agent shows it. A verifier is shown no more than serial number, kind, name,
@@ -19,7 +19,7 @@ pub struct Device {
     /// Whose it is.
     pub account: Option<AccountId>,
     /// What kind it is.
-    pub kind: Kind,
+    pub kind: MfaKind,
     /// What its owner calls it.
     pub name: Option<DeviceName>,
     /// Whether it can be used.
@@ -47,7 +47,7 @@ pub struct Device {
 #[derive(Clone, Serialize)]
 pub struct NewDevice {
     account: AccountId,
-    kind: Kind,
+    kind: MfaKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<DeviceName>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,7 +105,7 @@ pub struct Resynced {
 
 impl NewDevice {
     /// A device of this kind: time-based or counter-based codes, or a sheet of recovery codes.
-    pub fn new(account: &AccountId, kind: Kind) -> NewDevice {
+    pub fn new(account: &AccountId, kind: MfaKind) -> NewDevice {
         NewDevice { account: account.clone(), kind, name: None, serial: None, secret: None }
     }
 

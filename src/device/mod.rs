@@ -8,11 +8,13 @@ mod allowance;
 #[cfg(feature = "webauthn")]
 mod assertion;
 mod judge;
+mod kind;
 mod recovery;
 mod throttle;
 
 pub use allowance::PairAllowance;
 pub use judge::{Judged, Refusal, Verdict};
+pub use kind::{DeviceState, MfaKind, UnknownName};
 #[cfg(feature = "verifier")]
 pub(crate) use recovery::crockford;
 #[cfg(feature = "verifier")]
@@ -78,36 +80,6 @@ pub enum SecretOrigin {
     /// before this was noted.
     #[default]
     Given,
-}
-
-/// Whether a device can be used, and if not, what helps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeviceState {
-    /// Added, and not yet proved by two consecutive codes. Expires after a day.
-    Pending,
-    /// In use.
-    Active,
-    /// Deactivated. Two consecutive codes make it active again; a security key is removed and
-    /// enrolled again.
-    Disabled,
-    /// Twenty wrong codes in a row. A right pair, or an administrator, unlocks it.
-    Locked,
-}
-
-/// What kind of device it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Kind {
-    /// Time-based codes, RFC 6238.
-    Totp,
-    /// Counter-based codes, RFC 4226.
-    Hotp,
-    /// A FIDO security key, WebAuthn.
-    SecurityKey,
-    /// A sheet of recovery codes.
-    Recovery,
 }
 
 /// The state that a device's kind carries.
@@ -215,12 +187,12 @@ impl Device {
     }
 
     /// Its kind.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> MfaKind {
         match self.factor {
-            Factor::Totp(_) => Kind::Totp,
-            Factor::Hotp(_) => Kind::Hotp,
-            Factor::SecurityKey(_) => Kind::SecurityKey,
-            Factor::Recovery(_) => Kind::Recovery,
+            Factor::Totp(_) => MfaKind::Totp,
+            Factor::Hotp(_) => MfaKind::Hotp,
+            Factor::SecurityKey(_) => MfaKind::SecurityKey,
+            Factor::Recovery(_) => MfaKind::Recovery,
         }
     }
 

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use crate::policy::simulate::Supposed;
-use crate::session::{Amr, MfaKind};
+use crate::session::Amr;
 use crate::time::UnixTime;
 
 #[derive(Deserialize)]
@@ -40,7 +40,7 @@ impl Supposed {
             present: Some(claims.mfa_present),
             mfa_time: claims.mfa_time.map(UnixTime),
             age: None,
-            kind: claims.mfa_kind.as_deref().and_then(MfaKind::named),
+            kind: claims.mfa_kind.as_deref().and_then(|kind| kind.parse().ok()),
             amr: claims.amr.map(known),
             user_verified: claims.uv,
             serial: claims.mfa_serial,

@@ -134,7 +134,11 @@ impl<'t> Reader<'t> {
                 .list(value, Amr::named, "otp, hwk, swk, pop, pin, fpt, user, mfa")
                 .map(Condition::Amr),
             "kinds" => self
-                .list(value, MfaKind::named, "totp, hotp, security_key, recovery, bypass")
+                .list(
+                    value,
+                    |name: &str| name.parse::<MfaKind>().ok(),
+                    "totp, hotp, security_key, recovery, bypass",
+                )
                 .map(Condition::Kinds),
             "serials" => {
                 let serials = self.list(

@@ -107,7 +107,7 @@ impl Document {
         }
         let kind = self
             .kind
-            .map(|name| MfaKind::named(&name).ok_or(format!("kind: {name} is not known")))
+            .map(|name| name.parse::<MfaKind>().map_err(|_| format!("kind: {name} is not known")))
             .transpose()?;
         let methods = |names: Vec<String>| {
             names

@@ -12,12 +12,12 @@ use crate::session::claims::Claims;
 use crate::session::jws::Header;
 use crate::session::signing::SigningKeys;
 use crate::session::{
-    Amr, Common, ContextWithoutMfa, JwkSet, MfaKind, SessionContext, SignedContext,
-    SigningAlgorithm, SigningKeyInfo, Validator, claims,
+    Amr, Common, ContextWithoutMfa, JwkSet, SessionContext, SignedContext, SigningAlgorithm,
+    SigningKeyInfo, Validator, claims,
 };
 use crate::store::{Change, Commit};
 use crate::time::UnixTime;
-use crate::verifier::{Error, KeyProof, Verified, VerifiedKind, Verifier};
+use crate::verifier::{Error, KeyProof, Verified, Verifier};
 
 /// Issues contexts under one name, with keys that live in the verifier's store. Cheap to clone.
 #[derive(Clone)]
@@ -92,7 +92,7 @@ impl Issuer {
             common: self.common(verified.account(), audience, issued_at, verified.generation())?,
             mfa_time: verified.at(),
             serial: verified.serial().clone(),
-            kind: MfaKind::from(verified.kind()),
+            kind: verified.kind(),
             amr: amr(verified.key()),
             user_verified: verified.key().is_some_and(|key| key.user_verified),
         };
@@ -259,18 +259,6 @@ impl TryFrom<Duration> for Lifetime {
             Ok(Lifetime(Duration::from_secs(duration.as_secs())))
         } else {
             Err(Error::BadInput("a session lasts 900 to 129600 seconds".to_owned()))
-        }
-    }
-}
-
-impl From<VerifiedKind> for MfaKind {
-    fn from(kind: VerifiedKind) -> MfaKind {
-        match kind {
-            VerifiedKind::Totp => MfaKind::Totp,
-            VerifiedKind::Hotp => MfaKind::Hotp,
-            VerifiedKind::SecurityKey => MfaKind::SecurityKey,
-            VerifiedKind::Recovery => MfaKind::Recovery,
-            VerifiedKind::Bypass => MfaKind::Bypass,
         }
     }
 }

@@ -58,9 +58,10 @@ pub use revocations::{BadList, RevocationList, RevocationSource};
 pub use signing::SigningKeyInfo;
 pub use validator::{AnyContext, Invalid, Validator};
 
+pub use crate::device::MfaKind;
+
 use std::time::Duration;
 
-use crate::device::Kind;
 use crate::id::{AccountId, SerialNumber};
 use crate::time::UnixTime;
 
@@ -99,22 +100,6 @@ pub struct Common {
     pub expires_at: UnixTime,
     /// The account's revocation generation when it was issued.
     pub generation: u64,
-}
-
-/// With what kind of device MFA was proved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum MfaKind {
-    /// Time-based codes.
-    Totp,
-    /// Counter-based codes.
-    Hotp,
-    /// A FIDO security key.
-    SecurityKey,
-    /// A recovery code.
-    Recovery,
-    /// An administrator's bypass code.
-    Bypass,
 }
 
 /// How somebody was authenticated: values of RFC 8176 §2.
@@ -196,37 +181,6 @@ impl ContextWithoutMfa {
     /// What every context says.
     pub fn common(&self) -> &Common {
         &self.common
-    }
-}
-
-impl MfaKind {
-    /// Its name in tokens and answers.
-    pub fn name(self) -> &'static str {
-        match self {
-            MfaKind::Totp => "totp",
-            MfaKind::Hotp => "hotp",
-            MfaKind::SecurityKey => "security_key",
-            MfaKind::Recovery => "recovery",
-            MfaKind::Bypass => "bypass",
-        }
-    }
-
-    pub(crate) fn named(name: &str) -> Option<MfaKind> {
-        [MfaKind::Totp, MfaKind::Hotp, MfaKind::SecurityKey, MfaKind::Recovery, MfaKind::Bypass]
-            .into_iter()
-            .find(|kind| kind.name() == name)
-    }
-}
-
-/// What a device of this kind proves.
-impl From<Kind> for MfaKind {
-    fn from(kind: Kind) -> MfaKind {
-        match kind {
-            Kind::Totp => MfaKind::Totp,
-            Kind::Hotp => MfaKind::Hotp,
-            Kind::SecurityKey => MfaKind::SecurityKey,
-            Kind::Recovery => MfaKind::Recovery,
-        }
     }
 }
 

@@ -8,8 +8,8 @@ use crate::session::claims::Claims;
 use crate::session::revocations::Subject;
 use crate::session::seen::Seen;
 use crate::session::{
-    Amr, Common, ContextWithoutMfa, KeySource, MfaKind, PublicKey, RevocationSource,
-    SessionContext, SignedContext, claims, jws,
+    Amr, Common, ContextWithoutMfa, KeySource, PublicKey, RevocationSource, SessionContext,
+    SignedContext, claims, jws,
 };
 use crate::time::{Clock, SystemClock, UnixTime};
 
@@ -269,7 +269,7 @@ fn with(claims: Claims, common: Common) -> Result<SessionContext, Invalid> {
         common,
         mfa_time: UnixTime(mfa_time),
         serial: serial.parse().map_err(|_| Invalid::Claims)?,
-        kind: MfaKind::named(&kind).ok_or(Invalid::Claims)?,
+        kind: kind.parse().map_err(|_| Invalid::Claims)?,
         // A value that a later version adds is not one that anybody asks for here.
         amr: amr.iter().filter_map(|name| Amr::named(name)).collect(),
         user_verified,

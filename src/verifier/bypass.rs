@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::device::Refusal;
+use crate::device::{MfaKind, Refusal};
 use crate::id::{AccountId, SerialNumber};
 use crate::store::{Account, Change, ItemKind, Marks, Sealer, SingleUse, Write, random};
 use crate::time::UnixTime;
 use crate::verifier::verify::Decision;
-use crate::verifier::{BypassCode, Error, Verified, VerifiedKind, Verifier, throttle};
+use crate::verifier::{BypassCode, Error, Verified, Verifier, throttle};
 
 /// A bypass code that was made, shown this once.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl Verifier {
         self.core.counters.judged.fetch_add(1, Relaxed);
         self.core.counters.accepted.fetch_add(1, Relaxed);
         let Marks { generation, revoked_before: dead_until } = marks;
-        let (account, kind) = (account.clone(), VerifiedKind::Bypass);
+        let (account, kind) = (account.clone(), MfaKind::Bypass);
         Ok(Decision::Accepted(Verified {
             account,
             serial,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::device;
 use crate::device::{
-    Device, DeviceState, Factor, HotpState, Kind, RecoveryCode, RecoveryState, SecretOrigin,
+    Device, DeviceState, Factor, HotpState, MfaKind, RecoveryCode, RecoveryState, SecretOrigin,
     TotpState,
 };
 use crate::id::{AccountId, DeviceName, SerialNumber};
@@ -92,7 +92,8 @@ impl Verifier {
                     )
                 }
             };
-            let sheets = devices.iter().filter(|enrolled| enrolled.device.kind() == Kind::Recovery);
+            let sheets =
+                devices.iter().filter(|enrolled| enrolled.device.kind() == MfaKind::Recovery);
             let voided: Vec<&Enrolled> = if matches!(new.factor, NewFactor::Recovery) {
                 sheets.collect()
             } else {
@@ -101,7 +102,7 @@ impl Verifier {
             self.room_for_one(devices, voided.len())?;
             let other_active = devices.iter().any(|enrolled| {
                 enrolled.device.state == DeviceState::Active
-                    && enrolled.device.kind() != Kind::Recovery
+                    && enrolled.device.kind() != MfaKind::Recovery
             });
             if matches!(new.factor, NewFactor::Recovery) && !other_active {
                 return Err(Error::BadInput(

@@ -42,7 +42,7 @@ pub use security_keys::Begun;
 pub use security_keys::CeremonyId;
 #[cfg(feature = "webauthn")]
 pub use security_keys::SecurityKeys;
-pub use verify::{KeyProof, Verified, VerifiedKind};
+pub use verify::{KeyProof, Verified};
 pub use work::Counts;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

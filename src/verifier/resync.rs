@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::device::{Device, Judged, Kind, Refusal, Verdict};
+use crate::device::{Device, Judged, MfaKind, Refusal, Verdict};
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Code, Drift, Window};
 use crate::store::{Account, Change, Sealer, Write};
@@ -125,7 +125,7 @@ impl Verifier {
             return refused(Refusal::UnknownDevice);
         };
         if let Some(authority) = pair.activation {
-            if enrolled.device.kind() == Kind::SecurityKey {
+            if enrolled.device.kind() == MfaKind::SecurityKey {
                 return Err(Error::BadInput(
                     "a security key shows no codes: remove it, and enrol it again".to_owned(),
                 ));

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::device::{DeviceState, Judged, Kind, Refusal, Verdict};
+use crate::device::{DeviceState, Judged, MfaKind, Refusal, Verdict};
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Code, Window};
 use crate::store::{AccountSnapshot, Change, Enrolled, Event, KeyError, Marks, Sealer, Write};
@@ -25,7 +25,7 @@ use crate::verifier::{Error, Passcode, TRIES, Verifier, throttle};
 pub struct Verified {
     pub(super) account: AccountId,
     pub(super) serial: SerialNumber,
-    pub(super) kind: VerifiedKind,
+    pub(super) kind: MfaKind,
     pub(super) at: UnixTime,
     pub(super) generation: u64,
     pub(super) dead_until: Option<UnixTime>,
@@ -39,22 +39,6 @@ pub struct KeyProof {
     pub user_verified: bool,
     /// A maker who is trusted attests that the private key cannot leave the hardware.
     pub hardware_bound: bool,
-}
-
-/// What kind of proof it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum VerifiedKind {
-    /// A time-based code.
-    Totp,
-    /// A counter-based code.
-    Hotp,
-    /// An assertion of a security key.
-    SecurityKey,
-    /// A recovery code.
-    Recovery,
-    /// An administrator's bypass code.
-    Bypass,
 }
 
 /// What became of one try to judge.
@@ -77,7 +61,7 @@ impl Verified {
     }
 
     /// What kind of proof it was.
-    pub fn kind(&self) -> VerifiedKind {
+    pub fn kind(&self) -> MfaKind {
         self.kind
     }
 
@@ -111,17 +95,6 @@ impl Verified {
             generation: marks.generation,
             dead_until: marks.revoked_before.max(device.revoked_before),
             key: None,
-        }
-    }
-}
-
-impl From<Kind> for VerifiedKind {
-    fn from(kind: Kind) -> VerifiedKind {
-        match kind {
-            Kind::Totp => VerifiedKind::Totp,
-            Kind::Hotp => VerifiedKind::Hotp,
-            Kind::SecurityKey => VerifiedKind::SecurityKey,
-            Kind::Recovery => VerifiedKind::Recovery,
         }
     }
 }
@@ -246,7 +219,7 @@ impl Verifier {
             return Ok(self.not_judged(account, serial, now, Refusal::Throttled { until }));
         }
         let sheet = |enrolled: &&Enrolled| {
-            enrolled.device.kind() == Kind::Recovery
+            enrolled.device.kind() == MfaKind::Recovery
                 && serial.is_none_or(|serial| enrolled.device.serial == *serial)
         };
         let Some(enrolled) = only(seen.devices.iter().filter(sheet)) else {
@@ -373,7 +346,7 @@ pub(super) fn open_seed(
 
 fn shows_codes(enrolled: &Enrolled) -> bool {
     enrolled.device.state == DeviceState::Active
-        && matches!(enrolled.device.kind(), Kind::Totp | Kind::Hotp)
+        && matches!(enrolled.device.kind(), MfaKind::Totp | MfaKind::Hotp)
 }
 
 /// The only item there is.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use twostep::client::{Client, Error, NewDevice, OpenSession, Proof};
-use twostep::device::{DeviceState, Kind};
+use twostep::device::{DeviceState, MfaKind};
 use twostep::http::{Cause, Endpoint, Roots};
 use twostep::id::AccountId;
 use twostep::testing::SimulatedSecurityKey;
@@ -40,12 +40,12 @@ async fn the_routes_have_types() {
     let agent = Agent::start("");
     let (client, alice) = (Client::unix(agent.socket()), alice());
     let added = client
-        .add_device(&NewDevice::new(&alice, Kind::Hotp).named("a token".parse().unwrap()))
+        .add_device(&NewDevice::new(&alice, MfaKind::Hotp).named("a token".parse().unwrap()))
         .await
         .unwrap();
     assert_eq!(
         (added.device.state, added.device.kind, added.recovery_codes.0.len()),
-        (DeviceState::Pending, Kind::Hotp, 0)
+        (DeviceState::Pending, MfaKind::Hotp, 0)
     );
     assert!(!format!("{added:?}").contains(&added.provisioning.as_ref().unwrap().secret));
     let serial = added.device.serial;
@@ -82,7 +82,7 @@ async fn the_routes_have_types() {
         client.resync_device(&serial, [&pair[0], &pair[1]]).await.unwrap().device.serial,
         serial
     );
-    let sheet = client.add_device(&NewDevice::new(&alice, Kind::Recovery)).await.unwrap();
+    let sheet = client.add_device(&NewDevice::new(&alice, MfaKind::Recovery)).await.unwrap();
     assert_eq!(
         (sheet.recovery_codes.0.len(), format!("{:?}", sheet.recovery_codes)),
         (10, "Secrets(..)".to_owned())
@@ -95,7 +95,7 @@ async fn the_routes_have_types() {
         .finish_registration(&begun.ceremony_id, made["credential"].clone())
         .await
         .unwrap();
-    assert_eq!(enrolled.kind, Kind::SecurityKey);
+    assert_eq!(enrolled.kind, MfaKind::SecurityKey);
     let begun = client.begin_authentication(&alice).await.unwrap();
     let mut held = HeldKey { serial: enrolled.serial.to_string(), key };
     let answer = held.answers(

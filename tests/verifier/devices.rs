@@ -1,13 +1,13 @@
 //! The life of a device: added, activated, used, lost, found, locked, put away, removed, seen
 //! again.
 
-use twostep::device::{DeviceState, Refusal};
+use twostep::device::{DeviceState, MfaKind, Refusal};
 use twostep::id::CallerId;
 use twostep::otp::{Counter, Hotp, Window};
 use twostep::store::sqlite::restore;
 use twostep::testing::SimulatedToken;
 use twostep::time::UnixTime;
-use twostep::verifier::{Authority, Error, VerifiedKind};
+use twostep::verifier::{Authority, Error};
 
 use crate::world::{Held, World, both, nowhere, refused, watermark};
 
@@ -65,7 +65,7 @@ async fn a_device_proves_itself_by_two_codes_and_each_code_serves_once() {
     let code = held.code(world.now());
     let verified = verifier.verify_code(&held.account, &held.serial, code.clone()).await.unwrap();
     assert_eq!((verified.account(), verified.serial()), (&held.account, &held.serial));
-    assert_eq!((verified.kind(), verified.at()), (VerifiedKind::Totp, world.now()));
+    assert_eq!((verified.kind(), verified.at()), (MfaKind::Totp, world.now()));
     let next = Some(UnixTime((held.step(world.now()) + 1) * 30));
     let replayed = Refusal::Replayed { next_code_at: next };
     assert_eq!(refused(verifier.verify_code(&held.account, &held.serial, code).await), replayed);
@@ -111,7 +111,7 @@ async fn a_counter_based_device_is_followed_and_found_again() {
             .await
             .unwrap()
             .kind(),
-        VerifiedKind::Hotp
+        MfaKind::Hotp
     );
     let replayed = Refusal::Replayed { next_code_at: None };
     assert_eq!(refused(world.verifier.verify_code(&held.account, &serial, code).await), replayed);

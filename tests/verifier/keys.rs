@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use twostep::device::{DeviceState, Kind, Refusal};
+use twostep::device::{DeviceState, MfaKind, Refusal};
 use twostep::otp::Window;
-use twostep::session::{Amr, Introspector, Issuer, MfaKind};
+use twostep::session::{Amr, Introspector, Issuer};
 use twostep::store::{Answer, Change, Commit, SqliteStore, Store, Write};
 use twostep::testing::{SimulatedAuthority, SimulatedSecurityKey, Statement};
-use twostep::verifier::{Authority, Error, NewDevice, NewFactor, SecurityKeys, VerifiedKind};
+use twostep::verifier::{Authority, Error, NewDevice, NewFactor, SecurityKeys};
 use twostep::webauthn::{
     Anchors, AttestationPolicy, Conveyance, Criterion, RelyingParty, RelyingPartyConfig,
 };
@@ -39,7 +39,7 @@ async fn a_key_is_active_at_once_and_opens_a_session_that_says_so() {
         .unwrap();
     assert_eq!(
         (device.kind(), device.state, device.activated_at),
-        (Kind::SecurityKey, DeviceState::Active, Some(world.now()))
+        (MfaKind::SecurityKey, DeviceState::Active, Some(world.now()))
     );
     assert_eq!(device.name.as_ref().unwrap().as_str(), "blue");
     assert!(device.serial.as_str().starts_with("key-"), "{}", device.serial);
@@ -49,7 +49,7 @@ async fn a_key_is_active_at_once_and_opens_a_session_that_says_so() {
     let verified = verify(&keys, "alice", &mut key).await.unwrap();
     assert_eq!(
         (verified.kind(), verified.serial(), verified.at()),
-        (VerifiedKind::SecurityKey, &device.serial, world.now())
+        (MfaKind::SecurityKey, &device.serial, world.now())
     );
     let (signed, context) = issuer.issue_and_read(verified, "twostep").await.unwrap();
     let read = issuer.validator("twostep").await.unwrap().validate(&signed).unwrap();

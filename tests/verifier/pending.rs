@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use twostep::device::{DeviceState, Kind};
+use twostep::device::{DeviceState, MfaKind};
 use twostep::id::SerialNumber;
 use twostep::otp::{Totp, Window};
 use twostep::testing::SimulatedSecurityKey;
@@ -59,7 +59,7 @@ async fn abandoned_set_ups_do_not_count_toward_the_limit_of_devices() {
     .unwrap();
     assert_eq!(
         (key.kind(), world.device(&other).await.state),
-        (Kind::SecurityKey, DeviceState::Active)
+        (MfaKind::SecurityKey, DeviceState::Active)
     );
     assert_eq!(world.device(&held).await.state, DeviceState::Active);
 }

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use twostep::device::{DeviceState, Kind, RecoveryCode, Refusal};
+use twostep::device::{DeviceState, MfaKind, RecoveryCode, Refusal};
 use twostep::id::AccountId;
-use twostep::verifier::{
-    Added, Authority, Bypass, Error, NewDevice, NewFactor, Passcode, VerifiedKind,
-};
+use twostep::verifier::{Added, Authority, Bypass, Error, NewDevice, NewFactor, Passcode};
 
 use crate::world::{World, nowhere, refused};
 
@@ -61,10 +59,7 @@ async fn each_recovery_code_serves_once_with_or_without_the_serial_number() {
         let serial = (number % 2 == 0).then_some(&added.device.serial);
         let verified =
             world.verifier.verify_code(&held.account, serial, typed(code)).await.unwrap();
-        assert_eq!(
-            (verified.kind(), verified.serial()),
-            (VerifiedKind::Recovery, &added.device.serial)
-        );
+        assert_eq!((verified.kind(), verified.serial()), (MfaKind::Recovery, &added.device.serial));
         let again = refused(world.verifier.verify_code(&held.account, serial, typed(code)).await);
         assert_eq!(again, Refusal::Replayed { next_code_at: None });
     }
@@ -97,7 +92,7 @@ async fn a_new_sheet_voids_the_old_one() {
         .await
         .devices
         .into_iter()
-        .filter(|enrolled| enrolled.device.kind() == Kind::Recovery);
+        .filter(|enrolled| enrolled.device.kind() == MfaKind::Recovery);
     assert_eq!(
         sheets.map(|enrolled| enrolled.device.serial).collect::<Vec<_>>(),
         [new.device.serial]
@@ -150,7 +145,7 @@ async fn a_bypass_code_serves_once_within_its_time_and_for_its_account() {
         Refusal::UnknownDevice
     );
     let verified = world.verifier.verify_code(&alice, None, code.clone()).await.unwrap();
-    assert_eq!((verified.kind(), verified.account()), (VerifiedKind::Bypass, &alice));
+    assert_eq!((verified.kind(), verified.account()), (MfaKind::Bypass, &alice));
     assert!(verified.serial().as_str().starts_with("bypass:"));
     for _ in 0..5 {
         let again = refused(world.verifier.verify_code(&alice, None, code.clone()).await);

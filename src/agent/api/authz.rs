@@ -17,7 +17,7 @@ use crate::agent::caller::{Caller, Proxy};
 use crate::agent::state::Shared;
 use crate::policy::{Policy, Presented, StepUp};
 use crate::session::carried::Ambiguous;
-use crate::session::{AnyContext, MfaKind, SignedContext, carried};
+use crate::session::{AnyContext, SignedContext, carried};
 use crate::store::AccountSnapshot;
 use crate::verifier::Error;
 use crate::webauthn::Origin;
@@ -136,9 +136,10 @@ async fn alive(
 
 /// Whether a verification could help somebody who has these devices.
 fn has_a_device_for(policy: &Policy, seen: &AccountSnapshot) -> bool {
-    seen.devices.iter().map(|enrolled| &enrolled.device).any(|device| {
-        device.is_in_use() && policy.can_be_met_with(MfaKind::from(device.kind()), &device.serial)
-    })
+    seen.devices
+        .iter()
+        .map(|enrolled| &enrolled.device)
+        .any(|device| device.is_in_use() && policy.can_be_met_with(device.kind(), &device.serial))
 }
 
 fn passed(context: Option<&AnyContext>) -> Response {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::device::{Device, DeviceState, Factor, Kind};
+use crate::device::{Device, Factor};
 use crate::otp::rate;
 use crate::time::UnixTime;
 use crate::webauthn::{Attestation, Credential};
@@ -120,19 +120,9 @@ impl DeviceView {
         DeviceView {
             serial: device.serial.as_str().to_owned(),
             account: None,
-            kind: match device.kind() {
-                Kind::Totp => "totp",
-                Kind::Hotp => "hotp",
-                Kind::SecurityKey => "security_key",
-                Kind::Recovery => "recovery",
-            },
+            kind: device.kind().name(),
             name: device.name.as_ref().map(|name| name.as_str().to_owned()),
-            state: match device.state {
-                DeviceState::Pending => "pending",
-                DeviceState::Active => "active",
-                DeviceState::Disabled => "disabled",
-                DeviceState::Locked => "locked",
-            },
+            state: device.state.name(),
             created_at: None,
             activated_at: None,
             last_used_at: None,

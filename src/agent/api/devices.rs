@@ -14,7 +14,6 @@ use crate::agent::api::{
 use crate::agent::caller::{Caller, Scope, shown_context};
 use crate::agent::config::{AccountPattern, Role};
 use crate::agent::state::Shared;
-use crate::device::DeviceState;
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Algorithm, Code, Counter, Digits, Hotp, Seed, TimeStepSize, Totp, Window};
 use crate::store::DeviceList;
@@ -159,7 +158,7 @@ pub(super) async fn list(
         caller.must_be(Role::Enroller)?;
     }
     let mut list = DeviceList {
-        state: query.state.as_deref().map(device_state).transpose()?,
+        state: query.state.as_deref().map(parse).transpose()?,
         after: query.after.as_deref().map(parse).transpose()?,
         limit: super::limit(query.limit)?,
         ..DeviceList::default()
@@ -436,14 +435,4 @@ fn refused(
         state.metrics.refused(refusal.name());
     }
     explain(error, caller.explain, now)
-}
-
-fn device_state(name: &str) -> Result<DeviceState, Problem> {
-    match name {
-        "pending" => Ok(DeviceState::Pending),
-        "active" => Ok(DeviceState::Active),
-        "disabled" => Ok(DeviceState::Disabled),
-        "locked" => Ok(DeviceState::Locked),
-        _ => Err(Problem::bad_input("state is pending, active, disabled or locked")),
-    }
 }
