@@ -6,12 +6,11 @@ use std::time::Duration;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::device::{
-    Device, DeviceState, Factor, HotpState, RecoveryDigest, SAMPLES, Throttle, TotpState,
+    Device, DeviceState, Factor, HotpState, RecoveryDigest, Refusal, SAMPLES, Throttle, TotpState,
 };
 use crate::id::CallerId;
 use crate::otp::{Code, Key, PairFound, Sample, TotpMatch, Window, learn};
 use crate::time::UnixTime;
-use crate::webauthn::Criterion;
 
 /// A judged input: the state that follows, and the verdict that holds once that state is committed.
 #[must_use]
@@ -30,52 +29,6 @@ pub enum Verdict {
     Accepted,
     /// It is not.
     Refused(Refusal),
-}
-
-/// Why an input was refused. It is for the audit log, and for callers who may know; a person is
-/// told only "refused".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// A well-formed code that is right nowhere it is looked for, which alone is a failure; or an
-    /// assertion that proves nothing.
-    NoMatch,
-    /// The code is right, and it or a later one was accepted before; or the ceremony was finished
-    /// before.
-    Replayed {
-        /// When the device shows one that can be accepted; none for counters, where the next press
-        /// does.
-        next_code_at: Option<UnixTime>,
-    },
-    /// Too many failures: not judged.
-    Throttled {
-        /// When codes are judged again.
-        until: UnixTime,
-    },
-    /// Too many pairs within the hour: not judged.
-    PairsSpent {
-        /// When a pair is judged again.
-        until: UnixTime,
-    },
-    /// Twenty failures in a row: not judged.
-    Locked,
-    /// The counter is not to be trusted after a restore: not judged, a pair is needed.
-    OutOfSync,
-    /// Pending, disabled, or of a kind that does not take this input: not judged.
-    NotActive,
-    /// The account has no such device: not judged.
-    UnknownDevice,
-    /// A right pair of steps below the highest consumed: the device's clock went back.
-    ClockWentBack,
-    /// The security key is none of the account's.
-    KeyNotRegistered,
-    /// The security key's answer does not hold at a step of WebAuthn L3 §7.2.
-    Unproved(Criterion),
-    /// The security key's sign count did not grow: the key may have been copied (WebAuthn L3 §7.2
-    /// step 22).
-    SignCount,
-    /// The ceremony is over, or never began: not judged.
-    NoCeremony,
 }
 
 impl Device {

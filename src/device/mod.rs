@@ -10,16 +10,18 @@ mod assertion;
 mod judge;
 mod kind;
 mod recovery;
+mod refusal;
 mod throttle;
 
 pub use allowance::PairAllowance;
-pub use judge::{Judged, Refusal, Verdict};
+pub use judge::{Judged, Verdict};
 pub use kind::{DeviceState, MfaKind, UnknownName};
 #[cfg(feature = "verifier")]
 pub(crate) use recovery::crockford;
 #[cfg(feature = "verifier")]
 pub(crate) use recovery::crockford_groups;
 pub use recovery::{BadRecoveryCode, RecoveryCode, RecoveryDigest};
+pub use refusal::{Refusal, RefusalKind};
 pub use throttle::Throttle;
 
 use serde::{Deserialize, Serialize};

@@ -15,7 +15,7 @@ use crate::session::{
     Amr, Common, ContextWithoutMfa, JwkSet, SessionContext, SignedContext, SigningAlgorithm,
     SigningKeyInfo, Validator, claims,
 };
-use crate::store::{Change, Commit};
+use crate::store::{Action, Change, Commit};
 use crate::time::UnixTime;
 use crate::verifier::{Error, KeyProof, Verified, Verifier};
 
@@ -110,7 +110,7 @@ impl Issuer {
         audience: &str,
     ) -> Result<(SignedContext, ContextWithoutMfa), Error> {
         let now = self.verifier.now().await?;
-        let audit = vec![self.verifier.event(now, "session.without_mfa").account(account)];
+        let audit = vec![self.verifier.event(now, Action::SessionWithoutMfa).account(account)];
         // The marks are read in the transaction that writes it down.
         let change = Change { account: Some(account.clone()), writes: Vec::new(), audit };
         let Commit::Committed(marks) = self.verifier.store().commit(change).await? else {

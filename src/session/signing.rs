@@ -14,7 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::secret::Secret;
 use crate::session::{JwkSet, PublicKey, SigningAlgorithm};
 use crate::store;
-use crate::store::{Change, Commit, SealedPlace, SigningKeyRecord, Write};
+use crate::store::{Action, Change, Commit, SealedPlace, SigningKeyRecord, Write};
 use crate::time::UnixTime;
 use crate::verifier::{Error, Verifier};
 
@@ -107,7 +107,7 @@ impl SigningKeys {
             let mut writes: Vec<Write> =
                 signing.map(|key| Write::RetireSigningKey { kid: key.kid, at: now }).collect();
             writes.push(Write::PutSigningKey(record.clone()));
-            let audit = vec![by.event(now, "signing_key.made").reason(&info.kid)];
+            let audit = vec![by.event(now, Action::SigningKeyMade).reason(info.kid.as_str())];
             match self.verifier.store().commit(Change { account: None, writes, audit }).await? {
                 Commit::Committed(_) => return Ok(info),
                 // A key was dropped meanwhile, and stays dropped.
@@ -121,7 +121,7 @@ impl SigningKeys {
     pub(super) async fn drop_key(&self, by: &Verifier, kid: &str) -> Result<(), Error> {
         let now = self.verifier.now().await?;
         let writes = vec![Write::DropSigningKey { kid: kid.to_owned() }];
-        let audit = vec![by.event(now, "signing_key.dropped").reason(kid)];
+        let audit = vec![by.event(now, Action::SigningKeyDropped).reason(kid)];
         match self.verifier.store().commit(Change { account: None, writes, audit }).await? {
             Commit::Committed(_) => Ok(()),
             Commit::Conflict(_) => Err(Error::NotFound("signing key")),

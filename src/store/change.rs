@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::device::{Device, Tombstone};
 use crate::id::{AccountId, CallerId, SerialNumber};
 use crate::store::{
-    Account, ApiKeyRecord, Fingerprint, ItemKind, Resealable, Sealed, SigningKeyRecord, SingleUse,
+    Account, Action, ApiKeyRecord, EventReason, Fingerprint, ItemKind, Resealable, Sealed,
+    SigningKeyRecord, SingleUse,
 };
 use crate::time::UnixTime;
 
@@ -200,26 +201,26 @@ pub enum Conflict {
 pub struct Event {
     /// When it was decided.
     pub at: UnixTime,
-    /// What was decided: `code.accepted`, `device.locked`, …
-    pub action: String,
+    /// What was decided.
+    pub action: Action,
     /// Whose account it concerns.
     pub account: Option<AccountId>,
     /// Which device.
     pub serial: Option<SerialNumber>,
     /// Who asked.
     pub caller: CallerId,
-    /// Why it was refused.
-    pub reason: Option<String>,
+    /// Why it was refused, or which key or length it concerns.
+    pub reason: Option<EventReason>,
     /// How many like it this row stands for.
     pub count: u64,
 }
 
 impl Event {
     /// Something that was decided once, without a refusal.
-    pub fn new(at: UnixTime, action: &str, caller: &CallerId) -> Event {
+    pub fn new(at: UnixTime, action: impl Into<Action>, caller: &CallerId) -> Event {
         Event {
             at,
-            action: action.to_owned(),
+            action: action.into(),
             account: None,
             serial: None,
             caller: caller.clone(),
@@ -242,7 +243,7 @@ impl Event {
 
     /// Refused for this reason.
     #[must_use]
-    pub fn reason(self, reason: &str) -> Event {
-        Event { reason: Some(reason.to_owned()), ..self }
+    pub fn reason(self, reason: impl Into<EventReason>) -> Event {
+        Event { reason: Some(reason.into()), ..self }
     }
 }

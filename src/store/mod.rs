@@ -5,6 +5,7 @@
 //! of the decision in the same transaction. Every store passes the same contract kit,
 //! `store::contract` (feature `testing`).
 
+mod action;
 mod change;
 #[cfg(feature = "testing")]
 pub mod contract;
@@ -14,6 +15,7 @@ mod sealing_keys;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
+pub use action::{Action, EventReason};
 pub use change::{Change, Commit, Conflict, Event, Marks, Revision, Write};
 pub use records::{
     Account, AccountSnapshot, ApiKeyRecord, Enrolled, ItemKind, Resealable, Revocations,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::device::{RecoveryCode, RecoveryDigest};
 use crate::id::AccountId;
-use crate::store::{Account, Change, Sealer, Write};
+use crate::store::{Account, Action, Change, Sealer, Write};
 use crate::verifier::{Error, TRIES, Verifier};
 
 impl Verifier {
@@ -35,7 +35,7 @@ impl Verifier {
                 seen: enrolled.revision,
                 tombstone: enrolled.device.tombstone(now),
             }));
-            let audit = vec![self.event(now, "account.removed").account(account)];
+            let audit = vec![self.event(now, Action::AccountRemoved).account(account)];
             if self
                 .commit(Change { account: Some(account.clone()), writes, audit })
                 .await?

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use crate::store::{ApiKeyRecord, Change, Commit, Write, random};
+use crate::store::{Action, ApiKeyRecord, Change, Commit, Write, random};
 use crate::verifier::{Error, Verifier};
 
 /// What a new API key is to allow.
@@ -39,7 +39,7 @@ impl Verifier {
         let NewApiKey { name, role, accounts, explain, forward } = new;
         let record =
             ApiKeyRecord { id, digest, name, role, accounts, explain, forward, created_at: now };
-        let audit = vec![self.event(now, "api_key.made").reason(&record.id)];
+        let audit = vec![self.event(now, Action::ApiKeyMade).reason(record.id.as_str())];
         let change =
             Change { account: None, writes: vec![Write::PutApiKey(record.clone())], audit };
         match self.core.store.commit(change).await? {
@@ -54,7 +54,7 @@ impl Verifier {
     /// [`Error::NotFound`] if there is no key of this id, [`Error::Clock`] or [`Error::Store`].
     pub async fn revoke_api_key(&self, id: &str) -> Result<(), Error> {
         let now = self.now().await?;
-        let audit = vec![self.event(now, "api_key.revoked").reason(id)];
+        let audit = vec![self.event(now, Action::ApiKeyRevoked).reason(id)];
         let change = Change {
             account: None,
             writes: vec![Write::RevokeApiKey { id: id.to_owned() }],

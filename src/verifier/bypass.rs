@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::device::{MfaKind, Refusal};
 use crate::id::{AccountId, SerialNumber};
-use crate::store::{Account, Change, ItemKind, Marks, Sealer, SingleUse, Write, random};
+use crate::store::{Account, Action, Change, ItemKind, Marks, Sealer, SingleUse, Write, random};
 use crate::time::UnixTime;
 use crate::verifier::verify::Decision;
 use crate::verifier::{BypassCode, Error, Verified, Verifier, throttle};
@@ -49,7 +49,7 @@ impl Verifier {
             Write::ExpectAccount { account: account.clone(), seen: seen.revision },
             Write::AddSingleUse(item),
         ];
-        let audit = vec![self.event(now, "bypass.made").account(account)];
+        let audit = vec![self.event(now, Action::BypassMade).account(account)];
         match self.commit(Change { account: Some(account.clone()), writes, audit }).await? {
             Some(_) => Ok(Bypass { code, expires_at }),
             None => Err(Error::Contended),
@@ -93,7 +93,7 @@ impl Verifier {
         let serial: SerialNumber = format!("bypass:{}", id.get(..12).unwrap_or(id))
             .parse()
             .map_err(|_| Error::Contended)?;
-        let audit = vec![self.event(now, "bypass.accepted").account(account).serial(&serial)];
+        let audit = vec![self.event(now, Action::BypassAccepted).account(account).serial(&serial)];
         // It stays known as long as it could have been used: shown twice, it is a replay and no
         // guess.
         let writes = vec![
@@ -127,7 +127,7 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<Decision<Verified>, Error> {
         let refusal = Refusal::Replayed { next_code_at: None };
-        let audit = vec![self.event(now, "code.refused").account(account).reason(refusal.name())];
+        let audit = vec![self.event(now, Action::CodeRefused).account(account).reason(refusal)];
         if self
             .commit(Change { account: Some(account.clone()), writes: Vec::new(), audit })
             .await?

@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::id::CallerId;
-use crate::store::{Change, Event, Store, Write};
+use crate::store::{Action, Change, Event, Store, Write};
 use crate::time::{Clock, Reading, UnixTime};
 use crate::verifier::{Error, Verifier};
 
@@ -134,8 +134,8 @@ impl ClockGuard {
             }
         };
         let audit = vec![
-            Event::new(to, "clock.stepped", &CallerId::new("agent"))
-                .reason(&format!("{:+} s", step.seconds)),
+            Event::new(to, Action::ClockStepped, &CallerId::new("agent"))
+                .reason(format!("{:+} s", step.seconds)),
         ];
         let _ = store.commit(Change { account: None, writes: vec![write], audit }).await?;
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State {
@@ -213,7 +213,7 @@ impl Verifier {
     pub async fn accept_clock(&self) -> Result<UnixTime, Error> {
         let reading = self.core.clock.read();
         let now = reading.wall;
-        let audit = vec![self.event(now, "clock.accepted")];
+        let audit = vec![self.event(now, Action::ClockAccepted)];
         let _ = self
             .core
             .store

@@ -9,7 +9,9 @@ use crate::device::{
 };
 use crate::id::{AccountId, DeviceName, SerialNumber};
 use crate::otp::{Counter, Hotp, Seed, Totp};
-use crate::store::{Account, AccountSnapshot, Change, Enrolled, Event, Sealer, Write, random};
+use crate::store::{
+    Account, AccountSnapshot, Action, Change, Enrolled, Event, Sealer, Write, random,
+};
 use crate::time::UnixTime;
 use crate::verifier::{Authority, Error, TRIES, Verifier};
 
@@ -146,12 +148,12 @@ impl Verifier {
             let fingerprint = seed.as_ref().map(|seed| sealer.fingerprint(seed.expose()));
             writes.push(Write::InsertDevice { device: device.clone(), seed: sealed, fingerprint });
             let dropped = |old: &&Enrolled| {
-                self.event(now, "device.gave_way")
+                self.event(now, Action::DeviceGaveWay)
                     .account(&new.account)
                     .serial(&old.device.serial)
             };
             let mut audit: Vec<Event> = giving_way.iter().map(dropped).collect();
-            audit.push(self.event(now, "device.added").account(&new.account).serial(&serial));
+            audit.push(self.event(now, Action::DeviceAdded).account(&new.account).serial(&serial));
             if self
                 .commit(Change { account: Some(new.account.clone()), writes, audit })
                 .await?
@@ -200,7 +202,7 @@ impl Verifier {
     pub async fn rename(&self, serial: &SerialNumber, name: DeviceName) -> Result<Device, Error> {
         let renamed =
             |device: &Device, _| Ok(Device { name: Some(name.clone()), ..device.clone() });
-        self.change_device(serial, None, "device.renamed", renamed).await
+        self.change_device(serial, None, Action::DeviceRenamed, renamed).await
     }
 
     /// Takes a device out of use until two consecutive codes activate it again. Contexts made with
@@ -214,7 +216,7 @@ impl Verifier {
         serial: &SerialNumber,
         authority: &Authority,
     ) -> Result<Device, Error> {
-        self.change_device(serial, Some(authority), "device.deactivated", |device, now| {
+        self.change_device(serial, Some(authority), Action::DeviceDeactivated, |device, now| {
             Ok(device.deactivated(now))
         })
         .await
@@ -225,7 +227,7 @@ impl Verifier {
     /// # Errors
     /// As [`rename`](Verifier::rename).
     pub async fn unlock(&self, serial: &SerialNumber) -> Result<Device, Error> {
-        self.change_device(serial, None, "device.unlocked", |device, _| Ok(device.unlocked()))
+        self.change_device(serial, None, Action::DeviceUnlocked, |device, _| Ok(device.unlocked()))
             .await
     }
 
@@ -244,7 +246,8 @@ impl Verifier {
             let mut writes =
                 vec![Write::ExpectAccount { account: account.clone(), seen: seen.revision }];
             writes.push(Write::RemoveDevice { seen: enrolled.revision, tombstone });
-            let audit = vec![self.event(now, "device.removed").account(&account).serial(serial)];
+            let audit =
+                vec![self.event(now, Action::DeviceRemoved).account(&account).serial(serial)];
             if self
                 .commit(Change { account: Some(account.clone()), writes, audit })
                 .await?
@@ -260,7 +263,7 @@ impl Verifier {
         &self,
         serial: &SerialNumber,
         authority: Option<&Authority>,
-        action: &str,
+        action: Action,
         change: impl Fn(&Device, UnixTime) -> Result<Device, Error>,
     ) -> Result<Device, Error> {
         let now = self.now().await?;
@@ -275,7 +278,7 @@ impl Verifier {
             }
             let device = change(&enrolled.device, seen.account.issued_up_to(now))?;
             writes.push(Write::UpdateDevice { seen: enrolled.revision, device: device.clone() });
-            let audit = vec![self.event(now, action).account(&account).serial(serial)];
+            let audit = vec![self.event(now, action.clone()).account(&account).serial(serial)];
             if self
                 .commit(Change { account: Some(account.clone()), writes, audit })
                 .await?

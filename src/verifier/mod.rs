@@ -52,7 +52,9 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 use crate::device::Refusal;
 use crate::id::CallerId;
 use crate::store;
-use crate::store::{Change, Commit, Conflict, Event, KeyError, Keyring, Marks, Sealer, Store};
+use crate::store::{
+    Action, Change, Commit, Conflict, Event, KeyError, Keyring, Marks, Sealer, Store,
+};
 use crate::time::{Clock, SystemClock, UnixTime};
 
 /// Verifies codes against a store. Cheap to clone; clones share everything but the caller they
@@ -246,7 +248,7 @@ impl Verifier {
     }
 
     /// An audit event of this caller.
-    pub(crate) fn event(&self, at: UnixTime, action: &str) -> Event {
+    pub(crate) fn event(&self, at: UnixTime, action: Action) -> Event {
         Event::new(at, action, &self.caller)
     }
 

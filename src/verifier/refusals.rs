@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::device::Refusal;
+use crate::device::{Refusal, RefusalKind};
 use crate::id::{AccountId, CallerId, SerialNumber};
-use crate::store::{Change, Event};
+use crate::store::{Action, Change, Event};
 use crate::time::UnixTime;
 use crate::verifier::{Error, Verifier};
-use crate::webauthn::Criterion;
 
 /// The refusals of the last minute, counted for each caller, target and reason.
 #[derive(Default)]
@@ -21,7 +20,7 @@ struct Target {
     caller: CallerId,
     account: Option<AccountId>,
     serial: Option<SerialNumber>,
-    reason: &'static str,
+    reason: RefusalKind,
 }
 
 struct Counted {
@@ -45,7 +44,7 @@ impl Refusals {
             caller: caller.clone(),
             account: account.cloned(),
             serial: serial.cloned(),
-            reason: refusal.name(),
+            reason: refusal.kind(),
         };
         if counted.len() >= MOST_TARGETS && !counted.contains_key(&target) {
             target = Target { account: None, serial: None, ..target };
@@ -60,11 +59,11 @@ impl Refusals {
             std::mem::take(&mut *self.counted.lock().unwrap_or_else(PoisonError::into_inner));
         let event = |(target, counted): (Target, Counted)| Event {
             at: counted.last,
-            action: "code.not_judged".to_owned(),
+            action: Action::CodeNotJudged,
             account: target.account,
             serial: target.serial,
             caller: target.caller,
-            reason: Some(target.reason.to_owned()),
+            reason: Some(target.reason.into()),
             count: counted.count,
         };
         counted.into_iter().map(event).collect()
@@ -87,35 +86,6 @@ impl Verifier {
                 .await?;
         }
         Ok(())
-    }
-}
-
-impl Refusal {
-    /// Its name in audit rows, metrics and explanations.
-    pub fn name(self) -> &'static str {
-        match self {
-            Refusal::NoMatch => "no_match",
-            Refusal::Replayed { .. } => "replayed",
-            Refusal::Throttled { .. } | Refusal::PairsSpent { .. } => "throttled",
-            Refusal::Locked => "locked",
-            Refusal::OutOfSync => "out_of_sync",
-            Refusal::NotActive => "not_active",
-            Refusal::UnknownDevice => "unknown_device",
-            Refusal::ClockWentBack => "clock_went_back",
-            Refusal::KeyNotRegistered => "key_not_registered",
-            Refusal::Unproved(criterion) => criterion.name(),
-            Refusal::SignCount => Criterion::SignCount.name(),
-            Refusal::NoCeremony => "no_ceremony",
-        }
-    }
-
-    /// When it is worth trying again, if that is known.
-    pub fn retry_at(self) -> Option<UnixTime> {
-        match self {
-            Refusal::Replayed { next_code_at } => next_code_at,
-            Refusal::Throttled { until } | Refusal::PairsSpent { until } => Some(until),
-            _ => None,
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::device::{Device, Judged, MfaKind, Refusal, Verdict};
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Code, Drift, Window};
-use crate::store::{Account, Change, Sealer, Write};
+use crate::store::{Account, Action, Change, Sealer, Write};
 use crate::time::UnixTime;
 use crate::verifier::verify::{Decision, open_seed};
 use crate::verifier::work::Work;
@@ -152,9 +152,9 @@ impl Verifier {
         };
 
         let (accepted, refused) = if pair.activation.is_some() {
-            ("device.activated", "activation.refused")
+            (Action::DeviceActivated, Action::ActivationRefused)
         } else {
-            ("device.resynced", "resync.refused")
+            (Action::DeviceResynced, Action::ResyncRefused)
         };
         // A refusal that leaves the device as it is outruns no other attempt.
         let unchanged = device == enrolled.device;
@@ -175,12 +175,10 @@ impl Verifier {
                 }
                 let wide =
                     pair.activation.is_none() && device.found_beyond_owners_reach(&enrolled.device);
-                let wide = wide.then(|| self.event(now, "device.wide_resync"));
+                let wide = wide.then(|| self.event(now, Action::DeviceWideResync));
                 [Some(self.event(now, accepted)), wide]
             }
-            Verdict::Refused(refusal) => {
-                [Some(self.event(now, refused).reason(refusal.name())), None]
-            }
+            Verdict::Refused(refusal) => [Some(self.event(now, refused).reason(refusal)), None],
         };
         let audit = audit
             .into_iter()

@@ -2,7 +2,7 @@
 //! the same.
 
 use crate::id::{AccountId, SerialNumber};
-use crate::store::{Change, Revision, Write};
+use crate::store::{Action, Change, Revision, Write};
 use crate::verifier::{Error, Verifier};
 
 impl Verifier {
@@ -20,7 +20,7 @@ impl Verifier {
     ) -> Result<bool, Error> {
         let now = self.now().await?;
         let writes = vec![Write::ExpectAccount { account: account.clone(), seen }];
-        let audit = vec![self.event(now, "session.reused").account(account).serial(serial)];
+        let audit = vec![self.event(now, Action::SessionReused).account(account).serial(serial)];
         Ok(self
             .commit(Change { account: Some(account.clone()), writes, audit })
             .await?

@@ -1,7 +1,7 @@
 //! Revocation: everything issued for an account so far, or with one of its devices, or one context.
 
 use crate::id::{AccountId, SerialNumber};
-use crate::store::{Account, Change, Write};
+use crate::store::{Account, Action, Change, Write};
 use crate::time::UnixTime;
 use crate::verifier::{Error, TRIES, Verifier};
 
@@ -76,7 +76,7 @@ impl Verifier {
                     )
                 }
             };
-            let mut event = self.event(now, "sessions.revoked").account(account);
+            let mut event = self.event(now, Action::SessionsRevoked).account(account);
             event.serial = serial.cloned();
             if self
                 .commit(Change { account: Some(account.clone()), writes, audit: vec![event] })
@@ -111,7 +111,7 @@ impl Verifier {
                     account: seen.account,
                 }),
             );
-            let audit = vec![self.event(now, "session.revoked").account(account)];
+            let audit = vec![self.event(now, Action::SessionRevoked).account(account)];
             if self
                 .commit(Change { account: Some(account.clone()), writes, audit })
                 .await?

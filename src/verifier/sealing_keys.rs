@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use crate::secret::Secret;
 use crate::store;
 use crate::store::{
-    Change, Commit, Event, KeyError, KeyNeed, KeyNeeds, Keyring, Resealable, SealedPlace, Sealer,
-    SealingKeyId, Write,
+    Action, Change, Commit, Event, KeyError, KeyNeed, KeyNeeds, Keyring, Resealable, SealedPlace,
+    Sealer, SealingKeyId, Write,
 };
 use crate::verifier::{Error, TRIES, Verifier};
 
@@ -122,8 +122,10 @@ impl Verifier {
     /// Writes down that no secret needs an older key now.
     async fn resealed(&self, count: u64) -> Result<(), Error> {
         if count > 0 {
-            let event =
-                Event { count, ..self.event(self.core.clock.read().wall, "sealing_keys.resealed") };
+            let event = Event {
+                count,
+                ..self.event(self.core.clock.read().wall, Action::SealingKeysResealed)
+            };
             let _ = self
                 .core
                 .store

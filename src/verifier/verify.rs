@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::device::{DeviceState, Judged, MfaKind, Refusal, Verdict};
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Code, Window};
-use crate::store::{AccountSnapshot, Change, Enrolled, Event, KeyError, Marks, Sealer, Write};
+use crate::store::{
+    AccountSnapshot, Action, Change, Enrolled, Event, KeyError, Marks, Sealer, Write,
+};
 use crate::time::UnixTime;
 use crate::verifier::work::Work;
 use crate::verifier::{Error, Passcode, TRIES, Verifier, throttle};
@@ -241,21 +243,22 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<Decision<Verified>, Error> {
         let Judged { device, verdict } = judged;
-        let about =
-            |action: &str| self.event(now, action).account(&device.account).serial(&device.serial);
+        let about = |action: Action| {
+            self.event(now, action).account(&device.account).serial(&device.serial)
+        };
         let (account, serial) = (seen.account.id.clone(), device.serial.clone());
         let (writes, audit): (Vec<Write>, Vec<Event>) = match verdict {
             Verdict::Accepted => {
-                let event = about("code.accepted");
+                let event = about(Action::CodeAccepted);
                 (vec![Write::UpdateDevice { seen: enrolled.revision, device }], vec![event])
             }
             Verdict::Refused(refusal @ Refusal::NoMatch) => {
-                let mut audit = vec![about("code.refused").reason(refusal.name())];
+                let mut audit = vec![about(Action::CodeRefused).reason(refusal)];
                 if device.throttle.shows_attack() {
-                    audit.push(about("device.under_attack"));
+                    audit.push(about(Action::DeviceUnderAttack));
                 }
                 if device.state != enrolled.device.state {
-                    audit.push(about("device.locked"));
+                    audit.push(about(Action::DeviceLocked));
                 }
                 let failed = throttle::after_failure(&seen.account, now);
                 audit.extend(self.throttled_event(seen, &failed, now));
@@ -265,7 +268,7 @@ impl Verifier {
             // Nothing changes, so nothing that another attempt judged is outrun.
             Verdict::Refused(refusal) => (
                 vec![Write::ExpectDevice { serial, seen: enrolled.revision }],
-                vec![about("code.refused").reason(refusal.name())],
+                vec![about(Action::CodeRefused).reason(refusal)],
             ),
         };
         let Some(marks) = self.commit(Change { account: Some(account), writes, audit }).await?
@@ -292,7 +295,7 @@ impl Verifier {
         let refusal = Refusal::UnknownDevice;
         let failed = throttle::after_failure(&seen.account, now);
         let mut event =
-            self.event(now, "code.refused").account(&seen.account.id).reason(refusal.name());
+            self.event(now, Action::CodeRefused).account(&seen.account.id).reason(refusal);
         event.serial = serial.cloned();
         let mut audit = vec![event];
         audit.extend(self.throttled_event(seen, &failed, now));
@@ -323,7 +326,7 @@ impl Verifier {
         now: UnixTime,
     ) -> Option<Event> {
         let throttled = failed.throttled_until != seen.account.throttled_until;
-        throttled.then(|| self.event(now, "account.throttled").account(&seen.account.id))
+        throttled.then(|| self.event(now, Action::AccountThrottled).account(&seen.account.id))
     }
 }
 

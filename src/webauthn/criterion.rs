@@ -52,6 +52,32 @@ pub enum Criterion {
 }
 
 impl Criterion {
+    /// All of them.
+    pub const ALL: &[Criterion] = &[
+        Criterion::CredentialType,
+        Criterion::AllowedCredential,
+        Criterion::UserHandle,
+        Criterion::ClientData,
+        Criterion::ClientDataType,
+        Criterion::Challenge,
+        Criterion::Origin,
+        Criterion::CrossOrigin,
+        Criterion::AuthenticatorData,
+        Criterion::RpId,
+        Criterion::UserPresence,
+        Criterion::UserVerification,
+        Criterion::BackupFlags,
+        Criterion::PublicKey,
+        Criterion::AttestationFormat,
+        Criterion::AttestationStatement,
+        Criterion::AttestationTrust,
+        Criterion::CredentialId,
+        Criterion::NewCredential,
+        Criterion::Signature,
+        Criterion::SignCount,
+        Criterion::Model,
+    ];
+
     /// Its name in audit rows, metrics and explanations.
     pub fn name(self) -> &'static str {
         match self {

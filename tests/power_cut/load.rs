@@ -103,7 +103,7 @@ pub(crate) async fn act(
                 )
             }
         };
-        let audit = vec![Event::new(NOW, &name, &CallerId::new("uid:0"))];
+        let audit = vec![Event::new(NOW, name.as_str(), &CallerId::new("uid:0"))];
         match store.commit(Change { account: Some(id.clone()), writes, audit }).await {
             Ok(Commit::Committed(_)) => return Ok(name),
             Ok(Commit::Conflict(Conflict::Revision)) => {}
@@ -118,7 +118,8 @@ pub(crate) async fn told(path: &Path) -> Result<BTreeSet<String>, String> {
     let store =
         SqliteStore::open(path).map_err(|error| format!("the store does not open: {error}"))?;
     let rows = store.audit(0, u32::MAX).await.map_err(|error| error.to_string())?;
-    let names: BTreeSet<String> = rows.iter().map(|row| row.event.action.clone()).collect();
+    let names: BTreeSet<String> =
+        rows.iter().map(|row| row.event.action.name().to_owned()).collect();
     if names.len() != rows.len() {
         return Err("something is in the audit log twice".to_owned());
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use twostep::otp::Window;
 use twostep::secret::Secret;
 use twostep::session::Issuer;
-use twostep::store::{Answer, Change, Commit, Keyring, Marks, SqliteStore, Store};
+use twostep::store::{Action, Answer, Change, Commit, Keyring, Marks, SqliteStore, Store};
 use twostep::testing::FixedClock;
 use twostep::time::UnixTime;
 use twostep::verifier::{Authority, Limits, Verifier};
@@ -68,7 +68,7 @@ struct Hasty;
 
 impl Hook for Hasty {
     fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
-        if !change.audit.iter().any(|event| event.action == "code.accepted") {
+        if !change.audit.iter().any(|event| event.action == Action::CodeAccepted) {
             return store.commit(change);
         }
         let store = store.clone();

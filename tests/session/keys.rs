@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use twostep::secret::Secret;
 use twostep::session::{Introspector, Invalid, Issuer, SignedContext, SigningAlgorithm};
-use twostep::store::{Answer, Change, Commit, Keyring, SqliteStore, Store};
+use twostep::store::{Action, Answer, Change, Commit, Keyring, SqliteStore, Store};
 use twostep::verifier::{Error, Limits, Verifier};
 
 use crate::forge::opened;
@@ -101,7 +101,7 @@ type Act = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Hook for Meanwhile {
     fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
-        let replaces = change.audit.iter().any(|event| event.action == "signing_key.made");
+        let replaces = change.audit.iter().any(|event| event.action == Action::SigningKeyMade);
         let act = if replaces { self.0.lock().unwrap().take() } else { None };
         Box::pin(async move {
             if let Some(act) = act {

@@ -178,7 +178,7 @@ async fn issued_and_revoked_in_the_same_second_what_came_before_is_dead_and_what
 async fn decided_since(number: &mut u64, node: &Node) -> Vec<String> {
     let rows = node.verifier.store().audit(*number, 1_000).await.unwrap();
     *number = rows.last().map_or(*number, |row| row.number);
-    rows.into_iter().map(|row| row.event.action).collect()
+    rows.into_iter().map(|row| row.event.action.into()).collect()
 }
 
 #[tokio::test]

@@ -121,7 +121,10 @@ async fn a_restored_backup_accepts_nothing_of_before() {
         "a key that was dropped since the backup does not sign again"
     );
     assert_eq!(store.highest_time().await.unwrap(), Some(later));
-    assert_eq!(store.audit(0, 100).await.unwrap().last().unwrap().event.action, "store.restored");
+    assert_eq!(
+        store.audit(0, 100).await.unwrap().last().unwrap().event.action.name(),
+        "store.restored"
+    );
     assert!(store.verify_audit().await.unwrap().ok);
     assert!(
         matches!(restore(&copy, later, &caller()), Err(OpenError::Held(_))),

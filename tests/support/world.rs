@@ -145,7 +145,11 @@ impl World {
 
     /// What the audit log says of this action.
     pub(crate) async fn audited(&self, action: &str) -> Vec<Event> {
-        self.audit().await.into_iter().filter(|event| event.action == action).collect()
+        self.audit()
+            .await
+            .into_iter()
+            .filter(|event| event.action.name() == action)
+            .collect()
     }
 }
 

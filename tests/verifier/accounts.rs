@@ -157,7 +157,7 @@ async fn refusals_that_were_not_judged_become_one_row_for_each_caller_target_and
                 (
                     event.caller.to_string(),
                     event.account.unwrap().to_string(),
-                    event.reason.unwrap(),
+                    event.reason.unwrap().to_string(),
                 ),
                 event.count,
             )

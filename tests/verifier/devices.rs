@@ -71,7 +71,8 @@ async fn a_device_proves_itself_by_two_codes_and_each_code_serves_once() {
     assert_eq!(refused(verifier.verify_code(&held.account, &held.serial, code).await), replayed);
     assert_eq!(world.device(&held).await.throttle.failures, 0, "a replay is no failure");
 
-    let actions: Vec<String> = world.audit().await.into_iter().map(|event| event.action).collect();
+    let actions: Vec<String> =
+        world.audit().await.into_iter().map(|event| event.action.into()).collect();
     let told = [
         "device.added",
         "activation.refused",

@@ -8,7 +8,9 @@ use twostep::device::RecoveryCode;
 use twostep::otp::Window;
 use twostep::secret::Secret;
 use twostep::session::{Introspector, Issuer, SignedContext, SigningAlgorithm};
-use twostep::store::{Answer, Change, Commit, Error as StoreError, Keyring, SqliteStore, Store};
+use twostep::store::{
+    Action, Answer, Change, Commit, Error as StoreError, Keyring, SqliteStore, Store,
+};
 use twostep::testing::SimulatedSecurityKey;
 use twostep::verifier::{
     Authority, CeremonyId, Error, NewApiKey, NewDevice, NewFactor, Passcode, Verifier,
@@ -407,7 +409,7 @@ struct Hangs {
 impl Hook for Hangs {
     fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
         Box::pin(async move {
-            let accepts = change.audit.iter().any(|event| event.action == "code.accepted");
+            let accepts = change.audit.iter().any(|event| event.action == Action::CodeAccepted);
             if accepts && self.made {
                 let _ = store.commit(change).await?;
             } else if !accepts {

@@ -187,11 +187,11 @@ impl From<AuditRow> for EventView {
         EventView {
             number: row.number,
             at: row.event.at.to_string(),
-            action: row.event.action,
+            action: row.event.action.into(),
             account: row.event.account.map(String::from),
             serial: row.event.serial.map(String::from),
             caller: row.event.caller.as_str().to_owned(),
-            reason: row.event.reason,
+            reason: row.event.reason.map(String::from),
             count: row.event.count,
             hash: row.hash,
         }

@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
-use crate::store::Event;
+use crate::device::RefusalKind;
+use crate::store::{Action, Event, EventReason};
+use crate::webauthn::Criterion;
 
 /// Something that happened to an account's devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -43,24 +45,47 @@ pub enum EventKind {
 impl EventKind {
     /// What an audit event tells owners, if anything.
     pub(crate) fn of(event: &Event) -> Option<EventKind> {
-        match (event.action.as_str(), event.reason.as_deref()) {
-            ("device.added" | "device.registered", _) => Some(EventKind::DeviceAdded),
-            ("device.activated", _) => Some(EventKind::DeviceActivated),
-            ("device.deactivated", _) => Some(EventKind::DeviceDisabled),
-            ("device.removed", _) => Some(EventKind::DeviceRemoved),
-            ("account.removed", _) => Some(EventKind::AccountRemoved),
-            ("device.locked", _) => Some(EventKind::DeviceLocked),
-            ("device.under_attack", _) => Some(EventKind::DeviceUnderAttack),
-            ("account.throttled", _) => Some(EventKind::AccountUnderAttack),
-            ("device.wide_resync", _) => Some(EventKind::WideResync),
-            ("code.refused" | "resync.refused" | "activation.refused", Some("replayed")) => {
-                Some(EventKind::Replay)
+        let reason = |kind| event.reason == Some(EventReason::Refused(kind));
+        match &event.action {
+            Action::DeviceAdded | Action::DeviceRegistered => Some(EventKind::DeviceAdded),
+            Action::DeviceActivated => Some(EventKind::DeviceActivated),
+            Action::DeviceDeactivated => Some(EventKind::DeviceDisabled),
+            Action::DeviceRemoved => Some(EventKind::DeviceRemoved),
+            Action::AccountRemoved => Some(EventKind::AccountRemoved),
+            Action::DeviceLocked => Some(EventKind::DeviceLocked),
+            Action::DeviceUnderAttack => Some(EventKind::DeviceUnderAttack),
+            Action::AccountThrottled => Some(EventKind::AccountUnderAttack),
+            Action::DeviceWideResync => Some(EventKind::WideResync),
+            Action::CodeRefused | Action::ResyncRefused | Action::ActivationRefused => {
+                reason(RefusalKind::Replayed).then_some(EventKind::Replay)
             }
-            ("key.refused", Some("sign_count")) => Some(EventKind::KeyCloned),
-            ("key.sign_count_fell", _) => Some(EventKind::SignCountFell),
-            ("bypass.made", _) => Some(EventKind::BypassMade),
-            ("bypass.accepted", _) => Some(EventKind::BypassUsed),
-            _ => None,
+            Action::KeyRefused => {
+                reason(RefusalKind::Unproved(Criterion::SignCount)).then_some(EventKind::KeyCloned)
+            }
+            Action::KeySignCountFell => Some(EventKind::SignCountFell),
+            Action::BypassMade => Some(EventKind::BypassMade),
+            Action::BypassAccepted => Some(EventKind::BypassUsed),
+            Action::ApiKeyMade
+            | Action::ApiKeyRevoked
+            | Action::ClockAccepted
+            | Action::ClockStepped
+            | Action::CodeAccepted
+            | Action::CodeNotJudged
+            | Action::DeviceGaveWay
+            | Action::DeviceRenamed
+            | Action::DeviceResynced
+            | Action::DeviceUnlocked
+            | Action::KeyAccepted
+            | Action::RegistrationRefused
+            | Action::SealingKeysResealed
+            | Action::SessionRevoked
+            | Action::SessionReused
+            | Action::SessionWithoutMfa
+            | Action::SessionsRevoked
+            | Action::SigningKeyDropped
+            | Action::SigningKeyMade
+            | Action::StoreRestored
+            | Action::Other(_) => None,
         }
     }
 
@@ -95,11 +120,11 @@ mod tests {
     fn a_copied_key_and_a_count_that_fell_are_two_events() {
         let event = |action: &str, reason: Option<&str>| Event {
             at: UnixTime(1_800_000_000),
-            action: action.to_owned(),
+            action: action.into(),
             account: None,
             serial: None,
             caller: CallerId::new("uid:0".to_owned()),
-            reason: reason.map(str::to_owned),
+            reason: reason.map(EventReason::from),
             count: 1,
         };
         for (action, reason, told) in [

@@ -40,7 +40,7 @@ impl Notice {
         let kind = EventKind::of(&row.event)?;
         let details = Details {
             serial: row.event.serial.map(String::from),
-            reason: row.event.reason,
+            reason: row.event.reason.map(String::from),
             caller: row.event.caller.as_str().to_owned(),
         };
         let (event, at) = (kind.name(), row.event.at.to_string());

@@ -423,7 +423,7 @@ pub async fn audit_rows_are_chained_in_order(store: Arc<dyn Store>) {
         "rows are numbered in order"
     );
     assert_eq!(
-        (rows[0].event.action.as_str(), rows[1].event.action.as_str()),
+        (rows[0].event.action.name(), rows[1].event.action.name()),
         ("a.0", "b.0"),
         "events keep their order in a change"
     );

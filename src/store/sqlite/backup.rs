@@ -26,7 +26,7 @@ use super::witness::Witness;
 use super::{OpenError, audit, connection, identity, migrations, open, place, witness};
 use crate::device::Device;
 use crate::id::CallerId;
-use crate::store::{Account, Event};
+use crate::store::{Account, Action, Event};
 use crate::time::UnixTime;
 
 /// What was restored.
@@ -223,7 +223,7 @@ fn raise(
     let head = audit::append(
         transaction,
         audit::head(transaction)?,
-        &[Event::new(now, "store.restored", caller)],
+        &[Event::new(now, Action::StoreRestored, caller)],
     )?;
     audit::move_head(transaction, &head)?;
     Ok(Restored { devices, accounts })

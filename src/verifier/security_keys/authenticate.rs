@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::device::{Device, Judged, Refusal, Verdict};
 use crate::id::AccountId;
-use crate::store::{AccountSnapshot, Change, Enrolled, ItemKind, Sealer, SingleUse, Write};
+use crate::store::{AccountSnapshot, Action, Change, Enrolled, ItemKind, Sealer, SingleUse, Write};
 use crate::time::UnixTime;
 use crate::verifier::security_keys::{
     Begun, CeremonyId, Remembered, SecurityKeys, nobody, unasked,
@@ -173,8 +173,8 @@ impl SecurityKeys {
         };
         let Asserted { enrolled, device, proof, count_fell } = asserted;
         let event = |action| verifier.event(now, action).account(account).serial(&device.serial);
-        let signal = count_fell.then(|| event("key.sign_count_fell"));
-        let audit = std::iter::once(event("key.accepted")).chain(signal).collect::<Vec<_>>();
+        let signal = count_fell.then(|| event(Action::KeySignCountFell));
+        let audit = std::iter::once(event(Action::KeyAccepted)).chain(signal).collect::<Vec<_>>();
         writes.push(Write::UpdateDevice { seen: enrolled.revision, device });
         let Some(marks) = verifier
             .commit(Change { account: Some(account.clone()), writes, audit })
@@ -258,9 +258,9 @@ impl SecurityKeys {
         let &Refused(refusal, enrolled) = refused;
         let mut event = self
             .verifier
-            .event(finish.now, "key.refused")
+            .event(finish.now, Action::KeyRefused)
             .account(finish.account)
-            .reason(refusal.name());
+            .reason(refusal);
         if let Some(enrolled) = enrolled {
             event = event.serial(&enrolled.device.serial);
             writes.push(Write::ExpectDevice {

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::device::{Device, Factor, KeyState};
+use crate::device::{Device, Factor, KeyState, RefusalKind};
 use crate::id::{AccountId, DeviceName};
 use crate::store::{
-    Account, AccountSnapshot, Change, Commit, Conflict, ItemKind, Sealer, SingleUse, Write,
+    Account, AccountSnapshot, Action, Change, Commit, Conflict, ItemKind, Sealer, SingleUse, Write,
 };
 use crate::time::UnixTime;
 use crate::verifier::enroll::{generated_serial, present};
@@ -27,7 +27,7 @@ struct Finish<'a> {
 struct Refused {
     error: Error,
     /// The reason in the audit row. None where nothing was decided.
-    reason: Option<&'static str>,
+    reason: Option<RefusalKind>,
 }
 
 impl SecurityKeys {
@@ -113,7 +113,7 @@ impl SecurityKeys {
             writes.push(Write::InsertDevice { device: device.clone(), seed: None, fingerprint });
             let audit = vec![
                 verifier
-                    .event(now, "device.registered")
+                    .event(now, Action::DeviceRegistered)
                     .account(&account)
                     .serial(&device.serial),
             ];
@@ -125,7 +125,7 @@ impl SecurityKeys {
             {
                 Commit::Committed(_) => return Ok(device),
                 Commit::Conflict(Conflict::FingerprintTaken) => {
-                    if self.end(&finish, "already_registered").await? {
+                    if self.end(&finish, RefusalKind::Unproved(Criterion::NewCredential)).await? {
                         return Err(Error::AlreadyExists(
                             "this security key is enrolled already: remove it there first",
                         ));
@@ -170,7 +170,7 @@ impl SecurityKeys {
         let credential = match registered {
             Some(Ok(credential)) => credential,
             Some(Err(fault)) => {
-                let reason = fault.criterion().map_or(NO_MATCH, Criterion::name);
+                let reason = fault.criterion().map_or(RefusalKind::NoMatch, RefusalKind::Unproved);
                 return Err(Refused {
                     error: Error::KeyRefused(fault.to_string()),
                     reason: Some(reason),
@@ -189,11 +189,11 @@ impl SecurityKeys {
     }
 
     /// Ends a ceremony that enrolled nothing. `false`: somebody else has ended it.
-    async fn end(&self, finish: &Finish<'_>, reason: &str) -> Result<bool, Error> {
+    async fn end(&self, finish: &Finish<'_>, reason: RefusalKind) -> Result<bool, Error> {
         let account = &finish.item.account;
         let audit = vec![
             self.verifier
-                .event(finish.now, "registration.refused")
+                .event(finish.now, Action::RegistrationRefused)
                 .account(account)
                 .reason(reason),
         ];
@@ -216,13 +216,11 @@ impl Sealer {
 impl From<Error> for Refused {
     fn from(error: Error) -> Refused {
         let reason = match error {
-            Error::MfaRequired => Some("mfa_required"),
-            Error::TooManyDevices(_) => Some("too_many_devices"),
-            Error::KeyRefused(_) => Some(NO_MATCH),
+            Error::MfaRequired => Some(RefusalKind::MfaRequired),
+            Error::TooManyDevices(_) => Some(RefusalKind::TooManyDevices),
+            Error::KeyRefused(_) => Some(RefusalKind::NoMatch),
             _ => None,
         };
         Refused { error, reason }
     }
 }
-
-const NO_MATCH: &str = "no_match";

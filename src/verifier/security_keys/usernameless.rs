@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::device::Refusal;
 use crate::id::AccountId;
-use crate::store::{Change, ItemKind, Sealer, Write};
+use crate::store::{Action, Change, ItemKind, Sealer, Write};
 use crate::time::UnixTime;
 use crate::verifier::security_keys::authenticate::Finish;
 use crate::verifier::security_keys::{
@@ -105,7 +105,7 @@ impl SecurityKeys {
             }
             None => return Ok(self.verifier.not_judged(None, None, now, Refusal::NoCeremony)),
         };
-        let audit = vec![self.verifier.event(now, "key.refused").reason(refusal.name())];
+        let audit = vec![self.verifier.event(now, Action::KeyRefused).reason(refusal)];
         if self.verifier.commit(Change { account: None, writes, audit }).await?.is_none() {
             return Ok(Decision::Again);
         }
