@@ -19,6 +19,9 @@ pub mod device;
 #[cfg(feature = "usb")]
 pub mod usb;
 
+#[cfg(feature = "wire")]
+pub mod wire;
+
 #[cfg(feature = "verifier")]
 pub mod store;
 

@@ -23,7 +23,7 @@ const ROWS: &[&[&str]] = &[
     &["http", "id", "secret", "time"],
     &["otp", "webauthn"],
     &["device", "usb", "testing"],
-    &["store"],
+    &["store", "wire"],
     &["verifier"],
     &["session"],
     &["policy"],

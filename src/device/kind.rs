@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The kind of a device, or of the proof made with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MfaKind {
@@ -24,6 +25,7 @@ pub enum MfaKind {
 
 /// Whether a device can be used, and if not, what helps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceState {
     /// Added, and not yet proved by two consecutive codes. Expires after a day.

@@ -1,0 +1,200 @@
+//! The agent itself: API keys, signing keys, audit log, backup, clock.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountId, CallerId, SerialNumber};
+use crate::wire::{Role, SecretText, Timestamp};
+
+/// Which audit rows to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct ListEvents {
+    /// The number of the last row of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", param(format = "uint64"))]
+    pub after: Option<u64>,
+    /// 1 to 1000; 100 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", param(minimum = 1, maximum = 1000))]
+    pub limit: Option<u32>,
+}
+
+/// A page of audit rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct Events {
+    /// The rows, oldest first.
+    pub events: Vec<Event>,
+    /// What to give as `after` for the next page.
+    pub next: Option<u64>,
+}
+
+/// An audit row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct Event {
+    /// Its number.
+    pub number: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What was done.
+    pub action: String,
+    /// To which account.
+    pub account: Option<AccountId>,
+    /// To which device.
+    pub serial: Option<SerialNumber>,
+    /// By whom.
+    pub caller: CallerId,
+    /// Why it was refused.
+    pub reason: Option<String>,
+    /// How many like it this row stands for.
+    pub count: u64,
+    /// The row's place in the chain of hashes.
+    pub hash: String,
+}
+
+/// Whether the audit log is whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct AuditReport {
+    /// Every row is there and unchanged.
+    pub ok: bool,
+    /// How many rows there are.
+    pub rows: u64,
+    /// The hash of the last row, to be kept somewhere else.
+    pub head: Option<String>,
+    /// The first row that is missing or changed.
+    pub broken_at: Option<u64>,
+}
+
+/// An API key to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MakeApiKey {
+    /// `verifier`, `enroller` or `admin`.
+    #[cfg_attr(feature = "agent", schema(pattern = "^(verifier|enroller|admin)$"))]
+    pub role: String,
+    /// Whose it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 128))]
+    pub name: Option<String>,
+    /// Names, or prefixes that end in `*`; all accounts if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<Vec<String>>,
+    /// Refusals carry their reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain: Option<bool>,
+    /// It is a proxy's: `X-Forwarded-*` of its requests are believed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forward: Option<bool>,
+}
+
+/// An API key that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct MadeApiKey {
+    /// The key, shown this once.
+    #[cfg_attr(feature = "agent", schema(value_type = String))]
+    pub key: SecretText,
+    /// What is kept of it.
+    pub api_key: ApiKey,
+}
+
+/// The API keys that were not revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct ApiKeys {
+    /// The keys.
+    pub api_keys: Vec<ApiKey>,
+}
+
+/// An API key, without the key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct ApiKey {
+    /// Its id.
+    pub id: String,
+    /// Whose it is.
+    pub name: Option<String>,
+    /// `verifier`, `enroller` or `admin`.
+    pub role: String,
+    /// The accounts it is limited to; none: all.
+    pub accounts: Option<Vec<String>>,
+    /// Refusals carry their reason.
+    pub explain: bool,
+    /// It is a proxy's.
+    pub forward: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// The signing keys that were not dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct SigningKeys {
+    /// The keys, newest first.
+    pub signing_keys: Vec<SigningKey>,
+}
+
+/// A signing key; its public half is in the JWKS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct SigningKey {
+    /// Its id.
+    pub kid: String,
+    /// The algorithm it signs with, by its JOSE name.
+    pub algorithm: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// It signs no more, and verifies what it signed.
+    pub retired_at: Option<Timestamp>,
+}
+
+/// A signing key to be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MakeSigningKey {
+    /// `EdDSA`, `Ed25519` (the same by its name in RFC 9864) or `ES256`; the configured one if left
+    /// out, or EdDSA.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(pattern = "^(EdDSA|Ed25519|ES256)$"))]
+    pub algorithm: Option<String>,
+}
+
+/// Where to copy the store to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MakeBackup {
+    /// A new file on the agent's machine, as an absolute path; one in the state directory if left
+    /// out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+/// A copy of the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct Backup {
+    /// The file.
+    pub path: String,
+}
+
+/// The clock that the agent believes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct ClockReading {
+    /// The time that is believed now.
+    pub now: Timestamp,
+}
+
+impl MakeApiKey {
+    /// A key of this role for all accounts.
+    pub fn new(role: Role) -> MakeApiKey {
+        let role = role.name().to_owned();
+        MakeApiKey { role, name: None, accounts: None, explain: None, forward: None }
+    }
+}

@@ -1,0 +1,333 @@
+//! Devices: what is asked for, and what is shown of them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::device::{DeviceState, MfaKind};
+use crate::id::{AccountId, DeviceName, SerialNumber};
+use crate::otp::Algorithm;
+use crate::webauthn;
+use crate::wire::{SecretText, Timestamp};
+
+/// A device; never a secret. A verifier is shown serial number, kind, name, state and throttle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct Device {
+    /// Its public handle.
+    pub serial: SerialNumber,
+    /// Whose it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    /// Its kind; never `bypass`.
+    pub kind: MfaKind,
+    /// What its owner calls it.
+    pub name: Option<DeviceName>,
+    /// Whether it can be used.
+    pub state: DeviceState,
+    /// When it was added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// When it was first proved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activated_at: Option<Timestamp>,
+    /// When it was last accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<Timestamp>,
+    /// Codes are refused unjudged until then.
+    pub throttled_until: Option<Timestamp>,
+    /// Every code that the device shows counts as used until then: the clock went back below the
+    /// time of the last one, or an old backup was restored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codes_used_until: Option<Timestamp>,
+    /// The hash function.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(value_type = Option<String>))]
+    pub algorithm: Option<Algorithm>,
+    /// How many digits a code has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digits: Option<u8>,
+    /// The time-step size in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period: Option<u16>,
+    /// The lowest counter not consumed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counter: Option<u64>,
+    /// How many steps its clock is ahead of ours; negative: it lags.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift_steps: Option<i64>,
+    /// The drift in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift_seconds: Option<i64>,
+    /// How fast its clock gains, in parts per million, as far as that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift_ppm: Option<f64>,
+    /// How many recovery codes are left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codes_left: Option<usize>,
+    /// The credential id in base64url.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential_id: Option<String>,
+    /// The model of the key, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aaguid: Option<String>,
+    /// How often it has signed; 0 for ever if it does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sign_count: Option<u32>,
+    /// It verified its user when it was enrolled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_verified: Option<bool>,
+    /// Its credential may be copied to other devices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup_eligible: Option<bool>,
+    /// It stores its credential, so that a sign-in can begin without an account; absent where the
+    /// browser did not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discoverable: Option<bool>,
+    /// How it can be reached: `usb`, `nfc`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transports: Option<Vec<String>>,
+    /// How far its making is attested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<Attestation>,
+}
+
+/// How far a security key's making is attested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Attestation {
+    /// There was no statement, or none was asked for.
+    None,
+    /// The statement is signed with the credential's own key.
+    #[serde(rename = "self")]
+    Own,
+    /// There was a statement, and it could not be verified or leads to no trust anchor.
+    Unverified,
+    /// The statement leads to a trust anchor of the agent's.
+    Trusted,
+}
+
+/// A device to be added. The agent chooses what is left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CreateDevice {
+    /// Whose device it is.
+    #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 256))]
+    pub account: String,
+    /// `totp`, `hotp` or `recovery`.
+    #[cfg_attr(feature = "agent", schema(pattern = "^(totp|hotp|recovery)$"))]
+    pub kind: String,
+    /// What its owner calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 128))]
+    pub name: Option<String>,
+    /// For hardware that has one; generated otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(pattern = "^[A-Za-z0-9_+=/:,.@-]{9,256}$"))]
+    pub serial: Option<String>,
+    /// Base32; made by the agent if left out. Blanks, dashes and characters that print as nothing
+    /// are skipped, and bits of the last character that fill no byte are dropped, as apps do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(value_type = Option<String>))]
+    pub secret: Option<SecretText>,
+    /// `SHA1`, `SHA256` or `SHA512`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(pattern = "^[Ss][Hh][Aa](1|256|512)$"))]
+    pub algorithm: Option<String>,
+    /// 6 to 8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(minimum = 6, maximum = 8))]
+    pub digits: Option<u8>,
+    /// The time-step size: 10 to 120 seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(minimum = 10, maximum = 120))]
+    pub period: Option<u16>,
+    /// The counter to begin at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(format = "uint64"))]
+    pub counter: Option<u64>,
+}
+
+/// A device that was added, with what is shown only once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct CreatedDevice {
+    /// The device.
+    pub device: Device,
+    /// Only when the agent made the secret, and only this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provisioning: Option<Provisioning>,
+    /// Only for `recovery`, and only this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(value_type = Option<Vec<String>>))]
+    pub recovery_codes: Option<Vec<SecretText>>,
+}
+
+/// The secret in the forms that authenticator apps take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct Provisioning {
+    /// Base32.
+    #[cfg_attr(feature = "agent", schema(value_type = String))]
+    pub secret: SecretText,
+    /// `otpauth://…`
+    #[cfg_attr(feature = "agent", schema(value_type = String))]
+    pub uri: SecretText,
+    /// The URI as a QR code. Left out where it is too long for one (ISO/IEC 18004: 2,953 bytes).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(value_type = Option<String>))]
+    pub qr_svg: Option<SecretText>,
+}
+
+/// Which devices to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct ListDevices {
+    /// Only those of this account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", param(min_length = 1, max_length = 256))]
+    pub account: Option<String>,
+    /// `pending`, `active`, `disabled` or `locked`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", param(pattern = "^(pending|active|disabled|locked)$"))]
+    pub state: Option<String>,
+    /// 1 to 1000; 100 if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", param(minimum = 1, maximum = 1000))]
+    pub limit: Option<u32>,
+    /// The serial number of the last device of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", param(pattern = "^[A-Za-z0-9_+=/:,.@-]{9,256}$"))]
+    pub after: Option<String>,
+}
+
+/// A page of devices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct Devices {
+    /// The devices.
+    pub devices: Vec<Device>,
+    /// What to give as `after` for the next page.
+    pub next: Option<String>,
+}
+
+/// Another name for a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Rename {
+    /// What its owner calls it.
+    #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 128))]
+    pub name: String,
+}
+
+/// Two consecutive codes, in the order in which the device showed them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TwoCodes {
+    /// The codes.
+    #[cfg_attr(
+        feature = "agent",
+        schema(value_type = Vec<String>, min_items = 2, max_items = 2)
+    )]
+    pub codes: [SecretText; 2],
+}
+
+/// A device that was found again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct Resynced {
+    /// The device.
+    pub device: Device,
+    /// How many steps the device's clock is ahead; 0 for counters.
+    pub drift_steps: i64,
+}
+
+impl Device {
+    /// What every caller is shown of a device.
+    pub fn new(serial: SerialNumber, kind: MfaKind, state: DeviceState) -> Device {
+        Device {
+            serial,
+            account: None,
+            kind,
+            name: None,
+            state,
+            created_at: None,
+            activated_at: None,
+            last_used_at: None,
+            throttled_until: None,
+            codes_used_until: None,
+            algorithm: None,
+            digits: None,
+            period: None,
+            counter: None,
+            drift_steps: None,
+            drift_seconds: None,
+            drift_ppm: None,
+            codes_left: None,
+            credential_id: None,
+            aaguid: None,
+            sign_count: None,
+            user_verified: None,
+            backup_eligible: None,
+            discoverable: None,
+            transports: None,
+            attestation: None,
+        }
+    }
+}
+
+impl CreateDevice {
+    /// A device of this kind: time-based or counter-based codes, or a sheet of recovery codes.
+    pub fn new(account: &AccountId, kind: MfaKind) -> CreateDevice {
+        CreateDevice {
+            account: account.as_str().to_owned(),
+            kind: kind.name().to_owned(),
+            name: None,
+            serial: None,
+            secret: None,
+            algorithm: None,
+            digits: None,
+            period: None,
+            counter: None,
+        }
+    }
+
+    /// Sets the name by which its owner calls it.
+    #[must_use]
+    pub fn named(self, name: &DeviceName) -> CreateDevice {
+        CreateDevice { name: Some(name.as_str().to_owned()), ..self }
+    }
+
+    /// Sets the serial number that is printed on it.
+    #[must_use]
+    pub fn with_serial(self, serial: &SerialNumber) -> CreateDevice {
+        CreateDevice { serial: Some(serial.as_str().to_owned()), ..self }
+    }
+
+    /// Sets the secret that is in it already, in base32.
+    #[must_use]
+    pub fn with_secret(self, base32: impl Into<SecretText>) -> CreateDevice {
+        CreateDevice { secret: Some(base32.into()), ..self }
+    }
+}
+
+impl TwoCodes {
+    /// The codes, the earlier one first.
+    pub fn new(codes: [&str; 2]) -> TwoCodes {
+        TwoCodes { codes: codes.map(SecretText::from) }
+    }
+}
+
+impl From<webauthn::Attestation> for Attestation {
+    fn from(attestation: webauthn::Attestation) -> Attestation {
+        match attestation {
+            webauthn::Attestation::None => Attestation::None,
+            webauthn::Attestation::Own => Attestation::Own,
+            webauthn::Attestation::Unverified => Attestation::Unverified,
+            webauthn::Attestation::Trusted => Attestation::Trusted,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Whether the agent is alive and ready.
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::Timestamp;
+
+/// The process is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct Alive {
+    /// `alive`.
+    pub status: String,
+}
+
+/// The agent can verify.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct Ready {
+    /// `ready`.
+    pub status: String,
+    /// The agent's time.
+    pub now: Timestamp,
+    /// Sealing keys that are not the first one, and are needed still. Empty: only the first key's
+    /// line is needed.
+    pub older_sealing_keys: Vec<OlderSealingKey>,
+}
+
+/// An older sealing key, and what needs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct OlderSealingKey {
+    /// The key's id: 16 hex digits, as the log names it.
+    #[cfg_attr(feature = "agent", schema(pattern = "^[0-9a-f]{16}$"))]
+    pub key: String,
+    /// How many secrets are sealed under it.
+    pub secrets: u64,
+}

@@ -1,0 +1,49 @@
+//! The agent's HTTP contract as types: requests, answers and problems, for both ends.
+//!
+//! The agent answers with these types, [`client`](crate::client) sends and returns them, the
+//! command line prints them, and the OpenAPI document is derived from them. Request bodies refuse
+//! unknown members. Answers may get members later, and readers skip unknown ones. JSON that
+//! WebAuthn defines is passed on as it is.
+
+mod account;
+mod ceremony;
+mod control;
+mod device;
+mod health;
+mod local;
+mod names;
+mod problem;
+mod reason;
+mod role;
+#[cfg(feature = "agent")]
+mod schema;
+mod secret_text;
+mod session;
+mod timestamp;
+
+pub use account::{Account, Accounts, Bypass, ListAccounts, MakeBypass};
+pub use ceremony::{
+    BeginAuthentication, BeginRegistration, BegunAuthentication, BegunRegistration,
+    FinishRegistration, RegisteredKey, RelatedOrigins,
+};
+pub use control::{
+    ApiKey, ApiKeys, AuditReport, Backup, ClockReading, Event, Events, ListEvents, MadeApiKey,
+    MakeApiKey, MakeBackup, MakeSigningKey, SigningKey, SigningKeys,
+};
+pub use device::{
+    Attestation, CreateDevice, CreatedDevice, Device, Devices, ListDevices, Provisioning, Rename,
+    Resynced, TwoCodes,
+};
+pub use health::{Alive, OlderSealingKey, Ready};
+pub use local::{
+    AskFresh, BeginKeyCeremony, FailureCode, FreshAnswer, GivePin, KeepFresh, KeyCeremonyEvent,
+};
+pub use problem::{Problem, ProblemCode};
+pub use reason::Reason;
+pub use role::{Role, UnknownRole};
+pub use secret_text::SecretText;
+pub use session::{
+    Context, HalfProof, Introspect, Introspected, Mfa, OpenSession, OpenedSession, Proof,
+    RevokeSession, RevokeSessions, RevokedSessions,
+};
+pub use timestamp::Timestamp;

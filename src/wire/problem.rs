@@ -1,0 +1,69 @@
+//! Refusals and failures: `application/problem+json` (RFC 9457).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::Reason;
+use crate::wire::names::open_names;
+
+/// Why a request was not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct Problem {
+    /// Names the kind of problem; the same for the same `code`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind of problem in a few words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The kind of problem, for programs.
+    pub code: ProblemCode,
+    /// What is wrong with this request, and what to do.
+    pub detail: String,
+    /// Why a verification was refused; only for callers who may know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(value_type = Option<String>))]
+    pub reason: Option<Reason>,
+    /// When it is worth trying again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u64>,
+}
+
+open_names! {
+    /// The kinds of problems. Where AWS IAM has a code for one, it is that code.
+    ProblemCode {
+        /// The request is malformed, or a value in it is impossible.
+        InvalidInput = "InvalidInput",
+        /// There is no valid API key.
+        Unauthorized = "Unauthorized",
+        /// A session was refused, or the caller may not do this.
+        AccessDenied = "AccessDenied",
+        /// The codes, or a key's answer, do not prove the device.
+        InvalidAuthenticationCode = "InvalidAuthenticationCode",
+        /// There is no such thing for this caller.
+        NoSuchEntity = "NoSuchEntity",
+        /// The serial number, the seed or the credential is already enrolled.
+        EntityAlreadyExists = "EntityAlreadyExists",
+        /// The account has as many devices as it may have.
+        LimitExceeded = "LimitExceeded",
+        /// The call lost a race and can be tried again.
+        ConcurrentModification = "ConcurrentModification",
+        /// The device is in a state in which this cannot be done.
+        EntityTemporarilyUnmodifiable = "EntityTemporarilyUnmodifiable",
+        /// Too many requests, or too many pairs of codes.
+        Throttled = "Throttled",
+        /// The store, the sealing key or the clock cannot be relied on now.
+        ServiceUnavailable = "ServiceUnavailable",
+        /// The agent failed.
+        ServiceFailure = "ServiceFailure",
+    }
+}
+
+/// The detail: one clause for people.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}

@@ -1,0 +1,199 @@
+//! Schemas for the OpenAPI document: of names and times, and of WebAuthn's JSON (Level 3 §5.1.7 to
+//! §5.1.10). `webauthn` reads and writes that JSON; a test compares the two.
+
+use std::borrow::Cow;
+
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::id::{AccountId, CallerId, DeviceName, SerialNumber};
+use crate::wire::session::Flat;
+use crate::wire::{Context, ProblemCode, Timestamp};
+
+/// Declares the schemas of types that are text on the wire.
+macro_rules! texts {
+    ($($name:ident: $about:literal, $limits:expr;)*) => {$(
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let text = ObjectBuilder::new().schema_type(Type::String);
+                let limits: fn(ObjectBuilder) -> ObjectBuilder = $limits;
+                limits(text.description(Some($about))).into()
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                Cow::Borrowed(stringify!($name))
+            }
+        }
+    )*};
+}
+
+texts! {
+    AccountId: "The name of an account.", |text| text.min_length(Some(1)).max_length(Some(256));
+    CallerId: "Who asked: `uid:1000`, `key:3f…`.", |text| text;
+    DeviceName: "What its owner calls a device.", |text| text.min_length(Some(1));
+    SerialNumber: "The public handle of a device.",
+        |text| text.pattern(Some("^[A-Za-z0-9_+=/:,.@-]{9,256}$"));
+    Timestamp: "RFC 3339 in UTC, in whole seconds.",
+        |text| text.format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    ProblemCode: "The kinds of problems.",
+        |text| text.enum_values(Some(ProblemCode::KNOWN.iter().map(ProblemCode::name)));
+}
+
+impl PartialSchema for Context {
+    fn schema() -> RefOr<Schema> {
+        Flat::schema()
+    }
+}
+
+impl ToSchema for Context {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Context")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Flat::schemas(schemas);
+    }
+}
+
+/// Declares the schemas of WebAuthn's dictionaries.
+macro_rules! shapes {
+    ($($(#[$about:meta])* $name:ident as $public:ident { $($(#[$field_about:meta])* $field:ident: $kind:ty,)* })*) => {$(
+        $(#[$about])*
+        #[derive(utoipa::ToSchema)]
+        #[schema(as = $public, rename_all = "camelCase")]
+        #[expect(dead_code, reason = "the document is made from it")]
+        pub(crate) struct $name { $($(#[$field_about])* $field: $kind,)* }
+    )*};
+}
+
+shapes! {
+    /// What a client needs to make a credential: the argument of `parseCreationOptionsFromJSON`.
+    CreationOptions as PublicKeyCredentialCreationOptionsJSON {
+        rp: RpEntity,
+        user: UserAccount,
+        /// Base64url.
+        challenge: String,
+        pub_key_cred_params: Vec<KeyParameters>,
+        /// Milliseconds.
+        timeout: u32,
+        exclude_credentials: Vec<Descriptor>,
+        authenticator_selection: AuthenticatorSelection,
+        /// `security-key`, `client-device`, `hybrid`.
+        hints: Vec<String>,
+        /// `none`, `indirect` or `direct`.
+        attestation: String,
+        #[schema(value_type = Object)]
+        extensions: serde_json::Value,
+    }
+    RpEntity as PublicKeyCredentialRpEntity {
+        /// The RP ID.
+        id: String,
+        name: String,
+    }
+    UserAccount as PublicKeyCredentialUserEntityJSON {
+        /// The user handle in base64url.
+        id: String,
+        name: String,
+        display_name: String,
+    }
+    KeyParameters as PublicKeyCredentialParameters {
+        /// `public-key`.
+        r#type: String,
+        /// A COSE algorithm identifier.
+        alg: i64,
+    }
+    Descriptor as PublicKeyCredentialDescriptorJSON {
+        /// `public-key`.
+        r#type: String,
+        /// The credential id in base64url.
+        id: String,
+        #[schema(required = false)]
+        transports: Vec<String>,
+    }
+    AuthenticatorSelection as AuthenticatorSelectionCriteria {
+        /// `discouraged`, `preferred` or `required`.
+        resident_key: String,
+        require_resident_key: bool,
+        /// `discouraged`, `preferred` or `required`.
+        user_verification: String,
+    }
+    /// What a client needs to use a credential: the argument of `parseRequestOptionsFromJSON`.
+    RequestOptions as PublicKeyCredentialRequestOptionsJSON {
+        /// Base64url.
+        challenge: String,
+        /// Milliseconds.
+        timeout: u32,
+        rp_id: String,
+        /// Empty where the sign-in began without an account: any credential that an authenticator
+        /// stores will do.
+        allow_credentials: Vec<Descriptor>,
+        /// `discouraged`, `preferred` or `required`.
+        user_verification: String,
+        hints: Vec<String>,
+        #[schema(value_type = Object)]
+        extensions: serde_json::Value,
+    }
+    /// What a client made: `PublicKeyCredential.toJSON()`. Members that are not named here may be
+    /// there, and are not read.
+    RegistrationResponse as RegistrationResponseJSON {
+        /// The credential id in base64url.
+        id: String,
+        /// The same.
+        raw_id: String,
+        response: AttestationResponse,
+        /// `public-key`.
+        r#type: String,
+        #[schema(required = false)]
+        client_extension_results: ExtensionResults,
+    }
+    AttestationResponse as AuthenticatorAttestationResponseJSON {
+        /// Base64url.
+        #[schema(rename = "clientDataJSON")]
+        client_data_json: String,
+        /// Base64url.
+        attestation_object: String,
+        #[schema(required = false)]
+        transports: Vec<String>,
+    }
+    /// What a client signed: `PublicKeyCredential.toJSON()`. Members that are not named here may be
+    /// there, and are not read.
+    AuthenticationResponse as AuthenticationResponseJSON {
+        /// The credential id in base64url.
+        id: String,
+        /// The same.
+        raw_id: String,
+        response: AssertionResponse,
+        /// `public-key`.
+        r#type: String,
+        #[schema(required = false)]
+        client_extension_results: ExtensionResults,
+    }
+    AssertionResponse as AuthenticatorAssertionResponseJSON {
+        /// Base64url.
+        #[schema(rename = "clientDataJSON")]
+        client_data_json: String,
+        /// Base64url.
+        authenticator_data: String,
+        /// Base64url.
+        signature: String,
+        /// Base64url; left out where the authenticator does not say.
+        #[schema(required = false)]
+        user_handle: String,
+    }
+    ExtensionResults as AuthenticationExtensionsClientOutputsJSON {
+        /// The credential is bound to the AppID.
+        #[schema(required = false)]
+        appid: bool,
+        /// What the client says of a new credential.
+        #[schema(required = false)]
+        cred_props: CredentialProperties,
+    }
+    CredentialProperties as CredentialPropertiesOutput {
+        /// It is discoverable.
+        #[schema(required = false)]
+        rk: bool,
+    }
+}
