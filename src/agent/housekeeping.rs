@@ -1,25 +1,20 @@
-//! What the agent does by itself: write down what was only counted, forget what is over, and see
-//! whether it is ready.
+//! Background work: writing counted refusals, deleting what has expired, probing readiness, and
+//! resealing secrets.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::metrics::Metrics;
-use super::stop::{Stop, Why};
+use crate::agent::state::{Shared, State};
+use crate::agent::stop::{Stop, Why};
 use crate::session::Issuer;
 use crate::store;
 use crate::verifier::{Error, Verifier};
 
-/// Works until it is dropped.
-pub(crate) async fn run(
-    verifier: Verifier,
-    issuer: Issuer,
-    keep_audit: Duration,
-    metrics: Arc<Metrics>,
-    stop: Stop,
-) {
+/// Works until it is aborted.
+pub(crate) async fn run(state: Shared) {
+    let State { verifier, issuer, metrics, .. } = &*state;
+    let keep_audit = Duration::from_secs(state.config.store.audit_days.saturating_mul(86_400));
     let every = |period| {
         let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -30,48 +25,57 @@ pub(crate) async fn run(
     loop {
         let done = tokio::select! {
             _ = probe.tick() => {
-                let ready = match verifier.ready().await {
-                    // Reads the store, which is how its files are seen to be the ones that were
-                    // opened.
-                    Ok(()) => verifier.store().control_version().await.map(drop).map_err(Error::Store),
-                    failed => failed,
-                };
+                let ready = probe_store(verifier).await;
                 metrics.probed(&ready);
-                if let Some(step) = verifier.last_clock_step().filter(|step| Some(*step) != stepped) {
-                    tracing::warn!(to = %step.to, seconds = step.seconds, "the clock was stepped; it is synchronised, and believed");
+                let step = verifier.last_clock_step().filter(|step| Some(*step) != stepped);
+                if let Some(step) = step {
+                    tracing::warn!(
+                        to = %step.to, seconds = step.seconds,
+                        "the clock was stepped; it is synchronised, and believed"
+                    );
                     stepped = Some(step);
                 }
                 if ready.is_ok() && !was_ready {
                     tracing::info!("ready again");
                 }
                 was_ready = ready.is_ok();
-                // A store that has room again is found soon, without waiting for a request.
+                // Probe more often while not ready: a store that has room again is found soon.
                 probe = every(if ready.is_ok() { PROBE } else { PROBE_AGAIN });
                 probe.reset();
                 ready
             }
             _ = refusals.tick() => verifier.write_refusals().await,
-            _ = expiry.tick() => expire(&verifier, &issuer, keep_audit).await,
+            _ = expiry.tick() => expire(verifier, issuer, keep_audit).await,
         };
-        report(done, &stop);
+        report(done, &state.stop);
     }
 }
 
-/// What is left to do when nobody asks any more.
+/// Whether the verifier is ready and its store answers. The read also shows whether the store's
+/// files are still the ones that were opened.
+async fn probe_store(verifier: &Verifier) -> Result<(), Error> {
+    verifier.ready().await?;
+    Ok(verifier.store().control_version().await.map(drop)?)
+}
+
+/// The last writes, after the last request.
 pub(crate) async fn finish(verifier: &Verifier) -> Result<(), Error> {
     verifier.write_refusals().await?;
     verifier.note_time().await
 }
 
-/// Seals again what an older sealing key seals, which is there when the first line of the key file
-/// is a new one, until nothing needs an older one any more.
+/// Reseals secrets of older sealing keys under the first key of the key file, until no secret needs
+/// an older one.
 pub(crate) async fn reseal(verifier: Verifier, stop: Stop) {
     loop {
         match verifier.older_sealing_keys().await {
             Ok(older) if older.is_empty() => return,
             Ok(older) => {
                 for need in older {
-                    tracing::info!(key = %need.key, secrets = need.secrets, "secrets need an older sealing key: keep its line; they are sealed again");
+                    tracing::info!(
+                        key = %need.key, secrets = need.secrets,
+                        "secrets need an older sealing key: keep its line; they are sealed again"
+                    );
                 }
             }
             Err(error) => {
@@ -83,7 +87,11 @@ pub(crate) async fn reseal(verifier: Verifier, stop: Stop) {
                 return tracing::info!(resealed, "no secret needs an older sealing key any more");
             }
             Err(error) => {
-                tracing::error!(%error, "not all secrets were sealed again: keep the lines of older sealing keys; it goes on in a minute");
+                tracing::error!(
+                    %error,
+                    "not all secrets were sealed again: keep the lines of older sealing keys; it \
+                     goes on in a minute"
+                );
                 report(Err(error), &stop);
             }
         }
@@ -101,9 +109,9 @@ async fn expire(verifier: &Verifier, issuer: &Issuer, keep_audit: Duration) -> R
 fn report(done: Result<(), Error>, stop: &Stop) {
     match done {
         Ok(()) => {}
-        // What is in memory may not be what is on disk.
+        // Memory and disk may differ.
         Err(Error::Store(store::Error::Unknown(reason))) => stop.now(Why::Failed(reason)),
-        // Others moved at the same time; there will be another time.
+        // A lost race: the next round tries again.
         Err(Error::Contended) => {}
         Err(error) => tracing::error!(%error, "not ready"),
     }

@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::agent::config::nobody_else_replaces_files_in;
+use crate::agent::private::only_we_replace_files_in;
 
 /// A program and its arguments, each as it stands: `["/usr/local/bin/tell-owner", "--by-mail"]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Program {
         };
         let ours = [0, Uid::effective().as_raw()].contains(&there.uid());
         let shared = !there.is_file() || !ours || there.mode() & 0o022 != 0;
-        let folder = self.path.parent().map(nobody_else_replaces_files_in).and_then(Result::err);
+        let folder = self.path.parent().map(only_we_replace_files_in).and_then(Result::err);
         let shared = shared.then(|| {
             format!("others may change {show}: give it to root and run: chmod go-w {show}")
         });

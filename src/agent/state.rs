@@ -1,25 +1,41 @@
-//! What every request handler is given.
+//! The state of a running agent, which requests and background tasks share.
 
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::caller::Callers;
-use crate::agent::Parts;
-use crate::agent::local::Local;
-use crate::session::{Introspector, RevocationFeed};
-use crate::store::sqlite::OpenError;
+use axum::extract::FromRef;
 
-/// Shared by all requests.
+use crate::agent::access::Callers;
+use crate::agent::accounts::Accounts;
+use crate::agent::config::Config;
+use crate::agent::local::Local;
+use crate::agent::metrics::Metrics;
+use crate::agent::stop::Stop;
+use crate::session::{Introspector, Issuer, RevocationFeed};
+use crate::store::sqlite::OpenError;
+use crate::verifier::{SecurityKeys, Verifier};
+
+/// The state, as handlers receive it.
 pub(crate) type Shared = Arc<State>;
 
-/// The parts of a running agent, and what requests need beside them.
+/// A running agent.
 pub(crate) struct State {
-    pub(crate) parts: Parts,
+    pub(crate) config: Arc<Config>,
+    pub(crate) verifier: Verifier,
+    /// Maps names to accounts.
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) keys: SecurityKeys,
+    pub(crate) issuer: Issuer,
     pub(crate) introspector: Introspector,
     pub(crate) revocations: RevocationFeed,
     pub(crate) callers: Callers,
     pub(crate) local: Local,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Ends the agent: `stop.now(Why::Failed(…))`.
+    pub(crate) stop: Stop,
+    /// Copies the store; none for a store that has backup tools of its own.
+    pub(crate) backup: Option<Backup>,
 }
 
 /// Copies the store into a new file.
@@ -27,24 +43,8 @@ pub(crate) type Backup = Arc<
     dyn Fn(PathBuf) -> Pin<Box<dyn Future<Output = Result<(), OpenError>> + Send>> + Send + Sync,
 >;
 
-impl State {
-    pub(crate) fn new(parts: Parts) -> State {
-        let introspector = Introspector::new(parts.issuer.clone(), parts.verifier.clone());
-        let revocations = RevocationFeed::new(parts.issuer.clone(), parts.verifier.clone());
-        let callers = Callers::new(
-            parts.verifier.clone(),
-            Arc::clone(&parts.config),
-            Arc::clone(&parts.accounts),
-        );
-        let local = Local::new(&parts);
-        State { parts, introspector, revocations, callers, local }
-    }
-}
-
-impl std::ops::Deref for State {
-    type Target = Parts;
-
-    fn deref(&self) -> &Parts {
-        &self.parts
+impl FromRef<Shared> for Callers {
+    fn from_ref(state: &Shared) -> Callers {
+        state.callers.clone()
     }
 }

@@ -8,10 +8,13 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::agent::access::Caller;
+use crate::agent::api::body::{Body, Parameters};
+use crate::agent::api::extract::Segment;
+use crate::agent::api::members::{account, existing_account, limit};
 use crate::agent::api::views::AccountView;
-use crate::agent::api::{Body, Parameters, Problem, Segment, account, existing_account};
-use crate::agent::caller::Caller;
 use crate::agent::config::Role;
+use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::id::AccountId;
 use crate::store::AccountList;
@@ -64,7 +67,7 @@ pub(super) async fn list(
     Parameters(query): Parameters<ListAccounts>,
 ) -> Result<Json<Accounts>, Problem> {
     caller.must_be(Role::Admin)?;
-    let limit = super::limit(query.limit)?;
+    let limit = limit(query.limit)?;
     // As the page before gave it: where names are folded, some accounts keep another spelling.
     let after = query
         .after

@@ -12,8 +12,9 @@ use percent_encoding::{
     AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode,
 };
 
-use crate::agent::api::{Code, Problem, Segment};
-use crate::agent::caller::{Caller, Proxy};
+use crate::agent::access::Caller;
+use crate::agent::api::extract::{Proxy, Segment};
+use crate::agent::problem::{Code, Problem};
 use crate::agent::state::Shared;
 use crate::policy::{Policy, Presented, StepUp};
 use crate::session::carried::Ambiguous;

@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
-use crate::agent::api::Problem;
+use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 
 /// A JSON body.

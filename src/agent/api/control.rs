@@ -8,10 +8,13 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::agent::access::Caller;
+use crate::agent::api::body::{Body, Parameters};
+use crate::agent::api::extract::Segment;
+use crate::agent::api::members::{limit, parse};
 use crate::agent::api::views::{ApiKeyView, EventView, SigningKeyView};
-use crate::agent::api::{Body, Code, Parameters, Problem, Segment, parse};
-use crate::agent::caller::Caller;
 use crate::agent::config::{AccountPattern, Role};
+use crate::agent::problem::{Code, Problem};
 use crate::agent::state::Shared;
 use crate::id::DeviceName;
 use crate::session::SigningAlgorithm;
@@ -119,7 +122,7 @@ pub(super) async fn audit(
     Parameters(query): Parameters<ListEvents>,
 ) -> Result<Json<Events>, Problem> {
     caller.must_be(Role::Admin)?;
-    let limit = super::limit(query.limit)?;
+    let limit = limit(query.limit)?;
     let rows = state
         .verifier
         .store()

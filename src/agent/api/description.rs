@@ -10,8 +10,8 @@ use serde_json::Value;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
-use crate::agent::api::Problem;
 use crate::agent::api::responses::{Forbidden, Invalid, Unavailable};
+use crate::agent::problem::Problem;
 
 #[derive(OpenApi)]
 #[openapi(

@@ -6,13 +6,15 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::agent::access::{Caller, Denied, Refused, Scope};
+use crate::agent::api::accounts;
+use crate::agent::api::body::{Body, Parameters};
 use crate::agent::api::device_view::DeviceView;
+use crate::agent::api::extract::{Segment, shown_context};
+use crate::agent::api::members::{existing_account, limit, parse, parse_code};
 use crate::agent::api::provisioning::{Provisioning, provisioning};
-use crate::agent::api::{
-    Body, Parameters, Problem, Segment, accounts, existing_account, explain, parse, parse_code,
-};
-use crate::agent::caller::{Caller, Scope, shown_context};
 use crate::agent::config::{AccountPattern, Role};
+use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Algorithm, Code, Counter, Digits, Hotp, Seed, TimeStepSize, Totp, Window};
@@ -160,7 +162,7 @@ pub(super) async fn list(
     let mut list = DeviceList {
         state: query.state.as_deref().map(parse).transpose()?,
         after: query.after.as_deref().map(parse).transpose()?,
-        limit: super::limit(query.limit)?,
+        limit: limit(query.limit)?,
         ..DeviceList::default()
     };
     match (account, &caller.scope) {
@@ -434,5 +436,10 @@ fn refused(
     if let crate::verifier::Error::Refused(refusal) = &error {
         state.metrics.refused(refusal.name());
     }
-    explain(error, caller.explain, now)
+    match error {
+        crate::verifier::Error::Refused(refusal) => {
+            Denied::Pair(Refused { refusal, explain: caller.explain, now }).into()
+        }
+        error => error.into(),
+    }
 }

@@ -7,11 +7,12 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::agent::access::{Caller, LocalPeer};
+use crate::agent::api::body::Body;
+use crate::agent::api::members::{account, parse};
 use crate::agent::api::views::ContextView;
-use crate::agent::api::{Body, Problem, account, parse};
-use crate::agent::caller::Caller;
-use crate::agent::local::{Leader, Place};
-use crate::agent::peer::LocalPeer;
+use crate::agent::local::{Leader, ReuseScope};
+use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::session::{AnyContext, SessionContext, SignedContext};
 use crate::store::Revision;
@@ -44,7 +45,7 @@ macro_rules! places {
         }
 
         impl $name {
-            fn place(&self, state: &Shared) -> Result<Place, Problem> {
+            fn place(&self, state: &Shared) -> Result<ReuseScope, Problem> {
                 if !(1..=64).contains(&self.tty.len()) || !self.tty.bytes().all(|byte| byte.is_ascii_graphic()) {
                     return Err(Problem::bad_input("a tty has 1 to 64 visible characters"));
                 }
@@ -54,7 +55,7 @@ macro_rules! places {
                 }
                 let leader = Leader { pid: self.leader_pid, started: self.leader_started, boot_id: self.boot_id.clone() };
                 let (account, service) = (account(state, &self.account)?, parse(&self.service)?);
-                Ok(Place { account, uid: self.uid, service, tty: self.tty.clone(), leader })
+                Ok(ReuseScope { account, uid: self.uid, service, tty: self.tty.clone(), leader })
             }
         }
     )*};
@@ -93,13 +94,13 @@ pub(super) async fn ask(
     peer.must_be_root()?;
     let place = body.place(&state)?;
     let Some((context, seen)) = judge(&state, &place).await? else {
-        state.local.fresh.forget(&place);
+        state.local.reusable.forget(&place);
         return Ok(Json(FreshAnswer { fresh: false, context: None }));
     };
     let now = state.verifier.clock().read();
     let verifier = state.verifier.on_behalf_of(caller.id.clone());
     // Whatever changed meanwhile may have been its end: a new proof is never wrong.
-    let fresh = state.local.fresh.still(&place, &context, now)
+    let fresh = state.local.reusable.still(&place, &context, now)
         && verifier.note_reuse(&place.account, context.serial(), seen).await?;
     let context = fresh
         .then(|| ContextView::new(&AnyContext::Mfa(context), now.wall).asked_as(&body.account));
@@ -124,7 +125,10 @@ pub(super) async fn keep(
     match alive(&state, &signed).await? {
         Some(context) if *context.account() == place.account => {
             if place.leader.lives() {
-                state.local.fresh.keep(place, signed, &context, state.verifier.clock().read());
+                state
+                    .local
+                    .reusable
+                    .keep(place, signed, &context, state.verifier.clock().read());
             }
             Ok(StatusCode::NO_CONTENT)
         }
@@ -137,10 +141,10 @@ pub(super) async fn keep(
 /// The context of a place, if it is alive, and the account as it was before that was looked at.
 async fn judge(
     state: &Shared,
-    place: &Place,
+    place: &ReuseScope,
 ) -> Result<Option<(SessionContext, Revision)>, Problem> {
     let seen = state.verifier.store().account(&place.account).await.map_err(Error::Store)?;
-    let Some(signed) = state.local.fresh.find(place, state.verifier.clock().read()) else {
+    let Some(signed) = state.local.reusable.find(place, state.verifier.clock().read()) else {
         return Ok(None);
     };
     let context = if place.leader.lives() { alive(state, &signed).await? } else { None };

@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::agent::api::Problem;
-use crate::agent::caller::Caller;
+use crate::agent::access::Caller;
 use crate::agent::config::{MetricsAccess, Role};
+use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 
 #[derive(Serialize, ToSchema)]

@@ -15,16 +15,16 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use crate::agent::api::key_events::{FailureCode, KeyCeremonyEvent, Speaker};
+use crate::agent::access::{Caller, Denied, LocalPeer, RequestInfo};
+use crate::agent::api::body::{Body, SecretBody};
+use crate::agent::api::extract::Segment;
+use crate::agent::api::key_events::{EventSender, FailureCode, KeyCeremonyEvent};
+use crate::agent::api::members::{account, parse};
 use crate::agent::api::sessions::{Proof, Wanted};
-use crate::agent::api::{
-    Body, Code, Problem, SecretBody, Segment, account, key_events, parse, sessions,
-};
-use crate::agent::caller::Caller;
+use crate::agent::api::{key_events, sessions};
 use crate::agent::config::Service;
-use crate::agent::layers::Arrived;
-use crate::agent::local::{Answered, Busy, NotBound, Underway};
-use crate::agent::peer::LocalPeer;
+use crate::agent::local::{Answered, Busy, NotBound, RunningCeremony};
+use crate::agent::problem::{Code, Problem};
 use crate::agent::state::Shared;
 use crate::agent::stop::Why;
 use crate::session::AnyContext;
@@ -60,7 +60,7 @@ pub(super) struct GivePin {
 }
 
 /// What is to become of a key's answer.
-struct Wish {
+struct OpenRequest {
     /// By which name the account was asked for.
     name: String,
     wanted: Wanted,
@@ -79,7 +79,7 @@ pub(super) async fn begin(
     State(state): State<Shared>,
     caller: Caller,
     LocalPeer { uid }: LocalPeer,
-    Extension(Arrived(arrived)): Extension<Arrived>,
+    Extension(info): Extension<RequestInfo>,
     Body(body): Body<BeginKeyCeremony>,
 ) -> Result<Response, Problem> {
     let account = account(&state, &body.account)?;
@@ -97,32 +97,32 @@ pub(super) async fn begin(
     }
     // Nothing blinks for an account that does not exist for the caller.
     if !caller.sees(&account) {
-        sessions::leave_at_interval(&state, arrived).await;
+        sessions::leave_at_interval(&state, info.arrived).await;
         return Err(Problem::access_denied());
     }
-    let (lines, answer) = key_events::speaker();
-    match state.local.ceremonies.sit(uid) {
-        Ok(seat) => {
+    let (lines, answer) = key_events::channel();
+    match state.local.ceremonies.reserve(uid) {
+        Ok(slot) => {
             let begun = state
                 .keys
                 .on_behalf_of(caller.id.clone())
                 .begin_authentication(&account)
                 .await?;
-            lines.say(&KeyCeremonyEvent::Begun { ceremony_id: seat.id().to_owned() });
-            let origin = state.config.own_origin().ok_or_else(Problem::unusable_keys)?;
-            let underway =
-                seat.begin(begun.options, origin, wait).map_err(|_| Problem::unusable_keys())?;
+            lines.say(&KeyCeremonyEvent::Begun { ceremony_id: slot.id().to_owned() });
+            let origin = state.config.own_origin().ok_or(Denied::KeysUnusable)?;
+            let ceremony =
+                slot.begin(begun.options, origin, wait).map_err(|_| Denied::KeysUnusable)?;
             let wanted = Wanted { account: Some(account), audience, lifetime: None };
             tokio::spawn(follow(
                 state,
                 caller,
-                Wish { wanted, name: body.account, id: begun.id, bind },
-                underway,
+                OpenRequest { wanted, name: body.account, id: begun.id, bind },
+                ceremony,
                 lines,
             ));
         }
         Err(Busy::Now) => lines.say(&usb::Error::Busy.into()),
-        Err(Busy::TooSoon(wait)) => return Err(Problem::too_fast(wait)),
+        Err(Busy::TooSoon(wait)) => return Err(Denied::TooFast(wait).into()),
         Err(Busy::Random(error)) => return Err(Error::Key(error).into()),
     }
     let headers = [
@@ -152,10 +152,16 @@ pub(super) async fn give_pin(
 
 /// Tells what happens, and opens the session when the key has answered. Ends with the ceremony, its
 /// peer or the agent.
-async fn follow(state: Shared, caller: Caller, wish: Wish, underway: Underway, lines: Speaker) {
+async fn follow(
+    state: Shared,
+    caller: Caller,
+    request: OpenRequest,
+    ceremony: RunningCeremony,
+    lines: EventSender,
+) {
     let work = async {
-        let last = match heard_out(underway, &lines).await {
-            Ok(answered) => finish(&state, &caller, wish, answered)
+        let last = match forward(ceremony, &lines).await {
+            Ok(answered) => finish(&state, &caller, request, answered)
                 .await
                 .unwrap_or_else(|problem| not_opened(&state, problem)),
             Err(why) => why.into(),
@@ -169,12 +175,15 @@ async fn follow(state: Shared, caller: Caller, wish: Wish, underway: Underway, l
     }
 }
 
-async fn heard_out(mut underway: Underway, lines: &Speaker) -> Result<Answered, usb::Error> {
-    while let Some(told) = underway.told.recv().await {
-        lines.say(&told.into());
+async fn forward(
+    mut ceremony: RunningCeremony,
+    lines: &EventSender,
+) -> Result<Answered, usb::Error> {
+    while let Some(event) = ceremony.events.recv().await {
+        lines.say(&event.into());
     }
     // A thread that is gone without a word has panicked.
-    (&mut underway.end).await.unwrap_or(Err(usb::Error::Bus(
+    (&mut ceremony.end).await.unwrap_or(Err(usb::Error::Bus(
         "the ceremony failed; the agent's log says where".to_owned(),
     )))
 }
@@ -182,15 +191,15 @@ async fn heard_out(mut underway: Underway, lines: &Speaker) -> Result<Answered, 
 async fn finish(
     state: &Shared,
     caller: &Caller,
-    wish: Wish,
+    request: OpenRequest,
     answered: Answered,
 ) -> Result<KeyCeremonyEvent, Problem> {
-    let proof = Proof::Key(wish.id, Box::new(answered.response));
-    let opened = sessions::opened(state, caller, wish.wanted, proof, Instant::now()).await?;
-    if wish.bind {
+    let proof = Proof::Key(request.id, Box::new(answered.response));
+    let opened = sessions::opened(state, caller, request.wanted, proof, Instant::now()).await?;
+    if request.bind {
         bind(state, &opened.context, answered.key).await?;
     }
-    let opened = opened.view(Some(&wish.name));
+    let opened = opened.view(Some(&request.name));
     Ok(KeyCeremonyEvent::Done { token: opened.token, context: Box::new(opened.context) })
 }
 

@@ -10,9 +10,9 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use utoipa::ToSchema;
 
-use crate::agent::api::Problem;
 use crate::agent::api::views::ContextView;
-use crate::agent::local::Told;
+use crate::agent::local::CeremonyEvent;
+use crate::agent::problem::Problem;
 use crate::usb;
 
 /// A line of the answer.
@@ -71,19 +71,19 @@ pub(super) enum FailureCode {
 }
 
 /// The lines as they come, for the peer.
-pub(super) struct Lines(mpsc::Receiver<Bytes>);
+pub(super) struct EventStream(mpsc::Receiver<Bytes>);
 
 /// Where they are said. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Speaker(mpsc::Sender<Bytes>);
+pub(super) struct EventSender(mpsc::Sender<Bytes>);
 
 /// Somebody who speaks, and what the peer reads of it.
-pub(super) fn speaker() -> (Speaker, Lines) {
+pub(super) fn channel() -> (EventSender, EventStream) {
     let (speaker, lines) = mpsc::channel(MOST_LINES);
-    (Speaker(speaker), Lines(lines))
+    (EventSender(speaker), EventStream(lines))
 }
 
-impl Speaker {
+impl EventSender {
     /// Whoever reads none of so many lines reads no other either, and is noticed when the
     /// connection ends.
     pub(super) fn say(&self, event: &KeyCeremonyEvent) {
@@ -120,25 +120,25 @@ impl From<usb::Error> for KeyCeremonyEvent {
     }
 }
 
-impl From<Told> for KeyCeremonyEvent {
-    fn from(told: Told) -> KeyCeremonyEvent {
-        match told {
-            Told::WaitingForKey => KeyCeremonyEvent::WaitingForKey,
-            Told::NeedTouch => KeyCeremonyEvent::NeedTouch,
-            Told::ChooseByTouch(keys) => KeyCeremonyEvent::ChooseByTouch { keys },
-            Told::NeedPin { retries, wrong_before } => {
+impl From<CeremonyEvent> for KeyCeremonyEvent {
+    fn from(event: CeremonyEvent) -> KeyCeremonyEvent {
+        match event {
+            CeremonyEvent::WaitingForKey => KeyCeremonyEvent::WaitingForKey,
+            CeremonyEvent::NeedTouch => KeyCeremonyEvent::NeedTouch,
+            CeremonyEvent::ChooseByTouch(keys) => KeyCeremonyEvent::ChooseByTouch { keys },
+            CeremonyEvent::NeedPin { retries, wrong_before } => {
                 KeyCeremonyEvent::NeedPin { retries, wrong_before }
             }
         }
     }
 }
 
-impl Body for Lines {
+impl Body for EventStream {
     type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(
-        mut self: Pin<&mut Lines>,
+        mut self: Pin<&mut EventStream>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         self.0.poll_recv(context).map(|line| line.map(|line| Ok(Frame::data(line))))

@@ -9,11 +9,14 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::agent::access::Caller;
+use crate::agent::api::body::Body;
 use crate::agent::api::device_view::DeviceView;
 use crate::agent::api::devices::authority;
-use crate::agent::api::{Body, Problem, account, accounts, parse, sessions, shapes};
-use crate::agent::caller::Caller;
+use crate::agent::api::members::{account, parse};
+use crate::agent::api::{accounts, sessions, shapes};
 use crate::agent::config::Role;
+use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::verifier::{CeremonyId, Error, SecurityKeys};
 use crate::webauthn::{CreationOptions, RegistrationResponse, RequestOptions};

@@ -9,11 +9,14 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::agent::access::{Caller, RequestInfo};
+use crate::agent::api::body::Body;
+use crate::agent::api::extract::Segment;
+use crate::agent::api::members::{account, parse, parse_code};
 use crate::agent::api::views::ContextView;
-use crate::agent::api::{Body, Code, Problem, account, accounts, parse, parse_code, shapes};
-use crate::agent::caller::Caller;
+use crate::agent::api::{accounts, shapes};
 use crate::agent::config::Role;
-use crate::agent::layers::Arrived;
+use crate::agent::problem::{Code, Problem};
 use crate::agent::state::Shared;
 use crate::id::{AccountId, OddCharacter, SerialNumber};
 use crate::otp;
@@ -134,7 +137,7 @@ pub(super) enum Proof {
 pub(super) async fn open(
     State(state): State<Shared>,
     caller: Caller,
-    Extension(Arrived(arrived)): Extension<Arrived>,
+    Extension(info): Extension<RequestInfo>,
     Body(mut body): Body<OpenSession>,
 ) -> Result<(StatusCode, Json<OpenedSession>), Problem> {
     let account = body.account.as_deref().map(|name| account(&state, name)).transpose()?;
@@ -153,7 +156,7 @@ pub(super) async fn open(
     Ok((
         StatusCode::CREATED,
         Json(
-            opened(&state, &caller, wanted, proof, arrived)
+            opened(&state, &caller, wanted, proof, info.arrived)
                 .await?
                 .view(body.account.as_deref()),
         ),
@@ -245,7 +248,7 @@ pub(super) async fn revoke_one(
 pub(super) async fn revoke_all(
     State(state): State<Shared>,
     caller: Caller,
-    super::Segment(account): super::Segment,
+    Segment(account): Segment,
     Body(body): Body<RevokeSessions>,
 ) -> Result<Json<RevokedSessions>, Problem> {
     let account = accounts::find_existing(&state, &caller, Role::Enroller, &account)?;

@@ -25,7 +25,6 @@ pub use forward::{ForwardConfig, SignIn};
 pub use load::ConfigError;
 pub use local::{LocalConfig, Minutes, PresenceConfig, VerifySocketConfig};
 pub use paths::Paths;
-pub(crate) use problems::{folder_of, nobody_else_replaces_files_in};
 pub use rules::{AccountPattern, PeerRule, Role, Who};
 pub use security_keys::{MetadataConfig, SecurityKeysConfig};
 pub use service::Service;

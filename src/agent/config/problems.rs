@@ -1,12 +1,13 @@
 //! What keeps a configuration from working on this machine.
 
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use nix::unistd::Uid;
 
 use super::{Config, SocketConfig, StoreUrl};
+use crate::agent::private::{folder_of, only_we_replace_files_in};
 use crate::time::{Clock, SystemClock};
 
 impl Config {
@@ -48,7 +49,7 @@ impl Config {
 
     fn certificate(&self, problems: &mut Vec<String>) {
         let Some(tls) = &self.tls else { return };
-        if let Err(error) = crate::agent::listen::tls::server_config(tls) {
+        if let Err(error) = crate::agent::net::server_config(tls) {
             problems.push(error.to_string());
         }
     }
@@ -95,7 +96,7 @@ fn socket_problems(key: &str, socket: &SocketConfig, problems: &mut Vec<String>)
     }
     let (key_of_path, folder) = (format!("{key}.path"), folder_of(path));
     folder_problem(&key_of_path, folder, problems);
-    if let Err(problem) = nobody_else_replaces_files_in(folder) {
+    if let Err(problem) = only_we_replace_files_in(folder) {
         problems.push(format!("{key_of_path}: {problem}"));
     }
     if let Ok(there) = fs::symlink_metadata(path)
@@ -105,15 +106,6 @@ fn socket_problems(key: &str, socket: &SocketConfig, problems: &mut Vec<String>)
             "{key}.path: {} is there and is no socket: remove it, or name another path",
             path.display()
         ));
-    }
-}
-
-/// The folder of a file; of a name without a slash, the working directory.
-pub(crate) fn folder_of(file: &Path) -> &Path {
-    match file.parent() {
-        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
-        Some(folder) => folder,
-        None => Path::new("/"),
     }
 }
 
@@ -139,21 +131,6 @@ fn folder_problem(key: &str, folder: &Path, problems: &mut Vec<String>) {
     {
         let folder = folder.display();
         problems.push(format!("{key}: this user cannot write to {show}: run as another user, or name another place than {folder}"));
-    }
-}
-
-/// Whoever can rename in a folder can put their own socket where ours is expected.
-pub(crate) fn nobody_else_replaces_files_in(folder: &Path) -> Result<(), String> {
-    let Ok(folder_is) = fs::metadata(folder) else { return Ok(()) };
-    let shared = folder_is.mode() & 0o022 != 0 && folder_is.mode() & 0o1000 == 0;
-    let ours = [0, Uid::effective().as_raw()].contains(&folder_is.uid());
-    let show = folder.display();
-    match (shared, ours) {
-        (true, _) => Err(format!("others may replace files in {show}; run: chmod go-w {show}")),
-        (_, false) => {
-            Err(format!("{show} belongs to another user; name a directory of root's or your own"))
-        }
-        _ => Ok(()),
     }
 }
 

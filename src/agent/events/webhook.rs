@@ -13,8 +13,8 @@ use hyper::{Method, StatusCode, Uri};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::Fault;
-use super::notice::Notice;
+use crate::agent::events::error::DeliveryError;
+use crate::agent::events::notice::Notice;
 use crate::http::{BadRoots, Bounds, Endpoint, Roots};
 use crate::session::{Issuer, SecurityEvent};
 use crate::time::UnixTime;
@@ -55,7 +55,7 @@ impl Webhook {
 
     /// Sends one event. Only a 2xx says that it was heard (RFC 8935 §2.2); a 400 says that it will
     /// never be (§2.3).
-    pub(super) async fn send(&self, notice: &Notice, now: UnixTime) -> Result<(), Fault> {
+    pub(super) async fn send(&self, notice: &Notice, now: UnixTime) -> Result<(), DeliveryError> {
         let event = SecurityEvent {
             id: &notice.id,
             uri: &format!("{EVENTS}{}", notice.kind.name()),
@@ -67,29 +67,31 @@ impl Webhook {
             .issuer
             .sign_event(event, &self.url.whole, now)
             .await
-            .map_err(|error| Fault::Failed(error.to_string()))?;
+            .map_err(|error| DeliveryError::Failed(error.to_string()))?;
         let request = self
             .endpoint
             .request(Method::POST, &self.url.target)
             .header(CONTENT_TYPE, "application/secevent+jwt");
         let request =
             request.header(ACCEPT, "application/json").body(Full::new(Bytes::from(token)));
-        let request = request.map_err(|error| Fault::Rejected(error.to_string()))?;
+        let request = request.map_err(|error| DeliveryError::Rejected(error.to_string()))?;
         let mut connection = self
             .endpoint
             .connect(BOUNDS.within)
             .await
-            .map_err(|cause| Fault::Failed(cause.to_string()))?;
+            .map_err(|cause| DeliveryError::Failed(cause.to_string()))?;
         let answer = connection
             .send(request, BOUNDS)
             .await
-            .map_err(|error| Fault::Failed(error.to_string()))?;
+            .map_err(|error| DeliveryError::Failed(error.to_string()))?;
         match answer.status {
             status if status.is_success() => Ok(()),
             StatusCode::BAD_REQUEST => {
-                Err(Fault::Rejected(format!("{} does not understand it", self.endpoint)))
+                Err(DeliveryError::Rejected(format!("{} does not understand it", self.endpoint)))
             }
-            status => Err(Fault::Failed(format!("{} answers {}", self.endpoint, status.as_u16()))),
+            status => {
+                Err(DeliveryError::Failed(format!("{} answers {}", self.endpoint, status.as_u16())))
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The leader of a session, as the kernel tells of it: what a number alone does not, since numbers
-//! are given again.
+//! The leader of a login session, as the kernel describes it. A process id alone would not do: the
+//! system reuses them.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ pub(crate) struct Leader {
 }
 
 impl Leader {
-    /// Whether that very process lives, and leads its session.
+    /// Whether this very process is alive and leads its session.
     pub(crate) fn lives(&self) -> bool {
         let boot_id = fs::read_to_string(BOOT_ID).unwrap_or_default();
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
@@ -21,10 +21,9 @@ impl Leader {
     }
 }
 
-/// When the process of this line began, if it leads its session and is not only waiting to be
-/// reaped.
+/// The start time of the process on this line, if it leads its session and is no zombie.
 fn leads_since(stat: &str, pid: u32) -> Option<u64> {
-    // The second field is the name of the program in brackets, and may hold anything.
+    // The second field is the program's name in brackets, and may hold brackets and blanks.
     let (before, after) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = after.split_whitespace().collect();
     let (state, session, started) = (fields.first()?, fields.get(3)?, fields.get(19)?);
@@ -41,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_leader_is_told_by_its_own_line() {
+    fn a_leader_is_recognised_by_its_stat_line() {
         let line = |name: &str, state: &str, session: u32| {
             format!(
                 "77 ({name}) {state} 1 77 {session} 34816 77 4194304 1 2 3 4 5 6 7 8 20 0 1 0 12345 9 9\n"

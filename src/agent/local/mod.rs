@@ -1,38 +1,49 @@
-//! What the agent does for the programs of its own machine: it runs ceremonies with the security
-//! keys that are plugged in here, sees whether they stay, and remembers for some minutes who proved
-//! themselves where.
+//! Services for the programs of this machine: ceremonies with security keys that are plugged in here,
+//! sessions that end when their key is pulled, and sessions that can be reused for some minutes.
 
-mod alone;
 mod ceremony;
-mod fresh;
+mod event;
+mod exclusive;
+mod identity;
 mod leader;
 mod person;
 mod presence;
-mod sight;
+mod reuse;
+mod slot;
+mod suspend;
 
-pub(crate) use ceremony::{Answered, Busy, Ceremonies, Underway};
-pub(crate) use fresh::{Fresh, Place};
+pub(crate) use ceremony::{Answered, RunningCeremony};
+pub(crate) use event::CeremonyEvent;
 pub(crate) use leader::Leader;
-pub(crate) use person::Told;
 pub(crate) use presence::{NotBound, Presence};
+pub(crate) use reuse::{ReusableSessions, ReuseScope};
+pub(crate) use slot::{Busy, Ceremonies};
 
 use std::sync::Arc;
 
-use crate::agent::Parts;
+use crate::agent::config::Config;
+use crate::agent::stop::Stop;
+use crate::usb::Bus;
+use crate::verifier::Verifier;
 
-/// What all local programs share.
+/// The services, which all local programs share.
 pub(crate) struct Local {
     pub(crate) ceremonies: Arc<Ceremonies>,
-    pub(crate) fresh: Fresh,
+    pub(crate) reusable: ReusableSessions,
     pub(crate) presence: Presence,
 }
 
 impl Local {
-    pub(crate) fn new(parts: &Parts) -> Local {
+    pub(crate) fn new(
+        bus: Arc<dyn Bus>,
+        config: &Config,
+        verifier: &Verifier,
+        stop: &Stop,
+    ) -> Local {
         Local {
-            ceremonies: Arc::new(Ceremonies::new(Arc::clone(&parts.bus))),
-            fresh: Fresh::new(parts.config.local.times_of_reuse()),
-            presence: Presence::new(parts),
+            ceremonies: Arc::new(Ceremonies::new(Arc::clone(&bus))),
+            reusable: ReusableSessions::new(config.local.times_of_reuse()),
+            presence: Presence::new(bus, config, verifier, stop),
         }
     }
 }

@@ -1,67 +1,50 @@
-//! The person at the other end of a connection: told what happens, and asked for the PIN.
+//! The person at the other end of a connection: receives events, and brings the PIN.
 
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::ceremony::Seat;
+use crate::agent::local::event::CeremonyEvent;
+use crate::agent::local::slot::CeremonySlot;
 use crate::usb::{Cancel, Key, Person, Pin, PinRequest, Progress};
 
-/// What a person is told during a ceremony.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// No key that could be asked is plugged in.
-    WaitingForKey,
-    /// The key waits for a touch.
-    NeedTouch,
-    /// So many keys wait for one.
-    ChooseByTouch(usize),
-    /// The key wants its PIN.
-    NeedPin {
-        /// How many tries are left, where the key says so.
-        retries: Option<u8>,
-        /// The one before was wrong.
-        wrong_before: bool,
-    },
-}
-
-/// Who passes that on, and brings back the PIN.
+/// The link to the peer: passes events on, and brings the PIN back.
 pub(super) struct AtPeer<'a> {
-    seat: &'a Seat,
-    line: mpsc::Sender<Told>,
-    said: Option<Told>,
-    /// The key that blinked last, alone or chosen.
+    slot: &'a CeremonySlot,
+    events: mpsc::Sender<CeremonyEvent>,
+    last: Option<CeremonyEvent>,
+    /// The key that blinked last, alone or chosen by touch.
     key: Option<Key>,
     cancel: Cancel,
-    /// For how long a PIN is waited for.
+    /// How long to wait for a PIN.
     patience: Duration,
-    /// When all of it has to be over.
+    /// The deadline of the whole ceremony.
     end: Instant,
 }
 
 impl<'a> AtPeer<'a> {
     pub(super) fn new(
-        seat: &'a Seat,
-        line: mpsc::Sender<Told>,
+        slot: &'a CeremonySlot,
+        events: mpsc::Sender<CeremonyEvent>,
         cancel: Cancel,
         patience: Duration,
         end: Instant,
     ) -> AtPeer<'a> {
-        AtPeer { seat, line, said: None, key: None, cancel, patience, end }
+        AtPeer { slot, events, last: None, key: None, cancel, patience, end }
     }
 
-    /// The key that it was about in the end.
+    /// The key that answered, if it has blinked.
     pub(super) fn into_key(self) -> Option<Key> {
         self.key
     }
 
-    /// Says it. Whoever does not listen wants no more.
-    fn say(&mut self, told: Told) {
-        if self.line.try_send(told.clone()).is_err() {
+    /// Sends an event. A peer that does not read its events is gone: cancel.
+    fn send(&mut self, event: CeremonyEvent) {
+        if self.events.try_send(event.clone()).is_err() {
             self.cancel.cancel();
         }
-        self.said = Some(told);
+        self.last = Some(event);
     }
 }
 
@@ -72,22 +55,25 @@ impl Person for AtPeer<'_> {
         {
             self.key = Some(key.clone());
         }
-        let told = match progress {
-            Progress::WaitingForKey => Told::WaitingForKey,
+        let event = match progress {
+            Progress::WaitingForKey => CeremonyEvent::WaitingForKey,
             Progress::NeedTouch(_)
             | Progress::NeedFingerprint(_)
-            | Progress::FingerprintWrong { .. } => Told::NeedTouch,
-            Progress::ChooseByTouch { keys } => Told::ChooseByTouch(keys.len()),
+            | Progress::FingerprintWrong { .. } => CeremonyEvent::NeedTouch,
+            Progress::ChooseByTouch { keys } => CeremonyEvent::ChooseByTouch(keys.len()),
             _ => return,
         };
-        if self.said.as_ref() != Some(&told) {
-            self.say(told);
+        if self.last.as_ref() != Some(&event) {
+            self.send(event);
         }
     }
 
     fn pin(&mut self, request: &PinRequest) -> Option<Pin> {
-        let asked = self.seat.ask_for_pin();
-        self.say(Told::NeedPin { retries: request.retries, wrong_before: request.wrong_before });
+        let asked = self.slot.ask_for_pin();
+        self.send(CeremonyEvent::NeedPin {
+            retries: request.retries,
+            wrong_before: request.wrong_before,
+        });
         let end = self.end.min(Instant::now().checked_add(self.patience)?);
         while !self.cancel.is_cancelled() {
             let left = end.saturating_duration_since(Instant::now());
@@ -101,5 +87,5 @@ impl Person for AtPeer<'_> {
     }
 }
 
-/// So soon it is noticed that nobody listens any more.
+/// The interval at which a cancellation is noticed.
 const SLICE: Duration = Duration::from_millis(50);

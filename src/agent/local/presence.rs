@@ -1,6 +1,7 @@
-//! Sessions that last only as long as a key stays plugged in. When it is pulled, or may have been
-//! without anybody seeing it, they are revoked, and a program of the operator's is run: it locks
-//! the screen, for example.
+//! Sessions bound to a key: they last only as long as it stays plugged in.
+//!
+//! When the key is pulled, or may have been pulled unseen, its sessions are revoked and the
+//! operator's hook runs, which may lock the screen.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,8 +11,9 @@ use std::{fs, thread};
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
 
-use super::sight::{Lost, Sighting, Wakefulness};
-use crate::agent::Parts;
+use crate::agent::config::Config;
+use crate::agent::local::identity::KeyIdentity;
+use crate::agent::local::suspend::SuspendDetector;
 use crate::agent::program::Program;
 use crate::agent::stop::{Stop, Why};
 use crate::id::CallerId;
@@ -30,24 +32,35 @@ struct Watch {
     bus: Arc<dyn Bus>,
     verifier: Verifier,
     stop: Stop,
-    /// Under which name the store keeps what this agent answers for.
-    keeper: String,
-    /// Nothing of an earlier agent's is left.
+    /// The name of this agent's list of bound sessions in the store.
+    owner: String,
+    /// The sessions of an earlier agent have ended.
     begun: AtomicBool,
     bound: Mutex<Vec<Bound>>,
-    /// What is written to the store is in the order of what it says.
+    /// Held while the list is read and stored, so that an older list never replaces a newer one.
     writing: tokio::sync::Mutex<()>,
-    /// Counts the looks of the thread, once there is one.
-    looks: tokio::sync::Mutex<Option<watch::Receiver<u64>>>,
+    /// The number of polls by the thread, once it runs.
+    polls: tokio::sync::Mutex<Option<watch::Receiver<u64>>>,
 }
 
 struct Bound {
     session: BoundSession,
-    sighting: Sighting,
+    key: KeyIdentity,
     lost: bool,
 }
 
-/// Why a session cannot be bound to a key.
+/// The reason for which a bound session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// The key is not there.
+    Pulled,
+    /// The machine was suspended: the key may have been pulled meanwhile.
+    Suspended,
+    /// The agent did not run: the key may have been pulled meanwhile.
+    Restarted,
+}
+
+/// A session cannot be bound to a key.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotBound {
     #[error("the key is not there any more: plug it in and try again")]
@@ -61,22 +74,26 @@ pub(crate) enum NotBound {
 }
 
 impl Presence {
-    pub(crate) fn new(parts: &Parts) -> Presence {
-        let config = &parts.config;
+    pub(crate) fn new(
+        bus: Arc<dyn Bus>,
+        config: &Config,
+        verifier: &Verifier,
+        stop: &Stop,
+    ) -> Presence {
         let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
-        let keeper = Sha256::digest(format!("{machine}\0{}", config.socket_path().display()));
+        let owner = Sha256::digest(format!("{machine}\0{}", config.socket_path().display()));
         Presence(Arc::new(Watch {
             enabled: config.presence.enabled,
             hook: config.presence.hook.clone(),
             hook_limit: Duration::from_secs(config.presence.hook_seconds),
-            bus: Arc::clone(&parts.bus),
-            verifier: parts.verifier.on_behalf_of(CallerId::new("presence")),
-            stop: parts.stop.clone(),
-            keeper: keeper.iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
+            bus,
+            verifier: verifier.on_behalf_of(CallerId::new("presence")),
+            stop: stop.clone(),
+            owner: owner.iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
             begun: AtomicBool::new(false),
             bound: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
-            looks: tokio::sync::Mutex::default(),
+            polls: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -84,10 +101,10 @@ impl Presence {
         self.0.enabled
     }
 
-    /// Ends what an agent that is no more has left behind: nobody has watched since. As long as the
-    /// clock is not to be trusted nothing can be revoked, and nothing is bound.
-    pub(crate) async fn end_what_was_left(&self) -> Result<(), Error> {
-        match self.0.end_what_was_left().await {
+    /// Ends the sessions of an earlier agent: their keys were not watched since. While the clock is
+    /// not trusted, revocation is impossible; it is retried, and no session is bound before.
+    pub(crate) async fn end_earlier_sessions(&self) -> Result<(), Error> {
+        match self.0.end_earlier_sessions().await {
             Err(Error::Clock(fault)) => {
                 tracing::error!(%fault, "sessions that were bound to keys are not revoked yet")
             }
@@ -95,15 +112,15 @@ impl Presence {
         }
         let watch = Arc::clone(&self.0);
         tokio::spawn(async move {
-            while watch.end_what_was_left().await.is_err() {
+            while watch.end_earlier_sessions().await.is_err() {
                 tokio::time::sleep(BETWEEN_TRIES).await;
             }
         });
         Ok(())
     }
 
-    /// Binds a session to a key, before anybody has the session. It was written down, and the key
-    /// was seen after that.
+    /// Binds a session to a key, before the caller gets the session. Returns once the binding is
+    /// stored and a later poll has seen the key.
     pub(crate) async fn bind(
         &self,
         key: Option<Key>,
@@ -112,27 +129,27 @@ impl Presence {
         let watch = &self.0;
         if !watch.begun.load(Ordering::Acquire) {
             return Err(NotBound::Unwatched(
-                "what an earlier agent has left is not ended yet".to_owned(),
+                "sessions of an earlier agent are not ended yet".to_owned(),
             ));
         }
-        let sighting = watch.sighting(key).await?;
-        let mut looks =
-            self.looks().await.map_err(|error| NotBound::Unwatched(error.to_string()))?;
+        let key = watch.identify(key).await?;
+        let mut polls =
+            self.polls().await.map_err(|error| NotBound::Unwatched(error.to_string()))?;
         let id = session.session_id.clone();
         {
             let mut bound = watch.bound();
             if bound.len() >= MOST_BOUND {
                 return Err(NotBound::TooMany);
             }
-            bound.push(Bound { session, sighting, lost: false });
+            bound.push(Bound { session, key, lost: false });
         }
         if let Err(error) = watch.write().await {
             watch.bound().retain(|bound| bound.session.session_id != id);
             return Err(error.into());
         }
-        // A look that was under way may not have had this key on its list.
-        let after = looks.borrow().saturating_add(2);
-        let seen = tokio::time::timeout(LONGEST_LOOK, looks.wait_for(|looks| *looks >= after))
+        // Wait for the second poll from now: the current one may have listed keys before this one.
+        let after = polls.borrow().saturating_add(2);
+        let seen = tokio::time::timeout(LONGEST_POLL, polls.wait_for(|polls| *polls >= after))
             .await
             .is_ok_and(|seen| seen.is_ok());
         let there = watch.bound().iter().any(|bound| bound.session.session_id == id && !bound.lost);
@@ -143,12 +160,12 @@ impl Presence {
                 for session in watch.lose(|bound| bound.session.session_id == id) {
                     watch.end(session, Lost::Pulled).await;
                 }
-                Err(NotBound::Unwatched("nobody looked in time".to_owned()))
+                Err(NotBound::Unwatched("the key was not polled in time".to_owned()))
             }
         }
     }
 
-    /// Ends every session that is bound: from now on nobody looks.
+    /// Ends every session that is bound: from now on nobody polls.
     pub(crate) async fn end_all(&self) {
         let watch = &self.0;
         for session in watch.lose(|_| true) {
@@ -156,60 +173,71 @@ impl Presence {
         }
     }
 
-    /// The looks of the thread, which is started at the first time.
-    async fn looks(&self) -> std::io::Result<watch::Receiver<u64>> {
-        let mut looks = self.0.looks.lock().await;
-        if let Some(looks) = looks.as_ref().filter(|looks| looks.has_changed().is_ok()) {
-            return Ok(looks.clone());
+    /// The polls of the thread, which starts with the first call.
+    async fn polls(&self) -> std::io::Result<watch::Receiver<u64>> {
+        let mut polls = self.0.polls.lock().await;
+        if let Some(polls) = polls.as_ref().filter(|polls| polls.has_changed().is_ok()) {
+            return Ok(polls.clone());
         }
         let (count, counted) = watch::channel(0);
         let (lost, mut losses) = mpsc::unbounded_channel();
         let watch = Arc::clone(&self.0);
         thread::Builder::new()
             .name("presence".to_owned())
-            .spawn(move || watch.look(&count, &lost))?;
+            .spawn(move || watch.poll(&count, &lost))?;
         let watch = Arc::clone(&self.0);
         tokio::spawn(async move {
             while let Some((session, why)) = losses.recv().await {
                 watch.end(session, why).await;
             }
         });
-        *looks = Some(counted.clone());
+        *polls = Some(counted.clone());
         Ok(counted)
     }
 }
 
+impl Lost {
+    /// The name that the hook receives.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Lost::Pulled => "pulled",
+            Lost::Suspended => "suspended",
+            Lost::Restarted => "restarted",
+        }
+    }
+}
+
 impl Watch {
-    async fn end_what_was_left(&self) -> Result<(), Error> {
-        for session in self.verifier.bound_sessions(&self.keeper).await? {
+    async fn end_earlier_sessions(&self) -> Result<(), Error> {
+        for session in self.verifier.bound_sessions(&self.owner).await? {
             self.verifier
                 .revoke_session(&session.account, &session.session_id, session.expires_at)
                 .await?;
-            self.tell(&session, Lost::Restarted);
+            self.run_hook(&session, Lost::Restarted);
         }
-        self.verifier.keep_bound_sessions(&self.keeper, &[]).await?;
+        self.verifier.keep_bound_sessions(&self.owner, &[]).await?;
         self.begun.store(true, Ordering::Release);
         Ok(())
     }
 
-    /// The thread: looks until nobody listens any more.
-    fn look(&self, count: &watch::Sender<u64>, lost: &mpsc::UnboundedSender<(BoundSession, Lost)>) {
-        let (mut wait, mut awake) = (self.bus.watch(), Wakefulness::now());
+    /// The thread: polls until its receiver is gone.
+    fn poll(&self, count: &watch::Sender<u64>, lost: &mpsc::UnboundedSender<(BoundSession, Lost)>) {
+        let (mut wait, mut suspend) = (self.bus.watch(), SuspendDetector::now());
         while !lost.is_closed() {
             wait(PERIOD);
-            let slept = awake.slept();
+            let suspended = suspend.suspended();
             let watched = !self.bound().is_empty();
-            // What cannot be seen is not there.
+            // Keys that cannot be listed count as pulled.
             let keys = if watched { self.bus.keys().unwrap_or_default() } else { Vec::new() };
-            let seen: Vec<Sighting> = keys.into_iter().map(Sighting::of).collect();
-            let gone = self.lose(|bound| slept || !seen.contains(&bound.sighting));
-            let why = if slept { Lost::Suspended } else { Lost::Pulled };
+            let seen: Vec<KeyIdentity> = keys.into_iter().map(KeyIdentity::of).collect();
+            let gone = self.lose(|bound| suspended || !seen.contains(&bound.key));
+            let why = if suspended { Lost::Suspended } else { Lost::Pulled };
             gone.into_iter().for_each(|session| drop(lost.send((session, why))));
-            count.send_modify(|looks| *looks = looks.saturating_add(1));
+            count.send_modify(|polls| *polls = polls.saturating_add(1));
         }
     }
 
-    /// Marks what is lost, once.
+    /// Marks bound sessions as lost and returns those that were not marked before.
     fn lose(&self, is_lost: impl Fn(&Bound) -> bool) -> Vec<BoundSession> {
         let mut bound = self.bound();
         let newly = bound.iter_mut().filter(|bound| !bound.lost && is_lost(bound));
@@ -220,27 +248,27 @@ impl Watch {
         lost.collect()
     }
 
-    /// A key that answers before it blinks, touched as it is, has not been told from others: it
-    /// must be the only one.
-    async fn sighting(&self, key: Option<Key>) -> Result<Sighting, NotBound> {
+    /// The identity of the key that answered. A key that answered before it blinked is unknown: it
+    /// must then be the only one.
+    async fn identify(&self, key: Option<Key>) -> Result<KeyIdentity, NotBound> {
         let bus = Arc::clone(&self.bus);
-        let looked = tokio::task::spawn_blocking(move || {
+        let listed = tokio::task::spawn_blocking(move || {
             let keys = bus.keys().map_err(|error| NotBound::Unwatched(error.to_string()))?;
             match (key, keys.as_slice()) {
-                (Some(key), keys) if keys.contains(&key) => Ok(Sighting::of(key)),
-                (None, [only]) => Ok(Sighting::of(only.clone())),
+                (Some(key), keys) if keys.contains(&key) => Ok(KeyIdentity::of(key)),
+                (None, [only]) => Ok(KeyIdentity::of(only.clone())),
                 (None, [_, _, ..]) => {
-                    Err(NotBound::Unwatched("it is not known which one has answered".to_owned()))
+                    Err(NotBound::Unwatched("it is not known which key has answered".to_owned()))
                 }
                 _ => Err(NotBound::Gone),
             }
         });
-        looked.await.unwrap_or_else(|error| Err(NotBound::Unwatched(error.to_string())))
+        listed.await.unwrap_or_else(|error| Err(NotBound::Unwatched(error.to_string())))
     }
 
-    /// Revokes a session, however long the store is away, and tells the operator's program at once.
+    /// Runs the hook at once, and revokes the session, with retries while the store is away.
     async fn end(&self, session: BoundSession, why: Lost) {
-        self.tell(&session, why);
+        self.run_hook(&session, why);
         while let Err(error) = self
             .verifier
             .revoke_session(&session.account, &session.session_id, session.expires_at)
@@ -248,7 +276,7 @@ impl Watch {
         {
             tracing::error!(%error, "a session whose key is gone is not revoked yet");
             if let Error::Store(store::Error::Unknown(reason)) = error {
-                // It is written down, and ended when the agent comes back.
+                // The binding is stored: the next agent ends the session.
                 return self.stop.now(Why::Failed(reason));
             }
             tokio::time::sleep(BETWEEN_TRIES).await;
@@ -256,11 +284,15 @@ impl Watch {
         tracing::info!(reason = why.name(), "a session ended with its key");
         self.bound().retain(|bound| bound.session.session_id != session.session_id);
         if let Err(error) = self.write().await {
-            tracing::warn!(%error, "a session that was revoked is still written down as bound, and will be revoked again");
+            tracing::warn!(
+                %error,
+                "a session that was revoked is still written down as bound, and will be revoked \
+                 again"
+            );
         }
     }
 
-    fn tell(&self, session: &BoundSession, why: Lost) {
+    fn run_hook(&self, session: &BoundSession, why: Lost) {
         let Some(hook) = self.hook.clone() else { return };
         let (session, limit) = (session.clone(), self.hook_limit);
         tokio::spawn(async move {
@@ -277,16 +309,16 @@ impl Watch {
         });
     }
 
-    /// Writes down what is bound now. What has expired is not.
+    /// Stores the sessions that are bound and not expired.
     async fn write(&self) -> Result<(), Error> {
-        let _turn = self.writing.lock().await;
+        let _writing = self.writing.lock().await;
         let now = self.verifier.clock().read().wall;
         let sessions: Vec<BoundSession> = {
             let mut bound = self.bound();
             bound.retain(|bound| bound.session.expires_at > now);
             bound.iter().map(|bound| bound.session.clone()).collect()
         };
-        self.verifier.keep_bound_sessions(&self.keeper, &sessions).await
+        self.verifier.keep_bound_sessions(&self.owner, &sessions).await
     }
 
     fn bound(&self) -> MutexGuard<'_, Vec<Bound>> {
@@ -294,11 +326,11 @@ impl Watch {
     }
 }
 
-/// How often the bus is looked at where no udevd says that a key has gone.
+/// The interval between polls where no udevd reports changes.
 const PERIOD: Duration = Duration::from_millis(250);
 
-/// Two looks, on a machine that is very busy.
-const LONGEST_LOOK: Duration = Duration::from_secs(5);
+/// Two polls, on a very busy machine.
+const LONGEST_POLL: Duration = Duration::from_secs(5);
 
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 

@@ -18,12 +18,7 @@ use axum::http::Method;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
-use super::config::{LogConfig, LogFormat, LogLevel};
-
-/// Who asked, for the request's line in the log; an extension of the answer. Only what names a
-/// caller without being a secret.
-#[derive(Clone, Debug)]
-pub(crate) struct LoggedCaller(pub(crate) String);
+use crate::agent::config::{LogConfig, LogFormat, LogLevel};
 
 /// Sends what is logged to standard error, unless the program has a log of its own already. The
 /// answer counts what was dropped.

@@ -8,7 +8,8 @@ use std::path::Path;
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 
-use crate::agent::config::{Config, folder_of};
+use crate::agent::config::Config;
+use crate::agent::private::folder_of;
 use crate::cli::doctor::Finding;
 use crate::store::sqlite;
 use crate::store::sqlite::{OpenError, Standing};

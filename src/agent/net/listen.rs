@@ -1,68 +1,27 @@
-//! Where the agent listens: the Unix socket, TCP addresses, and whatever systemd opened for it.
-
-pub(crate) mod tls;
-mod unix;
+//! Listening sockets: the Unix sockets, TCP addresses, and sockets passed by systemd.
 
 use std::io;
-use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, UnixListener};
 
-use super::config::{Config, is_loopback};
-pub(crate) use unix::SocketFile;
+use crate::agent::config::{Config, is_loopback};
+use crate::agent::net::error::ListenError;
+use crate::agent::net::unix;
+use crate::agent::net::unix::SocketFile;
 
-/// Everything the agent accepts connections on.
+/// All listening sockets of the agent.
 pub(crate) struct Listeners {
     pub(crate) unix: Vec<UnixListener>,
-    /// Where everybody may be verified, and nobody may do more.
+    /// The sockets for verifiers: any local user may connect, with the role `verifier` alone.
     pub(crate) verify: Vec<UnixListener>,
     pub(crate) tcp: Vec<TcpListener>,
-    /// The sockets that are removed at the end; none that systemd opened.
+    /// Socket files to remove at the end; those of systemd are not among them.
     pub(crate) files: Vec<SocketFile>,
 }
 
-/// The agent cannot listen where it should. Whoever runs it must act.
-#[non_exhaustive]
-#[derive(Debug, thiserror::Error)]
-pub enum ListenError {
-    /// Another agent has the socket.
-    #[error("another agent listens on {0}; stop it first, or name another socket")]
-    InUse(String),
-    /// Something is where the socket should be, or somebody else could put it there.
-    #[error("{0}")]
-    Unsafe(String),
-    /// The system refuses.
-    #[error("cannot listen on {address}: {reason}")]
-    System {
-        /// Where.
-        address: String,
-        /// What the system said.
-        reason: io::Error,
-    },
-    /// The address can be reached from other machines, and there is no certificate.
-    #[error(
-        "{0} can be reached from other machines: set tls.cert and tls.key, or insecure_listen = true where something else encrypts"
-    )]
-    Exposed(SocketAddr),
-    /// systemd opened a socket that the configuration forbids: whoever connected there would wait
-    /// for nobody.
-    #[error(
-        "systemd opened verify.sock, and the configuration has verify_socket.enabled = false; run: systemctl disable --now twostep-verify.socket"
-    )]
-    NotWanted,
-    /// What systemd handed over is no listening stream socket.
-    #[error("socket {index} handed over by systemd cannot be used: {reason}")]
-    HandedOver {
-        /// Its number, from 0.
-        index: usize,
-        /// What is wrong with it.
-        reason: io::Error,
-    },
-}
-
 impl Listeners {
-    /// Opens everything. What systemd opened stands in for a Unix socket if one of it is, and comes
-    /// beside `listen`. The one that it calls [`VERIFY`] is the second one.
+    /// Opens all sockets. A Unix socket passed by systemd replaces the configured one, and TCP
+    /// sockets passed by it come beside `listen`. The one named [`VERIFY`] is for verifiers.
     pub(crate) fn open(config: &Config) -> Result<Listeners, ListenError> {
         let mut listeners =
             Listeners { unix: Vec::new(), verify: Vec::new(), tcp: Vec::new(), files: Vec::new() };
@@ -97,7 +56,7 @@ impl Listeners {
         for index in 0..handed_over.len() {
             let failed = |reason| ListenError::HandedOver { index, reason };
             let is_for_verifying = names.next() == Some(VERIFY);
-            // Each look leaves in place what is of another kind.
+            // `take_…` leaves sockets of other kinds in place.
             if let Ok(Some(listener)) = handed_over.take_unix_listener(index) {
                 listener.set_nonblocking(true).map_err(failed)?;
                 let listener = UnixListener::from_std(listener).map_err(failed)?;
@@ -126,5 +85,5 @@ fn tcp(listener: std::net::TcpListener) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-/// What a unit of systemd calls the second socket: `FileDescriptorName=verify`.
+/// The verifiers' socket, as its unit names it: `FileDescriptorName=verify`.
 const VERIFY: &str = "verify";

@@ -1,8 +1,8 @@
-//! The Unix socket as a file: who may reach it is settled before anybody can.
+//! The Unix socket as a file, with its owner and mode set before the first connection.
 //!
-//! Between `bind` and `listen` a connection is refused by the kernel, and that is when the socket
-//! gets its owner and its mode. A lock beside it keeps two agents that start together from taking
-//! each other's socket for a dead one's.
+//! Between `bind` and `listen` the kernel refuses connections, and the socket gets its owner and
+//! mode then. A lock file beside it keeps two agents that start together from removing each other's
+//! socket as a stale one.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::ErrorKind;
@@ -15,13 +15,14 @@ use nix::unistd::Uid;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::UnixListener;
 
-use super::ListenError;
-use crate::agent::config::{SocketConfig, folder_of, nobody_else_replaces_files_in};
+use crate::agent::config::SocketConfig;
+use crate::agent::net::error::ListenError;
+use crate::agent::private::{folder_of, only_we_replace_files_in};
 
-/// The socket's file, removed when the agent is done with it.
+/// The socket's file, removed on drop.
 pub(crate) struct SocketFile {
     path: PathBuf,
-    /// Device and inode: whatever else stands there by then stays.
+    /// Device and inode: another file under the same name is not removed.
     identity: (u64, u64),
     _lock: File,
 }
@@ -34,7 +35,7 @@ pub(super) fn listen(
         |reason: io::Error| ListenError::System { address: path.display().to_string(), reason };
     let folder = folder_of(path);
     DirBuilder::new().recursive(true).mode(0o755).create(folder).map_err(failed)?;
-    nobody_else_replaces_files_in(folder).map_err(ListenError::Unsafe)?;
+    only_we_replace_files_in(folder).map_err(ListenError::Unsafe)?;
     let lock = lock_beside(path)?;
     remove_if_dead(path)?;
 
@@ -43,7 +44,7 @@ pub(super) fn listen(
     let there = fs::symlink_metadata(path).map_err(failed)?;
     let file =
         SocketFile { path: path.to_owned(), identity: (there.dev(), there.ino()), _lock: lock };
-    // The owner first: giving a file away may clear bits of its mode.
+    // Owner before mode: chown may clear mode bits.
     let (owner, group) = (config.owner.map(|owner| owner.0), config.group.map(|group| group.0));
     std::os::unix::fs::lchown(path, owner, group).map_err(failed)?;
     fs::set_permissions(path, Permissions::from_mode(config.mode.0)).map_err(failed)?;
@@ -52,7 +53,7 @@ pub(super) fn listen(
     Ok((UnixListener::from_std(socket.into()).map_err(failed)?, file))
 }
 
-/// A lock that the system gives back whatever becomes of this process.
+/// A lock that the system releases when this process ends, however it ends.
 fn lock_beside(socket: &Path) -> Result<File, ListenError> {
     let mut path = socket.as_os_str().to_owned();
     path.push(".lock");
@@ -75,8 +76,7 @@ fn lock_beside(socket: &Path) -> Result<File, ListenError> {
     }
 }
 
-/// Removes what an agent that was killed has left. Anything that is not that stays, and is an
-/// error.
+/// Removes the socket of an agent that was killed. Any other file stays, and is an error.
 fn remove_if_dead(path: &Path) -> Result<(), ListenError> {
     let failed =
         |reason: io::Error| ListenError::System { address: path.display().to_string(), reason };
@@ -92,7 +92,7 @@ fn remove_if_dead(path: &Path) -> Result<(), ListenError> {
         )));
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
-    // Without waiting: a listener whose queue is full is alive.
+    // Do not block: a listener with a full queue is alive.
     socket.set_nonblocking(true).map_err(failed)?;
     match socket.connect(&SockAddr::unix(path).map_err(failed)?) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
@@ -112,11 +112,11 @@ impl Drop for SocketFile {
         if fs::symlink_metadata(&self.path)
             .is_ok_and(|there| (there.dev(), there.ino()) == self.identity)
         {
-            // The lock's file stays: removing it would let two agents hold locks of the same name.
+            // Keep the lock's file: without it two agents could hold locks of the same name.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// How many connections wait for `accept`; the system allows fewer if it likes.
+/// Connections that may wait for `accept`; the system may allow fewer.
 const BACKLOG: i32 = 1_024;

@@ -1,4 +1,4 @@
-//! TLS from files, read again when somebody says so.
+//! TLS from files, which are read again on SIGHUP.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -11,7 +11,7 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 
 use crate::agent::config::TlsConfig;
 
-/// The certificate in use. Connections keep the one that they began with.
+/// The certificate in use. An open connection keeps the one that it began with.
 pub(crate) struct Tls {
     files: TlsConfig,
     current: Mutex<Arc<ServerConfig>>,
@@ -31,7 +31,7 @@ impl Tls {
         Ok(Tls { files: files.clone(), current: Mutex::new(server_config(files)?) })
     }
 
-    /// Reads the files again. What cannot be used changes nothing.
+    /// Reads the files again. Unusable files change nothing.
     pub(crate) fn reload(&self) -> Result<(), TlsError> {
         let read = server_config(&self.files)?;
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = read;
@@ -43,7 +43,7 @@ impl Tls {
     }
 }
 
-/// What the files hold, if it can serve.
+/// The configuration that the files hold, if it is usable.
 pub(crate) fn server_config(files: &TlsConfig) -> Result<Arc<ServerConfig>, TlsError> {
     let of_cert = |reason: String| TlsError {
         key: "tls.cert",
@@ -69,7 +69,7 @@ pub(crate) fn server_config(files: &TlsConfig) -> Result<Arc<ServerConfig>, TlsE
     kept_to_few(&files.key).map_err(of_key)?;
     let key =
         PrivateKeyDer::from_pem_file(&files.key).map_err(|error| of_key(error.to_string()))?;
-    // Named here, so that no other crate's features decide it.
+    // Name the provider: otherwise the features of other crates would choose it.
     let versions = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions();
     let builder = versions.map_err(|error| of_cert(error.to_string()))?.with_no_client_auth();
@@ -80,8 +80,8 @@ pub(crate) fn server_config(files: &TlsConfig) -> Result<Arc<ServerConfig>, TlsE
     Ok(Arc::new(config))
 }
 
-/// A private key that everybody can read is none. A group may: that is how one key serves several
-/// programs.
+/// Refuses a private key that all users can read. A group may read it, so that one key can serve
+/// several programs.
 fn kept_to_few(key: &Path) -> Result<(), String> {
     let mode = std::fs::metadata(key).map_err(|error| error.to_string())?.mode();
     if mode & 0o007 == 0 {

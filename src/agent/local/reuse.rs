@@ -1,19 +1,19 @@
-//! Sessions that stand in for a new proof for some minutes: for the same person, in the same
-//! service, at the same terminal, under the same session leader. They are kept in memory alone.
+//! Reuse of a session in place of a new proof, for some minutes, by the same person in the same
+//! service at the same terminal under the same session leader. The sessions are kept in memory only.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Leader;
 use crate::agent::config::Service;
+use crate::agent::local::leader::Leader;
 use crate::id::AccountId;
 use crate::session::{SessionContext, SignedContext};
 use crate::time::Reading;
 
-/// Who asks, and where they sit.
+/// The scope of reuse: person, service, terminal and session leader.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Place {
+pub(crate) struct ReuseScope {
     pub(crate) account: AccountId,
     pub(crate) uid: u32,
     pub(crate) service: Service,
@@ -21,85 +21,84 @@ pub(crate) struct Place {
     pub(crate) leader: Leader,
 }
 
-/// What was proved where.
-pub(crate) struct Fresh {
-    /// For how long, by service. The others have no such time.
+/// The sessions that can be reused.
+pub(crate) struct ReusableSessions {
+    /// The time of reuse by service; other services have none.
     reuse: BTreeMap<Service, Duration>,
-    kept: Mutex<HashMap<Place, Kept>>,
+    kept: Mutex<HashMap<ReuseScope, Kept>>,
 }
 
 #[derive(Clone)]
 struct Kept {
     signed: SignedContext,
-    /// Since boot, when its proof was made. No clock that is set back makes it younger.
+    /// The time of its proof, since boot: setting the clock back does not make it younger.
     proved: Duration,
 }
 
-impl Fresh {
-    pub(crate) fn new(reuse: BTreeMap<Service, Duration>) -> Fresh {
-        Fresh { reuse, kept: Mutex::default() }
+impl ReusableSessions {
+    pub(crate) fn new(reuse: BTreeMap<Service, Duration>) -> ReusableSessions {
+        ReusableSessions { reuse, kept: Mutex::default() }
     }
 
-    /// Keeps a session that is alive. Where it cannot be used again, nothing is kept.
+    /// Keeps a live session, if its service allows reuse.
     pub(crate) fn keep(
         &self,
-        place: Place,
+        scope: ReuseScope,
         signed: SignedContext,
         context: &SessionContext,
         now: Reading,
     ) {
-        let Some(reuse) = self.reuse.get(&place.service) else { return };
+        let Some(reuse) = self.reuse.get(&scope.service) else { return };
         let age = context.mfa_age(now.wall);
-        if age >= *reuse || *context.account() != place.account {
+        if age >= *reuse || *context.account() != scope.account {
             return;
         }
         let mut kept = self.kept();
-        kept.retain(|place, kept| {
+        kept.retain(|scope, kept| {
             self.reuse
-                .get(&place.service)
+                .get(&scope.service)
                 .is_some_and(|reuse| now.boot.saturating_sub(kept.proved) < *reuse)
         });
         if kept.len() >= MOST_KEPT
             && let Some(oldest) =
-                kept.iter().min_by_key(|(_, kept)| kept.proved).map(|(place, _)| place.clone())
+                kept.iter().min_by_key(|(_, kept)| kept.proved).map(|(scope, _)| scope.clone())
         {
             kept.remove(&oldest);
         }
-        kept.insert(place, Kept { signed, proved: now.boot.saturating_sub(age) });
+        kept.insert(scope, Kept { signed, proved: now.boot.saturating_sub(age) });
     }
 
-    /// What was kept for this place, as long as its time is not over. Whether it is alive the store
-    /// knows.
-    pub(crate) fn find(&self, place: &Place, now: Reading) -> Option<SignedContext> {
-        let reuse = self.reuse.get(&place.service)?;
+    /// The session of this scope whose time is not over. The store must say if it is alive.
+    pub(crate) fn find(&self, scope: &ReuseScope, now: Reading) -> Option<SignedContext> {
+        let reuse = self.reuse.get(&scope.service)?;
         let mut all = self.kept();
-        let kept = all.get(place)?;
+        let kept = all.get(scope)?;
         if now.boot.saturating_sub(kept.proved) < *reuse {
             return Some(kept.signed.clone());
         }
-        all.remove(place);
+        all.remove(scope);
         None
     }
 
-    /// Whether its proof is young enough by the clock on the wall, too.
-    pub(crate) fn still(&self, place: &Place, context: &SessionContext, now: Reading) -> bool {
+    /// Whether the proof is young enough by the wall clock, too.
+    pub(crate) fn still(&self, scope: &ReuseScope, context: &SessionContext, now: Reading) -> bool {
         let young = self
             .reuse
-            .get(&place.service)
+            .get(&scope.service)
             .is_some_and(|reuse| context.mfa_age(now.wall) < *reuse);
-        young && *context.account() == place.account && context.mfa_time() <= now.wall
+        young && *context.account() == scope.account && context.mfa_time() <= now.wall
     }
 
-    pub(crate) fn forget(&self, place: &Place) {
-        self.kept().remove(place);
+    pub(crate) fn forget(&self, scope: &ReuseScope) {
+        self.kept().remove(scope);
     }
 
-    fn kept(&self) -> MutexGuard<'_, HashMap<Place, Kept>> {
+    fn kept(&self) -> MutexGuard<'_, HashMap<ReuseScope, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// More terminals than a machine has people at.
+/// The number of sessions kept: more than a machine has terminals in use.
 const MOST_KEPT: usize = 1_024;
 
 #[cfg(test)]
@@ -135,9 +134,9 @@ mod tests {
         }
     }
 
-    fn place(service: &str, pid: u32) -> Place {
+    fn place(service: &str, pid: u32) -> ReuseScope {
         let leader = Leader { pid, started: 7, boot_id: String::new() };
-        Place {
+        ReuseScope {
             account: "alice".parse().unwrap(),
             uid: 1_000,
             service: service.parse().unwrap(),
@@ -146,14 +145,14 @@ mod tests {
         }
     }
 
-    fn fresh() -> Fresh {
-        Fresh::new([("sudo".parse().unwrap(), Duration::from_secs(300))].into())
+    fn fresh() -> ReusableSessions {
+        ReusableSessions::new([("sudo".parse().unwrap(), Duration::from_secs(300))].into())
     }
 
     #[test]
-    fn it_is_over_when_either_clock_says_so() {
+    fn reuse_ends_when_either_clock_says_so() {
         let (fresh, context) = (fresh(), proved_at_the_start());
-        // The proof was made a minute before it was kept.
+        // The proof is one minute old when the session is kept.
         fresh.keep(place("sudo", 1), SignedContext::new("x"), &context, at(60, 60));
         for now in [at(299, 299), at(0, 299), at(299, 0)] {
             assert!(
@@ -164,16 +163,19 @@ mod tests {
         }
         assert!(!fresh.still(&place("sudo", 1), &context, at(300, 299)));
         assert!(fresh.find(&place("sudo", 1), at(0, 300)).is_none());
-        assert!(fresh.find(&place("sudo", 1), at(0, 0)).is_none(), "what is over is forgotten");
+        assert!(
+            fresh.find(&place("sudo", 1), at(0, 0)).is_none(),
+            "an expired session is forgotten"
+        );
     }
 
     #[test]
-    fn what_is_too_old_or_of_another_service_or_account_is_not_kept() {
+    fn old_sessions_and_those_of_other_services_or_accounts_are_not_kept() {
         let (fresh, context) = (fresh(), proved_at_the_start());
         fresh.keep(place("sudo", 1), SignedContext::new("x"), &context, at(300, 300));
         fresh.keep(place("login", 1), SignedContext::new("x"), &context, at(0, 0));
         fresh.keep(
-            Place { account: "bob".parse().unwrap(), ..place("sudo", 1) },
+            ReuseScope { account: "bob".parse().unwrap(), ..place("sudo", 1) },
             SignedContext::new("x"),
             &context,
             at(0, 0),

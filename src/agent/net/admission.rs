@@ -1,9 +1,9 @@
-//! What every request passes before and after the router: who may ask at all, how much, for how
-//! long, and what is said of it.
+//! Admission of requests around the router: web pages, body size, concurrency, deadline, panics,
+//! metrics and the log.
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
@@ -16,21 +16,14 @@ use hyper::body::Body as _;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 
-use super::api::{Code, Problem};
-use super::config::Config;
-use super::log::{LoggedCaller, method_name};
-use super::metrics::Metrics;
-use super::peer::Peer;
+use crate::agent::access::{Connection, Peer, RequestInfo};
+use crate::agent::config::Config;
+use crate::agent::log::method_name;
+use crate::agent::metrics::Metrics;
+use crate::agent::problem::{Code, Problem};
+use crate::id::CallerId;
 
-/// The connection is encrypted; an extension of its requests.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Encrypted;
-
-/// When the request's head had been read; an extension of every request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrived(pub(crate) Instant);
-
-struct Gate {
+struct Admission {
     hosts: Vec<String>,
     working: Semaphore,
     request_timeout: Duration,
@@ -40,10 +33,9 @@ struct Gate {
 #[derive(Clone)]
 struct Panicked(Arc<Metrics>);
 
-/// The router with everything around it. Bodies reach it whole, and are at most [`LARGEST_BODY`]
-/// long.
+/// Surrounds a router. Bodies reach it whole, and are at most [`LARGEST_BODY`] long.
 pub(crate) fn layered(router: Router, config: &Config, metrics: &Arc<Metrics>) -> Router {
-    let gate = Gate {
+    let admission = Admission {
         hosts: config.hosts.clone(),
         working: Semaphore::new(
             usize::try_from(config.limits.concurrency).unwrap_or(Semaphore::MAX_PERMITS),
@@ -54,45 +46,49 @@ pub(crate) fn layered(router: Router, config: &Config, metrics: &Arc<Metrics>) -
     let panicked = CatchPanicLayer::custom(Panicked(Arc::clone(metrics)));
     router
         .layer(panicked)
-        .layer(middleware::from_fn_with_state(Arc::new(gate), pass))
+        .layer(middleware::from_fn_with_state(Arc::new(admission), pass))
 }
 
-/// The outermost: what happens further in is counted and logged here.
-async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
-    let arrived = Instant::now();
-    request.extensions_mut().insert(Arrived(arrived));
+/// The outermost layer: counts and logs every request.
+async fn pass(
+    State(admission): State<Arc<Admission>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let info = RequestInfo::now();
+    request.extensions_mut().insert(info.clone());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = match gate.turns_away(&request) {
+    let response = match admission.turns_away(&request) {
         Some(response) => response,
-        None => gate.admit(request, next).await,
+        None => admission.admit(request, next).await,
     };
-    let took = arrived.elapsed();
+    let took = info.arrived.elapsed();
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let status = response.status().as_u16();
-    let caller = response.extensions_mut().remove::<LoggedCaller>();
-    let caller = caller.as_ref().map_or("", |caller| caller.0.as_str());
-    gate.metrics.observe(route, status, took);
+    let caller = info.caller().map_or("", CallerId::as_str);
+    admission.metrics.observe(route, status, took);
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     tracing::info!(method = method_name(&method), route, status, micros, caller, "request");
     response
 }
 
-impl Gate {
-    /// Refuses what a web page sends: to a name that was made to point here, or on behalf of
-    /// another site.
+impl Admission {
+    /// Refuses requests that a web page may have sent: to a host name that points here by DNS
+    /// rebinding, or across origins.
     fn turns_away(&self, request: &Request) -> Option<Response> {
-        let known = request.extensions();
-        if !matches!(known.get::<Peer>(), Some(Peer::Tcp(_))) {
-            return None;
-        }
+        let connection = request.extensions().get::<Connection>();
+        let encrypted = match connection {
+            Some(Connection { peer: Peer::Tcp(_), encrypted, .. }) => *encrypted,
+            _ => return None,
+        };
         if request.headers().contains_key(header::ORIGIN) {
             return Some(
                 Problem::forbidden("requests of web pages are not answered").into_response(),
             );
         }
-        // A certificate already says which names are meant.
-        if known.get::<Encrypted>().is_none() && !self.is_meant(request.uri(), request.headers()) {
+        // With TLS the certificate already says which names are ours.
+        if !encrypted && !self.is_meant(request.uri(), request.headers()) {
             return Some(
                 Problem::forbidden("this is not a name of this agent; add it to `hosts`")
                     .into_response(),
@@ -113,15 +109,15 @@ impl Gate {
             })
     }
 
-    /// Reads the body, waits for its turn and lets the router answer, all within one deadline.
+    /// Reads the body, waits for a slot and lets the router answer, all within one deadline.
     async fn admit(&self, request: Request, next: Next) -> Response {
         let work = async {
             let request = match whole(request).await {
                 Ok(request) => request,
                 Err(response) => return response,
             };
-            // It is never closed.
-            let _turn = self.working.acquire().await;
+            // The semaphore is never closed.
+            let _slot = self.working.acquire().await;
             next.run(request).await
         };
         match tokio::time::timeout(self.request_timeout, work).await {
@@ -149,7 +145,7 @@ async fn whole(request: Request) -> Result<Request, Response> {
                 return Err(too_large(body).await);
             }
             Ok(Ok(data)) => read.extend_from_slice(&data),
-            // Trailers say nothing to us.
+            // Trailers are ignored.
             Ok(Err(_)) => {}
             Err(_) => {
                 return Err(Problem::bad_input(
@@ -162,8 +158,8 @@ async fn whole(request: Request) -> Result<Request, Response> {
     Ok(Request::from_parts(head, Body::from(read)))
 }
 
-/// Somebody who is still sending does not look for an answer: a little more is read and thrown
-/// away.
+/// Refuses a body after draining up to [`MOST_DISCARDED`] bytes of it: a client that is still
+/// sending would not read the answer.
 async fn too_large(body: Body) -> Response {
     let mut rest = Limited::new(body, MOST_DISCARDED);
     let discard = async { while let Some(Ok(_)) = rest.frame().await {} };
@@ -202,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_found_in_what_clients_send() {
+    fn the_host_of_an_authority_has_one_spelling() {
         for (authority, host) in [
             ("localhost:7878", "localhost"),
             ("LocalHost.", "localhost"),

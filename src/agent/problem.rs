@@ -1,5 +1,5 @@
-//! Errors on the wire: `application/problem+json` (RFC 9457), with the codes of AWS IAM where it
-//! has them.
+//! Errors on the wire: `application/problem+json` (RFC 9457), with AWS IAM's codes where it has
+//! them.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::agent::caller::whole_seconds;
+use crate::agent::access::{Denied, Failure, Refused};
 use crate::device::Refusal;
 use crate::store;
 use crate::store::KeyError;
 use crate::time::UnixTime;
 use crate::verifier::Error;
 
-/// Why a request was not done.
+/// An error answer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Problem {
-    /// Names the kind of problem; the same for the same `code`.
+    /// Names the kind of problem; always the same for one `code`.
     #[serde(rename = "type")]
     #[schema(rename = "type")]
     kind: String,
@@ -32,19 +32,19 @@ pub(crate) struct Problem {
     code: Code,
     /// What is wrong with this request, and what to do.
     detail: String,
-    /// Why a verification was refused; only for callers who may know.
+    /// The reason of a refusal; only for callers who may know it.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
-    /// When it is worth trying again.
+    /// Seconds after which a new attempt makes sense.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_seconds: Option<u64>,
     #[serde(skip)]
     in_doubt: bool,
 }
 
-/// The response answers for a commit whose result is unknown; an extension of it.
+/// Marks a response to a commit whose result is unknown; an extension of the response.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct InDoubt;
+pub(crate) struct InDoubt;
 
 /// The kinds of problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -75,7 +75,7 @@ impl Problem {
             code,
             detail: detail.into(),
             reason: None,
-            // Whatever is not available now is worth another try, unless somebody knows better.
+            // By default a service that is unavailable can be tried again at once.
             retry_after_seconds: (code == Code::ServiceUnavailable).then_some(1),
             in_doubt: false,
         }
@@ -89,7 +89,7 @@ impl Problem {
         Problem::new(Code::Unauthorized, "send a valid API key: Authorization: Bearer KEY")
     }
 
-    /// The same for a proxy, whose own key stands in another header.
+    /// For a proxy, whose own key is in another header.
     pub(crate) fn about_the_proxy(self) -> Problem {
         match self.code {
             Code::Unauthorized => Problem {
@@ -113,20 +113,12 @@ impl Problem {
             .retry_after(whole_seconds(wait))
     }
 
-    /// Security keys cannot be asked here.
-    pub(crate) fn unusable_keys() -> Problem {
-        Problem::new(
-            Code::ServiceUnavailable,
-            "security keys cannot be used here: see the agent's origins, and how many threads it may have",
-        )
-    }
-
-    /// A session that was refused: one body, whatever the reason.
+    /// A refused session, for whatever reason.
     pub(crate) fn access_denied() -> Problem {
         Problem::new(Code::AccessDenied, "the session was refused")
     }
 
-    /// Says why, to a caller who may know.
+    /// Adds the reason, for a caller who may know it.
     pub(crate) fn explained(self, refusal: Refusal, now: UnixTime) -> Problem {
         let retry = refusal.retry_at().map(|at| at.since(now).as_secs().max(1));
         Problem {
@@ -145,17 +137,17 @@ impl Problem {
         Problem { retry_after_seconds: Some(seconds), ..self }
     }
 
-    /// Whether the request failed because nobody knows what the store made of it.
-    pub(super) fn is_in_doubt(&self) -> bool {
+    /// Whether the store did not say if it kept a change.
+    pub(crate) fn is_in_doubt(&self) -> bool {
         self.in_doubt
     }
 
-    /// A judged refusal, not a fault of the agent's.
-    pub(super) fn is_refusal(&self) -> bool {
+    /// Whether this is a judged refusal rather than a fault of the agent.
+    pub(crate) fn is_refusal(&self) -> bool {
         self.code == Code::AccessDenied
     }
 
-    pub(super) fn detail(&self) -> &str {
+    pub(crate) fn detail(&self) -> &str {
         &self.detail
     }
 
@@ -167,41 +159,58 @@ impl Problem {
 impl Code {
     fn status(self) -> (StatusCode, &'static str) {
         match self {
-            Code::InvalidInput => (StatusCode::BAD_REQUEST, "the request cannot be meant"),
-            Code::Unauthorized => (StatusCode::UNAUTHORIZED, "who are you?"),
-            Code::AccessDenied => (StatusCode::FORBIDDEN, "refused"),
+            Code::InvalidInput => (StatusCode::BAD_REQUEST, "invalid request"),
+            Code::Unauthorized => (StatusCode::UNAUTHORIZED, "authentication required"),
+            Code::AccessDenied => (StatusCode::FORBIDDEN, "access denied"),
             Code::InvalidAuthenticationCode => {
-                (StatusCode::FORBIDDEN, "this does not prove the device")
+                (StatusCode::FORBIDDEN, "invalid authentication code")
             }
-            Code::NoSuchEntity => (StatusCode::NOT_FOUND, "not there"),
-            Code::EntityAlreadyExists => (StatusCode::CONFLICT, "there already"),
-            Code::LimitExceeded => (StatusCode::CONFLICT, "too many devices"),
-            Code::ConcurrentModification => (StatusCode::CONFLICT, "changed meanwhile"),
-            Code::EntityTemporarilyUnmodifiable => (StatusCode::CONFLICT, "not in this state"),
-            Code::Throttled => (StatusCode::TOO_MANY_REQUESTS, "too fast"),
-            Code::ServiceUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "not available now"),
-            Code::ServiceFailure => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
+            Code::NoSuchEntity => (StatusCode::NOT_FOUND, "no such entity"),
+            Code::EntityAlreadyExists => (StatusCode::CONFLICT, "entity already exists"),
+            Code::LimitExceeded => (StatusCode::CONFLICT, "limit exceeded"),
+            Code::ConcurrentModification => (StatusCode::CONFLICT, "concurrent modification"),
+            Code::EntityTemporarilyUnmodifiable => {
+                (StatusCode::CONFLICT, "wrong state for this operation")
+            }
+            Code::Throttled => (StatusCode::TOO_MANY_REQUESTS, "too many requests"),
+            Code::ServiceUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "service unavailable"),
+            Code::ServiceFailure => (StatusCode::INTERNAL_SERVER_ERROR, "internal error"),
         }
     }
 }
 
-/// The errors of management calls. `POST /v1/sessions` has its own way with refusals.
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Problem {
+        let detail = denied.to_string();
+        match denied {
+            Denied::Unauthenticated => Problem::unauthorized(),
+            Denied::Forbidden(_) => Problem::forbidden(detail),
+            Denied::NotFound(what) => Problem::not_found(what),
+            Denied::BadInput(_) => Problem::bad_input(detail),
+            Denied::TooFast(wait) => Problem::too_fast(wait),
+            Denied::Pair(refused) => refused_pair(refused),
+            Denied::Session(refused) => refused_session(refused),
+            Denied::KeysUnusable | Denied::Unavailable(_) => {
+                Problem::new(Code::ServiceUnavailable, detail)
+            }
+        }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Problem {
+        match failure {
+            Failure::Denied(denied) => denied.into(),
+            Failure::Verifier(error) => error.into(),
+        }
+    }
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Problem {
         let detail = error.to_string();
         match error {
-            Error::Refused(Refusal::PairsSpent { .. }) => Problem::new(
-                Code::Throttled,
-                "too many pairs of codes were tried for this device: wait",
-            ),
-            Error::Refused(Refusal::NotActive) => Problem::new(
-                Code::EntityTemporarilyUnmodifiable,
-                "the device is pending or disabled, or shows no codes: activate it first",
-            ),
-            Error::Refused(_) => Problem::new(
-                Code::InvalidAuthenticationCode,
-                "the two codes are not two consecutive codes of this device: wait for a new code, then give that one and the next",
-            ),
+            Error::Refused(_) => Problem::new(Code::InvalidAuthenticationCode, detail),
             Error::KeyRefused(_) => Problem::new(Code::InvalidAuthenticationCode, detail),
             Error::MfaRequired => Problem::new(Code::AccessDenied, detail).because("mfa_required"),
             Error::BadInput(_) => Problem::bad_input(detail),
@@ -217,7 +226,8 @@ impl From<Error> for Problem {
                 let in_doubt = matches!(error, store::Error::Unknown(_));
                 let detail = match error {
                     store::Error::Full(_) => {
-                        "the store's disk is full: nothing was changed; make room on it, and the agent goes on by itself"
+                        "the store's disk is full: nothing was changed; make room on it, and \
+                         the agent goes on by itself"
                     }
                     _ => "the store does not answer",
                 };
@@ -229,7 +239,8 @@ impl From<Error> for Problem {
                 tracing::error!(%error, "the sealing key failed");
                 let detail = match error {
                     KeyError::Missing(_) => {
-                        "a sealing key that secrets in the store need is missing: put its line back into the key file"
+                        "a sealing key that secrets in the store need is missing: put its line \
+                         back into the key file"
                     }
                     _ => "the sealing key does not fit the store",
                 };
@@ -239,19 +250,38 @@ impl From<Error> for Problem {
     }
 }
 
-/// Wrapped by handlers, so that refusals are explained to those who may know.
-pub(crate) fn explain(error: Error, explain: bool, now: UnixTime) -> Problem {
-    match error {
-        Error::Refused(refusal @ Refusal::PairsSpent { until }) => {
-            let problem = Problem::from(Error::Refused(refusal))
-                .retry_after(until.since(now).as_secs().max(1));
-            if explain { problem.because(refusal.name()) } else { problem }
-        }
-        Error::Refused(refusal) if explain => {
-            Problem::from(Error::Refused(refusal)).explained(refusal, now)
-        }
-        error => Problem::from(error),
-    }
+/// A refused pair of codes.
+fn refused_pair(refused: Refused) -> Problem {
+    let Refused { refusal, explain, now } = refused;
+    let problem = match refusal {
+        Refusal::PairsSpent { until } => Problem::new(
+            Code::Throttled,
+            "too many pairs of codes were tried for this device: wait",
+        )
+        .retry_after(until.since(now).as_secs().max(1)),
+        Refusal::NotActive => Problem::new(
+            Code::EntityTemporarilyUnmodifiable,
+            "the device is pending or disabled, or shows no codes: activate it first",
+        ),
+        _ => Problem::new(
+            Code::InvalidAuthenticationCode,
+            "the two codes are not two consecutive codes of this device: wait for a new code, \
+             then give that one and the next",
+        ),
+    };
+    if explain { problem.explained(refusal, now) } else { problem }
+}
+
+/// A refused session: one body for every reason, unless the caller may know it.
+fn refused_session(refused: Refused) -> Problem {
+    let Refused { refusal, explain, now } = refused;
+    let problem = Problem::access_denied();
+    if explain { problem.explained(refusal, now) } else { problem }
+}
+
+/// The wait in whole seconds, at least one.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 impl IntoResponse for Problem {

@@ -1,5 +1,5 @@
-//! From a listener to the router: one task for each connection, each with a place, a deadline and a
-//! known peer.
+//! Connections, from a listener to the router: one task each, with a permit, deadlines and a known
+//! peer.
 
 use std::convert::Infallible;
 use std::io;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Extensions, Request};
+use axum::http::Request;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -23,70 +23,69 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use super::config::LimitsConfig;
-use super::layers::Encrypted;
-use super::listen::Listeners;
-use super::listen::tls::Tls;
-use super::metrics::Metrics;
-use super::peer::{Logins, MayOnlyVerify, Peer};
-use super::places::{Place, Places};
-use super::stop::Stop;
+use crate::agent::access::{Connection, Logins, Peer};
+use crate::agent::config::LimitsConfig;
+use crate::agent::metrics::Metrics;
+use crate::agent::net::limits::{ConnectionLimits, Permit};
+use crate::agent::net::listen::Listeners;
+use crate::agent::net::tls::Tls;
+use crate::agent::state::State;
+use crate::agent::stop::Stop;
 
-/// What is answered, by the door that a caller came through.
+/// The router of each kind of listener.
 #[derive(Clone)]
-pub(crate) struct Doors {
-    /// Everything, on the agent's own socket and on TCP.
+pub(crate) struct Routers {
+    /// All routes, for the agent's own socket and TCP.
     pub(crate) agent: Router,
-    /// What a verifier needs, on the second socket.
+    /// The routes that a verifier needs, for the verifiers' socket.
     pub(crate) verify: Router,
 }
 
-/// What every connection needs.
+/// The state that connections share.
 struct Server {
-    doors: Doors,
+    routers: Routers,
     http: http1::Builder,
     stop: Stop,
-    /// Closed when time is up; the last one that goes shows that all are done.
+    /// Changes when open connections are to be cut. The last receiver dropped shows that all have
+    /// ended.
     cut: watch::Receiver<()>,
     tls: Option<Arc<Tls>>,
     logins: Logins,
     metrics: Arc<Metrics>,
 }
 
-/// Serves until the agent is to end, then lets what is being answered finish within [`DRAIN`]. What
-/// is still open after that is cut.
+/// Serves until the agent is to end, then gives requests in progress [`DRAIN`] to finish. Connections
+/// that are open after that are cut.
 pub(crate) async fn serve(
+    state: &State,
     listeners: Listeners,
-    doors: Doors,
-    limits: &LimitsConfig,
+    routers: Routers,
     tls: Option<Arc<Tls>>,
-    metrics: Arc<Metrics>,
-    stop: &Stop,
 ) {
     let (cut, cut_off) = watch::channel(());
-    let (http, stop) = (http(limits), stop.clone());
+    let limits = &state.config.limits;
     let server = Server {
-        doors,
-        http,
-        stop: stop.clone(),
+        routers,
+        http: http(limits),
+        stop: state.stop.clone(),
         cut: cut_off,
         tls,
         logins: Logins::default(),
-        metrics,
+        metrics: Arc::clone(&state.metrics),
     };
     let server = Arc::new(server);
     let mut loops = JoinSet::new();
-    // Each kind has its own places, so that a flood over TCP leaves the administrator's socket
-    // alone.
-    let (local, remote) = (Places::new(limits.connections), Places::new(limits.connections));
+    // Separate limits: a flood over TCP leaves the administrator's socket usable.
+    let local = ConnectionLimits::new(limits.connections);
+    let remote = ConnectionLimits::new(limits.connections);
     for listener in listeners.unix {
         loops.spawn(Arc::clone(&server).accept_local(listener, local.clone()));
     }
     for listener in listeners.verify {
         loops.spawn(Arc::clone(&server).accept_to_verify(
             listener,
-            Places::new(limits.to_verify()),
-            Places::new(limits.to_verify()),
+            ConnectionLimits::new(limits.to_verify()),
+            ConnectionLimits::new(limits.to_verify()),
         ));
     }
     for listener in listeners.tcp {
@@ -111,9 +110,9 @@ fn http(limits: &LimitsConfig) -> http1::Builder {
 }
 
 impl Server {
-    async fn accept_local(self: Arc<Server>, listener: UnixListener, places: Places) {
+    async fn accept_local(self: Arc<Server>, listener: UnixListener, limits: ConnectionLimits) {
         loop {
-            let Some(free) = until_stop(&self.stop, places.free()).await else { return };
+            let Some(free) = until_stop(&self.stop, limits.free()).await else { return };
             let Some(accepted) = until_stop(&self.stop, listener.accept()).await else { return };
             match accepted.and_then(|(stream, _)| Ok((stream.peer_cred()?, stream))) {
                 Ok((credentials, stream)) => {
@@ -122,8 +121,8 @@ impl Server {
                         gid: credentials.gid(),
                         pid: credentials.pid(),
                     };
-                    if let Some(place) = places.take(free, &peer) {
-                        tokio::spawn(Arc::clone(&self).local(stream, peer, place));
+                    if let Some(permit) = limits.claim(free, &peer) {
+                        tokio::spawn(Arc::clone(&self).local(stream, peer, permit));
                     }
                 }
                 Err(error) => not_accepted(&error).await,
@@ -131,13 +130,13 @@ impl Server {
         }
     }
 
-    /// Nobody waits for a place here, where everybody may connect, and root's places are its own:
-    /// programs that log somebody in find the door open whatever users do to it.
+    /// Accepts on a socket that any local user may connect to. A peer without a free place is turned
+    /// away at once, and root has limits of its own: users cannot keep login programs out.
     async fn accept_to_verify(
         self: Arc<Server>,
         listener: UnixListener,
-        of_root: Places,
-        of_others: Places,
+        of_root: ConnectionLimits,
+        of_others: ConnectionLimits,
     ) {
         loop {
             let Some(accepted) = until_stop(&self.stop, listener.accept()).await else { return };
@@ -148,10 +147,10 @@ impl Server {
                         gid: credentials.gid(),
                         pid: credentials.pid(),
                     };
-                    let places = if credentials.uid() == 0 { &of_root } else { &of_others };
-                    if let Some(place) = places.free_now().and_then(|free| places.take(free, &peer))
-                    {
-                        tokio::spawn(Arc::clone(&self).to_verify(stream, peer, place));
+                    let limits = if credentials.uid() == 0 { &of_root } else { &of_others };
+                    let permit = limits.free_now().and_then(|free| limits.claim(free, &peer));
+                    if let Some(permit) = permit {
+                        tokio::spawn(Arc::clone(&self).to_verify(stream, peer, permit));
                     }
                 }
                 Err(error) => not_accepted(&error).await,
@@ -159,15 +158,15 @@ impl Server {
         }
     }
 
-    async fn accept_remote(self: Arc<Server>, listener: TcpListener, places: Places) {
+    async fn accept_remote(self: Arc<Server>, listener: TcpListener, limits: ConnectionLimits) {
         loop {
-            let Some(free) = until_stop(&self.stop, places.free()).await else { return };
+            let Some(free) = until_stop(&self.stop, limits.free()).await else { return };
             let Some(accepted) = until_stop(&self.stop, listener.accept()).await else { return };
             match accepted {
                 Ok((stream, address)) => {
                     let peer = Peer::Tcp(address);
-                    if let Some(place) = places.take(free, &peer) {
-                        tokio::spawn(Arc::clone(&self).remote(stream, peer, place));
+                    if let Some(permit) = limits.claim(free, &peer) {
+                        tokio::spawn(Arc::clone(&self).remote(stream, peer, permit));
                     }
                 }
                 Err(error) => not_accepted(&error).await,
@@ -175,61 +174,57 @@ impl Server {
         }
     }
 
-    async fn local(self: Arc<Server>, stream: UnixStream, peer: Peer, place: Place) {
-        let known = self.known(peer).await;
-        self.answer(stream, known, &self.doors.agent).await;
-        drop(place);
+    async fn local(self: Arc<Server>, stream: UnixStream, peer: Peer, permit: Permit) {
+        let connection = self.connection(peer).await;
+        self.answer(stream, connection, &self.routers.agent).await;
+        drop(permit);
     }
 
-    async fn to_verify(self: Arc<Server>, stream: UnixStream, peer: Peer, place: Place) {
-        let mut known = self.known(peer).await;
-        known.insert(MayOnlyVerify);
-        self.answer(stream, known, &self.doors.verify).await;
-        drop(place);
+    async fn to_verify(self: Arc<Server>, stream: UnixStream, peer: Peer, permit: Permit) {
+        let connection = Connection { only_verify: true, ..self.connection(peer).await };
+        self.answer(stream, connection, &self.routers.verify).await;
+        drop(permit);
     }
 
-    /// What every request of a local peer is told of it.
-    async fn known(&self, peer: Peer) -> Extensions {
-        let mut known = Extensions::new();
-        known.insert(peer);
-        if let Peer::Unix { uid, gid, .. } = peer {
-            known.insert(self.logins.of(uid, gid).await);
-        }
-        known
+    async fn connection(&self, peer: Peer) -> Connection {
+        let login = match peer {
+            Peer::Unix { uid, gid, .. } => Some(self.logins.of(uid, gid).await),
+            Peer::Tcp(_) => None,
+        };
+        Connection { login, ..Connection::of(peer) }
     }
 
-    async fn remote(self: Arc<Server>, stream: TcpStream, peer: Peer, place: Place) {
-        let mut known = Extensions::new();
-        known.insert(peer);
+    async fn remote(self: Arc<Server>, stream: TcpStream, peer: Peer, permit: Permit) {
+        let connection = Connection::of(peer);
         let socket = socket2::SockRef::from(&stream);
-        // An answer leaves at once, and a peer that reads no answer is given up.
+        // Send answers at once, and give up a peer that does not read them.
         let _ = socket.set_tcp_nodelay(true);
         let _ = socket.set_tcp_user_timeout(Some(UNREAD));
         match &self.tls {
-            None => self.answer(stream, known, &self.doors.agent).await,
+            None => self.answer(stream, connection, &self.routers.agent).await,
             Some(tls) => {
-                known.insert(Encrypted);
+                let connection = Connection { encrypted: true, ..connection };
                 let handshake = TlsAcceptor::from(tls.current()).accept(stream);
                 match timeout(HANDSHAKE, handshake).await {
-                    Ok(Ok(stream)) => self.answer(stream, known, &self.doors.agent).await,
+                    Ok(Ok(stream)) => self.answer(stream, connection, &self.routers.agent).await,
                     Ok(Err(error)) => tracing::debug!(%error, "no TLS with a caller"),
                     Err(_) => tracing::debug!("a caller was too slow for TLS"),
                 }
             }
         }
-        drop(place);
+        drop(permit);
     }
 
-    /// Answers one request after another. Every request gets what is known of the connection.
+    /// Answers one request after another, each with the [`Connection`] as an extension.
     async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
-        known: Extensions,
+        known: Connection,
         router: &Router,
     ) {
         let service = service_fn(|request: Request<Incoming>| {
             let mut request = request.map(Body::new);
-            request.extensions_mut().extend(known.clone());
+            request.extensions_mut().insert(known.clone());
             let router = router.clone();
             async move {
                 Ok::<Response, Infallible>(
@@ -257,7 +252,7 @@ impl Server {
     }
 }
 
-/// What the work answers, unless the agent is to end first.
+/// The result of the work, or none if the agent is to end first.
 async fn until_stop<T>(stop: &Stop, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
@@ -266,8 +261,8 @@ async fn until_stop<T>(stop: &Stop, work: impl Future<Output = T>) -> Option<T> 
     }
 }
 
-/// A connection that was gone before it was accepted is nobody's fault; no more files is, and
-/// passes.
+/// Ignores a connection that was gone before it was accepted. Reports other errors, such as a lack
+/// of file descriptors, and waits a little.
 async fn not_accepted(error: &io::Error) {
     let gone = [
         io::ErrorKind::ConnectionAborted,
@@ -280,7 +275,7 @@ async fn not_accepted(error: &io::Error) {
     }
 }
 
-/// How long a request that is being answered has to finish when the agent ends.
+/// Time for requests in progress to finish when the agent ends.
 const DRAIN: Duration = Duration::from_secs(10);
 
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -291,6 +286,5 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
 const MOST_HEADERS: usize = 64;
 
-/// The most that is read of a request before its headers are over; a signed context in a header
-/// fits many times.
+/// Limit on a request's head; a signed context in a header fits many times.
 const LONGEST_HEAD: usize = 32 * 1_024;

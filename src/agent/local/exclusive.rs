@@ -1,4 +1,5 @@
-//! One ceremony a key at a time: whoever touches a key that blinks must know for whom.
+//! Exclusive use of a key by one ceremony: a person must know which request a blinking key belongs
+//! to.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -7,8 +8,8 @@ use std::time::Duration;
 
 use crate::usb::{Bus, Error, Key, NotOpened, Transport, Unplugged};
 
-/// A bus on which a key is open once.
-pub(super) struct OneAtATime {
+/// A bus on which each key can be open once.
+pub(super) struct ExclusiveBus {
     bus: Arc<dyn Bus>,
     taken: Arc<Taken>,
 }
@@ -16,47 +17,46 @@ pub(super) struct OneAtATime {
 #[derive(Default)]
 struct Taken {
     paths: Mutex<HashSet<PathBuf>>,
-    given_back: Condvar,
+    released: Condvar,
 }
 
-/// A key that nobody else opens before this is dropped.
-struct Alone {
+/// An open key; no other ceremony opens it before this is dropped.
+struct ExclusiveKey {
     key: Box<dyn Transport>,
-    _turn: Turn,
+    _lock: KeyLock,
 }
 
-struct Turn {
+struct KeyLock {
     taken: Arc<Taken>,
     path: PathBuf,
 }
 
-impl OneAtATime {
-    pub(super) fn new(bus: Arc<dyn Bus>) -> OneAtATime {
-        OneAtATime { bus, taken: Arc::default() }
+impl ExclusiveBus {
+    pub(super) fn new(bus: Arc<dyn Bus>) -> ExclusiveBus {
+        ExclusiveBus { bus, taken: Arc::default() }
     }
 }
 
 impl Taken {
-    /// Waits for a key that is only being looked at by others. None if they keep it.
-    fn turn(self: &Arc<Taken>, path: &Path) -> Option<Turn> {
+    /// Locks the key, waiting for others that only probe it. None if they keep it.
+    fn lock(self: &Arc<Taken>, path: &Path) -> Option<KeyLock> {
         let paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self
-            .given_back
-            .wait_timeout_while(paths, PATIENCE, |paths| paths.contains(path));
+        let waited =
+            self.released.wait_timeout_while(paths, PATIENCE, |paths| paths.contains(path));
         let (mut paths, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let free = paths.insert(path.to_owned());
-        free.then(|| Turn { taken: Arc::clone(self), path: path.to_owned() })
+        free.then(|| KeyLock { taken: Arc::clone(self), path: path.to_owned() })
     }
 }
 
-impl Bus for OneAtATime {
+impl Bus for ExclusiveBus {
     fn keys(&self) -> Result<Vec<Key>, Error> {
         self.bus.keys()
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn Transport>, NotOpened> {
-        let turn = self.taken.turn(path).ok_or(NotOpened::InUse)?;
-        Ok(Box::new(Alone { key: self.bus.open(path)?, _turn: turn }))
+        let lock = self.taken.lock(path).ok_or(NotOpened::InUse)?;
+        Ok(Box::new(ExclusiveKey { key: self.bus.open(path)?, _lock: lock }))
     }
 
     fn watch(&self) -> Box<dyn FnMut(Duration)> {
@@ -64,7 +64,7 @@ impl Bus for OneAtATime {
     }
 }
 
-impl Transport for Alone {
+impl Transport for ExclusiveKey {
     fn report_lengths(&self) -> (usize, usize) {
         self.key.report_lengths()
     }
@@ -78,16 +78,16 @@ impl Transport for Alone {
     }
 }
 
-impl Drop for Turn {
+impl Drop for KeyLock {
     fn drop(&mut self) {
         self.taken
             .paths
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&self.path);
-        self.taken.given_back.notify_all();
+        self.taken.released.notify_all();
     }
 }
 
-/// To find out whether a key fits takes less.
+/// Longer than probing a key takes.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -1,0 +1,56 @@
+//! The authenticated caller of a request: its role, and the accounts that exist for it.
+
+use crate::agent::access::denied::Denied;
+use crate::agent::config::{AccountPattern, Fold, Role};
+use crate::id::{AccountId, CallerId};
+
+/// An authenticated caller.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) id: CallerId,
+    pub(crate) role: Role,
+    pub(crate) scope: Scope,
+    /// Refusals carry their reason.
+    pub(crate) explain: bool,
+    /// A reverse proxy, trusted to say which address its visitor asked for.
+    pub(crate) forward: bool,
+}
+
+/// The accounts that exist for a caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    All,
+    Only {
+        patterns: Vec<AccountPattern>,
+        /// The value of `$user`.
+        login: Option<String>,
+        fold: Fold,
+    },
+}
+
+impl Caller {
+    /// Whether the account exists for this caller.
+    pub(crate) fn sees(&self, account: &AccountId) -> bool {
+        match &self.scope {
+            Scope::All => true,
+            Scope::Only { patterns, login, fold } => patterns
+                .iter()
+                .any(|pattern| pattern.covers_folded(account, login.as_deref(), *fold)),
+        }
+    }
+
+    /// Whether the account of its own login name is the only one that exists for it.
+    pub(crate) fn sees_only_its_own(&self) -> bool {
+        let Scope::Only { patterns, .. } = &self.scope else { return false };
+        patterns.iter().all(|pattern| *pattern == AccountPattern::LoginName)
+    }
+
+    /// Refuses a caller below this role.
+    pub(crate) fn must_be(&self, role: Role) -> Result<(), Denied> {
+        if self.role >= role {
+            Ok(())
+        } else {
+            Err(Denied::forbidden("your role does not allow this"))
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Identification of callers.
+//!
+//! On a Unix socket the kernel names the peer by its user id when it connects. On TCP an API key
+//! names the caller.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota};
+use nix::unistd::Uid;
+use subtle::ConstantTimeEq;
+
+use crate::agent::access::caller::{Caller, Scope};
+use crate::agent::access::connection::Connection;
+use crate::agent::access::denied::{Denied, Failure};
+use crate::agent::access::peer::{Login, Peer};
+use crate::agent::accounts::Accounts;
+use crate::agent::config::{AccountPattern, Config, Role};
+use crate::id::CallerId;
+use crate::store::ApiKeyRecord;
+use crate::verifier::{Error, Verifier};
+
+/// Identifies callers and limits their request rates. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Callers(Arc<Inner>);
+
+struct Inner {
+    verifier: Verifier,
+    config: Arc<Config>,
+    accounts: Arc<Accounts>,
+    limiter: DefaultKeyedRateLimiter<CallerId>,
+    requests: AtomicU32,
+    /// The API keys, with the version of the store's control data that they were read at.
+    keys: Mutex<Option<(u64, ApiKeys)>>,
+}
+
+type ApiKeys = Arc<HashMap<String, ApiKeyRecord>>;
+
+impl Callers {
+    pub(crate) fn new(verifier: Verifier, config: Arc<Config>, accounts: Arc<Accounts>) -> Callers {
+        let quota =
+            Quota::per_second(config.limits.requests_per_second).allow_burst(config.limits.burst);
+        Callers(Arc::new(Inner {
+            verifier,
+            config,
+            accounts,
+            limiter: DefaultKeyedRateLimiter::keyed(quota),
+            requests: AtomicU32::new(0),
+            keys: Mutex::new(None),
+        }))
+    }
+
+    /// The caller of a request on this connection. `key` is the API key that came with it; only TCP
+    /// connections use it.
+    ///
+    /// # Errors
+    /// [`Denied`] for an unknown caller or one above its request rate; a verifier's error where the
+    /// store cannot say.
+    pub(crate) async fn identify(
+        &self,
+        connection: &Connection,
+        key: Option<&str>,
+    ) -> Result<Caller, Failure> {
+        let inner = &self.0;
+        let caller = match connection.peer {
+            Peer::Unix { uid, .. } if connection.only_verify => {
+                inner.verify_only(uid, connection.login.as_deref())?
+            }
+            Peer::Unix { uid, .. } => inner.local(uid, connection.login.as_deref())?,
+            Peer::Tcp(_) => inner.by_api_key(key).await?.ok_or(Denied::Unauthenticated)?,
+        };
+        Ok(inner.within_rate(caller)?)
+    }
+}
+
+impl Inner {
+    fn within_rate(&self, caller: Caller) -> Result<Caller, Denied> {
+        // Drop the limits of callers that have been quiet long enough to have their full burst.
+        if self.requests.fetch_add(1, Relaxed).is_multiple_of(65_536) {
+            self.limiter.retain_recent();
+        }
+        match self.limiter.check_key(&caller.id) {
+            Ok(()) => Ok(caller),
+            Err(early) => Err(Denied::TooFast(early.wait_time_from(DefaultClock::default().now()))),
+        }
+    }
+
+    fn local(&self, uid: u32, login: Option<&Login>) -> Result<Caller, Denied> {
+        let id = CallerId::new(format!("uid:{uid}"));
+        let (name, groups) =
+            login.map_or((None, &[][..]), |login| (login.name.clone(), &login.groups[..]));
+        let rule = self.config.peer_rule(uid, groups);
+        let forward = rule.is_some_and(|rule| rule.forward);
+        if uid == 0 || uid == Uid::effective().as_raw() {
+            return Ok(Caller { id, role: Role::Admin, scope: Scope::All, explain: true, forward });
+        }
+        let explain = self.config.explain;
+        match (rule, name) {
+            (Some(rule), login) => {
+                let scope =
+                    rule.accounts.clone().map_or(Scope::All, |patterns| self.only(patterns, login));
+                Ok(Caller { id, role: rule.role, scope, explain: explain || rule.explain, forward })
+            }
+            (None, Some(login)) if self.config.local_users => {
+                let scope = self.only(vec![AccountPattern::LoginName], Some(login));
+                Ok(Caller { id, role: Role::Enroller, scope, explain, forward })
+            }
+            (None, _) => {
+                Err(Denied::forbidden("no [[peer]] of the agent's configuration is for this user"))
+            }
+        }
+    }
+
+    /// A caller on the socket for verifiers: root verifies any account, other users that of their
+    /// own login name. The rules of the configuration change nothing here.
+    fn verify_only(&self, uid: u32, login: Option<&Login>) -> Result<Caller, Denied> {
+        let scope = match login.and_then(|login| login.name.clone()) {
+            _ if uid == 0 => Scope::All,
+            Some(login) => self.only(vec![AccountPattern::LoginName], Some(login)),
+            None => {
+                return Err(Denied::forbidden("this user has no login name, and so no account"));
+            }
+        };
+        let explain = uid == 0 || self.config.explain;
+        Ok(Caller {
+            id: CallerId::new(format!("uid:{uid}")),
+            role: Role::Verifier,
+            scope,
+            explain,
+            forward: false,
+        })
+    }
+
+    async fn by_api_key(&self, key: Option<&str>) -> Result<Option<Caller>, Error> {
+        let Some((key, id)) = key.and_then(|key| Some((key, api_key_id(key)?))) else {
+            return Ok(None);
+        };
+        let digest = self.verifier.api_key_digest(key).await?;
+        let keys = self.api_keys().await?;
+        Ok(keys
+            .get(id)
+            .filter(|record| bool::from(record.digest.ct_eq(&digest[..])))
+            .and_then(|record| self.holder(record)))
+    }
+
+    /// The caller that holds this key; none where its record cannot be understood.
+    fn holder(&self, record: &ApiKeyRecord) -> Option<Caller> {
+        let role: Role = record.role.parse().ok()?;
+        let scope = match &record.accounts {
+            None => Scope::All,
+            Some(texts) => {
+                let patterns = texts.iter().map(|text| AccountPattern::existing(text));
+                self.only(patterns.collect::<Result<_, _>>().ok()?, None)
+            }
+        };
+        Some(Caller {
+            id: CallerId::new(format!("key:{}", record.id)),
+            role,
+            scope,
+            explain: self.config.explain || record.explain,
+            forward: record.forward,
+        })
+    }
+
+    fn only(&self, patterns: Vec<AccountPattern>, login: Option<String>) -> Scope {
+        Scope::Only { patterns, login, fold: self.accounts.fold() }
+    }
+
+    /// The API keys, read again when the store's control data has a new version.
+    async fn api_keys(&self) -> Result<ApiKeys, Error> {
+        let store = self.verifier.store();
+        let version = store.control_version().await?;
+        if let Some((_, keys)) = self
+            .keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .filter(|(cached, _)| *cached == version)
+        {
+            return Ok(Arc::clone(keys));
+        }
+        let keys = store.api_keys().await?.into_iter().map(|record| (record.id.clone(), record));
+        let keys = Arc::new(keys.collect::<HashMap<String, ApiKeyRecord>>());
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((version, Arc::clone(&keys)));
+        Ok(keys)
+    }
+}
+
+/// The public part of an API key: `twostep_ID_SECRET`.
+fn api_key_id(key: &str) -> Option<&str> {
+    let (id, secret) = key.strip_prefix("twostep_")?.split_once('_')?;
+    (!id.is_empty() && secret.len() == 43).then_some(id)
+}

@@ -1,0 +1,112 @@
+//! The other end of a connection.
+//!
+//! A local peer is the user that the kernel names for the socket (`SO_PEERCRED`), read once when
+//! the connection is accepted. Paths, process ids and the peer's own words prove nothing. A process
+//! that hands its socket to another one answers for it.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::unistd::{Gid, Uid, User};
+
+use crate::agent::access::denied::Denied;
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Peer {
+    /// A process on this machine.
+    Unix {
+        /// The effective user that connected.
+        uid: u32,
+        /// The effective group of that user.
+        gid: u32,
+        /// The process that connected, for the log. The system may have reused the number since.
+        pid: Option<i32>,
+    },
+    /// A network address, which proves nothing.
+    Tcp(SocketAddr),
+}
+
+/// A program on this machine, by the user that it runs as. TCP connections have none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LocalPeer {
+    pub(crate) uid: u32,
+}
+
+/// The entry of a local peer in the system's user database.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Login {
+    /// The login name; none for a user without an entry.
+    pub(crate) name: Option<String>,
+    /// All groups by the database, and the one that the peer connected with.
+    pub(crate) groups: Vec<u32>,
+}
+
+/// A short-lived cache of logins: a look-up may ask another machine.
+#[derive(Default)]
+pub(crate) struct Logins {
+    known: Mutex<HashMap<(u32, u32), Cached>>,
+}
+
+struct Cached {
+    at: Instant,
+    login: Arc<Login>,
+}
+
+impl Logins {
+    /// The login of this user, looked up on a blocking thread. A failed look-up yields no name.
+    pub(crate) async fn of(&self, uid: u32, gid: u32) -> Arc<Login> {
+        if let Some(found) =
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&(uid, gid))
+            && found.at.elapsed() < CACHED_FOR
+        {
+            return Arc::clone(&found.login);
+        }
+        let looked_up = tokio::task::spawn_blocking(move || Login::look_up(uid, gid)).await;
+        let login = Arc::new(looked_up.unwrap_or(Login { name: None, groups: vec![gid] }));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, found| found.at.elapsed() < CACHED_FOR);
+        known.insert((uid, gid), Cached { at: Instant::now(), login: Arc::clone(&login) });
+        login
+    }
+}
+
+impl Peer {
+    /// The program on this machine, if the peer is one.
+    pub(crate) fn local(self) -> Result<LocalPeer, Denied> {
+        match self {
+            Peer::Unix { uid, .. } => Ok(LocalPeer { uid }),
+            Peer::Tcp(_) => Err(Denied::forbidden(
+                "only programs on the agent's own machine, on a Unix socket, may ask for this",
+            )),
+        }
+    }
+}
+
+impl LocalPeer {
+    /// Refuses every user but root.
+    pub(crate) fn must_be_root(self) -> Result<(), Denied> {
+        if self.uid == 0 { Ok(()) } else { Err(Denied::forbidden("only root may ask for this")) }
+    }
+}
+
+impl Login {
+    fn look_up(uid: u32, gid: u32) -> Login {
+        let name = User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name);
+        let listed = name.as_deref().and_then(|name| {
+            nix::unistd::getgrouplist(&CString::new(name).ok()?, Gid::from_raw(gid)).ok()
+        });
+        let mut groups: Vec<u32> =
+            listed.unwrap_or_default().into_iter().map(Gid::as_raw).collect();
+        if !groups.contains(&gid) {
+            groups.push(gid);
+        }
+        Login { name, groups }
+    }
+}
+
+/// How long a login is cached: a change of groups takes effect after that.
+const CACHED_FOR: Duration = Duration::from_secs(5);

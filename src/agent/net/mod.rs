@@ -1,0 +1,16 @@
+//! The network: listeners, connections and their limits, and what surrounds the router on every
+//! request.
+
+mod admission;
+mod error;
+mod limits;
+mod listen;
+mod serve;
+mod tls;
+mod unix;
+
+pub(crate) use admission::layered;
+pub use error::ListenError;
+pub(crate) use listen::Listeners;
+pub(crate) use serve::{Routers, serve};
+pub(crate) use tls::{Tls, server_config};
