@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::cli::output::{Exit, Failure, Report, plain};
 use crate::cli::words;
-use crate::policy::{Decision, PolicyError, PolicySet, StepUp, Supposed};
+use crate::policy::{Decision, HypotheticalContext, PolicyError, PolicySet, StepUp};
 use crate::time::{Clock, SystemClock, UnixTime};
 
 /// Read policies, find what is wrong with them, try them on a context
@@ -120,16 +120,19 @@ fn simulated(
     Ok(note.into_iter().fold(report, Report::note))
 }
 
-fn supposed(context: Option<&str>) -> Result<(Supposed, bool), Failure> {
+fn supposed(context: Option<&str>) -> Result<(HypotheticalContext, bool), Failure> {
     let given = match context {
-        None => return Ok((Supposed::default(), false)),
+        None => return Ok((HypotheticalContext::default(), false)),
         Some("-") => std::io::read_to_string(std::io::stdin())
             .map_err(|error| Failure::bad_input(format!("cannot read it: {error}")))?,
         Some(given) => given.to_owned(),
     };
     let is_token = !given.trim_start().starts_with('{');
-    let supposed =
-        if is_token { Supposed::from_unchecked_token(&given) } else { Supposed::from_json(&given) };
+    let supposed = if is_token {
+        HypotheticalContext::from_unchecked_token(&given)
+    } else {
+        HypotheticalContext::from_json(&given)
+    };
     supposed.map(|supposed| (supposed, is_token)).map_err(Failure::bad_input)
 }
 

@@ -1,8 +1,9 @@
-//! Contexts for Cedar (<https://www.cedarpolicy.com>), for those whose policies are written in it.
+//! Session contexts as contexts of Cedar (<https://www.cedarpolicy.com>), for policies written in
+//! its language.
 //!
-//! What a session context does not say is no attribute of Cedar's context. Validate policies with
-//! [`SCHEMA`], strictly: Cedar skips a `forbid` that reads an attribute that is not there, and the
-//! validator refuses it.
+//! An absent attribute is missing from Cedar's context. Validate policies against [`SCHEMA`] in
+//! strict mode: Cedar skips a `forbid` that reads a missing attribute, and the validator refuses
+//! it.
 
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request, Schema,
@@ -10,51 +11,51 @@ use cedar_policy::{
 use serde_json::{Map, Value, json};
 
 use crate::policy::Presented;
-use crate::policy::facts::Facts;
+use crate::policy::attributes::Attributes;
 use crate::session::{Amr, MfaKind};
 use crate::time::UnixTime;
 
-/// `Twostep::Context` in Cedar's schema language, to be put together with a schema of one's own.
+/// `Twostep::Context` in Cedar's schema language, to be combined with the schema of your service.
 pub const SCHEMA: &str = include_str!("twostep.cedarschema");
 
-/// Who wants to do what, in the caller's own entities.
+/// The request to decide, in entities of the calling service.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// Who.
+    /// Subject of the request.
     pub principal: EntityUid,
-    /// What.
+    /// Requested action.
     pub action: EntityUid,
-    /// To what.
+    /// Object of the action.
     pub resource: EntityUid,
 }
 
-/// The request does not fit the schema. Whoever wrote the program must act.
+/// The request does not fit the schema: a fault of the calling program.
 #[derive(Debug, thiserror::Error)]
 #[error("Cedar does not take the request: {0}")]
 pub struct BadRequest(String);
 
-/// What was presented, as Cedar's context. A context that is over at `now`, or dated in the future,
-/// says nothing.
+/// Converts a presented context for Cedar. An expired context, or one dated in the future, has no
+/// attributes.
 ///
 /// # Errors
-/// When Cedar takes no such context; the attributes alone are no reason.
+/// [`BadRequest`] if Cedar rejects the context, which its attributes alone never cause.
 pub fn context<'a>(
     presented: impl Into<Presented<'a>>,
     now: UnixTime,
 ) -> Result<Context, BadRequest> {
-    let facts = Facts::of(presented.into(), now);
-    Context::from_json_value(Value::Object(attributes(&facts)), None)
+    let attributes = Attributes::of(presented.into(), now);
+    Context::from_json_value(Value::Object(members(&attributes)), None)
         .map_err(|error| BadRequest(error.to_string()))
 }
 
-/// Whether the caller's policies allow it. With a schema, the question and the context have to fit
-/// it.
+/// Decides by the policies of the calling service. With a schema, the question and the context must
+/// fit it.
 ///
-/// It is refused when a policy cannot be evaluated: Cedar skips such a one, though it may be a
+/// A policy that cannot be evaluated refuses the request: Cedar skips such a policy, even a
 /// `forbid`.
 ///
 /// # Errors
-/// [`BadRequest`], when the question does not fit the schema.
+/// [`BadRequest`] if the question does not fit the schema.
 pub fn is_allowed<'a>(
     presented: impl Into<Presented<'a>>,
     now: UnixTime,
@@ -70,24 +71,27 @@ pub fn is_allowed<'a>(
     Ok(response.decision() == Decision::Allow && response.diagnostics().errors().next().is_none())
 }
 
-fn attributes(facts: &Facts<'_>) -> Map<String, Value> {
-    let amr = facts.amr.map(|amr| amr.iter().map(|method| method.name()).collect::<Vec<_>>());
-    let attributes = [
-        ("mfa_present", facts.present.map(Value::from)),
-        // Cedar's numbers are signed; an age that is too great for them is no age that a policy
-        // allows.
+fn members(attributes: &Attributes<'_>) -> Map<String, Value> {
+    let amr = attributes
+        .amr
+        .map(|amr| amr.iter().map(|method| method.name()).collect::<Vec<_>>());
+    let members = [
+        ("mfa_present", attributes.present.map(Value::from)),
+        // Cedar's numbers are signed. An age beyond their range exceeds every limit.
         (
             "mfa_age_seconds",
-            facts.age.map(|age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX).into()),
+            attributes
+                .age
+                .map(|age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX).into()),
         ),
-        ("serial", facts.serial.map(Value::from)),
-        ("kind", facts.kind.map(|kind| kind.name().into())),
+        ("serial", attributes.serial.map(Value::from)),
+        ("kind", attributes.kind.map(|kind| kind.name().into())),
         ("amr", amr.map(|amr| json!(amr))),
-        ("user_verified", facts.user_verified.map(Value::from)),
-        ("phishing_resistant", facts.kind.map(|kind| (kind == MfaKind::SecurityKey).into())),
-        ("hardware_bound", facts.amr.map(|amr| amr.contains(&Amr::Hwk).into())),
+        ("user_verified", attributes.user_verified.map(Value::from)),
+        ("phishing_resistant", attributes.kind.map(|kind| (kind == MfaKind::SecurityKey).into())),
+        ("hardware_bound", attributes.amr.map(|amr| amr.contains(&Amr::Hwk).into())),
     ];
-    attributes
+    members
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .collect()
@@ -100,24 +104,27 @@ mod tests {
     use super::*;
     use crate::policy::sample::{NOW, context as mfa, key_context, without_mfa};
 
-    const OWN: &str = "entity User; entity Page; action view appliesTo { principal: User, resource: Page, context: Twostep::Context };";
+    const OWN: &str = "entity User; entity Page; \
+        action view appliesTo { principal: User, resource: Page, context: Twostep::Context };";
 
-    /// The five statements of AWS, as policies that the validator passes.
+    /// The five AWS statements, as policies that pass the validator.
     #[test]
     fn the_statements_of_aws_have_their_truth_tables() {
-        let everybody = "permit(principal, action, resource);";
+        let everyone = "permit(principal, action, resource);";
         for (statement, text, table) in [
             (
                 "Deny + Bool false",
                 format!(
-                    "{everybody} forbid(principal, action, resource) when {{ context has mfa_present && !context.mfa_present }};"
+                    "{everyone} forbid(principal, action, resource) \
+                     when {{ context has mfa_present && !context.mfa_present }};"
                 ),
                 [true, false, true],
             ),
             (
                 "Deny + BoolIfExists false",
                 format!(
-                    "{everybody} forbid(principal, action, resource) unless {{ context has mfa_present && context.mfa_present }};"
+                    "{everyone} forbid(principal, action, resource) \
+                     unless {{ context has mfa_present && context.mfa_present }};"
                 ),
                 [false, false, true],
             ),
@@ -142,12 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn the_validator_refuses_what_reads_an_attribute_that_may_be_absent() {
-        let forbid = "permit(principal, action, resource); forbid(principal, action, resource) when { context.mfa_present == false };";
+    fn the_validator_refuses_unguarded_reads_of_optional_attributes() {
+        let forbid = "permit(principal, action, resource); \
+            forbid(principal, action, resource) when { context.mfa_present == false };";
         assert!(!passes(forbid));
         assert!(!passes(&permit("context.mfa_age_seconds <= 900")));
         assert!(!passes(&permit("context has mfa_present && context.mfa_age_seconds <= 900")));
-        // Who does not validate is refused, where Cedar itself would skip the `forbid` and allow.
+        // Unvalidated policies are refused here; Cedar itself would skip the `forbid` and allow.
         assert!(!decided(Presented::Absent, forbid));
     }
 

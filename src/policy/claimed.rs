@@ -1,11 +1,10 @@
-//! What a token says of itself, for simulations. Nobody has checked it, so nothing else is made of
-//! it.
+//! Unverified claims of a token, for simulations only.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-use crate::policy::simulate::Supposed;
+use crate::policy::simulate::HypotheticalContext;
 use crate::session::Amr;
 use crate::time::UnixTime;
 
@@ -21,12 +20,12 @@ struct Claims {
     uv: Option<bool>,
 }
 
-impl Supposed {
-    /// Supposes what the token claims. Its signature is not looked at.
+impl HypotheticalContext {
+    /// Takes over the claims of a token without verifying its signature.
     ///
     /// # Errors
-    /// A sentence, when it is no token of this kind.
-    pub fn from_unchecked_token(token: &str) -> Result<Supposed, String> {
+    /// A sentence, if the text is no token of this kind.
+    pub fn from_unchecked_token(token: &str) -> Result<HypotheticalContext, String> {
         let claims = token
             .trim()
             .split('.')
@@ -36,7 +35,7 @@ impl Supposed {
         let claims = claims
             .ok_or("this is neither a token of an agent nor a JSON document about a context")?;
         let known = |names: Vec<String>| names.iter().filter_map(|name| Amr::named(name)).collect();
-        Ok(Supposed {
+        Ok(HypotheticalContext {
             present: Some(claims.mfa_present),
             mfa_time: claims.mfa_time.map(UnixTime),
             age: None,

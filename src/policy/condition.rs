@@ -1,19 +1,19 @@
-//! Conditions, and what they come to: true, false, or absent.
+//! Conditions and their truth value: true, false, or absent.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::id::SerialNumber;
-use crate::policy::facts::Facts;
+use crate::policy::attributes::Attributes;
 use crate::session::{Amr, MfaKind};
 
 /// One condition, or several joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// There is a context (the `Null` of AWS, turned round). The only one that is never absent.
+    /// Any context exists (the inverse of AWS `Null`). Never absent.
     Known,
     Present,
-    /// Exactly this age is still good enough.
+    /// Inclusive limit.
     MaxAge(Duration),
     PhishingResistant,
     HardwareBound,
@@ -27,7 +27,7 @@ pub(crate) enum Condition {
     All(Vec<Condition>),
     Any(Vec<Condition>),
     Not(Box<Condition>),
-    /// True where it is absent.
+    /// Absent counts as true.
     IfExists(Box<Condition>),
 }
 
@@ -35,37 +35,40 @@ pub(crate) enum Condition {
 pub(crate) type Truth = Option<bool>;
 
 impl Condition {
-    /// It is definitely true.
-    pub(crate) fn holds(&self, facts: &Facts<'_>) -> bool {
-        self.truth(facts) == Some(true)
+    /// True if the condition is definitely true.
+    pub(crate) fn holds(&self, attributes: &Attributes<'_>) -> bool {
+        self.truth(attributes) == Some(true)
     }
 
-    pub(crate) fn truth(&self, facts: &Facts<'_>) -> Truth {
+    pub(crate) fn truth(&self, attributes: &Attributes<'_>) -> Truth {
         match self {
-            Condition::Known => Some(facts.present.is_some()),
-            Condition::Present => facts.present,
-            Condition::MaxAge(limit) => facts.age.map(|age| age <= *limit),
-            Condition::PhishingResistant => facts.kind.map(|kind| kind == MfaKind::SecurityKey),
-            Condition::HardwareBound => facts.amr.map(|amr| amr.contains(&Amr::Hwk)),
-            Condition::UserVerified => facts.user_verified,
-            Condition::Amr(methods) => {
-                facts.amr.map(|amr| methods.iter().all(|method| amr.contains(method)))
+            Condition::Known => Some(attributes.present.is_some()),
+            Condition::Present => attributes.present,
+            Condition::MaxAge(limit) => attributes.age.map(|age| age <= *limit),
+            Condition::PhishingResistant => {
+                attributes.kind.map(|kind| kind == MfaKind::SecurityKey)
             }
-            Condition::Kinds(kinds) => facts.kind.map(|kind| kinds.contains(&kind)),
-            Condition::Serials(serials) => facts.serial.map(|serial| serials.contains(serial)),
-            Condition::All(conditions) => joined(conditions, facts, false),
-            Condition::Any(conditions) => joined(conditions, facts, true),
-            Condition::Not(condition) => condition.truth(facts).map(|truth| !truth),
-            Condition::IfExists(condition) => condition.truth(facts).or(Some(true)),
+            Condition::HardwareBound => attributes.amr.map(|amr| amr.contains(&Amr::Hwk)),
+            Condition::UserVerified => attributes.user_verified,
+            Condition::Amr(methods) => {
+                attributes.amr.map(|amr| methods.iter().all(|method| amr.contains(method)))
+            }
+            Condition::Kinds(kinds) => attributes.kind.map(|kind| kinds.contains(&kind)),
+            Condition::Serials(serials) => attributes.serial.map(|serial| serials.contains(serial)),
+            Condition::All(conditions) => joined(conditions, attributes, false),
+            Condition::Any(conditions) => joined(conditions, attributes, true),
+            Condition::Not(condition) => condition.truth(attributes).map(|truth| !truth),
+            Condition::IfExists(condition) => condition.truth(attributes).or(Some(true)),
         }
     }
 }
 
-/// One condition with the value `decisive` decides; else one that is absent makes the whole absent.
-fn joined(conditions: &[Condition], facts: &Facts<'_>, decisive: bool) -> Truth {
+/// One condition with the `decisive` value decides; otherwise one absent condition makes the result
+/// absent.
+fn joined(conditions: &[Condition], attributes: &Attributes<'_>, decisive: bool) -> Truth {
     let mut truth = Some(!decisive);
     for condition in conditions {
-        match condition.truth(facts) {
+        match condition.truth(attributes) {
             Some(value) if value == decisive => return Some(decisive),
             Some(_) => {}
             None => truth = None,

@@ -1,12 +1,12 @@
-//! What came of it: allowed or not, why, and what would help.
+//! The decision: allowed or refused, the reason, and the step-up that would help.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::id::SerialNumber;
 use crate::policy::Policy;
+use crate::policy::attributes::Attributes;
 use crate::policy::domain::{Ages, Domain};
-use crate::policy::facts::Facts;
 use crate::session::{Amr, MfaKind};
 
 /// A policy's answer.
@@ -17,113 +17,112 @@ pub struct Decision {
     reason: Reason,
     missing: Vec<&'static str>,
     step_up: StepUp,
-    presented: Standing,
+    presented: Input,
 }
 
-/// Why, in one sentence that a person understands. It names no account and no device.
+/// The reason in one plain sentence. Names no account and no device.
 #[derive(Clone, Debug)]
-pub struct Reason(Why);
+pub struct Reason(Grounds);
 
 #[derive(Clone, Debug)]
-enum Why {
+enum Grounds {
     Mfa { age: Option<Duration>, kind: Option<MfaKind> },
     WithoutMfa,
     Absent,
     Refused(String),
 }
 
-/// How the person would have to be verified: what RFC 9470 §3 tells a client to ask for.
+/// Verification that a client must ask for (RFC 9470 §3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StepUp {
-    /// At most this long ago (`max_age`).
+    /// Greatest age of the verification (`max_age`).
     pub max_age: Option<Duration>,
-    /// In one of these ways, the preferred first (`acr_values`): `mfa`; and of the OpenID Connect
-    /// Extended Authentication Profile, `phr` (phishing-resistant) and `phrh` (the same, with the
-    /// key in hardware). None if no verification would help.
+    /// Acceptable methods, the preferred first (`acr_values`): `mfa`; and of the OpenID Connect
+    /// Extended Authentication Profile, `phr` (phishing-resistant) and `phrh` (phishing-resistant,
+    /// key in hardware). Empty if no verification would help.
     pub acr_values: Vec<String>,
 }
 
-/// What the decision was about.
+/// The presented context, as far as the challenge depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    Nothing,
-    Unusable,
+enum Input {
+    Absent,
+    OutOfTime,
     Context,
 }
 
 impl Decision {
-    pub(crate) fn allowed(facts: &Facts<'_>) -> Decision {
-        let why = match facts.present {
-            Some(true) => Why::Mfa { age: facts.age, kind: facts.kind },
-            Some(false) => Why::WithoutMfa,
-            None => Why::Absent,
+    pub(crate) fn allowed(attributes: &Attributes<'_>) -> Decision {
+        let why = match attributes.present {
+            Some(true) => Grounds::Mfa { age: attributes.age, kind: attributes.kind },
+            Some(false) => Grounds::WithoutMfa,
+            None => Grounds::Absent,
         };
         Decision {
             allowed: true,
             reason: Reason(why),
             missing: Vec::new(),
             step_up: StepUp::default(),
-            presented: Standing::of(facts),
+            presented: Input::of(attributes),
         }
     }
 
-    pub(crate) fn refused(policy: &Policy, facts: &Facts<'_>) -> Decision {
+    pub(crate) fn refused(policy: &Policy, attributes: &Attributes<'_>) -> Decision {
         Decision {
             allowed: false,
-            reason: Reason(Why::Refused(policy.refusal(facts))),
-            missing: policy.condition.missing(facts),
+            reason: Reason(Grounds::Refused(policy.refusal(attributes))),
+            missing: policy.condition.missing(attributes),
             step_up: policy.step_up(),
-            presented: Standing::of(facts),
+            presented: Input::of(attributes),
         }
     }
 
-    /// It may go on.
+    /// True if the request may proceed.
     pub fn is_allowed(&self) -> bool {
         self.allowed
     }
 
-    /// Why.
+    /// The reason, as one sentence.
     pub fn reason(&self) -> &Reason {
         &self.reason
     }
 
-    /// What the context would have had to say for the conditions to be true or false, and does not:
-    /// members of the agent's `Context`. Empty when allowed.
+    /// Attributes that the conditions need and the context lacks, by their names in the agent's
+    /// `Context`. Empty when allowed.
     pub fn missing(&self) -> &[&'static str] {
         &self.missing
     }
 
-    /// How the person would have to be verified to be allowed. Empty when that is not needed.
+    /// Verification that would lead to a permit. Empty when the request is allowed.
     pub fn step_up(&self) -> StepUp {
         self.step_up.clone()
     }
 
-    /// Some verification would help. Where none does, the answer is 403, not 401.
+    /// True if some verification would help. If none would, the HTTP answer is 403 instead of 401.
     pub fn step_up_helps(&self) -> bool {
         !self.step_up.acr_values.is_empty()
     }
 
-    /// The value of `WWW-Authenticate` for the 401 that says so (RFC 9470 §3; RFC 6750 §3): without
-    /// an error when no context was presented, `invalid_token` when it is out of time, else
+    /// Value of `WWW-Authenticate` for a 401 (RFC 9470 §3; RFC 6750 §3): without an error if no
+    /// context was presented, `invalid_token` if it is out of time, else
     /// `insufficient_user_authentication`.
     pub fn challenge(&self) -> String {
         let error = match self.presented {
-            Standing::Nothing => return self.step_up.challenge(None),
-            Standing::Unusable => "invalid_token",
-            Standing::Context => "insufficient_user_authentication",
+            Input::Absent => return self.step_up.challenge(None),
+            Input::OutOfTime => "invalid_token",
+            Input::Context => "insufficient_user_authentication",
         };
         self.step_up.challenge(Some((error, &self.reason.to_string())))
     }
 }
 
 impl StepUp {
-    /// A Bearer challenge that asks for this, with an error code and a sentence about it.
+    /// A Bearer challenge for this verification, with an error code and its description.
     pub fn challenge(&self, error: Option<(&str, &str)>) -> String {
         let mut parameters = Vec::new();
         if let Some((code, description)) = error {
             parameters.push(format!("error=\"{code}\""));
-            // What RFC 6750 §3 allows there, without the two characters that end or escape a
-            // string.
+            // RFC 6750 §3 character set, without `"` and `\`.
             let plain =
                 description.chars().filter(|c| matches!(c, ' ' | '!' | '#'..='[' | ']'..='~'));
             parameters.push(format!("error_description=\"{}\"", plain.collect::<String>()));
@@ -141,21 +140,21 @@ impl StepUp {
 }
 
 impl Policy {
-    /// How somebody has to be verified for this.
+    /// Verification that meets this policy.
     pub fn step_up(&self) -> StepUp {
         let domain = Domain::of(&self.condition);
         let helps = |resistant: bool, hardware: bool| {
-            domain.any(Ages::Fresh, |facts| {
+            domain.any(Ages::Fresh, |attributes| {
                 let is = (
-                    facts.kind == Some(MfaKind::SecurityKey),
-                    facts.amr.is_some_and(|amr| amr.contains(&Amr::Hwk)),
+                    attributes.kind == Some(MfaKind::SecurityKey),
+                    attributes.amr.is_some_and(|amr| amr.contains(&Amr::Hwk)),
                 );
                 let asked = is.0 == resistant && (!resistant || is.1 == hardware);
-                asked && self.condition.holds(facts)
+                asked && self.condition.holds(attributes)
             })
         };
-        // A stronger one is not listed where a weaker one will do, unless something between them
-        // will not.
+        // Lists the weakest method that meets the policy, and a stronger one only if a method
+        // between the two does not.
         let acr_values: &[&str] = match (helps(false, false), helps(true, false), helps(true, true))
         {
             (true, true, true) | (true, false, false) => &["mfa"],
@@ -173,20 +172,20 @@ impl Policy {
 }
 
 impl Policy {
-    /// Whether a verification with this device, now, could be enough. Where that holds of none of
-    /// an account's devices, asking for one is in vain.
+    /// True if a fresh verification with this device could meet the policy. If no device of an
+    /// account could, a step-up is futile.
     pub fn can_be_met_with(&self, kind: MfaKind, serial: &SerialNumber) -> bool {
         Domain::of(&self.condition)
-            .any_of(kind, serial.as_str(), |facts| self.condition.holds(facts))
+            .any_of(kind, serial.as_str(), |attributes| self.condition.holds(attributes))
     }
 }
 
-impl Standing {
-    fn of(facts: &Facts<'_>) -> Standing {
-        match (facts.unusable, facts.present) {
-            (Some(_), _) => Standing::Unusable,
-            (None, None) => Standing::Nothing,
-            (None, Some(_)) => Standing::Context,
+impl Input {
+    fn of(attributes: &Attributes<'_>) -> Input {
+        match (attributes.unusable, attributes.present) {
+            (Some(_), _) => Input::OutOfTime,
+            (None, None) => Input::Absent,
+            (None, Some(_)) => Input::Context,
         }
     }
 }
@@ -194,14 +193,14 @@ impl Standing {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Why::Mfa { age, kind } => {
+            Grounds::Mfa { age, kind } => {
                 f.write_str("MFA was proved")?;
                 kind.map_or(Ok(()), |kind| write!(f, " with {}", kind.words()))?;
                 age.map_or(Ok(()), |age| write!(f, " {} s ago", age.as_secs()))
             }
-            Why::WithoutMfa => f.write_str("the policy allows a context without MFA here"),
-            Why::Absent => f.write_str("the policy allows everybody here, without any context"),
-            Why::Refused(why) => f.write_str(why),
+            Grounds::WithoutMfa => f.write_str("the policy allows a context without MFA here"),
+            Grounds::Absent => f.write_str("the policy allows everybody here, without any context"),
+            Grounds::Refused(why) => f.write_str(why),
         }
     }
 }
@@ -221,18 +220,21 @@ mod tests {
             (
                 policy.decide(&without_mfa(), NOW),
                 "Bearer error=\"insufficient_user_authentication\", \
-                 error_description=\"MFA was not present when this context was made\", acr_values=\"phr\", max_age=\"900\"",
+                 error_description=\"MFA was not present when this context was made\", \
+                 acr_values=\"phr\", max_age=\"900\"",
             ),
             (
                 policy.decide(&context(60), NOW),
                 "Bearer error=\"insufficient_user_authentication\", \
-                 error_description=\"MFA was proved with a time-based code, and only a security key resists phishing\", \
+                 error_description=\"MFA was proved with a time-based code, \
+                 and only a security key resists phishing\", \
                  acr_values=\"phr\", max_age=\"900\"",
             ),
             (
                 policy.decide(&key_context(901, true), NOW),
                 "Bearer error=\"insufficient_user_authentication\", \
-                 error_description=\"MFA was proved 901 s ago, and at most 900 s are allowed\", acr_values=\"phr\", max_age=\"900\"",
+                 error_description=\"MFA was proved 901 s ago, and at most 900 s are allowed\", \
+                 acr_values=\"phr\", max_age=\"900\"",
             ),
         ] {
             assert!(!decision.is_allowed() && decision.step_up_helps());
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_context_would_have_to_say_is_named() {
+    fn attributes_that_the_context_lacks_are_named() {
         let policy = Policy::max_age(Duration::from_secs(900)).user_verified().hardware_bound();
         assert_eq!(
             policy.decide(&without_mfa(), NOW).missing(),

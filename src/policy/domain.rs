@@ -1,20 +1,20 @@
-//! Every kind of context there can be, as far as a condition can tell one from another.
+//! The domain of contexts with MFA that conditions can tell apart.
 //!
-//! It is finite and small, so that questions about a policy ("can this ever hold?") are answered by
-//! trying.
+//! The domain is finite and small, so questions about a policy ("can it ever hold?") are answered
+//! by enumeration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::id::SerialNumber;
+use crate::policy::attributes::Attributes;
 use crate::policy::condition::Condition;
-use crate::policy::facts::Facts;
 use crate::session::{Amr, MfaKind};
 
-/// The contexts with MFA that a condition can tell apart.
+/// The contexts with MFA that one condition can tell apart.
 pub(crate) struct Domain<'a> {
     devices: Vec<Device>,
-    /// One serial number for each set of lists that any is on, and one that is on none.
+    /// One serial number for each combination of lists, and one that is on no list.
     serials: Vec<&'a str>,
     ages: BTreeSet<Duration>,
 }
@@ -32,30 +32,30 @@ impl<'a> Domain<'a> {
         Domain { devices: devices(), serials: told_apart(&lists), ages }
     }
 
-    /// Whether some context that this device makes now makes `question` true.
+    /// True if a fresh context of this device satisfies `question`.
     pub(crate) fn any_of(
         &self,
         kind: MfaKind,
         serial: &str,
-        question: impl Fn(&Facts<'_>) -> bool,
+        question: impl Fn(&Attributes<'_>) -> bool,
     ) -> bool {
         let mut devices = self.devices.iter().filter(|device| device.kind == kind);
-        devices.any(|device| question(&device.facts(serial, Duration::ZERO)))
+        devices.any(|device| question(&device.attributes(serial, Duration::ZERO)))
     }
 
-    /// Whether some context with MFA makes `question` true.
-    pub(crate) fn any(&self, ages: Ages, question: impl Fn(&Facts<'_>) -> bool) -> bool {
+    /// True if some context with MFA satisfies `question`.
+    pub(crate) fn any(&self, ages: Ages, question: impl Fn(&Attributes<'_>) -> bool) -> bool {
         let ages = self.ages.iter().filter(|age| ages == Ages::All || age.is_zero());
         let mut cases = ages.flat_map(|age| self.devices.iter().map(move |device| (age, device)));
         cases.any(|(age, device)| {
-            self.serials.iter().any(|serial| question(&device.facts(serial, *age)))
+            self.serials.iter().any(|serial| question(&device.attributes(serial, *age)))
         })
     }
 }
 
 impl Device {
-    fn facts<'a>(&'a self, serial: &'a str, age: Duration) -> Facts<'a> {
-        Facts {
+    fn attributes<'a>(&'a self, serial: &'a str, age: Duration) -> Attributes<'a> {
+        Attributes {
             unusable: None,
             present: Some(true),
             age: Some(age),
@@ -67,10 +67,10 @@ impl Device {
     }
 }
 
-/// Which contexts to try.
+/// Ages to enumerate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ages {
-    /// Those that were proved just now.
+    /// Age zero only.
     Fresh,
     All,
 }
@@ -96,7 +96,8 @@ fn collect<'a>(
     }
 }
 
-/// A serial number of each set of lists; the empty one is on none, for no device has it.
+/// One serial number per combination of lists. The empty text stands for "on no list": no device
+/// has it.
 fn told_apart<'a>(lists: &[&'a BTreeSet<SerialNumber>]) -> Vec<&'a str> {
     let mut found = BTreeMap::from([(vec![false; lists.len()], "")]);
     for serial in lists.iter().copied().flatten() {
@@ -106,8 +107,9 @@ fn told_apart<'a>(lists: &[&'a BTreeSet<SerialNumber>]) -> Vec<&'a str> {
     found.into_values().collect()
 }
 
-/// What the kinds of devices can prove: a code is a code, from known hardware or not; a key has its
-/// key somewhere, was touched, and may have verified its user in a way that it tells.
+/// Possible proofs of each kind of device. Codes: `otp`, with `hwk` for known hardware. Security
+/// keys: the place of the key, `user` for the touch, and possibly user verification with its
+/// method.
 fn devices() -> Vec<Device> {
     let mut devices = Vec::new();
     for (kind, amr) in [
@@ -141,5 +143,5 @@ fn devices() -> Vec<Device> {
     devices
 }
 
-/// No context lives longer than 129,600 s, and none is valid in the second in which it ends.
+/// Contexts live at most 129,600 s, and are invalid in the second in which they end.
 pub(crate) const LONGEST_AGE: Duration = Duration::from_secs(129_599);

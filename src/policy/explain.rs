@@ -1,45 +1,45 @@
-//! Conditions in words, and which of them was not met.
+//! Conditions in words, and the reason of a refusal.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::policy::Policy;
+use crate::policy::attributes::{Attributes, Unusable};
 use crate::policy::condition::Condition;
-use crate::policy::facts::{Facts, Unusable};
 use crate::session::MfaKind;
 
 impl Policy {
-    /// Why these facts are not enough.
-    pub(crate) fn refusal(&self, facts: &Facts<'_>) -> String {
-        match (facts.unusable, facts.present) {
+    /// The reason why these attributes do not suffice.
+    pub(crate) fn refusal(&self, attributes: &Attributes<'_>) -> String {
+        match (attributes.unusable, attributes.present) {
             (Some(Unusable::Over), _) => "the context has expired".to_owned(),
             (Some(Unusable::NotYet), _) => "the context is not valid yet".to_owned(),
             (None, None) if !self.allow_absent => "no valid context was presented".to_owned(),
             (None, Some(false)) if !self.allow_without_mfa => {
                 "MFA was not present when this context was made".to_owned()
             }
-            _ => self.condition.shortfall(facts),
+            _ => self.condition.shortfall(attributes),
         }
     }
 }
 
 impl Condition {
-    /// Why this condition, which does not hold, does not.
-    fn shortfall(&self, facts: &Facts<'_>) -> String {
+    /// The reason why this unmet condition is unmet.
+    fn shortfall(&self, attributes: &Attributes<'_>) -> String {
         let failed = |conditions: &[Condition]| -> Vec<String> {
-            let failed = conditions.iter().filter(|condition| !condition.holds(facts));
-            failed.map(|condition| condition.shortfall(facts)).collect()
+            let failed = conditions.iter().filter(|condition| !condition.holds(attributes));
+            failed.map(|condition| condition.shortfall(attributes)).collect()
         };
         match self {
             Condition::All(conditions) => failed(conditions).into_iter().next().unwrap_or_default(),
             Condition::Any(conditions) => failed(conditions).join(", and "),
-            Condition::IfExists(condition) => condition.shortfall(facts),
-            _ if self.truth(facts).is_none() => absent(self, facts),
+            Condition::IfExists(condition) => condition.shortfall(attributes),
+            _ if self.truth(attributes).is_none() => absent(self, attributes),
             Condition::Not(condition) => format!("here it must not be that {condition}"),
             Condition::Known => "no valid context was presented".to_owned(),
             Condition::Present => "MFA was not present when this context was made".to_owned(),
             Condition::MaxAge(limit) => {
-                let age = facts.age.unwrap_or_default();
+                let age = attributes.age.unwrap_or_default();
                 format!(
                     "MFA was proved {} s ago, and at most {} s are allowed",
                     age.as_secs(),
@@ -48,7 +48,7 @@ impl Condition {
             }
             Condition::PhishingResistant => format!(
                 "MFA was proved with {}, and only a security key resists phishing",
-                kind(facts)
+                kind(attributes)
             ),
             Condition::HardwareBound => {
                 "the device is not known to keep its key in hardware".to_owned()
@@ -58,7 +58,7 @@ impl Condition {
             }
             Condition::Amr(_) => format!("it has to be that {self}"),
             Condition::Kinds(_) => {
-                format!("MFA was proved with {}, and it has to be that {self}", kind(facts))
+                format!("MFA was proved with {}, and it has to be that {self}", kind(attributes))
             }
             Condition::Serials(_) => {
                 "MFA was proved with another device than those that are allowed here".to_owned()
@@ -66,11 +66,13 @@ impl Condition {
         }
     }
 
-    /// The members of a context that conditions ask for and that are not there, each once.
-    pub(crate) fn missing(&self, facts: &Facts<'_>) -> Vec<&'static str> {
+    /// Attributes that conditions need and the context lacks, each once.
+    pub(crate) fn missing(&self, attributes: &Attributes<'_>) -> Vec<&'static str> {
         let mut missing = Vec::new();
         self.visit(&mut |condition| {
-            if let Some(member) = condition.member().filter(|_| condition.truth(facts).is_none()) {
+            if let Some(member) =
+                condition.member().filter(|_| condition.truth(attributes).is_none())
+            {
                 missing.push(member);
             }
         });
@@ -79,7 +81,7 @@ impl Condition {
         missing
     }
 
-    /// The shortest age that is asked for. What stands under a `not` asks for the contrary.
+    /// The lowest age limit. Limits under `not` are skipped: they demand the opposite.
     pub(crate) fn max_age(&self) -> Option<Duration> {
         match self {
             Condition::MaxAge(limit) => Some(*limit),
@@ -91,7 +93,7 @@ impl Condition {
         }
     }
 
-    /// Everything in it, and itself last.
+    /// Visits the nested conditions, then the condition itself.
     pub(crate) fn visit<'a>(&'a self, see: &mut impl FnMut(&'a Condition)) {
         match self {
             Condition::All(conditions) | Condition::Any(conditions) => {
@@ -103,7 +105,7 @@ impl Condition {
         see(self);
     }
 
-    /// The member of a context that it is about.
+    /// The attribute that this condition reads.
     fn member(&self) -> Option<&'static str> {
         match self {
             Condition::Present => Some("mfa_present"),
@@ -121,7 +123,7 @@ impl Condition {
     }
 }
 
-/// What it demands, to be read after "that".
+/// A clause to be read after "that".
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -153,7 +155,7 @@ impl fmt::Display for Condition {
 }
 
 impl MfaKind {
-    /// What people call it.
+    /// Name in sentences.
     pub(crate) fn words(self) -> &'static str {
         match self {
             MfaKind::Totp => "a time-based code",
@@ -173,15 +175,17 @@ fn list(f: &mut fmt::Formatter<'_>, conditions: &[Condition], joint: &str) -> fm
     Ok(())
 }
 
-fn kind(facts: &Facts<'_>) -> &'static str {
-    facts.kind.map_or("a device of unknown kind", MfaKind::words)
+fn kind(attributes: &Attributes<'_>) -> &'static str {
+    attributes.kind.map_or("a device of unknown kind", MfaKind::words)
 }
 
-/// A condition that is neither true nor false.
-fn absent(condition: &Condition, facts: &Facts<'_>) -> String {
-    match facts.present {
+/// The reason for an absent condition.
+fn absent(condition: &Condition, attributes: &Attributes<'_>) -> String {
+    match attributes.present {
         None => "no valid context was presented".to_owned(),
         Some(false) => "MFA was not present when this context was made".to_owned(),
-        Some(true) => format!("the context does not say {}", condition.missing(facts).join(", ")),
+        Some(true) => {
+            format!("the context does not say {}", condition.missing(attributes).join(", "))
+        }
     }
 }

@@ -1,20 +1,18 @@
-//! What a policy cannot mean: conditions that never hold, and those that let through who proved
-//! nothing.
+//! Lints: policies that never hold, or that unintentionally allow requests without MFA.
 //!
-//! It is decided by trying every kind of context there can be, so that it holds however the
-//! conditions are nested.
+//! Lints enumerate every kind of context, so nested conditions are covered too.
 
 use crate::policy::Policy;
+use crate::policy::attributes::Attributes;
 use crate::policy::condition::Condition;
 use crate::policy::domain::{Ages, Domain, LONGEST_AGE};
-use crate::policy::facts::Facts;
 
 impl Policy {
-    /// Why a policy built in code would be refused in a file; nothing, if it would not. Each is one
-    /// sentence.
+    /// Faults for which a policy file would be refused, one sentence each. Empty for a sound
+    /// policy.
     ///
-    /// Refused is what can never hold, or never fail, and what would be enough for a context
-    /// without MFA, or for none, without the policy saying so.
+    /// Faults are: conditions that never hold or never fail; and conditions that hold for a context
+    /// without MFA, or for no context, without the exception being named.
     pub fn lint(&self) -> Vec<String> {
         let mut messages = Vec::new();
         self.condition.visit(&mut |part| {
@@ -26,67 +24,89 @@ impl Policy {
     }
 }
 
-/// What is wrong with one condition, if nothing is with those in it.
+/// Fault of one condition whose nested conditions are sound.
 pub(super) fn condition(condition: &Condition) -> Option<String> {
     let message = match condition {
         Condition::MaxAge(limit) if limit.as_secs() == 0 => {
-            "max_age = 0 holds only within the second of the proof itself: say how many seconds are enough".to_owned()
+            "max_age = 0 holds only within the second of the proof itself: \
+             say how many seconds are enough"
+                .to_owned()
         }
         Condition::MaxAge(limit) if *limit > LONGEST_AGE => {
             let longest = LONGEST_AGE.as_secs().saturating_add(1);
-            format!("max_age = {} never fails, for no context lives longer than {longest} s: say less, or present = true", limit.as_secs())
+            format!(
+                "max_age = {} never fails, for no context lives longer than {longest} s: \
+                 say less, or present = true",
+                limit.as_secs()
+            )
         }
-        Condition::Amr(methods) if methods.is_empty() => "an empty list asks for nothing: name the methods, or leave it out".to_owned(),
-        Condition::Kinds(kinds) if kinds.is_empty() => "an empty list holds for nobody: name the kinds, or leave it out".to_owned(),
-        Condition::Serials(serials) if serials.is_empty() => "an empty list holds for nobody: name the devices, or leave it out".to_owned(),
-        _ if !can_hold(condition) => format!("this can never hold: no context is such that {condition}"),
+        Condition::Amr(methods) if methods.is_empty() => {
+            "an empty list asks for nothing: name the methods, or leave it out".to_owned()
+        }
+        Condition::Kinds(kinds) if kinds.is_empty() => {
+            "an empty list never holds: name the kinds, or leave it out".to_owned()
+        }
+        Condition::Serials(serials) if serials.is_empty() => {
+            "an empty list never holds: name the devices, or leave it out".to_owned()
+        }
+        _ if !can_hold(condition) => {
+            format!("this can never hold: no context is such that {condition}")
+        }
         Condition::Any(parts) if says_less_than_it_seems(condition, parts) => {
-            "this holds for every context with MFA: say present = true, or narrow an alternative".to_owned()
+            "this holds for every context with MFA: say present = true, or narrow an alternative"
+                .to_owned()
         }
         _ => return None,
     };
     Some(message)
 }
 
-/// What is wrong with a policy whose conditions are right each by itself.
+/// Faults of a policy whose conditions are sound by themselves.
 pub(super) fn policy(policy: &Policy) -> Vec<String> {
-    let enough = |facts: &Facts<'_>| policy.condition.holds(facts);
-    let absent = enough(&Facts::default());
+    let enough = |attributes: &Attributes<'_>| policy.condition.holds(attributes);
+    let absent = enough(&Attributes::default());
     let without_mfa = enough(&WITHOUT_MFA);
     let mut messages = Vec::new();
     let mut compare = |enough: bool, named: bool, what: &str, name: &str| {
         if enough && !named {
-            messages.push(format!("{what} would be enough for this: add present = true, or say {name} = true if that is meant"));
+            messages.push(format!(
+                "{what} would be enough for this: \
+                 add present = true, or say {name} = true if that is meant"
+            ));
         } else if named && !enough {
-            messages.push(format!("{name} = true has no effect, for the conditions do not hold for {what}: leave it out"));
+            messages.push(format!(
+                "{name} = true has no effect, for the conditions do not hold for {what}: \
+                 leave it out"
+            ));
         }
     };
     compare(without_mfa, policy.allow_without_mfa, "a context without MFA", "allow_without_mfa");
     compare(absent, policy.allow_absent, "a request without any context", "allow_absent");
     let with_mfa = Domain::of(&policy.condition).any(Ages::All, enough);
     if messages.is_empty() && !(with_mfa || without_mfa || absent) {
-        messages.push("nobody can ever meet this".to_owned());
+        messages.push("no request can ever meet this".to_owned());
     }
     messages
 }
 
 fn can_hold(condition: &Condition) -> bool {
-    condition.holds(&Facts::default())
+    condition.holds(&Attributes::default())
         || condition.holds(&WITHOUT_MFA)
-        || Domain::of(condition).any(Ages::All, |facts| condition.holds(facts))
+        || Domain::of(condition).any(Ages::All, |attributes| condition.holds(attributes))
 }
 
-/// Alternatives of which one always fits, while another looks as if it asked for something.
+/// True if one alternative always holds, so that a stricter one beside it has no effect.
 fn says_less_than_it_seems(condition: &Condition, parts: &[Condition]) -> bool {
     let domain = Domain::of(condition);
-    let always = |condition: &Condition| !domain.any(Ages::All, |facts| !condition.holds(facts));
+    let always =
+        |condition: &Condition| !domain.any(Ages::All, |attributes| !condition.holds(attributes));
     let about_mfa_only = !parts
         .iter()
-        .any(|part| part.holds(&WITHOUT_MFA) || part.holds(&Facts::default()));
+        .any(|part| part.holds(&WITHOUT_MFA) || part.holds(&Attributes::default()));
     about_mfa_only && always(condition) && !parts.iter().all(always)
 }
 
-const WITHOUT_MFA: Facts<'_> = Facts {
+const WITHOUT_MFA: Attributes<'_> = Attributes {
     unusable: None,
     present: Some(false),
     age: None,
@@ -100,9 +120,9 @@ const WITHOUT_MFA: Facts<'_> = Facts {
 mod tests {
     use crate::policy::PolicySet;
 
-    /// Each with the line and a piece of what is said.
+    /// Text, line of the fault, part of the message.
     const REFUSED: &[(&str, usize, &str)] = &[
-        // What can never hold, or never fail.
+        // Never holds, or never fails.
         ("[policy.p]\nmax_age = 0", 2, "holds only within the second"),
         (
             "[policy.p]\nmax_age = 129600",
@@ -132,12 +152,13 @@ mod tests {
             "can never hold",
         ),
         (
-            "[policy.p]\nany = [\n { max_age = 60 },\n { kinds = [\"totp\"], hardware_bound = true, amr = [\"user\"] },\n]",
+            "[policy.p]\nany = [\n { max_age = 60 },\n \
+             { kinds = [\"totp\"], hardware_bound = true, amr = [\"user\"] },\n]",
             4,
             "can never hold",
         ),
         ("[policy.p]\npresent = true\nnot = { present = true }", 1, "can never hold"),
-        // What says less than it seems.
+        // Alternatives that demand less than they seem to.
         (
             "[policy.p]\nany = [{ present = true }, { phishing_resistant = true }]",
             2,
@@ -148,8 +169,8 @@ mod tests {
             2,
             "holds for every context with MFA",
         ),
-        // What lets through who proved nothing. The first four are the traps of AWS: Deny + Bool,
-        // Allow + BoolIfExists, Null twice.
+        // Requests without MFA would pass. The first four are the traps of AWS: Deny + Bool, Allow
+        // + BoolIfExists, Null twice.
         (
             "[policy.p]\nif_exists = { not = { not = { present = true } } }",
             1,
@@ -180,7 +201,7 @@ mod tests {
         ),
         ("[policy.p]\npresent = true\nallow_without_mfa = true", 1, "has no effect"),
         ("[policy.p]\npresent = true\nallow_absent = true", 1, "has no effect"),
-        // What is no policy.
+        // Not a policy.
         ("", 1, "there is no policy in it"),
         ("[policy]", 1, "there is no policy in it"),
         ("policy = 1", 1, "policies are tables"),
@@ -198,7 +219,7 @@ mod tests {
         ("[policy.'p/../q']\npresent = true", 1, "a name has 1 to 64 of"),
         ("[policy.p]\npresent = true\npresent = true", 3, "duplicate key"),
         ("[policy.p]\npresent = yes", 2, ""),
-        // A condition of the wrong type is refused, never false.
+        // A value of the wrong type is refused, never read as false.
         ("[policy.p]\npresent = \"true\"", 2, "only `true` can stand here"),
         ("[policy.p]\npresent = 1", 2, "only `true` can stand here"),
         ("[policy.p]\nphishing_resistant = false", 2, "only `true` can stand here"),
@@ -237,7 +258,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_cannot_be_meant_is_refused_with_its_line() {
+    fn unsound_policies_are_refused_with_their_line() {
         for (text, line, said) in REFUSED {
             let error = PolicySet::from_toml(text).expect_err(text);
             let fault = &error.faults()[0];
@@ -246,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_meant_is_read() {
+    fn sound_policies_are_read() {
         for text in ALLOWED {
             let set = PolicySet::from_toml(&format!("[policy.p]\n{text}"))
                 .unwrap_or_else(|error| panic!("{text}\n{error}"));

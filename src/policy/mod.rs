@@ -1,10 +1,12 @@
-//! What a place demands of a session context: conditions, joined, and the decision with its reason.
+//! Policies: conditions on a session context, joined, and the decision with its reason.
 //!
-//! Conditions are three-valued. What a context does not say is *absent*: neither false nor true,
-//! and `not` leaves it absent (Kleene's strong logic). Only what is definitely true allows. A
-//! request without a context, or with one that says that MFA was not there, is let through only by
-//! a policy that says so by name.
+//! Conditions are three-valued (Kleene's strong logic). An attribute that the context lacks is
+//! *absent*: neither true nor false, and `not` leaves it absent. Only a condition that is
+//! definitely true allows. A request without a context, or with a context without MFA, passes only
+//! under a policy that names the exception: [`Policy::allow_absent`],
+//! [`Policy::allow_without_mfa`].
 
+mod attributes;
 #[cfg(feature = "cedar")]
 pub mod cedar;
 mod claimed;
@@ -12,15 +14,15 @@ mod condition;
 mod decision;
 mod domain;
 mod explain;
-mod facts;
 mod lint;
 mod load;
 mod read;
+mod set;
 mod simulate;
 
 pub use decision::{Decision, Reason, StepUp};
-pub use load::{Fault, PolicyError, PolicySet};
-pub use simulate::Supposed;
+pub use set::{Fault, PolicyError, PolicySet};
+pub use simulate::HypotheticalContext;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -29,10 +31,25 @@ use crate::id::SerialNumber;
 use crate::session::{Amr, AnyContext, ContextWithoutMfa, MfaKind, SessionContext};
 use crate::time::UnixTime;
 
+use self::attributes::Attributes;
 use self::condition::Condition;
-use self::facts::Facts;
 
-/// What a place demands of whoever comes.
+/// A demand on session contexts: conditions, and the two exceptions it allows.
+///
+/// ```
+/// use std::time::Duration;
+/// use twostep::policy::{Policy, Presented};
+/// use twostep::time::UnixTime;
+///
+/// // A security key, used in the last fifteen minutes.
+/// let payments = Policy::max_age(Duration::from_secs(900)).phishing_resistant();
+/// assert_eq!(payments.lint(), Vec::<String>::new());
+///
+/// let decision = payments.decide(Presented::Absent, UnixTime(1_800_000_000));
+/// assert!(!decision.is_allowed());
+/// assert_eq!(decision.reason().to_string(), "no valid context was presented");
+/// assert_eq!(decision.challenge(), r#"Bearer acr_values="phr", max_age="900""#);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     condition: Condition,
@@ -40,87 +57,85 @@ pub struct Policy {
     allow_absent: bool,
 }
 
-/// What somebody came with.
+/// The context that a request presents.
 #[derive(Clone, Copy, Debug)]
 pub enum Presented<'a> {
-    /// Nothing, or nothing that is valid.
+    /// No context, or an invalid one.
     Absent,
-    /// A context that says that MFA was not there.
+    /// A context without MFA.
     WithoutMfa(&'a ContextWithoutMfa),
     /// A context with MFA.
     Mfa(&'a SessionContext),
 }
 
-/// Conditions on a context. Those that begin with `Policy::` stand alone, the others are demanded
-/// as well.
+/// Constructors (`Policy::…`) make one condition; methods add another, and both are demanded.
 impl Policy {
-    /// MFA was present.
+    /// Demands a context with MFA.
     pub fn mfa_present() -> Policy {
         Policy::of(Condition::Present)
     }
 
-    /// MFA was proved at most `limit` ago, in whole seconds; exactly `limit` ago is still good
-    /// enough, as with `max_age` of RFC 9470 §4.
+    /// Demands that MFA was proved at most `limit` ago, in whole seconds and inclusive, as with
+    /// `max_age` of RFC 9470 §4.
     pub fn max_age(limit: Duration) -> Policy {
         Policy::of(Condition::MaxAge(limit))
     }
 
-    /// There is a context at all; it may say that MFA was not there. Where that is enough, the
-    /// policy has to say so: [`Policy::allow_without_mfa`].
+    /// Demands any valid context, with MFA or without. A context without MFA passes only if the
+    /// policy also says [`Policy::allow_without_mfa`].
     pub fn mfa_known() -> Policy {
         Policy::of(Condition::Known)
     }
 
-    /// The proof could not have been got by a page that only looks like the right one: a security
-    /// key.
+    /// Demands a phishing-resistant proof: a security key.
     #[must_use]
     pub fn phishing_resistant(self) -> Policy {
         self.demand(Condition::PhishingResistant)
     }
 
-    /// The device is known to keep its key in hardware.
+    /// Demands a device that is known to keep its key in hardware (`hwk`).
     #[must_use]
     pub fn hardware_bound(self) -> Policy {
         self.demand(Condition::HardwareBound)
     }
 
-    /// The device knew that it was the right person: a PIN, a finger.
+    /// Demands user verification by the device: a PIN or a fingerprint.
     #[must_use]
     pub fn user_verified(self) -> Policy {
         self.demand(Condition::UserVerified)
     }
 
-    /// All of these methods were used.
+    /// Demands that all of these methods were used.
     #[must_use]
     pub fn amr(self, methods: &[Amr]) -> Policy {
         self.demand(Condition::Amr(methods.to_vec()))
     }
 
-    /// The device is of one of these kinds.
+    /// Demands a device of one of these kinds.
     #[must_use]
     pub fn kinds(self, kinds: &[MfaKind]) -> Policy {
         self.demand(Condition::Kinds(kinds.to_vec()))
     }
 
-    /// The device is one of these.
+    /// Demands one of these devices.
     #[must_use]
     pub fn serials(self, serials: impl IntoIterator<Item = SerialNumber>) -> Policy {
         self.demand(Condition::Serials(serials.into_iter().collect::<BTreeSet<_>>()))
     }
 
-    /// Both hold.
+    /// Demands both policies.
     #[must_use]
     pub fn and(self, other: Policy) -> Policy {
         self.join(other, Condition::All)
     }
 
-    /// One of them holds.
+    /// Demands at least one of the two policies.
     #[must_use]
     pub fn or(self, other: Policy) -> Policy {
         self.join(other, Condition::Any)
     }
 
-    /// It does not hold. What is absent stays absent: `not` never lets a missing context through.
+    /// Inverts the conditions. Absent stays absent: `not` never lets a missing context through.
     #[must_use]
     #[expect(
         clippy::should_implement_trait,
@@ -130,50 +145,50 @@ impl Policy {
         Policy { condition: Condition::Not(Box::new(self.condition)), ..self }
     }
 
-    /// It holds, or the context does not say: the `…IfExists` of AWS. That lets a missing context
-    /// through where the policy says by name that it may: [`Policy::allow_absent`].
+    /// Lets absent attributes pass: the `…IfExists` of AWS. A missing context passes only if the
+    /// policy also says [`Policy::allow_absent`].
     #[must_use]
     pub fn if_exists(self) -> Policy {
         Policy { condition: Condition::IfExists(Box::new(self.condition)), ..self }
     }
 
-    /// A context without MFA may be enough, if the conditions hold for it. Of two joined policies,
-    /// both have to say so.
+    /// Accepts a context without MFA if the conditions hold for it. Joined policies accept one only
+    /// if both say so.
     #[must_use]
     pub fn allow_without_mfa(self) -> Policy {
         Policy { allow_without_mfa: true, ..self }
     }
 
-    /// No context at all may be enough, if the conditions hold for that. Of two joined policies,
-    /// both have to say so.
+    /// Accepts a request without a context if the conditions hold for it. Joined policies accept
+    /// one only if both say so.
     #[must_use]
     pub fn allow_absent(self) -> Policy {
         Policy { allow_absent: true, ..self }
     }
 
-    /// Whether that is enough at `now`, and why.
+    /// Decides about a context at `now`, with the reason.
     ///
-    /// A context that is over at `now`, or dated in the future, counts as absent.
+    /// An expired context, or one dated in the future, counts as absent.
     pub fn decide<'a>(&self, context: impl Into<Presented<'a>>, now: UnixTime) -> Decision {
-        self.judge(&Facts::of(context.into(), now))
+        self.judge(&Attributes::of(context.into(), now))
     }
 
-    /// What is demanded, in words: a clause to be read after "that".
+    /// The conditions in words: a clause to be read after "that".
     pub fn words(&self) -> String {
         self.condition.to_string()
     }
 
-    /// The decision about what is known of a context, from wherever that is known.
-    fn judge(&self, facts: &Facts<'_>) -> Decision {
-        let named = match facts.present {
+    /// Decides about the attributes of a context, real or hypothetical.
+    fn judge(&self, attributes: &Attributes<'_>) -> Decision {
+        let named = match attributes.present {
             Some(true) => true,
             Some(false) => self.allow_without_mfa,
             None => self.allow_absent,
         };
-        if named && self.condition.holds(facts) {
-            Decision::allowed(facts)
+        if named && self.condition.holds(attributes) {
+            Decision::allowed(attributes)
         } else {
-            Decision::refused(self, facts)
+            Decision::refused(self, attributes)
         }
     }
 
@@ -232,8 +247,8 @@ mod tests {
     use super::sample::{NOW, context, without_mfa};
     use super::*;
 
-    /// What five statements of AWS come to when `aws:MultiFactorAuthPresent` is absent, false and
-    /// true (IAM User Guide, global condition keys). A `Deny` allows what it does not match.
+    /// Truth tables of five AWS statements for `aws:MultiFactorAuthPresent` absent, false and true
+    /// (IAM User Guide, global condition keys). A `Deny` allows what it does not match.
     #[test]
     fn the_statements_of_aws_have_their_truth_tables() {
         let present = Policy::mfa_present;
@@ -247,8 +262,7 @@ mod tests {
         ] {
             let named = policy.clone().allow_without_mfa().allow_absent();
             assert_eq!(decided(&named), table, "{statement}");
-            // Without a word about it, the same statement lets nobody through who has not proved
-            // MFA.
+            // Without the two exceptions, the same statement allows only MFA.
             assert_eq!(decided(&policy), [false, false, table[2]], "{statement}");
         }
     }
@@ -262,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_stays_absent_under_not() {
+    fn absent_stays_absent_under_not() {
         for policy in [
             Policy::mfa_present().phishing_resistant().not(),
             Policy::max_age(Duration::from_secs(5)).not(),

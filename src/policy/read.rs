@@ -1,4 +1,4 @@
-//! TOML, turned into policies. It reads on after a fault, to tell them all at once.
+//! Reader of policies in TOML. Continues after a fault, to report all of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::policy::condition::Condition;
-use crate::policy::load::{Fault, PolicyError, PolicySet};
+use crate::policy::set::{Fault, PolicyError, PolicySet};
 use crate::policy::{Policy, lint};
 use crate::session::{Amr, MfaKind};
 
-/// Where it is in the text, and what it has found.
+/// The text, the policy being read, and the faults so far.
 pub(super) struct Reader<'t> {
     text: &'t str,
     policy: Option<String>,
@@ -34,7 +34,7 @@ impl<'t> Reader<'t> {
         })
     }
 
-    /// The policies of the table `policy`, as far as they can be read.
+    /// The policies of the table `policy` that can be read.
     pub(super) fn policies(&mut self, document: &DeTable<'_>) -> BTreeMap<String, Policy> {
         let Some(value) = document.get("policy") else { return BTreeMap::new() };
         let Some(tables) = value.get_ref().as_table() else {
@@ -95,8 +95,8 @@ impl<'t> Reader<'t> {
         Some(policy)
     }
 
-    /// What one table demands, in a fixed order, so that the reason of a refusal is not a matter of
-    /// spelling.
+    /// The conditions of one table in a fixed order, so that a refusal names the same reason
+    /// however the table is written.
     fn conditions(&mut self, at: usize, table: &DeTable<'_>, also: &[&str]) -> Option<Condition> {
         let known = [&KEYS[..], also].concat();
         let faults = self.faults.len();
@@ -193,7 +193,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Refuses what makes no sense by itself, unless something in it was refused already.
+    /// Lints a condition, unless something in it is at fault already.
     fn judged(&mut self, at: usize, faults: usize, condition: Condition) -> Option<Condition> {
         if self.faults.len() == faults {
             lint::condition(&condition)
@@ -207,7 +207,11 @@ impl<'t> Reader<'t> {
         if value.get_ref().as_bool() == Some(true) {
             return Some(condition);
         }
-        self.fault(value.span().start, "only `true` can stand here; for the contrary write not = { … = true }, or leave it out");
+        self.fault(
+            value.span().start,
+            "only `true` can stand here; \
+             for the contrary write not = { … = true }, or leave it out",
+        );
         None
     }
 
@@ -273,7 +277,7 @@ fn is_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
-/// The conditions, in the order in which they are judged: who and how before how long ago.
+/// Keys of conditions in the order of evaluation: device and method before age.
 const KEYS: [&str; 13] = [
     "known",
     "present",
@@ -290,5 +294,5 @@ const KEYS: [&str; 13] = [
     "if_exists",
 ];
 
-/// What a policy says beside its conditions.
+/// Keys of a policy other than conditions.
 const FLAGS: [&str; 2] = ["allow_without_mfa", "allow_absent"];

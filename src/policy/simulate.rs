@@ -1,20 +1,20 @@
-//! What a policy would say of a context that somebody supposes. The code that decides is the one
-//! that enforces; nothing is performed.
+//! Simulation: the decision of a policy about a hypothetical context. Uses the code that enforces,
+//! and has no effect.
 
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
-use crate::policy::facts::{Facts, out_of_time};
+use crate::policy::attributes::{Attributes, out_of_time};
 use crate::policy::{Decision, Policy};
 use crate::session::{Amr, MfaKind};
 use crate::time::UnixTime;
 
-/// A context as the agent describes one (`Context`), of which anything may be missing. What is
-/// missing is absent to the conditions, and [`Decision::missing`] names it.
+/// A context in the agent's `Context` format, any part of which may be missing. Missing parts are
+/// absent to conditions, and named by [`Decision::missing`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Supposed {
+pub struct HypotheticalContext {
     pub(super) present: Option<bool>,
     pub(super) mfa_time: Option<UnixTime>,
     pub(super) age: Option<Duration>,
@@ -26,31 +26,31 @@ pub struct Supposed {
     pub(super) expires_at: Option<UnixTime>,
 }
 
-impl Supposed {
-    /// Reads a JSON document of the form of `Context`.
+impl HypotheticalContext {
+    /// Reads a JSON document in the format of `Context`.
     ///
     /// # Errors
-    /// A sentence, when it is none, or contradicts itself.
-    pub fn from_json(text: &str) -> Result<Supposed, String> {
+    /// A sentence, if the document has another format or contradicts itself.
+    pub fn from_json(text: &str) -> Result<HypotheticalContext, String> {
         let document: Document = serde_json::from_str(text)
             .map_err(|error| format!("this describes no context: {error}"))?;
-        document.supposed()
+        document.into_context()
     }
 }
 
 impl Policy {
-    /// What [`Policy::decide`] would say of such a context at `now`.
-    pub fn simulate(&self, supposed: &Supposed, now: UnixTime) -> Decision {
-        self.judge(&supposed.facts(now))
+    /// The decision of [`Policy::decide`] about such a context at `now`.
+    pub fn simulate(&self, context: &HypotheticalContext, now: UnixTime) -> Decision {
+        self.judge(&context.attributes(now))
     }
 }
 
-impl Supposed {
-    fn facts(&self, now: UnixTime) -> Facts<'_> {
+impl HypotheticalContext {
+    fn attributes(&self, now: UnixTime) -> Attributes<'_> {
         if let Some(why) = out_of_time(self.issued_at, self.expires_at, now) {
-            return Facts { unusable: Some(why), ..Facts::default() };
+            return Attributes { unusable: Some(why), ..Attributes::default() };
         }
-        Facts {
+        Attributes {
             unusable: None,
             present: self.present,
             age: self.mfa_time.map(|time| now.since(time)).or(self.age),
@@ -96,7 +96,7 @@ struct Document {
 }
 
 impl Document {
-    fn supposed(self) -> Result<Supposed, String> {
+    fn into_context(self) -> Result<HypotheticalContext, String> {
         let proof = self.mfa_time.is_some()
             || self.mfa_age_seconds.is_some()
             || self.serial.is_some()
@@ -128,7 +128,7 @@ impl Document {
             "amr",
             amr.as_ref().map(|amr| amr.contains(&Amr::Hwk)),
         )?;
-        Ok(Supposed {
+        Ok(HypotheticalContext {
             present: self.mfa_present,
             mfa_time: time("mfa_time", self.mfa_time)?,
             age: self.mfa_age_seconds.map(Duration::from_secs),
@@ -142,7 +142,7 @@ impl Document {
     }
 }
 
-/// A member that says again what another one says.
+/// Compares a derived member with the one it derives from.
 fn follows(member: &str, said: Option<bool>, from: &str, is: Option<bool>) -> Result<(), String> {
     if said.is_some() && said != is {
         Err(format!("{member} follows from {from}, which says otherwise, or nothing"))
@@ -156,7 +156,7 @@ fn time(member: &str, text: Option<String>) -> Result<Option<UnixTime>, String> 
         .transpose()
 }
 
-/// Absent is `None`; anything that is there has the member's type, so that `null` is refused.
+/// Absent is `None`. A present member must have its type, so `null` is refused.
 fn there<'de, T: DeserializeOwned, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -177,7 +177,7 @@ mod tests {
     use crate::session::{AnyContext, SessionContext};
 
     #[test]
-    fn what_contradicts_itself_is_no_context() {
+    fn contradictory_documents_are_refused() {
         for (document, said) in [
             (json!({"mfa_present": "true"}), "expected a boolean"),
             (json!({"mfa_present": null}), "expected a boolean"),
@@ -195,55 +195,79 @@ mod tests {
             (json!({"mfa_present": true, "mfa_time": "yesterday"}), "mfa_time: a time is written"),
             (json!({"mfa_present": true, "kind": "sms"}), "sms is not known"),
         ] {
-            let error = Supposed::from_json(&document.to_string()).unwrap_err();
+            let error = HypotheticalContext::from_json(&document.to_string()).unwrap_err();
             assert!(error.contains(said), "{document}: {error}");
         }
-        assert!(Supposed::from_json(r#"{"mfa_present":true,"mfa_present":false}"#).is_err());
+        assert!(
+            HypotheticalContext::from_json(r#"{"mfa_present":true,"mfa_present":false}"#).is_err()
+        );
     }
 
     #[test]
-    fn what_a_context_leaves_out_is_absent_and_named() {
+    fn missing_attributes_are_absent_and_named() {
         let policy = Policy::max_age(Duration::from_secs(900)).phishing_resistant();
         let supposed =
-            Supposed::from_json(r#"{"mfa_present":true,"kind":"security_key"}"#).unwrap();
+            HypotheticalContext::from_json(r#"{"mfa_present":true,"kind":"security_key"}"#)
+                .unwrap();
         let decision = policy.simulate(&supposed, NOW);
         assert!(!decision.is_allowed());
         assert_eq!(decision.missing(), ["mfa_time"]);
         assert_eq!(decision.reason().to_string(), "the context does not say mfa_time");
-        let nothing = policy.simulate(&Supposed::default(), NOW);
+        let nothing = policy.simulate(&HypotheticalContext::default(), NOW);
         assert_eq!(nothing.missing(), ["kind", "mfa_time"]);
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(2_000)
+        })]
 
-        /// What `twostep session show --json` says of a context is judged as the context is.
+        /// A context and its description by `twostep session show --json` lead to the same
+        /// decision.
         #[test]
-        fn a_simulation_decides_what_is_enforced(policy in policies(), context in contexts(), later in 0_u64..4_000) {
+        fn a_simulation_decides_what_is_enforced(
+            policy in policies(),
+            context in contexts(),
+            later in 0_u64..4_000,
+        ) {
             let now = NOW.plus(Duration::from_secs(later));
-            let supposed = Supposed::from_json(&described(context.as_ref()).to_string()).unwrap();
-            let (simulated, enforced) = (policy.simulate(&supposed, now), policy.decide(context.as_ref(), now));
+            let document = described(context.as_ref()).to_string();
+            let hypothetical = HypotheticalContext::from_json(&document).unwrap();
+            let simulated = policy.simulate(&hypothetical, now);
+            let enforced = policy.decide(context.as_ref(), now);
             prop_assert_eq!(format!("{simulated:?}"), format!("{enforced:?}"));
         }
 
-        /// Whoever is let through by a policy that passes the linter has proved MFA, or the policy
-        /// says otherwise by name.
+        /// A linted policy allows requests without MFA only by a named exception.
         #[test]
-        fn what_the_linter_passes_lets_nobody_through_unnamed(policy in policies(), context in contexts()) {
+        fn a_linted_policy_has_no_unnamed_exception(
+            policy in policies(),
+            context in contexts(),
+        ) {
             let allowed = policy.decide(context.as_ref(), NOW).is_allowed();
             match context {
                 None => prop_assert!(!allowed || policy.allow_absent),
-                Some(AnyContext::WithoutMfa(_)) => prop_assert!(!allowed || policy.allow_without_mfa),
-                // No context meets what the linter says that none can.
-                Some(AnyContext::Mfa(_)) => prop_assert!(!allowed || lint::policy(&policy).iter().all(|said| !said.contains("ever meet"))),
+                Some(AnyContext::WithoutMfa(_)) => {
+                    prop_assert!(!allowed || policy.allow_without_mfa);
+                }
+                // No context meets a policy of which the linter says so.
+                Some(AnyContext::Mfa(_)) => {
+                    let never = |message: &String| message.contains("ever meet");
+                    prop_assert!(!allowed || !lint::policy(&policy).iter().any(never));
+                }
             }
         }
 
-        /// The linter tries every context that a condition can tell apart.
+        /// The linter's enumeration misses no context.
         #[test]
-        fn what_the_linter_says_never_holds_does_not(policy in policies(), context in contexts()) {
-            let said = lint::condition(&policy.condition);
-            prop_assert!(!said.is_some_and(|said| said.contains("can never hold")) || !policy.decide(context.as_ref(), NOW).is_allowed());
+        fn the_linter_reports_only_conditions_that_never_hold(
+            policy in policies(),
+            context in contexts(),
+        ) {
+            let never = lint::condition(&policy.condition)
+                .is_some_and(|message| message.contains("can never hold"));
+            prop_assert!(!never || !policy.decide(context.as_ref(), NOW).is_allowed());
         }
     }
 
@@ -280,7 +304,7 @@ mod tests {
         )
     }
 
-    /// None, one without MFA, or one that a device can have made.
+    /// No context, one without MFA, or one that some device can produce.
     fn contexts() -> impl Strategy<Value = Option<AnyContext>> {
         let coded = (0_u64..4_000, 0_usize..4, any::<bool>(), 0_usize..3).prop_map(
             |(age, kind, hardware, serial)| {
@@ -317,7 +341,7 @@ mod tests {
         ]
     }
 
-    /// As the agent describes it.
+    /// The agent's description of a context.
     fn described(context: Option<&AnyContext>) -> Value {
         let Some(context) = context else { return json!({}) };
         let common = match context {
@@ -325,15 +349,24 @@ mod tests {
             AnyContext::WithoutMfa(context) => context.common(),
         };
         let mut document = json!({
-            "account": common.account, "mfa_present": false, "session_id": common.session_id, "audience": common.audience,
-            "issued_at": common.issued_at.to_string(), "expires_at": common.expires_at.to_string(),
+            "account": common.account,
+            "mfa_present": false,
+            "session_id": common.session_id,
+            "audience": common.audience,
+            "issued_at": common.issued_at.to_string(),
+            "expires_at": common.expires_at.to_string(),
         });
         if let AnyContext::Mfa(context) = context {
             let proof = json!({
-                "mfa_present": true, "mfa_time": context.mfa_time().to_string(), "mfa_age_seconds": 0,
-                "serial": context.serial(), "kind": context.kind().name(), "user_verified": context.user_verified(),
+                "mfa_present": true,
+                "mfa_time": context.mfa_time().to_string(),
+                "mfa_age_seconds": 0,
+                "serial": context.serial(),
+                "kind": context.kind().name(),
+                "user_verified": context.user_verified(),
                 "amr": context.amr().iter().map(|amr| amr.name()).collect::<Vec<_>>(),
-                "phishing_resistant": context.phishing_resistant(), "hardware_bound": context.hardware_bound(),
+                "phishing_resistant": context.phishing_resistant(),
+                "hardware_bound": context.hardware_bound(),
             });
             document.as_object_mut().unwrap().extend(proof.as_object().unwrap().clone());
         }

@@ -1,4 +1,4 @@
-//! What is known of a context at a point in time. Whatever it does not say is `None`.
+//! Attributes of a context at a point in time. Absent ones are `None`.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use crate::policy::Presented;
 use crate::session::{Amr, MfaKind, SessionContext};
 use crate::time::UnixTime;
 
-/// The attributes that conditions are about.
+/// The attributes that conditions read.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Facts<'a> {
-    /// Why a context that was presented does not count.
+pub(crate) struct Attributes<'a> {
+    /// Set if the presented context is out of time: all attributes are absent then.
     pub(crate) unusable: Option<Unusable>,
     pub(crate) present: Option<bool>,
     pub(crate) age: Option<Duration>,
@@ -19,30 +19,30 @@ pub(crate) struct Facts<'a> {
     pub(crate) serial: Option<&'a str>,
 }
 
-/// Why the time rules a context out.
+/// The reason why a context is out of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unusable {
     Over,
     NotYet,
 }
 
-impl<'a> Facts<'a> {
-    pub(crate) fn of(presented: Presented<'a>, now: UnixTime) -> Facts<'a> {
-        let (common, facts) = match presented {
-            Presented::Absent => return Facts::default(),
+impl<'a> Attributes<'a> {
+    pub(crate) fn of(presented: Presented<'a>, now: UnixTime) -> Attributes<'a> {
+        let (common, attributes) = match presented {
+            Presented::Absent => return Attributes::default(),
             Presented::WithoutMfa(context) => {
-                (&context.common, Facts { present: Some(false), ..Facts::default() })
+                (&context.common, Attributes { present: Some(false), ..Attributes::default() })
             }
-            Presented::Mfa(context) => (&context.common, Facts::with_mfa(context, now)),
+            Presented::Mfa(context) => (&context.common, Attributes::with_mfa(context, now)),
         };
         match out_of_time(Some(common.issued_at), Some(common.expires_at), now) {
-            Some(why) => Facts { unusable: Some(why), ..Facts::default() },
-            None => facts,
+            Some(why) => Attributes { unusable: Some(why), ..Attributes::default() },
+            None => attributes,
         }
     }
 
-    fn with_mfa(context: &'a SessionContext, now: UnixTime) -> Facts<'a> {
-        Facts {
+    fn with_mfa(context: &'a SessionContext, now: UnixTime) -> Attributes<'a> {
+        Attributes {
             unusable: None,
             present: Some(true),
             age: Some(context.mfa_age(now)),
@@ -54,7 +54,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// The validator has judged this before, but perhaps long ago.
+/// Checks the validity period again: the validator may have read the context long ago.
 pub(crate) fn out_of_time(
     issued_at: Option<UnixTime>,
     expires_at: Option<UnixTime>,
@@ -69,5 +69,5 @@ pub(crate) fn out_of_time(
     }
 }
 
-/// How far the issuer's clock may be ahead, as for the validator.
+/// Tolerated lead of the issuer's clock, as in the validator.
 const AHEAD: Duration = Duration::from_secs(5);
