@@ -8,16 +8,15 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
 
-#[path = "http/load.rs"]
-mod load;
-#[path = "http/servers.rs"]
-mod servers;
-#[path = "http/store.rs"]
-mod store;
+mod http {
+    pub(crate) mod load;
+    pub(crate) mod servers;
+    pub(crate) mod store;
+}
 
-use load::{Load, Round};
-use servers::{Server, run_if_asked};
-use store::Devices;
+use http::load::{Load, Round};
+use http::servers::{Server, run_if_asked};
+use http::store::Devices;
 
 fn main() {
     run_if_asked();

@@ -6,7 +6,6 @@
 
 #![allow(clippy::expect_used, reason = "a bench that cannot go on should stop")]
 
-#[path = "turns/mod.rs"]
 mod turns;
 
 use twostep::otp::{Code, PairFound, Seed, Totp, Window, compressions};

@@ -8,7 +8,6 @@
 
 #![allow(clippy::expect_used, reason = "a bench that cannot go on should stop")]
 
-#[path = "turns/mod.rs"]
 mod turns;
 
 use std::cell::RefCell;

@@ -6,9 +6,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
 
-#[path = "../tests/support/filled.rs"]
-mod filled;
-
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -89,7 +86,7 @@ impl Filled {
     fn new(devices: u32) -> Filled {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
-        filled::fill(&path, devices);
+        test_support::filled::fill(&path, devices);
         Filled { folder, path, devices }
     }
 
@@ -169,7 +166,7 @@ async fn spread(store: &SqliteStore, devices: u32, turn: Duration) -> f64 {
 
 /// What a verification asks of a store.
 async fn accept(store: &SqliteStore, account: u32) {
-    let account = filled::account(account);
+    let account = test_support::filled::account(account);
     loop {
         let seen = store.account(&account).await.unwrap().unwrap();
         let enrolled = &seen.devices[0];

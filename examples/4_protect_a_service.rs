@@ -1,7 +1,6 @@
 //! Two levels of protection in one axum app: MFA to read, a security key touched in the last minute
 //! to pay.
 
-#[path = "person/mod.rs"]
 mod person;
 
 use std::error::Error;

@@ -2,7 +2,6 @@
 //! nobody: it has the issuer's public keys in one file, and the context that was left for it in
 //! another.
 
-#[path = "person/mod.rs"]
 mod person;
 
 use std::error::Error;

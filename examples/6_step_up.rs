@@ -3,12 +3,11 @@
 //! field for the name (conditional mediation). `cargo run --example 6_step_up -- 127.0.0.1:8000`
 //! serves the page; without an address its requests are sent once.
 
-#[path = "step_up/agent.rs"]
-mod agent;
-#[path = "step_up/passkeys.rs"]
-mod passkeys;
-#[path = "step_up/play.rs"]
-mod play;
+mod step_up {
+    pub(crate) mod agent;
+    pub(crate) mod passkeys;
+    pub(crate) mod play;
+}
 
 use std::error::Error;
 use std::time::Duration;
@@ -22,6 +21,8 @@ use twostep::client::{self, Client, OpenSession, OpenedSession, Proof};
 use twostep::guard::{MfaGuard, MfaPresent};
 use twostep::policy::Policy;
 use twostep::session::{JwkSet, Validator};
+
+use step_up::{agent, passkeys, play};
 
 #[derive(Clone)]
 struct Shop(MfaGuard, Client);

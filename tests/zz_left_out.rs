@@ -3,13 +3,12 @@
 //! It runs without the test harness, which hides what a passing test prints. It fails where nothing
 //! may be left out: where `TWOSTEP_TEST_ALL=1`.
 
-#[path = "support/tools.rs"]
-mod tools;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
+
+use test_support::tools;
 
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--list") {

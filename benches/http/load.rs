@@ -5,7 +5,7 @@ use std::time::Instant;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::servers::Server;
+use super::servers::Server;
 
 /// What each connection sends, one after the other.
 pub(crate) struct Load {

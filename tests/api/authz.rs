@@ -1,11 +1,11 @@
 //! Forward authentication: what a proxy is told, and what it is not moved by.
 
 use serde_json::json;
+use test_support::agent::Agent;
+use test_support::http::{Answer, Client};
+use test_support::people::{api_key, enrol, text};
 
-use crate::agent::Agent;
-use crate::http::{Answer, Client};
-use crate::people::{api_key, enrol, text};
-use crate::{TCP, admin};
+use super::{TCP, admin};
 
 const POLICIES: &str = "[policy.mfa]\npresent = true\n[policy.key]\nphishing_resistant = true\nmax_age = 900\n\
                         [policy.known]\nknown = true\nallow_without_mfa = true\n";
@@ -100,7 +100,7 @@ fn what_cannot_be_proved_is_not_asked_for() {
     let session = enrol(&admin, "alice").session(&admin, "alice");
     let problem = admin.bearing(&session).get("/v1/authz/key").refused(403, "AccessDenied");
     assert!(text(&problem["detail"]).contains("no device of this account"), "{problem}");
-    crate::held_key::enrol_key(&admin, "alice", "alice");
+    test_support::held_key::enrol_key(&admin, "alice", "alice");
     challenged(admin.bearing(&session).get("/v1/authz/key"), "acr_values=\"phr\", max_age=\"900\"");
     // Who has no device at all cannot step up either, and a policy that asks for no MFA does not
     // mind.

@@ -8,13 +8,13 @@ use std::fs;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use test_support::agent::Agent;
+use test_support::http::{Answer, Client};
+use test_support::people::{api_key, text};
 use twostep::otp::{Algorithm, Counter, Digits, Hotp, Seed};
 use twostep::testing::SimulatedToken;
 
-use crate::agent::Agent;
-use crate::http::{Answer, Client};
-use crate::people::{api_key, text};
-use crate::{TCP, admin};
+use super::{TCP, admin};
 
 /// Secrets by what they are.
 #[derive(Default)]

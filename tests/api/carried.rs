@@ -6,16 +6,16 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use axum::routing::get;
 use serde_json::json;
+use test_support::agent::Agent;
+use test_support::http::Client;
+use test_support::people::{api_key, enrol};
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 use twostep::guard::{MfaGuard, MfaLayer, MfaPresent};
 use twostep::policy::Policy;
 use twostep::session::{JwkSet, Validator};
 
-use crate::agent::Agent;
-use crate::http::Client;
-use crate::people::{api_key, enrol};
-use crate::{TCP, admin};
+use super::{TCP, admin};
 
 /// What a door makes of what was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,16 +10,16 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use serde_json::{Value, json};
+use test_support::agent::Agent;
+use test_support::held_key::{enrol_key, made, register};
+use test_support::http::{Answer, Client};
+use test_support::people::{add, api_key, enrol, text};
 use twostep::testing::SimulatedSecurityKey;
 
-use crate::agent::Agent;
-use crate::ceremony::Ceremony;
-use crate::held_key::{enrol_key, made, register};
-use crate::http::{Answer, Client};
-use crate::people::{add, api_key, enrol, text};
-use crate::plugged::plug;
-use crate::routes::{ROUTES, Role, Route};
-use crate::{TCP, admin};
+use super::routes::{ROUTES, Role, Route};
+use super::{TCP, admin};
+use crate::local::ceremony::Ceremony;
+use crate::local::plugged::plug;
 
 /// Method, route, status and code; a success has no code.
 type Seen = BTreeSet<(&'static str, &'static str, u16, String)>;
@@ -48,7 +48,7 @@ fn every_route_status_and_code_of_the_contract_is_seen_and_no_other() {
     let agent = Agent::start(&format!("{TCP}[limits]\nburst = 100000\n{related}{forward}"));
     let admin = watched(admin(&agent));
     what_succeeds(&admin);
-    what_is_refused_by_its_state(&admin, &watched(crate::admin(&agent)));
+    what_is_refused_by_its_state(&admin, &watched(super::admin(&agent)));
     what_anybody_may_be_told(&watched(Client::tcp(agent.address())), &admin);
     what_callers_are_refused(&agent, &watched);
     what_needs_the_store(&agent, &admin);
@@ -303,7 +303,7 @@ fn what_callers_are_refused(agent: &Agent, watched: &impl Fn(Client) -> Client) 
         .post("/v1/security-keys/register/begin", json!({"account": "carol"}))
         .refused(404, "NoSuchEntity");
     for role in ["verifier", "enroller"] {
-        let caller = watched(crate::caller(agent, role));
+        let caller = watched(super::caller(agent, role));
         for route in ROUTES.iter().filter(|route| {
             route.role.is_some_and(|needed| {
                 needed > if role == "verifier" { Role::Verifier } else { Role::Enroller }
@@ -376,7 +376,7 @@ fn what_configuration_decides(watched: &impl Fn(Client) -> Client) {
         assert_eq!(refused.unwrap().refused(429, "Throttled")["retry_after_seconds"], 1);
     }
     let agent = Agent::start("[security_keys]\nuser_verification = \"required\"\n");
-    let admin = watched(crate::admin(&agent));
+    let admin = watched(super::admin(&agent));
     register(&admin, "alice", &mut SimulatedSecurityKey::new("a").verifying()).is(201);
     plug(&agent, "a", "pin=123456");
     let mut ceremony =
@@ -387,7 +387,7 @@ fn what_configuration_decides(watched: &impl Fn(Client) -> Client) {
     ceremony.ends("done");
     let agent = Agent::start("metrics = \"off\"\n");
     for path in ["/metrics", "/.well-known/webauthn"] {
-        watched(crate::admin(&agent)).get(path).refused(404, "NoSuchEntity");
+        watched(super::admin(&agent)).get(path).refused(404, "NoSuchEntity");
     }
 }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use test_support::agent::Agent;
+use test_support::http::Client;
+use test_support::people::{alive, enrol, now, text};
 use twostep::id::CallerId;
 use twostep::store::{SqliteStore, sqlite};
 use twostep::time::{Clock, Reading, SystemClock, UnixTime};
 
-use crate::agent::Agent;
-use crate::http::Client;
-use crate::people::{alive, enrol, now, text};
-use crate::{TCP, admin};
+use super::{TCP, admin};
 
 /// The system's clock, synchronised for as long as the agent's folder has a file of that name.
 struct Kept(PathBuf);
@@ -182,7 +182,7 @@ fn what_one_agent_revoked_is_dead_at_the_next_request_in_another() {
     }
     assert_eq!(refused, rounds());
     // Whatever else decides is heard of at once, too.
-    let key = crate::people::api_key(&here, json!({"role": "verifier"}));
+    let key = test_support::people::api_key(&here, json!({"role": "verifier"}));
     let third = beside(&agent, TCP);
     let caller = Client::tcp(third.address()).bearing(&key);
     caller.get("/v1/devices?account=alice").is(200);
@@ -387,7 +387,7 @@ fn readiness_and_metrics_name_the_sealing_keys_that_are_needed() {
 #[test]
 fn a_caller_that_is_too_fast_waits_and_the_others_do_not() {
     let agent = Agent::start(&format!("{TCP}[limits]\nrequests_per_second = 2\nburst = 20\n"));
-    let [fast, slow] = ["admin", "admin"].map(|role| crate::caller(&agent, role));
+    let [fast, slow] = ["admin", "admin"].map(|role| super::caller(&agent, role));
     let (mut passed, began) = (0, Instant::now());
     let refused = loop {
         match fast.get("/v1/api-keys") {

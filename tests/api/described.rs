@@ -5,10 +5,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use test_support::agent::Agent;
+use test_support::people::{add, api_key, enrol};
+use test_support::tools;
 
-use crate::agent::Agent;
-use crate::people::{add, api_key, enrol};
-use crate::{TCP, admin, tools};
+use super::{TCP, admin};
 
 #[test]
 fn the_description_is_valid_openapi() {

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use test_support::agent::Agent;
+use test_support::http::Client;
+use test_support::people::{add, enrol};
 use twostep::session::JwkSet;
 
-use crate::admin;
-use crate::agent::Agent;
-use crate::http::Client;
-use crate::people::{add, enrol};
+use super::admin;
 
 /// A folder with a program that appends what it reads to the file `told`, unless there is a file
 /// `fail`.

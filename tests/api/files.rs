@@ -7,12 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
+use test_support::agent::Agent;
+use test_support::people::{alive, enrol, now};
 use twostep::id::CallerId;
 use twostep::store::sqlite;
 
-use crate::admin;
-use crate::agent::Agent;
-use crate::people::{alive, enrol, now};
+use super::admin;
 
 const SOON: Duration = Duration::from_secs(20);
 

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_support::agent::Agent;
+use test_support::http::Client;
+use test_support::people::{Token, add, enrol};
 
-use crate::admin;
-use crate::agent::Agent;
-use crate::http::Client;
-use crate::people::{Token, add, enrol};
+use super::admin;
 
 /// A file system of its own, unmounted with this.
 struct Disk {
@@ -31,7 +31,7 @@ impl Disk {
             .output()
             .unwrap();
         let root = nix::unistd::Uid::effective().is_root();
-        assert!(mounted.status.success() || !root || !crate::tools::all(), "{mounted:?}");
+        assert!(mounted.status.success() || !root || !test_support::tools::all(), "{mounted:?}");
         mounted.status.success().then_some(Disk { folder })
     }
 
@@ -67,7 +67,7 @@ impl Drop for Disk {
     }
 }
 
-fn open(client: &Client, account: &str, token: &Token, code: &str) -> crate::http::Answer {
+fn open(client: &Client, account: &str, token: &Token, code: &str) -> test_support::http::Answer {
     client.post("/v1/sessions", json!({"account": account, "serial": token.serial, "code": code}))
 }
 
@@ -210,7 +210,7 @@ fn limit_files(agent: &Agent, bytes: &str) {
 
 #[test]
 fn a_file_that_may_not_grow_refuses_as_a_full_disk_does() {
-    if !crate::tools::have("prlimit") {
+    if !test_support::tools::have("prlimit") {
         return;
     }
     let mut agent = Agent::start("[sessions]\nrefusal_interval_ms = 1\n");

@@ -4,12 +4,12 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::json;
+use test_support::agent::Agent;
+use test_support::http::Client;
+use test_support::people::{alive, app, enrol, now, text};
 use twostep::session::{AnyContext, JwkSet, SignedContext, Validator};
 
-use crate::agent::Agent;
-use crate::http::Client;
-use crate::people::{alive, app, enrol, now, text};
-use crate::{TCP, admin};
+use super::{TCP, admin};
 
 /// The three who take part: on a Unix socket all of them are root.
 struct Cast {
@@ -32,7 +32,7 @@ fn the_whole_journey_over_the_unix_socket() {
 fn the_whole_journey_over_tcp_with_api_keys() {
     let agent = Agent::start(TCP);
     let [verifier, enroller, admin] =
-        ["verifier", "enroller", "admin"].map(|role| crate::caller(&agent, role));
+        ["verifier", "enroller", "admin"].map(|role| super::caller(&agent, role));
     the_whole_journey(&Cast { verifier, enroller, admin });
 }
 

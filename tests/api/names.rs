@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use test_support::agent::Agent;
+use test_support::http::{Answer, Client, segment};
+use test_support::people::{add, api_key, enrol};
 
-use crate::agent::Agent;
-use crate::http::{Answer, Client, segment};
-use crate::people::{add, api_key, enrol};
-use crate::{TCP, admin};
+use super::{TCP, admin};
 
 /// Characters that print as nothing, or as a blank that is none, with their code points.
 const UNSEEN: &[(char, &str)] = &[

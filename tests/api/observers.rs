@@ -7,11 +7,11 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use test_support::agent::Agent;
+use test_support::http::Client;
+use test_support::people::enrol;
 
-use crate::admin;
-use crate::agent::Agent;
-use crate::http::Client;
-use crate::people::enrol;
+use super::admin;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reader {

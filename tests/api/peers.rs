@@ -5,11 +5,11 @@ use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
+use test_support::agent::Agent;
+use test_support::others::{NOBODY, can_be_others};
+use test_support::people::{add, enrol};
 
-use crate::admin;
-use crate::agent::Agent;
-use crate::others::{NOBODY, can_be_others};
-use crate::people::{add, enrol};
+use super::admin;
 
 /// An agent whose socket everybody can reach.
 fn start(config: &str) -> Agent {
@@ -20,7 +20,7 @@ fn start(config: &str) -> Agent {
 }
 
 fn ask(agent: &Agent, uid: u32, method: &str, path: &str, body: &Value) -> (u16, Value) {
-    crate::others::ask(&agent.socket(), uid, method, path, body)
+    test_support::others::ask(&agent.socket(), uid, method, path, body)
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! An account that has a device changes only with proof of that device.
 
 use serde_json::{Value, json};
+use test_support::agent::Agent;
+use test_support::http::{Answer, Client};
+use test_support::people::{Token, add, enrol, text};
 
-use crate::agent::Agent;
-use crate::http::{Answer, Client};
-use crate::people::{Token, add, enrol, text};
-use crate::{TCP, admin, caller};
+use super::{TCP, admin, caller};
 
 /// Everything that changes the devices of Alice's account, tried by somebody.
 fn changes(caller: &Client, active: &Token, pending: &mut Token) -> Vec<Answer> {

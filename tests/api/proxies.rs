@@ -11,11 +11,12 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use test_support::agent::Agent;
+use test_support::http::{Answer, Client};
+use test_support::people::{Token, api_key, enrol, text};
+use test_support::tools;
 
-use crate::agent::Agent;
-use crate::http::{Answer, Client};
-use crate::people::{Token, api_key, enrol, text};
-use crate::{admin, tools};
+use super::admin;
 
 #[test]
 fn nginx_lets_through_what_the_agent_allows() {

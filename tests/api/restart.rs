@@ -6,13 +6,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use test_support::agent::Agent;
+use test_support::http::Client;
+use test_support::people::{Token, add, alive, enrol};
 use twostep::device::{Device, DeviceState, Factor};
 use twostep::store::{AccountSnapshot, SqliteStore, Store};
 
-use crate::admin;
-use crate::agent::Agent;
-use crate::http::Client;
-use crate::people::{Token, add, alive, enrol};
+use super::admin;
 
 /// How often the agent is killed.
 fn rounds() -> u32 {

@@ -1,12 +1,12 @@
 //! Who may ask for what: roles, API keys, the accounts a key is limited to, and who hears why.
 
 use serde_json::json;
+use test_support::agent::Agent;
+use test_support::http::Client;
+use test_support::people::{add, api_key, enrol, text};
 
-use crate::agent::Agent;
-use crate::http::Client;
-use crate::people::{add, api_key, enrol, text};
-use crate::routes::{ROLES, ROUTES};
-use crate::{TCP, admin, caller};
+use super::routes::{ROLES, ROUTES};
+use super::{TCP, admin, caller};
 
 #[test]
 fn each_role_may_ask_for_its_routes_and_for_no_other() {
@@ -95,7 +95,7 @@ fn only_a_whole_and_living_api_key_is_one() {
             .refused(401, "Unauthorized");
     }
     // The Unix socket does not look at keys, nor a key's holder at the socket's rights.
-    crate::admin(&agent).bearing("wrong").get("/v1/accounts").is(200);
+    super::admin(&agent).bearing("wrong").get("/v1/accounts").is(200);
 
     // Revoked is revoked at the next request, on a connection that is open already.
     let holder = nobody.bearing(&key);
@@ -116,7 +116,7 @@ fn accounts_that_a_key_is_not_for_do_not_exist_for_it() {
     let pending = add(&admin, "bob");
 
     // What is somebody else's looks like what is not there.
-    let same = |there: crate::http::Answer, not_there: crate::http::Answer| {
+    let same = |there: test_support::http::Answer, not_there: test_support::http::Answer| {
         assert_eq!((there.status, there.json()), (not_there.status, not_there.json()));
     };
     let pair = || json!({"codes": ["123456", "654321"]});
@@ -160,7 +160,7 @@ fn accounts_that_a_key_is_not_for_do_not_exist_for_it() {
         limited.post("/v1/sessions/introspect", json!({"token": "none"})),
     );
     limited.post("/v1/sessions/revoke", json!({"token": opened["token"]})).is(204);
-    assert!(crate::people::alive(&admin, opened["token"].as_str().unwrap()));
+    assert!(test_support::people::alive(&admin, opened["token"].as_str().unwrap()));
     // Nor does a context without MFA come out for an account that does not exist.
     limited
         .post("/v1/sessions", json!({"account": "alice"}))

@@ -7,13 +7,14 @@ use std::process::{Command, Stdio};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use test_support::agent::Agent;
+use test_support::held_key::{HeldKey, begin, enrol_key, made, register};
+use test_support::http::{Answer, Client};
+use test_support::people::{alive, api_key, enrol, text};
+use test_support::tools;
 use twostep::testing::SimulatedSecurityKey;
 
-use crate::agent::Agent;
-use crate::held_key::{HeldKey, begin, enrol_key, made, register};
-use crate::http::{Answer, Client};
-use crate::people::{alive, api_key, enrol, text};
-use crate::{TCP, admin, caller, tools};
+use super::{TCP, admin, caller};
 
 #[test]
 fn a_key_is_enrolled_and_opens_a_session() {
@@ -392,7 +393,7 @@ fn a_key_enrols_with_any_statement_by_default() {
             admin.post("/v1/security-keys/register/begin", json!({"account": name})).is(200);
         let options = serde_json::from_value(begun["public_key"].clone()).unwrap();
         let mut creation =
-            SimulatedSecurityKey::new(name).create(&options, &crate::held_key::origin());
+            SimulatedSecurityKey::new(name).create(&options, &test_support::held_key::origin());
         (creation.format, creation.certificates) =
             (format.to_owned(), Some(vec![b"no certificate".to_vec()]));
         let body = json!({"ceremony_id": begun["ceremony_id"], "credential": creation.response()});

@@ -1,15 +1,15 @@
 //! A request has one meaning or none: bodies, queries, serial numbers in paths, pages of lists.
 
 use serde_json::{Value, json};
+use test_support::agent::Agent;
+use test_support::http::{Client, segment};
+use test_support::people::{add, enrol, text};
 
-use crate::admin;
-use crate::agent::Agent;
-use crate::http::{Client, segment};
-use crate::people::{add, enrol, text};
+use super::admin;
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
-fn post(client: &Client, path: &str, body: impl AsRef<[u8]>) -> crate::http::Answer {
+fn post(client: &Client, path: &str, body: impl AsRef<[u8]>) -> test_support::http::Answer {
     client.raw("POST", path, &[JSON], body.as_ref())
 }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use test_support::agent::Agent;
+use test_support::held_key::{begin, enrol_key, made, origin, register};
+use test_support::http::Client;
+use test_support::people::{api_key, text};
 use twostep::testing::SimulatedSecurityKey;
 use twostep::webauthn::Origin;
 
-use crate::agent::Agent;
-use crate::held_key::{begin, enrol_key, made, origin, register};
-use crate::http::Client;
-use crate::people::{api_key, text};
-use crate::{TCP, admin, caller};
+use super::{TCP, admin, caller};
 
 const PASSKEYS: &str = "listen = [\"127.0.0.1:0\"]\n[security_keys]\nusernameless = true\n";
 const BEGIN: &str = "/v1/security-keys/authenticate/begin";
@@ -173,7 +173,7 @@ fn related_origins_are_served_to_anybody_and_accepted() {
         .post("/v1/security-keys/register/finish", body)
         .refused(403, "InvalidAuthenticationCode");
     let agent = Agent::start(TCP);
-    for client in [crate::admin(&agent), Client::tcp(agent.address())] {
+    for client in [super::admin(&agent), Client::tcp(agent.address())] {
         client.get("/.well-known/webauthn").refused(404, "NoSuchEntity");
     }
 }

@@ -10,7 +10,7 @@ use twostep::otp::{Seed, Totp};
 use twostep::testing::SimulatedToken;
 use twostep::time::UnixTime;
 
-use crate::program::Agent;
+use super::program::Agent;
 
 /// A token, and what time it is.
 pub(crate) struct Token(SimulatedToken);

@@ -4,7 +4,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::program::{Agent, TWOSTEP, command, twostep};
+use super::program::{Agent, TWOSTEP, command, twostep};
 
 /// Where no key is, whatever is plugged in.
 const NOWHERE: &str = "/nowhere/hidraw0";

@@ -3,9 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::journey::{Token, away_from_the_end_of_a_step};
-use crate::program::{Agent, Ended, TWOSTEP, command, fed};
-use crate::tools;
+use test_support::tools;
+
+use super::journey::{Token, away_from_the_end_of_a_step};
+use super::program::{Agent, Ended, TWOSTEP, command, fed};
 
 /// Every local user may enrol devices for their own account.
 const OPEN: &str = "local_users = true\n[socket]\nmode = \"0666\"\n";

@@ -9,9 +9,9 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use test_support::tools;
 
-use crate::program::{Ended, twostep};
-use crate::tools;
+use super::program::{Ended, twostep};
 
 /// A system with these stacks, and the module where Debian keeps it.
 fn system(stacks: &[(&str, &str)]) -> tempfile::TempDir {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::journey::{Token, away_from_the_end_of_a_step};
-use crate::program::{Agent, twostep};
+use super::journey::{Token, away_from_the_end_of_a_step};
+use super::program::{Agent, twostep};
 
 const POLICIES: &str = "[policy.payments]\nmax_age = 900\nphishing_resistant = true\n\n[policy.site]\npresent = true\n";
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::program::{TWOSTEP, command};
+use super::program::{TWOSTEP, command};
 
 /// Commands that print on either stream, and the exit codes they end with where their output is
 /// taken.

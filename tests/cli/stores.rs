@@ -5,9 +5,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::owner::is_root;
-use crate::program::{Agent, Ended, TWOSTEP, command, fed, twostep};
-use crate::tools;
+use test_support::tools;
+
+use super::owner::is_root;
+use super::program::{Agent, Ended, TWOSTEP, command, fed, twostep};
 
 /// A folder with the store and the key of an agent with one account.
 fn left_by(ended: &str) -> (tempfile::TempDir, String) {

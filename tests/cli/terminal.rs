@@ -1,8 +1,9 @@
 //! What a person sees: prompts, and a QR code that can be scanned on light and on dark.
 
-use crate::journey::Token;
-use crate::program::{Agent, Ended, TWOSTEP, command, fed};
-use crate::tools;
+use test_support::tools;
+
+use super::journey::Token;
+use super::program::{Agent, Ended, TWOSTEP, command, fed};
 
 /// Runs the program on a terminal, which shows everything on standard output.
 fn at_a_terminal(agent: &Agent, arguments: &str, typed: &str) -> Ended {

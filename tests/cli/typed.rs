@@ -3,8 +3,8 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::journey::{Token, away_from_the_end_of_a_step};
-use crate::program::{Agent, TWOSTEP, command, fed};
+use super::journey::{Token, away_from_the_end_of_a_step};
+use super::program::{Agent, TWOSTEP, command, fed};
 
 #[test]
 fn a_secret_whose_last_character_says_too_much_is_taken_with_a_warning() {
@@ -163,7 +163,7 @@ fn a_file_that_is_a_directory_is_said_to_be_one() {
     ] {
         let file = there("twostep.toml");
         std::fs::write(&file, config).unwrap();
-        let ended = crate::program::twostep(&["config", "check", &file], "");
+        let ended = super::program::twostep(&["config", "check", &file], "");
         let said = format!("{}{}", ended.out, ended.err);
         assert_ne!(ended.exit, 0, "{key}: {said}");
         assert!(
@@ -174,7 +174,7 @@ fn a_file_that_is_a_directory_is_said_to_be_one() {
         );
         assert!(!said.contains("chmod"), "{key}: {said}");
     }
-    let ended = crate::program::twostep(&["config", "check", &dir], "");
+    let ended = super::program::twostep(&["config", "check", &dir], "");
     assert!(
         ended.exit != 0 && format!("{}{}", ended.out, ended.err).contains("irectory"),
         "{ended:?}"

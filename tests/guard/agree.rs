@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use tokio::runtime::Builder;
 
-use crate::desk::{Answer, Desk, NOW, ask};
+use super::desk::{Answer, Desk, NOW, ask};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]

@@ -21,7 +21,7 @@ use tower::{Service, ServiceExt};
 use twostep::guard::MfaLayer;
 use twostep::session::SessionContext;
 
-use crate::desk::Desk;
+use super::desk::Desk;
 
 /// A service with one method, which says who asked and what.
 #[derive(Clone)]

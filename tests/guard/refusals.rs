@@ -10,7 +10,7 @@ use twostep::guard::{Because, MfaGuard, Refusal};
 use twostep::policy::Policy;
 use twostep::session::{Invalid, RevocationList, RevocationSource};
 
-use crate::desk::{Answer, Desk, NOW, ask, bearing};
+use super::desk::{Answer, Desk, NOW, ask, bearing};
 
 #[tokio::test]
 async fn whoever_has_what_the_policy_wants_gets_through() {
@@ -108,8 +108,8 @@ async fn a_context_without_mfa_is_neither_absent_nor_present() {
 async fn an_extractor_refuses_what_only_a_lenient_policy_allows() {
     let desk = Desk::new();
     let headers = axum::http::HeaderMap::new();
-    assert_eq!(desk.guard().admit(&headers, &crate::desk::lenient()).unwrap(), None);
-    let refusal = desk.guard().judge(&headers, &crate::desk::lenient()).unwrap_err();
+    assert_eq!(desk.guard().admit(&headers, &super::desk::lenient()).unwrap(), None);
+    let refusal = desk.guard().judge(&headers, &super::desk::lenient()).unwrap_err();
     assert_eq!(refusal.because(), &Because::NoToken);
     assert_eq!(refusal.step_up().acr_values, ["mfa"]);
 }
@@ -190,7 +190,7 @@ async fn while_revocations_are_not_known_everybody_is_asked_to_wait() {
     let desk = Desk::new();
     let guard =
         MfaGuard::new(desk.validator().with_revocations(Arc::new(Nothing)), Policy::mfa_present());
-    let service = crate::desk::service(&guard);
+    let service = super::desk::service(&guard);
     for path in ["/present", "/optional", "/any", "/layer", "/layer/open"] {
         let answer = bearing(&service, path, &desk.of("alice")).await;
         assert_eq!(

@@ -2,8 +2,8 @@
 
 use twostep::guard::{BadName, CookieName};
 
-use crate::desk::{Desk, ask, bearing};
-use crate::refusals::refused;
+use super::desk::{Desk, ask, bearing};
+use super::refusals::refused;
 
 const EVERYWHERE: [&str; 4] = ["/present", "/optional", "/any", "/layer"];
 

@@ -11,10 +11,10 @@ use std::process::{Child, Command, Output};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use test_support::http::Client;
 use twostep::time::{Clock, SystemClock};
 
-use crate::desk::Desk;
-use crate::http::Client;
+use super::desk::Desk;
 
 /// A new crate with the README's dependencies.
 struct Stranger {

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
+use test_support::forge::Forge;
+use test_support::negatives::{Negative, negatives};
+use test_support::world::World;
 use twostep::guard::MfaGuard;
 use twostep::policy::Policy;
 use twostep::session::{Issuer, SigningAlgorithm};
 
-use crate::desk::{ask, bearing, service};
-use crate::forge::Forge;
-use crate::negatives::{Negative, negatives};
-use crate::refusals::refused;
-use crate::world::World;
+use super::desk::{ask, bearing, service};
+use super::refusals::refused;
 
 #[tokio::test]
 async fn whatever_is_not_exactly_a_context_gets_through_no_door() {

@@ -12,13 +12,13 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::serve::ListenerExt;
 use axum::{Router, middleware};
+use test_support::http::Client;
 use tokio::net::TcpListener;
 use twostep::guard::MfaLayer;
 use twostep::policy::Policy;
 use twostep::session::SessionContext;
 
-use crate::desk::{Desk, ask, lenient};
-use crate::http::Client;
+use super::desk::{Desk, ask, lenient};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_kept_forgets_who_asked_before() {

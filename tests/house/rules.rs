@@ -121,7 +121,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> String {
     let run = Command::new(env!("CARGO"))
         .args(arguments)
         .arg("--locked")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(crate::root())
         .output()
         .expect("cargo runs");
     let errors = String::from_utf8_lossy(&run.stderr);

@@ -6,9 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-
-use crate::http::{Client, chunk};
-use crate::people::text;
+use test_support::http::{Client, chunk};
+use test_support::people::text;
 
 /// A ceremony that runs. It is cancelled when this is dropped.
 pub(crate) struct Ceremony {

@@ -4,11 +4,11 @@ use std::fs;
 use std::process::{Child, Command};
 
 use serde_json::{Value, json};
+use test_support::http::Client;
+use test_support::others::{NOBODY, ask, can_be_others};
+use test_support::people::{enrol, text};
 
-use crate::http::Client;
-use crate::others::{NOBODY, ask, can_be_others};
-use crate::people::{enrol, text};
-use crate::{admin, start, verify_socket};
+use super::{admin, start, verify_socket};
 
 const FIVE_MINUTES: &str = "[local]\nreuse = { sudo = 5, su = 1 }\n";
 

@@ -4,16 +4,16 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use test_support::agent::Agent;
+use test_support::held_key::{enrol_key, register};
+use test_support::http::Client;
+use test_support::others::{NOBODY, ask, ask_for_text, can_be_others};
+use test_support::people::{alive, text};
 use twostep::testing::SimulatedSecurityKey;
 
-use crate::agent::Agent;
-use crate::ceremony::Ceremony;
-use crate::held_key::{enrol_key, register};
-use crate::http::Client;
-use crate::others::{NOBODY, ask, ask_for_text, can_be_others};
-use crate::people::{alive, text};
-use crate::plugged::{plug, pull};
-use crate::{admin, start, verify_socket};
+use super::ceremony::Ceremony;
+use super::plugged::{plug, pull};
+use super::{admin, start, verify_socket};
 
 fn for_alice(wait: u64) -> Value {
     json!({"account": "alice", "service": "sudo", "wait_seconds": wait})

@@ -8,11 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use test_support::agent::Agent;
+use test_support::device::{Device, Touch};
+use test_support::sockets::{Shared, open, simulated};
 use twostep::usb::{self, Bus, Key, NotOpened, Transport};
-
-use crate::agent::Agent;
-use crate::device::{Device, Touch};
-use crate::sockets::{Shared, open, simulated};
 
 struct Folder {
     path: PathBuf,

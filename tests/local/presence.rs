@@ -7,14 +7,14 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use test_support::agent::Agent;
+use test_support::held_key::enrol_key;
+use test_support::http::Client;
+use test_support::people::{alive, text};
 
-use crate::agent::Agent;
-use crate::ceremony::Ceremony;
-use crate::held_key::enrol_key;
-use crate::http::Client;
-use crate::people::{alive, text};
-use crate::plugged::{plug, pull};
-use crate::{admin, verify_socket};
+use super::ceremony::Ceremony;
+use super::plugged::{plug, pull};
+use super::{admin, verify_socket};
 
 /// An agent with a hook that writes down what it was told, and somebody with a key that is plugged
 /// in.

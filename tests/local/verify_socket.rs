@@ -5,12 +5,12 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use test_support::agent::{Agent, exchange};
+use test_support::http::Client;
+use test_support::others::{NOBODY, ask, can_be_others, shell};
+use test_support::people::enrol;
 
-use crate::agent::{Agent, exchange};
-use crate::http::Client;
-use crate::others::{NOBODY, ask, can_be_others, shell};
-use crate::people::enrol;
-use crate::{admin, start, verify_socket as socket};
+use super::{admin, start, verify_socket as socket};
 
 #[test]
 fn everybody_may_connect_and_it_is_gone_with_its_agent() {

@@ -2,14 +2,14 @@
 
 use std::process::Command;
 
+use test_support::tools;
 use twostep::otp::{
     Algorithm, BadSeed, Counter, Hotp, Key, KeyUri, LOOK_AHEAD, LOOK_BEHIND, Seed, TimeStep,
     TimeStepSize, Totp,
 };
 use twostep::time::UnixTime;
 
-use crate::oracle::{Random, code, totp_rs};
-use crate::tools;
+use super::oracle::{Random, code, totp_rs};
 
 #[test]
 fn ten_thousand_random_devices_agree_with_totp_rs() {
@@ -113,7 +113,7 @@ fn secrets_of_random_letters_are_the_ones_that_oathtool_reads() {
         for seed in seeds {
             assert_eq!(seed.is_ok(), output.status.success(), "{text}: {seed:?}");
             let (Ok(seed), hotp) =
-                (seed, Hotp { algorithm: Algorithm::Sha1, digits: crate::oracle::digits(6) })
+                (seed, Hotp { algorithm: Algorithm::Sha1, digits: super::oracle::digits(6) })
             else {
                 continue;
             };

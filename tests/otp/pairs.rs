@@ -7,8 +7,8 @@ use twostep::otp::{Counter, Hotp, PairFound, TimeStep, Totp, TotpMatch, Window};
 use twostep::testing::SimulatedToken;
 use twostep::time::UnixTime;
 
-use crate::oracle::{Oracle, Random, code, digits};
-use crate::vectors::{ascii_seed, fields};
+use super::oracle::{Oracle, Random, code, digits};
+use super::vectors::{ascii_seed, fields};
 
 const NOW: UnixTime = UnixTime(1_790_000_000);
 

@@ -1,10 +1,10 @@
 //! Every way for a pair to be wrong. All are one answer: that they are is told here and in
-//! [`crate::work`], that they take the same time in [`crate::timing`].
+//! [`super::work`], that they take the same time in [`super::timing`].
 
 use twostep::otp::{Code, Key, PairFound, Totp, TotpMatch, Window, compressions};
 use twostep::time::UnixTime;
 
-use crate::oracle::{Oracle, Random, code, digits, totp_rs};
+use super::oracle::{Oracle, Random, code, digits, totp_rs};
 
 pub(crate) const CLASSES: [&str; 6] =
     ["right, wrong", "wrong, right", "wrong, wrong", "reversed", "equal", "t, t+2"];

@@ -7,7 +7,7 @@ use proptest::test_runner::Config;
 
 use twostep::otp::{BadCode, BadSeed, Code, KeyUri, Seed, SpareBits, TypedSeed};
 
-use crate::oracle::setting;
+use super::oracle::setting;
 
 /// What stands between digits, before them or after them, in a text somebody pastes.
 const AROUND: &[char] = &[

@@ -6,8 +6,8 @@ use std::hint::black_box;
 
 use twostep::otp::{PairFound, Window};
 
-use crate::oracle::{Random, setting};
-use crate::refused::{CLASSES, Refused, WrongPair};
+use super::oracle::{Random, setting};
+use super::refused::{CLASSES, Refused, WrongPair};
 
 /// dudect's bound. Between two classes that do not differ, chance exceeds it once in 150,000 tests.
 const BOUND: f64 = 4.5;

@@ -7,11 +7,11 @@ use std::process::{Command, Stdio};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
+use test_support::tools;
 use twostep::otp::{Counter, Digits, Factor, Hotp, KeyUri, LOOK_AHEAD, Seed, TimeStepSize, Totp};
 use twostep::time::UnixTime;
 
-use crate::oracle::{ALGORITHMS, Random, code, setting};
-use crate::tools;
+use super::oracle::{ALGORITHMS, Random, code, setting};
 
 proptest! {
     #![proptest_config(Config { failure_persistence: None, ..Config::with_cases(setting("TWOSTEP_FUZZ_CASES", 20_000)) })]

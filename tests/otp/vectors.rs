@@ -5,7 +5,7 @@ use twostep::otp::{
 };
 use twostep::time::UnixTime;
 
-use crate::oracle::{code, digits};
+use super::oracle::{code, digits};
 
 #[test]
 fn every_code_of_rfc_4226_appendix_d_is_found_at_its_counter_and_nowhere_else() {

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use twostep::otp::{Counter, Hotp, Key, TimeStep, TimeStepSize, Totp, TotpMatch};
 use twostep::time::UnixTime;
 
-use crate::oracle::{Oracle, Random, code, digits};
-use crate::vectors::ascii_seed;
+use super::oracle::{Oracle, Random, code, digits};
+use super::vectors::ascii_seed;
 
 #[test]
 fn the_window_is_exact_for_each_second_of_two_steps_and_each_drift() {

@@ -3,7 +3,7 @@
 use twostep::otp::{Algorithm, Code, Counter, Hotp, Seed, TimeStep, Totp, Window, compressions};
 use twostep::time::UnixTime;
 
-use crate::oracle::{ALGORITHMS, Oracle, Random, digits};
+use super::oracle::{ALGORITHMS, Oracle, Random, digits};
 
 const NOW: UnixTime = UnixTime(1_790_000_000);
 

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
-use crate::random::Random;
+use super::random::Random;
 
 /// The watched files of one store.
 pub(crate) struct Disk {

@@ -1,12 +1,11 @@
 //! What everybody writes first: look whether nothing has moved, and then write. It is here to be
 //! found out.
 
+use test_support::hooked::Hook;
 use twostep::id::{AccountId, SerialNumber};
 use twostep::store::{
     Answer, Change, Commit, Conflict, Error, Revision, SqliteStore, Store, Write,
 };
-
-use crate::hooked::Hook;
 
 pub(crate) struct Careless;
 

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use test_support::hooked::Hooked;
+use test_support::process::Line;
+use test_support::world::NOW;
 use tokio::sync::watch;
 use twostep::device::Refusal;
 use twostep::otp::{Code, Window};
@@ -11,12 +14,9 @@ use twostep::store::SqliteStore;
 use twostep::testing::FixedClock;
 use twostep::verifier::{Authority, Error, Passcode, Verifier};
 
-use crate::careless::Careless;
-use crate::hooked::Hooked;
-use crate::process::Line;
-use crate::round;
-use crate::round::{Kind, Round};
-use crate::world::NOW;
+use super::careless::Careless;
+use super::round;
+use super::round::{Kind, Round};
 
 /// What a racer is told first.
 #[derive(Serialize, Deserialize)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use test_support::world::{Held, NOW};
 use twostep::device::{DeviceState, PairAllowance};
 use twostep::id::{AccountId, SerialNumber};
 use twostep::otp::{Counter, Hotp, Window};
@@ -15,8 +16,7 @@ use twostep::testing::{FixedClock, SimulatedToken};
 use twostep::time::UnixTime;
 use twostep::verifier::{Authority, Limits, NewDevice, NewFactor, Verifier};
 
-use crate::racer::Tally;
-use crate::world::{Held, NOW};
+use super::racer::Tally;
 
 /// What is to be spent once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,17 +8,17 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use test_support::agent::Agent;
+use test_support::held_key::{HeldKey, made};
+use test_support::people::{Token, api_key, enrol};
+use test_support::{http, tools};
 use twostep::client::{Client, Error, NewDevice, OpenSession, Proof};
 use twostep::device::{DeviceState, MfaKind};
 use twostep::http::{Cause, Endpoint, Roots};
 use twostep::id::AccountId;
 use twostep::testing::SimulatedSecurityKey;
 
-use crate::agent::Agent;
-use crate::between::{Between, Fate};
-use crate::held_key::{HeldKey, made};
-use crate::people::{Token, api_key, enrol};
-use crate::{http, tools};
+use super::between::{Between, Fate};
 
 fn alice() -> AccountId {
     "alice".parse().unwrap()

@@ -8,16 +8,16 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
+use test_support::agent::Agent;
+use test_support::http::Client;
+use test_support::people::{Token, enrol, now, text};
 use twostep::http::{Endpoint, Roots};
 use twostep::session::{
     Following, Invalid, JwkSet, KeyError, RemoteFault, RemoteIssuer, SignedContext,
 };
 use twostep::testing::FixedClock;
 
-use crate::agent::Agent;
-use crate::http::Client;
-use crate::people::{Token, enrol, now, text};
-use crate::{BOUND, until};
+use super::{BOUND, until};
 
 /// A session that lasts as long as one can.
 fn long_session(admin: &Client, token: &mut Token) -> SignedContext {

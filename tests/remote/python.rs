@@ -7,11 +7,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
-
-use crate::agent::Agent;
-use crate::http::Client;
-use crate::people::{api_key, enrol, text};
-use crate::tools;
+use test_support::agent::Agent;
+use test_support::http::Client;
+use test_support::people::{api_key, enrol, text};
+use test_support::tools;
 
 /// A service that ends with the test.
 struct Service {
@@ -101,7 +100,7 @@ fn a_client_generated_from_the_description_opens_a_session_and_looks_at_it() {
     if !tools::have("python:openapi_python_client,python:httpx") {
         return;
     }
-    let agent = Agent::start(crate::TCP);
+    let agent = Agent::start(super::TCP);
     let admin = Client::unix(agent.socket());
     let mut token = enrol(&admin, "alice");
     let key = api_key(&admin, json!({"role": "verifier"}));

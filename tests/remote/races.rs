@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
+use test_support::agent::Agent;
+use test_support::http::Client;
+use test_support::people::{Token, enrol};
 use twostep::client;
 use twostep::client::{OpenSession, Proof};
 use twostep::http::Endpoint;
 use twostep::id::AccountId;
 use twostep::session::{Invalid, RemoteIssuer, SignedContext};
 
-use crate::agent::Agent;
-use crate::http::Client;
-use crate::people::{Token, enrol};
-use crate::{BOUND, BUSY};
+use super::{BOUND, BUSY};
 
 /// `TWOSTEP_REMOTE_ROUNDS` says how many rounds there are (40); fifty of them go on at the same
 /// time.

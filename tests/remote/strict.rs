@@ -1,17 +1,17 @@
 //! An agent and a validator that follows it refuse the same.
 
+use test_support::agent::Agent;
+use test_support::forge::Forge;
+use test_support::http::Client;
+use test_support::negatives::{Negative, negatives};
+use test_support::people::{enrol, now};
 use twostep::client;
 use twostep::http::Endpoint;
 use twostep::session::{Issuer, RemoteIssuer, SignedContext};
 use twostep::store::{Keyring, SqliteStore};
 use twostep::verifier::Verifier;
 
-use crate::agent::Agent;
-use crate::forge::Forge;
-use crate::http::Client;
-use crate::negatives::{Negative, negatives};
-use crate::people::{enrol, now};
-use crate::{BOUND, BUSY};
+use super::{BOUND, BUSY};
 
 #[tokio::test]
 async fn what_only_looks_like_a_context_is_refused_by_the_agent_and_by_those_who_follow_it() {

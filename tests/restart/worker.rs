@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use test_support::hooked::{Hook, Hooked};
+use test_support::process::Line;
+use test_support::world::{Held, both, refused};
 use twostep::otp::Window;
 use twostep::secret::Secret;
 use twostep::session::Issuer;
@@ -15,10 +18,6 @@ use twostep::store::{Action, Answer, Change, Commit, Keyring, Marks, SqliteStore
 use twostep::testing::FixedClock;
 use twostep::time::UnixTime;
 use twostep::verifier::{Authority, Limits, Verifier};
-
-use crate::hooked::{Hook, Hooked};
-use crate::process::Line;
-use crate::world::{Held, both, refused};
 
 /// What the process is told first.
 #[derive(Serialize, Deserialize)]

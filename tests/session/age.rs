@@ -8,8 +8,8 @@ use twostep::session::{AnyContext, Lifetime, SigningAlgorithm};
 use twostep::time::UnixTime;
 use twostep::verifier::{Authority, Verified};
 
-use crate::Desk;
-use crate::revocation::{Node, Presser};
+use super::Desk;
+use super::revocation::{Node, Presser};
 
 /// What anybody can ask for, in any order.
 #[derive(Clone, Copy, Debug)]

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use test_support::forge::opened;
 use twostep::session::{
     Amr, AnyContext, Invalid, Issuer, JwkSet, Lifetime, MfaKind, SigningAlgorithm, Validator,
 };
 use twostep::verifier::{Authority, Error, NewDevice, NewFactor, Passcode};
 
-use crate::forge::opened;
-use crate::{Desk, alive};
+use super::{Desk, alive};
 
 /// With nothing but the text of the keys.
 async fn offline(desk: &Desk, audience: &str) -> Validator {

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use test_support::forge::{Forge, opened};
 use twostep::id::AccountId;
 use twostep::session::{
     AnyContext, BadList, Invalid, JwkSet, KeySource, Lifetime, RevocationFeed, RevocationList,
@@ -16,9 +17,8 @@ use twostep::session::{
 use twostep::time::UnixTime;
 use twostep::verifier::{Authority, Error};
 
-use crate::forge::{Forge, opened};
-use crate::revocation::{Node, Presser};
-use crate::{Desk, alive};
+use super::revocation::{Node, Presser};
+use super::{Desk, alive};
 
 /// What a validator far away has fetched.
 #[derive(Default)]

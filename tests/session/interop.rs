@@ -8,10 +8,11 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use test_support::forge::{Forge, encoded, opened};
+use test_support::tools;
 use twostep::session::{Issuer, SigningAlgorithm};
 
-use crate::forge::{Forge, encoded, opened};
-use crate::{Desk, tools};
+use super::Desk;
 
 /// What joserfc says of each context: `ok`, or why not.
 fn read(desk: &Desk, jwks: &str, contexts: &BTreeMap<&str, String>) -> BTreeMap<String, String> {

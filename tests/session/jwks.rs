@@ -6,13 +6,14 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use test_support::forge::{Forge, encoded, opened};
+use test_support::tools;
 use twostep::session::{
     Invalid, JwkSet, JwksFile, JwksFileError, KeyError, KeySource, PublicKey, RevocationFeed,
     RevocationList, SecurityEvent, SignedContext, SigningAlgorithm, Validator,
 };
 
-use crate::forge::{Forge, encoded, opened};
-use crate::{Desk, tools};
+use super::Desk;
 
 /// A context and the key that signed it, as it is published.
 struct Signed {
@@ -345,7 +346,7 @@ async fn keys_of_every_algorithm_replace_each_other_and_verify_contexts_lists_an
         let validator = desk.issuer.validator("twostep").await.unwrap();
         for context in &contexts {
             assert!(validator.validate(context).is_ok(), "{}", opened(context)[0]);
-            assert!(crate::alive(&desk.introspector(), context).await);
+            assert!(super::alive(&desk.introspector(), context).await);
         }
     }
     assert_eq!(

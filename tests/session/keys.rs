@@ -3,15 +3,15 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
+use test_support::forge::opened;
+use test_support::hooked::{Hook, Hooked};
+use test_support::world::World;
 use twostep::secret::Secret;
 use twostep::session::{Introspector, Invalid, Issuer, SignedContext, SigningAlgorithm};
 use twostep::store::{Action, Answer, Change, Commit, Keyring, SqliteStore, Store};
 use twostep::verifier::{Error, Limits, Verifier};
 
-use crate::forge::opened;
-use crate::hooked::{Hook, Hooked};
-use crate::world::World;
-use crate::{Desk, alive};
+use super::{Desk, alive};
 
 fn kid(signed: &SignedContext) -> String {
     opened(signed)[0]["kid"].as_str().unwrap().to_owned()

@@ -6,10 +6,11 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::json;
+use test_support::forge::{Forge, opened};
+use test_support::scratch;
 use twostep::session::{Invalid, JwkSet, JwksFile, KeySource, SigningAlgorithm, Validator};
 
-use crate::forge::{Forge, opened};
-use crate::{Desk, scratch};
+use super::Desk;
 
 /// Keys that somebody changes.
 #[derive(Default)]

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use test_support::process::{Line, Process};
+use test_support::world::{Held, NOW, World, both};
 use twostep::device::DeviceState;
 use twostep::id::{AccountId, SerialNumber};
 use twostep::otp::{Counter, Hotp, Window};
@@ -16,9 +18,7 @@ use twostep::testing::{FixedClock, SimulatedToken};
 use twostep::time::UnixTime;
 use twostep::verifier::{Authority, Error, Limits, Verified, Verifier};
 
-use crate::process::{Line, Process};
-use crate::world::{Held, NOW, World, both};
-use crate::{Desk, alive};
+use super::{Desk, alive};
 
 /// Somebody with a counter-based token: any number of codes in one second.
 pub(crate) struct Presser {
@@ -361,7 +361,7 @@ fn sealing_key() -> Keyring {
 fn what_one_process_revokes_another_refuses_at_the_next_request() {
     let world = World::sealed_with(sealing_key());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let mut other = Process::start("another_process");
+    let mut other = Process::start("session::another_process");
     other.tell(&Start { store: world.path() });
     let node = Node::new(world.store(), &sealing_key(), &world.clock);
     let mut refused = 0;

@@ -1,13 +1,13 @@
 //! One second is long: revocations of every kind in it, in every order, and contexts opened between
 //! them.
 
+use test_support::world::{Held, World, both};
 use twostep::otp::{Counter, Hotp, Window};
 use twostep::session::{Introspector, Issuer, SessionContext, SignedContext};
 use twostep::testing::SimulatedToken;
 use twostep::verifier::Authority;
 
-use crate::alive;
-use crate::world::{Held, World, both};
+use super::alive;
 
 /// What ends contexts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

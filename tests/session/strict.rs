@@ -1,11 +1,11 @@
 //! Strict validation: whatever is not exactly a context is refused, however well it is signed.
 
 use serde_json::{Value, json};
+use test_support::forge::{Forge, opened};
+use test_support::negatives::{MFA_CLAIMS, Negative, negatives};
 use twostep::session::{Invalid, SignedContext, SigningAlgorithm, Validator};
 
-use crate::Desk;
-use crate::forge::{Forge, opened};
-use crate::negatives::{MFA_CLAIMS, Negative, negatives};
+use super::Desk;
 
 /// What a forger has before them.
 struct Bench {

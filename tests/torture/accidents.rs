@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use nix::sys::signal::Signal;
 
-use crate::keys::new_key;
-use crate::ledger::{Devices, Fault};
-use crate::place::{Ended, beside};
-use crate::round::Round;
+use super::keys::new_key;
+use super::ledger::{Devices, Fault};
+use super::place::{Ended, beside};
+use super::round::Round;
 
 /// An accident.
 #[derive(Clone, Copy, Debug)]
@@ -285,7 +285,7 @@ impl Round {
         let log = beside(&store, ".log");
         fs::copy(beside(&store, "-wal"), &log).unwrap();
         agent.signal(Signal::SIGTERM);
-        agent.end(crate::place::LIMIT)?;
+        agent.end(super::place::LIMIT)?;
         Ok((store, log))
     }
 

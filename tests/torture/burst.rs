@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::json;
+use test_support::http::Answer;
 
-use crate::http::Answer;
-use crate::ledger::{Device, Fault, Held, Kind, State};
-use crate::people::{Told, told};
-use crate::place::LIMIT;
-use crate::round::Round;
+use super::ledger::{Device, Fault, Held, Kind, State};
+use super::people::{Told, told};
+use super::place::LIMIT;
+use super::round::Round;
 
 /// One person, who verifies one code after the other until the agent is gone.
 struct Person {
@@ -96,7 +96,7 @@ impl Round {
 }
 
 impl Person {
-    fn verify(&self, client: &crate::http::Client) -> Vec<Option<Answer>> {
+    fn verify(&self, client: &test_support::http::Client) -> Vec<Option<Answer>> {
         let mut answers = Vec::new();
         for code in &self.codes {
             let body = json!({"account": self.device.account, "serial": self.serial, "code": code})

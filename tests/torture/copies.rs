@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::ledger::{Devices, Fault};
-use crate::look::agreed;
-use crate::people::Told;
-use crate::place::beside;
-use crate::round::{RawCopy, Round};
+use super::ledger::{Devices, Fault};
+use super::look::agreed;
+use super::people::Told;
+use super::place::beside;
+use super::round::{RawCopy, Round};
 
 impl Round {
     /// The agent makes a backup.

@@ -43,5 +43,5 @@ impl Drop for Disk {
 
 /// Whether disks can be mounted here.
 pub(crate) fn can_mount() -> bool {
-    crate::tools::have("mount,umount") && nix::unistd::Uid::effective().is_root()
+    test_support::tools::have("mount,umount") && nix::unistd::Uid::effective().is_root()
 }

@@ -4,12 +4,13 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use nix::sys::signal::Signal;
+use test_support::tools;
 
-use crate::accidents::Accident;
-use crate::ledger::Fault;
-use crate::round::{Round, Trace};
-use crate::under::Exchange;
-use crate::{disk, played, tools};
+use super::accidents::Accident;
+use super::ledger::Fault;
+use super::round::{Round, Trace};
+use super::under::Exchange;
+use super::{disk, played};
 
 #[test]
 fn each_accident_after_each_way_to_stop_is_harmless_or_refused_with_a_remedy() {

@@ -9,10 +9,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use nix::sys::signal::Signal;
 
-use crate::ledger::Fault;
-use crate::place::{LIMIT, beside};
-use crate::random::Random;
-use crate::round::Round;
+use super::ledger::Fault;
+use super::place::{LIMIT, beside};
+use super::random::Random;
+use super::round::Round;
 
 impl Round {
     /// A new key first, SIGHUP; then, mostly, the old lines go, by SIGHUP or at the next start.

@@ -7,7 +7,7 @@ use twostep::otp::{Counter, Digits, Hotp, Seed, TimeStepSize, Totp};
 use twostep::testing::SimulatedToken;
 use twostep::time::UnixTime;
 
-use crate::random::Random;
+use super::random::Random;
 
 /// Why a round failed.
 pub(crate) type Fault = String;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::ledger::{Device, Devices, Fault, Held, Kind, Life, State};
-use crate::people::Told;
-use crate::round::Round;
+use super::ledger::{Device, Devices, Fault, Held, Kind, Life, State};
+use super::people::Told;
+use super::round::Round;
 
 impl Round {
     /// Compares what each agent serves with the ledger, and settles what was in doubt. The words of

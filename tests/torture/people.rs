@@ -2,10 +2,10 @@
 //! change goes into the ledger.
 
 use serde_json::{Value, json};
+use test_support::http::{Answer, segment};
 
-use crate::http::{Answer, segment};
-use crate::ledger::{Device, Fault, Held, Kind, Life, Session, State, Token, step_now};
-use crate::round::Round;
+use super::ledger::{Device, Fault, Held, Kind, Life, Session, State, Token, step_now};
+use super::round::Round;
 
 /// The outcome of a request.
 pub(crate) enum Told {

@@ -7,11 +7,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use test_support::http::Client;
+use test_support::scratch;
 
-use crate::disk::Disk;
-use crate::http::Client;
-use crate::ledger::Fault;
-use crate::scratch;
+use super::disk::Disk;
+use super::ledger::Fault;
 
 /// The program under test: the one built with this test, or another build that
 /// `TWOSTEP_TORTURE_PROGRAM` names.

@@ -4,10 +4,10 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use crate::ledger::{Fault, Kind, Life, State};
-use crate::place::beside;
-use crate::played;
-use crate::round::{Round, Trace};
+use super::ledger::{Fault, Kind, Life, State};
+use super::place::beside;
+use super::played;
+use super::round::{Round, Trace};
 
 #[test]
 fn a_code_that_is_accepted_twice_is_found_out() {

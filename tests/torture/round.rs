@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::disk;
-use crate::ledger::{Devices, Fault, Ledger};
-use crate::place::{Agent, LIMIT, Place};
-use crate::random::Random;
+use super::disk;
+use super::ledger::{Devices, Fault, Ledger};
+use super::place::{Agent, LIMIT, Place};
+use super::random::Random;
 
 /// The operations of a round so far, to be read beside its fault.
 #[derive(Clone, Default)]

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::ledger::{Fault, Held};
-use crate::people::Told;
-use crate::place::{LIMIT, beside};
-use crate::round::Round;
+use super::ledger::{Fault, Held};
+use super::people::Told;
+use super::place::{LIMIT, beside};
+use super::round::Round;
 
 /// How the files are exchanged.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::agent::{Agent, exchange, read_to_end};
+use test_support::agent::{Agent, exchange, read_to_end};
 
 #[track_caller]
 fn assert_problem(answer: &str, status: u16, code: &str) {

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::agent::Agent;
-use crate::tools;
+use test_support::agent::Agent;
+use test_support::tools;
 
 const UNITS: [(&str, &str); 3] = [
     ("twostep.service", include_str!("../../src/agent/twostep.service")),
@@ -88,7 +88,7 @@ fn a_socket_that_systemd_opened_is_served() {
             Err(error) => assert!(Instant::now() < deadline, "{error}"),
         }
     };
-    let answer = crate::agent::exchange(stream, "GET /healthz HTTP/1.0\r\n\r\n");
+    let answer = test_support::agent::exchange(stream, "GET /healthz HTTP/1.0\r\n\r\n");
     assert!(answer.contains("200 OK"), "{answer} {}", agent.log());
     assert_eq!(agent.address(), address);
     assert!(!agent.socket().exists());
@@ -129,7 +129,10 @@ fn the_second_socket_is_known_by_its_name() {
         loop {
             match UnixStream::connect(socket) {
                 Ok(stream) => {
-                    break crate::agent::exchange(stream, "GET /v1/accounts HTTP/1.0\r\n\r\n");
+                    break test_support::agent::exchange(
+                        stream,
+                        "GET /v1/accounts HTTP/1.0\r\n\r\n",
+                    );
                 }
                 Err(error) => assert!(Instant::now() < deadline, "{error}"),
             }

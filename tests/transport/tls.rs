@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::agent::Agent;
-use crate::tools;
+use test_support::agent::Agent;
+use test_support::tools;
 
 fn make_certificate(folder: &Path, name: &str) {
     let run = Command::new("openssl")
@@ -107,7 +107,7 @@ fn a_caller_who_does_not_speak_tls_holds_nobody_up() {
     assert_eq!(fetch(&agent, "one.test", &[]).as_deref(), Some("1.1 200"));
     for stream in silent {
         stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
-        assert_eq!(crate::agent::read_to_end(stream), "", "closed when its time is up");
+        assert_eq!(test_support::agent::read_to_end(stream), "", "closed when its time is up");
     }
 }
 

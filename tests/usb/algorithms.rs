@@ -1,6 +1,7 @@
 //! Which kind of credential keys are asked for, and what they are asked for when they fail at that.
 
 use ciborium::Value;
+use test_support::device::{CBOR, Device, KEEPALIVE, Request, get, reports};
 use twostep::testing::SimulatedSecurityKey;
 use twostep::usb;
 use twostep::usb::Error;
@@ -8,8 +9,7 @@ use twostep::webauthn::{
     Credential, RelyingParty, RelyingPartyConfig, ResidentKey, SignatureAlgorithm, UserVerification,
 };
 
-use crate::bench::{ORIGIN, Script, Service, Shared, Sockets};
-use crate::device::{CBOR, Device, KEEPALIVE, Request, get, reports};
+use super::bench::{ORIGIN, Script, Service, Shared, Sockets};
 
 /// A service with these terms, which does not care who touches a key.
 fn service(terms: RelyingPartyConfig) -> Service {

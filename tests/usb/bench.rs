@@ -1,9 +1,9 @@
 //! A person with a script, and a relying party.
 
-pub(crate) use crate::sockets::{Shared, Sockets};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
+pub(crate) use test_support::sockets::{Shared, Sockets};
 use twostep::time::UnixTime;
 use twostep::usb;
 use twostep::usb::{Bus, Options, Person, Pin, PinRequest, Progress};

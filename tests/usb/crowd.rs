@@ -1,7 +1,8 @@
 //! Another program talks to the same key all the time.
 
-use crate::bench::{Script, Service, Sockets};
-use crate::device::{CBOR, Device, INIT, reports};
+use test_support::device::{CBOR, Device, INIT, reports};
+
+use super::bench::{Script, Service, Sockets};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

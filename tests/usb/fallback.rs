@@ -1,11 +1,11 @@
 //! Keys whose CTAP2 does not begin: those that know U2F are used with that.
 
-use crate::bench::{Script, Service, Sockets};
-use crate::device::{CBOR, Device, ERROR, MSG, Report, Request, reports};
-use crate::hostile::{At, BEHAVIOURS, Ends};
+use super::bench::{Script, Service, Sockets};
+use super::hostile::{At, BEHAVIOURS, Ends};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
+use test_support::device::{CBOR, Device, ERROR, MSG, Report, Request, reports};
 use twostep::usb::Error;
 
 /// Half of it may pass in silence.

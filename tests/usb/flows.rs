@@ -1,9 +1,9 @@
 //! What people do with keys that behave.
 
-use crate::bench::{Script, Service, Sockets};
-use crate::device::{Device, Touch};
+use super::bench::{Script, Service, Sockets};
 use ciborium::{Value, cbor};
 use std::time::{Duration, Instant};
+use test_support::device::{Device, Touch};
 use twostep::usb::{Error, Progress};
 use twostep::webauthn::{Attestation, UserVerification};
 

@@ -1,11 +1,11 @@
 //! What the list says of keys in every state, and the process that manages them.
 
-use crate::bench::Sockets;
-use crate::device::{CBOR, Device, Request, reports};
+use super::bench::Sockets;
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
+use test_support::device::{CBOR, Device, Request, reports};
 use twostep::usb;
 use twostep::usb::manage::{Answered, Task, manage};
 use twostep::usb::{Access, Answer, Error, Pin, PinState};

@@ -1,14 +1,16 @@
 //! Random and mutated reports, without end and without a pause. `TWOSTEP_USB_FRAMES` says how many,
 //! 100,000 otherwise.
 
-use crate::bench::{Script, Service, Shared, Sockets};
-use crate::device::{BROADCAST, CBOR, Device, ERROR, FIRST, INIT, KEEPALIVE, MSG, Report, Touch};
+use super::bench::{Script, Service, Shared, Sockets};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{env, panic, thread};
+use test_support::device::{
+    BROADCAST, CBOR, Device, ERROR, FIRST, INIT, KEEPALIVE, MSG, Report, Touch,
+};
 use twostep::usb;
 use twostep::usb::{Bus, Key, NotOpened, Transport, Unplugged};
 use twostep::webauthn::UserVerification;

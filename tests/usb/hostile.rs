@@ -1,15 +1,15 @@
 //! Keys that break: each one ends in an error that says so, in time.
 
-use crate::bench::{Script, Service, Sockets};
-use crate::device::{
-    BROADCAST, CBOR, Device, ERROR, FIRST, Flood, INIT, KEEPALIVE, MSG, Report, Request, ok,
-    reports,
-};
+use super::bench::{Script, Service, Sockets};
 use ciborium::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use test_support::device::{
+    BROADCAST, CBOR, Device, ERROR, FIRST, Flood, INIT, KEEPALIVE, MSG, Report, Request, ok,
+    reports,
+};
 use twostep::usb::Error;
 
 const DEADLINE: Duration = Duration::from_millis(600);

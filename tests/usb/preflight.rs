@@ -1,10 +1,10 @@
 //! A key is asked for one credential after the other; an odd answer to one of them says nothing of
 //! the next.
 
-use crate::bench::{Script, Service, Sockets};
-use crate::device::{CBOR, Device, ERROR, MSG, Report, Request, ok, reports};
+use super::bench::{Script, Service, Sockets};
 use ciborium::Value;
 use std::time::{Duration, Instant};
+use test_support::device::{CBOR, Device, ERROR, MSG, Report, Request, ok, reports};
 use twostep::usb::Error;
 use twostep::webauthn::Credential;
 

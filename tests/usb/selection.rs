@@ -1,8 +1,8 @@
 //! Several keys at once, and keys that come and go.
 
-use crate::bench::{Script, Service, Shared, Sockets};
-use crate::device::{Device, Touch};
+use super::bench::{Script, Service, Shared, Sockets};
 use std::time::{Duration, Instant};
+use test_support::device::{Device, Touch};
 use twostep::usb::{Error, Progress};
 use twostep::webauthn::UserVerification;
 

@@ -1,8 +1,8 @@
 //! The key is pulled out at every report of a ceremony, one after the other.
 
-use crate::bench::{Script, Service, Sockets};
-use crate::device::Device;
+use super::bench::{Script, Service, Sockets};
 use std::time::{Duration, Instant};
+use test_support::device::Device;
 use twostep::usb::Error;
 use twostep::webauthn::{Credential, UserVerification};
 

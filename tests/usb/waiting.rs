@@ -1,14 +1,16 @@
 //! Keys that are busy or slow: one that may be the right one is waited for, and named when it could
 //! not be asked.
 
-use crate::bench::{Script, Service, Shared, Sockets};
-use crate::device::{CBOR, Delay, Device, ERROR, INIT, MSG, Report, Request, Touch, reports};
+use super::bench::{Script, Service, Shared, Sockets};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+use test_support::device::{
+    CBOR, Delay, Device, ERROR, INIT, MSG, Report, Request, Touch, reports,
+};
 use twostep::usb::{Error, Progress, Transport};
 use twostep::webauthn::{Credential, UserVerification};
 

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use test_support::world::{Held, World, both, nowhere, refused};
 use twostep::device::Refusal;
 use twostep::id::CallerId;
 use twostep::otp::Window;
 use twostep::verifier::{Authority, Error, Limits, NewDevice, NewFactor, Passcode, Verifier};
-
-use crate::world::{Held, World, both, nowhere, refused};
 
 #[tokio::test]
 async fn an_account_has_as_many_devices_as_it_may_have() {
@@ -113,7 +112,7 @@ async fn an_account_enrolled_again_inherits_nothing_but_revocations() {
             .verifier
             .activate(
                 &again.serial,
-                both(&again.pair_at_step(held.step(crate::world::NOW))),
+                both(&again.pair_at_step(held.step(test_support::world::NOW))),
                 Window::Admin,
                 &Authority::Admin,
             )

@@ -4,6 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use test_support::keyring::{
+    account, enrol, enrolled, forged, keys_of, made, origin, used, verify,
+};
+use test_support::world::{World, nowhere, refused};
 use twostep::device::{DeviceState, Refusal};
 use twostep::otp::compressions;
 use twostep::secret::Secret;
@@ -12,9 +16,6 @@ use twostep::testing::{SimulatedSecurityKey, Use};
 use twostep::time::Clock;
 use twostep::verifier::{Authority, CeremonyId, Error};
 use twostep::webauthn::{Criterion, RequestOptions};
-
-use crate::keyring::{account, enrol, enrolled, forged, keys_of, made, origin, used, verify};
-use crate::world::{World, nowhere, refused};
 
 const SIGNATURE: Refusal = Refusal::Unproved(Criterion::Signature);
 const REPLAYED: Refusal = Refusal::Replayed { next_code_at: None };
@@ -204,7 +205,7 @@ async fn a_key_of_another_account_proves_nothing() {
     // Her key answers what his was asked.
     let mut options = of_alice.options.clone();
     options.challenge.clone_from(&of_bob.options.challenge);
-    let answer = hers.get(&options, &crate::keyring::origin()).unwrap().response();
+    let answer = hers.get(&options, &test_support::keyring::origin()).unwrap().response();
     assert_eq!(
         refused(keys.finish_authentication(&bob, &of_bob.id, answer).await),
         Refusal::KeyNotRegistered
@@ -261,13 +262,13 @@ async fn a_key_that_never_counts_is_taken() {
         .begin_registration(&account("alice"), None, &Authority::Admin)
         .await
         .unwrap();
-    let mut creation = key.create(&begun.options, &crate::keyring::origin());
+    let mut creation = key.create(&begun.options, &test_support::keyring::origin());
     creation.sign_count = 0;
     keys.finish_registration(&begun.id, creation.response(), &Authority::Admin)
         .await
         .unwrap();
     let sign = |key: &mut SimulatedSecurityKey, options: &RequestOptions, count| {
-        let mut assertion = key.get(options, &crate::keyring::origin()).unwrap();
+        let mut assertion = key.get(options, &test_support::keyring::origin()).unwrap();
         assertion.sign_count = count;
         assertion.response()
     };
@@ -454,7 +455,7 @@ async fn whoever_has_no_key_is_asked_for_one_all_the_same() {
         .unwrap()
         .options
         .allow_credentials;
-    let answer = key.get(&options, &crate::keyring::origin()).unwrap().response();
+    let answer = key.get(&options, &test_support::keyring::origin()).unwrap().response();
     assert_eq!(
         refused(keys.finish_authentication(&account("nobody"), &begun.id, answer).await),
         Refusal::KeyNotRegistered

@@ -1,11 +1,10 @@
 //! T-CLOCK: a wall clock that jumped is not believed, and what was consumed stays consumed whatever
 //! it shows.
 
+use test_support::world::{Held, World, refused, watermark};
 use twostep::store::EventReason;
 use twostep::time::UnixTime;
 use twostep::verifier::{ClockFault, Error, Verifier};
-
-use crate::world::{Held, World, refused, watermark};
 
 const DAY: i64 = 86_400;
 const YEAR: i64 = 365 * DAY;

@@ -1,6 +1,7 @@
 //! The life of a device: added, activated, used, lost, found, locked, put away, removed, seen
 //! again.
 
+use test_support::world::{Held, World, both, nowhere, refused, watermark};
 use twostep::device::{DeviceState, MfaKind, Refusal};
 use twostep::id::CallerId;
 use twostep::otp::{Counter, Hotp, Window};
@@ -8,8 +9,6 @@ use twostep::store::sqlite::restore;
 use twostep::testing::SimulatedToken;
 use twostep::time::UnixTime;
 use twostep::verifier::{Authority, Error};
-
-use crate::world::{Held, World, both, nowhere, refused, watermark};
 
 #[tokio::test]
 async fn a_device_proves_itself_by_two_codes_and_each_code_serves_once() {

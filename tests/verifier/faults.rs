@@ -4,6 +4,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use test_support::hooked::{Hook, Hooked};
+use test_support::keyring::{enrol, forged, keys_of, made, used};
+use test_support::world::{Held, World, both};
 use twostep::device::RecoveryCode;
 use twostep::otp::Window;
 use twostep::secret::Secret;
@@ -16,10 +19,6 @@ use twostep::verifier::{
     Authority, CeremonyId, Error, NewApiKey, NewDevice, NewFactor, Passcode, Verifier,
 };
 use twostep::webauthn::{AuthenticationResponse, RegistrationResponse};
-
-use crate::hooked::{Hook, Hooked};
-use crate::keyring::{enrol, forged, keys_of, made, used};
-use crate::world::{Held, World, both};
 
 /// How one call of the store goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use test_support::hooked::{Hook, Hooked};
+use test_support::keyring::{account, enrol, enrolled, keys_of, made, terms, verify};
+use test_support::world::{Held, World, both, refused};
 use twostep::device::{DeviceState, MfaKind, Refusal};
 use twostep::otp::Window;
 use twostep::session::{Amr, Introspector, Issuer};
@@ -11,10 +14,6 @@ use twostep::verifier::{Authority, Error, NewDevice, NewFactor, SecurityKeys};
 use twostep::webauthn::{
     Anchors, AttestationPolicy, Conveyance, Criterion, RelyingParty, RelyingPartyConfig,
 };
-
-use crate::hooked::{Hook, Hooked};
-use crate::keyring::{account, enrol, enrolled, keys_of, made, terms, verify};
-use crate::world::{Held, World, both, refused};
 
 #[tokio::test]
 async fn a_key_is_active_at_once_and_opens_a_session_that_says_so() {
@@ -125,7 +124,7 @@ async fn what_an_answer_does_not_prove_enrols_nothing() {
         .await
         .unwrap();
     let untouched = {
-        let mut creation = key.create(&begun.options, &crate::keyring::origin());
+        let mut creation = key.create(&begun.options, &test_support::keyring::origin());
         creation.flags &= !0x01;
         creation.response()
     };
@@ -345,14 +344,14 @@ async fn a_key_takes_no_codes_and_a_disabled_one_is_enrolled_again() {
 
     let begun = keys.begin_authentication(&account("alice")).await.unwrap();
     world.verifier.deactivate(&device.serial, &Authority::Admin).await.unwrap();
-    let answer = crate::keyring::used(&mut key, &begun);
+    let answer = test_support::keyring::used(&mut key, &begun);
     assert_eq!(
         refused(keys.finish_authentication(&account("alice"), &begun.id, answer).await),
         Refusal::NotActive
     );
     // Nobody asks for it any more.
     let begun = keys.begin_authentication(&account("alice")).await.unwrap();
-    assert!(key.get(&begun.options, &crate::keyring::origin()).is_none());
+    assert!(key.get(&begun.options, &test_support::keyring::origin()).is_none());
     let activated = world
         .verifier
         .activate(&device.serial, both(&pair), Window::Owner, &Authority::Admin)
@@ -385,7 +384,7 @@ async fn a_key_of_another_rp_id_is_refused() {
         "the key knows it under no other RP ID"
     );
     let begun = keys.begin_authentication(&account("alice")).await.unwrap();
-    let answer = crate::keyring::used(&mut key, &begun);
+    let answer = test_support::keyring::used(&mut key, &begun);
     assert_eq!(
         refused(other.finish_authentication(&account("alice"), &begun.id, answer).await),
         Refusal::Unproved(Criterion::Origin)

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use test_support::world::{Held, World, both, nowhere, refused};
 use twostep::device::{RecoveryCode, Refusal};
 use twostep::id::{AccountId, SerialNumber};
 use twostep::otp::{Algorithm, Counter, Digits, Hotp, Totp, Window, compressions};
 use twostep::testing::SimulatedToken;
 use twostep::verifier::{Authority, NewDevice, NewFactor, Passcode};
-
-use crate::world::{Held, World, both, nowhere, refused};
 
 /// A request that is refused, and for what.
 struct Class(&'static str, AccountId, Option<SerialNumber>, Passcode, &'static str);

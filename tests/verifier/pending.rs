@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use test_support::keyring::{enrol, keys_of};
+use test_support::world::{Held, World, both};
 use twostep::device::{DeviceState, MfaKind};
 use twostep::id::SerialNumber;
 use twostep::otp::{Totp, Window};
 use twostep::testing::SimulatedSecurityKey;
 use twostep::verifier::{Authority, Error, Limits, NewDevice, NewFactor, Verifier};
-
-use crate::keyring::{enrol, keys_of};
-use crate::world::{Held, World, both};
 
 /// A set-up page: the secret is made here.
 fn page(account: &str) -> NewDevice {

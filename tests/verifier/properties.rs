@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use twostep::otp::Window;
 
-use crate::run::Run;
+use super::run::Run;
 
 /// Something that is done. `who` is one of two people.
 #[derive(Clone, Debug)]

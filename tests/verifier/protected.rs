@@ -5,14 +5,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use test_support::hooked::{Hook, Hooked};
+use test_support::world::{Held, World, both};
 use twostep::device::DeviceState;
 use twostep::otp::Window;
 use twostep::session::{Introspector, Issuer, SessionContext, SignedContext};
 use twostep::store::{Answer, Change, Commit, SqliteStore, Store, Write};
 use twostep::verifier::{Authority, Error, NewDevice, NewFactor, Passcode, Verifier};
-
-use crate::hooked::{Hook, Hooked};
-use crate::world::{Held, World, both};
 
 /// Alice, with the one device that protects her account and a pending one from before.
 struct Alice {

@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
+use test_support::hooked::{Hook, Hooked};
+use test_support::world::{Held, World, both, refused};
 use twostep::device::Refusal;
 use twostep::id::CallerId;
 use twostep::otp::{Code, Counter, Hotp, Window, compressions};
 use twostep::store::{Answer, Change, Commit, SqliteStore, Store};
 use twostep::testing::SimulatedToken;
 use twostep::verifier::{Authority, Verifier};
-
-use crate::hooked::{Hook, Hooked};
-use crate::world::{Held, World, both, refused};
 
 /// `TWOSTEP_RESYNC_STRIDE` says how many steps apart the tokens are (7); at least 3, for each pair
 /// and the code after it raise the watermark.
@@ -248,7 +247,7 @@ async fn a_pair_costs_the_same_whatever_it_is_refused_for() {
             ("pending", &account, &pending.serial, &wrong),
             ("foreign", &account, &bob.serial, &wrong),
             ("no such account", &nobody, &held.serial, &wrong),
-            ("no such device", &account, &crate::world::nowhere(), &wrong),
+            ("no such device", &account, &test_support::world::nowhere(), &wrong),
             ("allowance spent", &bob.account, &bob.serial, &wrong),
         ] {
             let before = compressions();

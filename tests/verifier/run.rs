@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use test_support::world::{Held, World, both, watermark};
 use twostep::device::{Device, DeviceState, Factor, Refusal};
 use twostep::id::CallerId;
 use twostep::otp::{TimeStepSize, Totp, Window};
@@ -10,10 +11,9 @@ use twostep::store::sqlite::restore;
 use twostep::store::{AccountSnapshot, SqliteStore};
 use twostep::verifier::{Authority, Error, Verifier};
 
-use crate::model;
-use crate::model::Outcome;
-use crate::properties::{Again, Around, Entry, Op, Shape};
-use crate::world::{Held, World, both, watermark};
+use super::model;
+use super::model::Outcome;
+use super::properties::{Again, Around, Entry, Op, Shape};
 
 /// Two people, what they hold, and what is known of it outside of the product.
 pub(crate) struct Run {

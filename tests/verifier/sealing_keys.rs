@@ -4,14 +4,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use test_support::hooked::{Hook, Hooked};
+use test_support::world::{Held, World, both};
 use twostep::otp::Window;
 use twostep::secret::Secret;
 use twostep::session::{Issuer, SigningAlgorithm};
 use twostep::store::{Answer, Commit, Error as StoreError, KeyError, Keyring, SealingKeyId, Store};
 use twostep::verifier::{Authority, Error, Limits, Verifier};
-
-use crate::hooked::{Hook, Hooked};
-use crate::world::{Held, World, both};
 
 #[tokio::test]
 async fn a_store_sealed_under_another_key_is_refused() {

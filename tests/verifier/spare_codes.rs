@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+use test_support::world::{World, nowhere, refused};
 use twostep::device::{DeviceState, MfaKind, RecoveryCode, Refusal};
 use twostep::id::AccountId;
 use twostep::verifier::{Added, Authority, Bypass, Error, NewDevice, NewFactor, Passcode};
-
-use crate::world::{World, nowhere, refused};
 
 async fn sheet(world: &World, account: &str) -> Result<Added, Error> {
     let sheet = NewDevice {

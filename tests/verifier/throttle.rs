@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
+use test_support::world::{Held, World, both, nowhere, refused};
 use tokio::task::JoinSet;
 use twostep::device::{DeviceState, Refusal};
 use twostep::id::CallerId;
 use twostep::otp::Window;
 use twostep::time::UnixTime;
 use twostep::verifier::Verifier;
-
-use crate::world::{Held, World, both, nowhere, refused};
 
 /// The waits after each failure, from the third on: 30 s doubling to an hour.
 const WAITS: [u64; 17] = [

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use test_support::keyring::{account, enrol, forged, terms, used};
+use test_support::world::{World, refused};
 use twostep::device::Refusal;
 use twostep::id::AccountId;
 use twostep::otp::compressions;
@@ -11,9 +13,6 @@ use twostep::webauthn::{
     AuthenticationResponse, Criterion, RelyingParty, RelyingPartyConfig, RequestOptions,
     ResidentKey,
 };
-
-use crate::keyring::{account, enrol, forged, terms, used};
-use crate::world::{World, refused};
 
 const REPLAYED: Refusal = Refusal::Replayed { next_code_at: None };
 

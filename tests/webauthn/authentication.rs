@@ -6,7 +6,7 @@ use twostep::webauthn::{
     UserVerification,
 };
 
-use crate::party::{Authentication, Registration, alice, config, insert, origin, replace};
+use super::party::{Authentication, Registration, alice, config, insert, origin, replace};
 
 #[track_caller]
 fn refused(step: u8, spoil: impl FnOnce(&mut Authentication)) {
@@ -119,7 +119,7 @@ fn step_7_2_5_refuses_a_credential_that_was_not_asked_for() {
     let mut it = Authentication::new();
     let (options, state) = it.party.start_registration(&alice(), &[]).unwrap();
     let made = it.key.create(&options, &origin()).response();
-    let other = it.party.finish_registration(&state, &made, crate::party::NOW).unwrap();
+    let other = it.party.finish_registration(&state, &made, super::party::NOW).unwrap();
     let json = it.used.client_data.clone();
     it.used = it.key.get_assertion(&json, "example.org", &[other.id.as_bytes()]).unwrap();
     it.credential = other;
@@ -146,7 +146,7 @@ fn step_7_2_6_refuses_another_accounts_credential() {
     let mut it = Authentication::new();
     let (options, state) = it.party.start_registration(&bob, &[]).unwrap();
     let made = it.key.create(&options, &origin()).response();
-    it.credential = it.party.finish_registration(&state, &made, crate::party::NOW).unwrap();
+    it.credential = it.party.finish_registration(&state, &made, super::party::NOW).unwrap();
     assert_step(6, it.finish());
 }
 
@@ -502,7 +502,7 @@ fn step_7_2_23_extensions_that_nobody_asked_for_are_tolerated() {
         it.used.flags |= 0x80;
         it.used.extensions = b"\xa1\x69largeBlob\xf5".to_vec();
     });
-    for extensions in crate::unasked::ODD_EXTENSIONS {
+    for extensions in super::unasked::ODD_EXTENSIONS {
         let _ = accepted(|it| {
             it.used.flags |= 0x80;
             it.used.extensions = extensions.to_vec();

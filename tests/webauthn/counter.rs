@@ -6,7 +6,7 @@ use twostep::webauthn::{
     Anchors, Attestation, AttestationPolicy, Conveyance, Fault, RelyingPartyConfig, Trust,
 };
 
-use crate::party::{Authentication, Registration, config};
+use super::party::{Authentication, Registration, config};
 
 proptest! {
     /// Whatever counters a key presents, what is stored follows those that were accepted, and only

@@ -9,7 +9,7 @@ use twostep::webauthn::{
     RelyingParty, RelyingPartyConfig, SignatureAlgorithm, Trust, UserVerification,
 };
 
-use crate::party::{Authentication, Registration, alice, config, replace};
+use super::party::{Authentication, Registration, alice, config, replace};
 
 fn key() -> SimulatedSecurityKey {
     SimulatedSecurityKey::new("alice's").on_ed25519()

@@ -7,8 +7,8 @@ use twostep::webauthn::{
     RegistrationResponse, RegistrationState, RelyingParty, RelyingPartyConfig,
 };
 
-use crate::base64url;
-use crate::party::{Authentication, Registration, alice, config};
+use super::base64url;
+use super::party::{Authentication, Registration, alice, config};
 
 #[test]
 fn creation_options_have_the_shape_that_browsers_parse() {
@@ -156,7 +156,7 @@ fn a_ceremony_survives_being_stored() {
         serde_json::from_str(&serde_json::to_string(&it.state).unwrap()).unwrap();
     let credential = it
         .party
-        .finish_registration(&state, &it.creation.response(), crate::party::NOW)
+        .finish_registration(&state, &it.creation.response(), super::party::NOW)
         .unwrap();
     let credential: Credential =
         serde_json::from_str(&serde_json::to_string(&credential).unwrap()).unwrap();

@@ -11,8 +11,8 @@ use twostep::webauthn::{
     Metadata, RelyingParty, RelyingPartyConfig, Trust,
 };
 
-use crate::base64url;
-use crate::party::{Authentication, NOW, Registration, config};
+use super::base64url;
+use super::party::{Authentication, NOW, Registration, config};
 
 /// Made with openssl: an RSA root, an intermediate, a leaf named `mds.example.org`, RS256.
 const BLOB: &str = include_str!("metadata/blob.jwt");

@@ -5,7 +5,7 @@ use twostep::webauthn::{
     AttestationPolicy, Ceremony, ConfigFault, RelyingParty, RelyingPartyConfig, Trust,
 };
 
-use crate::party::{Authentication, ORIGIN, Registration, config, replace};
+use super::party::{Authentication, ORIGIN, Registration, config, replace};
 
 /// Origins that somebody could take for `https://login.example.org`.
 const OTHERS: [&str; 26] = [
@@ -207,9 +207,9 @@ fn localhost_is_a_secure_origin() {
     let party = RelyingParty::new(local).unwrap();
     let (origin, mut key) =
         ("http://localhost:8080".parse().unwrap(), SimulatedSecurityKey::new("alice's"));
-    let (options, state) = party.start_registration(&crate::party::alice(), &[]).unwrap();
+    let (options, state) = party.start_registration(&super::party::alice(), &[]).unwrap();
     party
-        .finish_registration(&state, &key.create(&options, &origin).response(), crate::party::NOW)
+        .finish_registration(&state, &key.create(&options, &origin).response(), super::party::NOW)
         .unwrap();
 }
 

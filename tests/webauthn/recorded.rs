@@ -8,14 +8,15 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use test_support::tools;
 use twostep::time::UnixTime;
 use twostep::webauthn::{
     Anchors, Attestation, AttestationPolicy, AttestationResponse, Conveyance, Credential,
     ExtensionResults, Fault, RegistrationResponse, RelyingParty, RelyingPartyConfig, Trust,
 };
 
-use crate::party::{NOW, alice};
-use crate::{base64url, tools};
+use super::base64url;
+use super::party::{NOW, alice};
 
 /// What registrations.py finds.
 #[derive(Deserialize)]
@@ -186,7 +187,7 @@ fn registrations_of_real_authenticators_are_accepted() {
     }
     let recorded = recorded();
     assert!(recorded.len() >= 20, "{} were found", recorded.len());
-    let offered = RelyingParty::new(crate::party::config())
+    let offered = RelyingParty::new(super::party::config())
         .unwrap()
         .start_registration(&alice(), &[])
         .unwrap()

@@ -6,7 +6,7 @@ use twostep::webauthn::{
     RelyingPartyConfig, Trust, UserEntity, UserVerification,
 };
 
-use crate::party::{NOW, Registration, alice, config, insert, origin, replace};
+use super::party::{NOW, Registration, alice, config, insert, origin, replace};
 
 /// The step at which a registration is refused once `spoil` has changed it, and that it is accepted
 /// without.
@@ -510,7 +510,7 @@ fn step_7_1_28_extensions_that_nobody_asked_for_are_tolerated() {
         it.creation.flags |= 0x80;
         it.creation.extensions = b"\xa1\x6bhmac-secret\xf5".to_vec();
     });
-    for extensions in crate::unasked::ODD_EXTENSIONS {
+    for extensions in super::unasked::ODD_EXTENSIONS {
         accepted(|it| {
             it.creation.flags |= 0x80;
             it.creation.extensions = extensions.to_vec();

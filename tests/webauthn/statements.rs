@@ -12,7 +12,7 @@ use twostep::webauthn::{
     Anchors, Attestation, AttestationPolicy, Ceremony, Conveyance, RelyingPartyConfig, Trust,
 };
 
-use crate::party::{Authentication, Registration, config};
+use super::party::{Authentication, Registration, config};
 
 /// A key of each kind that is offered, with the way it signs: ES384 and RS256 beside the simulated
 /// key's own ES256.
@@ -230,7 +230,7 @@ fn step_7_1_22_refuses_wrong_u2f_attestation() {
 fn step_7_1_22_refuses_wrong_statements_beside_what_was_not_asked_for() {
     let odd: [fn(&mut Registration); 3] = [
         |it| it.creation.client_data.splice(0..0, [0xef, 0xbb, 0xbf]).for_each(drop),
-        |it| crate::party::insert(&mut it.creation.client_data, "\"tokenBinding\":\"unused\","),
+        |it| super::party::insert(&mut it.creation.client_data, "\"tokenBinding\":\"unused\","),
         |it| {
             it.creation.flags |= 0x80;
             it.creation.extensions = b"\xa1\x6bcredProtect\x18\xff".to_vec();

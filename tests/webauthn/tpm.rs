@@ -16,7 +16,7 @@ use twostep::webauthn::{
     RelyingPartyConfig, Trust,
 };
 
-use crate::party::{Registration, config};
+use super::party::{Registration, config};
 
 /// A statement while every part of it can still be changed.
 struct Tpm {
@@ -304,7 +304,7 @@ fn step_7_1_22_refuses_a_tpm_statement_with_any_field_changed() {
 fn step_7_1_22_refuses_a_tpm_statement_of_another_ceremony() {
     for tpm in both(&terms(Conveyance::Direct, Trust::Required)) {
         let mut response = tpm.response();
-        crate::party::insert(&mut response.response.client_data_json, "\"a\":1,");
+        super::party::insert(&mut response.response.client_data_json, "\"a\":1,");
         assert_eq!(
             tpm.registration.finish_with(&response).unwrap_err().step(),
             Some((Ceremony::Registration, 22))

@@ -8,7 +8,7 @@ use twostep::webauthn::{
     RelyingParty, RelyingPartyConfig, client,
 };
 
-use crate::party::{Authentication, NOW, RP_ID, alice, config, origin};
+use super::party::{Authentication, NOW, RP_ID, alice, config, origin};
 
 const APP_ID: &str = "https://example.org/app-id.json";
 

@@ -4,7 +4,7 @@
 use twostep::testing::{SimulatedAuthority, SimulatedSecurityKey, Statement};
 use twostep::webauthn::Attestation;
 
-use crate::party::{Registration, config};
+use super::party::{Registration, config};
 
 /// Outputs of the right form and of any other: who did not ask does not read them.
 pub(crate) const ODD_EXTENSIONS: [&[u8]; 8] = [

@@ -6,7 +6,7 @@ use twostep::webauthn::{
     ResidentKey, UserVerification,
 };
 
-use crate::party::{Registration, alice, config, origin};
+use super::party::{Registration, alice, config, origin};
 
 fn storing(resident_key: ResidentKey) -> RelyingPartyConfig {
     RelyingPartyConfig {

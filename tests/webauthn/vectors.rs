@@ -13,8 +13,8 @@ use twostep::webauthn::{
     Fault, RegistrationResponse, RelyingParty, RelyingPartyConfig,
 };
 
-use crate::base64url;
-use crate::party::{NOW, alice, config};
+use super::base64url;
+use super::party::{NOW, alice, config};
 
 /// What becomes of a registration: what its attestation proves, or the step that fails, and why.
 const REGISTRATIONS: [(&str, Result<Attestation, u8>, &str); 15] = [

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::HERE;
-use crate::fake::{CHUNKED, Fake, Request, chunk, context, reply};
-use crate::host::{SUCCESS, UNAVAIL, authenticate, line};
+use super::HERE;
+use crate::support::fake::{CHUNKED, Fake, Request, chunk, context, reply};
+use crate::support::host::{SUCCESS, UNAVAIL, authenticate, line};
 
 /// Two seconds of timeout for each of two questions, and the machine may be busy.
 const LONGEST: Duration = Duration::from_secs(8);

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::fake::{CHUNKED, Fake, Request, chunk, context, device, reply};
-use crate::host::{AUTH_ERR, Items, SUCCESS, UNAVAIL, authenticate};
-use crate::{HERE, REMOTE};
+use super::{HERE, REMOTE};
+use crate::support::fake::{CHUNKED, Fake, Request, chunk, context, device, reply};
+use crate::support::host::{AUTH_ERR, Items, SUCCESS, UNAVAIL, authenticate};
 
 const CONSOLE: Items<'static> = Items { tty: Some("/dev/tty1"), rhost: None };
 

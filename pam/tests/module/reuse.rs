@@ -4,10 +4,11 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use test_support::tools;
 
-use crate::fake::{Fake, context, reply};
-use crate::host::{AUTH_ERR, SUCCESS, authenticate};
-use crate::{HERE, tools};
+use super::HERE;
+use crate::support::fake::{Fake, context, reply};
+use crate::support::host::{AUTH_ERR, SUCCESS, authenticate};
 
 /// Root has an entry in every system's tables.
 const ROOT: &str = "root";
@@ -64,8 +65,10 @@ fn what_is_fresh_on_this_terminal_asks_nobody() {
         return;
     }
     let log = tempfile::NamedTempFile::new().unwrap();
-    let command =
-        format!("{} --exact reuse::in_a_terminal", std::env::current_exe().unwrap().display());
+    let command = format!(
+        "{} --exact module::reuse::in_a_terminal",
+        std::env::current_exe().unwrap().display()
+    );
     let mut script = Command::new("script");
     script
         .args(["-qefc", &command])

@@ -1,0 +1,124 @@
+//! A store with a hook in front: what is asked of it can be counted, refused, delayed and
+//! falsified.
+
+use twostep::device::Device;
+use twostep::id::{AccountId, SerialNumber};
+use twostep::store::{
+    AccountEntry, AccountList, AccountSnapshot, Answer, ApiKeyRecord, AuditReport, AuditRow,
+    Change, Commit, DeviceList, Error, Fingerprint, Resealable, Revocations, SigningKeyRecord,
+    SingleUse, SqliteStore, Store,
+};
+use twostep::time::UnixTime;
+
+/// What stands between the verifier and its store.
+pub trait Hook: Send + Sync {
+    /// Hears of every read, by the name of the method, before it is made. An error is what the
+    /// verifier gets instead.
+    fn read(&self, _what: &'static str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Makes a change, or does something else about it.
+    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+        store.commit(change)
+    }
+}
+
+pub struct Hooked<H> {
+    pub store: SqliteStore,
+    pub hook: H,
+}
+
+/// Hooks are shared with the test that looks at them.
+impl<H: Hook> Hook for std::sync::Arc<H> {
+    fn read(&self, what: &'static str) -> Result<(), Error> {
+        (**self).read(what)
+    }
+
+    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+        (**self).commit(store, change)
+    }
+}
+
+macro_rules! read {
+    ($self:ident.$method:ident($($argument:expr),*)) => {
+        match $self.hook.read(stringify!($method)) {
+            Ok(()) => $self.store.$method($($argument),*),
+            Err(error) => Box::pin(async move { Err(error) }),
+        }
+    };
+}
+
+impl<H: Hook> Store for Hooked<H> {
+    fn commit(&self, change: Change) -> Answer<'_, Commit> {
+        self.hook.commit(&self.store, change)
+    }
+
+    fn account<'a>(&'a self, account: &'a AccountId) -> Answer<'a, Option<AccountSnapshot>> {
+        read!(self.account(account))
+    }
+
+    fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>> {
+        read!(self.owner(serial))
+    }
+
+    fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>> {
+        read!(self.owner_by_fingerprint(fingerprint))
+    }
+
+    fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>> {
+        read!(self.accounts(list))
+    }
+
+    fn devices(&self, list: DeviceList) -> Answer<'_, Vec<Device>> {
+        read!(self.devices(list))
+    }
+
+    fn single_use<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<SingleUse>> {
+        read!(self.single_use(id, now))
+    }
+
+    fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool> {
+        read!(self.session_revoked(session_id))
+    }
+
+    fn revocations(&self, since: UnixTime, now: UnixTime, limit: u32) -> Answer<'_, Revocations> {
+        read!(self.revocations(since, now, limit))
+    }
+
+    fn control_version(&self) -> Answer<'_, u64> {
+        read!(self.control_version())
+    }
+
+    fn signing_keys(&self) -> Answer<'_, Vec<SigningKeyRecord>> {
+        read!(self.signing_keys())
+    }
+
+    fn api_keys(&self) -> Answer<'_, Vec<ApiKeyRecord>> {
+        read!(self.api_keys())
+    }
+
+    fn value<'a>(&'a self, name: &'a str) -> Answer<'a, Option<Vec<u8>>> {
+        read!(self.value(name))
+    }
+
+    fn highest_time(&self) -> Answer<'_, Option<UnixTime>> {
+        read!(self.highest_time())
+    }
+
+    fn sealed_under_other_keys(&self, current: [u8; 8], limit: u32) -> Answer<'_, Vec<Resealable>> {
+        read!(self.sealed_under_other_keys(current, limit))
+    }
+
+    fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<AuditRow>> {
+        read!(self.audit(after, limit))
+    }
+
+    fn verify_audit(&self) -> Answer<'_, AuditReport> {
+        read!(self.verify_audit())
+    }
+
+    fn expire(&self, now: UnixTime, audit_before: UnixTime) -> Answer<'_, u64> {
+        read!(self.expire(now, audit_before))
+    }
+}

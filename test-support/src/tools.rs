@@ -1,0 +1,69 @@
+//! Programs from outside that some tests compare with.
+//!
+//! Such a test begins with `if !tools::have("oathtool") { return }`, or `"python:pyotp"` for a
+//! Python module, `"venv:envoy"` for a program that lies beside that Python, `"source:webauthn"`
+//! for a package that `tests/run` unpacks for its tests; several are separated by commas.
+//! `zz_left_out` finds these calls and tells what was left out.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Whether every tool in `needs` is here. Where `TWOSTEP_TEST_ALL` is set a missing tool is a
+/// failure.
+pub fn have(needs: &str) -> bool {
+    let missing: Vec<&str> = missing(needs);
+    assert!(missing.is_empty() || !all(), "missing: {missing:?}; tests/run installs them");
+    missing.is_empty()
+}
+
+/// The tools among `needs` that are not here.
+pub fn missing(needs: &str) -> Vec<&str> {
+    needs.split(',').map(str::trim).filter(|tool| !is_here(tool)).collect()
+}
+
+/// Whether leaving a test out is a failure.
+pub fn all() -> bool {
+    env::var_os("TWOSTEP_TEST_ALL").is_some_and(|set| set == "1")
+}
+
+/// The Python that holds the modules: `TWOSTEP_TEST_PYTHON`, or what `tests/run` made, or the one
+/// on the path.
+pub fn python() -> PathBuf {
+    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-venv/bin/python");
+    match env::var_os("TWOSTEP_TEST_PYTHON") {
+        Some(named) => named.into(),
+        None if made.exists() => made,
+        None => "python3".into(),
+    }
+}
+
+/// A program that lies beside the Python that holds the modules.
+pub fn beside_python(program: &str) -> PathBuf {
+    python().with_file_name(program)
+}
+
+fn is_here(tool: &str) -> bool {
+    if let Some(program) = tool.strip_prefix("venv:") {
+        return beside_python(program).is_file();
+    }
+    if let Some(package) = tool.strip_prefix("source:") {
+        // Beside the Python's own `bin`.
+        return python()
+            .parent()
+            .and_then(Path::parent)
+            .is_some_and(|venv| venv.join("sources").join(package).is_dir());
+    }
+    match tool.strip_prefix("python:") {
+        Some(module) => {
+            let mut python = Command::new(python());
+            python.args(["-c", &format!("import {module}")]);
+            python.stdout(Stdio::null()).stderr(Stdio::null());
+            python.status().is_ok_and(|status| status.success())
+        }
+        None => {
+            let path = env::var_os("PATH").unwrap_or_default();
+            env::split_paths(&path).any(|folder| folder.join(tool).is_file())
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The HTTP API of a real agent: its own process, its own store, real sockets.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+mod authz;
+mod canary;
+mod carried;
+mod contract;
+pub(crate) mod control;
+mod described;
+mod events;
+mod files;
+mod full_disk;
+mod journey;
+mod names;
+mod observers;
+mod peers;
+mod protected;
+mod proxies;
+mod restart;
+mod roles;
+mod routes;
+mod security_keys;
+mod strict;
+mod usernameless;
+
+use serde_json::json;
+use test_support::agent::Agent;
+use test_support::http::Client;
+use test_support::people;
+
+/// The administrator of this agent, on its Unix socket.
+fn admin(agent: &Agent) -> Client {
+    Client::unix(agent.socket())
+}
+
+/// A caller over TCP, with a new API key of this role, shown as a program does and as a proxy does.
+fn caller(agent: &Agent, role: &str) -> Client {
+    let key = people::api_key(&admin(agent), json!({"role": role}));
+    Client::tcp(agent.address()).bearing(&key).with("X-Twostep-Key", &key)
+}
+
+/// An agent that serves TCP as well.
+const TCP: &str = "listen = [\"127.0.0.1:0\"]\n";

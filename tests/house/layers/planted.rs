@@ -1,0 +1,207 @@
+//! Imports planted to see them found, and what looks like one and must be left alone.
+
+/// Each planted line is an import that must be found, in a file of `otp`, the second row.
+mod caught {
+    use crate::layers::faults_in;
+
+    #[track_caller]
+    fn caught(file: &str, source: &str) {
+        let faults = faults_in(file, source);
+        let upward = ["session", "store", "verifier"].iter().any(|target| {
+            let fault = format!("`otp` must not import `{target}`");
+            faults.iter().any(|found| found.ends_with(&fault))
+        });
+        assert!(upward && faults.len() == 1, "{source}: {faults:?}");
+    }
+
+    #[track_caller]
+    fn refused(source: &str, why: &str) {
+        let faults = faults_in("otp/totp.rs", source);
+        assert!(faults.iter().any(|fault| fault.contains(why)), "{source}: {faults:?}");
+    }
+
+    #[test]
+    fn a_plain_use() {
+        caught("otp/totp.rs", "use crate::store::Store;");
+        caught("otp/totp.rs", "use crate::store;");
+        caught("otp/totp.rs", "use crate::store as s;");
+        caught("otp/totp.rs", "use crate :: store :: Store ;");
+        caught("otp/totp.rs", "fn f() { use r#crate::r#store::*; }");
+    }
+
+    #[test]
+    fn a_group_nested_over_several_lines() {
+        caught("otp/totp.rs", "use crate::{id::AccountId, store};");
+        caught(
+            "otp/totp.rs",
+            "use crate::{\n  time::{UnixTime, Clock as C},\n  store::{\n    Store,\n  },\n};",
+        );
+        caught("otp/totp.rs", "use {crate::id::AccountId, crate::verifier::Verified};");
+        caught("otp/totp.rs", "use crate::{{id::AccountId, {session::Issuer}}};");
+    }
+
+    #[test]
+    fn a_path_inside_code() {
+        caught("otp/totp.rs", "fn f() -> u8 { let x = crate::session::LEEWAY; x }");
+        caught("otp/totp.rs", "fn f(x: Option<crate::store::Row<u8>>) {}");
+        caught("otp/totp.rs", "fn f() { crate::store::open::<u8>() }");
+        caught("otp/totp.rs", "fn f() { if x == crate::store::LIMIT { g() } }");
+        caught("otp/totp.rs", "impl crate::store::Store for X {}");
+        caught("otp/totp.rs", "type X = <Y as crate::store::Store>::Row;");
+    }
+
+    #[test]
+    fn a_re_export() {
+        caught("otp/mod.rs", "pub use crate::store::Store;");
+        caught("otp/mod.rs", "pub(crate) use super::store::Store;");
+    }
+
+    #[test]
+    fn a_path_that_climbs() {
+        caught("otp/totp.rs", "use super::super::store::Store;");
+        caught("otp/mod.rs", "use super::store::Store;");
+        caught("otp/mod.rs", "use super::{id::AccountId, store::Store};");
+        caught("otp.rs", "use super::{id, store};");
+        caught("otp/totp.rs", "use super::{super::store::Store, hotp};");
+        caught("otp/totp.rs", "fn f() { super::super::verifier::f() }");
+        caught("otp/totp.rs", "use self::super::super::store::Store;");
+        caught("otp/mod.rs", "fn f() { self::super::store::f() }");
+        caught("otp/totp/steps.rs", "use super::super::super::store::Store;");
+    }
+
+    #[test]
+    fn a_path_that_climbs_out_of_inline_modules() {
+        caught("otp/totp.rs", "mod tests { use super::super::super::store::Store; }");
+        caught(
+            "otp/mod.rs",
+            "#[cfg(test)] mod a { mod b { fn f() { super::super::super::store::f() } } }",
+        );
+        caught("otp/mod.rs", "mod a { fn f() { if x { y() } } } use super::store;");
+    }
+
+    #[test]
+    fn a_path_in_a_macro_or_an_attribute() {
+        caught("otp/mod.rs", "macro_rules! m { () => { $crate::store::open() } }");
+        caught("otp/totp.rs", "#[serde(with = \"crate::session::stamp\")] struct X;");
+        caught("otp/totp.rs", "#[serde(bound = \"T: super::super::store::Store\")] struct X;");
+        caught("otp/totp.rs", "#[schema(value_type = crate::session::Context)] struct X;");
+    }
+
+    #[test]
+    fn a_module_of_the_same_row_and_testing() {
+        let faults = faults_in("otp/totp.rs", "use crate::webauthn::Challenge;");
+        assert_eq!(faults, ["1: `otp` must not import `webauthn`"]);
+        let faults = faults_in("verifier/mod.rs", "\nuse crate::testing::FixedClock;");
+        assert_eq!(faults, ["2: `verifier` must not import `testing`: only `cli` may"]);
+    }
+
+    #[test]
+    fn what_cannot_be_followed() {
+        refused("use crate as c;", "root of the crate");
+        refused("use crate::{self as c};", "root of the crate");
+        refused("use crate::*;", "root of the crate");
+        refused("use super::super as c;", "root of the crate");
+        refused("use super::super::{self as c};", "root of the crate");
+        refused("use super::super::*;", "root of the crate");
+        refused("m!(crate);", "root of the crate");
+        refused("macro_rules! m { ($x:ident) => { $crate::$x::f() } }", "root of the crate");
+        refused("use super::super::super::x;", "above the root");
+        refused("extern crate self as c;", "second name");
+        refused("use twostep::store::Store;", "own name");
+        refused("fn f() { ::twostep::store::f() }", "own name");
+        refused("use twostep as t;", "own name");
+        refused("#[macro_use] mod x;", "macro_use");
+        refused("#[path = \"../store/x.rs\"] mod x;", "#[path]");
+        refused("#[cfg_attr(test, path = \"x.rs\")] mod x;", "#[path]");
+        refused("include!(\"../store/x.rs\");", "include!");
+        assert_eq!(faults_in("lib.rs", "extern crate self as c;").len(), 1);
+    }
+
+    #[test]
+    fn a_name_that_no_row_knows() {
+        refused("use crate::Store;", "`Store` is no module of the map");
+        refused("use crate::{helpers::x, id};", "`helpers` is no module of the map");
+        assert!(faults_in("helpers.rs", "")[0].contains("`helpers` has no row"));
+        assert!(faults_in("bin/other.rs", "")[0].contains("`bin` has no row"));
+    }
+
+    #[test]
+    fn a_file_in_a_planted_tree() {
+        let src = std::env::temp_dir().join(format!("layers-{}/src", std::process::id()));
+        std::fs::create_dir_all(src.join("otp")).expect("a folder for the planted tree");
+        let file = src.join("otp/totp.rs");
+        std::fs::write(file, "//! x\nuse crate::store::Store;").expect("a planted file");
+        assert_eq!(
+            crate::layers::faults_under(&src),
+            ["src/otp/totp.rs:2: `otp` must not import `store`"]
+        );
+    }
+}
+
+/// What looks like an upward import and is none.
+mod left_alone {
+    use crate::layers::faults_in;
+
+    #[track_caller]
+    fn left_alone(file: &str, source: &str) {
+        assert_eq!(faults_in(file, source), [""; 0], "{source}");
+    }
+
+    #[test]
+    fn comments() {
+        left_alone(
+            "otp/totp.rs",
+            "// use crate::store::Store;\n/// [`crate::store`]\n//! crate::store",
+        );
+        left_alone("otp/totp.rs", "/* use crate::store; /* nested */ use crate::store; */");
+        left_alone("otp/totp.rs", "#[doc = \"see crate::store\"] struct X;");
+    }
+
+    #[test]
+    fn strings() {
+        left_alone("otp/totp.rs", r####"const A: &str = "use crate::store; \" crate::store";"####);
+        left_alone("otp/totp.rs", r####"const A: &str = r#"crate::store " crate::store"#;"####);
+        left_alone(
+            "otp/totp.rs",
+            r####"const A: &[u8] = b"crate::store"; const B: char = '"';"####,
+        );
+        left_alone("otp/totp.rs", "#[error(\"crate::store failed\")] struct X<'a>(&'a str);");
+    }
+
+    #[test]
+    fn imports_that_point_down_or_stay() {
+        left_alone("otp/totp.rs", "use crate::{id::AccountId, secret::{self, Secret}, time::*};");
+        left_alone(
+            "otp/totp.rs",
+            "use super::{hotp, Code}; use super::*; use self::x::y; use crate::otp::Code;",
+        );
+        left_alone("otp/totp.rs", "mod tests { use super::*; use super::super::hotp; }");
+        left_alone(
+            "cli/demo.rs",
+            "use crate::testing::FixedClock; use super::super::agent::serve;",
+        );
+        left_alone(
+            "store.rs",
+            "use super::device::Device; use crate::otp::{hotp, totp::{self as t, Step as _}};",
+        );
+    }
+
+    #[test]
+    fn visibility_other_crates_and_methods() {
+        left_alone(
+            "otp/totp.rs",
+            "pub(crate) fn f(self) {} pub(super) struct X; pub(in crate::otp) fn g() {}",
+        );
+        left_alone(
+            "otp/totp.rs",
+            "extern crate alloc; use std::path::Path; use ::store::X; fn store() {}",
+        );
+        left_alone("agent/http.rs", "#[utoipa::path(get, path = \"/v1/devices\")] fn f() {}");
+    }
+
+    #[test]
+    fn the_roots() {
+        left_alone("lib.rs", "pub mod otp; pub use crate::store::Store; pub use self::cli::run;");
+        left_alone("main.rs", "fn main() { twostep::cli::run() }");
+    }
+}

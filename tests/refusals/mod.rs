@@ -1,0 +1,194 @@
+//! One refusal: whoever is refused a session learns nothing from the answer, neither by what it
+//! says nor by when it comes.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+mod store;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use store::{Attempt, CLASSES, attempts};
+use test_support::agent::Agent;
+use test_support::http::{Answer, Client};
+
+/// How many requests of each class are compared.
+fn requests() -> usize {
+    std::env::var("TWOSTEP_REFUSALS").map_or(300, |requests| requests.parse().unwrap())
+}
+
+#[test]
+fn no_class_of_refusals_is_told_from_another() {
+    // What the machine does beside this can make one class slower than another in one measurement,
+    // and hardly in four.
+    let mut failures = Vec::new();
+    for _ in 0..4 {
+        let measured = measure(requests(), 50);
+        assert_answers_are_one(&measured);
+        for (class, times) in &measured.times {
+            let early = times.iter().filter(|time| **time < 0.050).count();
+            assert_eq!(early, 0, "{class}: some answers came before the interval was over");
+            let late = median(times.iter().map(|time| time % 0.050));
+            assert!(
+                late < 0.015,
+                "{class}: half of the answers came {late} s or more after a multiple of the interval"
+            );
+        }
+        let worst = measured.worst();
+        eprintln!("{worst}");
+        if worst.t.abs() < 4.5 {
+            return;
+        }
+        failures.push(worst.to_string());
+    }
+    panic!("classes can be told apart: {failures:#?}");
+}
+
+#[test]
+fn the_same_measurement_tells_them_apart_where_nothing_is_waited_for() {
+    let measured = measure(60, 1);
+    assert_answers_are_one(&measured);
+    let worst = measured.worst();
+    assert!(worst.t.abs() > 4.5, "{worst}");
+}
+
+struct Measured {
+    answers: Vec<(&'static str, Answer)>,
+    /// Seconds from the request to the whole answer.
+    times: BTreeMap<&'static str, Vec<f64>>,
+}
+
+/// Sends so many requests of each class, a few at the same time, the classes in turns.
+fn measure(each: usize, interval: u64) -> Measured {
+    // One measurement at a time.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let folder = tempfile::tempdir().unwrap();
+    let attempts = attempts(folder.path(), each);
+    let agent = Agent::start_in(
+        folder,
+        &format!("listen = [\"127.0.0.1:0\"]\n[sessions]\nrefusal_interval_ms = {interval}\n"),
+    );
+    let key = Client::unix(agent.socket())
+        .post("/v1/api-keys", json!({"role": "verifier", "accounts": ["seen-*"]}))
+        .is(201);
+    let caller = Client::tcp(agent.address()).bearing(key["key"].as_str().unwrap());
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..CALLERS {
+            scope.spawn(|| {
+                let caller = caller.with("Accept", "*/*");
+                // The connection is made before anything is measured.
+                caller.get("/healthz");
+                while let Some(attempt) = attempts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (answer, time) = ask(&caller, attempt);
+                    done.lock().unwrap().push((attempt.class, answer, time));
+                }
+            });
+        }
+    });
+    let mut measured = Measured { answers: Vec::new(), times: BTreeMap::new() };
+    for (class, answer, time) in done.into_inner().unwrap() {
+        measured.times.entry(class).or_default().push(time.as_secs_f64());
+        measured.answers.push((class, answer));
+    }
+    assert_eq!(measured.times.len(), CLASSES.len());
+    // Each class was what it is called.
+    let metrics = Client::unix(agent.socket()).get("/metrics").text();
+    let reasons = ["no_match", "signature", "replayed", "locked", "not_active", "no_ceremony"]
+        .map(|reason| (reason, 1));
+    for (reason, classes) in [("unknown_device", 4), ("throttled", 2)].into_iter().chain(reasons) {
+        let line = format!("twostep_refusals_total{{reason=\"{reason}\"}} {}", classes * each);
+        assert!(metrics.lines().any(|known| known == line), "no {line} in {metrics}");
+    }
+    measured
+}
+
+fn ask(caller: &Client, attempt: &Attempt) -> (Answer, Duration) {
+    let mut body = json!({"account": attempt.account});
+    body.as_object_mut().unwrap().extend(attempt.proof.as_object().unwrap().clone());
+    let body = body.to_string();
+    let began = Instant::now();
+    let answer = caller.raw(
+        "POST",
+        "/v1/sessions",
+        &[("Content-Type", "application/json")],
+        body.as_bytes(),
+    );
+    (answer, began.elapsed())
+}
+
+fn assert_answers_are_one(measured: &Measured) {
+    let undated = |answer: &Answer| {
+        let headers: Vec<_> =
+            answer.headers.iter().filter(|(name, _)| name != "date").cloned().collect();
+        Answer { headers, ..answer.clone() }
+    };
+    let (_, first) = &measured.answers[0];
+    first.clone().refused(403, "AccessDenied");
+    for (class, answer) in &measured.answers {
+        assert_eq!(undated(answer), undated(first), "{class}");
+    }
+}
+
+struct Worst {
+    t: f64,
+    pair: [&'static str; 2],
+    means: [f64; 2],
+}
+
+impl Measured {
+    /// The two classes that are easiest to tell apart.
+    fn worst(&self) -> Worst {
+        let classes: Vec<_> = self.times.iter().collect();
+        let pairs = classes
+            .iter()
+            .enumerate()
+            .flat_map(|(n, one)| classes[n + 1..].iter().map(move |other| (one, other)));
+        let compared = pairs.map(|(one, other)| Worst {
+            t: welch(one.1, other.1),
+            pair: [one.0, other.0],
+            means: [mean(one.1), mean(other.1)],
+        });
+        compared.max_by(|one, other| one.t.abs().total_cmp(&other.t.abs())).unwrap()
+    }
+}
+
+impl std::fmt::Display for Worst {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ([one, other], [mean, other_mean]) = (self.pair, self.means.map(|mean| mean * 1e3));
+        write!(f, "t = {:.2} between {one} ({mean:.3} ms) and {other} ({other_mean:.3} ms)", self.t)
+    }
+}
+
+fn mean(times: &[f64]) -> f64 {
+    times.iter().sum::<f64>() / count(times)
+}
+
+/// Welch's t: how far the means are apart, in standard errors.
+fn welch(one: &[f64], other: &[f64]) -> f64 {
+    let squared_error = |times: &[f64]| {
+        let mean = mean(times);
+        times.iter().map(|time| (time - mean).powi(2)).sum::<f64>()
+            / (count(times) - 1.0)
+            / count(times)
+    };
+    (mean(one) - mean(other)) / (squared_error(one) + squared_error(other)).sqrt()
+}
+
+fn count(times: &[f64]) -> f64 {
+    f64::from(u32::try_from(times.len()).unwrap())
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// How many requests are under way at the same time.
+const CALLERS: usize = 8;

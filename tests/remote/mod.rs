@@ -1,0 +1,32 @@
+//! Who is somewhere else: validators that follow an agent, and clients of it. The agent is a real
+//! one, in its own process.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+mod between;
+mod client;
+mod follow;
+mod python;
+mod races;
+mod strict;
+
+use std::time::{Duration, Instant};
+
+/// Many requests a second, as a whole service makes them.
+const BUSY: &str = "[limits]\nrequests_per_second = 100000\nburst = 100000\n";
+
+/// An agent that serves TCP as well.
+const TCP: &str = "listen = [\"127.0.0.1:0\"]\n";
+
+/// Whoever may ask the agent hears of it by then.
+const BOUND: Duration = Duration::from_secs(5);
+
+/// How long it takes until this is so.
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < BOUND, "after {BOUND:?} it is still not so that {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    began.elapsed()
+}

@@ -1,0 +1,9 @@
+//! Comparisons of answering times, alone in their process.
+
+mod refusals;
+
+/// The agent that [`test_support::agent::Agent`] starts: this program, run again.
+#[test]
+fn agent_process() {
+    test_support::agent::run_if_asked();
+}

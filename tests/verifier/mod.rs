@@ -1,0 +1,22 @@
+//! The verifier, from outside: what each use case does and refuses, on the SQLite store and a clock
+//! that obeys the test.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod accounts;
+mod ceremonies;
+mod clock;
+mod devices;
+mod faults;
+mod keys;
+mod model;
+mod one_refusal;
+mod pending;
+mod properties;
+mod protected;
+mod resync;
+mod run;
+mod sealing_keys;
+mod spare_codes;
+mod throttle;
+mod usernameless;
