@@ -10,7 +10,7 @@ use p256::ecdsa::SigningKey;
 use sha2::{Digest, Sha256};
 
 use super::certificate::sign;
-use crate::webauthn::cbor::Value;
+use crate::webauthn::cbor::written;
 use crate::webauthn::{
     AssertionResponse, AttestationResponse, AuthenticationResponse, CredentialProperties,
     ExtensionResults, RegistrationResponse,
@@ -99,38 +99,36 @@ impl Creation {
     /// The attestation statement, in CBOR.
     pub fn att_stmt(&self) -> Vec<u8> {
         let signature = self.signer.as_ref().map(|signer| signer.sign(&self.signed()));
-        let mut members = Vec::new();
-        members.extend(
-            self.algorithm
-                .map(|algorithm| (Value::Text("alg"), Value::Integer(algorithm.into()))),
-        );
-        members.extend(
-            signature
-                .as_ref()
-                .map(|signature| (Value::Text("sig"), Value::Bytes(signature))),
-        );
-        if let Some(certificates) = &self.certificates {
-            let certificates =
-                certificates.iter().map(|certificate| Value::Bytes(certificate)).collect();
-            members.push((Value::Text("x5c"), Value::Array(certificates)));
-        }
-        encoded(&Value::Map(members))
+        let members = [self.algorithm.is_some(), signature.is_some(), self.certificates.is_some()];
+        written(|writer| {
+            writer.map(members.iter().filter(|there| **there).count());
+            if let Some(algorithm) = self.algorithm {
+                writer.text("alg").number(algorithm.into());
+            }
+            if let Some(signature) = &signature {
+                writer.text("sig").bytes(signature);
+            }
+            if let Some(certificates) = &self.certificates {
+                writer.text("x5c").list(certificates.len());
+                for certificate in certificates {
+                    writer.bytes(certificate);
+                }
+            }
+            writer
+        })
     }
 
     /// All three in one map, in CBOR.
     pub fn attestation_object(&self) -> Vec<u8> {
-        let text = |text| encoded(&Value::Text(text));
-        let data = encoded(&Value::Bytes(&self.auth_data()));
-        [
-            vec![0xa3],
-            text("fmt"),
-            text(&self.format),
-            text("attStmt"),
-            self.att_stmt(),
-            text("authData"),
-            data,
-        ]
-        .concat()
+        written(|writer| {
+            writer
+                .map(3)
+                .text("fmt")
+                .text(&self.format)
+                .text("attStmt")
+                .raw(&self.att_stmt());
+            writer.text("authData").bytes(&self.auth_data())
+        })
     }
 
     /// What a client sends to the relying party.
@@ -212,10 +210,4 @@ impl fmt::Debug for SimulatedSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SimulatedSigner(..)")
     }
-}
-
-pub(super) fn encoded(value: &Value<'_>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    value.encode(&mut bytes);
-    bytes
 }

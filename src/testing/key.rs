@@ -4,9 +4,9 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use p256::ecdsa::SigningKey;
 use sha2::{Digest, Sha256};
 
-use super::answer::{Creation, SimulatedSigner, Use, encoded};
+use super::answer::{Creation, SimulatedSigner, Use};
 use super::certificate::{Certificate, SimulatedAuthority, point, sign, signing_key};
-use crate::webauthn::cbor::Value;
+use crate::webauthn::cbor::written;
 use crate::webauthn::client::ClientData;
 use crate::webauthn::{
     CreationOptions, CredentialProperties, Origin, RequestOptions, ResidentKey, SignatureAlgorithm,
@@ -346,26 +346,16 @@ impl CredentialKey {
 
     /// The public key as a COSE_Key.
     fn cose(&self) -> Vec<u8> {
-        let integer = |label: i128, value: i128| (Value::Integer(label), Value::Integer(value));
-        let bytes = |label: i128, value| (Value::Integer(label), Value::Bytes(value));
-        let algorithm = integer(3, self.algorithm().identifier().into());
+        let algorithm = self.algorithm().identifier().into();
         match self {
             CredentialKey::P256(key) => {
                 let point = point(key);
-                encoded(&Value::Map(vec![
-                    integer(1, 2),
-                    algorithm,
-                    integer(-1, 1),
-                    bytes(-2, &point[1..33]),
-                    bytes(-3, &point[33..]),
-                ]))
+                written(|writer| writer.p256_key(algorithm, &point[1..33], &point[33..]))
             }
-            CredentialKey::Ed25519(seed) => encoded(&Value::Map(vec![
-                integer(1, 1),
-                algorithm,
-                integer(-1, 6),
-                bytes(-2, pair(seed).public_key().as_ref()),
-            ])),
+            CredentialKey::Ed25519(seed) => written(|writer| {
+                writer.map(4).number(1).number(1).number(3).number(algorithm);
+                writer.number(-1).number(6).number(-2).bytes(pair(seed).public_key().as_ref())
+            }),
         }
     }
 }

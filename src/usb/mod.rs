@@ -7,7 +7,6 @@
 
 mod authenticator;
 mod bus;
-mod cbor;
 mod ceremony;
 mod ctap1;
 mod ctap2;

@@ -2,7 +2,7 @@
 //! was asked for.
 
 use super::cbor;
-use super::cbor::{Malformed, Value};
+use super::cbor::Malformed;
 
 /// The parts of an attestation object. The statement is CBOR of any kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,19 +43,19 @@ impl<'a> AttestationObject<'a> {
 
     /// The object that a client makes of one when no attestation was asked for (L3 §5.1.3).
     pub(super) fn none(authenticator_data: &[u8]) -> Vec<u8> {
-        AttestationObject::encode("none", Value::Map(Vec::new()), authenticator_data)
+        AttestationObject::encode(
+            "none",
+            &cbor::written(|writer| writer.map(0)),
+            authenticator_data,
+        )
     }
 
-    /// The three parts in one map.
-    pub(super) fn encode(format: &str, statement: Value<'_>, authenticator_data: &[u8]) -> Vec<u8> {
-        let object = Value::Map(vec![
-            (Value::Text("fmt"), Value::Text(format)),
-            (Value::Text("attStmt"), statement),
-            (Value::Text("authData"), Value::Bytes(authenticator_data)),
-        ]);
-        let mut bytes = Vec::new();
-        object.encode(&mut bytes);
-        bytes
+    /// The three parts in one map; the statement is CBOR already.
+    pub(super) fn encode(format: &str, statement: &[u8], authenticator_data: &[u8]) -> Vec<u8> {
+        cbor::written(|writer| {
+            writer.map(3).text("fmt").text(format).text("attStmt").raw(statement);
+            writer.text("authData").bytes(authenticator_data)
+        })
     }
 }
 

@@ -138,7 +138,7 @@ impl RelyingParty {
             return Err(fault(15, fault::OTHER_RP_ID));
         }
 
-        let key = cbor::parse(&credential.public_key).and_then(|key| public_key::read(&key));
+        let key = cbor::parse(&credential.public_key).and_then(|key| public_key::read(key));
         let key = key.map_err(|_| Fault::BadInput("the stored public key cannot be read"))?;
         let (shown, stored) = shown(response, credential, &key)?;
         match self

@@ -1,7 +1,7 @@
 //! Authenticator data (WebAuthn L3 §6.1), read to its last byte.
 
 use super::cbor;
-use super::cbor::{Malformed, Value};
+use super::cbor::{Item, Malformed};
 
 /// What an authenticator says of itself and of the ceremony, and signs.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub(crate) struct AttestedCredential<'a> {
     pub(crate) id: &'a [u8],
     /// The public key as it is encoded, and what that says.
     pub(crate) public_key: &'a [u8],
-    pub(crate) key: Value<'a>,
+    pub(crate) key: Item<'a>,
 }
 
 impl<'a> AuthenticatorData<'a> {

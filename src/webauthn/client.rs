@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::attestation_object::AttestationObject;
 use super::authenticator_data::AuthenticatorData;
 use super::cbor;
-use super::cbor::Value;
+use super::cbor::Item;
 use super::fault::Ceremony;
 use super::json::{
     AssertionResponse, AttestationResponse, AuthenticationResponse, ExtensionResults, PUBLIC_KEY,
@@ -126,14 +126,14 @@ pub fn registration_from_ctap2(
     let id = data.attested.ok_or(BadAnswer)?.id;
     let statement = cbor::parse(att_stmt_cbor).map_err(|_| BadAnswer)?;
     // Of all formats, only compound statements are a list (L3 §8.9).
-    let list = fmt == "compound" && matches!(statement, Value::Array(_));
-    if !list && !matches!(statement, Value::Map(_)) {
+    let list = fmt == "compound" && matches!(statement, Item::List(_));
+    if !list && !matches!(statement, Item::Map(_)) {
         return Err(BadAnswer);
     }
     Ok(registration(
         client_data,
         id,
-        AttestationObject::encode(fmt, statement, auth_data),
+        AttestationObject::encode(fmt, att_stmt_cbor, auth_data),
         transports,
     ))
 }
@@ -171,14 +171,19 @@ pub fn registration_from_u2f(
     if der_length(signature) != Some(signature.len()) {
         return Err(BadAnswer);
     }
-    let statement = Value::Map(vec![
-        (Value::Text("sig"), Value::Bytes(signature)),
-        (Value::Text("x5c"), Value::Array(vec![Value::Bytes(certificate)])),
-    ]);
+    let statement = cbor::written(|writer| {
+        writer
+            .map(2)
+            .text("sig")
+            .bytes(signature)
+            .text("x5c")
+            .list(1)
+            .bytes(certificate)
+    });
     Ok(registration(
         client_data,
         handle,
-        AttestationObject::encode("fido-u2f", statement, &auth_data),
+        AttestationObject::encode("fido-u2f", &statement, &auth_data),
         &["usb"],
     ))
 }
@@ -220,17 +225,10 @@ impl<'a> Registered<'a> {
             return Err(BadAnswer);
         }
         let (x, y) = coordinates.split_at(32);
-        let key = Value::Map(vec![
-            (Value::Integer(1), Value::Integer(2)),
-            (Value::Integer(3), Value::Integer(-7)),
-            (Value::Integer(-1), Value::Integer(1)),
-            (Value::Integer(-2), Value::Bytes(x)),
-            (Value::Integer(-3), Value::Bytes(y)),
-        ]);
+        let key = cbor::written(|writer| writer.p256_key(-7, x, y));
         // User present and attested credential data; a counter and a model that U2F does not tell.
-        let mut auth_data =
-            [&rp_id_hash[..], &[0x41], &[0; 4], &[0; 16], &[0, length], handle].concat();
-        key.encode(&mut auth_data);
+        let auth_data =
+            [&rp_id_hash[..], &[0x41], &[0; 4], &[0; 16], &[0, length], handle, &key].concat();
         Ok(Registered { handle, auth_data, vouched: rest })
     }
 }

@@ -19,8 +19,9 @@ use webauthn_rs_core::proto::{
 
 use super::algorithm::SignatureAlgorithm;
 use super::anchors::certificates;
+use super::attestation_object::AttestationObject;
 use super::authenticator_data::AttestedCredential;
-use super::cbor::{Malformed, Value};
+use super::cbor::{Item, Malformed, Writer};
 use super::fault::{Ceremony, Fault};
 use super::statement::Proof;
 
@@ -49,7 +50,7 @@ impl PublicKey {
     pub(super) fn judge_statement(
         &self,
         format: &str,
-        statement: &Value<'_>,
+        statement: Item<'_>,
         chain: &[&[u8]],
         signed: &[u8],
         aaguid: &[u8; 16],
@@ -64,11 +65,11 @@ impl PublicKey {
             _ => return Err(fault(21, "this attestation format is not known")),
         }
         let wrong = || fault(22, "the attestation statement is not right");
-        let signature = statement.named("sig").and_then(Value::bytes).ok_or_else(wrong)?;
-        let algorithm = statement.named("alg").and_then(Value::integer).ok_or_else(wrong)?;
-        if statement.named("x5c").is_none() {
+        let signature = statement.get("sig").and_then(Item::bytes).ok_or_else(wrong)?;
+        let algorithm = statement.get("alg").and_then(Item::integer).ok_or_else(wrong)?;
+        if statement.get("x5c").is_none() {
             let own = algorithm == i128::from(SignatureAlgorithm::EdDsa.identifier())
-                && statement.named("ecdaaKeyId").is_none();
+                && statement.get("ecdaaKeyId").is_none();
             return if own && self.verifies(signed, signature) {
                 Ok(Proof::Own)
             } else {
@@ -110,27 +111,13 @@ impl StandIn {
         attested: &AttestedCredential<'_>,
     ) -> Option<Vec<u8>> {
         let (x, y) = self.coordinates();
-        let integer = |label, value| (Value::Integer(label), Value::Integer(value));
-        let bytes = |label, value| (Value::Integer(label), Value::Bytes(value));
-        let key = Value::Map(vec![
-            integer(1, 2),
-            integer(3, -7),
-            integer(-1, 1),
-            bytes(-2, &x),
-            bytes(-3, &y),
-        ]);
         let (before, rest) = data.split_at_checked(BEFORE_ID + attested.id.len())?;
-        let mut encoded = before.to_vec();
-        key.encode(&mut encoded);
-        encoded.extend_from_slice(rest.get(attested.public_key.len()..)?);
-        let object = Value::Map(vec![
-            (Value::Text("fmt"), Value::Text("none")),
-            (Value::Text("attStmt"), Value::Map(Vec::new())),
-            (Value::Text("authData"), Value::Bytes(&encoded)),
-        ]);
-        let mut bytes = Vec::new();
-        object.encode(&mut bytes);
-        Some(bytes)
+        let mut encoded = Writer::default();
+        encoded
+            .raw(before)
+            .p256_key(-7, &x, &y)
+            .raw(rest.get(attested.public_key.len()..)?);
+        Some(AttestationObject::none(&encoded.into_bytes()))
     }
 
     /// The signature over `message` that webauthn-rs is shown: this key's if `key` has signed it,

@@ -6,7 +6,7 @@ use webauthn_rs_core::proto::{
 };
 
 use super::algorithm::SignatureAlgorithm;
-use super::cbor::{Malformed, Value};
+use super::cbor::{Item, Malformed};
 use super::ed25519;
 
 /// A public key, by what verifies its signatures.
@@ -40,12 +40,11 @@ impl PublicKey {
 ///
 /// webauthn-rs would take ES256 with the curve of ES384, RSA moduli with leading zeros, and members
 /// that no key has.
-pub(super) fn read(key: &Value<'_>) -> Result<PublicKey, Malformed> {
-    let Value::Map(members) = key else { return Err(Malformed) };
-    let member = |label: i128| key.member(&Value::Integer(label)).ok_or(Malformed);
+pub(super) fn read(key: Item<'_>) -> Result<PublicKey, Malformed> {
+    let member = |label: i8| key.get(label).ok_or(Malformed);
     let integer = |label| member(label)?.integer().ok_or(Malformed);
     let bytes = |label| member(label)?.bytes().ok_or(Malformed);
-    let has = |count: usize| if members.len() == count { Ok(()) } else { Err(Malformed) };
+    let has = |count| if key.pair_count() == Some(count) { Ok(()) } else { Err(Malformed) };
     let point = |algorithm, type_, curve, length| {
         has(5)?;
         let (x, y) = (bytes(-2)?, bytes(-3)?);
@@ -89,8 +88,8 @@ pub(super) fn read(key: &Value<'_>) -> Result<PublicKey, Malformed> {
 }
 
 /// Labels and values of COSE_Key (RFC 9052 §7.1, RFC 9053 §7.1).
-const KTY: i128 = 1;
-const ALG: i128 = 3;
+const KTY: i8 = 1;
+const ALG: i8 = 3;
 const OKP: i128 = 1;
 const EC2: i128 = 2;
 const RSA: i128 = 3;
@@ -107,35 +106,42 @@ pub(super) const OF_CORE: [COSEAlgorithm; 3] =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::webauthn::cbor::{parse, written};
 
     const ES256: i64 = -7;
     const ES384: i64 = -35;
     const EDDSA: i64 = -8;
     const RS256: i64 = -257;
 
-    fn members<'a>(
-        kind: i128,
-        algorithm: i64,
-        curve: i128,
-        x: &'a [u8],
-        y: &'a [u8],
-    ) -> Vec<(Value<'a>, Value<'a>)> {
-        let integer = |label: i128, value: i128| (Value::Integer(label), Value::Integer(value));
-        let bytes = |label: i128, value: &'a [u8]| (Value::Integer(label), Value::Bytes(value));
+    type Members = Vec<(i64, Vec<u8>)>;
+
+    fn members(kind: i128, algorithm: i64, curve: i64, x: &[u8], y: &[u8]) -> Members {
+        let number = |number: i64| written(|writer| writer.number(number));
+        let bytes = |bytes: &[u8]| written(|writer| writer.bytes(bytes));
         vec![
-            integer(KTY, kind),
-            integer(ALG, i128::from(algorithm)),
-            integer(-1, curve),
-            bytes(-2, x),
-            bytes(-3, y),
+            (KTY.into(), number(kind.try_into().unwrap())),
+            (ALG.into(), number(algorithm)),
+            (-1, number(curve)),
+            (-2, bytes(x)),
+            (-3, bytes(y)),
         ]
+    }
+
+    fn read_members(members: &Members) -> Result<PublicKey, Malformed> {
+        let key = written(|writer| {
+            writer.map(members.len());
+            members
+                .iter()
+                .fold(writer, |writer, (label, value)| writer.number(*label).raw(value))
+        });
+        read(parse(&key)?)
     }
 
     #[test]
     fn key_type_algorithm_curve_and_lengths_have_to_agree() {
         let (short, long) = ([1; 32], [1; 48]);
-        assert!(read(&Value::Map(members(EC2, ES256, 1, &short, &short))).is_ok());
-        assert!(read(&Value::Map(members(EC2, ES384, 2, &long, &long))).is_ok());
+        assert!(read_members(&members(EC2, ES256, 1, &short, &short)).is_ok());
+        assert!(read_members(&members(EC2, ES384, 2, &long, &long)).is_ok());
         for other in [
             members(EC2, ES256, 2, &long, &long),
             members(EC2, ES384, 1, &short, &short),
@@ -145,7 +151,7 @@ mod tests {
             members(OKP, EDDSA, 6, &short, &short),
             members(EC2, RS256, 1, &short, &short),
         ] {
-            assert_eq!(read(&Value::Map(other.clone())), Err(Malformed), "{other:?}");
+            assert_eq!(read_members(&other), Err(Malformed), "{other:?}");
         }
     }
 
@@ -153,8 +159,8 @@ mod tests {
     fn a_member_too_many_is_refused() {
         let x = [1; 32];
         let mut key = members(EC2, ES256, 1, &x, &x);
-        key.push((Value::Integer(2), Value::Bytes(&x)));
-        assert_eq!(read(&Value::Map(key)), Err(Malformed));
+        key.push((2, written(|writer| writer.bytes(&x))));
+        assert_eq!(read_members(&key), Err(Malformed));
     }
 
     #[test]
@@ -169,10 +175,10 @@ mod tests {
             })
             .collect::<Result<_, _>>()
             .unwrap();
-        let key = |kind: i128, algorithm: i64, curve: i128, x: &[u8]| {
+        let key = |kind: i128, algorithm: i64, curve: i64, x: &[u8]| {
             let mut key = members(kind, algorithm, curve, x, x);
             key.pop();
-            read(&Value::Map(key))
+            read_members(&key)
         };
         assert!(matches!(key(OKP, EDDSA, 6, &point), Ok(PublicKey::Ed25519(_))));
         for (kind, algorithm, curve, x) in [
@@ -196,18 +202,10 @@ mod tests {
     #[test]
     fn an_rsa_key_has_2048_bits_and_the_usual_exponent() {
         let rsa = |modulus: &[u8], exponent: &[u8]| {
-            let members = [
-                (KTY, Value::Integer(RSA)),
-                (ALG, Value::Integer(i128::from(RS256))),
-                (-1, Value::Bytes(modulus)),
-                (-2, Value::Bytes(exponent)),
-            ];
-            read(&Value::Map(
-                members
-                    .into_iter()
-                    .map(|(label, value)| (Value::Integer(label), value))
-                    .collect(),
-            ))
+            let mut members = members(RSA, RS256, 0, exponent, &[]);
+            members.pop();
+            members[2].1 = written(|writer| writer.bytes(modulus));
+            read_members(&members)
         };
         let whole = [0xff; 256];
         assert!(rsa(&whole, &F4).is_ok());

@@ -130,7 +130,7 @@ impl RelyingParty {
         let data = AuthenticatorData::parse(object.authenticator_data).map_err(|_| unreadable())?;
         let attested = data.attested.as_ref().ok_or_else(unreadable)?;
 
-        let key = public_key::read(&attested.key)
+        let key = public_key::read(attested.key)
             .ok()
             .filter(|key| self.algorithms.contains(&key.algorithm()));
         let key = key.ok_or_else(|| fault(20, "the public key is none that was asked for"))?;

@@ -9,7 +9,7 @@ use webauthn_rs_core::{WebauthnCore, proto as core};
 use super::anchors::certificates;
 use super::attestation_object::AttestationObject;
 use super::authenticator_data::AttestedCredential;
-use super::cbor::Value;
+use super::cbor::Item;
 use super::fault::{Ceremony, Fault};
 use super::public_key::PublicKey;
 use super::vouched::Vouched;
@@ -54,16 +54,16 @@ impl<'a> Stated<'a, '_> {
                 chain: Vec::new(),
             };
         };
-        let chain = chain(&statement);
-        Judged { proof: self.verify(&statement, &chain), chain }
+        let chain = chain(statement);
+        Judged { proof: self.verify(statement, &chain), chain }
     }
 
-    fn verify(&self, statement: &Value<'_>, chain: &[&[u8]]) -> Result<Proof, Fault> {
+    fn verify(&self, statement: Item<'_>, chain: &[&[u8]]) -> Result<Proof, Fault> {
         let client_data_hash: [u8; 32] =
             Sha256::digest(&self.response.response.client_data_json).into();
         match self.object.format {
             // §8.7: it is empty.
-            "none" if matches!(statement, Value::Map(members) if members.is_empty()) => {
+            "none" if statement.pair_count() == Some(0) => {
                 return Ok(Proof::Nothing);
             }
             "none" => return Err(wrong("there is an attestation statement where none was to be")),
@@ -123,19 +123,17 @@ impl<'a> Stated<'a, '_> {
 }
 
 /// The certificates of a statement, the leaf first.
-fn chain<'a>(statement: &Value<'a>) -> Vec<&'a [u8]> {
-    match statement.named("x5c") {
-        Some(Value::Array(chain)) => chain.iter().filter_map(Value::bytes).collect(),
-        _ => Vec::new(),
-    }
+fn chain<'a>(statement: Item<'a>) -> Vec<&'a [u8]> {
+    let chain = statement.get("x5c").into_iter().flat_map(Item::entries);
+    chain.filter_map(Item::bytes).collect()
 }
 
 fn wrong(what: &'static str) -> Fault {
     Ceremony::Registration.fault(22, what)
 }
 
-fn named_algorithm(statement: &Value<'_>) -> Option<i128> {
-    statement.named("alg").and_then(Value::integer)
+fn named_algorithm(statement: Item<'_>) -> Option<i128> {
+    statement.get("alg").and_then(Item::integer)
 }
 
 /// The COSE algorithm with which a certificate's key signs.

@@ -11,7 +11,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::x509::X509Version;
 
 use super::authenticator_data::AttestedCredential;
-use super::cbor::Value;
+use super::cbor::Item;
 use super::tpm_structures::{Certified, PublicArea, PublicKey};
 
 /// What of a statement is not right.
@@ -20,16 +20,16 @@ type Wrong = &'static str;
 /// Verifies a statement over `signed`, the authenticator data followed by the hash of the client
 /// data. `chain` is its certificates, the leaf first: whom they lead to is not judged here.
 pub(super) fn verify(
-    statement: &Value<'_>,
+    statement: Item<'_>,
     chain: &[&[u8]],
     attested: &AttestedCredential<'_>,
     signed: &[u8],
 ) -> Result<(), Wrong> {
-    let bytes = |name, what: Wrong| statement.named(name).and_then(Value::bytes).ok_or(what);
-    if statement.named("ver").and_then(Value::text) != Some("2.0") {
+    let bytes = |name, what: Wrong| statement.get(name).and_then(Item::bytes).ok_or(what);
+    if statement.get("ver").and_then(Item::text) != Some("2.0") {
         return Err("the TPM statement is not of version 2.0");
     }
-    let algorithm = statement.named("alg").and_then(Value::integer).and_then(Algorithm::of);
+    let algorithm = statement.get("alg").and_then(Item::integer).and_then(Algorithm::of);
     let algorithm = algorithm.ok_or("the TPM statement names no algorithm that is known")?;
     let leaf = chain.first().ok_or("the TPM statement has no certificate")?;
     let area = bytes("pubArea", "the TPM statement has no public area")?;
@@ -37,7 +37,7 @@ pub(super) fn verify(
     let signature = bytes("sig", "the TPM statement has no signature")?;
 
     let public = PublicArea::parse(area).ok_or("the TPM's public area cannot be read")?;
-    if !is_key(&public.key, &attested.key) {
+    if !is_key(&public.key, attested.key) {
         return Err("the TPM certifies another key than the credential's");
     }
     let certified = Certified::parse(information)
@@ -112,10 +112,10 @@ fn named_hash(number: u16) -> Option<&'static digest::Algorithm> {
 }
 
 /// Whether a credential's COSE_Key is the TPM's key.
-fn is_key(certified: &PublicKey<'_>, credential: &Value<'_>) -> bool {
-    let label = |label: i128| credential.member(&Value::Integer(label));
-    let integer = |name| label(name).and_then(Value::integer);
-    let bytes = |name| label(name).and_then(Value::bytes);
+fn is_key(certified: &PublicKey<'_>, credential: Item<'_>) -> bool {
+    let label = |label: i8| credential.get(label);
+    let integer = |name| label(name).and_then(Item::integer);
+    let bytes = |name| label(name).and_then(Item::bytes);
     match certified {
         PublicKey::Rsa { modulus, exponent } => {
             let same_exponent = bytes(-2).is_some_and(|bytes| {

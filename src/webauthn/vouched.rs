@@ -14,14 +14,14 @@ use webauthn_rs_core::proto::{COSEKeyType, ParsedAttestationData};
 use super::algorithm::SignatureAlgorithm;
 use super::anchors::certificates;
 use super::authenticator_data::AuthenticatorData;
-use super::cbor::Value;
+use super::cbor::Item;
 use super::public_key;
 use super::public_key::PublicKey;
 use super::statement::Proof;
 
 /// What was signed, and by whom it says.
 pub(super) struct Vouched<'a> {
-    pub(super) statement: &'a Value<'a>,
+    pub(super) statement: Item<'a>,
     /// Its certificates, the leaf first.
     pub(super) chain: &'a [&'a [u8]],
     /// The authenticator data as they arrived.
@@ -36,9 +36,9 @@ impl Vouched<'_> {
         let message = [self.authenticator_data, self.client_data_hash].concat();
         let data = AuthenticatorData::parse(self.authenticator_data).ok()?;
         let attested = data.attested?;
-        if self.statement.named("x5c").is_none() {
-            let key = public_key::read(&attested.key).ok()?;
-            let named = self.statement.named("alg").and_then(Value::integer)?;
+        if self.statement.get("x5c").is_none() {
+            let key = public_key::read(attested.key).ok()?;
+            let named = self.statement.get("alg").and_then(Item::integer)?;
             let same = named == i128::from(key.algorithm().identifier());
             return (same && key.verifies(&message, signature)).then_some(Proof::Own);
         }
@@ -57,7 +57,7 @@ impl Vouched<'_> {
         let data = AuthenticatorData::parse(self.authenticator_data).ok()?;
         let attested = data.attested?;
         let PublicKey::Core(SignatureAlgorithm::Es256, key) =
-            public_key::read(&attested.key).ok()?
+            public_key::read(attested.key).ok()?
         else {
             return None;
         };
@@ -74,6 +74,6 @@ impl Vouched<'_> {
     }
 
     fn signature(&self) -> Option<&[u8]> {
-        self.statement.named("sig").and_then(Value::bytes)
+        self.statement.get("sig").and_then(Item::bytes)
     }
 }

@@ -1,11 +1,11 @@
 //! authenticatorGetAssertion and authenticatorGetNextAssertion (CTAP 2.1 §6.2, §6.3).
 
 use super::{LONGEST_CREDENTIAL_ID, SHORTEST_AUTHENTICATOR_DATA, Verification};
-use crate::usb::cbor::{Item, Writer, parse};
 use crate::usb::ctap1::Hash;
 use crate::usb::fault::Fault;
 use crate::usb::hid::{Channel, Waiting};
 use crate::usb::limit::Limit;
+use crate::webauthn::cbor::{Item, Rules, Writer};
 
 /// What is to be signed, and with which credential.
 #[derive(Clone, Copy)]
@@ -35,7 +35,9 @@ pub(crate) fn get_assertion(
     say: &mut dyn FnMut(Waiting),
 ) -> Result<Assertion, Fault> {
     let answer = super::call(channel, GET_ASSERTION, request.write(verification), limit, say)?;
-    let item = parse(&answer).map_err(|_| Fault::Content("its assertion is not CBOR"))?;
+    let item = Rules::LENIENT
+        .parse(&answer)
+        .map_err(|_| Fault::Content("its assertion is not CBOR"))?;
     let assertion =
         Assertion::read(item, request.allow).ok_or(Fault::Content("its assertion lacks a part"))?;
     if !request.allow.is_empty() && !request.allow.contains(&&assertion.credential_id[..]) {

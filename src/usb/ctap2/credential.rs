@@ -1,12 +1,12 @@
 //! authenticatorMakeCredential (CTAP 2.1 §6.1) and the wait for a touch alone (§6.9).
 
 use super::{Info, SHORTEST_AUTHENTICATOR_DATA, Verification};
-use crate::usb::cbor::{Item, Writer, parse};
 use crate::usb::ctap1::Hash;
 use crate::usb::fault::Fault;
 use crate::usb::hid::{Channel, Waiting};
 use crate::usb::limit::Limit;
 use crate::usb::status;
+use crate::webauthn::cbor::{Item, Rules, Writer};
 
 /// What a credential is made for.
 #[derive(Clone, Copy)]
@@ -43,7 +43,9 @@ pub(crate) fn make_credential(
     say: &mut dyn FnMut(Waiting),
 ) -> Result<NewCredential, Fault> {
     let answer = super::call(channel, MAKE_CREDENTIAL, request.write(verification), limit, say)?;
-    let item = parse(&answer).map_err(|_| Fault::Odd("its new credential is not CBOR"))?;
+    let item = Rules::LENIENT
+        .parse(&answer)
+        .map_err(|_| Fault::Odd("its new credential is not CBOR"))?;
     NewCredential::read(item).ok_or(Fault::Odd("its new credential lacks a part"))
 }
 

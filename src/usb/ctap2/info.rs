@@ -1,10 +1,10 @@
 //! authenticatorGetInfo (CTAP 2.1 §6.4): what a key can do decides how it is talked to.
 
 use super::protocol::Protocol;
-use crate::usb::cbor::{Item, Writer, parse};
 use crate::usb::fault::Fault;
 use crate::usb::hid::{Channel, Waiting};
 use crate::usb::limit::Limit;
+use crate::webauthn::cbor::{Item, Rules, Writer};
 
 /// What a FIDO2 key says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,9 @@ pub(crate) fn get_info(
     say: &mut dyn FnMut(Waiting),
 ) -> Result<Info, Fault> {
     let answer = super::call(channel, GET_INFO, Writer::default(), limit, say)?;
-    let item = parse(&answer).map_err(|_| Fault::Odd("its description is not CBOR"))?;
+    let item = Rules::LENIENT
+        .parse(&answer)
+        .map_err(|_| Fault::Odd("its description is not CBOR"))?;
     Info::read(item).ok_or(Fault::Odd("its description lacks what every key must say"))
 }
 

@@ -18,12 +18,12 @@ pub(super) use protocol::Token;
 
 use std::time::Duration;
 
-use super::cbor::Writer;
 use super::fault::Fault;
 use super::frame::command::CBOR;
 use super::hid::{Channel, Waiting};
 use super::limit::Limit;
 use super::status;
+use crate::webauthn::cbor::Writer;
 
 /// How a command asserts that the right person is here (CTAP 2.1 §6.5).
 #[derive(Clone, Copy)]

@@ -8,11 +8,11 @@ use zeroize::Zeroizing;
 
 use super::Info;
 use super::protocol::{Point, Protocol, SharedSecret, Token};
-use crate::usb::cbor::{Item, Writer, parse};
 use crate::usb::fault::Fault;
 use crate::usb::hid::{Channel, Waiting};
 use crate::usb::limit::Limit;
 use crate::usb::person::Pin;
+use crate::webauthn::cbor::{Item, Rules, Writer, written};
 
 /// What a token may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub(crate) fn token_by_pin(
     let sealed = secret.encrypt(&pin.hash()[..])?;
     let bound = info.options.tokens == Some(true);
     let command = if bound { GET_TOKEN_USING_PIN } else { GET_PIN_TOKEN };
-    let mut pairs = vec![(3, point.write()), (6, write(|writer| writer.bytes(&sealed)))];
+    let mut pairs = vec![(3, point.write()), (6, written(|writer| writer.bytes(&sealed)))];
     if bound {
         pairs.extend(scope(permission, rp_id));
     }
@@ -137,7 +137,10 @@ fn scope(permission: Permission, rp_id: &str) -> Vec<(i64, Vec<u8>)> {
         Permission::MakeCredential => 0x01,
         Permission::GetAssertion => 0x02,
     };
-    vec![(9, write(|writer| writer.number(permission))), (10, write(|writer| writer.text(rp_id)))]
+    vec![
+        (9, written(|writer| writer.number(permission))),
+        (10, written(|writer| writer.text(rp_id))),
+    ]
 }
 
 fn agree(
@@ -182,23 +185,16 @@ fn call(
     super::call(channel, CLIENT_PIN, writer, limit, say)
 }
 
-fn write(value: impl Fn(&mut Writer) -> &mut Writer) -> Vec<u8> {
-    let mut writer = Writer::default();
-    value(&mut writer);
-    writer.into_bytes()
-}
-
 fn parsed(answer: &[u8]) -> Result<Item<'_>, Fault> {
-    parse(answer).map_err(|_| Fault::Odd("its answer about the PIN is not CBOR"))
+    Rules::LENIENT
+        .parse(answer)
+        .map_err(|_| Fault::Odd("its answer about the PIN is not CBOR"))
 }
 
 impl Point {
     /// A COSE key with algorithm ECDH-ES+HKDF-256, which is what CTAP calls it (§6.5.6).
     fn write(&self) -> Vec<u8> {
-        let mut writer = Writer::default();
-        writer.map(5).number(1).number(2).number(3).number(-25).number(-1).number(1);
-        writer.number(-2).bytes(&self.x).number(-3).bytes(&self.y);
-        writer.into_bytes()
+        written(|writer| writer.p256_key(-25, &self.x, &self.y))
     }
 
     fn read(item: Item<'_>) -> Option<Point> {
