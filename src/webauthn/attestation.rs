@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::anchors::Anchors;
+use super::config_fault::ConfigFault;
 use super::credential::{Aaguid, Attestation, Credential};
 use super::fault::{Ceremony, Fault};
 use super::json::Conveyance;
 use super::metadata::Metadata;
-use super::relying_party::ConfigFault;
 use super::statement::{Judged, Proof};
 use crate::time::UnixTime;
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::fault::{Ceremony, EMBEDDED, Fault, NOT_JSON, OTHER_ORIGIN};
-use super::origin::{Origin, Pattern};
+use super::origin::{Origin, OriginPattern};
 
 /// The members that are looked at. A member that is there twice is refused.
 #[derive(Deserialize)]
@@ -30,8 +30,8 @@ pub(super) fn decoded(json: &[u8]) -> &[u8] {
 pub(super) fn judge(
     ceremony: Ceremony,
     json: &[u8],
-    origins: &[Pattern],
-    embedders: &[Pattern],
+    origins: &[OriginPattern],
+    embedders: &[OriginPattern],
 ) -> Result<Origin, Fault> {
     // The same steps come three later in §7.2.
     let fault = |step: u8, what| match ceremony {

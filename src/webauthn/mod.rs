@@ -24,6 +24,8 @@ pub(crate) mod cbor;
 pub mod client;
 #[cfg(feature = "webauthn")]
 mod client_data;
+#[cfg(feature = "webauthn")]
+mod config_fault;
 mod credential;
 mod criterion;
 #[cfg(feature = "webauthn")]
@@ -72,11 +74,16 @@ mod ceremonies {
     pub use super::anchors::{Anchors, BadCertificate};
     pub use super::attestation::{AttestationPolicy, Trust};
     pub use super::authentication::{Assertion, AuthenticationState};
+    pub use super::config_fault::ConfigFault;
     pub use super::fault::{Ceremony, Fault, Step};
     pub use super::json::*;
     pub use super::metadata::{BadMetadata, Metadata};
-    pub use super::origin::{BadOrigin, Origin};
+    pub use super::origin::{
+        AppId, BadHostName, BadOrigin, HostName, Origin, OriginPattern, PagePattern, RpId,
+    };
     pub use super::registration::{RegistrationState, UserEntity};
-    pub use super::related::{LABELS_SUPPORTED, RelatedOrigins};
-    pub use super::relying_party::{ConfigFault, RelyingParty, RelyingPartyConfig};
+    pub use super::related::{LABELS_SUPPORTED, RelatedOrigin, RelatedOrigins};
+    pub use super::relying_party::{RelyingParty, RelyingPartyConfig};
+    #[cfg(feature = "agent")]
+    pub(crate) use super::relying_party::{judge_algorithms, judge_hints};
 }

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use url::Url;
+
+use super::config_fault::ConfigFault;
 use super::json::base64url;
 
 /// An origin in which security keys work, compared as a whole: `https` and a name, `http` and a
@@ -24,16 +27,36 @@ enum Kind {
     },
 }
 
-/// An origin as it is configured: its port may be any (`:*`).
+/// A configured origin, whose port may be any (`:*`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pattern {
+pub struct OriginPattern {
     origin: Origin,
     any_port: bool,
 }
 
+/// A configured origin of pages; apps are excluded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PagePattern(OriginPattern);
+
+/// An RP ID: a name of two labels or more in lower case, or `localhost`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RpId(String);
+
+/// A DNS name in lower case (RFC 1123 §2.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostName(String);
+
+/// The AppID of U2F registrations from before WebAuthn, an `https` URL (L3 §10.1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppId(String);
+
 /// Not an origin in which security keys work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadOrigin;
+
+/// A text that is no DNS name in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadHostName;
 
 impl Origin {
     /// The host of a web origin; an app has none.
@@ -61,7 +84,7 @@ impl Origin {
             host.strip_suffix(rp_id)
                 .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         };
-        is_rp_id(rp_id) && self.host().is_some_and(below)
+        rp_id.parse::<RpId>().is_ok() && self.host().is_some_and(below)
     }
 
     /// Whether it is an `https` origin outside this machine.
@@ -70,24 +93,11 @@ impl Origin {
     }
 }
 
-/// Whether it is a name of two labels or more in lower case, or `localhost`. An address is no name.
-pub(super) fn is_rp_id(text: &str) -> bool {
-    is_host(text) && (text == LOCALHOST || text.contains('.'))
-}
-
-impl Pattern {
-    pub(super) fn parse(text: &str) -> Result<Pattern, BadOrigin> {
-        match text.strip_suffix(":*") {
-            Some(origin) => {
-                let origin: Origin = origin.parse()?;
-                if origin.is_app() {
-                    Err(BadOrigin)
-                } else {
-                    Ok(Pattern { origin, any_port: true })
-                }
-            }
-            None => Ok(Pattern { origin: text.parse()?, any_port: false }),
-        }
+impl OriginPattern {
+    /// `http://localhost:*`, all pages of this machine's localhost.
+    pub fn localhost() -> OriginPattern {
+        let kind = Kind::Web { secure: false, host: LOCALHOST.to_owned(), port: 80 };
+        OriginPattern { origin: Origin(kind), any_port: true }
     }
 
     pub(super) fn matches(&self, origin: &Origin) -> bool {
@@ -100,38 +110,123 @@ impl Pattern {
         }
     }
 
-    /// The origin; the port in it stands for all where the pattern says so.
-    pub(super) fn origin(&self) -> &Origin {
+    /// The origin; with `:*`, its port is the scheme's own.
+    pub fn origin(&self) -> &Origin {
         &self.origin
     }
 }
 
-impl From<Origin> for Pattern {
-    fn from(origin: Origin) -> Pattern {
-        Pattern { origin, any_port: false }
+impl From<Origin> for OriginPattern {
+    fn from(origin: Origin) -> OriginPattern {
+        OriginPattern { origin, any_port: false }
+    }
+}
+
+impl RpId {
+    /// The RP ID of programs on this machine.
+    pub fn localhost() -> RpId {
+        RpId(LOCALHOST.to_owned())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl HostName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns whether a browser reads the name as an address: its last label is a number
+    /// (URL §3.5).
+    fn is_address(&self) -> bool {
+        let last = self.0.rsplit('.').next();
+        last.is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()))
     }
 }
 
 fn is_host(host: &str) -> bool {
-    let label = |label: &str| {
-        let allowed = label
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        (1..=63).contains(&label.len())
-            && allowed
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    // A name whose last label is a number is an address to a browser (URL §3.5).
-    let address = host
-        .rsplit('.')
-        .next()
-        .is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
-    host.len() <= 253 && host.split('.').all(label) && !address
+    host.parse::<HostName>().is_ok_and(|host| !host.is_address())
 }
 
 fn is_local(host: &str) -> bool {
     host == LOCALHOST || host.strip_suffix(LOCALHOST).is_some_and(|rest| rest.ends_with('.'))
+}
+
+impl FromStr for HostName {
+    type Err = BadHostName;
+
+    fn from_str(text: &str) -> Result<HostName, BadHostName> {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(allowed)
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        if text.len() <= 253 && text.split('.').all(label) {
+            Ok(HostName(text.to_owned()))
+        } else {
+            Err(BadHostName)
+        }
+    }
+}
+
+impl FromStr for RpId {
+    type Err = ConfigFault;
+
+    fn from_str(text: &str) -> Result<RpId, ConfigFault> {
+        if is_host(text) && (text == LOCALHOST || text.contains('.')) {
+            Ok(RpId(text.to_owned()))
+        } else {
+            Err(ConfigFault::RpId(text.to_owned()))
+        }
+    }
+}
+
+impl FromStr for OriginPattern {
+    type Err = ConfigFault;
+
+    fn from_str(text: &str) -> Result<OriginPattern, ConfigFault> {
+        let (origin, any_port) =
+            text.strip_suffix(":*").map_or((text, false), |origin| (origin, true));
+        match origin.parse::<Origin>() {
+            Ok(origin) if !(any_port && origin.is_app()) => Ok(OriginPattern { origin, any_port }),
+            _ => Err(ConfigFault::Origin(text.to_owned())),
+        }
+    }
+}
+
+impl FromStr for PagePattern {
+    type Err = ConfigFault;
+
+    fn from_str(text: &str) -> Result<PagePattern, ConfigFault> {
+        match text.parse::<OriginPattern>() {
+            Ok(pattern) if !pattern.origin.is_app() => Ok(PagePattern(pattern)),
+            _ => Err(ConfigFault::TopOrigin(text.to_owned())),
+        }
+    }
+}
+
+impl From<PagePattern> for OriginPattern {
+    fn from(pattern: PagePattern) -> OriginPattern {
+        pattern.0
+    }
+}
+
+impl FromStr for AppId {
+    type Err = ConfigFault;
+
+    fn from_str(text: &str) -> Result<AppId, ConfigFault> {
+        if Url::parse(text).is_ok_and(|url| url.scheme() == "https") {
+            Ok(AppId(text.to_owned()))
+        } else {
+            Err(ConfigFault::AppId(text.to_owned()))
+        }
+    }
 }
 
 impl FromStr for Origin {
@@ -181,16 +276,55 @@ impl fmt::Display for Origin {
     }
 }
 
+impl fmt::Display for OriginPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, if self.any_port { ":*" } else { "" })
+    }
+}
+
+impl fmt::Display for PagePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for RpId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for AppId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl fmt::Display for BadOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "an origin is https://NAME or http://localhost, in lower case, perhaps with :PORT, without a path; \
-             that of an Android app is android:apk-key-hash: and 43 characters of base64url",
+            "an origin is https://NAME or http://localhost, in lower case, perhaps with :PORT, \
+             without a path; that of an Android app is android:apk-key-hash: and 43 characters \
+             of base64url",
         )
     }
 }
 
 impl std::error::Error for BadOrigin {}
+
+impl fmt::Display for BadHostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a host is a name in lower case without a port, like \"mfa.example.com\"")
+    }
+}
+
+impl std::error::Error for BadHostName {}
 
 const LOCALHOST: &str = "localhost";
 

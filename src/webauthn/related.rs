@@ -1,10 +1,13 @@
 //! Related origins: pages of other domains that use the same credentials (WebAuthn L3 §5.11).
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 
 use serde::Serialize;
 
-use super::origin::Origin;
+use super::config_fault::ConfigFault;
+use super::origin::{Origin, OriginPattern};
 
 /// The document that a client fetches from `https://RP-ID/.well-known/webauthn` before a page
 /// outside the RP ID may use it.
@@ -14,13 +17,17 @@ pub struct RelatedOrigins {
     pub origins: Vec<String>,
 }
 
+/// An origin of another domain that may use the RP ID: `https` and a name that is not local.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelatedOrigin(Origin);
+
 impl RelatedOrigins {
     /// The origins that may use the RP ID though their hosts do not belong to it; each once.
-    pub(super) fn new<'a>(origins: impl Iterator<Item = &'a Origin>) -> RelatedOrigins {
+    pub(super) fn new<'a>(origins: impl Iterator<Item = &'a RelatedOrigin>) -> RelatedOrigins {
         let mut seen = BTreeSet::new();
         RelatedOrigins {
             origins: origins
-                .map(Origin::to_string)
+                .map(RelatedOrigin::to_string)
                 .filter(|origin| seen.insert(origin.clone()))
                 .collect(),
         }
@@ -35,6 +42,29 @@ impl RelatedOrigins {
             .iter()
             .filter_map(|origin| origin.parse::<Origin>().ok()?.host().map(registrable_label));
         labels.collect::<BTreeSet<String>>().len()
+    }
+}
+
+impl FromStr for RelatedOrigin {
+    type Err = ConfigFault;
+
+    fn from_str(text: &str) -> Result<RelatedOrigin, ConfigFault> {
+        let origin = text.parse().ok().filter(Origin::is_public);
+        origin
+            .map(RelatedOrigin)
+            .ok_or_else(|| ConfigFault::RelatedOrigin(text.to_owned()))
+    }
+}
+
+impl fmt::Display for RelatedOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<RelatedOrigin> for OriginPattern {
+    fn from(origin: RelatedOrigin) -> OriginPattern {
+        OriginPattern::from(origin.0)
     }
 }
 
@@ -84,7 +114,7 @@ mod tests {
             let origins = hosts
                 .iter()
                 .map(|host| format!("https://{host}").parse().unwrap())
-                .collect::<Vec<Origin>>();
+                .collect::<Vec<RelatedOrigin>>();
             assert_eq!(RelatedOrigins::new(origins.iter()).labels(), labels, "{hosts:?}");
         }
     }

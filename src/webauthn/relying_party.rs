@@ -1,5 +1,6 @@
 //! The relying party: who asks for credentials, and on which terms.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -9,10 +10,11 @@ use webauthn_rs_core::proto::UserVerificationPolicy;
 
 use super::algorithm::SignatureAlgorithm;
 use super::attestation::AttestationPolicy;
+use super::config_fault::ConfigFault;
 use super::fault::Fault;
 use super::json::{Hint, ResidentKey, UserVerification};
-use super::origin::{Origin, Pattern, is_rp_id};
-use super::related::RelatedOrigins;
+use super::origin::{AppId, Origin, OriginPattern, PagePattern, RpId};
+use super::related::{RelatedOrigin, RelatedOrigins};
 
 /// The relying party. It keeps nothing: what a ceremony begins with, the caller stores until its
 /// end.
@@ -21,9 +23,9 @@ pub struct RelyingParty {
     pub(super) id: String,
     pub(super) name: String,
     /// All in which ceremonies take place, the related ones among them.
-    pub(super) origins: Vec<Pattern>,
+    pub(super) origins: Vec<OriginPattern>,
     pub(super) related: RelatedOrigins,
-    pub(super) top_origins: Vec<Pattern>,
+    pub(super) top_origins: Vec<OriginPattern>,
     pub(super) user_verification: UserVerification,
     pub(super) attestation: AttestationPolicy,
     pub(super) app_id: Option<String>,
@@ -83,62 +85,6 @@ impl Default for RelyingPartyConfig {
     }
 }
 
-/// What cannot be configured; the operator mends it.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigFault {
-    /// No domain name.
-    #[error("{0:?} is no RP ID: a domain name of two labels or more in lower case, or localhost")]
-    RpId(String),
-    /// No name for people.
-    #[error("the relying party has no name")]
-    Name,
-    /// No origin.
-    #[error("the relying party has no origin")]
-    NoOrigin,
-    /// Not an origin.
-    #[error(
-        "{0:?} is not an origin: https://NAME or http://localhost, in lower case, perhaps with :PORT or :*, without a path; or \
-         android:apk-key-hash: and 43 characters of base64url"
-    )]
-    Origin(String),
-    /// Not an origin of another site's page.
-    #[error(
-        "{0:?} is not an origin of a page: https://NAME or http://localhost, in lower case, perhaps with :PORT or :*, without a path"
-    )]
-    TopOrigin(String),
-    /// Not an origin that a client would take from `/.well-known/webauthn`.
-    #[error(
-        "{0:?} is no related origin: https://NAME, in lower case, perhaps with :PORT, without a path"
-    )]
-    RelatedOrigin(String),
-    /// An origin that browsers will not let use the RP ID.
-    #[error(
-        "the origin {origin:?} cannot use the RP ID {rp_id:?}: its host has to be that name, or one that ends in .{rp_id}, or it has \
-         to be a related origin"
-    )]
-    ForeignOrigin {
-        /// The origin.
-        origin: String,
-        /// The RP ID.
-        rp_id: String,
-    },
-    /// No algorithm, or one twice.
-    #[error(
-        "a credential needs a signature algorithm, and each is named once: ES256, EdDSA, ES384, RS256"
-    )]
-    Algorithms,
-    /// A hint twice.
-    #[error("each hint is named once: security-key, client-device, hybrid")]
-    Hints,
-    /// Not an AppID.
-    #[error("{0:?} is no AppID: an https URL")]
-    AppId(String),
-    /// A policy that would refuse every authenticator.
-    #[error("{0}")]
-    Attestation(&'static str),
-}
-
 impl RelyingParty {
     /// A relying party on these terms.
     ///
@@ -156,62 +102,40 @@ impl RelyingParty {
             app_id,
             ..
         } = config;
-        if !is_rp_id(&rp_id) {
-            return Err(ConfigFault::RpId(rp_id));
-        }
+        let rp_id: RpId = rp_id.parse()?;
         if name.trim().is_empty() {
             return Err(ConfigFault::Name);
         }
         if origins.is_empty() {
             return Err(ConfigFault::NoOrigin);
         }
-        let mut parsed = patterns(&origins, ConfigFault::Origin)?;
-        let foreign =
-            |pattern: &Pattern| !pattern.origin().is_app() && !pattern.origin().may_use(&rp_id);
-        if let Some((_, origin)) = parsed.iter().zip(origins).find(|(pattern, _)| foreign(pattern))
-        {
-            return Err(ConfigFault::ForeignOrigin { origin, rp_id });
-        }
-        let related = |text: &String| {
-            text.parse()
-                .ok()
-                .filter(Origin::is_public)
-                .ok_or_else(|| ConfigFault::RelatedOrigin(text.clone()))
+        let mut origins: Vec<OriginPattern> = parsed(&origins)?;
+        let foreign = |pattern: &&OriginPattern| {
+            !pattern.origin().is_app() && !pattern.origin().may_use(rp_id.as_str())
         };
-        let related = related_origins
-            .iter()
-            .map(related)
-            .collect::<Result<Vec<Origin>, ConfigFault>>()?;
-        if let Some(app_id) = app_id
-            .as_ref()
-            .filter(|app_id| !Url::parse(app_id).is_ok_and(|url| url.scheme() == "https"))
-        {
-            return Err(ConfigFault::AppId(app_id.clone()));
+        if let Some(origin) = origins.iter().find(foreign) {
+            return Err(ConfigFault::ForeignOrigin {
+                origin: origin.to_string(),
+                rp_id: rp_id.to_string(),
+            });
         }
-        if config.algorithms.is_empty() || has_twice(&config.algorithms) {
-            return Err(ConfigFault::Algorithms);
-        }
-        if has_twice(&config.hints) {
-            return Err(ConfigFault::Hints);
-        }
+        let related: Vec<RelatedOrigin> = parsed(&related_origins)?;
+        let app_id = app_id.map(|app_id| app_id.parse::<AppId>()).transpose()?;
+        judge_algorithms(&config.algorithms)?;
+        judge_hints(&config.hints)?;
         attestation.judge()?;
-        let embedders = patterns(&top_origins, ConfigFault::TopOrigin)?;
-        if let Some((_, app)) =
-            embedders.iter().zip(top_origins).find(|(pattern, _)| pattern.origin().is_app())
-        {
-            return Err(ConfigFault::TopOrigin(app));
-        }
+        let top_origins: Vec<PagePattern> = parsed(&top_origins)?;
         let served = RelatedOrigins::new(related.iter());
-        parsed.extend(related.into_iter().map(Pattern::from));
+        origins.extend(related.into_iter().map(OriginPattern::from));
         Ok(RelyingParty {
-            id: rp_id,
+            id: rp_id.to_string(),
             name,
-            origins: parsed,
+            origins,
             related: served,
-            top_origins: embedders,
+            top_origins: top_origins.into_iter().map(OriginPattern::from).collect(),
             user_verification,
             attestation,
-            app_id,
+            app_id: app_id.map(|app_id| app_id.to_string()),
             algorithms: config.algorithms,
             hints: config.hints,
             resident_key: config.resident_key,
@@ -279,14 +203,21 @@ impl From<UserVerification> for UserVerificationPolicy {
     }
 }
 
-fn patterns(
-    origins: &[String],
-    fault: fn(String) -> ConfigFault,
-) -> Result<Vec<Pattern>, ConfigFault> {
-    origins
-        .iter()
-        .map(|origin| Pattern::parse(origin).map_err(|_| fault(origin.clone())))
-        .collect()
+fn parsed<T: FromStr<Err = ConfigFault>>(texts: &[String]) -> Result<Vec<T>, ConfigFault> {
+    texts.iter().map(|text| text.parse()).collect()
+}
+
+/// Requires signature algorithms, each named once.
+pub(crate) fn judge_algorithms(algorithms: &[SignatureAlgorithm]) -> Result<(), ConfigFault> {
+    if algorithms.is_empty() || has_twice(algorithms) {
+        return Err(ConfigFault::Algorithms);
+    }
+    Ok(())
+}
+
+/// Requires hints to be named once.
+pub(crate) fn judge_hints(hints: &[Hint]) -> Result<(), ConfigFault> {
+    if has_twice(hints) { Err(ConfigFault::Hints) } else { Ok(()) }
 }
 
 fn has_twice<T: PartialEq>(list: &[T]) -> bool {

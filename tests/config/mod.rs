@@ -107,7 +107,7 @@ fn a_value_that_cannot_be_meant_is_refused_where_it_stands() {
     assert_refused("metrics = \"public\"\n", 1, &["`open`", "`admin`", "`off`"]);
     assert_refused("origins = [\"http://example.com\"]\n", 1, &["origin"]);
     assert_refused("rp_id = \"https://example.com\"\n", 1, &["RP ID"]);
-    assert_refused("\nrp_id = \"com\"\norigins = [\"https://com\"]\n", 3, &["RP ID"]);
+    assert_refused("\nrp_id = \"com\"\norigins = [\"https://com\"]\n", 2, &["RP ID", "rp_id"]);
     assert_refused(
         "issuer = \"a\"\nrp_id = \"example.com\"\n",
         2,
@@ -178,6 +178,80 @@ fn a_value_that_cannot_be_meant_is_refused_where_it_stands() {
     assert_refused("[store]\nurl = \"mysql://x\"\n", 2, &["sqlite:PATH"]);
     assert_refused("[tls]\ncert = \"a\"\n", 1, &["key"]);
     assert_refused("issuer = \n", 1, &["issuer ="]);
+}
+
+/// One wrong value for each kind of value, on a line of its own, with other lines around it.
+#[test]
+fn an_error_names_the_line_and_the_key_of_its_value() {
+    let cases: &[(&str, &str)] = &[
+        ("", "issuer = \"two step\""),
+        ("", "rp_id = \"corp\""),
+        ("", "rp_id = \"192.0.2.1\""),
+        ("", "origins = []"),
+        ("", "origins = [\"https://other.example\"]"),
+        ("", "origins = [\"http://localhost:80\"]"),
+        ("", "hosts = [\"Example.com\"]"),
+        ("", "audiences = [\"a b\"]"),
+        ("", "listen = [\"localhost:80\"]"),
+        ("", "local_users = 1"),
+        ("", "metrics = \"public\""),
+        ("", "policy_file = 7"),
+        ("[socket]\n", "path = 1"),
+        ("[socket]\n", "mode = \"1777\""),
+        ("[socket]\n", "owner = \"no-such-user\""),
+        ("[socket]\n", "group = -1"),
+        ("[local]\n", "reuse = { sudo = 0 }"),
+        ("[presence]\n", "hook_seconds = 61"),
+        ("[store]\n", "url = \"mysql://x\""),
+        ("[store]\n", "audit_days = 0"),
+        ("[sessions]\n", "default_seconds = 60"),
+        ("[sessions]\n", "algorithm = \"RS256\""),
+        ("[security_keys]\n", "user_verification = \"always\""),
+        ("[security_keys]\n", "attestation = \"enterprise\""),
+        ("[security_keys]\n", "deny = [\"00000000-0000-0000-0000-000000000000\"]"),
+        ("[security_keys]\n", "app_id = \"http://example.com\""),
+        ("[security_keys]\n", "top_origins = [\"shop.example\"]"),
+        ("[security_keys]\n", "related_origins = [\"http://localhost\"]"),
+        ("[security_keys]\n", "algorithms = []"),
+        ("[security_keys]\n", "hints = [\"hybrid\", \"hybrid\"]"),
+        ("[security_keys]\nusernameless = true\n", "resident_key = \"discouraged\""),
+        ("[events]\n", "only = [\"birthday\"]"),
+        ("[accounts]\n", "fold = \"lower\""),
+        ("[limits]\n", "burst = 0"),
+        ("[limits]\n", "connections = 3"),
+        ("[log]\n", "level = \"loud\""),
+        ("[policy.site]\n", "max_age = 0"),
+        ("[forward]\n", "cookie = \"a b\""),
+        ("[forward]\n", "sign_in = \"login\""),
+        ("[forward]\n", "return_to = [\"*\"]"),
+        ("[[peer]]\nuid = 1\n", "role = \"owner\""),
+        ("[[peer]]\nuid = 1\nrole = \"verifier\"\n", "accounts = [\"*\"]"),
+    ];
+    for (before, wrong) in cases {
+        let before = format!("# rp_id, origins: a comment\nexplain = false\n{before}");
+        let text = format!("{before}{wrong}\n\n[log]\nformat = \"json\"\n");
+        let text = text.replace("\n[log]\nlevel = \"loud\"\n\n[log]", "\n[log]\nlevel = \"loud\"");
+        let key = wrong.split(' ').next().unwrap();
+        assert_refused(&text, before.lines().count() + 1, &[key]);
+    }
+}
+
+#[test]
+fn an_error_in_a_list_of_several_lines_names_the_line_of_its_value() {
+    for (before, key, good, wrong) in [
+        ("", "origins", "http://localhost", "http://example.com"),
+        ("", "origins", "http://localhost", "https://example.com"),
+        ("", "hosts", "mfa.example.com", "MFA"),
+        ("", "audiences", "mail", "my mail"),
+        ("[security_keys]\n", "top_origins", "https://a.example", "a.example"),
+        ("[security_keys]\n", "related_origins", "https://a.example", "a.example"),
+        ("[security_keys]\n", "algorithms", "ES256", "ES512"),
+        ("[forward]\n", "return_to", "https://a.example", "https://a.example:*"),
+        ("[[peer]]\nuid = 1\nrole = \"verifier\"\n", "accounts", "alice", "*"),
+    ] {
+        let text = format!("{before}{key} = [\n  \"{good}\",\n  \"{wrong}\",\n]\n");
+        assert_refused(&text, before.lines().count() + 3, &[wrong]);
+    }
 }
 
 #[test]
@@ -287,14 +361,14 @@ fn a_rule_is_for_one_user_or_one_group() {
     for pattern in ["*", "a*b", "$users", "", "a*b*"] {
         assert_refused(
             &format!("[[peer]]\nuid = 1\nrole = \"verifier\"\naccounts = [\"{pattern}\"]\n"),
-            1,
+            4,
             &["$user"],
         );
     }
     for pattern in ["al\u{ad}ice", "al\u{2800}*"] {
         assert_refused(
             &format!("[[peer]]\nuid = 1\nrole = \"verifier\"\naccounts = [\"{pattern}\"]\n"),
-            1,
+            4,
             &["$user", "U+"],
         );
     }

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{Error, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
+use super::values;
 use crate::policy::PolicySet;
 use crate::session::carried;
 use crate::webauthn::Origin;
@@ -21,10 +22,10 @@ pub struct ForwardConfig {
     /// For whom the contexts must be. Unless set: the issuer itself.
     pub audience: Option<String>,
     /// Where browsers are sent that need a context, or a better one.
-    #[serde(deserialize_with = "sign_in")]
+    #[serde(deserialize_with = "values::optional")]
     pub sign_in: Option<SignIn>,
     /// The origins that a browser may be sent back to from there.
-    #[serde(deserialize_with = "origins")]
+    #[serde(deserialize_with = "return_to")]
     pub return_to: Vec<Origin>,
 }
 
@@ -63,27 +64,42 @@ pub(super) fn read_apart<'de, D: Deserializer<'de>>(
     IgnoredAny::deserialize(deserializer).map(|_| PolicySet::default())
 }
 
-fn sign_in<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SignIn>, D::Error> {
-    String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
+fn cookie<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    values::spelled(deserializer).map(|CookieName(name)| Some(name))
 }
 
-fn cookie<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    // RFC 6265 §4.1.1: a token of HTTP.
-    if name.len() <= 64 && carried::is_token(name.as_bytes()) {
-        Ok(Some(name))
-    } else {
-        Err(D::Error::custom("a cookie's name is letters, digits, - and _, like \"mfa\""))
+fn return_to<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Origin>, D::Error> {
+    Ok(values::list(deserializer)?
+        .into_iter()
+        .map(|ReturnOrigin(origin)| origin)
+        .collect())
+}
+
+/// The name of a cookie, a token of HTTP (RFC 6265 §4.1.1).
+struct CookieName(String);
+
+impl FromStr for CookieName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<CookieName, &'static str> {
+        if text.len() <= 64 && carried::is_token(text.as_bytes()) {
+            Ok(CookieName(text.to_owned()))
+        } else {
+            Err("a cookie's name is letters, digits, - and _, like \"mfa\"")
+        }
     }
 }
 
-fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Origin>, D::Error> {
-    let read = |text: &String| {
-        text.parse().map_err(|_| {
-            D::Error::custom(format!(
+struct ReturnOrigin(Origin);
+
+impl FromStr for ReturnOrigin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ReturnOrigin, String> {
+        text.parse().map(ReturnOrigin).map_err(|_| {
+            format!(
                 "{text:?} is not an origin: https://NAME or http://localhost, perhaps with :PORT"
-            ))
+            )
         })
-    };
-    Vec::<String>::deserialize(deserializer)?.iter().map(read).collect()
+    }
 }

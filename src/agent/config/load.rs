@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use toml::de::{DeTable, DeValue};
+
 use super::{Config, Paths};
 use crate::policy::{PolicyError, PolicySet};
 use crate::webauthn::{ConfigFault, RelyingParty};
@@ -94,10 +96,13 @@ impl Config {
             text: text.lines().nth(line).unwrap_or_default().trim().to_owned(),
             message,
         };
-        RelyingParty::new(config.terms())
-            .map_err(|fault| invalid(line_of(text, &fault), fault.to_string()))?;
+        RelyingParty::new(config.terms()).map_err(|fault| {
+            let (keys, value) = keys_of(&fault);
+            invalid(line_of(text, keys, value), fault.to_string())
+        })?;
         if let Some((key, message)) = config.security_keys.contradiction() {
-            return Err(invalid(line_with(text, key).unwrap_or(0), message.to_owned()));
+            let line = line_of(text, &[&["security_keys", key]], None);
+            return Err(invalid(line, message.to_owned()));
         }
         config.policies =
             PolicySet::among_others(text).map_err(|error| refused(path, text, &error))?;
@@ -155,21 +160,35 @@ fn refused(path: &Path, text: &str, error: &PolicyError) -> ConfigError {
     }
 }
 
-/// Where the key is that a fault is about, counted from 0. One that is not in the file has a
-/// default that does not go with what is.
-fn line_of(text: &str, fault: &ConfigFault) -> usize {
-    let keys = match fault {
-        ConfigFault::AppId(_) => ["app_id", "[security_keys]"],
-        ConfigFault::RelatedOrigin(_) => ["related_origins", "[security_keys]"],
-        ConfigFault::TopOrigin(_) => ["top_origins", "[security_keys]"],
-        ConfigFault::Algorithms => ["algorithms", "[security_keys]"],
-        ConfigFault::Hints => ["hints", "[security_keys]"],
-        _ => ["origins", "rp_id"],
-    };
-    keys.into_iter().find_map(|key| line_with(text, key)).unwrap_or(0)
+/// The keys that a fault of several values is about, the most likely first, and the value in them.
+fn keys_of(fault: &ConfigFault) -> (&'static [&'static [&'static str]], Option<&str>) {
+    match fault {
+        ConfigFault::ForeignOrigin { origin, .. } => (&[&["origins"], &["rp_id"]], Some(origin)),
+        _ => (&[&["origins"]], None),
+    }
 }
 
-/// The first line that begins with this, counted from 0.
-fn line_with(text: &str, key: &str) -> Option<usize> {
-    text.lines().position(|line| line.trim_start().starts_with(key))
+/// The line, counted from 0, of the first of these keys that the file has, or of the value in its
+/// list. A key that is missing has a default, which contradicts what is there.
+fn line_of(text: &str, keys: &[&[&str]], value: Option<&str>) -> usize {
+    let Ok(document) = DeTable::parse(text) else { return 0 };
+    let start = keys
+        .iter()
+        .find_map(|key| place_of(document.get_ref(), key, value))
+        .unwrap_or(0);
+    text.get(..start).unwrap_or_default().matches('\n').count()
+}
+
+fn place_of(table: &DeTable<'_>, key: &[&str], value: Option<&str>) -> Option<usize> {
+    let (first, rest) = key.split_first()?;
+    let (name, found) = table.iter().find(|(name, _)| name.get_ref() == first)?;
+    match (found.get_ref(), rest) {
+        (DeValue::Table(table), [_, ..]) => place_of(table, rest, value),
+        (DeValue::Array(list), []) => {
+            let item = list.iter().find(|item| item.get_ref().as_str() == value && value.is_some());
+            Some(item.map_or(name.span().start, |item| item.span().start))
+        }
+        (_, []) => Some(name.span().start),
+        _ => None,
+    }
 }

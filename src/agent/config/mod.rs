@@ -38,6 +38,7 @@ use serde::Deserialize;
 
 use crate::policy::PolicySet;
 use crate::session::SigningAlgorithm;
+use crate::webauthn::{HostName, OriginPattern, RpId};
 use values::within;
 
 /// How an agent runs. [`Config::load`] reads it; `Config::default()` is what runs without a file.
@@ -53,20 +54,20 @@ pub struct Config {
     #[serde(deserialize_with = "values::names")]
     pub audiences: Vec<String>,
     /// The RP ID of security keys.
-    #[serde(deserialize_with = "values::rp_id")]
-    pub rp_id: String,
+    #[serde(deserialize_with = "values::spelled")]
+    pub rp_id: RpId,
     /// The origins in which security keys may be used: of pages, where `:*` at the end stands for
     /// any port, and of Android apps.
-    #[serde(deserialize_with = "values::origins")]
-    pub origins: Vec<String>,
+    #[serde(deserialize_with = "values::list")]
+    pub origins: Vec<OriginPattern>,
     /// Addresses to serve over TCP, beside the Unix socket.
     pub listen: Vec<SocketAddr>,
     /// Serves other addresses than loopback without TLS.
     pub insecure_listen: bool,
     /// The names by which programs reach the agent over TCP without TLS, beside `localhost` and
     /// addresses.
-    #[serde(deserialize_with = "values::hosts")]
-    pub hosts: Vec<String>,
+    #[serde(deserialize_with = "values::list")]
+    pub hosts: Vec<HostName>,
     /// Every local user may enrol devices for the account of their own login name.
     pub local_users: bool,
     /// Every caller hears why it was refused.
@@ -163,7 +164,7 @@ pub struct SessionsConfig {
     pub refusal_interval_ms: u64,
     /// How sessions are signed: a key that signs otherwise is replaced at the start. Unless set,
     /// the first key is EdDSA.
-    #[serde(deserialize_with = "values::algorithm")]
+    #[serde(deserialize_with = "values::optional")]
     pub algorithm: Option<SigningAlgorithm>,
 }
 
@@ -276,8 +277,8 @@ impl Default for Config {
         Config {
             issuer: "twostep".to_owned(),
             audiences: Vec::new(),
-            rp_id: "localhost".to_owned(),
-            origins: vec!["http://localhost:*".to_owned()],
+            rp_id: RpId::localhost(),
+            origins: vec![OriginPattern::localhost()],
             listen: Vec::new(),
             insecure_listen: false,
             hosts: Vec::new(),

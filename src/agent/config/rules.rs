@@ -6,6 +6,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::accounts::Fold;
+use super::values;
 use super::values::{GroupId, UserId};
 use crate::id::{AccountId, OddCharacter};
 
@@ -145,7 +146,8 @@ struct Table {
     gid: Option<GroupId>,
     group: Option<GroupId>,
     role: Role,
-    accounts: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "accounts")]
+    accounts: Option<Vec<AccountPattern>>,
     #[serde(default)]
     explain: bool,
     #[serde(default)]
@@ -162,10 +164,7 @@ impl<'de> Deserialize<'de> for PeerRule {
         let (Some(who), None) = (all.next(), all.next()) else {
             return Err(D::Error::custom("a [[peer]] has exactly one of: uid, user, gid, group"));
         };
-        let patterns = |texts: Vec<String>| {
-            texts.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>()
-        };
-        let accounts = table.accounts.map(patterns).transpose().map_err(D::Error::custom)?;
+        let accounts = table.accounts;
         if table.role == Role::Admin && accounts.is_some() {
             return Err(D::Error::custom(
                 "an admin may do everything: leave out `accounts`, or choose another role",
@@ -179,6 +178,12 @@ impl<'de> Deserialize<'de> for PeerRule {
             forward: table.forward,
         })
     }
+}
+
+fn accounts<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<AccountPattern>>, D::Error> {
+    values::list(deserializer).map(Some)
 }
 
 const NOT_A_PATTERN: &str = "accounts are named one by one, by the beginning of their names (\"svc-*\"), or \"$user\" for the caller's own";

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use super::{Config, values};
 use crate::time::UnixTime;
 use crate::webauthn::{
-    Aaguid, Anchors, AttestationPolicy, Conveyance, Hint, LABELS_SUPPORTED, Metadata, Origin,
-    RelatedOrigins, RelyingParty, RelyingPartyConfig, ResidentKey, SignatureAlgorithm, Trust,
-    UserVerification,
+    Aaguid, Anchors, AppId, AttestationPolicy, Conveyance, Hint, LABELS_SUPPORTED, Metadata,
+    Origin, OriginPattern, PagePattern, RelatedOrigin, RelatedOrigins, RelyingParty,
+    RelyingPartyConfig, ResidentKey, SignatureAlgorithm, Trust, UserVerification,
 };
 
 /// Which security keys are taken, and on which terms.
@@ -33,16 +33,20 @@ pub struct SecurityKeysConfig {
     /// The models that are not enrolled, by AAGUID.
     pub deny: Vec<Aaguid>,
     /// The AppID of U2F registrations from before WebAuthn.
-    pub app_id: Option<String>,
+    #[serde(deserialize_with = "values::optional")]
+    pub app_id: Option<AppId>,
     /// The origins of other sites' pages in which ours may be embedded.
-    #[serde(deserialize_with = "values::page_origins")]
-    pub top_origins: Vec<String>,
+    #[serde(deserialize_with = "values::list")]
+    pub top_origins: Vec<PagePattern>,
     /// The origins of other domains whose pages may use the RP ID; served at
     /// `/.well-known/webauthn`.
-    pub related_origins: Vec<String>,
+    #[serde(deserialize_with = "values::list")]
+    pub related_origins: Vec<RelatedOrigin>,
     /// The signature algorithms of new keys, the best first.
+    #[serde(deserialize_with = "values::algorithms")]
     pub algorithms: Vec<SignatureAlgorithm>,
     /// Which authenticators browsers show first.
+    #[serde(deserialize_with = "values::hints")]
     pub hints: Vec<Hint>,
     /// A sign-in may begin without an account: the key says whose it is.
     pub usernameless: bool,
@@ -104,8 +108,9 @@ impl Config {
     pub fn own_origin(&self) -> Option<Origin> {
         self.origins
             .iter()
-            .filter_map(|origin| origin.strip_suffix(":*").unwrap_or(origin).parse().ok())
-            .find(|origin: &Origin| !origin.is_app())
+            .map(OriginPattern::origin)
+            .find(|origin| !origin.is_app())
+            .cloned()
     }
 
     /// Settings that work and may not be meant, each with a remedy.
@@ -126,14 +131,14 @@ impl Config {
     /// Everything about the relying party that is in the configuration itself.
     pub(super) fn terms(&self) -> RelyingPartyConfig {
         RelyingPartyConfig {
-            rp_id: self.rp_id.clone(),
+            rp_id: self.rp_id.to_string(),
             name: self.issuer.clone(),
-            origins: self.origins.clone(),
-            top_origins: self.security_keys.top_origins.clone(),
+            origins: texts(&self.origins),
+            top_origins: texts(&self.security_keys.top_origins),
             user_verification: self.security_keys.user_verification,
             attestation: AttestationPolicy::default(),
-            app_id: self.security_keys.app_id.clone(),
-            related_origins: self.security_keys.related_origins.clone(),
+            app_id: self.security_keys.app_id.as_ref().map(AppId::to_string),
+            related_origins: texts(&self.security_keys.related_origins),
             algorithms: self.security_keys.algorithms.clone(),
             hints: self.security_keys.hints.clone(),
             resident_key: self.security_keys.resident_key(),
@@ -187,6 +192,10 @@ impl MetadataConfig {
         }
         Ok(metadata)
     }
+}
+
+fn texts(values: &[impl ToString]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
 }
 
 fn certificates(key: &str, file: &Path) -> Result<Anchors, String> {

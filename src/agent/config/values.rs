@@ -1,6 +1,7 @@
 //! The values of single keys, each refused on its own line when it cannot be meant.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -8,8 +9,7 @@ use nix::unistd::{Group, User};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::session::SigningAlgorithm;
-use crate::webauthn::{ConfigFault, Origin};
+use crate::webauthn::{Hint, SignatureAlgorithm, judge_algorithms, judge_hints};
 
 /// Where devices are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,99 +204,93 @@ where
         .ok_or_else(|| D::Error::custom(format!("must be {LOW} to {HIGH}, and is {number}")))
 }
 
-pub(super) fn algorithm<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<SigningAlgorithm>, D::Error> {
-    String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
+/// A value that the file spells as a string, in the grammar of its type. The visitor refuses it,
+/// so that the error has the place of the string itself, in a list too.
+pub(super) struct Spelled<T>(T);
+
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Spelled<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Spelled<T>, D::Error> {
+        deserializer.deserialize_str(Spelling(PhantomData)).map(Spelled)
+    }
 }
 
-/// What goes into `iss` and `aud`.
+struct Spelling<T>(PhantomData<T>);
+
+impl<T: FromStr<Err: fmt::Display>> de::Visitor<'_> for Spelling<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+/// A value in the grammar of its type.
+pub(super) fn spelled<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    Spelled::deserialize(deserializer).map(|Spelled(value)| value)
+}
+
+/// An optional value in the grammar of its type.
+pub(super) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    spelled(deserializer).map(Some)
+}
+
+/// A list of values in the grammar of their type.
+pub(super) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    let list = Vec::<Spelled<T>>::deserialize(deserializer)?;
+    Ok(list.into_iter().map(|Spelled(value)| value).collect())
+}
+
+/// A value of `iss` or `aud`.
 pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    if is_name(&name) { Ok(name) } else { Err(D::Error::custom(NOT_A_NAME)) }
+    spelled(deserializer).map(|Name(name)| name)
 }
 
+/// Values of `aud`.
 pub(super) fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let names = Vec::<String>::deserialize(deserializer)?;
-    if names.iter().all(|name| is_name(name)) {
-        Ok(names)
-    } else {
-        Err(D::Error::custom(NOT_A_NAME))
+    Ok(list(deserializer)?.into_iter().map(|Name(name)| name).collect())
+}
+
+struct Name(String);
+
+impl FromStr for Name {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Name, &'static str> {
+        let fits = (1..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        if fits {
+            Ok(Name(text.to_owned()))
+        } else {
+            Err("a name is 1 to 256 visible ASCII characters")
+        }
     }
 }
 
-fn is_name(name: &str) -> bool {
-    (1..=256).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-pub(super) fn rp_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let id = String::deserialize(deserializer)?;
-    if is_host(&id) {
-        Ok(id)
-    } else {
-        Err(D::Error::custom("an RP ID is a domain in lower case, like \"example.com\""))
-    }
-}
-
-pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let hosts = Vec::<String>::deserialize(deserializer)?;
-    let all = hosts.iter().all(|host| is_host(host));
-    if all {
-        Ok(hosts)
-    } else {
-        Err(D::Error::custom(
-            "a host is a name in lower case without a port, like \"mfa.example.com\"",
-        ))
-    }
-}
-
-fn is_host(host: &str) -> bool {
-    let label = |label: &str| {
-        let allowed = label
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        (1..=63).contains(&label.len())
-            && allowed
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    host.len() <= 253 && host.split('.').all(label)
-}
-
-/// The origins of pages and of apps.
-pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let is_ours = |origin: &str| {
-        is_origin(origin) || origin.parse::<Origin>().is_ok_and(|origin| origin.is_app())
-    };
-    all(deserializer, is_ours, |origin| ConfigFault::Origin(origin.to_owned()))
-}
-
-/// The origins of pages.
-pub(super) fn page_origins<'de, D: Deserializer<'de>>(
+pub(super) fn algorithms<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Vec<String>, D::Error> {
-    all(deserializer, is_origin, |origin| ConfigFault::TopOrigin(origin.to_owned()))
+) -> Result<Vec<SignatureAlgorithm>, D::Error> {
+    let algorithms = Vec::deserialize(deserializer)?;
+    judge_algorithms(&algorithms).map_err(D::Error::custom)?;
+    Ok(algorithms)
 }
 
-fn all<'de, D: Deserializer<'de>>(
-    deserializer: D,
-    is_one: impl Fn(&str) -> bool,
-    fault: fn(&str) -> ConfigFault,
-) -> Result<Vec<String>, D::Error> {
-    let texts = Vec::<String>::deserialize(deserializer)?;
-    match texts.iter().find(|text| !is_one(text)) {
-        None => Ok(texts),
-        Some(text) => Err(D::Error::custom(fault(text))),
-    }
+pub(super) fn hints<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Hint>, D::Error> {
+    let hints = Vec::deserialize(deserializer)?;
+    judge_hints(&hints).map_err(D::Error::custom)?;
+    Ok(hints)
 }
-
-/// WebAuthn works in secure contexts only: everywhere with https, on localhost without.
-fn is_origin(origin: &str) -> bool {
-    let Some((scheme, rest)) = origin.split_once("://") else { return false };
-    let (host, port) = rest.split_once(':').unwrap_or((rest, "*"));
-    let port = port == "*" || port.parse::<u16>().is_ok_and(|port| port > 0);
-    let local = host == "localhost" || host.ends_with(".localhost");
-    port && is_host(host) && (scheme == "https" || scheme == "http" && local)
-}
-
-const NOT_A_NAME: &str = "a name is 1 to 256 visible ASCII characters";

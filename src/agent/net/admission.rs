@@ -36,7 +36,7 @@ struct Panicked(Arc<Metrics>);
 /// Surrounds a router. Bodies reach it whole, and are at most [`LARGEST_BODY`] long.
 pub(crate) fn layered(router: Router, config: &Config, metrics: &Arc<Metrics>) -> Router {
     let admission = Admission {
-        hosts: config.hosts.clone(),
+        hosts: config.hosts.iter().map(ToString::to_string).collect(),
         working: Semaphore::new(
             usize::try_from(config.limits.concurrency).unwrap_or(Semaphore::MAX_PERMITS),
         ),
