@@ -17,6 +17,7 @@ mod local;
 mod log;
 mod metrics;
 mod net;
+mod operations;
 pub(crate) mod private;
 mod problem;
 mod program;

@@ -113,13 +113,8 @@ impl Problem {
             .retry_after(whole_seconds(wait))
     }
 
-    /// A refused session, for whatever reason.
-    pub(crate) fn access_denied() -> Problem {
-        Problem::new(Code::AccessDenied, "the session was refused")
-    }
-
     /// Adds the reason, for a caller who may know it.
-    pub(crate) fn explained(self, refusal: Refusal, now: UnixTime) -> Problem {
+    fn explained(self, refusal: Refusal, now: UnixTime) -> Problem {
         let retry = refusal.retry_at().map(|at| at.since(now).as_secs().max(1));
         Problem {
             reason: Some(refusal.name()),
@@ -273,10 +268,12 @@ fn refused_pair(refused: Refused) -> Problem {
 }
 
 /// A refused session: one body for every reason, unless the caller may know it.
-fn refused_session(refused: Refused) -> Problem {
-    let Refused { refusal, explain, now } = refused;
-    let problem = Problem::access_denied();
-    if explain { problem.explained(refusal, now) } else { problem }
+fn refused_session(refused: Option<Refused>) -> Problem {
+    let problem = Problem::new(Code::AccessDenied, "the session was refused");
+    match refused {
+        Some(Refused { refusal, explain: true, now }) => problem.explained(refusal, now),
+        _ => problem,
+    }
 }
 
 /// The wait in whole seconds, at least one.

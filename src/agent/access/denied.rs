@@ -38,9 +38,9 @@ pub(crate) enum Denied {
     /// A pair of codes was judged, or not judged, and refused.
     #[error("the pair was refused")]
     Pair(Refused),
-    /// A session was refused. Every reason has the same answer, unless `explain` allows more.
+    /// A session was refused. Every reason has the same answer, unless the caller may know it.
     #[error("the session was refused")]
-    Session(Refused),
+    Session(Option<Refused>),
     /// Security keys are not usable on this machine.
     #[error(
         "security keys cannot be used here: see the agent's origins, and how many threads it may \

@@ -11,14 +11,11 @@ use utoipa::{IntoParams, ToSchema};
 use crate::agent::access::Caller;
 use crate::agent::api::body::{Body, Parameters};
 use crate::agent::api::extract::Segment;
-use crate::agent::api::members::{account, existing_account, limit};
 use crate::agent::api::views::AccountView;
-use crate::agent::config::Role;
+use crate::agent::operations::accounts;
+use crate::agent::operations::accounts::Listing;
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
-use crate::id::AccountId;
-use crate::store::AccountList;
-use crate::verifier::Error;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -66,27 +63,16 @@ pub(super) async fn list(
     caller: Caller,
     Parameters(query): Parameters<ListAccounts>,
 ) -> Result<Json<Accounts>, Problem> {
-    caller.must_be(Role::Admin)?;
-    let limit = limit(query.limit)?;
-    // As the page before gave it: where names are folded, some accounts keep another spelling.
-    let after = query
-        .after
-        .as_deref()
-        .map(AccountId::existing)
-        .transpose()
-        .map_err(|error| Problem::bad_input(error.to_string()))?;
-    let list =
-        AccountList { without_mfa: query.without_mfa.unwrap_or(false), prefix: None, after, limit };
-    let entries = state.verifier.store().accounts(list).await.map_err(Error::Store)?;
-    let full = u32::try_from(entries.len()).is_ok_and(|count| count >= limit);
-    let next = entries
-        .last()
-        .filter(|_| full)
-        .map(|entry| entry.account.id.as_str().to_owned());
+    let listing = Listing {
+        without_mfa: query.without_mfa.unwrap_or(false),
+        after: query.after.as_deref(),
+        limit: query.limit,
+    };
+    let page = accounts::list(&state, &caller, listing).await?;
     let now = state.verifier.clock().read().wall;
     Ok(Json(Accounts {
-        accounts: entries.iter().map(|entry| AccountView::new(entry, now)).collect(),
-        next,
+        accounts: page.accounts.iter().map(|entry| AccountView::new(entry, now)).collect(),
+        next: page.next.map(String::from),
     }))
 }
 
@@ -100,8 +86,7 @@ pub(super) async fn remove(
     caller: Caller,
     Segment(account): Segment,
 ) -> Result<StatusCode, Problem> {
-    let account = find_existing(&state, &caller, Role::Admin, &account)?;
-    state.verifier.on_behalf_of(caller.id).remove_account(&account).await?;
+    accounts::remove(&state, &caller, &account).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -116,38 +101,11 @@ pub(super) async fn bypass(
     Segment(account): Segment,
     Body(body): Body<MakeBypass>,
 ) -> Result<(StatusCode, Json<BypassView>), Problem> {
-    let account = find_existing(&state, &caller, Role::Admin, &account)?;
-    let ttl = Duration::from_secs(body.ttl_seconds.unwrap_or(3_600));
-    let bypass = state.verifier.on_behalf_of(caller.id).bypass(&account, ttl).await?;
+    let ttl = body.ttl_seconds.map(Duration::from_secs);
+    let bypass = accounts::bypass(&state, &caller, &account, ttl).await?;
     let view = BypassView {
         code: bypass.code.to_text().to_string(),
         expires_at: bypass.expires_at.to_string(),
     };
     Ok((StatusCode::CREATED, Json(view)))
-}
-
-/// An account that a caller of at least this role may ask about; any other is not there for it.
-pub(super) fn find(
-    state: &Shared,
-    caller: &Caller,
-    role: Role,
-    name: &str,
-) -> Result<AccountId, Problem> {
-    caller.must_be(role)?;
-    seen(caller, account(state, name)?)
-}
-
-/// The same for a name that can only mean an account that is there already.
-pub(super) fn find_existing(
-    state: &Shared,
-    caller: &Caller,
-    role: Role,
-    name: &str,
-) -> Result<AccountId, Problem> {
-    caller.must_be(role)?;
-    seen(caller, existing_account(state, name)?)
-}
-
-fn seen(caller: &Caller, account: AccountId) -> Result<AccountId, Problem> {
-    if caller.sees(&account) { Ok(account) } else { Err(Problem::not_found("account")) }
 }

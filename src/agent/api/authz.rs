@@ -14,13 +14,13 @@ use percent_encoding::{
 
 use crate::agent::access::Caller;
 use crate::agent::api::extract::{Proxy, Segment};
+use crate::agent::operations::policies;
+use crate::agent::operations::policies::Verdict;
 use crate::agent::problem::{Code, Problem};
 use crate::agent::state::Shared;
-use crate::policy::{Policy, Presented, StepUp};
+use crate::policy::{Policy, StepUp};
 use crate::session::carried::Ambiguous;
-use crate::session::{AnyContext, SignedContext, carried};
-use crate::store::AccountSnapshot;
-use crate::verifier::Error;
+use crate::session::{AnyContext, carried};
 use crate::webauthn::Origin;
 
 /// Says whether a request may pass that a reverse proxy has received. Whatever follows the policy
@@ -73,22 +73,12 @@ async fn answer(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let policy = state.config.policies.get(policy).ok_or_else(|| Problem::not_found("policy"))?;
+    let policy = policies::find(state, policy)?;
     let sign_in = |step_up: &StepUp| sign_in(state, caller, step_up, method, headers);
-    let context = match carried::token(headers, state.config.forward.cookie.as_deref()) {
-        Ok(None) => None,
-        Ok(Some(token)) => match alive(state, caller, &token).await? {
-            Some(context) => Some(context),
-            None => {
-                return Ok(invalid(
-                    policy,
-                    "the token is over, revoked, for somebody else, or no token",
-                    sign_in,
-                ));
-            }
-        },
-        // Signing in leaves the other token where it is: a browser would be sent back and forth.
-        // And 401 it is, where others answer 400, because some proxies hand nothing else on.
+    let token = match carried::token(headers, state.config.forward.cookie.as_deref()) {
+        Ok(token) => token,
+        // Never a redirect: signing in leaves the other token in place, and a browser would loop.
+        // Answer 401 rather than 400, which some proxies do not pass on.
         Err(Ambiguous) => {
             return Ok(invalid(
                 policy,
@@ -97,50 +87,20 @@ async fn answer(
             ));
         }
     };
-    let presented = context.as_ref().map_or(Presented::Absent, Presented::from);
-    let decision = policy.decide(presented, state.verifier.clock().read().wall);
-    if decision.is_allowed() {
-        return Ok(passed(context.as_ref()));
-    }
-    let possible = match &context {
-        None => true,
-        Some(context) => {
-            let seen = state
-                .verifier
-                .store()
-                .account(&context.common().account)
-                .await
-                .map_err(Error::Store)?;
-            decision.step_up_helps() && seen.is_none_or(|seen| has_a_device_for(policy, &seen))
+    Ok(match policies::decide(state, caller, policy, token.as_ref()).await? {
+        Verdict::Passed(context) => passed(context.as_ref()),
+        Verdict::BadToken => {
+            invalid(policy, "the token is over, revoked, for somebody else, or no token", sign_in)
         }
-    };
-    if possible {
-        let challenge = decision.challenge();
-        Ok(sign_in(&decision.step_up())
-            .unwrap_or_else(|| challenged(&decision.reason().to_string(), &challenge)))
-    } else {
-        let why = format!("{}, and no device of this account could prove more", decision.reason());
-        Err(Problem::forbidden(why))
-    }
-}
-
-/// The context, if it is alive and its account exists for this proxy.
-async fn alive(
-    state: &Shared,
-    caller: &Caller,
-    token: &SignedContext,
-) -> Result<Option<AnyContext>, Problem> {
-    let audience = state.config.forward.audience.as_deref().unwrap_or(state.issuer.name());
-    let context = state.introspector.introspect(token, audience).await?;
-    Ok(context.filter(|context| caller.sees(&context.common().account)))
-}
-
-/// Whether a verification could help somebody who has these devices.
-fn has_a_device_for(policy: &Policy, seen: &AccountSnapshot) -> bool {
-    seen.devices
-        .iter()
-        .map(|enrolled| &enrolled.device)
-        .any(|device| device.is_in_use() && policy.can_be_met_with(device.kind(), &device.serial))
+        Verdict::StepUp(decision) => sign_in(&decision.step_up())
+            .unwrap_or_else(|| challenged(&decision.reason().to_string(), &decision.challenge())),
+        Verdict::Never(decision) => {
+            return Err(Problem::forbidden(format!(
+                "{}, and no device of this account could prove more",
+                decision.reason()
+            )));
+        }
+    })
 }
 
 fn passed(context: Option<&AnyContext>) -> Response {

@@ -11,14 +11,12 @@ use utoipa::{IntoParams, ToSchema};
 use crate::agent::access::Caller;
 use crate::agent::api::body::{Body, Parameters};
 use crate::agent::api::extract::Segment;
-use crate::agent::api::members::{limit, parse};
+use crate::agent::api::members::parse;
 use crate::agent::api::views::{ApiKeyView, EventView, SigningKeyView};
-use crate::agent::config::{AccountPattern, Role};
-use crate::agent::problem::{Code, Problem};
+use crate::agent::operations::control;
+use crate::agent::operations::control::ApiKeyRequest;
+use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
-use crate::id::DeviceName;
-use crate::session::SigningAlgorithm;
-use crate::verifier::{Error, NewApiKey};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -121,17 +119,9 @@ pub(super) async fn audit(
     caller: Caller,
     Parameters(query): Parameters<ListEvents>,
 ) -> Result<Json<Events>, Problem> {
-    caller.must_be(Role::Admin)?;
-    let limit = limit(query.limit)?;
-    let rows = state
-        .verifier
-        .store()
-        .audit(query.after.unwrap_or(0), limit)
-        .await
-        .map_err(Error::Store)?;
-    let full = u32::try_from(rows.len()).is_ok_and(|count| count >= limit);
-    let next = rows.last().filter(|_| full).map(|row| row.number);
-    Ok(Json(Events { events: rows.into_iter().map(EventView::from).collect(), next }))
+    let page = control::audit(&state, &caller, query.after, query.limit).await?;
+    let events = page.rows.into_iter().map(EventView::from).collect();
+    Ok(Json(Events { events, next: page.next }))
 }
 
 /// Recomputes the audit log's chain of hashes.
@@ -143,8 +133,7 @@ pub(super) async fn verify_audit(
     State(state): State<Shared>,
     caller: Caller,
 ) -> Result<Json<AuditView>, Problem> {
-    caller.must_be(Role::Admin)?;
-    let report = state.verifier.store().verify_audit().await.map_err(Error::Store)?;
+    let report = control::verify_audit(&state, &caller).await?;
     Ok(Json(AuditView {
         ok: report.ok,
         rows: report.rows,
@@ -163,38 +152,16 @@ pub(super) async fn make_api_key(
     caller: Caller,
     Body(body): Body<MakeApiKey>,
 ) -> Result<(StatusCode, Json<MadeApiKey>), Problem> {
-    caller.must_be(Role::Admin)?;
-    let role: Role = parse(&body.role)?;
-    if body.name.as_ref().is_some_and(|name| !(1..=128).contains(&name.len())) {
-        return Err(Problem::bad_input("a name has 1 to 128 bytes"));
-    }
-    let _: Option<DeviceName> = body.name.as_deref().map(parse).transpose()?;
-    for account in body.accounts.iter().flatten() {
-        if parse::<AccountPattern>(account)? == AccountPattern::LoginName {
-            return Err(Problem::bad_input("an API key has no login name: name the accounts"));
-        }
-    }
-    if role == Role::Admin && body.accounts.is_some() {
-        return Err(Problem::bad_input(
-            "an admin may do everything: leave out accounts, or choose another role",
-        ));
-    }
-    if body.accounts.as_ref().is_some_and(Vec::is_empty) {
-        return Err(Problem::bad_input("accounts is empty: name some, or leave it out for all"));
-    }
-    let (explain, forward) = (body.explain.unwrap_or(false), body.forward.unwrap_or(false));
-    let new = NewApiKey {
+    let request = ApiKeyRequest {
+        role: parse(&body.role)?,
         name: body.name,
-        role: role.name().to_owned(),
         accounts: body.accounts,
-        explain,
-        forward,
+        explain: body.explain.unwrap_or(false),
+        forward: body.forward.unwrap_or(false),
     };
-    let (record, key) = state.verifier.on_behalf_of(caller.id).make_api_key(new).await?;
-    Ok((
-        StatusCode::CREATED,
-        Json(MadeApiKey { key: key.to_string(), api_key: ApiKeyView::from(&record) }),
-    ))
+    let (record, key) = control::make_api_key(&state, &caller, request).await?;
+    let api_key = ApiKeyView::from(&record);
+    Ok((StatusCode::CREATED, Json(MadeApiKey { key: key.to_string(), api_key })))
 }
 
 /// Lists API keys.
@@ -206,8 +173,7 @@ pub(super) async fn api_keys(
     State(state): State<Shared>,
     caller: Caller,
 ) -> Result<Json<ApiKeys>, Problem> {
-    caller.must_be(Role::Admin)?;
-    let keys = state.verifier.store().api_keys().await.map_err(Error::Store)?;
+    let keys = control::api_keys(&state, &caller).await?;
     Ok(Json(ApiKeys { api_keys: keys.iter().map(ApiKeyView::from).collect() }))
 }
 
@@ -221,8 +187,7 @@ pub(super) async fn revoke_api_key(
     caller: Caller,
     Segment(id): Segment,
 ) -> Result<StatusCode, Problem> {
-    caller.must_be(Role::Admin)?;
-    state.verifier.on_behalf_of(caller.id).revoke_api_key(&id).await?;
+    control::revoke_api_key(&state, &caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -235,8 +200,7 @@ pub(super) async fn signing_keys(
     State(state): State<Shared>,
     caller: Caller,
 ) -> Result<Json<SigningKeys>, Problem> {
-    caller.must_be(Role::Admin)?;
-    let keys = state.issuer.signing_keys().await?;
+    let keys = control::signing_keys(&state, &caller).await?;
     Ok(Json(SigningKeys { signing_keys: keys.into_iter().map(SigningKeyView::from).collect() }))
 }
 
@@ -250,21 +214,9 @@ pub(super) async fn rotate_signing_keys(
     caller: Caller,
     Body(body): Body<MakeSigningKey>,
 ) -> Result<(StatusCode, Json<SigningKeyView>), Problem> {
-    caller.must_be(Role::Admin)?;
-    let algorithm: Option<SigningAlgorithm> = body.algorithm.as_deref().map(parse).transpose()?;
-    let algorithm = algorithm.or(state.config.sessions.algorithm).unwrap_or_default();
-    Ok((
-        StatusCode::CREATED,
-        Json(
-            state
-                .issuer
-                .clone()
-                .on_behalf_of(caller.id)
-                .rotate_keys(algorithm)
-                .await?
-                .into(),
-        ),
-    ))
+    let algorithm = body.algorithm.as_deref().map(parse).transpose()?;
+    let key = control::rotate_signing_keys(&state, &caller, algorithm).await?;
+    Ok((StatusCode::CREATED, Json(key.into())))
 }
 
 /// Drops a signing key, at once: nothing that it signed is valid any more.
@@ -277,8 +229,7 @@ pub(super) async fn drop_signing_key(
     caller: Caller,
     Segment(kid): Segment,
 ) -> Result<StatusCode, Problem> {
-    caller.must_be(Role::Admin)?;
-    state.issuer.clone().on_behalf_of(caller.id).drop_key(&kid).await?;
+    control::drop_signing_key(&state, &caller, &kid).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -292,27 +243,7 @@ pub(super) async fn backup(
     caller: Caller,
     Body(body): Body<MakeBackup>,
 ) -> Result<(StatusCode, Json<BackupView>), Problem> {
-    caller.must_be(Role::Admin)?;
-    let now = state.verifier.clock().read().wall;
-    let named = format!("twostep-{}.db", now.to_string().replace(':', ""));
-    let beside = || Some(state.config.store_url().file()?.with_file_name(named));
-    let path = body
-        .path
-        .map(PathBuf::from)
-        .or_else(beside)
-        .ok_or_else(|| Problem::bad_input("say where to: path"))?;
-    if !path.is_absolute() || path.exists() || !path.parent().is_some_and(std::path::Path::is_dir) {
-        return Err(Problem::bad_input(
-            "path must be a new file in a directory that is there, and absolute",
-        ));
-    }
-    let backup = state
-        .backup
-        .as_ref()
-        .ok_or_else(|| Problem::bad_input("this store is backed up with its own tools"))?;
-    backup(path.clone()).await.map_err(|error| {
-        Problem::new(Code::ServiceUnavailable, format!("the backup failed: {error}"))
-    })?;
+    let path = control::backup(&state, &caller, body.path.map(PathBuf::from)).await?;
     Ok((StatusCode::CREATED, Json(BackupView { path: path.display().to_string() })))
 }
 
@@ -325,7 +256,6 @@ pub(super) async fn accept_clock(
     State(state): State<Shared>,
     caller: Caller,
 ) -> Result<Json<ClockView>, Problem> {
-    caller.must_be(Role::Admin)?;
-    let now = state.verifier.on_behalf_of(caller.id).accept_clock().await?;
+    let now = control::accept_clock(&state, &caller).await?;
     Ok(Json(ClockView { now: now.to_string() }))
 }

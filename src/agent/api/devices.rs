@@ -6,20 +6,19 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::agent::access::{Caller, Denied, Refused, Scope};
-use crate::agent::api::accounts;
+use crate::agent::access::Caller;
 use crate::agent::api::body::{Body, Parameters};
 use crate::agent::api::device_view::DeviceView;
 use crate::agent::api::extract::{Segment, shown_context};
-use crate::agent::api::members::{existing_account, limit, parse, parse_code};
+use crate::agent::api::members::{parse, parse_code};
 use crate::agent::api::provisioning::{Provisioning, provisioning};
-use crate::agent::config::{AccountPattern, Role};
+use crate::agent::operations::devices;
+use crate::agent::operations::devices::{Addition, Detail, Listing};
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
-use crate::id::{AccountId, SerialNumber};
-use crate::otp::{Algorithm, Code, Counter, Digits, Hotp, Seed, TimeStepSize, Totp, Window};
-use crate::store::DeviceList;
-use crate::verifier::{Authority, NewDevice, NewFactor, Verifier};
+use crate::device::Device;
+use crate::otp::{Algorithm, Code, Counter, Digits, Hotp, Seed, TimeStepSize, Totp};
+use crate::verifier::NewFactor;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -119,25 +118,24 @@ pub(super) async fn create(
     headers: HeaderMap,
     Body(body): Body<CreateDevice>,
 ) -> Result<(StatusCode, Json<CreatedDevice>), Problem> {
-    let account = accounts::find(&state, &caller, Role::Enroller, &body.account)?;
-    let serial = body.serial.as_deref().map(parse).transpose()?;
-    let name = body.name.as_deref().map(parse).transpose()?;
     let factor = factor(&body)?;
-    let (verifier, authority) = speaking_for(&state, &caller, &headers).await?;
-    let added = verifier
-        .add(
-            NewDevice { account: account.clone(), serial, name, factor: factor.clone() },
-            &authority,
-        )
-        .await?;
+    let addition = Addition {
+        account: &body.account,
+        serial: body.serial.as_deref().map(parse).transpose()?,
+        name: body.name.as_deref().map(parse).transpose()?,
+        factor: factor.clone(),
+    };
+    let proof = shown_context(&headers)?;
+    let added = devices::add(&state, &caller, addition, proof.as_ref()).await?;
+    let account = &added.device.account;
     let provisioning = added
         .seed
         .as_ref()
-        .and_then(|seed| provisioning(state.issuer.name(), &account, seed, &factor));
+        .and_then(|seed| provisioning(state.issuer.name(), account, seed, &factor));
     let codes: Vec<String> =
         added.recovery_codes.iter().map(|code| code.to_text().to_string()).collect();
-    let device = DeviceView::whole(&added.device, verifier.clock().read().wall);
     let recovery_codes = (!codes.is_empty()).then_some(codes);
+    let device = view(&state, &added.device);
     Ok((StatusCode::CREATED, Json(CreatedDevice { device, provisioning, recovery_codes })))
 }
 
@@ -151,52 +149,22 @@ pub(super) async fn list(
     caller: Caller,
     Parameters(query): Parameters<ListDevices>,
 ) -> Result<Json<Devices>, Problem> {
-    let account: Option<AccountId> = query
-        .account
-        .as_deref()
-        .map(|name| existing_account(&state, name))
-        .transpose()?;
-    if account.is_none() {
-        caller.must_be(Role::Enroller)?;
-    }
-    let mut list = DeviceList {
+    let listing = Listing {
+        account: query.account.as_deref(),
         state: query.state.as_deref().map(parse).transpose()?,
         after: query.after.as_deref().map(parse).transpose()?,
-        limit: limit(query.limit)?,
-        ..DeviceList::default()
+        limit: query.limit,
     };
-    match (account, &caller.scope) {
-        (Some(account), _) if !caller.sees(&account) => {
-            return Ok(Json(Devices { devices: Vec::new(), next: None }));
-        }
-        (Some(account), _) => list.account = Some(account),
-        (None, Scope::All) => {}
-        (None, Scope::Only { patterns, login, fold }) => match (patterns.as_slice(), login) {
-            ([AccountPattern::Prefix(prefix)], _)
-                if !state.accounts.has_other_spellings(prefix) =>
-            {
-                list.account_prefix = Some(fold.apply(prefix).into_owned());
-            }
-            ([AccountPattern::Exactly(account)], _) => {
-                list.account = Some(existing_account(&state, account.as_str())?)
-            }
-            ([AccountPattern::LoginName], Some(login)) => {
-                list.account = Some(existing_account(&state, login)?)
-            }
-            _ => return Err(Problem::bad_input("you may see several accounts: name one")),
-        },
-    }
-    let (limit, now) = (list.limit, state.verifier.clock().read().wall);
-    let devices = state
-        .verifier
-        .store()
-        .devices(list)
-        .await
-        .map_err(crate::verifier::Error::Store)?;
-    let full = u32::try_from(devices.len()).is_ok_and(|count| count >= limit);
-    let next = devices.last().filter(|_| full).map(|device| device.serial.as_str().to_owned());
-    let view = if caller.role == Role::Verifier { DeviceView::factor } else { DeviceView::whole };
-    Ok(Json(Devices { devices: devices.iter().map(|device| view(device, now)).collect(), next }))
+    let page = devices::list(&state, &caller, listing).await?;
+    let now = state.verifier.clock().read().wall;
+    let view = match page.detail {
+        Detail::Outline => DeviceView::factor,
+        Detail::Whole => DeviceView::whole,
+    };
+    Ok(Json(Devices {
+        devices: page.devices.iter().map(|device| view(device, now)).collect(),
+        next: page.next.map(String::from),
+    }))
 }
 
 /// Shows a device.
@@ -209,18 +177,8 @@ pub(super) async fn show(
     caller: Caller,
     Segment(serial): Segment,
 ) -> Result<Json<DeviceView>, Problem> {
-    let (account, serial) = find(&state, &caller, &serial).await?;
-    let seen = state
-        .verifier
-        .store()
-        .account(&account)
-        .await
-        .map_err(crate::verifier::Error::Store)?;
-    let enrolled = seen
-        .as_ref()
-        .and_then(|seen| seen.device(&serial))
-        .ok_or_else(|| Problem::not_found("device"))?;
-    Ok(Json(DeviceView::whole(&enrolled.device, state.verifier.clock().read().wall)))
+    let device = devices::show(&state, &caller, &serial).await?;
+    Ok(Json(view(&state, &device)))
 }
 
 /// Renames a device.
@@ -234,10 +192,8 @@ pub(super) async fn rename(
     Segment(serial): Segment,
     Body(body): Body<Rename>,
 ) -> Result<Json<DeviceView>, Problem> {
-    let name = parse(&body.name)?;
-    let (_, serial) = find(&state, &caller, &serial).await?;
-    let device = state.verifier.on_behalf_of(caller.id).rename(&serial, name).await?;
-    Ok(Json(DeviceView::whole(&device, state.verifier.clock().read().wall)))
+    let device = devices::rename(&state, &caller, &serial, parse(&body.name)?).await?;
+    Ok(Json(view(&state, &device)))
 }
 
 /// Activates a pending or disabled device. The codes are consumed.
@@ -253,12 +209,10 @@ pub(super) async fn activate(
     Body(body): Body<TwoCodes>,
 ) -> Result<Json<DeviceView>, Problem> {
     let [first, second] = two_codes(&body)?;
-    let (_, serial) = find(&state, &caller, &serial).await?;
-    let (verifier, authority) = speaking_for(&state, &caller, &headers).await?;
-    let now = verifier.clock().read().wall;
-    let device = verifier.activate(&serial, [&first, &second], window(&caller), &authority).await;
-    let device = device.map_err(|error| refused(&state, error, &caller, now))?;
-    Ok(Json(DeviceView::whole(&device, now)))
+    let proof = shown_context(&headers)?;
+    let codes = [&first, &second];
+    let device = devices::activate(&state, &caller, &serial, codes, proof.as_ref()).await?;
+    Ok(Json(view(&state, &device)))
 }
 
 /// Finds a device again whose clock or counter ran away, and unlocks it. The codes are consumed.
@@ -273,13 +227,9 @@ pub(super) async fn resync(
     Body(body): Body<TwoCodes>,
 ) -> Result<Json<Resynced>, Problem> {
     let [first, second] = two_codes(&body)?;
-    let (_, serial) = find(&state, &caller, &serial).await?;
-    let verifier = state.verifier.on_behalf_of(caller.id.clone());
-    let now = verifier.clock().read().wall;
-    let resynced = verifier.resync(&serial, [&first, &second], window(&caller)).await;
-    let resynced = resynced.map_err(|error| refused(&state, error, &caller, now))?;
+    let resynced = devices::resync(&state, &caller, &serial, [&first, &second]).await?;
     let drift_steps = resynced.drift.map_or(0, |drift| drift.steps);
-    Ok(Json(Resynced { device: DeviceView::whole(&resynced.device, now), drift_steps }))
+    Ok(Json(Resynced { device: view(&state, &resynced.device), drift_steps }))
 }
 
 /// Takes a device out of use; contexts made with it are dead.
@@ -293,10 +243,9 @@ pub(super) async fn deactivate(
     headers: HeaderMap,
     Segment(serial): Segment,
 ) -> Result<Json<DeviceView>, Problem> {
-    let (_, serial) = find(&state, &caller, &serial).await?;
-    let (verifier, authority) = speaking_for(&state, &caller, &headers).await?;
-    let device = verifier.deactivate(&serial, &authority).await?;
-    Ok(Json(DeviceView::whole(&device, verifier.clock().read().wall)))
+    let proof = shown_context(&headers)?;
+    let device = devices::deactivate(&state, &caller, &serial, proof.as_ref()).await?;
+    Ok(Json(view(&state, &device)))
 }
 
 /// Clears a device's lock and failures.
@@ -309,10 +258,8 @@ pub(super) async fn unlock(
     caller: Caller,
     Segment(serial): Segment,
 ) -> Result<Json<DeviceView>, Problem> {
-    caller.must_be(Role::Admin)?;
-    let (_, serial) = find(&state, &caller, &serial).await?;
-    let device = state.verifier.on_behalf_of(caller.id).unlock(&serial).await?;
-    Ok(Json(DeviceView::whole(&device, state.verifier.clock().read().wall)))
+    let device = devices::unlock(&state, &caller, &serial).await?;
+    Ok(Json(view(&state, &device)))
 }
 
 /// Removes a device. What it consumed stays consumed.
@@ -326,56 +273,13 @@ pub(super) async fn remove(
     headers: HeaderMap,
     Segment(serial): Segment,
 ) -> Result<StatusCode, Problem> {
-    let (_, serial) = find(&state, &caller, &serial).await?;
-    let (verifier, authority) = speaking_for(&state, &caller, &headers).await?;
-    verifier.remove(&serial, &authority).await?;
+    let proof = shown_context(&headers)?;
+    devices::remove(&state, &caller, &serial, proof.as_ref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A device that exists for the caller, who must be an enroller at least.
-async fn find(
-    state: &Shared,
-    caller: &Caller,
-    serial: &str,
-) -> Result<(AccountId, SerialNumber), Problem> {
-    caller.must_be(Role::Enroller)?;
-    let serial: SerialNumber = parse(serial)?;
-    let account = state
-        .verifier
-        .store()
-        .owner(&serial)
-        .await
-        .map_err(crate::verifier::Error::Store)?;
-    let account = account
-        .filter(|account| caller.sees(account))
-        .ok_or_else(|| Problem::not_found("device"))?;
-    Ok((account, serial))
-}
-
-/// The verifier in the caller's name, and the authority that the caller changes devices on.
-async fn speaking_for(
-    state: &Shared,
-    caller: &Caller,
-    headers: &HeaderMap,
-) -> Result<(Verifier, Authority), Problem> {
-    Ok((state.verifier.on_behalf_of(caller.id.clone()), authority(state, caller, headers).await?))
-}
-
-/// The authority that the caller changes devices on.
-pub(super) async fn authority(
-    state: &Shared,
-    caller: &Caller,
-    headers: &HeaderMap,
-) -> Result<Authority, Problem> {
-    let shown = shown_context(headers)?;
-    if caller.role == Role::Admin {
-        return Ok(Authority::Admin);
-    }
-    let proof = match shown {
-        Some(context) => state.introspector.fresh_mfa(&context).await?,
-        None => None,
-    };
-    Ok(proof.map_or(Authority::Service, Authority::Owner))
+fn view(state: &Shared, device: &Device) -> DeviceView {
+    DeviceView::whole(device, state.verifier.clock().read().wall)
 }
 
 fn factor(body: &CreateDevice) -> Result<NewFactor, Problem> {
@@ -421,25 +325,4 @@ fn factor(body: &CreateDevice) -> Result<NewFactor, Problem> {
 
 fn two_codes(body: &TwoCodes) -> Result<[Code; 2], Problem> {
     Ok([parse_code(&body.codes[0])?, parse_code(&body.codes[1])?])
-}
-
-fn window(caller: &Caller) -> Window {
-    if caller.role == Role::Admin { Window::Admin } else { Window::Owner }
-}
-
-fn refused(
-    state: &Shared,
-    error: crate::verifier::Error,
-    caller: &Caller,
-    now: crate::time::UnixTime,
-) -> Problem {
-    if let crate::verifier::Error::Refused(refusal) = &error {
-        state.metrics.refused(refusal.name());
-    }
-    match error {
-        crate::verifier::Error::Refused(refusal) => {
-            Denied::Pair(Refused { refusal, explain: caller.explain, now }).into()
-        }
-        error => error.into(),
-    }
 }

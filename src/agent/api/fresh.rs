@@ -9,14 +9,14 @@ use utoipa::ToSchema;
 
 use crate::agent::access::{Caller, LocalPeer};
 use crate::agent::api::body::Body;
-use crate::agent::api::members::{account, parse};
+use crate::agent::api::members::parse;
 use crate::agent::api::views::ContextView;
-use crate::agent::local::{Leader, ReuseScope};
+use crate::agent::local::Leader;
+use crate::agent::operations::reuse;
+use crate::agent::operations::reuse::Terminal;
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
-use crate::session::{AnyContext, SessionContext, SignedContext};
-use crate::store::Revision;
-use crate::verifier::Error;
+use crate::session::{AnyContext, SignedContext};
 
 macro_rules! places {
     ($($(#[$about:meta])* $name:ident { $($(#[$field_about:meta])* $field:ident: $kind:ty,)* })*) => {$(
@@ -45,17 +45,18 @@ macro_rules! places {
         }
 
         impl $name {
-            fn place(&self, state: &Shared) -> Result<ReuseScope, Problem> {
-                if !(1..=64).contains(&self.tty.len()) || !self.tty.bytes().all(|byte| byte.is_ascii_graphic()) {
-                    return Err(Problem::bad_input("a tty has 1 to 64 visible characters"));
-                }
-                let in_id = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-');
-                if self.boot_id.len() != 36 || !self.boot_id.bytes().all(in_id) {
-                    return Err(Problem::bad_input("a boot_id is a UUID in lower case"));
-                }
-                let leader = Leader { pid: self.leader_pid, started: self.leader_started, boot_id: self.boot_id.clone() };
-                let (account, service) = (account(state, &self.account)?, parse(&self.service)?);
-                Ok(ReuseScope { account, uid: self.uid, service, tty: self.tty.clone(), leader })
+            fn terminal(&self) -> Result<Terminal<'_>, Problem> {
+                Ok(Terminal {
+                    account: &self.account,
+                    uid: self.uid,
+                    service: parse(&self.service)?,
+                    tty: self.tty.clone(),
+                    leader: Leader {
+                        pid: self.leader_pid,
+                        started: self.leader_started,
+                        boot_id: self.boot_id.clone(),
+                    },
+                })
             }
         }
     )*};
@@ -91,20 +92,11 @@ pub(super) async fn ask(
     peer: LocalPeer,
     Body(body): Body<AskFresh>,
 ) -> Result<Json<FreshAnswer>, Problem> {
-    peer.must_be_root()?;
-    let place = body.place(&state)?;
-    let Some((context, seen)) = judge(&state, &place).await? else {
-        state.local.reusable.forget(&place);
-        return Ok(Json(FreshAnswer { fresh: false, context: None }));
-    };
-    let now = state.verifier.clock().read();
-    let verifier = state.verifier.on_behalf_of(caller.id.clone());
-    // Whatever changed meanwhile may have been its end: a new proof is never wrong.
-    let fresh = state.local.reusable.still(&place, &context, now)
-        && verifier.note_reuse(&place.account, context.serial(), seen).await?;
-    let context = fresh
-        .then(|| ContextView::new(&AnyContext::Mfa(context), now.wall).asked_as(&body.account));
-    Ok(Json(FreshAnswer { fresh, context }))
+    let context = reuse::find(&state, &caller, peer, body.terminal()?).await?;
+    let now = state.verifier.clock().read().wall;
+    let context = context
+        .map(|context| ContextView::new(&AnyContext::Mfa(context), now).asked_as(&body.account));
+    Ok(Json(FreshAnswer { fresh: context.is_some(), context }))
 }
 
 /// Keeps a context for this place. Where the configuration does not let it be used again, nothing
@@ -119,41 +111,7 @@ pub(super) async fn keep(
     peer: LocalPeer,
     Body(body): Body<KeepFresh>,
 ) -> Result<StatusCode, Problem> {
-    peer.must_be_root()?;
-    let place = body.place(&state)?;
-    let signed = SignedContext::new(body.token);
-    match alive(&state, &signed).await? {
-        Some(context) if *context.account() == place.account => {
-            if place.leader.lives() {
-                state
-                    .local
-                    .reusable
-                    .keep(place, signed, &context, state.verifier.clock().read());
-            }
-            Ok(StatusCode::NO_CONTENT)
-        }
-        _ => Err(Problem::forbidden(
-            "this is no living context with MFA, of this account and for the agent itself",
-        )),
-    }
-}
-
-/// The context of a place, if it is alive, and the account as it was before that was looked at.
-async fn judge(
-    state: &Shared,
-    place: &ReuseScope,
-) -> Result<Option<(SessionContext, Revision)>, Problem> {
-    let seen = state.verifier.store().account(&place.account).await.map_err(Error::Store)?;
-    let Some(signed) = state.local.reusable.find(place, state.verifier.clock().read()) else {
-        return Ok(None);
-    };
-    let context = if place.leader.lives() { alive(state, &signed).await? } else { None };
-    Ok(seen.zip(context).map(|(seen, context)| (context, seen.revision)))
-}
-
-async fn alive(state: &Shared, signed: &SignedContext) -> Result<Option<SessionContext>, Problem> {
-    match state.introspector.introspect(signed, state.issuer.name()).await? {
-        Some(AnyContext::Mfa(context)) => Ok(Some(context)),
-        _ => Ok(None),
-    }
+    let signed = SignedContext::new(body.token.as_str());
+    reuse::keep(&state, peer, body.terminal()?, signed).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

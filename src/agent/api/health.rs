@@ -1,7 +1,5 @@
 //! What anybody may ask: is it alive, is it ready, which keys does it sign with.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
@@ -11,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::agent::access::Caller;
-use crate::agent::config::{MetricsAccess, Role};
+use crate::agent::operations::health;
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 
@@ -51,23 +49,13 @@ pub(super) async fn alive() -> Json<Alive> {
     super::Unavailable,
 ))]
 pub(super) async fn ready(State(state): State<Shared>) -> Result<Json<Ready>, Problem> {
-    state.verifier.ready().await?;
-    state
-        .verifier
-        .store()
-        .control_version()
-        .await
-        .map_err(crate::verifier::Error::Store)?;
-    let older = state.verifier.older_sealing_keys().await?;
-    let older_sealing_keys = older
+    let ready = health::ready(&state).await?;
+    let older_sealing_keys = ready
+        .older_sealing_keys
         .iter()
         .map(|need| OlderSealingKey { key: need.key.to_string(), secrets: need.secrets })
         .collect();
-    Ok(Json(Ready {
-        status: "ready",
-        older_sealing_keys,
-        now: state.verifier.clock().read().wall.to_string(),
-    }))
+    Ok(Json(Ready { status: "ready", older_sealing_keys, now: ready.now.to_string() }))
 }
 
 /// The public keys of contexts (RFC 7517).
@@ -127,28 +115,14 @@ pub(super) async fn metrics(
     State(state): State<Shared>,
     request: Request,
 ) -> Result<Response, Problem> {
-    match state.config.metrics {
-        MetricsAccess::Open => {}
-        MetricsAccess::Off => return Err(Problem::not_found("page")),
-        MetricsAccess::Admin => {
-            let (mut parts, _) = request.into_parts();
-            Caller::from_request_parts(&mut parts, &state).await?.must_be(Role::Admin)?;
-        }
-    }
-    // What is told is what is so now, and a store that hangs holds up no scrape.
-    let look = async {
-        let ready = state.verifier.ready().await;
-        let _ = state.verifier.older_sealing_keys().await;
-        ready
+    let caller = if health::metrics_need_caller(&state)? {
+        let (mut parts, _) = request.into_parts();
+        Some(Caller::from_request_parts(&mut parts, &state).await?)
+    } else {
+        None
     };
-    match tokio::time::timeout(LONGEST_LOOK, look).await {
-        Ok(ready) => state.metrics.probed(&ready),
-        Err(_) => state.metrics.not_answered(),
-    }
+    let text = health::metrics(&state, caller.as_ref()).await?;
     let kind =
         HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    Ok((StatusCode::OK, [(CONTENT_TYPE, kind)], state.metrics.text()).into_response())
+    Ok((StatusCode::OK, [(CONTENT_TYPE, kind)], text).into_response())
 }
-
-/// How long a scrape waits for the store.
-const LONGEST_LOOK: Duration = Duration::from_secs(1);

@@ -70,30 +70,29 @@ pub(super) enum FailureCode {
     Unavailable,
 }
 
-/// The lines as they come, for the peer.
+/// The events as lines, for the peer.
 pub(super) struct EventStream(mpsc::Receiver<Bytes>);
 
-/// Where they are said. Cheap to clone.
+/// The source of the events. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct EventSender(mpsc::Sender<Bytes>);
 
-/// Somebody who speaks, and what the peer reads of it.
+/// A source of events and the stream that the peer reads.
 pub(super) fn channel() -> (EventSender, EventStream) {
-    let (speaker, lines) = mpsc::channel(MOST_LINES);
-    (EventSender(speaker), EventStream(lines))
+    let (sender, lines) = mpsc::channel(MOST_LINES);
+    (EventSender(sender), EventStream(lines))
 }
 
 impl EventSender {
-    /// Whoever reads none of so many lines reads no other either, and is noticed when the
-    /// connection ends.
-    pub(super) fn say(&self, event: &KeyCeremonyEvent) {
+    /// Queues an event. With [`MOST_LINES`] unread the peer is gone, and the event is dropped.
+    pub(super) fn send(&self, event: &KeyCeremonyEvent) {
         let Ok(mut line) = serde_json::to_vec(event) else { return };
         line.push(b'\n');
         let _ = self.0.try_send(line.into());
     }
 
     /// Waits until the peer is gone.
-    pub(super) async fn unheard(&self) {
+    pub(super) async fn closed(&self) {
         self.0.closed().await;
     }
 }

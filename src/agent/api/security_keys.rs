@@ -12,13 +12,12 @@ use utoipa::ToSchema;
 use crate::agent::access::Caller;
 use crate::agent::api::body::Body;
 use crate::agent::api::device_view::DeviceView;
-use crate::agent::api::devices::authority;
-use crate::agent::api::members::{account, parse};
-use crate::agent::api::{accounts, sessions, shapes};
-use crate::agent::config::Role;
+use crate::agent::api::extract::shown_context;
+use crate::agent::api::members::parse;
+use crate::agent::api::shapes;
+use crate::agent::operations::keys;
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
-use crate::verifier::{CeremonyId, Error, SecurityKeys};
 use crate::webauthn::{CreationOptions, RegistrationResponse, RequestOptions};
 
 #[derive(Deserialize, ToSchema)]
@@ -88,14 +87,9 @@ pub(super) async fn begin_registration(
     headers: HeaderMap,
     Body(body): Body<BeginRegistration>,
 ) -> Result<Json<BegunRegistration>, Problem> {
-    let account = accounts::find(&state, &caller, Role::Enroller, &body.account)?;
     let name = body.name.as_deref().map(parse).transpose()?;
-    let authority = authority(&state, &caller, &headers).await?;
-    let begun = state
-        .keys
-        .on_behalf_of(caller.id)
-        .begin_registration(&account, name, &authority)
-        .await?;
+    let proof = shown_context(&headers)?;
+    let begun = keys::begin(&state, &caller, &body.account, name, proof.as_ref()).await?;
     Ok(Json(BegunRegistration {
         ceremony_id: begun.id.as_str().to_owned(),
         public_key: begun.options,
@@ -114,22 +108,9 @@ pub(super) async fn finish_registration(
     headers: HeaderMap,
     Body(body): Body<FinishRegistration>,
 ) -> Result<(StatusCode, Json<RegisteredKey>), Problem> {
-    caller.must_be(Role::Enroller)?;
-    let id: CeremonyId = parse(&body.ceremony_id)?;
-    let keys = state.keys.on_behalf_of(caller.id.clone());
-    // The ceremony of an account that the caller does not see is not there, and stays open.
-    if !caller.sees(&keys.owner(&id).await?) {
-        return Err(Problem::from(SecurityKeys::no_ceremony()));
-    }
-    let authority = authority(&state, &caller, &headers).await?;
-    let device =
-        keys.finish_registration(&id, body.credential, &authority)
-            .await
-            .inspect_err(|error| {
-                if let Error::KeyRefused(_) = error {
-                    state.metrics.refused("key_refused");
-                }
-            })?;
+    let id = parse(&body.ceremony_id)?;
+    let proof = shown_context(&headers)?;
+    let device = keys::finish(&state, &caller, &id, body.credential, proof.as_ref()).await?;
     let device = DeviceView::whole(&device, state.verifier.clock().read().wall);
     Ok((StatusCode::CREATED, Json(RegisteredKey { device })))
 }
@@ -146,19 +127,7 @@ pub(super) async fn begin_authentication(
     caller: Caller,
     Body(body): Body<BeginAuthentication>,
 ) -> Result<Json<BegunAuthentication>, Problem> {
-    let account = body.account.as_deref().map(|name| account(&state, name)).transpose()?;
-    let keys = state.keys.on_behalf_of(caller.id.clone());
-    let begun = match account {
-        Some(account) if caller.sees(&account) => keys.begin_authentication(&account).await?,
-        Some(account) => keys.begin_hidden_authentication(&account).await?,
-        None if !state.config.security_keys.usernameless => return Err(sessions::no_account()),
-        None if caller.sees_only_its_own() => {
-            return Err(Problem::forbidden(
-                "you may sign in to the account of your own login name: say which that is in `account`",
-            ));
-        }
-        None => keys.begin_usernameless().await?,
-    };
+    let begun = keys::begin_authentication(&state, &caller, body.account.as_deref()).await?;
     Ok(Json(BegunAuthentication {
         ceremony_id: begun.id.as_str().to_owned(),
         public_key: begun.options,

@@ -1,0 +1,64 @@
+//! Accounts: list, remove, and let a locked-out person in.
+
+use std::time::Duration;
+
+use crate::agent::access::{Caller, Denied, Failure};
+use crate::agent::config::Role;
+use crate::agent::operations::scope;
+use crate::agent::state::State;
+use crate::id::AccountId;
+use crate::store::{AccountEntry, AccountList};
+use crate::verifier::Bypass;
+
+/// Which accounts to list.
+pub(crate) struct Listing<'a> {
+    pub(crate) without_mfa: bool,
+    /// The last account of the page before.
+    pub(crate) after: Option<&'a str>,
+    pub(crate) limit: Option<u32>,
+}
+
+/// A page of accounts.
+pub(crate) struct AccountPage {
+    pub(crate) accounts: Vec<AccountEntry>,
+    /// The position of the next page, if there may be one.
+    pub(crate) next: Option<AccountId>,
+}
+
+/// Lists accounts. For administrators.
+pub(crate) async fn list(
+    state: &State,
+    caller: &Caller,
+    listing: Listing<'_>,
+) -> Result<AccountPage, Failure> {
+    caller.must_be(Role::Admin)?;
+    let limit = scope::page_size(listing.limit)?;
+    // Not folded: an account that keeps another spelling is found by the name that the page before
+    // gave.
+    let after = listing.after.map(AccountId::existing).transpose().map_err(Denied::bad_input)?;
+    let list = AccountList { without_mfa: listing.without_mfa, prefix: None, after, limit };
+    let accounts = state.verifier.store().accounts(list).await?;
+    let last = accounts.last().filter(|_| scope::is_full(&accounts, limit));
+    Ok(AccountPage { next: last.map(|entry| entry.account.id.clone()), accounts })
+}
+
+/// Removes an account's devices and sessions. For administrators.
+pub(crate) async fn remove(state: &State, caller: &Caller, name: &str) -> Result<(), Failure> {
+    let account = scope::existing_account(state, caller, Role::Admin, name)?;
+    Ok(scope::verifier(state, caller).remove_account(&account).await?)
+}
+
+/// Makes a single-use code for a person without a usable device. For administrators.
+pub(crate) async fn bypass(
+    state: &State,
+    caller: &Caller,
+    name: &str,
+    ttl: Option<Duration>,
+) -> Result<Bypass, Failure> {
+    let account = scope::existing_account(state, caller, Role::Admin, name)?;
+    let ttl = ttl.unwrap_or(BYPASS_TTL);
+    Ok(scope::verifier(state, caller).bypass(&account, ttl).await?)
+}
+
+/// The lifetime of a bypass code, unless the caller names another one.
+const BYPASS_TTL: Duration = Duration::from_secs(3_600);

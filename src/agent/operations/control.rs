@@ -1,0 +1,172 @@
+//! The agent itself: audit, API keys, signing keys, backup and clock. For administrators.
+
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::agent::access::{Caller, Denied, Failure};
+use crate::agent::config::{AccountPattern, Role};
+use crate::agent::operations::scope;
+use crate::agent::state::State;
+use crate::id::DeviceName;
+use crate::session::{SigningAlgorithm, SigningKeyInfo};
+use crate::store::{ApiKeyRecord, AuditReport, AuditRow};
+use crate::time::UnixTime;
+use crate::verifier::NewApiKey;
+
+/// A page of the audit log.
+pub(crate) struct AuditPage {
+    pub(crate) rows: Vec<AuditRow>,
+    /// The position of the next page, if there may be one.
+    pub(crate) next: Option<u64>,
+}
+
+/// An API key to make.
+pub(crate) struct ApiKeyRequest {
+    pub(crate) role: Role,
+    pub(crate) name: Option<String>,
+    /// Names, or prefixes that end in `*`; all accounts if left out.
+    pub(crate) accounts: Option<Vec<String>>,
+    pub(crate) explain: bool,
+    pub(crate) forward: bool,
+}
+
+/// Reads the audit log, oldest first.
+pub(crate) async fn audit(
+    state: &State,
+    caller: &Caller,
+    after: Option<u64>,
+    limit: Option<u32>,
+) -> Result<AuditPage, Failure> {
+    caller.must_be(Role::Admin)?;
+    let limit = scope::page_size(limit)?;
+    let rows = state.verifier.store().audit(after.unwrap_or(0), limit).await?;
+    let last = rows.last().filter(|_| scope::is_full(&rows, limit));
+    Ok(AuditPage { next: last.map(|row| row.number), rows })
+}
+
+/// Recomputes the audit log's chain of hashes.
+pub(crate) async fn verify_audit(state: &State, caller: &Caller) -> Result<AuditReport, Failure> {
+    caller.must_be(Role::Admin)?;
+    Ok(state.verifier.store().verify_audit().await?)
+}
+
+/// Makes an API key. Its text is returned this once.
+pub(crate) async fn make_api_key(
+    state: &State,
+    caller: &Caller,
+    request: ApiKeyRequest,
+) -> Result<(ApiKeyRecord, Zeroizing<String>), Failure> {
+    caller.must_be(Role::Admin)?;
+    request.judge()?;
+    let ApiKeyRequest { role, name, accounts, explain, forward } = request;
+    let new = NewApiKey { name, role: role.name().to_owned(), accounts, explain, forward };
+    Ok(scope::verifier(state, caller).make_api_key(new).await?)
+}
+
+/// Lists API keys.
+pub(crate) async fn api_keys(state: &State, caller: &Caller) -> Result<Vec<ApiKeyRecord>, Failure> {
+    caller.must_be(Role::Admin)?;
+    Ok(state.verifier.store().api_keys().await?)
+}
+
+/// Revokes an API key at once.
+pub(crate) async fn revoke_api_key(
+    state: &State,
+    caller: &Caller,
+    id: &str,
+) -> Result<(), Failure> {
+    caller.must_be(Role::Admin)?;
+    Ok(scope::verifier(state, caller).revoke_api_key(id).await?)
+}
+
+/// Lists signing keys, newest first.
+pub(crate) async fn signing_keys(
+    state: &State,
+    caller: &Caller,
+) -> Result<Vec<SigningKeyInfo>, Failure> {
+    caller.must_be(Role::Admin)?;
+    Ok(state.issuer.signing_keys().await?)
+}
+
+/// Replaces the signing key. The old one verifies the contexts that it signed.
+pub(crate) async fn rotate_signing_keys(
+    state: &State,
+    caller: &Caller,
+    algorithm: Option<SigningAlgorithm>,
+) -> Result<SigningKeyInfo, Failure> {
+    caller.must_be(Role::Admin)?;
+    let algorithm = algorithm.or(state.config.sessions.algorithm).unwrap_or_default();
+    let issuer = state.issuer.clone().on_behalf_of(caller.id.clone());
+    Ok(issuer.rotate_keys(algorithm).await?)
+}
+
+/// Drops a signing key at once: contexts that it signed are not valid any more.
+pub(crate) async fn drop_signing_key(
+    state: &State,
+    caller: &Caller,
+    kid: &str,
+) -> Result<(), Failure> {
+    caller.must_be(Role::Admin)?;
+    let issuer = state.issuer.clone().on_behalf_of(caller.id.clone());
+    Ok(issuer.drop_key(kid).await?)
+}
+
+/// Copies the store, while it is in use, into a new file; beside the store unless `path` says
+/// otherwise. Returns the file.
+pub(crate) async fn backup(
+    state: &State,
+    caller: &Caller,
+    path: Option<PathBuf>,
+) -> Result<PathBuf, Failure> {
+    caller.must_be(Role::Admin)?;
+    let now = state.verifier.clock().read().wall;
+    let named = format!("twostep-{}.db", now.to_string().replace(':', ""));
+    let beside = || Some(state.config.store_url().file()?.with_file_name(named));
+    let path = path.or_else(beside).ok_or_else(|| Denied::bad_input("say where to: path"))?;
+    if !path.is_absolute() || path.exists() || !path.parent().is_some_and(Path::is_dir) {
+        return Err(Denied::bad_input(
+            "path must be a new file in a directory that is there, and absolute",
+        )
+        .into());
+    }
+    let backup = state
+        .backup
+        .as_ref()
+        .ok_or_else(|| Denied::bad_input("this store is backed up with its own tools"))?;
+    let copied = backup(path.clone()).await;
+    copied.map_err(|error| Denied::Unavailable(format!("the backup failed: {error}")))?;
+    Ok(path)
+}
+
+/// Accepts the clock as it is now, and returns its time.
+pub(crate) async fn accept_clock(state: &State, caller: &Caller) -> Result<UnixTime, Failure> {
+    caller.must_be(Role::Admin)?;
+    Ok(scope::verifier(state, caller).accept_clock().await?)
+}
+
+impl ApiKeyRequest {
+    fn judge(&self) -> Result<(), Denied> {
+        if let Some(name) = &self.name {
+            if !(1..=128).contains(&name.len()) {
+                return Err(Denied::bad_input("a name has 1 to 128 bytes"));
+            }
+            name.parse::<DeviceName>().map_err(Denied::bad_input)?;
+        }
+        for account in self.accounts.iter().flatten() {
+            let pattern: AccountPattern = account.parse().map_err(Denied::bad_input)?;
+            if pattern == AccountPattern::LoginName {
+                return Err(Denied::bad_input("an API key has no login name: name the accounts"));
+            }
+        }
+        if self.role == Role::Admin && self.accounts.is_some() {
+            return Err(Denied::bad_input(
+                "an admin may do everything: leave out accounts, or choose another role",
+            ));
+        }
+        if self.accounts.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Denied::bad_input("accounts is empty: name some, or leave it out for all"));
+        }
+        Ok(())
+    }
+}

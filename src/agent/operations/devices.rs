@@ -1,0 +1,202 @@
+//! Devices: add, list, show, rename, activate, resync, deactivate, unlock, remove.
+
+use crate::agent::access::{Caller, Denied, Failure, Refused, Scope};
+use crate::agent::config::{AccountPattern, Role};
+use crate::agent::operations::scope;
+use crate::agent::state::State;
+use crate::device::{Device, DeviceState};
+use crate::id::{AccountId, DeviceName, SerialNumber};
+use crate::otp::Code;
+use crate::session::SignedContext;
+use crate::store::DeviceList;
+use crate::time::UnixTime;
+use crate::verifier::{Added, Error, NewDevice, NewFactor, Resynced};
+
+/// A device to add.
+pub(crate) struct Addition<'a> {
+    /// The name of its account, which need not exist yet.
+    pub(crate) account: &'a str,
+    pub(crate) serial: Option<SerialNumber>,
+    pub(crate) name: Option<DeviceName>,
+    pub(crate) factor: NewFactor,
+}
+
+/// Which devices to list.
+pub(crate) struct Listing<'a> {
+    /// The name of an account; required unless the caller is an enroller or an administrator.
+    pub(crate) account: Option<&'a str>,
+    pub(crate) state: Option<DeviceState>,
+    /// The last device of the page before.
+    pub(crate) after: Option<SerialNumber>,
+    pub(crate) limit: Option<u32>,
+}
+
+/// A page of devices.
+pub(crate) struct DevicePage {
+    pub(crate) devices: Vec<Device>,
+    /// The position of the next page, if there may be one.
+    pub(crate) next: Option<SerialNumber>,
+    pub(crate) detail: Detail,
+}
+
+/// How much of a device the caller may know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    Whole,
+    /// Enough for a verifier to ask for the right proof.
+    Outline,
+}
+
+/// Adds a device.
+pub(crate) async fn add(
+    state: &State,
+    caller: &Caller,
+    addition: Addition<'_>,
+    proof: Option<&SignedContext>,
+) -> Result<Added, Failure> {
+    let account = scope::account(state, caller, Role::Enroller, addition.account)?;
+    let authority = scope::authority(state, caller, proof).await?;
+    let Addition { serial, name, factor, .. } = addition;
+    let new = NewDevice { account, serial, name, factor };
+    Ok(scope::verifier(state, caller).add(new, &authority).await?)
+}
+
+/// Lists devices. A verifier must name the account.
+pub(crate) async fn list(
+    state: &State,
+    caller: &Caller,
+    listing: Listing<'_>,
+) -> Result<DevicePage, Failure> {
+    let account = listing.account.map(|name| scope::existing(state, name)).transpose()?;
+    if account.is_none() {
+        caller.must_be(Role::Enroller)?;
+    }
+    let limit = scope::page_size(listing.limit)?;
+    let detail = if caller.role == Role::Verifier { Detail::Outline } else { Detail::Whole };
+    let list =
+        DeviceList { state: listing.state, after: listing.after, limit, ..DeviceList::default() };
+    let Some(list) = in_scope(state, caller, account, list)? else {
+        return Ok(DevicePage { devices: Vec::new(), next: None, detail });
+    };
+    let devices = state.verifier.store().devices(list).await?;
+    let last = devices.last().filter(|_| scope::is_full(&devices, limit));
+    Ok(DevicePage { next: last.map(|device| device.serial.clone()), devices, detail })
+}
+
+/// Shows a device.
+pub(crate) async fn show(state: &State, caller: &Caller, serial: &str) -> Result<Device, Failure> {
+    let (account, serial) = scope::device(state, caller, serial).await?;
+    let seen = state.verifier.store().account(&account).await?;
+    let enrolled = seen.as_ref().and_then(|seen| seen.device(&serial));
+    Ok(enrolled.ok_or(Denied::NotFound("device"))?.device.clone())
+}
+
+/// Renames a device.
+pub(crate) async fn rename(
+    state: &State,
+    caller: &Caller,
+    serial: &str,
+    name: DeviceName,
+) -> Result<Device, Failure> {
+    let (_, serial) = scope::device(state, caller, serial).await?;
+    Ok(scope::verifier(state, caller).rename(&serial, name).await?)
+}
+
+/// Activates a pending or disabled device. The codes are consumed.
+pub(crate) async fn activate(
+    state: &State,
+    caller: &Caller,
+    serial: &str,
+    codes: [&Code; 2],
+    proof: Option<&SignedContext>,
+) -> Result<Device, Failure> {
+    let (_, serial) = scope::device(state, caller, serial).await?;
+    let authority = scope::authority(state, caller, proof).await?;
+    let verifier = scope::verifier(state, caller);
+    let now = verifier.clock().read().wall;
+    let activated = verifier.activate(&serial, codes, scope::window(caller), &authority).await;
+    activated.map_err(|error| pair_refused(state, caller, error, now))
+}
+
+/// Resynchronises a device whose clock or counter ran away, and unlocks it. The codes are consumed.
+pub(crate) async fn resync(
+    state: &State,
+    caller: &Caller,
+    serial: &str,
+    codes: [&Code; 2],
+) -> Result<Resynced, Failure> {
+    let (_, serial) = scope::device(state, caller, serial).await?;
+    let verifier = scope::verifier(state, caller);
+    let now = verifier.clock().read().wall;
+    let resynced = verifier.resync(&serial, codes, scope::window(caller)).await;
+    resynced.map_err(|error| pair_refused(state, caller, error, now))
+}
+
+/// Takes a device out of use. Contexts made with it are revoked.
+pub(crate) async fn deactivate(
+    state: &State,
+    caller: &Caller,
+    serial: &str,
+    proof: Option<&SignedContext>,
+) -> Result<Device, Failure> {
+    let (_, serial) = scope::device(state, caller, serial).await?;
+    let authority = scope::authority(state, caller, proof).await?;
+    Ok(scope::verifier(state, caller).deactivate(&serial, &authority).await?)
+}
+
+/// Clears a device's lock and failures. For administrators.
+pub(crate) async fn unlock(
+    state: &State,
+    caller: &Caller,
+    serial: &str,
+) -> Result<Device, Failure> {
+    caller.must_be(Role::Admin)?;
+    let (_, serial) = scope::device(state, caller, serial).await?;
+    Ok(scope::verifier(state, caller).unlock(&serial).await?)
+}
+
+/// Removes a device. Its consumed codes stay consumed.
+pub(crate) async fn remove(
+    state: &State,
+    caller: &Caller,
+    serial: &str,
+    proof: Option<&SignedContext>,
+) -> Result<(), Failure> {
+    let (_, serial) = scope::device(state, caller, serial).await?;
+    let authority = scope::authority(state, caller, proof).await?;
+    Ok(scope::verifier(state, caller).remove(&serial, &authority).await?)
+}
+
+/// Restricts a list to the caller's accounts; none if it would be empty.
+fn in_scope(
+    state: &State,
+    caller: &Caller,
+    account: Option<AccountId>,
+    list: DeviceList,
+) -> Result<Option<DeviceList>, Failure> {
+    if let Some(account) = account {
+        let list = DeviceList { account: Some(account.clone()), ..list };
+        return Ok(caller.sees(&account).then_some(list));
+    }
+    let Scope::Only { patterns, login, fold } = &caller.scope else { return Ok(Some(list)) };
+    let list = match (patterns.as_slice(), login) {
+        ([AccountPattern::Prefix(prefix)], _) if !state.accounts.has_other_spellings(prefix) => {
+            DeviceList { account_prefix: Some(fold.apply(prefix).into_owned()), ..list }
+        }
+        ([AccountPattern::Exactly(account)], _) => {
+            DeviceList { account: Some(scope::existing(state, account.as_str())?), ..list }
+        }
+        ([AccountPattern::LoginName], Some(login)) => {
+            DeviceList { account: Some(scope::existing(state, login)?), ..list }
+        }
+        _ => return Err(Denied::bad_input("you may see several accounts: name one").into()),
+    };
+    Ok(Some(list))
+}
+
+/// Counts a refused pair, and says how much of the refusal the caller may know.
+fn pair_refused(state: &State, caller: &Caller, error: Error, now: UnixTime) -> Failure {
+    let Error::Refused(refusal) = error else { return error.into() };
+    state.metrics.refused(refusal.name());
+    Denied::Pair(Refused { refusal, explain: caller.explain, now }).into()
+}

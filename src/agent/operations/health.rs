@@ -1,0 +1,53 @@
+//! Health: readiness, and the metrics of a scrape.
+
+use std::time::Duration;
+
+use crate::agent::access::{Caller, Denied, Failure};
+use crate::agent::config::{MetricsAccess, Role};
+use crate::agent::state::State;
+use crate::store::KeyNeed;
+use crate::time::UnixTime;
+
+/// A ready agent.
+pub(crate) struct Ready {
+    pub(crate) now: UnixTime,
+    /// Sealing keys after the first one that secrets still need.
+    pub(crate) older_sealing_keys: Vec<KeyNeed>,
+}
+
+/// Whether the store answers and keeps changes, the sealing keys fit it and the clock is trusted.
+pub(crate) async fn ready(state: &State) -> Result<Ready, Failure> {
+    state.verifier.ready().await?;
+    state.verifier.store().control_version().await?;
+    let older_sealing_keys = state.verifier.older_sealing_keys().await?;
+    Ok(Ready { now: state.verifier.clock().read().wall, older_sealing_keys })
+}
+
+/// Whether a caller must be known before it reads the metrics.
+pub(crate) fn metrics_need_caller(state: &State) -> Result<bool, Denied> {
+    match state.config.metrics {
+        MetricsAccess::Open => Ok(false),
+        MetricsAccess::Admin => Ok(true),
+        MetricsAccess::Off => Err(Denied::NotFound("page")),
+    }
+}
+
+/// The metrics as text, as of now. A store that hangs delays a scrape for [`LONGEST_LOOK`] at most.
+pub(crate) async fn metrics(state: &State, caller: Option<&Caller>) -> Result<String, Failure> {
+    if metrics_need_caller(state)? {
+        caller.ok_or(Denied::Unauthenticated)?.must_be(Role::Admin)?;
+    }
+    let look = async {
+        let ready = state.verifier.ready().await;
+        let _ = state.verifier.older_sealing_keys().await;
+        ready
+    };
+    match tokio::time::timeout(LONGEST_LOOK, look).await {
+        Ok(ready) => state.metrics.probed(&ready),
+        Err(_) => state.metrics.not_answered(),
+    }
+    Ok(state.metrics.text())
+}
+
+/// How long a scrape waits for the store.
+const LONGEST_LOOK: Duration = Duration::from_secs(1);

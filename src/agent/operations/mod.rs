@@ -1,0 +1,18 @@
+//! Operations: the functions of the agent, without a wire format.
+//!
+//! Each takes the state, the caller and an input, and returns an outcome or a
+//! [`Failure`](crate::agent::access::Failure). Role, scope, hidden accounts, authority, metrics and
+//! the timing of refusals are decided here. Faces (the HTTP API, and others beside it) parse a
+//! request, call an operation and answer.
+
+pub(crate) mod accounts;
+pub(crate) mod ceremonies;
+pub(crate) mod control;
+pub(crate) mod devices;
+pub(crate) mod health;
+pub(crate) mod keys;
+pub(crate) mod policies;
+pub(crate) mod reuse;
+pub(crate) mod scope;
+pub(crate) mod sessions;
+mod timing;
