@@ -9,15 +9,16 @@ use crate::cli::console::Console;
 use crate::cli::output::{Exit, Failure, Report};
 use crate::cli::words::text;
 use crate::cli::{store, words};
+use crate::store::AuditCursor;
 
 /// Read the audit log, and see whether it is whole
 #[derive(Subcommand)]
 pub(super) enum Audit {
     /// List what happened; the newest entries unless --after says where to begin
     List {
-        /// Begin after the entry of this number
-        #[arg(long, value_name = "NUMBER")]
-        after: Option<u64>,
+        /// Begin after this place: `next` of the page before, or the number of an entry
+        #[arg(long, value_name = "PLACE")]
+        after: Option<AuditCursor>,
         /// List at most so many
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000))]
         limit: u64,
@@ -33,7 +34,7 @@ pub(super) enum Audit {
 impl Audit {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
         match self {
-            Audit::List { after, limit } => list(console, *after, *limit).await,
+            Audit::List { after, limit } => list(console, after.as_ref(), *limit).await,
             Audit::Verify { store: None } => {
                 Ok(verified(console.ask(console.client().get(&["v1", "audit", "verify"])).await?))
             }
@@ -44,20 +45,29 @@ impl Audit {
                         .hint(format!("See why: twostep store check {}", path.display()))
                 };
                 let report = found.audit.ok_or_else(unreadable)?;
-                Ok(verified(
-                    json!({"ok": report.ok, "rows": report.rows, "head": report.head, "broken_at": report.broken_at}),
-                ))
+                Ok(verified(json!({
+                    "ok": report.ok,
+                    "rows": report.rows(),
+                    "head": report.head(),
+                    "broken_at": report.broken_at().map(|(_, number)| number),
+                    "chains": report.chains,
+                })))
             }
         }
     }
 }
 
-async fn list(console: &Console, after: Option<u64>, limit: u64) -> Result<Report, Failure> {
-    let after = match after {
-        Some(after) => after,
-        None => last(console).await?.saturating_sub(limit),
+async fn list(
+    console: &Console,
+    after: Option<&AuditCursor>,
+    limit: u64,
+) -> Result<Report, Failure> {
+    let call = console.client().get(&["v1", "audit"]).query("limit", Some(&limit.to_string()));
+    let call = match after {
+        Some(after) => call.query("after", Some(&after.to_string())),
+        None => call.query("newest", Some("true")),
     };
-    let answer = page(console, after, limit).await?;
+    let answer = console.ask(call).await?;
     let events = answer
         .get("events")
         .and_then(Value::as_array)
@@ -73,7 +83,7 @@ fn row(event: &Value) -> Vec<String> {
         + &count.map_or_else(String::new, |count| format!(" ({count} times)"));
     let column = |member| text(event, member);
     vec![
-        column("number"),
+        place(event),
         column("at"),
         what,
         column("account"),
@@ -83,48 +93,36 @@ fn row(event: &Value) -> Vec<String> {
     ]
 }
 
-/// The number of the newest entry. Entries are numbered without gaps, so it is found in a few
-/// steps.
-async fn last(console: &Console) -> Result<u64, Failure> {
-    let (mut there, mut beyond) = (0, 1);
-    while is_after(console, beyond).await? {
-        (there, beyond) = (beyond, beyond.saturating_mul(2));
+/// The number of an entry, after that of its chain where it is not the first.
+fn place(event: &Value) -> String {
+    match event.get("chain").and_then(Value::as_u64) {
+        None | Some(1) => text(event, "number"),
+        Some(chain) => format!("{chain}.{}", text(event, "number")),
     }
-    // There is an entry after `there`, or there is none at all; there is none after `beyond`.
-    while beyond.saturating_sub(there) > 1 {
-        let middle = there + (beyond - there) / 2;
-        if is_after(console, middle).await? { there = middle } else { beyond = middle }
-    }
-    Ok(beyond)
-}
-
-async fn is_after(console: &Console, number: u64) -> Result<bool, Failure> {
-    let answer = page(console, number, 1).await?;
-    Ok(answer
-        .get("events")
-        .and_then(Value::as_array)
-        .is_some_and(|events| !events.is_empty()))
-}
-
-async fn page(console: &Console, after: u64, limit: u64) -> Result<Value, Failure> {
-    let call = console.client().get(&["v1", "audit"]);
-    console
-        .ask(
-            call.query("after", Some(&after.to_string()))
-                .query("limit", Some(&limit.to_string())),
-        )
-        .await
 }
 
 fn verified(answer: Value) -> Report {
     let rows = text(&answer, "rows");
+    let chains = answer.get("chains").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let several = chains.len() > 1;
+    let named = |chain: &Value| {
+        if several { format!("chain {}, ", text(chain, "chain")) } else { String::new() }
+    };
     if answer.get("ok") == Some(&Value::Bool(true)) {
-        let text =
-            format!("whole: {rows} entries\nhash of the last one: {}", text(&answer, "head"));
-        return Report::new(answer, text);
+        let mut lines = format!("whole: {rows} entries");
+        for chain in chains {
+            lines += &format!("\n{}hash of the last one: {}", named(chain), text(chain, "head"));
+        }
+        return Report::new(answer, lines);
     }
-    let text = format!("broken: entry {} is missing or was changed", text(&answer, "broken_at"));
-    Report::new(answer, text).exit(Exit::Refused)
+    let broken = chains.iter().filter(|chain| chain.get("ok") != Some(&Value::Bool(true)));
+    let lines: Vec<String> = broken
+        .map(|chain| {
+            let at = text(chain, "broken_at");
+            format!("broken: {}entry {at} is missing or was changed", named(chain))
+        })
+        .collect();
+    Report::new(answer, lines.join("\n")).exit(Exit::Refused)
 }
 
 const HEADING: [&str; 7] =

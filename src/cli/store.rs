@@ -125,7 +125,7 @@ fn check(path: Option<&Path>) -> Result<Report, Failure> {
         "accounts": found.accounts,
         "devices": found.devices,
         "copy": found.copy,
-        "audit_rows": found.audit.as_ref().map(|audit| audit.rows),
+        "audit_rows": found.audit.as_ref().map(|audit| audit.rows()),
         "problems": found.problems,
     });
     let exit = if found.problems.is_empty() { Exit::Done } else { Exit::Refused };

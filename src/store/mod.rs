@@ -6,6 +6,7 @@
 //! `store::contract` (feature `testing`).
 
 mod action;
+mod audit;
 mod change;
 #[cfg(feature = "testing")]
 pub mod contract;
@@ -16,6 +17,7 @@ mod sealing_keys;
 pub mod sqlite;
 
 pub use action::{Action, EventReason};
+pub use audit::{AuditCursor, AuditReport, AuditRow, BadAuditCursor, ChainId, ChainReport};
 pub use change::{Change, Commit, Conflict, Event, Marks, Revision, Write};
 pub use records::{
     Account, AccountSnapshot, ApiKeyRecord, Enrolled, ItemKind, Resealable, Revocations,
@@ -28,8 +30,6 @@ pub use sealing_keys::{KeyNeed, KeyNeeds, SealingKeyId};
 pub use sqlite::SqliteStore;
 
 use std::pin::Pin;
-
-use serde::{Deserialize, Serialize};
 
 use crate::device::{Device, DeviceState};
 use crate::id::{AccountId, SerialNumber};
@@ -121,40 +121,21 @@ pub trait Store: Send + Sync {
         })
     }
 
-    /// Audit rows after that number, oldest first.
-    fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<AuditRow>>;
+    /// Audit rows after that place, at most `limit`: each chain in its order, chains merged by time.
+    ///
+    /// A reader that passes each row it was given misses no row, also none that commits late.
+    fn audit(&self, after: AuditCursor, limit: u32) -> Answer<'_, Vec<AuditRow>>;
 
-    /// Recomputes the chain of audit rows.
+    /// The last `limit` audit rows, in the order of [`audit`](Store::audit).
+    fn newest_audit(&self, limit: u32) -> Answer<'_, Vec<AuditRow>>;
+
+    /// Recomputes every chain of audit rows.
     fn verify_audit(&self) -> Answer<'_, AuditReport>;
 
     /// Removes what time has made useless: pending devices, single-use items and revocations of
     /// single contexts that are over at `now`, and audit rows older than `audit_before`. Returns
     /// how many rows went.
     fn expire(&self, now: UnixTime, audit_before: UnixTime) -> Answer<'_, u64>;
-}
-
-/// An audit row as it is kept: each carries the hash of the one before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditRow {
-    /// Its number in its chain; without gaps.
-    pub number: u64,
-    /// The event.
-    pub event: Event,
-    /// SHA-256 over the previous row's hash, the number and the event, in hex.
-    pub hash: String,
-}
-
-/// What recomputing the audit chain found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditReport {
-    /// Every row is there and unchanged.
-    pub ok: bool,
-    /// How many rows were read.
-    pub rows: u64,
-    /// The hash of the last row, to be kept somewhere else.
-    pub head: Option<String>,
-    /// The number of the first row that is missing or changed.
-    pub broken_at: Option<u64>,
 }
 
 /// Which accounts to list.

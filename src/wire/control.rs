@@ -10,10 +10,12 @@ use crate::wire::{Role, SecretText, Timestamp};
 #[cfg_attr(feature = "agent", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct ListEvents {
-    /// The number of the last row of the page before.
+    /// `next` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "agent", param(format = "uint64"))]
-    pub after: Option<u64>,
+    pub after: Option<String>,
+    /// The newest rows instead of those after a place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<bool>,
     /// 1 to 1000; 100 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", param(minimum = 1, maximum = 1000))]
@@ -26,15 +28,17 @@ pub struct ListEvents {
 pub struct Events {
     /// The rows, oldest first.
     pub events: Vec<Event>,
-    /// What to give as `after` for the next page.
-    pub next: Option<u64>,
+    /// What to give as `after` for the next page; an opaque text.
+    pub next: Option<String>,
 }
 
 /// An audit row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub struct Event {
-    /// Its number.
+    /// The chain it belongs to: every agent on one store writes its own.
+    pub chain: u32,
+    /// Its number in the chain.
     pub number: u64,
     /// When it happened.
     pub at: Timestamp,
@@ -58,6 +62,24 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub struct AuditReport {
+    /// Every row is there and unchanged.
+    pub ok: bool,
+    /// How many rows there are.
+    pub rows: u64,
+    /// The hash of the last row, to be kept somewhere else; none where there are several chains.
+    pub head: Option<String>,
+    /// The first row that is missing or changed, in the first chain that is broken.
+    pub broken_at: Option<u64>,
+    /// Each chain by itself: every agent on one store writes its own.
+    pub chains: Vec<ChainReport>,
+}
+
+/// Whether one chain of the audit log is whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct ChainReport {
+    /// Its number.
+    pub chain: u32,
     /// Every row is there and unchanged.
     pub ok: bool,
     /// How many rows there are.

@@ -27,8 +27,8 @@ pub use ceremony::{
     FinishRegistration, RegisteredKey, RelatedOrigins,
 };
 pub use control::{
-    ApiKey, ApiKeys, AuditReport, Backup, ClockReading, Event, Events, ListEvents, MadeApiKey,
-    MakeApiKey, MakeBackup, MakeSigningKey, SigningKey, SigningKeys,
+    ApiKey, ApiKeys, AuditReport, Backup, ChainReport, ClockReading, Event, Events, ListEvents,
+    MadeApiKey, MakeApiKey, MakeBackup, MakeSigningKey, SigningKey, SigningKeys,
 };
 pub use device::{
     Attestation, CreateDevice, CreatedDevice, Device, Devices, ListDevices, Provisioning, Rename,

@@ -4,9 +4,9 @@
 use twostep::device::Device;
 use twostep::id::{AccountId, SerialNumber};
 use twostep::store::{
-    AccountEntry, AccountList, AccountSnapshot, Answer, ApiKeyRecord, AuditReport, AuditRow,
-    Change, Commit, DeviceList, Error, Fingerprint, Resealable, Revocations, SigningKeyRecord,
-    SingleUse, SqliteStore, Store,
+    AccountEntry, AccountList, AccountSnapshot, Answer, ApiKeyRecord, AuditCursor, AuditReport,
+    AuditRow, Change, Commit, DeviceList, Error, Fingerprint, Resealable, Revocations,
+    SigningKeyRecord, SingleUse, SqliteStore, Store,
 };
 use twostep::time::UnixTime;
 
@@ -110,8 +110,12 @@ impl<H: Hook> Store for Hooked<H> {
         read!(self.sealed_under_other_keys(current, limit))
     }
 
-    fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<AuditRow>> {
+    fn audit(&self, after: AuditCursor, limit: u32) -> Answer<'_, Vec<AuditRow>> {
         read!(self.audit(after, limit))
+    }
+
+    fn newest_audit(&self, limit: u32) -> Answer<'_, Vec<AuditRow>> {
+        read!(self.newest_audit(limit))
     }
 
     fn verify_audit(&self) -> Answer<'_, AuditReport> {

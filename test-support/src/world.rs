@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use twostep::device::{Device, Factor, Refusal, TotpState};
 use twostep::id::{AccountId, SerialNumber};
 use twostep::otp::{Code, Counter, Hotp, Seed, TimeStep, Totp, Window};
-use twostep::store::{AccountSnapshot, Event, Keyring, SqliteStore, Store};
+use twostep::store::{AccountSnapshot, AuditCursor, Event, Keyring, SqliteStore, Store};
 use twostep::testing::{FixedClock, SimulatedToken};
 use twostep::time::{Clock, UnixTime};
 use twostep::verifier::{Authority, Error, Limits, NewDevice, NewFactor, Verifier};
@@ -137,7 +137,7 @@ impl World {
 
     /// What the audit log says from its beginning.
     pub async fn audit(&self) -> Vec<Event> {
-        let rows = self.verifier.store().audit(0, 100_000).await.unwrap();
+        let rows = self.verifier.store().audit(AuditCursor::start(), 100_000).await.unwrap();
         rows.into_iter().map(|row| row.event).collect()
     }
 

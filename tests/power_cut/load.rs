@@ -9,8 +9,8 @@ use twostep::id::CallerId;
 use twostep::otp::TimeStep;
 use twostep::store::sqlite::check;
 use twostep::store::{
-    Account, AccountList, Change, Commit, Conflict, DeviceList, Error, Event, SqliteStore, Store,
-    Write,
+    Account, AccountList, AuditCursor, Change, Commit, Conflict, DeviceList, Error, Event,
+    SqliteStore, Store, Write,
 };
 use twostep::time::UnixTime;
 
@@ -117,7 +117,10 @@ pub(crate) async fn act(
 pub(crate) async fn told(path: &Path) -> Result<BTreeSet<String>, String> {
     let store =
         SqliteStore::open(path).map_err(|error| format!("the store does not open: {error}"))?;
-    let rows = store.audit(0, u32::MAX).await.map_err(|error| error.to_string())?;
+    let rows = store
+        .audit(AuditCursor::start(), u32::MAX)
+        .await
+        .map_err(|error| error.to_string())?;
     let names: BTreeSet<String> =
         rows.iter().map(|row| row.event.action.name().to_owned()).collect();
     if names.len() != rows.len() {

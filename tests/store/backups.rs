@@ -8,7 +8,9 @@ use rusqlite::Connection;
 use twostep::device::HotpState;
 use twostep::otp::{Counter, Hotp};
 use twostep::store::sqlite::{OpenError, check, restore};
-use twostep::store::{ItemKind, Sealed, SigningKeyRecord, SingleUse, SqliteStore, Store};
+use twostep::store::{
+    AuditCursor, ItemKind, Sealed, SigningKeyRecord, SingleUse, SqliteStore, Store,
+};
 
 use super::*;
 
@@ -122,7 +124,15 @@ async fn a_restored_backup_accepts_nothing_of_before() {
     );
     assert_eq!(store.highest_time().await.unwrap(), Some(later));
     assert_eq!(
-        store.audit(0, 100).await.unwrap().last().unwrap().event.action.name(),
+        store
+            .audit(AuditCursor::start(), 100)
+            .await
+            .unwrap()
+            .last()
+            .unwrap()
+            .event
+            .action
+            .name(),
         "store.restored"
     );
     assert!(store.verify_audit().await.unwrap().ok);
@@ -156,18 +166,19 @@ async fn check_finds_what_was_changed_by_hand() {
         ("UPDATE accounts SET generation = 0", "the account alice does not agree with its columns"),
         ("UPDATE accounts SET devices = 2", "the account alice does not agree with its columns"),
         (
-            "UPDATE audit SET body = replace(body, 'uid:0', 'uid:1') WHERE number = 2",
+            "UPDATE audit SET body = replace(body, 'uid:0', 'uid:1') WHERE place = 2",
             "the audit log is broken at row 2",
         ),
-        ("DELETE FROM audit WHERE number = 1", "the audit log is broken at row 1"),
-        ("DELETE FROM audit WHERE number = 2", "the audit log is broken at row 2"),
-        ("DELETE FROM audit WHERE number = 4", "the audit log is broken at row 4"),
+        ("DELETE FROM audit WHERE place = 1", "the audit log is broken at row 1"),
+        ("DELETE FROM audit WHERE place = 2", "the audit log is broken at row 2"),
+        ("DELETE FROM audit WHERE place = 4", "the audit log is broken at row 4"),
         ("DELETE FROM audit", "the audit log is broken at row 1"),
         (
-            "INSERT INTO audit SELECT 5, at, body, hash FROM audit WHERE number = 4",
+            "INSERT INTO audit SELECT 5, at, body, hash FROM audit WHERE place = 4",
             "the audit log is broken at row 5",
         ),
-        ("DELETE FROM control", "the table control has not exactly one row"),
+        ("DELETE FROM control", "the table control has not exactly one first row"),
+        ("DELETE FROM audit_chain", "the table audit_chain has not exactly one first row"),
     ] {
         let path = folders.new_path();
         drop(with_alice(&path).await);

@@ -39,7 +39,7 @@ async fn only_its_owner_reads_it_whatever_the_umask() {
         );
         seen += 1;
     }
-    assert_eq!(seen, 7, "store.db, -wal, -shm, .lock, .turn, .witness and the copy");
+    assert_eq!(seen, 8, "store.db, -wal, -shm, .lock, .turn, .witness, .chain-1 and the copy");
 }
 
 #[allow(unsafe_code)]
@@ -98,17 +98,17 @@ async fn a_store_of_another_version_is_refused_with_advice() {
     let folders = Folders::default();
     let path = folders.new_path();
     drop(with_alice(&path).await);
-    tamper(&path, "INSERT INTO schema_version (version, checksum) VALUES (5, 'x')");
+    tamper(&path, "INSERT INTO schema_version (version, checksum) VALUES (6, 'x')");
     assert_eq!(
         refusal(&path),
         format!(
-            "a later twostep has written the store {}; run that one (this one knows schema 4), or restore a backup from before",
+            "a later twostep has written the store {}; run that one (this one knows schema 5), or restore a backup from before",
             path.display()
         )
     );
     tamper(
         &path,
-        "DELETE FROM schema_version WHERE version = 5; UPDATE schema_version SET checksum = 'x' WHERE version = 1",
+        "DELETE FROM schema_version WHERE version = 6; UPDATE schema_version SET checksum = 'x' WHERE version = 1",
     );
     let changed = format!(
         "schema 1 of the store {} is not the released one; run the twostep that made it, or restore a backup",

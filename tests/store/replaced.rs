@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use twostep::store::sqlite::{OpenError, Stray};
-use twostep::store::{Error, SqliteStore, Store};
+use twostep::store::{AuditCursor, Error, SqliteStore, Store};
 
 use super::strays::{SUFFIXES, begin_anew, beside, more};
 use super::*;
@@ -127,7 +127,10 @@ async fn what_was_accepted_before_the_file_was_replaced_is_not_forgotten_after_a
         match SqliteStore::open(&path) {
             Err(OpenError::Stray(_)) => assert!(anew),
             // The log that was left goes on from that copy.
-            Ok(store) => assert_eq!(store.audit(0, u32::MAX).await.unwrap().len(), 4 + changes),
+            Ok(store) => assert_eq!(
+                store.audit(AuditCursor::start(), u32::MAX).await.unwrap().len(),
+                4 + changes
+            ),
             Err(error) => panic!("{error}"),
         }
     }
@@ -233,7 +236,7 @@ async fn a_log_is_not_emptied_into_a_file_that_does_not_say_that_it_is_its_own()
             fs::write(&path, &right).unwrap();
             let store = SqliteStore::open(&path)
                 .unwrap_or_else(|error| panic!("{way}, {changes}, {after}: {error}"));
-            let rows = store.audit(0, u32::MAX).await.unwrap().len();
+            let rows = store.audit(AuditCursor::start(), u32::MAX).await.unwrap().len();
             // Of a commit that was answered as unknown the row may be there.
             assert!(
                 (kept..=kept + 1).contains(&(rows - 4 - changes)),

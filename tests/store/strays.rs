@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use twostep::store::sqlite::{OpenError, Stray, check, restore};
-use twostep::store::{SqliteStore, Store};
+use twostep::store::{AuditCursor, SqliteStore, Store};
 
 use super::*;
 
@@ -50,7 +50,7 @@ pub(crate) async fn begin_anew(store: &SqliteStore, path: &Path) {
 /// How many rows the audit log of a store has that opens.
 async fn rows(path: &Path) -> usize {
     let store = SqliteStore::open(path).unwrap_or_else(|error| panic!("{error}"));
-    store.audit(0, u32::MAX).await.unwrap().len()
+    store.audit(AuditCursor::start(), u32::MAX).await.unwrap().len()
 }
 
 #[track_caller]
@@ -91,7 +91,9 @@ async fn a_store_that_was_closed_is_one_file_whatever_was_read_from_it() {
         let reads: Vec<_> = (0..8)
             .map(|_| {
                 let store = store.clone();
-                tokio::spawn(async move { store.audit(0, 10).await.unwrap().len() })
+                tokio::spawn(
+                    async move { store.audit(AuditCursor::start(), 10).await.unwrap().len() },
+                )
             })
             .collect();
         for read in reads {
@@ -109,7 +111,8 @@ async fn a_store_that_was_closed_is_one_file_whatever_was_read_from_it() {
         }
         if let Some(clone) = &clone {
             assert!(
-                clone.audit(0, 1).await.is_err() && clone.expire(NOW, NOW).await.is_err(),
+                clone.audit(AuditCursor::start(), 1).await.is_err()
+                    && clone.expire(NOW, NOW).await.is_err(),
                 "it is closed for all"
             );
         }
@@ -142,7 +145,7 @@ async fn a_killed_store_goes_on_where_it_was() {
         // Device and inode are another's, as after a move of the whole.
         assert_eq!(
             rows(&killed).await,
-            store.audit(0, u32::MAX).await.unwrap().len(),
+            store.audit(AuditCursor::start(), u32::MAX).await.unwrap().len(),
             "after {changes} more, {anew}"
         );
     }
@@ -268,7 +271,7 @@ async fn a_raw_copy_of_an_open_store_is_refused_until_it_is_restored() {
         assert!(matches!(refused(&alone), Stray::LogMissing { .. }));
         assert!(matches!(refused(&empty_log), Stray::LogMissing { .. }));
         assert!(matches!(refused(&with_log), Stray::RawCopy { .. }));
-        let before = store.audit(0, u32::MAX).await.unwrap().len();
+        let before = store.audit(AuditCursor::start(), u32::MAX).await.unwrap().len();
         for copy in [&alone, &with_log, &empty_log] {
             cured(copy);
         }

@@ -14,17 +14,20 @@ use crate::agent::api::extract::Segment;
 use crate::agent::api::members::parse;
 use crate::agent::api::views::{ApiKeyView, EventView, SigningKeyView};
 use crate::agent::operations::control;
-use crate::agent::operations::control::ApiKeyRequest;
+use crate::agent::operations::control::{ApiKeyRequest, AuditFrom};
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
+use crate::store::{AuditCursor, ChainReport};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListEvents {
-    /// The number of the last row of the page before.
-    #[param(format = "uint64")]
-    after: Option<u64>,
+    /// `next` of the page before.
+    #[param(value_type = Option<String>)]
+    after: Option<AuditCursor>,
+    /// The newest rows instead of those after a place.
+    newest: Option<bool>,
     /// 1 to 1000; 100 if left out.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
@@ -34,11 +37,26 @@ pub(super) struct ListEvents {
 pub(super) struct Events {
     events: Vec<EventView>,
     /// What to give as `after` for the next page.
-    next: Option<u64>,
+    #[schema(value_type = Option<String>)]
+    next: Option<AuditCursor>,
 }
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct AuditView {
+    /// Every row is there and unchanged.
+    ok: bool,
+    rows: u64,
+    /// The hash of the last row, to be kept somewhere else; none where there are several chains.
+    head: Option<String>,
+    /// The first row that is missing or changed, in the first chain that is broken.
+    broken_at: Option<u64>,
+    /// Each chain by itself: every agent on one store writes its own.
+    chains: Vec<ChainView>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct ChainView {
+    chain: u32,
     /// Every row is there and unchanged.
     ok: bool,
     rows: u64,
@@ -119,7 +137,11 @@ pub(super) async fn audit(
     caller: Caller,
     Parameters(query): Parameters<ListEvents>,
 ) -> Result<Json<Events>, Problem> {
-    let page = control::audit(&state, &caller, query.after, query.limit).await?;
+    let from = match query.newest {
+        Some(true) => AuditFrom::Newest,
+        _ => AuditFrom::After(query.after.unwrap_or_default()),
+    };
+    let page = control::audit(&state, &caller, from, query.limit).await?;
     let events = page.rows.into_iter().map(EventView::from).collect();
     Ok(Json(Events { events, next: page.next }))
 }
@@ -136,9 +158,10 @@ pub(super) async fn verify_audit(
     let report = control::verify_audit(&state, &caller).await?;
     Ok(Json(AuditView {
         ok: report.ok,
-        rows: report.rows,
-        head: report.head,
-        broken_at: report.broken_at,
+        rows: report.rows(),
+        head: report.head().map(str::to_owned),
+        broken_at: report.broken_at().map(|(_, number)| number),
+        chains: report.chains.into_iter().map(ChainView::from).collect(),
     }))
 }
 
@@ -258,4 +281,11 @@ pub(super) async fn accept_clock(
 ) -> Result<Json<ClockView>, Problem> {
     let now = control::accept_clock(&state, &caller).await?;
     Ok(Json(ClockView { now: now.to_string() }))
+}
+
+impl From<ChainReport> for ChainView {
+    fn from(report: ChainReport) -> ChainView {
+        let ChainReport { chain, ok, rows, head, broken_at } = report;
+        ChainView { chain: chain.0, ok, rows, head, broken_at }
+    }
 }

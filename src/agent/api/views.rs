@@ -79,6 +79,9 @@ pub(super) struct ApiKeyView {
 /// An audit row.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct EventView {
+    /// The chain it belongs to: every agent on one store writes its own.
+    chain: u32,
+    /// Its number in the chain.
     number: u64,
     at: String,
     action: String,
@@ -185,6 +188,7 @@ impl From<&ApiKeyRecord> for ApiKeyView {
 impl From<AuditRow> for EventView {
     fn from(row: AuditRow) -> EventView {
         EventView {
+            chain: row.chain.0,
             number: row.number,
             at: row.event.at.to_string(),
             action: row.event.action.into(),

@@ -17,7 +17,7 @@ use crate::agent::events::notice::Notice;
 use crate::agent::events::webhook::Webhook;
 use crate::agent::program::Program;
 use crate::agent::state::{Shared, State};
-use crate::store::{Change, Write};
+use crate::store::{AuditCursor, Change, Write};
 use crate::time::UnixTime;
 use crate::{store, verifier};
 
@@ -32,10 +32,10 @@ struct Cursor {
     name: String,
     /// Earlier events are skipped.
     from: UnixTime,
-    /// The number of the last row read.
-    number: u64,
-    /// The number last stored, and when.
-    kept: (u64, Instant),
+    /// Behind the last row read.
+    place: AuditCursor,
+    /// The place last stored, and when.
+    kept: (AuditCursor, Instant),
 }
 
 /// Starts one task for each listener in the configuration.
@@ -65,21 +65,19 @@ async fn follow(state: &State, listener: &Listener) -> Result<Infallible, verifi
     let store = state.verifier.store();
     let mut cursor = Cursor::open(state, listener.name()).await?;
     loop {
-        let rows = store.audit(cursor.number, PAGE).await?;
+        let rows = store.audit(cursor.place.clone(), PAGE).await?;
         let idle = rows.is_empty();
         for row in rows {
-            let number = row.number;
+            cursor.place.pass(&row);
             if let Some(notice) = Notice::of(row).filter(|notice| {
                 notice.time >= cursor.from && state.config.events.tells(notice.kind)
             }) {
                 listener.tell(state, &notice).await;
-                cursor.number = number;
                 cursor.keep(state).await?;
             }
-            cursor.number = number;
         }
         if idle {
-            if cursor.number != cursor.kept.0 && cursor.kept.1.elapsed() >= KEEP {
+            if cursor.place != cursor.kept.0 && cursor.kept.1.elapsed() >= KEEP {
                 cursor.keep(state).await?;
             }
             sleep(POLL).await;
@@ -146,29 +144,31 @@ impl Cursor {
         let kept = state.verifier.store().value(&name).await?;
         let Some(kept) = kept else {
             let from = state.verifier.clock().read().wall;
-            let mut cursor = Cursor { name, from, number: 0, kept: (0, Instant::now()) };
+            let kept = (AuditCursor::start(), Instant::now());
+            let mut cursor = Cursor { name, from, place: AuditCursor::start(), kept };
             cursor.keep(state).await?;
             return Ok(cursor);
         };
         let read = || {
-            let (number, from) = std::str::from_utf8(&kept).ok()?.split_once(' ')?;
-            Some((number.parse().ok()?, UnixTime(from.parse().ok()?)))
+            let (place, from) = std::str::from_utf8(&kept).ok()?.split_once(' ')?;
+            Some((place.parse::<AuditCursor>().ok()?, UnixTime(from.parse().ok()?)))
         };
-        let (number, from) = read().ok_or_else(|| {
+        let (place, from) = read().ok_or_else(|| {
             store::Error::Corrupt(format!("the value {name} is no place in the audit log"))
         })?;
-        Ok(Cursor { name, from, number, kept: (number, Instant::now()) })
+        let kept = (place.clone(), Instant::now());
+        Ok(Cursor { name, from, place, kept })
     }
 
     async fn keep(&mut self, state: &State) -> Result<(), verifier::Error> {
-        let value = format!("{} {}", self.number, self.from.0).into_bytes();
+        let value = format!("{} {}", self.place, self.from.0).into_bytes();
         let write = Write::PutValue { name: self.name.clone(), value };
         let _ = state
             .verifier
             .store()
             .commit(Change { account: None, writes: vec![write], audit: Vec::new() })
             .await?;
-        self.kept = (self.number, Instant::now());
+        self.kept = (self.place.clone(), Instant::now());
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use crate::agent::operations::scope;
 use crate::agent::state::State;
 use crate::id::DeviceName;
 use crate::session::{SigningAlgorithm, SigningKeyInfo};
-use crate::store::{ApiKeyRecord, AuditReport, AuditRow};
+use crate::store::{ApiKeyRecord, AuditCursor, AuditReport, AuditRow};
 use crate::time::UnixTime;
 use crate::verifier::NewApiKey;
 
@@ -18,7 +18,15 @@ use crate::verifier::NewApiKey;
 pub(crate) struct AuditPage {
     pub(crate) rows: Vec<AuditRow>,
     /// The position of the next page, if there may be one.
-    pub(crate) next: Option<u64>,
+    pub(crate) next: Option<AuditCursor>,
+}
+
+/// Where a page of the audit log begins.
+pub(crate) enum AuditFrom {
+    /// Behind a place in it.
+    After(AuditCursor),
+    /// So that it ends with the last row.
+    Newest,
 }
 
 /// An API key to make.
@@ -35,14 +43,22 @@ pub(crate) struct ApiKeyRequest {
 pub(crate) async fn audit(
     state: &State,
     caller: &Caller,
-    after: Option<u64>,
+    from: AuditFrom,
     limit: Option<u32>,
 ) -> Result<AuditPage, Failure> {
     caller.must_be(Role::Admin)?;
     let limit = scope::page_size(limit)?;
-    let rows = state.verifier.store().audit(after.unwrap_or(0), limit).await?;
-    let last = rows.last().filter(|_| scope::is_full(&rows, limit));
-    Ok(AuditPage { next: last.map(|row| row.number), rows })
+    let store = state.verifier.store();
+    let (rows, place) = match from {
+        AuditFrom::After(place) => (store.audit(place.clone(), limit).await?, Some(place)),
+        AuditFrom::Newest => (store.newest_audit(limit).await?, None),
+    };
+    let place = place.filter(|_| scope::is_full(&rows, limit));
+    let next = place.map(|mut place| {
+        rows.iter().for_each(|row| place.pass(row));
+        place
+    });
+    Ok(AuditPage { rows, next })
 }
 
 /// Recomputes the audit log's chain of hashes.

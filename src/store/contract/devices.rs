@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::sample::*;
 use crate::device::DeviceState;
-use crate::store::{Account, Change, Commit, Conflict, Fingerprint, Revision, Store, Write};
+use crate::store::{
+    Account, AuditCursor, Change, Commit, Conflict, Fingerprint, Revision, Store, Write,
+};
 
 /// One write that conflicts undoes the writes before it, and the audit row with them.
 pub async fn a_change_is_made_whole_or_not_at_all(store: Arc<dyn Store>) {
@@ -50,7 +52,7 @@ pub async fn a_change_is_made_whole_or_not_at_all(store: Arc<dyn Store>) {
     assert_eq!(answered(store.value("x").await), None, "a change that conflicts keeps no value");
     assert_eq!(answered(store.highest_time().await), None, "a change that conflicts notes no time");
     assert!(
-        answered(store.audit(0, 10).await).is_empty(),
+        answered(store.audit(AuditCursor::start(), 10).await).is_empty(),
         "a change that conflicts leaves no audit row"
     );
 
@@ -63,7 +65,11 @@ pub async fn a_change_is_made_whole_or_not_at_all(store: Arc<dyn Store>) {
         Some(100),
         "a change that is made is made"
     );
-    assert_eq!(answered(store.audit(0, 10).await).len(), 1, "and its audit row with it");
+    assert_eq!(
+        answered(store.audit(AuditCursor::start(), 10).await).len(),
+        1,
+        "and its audit row with it"
+    );
 }
 
 /// The compare-and-set of accounts and devices.

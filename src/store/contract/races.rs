@@ -6,7 +6,7 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use super::sample::*;
-use crate::store::{Change, Commit, Conflict, ItemKind, SingleUse, Store, Write};
+use crate::store::{AuditCursor, Change, Commit, Conflict, ItemKind, SingleUse, Store, Write};
 use crate::time::UnixTime;
 
 /// Commits all changes at once, and returns what became of each.
@@ -57,7 +57,7 @@ pub async fn one_of_many_changes_judged_alike_is_made(store: Arc<dyn Store>) {
         assert_eq!(losers(&commits, Conflict::Revision), MANY - 1, "and all others conflict");
     }
     assert_eq!(
-        answered(store.audit(0, 1_000).await).len(),
+        answered(store.audit(AuditCursor::start(), 1_000).await).len(),
         20,
         "each acceptance has its audit row, and nothing else has one"
     );
@@ -87,7 +87,11 @@ pub async fn changes_of_different_devices_all_succeed(store: Arc<dyn Store>) {
         is.devices.iter().all(|enrolled| watermark(&enrolled.device) == Some(9)),
         "and each is there"
     );
-    assert_eq!(answered(store.audit(0, 1_000).await).len(), MANY, "with its audit row");
+    assert_eq!(
+        answered(store.audit(AuditCursor::start(), 1_000).await).len(),
+        MANY,
+        "with its audit row"
+    );
 }
 
 /// However many try.

@@ -26,7 +26,7 @@ use super::witness::Witness;
 use super::{OpenError, audit, connection, identity, migrations, open, place, witness};
 use crate::device::Device;
 use crate::id::CallerId;
-use crate::store::{Account, Action, Event};
+use crate::store::{Account, Action, ChainId, Event};
 use crate::time::UnixTime;
 
 /// What was restored.
@@ -220,12 +220,10 @@ fn raise(
         "UPDATE control SET copy = 0, version = version + 1, highest_time = max(coalesce(highest_time, 0), ?1) WHERE id = 1",
         [stored(now.0)],
     )?;
-    let head = audit::append(
-        transaction,
-        audit::head(transaction)?,
-        &[Event::new(now, Action::StoreRestored, caller)],
-    )?;
-    audit::move_head(transaction, &head)?;
+    let before = audit::head(transaction, ChainId::FIRST)?;
+    let restored = [Event::new(now, Action::StoreRestored, caller)];
+    let head = audit::append(transaction, before.clone(), &restored)?;
+    audit::move_head(transaction, &before, &head)?;
     Ok(Restored { devices, accounts })
 }
 

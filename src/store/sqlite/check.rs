@@ -24,7 +24,7 @@ pub struct CheckReport {
     pub devices: u64,
     /// It is a backup that was not restored.
     pub copy: bool,
-    /// What recomputing the audit chain found; none if it could not be read at all.
+    /// What recomputing the audit chains found; none if it could not be read at all.
     pub audit: Option<AuditReport>,
     /// What is wrong, each in a sentence. Empty for a sound store.
     pub problems: Vec<String>,
@@ -179,7 +179,9 @@ fn report(
     if !migrations::recognises(conn)? {
         return Err(OpenError::Foreign(String::new()));
     }
-    migrations::verify(conn)?;
+    if migrations::verify(conn)? < CHAINS {
+        conn.execute_batch(AS_CHAINS)?;
+    }
     let mut check = Check { conn, problems: problem.into_iter().collect() };
     check.structure();
     let accounts = check.accounts();
@@ -206,12 +208,10 @@ impl Check<'_> {
         let orphans = self
             .texts("SELECT 'a row of ' || \"table\" || ' refers to a missing row of ' || parent FROM pragma_foreign_key_check LIMIT 50");
         self.problems.extend(orphans);
-        for table in ["control", "audit_chain"] {
-            let rows = self
-                .conn
-                .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0));
-            if rows != Ok(1) {
-                self.problem(format!("the table {table} has not exactly one row"));
+        for (table, rows) in [("control", "control"), ("audit_chain", "audit_chain WHERE id = 1")] {
+            let count = format!("SELECT count(*) FROM {rows}");
+            if self.conn.query_row(&count, [], first) != Ok(1) {
+                self.problem(format!("the table {table} has not exactly one first row"));
             }
         }
     }
@@ -281,10 +281,13 @@ impl Check<'_> {
     fn audit(&mut self) -> Option<AuditReport> {
         match audit::verify(self.conn) {
             Ok(report) => {
-                if let Some(number) = report.broken_at {
-                    self.problem(format!(
-                        "the audit log is broken at row {number}: it is missing or was changed"
-                    ));
+                for chain in &report.chains {
+                    if let Some(number) = chain.broken_at {
+                        let chain = chain.chain;
+                        self.problem(format!(
+                            "the audit log is broken at row {number} of chain {chain}: it is missing or was changed"
+                        ));
+                    }
                 }
                 Some(report)
             }
@@ -345,6 +348,14 @@ impl Check<'_> {
         }
     }
 }
+
+/// The schema in which rows of the audit log have a place.
+const CHAINS: usize = 5;
+
+/// Shows the audit log of an earlier schema in the form of this one: its rows are those of the first
+/// chain.
+const AS_CHAINS: &str = "PRAGMA temp_store = MEMORY;
+    CREATE TEMP VIEW audit AS SELECT number AS place, at, body, hash FROM main.audit;";
 
 /// So many problems are told. Who has more needs a backup, not a list.
 const MOST: usize = 200;

@@ -75,17 +75,32 @@ impl Identity {
         })
     }
 
-    /// The identity in a page of the file, if it is the page of its row: a leaf of a table with one
-    /// row (SQLite file format §1.6).
+    /// The identity in a page of the file, if it is the page of its row: a leaf of a table (SQLite
+    /// file format §1.6) with a row 1 that holds it.
     pub(super) fn in_page(page: &[u8]) -> Option<Identity> {
-        if *page.first()? != LEAF_OF_A_TABLE || page.get(3..5)? != [0, 1] {
+        if *page.first()? != LEAF_OF_A_TABLE {
             return None;
         }
-        let at = u16::from_be_bytes(page.get(8..10)?.try_into().ok()?);
-        let row = page.get(usize::from(at)..)?;
-        let at = row.windows(MAGIC.len()).position(|window| window == MAGIC)?;
-        Identity::decode(row.get(at..at + LENGTH)?)
+        let cells = usize::from(u16::from_be_bytes(page.get(3..5)?.try_into().ok()?));
+        let pointers = page.get(8..8 + 2 * cells)?.as_chunks::<2>().0;
+        pointers.iter().find_map(|at| {
+            let cell = page.get(usize::from(u16::from_be_bytes(*at))..)?;
+            let (size, rest) = varint(cell)?;
+            let (row, rest) = varint(rest)?;
+            let row = rest.get(..usize::try_from(size).ok()?).filter(|_| row == 1)?;
+            let at = row.windows(MAGIC.len()).position(|window| window == MAGIC)?;
+            Identity::decode(row.get(at..at + LENGTH)?)
+        })
     }
+}
+
+/// A number of SQLite's variable length (file format §1.6), and what follows it; none for those of
+/// nine bytes.
+fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let length = bytes.iter().take(8).position(|byte| byte & 0x80 == 0)? + 1;
+    let (number, rest) = bytes.split_at(length);
+    let number = number.iter().fold(0, |number, byte| number << 7 | u64::from(byte & 0x7f));
+    Some((number, rest))
 }
 
 /// Reads the identity inside a transaction, or as of one moment.

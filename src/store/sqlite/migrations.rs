@@ -73,6 +73,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_security_keys.sql"),
     include_str!("../migrations/0003_revocations.sql"),
     include_str!("../migrations/0004_identity.sql"),
+    include_str!("../migrations/0005_chains.sql"),
 ];
 
 /// The step since which a store has an identity.

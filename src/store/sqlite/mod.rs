@@ -14,6 +14,7 @@ mod apply;
 mod audit;
 mod backup;
 mod check;
+mod claim;
 mod connection;
 mod fault;
 mod identity;
@@ -51,9 +52,9 @@ use self::writer::{Done, Health, Job, Work, Writer};
 use crate::device::Device;
 use crate::id::{AccountId, SerialNumber};
 use crate::store::{
-    AccountEntry, AccountList, AccountSnapshot, Answer, ApiKeyRecord, AuditReport, AuditRow,
-    Change, Commit, DeviceList, Error, Fingerprint, KeyNeed, Resealable, Revocations, SealingKeyId,
-    SigningKeyRecord, SingleUse, Store,
+    AccountEntry, AccountList, AccountSnapshot, Answer, ApiKeyRecord, AuditCursor, AuditReport,
+    AuditRow, Change, Commit, DeviceList, Error, Fingerprint, KeyNeed, Resealable, Revocations,
+    SealingKeyId, SigningKeyRecord, SingleUse, Store,
 };
 use crate::time::UnixTime;
 
@@ -266,8 +267,12 @@ impl Store for SqliteStore {
         Box::pin(self.elsewhere(move |conn| keys::secrets_by_key(conn, except)))
     }
 
-    fn audit(&self, after: u64, limit: u32) -> Answer<'_, Vec<AuditRow>> {
-        Box::pin(self.elsewhere(move |conn| audit::rows(conn, after, limit)))
+    fn audit(&self, after: AuditCursor, limit: u32) -> Answer<'_, Vec<AuditRow>> {
+        Box::pin(self.elsewhere(move |conn| audit::rows(conn, &after, limit)))
+    }
+
+    fn newest_audit(&self, limit: u32) -> Answer<'_, Vec<AuditRow>> {
+        Box::pin(self.elsewhere(move |conn| audit::newest(conn, limit)))
     }
 
     fn verify_audit(&self) -> Answer<'_, AuditReport> {

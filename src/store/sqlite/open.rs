@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
+use super::claim::Claim;
 use super::connection::{Hold, beside};
 use super::fault::Fault;
 use super::identity::Usage;
@@ -16,7 +17,7 @@ use super::place::Place;
 use super::stray::Stray;
 use super::vet::Found;
 use super::witness::Witness;
-use super::{OpenError, connection, identity, migrations, place, witness};
+use super::{OpenError, claim, connection, identity, migrations, place, witness};
 
 /// What the writer of an open store works with.
 pub(super) struct Opened {
@@ -29,6 +30,8 @@ pub(super) struct Opened {
     /// which would take the log away. The others are closed when they fail.
     anchor: Option<Connection>,
     lock: File,
+    /// The audit chain that the writer appends to.
+    pub(super) claim: Claim,
 }
 
 /// Closing a file drops the locks that SQLite has on it anywhere else in the process (POSIX), so
@@ -86,6 +89,7 @@ pub(super) fn open(given: &Path, hold: Hold) -> Result<Opened, OpenError> {
     let opened = if entered.alone { first(given, path) } else { join(given, path) };
     let (conn, place, witness) = opened.map_err(|error| error.of(given))?;
     let (lock, turn) = entered.settle(place.path(), hold)?;
+    let claim = claim::claim(place.path())?;
     let anchor = connection::reader(place.path())?;
     identity::read(&anchor)?;
     Ok(Opened {
@@ -95,6 +99,7 @@ pub(super) fn open(given: &Path, hold: Hold) -> Result<Opened, OpenError> {
         witness,
         anchor: Some(anchor),
         lock,
+        claim,
     })
 }
 

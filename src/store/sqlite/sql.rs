@@ -97,16 +97,24 @@ statements! {
     SEEDS_BELOW_KEY = "SELECT serial, account, seed FROM devices WHERE seed_key IS NOT NULL AND seed_key < ?1 LIMIT ?2";
     SEEDS_ABOVE_KEY = "SELECT serial, account, seed FROM devices WHERE seed_key IS NOT NULL AND seed_key > ?1 LIMIT ?2";
 
-    AUDIT_HEAD = "SELECT head, head_hash FROM audit_chain WHERE id = 1";
-    AUDIT_HEAD_MOVE = "UPDATE audit_chain SET head = ?1, head_hash = ?2 WHERE id = 1";
-    AUDIT_CHAIN = "SELECT base, base_hash, head, head_hash FROM audit_chain WHERE id = 1";
-    AUDIT_BASE_MOVE = "UPDATE audit_chain SET base = ?1, base_hash = ?2 WHERE id = 1";
+    AUDIT_HEAD = "SELECT head, head_hash FROM audit_chain WHERE id = ?1";
+    AUDIT_CHAIN_BEGIN = "INSERT INTO audit_chain (id, base, base_hash, head, head_hash)
+        VALUES (?1, 0, ?2, 0, ?2) ON CONFLICT DO NOTHING";
+    AUDIT_HEAD_MOVE = "UPDATE audit_chain SET head = ?2, head_hash = ?3 WHERE id = ?1";
+    AUDIT_CHAINS = "SELECT id, base, base_hash, head, head_hash FROM audit_chain
+        WHERE id >= 1 ORDER BY id";
+    AUDIT_BASE_MOVE = "UPDATE audit_chain SET base = ?2, base_hash = ?3 WHERE id = ?1";
     IDENTITY = "SELECT identity FROM audit_chain WHERE id = 1";
     IDENTITY_MOVE = "UPDATE audit_chain SET identity = ?1 WHERE id = 1";
-    AUDIT_INSERT = "INSERT INTO audit (number, at, body, hash) VALUES (?1, ?2, ?3, ?4)";
-    AUDIT_ROWS = "SELECT number, body, hash FROM audit WHERE number > ?1 ORDER BY number LIMIT ?2";
-    AUDIT_OLDEST = "SELECT number, at, hash FROM audit WHERE number > ?1 ORDER BY number LIMIT ?2";
-    AUDIT_DELETE = "DELETE FROM audit WHERE number <= ?1";
+    AUDIT_INSERT = "INSERT INTO audit (place, at, body, hash) VALUES (?1, ?2, ?3, ?4)";
+    AUDIT_ROWS = "SELECT place, body, hash FROM audit
+        WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3";
+    AUDIT_NEWEST = "SELECT place, body, hash FROM audit
+        WHERE place > ?1 AND place <= ?2 ORDER BY place DESC LIMIT ?3";
+    AUDIT_FIRST_FROM = "SELECT place FROM audit WHERE place >= ?1 ORDER BY place LIMIT 1";
+    AUDIT_OLDEST = "SELECT place, at, hash FROM audit
+        WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3";
+    AUDIT_DELETE = "DELETE FROM audit WHERE place > ?1 AND place <= ?2";
 
     /// These read whole tables on purpose: a handful of keys and values, all of which are asked
     /// for.

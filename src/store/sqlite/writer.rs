@@ -14,7 +14,7 @@ use super::fault::Fault;
 use super::identity::Identity;
 use super::open::Opened;
 use super::{apply, audit, connection, identity, sql};
-use crate::store::{Change, Commit, Error};
+use crate::store::{ChainId, Change, Commit, Error};
 use crate::time::UnixTime;
 
 /// What the thread is asked for, and where its answer goes.
@@ -149,7 +149,7 @@ impl Writer {
         // A connection that failed is closed here, which rolls back, and the next batch opens a new
         // one.
         connection::begin(&conn, &self.store.turn).map_err(Fault::from)?;
-        let (outcomes, reached) = work_through(&conn, works)?;
+        let (outcomes, reached) = work_through(&conn, works, self.store.claim.chain)?;
         if let Err(error) = conn.execute_batch("COMMIT") {
             drop(conn);
             if was_not_kept(&error) {
@@ -180,8 +180,12 @@ impl Writer {
 
 /// Everything between the beginning and the commit, and where the store then stands; none if it
 /// stands where it did.
-fn work_through(conn: &Connection, works: &[Work]) -> Result<(Outcomes, Option<Identity>), Fault> {
-    let before = audit::head(conn)?;
+fn work_through(
+    conn: &Connection,
+    works: &[Work],
+    chain: ChainId,
+) -> Result<(Outcomes, Option<Identity>), Fault> {
+    let before = audit::head(conn, chain)?;
     let mut head = before.clone();
     let mut outcomes = Vec::with_capacity(works.len());
     for work in works {
@@ -217,7 +221,7 @@ fn work_through(conn: &Connection, works: &[Work]) -> Result<(Outcomes, Option<I
         outcomes.push(outcome);
     }
     if head != before {
-        audit::move_head(conn, &head)?;
+        audit::move_head(conn, &before, &head)?;
     }
     let changed = outcomes.iter().any(|outcome| match outcome {
         Ok(Done::Change(Commit::Committed(_)) | Done::Tried) => true,
