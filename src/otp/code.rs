@@ -1,4 +1,4 @@
-//! The digits a person types.
+//! One-time codes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,23 +6,23 @@ use std::str::FromStr;
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroize;
 
-/// A one-time code: exactly 6 to 8 ASCII digits, and nothing else.
+/// A one-time code: exactly 6 to 8 ASCII digits.
 ///
-/// Spaces, signs and the digits of other scripts are refused here, so that one code has one
-/// spelling. Compared in constant time; `Debug` is blank.
+/// Spaces, signs and digits of other scripts are refused, so that each code has one spelling.
+/// Compared in constant time; `Debug` is redacted.
 #[derive(Clone)]
 pub struct Code {
-    /// The digits as a number and, 32 bits up, how many there are: leading zeros count, and one
-    /// comparison does for both.
+    /// The digits as a number and, from bit 32 up, their count: leading zeros matter, and one
+    /// comparison covers both.
     packed: u64,
 }
 
-/// The text is not a code. It is not repeated here: a mistyped code is still nearly a code.
+/// The text is no code. The message does not repeat it: a mistyped code is nearly a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadCode;
 
 impl Code {
-    /// The code that shows `value` with so many digits.
+    /// The code for `value`, with this many digits.
     pub(crate) fn new(value: u32, digits: u8) -> Code {
         Code { packed: u64::from(digits) << 32 | u64::from(value) }
     }

@@ -1,4 +1,4 @@
-//! What a device's successes tell about its clock (RFC 6238 §6).
+//! Clock drift of a device, learned from its successes (RFC 6238 §6).
 
 use std::time::Duration;
 
@@ -7,28 +7,28 @@ use serde::{Deserialize, Serialize};
 use crate::otp::TotpMatch;
 use crate::time::UnixTime;
 
-/// How far a device's clock is from ours. Negative: it lags.
+/// Offset of a device's clock from ours; negative if the device lags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drift {
-    /// In whole time steps, which is what searches are moved by.
+    /// Whole time steps: the amount by which searches are moved.
     pub steps: i64,
-    /// The same in seconds.
+    /// Seconds.
     pub seconds: i64,
 }
 
-/// One success, seen as a measurement of the device's clock.
+/// One success as a measurement of the device's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
-    /// When it was taken, by our clock.
+    /// Time of the measurement, by our clock.
     pub at: UnixTime,
-    /// The middle of the step that matched, less our time, in seconds.
+    /// Middle of the matched step minus our time, in seconds.
     pub offset: i64,
 }
 
-/// The drift after a success: it follows by one step at most, at most once an hour and never beyond
-/// ±20, unless the device's clock was plainly set, by its owner or by a pair.
+/// The drift after a success. Follows by one step at most once an hour, and never beyond ±20,
+/// unless the device's clock was evidently set, by its owner or by a pair.
 ///
-/// Returns the new drift, and whether it moved.
+/// Returns the new drift, and true if it moved.
 pub(crate) fn learn(
     drift: i64,
     matched: TotpMatch,
@@ -46,11 +46,11 @@ pub(crate) fn learn(
     }
 }
 
-/// How fast a clock gains (positive) or loses, in parts per million: the least-squares slope of the
-/// samples.
+/// Rate at which a clock gains (positive) or loses (negative), in parts per million: the
+/// least-squares slope of the samples.
 ///
-/// None until three samples span a day: before that, the half step that each may be off says more
-/// than the clock does.
+/// `None` until three samples span a day: before that, the half-step error of each sample exceeds
+/// the drift.
 pub fn rate(samples: &[Sample]) -> Option<f64> {
     let (first, last) = (samples.first()?, samples.last()?);
     if samples.len() < 3 || last.at.since(first.at) < Duration::from_secs(86_400) {
@@ -59,7 +59,7 @@ pub fn rate(samples: &[Sample]) -> Option<f64> {
     let points = || {
         samples
             .iter()
-            .map(|sample| (last_seconds(sample.at, first.at), seconds(sample.offset)))
+            .map(|sample| (elapsed_seconds(sample.at, first.at), seconds(sample.offset)))
     };
     let count = f64::from(u32::try_from(samples.len()).ok()?);
     let (mean_x, mean_y) =
@@ -70,11 +70,11 @@ pub fn rate(samples: &[Sample]) -> Option<f64> {
     (below > 0.0).then(|| above / below * 1e6)
 }
 
-fn last_seconds(at: UnixTime, first: UnixTime) -> f64 {
+fn elapsed_seconds(at: UnixTime, first: UnixTime) -> f64 {
     at.since(first).as_secs_f64()
 }
 
-/// An offset is some minutes; one that does not fit 32 bits is not a measurement.
+/// Offsets are minutes at most; one beyond 32 bits is no measurement.
 fn seconds(offset: i64) -> f64 {
     i32::try_from(offset).map_or(0.0, f64::from)
 }

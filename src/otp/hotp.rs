@@ -1,7 +1,7 @@
 //! Counter-based one-time passwords, RFC 4226.
 //!
-//! The device's counter runs ahead of ours whenever a code is shown and not used, so the next few
-//! counters are tried (§7.4). Nothing here remembers a counter: the caller stores what was matched.
+//! The device's counter runs ahead of ours whenever a displayed code is not used, so the next few
+//! counters are tried (§7.4). Searches keep no counter: the caller stores the match.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,12 +13,12 @@ use crate::otp::{Algorithm, Code, Digits, Key, PairFound, Seed, Window, search};
 #[serde(transparent)]
 pub struct Counter(pub u64);
 
-/// What a counter-based device was made with.
+/// Parameters of a counter-based device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hotp {
-    /// The hash function; RFC 4226 knows SHA-1 alone.
+    /// Hash function; RFC 4226 knows SHA-1 alone.
     pub algorithm: Algorithm,
-    /// How many digits it shows.
+    /// Number of digits of a code.
     pub digits: Digits,
 }
 
@@ -29,15 +29,15 @@ impl Hotp {
     }
 
     /// The highest counter at which `code` is right, from [`LOOK_BEHIND`] below `next` to the end
-    /// of the look-ahead window (RFC 4226 §7.4): at `next` or above it is fresh, below it was
+    /// of the look-ahead window (RFC 4226 §7.4). A match at `next` or above is fresh; one below was
     /// consumed.
     pub fn find(&self, key: &Key, code: &Code, next: Counter) -> Option<Counter> {
         let last = next.0.saturating_add(LOOK_AHEAD - 1);
         search::highest(key, code, next.0.saturating_sub(LOOK_BEHIND)..=last).map(Counter)
     }
 
-    /// The counter of the second of two consecutive codes, both at `next` or above; the counters
-    /// that [`find`](Hotp::find) looks behind at are looked at here too.
+    /// The counter of the second of two consecutive codes, both at `next` or above. Consumed pairs
+    /// are recognised in the range that [`find`](Hotp::find) looks behind at.
     pub fn find_pair(
         &self,
         key: &Key,
@@ -56,7 +56,7 @@ impl Hotp {
 }
 
 impl Counter {
-    /// The counter after this one; none after the last, for a counter must not wrap round.
+    /// The next counter; `None` after the last, since a counter must not wrap round.
     pub fn next(self) -> Option<Counter> {
         self.0.checked_add(1).map(Counter)
     }
@@ -68,9 +68,9 @@ impl Default for Digits {
     }
 }
 
-/// The look-ahead window `s` of RFC 4226 §7.4: the counters a code is looked for at.
+/// The look-ahead window `s` of RFC 4226 §7.4: the number of counters tried for a code.
 pub const LOOK_AHEAD: u64 = 10;
 
-/// So many consumed counters are looked at too, so that a code typed twice is known for a replay
-/// and not counted as a guess.
+/// Number of consumed counters tried as well, so that a code typed twice counts as a replay and not
+/// as a guess.
 pub const LOOK_BEHIND: u64 = 2;

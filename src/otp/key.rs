@@ -1,7 +1,7 @@
 //! HMAC (RFC 2104) on cached midstates, and the truncation of RFC 4226 §5.3.
 //!
-//! A key costs two compressions to prepare, and each value two more: the padded key blocks are
-//! never hashed again.
+//! Preparing a key costs two compressions, and each code two more: the padded key blocks are hashed
+//! once.
 
 use std::cell::Cell;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::otp::{BadParameter, Code, Seed};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Algorithm {
-    /// What every authenticator app understands.
+    /// Understood by every authenticator app.
     #[default]
     Sha1,
     /// HMAC-SHA-256.
@@ -27,12 +27,12 @@ pub enum Algorithm {
     Sha512,
 }
 
-/// How many digits a device shows: 6, 7 or 8 (RFC 4226 §5.3).
+/// Number of digits of a code: 6, 7 or 8 (RFC 4226 §5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Digits(u8);
 
-/// A seed made ready for searching. Wiped when dropped; `Debug` is blank.
+/// A seed prepared for searching. Wiped when dropped; `Debug` is redacted.
 pub struct Key {
     midstates: Midstates,
     digits: Digits,
@@ -63,14 +63,13 @@ impl Key {
         Key { midstates, digits }
     }
 
-    /// What a device shows at `factor`: HOTP(K, C) of RFC 4226 §5.3.
+    /// The code at `factor`: HOTP(K, C) of RFC 4226 §5.3.
     pub(crate) fn code(&self, factor: u64) -> Code {
         let digits = self.digits.0;
         Code::new(self.mac(factor, truncate) % 10u32.pow(u32::from(digits)), digits)
     }
 
-    /// Lets `read` see HMAC(K, factor), the factor as 8 bytes, most significant first (RFC 4226
-    /// §5.2).
+    /// Passes HMAC(K, factor) to `read`; the factor is 8 bytes, big-endian (RFC 4226 §5.2).
     fn mac<T>(&self, factor: u64, read: impl FnOnce(&[u8]) -> T) -> T {
         let message = factor.to_be_bytes();
         match self.midstates {
@@ -102,7 +101,7 @@ impl fmt::Debug for Key {
 }
 
 impl Digits {
-    /// Six, what every authenticator app shows.
+    /// Six, the default of authenticator apps.
     pub const SIX: Digits = Digits(6);
 
     /// The number of digits.
@@ -152,9 +151,9 @@ impl FromStr for Algorithm {
     }
 }
 
-/// How many blocks the hash functions have compressed on this thread, ever.
+/// Number of hash blocks that this thread has compressed.
 ///
-/// Time is noisy and this is not: that every refusal costs the same is tested with it.
+/// Tests compare refusals by this count, since time is noisy.
 pub fn compressions() -> u64 {
     COMPRESSIONS.get()
 }
@@ -167,7 +166,8 @@ fn count(blocks: u64) {
     COMPRESSIONS.set(COMPRESSIONS.get().wrapping_add(blocks));
 }
 
-/// The states after the key block XORed with ipad, and after the one XORed with opad (RFC 2104 §2).
+/// The states after the key block XORed with ipad, and after the key block XORed with opad (RFC
+/// 2104 §2).
 fn midstates<const BLOCK: usize, State: Copy>(
     seed: &[u8],
     hashed: fn(&[u8]) -> Zeroizing<Vec<u8>>,
@@ -183,7 +183,7 @@ fn midstates<const BLOCK: usize, State: Copy>(
     } else {
         block[..seed.len()].copy_from_slice(seed);
     }
-    // The second turn takes ipad off again.
+    // The second round removes ipad again.
     [IPAD, IPAD ^ OPAD].map(|pad| {
         block.iter_mut().for_each(|byte| *byte ^= pad);
         let mut state = initial;
@@ -200,16 +200,16 @@ fn hashed<D: Digest>(seed: &[u8]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(D::digest(seed).to_vec())
 }
 
-/// Dynamic truncation: 31 bits of the MAC, at an offset that its last byte chooses (RFC 4226 §5.3).
+/// Dynamic truncation: 31 bits of the MAC, at the offset in its last byte (RFC 4226 §5.3).
 fn truncate(mac: &[u8]) -> u32 {
     let offset = usize::from(mac[mac.len() - 1] & 0xf);
     let word = [mac[offset], mac[offset + 1], mac[offset + 2], mac[offset + 3]];
     u32::from_be_bytes(word) & 0x7fff_ffff
 }
 
-/// `message` with the padding of SHA-1 and SHA-2, where one padded key block went before it.
+/// `message` with SHA-1 or SHA-2 padding, preceded by one padded key block.
 fn last_block<const BLOCK: usize, const MESSAGE: usize>(message: &[u8; MESSAGE]) -> [u8; BLOCK] {
-    // A constant, which costs less than writing the padding each time.
+    // A constant is cheaper than writing the padding each time.
     let mut block = const { padding::<BLOCK, MESSAGE>() };
     block[..MESSAGE].copy_from_slice(message);
     block
@@ -308,7 +308,7 @@ mod tests {
 
     /// RFC 4226 Appendix D: the intermediate values of counter 0.
     #[test]
-    fn the_mac_and_its_truncation_are_those_of_rfc_4226_appendix_d() {
+    fn mac_and_truncation_agree_with_rfc_4226_appendix_d() {
         let key = Key::new(
             &Seed::new(b"12345678901234567890".to_vec()).unwrap(),
             Algorithm::Sha1,
@@ -321,8 +321,8 @@ mod tests {
         assert_eq!(key.code(0), Code::new(755_224, 6));
     }
 
-    /// RFC 4231 §4.2–4.7 has the same construction with other messages; a plain HMAC over ours must
-    /// agree, for seeds on both sides of the block size.
+    /// The construction of RFC 4231 §4.2–4.7 with our messages: a plain HMAC must agree, for seeds
+    /// on both sides of the block size.
     #[test]
     fn the_midstates_give_what_the_definition_gives() {
         fn plain<D: Digest>(seed: &[u8], block: usize, message: &[u8]) -> Vec<u8> {

@@ -1,8 +1,7 @@
-//! One-time passwords, RFC 4226 and RFC 6238: pure functions of a secret, a code and a time that is
-//! given.
+//! One-time passwords (RFC 4226, RFC 6238): pure functions of a secret, a code and a given time.
 //!
-//! A search returns *where* a code matched, never just that it did: what was matched is what must
-//! never match again. Nothing here remembers anything; [`crate::device`] holds the state.
+//! Searches return *where* a code matched, since the matched factor must never match again. No
+//! state is kept here; [`crate::device`] holds it.
 
 mod code;
 mod drift;
@@ -22,10 +21,10 @@ pub use key::{Algorithm, Digits, Key, compressions};
 pub use resync::{PairFound, Window};
 pub use seed::{BadSeed, Seed, SpareBits, TypedSeed};
 pub use totp::{TimeStep, TimeStepSize, Totp, TotpMatch};
-pub use uri::{BadUri, Factor, KeyUri};
+pub use uri::{BadUri, KeyUri, MovingFactor};
 
-/// A parameter outside what RFC 4226, RFC 6238 and this library allow; the text says what is
-/// allowed.
+/// A parameter outside the range that RFC 4226, RFC 6238 and this library allow. The text states
+/// the range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadParameter(pub(crate) &'static str);
 

@@ -1,10 +1,10 @@
-//! How far two consecutive codes are looked for (RFC 4226 §7.4, RFC 6238 §6).
+//! Search windows for two consecutive codes (RFC 4226 §7.4, RFC 6238 §6).
 //!
-//! Two codes judged together, with one answer, are some five hundred times harder to guess over a
-//! whole day's window than one code in the window of a sign-in. So a pair may look far where a
-//! single code may not.
+//! A pair is judged as one attempt. Guessing a pair in the window of a whole day is some five
+//! hundred times harder than guessing one code in the window of a sign-in, so the window of a pair
+//! may be larger.
 
-/// Who presents the pair decides how far it may be from where the device should be.
+/// Search window of a pair, by the role of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
     /// The owner, or a service on the owner's behalf: 10 minutes either way at 30 seconds a step,
@@ -15,7 +15,7 @@ pub enum Window {
 }
 
 impl Window {
-    /// How many time steps the second code may be from `T`, either way.
+    /// Greatest distance of the second code from `T`, in time steps.
     pub fn steps(self) -> u64 {
         match self {
             Window::Owner => 20,
@@ -23,7 +23,7 @@ impl Window {
         }
     }
 
-    /// At how many counters the first code may stand.
+    /// Number of counters at which the first code may match.
     pub fn counters(self) -> u64 {
         match self {
             Window::Owner => 100,
@@ -32,14 +32,14 @@ impl Window {
     }
 }
 
-/// Where two consecutive codes are right.
+/// Result of a search for two consecutive codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PairFound<Place> {
-    /// The place of the second code; the first is right just before it.
+    /// The factor of the second code; the first matches just before it.
     At(Place),
-    /// They are right, but were consumed, or lie below what was: the device's clock or counter went
-    /// back.
+    /// Both match, but were consumed, or lie below the watermark: the device's clock or counter
+    /// went back.
     Consumed,
-    /// Nowhere in the window.
+    /// No match in the window.
     Nowhere,
 }

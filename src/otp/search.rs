@@ -1,4 +1,4 @@
-//! The searches: every candidate is computed and compared, whatever matched before it.
+//! Searches in constant time: every candidate is computed and compared, even after a match.
 
 use std::ops::RangeInclusive;
 
@@ -8,8 +8,7 @@ use crate::otp::{Code, Key};
 
 /// The highest of the `candidates` at which `code` is right.
 ///
-/// Time depends on how many candidates there are, not on which of them match. They come in
-/// ascending order.
+/// `candidates` ascend. Time depends on their number, not on which of them match.
 pub(crate) fn highest(
     key: &Key,
     code: &Code,
@@ -24,23 +23,23 @@ pub(crate) fn highest(
     bool::from(found).then_some(at)
 }
 
-/// Where two codes stand one after the other.
+/// Result of a pair search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pair {
-    /// The first code is right at this factor and the second at the next one.
+    /// The first code matches at this factor, the second at the next one.
     At(u64),
-    /// They are right in that order, but not above the floor: they, or later ones, were consumed.
+    /// Both match in order, but at or below the floor: the pair, or a later code, was consumed.
     Consumed,
-    /// No two neighbours show these two codes in this order.
+    /// No neighbouring factors match.
     Nowhere,
 }
 
-/// Looks at every pair of neighbours that starts in `starts`, and takes the one nearest to `centre`
-/// above `floor`.
+/// Searches the pairs of neighbours that start in `starts`, and returns the match above `floor`
+/// that is nearest to `centre`.
 ///
-/// Both codes must fit at one place: a chance match of one of them somewhere else decides nothing.
-/// Two equal codes are never a pair, since one glance at a device would do for both. Time depends
-/// on the range, on `centre` and on `floor`, and not on which codes match where.
+/// Both codes must match at neighbouring factors; a chance match of one code elsewhere has no
+/// effect. Equal codes are never a pair, since a single glance at the device would yield both. Time
+/// depends on the range, `centre` and `floor`, not on the matches.
 pub(crate) fn nearest_pair(
     key: &Key,
     [first, second]: [&Code; 2],
@@ -49,15 +48,15 @@ pub(crate) fn nearest_pair(
     floor: Option<u64>,
 ) -> Pair {
     let differ = !first.ct_eq(second);
-    // The last pair up to the centre, and the first one after it; `at` means nothing until it was
-    // found.
+    // The last match up to the centre, and the first one after it. `…_at` is meaningless until
+    // `…_found` is set.
     let (mut below_found, mut below_at) = (Choice::from(0), 0);
     let (mut above_found, mut above_at) = (Choice::from(0), 0);
     let mut consumed = Choice::from(0);
     let mut first_was_right = Choice::from(0);
     let (from, to) = starts.into_inner();
-    // One value for each factor serves both comparisons: as the first code here, as the second of
-    // the pair before.
+    // One value per factor serves both comparisons: first code of this pair, second code of the
+    // previous one.
     for factor in from..=to.saturating_add(1) {
         let shown = key.code(factor);
         let start = factor.wrapping_sub(1);

@@ -1,4 +1,4 @@
-//! The shared secret of a device, and the base32 that people and QR codes carry it in.
+//! Shared secret of a device, and its base32 form.
 
 use std::fmt;
 
@@ -10,37 +10,35 @@ use crate::secret::Secret;
 
 /// A shared secret of 10 to 128 bytes.
 ///
-/// RFC 4226 §4 (R6) asks for 16 bytes at least; 10 are accepted because hardware tokens with 80-bit
-/// seeds exist and cannot be changed. Seeds that we make have 20.
+/// RFC 4226 §4 (R6) requires 16 bytes; 10 are accepted because hardware tokens with 80-bit seeds
+/// exist and cannot be changed. Seeds made here have 20.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seed(Secret);
 
-/// A seed as a person typed it, and what of the text is not in it.
+/// A typed seed, with a hint at typing errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypedSeed {
     /// The seed.
     pub seed: Seed,
-    /// Whether the text held more than the seed does.
+    /// Bits of the text that are not in the seed.
     pub spare: SpareBits,
 }
 
 /// The bits of the last character of a base32 text that fill no byte (RFC 4648 §3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpareBits {
-    /// There are none, or they are zero, as an encoder writes them.
+    /// No spare bits, or all zero, as encoders write them.
     Zero,
-    /// At least one was set. Something was mistyped or cut off, or the secret was made of random
-    /// letters.
+    /// At least one is set: a typing error, a truncated text, or a secret of random letters.
     Dropped,
 }
 
-/// The text or the bytes are no seed. The message never repeats them.
+/// The input is no seed. The message never repeats it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadSeed {
-    /// A character that base32 does not have; 0, 1, 8 and 9 among them.
+    /// A character outside base32, such as 0, 1, 8 and 9.
     Character,
-    /// Padding in the middle, or a number of characters that no number of bytes gives (RFC 4648
-    /// §6).
+    /// Padding in the middle, or a length that no encoder produces (RFC 4648 §6).
     Length,
     /// Fewer than 10 bytes or more than 128.
     Size,
@@ -62,8 +60,8 @@ impl Seed {
 
     /// A seed in base32 (RFC 4648 §6) in either case, with or without padding, spaces and hyphens.
     ///
-    /// Bits of the last character that fill no byte are dropped, whatever they are, as oathtool and
-    /// authenticator apps do: RFC 4648 §3.5 leaves it to the decoder.
+    /// Spare bits of the last character are dropped, as oathtool and authenticator apps do: RFC
+    /// 4648 §3.5 leaves the choice to the decoder.
     ///
     /// # Errors
     /// [`BadSeed`] for a character or a length that base32 does not have (1, 3 or 6 characters
@@ -72,9 +70,8 @@ impl Seed {
         Ok(Seed::decoded(text.chars().filter(|c| !matches!(c, ' ' | '-')))?.seed)
     }
 
-    /// The same as a person typed or pasted it: blanks and dashes of any kind and characters that
-    /// print as nothing are skipped, and full-width letters and digits are read as the ones they
-    /// stand for.
+    /// Reads a seed as typed or pasted: blanks, dashes of any kind and invisible characters are
+    /// skipped, full-width letters and digits are narrowed.
     ///
     /// # Errors
     /// As [`from_base32`](Seed::from_base32).
@@ -84,7 +81,7 @@ impl Seed {
     }
 
     fn decoded(text: impl Iterator<Item = char>) -> Result<TypedSeed, BadSeed> {
-        // Room for the longest seed, so that no copy of it is left behind by a string that grows.
+        // Capacity for the longest seed: reallocation would leave copies behind.
         let mut symbols = Zeroizing::new(String::with_capacity(LONGEST));
         for c in text {
             if symbols.len() == LONGEST {
@@ -102,7 +99,7 @@ impl Seed {
             return Err(BadSeed::Length);
         }
         let symbols = &symbols[..symbols.len() - padding];
-        // `base32` decodes lengths that no encoder produces.
+        // The `base32` crate accepts lengths that no encoder produces.
         if matches!(symbols.len() % 8, 1 | 3 | 6) {
             return Err(BadSeed::Length);
         }
@@ -186,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_encoder_produces_is_refused() {
+    fn lengths_that_no_encoder_produces_are_refused() {
         for (text, error) in [
             ("", BadSeed::Size),
             ("M", BadSeed::Length),
@@ -243,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_longer_than_any_seed_is_refused_for_its_size() {
+    fn a_text_longer_than_any_seed_is_refused() {
         assert!(Seed::from_base32(&"A".repeat(205)).is_ok());
         for length in [208, 209, 100_000] {
             assert_eq!(Seed::from_base32(&"A".repeat(length)), Err(BadSeed::Size), "{length}");

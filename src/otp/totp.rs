@@ -1,8 +1,8 @@
 //! Time-based one-time passwords, RFC 6238.
 //!
-//! `T = floor((now − T0) / X)`. A device's clock drifts, so the search is centred on `T` moved by
-//! the drift that was learned, and on `T` itself as well where the device lagged: it cannot have
-//! shown those codes yet, so one that matches there means its owner set the clock.
+//! `T = floor((now − T0) / X)`. A device's clock drifts, so the search is centred on `T` plus the
+//! learned drift. If the device lagged, `T` itself is searched as well: a lagging device cannot
+//! have shown those codes yet, so a match there means that its owner set the clock.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,34 +15,34 @@ use crate::time::UnixTime;
 #[serde(transparent)]
 pub struct TimeStep(pub u64);
 
-/// The time-step size `X` of RFC 6238 §4.1, in seconds: 10 to 120, since NIST SP 800-63B §3.1.4
-/// lets a code live no longer.
+/// The time-step size `X` of RFC 6238 §4.1, in seconds: 10 to 120, the longest lifetime of a code
+/// in NIST SP 800-63B §3.1.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
 pub struct TimeStepSize(u16);
 
-/// What a time-based device was made with.
+/// Parameters of a time-based device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totp {
     /// The hash function.
     pub algorithm: Algorithm,
-    /// How many digits it shows.
+    /// Number of digits of a code.
     pub digits: Digits,
     /// `X`.
     pub step_size: TimeStepSize,
-    /// `T0`, the time to count from; 1970 for nearly every device.
+    /// `T0`, the epoch; 1970 for nearly every device.
     #[serde(default)]
     pub t0: u64,
 }
 
-/// Where a code is right.
+/// A match of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TotpMatch {
     /// The step.
     pub step: TimeStep,
-    /// How far it is from `T`, in steps; negative where the device lags.
+    /// Distance from `T`, in steps; negative if the device lags.
     pub offset: i64,
-    /// Only the search around `T` itself reached it, not the one around the learned drift.
+    /// True if the match lies outside the search around the learned drift.
     pub clock_was_set: bool,
 }
 
@@ -52,14 +52,14 @@ impl Totp {
         Key::new(seed, self.algorithm, self.digits)
     }
 
-    /// `T` at `now`; none before `T0`.
+    /// `T` at `now`; `None` before `T0`.
     pub fn step_at(&self, now: UnixTime) -> Option<TimeStep> {
         Some(TimeStep(now.0.checked_sub(self.t0)? / u64::from(self.step_size.0)))
     }
 
-    /// The highest step at which `code` is right, of those a device with this `drift` can show now:
-    /// one step either side of `T + drift`, and of `T` too where the drift is negative. Three to
-    /// six steps.
+    /// The highest step at which `code` is right, among the steps that a device with this `drift`
+    /// can show at `now`: one step either side of `T + drift`, and of `T` too if the drift is
+    /// negative. Three to six candidates.
     pub fn find(&self, key: &Key, code: &Code, now: UnixTime, drift: i64) -> Option<TotpMatch> {
         let now = self.step_at(now)?;
         let step = search::highest(key, code, candidates(now, drift))?;
@@ -67,8 +67,8 @@ impl Totp {
         Some(TotpMatch { step: TimeStep(step), offset, clock_was_set: offset.abs_diff(drift) > 1 })
     }
 
-    /// Where the second of two consecutive codes is right: at most `window` away from `T`, both
-    /// codes above the `watermark`.
+    /// Finds two consecutive codes: the second at most `window` away from `T`, both above the
+    /// `watermark`.
     pub fn find_pair(
         &self,
         key: &Key,
@@ -97,8 +97,8 @@ impl Totp {
         }
     }
 
-    /// How far `step` was from the device's time if it is in the middle of that step, in seconds:
-    /// one measurement of the device's clock against ours, good to half a step.
+    /// Offset of the device's clock in seconds, assuming the middle of `step`: one measurement,
+    /// exact to half a step.
     pub fn offset_from_mid_step(&self, step: TimeStep, now: UnixTime) -> i64 {
         let size = i128::from(self.step_size.0);
         let middle = i128::from(step.0) * size + size / 2 + i128::from(self.t0);

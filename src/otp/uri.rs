@@ -9,43 +9,43 @@ use zeroize::Zeroizing;
 
 use crate::otp::{Algorithm, BadSeed, Counter, Digits, Seed, TimeStepSize};
 
-/// Everything an authenticator app must know to show a device's codes. `Debug` hides the seed.
+/// The enrolment data of an authenticator app. `Debug` redacts the seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyUri {
-    /// Who asks for the codes; shown above them. Without a colon.
+    /// Name of the service, shown above the codes. Contains no colon.
     pub issuer: Option<String>,
-    /// Whose codes they are. Without spaces in front, and with a colon only where there is an
-    /// issuer: readers take what stands before a label's first colon for one.
+    /// Name of the account. Has no leading spaces, and a colon only beside an issuer: readers take
+    /// the text before a label's first colon for the issuer.
     pub account: String,
     /// The shared secret.
     pub seed: Seed,
     /// The hash function.
     pub algorithm: Algorithm,
-    /// How many digits are shown.
+    /// Number of digits of a code.
     pub digits: Digits,
-    /// What changes between codes.
-    pub factor: Factor,
+    /// Moving factor, with its parameter.
+    pub factor: MovingFactor,
 }
 
-/// The moving factor, with what the app must know of it.
+/// The moving factor, with the parameter that the app needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Factor {
+pub enum MovingFactor {
     /// `otpauth://totp/`, with its time-step size ("period").
     Time(TimeStepSize),
     /// `otpauth://hotp/`, with the counter to begin at.
     Counter(Counter),
 }
 
-/// The text is no key URI that can be used. The message never repeats the secret.
+/// The text is no usable key URI. The message never repeats the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadUri {
-    /// It does not begin with `otpauth://totp/` or `otpauth://hotp/`, or is over 2,048 bytes long.
+    /// Another scheme than `otpauth://totp/` or `otpauth://hotp/`, or more than 2,048 bytes.
     Kind,
     /// The label is not `account` or `issuer:account`, or is not UTF-8.
     Label,
     /// The label's issuer is not the one in the parameters, or has a colon.
     Issuer,
-    /// A parameter that decides something is there twice.
+    /// A relevant parameter occurs twice.
     Duplicate,
     /// `algorithm`, `digits`, `period` or `counter` is missing or out of range.
     Parameter,
@@ -54,12 +54,12 @@ pub enum BadUri {
 }
 
 impl KeyUri {
-    /// The URI's text. It holds the secret: show it once, log it never.
+    /// The URI as text. Contains the secret: show it once, never log it.
     pub fn to_text(&self) -> Zeroizing<String> {
         let encoded = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
         let (kind, factor) = match self.factor {
-            Factor::Time(size) => ("totp", format!("period={}", size.seconds())),
-            Factor::Counter(counter) => ("hotp", format!("counter={}", counter.0)),
+            MovingFactor::Time(size) => ("totp", format!("period={}", size.seconds())),
+            MovingFactor::Counter(counter) => ("hotp", format!("counter={}", counter.0)),
         };
         let issuer = self.issuer.as_deref().map(encoded);
         let label = issuer.as_ref().map_or_else(String::new, |issuer| format!("{issuer}:"))
@@ -68,7 +68,8 @@ impl KeyUri {
         let (secret, algorithm, digits) =
             (self.seed.to_base32(), self.algorithm, self.digits.count());
         Zeroizing::new(format!(
-            "otpauth://{kind}/{label}?secret={}{issuer}&algorithm={algorithm}&digits={digits}&{factor}",
+            "otpauth://{kind}/{label}?secret={}{issuer}\
+             &algorithm={algorithm}&digits={digits}&{factor}",
             *secret
         ))
     }
@@ -103,13 +104,13 @@ impl FromStr for KeyUri {
             return Err(BadUri::Issuer);
         }
         let factor = match kind {
-            "totp" => Factor::Time(
+            "totp" => MovingFactor::Time(
                 parameters
                     .period
                     .map_or(Ok(TimeStepSize::DEFAULT), TimeStepSize::try_from)
                     .map_err(|_| BadUri::Parameter)?,
             ),
-            "hotp" => Factor::Counter(Counter(parameters.counter.ok_or(BadUri::Parameter)?)),
+            "hotp" => MovingFactor::Counter(Counter(parameters.counter.ok_or(BadUri::Parameter)?)),
             _ => return Err(BadUri::Kind),
         };
         Ok(KeyUri {
@@ -123,7 +124,7 @@ impl FromStr for KeyUri {
     }
 }
 
-/// The parameters that decide something; all others are ignored, as apps do.
+/// The relevant parameters; others are ignored, as apps do.
 #[derive(Default)]
 struct Parameters {
     secret: Option<Seed>,
@@ -171,17 +172,26 @@ fn decoded(text: &str) -> Option<String> {
     Some(percent_decode_str(text).decode_utf8().ok()?.into_owned())
 }
 
-/// All but the unreserved characters of RFC 3986 §2.3.
+/// All characters except the unreserved ones of RFC 3986 §2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl fmt::Display for BadUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            BadUri::Kind => f.write_str("a key URI begins with otpauth://totp/ or otpauth://hotp/ and is at most 2048 bytes long"),
-            BadUri::Label => f.write_str("the label of the key URI is not an account, or an issuer, a colon and an account"),
+            BadUri::Kind => f.write_str(
+                "a key URI begins with otpauth://totp/ or otpauth://hotp/ \
+                 and is at most 2048 bytes long",
+            ),
+            BadUri::Label => f.write_str(
+                "the label of the key URI is not an account, \
+                 or an issuer, a colon and an account",
+            ),
             BadUri::Issuer => f.write_str("the key URI names two issuers, or one with a colon"),
             BadUri::Duplicate => f.write_str("the key URI gives a parameter twice"),
-            BadUri::Parameter => f.write_str("algorithm, digits, period or counter of the key URI is missing or out of range"),
+            BadUri::Parameter => f.write_str(
+                "algorithm, digits, period or counter of the key URI \
+                 is missing or out of range",
+            ),
             BadUri::Secret(reason) => write!(f, "the key URI's secret cannot be used: {reason}"),
         }
     }
@@ -200,18 +210,18 @@ mod tests {
             seed: Seed::new(b"12345678901234567890".to_vec()).unwrap(),
             algorithm: Algorithm::Sha256,
             digits: Digits::try_from(8).unwrap(),
-            factor: Factor::Time(TimeStepSize::try_from(60).unwrap()),
+            factor: MovingFactor::Time(TimeStepSize::try_from(60).unwrap()),
         }
     }
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn a_written_uri_is_read_back() {
         let uri = example();
         assert_eq!(uri.to_text().parse(), Ok(uri.clone()));
         let uri = KeyUri {
             issuer: None,
             account: "alice".to_owned(),
-            factor: Factor::Counter(Counter(u64::MAX)),
+            factor: MovingFactor::Counter(Counter(u64::MAX)),
             ..uri
         };
         assert_eq!(uri.to_text().parse(), Ok(uri));
@@ -219,14 +229,16 @@ mod tests {
 
     #[test]
     fn defaults_are_what_apps_take() {
-        let uri: KeyUri = "otpauth://totp/Example:%20alice?secret=gezdgnbvgy3tqojqgezdgnbvgy3tqojq&issuer=Example&image=x".parse().unwrap();
+        let uri = "otpauth://totp/Example:%20alice\
+                   ?secret=gezdgnbvgy3tqojqgezdgnbvgy3tqojq&issuer=Example&image=x";
+        let uri: KeyUri = uri.parse().unwrap();
         assert_eq!((uri.account.as_str(), uri.issuer.as_deref()), ("alice", Some("Example")));
         assert_eq!((uri.algorithm, uri.digits), (Algorithm::Sha1, Digits::SIX));
-        assert_eq!(uri.factor, Factor::Time(TimeStepSize::DEFAULT));
+        assert_eq!(uri.factor, MovingFactor::Time(TimeStepSize::DEFAULT));
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused() {
+    fn unusable_uris_are_refused() {
         let secret = "secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
         for (uri, error) in [
             ("https://example.com/".to_owned(), BadUri::Kind),

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 
 use test_support::tools;
-use twostep::otp::{Counter, Digits, Factor, Hotp, KeyUri, LOOK_AHEAD, Seed, TimeStepSize, Totp};
+use twostep::otp::{
+    Counter, Digits, Hotp, KeyUri, LOOK_AHEAD, MovingFactor, Seed, TimeStepSize, Totp,
+};
 use twostep::time::UnixTime;
 
 use super::oracle::{ALGORITHMS, Random, code, setting};
@@ -38,11 +40,11 @@ fn pyotp_reads_our_uris_and_shows_our_codes() {
         let (factor, number) = match case % 3 {
             // pyotp adds the presses to the counter, and has no numbers of 64 bits.
             0 => (
-                Factor::Counter(Counter(random.any() >> random.within(1..=63))),
+                MovingFactor::Counter(Counter(random.any() >> random.within(1..=63))),
                 random.within(0..=LOOK_AHEAD - 1),
             ),
-            1 => (Factor::Time(TimeStepSize::DEFAULT), random.within(0..=1 << 33)),
-            _ => (Factor::Time(step_size), random.within(0..=1 << 33)),
+            1 => (MovingFactor::Time(TimeStepSize::DEFAULT), random.within(0..=1 << 33)),
+            _ => (MovingFactor::Time(step_size), random.within(0..=1 << 33)),
         };
         let uri = KeyUri {
             issuer: issuer.map(str::to_owned),
@@ -67,12 +69,12 @@ fn pyotp_reads_our_uris_and_shows_our_codes() {
         assert_eq!(issuer, hex(uri.issuer.as_deref().unwrap_or_default()));
         assert_eq!(account, hex(&uri.account));
         match uri.factor {
-            Factor::Time(step_size) => {
+            MovingFactor::Time(step_size) => {
                 let totp = Totp { algorithm: uri.algorithm, digits: uri.digits, step_size, t0: 0 };
                 let found = totp.find(&totp.key(&uri.seed), &code(shown), UnixTime(*number), 0);
                 assert_eq!(found.map(|found| found.offset), Some(0), "{uri:?} at {number}");
             }
-            Factor::Counter(Counter(next)) => {
+            MovingFactor::Counter(Counter(next)) => {
                 let hotp = Hotp { algorithm: uri.algorithm, digits: uri.digits };
                 let found = hotp.find(&hotp.key(&uri.seed), &code(shown), Counter(next));
                 assert_eq!(found, Some(Counter(next + number)), "{uri:?} after {number} presses");
@@ -121,8 +123,9 @@ fn any_uri() -> impl Strategy<Value = KeyUri> {
         prop::collection::vec(any::<u8>(), 10..=128).prop_map(|bytes| Seed::new(bytes).unwrap());
     let digits = (6..=8u8).prop_map(|count| Digits::try_from(count).unwrap());
     let factor = prop_oneof![
-        (10..=120u16).prop_map(|seconds| Factor::Time(TimeStepSize::try_from(seconds).unwrap())),
-        any::<u64>().prop_map(|counter| Factor::Counter(Counter(counter))),
+        (10..=120u16)
+            .prop_map(|seconds| MovingFactor::Time(TimeStepSize::try_from(seconds).unwrap())),
+        any::<u64>().prop_map(|counter| MovingFactor::Counter(Counter(counter))),
     ];
     (prop::option::of(issuer), account, seed, prop::sample::select(&ALGORITHMS), digits, factor)
         .prop_map(|(issuer, account, seed, algorithm, digits, factor)| {

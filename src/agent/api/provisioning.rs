@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::id::AccountId;
-use crate::otp::{Factor, KeyUri, Seed};
+use crate::otp::{KeyUri, MovingFactor, Seed};
 use crate::verifier::NewFactor;
 
 /// The secret in the forms that apps take.
@@ -29,10 +29,10 @@ pub(super) fn provisioning(
 ) -> Option<Provisioning> {
     let (algorithm, digits, factor) = match factor {
         NewFactor::Totp { parameters, .. } => {
-            (parameters.algorithm, parameters.digits, Factor::Time(parameters.step_size))
+            (parameters.algorithm, parameters.digits, MovingFactor::Time(parameters.step_size))
         }
         NewFactor::Hotp { parameters, counter, .. } => {
-            (parameters.algorithm, parameters.digits, Factor::Counter(*counter))
+            (parameters.algorithm, parameters.digits, MovingFactor::Counter(*counter))
         }
         _ => return None,
     };

@@ -31,7 +31,7 @@ pub(super) async fn add(stage: &mut Stage, narrator: &mut Narrator, qr: Qr) -> R
     let added = stage.verifier.add(new, &Authority::Service).await.map_err(broken)?;
     let seed = added.seed.ok_or_else(|| otherwise("a new secret", "none was made"))?;
     let (algorithm, digits) = (Totp::default().algorithm, Totp::default().digits);
-    let factor = otp::Factor::Time(Totp::default().step_size);
+    let factor = otp::MovingFactor::Time(Totp::default().step_size);
     let account = stage.account.to_string();
     let uri = KeyUri {
         issuer: Some(ISSUER.to_owned()),
@@ -149,7 +149,7 @@ pub(super) async fn drift(stage: &mut Stage, narrator: &mut Narrator) -> Result<
             drift.seconds
         ));
     }
-    let Factor::Totp(totp) = stage.device().await?.factor else {
+    let MovingFactor::Totp(totp) = stage.device().await?.factor else {
         return Err(otherwise("a time-based device", "another"));
     };
     let rate = otp::rate(&totp.samples).ok_or_else(|| otherwise("a rate", "none"))?;
