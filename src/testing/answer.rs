@@ -1,5 +1,5 @@
-//! Answers of a security key while they are still open: every field can be changed, and is then
-//! signed as if it were meant.
+//! Answers of a security key before signing: every field can be changed, and is then signed as it
+//! is.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use crate::webauthn::{
     ExtensionResults, RegistrationResponse,
 };
 
-/// A credential that is being made. It is signed by [`response`](Creation::response), with whatever
-/// the test has made of it.
+/// A new credential, before signing. [`response`](Creation::response) signs the fields as the test
+/// has left them.
 #[derive(Clone, Debug)]
 pub struct Creation {
     /// The serialized client data.
@@ -34,7 +34,7 @@ pub struct Creation {
     pub credential_id: Vec<u8>,
     /// The credential's public key, a COSE_Key in CBOR.
     pub public_key: Vec<u8>,
-    /// What follows it: extensions, or nothing.
+    /// Extensions after the public key; may be empty.
     pub extensions: Vec<u8>,
     /// The format of the attestation statement.
     pub format: String,
@@ -42,16 +42,16 @@ pub struct Creation {
     pub algorithm: Option<i64>,
     /// The certificates of the attestation statement.
     pub certificates: Option<Vec<Vec<u8>>>,
-    /// Who signs the attestation statement; none leaves the signature out.
+    /// Signer of the attestation statement; `None` omits the signature.
     pub signer: Option<SimulatedSigner>,
-    /// How the key says it can be reached.
+    /// Transports that the key reports.
     pub transports: Vec<&'static str>,
-    /// What the client says of the credential.
+    /// Properties of the credential that the client reports.
     pub cred_props: Option<CredentialProperties>,
 }
 
-/// A credential that is being used. It is signed by [`response`](Use::response), with whatever the
-/// test has made of it.
+/// A use of a credential, before signing. [`response`](Use::response) signs the fields as the test
+/// has left them.
 #[derive(Clone, Debug)]
 pub struct Use {
     /// The serialized client data.
@@ -62,19 +62,19 @@ pub struct Use {
     pub flags: u8,
     /// The signature counter.
     pub sign_count: u32,
-    /// What follows it in the authenticator data.
+    /// Extensions in the authenticator data.
     pub extensions: Vec<u8>,
     /// The credential's id.
     pub credential_id: Vec<u8>,
-    /// Whose credential the key says it is.
+    /// User handle that the key reports.
     pub user_handle: Option<Vec<u8>>,
-    /// Whether the client says that it used the AppID.
+    /// The client's report that it used the AppID.
     pub appid: Option<bool>,
-    /// Who signs.
+    /// Signer of the assertion.
     pub signer: SimulatedSigner,
 }
 
-/// Who signs a message; for tests of other algorithms, any function.
+/// A signer of messages: a P-256 key or, for other algorithms, any function.
 #[derive(Clone)]
 pub struct SimulatedSigner(Arc<Sign>);
 
@@ -118,7 +118,7 @@ impl Creation {
         })
     }
 
-    /// All three in one map, in CBOR.
+    /// The attestation object: format, statement and authenticator data, in CBOR.
     pub fn attestation_object(&self) -> Vec<u8> {
         written(|writer| {
             writer
@@ -131,7 +131,7 @@ impl Creation {
         })
     }
 
-    /// What a client sends to the relying party.
+    /// The client's message to the relying party.
     pub fn response(&self) -> RegistrationResponse {
         RegistrationResponse {
             id: URL_SAFE_NO_PAD.encode(&self.credential_id),
@@ -146,7 +146,7 @@ impl Creation {
         }
     }
 
-    /// What the attestation statement's signature is over.
+    /// The bytes that the attestation statement signs.
     fn signed(&self) -> Vec<u8> {
         let hash: [u8; 32] = Sha256::digest(&self.client_data).into();
         if self.format != "fido-u2f" {
@@ -171,7 +171,7 @@ impl Use {
             .sign(&[&self.auth_data()[..], &Sha256::digest(&self.client_data)].concat())
     }
 
-    /// What a client sends to the relying party.
+    /// The client's message to the relying party.
     pub fn response(&self) -> AuthenticationResponse {
         AuthenticationResponse {
             id: URL_SAFE_NO_PAD.encode(&self.credential_id),
@@ -189,7 +189,7 @@ impl Use {
 }
 
 impl SimulatedSigner {
-    /// Somebody who signs with this function.
+    /// A signer that calls this function.
     pub fn new(sign: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static) -> SimulatedSigner {
         SimulatedSigner(Arc::new(sign))
     }

@@ -1,46 +1,43 @@
-//! X.509 certificates (RFC 5280) as makers of security keys have them, every part of which a test
-//! can spoil.
+//! X.509 certificates (RFC 5280) of makers of security keys, every part of which a test can change.
 
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
 use sha2::{Digest, Sha256};
 
-/// Somebody who issues certificates, on P-256 with SHA-256.
+/// A certificate authority on P-256 with SHA-256.
 #[derive(Clone)]
 pub struct SimulatedAuthority {
-    /// The name in its own certificate, and the issuer's in those that it issues.
+    /// Subject of its own certificate, and issuer of the certificates that it signs.
     pub name: String,
     key: SigningKey,
 }
 
-/// A certificate before it is signed. As it is made, it is one that WebAuthn L3 §8.2.1 asks for.
+/// A certificate before signing. The initial values meet WebAuthn L3 §8.2.1.
 #[derive(Clone, Debug)]
 pub struct Certificate {
-    /// Country, organization, unit and name; an empty one is left out.
+    /// Country, organization, unit and name; empty ones are omitted.
     pub subject: [String; 4],
-    /// The issuer's name; None is the name of who signs it.
+    /// Issuer; `None` names the signing authority.
     pub issuer: Option<String>,
-    /// From when on it is valid, as `YYMMDD`.
+    /// Start of validity, as `YYMMDD`.
     pub not_before: String,
-    /// Until when it is valid, as `YYMMDD`.
+    /// End of validity, as `YYMMDD`.
     pub not_after: String,
-    /// Whether it is a CA's; None leaves the extension out.
+    /// Basic constraints: CA or not; `None` omits the extension.
     pub ca: Option<bool>,
-    /// Its public key, an uncompressed point.
+    /// Public key, an uncompressed point.
     pub public_key: Vec<u8>,
-    /// The model it is for (`id-fido-gen-ce-aaguid`), and whether that extension is critical.
+    /// Model (`id-fido-gen-ce-aaguid`), and the critical flag of the extension.
     pub aaguid: Option<([u8; 16], bool)>,
-    /// The version as it is written, one less than it is called.
+    /// Version as encoded: one less than its name.
     pub version: u8,
-    /// The SubjectPublicKeyInfo of a key that is not on P-256, in DER; it takes the place of
-    /// `public_key`.
+    /// SubjectPublicKeyInfo in DER, for keys not on P-256; replaces `public_key`.
     pub public_key_info: Option<Vec<u8>>,
-    /// What names a TPM and allows its key to attest (WebAuthn L3 §8.3.1).
+    /// TPM extensions (WebAuthn L3 §8.3.1).
     pub tpm: Option<TpmNames>,
 }
 
-/// Extensions of the certificate of a TPM's attestation key. An attribute that is empty is left
-/// out.
+/// Extensions of the certificate of a TPM's attestation key. Empty attributes are omitted.
 #[derive(Clone, Debug)]
 pub struct TpmNames {
     /// The maker: `id:` and eight digits.
@@ -49,10 +46,9 @@ pub struct TpmNames {
     pub model: String,
     /// The version of the firmware.
     pub version: String,
-    /// Whether the alternative name is critical.
+    /// Critical flag of the alternative name.
     pub critical: bool,
-    /// What the key may be used for, the contents of an object identifier; empty leaves the
-    /// extension out.
+    /// Extended key usage, the content of an object identifier; empty omits the extension.
     pub usage: Vec<u8>,
 }
 
@@ -77,12 +73,12 @@ impl SimulatedAuthority {
         }
     }
 
-    /// Its own certificate, in DER.
+    /// The self-signed certificate, in DER.
     pub fn certificate(&self) -> Vec<u8> {
         self.issue(&self.described())
     }
 
-    /// What its certificate says, for another authority to sign.
+    /// The content of its certificate, for another authority to sign.
     pub fn described(&self) -> Certificate {
         let subject = [String::new(), String::new(), String::new(), self.name.clone()];
         Certificate { subject, ca: Some(true), ..Certificate::new(&point(&self.key)) }
@@ -95,7 +91,7 @@ impl SimulatedAuthority {
         sequence(&[&body, &ecdsa_with_sha256(), &tlv(BIT_STRING, &[&[0], &signature[..]])])
     }
 
-    /// Signs something else: ECDSA with SHA-256, in DER.
+    /// Signs a message with ECDSA and SHA-256, in DER.
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         sign(&self.key, message)
     }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::time::{Clock, Reading, UnixTime};
 
-/// A clock that stands still. Its clones show the same time: one goes into the verifier, one stays
-/// with the test.
+/// A clock that stands still. Clones share the time: one goes into the verifier, one stays with the
+/// test.
 #[derive(Clone, Debug)]
 pub struct FixedClock(Arc<Mutex<Hands>>);
 
-/// Finer than a [`Reading`], so that two half seconds make one.
+/// Finer than a [`Reading`], so that two half seconds add up to one.
 #[derive(Debug)]
 struct Hands {
     wall: Duration,
@@ -19,8 +19,7 @@ struct Hands {
 }
 
 impl FixedClock {
-    /// A clock that shows `wall`, on a machine that started this second. Nothing says that it is
-    /// synchronised.
+    /// A clock that shows `wall`, on a machine that booted this second. Not synchronised.
     pub fn at(wall: UnixTime) -> FixedClock {
         FixedClock(Arc::new(Mutex::new(Hands {
             wall: Duration::from_secs(wall.0),
@@ -34,12 +33,12 @@ impl FixedClock {
         self.with(|hands| hands.wall = Duration::from_secs(wall.0));
     }
 
-    /// Whether the operating system says from now on that the clock is synchronised.
+    /// Sets the synchronisation status that the operating system reports.
     pub fn set_synchronised(&self, synchronised: bool) {
         self.with(|hands| hands.synchronised = synchronised);
     }
 
-    /// Lets time go by: wall time and time since boot move together.
+    /// Advances wall time and time since boot together.
     pub fn advance(&self, by: Duration) {
         self.with(|hands| {
             hands.wall = hands.wall.saturating_add(by);
@@ -47,7 +46,8 @@ impl FixedClock {
         });
     }
 
-    /// Moves the wall time alone by so many seconds, back if they are negative; not to before 1970.
+    /// Moves the wall time alone by this many seconds, backward if negative; at the earliest to
+    /// 1970.
     pub fn jump(&self, seconds: i64) {
         let distance = Duration::from_secs(seconds.unsigned_abs());
         self.with(|hands| {
@@ -59,14 +59,14 @@ impl FixedClock {
         });
     }
 
-    /// The machine sleeps for so long. `CLOCK_BOOTTIME` counts that too, so it looks as if nothing
-    /// but time went by.
+    /// Suspends the machine for this long. `CLOCK_BOOTTIME` counts suspension, so it equals the
+    /// passing of time.
     pub fn suspend(&self, length: Duration) {
         self.advance(length);
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Hands) -> T) -> T {
-        // A test that failed while it held the lock has left both hands whole.
+        // A test that panicked while it held the lock left both hands consistent.
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

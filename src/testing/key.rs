@@ -1,4 +1,4 @@
-//! The security key that a person holds.
+//! A simulated security key.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use p256::ecdsa::SigningKey;
@@ -12,8 +12,8 @@ use crate::webauthn::{
     CreationOptions, CredentialProperties, Origin, RequestOptions, ResidentKey, SignatureAlgorithm,
 };
 
-/// A security key with credentials on P-256, or on Ed25519 where it is told so, in memory. A
-/// credential's private key follows from its id; it stores what a client asks it to store.
+/// A security key in memory, with credentials on P-256 or Ed25519. Private keys derive from the
+/// credential's id; only discoverable credentials are stored.
 ///
 /// ```
 /// use twostep::testing::SimulatedSecurityKey;
@@ -44,15 +44,15 @@ use crate::webauthn::{
 pub struct SimulatedSecurityKey {
     secret: [u8; 32],
     made: u32,
-    /// How often it has signed.
+    /// Signature counter.
     pub sign_count: u32,
-    /// Its model.
+    /// Model (AAGUID).
     pub aaguid: [u8; 16],
-    /// The flags of its answers, 0x01 for a touch; 0x04 beside it for a verified user.
+    /// Flags of the answers: 0x01 for a touch, 0x04 for a verified user.
     pub flags: u8,
-    /// Who vouches for it.
+    /// Attestation of new credentials.
     pub statement: Statement,
-    /// Its credentials are on Ed25519.
+    /// New credentials are on Ed25519.
     pub ed25519: bool,
     /// The discoverable credentials, the newest last.
     pub stored: Vec<StoredCredential>,
@@ -65,20 +65,20 @@ pub struct StoredCredential {
     pub rp_id: String,
     /// The credential's id.
     pub id: Vec<u8>,
-    /// Whose it is.
+    /// User handle.
     pub user_handle: Vec<u8>,
 }
 
-/// Who vouches for a new credential.
+/// Attestation statement of a new credential.
 #[derive(Clone)]
 pub enum Statement {
-    /// Nobody: the format `none`.
+    /// No attestation: the format `none`.
     None,
     /// The credential's own key: `packed` without a certificate.
     Own,
     /// A certificate of this authority: `packed` with `x5c`.
     Packed(SimulatedAuthority),
-    /// The same in the manner of U2F: `fido-u2f`.
+    /// A certificate of this authority, in the format `fido-u2f`.
     U2f(SimulatedAuthority),
 }
 
@@ -97,23 +97,22 @@ impl SimulatedSecurityKey {
         }
     }
 
-    /// The same key with credentials on Ed25519.
+    /// Makes new credentials on Ed25519.
     pub fn on_ed25519(self) -> SimulatedSecurityKey {
         SimulatedSecurityKey { ed25519: true, ..self }
     }
 
-    /// The same key with its PIN or finger given every time.
+    /// Verifies the user in every answer, as by a PIN or a fingerprint.
     pub fn verifying(self) -> SimulatedSecurityKey {
         SimulatedSecurityKey { flags: self.flags | 0x04, ..self }
     }
 
-    /// The same key, vouched for in this way.
+    /// Attests new credentials in this way.
     pub fn vouched(self, statement: Statement) -> SimulatedSecurityKey {
         SimulatedSecurityKey { statement, ..self }
     }
 
-    /// Begins to make a credential, as a client in `origin` asks for it. One that is to be
-    /// discoverable is stored.
+    /// Prepares a new credential for a client in `origin`. A discoverable one is stored.
     pub fn create(&mut self, options: &CreationOptions, origin: &Origin) -> Creation {
         let client_data = ClientData::registration(&options.challenge, origin, &options.rp.id)
             .expect("an origin that may use the RP ID");
@@ -129,8 +128,7 @@ impl SimulatedSecurityKey {
         Creation { cred_props, ..creation }
     }
 
-    /// Stores a credential, whose earlier one for the same user it replaces (CTAP 2.1 §6.1.2 step
-    /// 17).
+    /// Stores a credential, replacing the earlier one of the same user (CTAP 2.1 §6.1.2 step 17).
     pub fn store(&mut self, rp_id: &str, id: &[u8], user_handle: &[u8]) {
         self.stored
             .retain(|stored| (&stored.rp_id[..], &stored.user_handle[..]) != (rp_id, user_handle));
@@ -141,8 +139,8 @@ impl SimulatedSecurityKey {
         });
     }
 
-    /// Begins to use the first credential of `options` that is its own; where they name none, the
-    /// newest that it stores.
+    /// Prepares a use of the first known credential in `options`; of the newest stored one if
+    /// `options` names none.
     pub fn get(&mut self, options: &RequestOptions, origin: &Origin) -> Option<Use> {
         let client_data = ClientData::authentication(&options.challenge, origin, &options.rp_id)
             .expect("an origin that may use the RP ID");
@@ -151,7 +149,7 @@ impl SimulatedSecurityKey {
         self.get_assertion(client_data.json(), &options.rp_id, &allowed)
     }
 
-    /// Begins to make a credential for serialized client data.
+    /// Prepares a new credential for serialized client data.
     pub fn make_credential(&mut self, client_data: &[u8], rp_id: &str) -> Creation {
         let rp_id_hash = Sha256::digest(rp_id).into();
         let id = self.next_id(&rp_id_hash);
@@ -205,8 +203,8 @@ impl SimulatedSecurityKey {
         }
     }
 
-    /// Begins to use the first credential of `allowed` that is its own, or the newest that it
-    /// stores if none is named, for serialized client data.
+    /// Prepares a use of the first known credential in `allowed`, for serialized client data; of
+    /// the newest stored one if `allowed` is empty.
     pub fn get_assertion(
         &mut self,
         client_data: &[u8],
@@ -260,7 +258,7 @@ impl SimulatedSecurityKey {
             .concat()
     }
 
-    /// Answers U2F_AUTHENTICATE (§5.4), without the status word; none if the handle is not its own.
+    /// Answers U2F_AUTHENTICATE (§5.4), without the status word; `None` for an unknown handle.
     pub fn u2f_authenticate(
         &mut self,
         challenge: &[u8; 32],
@@ -277,18 +275,18 @@ impl SimulatedSecurityKey {
         Some([head, signature].concat())
     }
 
-    /// Whether it made this credential for this RP ID.
+    /// True if this key made the credential for this RP ID.
     pub fn holds(&self, id: &[u8], rp_id_hash: &[u8; 32]) -> bool {
         let number = id.get(..4).and_then(|number| number.try_into().ok());
         number.is_some_and(|number| *id == self.id(u32::from_be_bytes(number), rp_id_hash)[..])
     }
 
-    /// The certificate of its attestation key, before somebody signs it.
+    /// The certificate of the attestation key, before signing.
     pub fn certificate(&self) -> Certificate {
         Certificate::new(&point(&signing_key(&[&self.secret, b"attestation"])))
     }
 
-    /// Its attestation key.
+    /// Signer with the attestation key.
     pub fn attester(&self) -> SimulatedSigner {
         signing_key(&[&self.secret, b"attestation"]).into()
     }
@@ -298,7 +296,7 @@ impl SimulatedSecurityKey {
         self.id(self.made, rp_id_hash)
     }
 
-    /// The number of the credential and 28 bytes that only this key would put after it.
+    /// Credential id: a number, and 28 bytes that only this key can derive.
     fn id(&self, number: u32, rp_id_hash: &[u8; 32]) -> Vec<u8> {
         let number = number.to_be_bytes();
         let own = Sha256::digest([&self.secret[..], &number, rp_id_hash].concat());

@@ -1,12 +1,9 @@
-//! For tests of programs that embed twostep: a clock that obeys the test, and the token or the
-//! security key that a person would hold.
+//! Test doubles for programs that embed twostep: a clock under control of the test, a simulated
+//! token and a simulated security key.
 //!
-//! What is used wrongly here panics; nothing that verifies may depend on this module.
+//! Wrong use panics. Verifying code must not depend on this module.
 
-#![allow(
-    clippy::expect_used,
-    reason = "a test that asks for what cannot be should fail there and then"
-)]
+#![allow(clippy::expect_used, reason = "impossible requests should fail the test at once")]
 
 #[cfg(feature = "webauthn")]
 mod answer;
@@ -18,22 +15,10 @@ mod key;
 mod token;
 
 #[cfg(feature = "webauthn")]
-pub use answer::Creation;
+pub use answer::{Creation, SimulatedSigner, Use};
 #[cfg(feature = "webauthn")]
-pub use answer::SimulatedSigner;
-#[cfg(feature = "webauthn")]
-pub use answer::Use;
-#[cfg(feature = "webauthn")]
-pub use certificate::Certificate;
-#[cfg(feature = "webauthn")]
-pub use certificate::SimulatedAuthority;
-#[cfg(feature = "webauthn")]
-pub use certificate::TpmNames;
+pub use certificate::{Certificate, SimulatedAuthority, TpmNames};
 pub use clock::FixedClock;
 #[cfg(feature = "webauthn")]
-pub use key::SimulatedSecurityKey;
-#[cfg(feature = "webauthn")]
-pub use key::Statement;
-#[cfg(feature = "webauthn")]
-pub use key::StoredCredential;
+pub use key::{SimulatedSecurityKey, Statement, StoredCredential};
 pub use token::SimulatedToken;

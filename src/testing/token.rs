@@ -1,15 +1,14 @@
-//! The token that a person holds, its wrong clock included.
+//! A simulated token with an inexact clock.
 //!
-//! Its codes come from `totp-rs` and not from [`crate::otp`], so that a test in which both agree
-//! says something.
+//! Codes come from `totp-rs` and not from [`crate::otp`], so that tests compare two
+//! implementations.
 
 use std::time::Duration;
 
 use crate::otp::{Algorithm, Code, Counter, Digits, Hotp, Seed, Totp};
 use crate::time::UnixTime;
 
-/// A token or an authenticator app, as its owner sees it: it shows codes, and its clock is not
-/// quite right.
+/// A token or an authenticator app with an inexact clock.
 ///
 /// ```
 /// use twostep::otp::{Seed, Totp};
@@ -33,7 +32,7 @@ enum Factor {
     Counter(Option<Counter>),
 }
 
-/// A clock that was set wrongly, jumps and gains or loses.
+/// A clock with an offset and a rate error.
 struct WrongClock {
     ahead: i64,
     ppm: f64,
@@ -41,8 +40,7 @@ struct WrongClock {
 }
 
 impl SimulatedToken {
-    /// A token that shows a new code at every time step. Its clock is right until it is told
-    /// otherwise.
+    /// A token with a new code at every time step. Its clock is right at first.
     pub fn totp(seed: &Seed, totp: Totp) -> SimulatedToken {
         let clock = WrongClock { ahead: 0, ppm: 0.0, right_at: UnixTime(0) };
         SimulatedToken {
@@ -51,7 +49,7 @@ impl SimulatedToken {
         }
     }
 
-    /// A token that shows a new code at every press of its button, the first of them at `counter`.
+    /// A token with a new code at every press of its button, the first one at `counter`.
     pub fn hotp(seed: &Seed, hotp: Hotp, counter: Counter) -> SimulatedToken {
         SimulatedToken {
             codes: codes(seed, hotp.algorithm, hotp.digits),
@@ -59,8 +57,7 @@ impl SimulatedToken {
         }
     }
 
-    /// Lets the token's clock gain so many parts per million from `since` on; lose, if they are
-    /// negative.
+    /// Makes the token's clock gain this many parts per million from `since` on; lose, if negative.
     ///
     /// # Panics
     /// On a counter-based token.
@@ -71,8 +68,7 @@ impl SimulatedToken {
         self
     }
 
-    /// Sets the token's clock so many seconds ahead of the right time; behind it, if they are
-    /// negative.
+    /// Sets the token's clock this many seconds ahead; behind, if negative.
     ///
     /// # Panics
     /// On a counter-based token.
@@ -82,8 +78,7 @@ impl SimulatedToken {
         self
     }
 
-    /// Moves the token's clock by so many seconds, from here on: a flat battery, a day in the cold,
-    /// an owner who set it.
+    /// Moves the token's clock by this many seconds, as a flat battery, cold or its owner does.
     ///
     /// # Panics
     /// On a counter-based token.
@@ -92,7 +87,7 @@ impl SimulatedToken {
         clock.ahead = clock.ahead.saturating_add(seconds);
     }
 
-    /// The code on display at `now`, which is the right time and not the token's.
+    /// The code on display at `now`, the right time.
     ///
     /// # Panics
     /// On a counter-based token, and while the token's clock is before T0.
@@ -108,8 +103,7 @@ impl SimulatedToken {
         self.text(self.step_at(now))
     }
 
-    /// The two codes that somebody has read who watched the token until `now`: the one before the
-    /// display's, and the display's.
+    /// The last two codes until `now`: the previous one, and the one on display.
     ///
     /// # Panics
     /// As [`SimulatedToken::code_at`] does, and in the first time step of all.
@@ -121,7 +115,7 @@ impl SimulatedToken {
     /// The next code of a counter-based token.
     ///
     /// # Panics
-    /// On a time-based token, and after the last counter there is.
+    /// On a time-based token, and after the last counter.
     pub fn press(&mut self) -> Code {
         let counter = self.count();
         self.code(counter)
@@ -169,8 +163,7 @@ impl SimulatedToken {
 }
 
 impl WrongClock {
-    /// What the token takes for the time at `now`: whole seconds, the begun one not counted, as on
-    /// any clock.
+    /// The token's time at `now`, in completed seconds.
     fn at(&self, now: UnixTime) -> UnixTime {
         let error = now.since(self.right_at).mul_f64(self.ppm.abs() / 1e6);
         let drifted =
@@ -179,15 +172,15 @@ impl WrongClock {
     }
 }
 
-/// The codes of one seed, by moving factor: steps of one second make totp-rs's time our factor.
+/// The codes of one seed by moving factor: with steps of one second, totp-rs's time is the factor.
 fn codes(seed: &Seed, algorithm: Algorithm, digits: Digits) -> totp_rs::Totp {
     let algorithm = match algorithm {
         Algorithm::Sha1 => totp_rs::Algorithm::SHA1,
         Algorithm::Sha256 => totp_rs::Algorithm::SHA256,
         Algorithm::Sha512 => totp_rs::Algorithm::SHA512,
     };
-    // `build` refuses seeds of 80 bits and `build_noncompliant` nothing at all; our own types have
-    // checked what it would.
+    // `build` refuses 80-bit seeds, and `build_noncompliant` checks nothing; our types have checked
+    // all of it.
     totp_rs::Builder::new()
         .with_algorithm(algorithm)
         .with_digits(digits.count())
@@ -197,7 +190,7 @@ fn codes(seed: &Seed, algorithm: Algorithm, digits: Digits) -> totp_rs::Totp {
         .build_noncompliant()
 }
 
-/// Less than a second, and no less than any part of one: taking it off as well rounds down.
+/// The largest part of a second: subtracting it rounds down.
 const PART_OF_A_SECOND: Duration = Duration::from_nanos(999_999_999);
 
 #[cfg(test)]
@@ -244,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_shows_what_rfc_6238_appendix_b_says_and_jumps_with_its_clock() {
+    fn a_token_shows_the_codes_of_rfc_6238_appendix_b() {
         let totp = Totp { digits: Digits::try_from(8).unwrap(), ..Totp::default() };
         let mut token = SimulatedToken::totp(&seed(), totp);
         assert_eq!(token.text_at(UnixTime(1_111_111_109)), "07081804");
