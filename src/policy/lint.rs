@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_built_in_code_is_judged_like_one_in_a_file() {
+    fn code_and_files_are_linted_alike() {
         use crate::policy::Policy;
         use crate::session::MfaKind;
         let said = |policy: Policy| policy.lint().join("\n");
