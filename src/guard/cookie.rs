@@ -1,11 +1,11 @@
-//! The name of the cookie that carries a token, beside `Authorization: Bearer`.
+//! Name of the cookie that carries a token, in place of `Authorization: Bearer`.
 
 use std::str::FromStr;
 
 use crate::guard::BadName;
 use crate::session::carried;
 
-/// The name of the cookie that carries a token. Case counts.
+/// Name of the cookie that carries a token; case-sensitive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CookieName(String);
 

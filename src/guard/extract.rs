@@ -1,14 +1,14 @@
-//! Extractors: a handler that takes one cannot be reached without it, and a router whose state has
-//! no guard does not compile.
+//! Extractors: a handler with one as its argument runs only for requests that pass. A router whose
+//! state has no guard does not compile.
 //!
-//! | a handler takes | no token | valid, without MFA | with MFA, the policy says no | the policy allows |
+//! | argument | no token | without MFA | MFA, policy refuses | policy allows |
 //! |---|---|---|---|---|
 //! | [`MfaPresent`], [`Mfa<P>`](Mfa) | refused | refused | refused | runs |
 //! | `Option<SessionContext>` | `None` | refused | refused | `Some` |
 //! | `Option<AnyContext>` | `None` | `Some(WithoutMfa)` | `Some(Mfa)` | `Some(Mfa)` |
 //!
-//! A token that is not valid is refused by each of them. `None` always means that none was sent: a
-//! context without MFA is no absent one, and would read as one if it became `None`.
+//! Each of them refuses an invalid token. `None` always means that no token was sent; a context
+//! without MFA is present, so it never becomes `None`.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -17,23 +17,23 @@ use std::ops::Deref;
 use axum_core::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 
-use crate::guard::{Because, MfaGuard, Refusal};
+use crate::guard::{MfaGuard, Refusal, RefusalReason};
 use crate::policy::Policy;
 use crate::session::{AnyContext, SessionContext};
 
-/// MFA is present, as the guard's policy wants it. Only a request makes one.
+/// A context that meets the guard's policy. Only a request makes one.
 #[derive(Clone, Debug)]
 pub struct MfaPresent(SessionContext);
 
-/// MFA is present, as the policy of `P` wants it; the guard's own does not count here.
+/// A context that meets the policy of `P`, in place of the guard's.
 pub struct Mfa<P> {
     context: SessionContext,
     policy: PhantomData<fn() -> P>,
 }
 
-/// A policy with a name in the types, for routes that want another one than their neighbours.
+/// A policy as a type, for routes with a policy of their own.
 pub trait RoutePolicy {
-    /// The policy; asked for at each request.
+    /// The policy, evaluated for each request.
     fn policy() -> Policy;
 }
 
@@ -113,7 +113,7 @@ where
     ) -> Result<Option<SessionContext>, Refusal> {
         let guard = MfaGuard::from_ref(state);
         match guard.judge(&parts.headers, guard.policy()) {
-            Err(refusal) if *refusal.because() == Because::NoToken => Ok(None),
+            Err(refusal) if *refusal.reason() == RefusalReason::NoToken => Ok(None),
             judged => judged.map(Some),
         }
     }

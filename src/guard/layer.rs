@@ -1,4 +1,4 @@
-//! A tower layer: nothing inside of it is reached unless its policy says so.
+//! A tower layer that admits only requests its policy allows.
 
 use std::future;
 use std::pin::Pin;
@@ -16,16 +16,16 @@ use crate::guard::MfaGuard;
 use crate::policy::Policy;
 use crate::session::{AnyContext, ContextWithoutMfa, SessionContext};
 
-/// Puts a guard before a whole service: a router, a part of one, a gRPC server. What is inside
-/// finds the [`SessionContext`] among the extensions of its request; under a policy that allows it,
-/// a [`ContextWithoutMfa`] or nothing.
+/// Guards a whole service: a router, a part of one, a gRPC server. The inner service finds the
+/// [`SessionContext`] in the extensions of the request; under a policy that allows it, a
+/// [`ContextWithoutMfa`] or neither.
 #[derive(Clone)]
 pub struct MfaLayer {
     guard: MfaGuard,
     policy: Policy,
 }
 
-/// A service with a guard before it. Made by [`MfaLayer`].
+/// A guarded service, made by [`MfaLayer`].
 #[derive(Clone)]
 pub struct MfaService<S> {
     inner: S,
@@ -38,7 +38,7 @@ impl MfaLayer {
         MfaLayer { policy: guard.policy().clone(), guard }
     }
 
-    /// The same, with another policy in the place of the guard's.
+    /// Replaces the guard's policy for this layer.
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> MfaLayer {
         MfaLayer { policy, ..self }
@@ -70,8 +70,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        // Whatever somebody further out has found, this request has the context that it brings, or
-        // none.
+        // Drop contexts set by outer layers: only this request's own token counts.
         request.extensions_mut().remove::<SessionContext>();
         request.extensions_mut().remove::<ContextWithoutMfa>();
         match self.layer.guard.admit(request.headers(), &self.layer.policy) {

@@ -1,15 +1,14 @@
-//! A service that demands MFA: extractors for axum, and a layer for whatever is made of tower
-//! services, gRPC included.
+//! Guards for services that demand MFA: extractors for axum, and a layer for tower services, gRPC
+//! included.
 //!
-//! The token comes as `Authorization: Bearer` (RFC 6750 §2.1) or, where one is named, in a cookie.
-//! A request that carries two tokens is refused; the same one in both places is one, and an empty
-//! cookie is none beside another. What is there is validated offline and judged by a [`Policy`]. A
-//! refusal says what would do instead (RFC 9470 §3), so that a client can ask for a second factor
-//! and try again.
+//! The token arrives as `Authorization: Bearer` (RFC 6750 §2.1) or, where configured, in a cookie.
+//! Two different tokens in one request are refused; one token in both places counts once, and an
+//! empty cookie is ignored. The token is validated offline and judged by a [`Policy`]. A refusal
+//! names the verification that would suffice (RFC 9470 §3), so that a client can step up and try
+//! again.
 //!
-//! A cookie goes along with requests that its owner never meant: give it `SameSite=Strict`, or
-//! judge the origin yourself. Requests of browsers that ask for permission first (CORS) carry no
-//! token: their layer belongs outside of this one.
+//! Browsers attach cookies to requests of other sites: set `SameSite=Strict`, or check the origin
+//! yourself. CORS preflight requests carry no token: place the CORS layer outside this one.
 
 mod cookie;
 mod extract;
@@ -19,7 +18,7 @@ mod refusal;
 pub use cookie::CookieName;
 pub use extract::{Mfa, MfaPresent, RoutePolicy};
 pub use layer::{MfaLayer, MfaService};
-pub use refusal::{Because, Realm, Refusal};
+pub use refusal::{Realm, Refusal, RefusalReason};
 
 use std::sync::Arc;
 
@@ -30,8 +29,35 @@ use crate::session::carried::Ambiguous;
 use crate::session::{AnyContext, SessionContext, Validator, carried};
 use crate::time::UnixTime;
 
-/// Whose contexts a service takes, and what it demands of them. Cheap to clone; it belongs into the
-/// state of a router.
+/// Admits requests by their session context: a [`Validator`] for the token, and a [`Policy`] for
+/// the context. Cheap to clone; belongs into the state of a router.
+///
+/// ```
+/// use axum::body::Body;
+/// use axum::http::{Request, StatusCode};
+/// use axum::routing::post;
+/// use axum::Router;
+/// use tower::ServiceExt;
+/// use twostep::guard::{MfaGuard, MfaPresent};
+/// use twostep::policy::Policy;
+/// use twostep::session::{JwkSet, Validator};
+///
+/// async fn pay(mfa: MfaPresent) -> String {
+///     format!("paid by {}", mfa.account())
+/// }
+///
+/// # let keys = JwkSet::default();
+/// // `keys` are the issuer's, from a file or from its `/.well-known/jwks.json`.
+/// let validator = Validator::new(keys, "https://mfa.example", "payments");
+/// let guard = MfaGuard::new(validator, Policy::mfa_present());
+/// let app: Router = Router::new().route("/pay", post(pay)).with_state(guard);
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let request = Request::post("/pay").body(Body::empty()).unwrap();
+/// let answer = app.oneshot(request).await.unwrap();
+/// assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct MfaGuard {
     inner: Arc<Inner>,
@@ -45,72 +71,72 @@ struct Inner {
     realm: Realm,
 }
 
-/// A name that a header cannot carry.
+/// A cookie name or realm that a header cannot carry.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadName {
-    /// RFC 6265 §4.1.1 has a token for a name.
+    /// Not a token (RFC 6265 §4.1.1).
     #[error("a cookie's name consists of letters, digits and !#$%&'*+-.^_`|~")]
     Cookie,
-    /// RFC 6750 §3 leaves quotes and control characters out.
+    /// Has quotes, backslashes or control characters (RFC 6750 §3).
     #[error("a realm consists of printable ASCII characters without \" and \\")]
     Realm,
 }
 
 impl MfaGuard {
-    /// A guard that takes what `validator` finds valid and, where a route has no policy of its own,
-    /// `policy` allows. It has the validator's clock, reads no cookie, and calls its realm `mfa`.
+    /// A guard that accepts contexts valid for `validator` and allowed by `policy`, on routes
+    /// without a policy of their own. Uses the validator's clock, reads no cookie, and has the
+    /// realm `mfa`.
     pub fn new(validator: Validator, policy: Policy) -> MfaGuard {
         MfaGuard {
             inner: Arc::new(Inner { validator, policy, cookie: None, realm: Realm::default() }),
         }
     }
 
-    /// The same, for tokens in this cookie too. A name that begins with `__Host-` keeps other hosts
-    /// of the domain from setting it.
+    /// Also reads tokens from this cookie. The prefix `__Host-` keeps other hosts of the domain
+    /// from setting it.
     #[must_use]
     pub fn with_cookie(self, cookie: CookieName) -> MfaGuard {
         let inner = Arc::unwrap_or_clone(self.inner);
         MfaGuard { inner: Arc::new(Inner { cookie: Some(cookie), ..inner }) }
     }
 
-    /// The same, for clients that are told this realm (RFC 9110 §11.5).
+    /// Sets the realm in challenges (RFC 9110 §11.5).
     #[must_use]
     pub fn with_realm(self, realm: Realm) -> MfaGuard {
         let inner = Arc::unwrap_or_clone(self.inner);
         MfaGuard { inner: Arc::new(Inner { realm, ..inner }) }
     }
 
-    /// The policy of routes without one of their own.
+    /// The policy for routes without one of their own.
     pub fn policy(&self) -> &Policy {
         &self.inner.policy
     }
 
-    /// The context with MFA that a request with these headers brings, if `policy` allows it.
+    /// Returns the context with MFA of a request with these headers, if `policy` allows it.
     ///
     /// # Errors
-    /// The answer to the request. It is one also where the policy would allow a context without
-    /// MFA, or none.
+    /// [`Refusal`], the answer to the request. Also returned if the policy would allow a context
+    /// without MFA, or none.
     pub fn judge(&self, headers: &HeaderMap, policy: &Policy) -> Result<SessionContext, Refusal> {
-        let because = match self.admit(headers, policy)? {
+        let reason = match self.admit(headers, policy)? {
             Some(AnyContext::Mfa(context)) => return Ok(context),
-            Some(AnyContext::WithoutMfa(_)) => Because::WithoutMfa,
-            None => Because::NoToken,
+            Some(AnyContext::WithoutMfa(_)) => RefusalReason::WithoutMfa,
+            None => RefusalReason::NoToken,
         };
         let now = self.inner.validator.now();
         Err(self.refusal(
             headers,
-            because,
+            reason,
             Policy::mfa_present().decide(Presented::Absent, now).step_up(),
         ))
     }
 
-    /// What a request with these headers brings, if `policy` allows that: most policies allow
-    /// nothing but a context with MFA.
+    /// Returns the context of a request with these headers, if `policy` allows it; `None` if the
+    /// policy allows a request without a context.
     ///
     /// # Errors
-    /// The answer to the request. What is there and not valid is refused, whatever the policy
-    /// allows.
+    /// [`Refusal`], the answer to the request. An invalid token is refused under every policy.
     pub fn admit(
         &self,
         headers: &HeaderMap,
@@ -123,43 +149,47 @@ impl MfaGuard {
             Ok(None) | Err(_) => Presented::Absent,
         };
         let decision = policy.decide(presented, now);
-        let because = match read {
+        let reason = match read {
             Ok(context) if decision.is_allowed() => return Ok(context),
             Ok(Some(AnyContext::Mfa(_))) if decision.step_up_helps() => {
-                Because::Insufficient(decision.reason().to_string())
+                RefusalReason::Insufficient(decision.reason().to_string())
             }
-            Ok(Some(AnyContext::Mfa(_))) => Because::Forbidden(decision.reason().to_string()),
-            Ok(Some(AnyContext::WithoutMfa(_))) => Because::WithoutMfa,
-            Ok(None) => Because::NoToken,
-            Err(because) => because,
+            Ok(Some(AnyContext::Mfa(_))) => RefusalReason::Forbidden(decision.reason().to_string()),
+            Ok(Some(AnyContext::WithoutMfa(_))) => RefusalReason::WithoutMfa,
+            Ok(None) => RefusalReason::NoToken,
+            Err(reason) => reason,
         };
-        Err(self.refusal(headers, because, decision.step_up()))
+        Err(self.refusal(headers, reason, decision.step_up()))
     }
 
-    /// What a request with these headers brings, judged by no policy. Absent is `None`; what is
-    /// there and not valid is refused.
+    /// Returns the context of a request with these headers, without a policy; `None` if no token
+    /// was sent.
     ///
     /// # Errors
-    /// The answer to the request.
+    /// [`Refusal`], the answer to a request with an invalid token.
     pub fn validate(&self, headers: &HeaderMap) -> Result<Option<AnyContext>, Refusal> {
         let read = self.read(headers, self.inner.validator.now());
-        read.map_err(|because| self.refusal(headers, because, StepUp::default()))
+        read.map_err(|reason| self.refusal(headers, reason, StepUp::default()))
     }
 
-    fn read(&self, headers: &HeaderMap, now: UnixTime) -> Result<Option<AnyContext>, Because> {
+    fn read(
+        &self,
+        headers: &HeaderMap,
+        now: UnixTime,
+    ) -> Result<Option<AnyContext>, RefusalReason> {
         let cookie = self.inner.cookie.as_ref().map(CookieName::as_str);
-        match carried::token(headers, cookie).map_err(|Ambiguous| Because::Ambiguous)? {
+        match carried::token(headers, cookie).map_err(|Ambiguous| RefusalReason::Ambiguous)? {
             Some(signed) => self
                 .inner
                 .validator
                 .validate_any_at(&signed, now)
                 .map(Some)
-                .map_err(Because::from),
+                .map_err(RefusalReason::from),
             None => Ok(None),
         }
     }
 
-    fn refusal(&self, headers: &HeaderMap, because: Because, step_up: StepUp) -> Refusal {
-        Refusal::new(because, step_up, &self.inner.realm, headers)
+    fn refusal(&self, headers: &HeaderMap, reason: RefusalReason, step_up: StepUp) -> Refusal {
+        Refusal::new(reason, step_up, &self.inner.realm, headers)
     }
 }

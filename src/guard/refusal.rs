@@ -1,5 +1,4 @@
-//! Refusals: the challenge of RFC 6750 §3 with the parameters of RFC 9470 §3, and the same as a
-//! gRPC status.
+//! Refusals: challenges of RFC 6750 §3 with the parameters of RFC 9470 §3, or a gRPC status.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,38 +14,38 @@ use crate::guard::BadName;
 use crate::policy::StepUp;
 use crate::session::Invalid;
 
-/// Why a request does not get through, as the answer to it. It travels among the extensions of the
-/// response, for who keeps a log.
+/// A refused request, as its HTTP or gRPC answer. Placed in the extensions of the response for
+/// access logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    because: Because,
+    reason: RefusalReason,
     step_up: StepUp,
     realm: Realm,
-    /// The content type of the answer, where gRPC was spoken.
+    /// Content type of the answer, if the request is gRPC.
     grpc: Option<&'static str>,
 }
 
-/// The reason of a refusal. Its text may be shown to whoever asked.
+/// Reason of a refusal. Its text may be shown to the client.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Because {
+pub enum RefusalReason {
     /// No token was sent.
     NoToken,
-    /// Two tokens were sent, or something that is neither a token nor none.
+    /// Two tokens were sent, or a malformed header.
     Ambiguous,
-    /// The token is not valid. Why is for logs; the text does not say it.
+    /// The token is invalid. The cause is for logs; the text omits it.
     Invalid(Invalid),
-    /// Whether the context was revoked is not known now: another one would fare no better.
+    /// The revocation status is unknown for now; another context would not help.
     Unavailable,
-    /// The context is valid, and one without MFA.
+    /// The context is valid, without MFA.
     WithoutMfa,
-    /// The context is valid and MFA is present, and the policy says no: in its words.
+    /// The context has MFA, and the policy refuses it for this reason.
     Insufficient(String),
-    /// The same, and no other way to be verified would help.
+    /// The policy refuses the context for this reason, and no verification would help.
     Forbidden(String),
 }
 
-/// What is protected, in a name that is shown to people (RFC 9110 §11.5).
+/// Name of the protected area, shown to people (RFC 9110 §11.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Realm(String);
 
@@ -68,29 +67,29 @@ struct Problem<'a> {
 
 impl Refusal {
     pub(super) fn new(
-        because: Because,
+        reason: RefusalReason,
         step_up: StepUp,
         realm: &Realm,
         headers: &HeaderMap,
     ) -> Refusal {
-        Refusal { because, step_up, realm: realm.clone(), grpc: grpc(headers) }
+        Refusal { reason, step_up, realm: realm.clone(), grpc: grpc(headers) }
     }
 
-    /// Why.
-    pub fn because(&self) -> &Because {
-        &self.because
+    /// The reason.
+    pub fn reason(&self) -> &RefusalReason {
+        &self.reason
     }
 
-    /// What would get through.
+    /// The verification that would be accepted.
     pub fn step_up(&self) -> &StepUp {
         &self.step_up
     }
 
-    /// The challenge, where another token would help. What would get through is said to everybody,
-    /// so that nobody is asked for a second factor twice; an error only to whoever sent a token
-    /// (RFC 6750 §3.1).
+    /// The challenge. States the acceptable verification even to clients without a token, which
+    /// spares people a second prompt; states an error only to clients that sent a token (RFC 6750
+    /// §3.1).
     fn challenge(&self, detail: &str) -> HeaderValue {
-        let challenge = self.step_up.challenge(self.because.error().map(|error| (error, detail)));
+        let challenge = self.step_up.challenge(self.reason.error().map(|error| (error, detail)));
         let realm = &self.realm.0;
         let text = match challenge.strip_prefix("Bearer ") {
             Some(parameters) => format!("Bearer realm=\"{realm}\", {parameters}"),
@@ -100,38 +99,40 @@ impl Refusal {
     }
 
     fn problem(&self, detail: &str) -> Vec<u8> {
-        let (code, title) = self.because.names();
+        let (code, title) = self.reason.names();
         let problem = Problem {
             kind: format!("urn:twostep:problem:{code}"),
             title,
-            status: self.because.status().as_u16(),
+            status: self.reason.status().as_u16(),
             code,
             detail,
             max_age: self.step_up.max_age.map(|age| age.as_secs()),
             acr_values: &self.step_up.acr_values,
-            retry_after_seconds: self.because.retry_after(),
+            retry_after_seconds: self.reason.retry_after(),
         };
         serde_json::to_vec(&problem).unwrap_or_default()
     }
 }
 
-impl Because {
+impl RefusalReason {
     fn status(&self) -> StatusCode {
         match self {
-            Because::Ambiguous => StatusCode::BAD_REQUEST,
-            Because::Forbidden(_) => StatusCode::FORBIDDEN,
-            Because::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            RefusalReason::Ambiguous => StatusCode::BAD_REQUEST,
+            RefusalReason::Forbidden(_) => StatusCode::FORBIDDEN,
+            RefusalReason::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::UNAUTHORIZED,
         }
     }
 
-    /// RFC 6750 §3.1, RFC 9470 §3.
+    /// Error codes of RFC 6750 §3.1 and RFC 9470 §3.
     fn error(&self) -> Option<&'static str> {
         match self {
-            Because::NoToken | Because::Forbidden(_) | Because::Unavailable => None,
-            Because::Ambiguous => Some("invalid_request"),
-            Because::Invalid(_) => Some("invalid_token"),
-            Because::WithoutMfa | Because::Insufficient(_) => {
+            RefusalReason::NoToken | RefusalReason::Forbidden(_) | RefusalReason::Unavailable => {
+                None
+            }
+            RefusalReason::Ambiguous => Some("invalid_request"),
+            RefusalReason::Invalid(_) => Some("invalid_token"),
+            RefusalReason::WithoutMfa | RefusalReason::Insufficient(_) => {
                 Some("insufficient_user_authentication")
             }
         }
@@ -140,58 +141,62 @@ impl Because {
     /// PERMISSION_DENIED, UNAVAILABLE, UNAUTHENTICATED.
     fn grpc_status(&self) -> &'static str {
         match self {
-            Because::Forbidden(_) => "7",
-            Because::Unavailable => "14",
+            RefusalReason::Forbidden(_) => "7",
+            RefusalReason::Unavailable => "14",
             _ => "16",
         }
     }
 
-    /// In how many seconds it is worth trying again, with the same token.
+    /// Seconds after which the same token is worth another attempt.
     fn retry_after(&self) -> Option<u64> {
-        matches!(self, Because::Unavailable).then_some(1)
+        matches!(self, RefusalReason::Unavailable).then_some(1)
     }
 
     fn names(&self) -> (&'static str, &'static str) {
         match self {
-            Because::NoToken | Because::Invalid(_) => ("Unauthorized", "who are you?"),
-            Because::Ambiguous => ("InvalidInput", "the request cannot be meant"),
-            Because::WithoutMfa | Because::Insufficient(_) => {
-                ("InsufficientUserAuthentication", "a second factor is asked for")
+            RefusalReason::NoToken | RefusalReason::Invalid(_) => {
+                ("Unauthorized", "authentication required")
             }
-            Because::Forbidden(_) => ("AccessDenied", "refused"),
-            Because::Unavailable => ("ServiceUnavailable", "not available now"),
+            RefusalReason::Ambiguous => ("InvalidInput", "invalid request"),
+            RefusalReason::WithoutMfa | RefusalReason::Insufficient(_) => {
+                ("InsufficientUserAuthentication", "stronger authentication required")
+            }
+            RefusalReason::Forbidden(_) => ("AccessDenied", "access denied"),
+            RefusalReason::Unavailable => ("ServiceUnavailable", "service unavailable"),
         }
     }
 }
 
-impl From<Invalid> for Because {
-    fn from(invalid: Invalid) -> Because {
+impl From<Invalid> for RefusalReason {
+    fn from(invalid: Invalid) -> RefusalReason {
         if invalid == Invalid::RevocationsStale {
-            Because::Unavailable
+            RefusalReason::Unavailable
         } else {
-            Because::Invalid(invalid)
+            RefusalReason::Invalid(invalid)
         }
     }
 }
 
-impl fmt::Display for Because {
+impl fmt::Display for RefusalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Because::NoToken => {
+            RefusalReason::NoToken => {
                 "send a context in which MFA is present: Authorization: Bearer TOKEN"
             }
-            Because::Ambiguous => "send one token, in one place",
-            Because::Invalid(_) => "the context is not valid: open another session",
-            Because::Unavailable => "whether this context was revoked is not known now: try again",
-            Because::WithoutMfa => "MFA is not present: open a session with a second factor",
-            Because::Insufficient(reason) | Because::Forbidden(reason) => reason,
+            RefusalReason::Ambiguous => "send one token, in one place",
+            RefusalReason::Invalid(_) => "the context is not valid: open another session",
+            RefusalReason::Unavailable => {
+                "whether this context was revoked is not known now: try again"
+            }
+            RefusalReason::WithoutMfa => "MFA is not present: open a session with a second factor",
+            RefusalReason::Insufficient(reason) | RefusalReason::Forbidden(reason) => reason,
         })
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.because.fmt(f)
+        self.reason.fmt(f)
     }
 }
 
@@ -199,35 +204,35 @@ impl std::error::Error for Refusal {}
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let detail = self.because.to_string();
+        let detail = self.reason.to_string();
         let mut response = match self.grpc {
             None => {
                 let mut response = Response::new(Body::from(self.problem(&detail)));
-                *response.status_mut() = self.because.status();
+                *response.status_mut() = self.reason.status();
                 response
                     .headers_mut()
                     .insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
                 response
             }
-            // The form of an answer that is over before it began: everything is in its headers.
+            // gRPC "Trailers-Only": the whole answer is in the headers.
             Some(kind) => {
                 let mut response = Response::new(Body::empty());
                 let message = utf8_percent_encode(&detail, NOT_IN_GRPC_MESSAGES).to_string();
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
                 response
                     .headers_mut()
-                    .insert("grpc-status", HeaderValue::from_static(self.because.grpc_status()));
+                    .insert("grpc-status", HeaderValue::from_static(self.reason.grpc_status()));
                 response.headers_mut().extend(
                     HeaderValue::try_from(message).ok().map(|message| (GRPC_MESSAGE, message)),
                 );
                 response
             }
         };
-        match self.because {
-            Because::Forbidden(_) => {}
-            Because::Unavailable => {
+        match self.reason {
+            RefusalReason::Forbidden(_) => {}
+            RefusalReason::Unavailable => {
                 response.headers_mut().extend(
-                    self.because
+                    self.reason
                         .retry_after()
                         .map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds))),
                 );
@@ -263,7 +268,7 @@ impl FromStr for Realm {
     }
 }
 
-/// The type of answer that a gRPC request wants, by its own.
+/// Content type of the gRPC answer, after the type of the request.
 fn grpc(headers: &HeaderMap) -> Option<&'static str> {
     let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?.to_ascii_lowercase();
     let kind = kind.split(['+', ';']).next()?.trim_end();
@@ -274,5 +279,5 @@ fn grpc(headers: &HeaderMap) -> Option<&'static str> {
 
 const GRPC_MESSAGE: http::HeaderName = http::HeaderName::from_static("grpc-message");
 
-/// gRPC over HTTP/2, "Responses".
+/// Percent-encoding of gRPC over HTTP/2, "Responses".
 const NOT_IN_GRPC_MESSAGES: &AsciiSet = &CONTROLS.add(b'%');

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
-use twostep::guard::{Because, MfaGuard, Refusal};
+use twostep::guard::{MfaGuard, Refusal, RefusalReason};
 use twostep::policy::Policy;
 use twostep::session::{Invalid, RevocationList, RevocationSource};
 
@@ -110,7 +110,7 @@ async fn an_extractor_refuses_what_only_a_lenient_policy_allows() {
     let headers = axum::http::HeaderMap::new();
     assert_eq!(desk.guard().admit(&headers, &super::desk::lenient()).unwrap(), None);
     let refusal = desk.guard().judge(&headers, &super::desk::lenient()).unwrap_err();
-    assert_eq!(refusal.because(), &Because::NoToken);
+    assert_eq!(refusal.reason(), &RefusalReason::NoToken);
     assert_eq!(refusal.step_up().acr_values, ["mfa"]);
 }
 
@@ -155,7 +155,7 @@ async fn who_keeps_a_log_finds_the_reason_in_the_answer() {
         .into_iter()
         .collect();
     let refusal = desk.guard().judge(&headers, &Policy::mfa_present()).unwrap_err();
-    assert_eq!(refusal.because(), &Because::Invalid(Invalid::Expired));
+    assert_eq!(refusal.reason(), &RefusalReason::Invalid(Invalid::Expired));
     let response = refusal.clone().into_response();
     assert_eq!(response.extensions().get::<Refusal>(), Some(&refusal));
     assert!(!format!("{refusal:?}{refusal}").contains(&over[..20]));
@@ -172,7 +172,7 @@ async fn a_policy_that_nothing_satisfies_asks_for_nothing() {
     .into_iter()
     .collect();
     let refusal = desk.guard().judge(&headers, &never).unwrap_err();
-    assert!(matches!(refusal.because(), Because::Forbidden(_)), "{refusal:?}");
+    assert!(matches!(refusal.reason(), RefusalReason::Forbidden(_)), "{refusal:?}");
     let response = refusal.into_response();
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     assert!(!response.headers().contains_key("www-authenticate"), "nothing would help");

@@ -149,7 +149,7 @@ pub(super) async fn drift(stage: &mut Stage, narrator: &mut Narrator) -> Result<
             drift.seconds
         ));
     }
-    let MovingFactor::Totp(totp) = stage.device().await?.factor else {
+    let Factor::Totp(totp) = stage.device().await?.factor else {
         return Err(otherwise("a time-based device", "another"));
     };
     let rate = otp::rate(&totp.samples).ok_or_else(|| otherwise("a rate", "none"))?;
