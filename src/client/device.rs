@@ -109,19 +109,19 @@ impl NewDevice {
         NewDevice { account: account.clone(), kind, name: None, serial: None, secret: None }
     }
 
-    /// The same, called so by its owner.
+    /// Sets the name that its owner gave it.
     #[must_use]
     pub fn named(self, name: DeviceName) -> NewDevice {
         NewDevice { name: Some(name), ..self }
     }
 
-    /// The same, with the serial number that is printed on it.
+    /// Sets the serial number that is printed on it.
     #[must_use]
     pub fn with_serial(self, serial: SerialNumber) -> NewDevice {
         NewDevice { serial: Some(serial), ..self }
     }
 
-    /// The same, with the secret that is in it already, in base32.
+    /// Sets the secret that it already holds, in base32.
     #[must_use]
     pub fn with_secret(self, base32: impl Into<String>) -> NewDevice {
         NewDevice { secret: Some(base32.into()), ..self }

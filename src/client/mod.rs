@@ -57,7 +57,7 @@ impl Client {
         }
     }
 
-    /// The same, with an API key.
+    /// Sends this API key with every request.
     ///
     /// # Errors
     /// [`Error::Malformed`]: it is no API key.
@@ -65,8 +65,8 @@ impl Client {
         Ok(Client { authorization: Some(sensitive(&format!("Bearer {key}"))?), ..self })
     }
 
-    /// The same, with the context by which the owner of a protected account proves to be that when
-    /// devices change.
+    /// Sends this context with every request, as the owner's proof for changes to devices of a
+    /// protected account.
     ///
     /// # Errors
     /// [`Error::Malformed`]: it is no token.
@@ -74,15 +74,15 @@ impl Client {
         Ok(Client { mfa_context: Some(sensitive(token)?), ..self })
     }
 
-    /// The same, with another time in which the whole answer must have come.
+    /// Sets the time limit for a whole answer.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Client {
         Client { timeout, ..self }
     }
 
-    /// The same, trying so often: once unless said otherwise. What only asks is asked again
-    /// whenever no answer came. What does something is tried again only if nothing of it was sent;
-    /// so a code is judged at most once, however often it is tried.
+    /// Sets the number of attempts; one by default. Queries are repeated whenever the answer is
+    /// missing. Other requests are repeated only if nothing was sent, so a code is judged at most
+    /// once.
     #[must_use]
     pub fn trying(self, times: u32) -> Client {
         Client { tries: times.max(1), ..self }

@@ -81,14 +81,14 @@ impl OpenSession {
         OpenSession { body: json!({ "ceremony_id": ceremony_id, "credential": credential }) }
     }
 
-    /// The same, lasting so long: 900 to 129,600 seconds.
+    /// Sets the lifetime of the session: 900 to 129,600 seconds.
     #[must_use]
     pub fn lasting(mut self, duration: Duration) -> OpenSession {
         self.body["duration_seconds"] = duration.as_secs().into();
         self
     }
 
-    /// The same, to be shown to this audience; to the agent itself unless said otherwise.
+    /// Sets the audience of the session; the agent itself by default.
     #[must_use]
     pub fn to_be_shown_to(mut self, audience: &str) -> OpenSession {
         self.body["audience"] = audience.into();

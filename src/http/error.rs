@@ -1,14 +1,14 @@
-//! Why there is no answer.
+//! Errors of requests.
 
 use std::{fmt, io};
 
-/// Why there is no answer.
+/// A request without an answer, grouped by what the caller may do next.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum Error {
-    /// Nothing was sent: it can be tried again, whatever it was.
+    /// Nothing was sent: any request may be repeated.
     NotSent(Cause),
-    /// The request may have been sent, and done.
+    /// The request may have been sent and carried out: repeat queries only.
     Lost(String),
 }
 

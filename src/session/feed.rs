@@ -61,14 +61,14 @@ impl RevocationFeed {
         }
     }
 
-    /// The same, with at most so many entries of each kind.
+    /// Limits the list to this many entries of each kind.
     #[must_use]
     pub fn holding(self, most: u32) -> RevocationFeed {
         RevocationFeed { most, ..self }
     }
 
-    /// The same, asking the store again after so long: one second unless said otherwise. It is part
-    /// of how long a revocation takes.
+    /// Sets the interval at which the store is read again; one second by default. It adds to the
+    /// delay of a revocation.
     #[must_use]
     pub fn looking_after(self, look_after: Duration) -> RevocationFeed {
         RevocationFeed { look_after, ..self }

@@ -39,7 +39,7 @@ impl Issuer {
         Issuer::with_algorithm(verifier, name, SigningAlgorithm::default())
     }
 
-    /// The same, signing with this algorithm when a key has to be made.
+    /// An issuer whose new signing keys use this algorithm.
     pub fn with_algorithm(
         verifier: Verifier,
         name: impl Into<String>,
@@ -49,13 +49,13 @@ impl Issuer {
         Issuer { name: name.into(), verifier, keys, lifetime: Lifetime::default() }
     }
 
-    /// The same, with another lifetime.
+    /// Sets the lifetime of new contexts; one hour by default.
     #[must_use]
     pub fn lifetime(self, lifetime: Lifetime) -> Issuer {
         Issuer { lifetime, ..self }
     }
 
-    /// The same, speaking for this caller: audit events name it.
+    /// Names this caller in audit events.
     #[must_use]
     pub fn on_behalf_of(self, caller: CallerId) -> Issuer {
         Issuer { verifier: self.verifier.on_behalf_of(caller), ..self }

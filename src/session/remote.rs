@@ -92,28 +92,28 @@ impl RemoteIssuer {
         }
     }
 
-    /// The same, by another clock.
+    /// Replaces the system's clock.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> RemoteIssuer {
         RemoteIssuer { clock, ..self }
     }
 
-    /// The same, asked again after so long; a quarter earlier at random, and half as long again
-    /// after a failure. A revocation reaches validators within that time, a second more for the
-    /// agent, and the time of the answer itself.
+    /// Sets the interval of requests; up to a quarter shorter at random, and half as long again
+    /// after a failure. A revocation reaches validators within the interval, plus a second for the
+    /// agent and the time of the answer.
     #[must_use]
     pub fn every(self, every: Duration) -> RemoteIssuer {
         RemoteIssuer { every, ..self }
     }
 
-    /// The same, beginning with these keys: contexts can be validated before it was ever reached,
-    /// if they need no list of revocations.
+    /// Starts with these keys: until the issuer is first reached, contexts can be validated by
+    /// validators that need no list of revocations.
     #[must_use]
     pub fn starting_with(self, keys: JwkSet) -> RemoteIssuer {
         RemoteIssuer { keys, ..self }
     }
 
-    /// The same, for its keys alone: what it revokes is not heard of.
+    /// Follows the keys only, not the revocations.
     #[must_use]
     pub fn without_revocations(self) -> RemoteIssuer {
         RemoteIssuer { lists: false, ..self }

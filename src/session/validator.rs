@@ -105,29 +105,29 @@ impl Validator {
         }
     }
 
-    /// The same, by another clock.
+    /// Replaces the system's clock.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Validator {
         Validator { clock, ..self }
     }
 
-    /// The same, refusing what the newest list of revocations names, and everything while that list
-    /// is too old.
+    /// Refuses contexts on the newest list of revocations, and every context while that list is
+    /// stale.
     #[must_use]
     pub fn with_revocations(self, source: Arc<dyn RevocationSource>) -> Validator {
         Validator { revocations: Some(source), ..self }
     }
 
-    /// The same, with another age from which a list of revocations is too old: one hour unless said
-    /// otherwise, as long as a context lives by default. It is how long a revoked context may go on
-    /// where the issuer cannot be reached.
+    /// Sets the age from which a list of revocations is stale; one hour by default, the default
+    /// lifetime of a context. It bounds how long a revoked context stays valid while the issuer is
+    /// unreachable.
     #[must_use]
     pub fn max_staleness(self, max_staleness: Duration) -> Validator {
         Validator { max_staleness, ..self }
     }
 
-    /// The same, remembering at most so many tokens: 4,096 unless said otherwise. With 0 every
-    /// signature is verified every time.
+    /// Limits the cache to this many validated tokens; 4,096 by default. With 0 every signature is
+    /// verified every time.
     #[must_use]
     pub fn remembering(self, tokens: usize) -> Validator {
         Validator { seen: Arc::new(Seen::new(tokens)), ..self }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::store::{Action, ApiKeyRecord, Change, Commit, Write, random};
 use crate::verifier::{Error, Verifier};
 
-/// What a new API key is to allow.
+/// A new API key before it is made: a role, and the accounts it is limited to.
 #[derive(Clone, Debug)]
 pub struct NewApiKey {
     /// What its holder calls it.

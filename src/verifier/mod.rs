@@ -83,7 +83,8 @@ struct Core {
     decoy: work::Decoy,
 }
 
-/// What an installation may choose.
+/// Limits per account that an installation may choose: 8 devices in use and 8 pending ones by
+/// default.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// How many devices an account may have in use. Pending ones do not count.
@@ -175,8 +176,8 @@ impl Verifier {
         Verifier { core: Arc::new(core), caller: CallerId::new("library") }
     }
 
-    /// The same verifier, speaking for this caller: pair allowances and audit events are counted by
-    /// it.
+    /// A verifier for the same store that acts for this caller, who is named in audit events and
+    /// has its own allowance of pairs.
     #[must_use]
     pub fn on_behalf_of(&self, caller: CallerId) -> Verifier {
         Verifier { core: Arc::clone(&self.core), caller }

@@ -34,7 +34,8 @@ pub struct RelyingParty {
     pub(super) resident_key: ResidentKey,
 }
 
-/// What a [`RelyingParty`] is made of.
+/// The configuration of a [`RelyingParty`]: its identity and origins, and its demands on
+/// authenticators. Only `rp_id`, `name` and `origins` have no default.
 #[derive(Clone, Debug)]
 pub struct RelyingPartyConfig {
     /// The RP ID: a domain name, or `localhost`. Credentials are bound to it for good.

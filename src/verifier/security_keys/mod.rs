@@ -87,7 +87,7 @@ impl SecurityKeys {
         &self.relying_party
     }
 
-    /// The same, speaking for this caller: audit events name it.
+    /// Acts for this caller, who is named in audit events.
     #[must_use]
     pub fn on_behalf_of(&self, caller: CallerId) -> SecurityKeys {
         SecurityKeys { verifier: self.verifier.on_behalf_of(caller), ..self.clone() }
