@@ -1,9 +1,9 @@
-//! The account that a name from outside means.
+//! Accounts by name.
 //!
-//! Every name comes through here once, at the edge: in a body, a path or a query, as a login name,
-//! in a rule or an API key. Where the configuration folds names, accounts that were made under
-//! other spellings before keep theirs, since their seeds and recovery codes are bound to it: the
-//! folded name leads to them.
+//! Every name from outside is resolved here once: from a body, a path or a query, a login name, a
+//! rule or an API key. Where the configuration folds names, an account created earlier under
+//! another spelling keeps it, since its seeds and recovery codes are bound to it; the folded name
+//! leads to it.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::id::{AccountId, BadName};
 use crate::store;
 use crate::store::{AccountList, Store};
 
-/// Knows which names are one account.
+/// Maps names to accounts.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
     fold: Fold,
@@ -20,11 +20,12 @@ pub(crate) struct Accounts {
     kept: HashMap<String, AccountId>,
 }
 
-/// Names cannot be folded in this store.
+/// Folding is impossible with the accounts of this store.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotFolded {
     #[error(
-        "accounts.fold: several accounts of the store would be one: {}; remove one of each (twostep account remove), or leave fold out",
+        "accounts.fold: several accounts of the store would be one: {}; remove one of each \
+         (twostep account remove), or leave fold out",
         .0.join("; ")
     )]
     Several(Vec<String>),
@@ -33,10 +34,10 @@ pub(crate) enum NotFolded {
 }
 
 impl Accounts {
-    /// Reads every account's name where names are folded.
+    /// Reads the names of all accounts, if names are folded.
     ///
     /// # Errors
-    /// [`NotFolded::Several`] for accounts that would become one.
+    /// [`NotFolded::Several`] for accounts that folding would merge.
     pub(crate) async fn of(store: &dyn Store, fold: Fold) -> Result<Accounts, NotFolded> {
         if fold == Fold::None {
             return Ok(Accounts::default());
@@ -84,26 +85,25 @@ impl Accounts {
         Err(NotFolded::Several(several))
     }
 
-    /// How names are folded.
+    /// The folding of names.
     pub(crate) fn fold(&self) -> Fold {
         self.fold
     }
 
-    /// The account that this name means, which need not be there yet.
+    /// The account of this name, which need not exist yet.
     pub(crate) fn named(&self, name: &str) -> Result<AccountId, BadName> {
-        // Judged as it was sent: its own character is named, not what folding makes of it.
+        // Parse before folding: the error names a character as it was sent.
         let named: AccountId = name.parse()?;
         self.folded(named)
     }
 
-    /// The account that this name means, where only one that is there already can be meant: names
-    /// that were taken before a rule became stricter are taken.
+    /// The existing account of this name. Names from before a rule became stricter are accepted.
     pub(crate) fn existing(&self, name: &str) -> Result<AccountId, BadName> {
         self.folded(AccountId::existing(name)?)
     }
 
-    /// Whether some account with this prefix is kept under a spelling that is not folded, so that a
-    /// range of the store's names has a gap.
+    /// `true` if an account with this prefix is kept under another spelling: a range of the store's
+    /// names would then miss it.
     pub(crate) fn has_other_spellings(&self, prefix: &str) -> bool {
         let prefix = self.fold.apply(prefix);
         self.kept.keys().any(|folded| folded.starts_with(&*prefix))
@@ -121,8 +121,8 @@ impl Accounts {
     }
 }
 
-/// How many accounts are read at a time.
+/// Accounts per read.
 const PAGE: u32 = 1_000;
 
-/// How many pairs of accounts are named.
+/// The number of conflicting pairs that the error names.
 const NAMED: usize = 5;

@@ -1,4 +1,4 @@
-//! Why an agent does not start, or had to end: the file and the next step for its operator.
+//! Errors that end an agent, with the file and the next step for its operator.
 
 use super::{Config, ListenError};
 use crate::store::KeyError;
@@ -9,61 +9,61 @@ use crate::{store, verifier};
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It cannot run with this configuration on this machine.
+    /// The configuration does not work on this machine.
     #[error("{}", .0.join("\n"))]
     Config(Vec<String>),
-    /// It cannot listen.
+    /// A listening socket cannot be opened.
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The sealing key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The keys of the file are not those of the store.
+    /// The key file does not hold the keys of the store.
     #[error("the sealing key {key} does not fit the store {store}: {cause}")]
     KeyUnfit {
         /// The file of the sealing key.
         key: String,
         /// The store's file.
         store: String,
-        /// What does not fit.
+        /// The mismatch.
         cause: KeyError,
     },
-    /// The store can be opened, and not be worked with.
+    /// The store opens, and then fails.
     #[error("the store {store} cannot be served from: {cause}{}", remedy(.cause, .store))]
     Store {
-        /// Its file.
+        /// The store's file.
         store: String,
-        /// What it does not do.
+        /// The failure.
         cause: verifier::Error,
     },
     /// The store cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A sealing key is there, and nothing that was sealed under it.
+    /// A sealing key exists, and its store does not.
     #[error(
-        "the sealing key {key} is there, and its store {store} is not: put the store, or a restored backup of it, back; \
-         to begin a new store, move the key away"
+        "the sealing key {key} is there, and its store {store} is not: put the store, or a \
+         restored backup of it, back; to begin a new store, move the key away"
     )]
     StoreGone {
         /// The file of the sealing key.
         key: String,
-        /// Where the store would be.
+        /// The missing store's file.
         store: String,
     },
     /// The system refuses something.
     #[error("cannot {what}: {reason}")]
     System {
-        /// What was tried.
+        /// The attempted operation.
         what: String,
-        /// What the system said.
+        /// The system's error.
         reason: std::io::Error,
     },
-    /// Going on could have accepted a code twice.
+    /// The agent stopped, since going on could have accepted a code twice.
     #[error("the agent ended itself: {0}")]
     Ended(String),
 }
 
-/// Names the files of what ends a start.
+/// Adds the names of the files to an error at the start.
 pub(super) fn at_start(config: &Config, cause: verifier::Error) -> Error {
     let store = config
         .store_url()
@@ -90,8 +90,8 @@ fn remedy(cause: &verifier::Error, store: &str) -> String {
         }
         verifier::Error::Store(store::Error::Unavailable(_)) => {
             format!(
-                ": see that its disk and its folder can be read and written, then start again; if they can, put a backup in its place \
-                 and run `twostep store restore {store}`"
+                ": see that its disk and its folder can be read and written, then start again; if \
+                 they can, put a backup in its place and run `twostep store restore {store}`"
             )
         }
         _ => "; start again".to_owned(),

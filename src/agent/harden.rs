@@ -1,14 +1,14 @@
-//! What the process denies itself and others before it reads a secret.
+//! Hardening of the process, before it reads a secret.
 
 use nix::sys::prctl::set_dumpable;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Leaves no memory behind in a core dump, lets no other process of the same user read it, and
-/// makes room for connections.
+/// Disables core dumps and reads of the process's memory by its own user, and raises the limit on
+/// open files.
 pub(crate) fn start(connections: u32) -> nix::Result<()> {
     set_dumpable(false)?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
-    // All listeners may be full, and the store and security keys need files as well.
+    // Enough for full listeners, the store and security keys.
     let needed = u64::from(connections).saturating_mul(5).div_ceil(2).saturating_add(256);
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     if soft < needed {

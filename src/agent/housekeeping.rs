@@ -51,7 +51,7 @@ pub(crate) async fn run(state: Shared) {
     }
 }
 
-/// Whether the verifier is ready and its store answers. The read also shows whether the store's
+/// Probes the verifier and its store. The read also shows whether the store's
 /// files are still the ones that were opened.
 async fn probe_store(verifier: &Verifier) -> Result<(), Error> {
     verifier.ready().await?;

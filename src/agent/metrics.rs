@@ -1,4 +1,4 @@
-//! What is counted, as Prometheus reads it. No label names an account, a device or a caller.
+//! Metrics for Prometheus. No label names an account, a device or a caller.
 
 use std::time::Duration;
 
@@ -60,11 +60,11 @@ struct EventLabels {
     told: &'static str,
 }
 
-/// The verifier counts by itself; it is asked when somebody looks.
+/// The counts of the verifier, read at each scrape.
 #[derive(Debug)]
 struct VerifierCounts(Verifier);
 
-/// So does the log.
+/// The counts of the log, read at each scrape.
 #[derive(Debug)]
 struct LogCounts(Lossy);
 
@@ -117,7 +117,7 @@ impl Metrics {
         }
     }
 
-    /// A request was answered. `route` is a pattern, never a path.
+    /// Counts an answered request. `route` is a pattern, never a path.
     pub(crate) fn observe(&self, route: &str, status: u16, duration: Duration) {
         self.requests
             .get_or_create(&RequestLabels { route: route.to_owned(), status })
@@ -127,12 +127,12 @@ impl Metrics {
             .observe(duration.as_secs_f64());
     }
 
-    /// Somebody was refused.
+    /// Counts a refusal.
     pub(crate) fn refused(&self, reason: &'static str) {
         self.refusals.get_or_create(&ReasonLabels { reason }).inc();
     }
 
-    /// A session was issued.
+    /// Counts an issued session.
     pub(crate) fn issued(&self, context: &AnyContext) {
         let labels = match context {
             AnyContext::Mfa(context) => IssuedLabels { mfa: "true", kind: context.kind().name() },
@@ -141,33 +141,33 @@ impl Metrics {
         self.issued.get_or_create(&labels).inc();
     }
 
-    /// Somebody was told of an event, or was not.
+    /// Counts an attempt to deliver an event.
     pub(crate) fn told(&self, by: &'static str, told: bool) {
         let told = if told { "true" } else { "false" };
         self.events.get_or_create(&EventLabels { by, told }).inc();
     }
 
-    /// A request ended in a panic.
+    /// Counts a request that ended in a panic.
     pub(crate) fn panicked(&self) {
         self.panics.inc();
     }
 
-    /// What asking the verifier whether it is ready has found.
+    /// Records the result of probing the verifier.
     pub(crate) fn probed(&self, ready: &Result<(), verifier::Error>) {
         let store = match ready {
-            // The store was asked first.
+            // The store answered before the clock was judged.
             Ok(()) | Err(verifier::Error::Clock(_)) => 1,
             Err(_) => 0,
         };
         self.store_ok.set(store);
     }
 
-    /// Whether the verifier is ready was asked, and no answer came in time.
+    /// Records a probe without an answer in time.
     pub(crate) fn not_answered(&self) {
         self.store_ok.set(0);
     }
 
-    /// Everything, as Prometheus reads it.
+    /// All metrics in the text format of Prometheus.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
@@ -200,7 +200,8 @@ impl Collector for VerifierCounts {
                 counter.metric_type(),
             )?)?;
         }
-        let help = "Secrets that are sealed under an older sealing key, by its id: for as long as there are any, the key is needed";
+        let help = "Secrets that are sealed under an older sealing key, by its id: for as long as \
+                    there are any, the key is needed";
         let mut older =
             encoder.encode_descriptor("secrets_under_older_keys", help, None, MetricType::Gauge)?;
         for need in self.0.known_older_sealing_keys() {
@@ -231,7 +232,7 @@ impl Collector for LogCounts {
     }
 }
 
-/// From a read of memory to a queue in front of a slow disk.
+/// From the time of a cached read to that of a queue at a slow disk.
 fn buckets() -> Histogram {
     Histogram::new([
         0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,

@@ -165,5 +165,5 @@ fn system<E: Into<std::io::Error>>(what: &'static str) -> impl FnOnce(E) -> Erro
     move |reason| Error::System { what: what.to_owned(), reason: reason.into() }
 }
 
-/// How long the store is waited for when the agent ends.
+/// Time for the last revocations when the agent ends.
 const LAST_TRY: Duration = Duration::from_secs(5);

@@ -30,7 +30,7 @@ pub(crate) struct Problem {
     status: u16,
     /// The kind of problem, for programs.
     code: Code,
-    /// What is wrong with this request, and what to do.
+    /// The fault of this request, and the next step.
     detail: String,
     /// The reason of a refusal; only for callers who may know it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,12 +132,12 @@ impl Problem {
         Problem { retry_after_seconds: Some(seconds), ..self }
     }
 
-    /// Whether the store did not say if it kept a change.
+    /// `true` if the store did not say whether it kept a change.
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.in_doubt
     }
 
-    /// Whether this is a judged refusal rather than a fault of the agent.
+    /// `true` for a judged refusal, as opposed to a fault of the agent.
     pub(crate) fn is_refusal(&self) -> bool {
         self.code == Code::AccessDenied
     }

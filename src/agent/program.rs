@@ -1,5 +1,5 @@
-//! A program that the configuration names: run without a shell, with nothing of the agent's
-//! environment, and not for long.
+//! A program that the configuration names: run without a shell, without the agent's environment,
+//! and with a time limit.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub struct Program {
     arguments: Vec<String>,
 }
 
-/// Why a program did not do what it is there for.
+/// A failed run of a program.
 #[derive(Debug)]
 pub(crate) enum ProgramFault {
     NotStarted(PathBuf, io::Error),
@@ -33,8 +33,8 @@ pub(crate) enum ProgramFault {
 }
 
 impl Program {
-    /// What keeps it from being run, said of this key of the configuration. What the agent runs is
-    /// nobody else's to change.
+    /// The problem that keeps it from being run, told of this key of the configuration. Other users
+    /// must not be able to change a program that the agent runs.
     pub(crate) fn problem(&self, key: &str) -> Option<String> {
         let show = self.path.display();
         let there = fs::metadata(&self.path)
@@ -51,9 +51,8 @@ impl Program {
         shared.or(folder).map(|problem| format!("{key}: {problem}"))
     }
 
-    /// Runs it with these variables, a search path and nothing else in its environment. It reads
-    /// `input` from its standard input, and what it prints is nobody's. When `limit` is over it is
-    /// killed, with all that it started.
+    /// Runs it with these variables and a search path as its whole environment, and `input` as its
+    /// standard input. Its output is discarded. After `limit` it is killed, with its children.
     pub(crate) async fn run(
         &self,
         limit: Duration,
@@ -76,7 +75,7 @@ impl Program {
             .map_err(not_started)?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         let Ok(ended) = timeout(limit, end(&mut child, input)).await else {
-            // It was not waited for to its end, so its number is still its own.
+            // The child is not reaped yet, so its process id is still its own.
             if let Some(group) = group {
                 let _ = killpg(group, Signal::SIGKILL);
             }
@@ -90,7 +89,7 @@ impl Program {
 
 async fn end(child: &mut Child, input: &[u8]) -> io::Result<ExitStatus> {
     if let Some(mut stdin) = child.stdin.take() {
-        // A program need not read what it is told.
+        // A program may leave its input unread.
         let _ = stdin.write_all(input).await;
     }
     child.wait().await
@@ -102,7 +101,8 @@ impl<'de> Deserialize<'de> for Program {
         let path = PathBuf::from(words.next().unwrap_or_default());
         if !path.is_absolute() {
             return Err(D::Error::custom(
-                "a program is named by its whole path, its arguments after it: [\"/usr/local/bin/tell-owner\"]",
+                "a program is named by its whole path, its arguments after it: \
+                 [\"/usr/local/bin/tell-owner\"]",
             ));
         }
         Ok(Program { path, arguments: words.collect() })
@@ -136,7 +136,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(10);
 
     #[tokio::test]
-    async fn it_gets_its_input_and_its_variables_and_nothing_else() {
+    async fn a_program_gets_its_input_and_its_variables_alone() {
         let folder = tempfile::tempdir().unwrap();
         let seen = folder.path().join("seen");
         let program = shell(&format!(
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_went_wrong_is_told() {
+    async fn a_failure_names_the_program_and_its_status() {
         let failed = shell("exit 3").run(LONG, &[], b"").await.unwrap_err();
         assert_eq!(failed.to_string(), "/bin/sh failed: exit status: 3");
         let missing = Program { path: "/no/such/program".into(), arguments: Vec::new() };
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_and_its_children_are_killed_when_the_time_is_over() {
+    async fn a_program_and_its_children_are_killed_at_the_limit() {
         let folder = tempfile::tempdir().unwrap();
         let marks = folder.path().join("marks");
         let program = shell(&format!("(sleep 1; echo alive > {}) & wait", marks.display()));

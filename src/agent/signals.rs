@@ -38,7 +38,7 @@ impl Signals {
                 _ = self.interrupt.recv() => break,
                 _ = self.hang_up.recv() => {
                     systemd::reloading();
-                    // Resealing a large store takes long; interrupted, it resumes at the next start.
+                    // Resealing a large store takes long; it resumes at the next start.
                     tokio::select! {
                         () = reload(&state, tls.as_deref()) => systemd::ready(),
                         _ = self.terminate.recv() => break,

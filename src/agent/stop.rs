@@ -1,19 +1,19 @@
-//! How the agent ends: because somebody asked, or because it must not go on.
+//! The end of the agent: on request, or because it must not go on.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Tells every part of the agent to end. Cheap to clone.
+/// A signal to all parts of the agent to end. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Stop(Arc<watch::Sender<Option<Why>>>);
 
-/// Why the agent ends.
+/// The reason for which the agent ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// Somebody asked for it.
+    /// A signal asked for it.
     Asked,
-    /// It must not go on; the text says why.
+    /// The agent must not go on, for the reason in the text.
     Failed(String),
 }
 

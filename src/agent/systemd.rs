@@ -1,6 +1,6 @@
-//! What the service manager hears. Without one, nothing is said to nobody.
+//! Notifications to the service manager, if there is one.
 //!
-//! It is told by a thread of its own: a manager that does not read its socket stops nothing here.
+//! A thread of its own sends them: a manager that does not read its socket blocks nothing here.
 
 use std::sync::LazyLock;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -16,14 +16,14 @@ pub(crate) fn stopping() {
     tell(vec![NotifyState::Stopping]);
 }
 
-/// The certificate and the keys are being read again; [`ready`] follows.
+/// Notifies that the certificate and the keys are being read again; [`ready`] follows.
 pub(crate) fn reloading() {
     if let Ok(now) = NotifyState::monotonic_usec_now() {
         tell(vec![NotifyState::Reloading, now]);
     }
 }
 
-/// Shows that the agent is alive, twice as often as it has to.
+/// Notifies the watchdog twice as often as required.
 pub(crate) async fn watchdog() {
     let Some(limit) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
     loop {
@@ -32,7 +32,7 @@ pub(crate) async fn watchdog() {
     }
 }
 
-/// Queues it. Where the queue is full the manager does not listen, and hears less.
+/// Queues a notification. A full queue means that the manager does not read: drop it.
 fn tell(state: Vec<NotifyState<'static>>) {
     static TELLER: LazyLock<SyncSender<Vec<NotifyState<'static>>>> = LazyLock::new(|| {
         let (queue, states) = sync_channel::<Vec<NotifyState<'static>>>(MOST_WAITING);

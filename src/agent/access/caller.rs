@@ -29,7 +29,7 @@ pub(crate) enum Scope {
 }
 
 impl Caller {
-    /// Whether the account exists for this caller.
+    /// `true` if the account exists for this caller.
     pub(crate) fn sees(&self, account: &AccountId) -> bool {
         match &self.scope {
             Scope::All => true,
@@ -39,7 +39,7 @@ impl Caller {
         }
     }
 
-    /// Whether the account of its own login name is the only one that exists for it.
+    /// `true` if the account of its own login name is the only one that exists for it.
     pub(crate) fn sees_only_its_own(&self) -> bool {
         let Scope::Only { patterns, .. } = &self.scope else { return false };
         patterns.iter().all(|pattern| *pattern == AccountPattern::LoginName)

@@ -9,7 +9,7 @@ use crate::{store, verifier};
 /// A request that was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// This caller, or this request, is denied.
+    /// The caller, or its request, is denied.
     #[error(transparent)]
     Denied(#[from] Denied),
     /// The verifier refuses or fails.

@@ -108,5 +108,5 @@ impl Login {
     }
 }
 
-/// How long a login is cached: a change of groups takes effect after that.
+/// Lifetime of a cached login: a change of groups takes effect after that.
 const CACHED_FOR: Duration = Duration::from_secs(5);

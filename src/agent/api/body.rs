@@ -1,8 +1,8 @@
-//! Reading requests strictly: a body has one meaning or none.
+//! Strict reading of requests: a body has one meaning or is refused.
 //!
-//! Two parsers that read a member given twice differently are two opinions of who is meant, so that
-//! is refused, as are unknown members, `null`, and bodies that are deep for no reason. Inside
-//! `credential`, which browsers and their libraries write, a member that is `null` is absent.
+//! Duplicate members are refused, since two parsers may read them differently, and so are unknown
+//! members, `null`, and deep nesting. Inside `credential`, which browsers and their libraries write,
+//! `null` counts as absent.
 
 use std::fmt;
 
@@ -34,8 +34,8 @@ impl<T: DeserializeOwned> FromRequest<Shared> for SecretBody<T> {
 
     async fn from_request(request: Request, _: &Shared) -> Result<SecretBody<T>, Problem> {
         let bytes = bytes_of(request).await?;
-        // Members given twice, unknown ones and `null` are refused by the types themselves; there
-        // is no second reader.
+        // The type itself refuses duplicate and unknown members and `null`: no second reader sees
+        // the secret.
         let read =
             serde_json::from_slice(&bytes).map_err(|error| Problem::bad_input(described(&error)));
         if let Ok(mut bytes) = bytes.try_into_mut() {
@@ -77,7 +77,7 @@ impl<T: DeserializeOwned> FromRequestParts<Shared> for Parameters<T> {
         parts: &mut Parts,
         state: &Shared,
     ) -> Result<Parameters<T>, Problem> {
-        // What is no UTF-8 would be read as a name with another character in its place.
+        // `Query` would put a replacement character where the text is not UTF-8.
         if percent_decode_str(parts.uri.query().unwrap_or_default()).decode_utf8().is_err() {
             return Err(Problem::bad_input("the query is not UTF-8"));
         }
@@ -93,10 +93,10 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     serde_json::from_value(value).map_err(|error| described(&error))
 }
 
-/// What is wrong with a body, without repeating a value of it: it may be a code.
+/// The fault of a body, without its values: they may be codes.
 fn described(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    // Only these messages are known to name members alone.
+    // These messages name members and no values.
     let named = ["unknown field", "missing field", "given twice", "is null", "deeper than"];
     if error.is_data() && named.iter().any(|known| text.contains(known)) {
         return text;
@@ -120,12 +120,12 @@ impl<'de> Deserialize<'de> for Strict {
 
 #[derive(Clone, Copy)]
 struct Level {
-    /// How many more levels there may be.
+    /// Levels that may follow.
     deeper: usize,
     nulls: Nulls,
 }
 
-/// What becomes of `null`.
+/// Treatment of `null`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Nulls {
     Refused,
@@ -142,8 +142,7 @@ impl Level {
         Ok(Level { deeper, ..self })
     }
 
-    /// What a member of an object is read by: browsers write what is in the one that holds their
-    /// answer.
+    /// The reader of a member. Browsers write the content of `credential`.
     fn member(self, name: &str) -> Level {
         let browsers = self.deeper + 1 == DEEPEST && name == CREDENTIAL;
         Level { nulls: if browsers { Nulls::Absent } else { self.nulls }, ..self }
@@ -210,7 +209,7 @@ impl<'de> Visitor<'de> for Level {
                 return Err(A::Error::custom("a member is given twice"));
             }
         }
-        // Only there can any have been read; the object that holds it all is not among them.
+        // Nulls were read inside `credential` only.
         if self.nulls == Nulls::Absent {
             map.retain(|_, value| !value.is_null());
         }
@@ -225,7 +224,7 @@ const LONGEST: usize = 64 * 1_024;
 
 const DEEPEST: usize = 8;
 
-/// The member that holds what WebAuthn has a browser write.
+/// The member that holds a browser's WebAuthn answer.
 const CREDENTIAL: &str = "credential";
 
 #[cfg(test)]
@@ -266,8 +265,9 @@ mod tests {
     }
 
     #[test]
-    fn null_is_absent_inside_of_a_credential_and_nowhere_else() {
-        let body = br#"{"credential":{"id":"a","userHandle":null,"response":{"transports":null,"list":[{"b":null}]}}}"#;
+    fn null_is_absent_inside_of_a_credential_alone() {
+        let body = br#"{"credential":{"id":"a","userHandle":null,
+            "response":{"transports":null,"list":[{"b":null}]}}}"#;
         let read: WithCredential = read(body).unwrap();
         assert_eq!(read.credential, serde_json::json!({"id": "a", "response": {"list": [{}]}}));
         for body in [
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_is_not_repeated() {
+    fn an_error_does_not_repeat_the_value() {
         let error = read::<Example>(br#"{"account":"a","code":123456}"#).unwrap_err();
         assert!(!error.contains("123456"), "{error}");
     }

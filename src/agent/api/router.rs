@@ -1,4 +1,4 @@
-//! The routers: all routes of the agent's own socket and of TCP, and those of the verifiers' socket.
+//! Routers: all routes for the agent's own socket and TCP, and few for the verifiers' socket.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What owners are told, and which audit events say so.
+//! Kinds of events, and the audit events that they come from.
 
 use serde::Deserialize;
 
@@ -6,7 +6,7 @@ use crate::device::RefusalKind;
 use crate::store::{Action, Event, EventReason};
 use crate::webauthn::Criterion;
 
-/// Something that happened to an account's devices.
+/// An event of an account's devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -15,7 +15,7 @@ pub enum EventKind {
     DeviceAdded,
     /// A device became active.
     DeviceActivated,
-    /// A device was put away.
+    /// A device was taken out of use.
     DeviceDisabled,
     /// A device was removed.
     DeviceRemoved,
@@ -23,27 +23,27 @@ pub enum EventKind {
     AccountRemoved,
     /// Wrong codes locked a device.
     DeviceLocked,
-    /// Somebody tries one code after another: a device's codes are refused for an hour at a time.
+    /// Wrong codes in quick succession: the device's codes are refused for an hour at a time.
     DeviceUnderAttack,
-    /// Wrong codes of whatever devices: an account's codes are refused for an hour.
+    /// Wrong codes for any devices of an account: its codes are refused for an hour.
     AccountUnderAttack,
-    /// A pair found a device further away than its owner's window reaches.
+    /// A pair resynchronised a device beyond the owner's window.
     WideResync,
-    /// A code was shown again that had been accepted before.
+    /// A code that had been accepted before was sent again.
     Replay,
-    /// A security key's counter went back: there may be two of it.
+    /// A security key's counter went back: it may have been copied.
     KeyCloned,
-    /// The counter of a security key whose credential may be backed up went back, which is a signal
-    /// and no refusal.
+    /// The counter of a security key went back whose credential may be backed up; reported and not
+    /// refused.
     SignCountFell,
     /// An administrator made a bypass code.
     BypassMade,
-    /// It was used.
+    /// A bypass code was used.
     BypassUsed,
 }
 
 impl EventKind {
-    /// What an audit event tells owners, if anything.
+    /// The kind of an audit event; none for events that do not concern owners.
     pub(crate) fn of(event: &Event) -> Option<EventKind> {
         let reason = |kind| event.reason == Some(EventReason::Refused(kind));
         match &event.action {
@@ -89,7 +89,7 @@ impl EventKind {
         }
     }
 
-    /// Its name.
+    /// The name in configuration and events.
     pub fn name(self) -> &'static str {
         match self {
             EventKind::DeviceAdded => "device_added",

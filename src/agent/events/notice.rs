@@ -1,4 +1,4 @@
-//! One thing to tell.
+//! An event as it is delivered.
 
 use serde::Serialize;
 
@@ -7,10 +7,10 @@ use crate::id::AccountId;
 use crate::store::AuditRow;
 use crate::time::UnixTime;
 
-/// Something that is told to owners. It is written as a program reads it.
+/// An event. Its JSON is the standard input of the program.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Notice {
-    /// The same each time it is told: the hash of its audit row.
+    /// The hash of its audit row: the same for each delivery.
     pub(super) id: String,
     event: &'static str,
     at: String,
@@ -24,7 +24,7 @@ pub(super) struct Notice {
     pub(super) time: UnixTime,
 }
 
-/// What is known of it, beside whom it concerns.
+/// The details, apart from the account.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,7 +35,7 @@ pub(super) struct Details {
 }
 
 impl Notice {
-    /// What an audit row tells owners, if anything.
+    /// The event of an audit row; none for rows that do not concern owners.
     pub(super) fn of(row: AuditRow) -> Option<Notice> {
         let kind = EventKind::of(&row.event)?;
         let details = Details {

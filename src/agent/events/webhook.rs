@@ -1,7 +1,7 @@
-//! Telling by HTTP: a signed event is pushed to one URL (RFC 8935).
+//! Delivery by HTTP: a signed event is pushed to one URL (RFC 8935).
 //!
-//! The URL comes from the configuration and from nowhere else, and no redirect is followed. Whoever
-//! listens there knows the agent by the signature, with the keys of its JWKS.
+//! The URL comes from the configuration alone, and no redirect is followed. The receiver verifies
+//! the signature with the keys of the agent's JWKS.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::http::{BadRoots, Bounds, Endpoint, Roots};
 use crate::session::{Issuer, SecurityEvent};
 use crate::time::UnixTime;
 
-/// Where events are sent: `https://host/path`, or `http://` on this machine.
+/// The URL of a receiver: `https://host/path`, or `http://` on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookUrl {
     whole: String,
@@ -27,7 +27,7 @@ pub struct WebhookUrl {
     target: String,
 }
 
-/// One receiver.
+/// A receiver of events.
 pub(super) struct Webhook {
     url: WebhookUrl,
     endpoint: Endpoint,
@@ -35,15 +35,15 @@ pub(super) struct Webhook {
 }
 
 impl WebhookUrl {
-    /// The receiver at this URL; whoever signed its certificate has to be one of these authorities,
-    /// in PEM, or one that the system trusts.
+    /// The receiver at this URL. Its certificate must come from one of these authorities, in PEM,
+    /// or without them from one that the system trusts.
     pub(crate) fn endpoint(&self, trusted: Option<&[u8]>) -> Result<Endpoint, BadRoots> {
         let roots = match trusted {
             Some(pem) => Roots::from_pem(pem)?,
             None if self.server.starts_with("http://") => Roots::none(),
             None => Roots::system()?,
         };
-        // It was a URL when it was read.
+        // The URL was checked when the configuration was read.
         Endpoint::url(&self.server, &roots).map_err(|error| BadRoots::System(error.to_string()))
     }
 }
@@ -53,8 +53,8 @@ impl Webhook {
         Webhook { url: url.clone(), endpoint, issuer }
     }
 
-    /// Sends one event. Only a 2xx says that it was heard (RFC 8935 §2.2); a 400 says that it will
-    /// never be (§2.3).
+    /// Sends one event. Only a 2xx is a delivery (RFC 8935 §2.2); a 400 is a final rejection
+    /// (§2.3).
     pub(super) async fn send(&self, notice: &Notice, now: UnixTime) -> Result<(), DeliveryError> {
         let event = SecurityEvent {
             id: &notice.id,

@@ -13,7 +13,7 @@ pub(crate) struct Leader {
 }
 
 impl Leader {
-    /// Whether this very process is alive and leads its session.
+    /// `true` while this very process is alive and leads its session.
     pub(crate) fn lives(&self) -> bool {
         let boot_id = fs::read_to_string(BOOT_ID).unwrap_or_default();
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
@@ -43,7 +43,8 @@ mod tests {
     fn a_leader_is_recognised_by_its_stat_line() {
         let line = |name: &str, state: &str, session: u32| {
             format!(
-                "77 ({name}) {state} 1 77 {session} 34816 77 4194304 1 2 3 4 5 6 7 8 20 0 1 0 12345 9 9\n"
+                "77 ({name}) {state} 1 77 {session} 34816 77 4194304 1 2 3 4 5 6 7 8 20 0 1 0 \
+                 12345 9 9\n"
             )
         };
         assert_eq!(leads_since(&line("bash", "S", 77), 77), Some(12_345));

@@ -1,4 +1,4 @@
-//! Services for the programs of this machine: ceremonies with security keys that are plugged in here,
+//! Services for the programs of this machine: ceremonies with security keys that are plugged in,
 //! sessions that end when their key is pulled, and sessions that can be reused for some minutes.
 
 mod ceremony;

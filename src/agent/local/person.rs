@@ -17,7 +17,7 @@ pub(super) struct AtPeer<'a> {
     /// The key that blinked last, alone or chosen by touch.
     key: Option<Key>,
     cancel: Cancel,
-    /// How long to wait for a PIN.
+    /// The time to wait for a PIN.
     patience: Duration,
     /// The deadline of the whole ceremony.
     end: Instant,

@@ -165,7 +165,7 @@ impl Presence {
         }
     }
 
-    /// Ends every session that is bound: from now on nobody polls.
+    /// Ends all bound sessions: from now on keys are not polled.
     pub(crate) async fn end_all(&self) {
         let watch = &self.0;
         for session in watch.lose(|_| true) {

@@ -1,5 +1,5 @@
 //! Reuse of a session in place of a new proof, for some minutes, by the same person in the same
-//! service at the same terminal under the same session leader. The sessions are kept in memory only.
+//! service at the same terminal under the same session leader. Sessions are kept in memory only.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -80,7 +80,7 @@ impl ReusableSessions {
         None
     }
 
-    /// Whether the proof is young enough by the wall clock, too.
+    /// `true` if the proof is young enough by the wall clock, too.
     pub(crate) fn still(&self, scope: &ReuseScope, context: &SessionContext, now: Reading) -> bool {
         let young = self
             .reuse

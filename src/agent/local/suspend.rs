@@ -14,7 +14,7 @@ impl SuspendDetector {
         SuspendDetector { asleep: asleep() }
     }
 
-    /// Whether the machine was suspended since the last call.
+    /// `true` if the machine was suspended since the last call.
     pub(super) fn suspended(&mut self) -> bool {
         self.suspended_until(asleep())
     }

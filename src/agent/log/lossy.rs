@@ -1,9 +1,8 @@
-//! Lines on their way to standard error, which may be full, closed, or read by a program that has
+//! A queue of lines for standard error, which may be full, closed, or read by a program that has
 //! stopped.
 //!
-//! A line is queued and written by a thread of its own. Whatever becomes of it there, the request
-//! that it tells of is not delayed: a line that finds the queue full is dropped, and so is one that
-//! cannot be written. Both are counted.
+//! A thread of its own writes the lines, so that a slow reader never delays a request. A line is
+//! dropped if the queue is full or the write fails; both are counted.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -23,7 +22,7 @@ pub(crate) struct Lossy(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// Told of each line that is queued, and of each moment at which nothing is left to write.
+    /// Notified of each queued line, and whenever a write ends.
     changed: Condvar,
 }
 
@@ -31,12 +30,12 @@ struct Shared {
 struct Queue {
     lines: VecDeque<Vec<u8>>,
     bytes: usize,
-    /// A line was taken out and is being written.
+    /// The writer holds a line.
     writing: bool,
     /// Lines dropped since the start.
     dropped: u64,
-    /// How many of them a line of the log has told of.
-    told: u64,
+    /// Dropped lines that the log has reported.
+    reported: u64,
 }
 
 impl Lossy {
@@ -53,12 +52,12 @@ impl Lossy {
         self.0.changed.notify_all();
     }
 
-    /// How many lines were dropped since the start.
+    /// Lines dropped since the start.
     pub(crate) fn dropped(&self) -> u64 {
         self.queue().dropped
     }
 
-    /// Waits until everything is written, for at most so long.
+    /// Waits until all lines are written, for at most `limit`.
     pub(super) fn flush(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
         let mut queue = self.queue();
@@ -72,8 +71,8 @@ impl Lossy {
         }
     }
 
-    /// Writes what is queued, for as long as the process lives. `report` makes the line that tells
-    /// how many were dropped.
+    /// Writes queued lines until the process ends. `report` makes the line that reports dropped
+    /// ones.
     pub(super) fn write_to(&self, mut out: impl Write, report: impl Fn(u64) -> Vec<u8>) -> ! {
         let mut torn = false;
         loop {
@@ -83,8 +82,8 @@ impl Lossy {
             if written && missed > 0 {
                 written = write_line(&mut out, &report(missed), &mut torn).is_ok();
                 let mut queue = self.queue();
-                queue.told = queue.told.saturating_add(if written { missed } else { 0 });
-                // The line itself was kept; only the report was not.
+                queue.reported = queue.reported.saturating_add(if written { missed } else { 0 });
+                // The line itself was written; only its report failed.
                 written = true;
             }
             let mut queue = self.queue();
@@ -114,11 +113,11 @@ impl Lossy {
 
 impl Queue {
     fn missed(&self) -> u64 {
-        self.dropped.saturating_sub(self.told)
+        self.dropped.saturating_sub(self.reported)
     }
 }
 
-/// One event of `tracing`, which comes in one piece.
+/// `tracing` writes each event in one call.
 impl Write for &Lossy {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line);
@@ -138,8 +137,8 @@ impl<'a> MakeWriter<'a> for Lossy {
     }
 }
 
-/// Standard error, past the lock that the standard library has on it: a write that hangs must not
-/// hold up the last words of the program.
+/// Standard error without the lock of the standard library: a write that hangs must not block the
+/// program's last messages.
 pub(super) struct Stderr(File);
 
 impl Stderr {
@@ -152,7 +151,7 @@ impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match self.0.write(bytes) {
-                // Another program that has the same terminal or pipe may have set it so.
+                // Another program may have set the shared terminal or pipe to non-blocking.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let _ = poll(
                         &mut [PollFd::new(self.0.as_fd(), PollFlags::POLLOUT)],
@@ -169,7 +168,7 @@ impl Write for Stderr {
     }
 }
 
-/// Writes a line. After one that was cut off half way, a new line begins first.
+/// Writes a line, after a line break if the previous one was cut off.
 fn write_line(out: &mut impl Write, line: &[u8], torn: &mut bool) -> io::Result<()> {
     let mut begun = *torn;
     let mut rest = line;
@@ -198,7 +197,7 @@ fn write_line(out: &mut impl Write, line: &[u8], torn: &mut bool) -> io::Result<
     Ok(())
 }
 
-/// How many bytes may wait: some thousands of lines.
+/// Limit of the queue in bytes: some thousands of lines.
 const MOST_BYTES: usize = 1_024 * 1_024;
 
 const POLL_MS: u16 = 1_000;
@@ -209,8 +208,7 @@ mod tests {
 
     use super::*;
 
-    /// A reader that takes a write only when the test allows it, with the result that the test
-    /// chooses.
+    /// A reader that accepts a write when the test allows it, with a result that the test chooses.
     struct Reader {
         allowed: Receiver<io::Result<usize>>,
         read: Arc<Mutex<Vec<u8>>>,
@@ -228,7 +226,7 @@ mod tests {
         }
     }
 
-    /// The queue, what lets its reader take a piece, and what was read.
+    /// The queue, the permission for its reader, and the text that was read.
     type Queue = (Lossy, Sender<io::Result<usize>>, Arc<Mutex<Vec<u8>>>);
 
     fn read_by_a_test() -> Queue {
@@ -241,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_drops_and_counts_and_tells_of_it_when_the_reader_is_back() {
+    fn a_full_queue_drops_and_counts_lines_and_reports_them_later() {
         let (lossy, allow, read) = read_by_a_test();
         let line = [b'x'; 1_024];
         for _ in 0..2_000 {
@@ -258,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_cannot_be_written_is_counted_and_the_next_one_begins_anew() {
+    fn a_failed_line_is_counted_and_the_next_one_starts_fresh() {
         let (lossy, allow, read) = read_by_a_test();
         let closed = || Err(io::Error::from(io::ErrorKind::BrokenPipe));
         lossy.push(b"first\n");
@@ -277,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn flushing_waits_no_longer_than_it_may() {
+    fn flushing_ends_at_its_limit() {
         let (lossy, _allow, _) = read_by_a_test();
         lossy.push(b"line\n");
         let began = Instant::now();

@@ -1,11 +1,10 @@
 //! The log: one JSON object a line on standard error.
 //!
-//! It only observes: nothing waits for its reader, and a reader that is gone ends nothing
-//! ([`Lossy`]).
+//! Logging never blocks: a slow or missing reader loses lines and stops nothing ([`Lossy`]).
 //!
-//! A request leaves one line, with its route and never its path, its query, its headers or its
-//! body. Only this crate's own lines are logged below warnings: what a library prints about bytes
-//! it reads could be a secret.
+//! A request leaves one line, with its route and never its path, query, headers or body. Below
+//! warnings only this crate's lines are logged: a library's message about bytes that it reads could
+//! hold a secret.
 
 mod lossy;
 
@@ -20,8 +19,8 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
 use crate::agent::config::{LogConfig, LogFormat, LogLevel};
 
-/// Sends what is logged to standard error, unless the program has a log of its own already. The
-/// answer counts what was dropped.
+/// Sends the log to standard error, unless the program has a log of its own already. The result
+/// counts dropped lines.
 pub(crate) fn start(config: &LogConfig) -> Lossy {
     let lossy = Lossy::default();
     let level = match config.level {
@@ -32,7 +31,7 @@ pub(crate) fn start(config: &LogConfig) -> Lossy {
     };
     let others = if config.level == LogLevel::Error { "error" } else { "warn" };
     let filter = EnvFilter::new(format!("{others},twostep={level}"));
-    // It would complain about itself on standard error, and panic where that is closed.
+    // Internal errors would go to standard error, and panic where it is closed.
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(lossy.clone())
@@ -57,10 +56,10 @@ pub(crate) fn start(config: &LogConfig) -> Lossy {
             queue.write_to(stderr, |lines| dropped(format, lines));
         })
     }) else {
-        // Its lines are dropped, and counted.
+        // Without a writer, lines are dropped and counted.
         return lossy;
     };
-    // What a panic says may quote what it failed on; where it was is enough.
+    // Log the place of a panic alone: its message may quote a secret.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panic");
@@ -68,13 +67,13 @@ pub(crate) fn start(config: &LogConfig) -> Lossy {
     lossy
 }
 
-/// Gives what was logged the time to be written, and no more: the reader may have stopped reading.
+/// Gives queued lines [`LAST_LINES`] to be written; the reader may have stopped reading.
 pub(crate) fn finish(lossy: &Lossy) {
     lossy.flush(LAST_LINES);
 }
 
-/// The line that tells of lines that are missing, in the format of the others. It goes past the
-/// queue, which may be full.
+/// The line that reports dropped lines, in the format of the log. It bypasses the queue, which may
+/// be full.
 fn dropped(format: LogFormat, lines: u64) -> Vec<u8> {
     let mut time = String::new();
     let _ = SystemTime.format_time(&mut tracing_subscriber::fmt::format::Writer::new(&mut time));
@@ -82,7 +81,11 @@ fn dropped(format: LogFormat, lines: u64) -> Vec<u8> {
     let _ = match format {
         LogFormat::Json => {
             let fields = serde_json::json!({
-                "timestamp": time, "level": "WARN", "message": "lines of the log were dropped", "lines": lines, "target": TARGET,
+                "timestamp": time,
+                "level": "WARN",
+                "message": "lines of the log were dropped",
+                "lines": lines,
+                "target": TARGET,
             });
             writeln!(line, "{fields}")
         }
@@ -93,7 +96,7 @@ fn dropped(format: LogFormat, lines: u64) -> Vec<u8> {
     line
 }
 
-/// The method, if it is one of those that the agent knows: others are the caller's own words.
+/// The method's name, or `OTHER`: an unknown method is text of the caller.
 pub(crate) fn method_name(method: &Method) -> &str {
     let known = [
         Method::GET,
@@ -109,5 +112,5 @@ pub(crate) fn method_name(method: &Method) -> &str {
 
 const TARGET: &str = module_path!();
 
-/// How long the last lines may take when the agent ends.
+/// Time for the last lines when the agent ends.
 const LAST_LINES: Duration = Duration::from_millis(500);

@@ -1,4 +1,4 @@
-//! Why the agent cannot listen.
+//! Errors of listening.
 
 use std::io;
 use std::net::SocketAddr;
@@ -37,7 +37,7 @@ pub enum ListenError {
     /// A socket passed by systemd is not a listening stream socket.
     #[error("socket {index} handed over by systemd cannot be used: {reason}")]
     HandedOver {
-        /// Its number, from 0.
+        /// The number of the socket, from 0.
         index: usize,
         /// The system's error.
         reason: io::Error,

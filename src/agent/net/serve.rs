@@ -54,8 +54,8 @@ struct Server {
     metrics: Arc<Metrics>,
 }
 
-/// Serves until the agent is to end, then gives requests in progress [`DRAIN`] to finish. Connections
-/// that are open after that are cut.
+/// Serves until the agent is to end, then gives requests in progress [`DRAIN`] to finish and cuts
+/// the connections that are still open.
 pub(crate) async fn serve(
     state: &State,
     listeners: Listeners,
@@ -130,8 +130,9 @@ impl Server {
         }
     }
 
-    /// Accepts on a socket that any local user may connect to. A peer without a free place is turned
-    /// away at once, and root has limits of its own: users cannot keep login programs out.
+    /// Accepts on a socket that any local user may connect to. Without a free place a peer is
+    /// turned away at once, and root has limits of its own, so that users cannot keep login
+    /// programs out.
     async fn accept_to_verify(
         self: Arc<Server>,
         listener: UnixListener,

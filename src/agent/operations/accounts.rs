@@ -10,7 +10,7 @@ use crate::id::AccountId;
 use crate::store::{AccountEntry, AccountList};
 use crate::verifier::Bypass;
 
-/// Which accounts to list.
+/// A request for a page of accounts.
 pub(crate) struct Listing<'a> {
     pub(crate) without_mfa: bool,
     /// The last account of the page before.

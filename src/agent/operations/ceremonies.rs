@@ -17,7 +17,7 @@ use crate::verifier::{BoundSession, CeremonyId, Error};
 pub(crate) struct Request<'a> {
     pub(crate) account: &'a str,
     pub(crate) audience: Option<&'a str>,
-    /// How long to wait for a key and its touch, and for its PIN.
+    /// The time to wait for a key and its touch, and for its PIN.
     pub(crate) wait: Duration,
     /// The session ends when the key is pulled.
     pub(crate) bind: bool,

@@ -21,7 +21,7 @@ pub(crate) struct Addition<'a> {
     pub(crate) factor: NewFactor,
 }
 
-/// Which devices to list.
+/// A request for a page of devices.
 pub(crate) struct Listing<'a> {
     /// The name of an account; required unless the caller is an enroller or an administrator.
     pub(crate) account: Option<&'a str>,
@@ -39,7 +39,7 @@ pub(crate) struct DevicePage {
     pub(crate) detail: Detail,
 }
 
-/// How much of a device the caller may know.
+/// The part of a device that the caller may know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
     Whole,

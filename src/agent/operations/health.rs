@@ -15,7 +15,8 @@ pub(crate) struct Ready {
     pub(crate) older_sealing_keys: Vec<KeyNeed>,
 }
 
-/// Whether the store answers and keeps changes, the sealing keys fit it and the clock is trusted.
+/// Fails unless the store answers and keeps changes, the sealing keys fit it and the clock is
+/// trusted.
 pub(crate) async fn ready(state: &State) -> Result<Ready, Failure> {
     state.verifier.ready().await?;
     state.verifier.store().control_version().await?;
@@ -23,7 +24,7 @@ pub(crate) async fn ready(state: &State) -> Result<Ready, Failure> {
     Ok(Ready { now: state.verifier.clock().read().wall, older_sealing_keys })
 }
 
-/// Whether a caller must be known before it reads the metrics.
+/// `true` if the metrics are for administrators alone.
 pub(crate) fn metrics_need_caller(state: &State) -> Result<bool, Denied> {
     match state.config.metrics {
         MetricsAccess::Open => Ok(false),
@@ -49,5 +50,5 @@ pub(crate) async fn metrics(state: &State, caller: Option<&Caller>) -> Result<St
     Ok(state.metrics.text())
 }
 
-/// How long a scrape waits for the store.
+/// Time that a scrape waits for the store.
 const LONGEST_LOOK: Duration = Duration::from_secs(1);

@@ -24,7 +24,7 @@ pub(crate) async fn begin(
     Ok(keys.begin_registration(&account, name, &authority).await?)
 }
 
-/// Enrols the security key that answered. The ceremony ends, whatever the outcome.
+/// Enrols the security key that answered. The ceremony ends with any outcome.
 pub(crate) async fn finish(
     state: &State,
     caller: &Caller,

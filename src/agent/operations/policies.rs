@@ -1,4 +1,4 @@
-//! Policies: whether a request that a reverse proxy has received may pass.
+//! Policies: decisions on requests that a reverse proxy has received.
 
 use crate::agent::access::{Caller, Denied, Failure};
 use crate::agent::operations::sessions;
@@ -57,7 +57,7 @@ pub(crate) async fn decide(
     Ok(if possible { Verdict::StepUp(decision) } else { Verdict::Never(decision) })
 }
 
-/// Whether a device of this account could meet the policy.
+/// `true` if a device of this account could meet the policy.
 fn has_a_device_for(policy: &Policy, seen: &AccountSnapshot) -> bool {
     seen.devices
         .iter()

@@ -90,7 +90,7 @@ pub(super) fn page_size(wanted: Option<u32>) -> Result<u32, Denied> {
     }
 }
 
-/// Whether a page of this size is full, so that another one may follow.
+/// `true` if a page of this size is full, so that another one may follow.
 pub(super) fn is_full<T>(items: &[T], size: u32) -> bool {
     u32::try_from(items.len()).is_ok_and(|count| count >= size)
 }
