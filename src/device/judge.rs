@@ -31,6 +31,15 @@ pub enum Verdict {
     Refused(Refusal),
 }
 
+/// The use of a pair of codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PairUse {
+    /// To make a pending or disabled device active.
+    Activation,
+    /// To find an active or locked device again.
+    Resync,
+}
+
 impl Device {
     /// Whether a code may be judged at all. What is refused here counts nothing.
     ///
@@ -129,23 +138,25 @@ impl Device {
         device.concluded(verdict, now)
     }
 
-    /// Whether a pair may be judged: by `activate` for a device that is pending or disabled, by
-    /// `resync` for one that is active or locked.
+    /// Whether a pair may be judged now, for this use.
     ///
     /// # Errors
-    /// [`Refusal::NotActive`] if the device's state or kind takes no such pair,
-    /// [`Refusal::PairsSpent`] if this caller's allowance is used up.
+    /// [`Refusal::NotActive`] in the wrong state, or for a kind that shows no codes;
+    /// [`Refusal::PairsSpent`].
     pub fn admit_pair(
         &self,
+        wanted: PairUse,
         caller: &CallerId,
         now: UnixTime,
-        activation: bool,
     ) -> Result<(), Refusal> {
-        let unproved = matches!(self.state, DeviceState::Pending | DeviceState::Disabled);
-        // Whether the row of an expired device was cleared away yet must not matter.
+        let allowed = match self.state {
+            DeviceState::Pending | DeviceState::Disabled => PairUse::Activation,
+            DeviceState::Active | DeviceState::Locked => PairUse::Resync,
+        };
+        // An expired device may still have its row.
         let expired =
             self.state == DeviceState::Pending && now >= self.created_at.plus(PENDING_FOR);
-        if unproved != activation
+        if wanted != allowed
             || expired
             || matches!(self.factor, Factor::SecurityKey(_) | Factor::Recovery(_))
         {
@@ -261,7 +272,7 @@ impl TotpState {
 }
 
 /// How long a device may stay pending.
-const PENDING_FOR: Duration = Duration::from_secs(86_400);
+pub const PENDING_FOR: Duration = Duration::from_secs(86_400);
 
 /// The least time between two measurements of a clock.
 const SAMPLE_EVERY: Duration = Duration::from_secs(3_600);

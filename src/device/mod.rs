@@ -14,7 +14,7 @@ mod refusal;
 mod throttle;
 
 pub use allowance::PairAllowance;
-pub use judge::{Judged, Verdict};
+pub use judge::{Judged, PENDING_FOR, PairUse, Verdict};
 pub use kind::{DeviceState, MfaKind, UnknownName};
 #[cfg(feature = "verifier")]
 pub(crate) use recovery::crockford;

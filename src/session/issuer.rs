@@ -15,7 +15,7 @@ use crate::session::{
     Amr, Common, ContextWithoutMfa, JwkSet, SessionContext, SignedContext, SigningAlgorithm,
     SigningKeyInfo, Validator, claims,
 };
-use crate::store::{Action, Change, Commit};
+use crate::store::Action;
 use crate::time::UnixTime;
 use crate::verifier::{Error, KeyProof, Verified, Verifier};
 
@@ -87,7 +87,7 @@ impl Issuer {
         verified: Verified,
         audience: &str,
     ) -> Result<(SignedContext, SessionContext), Error> {
-        let issued_at = above(verified.at(), verified.dead_until());
+        let issued_at = above(verified.at(), verified.revoked_before());
         let context = SessionContext {
             common: self.common(verified.account(), audience, issued_at, verified.generation())?,
             mfa_time: verified.at(),
@@ -111,11 +111,7 @@ impl Issuer {
     ) -> Result<(SignedContext, ContextWithoutMfa), Error> {
         let now = self.verifier.now().await?;
         let audit = vec![self.verifier.event(now, Action::SessionWithoutMfa).account(account)];
-        // The marks are read in the transaction that writes it down.
-        let change = Change { account: Some(account.clone()), writes: Vec::new(), audit };
-        let Commit::Committed(marks) = self.verifier.store().commit(change).await? else {
-            return Err(Error::Contended);
-        };
+        let marks = self.verifier.record(account, audit).await?;
         let common =
             self.common(account, audience, above(now, marks.revoked_before), marks.generation)?;
         let context = ContextWithoutMfa { common };

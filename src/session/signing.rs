@@ -16,7 +16,7 @@ use crate::session::{JwkSet, PublicKey, SigningAlgorithm};
 use crate::store;
 use crate::store::{Action, Change, Commit, SealedPlace, SigningKeyRecord, Write};
 use crate::time::UnixTime;
-use crate::verifier::{Error, Verifier};
+use crate::verifier::{Error, Judgement, Verifier};
 
 /// A signing key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,26 +95,19 @@ impl SigningKeys {
             created_at: now,
             retired_at: None,
         };
-        let info = SigningKeyInfo::from(&record);
-        for _ in 0..TRIES {
-            let signing = self
-                .verifier
-                .store()
-                .signing_keys()
-                .await?
-                .into_iter()
-                .filter(|key| key.retired_at.is_none());
-            let mut writes: Vec<Write> =
-                signing.map(|key| Write::RetireSigningKey { kid: key.kid, at: now }).collect();
-            writes.push(Write::PutSigningKey(record.clone()));
-            let audit = vec![by.event(now, Action::SigningKeyMade).reason(info.kid.as_str())];
-            match self.verifier.store().commit(Change { account: None, writes, audit }).await? {
-                Commit::Committed(_) => return Ok(info),
-                // A key was dropped meanwhile, and stays dropped.
-                Commit::Conflict(_) => {}
-            }
-        }
-        Err(Error::Contended)
+        let (record, info) = (&record, &SigningKeyInfo::from(&record));
+        // A key that is dropped meanwhile stays dropped.
+        self.verifier
+            .decide_alone(|now| async move {
+                let keys = self.verifier.store().signing_keys().await?;
+                let signing = keys.into_iter().filter(|key| key.retired_at.is_none());
+                let mut writes: Vec<Write> =
+                    signing.map(|key| Write::RetireSigningKey { kid: key.kid, at: now }).collect();
+                writes.push(Write::PutSigningKey(record.clone()));
+                let audit = vec![by.event(now, Action::SigningKeyMade).reason(info.kid.as_str())];
+                Ok(Judgement::change(writes, audit, info.clone()))
+            })
+            .await
     }
 
     /// Drops a key at once: nothing that it signed is valid any more.
@@ -254,6 +247,3 @@ fn algorithm_of(record: &SigningKeyRecord) -> Result<SigningAlgorithm, Error> {
 fn unusable(kid: &str) -> Error {
     Error::Store(store::Error::Corrupt(format!("the signing key {kid} cannot be used")))
 }
-
-/// How often a replacement starts again because a key that it would replace was dropped.
-const TRIES: usize = 5;

@@ -1,11 +1,12 @@
-//! What concerns an account as a whole: remove it, clear away what is over.
+//! Accounts as a whole: removal, reuse of a context, expiry.
 
 use std::time::Duration;
 
 use crate::device::{RecoveryCode, RecoveryDigest};
-use crate::id::AccountId;
-use crate::store::{Account, Action, Change, Sealer, Write};
-use crate::verifier::{Error, TRIES, Verifier};
+use crate::id::{AccountId, SerialNumber};
+use crate::store::{Account, Action, Change, Revision, Sealer, Write};
+use crate::verifier::decide::Judgement;
+use crate::verifier::{Error, Verifier};
 
 impl Verifier {
     /// Removes an account's devices and all it could still be used with. Tombstones and revocations
@@ -15,15 +16,8 @@ impl Verifier {
     /// [`Error::NotFound`] if there is no such account, [`Error::Contended`], [`Error::Clock`] or
     /// [`Error::Store`].
     pub async fn remove_account(&self, account: &AccountId) -> Result<(), Error> {
-        let now = self.now().await?;
-        let _turn = self.core.queue.turn(account).await;
-        for _ in 0..TRIES {
-            let seen = self
-                .core
-                .store
-                .account(account)
-                .await?
-                .filter(|seen| seen.account.removed_at.is_none());
+        let decided = self.decide(account, |seen, now| async move {
+            let seen = seen.filter(|seen| seen.account.removed_at.is_none());
             let seen = seen.ok_or(Error::NotFound("account"))?;
             let removed = Account {
                 removed_at: Some(now),
@@ -36,15 +30,28 @@ impl Verifier {
                 tombstone: enrolled.device.tombstone(now),
             }));
             let audit = vec![self.event(now, Action::AccountRemoved).account(account)];
-            if self
-                .commit(Change { account: Some(account.clone()), writes, audit })
-                .await?
-                .is_some()
-            {
-                return Ok(());
-            }
-        }
-        Err(Error::Contended)
+            Ok(Judgement::change(writes, audit, ()))
+        });
+        Ok(decided.await?.0)
+    }
+
+    /// Audits that a context of this account, made with this device, stood in for a new proof.
+    /// `false`: the account has changed since `seen`, from which that was judged, and nothing was
+    /// written.
+    ///
+    /// # Errors
+    /// [`Error::Clock`] or [`Error::Store`].
+    pub async fn note_reuse(
+        &self,
+        account: &AccountId,
+        serial: &SerialNumber,
+        seen: Revision,
+    ) -> Result<bool, Error> {
+        let now = self.now().await?;
+        let writes = vec![Write::ExpectAccount { account: account.clone(), seen }];
+        let audit = vec![self.event(now, Action::SessionReused).account(account).serial(serial)];
+        let change = Change { account: Some(account.clone()), writes, audit };
+        Ok(self.commit(change).await?.is_some())
     }
 
     /// Removes what time has made useless; audit rows after `keep_audit`.

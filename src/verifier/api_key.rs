@@ -4,7 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use crate::store::{Action, ApiKeyRecord, Change, Commit, Write, random};
+use crate::store::{Action, ApiKeyRecord, Change, Sealer, Write, random};
+use crate::verifier::decide::Judgement;
 use crate::verifier::{Error, Verifier};
 
 /// A new API key before it is made: a role, and the accounts it is limited to.
@@ -31,21 +32,22 @@ impl Verifier {
         &self,
         new: NewApiKey,
     ) -> Result<(ApiKeyRecord, Zeroizing<String>), Error> {
-        let now = self.now().await?;
-        let id = base32::encode(base32::Alphabet::Crockford, &random::<10>()?[..]);
-        let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(&random::<32>()?[..]));
-        let key = Zeroizing::new(format!("twostep_{id}_{}", *secret));
-        let digest = self.api_key_digest(&key).await?.to_vec();
-        let NewApiKey { name, role, accounts, explain, forward } = new;
-        let record =
-            ApiKeyRecord { id, digest, name, role, accounts, explain, forward, created_at: now };
-        let audit = vec![self.event(now, Action::ApiKeyMade).reason(record.id.as_str())];
-        let change =
-            Change { account: None, writes: vec![Write::PutApiKey(record.clone())], audit };
-        match self.core.store.commit(change).await? {
-            Commit::Committed(_) => Ok((record, key)),
-            Commit::Conflict(_) => Err(Error::Contended),
-        }
+        let sealer = self.sealer().await?;
+        let (sealer, new) = (&sealer, &new);
+        self.decide_alone(|now| async move {
+            let id = base32::encode(base32::Alphabet::Crockford, &random::<10>()?[..]);
+            let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(&random::<32>()?[..]));
+            let key = Zeroizing::new(format!("twostep_{id}_{}", *secret));
+            let digest = sealer.api_key_digest(&key).to_vec();
+            let NewApiKey { name, role, accounts, explain, forward } = new.clone();
+            let created_at = now;
+            let record =
+                ApiKeyRecord { id, digest, name, role, accounts, explain, forward, created_at };
+            let writes = vec![Write::PutApiKey(record.clone())];
+            let audit = vec![self.event(now, Action::ApiKeyMade).reason(record.id.as_str())];
+            Ok(Judgement::change(writes, audit, (record, key)))
+        })
+        .await
     }
 
     /// Revokes an API key, at once.
@@ -55,22 +57,22 @@ impl Verifier {
     pub async fn revoke_api_key(&self, id: &str) -> Result<(), Error> {
         let now = self.now().await?;
         let audit = vec![self.event(now, Action::ApiKeyRevoked).reason(id)];
-        let change = Change {
-            account: None,
-            writes: vec![Write::RevokeApiKey { id: id.to_owned() }],
-            audit,
-        };
-        match self.core.store.commit(change).await? {
-            Commit::Committed(_) => Ok(()),
-            Commit::Conflict(_) => Err(Error::NotFound("API key")),
-        }
+        let writes = vec![Write::RevokeApiKey { id: id.to_owned() }];
+        let revoked = self.commit(Change { account: None, writes, audit }).await?;
+        revoked.map(|_| ()).ok_or(Error::NotFound("API key"))
     }
 
-    /// What an API key is recognised by.
+    /// The digest that an API key is found by.
     ///
     /// # Errors
     /// [`Error::Store`] or [`Error::Key`] if the store's pepper cannot be read and opened.
     pub async fn api_key_digest(&self, key: &str) -> Result<[u8; 32], Error> {
-        Ok(self.sealer().await?.digest("api key", &[key.as_bytes()]))
+        Ok(self.sealer().await?.api_key_digest(key))
+    }
+}
+
+impl Sealer {
+    fn api_key_digest(&self, key: &str) -> [u8; 32] {
+        self.digest("api key", &[key.as_bytes()])
     }
 }

@@ -1,100 +1,60 @@
-//! Contexts that end when something is no longer there: a key that is pulled, an agent that ends.
-//! They are written down before anybody has them, so that they end even if nobody saw it happen.
-
-use std::time::Duration;
+//! Sessions that end with the presence of something: a key that is pulled, an agent that ends.
+//!
+//! They are written down before they are handed out, so that they end after a crash too.
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, SerialNumber};
 use crate::store;
-use crate::store::{Change, ItemKind, SingleUse, Write};
+use crate::store::Write;
 use crate::time::UnixTime;
-use crate::verifier::{Error, TRIES, Verifier};
+use crate::verifier::decide::Judgement;
+use crate::verifier::{Error, Verifier};
 
-/// A context that ends early.
+/// A context that may end early.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BoundSession {
-    /// Whose it is.
+    /// The context's account.
     pub account: AccountId,
-    /// Its id.
+    /// The context's id.
     pub session_id: String,
-    /// The device that it was made with.
+    /// The device it was made with.
     pub serial: SerialNumber,
-    /// When it is over in any case.
+    /// The end of the context in any case.
     pub expires_at: UnixTime,
 }
 
 impl Verifier {
-    /// What `keeper` has written down last.
+    /// The sessions that `keeper` wrote down last.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn bound_sessions(&self, keeper: &str) -> Result<Vec<BoundSession>, Error> {
+        let Some(body) = self.core.store.value(&name(keeper)).await? else {
+            return Ok(Vec::new());
+        };
+        let unreadable =
+            |error| store::Error::Corrupt(format!("the bound sessions cannot be read: {error}"));
+        Ok(serde_json::from_slice(&body).map_err(unreadable)?)
+    }
+
+    /// Replaces the sessions that `keeper` wrote down. One process at a time has that name.
     ///
     /// # Errors
     /// [`Error::Clock`] or [`Error::Store`].
-    pub async fn bound_sessions(&self, keeper: &str) -> Result<Vec<BoundSession>, Error> {
-        let now = self.now().await?;
-        let unreadable = |error: serde_json::Error| {
-            store::Error::Corrupt(format!("the bound sessions cannot be read: {error}"))
-        };
-        match self.core.store.single_use(&place(keeper), now).await? {
-            Some(item) => Ok(serde_json::from_slice(&item.body).map_err(unreadable)?),
-            None => Ok(Vec::new()),
-        }
-    }
-
-    /// Writes down all the contexts that `keeper` answers for now, in place of those before. There
-    /// is one process of that name.
-    ///
-    /// # Errors
-    /// [`Error::Clock`], [`Error::Store`], or [`Error::Contended`] if another process writes under
-    /// this name.
     pub async fn keep_bound_sessions(
         &self,
         keeper: &str,
         sessions: &[BoundSession],
     ) -> Result<(), Error> {
-        let now = self.now().await?;
-        let unwritable = |error: serde_json::Error| {
-            store::Error::Corrupt(format!("the bound sessions cannot be written: {error}"))
-        };
-        let body = serde_json::to_vec(sessions).map_err(unwritable)?;
-        let account: AccountId = NOBODY.parse().map_err(|_| Error::Contended)?;
-        for _ in 0..TRIES {
-            let id = place(keeper);
-            let mut writes = Vec::new();
-            if self.core.store.single_use(&id, now).await?.is_some() {
-                writes.push(Write::Consume { id: id.clone(), now });
-            }
-            if !sessions.is_empty() {
-                let (account, kind, body) = (account.clone(), ItemKind::Bound, body.clone());
-                writes.push(Write::AddSingleUse(SingleUse {
-                    id,
-                    account,
-                    kind,
-                    body,
-                    expires_at: now.plus(KEPT),
-                }));
-            }
-            if writes.is_empty() {
-                return Ok(());
-            }
-            if self
-                .commit(Change { account: None, writes, audit: Vec::new() })
-                .await?
-                .is_some()
-            {
-                return Ok(());
-            }
-        }
-        Err(Error::Contended)
+        let value = serde_json::to_vec(sessions).expect("names and numbers are always JSON");
+        let writes = &vec![Write::PutValue { name: name(keeper), value }];
+        self.decide_alone(|_| async { Ok(Judgement::change(writes.clone(), Vec::new(), ())) })
+            .await
     }
 }
 
-fn place(keeper: &str) -> String {
-    format!("bound {keeper}")
+/// The name of the value in the store.
+fn name(keeper: &str) -> String {
+    format!("bound.{keeper}")
 }
-
-/// Whose account they are kept for; of another kind than those of an account of that name.
-const NOBODY: &str = "nobody";
-
-/// Much longer than the longest context, so that what is written down is found however long nobody
-/// looked.
-const KEPT: Duration = Duration::from_secs(400 * 86_400);

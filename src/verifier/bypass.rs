@@ -1,16 +1,17 @@
 //! Bypass codes: an administrator lets somebody in who is locked out, once.
 
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use crate::device::{MfaKind, Refusal};
 use crate::id::{AccountId, SerialNumber};
-use crate::store::{Account, Action, Change, ItemKind, Marks, Sealer, SingleUse, Write, random};
+use crate::store::{Account, Action, ItemKind, Sealer, SingleUse, Write, random};
 use crate::time::UnixTime;
-use crate::verifier::verify::Decision;
-use crate::verifier::{BypassCode, Error, Verified, Verifier, throttle};
+use crate::verifier::decide::Judgement;
+use crate::verifier::verified::Proof;
+use crate::verifier::verify::Attempt;
+use crate::verifier::{BypassCode, Error, Verifier};
 
 /// A bypass code that was made, shown this once.
 #[derive(Debug)]
@@ -31,113 +32,84 @@ impl Verifier {
         if ttl < Duration::from_secs(60) || ttl > LONGEST_BYPASS {
             return Err(Error::BadInput("a bypass code lives 60 to 86400 seconds".to_owned()));
         }
-        let sealer = self.keys().await?;
-        let now = self.now().await?;
-        let seen = self
-            .core
-            .store
-            .account(account)
-            .await?
-            .filter(|seen| seen.account.removed_at.is_none());
-        let seen = seen.ok_or(Error::NotFound("account"))?;
-        let code = BypassCode::from_bits(&*random::<13>()?).ok_or(Error::Contended)?;
-        let expires_at = now.plus(ttl);
-        let (id, body) = (sealer.bypass_digest(account, &code), made_for(&seen.account));
-        let item =
-            SingleUse { id, account: account.clone(), kind: ItemKind::Bypass, body, expires_at };
-        let writes = vec![
-            Write::ExpectAccount { account: account.clone(), seen: seen.revision },
-            Write::AddSingleUse(item),
-        ];
-        let audit = vec![self.event(now, Action::BypassMade).account(account)];
-        match self.commit(Change { account: Some(account.clone()), writes, audit }).await? {
-            Some(_) => Ok(Bypass { code, expires_at }),
-            None => Err(Error::Contended),
-        }
+        let sealer = &self.keys().await?;
+        let decided = self.decide(account, |seen, now| async move {
+            let seen = seen.filter(|seen| seen.account.removed_at.is_none());
+            let seen = seen.ok_or(Error::NotFound("account"))?;
+            let code = BypassCode::from_bits(&*random::<13>()?);
+            let expires_at = now.plus(ttl);
+            let item = SingleUse {
+                id: sealer.bypass_digest(account, &code),
+                account: account.clone(),
+                kind: ItemKind::Bypass,
+                body: made_for(&seen.account),
+                expires_at,
+            };
+            let expect = Write::ExpectAccount { account: account.clone(), seen: seen.revision };
+            let audit = vec![self.event(now, Action::BypassMade).account(account)];
+            let bypass = Bypass { code, expires_at };
+            Ok(Judgement::change(vec![expect, Write::AddSingleUse(item)], audit, bypass))
+        });
+        Ok(decided.await?.0)
     }
 
-    /// A bypass code is an administrator's word: neither throttle nor lock keeps it out.
-    pub(super) async fn try_bypass(
+    /// Judges a bypass code. An administrator handed it out: neither throttle nor lock keeps it
+    /// out.
+    pub(super) async fn judge_bypass(
         &self,
-        account: &AccountId,
-        serial: Option<&SerialNumber>,
-        id: &str,
-        now: UnixTime,
-    ) -> Result<Decision<Verified>, Error> {
-        let (known, seen) =
-            (self.core.store.single_use(id, now).await?, self.core.store.account(account).await?);
-        let Some(seen) = seen else {
-            return Ok(self.not_judged(account, serial, now, Refusal::UnknownDevice));
-        };
-        let spent = format!("spent {id}");
-        // Made for this account, and not for one of the same name that was removed.
+        attempt: &Attempt<'_>,
+        code: &BypassCode,
+    ) -> Result<Judgement<Proof>, Error> {
+        let &Attempt { seen, serial, sealer, now } = attempt;
+        let account = &seen.account.id;
+        let id = sealer.bypass_digest(account, code);
+        // The code of a removed account does not fit a later account of the same name.
         let present = seen.account.removed_at.is_none().then(|| made_for(&seen.account));
-        let known = known.filter(|known| {
+        let known = self.core.store.single_use(&id, now).await?.filter(|known| {
             known.account == *account
                 && known.kind == ItemKind::Bypass
                 && serial.is_none()
                 && Some(&known.body) == present.as_ref()
         });
-        let Some(known) = known else {
-            if serial.is_none() && self.core.store.single_use(&spent, now).await?.is_some() {
-                return self.replayed_bypass(account, now).await;
-            }
-            // Guessing it is hopeless, and writes nothing where no other guess would.
-            return match throttle::throttled_until(&seen.account, now) {
-                Some(until) => {
-                    Ok(self.not_judged(account, serial, now, Refusal::Throttled { until }))
-                }
-                None => self.failed_without_device(&seen, serial, now).await,
-            };
-        };
-        let serial: SerialNumber = format!("bypass:{}", id.get(..12).unwrap_or(id))
+        let Some(known) = known else { return self.unknown_bypass(attempt, &id).await };
+        let serial: SerialNumber = format!("bypass:{}", &id[..12])
             .parse()
-            .map_err(|_| Error::Contended)?;
+            .expect("a word and 12 base32 letters are always a serial number");
         let audit = vec![self.event(now, Action::BypassAccepted).account(account).serial(&serial)];
-        // It stays known as long as it could have been used: shown twice, it is a replay and no
+        // Consumed, the code stays known until it expires: shown again, it is a replay and not a
         // guess.
+        let spent = SingleUse { id: spent(&id), kind: ItemKind::Spent, ..known };
         let writes = vec![
             Write::ExpectAccount { account: account.clone(), seen: seen.revision },
-            Write::Consume { id: id.to_owned(), now },
-            Write::AddSingleUse(SingleUse { id: spent, kind: ItemKind::Spent, ..known }),
+            Write::Consume { id, now },
+            Write::AddSingleUse(spent),
         ];
-        let Some(marks) =
-            self.commit(Change { account: Some(account.clone()), writes, audit }).await?
-        else {
-            return Ok(Decision::Again);
-        };
-        self.core.counters.judged.fetch_add(1, Relaxed);
-        self.core.counters.accepted.fetch_add(1, Relaxed);
-        let Marks { generation, revoked_before: dead_until } = marks;
         let (account, kind) = (account.clone(), MfaKind::Bypass);
-        Ok(Decision::Accepted(Verified {
-            account,
-            serial,
-            kind,
-            at: now,
-            generation,
-            dead_until,
-            key: None,
-        }))
+        let proof = Proof { account, serial, kind, at: now, revoked_before: None, key: None };
+        Ok(Judgement::accepted(writes, audit, proof))
     }
 
-    async fn replayed_bypass(
+    /// Judges a bypass code that opens nothing: it was used, or is a guess.
+    async fn unknown_bypass(
         &self,
-        account: &AccountId,
-        now: UnixTime,
-    ) -> Result<Decision<Verified>, Error> {
-        let refusal = Refusal::Replayed { next_code_at: None };
-        let audit = vec![self.event(now, Action::CodeRefused).account(account).reason(refusal)];
-        if self
-            .commit(Change { account: Some(account.clone()), writes: Vec::new(), audit })
-            .await?
-            .is_none()
-        {
-            return Ok(Decision::Again);
+        attempt: &Attempt<'_>,
+        id: &str,
+    ) -> Result<Judgement<Proof>, Error> {
+        let &Attempt { seen, serial, now, .. } = attempt;
+        let account = &seen.account.id;
+        if serial.is_none() && self.core.store.single_use(&spent(id), now).await?.is_some() {
+            let refusal = Refusal::Replayed { next_code_at: None };
+            let event = self.event(now, Action::CodeRefused).account(account).reason(refusal);
+            return Ok(Judgement::refused(Vec::new(), vec![event], refusal));
         }
-        self.core.counters.judged.fetch_add(1, Relaxed);
-        Ok(Decision::Refused(refusal))
+        // A guess is hopeless, and writes nothing where another code's guess would not.
+        self.admit_account(attempt)?;
+        Ok(self.failed_without_device(attempt))
     }
+}
+
+fn spent(id: &str) -> String {
+    format!("spent {id}")
 }
 
 impl Sealer {

@@ -4,45 +4,47 @@
 //! judge it (a pure function of the device, the input and the time), commit the state that follows
 //! with its audit event if nothing has moved since, and only then answer. A lost race is judged
 //! again from what is there now.
+#![expect(
+    clippy::expect_used,
+    reason = "impossible cases are not told as errors: each names why it cannot happen"
+)]
 
 mod account;
+mod add;
 mod api_key;
 mod authority;
 mod bound;
 mod bypass;
+mod change;
 mod clock;
-mod enroll;
+mod decide;
+mod pair;
 mod passcode;
 mod queue;
 mod refusals;
-mod resync;
-mod reuse;
 mod revoke;
 mod sealing_keys;
 #[cfg(feature = "webauthn")]
 mod security_keys;
 mod throttle;
+mod verified;
 mod verify;
 mod work;
 
+pub use add::{Added, NewDevice, NewFactor};
 pub use api_key::NewApiKey;
 pub use authority::{Authority, FreshMfa};
 pub use bound::BoundSession;
 pub use bypass::Bypass;
 pub use clock::{ClockFault, ClockStep};
-pub use enroll::{Added, NewDevice, NewFactor};
+pub(crate) use decide::Judgement;
+
+pub use pair::Resynced;
 pub use passcode::{BadPasscode, BypassCode, Passcode};
-pub use resync::Resynced;
 pub use revoke::Revoked;
 #[cfg(feature = "webauthn")]
-pub use security_keys::BadCeremonyId;
-#[cfg(feature = "webauthn")]
-pub use security_keys::Begun;
-#[cfg(feature = "webauthn")]
-pub use security_keys::CeremonyId;
-#[cfg(feature = "webauthn")]
-pub use security_keys::SecurityKeys;
-pub use verify::{KeyProof, Verified};
+pub use security_keys::{BadCeremonyId, Begun, CeremonyId, SecurityKeys};
+pub use verified::{KeyProof, Verified};
 pub use work::Counts;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,9 +54,7 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 use crate::device::Refusal;
 use crate::id::CallerId;
 use crate::store;
-use crate::store::{
-    Action, Change, Commit, Conflict, Event, KeyError, Keyring, Marks, Sealer, Store,
-};
+use crate::store::{KeyError, Keyring, Sealer, Store};
 use crate::time::{Clock, SystemClock, UnixTime};
 
 /// Verifies codes against a store. Cheap to clone; clones share everything but the caller they
@@ -247,25 +247,6 @@ impl Verifier {
     pub(crate) async fn now(&self) -> Result<UnixTime, Error> {
         self.core.guard.now(&*self.core.clock, &*self.core.store).await
     }
-
-    /// An audit event of this caller.
-    pub(crate) fn event(&self, at: UnixTime, action: Action) -> Event {
-        Event::new(at, action, &self.caller)
-    }
-
-    /// Commits a change that was judged. `None` means that it must be judged again.
-    async fn commit(&self, change: Change) -> Result<Option<Marks>, Error> {
-        match self.core.store.commit(change).await? {
-            Commit::Committed(marks) => Ok(Some(marks)),
-            Commit::Conflict(Conflict::SerialTaken) => {
-                Err(Error::AlreadyExists("another device has this serial number"))
-            }
-            Commit::Conflict(Conflict::FingerprintTaken) => Err(Error::AlreadyExists(
-                "another device has this secret: a secret belongs to one device",
-            )),
-            Commit::Conflict(Conflict::Revision | Conflict::Consumed) => Ok(None),
-        }
-    }
 }
 
 impl Core {
@@ -301,6 +282,3 @@ impl std::fmt::Debug for Verifier {
         f.debug_struct("Verifier").field("caller", &self.caller).finish_non_exhaustive()
     }
 }
-
-/// How often something is judged before it is given up because others keep changing it.
-const TRIES: usize = 5;

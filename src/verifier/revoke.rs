@@ -1,9 +1,10 @@
 //! Revocation: everything issued for an account so far, or with one of its devices, or one context.
 
 use crate::id::{AccountId, SerialNumber};
-use crate::store::{Account, Action, Change, Write};
+use crate::store::{Account, AccountSnapshot, Action, Enrolled, Event, Write};
 use crate::time::UnixTime;
-use crate::verifier::{Error, TRIES, Verifier};
+use crate::verifier::decide::Judgement;
+use crate::verifier::{Error, Verifier};
 
 /// What is dead since a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,64 +30,38 @@ impl Verifier {
         issued_before: Option<UnixTime>,
         serial: Option<&SerialNumber>,
     ) -> Result<Revoked, Error> {
-        let now = self.now().await?;
-        if issued_before.is_some_and(|time| time > now) {
-            return Err(Error::BadInput("contexts that are not issued yet cannot be revoked: issued_before is in the future".to_owned()));
-        }
-        let _turn = self.core.queue.turn(account).await;
-        for _ in 0..TRIES {
-            let seen = self.core.store.account(account).await?;
+        let decided = self.decide(account, |seen, now| async move {
+            if issued_before.is_some_and(|time| time > now) {
+                return Err(Error::BadInput(
+                    "contexts that are not issued yet cannot be revoked: issued_before is in the \
+                     future"
+                        .to_owned(),
+                ));
+            }
             let (writes, revoked) = match (&seen, serial) {
                 (None, Some(_)) => return Err(Error::NotFound("device")),
-                // Contexts without MFA are issued for accounts that nobody enrolled.
+                // Contexts without MFA are issued for accounts without any device, too.
                 (None, None) => {
-                    let revoked = revoke(&Account::new(account.clone(), now), issued_before, now);
-                    (vec![Write::CreateAccount(revoked.clone())], revoked_marks(&revoked, now))
+                    let account =
+                        revoke_account(&Account::new(account.clone(), now), issued_before, now);
+                    let revoked = Revoked::of(&account, now);
+                    (vec![Write::CreateAccount(account)], revoked)
                 }
                 (Some(seen), None) => {
-                    let revoked = revoke(&seen.account, issued_before, now);
-                    (
-                        vec![Write::UpdateAccount {
-                            seen: seen.revision,
-                            account: revoked.clone(),
-                        }],
-                        revoked_marks(&revoked, now),
-                    )
+                    let account = revoke_account(&seen.account, issued_before, now);
+                    let revoked = Revoked::of(&account, now);
+                    (vec![Write::UpdateAccount { seen: seen.revision, account }], revoked)
                 }
                 (Some(seen), Some(serial)) => {
                     let enrolled = seen.device(serial).ok_or(Error::NotFound("device"))?;
-                    let mut device = enrolled.device.clone();
-                    match issued_before {
-                        Some(time) => device.revoked_before = device.revoked_before.max(Some(time)),
-                        None => {
-                            device = device.with_sessions_revoked(seen.account.issued_up_to(now))
-                        }
-                    }
-                    let revoked = Revoked {
-                        revoked_before: device.revoked_before.unwrap_or(now),
-                        generation: seen.account.generation,
-                    };
-                    // The account's revision moves too: a proof made with this device is judged
-                    // against it.
-                    let account =
-                        Write::UpdateAccount { seen: seen.revision, account: seen.account.clone() };
-                    (
-                        vec![account, Write::UpdateDevice { seen: enrolled.revision, device }],
-                        revoked,
-                    )
+                    revoke_device(seen, enrolled, issued_before, now)
                 }
             };
-            let mut event = self.event(now, Action::SessionsRevoked).account(account);
-            event.serial = serial.cloned();
-            if self
-                .commit(Change { account: Some(account.clone()), writes, audit: vec![event] })
-                .await?
-                .is_some()
-            {
-                return Ok(revoked);
-            }
-        }
-        Err(Error::Contended)
+            let event = self.event(now, Action::SessionsRevoked).account(account);
+            let event = Event { serial: serial.cloned(), ..event };
+            Ok(Judgement::change(writes, vec![event], revoked))
+        });
+        Ok(decided.await?.0)
     }
 
     /// Revokes one context of an account by its id.
@@ -99,32 +74,31 @@ impl Verifier {
         session_id: &str,
         expires_at: UnixTime,
     ) -> Result<(), Error> {
-        let now = self.now().await?;
-        let _turn = self.core.queue.turn(account).await;
-        for _ in 0..TRIES {
-            let seen = self.core.store.account(account).await?;
-            let mut writes =
-                vec![Write::RevokeSession { session_id: session_id.to_owned(), expires_at }];
-            writes.extend(
-                seen.map(|seen| Write::UpdateAccount {
+        let decided =
+            self.decide(account, |seen, now| async move {
+                let session_id = session_id.to_owned();
+                let mut writes = vec![Write::RevokeSession { session_id, expires_at }];
+                writes.extend(seen.map(|seen| Write::UpdateAccount {
                     seen: seen.revision,
                     account: seen.account,
-                }),
-            );
-            let audit = vec![self.event(now, Action::SessionRevoked).account(account)];
-            if self
-                .commit(Change { account: Some(account.clone()), writes, audit })
-                .await?
-                .is_some()
-            {
-                return Ok(());
-            }
-        }
-        Err(Error::Contended)
+                }));
+                let audit = vec![self.event(now, Action::SessionRevoked).account(account)];
+                Ok(Judgement::change(writes, audit, ()))
+            });
+        Ok(decided.await?.0)
     }
 }
 
-fn revoke(account: &Account, issued_before: Option<UnixTime>, now: UnixTime) -> Account {
+impl Revoked {
+    fn of(account: &Account, now: UnixTime) -> Revoked {
+        Revoked {
+            revoked_before: account.revoked_before.unwrap_or(now),
+            generation: account.generation,
+        }
+    }
+}
+
+fn revoke_account(account: &Account, issued_before: Option<UnixTime>, now: UnixTime) -> Account {
     match issued_before {
         None => account.with_sessions_revoked(now),
         Some(time) => {
@@ -133,9 +107,22 @@ fn revoke(account: &Account, issued_before: Option<UnixTime>, now: UnixTime) -> 
     }
 }
 
-fn revoked_marks(account: &Account, now: UnixTime) -> Revoked {
-    Revoked {
-        revoked_before: account.revoked_before.unwrap_or(now),
-        generation: account.generation,
+fn revoke_device(
+    seen: &AccountSnapshot,
+    enrolled: &Enrolled,
+    issued_before: Option<UnixTime>,
+    now: UnixTime,
+) -> (Vec<Write>, Revoked) {
+    let mut device = enrolled.device.clone();
+    match issued_before {
+        Some(time) => device.revoked_before = device.revoked_before.max(Some(time)),
+        None => device = device.with_sessions_revoked(seen.account.issued_up_to(now)),
     }
+    let revoked = Revoked {
+        revoked_before: device.revoked_before.unwrap_or(now),
+        generation: seen.account.generation,
+    };
+    // The account's revision moves as well: a proof made with this device is judged against it.
+    let account = Write::UpdateAccount { seen: seen.revision, account: seen.account.clone() };
+    (vec![account, Write::UpdateDevice { seen: enrolled.revision, device }], revoked)
 }

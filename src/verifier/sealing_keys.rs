@@ -8,7 +8,8 @@ use crate::store::{
     Action, Change, Commit, Event, KeyError, KeyNeed, KeyNeeds, Keyring, Resealable, SealedPlace,
     Sealer, SealingKeyId, Write,
 };
-use crate::verifier::{Error, TRIES, Verifier};
+use crate::verifier::decide::contend;
+use crate::verifier::{Error, Verifier};
 
 /// The secrets under older keys, as of a moment.
 pub(crate) type OlderKeys = Option<(Instant, Vec<KeyNeed>)>;
@@ -47,43 +48,38 @@ impl Verifier {
     /// be sealed again.
     pub async fn reseal(&self) -> Result<u64, Error> {
         let _one_at_a_time = self.core.resealing.lock().await;
-        let (mut resealed, mut in_vain, mut most) = (0_u64, 0, None);
-        while in_vain < TRIES {
-            // With the keys of this moment: they may be replaced between two steps.
-            let keys = self.keys().await?;
-            let others = self
-                .core
-                .store
-                .sealed_under_other_keys(keys.keyring().current(), RESEAL_BATCH)
-                .await?;
-            if others.is_empty() {
-                drop(keys);
-                self.resealed(resealed).await?;
-                return Ok(resealed);
-            }
-            let most = match most {
-                Some(most) => most,
-                None => {
-                    let needs = self
-                        .core
-                        .store
-                        .secrets_by_key(Some(SealingKeyId(keys.keyring().current())))
-                        .await?;
-                    *most.insert(needs.iter().fold(SPARE, |sum, need| {
-                        sum.saturating_add(need.secrets.saturating_mul(2))
-                    }))
-                }
-            };
-            let moved = self.reseal_these(keys.keyring(), others).await?;
-            drop(keys);
-            in_vain = if moved == 0 { in_vain + 1 } else { 0 };
-            resealed = resealed.saturating_add(moved);
-            // Another process seals them under a key of its own, and both would go on for ever.
-            if resealed > most {
-                break;
+        let current = SealingKeyId(self.keys().await?.keyring().current());
+        let older = self.core.store.secrets_by_key(Some(current)).await?;
+        let twice = |need: &KeyNeed| need.secrets.saturating_mul(2);
+        let most = older.iter().map(twice).fold(SPARE, u64::saturating_add);
+        let mut resealed = 0_u64;
+        loop {
+            // More than there were: another process seals them under a key of its own, and both
+            // would go on for ever.
+            let stuck = resealed > most;
+            match contend(|| self.reseal_batch(stuck)).await? {
+                0 => break,
+                moved => resealed = resealed.saturating_add(moved),
             }
         }
-        Err(Error::Contended)
+        self.resealed(resealed).await?;
+        Ok(resealed)
+    }
+
+    /// Seals a batch of secrets again, with the keys of this moment. Returns how many moved: 0 if
+    /// there was none to move, `None` if others were in the way.
+    async fn reseal_batch(&self, stuck: bool) -> Result<Option<u64>, Error> {
+        let keys = self.keys().await?;
+        let current = keys.keyring().current();
+        let others = self.core.store.sealed_under_other_keys(current, RESEAL_BATCH).await?;
+        if others.is_empty() {
+            return Ok(Some(0));
+        }
+        if stuck {
+            return Ok(None);
+        }
+        let moved = self.reseal_these(keys.keyring(), others).await?;
+        Ok(Some(moved).filter(|moved| *moved > 0))
     }
 
     async fn reseal_these(
@@ -192,28 +188,26 @@ impl Verifier {
 
     /// The store's pepper, which is made if there is none, and the keyring with its key in its
     /// file.
-    pub(super) async fn pepper(&self, mut keyring: Keyring) -> Result<(Keyring, Secret), Error> {
+    pub(super) async fn pepper(&self, keyring: Keyring) -> Result<(Keyring, Secret), Error> {
         let place = SealedPlace::Value { name: PEPPER.to_owned() };
-        for _ in 0..TRIES {
+        let (place, keyring) = (&place, &keyring);
+        contend(|| async move {
             if let Some(sealed) = self.core.store.value(PEPPER).await? {
-                let keyring = keyring.of_sealed_store()?;
-                return match keyring.open(&place, &store::Sealed::from_bytes(sealed)) {
-                    Some(pepper) => Ok((keyring, pepper)),
+                let keyring = keyring.clone().of_sealed_store()?;
+                return match keyring.open(place, &store::Sealed::from_bytes(sealed)) {
+                    Some(pepper) => Ok(Some((keyring, pepper))),
                     None => Err(self.misfit(&keyring).await?.into()),
                 };
             }
-            keyring = keyring.saved()?;
-            let pepper = keyring.seal(&place, &store::random::<32>()?[..])?;
+            let pepper = keyring.saved()?.seal(place, &store::random::<32>()?[..])?;
             let write =
                 Write::InitValue { name: PEPPER.to_owned(), value: pepper.as_bytes().to_vec() };
             // Of two processes the second takes the pepper of the first.
-            let _ = self
-                .core
-                .store
-                .commit(Change { account: None, writes: vec![write], audit: Vec::new() })
-                .await?;
-        }
-        Err(Error::Contended)
+            let change = Change { account: None, writes: vec![write], audit: Vec::new() };
+            let _ = self.core.store.commit(change).await?;
+            Ok(None)
+        })
+        .await
     }
 }
 

@@ -1,110 +1,29 @@
-//! The one path that every code takes.
-
-use std::sync::atomic::Ordering::Relaxed;
+//! Verification of one code: a device's code, a recovery code or a bypass code.
 
 use crate::device::{DeviceState, Judged, MfaKind, Refusal, Verdict};
 use crate::id::{AccountId, SerialNumber};
-use crate::otp::{Code, Window};
-use crate::store::{
-    AccountSnapshot, Action, Change, Enrolled, Event, KeyError, Marks, Sealer, Write,
-};
+use crate::otp::{Code, Seed, Window};
+use crate::store;
+use crate::store::{Account, AccountSnapshot, Action, Enrolled, Event, KeyError, Sealer, Write};
 use crate::time::UnixTime;
+use crate::verifier::decide::Judgement;
+use crate::verifier::verified::{Proof, Verified};
 use crate::verifier::work::Work;
-use crate::verifier::{Error, Passcode, TRIES, Verifier, throttle};
+use crate::verifier::{Error, Passcode, Verifier, throttle};
 
-/// Proof that one verification succeeded and was committed.
-///
-/// Only the verifier makes it, and issuing a context consumes it. It is not `Clone`: one proof, one
-/// session.
-///
-/// ```compile_fail
-/// fn twice(verified: twostep::verifier::Verified) -> [twostep::verifier::Verified; 2] {
-///     [verified.clone(), verified]
-/// }
-/// ```
-#[must_use]
-#[derive(Debug)]
-pub struct Verified {
-    pub(super) account: AccountId,
-    pub(super) serial: SerialNumber,
-    pub(super) kind: MfaKind,
-    pub(super) at: UnixTime,
-    pub(super) generation: u64,
-    pub(super) dead_until: Option<UnixTime>,
-    pub(super) key: Option<KeyProof>,
-}
-
-/// What a security key's proof says beyond possession.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyProof {
-    /// The key knew that it was the right person: a PIN, a finger.
-    pub user_verified: bool,
-    /// A maker who is trusted attests that the private key cannot leave the hardware.
-    pub hardware_bound: bool,
-}
-
-/// What became of one try to judge.
-pub(super) enum Decision<T> {
-    Accepted(T),
-    Refused(Refusal),
-    /// Others were faster; what they left behind is to be judged again.
-    Again,
-}
-
-impl Verified {
-    /// Whose proof it is.
-    pub fn account(&self) -> &AccountId {
-        &self.account
-    }
-
-    /// The device it was made with.
-    pub fn serial(&self) -> &SerialNumber {
-        &self.serial
-    }
-
-    /// What kind of proof it was.
-    pub fn kind(&self) -> MfaKind {
-        self.kind
-    }
-
-    /// When it was judged.
-    pub fn at(&self) -> UnixTime {
-        self.at
-    }
-
-    /// The account's revocation generation in the transaction that decided.
-    pub fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    /// A context issued for this proof is dead if it is dated up to then.
-    pub fn dead_until(&self) -> Option<UnixTime> {
-        self.dead_until
-    }
-
-    /// What a security key said beyond possession; none for other kinds.
-    pub fn key(&self) -> Option<KeyProof> {
-        self.key
-    }
-
-    pub(super) fn by_device(enrolled: &Enrolled, marks: Marks, now: UnixTime) -> Verified {
-        let device = &enrolled.device;
-        Verified {
-            account: device.account.clone(),
-            serial: device.serial.clone(),
-            kind: device.kind().into(),
-            at: now,
-            generation: marks.generation,
-            dead_until: marks.revoked_before.max(device.revoked_before),
-            key: None,
-        }
-    }
+/// One try to judge a code: the account as it was loaded, the device that was named, the time.
+pub(super) struct Attempt<'a> {
+    pub(super) seen: &'a AccountSnapshot,
+    pub(super) serial: Option<&'a SerialNumber>,
+    pub(super) sealer: &'a Sealer,
+    pub(super) now: UnixTime,
 }
 
 impl Verifier {
-    /// Verifies a code of an account. The serial number says which device it is of; it may be left
-    /// out (`None`) where the account has one active device that shows codes, and for recovery and
-    /// bypass codes.
+    /// Verifies a code of an account.
+    ///
+    /// The serial number names the device. It may be left out (`None`) where the account has one
+    /// active device that shows codes, and for recovery and bypass codes.
     ///
     /// # Errors
     /// [`Error::Refused`] for everything that is wrong with the account, the device or the code, at
@@ -115,38 +34,30 @@ impl Verifier {
         serial: impl Into<Option<&'a SerialNumber>>,
         code: impl Into<Passcode>,
     ) -> Result<Verified, Error> {
-        let (serial, code) = (serial.into(), code.into());
-        let sealer = self.keys().await?;
-        let now = self.now().await?;
-        let _turn = self.core.queue.turn(account).await;
-        let mut work = Work::default();
-        for _ in 0..TRIES {
-            let decision = match &code {
-                Passcode::Otp(code) => {
-                    self.try_code(account, serial, code, &sealer, now, &mut work).await?
+        let (serial, code) = (serial.into(), &code.into());
+        let (sealer, work) = (&*self.keys().await?, &Work::default());
+        let decided = self
+            .decide(account, |seen, now| async move {
+                let Some(seen) = seen else {
+                    return Err(self.not_judged(account, serial, now, Refusal::UnknownDevice));
+                };
+                let attempt = Attempt { seen: &seen, serial, sealer, now };
+                match code {
+                    Passcode::Otp(code) => self.judge_code(&attempt, code, work),
+                    Passcode::Recovery(code) => {
+                        self.judge_recovery(&attempt, &sealer.recovery_digest(account, code))
+                    }
+                    Passcode::Bypass(code) => self.judge_bypass(&attempt, code).await,
                 }
-                Passcode::Recovery(code) => {
-                    let digest = sealer.recovery_digest(account, code);
-                    self.try_recovery(account, serial, &digest, now).await?
-                }
-                Passcode::Bypass(code) => {
-                    self.try_bypass(account, serial, &sealer.bypass_digest(account, code), now)
-                        .await?
-                }
-            };
-            match decision {
-                Decision::Accepted(verified) => return Ok(verified),
-                Decision::Refused(refusal) => {
-                    work.top_up(Work::CODE, &self.core.counters, &self.core.decoy);
-                    return Err(Error::Refused(refusal));
-                }
-                Decision::Again => {}
-            }
+            })
+            .await;
+        if let Err(Error::Refused(_)) = decided {
+            work.top_up(Work::CODE, &self.core.counters, &self.core.decoy);
         }
-        Err(Error::Contended)
+        decided.map(|(proof, marks)| proof.committed(marks))
     }
 
-    /// Refuses an account that the caller may not know of, as one that does not exist, at the same
+    /// Refuses an account that the caller may not know of like one that does not exist, at the same
     /// cost.
     ///
     /// # Errors
@@ -158,100 +69,97 @@ impl Verifier {
         pair: Option<Window>,
     ) -> Result<Error, Error> {
         let now = self.now().await?;
-        let refusal = Refusal::UnknownDevice;
-        let _: Decision<()> = self.not_judged(account, serial, now, refusal);
+        let refused = self.not_judged(account, serial, now, Refusal::UnknownDevice);
         let target = pair.map_or(Work::CODE, Work::of_pair);
         Work::default().top_up(target, &self.core.counters, &self.core.decoy);
-        Ok(Error::Refused(refusal))
+        Ok(refused)
     }
 
-    async fn try_code(
+    fn judge_code(
         &self,
-        account: &AccountId,
-        serial: Option<&SerialNumber>,
+        attempt: &Attempt<'_>,
         code: &Code,
-        sealer: &Sealer,
-        now: UnixTime,
-        work: &mut Work,
-    ) -> Result<Decision<Verified>, Error> {
-        let Some(seen) = self.core.store.account(account).await? else {
-            return Ok(self.not_judged(account, serial, now, Refusal::UnknownDevice));
-        };
-        if let Some(until) = throttle::throttled_until(&seen.account, now) {
-            return Ok(self.not_judged(account, serial, now, Refusal::Throttled { until }));
-        }
+        work: &Work,
+    ) -> Result<Judgement<Proof>, Error> {
+        let &Attempt { seen, serial, sealer, now } = attempt;
+        self.admit_account(attempt)?;
+        let account = &seen.account.id;
         let enrolled = match serial {
             Some(serial) => seen.device(serial),
             None => only(seen.devices.iter().filter(|enrolled| shows_codes(enrolled))),
         };
         let enrolled = match (enrolled, serial) {
             (Some(enrolled), _) => enrolled,
-            // Another account's device must not be touched, nor may guessing with foreign serial
-            // numbers be free.
-            (None, Some(_)) => return self.failed_without_device(&seen, serial, now).await,
+            // A serial number of another account leaves that device alone, and counts for this
+            // account: guessing with foreign serial numbers is not free.
+            (None, Some(_)) => return Ok(self.failed_without_device(attempt)),
             (None, None) => {
-                return Ok(self.not_judged(account, serial, now, Refusal::UnknownDevice));
+                return Err(self.not_judged(account, serial, now, Refusal::UnknownDevice));
             }
         };
         if let Err(refusal) = enrolled.device.admit(now) {
-            return Ok(self.not_judged(account, Some(&enrolled.device.serial), now, refusal));
+            return Err(self.not_judged(account, Some(&enrolled.device.serial), now, refusal));
         }
         let Some(seed) = open_seed(sealer, enrolled)? else {
-            return self.failed_without_device(&seen, serial, now).await;
+            return Ok(self.failed_without_device(attempt));
         };
         let judge =
             || enrolled.device.key(&seed).map(|key| enrolled.device.accept(&key, code, now));
-        let Some(judged) = work.spend(&self.core.counters, judge) else {
-            return self.failed_without_device(&seen, serial, now).await;
-        };
-        self.conclude(&seen, enrolled, judged, now).await
+        Ok(match work.spend(&self.core.counters, judge) {
+            Some(judged) => self.judgement(attempt, enrolled, judged),
+            None => self.failed_without_device(attempt),
+        })
     }
 
-    async fn try_recovery(
+    fn judge_recovery(
         &self,
-        account: &AccountId,
-        serial: Option<&SerialNumber>,
+        attempt: &Attempt<'_>,
         digest: &crate::device::RecoveryDigest,
-        now: UnixTime,
-    ) -> Result<Decision<Verified>, Error> {
-        let Some(seen) = self.core.store.account(account).await? else {
-            return Ok(self.not_judged(account, serial, now, Refusal::UnknownDevice));
-        };
-        if let Some(until) = throttle::throttled_until(&seen.account, now) {
-            return Ok(self.not_judged(account, serial, now, Refusal::Throttled { until }));
-        }
+    ) -> Result<Judgement<Proof>, Error> {
+        let &Attempt { seen, serial, now, .. } = attempt;
+        self.admit_account(attempt)?;
         let sheet = |enrolled: &&Enrolled| {
             enrolled.device.kind() == MfaKind::Recovery
                 && serial.is_none_or(|serial| enrolled.device.serial == *serial)
         };
         let Some(enrolled) = only(seen.devices.iter().filter(sheet)) else {
-            return self.failed_without_device(&seen, serial, now).await;
+            return Ok(self.failed_without_device(attempt));
         };
-        if let Err(refusal) = enrolled.device.admit(now) {
-            return Ok(self.not_judged(account, Some(&enrolled.device.serial), now, refusal));
+        let device = &enrolled.device;
+        if let Err(refusal) = device.admit(now) {
+            return Err(self.not_judged(&seen.account.id, Some(&device.serial), now, refusal));
         }
-        let judged = enrolled.device.accept_recovery(digest, now);
-        self.conclude(&seen, enrolled, judged, now).await
+        Ok(self.judgement(attempt, enrolled, device.accept_recovery(digest, now)))
     }
 
-    /// Commits a judged code, and only then tells what became of it.
-    async fn conclude(
+    /// Refuses codes of an account whose budget of wrong codes is spent.
+    pub(super) fn admit_account(&self, attempt: &Attempt<'_>) -> Result<(), Error> {
+        let &Attempt { seen, serial, now, .. } = attempt;
+        match throttle::throttled_until(&seen.account, now) {
+            None => Ok(()),
+            Some(until) => {
+                let refusal = Refusal::Throttled { until };
+                Err(self.not_judged(&seen.account.id, serial, now, refusal))
+            }
+        }
+    }
+
+    /// The change that a judged code makes, and its audit events.
+    fn judgement(
         &self,
-        seen: &AccountSnapshot,
+        attempt: &Attempt<'_>,
         enrolled: &Enrolled,
         judged: Judged,
-        now: UnixTime,
-    ) -> Result<Decision<Verified>, Error> {
-        let Judged { device, verdict } = judged;
-        let about = |action: Action| {
-            self.event(now, action).account(&device.account).serial(&device.serial)
-        };
-        let (account, serial) = (seen.account.id.clone(), device.serial.clone());
-        let (writes, audit): (Vec<Write>, Vec<Event>) = match verdict {
-            Verdict::Accepted => {
-                let event = about(Action::CodeAccepted);
-                (vec![Write::UpdateDevice { seen: enrolled.revision, device }], vec![event])
-            }
+    ) -> Judgement<Proof> {
+        let (&Attempt { seen, now, .. }, Judged { device, verdict }) = (attempt, judged);
+        let serial = device.serial.clone();
+        let about = |action| self.event(now, action).account(&seen.account.id).serial(&serial);
+        match verdict {
+            Verdict::Accepted => Judgement::accepted(
+                vec![Write::UpdateDevice { seen: enrolled.revision, device }],
+                vec![about(Action::CodeAccepted)],
+                Proof::by_device(&enrolled.device, now),
+            ),
             Verdict::Refused(refusal @ Refusal::NoMatch) => {
                 let mut audit = vec![about(Action::CodeRefused).reason(refusal)];
                 if device.throttle.shows_attack() {
@@ -261,90 +169,52 @@ impl Verifier {
                     audit.push(about(Action::DeviceLocked));
                 }
                 let failed = throttle::after_failure(&seen.account, now);
-                audit.extend(self.throttled_event(seen, &failed, now));
+                audit.extend(self.throttled_event(&seen.account, &failed, now));
                 let account = Write::UpdateAccount { seen: seen.revision, account: failed };
-                (vec![account, Write::UpdateDevice { seen: enrolled.revision, device }], audit)
+                let device = Write::UpdateDevice { seen: enrolled.revision, device };
+                Judgement::refused(vec![account, device], audit, refusal)
             }
-            // Nothing changes, so nothing that another attempt judged is outrun.
-            Verdict::Refused(refusal) => (
-                vec![Write::ExpectDevice { serial, seen: enrolled.revision }],
+            // The device is unchanged: its revision is only asserted, so that concurrent attempts
+            // do not conflict with this refusal.
+            Verdict::Refused(refusal) => Judgement::refused(
+                vec![Write::ExpectDevice { serial: serial.clone(), seen: enrolled.revision }],
                 vec![about(Action::CodeRefused).reason(refusal)],
+                refusal,
             ),
-        };
-        let Some(marks) = self.commit(Change { account: Some(account), writes, audit }).await?
-        else {
-            return Ok(Decision::Again);
-        };
-        self.core.counters.judged.fetch_add(1, Relaxed);
-        match verdict {
-            Verdict::Accepted => {
-                self.core.counters.accepted.fetch_add(1, Relaxed);
-                Ok(Decision::Accepted(Verified::by_device(enrolled, marks, now)))
-            }
-            Verdict::Refused(refusal) => Ok(Decision::Refused(refusal)),
         }
     }
 
-    /// A code that belongs to no device of the account counts for the account.
-    pub(super) async fn failed_without_device(
-        &self,
-        seen: &AccountSnapshot,
-        serial: Option<&SerialNumber>,
-        now: UnixTime,
-    ) -> Result<Decision<Verified>, Error> {
+    /// A wrong code that belongs to no device of the account: it counts for the account.
+    pub(super) fn failed_without_device<T>(&self, attempt: &Attempt<'_>) -> Judgement<T> {
+        let &Attempt { seen, serial, now, .. } = attempt;
         let refusal = Refusal::UnknownDevice;
         let failed = throttle::after_failure(&seen.account, now);
-        let mut event =
-            self.event(now, Action::CodeRefused).account(&seen.account.id).reason(refusal);
-        event.serial = serial.cloned();
-        let mut audit = vec![event];
-        audit.extend(self.throttled_event(seen, &failed, now));
-        let writes = vec![Write::UpdateAccount { seen: seen.revision, account: failed }];
-        let committed = self
-            .commit(Change { account: Some(seen.account.id.clone()), writes, audit })
-            .await?;
-        Ok(committed.map_or(Decision::Again, |_| Decision::Refused(refusal)))
+        let refused = self.event(now, Action::CodeRefused).account(&seen.account.id);
+        let refused = Event { serial: serial.cloned(), ..refused.reason(refusal) };
+        let throttled = self.throttled_event(&seen.account, &failed, now);
+        Judgement {
+            writes: vec![Write::UpdateAccount { seen: seen.revision, account: failed }],
+            audit: std::iter::once(refused).chain(throttled).collect(),
+            answer: Err(Error::Refused(refusal)),
+            counted: None,
+        }
     }
 
-    /// A refusal that was not judged changes nothing; it is counted, and written once a minute.
-    pub(super) fn not_judged<'a, T>(
-        &self,
-        account: impl Into<Option<&'a AccountId>>,
-        serial: Option<&SerialNumber>,
-        now: UnixTime,
-        refusal: Refusal,
-    ) -> Decision<T> {
-        self.core.counters.unjudged.fetch_add(1, Relaxed);
-        self.core.refusals.count(now, &self.caller, account.into(), serial, refusal);
-        Decision::Refused(refusal)
-    }
-
-    fn throttled_event(
-        &self,
-        seen: &AccountSnapshot,
-        failed: &crate::store::Account,
-        now: UnixTime,
-    ) -> Option<Event> {
-        let throttled = failed.throttled_until != seen.account.throttled_until;
-        throttled.then(|| self.event(now, Action::AccountThrottled).account(&seen.account.id))
+    fn throttled_event(&self, seen: &Account, failed: &Account, now: UnixTime) -> Option<Event> {
+        let throttled = failed.throttled_until != seen.throttled_until;
+        throttled.then(|| self.event(now, Action::AccountThrottled).account(&seen.id))
     }
 }
 
 /// A device's seed, opened. None for a kind without one.
-pub(super) fn open_seed(
-    sealer: &Sealer,
-    enrolled: &Enrolled,
-) -> Result<Option<crate::otp::Seed>, Error> {
+pub(super) fn open_seed(sealer: &Sealer, enrolled: &Enrolled) -> Result<Option<Seed>, Error> {
     let Some(sealed) = &enrolled.seed else { return Ok(None) };
-    let place = Sealer::seed_place(&enrolled.device.serial, &enrolled.device.account);
+    let device = &enrolled.device;
+    let place = Sealer::seed_place(&device.serial, &device.account);
     let secret = sealer.keyring().open(&place, sealed).ok_or(KeyError::Wrong)?;
-    let seed = crate::otp::Seed::new(secret.expose().to_vec());
-    Ok(Some(seed.map_err(|_| {
-        crate::store::Error::Corrupt(format!(
-            "the seed of {} has an impossible size",
-            enrolled.device.serial
-        ))
-    })?))
+    let impossible =
+        |_| store::Error::Corrupt(format!("the seed of {} has an impossible size", device.serial));
+    Ok(Some(Seed::new(secret.expose().to_vec()).map_err(impossible)?))
 }
 
 fn shows_codes(enrolled: &Enrolled) -> bool {
@@ -352,7 +222,7 @@ fn shows_codes(enrolled: &Enrolled) -> bool {
         && matches!(enrolled.device.kind(), MfaKind::Totp | MfaKind::Hotp)
 }
 
-/// The only item there is.
+/// The only item of an iterator; none if there are more.
 fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
     let first = items.next()?;
     items.next().is_none().then_some(first)

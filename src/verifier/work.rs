@@ -5,14 +5,15 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use subtle::ConstantTimeEq;
 
+use crate::device::Verdict;
 use crate::otp::{
     Algorithm, Code, Digits, Key, LOOK_AHEAD, LOOK_BEHIND, Seed, Window, compressions,
 };
 
 /// How much hashing one request has cost so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Work {
-    compressions: u64,
+    compressions: AtomicU64,
 }
 
 /// A key that belongs to nobody, to spend the same work on what does not exist. Made with the
@@ -35,10 +36,10 @@ pub struct Counts {
 /// The counters behind [`Counts`].
 #[derive(Default)]
 pub(crate) struct Counters {
-    pub(crate) judged: AtomicU64,
-    pub(crate) accepted: AtomicU64,
-    pub(crate) unjudged: AtomicU64,
-    pub(crate) compressions: AtomicU64,
+    judged: AtomicU64,
+    accepted: AtomicU64,
+    unjudged: AtomicU64,
+    compressions: AtomicU64,
 }
 
 impl Work {
@@ -53,18 +54,18 @@ impl Work {
     }
 
     /// Runs `judge` and counts what it hashes. It must not wait: the count is of this thread.
-    pub(crate) fn spend<T>(&mut self, counters: &Counters, judge: impl FnOnce() -> T) -> T {
+    pub(crate) fn spend<T>(&self, counters: &Counters, judge: impl FnOnce() -> T) -> T {
         let before = compressions();
         let judged = judge();
         let spent = compressions().wrapping_sub(before);
-        self.compressions += spent;
+        self.compressions.fetch_add(spent, Relaxed);
         counters.compressions.fetch_add(spent, Relaxed);
         judged
     }
 
     /// Spends on the decoy what is missing to `target`.
-    pub(crate) fn top_up(&mut self, target: u64, counters: &Counters, decoy: &Decoy) {
-        let missing = target.saturating_sub(self.compressions) / EACH;
+    pub(crate) fn top_up(&self, target: u64, counters: &Counters, decoy: &Decoy) {
+        let missing = target.saturating_sub(self.compressions.load(Relaxed)) / EACH;
         self.spend(counters, || decoy.hash(missing));
     }
 }
@@ -88,6 +89,20 @@ impl Decoy {
 }
 
 impl Counters {
+    /// Counts a verdict that was committed; none for a decision that judged no input.
+    pub(crate) fn count(&self, verdict: Option<Verdict>) {
+        let Some(verdict) = verdict else { return };
+        self.judged.fetch_add(1, Relaxed);
+        if verdict == Verdict::Accepted {
+            self.accepted.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Counts an input that was refused without being judged.
+    pub(crate) fn unjudged(&self) {
+        self.unjudged.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn read(&self) -> Counts {
         Counts {
             judged: self.judged.load(Relaxed),

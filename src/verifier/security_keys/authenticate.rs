@@ -2,18 +2,18 @@
 //! of codes included.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use crate::device::{Device, Judged, Refusal, Verdict};
 use crate::id::AccountId;
-use crate::store::{AccountSnapshot, Action, Change, Enrolled, ItemKind, Sealer, SingleUse, Write};
+use crate::store::{AccountSnapshot, Action, Enrolled, ItemKind, Sealer, SingleUse, Write};
 use crate::time::UnixTime;
+use crate::verifier::decide::Judgement;
 use crate::verifier::security_keys::{
-    Begun, CeremonyId, Remembered, SecurityKeys, nobody, unasked,
+    Begun, CeremonyId, CeremonyState, SecurityKeys, no_account, unasked,
 };
-use crate::verifier::verify::Decision;
+use crate::verifier::verified::{Proof, Verified};
 use crate::verifier::work::Work;
-use crate::verifier::{Error, KeyProof, TRIES, Verified};
+use crate::verifier::{Error, KeyProof};
 use crate::webauthn::{
     Attestation, AuthenticationResponse, Credential, CredentialId, Fault, RequestOptions,
 };
@@ -21,14 +21,21 @@ use crate::webauthn::{
 /// An assertion to be judged.
 pub(super) struct Finish<'a> {
     pub(super) account: &'a AccountId,
-    /// The caller named the account; else the key did.
+    /// The caller named the account; otherwise the credential did.
     pub(super) named: bool,
     pub(super) id: &'a CeremonyId,
     pub(super) response: &'a Arc<AuthenticationResponse>,
-    pub(super) now: UnixTime,
+    pub(super) sealer: &'a Sealer,
 }
 
-/// What was found of an assertion: the device afterwards, and what its key said.
+/// One try to judge an assertion: the account as it was loaded, the time.
+struct Attempt<'a> {
+    finish: &'a Finish<'a>,
+    seen: &'a AccountSnapshot,
+    now: UnixTime,
+}
+
+/// An assertion that holds: the device afterwards, and the statements of its key.
 struct Asserted<'a> {
     enrolled: &'a Enrolled,
     device: Device,
@@ -42,7 +49,7 @@ struct Refused<'a>(Refusal, Option<&'a Enrolled>);
 
 impl SecurityKeys {
     /// Begins to verify an account by one of its keys. For one that is unknown, or has no key in
-    /// use, the same is done, and keys that nobody has are asked for, always the same.
+    /// use, the same is done, and keys that no_account has are asked for, always the same.
     ///
     /// # Errors
     /// [`Error::Clock`], [`Error::Store`] or [`Error::Key`]. An unknown account is no error.
@@ -77,39 +84,30 @@ impl SecurityKeys {
         id: &CeremonyId,
         response: AuthenticationResponse,
     ) -> Result<Verified, Error> {
-        let (sealer, response) = (self.verifier.keys().await?, Arc::new(response));
-        let finish = Finish {
-            account,
-            named: true,
-            id,
-            response: &response,
-            now: self.verifier.now().await?,
-        };
-        self.finish(&finish, &sealer).await
+        let (sealer, response) = (&*self.verifier.keys().await?, &Arc::new(response));
+        self.finish(&Finish { account, named: true, id, response, sealer }).await
     }
 
-    pub(super) async fn finish(
-        &self,
-        finish: &Finish<'_>,
-        sealer: &Sealer,
-    ) -> Result<Verified, Error> {
+    pub(super) async fn finish(&self, finish: &Finish<'_>) -> Result<Verified, Error> {
         let verifier = &self.verifier;
-        let _turn = verifier.core.queue.turn(finish.account).await;
-        for _ in 0..TRIES {
-            match self.try_assertion(finish, sealer).await? {
-                Decision::Accepted(verified) => return Ok(verified),
-                Decision::Refused(refusal) => {
-                    Work::default().top_up(
-                        Work::CODE,
-                        &verifier.core.counters,
-                        &verifier.core.decoy,
-                    );
-                    return Err(Error::Refused(refusal));
-                }
-                Decision::Again => {}
-            }
+        let decided = verifier
+            .decide(finish.account, |seen, now| async move {
+                let unknown =
+                    || verifier.not_judged(finish.account, None, now, Refusal::UnknownDevice);
+                let seen = seen.ok_or_else(unknown)?;
+                self.judge_finish(&Attempt { finish, seen: &seen, now }).await
+            })
+            .await;
+        if let Err(Error::Refused(_)) = decided {
+            self.top_up();
         }
-        Err(Error::Contended)
+        decided.map(|(proof, marks)| proof.committed(marks))
+    }
+
+    /// Spends on a refusal what the most expensive code would have cost.
+    pub(super) fn top_up(&self) {
+        let core = &self.verifier.core;
+        Work::default().top_up(Work::CODE, &core.counters, &core.decoy);
     }
 
     async fn ask_for_keys(
@@ -127,76 +125,45 @@ impl SecurityKeys {
             in_use.filter_map(|enrolled| enrolled.device.credential()).collect();
         let (options, remembered) = if credentials.is_empty() {
             (
-                self.relying_party.decoy_options(&[sealer.decoy_credential(account)?]),
-                Remembered::NoKey,
+                self.relying_party.decoy_options(&[sealer.decoy_credential(account)]),
+                CeremonyState::NoKey,
             )
         } else {
             let (options, state) =
                 self.relying_party.start_authentication(&credentials).map_err(unasked)?;
-            (options, Remembered::Authentication(state))
+            (options, CeremonyState::Authentication(state))
         };
         // What is kept for accounts that are not there does not grow with their number.
         let (kept_for, kind) = match seen {
             Some(_) => (account.clone(), ItemKind::Ceremony),
-            None => (nobody()?, ItemKind::Decoy),
+            None => (no_account(), ItemKind::Decoy),
         };
         let id = self.begin(&sealer, kept_for, kind, &remembered, now).await?;
         Ok(Begun { id, options })
     }
 
-    async fn try_assertion(
-        &self,
-        finish: &Finish<'_>,
-        sealer: &Sealer,
-    ) -> Result<Decision<Verified>, Error> {
-        let (verifier, &Finish { account, id, now, .. }) = (&self.verifier, finish);
-        let Some(seen) = verifier.core.store.account(account).await? else {
-            return Ok(verifier.not_judged(account, None, now, Refusal::UnknownDevice));
-        };
+    async fn judge_finish(&self, attempt: &Attempt<'_>) -> Result<Judgement<Proof>, Error> {
+        let &Attempt { finish: &Finish { account, id, .. }, now, .. } = attempt;
         let Some(item) = self.open(id, now).await? else {
-            return match self.spent(id, account, now).await? {
-                true => {
-                    self.refuse(
-                        finish,
-                        &Refused(Refusal::Replayed { next_code_at: None }, None),
-                        Vec::new(),
-                    )
-                    .await
-                }
-                false => Ok(verifier.not_judged(account, None, now, Refusal::NoCeremony)),
-            };
+            if self.spent(id, account, now).await? {
+                let replayed = Refused(Refusal::Replayed { next_code_at: None }, None);
+                return Ok(self.refused(attempt, &replayed, Vec::new()));
+            }
+            return Err(self.verifier.not_judged(account, None, now, Refusal::NoCeremony));
         };
-        let mut writes = Vec::from(id.consume(&item, now));
-        let asserted = match self.judge_assertion(finish, &seen, item, sealer).await {
-            Ok(asserted) => asserted,
-            Err(refused) => return self.refuse(finish, &refused, writes).await,
-        };
-        let Asserted { enrolled, device, proof, count_fell } = asserted;
-        let event = |action| verifier.event(now, action).account(account).serial(&device.serial);
-        let signal = count_fell.then(|| event(Action::KeySignCountFell));
-        let audit = std::iter::once(event(Action::KeyAccepted)).chain(signal).collect::<Vec<_>>();
-        writes.push(Write::UpdateDevice { seen: enrolled.revision, device });
-        let Some(marks) = verifier
-            .commit(Change { account: Some(account.clone()), writes, audit })
-            .await?
-        else {
-            return Ok(Decision::Again);
-        };
-        verifier.core.counters.judged.fetch_add(1, Relaxed);
-        verifier.core.counters.accepted.fetch_add(1, Relaxed);
-        Ok(Decision::Accepted(Verified {
-            key: Some(proof),
-            ..Verified::by_device(enrolled, marks, now)
-        }))
+        let writes = Vec::from(id.consume(&item, now));
+        Ok(match self.judge_assertion(attempt, item).await {
+            Ok(asserted) => self.accepted(attempt, asserted, writes),
+            Err(refused) => self.refused(attempt, &refused, writes),
+        })
     }
 
     async fn judge_assertion<'a>(
         &self,
-        finish: &Finish<'_>,
-        seen: &'a AccountSnapshot,
+        attempt: &Attempt<'a>,
         item: SingleUse,
-        sealer: &Sealer,
     ) -> Result<Asserted<'a>, Refused<'a>> {
+        let &Attempt { finish, seen, now } = attempt;
         let fits =
             item.kind == ItemKind::Usernameless || finish.named && item.account == *finish.account;
         if !fits {
@@ -212,8 +179,9 @@ impl SecurityKeys {
             return Err(Refused(Refusal::KeyNotRegistered, None));
         };
         let refused = |refusal| Refused(refusal, Some(enrolled));
-        enrolled.device.admit(finish.now).map_err(refused)?;
-        let Some(Remembered::Authentication(state)) = Remembered::of(item, finish.id, sealer)
+        enrolled.device.admit(now).map_err(refused)?;
+        let Some(CeremonyState::Authentication(state)) =
+            CeremonyState::of(item, finish.id, finish.sealer)
         else {
             return Err(refused(Refusal::NoMatch));
         };
@@ -239,7 +207,7 @@ impl SecurityKeys {
             None => return Err(refused(Refusal::NoMatch)),
         };
         let count_fell = enrolled.device.sign_count_fell(&assertion);
-        let Judged { device, verdict } = enrolled.device.assert(&assertion, finish.now);
+        let Judged { device, verdict } = enrolled.device.assert(&assertion, now);
         match verdict {
             Verdict::Accepted => {
                 Ok(Asserted { enrolled, device, proof: proof(assertion.user_verified), count_fell })
@@ -248,32 +216,39 @@ impl SecurityKeys {
         }
     }
 
-    /// Writes a refusal down, which leaves the device as it is, and only then tells it.
-    async fn refuse(
+    fn accepted(
         &self,
-        finish: &Finish<'_>,
+        attempt: &Attempt<'_>,
+        asserted: Asserted<'_>,
+        mut writes: Vec<Write>,
+    ) -> Judgement<Proof> {
+        let &Attempt { finish, now, .. } = attempt;
+        let Asserted { enrolled, device, proof, count_fell } = asserted;
+        let event = |action| {
+            self.verifier.event(now, action).account(finish.account).serial(&device.serial)
+        };
+        let signal = count_fell.then(|| event(Action::KeySignCountFell));
+        let audit = std::iter::once(event(Action::KeyAccepted)).chain(signal).collect();
+        writes.push(Write::UpdateDevice { seen: enrolled.revision, device });
+        let proof = Proof { key: Some(proof), ..Proof::by_device(&enrolled.device, now) };
+        Judgement::accepted(writes, audit, proof)
+    }
+
+    /// A refusal leaves the device as it is.
+    fn refused(
+        &self,
+        attempt: &Attempt<'_>,
         refused: &Refused<'_>,
         mut writes: Vec<Write>,
-    ) -> Result<Decision<Verified>, Error> {
-        let &Refused(refusal, enrolled) = refused;
-        let mut event = self
-            .verifier
-            .event(finish.now, Action::KeyRefused)
-            .account(finish.account)
-            .reason(refusal);
-        if let Some(enrolled) = enrolled {
-            event = event.serial(&enrolled.device.serial);
-            writes.push(Write::ExpectDevice {
-                serial: enrolled.device.serial.clone(),
-                seen: enrolled.revision,
-            });
+    ) -> Judgement<Proof> {
+        let (&Attempt { finish, now, .. }, &Refused(refusal, enrolled)) = (attempt, refused);
+        let event = self.verifier.event(now, Action::KeyRefused).account(finish.account);
+        let mut event = event.reason(refusal);
+        if let Some(Enrolled { device, revision, .. }) = enrolled {
+            event = event.serial(&device.serial);
+            writes.push(Write::ExpectDevice { serial: device.serial.clone(), seen: *revision });
         }
-        let change = Change { account: Some(finish.account.clone()), writes, audit: vec![event] };
-        if self.verifier.commit(change).await?.is_none() {
-            return Ok(Decision::Again);
-        }
-        self.verifier.core.counters.judged.fetch_add(1, Relaxed);
-        Ok(Decision::Refused(refusal))
+        Judgement::refused(writes, vec![event], refusal)
     }
 }
 
@@ -286,11 +261,12 @@ fn refusal(fault: &Fault) -> Refusal {
 }
 
 impl Sealer {
-    /// The credential that an account without keys is asked for. It is nobody's, and as long as
+    /// The credential that an account without keys is asked for. It is no_account's, and as long as
     /// most are.
-    fn decoy_credential(&self, account: &AccountId) -> Result<CredentialId, Error> {
+    fn decoy_credential(&self, account: &AccountId) -> CredentialId {
         let half =
             |which: &[u8]| self.digest("decoy credential", &[account.as_str().as_bytes(), which]);
-        CredentialId::new([half(b"1"), half(b"2")].concat()).map_err(|_| Error::Contended)
+        CredentialId::new([half(b"1"), half(b"2")].concat())
+            .expect("64 bytes are always a credential id")
     }
 }

@@ -24,6 +24,7 @@ use crate::id::{AccountId, CallerId, DeviceName};
 use crate::store;
 use crate::store::{Change, ItemKind, Sealed, SealedPlace, Sealer, SingleUse, Write};
 use crate::time::UnixTime;
+use crate::verifier::decide::contend;
 use crate::verifier::{Error, Verifier};
 use crate::webauthn::{AuthenticationState, Fault, RegistrationState, RelyingParty};
 
@@ -61,7 +62,7 @@ pub struct Begun<Options> {
 /// purpose.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Remembered {
+enum CeremonyState {
     Registration {
         name: Option<DeviceName>,
         state: RegistrationState,
@@ -117,27 +118,26 @@ impl SecurityKeys {
         sealer: &Sealer,
         account: AccountId,
         kind: ItemKind,
-        remembered: &Remembered,
+        state: &CeremonyState,
         now: UnixTime,
     ) -> Result<CeremonyId, Error> {
-        let id = CeremonyId(URL_SAFE_NO_PAD.encode(&store::random::<16>()?[..]));
-        let unwritable = |error: serde_json::Error| {
-            store::Error::Corrupt(format!("a ceremony cannot be written: {error}"))
-        };
-        let body = Zeroizing::new(serde_json::to_vec(remembered).map_err(unwritable)?);
-        let body = sealer.keyring().seal(&id.place(&account), &body)?.as_bytes().to_vec();
-        let item = SingleUse {
-            id: id.0.clone(),
-            account: account.clone(),
-            kind,
-            body,
-            expires_at: now.plus(LONGEST),
-        };
         let most =
             if kind == ItemKind::Usernameless { MOST_OPEN_WITHOUT_ACCOUNT } else { MOST_OPEN };
-        let writes = vec![Write::AddSingleUse(item), Write::KeepNewest { account, kind, most }];
-        let change = Change { account: None, writes, audit: Vec::new() };
-        self.verifier.commit(change).await?.map(|_| id).ok_or(Error::Contended)
+        let state = Zeroizing::new(
+            serde_json::to_vec(state).expect("the state of a ceremony is always JSON"),
+        );
+        let (account, state) = (&account, &state);
+        contend(|| async move {
+            let id = CeremonyId(URL_SAFE_NO_PAD.encode(&store::random::<16>()?[..]));
+            let body = sealer.keyring().seal(&id.place(account), state)?.as_bytes().to_vec();
+            let expires_at = now.plus(LONGEST);
+            let (item, account) = (id.0.clone(), account.clone());
+            let item = SingleUse { id: item, account: account.clone(), kind, body, expires_at };
+            let writes = vec![Write::AddSingleUse(item), Write::KeepNewest { account, kind, most }];
+            let change = Change { account: None, writes, audit: Vec::new() };
+            Ok(self.verifier.commit(change).await?.map(|_| id))
+        })
+        .await
     }
 
     /// A ceremony that was neither finished nor is over.
@@ -157,8 +157,8 @@ impl SecurityKeys {
         now: UnixTime,
     ) -> Result<bool, Error> {
         let item = self.verifier.core.store.single_use(&id.spent(), now).await?;
-        let nobody = nobody()?;
-        Ok(item.is_some_and(|item| [account, &nobody].contains(&&item.account)))
+        let no_account = no_account();
+        Ok(item.is_some_and(|item| [account, &no_account].contains(&&item.account)))
     }
 
     /// Runs what computes for long where it holds up nobody. A panic in it is a refusal.
@@ -199,9 +199,9 @@ impl CeremonyId {
     }
 }
 
-impl Remembered {
+impl CeremonyState {
     /// What a ceremony remembers. None if it was begun under a key that has been thrown away since.
-    fn of(item: SingleUse, id: &CeremonyId, sealer: &Sealer) -> Option<Remembered> {
+    fn of(item: SingleUse, id: &CeremonyId, sealer: &Sealer) -> Option<CeremonyState> {
         let secret = sealer
             .keyring()
             .open(&id.place(&item.account), &Sealed::from_bytes(item.body))?;
@@ -222,8 +222,8 @@ impl FromStr for CeremonyId {
 
 /// Whose account the ceremonies of unknown accounts, and those without an account, are kept for.
 /// They are of other kinds than those of an account of that name.
-fn nobody() -> Result<AccountId, Error> {
-    "nobody".parse().map_err(|_| Error::Contended)
+fn no_account() -> AccountId {
+    "nobody".parse().expect("six letters are always the name of an account")
 }
 
 /// What cannot be asked of any key.

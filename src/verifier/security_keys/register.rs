@@ -5,22 +5,27 @@ use std::sync::Arc;
 
 use crate::device::{Device, Factor, KeyState, RefusalKind};
 use crate::id::{AccountId, DeviceName};
-use crate::store::{
-    Account, AccountSnapshot, Action, Change, Commit, Conflict, ItemKind, Sealer, SingleUse, Write,
-};
+use crate::store::{Account, AccountSnapshot, Action, ItemKind, Sealer, SingleUse, Write};
 use crate::time::UnixTime;
-use crate::verifier::enroll::{generated_serial, present};
-use crate::verifier::security_keys::{Begun, CeremonyId, Remembered, SecurityKeys, unasked};
-use crate::verifier::{Authority, Error, TRIES};
+use crate::verifier::add::{generated_serial, present};
+use crate::verifier::decide::Judgement;
+use crate::verifier::security_keys::{Begun, CeremonyId, CeremonyState, SecurityKeys, unasked};
+use crate::verifier::{Authority, Error};
 use crate::webauthn::{CreationOptions, Credential, Criterion, RegistrationResponse, UserEntity};
 
-/// A registration to be judged.
-struct Finish<'a> {
-    item: &'a SingleUse,
+/// One try to judge a registration: the ceremony and the account as they were loaded, the time.
+struct Attempt<'a> {
     id: &'a CeremonyId,
+    item: &'a SingleUse,
+    seen: Option<&'a AccountSnapshot>,
+    now: UnixTime,
+}
+
+/// The answer of a key, and on whose authority it is enrolled.
+struct Answer<'a> {
     response: &'a Arc<RegistrationResponse>,
     authority: &'a Authority,
-    now: UnixTime,
+    sealer: &'a Sealer,
 }
 
 /// Why a key is not enrolled.
@@ -59,7 +64,7 @@ impl SecurityKeys {
                 &sealer,
                 account.clone(),
                 ItemKind::Ceremony,
-                &Remembered::Registration { name, state },
+                &CeremonyState::Registration { name, state },
                 now,
             )
             .await?;
@@ -78,63 +83,38 @@ impl SecurityKeys {
         response: RegistrationResponse,
         authority: &Authority,
     ) -> Result<Device, Error> {
-        let verifier = &self.verifier;
-        let (sealer, response) = (verifier.keys().await?, Arc::new(response));
-        let now = verifier.now().await?;
+        let (sealer, response) = (&*self.verifier.keys().await?, &Arc::new(response));
         let account = self.owner(id).await?;
-        let _turn = verifier.core.queue.turn(&account).await;
-        for _ in 0..TRIES {
+        let answer = &Answer { response, authority, sealer };
+        let decided = self.verifier.decide(&account, |seen, now| async move {
             let item = self.open(id, now).await?.ok_or_else(SecurityKeys::no_ceremony)?;
-            let seen = verifier.core.store.account(&account).await?;
-            let finish = Finish { item: &item, id, response: &response, authority, now };
-            let device = match self.judge_registration(&finish, seen.as_ref(), &sealer).await {
-                Ok(device) => device,
-                Err(Refused { error, reason: None }) => return Err(error),
+            let attempt = Attempt { id, item: &item, seen: seen.as_ref(), now };
+            match self.judge_registration(&attempt, answer).await {
+                Ok(device) => Ok(self.registered(&attempt, device, sealer)),
+                Err(Refused { error, reason: None }) => Err(error),
                 Err(Refused { error, reason: Some(reason) }) => {
-                    match self.end(&finish, reason).await? {
-                        true => return Err(error),
-                        false => continue,
-                    }
+                    Ok(self.ended(&attempt, reason, error))
                 }
-            };
-            let known = seen.as_ref().map_or_else(
-                || Account::new(account.clone(), now),
-                |seen| present(&seen.account, now),
-            );
-            let known = Account { protected: true, ..known };
-            let mut writes = Vec::from(id.consume(&item, now));
-            writes.push(match &seen {
-                None => Write::CreateAccount(known),
-                Some(seen) => Write::UpdateAccount { seen: seen.revision, account: known },
-            });
-            let fingerprint = device
-                .credential()
-                .map(|credential| sealer.credential_fingerprint(&credential.id));
-            writes.push(Write::InsertDevice { device: device.clone(), seed: None, fingerprint });
-            let audit = vec![
-                verifier
-                    .event(now, Action::DeviceRegistered)
-                    .account(&account)
-                    .serial(&device.serial),
-            ];
-            match verifier
-                .core
-                .store
-                .commit(Change { account: Some(account.clone()), writes, audit })
-                .await?
-            {
-                Commit::Committed(_) => return Ok(device),
-                Commit::Conflict(Conflict::FingerprintTaken) => {
-                    if self.end(&finish, RefusalKind::Unproved(Criterion::NewCredential)).await? {
-                        return Err(Error::AlreadyExists(
-                            "this security key is enrolled already: remove it there first",
-                        ));
-                    }
-                }
-                Commit::Conflict(_) => {}
             }
+        });
+        match decided.await {
+            Err(Error::AlreadyExists(_)) => self.end_enrolled(&account, id).await,
+            decided => Ok(decided?.0),
         }
-        Err(Error::Contended)
+    }
+
+    /// Ends a ceremony whose key is enrolled already, which only the commit showed.
+    async fn end_enrolled(&self, account: &AccountId, id: &CeremonyId) -> Result<Device, Error> {
+        let decided = self.verifier.decide(account, |seen, now| async move {
+            let item = self.open(id, now).await?.ok_or_else(SecurityKeys::no_ceremony)?;
+            let attempt = Attempt { id, item: &item, seen: seen.as_ref(), now };
+            let reason = RefusalKind::Unproved(Criterion::NewCredential);
+            let error = Error::AlreadyExists(
+                "this security key is enrolled already: remove it there first",
+            );
+            Ok(self.ended(&attempt, reason, error))
+        });
+        Ok(decided.await?.0)
     }
 
     /// The account may have another device, on this word.
@@ -151,19 +131,19 @@ impl SecurityKeys {
 
     async fn judge_registration(
         &self,
-        finish: &Finish<'_>,
-        seen: Option<&AccountSnapshot>,
-        sealer: &Sealer,
+        attempt: &Attempt<'_>,
+        answer: &Answer<'_>,
     ) -> Result<Device, Refused> {
-        self.may_register(seen, finish.authority, finish.now).await?;
-        let Some(Remembered::Registration { name, state }) =
-            Remembered::of(finish.item.clone(), finish.id, sealer)
+        let &Attempt { id, item, seen, now } = attempt;
+        self.may_register(seen, answer.authority, now).await?;
+        let Some(CeremonyState::Registration { name, state }) =
+            CeremonyState::of(item.clone(), id, answer.sealer)
         else {
             return Err(
                 Error::KeyRefused("this ceremony enrols no key: begin again".to_owned()).into()
             );
         };
-        let (response, now) = (Arc::clone(finish.response), finish.now);
+        let response = Arc::clone(answer.response);
         let registered = self
             .compute(move |relying_party| relying_party.finish_registration(&state, &response, now))
             .await;
@@ -179,30 +159,45 @@ impl SecurityKeys {
             None => return Err(Error::KeyRefused("its answer cannot be read".to_owned()).into()),
         };
         let factor = Factor::SecurityKey(KeyState { credential });
-        Ok(Device::new(
-            generated_serial("key")?,
-            finish.item.account.clone(),
-            name,
-            factor,
-            finish.now,
-        ))
+        Ok(Device::new(generated_serial("key")?, item.account.clone(), name, factor, now))
     }
 
-    /// Ends a ceremony that enrolled nothing. `false`: somebody else has ended it.
-    async fn end(&self, finish: &Finish<'_>, reason: RefusalKind) -> Result<bool, Error> {
-        let account = &finish.item.account;
-        let audit = vec![
-            self.verifier
-                .event(finish.now, Action::RegistrationRefused)
-                .account(account)
-                .reason(reason),
-        ];
-        let writes = finish.id.consume(finish.item, finish.now).into();
-        Ok(self
-            .verifier
-            .commit(Change { account: Some(account.clone()), writes, audit })
-            .await?
-            .is_some())
+    /// The change that enrols a key.
+    fn registered(
+        &self,
+        attempt: &Attempt<'_>,
+        device: Device,
+        sealer: &Sealer,
+    ) -> Judgement<Device> {
+        let &Attempt { id, item, seen, now } = attempt;
+        let known = match seen {
+            None => Account::new(item.account.clone(), now),
+            Some(seen) => present(&seen.account, now),
+        };
+        let account = Account { protected: true, ..known };
+        let mut writes = Vec::from(id.consume(item, now));
+        writes.push(match seen {
+            None => Write::CreateAccount(account),
+            Some(seen) => Write::UpdateAccount { seen: seen.revision, account },
+        });
+        let credential = device.credential();
+        let fingerprint =
+            credential.map(|credential| sealer.credential_fingerprint(&credential.id));
+        writes.push(Write::InsertDevice { device: device.clone(), seed: None, fingerprint });
+        let event = self.verifier.event(now, Action::DeviceRegistered).account(&item.account);
+        Judgement::change(writes, vec![event.serial(&device.serial)], device)
+    }
+
+    /// The change that ends a ceremony which enrolled nothing.
+    fn ended(&self, attempt: &Attempt<'_>, reason: RefusalKind, error: Error) -> Judgement<Device> {
+        let &Attempt { id, item, now, .. } = attempt;
+        let event = self.verifier.event(now, Action::RegistrationRefused).account(&item.account);
+        Judgement {
+            writes: id.consume(item, now).into(),
+            audit: vec![event.reason(reason)],
+            answer: Err(error),
+            counted: None,
+        }
     }
 }
 

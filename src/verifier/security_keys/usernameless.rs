@@ -5,19 +5,18 @@
 //! that the key stored has to be that account's.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use crate::device::Refusal;
 use crate::id::AccountId;
-use crate::store::{Action, Change, ItemKind, Sealer, Write};
+use crate::store::{Action, ItemKind, Sealer, Write};
 use crate::time::UnixTime;
+use crate::verifier::Error;
+use crate::verifier::decide::Judgement;
 use crate::verifier::security_keys::authenticate::Finish;
 use crate::verifier::security_keys::{
-    Begun, CeremonyId, Remembered, SecurityKeys, nobody, unasked,
+    Begun, CeremonyId, CeremonyState, SecurityKeys, no_account, unasked,
 };
-use crate::verifier::verify::Decision;
-use crate::verifier::work::Work;
-use crate::verifier::{Error, TRIES, Verified};
+use crate::verifier::verified::Verified;
 use crate::webauthn::{AuthenticationResponse, CredentialId, RequestOptions};
 
 impl SecurityKeys {
@@ -33,8 +32,10 @@ impl SecurityKeys {
         let sealer = self.verifier.keys().await?;
         let now = self.verifier.now().await?;
         let (options, state) = self.relying_party.start_usernameless().map_err(unasked)?;
-        let remembered = Remembered::Authentication(state);
-        let id = self.begin(&sealer, nobody()?, ItemKind::Usernameless, &remembered, now).await?;
+        let remembered = CeremonyState::Authentication(state);
+        let id = self
+            .begin(&sealer, no_account(), ItemKind::Usernameless, &remembered, now)
+            .await?;
         Ok(Begun { id, options })
     }
 
@@ -51,27 +52,17 @@ impl SecurityKeys {
         response: AuthenticationResponse,
         exists: impl Fn(&AccountId) -> bool,
     ) -> Result<Verified, Error> {
-        let (sealer, response) = (self.verifier.keys().await?, Arc::new(response));
-        let now = self.verifier.now().await?;
-        if let Some(account) = self.account_of(&response, &sealer).await?.filter(exists) {
-            return self
-                .finish(
-                    &Finish { account: &account, named: false, id, response: &response, now },
-                    &sealer,
-                )
-                .await;
+        let (sealer, response) = (&*self.verifier.keys().await?, &Arc::new(response));
+        if let Some(account) = self.account_of(response, sealer).await?.filter(exists) {
+            let finish = Finish { account: &account, named: false, id, response, sealer };
+            return self.finish(&finish).await;
         }
-        for _ in 0..TRIES {
-            if let Decision::Refused(refusal) = self.refuse_unknown(id, now).await? {
-                Work::default().top_up(
-                    Work::CODE,
-                    &self.verifier.core.counters,
-                    &self.verifier.core.decoy,
-                );
-                return Err(Error::Refused(refusal));
-            }
+        let refused = self.verifier.decide_alone(|now| self.judge_unknown(id, now));
+        let refused = refused.await;
+        if let Err(Error::Refused(_)) = refused {
+            self.top_up();
         }
-        Err(Error::Contended)
+        refused
     }
 
     /// The account that has the credential of this answer.
@@ -90,26 +81,22 @@ impl SecurityKeys {
     }
 
     /// Ends a ceremony whose answer names an unknown credential.
-    async fn refuse_unknown(
+    async fn judge_unknown(
         &self,
         id: &CeremonyId,
         now: UnixTime,
-    ) -> Result<Decision<Verified>, Error> {
+    ) -> Result<Judgement<Verified>, Error> {
         let (refusal, writes): (Refusal, Vec<Write>) = match self.open(id, now).await? {
             Some(item) if item.kind == ItemKind::Usernameless => {
                 (Refusal::KeyNotRegistered, id.consume(&item, now).into())
             }
             Some(item) => (Refusal::NoCeremony, id.consume(&item, now).into()),
-            None if self.spent(id, &nobody()?, now).await? => {
+            None if self.spent(id, &no_account(), now).await? => {
                 (Refusal::Replayed { next_code_at: None }, Vec::new())
             }
-            None => return Ok(self.verifier.not_judged(None, None, now, Refusal::NoCeremony)),
+            None => return Err(self.verifier.not_judged(None, None, now, Refusal::NoCeremony)),
         };
-        let audit = vec![self.verifier.event(now, Action::KeyRefused).reason(refusal)];
-        if self.verifier.commit(Change { account: None, writes, audit }).await?.is_none() {
-            return Ok(Decision::Again);
-        }
-        self.verifier.core.counters.judged.fetch_add(1, Relaxed);
-        Ok(Decision::Refused(refusal))
+        let event = self.verifier.event(now, Action::KeyRefused).reason(refusal);
+        Ok(Judgement::refused(writes, vec![event], refusal))
     }
 }

@@ -1,0 +1,313 @@
+//! Enrolment of devices that show codes, and of recovery codes.
+
+use std::time::Duration;
+
+use crate::device;
+use crate::device::{
+    Device, DeviceState, Factor, HotpState, MfaKind, RecoveryCode, RecoveryState, SecretOrigin,
+    TotpState,
+};
+use crate::id::{AccountId, DeviceName, SerialNumber};
+use crate::otp::{Counter, Hotp, Seed, Totp};
+use crate::store::{Account, AccountSnapshot, Action, Enrolled, Event, Sealer, Write, random};
+use crate::time::UnixTime;
+use crate::verifier::decide::Judgement;
+use crate::verifier::{Authority, Error, Verifier};
+
+/// A device to be added.
+#[derive(Clone, Debug)]
+pub struct NewDevice {
+    /// Whose it will be.
+    pub account: AccountId,
+    /// Its serial number, for hardware that has one; generated otherwise.
+    pub serial: Option<SerialNumber>,
+    /// What its owner calls it.
+    pub name: Option<DeviceName>,
+    /// What it is.
+    pub factor: NewFactor,
+}
+
+/// What kind of device is added, and with which secret.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum NewFactor {
+    /// A time-based device; without a seed, one of 160 bits is made.
+    Totp {
+        /// What it was, or is to be, made with.
+        parameters: Totp,
+        /// Its seed, if it has one already.
+        seed: Option<Seed>,
+    },
+    /// A counter-based device.
+    Hotp {
+        /// What it was, or is to be, made with.
+        parameters: Hotp,
+        /// The counter to begin at.
+        counter: Counter,
+        /// Its seed, if it has one already.
+        seed: Option<Seed>,
+    },
+    /// A new sheet of recovery codes. It voids the account's old one.
+    Recovery,
+}
+
+/// A device that was added, with what is shown this once and never again.
+#[derive(Debug)]
+pub struct Added {
+    /// The device.
+    pub device: Device,
+    /// Its seed, if it was made here.
+    pub seed: Option<Seed>,
+    /// The recovery codes, for a device of that kind.
+    pub recovery_codes: Vec<RecoveryCode>,
+}
+
+/// One try to add a device: the account as it was loaded, the time.
+struct Addition<'a> {
+    new: &'a NewDevice,
+    serial: &'a SerialNumber,
+    seen: Option<&'a AccountSnapshot>,
+    now: UnixTime,
+}
+
+/// The secrets of a new device.
+struct Made {
+    factor: Factor,
+    seed: Option<Seed>,
+    /// The seed was made here.
+    generated: bool,
+    /// The codes of a new sheet.
+    recovery_codes: Vec<RecoveryCode>,
+}
+
+impl Verifier {
+    /// Adds a device to an account, which comes into being with its first one. It is pending until
+    /// two consecutive codes activate it; recovery codes are active at once, and only beside
+    /// another active device.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`], [`Error::AlreadyExists`] if the serial number or the secret is taken,
+    /// [`Error::TooManyDevices`], [`Error::MfaRequired`] if `authority` is the owner's without a
+    /// fresh context, [`Error::Contended`], [`Error::Clock`], [`Error::Store`] or [`Error::Key`].
+    pub async fn add(&self, new: NewDevice, authority: &Authority) -> Result<Added, Error> {
+        let sealer = self.keys().await?;
+        let serial = match &new.serial {
+            Some(serial) => serial.clone(),
+            None => generated_serial(new.factor.word())?,
+        };
+        let (new, serial, sealer) = (&new, &serial, &sealer);
+        let decided = self.decide(&new.account, |seen, now| async move {
+            if let Some(seen) = &seen {
+                self.may_change_devices(seen, authority, now).await?;
+            }
+            let addition = Addition { new, serial, seen: seen.as_ref(), now };
+            self.judge_addition(&addition, sealer)
+        });
+        Ok(decided.await?.0)
+    }
+
+    fn judge_addition(
+        &self,
+        addition: &Addition<'_>,
+        sealer: &Sealer,
+    ) -> Result<Judgement<Added>, Error> {
+        let &Addition { new, serial, now, .. } = addition;
+        let devices = addition.devices();
+        let voided = self.voided(new, devices)?;
+        let made = Made::new(&new.factor, sealer, &new.account)?;
+        let device = addition.device(made.factor, made.generated);
+        let giving_way = match device.state {
+            DeviceState::Pending => self.giving_way(devices),
+            _ => Vec::new(),
+        };
+
+        let mut writes = vec![addition.account()];
+        writes.extend(voided.iter().map(|enrolled| Write::RemoveDevice {
+            seen: enrolled.revision,
+            tombstone: enrolled.device.tombstone(now),
+        }));
+        writes.extend(giving_way.iter().map(|old| Write::DropPending {
+            serial: old.device.serial.clone(),
+            seen: old.revision,
+        }));
+        let place = Sealer::seed_place(&device.serial, &device.account);
+        let seal = |seed: &Seed| sealer.keyring().seal(&place, seed.expose());
+        writes.push(Write::InsertDevice {
+            device: device.clone(),
+            seed: made.seed.as_ref().map(seal).transpose()?,
+            fingerprint: made.seed.as_ref().map(|seed| sealer.fingerprint(seed.expose())),
+        });
+
+        let about = |action, serial: &SerialNumber| {
+            self.event(now, action).account(&new.account).serial(serial)
+        };
+        let dropped = |old: &&Enrolled| about(Action::DeviceGaveWay, &old.device.serial);
+        let mut audit: Vec<Event> = giving_way.iter().map(dropped).collect();
+        audit.push(about(Action::DeviceAdded, serial));
+        let seed = made.seed.filter(|_| made.generated);
+        let added = Added { device, seed, recovery_codes: made.recovery_codes };
+        Ok(Judgement::change(writes, audit, added))
+    }
+
+    /// The devices that a new one voids: a sheet of recovery codes voids the one before. Refuses a
+    /// device that the account may not have.
+    fn voided<'a>(
+        &self,
+        new: &NewDevice,
+        devices: &'a [Enrolled],
+    ) -> Result<Vec<&'a Enrolled>, Error> {
+        let is_sheet = |enrolled: &&Enrolled| enrolled.device.kind() == MfaKind::Recovery;
+        if !matches!(new.factor, NewFactor::Recovery) {
+            self.room_for_one(devices, 0)?;
+            return Ok(Vec::new());
+        }
+        let voided: Vec<&Enrolled> = devices.iter().filter(is_sheet).collect();
+        self.room_for_one(devices, voided.len())?;
+        let active = |enrolled: &Enrolled| enrolled.device.state == DeviceState::Active;
+        if !devices.iter().any(|enrolled| active(enrolled) && !is_sheet(&enrolled)) {
+            return Err(Error::BadInput(
+                "recovery codes are given out beside another device: activate that one first"
+                    .to_owned(),
+            ));
+        }
+        Ok(voided)
+    }
+
+    /// Refuses a device in use more than an account may have; so many of those it has are voided in
+    /// the same change.
+    pub(super) fn room_for_one(&self, devices: &[Enrolled], voided: usize) -> Result<(), Error> {
+        let in_use = devices.iter().filter(|enrolled| enrolled.device.counts()).count();
+        if in_use.saturating_sub(voided) < self.core.limits.devices_per_account {
+            Ok(())
+        } else {
+            Err(Error::TooManyDevices(in_use))
+        }
+    }
+
+    /// The pending devices that make room for another one.
+    ///
+    /// Those whose secret was made here go first, the oldest of them before the others: a page that
+    /// is opened again and again costs pages like it, and never the token that an administrator has
+    /// laid out for its owner.
+    fn giving_way<'a>(&self, devices: &'a [Enrolled]) -> Vec<&'a Enrolled> {
+        let mut pending: Vec<&Enrolled> = devices
+            .iter()
+            .filter(|enrolled| enrolled.device.state == DeviceState::Pending)
+            .collect();
+        pending.sort_by_key(|enrolled| {
+            (enrolled.device.added.secret, enrolled.device.added.turn, enrolled.device.created_at)
+        });
+        let stay = self.core.limits.pending_per_account.max(1) - 1;
+        pending.truncate(pending.len().saturating_sub(stay));
+        pending
+    }
+}
+
+impl Addition<'_> {
+    fn devices(&self) -> &[Enrolled] {
+        self.seen.map_or(&[], |seen| &seen.devices)
+    }
+
+    /// The write that makes the account present.
+    fn account(&self) -> Write {
+        match self.seen {
+            None => Write::CreateAccount(Account::new(self.new.account.clone(), self.now)),
+            Some(seen) => Write::UpdateAccount {
+                seen: seen.revision,
+                account: present(&seen.account, self.now),
+            },
+        }
+    }
+
+    /// The device to be inserted.
+    fn device(&self, factor: Factor, generated: bool) -> Device {
+        let (serial, account) = (self.serial.clone(), self.new.account.clone());
+        let turns = self.devices().iter().map(|enrolled| enrolled.device.added.turn);
+        Device::new(serial, account, self.new.name.clone(), factor, self.now).added(device::Added {
+            secret: if generated { SecretOrigin::Made } else { SecretOrigin::Given },
+            turn: turns.max().unwrap_or(0).saturating_add(1),
+        })
+    }
+}
+
+impl NewFactor {
+    /// What a generated serial number begins with.
+    fn word(&self) -> &'static str {
+        match self {
+            NewFactor::Totp { .. } => "totp",
+            NewFactor::Hotp { .. } => "hotp",
+            NewFactor::Recovery => "recovery",
+        }
+    }
+}
+
+/// An account that was removed is seen again: nothing of its past protects it or holds it back, but
+/// what was revoked stays so.
+pub(super) fn present(account: &Account, now: UnixTime) -> Account {
+    match account.removed_at {
+        None => account.clone(),
+        Some(_) => {
+            // Never created when the removed one was, however fast: what was made for that one is
+            // known by it.
+            let created_at = now.max(account.created_at.plus(Duration::from_secs(1)));
+            Account {
+                generation: account.generation,
+                revoked_before: account.revoked_before,
+                ..Account::new(account.id.clone(), created_at)
+            }
+        }
+    }
+}
+
+impl Made {
+    fn new(new: &NewFactor, sealer: &Sealer, account: &AccountId) -> Result<Made, Error> {
+        match new {
+            NewFactor::Totp { parameters, seed } => {
+                let state = TotpState { parameters: *parameters, ..TotpState::default() };
+                Made::with_seed(Factor::Totp(state), seed.as_ref())
+            }
+            NewFactor::Hotp { parameters, counter, seed } => {
+                let (parameters, next) = (*parameters, Some(*counter));
+                let state = HotpState { parameters, next, pair_needed: false };
+                Made::with_seed(Factor::Hotp(state), seed.as_ref())
+            }
+            NewFactor::Recovery => {
+                let codes: Vec<RecoveryCode> = (0..RECOVERY_CODES)
+                    .map(|_| Ok(RecoveryCode::from_bits(*random::<10>()?)))
+                    .collect::<Result<_, Error>>()?;
+                let digest = |code| sealer.recovery_digest(account, code);
+                let unused = codes.iter().map(digest).collect();
+                Ok(Made {
+                    factor: Factor::Recovery(RecoveryState { unused, used: Vec::new() }),
+                    seed: None,
+                    generated: false,
+                    recovery_codes: codes,
+                })
+            }
+        }
+    }
+
+    fn with_seed(factor: Factor, given: Option<&Seed>) -> Result<Made, Error> {
+        let (seed, generated) = match given {
+            Some(seed) => (seed.clone(), false),
+            None => {
+                let seed = Seed::new(random::<SEED_BYTES>()?.to_vec());
+                (seed.expect("20 bytes are always a seed"), true)
+            }
+        };
+        Ok(Made { factor, seed: Some(seed), generated, recovery_codes: Vec::new() })
+    }
+}
+
+/// A serial number for a device that has none printed on it: 80 random bits.
+pub(super) fn generated_serial(kind: &str) -> Result<SerialNumber, Error> {
+    let bits = base32::encode(base32::Alphabet::Crockford, &random::<10>()?[..]);
+    let serial = format!("{kind}-{bits}").parse();
+    Ok(serial.expect("a word and 16 base32 letters are always a serial number"))
+}
+
+/// 160 bits, as RFC 4226 §4 (R6) recommends.
+const SEED_BYTES: usize = 20;
+
+/// How many codes a sheet has.
+const RECOVERY_CODES: usize = 10;

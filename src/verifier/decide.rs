@@ -1,0 +1,149 @@
+//! The one way to a decision: load the account, judge, commit what was judged, answer.
+//!
+//! Judging is told what the account was when it was loaded. The commit names those revisions, so a
+//! change by another caller in between makes it conflict, and the account is loaded and judged
+//! again.
+
+use crate::device::{Refusal, Verdict};
+use crate::id::{AccountId, SerialNumber};
+use crate::store::{AccountSnapshot, Action, Change, Commit, Conflict, Event, Marks, Write};
+use crate::time::UnixTime;
+use crate::verifier::{Error, Verifier};
+
+/// A decision that is not committed yet: what it changes, and the answer once it is.
+#[must_use]
+pub(crate) struct Judgement<T> {
+    pub(crate) writes: Vec<Write>,
+    pub(crate) audit: Vec<Event>,
+    /// The answer. A refusal in here is written before it is told.
+    pub(crate) answer: Result<T, Error>,
+    /// The verdict to be counted for metrics, where an input was computed and compared.
+    pub(crate) counted: Option<Verdict>,
+}
+
+impl<T> Judgement<T> {
+    /// A change that is made.
+    pub(crate) fn change(writes: Vec<Write>, audit: Vec<Event>, answer: T) -> Judgement<T> {
+        Judgement { writes, audit, answer: Ok(answer), counted: None }
+    }
+
+    /// An input that is accepted.
+    pub(crate) fn accepted(writes: Vec<Write>, audit: Vec<Event>, answer: T) -> Judgement<T> {
+        let counted = Some(Verdict::Accepted);
+        Judgement { counted, ..Judgement::change(writes, audit, answer) }
+    }
+
+    /// An input that was computed and compared, and is refused.
+    pub(crate) fn refused(writes: Vec<Write>, audit: Vec<Event>, refusal: Refusal) -> Judgement<T> {
+        let counted = Some(Verdict::Refused(refusal));
+        Judgement { writes, audit, answer: Err(Error::Refused(refusal)), counted }
+    }
+}
+
+impl Verifier {
+    /// Decides something about an account: loads it, judges it, commits, and tries again if it has
+    /// moved meanwhile. Returns the answer, and the account's marks from the deciding transaction.
+    ///
+    /// An error of `judge` is answered at once and changes nothing. Decisions about one account
+    /// queue inside this process.
+    pub(super) async fn decide<T, F>(
+        &self,
+        account: &AccountId,
+        judge: impl Fn(Option<AccountSnapshot>, UnixTime) -> F,
+    ) -> Result<(T, Marks), Error>
+    where
+        F: Future<Output = Result<Judgement<T>, Error>>,
+    {
+        let now = self.now().await?;
+        let _turn = self.core.queue.turn(account).await;
+        let attempt = || async {
+            let seen = self.core.store.account(account).await?;
+            self.settle(Some(account), judge(seen, now).await?).await
+        };
+        contend(attempt).await?
+    }
+
+    /// Decides something that no account is loaded for. Otherwise as [`decide`](Verifier::decide).
+    pub(crate) async fn decide_alone<T, F>(&self, judge: impl Fn(UnixTime) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<Judgement<T>, Error>>,
+    {
+        let now = self.now().await?;
+        let attempt = || async { self.settle(None, judge(now).await?).await };
+        Ok(contend(attempt).await??.0)
+    }
+
+    /// Writes audit events that depend on nothing. Returns the account's marks from the same
+    /// transaction.
+    pub(crate) async fn record(
+        &self,
+        account: &AccountId,
+        audit: Vec<Event>,
+    ) -> Result<Marks, Error> {
+        let account = Some(account.clone());
+        let change = Change { account, writes: Vec::new(), audit };
+        contend(|| self.commit(change.clone())).await
+    }
+
+    /// Commits a change that was judged. `None` means that it must be judged again.
+    pub(super) async fn commit(&self, change: Change) -> Result<Option<Marks>, Error> {
+        match self.core.store.commit(change).await? {
+            Commit::Committed(marks) => Ok(Some(marks)),
+            Commit::Conflict(Conflict::SerialTaken) => {
+                Err(Error::AlreadyExists("another device has this serial number"))
+            }
+            Commit::Conflict(Conflict::FingerprintTaken) => Err(Error::AlreadyExists(
+                "another device has this secret: a secret belongs to one device",
+            )),
+            Commit::Conflict(Conflict::Revision | Conflict::Consumed) => Ok(None),
+        }
+    }
+
+    /// An audit event of this caller.
+    pub(crate) fn event(&self, at: UnixTime, action: Action) -> Event {
+        Event::new(at, action, &self.caller)
+    }
+
+    /// Refuses an input that is not judged. Nothing changes: the refusal is counted, and written to
+    /// the audit log once a minute.
+    pub(super) fn not_judged<'a>(
+        &self,
+        account: impl Into<Option<&'a AccountId>>,
+        serial: Option<&SerialNumber>,
+        now: UnixTime,
+        refusal: Refusal,
+    ) -> Error {
+        self.core.counters.unjudged();
+        self.core.refusals.count(now, &self.caller, account.into(), serial, refusal);
+        Error::Refused(refusal)
+    }
+
+    /// One try to commit a judgement.
+    async fn settle<T>(
+        &self,
+        account: Option<&AccountId>,
+        judgement: Judgement<T>,
+    ) -> Result<Option<Result<(T, Marks), Error>>, Error> {
+        let Judgement { writes, audit, answer, counted } = judgement;
+        let change = Change { account: account.cloned(), writes, audit };
+        let Some(marks) = self.commit(change).await? else { return Ok(None) };
+        self.core.counters.count(counted);
+        Ok(Some(answer.map(|answer| (answer, marks))))
+    }
+}
+
+/// Makes an attempt until one is not overtaken by another caller, at most [`TRIES`] times.
+pub(super) async fn contend<T, F>(attempt: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<Option<T>, Error>>,
+{
+    for _ in 0..TRIES {
+        if let Some(done) = attempt().await? {
+            return Ok(done);
+        }
+    }
+    Err(Error::Contended)
+}
+
+/// The most attempts at one decision, while other callers change the same thing.
+const TRIES: usize = 5;

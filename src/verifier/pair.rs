@@ -1,0 +1,220 @@
+//! Two consecutive codes, judged as one pair: they activate a device, resynchronise it, or open a
+//! session with a device that is out of sync.
+
+use crate::device::{Device, MfaKind, PairUse, Refusal, Verdict};
+use crate::id::{AccountId, SerialNumber};
+use crate::otp::{Code, Drift, Window};
+use crate::store::{Account, AccountSnapshot, Action, Enrolled, Sealer, Write};
+use crate::time::UnixTime;
+use crate::verifier::decide::Judgement;
+use crate::verifier::verified::{Proof, Verified};
+use crate::verifier::verify::open_seed;
+use crate::verifier::work::Work;
+use crate::verifier::{Authority, Error, Verifier};
+
+/// A device that two consecutive codes found again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resynced {
+    /// The device afterwards.
+    pub device: Device,
+    /// The distance of its clock from ours; none for a counter.
+    pub drift: Option<Drift>,
+}
+
+/// A pair and its purpose.
+struct Pair<'a> {
+    account: &'a AccountId,
+    serial: &'a SerialNumber,
+    codes: [&'a Code; 2],
+    window: Window,
+    purpose: Purpose<'a>,
+}
+
+/// The purpose of a pair.
+#[derive(Clone, Copy)]
+enum Purpose<'a> {
+    /// A pending or disabled device becomes active, on this authority.
+    Activate(&'a Authority),
+    /// A device in use is found again.
+    Resync,
+}
+
+/// One try to judge a pair: the account and the device as they were loaded, the time.
+struct Attempt<'a> {
+    pair: &'a Pair<'a>,
+    seen: &'a AccountSnapshot,
+    enrolled: &'a Enrolled,
+    now: UnixTime,
+}
+
+/// An accepted pair: the device afterwards, and the proof that it is.
+type Accepted = (Device, Proof);
+
+impl Verifier {
+    /// Makes a pending or disabled device active, on proof of two consecutive codes. Both are
+    /// consumed.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a pair that does not prove the device; [`Error::MfaRequired`] where
+    /// the account is protected and `authority` does not suffice; [`Error::AlreadyExists`] for a
+    /// device that is active; [`Error::BadInput`] for a security key.
+    pub async fn activate(
+        &self,
+        serial: &SerialNumber,
+        codes: [&Code; 2],
+        window: Window,
+        authority: &Authority,
+    ) -> Result<Device, Error> {
+        let account = self.core.store.owner(serial).await?.ok_or(Error::NotFound("device"))?;
+        let purpose = Purpose::Activate(authority);
+        let pair = Pair { account: &account, serial, codes, window, purpose };
+        Ok(self.decide_pair(&pair).await?.0)
+    }
+
+    /// Finds a device again whose clock or counter ran away, and unlocks it. Both codes are
+    /// consumed.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a pair that does not prove the device, always at the same cost.
+    pub async fn resync(
+        &self,
+        serial: &SerialNumber,
+        codes: [&Code; 2],
+        window: Window,
+    ) -> Result<Resynced, Error> {
+        let account = self.core.store.owner(serial).await?.ok_or(Error::NotFound("device"))?;
+        let pair = Pair { account: &account, serial, codes, window, purpose: Purpose::Resync };
+        let (device, _) = self.decide_pair(&pair).await?;
+        Ok(Resynced { drift: device.drift(), device })
+    }
+
+    /// Verifies an account by two consecutive codes of a device that is out of sync, and
+    /// resynchronises it in the same write.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for everything that is wrong with the account, the device or the codes.
+    pub async fn verify_pair(
+        &self,
+        account: &AccountId,
+        serial: &SerialNumber,
+        codes: [&Code; 2],
+        window: Window,
+    ) -> Result<Verified, Error> {
+        let pair = Pair { account, serial, codes, window, purpose: Purpose::Resync };
+        Ok(self.decide_pair(&pair).await?.1)
+    }
+
+    async fn decide_pair(&self, pair: &Pair<'_>) -> Result<(Device, Verified), Error> {
+        let (sealer, work) = (&*self.keys().await?, &Work::default());
+        let decided = self
+            .decide(pair.account, |seen, now| async move {
+                let unknown = || {
+                    let refusal = Refusal::UnknownDevice;
+                    self.not_judged(pair.account, Some(pair.serial), now, refusal)
+                };
+                let seen = seen.ok_or_else(unknown)?;
+                let enrolled = seen.device(pair.serial).ok_or_else(unknown)?;
+                let attempt = Attempt { pair, seen: &seen, enrolled, now };
+                self.admit_pair(&attempt).await?;
+                self.judge_pair(&attempt, sealer, work)
+            })
+            .await;
+        if decided.is_err() {
+            work.top_up(Work::of_pair(pair.window), &self.core.counters, &self.core.decoy);
+        }
+        decided.map(|((device, proof), marks)| (device, proof.committed(marks)))
+    }
+
+    /// Refuses a pair that is not to be judged.
+    async fn admit_pair(&self, attempt: &Attempt<'_>) -> Result<(), Error> {
+        let &Attempt { pair, seen, enrolled, now } = attempt;
+        if let Purpose::Activate(authority) = pair.purpose {
+            if enrolled.device.kind() == MfaKind::SecurityKey {
+                return Err(Error::BadInput(
+                    "a security key shows no codes: remove it, and enrol it again".to_owned(),
+                ));
+            }
+            if enrolled.device.is_in_use() {
+                return Err(Error::AlreadyExists("the device is active already"));
+            }
+            self.may_change_devices(seen, authority, now).await?;
+        }
+        let wanted = match pair.purpose {
+            Purpose::Activate(_) => PairUse::Activation,
+            Purpose::Resync => PairUse::Resync,
+        };
+        let admitted = enrolled.device.admit_pair(wanted, &self.caller, now);
+        admitted.map_err(|refusal| self.not_judged(pair.account, Some(pair.serial), now, refusal))
+    }
+
+    fn judge_pair(
+        &self,
+        attempt: &Attempt<'_>,
+        sealer: &Sealer,
+        work: &Work,
+    ) -> Result<Judgement<Accepted>, Error> {
+        let &Attempt { pair, enrolled, now, .. } = attempt;
+        let no_codes = || self.not_judged(pair.account, Some(pair.serial), now, Refusal::NotActive);
+        let seed = open_seed(sealer, enrolled)?.ok_or_else(no_codes)?;
+        let judge = || {
+            let key = enrolled.device.key(&seed)?;
+            Some(enrolled.device.accept_pair(&key, pair.codes, pair.window, &self.caller, now))
+        };
+        let judged = work.spend(&self.core.counters, judge).ok_or_else(no_codes)?;
+        match judged.verdict {
+            Verdict::Accepted => self.accepted_pair(attempt, judged.device),
+            Verdict::Refused(refusal) => Ok(self.refused_pair(attempt, judged.device, refusal)),
+        }
+    }
+
+    fn accepted_pair(
+        &self,
+        attempt: &Attempt<'_>,
+        device: Device,
+    ) -> Result<Judgement<Accepted>, Error> {
+        let &Attempt { pair, seen, enrolled, now } = attempt;
+        let update = Write::UpdateDevice { seen: enrolled.revision, device: device.clone() };
+        let about = |action| self.event(now, action).account(pair.account).serial(pair.serial);
+        let (writes, audit) = match pair.purpose {
+            Purpose::Activate(_) => {
+                if !enrolled.device.counts() {
+                    self.room_for_one(&seen.devices, 0)?;
+                }
+                // The first activation protects the account. Its revision is named, for the
+                // authority was judged from it.
+                let account = Account { protected: true, ..seen.account.clone() };
+                let protect = Write::UpdateAccount { seen: seen.revision, account };
+                (vec![update, protect], vec![about(Action::DeviceActivated)])
+            }
+            Purpose::Resync => {
+                let wide = device.found_beyond_owners_reach(&enrolled.device);
+                let wide = wide.then(|| about(Action::DeviceWideResync));
+                let resynced = std::iter::once(about(Action::DeviceResynced));
+                (vec![update], resynced.chain(wide).collect())
+            }
+        };
+        let proof = Proof::by_device(&enrolled.device, now);
+        Ok(Judgement::accepted(writes, audit, (device, proof)))
+    }
+
+    fn refused_pair(
+        &self,
+        attempt: &Attempt<'_>,
+        device: Device,
+        refusal: Refusal,
+    ) -> Judgement<Accepted> {
+        let &Attempt { pair, enrolled, now, .. } = attempt;
+        // A device that is unchanged is only asserted, so that concurrent attempts do not conflict
+        // with this refusal.
+        let write = match device == enrolled.device {
+            true => Write::ExpectDevice { serial: device.serial, seen: enrolled.revision },
+            false => Write::UpdateDevice { seen: enrolled.revision, device },
+        };
+        let action = match pair.purpose {
+            Purpose::Activate(_) => Action::ActivationRefused,
+            Purpose::Resync => Action::ResyncRefused,
+        };
+        let event = self.event(now, action).account(pair.account).serial(pair.serial);
+        Judgement::refused(vec![write], vec![event.reason(refusal)], refusal)
+    }
+}

@@ -1,0 +1,112 @@
+//! The proof of a verification, which opens one session.
+
+use crate::device::{Device, MfaKind};
+use crate::id::{AccountId, SerialNumber};
+use crate::store::Marks;
+use crate::time::UnixTime;
+
+/// Proof that one verification succeeded and was committed.
+///
+/// Only the verifier makes it, and issuing a context consumes it. It is not `Clone`: one proof, one
+/// session.
+///
+/// ```compile_fail
+/// fn twice(verified: twostep::verifier::Verified) -> [twostep::verifier::Verified; 2] {
+///     [verified.clone(), verified]
+/// }
+/// ```
+#[must_use]
+#[derive(Debug)]
+pub struct Verified {
+    account: AccountId,
+    serial: SerialNumber,
+    kind: MfaKind,
+    at: UnixTime,
+    generation: u64,
+    revoked_before: Option<UnixTime>,
+    key: Option<KeyProof>,
+}
+
+/// The statements of a security key beyond possession.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyProof {
+    /// The key verified its user, by PIN or fingerprint.
+    pub user_verified: bool,
+    /// A trusted maker attests that the private key cannot leave the hardware.
+    pub hardware_bound: bool,
+}
+
+/// A verification that succeeded and is not committed yet.
+pub(super) struct Proof {
+    pub(super) account: AccountId,
+    pub(super) serial: SerialNumber,
+    pub(super) kind: MfaKind,
+    pub(super) at: UnixTime,
+    /// The revocation mark of the device.
+    pub(super) revoked_before: Option<UnixTime>,
+    pub(super) key: Option<KeyProof>,
+}
+
+impl Verified {
+    /// The account that was verified.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The device it was verified with.
+    pub fn serial(&self) -> &SerialNumber {
+        &self.serial
+    }
+
+    /// The device's kind.
+    pub fn kind(&self) -> MfaKind {
+        self.kind
+    }
+
+    /// The time at which the input was judged.
+    pub fn at(&self) -> UnixTime {
+        self.at
+    }
+
+    /// The account's revocation generation in the transaction that decided.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The revocation mark in the transaction that decided: a context dated up to it is dead.
+    pub fn revoked_before(&self) -> Option<UnixTime> {
+        self.revoked_before
+    }
+
+    /// The statements of a security key beyond possession; none for other kinds.
+    pub fn key(&self) -> Option<KeyProof> {
+        self.key
+    }
+}
+
+impl Proof {
+    pub(super) fn by_device(device: &Device, at: UnixTime) -> Proof {
+        Proof {
+            account: device.account.clone(),
+            serial: device.serial.clone(),
+            kind: device.kind(),
+            at,
+            revoked_before: device.revoked_before,
+            key: None,
+        }
+    }
+
+    /// The proof once it is committed, with the account's marks from the same transaction.
+    pub(super) fn committed(self, marks: Marks) -> Verified {
+        let Proof { account, serial, kind, at, revoked_before, key } = self;
+        Verified {
+            account,
+            serial,
+            kind,
+            at,
+            generation: marks.generation,
+            revoked_before: marks.revoked_before.max(revoked_before),
+            key,
+        }
+    }
+}
