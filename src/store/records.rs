@@ -81,8 +81,6 @@ pub enum ItemKind {
     Decoy,
     /// The state of a ceremony that began without an account.
     Usernameless,
-    /// Which contexts end with the presence of a key.
-    Bound,
     /// What remains of an item that was consumed, as long as it could have been.
     Spent,
 }
@@ -185,7 +183,6 @@ impl ItemKind {
             ItemKind::Ceremony => "ceremony",
             ItemKind::Decoy => "decoy",
             ItemKind::Usernameless => "usernameless",
-            ItemKind::Bound => "bound",
             ItemKind::Spent => "spent",
         }
     }
@@ -200,7 +197,6 @@ impl FromStr for ItemKind {
             ItemKind::Ceremony,
             ItemKind::Decoy,
             ItemKind::Usernameless,
-            ItemKind::Bound,
             ItemKind::Spent,
         ]
         .into_iter()
