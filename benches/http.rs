@@ -1,8 +1,8 @@
-//! What a session costs over HTTP: a fresh code verified, written down and answered with a signed
-//! context, against a bare "hello" of the same web framework.
+//! Cost of a session over HTTP: a fresh code verified, stored and answered with a signed context,
+//! compared with a bare "hello" of the same web framework.
 //!
 //! The agent and the hello are processes of their own, this program run again, and so share the
-//! machine with who loads them. They take turns; the medians of all rounds are printed. On a
+//! machine with the load generator. They take turns; the medians of all rounds are printed. On a
 //! machine with other work, real-time priority (`chrt -f 1 cargo bench --bench http`) tells more
 //! about the program and less about the other work.
 
@@ -46,7 +46,8 @@ fn main() {
         }
     }
     println!(
-        "{CONNECTIONS} connections over TCP, {rounds} rounds       per second   p50 ms   p99 ms   server CPU µs"
+        "{CONNECTIONS} connections over TCP, {rounds} rounds       \
+         per second   p50 ms   p99 ms   server CPU µs"
     );
     for (name, rounds) in [
         ("hello", &hellos),
@@ -80,5 +81,5 @@ const ROUNDS: usize = 7;
 
 const CONNECTIONS: usize = 64;
 
-/// How many sessions each connection opens in a round, each with a device and a code of its own.
+/// Sessions that each connection opens in a round, each with a device and a code of its own.
 const EACH: usize = 125;

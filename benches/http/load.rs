@@ -7,12 +7,12 @@ use tokio::task::JoinSet;
 
 use super::servers::Server;
 
-/// What each connection sends, one after the other.
+/// The requests of each connection, one after the other.
 pub(crate) struct Load {
     connections: Vec<Vec<Vec<u8>>>,
 }
 
-/// What came of it.
+/// The result of a round.
 pub(crate) struct Round {
     pub(crate) per_second: f64,
     /// The server's processor time for one request.
@@ -42,7 +42,8 @@ impl Load {
     pub(crate) fn introspections(connections: usize, each: usize, key: &str, token: &str) -> Load {
         let body = format!("{{\"token\":\"{token}\"}}");
         let head = format!(
-            "POST /v1/sessions/introspect HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n"
+            "POST /v1/sessions/introspect HTTP/1.1\r\nHost: localhost\r\n\
+             Authorization: Bearer {key}\r\n"
         );
         let request = format!(
             "{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -77,7 +78,7 @@ impl Load {
     }
 }
 
-/// How long each request took, and the last answer.
+/// The time of each request, and the last answer.
 async fn one_connection(
     stream: TcpStream,
     requests: Vec<Vec<u8>>,
@@ -88,7 +89,7 @@ async fn one_connection(
     let expected = format!("HTTP/1.1 {status} ");
     for request in requests {
         let began = Instant::now();
-        // It is small, and nothing else is on its way.
+        // The request is small, and the socket is idle: one write takes it whole.
         stream.writable().await.unwrap();
         assert_eq!(stream.try_write(&request).unwrap(), request.len());
         answer.clear();

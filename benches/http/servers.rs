@@ -55,7 +55,8 @@ impl Server {
     pub(crate) fn agent(folder: &Path) -> Server {
         let config = folder.join("twostep.toml");
         let text = format!(
-            "listen = [\"127.0.0.1:0\"]\n[socket]\npath = \"agent.sock\"\n[store]\nurl = \"sqlite:{}\"\nkey_file = \"sealing.key\"\n\
+            "listen = [\"127.0.0.1:0\"]\n[socket]\npath = \"agent.sock\"\n\
+             [store]\nurl = \"sqlite:{}\"\nkey_file = \"sealing.key\"\n\
              [limits]\nrequests_per_second = 1000000\nburst = 1000000\n",
             folder.join("store.db").display()
         );
@@ -92,7 +93,8 @@ impl Server {
         let mut stream = UnixStream::connect(folder.join("agent.sock")).unwrap();
         let body = "{\"role\":\"verifier\"}";
         let head = format!(
-            "POST /v1/api-keys HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            "POST /v1/api-keys HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+             Content-Length: {}\r\n\r\n",
             body.len()
         );
         stream.write_all(format!("{head}{body}").as_bytes()).unwrap();

@@ -7,7 +7,8 @@ use test_support::people::{api_key, enrol, text};
 
 use super::{TCP, admin};
 
-const POLICIES: &str = "[policy.mfa]\npresent = true\n[policy.key]\nphishing_resistant = true\nmax_age = 900\n\
+const POLICIES: &str = "[policy.mfa]\npresent = true\n\
+                        [policy.key]\nphishing_resistant = true\nmax_age = 900\n\
                         [policy.known]\nknown = true\nallow_without_mfa = true\n";
 
 #[track_caller]
@@ -34,7 +35,7 @@ fn a_proxy_proves_itself_and_authorization_is_the_persons() {
     }
     let proxy = stranger.with("X-Twostep-Key", &key);
     challenged(proxy.with("X-Twostep-Key", &key).bearing(&session).get("/v1/authz/mfa"), "Bearer");
-    // An API key is nobody's context.
+    // An API key is no context.
     challenged(proxy.bearing(&key).get("/v1/authz/mfa"), "error=\"invalid_token\"");
     for path in [
         "/v1/authz/mfa",
@@ -94,7 +95,7 @@ fn tokens_that_disagree_are_refused() {
 }
 
 #[test]
-fn what_cannot_be_proved_is_not_asked_for() {
+fn a_proof_that_is_impossible_is_not_asked_for() {
     let agent = Agent::start(POLICIES);
     let admin = admin(&agent);
     let session = enrol(&admin, "alice").session(&admin, "alice");
@@ -102,8 +103,7 @@ fn what_cannot_be_proved_is_not_asked_for() {
     assert!(text(&problem["detail"]).contains("no device of this account"), "{problem}");
     test_support::held_key::enrol_key(&admin, "alice", "alice");
     challenged(admin.bearing(&session).get("/v1/authz/key"), "acr_values=\"phr\", max_age=\"900\"");
-    // Who has no device at all cannot step up either, and a policy that asks for no MFA does not
-    // mind.
+    // Without any device a step-up is impossible; a policy that asks for no MFA still passes.
     let plain = text(&admin.post("/v1/sessions", json!({"account": "Zoë 100%"})).is(201)["token"]);
     let answer = admin.bearing(&plain).get("/v1/authz/known");
     assert_eq!((answer.status, answer.header("x-mfa-account")), (200, Some("Zo%C3%AB 100%25")));
@@ -112,8 +112,9 @@ fn what_cannot_be_proved_is_not_asked_for() {
 }
 
 #[test]
-fn a_browser_is_sent_to_sign_in_and_back_only_to_places_of_ours() {
-    let forward = "[forward]\nsign_in = \"https://login.example.com/mfa\"\nreturn_to = [\"https://app.example.com\", \"http://localhost:8080\"]\n";
+fn a_browser_is_sent_to_sign_in_and_back_to_our_origins() {
+    let forward = "[forward]\nsign_in = \"https://login.example.com/mfa\"\n\
+                   return_to = [\"https://app.example.com\", \"http://localhost:8080\"]\n";
     let agent = Agent::start(&format!("{TCP}{POLICIES}{forward}"));
     let admin = admin(&agent);
     let key = |forward: bool| api_key(&admin, json!({"role": "verifier", "forward": forward}));
@@ -159,7 +160,7 @@ fn a_browser_is_sent_to_sign_in_and_back_only_to_places_of_ours() {
         sent(&[&twice[..], &[("X-Forwarded-Proto", "https"), ("X-Forwarded-Uri", "/")]].concat()),
         page
     );
-    // A program is told, as is whoever asks through a proxy that nobody vouches for.
+    // Programs get an answer and no redirect, and so do visitors of a proxy without `forward`.
     let from = request("https", "app.example.com", "/");
     challenged(other.raw("GET", "/v1/authz/key", &from, b""), "acr_values");
     challenged(
@@ -183,7 +184,8 @@ fn a_browser_is_sent_to_sign_in_and_back_only_to_places_of_ours() {
 /// at.
 #[test]
 fn a_browser_comes_back_to_a_path_of_any_octets() {
-    let forward = "[forward]\ncookie = \"mfa\"\nsign_in = \"https://login.example.com/mfa\"\nreturn_to = [\"https://app.example.com\"]\n";
+    let forward = "[forward]\ncookie = \"mfa\"\nsign_in = \"https://login.example.com/mfa\"\n\
+                   return_to = [\"https://app.example.com\"]\n";
     let agent = Agent::start(&format!("{TCP}{POLICIES}{forward}"));
     let admin = admin(&agent);
     let (one, other) = {

@@ -1,6 +1,5 @@
-//! Nothing secret is left lying about: after a journey with marked secrets, everything the agent
-//! wrote or showed is searched for each of them, in every form that a careless line of code could
-//! give it.
+//! Search for leaked secrets: after a journey with marked secrets, all that the agent wrote or
+//! showed is searched for each of them, in every encoding that careless code could give it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,7 +24,7 @@ impl Canaries {
         self.0.push((what, secret.as_ref().to_vec()));
     }
 
-    /// Where one of them is found, and in which form.
+    /// The places and encodings in which a secret is found.
     fn found_in(&self, places: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
         let mut found = Vec::new();
         for (what, secret) in &self.0 {
@@ -78,7 +77,7 @@ fn forms(secret: &[u8]) -> Vec<(String, Vec<u8>)> {
     forms
 }
 
-/// What callers were told and that is no answer to their own secret: refusals, lists, metrics.
+/// Answers that must hold no secret: refusals, lists, metrics.
 #[derive(Default)]
 struct Told(Vec<u8>);
 
@@ -90,7 +89,7 @@ impl Told {
 }
 
 #[test]
-fn no_secret_is_found_where_none_belongs_and_a_planted_one_is() {
+fn no_secret_leaks_and_a_planted_one_is_found() {
     let agent = Agent::start(&format!("{TCP}[log]\nlevel = \"debug\"\n"));
     let (mut canaries, mut told) = (Canaries::default(), Told::default());
     journey(&agent, &mut canaries, &mut told);
@@ -150,12 +149,11 @@ fn no_secret_is_found_where_none_belongs_and_a_planted_one_is() {
     }
 }
 
-/// Everything secret that there is, used rightly and wrongly.
+/// Use of every kind of secret, rightly and wrongly.
 fn journey(agent: &Agent, canaries: &mut Canaries, told: &mut Told) {
     let admin = admin(agent);
     let key = api_key(&admin, json!({"role": "enroller", "explain": true}));
-    // Its id is public: `twostep_ID_SECRET`. The secret is base64url, and may hold another
-    // underscore.
+    // In `twostep_ID_SECRET` the id is public. The secret is base64url and may hold underscores.
     canaries.keep("an API key", key.splitn(3, '_').nth(2).unwrap());
     let caller = Client::tcp(agent.address()).bearing(&key);
     let seed: Vec<u8> = (0..20u8).map(|n| n.wrapping_mul(73).wrapping_add(41)).collect();
@@ -256,7 +254,7 @@ fn journey(agent: &Agent, canaries: &mut Canaries, told: &mut Told) {
     told.keep(&admin.post("/v1/signing-keys", json!({})));
 }
 
-/// A token, and the part of it that nobody could compute from what it says.
+/// A token, and its signature alone.
 fn keep_token(canaries: &mut Canaries, token: &str) {
     canaries.keep("a token", token);
     canaries.keep(

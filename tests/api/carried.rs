@@ -1,5 +1,5 @@
-//! Where a request carries its token, at each door: API keys of the agent, its route for proxies, a
-//! guard's extractor and its layer.
+//! Tokens in requests, at each place that reads them: API keys of the agent, its route for proxies,
+//! a guard's extractor and its layer.
 
 use axum::Router;
 use axum::body::Body;
@@ -17,7 +17,7 @@ use twostep::session::{JwkSet, Validator};
 
 use super::{TCP, admin};
 
-/// What a door makes of what was sent.
+/// The verdict on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Read {
     /// The token, which is valid.

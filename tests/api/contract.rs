@@ -25,7 +25,7 @@ use crate::local::plugged::plug;
 type Seen = BTreeSet<(&'static str, &'static str, u16, String)>;
 
 #[test]
-fn every_route_status_and_code_of_the_contract_is_seen_and_no_other() {
+fn exactly_the_routes_statuses_and_codes_of_the_contract_are_seen() {
     let seen: Arc<Mutex<Seen>> = Arc::default();
     let watched = |client: Client| {
         let seen = Arc::clone(&seen);
@@ -42,7 +42,8 @@ fn every_route_status_and_code_of_the_contract_is_seen_and_no_other() {
     };
     let uid = fs::metadata("/proc/self").unwrap().uid();
     let forward = format!(
-        "[forward]\nsign_in = \"https://login.example.com/\"\n[policy.mfa]\npresent = true\n[[peer]]\nuid = {uid}\nrole = \"admin\"\nforward = true\n"
+        "[forward]\nsign_in = \"https://login.example.com/\"\n[policy.mfa]\npresent = true\n\
+         [[peer]]\nuid = {uid}\nrole = \"admin\"\nforward = true\n"
     );
     let related = "[security_keys]\nrelated_origins = [\"https://example.org\"]\n";
     let agent = Agent::start(&format!("{TCP}[limits]\nburst = 100000\n{related}{forward}"));
@@ -56,7 +57,7 @@ fn every_route_status_and_code_of_the_contract_is_seen_and_no_other() {
     what_configuration_decides(&watched);
 
     let seen = seen.lock().unwrap();
-    // What root alone may ask for.
+    // For root alone.
     let mine = |path: &str| path != "/v1/local/fresh" || nix::unistd::Uid::effective().is_root();
     let seen: Seen = seen.iter().filter(|(_, path, ..)| mine(path)).cloned().collect();
     let expected: Seen = ROUTES
@@ -84,7 +85,7 @@ fn every_route_status_and_code_of_the_contract_is_seen_and_no_other() {
     );
     let unsaid: Vec<_> = BTreeSet::difference(&expected, &described).collect();
     assert!(unsaid.is_empty(), "not in the description: {unsaid:?}");
-    // What only a race against another agent, or a store that takes too long, brings about.
+    // Seen only in a race against another agent, or with a store that takes too long.
     let rare: BTreeSet<u16> =
         described.difference(&expected).map(|(_, _, status)| *status).collect();
     assert_eq!(rare, [409, 503].into());
@@ -155,7 +156,7 @@ fn what_succeeds(admin: &Client) {
     admin.post("/v1/clock/accept", json!({})).is(200);
 }
 
-/// Nobody sits there, and no key is plugged in.
+/// Without a person at the terminal, and without a key.
 fn what_succeeds_on_the_spot(admin: &Client, session: &str) {
     let request = |method: &str, path: &str| {
         let route = ROUTES.iter().find(|route| route.method == method && route.path == path);
@@ -172,7 +173,7 @@ fn what_succeeds_on_the_spot(admin: &Client, session: &str) {
 }
 
 fn what_is_refused_by_its_state(admin: &Client, other: &Client) {
-    // Nothing is there of what the well-formed requests name.
+    // Well-formed requests that name missing things.
     for route in ROUTES
         .iter()
         .filter(|route| route.path.contains('{') && !route.path.ends_with("/revoke-sessions"))
@@ -239,8 +240,7 @@ fn what_is_refused_by_its_state(admin: &Client, other: &Client) {
     let unknown = json!({"account": "nobody", "serial": "NOT-THERE-000", "code": "123456"});
     admin.post("/v1/sessions", unknown).refused(403, "AccessDenied");
 
-    // Somebody changes the account all the time; one that is made between two of those is lost, and
-    // may be tried again.
+    // Change the account all the time: a change between two of those loses, and may be tried again.
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -324,7 +324,7 @@ fn what_needs_the_store(agent: &Agent, admin: &Client) {
     rename(&file, tables.iter().map(|table| (table.clone(), format!("{table}_away"))));
     for route in ROUTES {
         let (path, body) = route.request();
-        // Whether there is such a policy is not in the store; whether a token is alive is.
+        // The store holds no policies, and does hold the state of tokens.
         let admin =
             if path.starts_with("/v1/authz/") { &admin.bearing("e30.e30.e30") } else { admin };
         let answer =
@@ -367,7 +367,7 @@ fn what_configuration_decides(watched: &impl Fn(Client) -> Client) {
         .get("/metrics")
         .refused(401, "Unauthorized");
     let admin = watched(admin(&agent));
-    // Nobody's key: no ceremony waits for another one.
+    // A key of no account: no ceremony waits for another one.
     plug(&agent, "x", "");
     for route in ROUTES.iter().filter(|route| route.role.is_some() || route.path == "/metrics") {
         let (path, body) = route.request();
@@ -391,7 +391,7 @@ fn what_configuration_decides(watched: &impl Fn(Client) -> Client) {
     }
 }
 
-/// What the agent says of itself: method, route and status.
+/// The description of the agent: method, route and status.
 fn described() -> BTreeSet<(&'static str, &'static str, u16)> {
     let agent = Agent::start("");
     let document = admin(&agent).get("/openapi.json").is(200);

@@ -1,4 +1,4 @@
-//! What administrators do for the agent itself, and what two agents on one store tell each other.
+//! Administration of the agent, and two agents on one store.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(crate) fn clock(folder: &Path) -> Arc<dyn Clock> {
     Arc::new(Kept(folder.join("synchronised")))
 }
 
-/// How often something is revoked in one agent and asked for in another.
+/// Revocations in one agent, each asked for in another.
 fn rounds() -> usize {
     std::env::var("TWOSTEP_REVOCATIONS").map_or(1_000, |rounds| rounds.parse().unwrap())
 }
@@ -95,7 +95,7 @@ fn a_rotated_key_verifies_and_a_dropped_one_does_not() {
 }
 
 #[test]
-fn a_configured_algorithm_signs_from_the_start_and_what_was_signed_before_lives_on() {
+fn a_configured_algorithm_signs_from_the_start_and_older_contexts_stay_valid() {
     let signed_by = |client: &Client| {
         let keys = client.get("/v1/signing-keys").is(200);
         let name = text(&keys["signing_keys"][0]["algorithm"]);
@@ -153,7 +153,7 @@ fn a_configured_algorithm_signs_from_the_start_and_what_was_signed_before_lives_
 }
 
 #[test]
-fn what_one_agent_revoked_is_dead_at_the_next_request_in_another() {
+fn a_context_revoked_in_one_agent_is_dead_in_another_at_once() {
     let agent = Agent::start("[limits]\nburst = 100000\n");
     let other = beside(&agent, "[limits]\nburst = 100000\n");
     let (here, there) = (admin(&agent), admin(&other));
@@ -181,7 +181,7 @@ fn what_one_agent_revoked_is_dead_at_the_next_request_in_another() {
         refused += usize::from(!alive(&there, &session));
     }
     assert_eq!(refused, rounds());
-    // Whatever else decides is heard of at once, too.
+    // API keys and signing keys take effect at once, too.
     let key = test_support::people::api_key(&here, json!({"role": "verifier"}));
     let third = beside(&agent, TCP);
     let caller = Client::tcp(third.address()).bearing(&key);
@@ -191,7 +191,7 @@ fn what_one_agent_revoked_is_dead_at_the_next_request_in_another() {
 }
 
 #[test]
-fn what_was_opened_right_after_one_revocation_is_dead_after_the_next() {
+fn a_session_opened_between_two_revocations_is_dead() {
     let agent = Agent::start("");
     let admin = admin(&agent);
     let mut token = enrol(&admin, "alice");
@@ -219,7 +219,7 @@ fn what_was_opened_right_after_one_revocation_is_dead_after_the_next() {
 }
 
 #[test]
-fn a_backup_serves_nobody_until_it_is_restored() {
+fn a_backup_is_not_served_until_it_is_restored() {
     let agent = Agent::start("");
     let first = admin(&agent);
     let mut token = enrol(&first, "alice");
@@ -229,7 +229,7 @@ fn a_backup_serves_nobody_until_it_is_restored() {
     first
         .post("/v1/store/backup", json!({"path": copy}))
         .refused(400, "InvalidInput");
-    // What was accepted after it was made, the copy does not know.
+    // The copy does not know codes that were accepted after it was made.
     let code = token.code();
     first
         .post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": code}))
@@ -258,11 +258,11 @@ fn a_backup_serves_nobody_until_it_is_restored() {
 }
 
 #[test]
-fn a_clock_that_went_back_is_believed_when_an_administrator_says_so() {
+fn an_administrator_can_accept_a_clock_that_went_back() {
     let agent = Agent::start("");
     let mut token = enrol(&admin(&agent), "alice");
     let folder = agent.into_folder();
-    // It was killed: first it is closed, as a tool that knows nothing of its log would not.
+    // After the kill: close the store, as a tool that ignores its log would not.
     drop(SqliteStore::open(folder.path().join("store.db")).unwrap());
     let store = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
     store
@@ -293,7 +293,7 @@ fn a_clock_that_went_back_is_believed_when_an_administrator_says_so() {
 }
 
 #[test]
-fn a_clock_that_is_synchronised_is_believed_and_metrics_tell_of_this_moment() {
+fn a_synchronised_clock_is_believed_and_metrics_are_current() {
     let agent = Agent::start("");
     let mut token = enrol(&admin(&agent), "alice");
     let used = token.code();
@@ -338,7 +338,7 @@ fn readiness_and_metrics_name_the_sealing_keys_that_are_needed() {
     let file = agent.folder.path().join("sealing.key");
     let old = std::fs::read_to_string(&file).unwrap();
     let new = twostep::store::Keyring::new_key().unwrap();
-    // What another process on the store, with the new key first, has sealed needs that key here.
+    // Secrets sealed by another process, with the new key first, need that key here.
     let beside = agent.folder.path().join("beside.key");
     std::fs::write(&beside, format!("{old}{}\n", *new)).unwrap();
     std::fs::write(&file, format!("{}\n{old}", *new)).unwrap();
@@ -385,7 +385,7 @@ fn readiness_and_metrics_name_the_sealing_keys_that_are_needed() {
 }
 
 #[test]
-fn a_caller_that_is_too_fast_waits_and_the_others_do_not() {
+fn a_caller_that_is_too_fast_waits_alone() {
     let agent = Agent::start(&format!("{TCP}[limits]\nrequests_per_second = 2\nburst = 20\n"));
     let [fast, slow] = ["admin", "admin"].map(|role| super::caller(&agent, role));
     let (mut passed, began) = (0, Instant::now());
@@ -407,7 +407,7 @@ fn a_caller_that_is_too_fast_waits_and_the_others_do_not() {
 }
 
 #[test]
-fn metrics_count_and_name_nobody() {
+fn metrics_count_without_names() {
     let agent = Agent::start("");
     let admin = admin(&agent);
     let mut token = enrol(&admin, "alice-the-owner");
@@ -450,7 +450,7 @@ fn metrics_count_and_name_nobody() {
 }
 
 #[test]
-fn the_audit_log_holds_every_decision_and_shows_where_it_was_changed() {
+fn the_audit_log_holds_every_decision_and_shows_a_change() {
     let agent = Agent::start("");
     let client = admin(&agent);
     let mut token = enrol(&client, "alice");

@@ -1,5 +1,6 @@
 //! Owners are told what happens to their devices, by a program that the agent runs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -25,7 +26,8 @@ fn folder() -> (tempfile::TempDir, String) {
     let program = folder.path().join("tell");
     let (told, fail) = (folder.path().join("told"), folder.path().join("fail"));
     let script = format!(
-        "#!/bin/sh\nif [ -e {fail} ]; then echo x >> {fail}; exit 1; fi\n{{ cat; printf ' %s\\n' $TWOSTEP_EVENT; }} >> {told}\n",
+        "#!/bin/sh\nif [ -e {fail} ]; then echo x >> {fail}; exit 1; fi\n\
+         {{ cat; printf ' %s\\n' $TWOSTEP_EVENT; }} >> {told}\n",
         fail = fail.display(),
         told = told.display()
     );
@@ -35,7 +37,7 @@ fn folder() -> (tempfile::TempDir, String) {
     (folder, config)
 }
 
-/// What was told: each event's name, whose account it was and with which document.
+/// The delivered events: name, account and document of each.
 fn told(folder: &Path) -> Vec<(String, String, Value)> {
     let text = fs::read_to_string(folder.join("told")).unwrap_or_default();
     let line = |line: &str| {
@@ -115,7 +117,7 @@ fn owners_are_told_what_happens_to_their_devices() {
 }
 
 #[test]
-fn a_guesser_is_told_of() {
+fn a_guesser_is_reported() {
     let (folder, config) = folder();
     let agent = Agent::start_in(folder, &(config + "only = [\"account_under_attack\"]\n"));
     let client = admin(&agent);
@@ -131,7 +133,7 @@ fn a_guesser_is_told_of() {
 }
 
 #[test]
-fn what_could_not_be_told_is_told_later_even_by_the_next_agent() {
+fn a_failed_delivery_is_repeated_even_by_the_next_agent() {
     let (folder, config) = folder();
     let fail: PathBuf = folder.path().join("fail");
     fs::write(&fail, "").unwrap();
@@ -155,17 +157,24 @@ fn what_could_not_be_told_is_told_later_even_by_the_next_agent() {
         ["ann", "bob"]
     );
 
-    // A third agent tells no more than what is new.
+    // A third agent delivers the new event; an earlier one only again, under the same id.
     let agent = Agent::start_in(agent.into_folder(), &config);
     add(&admin(&agent), "eve");
-    let told = told_so_many(agent.folder.path(), 3);
-    assert_eq!(told.last().unwrap().1, "eve");
-    let ids: Vec<&Value> = told.iter().map(|(_, _, document)| &document["id"]).collect();
-    assert!(ids[0] != ids[1] && ids[1] != ids[2], "each has an id of its own: {ids:?}");
+    let mut told = told_so_many(agent.folder.path(), 3);
+    if told.last().unwrap().1 != "eve" {
+        told = told_so_many(agent.folder.path(), 4);
+    }
+    let accounts: BTreeMap<String, &str> = told
+        .iter()
+        .map(|(_, account, document)| (document["id"].to_string(), account.as_str()))
+        .collect();
+    let mut accounts: Vec<&str> = accounts.into_values().collect();
+    accounts.sort_unstable();
+    assert_eq!(accounts, ["ann", "bob", "eve"], "one id for each event: {told:?}");
 }
 
 #[test]
-fn what_happened_before_anybody_listened_is_not_told() {
+fn events_from_before_the_first_listener_are_not_delivered() {
     let (folder, config) = folder();
     let agent = Agent::start_in(folder, "");
     enrol(&admin(&agent), "ann");
@@ -207,8 +216,9 @@ fn receiver(statuses: &'static [u16]) -> (String, std::sync::mpsc::Receiver<(Str
                     }
                 }
             };
-            // A redirect leads back here, and nobody follows it.
-            write!(stream, "HTTP/1.1 {status} X\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+            // A redirect leads back here, and must not be followed.
+            let head = "Location: /elsewhere\r\nContent-Length: 0\r\nConnection: close";
+            write!(stream, "HTTP/1.1 {status} X\r\n{head}\r\n\r\n").unwrap();
             sender.send((head, body)).unwrap();
         }
     });

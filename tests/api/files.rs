@@ -158,7 +158,7 @@ fn places(folder: &Path) -> String {
 }
 
 #[test]
-fn a_restored_backup_is_what_is_served_after_it_takes_the_stores_place() {
+fn a_restored_backup_in_the_stores_place_is_served() {
     for how in ["TERM", "KILL"] {
         let mut agent = Agent::start("");
         let client = admin(&agent);
@@ -242,7 +242,7 @@ fn an_agent_whose_store_is_replaced_ends_and_says_so() {
 }
 
 #[test]
-fn a_tool_that_empties_the_log_of_a_killed_agent_is_no_obstacle() {
+fn a_tool_may_empty_the_log_of_a_killed_agent() {
     let mut agent = Agent::start("");
     let mut token = enrol(&admin(&agent), "alice");
     let session = token.session(&admin(&agent), "alice");

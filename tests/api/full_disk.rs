@@ -1,6 +1,6 @@
-//! A disk that fills up while the agent runs, and has room again: nothing is spent, lost or
-//! accepted twice, and nobody starts the agent anew. The disk is a small one in memory, which takes
-//! root to mount.
+//! A disk that fills up while the agent runs, and has room again: no code is spent, lost or
+//! accepted twice, and the agent recovers without a restart. The disk is a small one in memory,
+//! which only root can mount.
 
 use std::fs::File;
 use std::io::Write;
@@ -22,7 +22,7 @@ struct Disk {
 }
 
 impl Disk {
-    /// None where this user may not mount; where all tests must run, that is a failure.
+    /// Mounts the disk; none if this user may not, which fails where all tests must run.
     fn mount() -> Option<Disk> {
         let folder = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
@@ -55,7 +55,8 @@ impl Disk {
     /// An agent whose store is on this disk, and whose other files are not.
     fn config(&self) -> String {
         format!(
-            "[sessions]\nrefusal_interval_ms = 1\n[store]\nurl = \"sqlite:{}\"\nkey_file = \"sealing.key\"\n",
+            "[sessions]\nrefusal_interval_ms = 1\n\
+             [store]\nurl = \"sqlite:{}\"\nkey_file = \"sealing.key\"\n",
             self.path("store.db").display()
         )
     }
@@ -103,7 +104,7 @@ fn logged(agent: &Agent, text: &str, before: usize) {
 }
 
 #[test]
-fn a_full_disk_refuses_and_ends_nothing_and_what_was_refused_is_good_when_there_is_room() {
+fn a_full_disk_refuses_and_refused_codes_work_again_with_room() {
     let Some(disk) = Disk::mount() else { return };
     let mut agent = Agent::start(&disk.config());
     let client = admin(&agent);
@@ -115,7 +116,7 @@ fn a_full_disk_refuses_and_ends_nothing_and_what_was_refused_is_good_when_there_
         let (more, last) = until_full(&client, "alice", &mut token);
         accepted.extend(more);
         refused = last;
-        // The same for whoever comes next, in every way that changes something.
+        // Later requests are refused alike, for every kind of change.
         for _ in 0..20 {
             is_full(&open(&client, "alice", &token, &refused).refused(503, "ServiceUnavailable"));
         }
@@ -141,7 +142,7 @@ fn a_full_disk_refuses_and_ends_nothing_and_what_was_refused_is_good_when_there_
         }
         disk.make_room();
         if round == 0 {
-            // It comes back without being asked.
+            // The agent recovers by itself.
             logged(&agent, "ready again", ready);
         } else {
             wait_until_ready(&client);
@@ -163,7 +164,7 @@ fn a_full_disk_refuses_and_ends_nothing_and_what_was_refused_is_good_when_there_
     }
     assert_eq!(client.get("/v1/audit/verify").is(200)["ok"], true);
 
-    // It ends on a full disk as on any other, and loses nothing.
+    // On a full disk the agent ends as usual, and loses nothing.
     disk.fill();
     agent.signal("TERM");
     assert_eq!(agent.ended_within(Duration::from_secs(10)).code(), Some(0), "{}", agent.log());
@@ -209,7 +210,7 @@ fn limit_files(agent: &Agent, bytes: &str) {
 }
 
 #[test]
-fn a_file_that_may_not_grow_refuses_as_a_full_disk_does() {
+fn a_file_size_limit_refuses_as_a_full_disk_does() {
     if !test_support::tools::have("prlimit") {
         return;
     }

@@ -63,7 +63,7 @@ fn the_whole_journey(cast: &Cast) {
     // Two steps ago and one step ago, so that two fresh codes are left at once.
     let (path, ago) =
         (format!("/v1/devices/{serial}"), |seconds| now().minus(Duration::from_secs(seconds)));
-    // All codes are of one step of the clock, whatever the time is.
+    // Begin early in a time step, so that all codes are of one step.
     while now().0 % 30 > 20 {
         sleep(Duration::from_millis(200));
     }
@@ -99,7 +99,7 @@ fn the_whole_journey(cast: &Cast) {
         "{context}"
     );
 
-    // Whoever has the public keys reads it without the agent.
+    // The public keys suffice to validate it without the agent.
     let keys = verifier.get("/.well-known/jwks.json").is(200);
     let validator = |audience| {
         Validator::new(JwkSet::from_json(keys.to_string().as_bytes()).unwrap(), "twostep", audience)
@@ -152,7 +152,7 @@ fn the_whole_journey(cast: &Cast) {
     a_counter_is_lost_and_found(cast);
     codes_for_bad_days(cast, &token);
 
-    // What is revoked is dead at the next question, and what comes after it is alive.
+    // A revoked context is dead at the next request, and a later one is alive.
     let revoked = enroller.post("/v1/accounts/alice/revoke-sessions", json!({})).is(200);
     assert_eq!(revoked["generation"], 2);
     assert!(!alive(verifier, &token));
@@ -207,7 +207,7 @@ fn a_counter_is_lost_and_found(cast: &Cast) {
     open(json!({"account": "bob", "serial": token.serial, "code": code})).is(201);
 }
 
-/// Recovery codes that were printed before, and a bypass code for whoever has nothing left.
+/// Recovery codes printed in advance, and a bypass code for an owner without a device.
 fn codes_for_bad_days(cast: &Cast, fresh: &str) {
     let Cast { verifier, enroller, admin } = cast;
     let owner = enroller.with("X-MFA-Context", fresh);

@@ -37,8 +37,7 @@ fn names(answer: Answer, code_point: &str) {
 }
 
 #[test]
-fn a_name_with_a_character_that_prints_as_nothing_is_refused_on_every_route_and_the_character_is_named()
- {
+fn an_invisible_character_in_a_name_is_refused_and_named() {
     let agent = Agent::start("");
     let admin = admin(&agent);
     let token = add(&admin, "alice");
@@ -68,7 +67,7 @@ fn a_name_with_a_character_that_prints_as_nothing_is_refused_on_every_route_and_
 }
 
 #[test]
-fn a_code_with_a_character_that_is_not_seen_is_told_which_and_counts_nothing() {
+fn an_invisible_character_in_a_code_is_named_and_counts_nothing() {
     let agent = Agent::start("");
     let admin = admin(&agent);
     let mut token = enrol(&admin, "alice");
@@ -101,7 +100,7 @@ fn a_code_with_a_character_that_is_not_seen_is_told_which_and_counts_nothing() {
 }
 
 #[test]
-fn a_secret_of_any_length_that_bytes_have_is_taken_as_it_was_typed() {
+fn a_secret_of_any_whole_length_is_taken_as_typed() {
     let agent = Agent::start("");
     let admin = admin(&agent);
     let create = |secret: &str| {
@@ -136,7 +135,7 @@ fn a_secret_of_any_length_that_bytes_have_is_taken_as_it_was_typed() {
 }
 
 #[test]
-fn an_account_whose_name_was_taken_before_is_listed_revoked_and_removed() {
+fn an_account_with_an_older_name_is_listed_revoked_and_removed() {
     let agent = Agent::start("");
     enrol(&admin(&agent), "jdXoe");
     let old = "jd\u{ad}oe\u{2800}";
@@ -235,7 +234,7 @@ fn names_that_are_folded_are_one_account_on_every_way_in() {
 }
 
 #[test]
-fn an_account_from_before_names_were_folded_keeps_its_devices_and_is_found_by_any_spelling() {
+fn an_account_from_before_folding_is_found_by_any_spelling() {
     let agent = Agent::start("");
     let mut token = enrol(&admin(&agent), "Jdoe");
     let folder = agent.into_folder();
@@ -296,7 +295,7 @@ fn an_account_from_before_names_were_folded_keeps_its_devices_and_is_found_by_an
 }
 
 #[test]
-fn a_device_whose_codes_are_used_up_to_a_time_says_until_when() {
+fn a_device_says_until_when_its_codes_are_used() {
     let agent = Agent::start("");
     let client = admin(&agent);
     let added = client.post("/v1/devices", json!({"account": "alice", "kind": "totp"})).is(201);
@@ -309,7 +308,8 @@ fn a_device_whose_codes_are_used_up_to_a_time_says_until_when() {
             .unwrap()
             .as_secs();
         let store = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
-        let set = "UPDATE devices SET state = 'active', body = json_set(body, '$.state', 'active', '$.factor.totp.watermark', ?1)";
+        let set = "UPDATE devices SET state = 'active', body = json_set(\
+                   body, '$.state', 'active', '$.factor.totp.watermark', ?1)";
         assert_eq!(store.execute(set, [i64::try_from((now + seconds) / 30).unwrap()]).unwrap(), 1);
         (now + seconds) / 30 * 30 + 30
     };

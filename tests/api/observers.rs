@@ -1,5 +1,4 @@
-//! What only observes stops nothing: an agent whose log nobody can take, nobody takes any more, or
-//! nobody reads.
+//! Logging never stops the agent: with standard error closed, full, or never read.
 
 use std::fs::File;
 use std::io::{PipeReader, Read};
@@ -61,7 +60,7 @@ fn dropped(client: &Client) -> u64 {
 }
 
 #[test]
-fn a_log_that_is_full_closed_or_never_read_changes_no_answer_and_delays_no_end() {
+fn a_broken_log_changes_no_answer_and_delays_no_end() {
     for reader in [Reader::Full, Reader::Closed, Reader::Stalled] {
         let (mut agent, held) = start(reader);
         let client = admin(&agent);
@@ -99,7 +98,7 @@ fn a_log_that_is_full_closed_or_never_read_changes_no_answer_and_delays_no_end()
 }
 
 #[test]
-fn a_log_that_is_read_loses_no_line_not_even_at_the_end() {
+fn a_log_that_is_read_loses_no_line() {
     let (mut agent, held) = start(Reader::Stalled);
     let client = admin(&agent);
     for _ in 0..1_000 {

@@ -11,7 +11,7 @@ use test_support::people::{add, enrol};
 
 use super::admin;
 
-/// An agent whose socket everybody can reach.
+/// An agent whose socket all users can reach.
 fn start(config: &str) -> Agent {
     let agent =
         Agent::start(&format!("{config}\n[socket]\npath = \"agent.sock\"\nmode = \"0666\"\n"));
@@ -36,7 +36,7 @@ fn a_user_without_a_rule_is_refused() {
             let (status, problem) = ask(&agent, uid, method, path, &json!({}));
             assert_eq!((status, &problem["code"]), (403, &"AccessDenied".into()), "{problem}");
         }
-        // The kernel says who it is; a key for TCP does not make them somebody else.
+        // The kernel names the user; an API key does not change that.
         assert_eq!(ask(&agent, uid, "GET", "/healthz", &json!({})).0, 200);
     }
 }
@@ -47,7 +47,8 @@ fn a_rule_gives_a_user_its_role_and_its_accounts() {
         return;
     }
     let rules = format!(
-        "[[peer]]\nuid = {NOBODY}\nrole = \"enroller\"\naccounts = [\"$user\", \"team-*\"]\nexplain = true\n\
+        "[[peer]]\nuid = {NOBODY}\nrole = \"enroller\"\naccounts = [\"$user\", \"team-*\"]\n\
+         explain = true\n\
          [[peer]]\nuid = 12345\nrole = \"verifier\"\n[[peer]]\ngid = 12346\nrole = \"admin\"\n"
     );
     let agent = start(&rules);
@@ -71,7 +72,7 @@ fn a_rule_gives_a_user_its_role_and_its_accounts() {
             &json!({"account": "alice", "serial": token.serial, "code": code}),
         )
     };
-    // Its own rule says that it hears why; the other one's does not.
+    // `explain` is set in this rule, and not in the other one.
     assert_eq!(open(NOBODY, &code).1["reason"], "unknown_device");
     assert!(open(12_345, wrong).1.get("reason").is_none());
     assert_eq!(open(12_345, &code).0, 201);
@@ -104,13 +105,13 @@ fn local_users_enrol_for_the_account_of_their_login_name() {
         (200, 1, &"nobody".into())
     );
     assert_eq!(ask(&agent, NOBODY, "DELETE", &other.path(""), &json!({})).0, 404);
-    // Whoever has no login name has no account.
+    // A user without a login name has no account.
     assert_eq!(create(12_345, "12345"), 403);
 }
 
 /// A sign-in without an account would be for anybody's.
 #[test]
-fn users_who_may_only_be_themselves_begin_no_sign_in_without_an_account() {
+fn users_limited_to_their_own_account_must_name_it() {
     if !can_be_others() {
         return;
     }
@@ -120,7 +121,8 @@ fn users_who_may_only_be_themselves_begin_no_sign_in_without_an_account() {
     let rules = format!(
         "[[peer]]\nuid = {NOBODY}\nrole = \"enroller\"\naccounts = [\"$user\"]\n\
          [[peer]]\nuid = 12345\nrole = \"verifier\"\naccounts = [\"$user\", \"team-*\"]\n\
-         [[peer]]\nuid = 12346\nrole = \"verifier\"\naccounts = [\"alice\"]\n[[peer]]\nuid = 12347\nrole = \"verifier\"\n"
+         [[peer]]\nuid = 12346\nrole = \"verifier\"\naccounts = [\"alice\"]\n\
+         [[peer]]\nuid = 12347\nrole = \"verifier\"\n"
     );
     let agent = start(&format!("{rules}[security_keys]\nusernameless = true\n"));
     for (uid, status) in [(NOBODY, 403), (12_345, 200), (12_346, 200), (12_347, 200), (12_348, 403)]

@@ -7,7 +7,7 @@ use test_support::people::{Token, add, enrol, text};
 
 use super::{TCP, admin, caller};
 
-/// Everything that changes the devices of Alice's account, tried by somebody.
+/// Every change of the devices of Alice's account, attempted by this caller.
 fn changes(caller: &Client, active: &Token, pending: &mut Token) -> Vec<Answer> {
     vec![
         caller.post("/v1/devices", json!({"account": "alice", "kind": "hotp"})),
@@ -32,7 +32,7 @@ fn session(client: &Client, token: &mut Token, extra: Value) -> String {
 }
 
 #[test]
-fn a_protected_account_changes_only_with_a_fresh_context_of_its_own() {
+fn a_protected_account_changes_with_a_fresh_context_of_its_own() {
     let agent = Agent::start(TCP);
     let (admin, enroller) = (admin(&agent), caller(&agent, "enroller"));
     // The first device needs nothing but an enroller.
@@ -75,7 +75,7 @@ fn a_protected_account_changes_only_with_a_fresh_context_of_its_own() {
     owner.delete(&added.path("")).is(204);
     owner.post(&pending.path("/activate"), json!({"codes": pending.pair()})).is(200);
     owner.post(&pending.path("/deactivate"), json!({})).is(200);
-    // What changes no device needs no proof.
+    // A change that leaves the device's state needs no proof.
     enroller.patch(&active.path(""), json!({"name": "my token"})).is(200);
     enroller.post(&active.path("/resync"), json!({"codes": active.pair()})).is(200);
 
@@ -127,19 +127,19 @@ fn a_device_that_cannot_be_used_protects_its_account_as_much() {
     assert!(admin.get(&token.path("")).is(200)["throttled_until"].is_string());
     mfa_required(changes(&enroller, &token, &mut pending));
 
-    // Nothing but pairs is left to a locked one; it protects all the same.
+    // A locked device takes pairs alone, and protects its account all the same.
     lock(&agent, "alice", &token.serial);
     assert_eq!(admin.get(&token.path("")).is(200)["state"], "locked");
     mfa_required(changes(&enroller, &token, &mut pending));
     admin.post(&token.path("/unlock"), json!({})).is(200);
     admin.delete(&token.path("")).is(204);
-    // No device is left, and still nobody but an administrator begins anew.
+    // Without any device left, only an administrator can begin anew.
     mfa_required(vec![enroller.post("/v1/devices", json!({"account": "alice", "kind": "hotp"}))]);
     admin.delete("/v1/accounts/alice").is(204);
     enrol(&enroller, "alice");
 }
 
-/// Locks a device as its twentieth wrong code would, which nobody wants to wait for.
+/// Locks a device as its twentieth wrong code would, without the waits between them.
 fn lock(agent: &Agent, account: &str, serial: &str) {
     use twostep::device::{Device, DeviceState};
     use twostep::store::{Change, SqliteStore, Store, Write};

@@ -27,13 +27,13 @@ fn nginx_lets_through_what_the_agent_allows() {
         config: include_str!("../../examples/proxies/nginx.conf"),
         places: &[(":8080", PROXY), ("127.0.0.1:8081", SITE), ("/run/twostep/agent.sock", SOCKET)],
         start: |folder, config, port| {
-            // A proxy is a stranger to the agent, but for its rule. Who does not test as root has
-            // nobody else to be.
+            // Run the proxy as another user, so that only its rule admits it. Only root can.
             let user = if is_root(folder) { "user nobody nogroup;" } else { "" };
             let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
                 .map(|kind| format!("{kind}_temp_path {}/tmp;", folder.display()));
             let config = format!(
-                "daemon off; {user} pid {0}/nginx.pid; error_log {0}/nginx.log; events {{}}\nhttp {{ access_log off; {1}\n{config}\n}}",
+                "daemon off; {user} pid {0}/nginx.pid; error_log {0}/nginx.log; events {{}}\n\
+                 http {{ access_log off; {1}\n{config}\n}}",
                 folder.display(),
                 temporary.join(" ")
             );
@@ -49,7 +49,7 @@ fn nginx_lets_through_what_the_agent_allows() {
         several_cookies: SeveralCookies::Kept,
     };
     lets_through_what_the_agent_allows(&shipped, |proxy| {
-        // Nobody asks the agent from outside.
+        // The agent's route is not reachable from outside.
         assert_eq!(proxy.get("/.twostep").status, 404);
     });
 }
@@ -147,14 +147,14 @@ fn envoy_lets_through_what_the_agent_allows() {
 /// A configuration of `examples/proxies`, and how its proxy is run.
 struct Shipped {
     config: &'static str,
-    /// What stands in it, and which of the names below takes its place.
+    /// Placeholders of the example, and the names below that replace them.
     places: &'static [(&'static str, &'static str)],
     start: fn(&Path, &str, u16) -> Running,
     several_cookies: SeveralCookies,
 }
 
-/// What becomes of two `Cookie` headers over HTTP/1.1, which no browser sends (RFC 6265 §5.4). Over
-/// HTTP/2, where browsers do, every proxy joins them as one.
+/// Treatment of two `Cookie` headers over HTTP/1.1, which no browser sends (RFC 6265 §5.4). Over
+/// HTTP/2, where browsers do, every proxy joins them.
 #[derive(Clone, Copy)]
 enum SeveralCookies {
     Kept,
@@ -285,8 +285,8 @@ enum Preflight {
     Passed,
 }
 
-/// What a browser asks before a page of another origin may send credentials, and what only looks
-/// like it.
+/// Preflight requests, which browsers send before a page of another origin may send credentials,
+/// and look-alikes.
 fn preflights(proxy: &Client, person: &Client, expected: Preflight) {
     let origin = ("Origin", "https://other.example");
     let method = ("Access-Control-Request-Method", "PUT");
@@ -329,7 +329,7 @@ fn preflights(proxy: &Client, person: &Client, expected: Preflight) {
     assert_eq!(claims(&seen, "x-mfa-account"), ["alice"]);
 }
 
-/// Everything that a visitor may meet on the way to the site.
+/// The cases that a visitor may meet on the way to the site.
 fn journey(proxy: &Client, admin: &Client, token: &mut Token) {
     let mfa = token.session(admin, "alice");
     let proved = Instant::now();
@@ -341,7 +341,7 @@ fn journey(proxy: &Client, admin: &Client, token: &mut Token) {
     assert_eq!(claims(&seen, "x-mfa-time").len(), 1);
     passed(proxy.with("Cookie", &format!("theme=dark; mfa={mfa}")).get("/"));
 
-    // What a visitor adds changes neither the decision nor what the site hears.
+    // Headers that a visitor adds change neither the decision nor the headers for the site.
     let names = [
         "X-Policy",
         "X-Original-URI",
@@ -403,15 +403,16 @@ fn journey(proxy: &Client, admin: &Client, token: &mut Token) {
     assert!(revoked.elapsed() < Duration::from_secs(5));
 }
 
-/// An agent with a policy for the site and one that lets everybody through, and somebody who can
-/// sign in.
+/// An agent with a policy for the site and an open one, and an account that can sign in.
 fn world() -> (Agent, Token) {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let agent = Agent::start_in(
         folder,
-        "listen = [\"127.0.0.1:0\"]\n[socket]\npath = \"agent.sock\"\nmode = \"0666\"\n[forward]\ncookie = \"mfa\"\n[policy.site]\nmax_age = 6\n\
-         [policy.open]\nif_exists = { present = true }\nallow_absent = true\n[[peer]]\nuid = 65534\nrole = \"verifier\"\n",
+        "listen = [\"127.0.0.1:0\"]\n[socket]\npath = \"agent.sock\"\nmode = \"0666\"\n\
+         [forward]\ncookie = \"mfa\"\n[policy.site]\nmax_age = 6\n\
+         [policy.open]\nif_exists = { present = true }\nallow_absent = true\n\
+         [[peer]]\nuid = 65534\nrole = \"verifier\"\n",
     );
     let token = enrol(&admin(&agent), "alice");
     (agent, token)
@@ -423,7 +424,7 @@ fn is_root(folder: &Path) -> bool {
     fs::metadata(folder).unwrap().uid() == 0
 }
 
-/// What the site saw of a request that was let through.
+/// The request as the site saw it.
 #[track_caller]
 fn passed(answer: Answer) -> String {
     assert_eq!(answer.status, 200, "{answer:?}");

@@ -1,4 +1,4 @@
-//! What was answered is there after the agent was killed, whatever it was doing at that moment.
+//! Answered requests survive the kill of the agent at any moment.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,13 +14,13 @@ use twostep::store::{AccountSnapshot, SqliteStore, Store};
 
 use super::admin;
 
-/// How often the agent is killed.
+/// The number of kills.
 fn rounds() -> u32 {
     std::env::var("TWOSTEP_RESTART_ROUNDS").map_or(200, |rounds| rounds.parse().unwrap())
 }
 
 #[test]
-fn what_was_acknowledged_survives_the_agents_sudden_death() {
+fn acknowledged_changes_survive_the_kill_of_the_agent() {
     let mut agent = Agent::start(CONFIG);
     let mut starts = Vec::new();
     for round in 0..rounds() {
@@ -92,7 +92,7 @@ fn what_was_acknowledged_survives_the_agents_sudden_death() {
             "round {round}"
         );
         assert!(!revoked || !alive(&client, &session), "round {round}");
-        // Nothing is stuck: the next code of each is accepted.
+        // The next code of each device is accepted.
         token.code();
         token.session(&client, &account("signs-in"));
         if known < 3 {
@@ -114,7 +114,7 @@ struct Accepted {
     counter: u64,
 }
 
-/// Opens sessions, one after the other, until nobody answers.
+/// Opens sessions, one after the other, until the agent is gone.
 fn accepted_until_death(
     agent: &Agent,
     account: &str,
@@ -136,8 +136,7 @@ fn accepted_until_death(
     last.expect("the agent lived until the first of them")
 }
 
-/// Types wrong codes until nobody answers or listens; returns how many were refused in so many
-/// words.
+/// Sends wrong codes until the agent is gone; returns the number of refusals that arrived.
 fn failures_until_death(agent: &Agent, account: &str, token: &Token) -> u32 {
     let client = admin(agent);
     let body = json!({"account": account, "serial": token.serial, "code": token.wrong()});
@@ -152,7 +151,7 @@ fn acknowledged(agent: &Agent, path: &str, body: &Value, status: u16) -> bool {
     acknowledged_by(&admin(agent), path, body, status)
 }
 
-/// Whether this was answered, and not cut off.
+/// `true` if the request was answered with this status.
 fn acknowledged_by(client: &Client, path: &str, body: &Value, status: u16) -> bool {
     let answer = client.try_raw(
         "POST",

@@ -1,4 +1,4 @@
-//! Who may ask for what: roles, API keys, the accounts a key is limited to, and who hears why.
+//! Roles, API keys, the accounts that a key is limited to, and the reasons of refusals.
 
 use serde_json::json;
 use test_support::agent::Agent;
@@ -107,7 +107,7 @@ fn only_a_whole_and_living_api_key_is_one() {
 }
 
 #[test]
-fn accounts_that_a_key_is_not_for_do_not_exist_for_it() {
+fn accounts_beyond_a_keys_scope_do_not_exist_for_it() {
     let agent = Agent::start(TCP);
     let admin = admin(&agent);
     let key = api_key(&admin, json!({"role": "enroller", "accounts": ["team-*", "carol"]}));
@@ -115,7 +115,7 @@ fn accounts_that_a_key_is_not_for_do_not_exist_for_it() {
     let (mut inside, mut outside) = (enrol(&limited, "team-a"), enrol(&admin, "alice"));
     let pending = add(&admin, "bob");
 
-    // What is somebody else's looks like what is not there.
+    // Hidden accounts and devices look like missing ones.
     let same = |there: test_support::http::Answer, not_there: test_support::http::Answer| {
         assert_eq!((there.status, there.json()), (not_there.status, not_there.json()));
     };
@@ -151,7 +151,7 @@ fn accounts_that_a_key_is_not_for_do_not_exist_for_it() {
         limited.post("/v1/sessions", json!({"account": account, "serial": serial, "code": code}))
     };
     same(open("alice", &outside.serial), open("nobody", &outside.serial));
-    // The right code was not spent by somebody who may not use it.
+    // The refused caller did not spend the right code.
     let opened = admin
         .post("/v1/sessions", json!({"account": "alice", "serial": outside.serial, "code": code}))
         .is(201);

@@ -135,7 +135,9 @@ impl Route {
             }
             ("POST", "/v1/security-keys/register/finish") => {
                 let response = json!({"clientDataJSON": "e30", "attestationObject": "oA"});
-                let credential = json!({"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": response});
+                let credential = json!({
+                    "id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": response,
+                });
                 json!({"ceremony_id": "AAAAAAAAAAAAAAAAAAAAAA", "credential": credential})
             }
             ("POST", path) if path.starts_with("/v1/security-keys/") => {
@@ -164,7 +166,7 @@ impl Route {
 
     /// All its answers: by status and code, and the success without one.
     pub(crate) fn answers(&self) -> Vec<(u16, String)> {
-        // What every route has: a body that is too long, and a web page that asks.
+        // Cases of every route: a body that is too long, and a request of a web page.
         let mut all = vec![
             (self.success, String::new()),
             named((400, "InvalidInput")),
@@ -182,17 +184,20 @@ impl Route {
     }
 }
 
-/// Where nobody sits.
+/// An empty terminal.
 fn place() -> Value {
     let boot_id = "00000000-0000-0000-0000-000000000000";
-    json!({"account": "nobody-here", "uid": 1000, "service": "sudo", "tty": "pts/1", "leader_pid": 1, "leader_started": 1, "boot_id": boot_id})
+    json!({
+        "account": "nobody-here", "uid": 1000, "service": "sudo", "tty": "pts/1",
+        "leader_pid": 1, "leader_started": 1, "boot_id": boot_id,
+    })
 }
 
 fn named((status, code): (u16, &str)) -> (u16, String) {
     (status, code.to_owned())
 }
 
-/// No refusal: whoever asks has it already.
+/// No refusal: the client has the document already.
 const UNCHANGED: (u16, &str) = (304, "");
 const UNKNOWN_CALLER: (u16, &str) = (401, "Unauthorized");
 const NOT_PROVED: (u16, &str) = (403, "InvalidAuthenticationCode");

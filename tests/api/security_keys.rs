@@ -119,7 +119,7 @@ fn a_protected_account_enrols_a_key_with_a_fresh_context() {
         .is(200);
     assert_eq!(begun["public_key"]["excludeCredentials"].as_array().unwrap().len(), 1);
     let mut second = SimulatedSecurityKey::new("second");
-    // What began with proof ends with it, or not at all.
+    // A registration that began with proof also needs it at its end.
     let required = enroller
         .post("/v1/security-keys/register/finish", made(&mut second, &begun))
         .refused(403, "AccessDenied");
@@ -128,7 +128,7 @@ fn a_protected_account_enrols_a_key_with_a_fresh_context() {
         .post("/v1/security-keys/register/finish", made(&mut second, &begun))
         .refused(404, "NoSuchEntity");
     register(&owner, "alice", &mut second).is(201);
-    // Whoever is enrolled already is told, not another account's owner.
+    // The answer does not name the account that has the key already.
     let mut copy = SimulatedSecurityKey::new("first");
     register(&enroller, "bob", &mut copy).refused(409, "EntityAlreadyExists");
     owner.delete(&first.path("")).is(204);
@@ -137,7 +137,7 @@ fn a_protected_account_enrols_a_key_with_a_fresh_context() {
 
 /// Every refusal is one: the same status, the same body, the same headers.
 #[test]
-fn what_is_wrong_with_a_key_is_told_to_those_who_may_know() {
+fn the_fault_of_a_key_is_told_to_callers_with_explain() {
     let agent = Agent::start(TCP);
     let admin = admin(&agent);
     let verifier = caller(&agent, "verifier");
@@ -236,7 +236,7 @@ fn what_is_wrong_with_a_key_is_told_to_those_who_may_know() {
 }
 
 #[test]
-fn an_account_that_is_not_there_for_a_caller_has_no_ceremonies() {
+fn a_hidden_account_has_no_ceremonies() {
     let agent = Agent::start(TCP);
     let admin = admin(&agent);
     let limited = |role: &str| {
@@ -255,7 +255,7 @@ fn an_account_that_is_not_there_for_a_caller_has_no_ceremonies() {
     enroller
         .post("/v1/security-keys/register/finish", body.clone())
         .refused(404, "NoSuchEntity");
-    // It was not there for them, and is for others.
+    // The ceremony was hidden from that caller, and is still open for others.
     admin.post("/v1/security-keys/register/finish", body).is(201);
 
     let ids = |begun: &Value| begun["public_key"]["allowCredentials"].clone();
@@ -313,7 +313,7 @@ fn a_body_that_cannot_be_meant_ends_no_ceremony() {
         let problem = admin.post("/v1/sessions", wrong.clone()).refused(400, "InvalidInput");
         assert!(!problem.to_string().contains("not base64url"), "{problem}");
     }
-    // What a browser adds is not read.
+    // Members that browsers add are ignored.
     let mut body = body.clone();
     body["credential"]["authenticatorAttachment"] = "cross-platform".into();
     body["credential"]["response"]["later"] = json!({"level": 4});
@@ -332,10 +332,10 @@ fn a_body_that_cannot_be_meant_ends_no_ceremony() {
     }
 }
 
-/// What libraries in front of browsers write for what they do not have is judged as if it were not
-/// there. A shape that cannot be meant spends no ceremony.
+/// Libraries in front of browsers write `null` for absent members. A malformed answer spends no
+/// ceremony.
 #[test]
-fn what_is_null_in_a_credential_is_absent() {
+fn null_in_a_credential_is_absent() {
     let agent = Agent::start("");
     let admin = admin(&agent);
     let begun = admin
@@ -402,7 +402,7 @@ fn a_key_enrols_with_any_statement_by_default() {
     }
 }
 
-/// What is described by hand agrees with what is written and read.
+/// The schemas written by hand agree with the JSON that is written and read.
 #[test]
 fn the_description_has_the_members_that_are_sent() {
     let agent = Agent::start("[security_keys]\napp_id = \"https://localhost/app-id\"\n");

@@ -14,7 +14,7 @@ fn post(client: &Client, path: &str, body: impl AsRef<[u8]>) -> test_support::ht
 }
 
 #[test]
-fn a_body_that_is_not_exactly_one_object_of_the_route_is_refused() {
+fn a_body_other_than_one_object_of_the_route_is_refused() {
     let agent = Agent::start("");
     let admin = admin(&agent);
     let deep = |levels: usize| {
@@ -76,13 +76,13 @@ fn a_body_that_is_not_exactly_one_object_of_the_route_is_refused() {
 }
 
 #[test]
-fn values_out_of_their_range_are_refused_before_anything_is_looked_up() {
+fn values_out_of_range_are_refused_before_any_look_up() {
     let agent = Agent::start("audiences = [\"payments\"]\n");
     let admin = admin(&agent);
     let refused = |path: &str, bodies: &[Value]| {
         for body in bodies {
             let problem = admin.post(path, body.clone()).refused(400, "InvalidInput");
-            // What was sent may be a code, and is not repeated.
+            // Values may be codes, and are not repeated.
             assert!(!problem.to_string().contains("31415926"), "{problem}");
         }
     };
@@ -112,11 +112,16 @@ fn values_out_of_their_range_are_refused_before_anything_is_looked_up() {
             device("period", json!(121)),
             device("counter", json!(1)),
             json!({"account": "alice", "kind": "hotp", "period": 30}),
-            json!({"account": "alice", "kind": "recovery", "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"}),
+            json!({
+                "account": "alice", "kind": "recovery",
+                "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+            }),
             json!({"account": "alice", "kind": "recovery"}),
         ],
     );
-    let session = |member: &str, value: Value| json!({"account": "alice", "serial": "GAHT12345678", member: value});
+    let serial = "GAHT12345678";
+    let session =
+        |member: &str, value: Value| json!({"account": "alice", "serial": serial, member: value});
     refused(
         "/v1/sessions",
         &[
@@ -132,7 +137,10 @@ fn values_out_of_their_range_are_refused_before_anything_is_looked_up() {
             session("codes", json!(["314159", "2653589793"])),
             json!({"account": "alice", "serial": "GAHT12345678"}),
             json!({"account": "alice", "codes": ["314159", "265358"]}),
-            json!({"account": "alice", "serial": "GAHT12345678", "code": "314159", "codes": ["314159", "265358"]}),
+            json!({
+                "account": "alice", "serial": "GAHT12345678", "code": "314159",
+                "codes": ["314159", "265358"],
+            }),
             json!({"account": "alice", "duration_seconds": 899}),
             json!({"account": "alice", "duration_seconds": 129_601}),
             json!({"account": "alice", "audience": ""}),
@@ -187,7 +195,7 @@ fn values_out_of_their_range_are_refused_before_anything_is_looked_up() {
 }
 
 #[test]
-fn a_query_has_one_meaning_or_none() {
+fn a_query_has_one_meaning_or_is_refused() {
     let agent = Agent::start("");
     let admin = admin(&agent);
     for query in [

@@ -88,7 +88,7 @@ fn without_usernameless_an_account_is_named() {
     let agent = Agent::start(PASSKEYS);
     let verifier = caller(&agent, "verifier");
     verifier.post("/v1/sessions", body).refused(403, "AccessDenied");
-    // Everything but a key needs an account.
+    // All proofs but a key need an account.
     for body in [
         json!({}),
         json!({"code": "123456"}),
@@ -102,8 +102,7 @@ fn without_usernameless_an_account_is_named() {
     verifier.post(BEGIN, json!({"user": "alice"})).refused(400, "InvalidInput");
 }
 
-/// One body for a key that nobody has, one of an account that is not there for the caller, a wrong
-/// answer, a replay.
+/// One body for an unknown key, a key of a hidden account, a wrong answer and a replay.
 #[test]
 fn every_refusal_without_an_account_is_the_same() {
     let agent = Agent::start(PASSKEYS);
@@ -120,7 +119,7 @@ fn every_refusal_without_an_account_is_the_same() {
     };
     let hidden = answer(&mut hers, &begun(&limited));
     refuse(&limited, &hidden);
-    // It is over for everybody.
+    // The ceremony is over for all callers.
     refuse(&verifier, &hidden);
     let mut unknown = answer(&mut hers, &begun(&verifier));
     (unknown["credential"]["id"], unknown["credential"]["rawId"]) = ("AAAA".into(), "AAAA".into());
@@ -148,8 +147,9 @@ fn every_refusal_without_an_account_is_the_same() {
 
 #[test]
 fn related_origins_are_served_to_anybody_and_accepted() {
-    let config = "rp_id = \"example.com\"\norigins = [\"https://example.com\"]\nlisten = [\"127.0.0.1:0\"]\n\
-                  [security_keys]\nrelated_origins = [\"https://example.co.uk\", \"https://shop.example.net:8443\"]\n";
+    let config = "rp_id = \"example.com\"\norigins = [\"https://example.com\"]\n\
+        listen = [\"127.0.0.1:0\"]\n[security_keys]\n\
+        related_origins = [\"https://example.co.uk\", \"https://shop.example.net:8443\"]\n";
     let agent = Agent::start(config);
     let admin = admin(&agent);
     for client in [&admin, &Client::tcp(agent.address())] {
@@ -178,7 +178,7 @@ fn related_origins_are_served_to_anybody_and_accepted() {
     }
 }
 
-/// What a key makes on a page of this origin, which a browser has found to be related.
+/// The answer of a key on a page of this origin, which the browser found to be related.
 fn made_in(begun: &Value, origin: &str) -> Value {
     let options: twostep::webauthn::CreationOptions =
         serde_json::from_value(begun["public_key"].clone()).unwrap();
@@ -194,7 +194,8 @@ fn made_in(begun: &Value, origin: &str) -> Value {
 #[test]
 fn ed25519_is_offered_enrolled_and_signs_in() {
     let agent = Agent::start(
-        "[security_keys]\nalgorithms = [\"EdDSA\", \"ES256\"]\nhints = [\"hybrid\", \"security-key\"]\nresident_key = \"required\"\n",
+        "[security_keys]\nalgorithms = [\"EdDSA\", \"ES256\"]\n\
+         hints = [\"hybrid\", \"security-key\"]\nresident_key = \"required\"\n",
     );
     let admin = admin(&agent);
     let begun = admin

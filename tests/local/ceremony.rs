@@ -72,7 +72,7 @@ impl Ceremony {
         told
     }
 
-    /// Why it came to nothing.
+    /// The failure of the ceremony.
     #[track_caller]
     pub(crate) fn fails(self, code: &str) -> Value {
         let told = self.ends("failed");
@@ -81,7 +81,7 @@ impl Ceremony {
         told
     }
 
-    /// Where its PIN goes.
+    /// The path for its PIN.
     pub(crate) fn pin_path(&self) -> String {
         format!("/v1/local/key-ceremonies/{}/pin", self.id)
     }

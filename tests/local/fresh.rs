@@ -28,7 +28,7 @@ impl Shell {
         fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap()
     }
 
-    /// Where Alice sits who asks in it.
+    /// The terminal at which Alice asks.
     fn place(&self) -> Value {
         let started: u64 = self
             .stat()
@@ -42,7 +42,10 @@ impl Shell {
             .unwrap();
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
         let (pid, boot_id) = (self.0.id(), boot_id.trim_end());
-        json!({"account": "alice", "uid": 1000, "service": "sudo", "tty": "pts/1", "leader_pid": pid, "leader_started": started, "boot_id": boot_id})
+        json!({
+            "account": "alice", "uid": 1000, "service": "sudo", "tty": "pts/1",
+            "leader_pid": pid, "leader_started": started, "boot_id": boot_id,
+        })
     }
 }
 
@@ -71,7 +74,7 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn a_proof_is_good_for_the_same_place_and_for_no_other() {
+fn a_proof_is_good_at_its_own_terminal_alone() {
     if !is_root() {
         return;
     }
@@ -152,7 +155,7 @@ fn nothing_is_kept_unless_the_configuration_says_so() {
 }
 
 #[test]
-fn what_is_no_living_proof_of_the_account_is_refused() {
+fn a_context_that_is_no_living_proof_is_refused() {
     if !is_root() {
         return;
     }
@@ -166,7 +169,7 @@ fn what_is_no_living_proof_of_the_account_is_refused() {
     let mut device = enrol(&root, "alice");
     keep(&enrol(&root, "bob").session(&root, "bob"));
     keep("none");
-    // Without MFA, and for somebody else.
+    // Without MFA, and for another account.
     keep(&text(&root.post("/v1/sessions", json!({"account": "alice"})).is(201)["token"]));
     let code = device.code();
     let body =
@@ -187,7 +190,7 @@ fn what_is_no_living_proof_of_the_account_is_refused() {
 }
 
 #[test]
-fn nobody_but_root_asks_or_keeps() {
+fn only_root_asks_or_keeps() {
     if !can_be_others() {
         return;
     }

@@ -19,7 +19,7 @@ fn for_alice(wait: u64) -> Value {
     json!({"account": "alice", "service": "sudo", "wait_seconds": wait})
 }
 
-/// An agent, and somebody with a key that is enrolled and not plugged in.
+/// An agent, and an account with an enrolled key that is not plugged in.
 fn with_alice(config: &str) -> Agent {
     let agent = start(config);
     register(&admin(&agent), "alice", &mut SimulatedSecurityKey::new("a").verifying()).is(201);
@@ -85,7 +85,7 @@ fn the_one_that_is_touched_is_taken_among_several() {
 }
 
 #[test]
-fn a_pin_is_asked_for_and_a_wrong_one_costs_a_try() {
+fn a_wrong_pin_costs_a_try() {
     let agent = with_alice("[security_keys]\nuser_verification = \"required\"\n");
     plug(&agent, "a", "pin=123456");
     let peer = Client::unix(verify_socket(&agent));
@@ -96,7 +96,7 @@ fn a_pin_is_asked_for_and_a_wrong_one_costs_a_try() {
     let asked = ceremony.hears("need_pin");
     assert_eq!((&asked["retries"], &asked["wrong_before"]), (&7.into(), &true.into()));
     ceremony.type_pin(&peer, "123456");
-    // It was asked for once, and taken once.
+    // A PIN is asked for once, and taken once.
     peer.post(&ceremony.pin_path(), json!({"pin": "123456"}))
         .refused(404, "NoSuchEntity");
     ceremony.hears("need_touch");
@@ -142,7 +142,7 @@ fn a_pin_is_taken_from_the_same_user_alone() {
 }
 
 #[test]
-fn whoever_closes_the_connection_lets_the_key_go() {
+fn closing_the_connection_releases_the_key() {
     let agent = with_alice("");
     plug(&agent, "a", "untouched");
     let mut ceremony = Ceremony::begin(&verify_socket(&agent), &for_alice(100));
@@ -188,7 +188,7 @@ fn a_ceremony_waits_for_a_key_that_another_one_has() {
 }
 
 #[test]
-fn a_key_that_nobody_touches_and_one_that_is_not_the_accounts() {
+fn a_key_without_a_touch_and_a_foreign_key_fail() {
     let agent = with_alice("");
     plug(&agent, "a", "untouched");
     let mut ceremony = Ceremony::begin(&verify_socket(&agent), &for_alice(1));
@@ -233,7 +233,7 @@ fn others_ask_for_their_own_account_and_one_at_a_time() {
         let body = json!({"account": account, "service": "lock", "wait_seconds": 2});
         ask_for_text(&verify_socket(&agent), NOBODY, "POST", "/v1/local/key-ceremonies", &body)
     };
-    // What is somebody else's is not there, and nothing blinks for it.
+    // A hidden account looks like a missing one, and no key blinks for it.
     assert_eq!(ask("alice"), ask("not-there"));
     assert_eq!(ask("alice").0, 403);
     let (status, told) = ask("nobody");
@@ -248,7 +248,7 @@ fn others_ask_for_their_own_account_and_one_at_a_time() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused_before_anything_blinks() {
+fn a_malformed_request_is_refused_before_a_key_blinks() {
     let agent = with_alice("audiences = [\"mail\"]\n");
     let peer = Client::unix(verify_socket(&agent));
     for body in [

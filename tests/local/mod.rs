@@ -1,5 +1,4 @@
-//! What the agent does for the programs of its own machine: the second socket, and what is there
-//! alone.
+//! Services for programs of the agent's own machine, and the verifiers' socket.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
@@ -28,7 +27,7 @@ fn start(config: &str) -> Agent {
     agent
 }
 
-/// Its second socket.
+/// The verifiers' socket.
 fn verify_socket(agent: &Agent) -> PathBuf {
     agent.socket().with_file_name("verify.sock")
 }

@@ -27,7 +27,7 @@ pub(crate) fn bus(folder: &Path) -> Arc<dyn Bus> {
 pub(crate) fn plug(agent: &Agent, name: &str, words: &str) {
     let keys = agent.folder.path().join("keys");
     fs::create_dir_all(&keys).unwrap();
-    // Whoever reads sees all of it.
+    // Rename, so that a reader sees the whole file.
     fs::write(keys.with_file_name("key"), words).unwrap();
     fs::rename(keys.with_file_name("key"), keys.join(name)).unwrap();
 }
@@ -58,7 +58,7 @@ impl Bus for Folder {
                 Touch::After(Duration::from_millis(5))
             };
         }
-        // Whoever looks after the touch finds it gone.
+        // The key is gone for a poll after the touch.
         let pulled = |path: &PathBuf| {
             let device = known[path].lock().unwrap();
             plugged[path].contains("pulled-when-touched")

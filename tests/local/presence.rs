@@ -16,7 +16,7 @@ use super::ceremony::Ceremony;
 use super::plugged::{plug, pull};
 use super::{admin, verify_socket};
 
-/// An agent with a hook that writes down what it was told, and somebody with a key that is plugged
+/// An agent with a hook that writes down its variables, and an account with a key that is plugged
 /// in.
 fn start() -> Agent {
     let folder = tempfile::tempdir().unwrap();
@@ -46,7 +46,7 @@ fn told(agent: &Agent) -> PathBuf {
     agent.folder.path().join("told")
 }
 
-/// What the hook was told, once it was.
+/// The variables of the hook, once it has run.
 #[track_caller]
 fn hears(agent: &Agent) -> String {
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -92,7 +92,8 @@ fn a_key_that_is_pulled_ends_its_session_and_no_other() {
     assert!(alive(&admin(&agent), &other));
     let context = &done["context"];
     let expected = format!(
-        "TWOSTEP_ACCOUNT=alice\nTWOSTEP_EVENT=key_gone\nTWOSTEP_REASON=pulled\nTWOSTEP_SERIAL={}\nTWOSTEP_SESSION_ID={}\n",
+        "TWOSTEP_ACCOUNT=alice\nTWOSTEP_EVENT=key_gone\nTWOSTEP_REASON=pulled\n\
+         TWOSTEP_SERIAL={}\nTWOSTEP_SESSION_ID={}\n",
         text(&context["serial"]),
         text(&context["session_id"])
     );
@@ -100,7 +101,7 @@ fn a_key_that_is_pulled_ends_its_session_and_no_other() {
 }
 
 #[test]
-fn another_key_in_the_same_place_is_not_the_one_that_was_there() {
+fn another_key_at_the_same_path_counts_as_pulled() {
     let agent = start();
     let token = text(&bound_session(&agent)["token"]);
     // Between two looks: the name is the same, the node is not.
@@ -113,10 +114,10 @@ fn another_key_in_the_same_place_is_not_the_one_that_was_there() {
 }
 
 #[test]
-fn an_agent_that_was_not_there_to_look_ends_what_it_had_bound() {
+fn an_agent_ends_at_its_start_the_sessions_it_had_bound() {
     let agent = start();
     let token = text(&bound_session(&agent)["token"]);
-    // It is killed, and the key stays where it is.
+    // Kill the agent, and leave the key where it is.
     let agent = again(agent.into_folder());
     assert!(!alive(&admin(&agent), &token));
     assert!(hears(&agent).contains("TWOSTEP_REASON=restarted"));
@@ -130,13 +131,13 @@ fn an_agent_that_was_not_there_to_look_ends_what_it_had_bound() {
     fs::remove_file(told(&agent)).unwrap();
     let agent = again(agent.into_folder());
     assert!(!alive(&admin(&agent), &token));
-    // What has ended once is not ended again.
+    // A session that has ended is not ended again.
     sleep(Duration::from_millis(500));
     assert!(!told(&agent).exists());
 }
 
 #[test]
-fn nobody_gets_a_session_whose_key_is_gone_already() {
+fn a_key_that_is_gone_already_opens_no_session() {
     let agent = start();
     plug(&agent, "a", "pulled-when-touched");
     let mut ceremony = Ceremony::begin(&verify_socket(&agent), &bound());

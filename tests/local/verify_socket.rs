@@ -13,7 +13,7 @@ use test_support::people::enrol;
 use super::{admin, start, verify_socket as socket};
 
 #[test]
-fn everybody_may_connect_and_it_is_gone_with_its_agent() {
+fn all_users_may_connect_and_the_file_goes_with_its_agent() {
     let mut agent = start("");
     assert_eq!(std::fs::metadata(socket(&agent)).unwrap().mode() & 0o777, 0o666);
     let rival = format!("[verify_socket]\npath = \"{}\"\n", socket(&agent).display());
@@ -25,7 +25,7 @@ fn everybody_may_connect_and_it_is_gone_with_its_agent() {
 }
 
 #[test]
-fn there_is_none_where_none_is_wanted_and_never_two_of_one_path() {
+fn the_socket_is_optional_and_needs_a_path_of_its_own() {
     let agent = Agent::start("[verify_socket]\nenabled = false\n");
     assert!(!socket(&agent).exists());
     let (_, log) =
@@ -93,7 +93,7 @@ fn others_may_verify_their_own_account_and_no_other_is_there() {
     if !can_be_others() {
         return;
     }
-    // Whatever they may do elsewhere.
+    // Rules for the other socket change nothing here.
     let agent =
         start(&format!("local_users = true\n[[peer]]\nuid = {NOBODY}\nrole = \"enroller\"\n"));
     let (root, door) = (admin(&agent), socket(&agent));
@@ -131,7 +131,7 @@ fn others_may_verify_their_own_account_and_no_other_is_there() {
     {
         assert_eq!(as_nobody(method, path, &json!({})).0, 404, "{method} {path}");
     }
-    // Whoever has no login name has no account, not even one that is called like their number.
+    // A user without a login name has no account, not even one named by the user's number.
     assert_eq!(ask(&door, 12_345, "POST", "/v1/sessions", &json!({"account": "12345"})).0, 403);
 }
 

@@ -1,5 +1,4 @@
-//! One refusal: whoever is refused a session learns nothing from the answer, neither by what it
-//! says nor by when it comes.
+//! One refusal: neither the body nor the time of a refused session shows its reason.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
@@ -16,15 +15,14 @@ use store::{Attempt, CLASSES, attempts};
 use test_support::agent::Agent;
 use test_support::http::{Answer, Client};
 
-/// How many requests of each class are compared.
+/// Requests of each class.
 fn requests() -> usize {
     std::env::var("TWOSTEP_REFUSALS").map_or(300, |requests| requests.parse().unwrap())
 }
 
 #[test]
 fn no_class_of_refusals_is_told_from_another() {
-    // What the machine does beside this can make one class slower than another in one measurement,
-    // and hardly in four.
+    // Other work of the machine can slow one class in one measurement, and hardly in four.
     let mut failures = Vec::new();
     for _ in 0..4 {
         let measured = measure(requests(), 50);
@@ -35,7 +33,8 @@ fn no_class_of_refusals_is_told_from_another() {
             let late = median(times.iter().map(|time| time % 0.050));
             assert!(
                 late < 0.015,
-                "{class}: half of the answers came {late} s or more after a multiple of the interval"
+                "{class}: half of the answers came {late} s or more after a multiple of the \
+                 interval"
             );
         }
         let worst = measured.worst();
@@ -190,5 +189,5 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// How many requests are under way at the same time.
+/// Concurrent requests.
 const CALLERS: usize = 8;

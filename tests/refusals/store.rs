@@ -17,7 +17,7 @@ use twostep::verifier::{Authority, SecurityKeys, Verifier};
 pub(crate) struct Attempt {
     pub(crate) class: &'static str,
     pub(crate) account: String,
-    /// What stands beside the account in its body.
+    /// The members of its body apart from the account.
     pub(crate) proof: Value,
 }
 
@@ -90,7 +90,7 @@ fn attempt(class: usize, turn: usize, sealer: &Sealer, writes: &mut Vec<Write>) 
     match name {
         "unknown account" => return attempt,
         "unknown serial" => attempt.proof = code(&format!("nodevi-{class:04}-{turn:08}"), WRONG),
-        // That of the account for wrong codes, which is there by then or will be.
+        // The device of the account for wrong codes.
         "foreign serial" => {
             attempt.proof = code(&format!("device-{:04}-{turn:08}", class + 1), WRONG)
         }
@@ -121,7 +121,7 @@ fn attempt(class: usize, turn: usize, sealer: &Sealer, writes: &mut Vec<Write>) 
     attempt
 }
 
-/// What a key of the account answers to a ceremony of its own, with another one's signature.
+/// The answer of the account's key to its own ceremony, with the signature of another one.
 async fn wrong_answer(keys: &SecurityKeys, account: &AccountId) -> Value {
     let (mut key, origin) =
         (SimulatedSecurityKey::new(account.as_str()), "http://localhost:8000".parse().unwrap());
