@@ -217,8 +217,8 @@ fn receiver(statuses: &'static [u16]) -> (String, std::sync::mpsc::Receiver<(Str
                 }
             };
             // A redirect leads back here, and must not be followed.
-            let head = "Location: /elsewhere\r\nContent-Length: 0\r\nConnection: close";
-            write!(stream, "HTTP/1.1 {status} X\r\n{head}\r\n\r\n").unwrap();
+            let headers = "Location: /elsewhere\r\nContent-Length: 0\r\nConnection: close";
+            write!(stream, "HTTP/1.1 {status} X\r\n{headers}\r\n\r\n").unwrap();
             sender.send((head, body)).unwrap();
         }
     });

@@ -19,85 +19,36 @@ fn rounds() -> u32 {
     std::env::var("TWOSTEP_RESTART_ROUNDS").map_or(200, |rounds| rounds.parse().unwrap())
 }
 
+/// Accounts of one round, each with a device.
+struct Round {
+    number: u32,
+    signs_in: Token,
+    mistypes: Token,
+    activates: Token,
+    session: String,
+}
+
+/// The answers that arrived before the kill.
+struct Acknowledged {
+    accepted: Accepted,
+    failures: u32,
+    activated: bool,
+    revoked: bool,
+}
+
 #[test]
 fn acknowledged_changes_survive_the_kill_of_the_agent() {
     let mut agent = Agent::start(CONFIG);
     let mut starts = Vec::new();
-    for round in 0..rounds() {
-        let account = |what: &str| format!("{what}-{round}");
-        let client = admin(&agent);
-        // Each of them works on devices of its own until the agent is gone.
-        let mut token = enrol(&client, &account("signs-in"));
-        let (mut wrong, mut pending) =
-            (enrol(&client, &account("mistypes")), add(&client, &account("activates")));
-        let session = token.session(&client, &account("signs-in"));
-        let began = AtomicBool::new(false);
-        let (accepted, failures, activated, revoked) = thread::scope(|scope| {
-            let began = &began;
-            let accepting = scope
-                .spawn(|| accepted_until_death(&agent, &account("signs-in"), &mut token, began));
-            let failing =
-                scope.spawn(|| failures_until_death(&agent, &account("mistypes"), &wrong));
-            let rest = scope.spawn(|| {
-                let codes = json!({"codes": pending.pair()});
-                let activated = acknowledged(&agent, &pending.path("/activate"), &codes, 200);
-                (
-                    activated,
-                    acknowledged(&agent, "/v1/sessions/revoke", &json!({"token": session}), 204),
-                )
-            });
-            while !began.load(Ordering::Relaxed) {
-                thread::yield_now();
-            }
-            // At once after the first acceptance, or in the middle of one of the next.
-            thread::sleep(Duration::from_micros(u64::from(round % 8) * 900));
-            agent.signal("KILL");
-            let (activated, revoked) = rest.join().unwrap();
-            (accepting.join().unwrap(), failing.join().unwrap(), activated, revoked)
-        });
+    for number in 0..rounds() {
+        let mut round = Round::begin(&admin(&agent), number);
+        let acknowledged = round.work_until_the_kill(&agent);
         let folder = agent.into_folder();
-
-        let path = folder.path().join("store.db");
-        let device = |account: &str, serial: &str| device(&path, account, serial);
-        let Factor::Hotp(hotp) = device(&account("signs-in"), &token.serial).factor else {
-            panic!("it is counter-based")
-        };
-        let next = hotp.next.unwrap().0;
-        assert!(
-            next > accepted.counter,
-            "round {round}: {} was accepted, and the next one is {next}",
-            accepted.counter
-        );
-        let known = device(&account("mistypes"), &wrong.serial).throttle.failures;
-        assert!(
-            known >= failures,
-            "round {round}: {failures} failures were told, {known} are known"
-        );
-        let state = device(&account("activates"), &pending.serial).state;
-        assert!(!activated || state == DeviceState::Active, "round {round}: {state:?}");
-
+        let failures = round.judge_store(&folder.path().join("store.db"), &acknowledged);
         let began = Instant::now();
         agent = Agent::start_in(folder, CONFIG);
         starts.push(began.elapsed());
-        let client = admin(&agent);
-        let open = |code: &str| {
-            client.post(
-                "/v1/sessions",
-                json!({"account": account("signs-in"), "serial": token.serial, "code": code}),
-            )
-        };
-        assert_eq!(
-            open(&accepted.code).refused(403, "AccessDenied")["reason"],
-            "replayed",
-            "round {round}"
-        );
-        assert!(!revoked || !alive(&client, &session), "round {round}");
-        // The next code of each device is accepted.
-        token.code();
-        token.session(&client, &account("signs-in"));
-        if known < 3 {
-            wrong.session(&client, &account("mistypes"));
-        }
+        round.judge_agent(&admin(&agent), &acknowledged, failures);
     }
     assert_eq!(admin(&agent).get("/v1/audit/verify").is(200)["ok"], true);
     starts.sort();
@@ -106,6 +57,92 @@ fn acknowledged_changes_survive_the_kill_of_the_agent() {
         starts[starts.len() / 2],
         starts[starts.len() - 1]
     );
+}
+
+impl Round {
+    fn begin(client: &Client, number: u32) -> Round {
+        let account = |what: &str| format!("{what}-{number}");
+        let mut signs_in = enrol(client, &account("signs-in"));
+        let session = signs_in.session(client, &account("signs-in"));
+        let (mistypes, activates) =
+            (enrol(client, &account("mistypes")), add(client, &account("activates")));
+        Round { number, signs_in, mistypes, activates, session }
+    }
+
+    fn account(&self, what: &str) -> String {
+        format!("{what}-{}", self.number)
+    }
+
+    /// Signs in, mistypes, activates and revokes at the same time, until the agent is gone.
+    fn work_until_the_kill(&mut self, agent: &Agent) -> Acknowledged {
+        let (signs_in, mistypes) = (self.account("signs-in"), self.account("mistypes"));
+        let Round { number, signs_in: token, mistypes: wrong, activates, session } = self;
+        let began = &AtomicBool::new(false);
+        thread::scope(|scope| {
+            let accepting = scope.spawn(|| accepted_until_death(agent, &signs_in, token, began));
+            let failing = scope.spawn(|| failures_until_death(agent, &mistypes, wrong));
+            let rest = scope.spawn(|| {
+                let codes = json!({"codes": activates.pair()});
+                let token = json!({"token": session});
+                (
+                    acknowledged(agent, &activates.path("/activate"), &codes, 200),
+                    acknowledged(agent, "/v1/sessions/revoke", &token, 204),
+                )
+            });
+            while !began.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+            // Kill right after the first acceptance, or in the middle of one of the next.
+            thread::sleep(Duration::from_micros(u64::from(*number % 8) * 900));
+            agent.signal("KILL");
+            let (activated, revoked) = rest.join().unwrap();
+            let (accepted, failures) = (accepting.join().unwrap(), failing.join().unwrap());
+            Acknowledged { accepted, failures, activated, revoked }
+        })
+    }
+
+    /// Judges the store after the kill. Returns the failures that it knows.
+    fn judge_store(&self, path: &Path, acknowledged: &Acknowledged) -> u32 {
+        let number = self.number;
+        let device = |what: &str, serial: &str| device(path, &self.account(what), serial);
+        let Factor::Hotp(hotp) = device("signs-in", &self.signs_in.serial).factor else {
+            panic!("it is counter-based")
+        };
+        let (next, counter) = (hotp.next.unwrap().0, acknowledged.accepted.counter);
+        assert!(
+            next > counter,
+            "round {number}: {counter} was accepted, and the next one is {next}"
+        );
+        let known = device("mistypes", &self.mistypes.serial).throttle.failures;
+        let failures = acknowledged.failures;
+        assert!(
+            known >= failures,
+            "round {number}: {failures} failures were told, {known} are known"
+        );
+        let state = device("activates", &self.activates.serial).state;
+        assert!(
+            !acknowledged.activated || state == DeviceState::Active,
+            "round {number}: {state:?}"
+        );
+        known
+    }
+
+    /// Judges the next agent: the last accepted code is spent, and the next code of each device is
+    /// accepted.
+    fn judge_agent(&mut self, client: &Client, acknowledged: &Acknowledged, failures: u32) {
+        let (number, account) = (self.number, self.account("signs-in"));
+        let code = &acknowledged.accepted.code;
+        let body = json!({"account": account, "serial": self.signs_in.serial, "code": code});
+        let refused = client.post("/v1/sessions", body).refused(403, "AccessDenied");
+        assert_eq!(refused["reason"], "replayed", "round {number}");
+        assert!(!acknowledged.revoked || !alive(client, &self.session), "round {number}");
+        self.signs_in.code();
+        self.signs_in.session(client, &account);
+        if failures < 3 {
+            let account = self.account("mistypes");
+            self.mistypes.session(client, &account);
+        }
+    }
 }
 
 /// The last code that was accepted, and its counter.

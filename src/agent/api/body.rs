@@ -1,8 +1,8 @@
 //! Strict reading of requests: a body has one meaning or is refused.
 //!
 //! Duplicate members are refused, since two parsers may read them differently, and so are unknown
-//! members, `null`, and deep nesting. Inside `credential`, which browsers and their libraries write,
-//! `null` counts as absent.
+//! members, `null`, and deep nesting. Inside `credential`, which browsers and their libraries
+//! write, `null` counts as absent.
 
 use std::fmt;
 

@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::agent::access::{Caller, Denied, Failure, LocalPeer};
 use crate::agent::local::{Answered, Busy, NotBound, RunningCeremony};
-use crate::agent::operations::scope;
-use crate::agent::operations::sessions;
 use crate::agent::operations::sessions::{Opened, Proof, Target};
 use crate::agent::operations::timing::leave_at_interval;
+use crate::agent::operations::{scope, sessions};
 use crate::agent::state::State;
 use crate::session::AnyContext;
 use crate::usb::{Key, Pin};
