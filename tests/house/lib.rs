@@ -5,7 +5,10 @@
 
 mod layers;
 mod rules;
+mod shape;
 mod spdx;
+mod tree;
+mod words;
 
 use rules::{Rules, cargo};
 use serde_json::{Value, json};

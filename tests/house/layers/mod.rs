@@ -5,13 +5,16 @@
 //! crate, a glob of its root, source from elsewhere) is refused, and so is a name that no row
 //! knows.
 
+mod knots;
 mod planted;
 mod scan;
 mod tokens;
 
-use scan::{What, scan};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use knots::knots;
+use scan::{What, scan};
 
 /// Lowest first. Modules of one row do not know each other.
 const ROWS: &[&[&str]] = &[
@@ -26,6 +29,39 @@ const ROWS: &[&[&str]] = &[
     &["cli"],
 ];
 
+/// A folder that must not know some crates and modules.
+struct Closed {
+    folder: &'static str,
+    crates: &'static [&'static str],
+    modules: &'static [&'static str],
+    reason: &'static str,
+}
+
+const CLOSED: &[Closed] = &[Closed {
+    folder: "agent/operations",
+    crates: &["axum", "axum_core", "http", "hyper", "serde_json", "tower", "utoipa"],
+    modules: &["agent::api", "agent::problem", "http"],
+    reason: "an operation is called by every face of the agent, of which HTTP is one",
+}];
+
+impl Closed {
+    fn refuses_crate(&self, name: &str) -> Option<String> {
+        let refused = self.crates.contains(&name);
+        refused.then(|| format!("`{}` must not name `{name}`: {}", self.folder, self.reason))
+    }
+
+    fn refuses_module(&self, place: &[String]) -> Option<String> {
+        let place = place.join("::");
+        let names = |module: &&&str| {
+            place
+                .strip_prefix(**module)
+                .is_some_and(|it| it.is_empty() || it.starts_with("::"))
+        };
+        let module = self.modules.iter().find(names)?;
+        Some(format!("`{}` must not import `{module}`: {}", self.folder, self.reason))
+    }
+}
+
 /// These list the modules and have no row.
 const ROOTS: &[&str] = &["lib.rs", "main.rs"];
 
@@ -36,17 +72,30 @@ fn modules_import_only_downwards() {
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
 
+#[test]
+fn no_two_files_import_each_other() {
+    let knots = knots(&files_under(&crate::root().join("src")));
+    assert!(knots.is_empty(), "{} knots\n{}\n", knots.len(), knots.join("\n"));
+}
+
 /// Every fault of every file below `src`, each as `src/file:line: what`.
 fn faults_under(src: &Path) -> Vec<String> {
     let mut faults = Vec::new();
-    for file in rust_files(src) {
-        let name = file.strip_prefix(src).expect("a file below src");
-        let name = name.to_str().expect("a name in UTF-8");
-        let source = fs::read_to_string(&file).expect("a source file that can be read");
-        let found = faults_in(name, &source);
+    for (name, source) in files_under(src) {
+        let found = faults_in(&name, &source);
         faults.extend(found.iter().map(|fault| format!("src/{name}:{fault}")));
     }
     faults
+}
+
+/// The files below `src`, each with its path from there and its text.
+fn files_under(src: &Path) -> Vec<(String, String)> {
+    let text = |file: &Path| fs::read_to_string(file).expect("a source file that can be read");
+    let name = |file: &Path| {
+        let name = file.strip_prefix(src).expect("a file below src");
+        name.to_str().expect("a name in UTF-8").to_owned()
+    };
+    rust_files(src).iter().map(|file| (name(file), text(file))).collect()
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
@@ -70,10 +119,14 @@ fn faults_in(name: &str, source: &str) -> Vec<String> {
     if let Some(own) = module.first().filter(|own| row(own).is_none()) {
         faults.push(format!("1: `{own}` has no row: add it to ROWS in tests/house/layers"));
     }
-    for found in scan(module.clone(), source) {
-        let fault = match found.what {
-            What::Refused(why) => Some(why.to_owned()),
-            What::Module(target) => judge(&module[0], &target),
+    let below = |folder: &str| name.strip_prefix(folder).is_some_and(|it| it.starts_with('/'));
+    let closed: Vec<_> = CLOSED.iter().filter(|closed| below(closed.folder)).collect();
+    for found in scan(&module, source).found {
+        let fault = match &found.what {
+            What::Refused(why) => Some((*why).to_owned()),
+            What::Place(place) => judge(&module[0], &place[0])
+                .or_else(|| closed.iter().find_map(|closed| closed.refuses_module(place))),
+            What::Crate(name) => closed.iter().find_map(|closed| closed.refuses_crate(name)),
         };
         faults.extend(fault.map(|fault| format!("{}: {fault}", found.line)));
     }

@@ -26,7 +26,7 @@ mod caught {
         caught("otp/totp.rs", "use crate::store;");
         caught("otp/totp.rs", "use crate::store as s;");
         caught("otp/totp.rs", "use crate :: store :: Store ;");
-        caught("otp/totp.rs", "fn f() { use r#crate::r#store::*; }");
+        caught("otp/totp.rs", "fn f() { use crate::r#store::*; }");
     }
 
     #[test]
@@ -135,6 +135,106 @@ mod caught {
             crate::layers::faults_under(&src),
             ["src/otp/totp.rs:2: `otp` must not import `store`"]
         );
+    }
+}
+
+/// Knots planted to see them found, and files that know each other without one.
+mod knotted {
+    use crate::layers::knots::knots;
+
+    fn found(files: &[(&str, &str)]) -> Vec<String> {
+        let roots = [("lib.rs", "mod a;"), ("main.rs", "fn main() {}"), ("a/mod.rs", "")];
+        let named = |name: &str| files.iter().any(|(other, _)| *other == name);
+        let all = roots.iter().filter(|(name, _)| !named(name)).chain(files);
+        let all: Vec<_> = all.map(|(name, text)| ((*name).into(), (*text).into())).collect();
+        knots(&all)
+    }
+
+    #[track_caller]
+    fn knotted(files: &[(&str, &str)]) {
+        assert_eq!(found(files), ["src/a/one.rs <-> src/a/two.rs"]);
+    }
+
+    #[track_caller]
+    fn untied(files: &[(&str, &str)]) {
+        assert_eq!(found(files), [""; 0]);
+    }
+
+    #[test]
+    fn two_plain_imports() {
+        let two = ("a/two.rs", "use crate::a::one::One;");
+        knotted(&[("a/one.rs", "use crate::a::two::Two;"), two]);
+        knotted(&[("a/one.rs", "use super::two::Two;"), two]);
+        knotted(&[("a/one.rs", "use super::{two as other, three};"), two]);
+        knotted(&[("a/one.rs", "fn f(x: super::two::Two) {}"), two]);
+        knotted(&[("a/one.rs", "macro_rules! m { () => { $crate::a::two::f() } }"), two]);
+        knotted(&[("a/one.rs", "#[serde(with = \"super::two\")] struct One;"), two]);
+        untied(&[("a/one.rs", "use super::three::Three;"), two]);
+    }
+
+    #[test]
+    fn names_that_the_parent_passes_on() {
+        let one = ("a/one.rs", "use super::Two; pub struct One;");
+        let two = ("a/two.rs", "use super::One as First; pub struct Two;");
+        knotted(&[("a/mod.rs", "pub use one::One; use two::Two; mod one; mod two;"), one, two]);
+        knotted(&[
+            ("a/mod.rs", "pub use self::one::*; pub use two::*; mod one; mod two;"),
+            one,
+            two,
+        ]);
+        untied(&[("a/mod.rs", "struct One; struct Two; mod one; mod two;"), one, two]);
+    }
+
+    #[test]
+    fn a_module_that_is_imported_and_a_name_in_it() {
+        let one = ("a/one.rs", "use super::b; fn f() { b::two::f() }");
+        let files =
+            [("a/b/mod.rs", "pub mod two;"), ("a/b/two.rs", "use crate::a::one::One;"), one];
+        assert_eq!(found(&files), ["src/a/b/two.rs <-> src/a/one.rs"]);
+    }
+
+    #[test]
+    fn two_files_of_two_folders() {
+        let files = [
+            ("a/b/mod.rs", "mod x;"),
+            ("a/b/x.rs", "use crate::a::c::Y;"),
+            ("a/c/mod.rs", "pub use y::Y; mod y;"),
+            ("a/c/y.rs", "use crate::a::b::x::X; pub struct Y;"),
+        ];
+        assert_eq!(found(&files), ["src/a/b/x.rs <-> src/a/c/y.rs"]);
+    }
+
+    #[test]
+    fn a_parent_and_its_child_may_know_each_other() {
+        untied(&[
+            ("a/mod.rs", "use one::One; mod one; pub struct A;"),
+            ("a/one.rs", "use super::A;"),
+        ]);
+        untied(&[("a/mod.rs", "pub fn f() {}"), ("a/one.rs", "use crate::a::f;")]);
+    }
+
+    #[test]
+    fn tests_inside_a_file_may_import_back() {
+        let one = "#[cfg(test)] mod tests { use super::super::two::Two; }";
+        untied(&[("a/one.rs", one), ("a/two.rs", "use super::one::One;")]);
+    }
+
+    #[test]
+    fn what_an_operation_must_not_name() {
+        let refused =
+            |source: &str| crate::layers::faults_in("agent/operations/devices.rs", source);
+        for source in [
+            "use axum::Json;",
+            "fn f() -> http::StatusCode { x() }",
+            "fn f() { serde_json::json!({}) }",
+            "use crate::agent::problem::Problem;",
+            "use super::super::api::views;",
+            "use crate::{agent::api, id};",
+        ] {
+            assert_eq!(refused(source).len(), 1, "{source}: {:?}", refused(source));
+        }
+        assert_eq!(refused("use crate::agent::access::Caller; use serde::Serialize;"), [""; 0]);
+        assert_eq!(crate::layers::faults_in("agent/api/x.rs", "use axum::Json;"), [""; 0]);
     }
 }
 

@@ -1,209 +1,169 @@
-//! Rust source as the few tokens that an import is made of.
-//!
-//! Comments, numbers, characters and lifetimes are left out; what stands inside a string is one
-//! [`Kind::Text`], so that no word in it is taken for code.
+//! Paths among the tokens that a macro or an attribute takes, of which no syntax is known.
 
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Kind {
-    /// An identifier or a keyword, without the `r#` of a raw one.
-    Word(String),
-    /// `::`
-    Path,
-    /// Any other single character of punctuation.
-    Mark(char),
-    /// The inside of a string literal of any sort.
-    Text(String),
+use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
+
+use super::scan::plain;
+
+/// One thing met on the way through tokens.
+pub(crate) enum Named {
+    /// A path that begins with `crate`, `super`, `self` or `twostep`, and its line.
+    Path(Vec<String>, usize),
+    /// An inline module begins.
+    Open(String),
+    /// It ends.
+    Close,
+    /// Refused whatever it names, why, and where.
+    Refused(&'static str, usize),
 }
 
-#[derive(Debug, Clone)]
-pub(crate) struct Token {
-    pub(crate) kind: Kind,
-    pub(crate) line: usize,
-}
-
-pub(crate) fn tokens(source: &str) -> Vec<Token> {
-    let mut reader = Reader { chars: source.chars().collect(), at: 0, line: 1 };
+pub(crate) fn named_in(tokens: TokenStream) -> Vec<Named> {
     let mut found = Vec::new();
-    while let Some(next) = reader.peek(0) {
-        let line = reader.line;
-        if let Some(kind) = reader.token(next) {
-            found.push(Token { kind, line });
+    walk(&tokens.into_iter().collect::<Vec<_>>(), &mut found);
+    found
+}
+
+/// The paths that begin in strings among the tokens. The rest of a string need not be code.
+pub(crate) fn named_in_text(tokens: TokenStream) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => found.extend(named_in_text(group.stream())),
+            TokenTree::Literal(literal) => {
+                if let Ok(text) = syn::parse_str::<syn::LitStr>(&literal.to_string()) {
+                    found.extend(paths_of(&text.value()));
+                }
+            }
+            _ => {}
         }
     }
     found
 }
 
-struct Reader {
-    chars: Vec<char>,
-    at: usize,
-    line: usize,
-}
-
-impl Reader {
-    fn peek(&self, ahead: usize) -> Option<char> {
-        self.chars.get(self.at + ahead).copied()
-    }
-
-    fn take(&mut self) -> Option<char> {
-        let next = self.peek(0)?;
-        self.at += 1;
-        self.line += usize::from(next == '\n');
-        Some(next)
-    }
-
-    fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> String {
-        let mut taken = String::new();
-        while let Some(next) = self.peek(0).filter(|next| wanted(*next)) {
-            taken.push(next);
-            self.take();
-        }
-        taken
-    }
-
-    /// Reads one lexeme that starts with `next`; `None` for what is left out.
-    fn token(&mut self, next: char) -> Option<Kind> {
-        match (next, self.peek(1)) {
-            ('/', Some('/')) => {
-                self.take_while(|c| c != '\n');
-                None
-            }
-            ('/', Some('*')) => {
-                self.block_comment();
-                None
-            }
-            ('"', _) => Some(self.quoted()),
-            ('\'', _) => {
-                self.character_or_lifetime();
-                None
-            }
-            (':', Some(':')) => {
-                self.at += 2;
-                Some(Kind::Path)
-            }
-            _ if next.is_ascii_digit() => {
-                self.take_while(is_word);
-                None
-            }
-            _ if is_word(next) => Some(self.word()),
-            _ => {
-                self.take();
-                (!next.is_whitespace()).then_some(Kind::Mark(next))
-            }
-        }
-    }
-
-    /// Block comments nest.
-    fn block_comment(&mut self) {
-        let mut depth = 0;
-        loop {
-            match (self.peek(0), self.peek(1)) {
-                (Some('/'), Some('*')) => {
-                    depth += 1;
-                    self.at += 2;
-                }
-                (Some('*'), Some('/')) => {
-                    depth -= 1;
-                    self.at += 2;
-                    if depth == 0 {
-                        return;
+fn walk(tokens: &[TokenTree], found: &mut Vec<Named>) {
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        at += 1;
+        match token {
+            TokenTree::Ident(word) => {
+                let word = plain(word);
+                at = match word.as_str() {
+                    "pub" if is_visibility(tokens.get(at)) => at + 1,
+                    "mod" => module(tokens, at, found),
+                    "extern" if is_word(tokens.get(at), "crate") => at + 1,
+                    "self" if before(tokens, at) == Some("crate".to_owned()) => {
+                        found.push(Named::Refused("a second name for the crate", line(token)));
+                        at
                     }
-                }
-                (None, _) => return,
-                _ => {
-                    self.take();
-                }
+                    "self" if !is_path(tokens, at) => at,
+                    "crate" | "super" | "self" | "twostep" => follow(tokens, at, vec![word], found),
+                    "include" if is_mark(tokens.get(at), '!') => {
+                        let why = "`include!` brings source that is not looked at here";
+                        found.push(Named::Refused(why, line(token)));
+                        at
+                    }
+                    _ => at,
+                };
             }
-        }
-    }
-
-    /// A word, a raw identifier, or the prefix of a string: `r`, `b`, `c`, `br`, `cr`.
-    fn word(&mut self) -> Kind {
-        let word = self.take_while(is_word);
-        let hashes = self.chars[self.at..].iter().take_while(|c| **c == '#').count();
-        match word.as_str() {
-            "r" | "br" | "cr" if self.peek(hashes) == Some('"') => self.raw_string(hashes),
-            "r" if hashes == 1 && self.peek(1).is_some_and(is_word) => {
-                self.take();
-                Kind::Word(self.take_while(is_word))
+            TokenTree::Group(group) => {
+                walk(&group.stream().into_iter().collect::<Vec<_>>(), found);
             }
-            "b" | "c" if self.peek(0) == Some('"') => self.quoted(),
-            "b" if self.peek(0) == Some('\'') => {
-                self.character_or_lifetime();
-                Kind::Text(String::new())
-            }
-            _ => Kind::Word(word),
-        }
-    }
-
-    fn quoted(&mut self) -> Kind {
-        self.take();
-        let mut text = String::new();
-        while let Some(next) = self.take() {
-            match next {
-                '"' => break,
-                '\\' => {
-                    text.push(next);
-                    text.extend(self.take());
-                }
-                _ => text.push(next),
-            }
-        }
-        Kind::Text(text)
-    }
-
-    fn raw_string(&mut self, hashes: usize) -> Kind {
-        self.at += hashes + 1;
-        let mut text = String::new();
-        while let Some(next) = self.take() {
-            if next == '"' && (0..hashes).all(|ahead| self.peek(ahead) == Some('#')) {
-                self.at += hashes;
-                break;
-            }
-            text.push(next);
-        }
-        Kind::Text(text)
-    }
-
-    /// `'a'`, `'\n'` and `'\u{2028}'` are characters; `'a` without a closing quote is a lifetime.
-    fn character_or_lifetime(&mut self) {
-        self.take();
-        if self.peek(0) == Some('\\') {
-            self.at += 2;
-            self.take_while(|c| c != '\'');
-            self.take();
-        } else if self.peek(1) == Some('\'') {
-            self.take();
-            self.take();
-        } else {
-            self.take_while(is_word);
+            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
         }
     }
 }
 
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
+/// `mod name {`; in a macro the name may be `$name`.
+fn module(tokens: &[TokenTree], at: usize, found: &mut Vec<Named>) -> usize {
+    let name = at + usize::from(is_mark(tokens.get(at), '$'));
+    match (tokens.get(name), tokens.get(name + 1)) {
+        (Some(TokenTree::Ident(ident)), Some(TokenTree::Group(body)))
+            if body.delimiter() == Delimiter::Brace =>
+        {
+            found.push(Named::Open(plain(ident)));
+            walk(&body.stream().into_iter().collect::<Vec<_>>(), found);
+            found.push(Named::Close);
+            name + 2
+        }
+        _ => at,
+    }
 }
 
-#[test]
-fn comments_strings_and_characters_hold_no_words() {
-    let source = r###"
-        a // b
-        /* c /* d */ e */ "f \" g" r#"h " i"# b"j" br##"k"# l"## 'm' '\'' b'\\' '\u{6e}' 'o: p<'q, 'r> 1s c"t"
-    "###;
-    let words: Vec<_> = tokens(source)
-        .into_iter()
-        .filter_map(|token| match token.kind {
-            Kind::Word(word) => Some(word),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(words, ["a", "p"]);
+/// Goes on after a segment; answers where the path ends.
+fn follow(tokens: &[TokenTree], at: usize, mut path: Vec<String>, found: &mut Vec<Named>) -> usize {
+    let line = line(&tokens[at - 1]);
+    if !is_path(tokens, at) {
+        found.push(Named::Path(path, line));
+        return at;
+    }
+    match tokens.get(at + 2) {
+        Some(TokenTree::Ident(word)) => {
+            path.push(plain(word));
+            follow(tokens, at + 3, path, found)
+        }
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
+            let inner: Vec<_> = group.stream().into_iter().collect();
+            for part in inner.split(|token| is_mark(Some(token), ',')) {
+                match part.first() {
+                    Some(TokenTree::Ident(word)) => {
+                        let path = [&path[..], &[plain(word)]].concat();
+                        follow(part, 1, path, found);
+                    }
+                    _ => found.push(Named::Path(path.clone(), line)),
+                }
+            }
+            at + 3
+        }
+        // Generic arguments, a star, or a macro's variable: the path is known up to here.
+        _ => {
+            found.push(Named::Path(path, line));
+            at + 2
+        }
+    }
 }
 
-#[test]
-fn a_raw_identifier_is_its_word_and_lines_are_counted() {
-    let found = tokens("/*\n*/ \"\n\" r#crate::\nx");
-    assert_eq!(found[1].kind, Kind::Word("crate".into()));
-    assert_eq!(found[2].kind, Kind::Path);
-    assert_eq!(found.iter().map(|token| token.line).collect::<Vec<_>>(), [2, 3, 3, 4]);
+/// Paths in a text, at every word that can begin one.
+fn paths_of(text: &str) -> Vec<Vec<String>> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices("::") {
+        let start = text[..at].rfind(|c| !is_word(c)).map_or(0, |before| before + 1);
+        if ["crate", "super", "self", "twostep"].contains(&&text[start..at]) {
+            let whole = text[start..].find(|c| !is_word(c) && c != ':');
+            let path = &text[start..whole.map_or(text.len(), |end| start + end)];
+            found.push(path.split("::").filter(|it| !it.is_empty()).map(String::from).collect());
+        }
+    }
+    found
+}
+
+/// The parentheses of `pub(crate)`, `pub(super)`, `pub(in …)`.
+fn is_visibility(token: Option<&TokenTree>) -> bool {
+    matches!(token, Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis)
+}
+
+fn is_path(tokens: &[TokenTree], at: usize) -> bool {
+    let first = match tokens.get(at) {
+        Some(TokenTree::Punct(mark)) => mark.as_char() == ':' && mark.spacing() == Spacing::Joint,
+        _ => false,
+    };
+    first && is_mark(tokens.get(at + 1), ':')
+}
+
+fn is_mark(token: Option<&TokenTree>, mark: char) -> bool {
+    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == mark)
+}
+
+fn is_word(token: Option<&TokenTree>, word: &str) -> bool {
+    matches!(token, Some(TokenTree::Ident(ident)) if ident == word)
+}
+
+fn before(tokens: &[TokenTree], at: usize) -> Option<String> {
+    match tokens.get(at.checked_sub(2)?) {
+        Some(TokenTree::Ident(ident)) => Some(plain(ident)),
+        _ => None,
+    }
+}
+
+fn line(token: &TokenTree) -> usize {
+    token.span().start().line
 }
