@@ -1,8 +1,8 @@
-//! One verification, and a search for a pair, beside totp-rs 6: `cargo bench --no-default-features
-//! --features testing --bench otp`
+//! Verification of a code and search for a pair, compared with totp-rs 6: `cargo bench
+//! --no-default-features --features testing --bench otp`
 //!
-//! Variants take turns, A B C A B C, and time is the thread's CPU time: what else the machine does
-//! is spread over all of them and mostly not counted. Ratios hold within one table only.
+//! Variants alternate, A B C A B C, in CPU time of the thread, so other work on the machine affects
+//! all of them and mostly does not count. Ratios hold within one table only.
 
 #![allow(clippy::expect_used, reason = "a bench that cannot go on should stop")]
 
@@ -28,7 +28,7 @@ fn one_code() {
     let seed = Seed::new(SECRET.to_vec()).expect("20 bytes");
     let totp = Totp::default();
     let (key, theirs) = (totp.key(&seed), totp_rs(30, 1));
-    // Texts that match nowhere, so that totp-rs computes its whole window as we always do.
+    // Texts without a match: totp-rs then computes its whole window, as we always do.
     let texts: Vec<String> = (0..64).map(|i| format!("{:06}", i * 15_013)).collect();
     let text = |turn: usize| texts[turn % texts.len()].as_str();
     let code = |turn| text(turn).parse::<Code>().expect("digits");
@@ -59,7 +59,7 @@ fn pair(window: Window) {
     print_table(
         &format!("a pair at the far end of ±{} steps", window.steps()),
         &mut [
-            // Every step's code once, compared as a token and not as text, up to the pair.
+            // Computes each step's code once and compares it as a token, up to the pair.
             Variant::new("totp-rs generate, compare", batch, |_| {
                 let mut first_was_right = false;
                 (now - window.steps() - 1..=last).any(|step| {
@@ -77,8 +77,8 @@ fn pair(window: Window) {
     );
 }
 
-/// Runs the variants in turn and prints the median, the extremes, and how many times faster than
-/// the first each is.
+/// Runs the variants alternately; prints the median, the extremes, and the speed relative to the
+/// first.
 fn print_table(title: &str, variants: &mut [Variant<'_>]) {
     let spreads = take_turns(ROUNDS, variants, || {});
     println!(

@@ -13,8 +13,8 @@ use twostep::verifier::{Authority, Limits, NewDevice, NewFactor, Verifier};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // A program of yours: Verifier::new(SqliteStore::open("mfa.db")?,
-    // Keyring::from_file_or_new("mfa.key")?)
+    // In your program: `Verifier::new(SqliteStore::open("mfa.db")?,
+    // Keyring::from_file_or_new("mfa.key")?)`
     let folder = tempfile::tempdir()?;
     let store = SqliteStore::open(folder.path().join("mfa.db"))?;
     let clock = FixedClock::at(UnixTime(1_790_000_000));
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Limits::default(),
     );
 
-    // Somebody gets a token whose seed is known to us.
+    // Alice gets a token whose seed is known to us.
     let (account, serial): (AccountId, SerialNumber) = ("alice".parse()?, "GAHT12345678".parse()?);
     let seed =
         Seed::from_base32("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").map_err(|bad| bad.to_string())?;
@@ -35,19 +35,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
         NewDevice { account: account.clone(), serial: Some(serial.clone()), name: None, factor };
     verifier.add(new, &Authority::Service).await?;
 
-    // Two consecutive codes prove that it is there, and activate it.
+    // Two consecutive codes prove possession of the token, and activate it.
     let [first, second] = token.pair_until(clock.read().wall);
     verifier
         .activate(&serial, [&first, &second], Window::Owner, &Authority::Service)
         .await?;
 
-    // A minute later its owner types a code.
+    // A minute later Alice types a code.
     clock.advance(Duration::from_secs(60));
     let code = token.code_at(clock.read().wall);
     let verified = verifier.verify_code(&account, &serial, code.clone()).await?;
     println!("accepted: this is {}", verified.account());
 
-    // Whoever types it again is refused, now and for ever.
+    // The same code is refused from now on, for ever.
     match verifier.verify_code(&account, &serial, code).await {
         Err(refused) => println!("the same code again: {refused}"),
         Ok(_) => return Err("a code was accepted twice".into()),

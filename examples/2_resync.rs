@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Limits::default(),
     );
 
-    // The seed is made here; its owner's app would scan it.
+    // A new seed; its owner's app would scan it.
     let (account, serial): (AccountId, SerialNumber) = ("alice".parse()?, "GAHT12345678".parse()?);
     let factor = NewFactor::Totp { parameters: Totp::default(), seed: None };
     let new =
@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .activate(&serial, [&first, &second], Window::Owner, &Authority::Service)
         .await?;
 
-    // A year in a drawer later, its clock is four minutes ahead.
+    // A year later, its clock is four minutes ahead.
     clock.advance(Duration::from_secs(365 * 86_400));
     token.jump(240);
     let code = token.code_at(clock.read().wall);
@@ -44,14 +44,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Ok(_) => return Err("a code was found that is out of reach".into()),
     }
 
-    // Two codes in a row are looked for much further away, since nobody guesses both.
+    // Two consecutive codes may lie much further away, since a pair cannot be guessed.
     let [first, second] = token.pair_until(clock.read().wall);
     let resynced = verifier.resync(&serial, [&first, &second], Window::Owner).await?;
     let drift = resynced.drift.ok_or("a device with a clock")?;
     println!("two codes: found, {} steps ({} s) ahead", drift.steps, drift.seconds);
     assert_eq!((drift.steps, drift.seconds), (8, 240));
 
-    // From here on it is followed.
+    // The learned drift applies from now on.
     clock.advance(Duration::from_secs(30));
     let verified = verifier
         .verify_code(&account, &serial, token.code_at(clock.read().wall))

@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .activate(&serial, [&first, &second], Window::Owner, &Authority::Service)
         .await?;
 
-    // Where codes are verified: a proof is made into one context, for one audience.
+    // The verifying side: each proof becomes one context, for one audience.
     clock.advance(Duration::from_secs(30));
     let issuer = Issuer::new(verifier.clone(), "https://mfa.example");
     let verified = verifier
@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let signed = issuer.issue(verified, "payments").await?;
     let (sent, published) = (signed.as_str().to_owned(), issuer.jwks().await?.to_json());
 
-    // Anywhere else: all it takes is the text that was sent, and the public keys.
+    // Any other service: needs only the token and the public keys.
     let keys = JwkSet::from_json(published.as_bytes()).map_err(|error| format!("{error:?}"))?;
     let validator =
         Validator::new(keys, "https://mfa.example", "payments").with_clock(Arc::new(clock.clone()));
@@ -55,7 +55,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         context.mfa_time()
     );
 
-    // Who wants to know about revocation asks where the store is.
+    // Revocation is known where the store is.
     let introspector = Introspector::new(issuer, verifier.clone());
     verifier.revoke_sessions(&account, None, None).await?;
     let alive = introspector.introspect(&signed, "payments").await?.is_some();

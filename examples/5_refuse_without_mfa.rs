@@ -1,6 +1,5 @@
-//! A nightly job that does nothing unless somebody proved MFA in the last twelve hours. It asks
-//! nobody: it has the issuer's public keys in one file, and the context that was left for it in
-//! another.
+//! A nightly job that runs only if MFA was proved in the last twelve hours. Works offline: reads
+//! the issuer's public keys from one file, and the context left for it from another.
 
 mod person;
 
@@ -14,8 +13,7 @@ use twostep::policy::Policy;
 use twostep::session::{JwkSet, SessionContext, SignedContext, Validator};
 use twostep::time::Clock;
 
-/// The context, or the reason why the job has to leave it. A file that is not there is a refusal,
-/// not an error to be overlooked.
+/// Returns the context, or the reason why the job must not run. A missing file is a refusal.
 fn permission(
     keys: &Path,
     context: &Path,
@@ -41,19 +39,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
             println!("the job runs for {}", context.account());
             true
         }
-        // A real job ends here, with an exit code that its operator hears of.
+        // A real job ends here, with an exit code that alerts its operator.
         Err(reason) => {
             println!("the job does not run: {reason}");
             false
         }
     };
 
-    assert!(!job(), "nobody has left a context");
+    assert!(!job(), "no context was left");
     fs::write(&context, alice.by_code("another-job").await?)?;
-    assert!(!job(), "this one is for another job");
+    assert!(!job(), "a context for another job");
     fs::write(&context, alice.by_code("nightly-job").await?)?;
     assert!(job());
     alice.clock.advance(Duration::from_secs(13 * 3_600));
-    assert!(!job(), "it is over");
+    assert!(!job(), "the context is too old");
     Ok(())
 }

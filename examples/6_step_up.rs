@@ -1,7 +1,7 @@
-//! Step-up in a browser: a page that is refused asks for the second factor, the agent verifies it,
-//! and the page tries again. A passkey that was made signs in alone: the browser offers it in the
-//! field for the name (conditional mediation). `cargo run --example 6_step_up -- 127.0.0.1:8000`
-//! serves the page; without an address its requests are sent once.
+//! Step-up in a browser: a refused page asks for the second factor, the agent verifies it, and the
+//! page tries again. A passkey signs in alone: the browser offers it in the field for the name
+//! (conditional mediation). `cargo run --example 6_step_up -- 127.0.0.1:8000` serves the page;
+//! without an address, each of its requests is sent once.
 
 mod step_up {
     pub(crate) mod agent;
@@ -39,14 +39,14 @@ async fn pay(mfa: MfaPresent) -> String {
 
 type SignedIn = [(&'static str, String); 1];
 
-/// In a real shop a password came first and says whose code this is.
+/// In a real shop, a password comes first and identifies the account.
 async fn step_up(State(Shop(_, agent)): State<Shop>, code: String) -> Result<SignedIn, StatusCode> {
     let alice = "alice".parse().map_err(|_| StatusCode::BAD_REQUEST)?;
     let session = OpenSession::new(&alice, Proof::Code(code, None)).to_be_shown_to("shop");
     signed_in(agent.open_session(session).await.map_err(refused)?)
 }
 
-/// The browser keeps the context and cannot read it.
+/// The browser stores the context; scripts cannot read it.
 fn signed_in(opened: OpenedSession) -> Result<SignedIn, StatusCode> {
     Ok([(
         "set-cookie",

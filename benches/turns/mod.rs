@@ -1,17 +1,17 @@
-//! Variants that take turns, A B C A B C, in CPU time of their thread: what else the machine does
-//! is spread over all of them and mostly not counted.
+//! Alternating variants, A B C A B C, in CPU time of the thread: other work on the machine affects
+//! all of them and mostly does not count.
 
 use std::hint::black_box;
 use std::time::Duration;
 
-/// What is timed, so many turns at a time.
+/// A timed variant, run for this many turns.
 pub(crate) struct Variant<'a> {
     pub(crate) name: &'a str,
     turns: usize,
     pub(crate) work: Box<dyn FnMut(usize) + 'a>,
 }
 
-/// What one turn of a variant took, in nanoseconds.
+/// Nanoseconds per turn of a variant.
 pub(crate) struct Spread {
     pub(crate) min: f64,
     pub(crate) median: f64,
@@ -19,7 +19,7 @@ pub(crate) struct Spread {
 }
 
 impl<'a> Variant<'a> {
-    /// The compiler is told neither which turn it is nor that nobody looks at what comes out.
+    /// Hides the turn and the use of the result from the optimiser.
     pub(crate) fn new<T>(
         name: &'a str,
         turns: usize,
@@ -37,8 +37,8 @@ impl<'a> Variant<'a> {
     }
 }
 
-/// Runs the variants in turn, an odd number of rounds, each after `prepare`; one more in front
-/// warms up.
+/// Runs the variants alternately for an odd number of rounds, each after `prepare`, and one more
+/// beforehand to warm up.
 pub(crate) fn take_turns(
     rounds: usize,
     variants: &mut [Variant<'_>],
@@ -61,11 +61,11 @@ pub(crate) fn take_turns(
     taken.into_iter().map(spread).collect()
 }
 
-/// Seconds of CPU time that this thread has had.
+/// CPU time of this thread, in seconds.
 #[allow(unsafe_code)]
 fn thread_time() -> f64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel writes one timespec to a place that holds one.
+    // SAFETY: the kernel writes one timespec to a pointer to one.
     let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
     assert_eq!(result, 0, "a thread has a clock");
     let seconds = Duration::new(

@@ -1,5 +1,5 @@
-//! Alice, who has a token and a security key, and the issuer of her contexts: what the examples
-//! about services begin with. Everything is simulated, the time too.
+//! Alice with her token and security key, and the issuer of her contexts: the setup of the examples
+//! about services. Keys, token and time are simulated.
 
 #![allow(dead_code, reason = "not every example needs all of it")]
 
@@ -84,12 +84,12 @@ impl Alice {
         })
     }
 
-    /// What a service needs to read her contexts: public keys, and in this one case her clock.
+    /// A validator for a service: public keys and, in this example only, Alice's clock.
     pub(crate) async fn validator(&self, audience: &str) -> Result<Validator, Box<dyn Error>> {
         Ok(self.issuer.validator(audience).await?)
     }
 
-    /// She waits for the next code and types it.
+    /// Alice waits for the next code and types it.
     pub(crate) async fn by_code(&self, audience: &str) -> Result<String, Box<dyn Error>> {
         self.clock.advance(Duration::from_secs(30));
         let code = self.token.code_at(self.clock.read().wall);
@@ -97,7 +97,7 @@ impl Alice {
         Ok(self.issuer.issue(verified, audience).await?.as_str().to_owned())
     }
 
-    /// She touches her key.
+    /// Alice touches her key.
     pub(crate) async fn by_key(&mut self, audience: &str) -> Result<String, Box<dyn Error>> {
         let begun = self.keys.begin_authentication(&self.account).await?;
         let used = self.key.get(&begun.options, &self.origin).ok_or("the key is asked for")?;

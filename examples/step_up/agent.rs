@@ -1,4 +1,4 @@
-//! An agent of this example's own, and a token that Alice has enrolled with it.
+//! An agent for this example, and a token that Alice has enrolled with it.
 
 use std::error::Error;
 use std::fs;
@@ -11,12 +11,14 @@ use twostep::client::Client;
 use twostep::otp::{Counter, Hotp, Seed};
 use twostep::testing::SimulatedToken;
 
-/// The folder has to stay for as long as the agent runs.
+/// Starts the agent. Keep the folder while it runs.
 pub(crate) async fn start() -> Result<(Client, SimulatedToken, TempDir), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("twostep.toml");
-    let text = "[socket]\npath = \"agent.sock\"\n[store]\nurl = \"sqlite:FOLDER/mfa.db\"\nkey_file = \"key\"\n\
-                [security_keys]\nusernameless = true\nhints = [\"client-device\", \"hybrid\"]\n[log]\nlevel = \"error\"\n";
+    let text = "[socket]\npath = \"agent.sock\"\n\
+                [store]\nurl = \"sqlite:FOLDER/mfa.db\"\nkey_file = \"key\"\n\
+                [security_keys]\nusernameless = true\nhints = [\"client-device\", \"hybrid\"]\n\
+                [log]\nlevel = \"error\"\n";
     fs::write(&file, text.replace("FOLDER", &folder.path().display().to_string()))?;
     tokio::spawn(run(Config::load(Some(&file))?));
 

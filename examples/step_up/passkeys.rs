@@ -1,4 +1,4 @@
-//! Passkeys: one is made after a second factor was shown, and from then on signs in by itself.
+//! Passkeys: made after a proof of MFA, and then a sign-in of their own.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,7 +10,7 @@ use twostep::guard::MfaPresent;
 
 use crate::{Shop, SignedIn, refused, signed_in};
 
-/// The routes; options and answers pass between browser and agent unchanged.
+/// The routes. Options and responses pass between browser and agent unchanged.
 pub(crate) fn routes() -> Router<Shop> {
     Router::new()
         .route("/passkey/new", post(new))
@@ -19,7 +19,7 @@ pub(crate) fn routes() -> Router<Shop> {
         .route("/passkey/answer", post(answer))
 }
 
-/// Another factor comes first: the guard refuses without, and the page asks for it.
+/// Requires MFA: the guard refuses otherwise, and the page asks for it.
 async fn new(
     mfa: MfaPresent,
     State(Shop(_, agent)): State<Shop>,
@@ -35,7 +35,7 @@ async fn made(
     pass_on(&agent, ["register", "finish"], made).await
 }
 
-/// No account is named: the passkey says it.
+/// Names no account: the passkey does.
 async fn ask(State(Shop(_, agent)): State<Shop>) -> Result<Json<Value>, StatusCode> {
     pass_on(&agent, ["authenticate", "begin"], json!({})).await
 }

@@ -1,4 +1,4 @@
-//! Serves the page, or sends what it would send, once.
+//! Serves the page, or sends each of its requests once.
 
 use std::error::Error;
 
