@@ -1,8 +1,27 @@
-#![cfg_attr(feature = "cli", doc = include_str!("../README.md"))]
-#![cfg_attr(
-    not(feature = "cli"),
-    doc = "Multi-factor verification that other programs embed. The guide is in README.md."
-)]
+//! Multi-factor verification that other programs embed.
+//!
+//! twostep verifies one-time codes, recovery codes and security keys against a store, and turns
+//! each proof into a signed session context, which any service validates offline. A program that
+//! embeds it needs six things:
+//!
+//! | to | use | feature |
+//! |---|---|---|
+//! | enrol devices and verify codes | [`verifier::Verifier`] | `verifier` |
+//! | keep accounts and devices | [`store::SqliteStore`], [`store::Keyring`] | `sqlite` |
+//! | issue and validate contexts | [`session::Issuer`], [`session::Validator`] | `session`, `validator` |
+//! | demand MFA in an axum or tower service | [`guard::MfaGuard`], [`guard::MfaPresent`] | `guard` |
+//! | say how strong and how recent a proof must be | [`policy::Policy`] | `policy` |
+//! | use an agent instead of a store | [`client::Client`] | `client` |
+//!
+//! Security keys take two more: [`verifier::SecurityKeys`] judges their answers (`webauthn`), and
+//! [`usb`] talks to keys on this machine. The other modules carry these: [`otp`] and [`webauthn`]
+//! are the protocols, [`device`] is the state of one device, [`testing`] has test doubles, and
+//! [`agent`] and [`cli`] are the program.
+//!
+//! A feature gates whole modules; none changes the behaviour of another. Without any feature the
+//! crate contains one-time codes alone. README.md is the guide for operators and users.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(feature = "cli"), allow(rustdoc::broken_intra_doc_links))]
 
 #[cfg(feature = "http")]
 pub mod http;
@@ -48,3 +67,8 @@ pub mod guard;
 
 #[cfg(feature = "cli")]
 pub mod cli;
+
+/// The examples of README.md, as tests.
+#[cfg(all(doctest, feature = "cli"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -20,6 +20,29 @@ use crate::time::UnixTime;
 use crate::verifier::{Error, KeyProof, Verified, Verifier};
 
 /// Issues contexts under one name, with keys that live in the verifier's store. Cheap to clone.
+///
+/// ```
+/// use twostep::session::{Invalid, Issuer};
+/// use twostep::store::{Keyring, SqliteStore};
+/// use twostep::verifier::Verifier;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let store = SqliteStore::open(folder.path().join("mfa.db"))?;
+/// let verifier = Verifier::new(store, Keyring::ephemeral()?);
+/// let issuer = Issuer::new(verifier, "https://mfa.example");
+///
+/// // With a proof: `issuer.issue(verified, "payments")`. Without one, the context says so.
+/// let (signed, context) = issuer.issue_without_mfa(&"alice".parse()?, "payments").await?;
+/// assert_eq!(context.common().audience, "payments");
+///
+/// // A service that demands MFA does not mistake one for the other.
+/// let validator = issuer.validator("payments").await?;
+/// assert_eq!(validator.validate(&signed), Err(Invalid::Type));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Issuer {
     name: String,

@@ -18,6 +18,23 @@ use crate::time::{Clock, SystemClock, UnixTime};
 ///
 /// A token that was valid before is found again in memory, by its whole text. All that can have
 /// changed since is judged anew every time: its times, its key, and whether it was revoked.
+///
+/// ```
+/// use twostep::session::{Invalid, JwkSet, SignedContext, Validator};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // The issuer's public keys, as it serves them at `/.well-known/jwks.json`.
+/// let keys = JwkSet::from_json(
+///     br#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "1",
+///                    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+/// )?;
+/// let validator = Validator::new(keys, "https://mfa.example", "payments");
+///
+/// let token = SignedContext::new("eyJhbGciOiJub25lIn0.e30.");
+/// assert_eq!(validator.validate(&token), Err(Invalid::Malformed));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Validator {
     keys: Arc<dyn KeySource>,

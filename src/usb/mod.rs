@@ -4,6 +4,34 @@
 //! one, ask for its PIN only if it is needed, wait for the touch, and end at a deadline whatever
 //! the key does. [`list`] says what is plugged in. Nothing here prints, and nothing a key sends is
 //! believed: the relying party judges the answer.
+//!
+//! ```no_run
+//! use twostep::usb::{Options, Person, Pin, PinRequest, Progress, authenticate};
+//! use twostep::webauthn::{RelyingParty, RelyingPartyConfig};
+//!
+//! struct Terminal;
+//!
+//! impl Person for Terminal {
+//!     fn tell(&mut self, progress: Progress) {
+//!         if let Progress::NeedTouch(_) = progress {
+//!             eprintln!("touch the key that blinks");
+//!         }
+//!     }
+//!
+//!     fn pin(&mut self, _: &PinRequest) -> Option<Pin> {
+//!         None // ends the ceremony; a real program asks
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let party = RelyingParty::new(RelyingPartyConfig::default())?;
+//! // `party` is the relying party; the options name the credentials of an account.
+//! let (request, state) = party.start_authentication(&[])?;
+//! let origin = "https://login.example.org".parse()?;
+//! let response = authenticate(&Options::default(), &request, &origin, &mut Terminal)?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod authenticator;
 mod bus;

@@ -59,6 +59,41 @@ use crate::time::{Clock, SystemClock, UnixTime};
 
 /// Verifies codes against a store. Cheap to clone; clones share everything but the caller they
 /// speak for.
+///
+/// ```
+/// use twostep::id::{AccountId, SerialNumber};
+/// use twostep::otp::{Counter, Hotp, Window};
+/// use twostep::store::{Keyring, SqliteStore};
+/// use twostep::testing::SimulatedToken;
+/// use twostep::verifier::{Authority, NewDevice, NewFactor, Verifier};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("mfa.db");
+/// let verifier = Verifier::new(SqliteStore::open(file)?, Keyring::ephemeral()?);
+///
+/// // Add a device. Its owner enters the seed, which is returned this once.
+/// let (account, serial): (AccountId, SerialNumber) = ("alice".parse()?, "GAHT12345678".parse()?);
+/// let factor = NewFactor::Hotp { parameters: Hotp::default(), seed: None, counter: Counter(0) };
+/// let new =
+///     NewDevice { account: account.clone(), serial: Some(serial.clone()), name: None, factor };
+/// let added = verifier.add(new, &Authority::Service).await?;
+/// # let mut token =
+/// #     SimulatedToken::hotp(&added.seed.unwrap(), Hotp::default(), Counter(0));
+///
+/// // Two consecutive codes activate it.
+/// let pair = [token.press(), token.press()];
+/// verifier.activate(&serial, [&pair[0], &pair[1]], Window::Owner, &Authority::Service).await?;
+///
+/// // Each code is accepted once.
+/// let code = token.press();
+/// let verified = verifier.verify_code(&account, &serial, code.clone()).await?;
+/// assert_eq!(verified.account(), &account);
+/// assert!(verifier.verify_code(&account, &serial, code).await.is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Verifier {
     core: Arc<Core>,

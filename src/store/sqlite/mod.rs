@@ -59,6 +59,22 @@ use crate::store::{
 use crate::time::UnixTime;
 
 /// A store in one file. A handle is cheap to clone; the file is closed when the last one is gone.
+///
+/// ```
+/// use twostep::store::{SqliteStore, Store};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// let store = SqliteStore::open(folder.path().join("mfa.db"))?;
+/// assert!(store.account(&"alice".parse()?).await?.is_none());
+///
+/// // The copy serves once it is restored: `twostep store restore`.
+/// store.backup(folder.path().join("backup.db")).await?;
+/// store.close().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct SqliteStore {
     open: Arc<Open>,

@@ -29,6 +29,42 @@ use crate::verifier::{Error, Verifier};
 use crate::webauthn::{AuthenticationState, Fault, RegistrationState, RelyingParty};
 
 /// Enrols and verifies the security keys of one relying party. Cheap to clone.
+///
+/// ```
+/// use twostep::id::AccountId;
+/// use twostep::store::{Keyring, SqliteStore};
+/// use twostep::testing::SimulatedSecurityKey;
+/// use twostep::verifier::{Authority, SecurityKeys, Verifier};
+/// use twostep::webauthn::{Origin, RelyingParty, RelyingPartyConfig};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let store = SqliteStore::open(folder.path().join("mfa.db"))?;
+/// # let verifier = Verifier::new(store, Keyring::ephemeral()?);
+/// let party = RelyingParty::new(RelyingPartyConfig {
+///     rp_id: "example.org".into(),
+///     name: "Example".into(),
+///     origins: vec!["https://login.example.org".into()],
+///     ..RelyingPartyConfig::default()
+/// })?;
+/// let keys = SecurityKeys::new(verifier, party);
+/// let (alice, admin): (AccountId, _) = ("alice".parse()?, Authority::Admin);
+/// # let mut key = SimulatedSecurityKey::new("alice's");
+/// # let origin: Origin = "https://login.example.org".parse()?;
+///
+/// // A browser passes the options to the key, and the key's response back.
+/// let begun = keys.begin_registration(&alice, None, &admin).await?;
+/// let response = key.create(&begun.options, &origin).response();
+/// keys.finish_registration(&begun.id, response, &admin).await?;
+///
+/// let begun = keys.begin_authentication(&alice).await?;
+/// let response = key.get(&begun.options, &origin).unwrap().response();
+/// let verified = keys.finish_authentication(&alice, &begun.id, response).await?;
+/// assert_eq!(verified.account(), &alice);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct SecurityKeys {
     verifier: Verifier,
