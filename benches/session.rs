@@ -62,7 +62,7 @@ fn main() {
     }
 }
 
-/// Somebody with a counter-based token, and an issuer.
+/// A counter-based token, and an issuer.
 struct Desk<'a> {
     runtime: &'a Runtime,
     verifier: Verifier,

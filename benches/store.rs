@@ -1,5 +1,5 @@
-//! What a durable decision costs: against the bare disk of the same run, and with a thousand times
-//! the devices.
+//! Cost of a durable decision: against the bare disk of the same run, and with a thousand times the
+//! devices.
 //!
 //! Everything that is compared takes turns, and the median of all rounds is printed, so that a busy
 //! machine slows both.
@@ -164,7 +164,7 @@ async fn spread(store: &SqliteStore, devices: u32, turn: Duration) -> f64 {
     tasks.join_all().await.into_iter().sum()
 }
 
-/// What a verification asks of a store.
+/// Makes the calls of a verification to a store.
 async fn accept(store: &SqliteStore, account: u32) {
     let account = test_support::filled::account(account);
     loop {
@@ -189,7 +189,7 @@ async fn accept(store: &SqliteStore, account: u32) {
     }
 }
 
-/// What all threads of this process had of a processor.
+/// Processor time of all threads of this process.
 fn processor() -> Duration {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap();
     // Fields 14 and 15, counted after the name in brackets: user and system time in ticks of 10 ms.

@@ -12,7 +12,7 @@ use test_support::tools;
 
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--list") {
-        // What a runner that lists tests first expects of a harness.
+        // Output that a runner expects of a harness when it lists tests.
         println!("left_out: test");
         return ExitCode::SUCCESS;
     }

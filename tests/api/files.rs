@@ -99,7 +99,7 @@ fn no_new_key_takes_the_place_of_one_that_is_missing() {
 }
 
 #[test]
-fn a_store_that_lost_what_it_held_is_not_begun_anew() {
+fn a_store_that_lost_its_contents_is_not_created_again() {
     for left in
         ["nothing", "0 bytes", "a header", "0 bytes without witness", "a header without witness"]
     {

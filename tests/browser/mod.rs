@@ -1,4 +1,4 @@
-//! What happens in a browser, in a real one.
+//! Sign-in, step-up and passkeys in a real browser.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -49,7 +49,7 @@ impl Drop for Shop {
 }
 
 #[test]
-fn a_page_that_is_refused_asks_for_the_second_factor_and_tries_again() {
+fn a_refused_page_asks_for_a_second_proof_and_tries_again() {
     if !tools::have("chromium") {
         return;
     }
@@ -90,7 +90,7 @@ fn a_page_that_is_refused_asks_for_the_second_factor_and_tries_again() {
 
 /// The browser has an authenticator of its own that stores what it makes and touches itself.
 #[test]
-fn a_passkey_that_the_page_has_made_signs_in_without_a_name_or_a_code() {
+fn a_passkey_signs_in_without_a_name_or_a_code() {
     if !tools::have("chromium") {
         return;
     }
@@ -106,7 +106,7 @@ fn a_passkey_that_the_page_has_made_signs_in_without_a_name_or_a_code() {
     assert_eq!(browser.run("document.querySelector('#name').autocomplete"), "username webauthn");
     assert_eq!(browser.run("knows.conditional()"), true);
 
-    // Nothing is made without another factor.
+    // A passkey needs another proof first.
     assert_eq!(browser.run("send('/passkey/new').then(answer => answer.status)"), 401);
     browser.run("document.querySelector('#pay').click()");
     browser.until("!document.querySelector('#second').hidden");

@@ -36,7 +36,7 @@ struct State {
     half_written: bool,
 }
 
-/// Which calls fail, and how.
+/// A rule for calls that fail.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Faults {
     pub(crate) from: u64,
@@ -46,8 +46,7 @@ pub(crate) struct Faults {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
-    /// `EIO`, and nothing is done. Whatever a failed sync had to write is lost for good, as on
-    /// Linux.
+    /// `EIO`, and no effect. Data of a failed sync is lost for good, as on Linux.
     Eio,
     /// Half of it is written, and then the disk is full. A sync fails with `EIO`.
     Full,
@@ -62,7 +61,7 @@ pub(crate) enum Name {
     Witness,
 }
 
-/// What happened to a file.
+/// A recorded change of a file.
 enum Op {
     Write {
         file: Name,
@@ -89,10 +88,10 @@ enum Op {
     },
 }
 
-/// What a power cut does to writes that no sync had made durable.
+/// Effect of a power cut on writes before the first sync after them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cut {
-    /// None of them reached the disk.
+    /// All are lost.
     DropsAll,
     /// Some of them did, in any order.
     DropsSome,
@@ -129,12 +128,12 @@ impl Disk {
         self.state().faults = faults;
     }
 
-    /// Whether a fault was met so far.
+    /// Tells if a fault was injected so far.
     pub(crate) fn fired(&self) -> bool {
         self.state().fired
     }
 
-    /// How often the log was carried over into the database.
+    /// Number of checkpoints of the log into the database.
     pub(crate) fn checkpoints(&self) -> usize {
         self.state()
             .journal
@@ -143,7 +142,7 @@ impl Disk {
             .count()
     }
 
-    /// How long the journal is.
+    /// Length of the journal.
     pub(crate) fn position(&self) -> usize {
         self.state().journal.len()
     }
@@ -264,7 +263,7 @@ fn watched_path(path: &Path) -> Option<(Arc<Disk>, Name)> {
 }
 
 impl State {
-    /// Whether this call fails.
+    /// Decides if this call fails.
     fn fails(&mut self) -> Option<How> {
         self.calls += 1;
         let faults = self.faults?;

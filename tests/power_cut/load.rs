@@ -1,5 +1,5 @@
-//! What is done to a store: acceptances, failures, activations and revocations, each with a unique
-//! name in its audit row.
+//! Changes of a store: acceptances, failures, activations and revocations, each with a unique name
+//! in its audit row.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,7 +18,7 @@ const NOW: UnixTime = UnixTime(1_800_000_000);
 pub(crate) const ACCOUNTS: usize = 3;
 const DEVICES: usize = 3;
 
-/// Something that is done once.
+/// A change made once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Deed {
     Accept,
@@ -56,7 +56,7 @@ pub(crate) async fn prepare(path: &Path) {
     }
 }
 
-/// Does it, again if somebody else was faster, and returns the name it has in the audit log.
+/// Makes the change, again after a lost race, and returns its name in the audit log.
 pub(crate) async fn act(
     store: &SqliteStore,
     deed: Deed,

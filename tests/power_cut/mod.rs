@@ -1,5 +1,4 @@
-//! What a power cut, or a disk that fails, may do to a store: nothing that was acknowledged is ever
-//! missing.
+//! Power cuts and failing disks lose no acknowledged change of a store.
 //!
 //! `TWOSTEP_POWER_CUTS` says at how many points the power is cut (500), `TWOSTEP_SEED` repeats a
 //! run.
@@ -33,7 +32,7 @@ async fn prepared() -> (TempDir, PathBuf, Files) {
     (folder, path, files)
 }
 
-/// What was acknowledged, and how much had been written by then.
+/// Acknowledged changes, each with the length of the journal by then.
 type Acknowledged = Vec<(usize, String)>;
 
 /// Many tasks at once on a watched store.
@@ -57,7 +56,7 @@ async fn run(path: &Path, disk: &Arc<Disk>, each: usize) -> Acknowledged {
     }
     let mut acknowledged: Acknowledged = tasks.join_all().await.into_iter().flatten().collect();
     acknowledged.sort();
-    // While it runs: nobody closes a store before the power goes.
+    // The store is open when the power goes.
     disk.unwatch();
     acknowledged
 }
@@ -146,7 +145,7 @@ async fn without_syncs_something_acknowledged_is_lost_within_20_cuts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_failing_write_or_sync_makes_an_acceptance_that_is_not_durable() {
+async fn no_failing_write_or_sync_is_answered_as_durable() {
     let mut random = Random::new(4);
     let mut runs = 0;
     for (how, count) in [(How::Eio, 1), (How::Full, 1), (How::Eio, u64::MAX), (How::Full, u64::MAX)]
@@ -186,7 +185,7 @@ async fn with_faults(path: &Path, faults: Faults, before: &Files, random: &mut R
                 match done {
                     Ok(name) => made.push(name),
                     Err((name, Error::Unknown(_))) => unknown.push(name),
-                    // Nothing was decided; nobody may find it later.
+                    // An undecided change must not appear later.
                     Err((name, _)) => undecided.push(name),
                 }
             }

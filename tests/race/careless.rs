@@ -1,5 +1,5 @@
-//! What everybody writes first: look whether nothing has moved, and then write. It is here to be
-//! found out.
+//! A careless store: it compares revisions first, and writes after that, outside the transaction.
+//! The race test must catch it.
 
 use test_support::hooked::Hook;
 use twostep::id::{AccountId, SerialNumber};
@@ -17,7 +17,7 @@ impl Hook for Careless {
                 return Ok(Commit::Conflict(Conflict::Revision));
             }
             tokio::task::yield_now().await;
-            // Whatever others have done since the look: it is written now.
+            // Changes of others since the comparison are overwritten.
             loop {
                 let mut change = change.clone();
                 rebased(store, &mut change).await?;

@@ -1,5 +1,5 @@
-//! T-RACE: however many try, in however many processes, and by whatever way, one step is accepted
-//! once.
+//! T-RACE: one step is accepted once, however many tasks and processes try, and through every entry
+//! point.
 //!
 //! A round is a fresh device and a fresh code. Two processes with four verifiers each, 64 tasks in
 //! all, try to spend it at the same moment on one database file; the test keeps its own ledger of
@@ -21,7 +21,7 @@ use self::racer::{Start, Tally};
 use self::round::{Kind, Round};
 
 #[test]
-fn a_step_is_accepted_once_however_many_tasks_of_two_processes_present_it() {
+fn a_step_presented_by_two_processes_is_accepted_once() {
     let rounds: usize = std::env::var("TWOSTEP_RACE_ROUNDS")
         .ok()
         .map_or(2_000, |rounds| rounds.parse().unwrap());
@@ -64,7 +64,7 @@ fn a_step_is_accepted_once_however_many_tasks_of_two_processes_present_it() {
 
 /// The test can fail: it does with a store that looks first and writes then.
 #[test]
-fn a_store_that_looks_first_and_writes_then_is_found_out_within_5_rounds() {
+fn a_check_then_write_store_is_caught_within_5_rounds() {
     let mut race = Race::new(true);
     for round in 0..5 {
         let waiting = race.prepare(round, 1, &[Kind::Totp]);
@@ -113,7 +113,7 @@ impl Race {
         ))
     }
 
-    /// Everybody gets ready; nobody starts before all are.
+    /// All racers get ready before the first one starts.
     fn line_up(&mut self, rounds: &[Round]) {
         self.lined_up = rounds.len();
         for process in &mut self.processes {
@@ -127,7 +127,7 @@ impl Race {
         }
     }
 
-    /// What became of the tries, by round.
+    /// Collects the racers' tallies, by round.
     fn finish(&mut self) -> Vec<Tally> {
         let mut sum = vec![Tally::default(); self.lined_up];
         for process in &mut self.processes {

@@ -18,16 +18,16 @@ use super::careless::Careless;
 use super::round;
 use super::round::{Kind, Round};
 
-/// What a racer is told first.
+/// Settings of a racer, sent first.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Start {
     pub(crate) store: PathBuf,
-    /// Whether the store looks first and writes then.
+    /// Uses the careless store.
     pub(crate) careless: bool,
     pub(crate) tasks: usize,
 }
 
-/// What became of the tries of one round.
+/// Results of the tries of one round.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tally {
     pub(crate) accepted: usize,
@@ -37,7 +37,7 @@ pub(crate) struct Tally {
     pub(crate) refused: usize,
     /// Lost five races in a row; nothing was decided.
     pub(crate) contended: usize,
-    /// What should not happen at all.
+    /// Errors that must not occur.
     pub(crate) errors: Vec<String>,
 }
 
@@ -65,7 +65,7 @@ impl Tally {
     }
 }
 
-/// Runs rounds until the starter has no more. Does nothing if nobody started this process for it.
+/// Runs rounds until the starter has no more. Returns at once in a process started without one.
 pub(crate) fn run() {
     let Some(mut line) = Line::to_the_starter() else { return };
     let Some(start) = line.hear::<Start>() else { return };
@@ -144,7 +144,7 @@ async fn attempt(
         (Kind::Totp | Kind::Hotp, 1) => {
             verifier.verify_pair(account, serial, pair, Window::Owner).await.map(drop)
         }
-        // Whose device it is, is clear without its serial number.
+        // The device is known without its serial number.
         (Kind::Totp | Kind::Hotp | Kind::Wrong, 2) | (Kind::Bypass, _) => {
             verifier.verify_code(account, None, code()).await.map(drop)
         }

@@ -1,5 +1,5 @@
-//! A round: a fresh device with a fresh code, and what must be so when everybody has tried to spend
-//! it.
+//! A round: a fresh device with a fresh code, and the rules that must hold when all racers have
+//! tried to spend it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use twostep::verifier::{Authority, Limits, NewDevice, NewFactor, Verifier};
 
 use super::racer::Tally;
 
-/// What is to be spent once.
+/// The thing to spend once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {
     /// A time step: by its code, and by pairs that end with it.
@@ -29,11 +29,11 @@ pub(crate) enum Kind {
     Activation,
     Recovery,
     Bypass,
-    /// Nothing: wrong codes, of which three are judged.
+    /// Wrong codes only, of which three are judged.
     Wrong,
 }
 
-/// What the racers are told.
+/// Settings of a round, sent to the racers.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Round {
     pub(crate) kind: Kind,
@@ -154,7 +154,7 @@ async fn counter_based(verifier: &Verifier, held: &Held, round: Round) -> Round 
 }
 
 impl Round {
-    /// What is not as it must be.
+    /// Finds a broken rule.
     pub(crate) async fn fault(&self, verifier: &Verifier, tally: &Tally) -> Option<String> {
         let Round { kind, account, serial, .. } = self;
         let seen = verifier.store().account(account).await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! What was acknowledged outlives the process that did it, killed right after it said so.
+//! Acknowledged changes outlive their process, killed right after the acknowledgement.
 //!
 //! Another process adds, activates, verifies, fails and revokes on a store and tells of each thing
 //! when it is done. It is killed with SIGKILL in the middle of that; then the store is opened
@@ -33,7 +33,7 @@ fn nothing_acknowledged_is_missing_after_a_kill_and_no_code_comes_back() {
 
 /// The test can fail: it does with a store that answers before it has made the change.
 #[test]
-fn a_store_that_answers_too_early_is_found_out_within_20_kills() {
+fn a_store_that_answers_too_early_is_caught_within_20_kills() {
     let fault = first_fault(20, true).expect("20 kills, and nothing is missing");
     assert!(fault.contains("Accepted"), "{fault}");
 }
@@ -76,20 +76,20 @@ fn another_process() {
     worker::run();
 }
 
-/// What a process said it had done when it was killed after so many things.
+/// Acknowledgements of a process that was killed after so many of them.
 fn until_killed(start: &Start, after: u64) -> Vec<Told> {
     let mut process = Process::start("restart::another_process");
     process.tell(start);
     let mut told: Vec<Told> = (0..after).map(|_| process.hear().unwrap()).collect();
     process.kill();
-    // What it had said by then is said.
+    // Acknowledgements in the pipe count.
     while let Some(last) = process.hear() {
         told.push(last);
     }
     told
 }
 
-/// What is missing of a thing that was acknowledged.
+/// Finds an acknowledged change that is missing.
 async fn missing(
     verifier: &Verifier,
     introspector: &Introspector,

@@ -19,18 +19,18 @@ use twostep::testing::FixedClock;
 use twostep::time::UnixTime;
 use twostep::verifier::{Authority, Limits, Verifier};
 
-/// What the process is told first.
+/// Settings of the process, sent first.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Start {
     pub(crate) store: PathBuf,
     pub(crate) now: UnixTime,
     /// The number of the first person.
     pub(crate) first: u64,
-    /// Whether the store answers before it has made the change.
+    /// Uses a store that answers before it has made the change.
     pub(crate) hasty: bool,
 }
 
-/// Something that was done, to the person of that number.
+/// A change made, with the number of its account.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Told {
     Added(u64),
@@ -40,7 +40,7 @@ pub(crate) enum Told {
     Accepted(u64, u64),
     /// So many wrong codes were judged.
     Failed(u64, usize),
-    /// Everything below this generation, and this context.
+    /// Contexts below this generation, and this context.
     Revoked(u64, u64, String),
 }
 
@@ -79,7 +79,7 @@ impl Hook for Hasty {
     }
 }
 
-/// Works until it is killed. Does nothing if nobody started this process for it.
+/// Works until it is killed. Returns at once in a process started without a test.
 pub(crate) fn run() {
     let Some(mut line) = Line::to_the_starter() else { return };
     let Some(start) = line.hear::<Start>() else { return };
@@ -107,8 +107,7 @@ pub(crate) fn run() {
     }
 }
 
-/// From the first to the last thing that is done to somebody. Whether anybody is there to hear of
-/// it.
+/// Makes all changes of one account, in order. Returns false when the test no longer listens.
 async fn one_person(verifier: &Verifier, line: &Mutex<Line>, number: u64, now: UnixTime) -> bool {
     let tell = |told: Told| line.lock().unwrap().tell(&told);
     let (held, issuer) = (person(number), Issuer::new(verifier.clone(), "twostep"));

@@ -56,7 +56,7 @@ fn child(path: &Path) {
     assert!(resident <= 30 * 1_024, "{resident} KiB");
 }
 
-/// How much memory this process has, in KiB.
+/// Resident memory of this process, in KiB.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();

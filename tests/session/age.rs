@@ -1,4 +1,4 @@
-//! How long ago MFA was proved: nothing makes that less but another proof.
+//! Age of MFA: only another proof lowers it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use twostep::verifier::{Authority, Verified};
 use super::Desk;
 use super::revocation::{Node, Presser};
 
-/// What anybody can ask for, in any order.
+/// Requests that a caller can make, in any order.
 #[derive(Clone, Copy, Debug)]
 enum Call {
     /// A code is judged; its proof is held back.

@@ -1,4 +1,4 @@
-//! What a context says, for whom, and how long.
+//! Content, audience and lifetime of contexts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ async fn offline(desk: &Desk, audience: &str) -> Validator {
 }
 
 #[tokio::test]
-async fn a_context_says_who_with_what_and_when_and_is_read_offline() {
+async fn a_context_is_complete_and_read_offline() {
     let mut desk = Desk::new().await;
     for algorithm in SigningAlgorithm::ALL {
         desk.issuer.rotate_keys(algorithm).await.unwrap();
@@ -91,7 +91,7 @@ async fn a_context_names_the_kind_of_proof() {
 }
 
 #[tokio::test]
-async fn a_context_without_mfa_is_of_another_type_and_stands_in_for_nothing() {
+async fn a_context_without_mfa_has_a_type_of_its_own() {
     let desk = Desk::new().await;
     for account in [desk.alice.account.clone(), "nobody enrolled".parse().unwrap()] {
         let (signed, issued) = desk.issuer.issue_without_mfa(&account, "twostep").await.unwrap();
@@ -110,7 +110,7 @@ async fn a_context_without_mfa_is_of_another_type_and_stands_in_for_nothing() {
 }
 
 #[tokio::test]
-async fn a_context_lasts_as_long_as_it_was_meant_to_and_not_a_second_more() {
+async fn a_context_expires_on_the_second() {
     for seconds in [0, 899, 129_601] {
         let lifetime = Lifetime::try_from(Duration::from_secs(seconds));
         assert!(matches!(lifetime, Err(Error::BadInput(_))), "{lifetime:?}");
@@ -133,7 +133,7 @@ async fn a_context_lasts_as_long_as_it_was_meant_to_and_not_a_second_more() {
 }
 
 #[tokio::test]
-async fn a_context_for_one_audience_is_none_for_another() {
+async fn a_context_is_refused_by_another_audience() {
     let desk = Desk::new().await;
     let (signed, _) = desk.open("payments").await;
     let introspector = desk.introspector();

@@ -20,7 +20,7 @@ use twostep::verifier::{Authority, Error};
 use super::revocation::{Node, Presser};
 use super::{Desk, alive};
 
-/// What a validator far away has fetched.
+/// Documents that a remote validator has fetched.
 #[derive(Default)]
 struct Fetched {
     keys: Mutex<JwkSet>,
@@ -89,7 +89,7 @@ impl Dice {
 
 /// `TWOSTEP_HISTORIES` says how many histories there are (6).
 #[tokio::test]
-async fn whatever_happens_the_list_says_what_introspection_says() {
+async fn the_list_always_agrees_with_introspection() {
     let histories = std::env::var("TWOSTEP_HISTORIES")
         .ok()
         .map_or(6, |number| number.parse().unwrap());
@@ -231,7 +231,7 @@ async fn happens(
 }
 
 #[tokio::test]
-async fn the_list_is_signed_names_nobody_and_forgets_what_is_over() {
+async fn the_list_is_signed_anonymous_and_forgets_expired_contexts() {
     let abroad = Abroad::new().await;
     let (world, alice) = (&abroad.desk.world, &abroad.desk.alice);
     let (signed, context) = abroad.desk.open("twostep").await;
@@ -309,7 +309,7 @@ async fn the_list_is_signed_names_nobody_and_forgets_what_is_over() {
 }
 
 #[tokio::test]
-async fn the_list_stays_the_same_while_nothing_is_revoked_and_is_never_older_than_a_minute() {
+async fn the_list_changes_by_revocations_and_is_signed_each_minute() {
     let abroad = Abroad::new().await;
     let (world, issuer) = (&abroad.desk.world, &abroad.desk.issuer);
     let feed = RevocationFeed::new(issuer.clone(), world.verifier.clone());
@@ -336,7 +336,7 @@ async fn the_list_stays_the_same_while_nothing_is_revoked_and_is_never_older_tha
 }
 
 #[tokio::test]
-async fn a_list_that_is_too_old_is_as_good_as_none_and_none_is_not_enough() {
+async fn a_validator_refuses_without_a_recent_list() {
     let abroad = Abroad::new().await;
     let (signed, _) = abroad.desk.open("twostep").await;
     *abroad.fetched.keys.lock().unwrap() = abroad.desk.issuer.jwks().await.unwrap();
@@ -377,7 +377,7 @@ async fn a_list_that_is_too_old_is_as_good_as_none_and_none_is_not_enough() {
         (Err(Invalid::RevocationsStale), Ok(true)),
         "an hour by default"
     );
-    // What it names is dead, however old it is.
+    // Contexts on the list are dead, however old the list is.
     abroad
         .desk
         .world
@@ -394,7 +394,7 @@ async fn a_list_that_is_too_old_is_as_good_as_none_and_none_is_not_enough() {
 }
 
 #[tokio::test]
-async fn where_more_was_revoked_than_fits_more_is_dead_and_nothing_comes_back() {
+async fn an_overfull_list_revokes_more_and_revives_nothing() {
     let abroad = Abroad::new().await;
     let abroad = Abroad { feed: abroad.feed.holding(2), ..abroad };
     let (node, world) = (abroad.node(), &abroad.desk.world);

@@ -14,7 +14,7 @@ use twostep::session::{Issuer, SigningAlgorithm};
 
 use super::Desk;
 
-/// What joserfc says of each context: `ok`, or why not.
+/// Verdict of joserfc on each context: `ok`, or the reason against it.
 fn read(desk: &Desk, jwks: &str, contexts: &BTreeMap<&str, String>) -> BTreeMap<String, String> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/jose.py");
     let mut python = Command::new(tools::python());
@@ -33,7 +33,7 @@ fn read(desk: &Desk, jwks: &str, contexts: &BTreeMap<&str, String>) -> BTreeMap<
 }
 
 #[tokio::test]
-async fn joserfc_reads_our_contexts_and_refuses_what_was_tampered_with() {
+async fn joserfc_reads_our_contexts_and_refuses_tampered_ones() {
     if !tools::have("python:joserfc") {
         return;
     }

@@ -46,7 +46,7 @@ impl Signed {
             .remembering(0)
     }
 
-    /// What a validator with exactly these keys says of the context.
+    /// Verdict on the context of a validator with exactly these keys.
     fn judged(&self, keys: &[Value]) -> Result<(), Invalid> {
         let set = JwkSet::from_json(json!({ "keys": keys }).to_string().as_bytes())
             .map_err(|_| Invalid::Key)?;
@@ -136,7 +136,7 @@ impl Signed {
 }
 
 #[tokio::test]
-async fn a_set_is_read_without_the_keys_that_are_not_for_contexts() {
+async fn keys_of_other_uses_in_a_set_are_left_out() {
     for algorithm in SigningAlgorithm::ALL {
         let signed = Signed::by(algorithm).await;
         let all: Vec<Value> = signed.not_ours().into_iter().map(|(key, _)| key).collect();
@@ -208,7 +208,7 @@ async fn our_key_is_accepted_as_other_libraries_write_it() {
 }
 
 #[tokio::test]
-async fn a_header_names_the_algorithm_of_the_key_or_one_of_its_curve_where_the_key_names_none() {
+async fn a_headers_algorithm_must_fit_the_key() {
     for algorithm in SigningAlgorithm::ALL {
         let signed = Signed::by(algorithm).await;
         let forge = Forge::of(&signed.desk.issuer, &signed.desk.world.verifier).await;
@@ -269,7 +269,7 @@ async fn keys_of_one_name_are_told_apart_by_what_they_sign() {
 }
 
 #[tokio::test]
-async fn a_file_without_a_key_for_contexts_takes_the_keys_back_and_says_so() {
+async fn a_file_without_usable_keys_withdraws_them_and_is_reported() {
     let signed = Signed::by(SigningAlgorithm::EdDsa).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jwks.json");
@@ -288,7 +288,7 @@ async fn a_file_without_a_key_for_contexts_takes_the_keys_back_and_says_so() {
     let file = std::sync::Arc::new(JwksFile::open(&path).unwrap());
     let validator = signed.validator(std::sync::Arc::clone(&file));
     assert!(validator.validate(&signed.context).is_ok());
-    // What cannot be read says nothing; what can be read says which keys there are.
+    // An unreadable set changes nothing; a readable one lists the keys that exist.
     fs::write(&path, "{").unwrap();
     assert!(matches!(
         file.reload(),
@@ -307,7 +307,7 @@ async fn a_file_without_a_key_for_contexts_takes_the_keys_back_and_says_so() {
 }
 
 #[tokio::test]
-async fn keys_of_every_algorithm_replace_each_other_and_verify_contexts_lists_and_events() {
+async fn keys_of_all_algorithms_replace_each_other() {
     let desk = Desk::new().await;
     let feed = RevocationFeed::new(desk.issuer.clone(), desk.world.verifier.clone());
     let mut contexts = Vec::new();
@@ -369,7 +369,7 @@ fn an_algorithm_is_read_by_its_exact_name() {
     }
 }
 
-/// What joserfc makes of a set that it has read, in the ways that it can write one.
+/// Sets that joserfc has read and written again, in each of its forms.
 #[tokio::test]
 async fn our_keys_come_back_from_joserfc_as_they_are() {
     if !tools::have("python:joserfc") {

@@ -18,7 +18,7 @@ fn kid(signed: &SignedContext) -> String {
 }
 
 #[tokio::test]
-async fn a_replaced_key_verifies_what_it_signed_until_that_is_over() {
+async fn a_replaced_key_verifies_its_contexts_until_they_expire() {
     let desk = Desk::new().await;
     let (_, elsewhere) = desk.elsewhere();
     let (old, _) = desk.open("twostep").await;
@@ -58,7 +58,7 @@ async fn a_dropped_key_is_gone_everywhere_at_the_next_request() {
     assert!(!alive(&introspector, &signed).await && !alive(&desk.introspector(), &signed).await);
     assert!(matches!(desk.issuer.drop_key(&kid(&signed)).await, Err(Error::NotFound(_))));
 
-    // The next context is signed with a key that was made for it, and everybody has that one.
+    // The next context is signed with a new key, which every validator has.
     let (next, _) = desk.open("twostep").await;
     assert_ne!(kid(&next), kid(&signed));
     assert!(alive(&introspector, &next).await);
@@ -74,7 +74,7 @@ async fn a_dropped_key_is_gone_everywhere_at_the_next_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_may_make_the_first_key_and_all_of_them_are_known() {
+async fn several_first_keys_made_at_once_are_all_published() {
     let desk = Desk::new().await;
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..8 {
@@ -124,9 +124,9 @@ async fn overtaken(world: &World, keyring: Keyring, act: Act) -> String {
         .kid
 }
 
-/// Whoever drops a key knows that it is in the wrong hands.
+/// Dropping a key means that it is compromised.
 #[tokio::test]
-async fn a_dropped_key_is_not_brought_back_by_a_replacement_that_read_it_before() {
+async fn a_replacement_does_not_bring_back_a_dropped_key() {
     let desk = Desk::new().await;
     let (signed, _) = desk.open("twostep").await;
     let (issuer, dropped) = (desk.issuer.clone(), kid(&signed));

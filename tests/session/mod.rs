@@ -19,7 +19,7 @@ use test_support::world::{Held, World};
 use twostep::session::{Introspector, Issuer, SessionContext, SignedContext};
 use twostep::verifier::Verifier;
 
-/// A world with an issuer in it, and somebody who can sign in.
+/// A world with an issuer in it, and an account that can sign in.
 struct Desk {
     world: World,
     issuer: Issuer,
@@ -63,7 +63,7 @@ fn another_process() {
     revocation::other_process();
 }
 
-/// Whether the context is alive for its issuer.
+/// Asks the issuer's side if the context is alive.
 async fn alive(introspector: &Introspector, signed: &SignedContext) -> bool {
     introspector.introspect(signed, "twostep").await.unwrap().is_some()
 }

@@ -12,7 +12,7 @@ use twostep::session::{Invalid, JwkSet, JwksFile, KeySource, SigningAlgorithm, V
 
 use super::Desk;
 
-/// Keys that somebody changes.
+/// Keys that change during a test.
 #[derive(Default)]
 struct Changing {
     keys: Mutex<JwkSet>,
@@ -25,7 +25,7 @@ impl KeySource for Changing {
 }
 
 #[tokio::test]
-async fn what_was_valid_once_is_judged_anew_every_time() {
+async fn a_valid_token_is_judged_anew_every_time() {
     let desk = Desk::new().await;
     let source = Arc::new(Changing::default());
     *source.keys.lock().unwrap() = desk.issuer.jwks().await.unwrap();
@@ -60,7 +60,7 @@ async fn what_was_valid_once_is_judged_anew_every_time() {
 
 /// One signature is verified in tens of microseconds. What is remembered does without.
 #[tokio::test]
-async fn garbage_drives_nobody_out_of_what_is_remembered() {
+async fn garbage_does_not_displace_remembered_tokens() {
     let desk = Desk::new().await;
     let (signed, _) = desk.open("twostep").await;
     let looks = Arc::new(Changing::default());
@@ -91,7 +91,7 @@ async fn garbage_drives_nobody_out_of_what_is_remembered() {
 }
 
 #[tokio::test]
-async fn keys_in_a_file_are_read_again_when_they_change_and_kept_when_they_break() {
+async fn a_changed_key_file_is_read_and_a_broken_one_ignored() {
     let (desk, folder) = (Desk::new().await, scratch::folder());
     let path = folder.path().join("jwks.json");
     assert!(JwksFile::open(&path).is_err(), "no file");

@@ -20,7 +20,7 @@ use twostep::verifier::{Authority, Error, Limits, Verified, Verifier};
 
 use super::{Desk, alive};
 
-/// Somebody with a counter-based token: any number of codes in one second.
+/// A counter-based token: any number of codes in one second.
 pub(crate) struct Presser {
     pub(crate) account: AccountId,
     pub(crate) serial: SerialNumber,
@@ -91,8 +91,7 @@ impl Node {
 
 /// `TWOSTEP_REVOCATION_ROUNDS` says how many rounds there are (10,000).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn issued_and_revoked_in_the_same_second_what_came_before_is_dead_and_what_came_after_lives()
-{
+async fn revocation_separates_contexts_within_one_second() {
     let rounds = std::env::var("TWOSTEP_REVOCATION_ROUNDS")
         .ok()
         .map_or(10_000, |rounds| rounds.parse().unwrap());
@@ -108,8 +107,8 @@ async fn issued_and_revoked_in_the_same_second_what_came_before_is_dead_and_what
         // its contexts.
         world.pass(10);
         ahead.set_wall(world.now().plus(Duration::from_secs(round % 6)));
-        // A revocation of one device is dated above its last use: that must not be ahead of
-        // everybody's leeway.
+        // A revocation of one device is dated above its last use: that must stay within the leeway
+        // of all validators.
         let serial = (round % 7 == 0 && round % 6 < 5).then(|| alice.serial.clone());
         let what = format!("round {round}");
         order.decided();
@@ -321,7 +320,7 @@ async fn a_guesser_does_not_end_the_sessions_of_the_owner() {
 }
 
 #[tokio::test]
-async fn a_context_ends_with_its_device_and_does_not_come_back_with_it() {
+async fn a_context_ends_with_its_device_for_good() {
     let desk = Desk::new().await;
     let (verifier, introspector, alice) = (&desk.world.verifier, desk.introspector(), &desk.alice);
     let activate = async || {
@@ -353,7 +352,7 @@ async fn a_context_ends_with_its_device_and_does_not_come_back_with_it() {
     assert!(!alive(&introspector, &last).await);
 }
 
-/// What the other process is told first.
+/// Settings of the other process, sent first.
 #[derive(Serialize, Deserialize)]
 struct Start {
     store: PathBuf,
@@ -376,7 +375,7 @@ fn sealing_key() -> Keyring {
 }
 
 #[test]
-fn what_one_process_revokes_another_refuses_at_the_next_request() {
+fn a_revocation_in_one_process_holds_at_once_in_another() {
     let world = World::sealed_with(sealing_key());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let mut other = Process::start("session::another_process");

@@ -9,7 +9,7 @@ use twostep::verifier::Authority;
 
 use super::alive;
 
-/// What ends contexts.
+/// Ways to end contexts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Account,
@@ -24,7 +24,7 @@ impl End {
         [End::Account, End::Device, End::UpToNow, End::PutAwayAndBack, End::RemovedAndAddedAgain];
 }
 
-/// Somebody whose token shows any number of codes in a second.
+/// An account whose token shows any number of codes in a second.
 struct Alice {
     world: World,
     held: Held,
@@ -87,7 +87,7 @@ impl Alice {
 }
 
 #[tokio::test]
-async fn in_whatever_order_contexts_end_in_a_second_those_before_are_dead_and_the_next_one_lives() {
+async fn all_ways_to_end_contexts_keep_their_order_within_a_second() {
     for number in 0..5_usize.pow(4) {
         let ends: Vec<End> =
             (0..4).map(|place| End::ALL[number / 5_usize.pow(place) % 5]).collect();

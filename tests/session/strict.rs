@@ -1,4 +1,4 @@
-//! Strict validation: whatever is not exactly a context is refused, however well it is signed.
+//! Strict validation: everything but an exact context is refused, however well it is signed.
 
 use serde_json::{Value, json};
 use test_support::forge::{Forge, opened};
@@ -7,7 +7,7 @@ use twostep::session::{Invalid, SignedContext, SigningAlgorithm, Validator};
 
 use super::Desk;
 
-/// What a forger has before them.
+/// A forger's tools.
 struct Bench {
     desk: Desk,
     forge: Forge,
@@ -45,7 +45,7 @@ impl Bench {
 }
 
 #[tokio::test]
-async fn whatever_is_not_exactly_a_context_is_refused() {
+async fn only_an_exact_context_is_accepted() {
     for algorithm in SigningAlgorithm::ALL {
         let bench = Bench::new(algorithm).await;
         let introspector = bench.desk.introspector();
@@ -88,7 +88,7 @@ async fn no_character_of_a_context_can_be_another() {
 }
 
 #[tokio::test]
-async fn what_is_just_within_its_bounds_is_a_context() {
+async fn values_just_within_bounds_are_accepted() {
     let bench = Bench::new(SigningAlgorithm::EdDsa).await;
     let now = bench.desk.world.now().0;
     for (claim, value) in
@@ -99,7 +99,7 @@ async fn what_is_just_within_its_bounds_is_a_context() {
             "{claim} is {value}"
         );
     }
-    // What a later version adds is not for this one.
+    // Members added by a later version are ignored.
     assert!(bench.validator.validate(&bench.with("hat", json!({ "colour": "red" }))).is_ok());
     let later = bench.validator.validate(&bench.with("amr", json!(["otp", "iris"]))).unwrap();
     assert_eq!(later.amr().len(), 1);

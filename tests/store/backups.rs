@@ -150,7 +150,7 @@ async fn a_restored_backup_accepts_nothing_of_before() {
 }
 
 #[tokio::test]
-async fn check_finds_what_was_changed_by_hand() {
+async fn check_finds_changes_made_by_hand() {
     let folders = Folders::default();
     for (sql, found) in [
         ("UPDATE devices SET account = 'bob'", "refers to a missing row of accounts"),

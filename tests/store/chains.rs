@@ -117,7 +117,7 @@ async fn a_page_loses_no_row_that_comes_late() {
 
 /// Every way to take something out of a chain, for each of two chains.
 #[tokio::test]
-async fn what_is_missing_or_changed_is_found_in_each_chain() {
+async fn missing_and_changed_rows_are_found_in_each_chain() {
     let folders = Folders::default();
     let path = folders.new_path();
     let stores = [with_alice(&path).await, SqliteStore::open(&path).unwrap()];

@@ -14,16 +14,16 @@ fn refusal(path: &Path) -> String {
     SqliteStore::open(path).err().unwrap().to_string()
 }
 
-/// Changes a store that nobody has open.
+/// Changes a closed store.
 fn tamper(path: &Path, sql: &str) {
     Connection::open(path).unwrap().execute_batch(sql).unwrap();
 }
 
 #[tokio::test]
-async fn only_its_owner_reads_it_whatever_the_umask() {
+async fn only_its_owner_reads_it_with_any_umask() {
     let folders = Folders::default();
     let path = folders.new_path();
-    // Nothing else in this process depends on the umask: every file of a test is its own.
+    // The umask affects no other file in this process.
     let umask = nix_umask(0o000);
     let store = with_alice(&path).await;
     store.backup(path.with_extension("copy")).await.unwrap();
@@ -49,7 +49,7 @@ fn nix_umask(mask: libc::mode_t) -> libc::mode_t {
 }
 
 #[tokio::test]
-async fn a_tool_that_must_have_it_alone_waits_for_nobody() {
+async fn an_exclusive_tool_refuses_at_once() {
     let folders = Folders::default();
     let path = folders.new_path();
     let (agent, second) = (with_alice(&path).await, SqliteStore::open(&path).unwrap());

@@ -162,7 +162,7 @@ async fn two_handles_on_one_file_decide_as_one() {
 }
 
 #[tokio::test]
-async fn what_was_committed_is_there_after_a_new_start() {
+async fn committed_changes_are_there_after_a_new_start() {
     let folders = Folders::default();
     let path = folders.new_path();
     for start in 1..=5 {

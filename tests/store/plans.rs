@@ -35,14 +35,14 @@ fn no_statement_is_compiled_anew_when_it_is_used_again() {
     let path = folders.new_path();
     drop(SqliteStore::open(&path).unwrap());
     let conn = Connection::open(path).unwrap();
-    // How many rows a page has may change its plan.
+    // The number of rows of a page may change its plan.
     for (name, sql) in statements().iter().filter(|(_, sql)| !sql.contains("LIMIT")) {
         for _ in 0..5 {
             let mut statement = conn.prepare_cached(sql).unwrap();
             for parameter in 1..=statement.parameter_count() {
                 statement.raw_bind_parameter(parameter, 7).unwrap();
             }
-            // Whether it may be carried out is another question.
+            // `EXPLAIN` does not run the statement, so parameters may stay unbound.
             let mut rows = statement.raw_query();
             while let Ok(Some(_)) = rows.next() {}
             drop(rows);
@@ -54,7 +54,7 @@ fn no_statement_is_compiled_anew_when_it_is_used_again() {
 #[test]
 fn the_list_of_statements_is_all_there_are() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sqlite");
-    // These look at a store once: when it is opened, or when a person asks.
+    // Statements in these files scan a store once: at its opening, or on a person's request.
     let offline = ["sql.rs", "check.rs", "backup.rs", "migrations.rs", "vet.rs"];
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -110,7 +110,7 @@ async fn no_other_program_joins_in_on_another_file() {
 
 /// An old copy is put there while it is served from; after a new start nothing of that is served.
 #[tokio::test]
-async fn what_was_accepted_before_the_file_was_replaced_is_not_forgotten_after_a_new_start() {
+async fn acceptances_before_a_file_replacement_survive_a_new_start() {
     let folders = Folders::default();
     for (changes, anew) in [(1, false), (50, false), (50, true)] {
         let path = folders.new_path();
@@ -137,7 +137,7 @@ async fn what_was_accepted_before_the_file_was_replaced_is_not_forgotten_after_a
 }
 
 #[tokio::test]
-async fn an_old_copy_that_is_written_into_the_file_is_found_out_and_a_checkpoint_is_not() {
+async fn an_old_copy_over_the_file_is_detected_unlike_a_checkpoint() {
     let folders = Folders::default();
     let path = folders.new_path();
     let store = with_alice(&path).await;
@@ -190,7 +190,7 @@ async fn a_look_from_outside_is_no_program_that_serves() {
 /// Bytes that are no store, or are another one, over the open file: the log is all that is left of
 /// the last changes.
 #[tokio::test]
-async fn a_log_is_not_emptied_into_a_file_that_does_not_say_that_it_is_its_own() {
+async fn a_log_is_applied_to_its_own_database_only() {
     let folders = Folders::default();
     let other = folders.new_path();
     drop(with_alice(&other).await);

@@ -47,7 +47,7 @@ pub(crate) async fn begin_anew(store: &SqliteStore, path: &Path) {
     more(store, 3).await;
 }
 
-/// How many rows the audit log of a store has that opens.
+/// Number of rows in the audit log of a store that must open.
 async fn rows(path: &Path) -> usize {
     let store = SqliteStore::open(path).unwrap_or_else(|error| panic!("{error}"));
     store.audit(AuditCursor::start(), u32::MAX).await.unwrap().len()
@@ -79,7 +79,7 @@ fn cured(path: &Path) {
 }
 
 #[tokio::test]
-async fn a_store_that_was_closed_is_one_file_whatever_was_read_from_it() {
+async fn a_closed_store_is_one_file_after_any_read() {
     let folders = Folders::default();
     for how in ["dropped", "closed", "a clone is left", "another handle closes it", "alone"] {
         let path = folders.new_path();
@@ -337,7 +337,7 @@ async fn a_torn_witness_keeps_no_store_from_opening() {
 }
 
 #[tokio::test]
-async fn another_store_in_the_place_of_one_is_the_operators_to_allow() {
+async fn another_store_at_the_same_path_needs_the_operators_permission() {
     let folders = Folders::default();
     let (path, other) = (folders.new_path(), folders.new_path());
     drop(with_alice(&path).await);
@@ -390,7 +390,7 @@ async fn a_store_that_is_gone_is_not_begun_anew() {
 }
 
 #[tokio::test]
-async fn a_store_under_another_name_or_behind_a_link_is_the_same_store() {
+async fn a_renamed_or_linked_store_is_the_same_store() {
     let folders = Folders::default();
     let path = folders.new_path();
     drop(with_alice(&path).await);
@@ -439,13 +439,13 @@ async fn a_store_of_an_earlier_schema_opens_with_its_log() {
             carried,
             "the header alone is not begun anew"
         );
-        // It has an identity now, and the log of before is not its own.
+        // The database has an identity now, and the earlier log is not its own.
         only(&path, &["-wal"], &left);
         assert!(matches!(refused(&left), Stray::ForeignLog { .. }));
     }
 }
 
-/// Whatever a start was killed in the middle of, the next one goes on.
+/// A killed start, at any moment, is finished by the next one.
 #[tokio::test]
 async fn a_start_that_was_killed_half_way_is_no_obstacle() {
     let folders = Folders::default();
@@ -467,7 +467,7 @@ async fn a_start_that_was_killed_half_way_is_no_obstacle() {
 /// Neither a start that changes nothing, nor one that fails, makes the file from before it an old
 /// one.
 #[tokio::test]
-async fn a_file_from_before_a_start_that_changed_nothing_is_no_older_one() {
+async fn a_start_without_changes_makes_no_file_older() {
     let folders = Folders::default();
     let path = folders.new_path();
     drop(with_alice(&path).await);
@@ -488,7 +488,7 @@ async fn a_file_from_before_a_start_that_changed_nothing_is_no_older_one() {
 }
 
 #[tokio::test]
-async fn of_two_restores_the_later_one_is_the_newer_state_at_any_speed() {
+async fn the_later_of_two_restores_is_the_newer_state() {
     let folders = Folders::default();
     for _ in 0..5 {
         let (path, copy) = (folders.new_path(), folders.new_path());

@@ -35,9 +35,9 @@ pub(crate) enum Accident {
 
 /// The permitted outcome of an accident.
 enum Outcome {
-    /// It refuses.
+    /// The agent refuses to start.
     Refused,
-    /// It serves the acknowledged state, or refuses.
+    /// The agent serves the acknowledged state, or refuses.
     ServedOrRefused,
 }
 

@@ -41,7 +41,7 @@ impl Drop for Disk {
     }
 }
 
-/// Whether disks can be mounted here.
+/// Tells if this user can mount disks.
 pub(crate) fn can_mount() -> bool {
     test_support::tools::have("mount,umount") && nix::unistd::Uid::effective().is_root()
 }

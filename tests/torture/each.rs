@@ -13,7 +13,7 @@ use super::under::Exchange;
 use super::{disk, played};
 
 #[test]
-fn each_accident_after_each_way_to_stop_is_harmless_or_refused_with_a_remedy() {
+fn each_accident_is_harmless_or_refused_with_a_remedy() {
     let ways = [Signal::SIGTERM, Signal::SIGKILL];
     let cases = Accident::ALL.into_iter().flat_map(|accident| ways.map(|way| (accident, way)));
     all(cases, |(accident, way), round| {
@@ -29,7 +29,7 @@ fn each_accident_after_each_way_to_stop_is_harmless_or_refused_with_a_remedy() {
 }
 
 #[test]
-fn each_exchange_of_files_under_one_agent_or_two_ends_them_and_loses_nothing() {
+fn exchanged_files_end_their_agents_and_lose_nothing() {
     let cases = Exchange::ALL
         .into_iter()
         .flat_map(|exchange| [1, 2].map(|agents| (exchange, agents)));
@@ -49,7 +49,7 @@ fn each_exchange_of_files_under_one_agent_or_two_ends_them_and_loses_nothing() {
 }
 
 #[test]
-fn garbage_that_is_written_over_the_file_under_the_agent_costs_no_change_in_the_log() {
+fn garbage_over_the_open_file_costs_no_logged_change() {
     all([1, 2].into_iter(), |agents, round| {
         round.begin()?;
         if agents == 2 {
@@ -61,7 +61,7 @@ fn garbage_that_is_written_over_the_file_under_the_agent_costs_no_change_in_the_
 }
 
 #[test]
-fn a_full_disk_ends_no_agent_and_spends_no_code_that_was_refused() {
+fn a_full_disk_ends_no_agent_and_spends_no_code() {
     if !tools::have("mount,umount") || !disk::can_mount() {
         return;
     }

@@ -9,7 +9,7 @@ use twostep::time::UnixTime;
 
 use super::random::Random;
 
-/// Why a round failed.
+/// The reason of a failed round.
 pub(crate) type Fault = String;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub(crate) enum Held {
 pub(crate) enum Life {
     Alive,
     Over,
-    /// It was being revoked when the answer stayed away.
+    /// A revocation was under way, and its answer was lost.
     Doubtful,
 }
 

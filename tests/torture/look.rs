@@ -1,4 +1,4 @@
-//! Whether what is served is what was acknowledged.
+//! Comparison of the served state with the acknowledged one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -132,7 +132,7 @@ pub(crate) fn agreed(
     Ok(agreed)
 }
 
-/// Whether two devices look the same in a list.
+/// Compares two devices as lists show them.
 fn same(one: Option<&Device>, other: Option<&Device>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => {

@@ -158,7 +158,7 @@ impl Round {
         let body = json!({"account": device.account, "serial": serial, "code": code});
         match self.ask("POST", "/v1/sessions", &body)? {
             Told::Done(session) => self.opened(serial, &device, &session, [code]),
-            // It was spent when no answer came.
+            // The code was spent, and its answer was lost.
             Told::Refused(403, problem) if matches!(held, Some(Held::Maybe(_))) => {
                 let token = self.token(serial);
                 token.failures += u32::from(problem["reason"] != "replayed");

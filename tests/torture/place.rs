@@ -1,4 +1,4 @@
-//! Where a round is played: the store's folder, its copies, and the agents that serve from it.
+//! The setting of a round: the store's folder, its copies, and the agents that serve from it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,13 +34,13 @@ pub(crate) struct Place {
 /// An agent that runs. It is killed when this is dropped.
 pub(crate) struct Agent {
     child: Child,
-    /// Which of the two folders for sockets it has.
+    /// Number of the agent's folder for sockets, of two.
     pub(crate) which: usize,
     log: PathBuf,
     pub(crate) client: Client,
 }
 
-/// How a call of the program ended.
+/// Result of a call of the program.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) exit: Option<i32>,
@@ -169,7 +169,7 @@ impl Place {
 }
 
 impl Agent {
-    /// Its log without the lines of requests.
+    /// The agent's log without the lines of requests.
     pub(crate) fn said(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         log.lines()
@@ -222,5 +222,5 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// How long an agent may take for anything, on a machine that has much else to do.
+/// Time limit for each answer of an agent, generous for a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);

@@ -24,7 +24,7 @@ fn a_code_that_is_accepted_twice_is_found_out() {
 }
 
 #[test]
-fn a_spent_code_that_a_replay_opens_a_session_with_is_found_out() {
+fn an_accepted_replay_fails_the_round() {
     found_out("was accepted before or is void", |round| {
         let serial = round
             .ledger

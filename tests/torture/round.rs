@@ -26,7 +26,7 @@ pub(crate) struct Round {
     pub(crate) logs: Vec<PathBuf>,
     /// All lines that the key file ever had, the newest first.
     pub(crate) keys: Vec<String>,
-    /// Nothing is wrong: what is asked must be answered.
+    /// No fault is active: each request must be answered.
     pub(crate) calm: bool,
     pub(crate) made: u32,
     /// Another store was served from this place.
@@ -38,7 +38,7 @@ pub(crate) struct Round {
 pub(crate) struct RawCopy {
     pub(crate) file: PathBuf,
     pub(crate) log: Option<PathBuf>,
-    /// How long the history was then.
+    /// Length of the history then.
     pub(crate) at: usize,
 }
 

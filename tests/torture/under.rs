@@ -15,7 +15,7 @@ use super::people::Told;
 use super::place::{LIMIT, beside};
 use super::round::Round;
 
-/// How the files are exchanged.
+/// Ways to exchange the files.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Exchange {
     /// Another file is renamed into the store's place, as rsync does.

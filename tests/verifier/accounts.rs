@@ -1,4 +1,4 @@
-//! What is counted, limited and removed by the account.
+//! Counts, limits and removals by account.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -79,7 +79,7 @@ async fn an_account_enrolled_again_inherits_nothing_but_revocations() {
     refused(world.verifier.verify_code(&account, None, removed).await);
     refused(world.verifier.verify_code(&account, &held.serial, held.code(world.now())).await);
 
-    // Somebody of the same name, in the same second.
+    // An account of the same name, in the same second.
     let other = world.added("alice", &Authority::Service).await.unwrap();
     let after = world.account(&account).await.account;
     assert!(
@@ -122,7 +122,7 @@ async fn an_account_enrolled_again_inherits_nothing_but_revocations() {
 }
 
 #[tokio::test]
-async fn refusals_that_were_not_judged_become_one_row_for_each_caller_target_and_reason() {
+async fn unjudged_refusals_fold_into_one_row_by_caller_target_and_reason() {
     let world = World::new();
     let held = world.active("alice").await;
     let nobody = "nobody".parse().unwrap();
@@ -176,7 +176,7 @@ async fn refusals_that_were_not_judged_become_one_row_for_each_caller_target_and
     assert_eq!(world.audited("code.not_judged").await.len(), 4, "and each is written once");
 }
 
-/// Whoever names ever new accounts fills neither memory nor log.
+/// Requests that name ever new accounts fill neither memory nor log.
 #[tokio::test]
 async fn refusals_of_ever_new_targets_are_counted_without_their_targets() {
     let world = World::new();

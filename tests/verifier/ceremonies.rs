@@ -1,5 +1,4 @@
-//! Ceremonies: each ends with its first answer, and whatever is wrong with that looks and costs the
-//! same.
+//! Ceremonies: each ends with its first answer, and all wrong answers look and cost the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -122,7 +121,7 @@ fn replace(used: &mut Use, old: &str, new: &str) {
 
 /// WebAuthn L3 §7.2 step 22: the devices among which a credential is shared count each for itself.
 #[tokio::test]
-async fn a_sign_count_that_falls_is_audited_for_a_synced_key_and_refused_for_another() {
+async fn a_falling_sign_count_is_audited_if_synced_and_refused_otherwise() {
     let world = World::new();
     let keys = keys_of(&world.verifier);
     for (name, flags, synced) in [("synced", 0x19, true), ("bound", 0x01, false)] {
@@ -202,7 +201,7 @@ async fn a_key_of_another_account_proves_nothing() {
         keys.begin_authentication(&alice).await.unwrap(),
         keys.begin_authentication(&bob).await.unwrap(),
     );
-    // Her key answers what his was asked.
+    // Alice's key answers Bob's ceremony.
     let mut options = of_alice.options.clone();
     options.challenge.clone_from(&of_bob.options.challenge);
     let answer = hers.get(&options, &test_support::keyring::origin()).unwrap().response();
@@ -210,7 +209,7 @@ async fn a_key_of_another_account_proves_nothing() {
         refused(keys.finish_authentication(&bob, &of_bob.id, answer).await),
         Refusal::KeyNotRegistered
     );
-    // Her ceremony is none of his, and is over.
+    // Alice's ceremony is not Bob's, and is over.
     assert_eq!(
         refused(keys.finish_authentication(&bob, &of_alice.id, used(&mut hers, &of_alice)).await),
         Refusal::NoCeremony
@@ -285,7 +284,7 @@ async fn a_key_that_never_counts_is_taken() {
 
 /// Both were begun from the same count; each is judged by the count as it is when it is finished.
 #[tokio::test]
-async fn of_two_ceremonies_the_one_with_the_lower_count_must_come_first() {
+async fn two_ceremonies_must_finish_in_the_order_of_their_counts() {
     let world = World::new();
     let keys = keys_of(&world.verifier);
     let alice = account("alice");
@@ -376,12 +375,12 @@ async fn eight_ceremonies_of_an_account_are_open_and_five_minutes_long() {
         let finished = keys.finish_authentication(&alice, &begun.id, used(&mut key, &begun)).await;
         assert_eq!(finished.is_ok(), open, "{seconds} {finished:?}");
     }
-    // What is left of them goes with time.
+    // Unfinished ceremonies expire.
     world.verifier.expire(Duration::from_secs(86_400)).await.unwrap();
     assert_eq!(rows(&world, "1"), 0);
 }
 
-/// How many single-use items there are of which this is true.
+/// Counts the single-use items that meet this condition.
 fn rows(world: &World, condition: &str) -> u32 {
     let store = rusqlite::Connection::open(world.path()).unwrap();
     store
@@ -392,7 +391,7 @@ fn rows(world: &World, condition: &str) -> u32 {
 }
 
 #[tokio::test]
-async fn whoever_has_no_key_is_asked_for_one_all_the_same() {
+async fn an_account_without_a_key_gets_the_same_kind_of_options() {
     let world = World::new();
     let keys = keys_of(&world.verifier);
     let (mut key, _) = enrolled(&keys, "alice").await;
@@ -428,7 +427,7 @@ async fn whoever_has_no_key_is_asked_for_one_all_the_same() {
         asked("alice").await,
         "who may not know of a key does not hear its id"
     );
-    // Nothing but the ids and the challenge differs.
+    // The options differ in ids and challenge only.
     let plain = |begun: twostep::verifier::Begun<twostep::webauthn::RequestOptions>| {
         let mut options = serde_json::to_value(begun.options).unwrap();
         options["challenge"] = options["challenge"].as_str().unwrap().len().into();
@@ -463,7 +462,7 @@ async fn whoever_has_no_key_is_asked_for_one_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_ceremony_outlives_the_key_it_is_sealed_with_if_that_still_opens() {
+async fn a_ceremony_outlives_a_replaced_sealing_key() {
     let (old, new) = (Secret::new(vec![1; 32]), Secret::new(vec![2; 32]));
     let world = World::sealed_with(Keyring::new(&old, &[]).unwrap());
     let keys = keys_of(&world.verifier);

@@ -1,5 +1,5 @@
-//! T-CLOCK: a wall clock that jumped is not believed, and what was consumed stays consumed whatever
-//! it shows.
+//! T-CLOCK: a wall clock that jumped is refused, and consumed codes stay consumed at any time it
+//! shows.
 
 use test_support::world::{Held, World, refused, watermark};
 use twostep::store::EventReason;
@@ -20,7 +20,7 @@ async fn fault(verifier: &Verifier, held: &Held, used: u64) -> Option<ClockFault
 
 #[tokio::test]
 async fn a_clock_that_jumped_is_not_believed_until_it_is_back() {
-    // Where the wall clock jumps to, and whether it is believed there.
+    // Jumps of the wall clock, and the verdict on each.
     let jumps = [
         (0, true),
         (1, true),
@@ -117,7 +117,8 @@ async fn a_machine_that_slept_has_a_clock_that_is_right() {
         .verify_code(&held.account, &held.serial, held.code(world.now()))
         .await
         .unwrap();
-    // Its owner's token was awake and right; one whose clock jumped with the wall alone is refused.
+    // The token of the suspended machine's owner is right; a clock that jumped with the wall alone
+    // is refused.
     world.clock.jump(8 * 3_600);
     let verified = world
         .verifier
@@ -127,7 +128,7 @@ async fn a_machine_that_slept_has_a_clock_that_is_right() {
 }
 
 #[tokio::test]
-async fn a_clock_set_back_while_the_program_was_down_is_found_out() {
+async fn a_clock_set_back_while_the_program_was_down_is_detected() {
     let world = World::new();
     let held = world.active("alice").await;
     world.pass(30);
@@ -206,7 +207,7 @@ async fn an_administrator_accepts_the_clock_and_no_code_comes_back() {
 const STEPS: [i64; 6] = [3_601, DAY, 10 * YEAR, -61, -DAY, -10 * YEAR];
 
 #[tokio::test]
-async fn a_step_of_a_synchronised_clock_is_believed_and_audited_and_no_code_comes_back() {
+async fn a_synchronised_clocks_step_is_audited_and_no_code_comes_back() {
     for seconds in STEPS {
         let world = World::new();
         let held = world.active("alice").await;
@@ -258,7 +259,7 @@ async fn a_step_of_a_synchronised_clock_is_believed_and_audited_and_no_code_come
             );
             assert_eq!(refusal.name(), "replayed", "what is on display is below the watermark");
         }
-        // It was believed once, and goes on from there without the kernel's word.
+        // The clock was accepted once, and goes on from there without the kernel's word.
         world.clock.set_synchronised(false);
         world.pass(30);
         world.verifier.ready().await.unwrap();
@@ -269,8 +270,7 @@ async fn a_step_of_a_synchronised_clock_is_believed_and_audited_and_no_code_come
 }
 
 #[tokio::test]
-async fn a_wrong_time_that_the_store_has_seen_gives_way_to_a_synchronised_clock_at_the_next_start()
-{
+async fn a_stored_wrong_time_gives_way_to_a_synchronised_clock() {
     let world = World::new();
     let held = world.active("alice").await;
     let used = held.step(world.now());

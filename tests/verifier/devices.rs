@@ -297,7 +297,7 @@ async fn a_locked_device_is_unlocked_by_a_pair_or_by_an_administrator() {
 }
 
 #[tokio::test]
-async fn a_device_that_was_put_away_comes_back_by_a_pair_above_its_watermark() {
+async fn a_disabled_device_returns_by_a_pair_above_its_watermark() {
     let world = World::new();
     let held = world.active("alice").await;
     let verifier = &world.verifier;
@@ -348,7 +348,7 @@ async fn a_device_that_was_put_away_comes_back_by_a_pair_above_its_watermark() {
 }
 
 #[tokio::test]
-async fn a_device_added_again_starts_above_what_was_consumed_whatever_it_is_called_now() {
+async fn a_device_added_again_starts_above_its_consumed_codes() {
     let world = World::new();
     let held = world.active("alice").await;
     let verifier = &world.verifier;
@@ -432,7 +432,7 @@ async fn a_serial_number_and_a_seed_belong_to_one_device() {
 }
 
 #[tokio::test]
-async fn a_name_is_changed_and_what_is_not_there_is_not_found() {
+async fn a_device_is_renamed_and_a_missing_one_is_not_found() {
     let world = World::new();
     let held = world.active("alice").await;
     let device = world.verifier.rename(&held.serial, "blue".parse().unwrap()).await.unwrap();
@@ -463,10 +463,9 @@ async fn a_name_is_changed_and_what_is_not_there_is_not_found() {
 }
 
 #[tokio::test]
-async fn what_was_accepted_after_a_backup_is_refused_when_it_is_restored() {
+async fn codes_accepted_after_a_backup_are_refused_after_its_restore() {
     let mut world = World::new();
-    // Its owner found it twenty steps ahead, as far as an owner's pair may be, after the backup was
-    // made.
+    // After the backup, the owner's pair found the token twenty steps ahead, the most for an owner.
     let held = world.active("alice").await.ahead_by(20);
     let backup = world.path().with_file_name("backup.db");
     world.store().backup(&backup).await.unwrap();

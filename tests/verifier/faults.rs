@@ -20,16 +20,16 @@ use twostep::verifier::{
 };
 use twostep::webauthn::{AuthenticationResponse, RegistrationResponse};
 
-/// How one call of the store goes wrong.
+/// Faults of one call of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum How {
-    /// It is not done, and the store says so.
+    /// The call has no effect, and the store reports that.
     Away,
     /// A change is not made, and the store does not know.
     Lost,
     /// A change is made, and the store does not know.
     Kept,
-    /// What is read is not what was written.
+    /// Data is read otherwise than it was written.
     Corrupt,
 }
 
@@ -49,7 +49,7 @@ struct Seen {
 }
 
 impl Fails {
-    /// Whether this call is the one.
+    /// Decides if this call is the faulty one.
     fn strikes(&self, is_change: bool) -> bool {
         let mut seen = self.seen.lock().unwrap();
         let strikes =
@@ -87,7 +87,7 @@ impl Hook for Fails {
     }
 }
 
-/// Something that is done.
+/// Operations of a verifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Act {
     Code,
@@ -122,7 +122,7 @@ enum Act {
     WrongKey,
 }
 
-/// What there is to act on.
+/// Things to operate on.
 struct Setting {
     world: World,
     held: Held,
@@ -206,7 +206,7 @@ impl Act {
         Act::WrongKey,
     ];
 
-    /// What the audit log must say of it, where it can be done once only.
+    /// The audit action of an operation that can succeed once only.
     fn once(self) -> Option<&'static str> {
         match self {
             Act::Code | Act::Recovery => Some("code.accepted"),
@@ -339,7 +339,7 @@ impl Act {
 }
 
 #[tokio::test]
-async fn whichever_call_of_the_store_fails_nothing_is_done_without_a_durable_row() {
+async fn a_failing_store_call_never_answers_without_a_durable_row() {
     let mut faults = 0;
     for act in Act::ALL {
         for how in [How::Away, How::Lost, How::Kept, How::Corrupt] {
@@ -390,7 +390,7 @@ async fn whichever_call_of_the_store_fails_nothing_is_done_without_a_durable_row
     println!("{faults} faults");
 }
 
-/// Whoever must act hears of it by its class.
+/// The class of an error tells its reader, the one who must act.
 fn fits(done: &Result<(), Error>, how: How) -> bool {
     match done {
         Err(Error::Store(StoreError::Unavailable(_))) => how == How::Away,
@@ -420,7 +420,7 @@ impl Hook for Hangs {
 }
 
 #[tokio::test]
-async fn a_caller_who_gives_up_keeps_nobody_waiting_and_gets_no_second_try_for_what_was_made() {
+async fn a_cancelled_call_frees_the_queue_and_is_not_repeated() {
     for made in [false, true] {
         let world = World::new();
         let held = world.active("alice").await;
@@ -431,7 +431,7 @@ async fn a_caller_who_gives_up_keeps_nobody_waiting_and_gets_no_second_try_for_w
             tokio::time::timeout(Duration::from_millis(100), waiting).await.is_err(),
             "it hangs"
         );
-        // The turn of whoever gave up is over.
+        // A cancelled call leaves the queue.
         let wrong = hanging.verify_code(&held.account, &held.serial, held.wrong(world.now()));
         let wrong = tokio::time::timeout(Duration::from_secs(10), wrong).await.unwrap();
         assert!(matches!(wrong, Err(Error::Refused(_))), "{wrong:?}");

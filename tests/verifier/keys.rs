@@ -115,7 +115,7 @@ async fn a_key_of_a_trusted_maker_is_bound_to_its_hardware() {
 }
 
 #[tokio::test]
-async fn what_an_answer_does_not_prove_enrols_nothing() {
+async fn an_unproven_answer_enrols_no_key() {
     let world = World::new();
     let keys = keys_of(&world.verifier);
     let mut key = SimulatedSecurityKey::new("alice");
@@ -216,7 +216,7 @@ async fn of_two_registrations_of_one_credential_one_is_made() {
 
 /// T-ADD-NEEDS-MFA.
 #[tokio::test]
-async fn a_protected_account_enrols_a_key_with_proof_at_its_beginning_and_at_its_end() {
+async fn a_protected_account_enrols_a_key_with_proof_twice() {
     let world = World::new();
     let (keys, issuer) = (keys_of(&world.verifier), Issuer::new(world.verifier.clone(), "twostep"));
     let introspector = Introspector::new(issuer.clone(), world.verifier.clone());
@@ -288,7 +288,7 @@ async fn a_key_counts_as_a_device() {
     let world = World::new();
     let keys = keys_of(&world.verifier);
     enrolled(&keys, "alice").await;
-    // It is another device, beside which recovery codes are given out.
+    // The token is another device, with which recovery codes are given out.
     let sheet = NewDevice {
         account: account("alice"),
         serial: None,
@@ -349,7 +349,7 @@ async fn a_key_takes_no_codes_and_a_disabled_one_is_enrolled_again() {
         refused(keys.finish_authentication(&account("alice"), &begun.id, answer).await),
         Refusal::NotActive
     );
-    // Nobody asks for it any more.
+    // The ceremony is abandoned.
     let begun = keys.begin_authentication(&account("alice")).await.unwrap();
     assert!(key.get(&begun.options, &test_support::keyring::origin()).is_none());
     let activated = world

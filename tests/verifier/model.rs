@@ -1,5 +1,5 @@
-//! What `design.md` says becomes of a code or a pair, written down once more and in another way:
-//! with the texts of another implementation, without a search, and from the state before alone.
+//! The rules for codes and pairs, written down once more and in another way: with
+//! the codes of another implementation, without a search, and from the state before alone.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use twostep::otp::Window;
 use twostep::store::Account;
 use twostep::time::UnixTime;
 
-/// What must become of it.
+/// The required verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Accepted at this factor, and the device has learned this.
@@ -135,7 +135,7 @@ pub(crate) fn pair(
     }
 }
 
-/// What a restore must make of a device.
+/// The required state of a device after a restore.
 pub(crate) fn restored(device: &Device, now: UnixTime) -> Factor {
     match &device.factor {
         Factor::Totp(totp) => {

@@ -1,4 +1,4 @@
-//! One refusal: whatever is wrong with a code, its refusal takes the same number of compressions.
+//! One refusal: every wrong code costs the same number of compressions.
 
 use std::collections::BTreeMap;
 

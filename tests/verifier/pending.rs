@@ -65,7 +65,7 @@ async fn abandoned_set_ups_do_not_count_toward_the_limit_of_devices() {
 
 /// All within one second, so that no time says which came first.
 #[tokio::test]
-async fn at_the_limit_of_pending_devices_the_oldest_gives_way_and_the_audit_log_says_so() {
+async fn the_oldest_pending_device_gives_way_and_is_audited() {
     let world = World::new();
     for limit in [1, 2, 8] {
         let (limits, account) = (
@@ -96,7 +96,7 @@ async fn at_the_limit_of_pending_devices_the_oldest_gives_way_and_the_audit_log_
 }
 
 #[tokio::test]
-async fn a_token_laid_out_for_its_owner_outlasts_any_number_of_set_up_pages() {
+async fn a_token_with_a_given_secret_outlasts_generated_ones() {
     let world = World::new();
     let held = world.added("alice", &Authority::Admin).await.unwrap();
     world.pass(10);
@@ -112,14 +112,14 @@ async fn a_token_laid_out_for_its_owner_outlasts_any_number_of_set_up_pages() {
 }
 
 #[tokio::test]
-async fn among_tokens_that_were_given_their_secrets_the_oldest_gives_way_and_can_be_added_again() {
+async fn the_oldest_token_with_a_given_secret_can_be_added_again() {
     let world = World::new();
     let oldest = world.added("alice", &Authority::Admin).await.unwrap();
     for _ in 0..8 {
         world.added("alice", &Authority::Admin).await.unwrap();
     }
     assert!(!pending(&world, "alice").await.contains(&oldest.serial));
-    // Nothing of it was used, so nothing of it stays.
+    // The device was never used, so no tombstone stays.
     world.verifier.add(oldest.to_add(), &Authority::Admin).await.unwrap();
     assert_eq!(world.totp(&oldest).await.watermark, None);
 }
@@ -141,7 +141,7 @@ async fn a_pending_device_that_is_activated_meanwhile_stays() {
 }
 
 #[tokio::test]
-async fn an_account_that_has_all_the_devices_it_may_have_activates_no_other() {
+async fn a_full_account_activates_no_other_device() {
     let world = World::new();
     let waiting = world.added("alice", &Authority::Admin).await.unwrap();
     let mut in_use = Vec::new();

@@ -1,5 +1,5 @@
-//! Whatever is done in whatever order: no step is accepted twice, no watermark falls, and the drift
-//! moves as it should.
+//! In any order of operations, no step is accepted twice, no watermark falls, and the drift moves
+//! as it should.
 //!
 //! The ledger is kept outside. `TWOSTEP_PROPTEST_CASES` says how many sequences are tried (200).
 
@@ -11,7 +11,7 @@ use twostep::otp::Window;
 
 use super::run::Run;
 
-/// Something that is done. `who` is one of two people.
+/// An operation. `who` is one of two accounts.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     Pass(u64),
@@ -41,11 +41,11 @@ pub(crate) enum Op {
     Restore,
     /// The wall clock alone moves.
     Jump(i64),
-    /// It moves, and an administrator says that it is right.
+    /// The clock moves, and an administrator accepts it.
     SetClock(i64),
 }
 
-/// What the code is near to.
+/// The step that the code is near to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Around {
     Present,
@@ -69,7 +69,7 @@ pub(crate) enum Entry {
     Session,
 }
 
-/// What a seed that comes back is said to be.
+/// Labels of a device whose seed returns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Again {
     AsBefore,
@@ -116,7 +116,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 #[test]
-fn no_step_is_accepted_twice_and_no_watermark_falls_whatever_is_done() {
+fn no_step_is_accepted_twice_and_no_watermark_falls() {
     let cases = std::env::var("TWOSTEP_PROPTEST_CASES")
         .ok()
         .map_or(200, |cases| cases.parse().unwrap());

@@ -110,7 +110,7 @@ impl Alice {
 }
 
 #[tokio::test]
-async fn a_service_changes_nothing_whatever_has_become_of_the_only_device() {
+async fn a_service_changes_nothing_in_any_state_of_the_only_device() {
     let alice = Alice::new().await;
     let (verifier, only) = (&alice.world.verifier, &alice.only);
     alice.assert_refused(&Authority::Service, "the device is active").await;
@@ -298,7 +298,7 @@ impl Hook for Meanwhile {
 }
 
 #[tokio::test]
-async fn a_proof_that_ends_between_its_judgement_and_the_change_changes_nothing() {
+async fn a_proof_that_ends_before_the_change_changes_nothing() {
     for way in 0..5 {
         for end in 0..5 {
             let alice = Alice::new().await;

@@ -18,7 +18,7 @@ use twostep::verifier::{Authority, Verifier};
 /// `TWOSTEP_RESYNC_STRIDE` says how many steps apart the tokens are (7); at least 3, for each pair
 /// and the code after it raise the watermark.
 #[tokio::test]
-async fn an_administrator_finds_a_token_up_to_a_day_away_with_one_pair() {
+async fn an_administrators_pair_finds_a_token_up_to_a_day_away() {
     let stride = std::env::var("TWOSTEP_RESYNC_STRIDE")
         .ok()
         .map_or(7, |stride| stride.parse().unwrap());
@@ -60,7 +60,7 @@ async fn an_administrator_finds_a_token_up_to_a_day_away_with_one_pair() {
 }
 
 #[tokio::test]
-async fn everybody_else_finds_it_up_to_20_steps_away() {
+async fn other_callers_pairs_find_it_up_to_20_steps_away() {
     let world = World::new();
     for offset in -23..=23_i64 {
         let held = world.active("alice").await;
@@ -111,7 +111,7 @@ impl Count {
     }
 }
 
-/// What a refused pair shows to whoever can measure anything.
+/// Measurements of a refused pair.
 type Seen = (String, u64, u64, [usize; 3]);
 
 /// The classes of pairs, each presented to all three entries, by what can be seen of them.
@@ -227,7 +227,7 @@ async fn a_refused_pair_of_a_counter_tells_nothing_either() {
 /// A wrong pair, a consumed one and one for a device that is elsewhere take the same work, in each
 /// window.
 #[tokio::test]
-async fn a_pair_costs_the_same_whatever_it_is_refused_for() {
+async fn a_refused_pair_costs_the_same_for_every_reason() {
     let world = World::new();
     let held = world.active("alice").await;
     let pending = world.added("alice", &Authority::Admin).await.unwrap();

@@ -248,8 +248,7 @@ impl Run {
         Ok(())
     }
 
-    /// What is said, what is kept and what should have come of it are the same; and the ledger has
-    /// not had it before.
+    /// Compares the answer, the stored state and the model; the ledger must not hold the step yet.
     fn concluded(
         &mut self,
         who: usize,
@@ -384,7 +383,7 @@ impl Run {
     }
 }
 
-/// Nothing was decided, or what was decided judges no code.
+/// The call decided nothing, or its decision concerns no code.
 fn harmless<T>(result: &Result<T, Error>) -> bool {
     matches!(result, Ok(_) | Err(Error::NotFound(_) | Error::Clock(_)))
 }

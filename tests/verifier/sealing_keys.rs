@@ -1,4 +1,4 @@
-//! The keys that a store is sealed with, and their replacement while everybody goes on.
+//! The keys that a store is sealed with, and their replacement during verification.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -40,14 +40,14 @@ async fn a_store_sealed_under_another_key_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sealing_keys_are_replaced_while_everybody_goes_on_verifying() {
+async fn sealing_keys_are_replaced_during_verification() {
     let keys: Vec<Secret> = (0..12).map(|n| Secret::new(vec![n; 32])).collect();
     let world = World::sealed_with(Keyring::new(&keys[0], &[]).unwrap());
     let mut people = Vec::new();
     for number in 0..8 {
         people.push(world.active(&format!("person {number}")).await);
     }
-    // Nobody's clock goes on, so each verifies with codes that are further and further ahead.
+    // The clock stands still, so each task uses codes that are further and further ahead.
     let mut tasks = tokio::task::JoinSet::new();
     for held in people {
         let (verifier, world_now) = (world.verifier.clone(), world.now());
@@ -94,7 +94,7 @@ async fn sealing_keys_are_replaced_while_everybody_goes_on_verifying() {
     alone.ready().await.unwrap();
 }
 
-/// Stops whoever reads an account next, until it is told to go on.
+/// Holds the next read of an account until it is released.
 #[derive(Default)]
 struct Halt(Mutex<Option<(Sender<()>, Receiver<()>)>>);
 
@@ -109,7 +109,7 @@ impl Hook for Halt {
     }
 }
 
-/// What becomes of `act` if the keys are replaced when it has the old ones and is about to read the
+/// Runs `act` so that the keys are replaced between its choice of the old ones and its read of the
 /// account.
 async fn overtaken<T, F>(world: &World, next: &Keyring, act: impl FnOnce(Verifier) -> F) -> T
 where
@@ -125,7 +125,7 @@ where
     tokio::task::spawn_blocking(move || is_halted.recv().unwrap()).await.unwrap();
     let next = next.clone();
     let replacing = tokio::spawn(async move { verifier.rotate_sealing_keys(next).await });
-    // Time enough to be done with it, if it does not wait for whoever has the old keys.
+    // Time enough to finish, unless it waits for holders of the old keys.
     tokio::time::sleep(Duration::from_millis(200)).await;
     go.send(()).unwrap();
     let acted = acting.await.unwrap();
@@ -199,7 +199,7 @@ fn started(world: &World, numbers: &[u8]) -> Verifier {
     )
 }
 
-/// How many secrets need which key, seen with these keys.
+/// Number of secrets that need each key, counted with these keys.
 async fn needs(world: &World, numbers: &[u8]) -> Vec<(SealingKeyId, u64)> {
     let needs = started(world, numbers).older_sealing_keys().await.unwrap();
     needs.into_iter().map(|need| (need.key, need.secrets)).collect()
@@ -231,7 +231,7 @@ async fn sealed_under(numbers: &[u8], seeds_each: usize) -> World {
 }
 
 #[tokio::test]
-async fn every_sealed_place_is_sealed_again_after_a_restart_with_a_new_first_key() {
+async fn every_secret_is_sealed_again_after_a_new_first_key() {
     for (numbers, seeds_each) in [(&[1][..], 3), (&[1, 2], 2), (&[1, 2, 3, 4], 5), (&[1], 600)] {
         let world = sealed_under(numbers, seeds_each).await;
         let mut keys = numbers.to_vec();
@@ -252,7 +252,7 @@ async fn every_sealed_place_is_sealed_again_after_a_restart_with_a_new_first_key
 }
 
 #[tokio::test]
-async fn keys_that_do_not_open_everything_are_refused_at_the_start_with_what_needs_which_of_them() {
+async fn missing_keys_are_refused_at_the_start_with_their_secrets() {
     let world = sealed_under(&[1, 2, 3], 2).await;
     // Under the first are the pepper and two seeds, under the last a signing key and two.
     for (keys, missing) in [
@@ -290,7 +290,7 @@ async fn keys_that_do_not_open_everything_are_refused_at_the_start_with_what_nee
 }
 
 #[tokio::test]
-async fn keys_that_do_not_open_everything_change_nothing_when_they_are_read_again() {
+async fn missing_keys_change_nothing_when_they_are_read_again() {
     let world = sealed_under(&[1, 2], 2).await;
     let verifier = started(&world, &[2, 1]);
     let held = Held::new("alice");
@@ -327,7 +327,7 @@ impl Hook for Few {
 }
 
 #[tokio::test]
-async fn sealing_again_goes_on_where_it_stopped_and_the_old_line_is_needed_until_then() {
+async fn interrupted_sealing_goes_on_and_needs_the_old_key_until_then() {
     let world = sealed_under(&[1], 200).await;
     let hook = Few(std::sync::atomic::AtomicUsize::new(2));
     let stopped = Verifier::with(
@@ -345,7 +345,7 @@ async fn sealing_again_goes_on_where_it_stopped_and_the_old_line_is_needed_until
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_processes_that_start_with_each_others_key_first_come_to_an_end() {
+async fn two_processes_with_opposite_first_keys_finish_sealing() {
     let world = sealed_under(&[1, 2], 100).await;
     let (one, other) = (started(&world, &[1, 2]), started(&world, &[2, 1]));
     let both = async { tokio::join!(one.reseal(), other.reseal()) };
@@ -364,9 +364,9 @@ fn before_and_after() -> (World, Keyring) {
     )
 }
 
-/// Whatever is asked first.
+/// Holds for each first call.
 #[tokio::test]
-async fn a_new_key_is_written_for_a_store_that_holds_nothing_sealed_and_for_no_other() {
+async fn a_key_is_made_only_for_a_store_without_secrets() {
     let world = World::new();
     let file = world.path().with_file_name("sealing.key");
     let fresh = || {

@@ -1,4 +1,4 @@
-//! What wrong codes cost: who guesses waits, and whoever owns the device gets in.
+//! Wrong codes: a guesser waits, and the owner gets in.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn guess(verifier: &Verifier, held: &Held, now: UnixTime) -> Refusal {
 }
 
 #[tokio::test]
-async fn each_wrong_code_makes_the_next_wait_longer_and_the_twentieth_locks() {
+async fn each_wrong_code_lengthens_the_wait_and_the_twentieth_locks() {
     let world = World::new();
     let held = world.active("alice").await;
     for _ in 0..2 {
@@ -132,7 +132,7 @@ async fn only_a_success_of_the_same_device_clears_its_failures() {
 }
 
 #[tokio::test]
-async fn a_serial_number_of_somebody_else_touches_nobodys_device() {
+async fn another_accounts_serial_number_touches_no_device() {
     let world = World::new();
     let (alice, bob) = (world.active("alice").await, world.active("bob").await);
     let before = world.device(&bob).await;
@@ -157,7 +157,7 @@ async fn a_serial_number_of_somebody_else_touches_nobodys_device() {
 }
 
 #[tokio::test]
-async fn sixty_wrong_codes_within_a_day_throttle_the_account_for_an_hour_and_its_pairs_never() {
+async fn sixty_wrong_codes_a_day_throttle_codes_and_never_pairs() {
     let world = World::new();
     let held = world.active("alice").await;
     let foreign = async || {
@@ -227,7 +227,7 @@ async fn sixty_wrong_codes_within_a_day_throttle_the_account_for_an_hour_and_its
 
 /// A hundred requests a second for ten minutes.
 #[tokio::test]
-async fn an_attacker_locks_nothing_sooner_than_the_table_says_and_does_not_keep_the_owner_out() {
+async fn an_attacker_cannot_lock_early_or_keep_the_owner_out() {
     let world = World::new();
     let held = world.active("alice").await;
     let attacker = world.verifier.on_behalf_of(CallerId::new("uid:666"));

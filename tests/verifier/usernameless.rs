@@ -52,7 +52,7 @@ async fn the_key_says_whose_it_is() {
         let verified = finish(&keys, &begun, used(key, &begun)).await.unwrap();
         assert_eq!(verified.account(), &account(name));
     }
-    // Where the caller has learned the account meanwhile, it has to be the same.
+    // An account named by the caller has to be the key's.
     let begun = begin(&keys).await;
     let verified = keys
         .finish_authentication(&account("alice"), &begun.id, used(&mut hers, &begun))
@@ -105,8 +105,8 @@ async fn the_first_answer_ends_it_right_or_wrong() {
     let answer = used(&mut hers, &late);
     world.pass(300);
     assert_eq!(refused(finish(&keys, &late, answer).await), Refusal::NoCeremony);
-    // It does not decide for whom it is: a ceremony of an account is none of everybody's, and is
-    // over.
+    // The key does not choose the ceremony: one begun for an account is not usable without it, and
+    // is over.
     let of_alice = keys.begin_authentication(&account("alice")).await.unwrap();
     let answer = used(&mut hers, &of_alice);
     assert_eq!(refused(finish(&keys, &of_alice, answer.clone()).await), Refusal::NoCeremony);
@@ -153,7 +153,7 @@ async fn a_key_without_its_user_or_its_user_handle_is_refused() {
 }
 
 #[tokio::test]
-async fn the_user_handle_of_an_account_is_always_the_same_and_tells_nothing() {
+async fn an_accounts_user_handle_is_constant_and_opaque() {
     let world = World::new();
     let keys = keys_of(&world);
     let handle = async |name: &str| {
@@ -188,7 +188,7 @@ async fn the_user_handle_of_an_account_is_always_the_same_and_tells_nothing() {
 }
 
 #[tokio::test]
-async fn an_account_that_is_not_there_for_the_caller_has_a_key_that_nobody_has() {
+async fn a_hidden_account_has_a_made_up_key() {
     let world = World::new();
     let keys = keys_of(&world);
     let mut hers = passkey(&keys, "alice").await;
