@@ -16,11 +16,9 @@ mod throttle;
 pub use allowance::PairAllowance;
 pub use judge::{Judged, PENDING_FOR, PairUse, Verdict};
 pub use kind::{DeviceState, MfaKind, UnknownName};
-#[cfg(feature = "verifier")]
-pub(crate) use recovery::crockford;
-#[cfg(feature = "verifier")]
-pub(crate) use recovery::crockford_groups;
 pub use recovery::{BadRecoveryCode, RecoveryCode, RecoveryDigest};
+#[cfg(feature = "verifier")]
+pub(crate) use recovery::{crockford, crockford_groups};
 pub use refusal::{Refusal, RefusalKind};
 pub use throttle::Throttle;
 

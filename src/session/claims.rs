@@ -7,11 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
 #[cfg(feature = "session")]
-use crate::session::Common;
-#[cfg(feature = "session")]
-use crate::session::ContextWithoutMfa;
-#[cfg(feature = "session")]
-use crate::session::SessionContext;
+use crate::session::{Common, ContextWithoutMfa, SessionContext};
 
 /// A signed context as it travels: untrusted text, until a validator has read it. `Debug` is blank,
 /// for it opens doors.

@@ -33,26 +33,16 @@ pub use claims::SignedContext;
 #[cfg(feature = "session")]
 pub use event::SecurityEvent;
 #[cfg(feature = "session")]
-pub use feed::PublishedList;
-#[cfg(feature = "session")]
-pub use feed::RevocationFeed;
+pub use feed::{PublishedList, RevocationFeed};
 #[cfg(feature = "session")]
 pub use introspect::Introspector;
 #[cfg(feature = "session")]
-pub use issuer::Issuer;
-#[cfg(feature = "session")]
-pub use issuer::Lifetime;
+pub use issuer::{Issuer, Lifetime};
 pub use jwks::{JwkSet, KeyError, KeySource};
 pub use key_file::{JwksFile, JwksFileError};
 pub use public_key::PublicKey;
 #[cfg(feature = "jwks-http")]
-pub use remote::Following;
-#[cfg(feature = "jwks-http")]
-pub use remote::RemoteFault;
-#[cfg(feature = "jwks-http")]
-pub use remote::RemoteIssuer;
-#[cfg(feature = "jwks-http")]
-pub use remote::Standing;
+pub use remote::{Following, RemoteFault, RemoteIssuer, Standing};
 pub use revocations::{BadList, RevocationList, RevocationSource};
 #[cfg(feature = "session")]
 pub use signing::SigningKeyInfo;

@@ -3,6 +3,8 @@
 #![cfg(test)]
 #![allow(clippy::expect_used, reason = "a test that cannot read its own project has failed")]
 
+mod ceilings;
+mod comments;
 mod layers;
 mod rules;
 mod shape;
@@ -10,30 +12,22 @@ mod spdx;
 mod tree;
 mod words;
 
-use rules::{Rules, cargo};
-use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use rules::{Rules, cargo};
+use tree::files_under;
 
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: &[&str] = &["common", "consts", "helpers", "manager", "types", "util", "utils"];
 
-const MOST_LINES: usize = 500;
-
 const MOST_FOLDERS: usize = 2;
 
 #[test]
-fn no_source_file_is_longer_than_one_can_read() {
-    for file in files_under("src") {
-        let lines = text(&file).lines().count();
-        let is_source = file.extension().is_some_and(|extension| extension == "rs");
-        assert!(!is_source || lines <= MOST_LINES, "{file:?} has {lines} lines");
-    }
-}
-
-#[test]
-fn no_module_has_a_name_that_says_nothing() {
+fn names_of_modules_say_their_content() {
     for file in files_under("src") {
         let named = file.iter().map(Path::new).filter_map(Path::file_stem);
         for name in named.filter_map(|name| name.to_str()) {
@@ -193,20 +187,6 @@ fn metadata() -> Value {
         arguments.extend(["--filter-platform", target]);
     }
     serde_json::from_str(&cargo(&arguments)).expect("cargo prints JSON")
-}
-
-/// Every file below a folder of the package, as seen from the package.
-fn files_under(folder: impl AsRef<Path>) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(root().join(&folder)).expect("a folder that can be read") {
-        let path = folder.as_ref().join(entry.expect("an entry that can be read").file_name());
-        if root().join(&path).is_dir() {
-            files.extend(files_under(path));
-        } else {
-            files.push(path);
-        }
-    }
-    files
 }
 
 /// The name in a line that begins a module.

@@ -1,8 +1,7 @@
 // fails: expected `MfaGuard`, found `Shop`
 use axum::Router;
 use axum::routing::get;
-use twostep::guard::MfaGuard;
-use twostep::guard::MfaPresent;
+use twostep::guard::{MfaGuard, MfaPresent};
 
 #[derive(Clone)]
 struct Shop {

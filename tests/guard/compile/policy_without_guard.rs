@@ -1,7 +1,6 @@
 // fails: MfaGuard: FromRef<()>
 use axum::extract::FromRequestParts;
-use twostep::guard::Mfa;
-use twostep::guard::RoutePolicy;
+use twostep::guard::{Mfa, RoutePolicy};
 use twostep::policy::Policy;
 
 struct Fresh;

@@ -2,8 +2,7 @@
 use axum::Router;
 use axum::extract::FromRef;
 use axum::routing::get;
-use twostep::guard::MfaGuard;
-use twostep::guard::MfaPresent;
+use twostep::guard::{MfaGuard, MfaPresent};
 
 #[derive(Clone)]
 struct Shop {

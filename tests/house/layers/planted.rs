@@ -251,7 +251,7 @@ mod left_alone {
     fn comments() {
         left_alone(
             "otp/totp.rs",
-            "// use crate::store::Store;\n/// [`crate::store`]\n//! crate::store",
+            "//! crate::store\n// use crate::store::Store;\n/// [`crate::store`]\nstruct X;",
         );
         left_alone("otp/totp.rs", "/* use crate::store; /* nested */ use crate::store; */");
         left_alone("otp/totp.rs", "#[doc = \"see crate::store\"] struct X;");
