@@ -42,8 +42,8 @@ type SignedIn = [(&'static str, String); 1];
 /// In a real shop, a password comes first and identifies the account.
 async fn step_up(State(Shop(_, agent)): State<Shop>, code: String) -> Result<SignedIn, StatusCode> {
     let alice = "alice".parse().map_err(|_| StatusCode::BAD_REQUEST)?;
-    let session = OpenSession::new(&alice, Proof::Code(code, None)).to_be_shown_to("shop");
-    signed_in(agent.open_session(session).await.map_err(refused)?)
+    let session = OpenSession::new(&alice, Proof::Code(code.into(), None)).to_be_shown_to("shop");
+    signed_in(agent.open_session(&session).await.map_err(refused)?)
 }
 
 /// The browser stores the context; scripts cannot read it.

@@ -47,7 +47,7 @@ async fn answer(
     let (id, credential) =
         (answer["ceremony_id"].as_str().unwrap_or_default(), answer["credential"].clone());
     let session = OpenSession::of_key(id, credential).to_be_shown_to("shop");
-    signed_in(agent.open_session(session).await.map_err(refused)?)
+    signed_in(agent.open_session(&session).await.map_err(refused)?)
 }
 
 async fn pass_on(

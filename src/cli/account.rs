@@ -1,15 +1,18 @@
-//! `twostep account`: what administrators do for accounts.
+//! `twostep account`: list and remove accounts, let a locked-out person in.
+
+use std::time::Duration;
 
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::console::{Console, existing_account};
 use crate::cli::output::{Failure, Report, plain};
-use crate::cli::words::text;
+use crate::cli::refusal::Task;
 use crate::cli::{device, words};
 use crate::id::AccountId;
+use crate::wire;
 
-/// List accounts, remove one, let somebody in who is locked out
+/// List accounts, remove one, let a locked-out person in
 #[derive(Subcommand)]
 pub(super) enum Account {
     /// List accounts
@@ -30,7 +33,7 @@ pub(super) enum Account {
         #[arg(value_parser = existing_account)]
         account: AccountId,
     },
-    /// Make a code that opens one session for somebody who is locked out
+    /// Make a code that opens one session for a locked-out person
     Bypass {
         /// The account
         #[arg(value_parser = existing_account)]
@@ -44,64 +47,53 @@ pub(super) enum Account {
 impl Account {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
         let client = console.client();
+        let failed = console.failing(Task::Other);
         match self {
             Account::List { without_mfa } => {
-                let page = || {
-                    client
-                        .get(&["v1", "accounts"])
-                        .query("without_mfa", without_mfa.then_some("true"))
-                };
-                let accounts = console.ask_all("accounts", page).await?;
+                let accounts = client.all_accounts(*without_mfa).await.map_err(failed)?;
                 let text = table(&accounts);
                 Ok(Report::new(json!({"accounts": accounts}), text))
             }
             Account::Show { account } => {
-                let page =
-                    || client.get(&["v1", "devices"]).query("account", Some(account.as_str()));
-                let devices = console.ask_all("devices", page).await?;
+                let devices = client.all_devices(Some(account), None).await.map_err(failed)?;
                 let text = if devices.is_empty() {
                     format!("{} has no devices.", plain(account.as_str()))
                 } else {
                     device::table(&devices, false)
                 };
-                Ok(Report::new(json!({"account": account.as_str(), "devices": devices}), text))
+                Ok(Report::new(json!({"account": account, "devices": devices}), text))
             }
             Account::Remove { account } => {
-                console.ask(client.delete(&["v1", "accounts", account.as_str()])).await?;
-                Ok(Report::new(
-                    json!({"removed": account.as_str()}),
-                    format!(
-                        "{} is removed, with its devices and sessions.",
-                        plain(account.as_str())
-                    ),
-                ))
+                client.remove_account(account).await.map_err(failed)?;
+                let name = plain(account.as_str());
+                let text = format!("{name} is removed, with its devices and sessions.");
+                Ok(Report::new(json!({"removed": account}), text))
             }
             Account::Bypass { account, ttl } => {
-                let body = ttl.map_or_else(|| json!({}), |ttl| json!({"ttl_seconds": ttl}));
-                let answer = console
-                    .ask(client.post(&["v1", "accounts", account.as_str(), "bypass"]).body(body))
-                    .await?;
-                let until = words::at(&answer, "expires_at");
-                let (code, account) = (text(&answer, "code"), plain(account.as_str()));
+                let ttl = ttl.map(Duration::from_secs);
+                let bypass = client.bypass(account, ttl).await.map_err(failed)?;
+                let (until, name) = (words::at(Some(bypass.expires_at)), plain(account.as_str()));
                 let note = format!(
-                    "It opens one session of {account}, until {until}. Make sure that it is {account} whom you give it to."
+                    "It opens one session of {name}, until {until}. \
+                     Make sure that you give it to {name} and to no other person."
                 );
-                Ok(Report::new(answer, code).note(note))
+                let code = plain(bypass.code.as_str());
+                Ok(Report::new(bypass, code).note(note))
             }
         }
     }
 }
 
-fn table(accounts: &[Value]) -> String {
+fn table(accounts: &[wire::Account]) -> String {
     if accounts.is_empty() {
         return String::new();
     }
-    let row = |account: &Value| {
+    let row = |account: &wire::Account| {
         vec![
-            text(account, "account"),
-            text(account, "devices"),
-            text(account, "active_devices"),
-            words::when(account, "created_at"),
+            words::text(&account.account),
+            account.devices.to_string(),
+            account.active_devices.to_string(),
+            words::when(Some(account.created_at)),
         ]
     };
     words::table(

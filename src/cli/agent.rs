@@ -11,12 +11,12 @@ use crate::cli::output::{Exit, Failure, Report};
 
 /// Run the agent: it holds the store, and answers on a Unix socket
 ///
-/// Without a configuration it serves whoever runs it, on a socket of theirs, from a file in their
-/// state directory. It logs to standard error. SIGTERM lets it finish what it is doing; SIGHUP
+/// Without a configuration it serves the user who runs it, on a socket and from a file in that
+/// user's own directories. It logs to standard error. SIGTERM lets it finish what it is doing; SIGHUP
 /// reads certificates and sealing keys again.
 #[derive(clap::Args)]
 pub(super) struct Agent {
-    /// Where devices are kept [default: a file in the state directory]
+    /// The store of devices [default: a file in the state directory]
     #[arg(long, value_name = "sqlite:PATH")]
     store: Option<StoreUrl>,
     /// Listen on this address as well; callers there need an API key

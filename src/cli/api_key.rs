@@ -1,31 +1,34 @@
 //! `twostep api-key`: how programs on other machines are let in.
 
 use clap::Subcommand;
-use serde_json::{Value, json};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde_json::json;
 
 use crate::cli::console::Console;
-use crate::cli::output::{Failure, Report};
+use crate::cli::output::{Failure, Report, plain};
+use crate::cli::refusal::Task;
 use crate::cli::words;
-use crate::cli::words::text;
+use crate::wire;
+use crate::wire::{MakeApiKey, Role};
 
 /// Let programs call the agent over TCP
 #[derive(Subcommand)]
 pub(super) enum ApiKey {
     /// Make a key, and print it this once
     Create {
-        /// What it allows
-        #[arg(long, value_parser = ["verifier", "enroller", "admin"])]
-        role: String,
-        /// Whose it is
+        /// The role that it gives
+        #[arg(long, value_parser = roles())]
+        role: Role,
+        /// The name of its user
         #[arg(long)]
         name: Option<String>,
         /// The accounts that exist for it: names, or prefixes that end in * [default: all]
         #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "ACCOUNT")]
         accounts: Vec<String>,
-        /// Its refusals carry their reason
+        /// Give reasons in refusals
         #[arg(long)]
         explain: bool,
-        /// It is a proxy's, which says truly where a request went to
+        /// Believe what its requests say of forwarded ones: for a proxy
         #[arg(long)]
         forward: bool,
     },
@@ -41,61 +44,51 @@ pub(super) enum ApiKey {
 impl ApiKey {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
         let client = console.client();
+        let failed = console.failing(Task::Other);
         match self {
             ApiKey::Create { role, name, accounts, explain, forward } => {
-                let mut body = json!({"role": role});
-                if let Some(name) = name {
-                    body["name"] = name.as_str().into();
-                }
-                if !accounts.is_empty() {
-                    body["accounts"] = accounts.as_slice().into();
-                }
-                if *explain {
-                    body["explain"] = true.into();
-                }
-                if *forward {
-                    body["forward"] = true.into();
-                }
-                let answer = console.ask(client.post(&["v1", "api-keys"]).body(body)).await?;
-                let key = text(&answer, "key");
-                let report = Report::new(answer, key);
-                Ok(report.note("It is shown this once. Programs send it like this: Authorization: Bearer KEY; proxies, X-Twostep-Key: KEY"))
+                let key = MakeApiKey {
+                    name: name.clone(),
+                    accounts: (!accounts.is_empty()).then(|| accounts.clone()),
+                    explain: explain.then_some(true),
+                    forward: forward.then_some(true),
+                    ..MakeApiKey::new(*role)
+                };
+                let made = client.make_api_key(&key).await.map_err(failed)?;
+                let key = plain(made.key.as_str());
+                Ok(Report::new(made, key).note(
+                    "It is shown this once. Programs send it in a header, \
+                     Authorization: Bearer KEY; proxies send X-Twostep-Key: KEY",
+                ))
             }
             ApiKey::List => {
-                let answer = console.ask(client.get(&["v1", "api-keys"])).await?;
-                let keys = answer
-                    .get("api_keys")
-                    .and_then(Value::as_array)
-                    .map(|keys| keys.iter().map(row).collect());
-                let text = words::table(
-                    &["ID", "ROLE", "NAME", "ACCOUNTS", "MADE"],
-                    &keys.unwrap_or_else(Vec::new),
-                );
-                Ok(Report::new(answer, text))
+                let keys = client.api_keys().await.map_err(failed)?;
+                let rows: Vec<Vec<String>> = keys.api_keys.iter().map(row).collect();
+                let text = words::table(&["ID", "ROLE", "NAME", "ACCOUNTS", "MADE"], &rows);
+                Ok(Report::new(keys, text))
             }
             ApiKey::Revoke { id } => {
-                console.ask(client.delete(&["v1", "api-keys", id])).await?;
+                client.revoke_api_key(id).await.map_err(failed)?;
                 Ok(Report::new(json!({"revoked": id}), format!("{id} is revoked.")))
             }
         }
     }
 }
 
-fn row(key: &Value) -> Vec<String> {
-    let accounts = key.get("accounts").and_then(Value::as_array);
-    let accounts = accounts.map(|accounts| {
-        accounts
-            .iter()
-            .filter_map(Value::as_str)
-            .map(crate::cli::output::plain)
-            .collect::<Vec<String>>()
+fn roles() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::ALL.map(Role::name)).try_map(|name| name.parse::<Role>())
+}
+
+fn row(key: &wire::ApiKey) -> Vec<String> {
+    let accounts = key.accounts.as_ref().map(|accounts| {
+        let names: Vec<String> = accounts.iter().map(|name| plain(name)).collect();
+        names.join(", ")
     });
-    let accounts = accounts.map_or("all".to_owned(), |accounts| accounts.join(", "));
     vec![
-        text(key, "id"),
-        text(key, "role"),
-        text(key, "name"),
-        accounts,
-        words::when(key, "created_at"),
+        plain(&key.id),
+        plain(&key.role),
+        words::or_dash(key.name.as_ref()),
+        accounts.unwrap_or_else(|| "all".to_owned()),
+        words::when(Some(key.created_at)),
     ]
 }

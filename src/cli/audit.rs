@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
-use serde_json::{Value, json};
-
 use crate::cli::console::Console;
-use crate::cli::output::{Exit, Failure, Report};
-use crate::cli::words::text;
+use crate::cli::output::{Exit, Failure, Report, plain};
+use crate::cli::refusal::Task;
 use crate::cli::{store, words};
 use crate::store::AuditCursor;
+use crate::wire::{AuditReport, ChainReport, Event, ListEvents};
+use clap::Subcommand;
 
 /// Read the audit log, and see whether it is whole
 #[derive(Subcommand)]
@@ -20,8 +19,8 @@ pub(super) enum Audit {
         #[arg(long, value_name = "PLACE")]
         after: Option<AuditCursor>,
         /// List at most so many
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1_000))]
-        limit: u64,
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        limit: u32,
     },
     /// Recompute the chain of hashes over all entries; exit 1 if one is missing or was changed
     Verify {
@@ -36,7 +35,8 @@ impl Audit {
         match self {
             Audit::List { after, limit } => list(console, after.as_ref(), *limit).await,
             Audit::Verify { store: None } => {
-                Ok(verified(console.ask(console.client().get(&["v1", "audit", "verify"])).await?))
+                let report = console.client().verify_audit().await;
+                Ok(verified(report.map_err(console.failing(Task::Other))?))
             }
             Audit::Verify { store: Some(path) } => {
                 let found = store::look(path)?;
@@ -44,14 +44,7 @@ impl Audit {
                     Failure::new(Exit::Refused, "the audit log cannot be read")
                         .hint(format!("See why: twostep store check {}", path.display()))
                 };
-                let report = found.audit.ok_or_else(unreadable)?;
-                Ok(verified(json!({
-                    "ok": report.ok,
-                    "rows": report.rows(),
-                    "head": report.head(),
-                    "broken_at": report.broken_at().map(|(_, number)| number),
-                    "chains": report.chains,
-                })))
+                Ok(verified(found.audit.ok_or_else(unreadable)?.into()))
             }
         }
     }
@@ -60,69 +53,65 @@ impl Audit {
 async fn list(
     console: &Console,
     after: Option<&AuditCursor>,
-    limit: u64,
+    limit: u32,
 ) -> Result<Report, Failure> {
-    let call = console.client().get(&["v1", "audit"]).query("limit", Some(&limit.to_string()));
-    let call = match after {
-        Some(after) => call.query("after", Some(&after.to_string())),
-        None => call.query("newest", Some("true")),
+    let which = ListEvents {
+        after: after.map(AuditCursor::to_string),
+        newest: after.is_none().then_some(true),
+        limit: Some(limit),
     };
-    let answer = console.ask(call).await?;
-    let events = answer
-        .get("events")
-        .and_then(Value::as_array)
-        .map(|events| events.iter().map(row).collect::<Vec<Vec<String>>>());
-    let events = events.unwrap_or_default();
-    let text = if events.is_empty() { String::new() } else { words::table(&HEADING, &events) };
-    Ok(Report::new(answer, text))
+    let found = console.client().audit(&which).await;
+    let found = found.map_err(console.failing(Task::Other))?;
+    let rows: Vec<Vec<String>> = found.events.iter().map(row).collect();
+    let text = if rows.is_empty() { String::new() } else { words::table(&HEADING, &rows) };
+    Ok(Report::new(found, text))
 }
 
-fn row(event: &Value) -> Vec<String> {
-    let count = event.get("count").and_then(Value::as_u64).filter(|count| *count > 1);
-    let what = text(event, "action")
-        + &count.map_or_else(String::new, |count| format!(" ({count} times)"));
-    let column = |member| text(event, member);
+fn row(event: &Event) -> Vec<String> {
+    let times = match event.count {
+        0 | 1 => String::new(),
+        count => format!(" ({count} times)"),
+    };
     vec![
         place(event),
-        column("at"),
-        what,
-        column("account"),
-        column("serial"),
-        column("caller"),
-        column("reason"),
+        event.at.to_string(),
+        plain(&event.action) + &times,
+        words::or_dash(event.account.as_ref()),
+        words::or_dash(event.serial.as_ref()),
+        words::text(&event.caller),
+        words::or_dash(event.reason.as_ref()),
     ]
 }
 
 /// The number of an entry, after that of its chain where it is not the first.
-fn place(event: &Value) -> String {
-    match event.get("chain").and_then(Value::as_u64) {
-        None | Some(1) => text(event, "number"),
-        Some(chain) => format!("{chain}.{}", text(event, "number")),
+fn place(event: &Event) -> String {
+    match event.chain {
+        1 => event.number.to_string(),
+        chain => format!("{chain}.{}", event.number),
     }
 }
 
-fn verified(answer: Value) -> Report {
-    let rows = text(&answer, "rows");
-    let chains = answer.get("chains").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let several = chains.len() > 1;
-    let named = |chain: &Value| {
-        if several { format!("chain {}, ", text(chain, "chain")) } else { String::new() }
+fn verified(report: AuditReport) -> Report {
+    let several = report.chains.len() > 1;
+    let named = |chain: &ChainReport| {
+        if several { format!("chain {}, ", chain.chain) } else { String::new() }
     };
-    if answer.get("ok") == Some(&Value::Bool(true)) {
-        let mut lines = format!("whole: {rows} entries");
-        for chain in chains {
-            lines += &format!("\n{}hash of the last one: {}", named(chain), text(chain, "head"));
+    if report.ok {
+        let mut lines = format!("whole: {} entries", report.rows);
+        for chain in &report.chains {
+            let head = words::or_dash(chain.head.as_ref());
+            lines += &format!("\n{}hash of the last one: {head}", named(chain));
         }
-        return Report::new(answer, lines);
+        return Report::new(report, lines);
     }
-    let broken = chains.iter().filter(|chain| chain.get("ok") != Some(&Value::Bool(true)));
+    let broken = report.chains.iter().filter(|chain| !chain.ok);
     let lines: Vec<String> = broken
         .map(|chain| {
-            let at = text(chain, "broken_at");
+            let at = words::or_dash(chain.broken_at);
             format!("broken: {}entry {at} is missing or was changed", named(chain))
         })
         .collect();
-    Report::new(answer, lines.join("\n")).exit(Exit::Refused)
+    Report::new(report, lines.join("\n")).exit(Exit::Refused)
 }
 
 const HEADING: [&str; 7] =

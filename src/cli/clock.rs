@@ -1,10 +1,10 @@
-//! `twostep clock`: what to do about a clock that jumped.
+//! `twostep clock`: believe a clock that jumped.
 
 use clap::Subcommand;
 
 use crate::cli::console::Console;
 use crate::cli::output::{Failure, Report};
-use crate::cli::words;
+use crate::cli::refusal::Task;
 
 /// Look after the clock that codes are judged by
 #[derive(Subcommand)]
@@ -21,8 +21,8 @@ pub(super) enum Clock {
 impl Clock {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
         let Clock::Accept = self;
-        let answer = console.ask(console.client().post(&["v1", "clock", "accept"])).await?;
-        let text = format!("The clock is believed: it is {}.", words::text(&answer, "now"));
-        Ok(Report::new(answer, text))
+        let accepted = console.client().accept_clock().await;
+        let reading = accepted.map_err(console.failing(Task::Other))?;
+        Ok(Report::new(reading, format!("The clock is believed: it is {}.", reading.now)))
     }
 }

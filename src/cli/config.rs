@@ -40,10 +40,14 @@ impl Config {
                     "store": config.store_url().to_string(),
                     "sealing_keys": config.key_file().display().to_string(),
                 });
-                let document = json!({"ok": problems.is_empty(), "problems": problems, "advice": advice, "places": places});
+                let document = json!({
+                    "ok": problems.is_empty(), "problems": problems, "advice": advice,
+                    "places": places,
+                });
                 if problems.is_empty() {
                     let text = format!(
-                        "The configuration can be used.\n  socket         {}\n  verify socket  {}\n  store          {}\n  sealing keys   {}",
+                        "The configuration can be used.\n  socket         {}\n  \
+                         verify socket  {}\n  store          {}\n  sealing keys   {}",
                         config.socket_path().display(),
                         verify_socket.as_deref().unwrap_or("none"),
                         config.store_url(),

@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User};
-use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::cli::output::{Exit, Failure};
+use crate::cli::refusal::Task;
 use crate::cli::{output, prompt, refusal};
-use crate::client::{Answer, Call, Client, Error};
+use crate::client::{Client, Error};
 use crate::http::Cause;
 use crate::id::{AccountId, BadName};
 
-/// What every command understands.
+/// Flags of every command.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
@@ -41,19 +41,28 @@ pub(super) struct Global {
     mfa_context: Option<PathBuf>,
 }
 
-/// What a command works with.
+/// The surroundings of a command: its flags, and clients of the agent.
 pub(super) struct Console {
     global: Global,
     client: Client,
-    mfa_context: Option<Zeroizing<String>>,
+    owner: Client,
 }
 
 impl Global {
-    /// Reads what the flags point at.
+    /// Reads the files and variables that the flags name.
     pub(super) fn open(self) -> Result<Console, Failure> {
-        let socket = self.socket.clone().unwrap_or_else(default_socket);
-        let mfa_context = self.mfa_context.as_deref().map(read_context).transpose()?;
-        Ok(Console { client: Client::unix(socket), global: self, mfa_context })
+        let mut client = Client::unix(self.socket.clone().unwrap_or_else(default_socket));
+        if self.verbose {
+            client = client.observed(trace);
+        }
+        let owner = match self.mfa_context.as_deref().map(read_context).transpose()? {
+            Some(context) => client
+                .clone()
+                .proved_by(&context)
+                .map_err(|_| Failure::bad_input("the MFA context is no token"))?,
+            None => client.clone(),
+        };
+        Ok(Console { global: self, client, owner })
     }
 
     pub(super) fn json(&self) -> bool {
@@ -74,88 +83,43 @@ impl Console {
         &self.client
     }
 
-    /// What a person has to know before they are asked something.
+    /// A client that shows the proof of the account's owner, if there is one: for changes of
+    /// devices.
+    pub(super) fn owner(&self) -> &Client {
+        &self.owner
+    }
+
+    /// Says what a person has to know before they are asked something.
     pub(super) fn note(&self, text: &str) {
         if !self.global.quiet && !self.global.json {
             output::note(text);
         }
     }
 
-    /// What helps to find a fault.
-    pub(super) fn trace(&self, text: &str) {
-        if self.global.verbose {
-            output::note(text);
-        }
-    }
-
-    /// Asks the agent and takes what it answers.
-    pub(super) async fn ask(&self, call: Call<'_>) -> Result<Value, Failure> {
-        Ok(self.ask_whole(call).await?.body)
-    }
-
-    /// Asks the agent to change the devices of an account, with the owner's proof if there is one.
-    pub(super) async fn ask_with_proof(&self, call: Call<'_>) -> Result<Value, Failure> {
-        self.ask(call.mfa_context(self.mfa_context.as_deref().map(String::as_str)))
-            .await
-    }
-
-    /// Asks the agent for everything that a list has, page by page.
-    pub(super) async fn ask_all<'a>(
-        &'a self,
-        list: &str,
-        page: impl Fn() -> Call<'a>,
-    ) -> Result<Vec<Value>, Failure> {
-        let mut items = Vec::new();
-        let mut after: Option<String> = None;
-        loop {
-            let mut body = self
-                .ask(page().query("limit", Some("1000")).query("after", after.as_deref()))
-                .await?;
-            if let Some(found) = body.get_mut(list).and_then(Value::as_array_mut) {
-                items.append(found);
-            }
-            match body.get("next").and_then(Value::as_str) {
-                Some(next) if after.as_deref() != Some(next) => after = Some(next.to_owned()),
-                _ => return Ok(items),
-            }
-        }
-    }
-
-    pub(super) async fn ask_whole(&self, call: Call<'_>) -> Result<Answer, Failure> {
-        let line = call.to_string();
-        let answer = self.try_to_ask(call).await;
-        answer
-            .map_err(|error| self.failure(error))
-            .inspect_err(|failure| self.trace(&format!("{line}: {failure}")))
-    }
-
-    /// The same, for those who look at what is wrong.
-    pub(super) async fn try_to_ask(&self, call: Call<'_>) -> Result<Answer, Error> {
-        let line = call.to_string();
-        let answer = call.send().await?;
-        self.trace(&format!("{line}: {}", answer.status));
-        Ok(answer)
-    }
-
-    /// The account that is meant: the one that was named, or that of whoever runs this.
-    pub(super) fn account(&self, named: Option<&AccountId>) -> Result<String, Failure> {
+    /// The account that is meant: the one that was named, or that of the user who runs this.
+    pub(super) fn account(&self, named: Option<&AccountId>) -> Result<AccountId, Failure> {
         if let Some(named) = named {
-            return Ok(named.to_string());
+            return Ok(named.clone());
         }
         let uid = Uid::current();
-        let user = User::from_uid(uid).ok().flatten();
         let nameless = || {
             Failure::bad_input(format!("the user {uid} has no login name"))
                 .hint("Say whose account it is: --account NAME")
         };
-        Ok(user.ok_or_else(nameless)?.name)
+        let user = User::from_uid(uid).ok().flatten().ok_or_else(nameless)?;
+        AccountId::existing(&user.name).map_err(|error| Failure::bad_input(error.to_string()))
     }
 
-    /// What a person is told who was not answered.
-    pub(super) fn failure(&self, error: Error) -> Failure {
+    /// The failure of this task, from what went wrong with its request.
+    pub(super) fn failing(&self, task: Task) -> impl Fn(Error) -> Failure + Copy {
+        move |error| self.failure(task, error)
+    }
+
+    /// The failure of this task, in words and with what helps.
+    pub(super) fn failure(&self, task: Task, error: Error) -> Failure {
         let message = output::plain(&error.to_string());
         match error {
-            Error::Problem(problem) => refusal::failure(*problem),
+            Error::Problem(problem) => refusal::failure(task, *problem),
             Error::Unreachable { endpoint, cause } => {
                 unreachable(message, endpoint.socket().unwrap_or(Path::new("")), &cause)
             }
@@ -170,6 +134,12 @@ impl Console {
 /// are spelt out there (`\u{ad}`), and read back.
 pub(super) fn existing_account(text: &str) -> Result<AccountId, BadName> {
     AccountId::existing(&output::read_back(text))
+}
+
+/// Says what was asked of the agent, and what came of it.
+fn trace(asked: &str, outcome: Result<u16, &Error>) {
+    let outcome = outcome.map_or_else(|error| error.to_string(), |status| status.to_string());
+    output::note(&output::plain(&format!("{asked}: {outcome}")));
 }
 
 fn unreachable(message: String, socket: &Path, cause: &Cause) -> Failure {
@@ -190,7 +160,7 @@ fn unreachable(message: String, socket: &Path, cause: &Cause) -> Failure {
     }
 }
 
-/// Who runs this, for people.
+/// The user who runs this, for people.
 pub(super) fn whoami() -> String {
     let uid = Uid::effective();
     match User::from_uid(uid) {
@@ -199,11 +169,13 @@ pub(super) fn whoami() -> String {
     }
 }
 
-/// Who may use a socket, and how to become one of them.
+/// The users who may use a socket, and how to become one of them.
 fn permissions(socket: &Path) -> String {
     use std::os::unix::fs::MetadataExt;
     let Ok(socket) = std::fs::metadata(socket) else {
-        return "The directory of the socket is closed to you: run this as the user who runs the agent, or with sudo.".to_owned();
+        return "The directory of the socket is closed to you: run this as the user who runs the \
+                agent, or with sudo."
+            .to_owned();
     };
     let owner = User::from_uid(Uid::from_raw(socket.uid()))
         .ok()
@@ -215,7 +187,8 @@ fn permissions(socket: &Path) -> String {
     let group = group.map_or(socket.gid().to_string(), |group| group.name);
     let mode = socket.mode() & 0o777;
     format!(
-        "The socket is for {owner} and the group {group} (mode {mode:03o}): run this with sudo, or join the group {group}."
+        "The socket is for {owner} and the group {group} (mode {mode:03o}): run this with sudo, \
+         or join the group {group}."
     )
 }
 

@@ -1,15 +1,15 @@
-//! `twostep login`: a code, or a security key, buys a session.
-
-use serde_json::{Value, json};
+//! `twostep login`: open a session with a code or a security key.
 
 use crate::cli::console::Console;
-use crate::cli::key::{Plugged, open_session};
-use crate::cli::output::{Failure, Report};
+use crate::cli::key::{Plugged, answer};
+use crate::cli::output::{Failure, Report, plain};
 use crate::cli::prompt::PairPrompt;
-use crate::cli::words::text;
+use crate::cli::refusal::Task;
 use crate::cli::{prompt, refusal, words};
 use crate::client::Error;
+use crate::device::{DeviceState, MfaKind};
 use crate::id::{AccountId, SerialNumber};
+use crate::wire::{Device, OpenSession, OpenedSession, Proof, Reason, SecretText};
 
 /// Open a session with a code, and print its token
 ///
@@ -18,7 +18,7 @@ use crate::id::{AccountId, SerialNumber};
 /// instead. The token alone goes to standard output: twostep login > session.jwt
 #[derive(clap::Args)]
 pub(super) struct Login {
-    /// Whose session it is [default: your login name]
+    /// The account of the session [default: your login name]
     #[arg(long)]
     account: Option<AccountId>,
     /// The device that shows the code, where the account has several
@@ -44,95 +44,99 @@ impl Login {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
         let account = console.account(self.account.as_ref())?;
         let opened = match (self.key, self.resync) {
-            (true, _) => open_session(console, &self.plugged, self.body(&account)).await?,
+            (true, _) => self.by_key(console, &account).await?,
             (false, true) => self.by_pair(console, &account).await?,
             (false, false) => self.by_code(console, &account).await?,
         };
-        let context = opened.get("context").cloned().unwrap_or_default();
         let note = format!(
             "Session of {}, until {}.",
-            text(&context, "account"),
-            words::at(&context, "expires_at")
+            words::text(&opened.context.account),
+            words::at(Some(opened.context.expires_at))
         );
-        let token = text(&opened, "token");
+        let token = plain(opened.token.as_str());
         Ok(Report::new(opened, token).note(note))
     }
 
-    async fn by_code(&self, console: &Console, account: &str) -> Result<Value, Failure> {
+    async fn by_code(
+        &self,
+        console: &Console,
+        account: &AccountId,
+    ) -> Result<OpenedSession, Failure> {
         let code = prompt::passcode(&match &self.serial {
             Some(serial) => format!("Code shown by {serial} now:"),
-            None => format!("Code for {account}:"),
+            None => format!("Code for {}:", plain(account.as_str())),
         })?;
-        let mut body = self.body(account);
-        body["code"] = code.as_str().into();
-        if let Some(serial) = &self.serial {
-            body["serial"] = serial.as_str().into();
-        }
-        let call = console.client().post(&["v1", "sessions"]).body(body);
-        match console.try_to_ask(call).await {
-            Ok(answer) => Ok(answer.body),
+        let proof = Proof::Code(code.into(), self.serial.clone());
+        match console.client().open_session(&self.session(account, proof)).await {
+            Ok(opened) => Ok(opened),
             Err(Error::Problem(problem))
-                if problem.reason.as_deref() == Some("out_of_sync") && prompt::is_terminal() =>
+                if problem.reason == Some(Reason::OutOfSync) && prompt::is_terminal() =>
             {
-                let failure = refusal::failure(*problem);
+                let failure = refusal::failure(Task::Login, *problem);
                 console.note(&format!(
                     "{failure}\nIts next two codes find it again, and open the session:"
                 ));
                 self.by_pair(console, account).await
             }
-            Err(error) => Err(console.failure(error)),
+            Err(error) => Err(console.failure(Task::Login, error)),
         }
     }
 
-    async fn by_pair(&self, console: &Console, account: &str) -> Result<Value, Failure> {
+    async fn by_pair(
+        &self,
+        console: &Console,
+        account: &AccountId,
+    ) -> Result<OpenedSession, Failure> {
         let (serial, kind) = match &self.serial {
-            Some(serial) => (serial.to_string(), None),
+            Some(serial) => (serial.clone(), None),
             None => only_device(console, account).await?,
         };
-        let [first, second] = prompt::pair(&PairPrompt::new(&serial, kind.as_deref()))?;
-        let mut body = self.body(account);
-        body["serial"] = serial.into();
-        body["codes"] = json!([first.as_str(), second.as_str()]);
-        console.ask(console.client().post(&["v1", "sessions"]).body(body)).await
+        let codes = prompt::pair(&PairPrompt::new(&serial, kind))?;
+        let proof = Proof::Pair(codes.map(SecretText::from), serial);
+        let opened = console.client().open_session(&self.session(account, proof)).await;
+        opened.map_err(console.failing(Task::LoginByPair))
     }
 
-    fn body(&self, account: &str) -> Value {
-        let mut body = json!({"account": account});
-        if let Some(duration) = self.duration {
-            body["duration_seconds"] = duration.into();
+    async fn by_key(
+        &self,
+        console: &Console,
+        account: &AccountId,
+    ) -> Result<OpenedSession, Failure> {
+        let (id, credential) = answer(console, &self.plugged, account).await?;
+        let session = self.session(account, Proof::SecurityKey(id, credential));
+        let opened = console.client().open_session(&session).await;
+        opened.map_err(console.failing(Task::LoginByKey))
+    }
+
+    fn session(&self, account: &AccountId, proof: Proof) -> OpenSession {
+        OpenSession {
+            duration_seconds: self.duration,
+            audience: self.audience.clone(),
+            ..OpenSession::new(account, proof)
         }
-        if let Some(audience) = &self.audience {
-            body["audience"] = audience.as_str().into();
-        }
-        body
     }
 }
 
 /// The one device of the account that shows codes, and its kind.
 async fn only_device(
     console: &Console,
-    account: &str,
-) -> Result<(String, Option<String>), Failure> {
-    let devices = console
-        .ask_all("devices", || {
-            console.client().get(&["v1", "devices"]).query("account", Some(account))
-        })
-        .await?;
-    let is = |device: &Value, member: &str, values: &[&str]| {
-        values.contains(&device.get(member).and_then(Value::as_str).unwrap_or(""))
+    account: &AccountId,
+) -> Result<(SerialNumber, Option<MfaKind>), Failure> {
+    let devices = console.client().all_devices(Some(account), None).await;
+    let devices = devices.map_err(console.failing(Task::Other))?;
+    let fits = |device: &&Device| {
+        matches!(device.kind, MfaKind::Totp | MfaKind::Hotp)
+            && matches!(device.state, DeviceState::Active | DeviceState::Locked)
     };
-    let fits = |device: &&Value| {
-        is(device, "kind", &["totp", "hotp"]) && is(device, "state", &["active", "locked"])
-    };
-    let fitting: Vec<&Value> = devices.iter().filter(fits).collect();
+    let fitting: Vec<&Device> = devices.iter().filter(fits).collect();
+    let name = plain(account.as_str());
     match fitting.as_slice() {
-        [device] => Ok((text(device, "serial"), Some(text(device, "kind")))),
-        [] => Err(Failure::bad_input(format!("{account} has no device in use that shows codes"))
+        [device] => Ok((device.serial.clone(), Some(device.kind))),
+        [] => Err(Failure::bad_input(format!("{name} has no device in use that shows codes"))
             .hint("See what there is: twostep device list")),
         several => {
-            let serials: Vec<String> =
-                several.iter().map(|device| text(device, "serial")).collect();
-            Err(Failure::bad_input(format!("{account} has several devices"))
+            let serials: Vec<&str> = several.iter().map(|device| device.serial.as_str()).collect();
+            Err(Failure::bad_input(format!("{name} has several devices"))
                 .hint(format!("Say which: --serial {}", serials.join(" or "))))
         }
     }

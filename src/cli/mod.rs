@@ -88,7 +88,7 @@ pub fn run() -> ExitCode {
         Err(error) => return output::usage(&error),
     };
     let (json, quiet) = (program.global.json(), program.global.quiet());
-    // Its output may go to a pipe that is never read, and the agent ends when it is told to.
+    // The agent ends when it is told to, even if a pipe takes its output and is never read.
     let waits_for_its_reader = !matches!(program.command, Command::Agent(_));
     let result = perform(program);
     if waits_for_its_reader {

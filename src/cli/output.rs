@@ -1,4 +1,4 @@
-//! What a command has to say, to people or to programs, and the exit code that goes with it.
+//! The output of a command, for people or for programs, and its exit code.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -8,9 +8,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::id::is_printable;
+use crate::wire::Problem;
 
 /// The program's exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,15 +21,15 @@ pub(super) enum Exit {
     Done,
     /// Judged, and the answer is no.
     Refused,
-    /// The command cannot be meant.
+    /// The arguments or the input are wrong.
     BadInput,
-    /// No agent, no store, no time to wait any longer.
+    /// No agent, no store, or no answer in time.
     Unavailable,
     /// No security key, or none that was touched, or one that is blocked.
     NoKey,
 }
 
-/// What a command found: one document, and the same in words.
+/// The result of a command: one document, and the same in words.
 #[derive(Debug)]
 pub(super) struct Report {
     exit: Exit,
@@ -36,13 +38,13 @@ pub(super) struct Report {
     notes: Vec<String>,
 }
 
-/// Why a command did not do it, and what helps.
+/// The failure of a command, and what helps.
 #[derive(Debug)]
 pub(super) struct Failure {
     exit: Exit,
     message: String,
     hints: Vec<String>,
-    document: Option<Box<Value>>,
+    document: Option<Box<Problem>>,
 }
 
 impl Exit {
@@ -56,7 +58,7 @@ impl Exit {
         }
     }
 
-    /// What stands for it where no agent has answered.
+    /// Status and code of the problem document where no agent has answered.
     fn problem(self) -> (u16, &'static str) {
         match self {
             Exit::Done => (200, "Done"),
@@ -69,11 +71,13 @@ impl Exit {
 }
 
 impl Report {
-    pub(super) fn new(document: Value, text: impl Into<String>) -> Report {
+    /// A document for programs, and the same in words for people.
+    pub(super) fn new(document: impl Serialize, text: impl Into<String>) -> Report {
+        let document = serde_json::to_value(document).unwrap_or_default();
         Report { exit: Exit::Done, document, text: text.into(), notes: Vec::new() }
     }
 
-    /// What a person would like to know beside it: what comes next, what to take care of.
+    /// Adds what a person would like to know beside it: the next step, what to take care of.
     pub(super) fn note(mut self, note: impl Into<String>) -> Report {
         self.notes.push(note.into());
         self
@@ -94,17 +98,17 @@ impl Failure {
         Failure::new(Exit::BadInput, message)
     }
 
-    /// What helps: a sentence, or a command to type.
+    /// Adds what helps: a sentence, or a command to type.
     #[must_use]
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hints.push(hint.into());
         self
     }
 
-    /// The problem document as the agent sent it.
+    /// Adds the problem as the agent sent it.
     #[must_use]
-    pub(super) fn document(self, document: Value) -> Failure {
-        Failure { document: Some(Box::new(document)), ..self }
+    pub(super) fn document(self, problem: Problem) -> Failure {
+        Failure { document: Some(Box::new(problem)), ..self }
     }
 
     pub(super) fn hints(&self) -> &[String] {
@@ -113,8 +117,19 @@ impl Failure {
 
     fn to_document(&self) -> Value {
         let (status, code) = self.exit.problem();
-        let local = || json!({"type": "about:blank", "title": code, "status": status, "code": code, "detail": self.message});
-        self.document.as_deref().cloned().unwrap_or_else(local)
+        let local = || {
+            Box::new(Problem {
+                kind: "about:blank".to_owned(),
+                title: code.to_owned(),
+                status,
+                code: code.into(),
+                detail: self.message.clone(),
+                reason: None,
+                retry_after_seconds: None,
+            })
+        };
+        let problem = self.document.clone().unwrap_or_else(local);
+        serde_json::to_value(problem).unwrap_or_default()
     }
 }
 
@@ -168,7 +183,7 @@ fn heard<T>(told: &Receiver<T>, is_stalled: impl Fn() -> bool) -> Option<T> {
     }
 }
 
-/// Whether standard output or standard error takes nothing now.
+/// Tells that standard output or standard error takes nothing now.
 fn is_stalled() -> bool {
     let takes = |output: BorrowedFd<'_>| {
         let mut asked = [PollFd::new(output, PollFlags::POLLOUT)];
@@ -204,7 +219,7 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
     let json = std::env::args_os().any(|argument| argument == "--json");
     if error.use_stderr() && json {
         let message = error.to_string();
-        // What follows is usage, for people.
+        // The rest is usage, for people.
         let message = message.split("\n\n").next().unwrap_or_default();
         return finish(
             &Err(Failure::bad_input(message.strip_prefix("error: ").unwrap_or(message))),
@@ -274,14 +289,14 @@ fn pretty(document: &Value) -> String {
     format!("{document:#}")
 }
 
-/// How long the reader of an agent's last words may take nothing. The lines of its log were waited
-/// for before, and it is to end within two seconds.
+/// The longest time for which the reader of an agent's last words may take nothing. The agent has
+/// to end within two seconds, and has waited for its log before.
 const LAST_WORDS: Duration = Duration::from_millis(900);
 
-/// How long its last words may take in all.
+/// The longest time for an agent's last words in all.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// How often the output is looked at meanwhile.
+/// The pause between two looks at the output.
 const LOOK: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
@@ -312,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_thread_is_waited_for_and_a_reader_that_takes_nothing_is_not() {
+    fn a_slow_thread_is_waited_for_and_a_stuck_reader_is_not() {
         let spoken_after = |delay: Duration| {
             let (said, told) = channel();
             std::thread::spawn(move || {

@@ -15,8 +15,7 @@ use crate::time::{Clock, SystemClock, UnixTime};
 /// Read policies, find what is wrong with them, try them on a context
 #[derive(Subcommand)]
 pub(super) enum Policy {
-    /// Say in words what each policy of a file demands, and how somebody would have to be verified
-    /// for it
+    /// Say in words what each policy of a file demands, and which verification would meet it
     Check {
         /// A file of [policy.NAME] tables
         file: PathBuf,
@@ -32,12 +31,12 @@ pub(super) enum Policy {
         file: PathBuf,
         /// The policy's name
         policy: String,
-        /// What is presented: a token, or a JSON document like "context" of `session show --json`,
+        /// The presented context: a token, or a JSON document like "context" of `session show --json`,
         /// of which anything may be left out;
         /// - reads it from standard input [default: nothing]
         #[arg(long, value_name = "TOKEN|JSON|-")]
         context: Option<String>,
-        /// When: 2026-11-22T09:30:00Z [default: now]
+        /// The time of the decision: 2026-11-22T09:30:00Z [default: now]
         #[arg(long, value_name = "TIME")]
         at: Option<UnixTime>,
     },
@@ -139,7 +138,8 @@ fn supposed(context: Option<&str>) -> Result<(HypotheticalContext, bool), Failur
 fn decided(name: &str, decision: &Decision, at: UnixTime) -> Report {
     let step_up = decision.step_up();
     let document = json!({
-        "policy": name, "at": at.to_string(), "allowed": decision.is_allowed(), "reason": decision.reason().to_string(),
+        "policy": name, "at": at.to_string(), "allowed": decision.is_allowed(),
+        "reason": decision.reason().to_string(),
         "missing": decision.missing(), "step_up": document(&step_up),
     });
     let mut lines = vec![format!(

@@ -7,21 +7,21 @@ use zeroize::Zeroizing;
 
 use crate::cli::output;
 use crate::cli::output::Failure;
-use crate::id::{OddCharacter, is_dash, is_invisible, narrow};
+use crate::device::MfaKind;
+use crate::id::{OddCharacter, SerialNumber, is_dash, is_invisible, narrow};
 use crate::otp::Code;
 use crate::verifier::Passcode;
 
-/// What a device that shows codes is asked for, twice.
+/// The two prompts for a pair of codes.
 pub(super) struct PairPrompt {
     pub(super) first: String,
     pub(super) second: String,
 }
 
 impl PairPrompt {
-    /// For this device; `kind` as the agent names it.
-    pub(super) fn new(serial: &str, kind: Option<&str>) -> PairPrompt {
-        let serial = output::plain(serial);
-        if kind == Some("hotp") {
+    /// Prompts for this device; without a kind, for a display that changes by itself.
+    pub(super) fn new(serial: &SerialNumber, kind: Option<MfaKind>) -> PairPrompt {
+        if kind == Some(MfaKind::Hotp) {
             return PairPrompt {
                 first: format!("Press the button of {serial} and type its code:"),
                 second: "Press it once more and type the next code:".to_owned(),
@@ -34,7 +34,7 @@ impl PairPrompt {
     }
 }
 
-/// Whether somebody is there to be asked.
+/// Tells a terminal from a pipe or a file on standard input.
 pub(super) fn is_terminal() -> bool {
     std::io::stdin().is_terminal()
 }
@@ -67,7 +67,7 @@ pub(super) fn pair(prompt: &PairPrompt) -> Result<[Zeroizing<String>; 2], Failur
     Ok([first, second])
 }
 
-/// Something that nobody may see on the screen.
+/// Asks for a secret; nothing of it appears on the screen.
 pub(super) fn secret(prompt: &str) -> Result<Zeroizing<String>, Failure> {
     let typed = unseen(prompt, "a secret")?;
     let mut secret = Zeroizing::new(String::with_capacity(typed.len()));
@@ -106,7 +106,7 @@ fn unseen(prompt: &str, what: &str) -> Result<Zeroizing<String>, Failure> {
     typed.map_err(|error| Failure::bad_input(format!("{what} cannot be asked for: {error}")))
 }
 
-/// Asks until the answer can be meant; where nobody is there to be asked, once.
+/// Asks until the answer is well-formed; without a terminal, once.
 fn ask(
     prompt: &str,
     what: &str,

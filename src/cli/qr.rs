@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 
-/// How a QR code is drawn.
+/// The drawing of a QR code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Qr {
     /// Black on white by the terminal's own colours; not at all where standard output is no
@@ -49,9 +49,9 @@ impl Qr {
 /// The outcome of drawing a QR code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Drawing {
-    /// Its lines, each ended by a new line.
+    /// The lines, each ended by a new line.
     Drawn(String),
-    /// It was not asked for, or standard output is no terminal.
+    /// Not asked for, or standard output is no terminal.
     NotWanted,
     /// The text does not fit into one.
     TooLong,

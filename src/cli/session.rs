@@ -3,22 +3,23 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::cli::console::{Console, existing_account};
 use crate::cli::output::{Exit, Failure, Report, plain};
+use crate::cli::refusal::Task;
 use crate::cli::signing_key::SigningKey;
-use crate::cli::words::text;
 use crate::cli::{prompt, words};
 use crate::id::{AccountId, SerialNumber};
+use crate::wire::{Context, Introspected, Mfa, RevokeSessions};
 
 /// Read a session's token, revoke sessions, manage the keys that sign them
 #[derive(Subcommand)]
 pub(super) enum Session {
     /// Say what a token proves, and whether it is alive; exit 1 if it is not
     Show {
-        /// The token; - reads it from standard input, where nobody else sees it
+        /// The token; - reads it from standard input, which other users cannot see
         #[arg(value_name = "TOKEN|-")]
         token: String,
         /// For whom it must be [default: the agent itself]
@@ -27,7 +28,7 @@ pub(super) enum Session {
     },
     /// Revoke an account's sessions: all of them so far, or some
     Revoke {
-        /// Whose sessions [default: yours]
+        /// The account of the sessions [default: yours]
         #[arg(long, value_parser = existing_account)]
         account: Option<AccountId>,
         /// Only those opened up to then: 2026-11-22T09:30:00Z
@@ -48,25 +49,21 @@ impl Session {
             Session::Show { token, audience } => show(console, token, audience.as_deref()).await,
             Session::Revoke { account, before, serial } => {
                 let account = console.account(account.as_ref())?;
-                let mut body = json!({});
-                if let Some(before) = before {
-                    body["issued_before"] = before.as_str().into();
-                }
-                if let Some(serial) = serial {
-                    body["serial"] = serial.as_str().into();
-                }
-                let call = console
-                    .client()
-                    .post(&["v1", "accounts", &account, "revoke-sessions"])
-                    .body(body);
-                let answer = console.ask(call).await?;
+                // The agent reads the time: a wrong one is told in its words.
+                let which = RevokeSessions {
+                    issued_before: before.clone(),
+                    ..RevokeSessions::new(None, serial.as_ref())
+                };
+                let revoked = console.client().revoke_sessions(&account, &which).await;
+                let revoked = revoked.map_err(console.failing(Task::Other))?;
                 let with =
                     serial.as_ref().map_or_else(String::new, |serial| format!(" with {serial}"));
                 let text = format!(
-                    "Sessions of {account} opened{with} up to {} are over.",
-                    text(&answer, "revoked_before")
+                    "Sessions of {} opened{with} up to {} are over.",
+                    plain(account.as_str()),
+                    revoked.revoked_before
                 );
-                Ok(Report::new(answer, text))
+                Ok(Report::new(revoked, text))
             }
             Session::Keys(keys) => keys.run(console).await,
         }
@@ -76,67 +73,69 @@ impl Session {
 async fn show(console: &Console, token: &str, audience: Option<&str>) -> Result<Report, Failure> {
     let token =
         if token == "-" { prompt::secret("Token")? } else { Zeroizing::new(token.to_owned()) };
-    let mut body = json!({"token": token.trim()});
-    if let Some(audience) = audience {
-        body["audience"] = audience.into();
-    }
-    let answer = console
-        .ask(console.client().post(&["v1", "sessions", "introspect"]).body(body))
-        .await?;
-    if answer.get("active") != Some(&Value::Bool(true)) {
-        let text = "not active: it is over, revoked, for somebody else, or no token of this agent";
+    let found = console.client().introspect(token.trim(), audience).await;
+    let context = found.map_err(console.failing(Task::Other))?;
+    let Some(context) = context else {
+        let text =
+            "not active: it is over, revoked, for another audience, or no token of this agent";
+        let answer = Introspected { active: false, context: None };
         let report = Report::new(answer, text).exit(Exit::Refused);
         let other = claimed_audience(&token, audience).map(|other| plain(&other));
-        let hint = other.map(|other| format!("It says of itself that it is for {other:?}. If that is who you are: --audience {other}"));
+        let hint = other.map(|other| {
+            format!(
+                "It says of itself that it is for {other:?}. \
+                 If that is who you are: --audience {other}"
+            )
+        });
         return Ok(hint.into_iter().fold(report, Report::note));
-    }
-    let text = answer.get("context").map(context).unwrap_or_default();
-    Ok(Report::new(answer, text))
+    };
+    let text = facts(&context);
+    Ok(Report::new(Introspected { active: true, context: Some(context) }, text))
 }
 
-fn context(context: &Value) -> String {
-    let is = |member: &str| context.get(member) == Some(&Value::Bool(true));
-    let mut facts = vec![("Account", text(context, "account"))];
-    if is("mfa_present") {
-        let age = context
-            .get("mfa_age_seconds")
-            .and_then(Value::as_u64)
-            .map(words::seconds)
-            .unwrap_or_default();
-        let methods = context.get("amr").and_then(Value::as_array).cloned().unwrap_or_default();
-        let methods: Vec<String> = methods.iter().filter_map(Value::as_str).map(plain).collect();
-        facts.push(("MFA", format!("proved {age} ago, at {}", text(context, "mfa_time"))));
-        facts.push(("Device", format!("{} ({})", text(context, "serial"), text(context, "kind"))));
-        facts.push(("Methods", methods.join(", ")));
-        facts.push((
-            "Phishing",
-            if is("phishing_resistant") {
-                "resistant"
-            } else {
-                "not resistant: a code can be typed into a false page"
-            }
-            .to_owned(),
-        ));
-        facts.push((
-            "Hardware",
-            if is("hardware_bound") { "known to keep its key in hardware" } else { "not known" }
-                .to_owned(),
-        ));
-    } else {
-        facts.push(("MFA", "none: nothing more than the account's name was given".to_owned()));
+fn facts(context: &Context) -> String {
+    let mut facts = vec![("Account", words::text(&context.account))];
+    match &context.mfa {
+        Some(mfa) => facts.extend(proof(mfa)),
+        None => {
+            facts.push(("MFA", "none: nothing more than the account's name was given".to_owned()));
+        }
     }
-    facts.push(("Audience", text(context, "audience")));
-    facts.push(("Opened", words::at(context, "issued_at")));
-    facts.push(("Over", words::at(context, "expires_at")));
-    facts.push(("Id", text(context, "session_id")));
+    facts.extend([
+        ("Audience", plain(&context.audience)),
+        ("Opened", words::at(Some(context.issued_at))),
+        ("Over", words::at(Some(context.expires_at))),
+        ("Id", plain(&context.session_id)),
+    ]);
     words::facts(&facts)
 }
 
-/// The audience that a token names, if it is another than the one it was shown to. Nobody has
-/// checked what it names.
+fn proof(mfa: &Mfa) -> [(&'static str, String); 5] {
+    let methods: Vec<String> = mfa.amr.iter().map(|method| plain(method)).collect();
+    let phishing = match mfa.phishing_resistant {
+        true => "resistant",
+        false => "not resistant: a code can be typed into a false page",
+    };
+    let hardware =
+        if mfa.hardware_bound { "known to keep its key in hardware" } else { "not known" };
+    [
+        ("MFA", format!("proved {} ago, at {}", words::seconds(mfa.age_seconds), mfa.time)),
+        ("Device", format!("{} ({})", mfa.serial, mfa.kind.name())),
+        ("Methods", methods.join(", ")),
+        ("Phishing", phishing.to_owned()),
+        ("Hardware", hardware.to_owned()),
+    ]
+}
+
+/// The audience that a token names, if it is another than the one it was shown to. The token's
+/// signature is not verified here.
 fn claimed_audience(token: &str, shown_to: Option<&str>) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Claims {
+        iss: String,
+        aud: String,
+    }
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    let claims: Value = serde_json::from_slice(&claims).ok()?;
-    let (issuer, audience) = (claims.get("iss")?.as_str()?, claims.get("aud")?.as_str()?);
-    (audience != shown_to.unwrap_or(issuer)).then(|| audience.to_owned())
+    let Claims { iss, aud } = serde_json::from_slice(&claims).ok()?;
+    (aud != shown_to.unwrap_or(&iss)).then_some(aud)
 }

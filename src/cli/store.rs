@@ -8,9 +8,9 @@ use serde_json::json;
 
 use crate::agent::config::Config;
 use crate::cli::console::Console;
-use crate::cli::output::{Exit, Failure, Report};
+use crate::cli::output::{Exit, Failure, Report, plain};
+use crate::cli::refusal::Task;
 use crate::cli::words;
-use crate::cli::words::text;
 use crate::id::CallerId;
 use crate::store::sqlite;
 use crate::store::sqlite::{CheckReport, OpenError};
@@ -64,23 +64,21 @@ impl Store {
 }
 
 async fn backup(console: &Console, to: Option<&Path>) -> Result<Report, Failure> {
-    let mut body = json!({});
-    if let Some(to) = to {
-        let unclear = |error| Failure::bad_input(format!("{} is no path: {error}", to.display()));
-        let to = std::path::absolute(to).map_err(unclear)?;
-        body["path"] = to
-            .to_str()
-            .ok_or_else(|| Failure::bad_input("the agent takes paths in UTF-8 only"))?
-            .into();
-    }
-    let answer = console
-        .ask(console.client().post(&["v1", "store", "backup"]).body(body))
-        .await?;
-    let path = text(&answer, "path");
+    let to = to.map(absolute).transpose()?;
+    let backup = console.client().backup(to.as_deref()).await;
+    let backup = backup.map_err(console.failing(Task::Other))?;
+    let path = plain(&backup.path);
     let note = "It is of no use without the agent's sealing keys: keep them, too, somewhere else.";
-    Ok(Report::new(answer, path.clone())
+    Ok(Report::new(backup, path.clone())
         .note(note)
         .note(format!("See that it is sound: twostep store check {path}")))
+}
+
+fn absolute(path: &Path) -> Result<String, Failure> {
+    let unclear = |error| Failure::bad_input(format!("{} is no path: {error}", path.display()));
+    let path = std::path::absolute(path).map_err(unclear)?;
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| Failure::bad_input("the agent takes paths in UTF-8 only"))
 }
 
 fn restore(path: &Path) -> Result<Report, Failure> {
@@ -88,12 +86,14 @@ fn restore(path: &Path) -> Result<Report, Failure> {
     let restored = sqlite::restore(path, SystemClock.read().wall, &caller)
         .map_err(|error| refused(error, path))?;
     let text = format!(
-        "Restored: {} of {}. Codes up to now and of the next ten minutes are spent, and all sessions are over.",
+        "Restored: {} of {}. Codes up to now and of the next ten minutes are spent, and all \
+         sessions are over.",
         words::count(restored.devices, "device"),
         words::count(restored.accounts, "account")
     );
     let document = json!({"devices": restored.devices, "accounts": restored.accounts});
-    let note = "An API key that was revoked since the backup works again: look through twostep api-key list.";
+    let note = "An API key that was revoked since the backup works again: look through \
+                twostep api-key list.";
     Ok(Report::new(document, text)
         .note(note)
         .note(format!("Serve from it: twostep agent --store sqlite:{}", path.display())))

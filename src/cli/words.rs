@@ -1,21 +1,22 @@
 //! Times, durations and drift as people say them.
 
-use std::time::SystemTime;
+use std::fmt::Display;
+use std::time::Duration;
 
-use serde_json::Value;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use unicode_width::UnicodeWidthStr;
 
 use crate::cli::output::plain;
+use crate::time::{Clock, SystemClock, UnixTime};
+use crate::wire::{Device, Timestamp};
 
-/// A member that is text, made harmless for a terminal; a dash where it is not there.
-pub(super) fn text(value: &Value, member: &str) -> String {
-    match value.get(member) {
-        Some(Value::String(text)) => plain(text),
-        Some(Value::Null) | None => "-".to_owned(),
-        Some(other) => plain(&other.to_string()),
-    }
+/// Text from the agent, made harmless for a terminal.
+pub(super) fn text(value: impl Display) -> String {
+    plain(&value.to_string())
+}
+
+/// Text from the agent, or a dash where there is none.
+pub(super) fn or_dash(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "-".to_owned(), text)
 }
 
 /// A duration, in the largest unit that says enough.
@@ -36,36 +37,31 @@ pub(super) fn count(count: impl Into<u64>, what: &str) -> String {
     }
 }
 
-/// A time member: `3 minutes ago`, `in 2 hours`.
-pub(super) fn when(value: &Value, member: &str) -> String {
-    let Some(text) = value.get(member).and_then(Value::as_str) else { return "never".to_owned() };
-    match seconds_from_now(text) {
-        None => plain(text),
+/// A time as people say it: `3 minutes ago`, `in 2 hours`.
+pub(super) fn when(time: Option<Timestamp>) -> String {
+    match time.map(|time| seconds_from_now(*time)) {
+        None => "never".to_owned(),
         Some(0) => "now".to_owned(),
         Some(ahead @ 1..) => format!("in {}", seconds(ahead.unsigned_abs())),
         Some(ago) => format!("{} ago", seconds(ago.unsigned_abs())),
     }
 }
 
-/// A time member as it was sent, with how far away it is.
-pub(super) fn at(value: &Value, member: &str) -> String {
-    match value.get(member).and_then(Value::as_str) {
-        None => "never".to_owned(),
-        Some(text) => format!("{} ({})", plain(text), when(value, member)),
-    }
+/// A time in RFC 3339, with its distance from now.
+pub(super) fn at(time: Option<Timestamp>) -> String {
+    time.map_or_else(|| when(None), |time| format!("{time} ({})", when(Some(time))))
 }
 
-/// How many seconds ahead of our clock a time is.
-pub(super) fn seconds_from_now(rfc3339: &str) -> Option<i64> {
-    let time = OffsetDateTime::parse(rfc3339, &Rfc3339).ok()?;
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    time.unix_timestamp().checked_sub(i64::try_from(now.as_secs()).ok()?)
+/// The seconds by which a time is ahead of this machine's clock.
+pub(super) fn seconds_from_now(time: UnixTime) -> i64 {
+    let now = SystemClock.read().wall;
+    let ahead = |seconds: Duration| i64::try_from(seconds.as_secs()).unwrap_or(i64::MAX);
+    ahead(time.since(now)) - ahead(now.since(time))
 }
 
 /// The drift of a device, short: `+3 steps (90 s)`.
-pub(super) fn short_drift(device: &Value) -> String {
-    let number = |member: &str| device.get(member).and_then(Value::as_i64);
-    match (number("drift_steps"), number("drift_seconds")) {
+pub(super) fn short_drift(device: &Device) -> String {
+    match (device.drift_steps, device.drift_seconds) {
         (None, _) => "-".to_owned(),
         (Some(0), _) => "none".to_owned(),
         (Some(steps), seconds) => {
@@ -76,10 +72,9 @@ pub(super) fn short_drift(device: &Value) -> String {
     }
 }
 
-/// The drift of a device, and whose clock it is that is wrong.
-pub(super) fn drift(device: &Value) -> Vec<String> {
-    let number = |member: &str| device.get(member).and_then(Value::as_i64);
-    let (Some(steps), Some(off)) = (number("drift_steps"), number("drift_seconds")) else {
+/// The drift of a device in sentences: how far, how fast, and what to do.
+pub(super) fn drift(device: &Device) -> Vec<String> {
+    let (Some(steps), Some(off)) = (device.drift_steps, device.drift_seconds) else {
         return Vec::new();
     };
     let off_by = seconds(off.unsigned_abs());
@@ -94,7 +89,7 @@ pub(super) fn drift(device: &Value) -> Vec<String> {
             short_drift(device)
         )],
     };
-    if let Some(rate) = device.get("drift_ppm").and_then(Value::as_f64) {
+    if let Some(rate) = device.drift_ppm {
         let a_week = rate.abs() * 0.6048;
         let way = if rate < 0.0 { "loses" } else { "gains" };
         lines.push(match rate.abs() {
@@ -103,8 +98,9 @@ pub(super) fn drift(device: &Value) -> Vec<String> {
         });
     }
     if steps != 0 {
-        lines.push("codes are looked for where its clock is: nothing needs to be done while they are accepted".to_owned());
-        lines.push("whether it is the agent's clock that is wrong says: twostep doctor".to_owned());
+        lines
+            .push("its codes are expected there: nothing to do while they are accepted".to_owned());
+        lines.push("is the agent's own clock right? twostep doctor".to_owned());
     }
     lines
 }
@@ -150,9 +146,8 @@ fn filled(cell: &str, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::device::{DeviceState, MfaKind};
 
     #[test]
     fn durations_have_one_unit() {
@@ -169,12 +164,16 @@ mod tests {
 
     #[test]
     fn drift_says_whose_clock_is_ahead() {
-        let device = json!({"drift_steps": -3, "drift_seconds": -90, "drift_ppm": -12.4});
+        let serial = "GAHT12345678".parse().unwrap();
+        let mut device = Device::new(serial, MfaKind::Totp, DeviceState::Active);
+        assert_eq!(drift(&device), Vec::<String>::new());
+        device.drift_steps = Some(-3);
+        device.drift_seconds = Some(-90);
+        device.drift_ppm = Some(-12.4);
         assert_eq!(short_drift(&device), "-3 steps (-90 s)");
         let lines = drift(&device);
         assert!(lines[0].contains("behind the agent's"), "{lines:?}");
         assert!(lines[1].contains("loses 7.5 seconds a week"), "{lines:?}");
-        assert_eq!(drift(&json!({"kind": "hotp"})), Vec::<String>::new());
     }
 
     #[test]

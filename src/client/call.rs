@@ -6,13 +6,15 @@ use std::time::Duration;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue};
-use hyper::{Method, Request};
+use hyper::{Method, Request, StatusCode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::client::{Client, Error, Problem, encoded, sensitive};
+use crate::client::{Client, Error, encoded, sensitive};
 use crate::http;
 use crate::http::{Bounds, Cause};
+use crate::wire::Problem;
 
 /// A request that is being put together. [`Call::send`] sends it.
 #[must_use]
@@ -25,7 +27,7 @@ pub struct Call<'a> {
     only_asks: bool,
 }
 
-/// What the agent answered to a request that it has done.
+/// The agent's answer to a request that it has done.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The HTTP status, 200 to 299.
@@ -41,7 +43,7 @@ impl<'a> Call<'a> {
         Call { client, method, target, body: None, mfa_context: None, only_asks: false }
     }
 
-    /// Says that the request judges and changes nothing, so that it may be sent again.
+    /// Marks the request as one that judges and changes nothing, so that it may be sent again.
     pub(super) fn asking(self) -> Call<'a> {
         Call { only_asks: true, ..self }
     }
@@ -56,13 +58,31 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// The body.
+    /// Adds the members of `parameters` to the query.
+    pub(super) fn query_of(mut self, parameters: &impl Serialize) -> Call<'a> {
+        if let Ok(Value::Object(members)) = serde_json::to_value(parameters) {
+            for (name, value) in members {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                self = self.query(&name, Some(&text));
+            }
+        }
+        self
+    }
+
+    /// Sets the body.
     pub fn body(self, body: Value) -> Call<'a> {
         Call { body: Some(body), ..self }
     }
 
-    /// The context by which the owner of a protected account proves to be that, in the place of the
-    /// client's.
+    /// Sets the body to `document`, as JSON.
+    pub(super) fn json(self, document: &impl Serialize) -> Result<Call<'a>, Error> {
+        let body =
+            serde_json::to_value(document).map_err(|error| Error::Malformed(error.to_string()))?;
+        Ok(self.body(body))
+    }
+
+    /// Sets the context by which the owner of a protected account proves to be that, in the place
+    /// of the client's.
     pub fn mfa_context(self, token: Option<&'a str>) -> Call<'a> {
         Call { mfa_context: token, ..self }
     }
@@ -72,6 +92,34 @@ impl<'a> Call<'a> {
     /// # Errors
     /// Every answer but a success is one; see [`Error`].
     pub async fn send(self) -> Result<Answer, Error> {
+        self.answer(read).await
+    }
+
+    /// Sends it, and reads the answer as this type.
+    pub(super) async fn read<T: DeserializeOwned>(self) -> Result<T, Error> {
+        let answer = self.send().await?;
+        serde_json::from_value(answer.body)
+            .map_err(|error| Error::Malformed(format!("it answers something else: {error}")))
+    }
+
+    /// Sends it, and reads the answer as text.
+    pub(super) async fn text(self) -> Result<String, Error> {
+        let text = |answer: &http::Answer| {
+            String::from_utf8(answer.body.to_vec())
+                .map_err(|_| Error::Malformed("it answers something that is no text".to_owned()))
+        };
+        self.answer(move |answer| succeeded(answer).and_then(|()| text(answer))).await
+    }
+
+    async fn answer<T>(self, read: impl Fn(&http::Answer) -> Result<T, Error>) -> Result<T, Error> {
+        let answer = self.exchange().await;
+        let status = answer.as_ref().map_or(0, |answer| answer.status.as_u16());
+        let read = answer.and_then(|answer| read(&answer));
+        self.client.observe(&self.to_string(), read.as_ref().map(|_| status));
+        read
+    }
+
+    async fn exchange(&self) -> Result<http::Answer, Error> {
         let request = self.request()?;
         let mut pause = FIRST_PAUSE;
         for _ in 1..self.client.tries {
@@ -86,27 +134,17 @@ impl<'a> Call<'a> {
         self.attempt(request).await
     }
 
-    /// Sends it, and reads the answer as this type.
-    pub(super) async fn read<T: DeserializeOwned>(self) -> Result<T, Error> {
-        let answer = self.send().await?;
-        serde_json::from_value(answer.body)
-            .map_err(|error| Error::Malformed(format!("it answers something else: {error}")))
+    /// Opens a new connection each time: on a used one, the other end may be gone without a sign.
+    async fn attempt(&self, request: Request<Full<Bytes>>) -> Result<http::Answer, Error> {
+        let within = self.client.timeout;
+        let mut connection = self.client.connect().await?;
+        connection
+            .send(request, Bounds { within, longest: LONGEST })
+            .await
+            .map_err(|error| self.client.error(error))
     }
 
-    /// A new connection each time: on one that was used before, nobody knows whether the other end
-    /// is still there.
-    async fn attempt(&self, request: Request<Full<Bytes>>) -> Result<Answer, Error> {
-        let (endpoint, within) = (&self.client.endpoint, self.client.timeout);
-        let unreachable = |cause| Error::Unreachable { endpoint: endpoint.clone(), cause };
-        let mut connection = endpoint.connect(within).await.map_err(unreachable)?;
-        match connection.send(request, Bounds { within, longest: LONGEST }).await {
-            Ok(answer) => read(&answer),
-            Err(http::Error::NotSent(cause)) => Err(unreachable(cause)),
-            Err(http::Error::Lost(how)) => Err(Error::Lost(how)),
-        }
-    }
-
-    fn request(&self) -> Result<Request<Full<Bytes>>, Error> {
+    pub(super) fn request(&self) -> Result<Request<Full<Bytes>>, Error> {
         let mut request = self.client.endpoint.request(self.method.clone(), &self.target);
         let own = self.mfa_context.map(sensitive).transpose()?;
         if let Some(token) = own.or_else(|| self.client.mfa_context.clone()) {
@@ -129,7 +167,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// What is asked, without its body: `GET /v1/devices`.
+/// The method and the target: `GET /v1/devices`.
 impl fmt::Display for Call<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method, self.target)
@@ -142,27 +180,37 @@ fn worth_another_try(cause: &Cause) -> bool {
 }
 
 fn read(answer: &http::Answer) -> Result<Answer, Error> {
+    succeeded(answer)?;
     let status = answer.status.as_u16();
     let date = answer.headers.get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
-    let json = if answer.body.is_empty() {
-        Some(Value::Null)
-    } else {
-        serde_json::from_slice::<Value>(&answer.body).ok()
+    let body = match answer.body.is_empty() {
+        true => Some(Value::Null),
+        false => serde_json::from_slice::<Value>(&answer.body).ok(),
     };
+    let body = body.ok_or_else(|| {
+        Error::Malformed(format!("it answers {status} with something that is no JSON"))
+    })?;
+    Ok(Answer { status, date, body })
+}
+
+fn succeeded(answer: &http::Answer) -> Result<(), Error> {
     if answer.status.is_success() {
-        let body = json.ok_or_else(|| {
-            Error::Malformed(format!("it answers {status} with something that is no JSON"))
-        })?;
-        return Ok(Answer { status, date, body });
+        return Ok(());
     }
-    match json.and_then(|document| Problem::read(status, document)) {
-        Some(problem) => Err(Error::Problem(Box::new(problem))),
-        None => Err(Error::Malformed(format!("it answers {status} and does not say why"))),
+    Err(problem(answer.status, &answer.body))
+}
+
+/// The problem in an answer that is no success.
+pub(super) fn problem(status: StatusCode, body: &[u8]) -> Error {
+    let status = status.as_u16();
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) => Error::Problem(Box::new(Problem { status, ..problem })),
+        Err(_) => Error::Malformed(format!("it answers {status} and does not say why")),
     }
 }
 
-/// How long to wait before the second try; twice as long before the third.
+/// The pause before the second try; before the third it is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// No answer is longer.
+/// The longest answer that is read.
 const LONGEST: usize = 16 * 1_024 * 1_024;

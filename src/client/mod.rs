@@ -1,33 +1,37 @@
-//! A client of the agent, on its Unix socket or over HTTPS: one request, one answer.
+//! A client of the agent, on its Unix socket or over HTTPS: one request, one answer, in the types
+//! of [`wire`](crate::wire).
 //!
-//! A code that was judged is spent, whether its answer arrived or not. So nothing is ever sent
-//! twice that could judge one: what only asks may be asked again, anything else only when it was
-//! surely not sent; see [`Client::trying`].
+//! A judged code is spent, even if its answer is lost. Requests that could judge one are never sent
+//! twice; requests that only read may be sent again. See [`Client::trying`].
 
 mod account;
 mod call;
-mod context;
+mod control;
 mod device;
 mod error;
+mod health;
+mod local;
+mod pages;
 mod security_key;
 mod session;
 
-pub use account::{Account, Bypass};
 pub use call::{Answer, Call};
-pub use context::{Context, Mfa};
-pub use device::{AddedDevice, Device, NewDevice, Page, Provisioning, Resynced, Secrets};
-pub use error::{Error, Problem};
-pub use security_key::Ceremony;
-pub use session::{OpenSession, OpenedSession, Proof, Revoked, Token};
+pub use error::Error;
+pub use local::KeyCeremony;
 
+pub use crate::wire::*;
+
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Method;
 use hyper::header::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::http::Endpoint;
+use crate::http;
+use crate::http::{Connection, Endpoint};
 
 /// Talks to one agent. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -37,10 +41,17 @@ pub struct Client {
     mfa_context: Option<HeaderValue>,
     timeout: Duration,
     tries: u32,
+    observer: Option<Observer>,
 }
 
+/// Told of each request, `GET /v1/devices`, and of its status or failure.
+#[derive(Clone)]
+struct Observer(Arc<Told>);
+
+type Told = dyn Fn(&str, Result<u16, &Error>) + Send + Sync;
+
 impl Client {
-    /// A client of the agent on this Unix socket, as whoever this process runs as. No request takes
+    /// A client of the agent on this Unix socket, as the user of this process. No request takes
     /// longer than ten seconds.
     pub fn unix(socket: impl Into<PathBuf>) -> Client {
         Client::at(Endpoint::unix(socket))
@@ -54,6 +65,7 @@ impl Client {
             mfa_context: None,
             timeout: Duration::from_secs(10),
             tries: 1,
+            observer: None,
         }
     }
 
@@ -88,29 +100,67 @@ impl Client {
         Client { tries: times.max(1), ..self }
     }
 
-    /// Where the agent is.
+    /// Reports each request, as `GET /v1/devices`, with its status or its failure.
+    #[must_use]
+    pub fn observed(
+        self,
+        observer: impl Fn(&str, Result<u16, &Error>) + Send + Sync + 'static,
+    ) -> Client {
+        Client { observer: Some(Observer(Arc::new(observer))), ..self }
+    }
+
+    /// The endpoint of the agent.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// Reads what is at a path, given by its segments.
+    /// A request that reads the path with these segments.
     pub fn get(&self, path: &[&str]) -> Call<'_> {
         self.call(Method::GET, path).asking()
     }
 
-    /// Asks for something to be done.
+    /// A request that has something done.
     pub fn post(&self, path: &[&str]) -> Call<'_> {
         self.call(Method::POST, path)
     }
 
-    /// Changes what is at a path.
+    /// A request that puts something at a path.
+    pub fn put(&self, path: &[&str]) -> Call<'_> {
+        self.call(Method::PUT, path)
+    }
+
+    /// A request that changes what is at a path.
     pub fn patch(&self, path: &[&str]) -> Call<'_> {
         self.call(Method::PATCH, path)
     }
 
-    /// Removes what is at a path.
+    /// A request that removes what is at a path.
     pub fn delete(&self, path: &[&str]) -> Call<'_> {
         self.call(Method::DELETE, path)
+    }
+
+    /// Tells the observer, if there is one.
+    fn observe(&self, asked: &str, outcome: Result<u16, &Error>) {
+        if let Some(Observer(observer)) = &self.observer {
+            observer(asked, outcome);
+        }
+    }
+
+    async fn connect(&self) -> Result<Connection, Error> {
+        let endpoint = self.endpoint.clone();
+        self.endpoint
+            .connect(self.timeout)
+            .await
+            .map_err(|cause| Error::Unreachable { endpoint, cause })
+    }
+
+    fn error(&self, error: http::Error) -> Error {
+        match error {
+            http::Error::NotSent(cause) => {
+                Error::Unreachable { endpoint: self.endpoint.clone(), cause }
+            }
+            http::Error::Lost(how) => Error::Lost(how),
+        }
     }
 
     fn call(&self, method: Method, path: &[&str]) -> Call<'_> {
@@ -119,7 +169,13 @@ impl Client {
     }
 }
 
-/// A header that no log shows.
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer(..)")
+    }
+}
+
+/// A header value that `Debug` redacts.
 fn sensitive(text: &str) -> Result<HeaderValue, Error> {
     let mut value = HeaderValue::from_str(text)
         .map_err(|_| Error::Malformed("this key or token cannot be sent".to_owned()))?;
@@ -139,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_a_name_holds_it_stays_one_segment_or_value() {
+    fn a_name_stays_one_segment_or_one_value() {
         let client = Client::unix("/nowhere");
         let call = client
             .get(&["v1", "devices", "a/b?c#d e%"])
@@ -152,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_in_no_log() {
+    fn debug_shows_no_key() {
         let client = Client::unix("/nowhere")
             .api_key("secret")
             .and_then(|client| client.proved_by("secret"));

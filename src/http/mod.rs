@@ -68,28 +68,50 @@ impl Connection {
     /// Sends a request and waits for the whole answer.
     ///
     /// # Errors
-    /// [`Error::NotSent`] says that nothing of it was sent; after [`Error::Lost`] nobody knows.
+    /// [`Error::NotSent`]: nothing of the request was sent. [`Error::Lost`]: it may have been done.
     pub async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
         bounds: Bounds,
     ) -> Result<Answer, Error> {
-        let answer = async {
-            self.sender.ready().await.map_err(|_| Error::NotSent(Cause::NotListening))?;
-            match self.sender.try_send_request(request).await {
-                Ok(response) => read(response, bounds.longest).await,
-                // What is handed back was not sent.
-                Err(mut failed) => match failed.take_message() {
-                    Some(_) => Err(Error::NotSent(Cause::NotListening)),
-                    None => Err(Error::Lost(format!("the connection broke: {}", failed.error()))),
-                },
-            }
-        };
-        let late = || {
-            Err(Error::Lost(format!("no answer came within {} seconds", bounds.within.as_secs())))
-        };
-        timeout(bounds.within, answer).await.unwrap_or_else(|_| late())
+        let answer = async { read(self.exchange(request).await?, bounds.longest).await };
+        timeout(bounds.within, answer)
+            .await
+            .unwrap_or_else(|_| Err(late(bounds.within)))
     }
+
+    /// Sends a request and waits for the head of the answer. The body arrives as it is sent, while
+    /// this connection lives.
+    ///
+    /// # Errors
+    /// Those of [`Connection::send`].
+    pub async fn begin(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        within: Duration,
+    ) -> Result<Response<Incoming>, Error> {
+        timeout(within, self.exchange(request))
+            .await
+            .unwrap_or_else(|_| Err(late(within)))
+    }
+
+    async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, Error> {
+        self.sender.ready().await.map_err(|_| Error::NotSent(Cause::NotListening))?;
+        // A message that is handed back was not sent.
+        self.sender.try_send_request(request).await.map_err(|mut failed| {
+            match failed.take_message() {
+                Some(_) => Error::NotSent(Cause::NotListening),
+                None => Error::Lost(format!("the connection broke: {}", failed.error())),
+            }
+        })
+    }
+}
+
+fn late(within: Duration) -> Error {
+    Error::Lost(format!("no answer came within {} seconds", within.as_secs()))
 }
 
 impl Drop for Connection {

@@ -1,4 +1,4 @@
-//! Accounts, and codes for somebody who is locked out.
+//! Accounts, and codes for locked-out ones.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,21 +9,21 @@ use crate::wire::{SecretText, Timestamp};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub struct Account {
-    /// Its name.
+    /// The name.
     pub account: AccountId,
-    /// When it was first seen.
+    /// The time of its first device.
     pub created_at: Timestamp,
     /// A device was activated once.
     pub protected: bool,
-    /// How many devices it has.
+    /// The number of its devices.
     pub devices: u32,
-    /// How many of them are active.
+    /// The number of its active devices.
     pub active_devices: u32,
-    /// Its codes are refused unjudged until then.
+    /// Codes are refused unjudged until then.
     pub throttled_until: Option<Timestamp>,
 }
 
-/// Which accounts to list.
+/// A choice of accounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
@@ -47,11 +47,11 @@ pub struct ListAccounts {
 pub struct Accounts {
     /// The accounts.
     pub accounts: Vec<Account>,
-    /// What to give as `after` for the next page.
+    /// The `after` of the next page; none on the last one.
     pub next: Option<String>,
 }
 
-/// How long a bypass code can be used.
+/// The lifetime of a bypass code.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -62,13 +62,13 @@ pub struct MakeBypass {
     pub ttl_seconds: Option<u64>,
 }
 
-/// A single-use code for somebody who is locked out.
+/// A single-use code for a locked-out account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub struct Bypass {
     /// Opens one session.
     #[cfg_attr(feature = "agent", schema(value_type = String))]
     pub code: SecretText,
-    /// It cannot be used from then on.
+    /// The end of its lifetime.
     pub expires_at: Timestamp,
 }

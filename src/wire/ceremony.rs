@@ -12,10 +12,10 @@ use crate::wire::Device;
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BeginRegistration {
-    /// Whose key it will be.
+    /// The account that gets the key.
     #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 256))]
     pub account: String,
-    /// What its owner calls the key.
+    /// The name that its owner gives the key.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 128))]
     pub name: Option<String>,
@@ -25,9 +25,9 @@ pub struct BeginRegistration {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub struct BegunRegistration {
-    /// What `finish` must name, within five minutes and once.
+    /// The id that `finish` must name, within five minutes and once.
     pub ceremony_id: String,
-    /// What `navigator.credentials` is given as `publicKey`, in the JSON form of WebAuthn 3 §5.1.
+    /// The `publicKey` argument for `navigator.credentials`, in the JSON form of WebAuthn 3 §5.1.
     #[cfg_attr(feature = "agent", schema(value_type = crate::wire::schema::CreationOptions))]
     pub public_key: Value,
 }
@@ -40,7 +40,7 @@ pub struct FinishRegistration {
     /// The ceremony that was begun.
     #[cfg_attr(feature = "agent", schema(pattern = "^[A-Za-z0-9_-]{22}$"))]
     pub ceremony_id: String,
-    /// What the security key answered.
+    /// The answer of the security key.
     #[cfg_attr(feature = "agent", schema(value_type = crate::wire::schema::RegistrationResponse))]
     pub credential: Value,
 }
@@ -69,9 +69,9 @@ pub struct BeginAuthentication {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub struct BegunAuthentication {
-    /// What `POST /v1/sessions` must name, within five minutes and once.
+    /// The id that `POST /v1/sessions` must name, within five minutes and once.
     pub ceremony_id: String,
-    /// What `navigator.credentials` is given as `publicKey`, in the JSON form of WebAuthn 3 §5.1.
+    /// The `publicKey` argument for `navigator.credentials`, in the JSON form of WebAuthn 3 §5.1.
     #[cfg_attr(feature = "agent", schema(value_type = crate::wire::schema::RequestOptions))]
     pub public_key: Value,
 }

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AccountId, CallerId, SerialNumber};
 use crate::wire::{Role, SecretText, Timestamp};
 
-/// Which audit rows to list.
+/// A choice of audit rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
 pub struct ListEvents {
-    /// `next` of the page before.
+    /// The `next` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// The newest rows instead of those after a place.
@@ -28,7 +28,7 @@ pub struct ListEvents {
 pub struct Events {
     /// The rows, oldest first.
     pub events: Vec<Event>,
-    /// What to give as `after` for the next page; an opaque text.
+    /// The `after` of the next page, an opaque text; none on the last one.
     pub next: Option<String>,
 }
 
@@ -36,35 +36,35 @@ pub struct Events {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub struct Event {
-    /// The chain it belongs to: every agent on one store writes its own.
+    /// The chain of the row: every agent on one store writes its own.
     pub chain: u32,
-    /// Its number in the chain.
+    /// The number in the chain.
     pub number: u64,
-    /// When it happened.
+    /// The time of the event.
     pub at: Timestamp,
-    /// What was done.
+    /// The action.
     pub action: String,
-    /// To which account.
+    /// The account it concerns.
     pub account: Option<AccountId>,
-    /// To which device.
+    /// The device it concerns.
     pub serial: Option<SerialNumber>,
-    /// By whom.
+    /// The caller.
     pub caller: CallerId,
-    /// Why it was refused.
+    /// The reason of a refusal.
     pub reason: Option<String>,
-    /// How many like it this row stands for.
+    /// The number of equal events in this row.
     pub count: u64,
     /// The row's place in the chain of hashes.
     pub hash: String,
 }
 
-/// Whether the audit log is whole.
+/// A verdict on the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub struct AuditReport {
     /// Every row is there and unchanged.
     pub ok: bool,
-    /// How many rows there are.
+    /// The number of rows.
     pub rows: u64,
     /// The hash of the last row, to be kept somewhere else; none where there are several chains.
     pub head: Option<String>,
@@ -74,15 +74,15 @@ pub struct AuditReport {
     pub chains: Vec<ChainReport>,
 }
 
-/// Whether one chain of the audit log is whole.
+/// A verdict on one chain of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub struct ChainReport {
-    /// Its number.
+    /// The number of the chain.
     pub chain: u32,
     /// Every row is there and unchanged.
     pub ok: bool,
-    /// How many rows there are.
+    /// The number of rows.
     pub rows: u64,
     /// The hash of the last row, to be kept somewhere else.
     pub head: Option<String>,
@@ -98,7 +98,7 @@ pub struct MakeApiKey {
     /// `verifier`, `enroller` or `admin`.
     #[cfg_attr(feature = "agent", schema(pattern = "^(verifier|enroller|admin)$"))]
     pub role: String,
-    /// Whose it is.
+    /// The name of its user.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 128))]
     pub name: Option<String>,
@@ -108,7 +108,7 @@ pub struct MakeApiKey {
     /// Refusals carry their reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explain: Option<bool>,
-    /// It is a proxy's: `X-Forwarded-*` of its requests are believed.
+    /// The key is a proxy's: `X-Forwarded-*` of its requests are believed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forward: Option<bool>,
 }
@@ -120,7 +120,7 @@ pub struct MadeApiKey {
     /// The key, shown this once.
     #[cfg_attr(feature = "agent", schema(value_type = String))]
     pub key: SecretText,
-    /// What is kept of it.
+    /// The record of the key.
     pub api_key: ApiKey,
 }
 
@@ -136,9 +136,9 @@ pub struct ApiKeys {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub struct ApiKey {
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// Whose it is.
+    /// The name of its user.
     pub name: Option<String>,
     /// `verifier`, `enroller` or `admin`.
     pub role: String,
@@ -146,9 +146,9 @@ pub struct ApiKey {
     pub accounts: Option<Vec<String>>,
     /// Refusals carry their reason.
     pub explain: bool,
-    /// It is a proxy's.
+    /// The key is a proxy's.
     pub forward: bool,
-    /// When it was made.
+    /// The time of its making.
     pub created_at: Timestamp,
 }
 
@@ -164,13 +164,13 @@ pub struct SigningKeys {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub struct SigningKey {
-    /// Its id.
+    /// The id.
     pub kid: String,
     /// The algorithm it signs with, by its JOSE name.
     pub algorithm: String,
-    /// When it was made.
+    /// The time of its making.
     pub created_at: Timestamp,
-    /// It signs no more, and verifies what it signed.
+    /// The end of signing; the key still verifies older contexts.
     pub retired_at: Option<Timestamp>,
 }
 
@@ -186,7 +186,7 @@ pub struct MakeSigningKey {
     pub algorithm: Option<String>,
 }
 
-/// Where to copy the store to.
+/// A copy of the store, to be made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]

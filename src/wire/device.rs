@@ -12,24 +12,24 @@ use crate::wire::{SecretText, Timestamp};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub struct Device {
-    /// Its public handle.
+    /// The public handle.
     pub serial: SerialNumber,
-    /// Whose it is.
+    /// The owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,
-    /// Its kind; never `bypass`.
+    /// The kind; never `bypass`.
     pub kind: MfaKind,
-    /// What its owner calls it.
+    /// The name that its owner gives it.
     pub name: Option<DeviceName>,
-    /// Whether it can be used.
+    /// The state: only an active device can be used.
     pub state: DeviceState,
-    /// When it was added.
+    /// The time of its addition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it was first proved.
+    /// The time of its first proof.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activated_at: Option<Timestamp>,
-    /// When it was last accepted.
+    /// The time of its last accepted proof.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<Timestamp>,
     /// Codes are refused unjudged until then.
@@ -42,7 +42,7 @@ pub struct Device {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(value_type = Option<String>))]
     pub algorithm: Option<Algorithm>,
-    /// How many digits a code has.
+    /// The number of digits of a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digits: Option<u8>,
     /// The time-step size in seconds.
@@ -51,16 +51,16 @@ pub struct Device {
     /// The lowest counter not consumed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<u64>,
-    /// How many steps its clock is ahead of ours; negative: it lags.
+    /// Time steps that its clock is ahead of ours; negative: behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift_steps: Option<i64>,
     /// The drift in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift_seconds: Option<i64>,
-    /// How fast its clock gains, in parts per million, as far as that is known.
+    /// The rate of its clock, in parts per million; positive: fast. Absent until it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift_ppm: Option<f64>,
-    /// How many recovery codes are left.
+    /// The number of recovery codes left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub codes_left: Option<usize>,
     /// The credential id in base64url.
@@ -69,38 +69,38 @@ pub struct Device {
     /// The model of the key, if it says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aaguid: Option<String>,
-    /// How often it has signed; 0 for ever if it does not count.
+    /// The signature counter; always 0 for keys that do not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_count: Option<u32>,
-    /// It verified its user when it was enrolled.
+    /// User verification at the enrolment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_verified: Option<bool>,
-    /// Its credential may be copied to other devices.
+    /// The credential may be copied to other devices.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup_eligible: Option<bool>,
-    /// It stores its credential, so that a sign-in can begin without an account; absent where the
-    /// browser did not say.
+    /// The key stores its credential, so that a sign-in can begin without an account; absent where
+    /// the browser did not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub discoverable: Option<bool>,
-    /// How it can be reached: `usb`, `nfc`, …
+    /// The transports of the key: `usb`, `nfc`, …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transports: Option<Vec<String>>,
-    /// How far its making is attested.
+    /// The degree to which the key is attested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attestation: Option<Attestation>,
 }
 
-/// How far a security key's making is attested.
+/// The degree to which a security key is attested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Attestation {
-    /// There was no statement, or none was asked for.
+    /// No statement was made, or none was asked for.
     None,
     /// The statement is signed with the credential's own key.
     #[serde(rename = "self")]
     Own,
-    /// There was a statement, and it could not be verified or leads to no trust anchor.
+    /// The statement could not be verified, or leads to no trust anchor.
     Unverified,
     /// The statement leads to a trust anchor of the agent's.
     Trusted,
@@ -111,13 +111,13 @@ pub enum Attestation {
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateDevice {
-    /// Whose device it is.
+    /// The account that gets the device.
     #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 256))]
     pub account: String,
     /// `totp`, `hotp` or `recovery`.
     #[cfg_attr(feature = "agent", schema(pattern = "^(totp|hotp|recovery)$"))]
     pub kind: String,
-    /// What its owner calls it.
+    /// The name that its owner gives it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 128))]
     pub name: Option<String>,
@@ -179,7 +179,7 @@ pub struct Provisioning {
     pub qr_svg: Option<SecretText>,
 }
 
-/// Which devices to list.
+/// A choice of devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields)]
@@ -208,7 +208,7 @@ pub struct ListDevices {
 pub struct Devices {
     /// The devices.
     pub devices: Vec<Device>,
-    /// What to give as `after` for the next page.
+    /// The `after` of the next page; none on the last one.
     pub next: Option<String>,
 }
 
@@ -217,7 +217,7 @@ pub struct Devices {
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rename {
-    /// What its owner calls it.
+    /// The name that its owner gives it.
     #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 128))]
     pub name: String,
 }
@@ -241,12 +241,12 @@ pub struct TwoCodes {
 pub struct Resynced {
     /// The device.
     pub device: Device,
-    /// How many steps the device's clock is ahead; 0 for counters.
+    /// Time steps that the device's clock is ahead; 0 for counters.
     pub drift_steps: i64,
 }
 
 impl Device {
-    /// What every caller is shown of a device.
+    /// A device with the members that every caller is shown.
     pub fn new(serial: SerialNumber, kind: MfaKind, state: DeviceState) -> Device {
         Device {
             serial,
@@ -311,6 +311,18 @@ impl CreateDevice {
     #[must_use]
     pub fn with_secret(self, base32: impl Into<SecretText>) -> CreateDevice {
         CreateDevice { secret: Some(base32.into()), ..self }
+    }
+}
+
+impl Attestation {
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Attestation::None => "none",
+            Attestation::Own => "self",
+            Attestation::Unverified => "unverified",
+            Attestation::Trusted => "trusted",
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whether the agent is alive and ready.
+//! Health of the agent.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,6 @@ pub struct OlderSealingKey {
     /// The key's id: 16 hex digits, as the log names it.
     #[cfg_attr(feature = "agent", schema(pattern = "^[0-9a-f]{16}$"))]
     pub key: String,
-    /// How many secrets are sealed under it.
+    /// The number of secrets sealed under it.
     pub secrets: u64,
 }

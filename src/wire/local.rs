@@ -1,5 +1,5 @@
-//! This machine alone: a key that is plugged in here opens a session; a recent proof at the same
-//! terminal stands in for a new one.
+//! Requests of this machine: a key that is plugged in here opens a session; a recent proof at the
+//! same terminal replaces a new one.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,17 +10,17 @@ use crate::wire::{Context, Problem, SecretText};
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BeginKeyCeremony {
-    /// Whose session it will be.
+    /// The account of the session.
     #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 256))]
     pub account: String,
     /// The program that asks, as PAM calls it.
     #[cfg_attr(feature = "agent", schema(pattern = "^[A-Za-z0-9._+@-]{1,64}$"))]
     pub service: String,
-    /// For whom the context is; the issuer itself if left out.
+    /// The audience of the context; the issuer itself if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 256))]
     pub audience: Option<String>,
-    /// How long to wait for a key and its touch, and for its PIN: 1 to 120; 30 if left out.
+    /// Seconds to wait for a key and its touch, and for its PIN: 1 to 120; 30 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(minimum = 1, maximum = 120))]
     pub wait_seconds: Option<u64>,
@@ -45,7 +45,7 @@ pub struct GivePin {
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum KeyCeremonyEvent {
-    /// It begins; `ceremony_id` names it to whoever brings the PIN.
+    /// The ceremony begins. The PIN is sent to `ceremony_id`.
     Begun {
         /// The ceremony.
         ceremony_id: String,
@@ -56,12 +56,12 @@ pub enum KeyCeremonyEvent {
     NeedTouch,
     /// So many keys blink; the one that is touched is taken.
     ChooseByTouch {
-        /// How many.
+        /// The number of keys.
         keys: usize,
     },
     /// The key wants its PIN.
     NeedPin {
-        /// How many tries are left, where the key says so.
+        /// The tries that are left, where the key says so.
         #[serde(skip_serializing_if = "Option::is_none")]
         retries: Option<u8>,
         /// The one before was wrong.
@@ -72,19 +72,19 @@ pub enum KeyCeremonyEvent {
         /// The signed context.
         #[cfg_attr(feature = "agent", schema(value_type = String))]
         token: SecretText,
-        /// What it says.
+        /// The context in it.
         context: Box<Context>,
     },
     /// The key answered, and the session was refused.
     Refused {
-        /// Why.
+        /// The cause.
         problem: Box<Problem>,
     },
     /// No key answered.
     Failed {
-        /// Why.
+        /// The cause.
         code: FailureCode,
-        /// What happened, and what to do.
+        /// The fault, and what to do.
         detail: String,
         /// The key that could not be asked, as it calls itself, where it is about one.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,7 +92,7 @@ pub enum KeyCeremonyEvent {
     },
 }
 
-/// Why no key answered.
+/// The reason why no key answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -123,7 +123,7 @@ macro_rules! at_a_terminal {
         #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
         #[serde(deny_unknown_fields)]
         pub struct $name {
-            /// Whose context it is.
+            /// The account of the context.
             #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 256))]
             pub account: String,
             /// The user on whose behalf it is asked.
@@ -136,7 +136,7 @@ macro_rules! at_a_terminal {
             pub tty: String,
             /// The leader of the session.
             pub leader_pid: u32,
-            /// When it began, in clock ticks since boot.
+            /// The start of the leader, in clock ticks since boot.
             pub leader_started: u64,
             /// `/proc/sys/kernel/random/boot_id`.
             #[cfg_attr(feature = "agent", schema(pattern = "^[0-9a-f-]{36}$"))]
@@ -147,7 +147,7 @@ macro_rules! at_a_terminal {
 }
 
 at_a_terminal! {
-    /// Asks whether a proof that was given at this terminal stands in for a new one.
+    /// Asks for an earlier proof at this terminal.
     AskFresh {}
     /// Keeps a proof that was given at this terminal.
     KeepFresh {
@@ -157,13 +157,30 @@ at_a_terminal! {
     }
 }
 
-/// Whether an earlier proof stands in for a new one.
+impl AskFresh {
+    /// The same place, with a proof to be kept.
+    pub fn keep(self, token: SecretText) -> KeepFresh {
+        let AskFresh { account, uid, service, tty, leader_pid, leader_started, boot_id } = self;
+        KeepFresh { account, uid, service, tty, leader_pid, leader_started, boot_id, token }
+    }
+}
+
+impl KeepFresh {
+    /// The place and the proof.
+    pub fn into_parts(self) -> (AskFresh, SecretText) {
+        let KeepFresh { account, uid, service, tty, .. } = self;
+        let KeepFresh { leader_pid, leader_started, boot_id, token, .. } = self;
+        (AskFresh { account, uid, service, tty, leader_pid, leader_started, boot_id }, token)
+    }
+}
+
+/// The answer on an earlier proof.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub struct FreshAnswer {
-    /// A context of this place stands in for a new proof.
+    /// An earlier proof replaces a new one.
     pub fresh: bool,
-    /// That context.
+    /// The context of the earlier proof.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<Context>,
 }

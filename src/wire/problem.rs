@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::wire::Reason;
 use crate::wire::names::open_names;
 
-/// Why a request was not done.
+/// An error answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub struct Problem {
-    /// Names the kind of problem; the same for the same `code`.
+    /// Names the kind of problem; always the same for one `code`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The kind of problem in a few words.
@@ -20,13 +20,13 @@ pub struct Problem {
     pub status: u16,
     /// The kind of problem, for programs.
     pub code: ProblemCode,
-    /// What is wrong with this request, and what to do.
+    /// The fault in this request, and what to do.
     pub detail: String,
-    /// Why a verification was refused; only for callers who may know.
+    /// The reason of a refusal; only for callers who may know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(value_type = Option<String>))]
     pub reason: Option<Reason>,
-    /// When it is worth trying again.
+    /// Seconds after which a new attempt makes sense.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
 }
@@ -36,13 +36,13 @@ open_names! {
     ProblemCode {
         /// The request is malformed, or a value in it is impossible.
         InvalidInput = "InvalidInput",
-        /// There is no valid API key.
+        /// No valid API key was sent.
         Unauthorized = "Unauthorized",
         /// A session was refused, or the caller may not do this.
         AccessDenied = "AccessDenied",
         /// The codes, or a key's answer, do not prove the device.
         InvalidAuthenticationCode = "InvalidAuthenticationCode",
-        /// There is no such thing for this caller.
+        /// No such thing exists for this caller.
         NoSuchEntity = "NoSuchEntity",
         /// The serial number, the seed or the credential is already enrolled.
         EntityAlreadyExists = "EntityAlreadyExists",

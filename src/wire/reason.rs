@@ -3,7 +3,7 @@
 use crate::wire::names::open_names;
 
 open_names! {
-    /// Why a verification was refused, or why the agent cannot judge now.
+    /// The reason of a refusal, or of the agent's inability to judge now.
     Reason {
         /// The code is right nowhere it is looked for.
         NoMatch = "no_match",

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What a caller may do. Each role includes the ones before it.
+/// The rights of a caller. Each role includes the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
@@ -14,7 +14,7 @@ pub enum Role {
     Verifier,
     /// Create, activate, resynchronise and remove devices.
     Enroller,
-    /// Everything.
+    /// All operations.
     Admin,
 }
 

@@ -70,7 +70,7 @@ macro_rules! shapes {
 }
 
 shapes! {
-    /// What a client needs to make a credential: the argument of `parseCreationOptionsFromJSON`.
+    /// Options for a new credential: the argument of `parseCreationOptionsFromJSON`.
     CreationOptions as PublicKeyCredentialCreationOptionsJSON {
         rp: RpEntity,
         user: UserAccount,
@@ -120,7 +120,7 @@ shapes! {
         /// `discouraged`, `preferred` or `required`.
         user_verification: String,
     }
-    /// What a client needs to use a credential: the argument of `parseRequestOptionsFromJSON`.
+    /// Options for a sign-in: the argument of `parseRequestOptionsFromJSON`.
     RequestOptions as PublicKeyCredentialRequestOptionsJSON {
         /// Base64url.
         challenge: String,
@@ -136,8 +136,8 @@ shapes! {
         #[schema(value_type = Object)]
         extensions: serde_json::Value,
     }
-    /// What a client made: `PublicKeyCredential.toJSON()`. Members that are not named here may be
-    /// there, and are not read.
+    /// A new credential: `PublicKeyCredential.toJSON()`. Members that are not named here are not
+    /// read.
     RegistrationResponse as RegistrationResponseJSON {
         /// The credential id in base64url.
         id: String,
@@ -158,8 +158,7 @@ shapes! {
         #[schema(required = false)]
         transports: Vec<String>,
     }
-    /// What a client signed: `PublicKeyCredential.toJSON()`. Members that are not named here may be
-    /// there, and are not read.
+    /// An assertion: `PublicKeyCredential.toJSON()`. Members that are not named here are not read.
     AuthenticationResponse as AuthenticationResponseJSON {
         /// The credential id in base64url.
         id: String,
@@ -187,12 +186,12 @@ shapes! {
         /// The credential is bound to the AppID.
         #[schema(required = false)]
         appid: bool,
-        /// What the client says of a new credential.
+        /// Properties of a new credential, as the client reports them.
         #[schema(required = false)]
         cred_props: CredentialProperties,
     }
     CredentialProperties as CredentialPropertiesOutput {
-        /// It is discoverable.
+        /// The credential is discoverable.
         #[schema(required = false)]
         rk: bool,
     }

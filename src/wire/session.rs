@@ -11,8 +11,9 @@ use crate::id::{AccountId, SerialNumber};
 use crate::time::UnixTime;
 use crate::wire::{SecretText, Timestamp};
 
-/// What opens a session: a `code`, two consecutive `codes` of the device `serial`, the `credential`
-/// that answers the ceremony `ceremony_id`, or nothing, for a context without MFA.
+/// A session to be opened, with one proof: a `code`, two consecutive `codes` of the device `serial`,
+/// or the `credential` that answers the ceremony `ceremony_id`. Without a proof, the context is one
+/// without MFA.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -26,7 +27,7 @@ pub struct OpenSession {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(minimum = 900, maximum = 129600))]
     pub duration_seconds: Option<u64>,
-    /// For whom the context is; the issuer itself if left out.
+    /// The audience of the context; the issuer itself if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 256))]
     pub audience: Option<String>,
@@ -47,11 +48,11 @@ pub struct OpenSession {
     )]
     pub codes: Option<[SecretText; 2]>,
     /// A ceremony that `/v1/security-keys/authenticate/begin` began, for this account or for none.
-    /// It is over then, whatever comes of it.
+    /// The attempt ends it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(pattern = "^[A-Za-z0-9_-]{22}$"))]
     pub ceremony_id: Option<String>,
-    /// What the security key answered.
+    /// The answer of the security key.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "agent",
@@ -81,38 +82,38 @@ pub struct OpenedSession {
     /// The signed context.
     #[cfg_attr(feature = "agent", schema(value_type = String))]
     pub token: SecretText,
-    /// What it says.
+    /// The context in it.
     pub context: Context,
 }
 
-/// What a context says.
+/// A context, as the agent reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Flat", into = "Flat")]
 pub struct Context {
-    /// Whose it is.
+    /// The account.
     pub account: AccountId,
     /// The name that was asked for, where it is another spelling of the account's.
     pub asked_as: Option<String>,
-    /// How MFA was proved; none: MFA was not present.
+    /// The proof; none: MFA was not present.
     pub mfa: Option<Mfa>,
-    /// Its id.
+    /// The id of the session.
     pub session_id: String,
-    /// When it was issued.
+    /// The time of issue.
     pub issued_at: Timestamp,
-    /// It is valid up to the second before.
+    /// The end: the context is valid up to the second before.
     pub expires_at: Timestamp,
-    /// For whom it is.
+    /// The audience.
     pub audience: String,
 }
 
-/// How MFA was proved.
+/// The proof of MFA.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mfa {
-    /// When.
+    /// The time of the proof.
     pub time: Timestamp,
-    /// How many seconds ago that was when the agent answered.
+    /// The age of the proof in seconds, when the agent answered.
     pub age_seconds: u64,
-    /// With which device.
+    /// The device.
     pub serial: SerialNumber,
     /// The kind of proof.
     pub kind: MfaKind,
@@ -130,7 +131,7 @@ pub struct Mfa {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HalfProof;
 
-/// What a context says.
+/// A context, as the agent reads it.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub(super) struct Flat {
@@ -171,18 +172,18 @@ pub struct Introspect {
     /// The signed context.
     #[cfg_attr(feature = "agent", schema(value_type = String))]
     pub token: SecretText,
-    /// For whom the context must be; the issuer itself if left out.
+    /// The expected audience; the issuer itself if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
 }
 
-/// Whether a context is valid and alive.
+/// The answer on a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub struct Introspected {
-    /// It is.
+    /// The context is valid and alive.
     pub active: bool,
-    /// What it says, if it is alive.
+    /// The context, if it is alive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<Context>,
 }
@@ -195,12 +196,12 @@ pub struct RevokeSession {
     /// The signed context.
     #[cfg_attr(feature = "agent", schema(value_type = String))]
     pub token: SecretText,
-    /// For whom the context is; the issuer itself if left out.
+    /// The audience of the context; the issuer itself if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
 }
 
-/// Which sessions of an account to revoke.
+/// A choice of an account's sessions, to be revoked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -215,7 +216,7 @@ pub struct RevokeSessions {
     pub serial: Option<String>,
 }
 
-/// What a revocation ended.
+/// The effect of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 pub struct RevokedSessions {

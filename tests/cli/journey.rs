@@ -1,7 +1,7 @@
 //! From the first device to the last session, through the program and an agent of its own.
 //!
-//! The token's steps are taken ahead of time, as far as the windows reach, so that nobody waits for
-//! the next code.
+//! Codes are taken from steps ahead of time, as far as the windows reach: no test waits for the
+//! next code.
 
 use std::time::{Duration, SystemTime};
 
@@ -30,7 +30,7 @@ impl Token {
         self.0.text_at(UnixTime(now.checked_add_signed(steps * 30).unwrap()))
     }
 
-    /// That code and the one after it, one a line.
+    /// The code that it shows so many steps from now, and the next one, one a line.
     pub(crate) fn pair(&self, steps: i64) -> String {
         format!("{}\n{}\n", self.code(steps), self.code(steps + 1))
     }
@@ -187,7 +187,7 @@ fn an_administrator_looks_after_the_agent() {
 }
 
 #[test]
-fn what_was_meant_to_be_typed_is_missing_or_wrong() {
+fn missing_or_wrong_input_ends_with_2() {
     let agent = Agent::start("");
     agent.done(&["device", "add", "--account", "carol", "--serial", "CAROLS001"], "");
     for input in

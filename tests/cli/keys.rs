@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::program::{Agent, TWOSTEP, command, twostep};
 
-/// Where no key is, whatever is plugged in.
+/// A folder without keys, instead of the USB bus.
 const NOWHERE: &str = "/nowhere/hidraw0";
 
 #[test]
@@ -62,7 +62,7 @@ fn an_interrupt_ends_the_wait_for_a_key() {
 }
 
 #[test]
-fn a_key_answers_for_no_site_that_nobody_configured() {
+fn a_key_answers_only_for_configured_sites() {
     let agent = Agent::start("");
     for origin in [
         "https://login.example.com",
@@ -99,7 +99,7 @@ fn the_doctor_and_the_list_need_neither_agent_nor_key() {
 }
 
 #[test]
-fn what_is_deleted_has_to_be_meant() {
+fn a_deletion_is_confirmed() {
     let ended =
         twostep(&["key", "credentials", "delete", "0011", "--hidraw", NOWHERE], "123456\nyes\n");
     assert_eq!((ended.exit, ended.out.as_str()), (2, ""), "{ended:?}");

@@ -25,7 +25,7 @@ fn without_agent(arguments: &[&str]) -> Ended {
 }
 
 #[test]
-fn the_demo_tells_every_step_and_ends_well() {
+fn the_demo_tells_each_step_and_ends_well() {
     let ended = twostep(&["demo"], "");
     assert_eq!(ended.exit, 0, "{ended:?}");
     for told in [
@@ -49,7 +49,7 @@ fn the_demo_is_one_document_for_programs() {
 }
 
 #[test]
-fn what_cannot_be_meant_ends_with_2() {
+fn wrong_arguments_end_with_2() {
     for arguments in [
         &["device"][..],
         &["device", "lst"],
@@ -84,7 +84,7 @@ fn codes_and_secrets_are_no_arguments() {
 }
 
 #[test]
-fn without_an_agent_it_says_which_socket_and_how_to_start_one() {
+fn without_an_agent_the_socket_and_a_way_to_start_one_are_named() {
     for arguments in
         [&["device", "list"][..], &["account", "list"], &["audit", "verify"], &["clock", "accept"]]
     {

@@ -1,4 +1,4 @@
-//! Somebody who is no administrator and looks after their own devices.
+//! An owner without administrator's rights, who looks after their own devices.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -11,8 +11,8 @@ use super::program::{Agent, Ended, TWOSTEP, command, fed};
 /// Every local user may enrol devices for their own account.
 const OPEN: &str = "local_users = true\n[socket]\nmode = \"0666\"\n";
 
-/// Runs the program as the user `nobody`.
-fn as_nobody(agent: &Agent, arguments: &[&str], input: &str) -> Ended {
+/// Runs the program as a user without any rights.
+fn without_rights(agent: &Agent, arguments: &[&str], input: &str) -> Ended {
     let mut command = command("setpriv");
     command
         .args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"])
@@ -27,7 +27,7 @@ fn open_to_all(path: &Path) {
 
 #[test]
 fn a_protected_account_changes_with_a_session_of_its_owner() {
-    // Only root can be somebody else.
+    // Only root can become another user.
     if !tools::have("setpriv") || !is_root() {
         return;
     }
@@ -36,12 +36,16 @@ fn a_protected_account_changes_with_a_session_of_its_owner() {
     open_to_all(agent.folder.path());
     std::fs::copy(TWOSTEP, agent.folder.path().join("twostep")).unwrap();
 
-    let added = as_nobody(&agent, &["--json", "device", "add", "--serial", "PHONE0001"], "").json();
+    let added =
+        without_rights(&agent, &["--json", "device", "add", "--serial", "PHONE0001"], "").json();
     assert_eq!(added["device"]["account"], "nobody", "the account is that of whoever runs it");
     let token = Token::added(&added);
-    assert_eq!(as_nobody(&agent, &["device", "activate", "PHONE0001"], &token.pair(-1)).exit, 0);
+    assert_eq!(
+        without_rights(&agent, &["device", "activate", "PHONE0001"], &token.pair(-1)).exit,
+        0
+    );
 
-    let refused = as_nobody(&agent, &["device", "add", "--serial", "TABLET001"], "");
+    let refused = without_rights(&agent, &["device", "add", "--serial", "TABLET001"], "");
     assert_eq!(refused.exit, 1, "{refused:?}");
     assert!(
         refused.err.contains("--mfa-context") && refused.err.contains("twostep login"),
@@ -49,12 +53,12 @@ fn a_protected_account_changes_with_a_session_of_its_owner() {
         refused.err
     );
 
-    let session = as_nobody(&agent, &["login"], &token.code(1)).out;
+    let session = without_rights(&agent, &["login"], &token.code(1)).out;
     let file = agent.folder.path().join("session.jwt");
     std::fs::write(&file, &session).unwrap();
     open_to_all(&file);
     let context = file.to_str().unwrap();
-    let added = as_nobody(
+    let added = without_rights(
         &agent,
         &["--json", "--mfa-context", context, "device", "add", "--serial", "TABLET001"],
         "",
@@ -62,22 +66,23 @@ fn a_protected_account_changes_with_a_session_of_its_owner() {
     .json();
     let tablet = Token::added(&added);
     // The session comes first, the codes after it.
-    let activated = as_nobody(
+    let activated = without_rights(
         &agent,
         &["--mfa-context", "-", "device", "activate", "TABLET001"],
         &(session + &tablet.pair(-1)),
     );
     assert_eq!(activated.exit, 0, "{activated:?}");
-    assert_eq!(as_nobody(&agent, &["device", "remove", "PHONE0001"], "").exit, 1);
+    assert_eq!(without_rights(&agent, &["device", "remove", "PHONE0001"], "").exit, 1);
     assert_eq!(
-        as_nobody(&agent, &["--mfa-context", context, "device", "remove", "TABLET001"], "").exit,
+        without_rights(&agent, &["--mfa-context", context, "device", "remove", "TABLET001"], "")
+            .exit,
         0
     );
 
-    let theirs = as_nobody(&agent, &["device", "list", "--account", "root"], "");
+    let theirs = without_rights(&agent, &["device", "list", "--account", "root"], "");
     assert!(theirs.out.is_empty() || theirs.exit == 1, "{theirs:?}");
-    assert_eq!(as_nobody(&agent, &["account", "list"], "").exit, 1, "administrators only");
-    let doctor = as_nobody(&agent, &["doctor"], "");
+    assert_eq!(without_rights(&agent, &["account", "list"], "").exit, 1, "administrators only");
+    let doctor = without_rights(&agent, &["doctor"], "");
     assert!(doctor.out.contains("you are enroller"), "{}", doctor.out);
 }
 
@@ -89,10 +94,10 @@ fn a_socket_that_is_closed_says_for_whom_it_is() {
     let agent = Agent::start("");
     open_to_all(agent.folder.path());
     std::fs::copy(TWOSTEP, agent.folder.path().join("twostep")).unwrap();
-    let closed = as_nobody(&agent, &["device", "list"], "");
+    let closed = without_rights(&agent, &["device", "list"], "");
     assert_eq!(closed.exit, 3, "{closed:?}");
     assert!(closed.err.contains("You are nobody") && closed.err.contains("sudo"), "{}", closed.err);
-    assert_eq!(as_nobody(&agent, &["doctor"], "").exit, 3);
+    assert_eq!(without_rights(&agent, &["doctor"], "").exit, 3);
 }
 
 pub(crate) fn is_root() -> bool {

@@ -116,7 +116,7 @@ fn the_stacks_we_ship_are_clean() {
 }
 
 #[test]
-fn every_way_around_it_is_found_with_the_line_that_mends_it() {
+fn each_way_around_it_is_found_with_a_mended_line() {
     let ignored = "whoever is refused here comes in all the same";
     let jumped = "this jumps over pam_twostep.so";
     let ended = "this ends the stack before pam_twostep.so";
@@ -253,7 +253,7 @@ fn mend(root: &Path, document: &Value) {
 }
 
 #[test]
-fn what_others_than_root_can_write_is_found() {
+fn files_that_other_users_can_write_are_found() {
     let root = system(&[("probe", "auth required pam_twostep.so socket=/run/mine/verify.sock\n")]);
     assert_eq!(check(root.path()).0.exit, 0);
     let module = "usr/lib/x86_64-linux-gnu/security/pam_twostep.so";
@@ -278,7 +278,7 @@ fn what_others_than_root_can_write_is_found() {
 }
 
 #[test]
-fn without_stacks_it_is_bad_input_and_without_ours_it_is_no_success() {
+fn missing_stacks_are_bad_input_and_missing_lines_are_refused() {
     let empty = tempfile::tempdir().unwrap();
     assert_eq!(check(empty.path()).0.exit, 2);
     let root = system(&[("probe", "auth required pam_unix.so\n")]);
@@ -290,7 +290,7 @@ fn without_stacks_it_is_bad_input_and_without_ours_it_is_no_success() {
 }
 
 #[test]
-fn the_one_file_of_old_systems_is_read_where_there_is_no_folder() {
+fn the_single_file_of_old_systems_is_read() {
     let root = system(&[]);
     fs::remove_dir(root.path().join("etc/pam.d")).unwrap();
     fs::write(

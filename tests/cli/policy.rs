@@ -54,7 +54,7 @@ fn a_file_of_policies_is_explained_and_judged() {
 }
 
 #[test]
-fn a_simulation_says_yes_or_no_why_and_what_is_missing() {
+fn a_simulation_says_yes_or_no_and_why() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("policies.toml");
     let file = file.to_str().unwrap();

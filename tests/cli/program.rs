@@ -12,7 +12,7 @@ use tempfile::TempDir;
 /// The program under test.
 pub(crate) const TWOSTEP: &str = env!("CARGO_BIN_EXE_twostep");
 
-/// How a call of the program ended.
+/// The end of a call of the program.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) exit: i32,
@@ -27,7 +27,7 @@ pub(crate) struct Agent {
 }
 
 impl Ended {
-    /// What stands on standard output, which must be one document.
+    /// Standard output, which must be one document.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
@@ -130,7 +130,7 @@ pub(crate) fn fed(mut command: Command, input: &str) -> Ended {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Whoever does not read what it is given has closed the pipe.
+    // A program that does not read its input has closed the pipe.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap().into()
 }

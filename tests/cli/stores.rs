@@ -1,5 +1,4 @@
-//! What the program says of stores that are not as they were left, and of stores on media that
-//! cannot be written.
+//! Stores that are not as they were left, and stores on media that cannot be written.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -61,8 +60,9 @@ fn start(folder: &Path) -> Ended {
 type Change = fn(&Path);
 
 #[test]
-fn every_store_that_is_not_as_it_was_left_is_told_by_check_doctor_and_agent_alike() {
-    // How the agent ended, what was done then, what all say, and whether a restore cures it.
+fn check_doctor_and_agent_agree_on_a_changed_store() {
+    // The end of the agent, the change to its files, the words of all, and whether a restore cures
+    // it.
     let cases: [(&str, &str, Change, &str, bool); 6] = [
         (
             "killed, its log is lost",
@@ -119,8 +119,7 @@ fn another_log(folder: &Path) {
 fn older_copy(folder: &Path) {
     let (store, old) = (folder.join("twostep.db"), folder.join("old.db"));
     fs::copy(&store, &old).unwrap();
-    // Something that counts has to happen in between: a start alone leaves a copy as good as the
-    // file.
+    // A change has to happen in between: a start alone leaves a copy as good as the file.
     assert_eq!(twostep(&["store", "restore", store.to_str().unwrap()], "").exit, 0);
     fs::rename(old, store).unwrap();
 }
@@ -135,7 +134,7 @@ fn header_alone(folder: &Path) {
 }
 
 #[test]
-fn doctor_tells_a_key_without_its_store_and_a_store_without_its_key() {
+fn doctor_tells_a_key_and_a_store_that_miss_each_other() {
     let (folder, store) = left_by("TERM");
     let key = folder.path().join("sealing.key");
     fs::rename(&key, folder.path().join("away")).unwrap();
@@ -154,7 +153,7 @@ fn doctor_tells_a_key_without_its_store_and_a_store_without_its_key() {
 }
 
 #[test]
-fn a_store_is_checked_where_nothing_can_be_written_and_nothing_is_left_behind() {
+fn a_store_on_a_read_only_medium_is_checked() {
     for ended in ["TERM", "KILL"] {
         for without in [&[][..], &["twostep.db.lock", "twostep.db.turn"], &["twostep.db-shm"]] {
             let (folder, store) = left_by(ended);

@@ -1,4 +1,4 @@
-//! What a person sees: prompts, and a QR code that can be scanned on light and on dark.
+//! Output at a terminal: prompts, and a QR code that can be scanned on light and on dark.
 
 use test_support::tools;
 

@@ -7,7 +7,7 @@ use super::journey::{Token, away_from_the_end_of_a_step};
 use super::program::{Agent, TWOSTEP, command, fed};
 
 #[test]
-fn a_secret_whose_last_character_says_too_much_is_taken_with_a_warning() {
+fn a_secret_with_spare_bits_is_taken_with_a_warning() {
     let agent = Agent::start("");
     let add = |secret: &str| {
         agent.run(&["device", "add", "--account", "alice", "--secret-stdin"], secret)
@@ -71,7 +71,7 @@ fn a_code_is_accepted_with_the_characters_that_a_paste_brings() {
 }
 
 #[test]
-fn a_name_that_does_not_print_is_refused_where_one_is_made_and_found_where_one_is_kept() {
+fn an_unprintable_name_is_refused_when_new_and_found_when_kept() {
     let agent = Agent::start("");
     for arguments in [
         &["device", "add", "--account", "jd\u{ad}oe"][..],

@@ -1,4 +1,4 @@
-//! Something between a client and an agent that breaks.
+//! A breaking link between a client and an agent.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -8,10 +8,10 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// What happens to a connection.
+/// The fate of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fate {
-    /// It is closed before anything of a request is read.
+    /// Closed before anything of a request is read.
     ClosedAtOnce,
     /// The request goes to the agent, and so many bytes of the answer come back.
     CutAfter(usize),
@@ -19,10 +19,10 @@ pub(crate) enum Fate {
     Whole,
 }
 
-/// Connections meet their fates in turn, and the last fate for ever.
+/// A socket whose connections meet their fates in turn, the last fate for ever.
 pub(crate) struct Between {
     pub(crate) socket: PathBuf,
-    /// How many requests went on to the agent.
+    /// The number of requests that went on to the agent.
     pub(crate) passed: Arc<AtomicUsize>,
 }
 
@@ -81,7 +81,7 @@ fn pass(
     client.write_all(&answer[..answer.len().min(most)])
 }
 
-/// Whether a request or an answer is there to its end.
+/// Tells a whole request or answer from a part of one.
 fn is_whole(message: &[u8]) -> bool {
     let text = String::from_utf8_lossy(message).to_ascii_lowercase();
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };

@@ -1,4 +1,4 @@
-//! The typed client, and that no code is ever judged twice because of it.
+//! The typed client: it never has a code judged twice.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,7 +12,9 @@ use test_support::agent::Agent;
 use test_support::held_key::{HeldKey, made};
 use test_support::people::{Token, api_key, enrol};
 use test_support::{http, tools};
-use twostep::client::{Client, Error, NewDevice, OpenSession, Proof};
+use twostep::client::{
+    Client, CreateDevice, Error, ListDevices, OpenSession, Proof, RevokeSessions,
+};
 use twostep::device::{DeviceState, MfaKind};
 use twostep::http::{Cause, Endpoint, Roots};
 use twostep::id::AccountId;
@@ -25,12 +27,15 @@ fn alice() -> AccountId {
 }
 
 fn by_code(token: &mut Token) -> OpenSession {
-    OpenSession::new(&alice(), Proof::Code(token.code(), Some(token.serial.parse().unwrap())))
+    OpenSession::new(
+        &alice(),
+        Proof::Code(token.code().into(), Some(token.serial.parse().unwrap())),
+    )
 }
 
 fn problem(error: Error) -> (u16, String) {
     match error {
-        Error::Problem(problem) => (problem.status, problem.code),
+        Error::Problem(problem) => (problem.status, problem.code.to_string()),
         other => panic!("{other:?}"),
     }
 }
@@ -40,40 +45,38 @@ async fn the_routes_have_types() {
     let agent = Agent::start("");
     let (client, alice) = (Client::unix(agent.socket()), alice());
     let added = client
-        .add_device(&NewDevice::new(&alice, MfaKind::Hotp).named("a token".parse().unwrap()))
+        .add_device(&CreateDevice::new(&alice, MfaKind::Hotp).named(&"a token".parse().unwrap()))
         .await
         .unwrap();
     assert_eq!(
-        (added.device.state, added.device.kind, added.recovery_codes.0.len()),
-        (DeviceState::Pending, MfaKind::Hotp, 0)
+        (added.device.state, added.device.kind, added.recovery_codes.is_none()),
+        (DeviceState::Pending, MfaKind::Hotp, true)
     );
-    assert!(!format!("{added:?}").contains(&added.provisioning.as_ref().unwrap().secret));
+    let secret = added.provisioning.as_ref().unwrap().secret.clone();
+    assert!(!format!("{added:?}").contains(secret.as_str()));
     let serial = added.device.serial;
-    let mut token = Token::new(serial.as_str(), &added.provisioning.unwrap().secret);
+    let mut token = Token::new(serial.as_str(), secret.as_str());
     let pair = token.pair();
     let active = client.activate_device(&serial, [&pair[0], &pair[1]]).await.unwrap();
     assert_eq!((active.state, active.account), (DeviceState::Active, Some(alice.clone())));
     let opened = client
-        .open_session(by_code(&mut token).lasting(Duration::from_secs(900)))
+        .open_session(&by_code(&mut token).lasting(Duration::from_secs(900)))
         .await
         .unwrap();
     let mfa = opened.context.mfa.clone().unwrap();
-    assert_eq!(
-        (&mfa.serial, mfa.kind.as_str(), mfa.amr),
-        (&serial, "hotp", vec!["otp".to_owned()])
-    );
-    assert_eq!(opened.context.expires_at.0 - opened.context.issued_at.0, 900);
+    assert_eq!((&mfa.serial, mfa.kind, mfa.amr), (&serial, MfaKind::Hotp, vec!["otp".to_owned()]));
+    assert_eq!(opened.context.expires_at.since(*opened.context.issued_at).as_secs(), 900);
     let seen = client.introspect(opened.token.as_str(), None).await.unwrap().unwrap();
     assert_eq!((seen.session_id, seen.mfa.is_some()), (opened.context.session_id, true));
     assert_eq!(
         client.introspect(opened.token.as_str(), Some("somebody else")).await.unwrap(),
         None
     );
-    let without = client.open_session(OpenSession::new(&alice, Proof::Nothing)).await.unwrap();
+    let without = client.open_session(&OpenSession::new(&alice, Proof::Nothing)).await.unwrap();
     assert_eq!(without.context.mfa, None);
     client.revoke_session(without.token.as_str(), None).await.unwrap();
     assert_eq!(client.introspect(without.token.as_str(), None).await.unwrap(), None);
-    let revoked = client.revoke_sessions(&alice, None, None).await.unwrap();
+    let revoked = client.revoke_sessions(&alice, &RevokeSessions::default()).await.unwrap();
     assert!(revoked.generation > 1 && revoked.revoked_before >= opened.context.issued_at);
     assert_eq!(client.introspect(opened.token.as_str(), None).await.unwrap(), None);
 
@@ -82,11 +85,9 @@ async fn the_routes_have_types() {
         client.resync_device(&serial, [&pair[0], &pair[1]]).await.unwrap().device.serial,
         serial
     );
-    let sheet = client.add_device(&NewDevice::new(&alice, MfaKind::Recovery)).await.unwrap();
-    assert_eq!(
-        (sheet.recovery_codes.0.len(), format!("{:?}", sheet.recovery_codes)),
-        (10, "Secrets(..)".to_owned())
-    );
+    let sheet = client.add_device(&CreateDevice::new(&alice, MfaKind::Recovery)).await.unwrap();
+    let codes = sheet.recovery_codes.unwrap();
+    assert_eq!((codes.len(), format!("{:?}", codes[0])), (10, "SecretText(..)".to_owned()));
     let mut key = SimulatedSecurityKey::new("alice");
     let begun = client.begin_registration(&alice, None).await.unwrap();
     let made =
@@ -104,13 +105,15 @@ async fn the_routes_have_types() {
     )["credential"]
         .clone();
     let opened = client
-        .open_session(OpenSession::new(&alice, Proof::SecurityKey(begun.ceremony_id, answer)))
+        .open_session(&OpenSession::new(&alice, Proof::SecurityKey(begun.ceremony_id, answer)))
         .await
         .unwrap();
     assert!(opened.context.mfa.unwrap().phishing_resistant);
 
-    let page = client.devices(&alice, None).await.unwrap();
-    assert_eq!((page.items.len(), page.next), (3, None));
+    assert_eq!(client.all_devices(Some(&alice), None).await.unwrap().len(), 3);
+    let first = ListDevices { limit: Some(2), ..ListDevices::default() };
+    let page = client.devices(&first).await.unwrap();
+    assert_eq!((page.devices.len(), page.next.is_some()), (2, true));
     assert_eq!(
         client.rename_device(&serial, &"another".parse().unwrap()).await.unwrap().name,
         Some("another".parse().unwrap())
@@ -124,16 +127,16 @@ async fn the_routes_have_types() {
     );
     let bypass = client.bypass(&alice, Some(Duration::from_secs(60))).await.unwrap();
     let opened = client
-        .open_session(OpenSession::new(&alice, Proof::Code(bypass.code, None)))
+        .open_session(&OpenSession::new(&alice, Proof::Code(bypass.code, None)))
         .await
         .unwrap();
-    assert_eq!(opened.context.mfa.unwrap().kind, "bypass");
-    assert_eq!(client.accounts(false, None).await.unwrap().items[0].account, alice);
+    assert_eq!(opened.context.mfa.unwrap().kind, MfaKind::Bypass);
+    assert_eq!(client.all_accounts(false).await.unwrap()[0].account, alice);
     client.remove_account(&alice).await.unwrap();
-    assert!(client.accounts(false, None).await.unwrap().items.is_empty());
+    assert!(client.all_accounts(false).await.unwrap().is_empty());
 }
 
-/// How often the agent judged a code of this account, by its own log.
+/// The number of codes that the agent judged, by its own log.
 fn judged(admin: &http::Client) -> usize {
     let events = admin.get("/v1/audit?limit=1000").is(200)["events"].as_array().unwrap().clone();
     let of_a_code = |event: &&Value| {
@@ -145,7 +148,7 @@ fn judged(admin: &http::Client) -> usize {
 }
 
 #[tokio::test]
-async fn a_code_is_judged_at_most_once_wherever_the_answer_is_cut() {
+async fn a_cut_answer_never_has_a_code_judged_twice() {
     let agent = Agent::start("");
     let admin = http::Client::unix(agent.socket());
     let mut token = enrol(&admin, "alice");
@@ -154,39 +157,39 @@ async fn a_code_is_judged_at_most_once_wherever_the_answer_is_cut() {
         let between = Between::new(agent.folder.path(), agent.socket(), &[Fate::CutAfter(bytes)]);
         let client = Client::unix(&between.socket).trying(5);
         let session = by_code(&mut token);
-        let lost = client.open_session(session.clone()).await.unwrap_err();
+        let lost = client.open_session(&session).await.unwrap_err();
         assert!(matches!(lost, Error::Lost(_)), "{bytes}: {lost:?}");
         assert_eq!(
             (between.passed.load(SeqCst), judged(&admin)),
             (1, before + 1),
             "cut after {bytes} bytes"
         );
-        // It was spent, whether its answer arrived or not.
-        let again = Client::unix(agent.socket()).open_session(session).await.unwrap_err();
+        // The code was spent, whether its answer arrived or not.
+        let again = Client::unix(agent.socket()).open_session(&session).await.unwrap_err();
         assert_eq!(problem(again), (403, "AccessDenied".to_owned()));
 
-        // What only asks is asked again.
+        // Requests that only read are sent again.
         let fates = [Fate::CutAfter(bytes), Fate::ClosedAtOnce, Fate::Whole];
         let between = Between::new(agent.folder.path(), agent.socket(), &fates);
         let client = Client::unix(&between.socket).trying(5);
-        assert_eq!(client.devices(&alice(), None).await.unwrap().items.len(), 1);
+        assert_eq!(client.all_devices(Some(&alice()), None).await.unwrap().len(), 1);
         assert_eq!(between.passed.load(SeqCst), 2);
         let once = Client::unix(&Between::new(agent.folder.path(), agent.socket(), &fates).socket)
-            .devices(&alice(), None)
+            .all_devices(Some(&alice()), None)
             .await;
         assert!(matches!(once, Err(Error::Lost(_))), "{once:?}");
     }
 }
 
 #[tokio::test]
-async fn what_was_surely_not_sent_is_tried_again() {
+async fn a_request_that_was_surely_not_sent_is_tried_again() {
     let agent = Agent::start("");
     let admin = http::Client::unix(agent.socket());
     let mut token = enrol(&admin, "alice");
     let path = agent.folder.path().join("late.sock");
     let (socket, late) = (agent.socket(), path.clone());
     let client = Client::unix(&path);
-    let none = client.open_session(by_code(&mut token)).await.unwrap_err();
+    let none = client.open_session(&by_code(&mut token)).await.unwrap_err();
     assert!(matches!(&none, Error::Unreachable { cause: Cause::NotThere, .. }), "{none:?}");
     assert_eq!(
         none.to_string(),
@@ -197,18 +200,17 @@ async fn what_was_surely_not_sent_is_tried_again() {
         symlink(socket, late).unwrap();
     });
     let before = judged(&admin);
-    assert!(client.trying(5).open_session(by_code(&mut token)).await.is_ok());
+    assert!(client.trying(5).open_session(&by_code(&mut token)).await.is_ok());
     assert_eq!(judged(&admin), before + 1);
-    // Refused is decided: nobody asks again.
-    let (client, wrong) =
-        (Client::unix(&path).trying(5), Proof::Code(token.wrong().to_owned(), None));
-    let refused = client.open_session(OpenSession::new(&alice(), wrong)).await.unwrap_err();
+    // A refusal is decided: it is not asked for again.
+    let (client, wrong) = (Client::unix(&path).trying(5), Proof::Code(token.wrong().into(), None));
+    let refused = client.open_session(&OpenSession::new(&alice(), wrong)).await.unwrap_err();
     assert_eq!(problem(refused), (403, "AccessDenied".to_owned()));
     assert_eq!(judged(&admin), before + 2);
 }
 
 #[tokio::test]
-async fn an_agent_far_away_is_reached_with_a_key_and_believed_for_its_certificate() {
+async fn a_remote_agent_is_reached_by_api_key_and_certificate() {
     if !tools::have("openssl") {
         return;
     }
@@ -227,13 +229,13 @@ async fn an_agent_far_away_is_reached_with_a_key_and_believed_for_its_certificat
         Client::at(Endpoint::url(&format!("https://{host}:{port}"), roots).unwrap())
     };
     let client = at(&roots, "localhost").api_key(&key).unwrap();
-    assert!(client.open_session(by_code(&mut token)).await.unwrap().context.mfa.is_some());
+    assert!(client.open_session(&by_code(&mut token)).await.unwrap().context.mfa.is_some());
     assert_eq!(
-        problem(client.accounts(false, None).await.unwrap_err()),
+        problem(client.all_accounts(false).await.unwrap_err()),
         (403, "AccessDenied".to_owned())
     );
     assert_eq!(
-        problem(at(&roots, "localhost").devices(&alice(), None).await.unwrap_err()),
+        problem(at(&roots, "localhost").all_devices(Some(&alice()), None).await.unwrap_err()),
         (401, "Unauthorized".to_owned())
     );
     for client in [at(&Roots::none(), "localhost"), at(&roots, "127.0.0.1")] {
@@ -241,7 +243,7 @@ async fn an_agent_far_away_is_reached_with_a_key_and_believed_for_its_certificat
             .api_key(&key)
             .unwrap()
             .trying(3)
-            .devices(&alice(), None)
+            .all_devices(Some(&alice()), None)
             .await
             .unwrap_err();
         assert!(

@@ -32,7 +32,7 @@ async fn follow(issuer: RemoteIssuer) -> Following {
 }
 
 #[tokio::test]
-async fn what_the_agent_decides_reaches_a_validator_within_five_seconds() {
+async fn a_decision_reaches_a_validator_within_five_seconds() {
     let agent = Agent::start("");
     let admin = Client::unix(agent.socket());
     let mut token = enrol(&admin, "alice");
@@ -72,7 +72,7 @@ async fn what_the_agent_decides_reaches_a_validator_within_five_seconds() {
 }
 
 #[tokio::test]
-async fn without_the_agent_what_is_valid_stays_valid_until_it_is_over_or_the_list_is_too_old() {
+async fn without_the_agent_contexts_stay_valid_until_the_list_is_too_old() {
     let agent = Agent::start("");
     let admin = Client::unix(agent.socket());
     let (mut token, clock) = (enrol(&admin, "alice"), FixedClock::at(now()));
@@ -121,7 +121,7 @@ async fn a_day_without_the_keys_changes_nothing_but_rotation() {
     let folder = agent.into_folder();
     until("the agent is missed", || following.standing().fault.is_some()).await;
     let known = following.standing().keys_at;
-    // Nobody waits for the timers of a day: the runtime jumps from one to the next.
+    // Time is paused: the runtime jumps from one timer to the next.
     tokio::time::pause();
     for _ in 0..24 {
         tokio::time::sleep(Duration::from_secs(3_600)).await;
@@ -140,7 +140,7 @@ async fn a_day_without_the_keys_changes_nothing_but_rotation() {
 }
 
 #[tokio::test]
-async fn a_validator_can_begin_with_what_it_was_given() {
+async fn a_validator_can_begin_with_given_keys() {
     let agent = Agent::start("");
     let admin = Client::unix(agent.socket());
     let signed = SignedContext::new(enrol(&admin, "alice").session(&admin, "alice"));
@@ -157,7 +157,7 @@ async fn a_validator_can_begin_with_what_it_was_given() {
     );
 }
 
-/// Where an issuer publishes no key for contexts any more, those that it had are not its keys.
+/// Keys that an issuer no longer publishes are not its keys.
 #[tokio::test]
 async fn an_issuer_that_takes_its_keys_back_is_heard() {
     let agent = Agent::start("");

@@ -1,10 +1,10 @@
-//! Who is somewhere else: validators that follow an agent, and clients of it. The agent is a real
-//! one, in its own process.
+//! Validators that follow an agent, and its clients. The agent is a real one, in its own process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod between;
 mod client;
+mod contract;
 mod follow;
 mod python;
 mod races;
@@ -18,10 +18,10 @@ const BUSY: &str = "[limits]\nrequests_per_second = 100000\nburst = 100000\n";
 /// An agent that serves TCP as well.
 const TCP: &str = "listen = [\"127.0.0.1:0\"]\n";
 
-/// Whoever may ask the agent hears of it by then.
+/// The time within which a follower learns of a revocation.
 const BOUND: Duration = Duration::from_secs(5);
 
-/// How long it takes until this is so.
+/// Waits until this is so, and returns the time it took.
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
     let began = Instant::now();
     while !is_so() {

@@ -86,7 +86,7 @@ fn a_service_in_python_reads_contexts_with_a_jose_library() {
         b"",
     );
     assert_eq!(twice.status, 400);
-    // Too long ago for somebody who wants it now.
+    // Too old for `max_age=0`.
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     let challenge = "Bearer error=\"insufficient_user_authentication\", max_age=0".to_owned();
     assert_eq!(
@@ -96,7 +96,7 @@ fn a_service_in_python_reads_contexts_with_a_jose_library() {
 }
 
 #[test]
-fn a_client_generated_from_the_description_opens_a_session_and_looks_at_it() {
+fn a_client_generated_from_the_description_opens_a_session() {
     if !tools::have("python:openapi_python_client,python:httpx") {
         return;
     }

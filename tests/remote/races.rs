@@ -1,5 +1,4 @@
-//! Contexts that are issued while their account is revoked, as somebody sees it who is told of both
-//! later.
+//! Contexts issued while their account is revoked, as a follower sees them.
 
 use std::time::Duration;
 
@@ -7,7 +6,7 @@ use test_support::agent::Agent;
 use test_support::http::Client;
 use test_support::people::{Token, enrol};
 use twostep::client;
-use twostep::client::{OpenSession, Proof};
+use twostep::client::{OpenSession, Proof, RevokeSessions};
 use twostep::http::Endpoint;
 use twostep::id::AccountId;
 use twostep::session::{Invalid, RemoteIssuer, SignedContext};
@@ -40,14 +39,15 @@ async fn nothing_dead_is_accepted_after_the_bound_and_nothing_alive_refused() {
         let mut tasks = tokio::task::JoinSet::new();
         for (number, (account, token)) in people.iter_mut().enumerate() {
             let [before, during] =
-                [(); 2].map(|()| OpenSession::new(account, Proof::Code(token.code(), None)));
+                [(); 2].map(|()| OpenSession::new(account, Proof::Code(token.code().into(), None)));
             let (client, account) = (client.clone(), account.clone());
             let serial = (number % 3 == 0).then(|| token.serial.parse().unwrap());
             tasks.spawn(async move {
-                let before = client.open_session(before).await.unwrap();
+                let revoked = RevokeSessions::new(None, serial.as_ref());
+                let before = client.open_session(&before).await.unwrap();
                 let (issued, revoked) = tokio::join!(
-                    client.open_session(during),
-                    client.revoke_sessions(&account, None, serial.as_ref())
+                    client.open_session(&during),
+                    client.revoke_sessions(&account, &revoked)
                 );
                 revoked.unwrap();
                 [before.token, issued.unwrap().token]

@@ -14,7 +14,7 @@ use twostep::verifier::Verifier;
 use super::{BOUND, BUSY};
 
 #[tokio::test]
-async fn what_only_looks_like_a_context_is_refused_by_the_agent_and_by_those_who_follow_it() {
+async fn a_forged_context_is_refused_by_agent_and_followers() {
     let agent = Agent::start(BUSY);
     let admin = Client::unix(agent.socket());
     let signed = SignedContext::new(enrol(&admin, "alice").session(&admin, "alice"));

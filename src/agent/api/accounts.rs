@@ -5,53 +5,16 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
 
 use crate::agent::access::Caller;
 use crate::agent::api::body::{Body, Parameters};
 use crate::agent::api::extract::Segment;
-use crate::agent::api::views::AccountView;
+use crate::agent::api::views;
 use crate::agent::operations::accounts;
 use crate::agent::operations::accounts::Listing;
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct ListAccounts {
-    /// Only accounts without an active device.
-    without_mfa: Option<bool>,
-    /// 1 to 1000; 100 if left out.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
-    /// The last account of the page before.
-    #[param(min_length = 1, max_length = 256)]
-    after: Option<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct Accounts {
-    accounts: Vec<AccountView>,
-    /// What to give as `after` for the next page.
-    next: Option<String>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MakeBypass {
-    /// 60 to 86400; 3600 if left out.
-    #[schema(minimum = 60, maximum = 86400)]
-    ttl_seconds: Option<u64>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct BypassView {
-    /// Opens one session.
-    code: String,
-    expires_at: String,
-}
+use crate::wire::{Accounts, Bypass, ListAccounts, MakeBypass};
 
 /// Lists accounts.
 #[utoipa::path(get, path = "/v1/accounts", tag = "accounts", params(ListAccounts), responses(
@@ -71,7 +34,7 @@ pub(super) async fn list(
     let page = accounts::list(&state, &caller, listing).await?;
     let now = state.verifier.clock().read().wall;
     Ok(Json(Accounts {
-        accounts: page.accounts.iter().map(|entry| AccountView::new(entry, now)).collect(),
+        accounts: page.accounts.iter().map(|entry| views::account(entry, now)).collect(),
         next: page.next.map(String::from),
     }))
 }
@@ -92,7 +55,7 @@ pub(super) async fn remove(
 
 /// Makes a single-use code for somebody who is locked out.
 #[utoipa::path(post, path = "/v1/accounts/{account}/bypass", tag = "accounts", params(("account" = String, Path)), request_body = MakeBypass, responses(
-    (status = 201, description = "the code, shown this once", body = BypassView),
+    (status = 201, description = "the code, shown this once", body = Bypass),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
 ))]
 pub(super) async fn bypass(
@@ -100,12 +63,12 @@ pub(super) async fn bypass(
     caller: Caller,
     Segment(account): Segment,
     Body(body): Body<MakeBypass>,
-) -> Result<(StatusCode, Json<BypassView>), Problem> {
+) -> Result<(StatusCode, Json<Bypass>), Problem> {
     let ttl = body.ttl_seconds.map(Duration::from_secs);
     let bypass = accounts::bypass(&state, &caller, &account, ttl).await?;
-    let view = BypassView {
-        code: bypass.code.to_text().to_string(),
-        expires_at: bypass.expires_at.to_string(),
+    let view = Bypass {
+        code: bypass.code.to_text().to_string().into(),
+        expires_at: bypass.expires_at.into(),
     };
     Ok((StatusCode::CREATED, Json(view)))
 }

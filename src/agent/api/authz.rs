@@ -16,12 +16,14 @@ use crate::agent::access::Caller;
 use crate::agent::api::extract::{Proxy, Segment};
 use crate::agent::operations::policies;
 use crate::agent::operations::policies::Verdict;
-use crate::agent::problem::{Code, Problem};
+use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::policy::{Policy, StepUp};
 use crate::session::carried::Ambiguous;
 use crate::session::{AnyContext, carried};
 use crate::webauthn::Origin;
+use crate::wire;
+use crate::wire::ProblemCode;
 
 /// Says whether a request may pass that a reverse proxy has received. Whatever follows the policy
 /// in the path, and any method, is answered alike, for proxies that repeat the path of the request.
@@ -33,7 +35,7 @@ use crate::webauthn::Origin;
     )),
     (status = 302, description = "a browser has to sign in first", headers(("Location" = String, description = "where"))),
     (status = 401, description = "no context, or one that is not enough: `WWW-Authenticate` says what would be (RFC 9470); or the proxy has no valid key",
-        body = Problem, content_type = "application/problem+json"),
+        body = wire::Problem, content_type = "application/problem+json"),
     super::Invalid, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
 ))]
 pub(super) async fn decide(
@@ -134,7 +136,7 @@ fn invalid(
 }
 
 fn challenged(why: &str, challenge: &str) -> Response {
-    let mut response = Problem::new(Code::Unauthorized, why).into_response();
+    let mut response = Problem::new(ProblemCode::Unauthorized, why).into_response();
     if let Ok(challenge) = HeaderValue::from_str(challenge) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }

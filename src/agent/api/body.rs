@@ -93,6 +93,11 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     serde_json::from_value(value).map_err(|error| described(&error))
 }
 
+/// Reads a member that holds JSON of another standard.
+pub(super) fn document<T: DeserializeOwned>(member: Value) -> Result<T, Problem> {
+    serde_json::from_value(member).map_err(|error| Problem::bad_input(described(&error)))
+}
+
 /// The fault of a body, without its values: they may be codes.
 fn described(error: &serde_json::Error) -> String {
     let text = error.to_string();

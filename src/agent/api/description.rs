@@ -11,7 +11,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use crate::agent::api::responses::{Forbidden, Invalid, Unavailable};
-use crate::agent::problem::Problem;
+use crate::wire::Problem;
 
 #[derive(OpenApi)]
 #[openapi(

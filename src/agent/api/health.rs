@@ -5,42 +5,17 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::agent::access::Caller;
 use crate::agent::operations::health;
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct Alive {
-    status: &'static str,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct Ready {
-    status: &'static str,
-    now: String,
-    /// Sealing keys that are not the first one, and are needed still. Empty: only the first key's
-    /// line is needed.
-    older_sealing_keys: Vec<OlderSealingKey>,
-}
-
-/// An older sealing key, and what needs it.
-#[derive(Serialize, ToSchema)]
-pub(super) struct OlderSealingKey {
-    /// The key's id: 16 hex digits, as the log names it.
-    #[schema(pattern = "^[0-9a-f]{16}$")]
-    key: String,
-    /// How many secrets are sealed under it.
-    secrets: u64,
-}
+use crate::wire::{Alive, OlderSealingKey, Ready};
 
 /// The process is there.
 #[utoipa::path(get, path = "/healthz", tag = "health", security(()), responses((status = 200, description = "alive", body = Alive)))]
 pub(super) async fn alive() -> Json<Alive> {
-    Json(Alive { status: "alive" })
+    Json(Alive { status: "alive".to_owned() })
 }
 
 /// The store answers and keeps changes, the sealing keys fit it and the clock is sane.
@@ -55,7 +30,7 @@ pub(super) async fn ready(State(state): State<Shared>) -> Result<Json<Ready>, Pr
         .iter()
         .map(|need| OlderSealingKey { key: need.key.to_string(), secrets: need.secrets })
         .collect();
-    Ok(Json(Ready { status: "ready", older_sealing_keys, now: ready.now.to_string() }))
+    Ok(Json(Ready { status: "ready".to_owned(), now: ready.now.into(), older_sealing_keys }))
 }
 
 /// The public keys of contexts (RFC 7517).

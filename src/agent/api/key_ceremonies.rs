@@ -11,17 +11,14 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use utoipa::ToSchema;
-use zeroize::Zeroizing;
 
 use crate::agent::access::{Caller, LocalPeer, RequestInfo};
 use crate::agent::api::body::{Body, SecretBody};
 use crate::agent::api::extract::Segment;
 use crate::agent::api::key_events;
-use crate::agent::api::key_events::{EventSender, FailureCode, KeyCeremonyEvent};
+use crate::agent::api::key_events::EventSender;
 use crate::agent::api::members::parse;
-use crate::agent::api::sessions::OpenedSession;
+use crate::agent::api::views;
 use crate::agent::config::Service;
 use crate::agent::local::{Answered, RunningCeremony};
 use crate::agent::operations::ceremonies;
@@ -32,33 +29,7 @@ use crate::agent::state::Shared;
 use crate::agent::stop::Why;
 use crate::usb;
 use crate::usb::Pin;
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct BeginKeyCeremony {
-    #[schema(min_length = 1, max_length = 256)]
-    account: String,
-    /// The program that asks, as PAM calls it.
-    #[schema(pattern = "^[A-Za-z0-9._+@-]{1,64}$")]
-    service: String,
-    /// For whom the context is; the issuer itself if left out.
-    #[schema(min_length = 1, max_length = 256)]
-    audience: Option<String>,
-    /// How long to wait for a key and its touch, and for its PIN: 1 to 120; 30 if left out.
-    #[schema(minimum = 1, maximum = 120)]
-    wait_seconds: Option<u64>,
-    /// The session lasts only as long as the key stays plugged in. Only where the configuration
-    /// allows it.
-    bind_to_key: Option<bool>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct GivePin {
-    /// The PIN of the key that asks for it.
-    #[schema(value_type = String)]
-    pin: Zeroizing<String>,
-}
+use crate::wire::{BeginKeyCeremony, FailureCode, GivePin, KeyCeremonyEvent, OpenedSession};
 
 /// Opens a session with a security key that is plugged in here. Only on the Unix sockets.
 #[utoipa::path(post, path = "/v1/local/key-ceremonies", tag = "local", request_body = BeginKeyCeremony, responses(
@@ -111,7 +82,7 @@ pub(super) async fn give_pin(
     Segment(id): Segment,
     SecretBody(body): SecretBody<GivePin>,
 ) -> Result<StatusCode, Problem> {
-    ceremonies::give_pin(&state, peer, &id, Pin::from(body.pin))?;
+    ceremonies::give_pin(&state, peer, &id, Pin::from(body.pin.into_inner()))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -151,13 +122,13 @@ async fn forward(
 }
 
 fn done(opened: &Opened, name: &str) -> KeyCeremonyEvent {
-    let OpenedSession { token, context } = OpenedSession::of(opened, Some(name));
+    let OpenedSession { token, context } = views::opened(opened, Some(name));
     KeyCeremonyEvent::Done { token, context: Box::new(context) }
 }
 
 fn not_opened(state: &Shared, problem: Problem) -> KeyCeremonyEvent {
     if problem.is_refusal() {
-        return KeyCeremonyEvent::Refused { problem: Box::new(problem) };
+        return KeyCeremonyEvent::Refused { problem: Box::new(problem.into_document()) };
     }
     if problem.is_in_doubt() {
         state

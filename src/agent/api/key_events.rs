@@ -6,69 +6,11 @@ use std::task::{Context, Poll};
 
 use axum::body::Bytes;
 use hyper::body::{Body, Frame};
-use serde::Serialize;
 use tokio::sync::mpsc;
-use utoipa::ToSchema;
 
-use crate::agent::api::views::ContextView;
 use crate::agent::local::CeremonyEvent;
-use crate::agent::problem::Problem;
 use crate::usb;
-
-/// A line of the answer.
-#[derive(Serialize, ToSchema)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub(super) enum KeyCeremonyEvent {
-    /// It begins; `ceremony_id` names it to whoever brings the PIN.
-    Begun { ceremony_id: String },
-    /// No key is plugged in.
-    WaitingForKey,
-    /// The key blinks.
-    NeedTouch,
-    /// So many keys blink; the one that is touched is taken.
-    ChooseByTouch { keys: usize },
-    /// The key wants its PIN.
-    NeedPin {
-        /// How many tries are left, where the key says so.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        retries: Option<u8>,
-        /// The one before was wrong.
-        wrong_before: bool,
-    },
-    /// The session is open.
-    Done {
-        /// The signed context.
-        token: String,
-        context: Box<ContextView>,
-    },
-    /// The key answered, and the session was refused.
-    Refused { problem: Box<Problem> },
-    /// No key answered.
-    Failed {
-        code: FailureCode,
-        /// What happened, and what to do.
-        detail: String,
-        /// The key that could not be asked, as it calls itself, where it is about one.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        key: Option<String>,
-    },
-}
-
-/// Why no key answered.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum FailureCode {
-    NoKey,
-    NotEnrolled,
-    NotTouched,
-    PinBlocked,
-    /// Another program used the key all the time, or another ceremony does.
-    Busy,
-    /// A key that may be the right one did not answer in time, or could not be opened.
-    NotAsked,
-    Cancelled,
-    Unavailable,
-}
+use crate::wire::{FailureCode, KeyCeremonyEvent};
 
 /// The events as lines, for the peer.
 pub(super) struct EventStream(mpsc::Receiver<Bytes>);

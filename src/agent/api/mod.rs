@@ -5,7 +5,6 @@ mod authz;
 mod body;
 mod control;
 mod description;
-mod device_view;
 mod devices;
 mod extract;
 mod fresh;
@@ -18,7 +17,6 @@ mod responses;
 mod router;
 mod security_keys;
 mod sessions;
-mod shapes;
 mod views;
 
 use responses::{

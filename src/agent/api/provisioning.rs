@@ -2,24 +2,11 @@
 
 use qrcode::render::svg;
 use qrcode::{EcLevel, QrCode};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::id::AccountId;
 use crate::otp::{KeyUri, MovingFactor, Seed};
 use crate::verifier::NewFactor;
-
-/// The secret in the forms that apps take.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Provisioning {
-    /// Base32.
-    secret: String,
-    /// `otpauth://…`
-    uri: String,
-    /// The URI as a QR code. Left out where it is too long for one (ISO/IEC 18004: 2,953 bytes).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    qr_svg: Option<String>,
-}
+use crate::wire::{Provisioning, SecretText};
 
 pub(super) fn provisioning(
     issuer: &str,
@@ -48,9 +35,9 @@ pub(super) fn provisioning(
     }
     .to_text();
     Some(Provisioning {
-        secret: seed.to_base32().to_string(),
-        uri: uri.to_string(),
-        qr_svg: qr_svg(&uri),
+        secret: seed.to_base32().into(),
+        qr_svg: qr_svg(&uri).map(SecretText::from),
+        uri: uri.into(),
     })
 }
 
@@ -78,7 +65,8 @@ mod tests {
         for (issuer, fits) in [(10, true), (1_100, true), (1_250, true), (1_500, false)] {
             let given = provisioning(&"x".repeat(issuer), &account, &seed, &new).unwrap();
             assert_eq!(given.qr_svg.is_some(), fits, "{issuer}");
-            let read: KeyUri = given.uri.replace(&"x".repeat(issuer), "x").parse().unwrap();
+            let read: KeyUri =
+                given.uri.as_str().replace(&"x".repeat(issuer), "x").parse().unwrap();
             assert_eq!(
                 (read.seed, given.secret.as_str()),
                 (seed.clone(), seed.to_base32().as_str())

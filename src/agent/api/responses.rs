@@ -2,7 +2,7 @@
 
 use utoipa::{IntoParams, IntoResponses};
 
-use crate::agent::problem::Problem;
+use crate::wire::Problem;
 
 /// The proof that changes of a protected account's devices need.
 #[derive(IntoParams)]

@@ -6,75 +6,21 @@ use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::agent::access::Caller;
-use crate::agent::api::body::Body;
-use crate::agent::api::device_view::DeviceView;
+use crate::agent::api::body::{Body, document};
 use crate::agent::api::extract::shown_context;
 use crate::agent::api::members::parse;
-use crate::agent::api::shapes;
+use crate::agent::api::views;
 use crate::agent::operations::keys;
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
-use crate::webauthn::{CreationOptions, RegistrationResponse, RequestOptions};
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct BeginRegistration {
-    #[schema(min_length = 1, max_length = 256)]
-    account: String,
-    /// What its owner calls the key.
-    #[schema(min_length = 1, max_length = 128)]
-    name: Option<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct BegunRegistration {
-    /// What `finish` must name, within five minutes and once.
-    ceremony_id: String,
-    #[schema(value_type = shapes::CreationOptions)]
-    public_key: CreationOptions,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FinishRegistration {
-    #[schema(pattern = "^[A-Za-z0-9_-]{22}$")]
-    ceremony_id: String,
-    #[schema(value_type = shapes::RegistrationResponse)]
-    credential: RegistrationResponse,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct RegisteredKey {
-    device: DeviceView,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct BeginAuthentication {
-    /// May be left out where the agent is configured for sign-ins without an account: the key says
-    /// then whose it is.
-    #[schema(min_length = 1, max_length = 256)]
-    account: Option<String>,
-}
-
-/// The document that browsers fetch before a page of another domain may use the RP ID (WebAuthn
-/// Level 3 §5.11).
-#[derive(Serialize, ToSchema)]
-pub(super) struct RelatedOriginsView {
-    origins: Vec<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct BegunAuthentication {
-    /// What `POST /v1/sessions` must name, within five minutes and once.
-    ceremony_id: String,
-    #[schema(value_type = shapes::RequestOptions)]
-    public_key: RequestOptions,
-}
+use crate::wire::{
+    BeginAuthentication, BeginRegistration, BegunAuthentication, BegunRegistration,
+    FinishRegistration, ProblemCode, RegisteredKey, RelatedOrigins,
+};
 
 /// Begins to enrol a security key.
 #[utoipa::path(post, path = "/v1/security-keys/register/begin", tag = "security_keys", params(super::MfaContext), request_body = BeginRegistration, responses(
@@ -92,7 +38,7 @@ pub(super) async fn begin_registration(
     let begun = keys::begin(&state, &caller, &body.account, name, proof.as_ref()).await?;
     Ok(Json(BegunRegistration {
         ceremony_id: begun.id.as_str().to_owned(),
-        public_key: begun.options,
+        public_key: json(&begun.options)?,
     }))
 }
 
@@ -108,10 +54,11 @@ pub(super) async fn finish_registration(
     headers: HeaderMap,
     Body(body): Body<FinishRegistration>,
 ) -> Result<(StatusCode, Json<RegisteredKey>), Problem> {
+    let credential = document(body.credential)?;
     let id = parse(&body.ceremony_id)?;
     let proof = shown_context(&headers)?;
-    let device = keys::finish(&state, &caller, &id, body.credential, proof.as_ref()).await?;
-    let device = DeviceView::whole(&device, state.verifier.clock().read().wall);
+    let device = keys::finish(&state, &caller, &id, credential, proof.as_ref()).await?;
+    let device = views::device(&device, state.verifier.clock().read().wall);
     Ok((StatusCode::CREATED, Json(RegisteredKey { device })))
 }
 
@@ -130,13 +77,13 @@ pub(super) async fn begin_authentication(
     let begun = keys::begin_authentication(&state, &caller, body.account.as_deref()).await?;
     Ok(Json(BegunAuthentication {
         ceremony_id: begun.id.as_str().to_owned(),
-        public_key: begun.options,
+        public_key: json(&begun.options)?,
     }))
 }
 
 /// The origins outside the RP ID whose pages may use it, where any are configured.
 #[utoipa::path(get, path = "/.well-known/webauthn", tag = "security_keys", security(()), responses(
-    (status = 200, description = "the related origins", body = RelatedOriginsView, content_type = "application/json"),
+    (status = 200, description = "the related origins", body = RelatedOrigins, content_type = "application/json"),
     super::Missing,
 ))]
 pub(super) async fn related_origins(State(state): State<Shared>) -> Result<Response, Problem> {
@@ -146,5 +93,11 @@ pub(super) async fn related_origins(State(state): State<Shared>) -> Result<Respo
         .related_origins()
         .ok_or_else(|| Problem::not_found("page"))?;
     let headers = [(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))];
-    Ok((headers, Json(RelatedOriginsView { origins: related.origins.clone() })).into_response())
+    Ok((headers, Json(RelatedOrigins { origins: related.origins.clone() })).into_response())
+}
+
+/// Options as the JSON that goes to the client.
+fn json(options: &impl Serialize) -> Result<Value, Problem> {
+    serde_json::to_value(options)
+        .map_err(|error| Problem::new(ProblemCode::ServiceFailure, error.to_string()))
 }

@@ -1,203 +1,178 @@
-//! What answers look like, but for devices.
+//! Answers made from what operations return.
 
-use serde::Serialize;
-use utoipa::ToSchema;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::agent::operations::sessions::Opened;
+use crate::device::{Device, Factor};
+use crate::otp::rate;
 use crate::session::{AnyContext, SessionContext, SigningKeyInfo};
+use crate::store;
 use crate::store::{AccountEntry, ApiKeyRecord, AuditRow};
 use crate::time::UnixTime;
+use crate::webauthn::Credential;
+use crate::wire;
+use crate::wire::{
+    Account, ApiKey, AuditReport, ChainReport, Context, Event, Mfa, OpenedSession, SigningKey,
+    Timestamp,
+};
 
-/// What a context says.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ContextView {
-    account: String,
-    /// The name that was asked for, where it is another spelling of the account's (`accounts.fold`
-    /// of the agent's configuration).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    asked_as: Option<String>,
-    mfa_present: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mfa_time: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mfa_age_seconds: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    serial: Option<String>,
-    /// `totp`, `hotp`, `security_key`, `recovery` or `bypass`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<&'static str>,
-    /// Authentication methods of RFC 8176.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    amr: Option<Vec<&'static str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_verified: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    phishing_resistant: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hardware_bound: Option<bool>,
-    session_id: String,
-    issued_at: String,
-    expires_at: String,
-    audience: String,
+/// A device, whole.
+pub(super) fn device(device: &Device, now: UnixTime) -> wire::Device {
+    let mut view = wire::Device {
+        account: Some(device.account.clone()),
+        created_at: Some(device.created_at.into()),
+        activated_at: device.activated_at.map(Timestamp),
+        last_used_at: device.last_used_at.map(Timestamp),
+        codes_used_until: device.codes_used_until(now).map(Timestamp),
+        drift_steps: device.drift().map(|drift| drift.steps),
+        drift_seconds: device.drift().map(|drift| drift.seconds),
+        ..outline(device, now)
+    };
+    match &device.factor {
+        Factor::Totp(totp) => {
+            view.algorithm = Some(totp.parameters.algorithm);
+            view.digits = Some(totp.parameters.digits.count());
+            view.period = Some(totp.parameters.step_size.seconds());
+            view.drift_ppm = rate(&totp.samples);
+        }
+        Factor::Hotp(hotp) => {
+            view.algorithm = Some(hotp.parameters.algorithm);
+            view.digits = Some(hotp.parameters.digits.count());
+            view.counter = hotp.next.map(|counter| counter.0);
+        }
+        Factor::SecurityKey(key) => describe(&mut view, &key.credential),
+        Factor::Recovery(recovery) => view.codes_left = Some(recovery.unused.len()),
+    }
+    view
+}
+
+/// A device as a verifier sees it: enough to ask for the right proof.
+pub(super) fn outline(device: &Device, now: UnixTime) -> wire::Device {
+    wire::Device {
+        name: device.name.clone(),
+        throttled_until: device.throttle.until().filter(|until| *until > now).map(Timestamp),
+        ..wire::Device::new(device.serial.clone(), device.kind(), device.state)
+    }
+}
+
+fn describe(view: &mut wire::Device, credential: &Credential) {
+    view.credential_id = Some(URL_SAFE_NO_PAD.encode(credential.id.as_bytes()));
+    view.aaguid = credential.aaguid.map(|aaguid| aaguid.to_string());
+    view.sign_count = Some(credential.sign_count);
+    view.user_verified = Some(credential.user_verified);
+    view.backup_eligible = Some(credential.backup_eligible);
+    view.discoverable = credential.discoverable;
+    view.transports = Some(credential.transports.clone());
+    view.attestation = Some(credential.attestation.into());
+}
+
+/// A context, for a caller that asked for its account by this name.
+pub(super) fn context(context: &AnyContext, name: Option<&str>, now: UnixTime) -> Context {
+    let common = context.common();
+    let asked_as = name.filter(|name| *name != common.account.as_str());
+    Context {
+        account: common.account.clone(),
+        asked_as: asked_as.map(str::to_owned),
+        mfa: match context {
+            AnyContext::Mfa(context) => Some(proof(context, now)),
+            AnyContext::WithoutMfa(_) => None,
+        },
+        session_id: common.session_id.clone(),
+        issued_at: common.issued_at.into(),
+        expires_at: common.expires_at.into(),
+        audience: common.audience.clone(),
+    }
+}
+
+fn proof(context: &SessionContext, now: UnixTime) -> Mfa {
+    Mfa {
+        time: context.mfa_time().into(),
+        age_seconds: context.mfa_age(now).as_secs(),
+        serial: context.serial().clone(),
+        kind: context.kind(),
+        amr: context.amr().iter().map(|amr| amr.name().to_owned()).collect(),
+        user_verified: context.user_verified(),
+        phishing_resistant: context.phishing_resistant(),
+        hardware_bound: context.hardware_bound(),
+    }
+}
+
+/// A session that was opened, for a caller that asked for its account by this name.
+pub(super) fn opened(opened: &Opened, name: Option<&str>) -> OpenedSession {
+    OpenedSession {
+        token: opened.signed.as_str().into(),
+        context: context(&opened.context, name, opened.now),
+    }
 }
 
 /// An account in a list.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct AccountView {
-    account: String,
-    created_at: String,
-    /// A device was activated once.
-    protected: bool,
-    devices: u32,
-    active_devices: u32,
-    throttled_until: Option<String>,
+pub(super) fn account(entry: &AccountEntry, now: UnixTime) -> Account {
+    let throttled_until = entry.account.throttled_until.filter(|until| *until > now);
+    Account {
+        account: entry.account.id.clone(),
+        created_at: entry.account.created_at.into(),
+        protected: entry.account.protected,
+        devices: entry.devices,
+        active_devices: entry.active,
+        throttled_until: throttled_until.map(Timestamp),
+    }
 }
 
-/// A signing key; its public half is in the JWKS.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SigningKeyView {
-    kid: String,
-    algorithm: String,
-    created_at: String,
-    /// It signs no more, and verifies what it signed.
-    retired_at: Option<String>,
+/// A signing key, without its private half.
+pub(super) fn signing_key(key: SigningKeyInfo) -> SigningKey {
+    SigningKey {
+        kid: key.kid,
+        algorithm: key.algorithm,
+        created_at: key.created_at.into(),
+        retired_at: key.retired_at.map(Timestamp),
+    }
 }
 
 /// An API key, without the key.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ApiKeyView {
-    id: String,
-    name: Option<String>,
-    /// `verifier`, `enroller` or `admin`.
-    role: String,
-    /// The accounts it is limited to; none: all.
-    accounts: Option<Vec<String>>,
-    explain: bool,
-    forward: bool,
-    created_at: String,
+pub(super) fn api_key(key: &ApiKeyRecord) -> ApiKey {
+    ApiKey {
+        id: key.id.clone(),
+        name: key.name.clone(),
+        role: key.role.clone(),
+        accounts: key.accounts.clone(),
+        explain: key.explain,
+        forward: key.forward,
+        created_at: key.created_at.into(),
+    }
 }
 
 /// An audit row.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct EventView {
-    /// The chain it belongs to: every agent on one store writes its own.
-    chain: u32,
-    /// Its number in the chain.
-    number: u64,
-    at: String,
-    action: String,
-    account: Option<String>,
-    serial: Option<String>,
-    caller: String,
-    reason: Option<String>,
-    /// How many like it this row stands for.
-    count: u64,
-    /// The row's place in the chain of hashes.
-    hash: String,
+pub(super) fn event(row: AuditRow) -> Event {
+    Event {
+        chain: row.chain.0,
+        number: row.number,
+        at: row.event.at.into(),
+        action: row.event.action.to_string(),
+        account: row.event.account,
+        serial: row.event.serial,
+        caller: row.event.caller,
+        reason: row.event.reason.map(String::from),
+        count: row.event.count,
+        hash: row.hash,
+    }
 }
 
-impl ContextView {
-    pub(super) fn new(context: &AnyContext, now: UnixTime) -> ContextView {
-        let common = context.common();
-        let view = ContextView {
-            account: common.account.as_str().to_owned(),
-            asked_as: None,
-            mfa_present: false,
-            mfa_time: None,
-            mfa_age_seconds: None,
-            serial: None,
-            kind: None,
-            amr: None,
-            user_verified: None,
-            phishing_resistant: None,
-            hardware_bound: None,
-            session_id: common.session_id.clone(),
-            issued_at: common.issued_at.to_string(),
-            expires_at: common.expires_at.to_string(),
-            audience: common.audience.clone(),
+impl From<store::AuditReport> for AuditReport {
+    fn from(report: store::AuditReport) -> AuditReport {
+        let chain = |chain: &store::ChainReport| ChainReport {
+            chain: chain.chain.0,
+            ok: chain.ok,
+            rows: chain.rows,
+            head: chain.head.clone(),
+            broken_at: chain.broken_at,
         };
-        match context {
-            AnyContext::Mfa(context) => view.with_mfa(context, now),
-            AnyContext::WithoutMfa(_) => view,
-        }
-    }
-
-    /// The same for a caller that asked by this name.
-    pub(super) fn asked_as(self, name: &str) -> ContextView {
-        ContextView { asked_as: (name != self.account).then(|| name.to_owned()), ..self }
-    }
-
-    fn with_mfa(self, context: &SessionContext, now: UnixTime) -> ContextView {
-        ContextView {
-            mfa_present: true,
-            mfa_time: Some(context.mfa_time().to_string()),
-            mfa_age_seconds: Some(context.mfa_age(now).as_secs()),
-            serial: Some(context.serial().as_str().to_owned()),
-            kind: Some(context.kind().name()),
-            amr: Some(context.amr().iter().map(|amr| amr.name()).collect()),
-            user_verified: Some(context.user_verified()),
-            phishing_resistant: Some(context.phishing_resistant()),
-            hardware_bound: Some(context.hardware_bound()),
-            ..self
-        }
-    }
-}
-
-impl AccountView {
-    pub(super) fn new(entry: &AccountEntry, now: UnixTime) -> AccountView {
-        AccountView {
-            account: entry.account.id.as_str().to_owned(),
-            created_at: entry.account.created_at.to_string(),
-            protected: entry.account.protected,
-            devices: entry.devices,
-            active_devices: entry.active,
-            throttled_until: entry
-                .account
-                .throttled_until
-                .filter(|until| *until > now)
-                .map(|until| until.to_string()),
-        }
-    }
-}
-
-impl From<SigningKeyInfo> for SigningKeyView {
-    fn from(key: SigningKeyInfo) -> SigningKeyView {
-        let retired_at = key.retired_at.map(|time| time.to_string());
-        SigningKeyView {
-            kid: key.kid,
-            algorithm: key.algorithm,
-            created_at: key.created_at.to_string(),
-            retired_at,
-        }
-    }
-}
-
-impl From<&ApiKeyRecord> for ApiKeyView {
-    fn from(key: &ApiKeyRecord) -> ApiKeyView {
-        ApiKeyView {
-            id: key.id.clone(),
-            name: key.name.clone(),
-            role: key.role.clone(),
-            accounts: key.accounts.clone(),
-            explain: key.explain,
-            forward: key.forward,
-            created_at: key.created_at.to_string(),
-        }
-    }
-}
-
-impl From<AuditRow> for EventView {
-    fn from(row: AuditRow) -> EventView {
-        EventView {
-            chain: row.chain.0,
-            number: row.number,
-            at: row.event.at.to_string(),
-            action: row.event.action.into(),
-            account: row.event.account.map(String::from),
-            serial: row.event.serial.map(String::from),
-            caller: row.event.caller.as_str().to_owned(),
-            reason: row.event.reason.map(String::from),
-            count: row.event.count,
-            hash: row.hash,
+        AuditReport {
+            ok: report.ok,
+            rows: report.rows(),
+            head: report.head().map(str::to_owned),
+            broken_at: report.broken_at().map(|(_, number)| number),
+            chains: report.chains.iter().map(chain).collect(),
         }
     }
 }

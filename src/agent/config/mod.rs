@@ -19,13 +19,14 @@ mod values;
 
 pub use crate::agent::events::{EventKind, WebhookUrl};
 pub use crate::agent::program::Program;
+pub use crate::wire::Role;
 pub use accounts::{AccountsConfig, Fold};
 pub use events::EventsConfig;
 pub use forward::{ForwardConfig, SignIn};
 pub use load::ConfigError;
 pub use local::{LocalConfig, Minutes, PresenceConfig, VerifySocketConfig};
 pub use paths::Paths;
-pub use rules::{AccountPattern, PeerRule, Role, Who};
+pub use rules::{AccountPattern, PeerRule, Who};
 pub use security_keys::{MetadataConfig, SecurityKeysConfig};
 pub use service::Service;
 pub use values::{GroupId, LogFormat, LogLevel, MetricsAccess, SocketMode, StoreUrl, UserId};

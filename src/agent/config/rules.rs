@@ -9,6 +9,7 @@ use super::accounts::Fold;
 use super::values;
 use super::values::{GroupId, UserId};
 use crate::id::{AccountId, OddCharacter};
+use crate::wire::Role;
 
 /// What the callers that it fits may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,18 +36,6 @@ pub enum Who {
     Group(u32),
 }
 
-/// What a caller may do. Each role may do what the ones before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Open and introspect sessions, list the devices of one account.
-    Verifier,
-    /// Create, activate, resynchronise and remove devices.
-    Enroller,
-    /// Everything.
-    Admin,
-}
-
 /// Some accounts. As text: `$user`, a name, or the beginning of names with a `*` behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountPattern {
@@ -65,28 +54,6 @@ impl PeerRule {
             Who::User(user) => user == uid,
             Who::Group(group) => groups.contains(&group),
         }
-    }
-}
-
-impl Role {
-    /// The role's name in configuration and API keys.
-    pub fn name(self) -> &'static str {
-        match self {
-            Role::Verifier => "verifier",
-            Role::Enroller => "enroller",
-            Role::Admin => "admin",
-        }
-    }
-}
-
-impl FromStr for Role {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Role, &'static str> {
-        let role = [Role::Verifier, Role::Enroller, Role::Admin]
-            .into_iter()
-            .find(|role| role.name() == text);
-        role.ok_or("a role is verifier, enroller or admin")
     }
 }
 

@@ -20,8 +20,9 @@ use crate::agent::access::{Connection, Peer, RequestInfo};
 use crate::agent::config::Config;
 use crate::agent::log::method_name;
 use crate::agent::metrics::Metrics;
-use crate::agent::problem::{Code, Problem};
+use crate::agent::problem::Problem;
 use crate::id::CallerId;
+use crate::wire::ProblemCode;
 
 struct Admission {
     hosts: Vec<String>,
@@ -122,11 +123,12 @@ impl Admission {
         };
         match tokio::time::timeout(self.request_timeout, work).await {
             Ok(response) => response,
-            Err(_) => {
-                Problem::new(Code::ServiceUnavailable, "the request took too long: try again")
-                    .retry_after(1)
-                    .into_response()
-            }
+            Err(_) => Problem::new(
+                ProblemCode::ServiceUnavailable,
+                "the request took too long: try again",
+            )
+            .retry_after(1)
+            .into_response(),
         }
     }
 }
@@ -172,7 +174,8 @@ impl ResponseForPanic for Panicked {
 
     fn response_for_panic(&mut self, _: Box<dyn std::any::Any + Send + 'static>) -> Response {
         self.0.panicked();
-        Problem::new(Code::ServiceFailure, "the agent failed; its log says where").into_response()
+        Problem::new(ProblemCode::ServiceFailure, "the agent failed; its log says where")
+            .into_response()
     }
 }
 

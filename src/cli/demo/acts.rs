@@ -1,10 +1,13 @@
 //! The steps of the demo. Each does one thing, checks what came of it, and tells it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::cli::demo::narrator::Narrator;
@@ -20,7 +23,10 @@ use crate::verifier::{Authority, Error, NewDevice, NewFactor, Verified};
 
 pub(super) async fn add(stage: &mut Stage, narrator: &mut Narrator, qr: Qr) -> Result<(), Failure> {
     narrator.step("Add a device");
-    narrator.tell("Alice gets a token. Its secret is made here and shown this once: an authenticator app scans it.");
+    narrator.tell(
+        "Alice gets a token. Its secret is made here and shown this once: an authenticator app \
+         scans it.",
+    );
     let factor = NewFactor::Totp { parameters: Totp::default(), seed: None };
     let new = NewDevice {
         account: stage.account.clone(),
@@ -52,7 +58,7 @@ pub(super) async fn add(stage: &mut Stage, narrator: &mut Narrator, qr: Qr) -> R
         return Err(otherwise("a pending device", format!("{:?}", added.device.state)));
     }
     narrator.outcome(format!(
-        "{} is pending: nobody has shown yet that the secret arrived.",
+        "{} is pending: no code has shown yet that the secret arrived.",
         stage.serial
     ));
     Ok(())
@@ -102,7 +108,7 @@ pub(super) async fn replay(
 ) -> Result<(), Failure> {
     narrator.step("The same code again is refused");
     narrator
-        .tell(format!("Somebody looked over her shoulder, and types {spent} five seconds later."));
+        .tell(format!("A thief looked over her shoulder, and types {spent} five seconds later."));
     stage.clock.advance(Duration::from_secs(5));
     let wait = match stage.verifier.verify_code(&stage.account, &stage.serial, code(&spent)?).await
     {
@@ -127,7 +133,10 @@ pub(super) async fn replay(
 
 pub(super) async fn drift(stage: &mut Stage, narrator: &mut Narrator) -> Result<(), Failure> {
     narrator.step("The token's clock runs fast, and is followed");
-    narrator.tell("No token's clock is right for ever. This one gains a second a day. Alice logs in once a month.");
+    narrator.tell(
+        "No token's clock is right for ever. This one gains a second a day. Alice logs in once a \
+         month.",
+    );
     for month in 1..=3 {
         stage.clock.advance(MONTH);
         let shown = stage.token()?.code_at(stage.now());
@@ -156,7 +165,10 @@ pub(super) async fn drift(stage: &mut Stage, narrator: &mut Narrator) -> Result<
     if !(10.0..14.0).contains(&rate) {
         return Err(otherwise("a rate near 12 ppm", format!("{rate:.1} ppm")));
     }
-    narrator.outcome(format!("Every code was accepted. Its clock gains {rate:.0} parts per million: it is the token's that is wrong."));
+    narrator.outcome(format!(
+        "Every code was accepted. The token's clock is the wrong one: it gains {rate:.0} parts per \
+         million."
+    ));
     Ok(())
 }
 
@@ -170,7 +182,10 @@ pub(super) async fn out_of_sync(stage: &mut Stage, narrator: &mut Narrator) -> R
         Err(Error::Refused(Refusal::NoMatch)) => {}
         other => return Err(otherwise("a refusal", seen(other))),
     }
-    narrator.outcome("Refused: a single code is looked for close to where the token should be, so that guessing stays hopeless.");
+    narrator.outcome(
+        "Refused: a single code is looked for close to where the token should be, so that \
+         guessing stays hopeless.",
+    );
     Ok(())
 }
 
@@ -184,7 +199,10 @@ pub(super) async fn resync(
     let first = stage.token()?.text_at(stage.now());
     stage.clock.advance(STEP);
     let second = stage.token()?.text_at(stage.now());
-    narrator.tell(format!("Two codes in a row are far harder to guess, so they may be looked for further away: {first}, {second}."));
+    narrator.tell(format!(
+        "Two codes in a row are far harder to guess, so they may be looked for further away: \
+         {first}, {second}."
+    ));
     let pair = [code(&first)?, code(&second)?];
     let resynced = stage
         .verifier
@@ -220,29 +238,18 @@ pub(super) async fn issue(
         "That proof buys one session context: a short-lived, signed statement for one audience.",
     );
     let signed = stage.issuer.issue(proof, AUDIENCE).await.map_err(broken)?;
-    let part = |number| {
-        signed
-            .as_str()
-            .split('.')
-            .nth(number)
-            .and_then(|part| URL_SAFE_NO_PAD.decode(part).ok())
-    };
-    let json = |number| part(number).and_then(|part| serde_json::from_slice::<Value>(&part).ok());
-    let (Some(header), Some(claims)) = (json(0), json(1)) else {
-        return Err(otherwise("a signed context", "something else"));
-    };
+    let (header, claims): (Header, Claims) = (part(&signed, 0)?, part(&signed, 1)?);
     narrator.tell(format!(
         "{:<12}{:<25} one without MFA has another type",
         "typ",
-        header["typ"].to_string()
+        format!("{:?}", header.typ)
     ));
+    narrator.tell(format!("{:<12}{:<25} whose session it is", "sub", format!("{:?}", claims.sub)));
     for (claim, says) in CLAIMS {
-        narrator.tell(format!("{claim:<12}{:<25} {says}", claims[claim].to_string()));
+        let value = claims.others.get(claim).map_or("-".to_owned(), Value::to_string);
+        narrator.tell(format!("{claim:<12}{value:<25} {says}"));
     }
-    if header["typ"] != "mfa+jwt"
-        || claims["mfa_present"] != true
-        || claims["sub"] != stage.account.as_str()
-    {
+    if header.typ != "mfa+jwt" || !claims.mfa_present || claims.sub != stage.account.as_str() {
         return Err(otherwise("a context of Alice's with MFA", "another"));
     }
     narrator.outcome(format!(
@@ -250,6 +257,27 @@ pub(super) async fn issue(
         signed.as_str().len()
     ));
     Ok(signed)
+}
+
+#[derive(Deserialize)]
+struct Header {
+    typ: String,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    sub: String,
+    mfa_present: bool,
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
+}
+
+/// A part of a signed context, read as JSON.
+fn part<T: DeserializeOwned>(signed: &SignedContext, number: usize) -> Result<T, Failure> {
+    let part = signed.as_str().split('.').nth(number);
+    let bytes = part.and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let read = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    read.ok_or_else(|| otherwise("a signed context", "something else"))
 }
 
 pub(super) async fn validate(
@@ -326,7 +354,10 @@ pub(super) async fn revoke(
     if alive().await? {
         return Err(otherwise("a context that is dead", "it is alive"));
     }
-    narrator.outcome("Whoever asks twostep about it is told from now on: not active. Whoever checks offline knows when it expires.");
+    narrator.outcome(
+        "Services that ask twostep about it are told: not active. Services that validate offline \
+         know when it expires.",
+    );
     Ok(())
 }
 
@@ -354,9 +385,8 @@ const MONTH: Duration = Duration::from_secs(30 * 86_400);
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
 /// The claims of a context, and what they say. `iss`, `nbf` and `uv` say nothing new here.
-const CLAIMS: [(&str, &str); 10] = [
-    ("sub", "whose session it is"),
-    ("aud", "for whom; everybody else refuses it"),
+const CLAIMS: [(&str, &str); 9] = [
+    ("aud", "for whom; all other services refuse it"),
     ("iat", "when it was issued, in seconds since 1970"),
     ("exp", "when it is over"),
     ("jti", "its id"),

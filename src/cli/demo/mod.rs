@@ -19,7 +19,7 @@ use crate::cli::qr::Qr;
 /// was checked.
 #[derive(clap::Args)]
 pub(super) struct Demo {
-    /// How to draw the QR code
+    /// The drawing of the QR code
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     qr: Qr,
 }
@@ -51,8 +51,11 @@ impl Demo {
     }
 }
 
-/// The demo only tells what it has seen. This is what it says when it saw something else.
+/// The end of a demo that saw something unexpected.
 fn otherwise(expected: &str, seen: impl std::fmt::Display) -> Failure {
-    Failure::new(Exit::Refused, format!("the demo stops here: {expected} was expected, and this is what happened: {seen}"))
-        .hint("This is a fault of twostep, or of this machine: please report it with what is printed above.")
+    let stopped =
+        format!("the demo stops here; {expected} was expected, and this was seen: {seen}");
+    Failure::new(Exit::Refused, stopped).hint(
+        "This is a fault of twostep, or of this machine: please report it with the output above.",
+    )
 }

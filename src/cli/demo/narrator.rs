@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cli::output;
 
-/// Who tells the story.
+/// The narrator: prints for people, collects for programs.
 pub(super) struct Narrator {
     json: bool,
     steps: Vec<Step>,
@@ -31,7 +31,7 @@ impl Narrator {
         self.show(&format!("\n{:>2}  {title}", self.steps.len()));
     }
 
-    /// What somebody does, or why.
+    /// Tells an action of the story, or its reason.
     pub(super) fn tell(&mut self, text: impl Into<String>) {
         let text = text.into();
         self.show(&indented(&text, "    ", "    "));
@@ -40,12 +40,12 @@ impl Narrator {
         }
     }
 
-    /// What only a terminal can show.
+    /// Draws something that only a terminal can show.
     pub(super) fn draw(&self, drawing: &str) {
         self.show(&indented(drawing, "    ", "    "));
     }
 
-    /// What came of it, once it was checked.
+    /// Tells a verified outcome.
     pub(super) fn outcome(&mut self, text: impl Into<String>) {
         let text = text.into();
         self.show(&indented(&text, "    => ", "       "));
@@ -67,7 +67,7 @@ impl Narrator {
 
     fn show(&self, text: &str) {
         if !self.json {
-            // Whoever stops reading misses the rest; what is checked is checked all the same.
+            // A reader that closes the pipe misses the rest; the steps are verified all the same.
             let _ = output::print(text);
         }
     }

@@ -1,4 +1,4 @@
-//! What the demo plays with: a store in a temporary directory, a clock that obeys, a token.
+//! The props of the demo: a store in a temporary directory, a clock that is set by hand, a token.
 
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ impl Stage {
     }
 }
 
-/// Something failed that the demo did not ask for.
+/// An unexpected failure.
 pub(super) fn broken(error: verifier::Error) -> Failure {
     super::otherwise("success", error)
 }
@@ -88,7 +88,7 @@ fn no_token() -> Failure {
     super::otherwise("a token in Alice's hand", "it was not handed out")
 }
 
-/// Who signs the sessions.
+/// The issuer of the sessions.
 pub(super) const ISSUER: &str = "twostep";
 
 /// 2026-01-05T09:00:10Z, a third into a time step.

@@ -1,14 +1,15 @@
 //! `twostep device add`: what is shown here is shown this once.
 
-use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::cli::console::Console;
 use crate::cli::output::{Failure, Report, plain};
 use crate::cli::qr::{Drawing, Qr};
+use crate::cli::refusal::Task;
 use crate::cli::{output, prompt, words};
 use crate::id::{AccountId, DeviceName, SerialNumber};
 use crate::otp::{Seed, SpareBits};
+use crate::wire::{CreateDevice, Provisioning, SecretText};
 
 /// Add a device to an account; it is pending until two consecutive codes activate it
 ///
@@ -17,13 +18,13 @@ use crate::otp::{Seed, SpareBits};
 /// device, and void the old ones.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Add {
-    /// Whose device it is [default: your login name]
+    /// The account that gets the device [default: your login name]
     #[arg(long)]
     account: Option<AccountId>,
     /// Time-based codes, counter-based codes, or a sheet of recovery codes
     #[arg(long, default_value = "totp", value_parser = ["totp", "hotp", "recovery"])]
     kind: String,
-    /// What its owner calls it
+    /// The name that its owner gives it
     #[arg(long)]
     name: Option<DeviceName>,
     /// The serial number printed on it [default: a new one]
@@ -35,7 +36,7 @@ pub(in crate::cli) struct Add {
     /// The hash function
     #[arg(long, ignore_case = true, value_parser = ["SHA1", "SHA256", "SHA512"])]
     algorithm: Option<String>,
-    /// How many digits a code has
+    /// The number of digits of a code
     #[arg(long, value_parser = clap::value_parser!(u8).range(6..=8))]
     digits: Option<u8>,
     /// For how many seconds a code is shown
@@ -44,7 +45,7 @@ pub(in crate::cli) struct Add {
     /// The counter to begin at
     #[arg(long)]
     counter: Option<u64>,
-    /// How to draw the QR code
+    /// The drawing of the QR code
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     qr: Qr,
 }
@@ -53,70 +54,50 @@ impl Add {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
         let account = console.account(self.account.as_ref())?;
         let secret = if self.secret_stdin { Some(typed_secret()?) } else { None };
-        let texts = [
-            ("account", Some(account.as_str())),
-            ("kind", Some(self.kind.as_str())),
-            ("name", self.name.as_ref().map(DeviceName::as_str)),
-            ("serial", self.serial.as_ref().map(SerialNumber::as_str)),
-            ("secret", secret.as_deref().map(String::as_str)),
-            ("algorithm", self.algorithm.as_deref()),
-        ];
-        let numbers = [
-            ("digits", self.digits.map(u64::from)),
-            ("period", self.period.map(u64::from)),
-            ("counter", self.counter),
-        ];
-        let texts = texts
-            .into_iter()
-            .filter_map(|(name, text)| Some((name.to_owned(), Value::from(text?))));
-        let numbers = numbers
-            .into_iter()
-            .filter_map(|(name, number)| Some((name.to_owned(), Value::from(number?))));
-        let body: Map<String, Value> = texts.chain(numbers).collect();
-
-        let answer = console
-            .ask_with_proof(console.client().post(&["v1", "devices"]).body(Value::Object(body)))
-            .await?;
-        let serial = answer
-            .get("device")
-            .map(|device| words::text(device, "serial"))
-            .unwrap_or_default();
-        let (text, note) = match (
-            answer.get("provisioning"),
-            answer.get("recovery_codes").and_then(Value::as_array),
-        ) {
-            (_, Some(codes)) => {
-                let codes: String = codes
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .map(|code| format!("{}\n", plain(code)))
-                    .collect();
-                (codes, "Each of these codes opens one session. They are shown this once: print them, and lock them away.".to_owned())
-            }
+        let device = CreateDevice {
+            account: account.as_str().to_owned(),
+            kind: self.kind.clone(),
+            name: self.name.as_ref().map(|name| name.as_str().to_owned()),
+            serial: self.serial.as_ref().map(|serial| serial.as_str().to_owned()),
+            secret: secret.map(SecretText::from),
+            algorithm: self.algorithm.clone(),
+            digits: self.digits,
+            period: self.period,
+            counter: self.counter,
+        };
+        let added = console.owner().add_device(&device).await;
+        let added = added.map_err(console.failing(Task::Change))?;
+        let serial = &added.device.serial;
+        let (text, note) = match (&added.provisioning, &added.recovery_codes) {
+            (_, Some(codes)) => (sheet(codes), SHEET.to_owned()),
             (Some(provisioning), None) => {
-                let (text, fits) = self.provisioned(&serial, &account, provisioning);
-                (text, next(&serial, if fits { SCAN } else { TOO_LONG }))
+                let (text, fits) = self.provisioned(serial, &account, provisioning);
+                (text, next(serial, if fits { SCAN } else { TOO_LONG }))
             }
             (None, None) => {
-                (format!("{serial}\n"), next(&serial, "It has the secret that you gave."))
+                (format!("{serial}\n"), next(serial, "It has the secret that you gave."))
             }
         };
-        Ok(Report::new(answer, text).note(note))
+        Ok(Report::new(added, text).note(note))
     }
 
     /// The facts for an authenticator app, and whether their URI fits into a QR code.
-    fn provisioned(&self, serial: &str, account: &str, provisioning: &Value) -> (String, bool) {
-        let uri = words::text(provisioning, "uri");
-        let secret = words::text(provisioning, "secret");
+    fn provisioned(
+        &self,
+        serial: &SerialNumber,
+        account: &AccountId,
+        provisioning: &Provisioning,
+    ) -> (String, bool) {
+        let (uri, secret) = (plain(provisioning.uri.as_str()), provisioning.secret.as_str());
         let grouped: Vec<String> = secret
             .as_bytes()
             .chunks(4)
             .map(|group| String::from_utf8_lossy(group).into_owned())
             .collect();
         let facts = [
-            ("Serial number", serial.to_owned()),
-            ("Account", plain(account)),
-            ("Secret", grouped.join(" ")),
+            ("Serial number", serial.to_string()),
+            ("Account", plain(account.as_str())),
+            ("Secret", plain(&grouped.join(" "))),
             ("URI", uri.clone()),
         ];
         let facts = words::facts(&facts);
@@ -128,15 +109,24 @@ impl Add {
     }
 }
 
+/// Recovery codes, one a line.
+fn sheet(codes: &[SecretText]) -> String {
+    codes.iter().map(|code| format!("{}\n", plain(code.as_str()))).collect()
+}
+
 const SCAN: &str =
     "Scan it with an authenticator app, or type the secret into one. It is shown this once.";
 
-const TOO_LONG: &str = "The URI is too long for a QR code: type the secret into an authenticator app, or open the URI where one is installed. \
-                        They are shown this once.";
+const TOO_LONG: &str = "The URI is too long for a QR code: type the secret into an authenticator \
+                        app, or open the URI where one is installed. They are shown this once.";
 
-fn next(serial: &str, first: &str) -> String {
+const SHEET: &str = "Each of these codes opens one session. They are shown this once: print them, \
+                     and lock them away.";
+
+fn next(serial: &SerialNumber, first: &str) -> String {
     format!(
-        "\n{first}\nThen put it in use with two consecutive codes:\n\n    twostep device activate {serial}\n"
+        "\n{first}\nThen put it in use with two consecutive codes:\n\n    \
+         twostep device activate {serial}\n"
     )
 }
 
@@ -146,8 +136,9 @@ fn typed_secret() -> Result<Zeroizing<String>, Failure> {
     let typed = Seed::typed(&typed).map_err(|error| Failure::bad_input(error.to_string()))?;
     if typed.spare == SpareBits::Dropped {
         output::note(
-            "The last character of the secret holds bits that fill no byte. They are dropped, as authenticator apps do. If the codes do \
-             not fit, compare the secret with the original: its end may be missing.",
+            "The last character of the secret holds bits that fill no byte. They are dropped, as \
+             authenticator apps do. If the codes do not fit, compare the secret with the original: \
+             its end may be missing.",
         );
     }
     Ok(typed.seed.to_base32())

@@ -1,63 +1,59 @@
 //! Two consecutive codes: they activate a device, or find it again.
 
-use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use crate::cli::console::Console;
 use crate::cli::output::{Failure, Report};
 use crate::cli::prompt::PairPrompt;
+use crate::cli::refusal::Task;
 use crate::cli::{prompt, words};
+use crate::device::MfaKind;
 use crate::id::SerialNumber;
+use crate::wire::Device;
 
 pub(super) async fn activate(console: &Console, serial: &SerialNumber) -> Result<Report, Failure> {
-    let seen = seen(console, serial).await?;
-    let pair = pair(serial, &seen)?;
-    let call = console
-        .client()
-        .post(&["v1", "devices", serial.as_str(), "activate"])
-        .body(pair);
-    let device = console.ask_with_proof(call).await?;
+    let before = seen(console, serial).await?;
+    let [first, second] = pair(&before)?;
+    let activated = console.owner().activate_device(serial, [&first, &second]).await;
+    let device = activated.map_err(console.failing(Task::Activate))?;
     let report = Report::new(device, format!("{serial} is active."));
     Ok(report.note("Both codes are spent. Open a session with the next one: twostep login"))
 }
 
 pub(super) async fn resync(console: &Console, serial: &SerialNumber) -> Result<Report, Failure> {
     let before = seen(console, serial).await?;
-    let pair = pair(serial, &before)?;
-    let answer = console
-        .ask(console.client().post(&["v1", "devices", serial.as_str(), "resync"]).body(pair))
-        .await?;
-    let device = answer.get("device").cloned().unwrap_or_default();
-    let text = if device.get("drift_steps").is_some_and(Value::is_i64) {
-        let mut text = format!("{serial} is in step again.\n");
+    let [first, second] = pair(&before)?;
+    let resynced = console.client().resync_device(serial, [&first, &second]).await;
+    let resynced = resynced.map_err(console.failing(Task::Resync))?;
+    let after = &resynced.device;
+    let mut text = format!("{serial} is in step again.\n");
+    if after.drift_steps.is_some() {
         text += &words::facts(&[
             ("Drift before", words::short_drift(&before)),
-            ("Drift now", words::short_drift(&device)),
+            ("Drift now", words::short_drift(after)),
         ]);
-        let explained: String =
-            words::drift(&device).iter().skip(1).map(|line| format!("{line}\n")).collect();
-        text + &explained
+        for line in words::drift(after).iter().skip(1) {
+            text += &format!("{line}\n");
+        }
     } else {
-        let counters = [
-            ("Counter before", words::text(&before, "counter")),
-            ("Counter now", words::text(&device, "counter")),
-        ];
-        format!("{serial} is in step again.\n{}", words::facts(&counters))
-    };
-    Ok(Report::new(answer, text).note("Both codes are spent. The next one works."))
+        text += &words::facts(&[
+            ("Counter before", words::or_dash(before.counter)),
+            ("Counter now", words::or_dash(after.counter)),
+        ]);
+    }
+    Ok(Report::new(resynced, text).note("Both codes are spent. The next one works."))
 }
 
-/// The device as it is, so that a wrong serial number is told before anybody types a code.
-async fn seen(console: &Console, serial: &SerialNumber) -> Result<Value, Failure> {
-    console.ask(console.client().get(&["v1", "devices", serial.as_str()])).await
+/// The device as it is: a wrong serial number is told before a code is typed.
+async fn seen(console: &Console, serial: &SerialNumber) -> Result<Device, Failure> {
+    console.client().device(serial).await.map_err(console.failing(Task::Other))
 }
 
-fn pair(serial: &SerialNumber, device: &Value) -> Result<Value, Failure> {
-    let kind = device.get("kind").and_then(Value::as_str);
-    if kind == Some("recovery") {
+fn pair(device: &Device) -> Result<[Zeroizing<String>; 2], Failure> {
+    if device.kind == MfaKind::Recovery {
         return Err(Failure::bad_input(
             "recovery codes are active at once, and have no clock: there is nothing to do",
         ));
     }
-    let [first, second] = prompt::pair(&PairPrompt::new(serial.as_str(), kind))?;
-    Ok(json!({"codes": [first.as_str(), second.as_str()]}))
+    prompt::pair(&PairPrompt::new(&device.serial, Some(device.kind)))
 }

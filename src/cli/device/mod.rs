@@ -7,10 +7,13 @@ mod show;
 pub(super) use show::table;
 
 use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 
 use crate::cli::console::{Console, existing_account};
 use crate::cli::output::{Failure, Report};
+use crate::cli::refusal::Task;
+use crate::device::DeviceState;
 use crate::id::{AccountId, DeviceName, SerialNumber};
 
 /// Enrol tokens and authenticator apps, mend them, remove them
@@ -34,8 +37,8 @@ pub(super) enum Device {
         #[arg(long, value_parser = existing_account)]
         account: Option<AccountId>,
         /// Only those in this state
-        #[arg(long, value_parser = ["pending", "active", "disabled", "locked"])]
-        state: Option<String>,
+        #[arg(long, value_parser = states())]
+        state: Option<DeviceState>,
     },
     /// Show all that is known of a device, its drift in words
     Show {
@@ -46,7 +49,7 @@ pub(super) enum Device {
     Rename {
         /// The device
         serial: SerialNumber,
-        /// What its owner calls it
+        /// The name that its owner gives it
         name: DeviceName,
     },
     /// Take a device out of use until two consecutive codes activate it again
@@ -68,51 +71,43 @@ pub(super) enum Device {
 
 impl Device {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
-        let client = console.client();
+        let (client, owner) = (console.client(), console.owner());
+        let (failed, not_changed) = (console.failing(Task::Other), console.failing(Task::Change));
         match self {
             Device::Add(add) => add.run(console).await,
             Device::Activate { serial } => codes::activate(console, serial).await,
             Device::Resync { serial } => codes::resync(console, serial).await,
-            Device::List { account, state } => {
-                show::list(console, account.as_ref(), state.as_deref()).await
-            }
+            Device::List { account, state } => show::list(console, account.as_ref(), *state).await,
             Device::Show { serial } => {
-                let device = console.ask(client.get(&["v1", "devices", serial.as_str()])).await?;
+                let device = client.device(serial).await.map_err(failed)?;
                 let text = show::device(&device);
                 Ok(Report::new(device, text))
             }
             Device::Rename { serial, name } => {
-                let call = client
-                    .patch(&["v1", "devices", serial.as_str()])
-                    .body(json!({"name": name.as_str()}));
-                Ok(Report::new(console.ask(call).await?, format!("{serial} is called {name}.")))
+                let device = client.rename_device(serial, name).await.map_err(failed)?;
+                Ok(Report::new(device, format!("{serial} is called {name}.")))
             }
             Device::Deactivate { serial } => {
-                let device = console
-                    .ask_with_proof(client.post(&["v1", "devices", serial.as_str(), "deactivate"]))
-                    .await?;
-                let report = Report::new(
-                    device,
-                    format!("{serial} is disabled, and sessions opened with it are over."),
-                );
-                Ok(report.note(format!(
+                let device = owner.deactivate_device(serial).await.map_err(not_changed)?;
+                let text = format!("{serial} is disabled, and sessions opened with it are over.");
+                Ok(Report::new(device, text).note(format!(
                     "Two consecutive codes put it in use again: twostep device activate {serial}"
                 )))
             }
             Device::Remove { serial } => {
-                console
-                    .ask_with_proof(client.delete(&["v1", "devices", serial.as_str()]))
-                    .await?;
-                Ok(Report::new(
-                    json!({"removed": serial.as_str()}),
-                    format!("{serial} is removed, and sessions opened with it are over."),
-                ))
+                owner.remove_device(serial).await.map_err(not_changed)?;
+                let text = format!("{serial} is removed, and sessions opened with it are over.");
+                Ok(Report::new(json!({"removed": serial}), text))
             }
             Device::Unlock { serial } => {
-                let device =
-                    console.ask(client.post(&["v1", "devices", serial.as_str(), "unlock"])).await?;
+                let device = client.unlock_device(serial).await.map_err(failed)?;
                 Ok(Report::new(device, format!("{serial} is unlocked.")))
             }
         }
     }
+}
+
+fn states() -> impl TypedValueParser<Value = DeviceState> {
+    PossibleValuesParser::new(DeviceState::ALL.map(DeviceState::name))
+        .try_map(|name| name.parse::<DeviceState>())
 }

@@ -1,26 +1,22 @@
 //! Devices, for people.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::console::Console;
 use crate::cli::output::{Failure, Report};
+use crate::cli::refusal::Task;
 use crate::cli::words;
-use crate::cli::words::text;
+use crate::device::{DeviceState, MfaKind};
 use crate::id::AccountId;
+use crate::wire::{Attestation, Device};
 
 pub(super) async fn list(
     console: &Console,
     account: Option<&AccountId>,
-    state: Option<&str>,
+    state: Option<DeviceState>,
 ) -> Result<Report, Failure> {
-    let page = || {
-        console
-            .client()
-            .get(&["v1", "devices"])
-            .query("account", account.map(AccountId::as_str))
-            .query("state", state)
-    };
-    let devices = console.ask_all("devices", page).await?;
+    let devices = console.client().all_devices(account, state).await;
+    let devices = devices.map_err(console.failing(Task::Other))?;
     let text = table(&devices, account.is_none());
     let none = devices
         .is_empty()
@@ -30,7 +26,7 @@ pub(super) async fn list(
 }
 
 /// One line for each device; nothing for none.
-pub(in crate::cli) fn table(devices: &[Value], with_account: bool) -> String {
+pub(in crate::cli) fn table(devices: &[Device], with_account: bool) -> String {
     if devices.is_empty() {
         return String::new();
     }
@@ -38,17 +34,17 @@ pub(in crate::cli) fn table(devices: &[Value], with_account: bool) -> String {
     if with_account {
         heading.insert(0, "ACCOUNT");
     }
-    let row = |device: &Value| {
+    let row = |device: &Device| {
         let mut row = vec![
-            text(device, "serial"),
-            text(device, "kind"),
+            device.serial.to_string(),
+            device.kind.name().to_owned(),
             state(device),
-            text(device, "name"),
+            words::or_dash(device.name.as_ref()),
             words::short_drift(device),
-            words::when(device, "last_used_at"),
+            words::when(device.last_used_at),
         ];
         if with_account {
-            row.insert(0, text(device, "account"));
+            row.insert(0, words::or_dash(device.account.as_ref()));
         }
         row
     };
@@ -56,23 +52,22 @@ pub(in crate::cli) fn table(devices: &[Value], with_account: bool) -> String {
 }
 
 /// All that is known of one.
-pub(super) fn device(device: &Value) -> String {
-    let given = |member: &str| device.get(member).is_some_and(|value| !value.is_null());
+pub(super) fn device(device: &Device) -> String {
     let mut facts = vec![
-        ("Serial number", text(device, "serial")),
-        ("Account", text(device, "account")),
-        ("Name", text(device, "name")),
+        ("Serial number", device.serial.to_string()),
+        ("Account", words::or_dash(device.account.as_ref())),
+        ("Name", words::or_dash(device.name.as_ref())),
         ("Kind", kind(device)),
         ("State", explained(device)),
-        ("Added", words::at(device, "created_at")),
-        ("Activated", words::at(device, "activated_at")),
-        ("Last used", words::at(device, "last_used_at")),
+        ("Added", words::at(device.created_at)),
+        ("Activated", words::at(device.activated_at)),
+        ("Last used", words::at(device.last_used_at)),
     ];
-    if given("throttled_until") {
-        facts.push(("Codes refused", format!("until {}", words::at(device, "throttled_until"))));
+    if device.throttled_until.is_some() {
+        facts.push(("Codes refused", format!("until {}", words::at(device.throttled_until))));
     }
-    if given("codes_used_until") {
-        let until = words::at(device, "codes_used_until");
+    if device.codes_used_until.is_some() {
+        let until = words::at(device.codes_used_until);
         facts.push(("Codes used", format!("until {until}: no code is accepted before")));
         facts.push((
             "",
@@ -80,70 +75,69 @@ pub(super) fn device(device: &Value) -> String {
                 .to_owned(),
         ));
     }
-    if given("counter") {
-        facts.push(("Counter", text(device, "counter")));
-    }
-    if given("codes_left") {
-        facts.push(("Codes left", text(device, "codes_left")));
-    }
-    if given("credential_id") {
-        let verified =
-            if device.get("user_verified") == Some(&Value::Bool(true)) { "yes" } else { "no" };
-        facts.extend([
-            ("Model", text(device, "aaguid")),
-            ("Attestation", text(device, "attestation")),
-            ("Verified its user", verified.to_owned()),
-            ("Sign count", text(device, "sign_count")),
-        ]);
-    }
-    let drift = words::drift(device);
+    facts.extend(device.counter.map(|counter| ("Counter", counter.to_string())));
+    facts.extend(device.codes_left.map(|left| ("Codes left", left.to_string())));
+    facts.extend(key(device));
     let names = std::iter::once("Drift").chain(std::iter::repeat(""));
-    facts.extend(names.zip(drift));
+    facts.extend(names.zip(words::drift(device)));
     words::facts(&facts)
 }
 
-fn state(device: &Value) -> String {
-    let held_up = ["throttled_until", "codes_used_until"]
-        .into_iter()
-        .any(|member| device.get(member).is_some_and(Value::is_string));
-    let state = text(device, "state");
-    if held_up && state == "active" { "active, held up".to_owned() } else { state }
+/// Facts of a security key.
+fn key(device: &Device) -> Vec<(&'static str, String)> {
+    if device.credential_id.is_none() {
+        return Vec::new();
+    }
+    let verified = if device.user_verified == Some(true) { "yes" } else { "no" };
+    let attestation = device.attestation.map(Attestation::name);
+    vec![
+        ("Model", words::or_dash(device.aaguid.as_ref())),
+        ("Attestation", words::or_dash(attestation)),
+        ("Verified its user", verified.to_owned()),
+        ("Sign count", words::or_dash(device.sign_count)),
+    ]
 }
 
-fn kind(device: &Value) -> String {
-    let kind = text(device, "kind");
-    match kind.as_str() {
-        "totp" => format!(
-            "totp: {} digits, a new code every {} seconds, {}",
-            text(device, "digits"),
-            text(device, "period"),
-            text(device, "algorithm")
-        ),
-        "hotp" => format!(
-            "hotp: {} digits, a new code at every press, {}",
-            text(device, "digits"),
-            text(device, "algorithm")
-        ),
-        _ => kind,
+fn state(device: &Device) -> String {
+    let held_up = device.throttled_until.is_some() || device.codes_used_until.is_some();
+    match device.state {
+        DeviceState::Active if held_up => "active, held up".to_owned(),
+        state => state.name().to_owned(),
     }
 }
 
-fn explained(device: &Value) -> String {
-    let (serial, state) = (text(device, "serial"), text(device, "state"));
-    match state.as_str() {
-        "pending" => {
+fn kind(device: &Device) -> String {
+    let digits = words::or_dash(device.digits);
+    let algorithm = words::or_dash(device.algorithm);
+    match device.kind {
+        MfaKind::Totp => format!(
+            "totp: {digits} digits, a new code every {} seconds, {algorithm}",
+            words::or_dash(device.period),
+        ),
+        MfaKind::Hotp => {
+            format!("hotp: {digits} digits, a new code at every press, {algorithm}")
+        }
+        kind => kind.name().to_owned(),
+    }
+}
+
+fn explained(device: &Device) -> String {
+    let serial = &device.serial;
+    match (device.state, device.kind) {
+        (DeviceState::Pending, _) => {
             format!("pending: put it in use with two codes: twostep device activate {serial}")
         }
-        "disabled" if text(device, "kind") == "security_key" => {
+        (DeviceState::Disabled, MfaKind::SecurityKey) => {
             format!("disabled: remove it, and enrol it again: twostep device remove {serial}")
         }
-        "disabled" => format!(
+        (DeviceState::Disabled, _) => format!(
             "disabled: put it in use again with two codes: twostep device activate {serial}"
         ),
-        "locked" => format!(
-            "locked after too many wrong codes: unlock it with two codes: twostep device resync {serial}"
+        (DeviceState::Locked, _) => format!(
+            "locked after too many wrong codes: unlock it with two codes: \
+             twostep device resync {serial}"
         ),
-        _ => state,
+        (DeviceState::Active, _) => "active".to_owned(),
     }
 }
 
@@ -152,10 +146,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_device_whose_codes_are_used_up_to_a_time_is_shown_with_it_and_why() {
-        let mut shown = json!({"serial": "GAHT12345678", "state": "active", "kind": "totp"});
+    fn used_codes_are_shown_with_their_end_and_cause() {
+        let serial = "GAHT12345678".parse().unwrap();
+        let mut shown = Device::new(serial, MfaKind::Totp, DeviceState::Active);
         assert!(!device(&shown).contains("Codes used"));
-        shown["codes_used_until"] = "2999-01-01T00:00:00Z".into();
+        shown.codes_used_until = Some("2999-01-01T00:00:00Z".to_owned().try_into().unwrap());
         let facts = device(&shown);
         assert!(
             facts.contains("until 2999-01-01T00:00:00Z (in ") && facts.contains("clock went back"),

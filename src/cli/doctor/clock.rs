@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use crate::cli::console::Console;
 use crate::cli::doctor::Finding;
 use crate::cli::words;
+use crate::device::DeviceState;
 use crate::time::{Clock, SystemClock};
+use crate::wire::ListDevices;
 
 pub(super) async fn look(console: &Console, agent_runs: bool) -> Vec<Finding> {
     let mut findings = vec![synchronised()];
@@ -21,7 +21,7 @@ pub(super) async fn look(console: &Console, agent_runs: bool) -> Vec<Finding> {
     findings
 }
 
-/// Whether something keeps this machine's clock right.
+/// The synchronisation of this machine's clock.
 fn synchronised() -> Finding {
     let good = |how: &str| Finding::good("clock", format!("it is kept right ({how})"));
     if SystemClock.synchronised().is_some() {
@@ -57,7 +57,7 @@ fn synchronised() -> Finding {
     .mend("Codes are judged by it. To have it kept right: apt-get install chrony")
 }
 
-/// What a program prints, if it is there and does not take its time.
+/// The output of a program, if it is there and fast.
 fn said(program: &str, arguments: &[&str]) -> Option<String> {
     let mut child = Command::new(program)
         .args(arguments)
@@ -87,8 +87,8 @@ fn said(program: &str, arguments: &[&str]) -> Option<String> {
 /// The agent's clock against ours. They differ where one of the two lives in another machine or
 /// container.
 async fn agents(console: &Console) -> Option<Finding> {
-    let answer = console.try_to_ask(console.client().get(&["readyz"])).await.ok()?;
-    let off = words::seconds_from_now(answer.body.get("now")?.as_str()?)?;
+    let ready = console.client().ready().await.ok()?;
+    let off = words::seconds_from_now(*ready.now);
     Some(match off.abs() {
         0..=2 => Finding::good("clock", "the agent's is the same as yours"),
         _ => Finding::bad("clock", format!("the agent's is {off:+} seconds from yours"))
@@ -96,39 +96,36 @@ async fn agents(console: &Console) -> Option<Finding> {
     })
 }
 
-/// Tokens drift one by one. All of them off by the same amount means that it is us.
+/// The drift that most devices share. Tokens drift one by one: a common drift is this machine's.
 async fn devices(console: &Console) -> Option<Finding> {
-    let answer = console
-        .try_to_ask(
-            console
-                .client()
-                .get(&["v1", "devices"])
-                .query("state", Some("active"))
-                .query("limit", Some("1000")),
-        )
-        .await
-        .ok()?;
-    let devices = answer.body.get("devices")?.as_array()?;
-    let used = devices
-        .iter()
-        .filter(|device| device.get("last_used_at").is_some_and(Value::is_string));
-    let mut drifts: Vec<i64> =
-        used.filter_map(|device| device.get("drift_seconds")?.as_i64()).collect();
+    let active = ListDevices {
+        state: Some(DeviceState::Active.name().to_owned()),
+        limit: Some(1_000),
+        ..ListDevices::default()
+    };
+    let devices = console.client().devices(&active).await.ok()?.devices;
+    let used = devices.iter().filter(|device| device.last_used_at.is_some());
+    let mut drifts: Vec<i64> = used.filter_map(|device| device.drift_seconds).collect();
     drifts.sort_unstable();
     let median = *drifts.get(drifts.len() / 2)?;
     let agree = drifts.iter().filter(|drift| drift.abs_diff(median) <= 30).count();
     let number = words::count(u64::try_from(drifts.len()).unwrap_or(u64::MAX), "device");
     Some(match median.abs() {
         0..=45 => Finding::good("drift", format!("{number} in use: they agree with the clock")),
-        _ if drifts.len() < FEW => {
-            Finding::unknown("drift", format!("{number} in use, {median:+} seconds off: too few to say whose clock is wrong"))
-        }
-        _ if agree * 3 >= drifts.len() * 2 => {
-            Finding::bad("drift", format!("most devices are off by {median:+} seconds: it is this machine's clock that is wrong"))
-                .mend("timedatectl set-ntp true")
-                .mend("They find their way back by themselves once it is right.")
-        }
-        _ => Finding::unknown("drift", format!("{number} in use, each off by another amount: their own clocks are wrong")),
+        _ if drifts.len() < FEW => Finding::unknown(
+            "drift",
+            format!("{number} in use, {median:+} seconds off: too few to say whose clock is wrong"),
+        ),
+        _ if agree * 3 >= drifts.len() * 2 => Finding::bad(
+            "drift",
+            format!("most devices are off by {median:+} seconds: this machine's clock is wrong"),
+        )
+        .mend("timedatectl set-ntp true")
+        .mend("They find their way back by themselves once it is right."),
+        _ => Finding::unknown(
+            "drift",
+            format!("{number} in use, each off by another amount: their own clocks are wrong"),
+        ),
     })
 }
 

@@ -1,10 +1,10 @@
-//! What was found, and what mends it: for people and for programs.
+//! Findings and their mends: for people and for programs.
 
 use serde_json::{Value, json};
 
 use crate::cli::output::{Exit, Report};
 
-/// What was found about one thing.
+/// A finding on one topic.
 pub(in crate::cli) struct Finding {
     verdict: Verdict,
     topic: &'static str,
@@ -16,7 +16,7 @@ pub(in crate::cli) struct Finding {
 enum Verdict {
     Good,
     Bad,
-    /// It cannot be seen from here.
+    /// Not visible from here.
     Unknown,
 }
 
@@ -33,7 +33,7 @@ impl Finding {
         Finding { verdict: Verdict::Unknown, ..Finding::good(topic, found) }
     }
 
-    /// What to do: a sentence, or a command to type.
+    /// Adds a mend: a sentence, or a command to type.
     pub(in crate::cli) fn mend(mut self, how: impl Into<String>) -> Finding {
         self.mend.push(how.into());
         self
@@ -65,7 +65,8 @@ impl Finding {
 
 /// All findings, and what comes next: mend, and run `again`.
 pub(in crate::cli) fn report(findings: &[Finding], exit: Exit, again: &str) -> Report {
-    let document = json!({"ok": exit == Exit::Done, "findings": findings.iter().map(Finding::to_json).collect::<Vec<Value>>()});
+    let list: Vec<Value> = findings.iter().map(Finding::to_json).collect();
+    let document = json!({"ok": exit == Exit::Done, "findings": list});
     let marks = if is_utf8() { ["✓", "✗", "?"] } else { ["ok", "!!", "??"] };
     let text: String = findings.iter().map(|finding| finding.to_text(marks)).collect();
     let verdict = match exit {
@@ -75,8 +76,7 @@ pub(in crate::cli) fn report(findings: &[Finding], exit: Exit, again: &str) -> R
     Report::new(document, format!("{text}\n{verdict}")).exit(exit)
 }
 
-/// Whether the terminal is said to know more than ASCII. The first of these that is set counts
-/// (POSIX).
+/// Tells a locale with UTF-8. The first variable that is set counts (POSIX).
 fn is_utf8() -> bool {
     let set = ["LC_ALL", "LC_CTYPE", "LANG"]
         .into_iter()

@@ -4,19 +4,22 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::TypedValueParser;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::agent::config::Config;
 use crate::cli::console::Console;
 use crate::cli::key::person::AtTerminal;
 use crate::cli::output::{Exit, Failure};
+use crate::cli::refusal::Task;
+use crate::id::AccountId;
 use crate::usb;
 use crate::usb::{Cancel, Options};
 use crate::webauthn::Origin;
 
-/// How a key that is plugged in here is reached, and for what it answers.
+/// Access to a key that is plugged in here, and the origin it answers for.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Security key")]
 pub(in crate::cli) struct Plugged {
@@ -25,11 +28,15 @@ pub(in crate::cli) struct Plugged {
     #[arg(long, value_name = "URL", env = "TWOSTEP_ORIGIN")]
     origin: Option<String>,
     /// For how many seconds to wait for a key, its PIN and its touch
-    #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=290))]
+    #[arg(long, value_name = "S", default_value_t = 60, value_parser = seconds())]
     wait: u64,
     /// Use only the key at this device node
     #[arg(long, value_name = "PATH")]
     hidraw: Option<PathBuf>,
+}
+
+fn seconds() -> impl TypedValueParser<Value = u64> {
+    clap::value_parser!(u64).range(1..=290)
 }
 
 impl Plugged {
@@ -58,8 +65,8 @@ impl Plugged {
         serde_json::to_value(answered).map_err(unclear)
     }
 
-    /// Configured, never taken from what the agent asks for: who listens on a socket may not choose
-    /// for whom a key answers.
+    /// The origin of the configuration, never of the agent's request: a program that listens on the
+    /// socket may not choose for whom a key answers.
     fn origin(&self) -> Result<Origin, Failure> {
         const HINT: &str = "Say it with --origin https://login.example.com";
         let Some(origin) = &self.origin else {
@@ -81,24 +88,16 @@ impl Plugged {
 pub(super) type Ceremony<O, R> =
     fn(&Options, &O, &Origin, &mut dyn usb::Person) -> Result<R, usb::Error>;
 
-/// Opens a session with a security key of the account; `body` is the request without its proof.
-pub(in crate::cli) async fn open_session(
+/// The answer of a security key of the account to a sign-in, with the ceremony's id.
+pub(in crate::cli) async fn answer(
     console: &Console,
     plugged: &Plugged,
-    mut body: Value,
-) -> Result<Value, Failure> {
-    let begin = json!({"account": body.get("account")});
-    let begun = console
-        .ask(
-            console
-                .client()
-                .post(&["v1", "security-keys", "authenticate", "begin"])
-                .body(begin),
-        )
-        .await?;
-    body["credential"] = plugged.answer(&begun["public_key"], usb::authenticate).await?;
-    body["ceremony_id"] = begun["ceremony_id"].clone();
-    console.ask(console.client().post(&["v1", "sessions"]).body(body)).await
+    account: &AccountId,
+) -> Result<(String, Value), Failure> {
+    let begun = console.client().begin_authentication(account).await;
+    let begun = begun.map_err(console.failing(Task::LoginByKey))?;
+    let credential = plugged.answer(&begun.public_key, usb::authenticate).await?;
+    Ok((begun.ceremony_id, credential))
 }
 
 /// Runs `work` on a thread of its own. An interrupt stops it, so that no key is left blinking.
@@ -119,7 +118,7 @@ async fn interruptible<T: Send + 'static>(
     })
 }
 
-/// What a person is told whose key did not answer.
+/// The failure of a key that did not answer, with what helps.
 pub(super) fn failure(error: usb::Error) -> Failure {
     use usb::Error::*;
     let exit = match &error {

@@ -26,7 +26,7 @@ pub(in crate::cli) enum Credentials {
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Delete {
-    /// Its id, or the beginning of it, as the list shows it
+    /// The id, or the beginning of it, as the list shows it
     #[arg(value_parser = hexadecimal)]
     id: String,
     /// Do not ask whether it is meant

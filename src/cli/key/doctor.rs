@@ -17,7 +17,7 @@ use crate::usb::{About, Access, Answer, Found, Holders, PinState};
 /// Exit 0: nothing. 1: something, and how to mend it. 4: no security key is plugged in.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Doctor {
-    /// Print the udev rule that gives security keys to whoever is logged in at this machine
+    /// Print the udev rule that gives security keys to the user who is logged in at this machine
     ///
     /// systemd 244 and later brings such a rule; it is needed where `ls
     /// /lib/udev/rules.d/60-fido-id.rules` finds nothing.
@@ -78,8 +78,12 @@ fn look(found: &Found, holders: &Holders) -> Finding {
             let busy =
                 Finding::bad("busy", format!("{name} ({path}) is busy: another program uses it"));
             match holders.seen.is_empty() {
-                true => busy.mend("Close the program that asks for a touch; a browser, perhaps. To see which: sudo twostep key doctor"),
-                false => busy.mend(format!("Close {}, or touch the key if it blinks.", programs(holders))),
+                true => busy.mend(
+                    "Close the program that asks for a touch; a browser, perhaps. To see which: \
+                     sudo twostep key doctor",
+                ),
+                false => busy
+                    .mend(format!("Close {}, or touch the key if it blinks.", programs(holders))),
             }
         }
         (_, Some(Answer::Slow)) => {
@@ -107,22 +111,28 @@ fn healthy(found: &Found, about: &About) -> Finding {
     let key =
         format!("{name} ({path}, USB {usb}, {}, firmware {})", protocols(about), about.firmware);
     match about.pin {
-        PinState::Blocked => Finding::bad("PIN", format!("{key}: its PIN is blocked"))
-            .mend("Use another key. Only a reset frees this one, and erases every credential on it: fido2-token -R PATH"),
+        PinState::Blocked => Finding::bad("PIN", format!("{key}: its PIN is blocked")).mend(
+            "Use another key. Only a reset frees this one, and erases every credential on it: \
+                 fido2-token -R PATH",
+        ),
         PinState::Set { power_cycle: true, .. } => {
-            Finding::bad("PIN", format!("{key}: it takes no PIN after three wrong ones in a row")).mend("Unplug it, plug it in, try again.")
+            let full = format!("{key}: it takes no PIN after three wrong ones in a row");
+            Finding::bad("PIN", full).mend("Unplug it, plug it in, try again.")
         }
         PinState::Set { must_change: true, .. } => {
-            Finding::bad("PIN", format!("{key}: it wants another PIN")).mend("twostep key pin change")
+            Finding::bad("PIN", format!("{key}: it wants another PIN"))
+                .mend("twostep key pin change")
         }
-        PinState::Set { retries: Some(retries), .. } => Finding::good("key", format!("{key}: PIN set, {} left", tries(retries))),
+        PinState::Set { retries: Some(retries), .. } => {
+            Finding::good("key", format!("{key}: PIN set, {} left", tries(retries)))
+        }
         PinState::Set { .. } => Finding::good("key", format!("{key}: PIN set")),
         PinState::NotSet => Finding::good("key", format!("{key}: no PIN set")),
         PinState::Unsupported => Finding::good("key", format!("{key}: it has no PIN")),
     }
 }
 
-/// Who else has the key open. That alone hinders nobody.
+/// Other programs that have the key open; harmless by itself.
 fn held(found: &Found, holders: &Holders) -> Option<Finding> {
     let busy = matches!(found.answer, Some(Answer::Busy));
     let told = !busy && !holders.seen.is_empty();
@@ -143,18 +153,26 @@ fn programs(holders: &Holders) -> String {
     programs.join(", ")
 }
 
-/// What opens the node to this person depends on who gives nodes away here.
+/// Ways to open the node to this user: they depend on what manages nodes here.
 fn not_allowed(finding: Finding, found: &Found) -> Finding {
     let path = found.key.path.display();
     let now = format!("For now: sudo setfacl -m u:{}:rw {path}", me());
     match found.tagged {
         Some(true) => {
-            finding.mend("Keys are given to whoever is logged in at this machine's screen, and you are not (over ssh, perhaps).").mend(now)
+            let screen = "Keys are given to the user who is logged in at this machine's screen, and \
+                          you are not (over ssh, perhaps).";
+            finding.mend(screen).mend(now)
         }
         Some(false) => finding
             .mend("No udev rule knows it for a security key. Install one, then plug it in anew:")
-            .mend("  twostep key doctor --udev-rule | sudo tee /etc/udev/rules.d/70-twostep-keys.rules")
-            .mend("  sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=hidraw"),
+            .mend(
+                "  twostep key doctor --udev-rule \
+                 | sudo tee /etc/udev/rules.d/70-twostep-keys.rules",
+            )
+            .mend(
+                "  sudo udevadm control --reload \
+                 && sudo udevadm trigger --subsystem-match=hidraw",
+            ),
         None => finding.mend("No udevd runs here that would give it to you.").mend(now),
     }
 }
@@ -178,6 +196,5 @@ fn me() -> String {
 
 const REPLUG: &str = "Unplug it, plug it in again, then run this again.";
 
-/// See udev(7). The usage page F1D0 is at the start of a security key's report descriptor, whoever
-/// made it.
+/// See udev(7). The report descriptor of every security key begins with the usage page F1D0.
 const UDEV_RULE: &str = include_str!("70-twostep-keys.rules");

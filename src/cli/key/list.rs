@@ -48,7 +48,7 @@ fn row(found: &Found) -> Vec<String> {
     vec![name(found), usb, protocols, pin, key.path.display().to_string()]
 }
 
-/// What a key calls itself.
+/// The name that a key gives itself.
 pub(super) fn name(found: &Found) -> String {
     let texts = [&found.key.manufacturer, &found.key.product, &found.key.serial];
     let said: Vec<&str> =

@@ -1,4 +1,4 @@
-//! What a key is asked to do for its owner, in another process of this program.
+//! Management of a key for its owner, in another process of this program.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,7 +18,7 @@ pub(super) const COMMAND: &str = "manage-in-child";
 #[derive(clap::Args)]
 pub(in crate::cli) struct Manage {}
 
-/// Which key is meant.
+/// The key to manage.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Which {
     /// The key at this device node, where several are plugged in

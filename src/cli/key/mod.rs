@@ -11,7 +11,7 @@ mod person;
 mod pin;
 mod test;
 
-pub(super) use ceremony::{Plugged, open_session};
+pub(super) use ceremony::{Plugged, answer};
 
 use clap::Subcommand;
 

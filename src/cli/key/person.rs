@@ -47,7 +47,7 @@ impl Person for AtTerminal {
 
     fn pin(&mut self, request: &PinRequest) -> Option<Pin> {
         if request.wrong_before {
-            // Whoever reads PINs from a file has given the only one there is, and tries are few.
+            // Not a terminal: there is no second PIN to offer, and retries are limited.
             if !prompt::is_terminal() {
                 return None;
             }
@@ -72,7 +72,7 @@ fn blinking(keys: &[Key]) -> String {
     format!("Blinking: {}.", names.join(", "))
 }
 
-/// How many tries there are, in words.
+/// A number of tries, in words.
 pub(super) fn tries(retries: u8) -> String {
     match retries {
         1 => "1 try".to_owned(),

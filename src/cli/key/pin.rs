@@ -46,7 +46,7 @@ impl Pin {
     }
 }
 
-/// A PIN to be, typed twice where somebody types.
+/// A new PIN, typed twice at a terminal.
 fn new(key: &Key) -> Result<Typed, Failure> {
     let new = prompt::pin(&format!("New PIN of {key}"))?;
     fits(&new)?;
