@@ -1,9 +1,9 @@
-"""A service in Python that asks for MFA, with a JOSE library and nothing of ours.
+"""A service in Python that demands MFA, with a stock JOSE library.
 
     python3 examples/7_python_service.py JWKS [MAX_AGE]
 
-JWKS is the agent's /.well-known/jwks.json, as a URL or a file. It prints where it listens. GET / with `Authorization: Bearer TOKEN`
-answers 200 to whoever proved MFA in the last MAX_AGE seconds (900), and else 401 with what is missing (RFC 9470).
+JWKS is the agent's /.well-known/jwks.json, as a URL or a file. Prints its address. GET / with `Authorization: Bearer TOKEN`
+answers 200 if MFA was proved in the last MAX_AGE seconds (900), and else 401 with the missing proof (RFC 9470).
 Needs joserfc.
 """
 
