@@ -1,6 +1,6 @@
-//! How many pairs of codes may be judged in an hour.
+//! Allowance of pairs: the number judged in an hour.
 //!
-//! Single codes cannot spend it, so that whoever spends the budget of codes cannot keep an owner
+//! Single codes do not spend it: an attacker who uses up the budget of codes cannot keep an owner
 //! from resynchronising.
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::CallerId;
 use crate::time::UnixTime;
 
-/// The pairs judged for one device in the last hour, and for whom.
+/// Pairs judged for one device in the last hour, with their callers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PairAllowance {
@@ -24,11 +24,11 @@ struct Spent {
 }
 
 impl PairAllowance {
-    /// Until when this caller's pairs are refused unjudged; none if one may be judged now.
+    /// Time until which this caller's pairs are refused unjudged; `None` if one may be judged now.
     pub fn spent_until(&self, caller: &CallerId, now: UnixTime) -> Option<UnixTime> {
         let recent = || self.spent.iter().filter(|spent| is_recent(spent, now));
         let of_caller = || recent().filter(|spent| spent.caller == *caller);
-        // The oldest of the last `limit` must leave the hour before there is room again.
+        // Room again: the oldest of the last `limit` is an hour old.
         let frees = |times: Vec<UnixTime>, limit: usize| {
             times.len().checked_sub(limit).map(|oldest| times[oldest].plus(HOUR))
         };
@@ -37,7 +37,7 @@ impl PairAllowance {
         for_caller.max(for_all)
     }
 
-    /// One more pair judged.
+    /// Counts a judged pair.
     #[must_use]
     pub fn after_pair(&self, caller: &CallerId, now: UnixTime) -> PairAllowance {
         let mut spent: Vec<Spent> =
@@ -47,17 +47,17 @@ impl PairAllowance {
     }
 }
 
-/// A time ahead of ours counts as recent: a clock that goes back does not give pairs away.
+/// A time ahead of ours counts as recent: a clock set back gives no pairs away.
 fn is_recent(spent: &Spent, now: UnixTime) -> bool {
     spent.at.plus(HOUR) > now
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Pairs an hour for each device and caller.
+/// Pairs per hour for each device and caller.
 const EACH_CALLER: usize = 5;
 
-/// Pairs an hour for each device: the chance of a guesser who never stops stays at 1.1 in 100,000 a
+/// Pairs per hour for each device: constant guessing succeeds with a chance of 1.1 in 100,000 a
 /// year.
 const ALL_CALLERS: usize = 30;
 

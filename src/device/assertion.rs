@@ -1,17 +1,17 @@
-//! How a security key's assertion is judged, once the relying party has verified it.
+//! Judgement of a security key's assertion that the relying party has verified.
 
 use crate::device::{Device, Factor, Judged, Refusal, Verdict};
 use crate::time::UnixTime;
 use crate::webauthn::Assertion;
 
 impl Device {
-    /// Judges an assertion whose signature is right. `admit` says before whether it may be.
+    /// Judges a verified assertion; call `admit` first.
     ///
-    /// The sign count must grow, unless the key keeps none and says 0 for ever (WebAuthn L3 §7.2
-    /// step 22). Where one does not grow, a credential that is bound to its device is refused,
-    /// which disables nothing: a copied key could lock its owner out with it. One that may be
-    /// backed up has several devices with a count each: it is accepted, and
-    /// [`sign_count_fell`](Device::sign_count_fell) says so. The count that was shown is kept (step
+    /// The sign count must grow, unless the key keeps none and always reports 0 (WebAuthn L3 §7.2
+    /// step 22). If it does not grow, a device-bound credential is refused, but not disabled: a
+    /// copied key could otherwise lock its owner out. A credential that may be backed up has
+    /// several devices with separate counts: it is accepted, and
+    /// [`sign_count_fell`](Device::sign_count_fell) reports it. The reported count is stored (step
     /// 24).
     pub fn assert(&self, assertion: &Assertion, now: UnixTime) -> Judged {
         let mut device = self.clone();
@@ -34,13 +34,12 @@ impl Device {
         };
         match verdict {
             Verdict::Accepted => device.concluded(verdict, now),
-            // Guessing at a signature is hopeless: no failure of a key counts.
+            // Failures of keys are not counted: guessing a signature is hopeless.
             Verdict::Refused(_) => Judged { device, verdict },
         }
     }
 
-    /// Whether an assertion shows a sign count that should have grown: a signal, which proves
-    /// nothing by itself.
+    /// True if the sign count should have grown and did not: a signal, not a proof.
     pub fn sign_count_fell(&self, assertion: &Assertion) -> bool {
         matches!(&self.factor, Factor::SecurityKey(key) if !grows(key.credential.sign_count, assertion.sign_count))
     }

@@ -1,4 +1,4 @@
-//! How a code is judged: `admit`, then `accept` or `accept_recovery`; `admit_pair`, then
+//! Judgement of codes: `admit`, then `accept` or `accept_recovery`; `admit_pair`, then
 //! `accept_pair`.
 
 use std::time::Duration;
@@ -12,22 +12,22 @@ use crate::id::CallerId;
 use crate::otp::{Code, Key, PairFound, Sample, TotpMatch, Window, learn};
 use crate::time::UnixTime;
 
-/// A judged input: the state that follows, and the verdict that holds once that state is committed.
+/// A judged input: the next state, and the verdict that holds once that state is committed.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judged {
-    /// The device afterwards.
+    /// The device after the judgement.
     pub device: Device,
-    /// Accepted or not.
+    /// The verdict.
     pub verdict: Verdict,
 }
 
-/// The outcome of judging.
+/// A verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The code, or the pair, is right, and is consumed by this.
+    /// The code or pair is right, and is now consumed.
     Accepted,
-    /// It is not.
+    /// The input is refused.
     Refused(Refusal),
 }
 
@@ -41,7 +41,7 @@ pub enum PairUse {
 }
 
 impl Device {
-    /// Whether a code may be judged at all. What is refused here counts nothing.
+    /// Admits a code for judgement. Refusals here are not counted.
     ///
     /// # Errors
     /// [`Refusal::Locked`], [`Refusal::NotActive`], [`Refusal::OutOfSync`] or
@@ -63,8 +63,8 @@ impl Device {
 
     /// Judges a one-time code.
     ///
-    /// The highest place where it is right decides: above what was consumed it is accepted, else it
-    /// is a replay.
+    /// The highest match decides: above the consumed factors it is accepted, otherwise it is a
+    /// replay.
     pub fn accept(&self, key: &Key, code: &Code, now: UnixTime) -> Judged {
         let mut device = self.clone();
         let replayed = |next_code_at| Verdict::Refused(Refusal::Replayed { next_code_at });
@@ -95,12 +95,12 @@ impl Device {
         device.concluded(verdict, now)
     }
 
-    /// Until when every code that the device shows counts as used, where that is longer than after
-    /// a login: the clock went back below the last code's time, or an old backup was restored.
+    /// Time until which all displayed codes count as used, if it is later than after a login: the
+    /// clock went back below the last code's time, or an old backup was restored.
     pub fn codes_used_until(&self, now: UnixTime) -> Option<UnixTime> {
         let Factor::Totp(totp) = &self.factor else { return None };
-        // A code may be taken a step before its time, and the device shows it until its own is
-        // over.
+        // A code is accepted up to one step before its time, and displayed until the end of its
+        // step.
         let usual =
             Duration::from_secs(u64::from(totp.parameters.step_size.seconds()).saturating_mul(2));
         totp.next_code_at(now)
@@ -138,7 +138,7 @@ impl Device {
         device.concluded(verdict, now)
     }
 
-    /// Whether a pair may be judged now, for this use.
+    /// Admits a pair for this use.
     ///
     /// # Errors
     /// [`Refusal::NotActive`] in the wrong state, or for a kind that shows no codes;
@@ -153,7 +153,7 @@ impl Device {
             DeviceState::Pending | DeviceState::Disabled => PairUse::Activation,
             DeviceState::Active | DeviceState::Locked => PairUse::Resync,
         };
-        // An expired device may still have its row.
+        // Expired devices may still have a row.
         let expired =
             self.state == DeviceState::Pending && now >= self.created_at.plus(PENDING_FOR);
         if wanted != allowed
@@ -168,9 +168,8 @@ impl Device {
         }
     }
 
-    /// Judges two consecutive codes, together and with one answer. Right ones make the device
-    /// active and find its clock or counter again; both are consumed. It serves activation and
-    /// resynchronisation alike.
+    /// Judges two consecutive codes together, for activation and resync alike. A right pair
+    /// activates the device, finds its clock or counter, and consumes both codes.
     pub fn accept_pair(
         &self,
         key: &Key,
@@ -210,7 +209,7 @@ impl Device {
                 device.throttle = Throttle::default();
                 device.last_used_at = Some(now);
             }
-            // Whoever shows a pair that was right guesses nothing, so it costs nothing.
+            // A replayed right pair is no guess, so it costs nothing.
             Verdict::Refused(Refusal::NoMatch) => {
                 device.pairs = device.pairs.after_pair(caller, now)
             }
@@ -219,8 +218,8 @@ impl Device {
         Judged { device, verdict }
     }
 
-    /// What a judged code does to the counts: only a success of this device clears its failures,
-    /// only a code that is right nowhere is one.
+    /// Updates the counts of failures: only a success of this device clears them, only a code
+    /// without any match adds to them.
     pub(super) fn concluded(mut self, verdict: Verdict, now: UnixTime) -> Judged {
         match verdict {
             Verdict::Accepted => {
@@ -240,7 +239,7 @@ impl Device {
 }
 
 impl TotpState {
-    /// The step becomes the watermark, and what it tells of the clock is learned.
+    /// Raises the watermark to the step, and learns the drift.
     fn consume(&mut self, matched: TotpMatch, now: UnixTime) {
         let (drift, moved) = learn(self.drift, matched, self.drift_moved_at, now);
         self.watermark = self.watermark.max(Some(matched.step));
@@ -248,7 +247,7 @@ impl TotpState {
         if moved {
             self.drift_moved_at = Some(now);
         }
-        // What was measured of a clock before it was set says nothing about it now.
+        // Samples from before the clock was set are meaningless now.
         if moved && matched.clock_was_set {
             self.samples.clear();
         }
@@ -262,7 +261,7 @@ impl TotpState {
         }
     }
 
-    /// When the device will show the step after the watermark, by its drift.
+    /// Time at which the device, by its drift, shows the step after the watermark.
     fn next_code_at(&self, now: UnixTime) -> Option<UnixTime> {
         let step = i128::from(self.watermark?.0) + 1 - i128::from(self.drift);
         let at =
@@ -271,8 +270,8 @@ impl TotpState {
     }
 }
 
-/// How long a device may stay pending.
+/// Longest time that a device stays pending.
 pub const PENDING_FOR: Duration = Duration::from_secs(86_400);
 
-/// The least time between two measurements of a clock.
+/// Shortest time between two samples of a clock.
 const SAMPLE_EVERY: Duration = Duration::from_secs(3_600);

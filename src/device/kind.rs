@@ -23,12 +23,12 @@ pub enum MfaKind {
     Bypass,
 }
 
-/// Whether a device can be used, and if not, what helps.
+/// State of a device: usable or not, and the remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceState {
-    /// Added, and not yet proved by two consecutive codes. Expires after a day.
+    /// Added, but not yet proved by two consecutive codes. Expires after a day.
     Pending,
     /// In use.
     Active,
@@ -39,7 +39,7 @@ pub enum DeviceState {
     Locked,
 }
 
-/// A text that names no kind or state.
+/// The text names no kind or state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownName(&'static str);
 
@@ -48,7 +48,7 @@ impl MfaKind {
     pub const ALL: [MfaKind; 5] =
         [MfaKind::Totp, MfaKind::Hotp, MfaKind::SecurityKey, MfaKind::Recovery, MfaKind::Bypass];
 
-    /// Its name in tokens and answers.
+    /// Name in tokens and answers.
     pub fn name(self) -> &'static str {
         match self {
             MfaKind::Totp => "totp",
@@ -65,7 +65,7 @@ impl DeviceState {
     pub const ALL: [DeviceState; 4] =
         [DeviceState::Pending, DeviceState::Active, DeviceState::Disabled, DeviceState::Locked];
 
-    /// Its name in answers and in stores.
+    /// Name in answers and stores.
     pub fn name(self) -> &'static str {
         match self {
             DeviceState::Pending => "pending",

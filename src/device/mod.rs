@@ -1,8 +1,7 @@
 //! An enrolled MFA device and the state its kind carries.
 //!
-//! Everything here is a pure function of the state, the input and the time: `accept`, `accept_pair`
-//! and `assert` return the state that follows and the verdict, and change nothing. A verdict counts
-//! once that state is committed, not before.
+//! All functions are pure in state, input and time: `accept`, `accept_pair` and `assert` return the
+//! next state and a verdict. A verdict counts only once that state is committed.
 
 mod allowance;
 #[cfg(feature = "webauthn")]
@@ -29,55 +28,54 @@ use crate::otp::{Counter, Drift, Hotp, Key, Sample, Seed, TimeStep, Totp, Window
 use crate::time::UnixTime;
 use crate::webauthn::Credential;
 
-/// One enrolled authenticator of one account. Its seed is not in here: the store keeps it sealed,
-/// beside the device.
+/// An enrolled authenticator of one account. The store keeps its seed beside it, sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
-    /// Its public handle.
+    /// Public name.
     pub serial: SerialNumber,
-    /// Whose it is.
+    /// Owner.
     pub account: AccountId,
-    /// What its owner calls it.
+    /// Name given by its owner.
     pub name: Option<DeviceName>,
-    /// Whether it can be used.
+    /// Usability.
     pub state: DeviceState,
-    /// When it was added.
+    /// Time of its addition.
     pub created_at: UnixTime,
-    /// When two consecutive codes, or its registration, first proved it.
+    /// Time of its first proof, by two consecutive codes or its registration.
     pub activated_at: Option<UnixTime>,
-    /// When a code or an assertion of it was last accepted.
+    /// Time of the last accepted code or assertion.
     pub last_used_at: Option<UnixTime>,
-    /// What its kind carries.
+    /// Kind-specific state.
     pub factor: Factor,
     /// Consecutive failures.
     pub throttle: Throttle,
     /// Pairs of codes judged in the last hour.
     pub pairs: PairAllowance,
-    /// Contexts made with this device up to this time are dead.
+    /// Contexts made with this device up to this time are revoked.
     pub revoked_before: Option<UnixTime>,
-    /// How it was added.
+    /// Way of its addition.
     #[serde(default)]
     pub added: Added,
 }
 
-/// How a device was added: it decides which of several pending ones gives way to another.
+/// Way of a device's addition: decides which of several pending devices gives way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Added {
-    /// Where its secret came from.
+    /// Origin of its secret.
     pub secret: SecretOrigin,
-    /// Higher than that of every device its account had then: times are whole seconds, in which
-    /// several are added.
+    /// Higher than the numbers of all devices that its account had then: times in whole seconds do
+    /// not order them.
     pub turn: u64,
 }
 
-/// Where the secret of a device came from.
+/// Origin of a device's secret.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretOrigin {
-    /// It was made for this device and shown once: a set-up page can be opened again.
+    /// Generated for this device and shown once: the set-up page can be opened again.
     Made,
-    /// It was given, as that of a hardware token is, or is none of ours to give. So are all of
-    /// before this was noted.
+    /// Supplied, as for hardware tokens, or not ours to give. Also the value of devices from before
+    /// this was recorded.
     #[default]
     Given,
 }
@@ -97,65 +95,64 @@ pub enum Factor {
     Recovery(RecoveryState),
 }
 
-/// What is known of a time-based device.
+/// State of a time-based device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TotpState {
-    /// What it was made with.
+    /// Parameters.
     pub parameters: Totp,
     /// The highest step consumed. It only rises.
     pub watermark: Option<TimeStep>,
-    /// How many steps its clock is from ours.
+    /// Offset of its clock from ours, in steps.
     pub drift: i64,
-    /// When the drift last moved.
+    /// Time of the drift's last move.
     pub drift_moved_at: Option<UnixTime>,
-    /// Its clock as its successes showed it, oldest first; at most [`SAMPLES`], at least an hour
+    /// Measurements of its clock by successes, oldest first; at most [`SAMPLES`], at least an hour
     /// apart.
     pub samples: Vec<Sample>,
 }
 
-/// What is known of a counter-based device.
+/// State of a counter-based device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HotpState {
-    /// What it was made with.
+    /// Parameters.
     pub parameters: Hotp,
-    /// The lowest counter not consumed. None once the last counter there is was used.
+    /// The lowest counter not consumed; `None` after the last counter.
     pub next: Option<Counter>,
-    /// The counter is not to be trusted (an old backup was restored): only a pair is judged.
+    /// Unknown counter after the restore of an old backup: only a pair is judged.
     pub pair_needed: bool,
 }
 
-/// What is known of a security key. Nothing in it is secret: the private key never leaves the
-/// device.
+/// State of a security key. Not secret: the private key never leaves the device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyState {
-    /// The credential as it was registered. The sign count in it only rises, unless the credential
-    /// may be backed up.
+    /// The registered credential. Its sign count only rises, unless the credential may be backed
+    /// up.
     pub credential: Credential,
 }
 
 /// A sheet of single-use codes, known by their digests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecoveryState {
-    /// Codes that can still be used.
+    /// Unused codes.
     pub unused: Vec<RecoveryDigest>,
-    /// Codes that were.
+    /// Used codes.
     pub used: Vec<RecoveryDigest>,
 }
 
-/// What remains of a removed device, for good: nothing at or below it is ever accepted again.
+/// Permanent remainder of a removed device: everything at or below it stays consumed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tombstone {
     /// The device's serial number.
     pub serial: SerialNumber,
-    /// The device's factor as it was last: watermark, counter.
+    /// The device's last factor: watermark, counter.
     pub factor: Factor,
-    /// Contexts made with the device up to this time are dead.
+    /// Contexts made with the device up to this time are revoked.
     pub revoked_before: UnixTime,
 }
 
 impl Device {
-    /// A device just added: pending, or active at once where nothing is left to prove (recovery
-    /// codes, and a security key, which its registration proved).
+    /// A new device: pending, or active at once if nothing is left to prove (recovery codes, and
+    /// security keys, which their registration proved).
     pub fn new(
         serial: SerialNumber,
         account: AccountId,
@@ -180,13 +177,13 @@ impl Device {
         }
     }
 
-    /// The same, added in this way.
+    /// Sets the way of its addition.
     #[must_use]
     pub fn added(self, added: Added) -> Device {
         Device { added, ..self }
     }
 
-    /// Its kind.
+    /// The kind.
     pub fn kind(&self) -> MfaKind {
         match self.factor {
             Factor::Totp(_) => MfaKind::Totp,
@@ -196,7 +193,7 @@ impl Device {
         }
     }
 
-    /// Its seed, made ready for searching. None for devices without a seed.
+    /// The seed, prepared for searching; `None` for devices without a seed.
     pub fn key(&self, seed: &Seed) -> Option<Key> {
         match &self.factor {
             Factor::Totp(totp) => Some(totp.parameters.key(seed)),
@@ -205,7 +202,7 @@ impl Device {
         }
     }
 
-    /// What it was registered with, for a security key.
+    /// The credential of a security key.
     pub fn credential(&self) -> Option<&Credential> {
         match &self.factor {
             Factor::SecurityKey(key) => Some(&key.credential),
@@ -213,17 +210,17 @@ impl Device {
         }
     }
 
-    /// Whether it counts toward the limit of an account: an abandoned set-up does not.
+    /// True if the device counts toward the limit of its account: abandoned set-ups do not.
     pub fn counts(&self) -> bool {
         self.state != DeviceState::Pending
     }
 
-    /// Whether it is enrolled and its owner's: a guesser who locks it takes nothing of that away.
+    /// True if the device is enrolled and its owner's; a lock by guessing does not change that.
     pub fn is_in_use(&self) -> bool {
         matches!(self.state, DeviceState::Active | DeviceState::Locked)
     }
 
-    /// How far its clock is from ours; none for a device without a clock.
+    /// Offset of its clock from ours; `None` for a device without a clock.
     pub fn drift(&self) -> Option<Drift> {
         match &self.factor {
             Factor::Totp(totp) => {
@@ -235,8 +232,7 @@ impl Device {
         }
     }
 
-    /// Whether a pair found it further away than an owner's window reaches: somebody with an
-    /// administrator's rights looked.
+    /// True if a pair found it beyond an owner's window, which takes an administrator.
     pub fn found_beyond_owners_reach(&self, before: &Device) -> bool {
         match (&self.factor, &before.factor) {
             (Factor::Totp(found), Factor::Totp(_)) => {
@@ -244,20 +240,19 @@ impl Device {
             }
             (Factor::Hotp(found), Factor::Hotp(before)) => {
                 let next = |state: &HotpState| state.next.map_or(0, |counter| counter.0);
-                // The pair's second code is one further than its first, and the next code one
-                // further than that.
+                // The second code of the pair is one further than the first, and the next code one
+                // further again.
                 next(found).saturating_sub(next(before)) > Window::Owner.counters() + 1
             }
             _ => false,
         }
     }
 
-    /// Starts above what a removed device with this serial number or seed had consumed.
+    /// Starts above the factors that a removed device with this serial number or seed had consumed.
     ///
-    /// With the same seed a factor that was consumed stays consumed, whatever the device is now
-    /// said to be. With another seed only time steps of the same size compare; another token's
-    /// counter says nothing about this one's. What a seed is for codes, the credential is for a
-    /// security key.
+    /// With the same seed, consumed factors stay consumed under any new parameters. With another
+    /// seed, only time steps of the same size compare; counters of other tokens do not. For
+    /// security keys, the credential takes the part of the seed.
     #[must_use]
     pub fn above(mut self, tombstone: &Tombstone, same_seed: bool) -> Device {
         let consumed = tombstone.factor.highest_consumed();
@@ -287,13 +282,13 @@ impl Device {
         self
     }
 
-    /// The device after it was taken out of use. Contexts made with it are dead.
+    /// The device after its deactivation. Its contexts are revoked.
     #[must_use]
     pub fn deactivated(&self, now: UnixTime) -> Device {
         Device { state: DeviceState::Disabled, ..self.clone() }.with_sessions_revoked(now)
     }
 
-    /// The device after an administrator cleared its lock and its failures.
+    /// The device after an administrator cleared lock and failures.
     #[must_use]
     pub fn unlocked(&self) -> Device {
         let state =
@@ -301,10 +296,10 @@ impl Device {
         Device { state, throttle: Throttle::default(), ..self.clone() }
     }
 
-    /// The device after every context made with it so far was revoked.
+    /// The device after the revocation of all its contexts so far.
     ///
-    /// The mark goes above the last use as well: a context is dated by the code it was opened with,
-    /// and the clock that read then may have been ahead of the one that reads now.
+    /// The mark covers the last use as well: a context has the time of its code, and the clock then
+    /// may have been ahead of the present one.
     #[must_use]
     pub fn with_sessions_revoked(mut self, now: UnixTime) -> Device {
         let after_mark = self.revoked_before.map(|mark| UnixTime(mark.0.saturating_add(1)));
@@ -312,7 +307,7 @@ impl Device {
         self
     }
 
-    /// What remains when the device is removed.
+    /// The remainder after its removal.
     pub fn tombstone(&self, now: UnixTime) -> Tombstone {
         let revoked = self.clone().with_sessions_revoked(now);
         Tombstone {
@@ -322,12 +317,11 @@ impl Device {
         }
     }
 
-    /// The device as it may be used after an old backup of it was restored: nothing up to now is
-    /// accepted any more.
+    /// The device after the restore of an old backup: everything up to now is refused.
     ///
-    /// Nor is what its owner could have made it show since: a token resynchronised after the backup
-    /// was ahead of the time by up to [`Window::Owner`], and the backup does not know. What an
-    /// administrator's pair found further ahead is not covered.
+    /// Codes that its owner could have shown since are refused too: a token resynchronised after
+    /// the backup was ahead of the time by up to [`Window::Owner`], unknown to the backup. Further
+    /// offsets found by an administrator's pair are not covered.
     #[must_use]
     pub fn restored(&self, now: UnixTime) -> Device {
         let mut device = self.clone().with_sessions_revoked(now);
@@ -339,10 +333,9 @@ impl Device {
                 totp.watermark = totp.watermark.max(step);
             }
             Factor::Hotp(hotp) => hotp.pair_needed = true,
-            // A real key's count is above the one in the backup; a challenge is answered once,
-            // whatever was restored.
+            // A real key's count exceeds the backup's, and each challenge is answered once.
             Factor::SecurityKey(_) => {}
-            // Which codes were used since the backup is not known.
+            // The codes used since the backup are unknown.
             Factor::Recovery(recovery) => recovery.used.append(&mut recovery.unused),
         }
         device
@@ -360,5 +353,5 @@ impl Factor {
     }
 }
 
-/// How many measurements of a clock are kept.
+/// Number of stored samples of a clock.
 pub const SAMPLES: usize = 16;

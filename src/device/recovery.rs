@@ -1,5 +1,4 @@
-//! Recovery codes: single-use codes on a sheet of paper, for the day when the other devices are
-//! lost.
+//! Recovery codes: single-use codes on paper, for lost devices.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,46 +7,46 @@ use base32::Alphabet;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// A recovery code: 16 characters of Crockford base32, which is 80 random bits.
+/// A recovery code: 16 characters of Crockford base32, or 80 random bits.
 ///
-/// Case and hyphens do not matter, and letters that look like digits are read as the digits.
-/// `Debug` is blank.
+/// Case and hyphens are ignored, and letters that resemble digits are read as digits. `Debug` is
+/// redacted.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RecoveryCode(Zeroizing<String>);
 
-/// What is kept of a recovery code: a keyed digest, from which it cannot be found again.
+/// Stored digest of a recovery code: keyed, and irreversible.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RecoveryDigest(String);
 
-/// The text is no recovery code. It is not repeated here.
+/// The text is no recovery code. The message does not repeat it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadRecoveryCode;
 
 impl RecoveryCode {
-    /// The code that stands for these 80 bits.
+    /// The code for these 80 bits.
     pub fn from_bits(bits: [u8; 10]) -> RecoveryCode {
         RecoveryCode(Zeroizing::new(base32::encode(Alphabet::Crockford, &bits)))
     }
 
-    /// The 16 characters without hyphens; what is digested.
+    /// The 16 characters without hyphens, as digested.
     pub fn canonical(&self) -> &str {
         &self.0
     }
 
-    /// As it is printed for a person, in groups of four.
+    /// The printed form, in groups of four.
     pub fn to_text(&self) -> Zeroizing<String> {
         Zeroizing::new(crockford_groups(&self.0, 4))
     }
 }
 
 impl RecoveryDigest {
-    /// A digest made with the store's pepper.
+    /// Digests with the store's pepper.
     pub fn new(digest: &[u8]) -> RecoveryDigest {
         RecoveryDigest(base32::encode(Alphabet::Crockford, digest))
     }
 
-    /// The text that is stored.
+    /// The stored text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -61,8 +60,7 @@ impl FromStr for RecoveryCode {
     }
 }
 
-/// Crockford's base32 as people type it, in its one canonical spelling; `None` unless it has
-/// `length` symbols.
+/// Canonical spelling of typed Crockford base32; `None` unless it has `length` symbols.
 pub(crate) fn crockford(text: &str, length: usize) -> Option<Zeroizing<String>> {
     let mut canonical = Zeroizing::new(String::with_capacity(length));
     for c in text.chars().filter(|c| *c != '-') {

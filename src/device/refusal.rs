@@ -1,33 +1,31 @@
-//! Why an input is refused, and the name of each reason.
+//! Reasons of refusals, and their names.
 
 use std::str::FromStr;
 
 use crate::time::UnixTime;
 use crate::webauthn::Criterion;
 
-/// Why an input was refused. The audit log keeps it, and trusted callers learn it; a person is told
-/// only "refused".
+/// Reason of a refusal. Kept in the audit log, and told to trusted callers; people learn only
+/// "refused".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// A well-formed code that is right nowhere it is looked for, which alone is a failure; or an
-    /// assertion that proves nothing.
+    /// A well-formed code without a match, the only failure that counts; or an assertion that
+    /// proves nothing.
     NoMatch,
-    /// The code is right, and it or a later one was accepted before; or the ceremony was finished
-    /// before.
+    /// A right code at or below one that was accepted before; or a finished ceremony.
     Replayed {
-        /// When the device shows a code that can be accepted; none for counters, where the next
-        /// press does.
+        /// Time of the next acceptable code; `None` for counters, where the next press shows one.
         next_code_at: Option<UnixTime>,
     },
     /// Too many failures: not judged.
     Throttled {
-        /// When codes are judged again.
+        /// Time when codes are judged again.
         until: UnixTime,
     },
     /// Too many pairs within the hour: not judged.
     PairsSpent {
-        /// When a pair is judged again.
+        /// Time when pairs are judged again.
         until: UnixTime,
     },
     /// Twenty failures in a row: not judged.
@@ -40,14 +38,14 @@ pub enum Refusal {
     UnknownDevice,
     /// A right pair of steps below the highest consumed: the device's clock went back.
     ClockWentBack,
-    /// The security key is not one of the account's.
+    /// A security key of another account.
     KeyNotRegistered,
-    /// The security key's answer does not hold at a step of WebAuthn L3 §7.2.
+    /// The security key's answer fails at a step of WebAuthn L3 §7.2.
     Unproved(Criterion),
     /// The security key's sign count did not grow: the key may have been copied (WebAuthn L3 §7.2
     /// step 22).
     SignCount,
-    /// The ceremony is over, or never began: not judged.
+    /// A finished or unknown ceremony: not judged.
     NoCeremony,
 }
 
@@ -75,9 +73,9 @@ pub enum RefusalKind {
     KeyNotRegistered,
     /// See [`Refusal::NoCeremony`].
     NoCeremony,
-    /// A security key was to be enrolled without the context that its account demands.
+    /// Enrolment of a security key without the context that its account demands.
     MfaRequired,
-    /// A security key was to be enrolled beyond the account's limit.
+    /// Enrolment of a security key beyond the account's limit.
     TooManyDevices,
     /// See [`Refusal::Unproved`] and [`Refusal::SignCount`].
     Unproved(Criterion),
@@ -107,7 +105,7 @@ impl Refusal {
         self.kind().name()
     }
 
-    /// When another try is judged, if that is known.
+    /// Time of the next judged attempt, if known.
     pub fn retry_at(self) -> Option<UnixTime> {
         match self {
             Refusal::Replayed { next_code_at } => next_code_at,

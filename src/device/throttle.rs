@@ -1,5 +1,5 @@
-//! Longer waits after each wrong code of a device, and a lock in the end (RFC 4226 §7.3, NIST SP
-//! 800-63B §3.2.2).
+//! Growing waits after wrong codes of a device, and finally a lock (RFC 4226 §7.3, NIST SP 800-63B
+//! §3.2.2).
 
 use std::time::Duration;
 
@@ -7,50 +7,49 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::UnixTime;
 
-/// The wrong codes of one device since its last right one.
+/// Wrong codes of one device since its last right one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Throttle {
-    /// How many in a row.
+    /// Number in a row.
     pub failures: u32,
-    /// When the last of them was judged.
+    /// Time of the last one.
     pub last_failure: Option<UnixTime>,
 }
 
 impl Throttle {
-    /// One more wrong code.
+    /// Counts a wrong code.
     #[must_use]
     pub fn after_failure(self, now: UnixTime) -> Throttle {
         Throttle { failures: self.failures.saturating_add(1), last_failure: Some(now) }
     }
 
-    /// Until when codes are refused unjudged: from the third failure in a row on, 30 s doubling to
-    /// an hour.
+    /// Time until which codes are refused unjudged: 30 s from the third failure in a row, doubling
+    /// to an hour.
     pub fn until(self) -> Option<UnixTime> {
         let beyond = self.failures.checked_sub(FREE_FAILURES)?;
         let wait = 30u64.saturating_mul(2u64.saturating_pow(beyond)).min(3_600);
         Some(self.last_failure?.plus(Duration::from_secs(wait)))
     }
 
-    /// Whether this failure is the one from which on codes are refused for an hour at a time:
-    /// nobody mistypes so often.
+    /// True if from this failure on, codes are refused for an hour at a time: beyond typing errors.
     pub fn shows_attack(self) -> bool {
         self.failures == ATTACKING_FAILURES
     }
 
-    /// Whether this failure locks the device.
+    /// True if this failure locks the device.
     pub fn locks(self) -> bool {
         self.failures >= LOCKING_FAILURES
     }
 }
 
-/// The third failure in a row is the first that has to be waited for.
+/// First failure in a row with a wait.
 const FREE_FAILURES: u32 = 3;
 
-/// With the tenth failure in a row the wait is at its longest.
+/// First failure in a row with the longest wait.
 const ATTACKING_FAILURES: u32 = 10;
 
-/// So many failures in a row lock a device. With three steps to a window, that is a chance of 6 in
-/// 100,000 for a guesser.
+/// Failures in a row that lock a device. With three steps to a window, a guesser has a chance of 6
+/// in 100,000.
 const LOCKING_FAILURES: u32 = 20;
 
 #[cfg(test)]
