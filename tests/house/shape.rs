@@ -147,7 +147,7 @@ fn long_names(source: &Source) -> Vec<String> {
 /// Two `use` items of one module of the file that import from one module.
 fn scattered_imports(source: &Source) -> Vec<String> {
     let mut faults = Vec::new();
-    scattered_in(&source.syntax.items, &source.path, &mut faults);
+    scattered_in(&source.syntax().items, &source.path, &mut faults);
     faults
 }
 
@@ -200,7 +200,7 @@ mod planted {
     use crate::tree::Source;
 
     fn source(text: &str) -> Source {
-        Source::parse("x.rs", text)
+        Source::new("x.rs", text)
     }
 
     #[test]

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
-/// One Rust file: its path from the root of the project, its text and its syntax.
+/// One Rust file: its path from the root of the project, and its text.
 pub(crate) struct Source {
     pub(crate) path: String,
     pub(crate) text: String,
-    pub(crate) syntax: syn::File,
 }
 
 /// One function with a body, wherever it is declared.
@@ -24,14 +23,17 @@ pub(crate) struct Function {
 }
 
 impl Source {
-    pub(crate) fn parse(path: &str, text: &str) -> Source {
-        let syntax = syn::parse_file(text).unwrap_or_else(|error| panic!("{path}: {error}"));
-        Source { path: path.to_owned(), text: text.to_owned(), syntax }
+    pub(crate) fn new(path: &str, text: &str) -> Source {
+        Source { path: path.to_owned(), text: text.to_owned() }
+    }
+
+    pub(crate) fn syntax(&self) -> syn::File {
+        syn::parse_file(&self.text).unwrap_or_else(|error| panic!("{}: {error}", self.path))
     }
 
     pub(crate) fn functions(&self) -> Vec<Function> {
         let mut found = Functions(Vec::new());
-        found.visit_file(&self.syntax);
+        found.visit_file(&self.syntax());
         found.0
     }
 }
@@ -46,7 +48,7 @@ pub(crate) fn sources_under(folder: &str) -> Vec<Source> {
     for path in files_under(folder) {
         if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(crate::root().join(&path)).expect("a file of UTF-8");
-            found.push(Source::parse(path.to_str().expect("a name of UTF-8"), &text));
+            found.push(Source::new(path.to_str().expect("a name of UTF-8"), &text));
         }
     }
     found
