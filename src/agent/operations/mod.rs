@@ -15,4 +15,6 @@ pub(crate) mod policies;
 pub(crate) mod reuse;
 pub(crate) mod scope;
 pub(crate) mod sessions;
+#[cfg(test)]
+mod tests;
 mod timing;
