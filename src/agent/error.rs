@@ -2,7 +2,7 @@
 
 use super::{Config, ListenError};
 use crate::store::KeyError;
-use crate::store::sqlite::OpenError;
+use crate::store::OpenError;
 use crate::{store, verifier};
 
 /// The agent cannot start, or had to end.

@@ -9,6 +9,7 @@ use crate::agent::state::{Shared, State};
 use crate::agent::stop::{Stop, Why};
 use crate::session::Issuer;
 use crate::store;
+use crate::store::{AfterUnknown, Store};
 use crate::verifier::{Error, Verifier};
 
 /// Works until it is aborted.
@@ -47,7 +48,7 @@ pub(crate) async fn run(state: Shared) {
             _ = refusals.tick() => verifier.write_refusals().await,
             _ = expiry.tick() => expire(verifier, issuer, keep_audit).await,
         };
-        report(done, &state.stop);
+        report(done, &state.stop, &**verifier.store());
     }
 }
 
@@ -92,7 +93,7 @@ pub(crate) async fn reseal(verifier: Verifier, stop: Stop) {
                     "not all secrets were sealed again: keep the lines of older sealing keys; it \
                      goes on in a minute"
                 );
-                report(Err(error), &stop);
+                report(Err(error), &stop, &**verifier.store());
             }
         }
         tokio::time::sleep(RESEAL_AGAIN).await;
@@ -106,11 +107,15 @@ async fn expire(verifier: &Verifier, issuer: &Issuer, keep_audit: Duration) -> R
     Ok(())
 }
 
-fn report(done: Result<(), Error>, stop: &Stop) {
+fn report(done: Result<(), Error>, stop: &Stop, store: &dyn Store) {
     match done {
         Ok(()) => {}
         // Memory and disk may differ.
-        Err(Error::Store(store::Error::Unknown(reason))) => stop.now(Why::Failed(reason)),
+        Err(Error::Store(store::Error::Unknown(reason)))
+            if store.after_unknown() == AfterUnknown::EndProcess =>
+        {
+            stop.now(Why::Failed(reason));
+        }
         // A lost race: the next round tries again.
         Err(Error::Contended) => {}
         Err(error) => tracing::error!(%error, "not ready"),

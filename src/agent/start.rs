@@ -12,7 +12,7 @@ use crate::agent::local::Local;
 use crate::agent::log::Lossy;
 use crate::agent::metrics::Metrics;
 use crate::agent::private::{folder_of, make_private_folder};
-use crate::agent::state::{Backup, State};
+use crate::agent::state::State;
 use crate::agent::stop::Stop;
 use crate::session::{Introspector, Issuer, Lifetime, RevocationFeed, SigningAlgorithm};
 use crate::store::sqlite::Standing;
@@ -50,7 +50,7 @@ pub(super) async fn open(
         revocations: RevocationFeed::new(issuer.clone(), verifier.clone()),
         callers: Callers::new(verifier.clone(), Arc::clone(&config), Arc::clone(&accounts)),
         local: Local::new(bus, &config, &verifier, &stop),
-        backup: Some(backup(&store)),
+        backup: Some(Arc::new(store.clone())),
         config,
         verifier,
         accounts,
@@ -128,14 +128,6 @@ async fn sign_by(issuer: &Issuer, algorithm: SigningAlgorithm) {
             "the signing key was not replaced; start again when this is mended"
         ),
     }
-}
-
-fn backup(store: &SqliteStore) -> Backup {
-    let store = store.clone();
-    Arc::new(move |to| {
-        let store = store.clone();
-        Box::pin(async move { store.backup(to).await })
-    })
 }
 
 fn private_folder(file: &Path) -> Result<(), Error> {

@@ -1,7 +1,5 @@
 //! The state of a running agent, which requests and background tasks share.
 
-use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
@@ -13,7 +11,7 @@ use crate::agent::local::Local;
 use crate::agent::metrics::Metrics;
 use crate::agent::stop::Stop;
 use crate::session::{Introspector, Issuer, RevocationFeed};
-use crate::store::sqlite::OpenError;
+use crate::store::Backup;
 use crate::verifier::{SecurityKeys, Verifier};
 
 /// The state, as handlers receive it.
@@ -35,13 +33,8 @@ pub(crate) struct State {
     /// Ends the agent: `stop.now(Why::Failed(…))`.
     pub(crate) stop: Stop,
     /// Copies the store; none for a store that has backup tools of its own.
-    pub(crate) backup: Option<Backup>,
+    pub(crate) backup: Option<Arc<dyn Backup>>,
 }
-
-/// Copies the store into a new file.
-pub(crate) type Backup = Arc<
-    dyn Fn(PathBuf) -> Pin<Box<dyn Future<Output = Result<(), OpenError>> + Send>> + Send + Sync,
->;
 
 impl FromRef<Shared> for Callers {
     fn from_ref(state: &Shared) -> Callers {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::device::{Device, Tombstone};
 use crate::id::{AccountId, CallerId, SerialNumber};
 use crate::store::{
-    Account, Action, ApiKeyRecord, EventReason, Fingerprint, ItemKind, Resealable, Sealed,
-    SigningKeyRecord, SingleUse,
+    Account, Action, ApiKeyRecord, EventReason, Fingerprint, ImportId, ItemKind, Resealable,
+    Sealed, SigningKeyRecord, SingleUse, StagedDevice,
 };
 use crate::time::UnixTime;
 
@@ -90,6 +90,31 @@ pub enum Write {
         /// The revision it was judged from.
         seen: Revision,
     },
+    /// Adds devices to an import, which begins with its first ones and ends when nothing was added
+    /// for an hour. No query sees them, and their serial numbers and fingerprints are taken:
+    /// [`Conflict::SerialTaken`], [`Conflict::FingerprintTaken`]. At most 500 at a time, and
+    /// [`Conflict::Revision`] if the import is published or dropped.
+    StageDevices {
+        /// The import.
+        import: ImportId,
+        /// The time of the caller.
+        at: UnixTime,
+        /// The devices. Accounts that are not there are created with them.
+        devices: Vec<StagedDevice>,
+    },
+    /// Makes all devices of an import visible at once, each as `InsertDevice` would.
+    /// [`Conflict::Revision`] if it is not there any more, or has another number of devices.
+    PublishImport {
+        /// The import.
+        import: ImportId,
+        /// How many devices it has.
+        devices: u64,
+    },
+    /// Ends an import that is not published; [`Conflict::Revision`] if there is none.
+    DropImport {
+        /// The import.
+        import: ImportId,
+    },
     /// Keeps a single-use item; [`Conflict::Revision`] if its id is there already.
     AddSingleUse(SingleUse),
     /// Removes an account's oldest items of a kind, until it has at most so many.
@@ -101,7 +126,9 @@ pub enum Write {
         /// How many stay.
         most: u32,
     },
-    /// Consumes a single-use item; [`Conflict::Consumed`] if it is gone, or expired at `now`.
+    /// Consumes a single-use item, of which a mark stays until it would have expired: see
+    /// [`Store::consumed`](crate::store::Store::consumed). [`Conflict::Consumed`] if it is gone,
+    /// consumed, or expired at `now`.
     Consume {
         /// The item.
         id: String,
@@ -169,9 +196,18 @@ pub enum Write {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Commit {
     /// It was made, and is durable.
-    Committed(Marks),
+    Committed(Committed),
     /// Nothing of it was made.
     Conflict(Conflict),
+}
+
+/// The answer to a change that was made, as of its transaction, after its writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// The revocation marks of the change's account.
+    pub marks: Marks,
+    /// See [`Store::control_version`](crate::store::Store::control_version).
+    pub control_version: u64,
 }
 
 /// The account's revocation marks, read in the transaction that decided, after its writes.

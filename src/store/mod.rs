@@ -10,15 +10,25 @@ mod audit;
 mod change;
 #[cfg(feature = "testing")]
 pub mod contract;
+mod import;
+#[cfg(feature = "sqlite")]
+mod open_error;
 mod records;
+#[cfg(feature = "sqlite")]
+mod rules;
 mod sealing;
 mod sealing_keys;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(feature = "sqlite")]
+mod stray;
 
 pub use action::{Action, EventReason};
 pub use audit::{AuditCursor, AuditReport, AuditRow, BadAuditCursor, ChainId, ChainReport};
-pub use change::{Change, Commit, Conflict, Event, Marks, Revision, Write};
+pub use change::{Change, Commit, Committed, Conflict, Event, Marks, Revision, Write};
+pub use import::{ImportId, StagedDevice};
+#[cfg(feature = "sqlite")]
+pub use open_error::OpenError;
 pub use records::{
     Account, AccountSnapshot, ApiKeyRecord, Enrolled, ItemKind, Resealable, Revocations,
     SealedPlace, SigningKeyRecord, SingleUse,
@@ -28,11 +38,16 @@ pub use sealing::{Fingerprint, KeyError, Keyring, Sealed, Sealer};
 pub use sealing_keys::{KeyNeed, KeyNeeds, SealingKeyId};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
+#[cfg(feature = "sqlite")]
+pub use stray::Stray;
 
+#[cfg(feature = "sqlite")]
+use std::path::PathBuf;
 use std::pin::Pin;
 
-use crate::device::{Device, DeviceState};
+use crate::device::{Device, DeviceState, MfaKind};
 use crate::id::{AccountId, SerialNumber};
+use crate::otp::{Sample, Totp};
 use crate::time::UnixTime;
 
 /// What a method of a store returns: boxed, so that the program can choose its store when it
@@ -59,6 +74,13 @@ pub trait Store: Send + Sync {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    /// What a caller must do after [`Error::Unknown`].
+    ///
+    /// The default suits a store whose state in memory may differ from the disk's.
+    fn after_unknown(&self) -> AfterUnknown {
+        AfterUnknown::EndProcess
+    }
+
     /// An account with all its devices, as of one moment.
     fn account<'a>(&'a self, account: &'a AccountId) -> Answer<'a, Option<AccountSnapshot>>;
 
@@ -74,8 +96,19 @@ pub trait Store: Send + Sync {
     /// Devices in the order of their serial numbers.
     fn devices(&self, list: DeviceList) -> Answer<'_, Vec<Device>>;
 
+    /// The clocks of all time-based devices, in the order of their serial numbers: at most `limit`
+    /// after that one.
+    fn fleet<'a>(
+        &'a self,
+        after: Option<&'a SerialNumber>,
+        limit: u32,
+    ) -> Answer<'a, Vec<FleetDevice>>;
+
     /// A single-use item that was not consumed yet and is not expired at `now`.
     fn single_use<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<SingleUse>>;
+
+    /// The account of a single-use item that was consumed and is not expired at `now`.
+    fn consumed<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<AccountId>>;
 
     /// Whether this context was revoked by its own id.
     fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool>;
@@ -138,6 +171,28 @@ pub trait Store: Send + Sync {
     fn expire(&self, now: UnixTime, audit_before: UnixTime) -> Answer<'_, u64>;
 }
 
+/// Copies a store while it serves.
+#[cfg(feature = "sqlite")]
+pub trait Backup: Send + Sync {
+    /// Copies the store, as it is at one moment, into a new file. The copy is marked: it serves
+    /// again once it is restored.
+    fn backup(&self, to: PathBuf) -> BoxFuture<'_, Result<(), OpenError>>;
+}
+
+/// A boxed future, as methods of trait objects return it.
+#[cfg(feature = "sqlite")]
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a commit with an unknown result demands. The caller is refused in any case, and the change
+/// is never tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterUnknown {
+    /// The process must end: the next start finds out what the store holds.
+    EndProcess,
+    /// The store has mended itself, for example by a new connection.
+    GoOn,
+}
+
 /// Which accounts to list.
 #[derive(Clone, Debug, Default)]
 pub struct AccountList {
@@ -171,10 +226,33 @@ pub struct DeviceList {
     pub account_prefix: Option<String>,
     /// Only those in this state.
     pub state: Option<DeviceState>,
+    /// Only those of this kind.
+    pub kind: Option<MfaKind>,
+    /// Only those that were not used since then, or never.
+    pub not_used_since: Option<UnixTime>,
+    /// Only those whose clock is at least so many steps from ours.
+    pub drift_of_at_least: Option<u64>,
     /// Only those after this one.
     pub after: Option<SerialNumber>,
     /// At most so many.
     pub limit: u32,
+}
+
+/// What a look at a fleet of tokens needs of a device with a clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FleetDevice {
+    /// Its serial number.
+    pub serial: SerialNumber,
+    /// Its account.
+    pub account: AccountId,
+    /// Whether it can be used.
+    pub state: DeviceState,
+    /// What it was made with.
+    pub parameters: Totp,
+    /// How many steps its clock is from ours.
+    pub drift: i64,
+    /// Its clock as its successes showed it, oldest first.
+    pub samples: Vec<Sample>,
 }
 
 /// The store is at fault.

@@ -41,6 +41,8 @@ pub struct AccountSnapshot {
     pub revision: Revision,
     /// Its devices, in the order of their serial numbers.
     pub devices: Vec<Enrolled>,
+    /// See [`Store::control_version`](crate::store::Store::control_version), as of the same moment.
+    pub control_version: u64,
 }
 
 /// A device with its revision and its sealed seed.

@@ -88,7 +88,7 @@ impl Verifier {
     /// Commits a change that was judged. `None` means that it must be judged again.
     pub(super) async fn commit(&self, change: Change) -> Result<Option<Marks>, Error> {
         match self.core.store.commit(change).await? {
-            Commit::Committed(marks) => Ok(Some(marks)),
+            Commit::Committed(committed) => Ok(Some(committed.marks)),
             Commit::Conflict(Conflict::SerialTaken) => {
                 Err(Error::AlreadyExists("another device has this serial number"))
             }

@@ -5,7 +5,7 @@ use twostep::device::Device;
 use twostep::id::{AccountId, SerialNumber};
 use twostep::store::{
     AccountEntry, AccountList, AccountSnapshot, Answer, ApiKeyRecord, AuditCursor, AuditReport,
-    AuditRow, Change, Commit, DeviceList, Error, Fingerprint, Resealable, Revocations,
+    AuditRow, Change, Commit, DeviceList, Error, Fingerprint, FleetDevice, Resealable, Revocations,
     SigningKeyRecord, SingleUse, SqliteStore, Store,
 };
 use twostep::time::UnixTime;
@@ -74,8 +74,20 @@ impl<H: Hook> Store for Hooked<H> {
         read!(self.devices(list))
     }
 
+    fn fleet<'a>(
+        &'a self,
+        after: Option<&'a SerialNumber>,
+        limit: u32,
+    ) -> Answer<'a, Vec<FleetDevice>> {
+        read!(self.fleet(after, limit))
+    }
+
     fn single_use<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<SingleUse>> {
         read!(self.single_use(id, now))
+    }
+
+    fn consumed<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<AccountId>> {
+        read!(self.consumed(id, now))
     }
 
     fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool> {

@@ -14,7 +14,7 @@ use test_support::world::{Held, both, refused};
 use twostep::otp::Window;
 use twostep::secret::Secret;
 use twostep::session::Issuer;
-use twostep::store::{Action, Answer, Change, Commit, Keyring, Marks, SqliteStore, Store};
+use twostep::store::{Action, Answer, Change, Commit, Committed, Keyring, SqliteStore, Store};
 use twostep::testing::FixedClock;
 use twostep::time::UnixTime;
 use twostep::verifier::{Authority, Limits, Verifier};
@@ -75,7 +75,7 @@ impl Hook for Hasty {
             tokio::time::sleep(Duration::from_millis(10)).await;
             store.commit(change).await
         });
-        Box::pin(async { Ok(Commit::Committed(Marks::default())) })
+        Box::pin(async { Ok(Commit::Committed(Committed::default())) })
     }
 }
 

@@ -7,9 +7,9 @@ use std::path::Path;
 use rusqlite::Connection;
 use twostep::device::HotpState;
 use twostep::otp::{Counter, Hotp};
-use twostep::store::sqlite::{OpenError, check, restore};
+use twostep::store::sqlite::{check, restore};
 use twostep::store::{
-    AuditCursor, ItemKind, Sealed, SigningKeyRecord, SingleUse, SqliteStore, Store,
+    AuditCursor, ItemKind, OpenError, Sealed, SigningKeyRecord, SingleUse, SqliteStore, Store,
 };
 
 use super::*;

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rusqlite::Connection;
-use twostep::store::sqlite::{OpenError, check};
-use twostep::store::{ItemKind, SqliteStore, Store};
+use twostep::store::sqlite::check;
+use twostep::store::{ItemKind, OpenError, SqliteStore, Store};
 
 use super::*;
 

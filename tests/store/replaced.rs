@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use twostep::store::sqlite::{OpenError, Stray};
-use twostep::store::{AuditCursor, Error, SqliteStore, Store};
+use twostep::store::{AuditCursor, Error, OpenError, SqliteStore, Store, Stray};
 
 use super::strays::{SUFFIXES, begin_anew, beside, more};
 use super::*;

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
-use twostep::store::sqlite::{OpenError, Stray, check, restore};
-use twostep::store::{AuditCursor, SqliteStore, Store};
+use twostep::store::sqlite::{check, restore};
+use twostep::store::{AuditCursor, OpenError, SqliteStore, Store, Stray};
 
 use super::*;
 

@@ -21,6 +21,7 @@ use crate::agent::problem::{InDoubt, Problem};
 use crate::agent::state::Shared;
 use crate::agent::stop::Why;
 use crate::store;
+use crate::store::AfterUnknown;
 
 /// All routes.
 pub(crate) fn router(state: Shared) -> Router {
@@ -94,11 +95,12 @@ fn surrounded(router: Router<Shared>, state: Shared) -> Router {
         .with_state(state)
 }
 
-/// Ends the agent after a commit whose result is unknown: the state in memory may differ from the
-/// store's.
+/// Ends the agent after a commit whose result is unknown, if the store demands it: the state in
+/// memory may differ from the store's.
 async fn watch(State(state): State<Shared>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    if response.extensions().get::<InDoubt>().is_some() {
+    let ends = state.verifier.store().after_unknown() == AfterUnknown::EndProcess;
+    if ends && response.extensions().get::<InDoubt>().is_some() {
         let reason = match state.verifier.store().control_version().await {
             // The store reports why its state is unknown.
             Err(store::Error::Unknown(reason)) => reason,

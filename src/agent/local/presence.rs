@@ -18,6 +18,7 @@ use crate::agent::program::Program;
 use crate::agent::stop::{Stop, Why};
 use crate::id::CallerId;
 use crate::store;
+use crate::store::AfterUnknown;
 use crate::usb::{Bus, Key};
 use crate::verifier::{BoundSession, Error, Verifier};
 
@@ -275,7 +276,10 @@ impl Watch {
             .await
         {
             tracing::error!(%error, "a session whose key is gone is not revoked yet");
-            if let Error::Store(store::Error::Unknown(reason)) = error {
+            let ends = self.verifier.store().after_unknown() == AfterUnknown::EndProcess;
+            if let Error::Store(store::Error::Unknown(reason)) = error
+                && ends
+            {
                 // The binding is stored: the next agent ends the session.
                 return self.stop.now(Why::Failed(reason));
             }

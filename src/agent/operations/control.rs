@@ -150,7 +150,7 @@ pub(crate) async fn backup(
         .backup
         .as_ref()
         .ok_or_else(|| Denied::bad_input("this store is backed up with its own tools"))?;
-    let copied = backup(path.clone()).await;
+    let copied = backup.backup(path.clone()).await;
     copied.map_err(|error| Denied::Unavailable(format!("the backup failed: {error}")))?;
     Ok(path)
 }

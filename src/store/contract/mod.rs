@@ -4,12 +4,14 @@
 //! broken. [`holds`] goes through all of them.
 
 mod devices;
+mod imports;
 mod lists;
 mod races;
 mod records;
 mod sample;
 
 pub use devices::*;
+pub use imports::*;
 pub use lists::*;
 pub use races::*;
 pub use records::*;
@@ -44,8 +46,10 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         the_first_value_of_a_name_stays,
         the_last_value_that_was_put_stays,
         a_single_use_item_ends_with_its_time,
+        a_consumed_item_leaves_a_mark,
         the_newest_items_of_a_kind_stay,
         marks_are_answered_as_the_change_left_them,
+        the_control_version_is_answered_with_accounts_and_commits,
         a_revoked_session_stays_revoked,
         what_was_revoked_is_listed_by_its_time,
         signing_keys_are_put_and_dropped,
@@ -56,6 +60,12 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         audit_rows_are_chained_in_order,
         accounts_are_listed_by_name,
         devices_are_listed_by_serial_number,
+        an_import_appears_at_once,
+        staged_devices_are_unique_too,
+        an_abandoned_import_ends,
+        an_imported_device_starts_above_what_was_consumed,
+        staged_seeds_are_resealed,
+        devices_are_found_by_kind_use_and_drift,
         what_time_has_made_useless_goes,
     );
 }

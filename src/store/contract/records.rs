@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::sample::*;
 use crate::store::{
-    Account, ApiKeyRecord, AuditCursor, Change, Conflict, ItemKind, Marks, Resealable, SealedPlace,
-    SigningKeyRecord, SingleUse, Store, Write,
+    Account, ApiKeyRecord, AuditCursor, Change, Commit, Conflict, ItemKind, Marks, Resealable,
+    SealedPlace, SigningKeyRecord, SingleUse, Store, Write,
 };
 use crate::time::UnixTime;
 
@@ -30,6 +30,40 @@ pub async fn a_single_use_item_ends_with_its_time(store: Arc<dyn Store>) {
     let consume = |now| [Write::Consume { id: "x".to_owned(), now }];
     conflicts(&store, Conflict::Consumed, consume(NOW), "an expired item is not consumed").await;
     made(&store, consume(UnixTime(NOW.0 - 1))).await;
+}
+
+/// Until it would have expired, and only for who asks for the mark.
+pub async fn a_consumed_item_leaves_a_mark(store: Arc<dyn Store>) {
+    let item = |id: &str| SingleUse {
+        id: id.to_owned(),
+        account: account_id("alice"),
+        kind: ItemKind::Ceremony,
+        body: vec![7],
+        expires_at: UnixTime(NOW.0 + 300),
+    };
+    let mark = async |now: u64| answered(store.consumed("x", UnixTime(NOW.0 + now)).await);
+    made(&store, [Write::AddSingleUse(item("x"))]).await;
+    assert_eq!(mark(0).await, None, "an item that is there was not consumed");
+    let consume = || [Write::Consume { id: "x".to_owned(), now: NOW }];
+    made(&store, consume()).await;
+    conflicts(&store, Conflict::Consumed, consume(), "an item is consumed once").await;
+    assert!(answered(store.single_use("x", NOW).await).is_none(), "the mark of an item is no item");
+    assert_eq!(mark(299).await, Some(account_id("alice")), "the mark names the account");
+    assert_eq!(mark(300).await, None, "the mark ends when the item would have");
+    let again = [Write::AddSingleUse(item("x"))];
+    conflicts(&store, Conflict::Revision, again, "the id of a consumed item is taken").await;
+    for id in ["y", "z"] {
+        let keep =
+            Write::KeepNewest { account: account_id("alice"), kind: ItemKind::Ceremony, most: 1 };
+        made(&store, [Write::AddSingleUse(item(id)), keep]).await;
+    }
+    assert!(mark(0).await.is_some(), "newer items do not push a mark out");
+    assert!(answered(store.single_use("y", NOW).await).is_none(), "but older items");
+    assert_eq!(
+        answered(store.expire(UnixTime(NOW.0 + 300), UnixTime(0)).await),
+        2,
+        "marks expire like items"
+    );
 }
 
 /// Of an account's items of one kind the oldest go; nothing else does.
@@ -90,6 +124,19 @@ pub async fn marks_are_answered_as_the_change_left_them(store: Arc<dyn Store>) {
     assert_eq!(revoked, expected, "the marks are read after the writes");
     let later = marks(answered(store.commit(change("alice", vec![])).await));
     assert_eq!(later, expected, "and stay");
+}
+
+/// Callers see from any answer whether a key changed, without a read of its own.
+pub async fn the_control_version_is_answered_with_accounts_and_commits(store: Arc<dyn Store>) {
+    let version = async || answered(store.control_version().await);
+    with_account(&store, "alice").await;
+    for write in [Write::PutApiKey(api_key("id", 0)), Write::RevokeApiKey { id: "id".to_owned() }] {
+        let Commit::Committed(committed) = commit(&store, [write]).await else {
+            panic!("a key is put and revoked")
+        };
+        assert_eq!(committed.control_version, version().await, "after the writes of the change");
+        assert_eq!(snapshot(&store, "alice").await.control_version, version().await, "as of now");
+    }
 }
 
 /// Revoking twice keeps the later end.

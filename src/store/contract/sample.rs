@@ -195,7 +195,7 @@ pub(super) async fn enrolled(store: &Arc<dyn Store>, account: &str, name: &str) 
 
 pub(super) fn marks(commit: Commit) -> Marks {
     match commit {
-        Commit::Committed(marks) => marks,
+        Commit::Committed(committed) => committed.marks,
         Commit::Conflict(conflict) => {
             panic!("the change is made, and does not end in {conflict:?}")
         }

@@ -1,18 +1,19 @@
 //! A change, write by write, inside the transaction that decides it.
 
-use std::collections::BTreeMap;
-
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::audit::Head;
 use super::fault::Fault;
-use super::row::{AccountColumns, first, from_json, kind, state, stored, to_json, unsigned};
-use super::{audit, sql};
+use super::row::{
+    AccountColumns, first, from_json, kind, parsed, state, stored, to_json, unsigned,
+};
+use super::{audit, imports, read, sql};
 use crate::device::{Device, DeviceState, Tombstone};
 use crate::id::AccountId;
+use crate::store::rules::Counts;
 use crate::store::{
-    Change, Conflict, Fingerprint, Marks, Resealable, Revision, Sealed, SealedPlace,
-    SigningKeyRecord, Write,
+    ChainId, Change, Committed, Conflict, Fingerprint, Marks, Resealable, Revision, Sealed,
+    SealedPlace, SigningKeyRecord, Write, rules,
 };
 use crate::time::UnixTime;
 
@@ -22,18 +23,15 @@ pub(super) fn apply(
     conn: &Connection,
     head: Head,
     change: &Change,
-) -> Result<(Marks, Head), Fault> {
-    let mut applying = Applying { conn, counts: BTreeMap::new() };
+) -> Result<(Committed, Head), Fault> {
+    imports::settle_accounts_of(conn, change)?;
+    let mut applying = Applying { conn, chain: head.chain(), counts: Counts::default() };
     for write in &change.writes {
         applying.write(write)?;
     }
     applying.count_devices()?;
     let head = audit::append(conn, head, &change.audit)?;
-    let marks = match &change.account {
-        Some(account) => marks(conn, account)?,
-        None => Marks::default(),
-    };
-    Ok((marks, head))
+    Ok((committed(conn, change.account.as_ref())?, head))
 }
 
 /// Removes what time has made useless, at most `limit` rows of each kind. Returns how many rows
@@ -44,9 +42,10 @@ pub(super) fn expire(
     audit_before: UnixTime,
     limit: u32,
 ) -> Result<u64, Fault> {
-    let mut applying = Applying { conn, counts: BTreeMap::new() };
+    let mut applying = Applying { conn, chain: ChainId::FIRST, counts: Counts::default() };
     let mut gone = applying.expire_pending(now, limit)?;
     applying.count_devices()?;
+    gone += imports::abandon(conn, now)?;
     for sql in [sql::SINGLE_USE_EXPIRE, sql::SESSIONS_EXPIRE] {
         gone += conn.prepare_cached(sql)?.execute((stored(now.0), limit))?;
     }
@@ -55,9 +54,9 @@ pub(super) fn expire(
 
 struct Applying<'a> {
     conn: &'a Connection,
-    /// How the numbers of devices, and of active ones, change. Accounts are counted last: the
-    /// revisions that the writes of a change name are all from before it.
-    counts: BTreeMap<String, (i64, i64)>,
+    /// The audit chain of the store's handle, which owns the imports that it begins.
+    chain: ChainId,
+    counts: Counts,
 }
 
 impl Applying<'_> {
@@ -100,6 +99,13 @@ impl Applying<'_> {
             Write::UpdateDevice { seen, device } => self.update_device(*seen, device),
             Write::RemoveDevice { seen, tombstone } => self.remove_device(*seen, tombstone),
             Write::DropPending { serial, seen } => self.drop_pending(serial.as_str(), *seen),
+            Write::StageDevices { import, at, devices } => {
+                imports::stage(self.conn, self.chain, *import, *at, devices)
+            }
+            Write::PublishImport { import, devices } => {
+                imports::publish(self.conn, *import, *devices)
+            }
+            Write::DropImport { import } => imports::cancel(self.conn, *import),
             Write::AddSingleUse(item) => {
                 let values = (
                     &item.id,
@@ -160,22 +166,13 @@ impl Applying<'_> {
         fingerprint: Option<Fingerprint>,
     ) -> Result<(), Fault> {
         let (serial, account) = (device.serial.as_str(), device.account.as_str());
-        if self.find::<String>(sql::DEVICE_OWNER, [serial])?.is_some() {
-            return Err(Fault::Conflict(Conflict::SerialTaken));
-        }
-        let fingerprint = fingerprint.map(|fingerprint| fingerprint.0);
-        if let Some(fingerprint) = fingerprint
-            && self.find::<i64>(sql::DEVICE_WITH_FINGERPRINT, [fingerprint])?.is_some()
-        {
-            return Err(Fault::Conflict(Conflict::FingerprintTaken));
-        }
-        if self.find::<i64>(sql::ACCOUNT_MARKS, [account])?.is_none() {
+        imports::is_free(self.conn, serial, fingerprint)?;
+        if self.find::<i64>(sql::ACCOUNT_IS_THERE, [account])?.is_none() {
             return Err(Fault::Conflict(Conflict::Revision));
         }
-        let mut device = device.clone();
-        for (same_seed, tombstone) in self.tombstones(serial, fingerprint)? {
-            device = device.above(&tombstone, same_seed);
-        }
+        let tombstones = read::tombstones(self.conn, serial, fingerprint)?;
+        let device = rules::inserted(device, fingerprint, tombstones);
+        let fingerprint = fingerprint.map(|fingerprint| fingerprint.0);
         let (sealed, key) = (seed.map(Sealed::as_bytes), seed.and_then(Sealed::key_id));
         let created_at = stored(device.created_at.0);
         let what = (state(device.state), kind(&device)?, to_json(&device)?);
@@ -183,33 +180,26 @@ impl Applying<'_> {
             sql::DEVICE_INSERT,
             (serial, account, what.0, &what.1, created_at, &what.2, sealed, key, fingerprint),
         )?;
-        self.count(account, 1, active(device.state));
+        self.counts.added(account, device.state);
         Ok(())
     }
 
     fn update_device(&mut self, seen: Revision, device: &Device) -> Result<(), Fault> {
         let serial = device.serial.as_str();
         let (account, was, _) = self.standing(serial, seen)?;
-        // A device never changes hands.
-        if account != device.account.as_str() {
-            return Err(Fault::Conflict(Conflict::Revision));
-        }
+        rules::keeps_its_owner(&account, device).map_err(Fault::Conflict)?;
         self.mark(&account, serial, device.revoked_before)?;
-        let (is, body) = (state(device.state), to_json(device)?);
-        if was == is {
+        let body = to_json(device)?;
+        if was == device.state {
             // Columns that are not named keep their indexes still: one page to write instead of
             // four.
             return self.run(sql::DEVICE_UPDATE_BODY, (serial, body));
         }
         self.run(
             sql::DEVICE_UPDATE,
-            (serial, is, kind(device)?, stored(device.created_at.0), body),
+            (serial, state(device.state), kind(device)?, stored(device.created_at.0), body),
         )?;
-        self.count(
-            &account,
-            0,
-            active(device.state) - i64::from(was == state(DeviceState::Active)),
-        );
+        self.counts.moved(&account, was, device.state);
         Ok(())
     }
 
@@ -220,15 +210,13 @@ impl Applying<'_> {
         self.run(sql::TOMBSTONE_INSERT, (serial, fingerprint, to_json(tombstone)?))?;
         self.run(sql::REVISION_FLOOR_RAISE, [stored(seen.0)])?;
         self.run(sql::DEVICE_DELETE, [serial])?;
-        self.count(&account, -1, -i64::from(was == state(DeviceState::Active)));
+        self.counts.removed(&account, was);
         Ok(())
     }
 
     fn drop_pending(&mut self, serial: &str, seen: Revision) -> Result<(), Fault> {
         let (account, was, _) = self.standing(serial, seen)?;
-        if was != state(DeviceState::Pending) {
-            return Err(Fault::Conflict(Conflict::Revision));
-        }
+        rules::leaves_nothing(was).map_err(Fault::Conflict)?;
         self.drop_unused(serial, &account, stored(seen.0))
     }
 
@@ -236,14 +224,14 @@ impl Applying<'_> {
     fn drop_unused(&mut self, serial: &str, account: &str, revision: i64) -> Result<(), Fault> {
         self.run(sql::REVISION_FLOOR_RAISE, [revision])?;
         self.run(sql::DEVICE_DELETE, [serial])?;
-        self.count(account, -1, 0);
+        self.counts.removed(account, DeviceState::Pending);
         Ok(())
     }
 
     fn expire_pending(&mut self, now: UnixTime, limit: u32) -> Result<usize, Fault> {
-        let Some(created) = now.0.checked_sub(PENDING_FOR) else { return Ok(0) };
+        let Some(created) = rules::pending_since(now) else { return Ok(0) };
         let mut statement = self.conn.prepare_cached(sql::DEVICES_PENDING_SINCE)?;
-        let rows = statement.query_map((stored(created), limit), |row| {
+        let rows = statement.query_map((stored(created.0), limit), |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
         let over: Vec<(String, String, i64)> = rows.collect::<Result<_, _>>()?;
@@ -251,33 +239,6 @@ impl Applying<'_> {
             self.drop_unused(serial, account, *revision)?;
         }
         Ok(over.len())
-    }
-
-    /// What removed devices with this serial number or seed had consumed, and whether it was with
-    /// this seed.
-    fn tombstones(
-        &self,
-        serial: &str,
-        fingerprint: Option<[u8; 32]>,
-    ) -> Result<Vec<(bool, Tombstone)>, Fault> {
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        let mut rows: Vec<(Option<[u8; 32]>, String)> = Vec::new();
-        for row in self.conn.prepare_cached(sql::TOMBSTONES_OF_SERIAL)?.query_map([serial], read)? {
-            rows.push(row?);
-        }
-        if let Some(fingerprint) = fingerprint {
-            for row in self
-                .conn
-                .prepare_cached(sql::TOMBSTONES_OF_FINGERPRINT)?
-                .query_map([fingerprint], read)?
-            {
-                rows.push(row?);
-            }
-        }
-        let same_seed = |row: Option<[u8; 32]>| row.is_some() && row == fingerprint;
-        rows.into_iter()
-            .map(|(row, body)| Ok((same_seed(row), from_json("a tombstone", &body)?)))
-            .collect()
     }
 
     /// Keeps beside the device, and beyond it, up to when contexts made with it are dead.
@@ -314,7 +275,10 @@ impl Applying<'_> {
                     sealed.as_bytes(),
                     sealed.key_id(),
                 );
-                self.one(Conflict::Revision, sql::SEED_RESEAL, values)
+                match self.conn.prepare_cached(sql::SEED_RESEAL)?.execute(values)? {
+                    0 => self.one(Conflict::Revision, sql::STAGED_SEED_RESEAL, values),
+                    _ => Ok(()),
+                }
             }
             SealedPlace::SigningKey { kid } => {
                 let Some(key) = self.signing_key(kid)?.filter(|key| key.private == *was) else {
@@ -336,11 +300,13 @@ impl Applying<'_> {
         &self,
         serial: &str,
         seen: Revision,
-    ) -> Result<(String, String, Option<[u8; 32]>), Fault> {
+    ) -> Result<(String, DeviceState, Option<[u8; 32]>), Fault> {
         let mut statement = self.conn.prepare_cached(sql::DEVICE_STANDING)?;
-        let standing = statement
-            .query_row((serial, stored(seen.0)), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-        standing.optional()?.ok_or(Fault::Conflict(Conflict::Revision))
+        let standing: Option<(String, String, Option<[u8; 32]>)> = statement
+            .query_row((serial, stored(seen.0)), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let (account, state, fingerprint) = standing.ok_or(Fault::Conflict(Conflict::Revision))?;
+        Ok((account, parsed("a device's state", &state)?, fingerprint))
     }
 
     fn expect(&self, sql: &str, id: &str, seen: Revision) -> Result<(), Fault> {
@@ -370,34 +336,28 @@ impl Applying<'_> {
         Ok(())
     }
 
-    fn count(&mut self, account: &str, devices: i64, active: i64) {
-        let counts = self.counts.entry(account.to_owned()).or_default();
-        *counts = (counts.0 + devices, counts.1 + active);
-    }
-
     fn count_devices(&self) -> Result<(), Fault> {
-        for (account, (devices, active)) in &self.counts {
+        for (account, devices, active) in self.counts.iter() {
             self.run(sql::ACCOUNT_COUNT_DEVICES, (account, devices, active))?;
         }
         Ok(())
     }
 }
 
-fn marks(conn: &Connection, account: &AccountId) -> Result<Marks, Fault> {
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let marks: Option<(i64, Option<i64>)> = conn
-        .prepare_cached(sql::ACCOUNT_MARKS)?
-        .query_row([account.as_str()], read)
-        .optional()?;
-    Ok(marks.map_or(Marks::default(), |(generation, revoked_before)| Marks {
-        generation: unsigned(generation),
-        revoked_before: revoked_before.map(|mark| UnixTime(unsigned(mark))),
-    }))
+/// The account's marks and the control version.
+fn committed(conn: &Connection, account: Option<&AccountId>) -> Result<Committed, Fault> {
+    let mut committed = Committed::default();
+    let mut statement = conn.prepare_cached(sql::CONTROL_AND_MARKS)?;
+    let mut rows = statement.query([account.map(AccountId::as_str)])?;
+    while let Some(row) = rows.next()? {
+        let number = unsigned(row.get(1)?);
+        if row.get::<_, i64>(0)? == 0 {
+            committed.control_version = number;
+        } else {
+            let mark: Option<i64> = row.get(2)?;
+            let revoked_before = mark.map(|mark| UnixTime(unsigned(mark)));
+            committed.marks = Marks { generation: number, revoked_before };
+        }
+    }
+    Ok(committed)
 }
-
-fn active(state: DeviceState) -> i64 {
-    i64::from(state == DeviceState::Active)
-}
-
-/// A pending device is kept for a day.
-const PENDING_FOR: u64 = 86_400;

@@ -31,6 +31,10 @@ struct Chain {
 }
 
 impl Head {
+    pub(super) fn chain(&self) -> ChainId {
+        self.chain
+    }
+
     /// The end of a chain without rows. Its hash names the chain, so that no chain passes for
     /// another one.
     fn of_empty(chain: ChainId) -> Head {

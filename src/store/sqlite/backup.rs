@@ -20,12 +20,13 @@ use super::identity::{Identity, Usage};
 use super::open::Entered;
 use super::place::Place;
 use super::row::{AccountColumns, first, from_json, stored, to_json};
-use super::stray::Stray;
 use super::vet::Found;
 use super::witness::Witness;
-use super::{OpenError, audit, connection, identity, migrations, open, place, witness};
+use super::{audit, connection, identity, imports, migrations, open, place, witness};
 use crate::device::Device;
 use crate::id::CallerId;
+use crate::store::OpenError;
+use crate::store::Stray;
 use crate::store::{Account, Action, ChainId, Event};
 use crate::time::UnixTime;
 
@@ -152,7 +153,7 @@ fn copy(from: &Place, partial: &Path, to: &Path) -> Result<(), OpenError> {
     // All pages in one step are as of one moment; who writes meanwhile writes to the log.
     match Backup::new(&source, &mut copy)?.step(-1)? {
         StepResult::Done => {}
-        other => return Err(OpenError::sqlite(format!("the backup stopped: {other:?}"))),
+        other => return Err(OpenError::unusable(format!("the backup stopped: {other:?}"))),
     }
     from.unmoved().map_err(OpenError::Moved)?;
     // One file: without a log of its own.
@@ -186,6 +187,7 @@ fn raise(
     now: UnixTime,
     caller: &CallerId,
 ) -> Result<Restored, Fault> {
+    imports::settle_all(transaction)?;
     let devices = each(
         transaction,
         "SELECT number, body FROM devices WHERE number > ?1 ORDER BY number LIMIT 500",

@@ -11,8 +11,9 @@ use serde::de::DeserializeOwned;
 use super::fault::Fault;
 use super::row::{AccountColumns, first, from_json, kind, state, stored};
 use super::vet::Found;
-use super::{OpenError, audit, backup, connection, migrations, open, place};
+use super::{audit, backup, connection, migrations, open, place};
 use crate::device::{Device, Tombstone};
+use crate::store::OpenError;
 use crate::store::{Account, ApiKeyRecord, AuditReport, Sealed, SigningKeyRecord};
 
 /// What a look at a whole store found.

@@ -6,8 +6,9 @@
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
-use super::{OpenError, connection};
+use super::connection;
 use crate::store::ChainId;
+use crate::store::OpenError;
 
 /// A claimed chain, for as long as this lives.
 #[derive(Debug)]

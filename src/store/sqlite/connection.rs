@@ -11,8 +11,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::fault::Fault;
 use super::place::Place;
-use super::{OpenError, migrations, place};
+use super::{migrations, place};
 use crate::store::Error;
+use crate::store::OpenError;
 
 /// How a store is held while it is open.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     }
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
-        return Err(OpenError::sqlite(format!(
+        return Err(OpenError::unusable(format!(
             "the file system does not allow a write-ahead log (journal mode stays {mode})"
         )));
     }

@@ -1,6 +1,6 @@
 //! Why a read or a write inside a transaction stopped.
 
-use crate::store::{Conflict, Error};
+use crate::store::{Conflict, Error, OpenError};
 
 /// What ends the work on one change.
 #[derive(Debug)]
@@ -60,6 +60,21 @@ impl From<Fault> for Error {
             Fault::Corrupt(what) => Error::Corrupt(what),
             Fault::Sqlite(error) if no_room(&error) => Error::Full(error.to_string()),
             Fault::Sqlite(error) => Error::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> OpenError {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => OpenError::Foreign(String::new()),
+            Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
+                OpenError::Damaged { path: String::new(), reason: error.to_string() }
+            }
+            _ if no_room(&error) => {
+                OpenError::Full { path: String::new(), reason: error.to_string() }
+            }
+            _ => OpenError::unusable(error.to_string()),
         }
     }
 }

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
 use super::fault::Fault;
-use super::{OpenError, sql};
+use super::sql;
+use crate::store::OpenError;
 use crate::store::random;
 
 /// An identity as a file, a log or a witness holds it.
@@ -34,7 +35,7 @@ pub(super) enum Usage {
 
 impl Identity {
     pub(super) fn new() -> Result<Identity, OpenError> {
-        let store = random::<16>().map_err(|error| OpenError::sqlite(error.to_string()))?;
+        let store = random::<16>().map_err(|error| OpenError::unusable(error.to_string()))?;
         Ok(Identity { store: *store, epoch: 1, commits: 0, usage: Usage::Closed })
     }
 

@@ -22,17 +22,20 @@ pub(super) fn secrets_by_key(
             *secrets.entry(key).or_default() += 1;
         }
     }
-    let mut after = Vec::new();
-    while let Some(Some(key)) =
-        read::one::<Option<Vec<u8>>>(&snapshot, sql::SEED_KEY_AFTER, [&after])?
-    {
-        let id = <[u8; 8]>::try_from(key.as_slice())
-            .map_err(|error| Fault::body("the key of a seed", error))?;
-        if Some(SealingKeyId(id)) != except {
-            let seeds: Option<i64> = read::one(&snapshot, sql::SEEDS_UNDER_KEY, [&key])?;
-            *secrets.entry(SealingKeyId(id)).or_default() += seeds.map_or(0, unsigned);
+    for (key_after, under_key) in [
+        (sql::SEED_KEY_AFTER, sql::SEEDS_UNDER_KEY),
+        (sql::STAGED_SEED_KEY_AFTER, sql::STAGED_SEEDS_UNDER_KEY),
+    ] {
+        let mut after = Vec::new();
+        while let Some(Some(key)) = read::one::<Option<Vec<u8>>>(&snapshot, key_after, [&after])? {
+            let id = <[u8; 8]>::try_from(key.as_slice())
+                .map_err(|error| Fault::body("the key of a seed", error))?;
+            if Some(SealingKeyId(id)) != except {
+                let seeds: Option<i64> = read::one(&snapshot, under_key, [&key])?;
+                *secrets.entry(SealingKeyId(id)).or_default() += seeds.map_or(0, unsigned);
+            }
+            after = key;
         }
-        after = key;
     }
     Ok(secrets
         .into_iter()

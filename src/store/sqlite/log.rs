@@ -9,8 +9,8 @@ use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
-use super::OpenError;
 use super::identity::Identity;
+use crate::store::OpenError;
 
 /// The log beside a file.
 #[derive(Debug, Default)]

@@ -3,8 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::audit::sha256_hex;
+use super::identity;
 use super::identity::Identity;
-use super::{OpenError, identity};
+use crate::store::OpenError;
 
 /// Whether a file is not a database of something else.
 pub(super) fn recognises(conn: &Connection) -> rusqlite::Result<bool> {
@@ -73,7 +74,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_security_keys.sql"),
     include_str!("../migrations/0003_revocations.sql"),
     include_str!("../migrations/0004_identity.sql"),
-    include_str!("../migrations/0005_chains.sql"),
+    include_str!("../migrations/0005_many.sql"),
 ];
 
 /// The step since which a store has an identity.

@@ -18,24 +18,21 @@ mod claim;
 mod connection;
 mod fault;
 mod identity;
+mod imports;
 mod keys;
 mod log;
 mod migrations;
 mod open;
-mod open_error;
 mod place;
 mod read;
 mod row;
 mod sql;
-mod stray;
 mod vet;
 mod witness;
 mod writer;
 
 pub use backup::{Restored, restore};
 pub use check::{Alone, CheckReport, Standing, alone, check, standing};
-pub use open_error::OpenError;
-pub use stray::Stray;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,8 +50,8 @@ use crate::device::Device;
 use crate::id::{AccountId, SerialNumber};
 use crate::store::{
     AccountEntry, AccountList, AccountSnapshot, Answer, ApiKeyRecord, AuditCursor, AuditReport,
-    AuditRow, Change, Commit, DeviceList, Error, Fingerprint, KeyNeed, Resealable, Revocations,
-    SealingKeyId, SigningKeyRecord, SingleUse, Store,
+    AuditRow, Backup, BoxFuture, Change, Commit, DeviceList, Error, Fingerprint, FleetDevice,
+    KeyNeed, OpenError, Resealable, Revocations, SealingKeyId, SigningKeyRecord, SingleUse, Store,
 };
 use crate::time::UnixTime;
 
@@ -155,7 +152,7 @@ impl SqliteStore {
         let copied = tokio::task::spawn_blocking(move || backup::backup(open.readers.place(), &to));
         copied
             .await
-            .unwrap_or_else(|error| Err(OpenError::sqlite(error.to_string())))
+            .unwrap_or_else(|error| Err(OpenError::unusable(error.to_string())))
             .map_err(|error| error.of(&named))
     }
 
@@ -175,6 +172,14 @@ impl SqliteStore {
         read.await.unwrap_or_else(|error| Err(Error::Unavailable(error.to_string())))
     }
 
+    /// Waits until published imports are rows like all others: lists read nothing else.
+    async fn settled(&self) -> Result<(), Error> {
+        while self.here(imports::unsettled)? {
+            self.done(Work::Settle).await?;
+        }
+        Ok(())
+    }
+
     async fn done(&self, work: Work) -> Result<Done, Error> {
         match &self.open.jobs {
             Some(jobs) => writer::done(jobs, work).await,
@@ -188,7 +193,7 @@ impl Store for SqliteStore {
         Box::pin(async move {
             match self.done(Work::Change(change)).await? {
                 Done::Change(commit) => Ok(commit),
-                Done::Expired(_) | Done::Tried => {
+                Done::Expired(_) | Done::Tried | Done::Settled(_) => {
                     Err(Error::Unknown("the store answered something else".to_owned()))
                 }
             }
@@ -227,15 +232,44 @@ impl Store for SqliteStore {
     }
 
     fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>> {
-        Box::pin(self.elsewhere(move |conn| read::accounts(conn, &list)))
+        Box::pin(async move {
+            self.settled().await?;
+            self.elsewhere(move |conn| read::accounts(conn, &list)).await
+        })
     }
 
     fn devices(&self, list: DeviceList) -> Answer<'_, Vec<Device>> {
-        Box::pin(self.elsewhere(move |conn| read::devices(conn, &list)))
+        Box::pin(async move {
+            self.settled().await?;
+            self.elsewhere(move |conn| read::devices(conn, &list)).await
+        })
+    }
+
+    fn fleet<'a>(
+        &'a self,
+        after: Option<&'a SerialNumber>,
+        limit: u32,
+    ) -> Answer<'a, Vec<FleetDevice>> {
+        Box::pin(async move {
+            self.settled().await?;
+            let after = after.cloned();
+            self.elsewhere(move |conn| read::fleet(conn, after.as_ref(), limit)).await
+        })
     }
 
     fn single_use<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<SingleUse>> {
         Box::pin(async move { self.here(|conn| read::single_use(conn, id, now)) })
+    }
+
+    fn consumed<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<AccountId>> {
+        Box::pin(async move {
+            self.here(|conn| {
+                let found: Option<String> =
+                    read::one(conn, sql::SINGLE_USE_CONSUMED, (id, row::stored(now.0)))?;
+                let what = "the account of a single-use item";
+                found.map(|account| row::account_id(what, &account)).transpose()
+            })
+        })
     }
 
     fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool> {
@@ -303,12 +337,18 @@ impl Store for SqliteStore {
                 match self.done(Work::Expire { now, audit_before }).await? {
                     Done::Expired(0) => return Ok(total),
                     Done::Expired(gone) => total += gone,
-                    Done::Change(_) | Done::Tried => {
+                    Done::Change(_) | Done::Tried | Done::Settled(_) => {
                         return Err(Error::Unknown("the store answered something else".to_owned()));
                     }
                 }
             }
         })
+    }
+}
+
+impl Backup for SqliteStore {
+    fn backup(&self, to: PathBuf) -> BoxFuture<'_, Result<(), OpenError>> {
+        Box::pin(SqliteStore::backup(self, to))
     }
 }
 

@@ -14,10 +14,11 @@ use super::connection::{Hold, beside};
 use super::fault::Fault;
 use super::identity::Usage;
 use super::place::Place;
-use super::stray::Stray;
 use super::vet::Found;
 use super::witness::Witness;
-use super::{OpenError, claim, connection, identity, migrations, place, witness};
+use super::{claim, connection, identity, migrations, place, witness};
+use crate::store::OpenError;
+use crate::store::Stray;
 
 /// What the writer of an open store works with.
 pub(super) struct Opened {

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use super::connection::beside;
 use super::identity::Identity;
 use super::vet::Said;
-use super::{OpenError, open, vet};
+use super::{open, vet};
+use crate::store::OpenError;
 
 /// Where an open store is.
 #[derive(Debug)]

@@ -2,16 +2,19 @@
 
 use rusqlite::types::{FromSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Params};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
-use super::row::{account_id, first, from_json, parsed, state, stored, unsigned};
-use super::sql;
-use crate::device::Device;
-use crate::id::AccountId;
+use super::row::{account_id, first, from_json, parsed, stored, unsigned};
+use super::{imports, sql};
+use crate::device::{Device, DeviceState, MfaKind, Tombstone};
+use crate::id::{AccountId, SerialNumber};
+use crate::otp::{Sample, Totp};
 use crate::store::{
-    Account, AccountEntry, AccountList, AccountSnapshot, DeviceList, Enrolled, Marks, Resealable,
-    Revision, Revocations, Sealed, SealedPlace, SigningKeyRecord, SingleUse,
+    Account, AccountEntry, AccountList, AccountSnapshot, DeviceList, Enrolled, Fingerprint,
+    FleetDevice, Marks, Resealable, Revision, Revocations, Sealed, SealedPlace, SigningKeyRecord,
+    SingleUse,
 };
 use crate::time::UnixTime;
 
@@ -21,18 +24,38 @@ pub(super) fn account(
 ) -> Result<Option<AccountSnapshot>, Fault> {
     let mut statement = conn.prepare_cached(sql::ACCOUNT_AND_DEVICES)?;
     let mut rows = statement.query([account.as_str()])?;
+    let (mut control_version, mut staged) = (0, None::<(u64, i64)>);
     let (mut found, mut devices): (Option<(Account, Revision)>, Vec<Enrolled>) = (None, Vec::new());
     while let Some(row) = rows.next()? {
-        let revision = Revision(unsigned(row.get(1)?));
-        if row.get::<_, i64>(0)? == 0 {
-            found = Some((json_in(row, 2, "an account")?, revision));
-        } else {
-            let seed = row.get::<_, Option<Vec<u8>>>(3)?.map(Sealed::from_bytes);
-            devices.push(Enrolled { device: json_in(row, 2, "a device")?, revision, seed });
+        let number = unsigned(row.get(1)?);
+        let revision = Revision(number);
+        match row.get(0)? {
+            0_i64 => found = Some((json_in(row, 2, "an account")?, revision)),
+            1 => {
+                let seed = row.get::<_, Option<Vec<u8>>>(3)?.map(Sealed::from_bytes);
+                devices.push(Enrolled { device: json_in(row, 2, "a device")?, revision, seed });
+            }
+            2 => control_version = number,
+            // A staged device of a published import: it counts as inserted.
+            _ => {
+                let seed = row.get::<_, Option<Vec<u8>>>(3)?.map(Sealed::from_bytes);
+                devices.push(Enrolled { device: json_in(row, 2, "a device")?, revision, seed });
+                staged.get_or_insert((0, row.get(4)?)).0 += 1;
+            }
         }
     }
+    if let Some((count, at)) = staged {
+        let new = || (imports::account_of(account, at), Revision(1));
+        let (account, revision) = found.unwrap_or_else(new);
+        found = Some((account, Revision(revision.0 + count)));
+    }
     devices.sort_by(|one, other| one.device.serial.cmp(&other.device.serial));
-    Ok(found.map(|(account, revision)| AccountSnapshot { account, revision, devices }))
+    Ok(found.map(|(account, revision)| AccountSnapshot {
+        account,
+        revision,
+        devices,
+        control_version,
+    }))
 }
 
 /// The value whose JSON is in this column.
@@ -66,24 +89,77 @@ pub(super) fn accounts(conn: &Connection, list: &AccountList) -> Result<Vec<Acco
 
 pub(super) fn devices(conn: &Connection, list: &DeviceList) -> Result<Vec<Device>, Fault> {
     let after = list.after.as_ref().map_or("", |after| after.as_str());
-    let state = list.state.map(state);
-    match (&list.account, &list.account_prefix, state) {
-        (Some(account), Some(prefix), _) if !account.as_str().starts_with(prefix.as_str()) => {
-            Ok(Vec::new())
+    let (state, kind) = (list.state.map(DeviceState::name), list.kind.map(MfaKind::name));
+    let used = list.not_used_since.map(|since| stored(since.0));
+    let drift = list.drift_of_at_least.map(stored);
+    let (account, prefix) = (list.account.as_ref(), list.account_prefix.as_deref());
+    let all = |sql, from: Option<&str>, above: Option<Above>| {
+        bodies(conn, sql, (after, list.limit, from, above, state, kind, used, drift))
+    };
+    match (account, prefix) {
+        (Some(account), Some(prefix)) if !account.as_str().starts_with(prefix) => Ok(Vec::new()),
+        (Some(account), _) => all(sql::DEVICES_OF_ACCOUNT, Some(account.as_str()), None),
+        (None, Some(prefix)) => {
+            all(sql::DEVICES_UNDER_PREFIX, Some(prefix), Some(Above::prefix(prefix)))
         }
-        (Some(account), _, state) => {
-            bodies(conn, sql::DEVICES_OF_ACCOUNT, (after, list.limit, account.as_str(), state))
-        }
-        (None, Some(prefix), state) => bodies(
-            conn,
-            sql::DEVICES_UNDER_PREFIX,
-            (after, list.limit, prefix, Above::prefix(prefix), state),
-        ),
-        (None, None, Some(state)) => {
-            bodies(conn, sql::DEVICES_IN_STATE, (after, list.limit, state))
-        }
-        (None, None, None) => bodies(conn, sql::DEVICES, (after, list.limit)),
+        (None, None) if state.is_some() => all(sql::DEVICES_IN_STATE, None, None),
+        (None, None) if kind.is_some() => all(sql::DEVICES_OF_KIND, None, None),
+        (None, None) => all(sql::DEVICES, None, None),
     }
+}
+
+/// The part of a device's body that a look at the fleet needs; the rest is skipped.
+#[derive(Deserialize)]
+struct FleetBody {
+    serial: SerialNumber,
+    account: AccountId,
+    state: DeviceState,
+    factor: FleetFactor,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FleetFactor {
+    Totp { parameters: Totp, drift: i64, samples: Vec<Sample> },
+}
+
+pub(super) fn fleet(
+    conn: &Connection,
+    after: Option<&SerialNumber>,
+    limit: u32,
+) -> Result<Vec<FleetDevice>, Fault> {
+    let after = after.map_or("", |after| after.as_str());
+    let mut statement = conn.prepare_cached(sql::FLEET)?;
+    let mut rows = statement.query((after, limit))?;
+    let mut fleet = Vec::new();
+    while let Some(row) = rows.next()? {
+        let FleetBody { serial, account, state, factor } = json_in(row, 0, "a device")?;
+        let FleetFactor::Totp { parameters, drift, samples } = factor;
+        fleet.push(FleetDevice { serial, account, state, parameters, drift, samples });
+    }
+    Ok(fleet)
+}
+
+/// The tombstones of this serial number and of this fingerprint.
+pub(super) fn tombstones(
+    conn: &Connection,
+    serial: &str,
+    fingerprint: Option<Fingerprint>,
+) -> Result<Vec<(Option<Fingerprint>, Tombstone)>, Fault> {
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let mut rows: Vec<(Option<[u8; 32]>, String)> = Vec::new();
+    for row in conn.prepare_cached(sql::TOMBSTONES_OF_SERIAL)?.query_map([serial], read)? {
+        rows.push(row?);
+    }
+    if let Some(Fingerprint(fingerprint)) = fingerprint {
+        let mut statement = conn.prepare_cached(sql::TOMBSTONES_OF_FINGERPRINT)?;
+        for row in statement.query_map([fingerprint], read)? {
+            rows.push(row?);
+        }
+    }
+    rows.into_iter()
+        .map(|(row, body)| Ok((row.map(Fingerprint), from_json("a tombstone", &body)?)))
+        .collect()
 }
 
 pub(super) fn single_use(
@@ -180,7 +256,12 @@ pub(super) fn sealed_under_other_keys(
     let mut found = sealed_beside_seeds(&snapshot)?;
     found.retain(|secret| secret.sealed.key_id() != Some(current));
     // "Not equal" is no search: the seeds below the key in the index, then those above it.
-    for sql in [sql::SEEDS_BELOW_KEY, sql::SEEDS_ABOVE_KEY] {
+    for sql in [
+        sql::SEEDS_BELOW_KEY,
+        sql::SEEDS_ABOVE_KEY,
+        sql::STAGED_SEEDS_BELOW_KEY,
+        sql::STAGED_SEEDS_ABOVE_KEY,
+    ] {
         let mut statement = snapshot.prepare_cached(sql)?;
         let mut rows = statement.query((current, limit))?;
         while let Some(row) = rows.next()? {

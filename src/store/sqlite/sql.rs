@@ -14,21 +14,33 @@ macro_rules! statements {
 statements! {
     /// One statement, so that it sees one moment. Neither joined nor in an order: SQLite would
     /// compile it anew at every use, to see what goes without saying for this account.
-    ACCOUNT_AND_DEVICES = "SELECT 0, revision, body, NULL FROM accounts WHERE id = ?1
-        UNION ALL SELECT 1, revision, body, seed FROM devices WHERE account = ?1";
+    ACCOUNT_AND_DEVICES = "SELECT 0, revision, body, NULL, NULL FROM accounts WHERE id = ?1
+        UNION ALL SELECT 1, revision, body, seed, NULL FROM devices WHERE account = ?1
+        UNION ALL SELECT 2, version, NULL, NULL, NULL FROM control WHERE id = 1
+        UNION ALL SELECT 3, revision, body, seed,
+            (SELECT staged_at FROM imports WHERE imports.number = staged.import)
+            FROM staged WHERE account = ?1
+            AND import IN (SELECT number FROM imports WHERE state = 'published')";
     ACCOUNT_INSERT = "INSERT INTO accounts (id, revision, generation, revoked_before, removed, body) VALUES (?1, 1, ?2, ?3, ?4, ?5)
         ON CONFLICT DO NOTHING";
     ACCOUNT_UPDATE = "UPDATE accounts SET revision = revision + 1, generation = ?3, revoked_before = ?4, removed = ?5, body = ?6
         WHERE id = ?1 AND revision = ?2";
     ACCOUNT_IS_AT = "SELECT 1 FROM accounts WHERE id = ?1 AND revision = ?2";
     ACCOUNT_COUNT_DEVICES = "UPDATE accounts SET revision = revision + 1, devices = devices + ?2, active = active + ?3 WHERE id = ?1";
-    ACCOUNT_MARKS = "SELECT generation, revoked_before FROM accounts WHERE id = ?1";
+    ACCOUNT_IS_THERE = "SELECT 1 FROM accounts WHERE id = ?1";
+    CONTROL_AND_MARKS = "SELECT 0, version, NULL FROM control WHERE id = 1
+        UNION ALL SELECT 1, generation, revoked_before FROM accounts WHERE id = ?1";
     ACCOUNTS = "SELECT body, devices, active FROM accounts WHERE id >= ?1 AND id < ?2 AND removed = 0 ORDER BY id LIMIT ?3";
     ACCOUNTS_WITHOUT_MFA = "SELECT body, devices, active FROM accounts
         WHERE active = 0 AND removed = 0 AND id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3";
 
-    DEVICE_OWNER = "SELECT account FROM devices WHERE serial = ?1";
-    DEVICE_OWNER_BY_FINGERPRINT = "SELECT account FROM devices WHERE fingerprint = ?1";
+    DEVICE_OWNER = "SELECT account FROM devices WHERE serial = ?1
+        UNION ALL SELECT account FROM staged WHERE serial = ?1
+            AND import IN (SELECT number FROM imports WHERE state = 'published')";
+    DEVICE_OWNER_BY_FINGERPRINT = "SELECT account FROM devices WHERE fingerprint = ?1
+        UNION ALL SELECT account FROM staged WHERE fingerprint = ?1
+            AND import IN (SELECT number FROM imports WHERE state = 'published')";
+    DEVICE_WITH_SERIAL = "SELECT 1 FROM devices WHERE serial = ?1";
     DEVICE_IS_AT = "SELECT 1 FROM devices WHERE serial = ?1 AND revision = ?2";
     DEVICE_STANDING = "SELECT account, state, fingerprint FROM devices WHERE serial = ?1 AND revision = ?2";
     DEVICE_WITH_FINGERPRINT = "SELECT 1 FROM devices WHERE fingerprint = ?1";
@@ -37,25 +49,92 @@ statements! {
     DEVICE_UPDATE = "UPDATE devices SET state = ?2, kind = ?3, revision = revision + 1, created_at = ?4, body = ?5 WHERE serial = ?1";
     DEVICE_UPDATE_BODY = "UPDATE devices SET revision = revision + 1, body = ?2 WHERE serial = ?1";
     DEVICE_DELETE = "DELETE FROM devices WHERE serial = ?1";
-    DEVICES = "SELECT body FROM devices WHERE serial > ?1 ORDER BY serial LIMIT ?2";
-    DEVICES_IN_STATE = "SELECT body FROM devices WHERE state = ?3 AND serial > ?1 ORDER BY serial LIMIT ?2";
-    DEVICES_OF_ACCOUNT = "SELECT body FROM devices
-        WHERE account = ?3 AND serial > ?1 AND (?4 IS NULL OR state = ?4) ORDER BY serial LIMIT ?2";
+    /// Lists of devices take the same parameters: after, limit, account or the range of a prefix,
+    /// state, kind, not used since, drift of at least. Last use and drift are read from the body: an
+    /// index of them would cost every accepted code a write.
+    DEVICES = "SELECT body FROM devices WHERE serial > ?1 AND (?5 IS NULL OR state = ?5) AND (?6 IS NULL OR kind = ?6)
+        AND (?7 IS NULL OR coalesce(body ->> '$.last_used_at', -1) < ?7)
+        AND (?8 IS NULL OR abs(body ->> '$.factor.totp.drift') >= ?8)
+        ORDER BY serial LIMIT ?2";
+    DEVICES_IN_STATE = "SELECT body FROM devices WHERE state = ?5 AND serial > ?1 AND (?5 IS NULL OR state = ?5) AND (?6 IS NULL OR kind = ?6)
+        AND (?7 IS NULL OR coalesce(body ->> '$.last_used_at', -1) < ?7)
+        AND (?8 IS NULL OR abs(body ->> '$.factor.totp.drift') >= ?8)
+        ORDER BY serial LIMIT ?2";
+    DEVICES_OF_KIND = "SELECT body FROM devices WHERE kind = ?6 AND serial > ?1 AND (?5 IS NULL OR state = ?5) AND (?6 IS NULL OR kind = ?6)
+        AND (?7 IS NULL OR coalesce(body ->> '$.last_used_at', -1) < ?7)
+        AND (?8 IS NULL OR abs(body ->> '$.factor.totp.drift') >= ?8)
+        ORDER BY serial LIMIT ?2";
+    DEVICES_OF_ACCOUNT = "SELECT body FROM devices WHERE account = ?3 AND serial > ?1 AND (?5 IS NULL OR state = ?5) AND (?6 IS NULL OR kind = ?6)
+        AND (?7 IS NULL OR coalesce(body ->> '$.last_used_at', -1) < ?7)
+        AND (?8 IS NULL OR abs(body ->> '$.factor.totp.drift') >= ?8)
+        ORDER BY serial LIMIT ?2";
     /// Sorted in memory from the index alone; only the page that is returned is fetched.
     DEVICES_UNDER_PREFIX = "SELECT body FROM devices WHERE serial IN (SELECT serial FROM devices
-        WHERE account >= ?3 AND account < ?4 AND serial > ?1 AND (?5 IS NULL OR state = ?5) ORDER BY serial LIMIT ?2) ORDER BY serial";
+        WHERE account >= ?3 AND account < ?4 AND serial > ?1 AND (?5 IS NULL OR state = ?5) AND (?6 IS NULL OR kind = ?6)
+        AND (?7 IS NULL OR coalesce(body ->> '$.last_used_at', -1) < ?7)
+        AND (?8 IS NULL OR abs(body ->> '$.factor.totp.drift') >= ?8)
+        ORDER BY serial LIMIT ?2) ORDER BY serial";
+    FLEET = "SELECT body FROM devices
+        WHERE kind = 'totp' AND serial > ?1 ORDER BY serial LIMIT ?2";
     DEVICES_PENDING_SINCE = "SELECT serial, account, revision FROM devices INDEXED BY devices_pending
         WHERE state = 'pending' AND created_at <= ?1 ORDER BY created_at LIMIT ?2";
+
+    IMPORT_BEGIN = "INSERT INTO imports (id, state, chain, staged_at, devices)
+        VALUES (?1, 'staging', ?2, ?3, 0) ON CONFLICT DO NOTHING";
+    IMPORT_STAGE = "UPDATE imports
+        SET chain = ?2, staged_at = max(staged_at, ?3), devices = devices + ?4
+        WHERE id = ?1 AND state = 'staging' RETURNING number";
+    IMPORT_PUBLISH = "UPDATE imports SET state = 'published'
+        WHERE id = ?1 AND state = 'staging' AND devices = ?2";
+    IMPORT_DROP = "UPDATE imports SET state = 'dropped' WHERE id = ?1 AND state = 'staging'";
+    IMPORTS_DROP_OF_CHAIN = "UPDATE imports SET state = 'dropped'
+        WHERE state = 'staging' AND chain = ?1";
+    IMPORTS_DROP_SINCE = "UPDATE imports SET state = 'dropped'
+        WHERE state = 'staging' AND staged_at <= ?1";
+    IMPORTS_DROP_ALL = "UPDATE imports SET state = 'dropped' WHERE state = 'staging'";
+    IMPORT_OF_CHAIN = "SELECT 1 FROM imports WHERE state = 'staging' AND chain = ?1 LIMIT 1";
+    IMPORT_PUBLISHED = "SELECT 1 FROM imports WHERE state = 'published' LIMIT 1";
+    IMPORT_UNSETTLED = "SELECT 1 FROM imports WHERE state IN ('published', 'dropped') LIMIT 1";
+    IMPORT_TO_SETTLE = "SELECT number, state FROM imports
+        WHERE state IN ('published', 'dropped') LIMIT 1";
+    IMPORT_DELETE = "DELETE FROM imports WHERE number = ?1";
+    STAGED_INSERT = "INSERT INTO staged
+        (import, serial, account, revision, body, seed, seed_key, fingerprint)
+        VALUES (?1, ?2, ?3, (SELECT revision_floor + 1 FROM control WHERE id = 1), ?4, ?5, ?6, ?7)";
+    STAGED_WITH_SERIAL = "SELECT import NOT IN (SELECT number FROM imports WHERE state = 'dropped')
+        FROM staged WHERE serial = ?1";
+    STAGED_WITH_FINGERPRINT = "SELECT import NOT IN
+        (SELECT number FROM imports WHERE state = 'dropped') FROM staged WHERE fingerprint = ?1";
+    STAGED_OWNER = "SELECT account FROM staged WHERE serial = ?1
+        AND import IN (SELECT number FROM imports WHERE state = 'published')";
+    STAGED_OF_IMPORT = "SELECT number FROM staged WHERE import = ?1 LIMIT ?2";
+    STAGED_OF_ACCOUNT = "SELECT number FROM staged WHERE account = ?1
+        AND import IN (SELECT number FROM imports WHERE state = 'published')";
+    STAGED_BODY = "SELECT body, (SELECT staged_at FROM imports WHERE imports.number = staged.import)
+        FROM staged WHERE number = ?1";
+    STAGED_MOVE = "INSERT INTO devices
+        (serial, account, state, kind, revision, created_at, body, seed, seed_key, fingerprint)
+        SELECT serial, account, ?2, ?3, revision, ?4, body, seed, seed_key, fingerprint
+        FROM staged WHERE number = ?1";
+    STAGED_DELETE = "DELETE FROM staged WHERE number = ?1";
+    STAGED_DELETE_SERIAL = "DELETE FROM staged WHERE serial = ?1";
+    STAGED_DELETE_FINGERPRINT = "DELETE FROM staged WHERE fingerprint = ?1";
+    STAGED_DELETE_OF_IMPORT = "DELETE FROM staged WHERE number IN
+        (SELECT number FROM staged WHERE import = ?1 LIMIT ?2)";
 
     TOMBSTONE_INSERT = "INSERT INTO tombstones (serial, fingerprint, body) VALUES (?1, ?2, ?3)";
     TOMBSTONES_OF_SERIAL = "SELECT fingerprint, body FROM tombstones WHERE serial = ?1";
     TOMBSTONES_OF_FINGERPRINT = "SELECT fingerprint, body FROM tombstones WHERE fingerprint = ?1";
 
-    SINGLE_USE = "SELECT account, kind, body, expires_at FROM single_use WHERE id = ?1 AND expires_at > ?2";
+    SINGLE_USE = "SELECT account, kind, body, expires_at FROM single_use
+        WHERE id = ?1 AND expires_at > ?2 AND consumed = 0";
+    SINGLE_USE_CONSUMED = "SELECT account FROM single_use
+        WHERE id = ?1 AND expires_at > ?2 AND consumed = 1";
     SINGLE_USE_INSERT = "INSERT INTO single_use (id, account, kind, body, expires_at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
     SINGLE_USE_KEEP_NEWEST = "DELETE FROM single_use WHERE number IN (SELECT number FROM single_use
-        WHERE account = ?1 AND kind = ?2 ORDER BY number DESC LIMIT -1 OFFSET ?3)";
-    SINGLE_USE_CONSUME = "DELETE FROM single_use WHERE id = ?1 AND expires_at > ?2";
+        WHERE account = ?1 AND kind = ?2 AND consumed = 0 ORDER BY number DESC LIMIT -1 OFFSET ?3)";
+    SINGLE_USE_CONSUME = "UPDATE single_use SET consumed = 1, body = x''
+        WHERE id = ?1 AND expires_at > ?2 AND consumed = 0";
     SINGLE_USE_EXPIRE = "DELETE FROM single_use WHERE id IN (SELECT id FROM single_use WHERE expires_at <= ?1 LIMIT ?2)";
 
     SESSION_REVOKED = "SELECT 1 FROM revoked_sessions WHERE id = ?1";
@@ -91,11 +170,25 @@ statements! {
     TIME_NOTE = "UPDATE control SET highest_time = max(coalesce(highest_time, 0), ?1) WHERE id = 1";
     TIME_ACCEPT = "UPDATE control SET highest_time = ?1 WHERE id = 1";
 
-    SEED_RESEAL = "UPDATE devices SET seed = ?4, seed_key = ?5 WHERE serial = ?1 AND account = ?2 AND seed = ?3";
-    SEED_KEY_AFTER = "SELECT min(seed_key) FROM devices WHERE seed_key IS NOT NULL AND seed_key > ?1";
+    SEED_RESEAL = "UPDATE devices SET seed = ?4, seed_key = ?5
+        WHERE serial = ?1 AND account = ?2 AND seed = ?3";
+    SEED_KEY_AFTER = "SELECT min(seed_key) FROM devices
+        WHERE seed_key IS NOT NULL AND seed_key > ?1";
     SEEDS_UNDER_KEY = "SELECT count(*) FROM devices WHERE seed_key IS NOT NULL AND seed_key = ?1";
-    SEEDS_BELOW_KEY = "SELECT serial, account, seed FROM devices WHERE seed_key IS NOT NULL AND seed_key < ?1 LIMIT ?2";
-    SEEDS_ABOVE_KEY = "SELECT serial, account, seed FROM devices WHERE seed_key IS NOT NULL AND seed_key > ?1 LIMIT ?2";
+    SEEDS_BELOW_KEY = "SELECT serial, account, seed FROM devices
+        WHERE seed_key IS NOT NULL AND seed_key < ?1 LIMIT ?2";
+    SEEDS_ABOVE_KEY = "SELECT serial, account, seed FROM devices
+        WHERE seed_key IS NOT NULL AND seed_key > ?1 LIMIT ?2";
+    STAGED_SEED_RESEAL = "UPDATE staged SET seed = ?4, seed_key = ?5
+        WHERE serial = ?1 AND account = ?2 AND seed = ?3";
+    STAGED_SEED_KEY_AFTER = "SELECT min(seed_key) FROM staged
+        WHERE seed_key IS NOT NULL AND seed_key > ?1";
+    STAGED_SEEDS_UNDER_KEY = "SELECT count(*) FROM staged
+        WHERE seed_key IS NOT NULL AND seed_key = ?1";
+    STAGED_SEEDS_BELOW_KEY = "SELECT serial, account, seed FROM staged
+        WHERE seed_key IS NOT NULL AND seed_key < ?1 LIMIT ?2";
+    STAGED_SEEDS_ABOVE_KEY = "SELECT serial, account, seed FROM staged
+        WHERE seed_key IS NOT NULL AND seed_key > ?1 LIMIT ?2";
 
     AUDIT_HEAD = "SELECT head, head_hash FROM audit_chain WHERE id = ?1";
     AUDIT_CHAIN_BEGIN = "INSERT INTO audit_chain (id, base, base_hash, head, head_hash)

@@ -10,9 +10,10 @@ use super::connection::beside;
 use super::identity::{Identity, Usage};
 use super::log::Log;
 use super::row::first;
-use super::stray::Stray;
 use super::witness::Testimony;
-use super::{OpenError, backup, migrations, place, sql, witness};
+use super::{backup, migrations, place, sql, witness};
+use crate::store::OpenError;
+use crate::store::Stray;
 
 /// What is at a store's path, and beside it.
 pub(super) struct Found {

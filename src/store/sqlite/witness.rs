@@ -10,9 +10,10 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use super::connection;
 use super::connection::beside;
 use super::identity::{Identity, sealed, unsealed};
-use super::{OpenError, connection};
+use crate::store::OpenError;
 
 /// What a witness says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

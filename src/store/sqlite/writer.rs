@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ffi};
 use tokio::sync::oneshot;
@@ -13,8 +13,8 @@ use super::connection::Readers;
 use super::fault::Fault;
 use super::identity::Identity;
 use super::open::Opened;
-use super::{apply, audit, connection, identity, sql};
-use crate::store::{ChainId, Change, Commit, Error};
+use super::{apply, audit, connection, identity, imports, sql};
+use crate::store::{ChainId, Change, Commit, Error, Write, rules};
 use crate::time::UnixTime;
 
 /// What the thread is asked for, and where its answer goes.
@@ -33,12 +33,18 @@ pub(super) enum Work {
         now: UnixTime,
         audit_before: UnixTime,
     },
+    /// Moves or deletes some rows of imports that are over.
+    Settle,
+    /// Drops the imports that an earlier holder of the audit chain left.
+    Abandon,
 }
 
 pub(super) enum Done {
     Change(Commit),
     Tried,
     Expired(u64),
+    /// So many rows changed.
+    Settled(u64),
 }
 
 /// What became of each work of a transaction.
@@ -64,6 +70,8 @@ pub(super) struct Writer {
     health: Arc<Health>,
     /// The connection carries a long log over by itself, after a commit.
     carries: bool,
+    /// When rows of imports are moved or deleted next; none while no import is over.
+    tending: Option<Instant>,
 }
 
 /// Whether the last transaction failed. Shared by the thread and the store's handles.
@@ -82,17 +90,26 @@ impl Health {
 
 impl Writer {
     pub(super) fn new(store: Opened, readers: Arc<Readers>, health: Arc<Health>) -> Writer {
-        Writer { store, readers, health, carries: true }
+        Writer { store, readers, health, carries: true, tending: Some(Instant::now()) }
     }
 
     /// Serves until the last handle of the store is gone, or it is to be closed.
     pub(super) fn run(mut self, jobs: &Receiver<Job>) {
         let mut closing = Vec::new();
-        while closing.is_empty()
-            && let Ok(first) = jobs.recv()
-        {
+        self.tend(Work::Abandon);
+        while closing.is_empty() {
+            let first = match self.next_tending() {
+                Some(wait) => match jobs.recv_timeout(wait) {
+                    Err(RecvTimeoutError::Disconnected) => break,
+                    first => first.ok(),
+                },
+                None => match jobs.recv() {
+                    Err(_) => break,
+                    first => first.ok(),
+                },
+            };
             let mut batch = Vec::new();
-            for job in std::iter::once(first).chain(jobs.try_iter().take(BATCH - 1)) {
+            for job in first.into_iter().chain(jobs.try_iter().take(BATCH - 1)) {
                 match job {
                     Job::Do(work, reply) => batch.push((work, reply)),
                     Job::Close(reply) => closing.push(reply),
@@ -100,6 +117,9 @@ impl Writer {
             }
             if !batch.is_empty() {
                 self.serve(batch);
+            }
+            if self.next_tending().is_some_and(|wait| wait.is_zero()) {
+                self.tend(Work::Settle);
             }
         }
         // Readers first: as long as one is open, the log cannot be emptied.
@@ -118,10 +138,45 @@ impl Writer {
         }
     }
 
+    /// How long until rows of imports are moved again; none while no import is over.
+    fn next_tending(&self) -> Option<Duration> {
+        self.tending.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Works on imports in a transaction of its own, for at most a third of the time.
+    fn tend(&mut self, work: Work) {
+        let (begun, chain) = (Instant::now(), self.store.claim.chain);
+        let waits = |conn: &Connection| match work {
+            Work::Abandon => imports::is_left(conn, chain),
+            _ => imports::unsettled(conn),
+        };
+        let waits = self.store.conn.as_ref().map(waits);
+        if !matches!(waits, Some(Ok(false))) && self.transact(&[work]).is_err() {
+            self.tending = Some(Instant::now() + TEND_AGAIN);
+            return;
+        }
+        let more = self
+            .store
+            .conn
+            .as_ref()
+            .is_some_and(|conn| imports::unsettled(conn).is_ok_and(|more| more));
+        self.tending = more.then(|| Instant::now() + begun.elapsed() * 2);
+    }
+
     fn serve(&mut self, batch: Vec<(Work, oneshot::Sender<Result<Done, Error>>)>) {
         let (works, replies): (Vec<Work>, Vec<_>) = batch.into_iter().unzip();
         let transacted = self.transact(&works);
         self.health.note(transacted.is_err());
+        let published = |work: &Work| match work {
+            Work::Change(change) => change.writes.iter().any(|write| {
+                matches!(write, Write::PublishImport { .. } | Write::DropImport { .. })
+            }),
+            Work::Expire { .. } => true,
+            _ => false,
+        };
+        if self.tending.is_none() && works.iter().any(published) {
+            self.tending = Some(Instant::now());
+        }
         let outcomes =
             transacted.unwrap_or_else(|error| works.iter().map(|_| Err(error.clone())).collect());
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
@@ -192,12 +247,15 @@ fn work_through(
         conn.prepare_cached("SAVEPOINT one")?.execute([])?;
         let outcome = match work {
             Work::Change(change) => {
-                apply::apply(conn, head.clone(), change).map(|(marks, moved)| {
+                apply::apply(conn, head.clone(), change).map(|(committed, moved)| {
                     head = moved;
-                    Done::Change(Commit::Committed(marks))
+                    Done::Change(Commit::Committed(committed))
                 })
             }
             Work::Try => try_room(conn).map(|()| Done::Tried),
+            Work::Settle => imports::settle(conn, rules::SETTLED_AT_ONCE).map(Done::Settled),
+            Work::Abandon => imports::abandon_of(conn, chain)
+                .map(|gone| Done::Settled(u64::try_from(gone).unwrap_or(u64::MAX))),
             Work::Expire { now, audit_before } => {
                 apply::expire(conn, *now, *audit_before, BATCH_ROWS).map(Done::Expired)
             }
@@ -225,7 +283,7 @@ fn work_through(
     }
     let changed = outcomes.iter().any(|outcome| match outcome {
         Ok(Done::Change(Commit::Committed(_)) | Done::Tried) => true,
-        Ok(Done::Expired(gone)) => *gone > 0,
+        Ok(Done::Expired(changed) | Done::Settled(changed)) => *changed > 0,
         Ok(Done::Change(Commit::Conflict(_))) | Err(_) => false,
     });
     let reached = if changed { Some(identity::advance(conn)?) } else { None };
@@ -263,12 +321,15 @@ fn try_room(conn: &Connection) -> Result<(), Fault> {
 /// made either way.
 fn in_doubt(outcome: Result<Done, Error>, reason: &str) -> Result<Done, Error> {
     match outcome {
-        Ok(Done::Change(Commit::Committed(_)) | Done::Expired(_) | Done::Tried) => {
-            Err(Error::Unknown(reason.to_owned()))
-        }
+        Ok(
+            Done::Change(Commit::Committed(_)) | Done::Expired(_) | Done::Settled(_) | Done::Tried,
+        ) => Err(Error::Unknown(reason.to_owned())),
         other => other,
     }
 }
+
+/// How long work on imports waits after it failed.
+const TEND_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long reads that are under way may take when the store is closed.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::fault;
-use super::stray::Stray;
+use crate::store::Stray;
 
 /// The store cannot be opened. The operator must act.
 #[non_exhaustive]
@@ -32,14 +31,14 @@ pub enum OpenError {
     /// Its files do not fit together, or not to what was served from here before.
     #[error(transparent)]
     Stray(#[from] Stray),
-    /// What SQLite reads is no whole database.
+    /// Its database is not whole.
     #[error(
         "{path} is damaged ({reason}): put a backup in its place and run `twostep store restore {path}`"
     )]
     Damaged {
         /// The file.
         path: String,
-        /// What SQLite said.
+        /// What the database said.
         reason: String,
     },
     /// It is a database, and not one of ours.
@@ -72,21 +71,21 @@ pub enum OpenError {
     Full {
         /// The file.
         path: String,
-        /// What SQLite said.
+        /// What the database said.
         reason: String,
     },
     /// Its files were exchanged while it was open. The text names the file and the remedy.
     #[error("{0}")]
     Moved(String),
-    /// SQLite refuses it.
+    /// Its database cannot be used.
     #[error(
         "the store {path} cannot be used ({reason}): see that its disk and its folder can be read and written, then try again; \
          if they can, put a backup in its place and run `twostep store restore {path}`"
     )]
-    Sqlite {
+    Unusable {
         /// The file.
         path: String,
-        /// What SQLite said.
+        /// What the database said.
         reason: String,
     },
 }
@@ -97,8 +96,8 @@ impl OpenError {
     }
 
     /// Of a file that [`of`](OpenError::of) names.
-    pub(super) fn sqlite(reason: String) -> OpenError {
-        OpenError::Sqlite { path: String::new(), reason }
+    pub(super) fn unusable(reason: String) -> OpenError {
+        OpenError::Unusable { path: String::new(), reason }
     }
 
     /// Names the file, where the place of the failure had only a connection to it.
@@ -109,7 +108,7 @@ impl OpenError {
             | OpenError::Changed { path, .. }
             | OpenError::Full { path, .. }
             | OpenError::Damaged { path, .. }
-            | OpenError::Sqlite { path, .. }
+            | OpenError::Unusable { path, .. }
                 if path.is_empty() =>
             {
                 *path = file.display().to_string();
@@ -117,20 +116,5 @@ impl OpenError {
             _ => {}
         }
         self
-    }
-}
-
-impl From<rusqlite::Error> for OpenError {
-    fn from(error: rusqlite::Error) -> OpenError {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => OpenError::Foreign(String::new()),
-            Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
-                OpenError::Damaged { path: String::new(), reason: error.to_string() }
-            }
-            _ if fault::no_room(&error) => {
-                OpenError::Full { path: String::new(), reason: error.to_string() }
-            }
-            _ => OpenError::sqlite(error.to_string()),
-        }
     }
 }

@@ -1,0 +1,237 @@
+//! Imports: staged rows, which nothing reads, and how a published import becomes rows of devices.
+//!
+//! Publishing is one small write. From then on an account is read together with its staged devices,
+//! a change moves those of the accounts it names before it is judged, and the writer moves the rest
+//! in small transactions between changes.
+
+use rusqlite::{Connection, OptionalExtension, Params};
+
+use super::fault::Fault;
+use super::row::{AccountColumns, from_json, kind, state, stored, to_json, unsigned};
+use super::{read, sql};
+use crate::device::Device;
+use crate::id::AccountId;
+use crate::store::{
+    Account, ChainId, Change, Conflict, Fingerprint, ImportId, Sealed, SealedPlace, StagedDevice,
+    Write, rules,
+};
+use crate::time::UnixTime;
+
+/// Adds devices to an import, which begins with its first ones.
+pub(super) fn stage(
+    conn: &Connection,
+    chain: ChainId,
+    import: ImportId,
+    at: UnixTime,
+    devices: &[StagedDevice],
+) -> Result<(), Fault> {
+    let count = i64::try_from(devices.len()).unwrap_or(i64::MAX);
+    if devices.len() > rules::STAGED_AT_ONCE {
+        return Err(Fault::Conflict(Conflict::Revision));
+    }
+    run(conn, sql::IMPORT_BEGIN, (import.0, chain.0, stored(at.0)))?;
+    let staged = (import.0, chain.0, stored(at.0), count);
+    let number: Option<i64> = read::one(conn, sql::IMPORT_STAGE, staged)?;
+    let number = number.ok_or(Fault::Conflict(Conflict::Revision))?;
+    devices.iter().try_for_each(|device| stage_one(conn, number, device))
+}
+
+fn stage_one(conn: &Connection, import: i64, staged: &StagedDevice) -> Result<(), Fault> {
+    let (serial, fingerprint) = (staged.device.serial.as_str(), staged.fingerprint);
+    is_free(conn, serial, fingerprint)?;
+    // No tombstone of this serial number or fingerprint is added while the device is staged: no
+    // other device can have them.
+    let tombstones = read::tombstones(conn, serial, fingerprint)?;
+    let device = rules::inserted(&staged.device, fingerprint, tombstones);
+    let seed = staged.seed.as_ref();
+    run(
+        conn,
+        sql::STAGED_INSERT,
+        (
+            import,
+            serial,
+            device.account.as_str(),
+            to_json(&device)?,
+            seed.map(Sealed::as_bytes),
+            seed.and_then(Sealed::key_id),
+            fingerprint.map(|fingerprint| fingerprint.0),
+        ),
+    )
+}
+
+/// Fails if a device, or a staged one, has the serial number or the fingerprint.
+pub(super) fn is_free(
+    conn: &Connection,
+    serial: &str,
+    fingerprint: Option<Fingerprint>,
+) -> Result<(), Fault> {
+    let fingerprint = fingerprint.map(|fingerprint| fingerprint.0);
+    let taken = |sql, taken| match read::one::<i64>(conn, sql, [serial])? {
+        Some(_) => Err(Fault::Conflict(taken)),
+        None => Ok(()),
+    };
+    taken(sql::DEVICE_WITH_SERIAL, Conflict::SerialTaken)?;
+    // Rows of a dropped import are in the way until they are deleted.
+    if let Some(1) = read::one::<i64>(conn, sql::STAGED_WITH_SERIAL, [serial])? {
+        return Err(Fault::Conflict(Conflict::SerialTaken));
+    }
+    run(conn, sql::STAGED_DELETE_SERIAL, [serial])?;
+    let Some(fingerprint) = fingerprint else { return Ok(()) };
+    if read::one::<i64>(conn, sql::DEVICE_WITH_FINGERPRINT, [fingerprint])?.is_some()
+        || read::one::<i64>(conn, sql::STAGED_WITH_FINGERPRINT, [fingerprint])? == Some(1)
+    {
+        return Err(Fault::Conflict(Conflict::FingerprintTaken));
+    }
+    run(conn, sql::STAGED_DELETE_FINGERPRINT, [fingerprint])
+}
+
+/// Makes all devices of an import visible, if there are as many as its caller staged.
+pub(super) fn publish(conn: &Connection, import: ImportId, devices: u64) -> Result<(), Fault> {
+    one(conn, sql::IMPORT_PUBLISH, (import.0, stored(devices)))
+}
+
+/// Ends an import that is not published.
+pub(super) fn cancel(conn: &Connection, import: ImportId) -> Result<(), Fault> {
+    one(conn, sql::IMPORT_DROP, [import.0])
+}
+
+/// Ends imports that were left by an earlier holder of this chain. Returns how many there were.
+pub(super) fn abandon_of(conn: &Connection, chain: ChainId) -> Result<usize, Fault> {
+    Ok(conn.prepare_cached(sql::IMPORTS_DROP_OF_CHAIN)?.execute([chain.0])?)
+}
+
+/// Ends imports to which nothing was added for long. Returns how many there were.
+pub(super) fn abandon(conn: &Connection, now: UnixTime) -> Result<usize, Fault> {
+    let Some(since) = rules::abandoned_since(now) else { return Ok(0) };
+    Ok(conn.prepare_cached(sql::IMPORTS_DROP_SINCE)?.execute([stored(since.0)])?)
+}
+
+/// Whether rows of a published or dropped import are still staged.
+pub(super) fn unsettled(conn: &Connection) -> Result<bool, Fault> {
+    Ok(read::one::<i64>(conn, sql::IMPORT_UNSETTLED, [])?.is_some())
+}
+
+/// Whether an earlier holder of this chain left an import.
+pub(super) fn is_left(conn: &Connection, chain: ChainId) -> Result<bool, Fault> {
+    Ok(read::one::<i64>(conn, sql::IMPORT_OF_CHAIN, [chain.0])?.is_some())
+}
+
+/// Moves at most `limit` rows of published imports, or deletes those of dropped ones. Returns how
+/// many rows changed.
+pub(super) fn settle(conn: &Connection, limit: u32) -> Result<u64, Fault> {
+    let next: Option<(i64, String)> = conn
+        .prepare_cached(sql::IMPORT_TO_SETTLE)?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((import, state)) = next else { return Ok(0) };
+    let changed = if state == "published" {
+        let mut statement = conn.prepare_cached(sql::STAGED_OF_IMPORT)?;
+        let rows = statement.query_map((import, limit), |row| row.get(0))?;
+        let rows: Vec<i64> = rows.collect::<Result<_, _>>()?;
+        rows.iter().try_for_each(|number| move_row(conn, *number))?;
+        rows.len()
+    } else {
+        conn.prepare_cached(sql::STAGED_DELETE_OF_IMPORT)?.execute((import, limit))?
+    };
+    if changed > 0 {
+        return Ok(u64::try_from(changed).unwrap_or(u64::MAX));
+    }
+    run(conn, sql::IMPORT_DELETE, [import])?;
+    Ok(1)
+}
+
+/// Moves the published devices of every account that a change names, so that its revisions are
+/// those of a store without imports.
+pub(super) fn settle_accounts_of(conn: &Connection, change: &Change) -> Result<(), Fault> {
+    if read::one::<i64>(conn, sql::IMPORT_PUBLISHED, [])?.is_none() {
+        return Ok(());
+    }
+    if let Some(account) = &change.account {
+        settle_account(conn, account.as_str())?;
+    }
+    for write in &change.writes {
+        match write {
+            Write::CreateAccount(account) | Write::UpdateAccount { account, .. } => {
+                settle_account(conn, account.id.as_str())?;
+            }
+            Write::ExpectAccount { account, .. } => settle_account(conn, account.as_str())?,
+            Write::InsertDevice { device, .. } | Write::UpdateDevice { device, .. } => {
+                settle_account(conn, device.account.as_str())?;
+            }
+            Write::ExpectDevice { serial, .. } | Write::DropPending { serial, .. } => {
+                settle_serial(conn, serial.as_str())?;
+            }
+            Write::RemoveDevice { tombstone, .. } => {
+                settle_serial(conn, tombstone.serial.as_str())?;
+            }
+            Write::Reseal { seen, .. } => {
+                if let SealedPlace::Seed { serial, .. } = &seen.place {
+                    settle_serial(conn, serial.as_str())?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn settle_serial(conn: &Connection, serial: &str) -> Result<(), Fault> {
+    match read::one::<String>(conn, sql::STAGED_OWNER, [serial])? {
+        Some(account) => settle_account(conn, &account),
+        None => Ok(()),
+    }
+}
+
+fn settle_account(conn: &Connection, account: &str) -> Result<(), Fault> {
+    let mut statement = conn.prepare_cached(sql::STAGED_OF_ACCOUNT)?;
+    let rows = statement.query_map([account], |row| row.get(0))?;
+    let rows: Vec<i64> = rows.collect::<Result<_, _>>()?;
+    rows.iter().try_for_each(|number| move_row(conn, *number))
+}
+
+/// Makes a staged row a row of devices. The account's revision rises by one for each, as readers
+/// count it before.
+fn move_row(conn: &Connection, number: i64) -> Result<(), Fault> {
+    let (body, at): (String, i64) = conn
+        .prepare_cached(sql::STAGED_BODY)?
+        .query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let device: Device = from_json("a staged device", &body)?;
+    let account = account_of(&device.account, at);
+    let columns = AccountColumns::of(&account)?;
+    let id = account.id.as_str();
+    run(
+        conn,
+        sql::ACCOUNT_INSERT,
+        (id, columns.generation, columns.revoked_before, columns.removed, &columns.body),
+    )?;
+    let created_at = stored(device.created_at.0);
+    let values = (number, state(device.state), kind(&device)?, created_at);
+    run(conn, sql::STAGED_MOVE, values)?;
+    run(conn, sql::STAGED_DELETE, [number])?;
+    let active = i64::from(device.state == crate::device::DeviceState::Active);
+    run(conn, sql::ACCOUNT_COUNT_DEVICES, (id, 1, active))
+}
+
+/// The account that an import creates for its devices.
+pub(super) fn account_of(id: &AccountId, staged_at: i64) -> Account {
+    Account::new(id.clone(), UnixTime(unsigned(staged_at)))
+}
+
+/// Settles all imports in one transaction; those that are not published end.
+pub(super) fn settle_all(conn: &Connection) -> Result<(), Fault> {
+    conn.prepare_cached(sql::IMPORTS_DROP_ALL)?.execute([])?;
+    while settle(conn, rules::SETTLED_AT_ONCE)? > 0 {}
+    Ok(())
+}
+
+fn one(conn: &Connection, sql: &str, params: impl Params) -> Result<(), Fault> {
+    match conn.prepare_cached(sql)?.execute(params)? {
+        0 => Err(Fault::Conflict(Conflict::Revision)),
+        _ => Ok(()),
+    }
+}
+
+fn run(conn: &Connection, sql: &str, params: impl Params) -> Result<(), Fault> {
+    conn.prepare_cached(sql)?.execute(params)?;
+    Ok(())
+}
