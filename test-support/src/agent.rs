@@ -174,7 +174,8 @@ impl Drop for Agent {
     }
 }
 
-/// Whoever is refused may be cut off while still sending.
+/// Sends a request and reads to the end. The agent may cut off a refused request while it is being
+/// sent.
 pub fn exchange(mut stream: impl Read + Write, request: &str) -> String {
     let _ = stream.write_all(request.as_bytes());
     read_to_end(stream)

@@ -74,12 +74,12 @@ impl Browser {
         }
     }
 
-    /// Types into whatever has the focus, as a keyboard would.
+    /// Types into the focused element, as a keyboard would.
     pub fn types(&mut self, text: &str) {
         self.call("Input.insertText", &json!({ "text": text }));
     }
 
-    /// What the page looks like, as a picture in this file.
+    /// Saves a picture of the page to this file.
     pub fn picture(&mut self, file: &Path) {
         let taken = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
         fs::write(file, STANDARD.decode(taken["data"].as_str().unwrap()).unwrap()).unwrap();
@@ -98,7 +98,7 @@ impl Browser {
             self.from.read_until(0, &mut text).unwrap();
             assert_eq!(text.pop(), Some(0), "the browser is gone");
             let mut answer: Value = serde_json::from_slice(&text).unwrap();
-            // What is no answer to this is news, of which there is plenty.
+            // Skip events, which are many.
             if answer["id"] == self.sent {
                 assert!(answer.get("error").is_none(), "{method}: {answer}");
                 return answer["result"].take();

@@ -1,4 +1,4 @@
-//! A forge for contexts: it signs whatever it is told, with the issuer's own key or with another.
+//! A forge for contexts: signs any claims, with the issuer's own key or with another.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
@@ -80,7 +80,7 @@ impl Forge {
     }
 }
 
-/// What is signed in a context: header and claims.
+/// The header and the claims of a context.
 pub fn opened(signed: &SignedContext) -> [Value; 2] {
     let mut parts = signed.as_str().split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap());
     [parts.next().unwrap(), parts.next().unwrap()]

@@ -1,4 +1,4 @@
-//! A security key in somebody's hand, in front of an agent on `localhost`.
+//! A security key and its owner, in front of an agent on `localhost`.
 
 use serde_json::{Value, json};
 use twostep::testing::SimulatedSecurityKey;
@@ -48,7 +48,7 @@ impl HeldKey {
         self.answers(account, &begin(client, account))
     }
 
-    /// What the key answers, to whatever credentials it is asked for.
+    /// The assertion of the key, for any list of credentials.
     pub fn answers(&mut self, account: &str, begun: &Value) -> Value {
         let options = serde_json::from_value(begun["public_key"].clone()).unwrap();
         let used = self.key.get(&options, &origin()).expect("it is asked for this key").response();

@@ -10,7 +10,7 @@ use twostep::store::{
 };
 use twostep::time::UnixTime;
 
-/// What stands between the verifier and its store.
+/// An interceptor between the verifier and its store.
 pub trait Hook: Send + Sync {
     /// Hears of every read, by the name of the method, before it is made. An error is what the
     /// verifier gets instead.

@@ -29,7 +29,7 @@ enum To {
     Tcp(String),
 }
 
-/// What came back.
+/// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
@@ -45,7 +45,7 @@ trait Stream: Read + Write + Send {}
 impl<S: Read + Write + Send> Stream for S {}
 
 impl Client {
-    /// Whoever runs the test, on the agent's Unix socket.
+    /// The user that runs the test, on the agent's Unix socket.
     pub fn unix(socket: impl Into<PathBuf>) -> Client {
         Client {
             to: To::Unix(socket.into()),
@@ -56,7 +56,7 @@ impl Client {
         }
     }
 
-    /// Nobody in particular, over TCP.
+    /// A caller without credentials, over TCP.
     pub fn tcp(address: impl Into<String>) -> Client {
         Client {
             to: To::Tcp(address.into()),
@@ -100,7 +100,7 @@ impl Client {
         self.with("Authorization", &format!("Bearer {key}"))
     }
 
-    /// Another connection, whose method, path and answer of each request are shown to somebody.
+    /// Another connection. The method, path and response of each request are passed to a function.
     #[must_use]
     pub fn witnessed(
         &self,

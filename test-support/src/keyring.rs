@@ -9,7 +9,7 @@ use twostep::webauthn::{
     RequestOptions,
 };
 
-/// Who asks, and takes every key.
+/// A relying party that takes every key.
 pub fn terms() -> RelyingPartyConfig {
     RelyingPartyConfig {
         rp_id: "example.org".to_owned(),
@@ -31,7 +31,7 @@ pub fn account(name: &str) -> AccountId {
     name.parse().unwrap()
 }
 
-/// What the key answers to a registration that began.
+/// The response of a key to a registration that began.
 pub fn made(
     key: &mut SimulatedSecurityKey,
     options: &twostep::webauthn::CreationOptions,
@@ -39,7 +39,7 @@ pub fn made(
     key.create(options, &origin()).response()
 }
 
-/// What the key answers to an authentication that began, whose keys it is one of.
+/// The response of a key to an authentication that began and lists the key's credential.
 pub fn used(
     key: &mut SimulatedSecurityKey,
     begun: &Begun<RequestOptions>,

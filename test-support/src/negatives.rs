@@ -1,4 +1,4 @@
-//! Everything that looks like a context and is none: one table, for whoever takes contexts.
+//! Forged and damaged contexts: one table for the validator, the guard and the agent.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -12,13 +12,13 @@ use crate::forge::{Forge, encoded, opened};
 pub struct Negative {
     pub what: String,
     pub signed: SignedContext,
-    /// Why a validator refuses it.
+    /// The reason that a validator gives.
     pub why: Invalid,
 }
 
-/// Made from a valid context with MFA by somebody who has the issuer's key, at `now`, when `signed`
-/// is still valid. Where the clock does not stand still, [`Invalid::NotYet`] comes first: what is
-/// six seconds ahead is five seconds ahead a second later.
+/// Variants of a valid context with MFA, made with the issuer's key at `now`, when `signed` is still
+/// valid. [`Invalid::NotYet`] comes first, for tests whose clock runs: six seconds ahead is five
+/// seconds ahead a second later.
 pub fn negatives(forge: &Forge, signed: &SignedContext, now: u64) -> Vec<Negative> {
     let [header, claims] = opened(signed);
     assert_eq!(header, forge.header(), "the forge has the key of this context");
@@ -74,7 +74,7 @@ const VALUES: &[&str] = &[
 /// The names by which contexts are signed.
 const ALGORITHMS: [&str; 3] = ["EdDSA", "Ed25519", "ES256"];
 
-/// What only a context with MFA says.
+/// Claims that only a context with MFA has.
 pub const MFA_CLAIMS: [&str; 5] = ["amr", "mfa_time", "mfa_serial", "mfa_kind", "uv"];
 
 impl Table<'_> {

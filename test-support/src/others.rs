@@ -11,12 +11,12 @@ use crate::tools;
 /// The user that every system has for those who own nothing.
 pub const NOBODY: u32 = 65_534;
 
-/// Whether a test can be somebody else. Whoever is not root cannot.
+/// True if a test can run a program as another user, which takes root.
 pub fn can_be_others() -> bool {
     tools::have("curl") && nix::unistd::Uid::effective().is_root()
 }
 
-/// What this user is answered: status and body.
+/// The response to this user: status and body.
 pub fn ask(socket: &Path, uid: u32, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let (status, body) = ask_for_text(socket, uid, method, path, body);
     (status, serde_json::from_str(&body).unwrap_or(Value::Null))

@@ -91,7 +91,7 @@ pub fn api_key(admin: &Client, body: Value) -> String {
     text(&admin.post("/v1/api-keys", body).is(201)["key"])
 }
 
-/// Whether a token is alive, as somebody is told who asks.
+/// True if the agent says that a token is active.
 #[track_caller]
 pub fn alive(client: &Client, token: &str) -> bool {
     client.post("/v1/sessions/introspect", json!({"token": token})).is(200)["active"]

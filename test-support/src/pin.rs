@@ -14,9 +14,9 @@ pub struct PinStore {
     pub retries: u8,
     pub wrong_in_a_row: u8,
     pub protocols: Vec<i64>,
-    /// It knows permissions (CTAP 2.1).
+    /// Tokens have permissions (CTAP 2.1).
     pub tokens: bool,
-    /// How often a PIN was tried.
+    /// Number of PINs that were tried.
     pub tried: usize,
     key: PrivateKey,
     token: [u8; 32],
@@ -112,7 +112,7 @@ impl PinStore {
         ok(&Value::Map(vec![(Value::from(2), Value::Bytes(secret.encrypt(&self.token)))]))
     }
 
-    /// Whether a command was authorised by the token.
+    /// True if a command was authorised by the token.
     pub fn verify(
         &self,
         param: &[u8],

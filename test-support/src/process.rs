@@ -36,7 +36,7 @@ impl Process {
         assert!(self.line.tell(what), "the other process is there");
     }
 
-    /// What the other process says next; none once it has ended.
+    /// The next message of the other process; none once it has ended.
     pub fn hear<T: DeserializeOwned>(&mut self) -> Option<T> {
         self.line.hear()
     }
@@ -60,21 +60,21 @@ impl Line {
         Line { reader: BufReader::new(stream.try_clone().unwrap()), writer: stream }
     }
 
-    /// The line to the process that started this one; none if a person, or nobody, did.
+    /// The line to the test that started this process; none if no test did.
     pub fn to_the_starter() -> Option<Line> {
         std::env::var_os(STARTED)?;
         let stream = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
         Some(Line::new(UnixStream::from(stream)))
     }
 
-    /// Whether anybody is there to hear it.
+    /// Sends a message; false if the other process has ended.
     pub fn tell(&mut self, what: &impl Serialize) -> bool {
         let mut text = serde_json::to_string(what).unwrap();
         text.push('\n');
         self.writer.write_all(text.as_bytes()).is_ok()
     }
 
-    /// What the other says next. A line that was cut short was never said.
+    /// The next message. A line that was cut short does not count.
     pub fn hear<T: DeserializeOwned>(&mut self) -> Option<T> {
         let mut text = String::new();
         let read = self.reader.read_line(&mut text).ok()?;

@@ -74,7 +74,7 @@ impl Bus for Sockets {
     }
 }
 
-/// What a simulated key at this path says it is.
+/// The description of a simulated key at this path.
 pub fn simulated(path: impl Into<PathBuf>) -> Key {
     let product = Text::new("Simulated key");
     Key {

@@ -9,7 +9,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Whether every tool in `needs` is here. Where `TWOSTEP_TEST_ALL` is set a missing tool is a
+/// True if every tool in `needs` is installed. Where `TWOSTEP_TEST_ALL` is set a missing tool is a
 /// failure.
 pub fn have(needs: &str) -> bool {
     let missing: Vec<&str> = missing(needs);
@@ -22,7 +22,7 @@ pub fn missing(needs: &str) -> Vec<&str> {
     needs.split(',').map(str::trim).filter(|tool| !is_here(tool)).collect()
 }
 
-/// Whether leaving a test out is a failure.
+/// True if leaving a test out is a failure.
 pub fn all() -> bool {
     env::var_os("TWOSTEP_TEST_ALL").is_some_and(|set| set == "1")
 }

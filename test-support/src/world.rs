@@ -29,14 +29,14 @@ pub struct World {
     pub verifier: Verifier,
 }
 
-/// A time-based token in somebody's hand.
+/// A time-based token and its owner.
 #[derive(Clone)]
 pub struct Held {
     pub account: AccountId,
     pub serial: SerialNumber,
     pub seed: Seed,
     pub totp: Totp,
-    /// How many steps its clock is ahead of the right time.
+    /// Steps by which the clock of the token is ahead.
     pub ahead: i64,
 }
 
@@ -135,13 +135,13 @@ impl World {
         }
     }
 
-    /// What the audit log says from its beginning.
+    /// The whole audit log.
     pub async fn audit(&self) -> Vec<Event> {
         let rows = self.verifier.store().audit(AuditCursor::start(), 100_000).await.unwrap();
         rows.into_iter().map(|row| row.event).collect()
     }
 
-    /// What the audit log says of this action.
+    /// The rows of the audit log with this action.
     pub async fn audited(&self, action: &str) -> Vec<Event> {
         self.audit()
             .await
@@ -251,7 +251,7 @@ pub fn both(pair: &[Code; 2]) -> [&Code; 2] {
     [&pair[0], &pair[1]]
 }
 
-/// Why it was refused; anything else than a refusal is a failure of the test.
+/// The reason of a refusal. Success, or an error of another kind, is a failure of the test.
 #[track_caller]
 pub fn refused<T>(result: Result<T, Error>) -> Refusal {
     match result {

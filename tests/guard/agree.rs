@@ -60,7 +60,7 @@ async fn agree(service: &Router, headers: &[(&str, &[u8])]) -> Result<(), TestCa
     let present = all("/present").await;
     prop_assert_eq!(&present, &all("/layer").await);
     prop_assert_eq!(all("/paying").await, all("/layer/paying").await);
-    // The optional one differs in one case: nobody asked.
+    // The optional extractor differs in one case: a request without a token.
     let optional = all("/optional").await;
     prop_assert!(
         optional == present || (optional.1 == "nobody" && present.2 == NO_TOKEN),
@@ -68,7 +68,7 @@ async fn agree(service: &Router, headers: &[(&str, &[u8])]) -> Result<(), TestCa
         optional,
         present
     );
-    // Whoever is let in as somebody is let in by name wherever any valid context will do.
+    // A context that satisfies MFA satisfies every place that takes any valid context.
     let any = all("/any").await;
     prop_assert!(present.0 != 200 || any == present, "{:?} {:?}", any, present);
     prop_assert!((any.0 == 200) == (all("/layer/open").await.0 == 200));

@@ -1,4 +1,4 @@
-//! Where contexts are made for these tests, and a service that demands them.
+//! An issuer of contexts for these tests, and a service that demands contexts.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -132,7 +132,7 @@ pub(crate) fn service(guard: &MfaGuard) -> Router {
         .merge(behind(layer().with_policy(lenient()), "/layer/open"))
 }
 
-/// Whatever is valid, and whoever has nothing.
+/// A policy that passes every valid context, and requests without one.
 pub(crate) fn lenient() -> Policy {
     Policy::mfa_present()
         .if_exists()
@@ -161,7 +161,7 @@ async fn inside(request: Request<Body>) -> String {
         .map_or("nobody".to_owned(), |context| context.account().to_string())
 }
 
-/// What came back.
+/// The response of the service.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,

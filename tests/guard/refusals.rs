@@ -1,4 +1,4 @@
-//! What those are told who do not get through: RFC 6750 §3, RFC 9470 §3.
+//! Responses to refused requests: RFC 6750 §3, RFC 9470 §3.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -178,7 +178,7 @@ async fn a_policy_that_nothing_satisfies_asks_for_nothing() {
     assert!(!response.headers().contains_key("www-authenticate"), "nothing would help");
 }
 
-/// Another second factor would not help, so nobody is asked for one.
+/// Unknown revocations are no reason to ask for a second factor: another one would not help.
 #[tokio::test]
 async fn while_revocations_are_not_known_everybody_is_asked_to_wait() {
     struct Nothing;

@@ -113,8 +113,8 @@ async fn a_cookie_is_found_among_others() {
         format!(
             "mfa=1; __Host-mfaa=2; _Host-mfa=3; __host-mfa=4; __HOST-MFA=5; __Host-mfa={token}"
         ),
-        // What other parsers have taken for this name: white space that is none here, a version, a
-        // quoted list.
+        // Spellings that other parsers take for this name: foreign white space, a version, a quoted
+        // list.
         format!("\u{2000}__Host-mfa=1; \u{a0}__Host-mfa=2; __Host-mfa={token}"),
         format!(
             "$Version=1,__Host-mfa=1; \"__Host-mfa\"=2; a=\"x,__Host-mfa=3\"; __Host-mfa={token}"

@@ -1,7 +1,6 @@
-//! A crate of somebody else's: what the README shows, in it and running, and what must not compile
-//! in it.
+//! A foreign crate: the README's example runs in it, and routers without a guard do not compile.
 //!
-//! It is built as a stranger would build it, but with our profile, our versions and into our target
+//! The crate is built as a user would build it, but with our profile, our versions and into our target
 //! folder, so that most of what it depends on is there already.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! Whatever only looks like a context, through every door.
+//! The table of forged and damaged contexts, through every extractor and layer.
 
 use std::sync::Arc;
 use std::time::Duration;

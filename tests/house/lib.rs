@@ -1,4 +1,4 @@
-//! What keeps the house in order: the shape of `src/`, whose code we build on, and how much of it.
+//! Tests of the source itself: layers, shape, words, licences and weight of dependencies.
 
 #![cfg(test)]
 #![allow(clippy::expect_used, reason = "a test that cannot read its own project has failed")]

@@ -3,8 +3,8 @@
 //! The older `MIT/Apache-2.0` means `MIT OR Apache-2.0`. A licence counts only when the list names
 //! it as it is written, exception included.
 
-/// Whether the list allows to use what is licensed so. `Err` says what is wrong with the
-/// expression.
+/// True if the list allows the use of a package with this licence expression. `Err` says how the
+/// expression is malformed.
 pub(crate) fn allows(list: &[String], expression: &str) -> Result<bool, String> {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let mut rest = Rest { words: spaced.split_whitespace().collect(), list };
@@ -16,7 +16,7 @@ pub(crate) fn allows(list: &[String], expression: &str) -> Result<bool, String> 
     }
 }
 
-/// What is still to be read, last word first.
+/// Words still to be read, the last one first.
 struct Rest<'a> {
     words: Vec<&'a str>,
     list: &'a [String],

@@ -83,8 +83,8 @@ fn ten_thousand_random_codes_agree_with_oathtool() {
     }
 }
 
-/// Every length from 16 symbols on, with whatever bits the last one holds: the same codes, or both
-/// refuse it.
+/// Secrets of every length from 16 symbols on, with any bits in the last symbol: both programs show
+/// the same codes, or both refuse the secret.
 #[test]
 fn secrets_of_random_letters_are_the_ones_that_oathtool_reads() {
     if !tools::have("oathtool") {

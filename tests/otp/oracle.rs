@@ -1,5 +1,4 @@
-//! What the tests compare with: codes made by totp-rs, and numbers that look random and are the
-//! same in every run.
+//! Expected values: codes made by totp-rs, and pseudo-random numbers that are the same in every run.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -112,8 +112,8 @@ fn no_pair_is_found_before_the_first_step() {
     assert_eq!(found(999, 0), PairFound::Nowhere);
 }
 
-/// Among the six digits of an admin's window one code in two hundred occurs twice. Whoever looks
-/// for the two codes one by one and takes the first hit, or the nearest, of each gets these wrong.
+/// In the window of an administrator one six-digit code in two hundred occurs twice. A search for
+/// the two codes one by one, which takes the first or the nearest hit of each, gets these wrong.
 #[test]
 fn ten_thousand_pairs_with_decoys_are_all_found_right() {
     let (totp, mut random) = (Totp::default(), Random(12));
@@ -180,7 +180,7 @@ fn of_two_places_above_the_watermark_the_nearer_is_taken() {
     }
 }
 
-/// These two steps show the same code, which somebody who saw it once could type twice.
+/// Equal codes of two consecutive steps prove nothing: a person who saw one can type it twice.
 #[test]
 fn a_pair_of_equal_codes_is_none_even_where_a_device_shows_it() {
     let totp = Totp::default();

@@ -1,5 +1,5 @@
-//! What people and programs write: codes have one spelling, secrets say the same bytes however they
-//! are typed, and no text at all makes a reader panic.
+//! Text from people and programs: a code has one spelling, a secret may be typed in several, and no
+//! text makes a reader panic.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -9,7 +9,7 @@ use twostep::otp::{BadCode, BadSeed, Code, KeyUri, Seed, SpareBits, TypedSeed};
 
 use super::oracle::setting;
 
-/// What stands between digits, before them or after them, in a text somebody pastes.
+/// Characters beside digits in pasted text.
 const AROUND: &[char] = &[
     ' ', '\t', '\n', '\r', '\u{a0}', '\u{2009}', '\u{202f}', '\u{3000}', '\u{200b}', '\u{feff}',
     '\u{202e}', '\0', '+', '-', '−', '－', '＋', '.', ',', '_', '\'', '"', '%', 'e', 'x',

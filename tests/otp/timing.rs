@@ -53,9 +53,8 @@ struct Difference {
     between: [&'static str; 2],
 }
 
-/// Times `judge` on wrong pairs of all classes. They take turns in an order that is drawn each
-/// time, so that whatever slows the machine down for a while, or warms it up, does so to all of
-/// them.
+/// Times `judge` on wrong pairs of all classes. The classes take turns in an order that is drawn
+/// each time, so that a slow or a warm phase of the machine affects all of them.
 fn largest_difference(
     refused: &Refused,
     samples: u32,
@@ -78,8 +77,8 @@ fn largest_difference(
             times[class].push(u32::try_from(time).map_or(f64::INFINITY, f64::from));
         }
     }
-    // What interrupts a sample adds to it, and says nothing about the code: dudect leaves out the
-    // slowest, too.
+    // Interruptions lengthen a sample and say nothing about the code. Like dudect, leave out the
+    // slowest samples.
     let mut all: Vec<f64> = times.concat();
     all.sort_unstable_by(f64::total_cmp);
     let slowest = all[all.len() / 100 * 99];

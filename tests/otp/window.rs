@@ -1,4 +1,4 @@
-//! Which codes are accepted, from the definition, around each second and each drift.
+//! The window of accepted codes against its definition, around each second and at each drift.
 
 use std::ops::RangeInclusive;
 
@@ -105,8 +105,8 @@ fn the_counters_looked_at_are_two_behind_and_ten_from_the_next_on() {
     }
 }
 
-/// These two steps of the secret of RFC 4226 Appendix D show the same code: only the later one is
-/// above every watermark that the code can have left.
+/// Two steps of the secret of RFC 4226 Appendix D show the same code. Only the later one is above
+/// every watermark that the code can have left.
 #[test]
 fn a_code_that_two_steps_of_the_window_show_is_right_at_the_later() {
     let (totp, hotp, earlier) = (Totp::default(), Hotp::default(), 59_061_240);
@@ -172,7 +172,7 @@ impl Device {
     }
 }
 
-/// Those steps of a range that there are.
+/// The steps of a range that are not negative.
 fn existing(steps: RangeInclusive<i128>) -> Vec<u64> {
     steps.filter_map(|step| u64::try_from(step).ok()).collect()
 }

@@ -112,7 +112,7 @@ fn cost<T>(work: impl FnOnce() -> T) -> u64 {
     compressions() - before
 }
 
-/// What a device shows so many steps from now.
+/// The code that a device shows so many steps from now.
 fn code_of(seed: &Seed, totp: Totp, ahead: i64) -> Code {
     let step = totp.step_at(NOW).unwrap().0.checked_add_signed(ahead).unwrap();
     Oracle::new(seed, totp.algorithm, totp.digits).code(step)

@@ -1,5 +1,5 @@
-//! How much memory a key can make a ceremony take: at most 64 KiB above what the ceremony needs
-//! anyway, whatever it claims.
+//! The memory that a hostile key can make a ceremony take: at most 64 KiB more than with an honest
+//! key.
 
 #![allow(
     clippy::expect_used,
@@ -42,7 +42,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What a key does with the data of its longest message, after the status byte.
+/// The data in the longest message of a key, after the status byte.
 #[derive(Clone, Copy, Debug)]
 enum Content {
     /// A list of as many numbers as fit.
@@ -59,7 +59,7 @@ enum Content {
     Beginnings,
     /// Other channels for ever.
     Others,
-    /// Nothing wrong, to know what a ceremony needs anyway.
+    /// An honest answer, to measure the need of a ceremony.
     Nothing,
 }
 

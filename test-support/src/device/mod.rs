@@ -29,7 +29,7 @@ pub const CANCEL: u8 = 0x11;
 pub const KEEPALIVE: u8 = 0x3b;
 pub const ERROR: u8 = 0x3f;
 
-/// When the person touches it.
+/// The moment at which the person touches the key.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Touch {
     After(Duration),
@@ -49,14 +49,14 @@ pub struct Request {
 /// Answers a request in the key's place; `None` leaves it to the key.
 pub type Mischief = Box<dyn FnMut(&Request) -> Option<Vec<Report>> + Send>;
 
-/// Adds reports whenever somebody reads and finds none.
+/// Adds reports when a reader finds none.
 pub type Flood = Box<dyn FnMut() -> Option<Report> + Send>;
 
-/// How late a key says everything that it says.
+/// The delay of every message of a key.
 #[derive(Clone, Copy, Debug)]
 pub struct Delay {
     pub by: Duration,
-    /// It works off one message after the other, each of which takes as long.
+    /// Messages are processed one after the other, and each takes as long.
     pub in_turn: bool,
 }
 
@@ -67,24 +67,24 @@ pub struct Device {
     pub u2f: bool,
     pub versions: Vec<&'static str>,
     pub pin: PinStore,
-    /// It has a finger, and may be shown a wrong one so many times first.
+    /// A fingerprint reader, and how many wrong fingers come first.
     pub finger: Option<u32>,
     pub touch: Touch,
-    /// It shows its credentials only to whom it has verified.
+    /// Credentials are hidden until the user is verified.
     pub hides: bool,
-    /// It leaves out the id of the only credential that it was asked for.
+    /// Answers leave out the id of the only credential that was asked for.
     pub omits_id: bool,
     pub most_in_list: Option<u64>,
     /// The format and the statement that it makes a credential with; without a statement, it leaves
     /// that out.
     pub statement: (&'static str, Option<Value>),
-    /// It answers INIT with "busy" while it waits for a touch.
+    /// INIT is answered with "busy" during the wait for a touch.
     pub busy: bool,
     pub report_length: usize,
-    /// How long it works on each command of CTAP2, with a keepalive now and then.
+    /// Time spent on each command of CTAP2, with a keepalive now and then.
     pub works: Option<Duration>,
     pub working: Option<(Request, Instant, Instant)>,
-    /// Another program has it for itself until then.
+    /// Another program holds the key exclusively until then.
     pub held: Option<Instant>,
     /// One of so many reports is lost on its way, in either direction.
     pub loses: Option<u64>,
@@ -93,7 +93,7 @@ pub struct Device {
     pub delayed: VecDeque<(Instant, Report)>,
     pub mischief: Option<Mischief>,
     pub flood: Option<Flood>,
-    /// It is unplugged after so many reports, either way.
+    /// Reports in both directions until the key is unplugged.
     pub reports_left: Option<usize>,
     pub unplugged: bool,
     pub cancelled: usize,
@@ -170,7 +170,7 @@ impl Device {
         queue
     }
 
-    /// How many programs have it open.
+    /// Number of programs that have the key open.
     pub fn open_count(&self) -> usize {
         self.openers.iter().filter(|opener| Arc::strong_count(opener) > 1).count()
     }
@@ -186,7 +186,7 @@ impl Device {
         !self.unplugged
     }
 
-    /// Whether the next report is lost.
+    /// True if the next report is lost.
     fn loses(&mut self) -> bool {
         // In step with no loop of a program: Knuth's generator, MMIX.
         self.carried = self
@@ -517,7 +517,7 @@ impl Device {
         Outcome::Reply(ok(&Value::Map(map)))
     }
 
-    /// Whether the command comes with a proof of who is here.
+    /// True if the command carries a proof of user verification.
     fn verified(
         &mut self,
         parameters: &Value,

@@ -1,4 +1,4 @@
-//! Knots: two files that import each other, whatever names their imports go by.
+//! Knots: two files that import each other, directly or by names that other modules pass on.
 //!
 //! A name that a module re-exports is followed to the file that declares it. A parent and a file
 //! below it may know each other. Inline modules for tests are left out.

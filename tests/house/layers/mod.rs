@@ -1,9 +1,9 @@
 //! The map of the modules, as a test: a module imports only from rows below its own.
 //!
 //! Every spelling of an import is followed: `use` with and without braces, paths inside code,
-//! `super`, a macro's `$crate`, paths in attributes. What cannot be followed (a second name for the
-//! crate, a glob of its root, source from elsewhere) is refused, and so is a name that no row
-//! knows.
+//! `super`, a macro's `$crate`, paths in attributes. Spellings that cannot be followed are refused
+//! (a second name for the crate, a glob of its root, source from elsewhere), and so are modules
+//! without a row. Two files never import each other.
 
 mod knots;
 mod planted;
@@ -62,7 +62,7 @@ impl Closed {
     }
 }
 
-/// These list the modules and have no row.
+/// Roots list the modules and have no row.
 const ROOTS: &[&str] = &["lib.rs", "main.rs"];
 
 #[test]
@@ -142,7 +142,7 @@ fn module_of(name: &str) -> Vec<String> {
     path.expect("a Rust file").split('/').map(String::from).collect()
 }
 
-/// Why module `own` may not name module `target`.
+/// The reason why module `own` may not name module `target`.
 fn judge(own: &str, target: &str) -> Option<String> {
     if own == target {
         return None;

@@ -238,7 +238,7 @@ mod knotted {
     }
 }
 
-/// What looks like an upward import and is none.
+/// Text that looks like an upward import and is none.
 mod left_alone {
     use crate::layers::faults_in;
 

@@ -24,7 +24,7 @@ pub(crate) enum What {
     Place(Vec<String>),
     /// The first segment of a path into another crate, or of a name that is declared here.
     Crate(String),
-    /// Refused whatever it names, and why.
+    /// A spelling that is always refused, and the reason.
     Refused(&'static str),
 }
 

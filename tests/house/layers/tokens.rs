@@ -10,9 +10,9 @@ pub(crate) enum Named {
     Path(Vec<String>, usize),
     /// An inline module begins.
     Open(String),
-    /// It ends.
+    /// An inline module ends.
     Close,
-    /// Refused whatever it names, why, and where.
+    /// A spelling that is always refused, the reason, and its line.
     Refused(&'static str, usize),
 }
 

@@ -1,5 +1,6 @@
-// fails: FromRequestParts<MfaGuard> A bare context would be one that no policy was asked about; it
-// is there as an `Option` and as `MfaPresent`.
+// fails: FromRequestParts<MfaGuard>
+// A context that no policy has judged is no extractor. `Option<SessionContext>` and `MfaPresent`
+// are extractors.
 use axum::extract::FromRequestParts;
 use twostep::guard::MfaGuard;
 use twostep::session::SessionContext;
