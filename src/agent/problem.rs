@@ -10,12 +10,11 @@ use axum::response::{IntoResponse, Response};
 
 use crate::agent::access::{Denied, Failure, Refused};
 use crate::device::Refusal;
-use crate::store;
 use crate::store::KeyError;
 use crate::time::UnixTime;
 use crate::verifier::Error;
-use crate::wire;
 use crate::wire::{ProblemCode, Reason};
+use crate::{store, wire};
 
 /// An error answer.
 #[derive(Clone, Debug)]

@@ -1,37 +1,52 @@
-//! Rules that the tree does not keep everywhere yet. Each figure is today's, and may only fall.
+//! Rules that the tree does not keep everywhere yet: the figure of today, which may only fall.
 
-/// Pairs of files that import each other; the rule is 0.
-pub(crate) const KNOTS: usize = 14;
+/// Today's figure and the rule's. `TWOSTEP_HOUSE_STRICT=1` asks for the rule's, to list what is left.
+pub(crate) struct Ceiling {
+    today: usize,
+    rule: usize,
+}
 
-/// Files in which more than a tenth of the comment blocks open with a pronoun; the rule is 0.
-pub(crate) const FILES_OVER: usize = 391;
+impl Ceiling {
+    pub(crate) fn most(&self) -> usize {
+        match std::env::var_os("TWOSTEP_HOUSE_STRICT") {
+            Some(_) => self.rule,
+            None => self.today,
+        }
+    }
+}
 
-/// Thousandths of all comment blocks that open with a pronoun; the rule is 50.
-pub(crate) const OPENINGS: usize = 233;
+/// Pairs of files that import each other.
+pub(crate) const KNOTS: Ceiling = Ceiling { today: 14, rule: 0 };
 
-/// Thousandths of all comment lines that are vague; the rule is 5.
-pub(crate) const VAGUE: usize = 38;
+/// Files in which more than a tenth of the comment blocks open with a pronoun.
+pub(crate) const FILES_OVER: Ceiling = Ceiling { today: 391, rule: 0 };
 
-/// Files of more than 450 lines; the rule is 0.
-pub(crate) const LONG_FILES: usize = 17;
+/// Thousandths of all comment blocks that open with a pronoun.
+pub(crate) const OPENINGS: Ceiling = Ceiling { today: 233, rule: 50 };
 
-/// Lines of more than 100 columns; the rule is 0.
-pub(crate) const WIDE_LINES: usize = 374;
+/// Thousandths of all comment lines that are vague.
+pub(crate) const VAGUE: Ceiling = Ceiling { today: 38, rule: 5 };
 
-/// Functions that are too large and not named as exceptions; the rule is 0.
-pub(crate) const LARGE: usize = 85;
+/// Files of more than 450 lines.
+pub(crate) const LONG_FILES: Ceiling = Ceiling { today: 17, rule: 0 };
 
-/// Imports that repeat a module; the rule is 0.
-pub(crate) const IMPORTS: usize = 0;
+/// Lines of more than 100 columns.
+pub(crate) const WIDE_LINES: Ceiling = Ceiling { today: 374, rule: 0 };
 
-/// Names of tests that are long or vague; the rule is 0.
-pub(crate) const NAMES: usize = 353;
+/// Functions that are too large and not named as exceptions.
+pub(crate) const LARGE: Ceiling = Ceiling { today: 85, rule: 0 };
 
-/// Loops over the attempts of a decision; the rule is 1.
-pub(crate) const LOOPS: usize = 13;
+/// Imports that repeat a module.
+pub(crate) const IMPORTS: Ceiling = Ceiling { today: 0, rule: 0 };
 
-/// Places that make `Error::Contended`; the rule is 1.
-pub(crate) const CONTENDED: usize = 21;
+/// Names of tests that are long or vague.
+pub(crate) const NAMES: Ceiling = Ceiling { today: 353, rule: 0 };
 
-/// Members that the command line reads by a string; the rule is 0.
-pub(crate) const MEMBERS: usize = 60;
+/// Loops over the attempts of a decision.
+pub(crate) const LOOPS: Ceiling = Ceiling { today: 13, rule: 1 };
+
+/// Places that make `Error::Contended`.
+pub(crate) const CONTENDED: Ceiling = Ceiling { today: 21, rule: 1 };
+
+/// Members that the command line reads by a string.
+pub(crate) const MEMBERS: Ceiling = Ceiling { today: 60, rule: 0 };

@@ -14,7 +14,7 @@ fn files_are_short() {
         .collect();
     lengths.sort();
     let over: Vec<_> = lengths.iter().filter(|(lines, _)| *lines > MOST_LINES).collect();
-    assert!(over.len() <= ceilings::LONG_FILES, "{} files\n{over:#?}", over.len());
+    assert!(over.len() <= ceilings::LONG_FILES.most(), "{} files\n{over:#?}", over.len());
     let (median, _) = lengths[lengths.len() / 2];
     assert!(median <= MEDIAN_LINES, "half of the files have more than {median} lines");
 }
@@ -22,7 +22,12 @@ fn files_are_short() {
 #[test]
 fn lines_are_narrow() {
     let faults: Vec<String> = sources().iter().flat_map(wide_lines).collect();
-    assert!(faults.len() <= ceilings::WIDE_LINES, "{} lines\n{}", faults.len(), faults.join("\n"));
+    assert!(
+        faults.len() <= ceilings::WIDE_LINES.most(),
+        "{} lines\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
 }
 
 #[test]
@@ -37,7 +42,7 @@ fn functions_are_short_and_take_few_parameters() {
         .iter()
         .filter(|fault| !known.iter().any(|known| fault.starts_with(&format!("{known} "))))
         .collect();
-    assert!(more.len() <= ceilings::LARGE, "{} functions\n{more:#?}", more.len());
+    assert!(more.len() <= ceilings::LARGE.most(), "{} functions\n{more:#?}", more.len());
     let gone: Vec<_> = known.difference(&found).collect();
     assert!(gone.is_empty(), "no exceptions any more: {gone:?}");
 }
@@ -45,7 +50,12 @@ fn functions_are_short_and_take_few_parameters() {
 #[test]
 fn imports_are_grouped_by_module() {
     let faults: Vec<String> = sources().iter().flat_map(scattered_imports).collect();
-    assert!(faults.len() <= ceilings::IMPORTS, "{} imports\n{}", faults.len(), faults.join("\n"));
+    assert!(
+        faults.len() <= ceilings::IMPORTS.most(),
+        "{} imports\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
 }
 
 #[test]
@@ -61,7 +71,12 @@ fn paths_do_not_climb_twice() {
 #[test]
 fn names_of_tests_are_short_sentences() {
     let faults: Vec<String> = sources().iter().flat_map(long_names).collect();
-    assert!(faults.len() <= ceilings::NAMES, "{} names\n{}", faults.len(), faults.join("\n"));
+    assert!(
+        faults.len() <= ceilings::NAMES.most(),
+        "{} names\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
 }
 
 /// Attempts of a decision are counted in one loop, and giving up has one place.
@@ -72,12 +87,12 @@ fn one_loop_decides() {
         verifier.iter().flat_map(|source| lines_with(source, text)).collect()
     };
     let loops: Vec<_> = all("for _ in 0..").into_iter().filter(|l| l.contains("TRIES")).collect();
-    assert!(loops.len() <= ceilings::LOOPS, "{} loops\n{loops:#?}", loops.len());
+    assert!(loops.len() <= ceilings::LOOPS.most(), "{} loops\n{loops:#?}", loops.len());
     let made: Vec<_> = all("Error::Contended")
         .into_iter()
         .filter(|line| !line.contains("=>") && !line.contains("//"))
         .collect();
-    assert!(made.len() <= ceilings::CONTENDED, "{} places\n{made:#?}", made.len());
+    assert!(made.len() <= ceilings::CONTENDED.most(), "{} places\n{made:#?}", made.len());
 }
 
 /// The command line reads the agent's documents through types, never a member by its name.
@@ -85,7 +100,12 @@ fn one_loop_decides() {
 fn the_command_line_reads_no_member_by_a_string() {
     let faults: Vec<String> =
         sources_under("src/cli").iter().flat_map(members_by_a_string).collect();
-    assert!(faults.len() <= ceilings::MEMBERS, "{} lines\n{}", faults.len(), faults.join("\n"));
+    assert!(
+        faults.len() <= ceilings::MEMBERS.most(),
+        "{} lines\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
 }
 
 /// `value["name"]`, `.get("name")` and `.pointer("/name")`; a list of texts is none.

@@ -65,9 +65,13 @@ fn comments_begin_with_their_subject() {
         "{} of {} comment blocks open with a pronoun, {} of {} comment lines are vague",
         all.openings, all.blocks, all.vague, all.lines
     );
-    assert!(over.len() <= ceilings::FILES_OVER, "{} files\n{}", over.len(), over.join("\n"));
-    assert!(all.openings * 1000 <= all.blocks * ceilings::OPENINGS, "{} openings", all.openings);
-    assert!(all.vague * 1000 <= all.lines * ceilings::VAGUE, "{} vague lines", all.vague);
+    assert!(over.len() <= ceilings::FILES_OVER.most(), "{} files\n{}", over.len(), over.join("\n"));
+    assert!(
+        all.openings * 1000 <= all.blocks * ceilings::OPENINGS.most(),
+        "{} openings",
+        all.openings
+    );
+    assert!(all.vague * 1000 <= all.lines * ceilings::VAGUE.most(), "{} vague lines", all.vague);
 }
 
 /// The marker and the text of a line that is a comment.

@@ -7,15 +7,14 @@ use crate::agent::operations::sessions::Opened;
 use crate::device::{Device, Factor};
 use crate::otp::rate;
 use crate::session::{AnyContext, SessionContext, SigningKeyInfo};
-use crate::store;
 use crate::store::{AccountEntry, ApiKeyRecord, AuditRow};
 use crate::time::UnixTime;
 use crate::webauthn::Credential;
-use crate::wire;
 use crate::wire::{
     Account, ApiKey, AuditReport, ChainReport, Context, Event, Mfa, OpenedSession, SigningKey,
     Timestamp,
 };
+use crate::{store, wire};
 
 /// A device, whole.
 pub(super) fn device(device: &Device, now: UnixTime) -> wire::Device {
