@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::bus::{Bus, NotOpened};
 use super::ctap2::Info;
+use super::deadline::Deadline;
 use super::error::Error;
 use super::fault::Fault;
-use super::hid::{Channel, Waiting};
+use super::hid::Channel;
 use super::key::{Key, Text};
-use super::limit::Limit;
+use super::link::{Link, OnWait};
 use super::{ctap1, ctap2};
 
 /// A key that answers.
@@ -26,21 +27,18 @@ pub(super) enum Speaks {
 
 /// Asks a FIDO2 key for its description, a second time if it fails. Silence may take half of the
 /// time where the key may know U2F, so that some is left for that.
-fn describe(
-    channel: &mut Channel,
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
-) -> Result<Box<Info>, Fault> {
+fn describe(link: &mut Link<'_>) -> Result<Box<Info>, Fault> {
+    let whole = link.deadline.clone();
     let mut share =
-        if channel.knows_u2f() { limit.within(limit.left() / 2) } else { limit.clone() };
+        if link.channel.knows_u2f() { whole.within(whole.left() / 2) } else { whole.clone() };
     let mut failed = false;
     loop {
-        match ctap2::get_info(channel, &share, say) {
+        match ctap2::get_info(&mut link.until(share.clone())) {
             Ok(info) if info.versions.iter().any(|version| version.starts_with("FIDO_2")) => {
                 return Ok(Box::new(info));
             }
             Ok(_) => return Err(Fault::Content("it names no version of FIDO2")),
-            Err(Fault::Busy | Fault::Slow) if !limit.left().is_zero() => share = limit.clone(),
+            Err(Fault::Busy | Fault::Slow) if !whole.left().is_zero() => share = whole.clone(),
             Err(Fault::Status(_) | Fault::Content(_) | Fault::Odd(_)) if !failed => failed = true,
             Err(why) => return Err(why),
         }
@@ -52,10 +50,10 @@ impl Authenticator {
     pub(super) fn open(
         bus: &Arc<dyn Bus>,
         key: &Key,
-        limit: &Limit,
-        say: &mut dyn FnMut(Waiting),
+        deadline: Deadline,
+        on_wait: &mut dyn OnWait,
     ) -> Result<Authenticator, Fault> {
-        let grace = limit.within(UDEV);
+        let grace = deadline.within(UDEV);
         let transport = loop {
             match bus.open(&key.path) {
                 Ok(transport) => break transport,
@@ -70,39 +68,37 @@ impl Authenticator {
                 }
             }
         };
-        let mut channel = Channel::open(transport, limit, say)?;
-        let speaks = Speaks::find_out(&mut channel, limit, say)?;
+        let mut channel = Channel::new(transport)?;
+        let mut link = Link { channel: &mut channel, deadline, on_wait };
+        link.connect()?;
+        let speaks = Speaks::find_out(&mut link)?;
         Ok(Authenticator { channel, speaks })
     }
 }
 
 impl Speaks {
-    fn find_out(
-        channel: &mut Channel,
-        limit: &Limit,
-        say: &mut dyn FnMut(Waiting),
-    ) -> Result<Speaks, Fault> {
+    fn find_out(link: &mut Link<'_>) -> Result<Speaks, Fault> {
         let mut failure = None;
-        if channel.knows_cbor() {
-            let why = match describe(channel, limit, say) {
+        if link.channel.knows_cbor() {
+            let why = match describe(link) {
                 Ok(info) => return Ok(Speaks::Fido2(info)),
                 Err(why) => why,
             };
             // A key that is busy or slow is well: its credentials of FIDO2 would not be found by
             // U2F.
             if matches!(why, Fault::Gone | Fault::Stopped | Fault::Busy | Fault::Slow)
-                || limit.left().is_zero()
-                || !channel.knows_u2f()
+                || link.deadline.left().is_zero()
+                || !link.channel.knows_u2f()
             {
                 return Err(why);
             }
             // A description that comes late is not to be taken for an answer of U2F.
-            channel.ask_for_another_channel(limit, say)?;
+            link.reconnect()?;
             failure = Some(why);
-        } else if !channel.knows_u2f() {
+        } else if !link.channel.knows_u2f() {
             return Err(Fault::Odd("it speaks neither FIDO2 nor U2F"));
         }
-        match (ctap1::speaks_v2(channel, limit, say), failure) {
+        match (ctap1::speaks_v2(link), failure) {
             (Ok(true), _) => Ok(Speaks::U2f),
             (
                 Err(why @ (Fault::Gone | Fault::Stopped | Fault::Late | Fault::Busy | Fault::Slow)),

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::frame::command::MSG;
-use super::hid::{Channel, Waiting};
-use super::limit::Limit;
+use super::link::{Link, Wait};
 
 /// A SHA-256 hash: of the client data, or of what the credential is bound to.
 pub(super) type Hash = [u8; 32];
@@ -15,14 +14,12 @@ pub(super) type Hash = [u8; 32];
 /// Makes a credential after a touch. Answers the raw message: `05`, public key, key handle,
 /// certificate, signature.
 pub(super) fn register(
-    channel: &mut Channel,
+    link: &mut Link<'_>,
     challenge: &Hash,
     application: &Hash,
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
 ) -> Result<Vec<u8>, Fault> {
     let data = [&challenge[..], application].concat();
-    let answer = until_touched(channel, REGISTER, 0, &data, limit, say)?;
+    let answer = until_touched(link, REGISTER, 0, &data)?;
     match answer.first() {
         Some(0x05) => Ok(answer),
         _ => Err(Fault::Odd("its U2F registration has no beginning")),
@@ -31,15 +28,13 @@ pub(super) fn register(
 
 /// Signs after a touch. Answers the raw message: presence, counter, signature.
 pub(super) fn authenticate(
-    channel: &mut Channel,
+    link: &mut Link<'_>,
     challenge: &Hash,
     application: &Hash,
     handle: &[u8],
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
 ) -> Result<Vec<u8>, Fault> {
     let data = request(challenge, application, handle)?;
-    let answer = until_touched(channel, AUTHENTICATE, ENFORCE_PRESENCE, &data, limit, say)?;
+    let answer = until_touched(link, AUTHENTICATE, ENFORCE_PRESENCE, &data)?;
     match answer.len() {
         0..=5 => Err(Fault::Odd("its U2F signature is missing")),
         _ => Ok(answer),
@@ -47,16 +42,10 @@ pub(super) fn authenticate(
 }
 
 /// Whether the key made this handle for this application. It does not blink.
-pub(super) fn knows(
-    channel: &mut Channel,
-    application: &Hash,
-    handle: &[u8],
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
-) -> Result<bool, Fault> {
+pub(super) fn knows(link: &mut Link<'_>, application: &Hash, handle: &[u8]) -> Result<bool, Fault> {
     // A handle too long for the message is none of a U2F key's.
     let Ok(data) = request(&[0; 32], application, handle) else { return Ok(false) };
-    match call(channel, AUTHENTICATE, CHECK_ONLY, &data, limit, say) {
+    match call(link, AUTHENTICATE, CHECK_ONLY, &data) {
         Ok((CONDITIONS_NOT_SATISFIED | NO_ERROR, _)) => Ok(true),
         // Firmware has many words for a handle that is not its own, and some only an error of the
         // transport.
@@ -66,12 +55,8 @@ pub(super) fn knows(
 }
 
 /// Whether it speaks the one version there is.
-pub(super) fn speaks_v2(
-    channel: &mut Channel,
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
-) -> Result<bool, Fault> {
-    let (word, version) = call(channel, VERSION, 0, &[], limit, say)?;
+pub(super) fn speaks_v2(link: &mut Link<'_>) -> Result<bool, Fault> {
+    let (word, version) = call(link, VERSION, 0, &[])?;
     Ok(word == NO_ERROR && version == b"U2F_V2")
 }
 
@@ -82,23 +67,21 @@ fn request(challenge: &Hash, application: &Hash, handle: &[u8]) -> Result<Vec<u8
 }
 
 fn until_touched(
-    channel: &mut Channel,
+    link: &mut Link<'_>,
     instruction: u8,
     control: u8,
     data: &[u8],
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
 ) -> Result<Vec<u8>, Fault> {
     let mut blinking = false;
     loop {
-        match call(channel, instruction, control, data, limit, say)? {
+        match call(link, instruction, control, data)? {
             (NO_ERROR, answer) => return Ok(answer),
             (CONDITIONS_NOT_SATISFIED, _) => {
                 if !blinking {
                     blinking = true;
-                    say(Waiting::Touch);
+                    link.tell(Wait::Touch);
                 }
-                limit.pause(PACE)?;
+                link.deadline.pause(PACE)?;
             }
             (word, _) => return Err(Fault::Word(word)),
         }
@@ -107,12 +90,10 @@ fn until_touched(
 
 /// One command as an extended APDU (ISO 7816-4 §5.1), and the answer parted from its status word.
 fn call(
-    channel: &mut Channel,
+    link: &mut Link<'_>,
     instruction: u8,
     control: u8,
     data: &[u8],
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
 ) -> Result<(u16, Vec<u8>), Fault> {
     let length = u16::try_from(data.len()).map_err(|_| Fault::Odd("a U2F message is too long"))?;
     let mut apdu = vec![0, instruction, control, 0, 0];
@@ -121,7 +102,7 @@ fn call(
         apdu.extend(data);
     }
     apdu.extend([0, 0]);
-    let mut answer = channel.call(MSG, &apdu, limit, say)?;
+    let mut answer = link.call(MSG, &apdu)?;
     let data = answer
         .len()
         .checked_sub(2)

@@ -11,12 +11,14 @@ use super::authenticator::{Authenticator, Speaks};
 use super::bus::Bus;
 use super::ctap2;
 use super::ctap2::Info;
+use super::deadline::{Cancel, Deadline};
 use super::error::Error;
 use super::fault::Fault;
 use super::found::{About, Access, Answer, Found, Holder, Holders, PinState};
+use super::hid::Channel;
 use super::hidraw::Usb;
 use super::key::{Key, Text};
-use super::limit::{Cancel, Limit};
+use super::link::Link;
 use crate::webauthn::groups;
 
 /// Every security key that is plugged in, in the order of their nodes, asked all at once. None of
@@ -76,8 +78,8 @@ pub fn holders(path: &Path) -> Holders {
 }
 
 fn ask(bus: &Arc<dyn Bus>, key: &Key) -> Result<About, Fault> {
-    let limit = Limit::new(PATIENCE, Cancel::default());
-    let mut authenticator = Authenticator::open(bus, key, &limit, &mut |_| {})?;
+    let deadline = Deadline::new(PATIENCE, Cancel::default());
+    let mut authenticator = Authenticator::open(bus, key, deadline.clone(), &mut |_| {})?;
     let version = authenticator.channel.version;
     let versions = authenticator.speaks.versions();
     let device = version.map(|part| part.to_string()).join(".");
@@ -95,7 +97,7 @@ fn ask(bus: &Arc<dyn Bus>, key: &Key) -> Result<About, Fault> {
             versions,
             aaguid: Some(groups(&info.aaguid)),
             firmware: info.firmware.map_or(device, |firmware| firmware.to_string()),
-            pin: pin_state(&mut authenticator.channel, info, &limit)?,
+            pin: pin_state(&mut authenticator.channel, info, deadline)?,
             user_verification: info.options.uv == Some(true),
             remaining_credentials: info.remaining_credentials,
             always_verifies: info.options.always_uv == Some(true),
@@ -103,17 +105,14 @@ fn ask(bus: &Arc<dyn Bus>, key: &Key) -> Result<About, Fault> {
     })
 }
 
-fn pin_state(
-    channel: &mut super::hid::Channel,
-    info: &Info,
-    limit: &Limit,
-) -> Result<PinState, Fault> {
+fn pin_state(channel: &mut Channel, info: &Info, deadline: Deadline) -> Result<PinState, Fault> {
     match info.options.client_pin {
         None => Ok(PinState::Unsupported),
         Some(false) => Ok(PinState::NotSet),
         Some(true) => {
             let must_change = info.must_change_pin;
-            match ctap2::pin_retries(channel, info, limit, &mut |_| {}) {
+            let mut link = Link { channel, deadline, on_wait: &mut |_| {} };
+            match ctap2::pin_retries(&mut link, info) {
                 Ok(attempt) if attempt.retries == 0 => Ok(PinState::Blocked),
                 Ok(attempt) => Ok(PinState::Set {
                     retries: Some(attempt.retries),

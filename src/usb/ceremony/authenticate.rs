@@ -2,10 +2,10 @@
 
 use sha2::{Digest, Sha256};
 
-use super::desk::Desk;
 use super::find::{Found, Look, Wanted};
+use super::session::KeySession;
 use super::verify::{Plan, Proof};
-use super::{Ceremony, Standing, find, verify};
+use super::{Ceremony, Fit, find, verify};
 use crate::usb::authenticator::{Authenticator, Speaks};
 use crate::usb::ctap1::Hash;
 use crate::usb::ctap2::{Assertion, AssertionRequest, Info, Permission};
@@ -69,7 +69,7 @@ impl Authentication {
         channel: &mut Channel,
         info: &Info,
         found: Option<Vec<u8>>,
-        desk: &mut Desk,
+        session: &mut KeySession,
     ) -> Result<AuthenticationResponse, Fault> {
         let scope = (Permission::GetAssertion, &self.rp_id[..]);
         let mut plan = Plan::new(self.verification, info, Permission::GetAssertion)?;
@@ -77,14 +77,16 @@ impl Authentication {
             plan = Plan::strongest(info).unwrap_or(plan);
         }
         let signed = loop {
-            let proof = verify::prove(channel, info, plan, scope, desk)?;
+            let proof = verify::prove(channel, info, plan, scope, session)?;
             let look = match &found {
                 Some(id) => Look::Found(Found::Fido2(id.clone())),
-                None => find::by_fido2(channel, info, self.wanted(), proof.verification(), desk)?,
+                None => {
+                    find::by_fido2(channel, info, self.wanted(), proof.verification(), session)?
+                }
             };
             let signed = match &look {
-                Look::Found(Found::Fido2(id)) => self.sign(channel, &[id], &proof, desk),
-                Look::Unknown => self.sign_with_any(channel, info, &proof, desk),
+                Look::Found(Found::Fido2(id)) => self.sign(channel, &[id], &proof, session),
+                Look::Unknown => self.sign_with_any(channel, info, &proof, session),
                 _ => return Err(Error::NotEnrolled.into()),
             };
             match (signed, plan.fallback(info)) {
@@ -97,7 +99,7 @@ impl Authentication {
                 (signed, _) => break signed,
             }
         };
-        super::claim_unless_lost(&signed, desk)?;
+        super::claim_unless_lost(&signed, session)?;
         let signed = signed?;
         let handle = signed.user_handle.as_deref();
         let (id, data) = (&signed.credential_id, &signed.authenticator_data);
@@ -116,10 +118,10 @@ impl Authentication {
         channel: &mut Channel,
         info: &Info,
         proof: &Proof,
-        desk: &mut Desk,
+        session: &mut KeySession,
     ) -> Result<Assertion, Fault> {
         for allow in find::portions(info, &self.allow) {
-            match self.sign(channel, &allow, proof, desk) {
+            match self.sign(channel, &allow, proof, session) {
                 Err(Fault::Status(status::NO_CREDENTIALS)) => {}
                 signed => return signed,
             }
@@ -132,7 +134,7 @@ impl Authentication {
         channel: &mut Channel,
         allow: &[&[u8]],
         proof: &Proof,
-        desk: &mut Desk,
+        session: &mut KeySession,
     ) -> Result<Assertion, Fault> {
         let request = AssertionRequest {
             client_data_hash: &self.client_data_hash,
@@ -140,11 +142,8 @@ impl Authentication {
             allow,
             touch: true,
         };
-        verify::until_touched(desk, |desk| {
-            let limit = desk.limit();
-            ctap2::get_assertion(channel, &request, proof.verification(), &limit, &mut |waiting| {
-                desk.say(waiting)
-            })
+        verify::until_touched(session, |session| {
+            ctap2::get_assertion(&mut session.link(channel), &request, proof.verification())
         })
     }
 
@@ -152,13 +151,15 @@ impl Authentication {
         &self,
         channel: &mut Channel,
         (handle, application, app_id): (&[u8], &Hash, bool),
-        desk: &mut Desk,
+        session: &mut KeySession,
     ) -> Result<AuthenticationResponse, Fault> {
-        let limit = desk.limit();
-        let say = &mut |waiting| desk.say(waiting);
-        let signed =
-            ctap1::authenticate(channel, &self.client_data_hash, application, handle, &limit, say);
-        super::claim_unless_lost(&signed, desk)?;
+        let signed = ctap1::authenticate(
+            &mut session.link(channel),
+            &self.client_data_hash,
+            application,
+            handle,
+        );
+        super::claim_unless_lost(&signed, session)?;
         client::authentication_from_u2f(&self.client_data, handle, &signed?, application, app_id)
             .map_err(|_| Fault::Odd("its signature cannot be read"))
     }
@@ -172,31 +173,31 @@ impl Ceremony for Authentication {
     fn look(
         &self,
         authenticator: &mut Authenticator,
-        desk: &mut Desk,
-    ) -> Result<Standing<Option<Found>>, Fault> {
-        let look = find::look(authenticator, self.wanted(), desk)?;
+        session: &mut KeySession,
+    ) -> Result<Fit<Option<Found>>, Fault> {
+        let look = find::look(authenticator, self.wanted(), session)?;
         Ok(match (look, &authenticator.speaks) {
             (Look::Found(Found::U2f { .. }), _)
                 if self.verification == UserVerification::Required =>
             {
-                Standing::No(Error::Unfit(
+                Fit::No(Error::Unfit(
                     "the service asks for a PIN or fingerprint, which it cannot have",
                 ))
             }
             (Look::Found(found), Speaks::Fido2(info)) => {
                 match Plan::new(self.verification, info, Permission::GetAssertion) {
-                    Ok(_) => Standing::Fits(Some(found)),
-                    Err(why) => Standing::No(why),
+                    Ok(_) => Fit::Yes(Some(found)),
+                    Err(why) => Fit::No(why),
                 }
             }
-            (Look::Found(found), Speaks::U2f) => Standing::Fits(Some(found)),
-            (Look::Unknown, Speaks::Fido2(_)) => Standing::Perhaps(None),
+            (Look::Found(found), Speaks::U2f) => Fit::Yes(Some(found)),
+            (Look::Unknown, Speaks::Fido2(_)) => Fit::Perhaps(None),
             // A credential may be protected so that only who is verified learns of it (CTAP 2.1
             // §12.1).
             (Look::Nothing, Speaks::Fido2(info)) if info.protects && info.can_verify() => {
-                Standing::Perhaps(None)
+                Fit::Perhaps(None)
             }
-            (Look::Nothing | Look::Unknown, _) => Standing::No(Error::NotEnrolled),
+            (Look::Nothing | Look::Unknown, _) => Fit::No(Error::NotEnrolled),
         })
     }
 
@@ -204,17 +205,17 @@ impl Ceremony for Authentication {
         &self,
         authenticator: &mut Authenticator,
         found: Option<Found>,
-        desk: &mut Desk,
+        session: &mut KeySession,
     ) -> Result<AuthenticationResponse, Fault> {
         let channel = &mut authenticator.channel;
         match (found, &authenticator.speaks) {
             (Some(Found::U2f { handle, application, app_id }), _) => {
-                self.by_u2f(channel, (&handle, &application, app_id), desk)
+                self.by_u2f(channel, (&handle, &application, app_id), session)
             }
             (Some(Found::Fido2(id)), Speaks::Fido2(info)) => {
-                self.by_fido2(channel, info, Some(id), desk)
+                self.by_fido2(channel, info, Some(id), session)
             }
-            (None, Speaks::Fido2(info)) => self.by_fido2(channel, info, None, desk),
+            (None, Speaks::Fido2(info)) => self.by_fido2(channel, info, None, session),
             (_, Speaks::U2f) => Err(Error::NotEnrolled.into()),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::desk::Desk;
+use super::session::KeySession;
 use crate::usb::authenticator::{Authenticator, Speaks};
 use crate::usb::ctap1::Hash;
 use crate::usb::ctap2::{AssertionRequest, Info, Verification};
@@ -45,18 +45,18 @@ pub(super) enum Look {
 pub(super) fn look(
     authenticator: &mut Authenticator,
     wanted: Wanted<'_>,
-    desk: &mut Desk,
+    session: &mut KeySession,
 ) -> Result<Look, Fault> {
     let channel = &mut authenticator.channel;
     let look = match &authenticator.speaks {
-        Speaks::U2f => by_u2f(channel, wanted, (wanted.rp_id_hash, false), desk)?,
-        Speaks::Fido2(info) => by_fido2(channel, info, wanted, Verification::No, desk)?,
+        Speaks::U2f => by_u2f(channel, wanted, (wanted.rp_id_hash, false), session)?,
+        Speaks::Fido2(info) => by_fido2(channel, info, wanted, Verification::No, session)?,
     };
     // Only the older protocol finds what was registered for an AppID.
     match (look, wanted.app_id_hash) {
         (Look::Found(found), _) => Ok(Look::Found(found)),
         (look, Some(application)) if channel.knows_u2f() => {
-            match by_u2f(channel, wanted, (application, true), desk)? {
+            match by_u2f(channel, wanted, (application, true), session)? {
                 Look::Found(found) => Ok(Look::Found(found)),
                 _ => Ok(look),
             }
@@ -69,11 +69,10 @@ fn by_u2f(
     channel: &mut Channel,
     wanted: Wanted<'_>,
     (application, app_id): (&Hash, bool),
-    desk: &mut Desk,
+    session: &mut KeySession,
 ) -> Result<Look, Fault> {
-    let limit = desk.limit();
     for id in wanted.ids {
-        if ctap1::knows(channel, application, id, &limit, &mut |waiting| desk.say(waiting))? {
+        if ctap1::knows(&mut session.link(channel), application, id)? {
             return Ok(Look::Found(Found::U2f {
                 handle: id.clone(),
                 application: *application,
@@ -90,9 +89,8 @@ pub(super) fn by_fido2(
     info: &Info,
     wanted: Wanted<'_>,
     verification: Verification<'_>,
-    desk: &mut Desk,
+    session: &mut KeySession,
 ) -> Result<Look, Fault> {
-    let limit = desk.limit();
     let mut portions = VecDeque::from(portions(info, wanted.ids));
     let mut odd = false;
     while let Some(allow) = portions.pop_front() {
@@ -103,9 +101,7 @@ pub(super) fn by_fido2(
             allow: &allow,
             touch: false,
         };
-        match ctap2::get_assertion(channel, &request, verification, &limit, &mut |waiting| {
-            desk.say(waiting)
-        }) {
+        match ctap2::get_assertion(&mut session.link(channel), &request, verification) {
             Ok(assertion) => return Ok(Look::Found(Found::Fido2(assertion.credential_id))),
             Err(Fault::Status(status::NO_CREDENTIALS)) => {}
             // It refuses the command, not one of these.

@@ -5,11 +5,11 @@
 //! behind: the deadline holds all the same.
 
 mod authenticate;
-mod desk;
 mod find;
 mod probe;
 mod register;
 mod selection;
+mod session;
 mod verdict;
 mod verify;
 
@@ -17,16 +17,16 @@ use std::sync::Arc;
 
 use super::authenticator::Authenticator;
 use super::bus::Bus;
+use super::deadline::Options;
 use super::error::Error;
 use super::fault::Fault;
 use super::hidraw::Usb;
-use super::limit::Options;
 use super::person::Person;
 use crate::webauthn::{
     AuthenticationResponse, CreationOptions, Descriptor, Origin, RegistrationResponse,
     RequestOptions,
 };
-use desk::Desk;
+use session::KeySession;
 
 /// Makes a credential on a key that is plugged in, or will be before the deadline.
 ///
@@ -98,22 +98,22 @@ trait Ceremony: Send + Sync + 'static {
     fn look(
         &self,
         authenticator: &mut Authenticator,
-        desk: &mut Desk,
-    ) -> Result<Standing<Self::Found>, Fault>;
+        session: &mut KeySession,
+    ) -> Result<Fit<Self::Found>, Fault>;
 
-    /// Does it. [`Desk::claim`] decides between keys.
+    /// Does it. [`KeySession::claim`] decides between keys.
     fn perform(
         &self,
         authenticator: &mut Authenticator,
         found: Self::Found,
-        desk: &mut Desk,
+        session: &mut KeySession,
     ) -> Result<Self::Output, Fault>;
 }
 
 /// How a key fits.
-enum Standing<F> {
+enum Fit<F> {
     /// It does.
-    Fits(F),
+    Yes(F),
     /// It says so only to whom it knows: it may hold a credential that it hides.
     Perhaps(F),
     /// It does not, for this reason.
@@ -130,9 +130,9 @@ fn ids(descriptors: &[Descriptor]) -> Vec<Vec<u8>> {
 
 /// After a command that waited for a touch: whatever the key said to it, the person has chosen this
 /// key. A key that was lost meanwhile has said nothing.
-fn claim_unless_lost<T>(result: &Result<T, Fault>, desk: &mut Desk) -> Result<(), Fault> {
+fn claim_unless_lost<T>(result: &Result<T, Fault>, session: &mut KeySession) -> Result<(), Fault> {
     match result {
-        Ok(_) | Err(Fault::Status(_) | Fault::Word(_)) => desk.claim(),
+        Ok(_) | Err(Fault::Status(_) | Fault::Word(_)) => session.claim(),
         Err(_) => Ok(()),
     }
 }

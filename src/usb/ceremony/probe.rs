@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::desk::Desk;
-use super::{Ceremony, Standing};
+use super::session::KeySession;
+use super::{Ceremony, Fit};
 use crate::usb::authenticator::Authenticator;
 use crate::usb::bus::Bus;
 use crate::usb::fault::Fault;
-use crate::usb::hid::Waiting;
+use crate::usb::link::{OnWait, Wait};
 
 /// Opens the key and has the ceremony look at it. It does not blink.
 ///
@@ -18,15 +18,15 @@ use crate::usb::hid::Waiting;
 pub(super) fn probe<C: Ceremony>(
     bus: &Arc<dyn Bus>,
     ceremony: &C,
-    desk: &mut Desk,
-) -> Result<(Authenticator, Standing<C::Found>), Fault> {
-    let (key, limit) = (desk.key().clone(), desk.limit());
-    let silent = limit.within(SILENT.min(limit.left() / 2));
+    session: &mut KeySession,
+) -> Result<(Authenticator, Fit<C::Found>), Fault> {
+    let (key, deadline) = (session.key().clone(), session.deadline());
+    let silent = deadline.within(SILENT.min(deadline.left() / 2));
     let mut breaches = 0;
     loop {
-        let opened = Authenticator::open(bus, &key, &limit, &mut |waiting| desk.say(waiting));
+        let opened = Authenticator::open(bus, &key, deadline.clone(), session);
         let looked = opened.and_then(|mut authenticator| {
-            let standing = ceremony.look(&mut authenticator, desk)?;
+            let standing = ceremony.look(&mut authenticator, session)?;
             Ok((authenticator, standing))
         });
         let fault = match looked {
@@ -34,12 +34,12 @@ pub(super) fn probe<C: Ceremony>(
             found => return found,
         };
         match fault {
-            Fault::Busy => desk.say(Waiting::Turn),
+            Fault::Busy => session.on_wait(Wait::Busy),
             Fault::Silent if !silent.left().is_zero() => {}
             Fault::Odd(_) if breaches < MOST_BREACHES => breaches += 1,
             fault => return Err(fault),
         }
-        limit
+        deadline
             .pause(PAUSE)
             .map_err(|over| if over == Fault::Late { fault } else { over })?;
     }

@@ -2,16 +2,17 @@
 
 use sha2::{Digest, Sha256};
 
-use super::desk::Desk;
 use super::find::{Look, Wanted};
+use super::session::KeySession;
 use super::verify::Plan;
-use super::{Ceremony, Standing, find, verify};
+use super::{Ceremony, Fit, find, verify};
 use crate::usb::authenticator::{Authenticator, Speaks};
 use crate::usb::ctap1::Hash;
 use crate::usb::ctap2::{CredentialRequest, Info, NewCredential, Permission, Verification};
 use crate::usb::error::Error;
 use crate::usb::fault::Fault;
-use crate::usb::hid::{Channel, Waiting};
+use crate::usb::hid::Channel;
+use crate::usb::link::{Link, OnWait, Wait};
 use crate::usb::{ctap1, ctap2, status};
 use crate::webauthn::client::ClientData;
 use crate::webauthn::{
@@ -83,7 +84,7 @@ impl Registration {
         &self,
         channel: &mut Channel,
         info: &Info,
-        desk: &mut Desk,
+        session: &mut KeySession,
     ) -> Result<RegistrationResponse, Fault> {
         let scope = (Permission::MakeCredential, &self.rp_id[..]);
         // A key that hides a credential from strangers finds it here, once it knows who asks.
@@ -103,8 +104,8 @@ impl Registration {
         };
         let mut plan = Plan::new(self.verification, info, Permission::MakeCredential)?;
         let made = loop {
-            let proof = verify::prove(channel, info, plan, scope, desk)?;
-            let (made, resident) = self.make(channel, request, proof.verification(), desk);
+            let proof = verify::prove(channel, info, plan, scope, session)?;
+            let (made, resident) = self.make(channel, request, proof.verification(), session);
             match (made, plan.fallback(info)) {
                 (
                     Err(Fault::Status(
@@ -115,10 +116,10 @@ impl Registration {
                 (made, _) => break made.map(|made| (made, resident)),
             }
         };
-        super::claim_unless_lost(&made, desk)?;
+        super::claim_unless_lost(&made, session)?;
         let (made, resident) = match made {
             Err(Fault::Status(status::CREDENTIAL_EXCLUDED)) => {
-                return Err(Error::AlreadyEnrolled(desk.key().clone()).into());
+                return Err(Error::AlreadyEnrolled(session.key().clone()).into());
             }
             other => other?,
         };
@@ -148,16 +149,21 @@ impl Registration {
         channel: &mut Channel,
         mut request: CredentialRequest<'_>,
         verification: Verification<'_>,
-        desk: &mut Desk,
+        session: &mut KeySession,
     ) -> (Result<NewCredential, Fault>, bool) {
         loop {
             let mut blinked = false;
-            let made = verify::until_touched(desk, |desk| {
-                let limit = desk.limit();
-                ctap2::make_credential(channel, &request, verification, &limit, &mut |waiting| {
-                    blinked |= matches!(waiting, Waiting::Touch);
-                    desk.say(waiting);
-                })
+            let made = verify::until_touched(session, |session| {
+                let deadline = session.deadline();
+                let on_wait = &mut |wait| {
+                    blinked |= wait == Wait::Touch;
+                    session.on_wait(wait);
+                };
+                ctap2::make_credential(
+                    &mut Link { channel, deadline, on_wait },
+                    &request,
+                    verification,
+                )
             });
             let more = request.algorithms != [ES256] && request.algorithms.contains(&ES256);
             match made {
@@ -189,17 +195,11 @@ impl Registration {
     fn by_u2f(
         &self,
         channel: &mut Channel,
-        desk: &mut Desk,
+        session: &mut KeySession,
     ) -> Result<RegistrationResponse, Fault> {
-        let limit = desk.limit();
-        let made = ctap1::register(
-            channel,
-            &self.client_data_hash,
-            &self.rp_id_hash,
-            &limit,
-            &mut |waiting| desk.say(waiting),
-        );
-        super::claim_unless_lost(&made, desk)?;
+        let made =
+            ctap1::register(&mut session.link(channel), &self.client_data_hash, &self.rp_id_hash);
+        super::claim_unless_lost(&made, session)?;
         let made = made?;
         let response = match self.conveyance {
             Conveyance::None => {
@@ -222,8 +222,8 @@ impl Ceremony for Registration {
     fn look(
         &self,
         authenticator: &mut Authenticator,
-        desk: &mut Desk,
-    ) -> Result<Standing<()>, Fault> {
+        session: &mut KeySession,
+    ) -> Result<Fit<()>, Fault> {
         let fit = match &authenticator.speaks {
             Speaks::Fido2(info)
                 if self.resident == ResidentKey::Required && info.options.rk != Some(true) =>
@@ -245,7 +245,7 @@ impl Ceremony for Registration {
             Speaks::U2f => Ok(()),
         };
         if let Err(why) = fit {
-            return Ok(Standing::No(why));
+            return Ok(Fit::No(why));
         }
         let wanted = Wanted {
             rp_id: &self.rp_id,
@@ -253,9 +253,9 @@ impl Ceremony for Registration {
             app_id_hash: self.app_id_hash.as_ref(),
             ids: &self.exclude,
         };
-        match find::look(authenticator, wanted, desk)? {
-            Look::Found(_) => Ok(Standing::No(Error::AlreadyEnrolled(desk.key().clone()))),
-            Look::Nothing | Look::Unknown => Ok(Standing::Fits(())),
+        match find::look(authenticator, wanted, session)? {
+            Look::Found(_) => Ok(Fit::No(Error::AlreadyEnrolled(session.key().clone()))),
+            Look::Nothing | Look::Unknown => Ok(Fit::Yes(())),
         }
     }
 
@@ -263,11 +263,11 @@ impl Ceremony for Registration {
         &self,
         authenticator: &mut Authenticator,
         (): (),
-        desk: &mut Desk,
+        session: &mut KeySession,
     ) -> Result<RegistrationResponse, Fault> {
         match &authenticator.speaks {
-            Speaks::Fido2(info) => self.by_fido2(&mut authenticator.channel, info, desk),
-            Speaks::U2f => self.by_u2f(&mut authenticator.channel, desk),
+            Speaks::Fido2(info) => self.by_fido2(&mut authenticator.channel, info, session),
+            Speaks::U2f => self.by_u2f(&mut authenticator.channel, session),
         }
     }
 }

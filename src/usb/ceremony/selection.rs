@@ -7,19 +7,19 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::desk::{Desk, News, Readiness, Turn};
+use super::session::{GoAhead, KeyEvent, KeySession, Readiness};
 use super::verdict::Outcome;
-use super::{Ceremony, Standing, probe, verdict};
+use super::{Ceremony, Fit, probe, verdict};
 use crate::usb::bus::Bus;
+use crate::usb::deadline::{Cancel, Deadline, Options};
 use crate::usb::error::Error;
 use crate::usb::fault::Fault;
 use crate::usb::key::Key;
-use crate::usb::limit::{Cancel, Limit, Options};
 use crate::usb::person::{Person, Progress};
 
 enum Event<T> {
     /// The thread of this key says something.
-    News(usize, News),
+    OfKey(usize, KeyEvent),
     /// The thread of this key has ended; whether its key had blinked.
     Ended(usize, Result<T, Fault>, bool),
     /// What is plugged in now.
@@ -41,9 +41,9 @@ enum State {
     /// It finds out whether it fits.
     Looking,
     /// It does, and waits.
-    Fits(Sender<Turn>),
+    Fits(Sender<GoAhead>),
     /// It may, and waits.
-    Perhaps(Sender<Turn>),
+    Perhaps(Sender<GoAhead>),
     /// It blinks, or will.
     Going,
     /// It was let go, for this reason.
@@ -55,13 +55,13 @@ enum State {
 struct Selection<C: Ceremony> {
     bus: Arc<dyn Bus>,
     ceremony: Arc<C>,
-    limit: Limit,
+    deadline: Deadline,
     /// Half of the time is over: keys that only may fit do not wait any longer for those that are
     /// busy.
-    half: Limit,
+    half: Deadline,
     stop: Cancel,
     taken: Arc<AtomicBool>,
-    line: Sender<Event<C::Output>>,
+    sender: Sender<Event<C::Output>>,
     runners: Vec<Runner>,
     winner: Option<usize>,
     waiting: bool,
@@ -75,24 +75,24 @@ pub(super) fn run<C: Ceremony>(
     person: &mut dyn Person,
 ) -> Result<C::Output, Error> {
     let stop = options.cancel.child();
-    let limit = Limit::new(options.deadline, stop.clone());
-    let (line, events) = channel();
+    let deadline = Deadline::new(options.deadline, stop.clone());
+    let (sender, events) = channel();
     let only = options.only.clone();
     let wanted = move |key: &Key| only.as_ref().is_none_or(|only| *only == key.path);
     let mut keys = bus.keys()?;
     keys.retain(|key| wanted(key));
-    watch(&bus, wanted, stop.clone(), line.clone());
+    watch(&bus, wanted, stop.clone(), sender.clone());
     let taken = Arc::new(AtomicBool::new(false));
-    let half = limit.within(options.deadline / 2);
+    let half = deadline.within(options.deadline / 2);
     let ceremony = Arc::new(ceremony);
     let mut selection = Selection {
         bus,
         ceremony,
-        limit,
+        deadline,
         half,
         stop,
         taken,
-        line,
+        sender,
         runners: Vec::new(),
         winner: None,
         waiting: false,
@@ -110,7 +110,7 @@ fn watch<T: Send + 'static>(
     bus: &Arc<dyn Bus>,
     wanted: impl Fn(&Key) -> bool + Send + 'static,
     stop: Cancel,
-    line: Sender<Event<T>>,
+    sender: Sender<Event<T>>,
 ) {
     let bus = bus.clone();
     thread::spawn(move || {
@@ -120,7 +120,7 @@ fn watch<T: Send + 'static>(
             // A list that could not be made is made again.
             let Ok(mut keys) = bus.keys() else { continue };
             keys.retain(|key| wanted(key));
-            if line.send(Event::Keys(keys)).is_err() {
+            if sender.send(Event::Keys(keys)).is_err() {
                 return;
             }
         }
@@ -135,14 +135,14 @@ impl<C: Ceremony> Selection<C> {
     ) -> Result<C::Output, Error> {
         loop {
             self.decide(person)?;
-            match self.limit.stopped() {
-                Ok(()) if !self.limit.left().is_zero() => {}
+            match self.deadline.stopped() {
+                Ok(()) if !self.deadline.left().is_zero() => {}
                 Ok(()) => return self.last_words(events),
                 Err(_) => return Err(Error::Cancelled),
             }
-            match events.recv_timeout(self.limit.left().min(Limit::SLICE)) {
+            match events.recv_timeout(self.deadline.left().min(Deadline::SLICE)) {
                 Ok(Event::Keys(keys)) => self.compare(keys, person),
-                Ok(Event::News(number, news)) => self.hear(number, news, person),
+                Ok(Event::OfKey(number, news)) => self.hear(number, news, person),
                 Ok(Event::Ended(number, result, blinked)) => {
                     if let Some(result) = self.let_go(number, result, blinked, person) {
                         return result;
@@ -156,15 +156,19 @@ impl<C: Ceremony> Selection<C> {
     /// Gives a key its thread.
     fn begin(&mut self, key: Key) {
         let (number, cancel) = (self.runners.len(), self.stop.child());
-        let (bus, ceremony, ended) = (self.bus.clone(), self.ceremony.clone(), self.line.clone());
-        let line = self.line.clone();
-        let report = Box::new(move |news| line.send(Event::News(number, news)).is_ok());
-        let mut desk =
-            Desk::new(key.clone(), report, self.limit.with(cancel.clone()), self.taken.clone());
+        let (bus, ceremony, ended) = (self.bus.clone(), self.ceremony.clone(), self.sender.clone());
+        let sender = self.sender.clone();
+        let report = Box::new(move |news| sender.send(Event::OfKey(number, news)).is_ok());
+        let mut session = KeySession::new(
+            key.clone(),
+            report,
+            self.deadline.with(cancel.clone()),
+            self.taken.clone(),
+        );
         thread::spawn(move || {
-            let result = perform(&bus, ceremony.as_ref(), &mut desk);
+            let result = perform(&bus, ceremony.as_ref(), &mut session);
             // When nobody listens any more, the ceremony is over.
-            let _ = ended.send(Event::Ended(number, result, desk.has_blinked()));
+            let _ = ended.send(Event::Ended(number, result, session.has_blinked()));
         });
         self.runners.push(Runner {
             key,
@@ -194,12 +198,12 @@ impl<C: Ceremony> Selection<C> {
         let fits = |runner: &Runner| matches!(runner.state, State::Fits(_));
         let perhaps = |runner: &Runner| matches!(runner.state, State::Perhaps(_));
         let next = match () {
-            () if self.runners.iter().any(fits) => self.give_turns(fits, going),
+            () if self.runners.iter().any(fits) => self.let_go_ahead(fits, going),
             () if going => return Ok(()),
             // The person would be asked for the PIN of a key that is not the account's, while the
             // right one is busy.
             () if unknown && !self.half.left().is_zero() => return Ok(()),
-            () if self.runners.iter().any(perhaps) => self.give_turns(perhaps, unknown),
+            () if self.runners.iter().any(perhaps) => self.let_go_ahead(perhaps, unknown),
             () => return self.nobody_fits(person),
         };
         if let [_, _, ..] = &next[..] {
@@ -210,15 +214,15 @@ impl<C: Ceremony> Selection<C> {
 
     /// Lets those go that are chosen; answers all that blink then. Where others may join them, a
     /// touch chooses.
-    fn give_turns(&mut self, chosen: impl Fn(&Runner) -> bool, others: bool) -> Vec<Key> {
+    fn let_go_ahead(&mut self, chosen: impl Fn(&Runner) -> bool, others: bool) -> Vec<Key> {
         let count = self.runners.iter().filter(|runner| chosen(runner)).count();
-        let turn = if count > 1 || others { Turn::AmongOthers } else { Turn::Alone };
+        let answer = if count > 1 || others { GoAhead::AmongOthers } else { GoAhead::Alone };
         for runner in self.runners.iter_mut().filter(|runner| chosen(runner)) {
-            if let State::Fits(leave) | State::Perhaps(leave) =
+            if let State::Fits(go_ahead) | State::Perhaps(go_ahead) =
                 std::mem::replace(&mut runner.state, State::Going)
             {
                 // A thread that is gone says so itself.
-                let _ = leave.send(turn);
+                let _ = go_ahead.send(answer);
             }
         }
         self.runners
@@ -255,7 +259,7 @@ impl<C: Ceremony> Selection<C> {
         }
     }
 
-    fn hear(&mut self, number: usize, news: News, person: &mut dyn Person) {
+    fn hear(&mut self, number: usize, news: KeyEvent, person: &mut dyn Person) {
         let others = self
             .runners
             .iter()
@@ -265,15 +269,17 @@ impl<C: Ceremony> Selection<C> {
         let Some(runner) = self.runners.get_mut(number) else { return };
         match news {
             // Who chooses by touch has been told so.
-            News::Tell(Progress::NeedTouch(_) | Progress::NeedFingerprint(_))
+            KeyEvent::Tell(Progress::NeedTouch(_) | Progress::NeedFingerprint(_))
                 if others && self.winner.is_none() => {}
-            News::Tell(progress) => {
+            KeyEvent::Tell(progress) => {
                 runner.busy |= matches!(progress, Progress::Busy(_));
                 person.tell(progress);
             }
-            News::Ready(Readiness::Fits, leave) => runner.state = State::Fits(leave),
-            News::Ready(Readiness::Perhaps, leave) => runner.state = State::Perhaps(leave),
-            News::Taken => {
+            KeyEvent::Ready(Readiness::Fits, go_ahead) => runner.state = State::Fits(go_ahead),
+            KeyEvent::Ready(Readiness::Perhaps, go_ahead) => {
+                runner.state = State::Perhaps(go_ahead)
+            }
+            KeyEvent::Taken => {
                 self.winner = Some(number);
                 if others {
                     person.tell(Progress::Chosen(runner.key.clone()));
@@ -281,11 +287,11 @@ impl<C: Ceremony> Selection<C> {
                 let losers = self.runners.iter().enumerate().filter(|(other, _)| *other != number);
                 losers.for_each(|(_, runner)| runner.cancel.cancel());
             }
-            News::AskPin(request, answer) => {
+            KeyEvent::AskPin(request, answer) => {
                 let asked = Instant::now();
                 // A thread that is gone says so itself.
                 let _ = answer.send(person.pin(&request));
-                self.limit = self.limit.later(asked.elapsed());
+                self.deadline = self.deadline.later(asked.elapsed());
             }
         }
     }
@@ -375,7 +381,7 @@ impl<C: Ceremony> Selection<C> {
                         };
                     }
                 }
-                Ok(Event::News(number, News::Tell(Progress::Busy(_)))) => {
+                Ok(Event::OfKey(number, KeyEvent::Tell(Progress::Busy(_)))) => {
                     if let Some(runner) = self.runners.get_mut(number) {
                         runner.busy = true;
                     }
@@ -417,7 +423,7 @@ impl<C: Ceremony> Selection<C> {
     /// Tells all that still blink to stop, and gives them a moment to do so.
     fn end(&mut self, events: &Receiver<Event<C::Output>>) {
         self.stop.cancel();
-        let end = Instant::now() + LAST_WORDS.min(self.limit.left());
+        let end = Instant::now() + LAST_WORDS.min(self.deadline.left());
         let mut blinking = self
             .runners
             .iter()
@@ -437,16 +443,16 @@ impl<C: Ceremony> Selection<C> {
 fn perform<C: Ceremony>(
     bus: &Arc<dyn Bus>,
     ceremony: &C,
-    desk: &mut Desk,
+    session: &mut KeySession,
 ) -> Result<C::Output, Fault> {
-    let (mut authenticator, standing) = probe::probe(bus, ceremony, desk)?;
+    let (mut authenticator, standing) = probe::probe(bus, ceremony, session)?;
     let (readiness, found) = match standing {
-        Standing::Fits(found) => (Readiness::Fits, found),
-        Standing::Perhaps(found) => (Readiness::Perhaps, found),
-        Standing::No(why) => return Err(why.into()),
+        Fit::Yes(found) => (Readiness::Fits, found),
+        Fit::Perhaps(found) => (Readiness::Perhaps, found),
+        Fit::No(why) => return Err(why.into()),
     };
-    desk.wait_for_turn(readiness)?;
-    ceremony.perform(&mut authenticator, found, desk)
+    session.wait_for_go_ahead(readiness)?;
+    ceremony.perform(&mut authenticator, found, session)
 }
 
 /// How long a key that others wait for may take to say whether it fits.

@@ -1,8 +1,9 @@
 //! Who touches the key: by a finger that it knows, or by its PIN (CTAP 2.1 §6.1.1, §6.5, WebAuthn
 //! L3 §5.8.6).
 
-use super::desk::Desk;
+use super::session::KeySession;
 use crate::usb::ctap2::{Info, Permission, PinEntry, Token, Verification};
+use crate::usb::deadline::Deadline;
 use crate::usb::error::Error;
 use crate::usb::fault::Fault;
 use crate::usb::hid::Channel;
@@ -92,46 +93,47 @@ pub(super) fn prove(
     info: &Info,
     plan: Plan,
     scope: (Permission, &str),
-    desk: &mut Desk,
+    session: &mut KeySession,
 ) -> Result<Proof, Fault> {
-    desk.expect_finger(false);
+    session.expect_finger(false);
     if matches!(plan, Plan::Finger | Plan::Pin) {
-        choose(channel, info, desk)?;
+        choose(channel, info, session)?;
     }
     match plan {
         Plan::Touch => Ok(Proof::None),
         Plan::BuiltIn => {
-            desk.expect_finger(true);
+            session.expect_finger(true);
             Ok(Proof::BuiltIn)
         }
-        Plan::Finger => match by_finger(channel, info, scope, desk)? {
+        Plan::Finger => match by_finger(channel, info, scope, session)? {
             Some(token) => Ok(Proof::Token(token)),
-            None => by_pin(channel, info, scope, desk).map(Proof::Token),
+            None => by_pin(channel, info, scope, session).map(Proof::Token),
         },
-        Plan::Pin => by_pin(channel, info, scope, desk).map(Proof::Token),
+        Plan::Pin => by_pin(channel, info, scope, session).map(Proof::Token),
     }
 }
 
 /// Takes this key, after a touch if there are others.
-pub(super) fn choose(channel: &mut Channel, info: &Info, desk: &mut Desk) -> Result<(), Fault> {
-    if desk.must_be_chosen() {
-        until_touched(desk, |desk| {
-            let limit = desk.limit();
-            ctap2::select(channel, info, &limit, &mut |waiting| desk.say(waiting))
-        })?;
+pub(super) fn choose(
+    channel: &mut Channel,
+    info: &Info,
+    session: &mut KeySession,
+) -> Result<(), Fault> {
+    if session.must_be_chosen() {
+        until_touched(session, |session| ctap2::select(&mut session.link(channel), info))?;
     }
-    desk.claim()
+    session.claim()
 }
 
 /// Does a command again for as long as it ends only because the key itself would not wait longer.
 pub(super) fn until_touched<T>(
-    desk: &mut Desk,
-    mut command: impl FnMut(&mut Desk) -> Result<T, Fault>,
+    session: &mut KeySession,
+    mut command: impl FnMut(&mut KeySession) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     loop {
-        match command(desk) {
+        match command(session) {
             Err(Fault::Status(status::USER_ACTION_TIMEOUT | status::ACTION_TIMEOUT)) => {
-                desk.limit().pause(crate::usb::limit::Limit::SLICE)?;
+                session.deadline().pause(Deadline::SLICE)?;
             }
             other => return other,
         }
@@ -143,25 +145,19 @@ fn by_finger(
     channel: &mut Channel,
     info: &Info,
     scope: (Permission, &str),
-    desk: &mut Desk,
+    session: &mut KeySession,
 ) -> Result<Option<Token>, Fault> {
     for _ in 0..MOST_FINGERS {
-        desk.expect_finger(true);
-        let token = until_touched(desk, |desk| {
-            let limit = desk.limit();
-            ctap2::token_by_fingerprint(channel, info, scope, &limit, &mut |waiting| {
-                desk.say(waiting)
-            })
+        session.expect_finger(true);
+        let token = until_touched(session, |session| {
+            ctap2::token_by_fingerprint(&mut session.link(channel), info, scope)
         });
-        desk.expect_finger(false);
+        session.expect_finger(false);
         match token {
             Ok(token) => return Ok(Some(token)),
             Err(Fault::Status(status::UV_INVALID)) => {
-                let limit = desk.limit();
-                let retries = ctap2::fingerprint_retries(channel, info, &limit, &mut |waiting| {
-                    desk.say(waiting)
-                })?;
-                desk.tell(Progress::FingerprintWrong { key: desk.key().clone(), retries });
+                let retries = ctap2::fingerprint_retries(&mut session.link(channel), info)?;
+                session.tell(Progress::FingerprintWrong { key: session.key().clone(), retries });
                 if retries == Some(0) {
                     break;
                 }
@@ -180,31 +176,27 @@ fn by_pin(
     channel: &mut Channel,
     info: &Info,
     scope: (Permission, &str),
-    desk: &mut Desk,
+    session: &mut KeySession,
 ) -> Result<Token, Fault> {
     if info.must_change_pin {
         return Err(Error::PinMustChange.into());
     }
     let mut before: Option<PinEntry> = None;
     loop {
-        let limit = desk.limit();
-        let attempt = ctap2::pin_retries(channel, info, &limit, &mut |waiting| desk.say(waiting))?;
+        let attempt = ctap2::pin_retries(&mut session.link(channel), info)?;
         match attempt {
             ctap2::Attempt { retries: 0, .. } => return Err(Error::PinBlocked.into()),
             ctap2::Attempt { power_cycle: true, .. } => return Err(Error::PinAuthBlocked.into()),
             _ => {}
         }
-        let typed = desk.ask_pin(attempt.retries, before.is_some())?;
+        let typed = session.ask_pin(attempt.retries, before.is_some())?;
         let wrong = Error::PinWrong { retries: Some(attempt.retries) };
         // What no key has for a PIN costs no try; neither does the same one again.
         let pin = PinEntry::parse(&typed).ok_or(wrong.clone())?;
         if before.as_ref() == Some(&pin) {
             return Err(wrong.into());
         }
-        let limit = desk.limit();
-        match ctap2::token_by_pin(channel, info, &pin, scope, &limit, &mut |waiting| {
-            desk.say(waiting)
-        }) {
+        match ctap2::token_by_pin(&mut session.link(channel), info, &pin, scope) {
             Err(Fault::Status(status::PIN_INVALID)) => before = Some(pin),
             other => return other,
         }

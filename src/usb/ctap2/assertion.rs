@@ -3,8 +3,7 @@
 use super::{LONGEST_CREDENTIAL_ID, SHORTEST_AUTHENTICATOR_DATA, Verification};
 use crate::usb::ctap1::Hash;
 use crate::usb::fault::Fault;
-use crate::usb::hid::{Channel, Waiting};
-use crate::usb::limit::Limit;
+use crate::usb::link::Link;
 use crate::webauthn::cbor::{Item, Rules, Writer};
 
 /// What is to be signed, and with which credential.
@@ -28,13 +27,11 @@ pub(crate) struct Assertion {
 }
 
 pub(crate) fn get_assertion(
-    channel: &mut Channel,
+    link: &mut Link<'_>,
     request: &AssertionRequest<'_>,
     verification: Verification<'_>,
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
 ) -> Result<Assertion, Fault> {
-    let answer = super::call(channel, GET_ASSERTION, request.write(verification), limit, say)?;
+    let answer = super::call(link, GET_ASSERTION, request.write(verification))?;
     let item = Rules::LENIENT
         .parse(&answer)
         .map_err(|_| Fault::Content("its assertion is not CBOR"))?;

@@ -3,8 +3,7 @@
 use super::{Info, SHORTEST_AUTHENTICATOR_DATA, Verification};
 use crate::usb::ctap1::Hash;
 use crate::usb::fault::Fault;
-use crate::usb::hid::{Channel, Waiting};
-use crate::usb::limit::Limit;
+use crate::usb::link::Link;
 use crate::usb::status;
 use crate::webauthn::cbor::{Item, Rules, Writer};
 
@@ -36,13 +35,11 @@ pub(crate) struct NewCredential {
 }
 
 pub(crate) fn make_credential(
-    channel: &mut Channel,
+    link: &mut Link<'_>,
     request: &CredentialRequest<'_>,
     verification: Verification<'_>,
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
 ) -> Result<NewCredential, Fault> {
-    let answer = super::call(channel, MAKE_CREDENTIAL, request.write(verification), limit, say)?;
+    let answer = super::call(link, MAKE_CREDENTIAL, request.write(verification))?;
     let item = Rules::LENIENT
         .parse(&answer)
         .map_err(|_| Fault::Odd("its new credential is not CBOR"))?;
@@ -50,14 +47,9 @@ pub(crate) fn make_credential(
 }
 
 /// Waits for a touch and does nothing else.
-pub(crate) fn select(
-    channel: &mut Channel,
-    info: &Info,
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
-) -> Result<(), Fault> {
+pub(crate) fn select(link: &mut Link<'_>, info: &Info) -> Result<(), Fault> {
     if info.knows_selection() {
-        return super::call(channel, SELECTION, Writer::default(), limit, say).map(|_| ());
+        return super::call(link, SELECTION, Writer::default()).map(|_| ());
     }
     // Before CTAP 2.1 an empty pinAuth did it (CTAP 2.0 §5.1, step 1): the answer is that this is
     // no PIN.
@@ -74,7 +66,7 @@ pub(crate) fn select(
         .text("type")
         .text("public-key");
     writer.number(8).bytes(&[]).number(9).number(1);
-    match super::call(channel, MAKE_CREDENTIAL, writer, limit, say) {
+    match super::call(link, MAKE_CREDENTIAL, writer) {
         Err(Fault::Status(
             status::PIN_INVALID | status::PIN_NOT_SET | status::PIN_AUTH_INVALID,
         )) => Ok(()),

@@ -2,8 +2,7 @@
 
 use super::protocol::Protocol;
 use crate::usb::fault::Fault;
-use crate::usb::hid::{Channel, Waiting};
-use crate::usb::limit::Limit;
+use crate::usb::link::Link;
 use crate::webauthn::cbor::{Item, Rules, Writer};
 
 /// What a FIDO2 key says about itself.
@@ -38,12 +37,8 @@ pub(crate) struct Options {
     pub(crate) make_credential_without_uv: Option<bool>,
 }
 
-pub(crate) fn get_info(
-    channel: &mut Channel,
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
-) -> Result<Info, Fault> {
-    let answer = super::call(channel, GET_INFO, Writer::default(), limit, say)?;
+pub(crate) fn get_info(link: &mut Link<'_>) -> Result<Info, Fault> {
+    let answer = super::call(link, GET_INFO, Writer::default())?;
     let item = Rules::LENIENT
         .parse(&answer)
         .map_err(|_| Fault::Odd("its description is not CBOR"))?;

@@ -20,8 +20,7 @@ use std::time::Duration;
 
 use super::fault::Fault;
 use super::frame::command::CBOR;
-use super::hid::{Channel, Waiting};
-use super::limit::Limit;
+use super::link::{Link, Wait};
 use super::status;
 use crate::webauthn::cbor::Writer;
 
@@ -59,23 +58,17 @@ impl Verification<'_> {
 }
 
 /// One command; the answer without its status byte.
-fn call(
-    channel: &mut Channel,
-    command: u8,
-    parameters: Writer,
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
-) -> Result<Vec<u8>, Fault> {
+fn call(link: &mut Link<'_>, command: u8, parameters: Writer) -> Result<Vec<u8>, Fault> {
     let message = [&[command][..], &parameters.into_bytes()].concat();
     loop {
-        let mut answer = channel.call(CBOR, &message, limit, say)?;
+        let mut answer = link.call(CBOR, &message)?;
         match answer.first().copied() {
             None => return Err(Fault::Content("an answer without a status")),
             Some(status::OK) => return Ok(answer.split_off(1)),
             // Nothing was done. CTAPHID has an error for it, which some keys do not use.
             Some(status::CHANNEL_BUSY) => {
-                say(Waiting::Turn);
-                limit
+                link.tell(Wait::Busy);
+                link.deadline
                     .pause(BUSY_PAUSE)
                     .map_err(|fault| if fault == Fault::Late { Fault::Busy } else { fault })?;
             }

@@ -9,8 +9,7 @@ use zeroize::Zeroizing;
 use super::Info;
 use super::protocol::{Point, Protocol, SharedSecret, Token};
 use crate::usb::fault::Fault;
-use crate::usb::hid::{Channel, Waiting};
-use crate::usb::limit::Limit;
+use crate::usb::link::Link;
 use crate::usb::person::Pin;
 use crate::webauthn::cbor::{Item, Rules, Writer, written};
 
@@ -60,13 +59,8 @@ impl PartialEq for PinEntry {
     }
 }
 
-pub(crate) fn pin_retries(
-    channel: &mut Channel,
-    info: &Info,
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
-) -> Result<Attempt, Fault> {
-    let answer = call(channel, GET_PIN_RETRIES, protocol(info)?, &[], limit, say)?;
+pub(crate) fn pin_retries(link: &mut Link<'_>, info: &Info) -> Result<Attempt, Fault> {
+    let answer = call(link, GET_PIN_RETRIES, protocol(info)?, &[])?;
     let item = parsed(&answer)?;
     let retries = item
         .get(3)
@@ -80,13 +74,8 @@ pub(crate) fn pin_retries(
 }
 
 /// How often a finger may still be wrong.
-pub(crate) fn fingerprint_retries(
-    channel: &mut Channel,
-    info: &Info,
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
-) -> Result<Option<u8>, Fault> {
-    let answer = call(channel, GET_UV_RETRIES, protocol(info)?, &[], limit, say)?;
+pub(crate) fn fingerprint_retries(link: &mut Link<'_>, info: &Info) -> Result<Option<u8>, Fault> {
+    let answer = call(link, GET_UV_RETRIES, protocol(info)?, &[])?;
     Ok(parsed(&answer)?
         .get(5)
         .and_then(Item::unsigned)
@@ -96,15 +85,13 @@ pub(crate) fn fingerprint_retries(
 /// Gives the PIN, once, for a token that is good for one thing at one RP ID, where the key knows
 /// that.
 pub(crate) fn token_by_pin(
-    channel: &mut Channel,
+    link: &mut Link<'_>,
     info: &Info,
     pin: &PinEntry,
     (permission, rp_id): (Permission, &str),
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
 ) -> Result<Token, Fault> {
     let protocol = protocol(info)?;
-    let (secret, point) = agree(channel, protocol, limit, say)?;
+    let (secret, point) = agree(link, protocol)?;
     let sealed = secret.encrypt(&pin.hash()[..])?;
     let bound = info.options.tokens == Some(true);
     let command = if bound { GET_TOKEN_USING_PIN } else { GET_PIN_TOKEN };
@@ -112,22 +99,20 @@ pub(crate) fn token_by_pin(
     if bound {
         pairs.extend(scope(permission, rp_id));
     }
-    let answer = call(channel, command, protocol, &pairs, limit, say)?;
+    let answer = call(link, command, protocol, &pairs)?;
     open(&secret, &answer)
 }
 
 /// Waits for a finger and gets a token for it.
 pub(crate) fn token_by_fingerprint(
-    channel: &mut Channel,
+    link: &mut Link<'_>,
     info: &Info,
     (permission, rp_id): (Permission, &str),
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
 ) -> Result<Token, Fault> {
     let protocol = protocol(info)?;
-    let (secret, point) = agree(channel, protocol, limit, say)?;
+    let (secret, point) = agree(link, protocol)?;
     let pairs = [vec![(3, point.write())], scope(permission, rp_id)].concat();
-    let answer = call(channel, GET_TOKEN_USING_UV, protocol, &pairs, limit, say)?;
+    let answer = call(link, GET_TOKEN_USING_UV, protocol, &pairs)?;
     open(&secret, &answer)
 }
 
@@ -143,13 +128,8 @@ fn scope(permission: Permission, rp_id: &str) -> Vec<(i64, Vec<u8>)> {
     ]
 }
 
-fn agree(
-    channel: &mut Channel,
-    protocol: Protocol,
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
-) -> Result<(SharedSecret, Point), Fault> {
-    let answer = call(channel, GET_KEY_AGREEMENT, protocol, &[], limit, say)?;
+fn agree(link: &mut Link<'_>, protocol: Protocol) -> Result<(SharedSecret, Point), Fault> {
+    let answer = call(link, GET_KEY_AGREEMENT, protocol, &[])?;
     let point = parsed(&answer)?.get(1).and_then(Point::read);
     SharedSecret::agree(protocol, &point.ok_or(Fault::Odd("it gave no key to agree on"))?)
 }
@@ -165,12 +145,10 @@ fn protocol(info: &Info) -> Result<Protocol, Fault> {
 
 /// One subcommand, with these parameters besides protocol and subcommand.
 fn call(
-    channel: &mut Channel,
+    link: &mut Link<'_>,
     subcommand: i64,
     protocol: Protocol,
     pairs: &[(i64, Vec<u8>)],
-    limit: &Limit,
-    say: &mut dyn FnMut(Waiting),
 ) -> Result<Vec<u8>, Fault> {
     let mut writer = Writer::default();
     writer
@@ -182,7 +160,7 @@ fn call(
     for (key, value) in pairs {
         writer.number(*key).raw(value);
     }
-    super::call(channel, CLIENT_PIN, writer, limit, say)
+    super::call(link, CLIENT_PIN, writer)
 }
 
 fn parsed(answer: &[u8]) -> Result<Item<'_>, Fault> {

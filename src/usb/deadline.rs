@@ -51,36 +51,36 @@ impl Cancel {
 
 /// Until when one key may be talked to.
 #[derive(Clone, Debug)]
-pub(super) struct Limit {
+pub(super) struct Deadline {
     end: Instant,
     cancel: Cancel,
 }
 
-impl Limit {
+impl Deadline {
     /// No wait is longer: so soon the word to stop is heard.
     pub(super) const SLICE: Duration = Duration::from_millis(20);
 
-    pub(super) fn new(within: Duration, cancel: Cancel) -> Limit {
+    pub(super) fn new(within: Duration, cancel: Cancel) -> Deadline {
         // A deadline beyond what the clock can say is no deadline anybody waits for.
         let now = Instant::now();
         let end = now.checked_add(within).unwrap_or_else(|| now + Duration::from_secs(24 * 3600));
-        Limit { end, cancel }
+        Deadline { end, cancel }
     }
 
     /// The same end, and another word to stop besides.
-    pub(super) fn with(&self, cancel: Cancel) -> Limit {
-        Limit { end: self.end, cancel }
+    pub(super) fn with(&self, cancel: Cancel) -> Deadline {
+        Deadline { end: self.end, cancel }
     }
 
     /// The same, and no longer than this from now.
-    pub(super) fn within(&self, most: Duration) -> Limit {
+    pub(super) fn within(&self, most: Duration) -> Deadline {
         let end = Instant::now().checked_add(most).map_or(self.end, |end| end.min(self.end));
-        Limit { end, cancel: self.cancel.clone() }
+        Deadline { end, cancel: self.cancel.clone() }
     }
 
     /// The same, so much later.
-    pub(super) fn later(&self, by: Duration) -> Limit {
-        Limit { end: self.end.checked_add(by).unwrap_or(self.end), cancel: self.cancel.clone() }
+    pub(super) fn later(&self, by: Duration) -> Deadline {
+        Deadline { end: self.end.checked_add(by).unwrap_or(self.end), cancel: self.cancel.clone() }
     }
 
     pub(super) fn left(&self) -> Duration {
@@ -95,7 +95,7 @@ impl Limit {
         self.stopped()?;
         match self.left() {
             Duration::ZERO => Err(Fault::Late),
-            left => Ok(left.min(Limit::SLICE)),
+            left => Ok(left.min(Deadline::SLICE)),
         }
     }
 
@@ -108,7 +108,7 @@ impl Limit {
     /// Waits.
     ///
     /// # Errors
-    /// As [`Limit::slice`].
+    /// As [`Deadline::slice`].
     pub(super) fn pause(&self, pause: Duration) -> Result<(), Fault> {
         let pause = self.within(pause);
         loop {

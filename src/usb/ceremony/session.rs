@@ -5,24 +5,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Instant;
 
+use crate::usb::deadline::Deadline;
 use crate::usb::error::Error;
 use crate::usb::fault::Fault;
-use crate::usb::hid::Waiting;
+use crate::usb::hid::Channel;
 use crate::usb::key::Key;
-use crate::usb::limit::Limit;
+use crate::usb::link::{Link, OnWait, Wait};
 use crate::usb::person::{Pin, PinRequest, Progress};
 
 /// What a key's thread reports.
-pub(super) enum News {
+pub(super) enum KeyEvent {
     Tell(Progress),
     /// It waits for its turn.
-    Ready(Readiness, Sender<Turn>),
+    Ready(Readiness, Sender<GoAhead>),
     /// It was taken; the others stop.
     Taken,
     AskPin(PinRequest, Sender<Option<Pin>>),
 }
 
-/// A [`super::Standing`] of a key that may take part, without what was found.
+/// A [`super::Fit`] of a key that may take part, without what was found.
 pub(super) enum Readiness {
     Fits,
     Perhaps,
@@ -30,7 +31,7 @@ pub(super) enum Readiness {
 
 /// Leave to blink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum GoAhead {
     /// No other key does.
     Alone,
     /// Others do too: a touch chooses.
@@ -38,33 +39,33 @@ pub(super) enum Turn {
 }
 
 /// What a key's thread has of all this.
-pub(super) struct Desk {
+pub(super) struct KeySession {
     key: Key,
     /// `false` once nobody listens any more.
-    line: Box<dyn Fn(News) -> bool + Send>,
-    limit: Limit,
+    events: Box<dyn Fn(KeyEvent) -> bool + Send>,
+    deadline: Deadline,
     taken: Arc<AtomicBool>,
     claimed: bool,
-    turn: Turn,
+    go_ahead: GoAhead,
     finger: bool,
     blinked: bool,
     busy: bool,
 }
 
-impl Desk {
+impl KeySession {
     pub(super) fn new(
         key: Key,
-        line: Box<dyn Fn(News) -> bool + Send>,
-        limit: Limit,
+        events: Box<dyn Fn(KeyEvent) -> bool + Send>,
+        deadline: Deadline,
         taken: Arc<AtomicBool>,
-    ) -> Desk {
-        Desk {
+    ) -> KeySession {
+        KeySession {
             key,
-            line,
-            limit,
+            events,
+            deadline,
             taken,
             claimed: false,
-            turn: Turn::Alone,
+            go_ahead: GoAhead::Alone,
             finger: false,
             blinked: false,
             busy: false,
@@ -75,13 +76,18 @@ impl Desk {
         &self.key
     }
 
-    pub(super) fn limit(&self) -> Limit {
-        self.limit.clone()
+    /// A link to the key that ends with the ceremony and reports to the person.
+    pub(super) fn link<'a>(&'a mut self, channel: &'a mut Channel) -> Link<'a> {
+        Link { channel, deadline: self.deadline(), on_wait: self }
+    }
+
+    pub(super) fn deadline(&self) -> Deadline {
+        self.deadline.clone()
     }
 
     /// Whether a touch still has to choose this key.
     pub(super) fn must_be_chosen(&self) -> bool {
-        self.turn == Turn::AmongOthers && !self.claimed
+        self.go_ahead == GoAhead::AmongOthers && !self.claimed
     }
 
     /// Whether the key has waited for the person.
@@ -91,27 +97,7 @@ impl Desk {
 
     pub(super) fn tell(&self, progress: Progress) {
         // When nobody listens any more, this thread hears it at its next wait.
-        (self.line)(News::Tell(progress));
-    }
-
-    /// Puts what the channel waits for into words.
-    pub(super) fn say(&mut self, waiting: Waiting) {
-        match waiting {
-            Waiting::Turn if self.busy => {}
-            Waiting::Turn => {
-                self.busy = true;
-                self.tell(Progress::Busy(self.key.clone()));
-            }
-            Waiting::Touch => {
-                self.blinked = true;
-                let key = self.key.clone();
-                self.tell(if self.finger {
-                    Progress::NeedFingerprint(key)
-                } else {
-                    Progress::NeedTouch(key)
-                });
-            }
-        }
+        (self.events)(KeyEvent::Tell(progress));
     }
 
     /// What the key waits for from now on is a finger that it knows.
@@ -120,10 +106,10 @@ impl Desk {
     }
 
     /// Reports how the key fits, and waits until it may blink.
-    pub(super) fn wait_for_turn(&mut self, readiness: Readiness) -> Result<(), Fault> {
-        let (turn, turns) = channel();
-        self.send(News::Ready(readiness, turn))?;
-        self.turn = self.answer(&turns)?;
+    pub(super) fn wait_for_go_ahead(&mut self, readiness: Readiness) -> Result<(), Fault> {
+        let (go_ahead, answers) = channel();
+        self.send(KeyEvent::Ready(readiness, go_ahead))?;
+        self.go_ahead = self.answer(&answers)?;
         Ok(())
     }
 
@@ -139,7 +125,7 @@ impl Desk {
             return Err(Fault::Stopped);
         }
         self.claimed = true;
-        self.send(News::Taken)
+        self.send(KeyEvent::Taken)
     }
 
     /// Asks the person for the PIN. The time they take does not count. Whoever gives up after a
@@ -148,16 +134,16 @@ impl Desk {
         let request = PinRequest { key: self.key.clone(), retries: Some(retries), wrong_before };
         let (pin, pins) = channel();
         let asked = Instant::now();
-        self.send(News::AskPin(request, pin))?;
+        self.send(KeyEvent::AskPin(request, pin))?;
         let pin = loop {
-            self.limit.stopped()?;
-            match pins.recv_timeout(Limit::SLICE) {
+            self.deadline.stopped()?;
+            match pins.recv_timeout(Deadline::SLICE) {
                 Ok(pin) => break pin,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(Fault::Stopped),
             }
         };
-        self.limit = self.limit.later(asked.elapsed());
+        self.deadline = self.deadline.later(asked.elapsed());
         let given_up = if wrong_before {
             Error::PinWrong { retries: Some(retries) }
         } else {
@@ -168,7 +154,7 @@ impl Desk {
 
     fn answer<T>(&self, answers: &Receiver<T>) -> Result<T, Fault> {
         loop {
-            match answers.recv_timeout(self.limit.slice()?) {
+            match answers.recv_timeout(self.deadline.slice()?) {
                 Ok(answer) => return Ok(answer),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(Fault::Stopped),
@@ -176,7 +162,28 @@ impl Desk {
         }
     }
 
-    fn send(&self, news: News) -> Result<(), Fault> {
-        if (self.line)(news) { Ok(()) } else { Err(Fault::Stopped) }
+    fn send(&self, news: KeyEvent) -> Result<(), Fault> {
+        if (self.events)(news) { Ok(()) } else { Err(Fault::Stopped) }
+    }
+}
+
+impl OnWait for KeySession {
+    fn on_wait(&mut self, wait: Wait) {
+        match wait {
+            Wait::Busy if self.busy => {}
+            Wait::Busy => {
+                self.busy = true;
+                self.tell(Progress::Busy(self.key.clone()));
+            }
+            Wait::Touch => {
+                self.blinked = true;
+                let key = self.key.clone();
+                self.tell(if self.finger {
+                    Progress::NeedFingerprint(key)
+                } else {
+                    Progress::NeedTouch(key)
+                });
+            }
+        }
     }
 }
