@@ -118,6 +118,5 @@ impl Speaks {
     }
 }
 
-/// How long a node may take to become ours: udevd sets its permission some time after the node is
-/// there.
+/// Time for udevd to set the permissions of a new node.
 const UDEV: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::error::Error;
 use super::key::Key;
 
-/// Where security keys are plugged in.
+/// A bus of security keys.
 pub trait Bus: Send + Sync {
     /// Every interface with usage page F1D0, usage 01.
     ///
@@ -20,8 +20,8 @@ pub trait Bus: Send + Sync {
     /// See [`NotOpened`].
     fn open(&self, path: &Path) -> Result<Box<dyn Transport>, NotOpened>;
 
-    /// What waits until a key may have come or gone, at most as long as it is told. Used by the
-    /// thread that asked for it.
+    /// Returns a function that waits for a key to come or go, at most as long as its argument. Only
+    /// the calling thread uses it.
     fn watch(&self) -> Box<dyn FnMut(Duration)>;
 }
 
@@ -48,16 +48,16 @@ pub trait Transport: Send {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unplugged;
 
-/// Why a key could not be opened.
+/// The reason why a key was not opened.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotOpened {
-    /// It is not for us.
+    /// The system does not allow this user to open the node.
     NotAllowed(PathBuf),
-    /// It is not there any more.
+    /// The key was unplugged.
     Gone,
-    /// Somebody else keeps it to themselves.
+    /// Another program has locked the node.
     InUse,
-    /// Something else, in the system's words.
+    /// Another error, in the system's words.
     Other(String),
 }

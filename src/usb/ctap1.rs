@@ -41,7 +41,7 @@ pub(super) fn authenticate(
     }
 }
 
-/// Whether the key made this handle for this application. It does not blink.
+/// Asks whether the key made this handle for this application. The key does not blink.
 pub(super) fn knows(link: &mut Link<'_>, application: &Hash, handle: &[u8]) -> Result<bool, Fault> {
     // A handle too long for the message is none of a U2F key's.
     let Ok(data) = request(&[0; 32], application, handle) else { return Ok(false) };
@@ -54,7 +54,7 @@ pub(super) fn knows(link: &mut Link<'_>, application: &Hash, handle: &[u8]) -> R
     }
 }
 
-/// Whether it speaks the one version there is.
+/// Asks whether the key speaks U2F_V2, the only version.
 pub(super) fn speaks_v2(link: &mut Link<'_>) -> Result<bool, Fault> {
     let (word, version) = call(link, VERSION, 0, &[])?;
     Ok(word == NO_ERROR && version == b"U2F_V2")
@@ -125,5 +125,5 @@ const ENFORCE_PRESENCE: u8 = 0x03;
 const NO_ERROR: u16 = 0x9000;
 const CONDITIONS_NOT_SATISFIED: u16 = 0x6985;
 
-/// How often a key is asked whether it was touched.
+/// Interval of the polls for a touch.
 const PACE: Duration = Duration::from_millis(75);

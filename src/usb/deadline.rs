@@ -1,4 +1,4 @@
-//! When a ceremony ends whatever happens: its deadline, and the word to stop.
+//! Deadline and cancellation of a ceremony.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::fault::Fault;
 
-/// How a ceremony is run.
+/// Options of a ceremony.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How long it may take in all, the wait for a key and for a touch included.
+    /// Time for the whole ceremony, waits for a key and for a touch included.
     pub deadline: Duration,
     /// Ends it from another thread, or from a signal handler.
     pub cancel: Cancel,
@@ -37,7 +37,7 @@ impl Cancel {
         self.said.store(true, Ordering::Release);
     }
 
-    /// Whether it was said.
+    /// Returns whether [`cancel`](Cancel::cancel) was called on a clone or on a parent.
     pub fn is_cancelled(&self) -> bool {
         self.said.load(Ordering::Acquire)
             || self.also.as_ref().is_some_and(|also| also.is_cancelled())
@@ -87,7 +87,7 @@ impl Deadline {
         self.end.saturating_duration_since(Instant::now())
     }
 
-    /// How long to wait before looking here again.
+    /// Returns the time to wait before the deadline and the cancellation are looked at again.
     ///
     /// # Errors
     /// [`Fault::Stopped`], [`Fault::Late`].

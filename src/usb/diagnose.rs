@@ -1,4 +1,5 @@
-//! What is plugged in and how it is; works without permission too, and says then what is missing.
+//! Diagnosis of the keys that are plugged in; without permission to open them too, which it then
+//! reports.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -51,7 +52,7 @@ pub fn list_on(bus: Arc<dyn Bus>) -> Result<Vec<Found>, Error> {
     Ok(found.collect())
 }
 
-/// Which processes have a key open, as far as this one may see.
+/// Lists the processes that have a key open, as far as this process may see.
 pub fn holders(path: &Path) -> Holders {
     let mut holders = Holders::default();
     let Ok(processes) = fs::read_dir("/proc") else { return holders };
@@ -70,7 +71,7 @@ pub fn holders(path: &Path) -> Holders {
                 }
             }
             Err(error) if error.kind() == ErrorKind::PermissionDenied => holders.unseen += 1,
-            // It has ended meanwhile.
+            // The process has ended.
             Err(_) => {}
         }
     }
@@ -154,8 +155,7 @@ fn not_allowed(path: &Path) -> Access {
     }
 }
 
-/// Whether udevd has given the node to whoever is logged in: its record of the device is tagged
-/// `uaccess`.
+/// Reads udevd's record of the device: the tag `uaccess` gives the node to the local session.
 fn tagged(path: &Path) -> Option<bool> {
     let number = fs::metadata(path).ok()?.rdev();
     let record = format!(
@@ -167,7 +167,7 @@ fn tagged(path: &Path) -> Option<bool> {
     Some(record.lines().any(|line| line == "G:uaccess" || line == "Q:uaccess"))
 }
 
-/// How long a key may take to say what it is. Another program may keep it busy meanwhile.
+/// Time for a key to answer; another program may keep it busy.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

@@ -1,18 +1,17 @@
-//! Why a ceremony, or a look at the bus, came to nothing.
+//! Errors of ceremonies and of listing the bus.
 
 use std::path::PathBuf;
 
 use super::key::Key;
 
-/// Why there is no answer of a security key. The groups say who must act, and each message what
-/// helps.
+/// An error of a ceremony, grouped by who must act. Each message says what helps.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The person: no key came in time.
     #[error("no security key was plugged in in time: plug one in and try again")]
     NoKey,
-    /// The person: the key waited, nobody touched it.
+    /// The person: the key waited and was not touched.
     #[error("the security key was not touched in time: try again and touch it while it blinks")]
     NotTouched,
     /// The person: the ceremony was cancelled, here or at the key.
@@ -35,10 +34,10 @@ pub enum Error {
     /// The person: the PIN is wrong, and was not tried again.
     #[error("the PIN is wrong{}", tries_left(*.retries))]
     PinWrong {
-        /// How many tries the key has left, where it says so.
+        /// Tries left, if the key says so.
         retries: Option<u8>,
     },
-    /// The person: nobody gave the PIN that the key needs.
+    /// The person: the PIN that the key needs was not given.
     #[error("this security key needs its PIN")]
     PinNotGiven,
     /// The person: three wrong PINs in a row; the key wants to be plugged in anew.
@@ -88,7 +87,7 @@ pub enum Error {
     /// and no other key would do.
     #[error("{key} could not be asked: {why}")]
     NotAsked {
-        /// Which key.
+        /// The key.
         key: Key,
         /// The reason: [`Error::Busy`], [`Error::Slow`], or another fault of this key.
         why: Box<Error>,

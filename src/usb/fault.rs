@@ -1,13 +1,13 @@
-//! What can go wrong with one key, before anybody has put it into words.
+//! Faults of one key, before they become messages.
 
 use super::error::Error;
 
-/// Why one key did not do what it was asked.
+/// The reason why a key did not carry out a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It was unplugged.
+    /// The key was unplugged.
     Gone,
-    /// We were told to stop.
+    /// The ceremony was cancelled.
     Stopped,
     /// The deadline passed.
     Late,
@@ -15,18 +15,18 @@ pub(super) enum Fault {
     Busy,
     /// The deadline passed while it worked.
     Slow,
-    /// It said nothing at all for longer than any key may.
+    /// The key was silent for longer than CTAPHID allows.
     Silent,
-    /// It broke the rules of CTAPHID, CTAP1 or CTAP2.
+    /// The key violated CTAPHID, CTAP1 or CTAP2.
     Odd(&'static str),
-    /// It kept the rules of CTAPHID, and answered one command with what CTAP1 or CTAP2 do not
-    /// allow, or with an error.
+    /// The key kept to CTAPHID, but answered one command with an error, or with content that CTAP1
+    /// or CTAP2 do not allow.
     Content(&'static str),
-    /// It answered a CTAP2 command with this status (CTAP 2.1 §6.3).
+    /// The status of a CTAP2 command (CTAP 2.1 §6.3).
     Status(u8),
-    /// It answered a U2F command with this status word (ISO 7816-4).
+    /// The status word of a U2F command (ISO 7816-4).
     Word(u16),
-    /// What it means is known already.
+    /// An error that is known already.
     Plain(Error),
 }
 

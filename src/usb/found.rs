@@ -1,4 +1,4 @@
-//! What is plugged in, and how it is: for the list and for the doctor.
+//! Keys on the bus and their condition, for the list and for `key doctor`.
 
 use serde::Serialize;
 
@@ -7,23 +7,22 @@ use super::key::{Key, Text};
 /// One FIDO HID interface, as far as we may look.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Found {
-    /// What it is called.
+    /// The key.
     pub key: Key,
-    /// Whether we may open it.
+    /// Access to the key's node by this process.
     pub access: Access,
-    /// Whether udev knows it for a security key and gives it to whoever is logged in here; unknown
-    /// where no udevd runs.
+    /// The node is tagged by udev as a security key for the local session; unknown without udevd.
     pub tagged: Option<bool>,
-    /// What it said; nothing if it was not opened.
+    /// The key's answer; `None` if the key was not opened.
     pub answer: Option<Answer>,
 }
 
-/// Whether a key can be opened.
+/// Access to a key's node.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
-    /// It was opened.
+    /// The key was opened.
     Open,
     /// Not by us: the node belongs to these, with this mode.
     NotAllowed {
@@ -35,30 +34,30 @@ pub enum Access {
         /// The group.
         gid: u32,
     },
-    /// It was unplugged meanwhile, or its node is missing.
+    /// The key was unplugged, or its node is missing.
     Gone,
-    /// Something else, in the system's words.
+    /// Another error, in the system's words.
     Failed(String),
 }
 
-/// How a key answered when it was asked what it is.
+/// A key's answer to the question what it is.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// It is well.
+    /// A complete description.
     About(About),
     /// Another program used it all the time.
     Busy,
-    /// It works, and had not answered in time.
+    /// The key works, but did not answer in time.
     Slow,
-    /// It said nothing.
+    /// No answer.
     Silent,
-    /// It broke the protocol, in this way.
+    /// A violation of the protocol, described in words.
     Misbehaved(String),
 }
 
-/// What a key says about itself.
+/// A key's description of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct About {
     /// The protocols: `U2F_V2`, `FIDO_2_0`, `FIDO_2_1`.
@@ -67,42 +66,42 @@ pub struct About {
     pub aaguid: Option<String>,
     /// The version of its software, of FIDO2 keys that say it; else that of its USB device.
     pub firmware: String,
-    /// Its PIN.
+    /// The state of its PIN.
     pub pin: PinState,
-    /// It knows its person by itself, by a fingerprint for example, and has learnt one.
+    /// A built-in method, such as a fingerprint, is set up.
     pub user_verification: bool,
-    /// How many more credentials it can hold that are found without a name, where it says so.
+    /// The number of further discoverable credentials that the key can store, if it says so.
     pub remaining_credentials: Option<u64>,
-    /// It asks for a PIN or a fingerprint every time.
+    /// The key asks for a PIN or a fingerprint every time.
     pub always_verifies: bool,
 }
 
-/// How the PIN of a key is.
+/// The state of a key's PIN.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PinState {
     /// The key knows no PIN.
     Unsupported,
-    /// None was set.
+    /// No PIN is set.
     NotSet,
     /// One was set.
     Set {
         /// Tries left.
         retries: Option<u8>,
-        /// It takes none until it is plugged in again.
+        /// The key takes no PIN until it is plugged in again.
         power_cycle: bool,
-        /// It wants a new one first.
+        /// The PIN must be changed before it is used.
         must_change: bool,
     },
     /// All tries are used up.
     Blocked,
 }
 
-/// Who has a key open, as far as we may see.
+/// The processes that have a key open.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Holders {
-    /// Those seen.
+    /// The processes that this one may see.
     pub seen: Vec<Holder>,
     /// Processes that belong to others and that we may not look into.
     pub unseen: usize,
@@ -111,8 +110,8 @@ pub struct Holders {
 /// A process that has a key open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Holder {
-    /// Its number.
+    /// The process number.
     pub pid: u32,
-    /// Its name.
+    /// The program's name.
     pub program: Text,
 }

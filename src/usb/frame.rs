@@ -124,7 +124,7 @@ impl Assembly {
     }
 }
 
-/// Where a channel is asked for.
+/// The channel on which channels are requested.
 pub(super) const BROADCAST: ChannelId = [0xff; 4];
 
 /// The longest report (and the usual one), and the shortest that can carry a message.

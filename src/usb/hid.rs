@@ -1,7 +1,7 @@
 //! CTAPHID: one channel to one key (CTAP 2.1 §11.2).
 //!
-//! The kernel shows every report to every program that has the key open, so what is on other
-//! channels is passed over. Each wait ends at the deadline it is given, whatever the key sends.
+//! The kernel shows every report to every program that has the key open, so reports of other
+//! channels are skipped. Each wait ends at its deadline, whether or not the key answers.
 
 use std::time::Duration;
 
@@ -171,7 +171,7 @@ impl Channel {
 /// ms. Clients of U2F give it 3 s for a message; the rest is for machines that are late themselves.
 pub(super) const SILENCE: Duration = Duration::from_secs(4);
 
-/// How long a key may take to end what was cancelled.
+/// Time for a key to end a cancelled command.
 const DRAIN: Duration = Duration::from_millis(150);
 
 /// More reports than the kernel keeps for one program (64), so that what is stale is gone.

@@ -154,7 +154,7 @@ fn report_lengths(descriptor: &[u8]) -> (usize, usize) {
     (bits_in / 8, bits_out / 8)
 }
 
-/// Where udevd runs, its word comes after it has set who may open the key.
+/// With udevd, its own events are used: they come after it has set the node's permissions.
 fn monitor() -> Option<udev::MonitorSocket> {
     if !Path::new("/run/udev/control").exists() {
         return None;
@@ -168,7 +168,7 @@ fn await_event(socket: &udev::MonitorSocket, most: Duration) {
     if poll(&mut ready, timeout).is_err() {
         thread::sleep(most.min(PERIOD));
     }
-    // What has been said is taken, so that the next wait is one.
+    // Drain the events, so that the next wait blocks.
     socket.iter().for_each(drop);
 }
 
@@ -176,7 +176,7 @@ fn await_event(socket: &udev::MonitorSocket, most: Duration) {
 const USAGE_PAGE: u16 = 0xf1d0;
 const USAGE: u16 = 0x01;
 
-/// How often keys are looked for where no udevd says that one came.
+/// Polling interval on a machine without udevd.
 const PERIOD: Duration = Duration::from_millis(250);
 
 /// The library keeps its last error in one place for the whole process, so it is entered by one

@@ -1,5 +1,5 @@
-//! What a security key is called. Its texts come from the device and are made safe before anybody
-//! sees them.
+//! The identity of a security key. Its texts come from the device and are sanitized before they are
+//! shown.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,11 +15,11 @@ pub struct Key {
     pub vendor_id: u16,
     /// The USB product.
     pub product_id: u16,
-    /// Who made it, as it says itself.
+    /// The manufacturer, as the key says.
     pub manufacturer: Text,
-    /// What it is, as it says itself.
+    /// The product, as the key says.
     pub product: Text,
-    /// Its serial number, as it says itself; mostly empty.
+    /// The serial number, as the key says; usually empty.
     pub serial: Text,
 }
 
@@ -77,7 +77,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// How much of a device's text is shown.
+/// The most characters shown of a device's text.
 const MOST_CHARACTERS: usize = 64;
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::frame::{Assembly, BROADCAST, LONGEST_REPORT, Part, command};
 use super::hid::{Channel, SILENCE};
 
-/// What a key asks for while it works.
+/// The reason why a command waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
     /// A touch.
@@ -34,7 +34,7 @@ pub(super) struct Link<'a> {
     pub(super) on_wait: &'a mut dyn OnWait,
 }
 
-/// Why an exchange did not work out.
+/// The reason why one exchange failed.
 enum ExchangeError {
     /// Another channel has the key: nothing was done.
     Busy,
@@ -129,8 +129,8 @@ impl Link<'_> {
         self.connect()
     }
 
-    /// Asks for a channel on the broadcast channel, with a nonce that tells our answer from
-    /// everybody else's.
+    /// Requests a channel on the broadcast channel. A nonce tells the answer from those to other
+    /// programs.
     pub(super) fn connect(&mut self) -> Result<(), Fault> {
         let mut nonce = [0; 8];
         getrandom::fill(&mut nonce)
@@ -172,9 +172,9 @@ impl Link<'_> {
         }
     }
 
-    /// Waits for the answer to our INIT; everything else is somebody else's. A key that says
-    /// nothing at all gets all the time that a key may take: it would answer a second INIT after
-    /// the first one.
+    /// Waits for the answer to this INIT, and skips the answers to others. A key that is completely
+    /// silent gets the longest time CTAPHID allows: it would answer a second INIT only after the
+    /// first.
     fn channel_answer(
         &mut self,
         nonce: &[u8],
@@ -200,14 +200,14 @@ impl Link<'_> {
                 continue;
             }
             match frame.part {
-                // It may be another program that was told so, and ours may still be answered.
+                // The error may answer another program, and this INIT may still be answered.
                 Part::Initial(command::ERROR, _, [BUSY, ..]) => {
                     self.channel.traffic.note_others();
                     self.tell(Wait::Busy);
                     busy = busy.or(Some(again_after(asked.elapsed(), pause)));
                     continue;
                 }
-                // It may be the answer to another program; if it is ours, there will be no other.
+                // The answer may be another program's; if it is ours, no other will come.
                 Part::Initial(command::INIT, ..) => assembly = Assembly::default(),
                 Part::Initial(..) => {
                     self.channel.traffic.note(&frame);
@@ -266,7 +266,7 @@ impl Link<'_> {
             match assembly.take(frame.part, reports_in).map_err(Fault::Odd)? {
                 None => {}
                 Some((command::KEEPALIVE, status)) => {
-                    // It has taken the message after all.
+                    // The key has taken the message after all.
                     busy = None;
                     match status.first() {
                         Some(&KEEPALIVE_TOUCH) => {
@@ -302,13 +302,13 @@ impl Link<'_> {
     }
 }
 
-/// When a message that was turned away is sent again, counted from when it was sent: once all that
-/// the key says to it can be here.
+/// Time after which a rejected message is sent again, counted from when it was sent: by then all
+/// the key's reports about it have arrived.
 fn again_after(took: Duration, pause: Duration) -> Duration {
     took + took.max(pause)
 }
 
-/// What a CTAPHID_ERROR means (CTAP 2.1 §11.2.9.1.6).
+/// Translates a CTAPHID_ERROR (CTAP 2.1 §11.2.9.1.6).
 fn error(code: Option<u8>) -> ExchangeError {
     match code {
         Some(BUSY) => ExchangeError::Busy,
@@ -341,7 +341,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(16);
 /// The first pause after "busy", and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(160));
 
-/// How often a channel is opened anew before the key is given up.
+/// The most channels requested for one command before the key is given up.
 const MOST_RESETS: u32 = 3;
 
 /// The answer to INIT: nonce, channel, protocol version, device version, capabilities.

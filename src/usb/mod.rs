@@ -1,9 +1,9 @@
 //! Security keys on the USB bus: the client of CTAP 2.1 and U2F over HID.
 //!
 //! [`register`] and [`authenticate`] find the key, let the person choose among several by touching
-//! one, ask for its PIN only if it is needed, wait for the touch, and end at a deadline whatever
-//! the key does. [`list`] says what is plugged in. Nothing here prints, and nothing a key sends is
-//! believed: the relying party judges the answer.
+//! one, ask for its PIN only if it is needed, wait for the touch, and end at a deadline even if the
+//! key hangs. [`list`] names the keys that are plugged in. The module prints nothing, and trusts no
+//! answer of a key: the relying party judges it.
 //!
 //! ```no_run
 //! use twostep::usb::{Options, Person, Pin, PinRequest, Progress, authenticate};

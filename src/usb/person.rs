@@ -6,10 +6,9 @@ use zeroize::Zeroizing;
 
 use super::key::Key;
 
-/// Who carries a ceremony's words to a person and brings back a PIN.
+/// The interface to the person: shows progress and asks for a PIN.
 pub trait Person {
-    /// Something happened that the person should know. Called from the thread that runs the
-    /// ceremony.
+    /// Reports progress. Called from the thread that runs the ceremony.
     fn tell(&mut self, progress: Progress);
 
     /// Asks for the PIN of a key; `None` ends the ceremony. A PIN that was wrong is never sent
@@ -17,7 +16,7 @@ pub trait Person {
     fn pin(&mut self, request: &PinRequest) -> Option<Pin>;
 }
 
-/// What happens during a ceremony.
+/// Progress of a ceremony.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -29,10 +28,10 @@ pub enum Progress {
     KeyRemoved(Key),
     /// Several keys blink: the one that is touched is taken.
     ChooseByTouch {
-        /// Those that blink.
+        /// The keys that blink.
         keys: Vec<Key>,
     },
-    /// This key was taken, by touch or because it is the only one that fits.
+    /// A key was chosen, by touch or because no other fits.
     Chosen(Key),
     /// The key waits for a touch.
     NeedTouch(Key),
@@ -42,7 +41,7 @@ pub enum Progress {
     FingerprintWrong {
         /// The key.
         key: Key,
-        /// How many tries are left before it wants its PIN, where it says so.
+        /// Tries left before the key wants its PIN, if it says so.
         retries: Option<u8>,
     },
     /// Another program uses the key; the ceremony waits.
@@ -51,7 +50,7 @@ pub enum Progress {
     LeftOut {
         /// The key.
         key: Key,
-        /// Why.
+        /// The reason.
         why: super::Error,
     },
 }
@@ -59,9 +58,9 @@ pub enum Progress {
 /// A key's question for its PIN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PinRequest {
-    /// Whose PIN.
+    /// The key that wants its PIN.
     pub key: Key,
-    /// How many tries are left before the key blocks its PIN, where it says so.
+    /// Tries left before the key blocks its PIN, if it says so.
     pub retries: Option<u8>,
     /// The PIN given before was wrong.
     pub wrong_before: bool,

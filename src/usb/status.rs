@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::fault::Fault;
 
-/// Whether a status is about the request itself, and not about the person or the stored
+/// Returns whether a status concerns the request itself, rather than the person or the stored
 /// credentials.
 pub(super) fn is_about_the_request(status: u8) -> bool {
     matches!(
@@ -22,7 +22,7 @@ pub(super) fn is_about_the_request(status: u8) -> bool {
     ) || status >= 0xe0
 }
 
-/// What the person hears of a status that ended a ceremony.
+/// Returns the error for a status that ended a ceremony.
 pub(super) fn error(status: u8) -> Error {
     match status {
         OPERATION_DENIED | KEEPALIVE_CANCEL | NOT_ALLOWED | UV_INVALID | UV_BLOCKED => {

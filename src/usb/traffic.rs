@@ -12,7 +12,7 @@ pub(super) struct Traffic {
     now: Heard,
     /// Since the key was opened.
     ever: Heard,
-    /// When it last answered another program.
+    /// The time of its last answer to another program.
     last_others: Option<Instant>,
     /// The channels that were ours.
     former: Vec<ChannelId>,
@@ -21,13 +21,13 @@ pub(super) struct Traffic {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Heard {
-    /// It answers another program, or says that it does.
+    /// The key answers another program, or reports that it does.
     others: bool,
-    /// It answers what we asked on a channel that we gave up.
+    /// The key answers a command on a channel that was given up.
     late: bool,
-    /// It says that it works.
+    /// The key reports that it works on a command.
     works: bool,
-    /// It wants to be touched.
+    /// The key waits for a touch.
     touch: bool,
 }
 
@@ -96,7 +96,7 @@ impl Traffic {
     }
 }
 
-/// Why a key that works had not answered at a deadline.
+/// The reason why a working key had not answered at a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hindrance {
     Busy,

@@ -166,7 +166,7 @@ impl Authentication {
 }
 
 impl Ceremony for Authentication {
-    /// Nothing, if the key may hold a credential that it hides.
+    /// `None` if the key may hide a credential.
     type Found = Option<Found>;
     type Output = AuthenticationResponse;
 

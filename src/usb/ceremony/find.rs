@@ -1,5 +1,4 @@
-//! Whether a key holds one of some credentials, asked without disturbing anybody (CTAP 2.1 §6.2,
-//! "pre-flight").
+//! Pre-flight: asks a key whether it holds a credential, without a touch (CTAP 2.1 §6.2).
 
 use std::collections::VecDeque;
 
@@ -11,7 +10,7 @@ use crate::usb::fault::Fault;
 use crate::usb::hid::Channel;
 use crate::usb::{ctap1, ctap2, status};
 
-/// What a key was asked about.
+/// The credentials that a key is asked for.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'a> {
     pub(super) rp_id: &'a str,
@@ -33,12 +32,12 @@ pub(super) enum Found {
     },
 }
 
-/// What is known after asking.
+/// The result of asking.
 pub(super) enum Look {
     Found(Found),
-    /// It holds none.
+    /// The key holds none of the credentials.
     Nothing,
-    /// It does not say.
+    /// The key does not say.
     Unknown,
 }
 
@@ -94,7 +93,7 @@ pub(super) fn by_fido2(
     let mut portions = VecDeque::from(portions(info, wanted.ids));
     let mut odd = false;
     while let Some(allow) = portions.pop_front() {
-        // What is signed here is no client data, and good for nothing.
+        // The hash is no client data, so this signature is worthless.
         let request = AssertionRequest {
             client_data_hash: &[0; 32],
             rp_id: wanted.rp_id,
@@ -104,7 +103,7 @@ pub(super) fn by_fido2(
         match ctap2::get_assertion(&mut session.link(channel), &request, verification) {
             Ok(assertion) => return Ok(Look::Found(Found::Fido2(assertion.credential_id))),
             Err(Fault::Status(status::NO_CREDENTIALS)) => {}
-            // It refuses the command, not one of these.
+            // The key refuses the command, not a credential.
             Err(Fault::Status(status::PUAT_REQUIRED)) => return Ok(Look::Unknown),
             // One of these upsets it: it is asked for each alone.
             Err(Fault::Status(_) | Fault::Content(_)) if allow.len() > 1 => {

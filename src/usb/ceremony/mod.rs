@@ -89,7 +89,7 @@ pub fn authenticate_on(
     selection::run(bus, options, authentication, person)
 }
 
-/// What is done with each key, in two halves: without disturbing anybody, and then for good.
+/// A ceremony on one key, in two halves: a look without a touch, then the ceremony itself.
 trait Ceremony: Send + Sync + 'static {
     type Found: Send;
     type Output: Send + 'static;
@@ -110,13 +110,13 @@ trait Ceremony: Send + Sync + 'static {
     ) -> Result<Self::Output, Fault>;
 }
 
-/// How a key fits.
+/// The suitability of a key.
 enum Fit<F> {
-    /// It does.
+    /// The key fits.
     Yes(F),
-    /// It says so only to whom it knows: it may hold a credential that it hides.
+    /// The key may hold a hidden credential, which it reveals after verification only.
     Perhaps(F),
-    /// It does not, for this reason.
+    /// The key does not fit, for this reason.
     No(Error),
 }
 
@@ -128,8 +128,8 @@ fn ids(descriptors: &[Descriptor]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// After a command that waited for a touch: whatever the key said to it, the person has chosen this
-/// key. A key that was lost meanwhile has said nothing.
+/// Claims the key after a command that waited for a touch. With any answer the person has chosen
+/// this key; a key that was unplugged has not answered.
 fn claim_unless_lost<T>(result: &Result<T, Fault>, session: &mut KeySession) -> Result<(), Fault> {
     match result {
         Ok(_) | Err(Fault::Status(_) | Fault::Word(_)) => session.claim(),

@@ -10,11 +10,9 @@ use crate::usb::bus::Bus;
 use crate::usb::fault::Fault;
 use crate::usb::link::{OnWait, Wait};
 
-/// Opens the key and has the ceremony look at it. It does not blink.
+/// Opens the key and has the ceremony look at it. The key does not blink.
 ///
-/// # Errors
-/// [`Fault::Busy`] and [`Fault::Slow`] at the end of the ceremony's time, and whatever does not
-/// pass.
+/// [`Fault::Busy`] and [`Fault::Slow`] at the end of the ceremony's time, and lasting faults.
 pub(super) fn probe<C: Ceremony>(
     bus: &Arc<dyn Bus>,
     ceremony: &C,
@@ -45,11 +43,11 @@ pub(super) fn probe<C: Ceremony>(
     }
 }
 
-/// How long a key that says nothing is asked again. One that was plugged in a moment ago, or hangs
-/// in another program's command, may need that; the answer of all others waits for it.
+/// The time for which a silent key is retried. A key that was just plugged in, or hangs in another
+/// program's command, may need it; the result of all other keys waits for it.
 const SILENT: Duration = Duration::from_secs(6);
 
-/// How often a key that breaks the protocol is asked anew.
+/// The most retries with a key that violates the protocol.
 const MOST_BREACHES: u32 = 3;
 
 /// The pause before it is asked again.

@@ -272,8 +272,8 @@ impl Ceremony for Registration {
     }
 }
 
-/// Whether a key may have failed at the list of algorithms. Once it has blinked, only what it says
-/// of algorithms and encoding counts.
+/// Returns whether a key may have failed at the list of algorithms. Once the key has blinked, only
+/// statuses about algorithms and encoding count.
 fn stumbled(status: u8, blinked: bool) -> bool {
     matches!(status, status::UNSUPPORTED_ALGORITHM | status::INVALID_CBOR)
         || !blinked && status::is_about_the_request(status)

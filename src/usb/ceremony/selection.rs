@@ -1,5 +1,5 @@
-//! Which key: the only one that fits, or the one that is touched (CTAP 2.1 §6.9, WebAuthn L3 §5.1.3
-//! step 20).
+//! Selection of a key: the only one that fits, or the one that is touched (CTAP 2.1 §6.9, WebAuthn
+//! L3 §5.1.3 step 20).
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -22,7 +22,7 @@ enum Event<T> {
     OfKey(usize, KeyEvent),
     /// The thread of this key has ended; whether its key had blinked.
     Ended(usize, Result<T, Fault>, bool),
-    /// What is plugged in now.
+    /// The keys that are plugged in now.
     Keys(Vec<Key>),
 }
 
@@ -38,17 +38,17 @@ struct Runner {
 }
 
 enum State {
-    /// It finds out whether it fits.
+    /// The key is being probed.
     Looking,
-    /// It does, and waits.
+    /// The key fits, and waits for the go-ahead.
     Fits(Sender<GoAhead>),
-    /// It may, and waits.
+    /// The key may fit, and waits for the go-ahead.
     Perhaps(Sender<GoAhead>),
-    /// It blinks, or will.
+    /// The key has the go-ahead to blink.
     Going,
-    /// It was let go, for this reason.
+    /// The key takes no further part, for this reason.
     Ended(Outcome),
-    /// It was unplugged before it blinked.
+    /// The key was unplugged before it blinked.
     Gone,
 }
 
@@ -167,7 +167,7 @@ impl<C: Ceremony> Selection<C> {
         );
         thread::spawn(move || {
             let result = perform(&bus, ceremony.as_ref(), &mut session);
-            // When nobody listens any more, the ceremony is over.
+            // A closed channel means that the ceremony is over.
             let _ = ended.send(Event::Ended(number, result, session.has_blinked()));
         });
         self.runners.push(Runner {
@@ -268,7 +268,7 @@ impl<C: Ceremony> Selection<C> {
             > 1;
         let Some(runner) = self.runners.get_mut(number) else { return };
         match news {
-            // Who chooses by touch has been told so.
+            // The person was told to choose by touch.
             KeyEvent::Tell(Progress::NeedTouch(_) | Progress::NeedFingerprint(_))
                 if others && self.winner.is_none() => {}
             KeyEvent::Tell(progress) => {
@@ -296,7 +296,7 @@ impl<C: Ceremony> Selection<C> {
         }
     }
 
-    /// What the end of a key's thread means: the ceremony's end, or one key less.
+    /// Handles the end of a key's thread: the end of the ceremony, or one key less.
     fn let_go(
         &mut self,
         number: usize,
@@ -455,11 +455,11 @@ fn perform<C: Ceremony>(
     ceremony.perform(&mut authenticator, found, session)
 }
 
-/// How long a key that others wait for may take to say whether it fits.
+/// Time for a key to say whether it fits, while other keys wait for it.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
-/// How long after the deadline the threads of keys may take to say how it ended.
+/// Time after the deadline for the keys' threads to report their end.
 const LAST_WORDS: Duration = Duration::from_millis(210);
 
-/// How often the bus is looked at while nothing is heard of it.
+/// Polling interval of the bus without events.
 const PERIOD: Duration = Duration::from_millis(250);

@@ -13,12 +13,12 @@ use crate::usb::key::Key;
 use crate::usb::link::{Link, OnWait, Wait};
 use crate::usb::person::{Pin, PinRequest, Progress};
 
-/// What a key's thread reports.
+/// An event that a key's thread reports.
 pub(super) enum KeyEvent {
     Tell(Progress),
-    /// It waits for its turn.
+    /// The key waits for the go-ahead.
     Ready(Readiness, Sender<GoAhead>),
-    /// It was taken; the others stop.
+    /// The key was taken; the others stop.
     Taken,
     AskPin(PinRequest, Sender<Option<Pin>>),
 }
@@ -38,10 +38,10 @@ pub(super) enum GoAhead {
     AmongOthers,
 }
 
-/// What a key's thread has of all this.
+/// A key's side of the ceremony: events to the calling thread, and answers from it.
 pub(super) struct KeySession {
     key: Key,
-    /// `false` once nobody listens any more.
+    /// Returns `false` once the ceremony is over.
     events: Box<dyn Fn(KeyEvent) -> bool + Send>,
     deadline: Deadline,
     taken: Arc<AtomicBool>,
@@ -85,22 +85,22 @@ impl KeySession {
         self.deadline.clone()
     }
 
-    /// Whether a touch still has to choose this key.
+    /// Returns whether a touch still has to choose this key.
     pub(super) fn must_be_chosen(&self) -> bool {
         self.go_ahead == GoAhead::AmongOthers && !self.claimed
     }
 
-    /// Whether the key has waited for the person.
+    /// Returns whether the key has waited for the person.
     pub(super) fn has_blinked(&self) -> bool {
         self.blinked
     }
 
     pub(super) fn tell(&self, progress: Progress) {
-        // When nobody listens any more, this thread hears it at its next wait.
+        // After the end of the ceremony, this thread stops at its next wait.
         (self.events)(KeyEvent::Tell(progress));
     }
 
-    /// What the key waits for from now on is a finger that it knows.
+    /// Sets whether the next wait is for a known finger.
     pub(super) fn expect_finger(&mut self, finger: bool) {
         self.finger = finger;
     }
@@ -128,8 +128,8 @@ impl KeySession {
         self.send(KeyEvent::Taken)
     }
 
-    /// Asks the person for the PIN. The time they take does not count. Whoever gives up after a
-    /// wrong one is told that.
+    /// Asks the person for the PIN. The time for typing does not count against the deadline. Giving
+    /// up after a wrong PIN is reported as a wrong PIN.
     pub(super) fn ask_pin(&mut self, retries: u8, wrong_before: bool) -> Result<Pin, Fault> {
         let request = PinRequest { key: self.key.clone(), retries: Some(retries), wrong_before };
         let (pin, pins) = channel();

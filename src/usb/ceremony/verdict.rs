@@ -5,12 +5,12 @@ use crate::usb::error::Error;
 use crate::usb::fault::Fault;
 use crate::usb::key::Key;
 
-/// Why one key takes no further part.
+/// The reason why a key takes no further part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It answered, and this is why it will not do.
+    /// The key answered, and will not take part for this reason.
     Answered(Error),
-    /// It could not be asked.
+    /// The key could not be asked.
     NotAsked(Error),
 }
 

@@ -1,5 +1,4 @@
-//! Who touches the key: by a finger that it knows, or by its PIN (CTAP 2.1 §6.1.1, §6.5, WebAuthn
-//! L3 §5.8.6).
+//! User verification: by fingerprint or by PIN (CTAP 2.1 §6.1.1, §6.5, WebAuthn L3 §5.8.6).
 
 use super::session::KeySession;
 use crate::usb::ctap2::{Info, Permission, PinEntry, Token, Verification};
@@ -11,7 +10,7 @@ use crate::usb::person::Progress;
 use crate::usb::{ctap2, status};
 use crate::webauthn::UserVerification;
 
-/// How a key will find out.
+/// The method by which a key will verify the person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Plan {
     /// Not at all: a touch is enough.
@@ -23,7 +22,7 @@ pub(super) enum Plan {
     Pin,
 }
 
-/// How it did.
+/// The result of verification.
 pub(super) enum Proof {
     None,
     BuiltIn,
@@ -31,15 +30,15 @@ pub(super) enum Proof {
 }
 
 impl Plan {
-    /// What this service, this key and this command together ask for.
+    /// Chooses by the demands of the service, the key and the command.
     pub(super) fn new(
         policy: UserVerification,
         info: &Info,
         permission: Permission,
     ) -> Result<Plan, Error> {
         let options = &info.options;
-        // Where somebody has set a PIN or learnt a finger, most keys make no credential without
-        // (§6.1.2 step 5).
+        // With a PIN or fingerprint set up, most keys make no credential without it (§6.1.2 step
+        // 5).
         let insists = match permission {
             Permission::MakeCredential => {
                 info.can_verify() && options.make_credential_without_uv != Some(true)
@@ -70,7 +69,7 @@ impl Plan {
         }
     }
 
-    /// What is left when this did not do.
+    /// Returns the method to use after this one has failed.
     pub(super) fn fallback(self, info: &Info) -> Option<Plan> {
         let pin = info.options.client_pin == Some(true) && self != Plan::Pin;
         pin.then_some(Plan::Pin)
@@ -191,7 +190,7 @@ fn by_pin(
         }
         let typed = session.ask_pin(attempt.retries, before.is_some())?;
         let wrong = Error::PinWrong { retries: Some(attempt.retries) };
-        // What no key has for a PIN costs no try; neither does the same one again.
+        // A text that cannot be a PIN costs no try; neither does the same PIN again.
         let pin = PinEntry::parse(&typed).ok_or(wrong.clone())?;
         if before.as_ref() == Some(&pin) {
             return Err(wrong.into());
@@ -203,6 +202,5 @@ fn by_pin(
     }
 }
 
-/// How often a finger may be wrong before the PIN is asked for, where the key does not count
-/// itself.
+/// The most wrong fingerprints before the PIN is asked for, if the key does not count them itself.
 const MOST_FINGERS: u32 = 5;

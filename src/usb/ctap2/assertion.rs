@@ -6,7 +6,7 @@ use crate::usb::fault::Fault;
 use crate::usb::link::Link;
 use crate::webauthn::cbor::{Item, Rules, Writer};
 
-/// What is to be signed, and with which credential.
+/// Parameters of authenticatorGetAssertion.
 #[derive(Clone, Copy)]
 pub(crate) struct AssertionRequest<'a> {
     pub(crate) client_data_hash: &'a Hash,
@@ -17,7 +17,7 @@ pub(crate) struct AssertionRequest<'a> {
     pub(crate) touch: bool,
 }
 
-/// What the key signed.
+/// An assertion, as the key signed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Assertion {
     pub(crate) credential_id: Vec<u8>,

@@ -7,7 +7,7 @@ use crate::usb::link::Link;
 use crate::usb::status;
 use crate::webauthn::cbor::{Item, Rules, Writer};
 
-/// What a credential is made for.
+/// Parameters of authenticatorMakeCredential.
 #[derive(Clone, Copy)]
 pub(crate) struct CredentialRequest<'a> {
     pub(crate) client_data_hash: &'a Hash,
@@ -21,11 +21,11 @@ pub(crate) struct CredentialRequest<'a> {
     pub(crate) exclude: &'a [&'a [u8]],
     /// The level of credProtect (CTAP 2.1 §12.1).
     pub(crate) protection: Option<u8>,
-    /// It must be found without being named.
+    /// The credential must be discoverable.
     pub(crate) resident: bool,
 }
 
-/// What the key made: the parts of an attestation object.
+/// A new credential: the parts of an attestation object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewCredential {
     pub(crate) format: String,
@@ -126,8 +126,8 @@ impl NewCredential {
         if authenticator_data.len() <= SHORTEST_AUTHENTICATOR_DATA {
             return None;
         }
-        // What kind of statement it is, is for those who asked for one; a key that makes none may
-        // leave it out.
+        // The format matters only if an attestation was requested; a key without one may leave it
+        // out.
         Some(NewCredential {
             format: item
                 .get(1)?

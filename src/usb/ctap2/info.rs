@@ -5,7 +5,7 @@ use crate::usb::fault::Fault;
 use crate::usb::link::Link;
 use crate::webauthn::cbor::{Item, Rules, Writer};
 
-/// What a FIDO2 key says about itself.
+/// A FIDO2 key's description of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Info {
     pub(crate) versions: Vec<String>,
@@ -17,7 +17,7 @@ pub(crate) struct Info {
     pub(crate) protocol: Option<Protocol>,
     /// The longest message that it takes, in bytes.
     pub(crate) longest_message: usize,
-    /// How many credentials may be named in one command.
+    /// The most credentials in one command.
     pub(crate) most_in_list: usize,
     /// The longest credential id that it can have made, in bytes.
     pub(crate) longest_id: usize,
@@ -26,7 +26,7 @@ pub(crate) struct Info {
     pub(crate) remaining_credentials: Option<u64>,
 }
 
-/// Its options; one that is absent means that the key cannot do it at all.
+/// The key's options; an absent one means that the key lacks the feature.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     pub(crate) rk: Option<bool>,
@@ -84,7 +84,7 @@ impl Info {
         })
     }
 
-    /// It knows a command that only waits for a touch.
+    /// Returns whether the key has a command that only waits for a touch.
     pub(crate) fn knows_selection(&self) -> bool {
         self.versions
             .iter()
@@ -92,7 +92,7 @@ impl Info {
             .any(|minor| minor >= 1)
     }
 
-    /// It can find out who touches it: by itself, or by a PIN.
+    /// Returns whether the key can verify its person, by itself or by PIN.
     pub(crate) fn can_verify(&self) -> bool {
         self.options.uv == Some(true) || self.options.client_pin == Some(true)
     }
@@ -137,5 +137,5 @@ fn texts(list: Item<'_>) -> Vec<String> {
 
 const GET_INFO: u8 = 0x04;
 
-/// How many entries of a list are read: more than any key has.
+/// The most entries read of a list, more than any key has.
 const MOST_ENTRIES: usize = 16;

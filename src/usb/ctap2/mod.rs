@@ -24,7 +24,7 @@ use super::link::{Link, Wait};
 use super::status;
 use crate::webauthn::cbor::Writer;
 
-/// How a command asserts that the right person is here (CTAP 2.1 §6.5).
+/// The proof of user verification in a command (CTAP 2.1 §6.5).
 #[derive(Clone, Copy)]
 pub(super) enum Verification<'a> {
     /// Not at all.
@@ -36,7 +36,7 @@ pub(super) enum Verification<'a> {
 }
 
 impl Verification<'_> {
-    /// How many entries of a command's parameters it is.
+    /// Returns how many parameters of the command the proof takes.
     fn parameters(self) -> usize {
         match self {
             Verification::Token(_) => 2,
@@ -65,7 +65,8 @@ fn call(link: &mut Link<'_>, command: u8, parameters: Writer) -> Result<Vec<u8>,
         match answer.first().copied() {
             None => return Err(Fault::Content("an answer without a status")),
             Some(status::OK) => return Ok(answer.split_off(1)),
-            // Nothing was done. CTAPHID has an error for it, which some keys do not use.
+            // The command was not carried out. CTAPHID has an error for this, which some keys do
+            // not use.
             Some(status::CHANNEL_BUSY) => {
                 link.tell(Wait::Busy);
                 link.deadline
@@ -85,10 +86,10 @@ fn write_descriptors(writer: &mut Writer, ids: &[&[u8]]) {
     }
 }
 
-/// How soon a key that was busy is asked again.
+/// The pause before a busy key is asked again.
 const BUSY_PAUSE: Duration = Duration::from_millis(40);
 
-/// What is common to the authenticator data of new credentials and assertions: hash of the RP ID,
+/// The part common to the authenticator data of credentials and assertions: hash of the RP ID,
 /// flags, counter.
 const SHORTEST_AUTHENTICATOR_DATA: usize = 37;
 

@@ -13,18 +13,18 @@ use crate::usb::link::Link;
 use crate::usb::person::Pin;
 use crate::webauthn::cbor::{Item, Rules, Writer, written};
 
-/// What a token may be used for.
+/// The purpose of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Permission {
     MakeCredential,
     GetAssertion,
 }
 
-/// How many tries a PIN has left.
+/// The tries that a PIN has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Attempt {
     pub(crate) retries: u8,
-    /// It takes none before it is plugged in again.
+    /// The key takes no PIN until it is plugged in again.
     pub(crate) power_cycle: bool,
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn pin_retries(link: &mut Link<'_>, info: &Info) -> Result<Attempt, F
     })
 }
 
-/// How often a finger may still be wrong.
+/// Returns how many more wrong fingerprints the key allows.
 pub(crate) fn fingerprint_retries(link: &mut Link<'_>, info: &Info) -> Result<Option<u8>, Fault> {
     let answer = call(link, GET_UV_RETRIES, protocol(info)?, &[])?;
     Ok(parsed(&answer)?

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::usb::fault::Fault;
 
-/// Which of the two.
+/// The version of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     One,
@@ -28,7 +28,7 @@ pub(crate) struct Point {
     pub(crate) y: [u8; 32],
 }
 
-/// What we and the key have agreed on, without the half that only setting a PIN needs. Wiped when
+/// The secret shared with the key, without the half that only setting a PIN needs. Wiped when
 /// dropped.
 pub(crate) struct SharedSecret {
     protocol: Protocol,

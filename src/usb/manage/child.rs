@@ -39,8 +39,8 @@ pub fn manage(
     let (Some(mut to), Some(from)) = (child.0.stdin.take(), child.0.stdout.take()) else {
         return Err(Error::Child("it has no standard input".to_owned()));
     };
-    // It is shorter than a pipe holds, so that this does not wait. What a process says that does
-    // not listen is judged below.
+    // The request is shorter than a pipe holds, so the write does not block. A process that does
+    // not read is judged by its answer below.
     match to.write_all(&request) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(failed(&error)),
         _ => drop(to),
@@ -49,7 +49,7 @@ pub fn manage(
     std::thread::spawn(move || {
         let mut reply = Zeroizing::new(Vec::new());
         let whole = from.take(LONGEST_REPLY).read_to_end(&mut reply);
-        // Nobody may be listening any more.
+        // The receiver may be gone.
         let _ = said.send(whole.map(|_| reply));
     });
     let reply = match heard.recv_timeout(deadline) {
@@ -63,12 +63,11 @@ pub fn manage(
     }
 }
 
-/// Carries out the one task that is on standard input, and answers on standard output. For a
-/// process that does nothing else: whatever the library prints goes nowhere, its memory is bounded,
-/// and a panic ends it in silence.
+/// Carries out the one task on standard input and answers on standard output. For a process that
+/// does nothing else: output of the library is discarded, memory is bounded, and a panic ends the
+/// process in silence.
 ///
-/// # Errors
-/// [`Error::Child`].
+/// # Errors [`Error::Child`].
 pub fn serve() -> Result<(), Error> {
     let failed = |error: &dyn std::fmt::Display| Error::Child(error.to_string());
     std::panic::set_hook(Box::new(|_| {}));
@@ -119,7 +118,7 @@ struct Killed(Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -17,10 +17,9 @@ use zeroize::Zeroizing;
 use super::key::Text;
 use super::person::Pin;
 
-/// What is asked of a key. It goes to the other process on its standard input, never in an
-/// argument.
+/// A task for a key. The child process gets it on standard input, never as an argument.
 pub enum Task {
-    /// What it says about itself.
+    /// Read the key's description.
     Info,
     /// A PIN for a key that has none.
     SetPin {
@@ -44,7 +43,7 @@ pub enum Task {
     DeleteCredential {
         /// The PIN.
         pin: Pin,
-        /// Which.
+        /// The credential.
         id: Vec<u8>,
     },
     /// The fingers that the key knows.
@@ -54,13 +53,13 @@ pub enum Task {
     },
 }
 
-/// What a key answered.
+/// A key's answer to a task.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answered {
     /// To [`Task::Info`].
     Info(Info),
-    /// It did what was asked.
+    /// The task is done.
     Done,
     /// To [`Task::Credentials`].
     Credentials(Vec<Held>),
@@ -68,7 +67,7 @@ pub enum Answered {
     Fingerprints(Vec<Fingerprint>),
 }
 
-/// What a key says about itself (authenticatorGetInfo, CTAP 2.1 §6.4).
+/// A key's description of itself (authenticatorGetInfo, CTAP 2.1 §6.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Info {
     /// The protocols it speaks.
@@ -79,17 +78,17 @@ pub struct Info {
     pub aaguid: String,
     /// Options and whether each is on.
     pub options: Vec<(Text, bool)>,
-    /// How it is connected.
+    /// The transports of the key.
     pub transports: Vec<Text>,
     /// The signatures it can make, by their COSE names.
     pub algorithms: Vec<Text>,
     /// The version of its software.
     pub firmware: u32,
-    /// How short its PIN may be.
+    /// The least length of a PIN.
     pub min_pin_length: u32,
-    /// It wants another PIN first.
+    /// The PIN must be changed before it is used.
     pub force_pin_change: bool,
-    /// How many more credentials it can hold itself.
+    /// The number of further discoverable credentials that the key can store.
     pub remaining_credentials: u32,
 }
 
@@ -98,7 +97,7 @@ pub struct Info {
 pub struct Held {
     /// For which RP ID.
     pub rp_id: Text,
-    /// Its id, in hexadecimal.
+    /// The id, in hexadecimal.
     pub id: String,
     /// The user's name, as the relying party gave it.
     pub user: Text,
@@ -107,9 +106,9 @@ pub struct Held {
 /// A finger that a key knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// Its id, in hexadecimal.
+    /// The id, in hexadecimal.
     pub id: String,
-    /// What its owner called it.
+    /// The name that the owner gave.
     pub name: Text,
 }
 
@@ -135,7 +134,7 @@ enum Verb {
     Fingerprints,
 }
 
-/// What the other process says.
+/// The child's reply.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Reply {
@@ -145,9 +144,9 @@ enum Reply {
     Fingerprints(Vec<Fingerprint>),
     /// The key refused with this CTAP2 status; its tries that are left, where a PIN was wrong.
     Status(u8, Option<u8>),
-    /// It cannot do that.
+    /// The key lacks the feature.
     Unfit,
-    /// Something else, in the library's words.
+    /// Another error, in the library's words.
     Failed(String),
 }
 

@@ -1,4 +1,4 @@
-//! What the other process does: one task on one key, through `ctap-hid-fido2`.
+//! The child process's side: one task on one key, through `ctap-hid-fido2`.
 
 use ctap_hid_fido2::public_key_credential_descriptor::PublicKeyCredentialDescriptor;
 use ctap_hid_fido2::{FidoKeyHid, FidoKeyHidFactory, HidParam, LibCfg};

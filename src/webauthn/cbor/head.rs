@@ -8,7 +8,7 @@ pub(super) struct Head {
     /// The five low bits of the first byte.
     pub(super) short: u8,
     pub(super) argument: u64,
-    /// Whether no shorter form exists.
+    /// No shorter form of the argument exists.
     pub(super) shortest: bool,
 }
 

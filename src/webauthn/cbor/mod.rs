@@ -1,7 +1,7 @@
 //! CBOR (RFC 8949) as CTAP2 uses it (CTAP 2.1 §8): one reader, one writer.
 //!
 //! The reader validates a whole item before it returns views into the input; it never allocates,
-//! whatever lengths the input claims. [`Rules`] says how strict it is. Indefinite lengths, tags,
+//! even if the input claims great lengths. [`Rules`] sets its strictness. Indefinite lengths, tags,
 //! floating point numbers, duplicate keys and bytes after the item are always refused. Keys may
 //! come in any order, because some authenticators do not sort them.
 //!
@@ -16,10 +16,10 @@ pub(crate) use write::{Writer, written};
 
 use head::{BYTES, FALSE, Head, LIST, MAP, NEGATIVE, NULL, SIMPLE, TEXT, TRUE, UNSIGNED, take};
 
-/// How strictly an item is read.
+/// The strictness of reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
-    /// How deep maps and lists may be nested.
+    /// The most levels of nested maps and lists.
     levels: usize,
     /// Lengths and numbers must be in their shortest form (RFC 8949 §4.2.1).
     shortest: bool,

@@ -48,7 +48,7 @@ fn skip_until_break(mut rest: &[u8], major: u8, levels: usize) -> Result<&[u8], 
     }
 }
 
-/// How deep skipped items may be nested: compound statements and extensions bring their own levels.
+/// The most levels of skipped items: compound statements and extensions bring their own.
 const MOST_SKIPPED_LEVELS: usize = 16;
 
 const INDEFINITE: u8 = 31;
