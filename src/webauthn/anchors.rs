@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use webauthn_rs_core::attestation::verify_attestation_ca_chain;
 use webauthn_rs_core::proto::{
     AttestationCaList, ParsedAttestationData, SerialisableAttestationData,
@@ -38,15 +40,11 @@ impl Anchors {
     /// the certificates is not X.509.
     pub fn parse(file: &[u8]) -> Result<Anchors, BadCertificate> {
         let mut anchors = Anchors::default();
-        match std::str::from_utf8(file).ok().filter(|text| text.contains(BEGIN)) {
-            None => anchors.add(file)?,
-            Some(text) => {
-                for block in text.split(BEGIN).skip(1) {
-                    let (body, _) = block.split_once(END).ok_or(BadCertificate)?;
-                    let body: String = body.split_ascii_whitespace().collect();
-                    anchors.add(&STANDARD.decode(body).map_err(|_| BadCertificate)?)?;
-                }
-            }
+        if !file.windows(BEGIN.len()).any(|bytes| bytes == BEGIN.as_bytes()) {
+            anchors.add(file)?;
+        }
+        for der in CertificateDer::pem_slice_iter(file) {
+            anchors.add(&der.map_err(|_| BadCertificate)?)?;
         }
         Ok(anchors)
     }

@@ -237,19 +237,10 @@ fn common_name(chain: &[&[u8]]) -> Option<String> {
     String::from_utf8(name.value.value().to_vec()).ok()
 }
 
-/// A signature as JOSE has it (RFC 7518 §3.4), as a SEQUENCE of two INTEGERs.
+/// Encodes a signature of JOSE (RFC 7518 §3.4) in DER.
 fn ecdsa_in_der(signature: &[u8]) -> Option<Vec<u8>> {
-    let (r, s) = signature.split_at_checked(32).filter(|(_, s)| s.len() == 32)?;
-    let integer = |number: &[u8]| {
-        let digits: Vec<u8> = number.iter().copied().skip_while(|byte| *byte == 0).collect();
-        let sign =
-            if digits.first().is_none_or(|first| first & 0x80 != 0) { vec![0] } else { Vec::new() };
-        let length = u8::try_from(sign.len() + digits.len()).ok()?;
-        Some([vec![0x02, length], sign, digits].concat())
-    };
-    let (r, s) = (integer(r)?, integer(s)?);
-    let length = u8::try_from(r.len() + s.len()).ok()?;
-    Some([vec![0x30, length], r, s].concat())
+    let signature = p256::ecdsa::Signature::from_slice(signature).ok()?;
+    Some(signature.to_der().as_bytes().to_vec())
 }
 
 /// The day in UTC, `2026-11-22`.
