@@ -8,8 +8,7 @@ mod kernel;
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
-use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -66,38 +65,63 @@ impl fmt::Display for UnixTime {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadTime;
 
-/// RFC 3339 in UTC, in whole seconds, as it is written.
+/// Reads RFC 3339 (§5.6) with any offset; fractions of seconds are cut off.
 impl FromStr for UnixTime {
     type Err = BadTime;
 
     fn from_str(text: &str) -> Result<UnixTime, BadTime> {
-        let number =
-            |range| text.get::<Range<usize>>(range).and_then(|digits| digits.parse::<u64>().ok());
-        let parts = (
-            number(0..4),
-            number(5..7),
-            number(8..10),
-            number(11..13),
-            number(14..16),
-            number(17..19),
-        );
-        let (Some(year), Some(month), Some(day), Some(hour), Some(minute), Some(second)) = parts
-        else {
-            return Err(BadTime);
+        let (local, rest) = text.split_at_checked("2026-11-22T09:30:00".len()).ok_or(BadTime)?;
+        let zone = match rest.strip_prefix('.') {
+            None => rest,
+            Some(fraction) => {
+                let zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+                if zone.len() == fraction.len() {
+                    return Err(BadTime);
+                }
+                zone
+            }
         };
-        let (march_month, year) = if month > 2 {
-            (month.wrapping_sub(3), year)
-        } else {
-            (month.saturating_add(9), year.saturating_sub(1))
-        };
-        let (era, year_of_era) = (year / 400, year % 400);
-        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100
-            + (153 * march_month + 2) / 5
-            + day;
-        let days = (era * 146_097 + day_of_era).checked_sub(719_469).ok_or(BadTime)?;
-        let time = UnixTime(days * 86_400 + hour * 3_600 + minute * 60 + second);
-        // A day or an hour that does not exist comes out as another one.
-        if time.to_string() == text { Ok(time) } else { Err(BadTime) }
+        let offset = offset(zone).ok_or(BadTime)?;
+        let time = utc(local).ok_or(BadTime)?;
+        time.0.checked_sub_signed(offset).map(UnixTime).ok_or(BadTime)
+    }
+}
+
+/// The time of a date and a time of day in UTC.
+fn utc(text: &str) -> Option<UnixTime> {
+    let number = |range: Range<usize>| text.get(range)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    let (march_month, year) = if month > 2 {
+        (month.wrapping_sub(3), year)
+    } else {
+        (month.saturating_add(9), year.saturating_sub(1))
+    };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_era =
+        year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + (153 * march_month + 2) / 5 + day;
+    let days = (era * 146_097 + day_of_era).checked_sub(719_469)?;
+    let time = UnixTime(days * 86_400 + hour * 3_600 + minute * 60 + second);
+    // A day or an hour that does not exist is another one when it is written.
+    (time.to_string().strip_suffix('Z') == Some(text)).then_some(time)
+}
+
+/// The offset of a time zone from UTC, in seconds.
+fn offset(zone: &str) -> Option<i64> {
+    if matches!(zone, "Z" | "z") {
+        return Some(0);
+    }
+    let (sign, zone) = zone.split_at_checked(1)?;
+    let (hours, minutes) = zone.split_once(':').filter(|(h, m)| h.len() == 2 && m.len() == 2)?;
+    let number = |text: &str, most: i64| {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<i64>().ok().filter(|number| digits && *number <= most)
+    };
+    let seconds = number(hours, 23)? * 3_600 + number(minutes, 59)? * 60;
+    match sign {
+        "+" => Some(seconds),
+        "-" => Some(-seconds),
+        _ => None,
     }
 }
 
@@ -139,7 +163,7 @@ impl Clock for SystemClock {
     fn read(&self) -> Reading {
         // A clock set to before 1970 reads as 1970, which the clock guard refuses.
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Reading { wall: UnixTime(wall.as_secs()), boot: since_boot(wall) }
+        Reading { wall: UnixTime(wall.as_secs()), boot: since_boot() }
     }
 
     fn synchronised(&self) -> Option<UnixTime> {
@@ -147,53 +171,20 @@ impl Clock for SystemClock {
     }
 }
 
-/// The last look at `/proc/uptime`, and what the other clocks showed then.
-#[derive(Clone, Copy)]
-struct Looked {
-    at: Instant,
-    wall: Duration,
-    boot: Duration,
+#[cfg(target_os = "linux")]
+fn since_boot() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
-/// The time since boot. The file is read once a second, and whenever the wall clock and the
-/// monotonic clock moved apart since: a suspended machine stops the latter.
-fn since_boot(wall: Duration) -> Duration {
-    static LAST: Mutex<Option<Looked>> = Mutex::new(None);
-    let at = Instant::now();
-    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(looked) = *last {
-        let passed = at.saturating_duration_since(looked.at);
-        let together = wall
-            .checked_sub(looked.wall)
-            .is_some_and(|shown| shown.abs_diff(passed) < APART);
-        if together && passed < FRESH {
-            return looked.boot.saturating_add(passed);
-        }
-    }
-    let boot = boottime();
-    *last = Some(Looked { at, wall, boot });
-    boot
+/// The time since the first call. On a system without `CLOCK_BOOTTIME` it excludes suspension, so
+/// the clock guard takes a resume for a jump of the wall clock, and refuses.
+#[cfg(not(target_os = "linux"))]
+fn since_boot() -> Duration {
+    static FIRST: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    FIRST.elapsed()
 }
-
-/// `/proc/uptime` is `CLOCK_BOOTTIME` without a foreign function. Elsewhere the time since the
-/// first call has to do: it stands still while the machine is suspended, so that a resume looks
-/// like a clock that jumped, which is refused.
-fn boottime() -> Duration {
-    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let first = *FIRST;
-    let uptime = std::fs::read_to_string("/proc/uptime").ok();
-    let seconds = uptime.and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
-    match seconds.map(Duration::try_from_secs_f64) {
-        Some(Ok(uptime)) => uptime,
-        _ => first.elapsed(),
-    }
-}
-
-/// How long a look at the file is good for.
-const FRESH: Duration = Duration::from_secs(1);
-
-/// More than reading two clocks one after the other may take.
-const APART: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
@@ -212,6 +203,15 @@ mod tests {
             assert_eq!(UnixTime(seconds).to_string(), date);
             assert_eq!(date.parse(), Ok(UnixTime(seconds)));
         }
+        for (text, seconds) in [
+            ("2009-02-13T23:31:30.999Z", 1_234_567_890),
+            ("2009-02-14T00:31:30+01:00", 1_234_567_890),
+            ("2009-02-13T18:01:30.5-05:30", 1_234_567_890),
+            ("2009-02-13T23:31:30z", 1_234_567_890),
+            ("2009-02-13T23:31:30-00:00", 1_234_567_890),
+        ] {
+            assert_eq!(text.parse(), Ok(UnixTime(seconds)), "{text}");
+        }
         for wrong in [
             "",
             "2026-02-29T00:00:00Z",
@@ -220,7 +220,14 @@ mod tests {
             "2026-01-00T00:00:00Z",
             "2026-01-01T24:00:00Z",
             "2026-01-01T00:00:60Z",
-            "2026-01-01T00:00:00+01:00",
+            "2026-01-01T00:00:00",
+            "2026-01-01T00:00:00.Z",
+            "2026-01-01T00:00:00+1:00",
+            "2026-01-01T00:00:00+24:00",
+            "2026-01-01T00:00:00+01:60",
+            "2026-01-01T00:00:00+0100",
+            "2026-01-01T00:00:00++1:00",
+            "1970-01-01T00:00:00+00:01",
             "2026-01-01 00:00:00Z",
             "1969-12-31T23:59:59Z",
             "+026-01-01T00:00:00Z",
@@ -231,18 +238,11 @@ mod tests {
     }
 
     #[test]
-    fn the_time_since_boot_goes_on_between_two_looks_at_it() {
-        let wall = Duration::from_secs(1_000_000);
-        let (first, began) = (since_boot(wall), Instant::now());
+    fn the_time_since_boot_goes_on_at_the_pace_of_the_monotonic_clock() {
+        let (first, began) = (since_boot(), std::time::Instant::now());
         std::thread::sleep(Duration::from_millis(30));
-        let passed = began.elapsed();
-        // The file has hundredths of a second; the clocks agree, or one of them was set.
-        for wall in [wall + passed, wall + Duration::from_secs(7_200), wall] {
-            let boot = since_boot(wall);
-            assert!(
-                boot >= first && boot.abs_diff(first + began.elapsed()) < Duration::from_millis(30),
-                "{first:?} {boot:?}"
-            );
-        }
+        let passed = since_boot().saturating_sub(first);
+        assert!(passed >= Duration::from_millis(30), "{passed:?}");
+        assert!(passed <= began.elapsed() + Duration::from_millis(5), "{passed:?}");
     }
 }
