@@ -33,7 +33,24 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::http;
 use crate::http::{Connection, Endpoint};
 
-/// Talks to one agent. Cheap to clone.
+/// A client of one agent. Cheap to clone.
+///
+/// ```no_run
+/// use twostep::client::{Client, Error, OpenSession, Proof};
+///
+/// # async fn log_in(code: String) -> Result<(), Box<dyn std::error::Error>> {
+/// let agent = Client::unix("/run/twostep/agent.sock");
+/// let session = OpenSession::new(&"alice".parse()?, Proof::Code(code.into(), None))
+///     .to_be_shown_to("payments");
+/// match agent.open_session(&session).await {
+///     Ok(opened) => println!("verified with {:?}", opened.context),
+///     Err(Error::Problem(problem)) => println!("refused: {problem}"),
+///     Err(Error::Lost(_)) => println!("the code counts as spent: wait for the next one"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Client {
     endpoint: Endpoint,
