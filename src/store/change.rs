@@ -1,4 +1,4 @@
-//! What one decision changes, and what became of it.
+//! Changes: the writes of one decision, and their outcome.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,19 +10,20 @@ use crate::store::{
 };
 use crate::time::UnixTime;
 
-/// How often a row was changed. A change names the revision it was judged from.
+/// Revision of a row: the number of its changes. A change names the revision that it was judged
+/// from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revision(pub u64);
 
-/// Everything that one decision changes. Also what it stands on: each write names the revision it
-/// was judged from.
+/// The writes of one decision, with their conditions: each write names the revision that it was
+/// judged from.
 #[derive(Clone, Debug)]
 pub struct Change {
     /// The account whose revocation marks the answer carries.
     pub account: Option<AccountId>,
     /// The writes, in order. The revisions they name are all from before the change.
     pub writes: Vec<Write>,
-    /// What is written to the audit log with them.
+    /// Audit events, written in the same transaction.
     pub audit: Vec<Event>,
 }
 
@@ -36,41 +37,41 @@ pub enum Write {
     UpdateAccount {
         /// The revision it was judged from.
         seen: Revision,
-        /// What it becomes.
+        /// New state.
         account: Account,
     },
-    /// Nothing changes, but the account's revision must still be `seen`.
+    /// Requires that the account's revision is still `seen`; writes nothing.
     ExpectAccount {
         /// The account.
         account: AccountId,
         /// The revision it was judged from.
         seen: Revision,
     },
-    /// Nothing changes, but the device's revision must still be `seen`: a refusal that leaves the
-    /// device as it is.
+    /// Requires that the device's revision is still `seen`, for refusals that leave the device
+    /// unchanged; writes nothing.
     ExpectDevice {
         /// The device.
         serial: SerialNumber,
         /// The revision it was judged from.
         seen: Revision,
     },
-    /// Adds a device, which starts above whatever removed devices with its serial number or its
-    /// fingerprint had consumed ([`Device::above`]), and whose revision its serial number never had
-    /// before. [`Conflict::SerialTaken`] or [`Conflict::FingerprintTaken`] if another device has
-    /// them, [`Conflict::Revision`] if its account is not there. A seed comes with a fingerprint.
+    /// Adds a device. It starts above all factors that removed devices with its serial number or
+    /// fingerprint had consumed ([`Device::above`]), and with a revision that its serial number
+    /// never had. [`Conflict::SerialTaken`] or [`Conflict::FingerprintTaken`] if another device has
+    /// them, [`Conflict::Revision`] if the account does not exist. A seed comes with a fingerprint.
     InsertDevice {
         /// The device.
         device: Device,
-        /// Its seed, if its kind has one.
+        /// Seed, if its kind has one.
         seed: Option<Sealed>,
-        /// What no other device has: of its seed, or of its credential.
+        /// Fingerprint of its seed or credential, unique among devices.
         fingerprint: Option<Fingerprint>,
     },
     /// Replaces a device if its revision is still `seen` and its account stays the same.
     UpdateDevice {
         /// The revision it was judged from.
         seen: Revision,
-        /// What it becomes.
+        /// New state.
         device: Device,
     },
     /// Removes a device if its revision is still `seen`, and keeps the tombstone and the
@@ -78,7 +79,7 @@ pub enum Write {
     RemoveDevice {
         /// The revision it was judged from.
         seen: Revision,
-        /// What remains of it.
+        /// Remainder of the device.
         tombstone: Tombstone,
     },
     /// Removes a pending device if its revision is still `seen`. It was never used, so no tombstone
@@ -107,7 +108,7 @@ pub enum Write {
     PublishImport {
         /// The import.
         import: ImportId,
-        /// How many devices it has.
+        /// Number of its devices.
         devices: u64,
     },
     /// Ends an import that is not published; [`Conflict::Revision`] if there is none.
@@ -123,7 +124,7 @@ pub enum Write {
         account: AccountId,
         /// The kind.
         kind: ItemKind,
-        /// How many stay.
+        /// Number of items that stay.
         most: u32,
     },
     /// Consumes a single-use item, of which a mark stays until it would have expired: see
@@ -139,7 +140,7 @@ pub enum Write {
     RevokeSession {
         /// The context's id.
         session_id: String,
-        /// When it expires.
+        /// Time of its expiry.
         expires_at: UnixTime,
     },
     /// Adds or replaces a signing key.
@@ -149,7 +150,7 @@ pub enum Write {
     RetireSigningKey {
         /// The key's id.
         kid: String,
-        /// When it was replaced. The first time stays.
+        /// Time of its replacement. The first one stays.
         at: UnixTime,
     },
     /// Drops a signing key; [`Conflict::Revision`] if it is not there.
@@ -171,7 +172,7 @@ pub enum Write {
         /// The value.
         value: Vec<u8>,
     },
-    /// Keeps a value under a name, whatever was there.
+    /// Sets a named value, new or not.
     PutValue {
         /// The name.
         name: String,
@@ -180,7 +181,7 @@ pub enum Write {
     },
     /// Replaces a sealed secret by the same secret under another key, if it is still what it was.
     Reseal {
-        /// What was read.
+        /// The secret as read.
         seen: Resealable,
         /// The same secret, newly sealed.
         sealed: Sealed,
@@ -191,13 +192,13 @@ pub enum Write {
     AcceptTime(UnixTime),
 }
 
-/// What became of a change.
+/// Outcome of a change.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Commit {
-    /// It was made, and is durable.
+    /// Committed and durable.
     Committed(Committed),
-    /// Nothing of it was made.
+    /// Not made at all.
     Conflict(Conflict),
 }
 
@@ -219,10 +220,10 @@ pub struct Marks {
     pub revoked_before: Option<UnixTime>,
 }
 
-/// Why a change was not made.
+/// The reason why a change was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conflict {
-    /// Something the change was judged from has moved. Load and judge again.
+    /// A revision that the change was judged from has moved. Load and judge again.
     Revision,
     /// Another device has this serial number.
     SerialTaken,
@@ -232,27 +233,27 @@ pub enum Conflict {
     Consumed,
 }
 
-/// What is written to the audit log about a decision.
+/// An audit event of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// When it was decided.
+    /// Time of the decision.
     pub at: UnixTime,
-    /// What was decided.
+    /// The decision.
     pub action: Action,
-    /// Whose account it concerns.
+    /// Account concerned.
     pub account: Option<AccountId>,
-    /// Which device.
+    /// Device concerned.
     pub serial: Option<SerialNumber>,
-    /// Who asked.
+    /// Caller.
     pub caller: CallerId,
-    /// Why it was refused, or which key or length it concerns.
+    /// Reason of a refusal, or further detail such as a key or a length.
     pub reason: Option<EventReason>,
-    /// How many like it this row stands for.
+    /// Number of equal events that this row stands for.
     pub count: u64,
 }
 
 impl Event {
-    /// Something that was decided once, without a refusal.
+    /// A single event without a reason.
     pub fn new(at: UnixTime, action: impl Into<Action>, caller: &CallerId) -> Event {
         Event {
             at,

@@ -1,5 +1,5 @@
-//! Where devices live. One method decides: [`Store::commit`] makes a change if nothing it was
-//! judged from has moved since.
+//! Stores of devices. One method decides: [`Store::commit`] makes a change if everything it was
+//! judged from is unchanged.
 //!
 //! A store knows no protocol and no clock; it keeps what the verifier decided, with the audit row
 //! of the decision in the same transaction. Every store passes the same contract kit,
@@ -50,8 +50,7 @@ use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Sample, Totp};
 use crate::time::UnixTime;
 
-/// What a method of a store returns: boxed, so that the program can choose its store when it
-/// starts.
+/// Future of a store's method: boxed, so that the program can choose its store at the start.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// A place where accounts, their devices and all that decides about them are kept.
@@ -66,15 +65,15 @@ pub trait Store: Send + Sync {
     /// says that the result cannot be known: the caller refuses, and never tries that change again.
     fn commit(&self, change: Change) -> Answer<'_, Commit>;
 
-    /// Whether a change would be kept now. A store whose last write failed tries another one, which
-    /// keeps nothing.
+    /// Succeeds if a change would be kept now. A store whose last write failed tries another one,
+    /// which has no effect.
     ///
     /// The default is for stores that learn of a failed write only by the next change.
     fn writable(&self) -> Answer<'_, ()> {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// What a caller must do after [`Error::Unknown`].
+    /// Consequence of [`Error::Unknown`] for the caller.
     ///
     /// The default suits a store whose state in memory may differ from the disk's.
     fn after_unknown(&self) -> AfterUnknown {
@@ -84,10 +83,10 @@ pub trait Store: Send + Sync {
     /// An account with all its devices, as of one moment.
     fn account<'a>(&'a self, account: &'a AccountId) -> Answer<'a, Option<AccountSnapshot>>;
 
-    /// Whose device this is.
+    /// Owner of a device.
     fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>>;
 
-    /// Whose the device is that has this fingerprint, and is not removed.
+    /// Owner of the device with this fingerprint, unless it is removed.
     fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>>;
 
     /// Accounts in the order of their names, without the removed ones.
@@ -110,16 +109,15 @@ pub trait Store: Send + Sync {
     /// The account of a single-use item that was consumed and is not expired at `now`.
     fn consumed<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<AccountId>>;
 
-    /// Whether this context was revoked by its own id.
+    /// True if this context was revoked by its own id.
     fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool>;
 
-    /// What was revoked, as of one moment: accounts and devices whose marks are later than `since`,
-    /// and single contexts that expire later than `now`. The latest come first, at most `limit` of
-    /// each kind.
+    /// Revocations at one moment: accounts and devices whose marks are later than `since`, and
+    /// single contexts that expire later than `now`. Latest first, at most `limit` of each kind.
     fn revocations(&self, since: UnixTime, now: UnixTime, limit: u32) -> Answer<'_, Revocations>;
 
-    /// A number that rises whenever a signing key or an API key changes, in whatever process.
-    /// Caches of them are valid for as long as it stands still.
+    /// Version of signing keys and API keys: rises with each change by any process. Caches are
+    /// valid while it stands still.
     fn control_version(&self) -> Answer<'_, u64>;
 
     /// All signing keys that were not dropped, newest first.
@@ -137,8 +135,7 @@ pub trait Store: Send + Sync {
     /// Sealed secrets that are not sealed under `current`, at most `limit` of them, for re-sealing.
     fn sealed_under_other_keys(&self, current: [u8; 8], limit: u32) -> Answer<'_, Vec<Resealable>>;
 
-    /// How many sealed secrets need each sealing key, in the order of the keys' ids and without
-    /// those of `except`.
+    /// Number of sealed secrets per sealing key, in the order of key ids, without `except`.
     ///
     /// The default counts what [`sealed_under_other_keys`](Store::sealed_under_other_keys) finds.
     fn secrets_by_key(&self, except: Option<SealingKeyId>) -> Answer<'_, Vec<KeyNeed>> {
@@ -183,8 +180,8 @@ pub trait Backup: Send + Sync {
 #[cfg(feature = "sqlite")]
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What a commit with an unknown result demands. The caller is refused in any case, and the change
-/// is never tried again.
+/// Consequence of a commit with an unknown result. The caller is refused in any case, and the
+/// change is never retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterUnknown {
     /// The process must end: the next start finds out what the store holds.
@@ -193,7 +190,7 @@ pub enum AfterUnknown {
     GoOn,
 }
 
-/// Which accounts to list.
+/// Filter of accounts.
 #[derive(Clone, Debug, Default)]
 pub struct AccountList {
     /// Only those without an active device.
@@ -211,13 +208,13 @@ pub struct AccountList {
 pub struct AccountEntry {
     /// The account.
     pub account: Account,
-    /// How many devices it has.
+    /// Number of its devices.
     pub devices: u32,
-    /// How many of them are active.
+    /// Number of its active devices.
     pub active: u32,
 }
 
-/// Which devices to list.
+/// Filter of devices.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceList {
     /// Only those of this account.
@@ -238,20 +235,20 @@ pub struct DeviceList {
     pub limit: u32,
 }
 
-/// What a look at a fleet of tokens needs of a device with a clock.
+/// Clock data of one device, for the view of a fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FleetDevice {
-    /// Its serial number.
+    /// Serial number.
     pub serial: SerialNumber,
-    /// Its account.
+    /// Account.
     pub account: AccountId,
-    /// Whether it can be used.
+    /// State.
     pub state: DeviceState,
-    /// What it was made with.
+    /// Parameters.
     pub parameters: Totp,
-    /// How many steps its clock is from ours.
+    /// Drift of its clock, in steps.
     pub drift: i64,
-    /// Its clock as its successes showed it, oldest first.
+    /// Samples of its clock, oldest first.
     pub samples: Vec<Sample>,
 }
 
@@ -259,17 +256,16 @@ pub struct FleetDevice {
 #[non_exhaustive]
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// It cannot be reached, or did not do what it was asked. Nothing was decided.
+    /// The store is unreachable, or failed. Nothing was decided.
     #[error("the store does not answer: {0}")]
     Unavailable(String),
-    /// There is no room for the change. Nothing was decided; the store goes on by itself when there
-    /// is room again.
+    /// The disk is full. Nothing was decided; the store resumes by itself when there is room.
     #[error("the store's disk is full: {0}")]
     Full(String),
-    /// A commit failed in a way that leaves its result unknown. Whoever asked is refused.
+    /// A commit has an unknown result. The caller is refused.
     #[error("the store did not say whether it kept a change: {0}")]
     Unknown(String),
-    /// What was read is not what was written, or was written by another version.
+    /// The content is corrupt, or written by another version.
     #[error("the store holds something that cannot be read: {0}")]
     Corrupt(String),
 }

@@ -1,4 +1,4 @@
-//! Why a store cannot be opened, copied or closed.
+//! Reasons why a store cannot be opened, copied or closed.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ pub enum OpenError {
     Io {
         /// The file.
         path: String,
-        /// What the system said.
+        /// The system's message.
         reason: String,
     },
     /// A backup goes into a new file.
@@ -25,23 +25,23 @@ pub enum OpenError {
     /// A tool works on it.
     #[error("a tool is working on the store {0}; wait until it is done, then start again")]
     Offline(String),
-    /// It is a backup: codes that were accepted since it was made would be accepted again.
+    /// An unrestored backup: codes accepted since it was made would be accepted again.
     #[error("this store is a copy: run `twostep store restore {0}` before anything serves from it")]
     Copy(String),
-    /// Its files do not fit together, or not to what was served from here before.
+    /// The files contradict each other, or the store that was served here before.
     #[error(transparent)]
     Stray(#[from] Stray),
-    /// Its database is not whole.
+    /// A damaged database.
     #[error(
         "{path} is damaged ({reason}): put a backup in its place and run `twostep store restore {path}`"
     )]
     Damaged {
         /// The file.
         path: String,
-        /// What the database said.
+        /// The database's message.
         reason: String,
     },
-    /// It is a database, and not one of ours.
+    /// A database of another program.
     #[error(
         "{0} is no twostep store: name another file, or put a backup in its place and run `twostep store restore {0}`"
     )]
@@ -71,13 +71,13 @@ pub enum OpenError {
     Full {
         /// The file.
         path: String,
-        /// What the database said.
+        /// The database's message.
         reason: String,
     },
-    /// Its files were exchanged while it was open. The text names the file and the remedy.
+    /// Files exchanged while the store was open. The text names the file and the remedy.
     #[error("{0}")]
     Moved(String),
-    /// Its database cannot be used.
+    /// An unusable database.
     #[error(
         "the store {path} cannot be used ({reason}): see that its disk and its folder can be read and written, then try again; \
          if they can, put a backup in its place and run `twostep store restore {path}`"
@@ -85,7 +85,7 @@ pub enum OpenError {
     Unusable {
         /// The file.
         path: String,
-        /// What the database said.
+        /// The database's message.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What a store keeps.
+//! Records of a store.
 
 use std::str::FromStr;
 
@@ -9,13 +9,12 @@ use crate::id::{AccountId, SerialNumber};
 use crate::store::{Marks, Revision, Sealed};
 use crate::time::UnixTime;
 
-/// What is known of an account beside its devices. It stays when the account is removed, so that
-/// nothing comes back to life.
+/// An account without its devices. Kept after its removal, so that old proofs stay dead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Its name.
+    /// Name.
     pub id: AccountId,
-    /// When it was first seen, or first seen again after it was removed.
+    /// Time of its first appearance, or of the first one after its removal.
     pub created_at: UnixTime,
     /// A device was activated once: changing its devices needs proof from now on.
     pub protected: bool,
@@ -23,11 +22,11 @@ pub struct Account {
     pub generation: u64,
     /// Contexts issued up to this time are dead.
     pub revoked_before: Option<UnixTime>,
-    /// When each wrong code of the last day was judged, oldest first; at most 60.
+    /// Times of the wrong codes of the last day, oldest first; at most 60.
     pub failures: Vec<UnixTime>,
     /// Codes of this account are refused unjudged until then.
     pub throttled_until: Option<UnixTime>,
-    /// It was removed then, and has not been seen again.
+    /// Time of its removal, unless it appeared again since.
     pub removed_at: Option<UnixTime>,
 }
 
@@ -36,10 +35,10 @@ pub struct Account {
 pub struct AccountSnapshot {
     /// The account.
     pub account: Account,
-    /// Its revision. It rises with every change of the account and whenever a device is added,
-    /// removed or changes state.
+    /// Revision. Rises with every change of the account, and when a device is added, removed or
+    /// changes state.
     pub revision: Revision,
-    /// Its devices, in the order of their serial numbers.
+    /// Devices, in the order of their serial numbers.
     pub devices: Vec<Enrolled>,
     /// See [`Store::control_version`](crate::store::Store::control_version), as of the same moment.
     pub control_version: u64,
@@ -50,28 +49,28 @@ pub struct AccountSnapshot {
 pub struct Enrolled {
     /// The device.
     pub device: Device,
-    /// Its revision.
+    /// Revision.
     pub revision: Revision,
-    /// Its seed; none for kinds without one.
+    /// Seed; `None` for kinds without one.
     pub seed: Option<Sealed>,
 }
 
-/// Something that can be used once: a bypass code, the state of a ceremony.
+/// A single-use item: a bypass code, the state of a ceremony.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SingleUse {
-    /// What it is found by; for a code, its digest.
+    /// Id; for a code, its digest.
     pub id: String,
-    /// Whose it is.
+    /// Owner.
     pub account: AccountId,
-    /// What it is.
+    /// Kind.
     pub kind: ItemKind,
-    /// What belongs to it, sealed where it is secret.
+    /// Content, sealed if it is secret.
     pub body: Vec<u8>,
-    /// It cannot be used from then on.
+    /// Time of its expiry.
     pub expires_at: UnixTime,
 }
 
-/// What kind of single-use item it is.
+/// Kind of a single-use item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ItemKind {
@@ -83,11 +82,11 @@ pub enum ItemKind {
     Decoy,
     /// The state of a ceremony that began without an account.
     Usernameless,
-    /// What remains of an item that was consumed, as long as it could have been.
+    /// Mark of a consumed item, kept until its expiry.
     Spent,
 }
 
-/// What was revoked and may still matter.
+/// Revocations in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revocations {
     /// Accounts that were revoked, with their marks.
@@ -101,7 +100,7 @@ pub struct Revocations {
 /// A key that signs contexts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SigningKeyRecord {
-    /// Its id, the `kid` of tokens.
+    /// Id, the `kid` of tokens.
     pub kid: String,
     /// `EdDSA`, `Ed25519` or `ES256`.
     pub algorithm: String,
@@ -109,39 +108,39 @@ pub struct SigningKeyRecord {
     pub private: Sealed,
     /// The public key as JWKS members (`x`, and `y` for ES256), base64url.
     pub public: Vec<String>,
-    /// When it was made.
+    /// Time of its creation.
     pub created_at: UnixTime,
-    /// When it was replaced: it signs no more, and verifies until its last token has expired.
+    /// Time of its replacement: it no longer signs, and verifies until its last token has expired.
     pub retired_at: Option<UnixTime>,
 }
 
 /// A key that lets a program call the agent over TCP.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKeyRecord {
-    /// Its public id.
+    /// Public id.
     pub id: String,
     /// The keyed digest of the key itself.
     pub digest: Vec<u8>,
-    /// What its holder calls it.
+    /// Name given by its holder.
     pub name: Option<String>,
-    /// What it allows; the agent says which words there are.
+    /// Role, in the agent's words.
     pub role: String,
     /// The accounts it is limited to; none: all.
     pub accounts: Option<Vec<String>>,
-    /// Its refusals carry a reason.
+    /// Refusals state their reason.
     pub explain: bool,
-    /// It is a proxy's, which is believed where a request went to. Keys from before there were any
-    /// are not.
+    /// Key of a proxy, which is trusted to name the target of a request. Keys from before this
+    /// existed are not.
     #[serde(default)]
     pub forward: bool,
-    /// When it was made.
+    /// Time of its creation.
     pub created_at: UnixTime,
 }
 
 /// A sealed secret and where it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resealable {
-    /// What the secret is bound to.
+    /// Place that the secret is bound to.
     pub place: SealedPlace,
     /// The secret as it was read.
     pub sealed: Sealed,
@@ -154,7 +153,7 @@ pub enum SealedPlace {
     Seed {
         /// The device.
         serial: SerialNumber,
-        /// Its account, which the seal is bound to.
+        /// Account, which the seal is bound to.
         account: AccountId,
     },
     /// The private half of a signing key.
@@ -164,7 +163,7 @@ pub enum SealedPlace {
     },
     /// A named value.
     Value {
-        /// Its name.
+        /// Name.
         name: String,
     },
     /// The state of a ceremony. It is over before a key that sealed it is thrown away, and is never
@@ -178,7 +177,7 @@ pub enum SealedPlace {
 }
 
 impl ItemKind {
-    /// Its name in a store.
+    /// Name in a store.
     pub fn name(self) -> &'static str {
         match self {
             ItemKind::Bypass => "bypass",
@@ -222,7 +221,7 @@ impl Account {
         }
     }
 
-    /// Its revocation marks.
+    /// Revocation marks.
     pub fn marks(&self) -> Marks {
         Marks { generation: self.generation, revoked_before: self.revoked_before }
     }

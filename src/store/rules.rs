@@ -1,5 +1,4 @@
-//! Rules of every store, whatever keeps its rows: what an insertion inherits, what is counted, what
-//! expires.
+//! Rules shared by all stores: inheritance of insertions, counts, expiry.
 
 use std::collections::BTreeMap;
 
@@ -20,12 +19,13 @@ pub(super) fn inserted(
     })
 }
 
-/// Whether a device of `owner` may be replaced by `device`: a device never changes hands.
+/// Requires that `device` still belongs to `owner`: devices never change hands.
 pub(super) fn keeps_its_owner(owner: &str, device: &Device) -> Result<(), Conflict> {
     if owner == device.account.as_str() { Ok(()) } else { Err(Conflict::Revision) }
 }
 
-/// Whether a device in this state may be dropped without a tombstone: only one that was never used.
+/// Requires a state in which the device was never used, so that it can be dropped without a
+/// tombstone.
 pub(super) fn leaves_nothing(state: DeviceState) -> Result<(), Conflict> {
     if state == DeviceState::Pending { Ok(()) } else { Err(Conflict::Revision) }
 }
@@ -40,8 +40,8 @@ pub(super) fn abandoned_since(now: UnixTime) -> Option<UnixTime> {
     now.0.checked_sub(ABANDONED_AFTER).map(UnixTime)
 }
 
-/// How a change moves the counts of devices, by account. An account is counted after all writes:
-/// the revisions that a change names are from before it.
+/// Effect of a change on the counts of devices, by account. Applied after all writes, since the
+/// revisions in a change are from before it.
 #[derive(Debug, Default)]
 pub(super) struct Counts(BTreeMap<String, (i64, i64)>);
 

@@ -55,7 +55,7 @@ pub struct Sealed(Vec<u8>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
 
-/// The sealing key cannot be used. Whoever runs the program must act.
+/// The sealing key is unusable: a fault for the operator.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -64,7 +64,7 @@ pub enum KeyError {
     Unreadable {
         /// The file.
         path: String,
-        /// What the system said.
+        /// The system's message.
         reason: String,
     },
     /// Others than its owner may read the file.
@@ -242,7 +242,7 @@ impl Keyring {
             .collect()
     }
 
-    /// Whether this key is among them.
+    /// True if this key is among them.
     pub fn has(&self, key: SealingKeyId) -> bool {
         self.keys.contains_key(&key.0)
     }
@@ -298,17 +298,17 @@ impl Sealer {
         &self.keyring
     }
 
-    /// Where a device's seed is sealed for.
+    /// Place of a device's seed.
     pub fn seed_place(serial: &SerialNumber, account: &AccountId) -> SealedPlace {
         SealedPlace::Seed { serial: serial.clone(), account: account.clone() }
     }
 
-    /// What a seed is recognised by.
+    /// Fingerprint of a seed.
     pub fn fingerprint(&self, seed: &[u8]) -> Fingerprint {
         Fingerprint(self.digest("seed", &[seed]))
     }
 
-    /// What a security key's credential is recognised by.
+    /// Fingerprint of a security key's credential.
     pub fn credential_fingerprint(&self, id: &CredentialId) -> Fingerprint {
         Fingerprint(self.digest("credential", &[id.as_bytes()]))
     }
@@ -384,8 +384,8 @@ pub(crate) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, KeyError> {
     Ok(bytes)
 }
 
-/// Whether systemd has put the file there, for this service alone. It lets the service's user in by
-/// an access control list, which looks like a group that may read.
+/// True if systemd placed the file, for this service alone. Its access control list for the
+/// service's user looks like a group with read permission.
 #[cfg(unix)]
 fn is_credential(path: &Path) -> bool {
     path.parent().is_some_and(|folder| {

@@ -15,7 +15,7 @@ pub enum Stray {
         /// The log beside it.
         log: String,
     },
-    /// It would bring back what the restore has ended.
+    /// The log would bring back state that the restore has ended.
     #[error("{log} is of another restore of this store than {file}: move the log away")]
     OtherEpoch {
         /// The store's file.
@@ -23,7 +23,7 @@ pub enum Stray {
         /// The log beside it.
         log: String,
     },
-    /// Something between the two is missing.
+    /// Changes between the two are missing.
     #[error(
         "{log} does not continue {file}, they are of different moments: put back the pair that belongs together, \
          or move the log away and run `twostep store restore {file}`"
@@ -41,10 +41,10 @@ pub enum Stray {
     LogMissing {
         /// The store's file.
         file: String,
-        /// Where its log was.
+        /// Former place of its log.
         log: String,
     },
-    /// It was copied, or moved, without being closed.
+    /// Copied or moved without being closed.
     #[error(
         "{file} is a raw copy of a store that was in use: run `twostep store restore {file}` before anything serves from it"
     )]
@@ -61,7 +61,7 @@ pub enum Stray {
         /// The store's file.
         file: String,
     },
-    /// It may be right, and only the operator knows.
+    /// Possibly right: only the operator knows.
     #[error(
         "{file} is another store than the one that was served from here: put that one back; if this one is meant, remove {witness}"
     )]
@@ -76,12 +76,12 @@ pub enum Stray {
         "{file} is not there, and {beside} belongs to it: put {file} or a restored backup back; to begin a new store, move {beside} away"
     )]
     FileMissing {
-        /// Where the store's file was.
+        /// Former place of the store's file.
         file: String,
-        /// What is left of it.
+        /// Remaining file beside it.
         beside: String,
     },
-    /// What it held was in a log that is gone.
+    /// Content lost with its log.
     #[error(
         "{file} is the beginning of a store without what it held: put its log or a restored backup back; to begin a new store, remove it"
     )]

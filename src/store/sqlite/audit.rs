@@ -236,7 +236,7 @@ pub(super) fn expire(conn: &Connection, before: UnixTime, limit: u32) -> Result<
         let mut base = None;
         while let Some(row) = rows.next()? {
             let (place, at): (i64, i64) = (row.get(0)?, row.get(1)?);
-            // A row that is kept keeps all after it, whatever their clock said.
+            // A kept row keeps all later ones, independently of their times.
             if at >= stored(before.0) {
                 break;
             }
@@ -310,5 +310,5 @@ pub(super) fn sha256_hex(parts: &[&[u8]]) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// How many places a chain has.
+/// Number of cursor positions of a chain.
 const CHAIN: i64 = 1 << 48;

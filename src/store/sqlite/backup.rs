@@ -1,4 +1,4 @@
-//! Backups: copies of a store that nobody serves from until they are restored.
+//! Backups: copies of a store that cannot be served until they are restored.
 //!
 //! A copy does not know what was accepted after it was made. So it carries a mark that
 //! [`SqliteStore::open`] refuses, and the mark goes only with everything that an old state could
@@ -30,7 +30,7 @@ use crate::store::Stray;
 use crate::store::{Account, Action, ChainId, Event};
 use crate::time::UnixTime;
 
-/// What was restored.
+/// Summary of a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Restored {
     /// Devices whose codes up to now are spent.
@@ -44,8 +44,8 @@ pub struct Restored {
 ///
 /// Time-based devices start above now, counters need a pair, sheets of recovery codes are spent,
 /// all contexts are revoked, and single-use items are dropped, in one transaction with its audit
-/// row. The store's epoch is raised, so that no log, copy or witness of before is taken for its
-/// own. Nobody may hold the store.
+/// row. The store's epoch rises, so that earlier logs, copies and witnesses no longer match. The
+/// store must not be in use.
 ///
 /// A raw copy is taken with the log beside it if there is one; a log that does not continue the
 /// file is refused.
@@ -93,7 +93,7 @@ fn made_fit(path: &Path, now: UnixTime, caller: &CallerId) -> Result<Restored, O
     let identity = Identity { epoch, usage: Usage::Closed, ..was.next() };
     identity::write(&transaction, &identity)?;
     transaction.commit()?;
-    // Where nothing was served from before, nothing needs to be remembered.
+    // No earlier store, no witness.
     if witness::path(path).exists() {
         Witness::renew(
             path,
@@ -137,7 +137,7 @@ pub(super) fn backup(from: &Place, to: &Path) -> Result<(), OpenError> {
     }
     let partial = beside(&to, ".partial");
     copy(from, &partial, &to).inspect_err(|_| {
-        // What was to be a backup is none.
+        // A failed backup is removed.
         let _ = std::fs::remove_file(&partial);
         let _ = std::fs::remove_file(&to);
     })
@@ -215,8 +215,8 @@ fn raise(
         Ok(())
     })?;
     transaction.execute("DELETE FROM single_use", [])?;
-    // One that was dropped since the backup, because somebody else had it, must not sign again; and
-    // all that any of them signed is over.
+    // Signing keys dropped since the backup, perhaps because they leaked, must not sign again;
+    // contexts of all keys have ended.
     transaction.execute("DELETE FROM signing_keys", [])?;
     transaction.execute(
         "UPDATE control SET copy = 0, version = version + 1, highest_time = max(coalesce(highest_time, 0), ?1) WHERE id = 1",
@@ -250,5 +250,5 @@ fn each(
     }
 }
 
-/// What is written as `%xx` in the path of a `file:` URI.
+/// Characters written as `%xx` in the path of a `file:` URI.
 const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');

@@ -16,18 +16,18 @@ use crate::device::{Device, Tombstone};
 use crate::store::OpenError;
 use crate::store::{Account, ApiKeyRecord, AuditReport, Sealed, SigningKeyRecord};
 
-/// What a look at a whole store found.
+/// Result of reading a whole store.
 #[derive(Clone, Debug)]
 pub struct CheckReport {
-    /// How many accounts it has.
+    /// Number of accounts.
     pub accounts: u64,
-    /// How many devices it has.
+    /// Number of devices.
     pub devices: u64,
-    /// It is a backup that was not restored.
+    /// True for an unrestored backup.
     pub copy: bool,
-    /// What recomputing the audit chains found; none if it could not be read at all.
+    /// Result for the audit chains; `None` if they could not be read.
     pub audit: Option<AuditReport>,
-    /// What is wrong, each in a sentence. Empty for a sound store.
+    /// Faults, each in a sentence. Empty for a sound store.
     pub problems: Vec<String>,
 }
 
@@ -35,18 +35,18 @@ pub struct CheckReport {
 #[derive(Debug)]
 pub struct Alone {
     path: PathBuf,
-    /// None where no program ever served from it: only they make the file that is locked.
+    /// `None` if the store was never served: serving makes the lock file.
     _lock: Option<File>,
 }
 
-/// What is at a store's path, for a program that is about to open it.
+/// Content of a store's path, for a program about to open it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// No file, or an empty one: a new store would be made.
     Nothing,
     /// A store that can be opened.
     Store {
-        /// It holds something that was sealed under a key.
+        /// A store with sealed content.
         sealed: bool,
     },
     /// A store that another program serves from.
@@ -83,8 +83,8 @@ pub fn alone(path: impl AsRef<Path>) -> Result<Alone, OpenError> {
 
 /// Checks a store, whether it is served from meanwhile or not, and a backup as well.
 ///
-/// Whether its files fit together, the file's structure and its references, the schema, that every
-/// row can be read and agrees with its columns, and the audit chain. No file is made or changed.
+/// Checks that its files fit together, the structure of the file, its references, the schema, every
+/// row against its columns, and the audit chains. No file is made or changed.
 ///
 /// # Errors
 /// [`OpenError`] if the file cannot be read as a store at all. Faults in its content are in the

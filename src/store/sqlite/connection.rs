@@ -15,12 +15,12 @@ use super::{migrations, place};
 use crate::store::Error;
 use crate::store::OpenError;
 
-/// How a store is held while it is open.
+/// Hold on a store while it is open.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hold {
     /// With others that serve from it.
     Shared,
-    /// Alone, while nobody serves from it.
+    /// Exclusive, for tools.
     Exclusive,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<bool
     Ok(busy == 0 && pages == carried)
 }
 
-/// Whether a commit that leaves a long log carries it over.
+/// Enables or disables checkpoints by commits that leave a long log.
 pub(super) fn carry_over_by_itself(conn: &Connection, carries: bool) -> rusqlite::Result<()> {
     conn.execute_batch(if carries {
         "PRAGMA wal_autocheckpoint = 1000"
@@ -86,10 +86,9 @@ pub(super) fn lock(path: &Path, suffix: &str) -> Result<File, OpenError> {
 
 /// Begins a transaction that writes, when it is this process's turn.
 ///
-/// SQLite's own lock goes to whoever asks in the right moment, and a process that writes all the
-/// time is always the first to ask again. So whoever waits for that lock holds another one
-/// meanwhile, and who has just written finds it held. It is a courtesy: after [`BUSY`] it is not
-/// waited for.
+/// Queue for SQLite's write lock. A process that writes constantly always asks first and starves
+/// others. So waiting processes hold a second lock, which a process that has just written must take
+/// first. Fairness only: after [`BUSY`] the second lock is not waited for.
 pub(super) fn begin(conn: &Connection, turn: &File) -> rusqlite::Result<()> {
     let asked = Instant::now();
     while turn.try_lock().is_err() && asked.elapsed() < BUSY {
@@ -116,8 +115,8 @@ pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
     Ok(conn)
 }
 
-/// What holds on every connection. `synchronous` is no property of the file: a connection that does
-/// not say FULL would forget acknowledged commits in a power cut, and accept their codes again.
+/// Settings of every connection. `synchronous` is no property of the file: without FULL, a
+/// connection would lose acknowledged commits in a power cut, and accept their codes again.
 fn settle(conn: &Connection) -> Result<(), OpenError> {
     // First, since anything below may fail: a connection that is closed after a failure must not
     // empty the log that says what was kept.
@@ -148,7 +147,7 @@ pub(super) struct Readers {
 #[derive(Default)]
 struct Pool {
     idle: Vec<Connection>,
-    /// How many are reading.
+    /// Number of active readers.
     busy: usize,
     closed: bool,
 }
@@ -237,7 +236,7 @@ pub(super) fn options() -> OpenOptions {
     options
 }
 
-/// Only its owner reads and writes it, whatever the umask took away.
+/// Private to its owner under any umask.
 pub(super) fn owner_only(path: &Path) -> Result<(), OpenError> {
     #[cfg(unix)]
     {
@@ -255,10 +254,10 @@ pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// How long a connection waits for another process that writes.
+/// Longest wait for another writing process.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// How long it sleeps before it asks again: much less than a flush of the disk.
+/// Sleep between attempts: much shorter than a flush of the disk.
 const NAP: Duration = Duration::from_micros(200);
 
 /// Prepared statements kept on each connection: all there are.

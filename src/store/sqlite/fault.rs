@@ -1,11 +1,11 @@
-//! Why a read or a write inside a transaction stopped.
+//! Reasons why a read or write in a transaction stopped.
 
 use crate::store::{Conflict, Error, OpenError};
 
-/// What ends the work on one change.
+/// End of the work on one change.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// What it was judged from has moved.
+    /// A revision that it was judged from has moved.
     Conflict(Conflict),
     /// A row cannot be read.
     Corrupt(String),
@@ -79,7 +79,7 @@ impl From<rusqlite::Error> for OpenError {
     }
 }
 
-/// Whether a file could not grow. The index of the log is a file of its own, and grows too.
+/// True if a file could not grow. The index of the log is a file of its own, and grows too.
 pub(super) fn no_room(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error().map(|failure| failure.extended_code);
     matches!(code, Some(rusqlite::ffi::SQLITE_FULL | rusqlite::ffi::SQLITE_IOERR_SHMSIZE))

@@ -1,4 +1,4 @@
-//! Which store a file is, and where it stands.
+//! Identity of a store's file, and its position.
 //!
 //! The identity is kept in the row whose page every transaction writes. So a write-ahead log that
 //! holds a transaction holds the identity as well, and the file alone can be compared with its log
@@ -24,7 +24,7 @@ pub(super) struct Identity {
     pub(super) usage: Usage,
 }
 
-/// How the store was left.
+/// State in which the store was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Usage {
     /// Closed: the file alone is the whole store.

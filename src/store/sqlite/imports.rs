@@ -106,12 +106,12 @@ pub(super) fn abandon(conn: &Connection, now: UnixTime) -> Result<usize, Fault> 
     Ok(conn.prepare_cached(sql::IMPORTS_DROP_SINCE)?.execute([stored(since.0)])?)
 }
 
-/// Whether rows of a published or dropped import are still staged.
+/// True while rows of a published or dropped import are staged.
 pub(super) fn unsettled(conn: &Connection) -> Result<bool, Fault> {
     Ok(read::one::<i64>(conn, sql::IMPORT_UNSETTLED, [])?.is_some())
 }
 
-/// Whether an earlier holder of this chain left an import.
+/// True if an earlier holder of this chain left an import.
 pub(super) fn is_left(conn: &Connection, chain: ChainId) -> Result<bool, Fault> {
     Ok(read::one::<i64>(conn, sql::IMPORT_OF_CHAIN, [chain.0])?.is_some())
 }

@@ -1,4 +1,4 @@
-//! Which sealing keys are in use.
+//! Sealing keys in use.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use super::row::unsigned;
 use super::{read, sql};
 use crate::store::{KeyNeed, SealingKeyId};
 
-/// How many secrets each key seals, without the one to leave out: counting the seeds of the key
-/// that seals most of them would walk its whole part of the index.
+/// Number of secrets per key, except one: counting the seeds of the main key would walk most of the
+/// index.
 pub(super) fn secrets_by_key(
     conn: &Connection,
     except: Option<SealingKeyId>,

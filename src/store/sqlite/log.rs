@@ -1,4 +1,4 @@
-//! What a write-ahead log holds, read without SQLite: to open a log that belongs to another file
+//! Content of a write-ahead log, read without SQLite: opening a log that belongs to another file
 //! destroys both.
 //!
 //! The format is that of SQLite's "WAL-mode File Format": a header of 32 bytes, then frames of 24
@@ -15,7 +15,7 @@ use crate::store::OpenError;
 /// The log beside a file.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    /// Its size in bytes; none if it is not there.
+    /// Size in bytes; `None` if absent.
     pub(super) size: Option<u64>,
     /// The identity that each transaction left, in order.
     pub(super) steps: Vec<Identity>,
@@ -40,7 +40,7 @@ impl Log {
         read().map_err(|error| OpenError::io(path, &error))
     }
 
-    /// Whether SQLite would find anything in it.
+    /// True if SQLite would use its content.
     pub(super) fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.bare == 0
     }

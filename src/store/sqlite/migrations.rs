@@ -7,7 +7,7 @@ use super::identity;
 use super::identity::Identity;
 use crate::store::OpenError;
 
-/// Whether a file is not a database of something else.
+/// True for a store of ours or an empty file.
 pub(super) fn recognises(conn: &Connection) -> rusqlite::Result<bool> {
     let id: i64 = conn.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -42,7 +42,7 @@ pub(super) fn run(conn: &mut Connection) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// How many migrations the file has seen, each the one this program knows.
+/// Number of migrations of the file, each known to this program.
 pub(super) fn verify(conn: &Connection) -> Result<usize, OpenError> {
     let exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version'";
     if conn.query_row(exists, [], |_| Ok(())).optional()?.is_none() {
@@ -82,5 +82,5 @@ const IDENTITY: usize = 4;
 
 const VERSION_TABLE: &str = "CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY, checksum TEXT NOT NULL) STRICT;";
 
-/// What marks the file as ours in its header: `twst`.
+/// Application id in the header: `twst`.
 const APPLICATION: i64 = 0x7477_7374;

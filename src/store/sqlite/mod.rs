@@ -77,10 +77,10 @@ pub struct SqliteStore {
     open: Arc<Open>,
 }
 
-/// What all handles share.
+/// Shared state of all handles.
 struct Open {
     readers: Arc<Readers>,
-    /// None once the store is being closed.
+    /// `None` once the store is being closed.
     jobs: Option<SyncSender<Job>>,
     writer: Option<JoinHandle<()>>,
     health: Arc<Health>,

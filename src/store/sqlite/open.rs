@@ -1,5 +1,5 @@
-//! How a store is opened and closed: who else has it, whether its files are what was left, and the
-//! mark that says that it is in use.
+//! Opening and closing a store: other holders, the state of its files, and the mark that it is in
+//! use.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -20,10 +20,10 @@ use super::{claim, connection, identity, migrations, place, witness};
 use crate::store::OpenError;
 use crate::store::Stray;
 
-/// What the writer of an open store works with.
+/// Parts of the writer of an open store.
 pub(super) struct Opened {
     pub(super) place: Arc<Place>,
-    /// None after a failure that leaves the connection in doubt.
+    /// `None` after a failure that leaves the connection in doubt.
     pub(super) conn: Option<Connection>,
     pub(super) turn: File,
     pub(super) witness: Witness,
@@ -137,7 +137,7 @@ fn join(given: &Path, path: PathBuf) -> Result<(Connection, Place, Witness), Ope
         Some(_) => {
             return Err(OpenError::Stray(Stray::Replaced { file: given.display().to_string() }));
         }
-        // It is of a version that kept no witness, and would not count its transactions.
+        // Versions without a witness do not count their transactions.
         None => return Err(OpenError::Held(given.display().to_string())),
     }
     let mut conn = connection::writer(place.path())?;
@@ -172,10 +172,9 @@ fn create(path: &Path) -> Result<(), OpenError> {
 }
 
 impl Opened {
-    /// Closes the store, so that the file alone is all of it, if no other program has it and it is
-    /// still in its place. Whatever prevents that leaves the mark and the log, and the next start
-    /// goes on from them. Fails where it cannot: the file is another one, or does not say that the
-    /// log is its own.
+    /// Closes the store, so that the file alone is the whole store, if no other program has it and
+    /// it is still in its place. Otherwise mark and log stay, and the next start continues from
+    /// them. Fails if the file is another one, or does not own the log.
     pub(super) fn close(mut self) -> Result<(), String> {
         let conn = self.conn.take();
         self.place.unmoved()?;

@@ -1,4 +1,4 @@
-//! Whether the store's path still leads to the file that is open.
+//! Watch on the store's path: it must lead to the open file.
 //!
 //! A program that renames, overwrites or removes the files of an open store leaves it writing to
 //! files that the next start does not find.
@@ -15,7 +15,7 @@ use super::vet::Said;
 use super::{open, vet};
 use crate::store::OpenError;
 
-/// Where an open store is.
+/// Place of an open store.
 #[derive(Debug)]
 pub(super) struct Place {
     /// As the caller named it.
@@ -26,12 +26,12 @@ pub(super) struct Place {
     file: (u64, u64),
     log_file: OnceLock<(u64, u64)>,
     content: Mutex<Content>,
-    /// Why nothing may be answered from it any more.
+    /// Set once answers from the store must stop; the reason.
     lost: OnceLock<String>,
 }
 
-/// What is known of the content of the files: neither shrinks while they are open, and only a
-/// checkpoint changes the first.
+/// Known lengths of the files: neither shrinks while they are open, and only a checkpoint changes
+/// the first.
 #[derive(Debug, Default)]
 struct Content {
     changed: (i64, i64),
@@ -108,8 +108,8 @@ impl Place {
         lost.clone()
     }
 
-    /// Whether the identity in the file could be read when it was last looked at. As long as it
-    /// cannot, the log must not be carried over.
+    /// True if the identity in the file was readable at the last look. Until then, no checkpoint
+    /// may run.
     pub(super) fn is_readable(&self) -> bool {
         self.content().unreadable.is_none()
     }
@@ -118,7 +118,7 @@ impl Place {
     /// as far. A checkpoint that another program is in the middle of is waited for.
     pub(super) fn takes(&self, reached: Option<&Identity>) -> Result<(), String> {
         if self.content().stands.is_none() {
-            // It never had one: it is of an earlier schema, and all that is newer is in the log.
+            // Earlier schemas have no identity, and everything newer is in the log.
             return Ok(());
         }
         let fits = |now: Identity| {
@@ -164,8 +164,8 @@ impl Place {
         None
     }
 
-    /// Whether a file that has changed goes on from what it was: a checkpoint of any program moves
-    /// it forward. What cannot be read, in the middle of one, is looked at again, as long as it
+    /// True if a changed file continues its former state: a checkpoint of any program moves it
+    /// forward. During a checkpoint the file may be unreadable; it is read again as long as it
     /// changes.
     fn goes_on(&self, file: &Metadata, content: &mut Content) -> bool {
         let changed = (file.ctime(), file.ctime_nsec());
@@ -209,10 +209,10 @@ fn of(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
 
-/// How long a file that cannot be read may stay as it is: no checkpoint pauses for so long.
+/// Longest time that an unreadable file may stay unchanged: checkpoints pause less.
 const STILL: Duration = Duration::from_secs(2);
 
-/// How long a checkpoint of another program is waited for.
+/// Longest wait for a checkpoint of another program.
 const CHECKPOINT: Duration = Duration::from_millis(500);
 
 /// Device and inode of what a path leads to.

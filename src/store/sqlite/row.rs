@@ -1,4 +1,4 @@
-//! What rows hold, and the values they stand for.
+//! Rows and their values.
 
 use rusqlite::Row;
 use serde::Serialize;
@@ -45,7 +45,7 @@ pub(super) fn first<T: rusqlite::types::FromSql>(row: &Row<'_>) -> rusqlite::Res
     row.get(0)
 }
 
-/// What an account's row holds beside its counts and its revision.
+/// Content of an account's row beside its counts and its revision.
 pub(super) struct AccountColumns {
     pub(super) generation: i64,
     pub(super) revoked_before: Option<i64>,

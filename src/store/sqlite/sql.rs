@@ -209,8 +209,7 @@ statements! {
         WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3";
     AUDIT_DELETE = "DELETE FROM audit WHERE place > ?1 AND place <= ?2";
 
-    /// These read whole tables on purpose: a handful of keys and values, all of which are asked
-    /// for.
+    /// Full scans on purpose: a few keys and values, all of them needed.
     ALL_SIGNING_KEYS = "SELECT body FROM signing_keys ORDER BY created_at DESC, number DESC";
     ALL_API_KEYS = "SELECT body FROM api_keys ORDER BY created_at, number";
     ALL_VALUES = "SELECT name, value FROM named_values";

@@ -15,7 +15,7 @@ use super::{backup, migrations, place, sql, witness};
 use crate::store::OpenError;
 use crate::store::Stray;
 
-/// What is at a store's path, and beside it.
+/// Files at a store's path, and beside it.
 pub(super) struct Found {
     path: PathBuf,
     file: Alone,
@@ -28,7 +28,7 @@ pub(super) struct Found {
 /// The file without its log.
 #[derive(Debug)]
 enum Alone {
-    /// There is none, or it is empty.
+    /// Absent or empty.
     Nothing,
     /// A database without tables.
     Blank,
@@ -52,17 +52,17 @@ impl Found {
         Ok(Found { path: path.to_owned(), file, copy, log, seen: witness::read(path)? })
     }
 
-    /// Whether a store may be made here.
+    /// True if a store may be made here.
     pub(super) fn is_nothing(&self) -> bool {
         matches!(self.file, Alone::Nothing)
     }
 
-    /// Whether the log has something that the file may not have.
+    /// True if the log has content that the file may lack.
     pub(super) fn has_log(&self) -> bool {
         !self.log.is_empty()
     }
 
-    /// What keeps the store from being served.
+    /// Reason why the store cannot be served.
     pub(super) fn refusal(&self) -> Option<OpenError> {
         if self.copy {
             return Some(OpenError::Copy(self.path.display().to_string()));
@@ -70,7 +70,7 @@ impl Found {
         self.unfit_to_restore().or_else(|| self.standing().map(OpenError::Stray))
     }
 
-    /// What even a restore cannot go on from.
+    /// Fault beyond a restore.
     pub(super) fn unfit_to_restore(&self) -> Option<OpenError> {
         let file = self.path.display().to_string();
         let log = beside(&self.path, "-wal").display().to_string();
@@ -133,8 +133,7 @@ impl Found {
         })
     }
 
-    /// Whether the whole, log included, is what was left here. A restore cures what is wrong with
-    /// that.
+    /// True if the store, log included, is as it was left. A restore repairs other states.
     fn standing(&self) -> Option<Stray> {
         let file = || self.path.display().to_string();
         let log = || beside(&self.path, "-wal").display().to_string();
@@ -153,7 +152,7 @@ impl Found {
                 .filter(|seen| whole.is_some_and(|whole| whole.store == seen.store))
         };
         let Some(whole) = whole else {
-            // What was served from here before had an identity, and this has none.
+            // The store served here before had an identity; this one has none.
             return (!self.seen.is_empty()).then(|| Stray::WentBack { file: file() });
         };
         if seen().any(|seen| (seen.epoch, seen.commits) > whole.place()) {
@@ -169,8 +168,8 @@ impl Found {
         (!self.seen.is_empty()).then(|| Stray::AnotherStore { file: file(), witness: witness() })
     }
 
-    /// Whether a file without its log is known to hold all that was committed. A tool that opens
-    /// the store of a killed program, to look at it, empties the log into the file and removes it.
+    /// True if a file without its log is known to be complete: a tool that opened the store of a
+    /// killed program moved the log into the file and removed it.
     fn is_all_of(&self, alone: &Identity) -> bool {
         let here = place::inode(&self.path).ok();
         let last = self
@@ -228,7 +227,7 @@ fn alone(path: &Path) -> Result<(Alone, bool), OpenError> {
 #[derive(Debug)]
 pub(super) enum Said {
     Identity(Identity),
-    /// It says none: it is no store, or its bytes are not what was written.
+    /// No identity: not a store, or damaged.
     Nothing,
     /// The system did not let it be read this time.
     Unread(String),

@@ -17,11 +17,11 @@ use super::{apply, audit, connection, identity, imports, sql};
 use crate::store::{ChainId, Change, Commit, Error, Write, rules};
 use crate::time::UnixTime;
 
-/// What the thread is asked for, and where its answer goes.
+/// A job for the thread, and the channel of its answer.
 pub(super) enum Job {
-    /// Something to be done in a transaction.
+    /// Work in a transaction.
     Do(Work, oneshot::Sender<Result<Done, Error>>),
-    /// The store is to be closed, whatever handles there still are.
+    /// Closes the store, even with other handles left.
     Close(oneshot::Sender<Result<(), String>>),
 }
 
@@ -47,7 +47,7 @@ pub(super) enum Done {
     Settled(u64),
 }
 
-/// What became of each work of a transaction.
+/// Outcome of each work of a transaction.
 type Outcomes = Vec<Result<Done, Error>>;
 
 /// Hands work to the thread and waits until it is durable, or refused.
@@ -57,7 +57,7 @@ pub(super) async fn done(jobs: &SyncSender<Job>, work: Work) -> Result<Done, Err
         TrySendError::Full(_) => Error::Unavailable("too many changes are waiting".to_owned()),
         TrySendError::Disconnected(_) => Error::Unavailable("the store is closed".to_owned()),
     })?;
-    // Nobody answers only if the thread died in the middle of it.
+    // A missing answer means that the thread died in between.
     answer.await.unwrap_or_else(|_| {
         Err(Error::Unknown("the store's writer ended in the middle of it".to_owned()))
     })
@@ -70,11 +70,11 @@ pub(super) struct Writer {
     health: Arc<Health>,
     /// The connection carries a long log over by itself, after a commit.
     carries: bool,
-    /// When rows of imports are moved or deleted next; none while no import is over.
+    /// Time of the next step of import work; `None` without any.
     tending: Option<Instant>,
 }
 
-/// Whether the last transaction failed. Shared by the thread and the store's handles.
+/// True if the last transaction failed. Shared by the thread and the store's handles.
 #[derive(Debug, Default)]
 pub(super) struct Health(AtomicBool);
 
@@ -138,7 +138,7 @@ impl Writer {
         }
     }
 
-    /// How long until rows of imports are moved again; none while no import is over.
+    /// Time until the next step of import work; `None` without any.
     fn next_tending(&self) -> Option<Duration> {
         self.tending.map(|at| at.saturating_duration_since(Instant::now()))
     }
@@ -180,12 +180,13 @@ impl Writer {
         let outcomes =
             transacted.unwrap_or_else(|error| works.iter().map(|_| Err(error.clone())).collect());
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
-            // Whoever stopped waiting does not hear of it; the change is made all the same.
+            // Answers to cancelled callers are dropped; their changes are made all the same.
             let _ = reply.send(outcome);
         }
     }
 
-    /// One transaction for all; an error before its commit is everybody's, and nothing was decided.
+    /// One transaction for all; an error before its commit reaches every caller, with nothing
+    /// decided.
     fn transact(&mut self, works: &[Work]) -> Result<Outcomes, Error> {
         self.store.place.unmoved().map_err(Error::Unknown)?;
         let conn = match self.store.conn.take() {
@@ -233,8 +234,7 @@ impl Writer {
     }
 }
 
-/// Everything between the beginning and the commit, and where the store then stands; none if it
-/// stands where it did.
+/// Work between begin and commit, and the store's new position; `None` if it is unchanged.
 fn work_through(
     conn: &Connection,
     works: &[Work],
@@ -290,8 +290,8 @@ fn work_through(
     Ok((outcomes, reached))
 }
 
-/// Whether a commit failed before its log could count as whole: no room for a page, or a page that
-/// could not be written.
+/// True if a commit failed before its log could count as whole: no room for a page, or a failed
+/// write.
 ///
 /// A transaction is in the write-ahead log once its last frame, which says that it is a commit, is
 /// there with a checksum over all frames before it (SQLite, "WAL-mode File Format", the WAL file
@@ -317,8 +317,7 @@ fn try_room(conn: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What a commit that failed leaves of an outcome. A conflict stays one: nothing of that change was
-/// made either way.
+/// Outcome after a failed commit. A conflict stays one: its change was not made either way.
 fn in_doubt(outcome: Result<Done, Error>, reason: &str) -> Result<Done, Error> {
     match outcome {
         Ok(
@@ -328,19 +327,19 @@ fn in_doubt(outcome: Result<Done, Error>, reason: &str) -> Result<Done, Error> {
     }
 }
 
-/// How long work on imports waits after it failed.
+/// Pause of import work after a failure.
 const TEND_AGAIN: Duration = Duration::from_secs(1);
 
-/// How long reads that are under way may take when the store is closed.
+/// Longest wait for active reads when the store closes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many changes may wait.
+/// Most waiting changes.
 pub(super) const QUEUE: usize = 4_096;
 
-/// How many changes share a transaction at most.
+/// Most changes per transaction.
 const BATCH: usize = 512;
 
-/// How many rows of a kind expire in one transaction, so that nobody waits long behind it.
+/// Most rows of a kind that expire in one transaction, so that waits stay short.
 const BATCH_ROWS: u32 = 500;
 
 /// The name of the value that is written to see whether there is room. It is never kept.
