@@ -65,7 +65,7 @@ impl Verifier {
 }
 
 impl Sealer {
-    /// What is kept of a recovery code of this account.
+    /// Stored digest of a recovery code of this account.
     pub(super) fn recovery_digest(
         &self,
         account: &AccountId,

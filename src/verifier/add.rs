@@ -17,34 +17,34 @@ use crate::verifier::{Authority, Error, Verifier};
 /// A device to be added.
 #[derive(Clone, Debug)]
 pub struct NewDevice {
-    /// Whose it will be.
+    /// Future owner.
     pub account: AccountId,
-    /// Its serial number, for hardware that has one; generated otherwise.
+    /// Serial number, for hardware that has one; generated otherwise.
     pub serial: Option<SerialNumber>,
-    /// What its owner calls it.
+    /// Name given by its owner.
     pub name: Option<DeviceName>,
-    /// What it is.
+    /// Kind and secret.
     pub factor: NewFactor,
 }
 
-/// What kind of device is added, and with which secret.
+/// Kind of a new device, with its secret.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum NewFactor {
     /// A time-based device; without a seed, one of 160 bits is made.
     Totp {
-        /// What it was, or is to be, made with.
+        /// Parameters.
         parameters: Totp,
-        /// Its seed, if it has one already.
+        /// Seed, if it already has one.
         seed: Option<Seed>,
     },
     /// A counter-based device.
     Hotp {
-        /// What it was, or is to be, made with.
+        /// Parameters.
         parameters: Hotp,
         /// The counter to begin at.
         counter: Counter,
-        /// Its seed, if it has one already.
+        /// Seed, if it already has one.
         seed: Option<Seed>,
     },
     /// A new sheet of recovery codes. It voids the account's old one.
@@ -56,7 +56,7 @@ pub enum NewFactor {
 pub struct Added {
     /// The device.
     pub device: Device,
-    /// Its seed, if it was made here.
+    /// Seed, if it was generated here.
     pub seed: Option<Seed>,
     /// The recovery codes, for a device of that kind.
     pub recovery_codes: Vec<RecoveryCode>,
@@ -186,9 +186,8 @@ impl Verifier {
 
     /// The pending devices that make room for another one.
     ///
-    /// Those whose secret was made here go first, the oldest of them before the others: a page that
-    /// is opened again and again costs pages like it, and never the token that an administrator has
-    /// laid out for its owner.
+    /// Devices with a secret generated here give way first, oldest first: reloading a set-up page
+    /// costs such pages, never the token that an administrator has laid out for its owner.
     fn giving_way<'a>(&self, devices: &'a [Enrolled]) -> Vec<&'a Enrolled> {
         let mut pending: Vec<&Enrolled> = devices
             .iter()
@@ -231,7 +230,7 @@ impl Addition<'_> {
 }
 
 impl NewFactor {
-    /// What a generated serial number begins with.
+    /// Prefix of a generated serial number.
     fn word(&self) -> &'static str {
         match self {
             NewFactor::Totp { .. } => "totp",
@@ -309,5 +308,5 @@ pub(super) fn generated_serial(kind: &str) -> Result<SerialNumber, Error> {
 /// 160 bits, as RFC 4226 §4 (R6) recommends.
 const SEED_BYTES: usize = 20;
 
-/// How many codes a sheet has.
+/// Number of codes on a sheet.
 const RECOVERY_CODES: usize = 10;

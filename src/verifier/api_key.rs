@@ -11,15 +11,15 @@ use crate::verifier::{Error, Verifier};
 /// A new API key before it is made: a role, and the accounts it is limited to.
 #[derive(Clone, Debug)]
 pub struct NewApiKey {
-    /// What its holder calls it.
+    /// Name given by its holder.
     pub name: Option<String>,
-    /// Its role, in the agent's words.
+    /// Role, in the agent's words.
     pub role: String,
     /// The accounts it is limited to; none: all.
     pub accounts: Option<Vec<String>>,
-    /// Its refusals carry a reason.
+    /// Refusals state their reason.
     pub explain: bool,
-    /// It is a proxy's, which is believed where a request went to.
+    /// Key of a proxy, which is trusted to name the target of a request.
     pub forward: bool,
 }
 

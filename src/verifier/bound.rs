@@ -1,6 +1,6 @@
 //! Sessions that end with the presence of something: a key that is pulled, an agent that ends.
 //!
-//! They are written down before they are handed out, so that they end after a crash too.
+//! Stored before they are handed out, so that they end after a crash too.
 
 use serde::{Deserialize, Serialize};
 

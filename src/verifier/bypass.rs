@@ -1,4 +1,4 @@
-//! Bypass codes: an administrator lets somebody in who is locked out, once.
+//! Bypass codes: an administrator's single-use codes for locked-out people.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::verifier::{BypassCode, Error, Verifier};
 pub struct Bypass {
     /// The code.
     pub code: BypassCode,
-    /// It cannot be used from then on.
+    /// Time of its expiry.
     pub expires_at: UnixTime,
 }
 
@@ -113,7 +113,7 @@ fn spent(id: &str) -> String {
 }
 
 impl Sealer {
-    /// What a bypass code of this account is found by.
+    /// Id of a bypass code of this account.
     pub(super) fn bypass_digest(&self, account: &AccountId, code: &BypassCode) -> String {
         let digest = Zeroizing::new(
             self.digest("bypass", &[account.as_str().as_bytes(), code.canonical().as_bytes()]),
@@ -122,8 +122,8 @@ impl Sealer {
     }
 }
 
-/// What a bypass code remembers of its account: each time an account is seen again after it was
-/// removed, it is another one.
+/// Content of a bypass code: the instance of its account, since an account that appears again after
+/// its removal is a new one.
 fn made_for(account: &Account) -> Vec<u8> {
     account.created_at.0.to_be_bytes().to_vec()
 }

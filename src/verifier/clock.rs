@@ -1,10 +1,10 @@
 //! The clock guard: codes and contexts are judged by the wall clock, so a wall clock that jumped is
 //! not believed.
 //!
-//! It is believed again when it is back, when an administrator accepts it, or when the operating
-//! system says that it is synchronised: then the jump was a correction. A machine that was paused
-//! wakes up with the time of yesterday, and NTP steps it ahead; a clock that was once set to next
-//! year is stepped back. Both are written to the audit log with their length.
+//! Trust returns when the clock is back, when an administrator accepts it, or when the operating
+//! system calls it synchronised: then the jump was a correction. A paused machine wakes up with the
+//! time of yesterday, and NTP steps it ahead; a clock once set to next year is stepped back. Both
+//! are audited with their length.
 //!
 //! Believing a step brings no code back. What was consumed is kept as absolute time steps, which
 //! nothing lowers: after a step back a device is refused until the time has passed what it
@@ -25,26 +25,26 @@ use crate::verifier::{Error, Verifier};
 /// administrator accepts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClockFault {
-    /// It shows a time that was over long ago.
+    /// The clock shows a time long past.
     #[error(
         "the clock went back: it shows {shown}, and it was {seen} before; \
          synchronise it (NTP) and it is believed, or set it right, or run: twostep clock accept"
     )]
     WentBack {
-        /// What it shows.
+        /// Displayed time.
         shown: UnixTime,
         /// The highest time seen.
         seen: UnixTime,
     },
-    /// It moved ahead of the time that passed since it was last right.
+    /// The clock ran ahead of the time since it was last right.
     #[error(
         "the clock jumped ahead: it shows {shown}, and {expected} was expected; \
          synchronise it (NTP) and it is believed, or set it right, or run: twostep clock accept"
     )]
     JumpedAhead {
-        /// What it shows.
+        /// Displayed time.
         shown: UnixTime,
-        /// What it should show.
+        /// Expected time.
         expected: UnixTime,
     },
 }
@@ -53,14 +53,14 @@ pub enum ClockFault {
 /// synchronised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockStep {
-    /// What the clock shows since.
+    /// Time after the jump.
     pub to: UnixTime,
-    /// How far it jumped, in seconds: from what was expected if it went ahead, from the highest
-    /// time seen if it went back (then it is negative).
+    /// Length of the jump in seconds: from the expected time for a jump ahead; from the highest
+    /// time seen for a jump back, then negative.
     pub seconds: i64,
 }
 
-/// What is known of the clock.
+/// Known state of the clock.
 #[derive(Default)]
 pub(crate) struct ClockGuard {
     state: Mutex<State>,
@@ -118,8 +118,7 @@ impl ClockGuard {
             Err(fault) => fault,
         };
         let Some(to) = clock.synchronised() else { return Err(fault.into()) };
-        // That time and no other is synchronised: the one before may be from the moment before the
-        // step.
+        // Exactly this time is synchronised: an earlier one may be from before the step.
         let reading = Reading { wall: to, ..clock.read() };
         let fault = match self.judge(reading) {
             Ok((now, _)) => return Ok(now),
@@ -148,7 +147,7 @@ impl ClockGuard {
         Ok(to)
     }
 
-    /// What is wrong with the clock at this moment. Nothing is changed by looking.
+    /// The present fault of the clock. Read-only.
     fn fault(&self, clock: &dyn Clock) -> Option<ClockFault> {
         let fault = self.read().judge(clock.read()).err()?;
         if clock.synchronised().is_some() { None } else { Some(fault) }
@@ -195,7 +194,7 @@ fn seconds(to: u64, from: u64) -> i64 {
 }
 
 impl Verifier {
-    /// What is wrong with the clock at this moment, if anything. Looking at it changes nothing.
+    /// The present fault of the clock, if any. Read-only.
     pub fn clock_fault(&self) -> Option<ClockFault> {
         self.core.guard.fault(&*self.core.clock)
     }
@@ -244,11 +243,11 @@ impl Verifier {
     }
 }
 
-/// How far the clock may be set back without a word.
+/// Tolerated step back.
 const BACKWARD: Duration = Duration::from_secs(60);
 
-/// How far it may run ahead of the time since boot.
+/// Tolerated lead over the time since boot.
 const FORWARD: Duration = Duration::from_secs(3_600);
 
-/// How often the highest time is written down.
+/// Interval at which the highest time is stored.
 const NOTE_EVERY: Duration = Duration::from_secs(60);

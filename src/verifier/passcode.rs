@@ -1,4 +1,4 @@
-//! What a person may type to prove themselves: a device's code, a recovery code, a bypass code.
+//! Typed proofs: a device's code, a recovery code, a bypass code.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,8 +19,8 @@ pub enum Passcode {
     Bypass(BypassCode),
 }
 
-/// A single-use code that an administrator gives to somebody who is locked out: 20 characters of
-/// Crockford base32, which is 100 random bits. Case and hyphens do not matter.
+/// A single-use code from an administrator for a locked-out person: 20 characters of Crockford
+/// base32, or 100 random bits. Case and hyphens are ignored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BypassCode(Zeroizing<String>);
 

@@ -8,7 +8,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::id::AccountId;
 
-/// Who is being judged now. It keeps nothing out: the store's compare-and-set does that.
+/// Accounts being judged. Only a queue: exclusion is the store's compare-and-set.
 #[derive(Default)]
 pub(crate) struct Queue {
     turns: Mutex<HashMap<AccountId, Arc<tokio::sync::Mutex<()>>>>,
@@ -40,7 +40,7 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut turns = self.queue.turns.lock().unwrap_or_else(PoisonError::into_inner);
         self.guard = None;
-        // Only the map still knows of it: nobody waits.
+        // Referenced by the map alone: no waiters.
         if turns.get(&self.account).is_some_and(|turn| Arc::strong_count(turn) == 1) {
             turns.remove(&self.account);
         }

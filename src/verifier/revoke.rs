@@ -6,7 +6,7 @@ use crate::time::UnixTime;
 use crate::verifier::decide::Judgement;
 use crate::verifier::{Error, Verifier};
 
-/// What is dead since a revocation.
+/// Result of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Revoked {
     /// Contexts issued up to this time are dead; of the account, or of the one device that was
@@ -17,9 +17,9 @@ pub struct Revoked {
 }
 
 impl Verifier {
-    /// Revokes contexts of an account: those issued up to `issued_before`, or all of them so far;
-    /// those made with the device `serial`, or all. When this returns, none of them is valid any
-    /// more, whatever the clock of their issuer showed.
+    /// Revokes contexts of an account: those issued up to `issued_before`, or all so far; those
+    /// made with the device `serial`, or all. They are invalid when this returns, independently of
+    /// their issuer's clock.
     ///
     /// # Errors
     /// [`Error::BadInput`] if `issued_before` is in the future, [`Error::NotFound`] if there is no

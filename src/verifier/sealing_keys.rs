@@ -132,8 +132,8 @@ impl Verifier {
         Ok(())
     }
 
-    /// How many secrets are sealed under keys that are not the first one: for as long as there are
-    /// any, their keys are needed. As of a second ago at most.
+    /// Number of secrets under older keys; these keys are needed as long as there are any. At most
+    /// one second old.
     ///
     /// # Errors
     /// [`Error::Store`] or [`Error::Key`].
@@ -148,7 +148,7 @@ impl Verifier {
         Ok(needs)
     }
 
-    /// What [`older_sealing_keys`](Verifier::older_sealing_keys) found last, without asking the
+    /// Last result of [`older_sealing_keys`](Verifier::older_sealing_keys), without reading the
     /// store.
     pub fn known_older_sealing_keys(&self) -> Vec<KeyNeed> {
         self.core
@@ -168,7 +168,7 @@ impl Verifier {
         }
     }
 
-    /// Why these keys do not open everything.
+    /// The reason why these keys do not open everything.
     async fn misfit(&self, keyring: &Keyring) -> Result<KeyError, Error> {
         let (known, missing): (Vec<KeyNeed>, Vec<KeyNeed>) = self
             .core
@@ -177,8 +177,7 @@ impl Verifier {
             .await?
             .into_iter()
             .partition(|need| keyring.has(need.key));
-        // None of the store's secrets opens: it is another store's key. A secret that is damaged is
-        // under a key that is known.
+        // No secret opens: the key of another store. A damaged secret is under a known key.
         Ok(if known.is_empty() || missing.is_empty() {
             KeyError::Wrong
         } else {
@@ -216,11 +215,11 @@ const PEPPER: &str = "pepper";
 
 const RESEAL_BATCH: u32 = 256;
 
-/// How many secrets are sealed again in one transaction.
+/// Secrets resealed per transaction.
 const RESEALED_TOGETHER: usize = 64;
 
 /// Secrets that may come under an older key while others are sealed again.
 const SPARE: u64 = 1_000;
 
-/// How long a count of the secrets is good for.
+/// Lifetime of a count of secrets.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);

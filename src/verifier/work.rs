@@ -1,4 +1,4 @@
-//! What judging costs, and how a refusal is made to cost the same whatever its reason.
+//! Cost of judging, and equal cost for all refusals.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -10,22 +10,22 @@ use crate::otp::{
     Algorithm, Code, Digits, Key, LOOK_AHEAD, LOOK_BEHIND, Seed, Window, compressions,
 };
 
-/// How much hashing one request has cost so far.
+/// Hash work of one request so far.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
     compressions: AtomicU64,
 }
 
-/// A key that belongs to nobody, to spend the same work on what does not exist. Made with the
-/// verifier: made when it is first needed, it would make that one refusal dearer.
+/// Dummy key for constant-cost refusals. Created eagerly: lazy creation would make the first
+/// refusal measurably slower.
 pub(crate) struct Decoy(Option<(Key, Code)>);
 
-/// What a verifier has done since it was made.
+/// Counts of a verifier since its creation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Codes and pairs that were computed and compared.
     pub judged: u64,
-    /// Those of them that were accepted.
+    /// Accepted codes and pairs.
     pub accepted: u64,
     /// Inputs refused without being judged: throttled, locked, unknown.
     pub unjudged: u64,
@@ -43,11 +43,10 @@ pub(crate) struct Counters {
 }
 
 impl Work {
-    /// What the most expensive ordinary search for one code costs: a counter's, with its
-    /// look-behind.
+    /// Cost of the most expensive ordinary search for one code: a counter's, with its look-behind.
     pub(crate) const CODE: u64 = KEYING + EACH * (LOOK_AHEAD + LOOK_BEHIND);
 
-    /// What the most expensive search for a pair costs in this window.
+    /// Cost of the most expensive search for a pair in this window.
     pub(crate) fn of_pair(window: Window) -> u64 {
         let (steps, counters) = (2 * window.steps() + 2, window.counters() + LOOK_BEHIND + 1);
         KEYING + EACH * steps.max(counters)

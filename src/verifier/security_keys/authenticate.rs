@@ -73,7 +73,7 @@ impl SecurityKeys {
         self.ask_for_keys(account, None).await
     }
 
-    /// Verifies an account by the key that answered. Whatever comes of it, the ceremony is over.
+    /// Verifies an account by the answer of its key. Ends the ceremony in any case.
     ///
     /// # Errors
     /// [`Error::Refused`] for everything that is wrong with the account, the ceremony or the
@@ -133,7 +133,7 @@ impl SecurityKeys {
                 self.relying_party.start_authentication(&credentials).map_err(unasked)?;
             (options, CeremonyState::Authentication(state))
         };
-        // What is kept for accounts that are not there does not grow with their number.
+        // State for unknown accounts does not grow with their number.
         let (kept_for, kind) = match seen {
             Some(_) => (account.clone(), ItemKind::Ceremony),
             None => (no_account(), ItemKind::Decoy),
@@ -252,7 +252,7 @@ impl SecurityKeys {
     }
 }
 
-/// What an assertion does not prove.
+/// Refusal of an unproved assertion.
 fn refusal(fault: &Fault) -> Refusal {
     match fault {
         Fault::SignCount { .. } => Refusal::SignCount,

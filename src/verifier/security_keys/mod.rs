@@ -1,9 +1,9 @@
 //! Security keys: a ceremony begins, and its first `finish` ends it, right or wrong (WebAuthn L3
 //! §7).
 //!
-//! What a ceremony must remember lies sealed in the store, so that any process may finish what
-//! another began. It is consumed in the transaction that decides, together with the audit row and,
-//! where the key is right, its sign count.
+//! The state of a ceremony is sealed in the store, so that any process may finish it. It is
+//! consumed in the deciding transaction, together with the audit row and, for a right key, its sign
+//! count.
 
 mod authenticate;
 mod register;
@@ -88,14 +88,13 @@ pub struct BadCeremonyId;
 /// A ceremony that began, and what the key is to be asked.
 #[derive(Clone, Debug)]
 pub struct Begun<Options> {
-    /// What `finish` must name.
+    /// Id for `finish`.
     pub id: CeremonyId,
-    /// What the browser, or the program at the key, passes on to it.
+    /// Options for the browser, or for the program at the key.
     pub options: Options,
 }
 
-/// What a ceremony remembers. The seal binds it to its id and its account; the variant is its
-/// purpose.
+/// State of a ceremony. The seal binds it to its id and its account; the variant is its purpose.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum CeremonyState {
@@ -130,7 +129,7 @@ impl SecurityKeys {
         SecurityKeys { verifier: self.verifier.on_behalf_of(caller), ..self.clone() }
     }
 
-    /// Whose ceremony it is, as long as it is open.
+    /// Owner of an open ceremony.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a ceremony that is over, or is none.
@@ -140,7 +139,7 @@ impl SecurityKeys {
         item.map(|item| item.account).ok_or_else(SecurityKeys::no_ceremony)
     }
 
-    /// What is said of a ceremony that is over, is none, or is none of the caller's business.
+    /// The error for a finished, unknown or foreign ceremony.
     pub fn no_ceremony() -> Error {
         Error::NotFound(
             "ceremony: it was finished, or began more than five minutes ago; begin again",
@@ -184,8 +183,8 @@ impl SecurityKeys {
         }))
     }
 
-    /// Whether a ceremony of this account, or one that began without an account, was finished, and
-    /// would still be open if it had not been.
+    /// True if a ceremony of this account, or one without an account, was finished before its time
+    /// was over.
     async fn spent(
         &self,
         id: &CeremonyId,
@@ -197,7 +196,7 @@ impl SecurityKeys {
         Ok(item.is_some_and(|item| [account, &no_account].contains(&&item.account)))
     }
 
-    /// Runs what computes for long where it holds up nobody. A panic in it is a refusal.
+    /// Runs long computations off the async threads. A panic becomes a refusal.
     async fn compute<T: Send + 'static>(
         &self,
         judge: impl FnOnce(&RelyingParty) -> T + Send + 'static,
@@ -236,7 +235,7 @@ impl CeremonyId {
 }
 
 impl CeremonyState {
-    /// What a ceremony remembers. None if it was begun under a key that has been thrown away since.
+    /// State of a ceremony; `None` if it was sealed under a key that is gone.
     fn of(item: SingleUse, id: &CeremonyId, sealer: &Sealer) -> Option<CeremonyState> {
         let secret = sealer
             .keyring()
@@ -256,18 +255,18 @@ impl FromStr for CeremonyId {
     }
 }
 
-/// Whose account the ceremonies of unknown accounts, and those without an account, are kept for.
-/// They are of other kinds than those of an account of that name.
+/// Placeholder account for ceremonies of unknown accounts, and without an account. Their kinds
+/// differ from those of a real account of this name.
 fn no_account() -> AccountId {
     "nobody".parse().expect("six letters are always the name of an account")
 }
 
-/// What cannot be asked of any key.
+/// The error for impossible options.
 fn unasked(fault: Fault) -> Error {
     Error::BadInput(fault.to_string())
 }
 
-/// Whoever knows the id can end the ceremony.
+/// Redacted: the id allows its holder to end the ceremony.
 impl fmt::Debug for CeremonyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CeremonyId(..)")
@@ -282,12 +281,12 @@ impl fmt::Debug for SecurityKeys {
     }
 }
 
-/// How long a ceremony may take: WebAuthn L3 §15.1 recommends 5 minutes for the longest.
+/// Time limit of a ceremony: WebAuthn L3 §15.1 recommends 5 minutes for the longest.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// How many ceremonies of an account are open at a time.
+/// Open ceremonies per account.
 const MOST_OPEN: u32 = 8;
 
-/// How many ceremonies without an account are open at a time. A page that offers passkeys begins
-/// one at every visit, so these are the visits of five minutes, not the attempts of one person.
+/// Open ceremonies without an account. A page with passkeys begins one at every visit, so these are
+/// the visits of five minutes, not the attempts of one person.
 const MOST_OPEN_WITHOUT_ACCOUNT: u32 = 4_096;

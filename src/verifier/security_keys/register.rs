@@ -28,7 +28,7 @@ struct Answer<'a> {
     sealer: &'a Sealer,
 }
 
-/// Why a key is not enrolled.
+/// Reason why a key is not enrolled.
 struct Refused {
     error: Error,
     /// The reason in the audit row. None where nothing was decided.
@@ -71,12 +71,11 @@ impl SecurityKeys {
         Ok(Begun { id, options })
     }
 
-    /// Enrols the key that answered. Whatever comes of it, the ceremony is over.
+    /// Enrols the key that answered. Ends the ceremony in any case.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a ceremony that is over, or is none; [`Error::KeyRefused`] for an
-    /// answer that does not prove the key; [`Error::AlreadyExists`] for a key that somebody has
-    /// already.
+    /// [`Error::NotFound`] for a finished or unknown ceremony; [`Error::KeyRefused`] for an answer
+    /// that does not prove the key; [`Error::AlreadyExists`] for an enrolled key.
     pub async fn finish_registration(
         &self,
         id: &CeremonyId,
@@ -202,7 +201,7 @@ impl SecurityKeys {
 }
 
 impl Sealer {
-    /// By what a key knows an account: it names nobody (WebAuthn L3 §14.6.1).
+    /// User handle of an account: contains no name (WebAuthn L3 §14.6.1).
     fn user_handle(&self, account: &AccountId) -> Vec<u8> {
         self.digest("user handle", &[account.as_str().as_bytes()]).to_vec()
     }

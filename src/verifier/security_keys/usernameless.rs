@@ -1,8 +1,7 @@
 //! Sign-in without an account: the key says whose it is (WebAuthn L3 §7.2 step 6).
 //!
-//! Nothing was known before, so the key is both factors: it has to verify its user, whatever the
-//! policy for other sign-ins is. The account is found by the credential's id, and the user handle
-//! that the key stored has to be that account's.
+//! The key is both factors here: it must verify its user under every policy. The account is found
+//! by the credential's id, and the user handle stored in the key must be that account's.
 
 use std::sync::Arc;
 
@@ -20,10 +19,10 @@ use crate::verifier::verified::Verified;
 use crate::webauthn::{AuthenticationResponse, CredentialId, RequestOptions};
 
 impl SecurityKeys {
-    /// Begins to verify whoever holds a key with a discoverable credential.
+    /// Begins a sign-in by a discoverable credential.
     /// [`finish_usernameless`](Self::finish_usernameless) ends it, or
-    /// [`finish_authentication`](Self::finish_authentication) where the caller has learned the
-    /// account meanwhile.
+    /// [`finish_authentication`](Self::finish_authentication) if the caller has learned the account
+    /// meanwhile.
     ///
     /// # Errors
     /// [`Error::BadInput`] if the relying party does not allow it, [`Error::Clock`],
@@ -39,9 +38,8 @@ impl SecurityKeys {
         Ok(Begun { id, options })
     }
 
-    /// Verifies the account whose key answered. Whatever comes of it, the ceremony is over. An
-    /// account of which `exists` is false is not there for the caller: its key is one that nobody
-    /// has.
+    /// Verifies the account whose key answered. Ends the ceremony in any case. If `exists` is false
+    /// for an account, the caller may not know it: its key is refused as unknown.
     ///
     /// # Errors
     /// [`Error::Refused`] for everything that is wrong with the ceremony or the answer, at the same
