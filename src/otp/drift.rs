@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::otp::TotpMatch;
+use crate::otp::{TotpMatch, Window};
 use crate::time::UnixTime;
 
 /// Offset of a device's clock from ours; negative if the device lags.
@@ -83,7 +83,7 @@ fn seconds(offset: i64) -> f64 {
 const REST: Duration = Duration::from_secs(3_600);
 
 /// The drift that single codes may lead to, in steps either way.
-const REACH: i64 = 20;
+const REACH: i64 = Window::Owner.steps().cast_signed();
 
 #[cfg(test)]
 mod tests {

@@ -16,7 +16,7 @@ pub enum Window {
 
 impl Window {
     /// Greatest distance of the second code from `T`, in time steps.
-    pub fn steps(self) -> u64 {
+    pub const fn steps(self) -> u64 {
         match self {
             Window::Owner => 20,
             Window::Admin => 2_880,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::policy::Presented;
 use crate::session::{Amr, MfaKind, SessionContext};
-use crate::time::UnixTime;
+use crate::time::{MAX_CLOCK_LEAD, UnixTime};
 
 /// The attributes that conditions read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,12 +62,9 @@ pub(crate) fn out_of_time(
 ) -> Option<Unusable> {
     if expires_at.is_some_and(|end| end <= now) {
         Some(Unusable::Over)
-    } else if issued_at.is_some_and(|begin| begin > now.plus(AHEAD)) {
+    } else if issued_at.is_some_and(|begin| begin > now.plus(MAX_CLOCK_LEAD)) {
         Some(Unusable::NotYet)
     } else {
         None
     }
 }
-
-/// Tolerated lead of the issuer's clock, as in the validator.
-const AHEAD: Duration = Duration::from_secs(5);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::id::SerialNumber;
 use crate::policy::attributes::Attributes;
 use crate::policy::condition::Condition;
-use crate::session::{Amr, MfaKind};
+use crate::session::{Amr, LONGEST_LIFETIME, MfaKind};
 
 /// The contexts with MFA that one condition can tell apart.
 pub(crate) struct Domain<'a> {
@@ -143,5 +143,5 @@ fn devices() -> Vec<Device> {
     devices
 }
 
-/// Contexts live at most 129,600 s, and are invalid in the second in which they end.
-pub(crate) const LONGEST_AGE: Duration = Duration::from_secs(129_599);
+/// The greatest age of a valid context: it is invalid in the second in which it ends.
+pub(crate) const LONGEST_AGE: Duration = LONGEST_LIFETIME.saturating_sub(Duration::from_secs(1));

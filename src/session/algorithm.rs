@@ -1,9 +1,9 @@
-//! How contexts are signed, by the names of keys and headers.
+//! The algorithms that sign contexts, by their names in keys and headers.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How contexts are signed.
+/// An algorithm that signs contexts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SigningAlgorithm {
     /// Ed25519 by the name of RFC 8037 §3.1, `EdDSA`: small and fast, and known to most readers.
@@ -16,7 +16,7 @@ pub enum SigningAlgorithm {
     Es256,
 }
 
-/// A name that is none of ours.
+/// The name of another algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an algorithm is EdDSA, Ed25519 or ES256")]
 pub struct UnknownAlgorithm;
@@ -26,7 +26,7 @@ impl SigningAlgorithm {
     pub const ALL: [SigningAlgorithm; 3] =
         [SigningAlgorithm::EdDsa, SigningAlgorithm::Ed25519, SigningAlgorithm::Es256];
 
-    /// Its name in keys and headers (`alg`).
+    /// The algorithm's name in keys and headers (`alg`).
     pub fn name(self) -> &'static str {
         match self {
             SigningAlgorithm::EdDsa => "EdDSA",

@@ -1,22 +1,22 @@
-//! Where a request carries its token: `Authorization: Bearer` (RFC 6750 §2.1), or a cookie (RFC
-//! 6265 §5.4). The guard, the agent's API keys and the route for proxies read it here, so that they
+//! The token of an HTTP request: `Authorization: Bearer` (RFC 6750 §2.1), or a cookie (RFC 6265
+//! §5.4). The guard, the agent's API keys and the route for proxies read it here, so that they
 //! cannot disagree.
 //!
-//! Headers are octets (RFC 9110 §5.5). Credentials of another scheme, cookies of other names, and
-//! all that they hold, are between other programs.
+//! Headers are octets (RFC 9110 §5.5). Credentials of other schemes and cookies of other names are
+//! ignored.
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
 
 use crate::session::SignedContext;
 
-/// The request carries two tokens, or credentials that are none: a program behind us may read
-/// another token than we do.
+/// The request carries two tokens, or malformed credentials: a program behind this one may read
+/// another token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ambiguous;
 
-/// The credentials of the `Bearer` scheme, with whatever characters; none where there is no
-/// `Authorization`, or another scheme.
+/// The credentials of the `Bearer` scheme, of any ASCII characters; none without `Authorization`,
+/// or with another scheme.
 ///
 /// A scheme has no case (RFC 9110 §11.1). Blanks and tabs around the credentials are no part of
 /// them.
@@ -46,8 +46,8 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Ambiguous> {
 /// The one token of a request, in `Authorization` or in the cookie of this name, however odd it
 /// looks.
 ///
-/// The same token in two places is one. An empty cookie is how sites take a cookie back: it is no
-/// second token. Alone it is one that nothing can be read from, and no absent one.
+/// The same token in two places is one. Sites delete a cookie by emptying it, so an empty cookie is
+/// no second token. Alone, an empty cookie is an unreadable token, not an absent one.
 ///
 /// # Errors
 /// As for [`bearer`]; or there are two tokens.

@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[cfg(feature = "session")]
 use crate::session::{Common, ContextWithoutMfa, SessionContext};
 
-/// A signed context as it travels: untrusted text, until a validator has read it. `Debug` is blank,
-/// for it opens doors.
+/// A signed context as text, untrusted until a validator has read it. `Debug` is redacted: this is
+/// a bearer token.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SignedContext(String);
 
@@ -32,8 +32,7 @@ impl fmt::Debug for SignedContext {
     }
 }
 
-/// The claims. Each has one type, `null` is none of them, and a claim that is there twice is
-/// refused.
+/// The JWT claims of a context. `null` and repeated claims are refused.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Claims {
     pub(crate) iss: String,
@@ -102,7 +101,7 @@ impl From<&SessionContext> for Claims {
     }
 }
 
-/// Absent is `None`; anything that is there has the claim's type, so that `null` is refused.
+/// Reads an optional claim: absent is `None`, and `null` is refused like any other wrong type.
 fn there<'de, T: DeserializeOwned, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {

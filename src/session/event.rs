@@ -1,7 +1,5 @@
-//! Security events as others are told of them: Security Event Tokens (RFC 8417), signed like
-//! contexts and by the same keys.
-//!
-//! Their `typ` keeps them from ever being taken for a context.
+//! Security Event Tokens (RFC 8417), signed like contexts and by the same keys. Their `typ`
+//! distinguishes them from contexts.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +10,18 @@ use crate::session::Issuer;
 use crate::time::UnixTime;
 use crate::verifier::Error;
 
-/// Something that happened.
+/// An event to be signed.
 #[derive(Clone, Copy, Debug)]
 pub struct SecurityEvent<'a, T> {
-    /// The same each time it is told (`jti`).
+    /// The event's id, the same at each delivery (`jti`).
     pub id: &'a str,
-    /// What happened: a URI.
+    /// The event's type, a URI.
     pub uri: &'a str,
-    /// When it happened (`toe`).
+    /// The time of the event (`toe`).
     pub at: UnixTime,
-    /// Whose account it concerns (`sub_id`).
+    /// The account it concerns (`sub_id`).
     pub account: Option<&'a AccountId>,
-    /// What is known of it.
+    /// The members of the event.
     pub details: &'a T,
 }
 

@@ -10,16 +10,15 @@ use tokio::sync::Mutex;
 
 use crate::id::{AccountId, SerialNumber};
 use crate::session::revocations::{Entries, Payload};
-use crate::session::{Issuer, Lifetime, revocations};
+use crate::session::{Issuer, LONGEST_LIFETIME, Lifetime, revocations};
 use crate::store::{Marks, Revocations};
 use crate::time::UnixTime;
 use crate::verifier::{Error, Verifier};
 
-/// Publishes what was revoked of one issuer's contexts, for as long as one of them may live.
+/// Publishes the revocations of one issuer's contexts, each for as long as a context may live.
 ///
-/// The store is asked once a second at most, and only when somebody asks. As long as nothing was
-/// revoked since, and a minute at most, the list stays the same to the byte, so that whoever has it
-/// need not fetch it again.
+/// The store is read at most once a second, and only on request. While nothing is revoked, and for
+/// a minute at most, the list stays the same to the byte, so that clients need not fetch it again.
 pub struct RevocationFeed {
     issuer: Issuer,
     verifier: Verifier,
@@ -33,7 +32,7 @@ pub struct RevocationFeed {
 pub struct PublishedList {
     /// The JWS.
     pub text: String,
-    /// What tells this list from every other one, for HTTP (RFC 9110 §8.8.3).
+    /// The entity tag of this list (RFC 9110 §8.8.3).
     pub etag: String,
 }
 
@@ -79,7 +78,7 @@ impl RevocationFeed {
     /// # Errors
     /// The store or the clock is at fault.
     pub async fn current(&self) -> Result<Arc<PublishedList>, Error> {
-        // Whoever comes while it is made waits for it instead of making another.
+        // Concurrent requests wait for one list instead of each making one.
         let mut published = self.published.lock().await;
         let (signed_with, boot) =
             (self.issuer.signs_with().await?, self.verifier.clock().read().boot);
@@ -129,12 +128,12 @@ impl RevocationFeed {
     }
 }
 
-/// The entries of a list, at most so many of each kind; what was revoked comes with the latest
-/// first, and one more than fits.
+/// The entries of a list, at most `most` of each kind. Revocations are given latest first, with one
+/// more than fits.
 fn entries(issuer: &str, revoked: Revocations, most: usize) -> Entries {
     let Revocations { accounts, devices, sessions } = revoked;
     let mark = |time: Option<UnixTime>| time.map_or(0, |time| time.0);
-    // What does not fit is at or below the first that does not.
+    // Entries that do not fit are at or below the first of them.
     let folded = accounts.get(most).map(|(_, marks)| mark(marks.revoked_before));
     let folded = folded.max(devices.get(most).map(|(_, _, mark)| mark.0));
     let ending = sessions.get(most).map(|(_, expires_at)| expires_at.0);
@@ -160,15 +159,15 @@ fn entries(issuer: &str, revoked: Revocations, most: usize) -> Entries {
     }
 }
 
-/// How long an entry is kept: the longest context's life, and as much as the clock of its issuer
-/// may have been ahead of the one by which it was revoked.
-const KEPT: Duration = Duration::from_secs(129_600 + 3_600);
+/// The time an entry is kept: the longest lifetime of a context, and the most that its issuer's
+/// clock may have been ahead of the revoking clock.
+const KEPT: Duration = LONGEST_LIFETIME.saturating_add(Duration::from_secs(3_600));
 
-/// How long a list in which nothing changes stays the same.
+/// The time for which an unchanged list stays the same.
 const SAME: Duration = Duration::from_secs(60);
 
-/// How long a look at the store is good for.
+/// The interval at which the store is read again.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 
-/// A list of so many entries of each kind has ten megabytes.
+/// The most entries of each kind: a list of ten megabytes.
 const MOST: u32 = 50_000;

@@ -1,12 +1,12 @@
-//! Whether a context is still alive: valid by itself, and not revoked since.
+//! Introspection: validity of a context by the store, which knows all revocations.
 
 use crate::session::{AnyContext, Common, Issuer, MfaKind, SessionContext, SignedContext};
 use crate::store::AccountSnapshot;
 use crate::time::UnixTime;
 use crate::verifier::{Error, FreshMfa, Verifier};
 
-/// Answers for the contexts of one issuer what a validator alone cannot know. It trusts no cache:
-/// every answer is the store's.
+/// Validates contexts of one issuer by the store, including revocations that no list has yet. No
+/// answer comes from a cache.
 #[derive(Clone)]
 pub struct Introspector {
     issuer: Issuer,
@@ -41,7 +41,7 @@ impl Introspector {
             return Ok(None);
         }
         let alive = match (&context, &seen) {
-            // Only a context without MFA can be of an account that nobody enrolled.
+            // Contexts without MFA exist for accounts without any device, too.
             (AnyContext::WithoutMfa(_), None) => true,
             (AnyContext::Mfa(_), None) => false,
             (AnyContext::WithoutMfa(_), Some(seen)) => account_allows(seen, common),
@@ -52,8 +52,8 @@ impl Introspector {
         Ok(alive.then_some(context))
     }
 
-    /// The proof that an owner presents to change devices: a context for the issuer itself. Whether
-    /// it still counts is judged by the verifier, in the transaction that makes the change.
+    /// The proof that an owner presents to change devices: a context for the issuer itself. The
+    /// verifier judges in the deciding transaction whether it still counts.
     ///
     /// # Errors
     /// [`Error::Store`] or [`Error::Key`] if the signing keys cannot be read. An invalid context is
@@ -78,7 +78,7 @@ fn account_allows(seen: &AccountSnapshot, common: &Common) -> bool {
         && above(common.issued_at, seen.account.revoked_before)
 }
 
-/// A locked device is still its owner's: a guesser must not end their sessions.
+/// A locked device counts as in use: a guesser must not end its owner's sessions.
 fn device_allows(seen: &AccountSnapshot, context: &SessionContext) -> bool {
     if context.kind == MfaKind::Bypass {
         return true;

@@ -1,4 +1,4 @@
-//! Turns a proof into a signed context.
+//! The issuer: turns a proof into a signed context.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use crate::session::claims::Claims;
 use crate::session::jws::Header;
 use crate::session::signing::SigningKeys;
 use crate::session::{
-    Amr, Common, ContextWithoutMfa, JwkSet, SessionContext, SignedContext, SigningAlgorithm,
-    SigningKeyInfo, Validator, claims,
+    Amr, Common, ContextWithoutMfa, JwkSet, LONGEST_LIFETIME, SHORTEST_LIFETIME, SessionContext,
+    SignedContext, SigningAlgorithm, SigningKeyInfo, Validator, claims,
 };
 use crate::store::Action;
 use crate::time::UnixTime;
@@ -51,7 +51,7 @@ pub struct Issuer {
     lifetime: Lifetime,
 }
 
-/// How long a context is valid: 900 to 129,600 seconds, 3,600 unless said otherwise.
+/// The lifetime of a context: 900 to 129,600 seconds, 3,600 by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime(Duration);
 
@@ -91,8 +91,7 @@ impl Issuer {
 
     /// Issues a context for a proof, which is consumed by it, to be shown to `audience`.
     ///
-    /// The context is dated by the proof, not by the clock: what is revoked between the two stays
-    /// revoked.
+    /// The context is dated by the proof, not by the clock: a revocation between the two ends it.
     ///
     /// # Errors
     /// [`Error::Store`] or [`Error::Key`] if the signing keys cannot be read, opened or made. The
@@ -101,7 +100,7 @@ impl Issuer {
         Ok(self.issue_and_read(verified, audience).await?.0)
     }
 
-    /// Issues a context, and says what it says.
+    /// Issues a context, and returns its content as well.
     ///
     /// # Errors
     /// As [`issue`](Issuer::issue).
@@ -122,7 +121,7 @@ impl Issuer {
         Ok((self.sign(claims::MFA, &Claims::from(&context)).await?, context))
     }
 
-    /// Issues a context that says who, and that MFA was not present.
+    /// Issues a context without MFA: it names the account only.
     ///
     /// # Errors
     /// [`Error::Clock`], or [`Error::Store`] or [`Error::Key`] if the audit row cannot be written
@@ -141,7 +140,7 @@ impl Issuer {
         Ok((self.sign(claims::WITHOUT_MFA, &Claims::from(&context)).await?, context))
     }
 
-    /// The public keys, for whoever validates.
+    /// The public keys, for validators.
     ///
     /// # Errors
     /// [`Error::Store`] or [`Error::Key`] if the signing keys cannot be read, opened or made.
@@ -181,8 +180,8 @@ impl Issuer {
         self.keys.rotate(&self.verifier, algorithm).await
     }
 
-    /// Signs by this algorithm from now on: a key that signs by another is replaced. The new key,
-    /// if one was needed.
+    /// Signs by this algorithm from now on: a key of another algorithm is replaced. Returns the new
+    /// key, if one was needed.
     ///
     /// # Errors
     /// As [`rotate_keys`](Issuer::rotate_keys).
@@ -205,7 +204,7 @@ impl Issuer {
         self.keys.drop_key(&self.verifier, kid).await
     }
 
-    /// Drops the keys that nothing valid can be signed with any more.
+    /// Drops retired keys whose last contexts have expired.
     ///
     /// # Errors
     /// [`Error::Clock`] or [`Error::Store`]. The keys that are left expire with the next call.
@@ -227,7 +226,7 @@ impl Issuer {
             audience: audience.to_owned(),
             issued_at,
             expires_at: issued_at.plus(self.lifetime.0),
-            // An account that is not there yet begins with generation 1.
+            // An unknown account begins with generation 1.
             generation: generation.max(1),
         })
     }
@@ -258,10 +257,10 @@ impl Issuer {
 
 impl Lifetime {
     /// 36 hours.
-    pub const LONGEST: Duration = Duration::from_secs(129_600);
+    pub const LONGEST: Duration = LONGEST_LIFETIME;
 
     /// 15 minutes.
-    pub const SHORTEST: Duration = Duration::from_secs(900);
+    pub const SHORTEST: Duration = SHORTEST_LIFETIME;
 }
 
 impl Default for Lifetime {
@@ -282,9 +281,9 @@ impl TryFrom<Duration> for Lifetime {
     }
 }
 
-/// The methods of RFC 8176 §2 that the proof shows. A key that nobody vouches for may be in
-/// hardware or not: `pop` says neither. Somebody touched it in any case; whether a PIN or a finger
-/// verified its user is not told, so that is `mfa`.
+/// The methods of RFC 8176 §2 that the proof shows. An unattested key may be in hardware or not:
+/// `pop` leaves that open. Each key was touched (`user`); user verification by PIN or by
+/// fingerprint is told as `mfa`, for the key does not tell which.
 fn amr(key: Option<KeyProof>) -> Vec<Amr> {
     let Some(key) = key else { return vec![Amr::Otp] };
     let mut methods = vec![if key.hardware_bound { Amr::Hwk } else { Amr::Pop }, Amr::User];

@@ -16,9 +16,9 @@ pub struct JwkSet {
     keys: Arc<BTreeMap<String, Vec<Arc<PublicKey>>>>,
 }
 
-/// Where a validator finds its keys. A [`JwkSet`] is one that stays as it is.
+/// A source of public keys for validators. A [`JwkSet`] is a source that does not change.
 pub trait KeySource: Send + Sync {
-    /// The keys as they are now, from memory: a validation waits for nobody.
+    /// The keys as they are now, from memory: a validation does no I/O.
     fn keys(&self) -> JwkSet;
 }
 
@@ -29,18 +29,18 @@ pub enum KeyError {
     /// The text is no JWK Set.
     #[error("this is no JWK Set: {0}")]
     Malformed(String),
-    /// A key is not what it says it is.
+    /// A key does not fit its own parameters.
     #[error("the key {0} is no Ed25519 or P-256 public key")]
     Unusable(String),
-    /// It is a JWK Set, and no key in it verifies contexts: the first ones, and why they are left
-    /// out.
+    /// No key of the JWK Set verifies contexts: the first keys, and why they are left out.
     #[error(
-        "no key of this JWK Set verifies contexts: {0}; is it the set of the agent's /.well-known/jwks.json?"
+        "no key of this JWK Set verifies contexts: {0}; \
+         is it the set of the agent's /.well-known/jwks.json?"
     )]
     NoneUsable(String),
 }
 
-/// What a text says that is a JWK Set.
+/// The content of a JWK Set.
 pub(super) struct Read {
     pub(super) keys: JwkSet,
     /// [`KeyError::NoneUsable`], where there is no key.
@@ -70,9 +70,9 @@ impl JwkSet {
         JwkSet { keys: Arc::new(by_id) }
     }
 
-    /// Reads a JWK Set. Keys that are not for contexts, whatever is the reason, are left out (RFC
-    /// 7517 §5): of another type or curve, for encryption, by another algorithm, malformed, or
-    /// published with their private half.
+    /// Reads a JWK Set. Keys that cannot verify contexts are left out (RFC 7517 §5): of another
+    /// type or curve, for encryption, by another algorithm, malformed, or published with their
+    /// private half.
     ///
     /// A key may leave out `alg`, `use`, `key_ops` and `kid`, and may have any further members.
     ///
@@ -83,8 +83,8 @@ impl JwkSet {
         fault.map_or(Ok(keys), Err)
     }
 
-    /// The same for those who have keys already. A set without a key of ours says that those are no
-    /// more, whatever else is wrong with it.
+    /// Reads a JWK Set for a reader that has keys already: a set without a usable key takes those
+    /// back, and reports its fault beside the empty set.
     pub(super) fn read(text: &[u8]) -> Result<Read, KeyError> {
         let members: Members =
             serde_json::from_slice(text).map_err(|error| KeyError::Malformed(error.to_string()))?;
@@ -122,7 +122,7 @@ impl JwkSet {
         self.keys.get(kid).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether this very key is among them, and not only one that is called like it.
+    /// Returns whether the set holds this key, compared by value and not by id alone.
     pub(super) fn holds(&self, key: &Arc<PublicKey>) -> bool {
         self.named(key.kid())
             .iter()
@@ -142,7 +142,7 @@ impl<S: KeySource + ?Sized> KeySource for Arc<S> {
     }
 }
 
-/// What a message calls a key of a set: its id, or its place.
+/// A key's name in messages: its id, or its place in the set.
 fn name(at: usize, jwk: &Value) -> String {
     let kid = jwk
         .get("kid")
@@ -151,7 +151,7 @@ fn name(at: usize, jwk: &Value) -> String {
     kid.map_or_else(|| format!("key {}", at.saturating_add(1)), |kid| format!("{kid:?}"))
 }
 
-/// How many keys a message names.
+/// The most keys that a message names.
 const MOST_NAMED: usize = 4;
 
 /// As long as our ids are.
@@ -171,7 +171,11 @@ mod tests {
         let text = JwkSet::new([key.clone(), key]).to_json();
         assert_eq!(
             text,
-            r#"{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#
+            concat!(
+                r#"{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","#,
+                r#""kid":"kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k","#,
+                r#""x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#
+            )
         );
         let set = JwkSet::from_json(text.as_bytes()).unwrap();
         assert_eq!(set.to_json(), text);

@@ -1,5 +1,5 @@
-//! JWS in compact serialisation (RFC 7515 §3.1), as strictly as it can be read: one spelling, one
-//! algorithm a key, no header but ours.
+//! JWS in compact serialisation (RFC 7515 §3.1), read strictly: one spelling, one algorithm for
+//! each key, and no other header members.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::session::{Invalid, JwkSet, PublicKey};
 
-/// The protected header. A member that is not one of these is refused, whatever it says: `jwk`,
+/// The protected header. Any other member is refused: `jwk`,
 /// `jku`, `x5u`, `crit`, `b64`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,7 +20,7 @@ pub(super) struct Header {
     pub(super) typ: String,
 }
 
-/// What was signed, by whom.
+/// A verified JWS: its type, its key and its payload.
 pub(super) struct Opened<'a> {
     pub(super) typ: &'static str,
     pub(super) key: Arc<PublicKey>,
@@ -34,7 +34,7 @@ impl Opened<'_> {
     }
 }
 
-/// Reads a text that is of one of these types, and that one of these keys has signed.
+/// Verifies a text of one of these types by one of these keys.
 pub(super) fn open<'a>(
     text: &'a str,
     types: &[&'static str],

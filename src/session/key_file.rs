@@ -1,4 +1,4 @@
-//! The issuer's public keys in a file that somebody else keeps up to date.
+//! The issuer's public keys in a file that another program keeps up to date.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -7,10 +7,9 @@ use std::{fs, io};
 
 use crate::session::{JwkSet, KeyError, KeySource, jwks};
 
-/// A JWK Set in a file. It is looked at once a second at most, and read again when it changed; a
-/// file that cannot be read any more leaves the keys as they were, and a JWK Set without a key for
-/// contexts takes them back. Write it anew beside its place and rename it, so that it is never half
-/// written.
+/// A JWK Set in a file. The file is polled at most once a second, and read again when it changed.
+/// An unreadable file leaves the keys as they were; a JWK Set without a key for contexts takes them
+/// back. Replace the file by renaming a complete one, so that it is never half written.
 #[derive(Debug)]
 pub struct JwksFile {
     path: PathBuf,
@@ -21,20 +20,20 @@ pub struct JwksFile {
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum JwksFileError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot read {path}: {cause}", path = path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
-    /// It holds no keys that can be used.
+    /// The file holds no usable keys.
     #[error("{path} cannot be used: {cause}", path = path.display())]
     Keys {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault of the set.
         cause: KeyError,
     },
 }
@@ -46,7 +45,7 @@ struct Read {
     looked_at: Instant,
 }
 
-/// By what a file is known to be another one.
+/// Modification time and length, by which a changed file is recognised.
 type Stamp = (SystemTime, u64);
 
 impl JwksFile {
@@ -63,7 +62,7 @@ impl JwksFile {
         }
     }
 
-    /// Reads the file now, whether it changed or not.
+    /// Reads the file now, even if it has not changed.
     ///
     /// # Errors
     /// It cannot be read, or is no JWK Set: the keys stay as they were. Or it has no key for
@@ -91,7 +90,7 @@ impl KeySource for JwksFile {
 }
 
 fn read(path: &Path) -> Result<(Read, Option<KeyError>), JwksFileError> {
-    // The stamp before the text: a change between the two is seen the next time.
+    // Read the stamp first: a change in between is picked up by the next poll.
     let (stamp, looked_at) = (stamp(path), Instant::now());
     let text =
         fs::read(path).map_err(|cause| JwksFileError::Io { path: path.to_owned(), cause })?;
@@ -105,5 +104,5 @@ fn stamp(path: &Path) -> Option<Stamp> {
     Some((about.modified().ok()?, about.len()))
 }
 
-/// How long a look at the file is good for.
+/// The interval at which the file is polled.
 const LOOK_AFTER: Duration = Duration::from_secs(1);

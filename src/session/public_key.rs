@@ -19,14 +19,14 @@ pub struct PublicKey {
     key: ParsedPublicKey,
 }
 
-/// Where the key is on its curve, in base64url as it was read.
+/// The key's point on its curve, in base64url as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Point {
     Ed25519 { x: String },
     P256 { x: String, y: String },
 }
 
-/// Why a key of a set is none for contexts (RFC 7517 §5).
+/// The reason why a key of a set cannot verify contexts (RFC 7517 §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NotOurs {
     #[error("it is no JWK, or a member of it has the wrong type")]
@@ -70,7 +70,7 @@ impl PublicKey {
         PublicKey::with_algorithm(algorithm, coordinates)
     }
 
-    /// The same, for a key that verifies by this algorithm.
+    /// A key from its coordinates, for this algorithm.
     ///
     /// # Errors
     /// The coordinates are no point of the algorithm's curve.
@@ -93,26 +93,26 @@ impl PublicKey {
         }
     }
 
-    /// The key's id. Ours is its JWK thumbprint (RFC 7638 §3), which says what key it is.
+    /// The key's id. The issuer uses the JWK thumbprint (RFC 7638 §3).
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// Its algorithm: `EdDSA`, `Ed25519` or `ES256`. Of an Ed25519 key that names none it is
-    /// `EdDSA`; see [`PublicKey::accepts`].
+    /// The key's algorithm: `EdDSA`, `Ed25519` or `ES256`. `EdDSA` for an Ed25519 key that names
+    /// none; see [`PublicKey::accepts`].
     pub fn algorithm(&self) -> &str {
         self.algorithm.unwrap_or(self.point.algorithms()[0]).name()
     }
 
-    /// Whether a header may name this algorithm (`alg`) for a signature of this key: the key's own;
-    /// of an Ed25519 key that names none, both names that it has (RFC 9864 §2.2).
+    /// Returns whether a header may name this algorithm (`alg`) for this key: the key's own, or
+    /// both names of Ed25519 (RFC 9864 §2.2) for a key that names none.
     pub fn accepts(&self, algorithm: &str) -> bool {
         let all = self.point.algorithms().iter().copied();
         all.filter(|one| self.algorithm.is_none_or(|own| own == *one))
             .any(|one| one.name() == algorithm)
     }
 
-    /// Whether `signature` (base64url) is this key's over `message`.
+    /// Verifies `signature` (base64url) over `message`.
     pub fn verifies(&self, message: &[u8], signature: &str) -> bool {
         // Ed25519 (RFC 8032 §5.1.7), or r and s of ECDSA side by side (RFC 7518 §3.4): 64 bytes,
         // both.
@@ -128,8 +128,8 @@ impl PublicKey {
     }
 
     /// Reads a member of a set as any library may have written it: `alg`, `use`, `key_ops` and
-    /// `kid` may be left out or null, and members that are not known say nothing to us. A key
-    /// without an id is called by its thumbprint.
+    /// `kid` may be left out or null, and unknown members are ignored. A key without
+    /// an id gets its thumbprint as id.
     pub(super) fn from_jwk(jwk: &Value) -> Result<PublicKey, NotOurs> {
         let member = |name: &str| jwk.get(name).filter(|member| !member.is_null());
         let text = |name: &str| {
@@ -183,14 +183,14 @@ impl PublicKey {
         }
     }
 
-    /// Whether it is the same key, and says the same of itself.
+    /// Compares point, id and algorithm.
     pub(super) fn is(&self, other: &PublicKey) -> bool {
         self.kid == other.kid && self.algorithm == other.algorithm && self.point == other.point
     }
 }
 
 impl Point {
-    /// How a key of this curve may sign.
+    /// The algorithms of this curve.
     fn algorithms(&self) -> &'static [SigningAlgorithm] {
         match self {
             Point::Ed25519 { .. } => &[SigningAlgorithm::EdDsa, SigningAlgorithm::Ed25519],
@@ -249,7 +249,10 @@ mod tests {
             .unwrap();
         assert_eq!(key.kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
         let message = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
-        let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+        let signature = concat!(
+            "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR",
+            "4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+        );
         assert!(key.verifies(message, signature));
         assert!(
             !key.verifies(b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmd", signature)

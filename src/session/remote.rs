@@ -1,9 +1,8 @@
-//! An issuer that is somewhere else: its keys and its revocations, fetched in the background and
-//! kept in memory.
+//! A remote issuer: its keys and revocations, fetched in the background and kept in memory.
 //!
-//! What was fetched last stays good when the issuer cannot be reached: keys for as long as it
-//! takes, revocations up to the age that the validator declares. An issuer that publishes no key
-//! for contexts any more has taken its keys back.
+//! While the issuer is unreachable, the last keys stay good without limit, and the last revocations
+//! up to the staleness that the validator allows. A set without a key for contexts takes the keys
+//! back.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -24,7 +23,7 @@ use crate::session::{
 };
 use crate::time::{Clock, SystemClock, UnixTime};
 
-/// An issuer that can be followed.
+/// A remote issuer, and how to follow it.
 #[derive(Clone)]
 pub struct RemoteIssuer {
     endpoint: Endpoint,
@@ -35,33 +34,33 @@ pub struct RemoteIssuer {
     lists: bool,
 }
 
-/// What is known of an issuer that is being followed, for validators. Cheap to clone; it is
-/// followed until the last clone, and the last validator, is gone.
+/// The keys and revocations of an issuer that is followed, for validators. Cheap to clone; the
+/// issuer is followed until the last clone and the last validator are dropped.
 #[derive(Clone)]
 pub struct Following(Arc<Shared>);
 
-/// How well an issuer is known.
+/// The freshness of an issuer's keys and revocations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// When its keys were last fetched.
+    /// The time at which its keys were last fetched.
     pub keys_at: Option<UnixTime>,
-    /// As of when its list of revocations is.
+    /// The date of its list of revocations.
     pub revocations_at: Option<UnixTime>,
-    /// What went wrong the last time; none if nothing did.
+    /// The fault of the last round, if there was one.
     pub fault: Option<RemoteFault>,
 }
 
-/// Why nothing was fetched.
+/// The reason why a round fetched nothing.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RemoteFault {
-    /// It cannot be reached, or the answer did not come whole and in time.
+    /// The issuer cannot be reached, or its answer did not come whole and in time.
     Unreachable(String),
-    /// It answers something else.
+    /// The issuer answers another status.
     Status(u16),
-    /// What it answers are no keys.
+    /// The answer holds no keys.
     Keys(KeyError),
-    /// What it answers is no list of revocations of this issuer's.
+    /// The answer is not a list of revocations of this issuer.
     Revocations(BadList),
 }
 
@@ -80,7 +79,7 @@ struct Known {
 }
 
 impl RemoteIssuer {
-    /// The issuer of this name (`iss`), whose agent is there. It is asked every two seconds.
+    /// The issuer of this name (`iss`), at this endpoint of its agent. Asked every two seconds.
     pub fn new(endpoint: Endpoint, name: impl Into<String>) -> RemoteIssuer {
         RemoteIssuer {
             endpoint,
@@ -119,7 +118,7 @@ impl RemoteIssuer {
         RemoteIssuer { lists: false, ..self }
     }
 
-    /// Begins to follow it, on the tokio runtime that this is called in. Nothing is waited for; see
+    /// Begins to follow the issuer, on the current tokio runtime, without waiting; see
     /// [`Following::ready`].
     ///
     /// # Panics
@@ -133,8 +132,8 @@ impl RemoteIssuer {
 }
 
 impl Following {
-    /// A validator of this issuer's contexts for `audience`, which hears of its keys and its
-    /// revocations.
+    /// A validator of this issuer's contexts for `audience`, by the keys and revocations of each
+    /// moment.
     pub fn validator(&self, audience: impl Into<String>) -> Validator {
         let issuer = &self.0.issuer;
         let validator = Validator::new(self.clone(), &issuer.name, audience)
@@ -142,10 +141,10 @@ impl Following {
         if issuer.lists { validator.with_revocations(Arc::new(self.clone())) } else { validator }
     }
 
-    /// Waits until all that a validator needs was fetched once.
+    /// Waits until keys and revocations were fetched once.
     ///
     /// # Errors
-    /// It was not, within that time; why not the last time it was tried.
+    /// The fault of the last round, if that takes longer than `within`.
     pub async fn ready(&self, within: Duration) -> Result<(), RemoteFault> {
         let mut rounds = self.0.rounds.subscribe();
         let fetched = || {
@@ -162,7 +161,7 @@ impl Following {
         }
     }
 
-    /// How well it is known now.
+    /// The freshness of what is known now.
     pub fn standing(&self) -> Standing {
         self.0.known().standing.clone()
     }
@@ -180,7 +179,7 @@ impl RevocationSource for Following {
     }
 }
 
-/// Asks until nobody wants to know.
+/// Fetches until the last reader is dropped.
 async fn follow(shared: Weak<Shared>) {
     let mut connection = None;
     loop {
@@ -200,7 +199,7 @@ impl Shared {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fetches everything once. One that fails does not keep the other from being fetched.
+    /// Fetches keys and list once. A failure of one does not keep the other from being fetched.
     async fn round(&self, connection: &mut Option<Connection>) -> Result<(), RemoteFault> {
         let keys = self.fetch_keys(connection).await;
         if !self.issuer.lists {
@@ -217,8 +216,7 @@ impl Shared {
         let Read { keys, fault } = JwkSet::read(&answer.body).map_err(RemoteFault::Keys)?;
         let now = self.issuer.clock.read().wall;
         let mut known = self.known();
-        // The same text is the same set: what validators remember of its keys is found without a
-        // comparison.
+        // An unchanged set stays the same object, so that cached tokens find their keys by pointer.
         if known.keys.to_json() != keys.to_json() {
             known.keys = keys;
         }
@@ -243,7 +241,7 @@ impl Shared {
         let list = RevocationList::verify(text, &keys, &self.issuer.name, now)
             .map_err(RemoteFault::Revocations)?;
         let mut known = self.known();
-        // An older one is somebody's copy.
+        // An older list is a replay.
         if known.list.as_ref().is_none_or(|old| old.issued_at() <= list.issued_at()) {
             known.standing.revocations_at = Some(list.issued_at());
             known.list = Some(Arc::new(list));
@@ -252,8 +250,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Asks on the connection that is open; and once more on a new one if it turns out not to be.
-    /// Asking changes nothing.
+    /// Sends the request on the open connection, and once more on a new one if that fails: a GET is
+    /// idempotent.
     async fn get(
         &self,
         open: &mut Option<Connection>,
@@ -307,15 +305,15 @@ impl fmt::Display for RemoteFault {
 
 impl std::error::Error for RemoteFault {}
 
-/// Between nothing and a quarter, so that many validators do not ask all at once.
+/// A random fraction up to a quarter, so that many validators do not ask at once.
 fn jitter() -> f64 {
     let mut byte = [0];
-    // Without randomness they do.
+    // Without randomness there is no jitter.
     let _ = aws_lc_rs::rand::fill(&mut byte);
     f64::from(byte[0]) / 1_024.0
 }
 
-/// How often the issuer is asked.
+/// The default interval of requests.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// A list of 50,000 accounts, devices and contexts each has ten megabytes.

@@ -1,8 +1,8 @@
-//! What was revoked, as others are told: a signed list that a validator holds in memory.
+//! The list of revocations: signed by the issuer, held in memory by validators.
 //!
-//! The list is a JWS of type `mfa-revocations+jwt`. It names nobody: an account is SHA-256(iss ‖ 0
-//! ‖ sub), one of its devices SHA-256(iss ‖ 0 ‖ sub ‖ 0 ‖ serial), and a single context its `jti`.
-//! What is revoked stays on it until the last context that it ends has expired.
+//! The list is a JWS of type `mfa-revocations+jwt`, without names: an account is SHA-256(iss ‖ 0 ‖
+//! sub), a device SHA-256(iss ‖ 0 ‖ sub ‖ 0 ‖ serial), and a single context its `jti`. An entry
+//! stays until the last context that it ends has expired.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,16 +14,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::session::{AnyContext, Invalid, JwkSet, MfaKind, jws};
-use crate::time::UnixTime;
+use crate::time::{MAX_CLOCK_LEAD, UnixTime};
 
-/// Where a validator finds the newest list.
+/// A source of the newest list for validators.
 pub trait RevocationSource: Send + Sync {
-    /// The newest list there is, from memory: a validation waits for nobody. None as long as there
-    /// never was one.
+    /// The newest list, from memory: a validation does no I/O. None before the first one.
     fn current(&self) -> Option<Arc<RevocationList>>;
 }
 
-/// What an issuer has revoked, as of one moment. Only [`RevocationList::verify`] makes one.
+/// An issuer's revocations as of one moment. Only [`RevocationList::verify`] makes one.
 #[derive(Clone, Debug)]
 pub struct RevocationList {
     issued_at: UnixTime,
@@ -36,39 +35,39 @@ pub struct RevocationList {
     sessions: HashMap<String, UnixTime>,
 }
 
-/// Why a text is no list of this issuer's.
+/// The reason why a text is not a list of this issuer.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadList {
-    /// It is not signed by one of the issuer's keys, or is of another type.
+    /// The text is not signed by one of the issuer's keys, or is of another type.
     #[error("this is no signed list of revocations: {0}")]
     Unsigned(Invalid),
-    /// What is signed is not what a list says.
+    /// The signed content is not a list.
     #[error("the list of revocations says what this version does not understand")]
     Malformed,
-    /// It is another issuer's.
+    /// The list is of another issuer.
     #[error("the list of revocations is of another issuer")]
     Issuer,
-    /// It is over, or dated in the future: look at the clocks.
+    /// The list has expired, or is dated in the future.
     #[error("the list of revocations is not of this time; do the clocks agree?")]
     Date,
 }
 
-/// What is dead of an account: contexts issued up to a time, and those of a lower generation.
+/// The mark of an account: contexts issued up to its time, or of a lower generation, are dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     revoked_before: UnixTime,
     generation: u64,
 }
 
-/// Whom a context concerns, as a list names them.
+/// The account and the device of a context, as a list names them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subject {
     account: Digest32,
     device: Option<Digest32>,
 }
 
-/// The list as it is signed. Members that a later version adds are left aside.
+/// The signed content of a list. Members of later versions are ignored.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Payload {
     pub(super) iss: String,
@@ -81,10 +80,10 @@ pub(super) struct Payload {
 /// The entries of a list.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entries {
-    /// Whoever's they are, contexts issued up to this time are dead.
+    /// Contexts of all accounts issued up to this time are dead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) before: Option<u64>,
-    /// Whoever's they are, contexts that expire up to this time are dead.
+    /// Contexts of all accounts that expire up to this time are dead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ending: Option<u64>,
     /// By account: contexts issued up to the first number are dead, and those with a `gen` below
@@ -100,7 +99,8 @@ impl RevocationList {
     /// Reads a list that `issuer` has signed with one of these keys.
     ///
     /// # Errors
-    /// [`BadList`]; one that is over, or more than five seconds ahead of `now`, is none.
+    /// [`BadList`]; [`BadList::Date`] for a list that has expired, or is more than five seconds
+    /// ahead of `now`.
     pub fn verify(
         text: &str,
         keys: &JwkSet,
@@ -112,7 +112,7 @@ impl RevocationList {
         if payload.iss != issuer {
             return Err(BadList::Issuer);
         }
-        if UnixTime(payload.exp) <= now || UnixTime(payload.iat) > now.plus(AHEAD) {
+        if UnixTime(payload.exp) <= now || UnixTime(payload.iat) > now.plus(MAX_CLOCK_LEAD) {
             return Err(BadList::Date);
         }
         let Entries { before, ending, accounts, devices, sessions } = payload.entries;
@@ -140,27 +140,27 @@ impl RevocationList {
         })
     }
 
-    /// As of when it is.
+    /// The date of the list.
     pub fn issued_at(&self) -> UnixTime {
         self.issued_at
     }
 
-    /// From then on it says nothing any more.
+    /// The end of the list's validity.
     pub fn expires_at(&self) -> UnixTime {
         self.expires_at
     }
 
-    /// The key it is signed with.
+    /// The id of the key that signed it.
     pub fn signed_with(&self) -> &str {
         &self.signed_with
     }
 
-    /// Whether it is older than `most`, or over.
+    /// Returns whether the list is older than `most`, or has expired.
     pub(super) fn is_stale(&self, now: UnixTime, most: Duration) -> bool {
         now >= self.expires_at || now.since(self.issued_at) > most
     }
 
-    /// Whether it ends this context.
+    /// Returns whether the list ends this context.
     pub(super) fn ends(&self, context: &AnyContext, subject: &Subject) -> bool {
         let common = context.common();
         let up_to = |mark: UnixTime| common.issued_at <= mark;
@@ -177,7 +177,7 @@ impl RevocationList {
     }
 }
 
-/// A list that stays as it is.
+/// A source that does not change.
 impl RevocationSource for Arc<RevocationList> {
     fn current(&self) -> Option<Arc<RevocationList>> {
         Some(Arc::clone(self))
@@ -189,7 +189,7 @@ impl Subject {
         let common = context.common();
         let (issuer, account) = (common.issuer.as_str(), common.account.as_str());
         let device = match context {
-            // An administrator's code is of no device.
+            // A bypass code belongs to no device.
             AnyContext::Mfa(context) if context.kind != MfaKind::Bypass => {
                 Some(device(issuer, account, context.serial.as_str()))
             }
@@ -199,12 +199,12 @@ impl Subject {
     }
 }
 
-/// What a list calls an account.
+/// The name of an account in a list.
 pub(super) fn account(issuer: &str, account: &str) -> Digest32 {
     Digest32::of(&[issuer, account])
 }
 
-/// What a list calls a device.
+/// The name of a device in a list.
 pub(super) fn device(issuer: &str, account: &str, serial: &str) -> Digest32 {
     Digest32::of(&[issuer, account, serial])
 }
@@ -237,6 +237,3 @@ impl Digest32 {
 
 /// The `typ` of a list.
 pub(super) const TYP: &str = "mfa-revocations+jwt";
-
-/// How far the issuer's clock may be ahead of ours.
-const AHEAD: Duration = Duration::from_secs(5);

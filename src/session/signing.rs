@@ -21,17 +21,17 @@ use crate::verifier::{Error, Judgement, Verifier};
 /// A signing key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningKeyInfo {
-    /// Its id.
+    /// The key's id.
     pub kid: String,
     /// `EdDSA`, `Ed25519` or `ES256`.
     pub algorithm: String,
-    /// When it was made.
+    /// The time at which it was made.
     pub created_at: UnixTime,
-    /// When it was replaced. It verifies until the last context it signed has expired.
+    /// The time at which it was replaced. It verifies until its last context has expired.
     pub retired_at: Option<UnixTime>,
 }
 
-/// The signing keys of a store, cached for as long as the store says that none has changed.
+/// The signing keys of a store, cached while the store's control version stays the same.
 pub(super) struct SigningKeys {
     verifier: Verifier,
     algorithm: SigningAlgorithm,
@@ -52,7 +52,7 @@ pub(super) struct CurrentKey {
     key: PrivateKey,
 }
 
-/// A private key that was read once: reading it costs as much as signing.
+/// A parsed private key: parsing costs as much as signing.
 enum PrivateKey {
     Ed25519(Ed25519KeyPair),
     P256(EcdsaKeyPair),
@@ -73,7 +73,7 @@ impl SigningKeys {
         self.read().await
     }
 
-    /// Puts a new key in the place of the current one, which goes on verifying what it signed.
+    /// Replaces the current key by a new one. The old one goes on verifying.
     pub(super) async fn rotate(
         &self,
         by: &Verifier,
@@ -110,7 +110,7 @@ impl SigningKeys {
             .await
     }
 
-    /// Drops a key at once: nothing that it signed is valid any more.
+    /// Drops a key at once, and with it all contexts that it signed.
     pub(super) async fn drop_key(&self, by: &Verifier, kid: &str) -> Result<(), Error> {
         let now = self.verifier.now().await?;
         let writes = vec![Write::DropSigningKey { kid: kid.to_owned() }];
@@ -121,7 +121,7 @@ impl SigningKeys {
         }
     }
 
-    /// Drops the keys that were retired longer ago than any context lives.
+    /// Drops the keys that were retired longer than `longest` ago.
     pub(super) async fn expire(&self, longest: Duration) -> Result<(), Error> {
         let now = self.verifier.now().await?;
         let over = |key: &SigningKeyRecord| {
@@ -134,8 +134,8 @@ impl SigningKeys {
     }
 
     async fn read(&self) -> Result<Arc<Cached>, Error> {
-        // The version is read before the keys: a change between the two makes the cache look old,
-        // never new.
+        // Read the version before the keys: a change in between makes the cache look old, never
+        // new.
         let version = self.verifier.store().control_version().await?;
         if let Some(cached) = self
             .cached

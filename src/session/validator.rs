@@ -1,23 +1,19 @@
-//! Reads signed contexts, offline: with the issuer's public keys, a clock, and nothing else.
+//! The validator: reads signed contexts offline, with the issuer's public keys and a clock.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::id::AccountId;
-use crate::session::claims::Claims;
-use crate::session::revocations::Subject;
-use crate::session::seen::Seen;
+use crate::session::token::CachedToken;
+use crate::session::token_cache::TokenCache;
 use crate::session::{
-    Amr, Common, ContextWithoutMfa, KeySource, PublicKey, RevocationSource, SessionContext,
-    SignedContext, claims, jws,
+    AnyContext, Invalid, KeySource, RevocationSource, SessionContext, SignedContext, claims, jws,
 };
-use crate::time::{Clock, SystemClock, UnixTime};
+use crate::time::{Clock, MAX_CLOCK_LEAD, SystemClock, UnixTime};
 
-/// Validates the contexts of one issuer for one audience. Clones are cheap, and share what was
-/// seen.
+/// Validates the contexts of one issuer for one audience. Clones are cheap, and share a cache.
 ///
-/// A token that was valid before is found again in memory, by its whole text. All that can have
-/// changed since is judged anew every time: its times, its key, and whether it was revoked.
+/// A token that was valid before is found in the cache by its whole text. Its times, its key and
+/// its revocation are judged anew each time.
 ///
 /// ```
 /// use twostep::session::{Invalid, JwkSet, SignedContext, Validator};
@@ -43,69 +39,12 @@ pub struct Validator {
     issuer: String,
     audience: String,
     clock: Arc<dyn Clock>,
-    seen: Arc<Seen>,
-}
-
-/// A context of either type, for those who may accept both.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AnyContext {
-    /// MFA was present.
-    Mfa(SessionContext),
-    /// It was not.
-    WithoutMfa(ContextWithoutMfa),
-}
-
-/// Why a context is not valid. It is for logs; whoever presented it is told no more than "invalid".
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Invalid {
-    /// It is no JWS of the form that contexts have.
-    #[error("this is no signed context")]
-    Malformed,
-    /// It is of another type: most often, a context without MFA where MFA is asked for.
-    #[error("the context is of another type")]
-    Type,
-    /// It names a key that the issuer does not have, or an algorithm that is not that key's.
-    #[error("the context names an unknown key, or another algorithm than that key's")]
-    Key,
-    /// The signature is not that key's.
-    #[error("the context's signature is wrong")]
-    Signature,
-    /// A claim is missing, has the wrong type, or contradicts another.
-    #[error("the context's claims are not those of a context")]
-    Claims,
-    /// It is another issuer's.
-    #[error("the context is of another issuer")]
-    Issuer,
-    /// It is for somebody else.
-    #[error("the context is for another audience")]
-    Audience,
-    /// It is over.
-    #[error("the context has expired")]
-    Expired,
-    /// It is dated in the future.
-    #[error("the context is not valid yet")]
-    NotYet,
-    /// Its issuer revoked it.
-    #[error("the context was revoked")]
-    Revoked,
-    /// Whether it was revoked is not known: there is no list of revocations, or none that is new
-    /// enough.
-    #[error("the list of revocations is too old, or was never read: can the issuer be reached?")]
-    RevocationsStale,
-}
-
-/// What a token says that stays true of it, and what that takes to look up.
-pub(super) struct Facts {
-    key: Arc<PublicKey>,
-    context: AnyContext,
-    not_before: UnixTime,
-    subject: Subject,
+    cache: Arc<TokenCache>,
 }
 
 impl Validator {
-    /// A validator of contexts that `issuer` made for `audience`, by the system's clock. It knows
-    /// of no revocations.
+    /// A validator of contexts that `issuer` made for `audience`, by the system's clock. Without
+    /// revocations, until [`with_revocations`](Validator::with_revocations).
     pub fn new(
         keys: impl KeySource + 'static,
         issuer: impl Into<String>,
@@ -118,7 +57,7 @@ impl Validator {
             issuer: issuer.into(),
             audience: audience.into(),
             clock: Arc::new(SystemClock),
-            seen: Arc::new(Seen::new(REMEMBERED)),
+            cache: Arc::new(TokenCache::new(CACHED)),
         }
     }
 
@@ -147,12 +86,12 @@ impl Validator {
     /// verified every time.
     #[must_use]
     pub fn remembering(self, tokens: usize) -> Validator {
-        Validator { seen: Arc::new(Seen::new(tokens)), ..self }
+        Validator { cache: Arc::new(TokenCache::new(tokens)), ..self }
     }
 
-    /// How many tokens are remembered now.
+    /// The number of tokens in the cache.
     pub fn remembered(&self) -> usize {
-        self.seen.len()
+        self.cache.len()
     }
 
     /// Reads a context in which MFA was present.
@@ -174,7 +113,7 @@ impl Validator {
         self.validate_any_at(signed, self.now())
     }
 
-    /// The time by its clock, for who has more to judge by the same reading.
+    /// The time by the validator's clock, for callers that judge more by the same reading.
     pub(crate) fn now(&self) -> UnixTime {
         self.clock.read().wall
     }
@@ -188,20 +127,20 @@ impl Validator {
             return Err(Invalid::Malformed);
         }
         let keys = self.keys.keys();
-        if let Some(facts) = self.seen.find(signed).filter(|facts| keys.holds(&facts.key)) {
-            self.judge(&facts, now)?;
-            return Ok(facts.context.clone());
+        if let Some(token) = self.cache.find(signed).filter(|token| keys.holds(&token.key)) {
+            self.judge(&token, now)?;
+            return Ok(token.context.clone());
         }
         let opened = jws::open(signed.as_str(), &[claims::MFA, claims::WITHOUT_MFA], &keys)?;
-        let facts = Arc::new(Facts::read(&opened)?);
-        self.judge(&facts, now)?;
-        self.seen.keep(signed, &facts);
-        Ok(facts.context.clone())
+        let token = Arc::new(CachedToken::read(&opened)?);
+        self.judge(&token, now)?;
+        self.cache.keep(signed, &token);
+        Ok(token.context.clone())
     }
 
-    /// Everything that time, or somebody else, can change.
-    fn judge(&self, facts: &Facts, now: UnixTime) -> Result<(), Invalid> {
-        let common = facts.context.common();
+    /// Judges everything that can change for a verified token: time, keys, revocation.
+    fn judge(&self, token: &CachedToken, now: UnixTime) -> Result<(), Invalid> {
+        let common = token.context.common();
         if common.issuer != self.issuer {
             return Err(Invalid::Issuer);
         }
@@ -211,7 +150,7 @@ impl Validator {
         if common.expires_at <= now {
             return Err(Invalid::Expired);
         }
-        if facts.not_before > now.plus(AHEAD) {
+        if token.not_before > now.plus(MAX_CLOCK_LEAD) {
             return Err(Invalid::NotYet);
         }
         if common.expires_at <= common.issued_at {
@@ -219,98 +158,18 @@ impl Validator {
         }
         let Some(revocations) = &self.revocations else { return Ok(()) };
         let list = revocations.current().ok_or(Invalid::RevocationsStale)?;
-        if list.ends(&facts.context, &facts.subject) {
+        if list.ends(&token.context, &token.subject) {
             return Err(Invalid::Revoked);
         }
         if list.is_stale(now, self.max_staleness) { Err(Invalid::RevocationsStale) } else { Ok(()) }
     }
 }
 
-impl Facts {
-    fn read(opened: &jws::Opened<'_>) -> Result<Facts, Invalid> {
-        let claims: Claims = opened.payload().ok_or(Invalid::Claims)?;
-        let with_mfa = opened.typ == claims::MFA;
-        if claims.mfa_present != with_mfa || claims.jti.is_empty() {
-            return Err(Invalid::Claims);
-        }
-        let not_before = UnixTime(claims.iat.max(claims.nbf));
-        let common = Common {
-            account: claims.sub.parse::<AccountId>().map_err(|_| Invalid::Claims)?,
-            session_id: claims.jti.clone(),
-            issuer: claims.iss.clone(),
-            audience: claims.aud.clone(),
-            issued_at: UnixTime(claims.iat),
-            expires_at: UnixTime(claims.exp),
-            generation: claims.generation,
-        };
-        let context = if with_mfa {
-            AnyContext::Mfa(with(claims, common)?)
-        } else {
-            AnyContext::WithoutMfa(without(&claims, common)?)
-        };
-        Ok(Facts {
-            key: Arc::clone(&opened.key),
-            not_before,
-            subject: Subject::of(&context),
-            context,
-        })
-    }
-}
-
-impl AnyContext {
-    /// What every context says.
-    pub fn common(&self) -> &Common {
-        match self {
-            AnyContext::Mfa(context) => &context.common,
-            AnyContext::WithoutMfa(context) => &context.common,
-        }
-    }
-}
-
-fn with(claims: Claims, common: Common) -> Result<SessionContext, Invalid> {
-    let Claims {
-        amr: Some(amr),
-        mfa_time: Some(mfa_time),
-        mfa_serial: Some(serial),
-        mfa_kind: Some(kind),
-        uv: Some(user_verified),
-        ..
-    } = claims
-    else {
-        return Err(Invalid::Claims);
-    };
-    if mfa_time > claims.iat {
-        return Err(Invalid::Claims);
-    }
-    Ok(SessionContext {
-        common,
-        mfa_time: UnixTime(mfa_time),
-        serial: serial.parse().map_err(|_| Invalid::Claims)?,
-        kind: kind.parse().map_err(|_| Invalid::Claims)?,
-        // A value that a later version adds is not one that anybody asks for here.
-        amr: amr.iter().filter_map(|name| Amr::named(name)).collect(),
-        user_verified,
-    })
-}
-
-fn without(claims: &Claims, common: Common) -> Result<ContextWithoutMfa, Invalid> {
-    let Claims { amr: None, mfa_time: None, mfa_serial: None, mfa_kind: None, uv: None, .. } =
-        claims
-    else {
-        return Err(Invalid::Claims);
-    };
-    Ok(ContextWithoutMfa { common })
-}
-
-/// How far the issuer's clock may be ahead of ours. There is no leeway the other way: what has
-/// expired is over.
-const AHEAD: Duration = Duration::from_secs(5);
-
-/// No context is longer.
+/// The longest accepted text of a context.
 const LONGEST: usize = 8_192;
 
-/// How old a list of revocations may be.
+/// The default age from which a list of revocations is stale.
 const MAX_STALENESS: Duration = Duration::from_secs(3_600);
 
-/// How many tokens are remembered: some megabytes.
-const REMEMBERED: usize = 4_096;
+/// The default size of the cache: some megabytes.
+const CACHED: usize = 4_096;

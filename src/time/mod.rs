@@ -186,6 +186,9 @@ fn since_boot() -> Duration {
     FIRST.elapsed()
 }
 
+/// The tolerated lead of another machine's clock.
+pub const MAX_CLOCK_LEAD: Duration = Duration::from_secs(5);
+
 #[cfg(test)]
 mod tests {
     use super::*;

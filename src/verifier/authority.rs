@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::device::DeviceState;
 use crate::id::{AccountId, SerialNumber};
 use crate::store::AccountSnapshot;
-use crate::time::UnixTime;
+use crate::time::{MAX_CLOCK_LEAD, UnixTime};
 use crate::verifier::{Error, Verifier};
 
 /// On whose word the devices of an account are changed.
@@ -64,7 +64,7 @@ impl Verifier {
 impl FreshMfa {
     fn counts(&self, seen: &AccountSnapshot, now: UnixTime) -> bool {
         let alive = |mark: Option<UnixTime>| mark.is_none_or(|mark| self.issued_at > mark);
-        let recent = self.mfa_time <= now.plus(AHEAD) && now.since(self.mfa_time) <= FRESH;
+        let recent = self.mfa_time <= now.plus(MAX_CLOCK_LEAD) && now.since(self.mfa_time) <= FRESH;
         let device = seen.device(&self.serial).map(|enrolled| &enrolled.device);
         self.account == seen.account.id
             && recent
@@ -78,6 +78,3 @@ impl FreshMfa {
 
 /// How long ago the owner may have proved themselves.
 const FRESH: Duration = Duration::from_secs(900);
-
-/// How far another node's clock may be ahead of this one's.
-const AHEAD: Duration = Duration::from_secs(5);

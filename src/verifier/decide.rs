@@ -75,6 +75,7 @@ impl Verifier {
 
     /// Writes audit events that depend on nothing. Returns the account's marks from the same
     /// transaction.
+    #[cfg(feature = "session")]
     pub(crate) async fn record(
         &self,
         account: &AccountId,

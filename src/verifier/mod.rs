@@ -37,6 +37,7 @@ pub use authority::{Authority, FreshMfa};
 pub use bound::BoundSession;
 pub use bypass::Bypass;
 pub use clock::{ClockFault, ClockStep};
+#[cfg(feature = "session")]
 pub(crate) use decide::Judgement;
 
 pub use pair::Resynced;

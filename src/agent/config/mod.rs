@@ -38,7 +38,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::policy::PolicySet;
-use crate::session::SigningAlgorithm;
+use crate::session::{LONGEST_LIFETIME, SHORTEST_LIFETIME, SigningAlgorithm};
 use crate::webauthn::{HostName, OriginPattern, RpId};
 use values::within;
 
@@ -158,7 +158,7 @@ pub struct TlsConfig {
 #[non_exhaustive]
 pub struct SessionsConfig {
     /// How long a context is valid if nobody says.
-    #[serde(deserialize_with = "within::<_, _, 900, 129_600>")]
+    #[serde(deserialize_with = "within::<_, _, SHORTEST, LONGEST>")]
     pub default_seconds: u64,
     /// Refusals leave at multiples of this after the request came.
     #[serde(deserialize_with = "within::<_, _, 1, 5_000>")]
@@ -332,3 +332,7 @@ impl Default for LimitsConfig {
         }
     }
 }
+
+/// The bounds of a context's lifetime, in seconds.
+const SHORTEST: u64 = SHORTEST_LIFETIME.as_secs();
+const LONGEST: u64 = LONGEST_LIFETIME.as_secs();
