@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A signature algorithm that a credential may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SignatureAlgorithm {
-    /// ECDSA on P-256 with SHA-256; every security key knows it, and U2F knows no other.
+    /// ECDSA on P-256 with SHA-256. Every security key supports it; U2F supports no other.
     #[serde(rename = "ES256")]
     Es256,
     /// EdDSA on Ed25519 (RFC 8032, RFC 9053 §2.2).
@@ -14,14 +14,14 @@ pub enum SignatureAlgorithm {
     /// ECDSA on P-384 with SHA-384.
     #[serde(rename = "ES384")]
     Es384,
-    /// RSASSA-PKCS1-v1_5 with SHA-256 and 2,048 bits (RFC 8812 §2), which Windows Hello has.
+    /// RSASSA-PKCS1-v1_5 with SHA-256 and 2,048 bits (RFC 8812 §2), as Windows Hello uses it.
     #[serde(rename = "RS256")]
     Rs256,
 }
 
 impl SignatureAlgorithm {
-    /// What is offered to authenticators unless configured otherwise, the best first. ES256 is
-    /// first because firmware exists that announces EdDSA and gets it wrong.
+    /// The default offer to authenticators, in order of preference. ES256 is first because some
+    /// firmware announces EdDSA and implements it wrongly.
     pub const USUAL: [SignatureAlgorithm; 4] = [
         SignatureAlgorithm::Es256,
         SignatureAlgorithm::EdDsa,
@@ -29,7 +29,7 @@ impl SignatureAlgorithm {
         SignatureAlgorithm::Rs256,
     ];
 
-    /// Its COSE identifier (RFC 9053 §2, RFC 8812 §2).
+    /// The COSE identifier (RFC 9053 §2, RFC 8812 §2).
     pub fn identifier(self) -> i64 {
         match self {
             SignatureAlgorithm::Es256 => -7,

@@ -14,13 +14,13 @@ use webauthn_rs_core::proto::{
 
 use crate::time::UnixTime;
 
-/// Certificates that are trusted. Whoever has a chain that leads to one of them, or is one of them,
-/// is trusted too.
+/// Trusted certificates. An authenticator is trusted if its certificate chain leads to one of them,
+/// or its leaf is one of them.
 #[derive(Clone, Default)]
 pub struct Anchors(Vec<Anchor>);
 
-/// One certificate, and a list of it alone: webauthn-rs looks only at the first of several with the
-/// same name.
+/// One certificate, in a list of its own: of several with the same name, webauthn-rs tries only the
+/// first.
 #[derive(Clone)]
 struct Anchor {
     der: Vec<u8>,
@@ -29,7 +29,7 @@ struct Anchor {
 
 /// A file without certificates, or with one that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is not a certificate in DER, and not one or more of them in PEM")]
+#[error("the file is neither one certificate in DER nor certificates in PEM")]
 pub struct BadCertificate;
 
 impl Anchors {
@@ -49,14 +49,14 @@ impl Anchors {
         Ok(anchors)
     }
 
-    /// These and those of another file.
+    /// Adds the certificates of another set.
     #[must_use]
     pub fn and(mut self, others: Anchors) -> Anchors {
         self.0.extend(others.0);
         self
     }
 
-    /// Whether there are none.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -77,8 +77,8 @@ impl Anchors {
         Ok(())
     }
 
-    /// Whether a chain, its leaf first, leads to one of these. A leaf that is one of them needs no
-    /// chain (MDS3 §3.1.4).
+    /// Returns whether a chain, its leaf first, leads to an anchor. A leaf that is itself an anchor
+    /// needs no chain (MDS3 §3.1.4).
     pub(super) fn trust(&self, chain: &[&[u8]], now: UnixTime) -> bool {
         let Some(leaf) = chain.first() else { return false };
         let Ok(parsed) = certificates(chain) else { return false };

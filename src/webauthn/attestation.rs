@@ -1,4 +1,4 @@
-//! Whose authenticators are accepted (WebAuthn L3 §7.1 steps 23 and 24).
+//! Attestation policy: the authenticators that are accepted (WebAuthn L3 §7.1 steps 23 and 24).
 
 use std::sync::Arc;
 
@@ -11,32 +11,32 @@ use super::metadata::Metadata;
 use super::statement::{Judged, Proof};
 use crate::time::UnixTime;
 
-/// Which attestation is asked for and what is made of it. By default: none, and every authenticator
-/// is accepted.
+/// The attestation asked for and its judgement. By default, no attestation is asked for and every
+/// authenticator is accepted.
 #[derive(Clone, Debug, Default)]
 pub struct AttestationPolicy {
-    /// What the client is asked for.
+    /// The attestation that the client is asked for.
     pub conveyance: Conveyance,
-    /// Whether an authenticator that nobody vouches for is accepted.
+    /// The demand on a certificate chain to a trust anchor.
     pub trust: Trust,
-    /// Who may vouch for any model.
+    /// Trust anchors for any model.
     pub anchors: Anchors,
-    /// Who vouches for which model, and which models are no longer good.
+    /// Trust anchors for each model, and the models that were withdrawn.
     pub metadata: Option<Arc<Metadata>>,
-    /// Models that are accepted; empty for all. A model is known only if it is proved, so this
+    /// Models that are accepted; empty for all. A model counts only if it is proved, so a list
     /// implies [`Trust::Required`].
     pub allow: Vec<Aaguid>,
-    /// Models that are refused, proved or not.
+    /// Models that are refused, whether proved or only claimed.
     pub deny: Vec<Aaguid>,
 }
 
-/// Whether an authenticator that nobody vouches for is accepted.
+/// The demand on a certificate chain to a trust anchor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Trust {
-    /// Yes; what is known of it is kept with the credential.
+    /// Optional; the result is kept with the credential.
     #[default]
     Optional,
-    /// No: its certificate has to lead to a trust anchor.
+    /// Required: the certificate must lead to a trust anchor.
     Required,
 }
 
@@ -45,21 +45,22 @@ impl AttestationPolicy {
         self.trust == Trust::Required || !self.allow.is_empty()
     }
 
-    /// Whether any authenticator can pass.
+    /// Refuses a policy under which no authenticator could pass.
     pub(super) fn judge(&self) -> Result<(), ConfigFault> {
         let nobody = self.anchors.is_empty() && self.metadata.is_none();
         match (self.requires_trust(), self.conveyance) {
             (true, Conveyance::None) => Err(ConfigFault::Attestation(
-                "an attestation is required, so it has to be asked for: indirect or direct",
+                "a required attestation has to be asked for: indirect or direct",
             )),
             (true, _) if nobody => Err(ConfigFault::Attestation(
-                "an attestation is required, so there have to be trust anchors or metadata",
+                "a required attestation needs trust anchors or metadata",
             )),
             _ => Ok(()),
         }
     }
 
-    /// What an attestation statement is worth. One that was not asked for is none (L3 §5.1.3).
+    /// Assesses an attestation statement. A statement that was not asked for counts as none (L3
+    /// §5.1.3).
     pub(super) fn assess(
         &self,
         aaguid: Option<Aaguid>,
@@ -87,7 +88,7 @@ impl AttestationPolicy {
         };
         let trusted = proof == Proof::Certified && leads();
         if self.requires_trust() && !trusted {
-            return fault("nobody whom we trust vouches for this key");
+            return fault("the key's certificate leads to no trust anchor");
         }
         if !self.allow.is_empty() && !aaguid.is_some_and(|aaguid| self.allow.contains(&aaguid)) {
             return fault("keys of this model are not among those that are accepted");

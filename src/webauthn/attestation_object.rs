@@ -13,7 +13,7 @@ pub(super) struct AttestationObject<'a> {
 }
 
 impl<'a> AttestationObject<'a> {
-    /// Reads all of `bytes`. Members that the specification does not name are passed over.
+    /// Reads all of `bytes`. Unknown members are ignored.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<AttestationObject<'a>, Malformed> {
         let (members, mut rest) = cbor::map_head(bytes)?;
         let (mut names, mut format, mut statement, mut authenticator_data) =
@@ -41,7 +41,8 @@ impl<'a> AttestationObject<'a> {
         Ok(AttestationObject { format, statement, authenticator_data })
     }
 
-    /// The object that a client makes of one when no attestation was asked for (L3 §5.1.3).
+    /// The object with which a client replaces any other when no attestation was asked for (L3
+    /// §5.1.3).
     pub(super) fn none(authenticator_data: &[u8]) -> Vec<u8> {
         AttestationObject::encode(
             "none",
@@ -50,7 +51,7 @@ impl<'a> AttestationObject<'a> {
         )
     }
 
-    /// The three parts in one map; the statement is CBOR already.
+    /// Encodes the three parts as one map; the statement is CBOR already.
     pub(super) fn encode(format: &str, statement: &[u8], authenticator_data: &[u8]) -> Vec<u8> {
         cbor::written(|writer| {
             writer.map(3).text("fmt").text(format).text("attStmt").raw(statement);
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_lacks_a_part_or_has_one_twice_is_refused() {
+    fn an_object_with_a_part_missing_or_repeated_is_refused() {
         let whole = AttestationObject::none(&[7]);
         assert!(AttestationObject::parse(&whole).is_ok());
         for object in [

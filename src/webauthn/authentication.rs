@@ -21,29 +21,30 @@ use super::relying_party::{RelyingParty, TIMEOUT_MILLIS};
 use super::signed::Signed;
 use super::{cbor, client_data, fault, public_key};
 
-/// An authentication that has begun. It is secret, belongs to one account unless it began without
-/// one, and is good for one answer.
+/// State of an authentication in progress: secret, and for one response. It belongs to one account,
+/// unless the sign-in began without an account.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct AuthenticationState {
     allow: Vec<CredentialId>,
-    /// It began without an account: any credential will do, and its user handle says whose it is.
+    /// The sign-in began without an account: any credential is accepted, and its user handle names
+    /// the account.
     #[serde(default)]
     usernameless: bool,
     pub(super) core: core::AuthenticationState,
 }
 
-/// A credential was used by who holds it. What it says goes into the credential record, if that has
-/// not moved.
+/// Proof that the holder of a credential used it. Its values go into the credential record,
+/// provided that the record has not changed meanwhile.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assertion {
-    /// Which credential.
+    /// The credential.
     pub credential_id: CredentialId,
-    /// The counter that was presented.
+    /// The signature counter in the response.
     pub sign_count: u32,
-    /// Whether the authenticator verified its user this time.
+    /// True if the authenticator verified its user in this ceremony.
     pub user_verified: bool,
-    /// Whether the credential is backed up now.
+    /// True if the credential is backed up now.
     pub backed_up: bool,
 }
 
@@ -64,12 +65,12 @@ impl RelyingParty {
             .ok_or(Fault::BadInput("webauthn-rs did not begin the authentication"))
     }
 
-    /// Begins an authentication in which the credential says which account it is: the authenticator
-    /// offers what it stores for the RP ID. Its user has to be verified whatever the policy is,
-    /// since nothing was known or typed before.
+    /// Begins an authentication without an account: the authenticator offers the credentials that
+    /// it stores for the RP ID, and the chosen one names the account. User verification is always
+    /// required, since no other factor came before.
     ///
     /// # Errors
-    /// [`Fault::BadInput`] where webauthn-rs does not begin it.
+    /// [`Fault::BadInput`] if webauthn-rs does not begin the ceremony.
     pub fn start_usernameless(&self) -> Result<(RequestOptions, AuthenticationState), Fault> {
         let verifying = RelyingParty {
             user_verification: UserVerification::Required,
@@ -82,8 +83,8 @@ impl RelyingParty {
         Ok((options, AuthenticationState { usernameless: true, ..state }))
     }
 
-    /// Options that look like those of an account with these credentials, for an account that has
-    /// none.
+    /// Decoy options for an account without credentials: they look like those of an account with
+    /// these credentials.
     pub fn decoy_options(&self, ids: &[CredentialId]) -> RequestOptions {
         match self.begin(ids.to_vec()) {
             Some((options, _)) => options,
@@ -91,14 +92,14 @@ impl RelyingParty {
         }
     }
 
-    /// Finishes an authentication with `credential`, as it is stored now. The caller sees to it
-    /// that `state` is the account's own and is never used again, and stores the assertion only if
-    /// the credential has not moved meanwhile.
+    /// Finishes an authentication with `credential`, as it is stored now. The caller ensures that
+    /// `state` belongs to the account and is used only once, and stores the assertion only if the
+    /// credential has not changed meanwhile.
     ///
     /// # Errors
-    /// [`Fault::Step`] with the step that failed; [`Fault::SignCount`] where that is step 22, which
-    /// only a credential that is bound to its device can fail: for another it is a signal, and the
-    /// caller compares the counts.
+    /// [`Fault::Step`] with the step that failed; [`Fault::SignCount`] for step 22, which only a
+    /// device-bound credential can fail. For a backup-eligible credential a lower count is a signal
+    /// only, and the caller compares the counts.
     pub fn finish_authentication(
         &self,
         state: &AuthenticationState,
@@ -110,7 +111,7 @@ impl RelyingParty {
             return Err(fault(3, "this is no public key credential"));
         }
         if !state.usernameless && !state.allow.iter().any(|id| id.as_bytes() == response.raw_id) {
-            return Err(fault(5, "the credential is none of those that were asked for"));
+            return Err(fault(5, "the credential is not one of those asked for"));
         }
         // Libraries send an empty user handle for a key that stores no credentials.
         let owner = response.response.user_handle.as_ref().filter(|owner| !owner.is_empty());
@@ -132,7 +133,7 @@ impl RelyingParty {
             &self.top_origins,
         )?;
 
-        // webauthn-rs takes either hash once the client says that it used the AppID.
+        // webauthn-rs accepts either hash once the client claims that it used the AppID.
         let by_app_id = response.client_extension_results.appid == Some(true);
         if by_app_id && !(credential.by_app_id && self.app_id_hash() == Some(data.rp_id_hash)) {
             return Err(fault(15, fault::OTHER_RP_ID));
@@ -152,8 +153,8 @@ impl RelyingParty {
                     presented: data.sign_count,
                 });
             }
-            // webauthn-rs stops there before it has judged anything, at a mark or a member that we
-            // can read.
+            // webauthn-rs fails here before judging anything, at a byte order mark or a member that
+            // this module can read.
             Err(WebauthnError::ParseJSONFailure(_) | WebauthnError::ParseNOMFailure) => {
                 let signed = Signed { response: &response.response, data: &data };
                 signed.judge(&self.rp_id_hash(by_app_id), state, credential, &key)?;
@@ -184,8 +185,8 @@ impl RelyingParty {
         Some((options, AuthenticationState { allow: ids, usernameless: false, core: state }))
     }
 
-    /// Nothing in them tells a credential from a decoy: each has an id and no more, and the AppID
-    /// is there if it is configured.
+    /// The options must not distinguish a credential from a decoy: each descriptor has only an id,
+    /// and the AppID is present whenever it is configured.
     fn options(&self, challenge: Vec<u8>, ids: &[CredentialId]) -> RequestOptions {
         RequestOptions {
             challenge,
@@ -205,7 +206,7 @@ impl fmt::Debug for AuthenticationState {
     }
 }
 
-/// The response and the credential as webauthn-rs is shown them.
+/// The response and the credential in the form that webauthn-rs judges.
 fn shown(
     response: &AuthenticationResponse,
     credential: &Credential,
@@ -216,7 +217,7 @@ fn shown(
         PublicKey::Core(_, key) => key.clone(),
         PublicKey::Ed25519(key) => {
             let stand_in = StandIn::new().ok_or(Fault::BadInput(
-                "there are no random numbers to judge the signature with",
+                "the system has no random numbers, which judging the signature needs",
             ))?;
             let said = &response.response;
             let signed =
@@ -233,13 +234,14 @@ fn stored(credential: &Credential, key: core::COSEKey) -> core::Credential {
     core::Credential {
         cred_id: credential.id.as_bytes().to_vec(),
         cred: key,
-        // Devices among which a credential is shared count each for itself: the caller judges that.
+        // Authenticators that share a credential each have a counter of their own: the caller
+        // judges it.
         counter: if credential.backup_eligible { 0 } else { credential.sign_count },
         transports: None,
         user_verified: credential.user_verified,
         backup_eligible: credential.backup_eligible,
         backup_state: credential.backed_up,
-        // Anything else would hold a key that verified its user once to doing so for ever; the
+        // Any other value would require user verification forever after it succeeded once; the
         // ceremony's own state decides.
         registration_policy: core::UserVerificationPolicy::Discouraged_DO_NOT_USE,
         extensions: core::RegisteredExtensions::none(),

@@ -3,16 +3,15 @@
 use super::cbor;
 use super::cbor::{Item, Malformed};
 
-/// What an authenticator says of itself and of the ceremony, and signs.
+/// An authenticator's signed statement about itself and the ceremony.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct AuthenticatorData<'a> {
     pub(crate) rp_id_hash: [u8; 32],
     pub(crate) flags: u8,
     pub(crate) sign_count: u32,
-    /// There in registrations only.
+    /// Present in registrations only.
     pub(crate) attested: Option<AttestedCredential<'a>>,
-    /// What came of the extensions, a map of any kind that is well formed: none was asked for, so
-    /// none is read.
+    /// Extension outputs, any well-formed map. No extension is asked for, so none is read.
     pub(crate) extensions: Option<&'a [u8]>,
 }
 
@@ -21,13 +20,13 @@ pub(crate) struct AuthenticatorData<'a> {
 pub(crate) struct AttestedCredential<'a> {
     pub(crate) aaguid: [u8; 16],
     pub(crate) id: &'a [u8],
-    /// The public key as it is encoded, and what that says.
+    /// The public key, encoded and parsed.
     pub(crate) public_key: &'a [u8],
     pub(crate) key: Item<'a>,
 }
 
 impl<'a> AuthenticatorData<'a> {
-    /// Reads all of `bytes`: what the flags announce is there, and nothing else is.
+    /// Reads all of `bytes`: exactly the parts that the flags announce.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<AuthenticatorData<'a>, Malformed> {
         let (rp_id_hash, rest) = bytes.split_first_chunk().ok_or(Malformed)?;
         let (&flags, rest) = rest.split_first().ok_or(Malformed)?;
@@ -60,7 +59,7 @@ impl<'a> AuthenticatorData<'a> {
         self.flags & flag != 0
     }
 
-    /// The same as an authenticator writes it that knows no extensions.
+    /// The data as an authenticator without extensions would write them.
     pub(crate) fn without_extensions(&self) -> Vec<u8> {
         let head =
             [&self.rp_id_hash[..], &[self.flags & !EXTENDED], &self.sign_count.to_be_bytes()]
@@ -72,7 +71,7 @@ impl<'a> AuthenticatorData<'a> {
 
 impl<'a> AttestedCredential<'a> {
     fn written(&self) -> Vec<u8> {
-        // It was read from two bytes.
+        // The length was read from two bytes.
         let length = u16::try_from(self.id.len()).unwrap_or(u16::MAX).to_be_bytes();
         [&self.aaguid[..], &length, self.id, self.public_key].concat()
     }
@@ -97,13 +96,13 @@ impl<'a> AttestedCredential<'a> {
 pub(super) const USER_PRESENT: u8 = 0x01;
 /// The user verified flag, UV.
 pub(crate) const USER_VERIFIED: u8 = 0x04;
-/// The flag of a credential that may be backed up, BE.
+/// The backup eligibility flag, BE.
 pub(crate) const BACKUP_ELIGIBLE: u8 = 0x08;
-/// The flag of a credential that is, BS.
+/// The backup state flag, BS.
 pub(crate) const BACKED_UP: u8 = 0x10;
-/// Attested credential data follow, AT.
+/// The flag for attested credential data, AT.
 const ATTESTED: u8 = 0x40;
-/// Extension data follow, ED.
+/// The flag for extension data, ED.
 const EXTENDED: u8 = 0x80;
 /// The major type of a map (RFC 8949 §3.1).
 const MAP: u8 = 5;
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_flags_announce_is_read() {
+    fn parts_that_the_flags_announce_are_read() {
         let bytes = data(0x01, &[]);
         let plain = AuthenticatorData::parse(&bytes).unwrap();
         assert_eq!((plain.sign_count, plain.attested, plain.extensions), (258, None, None));
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_they_do_not_announce_is_refused() {
+    fn parts_that_the_flags_do_not_announce_are_refused() {
         for bytes in [
             data(0x01, &[0x00]),
             data(0x01, &credential()),

@@ -1,6 +1,5 @@
-//! The client's side of both ceremonies, for a program that talks to keys without a browser: it
-//! makes the client data from an origin and an RP ID that fit, and puts what keys answer into the
-//! shapes of WebAuthn.
+//! The client's side of both ceremonies, for programs that use security keys without a browser:
+//! client data for a matching origin and RP ID, and responses in the form of WebAuthn.
 
 use std::fmt::Write;
 
@@ -17,13 +16,13 @@ use super::json::{
 };
 use super::origin::Origin;
 
-/// Client data (WebAuthn L3 §5.8.1), of which a key signs the hash.
+/// Client data (WebAuthn L3 §5.8.1); a key signs their hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientData {
     json: Vec<u8>,
 }
 
-/// Client data that must not be made.
+/// An origin and an RP ID that do not match.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the origin {origin} may not use the RP ID {rp_id:?}: its host has to be that name, or one that ends in .{rp_id}"
@@ -33,7 +32,7 @@ pub struct ForeignRpId {
     rp_id: String,
 }
 
-/// What a key answered is not what its protocol asks for.
+/// A key's answer that violates its protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the key's answer cannot be read")]
 pub struct BadAnswer;
@@ -42,8 +41,7 @@ impl ClientData {
     /// The client data of a registration.
     ///
     /// # Errors
-    /// [`ForeignRpId`] if the origin may not use this RP ID: neither its own domain nor a parent of
-    /// it.
+    /// [`ForeignRpId`] if the RP ID is neither the origin's domain nor a parent of it.
     pub fn registration(
         challenge: &[u8],
         origin: &Origin,
@@ -55,8 +53,7 @@ impl ClientData {
     /// The client data of an authentication.
     ///
     /// # Errors
-    /// [`ForeignRpId`] if the origin may not use this RP ID: neither its own domain nor a parent of
-    /// it.
+    /// [`ForeignRpId`] if the RP ID is neither the origin's domain nor a parent of it.
     pub fn authentication(
         challenge: &[u8],
         origin: &Origin,
@@ -95,7 +92,7 @@ impl ClientData {
     }
 }
 
-/// A string in JSON, escaped as CCDToString has it (L3 §5.8.1.2).
+/// Appends a JSON string, escaped as CCDToString requires (L3 §5.8.1.2).
 fn quote(json: &mut String, text: &str) {
     json.push('"');
     for c in text.chars() {
@@ -110,7 +107,7 @@ fn quote(json: &mut String, text: &str) {
     json.push('"');
 }
 
-/// What authenticatorMakeCredential answered (CTAP 2.1 §6.1.2), as a response.
+/// A response from the answer to authenticatorMakeCredential (CTAP 2.1 §6.1.2).
 ///
 /// # Errors
 /// [`BadAnswer`] if the authenticator data is malformed or without attested credential data, or the
@@ -125,7 +122,7 @@ pub fn registration_from_ctap2(
     let data = AuthenticatorData::parse(auth_data).map_err(|_| BadAnswer)?;
     let id = data.attested.ok_or(BadAnswer)?.id;
     let statement = cbor::parse(att_stmt_cbor).map_err(|_| BadAnswer)?;
-    // Of all formats, only compound statements are a list (L3 §8.9).
+    // Only `compound` statements are lists (L3 §8.9).
     let list = fmt == "compound" && matches!(statement, Item::List(_));
     if !list && !matches!(statement, Item::Map(_)) {
         return Err(BadAnswer);
@@ -138,8 +135,7 @@ pub fn registration_from_ctap2(
     ))
 }
 
-/// The same where no attestation was asked for: whatever statement the key made is replaced by
-/// `none`, unread (L3 §5.1.3).
+/// A response without attestation: the key's statement is replaced by `none`, unread (L3 §5.1.3).
 ///
 /// # Errors
 /// [`BadAnswer`] if the authenticator data is malformed or without attested credential data.
@@ -153,8 +149,8 @@ pub fn unattested_from_ctap2(
     Ok(registration(client_data, id, AttestationObject::none(auth_data), transports))
 }
 
-/// What U2F_REGISTER answered without its status word (FIDO U2F Raw Message Formats v1.2 §4.3), as
-/// a response of the format `fido-u2f` (L3 §8.6). `rp_id_hash` is the application parameter that
+/// A response of the format `fido-u2f` (L3 §8.6) from the answer to U2F_REGISTER without its status
+/// word (FIDO U2F Raw Message Formats v1.2 §4.3). `rp_id_hash` is the application parameter that
 /// was sent.
 ///
 /// # Errors
@@ -188,9 +184,9 @@ pub fn registration_from_u2f(
     ))
 }
 
-/// The same where no attestation was asked for: the key's certificate and its signature are left
-/// out, unread (L3 §5.1.3). That a certificate begins behind the handle and ends in the reply shows
-/// that the handle's length is right, which no signature does then.
+/// A response without attestation: the key's certificate and signature are dropped, unread (L3
+/// §5.1.3). No signature then proves the length of the handle; a certificate that begins after the
+/// handle and ends within the reply does.
 ///
 /// # Errors
 /// [`BadAnswer`] if a part of the reply is missing, or its certificate does not end within it.
@@ -206,7 +202,7 @@ pub fn unattested_from_u2f(
     Ok(registration(client_data, handle, AttestationObject::none(&auth_data), &["usb"]))
 }
 
-/// What U2F_REGISTER answered.
+/// The answer to U2F_REGISTER.
 struct Registered<'a> {
     handle: &'a [u8],
     auth_data: Vec<u8>,
@@ -226,16 +222,15 @@ impl<'a> Registered<'a> {
         }
         let (x, y) = coordinates.split_at(32);
         let key = cbor::written(|writer| writer.p256_key(-7, x, y));
-        // User present and attested credential data; a counter and a model that U2F does not tell.
+        // Flags UP and AT; U2F reports neither counter nor model, so both are zero.
         let auth_data =
             [&rp_id_hash[..], &[0x41], &[0; 4], &[0; 16], &[0, length], handle, &key].concat();
         Ok(Registered { handle, auth_data, vouched: rest })
     }
 }
 
-/// What authenticatorGetAssertion answered (CTAP 2.1 §6.2.2), as a response. An authenticator that
-/// was asked for one credential may leave out its id: `credential_id` is then the one it was asked
-/// for.
+/// A response from the answer to authenticatorGetAssertion (CTAP 2.1 §6.2.2). The answer may omit
+/// the id if only one credential was asked for: `credential_id` is then that one.
 pub fn authentication_from_ctap2(
     client_data: &ClientData,
     credential_id: &[u8],
@@ -246,9 +241,9 @@ pub fn authentication_from_ctap2(
     authentication(client_data, credential_id, auth_data.to_vec(), signature, user_handle, None)
 }
 
-/// What U2F_AUTHENTICATE answered without its status word (FIDO U2F Raw Message Formats v1.2 §5.4),
-/// as a response. `rp_id_hash` is the application parameter that was sent: the hash of the RP ID,
-/// or of the AppID.
+/// A response from the answer to U2F_AUTHENTICATE without its status word (FIDO U2F Raw Message
+/// Formats v1.2 §5.4). `rp_id_hash` is the application parameter that was sent: the hash of the RP
+/// ID or of the AppID.
 ///
 /// # Errors
 /// [`BadAnswer`] if the reply is shorter than its fixed part, or the signature does not have the
@@ -264,7 +259,7 @@ pub fn authentication_from_u2f(
     if der_length(signature) != Some(signature.len()) {
         return Err(BadAnswer);
     }
-    // User presence and the counter stand in both formats alike, and the key signed them (L3
+    // User presence and counter have the same form in both formats, and the key signed them (L3
     // §6.1.2).
     let auth_data = [&rp_id_hash[..], head].concat();
     Ok(authentication(
@@ -318,7 +313,7 @@ fn authentication(
     }
 }
 
-/// How long the ASN.1 SEQUENCE at the start of `bytes` is, its head included (X.690 §8.1.3).
+/// The length of the ASN.1 SEQUENCE at the start of `bytes`, header included (X.690 §8.1.3).
 fn der_length(bytes: &[u8]) -> Option<usize> {
     let (&[0x30, first], rest) = bytes.split_first_chunk::<2>()? else { return None };
     if first < 0x80 {

@@ -1,10 +1,10 @@
 //! Faults in the configuration of a relying party.
 
-/// A value of the configuration that is refused; the operator corrects it.
+/// A refused configuration value, which the operator has to correct.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigFault {
-    /// The RP ID is no domain name.
+    /// Not an RP ID.
     #[error("{0:?} is no RP ID: a domain name of two labels or more in lower case, or localhost")]
     RpId(String),
     /// The name for people is missing.
@@ -13,7 +13,7 @@ pub enum ConfigFault {
     /// The list of origins is empty.
     #[error("the relying party has no origin")]
     NoOrigin,
-    /// The text is no origin.
+    /// Not an origin.
     #[error(
         "{0:?} is not an origin: https://NAME or http://localhost, in lower case, perhaps with :PORT or :*, without a path; or \
          android:apk-key-hash: and 43 characters of base64url"

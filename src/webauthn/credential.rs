@@ -1,4 +1,4 @@
-//! The credential record (WebAuthn L3 §4): what is kept of a registration.
+//! The credential record (WebAuthn L3 §4), which is stored at registration.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,67 +8,66 @@ use serde::{Deserialize, Serialize};
 /// A public key credential of one account, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
-    /// By which name the authenticator knows it.
+    /// The authenticator's identifier for the credential.
     pub id: CredentialId,
     /// The public key as the authenticator encoded it, a COSE_Key (RFC 9052 §7).
     #[serde(with = "hex")]
     pub public_key: Vec<u8>,
-    /// The `user.id` it was made for; never the account's name.
+    /// The `user.id` for which the credential was made; never the account's name.
     #[serde(with = "hex")]
     pub user_handle: Vec<u8>,
     /// The signature counter that was last accepted; 0 while the authenticator has none.
     pub sign_count: u32,
-    /// Whether the authenticator has ever verified its user (`uvInitialized`).
+    /// True once the authenticator has verified its user (`uvInitialized`).
     pub user_verified: bool,
-    /// Whether it may leave the authenticator (BE). It never changes.
+    /// True if the credential may be backed up outside the authenticator (BE). It never changes.
     pub backup_eligible: bool,
-    /// Whether it had left the authenticator when it was last used (BS).
+    /// True if the credential was backed up at its last use (BS).
     pub backed_up: bool,
-    /// The authenticator's model, as it says itself; proved only where `attestation` is
-    /// [`Attestation::Trusted`].
+    /// The authenticator's model by its own claim; proved only with [`Attestation::Trusted`].
     pub aaguid: Option<Aaguid>,
-    /// How the authenticator can be reached: `usb`, `nfc`, …
+    /// Transports of the authenticator: `usb`, `nfc`, …
     pub transports: Vec<String>,
-    /// What is known of the authenticator's origin.
+    /// The result of the attestation at registration.
     pub attestation: Attestation,
-    /// The attestation statement format, `none` or `packed` for example; `none` where none was
-    /// asked for.
+    /// The attestation statement format, for example `packed`; `none` if no attestation was asked
+    /// for.
     pub attestation_format: String,
-    /// Whether it is a U2F registration, bound to the AppID and not to the RP ID (L3 §10.1.1).
+    /// True for a U2F registration, which is bound to the AppID instead of the RP ID (L3 §10.1.1).
     pub by_app_id: bool,
-    /// Whether the authenticator stores it, so that a sign-in can begin without an account; as the
-    /// client said, unsigned. None where it did not say, and for credentials that were registered
-    /// when it was not asked.
+    /// True if the authenticator stores the credential, so that a sign-in can begin without an
+    /// account; an unsigned claim of the client. `None` if the client made no claim or was not
+    /// asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discoverable: Option<bool>,
 }
 
-/// By which name an authenticator knows a credential: 1 to 1,023 bytes (WebAuthn L3 §7.1 step 25).
+/// The authenticator's identifier for a credential: 1 to 1,023 bytes (WebAuthn L3 §7.1 step 25).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CredentialId(Vec<u8>);
 
-/// A model of authenticators (L3 §6.5.1). All zeros is nobody's and has no value of this type.
+/// A model of authenticators (L3 §6.5.1). All zeros mean "unknown" and are not a value of this
+/// type.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Aaguid([u8; 16]);
 
-/// What an attestation statement proved when the credential was registered (L3 §6.5.3).
+/// The result of an attestation at registration (L3 §6.5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attestation {
-    /// Nothing: there was none, or none was asked for.
+    /// No attestation.
     None,
     /// The statement is signed with the credential's own key.
     Own,
-    /// There was one, and it could not be verified, or its certificate leads to no trust anchor of
-    /// ours.
+    /// The statement could not be verified, or its certificate leads to no configured trust anchor.
     Unverified,
-    /// Its certificate leads to a trust anchor of ours.
+    /// The statement's certificate leads to a configured trust anchor.
     Trusted,
 }
 
-/// The bytes or the text are no such identifier; the text says what one looks like.
+/// Bytes or text that are not such an identifier; the message describes the expected form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadId(&'static str);
 
@@ -93,7 +92,7 @@ impl CredentialId {
 }
 
 impl Aaguid {
-    /// A model from its bytes; none for all zeros.
+    /// Makes a model from its bytes; `None` for all zeros.
     pub fn new(bytes: [u8; 16]) -> Option<Aaguid> {
         (bytes != [0; 16]).then_some(Aaguid(bytes))
     }
@@ -198,9 +197,8 @@ mod hex {
         deserializer: D,
     ) -> Result<Vec<u8>, D::Error> {
         let text = String::deserialize(deserializer)?;
-        bytes(&text).ok_or_else(|| {
-            D::Error::custom("these are not pairs of hexadecimal digits in lower case")
-        })
+        bytes(&text)
+            .ok_or_else(|| D::Error::custom("expected pairs of hexadecimal digits in lower case"))
     }
 
     pub(super) fn text(bytes: &[u8]) -> String {

@@ -1,8 +1,8 @@
-//! Credentials on Ed25519 (COSE algorithm −8), which webauthn-rs reads and does not verify.
+//! Credentials on Ed25519 (COSE algorithm −8), which webauthn-rs parses but cannot verify.
 //!
-//! The key and its signatures are judged here, by aws-lc-rs. Every other step stays with
-//! webauthn-rs: it is shown the same answer with a P-256 key that was made for this one look, and
-//! that key signs only what the credential's own key has signed.
+//! This module verifies the key and its signatures with aws-lc-rs. All other steps stay with
+//! webauthn-rs: it judges the same response with a stand-in P-256 key, made for this one call,
+//! which signs only what the credential's own key has signed.
 
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use p256::ecdsa::signature::Signer;
@@ -25,12 +25,13 @@ use super::cbor::{Item, Malformed, Writer};
 use super::fault::{Ceremony, Fault};
 use super::statement::Proof;
 
-/// An Ed25519 public key (RFC 8032 §5.1.5): a point of the curve, encoded in the one right way, and
-/// none of the few points that every signature can be made for.
+/// An Ed25519 public key (RFC 8032 §5.1.5): a point of the curve in its canonical encoding, and not
+/// one of small order, for which anyone can forge signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PublicKey([u8; 32]);
 
-/// The key by which webauthn-rs judges everything but the signature. It exists for one ceremony.
+/// The stand-in key with which webauthn-rs judges everything except the signature. Made anew for
+/// each ceremony.
 pub(super) struct StandIn(SigningKey);
 
 impl PublicKey {
@@ -39,14 +40,14 @@ impl PublicKey {
         if is_usable(&bytes) { Ok(PublicKey(bytes)) } else { Err(Malformed) }
     }
 
-    /// Whether it has signed this message: 64 bytes, the second half below the order of the group
-    /// (RFC 8032 §5.1.7).
+    /// Returns whether `signature` is valid for `message`: 64 bytes, the second half below the
+    /// order of the group (RFC 8032 §5.1.7).
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, self.0).verify(message, signature).is_ok()
     }
 
-    /// Verifies an attestation statement over `signed`: authenticator data and the hash of the
-    /// client data (L3 §8.2). `chain` are the certificates of the statement, the leaf first.
+    /// Verifies an attestation statement over `signed`, the authenticator data and the hash of the
+    /// client data (L3 §8.2). `chain` are the statement's certificates, the leaf first.
     pub(super) fn judge_statement(
         &self,
         format: &str,
@@ -58,13 +59,13 @@ impl PublicKey {
         let fault = |step, what| Ceremony::Registration.fault(step, what);
         match format {
             "packed" => {}
-            // TPM, U2F and the platforms' formats have no keys of this kind.
+            // TPM, U2F and the platform formats do not support Ed25519.
             "tpm" | "fido-u2f" | "android-key" | "apple" => {
-                return Err(fault(22, "this attestation format has no keys of this kind"));
+                return Err(fault(22, "the attestation format does not support Ed25519 keys"));
             }
-            _ => return Err(fault(21, "this attestation format is not known")),
+            _ => return Err(fault(21, "the attestation format is unknown")),
         }
-        let wrong = || fault(22, "the attestation statement is not right");
+        let wrong = || fault(22, "the attestation statement is invalid");
         let signature = statement.get("sig").and_then(Item::bytes).ok_or_else(wrong)?;
         let algorithm = statement.get("alg").and_then(Item::integer).ok_or_else(wrong)?;
         if statement.get("x5c").is_none() {
@@ -88,7 +89,7 @@ impl PublicKey {
 }
 
 impl StandIn {
-    /// A new key. None if the system has no random numbers.
+    /// Makes a new key. `None` if the system has no random numbers.
     pub(super) fn new() -> Option<StandIn> {
         let mut scalar = [0; 32];
         aws_lc_rs::rand::fill(&mut scalar).ok()?;
@@ -103,8 +104,7 @@ impl StandIn {
         }
     }
 
-    /// An attestation object without a statement, and otherwise with these authenticator data, in
-    /// which this key is in the place of the credential's.
+    /// An attestation object without a statement, in which this key replaces the credential's.
     pub(super) fn attestation_object(
         &self,
         data: &[u8],
@@ -120,8 +120,8 @@ impl StandIn {
         Some(AttestationObject::none(&encoded.into_bytes()))
     }
 
-    /// The signature over `message` that webauthn-rs is shown: this key's if `key` has signed it,
-    /// else nothing that any key could have made.
+    /// The signature over `message` for webauthn-rs: made by this key if `key` has signed the
+    /// message, else invalid for every key.
     pub(super) fn countersign(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> Vec<u8> {
         if !key.verifies(message, signature) {
             return Vec::new();
@@ -137,9 +137,9 @@ impl StandIn {
     }
 }
 
-/// Whether these bytes are the one encoding of a point of the curve (RFC 8032 §5.1.3) that is not
-/// of small order. aws-lc decodes a key only when it verifies, which is after the credential would
-/// have been stored.
+/// Returns whether these bytes are the canonical encoding of a point (RFC 8032 §5.1.3) that is not
+/// of small order. aws-lc decodes a key only when it verifies, which would be after the credential
+/// is stored.
 fn is_usable(bytes: &[u8; 32]) -> bool {
     let mut y = *bytes;
     if let Some(last) = y.last_mut() {
@@ -153,13 +153,13 @@ fn is_usable(bytes: &[u8; 32]) -> bool {
     let field = FixedMontyParams::new_vartime(P);
     let number = |value: &U256| FixedMontyForm::new(value, &field);
     let (one, square) = (FixedMontyForm::one(&field), number(&y) * number(&y));
-    // x² = (y² − 1) / (d·y² + 1) has a root exactly where the product of both is a square (Euler's
-    // criterion). It is zero only for points of small order.
+    // x² = (y² − 1) / (d·y² + 1) has a root exactly if the product of both is a square (Euler's
+    // criterion). The product is zero only for points of small order.
     let product = (square - one) * (number(&D) * square + one);
     product.pow_vartime(&P.as_ref().shr_vartime(1)) == one
 }
 
-/// The bytes before a credential's id: hash, flags and counter, then the model and the id's length
+/// The length before a credential's id: hash, flags and counter, then the model and the id's length
 /// (L3 §6.1, §6.5.1).
 const BEFORE_ID: usize = 37 + 16 + 2;
 
@@ -203,16 +203,16 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_no_point_or_has_another_encoding_or_small_order_is_refused() {
+    fn keys_off_the_curve_non_canonical_or_of_small_order_are_refused() {
         for wrong in [
-            // No x belongs to these y.
+            // No x exists for these y.
             "0200000000000000000000000000000000000000000000000000000000000000",
             "0700000000000000000000000000000000000000000000000000000000000080",
-            // The prime and more, which would be 0 and 1.
+            // The prime and above, which would decode as 0 and more.
             "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
             "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
             "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
-            // Small order, each with either sign.
+            // Small order, with either sign.
             "0100000000000000000000000000000000000000000000000000000000000000",
             "0100000000000000000000000000000000000000000000000000000000000080",
             "0000000000000000000000000000000000000000000000000000000000000000",
@@ -232,8 +232,8 @@ mod tests {
         }
     }
 
-    /// RFC 8032 §7.1, tests 1 and 3, and what they become when a byte changes or S is written
-    /// another way.
+    /// RFC 8032 §7.1, tests 1 and 3: unchanged, with one byte changed, and with another encoding of
+    /// S.
     #[test]
     fn signatures_are_judged_as_rfc_8032_says() {
         for (key, message, signature) in [
@@ -259,7 +259,7 @@ mod tests {
             for other in [&signature[..63], &[&signature[..], &[0]].concat(), &[]] {
                 assert!(!key.verifies(&message, other));
             }
-            // S and the order of the group.
+            // S plus the order of the group.
             let order = bytes("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
             let (mut again, mut carry) = (signature.clone(), 0);
             for (byte, order) in again[32..].iter_mut().zip(order) {
@@ -270,7 +270,7 @@ mod tests {
         }
     }
 
-    /// No forger can prepare for the key that webauthn-rs is shown.
+    /// The stand-in key is unpredictable, so that no signature can be prepared for it.
     #[test]
     fn only_what_the_credential_signed_is_countersigned() {
         let pair = Ed25519KeyPair::from_seed_unchecked(&[1; 32]).unwrap();

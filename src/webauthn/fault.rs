@@ -1,4 +1,4 @@
-//! Which step of a ceremony failed.
+//! Faults of a ceremony, by the step that failed.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use webauthn_rs_core::error::WebauthnError;
 
 use super::criterion::Criterion;
 
-/// Why a ceremony was not begun or not finished.
+/// The reason why a ceremony did not begin or did not finish.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// What came back from the client or its authenticator does not pass a step.
+    /// The response of the client or its authenticator failed a step.
     #[error("{0}")]
     Step(Step),
     /// The signature counter did not grow (L3 §7.2 step 22): there may be a copy of the key.
@@ -26,12 +26,12 @@ pub enum Fault {
     /// The model of the authenticator has been withdrawn since the credential was registered.
     #[error("keys of this model are no longer accepted ({0}), so enroll another")]
     Withdrawn(&'static str),
-    /// The caller: this cannot be asked for.
+    /// The caller asked for an impossible ceremony.
     #[error("{0}")]
     BadInput(&'static str),
 }
 
-/// A step of WebAuthn L3 §7.1 or §7.2, and what of it does not hold.
+/// A failed step of WebAuthn L3 §7.1 or §7.2, and the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
     ceremony: Ceremony,
@@ -49,7 +49,7 @@ pub enum Ceremony {
 }
 
 impl Fault {
-    /// The step that failed, by its ceremony and number.
+    /// The ceremony and number of the step that failed.
     pub fn step(&self) -> Option<(Ceremony, u8)> {
         match self {
             Fault::Step(step) => Some((step.ceremony, step.number)),
@@ -58,7 +58,7 @@ impl Fault {
         }
     }
 
-    /// What did not hold, by a name for programs; none where the caller asked for the impossible.
+    /// The criterion that failed; `None` if the caller asked for an impossible ceremony.
     pub fn criterion(&self) -> Option<Criterion> {
         match self {
             Fault::Step(step) => Some(step.criterion()),
@@ -70,17 +70,17 @@ impl Fault {
 }
 
 impl Step {
-    /// Of which ceremony.
+    /// The ceremony of the step.
     pub fn ceremony(&self) -> Ceremony {
         self.ceremony
     }
 
-    /// Its number, from 1.
+    /// The step's number, from 1.
     pub fn number(&self) -> u8 {
         self.number
     }
 
-    /// What it judges.
+    /// The subject of the step.
     pub fn criterion(&self) -> Criterion {
         match (self.ceremony, self.number) {
             (_, 3) => Criterion::CredentialType,
@@ -121,7 +121,7 @@ impl Step {
         }
     }
 
-    /// What does not hold.
+    /// The reason for the failure.
     pub fn what(&self) -> &'static str {
         self.what
     }
@@ -136,13 +136,13 @@ impl Ceremony {
         }
     }
 
-    /// The fault that a step of this ceremony does not hold.
+    /// The fault of a failed step in this ceremony.
     pub(crate) fn fault(self, number: u8, what: &'static str) -> Fault {
         Fault::Step(Step { ceremony: self, number, what })
     }
 }
 
-/// The step of §7.1 that webauthn-rs stopped at.
+/// The step of §7.1 at which webauthn-rs stopped.
 pub(super) fn of_registration(error: &WebauthnError) -> Fault {
     let (number, what) = match error {
         WebauthnError::ParseJSONFailure(_) => (6, NOT_JSON),
@@ -161,28 +161,27 @@ pub(super) fn of_registration(error: &WebauthnError) -> Fault {
         WebauthnError::UserNotPresent => (15, NOT_TOUCHED),
         WebauthnError::UserNotVerified => (16, NOT_VERIFIED),
         WebauthnError::CredentialMayNotBeHardwareBound => (17, BACKED_UP_ANYWAY),
-        // There is no statement any more that it could mean.
-        _ => (20, "the public key is none that was asked for"),
+        // No statement is left to which another error could refer.
+        _ => (20, "the public key's algorithm was not asked for"),
     };
     Ceremony::Registration.fault(number, what)
 }
 
-/// The same where everything but the attestation statement was right.
+/// The step at which webauthn-rs stopped, given that everything except the attestation statement is
+/// right.
 pub(super) fn of_statement(error: &WebauthnError) -> Fault {
     let (number, what) = match error {
-        WebauthnError::AttestationNotSupported => (21, "this attestation format is not known"),
-        _ => (22, "the attestation statement is not right"),
+        WebauthnError::AttestationNotSupported => (21, "the attestation format is unknown"),
+        _ => (22, "the attestation statement is invalid"),
     };
     Ceremony::Registration.fault(number, what)
 }
 
-/// The step of §7.2 that webauthn-rs stopped at. The counter is not among them: its fault has
-/// numbers in it.
+/// The step of §7.2 at which webauthn-rs stopped, except for the counter: its fault contains
+/// numbers.
 pub(super) fn of_authentication(error: &WebauthnError) -> Fault {
     let (number, what) = match error {
-        WebauthnError::CredentialNotFound => {
-            (5, "the credential is none of those that were asked for")
-        }
+        WebauthnError::CredentialNotFound => (5, "the credential is not one of those asked for"),
         WebauthnError::ParseNOMFailure => (7, "the authenticator data cannot be read"),
         WebauthnError::ParseJSONFailure(_) => (9, NOT_JSON),
         WebauthnError::InvalidClientDataType => (10, OTHER_TYPE),
@@ -208,15 +207,15 @@ impl fmt::Display for Step {
     }
 }
 
-pub(super) const NOT_JSON: &str = "the client data are not the JSON that was to be expected";
+pub(super) const NOT_JSON: &str = "the client data are not the expected JSON";
 pub(super) const OTHER_CHALLENGE: &str = "the challenge is not the one that was issued";
 pub(super) const OTHER_ORIGIN: &str = "the origin is not one of ours";
 pub(super) const EMBEDDED: &str = "the page was embedded in another site's";
 pub(super) const OTHER_RP_ID: &str = "the key answered for another RP ID";
 pub(super) const OTHER_TYPE: &str = "the client data are not those of an authentication";
 pub(super) const OTHER_ELIGIBILITY: &str = "the credential has changed whether it may be backed up";
-pub(super) const WRONG_SIGNATURE: &str = "the signature is not right";
-pub(super) const NOT_TOUCHED: &str = "nobody touched the key";
-pub(super) const NOT_VERIFIED: &str = "the key did not verify who holds it, by PIN or fingerprint";
+pub(super) const WRONG_SIGNATURE: &str = "the signature is invalid";
+pub(super) const NOT_TOUCHED: &str = "the key was not touched";
+pub(super) const NOT_VERIFIED: &str = "the key did not verify its user by PIN or fingerprint";
 pub(super) const BACKED_UP_ANYWAY: &str =
-    "the key says that the credential is backed up and that it cannot be";
+    "the key reports a backup of a credential that cannot be backed up";

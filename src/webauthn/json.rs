@@ -1,58 +1,58 @@
-//! Options and responses in the shapes that browsers have for them (WebAuthn L3 §5.1.7 to §5.1.10);
-//! binary values are base64url without padding.
+//! Options and responses in the JSON forms of browsers (WebAuthn L3 §5.1.7 to §5.1.10); binary
+//! values are base64url without padding.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-/// `PublicKeyCredentialCreationOptionsJSON`: what a client needs to make a credential.
+/// `PublicKeyCredentialCreationOptionsJSON`: the options for making a credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreationOptions {
-    /// For whom.
+    /// The relying party.
     pub rp: RpEntity,
-    /// For which account.
+    /// The account.
     pub user: UserAccount,
-    /// Random bytes that the client data repeat.
+    /// The random challenge, which the client data repeat.
     #[serde(with = "base64url")]
     pub challenge: Vec<u8>,
-    /// Which kinds of key are taken, the best first.
+    /// Accepted algorithms, in order of preference.
     pub pub_key_cred_params: Vec<KeyParameters>,
-    /// How long the client may wait for the person, in milliseconds.
+    /// The client's time limit for the person, in milliseconds.
     pub timeout: u32,
-    /// Authenticators that hold one of these are already enrolled.
+    /// Credentials of the account: an authenticator that holds one is already enrolled.
     #[serde(default)]
     pub exclude_credentials: Vec<Descriptor>,
-    /// What the authenticator has to do.
+    /// Demands on the authenticator.
     pub authenticator_selection: AuthenticatorSelection,
-    /// Which kind of authenticator is meant.
+    /// Kinds of authenticator that the client shows first.
     #[serde(default)]
     pub hints: Vec<Hint>,
-    /// Whether to ask for an attestation statement.
+    /// The attestation asked for.
     pub attestation: Conveyance,
-    /// What else is asked for.
+    /// Extensions asked for.
     #[serde(default)]
     pub extensions: CreationExtensions,
 }
 
-/// `PublicKeyCredentialRequestOptionsJSON`: what a client needs to use a credential.
+/// `PublicKeyCredentialRequestOptionsJSON`: the options for using a credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestOptions {
-    /// Random bytes that the client data repeat.
+    /// The random challenge, which the client data repeat.
     #[serde(with = "base64url")]
     pub challenge: Vec<u8>,
-    /// How long the client may wait for the person, in milliseconds.
+    /// The client's time limit for the person, in milliseconds.
     pub timeout: u32,
-    /// For which RP ID.
+    /// The RP ID.
     pub rp_id: String,
-    /// Which credentials will do.
+    /// The credentials that are accepted.
     pub allow_credentials: Vec<Descriptor>,
-    /// Whether the authenticator has to verify its user.
+    /// The demand on user verification.
     pub user_verification: UserVerification,
-    /// Which kind of authenticator is meant.
+    /// Kinds of authenticator that the client shows first.
     #[serde(default)]
     pub hints: Vec<Hint>,
-    /// What else is asked for.
+    /// Extensions asked for.
     #[serde(default)]
     pub extensions: RequestExtensions,
 }
@@ -60,9 +60,9 @@ pub struct RequestOptions {
 /// The relying party.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RpEntity {
-    /// Its RP ID, a domain name.
+    /// The RP ID, a domain name.
     pub id: String,
-    /// What people call it.
+    /// The name for people.
     pub name: String,
 }
 
@@ -70,7 +70,7 @@ pub struct RpEntity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UserAccount {
-    /// The user handle: 1 to 64 bytes that say nothing about the person.
+    /// The user handle: 1 to 64 bytes that reveal nothing about the person.
     #[serde(with = "base64url")]
     pub id: Vec<u8>,
     /// The account's name.
@@ -95,75 +95,76 @@ pub struct Descriptor {
     /// `public-key`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Its id.
+    /// The credential's id.
     #[serde(with = "base64url")]
     pub id: Vec<u8>,
-    /// How its authenticator can be reached; empty where that is not said.
+    /// Transports of its authenticator; empty if unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transports: Vec<String>,
 }
 
-/// What the authenticator of a new credential has to do.
+/// Demands on the authenticator of a new credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthenticatorSelection {
-    /// Whether the key has to store the credential, so that a sign-in can begin without an account.
+    /// The demand on discoverability.
     pub resident_key: ResidentKey,
-    /// The same for clients of WebAuthn Level 1: true exactly where it is required.
+    /// The same demand for clients of WebAuthn Level 1: true exactly if `resident_key` is required.
     pub require_resident_key: bool,
-    /// Whether it has to verify its user.
+    /// The demand on user verification.
     pub user_verification: UserVerification,
 }
 
-/// Whether an authenticator has to verify its user, by PIN or fingerprint (L3 §5.8.6).
+/// The demand on user verification by PIN or fingerprint (L3 §5.8.6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UserVerification {
-    /// Preferably not; touching it is enough.
+    /// Touch alone is preferred.
     Discouraged,
-    /// If it can. Touching it is enough all the same.
+    /// Verification if the authenticator is capable of it, else touch alone.
     #[default]
     Preferred,
-    /// Nothing else is accepted.
+    /// Verification is mandatory.
     Required,
 }
 
-/// Whether a credential has to be discoverable: stored by the key together with its user handle (L3
-/// §5.4.6).
+/// The demand on discoverability: a discoverable credential is stored in the key with its user
+/// handle (L3 §5.4.6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResidentKey {
-    /// Preferably not: it takes room in the key, and who signs in names the account.
+    /// Not discoverable if possible: it uses storage of the key, and the person names the account
+    /// anyway.
     #[default]
     Discouraged,
-    /// If the key can.
+    /// Discoverable if the key is capable of it.
     Preferred,
-    /// Nothing else is made.
+    /// Discoverable, or the registration fails.
     Required,
 }
 
-/// The authenticator that a person will most likely use: what a client shows first (L3 §5.8.7).
+/// The kind of authenticator that a client shows first (L3 §5.8.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hint {
-    /// A security key that is plugged in or held to the device.
+    /// A security key, plugged in or held to the device.
     SecurityKey,
-    /// What the device has itself: a fingerprint reader, a platform's passkeys.
+    /// An authenticator built into the device: a fingerprint reader, the platform's passkeys.
     ClientDevice,
-    /// A phone, by a code that it reads from the screen.
+    /// A phone that scans a code from the screen.
     Hybrid,
 }
 
-/// Whether an attestation statement is asked for (L3 §5.4.7).
+/// The demand on an attestation statement (L3 §5.4.7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Conveyance {
-    /// No.
+    /// No statement.
     #[default]
     None,
-    /// Yes; the client may make it anonymous.
+    /// A statement, which the client may anonymize.
     Indirect,
-    /// Yes, as the authenticator makes it.
+    /// A statement as the authenticator makes it.
     Direct,
 }
 
@@ -174,7 +175,7 @@ pub struct CreationExtensions {
     /// Registrations with this AppID count as enrolled (L3 §10.1.2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appid_exclude: Option<String>,
-    /// The client is to say whether the credential is discoverable (L3 §10.1.3).
+    /// Asks the client for the discoverability of the credential (L3 §10.1.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cred_props: Option<bool>,
 }
@@ -182,12 +183,12 @@ pub struct CreationExtensions {
 /// Extensions asked for when a credential is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestExtensions {
-    /// Registrations with this AppID will do (L3 §10.1.1).
+    /// Registrations with this AppID are accepted (L3 §10.1.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appid: Option<String>,
 }
 
-/// `RegistrationResponseJSON`: what a client made.
+/// `RegistrationResponseJSON`: a client's response to creation options.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RegistrationResponse {
@@ -196,32 +197,32 @@ pub struct RegistrationResponse {
     /// The credential's id.
     #[serde(with = "base64url")]
     pub raw_id: Vec<u8>,
-    /// What was made.
+    /// The new credential.
     pub response: AttestationResponse,
     /// `public-key`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What came of the extensions.
+    /// Extension outputs.
     #[serde(default, deserialize_with = "absent_if_null")]
     pub client_extension_results: ExtensionResults,
 }
 
-/// `AuthenticatorAttestationResponseJSON`. What it repeats of the attestation object is not read.
+/// `AuthenticatorAttestationResponseJSON`. Members that repeat the attestation object are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AttestationResponse {
-    /// What the client says of the ceremony.
+    /// The client's description of the ceremony.
     #[serde(rename = "clientDataJSON", with = "base64url")]
     pub client_data_json: Vec<u8>,
-    /// What the authenticator says, and who vouches for it.
+    /// The authenticator's data and its attestation statement.
     #[serde(with = "base64url")]
     pub attestation_object: Vec<u8>,
-    /// How the authenticator can be reached: hints, of which those that are no text are not read.
+    /// Transports of the authenticator, as hints; entries that are not text are ignored.
     #[serde(default, deserialize_with = "texts")]
     pub transports: Vec<String>,
 }
 
-/// `AuthenticationResponseJSON`: what a client signed.
+/// `AuthenticationResponseJSON`: a client's response to request options.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthenticationResponse {
@@ -230,12 +231,12 @@ pub struct AuthenticationResponse {
     /// The credential's id.
     #[serde(with = "base64url")]
     pub raw_id: Vec<u8>,
-    /// What was signed.
+    /// The assertion.
     pub response: AssertionResponse,
     /// `public-key`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What came of the extensions.
+    /// Extension outputs.
     #[serde(default, deserialize_with = "absent_if_null")]
     pub client_extension_results: ExtensionResults,
 }
@@ -244,29 +245,28 @@ pub struct AuthenticationResponse {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AssertionResponse {
-    /// What the client says of the ceremony.
+    /// The client's description of the ceremony.
     #[serde(rename = "clientDataJSON", with = "base64url")]
     pub client_data_json: Vec<u8>,
-    /// What the authenticator says.
+    /// The authenticator data.
     #[serde(with = "base64url")]
     pub authenticator_data: Vec<u8>,
-    /// Its signature over both.
+    /// The signature over both.
     #[serde(with = "base64url")]
     pub signature: Vec<u8>,
-    /// Whose credential it is, if the authenticator stores that. `null` and an empty one say
-    /// nothing: libraries send either for a key that stores no credentials.
+    /// The user handle, if the authenticator stores it. `null` and an empty value both mean absent:
+    /// libraries send either for a key that stores no credentials.
     #[serde(default, with = "optional_base64url", skip_serializing_if = "Option::is_none")]
     pub user_handle: Option<Vec<u8>>,
 }
 
-/// What came of the extensions; those nobody asked for are not read.
+/// Extension outputs; those that were not asked for are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExtensionResults {
-    /// Whether the credential is bound to the AppID; what is neither true nor false is not read.
+    /// True if the credential is bound to the AppID; values other than a boolean are ignored.
     #[serde(default, deserialize_with = "flag", skip_serializing_if = "Option::is_none")]
     pub appid: Option<bool>,
-    /// The kind of credential that was made (L3 §10.1.3), unsigned; any other form than the
-    /// specified one counts as absent.
+    /// Properties of the new credential (L3 §10.1.3), unsigned; a malformed value counts as absent.
     #[serde(
         default,
         rename = "credProps",
@@ -276,10 +276,10 @@ pub struct ExtensionResults {
     pub cred_props: Option<CredentialProperties>,
 }
 
-/// Properties of a new credential, as the client says.
+/// Properties of a new credential, as the client claims them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CredentialProperties {
-    /// Whether it is discoverable; not said by clients that do not know.
+    /// True if discoverable; absent from clients that do not know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rk: Option<bool>,
 }
@@ -294,14 +294,13 @@ fn credential_properties<'de, D: Deserializer<'de>>(
 }
 
 impl Descriptor {
-    /// A public key credential; how it can be reached is not said.
+    /// A public key credential without transports.
     pub fn new(id: &[u8]) -> Descriptor {
         Descriptor { kind: PUBLIC_KEY.to_owned(), id: id.to_owned(), transports: Vec::new() }
     }
 }
 
-/// A member that is `null` is one that is not there: JavaScript writes both for what it does not
-/// have.
+/// Reads `null` as absent: JavaScript clients write either for a missing value.
 fn absent_if_null<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -342,7 +341,7 @@ pub(super) mod base64url {
         let text = String::deserialize(deserializer)?;
         URL_SAFE_NO_PAD
             .decode(text)
-            .map_err(|_| D::Error::custom("this is not base64url without padding"))
+            .map_err(|_| D::Error::custom("expected base64url without padding"))
     }
 }
 
@@ -371,5 +370,5 @@ mod optional_base64url {
     }
 }
 
-/// The one type of credential there is (L3 §5.8.2).
+/// The only type of credential (L3 §5.8.2).
 pub(crate) const PUBLIC_KEY: &str = "public-key";

@@ -1,9 +1,7 @@
-//! FIDO metadata (Metadata Service v3.0): which models exist, who vouches for them, and which are
-//! no longer good.
+//! FIDO metadata (Metadata Service v3.0): known models, their trust anchors, and withdrawn models.
 //!
-//! Nothing is fetched: the operator brings the file. Whether it is older than the last one
-//! ([`Metadata::may_follow`]) and still fresh ([`Metadata::is_stale`]) is for the caller to see,
-//! who remembers and has a clock.
+//! Nothing is fetched: the operator provides the file. The caller, who has a memory and a clock,
+//! judges its age with [`Metadata::may_follow`] and [`Metadata::is_stale`].
 
 use std::fmt;
 
@@ -18,7 +16,7 @@ use super::anchors::{Anchors, certificates};
 use super::credential::Aaguid;
 use crate::time::UnixTime;
 
-/// What a metadata BLOB says of authenticators, once its signature has been verified.
+/// The content of a metadata BLOB with a verified signature.
 #[derive(Clone)]
 pub struct Metadata {
     number: u64,
@@ -26,33 +24,33 @@ pub struct Metadata {
     models: Vec<Model>,
 }
 
-/// One model. Which one it is, its AAGUID says, or the keys of its attestation certificates.
+/// One model, identified by its AAGUID or by the keys of its attestation certificates.
 #[derive(Clone)]
 pub(super) struct Model {
     aaguid: Option<Aaguid>,
     key_identifiers: Vec<String>,
     pub(super) anchors: Anchors,
-    /// Why it is no longer accepted.
+    /// The reason for its withdrawal, if it was withdrawn.
     pub(super) withdrawn: Option<&'static str>,
 }
 
-/// Why a metadata BLOB cannot be used; the operator mends it.
+/// The reason why a metadata BLOB is unusable; the operator has to replace it.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadMetadata {
-    /// It is not a JWS with a payload of MDS3.
-    #[error("this is not a metadata BLOB of the FIDO Metadata Service, version 3")]
+    /// Not a JWS with a payload of MDS3.
+    #[error("the file is not a metadata BLOB of the FIDO Metadata Service, version 3")]
     Malformed,
-    /// It is signed in a way that is not taken.
+    /// The signature algorithm is not supported.
     #[error("the metadata BLOB is signed neither with ES256 nor with RS256")]
     Algorithm,
-    /// Somebody else signed it.
+    /// The signer's certificate is not the expected one.
     #[error(
         "the metadata BLOB's certificate does not lead to the root that was given, is not valid now, or has another name"
     )]
     Signer,
-    /// It was changed after it was signed.
-    #[error("the metadata BLOB's signature is not right")]
+    /// The content does not match its signature.
+    #[error("the metadata BLOB's signature is invalid")]
     Signature,
 }
 
@@ -60,7 +58,7 @@ pub enum BadMetadata {
 struct Header {
     alg: String,
     x5c: Vec<String>,
-    /// Extensions that a reader has to understand (RFC 7515 §4.1.11). None is.
+    /// Extensions that a reader must understand (RFC 7515 §4.1.11). This one supports none.
     crit: Option<serde_json::Value>,
 }
 
@@ -98,12 +96,12 @@ struct StatusReport {
 }
 
 impl Metadata {
-    /// Reads a BLOB that `signer` has signed, whose certificate leads to one of `roots`. FIDO's own
-    /// is signed by `mds.fidoalliance.org`; the name matters, since the root signs certificates of
-    /// others too.
+    /// Reads a BLOB signed by `signer`, whose certificate leads to one of `roots`. FIDO's BLOB is
+    /// signed by `mds.fidoalliance.org`; the name matters, because the root also signs certificates
+    /// of others.
     ///
     /// # Errors
-    /// [`BadMetadata`], which says which step failed: form, algorithm, certificate chain,
+    /// [`BadMetadata`], which names the step that failed: form, algorithm, certificate chain,
     /// signature.
     pub fn parse(
         blob: &[u8],
@@ -146,18 +144,18 @@ impl Metadata {
         Ok(Metadata { number: payload.no, next_update: payload.next_update, models })
     }
 
-    /// Its serial number.
+    /// The serial number of the BLOB.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// Whether it may take the place of the BLOB with this number. One with a lower number is old,
-    /// and somebody brought it back.
+    /// Returns whether this BLOB may replace the one with the number `last`. A lower number means a
+    /// rollback to an old BLOB.
     pub fn may_follow(&self, last: u64) -> bool {
         self.number >= last
     }
 
-    /// Whether it should have been replaced by now.
+    /// Returns whether the date of the next update has passed.
     pub fn is_stale(&self, now: UnixTime) -> bool {
         self.next_update < today(now)
     }
@@ -178,7 +176,8 @@ impl Metadata {
 }
 
 impl Entry {
-    /// An entry without a usable certificate vouches for nothing; its status counts all the same.
+    /// Reads an entry. Without a usable certificate it has no trust anchors, but its status still
+    /// counts.
     fn read(self, today: &str) -> Model {
         let mut anchors = Anchors::default();
         let certificates =
@@ -186,7 +185,7 @@ impl Entry {
         for certificate in certificates.unwrap_or_default() {
             let compact: String = certificate.split_ascii_whitespace().collect();
             if let Ok(der) = STANDARD.decode(compact) {
-                // A certificate that cannot be read leads nobody anywhere.
+                // An unreadable certificate is skipped: no chain can lead to it.
                 let _ = anchors.add(&der);
             }
         }
@@ -211,8 +210,7 @@ impl Entry {
     }
 }
 
-/// The identifiers of the keys of certificates: SHA-1 in hexadecimal digits (RFC 5280 §4.2.1.2,
-/// method 1).
+/// The key identifiers of certificates: SHA-1 in hexadecimal digits (RFC 5280 §4.2.1.2, method 1).
 fn key_identifiers(chain: &[&[u8]]) -> Vec<String> {
     let Ok(ParsedAttestationData::Basic(certificates)) = certificates(chain) else {
         return Vec::new();
@@ -260,14 +258,14 @@ impl fmt::Debug for Metadata {
     }
 }
 
-/// Statuses after which a model is no longer accepted (MDS3 §3.1.4). A later report does not lift
-/// them: what it may say of newer firmware, an AAGUID does not tell.
+/// Statuses that withdraw a model (MDS3 §3.1.4). A later report does not lift them: it may concern
+/// newer firmware, which the AAGUID does not distinguish.
 const WITHDRAWN: [(&str, &str); 5] = [
     ("REVOKED", "the model was revoked"),
-    ("ATTESTATION_KEY_COMPROMISE", "the key that vouches for the model is in wrong hands"),
+    ("ATTESTATION_KEY_COMPROMISE", "the model's attestation key was compromised"),
     ("USER_VERIFICATION_BYPASS", "the model's user verification can be bypassed"),
-    ("USER_KEY_REMOTE_COMPROMISE", "keys of the model can be stolen from afar"),
-    ("USER_KEY_PHYSICAL_COMPROMISE", "keys of the model can be stolen by who holds it"),
+    ("USER_KEY_REMOTE_COMPROMISE", "keys of the model can be stolen remotely"),
+    ("USER_KEY_PHYSICAL_COMPROMISE", "keys of the model can be stolen with physical access"),
 ];
 
 const COMMON_NAME: &str = "2.5.4.3";

@@ -1,10 +1,10 @@
-//! Security keys: the relying party's side of WebAuthn Level 3, and what a client without a browser
-//! has to do.
+//! Security keys: the relying party's side of WebAuthn Level 3, and the client's side for programs
+//! without a browser.
 //!
-//! Every signature is verified by webauthn-rs, except those on Ed25519, which it cannot verify:
-//! they are verified here, and all else about them there. What it leaves out is judged beside it,
-//! never instead of it. Nothing here remembers a ceremony or a counter: the caller stores what
-//! these functions return, and asks the store who was first.
+//! webauthn-rs verifies every signature except those on Ed25519, which it cannot verify; this
+//! module verifies those and leaves all other steps to webauthn-rs. Further steps that webauthn-rs
+//! omits are judged in addition to it. The module keeps no state: the caller stores what these
+//! functions return, and the store decides which of two concurrent ceremonies won.
 
 #[cfg(feature = "webauthn")]
 mod algorithm;
@@ -67,7 +67,7 @@ pub use criterion::Criterion;
 #[cfg(feature = "webauthn")]
 pub use self::ceremonies::*;
 
-/// What needs webauthn-rs.
+/// The part that needs webauthn-rs.
 #[cfg(feature = "webauthn")]
 mod ceremonies {
     pub use super::algorithm::SignatureAlgorithm;

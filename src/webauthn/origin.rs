@@ -1,4 +1,4 @@
-//! Origins, and which RP IDs they may use (WebAuthn L3 §5.1.2, RFC 6454).
+//! Origins, and the RP IDs that they may use (WebAuthn L3 §5.1.2, RFC 6454).
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,8 +8,8 @@ use url::Url;
 use super::config_fault::ConfigFault;
 use super::json::base64url;
 
-/// An origin in which security keys work, compared as a whole: `https` and a name, `http` and a
-/// name of this machine, or an Android app by the certificate that signed it.
+/// An origin in which security keys work, compared as a whole: `https` with a name, `http` with a
+/// name of this machine, or an Android app identified by its signing certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin(Kind);
 
@@ -21,13 +21,13 @@ enum Kind {
         port: u16,
     },
     /// `android:apk-key-hash:` and the SHA-256 hash of the app's signing certificate in base64url,
-    /// as Android's own client puts it into client data. No page can have it for an origin.
+    /// as Android's client writes it into client data. No page can have such an origin.
     AndroidApp {
         certificate: [u8; 32],
     },
 }
 
-/// A configured origin, whose port may be any (`:*`).
+/// A configured origin, with one port or any port (`:*`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginPattern {
     origin: Origin,
@@ -59,7 +59,7 @@ pub struct BadOrigin;
 pub struct BadHostName;
 
 impl Origin {
-    /// The host of a web origin; an app has none.
+    /// The host of a web origin; `None` for an app.
     pub fn host(&self) -> Option<&str> {
         match &self.0 {
             Kind::Web { host, .. } => Some(host),
@@ -67,18 +67,18 @@ impl Origin {
         }
     }
 
-    /// Whether it is an app's, not a web page's.
+    /// Returns whether the origin is an app's.
     pub fn is_app(&self) -> bool {
         self.host().is_none()
     }
 
-    /// Whether a credential for this RP ID may be made or used on pages of this origin: the host is
-    /// the RP ID or a name below it. Which RP IDs an app may use is between its platform and the RP
-    /// ID's host, so this is false for an app.
+    /// Returns whether pages of this origin may make and use credentials for this RP ID: the host
+    /// is the RP ID or a name below it. Always false for an app: its platform and the RP ID's host
+    /// decide together.
     ///
-    /// An RP ID of one label would be shared by strangers, so only `localhost` is one. Longer
-    /// public suffixes are not known here; the RP ID is the operator's own choice, and browsers
-    /// know them.
+    /// An RP ID of one label would be shared by strangers, so only `localhost` is accepted. Longer
+    /// public suffixes are not known here: the operator chooses the RP ID, and browsers refuse
+    /// those.
     pub fn may_use(&self, rp_id: &str) -> bool {
         let below = |host: &str| {
             host.strip_suffix(rp_id)
@@ -87,7 +87,7 @@ impl Origin {
         rp_id.parse::<RpId>().is_ok() && self.host().is_some_and(below)
     }
 
-    /// Whether it is an `https` origin outside this machine.
+    /// Returns whether this is an `https` origin outside this machine.
     pub(super) fn is_public(&self) -> bool {
         matches!(&self.0, Kind::Web { secure: true, host, .. } if !is_local(host) && host.contains('.'))
     }
@@ -110,7 +110,7 @@ impl OriginPattern {
         }
     }
 
-    /// The origin; with `:*`, its port is the scheme's own.
+    /// The origin; with `:*`, its port is the scheme's default.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -232,8 +232,8 @@ impl FromStr for AppId {
 impl FromStr for Origin {
     type Err = BadOrigin;
 
-    /// Reads an origin in the one way that clients write it: of a page as in RFC 6454 §6.2, in
-    /// lower case, without a path, without the scheme's own port; of an app with its hash in
+    /// Parses an origin in the canonical form of clients: of a page as in RFC 6454 §6.2, in lower
+    /// case, without path and without the scheme's default port; of an app with its hash in
     /// base64url without padding.
     fn from_str(text: &str) -> Result<Origin, BadOrigin> {
         if let Some(hash) = text.strip_prefix(ANDROID_APP) {
@@ -328,7 +328,7 @@ impl std::error::Error for BadHostName {}
 
 const LOCALHOST: &str = "localhost";
 
-/// What is before the hash in the origin of an Android app.
+/// The prefix of the hash in the origin of an Android app.
 const ANDROID_APP: &str = "android:apk-key-hash:";
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Credential public keys (WebAuthn L3 §6.5.1.1): the COSE_Keys that can be verified with, and no
-//! others.
+//! Credential public keys (WebAuthn L3 §6.5.1.1): parsing of the supported kinds of COSE_Key, and
+//! no others.
 
 use webauthn_rs_core::proto::{
     COSEAlgorithm, COSEEC2Key, COSEKey, COSEKeyType, COSERSAKey, ECDSACurve,
@@ -9,12 +9,12 @@ use super::algorithm::SignatureAlgorithm;
 use super::cbor::{Item, Malformed};
 use super::ed25519;
 
-/// A public key, by what verifies its signatures.
+/// A public key, by the code that verifies its signatures.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum PublicKey {
-    /// webauthn-rs.
+    /// Verified by webauthn-rs.
     Core(SignatureAlgorithm, COSEKey),
-    /// We do, beside webauthn-rs.
+    /// Verified by this crate.
     Ed25519(ed25519::PublicKey),
 }
 
@@ -26,7 +26,7 @@ impl PublicKey {
         }
     }
 
-    /// Whether it has signed this message.
+    /// Returns whether `signature` is this key's signature over `message`.
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             PublicKey::Core(_, key) => matches!(key.verify_signature(signature, message), Ok(true)),
@@ -35,11 +35,11 @@ impl PublicKey {
     }
 }
 
-/// The key, if it is one of the known kinds and says nothing else. That a point is on the curves of
-/// NIST is seen by webauthn-rs.
+/// Parses a key of a supported kind without extra members. webauthn-rs verifies that a point is on
+/// its NIST curve.
 ///
-/// webauthn-rs would take ES256 with the curve of ES384, RSA moduli with leading zeros, and members
-/// that no key has.
+/// webauthn-rs alone would accept ES256 with the curve of ES384, RSA moduli with leading zeros, and
+/// unknown members.
 pub(super) fn read(key: Item<'_>) -> Result<PublicKey, Malformed> {
     let member = |label: i8| key.get(label).ok_or(Malformed);
     let integer = |label| member(label)?.integer().ok_or(Malformed);
@@ -60,7 +60,7 @@ pub(super) fn read(key: Item<'_>) -> Result<PublicKey, Malformed> {
     if kind == RSA && is(SignatureAlgorithm::Rs256) {
         has(4)?;
         let (modulus, exponent) = (bytes(-1)?, bytes(-2)?);
-        // 2,048 bits in full: webauthn-rs takes 256 bytes and nothing else.
+        // Exactly 2,048 bits: webauthn-rs accepts only 256 bytes.
         let fits = modulus.len() == 256
             && modulus.first().is_some_and(|first| first & 0x80 != 0)
             && exponent == F4;
@@ -98,8 +98,8 @@ const ED25519: i128 = 6;
 /// The public exponent that every authenticator uses, 65,537.
 const F4: [u8; 3] = [1, 0, 1];
 
-/// The algorithms of webauthn-rs. A ceremony of its own always allows all of them: which of them
-/// were asked for is judged apart, and so is EdDSA, in whose place it sees ES256.
+/// The algorithms of webauthn-rs. Its ceremonies always allow all of them; the algorithms that were
+/// asked for are judged separately, and EdDSA appears to it as ES256.
 pub(super) const OF_CORE: [COSEAlgorithm; 3] =
     [COSEAlgorithm::ES256, COSEAlgorithm::ES384, COSEAlgorithm::RS256];
 
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_too_many_is_refused() {
+    fn an_extra_member_is_refused() {
         let x = [1; 32];
         let mut key = members(EC2, ES256, 1, &x, &x);
         key.push((2, written(|writer| writer.bytes(&x))));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ed25519_key_is_an_octet_key_pair_of_that_curve_alone() {
+    fn an_ed25519_key_is_an_octet_key_pair_on_ed25519() {
         let point: Vec<u8> = (0..32)
             .map(|place| {
                 u8::from_str_radix(

@@ -1,5 +1,4 @@
-//! Ceremonies that were recorded elsewhere, to be judged again: their challenge is given, not
-//! drawn.
+//! Replaying recorded ceremonies: the challenge is given, not drawn.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,16 +8,14 @@ use super::json::base64url;
 use super::registration::RegistrationState;
 
 impl RegistrationState {
-    /// The same registration, as if this challenge had been drawn for it. None if the state cannot
-    /// be written.
+    /// The same registration with a given challenge. `None` if the state cannot be serialized.
     pub fn with_challenge(&self, challenge: &[u8]) -> Option<RegistrationState> {
         with_challenge(self, challenge)
     }
 }
 
 impl AuthenticationState {
-    /// The same authentication, as if this challenge had been drawn for it. None if the state
-    /// cannot be written.
+    /// The same authentication with a given challenge. `None` if the state cannot be serialized.
     pub fn with_challenge(&self, challenge: &[u8]) -> Option<AuthenticationState> {
         with_challenge(self, challenge)
     }

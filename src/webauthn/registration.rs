@@ -21,17 +21,16 @@ use super::statement::{Judged, Proof, Stated};
 use super::{client_data, fault, public_key};
 use crate::time::UnixTime;
 
-/// For whom a credential is made.
+/// The account for which a credential is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserEntity {
-    /// The user handle, 1 to 64 bytes; never a name, since authenticators give it to whoever holds
-    /// them.
+    /// The user handle, 1 to 64 bytes. Never a name: an authenticator shows it to any holder.
     pub handle: Vec<u8>,
     /// The account's name, as its owner knows it.
     pub name: String,
 }
 
-/// A registration that has begun. It is secret, belongs to one account, and is good for one answer.
+/// State of a registration in progress: secret, for one account, and for one response.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct RegistrationState {
     user_handle: Vec<u8>,
@@ -95,15 +94,14 @@ impl RelyingParty {
         Ok((options, RegistrationState { user_handle: user.handle.clone(), exclude, core: state }))
     }
 
-    /// Whether the client is asked what kind of credential it made; else what it says of that is
-    /// not read.
+    /// True if the client is asked for `credProps`; otherwise its answer is ignored.
     fn asks_for_properties(&self) -> bool {
         self.resident_key != ResidentKey::Discouraged
     }
 
-    /// Finishes a registration. Before it is stored, the caller sees to it that no account has a
-    /// credential with this id (step 26), that `state` is the account's own, and that it is never
-    /// used again.
+    /// Finishes a registration. Before storing the credential, the caller ensures that no account
+    /// has a credential with this id (step 26), that `state` belongs to the account, and that it is
+    /// used only once.
     ///
     /// # Errors
     /// [`Fault::Step`] with the step that failed.
@@ -133,7 +131,7 @@ impl RelyingParty {
         let key = public_key::read(attested.key)
             .ok()
             .filter(|key| self.algorithms.contains(&key.algorithm()));
-        let key = key.ok_or_else(|| fault(20, "the public key is none that was asked for"))?;
+        let key = key.ok_or_else(|| fault(20, "the public key's algorithm was not asked for"))?;
         let id = CredentialId::new(attested.id)
             .map_err(|_| fault(25, "the credential id is not 1 to 1023 bytes"))?;
         if state.exclude.contains(&id) {
@@ -143,8 +141,8 @@ impl RelyingParty {
             return Err(fault(27, "the credential has two ids"));
         }
 
-        // The ceremony is judged first, with the statement that a client makes of any that was not
-        // asked for; no signature covers what was left out.
+        // Judge the ceremony first, with the attestation statement replaced by `none`, as clients
+        // do (L3 §5.1.3); no signature covers the replaced part.
         let core = self.core_in(&origin)?;
         let client_data = client_data::plain(&response.response.client_data_json)
             .ok_or_else(|| fault(6, fault::NOT_JSON))?;
@@ -153,7 +151,9 @@ impl RelyingParty {
             PublicKey::Core(..) => AttestationObject::none(&plain),
             PublicKey::Ed25519(_) => StandIn::new()
                 .and_then(|stand_in| stand_in.attestation_object(&plain, attested))
-                .ok_or(Fault::BadInput("there are no random numbers to judge the key with"))?,
+                .ok_or(Fault::BadInput(
+                    "the system has no random numbers, which judging the key needs",
+                ))?,
         };
         let unattested = as_core(response, client_data, shown);
         let judged = core
@@ -162,7 +162,7 @@ impl RelyingParty {
         if matches!(&key, PublicKey::Core(_, key) if judged.cred != *key) {
             return Err(fault(20, "the public key can be read in two ways"));
         }
-        // U2F does not know of models: its signature covers none (L3 §8.6).
+        // U2F has no models: its signature covers no AAGUID (L3 §8.6).
         let aaguid = Aaguid::new(attested.aaguid).filter(|_| object.format != "fido-u2f");
         let (stated, format) = if self.attestation.conveyance == Conveyance::None {
             (Judged { proof: Ok(Proof::Nothing), chain: Vec::new() }, "none")
@@ -213,7 +213,7 @@ fn offer(algorithm: SignatureAlgorithm) -> KeyParameters {
     KeyParameters { kind: PUBLIC_KEY.to_owned(), alg: algorithm.identifier() }
 }
 
-/// Whether a text can be the identifier of a statement format (L3 §8.1).
+/// Returns whether a text is a well-formed identifier of a statement format (L3 §8.1).
 fn is_format(text: &str) -> bool {
     (1..=32).contains(&text.len())
         && text
@@ -221,7 +221,7 @@ fn is_format(text: &str) -> bool {
             .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
 }
 
-/// The response in the types of webauthn-rs, with these parts of it.
+/// The response with these parts, in the types of webauthn-rs.
 fn as_core(
     response: &RegistrationResponse,
     client_data_json: Vec<u8>,
@@ -240,8 +240,8 @@ fn as_core(
     }
 }
 
-/// The transports that WebAuthn knows (L3 §5.8.4), each once. The client says them, unsigned; they
-/// are hints.
+/// The transports that WebAuthn defines (L3 §5.8.4), each once. They are unsigned hints from the
+/// client.
 fn transports(claimed: &[String]) -> Vec<String> {
     let known = ["ble", "hybrid", "internal", "nfc", "smart-card", "usb"];
     known

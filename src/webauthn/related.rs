@@ -22,7 +22,7 @@ pub struct RelatedOrigins {
 pub struct RelatedOrigin(Origin);
 
 impl RelatedOrigins {
-    /// The origins that may use the RP ID though their hosts do not belong to it; each once.
+    /// The configured origins of other domains that may use the RP ID, each once.
     pub(super) fn new<'a>(origins: impl Iterator<Item = &'a RelatedOrigin>) -> RelatedOrigins {
         let mut seen = BTreeSet::new();
         RelatedOrigins {
@@ -33,9 +33,8 @@ impl RelatedOrigins {
         }
     }
 
-    /// How many different registrable labels they have, as far as that can be told without the list
-    /// of public suffixes: `example` of `www.example.org`, `example.co.uk` and `example.com.au` is
-    /// one.
+    /// The number of distinct registrable labels, as far as it is known without the public suffix
+    /// list: `www.example.org`, `example.co.uk` and `example.com.au` share the label `example`.
     pub fn labels(&self) -> usize {
         let labels = self
             .origins
@@ -68,7 +67,7 @@ impl From<RelatedOrigin> for OriginPattern {
     }
 }
 
-/// The label before the public suffix. Below a country, short or well-known names are taken for
+/// The label before the public suffix. Below a country code, short or well-known names count as
 /// part of the suffix.
 fn registrable_label(host: &str) -> String {
     let mut labels = host.rsplit('.');
@@ -81,7 +80,7 @@ fn registrable_label(host: &str) -> String {
     }
 }
 
-/// Names that registries of countries have below themselves for kinds of owners.
+/// Second-level names that country registries use for categories of owners.
 const SORTS: [&str; 12] =
     ["com", "net", "org", "edu", "gov", "gob", "mil", "info", "gouv", "asso", "ltd", "plc"];
 

@@ -1,4 +1,4 @@
-//! The relying party: who asks for credentials, and on which terms.
+//! The relying party: its identity, and its terms for credentials.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use super::json::{Hint, ResidentKey, UserVerification};
 use super::origin::{AppId, Origin, OriginPattern, PagePattern, RpId};
 use super::related::{RelatedOrigin, RelatedOrigins};
 
-/// The relying party. It keeps nothing: what a ceremony begins with, the caller stores until its
-/// end.
+/// A relying party. It keeps no ceremony state: the caller stores the state between start and
+/// finish.
 #[derive(Clone, Debug)]
 pub struct RelyingParty {
     pub(super) id: String,
     pub(super) name: String,
-    /// All in which ceremonies take place, the related ones among them.
+    /// All origins in which ceremonies take place, related origins included.
     pub(super) origins: Vec<OriginPattern>,
     pub(super) related: RelatedOrigins,
     pub(super) top_origins: Vec<OriginPattern>,
@@ -40,7 +40,7 @@ pub struct RelyingParty {
 pub struct RelyingPartyConfig {
     /// The RP ID: a domain name, or `localhost`. Credentials are bound to it for good.
     pub rp_id: String,
-    /// What people call it.
+    /// The name for people.
     pub name: String,
     /// The origins in which its credentials are made and used; `:*` at the end stands for any port.
     /// Android apps are named by `android:apk-key-hash:` and the SHA-256 hash of their signing
@@ -51,24 +51,24 @@ pub struct RelyingPartyConfig {
     pub related_origins: Vec<String>,
     /// The origins of other sites' pages in which ours may be embedded; usually none.
     pub top_origins: Vec<String>,
-    /// Whether an authenticator has to verify its user.
+    /// The demand on user verification.
     pub user_verification: UserVerification,
-    /// Which authenticators are accepted.
+    /// The demand on an authenticator's attestation.
     pub attestation: AttestationPolicy,
     /// The AppID of old U2F registrations, an `https` URL (L3 §10.1.1).
     pub app_id: Option<String>,
-    /// Which signature algorithms new credentials may have, the best first. Credentials that exist
-    /// are verified with any.
+    /// Signature algorithms for new credentials, in order of preference. Existing credentials are
+    /// verified with any algorithm.
     pub algorithms: Vec<SignatureAlgorithm>,
-    /// Which authenticators clients show first, in this order; none leaves it to the client.
+    /// Authenticators that clients show first, in this order; an empty list leaves the order to the
+    /// client.
     pub hints: Vec<Hint>,
-    /// Whether new credentials have to be discoverable, so that a sign-in can begin without an
-    /// account.
+    /// The demand on discoverability, which a sign-in without an account name needs.
     pub resident_key: ResidentKey,
 }
 
 impl Default for RelyingPartyConfig {
-    /// No RP ID, name or origin: those have to be said.
+    /// No RP ID, name or origin: they have no default.
     fn default() -> RelyingPartyConfig {
         RelyingPartyConfig {
             rp_id: String::new(),
@@ -143,18 +143,18 @@ impl RelyingParty {
         })
     }
 
-    /// Its RP ID.
+    /// The RP ID.
     pub fn id(&self) -> &str {
         &self.id
     }
 
     /// The document that clients fetch from `https://RP-ID/.well-known/webauthn`, as
-    /// `application/json` (L3 §5.11). None where no origin outside the RP ID is configured.
+    /// `application/json` (L3 §5.11). `None` without related origins.
     pub fn related_origins(&self) -> Option<&RelatedOrigins> {
         Some(&self.related).filter(|related| !related.origins.is_empty())
     }
 
-    /// webauthn-rs, to begin a ceremony.
+    /// webauthn-rs for the start of a ceremony.
     pub(super) fn core(&self) -> WebauthnCore {
         WebauthnCore::new_unsafe_experts_only(
             &self.name,
@@ -166,8 +166,7 @@ impl RelyingParty {
         )
     }
 
-    /// webauthn-rs, to finish a ceremony that took place in `origin`. That it is one of ours is
-    /// known by now.
+    /// webauthn-rs for the end of a ceremony in `origin`. The caller has judged the origin already.
     pub(super) fn core_in(&self, origin: &Origin) -> Result<WebauthnCore, Fault> {
         let origin = Url::parse(&origin.to_string())
             .map_err(|_| Fault::BadInput("an origin that is no URL"))?;
@@ -181,14 +180,14 @@ impl RelyingParty {
         ))
     }
 
-    /// The hash that authenticators sign: of the RP ID, or of the AppID where the client used that.
+    /// The hash that authenticators sign: of the AppID if the client used it, else of the RP ID.
     pub(super) fn rp_id_hash(&self, by_app_id: bool) -> [u8; 32] {
         self.app_id_hash()
             .filter(|_| by_app_id)
             .unwrap_or_else(|| Sha256::digest(&self.id).into())
     }
 
-    /// The hash that authenticators put in the place of the AppID.
+    /// The hash that authenticators sign if the client used the AppID.
     pub(super) fn app_id_hash(&self) -> Option<[u8; 32]> {
         self.app_id.as_ref().map(|app_id| Sha256::digest(app_id).into())
     }
@@ -227,8 +226,8 @@ fn has_twice<T: PartialEq>(list: &[T]) -> bool {
         .any(|(place, item)| list.iter().take(place).any(|before| before == item))
 }
 
-/// How long a client may wait for its person: as long as the state of a ceremony is kept.
+/// The time limit of a ceremony. The state of a ceremony is kept for as long.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// The same in the unit of the options.
+/// The time limit in milliseconds, the unit of the options.
 pub(super) const TIMEOUT_MILLIS: u32 = 300_000;

@@ -1,9 +1,9 @@
-//! Assertions that webauthn-rs cannot read, judged by the same steps (WebAuthn L3 §7.2 steps 10 to
+//! Assertions that webauthn-rs cannot parse, judged by the same steps (WebAuthn L3 §7.2 steps 10 to
 //! 22).
 //!
 //! Client data may begin with a byte order mark, and extensions that were not asked for may have
-//! any form. The signature covers both as they arrived, so neither can be mended first. It is
-//! verified by the code that verifies every other.
+//! any form. The signature covers both as they arrived, so neither can be repaired first.
+//! Signatures are verified by the same code as all others.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -19,22 +19,22 @@ use super::json::AssertionResponse;
 use super::public_key::PublicKey;
 use super::{client_data, fault};
 
-/// What an authenticator signed, with its authenticator data as they were read.
+/// The signed data, with the authenticator data parsed.
 pub(super) struct Signed<'a> {
     pub(super) response: &'a AssertionResponse,
     pub(super) data: &'a AuthenticatorData<'a>,
 }
 
-/// What the state of webauthn-rs remembers of the request.
+/// The request, as the state of webauthn-rs records it.
 #[derive(Deserialize)]
 struct Asked {
-    /// In base64url.
+    /// The challenge in base64url.
     challenge: String,
     policy: UserVerificationPolicy,
 }
 
 impl Signed<'_> {
-    /// Judges what the origin and the credential's owner do not show: those are known to be right.
+    /// Judges everything except the origin and the credential's owner, which the caller has judged.
     pub(super) fn judge(
         &self,
         rp_id_hash: &[u8; 32],

@@ -1,5 +1,5 @@
-//! Attestation statements (WebAuthn L3 §7.1 steps 21 and 22): what webauthn-rs leaves out of them,
-//! and the formats it lacks.
+//! Attestation statements (WebAuthn L3 §7.1 steps 21 and 22): the rules and the formats that
+//! webauthn-rs lacks.
 
 use sha2::{Digest, Sha256};
 use webauthn_rs_core::error::WebauthnError;
@@ -15,33 +15,34 @@ use super::public_key::PublicKey;
 use super::vouched::Vouched;
 use super::{cbor, fault, tpm};
 
-/// A registration whose statement is judged; everything else about it is right.
+/// A registration that is right except for its statement, which is still to be judged.
 pub(super) struct Stated<'a, 'b> {
     pub(super) object: AttestationObject<'a>,
     pub(super) attested: &'b AttestedCredential<'a>,
-    /// The credential's key, as it was read.
+    /// The credential's key, parsed.
     pub(super) key: &'b PublicKey,
-    /// webauthn-rs in the origin of the ceremony, its state, and the response as it arrived.
+    /// webauthn-rs for the origin of the ceremony, its state, and the response as it arrived.
     pub(super) core: &'b WebauthnCore,
     pub(super) state: &'b core::RegistrationState,
     pub(super) response: &'b core::RegisterPublicKeyCredential,
 }
 
-/// What a statement proves, as long as nobody has said whom its certificates lead to.
+/// The result of a statement before its certificate chain is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
-    /// Nothing: there was none.
+    /// The statement is empty.
     Nothing,
-    /// It is signed with the credential's own key.
+    /// The statement is signed with the credential's own key.
     Own,
-    /// It is signed with the key of the leaf of its certificates.
+    /// The statement is signed with the key of its leaf certificate.
     Certified,
 }
 
 /// A statement that was judged.
 pub(super) struct Judged<'a> {
     pub(super) proof: Result<Proof, Fault>,
-    /// Its certificates, the leaf first; claims, unless the proof is [`Proof::Certified`].
+    /// The statement's certificates, the leaf first; only claimed unless the proof is
+    /// [`Proof::Certified`].
     pub(super) chain: Vec<&'a [u8]>,
 }
 
@@ -62,19 +63,21 @@ impl<'a> Stated<'a, '_> {
         let client_data_hash: [u8; 32] =
             Sha256::digest(&self.response.response.client_data_json).into();
         match self.object.format {
-            // §8.7: it is empty.
+            // §8.7: a statement of this format is empty.
             "none" if statement.pair_count() == Some(0) => {
                 return Ok(Proof::Nothing);
             }
-            "none" => return Err(wrong("there is an attestation statement where none was to be")),
-            // §8.2: webauthn-rs goes by the certificate's key and does not look at `alg` then.
+            "none" => {
+                return Err(wrong("the format is none, but there is an attestation statement"));
+            }
+            // §8.2: with a certificate, webauthn-rs uses its key and ignores `alg`.
             "packed"
                 if chain
                     .first()
                     .is_some_and(|leaf| algorithm_of(leaf) != named_algorithm(statement)) =>
             {
                 return Err(wrong(
-                    "the attestation statement names another algorithm than its certificate has",
+                    "the algorithms of the attestation statement and its certificate differ",
                 ));
             }
             "tpm" => {
@@ -96,7 +99,7 @@ impl<'a> Stated<'a, '_> {
         }
         let judged = match self.core.register_credential(self.response, self.state, None) {
             Ok(judged) => judged,
-            // It stops there before it has looked at the statement.
+            // webauthn-rs fails here before judging the statement.
             Err(error @ (WebauthnError::ParseJSONFailure(_) | WebauthnError::ParseNOMFailure)) => {
                 let authenticator_data = self.object.authenticator_data;
                 let vouched = Vouched {

@@ -1,7 +1,7 @@
 //! TPM attestation statements (WebAuthn L3 §8.3), as Windows Hello makes them.
 //!
-//! webauthn-rs has no hash for any algorithm of theirs, so it accepts none: this module verifies
-//! them beside it.
+//! webauthn-rs lacks the hash algorithms of these statements and refuses all of them, so this
+//! module verifies them instead.
 
 use aws_lc_rs::signature::{UnparsedPublicKey, VerificationAlgorithm};
 use aws_lc_rs::{digest, signature};
@@ -14,11 +14,11 @@ use super::authenticator_data::AttestedCredential;
 use super::cbor::Item;
 use super::tpm_structures::{Certified, PublicArea, PublicKey};
 
-/// What of a statement is not right.
+/// The reason why a statement is refused.
 type Wrong = &'static str;
 
 /// Verifies a statement over `signed`, the authenticator data followed by the hash of the client
-/// data. `chain` is its certificates, the leaf first: whom they lead to is not judged here.
+/// data. `chain` are its certificates, the leaf first; their trust anchor is judged elsewhere.
 pub(super) fn verify(
     statement: Item<'_>,
     chain: &[&[u8]],
@@ -30,7 +30,7 @@ pub(super) fn verify(
         return Err("the TPM statement is not of version 2.0");
     }
     let algorithm = statement.get("alg").and_then(Item::integer).and_then(Algorithm::of);
-    let algorithm = algorithm.ok_or("the TPM statement names no algorithm that is known")?;
+    let algorithm = algorithm.ok_or("the TPM statement names no known algorithm")?;
     let leaf = chain.first().ok_or("the TPM statement has no certificate")?;
     let area = bytes("pubArea", "the TPM statement has no public area")?;
     let information = bytes("certInfo", "the TPM statement certifies nothing")?;
@@ -41,12 +41,12 @@ pub(super) fn verify(
         return Err("the TPM certifies another key than the credential's");
     }
     let certified = Certified::parse(information)
-        .ok_or("what the TPM certifies cannot be read, or was not made by a TPM")?;
+        .ok_or("the TPM's certification cannot be read, or was not made by a TPM")?;
     if certified.extra_data != digest::digest(algorithm.hash, signed).as_ref() {
         return Err("the TPM certified the key for another ceremony");
     }
     let name_hash = named_hash(public.name_algorithm)
-        .ok_or("the TPM names its key by a hash that is not known")?;
+        .ok_or("the TPM names its key by an unknown hash algorithm")?;
     let name = [&public.name_algorithm.to_be_bytes()[..], digest::digest(name_hash, area).as_ref()]
         .concat();
     if certified.name != name {
@@ -60,25 +60,25 @@ pub(super) fn verify(
     }
     let key = certificate.public_key();
     if key.algorithm.algorithm != algorithm.key {
-        return Err("the TPM statement names another algorithm than its certificate has");
+        return Err("the algorithms of the TPM statement and its certificate differ");
     }
     let key = UnparsedPublicKey::new(algorithm.verification, &key.subject_public_key.data);
     key.verify(information, signature)
-        .map_err(|_| "the signature of the TPM statement is not right")?;
+        .map_err(|_| "the signature of the TPM statement is invalid")?;
     certifies_attestation_keys(&certificate, &attested.aaguid)
 }
 
-/// An algorithm of COSE with which TPMs attest.
+/// A COSE algorithm that TPMs use for attestation.
 struct Algorithm {
     hash: &'static digest::Algorithm,
     verification: &'static dyn VerificationAlgorithm,
-    /// What a certificate's key is called that signs so.
+    /// The algorithm identifier of the key in a certificate.
     key: Oid<'static>,
 }
 
 impl Algorithm {
-    /// By its identifier (RFC 9053 §2.1, RFC 8812 §2). RS1 is what TPMs of 2.0 sign with beneath
-    /// Windows Hello to this day.
+    /// Finds an algorithm by its identifier (RFC 9053 §2.1, RFC 8812 §2). TPM 2.0 under Windows
+    /// Hello still signs with RS1.
     fn of(identifier: i128) -> Option<Algorithm> {
         let rsa = oid!(1.2.840.113549.1.1.1);
         let ec = oid!(1.2.840.10045.2.1);
@@ -100,7 +100,7 @@ impl Algorithm {
     }
 }
 
-/// The hash that a TPM calls by this number (TPM 2.0 Library, Part 2, §6.3).
+/// The hash algorithm with this TPM identifier (TPM 2.0 Library, Part 2, §6.3).
 fn named_hash(number: u16) -> Option<&'static digest::Algorithm> {
     match number {
         0x0004 => Some(&digest::SHA1_FOR_LEGACY_USE_ONLY),
@@ -111,7 +111,7 @@ fn named_hash(number: u16) -> Option<&'static digest::Algorithm> {
     }
 }
 
-/// Whether a credential's COSE_Key is the TPM's key.
+/// Returns whether a credential's COSE_Key is the certified key.
 fn is_key(certified: &PublicKey<'_>, credential: Item<'_>) -> bool {
     let label = |label: i8| credential.get(label);
     let integer = |name| label(name).and_then(Item::integer);
@@ -130,8 +130,7 @@ fn is_key(certified: &PublicKey<'_>, credential: Item<'_>) -> bool {
                 0x0005 => 3,
                 _ => return false,
             };
-            // A TPM may leave out zeros at the front of a coordinate; COSE has them (RFC 9053
-            // §7.1.1).
+            // A TPM may omit leading zeros of a coordinate; COSE keeps them (RFC 9053 §7.1.1).
             let same = |name, coordinate: &[u8]| {
                 bytes(name).is_some_and(|bytes| without_zeros(bytes) == without_zeros(coordinate))
             };
@@ -145,8 +144,7 @@ fn without_zeros(bytes: &[u8]) -> &[u8] {
     bytes.get(zeros..).unwrap_or_default()
 }
 
-/// Whether a certificate is one for a TPM's attestation key (§8.3.1), and for this model if it
-/// names one.
+/// Requires a certificate for a TPM's attestation key (§8.3.1), and for this model if it names one.
 fn certifies_attestation_keys(
     certificate: &X509Certificate<'_>,
     aaguid: &[u8; 16],
@@ -175,7 +173,7 @@ fn certifies_attestation_keys(
     }
     let model = certificate.get_extension_unique(&oid!(1.3.6.1.4.1.45724.1.1.4));
     let model = model.map_err(|_| "the TPM's certificate names two models")?;
-    // An OCTET STRING of 16 bytes inside that of the extension.
+    // The extension holds an OCTET STRING of 16 bytes.
     if model.is_some_and(|model| {
         model.critical || model.value.strip_prefix(&[0x04, 0x10]) != Some(aaguid)
     }) {
@@ -184,9 +182,8 @@ fn certifies_attestation_keys(
     Ok(())
 }
 
-/// Whether a name says maker, model and version (TCG EK Credential Profile §3.2.9). A maker is
-/// `id:` and the eight digits that the TCG gave it; which makers there are is for the trust anchors
-/// to say.
+/// Returns whether a name states maker, model and version (TCG EK Credential Profile §3.2.9). A
+/// maker is `id:` and eight hexadecimal digits; the trust anchors decide which makers are accepted.
 fn names_a_tpm(name: &GeneralName<'_>) -> bool {
     let GeneralName::DirectoryName(name) = name else { return false };
     let attribute =

@@ -1,9 +1,9 @@
-//! Structures of a TPM (TPM 2.0 Library, Part 2), as far as attestation statements hold them.
+//! TPM structures (TPM 2.0 Library, Part 2), as far as attestation statements contain them.
 
-/// TPMT_PUBLIC (§12.2.4): a key that a TPM holds.
+/// TPMT_PUBLIC (§12.2.4): the public area of a key in a TPM.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PublicArea<'a> {
-    /// The hash in the key's name (§6.3).
+    /// The hash algorithm of the key's name (§6.3).
     pub(super) name_algorithm: u16,
     pub(super) key: PublicKey<'a>,
 }
@@ -14,13 +14,13 @@ pub(super) enum PublicKey<'a> {
     Ec { curve: u16, x: &'a [u8], y: &'a [u8] },
 }
 
-/// TPMS_ATTEST (§10.12.8) of the type TPM_ST_ATTEST_CERTIFY: that the TPM holds the key of this
-/// name.
+/// TPMS_ATTEST (§10.12.8) of the type TPM_ST_ATTEST_CERTIFY: the TPM certifies that it holds the
+/// key of this name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Certified<'a> {
-    /// What the TPM was told to certify it for.
+    /// The data that the caller of the TPM had it include.
     pub(super) extra_data: &'a [u8],
-    /// The hash's number, and the hash of the key's public area (Part 1 §16).
+    /// The hash algorithm and the hash of the key's public area (Part 1 §16).
     pub(super) name: &'a [u8],
 }
 
@@ -31,7 +31,7 @@ impl<'a> PublicArea<'a> {
         let name_algorithm = reader.u16()?;
         let _attributes = reader.u32()?;
         let _policy = reader.sized()?;
-        // The symmetric cipher of keys that protect others; its key size and mode.
+        // The symmetric cipher of a storage key; key size and mode follow.
         if reader.u16()? != NULL {
             reader.take(4)?;
         }
@@ -72,7 +72,7 @@ impl<'a> Certified<'a> {
     }
 }
 
-/// What is left to read.
+/// The bytes that are still to be read.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -90,26 +90,26 @@ impl<'a> Reader<'a> {
         self.take(4)?.try_into().ok().map(u32::from_be_bytes)
     }
 
-    /// Bytes after their number, TPM2B.
+    /// TPM2B: a length and as many bytes.
     fn sized(&mut self) -> Option<&'a [u8]> {
         let length = self.u16()?;
         self.take(length.into())
     }
 
-    /// How a key signs or derives (§11.2): with none, the one who uses it says so.
+    /// Skips a signing or derivation scheme (§11.2). NULL leaves the scheme to the key's user.
     fn scheme(&mut self) -> Option<()> {
         match self.u16()? {
             NULL => Some(()),
-            // ECDAA has a counter beside its hash.
+            // ECDAA has a counter after its hash.
             ECDAA => self.take(4).map(|_| ()),
-            // RSAES has neither.
+            // RSAES has no parameters.
             RSAES => Some(()),
             _ => self.take(2).map(|_| ()),
         }
     }
 }
 
-/// TPM_GENERATED_VALUE (§6.2): a TPM signs nothing from outside that begins so.
+/// TPM_GENERATED_VALUE (§6.2): a TPM refuses to sign external data that begins with it.
 const GENERATED_BY_A_TPM: u32 = 0xff54_4347;
 /// TPM_ST_ATTEST_CERTIFY (§6.9).
 const ATTEST_CERTIFY: u16 = 0x8017;
@@ -121,14 +121,14 @@ const RSAES: u16 = 0x0015;
 const ECDAA: u16 = 0x001a;
 const ECC: u16 = 0x0023;
 
-/// The exponent that 0 stands for (§12.2.3.5).
+/// The RSA exponent for which 0 stands (§12.2.3.5).
 const F4: u32 = 65_537;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A signing key on P-256 with a scheme, and one for RSA without.
+    /// A P-256 signing key with a scheme, and an RSA key without.
     fn areas() -> [Vec<u8>; 2] {
         let ec = [
             &[0, 0x23, 0, 0x0b][..],

@@ -1,9 +1,9 @@
-//! Statements of security keys where webauthn-rs cannot read what was signed (WebAuthn L3 §8.2 and
-//! §8.6), by its own procedures.
+//! `packed` and `fido-u2f` statements over data that webauthn-rs cannot parse (WebAuthn L3 §8.2 and
+//! §8.6).
 //!
-//! webauthn-rs reads client data and extensions into types of its own before it looks at a
-//! statement, so a member that was not asked for stops it. The steps of both formats are taken here
-//! in its place; signatures and certificates are still judged by its code.
+//! webauthn-rs parses client data and extensions into its own types before it judges a statement,
+//! so a member that was not asked for makes it fail. This module takes the steps of both formats
+//! instead, with the signature and certificate code of webauthn-rs.
 
 use webauthn_rs_core::attestation::{
     FidoGenCeAaguid, assert_packed_attest_req, validate_extension,
@@ -19,10 +19,10 @@ use super::public_key;
 use super::public_key::PublicKey;
 use super::statement::Proof;
 
-/// What was signed, and by whom it says.
+/// The signed data and the statement about them.
 pub(super) struct Vouched<'a> {
     pub(super) statement: Item<'a>,
-    /// Its certificates, the leaf first.
+    /// The statement's certificates, the leaf first.
     pub(super) chain: &'a [&'a [u8]],
     /// The authenticator data as they arrived.
     pub(super) authenticator_data: &'a [u8],
@@ -30,7 +30,8 @@ pub(super) struct Vouched<'a> {
 }
 
 impl Vouched<'_> {
-    /// Verifies a `packed` statement, whose algorithm is its certificate's. None: it is not right.
+    /// Verifies a `packed` statement with the algorithm of its certificate. `None` if it is
+    /// invalid.
     pub(super) fn packed(&self) -> Option<Proof> {
         let signature = self.signature()?;
         let message = [self.authenticator_data, self.client_data_hash].concat();
@@ -52,7 +53,7 @@ impl Vouched<'_> {
         right.then_some(Proof::Certified)
     }
 
-    /// Verifies a `fido-u2f` statement. None: it is not right.
+    /// Verifies a `fido-u2f` statement. `None` if it is invalid.
     pub(super) fn u2f(&self) -> Option<Proof> {
         let data = AuthenticatorData::parse(self.authenticator_data).ok()?;
         let attested = data.attested?;

@@ -33,7 +33,7 @@ impl Head {
     }
 }
 
-/// Splits off this many bytes.
+/// Splits off `length` bytes.
 pub(super) fn take(bytes: &[u8], length: u64) -> Result<(&[u8], &[u8]), Malformed> {
     let length = usize::try_from(length).map_err(|_| Malformed)?;
     bytes.split_at_checked(length).ok_or(Malformed)

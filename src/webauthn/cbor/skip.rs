@@ -1,4 +1,4 @@
-//! Passing over items that are not read.
+//! Skipping items without reading them.
 
 use super::Malformed;
 use super::head::{BYTES, Head, LIST, MAP, TAG, TEXT, take};
@@ -9,8 +9,8 @@ pub(crate) fn skip_first(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     bytes.split_at_checked(bytes.len().saturating_sub(rest.len())).ok_or(Malformed)
 }
 
-/// Returns what follows one item of any kind. A container of indefinite length ends with a break,
-/// which is no item.
+/// Returns the bytes after one item of any kind. A container of indefinite length ends with a
+/// break, which is not an item.
 fn skip(bytes: &[u8], levels: usize) -> Result<&[u8], Malformed> {
     let levels = levels.checked_sub(1).ok_or(Malformed)?;
     if let Some((first, rest)) = bytes.split_first()
