@@ -1,6 +1,6 @@
-//! Arguments of the programs here: `--name value`, `--name`, and words.
+//! Command line arguments of these programs: `--name value`, `--name`, and words.
 
-/// What was typed, taken apart bit by bit.
+/// The arguments that are not consumed yet.
 #[derive(Debug)]
 pub struct Arguments {
     left: Vec<String>,
@@ -13,13 +13,13 @@ impl Arguments {
         Arguments { left: std::env::args().skip(1).collect() }
     }
 
-    /// Whether a flag is there.
+    /// Consumes a flag and returns whether it was given.
     pub fn flag(&mut self, name: &str) -> bool {
         let found = self.left.iter().position(|word| word == name);
         found.map(|at| self.left.remove(at)).is_some()
     }
 
-    /// The word after a name; an error when there is none.
+    /// Consumes the value after a name; an error if the value is missing.
     pub fn value(&mut self, name: &str) -> Result<Option<String>, String> {
         let Some(at) = self.left.iter().position(|word| word == name) else { return Ok(None) };
         if at + 1 == self.left.len() {
@@ -29,7 +29,7 @@ impl Arguments {
         Ok(Some(self.left.remove(at)))
     }
 
-    /// What is left; an error when it has a flag that nobody asked for.
+    /// The remaining words; an error if an unknown flag is among them.
     pub fn words(self) -> Result<Vec<String>, String> {
         match self.left.iter().find(|word| word.starts_with("--")) {
             Some(word) => Err(format!("{word} is unknown")),

@@ -1,4 +1,4 @@
-//! Virtual security keys on a real kernel, and the tests that plug them in. See `README.md`.
+//! Virtual security keys on a real kernel, and the tests that use them. See `README.md`.
 
 pub mod arguments;
 pub mod cases;

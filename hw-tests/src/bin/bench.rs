@@ -1,14 +1,14 @@
 //! Runs the cases with virtual keys in a virtual machine.
 //!
 //! ```text
-//! bench [run] [FILTER]     cases whose name has FILTER in it
-//! bench list [FILTER]      their names
-//! bench fetch-kernel       only download the kernel
-//! bench real --serial S    the cases that a real key can do; you touch it and plug it in
+//! bench [run] [FILTER]  cases with FILTER in their name
+//! bench list [FILTER]   the names of those cases
+//! bench fetch-kernel    download the kernel only
+//! bench real --serial S the cases for a real key; a person touches it and plugs it in
 //! ```
 //!
-//! Exit 0: every case is ok. Else the number of cases that failed, or 100 when a machine did not
-//! end by itself.
+//! Exit status: 0 if every case passed; else the number of failed cases, or 100 if a machine did
+//! not end by itself.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -77,7 +77,7 @@ fn run(filter: &str) -> Result<u8, String> {
             side.push((place, cases, root(&kernel, place)?));
         }
     }
-    // One processor each: the plain machine has as much to do as the others together.
+    // One processor for each side: the plain machine takes as long as the others together.
     let side = |machines: &[(Place, Vec<&Case>, PathBuf)]| {
         let failed = machines
             .iter()
@@ -101,8 +101,8 @@ fn run(filter: &str) -> Result<u8, String> {
     Ok(failed.min(NO_VERDICT))
 }
 
-/// The programs that go into the guest; cargo knows whether they are fresh. `tests/run` has built
-/// them when it sets `TWOSTEP_BENCH_BUILT`.
+/// Builds the programs that go into the guest; cargo skips those that are up to date. With
+/// `TWOSTEP_BENCH_BUILT` set, `tests/run` has built them already.
 fn build() -> Result<(), String> {
     if std::env::var_os("TWOSTEP_BENCH_BUILT").is_some() {
         return Ok(());
@@ -127,7 +127,7 @@ fn build() -> Result<(), String> {
     Ok(())
 }
 
-/// The cases for real keys, here and now.
+/// Runs the cases for real keys on this machine.
 fn real(serial: &str) -> Result<u8, String> {
     if guest::node_of(serial).is_none() {
         return Err(format!("no key with the serial number {serial} is plugged in"));
@@ -169,7 +169,7 @@ fn ask(question: &str) -> Result<String, String> {
     Ok(line.trim().to_owned())
 }
 
-/// The file system of a machine.
+/// Builds the file system of a machine.
 fn root(kernel: &Kernel, place: Place) -> Result<PathBuf, String> {
     let root = Root::new(kernel)?;
     let rule = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/cli/key/70-twostep-keys.rules");
@@ -218,7 +218,7 @@ fn one_machine(
     }
 }
 
-/// Turns a marker of the guest into a line of the report; true for the end of a case.
+/// Prints a marker of the guest as a line of the report; returns true at the end of a case.
 fn print(line: &str) -> bool {
     let Some(said) = line.find("@@").and_then(|at| line.get(at + 2..)) else { return false };
     let (kind, rest) = said.split_at(said.len().min(1));
@@ -240,7 +240,7 @@ fn print(line: &str) -> bool {
     false
 }
 
-/// No machine runs longer, whatever its cases ask for.
+/// The longest run of a machine, a limit to its cases' own deadlines.
 const LONGEST: Duration = Duration::from_secs(900);
 
 /// Exit status for a machine that did not end by itself.

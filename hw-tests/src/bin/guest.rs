@@ -1,4 +1,4 @@
-//! The first process of the virtual machine; also each case, in a process of its own.
+//! The first process of the virtual machine, and the process of each case.
 
 use std::process::ExitCode;
 
@@ -51,7 +51,7 @@ fn first_process() -> ExitCode {
     };
     println!("@@E");
     let _ = guest::power_off(status);
-    // The first process may not end.
+    // The first process must not end.
     loop {
         std::thread::sleep(std::time::Duration::from_secs(3_600));
     }

@@ -1,4 +1,4 @@
-//! A virtual security key, one process each.
+//! A virtual security key; one process for each.
 //!
 //! ```text
 //! vkey [--wire uhid|gadget:N] [--vid HEX] [--pid HEX] [--vendor S] [--product S] [--serial S] [--touch auto|never|deny|manual|delay:MS]
@@ -94,7 +94,7 @@ fn run() -> Result<(), String> {
     key::run(wire, options).map_err(|error| error.to_string())
 }
 
-/// `att.key` (32 bytes) and `att.der` in a folder.
+/// Reads `att.key` (32 bytes) and `att.der` from a folder.
 fn attestation(folder: &Path) -> Result<(Vec<u8>, Vec<u8>), String> {
     let read = |name: &str| fs::read(folder.join(name)).map_err(|error| format!("{name}: {error}"));
     Ok((read("att.key")?, read("att.der")?))

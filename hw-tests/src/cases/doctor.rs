@@ -1,4 +1,4 @@
-//! `twostep key doctor` says what is wrong, without any right.
+//! `twostep key doctor` reports faults without privileges.
 
 use std::fs;
 use std::process::Command;
@@ -36,7 +36,7 @@ fn no_permission() -> Outcome {
     ran.with_code(1)?.saying("is not open to you")?.saying(&key.node()?).map(drop)
 }
 
-fn udev_knows_the_key() -> Outcome {
+fn udev_recognizes_the_key() -> Outcome {
     let key = Key::plug(Wire::Uhid, "DOC-4", &[])?;
     run(&["/bin/udevadm", "settle", "--timeout=10"], "", LIMIT)?.done()?;
     let node = key.node()?;
@@ -81,7 +81,7 @@ fn blocked() -> Outcome {
     doctor()?.with_code(1)?.saying("its PIN is blocked").map(drop)
 }
 
-/// What a key calls itself must not reach the terminal as it is, nor a shell.
+/// Names reported by a key must not reach the terminal unescaped, nor a shell.
 fn names_with_escapes() -> Outcome {
     let names = [
         "\u{1b}[2J\u{1b}]0;owned\u{7}",
@@ -123,7 +123,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("doctor.healthy-u2f-only", healthy_u2f_only),
     Case::new("doctor.no-permission", no_permission),
     Case::new("doctor.no-permission-with-udev", no_permission).on(Place::Udev),
-    Case::new("doctor.udev-knows-the-key-for-what-it-is", udev_knows_the_key).on(Place::Udev),
+    Case::new("doctor.udev-recognizes-the-key", udev_recognizes_the_key).on(Place::Udev),
     Case::new("doctor.held-by-another-process", held_by_another_process),
     Case::new("doctor.blocked", blocked).within(120),
     Case::new("doctor.names-with-escapes", names_with_escapes),
@@ -131,5 +131,5 @@ pub(super) const CASES: &[Case] = &[
 
 const LIMIT: Duration = Duration::from_secs(40);
 
-/// Somebody without any right.
+/// An unprivileged user.
 const ANN: u32 = 1000;

@@ -1,4 +1,4 @@
-//! Whatever a key does, a ceremony ends in time with an error that has a type.
+//! Against any behaviour of a key, a ceremony ends in time with a typed error.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ impl Bench {
         Ok(Bench { agent, key, words })
     }
 
-    /// Runs the ceremony once; what it enrolled is forgotten again.
+    /// Runs the ceremony once and removes the enrolled device afterwards.
     fn run(&self) -> Result<Ran, String> {
         let ran = self.agent.twostep(&self.words)?;
         if let Some(serial) = serde_json::from_str::<Value>(&ran.stdout)
@@ -59,7 +59,7 @@ impl Bench {
     }
 }
 
-/// Each behaviour that concerns such replies, after so many of them were honest.
+/// Tries each behaviour for replies of these kinds, after the given number of honest replies.
 fn matrix(ceremony: Ceremony, kind: Kind, plan: &[(On, u32)]) -> Outcome {
     let bench = Bench::set_up(ceremony, kind)?;
     let mut healthy = Duration::MAX;
@@ -80,7 +80,7 @@ fn matrix(ceremony: Ceremony, kind: Kind, plan: &[(On, u32)]) -> Outcome {
         met += 1;
         slowest = slowest.max(ran.took);
         faults.extend(judge(fault, &ran, healthy));
-        // The kernel and the key forget what was not read.
+        // Unread reports are dropped by the kernel and the key.
         bench.key.tell("replug")?;
         bench.key.node()?;
     }
@@ -100,7 +100,7 @@ fn matrix(ceremony: Ceremony, kind: Kind, plan: &[(On, u32)]) -> Outcome {
         .ok_or_else(|| format!("{} of {met}: {}", faults.len(), faults.join("; ")))
 }
 
-/// A single bad reply, then a key as good as any: the next ceremony succeeds, on the same plug.
+/// After a single bad reply, the next ceremony succeeds without replugging the key.
 fn recovers() -> Outcome {
     let bench = Bench::set_up(Ceremony::Login, Kind::Fido2)?;
     let mut faults = Vec::new();
@@ -119,7 +119,7 @@ fn recovers() -> Outcome {
     faults.is_empty().then_some(()).ok_or_else(|| faults.join("; "))
 }
 
-/// What is wrong with the way in which a program met a fault.
+/// Returns the fault in a program's reaction to a behaviour, if there is one.
 fn judge(fault: &Fault, ran: &Ran, healthy: Duration) -> Option<String> {
     let Ran { code, stdout, stderr, took } = ran;
     let problem = serde_json::from_str::<Value>(stdout)
@@ -180,15 +180,14 @@ pub(super) const CASES: &[Case] = &[
         .within(400),
 ];
 
-/// What a ceremony is told to wait, and how late it may be.
+/// The `--wait` of a ceremony; its tolerance follows.
 const WAIT: &str = "1";
 const DEADLINE: Duration = Duration::from_millis(1_000 + 250);
 
-/// The resident set of a program that met a fault may be that much larger than that of one that met
-/// none, in KiB.
+/// Allowed growth of the largest resident set after faults, in KiB.
 const GROWTH: i64 = 1_024;
 
-/// Behaviours after which something is still on its way.
+/// Behaviours that leave reports in transit.
 const LEFT_OVER: [&str; 8] = [
     "begun-twice",
     "continuation-",

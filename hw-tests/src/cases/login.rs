@@ -11,7 +11,7 @@ fn enrols_and_logs_in(wire: Wire, key: &[&str]) -> Outcome {
     agent.enroll("ann")?;
     let context = agent.login("ann")?;
     if context["user_verified"] != false {
-        return Err(format!("nobody was verified: {context}"));
+        return Err(format!("the session has no verified user: {context}"));
     }
     agent.login("ann")?;
     key.dark()
@@ -45,7 +45,7 @@ fn key_that_always_verifies() -> Outcome {
         .map(drop)
 }
 
-/// A key learns a finger only after it was given a PIN.
+/// A key enrols a fingerprint only after a PIN was set.
 fn fingerprint() -> Outcome {
     let key = Key::plug(Wire::Usb(0), "LOGIN-8", &["--fingerprint"])?;
     set_pin(&key)?;
@@ -102,7 +102,7 @@ fn enrolled_by_fido2_cred(key: &[&str], flags: &[&str]) -> Outcome {
     agent.login("ann").map(drop)
 }
 
-/// Sets the PIN as Debian's program does it.
+/// Sets the PIN with Debian's own program.
 fn set_pin(key: &Key) -> Outcome {
     run(&["fido2-token", "-S", &key.node()?], "271828\n271828\n", Duration::from_secs(20))?
         .done()

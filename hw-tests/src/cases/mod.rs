@@ -1,4 +1,4 @@
-//! What has to be true, a file for each group.
+//! The cases, one file for each group.
 
 mod doctor;
 mod hostile;

@@ -1,4 +1,4 @@
-//! Other programs use the same key.
+//! Other programs use the same key at the same time.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -75,9 +75,9 @@ fn waits_for_its_turn() -> Outcome {
         .map(drop)
 }
 
-/// From the touch to the verdict, beside fido2-assert on the same key: medians of 20, taken in
-/// turns. The verdict of fido2-assert is that of its second run, which verifies what the first one
-/// brought. A figure to read: on a machine with other work no time is a verdict.
+/// Measures the time from the touch to the verdict against fido2-assert on the same key, as medians
+/// of 20 alternating runs. fido2-assert needs a second run to verify the first one's output. The
+/// result is printed only: on a busy machine no time is a verdict.
 fn latency() -> Outcome {
     let key = Key::plug(Wire::Usb(0), "OTHER-3", &[])?;
     let agent = Agent::start("")?;
@@ -115,7 +115,7 @@ fn after_touch(
     verdict: impl FnOnce(String) -> Outcome,
 ) -> Result<Duration, String> {
     key.blinking()?;
-    // Any moment of the key's rhythm, as with a person.
+    // Touch at any phase of the key's polling interval, as a person does.
     thread::sleep(Duration::from_millis(137));
     let touched = Instant::now();
     key.tell("touch")?;
@@ -142,5 +142,5 @@ pub(super) const CASES: &[Case] = &[
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A hash of no client data in particular.
+/// A hash of arbitrary client data.
 const HASH: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";

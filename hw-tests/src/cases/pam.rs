@@ -1,5 +1,5 @@
-//! A person at the console comes in through `pam_twostep.so` with a key: Debian's libpam, the
-//! agent's `verify.sock`, the key.
+//! A console login through `pam_twostep.so` with a key: Debian's libpam, the agent's `verify.sock`,
+//! the key.
 
 use std::fs;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::guest::{Agent, Case, Key, Outcome, Ran, Wire, run};
 
 fn a_touch(wire: Wire) -> Outcome {
-    // A key that is touched at once never says that it waits.
+    // A key that is touched at once never prompts for the touch.
     let key = Key::plug(wire, "PAM-1", &["--touch", "delay:1000"])?;
     let agent = Agent::start("")?;
     agent.enroll("ann")?;
@@ -37,7 +37,7 @@ fn a_wrong_pin_and_the_right_one() -> Outcome {
         .map(drop)
 }
 
-fn nobody_touches() -> Outcome {
+fn times_out_without_a_touch() -> Outcome {
     let key = Key::plug(Wire::Uhid, "PAM-3", &[])?;
     let agent = Agent::start("")?;
     agent.enroll("ann")?;
@@ -49,7 +49,7 @@ fn nobody_touches() -> Outcome {
     key.dark()
 }
 
-fn somebody_elsewhere() -> Outcome {
+fn remote_login_makes_no_key_blink() -> Outcome {
     let key = Key::plug(Wire::Uhid, "PAM-4", &[])?;
     let agent = Agent::start("")?;
     agent.enroll("ann")?;
@@ -65,7 +65,7 @@ fn refused(ran: Ran) -> Outcome {
     ran.with_code(1)?.saying("Authentication failure").map(drop)
 }
 
-/// What happens when ann types this at a host of this description.
+/// Runs pamtester on a PAM host with this description; `typed` is ann's input.
 fn pamtester(agent: &Agent, host: &[&str], typed: &str) -> Result<Ran, String> {
     let stack = format!(
         "auth required /lib/security/pam_twostep.so socket={} wait=5\n",
@@ -85,6 +85,6 @@ pub(super) const CASES: &[Case] = &[
     Case::new("pam.a-touch-over-uhid", || a_touch(Wire::Uhid)),
     Case::new("pam.a-touch-over-usb", || a_touch(Wire::Usb(0))),
     Case::new("pam.a-wrong-pin-and-the-right-one", a_wrong_pin_and_the_right_one),
-    Case::new("pam.nobody-touches", nobody_touches),
-    Case::new("pam.somebody-elsewhere-makes-no-key-blink", somebody_elsewhere),
+    Case::new("pam.times-out-without-a-touch", times_out_without_a_touch),
+    Case::new("pam.remote-login-makes-no-key-blink", remote_login_makes_no_key_blink),
 ];

@@ -1,5 +1,4 @@
-//! PINs: asked for when needed, never tried twice, and what a person hears when the key has had
-//! enough.
+//! PINs: asked for when needed, never tried twice, with messages for a blocked key.
 
 use std::time::Duration;
 

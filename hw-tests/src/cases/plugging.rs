@@ -1,4 +1,4 @@
-//! Keys that come and go while somebody waits.
+//! Keys are plugged in and pulled out during a ceremony.
 
 use std::time::Duration;
 use std::{env, thread};
@@ -42,8 +42,8 @@ fn no_key_comes() -> Outcome {
     ran.with_code(4)?.saying("no security key was plugged in").map(drop)
 }
 
-/// One program waits for its own key while another one comes and goes: a thousand times when
-/// `TWOSTEP_PLUGS` says so.
+/// One program waits for its own key while another key is plugged in and out: as often as
+/// `TWOSTEP_PLUGS` says, for example a thousand times.
 fn plugs_leak_no_descriptor() -> Outcome {
     let plugs: u32 = env::var("TWOSTEP_PLUGS")
         .ok()
@@ -59,7 +59,7 @@ fn plugs_leak_no_descriptor() -> Outcome {
     let cycle = || {
         other.tell("replug")?;
         other.node()?;
-        // Long enough for the program to see it and to ask it.
+        // Long enough for the program to notice the key and query it.
         let asked = crate::guest::wait_until(Duration::from_secs(3), || {
             other.count("reports").is_ok_and(|count| count > 0)
         });
@@ -86,7 +86,7 @@ fn plugs_leak_no_descriptor() -> Outcome {
     login.end(LIMIT)?.done().map(drop)
 }
 
-/// Pulls the key out after the first report, the second, … of a ceremony.
+/// Pulls the key out after the first report of a ceremony, the second, and so on.
 fn at_every_report(ceremony: Ceremony, key: &[&str]) -> Outcome {
     let agent = Agent::start("")?;
     let key = Key::plug(Wire::Uhid, "PLUG-5", key)?;

@@ -1,4 +1,4 @@
-//! What the relying party refuses.
+//! Refusals by the relying party.
 
 use super::webauthn;
 use crate::guest::{Agent, Case, Key, Outcome, Wire};
@@ -16,8 +16,8 @@ fn clone_of_a_key(key: &[&str]) -> Outcome {
     let agent = Agent::start("")?;
     agent.enroll("ann")?;
     key.tell("save /tmp/clone")?;
-    // OpenSK raises its count by one to eight, at random, each time: eight logins that the clone
-    // knows nothing of leave it at or below what the agent has seen, whatever it draws.
+    // OpenSK raises its counter by a random one to eight for each assertion: after eight logins
+    // without the clone, the clone's counter is at or below the agent's in any case.
     for _ in 0..8 {
         agent.login("ann")?;
     }
@@ -41,7 +41,7 @@ fn assertion_of_another_account() -> Outcome {
     let begun = webauthn::begin_login(&agent, "bob")?;
     let body = webauthn::signed_by_fido2_assert(&begun, "bob", &id, &ann.node()?, &[])?;
     agent.post("/v1/sessions", &body, 403)?;
-    // The same key and the same words open a session of its own account.
+    // The same key and request open a session of its own account.
     let begun = webauthn::begin_login(&agent, "ann")?;
     let body = webauthn::signed_by_fido2_assert(&begun, "ann", &id, &ann.node()?, &[])?;
     agent.post("/v1/sessions", &body, 201).map(drop)
@@ -64,7 +64,7 @@ fn ceremony_again() -> Outcome {
     agent.post("/v1/sessions", &body, 403).map(drop)
 }
 
-fn key_that_nobody_enrolled() -> Outcome {
+fn key_that_is_not_enrolled() -> Outcome {
     let enrolled = Key::plug(Wire::Uhid, "REF-6", &[])?;
     let agent = Agent::start("")?;
     agent.enroll("ann")?;
@@ -98,11 +98,11 @@ fn never_touched() -> Outcome {
         .twostep(&["login", "--key", "--account", "ann", "--wait", "2"])?
         .with_code(4)?
         .saying("not touched in time")?;
-    // Nobody waits any more, so the key may not blink any more.
+    // The program waits no longer, so the key must stop blinking.
     key.dark()
 }
 
-/// Ann's key, which is plugged in, and an agent that knows a key of Bob's too.
+/// Ann's key, plugged in, and an agent that has a key of Bob's as well.
 fn two_accounts() -> Result<(Key, Agent), String> {
     let agent = Agent::start("")?;
     let bob = Key::plug(Wire::Uhid, "REF-3", &[])?;
@@ -121,7 +121,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("refused.key-of-another-account", key_of_another_account),
     Case::new("refused.assertion-of-another-account", assertion_of_another_account),
     Case::new("refused.ceremony-again", ceremony_again).on_real_keys(),
-    Case::new("refused.key-that-nobody-enrolled", key_that_nobody_enrolled),
+    Case::new("refused.key-that-is-not-enrolled", key_that_is_not_enrolled),
     Case::new("refused.touch-denied", touch_denied),
     Case::new("refused.never-touched", never_touched),
 ];

@@ -1,17 +1,17 @@
-//! Several keys are plugged in: a touch chooses, and the others stop blinking.
+//! Several keys are plugged in: a touch selects one, and the others stop blinking.
 
 use std::time::Duration;
 
 use crate::guest::{Agent, Case, Hammer, Key, Outcome, Place, Wire};
 
-/// The key that says everything late.
+/// The key that answers late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Slow {
     Other,
     Enrolled,
 }
 
-/// The second of the keys knows U2F only.
+/// Plugs in the keys; the second one supports U2F only.
 fn plug(wires: &[Wire]) -> Result<Vec<Key>, String> {
     let kinds: [&[&str]; 3] =
         [&["--touch", "manual"], &["--touch", "manual", "--u2f-only"], &["--touch", "manual"]];
@@ -31,7 +31,7 @@ fn enrol_by_touch(wires: &[Wire], chosen: usize) -> Outcome {
     keys.iter().try_for_each(Key::blinking)?;
     let key = keys.get(chosen).ok_or("no such key")?;
     key.tell("touch")?;
-    // Some keys want a second touch, for the credential itself; the others are dark by then.
+    // Some keys need a second touch for the credential itself; the others are dark by then.
     key.tell("finger auto")?;
     keys.iter().filter(|other| !std::ptr::eq(*other, key)).try_for_each(Key::dark)?;
     enrolling.end(LIMIT)?.done()?;
@@ -43,7 +43,7 @@ fn enrol_by_touch(wires: &[Wire], chosen: usize) -> Outcome {
     (others == 0)
         .then_some(())
         .ok_or_else(|| "another key took a touch".to_owned())?;
-    // The key that was touched is the one that is enrolled.
+    // The key that was touched is the enrolled one.
     agent.login("ann").map(drop)
 }
 
@@ -64,10 +64,10 @@ fn only_the_enrolled_key_blinks() -> Outcome {
     login.end(LIMIT)?.done().map(drop)
 }
 
-/// Two keys, of which the second is enrolled, and two programs that use it again and again.
+/// Two keys, the second one enrolled, and two programs that use the first continuously.
 fn hammered(slow: Option<Slow>) -> Outcome {
     let logins = std::env::var("TWOSTEP_LOGINS").ok().and_then(|count| count.parse().ok());
-    // A slow key takes a quarter of a minute for each.
+    // A slow key takes a quarter of a minute for each login.
     let logins = logins.unwrap_or(if slow == Some(Slow::Enrolled) { 1 } else { 5 });
     let agent = Agent::start("")?;
     let (other, mine) =
@@ -140,7 +140,7 @@ pub(super) const CASES: &[Case] = &[
         .within(700),
 ];
 
-/// Clients of U2F wait 3 s for a message; the rest is what an emulated machine takes.
+/// U2F clients wait 3 s for a message; the remainder is for the emulated machine.
 const LATE: &str = "late 2800";
 
 const SERIALS: [&str; 3] = ["SEV-1", "SEV-2", "SEV-3"];

@@ -1,4 +1,4 @@
-//! The agent asks a key itself, and sees whether it stays.
+//! Ceremonies at the agent's own machine, and sessions that end with the key's removal.
 
 use std::fs;
 use std::time::Duration;
@@ -58,7 +58,7 @@ fn closing() -> Outcome {
     agent.login("ann").map(drop)
 }
 
-/// The hook is the program itself, which writes its manual: there is no shell here.
+/// The hook is the program itself, which prints its manual: the guest has no shell.
 fn pulled(wire: Wire) -> Outcome {
     let key = Key::plug(wire, "SPOT-4", &[])?;
     let told = format!("/tmp/hook-{}", std::process::id());

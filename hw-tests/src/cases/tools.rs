@@ -1,4 +1,4 @@
-//! The bench itself is faithful: Debian's own programs for security keys drive the virtual ones.
+//! The bench is faithful: Debian's own programs for security keys drive the virtual ones.
 
 use std::fs;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::guest::{Case, Key, Outcome, Ran, Wire, run, start};
 
-fn list_shows_what_keys_say() -> Outcome {
+fn list_shows_names_of_keys() -> Outcome {
     let names =
         ["--vendor", "Acme Ltd", "--product", "Golden Key", "--vid", "1050", "--pid", "0407"];
     let usb = Key::plug(Wire::Usb(0), "USB-1", &names)?;
@@ -81,7 +81,7 @@ fn four_keys_at_once() -> Outcome {
     Ok(())
 }
 
-/// What a registration leaves behind.
+/// The result of a registration.
 pub(super) struct Credential {
     pub(super) id: String,
     pub(super) public_key: String,
@@ -118,7 +118,7 @@ fn write(path: &str, content: &str) -> Result<String, String> {
 }
 
 pub(super) const CASES: &[Case] = &[
-    Case::new("tools.list-shows-what-keys-say", list_shows_what_keys_say),
+    Case::new("tools.list-shows-names-of-keys", list_shows_names_of_keys),
     Case::new("tools.fido2-over-uhid", || registers_and_asserts(Wire::Uhid, &[], &[])),
     Case::new("tools.fido2-over-usb", || registers_and_asserts(Wire::Usb(0), &[], &[]))
         .on_real_keys(),
@@ -137,7 +137,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("tools.four-keys-at-once", four_keys_at_once),
 ];
 
-/// SHA-256 of some client data, the RP ID, and a user, as fido2-cred reads them.
+/// SHA-256 of arbitrary client data, the RP ID, and a user, in the form that fido2-cred reads.
 const HASH: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 const SITE: &str = "localhost";
 

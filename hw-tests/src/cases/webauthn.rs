@@ -1,4 +1,4 @@
-//! Ceremonies over the JSON of WebAuthn, with Debian's programs in the place of a browser.
+//! Ceremonies over the JSON of WebAuthn, with Debian's programs instead of a browser.
 
 use std::fs;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::guest::{Agent, Ran, run};
 
-/// Registers the key at `node` with fido2-cred; the body for `register/finish`.
+/// Registers the key at `node` with fido2-cred and returns the body for `register/finish`.
 pub(super) fn made_by_fido2_cred(
     begun: &Value,
     node: &str,
@@ -58,7 +58,7 @@ pub(super) fn made_by_fido2_cred(
     Ok(json!({"ceremony_id": begun["ceremony_id"], "credential": credential}))
 }
 
-/// Signs for the ceremony with fido2-assert; the body for `/v1/sessions`.
+/// Signs for the ceremony with fido2-assert and returns the body for `/v1/sessions`.
 pub(super) fn signed_by_fido2_assert(
     begun: &Value,
     account: &str,
@@ -127,7 +127,7 @@ fn decoded(line: &str) -> Result<Vec<u8>, String> {
     STANDARD.decode(line).map_err(|error| format!("{line}: {error}"))
 }
 
-/// Authenticator data: the programs wrap it into a CBOR byte string.
+/// Unwraps authenticator data from the CBOR byte string that the programs print.
 fn unwrapped(line: &str) -> Result<Vec<u8>, String> {
     let bytes = decoded(line)?;
     sk_cbor::read(&bytes)
@@ -136,8 +136,7 @@ fn unwrapped(line: &str) -> Result<Vec<u8>, String> {
         .ok_or_else(|| format!("{line} is no byte string"))
 }
 
-/// CBOR in the order in which WebAuthn has it (L3 §6.5.4), which the codec in use elsewhere does
-/// not keep.
+/// CBOR in the key order of WebAuthn (L3 §6.5.4), which the codec used elsewhere does not preserve.
 #[derive(Default)]
 struct Cbor(Vec<u8>);
 

@@ -1,4 +1,4 @@
-//! What can be wrong with the CBOR in a reply of CTAP2 (CTAP 2.1 §6).
+//! Faults in the CBOR of a CTAP2 reply (CTAP 2.1 §6).
 
 use std::iter;
 
@@ -19,13 +19,13 @@ const fn either(name: &'static str, on: On, change: fn(&Reply) -> Sent) -> Fault
     Fault { name, on, end: End::Either, change }
 }
 
-/// The member of a successful reply under a key.
+/// The member of a successful reply with this key.
 pub(super) fn member(reply: &Reply, key: u64) -> Option<Value> {
     let wanted = Value::unsigned(key);
     reply.map()?.into_iter().find(|(key, _)| *key == wanted).map(|(_, value)| value)
 }
 
-/// Success, and these bytes.
+/// A reply of the success status and these bytes.
 fn body(reply: &Reply, bytes: impl IntoIterator<Item = u8>) -> Sent {
     reply.saying(iter::once(0).chain(bytes).collect::<Vec<u8>>()).into()
 }
@@ -37,7 +37,7 @@ fn replaced_status(reply: &Reply, status: u8) -> Sent {
     reply.saying(payload).into()
 }
 
-/// The map of the reply, changed; a reply that has none is left without one.
+/// The reply with a changed map; unchanged if it has no map.
 fn members(reply: &Reply, change: impl FnOnce(&mut Vec<(Value, Value)>)) -> Sent {
     let mut members = reply.map().unwrap_or_default();
     change(&mut members);
@@ -55,7 +55,7 @@ fn with(reply: &Reply, key: u64, value: Value) -> Sent {
     })
 }
 
-/// The reply with changed authenticator data, which both commands have under 2.
+/// The reply with changed authenticator data, which both commands send under key 2.
 fn data(reply: &Reply, change: fn(&mut Vec<u8>)) -> Sent {
     let mut bytes = member(reply, 2).and_then(Value::extract_byte_string).unwrap_or_default();
     change(&mut bytes);
@@ -81,8 +81,8 @@ fn other_keys(reply: &Reply) -> Sent {
     })
 }
 
-/// The map with its first member once more: the writer refuses to, so the bytes are put together
-/// here.
+/// The map with its first member repeated. The writer refuses repetitions, so the bytes are
+/// assembled here.
 fn twice(reply: &Reply) -> Sent {
     let mut first = reply.map().unwrap_or_default();
     let (key, value) = if first.is_empty() {
@@ -123,7 +123,7 @@ fn flip(bytes: &mut [u8], at: usize, bits: u8) {
 const FLAGS: usize = 32;
 const CREDENTIAL_ID_LENGTH: usize = 53;
 
-/// Words that do something to whoever prints them or hands them to a shell.
+/// Text that would affect a terminal or a shell if it were passed on unescaped.
 const ESCAPES: &str =
     "\u{1b}[2J\u{1b}]0;owned\u{7}\r\n\0$(touch /tmp/owned)`touch /tmp/owned`%s%n'\";--\u{202e}";
 
@@ -131,11 +131,11 @@ pub(super) const FAULTS: &[Fault] = &[
     // The status byte.
     refused("status-only", On::Cbor, |reply| reply.saying([0]).into()),
     refused("status-unknown", On::Cbor, |reply| reply.saying([0xdf]).into()),
-    // A key that does not know getInfo is a U2F key.
+    // A key without getInfo counts as a U2F key.
     either("status-error-and-data", On::Cbor, |reply| replaced_status(reply, 0x01)),
     refused("status-nothing", On::Cbor, |reply| reply.saying([]).into()),
     refused("status-pin-blocked", On::Cbor, |reply| reply.saying([0x32]).into()),
-    // Bytes that are not CBOR, or not canonical, or not what was asked for.
+    // Bytes that are not CBOR, not canonical, or not the expected item.
     refused("cbor-garbage", On::Cbor, |reply| body(reply, (0..200).map(|n| n ^ 0xa5))),
     refused("cbor-cut", On::Cbor, |reply| {
         reply.saying(&reply.payload[..reply.payload.len() / 2]).into()
@@ -178,7 +178,7 @@ pub(super) const FAULTS: &[Fault] = &[
     refused("cbor-all-null", On::Cbor, |reply| each_member(reply, |_| Value::null_value())),
     refused("cbor-other-keys", On::Cbor, other_keys),
     // authenticatorGetInfo.
-    // A key that knows U2F too is used with that.
+    // A key that supports U2F as well is used over U2F.
     either("info-no-versions", On::Info, |reply| with(reply, 1, Value::array(Vec::new()))),
     either("info-unknown-versions", On::Info, |reply| {
         with(reply, 1, Value::array(vec![text("FIDO_9_9"), text("")]))
@@ -217,7 +217,7 @@ pub(super) const FAULTS: &[Fault] = &[
     refused("made-flags-reserved", On::Made, |reply| data(reply, |bytes| set(bytes, FLAGS, 0xff))),
     refused("made-format-escapes", On::Made, |reply| with(reply, 1, text(ESCAPES))),
     refused("made-format-4096", On::Made, |reply| with(reply, 1, text(&"f".repeat(4_096)))),
-    // No statement was asked for, so none is judged.
+    // No attestation was asked for, so the statement is ignored.
     harmless("made-signature-wrong", On::Made, |reply| {
         let statement = vec![
             (text("alg"), Value::integer(-7)),

@@ -1,4 +1,4 @@
-//! What can go wrong between reports: CTAP 2.1 §11.2.
+//! Faults in the framing of reports (CTAP 2.1 §11.2).
 
 use std::iter;
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn first(reply: &Reply, spoil: fn(&mut Vec<u8>)) -> Sent {
     reports.into()
 }
 
-/// Changes the order of at least three reports: a short reply is made longer.
+/// Reorders at least three reports; a short reply is lengthened first.
 fn rearranged(reply: &Reply, change: fn(&mut Vec<Vec<u8>>)) -> Sent {
     let mut reports = lengthened(reply).reports();
     change(&mut reports);
@@ -48,7 +48,7 @@ fn foreign_between(reply: &Reply) -> Sent {
         .into()
 }
 
-/// What another program is told that has just asked for a channel.
+/// The reply to another program that has just asked for a channel.
 fn init(reply: &Reply, nonce: u8) -> Reply {
     let payload = [&[nonce; 8][..], &[0, 0, 0x7a, nonce, 2, 1, 0, 0, 5]].concat();
     Reply { channel: [0xff; 4], command: INIT, payload: reply.saying(payload).payload }
@@ -64,7 +64,7 @@ fn keepalive(reply: &Reply, status: &[u8]) -> Reply {
     reply.under(KEEPALIVE).saying(status)
 }
 
-/// Keep-alives at the pace of the specification, for ever.
+/// Endless keep-alives at the pace of the specification.
 fn alive(reply: &Reply, status: &[u8]) -> Sent {
     endless(Vec::new(), one(&keepalive(reply, status)), Duration::from_millis(100))
 }
@@ -82,7 +82,7 @@ fn one(reply: &Reply) -> Vec<u8> {
     reply.reports().swap_remove(0)
 }
 
-/// Bytes without meaning, the same each time (xorshift32).
+/// Pseudorandom bytes, the same in each run (xorshift32).
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x2545_f491_u32;
     let next = || {

@@ -1,8 +1,8 @@
 //! Hostile and broken behaviours of a security key, by name.
 //!
-//! A behaviour is a pure function from an honest reply to what is sent instead; whoever owns the
-//! wire sends it. Nothing here knows a clock or a device, so the same table serves keys on a
-//! kernel's bus and keys in memory.
+//! A behaviour is a pure function from an honest reply to the reports sent instead; the owner of
+//! the wire sends them. The table depends on no clock or device, so it serves keys on a kernel's
+//! bus and keys in memory alike.
 
 mod content;
 mod framing;
@@ -13,63 +13,63 @@ use std::time::Duration;
 
 use reply::{CBOR, INIT, MSG, REPORT, Reply};
 
-/// One way to misbehave.
+/// One kind of misbehaviour.
 #[derive(Clone, Copy)]
 pub struct Fault {
-    /// What it is called on the command line.
+    /// The name on the command line.
     pub name: &'static str,
-    /// Which replies it spoils.
+    /// The replies that it spoils.
     pub on: On,
-    /// How a ceremony ends that met it.
+    /// The expected end of a ceremony that meets it.
     pub end: End,
     change: fn(&Reply) -> Sent,
 }
 
-/// Which replies a behaviour spoils.
+/// The replies that a behaviour spoils.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum On {
     /// The reply to CTAPHID_INIT.
     Init,
     /// Replies to CTAPHID_CBOR and CTAPHID_MSG.
     Any,
-    /// Every reply of CTAP2.
+    /// Every CTAP2 reply.
     Cbor,
-    /// What authenticatorGetInfo answers.
+    /// The answer to authenticatorGetInfo.
     Info,
-    /// What authenticatorMakeCredential answers.
+    /// The answer to authenticatorMakeCredential.
     Made,
-    /// What authenticatorGetAssertion answers.
+    /// The answer to authenticatorGetAssertion.
     Asserted,
-    /// Every reply of CTAP1.
+    /// Every CTAP1 reply.
     U2f,
 }
 
-/// How a ceremony ends that met a behaviour.
+/// The expected end of a ceremony that meets a behaviour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// With an error that has a type.
+    /// The ceremony fails with a typed error.
     Refused,
-    /// As if nothing had happened: a client has to live with it.
+    /// The ceremony succeeds: clients must tolerate the behaviour.
     Harmless,
-    /// Both are sound.
+    /// Either end is acceptable.
     Either,
 }
 
-/// What goes onto the wire instead of an honest reply.
+/// The reports sent instead of an honest reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// Reports, not all of 64 bytes.
+    /// Reports, of any length.
     pub reports: Vec<Vec<u8>>,
-    /// A report that follows again and again until the key is pulled out or told to stop.
+    /// A report that is repeated until the key is pulled out or told to stop.
     pub endless: Option<Endless>,
 }
 
-/// A report without end.
+/// A report that is sent endlessly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endless {
-    /// What is sent.
+    /// The report.
     pub report: Vec<u8>,
-    /// The pause between two.
+    /// The pause between two repetitions.
     pub every: Duration,
 }
 
@@ -78,14 +78,14 @@ pub fn all() -> impl Iterator<Item = &'static Fault> {
     framing::FAULTS.iter().chain(content::FAULTS).chain(u2f::FAULTS)
 }
 
-/// The behaviour of this name.
+/// Finds a behaviour by its name.
 #[must_use]
 pub fn named(name: &str) -> Option<&'static Fault> {
     all().find(|fault| fault.name == name)
 }
 
-/// What a key with this fault sends instead of the reply that `reports` are; `None` when the fault
-/// leaves such a reply alone.
+/// The reports that a key with this fault sends instead of `reports`; `None` if the fault does not
+/// concern such a reply.
 #[must_use]
 pub fn mutate(fault: &Fault, reports: &[[u8; REPORT]]) -> Option<Sent> {
     let reply = Reply::read(reports)?;
@@ -104,8 +104,8 @@ impl On {
             }
             On::Made => content::member(reply, 1)
                 .is_some_and(|format| format.extract_text_string().is_some()),
-            // Authenticator data and a signature; what getInfo has under these keys is a list and
-            // an identifier.
+            // Authenticator data and a signature. getInfo has a list and an identifier under these
+            // keys.
             On::Asserted => [2, 3].iter().all(|key| {
                 content::member(reply, *key)
                     .is_some_and(|value| value.extract_byte_string().is_some())
@@ -132,14 +132,14 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn there_are_at_least_forty_and_no_two_share_a_name() {
+    fn at_least_forty_behaviours_have_distinct_names() {
         let names: BTreeSet<&str> = all().map(|fault| fault.name).collect();
         assert_eq!(names.len(), all().count());
         assert!(names.len() >= 40, "{}", names.len());
     }
 
     #[test]
-    fn every_behaviour_changes_the_replies_it_is_for_and_no_others() {
+    fn every_behaviour_changes_only_the_replies_it_concerns() {
         let samples = samples();
         for fault in all() {
             let mut met = 0;

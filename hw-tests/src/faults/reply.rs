@@ -1,6 +1,6 @@
-//! One reply of a security key, taken apart and put together again (CTAP 2.1 §11.2.4).
+//! One reply of a security key, parsed and reassembled (CTAP 2.1 §11.2.4).
 
-/// What a key said in answer to one request.
+/// A key's reply to one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reply {
     pub(super) channel: [u8; 4],
@@ -9,7 +9,7 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// Reads the reports of one whole reply; `None` when they are not one.
+    /// Parses the reports of one whole reply; `None` if they are incomplete or malformed.
     pub(super) fn read(reports: &[[u8; REPORT]]) -> Option<Reply> {
         let (first, rest) = reports.split_first()?;
         let [a, b, c, d, command, high, low, body @ ..] = first;
@@ -26,12 +26,12 @@ impl Reply {
         })
     }
 
-    /// The reports of this reply as an honest key sends them.
+    /// The reports of this reply, as an honest key sends them.
     pub(super) fn reports(&self) -> Vec<Vec<u8>> {
         self.reports_of_length(self.payload.len())
     }
 
-    /// The same, with whatever length the first report claims.
+    /// The reports of this reply, with a false length in the first.
     pub(super) fn reports_of_length(&self, claimed: usize) -> Vec<Vec<u8>> {
         let (first, rest) = self.payload.split_at(self.payload.len().min(FIRST));
         let [.., high, low] = claimed.to_be_bytes();
@@ -42,7 +42,7 @@ impl Reply {
         reports
     }
 
-    /// One report on this channel, filled up with zeros.
+    /// One report on this channel, padded with zeros.
     pub(super) fn report(&self, head: &[u8], body: &[u8]) -> Vec<u8> {
         let mut report = self.channel.to_vec();
         report.extend_from_slice(head);
@@ -51,23 +51,23 @@ impl Reply {
         report
     }
 
-    /// The same reply with another payload.
+    /// The reply with another payload.
     pub(super) fn saying(&self, payload: impl Into<Vec<u8>>) -> Reply {
         Reply { payload: payload.into(), ..self.clone() }
     }
 
-    /// The same reply under another command.
+    /// The reply with another command.
     pub(super) fn under(&self, command: u8) -> Reply {
         Reply { command, ..self.clone() }
     }
 
-    /// The same reply as if for somebody else.
+    /// The reply on another channel.
     pub(super) fn elsewhere(&self) -> Reply {
         let [a, b, c, d] = self.channel;
         Reply { channel: [a ^ 0x5a, b, c, d ^ 0x01], ..self.clone() }
     }
 
-    /// Whether its CTAP2 status byte is success and a map follows.
+    /// The map of a CTAP2 reply with the success status.
     pub(super) fn map(&self) -> Option<Vec<(sk_cbor::Value, sk_cbor::Value)>> {
         let (status, body) = self.payload.split_first()?;
         let whole = self.command == CBOR && *status == 0;
@@ -78,14 +78,14 @@ impl Reply {
 /// Bytes in a report.
 pub(super) const REPORT: usize = 64;
 
-/// Bytes of payload in an initialization packet, and in a continuation packet.
+/// Payload bytes in an initialization packet and in a continuation packet.
 const FIRST: usize = REPORT - 7;
 const NEXT: usize = REPORT - 5;
 
-/// The longest payload that fits: one initialization packet and 128 continuations.
+/// The longest payload: one initialization packet and 128 continuations.
 pub(super) const LONGEST: usize = FIRST + 128 * NEXT;
 
-/// CTAPHID commands as they stand in an initialization packet.
+/// CTAPHID commands as encoded in an initialization packet.
 pub(super) const MSG: u8 = 0x83;
 pub(super) const INIT: u8 = 0x86;
 pub(super) const CBOR: u8 = 0x90;
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_split_is_read_again() {
+    fn replies_split_into_reports_are_parsed_back() {
         for length in [0, 1, 57, 58, 116, 117, 1_000, LONGEST] {
             let reply = Reply { channel: [1, 2, 3, 4], command: CBOR, payload: vec![7; length] };
             let reports: Vec<[u8; REPORT]> = reply
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_reply_is_none() {
+    fn an_incomplete_reply_is_refused() {
         let reply = Reply { channel: [1, 2, 3, 4], command: CBOR, payload: vec![7; 100] };
         let first: Vec<[u8; REPORT]> = reply
             .reports()

@@ -1,4 +1,4 @@
-//! What can be wrong with a reply of CTAP1 (U2F Raw Message Formats §4, §5).
+//! Faults in a CTAP1 reply (U2F Raw Message Formats §4, §5).
 
 use std::iter;
 
@@ -19,7 +19,7 @@ fn spoiled(reply: &Reply, at: usize, change: fn(u8) -> u8) -> Sent {
     changed(reply, |bytes| bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = change(*byte)))
 }
 
-/// Where a registration says how long its key handle is.
+/// The offset of the key handle's length in a registration.
 const HANDLE_LENGTH: usize = 66;
 
 pub(super) const FAULTS: &[Fault] = &[

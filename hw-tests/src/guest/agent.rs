@@ -1,4 +1,4 @@
-//! An agent with a store of its own, and the program that talks to it.
+//! An agent with a store of its own, and the `twostep` program.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use super::plug::REAL_PIN;
 use super::run::{Ran, Running, ours, start};
 use super::wait_until;
 
-/// A running agent. It ends when dropped.
+/// A running agent, which is stopped on drop.
 pub struct Agent {
     running: Running,
     socket: String,
@@ -51,7 +51,7 @@ impl Agent {
         self.twostep_typing(words, &pin)
     }
 
-    /// The same with something on standard input: a PIN.
+    /// Runs `twostep WORDS` with `input`, for example a PIN, on standard input.
     pub fn twostep_typing(&self, words: &[&str], input: &str) -> Result<Ran, String> {
         self.begin(words, input)?.end(Duration::from_secs(60) + SLACK)
     }
@@ -61,7 +61,7 @@ impl Agent {
         start(Command::new(ours("twostep")).args(words).env("TWOSTEP_SOCKET", &self.socket), input)
     }
 
-    /// Enrols the key that is plugged in.
+    /// Enrols the only key that is plugged in.
     pub fn enroll(&self, account: &str) -> Result<Ran, String> {
         self.twostep(&["key", "enroll", "--account", account, "--wait", "20"])?.done()
     }
@@ -72,7 +72,7 @@ impl Agent {
             .done()
     }
 
-    /// Opens a session with a key, and looks at what is in it.
+    /// Opens a session with a key and returns its content.
     pub fn login(&self, account: &str) -> Result<Value, String> {
         let ran = self
             .twostep(&["--json", "login", "--key", "--account", account, "--wait", "20"])?
@@ -80,13 +80,13 @@ impl Agent {
         with_mfa(&ran.stdout, account)
     }
 
-    /// Where programs that log people in ask.
+    /// The socket for programs that log people in.
     #[must_use]
     pub fn verify_socket(&self) -> String {
         self.socket.replace("agent.sock", "verify.sock")
     }
 
-    /// One request over the socket, as root: status and document.
+    /// Sends one request over the socket as root; returns the status and the document.
     pub fn http(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Value), String> {
         let fault = |error: std::io::Error| format!("{path}: {error}");
         let mut stream = UnixStream::connect(&self.socket).map_err(fault)?;
@@ -111,7 +111,7 @@ impl Agent {
         Ok((status, serde_json::from_str(document).unwrap_or(Value::Null)))
     }
 
-    /// One request that has to be answered with this status.
+    /// Sends one request and requires this status.
     pub fn post(&self, path: &str, body: &Value, expected: u16) -> Result<Value, String> {
         match self.http("POST", path, body)? {
             (status, document) if status == expected => Ok(document),
@@ -121,7 +121,7 @@ impl Agent {
         }
     }
 
-    /// The reason why the last session of an account was refused, from the audit log.
+    /// Requires `reason` as the reason of the last refusal in the audit log.
     pub fn audited(&self, reason: &str) -> Result<(), String> {
         let (_, events) = self.http("GET", "/v1/audit?limit=1000", &json!({}))?;
         events
@@ -132,7 +132,7 @@ impl Agent {
     }
 }
 
-/// The session in what `twostep --json login` printed.
+/// Parses the session that `twostep --json login` printed.
 pub fn with_mfa(printed: &str, account: &str) -> Result<Value, String> {
     let opened: Value =
         serde_json::from_str(printed).map_err(|error| format!("{error}: {printed}"))?;
@@ -145,5 +145,5 @@ pub fn with_mfa(printed: &str, account: &str) -> Result<Value, String> {
         .ok_or_else(|| format!("not a session with a key: {opened}"))
 }
 
-/// How long a command may take beyond what it was told to wait for.
+/// The time that a command may take beyond its own `--wait`.
 const SLACK: Duration = Duration::from_secs(15);

@@ -1,4 +1,4 @@
-//! What the first process does before and after the cases.
+//! The first process: preparation before the cases and shutdown after them.
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
@@ -14,8 +14,8 @@ use nix::sys::termios::tcdrain;
 
 use super::wait_until;
 
-/// Mounts what a system has, loads the modules, and starts udev where it was asked for. Returns the
-/// words for the guest.
+/// Mounts the usual file systems, loads the modules, and starts udev if asked for. Returns the
+/// variables for the guest.
 pub fn boot() -> Result<Vec<(String, String)>, String> {
     for (kind, place) in [
         ("proc", "/proc"),
@@ -45,7 +45,7 @@ pub fn boot() -> Result<Vec<(String, String)>, String> {
     Ok(ours.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
-/// Ends the machine with this status, which has seven bits.
+/// Powers the machine off with this status of seven bits.
 pub fn power_off(status: u8) -> io::Result<()> {
     let _ = io::stdout().flush();
     let _ = tcdrain(io::stdout());
@@ -75,5 +75,5 @@ fn read(path: &str) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))
 }
 
-/// Where a written byte ends the machine.
+/// The I/O port that ends the machine when written.
 const EXIT_PORT: u64 = 0xf4;

@@ -14,25 +14,25 @@ use nix::unistd::Pid;
 use super::wait_until;
 use crate::wire::Gadget;
 
-/// Done, or why not.
+/// Success, or the reason of the failure.
 pub type Outcome = Result<(), String>;
 
-/// Which machine a case needs.
+/// The machine that a case needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// Without udev, in real time.
     Plain,
     /// With Debian's systemd-udevd.
     Udev,
-    /// In counted time: for cases that mostly wait.
+    /// In virtual time, for cases that mostly wait.
     Counted,
 }
 
 impl Place {
-    /// Every machine there is.
+    /// Every machine.
     pub const ALL: [Place; 3] = [Place::Plain, Place::Udev, Place::Counted];
 
-    /// What it is called.
+    /// The machine's name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -43,49 +43,49 @@ impl Place {
     }
 }
 
-/// Something that has to be true of keys on a real kernel.
+/// A property of keys on a real kernel, and its test.
 #[derive(Clone, Copy)]
 pub struct Case {
-    /// Its group and itself: `group.what-is-true`.
+    /// The name: `group.property`.
     pub name: &'static str,
-    /// Where it runs.
+    /// The machine to run it on.
     pub place: Place,
-    /// After so many seconds it has failed.
+    /// The time limit in seconds.
     pub seconds: u64,
-    /// It can be run on a real key, with a person as its hand.
+    /// True if it can run on a real key, with a person to touch it.
     pub real: bool,
-    /// The case itself.
+    /// The test.
     pub run: fn() -> Outcome,
 }
 
 impl Case {
-    /// A case in the plain machine, with a minute.
+    /// A case in the plain machine, limited to one minute.
     #[must_use]
     pub const fn new(name: &'static str, run: fn() -> Outcome) -> Case {
         Case { name, place: Place::Plain, seconds: 60, real: false, run }
     }
 
-    /// The same in another machine.
+    /// Moves the case to another machine.
     #[must_use]
     pub const fn on(self, place: Place) -> Case {
         Case { place, ..self }
     }
 
-    /// The same, for real keys too.
+    /// Lets the case run on real keys as well.
     #[must_use]
     pub const fn on_real_keys(self) -> Case {
         Case { real: true, ..self }
     }
 
-    /// The same with another deadline.
+    /// Sets another time limit.
     #[must_use]
     pub const fn within(self, seconds: u64) -> Case {
         Case { seconds, ..self }
     }
 }
 
-/// Runs each case in a process of its own, says how it went, and returns how many failed. The words
-/// go into its environment.
+/// Runs each case in a process of its own with these variables in its environment, reports the
+/// results, and returns the number of failures.
 pub fn run_all(cases: &[&Case], environment: &[(String, String)]) -> u8 {
     let mut failed = 0_u8;
     for case in cases {
@@ -147,7 +147,7 @@ fn in_process(case: &Case, environment: &[(String, String)]) -> Outcome {
     }
 }
 
-/// Leaves nothing behind for the next case: no process, no key.
+/// Removes processes and keys that the last case left behind.
 fn sweep() {
     for pid in strays() {
         let _ = kill(pid, Signal::SIGKILL);
@@ -165,7 +165,7 @@ fn sweep() {
     }
 }
 
-/// Every process but the first, udev's, and the kernel's own.
+/// Every process except the first, udev's, and the kernel's own.
 fn strays() -> Vec<Pid> {
     let processes = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
     let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());

@@ -1,4 +1,4 @@
-//! A ceremony that the agent runs, as a program that logs people in sees it.
+//! A ceremony that the agent runs, as seen by a login program.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Agent;
 
-/// It is cancelled when dropped.
+/// A running ceremony, which is cancelled on drop.
 pub struct Ceremony<'a> {
     agent: &'a Agent,
     stream: BufReader<UnixStream>,
@@ -16,7 +16,7 @@ pub struct Ceremony<'a> {
 }
 
 impl Agent {
-    /// Begins a ceremony on the second socket. `more` goes into the request.
+    /// Begins a ceremony on the second socket. `more` is added to the request.
     pub fn ceremony(&self, account: &str, more: &Value) -> Result<Ceremony<'_>, String> {
         let fault = |error: std::io::Error| format!("the ceremony: {error}");
         let mut body = json!({"account": account, "service": "bench", "wait_seconds": 20});
@@ -40,7 +40,7 @@ impl Agent {
 }
 
 impl Ceremony<'_> {
-    /// The next line, which must be this event.
+    /// Reads the next line and requires this event.
     pub fn hears(&mut self, event: &str) -> Result<Value, String> {
         let told = self.next(event)?;
         if told["event"] == event { Ok(told) } else { Err(format!("{told} instead of {event}")) }
@@ -56,15 +56,15 @@ impl Ceremony<'_> {
             if length == 0 {
                 return Err(format!("the end instead of {wanted}"));
             }
-            // What is no object is the head, or the length of a chunk.
+            // Lines that are not objects are the head or chunk lengths.
             if let Ok(told @ Value::Object(_)) = serde_json::from_str::<Value>(&line) {
                 return Ok(told);
             }
         }
     }
 
-    /// The end, which must be a session. Whether a key says that it blinks depends on how soon it
-    /// is touched.
+    /// Reads the end, which must be a session. The event for a blinking key is optional: it depends
+    /// on how soon the key is touched.
     pub fn done(&mut self) -> Result<Value, String> {
         loop {
             let told = self.next("done")?;
@@ -76,7 +76,7 @@ impl Ceremony<'_> {
         }
     }
 
-    /// Brings the PIN that was asked for.
+    /// Sends the PIN that was asked for.
     pub fn type_pin(&self, pin: &str) -> Result<(), String> {
         let path = format!("/v1/local/key-ceremonies/{}/pin", self.id);
         self.agent.post(&path, &json!({"pin": pin}), 204).map(drop)

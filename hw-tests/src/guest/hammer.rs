@@ -1,5 +1,5 @@
-//! Another program that uses a key again and again: it opens it, asks for a channel, and pings,
-//! describes and winks on it.
+//! Other programs that use a key continuously: each opens it, allocates a channel, and sends ping,
+//! getInfo and wink.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ use std::{io, thread};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-/// Programs that use one key; they end when dropped.
+/// Programs that use one key, until dropped.
 pub struct Hammer {
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicU64>,
@@ -22,7 +22,7 @@ pub struct Hammer {
 }
 
 impl Hammer {
-    /// Starts so many programs on the key at this node.
+    /// Starts this number of programs on the key at this node.
     #[must_use]
     pub fn start(node: &str, programs: usize) -> Hammer {
         let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
@@ -31,7 +31,7 @@ impl Hammer {
                 (node.to_owned(), Arc::clone(&stop), Arc::clone(&answered));
             thread::spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
-                    // A key that is busy or gone is tried again.
+                    // A busy or absent key is tried again.
                     let _ = use_once(&node, &answered);
                 }
             })
@@ -39,7 +39,7 @@ impl Hammer {
         Hammer { programs: programs.collect(), stop, answered }
     }
 
-    /// How many answers they had so far.
+    /// The number of answers so far.
     #[must_use]
     pub fn answered(&self) -> u64 {
         self.answered.load(Ordering::Relaxed)
@@ -78,13 +78,13 @@ fn use_once(node: &str, answered: &AtomicU64) -> io::Result<()> {
             answer.get(4) == Some(&(command | INITIAL))
         })?;
         answered.fetch_add(u64::from(answer.is_some()), Ordering::Relaxed);
-        // The one processor of the machine is for the others too.
+        // The machine has only one processor.
         thread::sleep(BREATH);
     }
     Ok(())
 }
 
-/// Sends a message and waits a moment for the first report of its answer.
+/// Sends a message and waits briefly for the first report of the answer.
 fn exchange(
     key: &mut File,
     channel: [u8; 4],
@@ -94,7 +94,7 @@ fn exchange(
 ) -> io::Result<Option<[u8; REPORT]>> {
     let (first, rest) = message.split_at(message.len().min(REPORT - 7));
     let length = u16::try_from(message.len()).unwrap_or_default().to_be_bytes();
-    // The kernel wants the number of the report, which is none.
+    // The kernel expects a report number first: 0, since FIDO devices have only one report.
     send(key, [&[0][..], &channel, &[command | INITIAL], &length, first].concat())?;
     for (sequence, part) in (0_u8..).zip(rest.chunks(REPORT - 5)) {
         send(key, [&[0][..], &channel, &[sequence], part].concat())?;
@@ -122,7 +122,7 @@ fn send(key: &mut File, mut report: Vec<u8>) -> io::Result<()> {
 const REPORT: usize = 64;
 const BROADCAST: [u8; 4] = [0xff; 4];
 
-/// CTAPHID commands and one of CTAP2 (CTAP 2.1 §11.2.9, §6.4).
+/// CTAPHID commands and one CTAP2 command (CTAP 2.1 §11.2.9, §6.4).
 const INITIAL: u8 = 0x80;
 const PING: u8 = 0x01;
 const INIT: u8 = 0x06;
@@ -133,5 +133,5 @@ const GET_INFO: u8 = 0x04;
 /// The pause between two commands.
 const BREATH: Duration = Duration::from_millis(2);
 
-/// How long an answer is waited for: as long as a slow key takes.
+/// The time limit for an answer, enough for a slow key.
 const PATIENCE: Duration = Duration::from_millis(3_500);

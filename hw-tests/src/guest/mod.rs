@@ -1,5 +1,4 @@
-//! The inside of the virtual machine: the first process, the cases it runs, and what they hold in
-//! their hands.
+//! The inside of the virtual machine: the first process, the cases, and the tools that they use.
 
 mod agent;
 mod boot;

@@ -1,4 +1,4 @@
-//! Virtual keys in the hands of a case.
+//! Virtual keys for the cases.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -8,29 +8,30 @@ use std::{env, fs, io, thread};
 use super::run::ours;
 use crate::key::tell;
 
-/// What a key hangs on.
+/// The connection of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
-    /// The kernel's HID layer alone.
+    /// A device of the kernel's HID layer, without USB.
     Uhid,
     /// A USB port of the dummy host controller, 0 to 3.
     Usb(u8),
 }
 
-/// A key. A virtual one is pulled out when dropped.
+/// A key. A virtual one is pulled out on drop.
 pub struct Key {
     hand: Hand,
     serial: String,
 }
 
-/// Who touches a key and plugs it in.
+/// The one who touches a key and plugs it in.
 enum Hand {
     Process { child: Child, control: PathBuf },
     Person,
 }
 
 impl Key {
-    /// Plugs in a key with this serial number and waits for its node. `more` goes to `vkey`.
+    /// Plugs in a key with this serial number and waits for its node. `more` are further arguments
+    /// for `vkey`.
     pub fn plug(wire: Wire, serial: &str, more: &[&str]) -> Result<Key, String> {
         if let Ok(serial) = env::var(REAL_KEY) {
             let key = Key { hand: Hand::Person, serial };
@@ -61,20 +62,20 @@ impl Key {
         Ok(Key { hand: Hand::Process { child, control }, serial: serial.to_owned() })
     }
 
-    /// The device node, once it is there.
+    /// The device node, once it exists.
     pub fn node(&self) -> Result<String, String> {
         let found = wait_until(PATIENCE, || node_of(&self.serial).is_some())
             .and_then(|()| node_of(&self.serial));
         found.ok_or_else(|| format!("{} did not appear", self.serial))
     }
 
-    /// Waits until the kernel has forgotten the key.
+    /// Waits until the kernel has removed the key.
     pub fn gone(&self) -> Result<(), String> {
         wait_until(PATIENCE, || node_of(&self.serial).is_none())
             .ok_or_else(|| format!("{} is still there", self.serial))
     }
 
-    /// Gives a command to the key.
+    /// Sends a command to the key.
     pub fn tell(&self, command: &str) -> Result<String, String> {
         match &self.hand {
             Hand::Process { control, .. } => {
@@ -84,7 +85,7 @@ impl Key {
         }
     }
 
-    /// A member of the key's state.
+    /// One entry of the key's state.
     pub fn state(&self, name: &str) -> Result<String, String> {
         let state = self.tell("state")?;
         let found =
@@ -92,18 +93,18 @@ impl Key {
         found.map(str::to_owned).ok_or_else(|| format!("{state}: no {name}"))
     }
 
-    /// A count of the key's state.
+    /// One counter of the key's state.
     pub fn count(&self, name: &str) -> Result<u64, String> {
         self.state(name)?.parse().map_err(|_| format!("{name} is no number"))
     }
 
-    /// Whether the key waits for a touch.
+    /// Returns whether the key waits for a touch.
     #[must_use]
     pub fn blinks(&self) -> bool {
         self.state("blinking").is_ok_and(|blinking| blinking == "true")
     }
 
-    /// Waits until the key wants to be touched.
+    /// Waits until the key waits for a touch.
     pub fn blinking(&self) -> Result<(), String> {
         if matches!(self.hand, Hand::Person) {
             return ask(&self.serial, "blinks").map(drop);
@@ -112,7 +113,7 @@ impl Key {
             .ok_or_else(|| format!("{} does not blink", self.serial))
     }
 
-    /// Waits until the key wants nothing any more.
+    /// Waits until the key no longer waits for a touch.
     pub fn dark(&self) -> Result<(), String> {
         wait_until(PATIENCE, || !self.blinks())
             .ok_or_else(|| format!("{} still blinks", self.serial))
@@ -131,18 +132,17 @@ impl Drop for Key {
     }
 }
 
-/// Asks a person to do with a real key what a virtual one is told, and waits for Enter or for the
-/// kernel.
+/// Asks a person to do to a real key as the command says, and waits for Enter or for the kernel.
 fn ask(serial: &str, command: &str) -> Result<String, String> {
     let is_in = || node_of(serial).is_some();
     match command {
         "unplug" if is_in() => {
             println!("  Unplug {serial}.");
-            wait_until(FOR_PEOPLE, || !is_in()).ok_or("nobody unplugged it")?;
+            wait_until(FOR_PEOPLE, || !is_in()).ok_or("the key was not unplugged")?;
         }
         "replug" if !is_in() => {
             println!("  Plug in {serial}.");
-            wait_until(FOR_PEOPLE, is_in).ok_or("nobody plugged it in")?;
+            wait_until(FOR_PEOPLE, is_in).ok_or("the key was not plugged in")?;
         }
         "blinks" => {
             println!("  Press Enter as soon as {serial} blinks; do not touch it.");
@@ -170,13 +170,13 @@ pub fn node_of(serial: &str) -> Option<String> {
     None
 }
 
-/// How many descriptors a process has open.
+/// The number of open descriptors of a process.
 #[must_use]
 pub fn descriptors_of(process: u32) -> usize {
     fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
 }
 
-/// Looks until it is so, or until it is late.
+/// Polls until the condition holds or the time limit passes.
 pub fn wait_until(limit: Duration, mut so: impl FnMut() -> bool) -> Option<()> {
     let begun = Instant::now();
     loop {
@@ -190,14 +190,14 @@ pub fn wait_until(limit: Duration, mut so: impl FnMut() -> bool) -> Option<()> {
     }
 }
 
-/// How long a key may take to appear or to go.
+/// The time limit for a key to appear or to go.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long a person may take.
+/// The time limit for a person.
 const FOR_PEOPLE: Duration = Duration::from_secs(60);
 
-/// Names a real key by its serial number, and says its PIN: then there is no other key, and a
-/// person is its hand.
+/// The serial number of a real key; with its PIN, the cases run on that key only, and a person
+/// handles it.
 pub const REAL_KEY: &str = "TWOSTEP_REAL_KEY";
-/// See [`REAL_KEY`].
+/// The PIN of the key in [`REAL_KEY`].
 pub const REAL_PIN: &str = "TWOSTEP_REAL_PIN";

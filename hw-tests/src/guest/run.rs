@@ -14,21 +14,21 @@ use nix::unistd::Pid;
 
 use super::wait_until;
 
-/// How a program ended.
+/// The result of a program.
 #[derive(Debug)]
 pub struct Ran {
-    /// Its exit code; `None` when a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
-    /// What it printed.
+    /// Standard output.
     pub stdout: String,
-    /// What it said on standard error.
+    /// Standard error.
     pub stderr: String,
-    /// From its start to its end.
+    /// Time from start to end.
     pub took: Duration,
 }
 
 impl Ran {
-    /// Itself, when it ended with this exit code.
+    /// Requires this exit code.
     pub fn with_code(self, code: i32) -> Result<Ran, String> {
         let panicked = self.stderr.contains("panicked at");
         if self.code == Some(code) && !panicked {
@@ -43,12 +43,12 @@ impl Ran {
         ))
     }
 
-    /// Itself, when it did what it was asked for.
+    /// Requires success.
     pub fn done(self) -> Result<Ran, String> {
         self.with_code(0)
     }
 
-    /// Itself, when it says `words` on standard error or standard output.
+    /// Requires `words` on standard error or standard output.
     pub fn saying(self, words: &str) -> Result<Ran, String> {
         let found = self.stderr.contains(words) || self.stdout.contains(words);
         let said = format!("{} / {}", self.stdout.trim(), self.stderr.trim()).replace('\n', " / ");
@@ -56,7 +56,7 @@ impl Ran {
     }
 }
 
-/// A program that runs.
+/// A running program.
 pub struct Running {
     child: Child,
     begun: Instant,
@@ -64,25 +64,25 @@ pub struct Running {
     stderr: Reader,
 }
 
-/// What a program prints, as it comes.
+/// The output of a program, as it arrives.
 struct Reader {
     text: Arc<Mutex<Vec<u8>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Running {
-    /// Its process.
+    /// The process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Whether it has not ended yet.
+    /// Returns whether it is still running.
     pub fn running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Waits for its end; a program that is still running at the limit is killed, and that is an
+    /// Waits for the end. A program that is still running at the limit is killed, which is an
     /// error.
     pub fn end(mut self, limit: Duration) -> Result<Ran, String> {
         let ended = wait_until(limit, || !self.running());
@@ -103,7 +103,7 @@ impl Running {
         }
     }
 
-    /// Waits until it has said this on standard error.
+    /// Waits until these words appear on standard error.
     pub fn says(&self, words: &str) -> Result<(), String> {
         let said = wait_until(PATIENCE, || self.stderr.so_far().contains(words));
         said.ok_or_else(|| format!("{words:?} was not said, but: {}", self.stderr.so_far().trim()))
@@ -131,7 +131,7 @@ pub fn start(command: &mut Command, input: &str) -> Result<Running, String> {
     let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = piped.spawn().map_err(|error| format!("{name}: {error}"))?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A program that does not want to read is free not to.
+        // A program need not read its input.
         let _ = stdin.write_all(input.as_bytes());
     }
     let (Some(stdout), Some(stderr)) =
@@ -142,7 +142,7 @@ pub fn start(command: &mut Command, input: &str) -> Result<Running, String> {
     Ok(Running { child, begun, stdout, stderr })
 }
 
-/// The program of ours with this name: it lies beside the one that runs.
+/// The path of our program with this name, in the same folder as this one.
 #[must_use]
 pub fn ours(name: &str) -> PathBuf {
     std::env::current_exe().unwrap_or_default().with_file_name(name)
@@ -187,5 +187,5 @@ impl Reader {
     }
 }
 
-/// How long a program may take to say something.
+/// The time limit for output.
 const PATIENCE: Duration = Duration::from_secs(20);

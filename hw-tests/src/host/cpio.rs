@@ -1,10 +1,10 @@
-//! The archive that the kernel unpacks into its first file system: "newc",
-//! Documentation/driver-api/early-userspace.
+//! The archive format of the kernel's first file system, "newc"
+//! (Documentation/driver-api/early-userspace).
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// An archive that grows.
+/// An archive under construction.
 #[derive(Default)]
 pub(super) struct Cpio {
     bytes: Vec<u8>,
@@ -13,7 +13,7 @@ pub(super) struct Cpio {
 }
 
 impl Cpio {
-    /// A file at an absolute path, and the folders above it.
+    /// Adds a file at an absolute path, with the folders above it.
     pub(super) fn file(&mut self, path: &str, mode: u32, content: &[u8]) {
         self.above(path);
         self.entry(path, FILE | mode, content);
@@ -48,8 +48,8 @@ impl Cpio {
     fn entry(&mut self, path: &str, mode: u32, content: &[u8]) {
         self.number += 1;
         let name = path.trim_start_matches('/');
-        // Inode, mode, owner, group, links, time, size, device of the file, its own device, length
-        // of the name, checksum.
+        // Inode, mode, owner, group, links, time, size, device of the file (major, minor), its own
+        // device (major, minor), length of the name, checksum.
         let fields = [
             self.number,
             mode,

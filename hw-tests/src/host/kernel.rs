@@ -1,4 +1,4 @@
-//! Debian's kernel: the image without its own unpacker, and the modules for keys.
+//! Debian's kernel: the uncompressed image, and the modules for keys.
 
 use std::fs;
 use std::io::Write;
@@ -9,9 +9,9 @@ use super::{Fault, at, cache, output, packages, text};
 
 /// An unpacked kernel package.
 pub struct Kernel {
-    /// Uncompressed image, which starts seconds sooner under emulation.
+    /// The uncompressed image, which boots seconds faster under emulation.
     pub image: PathBuf,
-    /// Files with modules in loading order, each with its parameters.
+    /// Module files in loading order, each with its parameters.
     pub modules: Vec<(PathBuf, String)>,
     /// The package's name.
     pub package: String,
@@ -39,7 +39,7 @@ impl Kernel {
     }
 }
 
-/// A package that was unpacked before: a run needs no network then.
+/// A package that was unpacked before; such a run needs no network.
 fn cached() -> Option<String> {
     let folders = entries(&cache()).ok()?;
     let mut names: Vec<String> = folders
@@ -71,7 +71,8 @@ fn payload(image: &[u8]) -> Result<Vec<u8>, Fault> {
         [0x1f, 0x8b, ..] => "gzip",
         _ => return Err("the kernel is packed in an unknown way".to_owned()),
     };
-    // The length of the kernel follows its packed form, which unpackers call trailing garbage.
+    // The uncompressed length follows the compressed data; decompressors would reject it as
+    // trailing garbage.
     let packed = &packed[..packed.len().saturating_sub(4)];
     piped(Command::new(unpacker).args(["-d", "-c"]), packed)
 }
@@ -121,7 +122,7 @@ fn modules(folder: &Path) -> Result<Vec<(PathBuf, String)>, Fault> {
     Ok(modules)
 }
 
-/// Puts a module behind everything that it needs.
+/// Adds a module to the loading order after its dependencies.
 fn needed(name: &str, files: &[PathBuf], order: &mut Vec<(String, PathBuf)>) -> Result<(), Fault> {
     if order.iter().any(|(known, _)| known == name) {
         return Ok(());
@@ -133,7 +134,7 @@ fn needed(name: &str, files: &[PathBuf], order: &mut Vec<(String, PathBuf)>) -> 
             .and_then(|name| name.split('.').next());
         stem.is_some_and(|stem| stem.replace('-', "_") == name)
     };
-    // What is not there is built in.
+    // A missing file means that the module is built in.
     let Some(file) = files.iter().find(called) else { return Ok(()) };
     for dependency in text(Command::new("/sbin/modinfo").args(["-F", "depends"]).arg(file))?
         .trim()
@@ -167,10 +168,10 @@ fn named(path: &Path, start: &str) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start))
 }
 
-/// Meta packages, best first. Flavour `amd64`: the one for clouds has no USB.
+/// Meta packages in order of preference. The flavour is `amd64`: the cloud flavour lacks USB.
 const META: [&str; 2] = ["linux-image-6.12-amd64", "linux-image-amd64"];
 
-/// What the guest loads, with parameters; what these need is loaded before them.
+/// Modules for the guest, with parameters; their dependencies are loaded first.
 const MODULES: [(&str, &str); 6] = [
     ("hid_generic", ""),
     ("uhid", ""),

@@ -10,35 +10,35 @@ use std::time::{Duration, Instant};
 
 use super::{Fault, at, cache};
 
-/// A virtual machine that is about to run.
+/// A virtual machine, ready to run.
 pub struct Machine<'a> {
-    /// What it is called in the report.
+    /// The name in the report.
     pub name: &'a str,
     /// The kernel's image.
     pub image: &'a Path,
     /// The first file system.
     pub root: &'a Path,
-    /// Whether time is counted in instructions.
+    /// True for virtual time, counted in instructions.
     pub counted_time: bool,
-    /// Words for the guest.
+    /// Variables for the guest.
     pub words: String,
-    /// The run is over then, come what may.
+    /// The time limit of the run.
     pub deadline: Duration,
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The guest's exit status: the number of cases that failed.
+    /// The guest's exit status: the number of failed cases.
     Status(u8),
-    /// The guest went away without saying how it went.
+    /// The machine ended without an exit status.
     Vanished,
-    /// It was still running at the deadline.
+    /// The machine was still running at the deadline.
     TooLate,
 }
 
 impl Machine<'_> {
-    /// Starts it, hands each line of its console to `line`, and waits for its end.
+    /// Starts the machine, passes each line of its console to `line`, and waits for its end.
     pub fn run(&self, mut line: impl FnMut(&str)) -> Result<Verdict, Fault> {
         let until = Instant::now() + self.deadline;
         let time = if self.counted_time { COUNTED_TIME } else { REAL_TIME };
@@ -89,7 +89,7 @@ fn console(child: &mut Child) -> Result<mpsc::Receiver<String>, Fault> {
     Ok(lines)
 }
 
-/// The device makes `2v + 1` of the byte `v` that the guest writes to it.
+/// Decodes an exit code: the exit device makes `2v + 1` of the byte `v` that the guest writes.
 fn verdict(code: Option<i32>) -> Verdict {
     match code.map(u8::try_from) {
         Some(Ok(code)) if code % 2 == 1 => Verdict::Status(code / 2),
@@ -97,18 +97,19 @@ fn verdict(code: Option<i32>) -> Verdict {
     }
 }
 
-/// What the guest's kernel is told. Serial console; no pause after a panic; no work that only real
+/// The kernel command line: serial console, no pause after a panic, and no work that only real
 /// hardware needs.
 const KERNEL: &str = "console=ttyS0 quiet panic=-1 rdinit=/init tsc=unstable mitigations=off nokaslr random.trust_cpu=on audit=0";
 
-/// Software emulation, always: nested virtualisation that half works is worse than none.
+/// Software emulation always: nested virtualisation is unreliable.
 const ALWAYS: &str = "-nodefaults -no-user-config -nographic -no-reboot -M q35 -cpu max -smp 1 -m 512 -serial stdio \
                       -device isa-debug-exit,iobase=0xf4,iosize=0x04";
 
-/// Time as the host's clock tells it.
+/// Real time, by the host's clock.
 const REAL_TIME: &str = "-accel tcg,thread=multi,tb-size=256";
 
-/// Time as instructions pass: waiting costs nothing, and a busy host cannot make a test late.
+/// Virtual time, counted in instructions: waiting costs nothing, and a busy host cannot make a test
+/// late.
 const COUNTED_TIME: &str =
     "-icount shift=2,sleep=off -rtc clock=vm -accel tcg,thread=single,tb-size=256";
 

@@ -14,23 +14,23 @@ pub use root::Root;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Why the bench cannot run.
+/// The reason why the bench cannot run.
 pub type Fault = String;
 
-/// Where everything that is fetched or made lies.
+/// The folder for everything that is fetched or made.
 #[must_use]
 pub fn cache() -> PathBuf {
     target().join("hw")
 }
 
-/// Cargo's folder for what it builds.
+/// Cargo's target folder.
 #[must_use]
 pub fn target() -> PathBuf {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
     std::env::var_os("CARGO_TARGET_DIR").map_or(default, PathBuf::from)
 }
 
-/// Runs a program to its end and returns what it printed.
+/// Runs a program to its end and returns its standard output.
 fn output(command: &mut Command) -> Result<Vec<u8>, Fault> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|error| format!("{name}: {error}"))?;
@@ -45,7 +45,7 @@ fn text(command: &mut Command) -> Result<String, Fault> {
     output(command).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Puts a path before an error of the file system.
+/// Adds the path to a file system error.
 fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Fault + '_ {
     move |error| format!("{}: {error}", path.display())
 }

@@ -1,4 +1,4 @@
-//! Debian packages that are looked into and never installed.
+//! Debian packages: downloaded and unpacked, never installed.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use super::{Fault, at, cache, output, text};
 
-/// One line for each tool that is not here.
+/// One line for each missing tool.
 #[must_use]
 pub fn missing_tools() -> Vec<String> {
     let path = env::var_os("PATH").unwrap_or_default();
@@ -20,14 +20,14 @@ pub fn missing_tools() -> Vec<String> {
         .collect()
 }
 
-/// The package that a meta package stands for today.
+/// The package to which a meta package currently refers.
 pub(super) fn behind(meta: &str, wanted: &str) -> Option<String> {
     let printed = text(Command::new("apt-cache").args(["depends", meta])).ok()?;
     let dependencies = printed.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
     dependencies.map(str::to_owned).find(|name| name.starts_with(wanted))
 }
 
-/// Fetches the lists of packages anew.
+/// Updates the package lists.
 pub(super) fn update() -> Result<(), Fault> {
     output(Command::new("apt-get").args(["-qq", "update"])).map(drop)
 }
@@ -48,7 +48,7 @@ pub(super) fn unpacked(package: &str) -> Result<PathBuf, Fault> {
                 .current_dir(&downloads),
         )
     };
-    // The lists may be from before the package's last update.
+    // The package lists may be older than the package's last update.
     download().or_else(|_| update().and_then(|()| download()))?;
     let start = format!("{package}_");
     let files = fs::read_dir(&downloads).map_err(at(&downloads))?.filter_map(Result::ok);
@@ -56,7 +56,7 @@ pub(super) fn unpacked(package: &str) -> Result<PathBuf, Fault> {
         path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&start))
     });
     let file = file.ok_or_else(|| format!("apt-get downloaded no {package}"))?;
-    // Unpacked beside, then renamed: half a package never looks like a whole one.
+    // Unpack to a temporary name, then rename: an incomplete package never appears complete.
     let half = cache().join(format!("{package}.half"));
     let _ = fs::remove_dir_all(&half);
     output(Command::new("dpkg-deb").arg("-x").arg(&file).arg(&half))?;
@@ -65,7 +65,7 @@ pub(super) fn unpacked(package: &str) -> Result<PathBuf, Fault> {
     Ok(folder)
 }
 
-/// What the bench calls, and the Debian package that has it.
+/// Tools that the bench calls, with their Debian packages.
 const TOOLS: &[(&str, &str)] = &[
     ("apt-get", "apt"),
     ("dpkg-deb", "dpkg"),

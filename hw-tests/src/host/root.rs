@@ -1,5 +1,4 @@
-//! What the guest finds in its file system: programs with their libraries, modules, keys for
-//! attestation, udev.
+//! The guest's file system: programs with their libraries, modules, attestation keys, udev.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +16,7 @@ pub struct Root {
 }
 
 impl Root {
-    /// The kernel's modules, our programs and Debian's.
+    /// Collects the kernel's modules, our programs and Debian's.
     pub fn new(kernel: &Kernel) -> Result<Root, Fault> {
         let mut root = Root { archive: Cpio::default(), copied: BTreeSet::new() };
         for folder in ["/dev", "/proc", "/sys", "/tmp", "/run", "/var", "/root", "/home"] {
@@ -67,8 +66,7 @@ impl Root {
         Ok(root)
     }
 
-    /// Adds Debian's systemd-udevd with the rules for keys, and `rule`, the one that this project
-    /// ships.
+    /// Adds Debian's systemd-udevd with the rules for keys, and this project's own `rule`.
     pub fn with_udev(mut self, rule: Option<&Path>) -> Result<Root, Fault> {
         let folder = packages::unpacked("udev")?;
         self.program(&folder.join("bin/udevadm"), "/bin/udevadm")?;
@@ -100,7 +98,7 @@ impl Root {
         Ok(file)
     }
 
-    /// A program without its debug information, and the libraries it asks for.
+    /// Adds a program without debug information, and its libraries.
     fn program(&mut self, file: &Path, path: &str) -> Result<(), Fault> {
         let stripped = cache().join("stripped");
         let status = Command::new("strip").arg("-o").arg(&stripped).arg(file).status();
@@ -121,7 +119,7 @@ impl Root {
     }
 }
 
-/// Absolute paths in what `ldd` prints, the loader among them.
+/// The absolute paths in the output of `ldd`, the loader included.
 fn libraries(program: &Path) -> Result<Vec<PathBuf>, Fault> {
     let printed = text(Command::new("ldd").arg(program))?;
     if let Some(line) = printed.lines().find(|line| line.contains("not found")) {
@@ -135,7 +133,8 @@ fn libraries(program: &Path) -> Result<Vec<PathBuf>, Fault> {
     Ok(words.filter(|word| word.starts_with('/')).map(PathBuf::from).collect())
 }
 
-/// A key and a certificate as makers put them into keys (WebAuthn L3 §8.2.1, U2F §5.1): made once.
+/// An attestation key and certificate in the form of a key's maker (WebAuthn L3 §8.2.1, U2F §5.1),
+/// made once.
 fn attestation() -> Result<PathBuf, Fault> {
     const SUBJECT: &str = "/C=XX/O=Example/OU=Authenticator Attestation/CN=Batch";
     let folder = cache().join("attestation");
@@ -150,19 +149,19 @@ fn attestation() -> Result<PathBuf, Fault> {
     run(&format!(
         "req|-new|-x509|-key|att.pem|-subj|{SUBJECT}|-days|7300|-outform|DER|-out|att.der"
     ))?;
-    // SEC 1: the 32 bytes of the private key stand behind seven of structure.
+    // SEC 1: the 32 bytes of the private key follow a header of seven bytes.
     let key = run("ec|-in|att.pem|-outform|DER")?;
     let secret = key.get(7..39).ok_or("openssl made a key of another form")?;
     fs::write(folder.join("att.key"), secret).map_err(at(&folder))?;
     Ok(folder)
 }
 
-/// Debian's programs that drive the same keys.
+/// Debian's programs for the same keys.
 const FIDO2_TOOLS: [&str; 3] =
     ["/usr/bin/fido2-token", "/usr/bin/fido2-cred", "/usr/bin/fido2-assert"];
 
-/// A host of PAM's.
+/// A PAM host.
 const PAMTESTER: &str = "/usr/bin/pamtester";
 
-/// Rules of udev that keys pass through; the others are about disks, networks and sound.
+/// udev rules that concern keys; the others concern disks, networks and sound.
 const RULES: [&str; 3] = ["50-udev-default.rules", "60-fido-id.rules", "80-drivers.rules"];

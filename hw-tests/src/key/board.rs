@@ -1,4 +1,4 @@
-//! The body of a key: its plug, its button, its wire, and what is broken about it.
+//! The hardware of a key: plug, button, wire, and injected faults.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -16,18 +16,18 @@ use crate::faults;
 use crate::faults::{Endless, Fault};
 use crate::wire::Wire;
 
-/// When the button is pressed.
+/// The behaviour of the button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finger {
-    /// At once.
+    /// Pressed at once.
     Auto,
-    /// Not at all.
+    /// Never pressed.
     Never,
     /// The person declines.
     Deny,
-    /// When the control socket says so.
+    /// Pressed by a command on the control socket.
     Manual,
-    /// So long after the key has begun to blink.
+    /// Pressed at this time after the key began to blink.
     Delay(Duration),
 }
 
@@ -52,7 +52,7 @@ impl FromStr for Finger {
     }
 }
 
-/// How the wait for a touch stands.
+/// The state of the wait for a touch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Touch {
     Given,
@@ -60,14 +60,14 @@ pub(super) enum Touch {
     Awaited,
 }
 
-/// A fault, and which of the replies it concerns: after so many, for so many.
+/// A fault, with the number of replies to skip and the number to spoil.
 struct Armed {
     fault: &'static Fault,
     skip: u64,
     times: u64,
 }
 
-/// Everything about a key but its firmware.
+/// The state of a key apart from its firmware.
 pub(super) struct Board {
     wire: Box<dyn Wire>,
     control: Option<Control>,
@@ -85,7 +85,7 @@ pub(super) struct Board {
     inbox: VecDeque<[u8; 64]>,
     reports: u64,
     unplug_after: Option<u64>,
-    /// All that it says comes so late.
+    /// The delay of every report from the key.
     late: Duration,
     outbox: VecDeque<(Instant, Vec<u8>)>,
 }
@@ -123,12 +123,12 @@ impl Board {
         self.plugged
     }
 
-    /// Whether the power has been there since the firmware began what it does.
+    /// Returns whether the power was on since the firmware's current operation began.
     pub(super) fn powered(&self) -> bool {
         self.plugged && !self.lost_power
     }
 
-    /// Whether the power was away since the last time this was asked.
+    /// Returns whether the power was off since the last call.
     pub(super) fn take_power_cycle(&mut self) -> bool {
         std::mem::take(&mut self.lost_power)
     }
@@ -175,7 +175,7 @@ impl Board {
         self.inbox.pop_front()
     }
 
-    /// Sends a whole reply of the firmware, spoiled when a fault is armed.
+    /// Sends a whole reply of the firmware, spoiled if a fault is armed.
     pub(super) fn answer(&mut self, reply: &[[u8; 64]]) {
         if let Some(armed) = &mut self.armed
             && let Some(sent) = faults::mutate(armed.fault, reply)
@@ -200,7 +200,7 @@ impl Board {
         }
     }
 
-    /// Says what is due.
+    /// Sends the reports that are due.
     fn say_late(&mut self) {
         while self.outbox.front().is_some_and(|(due, _)| *due <= Instant::now()) {
             if let Some((_, report)) = self.outbox.pop_front() {
@@ -211,13 +211,13 @@ impl Board {
 
     fn say(&mut self, report: &[u8]) {
         if self.powered() {
-            // Whoever listens may be gone: a key never knows.
+            // The host may be gone, which a real key cannot notice.
             let _ = self.wire.send(report);
             self.count();
         }
     }
 
-    /// Lets things happen until something has, or it is that late.
+    /// Processes events until one has occurred or the time is over.
     pub(super) fn pump(&mut self, until: Instant) {
         let due = self.endless.as_ref().map_or(until, |(_, next)| until.min(*next));
         let due = self.outbox.front().map_or(due, |(next, _)| due.min(*next));
@@ -266,7 +266,7 @@ impl Board {
         }
     }
 
-    /// Counts a report in either direction, and pulls the plug when it was the last one.
+    /// Counts a report in either direction, and unplugs the key after the last one allowed.
     fn count(&mut self) {
         self.reports += 1;
         self.unplug_after = self.unplug_after.map(|left| left.saturating_sub(1));

@@ -1,4 +1,4 @@
-//! The hand that holds a virtual key: one command a connection on a Unix socket, one line of
+//! Control of a virtual key: a Unix socket with one command for each connection and one line of
 //! answer.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 use std::{fs, io};
 
-/// The key's end.
+/// The socket at the key's end.
 pub(super) struct Control {
     socket: UnixListener,
 }
@@ -25,7 +25,7 @@ impl Control {
         self.socket.as_fd()
     }
 
-    /// The next command that waits, and who wants to know what came of it.
+    /// The next pending command, and the connection for its answer.
     pub(super) fn next(&self) -> Option<(String, UnixStream)> {
         let (stream, _) = self.socket.accept().ok()?;
         stream.set_nonblocking(false).ok()?;
@@ -36,7 +36,7 @@ impl Control {
     }
 }
 
-/// Gives a command to the key that listens at `path`, and returns what it says.
+/// Sends a command to the key that listens at `path`, and returns the answer.
 pub fn tell(path: &Path, command: &str) -> io::Result<String> {
     let mut stream = UnixStream::connect(path)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -55,5 +55,5 @@ pub fn tell(path: &Path, command: &str) -> io::Result<String> {
 /// The longest command: a report of 4 KiB in hexadecimal.
 const LONGEST: u64 = 10_000;
 
-/// How long either side waits for the other.
+/// The time limit of either side for the other.
 const PATIENCE: Duration = Duration::from_secs(20);

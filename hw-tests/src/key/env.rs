@@ -1,4 +1,4 @@
-//! What the firmware needs of its surroundings: chance, time, memory, a finger, a wire.
+//! The environment of the firmware: random numbers, time, memory, a button, a wire.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -23,7 +23,7 @@ use rand_core::{CryptoRng, RngCore};
 use super::board::{Board, Touch};
 use super::flash::Flash;
 
-/// What a firmware of this kind is like.
+/// The configuration of this kind of firmware.
 pub(super) fn firmware(always_uv: bool) -> CustomizationImpl {
     CustomizationImpl {
         enforce_always_uv: always_uv,
@@ -32,7 +32,7 @@ pub(super) fn firmware(always_uv: bool) -> CustomizationImpl {
     }
 }
 
-/// The surroundings of one key from one power-up to the next.
+/// The environment of one key from one power-up to the next.
 pub(super) struct Surroundings {
     chance: Chance,
     body: Body,
@@ -150,14 +150,14 @@ impl CryptoRng for Chance {}
 
 impl Rng for Chance {}
 
-/// Real time, but kind: a pause of a busy host must not look like a broken message.
+/// Real time with a tolerance: a pause of a busy host must not look like a broken message.
 pub(super) struct Ticks;
 
 impl Clock for Ticks {
     type Timer = Option<Instant>;
 
     fn make_timer(&mut self, milliseconds: usize) -> Option<Instant> {
-        // The firmware gives a message 100 ms between two packets, which an emulated host can miss.
+        // The firmware allows 100 ms between two packets, which an emulated host can exceed.
         let stretched = if milliseconds < 1_000 { milliseconds * 10 } else { milliseconds };
         Instant::now()
             .checked_add(Duration::from_millis(u64::try_from(stretched).unwrap_or(u64::MAX)))
@@ -168,7 +168,7 @@ impl Clock for Ticks {
     }
 }
 
-/// The memory, which outlives the power.
+/// Persistent memory.
 pub(super) struct Memory(Rc<RefCell<Flash>>);
 
 impl Persist for Memory {
@@ -190,7 +190,7 @@ impl Persist for Memory {
     }
 }
 
-/// What is touched and plugged.
+/// The button and the plug.
 pub(super) struct Body(Rc<RefCell<Board>>);
 
 impl HidConnection for Body {
@@ -308,7 +308,7 @@ impl Fingerprint for Body {
     }
 }
 
-/// Where the firmware's notes go.
+/// A sink for the firmware's log.
 pub(super) struct Silence;
 
 impl fmt::Write for Silence {

@@ -1,4 +1,4 @@
-//! What a key remembers without power, as numbered values.
+//! Persistent memory of a key, as numbered values.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,15 +9,14 @@ use std::{fs, io};
 use opensk::api::persist::{Persist, PersistIter};
 use opensk::ctap::status_code::CtapResult;
 
-/// The memory of one key. It can be written to a file and read from one: that is how a key is
-/// cloned.
+/// The memory of one key. Saving it to a file and loading it again clones the key.
 #[derive(Clone, Debug, Default)]
 pub struct Flash {
     values: BTreeMap<usize, Vec<u8>>,
 }
 
 impl Flash {
-    /// Writes `number hex`, one value a line.
+    /// Writes one value a line, as `number hex`.
     pub fn save(&self, file: &Path) -> io::Result<()> {
         let mut text = String::new();
         for (number, value) in &self.values {
@@ -27,7 +26,7 @@ impl Flash {
         fs::write(file, text)
     }
 
-    /// Reads what [`Flash::save`] wrote.
+    /// Loads a file written by [`Flash::save`].
     pub fn load(file: &Path) -> io::Result<Flash> {
         let mut values = BTreeMap::new();
         for line in fs::read_to_string(file)?.lines() {
@@ -61,7 +60,7 @@ impl Persist for Flash {
     }
 }
 
-/// Bytes in hexadecimal; `None` when it is anything else.
+/// Parses hexadecimal bytes; `None` for any other text.
 pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
     let pair = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();

@@ -1,4 +1,4 @@
-//! A virtual security key: OpenSK, the firmware of a real one, on a wire of the kernel's.
+//! A virtual security key: OpenSK, the firmware of a real key, on a wire to the kernel.
 
 mod board;
 mod control;
@@ -23,28 +23,28 @@ use board::{Board, Touch};
 use control::Control;
 use env::Surroundings;
 
-/// What kind of key it is.
+/// The kind of key.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// When the button is pressed.
+    /// The behaviour of the button.
     pub finger: Finger,
-    /// The key knows CTAP1 only.
+    /// True for a key with CTAP1 only.
     pub u2f_only: bool,
-    /// The key wants a PIN or a finger for everything.
+    /// True for a key that needs a PIN or a fingerprint for everything.
     pub always_uv: bool,
-    /// A finger is enrolled.
+    /// True for a key with an enrolled fingerprint.
     pub fingerprint: bool,
-    /// Private key (32 bytes) and certificate (DER) with which CTAP1 registrations are signed.
+    /// Private key (32 bytes) and certificate (DER) that sign CTAP1 registrations.
     pub attestation: Option<(Vec<u8>, Vec<u8>)>,
-    /// Where commands are taken.
+    /// The control socket.
     pub control: Option<PathBuf>,
-    /// What it remembers from its life before.
+    /// Memory from an earlier run.
     pub flash: Flash,
-    /// It waits in the drawer until it is told to plug itself in.
+    /// True for a key that stays unplugged until it is told to plug itself in.
     pub unplugged: bool,
 }
 
-/// Is a key on this wire until it is told to leave.
+/// Runs a key on this wire until it is told to quit.
 pub fn run(wire: Box<dyn Wire>, options: Options) -> io::Result<()> {
     let flash = Rc::new(RefCell::new(options.flash));
     if let Some((private_key, certificate)) = options.attestation {
@@ -95,7 +95,7 @@ pub fn run(wire: Box<dyn Wire>, options: Options) -> io::Result<()> {
     Ok(())
 }
 
-/// CTAP1 does not wait for a touch: it is granted in between, and used by the next try.
+/// CTAP1 does not wait for a touch: a touch between two requests counts for the next one.
 fn u2f_touch(ctap: &mut Ctap<Surroundings>, board: &RefCell<Board>) {
     let wanted = ctap.u2f_needs_user_presence();
     let mut board = board.borrow_mut();
@@ -111,7 +111,7 @@ fn u2f_touch(ctap: &mut Ctap<Surroundings>, board: &RefCell<Board>) {
     }
 }
 
-/// The replies of a key that has never heard of CTAP2.
+/// The replies of a key without CTAP2.
 fn u2f_only(ctap: &mut Ctap<Surroundings>, report: &[u8; 64]) -> Vec<[u8; 64]> {
     let [a, b, c, d, command, ..] = *report;
     if command == CBOR {

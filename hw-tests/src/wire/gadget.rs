@@ -1,7 +1,6 @@
-//! A USB device made of the kernel's own parts: a HID gadget on a dummy host controller.
+//! A USB device from the kernel's own parts: a HID gadget on a dummy host controller.
 //!
-//! The host side sees everything that a real plug makes: enumeration, descriptors, strings, a
-//! disconnect.
+//! The host sees every effect of a real plug: enumeration, descriptors, strings, a disconnect.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -65,7 +64,7 @@ impl Gadget {
         Ok(Gadget { folder, function, controller: format!("dummy_udc.{number}"), pipe: None })
     }
 
-    /// Takes the gadget of this number apart, which somebody has left behind.
+    /// Removes a gadget with this number that an earlier run left behind.
     pub fn take_apart(number: u8) {
         let folder = Path::new(CONFIGFS).join(format!("key{number}"));
         if folder.exists() {
@@ -126,7 +125,7 @@ impl Wire for Gadget {
         match pipe.read(&mut bytes) {
             Ok(0) => Ok(None),
             Ok(length) => Ok(report(&bytes[..length])),
-            // Not enumerated yet, or just disconnected: there will be something later.
+            // Not enumerated yet, or just disconnected: try later.
             Err(_) => Ok(None),
         }
     }
@@ -141,7 +140,7 @@ impl Wire for Gadget {
                     let mut ready = [PollFd::new(pipe.as_fd(), PollFlags::POLLOUT)];
                     poll(&mut ready, PollTimeout::from(100_u8))?;
                 }
-                // A report of a wrong size, or nobody there: such is a wire.
+                // A report of a wrong size, or no host: a real wire would drop it as well.
                 _ => break,
             }
         }
@@ -156,7 +155,7 @@ impl Drop for Gadget {
     }
 }
 
-/// Removes what [`Gadget::build`] has made, in the order in which the kernel allows it.
+/// Removes the parts made by [`Gadget::build`], in the order that the kernel allows.
 fn take_apart(folder: &Path, function: &Path) {
     let _ = fs::write(folder.join("UDC"), "\n");
     let _ = fs::remove_file(folder.join("configs/c.1/hid"));
@@ -165,11 +164,11 @@ fn take_apart(folder: &Path, function: &Path) {
     }
 }
 
-/// Where gadgets are made.
+/// The configuration folder for gadgets.
 const CONFIGFS: &str = "/sys/kernel/config/usb_gadget";
 
 /// A USB string holds at most 126 UTF-16 units (USB 2.0 §9.6.7).
 const STRING: usize = 126;
 
-/// How long the kernel may take to make a device node, or a host to fetch a report.
+/// The time limit for the kernel to make a device node, or for a host to fetch a report.
 const PATIENCE: Duration = Duration::from_secs(5);

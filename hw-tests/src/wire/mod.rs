@@ -1,4 +1,4 @@
-//! How a virtual key hangs on the kernel: one report in, one report out.
+//! The connection of a virtual key to the kernel: reports in, reports out.
 
 mod gadget;
 mod uhid;
@@ -9,7 +9,7 @@ pub use uhid::Uhid;
 use std::io;
 use std::os::fd::BorrowedFd;
 
-/// What the key says about itself to the bus.
+/// The identity of the key on the bus.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// USB vendor id.
@@ -26,19 +26,19 @@ pub struct Identity {
 
 /// A connection to the kernel's HID layer.
 pub trait Wire {
-    /// Appears on the bus.
+    /// Plugs the key in.
     fn plug(&mut self) -> io::Result<()>;
-    /// Disappears from it, whatever is going on.
+    /// Unplugs the key, at any moment.
     fn unplug(&mut self) -> io::Result<()>;
-    /// What to wait for; `None` while unplugged.
+    /// The descriptor to poll; `None` while unplugged.
     fn descriptor(&self) -> Option<BorrowedFd<'_>>;
-    /// The next report of the host, without waiting.
+    /// The next report from the host, without blocking.
     fn receive(&mut self) -> io::Result<Option<[u8; 64]>>;
-    /// Gives a report of any length to the host.
+    /// Sends a report of any length to the host.
     fn send(&mut self, report: &[u8]) -> io::Result<()>;
 }
 
-/// A report of 64 bytes from what the kernel passed on, which may begin with the report number 0.
+/// A report of 64 bytes from the kernel's event, which may begin with the report number 0.
 fn report(bytes: &[u8]) -> Option<[u8; 64]> {
     let bytes = if bytes.len() == 65 { bytes.get(1..)? } else { bytes };
     let mut report = [0; 64];

@@ -10,7 +10,7 @@ use nix::fcntl::OFlag;
 
 use super::{DESCRIPTOR, Identity, Wire, report};
 
-/// One key on `/dev/uhid`. It has no USB device above it, so nobody finds a name of the vendor.
+/// One key on `/dev/uhid`. It has no USB parent, so its vendor has no name.
 pub struct Uhid {
     device: File,
     identity: Identity,
@@ -105,7 +105,7 @@ impl Wire for Uhid {
     }
 }
 
-/// A text in a field of this size, ended by a zero.
+/// A zero-terminated text in a field of this size.
 fn fixed(text: &str, size: usize) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();
     bytes.truncate(size - 1);
@@ -123,10 +123,10 @@ const INPUT2: u32 = 12;
 const SET_REPORT: u32 = 13;
 const SET_REPORT_REPLY: u32 = 14;
 
-/// At least the size of any event.
+/// The size of the largest event, or more.
 const EVENT: usize = 4_380;
 
-/// Bytes of a report in an event.
+/// The size of the report field in an event.
 const DATA: usize = 4_096;
 
 const BUS_USB: u16 = 3;
