@@ -1,4 +1,4 @@
-//! Accounts: list, remove, let somebody in who is locked out.
+//! Accounts: list, remove, and make bypass codes.
 
 use std::time::Duration;
 
@@ -39,11 +39,15 @@ pub(super) async fn list(
     }))
 }
 
-/// Removes an account's devices and sessions. What they consumed stays consumed.
-#[utoipa::path(delete, path = "/v1/accounts/{account}", tag = "accounts", params(("account" = String, Path)), responses(
-    (status = 204, description = "removed"),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
-))]
+/// Removes an account's devices and sessions. Consumed codes stay consumed.
+#[utoipa::path(
+    delete, path = "/v1/accounts/{account}", tag = "accounts", params(("account" = String, Path)),
+    responses(
+        (status = 204, description = "removed"),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict,
+        super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn remove(
     State(state): State<Shared>,
     caller: Caller,
@@ -53,11 +57,16 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Makes a single-use code for somebody who is locked out.
-#[utoipa::path(post, path = "/v1/accounts/{account}/bypass", tag = "accounts", params(("account" = String, Path)), request_body = MakeBypass, responses(
-    (status = 201, description = "the code, shown this once", body = Bypass),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
-))]
+/// Makes a single-use code for an owner who is locked out.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account}/bypass", tag = "accounts",
+    params(("account" = String, Path)), request_body = MakeBypass,
+    responses(
+        (status = 201, description = "the code, shown this once", body = Bypass),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict,
+        super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn bypass(
     State(state): State<Shared>,
     caller: Caller,

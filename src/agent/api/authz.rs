@@ -1,9 +1,9 @@
-//! `GET /v1/authz/{policy}`: a reverse proxy asks whether a request may pass.
+//! `GET /v1/authz/{policy}`: decisions for reverse proxies.
 //!
-//! The proxy proves itself by its socket or by `X-Twostep-Key`. `Authorization` and the configured
-//! cookie are the person's: a context, which is looked up in the store each time. The path alone
-//! says which policy, and no other header counts, but for `X-Forwarded-*` of a proxy that is
-//! trusted with them: they say where a browser is to come back to.
+//! The proxy authenticates by its socket or by `X-Twostep-Key`. `Authorization` and the configured
+//! cookie hold the visitor's context, which is looked up in the store each time. The path alone
+//! names the policy. Of the other headers only `X-Forwarded-*` count, from a trusted proxy: they
+//! say where a browser returns to after signing in.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
@@ -25,19 +25,37 @@ use crate::webauthn::Origin;
 use crate::wire;
 use crate::wire::ProblemCode;
 
-/// Says whether a request may pass that a reverse proxy has received. Whatever follows the policy
-/// in the path, and any method, is answered alike, for proxies that repeat the path of the request.
-#[utoipa::path(get, path = "/v1/authz/{policy}", tag = "sessions", params(("policy" = String, Path)), security(("proxy_key" = [])), responses(
-    (status = 200, description = "it may pass; what there is not to say is empty", headers(
-        ("X-MFA-Account" = String, description = "whose context it is; percent-encoded where it is not printable ASCII"),
-        ("X-MFA-Serial" = String, description = "the device"),
-        ("X-MFA-Time" = String, description = "when MFA was proved"),
-    )),
-    (status = 302, description = "a browser has to sign in first", headers(("Location" = String, description = "where"))),
-    (status = 401, description = "no context, or one that is not enough: `WWW-Authenticate` says what would be (RFC 9470); or the proxy has no valid key",
-        body = wire::Problem, content_type = "application/problem+json"),
-    super::Invalid, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
-))]
+/// Decides if a request that a reverse proxy has received may pass. The rest of the path after the
+/// policy, and the method, change nothing, for proxies that repeat the request's path.
+#[utoipa::path(
+    get, path = "/v1/authz/{policy}", tag = "sessions", params(("policy" = String, Path)),
+    security(("proxy_key" = [])),
+    responses(
+        (
+            status = 200, description = "it may pass; what there is not to say is empty",
+            headers(
+                (
+                    "X-MFA-Account" = String,
+                    description = "whose context it is; percent-encoded where it is not \
+                        printable ASCII"
+                ),
+                ("X-MFA-Serial" = String, description = "the device"),
+                ("X-MFA-Time" = String, description = "when MFA was proved"),
+            ),
+        ),
+        (
+            status = 302, description = "a browser has to sign in first",
+            headers(("Location" = String, description = "where")),
+        ),
+        (
+            status = 401,
+            description = "no context, or one that is not enough: `WWW-Authenticate` says what \
+                would be (RFC 9470); or the proxy has no valid key",
+            body = wire::Problem, content_type = "application/problem+json",
+        ),
+        super::Invalid, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn decide(
     State(state): State<Shared>,
     Proxy(caller): Proxy,
@@ -52,7 +70,7 @@ pub(super) async fn decide(
     Ok(response)
 }
 
-/// The same, for a proxy that appends the path of the request.
+/// Decides for a proxy that appends the path of the request.
 pub(super) async fn decide_below(
     state: State<Shared>,
     proxy: Proxy,
@@ -60,7 +78,7 @@ pub(super) async fn decide_below(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    // The rest of the path is the visitor's, with any octet in it: it is not read.
+    // Do not read the rest of the path: it is the visitor's, and may hold any octet.
     let policy = uri.path().split('/').nth(3).unwrap_or_default();
     let policy = percent_decode_str(policy)
         .decode_utf8()
@@ -117,14 +135,14 @@ fn passed(context: Option<&AnyContext>) -> Response {
         Some(AnyContext::Mfa(context)) => Some(context),
         Some(AnyContext::WithoutMfa(_)) | None => None,
     };
-    // All of them each time, so that each replaces what a visitor sent under its name.
+    // Set all of them each time: they replace headers that a visitor sent under these names.
     say("x-mfa-account", context.map_or("", |context| context.common().account.as_str()));
     say("x-mfa-serial", mfa.map_or("", |context| context.serial().as_str()));
     say("x-mfa-time", &mfa.map_or_else(String::new, |context| context.mfa_time().to_string()));
     response
 }
 
-/// A token that is none is refused even where none is needed (RFC 6750 §3.1).
+/// Refuses a bad token, even where the policy needs none (RFC 6750 §3.1).
 fn invalid(
     policy: &Policy,
     why: &str,
@@ -143,8 +161,8 @@ fn challenged(why: &str, challenge: &str) -> Response {
     response
 }
 
-/// Sends a browser to the sign-in page, which is told what is needed, and where to come back to if
-/// that is a place of ours.
+/// Redirects a browser to the sign-in page, with the required proof and, on one of our origins, the
+/// address to return to.
 fn sign_in(
     state: &Shared,
     caller: &Caller,
@@ -154,7 +172,7 @@ fn sign_in(
 ) -> Option<Response> {
     let forward = &state.config.forward;
     let page = forward.sign_in.as_ref().filter(|_| caller.forward)?;
-    // A method that cannot be read is not the proxy's own.
+    // With several method headers none is the proxy's.
     let asked = if headers.contains_key(METHOD) {
         one(headers, METHOD)
     } else {
@@ -177,19 +195,19 @@ fn sign_in(
     Some((StatusCode::FOUND, [(header::LOCATION, location)]).into_response())
 }
 
-/// Where the request went to, if that is on one of these origins. Octets of its path that an
-/// address cannot hold are percent-encoded (RFC 3986 §2.1), as the browser would have done.
+/// The address of the request, if it is on one of these origins. Octets that an address cannot hold
+/// are percent-encoded (RFC 3986 §2.1), as browsers do.
 fn came_from(origins: &[Origin], headers: &HeaderMap) -> Option<String> {
     let word = |name| str::from_utf8(one(headers, name)?).ok();
     let origin = format!("{}://{}", word("x-forwarded-proto")?, word("x-forwarded-host")?);
     let path = one(headers, "x-forwarded-uri")?;
-    // Behind an origin, what begins with one slash stays there.
+    // A path with one leading slash stays on its origin.
     let stays = path.starts_with(b"/") && !path.contains(&b'\\');
     let ours = origin.parse::<Origin>().is_ok_and(|origin| origins.contains(&origin));
     (stays && ours).then(|| format!("{origin}{}", percent_encode(path, NOT_IN_AN_ADDRESS)))
 }
 
-/// A header that is there exactly once.
+/// The value of a header that was sent exactly once.
 fn one<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
@@ -198,11 +216,11 @@ fn one<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
 
 const METHOD: &str = "x-forwarded-method";
 
-/// What a browser accepts that wants a page to show.
+/// The media type that browsers accept for a page.
 const PAGES: &[u8] = b"text/html";
 
-/// What could be read in two ways, and the sign that says so.
+/// Characters with two readings in a header, and the escape character itself.
 const IN_A_HEADER: &AsciiSet = &CONTROLS.add(b'%');
 
-/// A `%` stands: what it encodes is encoded already.
+/// Without `%`: its sequences are encoded already.
 const NOT_IN_AN_ADDRESS: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>');

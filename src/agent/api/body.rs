@@ -101,7 +101,7 @@ pub(super) fn document<T: DeserializeOwned>(member: Value) -> Result<T, Problem>
 /// The fault of a body, without its values: they may be codes.
 fn described(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    // These messages name members and no values.
+    // Known messages that name members and no values.
     let named = ["unknown field", "missing field", "given twice", "is null", "deeper than"];
     if error.is_data() && named.iter().any(|known| text.contains(known)) {
         return text;

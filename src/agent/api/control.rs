@@ -1,4 +1,4 @@
-//! What administrators do for the agent itself: keys, audit, backup, clock.
+//! Administration of the agent: keys, audit, backup, clock.
 
 use std::path::PathBuf;
 
@@ -87,11 +87,15 @@ pub(super) async fn api_keys(
     Ok(Json(ApiKeys { api_keys: keys.iter().map(views::api_key).collect() }))
 }
 
-/// Revokes an API key, at once.
-#[utoipa::path(delete, path = "/v1/api-keys/{id}", tag = "control", params(("id" = String, Path)), responses(
-    (status = 204, description = "revoked"),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
-))]
+/// Revokes an API key at once.
+#[utoipa::path(
+    delete, path = "/v1/api-keys/{id}", tag = "control", params(("id" = String, Path)),
+    responses(
+        (status = 204, description = "revoked"),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow,
+        super::Unavailable,
+    ),
+)]
 pub(super) async fn revoke_api_key(
     State(state): State<Shared>,
     caller: Caller,
@@ -114,11 +118,14 @@ pub(super) async fn signing_keys(
     Ok(Json(SigningKeys { signing_keys: keys.into_iter().map(views::signing_key).collect() }))
 }
 
-/// Signs with a new key from now on; the old one verifies what it signed.
-#[utoipa::path(post, path = "/v1/signing-keys", tag = "control", request_body = MakeSigningKey, responses(
-    (status = 201, description = "the new key", body = SigningKey),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
-))]
+/// Replaces the signing key. The old one still verifies the contexts that it signed.
+#[utoipa::path(
+    post, path = "/v1/signing-keys", tag = "control", request_body = MakeSigningKey,
+    responses(
+        (status = 201, description = "the new key", body = SigningKey),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn rotate_signing_keys(
     State(state): State<Shared>,
     caller: Caller,
@@ -129,11 +136,15 @@ pub(super) async fn rotate_signing_keys(
     Ok((StatusCode::CREATED, Json(views::signing_key(key))))
 }
 
-/// Drops a signing key, at once: nothing that it signed is valid any more.
-#[utoipa::path(delete, path = "/v1/signing-keys/{kid}", tag = "control", params(("kid" = String, Path)), responses(
-    (status = 204, description = "dropped"),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
-))]
+/// Drops a signing key at once: contexts that it signed are not valid any more.
+#[utoipa::path(
+    delete, path = "/v1/signing-keys/{kid}", tag = "control", params(("kid" = String, Path)),
+    responses(
+        (status = 204, description = "dropped"),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow,
+        super::Unavailable,
+    ),
+)]
 pub(super) async fn drop_signing_key(
     State(state): State<Shared>,
     caller: Caller,
@@ -144,10 +155,13 @@ pub(super) async fn drop_signing_key(
 }
 
 /// Copies the store into a new file, while it is in use.
-#[utoipa::path(post, path = "/v1/store/backup", tag = "control", request_body = MakeBackup, responses(
-    (status = 201, description = "where the copy is", body = Backup),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
-))]
+#[utoipa::path(
+    post, path = "/v1/store/backup", tag = "control", request_body = MakeBackup,
+    responses(
+        (status = 201, description = "where the copy is", body = Backup),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn backup(
     State(state): State<Shared>,
     caller: Caller,
@@ -157,7 +171,7 @@ pub(super) async fn backup(
     Ok((StatusCode::CREATED, Json(Backup { path: path.display().to_string() })))
 }
 
-/// Believes the clock as it is now.
+/// Accepts the clock as it is now.
 #[utoipa::path(post, path = "/v1/clock/accept", tag = "control", responses(
     (status = 200, description = "the time that is believed", body = ClockReading),
     super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,

@@ -1,5 +1,4 @@
-//! The OpenAPI document: what the routes say of themselves, completed with what holds for all of
-//! them.
+//! The OpenAPI document: the descriptions of the routes, completed with rules that hold for all.
 
 use axum::Extension;
 use axum::body::Bytes;
@@ -17,8 +16,8 @@ use crate::wire::Problem;
 #[openapi(
     info(
         title = "twostep agent",
-        description = "Verifies one-time codes and issues short-lived signed contexts that say so. On the Unix socket the \
-            caller is who the kernel says; on TCP, whoever holds the API key."
+        description = "Verifies one-time codes and issues short-lived signed contexts that say \
+            so. On the Unix socket the kernel names the caller; on TCP an API key does."
     ),
     components(schemas(Problem)),
     modifiers(&ApiKey),
@@ -42,10 +41,16 @@ impl Description {
     }
 }
 
-/// This description.
-#[utoipa::path(get, path = "/openapi.json", tag = "health", security(()), responses(
-    (status = 200, description = "OpenAPI 3.1", body = serde_json::Value, content_type = "application/json"),
-))]
+/// The OpenAPI document.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "health", security(()),
+    responses(
+        (
+            status = 200, description = "OpenAPI 3.1", body = serde_json::Value,
+            content_type = "application/json",
+        ),
+    ),
+)]
 pub(super) async fn show(Extension(Description(document)): Extension<Description>) -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], document).into_response()
 }
@@ -65,16 +70,15 @@ impl Modify for ApiKey {
     }
 }
 
-/// Gives every route a name of its own, and adds what each may answer because it is decided before
-/// the route is asked: that a body is too long, that a web page asks, that the answer took too
-/// long.
+/// Gives every route a unique operation id, and adds the refusals that precede the routes: a body
+/// that is too long, a request of a web page, a timeout.
 fn complete(document: &mut utoipa::openapi::OpenApi) {
     let everywhere = [Invalid::responses(), Forbidden::responses(), Unavailable::responses()];
     for item in document.paths.paths.values_mut() {
         let operations =
             [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
-            // Routes of different kinds have verbs in common.
+            // Function names repeat among tags.
             if let (Some(id), Some([tag, ..])) =
                 (&mut operation.operation_id, operation.tags.as_deref())
             {
@@ -91,12 +95,12 @@ fn complete(document: &mut utoipa::openapi::OpenApi) {
     }
 }
 
-/// A member of a body may be left out, and is never `null`; so may the whole body, where no member
-/// is needed.
+/// Describes bodies as they are read: optional members are left out and never `null`, and a body
+/// without required members may be left out as a whole.
 fn as_bodies_are_read(document: &mut Value) {
     let mut without_needs = Vec::new();
     for (name, schema) in members(&mut document["components"]["schemas"]) {
-        // Answers may get members later, bodies have those that are known.
+        // Only bodies forbid unknown members: answers may gain members later.
         if schema["additionalProperties"] != Value::Bool(false) {
             continue;
         }

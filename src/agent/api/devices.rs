@@ -23,10 +23,18 @@ use crate::wire::{
 };
 
 /// Adds a device.
-#[utoipa::path(post, path = "/v1/devices", tag = "devices", params(super::MfaContext), request_body = CreateDevice, responses(
-    (status = 201, description = "the device, with what is shown only once", body = CreatedDevice),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
-))]
+#[utoipa::path(
+    post, path = "/v1/devices", tag = "devices", params(super::MfaContext),
+    request_body = CreateDevice,
+    responses(
+        (
+            status = 201, description = "the device, with what is shown only once",
+            body = CreatedDevice,
+        ),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict,
+        super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn create(
     State(state): State<Shared>,
     caller: Caller,
@@ -57,7 +65,7 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(CreatedDevice { device, provisioning, recovery_codes })))
 }
 
-/// Lists devices. A verifier must name the account, and sees no more than which factors there are.
+/// Lists devices. A verifier must name the account, and sees an outline of each device.
 #[utoipa::path(get, path = "/v1/devices", tag = "devices", params(ListDevices), responses(
     (status = 200, description = "a page of devices", body = Devices),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
@@ -86,10 +94,14 @@ pub(super) async fn list(
 }
 
 /// Shows a device.
-#[utoipa::path(get, path = "/v1/devices/{serial}", tag = "devices", params(("serial" = String, Path)), responses(
-    (status = 200, description = "the device", body = wire::Device),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
-))]
+#[utoipa::path(
+    get, path = "/v1/devices/{serial}", tag = "devices", params(("serial" = String, Path)),
+    responses(
+        (status = 200, description = "the device", body = wire::Device),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow,
+        super::Unavailable,
+    ),
+)]
 pub(super) async fn show(
     State(state): State<Shared>,
     caller: Caller,
@@ -100,10 +112,15 @@ pub(super) async fn show(
 }
 
 /// Renames a device.
-#[utoipa::path(patch, path = "/v1/devices/{serial}", tag = "devices", params(("serial" = String, Path)), request_body = Rename, responses(
-    (status = 200, description = "the device", body = wire::Device),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
-))]
+#[utoipa::path(
+    patch, path = "/v1/devices/{serial}", tag = "devices", params(("serial" = String, Path)),
+    request_body = Rename,
+    responses(
+        (status = 200, description = "the device", body = wire::Device),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict,
+        super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn rename(
     State(state): State<Shared>,
     caller: Caller,
@@ -115,10 +132,15 @@ pub(super) async fn rename(
 }
 
 /// Activates a pending or disabled device. The codes are consumed.
-#[utoipa::path(post, path = "/v1/devices/{serial}/activate", tag = "devices", params(("serial" = String, Path), super::MfaContext), request_body = TwoCodes, responses(
-    (status = 200, description = "the device, active", body = wire::Device),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
-))]
+#[utoipa::path(
+    post, path = "/v1/devices/{serial}/activate", tag = "devices",
+    params(("serial" = String, Path), super::MfaContext), request_body = TwoCodes,
+    responses(
+        (status = 200, description = "the device, active", body = wire::Device),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict,
+        super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn activate(
     State(state): State<Shared>,
     caller: Caller,
@@ -133,11 +155,17 @@ pub(super) async fn activate(
     Ok(Json(view(&state, &device)))
 }
 
-/// Finds a device again whose clock or counter ran away, and unlocks it. The codes are consumed.
-#[utoipa::path(post, path = "/v1/devices/{serial}/resync", tag = "devices", params(("serial" = String, Path)), request_body = TwoCodes, responses(
-    (status = 200, description = "the device, in sync", body = Resynced),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
-))]
+/// Resynchronises a device whose clock or counter ran away, and unlocks it. The codes are
+/// consumed.
+#[utoipa::path(
+    post, path = "/v1/devices/{serial}/resync", tag = "devices", params(("serial" = String, Path)),
+    request_body = TwoCodes,
+    responses(
+        (status = 200, description = "the device, in sync", body = Resynced),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict,
+        super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn resync(
     State(state): State<Shared>,
     caller: Caller,
@@ -150,11 +178,16 @@ pub(super) async fn resync(
     Ok(Json(Resynced { device: view(&state, &resynced.device), drift_steps }))
 }
 
-/// Takes a device out of use; contexts made with it are dead.
-#[utoipa::path(post, path = "/v1/devices/{serial}/deactivate", tag = "devices", params(("serial" = String, Path), super::MfaContext), responses(
-    (status = 200, description = "the device, disabled", body = wire::Device),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
-))]
+/// Takes a device out of use, and revokes contexts made with it.
+#[utoipa::path(
+    post, path = "/v1/devices/{serial}/deactivate", tag = "devices",
+    params(("serial" = String, Path), super::MfaContext),
+    responses(
+        (status = 200, description = "the device, disabled", body = wire::Device),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict,
+        super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn deactivate(
     State(state): State<Shared>,
     caller: Caller,
@@ -167,10 +200,14 @@ pub(super) async fn deactivate(
 }
 
 /// Clears a device's lock and failures.
-#[utoipa::path(post, path = "/v1/devices/{serial}/unlock", tag = "devices", params(("serial" = String, Path)), responses(
-    (status = 200, description = "the device, unlocked", body = wire::Device),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
-))]
+#[utoipa::path(
+    post, path = "/v1/devices/{serial}/unlock", tag = "devices", params(("serial" = String, Path)),
+    responses(
+        (status = 200, description = "the device, unlocked", body = wire::Device),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict,
+        super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn unlock(
     State(state): State<Shared>,
     caller: Caller,
@@ -180,11 +217,16 @@ pub(super) async fn unlock(
     Ok(Json(view(&state, &device)))
 }
 
-/// Removes a device. What it consumed stays consumed.
-#[utoipa::path(delete, path = "/v1/devices/{serial}", tag = "devices", params(("serial" = String, Path), super::MfaContext), responses(
-    (status = 204, description = "removed"),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
-))]
+/// Removes a device. Consumed codes stay consumed.
+#[utoipa::path(
+    delete, path = "/v1/devices/{serial}", tag = "devices",
+    params(("serial" = String, Path), super::MfaContext),
+    responses(
+        (status = 204, description = "removed"),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict,
+        super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn remove(
     State(state): State<Shared>,
     caller: Caller,

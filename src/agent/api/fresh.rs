@@ -1,5 +1,5 @@
-//! `/v1/local/fresh`: whether somebody proved themselves a moment ago, in the same place. For root
-//! alone, who logs people in.
+//! `/v1/local/fresh`: reuse of a recent proof at the same terminal. For root alone, whose programs
+//! log people in.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,8 +17,8 @@ use crate::agent::state::Shared;
 use crate::session::{AnyContext, SignedContext};
 use crate::wire::{AskFresh, FreshAnswer, KeepFresh};
 
-/// Says whether a context that was kept for this place stands in for a new proof. That it does is
-/// written down first.
+/// Finds a kept context that replaces a new proof at this terminal. Its reuse is audited before the
+/// answer.
 #[utoipa::path(post, path = "/v1/local/fresh", tag = "local", request_body = AskFresh, responses(
     (status = 200, description = "whether it does", body = FreshAnswer),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
@@ -36,8 +36,7 @@ pub(super) async fn ask(
     Ok(Json(FreshAnswer { fresh: context.is_some(), context }))
 }
 
-/// Keeps a context for this place. Where the configuration does not let it be used again, nothing
-/// is kept.
+/// Keeps a context for this terminal, if the configuration allows its reuse.
 #[utoipa::path(put, path = "/v1/local/fresh", tag = "local", request_body = KeepFresh, responses(
     (status = 204, description = "kept, if it may be used again"),
     super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,

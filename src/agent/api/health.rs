@@ -1,4 +1,4 @@
-//! What anybody may ask: is it alive, is it ready, which keys does it sign with.
+//! Public routes: liveness, readiness, signing keys, revocations and metrics.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
@@ -12,13 +12,18 @@ use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::wire::{Alive, OlderSealingKey, Ready};
 
-/// The process is there.
-#[utoipa::path(get, path = "/healthz", tag = "health", security(()), responses((status = 200, description = "alive", body = Alive)))]
+/// The process is alive.
+#[utoipa::path(
+    get, path = "/healthz", tag = "health", security(()),
+    responses(
+        (status = 200, description = "alive", body = Alive),
+    ),
+)]
 pub(super) async fn alive() -> Json<Alive> {
     Json(Alive { status: "alive".to_owned() })
 }
 
-/// The store answers and keeps changes, the sealing keys fit it and the clock is sane.
+/// The store answers and keeps changes, the sealing keys fit it and the clock is trusted.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
     (status = 200, description = "ready", body = Ready),
     super::Unavailable,
@@ -34,10 +39,16 @@ pub(super) async fn ready(State(state): State<Shared>) -> Result<Json<Ready>, Pr
 }
 
 /// The public keys of contexts (RFC 7517).
-#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "health", security(()), responses(
-    (status = 200, description = "a JWK Set", body = serde_json::Value, content_type = "application/json"),
-    super::Unavailable,
-))]
+#[utoipa::path(
+    get, path = "/.well-known/jwks.json", tag = "health", security(()),
+    responses(
+        (
+            status = 200, description = "a JWK Set", body = serde_json::Value,
+            content_type = "application/json",
+        ),
+        super::Unavailable,
+    ),
+)]
 pub(super) async fn jwks(State(state): State<Shared>) -> Result<Response, Problem> {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
@@ -46,26 +57,33 @@ pub(super) async fn jwks(State(state): State<Shared>) -> Result<Response, Proble
     Ok((headers, state.issuer.jwks().await?.to_json()).into_response())
 }
 
-/// What was revoked, as a signed list (JWS, `typ: mfa-revocations+jwt`) for whoever validates
+/// Revocations, as a signed list (JWS, `typ: mfa-revocations+jwt`) for services that validate
 /// contexts without asking the agent.
 ///
 /// Its claims: `iss`, `iat`, `exp`; `accounts`, by base64url(SHA-256(iss ‖ 0 ‖ sub)): contexts with
 /// an `iat` up to the first number are dead, and those with a `gen` below the second; `devices`, by
 /// base64url(SHA-256(iss ‖ 0 ‖ sub ‖ 0 ‖ mfa_serial)): those up to that `iat`; `sessions`: the
 /// `jti` of single contexts, with their `exp`; and where more was revoked than fits, `before` and
-/// `ending`: whoever's they are, contexts with an `iat` or an `exp` up to that are dead.
-#[utoipa::path(get, path = "/.well-known/mfa-revocations", tag = "health", security(()), params(("If-None-Match" = Option<String>, Header)), responses(
-    (status = 200, description = "the list, signed", body = String, content_type = "application/mfa-revocations+jwt"),
-    (status = 304, description = "it is the one that If-None-Match names"),
-    super::Unavailable,
-))]
+/// `ending`: contexts of all accounts with an `iat` or an `exp` up to that are dead.
+#[utoipa::path(
+    get, path = "/.well-known/mfa-revocations", tag = "health", security(()),
+    params(("If-None-Match" = Option<String>, Header)),
+    responses(
+        (
+            status = 200, description = "the list, signed", body = String,
+            content_type = "application/mfa-revocations+jwt",
+        ),
+        (status = 304, description = "it is the one that If-None-Match names"),
+        super::Unavailable,
+    ),
+)]
 pub(super) async fn revocations(
     State(state): State<Shared>,
     asked: HeaderMap,
 ) -> Result<Response, Problem> {
     let list = state.revocations.current().await?;
     let etag = HeaderValue::from_str(&list.etag).unwrap_or(HeaderValue::from_static("*"));
-    // What is kept on the way for longer than that is part of how long a revocation takes.
+    // A longer cache on the way would delay revocations by as much.
     let headers = [(CACHE_CONTROL, HeaderValue::from_static("public, max-age=1")), (ETAG, etag)];
     let known = asked.get(IF_NONE_MATCH).and_then(|known| known.to_str().ok());
     if known.is_some_and(|known| {
@@ -82,10 +100,16 @@ pub(super) async fn revocations(
 }
 
 /// Prometheus metrics.
-#[utoipa::path(get, path = "/metrics", tag = "health", security((), ("api_key" = [])), responses(
-    (status = 200, description = "Prometheus text", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"),
-    super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
-))]
+#[utoipa::path(
+    get, path = "/metrics", tag = "health", security((), ("api_key" = [])),
+    responses(
+        (
+            status = 200, description = "Prometheus text", body = String,
+            content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        ),
+        super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn metrics(
     State(state): State<Shared>,
     request: Request,

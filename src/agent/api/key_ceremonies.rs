@@ -1,5 +1,5 @@
-//! `POST /v1/local/key-ceremonies`: a security key that is plugged in here opens a session, and the
-//! peer hears of every step.
+//! `POST /v1/local/key-ceremonies`: a security key that is plugged in here opens a session, with an
+//! event for every step.
 //!
 //! The answer is one JSON object a line, and ends with `done`, `refused` or `failed`. Closing the
 //! connection ends the ceremony.
@@ -31,11 +31,16 @@ use crate::usb::Pin;
 use crate::wire::{BeginKeyCeremony, FailureCode, GivePin, KeyCeremonyEvent, OpenedSession};
 
 /// Opens a session with a security key that is plugged in here. Only on the Unix sockets.
-#[utoipa::path(post, path = "/v1/local/key-ceremonies", tag = "local", request_body = BeginKeyCeremony, responses(
-    (status = 200, description = "what happens, a line each; closing the connection ends it", body = KeyCeremonyEvent,
-        content_type = "application/x-ndjson"),
-    super::Invalid, super::Unauthorized, super::Denied, super::Slow, super::Unavailable,
-))]
+#[utoipa::path(
+    post, path = "/v1/local/key-ceremonies", tag = "local", request_body = BeginKeyCeremony,
+    responses(
+        (
+            status = 200, description = "what happens, a line each; closing the connection ends it",
+            body = KeyCeremonyEvent, content_type = "application/x-ndjson",
+        ),
+        super::Invalid, super::Unauthorized, super::Denied, super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn begin(
     State(state): State<Shared>,
     caller: Caller,
@@ -69,11 +74,16 @@ pub(super) async fn begin(
     Ok((headers, axum::body::Body::new(stream)).into_response())
 }
 
-/// Gives the PIN that a ceremony asked for. Only to one's own.
-#[utoipa::path(post, path = "/v1/local/key-ceremonies/{id}/pin", tag = "local", params(("id" = String, Path)), request_body = GivePin, responses(
-    (status = 204, description = "the key has it"),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow, super::Unavailable,
-))]
+/// Gives the PIN that a ceremony of the same user has asked for.
+#[utoipa::path(
+    post, path = "/v1/local/key-ceremonies/{id}/pin", tag = "local", params(("id" = String, Path)),
+    request_body = GivePin,
+    responses(
+        (status = 204, description = "the key has it"),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Slow,
+        super::Unavailable,
+    ),
+)]
 pub(super) async fn give_pin(
     State(state): State<Shared>,
     _: Caller,

@@ -1,4 +1,4 @@
-//! What a ceremony says, one JSON object a line.
+//! Events of a ceremony, one JSON object a line.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -86,5 +86,5 @@ impl Body for EventStream {
     }
 }
 
-/// More than a ceremony ever says.
+/// More lines than any ceremony has.
 const MOST_LINES: usize = 128;

@@ -1,4 +1,4 @@
-//! What an authenticator app is given, once.
+//! Provisioning of an authenticator app: secret, URI and QR code, shown once.
 
 use qrcode::render::svg;
 use qrcode::{EcLevel, QrCode};
@@ -41,7 +41,7 @@ pub(super) fn provisioning(
     })
 }
 
-/// With as much error correction as there is room for.
+/// The QR code, with the highest error correction that fits.
 fn qr_svg(text: &str) -> Option<String> {
     let mut codes = [EcLevel::M, EcLevel::L]
         .into_iter()
@@ -57,10 +57,10 @@ mod tests {
     use crate::otp::Totp;
 
     #[test]
-    fn a_uri_that_is_too_long_for_a_qr_code_is_given_with_its_secret_all_the_same() {
+    fn a_uri_too_long_for_a_qr_code_is_given_without_one() {
         let (account, seed) = ("alice".parse().unwrap(), Seed::new(vec![7; 20]).unwrap());
         let new = NewFactor::Totp { parameters: Totp::default(), seed: None };
-        // About 100 bytes beside the issuer, which is there twice. Level M ends at 2,331 bytes, L
+        // The URI holds the issuer twice, and about 100 bytes more. Level M ends at 2,331 bytes, L
         // at 2,953.
         for (issuer, fits) in [(10, true), (1_100, true), (1_250, true), (1_500, false)] {
             let given = provisioning(&"x".repeat(issuer), &account, &seed, &new).unwrap();

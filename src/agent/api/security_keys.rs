@@ -1,5 +1,4 @@
-//! Security keys: ceremonies begin here. An enrolment ends here too; a sign-in ends at `POST
-//! /v1/sessions`.
+//! Security keys: enrolment, and the beginning of a sign-in, which ends at `POST /v1/sessions`.
 
 use axum::Json;
 use axum::extract::State;
@@ -23,10 +22,15 @@ use crate::wire::{
 };
 
 /// Begins to enrol a security key.
-#[utoipa::path(post, path = "/v1/security-keys/register/begin", tag = "security_keys", params(super::MfaContext), request_body = BeginRegistration, responses(
-    (status = 200, description = "what to ask of the key", body = BegunRegistration),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
-))]
+#[utoipa::path(
+    post, path = "/v1/security-keys/register/begin", tag = "security_keys",
+    params(super::MfaContext), request_body = BeginRegistration,
+    responses(
+        (status = 200, description = "what to ask of the key", body = BegunRegistration),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict,
+        super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn begin_registration(
     State(state): State<Shared>,
     caller: Caller,
@@ -42,12 +46,16 @@ pub(super) async fn begin_registration(
     }))
 }
 
-/// Enrols the security key that answered. It is active at once; whatever comes of it, the ceremony
-/// is over.
-#[utoipa::path(post, path = "/v1/security-keys/register/finish", tag = "security_keys", params(super::MfaContext), request_body = FinishRegistration, responses(
-    (status = 201, description = "the key, active", body = RegisteredKey),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
-))]
+/// Enrols the security key that answered, active at once. The ceremony ends with any outcome.
+#[utoipa::path(
+    post, path = "/v1/security-keys/register/finish", tag = "security_keys",
+    params(super::MfaContext), request_body = FinishRegistration,
+    responses(
+        (status = 201, description = "the key, active", body = RegisteredKey),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict,
+        super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn finish_registration(
     State(state): State<Shared>,
     caller: Caller,
@@ -62,13 +70,17 @@ pub(super) async fn finish_registration(
     Ok((StatusCode::CREATED, Json(RegisteredKey { device })))
 }
 
-/// Begins to open a session with a security key. An account that is unknown, or has none, is asked
-/// for keys as well. Without an account, any key is asked for that stores a credential and verifies
-/// its user.
-#[utoipa::path(post, path = "/v1/security-keys/authenticate/begin", tag = "security_keys", request_body = BeginAuthentication, responses(
-    (status = 200, description = "what to ask of the key", body = BegunAuthentication),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
-))]
+/// Begins a sign-in with a security key. An unknown account, and one without keys, gets a ceremony
+/// as well. Without an account, any key may answer that stores its credential and verifies its
+/// user.
+#[utoipa::path(
+    post, path = "/v1/security-keys/authenticate/begin", tag = "security_keys",
+    request_body = BeginAuthentication,
+    responses(
+        (status = 200, description = "what to ask of the key", body = BegunAuthentication),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn begin_authentication(
     State(state): State<Shared>,
     caller: Caller,
@@ -82,10 +94,16 @@ pub(super) async fn begin_authentication(
 }
 
 /// The origins outside the RP ID whose pages may use it, where any are configured.
-#[utoipa::path(get, path = "/.well-known/webauthn", tag = "security_keys", security(()), responses(
-    (status = 200, description = "the related origins", body = RelatedOrigins, content_type = "application/json"),
-    super::Missing,
-))]
+#[utoipa::path(
+    get, path = "/.well-known/webauthn", tag = "security_keys", security(()),
+    responses(
+        (
+            status = 200, description = "the related origins", body = RelatedOrigins,
+            content_type = "application/json",
+        ),
+        super::Missing,
+    ),
+)]
 pub(super) async fn related_origins(State(state): State<Shared>) -> Result<Response, Problem> {
     let related = state
         .keys

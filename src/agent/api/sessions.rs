@@ -1,5 +1,4 @@
-//! `POST /v1/sessions`: a code, or a security key's assertion, becomes a session. All its refusals
-//! look, cost and take the same.
+//! Sessions: open, introspect, revoke.
 
 use std::time::Duration;
 
@@ -48,11 +47,14 @@ pub(super) async fn open(
     Ok((StatusCode::CREATED, Json(views::opened(&opened, body.account.as_deref()))))
 }
 
-/// Says whether a context is valid and alive.
-#[utoipa::path(post, path = "/v1/sessions/introspect", tag = "sessions", request_body = Introspect, responses(
-    (status = 200, description = "alive or not", body = Introspected),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
-))]
+/// Introspects a context: valid and alive, or not.
+#[utoipa::path(
+    post, path = "/v1/sessions/introspect", tag = "sessions", request_body = Introspect,
+    responses(
+        (status = 200, description = "alive or not", body = Introspected),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn introspect(
     State(state): State<Shared>,
     caller: Caller,
@@ -68,11 +70,14 @@ pub(super) async fn introspect(
     }))
 }
 
-/// Revokes one context. One that is not alive any more is revoked already.
-#[utoipa::path(post, path = "/v1/sessions/revoke", tag = "sessions", request_body = RevokeSession, responses(
-    (status = 204, description = "not alive any more"),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
-))]
+/// Revokes one context. Revoking a dead one changes nothing.
+#[utoipa::path(
+    post, path = "/v1/sessions/revoke", tag = "sessions", request_body = RevokeSession,
+    responses(
+        (status = 204, description = "not alive any more"),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn revoke_one(
     State(state): State<Shared>,
     caller: Caller,
@@ -83,11 +88,16 @@ pub(super) async fn revoke_one(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Revokes an account's contexts; it moves forward only.
-#[utoipa::path(post, path = "/v1/accounts/{account}/revoke-sessions", tag = "sessions", params(("account" = String, Path)), request_body = RevokeSessions, responses(
-    (status = 200, description = "what is dead now", body = RevokedSessions),
-    super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict, super::Slow, super::Unavailable,
-))]
+/// Revokes an account's contexts, up to a time that only moves forward.
+#[utoipa::path(
+    post, path = "/v1/accounts/{account}/revoke-sessions", tag = "sessions",
+    params(("account" = String, Path)), request_body = RevokeSessions,
+    responses(
+        (status = 200, description = "what is dead now", body = RevokedSessions),
+        super::Invalid, super::Unauthorized, super::Forbidden, super::Missing, super::Conflict,
+        super::Slow, super::Unavailable,
+    ),
+)]
 pub(super) async fn revoke_all(
     State(state): State<Shared>,
     caller: Caller,

@@ -1,4 +1,4 @@
-//! Answers made from what operations return.
+//! Answers, made from the outcomes of operations.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
