@@ -21,7 +21,7 @@ pub(crate) struct AuditPage {
     pub(crate) next: Option<AuditCursor>,
 }
 
-/// Where a page of the audit log begins.
+/// The beginning of a page of the audit log.
 pub(crate) enum AuditFrom {
     /// Behind a place in it.
     After(AuditCursor),
