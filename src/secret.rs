@@ -15,7 +15,7 @@ impl Secret {
         Secret(Zeroizing::new(bytes))
     }
 
-    /// The bytes. Whoever calls this keeps them out of logs, errors and copies.
+    /// The bytes. Callers keep them out of logs, errors and copies.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }

@@ -22,16 +22,16 @@ impl OddCharacter {
     }
 }
 
-/// Whether a character has a place in a name: it prints as something, and no blank but the ordinary
-/// space and the ideographic one, which is as wide as it is visible.
+/// Returns whether a character may stand in a name: it is visible, or the ordinary space or the
+/// ideographic space, which is as wide as it is visible.
 pub(crate) fn is_printable(c: char) -> bool {
     !c.is_control() && !is_invisible(c) && (!c.is_whitespace() || matches!(c, ' ' | '\u{3000}'))
 }
 
-/// Whether a character prints as nothing by itself, or moves the text around it.
+/// Returns whether a character is invisible by itself, or moves the text around it.
 ///
 /// Unicode's `Default_Ignorable_Code_Point` (UAX #44), with the code points reserved for more of
-/// them, and what beside it leaves no mark: the blank of Braille, separators of lines and
+/// them, and further characters without a mark: the blank of Braille, separators of lines and
 /// paragraphs, anchors of annotations, noncharacters.
 pub(crate) fn is_invisible(c: char) -> bool {
     let ignorable = matches!(c,
@@ -43,7 +43,8 @@ pub(crate) fn is_invisible(c: char) -> bool {
     ignorable || markless || u32::from(c) & 0xfffe == 0xfffe
 }
 
-/// Whether a character is read as a dash: Unicode's `Dash` (UAX #44), and the hyphen bullet.
+/// Returns whether a character is read as a dash: Unicode's `Dash` (UAX #44), and the hyphen
+/// bullet.
 pub(crate) fn is_dash(c: char) -> bool {
     matches!(c,
         '-' | '\u{58a}' | '\u{5be}' | '\u{1400}' | '\u{1806}' | '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2053}' | '\u{207b}' | '\u{208b}'

@@ -14,18 +14,18 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Whose device it is. Opaque to twostep: 1 to 256 bytes of printable text without white space at
-/// its ends.
+/// An account, the owner of devices. Opaque to twostep: 1 to 256 bytes of printable text without
+/// white space at its ends.
 ///
-/// Two names are one account only when every byte is the same: `jdoe` and `Jdoe`, or `é` as one
-/// character and as two, are two accounts, and the second one has no devices, so it is protected by
-/// none. Where the directory in front of twostep takes such names for one (LDAP, Active Directory
-/// and most mail servers do), fold them before they become an `AccountId`: always by the same rule,
-/// in every program that names accounts. The agent does it for its callers with `[accounts] fold`.
+/// Two names are one account only if every byte is the same: `jdoe` and `Jdoe`, or `é` as one
+/// character and as two, are two accounts, and the second one has no devices, so MFA does not
+/// protect it. If the directory in front of twostep treats such names as one (LDAP, Active
+/// Directory and most mail servers do), fold them before they become an `AccountId`: always by the
+/// same rule, in every program that names accounts. The agent does it for its callers with
+/// `[accounts] fold`.
 ///
-/// [`FromStr`] is for names from outside. What a store holds already is read by
-/// [`AccountId::existing`], and so does `Deserialize`: names that were taken before a rule became
-/// stricter can still be listed and removed.
+/// [`FromStr`] is for names from outside. Stored names are read by [`AccountId::existing`], and by
+/// `Deserialize`: names from before a stricter rule can still be listed and removed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Existing", into = "String")]
 pub struct AccountId(String);
@@ -37,15 +37,15 @@ pub struct AccountId(String);
 #[serde(try_from = "String", into = "String")]
 pub struct SerialNumber(String);
 
-/// What a person calls a device: 1 to 128 printable characters without white space at its ends.
+/// A person's name for a device: 1 to 128 printable characters without white space at its ends.
 ///
-/// Like [`AccountId`] it is read leniently where it is kept already.
+/// Stored names are read leniently, as with [`AccountId`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Existing", into = "String")]
 pub struct DeviceName(String);
 
-/// Who is asking, as the agent knows them: `uid:1000`, `key:3f…`. Pair allowances and rate limits
-/// are counted by it.
+/// A caller of the agent: `uid:1000`, `key:3f…`. Pair allowances and rate limits are counted per
+/// caller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CallerId(String);
@@ -97,7 +97,7 @@ impl DeviceName {
 }
 
 impl CallerId {
-    /// A caller, by whatever tells callers apart: a user id, an API key's id.
+    /// Names a caller by its user id or the id of its API key.
     pub fn new(caller: impl Into<String>) -> CallerId {
         CallerId(caller.into())
     }

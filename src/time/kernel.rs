@@ -1,4 +1,4 @@
-//! What the kernel says of its own clock.
+//! The state of the kernel's clock.
 
 #[cfg(all(target_os = "linux", feature = "verifier"))]
 mod linux {
@@ -28,9 +28,9 @@ mod linux {
         u64::try_from(kernel.time.tv_sec).ok().map(UnixTime)
     }
 
-    /// Whether these are the words for a clock that is kept right. `error` is the estimate of its
-    /// largest error, in microseconds: it grows by half a millisecond a second when nothing
-    /// corrects the clock.
+    /// Returns whether the kernel's answer means a synchronised clock. `error` is the estimate of
+    /// its largest error, in microseconds: it grows by half a millisecond a second while the clock
+    /// is not corrected.
     fn is_kept_right(state: c_int, status: c_int, error: c_long) -> bool {
         state >= 0
             && state != libc::TIME_ERROR

@@ -133,7 +133,7 @@ impl fmt::Display for BadTime {
 
 impl std::error::Error for BadTime {}
 
-/// What a [`Clock`] shows: the wall time, and the time since boot that nobody can set.
+/// The readings of a [`Clock`]: the wall time, and the time since boot, which cannot be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// Wall time.
@@ -142,7 +142,7 @@ pub struct Reading {
     pub boot: Duration,
 }
 
-/// Where the time comes from. Programs use [`SystemClock`]; tests use `testing::FixedClock`.
+/// A source of time. Programs use [`SystemClock`]; tests use `testing::FixedClock`.
 pub trait Clock: Send + Sync {
     /// The time, read once for each request.
     fn read(&self) -> Reading;

@@ -1,4 +1,4 @@
-//! How account names are compared: `[accounts]`.
+//! Comparison of account names: `[accounts]`.
 
 use std::borrow::Cow;
 
@@ -6,29 +6,29 @@ use serde::Deserialize;
 use unicase::UniCase;
 use unicode_normalization::UnicodeNormalization;
 
-/// How account names are compared.
+/// Comparison of account names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct AccountsConfig {
-    /// Which names are one account.
+    /// The names that are one account.
     pub fold: Fold,
 }
 
-/// Which names are one account. What differs between them is folded away before a name is looked up
-/// or kept.
+/// The names that are one account. The difference between them is folded away before a name is
+/// looked up or stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fold {
-    /// Those with the same bytes.
+    /// Names with the same bytes.
     #[default]
     None,
-    /// Those that differ in case alone, by the full case folding of Unicode (TUS §3.13,
+    /// Names that differ in case alone, by the full case folding of Unicode (TUS §3.13,
     /// `toCasefold`).
     Case,
-    /// Those that are written with composed or with combining characters (UAX #15, NFC).
+    /// Names with composed or with combining characters (UAX #15, NFC).
     Nfc,
-    /// Those that differ in either way.
+    /// Names that differ in either way.
     Both,
 }
 

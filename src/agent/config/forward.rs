@@ -1,4 +1,4 @@
-//! What proxies that ask `/v1/authz/{policy}` are told beside yes and no.
+//! Answers to proxies that ask `/v1/authz/{policy}`, beside yes and no.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,7 +21,7 @@ pub struct ForwardConfig {
     pub cookie: Option<String>,
     /// For whom the contexts must be. Unless set: the issuer itself.
     pub audience: Option<String>,
-    /// Where browsers are sent that need a context, or a better one.
+    /// The page to which browsers are sent for a new or better context.
     #[serde(deserialize_with = "values::optional")]
     pub sign_in: Option<SignIn>,
     /// The origins that a browser may be sent back to from there.

@@ -8,7 +8,7 @@ use super::{Config, Paths};
 use crate::policy::{PolicyError, PolicySet};
 use crate::webauthn::{ConfigFault, RelyingParty};
 
-/// The configuration cannot be used. Whoever runs the program must act.
+/// A configuration that cannot be used. The operator must act.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -17,7 +17,7 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: String,
-        /// What the system said.
+        /// The system's reason.
         reason: String,
     },
     /// The text is no configuration.
@@ -29,9 +29,9 @@ pub enum ConfigError {
         path: String,
         /// The line, from 1.
         line: usize,
-        /// What stands there.
+        /// The text of the line.
         text: String,
-        /// What is wrong with it, and what would be right.
+        /// The fault, and a correct form.
         message: String,
     },
     /// A variable of the environment cannot be meant.
@@ -39,7 +39,7 @@ pub enum ConfigError {
     Environment {
         /// The variable.
         name: &'static str,
-        /// What is wrong with it.
+        /// The fault.
         message: &'static str,
     },
 }

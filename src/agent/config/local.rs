@@ -1,4 +1,4 @@
-//! What the agent does for the programs of its own machine.
+//! Services of the agent to programs on its own machine.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,25 +10,24 @@ use super::values::{GroupId, SocketMode, UserId, within};
 use super::{Config, Paths, Service, SocketConfig};
 use crate::agent::program::Program;
 
-/// The second Unix socket, where everybody may be verified and nobody may do more.
+/// The second Unix socket, on which every caller may have codes verified and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct VerifySocketConfig {
-    /// Whether there is one. Unless said: where a path is set, and in the agent of the whole
-    /// system.
+    /// Enables the socket. Default: enabled if a path is set, and in the system's agent.
     pub enabled: Option<bool>,
-    /// Where it is. Unless set: `verify.sock` beside the agent's own.
+    /// The path. Default: `verify.sock` beside the agent's own socket.
     pub path: Option<PathBuf>,
-    /// Who may connect.
+    /// The permissions of the socket.
     pub mode: SocketMode,
-    /// Whose it is; only root can give it away.
+    /// The owner of the socket; only root can give it away.
     pub owner: Option<UserId>,
-    /// Which group it belongs to.
+    /// The group of the socket.
     pub group: Option<GroupId>,
 }
 
-/// What is remembered of the people at this machine.
+/// Sessions that the agent remembers for people at this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -43,11 +42,11 @@ pub struct LocalConfig {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PresenceConfig {
-    /// Whether there are such sessions.
+    /// Enables such sessions.
     pub enabled: bool,
     /// The program that is run when the key of one has gone.
     pub hook: Option<Program>,
-    /// How long it may run.
+    /// The longest time that the hook may run, in seconds.
     #[serde(deserialize_with = "within::<_, _, 1, 60>")]
     pub hook_seconds: u64,
 }
@@ -68,8 +67,8 @@ impl LocalConfig {
 }
 
 impl Config {
-    /// The second socket with its path, if there is one. A user's own agent has it only if it is
-    /// asked for: there is nobody else to verify for, and one door less is one door less.
+    /// Returns the second socket with its path, if it is enabled. A user's own agent has it only on
+    /// request: it serves one user, and each further socket is a risk.
     pub fn verify_socket(&self) -> Option<SocketConfig> {
         let VerifySocketConfig { enabled, path, mode, owner, group } = self.verify_socket.clone();
         let enabled =

@@ -1,9 +1,9 @@
 //! The configuration: one TOML file in which every key has a default and an unknown key is an
 //! error.
 //!
-//! Whatever cannot be meant is refused while the file is read, with the line it stands on: a number
-//! out of range, a user the system does not know, an address. What depends on the machine is told
-//! by [`Config::problems`].
+//! Parsing refuses an invalid value and names its line: a number out of range, a user that the
+//! system does not know, an address. [`Config::problems`] reports faults that depend on the
+//! machine.
 
 mod accounts;
 mod events;
@@ -42,7 +42,8 @@ use crate::session::{LONGEST_LIFETIME, SHORTEST_LIFETIME, SigningAlgorithm};
 use crate::webauthn::{HostName, OriginPattern, RpId};
 use values::within;
 
-/// How an agent runs. [`Config::load`] reads it; `Config::default()` is what runs without a file.
+/// The configuration of an agent. [`Config::load`] reads it; `Config::default()` applies without a
+/// file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -73,40 +74,40 @@ pub struct Config {
     pub local_users: bool,
     /// Every caller hears why it was refused.
     pub explain: bool,
-    /// Who may read `/metrics`.
+    /// Access to `/metrics`.
     pub metrics: MetricsAccess,
     /// The Unix socket.
     pub socket: SocketConfig,
     /// The second Unix socket, for programs that verify.
     pub verify_socket: VerifySocketConfig,
-    /// What is remembered of the people at this machine.
+    /// Sessions that the agent remembers for people at this machine.
     pub local: LocalConfig,
     /// Sessions that last only as long as a key stays plugged in.
     pub presence: PresenceConfig,
-    /// Where devices are kept.
+    /// The store.
     pub store: StoreConfig,
     /// The certificate for TCP.
     pub tls: Option<TlsConfig>,
     /// Contexts, and how their refusal is timed.
     pub sessions: SessionsConfig,
-    /// Which security keys are taken, and on which terms.
+    /// The terms on which security keys are accepted.
     pub security_keys: SecurityKeysConfig,
-    /// Who is told what happens to devices.
+    /// Listeners for changes of devices.
     pub events: EventsConfig,
-    /// How account names are compared.
+    /// Comparison of account names.
     pub accounts: AccountsConfig,
-    /// What a caller may ask for.
+    /// Limits on callers.
     pub limits: LimitsConfig,
-    /// What is logged.
+    /// Logging.
     pub log: LogConfig,
-    /// Policies by name, for proxies and other programs that ask about somebody's request.
+    /// Policies by name, for proxies and other programs that ask about a request.
     #[serde(rename = "policy", deserialize_with = "forward::read_apart")]
     pub policies: PolicySet,
     /// A file with policies, instead of policies here.
     pub policy_file: Option<PathBuf>,
-    /// What proxies are told beside yes and no.
+    /// Answers to proxies beside yes and no.
     pub forward: ForwardConfig,
-    /// Which local users may do what. The first rule that fits decides.
+    /// Rights of local users. The first rule that matches decides.
     #[serde(rename = "peer")]
     pub peers: Vec<PeerRule>,
 }
@@ -116,17 +117,17 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SocketConfig {
-    /// Where it is. Unless set: see [`Paths`].
+    /// The path. Default: see [`Paths`].
     pub path: Option<PathBuf>,
-    /// Who may connect, as the system's permissions have it.
+    /// The permissions of the socket.
     pub mode: SocketMode,
-    /// Whose it is; only root can give it away.
+    /// The owner of the socket; only root can give it away.
     pub owner: Option<UserId>,
-    /// Which group it belongs to.
+    /// The group of the socket.
     pub group: Option<GroupId>,
 }
 
-/// Where devices are kept.
+/// The store.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -148,7 +149,7 @@ pub struct StoreConfig {
 pub struct TlsConfig {
     /// The certificate chain in PEM, the agent's own first.
     pub cert: PathBuf,
-    /// Its private key in PEM.
+    /// The private key in PEM.
     pub key: PathBuf,
 }
 
@@ -157,38 +158,38 @@ pub struct TlsConfig {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SessionsConfig {
-    /// How long a context is valid if nobody says.
+    /// The default lifetime of a context, in seconds.
     #[serde(deserialize_with = "within::<_, _, SHORTEST, LONGEST>")]
     pub default_seconds: u64,
     /// Refusals leave at multiples of this after the request came.
     #[serde(deserialize_with = "within::<_, _, 1, 5_000>")]
     pub refusal_interval_ms: u64,
-    /// How sessions are signed: a key that signs otherwise is replaced at the start. Unless set,
-    /// the first key is EdDSA.
+    /// The algorithm that signs sessions: a key of another algorithm is replaced at the start.
+    /// Default: EdDSA for the first key.
     #[serde(deserialize_with = "values::optional")]
     pub algorithm: Option<SigningAlgorithm>,
 }
 
-/// What a caller may ask for.
+/// Limits on callers.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LimitsConfig {
-    /// How many devices an account may have in use. Pending ones do not count.
+    /// The most devices that an account may have in use. Pending ones do not count.
     #[serde(deserialize_with = "within::<_, _, 1, 1_000>")]
     pub devices_per_account: usize,
-    /// How many pending devices an account has at most; at one more the oldest gives way.
+    /// The most pending devices of an account; one more replaces the oldest.
     #[serde(deserialize_with = "within::<_, _, 1, 1_000>")]
     pub pending_devices_per_account: usize,
-    /// How many requests a caller may make each second, on average.
+    /// The most requests of a caller each second, on average.
     pub requests_per_second: NonZeroU32,
-    /// How many it may make at once after a pause.
+    /// The most requests of a caller at once, after a pause.
     pub burst: NonZeroU32,
-    /// How many requests are worked on at the same time; others wait.
+    /// The most requests that are handled at the same time; others wait.
     #[serde(deserialize_with = "within::<_, _, 1, 65_536>")]
     pub concurrency: u32,
-    /// How many connections are open at the same time, on the Unix socket and on TCP each; half as
-    /// many on the second one.
+    /// The most connections at the same time, on the Unix socket and on TCP each; half as many on
+    /// the second socket.
     #[serde(deserialize_with = "within::<_, _, 4, 65_536>")]
     pub connections: u32,
     /// After how long a request is given up.
@@ -199,14 +200,14 @@ pub struct LimitsConfig {
     pub header_timeout_seconds: u64,
 }
 
-/// What is logged.
+/// Logging.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LogConfig {
     /// The least important that is logged.
     pub level: LogLevel,
-    /// How a line looks.
+    /// The format of a line.
     pub format: LogFormat,
 }
 
@@ -214,12 +215,12 @@ impl Config {
     /// A commented file in which every value is the default.
     pub const EXAMPLE: &str = include_str!("../twostep.toml");
 
-    /// Where the Unix socket is.
+    /// Returns the path of the Unix socket.
     pub fn socket_path(&self) -> PathBuf {
         self.socket.path.clone().unwrap_or_else(|| Paths::of_this_process().socket)
     }
 
-    /// Where devices are kept.
+    /// Returns the store.
     pub fn store_url(&self) -> StoreUrl {
         self.store
             .url
@@ -227,7 +228,7 @@ impl Config {
             .unwrap_or_else(|| StoreUrl::Sqlite(Paths::of_this_process().state.join("twostep.db")))
     }
 
-    /// Where the sealing keys are.
+    /// Returns the path of the sealing keys.
     pub fn key_file(&self) -> PathBuf {
         self.store
             .key_file
@@ -235,13 +236,13 @@ impl Config {
             .unwrap_or_else(|| Paths::of_this_process().key_file())
     }
 
-    /// Whether the sealing keys are where an agent makes one by itself, and not where an operator
-    /// or systemd has put them.
+    /// Returns whether the agent creates the sealing key itself, because its path is the default
+    /// and no credential of systemd.
     pub(crate) fn makes_its_key(&self) -> bool {
         self.store.key_file.is_none() && self.key_file() == Paths::of_this_process().own_key_file()
     }
 
-    /// Whether a context may be issued for `audience`.
+    /// Returns whether a context may be issued for `audience`.
     pub fn allows_audience(&self, audience: &str) -> bool {
         self.audiences.is_empty()
             || audience == self.issuer
@@ -260,14 +261,14 @@ impl Config {
     }
 }
 
-/// Whether nobody outside this machine reaches the address.
+/// Returns whether the address is reachable from this machine only.
 pub(crate) fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
 impl LimitsConfig {
-    /// How many connections are open on the second socket: so many of root's, and as many of all
-    /// others.
+    /// Returns the limit of connections on the second socket: the same number for root and for all
+    /// others together.
     pub(crate) fn to_verify(&self) -> u32 {
         (self.connections / 4).max(4)
     }

@@ -1,4 +1,4 @@
-//! Where things are unless somebody says otherwise.
+//! The default paths.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// The paths of whoever runs this process.
+    /// The default paths of this process's user.
     pub fn of_this_process() -> Paths {
         let uid = Uid::effective();
         let home = || User::from_uid(uid).ok().flatten().map(|user| user.dir);
@@ -73,7 +73,7 @@ impl Paths {
         if !self.socket.exists() && system.exists() { system } else { self.socket.clone() }
     }
 
-    /// Whether they are of an agent for the whole system, not of one that a user runs.
+    /// Returns whether the paths belong to the system's agent, rather than to a user's own.
     pub(super) fn are_the_systems(&self) -> bool {
         self.socket.starts_with(SYSTEM_RUNTIME)
     }

@@ -1,4 +1,4 @@
-//! What keeps a configuration from working on this machine.
+//! Faults of a configuration that depend on the machine.
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
@@ -11,8 +11,8 @@ use crate::agent::private::{folder_of, only_we_replace_files_in};
 use crate::time::{Clock, SystemClock};
 
 impl Config {
-    /// Everything that would keep an agent from starting with this configuration, each with what to
-    /// do about it. Nothing is changed by looking.
+    /// Lists the faults that would keep an agent from starting with this configuration, each with a
+    /// remedy. Nothing is changed.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         self.listening(&mut problems);
@@ -31,7 +31,7 @@ impl Config {
                  or insecure_listen = true where something else encrypts"
             ));
         }
-        // Whoever hands sockets over has made them already.
+        // With socket activation, systemd has created the sockets.
         if std::env::var_os("LISTEN_FDS").is_some() {
             return;
         }
@@ -134,5 +134,5 @@ fn folder_problem(key: &str, folder: &Path, problems: &mut Vec<String>) {
     }
 }
 
-/// What fits into a socket address (unix(7)), its final zero left out.
+/// The longest path of a socket address (unix(7)), without its final zero.
 const LONGEST_SOCKET_PATH: usize = 107;

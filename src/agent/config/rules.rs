@@ -1,4 +1,4 @@
-//! Which local users may do what.
+//! Rights of local users.
 
 use std::str::FromStr;
 
@@ -11,23 +11,23 @@ use super::values::{GroupId, UserId};
 use crate::id::{AccountId, OddCharacter};
 use crate::wire::Role;
 
-/// What the callers that it fits may do.
+/// A rule that gives rights to the callers it matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerRule {
-    /// Whom it is for.
+    /// The callers.
     pub who: Who,
-    /// What they may do.
+    /// The role that they have.
     pub role: Role,
     /// For which accounts; none: for all. Others do not exist for them.
     pub accounts: Option<Vec<AccountPattern>>,
-    /// They hear why they were refused.
+    /// The callers are told the reason of a refusal.
     pub explain: bool,
-    /// They are a proxy, which is believed where a request went to.
+    /// The callers are proxies, which are believed when they say where a request went.
     pub forward: bool,
 }
 
-/// Whom a rule is for.
+/// The callers that a rule matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
     /// A user, by number.
@@ -48,7 +48,7 @@ pub enum AccountPattern {
 }
 
 impl PeerRule {
-    /// Whether it is for this user, who is in these groups.
+    /// Returns whether the rule matches this user, a member of these groups.
     pub fn is_for(&self, uid: u32, groups: &[u32]) -> bool {
         match self.who {
             Who::User(user) => user == uid,
@@ -58,8 +58,8 @@ impl PeerRule {
 }
 
 impl AccountPattern {
-    /// Whether the account is one of them, for a caller of this login name, where names with the
-    /// same bytes are one account.
+    /// Returns whether the pattern covers the account, for a caller of this login name, with names
+    /// compared by their bytes.
     pub fn covers(&self, account: &AccountId, login: Option<&str>) -> bool {
         self.covers_folded(account, login, Fold::None)
     }

@@ -1,4 +1,4 @@
-//! Which security keys are taken, and on which terms.
+//! The terms on which security keys are accepted.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,20 +13,20 @@ use crate::webauthn::{
     RelyingPartyConfig, ResidentKey, SignatureAlgorithm, Trust, UserVerification,
 };
 
-/// Which security keys are taken, and on which terms.
+/// The terms on which security keys are accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SecurityKeysConfig {
-    /// Whether a key must know that it is the right person, by a PIN or a finger.
+    /// The demand for user verification, by PIN or fingerprint.
     pub user_verification: UserVerification,
-    /// Whether a key is asked who made it.
+    /// The demand for an attestation.
     pub attestation: Conveyance,
     /// Only keys whose maker is trusted are enrolled.
     pub require_attestation: bool,
     /// Files with the certificates of makers who are trusted, in PEM or DER.
     pub trust: Vec<PathBuf>,
-    /// Which models there are, who vouches for each, and which are no longer good.
+    /// The known models, their authorities, and their withdrawals.
     pub metadata: Option<MetadataConfig>,
     /// The models that are enrolled, by AAGUID. Empty: all.
     pub allow: Vec<Aaguid>,
@@ -45,13 +45,13 @@ pub struct SecurityKeysConfig {
     /// The signature algorithms of new keys, the best first.
     #[serde(deserialize_with = "values::algorithms")]
     pub algorithms: Vec<SignatureAlgorithm>,
-    /// Which authenticators browsers show first.
+    /// The authenticators that browsers show first.
     #[serde(deserialize_with = "values::hints")]
     pub hints: Vec<Hint>,
     /// A sign-in may begin without an account: the key says whose it is.
     pub usernameless: bool,
-    /// Whether new keys store their credential. Unless set: preferred where sign-ins may begin
-    /// without an account, else discouraged.
+    /// The demand for discoverable credentials. Default: preferred if sign-ins may begin without an
+    /// account, else discouraged.
     pub resident_key: Option<ResidentKey>,
 }
 
@@ -92,11 +92,10 @@ impl Default for SecurityKeysConfig {
 }
 
 impl Config {
-    /// Who the agent is to security keys. It knows no other RP ID than the configured one. The
-    /// files of those who vouch for keys are read, and judged as of `now`.
+    /// Returns the relying party, whose only RP ID is the configured one. The files of trust
+    /// anchors and metadata are read, and judged as of `now`.
     ///
-    /// # Errors
-    /// In words, what the operator has to mend.
+    /// # Errors In words, the fault that the operator has to correct.
     pub fn relying_party(&self, now: UnixTime) -> Result<RelyingParty, String> {
         let attestation = self.security_keys.policy(now)?;
         RelyingParty::new(RelyingPartyConfig { attestation, ..self.terms() })
@@ -128,7 +127,7 @@ impl Config {
         advice.into_iter().collect()
     }
 
-    /// Everything about the relying party that is in the configuration itself.
+    /// Returns the terms of the relying party that stand in the configuration itself.
     pub(super) fn terms(&self) -> RelyingPartyConfig {
         RelyingPartyConfig {
             rp_id: self.rp_id.to_string(),

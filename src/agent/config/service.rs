@@ -1,4 +1,4 @@
-//! Which program asks on behalf of a person, as PAM calls it.
+//! The program that asks on behalf of a person, by its PAM name.
 
 use std::str::FromStr;
 

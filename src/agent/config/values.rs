@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::webauthn::{Hint, SignatureAlgorithm, judge_algorithms, judge_hints};
 
-/// Where devices are kept.
+/// The store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreUrl {
     /// `sqlite:PATH`, an absolute path.
@@ -36,16 +36,16 @@ pub struct GroupId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketMode(pub u32);
 
-/// Who may read `/metrics`.
+/// Access to `/metrics`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MetricsAccess {
-    /// Whoever can connect.
+    /// Every caller that can connect.
     #[default]
     Open,
     /// Administrators.
     Admin,
-    /// Nobody.
+    /// No caller.
     Off,
 }
 
@@ -53,18 +53,18 @@ pub enum MetricsAccess {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// What somebody must mend.
+    /// Faults that must be corrected.
     Error,
-    /// What somebody should look at.
+    /// Conditions that deserve a look.
     Warn,
     /// A line for each request.
     #[default]
     Info,
-    /// What the agent does by itself, too.
+    /// The agent's own work as well.
     Debug,
 }
 
-/// How a line of the log looks.
+/// The format of a line of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
@@ -170,7 +170,7 @@ impl<F: Fn(&str) -> nix::Result<Option<u32>>> de::Visitor<'_> for NameOrNumber<F
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<u32, E> {
-        // The highest number means "nobody" to the system's calls.
+        // The system's calls use the highest number for "no user".
         let number = u32::try_from(number).ok().filter(|number| *number < u32::MAX);
         number.ok_or_else(|| E::custom(format!("this is not the number of a {}", self.what)))
     }
