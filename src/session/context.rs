@@ -6,7 +6,7 @@ use crate::device::MfaKind;
 use crate::id::{AccountId, SerialNumber};
 use crate::time::UnixTime;
 
-/// A validated context: MFA was present. Only a [`Validator`] makes it.
+/// A validated context: MFA was present. Only a [`Validator`](crate::session::Validator) makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionContext {
     pub(crate) common: Common,

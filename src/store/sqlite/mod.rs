@@ -8,7 +8,7 @@
 //! Each store has an identity in its file: a random id, an epoch that a restore raises, and a count
 //! of its transactions. While it is open the file says so, and a witness beside it follows the
 //! count. So a log, a copy or a file that is not this store's as it was left is recognised before
-//! SQLite opens it, and refused with what to do about it ([`Stray`]).
+//! SQLite opens it, and refused with what to do about it ([`Stray`](crate::store::Stray)).
 
 mod apply;
 mod audit;
