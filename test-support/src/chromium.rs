@@ -30,8 +30,10 @@ impl Browser {
         let profile = tempfile::tempdir().unwrap();
         // The shell puts our pipes where the browser looks for them. Tests run as root, which its
         // own sandbox refuses.
-        let script = "exec chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run \
-            --window-size=800,700 --remote-debugging-pipe --user-data-dir=\"$0\" about:blank 3<&0 4>&1 </dev/null >/dev/null 2>&1";
+        let script = "exec chromium --headless --no-sandbox --disable-gpu \
+            --disable-dev-shm-usage --no-first-run --window-size=800,700 \
+            --remote-debugging-pipe --user-data-dir=\"$0\" about:blank \
+            3<&0 4>&1 </dev/null >/dev/null 2>&1";
         let mut shell = Command::new("sh");
         shell
             .args(["-c", script])
@@ -54,7 +56,10 @@ impl Browser {
 
     /// The value of an expression on the page; a promise is waited for.
     pub fn run(&mut self, expression: &str) -> Value {
-        let parameters = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true });
+        let parameters = json!({
+            "expression": expression, "awaitPromise": true, "returnByValue": true,
+            "userGesture": true,
+        });
         let answer = self.call("Runtime.evaluate", &parameters);
         assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
         answer["result"]["value"].clone()

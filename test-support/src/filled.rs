@@ -27,12 +27,17 @@ pub fn fill(path: &Path, devices: u32) {
     let transaction = conn.transaction().unwrap();
     {
         let mut accounts = transaction
-            .prepare("INSERT INTO accounts (id, revision, generation, removed, devices, active, body) VALUES (?1, 2, 1, 0, 1, 1, ?2)")
+            .prepare(
+                "INSERT INTO accounts (id, revision, generation, removed, devices, active, body)
+                 VALUES (?1, 2, 1, 0, 1, 1, ?2)",
+            )
             .unwrap();
         let mut rows = transaction
             .prepare(
-                "INSERT INTO devices (serial, account, state, kind, revision, created_at, body, seed, seed_key, fingerprint)
-                 VALUES (?1, ?2, 'active', 'totp', 1, ?3, ?4, randomblob(70), x'0102030405060708', randomblob(32))",
+                "INSERT INTO devices (serial, account, state, kind, revision, created_at, body,
+                     seed, seed_key, fingerprint)
+                 VALUES (?1, ?2, 'active', 'totp', 1, ?3, ?4,
+                     randomblob(70), x'0102030405060708', randomblob(32))",
             )
             .unwrap();
         for n in 0..devices {

@@ -33,7 +33,8 @@ pub fn register(client: &Client, account: &str, key: &mut SimulatedSecurityKey) 
 /// The body that finishes a registration that began.
 pub fn made(key: &mut SimulatedSecurityKey, begun: &Value) -> Value {
     let options = serde_json::from_value(begun["public_key"].clone()).unwrap();
-    json!({"ceremony_id": begun["ceremony_id"], "credential": key.create(&options, &origin()).response()})
+    let credential = key.create(&options, &origin()).response();
+    json!({"ceremony_id": begun["ceremony_id"], "credential": credential})
 }
 
 impl HeldKey {

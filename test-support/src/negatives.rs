@@ -16,9 +16,9 @@ pub struct Negative {
     pub why: Invalid,
 }
 
-/// Variants of a valid context with MFA, made with the issuer's key at `now`, when `signed` is still
-/// valid. [`Invalid::NotYet`] comes first, for tests whose clock runs: six seconds ahead is five
-/// seconds ahead a second later.
+/// Variants of a valid context with MFA, made with the issuer's key at `now`, when `signed` is
+/// still valid. [`Invalid::NotYet`] comes first, for tests whose clock runs: six seconds ahead is
+/// five seconds ahead a second later.
 pub fn negatives(forge: &Forge, signed: &SignedContext, now: u64) -> Vec<Negative> {
     let [header, claims] = opened(signed);
     assert_eq!(header, forge.header(), "the forge has the key of this context");

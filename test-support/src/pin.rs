@@ -1,6 +1,5 @@
 //! The key's side of PINs: both protocols, tries, blocking, tokens with permissions.
 
-use crate::device::{bytes, get, int, ok, text_at};
 use aes::Aes256;
 use aes::cipher::block_padding::NoPadding;
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
@@ -8,6 +7,8 @@ use aws_lc_rs::agreement::{ECDH_P256, PrivateKey, UnparsedPublicKey, agree};
 use aws_lc_rs::{hkdf, hmac};
 use ciborium::Value;
 use sha2::{Digest, Sha256};
+
+use crate::device::{bytes, get, int, ok, text_at};
 
 pub struct PinStore {
     pin: Option<[u8; 16]>,

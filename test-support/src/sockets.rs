@@ -1,12 +1,14 @@
 //! Sockets with keys in them: a bus in memory.
 
-use crate::device::{Device, Report};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
 use twostep::usb;
 use twostep::usb::{Bus, Key, NotOpened, Text, Transport, Unplugged};
+
+use crate::device::{Device, Report};
 
 pub type Shared = Arc<Mutex<Device>>;
 

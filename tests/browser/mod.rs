@@ -98,8 +98,9 @@ fn a_passkey_signs_in_without_a_name_or_a_code() {
     let mut browser = Browser::open(&shop.address);
     browser.call("WebAuthn.enable", &json!({ "enableUI": false }));
     let authenticator = json!({ "options": {
-        "protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
-        "isUserVerified": true, "automaticPresenceSimulation": true,
+        "protocol": "ctap2", "ctap2Version": "ctap2_1", "transport": "internal",
+        "hasResidentKey": true, "hasUserVerification": true, "isUserVerified": true,
+        "automaticPresenceSimulation": true,
     }});
     let authenticator =
         browser.call("WebAuthn.addVirtualAuthenticator", &authenticator)["authenticatorId"].clone();
@@ -112,7 +113,10 @@ fn a_passkey_signs_in_without_a_name_or_a_code() {
     browser.until("!document.querySelector('#second').hidden");
     browser.types(&shop.code);
     browser.run("document.querySelector('#second').requestSubmit()");
-    browser.until("document.querySelector('#said').textContent === 'Paid by alice. Thank you.' && !document.querySelector('#add').hidden");
+    browser.until(
+        "document.querySelector('#said').textContent === 'Paid by alice. Thank you.' \
+            && !document.querySelector('#add').hidden",
+    );
     browser.run("document.querySelector('#add').click()");
     browser.until("document.querySelector('#said').textContent === 'You have a passkey now.'");
     let stored =

@@ -12,14 +12,20 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn whatever_is_sent_the_layer_and_the_extractors_agree(sent in vec((any::<bool>(), 0..10_usize, select(FORMS)), 0..4)) {
+    fn the_layer_and_the_extractors_agree_on_every_request(
+        sent in vec((any::<bool>(), 0..10_usize, select(FORMS)), 0..4),
+    ) {
         let desk = Desk::new();
         let tokens = tokens(&desk);
         let headers: Vec<(&str, Vec<u8>)> = sent.iter().map(|(cookie, token, form)| {
             let value = form.replace('T', &tokens[*token]);
-            if *cookie { ("cookie", format!("a=b; __Host-mfa={value}").into_bytes()) } else { ("authorization", value.into_bytes()) }
+            match cookie {
+                true => ("cookie", format!("a=b; __Host-mfa={value}").into_bytes()),
+                false => ("authorization", value.into_bytes()),
+            }
         }).collect();
-        let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
+        let headers: Vec<(&str, &[u8])> =
+            headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
         let runtime = Builder::new_current_thread().build().unwrap();
         runtime.block_on(agree(&desk.service(), &headers))?;
     }
@@ -30,15 +36,20 @@ proptest! {
 
     /// RFC 6265 §5.4: what other cookies are called and hold is not ours to read.
     #[test]
-    fn cookies_of_other_names_change_nothing_whatever_octets_they_hold(
-        before in vec(vec(octet(), 0..12), 0..4), after in vec(vec(octet(), 0..12), 0..4), headers in any::<bool>()
+    fn cookies_of_other_names_change_nothing_with_any_octets(
+        before in vec(vec(octet(), 0..12), 0..4),
+        after in vec(vec(octet(), 0..12), 0..4),
+        headers in any::<bool>(),
     ) {
         let desk = Desk::new();
         let ours = format!("__Host-mfa={}", desk.of("alice")).into_bytes();
-        let foreign = |pairs: Vec<Vec<u8>>| pairs.into_iter().filter(|pair| !pair.starts_with(b"__Host-mfa"));
+        let foreign = |pairs: Vec<Vec<u8>>| {
+            pairs.into_iter().filter(|pair| !pair.starts_with(b"__Host-mfa"))
+        };
         let all: Vec<Vec<u8>> = foreign(before).chain([ours]).chain(foreign(after)).collect();
         let sent = if headers { all } else { vec![all.join(&b"; "[..])] };
-        let sent: Vec<(&str, &[u8])> = sent.iter().map(|value| ("cookie", value.as_slice())).collect();
+        let sent: Vec<(&str, &[u8])> =
+            sent.iter().map(|value| ("cookie", value.as_slice())).collect();
         let runtime = Builder::new_current_thread().build().unwrap();
         let service = desk.service();
         for path in ["/present", "/optional", "/layer"] {

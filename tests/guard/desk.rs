@@ -76,8 +76,10 @@ impl Desk {
     /// A context with MFA by a code, proved just now, changed as the test wants it.
     pub(crate) fn token(&self, change: impl FnOnce(&mut Value)) -> String {
         let mut claims = json!({
-            "iss": "twostep", "sub": "alice", "aud": "shop", "iat": NOW, "nbf": NOW, "exp": NOW + 3_600, "jti": "one", "gen": 0,
-            "mfa_present": true, "amr": ["otp"], "mfa_time": NOW, "mfa_serial": "GAHT12345678", "mfa_kind": "totp", "uv": false,
+            "iss": "twostep", "sub": "alice", "aud": "shop",
+            "iat": NOW, "nbf": NOW, "exp": NOW + 3_600, "jti": "one", "gen": 0,
+            "mfa_present": true, "amr": ["otp"], "mfa_time": NOW,
+            "mfa_serial": "GAHT12345678", "mfa_kind": "totp", "uv": false,
         });
         change(&mut claims);
         self.sign("mfa+jwt", &claims)
@@ -97,7 +99,8 @@ impl Desk {
 
     pub(crate) fn without_mfa(&self) -> String {
         let claims = json!({
-            "iss": "twostep", "sub": "alice", "aud": "shop", "iat": NOW, "nbf": NOW, "exp": NOW + 3_600, "jti": "two", "gen": 0,
+            "iss": "twostep", "sub": "alice", "aud": "shop",
+            "iat": NOW, "nbf": NOW, "exp": NOW + 3_600, "jti": "two", "gen": 0,
             "mfa_present": false,
         });
         self.sign("nomfa+jwt", &claims)

@@ -128,7 +128,7 @@ async fn greet(
 }
 
 #[tokio::test]
-async fn a_grpc_call_without_a_token_is_unauthenticated_and_with_one_it_is_answered() {
+async fn a_grpc_call_is_answered_with_a_token_and_unauthenticated_without() {
     let desk = Desk::new();
     let (channel, server) = served(&desk).await;
     let bearer = |token: &str| ("authorization", format!("Bearer {token}"));

@@ -13,7 +13,7 @@ use twostep::session::{Invalid, RevocationList, RevocationSource};
 use super::desk::{Answer, Desk, NOW, ask, bearing};
 
 #[tokio::test]
-async fn whoever_has_what_the_policy_wants_gets_through() {
+async fn a_context_that_satisfies_the_policy_passes() {
     let desk = Desk::new();
     let service = desk.service();
     for path in ["/present", "/optional", "/any", "/layer", "/layer/open"] {
@@ -48,7 +48,7 @@ async fn without_a_token_the_challenge_has_no_error() {
 }
 
 #[tokio::test]
-async fn a_context_that_is_not_good_enough_is_told_what_would_be() {
+async fn an_insufficient_context_is_told_the_demands_of_the_policy() {
     let desk = Desk::new();
     let service = desk.service();
     let old = desk.token(|claims| claims["mfa_time"] = (NOW - 901).into());
@@ -115,7 +115,7 @@ async fn an_extractor_refuses_what_only_a_lenient_policy_allows() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_valid_is_refused_everywhere_and_not_told_why() {
+async fn an_invalid_token_is_refused_everywhere_without_a_reason() {
     let desk = Desk::new();
     let service = desk.service();
     let mut told = Vec::new();
@@ -180,7 +180,7 @@ async fn a_policy_that_nothing_satisfies_asks_for_nothing() {
 
 /// Unknown revocations are no reason to ask for a second factor: another one would not help.
 #[tokio::test]
-async fn while_revocations_are_not_known_everybody_is_asked_to_wait() {
+async fn unknown_revocations_ask_every_caller_to_wait() {
     struct Nothing;
     impl RevocationSource for Nothing {
         fn current(&self) -> Option<Arc<RevocationList>> {

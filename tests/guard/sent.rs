@@ -8,7 +8,7 @@ use super::refusals::refused;
 const EVERYWHERE: [&str; 4] = ["/present", "/optional", "/any", "/layer"];
 
 #[tokio::test]
-async fn bearer_is_spelled_in_any_case_with_any_blanks_around_the_token() {
+async fn bearer_has_any_case_and_any_blanks_around_the_token() {
     let desk = Desk::new();
     let (service, token) = (desk.service(), desk.of("alice"));
     for (before, after) in [
@@ -34,7 +34,7 @@ async fn bearer_is_spelled_in_any_case_with_any_blanks_around_the_token() {
 }
 
 #[tokio::test]
-async fn what_only_looks_like_bearer_never_counts_as_a_token_nor_as_none() {
+async fn a_malformed_bearer_counts_neither_as_token_nor_as_absent() {
     let desk = Desk::new();
     let (service, token) = (desk.service(), desk.of("alice"));
     for path in EVERYWHERE {
@@ -73,7 +73,7 @@ async fn what_only_looks_like_bearer_never_counts_as_a_token_nor_as_none() {
 }
 
 #[tokio::test]
-async fn other_schemes_are_somebody_elses() {
+async fn other_schemes_are_ignored() {
     let desk = Desk::new();
     let service = desk.service();
     for value in ["Basic YTpi", "Bearers x", "BearerToken", "DPoP x", "Negotiate"] {
@@ -136,7 +136,7 @@ async fn a_cookie_is_found_among_others() {
 }
 
 #[tokio::test]
-async fn cookies_of_other_names_are_none() {
+async fn cookies_of_other_names_are_ignored() {
     let desk = Desk::new();
     let (service, token) = (desk.service(), desk.of("alice"));
     for name in [
@@ -233,7 +233,7 @@ async fn two_tokens_are_one_too_many() {
 }
 
 #[tokio::test]
-async fn a_guard_without_a_cookie_reads_none() {
+async fn a_guard_without_a_cookie_name_ignores_cookies() {
     let desk = Desk::new();
     let cookie = format!("__Host-mfa={}", desk.of("alice"));
     let plain =

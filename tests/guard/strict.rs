@@ -15,7 +15,7 @@ use super::desk::{ask, bearing, service};
 use super::refusals::refused;
 
 #[tokio::test]
-async fn whatever_is_not_exactly_a_context_gets_through_no_door() {
+async fn forged_and_damaged_contexts_are_refused_everywhere() {
     for algorithm in SigningAlgorithm::ALL {
         let world = World::new();
         let alice = world.active("alice").await;

@@ -61,7 +61,7 @@ async fn a_connection_that_is_kept_forgets_who_asked_before() {
 }
 
 #[tokio::test]
-async fn what_somebody_further_out_left_behind_does_not_count() {
+async fn a_context_left_by_an_outer_layer_does_not_count() {
     let desk = Desk::new();
     let planted = desk
         .guard()

@@ -1,6 +1,6 @@
 //! Rules that the tree does not keep everywhere yet: the figure of today, which may only fall.
 
-/// Today's figure and the rule's. `TWOSTEP_HOUSE_STRICT=1` asks for the rule's, to list what is left.
+/// Today's figure and the rule's. `TWOSTEP_HOUSE_STRICT=1` asks for the rule's, to list offenders.
 pub(crate) struct Ceiling {
     today: usize,
     rule: usize,

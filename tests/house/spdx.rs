@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_expression_is_no_licence() {
+    fn a_malformed_expression_is_no_licence() {
         for expression in
             ["", "MIT OR", "AND MIT", "(MIT", "MIT)", "MIT ISC", "MIT WITH", "MIT or ISC", "()"]
         {

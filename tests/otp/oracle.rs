@@ -1,4 +1,4 @@
-//! Expected values: codes made by totp-rs, and pseudo-random numbers that are the same in every run.
+//! Expected values: codes made by totp-rs, and pseudo-random numbers, the same in every run.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

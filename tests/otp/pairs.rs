@@ -13,7 +13,7 @@ use super::vectors::{ascii_seed, fields};
 const NOW: UnixTime = UnixTime(1_790_000_000);
 
 #[test]
-fn a_token_off_by_up_to_a_day_is_found_by_an_admin_and_by_ten_minutes_by_its_owner() {
+fn an_admin_finds_a_day_of_drift_an_owner_ten_minutes() {
     let totp = Totp { digits: digits(8), ..Totp::default() };
     let seed = Random(8).seed(20);
     let (key, t) = (totp.key(&seed), totp.step_at(NOW).unwrap().0);
@@ -62,7 +62,7 @@ fn both_codes_must_be_above_the_watermark() {
 }
 
 #[test]
-fn a_counter_is_found_a_hundred_presses_ahead_and_by_an_admin_a_thousand() {
+fn an_owner_finds_a_hundred_presses_and_an_admin_a_thousand() {
     let (seed, hotp) = (Random(10).seed(20), Hotp { digits: digits(8), ..Hotp::default() });
     let (key, oracle) = (hotp.key(&seed), Oracle::new(&seed, hotp.algorithm, hotp.digits));
     for (window, reach) in [(Window::Owner, 100), (Window::Admin, 1_000)] {
@@ -182,7 +182,7 @@ fn of_two_places_above_the_watermark_the_nearer_is_taken() {
 
 /// Equal codes of two consecutive steps prove nothing: a person who saw one can type it twice.
 #[test]
-fn a_pair_of_equal_codes_is_none_even_where_a_device_shows_it() {
+fn a_pair_of_equal_codes_is_refused_even_if_shown() {
     let totp = Totp::default();
     let (seed, t) = (ascii_seed(20), 59_061_241);
     let twice = [t - 1, t].map(|step| Oracle::new(&seed, totp.algorithm, totp.digits).code(step));

@@ -64,7 +64,11 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn a_code_with_anything_beside_its_digits_is_refused(code in "[0-9]{6,8}", at: Index, more in prop::sample::select(AROUND)) {
+    fn a_code_with_anything_beside_its_digits_is_refused(
+        code in "[0-9]{6,8}",
+        at: Index,
+        more in prop::sample::select(AROUND),
+    ) {
         let mut text = code;
         text.insert(at.index(text.len() + 1), more);
         prop_assert_eq!(text.parse::<Code>(), Err(BadCode));
@@ -90,16 +94,19 @@ proptest! {
     }
 
     #[test]
-    fn only_six_to_eight_ascii_digits_are_a_code(text in prop_oneof![any::<String>(), "[0-9 ]{0,10}", "\\PC{0,10}"]) {
-        let is_code = (6..=8).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-        prop_assert_eq!(text.parse::<Code>().is_ok(), is_code);
+    fn only_six_to_eight_ascii_digits_are_a_code(
+        text in prop_oneof![any::<String>(), "[0-9 ]{0,10}", "\\PC{0,10}"],
+    ) {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        prop_assert_eq!(text.parse::<Code>().is_ok(), digits && (6..=8).contains(&text.len()));
     }
 
     #[test]
     fn a_secret_says_the_same_bytes_however_it_is_typed(
         bytes in prop::collection::vec(any::<u8>(), 10..=128),
         padded: bool,
-        breaks in prop::collection::vec((any::<Index>(), prop::sample::select(vec![' ', '-'])), 0..10),
+        breaks in
+            prop::collection::vec((any::<Index>(), prop::sample::select(vec![' ', '-'])), 0..10),
         lower in prop::collection::vec(any::<Index>(), 0..50),
     ) {
         let seed = Seed::new(bytes.clone()).unwrap();
@@ -123,7 +130,10 @@ proptest! {
     fn a_secret_with_a_character_that_base32_lacks_is_refused(
         bytes in prop::collection::vec(any::<u8>(), 10..=128),
         at: Index,
-        wrong in any::<char>().prop_map(|c| if matches!(c, 'A'..='Z' | 'a'..='z' | '2'..='7' | ' ' | '-' | '=') { '1' } else { c }),
+        wrong in any::<char>().prop_map(|c| match c {
+            'A'..='Z' | 'a'..='z' | '2'..='7' | ' ' | '-' | '=' => '1',
+            c => c,
+        }),
     ) {
         let mut text = Seed::new(bytes).unwrap().to_base32().to_string();
         text.insert(at.index(text.len() + 1), wrong);
@@ -133,14 +143,21 @@ proptest! {
     /// An accepted secret holds every whole byte of the text, and says whether a bit that fills
     /// none was set.
     #[test]
-    fn a_secret_that_is_accepted_loses_the_bits_that_fill_no_byte_and_nothing_else(
-        text in prop_oneof![any::<String>(), "[A-Z2-7]{0,220}", "[A-Za-z2-7 =-]{0,220}", "[A-Z2-7]{16,40}={0,8}"],
+    fn an_accepted_secret_loses_only_the_bits_that_fill_no_byte(
+        text in prop_oneof![
+            any::<String>(),
+            "[A-Z2-7]{0,220}",
+            "[A-Za-z2-7 =-]{0,220}",
+            "[A-Z2-7]{16,40}={0,8}",
+        ],
     ) {
         if let Ok(seed) = Seed::from_base32(&text) {
-            let meant: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
-            let bits = bits(&meant);
+            let meant: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
+            let bits = bits(&meant.to_ascii_uppercase());
             let (whole, spare) = bits.split_at(bits.len() / 8 * 8);
-            let bytes: Vec<u8> = whole.as_bytes().chunks(8).map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap()).collect();
+            let byte = |bits: &[u8]| u8::from_str_radix(std::str::from_utf8(bits).unwrap(), 2);
+            let bytes: Vec<u8> =
+                whole.as_bytes().chunks(8).map(|bits| byte(bits).unwrap()).collect();
             prop_assert_eq!(seed.expose(), &bytes[..]);
             prop_assert!(spare.len() < 5, "no symbol stands alone");
             let spare = if spare.contains('1') { SpareBits::Dropped } else { SpareBits::Zero };
@@ -150,7 +167,9 @@ proptest! {
 
     /// Every length of random letters, as a secret made by hand has it.
     #[test]
-    fn a_secret_of_random_letters_is_refused_only_for_a_length_that_no_bytes_have(text in "[A-Z2-7]{16,205}") {
+    fn a_secret_of_letters_is_refused_only_for_an_impossible_length(
+        text in "[A-Z2-7]{16,205}",
+    ) {
         let expected = match text.len() % 8 {
             1 | 3 | 6 => Err(BadSeed::Length),
             _ => Ok(()),
@@ -159,7 +178,7 @@ proptest! {
     }
 
     #[test]
-    fn a_typed_secret_is_the_same_with_any_invisible_character_blank_or_dash_in_it(
+    fn invisible_characters_blanks_and_dashes_in_a_secret_are_ignored(
         bytes in prop::collection::vec(any::<u8>(), 10..=128),
         unseen in prop::collection::vec((any::<Index>(), prop::sample::select(UNSEEN)), 1..20),
     ) {
@@ -168,7 +187,8 @@ proptest! {
         for (place, c) in unseen {
             typed.insert(place.index(typed.len() + 1), c);
         }
-        prop_assert_eq!(Seed::typed(&typed.into_iter().collect::<String>()), Ok(TypedSeed { seed, spare: SpareBits::Zero }));
+        let typed: String = typed.into_iter().collect();
+        prop_assert_eq!(Seed::typed(&typed), Ok(TypedSeed { seed, spare: SpareBits::Zero }));
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn no_two_kinds_of_wrong_pair_differ_in_time() {
 }
 
 #[test]
-fn a_search_that_looks_at_the_second_code_only_where_the_first_is_right_is_found_out() {
+fn a_search_that_stops_at_a_wrong_first_code_is_detected() {
     let mut random = Random(17);
     let refused = Refused::new(&mut random);
     let run =

@@ -16,7 +16,10 @@ use twostep::time::UnixTime;
 use super::oracle::{ALGORITHMS, Random, code, setting};
 
 proptest! {
-    #![proptest_config(Config { failure_persistence: None, ..Config::with_cases(setting("TWOSTEP_FUZZ_CASES", 20_000)) })]
+    #![proptest_config(Config {
+        failure_persistence: None,
+        ..Config::with_cases(setting("TWOSTEP_FUZZ_CASES", 20_000))
+    })]
 
     #[test]
     fn what_is_written_is_read_back(uri in any_uri()) {

@@ -8,7 +8,7 @@ use twostep::time::UnixTime;
 use super::oracle::{code, digits};
 
 #[test]
-fn every_code_of_rfc_4226_appendix_d_is_found_at_its_counter_and_nowhere_else() {
+fn codes_of_rfc_4226_appendix_d_are_found_at_their_counter() {
     let hotp = Hotp::default();
     let key = hotp.key(&ascii_seed(20));
     let mut vectors = 0;
@@ -26,7 +26,7 @@ fn every_code_of_rfc_4226_appendix_d_is_found_at_its_counter_and_nowhere_else() 
 }
 
 #[test]
-fn every_code_of_rfc_6238_appendix_b_is_found_at_its_time_step() {
+fn codes_of_rfc_6238_appendix_b_are_found_at_their_step() {
     let mut vectors = 0;
     for [time, step, algorithm, text] in fields(include_str!("../vectors/rfc6238-appendix-b.txt")) {
         let (now, step) = (time.parse::<u64>().unwrap(), u64::from_str_radix(step, 16).unwrap());

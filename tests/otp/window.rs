@@ -9,7 +9,7 @@ use super::oracle::{Oracle, Random, code, digits};
 use super::vectors::ascii_seed;
 
 #[test]
-fn the_window_is_exact_for_each_second_of_two_steps_and_each_drift() {
+fn the_window_is_exact_at_each_second_and_each_drift() {
     for size in [30, 60] {
         let device = Device::new(size, 0);
         let start = 1_790_000_000 / u64::from(size) * u64::from(size);
@@ -22,7 +22,7 @@ fn the_window_is_exact_for_each_second_of_two_steps_and_each_drift() {
 }
 
 #[test]
-fn the_window_is_exact_for_every_kind_of_step_size_and_t0() {
+fn the_window_is_exact_for_every_step_size_and_t0() {
     for (size, t0) in [
         (10, 0),
         (11, 1),
@@ -86,7 +86,7 @@ fn the_window_is_exact_where_numbers_overflow() {
 }
 
 #[test]
-fn the_counters_looked_at_are_two_behind_and_ten_from_the_next_on() {
+fn two_counters_behind_and_ten_from_the_next_are_tried() {
     let (seed, hotp) = (Random(3).seed(20), Hotp { digits: digits(8), ..Hotp::default() });
     let (key, oracle) = (hotp.key(&seed), Oracle::new(&seed, hotp.algorithm, hotp.digits));
     for edge in [0, 1_000, 1 << 31, 1 << 32, 1 << 63, u64::MAX] {
@@ -108,7 +108,7 @@ fn the_counters_looked_at_are_two_behind_and_ten_from_the_next_on() {
 /// Two steps of the secret of RFC 4226 Appendix D show the same code. Only the later one is above
 /// every watermark that the code can have left.
 #[test]
-fn a_code_that_two_steps_of_the_window_show_is_right_at_the_later() {
+fn a_code_of_two_steps_is_accepted_at_the_later_step() {
     let (totp, hotp, earlier) = (Totp::default(), Hotp::default(), 59_061_240);
     let (key, twice) = (totp.key(&ascii_seed(20)), code("963181"));
     let found = |t| totp.find(&key, &twice, UnixTime(30 * t), 0).map(|found| found.step.0);

@@ -1,7 +1,8 @@
 //! U2F as a simulated key speaks it.
 
-use crate::device::{Device, Touch};
 use std::time::Instant;
+
+use crate::device::{Device, Touch};
 
 impl Device {
     pub fn u2f(&mut self, apdu: &[u8]) -> Vec<u8> {

@@ -1,7 +1,8 @@
 //! Messages of a simulated key: cut into reports, and read out of CBOR.
 
-use crate::device::{Channel, Report};
 use ciborium::Value;
+
+use crate::device::{Channel, Report};
 
 /// The reports of a message, as many as it takes.
 pub fn reports(channel: Channel, command: u8, data: &[u8], length: usize) -> Vec<Report> {

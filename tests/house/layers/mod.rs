@@ -154,7 +154,8 @@ fn judge(own: &str, target: &str) -> Option<String> {
     }
     match (row(target), row(own)) {
         (None, _) => Some(format!(
-            "`{target}` is no module of the map: import from the module that defines it, or add it to ROWS in tests/house/layers"
+            "`{target}` is no module of the map: import from the module that defines it, \
+             or add it to ROWS in tests/house/layers"
         )),
         _ if target == "testing" && own != "cli" => {
             Some(format!("`{own}` must not import `testing`: only `cli` may"))

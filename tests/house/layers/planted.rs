@@ -96,7 +96,7 @@ mod caught {
     }
 
     #[test]
-    fn what_cannot_be_followed() {
+    fn a_path_that_cannot_be_followed() {
         refused("use crate as c;", "root of the crate");
         refused("use crate::{self as c};", "root of the crate");
         refused("use crate::*;", "root of the crate");
@@ -220,7 +220,7 @@ mod knotted {
     }
 
     #[test]
-    fn what_an_operation_must_not_name() {
+    fn an_operation_that_names_a_face() {
         let refused =
             |source: &str| crate::layers::faults_in("agent/operations/devices.rs", source);
         for source in [
