@@ -19,7 +19,7 @@ use crate::{store, wire};
 /// An error answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
-    document: wire::Problem,
+    document: Box<wire::Problem>,
     in_doubt: bool,
 }
 
@@ -41,7 +41,7 @@ impl Problem {
             reason: None,
             retry_after_seconds: retry,
         };
-        Problem { document, in_doubt: false }
+        Problem { document: Box::new(document), in_doubt: false }
     }
 
     pub(crate) fn bad_input(detail: impl Into<String>) -> Problem {
@@ -99,7 +99,7 @@ impl Problem {
 
     /// The answer's body.
     pub(crate) fn into_document(self) -> wire::Problem {
-        self.document
+        *self.document
     }
 
     /// `true` if the store did not say whether it kept a change.
@@ -177,8 +177,9 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Problem {
         let detail = error.to_string();
         match error {
-            Error::Refused(_) => Problem::new(ProblemCode::InvalidAuthenticationCode, detail),
-            Error::KeyRefused(_) => Problem::new(ProblemCode::InvalidAuthenticationCode, detail),
+            Error::Refused(_) | Error::KeyRefused(_) => {
+                Problem::new(ProblemCode::InvalidAuthenticationCode, detail)
+            }
             Error::MfaRequired => {
                 Problem::new(ProblemCode::AccessDenied, detail).because(Reason::MfaRequired)
             }
@@ -190,36 +191,37 @@ impl From<Error> for Problem {
             Error::Clock(_) => Problem::new(ProblemCode::ServiceUnavailable, detail)
                 .because(Reason::Clock)
                 .retry_after(60),
-            Error::Store(error) => {
-                tracing::error!(%error, "the store failed");
-                let in_doubt = matches!(error, store::Error::Unknown(_));
-                let detail = match error {
-                    store::Error::Full(_) => {
-                        "the store's disk is full: nothing was changed; make room on it, and \
-                         the agent goes on by itself"
-                    }
-                    _ => "the store does not answer",
-                };
-                let problem = Problem::new(ProblemCode::ServiceUnavailable, detail)
-                    .because(Reason::Store)
-                    .retry_after(1);
-                Problem { in_doubt, ..problem }
-            }
-            Error::Key(error) => {
-                tracing::error!(%error, "the sealing key failed");
-                let detail = match error {
-                    KeyError::Missing(_) => {
-                        "a sealing key that secrets in the store need is missing: put its line \
-                         back into the key file"
-                    }
-                    _ => "the sealing key does not fit the store",
-                };
-                Problem::new(ProblemCode::ServiceUnavailable, detail)
-                    .because(Reason::Key)
-                    .retry_after(60)
-            }
+            Error::Store(error) => store_failed(&error),
+            Error::Key(error) => key_failed(&error),
         }
     }
+}
+
+fn store_failed(error: &store::Error) -> Problem {
+    tracing::error!(%error, "the store failed");
+    let detail = match error {
+        store::Error::Full(_) => {
+            "the store's disk is full: nothing was changed; make room on it, and the agent goes \
+             on by itself"
+        }
+        _ => "the store does not answer",
+    };
+    let problem = Problem::new(ProblemCode::ServiceUnavailable, detail);
+    let in_doubt = matches!(error, store::Error::Unknown(_));
+    Problem { in_doubt, ..problem.because(Reason::Store).retry_after(1) }
+}
+
+fn key_failed(error: &KeyError) -> Problem {
+    tracing::error!(%error, "the sealing key failed");
+    let detail = match error {
+        KeyError::Missing(_) => {
+            "a sealing key that secrets in the store need is missing: put its line back into the \
+             key file"
+        }
+        _ => "the sealing key does not fit the store",
+    };
+    let problem = Problem::new(ProblemCode::ServiceUnavailable, detail);
+    problem.because(Reason::Key).retry_after(60)
 }
 
 /// A refused pair of codes.

@@ -10,7 +10,6 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use http_body_util::{BodyExt, Limited};
 use percent_encoding::percent_decode_str;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -51,12 +50,9 @@ async fn bytes_of(request: Request) -> Result<Bytes, Problem> {
     if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("application/json")) {
         return Err(Problem::bad_input("the body must be application/json"));
     }
-    let too_long = |_| Problem::bad_input("the body cannot be read, or is over 64 KiB long");
-    Ok(Limited::new(request.into_body(), LONGEST)
-        .collect()
-        .await
-        .map_err(too_long)?
-        .to_bytes())
+    // Admission has read the body and limited its length: it is one piece in memory.
+    let bytes = Bytes::from_request(request, &()).await;
+    bytes.map_err(|_| Problem::bad_input("the body cannot be read"))
 }
 
 impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
@@ -224,8 +220,6 @@ impl<'de> Visitor<'de> for Level {
         Ok(Value::Object(map))
     }
 }
-
-const LONGEST: usize = 64 * 1_024;
 
 const DEEPEST: usize = 8;
 
