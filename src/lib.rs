@@ -31,6 +31,9 @@ pub mod time;
 
 pub mod otp;
 
+#[cfg(feature = "pam-stack")]
+pub mod pam_stack;
+
 pub mod webauthn;
 
 pub mod device;

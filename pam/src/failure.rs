@@ -36,3 +36,26 @@ impl Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use twostep::pam_stack::Code;
+
+    use super::*;
+
+    #[test]
+    fn pam_check_knows_each_code_of_a_refusal() {
+        for failure in [
+            Failure::Refused,
+            Failure::Unavailable,
+            Failure::Misconfigured,
+            Failure::Conversation,
+            Failure::Memory,
+            Failure::System,
+            Failure::Fault,
+        ] {
+            let number = usize::try_from(failure.code()).unwrap();
+            assert!(Code::of_refusals().any(|code| code.number() == number), "{failure:?}");
+        }
+    }
+}

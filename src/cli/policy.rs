@@ -31,8 +31,8 @@ pub(super) enum Policy {
         file: PathBuf,
         /// The policy's name
         policy: String,
-        /// The presented context: a token, or a JSON document like "context" of `session show --json`,
-        /// of which anything may be left out;
+        /// The presented context: a token, or a JSON document like "context" of
+        /// `session show --json`, of which anything may be left out;
         /// - reads it from standard input [default: nothing]
         #[arg(long, value_name = "TOKEN|JSON|-")]
         context: Option<String>,

@@ -60,7 +60,11 @@ impl ToSchema for Context {
 
 /// Declares the schemas of WebAuthn's dictionaries.
 macro_rules! shapes {
-    ($($(#[$about:meta])* $name:ident as $public:ident { $($(#[$field_about:meta])* $field:ident: $kind:ty,)* })*) => {$(
+    ($(
+        $(#[$about:meta])* $name:ident as $public:ident {
+            $($(#[$field_about:meta])* $field:ident: $kind:ty,)*
+        }
+    )*) => {$(
         $(#[$about])*
         #[derive(utoipa::ToSchema)]
         #[schema(as = $public, rename_all = "camelCase")]

@@ -11,9 +11,9 @@ use crate::id::{AccountId, SerialNumber};
 use crate::time::UnixTime;
 use crate::wire::{SecretText, Timestamp};
 
-/// A session to be opened, with one proof: a `code`, two consecutive `codes` of the device `serial`,
-/// or the `credential` that answers the ceremony `ceremony_id`. Without a proof, the context is one
-/// without MFA.
+/// A session to be opened, with one proof: a `code`, two consecutive `codes` of the device
+/// `serial`, or the `credential` that answers the ceremony `ceremony_id`. Without a proof, the
+/// context is one without MFA.
 #[derive(Clone, Default, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]

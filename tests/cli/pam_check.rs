@@ -72,7 +72,8 @@ fn findings(document: &Value) -> Vec<(String, String, String)> {
         .collect()
 }
 
-const UNIX: &str = "auth [success=1 default=ignore] pam_unix.so nullok\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
+const UNIX: &str = "auth [success=1 default=ignore] pam_unix.so nullok\n\
+                    auth requisite pam_deny.so\nauth required pam_permit.so\n";
 
 #[test]
 fn stacks_that_ask_everybody_are_clean() {
@@ -83,7 +84,8 @@ fn stacks_that_ask_everybody_are_clean() {
         "auth include common-auth\nauth required pam_twostep.so\n",
         "auth substack common-auth\nauth required pam_twostep.so\n",
         "auth required pam_twostep.so\nauth sufficient pam_unix.so\nauth required pam_deny.so\n",
-        "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth [success=ok default=die] pam_twostep.so\n",
+        "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n\
+         auth [success=ok default=die] pam_twostep.so\n",
         "auth sufficient pam_rootok.so\nauth required pam_twostep.so\n",
         "auth required pam_twostep.so\nauth optional pam_gnome_keyring.so\n",
         "auth sufficient pam_twostep.so\nauth required pam_deny.so\n",
@@ -117,7 +119,7 @@ fn the_stacks_we_ship_are_clean() {
 
 #[test]
 fn each_way_around_it_is_found_with_a_mended_line() {
-    let ignored = "whoever is refused here comes in all the same";
+    let ignored = "a user who is refused here comes in all the same";
     let jumped = "this jumps over pam_twostep.so";
     let ended = "this ends the stack before pam_twostep.so";
     let required = "auth required pam_twostep.so";
@@ -142,25 +144,29 @@ fn each_way_around_it_is_found_with_a_mended_line() {
             required,
         ),
         (
-            "auth required pam_unix.so\nauth [success=ok authinfo_unavail=ignore default=bad] pam_twostep.so\n",
+            "auth required pam_unix.so\n\
+             auth [success=ok authinfo_unavail=ignore default=bad] pam_twostep.so\n",
             "probe:2",
             "(authinfo_unavail)",
             required,
         ),
         (
-            "auth required pam_unix.so\nauth [success=ok module_unknown=ignore default=die] pam_twostep.so\n",
+            "auth required pam_unix.so\n\
+             auth [success=ok module_unknown=ignore default=die] pam_twostep.so\n",
             "probe:2",
             "(module_unknown)",
             required,
         ),
         (
-            "auth [success=2 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_twostep.so\nauth required pam_permit.so\n",
+            "auth [success=2 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n\
+             auth required pam_twostep.so\nauth required pam_permit.so\n",
             "probe:1",
             jumped,
             "auth [success=1 default=ignore] pam_unix.so",
         ),
         (
-            "auth [success=1 default=ignore] pam_fprintd.so\nauth required pam_twostep.so\nauth required pam_permit.so\n",
+            "auth [success=1 default=ignore] pam_fprintd.so\nauth required pam_twostep.so\n\
+             auth required pam_permit.so\n",
             "probe:1",
             jumped,
             "auth [success=ok default=ignore] pam_fprintd.so",
@@ -190,13 +196,15 @@ fn each_way_around_it_is_found_with_a_mended_line() {
             "auth [success=ok new_authtok_reqd=ok default=ignore] pam_unix.so",
         ),
         (
-            "auth required pam_twostep.so\nauth [default=reset] pam_echo.so\nauth required pam_permit.so\n",
+            "auth required pam_twostep.so\nauth [default=reset] pam_echo.so\n\
+             auth required pam_permit.so\n",
             "probe:2",
             "forget",
             "auth [default=ignore] pam_echo.so",
         ),
         (
-            "auth [success=3 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth substack inside\nauth required pam_permit.so\nauth optional pam_cap.so\n",
+            "auth [success=3 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n\
+             auth substack inside\nauth required pam_permit.so\nauth optional pam_cap.so\n",
             "probe:1",
             jumped,
             "auth [success=1 default=ignore] pam_unix.so",
@@ -214,7 +222,7 @@ fn each_way_around_it_is_found_with_a_mended_line() {
         (
             "auth include nowhere\nauth required pam_twostep.so\n",
             "probe:1",
-            "what this includes is not there",
+            "the included file is not there",
             "",
         ),
     ] {
@@ -285,7 +293,7 @@ fn missing_stacks_are_bad_input_and_missing_lines_are_refused() {
     let ended = twostep(&["pam-check", "--root", root.path().to_str().unwrap()], "");
     assert_eq!(
         (ended.exit, ended.out.as_str()),
-        (1, "No stack names pam_twostep.so: nobody is asked for a second factor.\n")
+        (1, "No stack names pam_twostep.so: no user is asked for a second factor.\n")
     );
 }
 
@@ -295,7 +303,8 @@ fn the_single_file_of_old_systems_is_read() {
     fs::remove_dir(root.path().join("etc/pam.d")).unwrap();
     fs::write(
         root.path().join("etc/pam.conf"),
-        "sudo auth required pam_unix.so\nsu auth required pam_twostep.so\nsudo auth optional pam_twostep.so\n",
+        "sudo auth required pam_unix.so\nsu auth required pam_twostep.so\n\
+         sudo auth optional pam_twostep.so\n",
     )
     .unwrap();
     let (ended, document) = check(root.path());
@@ -332,7 +341,8 @@ fn it_goes_through_a_stack_as_libpam_does() {
     ]
     .concat();
     let root = system(&all);
-    let script = "mount --bind \"$1\" /etc/pam.d; for n in $(seq 0 399); do pamtester s$n daemon authenticate >/dev/null 2>&1 </dev/null; echo $?; done";
+    let script = "mount --bind \"$1\" /etc/pam.d; for n in $(seq 0 399); do pamtester s$n daemon \
+                  authenticate >/dev/null 2>&1 </dev/null; echo $?; done";
     let output = Command::new("unshare")
         .args(["--mount", "sh", "-c", script, "sh"])
         .arg(root.path().join("etc/pam.d"))

@@ -5,7 +5,8 @@ use serde_json::json;
 use super::journey::{Token, away_from_the_end_of_a_step};
 use super::program::{Agent, twostep};
 
-const POLICIES: &str = "[policy.payments]\nmax_age = 900\nphishing_resistant = true\n\n[policy.site]\npresent = true\n";
+const POLICIES: &str = "[policy.payments]\nmax_age = 900\nphishing_resistant = true\n\n\
+                        [policy.site]\npresent = true\n";
 
 #[test]
 fn a_file_of_policies_is_explained_and_judged() {
@@ -114,7 +115,8 @@ fn a_simulation_says_yes_or_no_and_why() {
 #[test]
 fn a_token_is_simulated_as_it_is_enforced() {
     let agent = Agent::start(
-        "[policy.site]\npresent = true\n[policy.payments]\nmax_age = 900\nphishing_resistant = true\n",
+        "[policy.site]\npresent = true\n[policy.payments]\nmax_age = 900\n\
+         phishing_resistant = true\n",
     );
     let file = agent.folder.path().join("policies.toml");
     let file = file.to_str().unwrap();

@@ -21,7 +21,10 @@ use super::{BOUND, until};
 
 /// A session that lasts as long as one can.
 fn long_session(admin: &Client, token: &mut Token) -> SignedContext {
-    let body = json!({"account": "alice", "serial": token.serial, "code": token.code(), "duration_seconds": 129_600});
+    let (serial, code) = (token.serial.clone(), token.code());
+    let body = json!({
+        "account": "alice", "serial": serial, "code": code, "duration_seconds": 129_600,
+    });
     SignedContext::new(text(&admin.post("/v1/sessions", body).is(201)["token"]))
 }
 
@@ -66,7 +69,8 @@ async fn a_decision_reaches_a_validator_within_five_seconds() {
     let device =
         until("the device is put away", || validator.validate(&new) == Err(Invalid::Revoked)).await;
     println!(
-        "account {revoked:?}, session {one:?}, new key {rotated:?}, dropped key {dropped:?}, device {device:?}"
+        "account {revoked:?}, session {one:?}, new key {rotated:?}, dropped key {dropped:?}, \
+         device {device:?}"
     );
     assert_eq!(following.standing().fault, None);
 }
@@ -164,7 +168,10 @@ async fn an_issuer_that_takes_its_keys_back_is_heard() {
     let admin = Client::unix(agent.socket());
     let signed = SignedContext::new(enrol(&admin, "alice").session(&admin, "alice"));
     let published = admin.get("/.well-known/jwks.json").text();
-    let theirs = r#"{"kty":"RSA","n":"0vx7","e":"AQAB","kid":"theirs","use":"sig","alg":"RS256"},{"kty":"OKP","crv":"X25519","x":"AA"}"#;
+    let theirs = concat!(
+        r#"{"kty":"RSA","n":"0vx7","e":"AQAB","kid":"theirs","use":"sig","alg":"RS256"},"#,
+        r#"{"kty":"OKP","crv":"X25519","x":"AA"}"#,
+    );
     let mixed = published.replacen('[', &format!("[{theirs},"), 1);
     let now_published = Arc::new(Mutex::new(mixed));
     let said = Arc::clone(&now_published);

@@ -61,7 +61,10 @@ fn a_service_in_python_reads_contexts_with_a_jose_library() {
     assert_eq!(service.asked(Some(&format!("Bearer {signed}"))), (200, None));
     let invalid = (401, Some("Bearer error=\"invalid_token\"".to_owned()));
     let without = text(&admin.post("/v1/sessions", json!({"account": "alice"})).is(201)["token"]);
-    let elsewhere = json!({"account": "alice", "serial": token.serial, "code": token.code(), "audience": "payments"});
+    let (serial, code) = (token.serial.clone(), token.code());
+    let elsewhere = json!({
+        "account": "alice", "serial": serial, "code": code, "audience": "payments",
+    });
     let elsewhere = text(&admin.post("/v1/sessions", elsewhere).is(201)["token"]);
     for other in [without, elsewhere, format!("{signed}A"), String::new(), "none".to_owned()] {
         assert_eq!(service.asked(Some(&format!("Bearer {other}"))), invalid, "{other}");

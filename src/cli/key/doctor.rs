@@ -159,8 +159,8 @@ fn not_allowed(finding: Finding, found: &Found) -> Finding {
     let now = format!("For now: sudo setfacl -m u:{}:rw {path}", me());
     match found.tagged {
         Some(true) => {
-            let screen = "Keys are given to the user who is logged in at this machine's screen, and \
-                          you are not (over ssh, perhaps).";
+            let screen = "Keys are given to the user who is logged in at this machine's screen, \
+                          and you are not (over ssh, perhaps).";
             finding.mend(screen).mend(now)
         }
         Some(false) => finding

@@ -1,8 +1,25 @@
-//! The module's file, and who could write it.
+//! Files of stacks and modules, and the users who could write them.
 
-use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use crate::pam_stack::Source;
+
+/// Files on this machine's disk.
+pub(super) struct Disk;
+
+impl Source for Disk {
+    fn files(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+        let paths = paths.collect::<io::Result<Vec<PathBuf>>>()?;
+        Ok(paths.into_iter().filter(|path| path.is_file()).collect())
+    }
+
+    fn read(&self, file: &Path) -> io::Result<String> {
+        Ok(String::from_utf8_lossy(&fs::read(file)?).into_owned())
+    }
+}
 
 /// The file of a module, by the name in a line; none if there is none where libpam looks for it.
 pub(super) fn module(root: &Path, name: &str) -> Option<PathBuf> {
@@ -19,8 +36,8 @@ pub(super) fn module(root: &Path, name: &str) -> Option<PathBuf> {
     folders.into_iter().map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// What a user could write to change this file: itself, or a folder above it, up to the root. None
-/// if nobody but the owner of the root can.
+/// The path through which another user could change this file: itself, or a folder above it, up to
+/// the root. None if only the owner of the root can.
 pub(super) fn writable(root: &Path, file: &Path) -> Option<PathBuf> {
     let owner = fs::metadata(root).ok()?.uid();
     let trusted = |path: &Path| {

@@ -1,12 +1,7 @@
-//! `twostep pam-check`: which stack lets somebody in without the second factor, and the line that
-//! mends it. Nothing is changed, and libpam is not asked.
+//! `twostep pam-check`: stacks that let a user in without the second factor, and the mended lines.
+//! Nothing is changed, and libpam is not asked.
 
-mod control;
 mod files;
-mod line;
-mod mend;
-mod stack;
-mod walk;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,16 +9,16 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::cli::output::{Exit, Failure, Report};
-use crate::cli::pam_check::line::Line;
-use crate::cli::pam_check::mend::Fault;
-use crate::cli::pam_check::stack::Stacks;
+use crate::cli::pam_check::files::Disk;
+use crate::pam_stack;
+use crate::pam_stack::{Fault, Line, Stacks};
 
-/// Say which PAM stack lets somebody in without pam_twostep.so, and how to mend it
+/// Say which PAM stack lets a user in without pam_twostep.so, and how to mend it
 ///
-/// Every way through every stack that names pam_twostep.so is gone, with included files: a failure
-/// that is ignored, a jump over it, a line before it that ends the stack, the wrong group. Also,
-/// whether its file is there, and who could write what libpam reads. Nothing is changed. Exit 0:
-/// nothing is wrong. 1: something is, or no stack names it. 2: there are no stacks.
+/// All ways through the stacks that name pam_twostep.so are walked, with included files. A fault is
+/// a failure that is ignored, a jump over the module, a line before it that ends the stack, the
+/// wrong group, a missing module, and a file that other users can write. Nothing is changed.
+/// Exit 0: no fault. 1: a fault, or no stack names the module. 2: there are no stacks.
 #[derive(clap::Args)]
 pub(super) struct PamCheck {
     /// Look at the stacks of the system below this folder
@@ -31,7 +26,7 @@ pub(super) struct PamCheck {
     root: PathBuf,
 }
 
-/// What is wrong, and in which stacks.
+/// A fault, and the stacks that have it.
 struct Finding {
     services: Vec<String>,
     file: PathBuf,
@@ -49,108 +44,101 @@ impl PamCheck {
             ))
         };
         let root = self.root.canonicalize().map_err(unreadable)?;
-        let stacks = Stacks::read(&root).map_err(unreadable)?;
+        let stacks = Stacks::read(&root, &Disk).map_err(unreadable)?;
         let named = |service: &&str| stacks.lines(service).iter().any(Line::is_ours);
         let services: Vec<&str> = stacks.services().filter(named).collect();
-        let mut findings = Vec::new();
+        let mut findings = Findings::default();
         for service in &services {
             look_at(&root, &stacks, service, &mut findings);
         }
-        Ok(report(&services, &findings))
+        Ok(report(&services, &findings.0))
     }
 }
 
-fn look_at(root: &Path, stacks: &Stacks, service: &str, findings: &mut Vec<Finding>) {
-    let mut add = |line: &Line, what: String, mended: Option<String>| {
+/// Findings, each once: several services include the same line.
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, service: &str, line: &Line, what: String, mended: Option<&Line>) {
         let same = |known: &&mut Finding| {
             known.file == line.file && known.line == line.number && known.what == what
         };
-        match findings.iter_mut().find(same) {
-            // Many include the same line.
+        match self.0.iter_mut().find(same) {
             Some(known) if known.services.iter().any(|known| known == service) => {}
             Some(known) => known.services.push(service.to_owned()),
-            None => findings.push(Finding {
+            None => self.0.push(Finding {
                 services: vec![service.to_owned()],
                 file: line.file.clone(),
                 line: line.number,
                 what,
-                mended,
+                mended: mended.map(Line::to_text),
             }),
         }
-    };
+    }
+}
+
+fn look_at(root: &Path, stacks: &Stacks, service: &str, findings: &mut Findings) {
     let lines = stacks.lines(service);
     for line in lines.iter().filter(|line| line.is_ours()) {
-        if line.group != "auth" {
-            let auth =
-                Line { group: "auth".to_owned(), control: "required".to_owned(), ..line.clone() };
-            let what = format!("in the group {} the module verifies nobody, and fails", line.group);
-            add(line, what, Some(auth.to_text()));
-        }
-        if line.quiet {
-            let loud = Line { quiet: false, ..line.clone() };
-            add(
-                line,
-                "if the module is missing, nobody is told: the log stays empty".to_owned(),
-                Some(loud.to_text()),
-            );
-        }
-        match files::module(root, &line.target) {
-            None => {
-                add(line, format!("there is no {}: libpam lets this line fail", line.target), None)
-            }
-            Some(file) => {
-                if let Some(open) = files::writable(root, &file) {
-                    add(
-                        line,
-                        format!(
-                            "the module can be replaced: others than root can write {}",
-                            open.display()
-                        ),
-                        None,
-                    );
-                }
-            }
-        }
-        let socket = line.arguments.iter().find_map(|argument| argument.strip_prefix("socket=/"));
-        if let Some(open) =
-            socket.and_then(|socket| files::writable(root, root.join(socket).parent()?))
-        {
-            add(
-                line,
-                format!(
-                    "others than root can answer in the agent's place: they can write {}",
-                    open.display()
-                ),
-                None,
-            );
+        for (what, mended) in faults_of_ours(root, line) {
+            findings.add(service, line, what, mended.as_ref());
         }
     }
     let steps = stacks.steps(service);
     for step in steps.iter().filter(|step| step.control.is_none() && !step.begins_substack) {
         let what = if step.line.includes() {
-            "what this includes is not there"
+            "the included file is not there"
         } else {
             "libpam cannot read this line"
         };
-        add(&step.line, format!("{what}: nobody comes in"), None);
+        findings.add(service, &step.line, format!("{what}: no user comes in"), None);
     }
     if steps.iter().any(|step| step.line.is_ours()) {
-        for Fault { line, what, mended } in
-            mend::unreachable(&steps).into_iter().chain(mend::leaks(steps))
-        {
-            add(&line, what, mended.as_ref().map(Line::to_text));
+        let faults = pam_stack::unreachable(&steps).into_iter().chain(pam_stack::leaks(steps));
+        for Fault { line, what, mended } in faults {
+            findings.add(service, &line, what, mended.as_ref());
         }
     }
     let files: BTreeSet<&Path> = lines.iter().map(|line| line.file.as_path()).collect();
     for line in files.iter().filter_map(|file| lines.iter().find(|line| line.file == **file)) {
         if let Some(open) = files::writable(root, &line.file) {
-            add(
-                line,
-                format!("the stack can be changed: others than root can write {}", open.display()),
-                None,
-            );
+            let what = "the stack can be changed: users other than root can write";
+            findings.add(service, line, format!("{what} {}", open.display()), None);
         }
     }
+}
+
+/// The faults of a line that names the module, each with the mended line.
+fn faults_of_ours(root: &Path, line: &Line) -> Vec<(String, Option<Line>)> {
+    let mut faults = Vec::new();
+    if line.group != "auth" {
+        let (group, control) = ("auth".to_owned(), "required".to_owned());
+        let what = format!("in the group {} the module verifies no user, and fails", line.group);
+        faults.push((what, Some(Line { group, control, ..line.clone() })));
+    }
+    if line.quiet {
+        let what = "if the module is missing, the log stays empty".to_owned();
+        faults.push((what, Some(Line { quiet: false, ..line.clone() })));
+    }
+    match files::module(root, &line.target) {
+        None => {
+            faults.push((format!("there is no {}: libpam lets this line fail", line.target), None));
+        }
+        Some(file) => {
+            if let Some(open) = files::writable(root, &file) {
+                let what = "the module can be replaced: users other than root can write";
+                faults.push((format!("{what} {}", open.display()), None));
+            }
+        }
+    }
+    let socket = line.arguments.iter().find_map(|argument| argument.strip_prefix("socket=/"));
+    let open = socket.and_then(|socket| files::writable(root, root.join(socket).parent()?));
+    if let Some(open) = open {
+        let what = "users other than root can answer in the agent's place: they can write";
+        faults.push((format!("{what} {}", open.display()), None));
+    }
+    faults
 }
 
 fn report(services: &[&str], findings: &[Finding]) -> Report {
@@ -160,13 +148,13 @@ fn report(services: &[&str], findings: &[Finding]) -> Report {
         "findings": findings.iter().map(Finding::to_json).collect::<Vec<Value>>(),
     });
     if services.is_empty() {
-        let text = "No stack names pam_twostep.so: nobody is asked for a second factor.";
+        let text = "No stack names pam_twostep.so: no user is asked for a second factor.";
         return Report::new(document, text).exit(Exit::Refused);
     }
     if findings.is_empty() {
         return Report::new(
             document,
-            format!("Nobody comes in without pam_twostep.so: {}.", services.join(", ")),
+            format!("No user comes in without pam_twostep.so: {}.", services.join(", ")),
         );
     }
     let text: Vec<String> = findings.iter().map(Finding::to_text).collect();
@@ -176,7 +164,10 @@ fn report(services: &[&str], findings: &[Finding]) -> Report {
 impl Finding {
     fn to_json(&self) -> Value {
         let Finding { services, file, line, what, mended } = self;
-        json!({"services": services, "file": file.display().to_string(), "line": line, "what": what, "mended": mended})
+        let file = file.display().to_string();
+        json!({
+            "services": services, "file": file, "line": line, "what": what, "mended": mended,
+        })
     }
 
     fn to_text(&self) -> String {

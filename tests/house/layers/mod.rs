@@ -19,7 +19,7 @@ use scan::{What, scan};
 /// Lowest first. Modules of one row do not know each other.
 const ROWS: &[&[&str]] = &[
     &["http", "id", "secret", "time"],
-    &["otp", "webauthn"],
+    &["otp", "pam_stack", "webauthn"],
     &["device", "usb", "testing"],
     &["store", "wire"],
     &["verifier"],

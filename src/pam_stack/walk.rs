@@ -1,27 +1,27 @@
-//! Every way through a stack, as libpam would go it (`_pam_dispatch_aux` of Linux-PAM 1.5), and the
-//! shortest on which somebody comes in whom nobody has verified.
+//! All ways through a stack, as libpam would go them (`_pam_dispatch_aux` of Linux-PAM 1.5), and
+//! the shortest on which an unverified user comes in.
 
 use std::collections::{HashSet, VecDeque};
 
-use super::control::{Action, Code};
-use super::stack::Step;
+use crate::pam_stack::control::{Action, Code};
+use crate::pam_stack::stack::Step;
 
-/// Why somebody comes in without `pam_twostep.so`: the step, what it returned, and what libpam made
-/// of that.
+/// A way in without `pam_twostep.so`: the step that opens it, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Leak {
-    /// Our line was asked and said no, and that counts for nothing.
+    /// The refusal of our line does not count.
     Ignored(usize, Code),
-    /// Another line leaves ours out, and lands behind it.
+    /// A jump lands behind our line.
     Jumped(usize),
-    /// Another line ends the stack before ours.
+    /// A line ends the stack before ours.
     Ended(usize),
-    /// Another line makes libpam forget that ours said no.
+    /// A line makes libpam forget our refusal.
     Forgotten(usize),
 }
 
-/// What a walk has found.
+/// The findings of a walk.
 pub(super) struct Walked {
+    /// The first way in.
     pub(super) leak: Option<Leak>,
     /// The steps that are asked on some way.
     pub(super) reached: HashSet<usize>,
@@ -34,17 +34,17 @@ enum Impression {
     Negative,
 }
 
-/// Where a walk stands.
+/// A point on a way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct State {
     at: usize,
     impression: Impression,
     succeeds: bool,
-    /// Our line said yes, or nobody had to ask: the caller is root already.
+    /// Verified by our line, or root already.
     verified: bool,
-    /// As it was when each substack around us began.
+    /// The impression at the beginning of each substack around.
     outer: Vec<(Impression, bool)>,
-    /// What went around our line first.
+    /// The first step around our line.
     why: Option<Leak>,
 }
 
@@ -99,7 +99,7 @@ fn following(steps: &[Step], step: &Step, state: &State) -> Vec<State> {
     found
 }
 
-/// What the line's module may return.
+/// The codes that the line's module may return.
 fn codes(step: &Step) -> Vec<Code> {
     match step.line.module() {
         _ if step.line.is_ours() => Code::of_refusals().chain([Code::SUCCESS]).collect(),
@@ -169,8 +169,8 @@ fn end_of_level(steps: &[Step], here: usize, level: usize) -> usize {
     after.find(|(_, step)| step.level < level).map_or(steps.len(), |(at, _)| at)
 }
 
-/// Where a jump lands; a substack counts as one line, and a jump does not leave its own. None where
-/// there are too few lines.
+/// The landing of a jump: a substack counts as one line, and a jump does not leave its own. None
+/// where the lines are too few.
 pub(super) fn jump(steps: &[Step], here: usize, level: usize, lines: usize) -> Option<usize> {
     let mut at = here;
     for _ in 0..lines {

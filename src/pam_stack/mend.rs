@@ -1,30 +1,29 @@
 //! Each way around `pam_twostep.so` in a stack, and the line that closes it.
 
-use super::control::{Action, Control};
-use super::line::Line;
-use super::stack::Step;
-use super::walk::{Leak, jump, walk};
+use crate::pam_stack::control::{Action, Control};
+use crate::pam_stack::line::Line;
+use crate::pam_stack::stack::Step;
+use crate::pam_stack::walk::{Leak, jump, walk};
 
-/// What is wrong with a line, and how it should read.
-pub(super) struct Fault {
-    pub(super) line: Line,
-    pub(super) what: String,
-    pub(super) mended: Option<Line>,
+/// A fault of a line, and its mend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The line.
+    pub line: Line,
+    /// The fault.
+    pub what: String,
+    /// The line as it should read.
+    pub mended: Option<Line>,
 }
 
-/// Everything on whose account somebody comes in without a second factor, each once: what is found
-/// is mended, and the stack walked again.
-pub(super) fn leaks(mut steps: Vec<Step>) -> Vec<Fault> {
+/// Each fault that lets a user in without a second factor, once: a found fault is mended, and the
+/// stack walked again.
+pub fn leaks(mut steps: Vec<Step>) -> Vec<Fault> {
     let mut faults = Vec::new();
     // Each round mends a line; a line is mended once or twice.
     for _ in 0..steps.len().saturating_mul(2) {
         let Some(leak) = walk(&steps).leak else { break };
-        let (at, what) = match leak {
-            Leak::Ignored(at, code) => (at, format!("whoever is refused here comes in all the same ({})", code.name())),
-            Leak::Jumped(at) => (at, "this jumps over pam_twostep.so: whoever passes here comes in without it".to_owned()),
-            Leak::Ended(at) => (at, "this ends the stack before pam_twostep.so: whoever passes here comes in without it".to_owned()),
-            Leak::Forgotten(at) => (at, "this makes libpam forget that pam_twostep.so said no".to_owned()),
-        };
+        let (at, what) = described(leak);
         let Some(step) = steps.get(at) else { break };
         let control = match leak {
             Leak::Ignored(..) => Some("required".to_owned()),
@@ -48,9 +47,29 @@ pub(super) fn leaks(mut steps: Vec<Step>) -> Vec<Fault> {
     faults
 }
 
+fn described(leak: Leak) -> (usize, String) {
+    match leak {
+        Leak::Ignored(at, code) => {
+            (at, format!("a user who is refused here comes in all the same ({})", code.name()))
+        }
+        Leak::Jumped(at) => (
+            at,
+            "this jumps over pam_twostep.so: a user who passes here comes in without it".to_owned(),
+        ),
+        Leak::Ended(at) => (
+            at,
+            "this ends the stack before pam_twostep.so: a user who passes here comes in without it"
+                .to_owned(),
+        ),
+        Leak::Forgotten(at) => {
+            (at, "this makes libpam forget that pam_twostep.so said no".to_owned())
+        }
+    }
+}
+
 /// The lines of ours that no way through the stack comes to, each with the last line before it that
 /// one does.
-pub(super) fn unreachable(steps: &[Step]) -> Vec<Fault> {
+pub fn unreachable(steps: &[Step]) -> Vec<Fault> {
     let reached = walk(steps).reached;
     let ours = steps
         .iter()

@@ -1,73 +1,74 @@
-//! Which stacks there are, and what is in them once everything is included.
+//! The stacks of a system, with their included files.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
-use super::control::Control;
-use super::line::Line;
+use crate::pam_stack::control::Control;
+use crate::pam_stack::line::Line;
 
 /// The configuration of libpam below a root.
-pub(super) struct Stacks {
+#[derive(Debug)]
+pub struct Stacks {
     root: PathBuf,
     files: BTreeMap<PathBuf, Vec<Line>>,
     services: BTreeMap<String, Vec<Line>>,
 }
 
+/// The files of a system.
+pub trait Source {
+    /// The files in a folder.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]: there is no such folder. Any other: it cannot be read.
+    fn files(&self, folder: &Path) -> io::Result<Vec<PathBuf>>;
+
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn read(&self, file: &Path) -> io::Result<String>;
+}
+
 /// A line in its place, as libpam comes to it.
 #[derive(Clone, Debug)]
-pub(super) struct Step {
-    pub(super) line: Line,
-    /// None where libpam cannot read it, or what it includes: it fails then.
-    pub(super) control: Option<Control>,
-    /// How many substacks are around it.
-    pub(super) level: usize,
-    pub(super) begins_substack: bool,
+pub struct Step {
+    /// The line.
+    pub line: Line,
+    /// The control; none where libpam cannot read it, or the included file: the step fails then.
+    pub control: Option<Control>,
+    /// The number of substacks around it.
+    pub level: usize,
+    /// A substack begins here.
+    pub begins_substack: bool,
 }
 
 impl Stacks {
-    /// Reads `/etc/pam.d`, or `/etc/pam.conf` where there is no such folder (pam.conf(5)).
-    pub(super) fn read(root: &Path) -> io::Result<Stacks> {
+    /// Reads `/etc/pam.d`, or `/etc/pam.conf` where there is no such folder (pam.conf(5)), below a
+    /// root.
+    ///
+    /// # Errors
+    /// Those of the source, but for included files that are missing.
+    pub fn read(root: &Path, source: &impl Source) -> io::Result<Stacks> {
         let mut stacks =
             Stacks { root: root.to_owned(), files: BTreeMap::new(), services: BTreeMap::new() };
-        let folder = root.join("etc/pam.d");
-        match fs::read_dir(&folder) {
-            Ok(entries) => {
-                for entry in entries {
-                    let path = entry?.path();
-                    let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-                    if let Some(name) = name.filter(|_| path.is_file()) {
-                        let lines = stacks.file(&path)?;
-                        stacks.services.insert(name, lines);
-                    }
-                }
-                // What is included is no service by itself; a line of its own is looked at wherever
-                // it is included.
-                let all = stacks.services.values().flatten();
-                let included: BTreeSet<String> =
-                    all.filter(|line| line.includes()).map(|line| line.target.clone()).collect();
-                stacks.services.retain(|name, _| !included.contains(name));
-            }
+        match source.files(&root.join("etc/pam.d")) {
+            Ok(paths) => stacks.read_services(paths, source)?,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let path = root.join("etc/pam.conf");
-                let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
-                for (service, line) in Line::parse(&path, &text, true) {
+                for (service, line) in Line::parse(&path, &source.read(&path)?, true) {
                     stacks.services.entry(service.unwrap_or_default()).or_default().push(line);
                 }
             }
             Err(error) => return Err(error),
         }
-        // Included files, which may lie elsewhere.
-        let mut wanted: Vec<PathBuf> = stacks
-            .services
-            .values()
-            .flatten()
-            .filter_map(|line| stacks.included(line))
-            .collect();
+        // Included files may lie elsewhere.
+        let services = stacks.services.values().flatten();
+        let mut wanted: Vec<PathBuf> = services.filter_map(|line| stacks.included(line)).collect();
         while let Some(path) = wanted.pop() {
             if !stacks.files.contains_key(&path)
-                && let Ok(lines) = stacks.file(&path)
+                && let Ok(lines) = stacks.file(&path, source)
             {
                 wanted.extend(lines.iter().filter_map(|line| stacks.included(line)));
             }
@@ -75,12 +76,29 @@ impl Stacks {
         Ok(stacks)
     }
 
-    pub(super) fn services(&self) -> impl Iterator<Item = &str> {
+    fn read_services(&mut self, paths: Vec<PathBuf>, source: &impl Source) -> io::Result<()> {
+        for path in paths {
+            let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+            if let Some(name) = name {
+                let lines = self.file(&path, source)?;
+                self.services.insert(name, lines);
+            }
+        }
+        // An included file is no service by itself; its lines are looked at where it is included.
+        let all = self.services.values().flatten();
+        let included: BTreeSet<String> =
+            all.filter(|line| line.includes()).map(|line| line.target.clone()).collect();
+        self.services.retain(|name, _| !included.contains(name));
+        Ok(())
+    }
+
+    /// The names of the services.
+    pub fn services(&self) -> impl Iterator<Item = &str> {
         self.services.keys().map(String::as_str)
     }
 
-    /// Every line of the service, in every group, with those that are included.
-    pub(super) fn lines(&self, service: &str) -> Vec<Line> {
+    /// All lines of the service, in all groups, with the included ones.
+    pub fn lines(&self, service: &str) -> Vec<Line> {
         let mut lines = Vec::new();
         let mut waiting = vec![(self.services.get(service).cloned().unwrap_or_default(), 0)];
         while let Some((some, depth)) = waiting.pop() {
@@ -99,7 +117,7 @@ impl Stacks {
     }
 
     /// The steps of the group `auth`.
-    pub(super) fn steps(&self, service: &str) -> Vec<Step> {
+    pub fn steps(&self, service: &str) -> Vec<Step> {
         let mut steps = Vec::new();
         self.add(&mut steps, self.services.get(service).map_or(&[], Vec::as_slice), 0, 0);
         steps
@@ -132,8 +150,8 @@ impl Stacks {
         }
     }
 
-    fn file(&mut self, path: &Path) -> io::Result<Vec<Line>> {
-        let text = String::from_utf8_lossy(&fs::read(path)?).into_owned();
+    fn file(&mut self, path: &Path, source: &impl Source) -> io::Result<Vec<Line>> {
+        let text = source.read(path)?;
         let lines: Vec<Line> =
             Line::parse(path, &text, false).into_iter().map(|(_, line)| line).collect();
         self.files.insert(path.to_owned(), lines.clone());

@@ -1,16 +1,23 @@
-//! What libpam does with what a module returned (pam.conf(5)).
+//! Controls: libpam's action for each return code of a module (pam.conf(5)).
 
 /// The second word of a line, or a list in brackets: an action for each return code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Control([Action; CODES]);
+pub struct Control([Action; CODES]);
 
+/// An action of libpam's (pam.conf(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
+pub enum Action {
+    /// The code does not count.
     Ignore,
+    /// The code counts, unless the stack has failed before.
     Ok,
+    /// Like `Ok`, and the stack ends.
     Done,
+    /// The stack fails.
     Bad,
+    /// The stack fails, and ends.
     Die,
+    /// All that the stack has said is forgotten.
     Reset,
     /// Leave out so many of the lines that follow.
     Jump(usize),
@@ -18,38 +25,45 @@ pub(super) enum Action {
 
 /// A return code, by its number in Linux-PAM (`security/_pam_types.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Code(usize);
+pub struct Code(usize);
 
 impl Code {
-    pub(super) const SUCCESS: Code = Code(0);
-    pub(super) const AUTH_ERR: Code = Code(7);
-    pub(super) const IGNORE: Code = Code(25);
+    /// `PAM_SUCCESS`.
+    pub const SUCCESS: Code = Code(0);
+    /// `PAM_AUTH_ERR`.
+    pub const AUTH_ERR: Code = Code(7);
+    /// `PAM_IGNORE`.
+    pub const IGNORE: Code = Code(25);
 
     /// Every code that there is.
-    pub(super) fn all() -> impl Iterator<Item = Code> {
+    pub fn all() -> impl Iterator<Item = Code> {
         (0..CODES).map(Code)
     }
 
-    /// What `pam_twostep.so` returns when it lets nobody in, and what stands for it when it cannot
-    /// be loaded.
-    pub(super) fn of_refusals() -> impl Iterator<Item = Code> {
+    /// The codes by which `pam_twostep.so` refuses, and those of a module that cannot be loaded.
+    pub fn of_refusals() -> impl Iterator<Item = Code> {
         [1, 2, 3, 4, 5, 7, 9, 19, 26, 28].into_iter().map(Code)
     }
 
-    /// Its name in brackets.
-    pub(super) fn name(self) -> &'static str {
+    /// The number of Linux-PAM.
+    pub fn number(self) -> usize {
+        self.0
+    }
+
+    /// The name in brackets.
+    pub fn name(self) -> &'static str {
         NAMES.get(self.0).copied().unwrap_or("default")
     }
 }
 
 impl Control {
-    /// None where libpam could not read it either: such a line fails.
-    pub(super) fn parse(text: &str) -> Option<Control> {
+    /// Parses a control; none where libpam could not read it either: such a line fails.
+    pub fn parse(text: &str) -> Option<Control> {
         Control::listed(list_of(text)?)
     }
 
-    /// The same control, in brackets, with some of its actions replaced.
-    pub(super) fn replaced(
+    /// The control in brackets, with some of its actions replaced.
+    pub fn replaced(
         text: &str,
         mut replace: impl FnMut(Action) -> Option<String>,
     ) -> Option<String> {
@@ -61,7 +75,8 @@ impl Control {
         Some(format!("[{}]", pairs.collect::<Option<Vec<String>>>()?.join(" ")))
     }
 
-    pub(super) fn action(&self, code: Code) -> Action {
+    /// The action for a return code.
+    pub fn action(&self, code: Code) -> Action {
         self.0.get(code.0).copied().unwrap_or(Action::Bad)
     }
 
@@ -95,7 +110,7 @@ impl Action {
     }
 }
 
-/// What the words stand for; else, what is in the brackets.
+/// The list that a word stands for, or the list in brackets.
 fn list_of(text: &str) -> Option<&str> {
     match text.to_ascii_lowercase().as_str() {
         "required" => Some("success=ok new_authtok_reqd=ok ignore=ignore default=bad"),

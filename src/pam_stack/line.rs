@@ -2,27 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
-/// One line that says something.
+/// A line that is neither empty nor a comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) file: PathBuf,
-    /// Where it begins.
-    pub(super) number: usize,
-    /// In lower case; empty for an `@include`.
-    pub(super) group: String,
+pub struct Line {
+    /// The file that it is in.
+    pub file: PathBuf,
+    /// The number of its first line in the file.
+    pub number: usize,
+    /// The group in lower case; empty for an `@include`.
+    pub group: String,
     /// A module that is missing is not logged: `-auth`.
-    pub(super) quiet: bool,
+    pub quiet: bool,
     /// A word, a list in brackets, `include`, `substack` or `@include`.
-    pub(super) control: String,
+    pub control: String,
     /// A module, or a file to include.
-    pub(super) target: String,
-    pub(super) arguments: Vec<String>,
+    pub target: String,
+    /// The arguments of the module.
+    pub arguments: Vec<String>,
 }
 
 impl Line {
-    /// The lines of a file of `/etc/pam.d`, or of `/etc/pam.conf` with the service before each,
-    /// which is returned, too.
-    pub(super) fn parse(file: &Path, text: &str, is_conf: bool) -> Vec<(Option<String>, Line)> {
+    /// Parses a file of `/etc/pam.d`, or `/etc/pam.conf`, where each line begins with its service.
+    pub fn parse(file: &Path, text: &str, is_conf: bool) -> Vec<(Option<String>, Line)> {
         let mut lines = Vec::new();
         let mut numbered = text.lines().zip(1..);
         while let Some((first, number)) = numbered.next() {
@@ -44,8 +45,8 @@ impl Line {
         lines
     }
 
-    /// The same line, mended.
-    pub(super) fn to_text(&self) -> String {
+    /// The line as text.
+    pub fn to_text(&self) -> String {
         let quiet = if self.quiet { "-" } else { "" };
         let mut text = format!("{quiet}{}\t{}\t{}", self.group, self.control, self.target);
         for argument in &self.arguments {
@@ -56,15 +57,17 @@ impl Line {
     }
 
     /// The file name of the module.
-    pub(super) fn module(&self) -> &str {
+    pub fn module(&self) -> &str {
         self.target.rsplit('/').next().unwrap_or_default()
     }
 
-    pub(super) fn is_ours(&self) -> bool {
+    /// Tells a line that names `pam_twostep.so`.
+    pub fn is_ours(&self) -> bool {
         self.module() == "pam_twostep.so" && !self.includes()
     }
 
-    pub(super) fn includes(&self) -> bool {
+    /// Tells a line that includes another file.
+    pub fn includes(&self) -> bool {
         matches!(self.control.to_ascii_lowercase().as_str(), "include" | "substack" | "@include")
     }
 
@@ -86,7 +89,7 @@ impl Line {
         let (quiet, group) =
             first.strip_prefix('-').map_or((false, first.as_str()), |group| (true, group));
         let group = group.to_ascii_lowercase();
-        // What is missing stays empty: libpam lets such a line fail.
+        // A missing word stays empty: libpam lets such a line fail.
         let (control, target) =
             (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         Some(Line {
@@ -105,7 +108,7 @@ fn without_comment(line: &str) -> &str {
     line.split('#').next().unwrap_or_default().trim()
 }
 
-/// Words, and what is in brackets as one.
+/// Words; a list in brackets is one.
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = text.trim_start();
@@ -129,7 +132,8 @@ mod tests {
 
     #[test]
     fn a_line_is_read_as_libpam_reads_it() {
-        let text = "# nothing\n\n-Auth [success=1 \\\n  default=ignore]  /lib/pam_unix.so nullok # why\n@include common-auth\nauth required\n";
+        let text = "# nothing\n\n-Auth [success=1 \\\n  default=ignore]  /lib/pam_unix.so nullok \
+                    # why\n@include common-auth\nauth required\n";
         let lines: Vec<Line> = Line::parse(Path::new("x"), text, false)
             .into_iter()
             .map(|(_, line)| line)
@@ -149,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn in_the_one_file_the_service_comes_first() {
+    fn in_the_single_file_the_service_comes_first() {
         let lines = Line::parse(Path::new("x"), "Sudo auth required pam_twostep.so\n", true);
         assert_eq!(lines[0].0.as_deref(), Some("sudo"));
         assert!(lines[0].1.is_ours());
