@@ -1,5 +1,8 @@
 //! The agent's `verify.sock`: who has which devices, and who is who.
 
+#[cfg(test)]
+pub(crate) mod contract;
+
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;

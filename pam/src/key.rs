@@ -1,5 +1,8 @@
 //! A security key on this machine: the agent speaks with it, and we with the person.
 
+#[cfg(test)]
+mod contract;
+
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 

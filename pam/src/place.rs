@@ -35,6 +35,16 @@ pub(crate) fn offers_key(pam: &Pam<'_>, offer: KeyOffer) -> Result<bool, Failure
 }
 
 impl Terminal {
+    #[cfg(test)]
+    pub(crate) fn sample() -> Terminal {
+        Terminal {
+            tty: "pts/1".to_owned(),
+            leader_pid: 2,
+            leader_started: 3,
+            boot_id: "01234567-89ab-cdef-0123-456789abcdef".to_owned(),
+        }
+    }
+
     /// Of this process; none without a terminal, or where any of it cannot be told.
     pub(crate) fn of_this_process() -> Option<Terminal> {
         let own = Stat::parse(&read("/proc/self/stat")?)?;

@@ -1,0 +1,92 @@
+//! The agent's own types, fed to the parsers of this module, and this module's requests to theirs.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use serde::Serialize;
+use twostep::device::{DeviceState, MfaKind};
+use twostep::wire;
+
+use super::{Devices, Fresh, OpenSession, Place, json, parse};
+use crate::place::Terminal;
+use crate::verified::{Expected, Opened};
+
+const EXPECTED: Expected<'_> = Expected { account: "alice", audience: Some("twostep") };
+
+fn text(document: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(document).unwrap()
+}
+
+pub(crate) fn context(kind: MfaKind) -> wire::Context {
+    let time = wire::Timestamp::try_from("2026-11-22T09:30:00Z".to_owned()).unwrap();
+    wire::Context {
+        account: "alice".parse().unwrap(),
+        asked_as: None,
+        mfa: Some(wire::Mfa {
+            time,
+            age_seconds: 0,
+            serial: "GAHT12345678".parse().unwrap(),
+            kind,
+            amr: vec!["otp".to_owned()],
+            user_verified: false,
+            phishing_resistant: false,
+            hardware_bound: false,
+        }),
+        session_id: "s".to_owned(),
+        issued_at: time,
+        expires_at: time,
+        audience: "twostep".to_owned(),
+    }
+}
+
+#[test]
+fn devices_of_each_kind_and_state_are_read() {
+    for kind in MfaKind::ALL {
+        for state in DeviceState::ALL {
+            let device = wire::Device::new("GAHT12345678".parse().unwrap(), kind, state);
+            let page = wire::Devices { devices: vec![device], next: None };
+            let Devices { devices } = parse(&text(&page)).unwrap();
+            let read = &devices[0];
+            assert_eq!((read.serial.as_str(), &read.name), ("GAHT12345678", &None));
+            assert_eq!(read.is_active(), state == DeviceState::Active);
+            assert_eq!(read.is_key(), kind == MfaKind::SecurityKey);
+            assert_eq!(read.shows_codes(), matches!(kind, MfaKind::Totp | MfaKind::Hotp));
+            assert_eq!(read.is_recovery(), kind == MfaKind::Recovery);
+        }
+    }
+}
+
+#[test]
+fn an_opened_session_of_each_kind_is_proof() {
+    for kind in MfaKind::ALL {
+        let opened = wire::OpenedSession { token: "t".into(), context: context(kind) };
+        let read: Opened = parse(&text(&opened)).unwrap();
+        assert!(read.verify(EXPECTED).is_ok(), "{kind:?}");
+    }
+    let bare = wire::Context { mfa: None, ..context(MfaKind::Totp) };
+    let opened = wire::OpenedSession { token: "t".into(), context: bare };
+    let read: Opened = parse(&text(&opened)).unwrap();
+    assert!(read.verify(EXPECTED).is_err());
+}
+
+#[test]
+fn an_earlier_proof_is_read() {
+    for (fresh, context) in [(true, Some(context(MfaKind::Totp))), (false, None)] {
+        let read: Fresh = parse(&text(&wire::FreshAnswer { fresh, context })).unwrap();
+        let proof = read.context.filter(|_| read.fresh);
+        assert_eq!(proof.is_some_and(|context| context.verify(EXPECTED).is_ok()), fresh);
+    }
+}
+
+#[test]
+fn the_agent_reads_each_request() {
+    let (account, serial) = ("alice", Some("GAHT12345678"));
+    let request =
+        OpenSession { account, code: "123456", serial, audience: Some("a"), duration_seconds: 900 };
+    let read: wire::OpenSession = serde_json::from_slice(&json(&request).unwrap()).unwrap();
+    assert_eq!(read.code, Some("123456".into()));
+    let terminal = Terminal::sample();
+    let place = Place { account, uid: 1, service: "sudo", terminal: &terminal, token: None };
+    let _: wire::AskFresh = serde_json::from_slice(&json(&place).unwrap()).unwrap();
+    let kept = Place { token: Some("t"), ..place };
+    let _: wire::KeepFresh = serde_json::from_slice(&json(&kept).unwrap()).unwrap();
+}
