@@ -28,7 +28,7 @@ pub struct BegunRegistration {
     /// The id that `finish` must name, within five minutes and once.
     pub ceremony_id: String,
     /// The `publicKey` argument for `navigator.credentials`, in the JSON form of WebAuthn 3 §5.1.
-    #[cfg_attr(feature = "agent", schema(value_type = crate::wire::schema::CreationOptions))]
+    #[cfg_attr(feature = "agent", schema(value_type = crate::wire::shapes::CreationOptions))]
     pub public_key: Value,
 }
 
@@ -41,7 +41,7 @@ pub struct FinishRegistration {
     #[cfg_attr(feature = "agent", schema(pattern = "^[A-Za-z0-9_-]{22}$"))]
     pub ceremony_id: String,
     /// The answer of the security key.
-    #[cfg_attr(feature = "agent", schema(value_type = crate::wire::schema::RegistrationResponse))]
+    #[cfg_attr(feature = "agent", schema(value_type = crate::wire::shapes::RegistrationResponse))]
     pub credential: Value,
 }
 
@@ -72,7 +72,7 @@ pub struct BegunAuthentication {
     /// The id that `POST /v1/sessions` must name, within five minutes and once.
     pub ceremony_id: String,
     /// The `publicKey` argument for `navigator.credentials`, in the JSON form of WebAuthn 3 §5.1.
-    #[cfg_attr(feature = "agent", schema(value_type = crate::wire::schema::RequestOptions))]
+    #[cfg_attr(feature = "agent", schema(value_type = crate::wire::shapes::RequestOptions))]
     pub public_key: Value,
 }
 

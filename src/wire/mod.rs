@@ -19,6 +19,8 @@ mod role;
 mod schema;
 mod secret_text;
 mod session;
+#[cfg(feature = "agent")]
+mod shapes;
 mod timestamp;
 
 pub use account::{Account, Accounts, Bypass, ListAccounts, MakeBypass};

@@ -56,7 +56,7 @@ pub struct OpenSession {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "agent",
-        schema(value_type = Option<crate::wire::schema::AuthenticationResponse>)
+        schema(value_type = Option<crate::wire::shapes::AuthenticationResponse>)
     )]
     pub credential: Option<Value>,
 }
