@@ -76,17 +76,7 @@ fn an_operator_enrols_a_token_and_its_owner_opens_a_session() {
     let shown = agent.done(&["session", "show", "-"], session).out;
     assert!(shown.contains("alice") && shown.contains("GAHT12345678 (totp)"), "{shown}");
 
-    let again = agent.run(&["login", "--account", "alice"], &code);
-    assert_eq!((again.exit, again.out.as_str()), (1, ""));
-    assert!(again.err.contains("used already"), "{}", again.err);
-    let again = agent.run(&["--json", "login", "--account", "alice"], &code);
-    assert_eq!(
-        (again.exit, again.json()["reason"].as_str(), again.err.as_str()),
-        (1, Some("replayed"), "")
-    );
-    let wrong = agent.run(&["login", "--account", "nobody-here"], "123456");
-    assert_eq!(wrong.exit, 1);
-
+    a_spent_code_is_refused(&agent, &code);
     let found = agent.done(&["device", "resync", "GAHT12345678"], &token.pair(5)).out;
     assert!(
         found.contains("Drift before  +1 step (+30 s)")
@@ -95,16 +85,9 @@ fn an_operator_enrols_a_token_and_its_owner_opens_a_session() {
     );
     agent.done(&["login", "--account", "alice"], &token.code(7));
     agent.done(&["login", "--account", "alice", "--resync"], &token.pair(9));
-
-    assert!(
-        agent
-            .done(&["session", "revoke", "--account", "alice"], "")
-            .out
-            .contains("are over")
-    );
+    agent.done(&["session", "revoke", "--account", "alice"], "");
     let dead = agent.run(&["session", "show", "-"], session);
     assert_eq!((dead.exit, dead.out.starts_with("not active")), (1, true), "{dead:?}");
-
     agent.done(&["device", "deactivate", "GAHT12345678"], "");
     agent.done(&["device", "remove", "GAHT12345678"], "");
     let gone = agent.run(&["device", "show", "GAHT12345678"], "");
@@ -113,9 +96,22 @@ fn an_operator_enrols_a_token_and_its_owner_opens_a_session() {
     assert_eq!(agent.stop(), Some(0));
 }
 
+fn a_spent_code_is_refused(agent: &Agent, code: &str) {
+    let again = agent.run(&["login", "--account", "alice"], code);
+    assert_eq!((again.exit, again.out.as_str()), (1, ""));
+    assert!(again.err.contains("used already"), "{}", again.err);
+    let again = agent.run(&["--json", "login", "--account", "alice"], code);
+    assert_eq!(
+        (again.exit, again.json()["reason"].as_str(), again.err.as_str()),
+        (1, Some("replayed"), "")
+    );
+    let wrong = agent.run(&["login", "--account", "nobody-here"], "123456");
+    assert_eq!(wrong.exit, 1);
+}
+
 #[test]
 fn an_administrator_looks_after_the_agent() {
-    let mut agent = Agent::start("");
+    let agent = Agent::start("");
     let added = agent
         .done(&["--json", "device", "add", "--account", "bob", "--serial", "BOBS00001"], "")
         .json();
@@ -165,6 +161,10 @@ fn an_administrator_looks_after_the_agent() {
     assert_eq!(happened.lines().count(), 4, "a heading and three entries: {happened}");
     assert_eq!(agent.done(&["doctor", "--json"], "").json()["ok"], true);
 
+    a_backup_is_restored(agent);
+}
+
+fn a_backup_is_restored(mut agent: Agent) {
     let copy = agent.folder.path().join("copy.db");
     let copy = copy.to_str().unwrap();
     agent.done(&["store", "backup", copy], "");
@@ -211,4 +211,23 @@ fn missing_or_wrong_input_ends_with_2() {
         1,
         "one secret, one device"
     );
+}
+
+#[test]
+fn a_wrong_pair_says_what_helps_and_spent_pairs_say_when() {
+    let agent = Agent::start("");
+    agent.done(&["device", "add", "--account", "erin", "--serial", "ERINS0001"], "");
+    let activate = |options: &[&str]| {
+        agent.run(&[options, &["device", "activate", "ERINS0001"]].concat(), "123456\n654321\n")
+    };
+    let wrong = activate(&[]);
+    assert_eq!(wrong.exit, 1, "{wrong:?}");
+    assert!(wrong.err.contains("not two consecutive codes of this device"), "{}", wrong.err);
+    assert!(wrong.err.contains("Wait for a new code") && !wrong.err.contains("login"), "{wrong:?}");
+    let spent = (0..20)
+        .map(|_| activate(&[]))
+        .find(|ended| ended.err.contains("too many pairs"));
+    let spent = spent.expect("an end to the allowance");
+    assert!(spent.err.contains("Try again in") && !spent.err.contains("twostep device"));
+    assert_eq!(activate(&["--json"]).json()["reason"], "pairs_spent");
 }

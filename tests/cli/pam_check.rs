@@ -117,115 +117,118 @@ fn the_stacks_we_ship_are_clean() {
     assert_eq!(document["services"], serde_json::json!(["login", "sshd", "sudo", "xscreensaver"]));
 }
 
+const IGNORED: &str = "a user who is refused here comes in all the same";
+
+const JUMPED: &str = "this jumps over pam_twostep.so";
+
+const ENDED: &str = "this ends the stack before pam_twostep.so";
+
+const REQUIRED: &str = "auth required pam_twostep.so";
+
+/// Faulty stacks: the place of the fault, its words, and the mended line.
+const FAULTY: &[(&str, &str, &str, &str)] = &[
+    ("auth sufficient pam_twostep.so\nauth required pam_permit.so\n", "probe:1", IGNORED, REQUIRED),
+    ("auth required pam_unix.so\nauth optional pam_twostep.so\n", "probe:2", IGNORED, REQUIRED),
+    (
+        "auth required pam_unix.so\nauth sufficient pam_twostep.so reuse\n",
+        "probe:2",
+        IGNORED,
+        "auth required pam_twostep.so reuse",
+    ),
+    (
+        "auth required pam_unix.so\nauth [default=ignore] pam_twostep.so\n",
+        "probe:2",
+        IGNORED,
+        REQUIRED,
+    ),
+    (
+        "auth required pam_unix.so\n\
+             auth [success=ok authinfo_unavail=ignore default=bad] pam_twostep.so\n",
+        "probe:2",
+        "(authinfo_unavail)",
+        REQUIRED,
+    ),
+    (
+        "auth required pam_unix.so\n\
+             auth [success=ok module_unknown=ignore default=die] pam_twostep.so\n",
+        "probe:2",
+        "(module_unknown)",
+        REQUIRED,
+    ),
+    (
+        "auth [success=2 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n\
+             auth required pam_twostep.so\nauth required pam_permit.so\n",
+        "probe:1",
+        JUMPED,
+        "auth [success=1 default=ignore] pam_unix.so",
+    ),
+    (
+        "auth [success=1 default=ignore] pam_fprintd.so\nauth required pam_twostep.so\n\
+             auth required pam_permit.so\n",
+        "probe:1",
+        JUMPED,
+        "auth [success=ok default=ignore] pam_fprintd.so",
+    ),
+    (
+        "auth sufficient pam_fprintd.so\nauth required pam_twostep.so\n",
+        "probe:1",
+        ENDED,
+        "auth [success=ok new_authtok_reqd=ok default=ignore] pam_fprintd.so",
+    ),
+    (
+        "auth sufficient pam_unix.so\nauth required pam_env.so\nauth required pam_twostep.so\n",
+        "probe:1",
+        ENDED,
+        "auth [success=1 new_authtok_reqd=1 default=ignore] pam_unix.so",
+    ),
+    (
+        "auth include sufficient\nauth required pam_twostep.so\n",
+        "sufficient:1",
+        ENDED,
+        "auth [success=ok new_authtok_reqd=ok default=ignore] pam_unix.so",
+    ),
+    (
+        "@include sufficient\nauth required pam_twostep.so\n",
+        "sufficient:1",
+        ENDED,
+        "auth [success=ok new_authtok_reqd=ok default=ignore] pam_unix.so",
+    ),
+    (
+        "auth required pam_twostep.so\nauth [default=reset] pam_echo.so\n\
+             auth required pam_permit.so\n",
+        "probe:2",
+        "forget",
+        "auth [default=ignore] pam_echo.so",
+    ),
+    (
+        "auth [success=3 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n\
+             auth substack inside\nauth required pam_permit.so\nauth optional pam_cap.so\n",
+        "probe:1",
+        JUMPED,
+        "auth [success=1 default=ignore] pam_unix.so",
+    ),
+    ("account required pam_twostep.so\n", "probe:1", "in the group account", REQUIRED),
+    ("-auth required pam_twostep.so\n", "probe:1", "the log stays empty", REQUIRED),
+    (
+        "auth requisite pam_deny.so\nauth required pam_twostep.so\n",
+        "probe:2",
+        "never comes to this line: put it before",
+        "",
+    ),
+    ("auth required /opt/pam_twostep.so\n", "probe:1", "there is no /opt/pam_twostep.so", ""),
+    ("auth requird pam_twostep.so\n", "probe:1", "cannot read this line", ""),
+    (
+        "auth include nowhere\nauth required pam_twostep.so\n",
+        "probe:1",
+        "the included file is not there",
+        "",
+    ),
+];
+
 #[test]
 fn each_way_around_it_is_found_with_a_mended_line() {
-    let ignored = "a user who is refused here comes in all the same";
-    let jumped = "this jumps over pam_twostep.so";
-    let ended = "this ends the stack before pam_twostep.so";
-    let required = "auth required pam_twostep.so";
-    for (stack, place, what, mended) in [
-        (
-            "auth sufficient pam_twostep.so\nauth required pam_permit.so\n",
-            "probe:1",
-            ignored,
-            required,
-        ),
-        ("auth required pam_unix.so\nauth optional pam_twostep.so\n", "probe:2", ignored, required),
-        (
-            "auth required pam_unix.so\nauth sufficient pam_twostep.so reuse\n",
-            "probe:2",
-            ignored,
-            "auth required pam_twostep.so reuse",
-        ),
-        (
-            "auth required pam_unix.so\nauth [default=ignore] pam_twostep.so\n",
-            "probe:2",
-            ignored,
-            required,
-        ),
-        (
-            "auth required pam_unix.so\n\
-             auth [success=ok authinfo_unavail=ignore default=bad] pam_twostep.so\n",
-            "probe:2",
-            "(authinfo_unavail)",
-            required,
-        ),
-        (
-            "auth required pam_unix.so\n\
-             auth [success=ok module_unknown=ignore default=die] pam_twostep.so\n",
-            "probe:2",
-            "(module_unknown)",
-            required,
-        ),
-        (
-            "auth [success=2 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n\
-             auth required pam_twostep.so\nauth required pam_permit.so\n",
-            "probe:1",
-            jumped,
-            "auth [success=1 default=ignore] pam_unix.so",
-        ),
-        (
-            "auth [success=1 default=ignore] pam_fprintd.so\nauth required pam_twostep.so\n\
-             auth required pam_permit.so\n",
-            "probe:1",
-            jumped,
-            "auth [success=ok default=ignore] pam_fprintd.so",
-        ),
-        (
-            "auth sufficient pam_fprintd.so\nauth required pam_twostep.so\n",
-            "probe:1",
-            ended,
-            "auth [success=ok new_authtok_reqd=ok default=ignore] pam_fprintd.so",
-        ),
-        (
-            "auth sufficient pam_unix.so\nauth required pam_env.so\nauth required pam_twostep.so\n",
-            "probe:1",
-            ended,
-            "auth [success=1 new_authtok_reqd=1 default=ignore] pam_unix.so",
-        ),
-        (
-            "auth include sufficient\nauth required pam_twostep.so\n",
-            "sufficient:1",
-            ended,
-            "auth [success=ok new_authtok_reqd=ok default=ignore] pam_unix.so",
-        ),
-        (
-            "@include sufficient\nauth required pam_twostep.so\n",
-            "sufficient:1",
-            ended,
-            "auth [success=ok new_authtok_reqd=ok default=ignore] pam_unix.so",
-        ),
-        (
-            "auth required pam_twostep.so\nauth [default=reset] pam_echo.so\n\
-             auth required pam_permit.so\n",
-            "probe:2",
-            "forget",
-            "auth [default=ignore] pam_echo.so",
-        ),
-        (
-            "auth [success=3 default=ignore] pam_unix.so\nauth requisite pam_deny.so\n\
-             auth substack inside\nauth required pam_permit.so\nauth optional pam_cap.so\n",
-            "probe:1",
-            jumped,
-            "auth [success=1 default=ignore] pam_unix.so",
-        ),
-        ("account required pam_twostep.so\n", "probe:1", "in the group account", required),
-        ("-auth required pam_twostep.so\n", "probe:1", "the log stays empty", required),
-        (
-            "auth requisite pam_deny.so\nauth required pam_twostep.so\n",
-            "probe:2",
-            "never comes to this line: put it before",
-            "",
-        ),
-        ("auth required /opt/pam_twostep.so\n", "probe:1", "there is no /opt/pam_twostep.so", ""),
-        ("auth requird pam_twostep.so\n", "probe:1", "cannot read this line", ""),
-        (
-            "auth include nowhere\nauth required pam_twostep.so\n",
-            "probe:1",
-            "the included file is not there",
-            "",
-        ),
-    ] {
+    for (stack, place, what, mended) in FAULTY {
+        let (stack, place, what, mended) = (*stack, *place, *what, *mended);
         let files = [
             ("probe", stack),
             ("sufficient", "auth sufficient pam_unix.so\n"),

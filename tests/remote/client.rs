@@ -17,7 +17,7 @@ use twostep::client::{
 };
 use twostep::device::{DeviceState, MfaKind};
 use twostep::http::{Cause, Endpoint, Roots};
-use twostep::id::AccountId;
+use twostep::id::{AccountId, SerialNumber};
 use twostep::testing::SimulatedSecurityKey;
 
 use super::between::{Between, Fate};
@@ -59,12 +59,31 @@ async fn the_routes_have_types() {
     let pair = token.pair();
     let active = client.activate_device(&serial, [&pair[0], &pair[1]]).await.unwrap();
     assert_eq!((active.state, active.account), (DeviceState::Active, Some(alice.clone())));
+    sessions(&client, &mut token).await;
+
+    let pair = token.pair();
+    assert_eq!(
+        client.resync_device(&serial, [&pair[0], &pair[1]]).await.unwrap().device.serial,
+        serial
+    );
+    let sheet = client.add_device(&CreateDevice::new(&alice, MfaKind::Recovery)).await.unwrap();
+    let codes = sheet.recovery_codes.unwrap();
+    assert_eq!((codes.len(), format!("{:?}", codes[0])), (10, "SecretText(..)".to_owned()));
+    security_key(&client).await;
+    lists_and_removal(&client, &serial).await;
+}
+
+async fn sessions(client: &Client, token: &mut Token) {
+    let alice = alice();
     let opened = client
-        .open_session(&by_code(&mut token).lasting(Duration::from_secs(900)))
+        .open_session(&by_code(token).lasting(Duration::from_secs(900)))
         .await
         .unwrap();
     let mfa = opened.context.mfa.clone().unwrap();
-    assert_eq!((&mfa.serial, mfa.kind, mfa.amr), (&serial, MfaKind::Hotp, vec!["otp".to_owned()]));
+    assert_eq!(
+        (&mfa.serial, mfa.kind, mfa.amr),
+        (&token.serial.parse().unwrap(), MfaKind::Hotp, vec!["otp".to_owned()])
+    );
     assert_eq!(opened.context.expires_at.since(*opened.context.issued_at).as_secs(), 900);
     let seen = client.introspect(opened.token.as_str(), None).await.unwrap().unwrap();
     assert_eq!((seen.session_id, seen.mfa.is_some()), (opened.context.session_id, true));
@@ -79,15 +98,10 @@ async fn the_routes_have_types() {
     let revoked = client.revoke_sessions(&alice, &RevokeSessions::default()).await.unwrap();
     assert!(revoked.generation > 1 && revoked.revoked_before >= opened.context.issued_at);
     assert_eq!(client.introspect(opened.token.as_str(), None).await.unwrap(), None);
+}
 
-    let pair = token.pair();
-    assert_eq!(
-        client.resync_device(&serial, [&pair[0], &pair[1]]).await.unwrap().device.serial,
-        serial
-    );
-    let sheet = client.add_device(&CreateDevice::new(&alice, MfaKind::Recovery)).await.unwrap();
-    let codes = sheet.recovery_codes.unwrap();
-    assert_eq!((codes.len(), format!("{:?}", codes[0])), (10, "SecretText(..)".to_owned()));
+async fn security_key(client: &Client) {
+    let alice = alice();
     let mut key = SimulatedSecurityKey::new("alice");
     let begun = client.begin_registration(&alice, None).await.unwrap();
     let made =
@@ -109,22 +123,22 @@ async fn the_routes_have_types() {
         .await
         .unwrap();
     assert!(opened.context.mfa.unwrap().phishing_resistant);
+}
 
+async fn lists_and_removal(client: &Client, serial: &SerialNumber) {
+    let alice = alice();
     assert_eq!(client.all_devices(Some(&alice), None).await.unwrap().len(), 3);
     let first = ListDevices { limit: Some(2), ..ListDevices::default() };
     let page = client.devices(&first).await.unwrap();
     assert_eq!((page.devices.len(), page.next.is_some()), (2, true));
     assert_eq!(
-        client.rename_device(&serial, &"another".parse().unwrap()).await.unwrap().name,
+        client.rename_device(serial, &"another".parse().unwrap()).await.unwrap().name,
         Some("another".parse().unwrap())
     );
-    assert_eq!(client.unlock_device(&serial).await.unwrap().state, DeviceState::Active);
-    assert_eq!(client.deactivate_device(&serial).await.unwrap().state, DeviceState::Disabled);
-    client.remove_device(&serial).await.unwrap();
-    assert_eq!(
-        problem(client.device(&serial).await.unwrap_err()),
-        (404, "NoSuchEntity".to_owned())
-    );
+    assert_eq!(client.unlock_device(serial).await.unwrap().state, DeviceState::Active);
+    assert_eq!(client.deactivate_device(serial).await.unwrap().state, DeviceState::Disabled);
+    client.remove_device(serial).await.unwrap();
+    assert_eq!(problem(client.device(serial).await.unwrap_err()), (404, "NoSuchEntity".to_owned()));
     let bypass = client.bypass(&alice, Some(Duration::from_secs(60))).await.unwrap();
     let opened = client
         .open_session(&OpenSession::new(&alice, Proof::Code(bypass.code, None)))
