@@ -139,7 +139,7 @@ impl Round {
                 self.put(&file, &store, in_place);
             }
             Accident::ForeignLog => {
-                drop(fs::copy(foreign.ok_or("no other store")?.1, &log).unwrap())
+                fs::copy(foreign.ok_or("no other store")?.1, &log).unwrap();
             }
             Accident::StoreRemoved => {
                 fs::remove_file(&store).unwrap();

@@ -249,10 +249,10 @@ async fn a_proof_ends_with_its_device_and_with_its_session() {
                     .unwrap();
             }
             "sessions revoked" => {
-                drop(verifier.revoke_sessions(account, None, None).await.unwrap())
+                verifier.revoke_sessions(account, None, None).await.unwrap();
             }
             "of the device" => {
-                drop(verifier.revoke_sessions(account, None, Some(serial)).await.unwrap())
+                verifier.revoke_sessions(account, None, Some(serial)).await.unwrap();
             }
             "by its id" => verifier
                 .revoke_session(account, &context.common().session_id, context.common().expires_at)
@@ -310,9 +310,11 @@ async fn a_proof_that_ends_before_the_change_changes_nothing() {
                 match end {
                     0 => verifier.remove(&serial, &Authority::Admin).await.unwrap(),
                     1 => drop(verifier.deactivate(&serial, &Authority::Admin).await.unwrap()),
-                    2 => drop(verifier.revoke_sessions(&account, None, None).await.unwrap()),
+                    2 => {
+                        verifier.revoke_sessions(&account, None, None).await.unwrap();
+                    }
                     3 => {
-                        drop(verifier.revoke_sessions(&account, None, Some(&serial)).await.unwrap())
+                        verifier.revoke_sessions(&account, None, Some(&serial)).await.unwrap();
                     }
                     _ => verifier
                         .revoke_session(
