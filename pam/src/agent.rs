@@ -1,4 +1,4 @@
-//! The agent's `verify.sock`: who has which devices, and who is who.
+//! The agent's `verify.sock`: devices of an account, and sessions.
 
 #[cfg(test)]
 pub(crate) mod contract;
@@ -14,14 +14,14 @@ use crate::options::Options;
 use crate::place::Terminal;
 use crate::verified::{Context, Expected, Opened, Verified};
 
-/// What is asked of the agent, for one account and one service.
+/// The agent, with the account and the service of this verification.
 pub(crate) struct Agent<'a> {
     pub(crate) options: &'a Options,
     pub(crate) account: &'a str,
     pub(crate) service: &'a str,
 }
 
-/// A device of the account, as far as a verifier may know it.
+/// A device of the account, in the view of a verifier.
 #[derive(Deserialize)]
 pub(crate) struct Device {
     pub(crate) serial: String,
@@ -46,7 +46,7 @@ struct OpenSession<'a> {
     duration_seconds: u64,
 }
 
-/// A verification that may still be fresh, and where.
+/// The place at which an earlier verification may still be fresh.
 #[derive(Serialize)]
 pub(crate) struct Place<'a> {
     account: &'a str,
@@ -83,12 +83,12 @@ impl Device {
 }
 
 impl Agent<'_> {
-    /// What a verification must be about to be this one.
+    /// The properties that a context of this verification must have.
     pub(crate) fn expected(&self) -> Expected<'_> {
         Expected { account: self.account, audience: self.options.audience.as_deref() }
     }
 
-    /// The devices of the account that are in use; none of an account that the agent does not know.
+    /// The active devices of the account; an unknown account has none.
     pub(crate) fn devices(&self) -> Result<Vec<Device>, Failure> {
         let path = format!(
             "/v1/devices?account={}&state=active",
@@ -106,7 +106,7 @@ impl Agent<'_> {
         }
     }
 
-    /// Opens a session with a code. The code is sent once, whatever happens.
+    /// Opens a session with a code. The code is never sent twice.
     pub(crate) fn open(
         &self,
         serial: Option<&str>,
@@ -127,12 +127,13 @@ impl Agent<'_> {
         }
     }
 
-    /// A place where a verification can stay fresh.
+    /// The place at which a verification can stay fresh.
     pub(crate) fn place<'a>(&'a self, uid: u32, terminal: &'a Terminal) -> Place<'a> {
         Place { account: self.account, uid, service: self.service, terminal, token: None }
     }
 
-    /// Whether a verification is still fresh here. Whatever is not a clear yes means: verify.
+    /// Returns a verification that is still fresh here. Any answer other than a clear yes means:
+    /// verify.
     pub(crate) fn fresh(&self, place: &Place<'_>) -> Option<Verified> {
         let body = json(place).ok()?;
         let mut exchange = self.begin("POST", "/v1/local/fresh", &body).ok()?;
@@ -143,8 +144,8 @@ impl Agent<'_> {
         answer.context.filter(|_| answer.fresh)?.verify(self.expected()).ok()
     }
 
-    /// Lets the agent remember where this verification was. If it does not, the person is asked
-    /// again.
+    /// Has the agent remember the place of this verification. On failure the person is asked again
+    /// next time.
     pub(crate) fn remember(&self, place: Place<'_>, opened: &Opened) {
         if let Ok(body) = json(&Place { token: Some(&opened.token), ..place })
             && let Ok(mut exchange) = self.begin("PUT", "/v1/local/fresh", &body)
@@ -167,15 +168,15 @@ impl Agent<'_> {
         )
     }
 
-    /// As short as may be, unless it is to be fresh for a while.
+    /// The shortest duration, unless the verification is to stay fresh for a while.
     fn duration_seconds(&self) -> u64 {
         if self.options.reuse { 3_600 } else { 900 }
     }
 }
 
-/// JSON in memory that is wiped.
+/// Serializes into memory that is wiped on drop.
 pub(crate) fn json(value: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    // Large enough that it never grows and leaves a copy behind.
+    // Large enough never to grow, which would leave a copy behind.
     let mut text = Zeroizing::new(Vec::with_capacity(8 * 1_024));
     serde_json::to_writer(&mut *text, value).map_err(|_| Failure::System)?;
     Ok(text)

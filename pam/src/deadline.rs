@@ -1,4 +1,4 @@
-//! Moments on the clock that nobody sets.
+//! Deadlines on the monotonic clock.
 
 #![allow(unsafe_code, reason = "a system call")]
 
@@ -6,22 +6,22 @@ use std::time::Duration;
 
 use crate::failure::Failure;
 
-/// When something must be over.
+/// A point in time at which an operation must be over.
 ///
-/// Unlike `Instant` it fails where the clock does: a panic needs memory for this thread, and
-/// without any the host dies of it.
+/// Unlike `Instant`, it returns an error if the clock fails: a panic allocates memory for its
+/// thread, and aborts the host if there is none.
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline(Duration);
 
 impl Deadline {
-    /// So long from now.
+    /// The deadline after this time.
     pub(crate) fn after(time: Duration) -> Result<Deadline, Failure> {
         now()?.checked_add(time).map(Deadline).ok_or(Failure::System)
     }
 
-    /// What is left, at least a millisecond; a failure once it has passed.
+    /// The remaining time, at least a millisecond; an error once the deadline has passed.
     pub(crate) fn left(self) -> Result<Duration, Failure> {
-        // To the kernel, no time at all is all the time in the world.
+        // A zero socket timeout means "no timeout": never below 1 ms.
         let least = Duration::from_millis(1);
         self.0
             .checked_sub(now()?)
@@ -32,7 +32,7 @@ impl Deadline {
 
 fn now() -> Result<Duration, Failure> {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: it is written to, and nowhere else.
+    // SAFETY: `now` is valid for this write.
     if unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) } != 0 {
         return Err(Failure::System);
     }

@@ -11,7 +11,7 @@ use crate::options::Options;
 use crate::verified::Verified;
 use crate::{login, reserve};
 
-/// Verifies the person. Success is the agent's yes and nothing else.
+/// Verifies the person. Only the agent's verdict leads to success.
 ///
 /// # Safety
 ///
@@ -31,7 +31,7 @@ unsafe extern "C" fn pam_sm_authenticate(
         match Options::parse(&arguments) {
             Ok(options) => login::authenticate(&pam, &options),
             Err(bad) => {
-                pam.log(&format!("the option \"{}\" cannot be meant: nobody is let in", bad.0));
+                pam.log(&format!("the option \"{}\" is invalid: verification fails", bad.0));
                 Err(Failure::Misconfigured)
             }
         }
@@ -39,12 +39,11 @@ unsafe extern "C" fn pam_sm_authenticate(
     result(verify)
 }
 
-/// Sets no credentials, and has done so.
+/// Sets no credentials, and always succeeds.
 ///
-/// It says so whether or not this process has verified anybody: sshd authenticates in another one.
-/// Libpam decides by what `pam_sm_authenticate` said wherever it was called, so that nobody comes
-/// in by this; and `PAM_IGNORE` here would make the whole call fail where this module is the only
-/// one.
+/// Success does not depend on a verification in this process: sshd authenticates in another one. It
+/// lets no person in, since libpam decides by the result of `pam_sm_authenticate` wherever that was
+/// called. `PAM_IGNORE` would make the whole call fail in a stack with this module alone.
 ///
 /// # Safety
 ///
@@ -59,7 +58,7 @@ unsafe extern "C" fn pam_sm_setcred(
     SUCCESS
 }
 
-/// Not for this group: a line `account … pam_twostep.so` is a mistake, and fails.
+/// Refuses the group `account`: a line `account … pam_twostep.so` is a mistake.
 ///
 /// # Safety
 ///
@@ -74,7 +73,7 @@ unsafe extern "C" fn pam_sm_acct_mgmt(
     Failure::Misconfigured.code()
 }
 
-/// Not for this group.
+/// Refuses the group `password`.
 ///
 /// # Safety
 ///
@@ -89,7 +88,7 @@ unsafe extern "C" fn pam_sm_chauthtok(
     Failure::Misconfigured.code()
 }
 
-/// Not for this group.
+/// Refuses the group `session`.
 ///
 /// # Safety
 ///
@@ -104,7 +103,7 @@ unsafe extern "C" fn pam_sm_open_session(
     Failure::Misconfigured.code()
 }
 
-/// Not for this group.
+/// Refuses the group `session`.
 ///
 /// # Safety
 ///
@@ -119,10 +118,10 @@ unsafe extern "C" fn pam_sm_close_session(
     Failure::Misconfigured.code()
 }
 
-/// The edge: nothing unwinds beyond it, and whoever ran out of memory on the way has failed.
+/// Turns the outcome into a return code. Panics end here, and a call that ran out of memory fails.
 fn result(verify: impl FnOnce() -> Result<Verified, Failure>) -> c_int {
     reserve::begin();
-    // Only this module's panics come here; the host's standard error is not ours to write to.
+    // Only panics of this module arrive here; standard error belongs to the host.
     set_hook(Box::new(|_| {}));
     let verdict = catch_unwind(AssertUnwindSafe(verify)).unwrap_or(Err(Failure::Fault));
     match verdict {
@@ -141,7 +140,7 @@ unsafe fn arguments<'a>(argc: c_int, argv: *const *const c_char) -> Option<Vec<&
     for at in 0..count {
         // SAFETY: within the array; each is a text of libpam's for the time of the call.
         let argument = unsafe { argv.add(at).read() };
-        // SAFETY: the same.
+        // SAFETY: as above.
         arguments.push(unsafe { CStr::from_ptr(argument) }.to_str().ok()?);
     }
     Some(arguments)
@@ -154,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    #[allow(clippy::panic, reason = "what must not get through")]
+    #[allow(clippy::panic, reason = "panics must not reach the host")]
     fn a_panic_ends_here() {
         let hook = std::panic::take_hook();
         assert_eq!(result(|| panic!("a fault")), 26);
@@ -166,14 +165,14 @@ mod tests {
         let none = std::ptr::null_mut();
         for call in [pam_sm_acct_mgmt, pam_sm_chauthtok, pam_sm_open_session, pam_sm_close_session]
         {
-            // SAFETY: they look at none of it.
+            // SAFETY: these functions ignore their arguments.
             assert_eq!(unsafe { call(none, 0, 0, std::ptr::null()) }, 3);
         }
     }
 
     #[test]
-    fn no_handle_is_a_failure() {
-        // SAFETY: null is allowed, and so are no arguments.
+    fn a_missing_handle_is_a_failure() {
+        // SAFETY: a null handle and no arguments are allowed.
         assert_eq!(unsafe { pam_sm_authenticate(std::ptr::null_mut(), 0, 0, std::ptr::null()) }, 4);
     }
 }

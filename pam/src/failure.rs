@@ -1,24 +1,24 @@
-//! Everything but success.
+//! Failures of a verification.
 
 use std::ffi::c_int;
 
-/// Why the answer is no. There is none that a stack takes for "never mind": neither `PAM_IGNORE`
-/// nor `PAM_USER_UNKNOWN`, which many stacks ignore.
+/// The reason for a failure. None of them maps to a return code that stacks may ignore, such as
+/// `PAM_IGNORE` or `PAM_USER_UNKNOWN`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// The person: a wrong code, a foreign key, a name that cannot be an account's.
+    /// The person: a wrong code, a foreign key, an impossible account name.
     Refused,
-    /// The operator: the agent is away, late, or not understood.
+    /// The operator: the agent is unreachable, late, or gives a malformed answer.
     Unavailable,
-    /// The operator: the line in the stack cannot be meant.
+    /// The operator: the line in the stack is invalid.
     Misconfigured,
-    /// The host: it does not talk to the person.
+    /// The host: its conversation function fails.
     Conversation,
-    /// The system: there is no memory.
+    /// The system: out of memory.
     Memory,
-    /// The system: libpam does not do what it promises.
+    /// The system: libpam violates its contract.
     System,
-    /// We: a fault in this module.
+    /// A fault in this module.
     Fault,
 }
 

@@ -15,48 +15,47 @@ use crate::reserve;
 pub(crate) struct Exchange {
     socket: Socket,
     deadline: Deadline,
-    /// As it arrived, and how much of it is understood.
+    /// The answer as it arrived; `parsed` counts the bytes that are decoded.
     raw: Zeroizing<Vec<u8>>,
     parsed: usize,
     body: Zeroizing<Vec<u8>>,
     framing: Framing,
 }
 
-/// How the end of a body is known (RFC 9112 §6.3). One that ends where the connection does is not
-/// taken: it may have been cut short.
+/// The framing of a body (RFC 9112 §6.3). A body that ends with the connection is refused: it may
+/// be truncated.
 #[derive(Clone, Copy)]
 enum Framing {
-    /// So many bytes follow.
+    /// A body with this number of bytes to come.
     Length(usize),
     /// The size of a chunk follows.
     ChunkSize,
-    /// So many bytes of a chunk follow, and the end of its line.
+    /// Within a chunk, this number of bytes to come, and the end of its line.
     Chunk(usize),
     Ended,
 }
 
 impl Exchange {
-    /// Connects and sends the request; every step of the exchange is over by `deadline`.
+    /// Connects and sends the request. Every step of the exchange must end by `deadline`.
     pub(crate) fn begin(
         socket: &str,
         deadline: Deadline,
         request: &Request<'_>,
     ) -> Result<Exchange, Failure> {
         let address = SockAddr::unix(socket).map_err(|_| Failure::Unavailable)?;
-        // It is closed on exec.
+        // `Socket::new` sets close-on-exec.
         let socket =
             Socket::new(Domain::UNIX, Type::STREAM, None).map_err(|_| Failure::Unavailable)?;
         let exchange = Exchange {
             socket,
             deadline,
-            // They hold tokens: no copy may stay behind when they grow.
+            // The buffers hold tokens: a buffer that grows would leave a copy behind.
             raw: Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER)),
             parsed: 0,
             body: Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER)),
             framing: Framing::Ended,
         };
-        // Nobody may be left to take connections, and connecting would wait for a place in the
-        // queue.
+        // Connecting to an agent that no longer accepts would wait for a place in its queue.
         exchange
             .socket
             .set_write_timeout(Some(exchange.deadline.left()?))
@@ -67,12 +66,12 @@ impl Exchange {
         Ok(exchange)
     }
 
-    /// The deadline of what comes next.
+    /// Sets the deadline of the next steps.
     pub(crate) fn until(&mut self, deadline: Deadline) {
         self.deadline = deadline;
     }
 
-    /// The status of the answer. What begins with 1 is no answer yet and is not expected here.
+    /// The status of the answer. An interim answer (1xx) is not expected here.
     pub(crate) fn status(&mut self) -> Result<u16, Failure> {
         loop {
             if let Some(status) = self.parse_head()? {
@@ -88,8 +87,8 @@ impl Exchange {
         Ok(&self.body)
     }
 
-    /// The next line of the body, without its end; none after the last one. A last line without an
-    /// end was cut short.
+    /// The next line of the body, without its end; `None` after the last one. A last line without
+    /// an end is truncated, and an error.
     pub(crate) fn line(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
         loop {
             if let Some(end) = self.body.iter().position(|byte| *byte == b'\n') {
@@ -119,8 +118,8 @@ impl Exchange {
         Ok(Some(status))
     }
 
-    /// Moves what has arrived of the body into place, and waits for more if that was nothing. False
-    /// at the end.
+    /// Decodes the received part of the body, and waits for more if there was none. `false` at the
+    /// end.
     fn advance(&mut self) -> Result<bool, Failure> {
         let before = self.body.len();
         loop {
@@ -137,7 +136,7 @@ impl Exchange {
         }
     }
 
-    /// One step through what has arrived; whether there was one to make.
+    /// Decodes one step; returns `false` if more bytes are needed.
     fn decode(&mut self) -> Result<bool, Failure> {
         let rest = self.raw.get(self.parsed..).unwrap_or_default();
         let (taken, next) = match self.framing {
@@ -161,7 +160,7 @@ impl Exchange {
             Framing::ChunkSize => {
                 match httparse::parse_chunk_size(rest).map_err(|_| Failure::Unavailable)? {
                     Status::Partial => return Ok(false),
-                    // Trailers say nothing here.
+                    // Trailers are ignored.
                     Status::Complete((taken, 0)) => (taken, Framing::Ended),
                     Status::Complete((taken, size)) => (
                         taken,
@@ -176,7 +175,7 @@ impl Exchange {
         Ok(moved)
     }
 
-    /// Waits for more of the answer. Its end is not the end of an answer that was begun.
+    /// Waits for more of the answer. The end of the connection within an answer is an error.
     fn receive(&mut self) -> Result<(), Failure> {
         if reserve::is_touched() {
             return Err(Failure::Memory);
@@ -211,7 +210,7 @@ impl Exchange {
             self.socket
                 .set_write_timeout(Some(self.deadline.left()?))
                 .map_err(|_| Failure::Unavailable)?;
-            // Whoever closes on us must not kill the host with SIGPIPE.
+            // Without MSG_NOSIGNAL, a closed connection would kill the host with SIGPIPE.
             match self.socket.send_with_flags(bytes, libc::MSG_NOSIGNAL) {
                 Ok(0) => return Err(Failure::Unavailable),
                 Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
@@ -223,11 +222,11 @@ impl Exchange {
     }
 }
 
-/// What is asked.
+/// A request.
 pub(crate) struct Request<'a> {
     pub(crate) method: &'static str,
     pub(crate) path: &'a str,
-    /// JSON, or nothing.
+    /// JSON, or empty.
     pub(crate) body: &'a [u8],
 }
 
@@ -244,7 +243,7 @@ impl Request<'_> {
     }
 }
 
-/// None if the headers contradict each other.
+/// The framing; `None` if the headers contradict each other.
 fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Option<Framing> {
     let values = |name: &'static str| {
         headers
@@ -269,8 +268,8 @@ fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Option<Framing> {
     }
 }
 
-/// Bytes of one answer, with its headers. The largest is a session with its token: about two
-/// thousand.
+/// The limit for one answer with its headers. The largest is a session with its token, about 2,000
+/// bytes.
 const LONGEST_ANSWER: usize = 16 * 1_024;
 
 const PIECE: usize = 2_048;
@@ -291,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_whose_end_is_in_doubt_is_refused() {
+    fn a_body_of_uncertain_length_is_refused() {
         let answer =
             |headers: &str| accepted(&format!("HTTP/1.1 201 Created\r\n{headers}\r\n\r\n"));
         assert!(answer("Content-Length: 7"));

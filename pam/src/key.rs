@@ -1,4 +1,4 @@
-//! A security key on this machine: the agent speaks with it, and we with the person.
+//! A security key on this machine: the agent talks to the key, and this module to the person.
 
 #[cfg(test)]
 mod contract;
@@ -12,10 +12,10 @@ use crate::failure::Failure;
 use crate::libpam::{Echo, Pam};
 use crate::verified::{Context, Opened, Verified};
 
-/// How a ceremony ended.
+/// The end of a ceremony.
 pub(crate) enum Ended {
     Verified(Verified, Opened),
-    /// Not by the key; the person has been told why, and a code may do.
+    /// No key was used; the person was told the reason, and may type a code instead.
     NotByKey,
 }
 
@@ -33,8 +33,7 @@ struct Pin<'a> {
     pin: &'a str,
 }
 
-/// A line of what the agent says while it speaks with the key: an event, and the members that
-/// belong to it.
+/// An event line from the agent during a ceremony, with the event's members.
 #[derive(Deserialize)]
 struct Said {
     event: String,
@@ -47,8 +46,8 @@ struct Said {
     context: Option<Context>,
 }
 
-/// Lets the person use a key that is plugged in here. Dropping the connection, on every way out,
-/// ends the blinking.
+/// Runs a ceremony with a key that is plugged in here. Dropping the connection ends it, so the key
+/// stops blinking on every way out.
 pub(crate) fn touch(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Ended, Failure> {
     let Agent { options, account, service } = agent;
     let patience = options.wait.saturating_add(options.timeout);
@@ -113,8 +112,8 @@ pub(crate) fn touch(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Ended, Failure> 
     Err(Failure::Unavailable)
 }
 
-/// On a connection of its own: the ceremony's is busy telling. It also tells what came of the PIN,
-/// and whether it was too late.
+/// Sends the PIN on a connection of its own: the ceremony's connection carries the events, among
+/// them the result of the PIN.
 fn send_pin(agent: &Agent<'_>, ceremony: &str, pin: &str) -> Result<(), Failure> {
     let path = format!("/v1/local/key-ceremonies/{ceremony}/pin");
     agent.begin("POST", &path, &json(&Pin { pin })?)?.status().map(drop)
@@ -134,7 +133,7 @@ fn not_by_key(pam: &Pam<'_>, why: &str) -> Ended {
     Ended::NotByKey
 }
 
-/// Names the key that could not be asked.
+/// Tells the person which key could not be used.
 fn not_by_this_key(pam: &Pam<'_>, code: &str, key: &str) -> Ended {
     let why = match code {
         "busy" => format!("{key} is in use elsewhere."),
@@ -145,7 +144,7 @@ fn not_by_this_key(pam: &Pam<'_>, code: &str, key: &str) -> Ended {
     Ended::NotByKey
 }
 
-/// A key's name on one short line; `None` if nothing of it can be shown.
+/// A key's name on one short line; `None` if no character of it is printable.
 fn name(key: &str) -> Option<String> {
     let shown: String = key.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
     (!shown.trim().is_empty()).then_some(shown)
@@ -161,5 +160,5 @@ fn is_id(text: &str) -> bool {
 /// A name of 64 characters and a path.
 const LONGEST_NAME: usize = 128;
 
-/// A ceremony with every PIN tried says less.
+/// More events than a ceremony with every PIN try has.
 const MOST_EVENTS: u32 = 64;

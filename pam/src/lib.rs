@@ -1,12 +1,12 @@
 //! `pam_twostep.so`: the second factor at login, sudo, sshd and the screen lock.
 //!
 //! It asks the person for a code or a touch, and the agent for the verdict, over the agent's
-//! `verify.sock`. It keeps nothing, starts no thread, handles no signal, prints nothing, and reads
-//! neither the environment nor any file that a user could have written. What it does in which order
-//! is in `login`; who may say yes is in `verified`: nobody but the agent.
+//! `verify.sock`. It stores nothing, starts no thread, handles no signal, prints nothing, and reads
+//! neither the environment nor any file that a user could have written. `login` has the order of
+//! the steps; `verified` is the only place that turns the agent's answer into a success.
 //!
-//! A host must never see a crash, which would unlock some screen lockers: panics end at `entry`,
-//! and memory that has run out is replaced from `reserve` until the call is over.
+//! A crash of the host would unlock some screen lockers, so the module never causes one: panics end
+//! in `entry`, and when memory runs out, `reserve` supplies it until the call is over.
 
 mod agent;
 mod deadline;

@@ -1,4 +1,4 @@
-//! What libpam and the host are asked, with the pointers left behind.
+//! Calls to libpam and to the host's conversation, behind a safe interface.
 
 #![allow(unsafe_code, reason = "libpam speaks C")]
 
@@ -24,7 +24,7 @@ pub(crate) struct Pam<'call> {
     _call: PhantomData<&'call mut Handle>,
 }
 
-/// What the host has said about the transaction.
+/// Items of the transaction that the host sets.
 #[derive(Clone, Copy)]
 pub(crate) enum Item {
     Service,
@@ -32,7 +32,7 @@ pub(crate) enum Item {
     RemoteHost,
 }
 
-/// How an answer is shown while it is typed.
+/// The display of an answer while it is typed.
 #[derive(Clone, Copy)]
 pub(crate) enum Echo {
     Off,
@@ -81,7 +81,7 @@ impl<'call> Pam<'call> {
         Ok(Pam { handle, silent: flags & PAM_SILENT != 0, _call: PhantomData })
     }
 
-    /// Who is to be verified. The host asks for the name if it has none yet.
+    /// The name of the person to verify. The host asks for it if it is not set yet.
     pub(crate) fn user(&self) -> Result<String, Failure> {
         let mut user = ptr::null();
         // SAFETY: the handle is libpam's; the name stays libpam's and is copied.
@@ -94,12 +94,12 @@ impl<'call> Pam<'call> {
         }
     }
 
-    /// The name as it is set now; nobody is asked.
+    /// The name as currently set, without asking.
     pub(crate) fn user_item(&self) -> Result<String, Failure> {
         self.text_item(PAM_USER)
     }
 
-    /// What the host says; empty where it says nothing.
+    /// An item set by the host; empty if it is not set.
     pub(crate) fn item(&self, item: Item) -> Result<String, Failure> {
         self.text_item(match item {
             Item::Service => PAM_SERVICE,
@@ -108,7 +108,7 @@ impl<'call> Pam<'call> {
         })
     }
 
-    /// Asks the person. None that is typed is the empty text.
+    /// Asks the person. A missing answer counts as empty text.
     pub(crate) fn ask(&self, echo: Echo, prompt: &str) -> Result<Zeroizing<String>, Failure> {
         let style = match echo {
             Echo::Off => PAM_PROMPT_ECHO_OFF,
@@ -117,22 +117,22 @@ impl<'call> Pam<'call> {
         self.converse(style, prompt)?.ok_or(Failure::Conversation)
     }
 
-    /// Tells the person what to do, unless the host wants it quiet. A host that cannot show it is
-    /// no reason to stop.
+    /// Shows the person an instruction, unless the host wants silence. Failure to show it is
+    /// ignored.
     pub(crate) fn tell(&self, text: &str) {
         if !self.silent {
             let _ = self.converse(PAM_TEXT_INFO, text);
         }
     }
 
-    /// Tells the person what went wrong.
+    /// Shows the person an error.
     pub(crate) fn complain(&self, text: &str) {
         if !self.silent {
             let _ = self.converse(PAM_ERROR_MSG, text);
         }
     }
 
-    /// A line for the operator.
+    /// Writes a line to the system log.
     pub(crate) fn log(&self, text: &str) {
         if let Ok(text) = CString::new(text) {
             // SAFETY: the handle is good, and `%s` takes one text.
@@ -171,7 +171,7 @@ impl<'call> Pam<'call> {
         // SAFETY: one message, whose text lives until the call returns.
         let code = unsafe { call(1, messages.as_ptr(), &raw mut responses, conversation.data) };
         if code != PAM_SUCCESS {
-            // What it may have left in `responses` then is not defined.
+            // The content of `responses` is undefined after an error.
             return Err(Failure::Conversation);
         }
         // SAFETY: on success, null or an array of one response, ours to free (pam_conv(3)).
@@ -179,7 +179,7 @@ impl<'call> Pam<'call> {
     }
 }
 
-/// The text of a response. What the host allocated is wiped and freed.
+/// Takes the text of a response, and wipes and frees the host's allocation.
 fn taken(response: &mut Response) -> Option<Zeroizing<String>> {
     let mut answer = None;
     if !response.text.is_null() {
@@ -187,7 +187,7 @@ fn taken(response: &mut Response) -> Option<Zeroizing<String>> {
         let bytes = unsafe {
             slice::from_raw_parts_mut(response.text.cast::<u8>(), libc::strlen(response.text))
         };
-        // What is not UTF-8 is no answer, but it was typed.
+        // Text that is not UTF-8 is an invalid answer, but still an answer.
         answer = Some(Zeroizing::new(str::from_utf8(bytes).unwrap_or("\u{fffd}").to_owned()));
         bytes.zeroize();
         // SAFETY: allocated by malloc (pam_conv(3)), and not used again.
@@ -198,7 +198,7 @@ fn taken(response: &mut Response) -> Option<Zeroizing<String>> {
     answer
 }
 
-/// A text of libpam's; none if it is not UTF-8.
+/// Copies a text of libpam's; `None` if it is not UTF-8.
 fn copied(text: *const c_char) -> Option<String> {
     // SAFETY: callers pass texts that libpam keeps; they end with zero.
     let text = unsafe { CStr::from_ptr(text) };

@@ -10,17 +10,18 @@ use crate::typed::Typed;
 use crate::verified::{Opened, Verified};
 use crate::{key, place};
 
-/// Verifies whom the host has named: by a verification that is still fresh, by a key, by a code.
+/// Verifies the person whom the host named: by a verification that is still fresh, by a key, or by
+/// a code.
 pub(crate) fn authenticate(pam: &Pam<'_>, options: &Options) -> Result<Verified, Failure> {
     let account = pam.user()?;
     let service = pam.item(Item::Service)?;
     if !is_name(&account) || !is_name(&service) {
-        pam.log("refused: this cannot be the name of an account");
+        pam.log("refused: the name cannot be an account's");
         return Err(Failure::Refused);
     }
     let agent = Agent { options, account: &account, service: &service };
     let verdict = verify(pam, &agent);
-    // Other modules can change the name while we wait for the person.
+    // Other modules can change the name during the conversation.
     let verdict = if pam.user_item()? == account { verdict } else { Err(Failure::Refused) };
     if let Err(failure) = verdict {
         pam.log(&format!("{account}: {}", reason(failure)));
@@ -45,7 +46,7 @@ fn verify(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Verified, Failure> {
     Ok(verified)
 }
 
-/// The person proves to be who they are, by a key or a code.
+/// Asks for a proof: a key or a code.
 fn prove(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<(Verified, Opened), Failure> {
     let Agent { options, account, service } = agent;
     let devices = agent.devices()?;
@@ -83,14 +84,14 @@ fn by_code(
     }
 }
 
-/// The device that showed the code, where the account has several; the agent knows where there is
-/// only one.
+/// Asks for the device that showed the code if the account has several; otherwise the agent finds
+/// the device itself.
 fn which<'a>(pam: &Pam<'_>, devices: &'a [Device]) -> Result<Option<&'a str>, Failure> {
     let showing: Vec<&Device> = devices.iter().filter(|device| device.shows_codes()).collect();
     if showing.len() < 2 {
         return Ok(None);
     }
-    // What people call their things is not for whoever knocks from outside.
+    // Device names are private: a remote person sees serial numbers only.
     let remote = !pam.item(Item::RemoteHost)?.is_empty();
     let shown = |device: &Device| match &device.name {
         Some(name) if !remote => plain(name),
@@ -111,12 +112,12 @@ fn which<'a>(pam: &Pam<'_>, devices: &'a [Device]) -> Result<Option<&'a str>, Fa
     chosen.map(|device| Some(device.serial.as_str())).ok_or(Failure::Refused)
 }
 
-/// Whether the agent could know it by that name, and it can be shown. Empty is not a name.
+/// Returns whether a text is a possible account name and printable.
 fn is_name(text: &str) -> bool {
     (1..=256).contains(&text.len()) && text.trim() == text && plain(text) == text
 }
 
-/// Without what moves the cursor or turns the text around it.
+/// Removes characters that move the cursor or change the text direction.
 fn plain(text: &str) -> String {
     let odd = |c: &char| {
         c.is_control()
@@ -136,7 +137,7 @@ fn reason(failure: Failure) -> &'static str {
         Failure::Unavailable => {
             "the agent did not give a verdict; see that it runs, and the option socket="
         }
-        Failure::Misconfigured => "the line in the stack cannot be meant",
+        Failure::Misconfigured => "the line in the stack is invalid",
         Failure::Conversation => "the host did not ask the person",
         Failure::Memory => "out of memory",
         Failure::System | Failure::Fault => "a fault",

@@ -1,40 +1,40 @@
-//! What the line in the stack says behind the module's name.
+//! Options of the module on its line in the stack.
 
 use std::time::Duration;
 
 /// The options of one line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Where the agent listens for verifications.
+    /// The socket on which the agent listens for verifications.
     pub(crate) socket: String,
-    /// How long one answer of the agent may take.
+    /// The time limit for one answer of the agent.
     pub(crate) timeout: Duration,
-    /// How long the person has to plug in the key and to touch it.
+    /// The time limit for the person to plug in the key and touch it.
     pub(crate) wait: Duration,
-    /// For whom the session is that the agent opens; the agent itself, if left out.
+    /// The audience of the session; the agent itself by default.
     pub(crate) audience: Option<String>,
     pub(crate) key: KeyOffer,
-    /// Whether a verification that is still fresh does, where the agent is configured so.
+    /// True to accept a verification that is still fresh, if the agent's configuration allows it.
     pub(crate) reuse: bool,
 }
 
-/// To whom a security key on this machine is offered.
+/// The people to whom a security key on this machine is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyOffer {
-    /// To a person in front of this machine.
+    /// A person in front of this machine.
     Local,
     Never,
-    /// To everybody, wherever they are.
+    /// All people, also over the network.
     Always,
 }
 
-/// The option cannot be meant; its text.
+/// An invalid option, with its text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BadOption<'a>(pub(crate) &'a str);
 
 impl Options {
-    /// Reads the options. One that is unknown, malformed or given twice is an error: what it was
-    /// meant to do is not known.
+    /// Parses the options. An unknown, malformed or repeated option is an error, since its intent
+    /// is unclear.
     pub(crate) fn parse<'a>(arguments: &[&'a str]) -> Result<Options, BadOption<'a>> {
         let (mut socket, mut timeout, mut wait, mut audience, mut key, mut reuse) =
             (None, None, None, None, None, None);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_that_cannot_be_meant_is_refused() {
+    fn an_invalid_option_is_refused() {
         for option in [
             "",
             "debug",

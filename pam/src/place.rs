@@ -1,4 +1,4 @@
-//! Where the person is, by what the kernel and the system's own files say.
+//! The location of the person, according to the kernel and system files.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -12,8 +12,8 @@ use crate::failure::Failure;
 use crate::libpam::{Item, Pam};
 use crate::options::KeyOffer;
 
-/// The terminal and the session that this process belongs to, so that no other session is taken for
-/// it: a process id is used again, a process id with its start time is not, within one boot.
+/// The terminal and the session of this process, identified beyond reuse: process ids are reused,
+/// but not together with the start time within one boot.
 #[derive(Serialize)]
 pub(crate) struct Terminal {
     tty: String,
@@ -23,12 +23,12 @@ pub(crate) struct Terminal {
     boot_id: String,
 }
 
-/// Whether a security key plugged in here may be asked for.
+/// Returns whether a security key on this machine is offered.
 pub(crate) fn offers_key(pam: &Pam<'_>, offer: KeyOffer) -> Result<bool, Failure> {
     match offer {
         KeyOffer::Always => Ok(true),
         KeyOffer::Never => Ok(false),
-        // Somebody far away must not make the key blink and have the owner touch it.
+        // A remote person must not make the key blink: its owner might touch it.
         KeyOffer::Local if !pam.item(Item::RemoteHost)?.is_empty() => Ok(false),
         KeyOffer::Local => Ok(is_console(&pam.item(Item::Tty)?) || is_on_seat()),
     }
@@ -45,7 +45,7 @@ impl Terminal {
         }
     }
 
-    /// Of this process; none without a terminal, or where any of it cannot be told.
+    /// The terminal of this process; `None` without a terminal, or if the kernel does not say.
     pub(crate) fn of_this_process() -> Option<Terminal> {
         let own = Stat::parse(&read("/proc/self/stat")?)?;
         let tty = terminal_name(own.terminal)?;
@@ -56,9 +56,10 @@ impl Terminal {
     }
 }
 
-/// The user id behind a login name, by the system's own tables.
+/// The user id of a login name, from the system's user database.
 ///
-/// Not by libpam's `pam_modutil_getpwnam`: without memory that tries two thousand million times.
+/// libpam's `pam_modutil_getpwnam` is no alternative: out of memory, it tries two thousand million
+/// times.
 #[allow(unsafe_code, reason = "a function of libc")]
 pub(crate) fn uid_of(user: &str) -> Option<u32> {
     let user = CString::new(user).ok()?;
@@ -80,7 +81,7 @@ pub(crate) fn uid_of(user: &str) -> Option<u32> {
     Some(found.pw_uid)
 }
 
-/// What we need of `/proc/PID/stat` (proc_pid_stat(5)).
+/// Fields of `/proc/PID/stat` (proc_pid_stat(5)).
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {
     session: u32,
@@ -90,7 +91,7 @@ struct Stat {
 
 impl Stat {
     fn parse(text: &str) -> Option<Stat> {
-        // The name before it may hold anything, parentheses too.
+        // The process name before it may contain any character, parentheses included.
         let (_, rest) = text.rsplit_once(") ")?;
         let mut fields = rest.split_ascii_whitespace();
         // State, parent and process group come first.
@@ -123,8 +124,8 @@ fn is_console(tty: &str) -> bool {
     })
 }
 
-/// Whether the session of this process is one on a seat: a screen and a keyboard of this machine
-/// (sd-login(3)).
+/// Returns whether the session of this process is on a seat: a screen and a keyboard of this
+/// machine (sd-login(3)).
 fn is_on_seat() -> bool {
     let Some(id) = read("/proc/self/sessionid") else { return false };
     let id = id.trim();
@@ -140,14 +141,14 @@ fn describes_seat(session: &str) -> bool {
     value("SEAT").is_some_and(|seat| !seat.is_empty()) && value("REMOTE") == Some("0")
 }
 
-/// A small file of the system's.
+/// Reads a small system file.
 fn read(path: &str) -> Option<String> {
     let mut text = String::new();
     File::open(path).ok()?.take(8 * 1_024).read_to_string(&mut text).ok()?;
     Some(text)
 }
 
-/// What the kernel says of a process that nobody logged in for: −1, unsigned.
+/// The session id of a process without a login: −1 as unsigned.
 const NO_SESSION: &str = "4294967295";
 
 #[cfg(test)]
@@ -157,7 +158,7 @@ mod tests {
     #[test]
     fn the_systems_tables_know_root() {
         assert_eq!(uid_of("root"), Some(0));
-        assert_eq!(uid_of("nobody-of-that-name"), None);
+        assert_eq!(uid_of("no-user-of-that-name"), None);
     }
 
     #[test]
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seat_is_one_without_a_network_in_between() {
+    fn a_remote_session_is_not_on_a_seat() {
         assert!(describes_seat("UID=1000\nREMOTE=0\nSEAT=seat0\n"));
         assert!(!describes_seat("UID=1000\nREMOTE=1\nSEAT=seat0\n"));
         assert!(!describes_seat("UID=1000\nREMOTE=0\n"));

@@ -1,8 +1,8 @@
 //! Memory for the time after memory has run out.
 //!
-//! Rust aborts the process when an allocation fails, and here the process is the host: a screen
-//! locker that dies may leave the screen unlocked. So what the system does not give comes from a
-//! reserve, the call notices and ends with a failure.
+//! Rust aborts the process when an allocation fails, and the process here is the host: a screen
+//! locker that dies may leave the screen unlocked. When the system has no memory left, allocations
+//! are served from a reserve, and the call ends with a failure.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 struct Reserve {
     arena: Arena,
-    /// Blocks that are in use (upper half), and bytes up to the end of the last one (lower half).
-    /// With the last block the bytes are free again.
+    /// The number of blocks in use (upper half), and the bytes up to the end of the last one (lower
+    /// half). Freeing the last block frees all bytes.
     used: AtomicU64,
     touched: AtomicBool,
 }
@@ -21,12 +21,12 @@ struct Reserve {
 #[repr(align(64))]
 struct Arena(UnsafeCell<[u8; SIZE]>);
 
-/// Starts a call: from here on the reserve is not touched.
+/// Starts a call and clears the mark for use of the reserve.
 pub(crate) fn begin() {
     ALLOCATOR.touched.store(false, SeqCst);
 }
 
-/// Whether memory has run out since the call began, in this call or one of another thread.
+/// Returns whether memory ran out since the call began, in this thread or another.
 pub(crate) fn is_touched() -> bool {
     ALLOCATOR.touched.load(SeqCst)
 }
@@ -36,8 +36,8 @@ pub(crate) fn is_touched() -> bool {
 unsafe impl Sync for Arena {}
 
 #[allow(unsafe_code, reason = "an allocator")]
-// SAFETY: blocks are the system's, or parts of the arena that are nobody else's, of the size and
-// alignment asked for; no method unwinds.
+// SAFETY: each block is the system's or an exclusive part of the arena, with the size and alignment
+// asked for; no method unwinds.
 unsafe impl GlobalAlloc for Reserve {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller keeps the contract of `alloc`.
@@ -49,7 +49,7 @@ unsafe impl GlobalAlloc for Reserve {
         if self.owns(block) {
             self.give_back();
         } else {
-            // SAFETY: what is not the arena's came from `System`, with this layout.
+            // SAFETY: a block outside the arena came from `System`, with this layout.
             unsafe { System.dealloc(block, layout) }
         }
     }
@@ -78,7 +78,7 @@ unsafe impl GlobalAlloc for Reserve {
 }
 
 impl Reserve {
-    /// A block of the arena, or null where it is spent, too.
+    /// Takes a block of the arena; null if the arena is full.
     fn take(&self, layout: Layout) -> *mut u8 {
         self.touched.store(true, SeqCst);
         let base = self.arena.0.get().cast::<u8>();
@@ -97,7 +97,7 @@ impl Reserve {
             let blocks = (used >> 32).saturating_sub(1);
             Some(if blocks == 0 { 0 } else { blocks << 32 | used & u64::from(u32::MAX) })
         };
-        // It never says none.
+        // The update always succeeds: `one_less` never returns `None`.
         let _ = self.used.fetch_update(SeqCst, Relaxed, one_less);
     }
 
@@ -107,7 +107,7 @@ impl Reserve {
     }
 }
 
-/// Where a block begins, and what `used` is then.
+/// The offset of a new block, and the next value of `used`.
 fn place(used: u64, layout: Layout) -> Option<(usize, u64)> {
     // The arena itself is aligned no better.
     if layout.align() > align_of::<Arena>() {
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spent_reserve_gives_nothing() {
+    fn a_full_reserve_returns_null() {
         let reserve = Reserve {
             arena: Arena(UnsafeCell::new([0; SIZE])),
             used: AtomicU64::new(0),

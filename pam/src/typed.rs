@@ -1,20 +1,19 @@
-//! What a person typed where a code belongs.
+//! The text that a person typed at a code prompt.
 
 use zeroize::Zeroizing;
 
-/// Text in one of the forms that the agent takes. Anything else is not sent anywhere: it may be a
-/// password.
+/// Text in one of the forms of a code. No other text is sent: it may be a password.
 pub(crate) enum Typed {
     /// Six to eight digits.
     Code(Zeroizing<String>),
     /// 16 symbols of Crockford's base32, from the sheet of recovery codes.
     Recovery(Zeroizing<String>),
-    /// 20 of them: a bypass code.
+    /// 20 such symbols: a bypass code.
     Bypass(Zeroizing<String>),
 }
 
 impl Typed {
-    /// Reads a code; spaces are left out, as some programs show codes in two groups.
+    /// Parses a code without its spaces; some programs show codes in two groups.
     pub(crate) fn parse(text: &str) -> Option<Typed> {
         let mut typed = Zeroizing::new(String::with_capacity(text.len()));
         typed.extend(text.chars().filter(|c| !c.is_ascii_whitespace()));

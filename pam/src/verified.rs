@@ -1,20 +1,20 @@
-//! The proof that the agent said yes, and the only place that makes one.
+//! The proof that the agent verified the person, and its only constructors.
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 
-/// The agent verified this person, just now or freshly enough. Only [`Opened::verify`] and
-/// [`Context::verify`] make one.
+/// Proof that the agent verified this person, just now or recently enough. Only [`Opened::verify`]
+/// and [`Context::verify`] construct it.
 #[must_use]
 pub(crate) struct Verified(());
 
-/// What a verification must be about.
+/// The properties that a session context must have.
 #[derive(Clone, Copy)]
 pub(crate) struct Expected<'a> {
     pub(crate) account: &'a str,
-    /// For whom the context must be; any, if it is not configured.
+    /// The required audience; `None` accepts any.
     pub(crate) audience: Option<&'a str>,
 }
 
@@ -29,11 +29,10 @@ pub(crate) struct Opened {
 #[derive(Deserialize)]
 pub(crate) struct Context {
     account: String,
-    /// The name that was asked for, where the agent folds names and the account's is another
-    /// spelling of it.
+    /// The requested name, if the agent folds names and the account is spelled differently.
     asked_as: Option<String>,
     mfa_present: bool,
-    /// Only where MFA was present.
+    /// Present only with MFA.
     mfa_age_seconds: Option<u64>,
     serial: Option<String>,
     session_id: String,
@@ -45,7 +44,7 @@ impl Opened {
         Opened { token, context }
     }
 
-    /// Whether this says what a session that was opened just now says.
+    /// Requires the properties of a session that was opened just now.
     pub(crate) fn verify(&self, expected: Expected<'_>) -> Result<Verified, Failure> {
         let just_now = self.context.mfa_age_seconds.is_some_and(|age| age <= JUST_NOW);
         if self.token.is_empty() || !just_now {
@@ -56,7 +55,7 @@ impl Opened {
 }
 
 impl Context {
-    /// Whether this is a context with MFA, of that account, for that audience.
+    /// Requires a context with MFA for this account and audience.
     pub(crate) fn verify(&self, expected: Expected<'_>) -> Result<Verified, Failure> {
         let mfa = self.mfa_present
             && self.mfa_age_seconds.is_some()
@@ -72,7 +71,7 @@ impl Context {
     }
 }
 
-/// Seconds between the verdict and its arrival here.
+/// The tolerance in seconds between the verdict and its arrival here.
 const JUST_NOW: u64 = 60;
 
 #[cfg(test)]
@@ -93,13 +92,13 @@ mod tests {
     }
 
     #[test]
-    fn a_session_with_mfa_of_this_account_is_a_yes() {
+    fn a_session_with_mfa_of_this_account_is_accepted() {
         assert!(verdict(opened(), None));
         assert!(verdict(opened(), Some("twostep")));
     }
 
     #[test]
-    fn whatever_is_missing_or_of_another_type_is_no_yes() {
+    fn missing_or_mistyped_members_are_refused() {
         for (member, values) in [
             ("/token", vec![json!(""), json!(1), Value::Null]),
             ("/context", vec![json!({}), json!([]), Value::Null]),
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_was_asked_for_by_another_spelling_is_a_yes() {
+    fn an_account_asked_for_by_another_spelling_is_accepted() {
         let with = |account: &str, asked_as: Value| {
             let mut opened = opened();
             let context = opened.pointer_mut("/context").unwrap().as_object_mut().unwrap();
@@ -148,12 +147,12 @@ mod tests {
     }
 
     #[test]
-    fn another_audience_is_no_yes() {
+    fn another_audience_is_refused() {
         assert!(!verdict(opened(), Some("workstation")));
     }
 
     #[test]
-    fn a_member_that_comes_twice_is_no_yes() {
+    fn a_repeated_member_is_refused() {
         let text = opened()
             .to_string()
             .replace("\"mfa_present\":true", "\"mfa_present\":false,\"mfa_present\":true");
