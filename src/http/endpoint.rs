@@ -1,4 +1,4 @@
-//! Where a server is, and how it is reached.
+//! Server addresses, and connecting to them.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use tokio_rustls::rustls::ClientConfig;
 
 use crate::http::{Cause, Connection, Roots};
 
-/// Where an HTTP server is: on a Unix socket, or at a URL. Cheap to clone.
+/// The address of an HTTP server: a Unix socket or a URL. Cheap to clone.
 #[derive(Clone)]
 pub struct Endpoint(Arc<Place>);
 
@@ -31,7 +31,7 @@ struct Tls {
     name: ServerName<'static>,
 }
 
-/// The URL cannot be used; the text says what it must look like.
+/// An unusable URL; the message describes the expected form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadUrl(&'static str);
 
@@ -41,12 +41,12 @@ impl Endpoint {
         Endpoint(Arc::new(Place::Unix(socket.into())))
     }
 
-    /// A server at this URL, which is `https://host`, with a port or a path if need be, and proves
-    /// to be it by a certificate that one of these authorities signed. Without TLS (`http://`) only
-    /// this machine is reached.
+    /// A server at this URL: `https://host`, with an optional port and path, authenticated by a
+    /// certificate from one of these authorities. Plain `http://` is accepted for this machine
+    /// only.
     ///
     /// # Errors
-    /// The URL is no such URL.
+    /// [`BadUrl`] for any other URL.
     pub fn url(url: &str, roots: &Roots) -> Result<Endpoint, BadUrl> {
         let uri: Uri = url
             .parse()
@@ -63,12 +63,12 @@ impl Endpoint {
         let (port, tls) = match uri.scheme_str() {
             Some("https") => {
                 let name = ServerName::try_from(host.clone())
-                    .map_err(|_| BadUrl("this is no name of a host"))?;
+                    .map_err(|_| BadUrl("the host of the URL is not a host name"))?;
                 (443, Some(Tls { config: roots.config(), name }))
             }
             Some("http") if here => (80, None),
             Some("http") => {
-                return Err(BadUrl("without TLS anybody on the way can answer: use https://"));
+                return Err(BadUrl("plain http:// is for this machine only: use https://"));
             }
             _ => return Err(BadUrl("a server is named like https://mfa.example.com")),
         };
@@ -83,7 +83,7 @@ impl Endpoint {
         })))
     }
 
-    /// The socket, if it is one.
+    /// The socket path, if this is a socket.
     pub fn socket(&self) -> Option<&Path> {
         match &*self.0 {
             Place::Unix(path) => Some(path),
@@ -91,7 +91,7 @@ impl Endpoint {
         }
     }
 
-    /// A request for what is at `target` (a path that begins with `/`, and a query) on this server.
+    /// Starts a request for `target`, a path that begins with `/` and an optional query.
     pub fn request(&self, method: Method, target: &str) -> request::Builder {
         let (host, prefix) = match &*self.0 {
             Place::Unix(_) => ("localhost", ""),
@@ -103,10 +103,10 @@ impl Endpoint {
             .header(HOST, host)
     }
 
-    /// Connects, with TLS where there is to be TLS.
+    /// Connects, with TLS for `https` URLs.
     ///
     /// # Errors
-    /// [`Cause`]; no request can have been sent.
+    /// [`Cause`]; no request was sent.
     pub async fn connect(&self, within: Duration) -> Result<Connection, Cause> {
         timeout(within, self.open()).await.unwrap_or(Err(Cause::TimedOut))
     }
@@ -121,7 +121,7 @@ impl Endpoint {
                 let connector = TlsConnector::from(Arc::clone(&tls.config));
                 let stream = connector.connect(tls.name.clone(), stream).await.map_err(
                     |error| match error.kind() {
-                        // What TLS itself finds fault with.
+                        // TLS itself failed.
                         io::ErrorKind::InvalidData => Cause::NotTrusted(error.to_string()),
                         _ => Cause::from(error),
                     },

@@ -2,31 +2,31 @@
 
 use std::{fmt, io};
 
-/// A request without an answer, grouped by what the caller may do next.
+/// A request without an answer, by the caller's options.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum Error {
-    /// Nothing was sent: any request may be repeated.
+    /// The request was not sent: any request may be repeated.
     NotSent(Cause),
     /// The request may have been sent and carried out: repeat queries only.
     Lost(String),
 }
 
-/// Why a server cannot be reached.
+/// The reason why a server is unreachable.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum Cause {
-    /// There is no such socket, or no such host.
+    /// The socket or host does not exist.
     NotThere,
-    /// Nobody listens there any more.
+    /// The server does not listen (any more).
     NotListening,
-    /// The socket, or a directory above it, is not for us.
+    /// The permissions of the socket, or of a directory above it, exclude this user.
     NotAllowed,
-    /// Nobody took the connection in time.
+    /// The connection was not accepted in time.
     TimedOut,
-    /// It is there, and does not prove to be the one that was meant.
+    /// The server's certificate does not prove the expected identity.
     NotTrusted(String),
-    /// Something else.
+    /// Any other reason.
     Other(String),
 }
 
@@ -45,10 +45,10 @@ impl From<io::Error> for Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Cause::NotThere => f.write_str("there is no such socket"),
-            Cause::NotListening => f.write_str("nobody listens there"),
-            Cause::NotAllowed => f.write_str("it may not be used from here"),
-            Cause::TimedOut => f.write_str("nobody takes the connection"),
+            Cause::NotThere => f.write_str("the socket or host does not exist"),
+            Cause::NotListening => f.write_str("no server is listening there"),
+            Cause::NotAllowed => f.write_str("this user may not use it"),
+            Cause::TimedOut => f.write_str("the connection was not accepted in time"),
             Cause::NotTrusted(why) => write!(f, "its certificate is not trusted: {why}"),
             Cause::Other(why) => f.write_str(why),
         }

@@ -1,8 +1,7 @@
-//! HTTP/1.1 (RFC 9112) from the asking side, over a Unix socket or TLS.
+//! HTTP/1.1 (RFC 9112) client over a Unix socket or TLS.
 //!
-//! One request, one answer. No redirect is followed, no proxy is asked, nothing is kept between
-//! requests but the connection, and nothing is ever sent twice: a failure says whether the request
-//! can have been sent.
+//! One request, one answer: no redirects, no proxies, no state between requests except the
+//! connection, and no automatic retries. A failure tells whether the request can have been sent.
 
 mod endpoint;
 mod error;
@@ -23,30 +22,30 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// A connection to an endpoint. It takes one request after the other, and ends when it is dropped.
+/// A connection to an endpoint, for requests in sequence. It is closed on drop.
 #[derive(Debug)]
 pub struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     task: JoinHandle<hyper::Result<()>>,
 }
 
-/// An answer that came whole.
+/// A complete answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// Its status.
+    /// The status code.
     pub status: StatusCode,
-    /// Its headers.
+    /// The headers.
     pub headers: HeaderMap,
-    /// Its body.
+    /// The body.
     pub body: Bytes,
 }
 
-/// How much one answer may take.
+/// Limits for one answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// From the request to the last byte of the answer.
+    /// The time from the request to the last byte of the answer.
     pub within: Duration,
-    /// Bytes of the body.
+    /// The size of the body in bytes.
     pub longest: usize,
 }
 
@@ -60,7 +59,7 @@ impl Connection {
         Ok(Connection { sender, task: tokio::spawn(connection) })
     }
 
-    /// Whether it looks as if it would take another request.
+    /// Returns whether the connection seems ready for another request.
     pub fn is_open(&self) -> bool {
         !self.sender.is_closed()
     }
@@ -68,7 +67,8 @@ impl Connection {
     /// Sends a request and waits for the whole answer.
     ///
     /// # Errors
-    /// [`Error::NotSent`]: nothing of the request was sent. [`Error::Lost`]: it may have been done.
+    /// [`Error::NotSent`] if nothing was sent; [`Error::Lost`] if the request may have been carried
+    /// out.
     pub async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
@@ -80,11 +80,11 @@ impl Connection {
             .unwrap_or_else(|_| Err(late(bounds.within)))
     }
 
-    /// Sends a request and waits for the head of the answer. The body arrives as it is sent, while
-    /// this connection lives.
+    /// Sends a request and waits for the head of the answer. The body can be read while this
+    /// connection lives.
     ///
     /// # Errors
-    /// Those of [`Connection::send`].
+    /// As for [`Connection::send`].
     pub async fn begin(
         &mut self,
         request: Request<Full<Bytes>>,
@@ -100,7 +100,7 @@ impl Connection {
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, Error> {
         self.sender.ready().await.map_err(|_| Error::NotSent(Cause::NotListening))?;
-        // A message that is handed back was not sent.
+        // A request that is handed back was not sent.
         self.sender.try_send_request(request).await.map_err(|mut failed| {
             match failed.take_message() {
                 Some(_) => Error::NotSent(Cause::NotListening),
@@ -124,7 +124,7 @@ async fn read(response: Response<Incoming>, longest: usize) -> Result<Answer, Er
     let (head, body) = response.into_parts();
     let body = Limited::new(body, longest).collect().await;
     let body = body
-        .map_err(|error| Error::Lost(format!("the answer did not come whole: {error}")))?
+        .map_err(|error| Error::Lost(format!("the answer is incomplete: {error}")))?
         .to_bytes();
     Ok(Answer { status: head.status, headers: head.headers, body })
 }

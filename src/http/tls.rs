@@ -1,4 +1,4 @@
-//! Whom a server's certificate may be from.
+//! Certificate authorities that a server's certificate may come from.
 
 use std::sync::Arc;
 
@@ -7,25 +7,26 @@ use rustls_pki_types::pem::PemObject;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// The authorities whose word counts. Cheap to clone.
+/// The trusted authorities. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Roots(Arc<ClientConfig>);
 
-/// There is nobody to trust.
+/// No authority to trust.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BadRoots {
-    /// The system names no authority.
+    /// The system has no usable authority.
     System(String),
-    /// The text holds no certificate in PEM, or a broken one.
+    /// The text contains no certificate in PEM, or a malformed one.
     Pem,
 }
 
 impl Roots {
-    /// The authorities that the operating system trusts, as they are now.
+    /// The authorities that the operating system trusts at this moment.
     ///
     /// # Errors
-    /// There are none; install `ca-certificates`, or name them with [`Roots::from_pem`].
+    /// [`BadRoots::System`] if there are none: install `ca-certificates`, or use
+    /// [`Roots::from_pem`].
     pub fn system() -> Result<Roots, BadRoots> {
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
@@ -36,7 +37,7 @@ impl Roots {
         Ok(Roots::of(roots))
     }
 
-    /// These authorities and no others: certificates in PEM.
+    /// Exactly these authorities: certificates in PEM.
     ///
     /// # Errors
     /// [`BadRoots::Pem`].
@@ -48,18 +49,18 @@ impl Roots {
         if roots.is_empty() { Err(BadRoots::Pem) } else { Ok(Roots::of(roots)) }
     }
 
-    /// Nobody: for servers that are reached without TLS.
+    /// No authority, for servers without TLS.
     pub fn none() -> Roots {
         Roots::of(RootCertStore::empty())
     }
 
     fn of(roots: RootCertStore) -> Roots {
-        // Named here, so that no other crate's features decide it. TLS 1.2 and 1.3: what this build
-        // of rustls has.
+        // The provider is named here, so that features of other crates do not decide it. The
+        // protocol versions are those of this build of rustls: 1.2 and 1.3.
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
         let mut config = match builder.with_safe_default_protocol_versions() {
             Ok(builder) => builder.with_root_certificates(roots).with_no_client_auth(),
-            // The provider has no suite for the versions that are built in: it has one for each.
+            // Every built-in protocol version has a cipher suite in this provider.
             Err(error) => unreachable!("{error}"),
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -80,7 +81,7 @@ impl std::fmt::Display for BadRoots {
             BadRoots::System(why) => {
                 write!(f, "the system's certificate authorities cannot be read: {why}")
             }
-            BadRoots::Pem => f.write_str("this is no certificate in PEM"),
+            BadRoots::Pem => f.write_str("the text is not a certificate in PEM"),
         }
     }
 }
