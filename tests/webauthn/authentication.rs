@@ -1,4 +1,4 @@
-//! WebAuthn L3 §7.2, step by step. What is refused differs from what is accepted in one field.
+//! WebAuthn L3 §7.2, step by step. Each refused response differs from an accepted one in one field.
 
 use twostep::testing::SimulatedSecurityKey;
 use twostep::webauthn::{
@@ -86,7 +86,7 @@ fn step_7_2_1_options_name_the_credentials() {
 }
 
 #[test]
-fn step_7_2_1_refuses_to_ask_for_nothing() {
+fn step_7_2_1_refuses_a_ceremony_without_credentials() {
     let party = RelyingParty::new(config()).unwrap();
     assert!(matches!(party.start_authentication(&[]), Err(Fault::BadInput(_))));
 }
@@ -97,7 +97,7 @@ fn step_7_2_3_an_assertion_response_is_accepted() {
 }
 
 #[test]
-fn step_7_2_3_refuses_another_type_and_an_id_that_is_not_the_raw_id() {
+fn step_7_2_3_refuses_another_type_or_raw_id() {
     let it = Authentication::new();
     let mut response = it.used.response();
     response.kind = "password".into();
@@ -108,13 +108,13 @@ fn step_7_2_3_refuses_another_type_and_an_id_that_is_not_the_raw_id() {
 }
 
 #[test]
-fn step_7_2_5_a_credential_that_was_asked_for_is_accepted() {
+fn step_7_2_5_an_allowed_credential_is_accepted() {
     let it = Authentication::new();
     assert_eq!(it.finish().unwrap().credential_id, it.credential.id);
 }
 
 #[test]
-fn step_7_2_5_refuses_a_credential_that_was_not_asked_for() {
+fn step_7_2_5_refuses_a_credential_not_asked_for() {
     // Another credential of the same account and key, signed with its own private key.
     let mut it = Authentication::new();
     let (options, state) = it.party.start_registration(&alice(), &[]).unwrap();
@@ -130,7 +130,7 @@ fn step_7_2_5_refuses_a_credential_that_was_not_asked_for() {
 fn step_7_2_6_the_accounts_own_user_handle_is_accepted() {
     let _ = accepted(|it| it.used.user_handle = Some(alice().handle));
     let _ = accepted(|it| it.used.user_handle = None);
-    // Libraries send an empty one for a key that stores no credentials.
+    // Libraries send an empty user handle for a key that stores no credentials.
     let _ = accepted(|it| it.used.user_handle = Some(Vec::new()));
 }
 
@@ -151,7 +151,7 @@ fn step_7_2_6_refuses_another_accounts_credential() {
 }
 
 #[test]
-fn step_7_2_7_authenticator_data_that_end_where_they_should_are_accepted() {
+fn step_7_2_7_authenticator_data_of_exact_length_are_accepted() {
     let _ = accepted(|it| {
         it.used.flags |= 0x80;
         it.used.extensions = b"\xa1\x61a\x01".to_vec();
@@ -159,7 +159,7 @@ fn step_7_2_7_authenticator_data_that_end_where_they_should_are_accepted() {
 }
 
 #[test]
-fn step_7_2_7_refuses_authenticator_data_with_more_or_less() {
+fn step_7_2_7_refuses_longer_or_shorter_authenticator_data() {
     refused(7, |it| it.used.extensions = vec![0]);
     refused(7, |it| it.used.flags |= 0x80);
     // Attested credential data belong to a registration.
@@ -180,14 +180,14 @@ fn step_7_2_8_client_data_in_utf_8_are_accepted() {
     assert_eq!(accepted(marked).sign_count, 2);
 }
 
-/// Puts a byte order mark at the front of the client data, which webauthn-rs cannot read.
+/// Puts a byte order mark before the client data, which webauthn-rs cannot parse.
 fn marked(it: &mut Authentication) {
     it.used.client_data.splice(0..0, [0xef, 0xbb, 0xbf]).for_each(drop);
 }
 
-/// What webauthn-rs cannot read is held to the same steps.
+/// Client data that webauthn-rs cannot parse are judged by the same steps.
 #[test]
-fn step_7_2_8_refuses_with_a_byte_order_mark_what_it_refuses_without() {
+fn step_7_2_8_refuses_as_much_with_a_mark() {
     type Spoil<'a> = &'a dyn Fn(&mut Authentication);
     let marked_with = |spoil: Spoil<'_>| {
         let mut it = Authentication::with(
@@ -225,7 +225,7 @@ fn step_7_2_8_refuses_with_a_byte_order_mark_what_it_refuses_without() {
     for (step, spoil) in cases {
         assert_step(step, marked_with(spoil));
     }
-    // The signature is over the bytes as they arrive, the mark among them.
+    // The signature covers the bytes as they arrive, the byte order mark included.
     let mut it = Authentication::new();
     marked(&mut it);
     let mut response = it.used.response();
@@ -234,7 +234,7 @@ fn step_7_2_8_refuses_with_a_byte_order_mark_what_it_refuses_without() {
 }
 
 #[test]
-fn step_7_2_8_refuses_client_data_that_are_not_utf_8() {
+fn step_7_2_8_refuses_client_data_not_in_utf_8() {
     refused(8, |it| {
         insert(&mut it.used.client_data, "\"extra\":\"!\",");
         let place = it.used.client_data.iter().position(|byte| *byte == b'!').unwrap();
@@ -243,12 +243,12 @@ fn step_7_2_8_refuses_client_data_that_are_not_utf_8() {
 }
 
 #[test]
-fn step_7_2_9_members_that_nobody_knows_are_accepted() {
+fn step_7_2_9_unknown_members_are_accepted() {
     let _ = accepted(|it| insert(&mut it.used.client_data, "\"new\":{\"a\":null},"));
 }
 
 #[test]
-fn step_7_2_9_refuses_what_is_not_json() {
+fn step_7_2_9_refuses_malformed_json() {
     refused(9, |it| it.used.client_data.truncate(it.used.client_data.len() - 1));
     refused(9, |it| insert(&mut it.used.client_data, "\"challenge\":\"AAAA\","));
     refused(9, |it| {
@@ -273,7 +273,7 @@ fn step_7_2_10_refuses_the_type_of_a_registration() {
 }
 
 #[test]
-fn step_7_2_11_the_challenge_that_was_issued_is_accepted() {
+fn step_7_2_11_the_issued_challenge_is_accepted() {
     let _ = accepted(|_| {});
 }
 
@@ -299,12 +299,12 @@ fn step_7_2_12_refuses_another_origin() {
 }
 
 #[test]
-fn step_7_2_13_an_embedded_page_is_accepted_where_one_is_expected() {
+fn step_7_2_13_an_embedded_page_is_accepted_if_configured() {
     let _ = in_the_shop().finish().unwrap();
 }
 
 #[test]
-fn step_7_2_13_refuses_an_embedded_page_where_none_is_expected() {
+fn step_7_2_13_refuses_an_embedded_page_by_default() {
     refused_with(in_the_shop, 13, |it| it.party = RelyingParty::new(config()).unwrap());
     refused(13, |it| {
         replace(&mut it.used.client_data, "\"crossOrigin\":false", "\"crossOrigin\":true")
@@ -317,7 +317,7 @@ fn step_7_2_14_the_configured_top_origin_is_accepted() {
 }
 
 #[test]
-fn step_7_2_14_refuses_another_top_origin_and_none() {
+fn step_7_2_14_refuses_another_or_a_missing_top_origin() {
     refused_with(in_the_shop, 14, |it| {
         replace(&mut it.used.client_data, "https://shop.example", "https://evil.example")
     });
@@ -331,7 +331,7 @@ fn step_7_2_14_refuses_another_top_origin_and_none() {
 }
 
 #[test]
-fn step_7_2_15_the_hash_of_the_rp_id_is_accepted() {
+fn step_7_2_15_the_rp_id_hash_is_accepted() {
     let _ = accepted(|_| {});
 }
 
@@ -346,12 +346,12 @@ fn step_7_2_16_a_touch_is_accepted() {
 }
 
 #[test]
-fn step_7_2_16_refuses_a_key_that_nobody_touched() {
+fn step_7_2_16_refuses_an_untouched_key() {
     refused(16, |it| it.used.flags &= !0x01);
 }
 
 #[test]
-fn step_7_2_17_a_verified_user_is_accepted_where_one_is_required() {
+fn step_7_2_17_a_verified_user_is_accepted_if_required() {
     let it = Authentication::with(
         requiring(UserVerification::Required),
         SimulatedSecurityKey::new("alice's").verifying(),
@@ -360,7 +360,7 @@ fn step_7_2_17_a_verified_user_is_accepted_where_one_is_required() {
 }
 
 #[test]
-fn step_7_2_17_refuses_a_user_who_is_not_verified_where_one_is_required() {
+fn step_7_2_17_refuses_an_unverified_user_if_required() {
     let new = || {
         Authentication::with(
             requiring(UserVerification::Required),
@@ -382,7 +382,7 @@ fn step_7_2_17_is_decided_by_the_stored_state() {
 }
 
 #[test]
-fn step_7_2_17_verified_once_is_not_verified_for_ever() {
+fn step_7_2_17_an_earlier_verification_does_not_count() {
     for policy in [UserVerification::Discouraged, UserVerification::Preferred] {
         let mut it = Authentication::with(
             requiring(policy),
@@ -402,7 +402,7 @@ fn portable() -> Authentication {
 }
 
 #[test]
-fn step_7_2_18_a_backup_where_one_is_possible_is_accepted() {
+fn step_7_2_18_a_possible_backup_is_accepted() {
     let mut it = portable();
     assert!(!it.finish().unwrap().backed_up);
     it.used.flags |= 0x10;
@@ -410,32 +410,32 @@ fn step_7_2_18_a_backup_where_one_is_possible_is_accepted() {
 }
 
 #[test]
-fn step_7_2_18_refuses_a_backup_where_none_is_possible() {
+fn step_7_2_18_refuses_an_impossible_backup() {
     refused(18, |it| it.used.flags |= 0x10);
 }
 
 #[test]
-fn step_7_2_19_an_eligibility_that_stays_is_accepted() {
+fn step_7_2_19_an_unchanged_eligibility_is_accepted() {
     let _ = portable().finish().unwrap();
 }
 
 #[test]
-fn step_7_2_19_refuses_an_eligibility_that_changes() {
+fn step_7_2_19_refuses_a_changed_eligibility() {
     refused_with(portable, 19, |it| it.used.flags &= !0x08);
     refused(19, |it| it.used.flags |= 0x08);
 }
 
 #[test]
-fn step_7_2_20_the_hash_of_the_client_data_is_what_was_signed() {
+fn step_7_2_20_the_signature_covers_the_client_data_hash() {
     let _ = accepted(|it| insert(&mut it.used.client_data, "\"a\":1,"));
 }
 
 #[test]
-fn step_7_2_20_refuses_client_data_that_were_changed_after_the_signature() {
+fn step_7_2_20_refuses_client_data_changed_after_signing() {
     let it = Authentication::new();
     let mut response = it.used.response();
     insert(&mut response.response.client_data_json, "\"a\":1,");
-    // The hash is compared in the next step.
+    // The next step compares the hash.
     assert_step(21, it.finish_with(&response));
 }
 
@@ -460,7 +460,7 @@ fn step_7_2_21_refuses_a_wrong_signature() {
 }
 
 #[test]
-fn step_7_2_22_a_counter_that_grows_or_does_not_exist_is_accepted() {
+fn step_7_2_22_a_growing_or_missing_counter_is_accepted() {
     assert_eq!(accepted(|it| it.used.sign_count = u32::MAX).sign_count, u32::MAX);
     let zero = accepted(|it| {
         it.used.sign_count = 0;
@@ -479,7 +479,7 @@ fn step_7_2_22_refuses_a_counter_that_does_not_grow() {
 }
 
 #[test]
-fn step_7_2_22_a_counter_that_does_not_grow_is_a_signal_for_a_credential_that_may_be_backed_up() {
+fn step_7_2_22_backup_eligible_credentials_are_accepted_without_growth() {
     for presented in [0, 6, 7, 8] {
         let mut it = portable();
         (it.credential.sign_count, it.used.sign_count) = (7, presented);
@@ -488,7 +488,7 @@ fn step_7_2_22_a_counter_that_does_not_grow_is_a_signal_for_a_credential_that_ma
 }
 
 #[test]
-fn step_7_2_22_compares_with_what_is_stored_now() {
+fn step_7_2_22_compares_with_the_currently_stored_counter() {
     // Another ceremony ended between the beginning and the end of this one.
     let mut it = Authentication::new();
     let _ = it.finish().unwrap();
@@ -497,7 +497,7 @@ fn step_7_2_22_compares_with_what_is_stored_now() {
 }
 
 #[test]
-fn step_7_2_23_extensions_that_nobody_asked_for_are_tolerated() {
+fn step_7_2_23_unrequested_extensions_are_tolerated() {
     let _ = accepted(|it| {
         it.used.flags |= 0x80;
         it.used.extensions = b"\xa1\x69largeBlob\xf5".to_vec();
@@ -507,7 +507,7 @@ fn step_7_2_23_extensions_that_nobody_asked_for_are_tolerated() {
             it.used.flags |= 0x80;
             it.used.extensions = extensions.to_vec();
         });
-        // They are signed all the same.
+        // The signature covers them nevertheless.
         let mut it = Authentication::new();
         it.used.flags |= 0x80;
         it.used.extensions = extensions.to_vec();
@@ -519,7 +519,7 @@ fn step_7_2_23_extensions_that_nobody_asked_for_are_tolerated() {
 }
 
 #[test]
-fn step_7_2_23_refuses_an_app_id_that_nobody_asked_for() {
+fn step_7_2_23_refuses_an_unrequested_app_id() {
     refused(15, |it| it.used.appid = Some(true));
 }
 

@@ -1,4 +1,4 @@
-//! The signature counter over any history, and answers in which something was changed.
+//! The signature counter over any history, and responses with one change.
 
 use proptest::prelude::*;
 use twostep::testing::{SimulatedAuthority, SimulatedSecurityKey, Statement};
@@ -9,7 +9,7 @@ use twostep::webauthn::{
 use super::party::{Authentication, Registration, config};
 
 proptest! {
-    /// Whatever counters a key presents, what is stored follows those that were accepted, and only
+    /// For any sequence of counters, the stored counter equals the last accepted one, and only
     /// rises.
     #[test]
     fn a_counter_is_accepted_if_it_grows_or_was_never_there(presented in prop::collection::vec(prop_oneof![0..4_u32, any::<u32>()], 1..12)) {
@@ -33,7 +33,7 @@ proptest! {
         }
     }
 
-    /// No bytes make the relying party panic, and none but the key's own are accepted.
+    /// Arbitrary bytes neither cause a panic nor are accepted, except the key's own.
     #[test]
     fn a_changed_registration_proves_nothing(place in any::<prop::sample::Index>(), change in 1..=255_u8) {
         let attestation = AttestationPolicy { conveyance: Conveyance::Direct, ..AttestationPolicy::default() };
@@ -48,7 +48,7 @@ proptest! {
         prop_assert!(worth.is_err() || matches!(worth, Ok(Attestation::Unverified)), "{:?}", worth);
     }
 
-    /// Where trust is required, nothing in a certificate, a statement or the data can be changed.
+    /// With required trust, no change in certificate, statement or data is accepted.
     #[test]
     fn a_changed_attestation_is_refused(place in any::<prop::sample::Index>(), change in 1..=255_u8) {
         let root = SimulatedAuthority::new("Simulated Root");

@@ -1,5 +1,5 @@
-//! Credentials on Ed25519: registered in every form, used, and refused for everything that another
-//! credential is refused for.
+//! Credentials on Ed25519: registration in every form, use, and the same refusals as for other
+//! credentials.
 
 use twostep::testing::{
     Creation, SimulatedAuthority, SimulatedSecurityKey, SimulatedSigner, Statement,
@@ -15,7 +15,7 @@ fn key() -> SimulatedSecurityKey {
     SimulatedSecurityKey::new("alice's").on_ed25519()
 }
 
-/// A relying party that asks for attestation, and trusts one maker.
+/// A relying party that asks for attestation and trusts one maker.
 fn asking() -> RelyingPartyConfig {
     let anchors = Anchors::parse(&maker().certificate()).unwrap();
     RelyingPartyConfig {
@@ -33,7 +33,7 @@ fn maker() -> SimulatedAuthority {
 }
 
 #[test]
-fn a_credential_on_ed25519_is_registered_with_every_statement_and_signs_in() {
+fn an_ed25519_credential_registers_with_every_statement_and_signs_in() {
     for (statement, attestation, format) in [
         (Statement::None, Attestation::None, "none"),
         (Statement::Own, Attestation::Own, "packed"),
@@ -51,7 +51,7 @@ fn a_credential_on_ed25519_is_registered_with_every_statement_and_signs_in() {
     }
 }
 
-/// One thing is changed in what the key says, and it signs what it says then.
+/// One value is changed before the key signs.
 #[test]
 fn every_step_is_judged_for_ed25519_as_for_other_algorithms() {
     type Change = fn(&mut Authentication);
@@ -85,7 +85,7 @@ fn every_step_is_judged_for_ed25519_as_for_other_algorithms() {
 }
 
 #[test]
-fn a_signature_of_another_key_of_another_message_or_in_another_form_is_none() {
+fn signatures_by_another_key_or_in_another_form_are_refused() {
     let it = Authentication::with(config(), key());
     let other = Authentication::with(config(), SimulatedSecurityKey::new("another").on_ed25519());
     let of_p256 = Authentication::with(config(), SimulatedSecurityKey::new("alice's"));
@@ -114,7 +114,7 @@ fn a_signature_of_another_key_of_another_message_or_in_another_form_is_none() {
     }
 }
 
-/// A forger must not make a key look like one of which there is a copy.
+/// A forged response must not raise an alarm about a copied key.
 #[test]
 fn the_signature_is_judged_before_the_counter() {
     let mut it = Authentication::with(config(), key());
@@ -125,7 +125,7 @@ fn the_signature_is_judged_before_the_counter() {
 }
 
 #[test]
-fn registration_judges_what_a_key_on_ed25519_says() {
+fn registration_judges_the_data_of_ed25519_keys() {
     type Change = fn(&mut Creation);
     let changes: [(u8, Change); 8] = [
         (7, |it| replace(&mut it.client_data, "webauthn.create", "webauthn.get")),
@@ -134,7 +134,8 @@ fn registration_judges_what_a_key_on_ed25519_says() {
         (14, |it| it.rp_id_hash = [7; 32]),
         (15, |it| it.flags &= !0x01),
         (17, |it| it.flags |= 0x10),
-        // 32 bytes that are no point of the curve, and a point that all signatures are right for.
+        // 32 bytes that are not a point of the curve, and a point for which every signature is
+        // valid.
         (20, |it| {
             let place = it.public_key.len() - 32;
             it.public_key[place..].copy_from_slice(&[2; 32]);
@@ -227,7 +228,7 @@ fn only_the_algorithms_that_are_configured_are_offered_and_registered() {
             );
         }
     }
-    // What is enrolled stays good when it is no longer offered.
+    // Enrolled credentials stay valid when their algorithm is no longer offered.
     let registered = Registration::with(config(), key());
     let credential = registered.finish().unwrap();
     let party =

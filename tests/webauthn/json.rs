@@ -1,5 +1,5 @@
-//! The JSON that browsers read and write (WebAuthn L3 §5.1.8 to §5.1.10), and what the relying
-//! party stores.
+//! JSON as browsers read and write it (WebAuthn L3 §5.1.8 to §5.1.10), and the stored form of
+//! ceremonies.
 
 use serde_json::{Value, from_value, json, to_value};
 use twostep::webauthn::{
@@ -140,7 +140,7 @@ fn responses_are_written_as_they_are_read() {
 }
 
 #[test]
-fn what_is_not_base64url_is_refused() {
+fn text_other_than_base64url_is_refused() {
     let made = to_value(Registration::new().creation.response()).unwrap();
     for text in ["AAAA====", "AA==", "A", "AB", "++++", "A A A", "AAAA\n"] {
         let mut spoiled = made.clone();
@@ -167,7 +167,7 @@ fn a_ceremony_survives_being_stored() {
         .party
         .finish_authentication(&state, &it.used.response(), &it.credential)
         .unwrap();
-    // What is secret about them is not printed.
+    // Debug output omits their secrets.
     assert_eq!(
         format!("{:?}, {state:?}", Registration::new().state),
         "RegistrationState(..), AuthenticationState(..)"

@@ -1,4 +1,4 @@
-//! FIDO metadata from a file: who signed it, whether it was changed, and what it says of models.
+//! FIDO metadata from a file: signer, integrity, and statements about models.
 
 use std::sync::Arc;
 
@@ -71,7 +71,7 @@ fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-/// ECDSA from DER to two numbers of 32 bytes, as JOSE has it.
+/// Converts an ECDSA signature from DER to two numbers of 32 bytes, the JOSE form.
 fn raw(der: &[u8]) -> Vec<u8> {
     let length = usize::from(der[3]);
     let (r, s) = (&der[4..4 + length], &der[6 + length..]);
@@ -113,14 +113,14 @@ fn maker() -> SimulatedAuthority {
 }
 
 #[test]
-fn step_7_1_23_a_blob_that_its_root_vouches_for_is_accepted() {
+fn step_7_1_23_a_blob_under_its_root_is_accepted() {
     let metadata = Blob::new(json!([])).parse().unwrap();
     assert_eq!(metadata.number(), 3);
     assert!(metadata.may_follow(2) && metadata.may_follow(3) && !metadata.may_follow(4));
 }
 
 #[test]
-fn step_7_1_23_accepts_what_openssl_signed_with_rsa() {
+fn step_7_1_23_a_blob_signed_by_openssl_is_accepted() {
     let roots = Anchors::parse(ROOT).unwrap();
     let metadata =
         Metadata::parse(BLOB.as_bytes(), &roots, SIGNER, UnixTime(1_800_000_000)).unwrap();
@@ -180,14 +180,14 @@ fn step_7_1_23_refuses_a_blob_that_was_changed() {
 }
 
 #[test]
-fn a_blob_is_good_for_the_day_of_its_next_update_and_no_longer() {
+fn a_blob_is_valid_through_the_day_of_its_next_update() {
     let metadata = Blob::new(json!([])).parse().unwrap();
     assert!(!metadata.is_stale(UnixTime(NOW.0 / 86_400 * 86_400 + 86_399)));
     assert!(metadata.is_stale(UnixTime(NOW.0 / 86_400 * 86_400 + 86_400)));
 }
 
 #[test]
-fn a_model_is_vouched_for_by_its_own_root() {
+fn a_model_is_trusted_by_its_own_root() {
     let entries = json!([entry(&[("FIDO_CERTIFIED", "2025-01-01")], &maker())]);
     assert_eq!(
         register(entries.clone(), Statement::Packed(maker())).unwrap().attestation,
@@ -203,7 +203,7 @@ fn a_model_is_vouched_for_by_its_own_root() {
             Some((Ceremony::Registration, 24))
         );
     }
-    // The maker's root does not vouch for models that the metadata do not list with it.
+    // The maker's root is an anchor only for models that the metadata list with it.
     let mut other_model = entries;
     other_model[0]["aaguid"] = json!("ee882879-721c-4913-9775-3dfcce97072a");
     assert_eq!(
@@ -237,7 +237,7 @@ fn a_u2f_model_is_known_by_the_key_of_its_certificate() {
             .step(),
         refused
     );
-    // An AAGUID of zeros is nobody's.
+    // An AAGUID of zeros identifies no model.
     let zeros = "00000000-0000-0000-0000-000000000000";
     assert_eq!(
         register(entries(identifier(b"another"), Some(zeros)), Statement::U2f(maker()))
@@ -278,7 +278,7 @@ fn a_withdrawn_model_is_refused_from_its_day_on() {
 }
 
 #[test]
-fn a_credential_of_a_model_that_was_withdrawn_since_is_refused() {
+fn a_credential_is_refused_after_its_model_was_withdrawn() {
     let good = with(json!([entry(&[], &maker())]));
     let mut it = Authentication::with(
         good,

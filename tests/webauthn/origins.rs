@@ -1,4 +1,4 @@
-//! Where ceremonies may take place, and which relying parties can be configured.
+//! Origins of ceremonies, and configurations of relying parties.
 
 use twostep::testing::SimulatedSecurityKey;
 use twostep::webauthn::{
@@ -7,7 +7,7 @@ use twostep::webauthn::{
 
 use super::party::{Authentication, ORIGIN, Registration, config, replace};
 
-/// Origins that somebody could take for `https://login.example.org`.
+/// Origins that could be mistaken for `https://login.example.org`.
 const OTHERS: [&str; 26] = [
     "http://login.example.org",
     "https://login.example.org:8443",
@@ -68,7 +68,7 @@ fn only_the_origin_itself_is_the_origin() {
 }
 
 #[test]
-fn any_port_is_any_port_and_nothing_else() {
+fn a_port_wildcard_matches_any_port_and_no_other_host() {
     let anywhere =
         || RelyingPartyConfig { origins: vec!["https://login.example.org:*".into()], ..config() };
     for (origin, accepted) in [
@@ -86,7 +86,7 @@ fn any_port_is_any_port_and_nothing_else() {
     }
 }
 
-/// SHA-256 of the certificate that signed an app.
+/// The origin of an app, with the SHA-256 hash of its signing certificate.
 const APP: &str = "android:apk-key-hash:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
 #[test]
@@ -97,7 +97,7 @@ fn an_android_app_is_its_certificate_and_nothing_like_it() {
     for party in [with_app, only_app] {
         let mut registration = Registration::with(party(), SimulatedSecurityKey::new("alice's"));
         replace(&mut registration.creation.client_data, &own(), &format!("\"{APP}\""));
-        // What Android's own client adds, and leaves out.
+        // Members that Android's client adds and omits.
         replace(
             &mut registration.creation.client_data,
             ",\"crossOrigin\":false",
@@ -147,7 +147,7 @@ fn an_android_app_is_its_certificate_and_nothing_like_it() {
         let config = RelyingPartyConfig { origins: vec![wrong.to_owned()], ..config() };
         assert_eq!(RelyingParty::new(config).unwrap_err(), ConfigFault::Origin(wrong.to_owned()));
     }
-    // A page is embedded in a page.
+    // Only a page can embed a page.
     let embedded = RelyingPartyConfig { top_origins: vec![APP.into()], ..config() };
     assert_eq!(RelyingParty::new(embedded).unwrap_err(), ConfigFault::TopOrigin(APP.into()));
 }

@@ -12,7 +12,7 @@ pub(crate) const RP_ID: &str = "example.org";
 pub(crate) const NOW: UnixTime = UnixTime(1_790_000_000);
 pub(crate) const ORIGIN: &str = "https://login.example.org";
 
-/// A relying party and a key that has answered it, with the answer still unsigned.
+/// A relying party and a key that has answered it; the response is still unsigned.
 pub(crate) struct Registration {
     pub(crate) party: RelyingParty,
     pub(crate) key: SimulatedSecurityKey,
@@ -20,7 +20,7 @@ pub(crate) struct Registration {
     pub(crate) creation: Creation,
 }
 
-/// The same with a credential that was registered, and is being used.
+/// A relying party and a key that uses a registered credential.
 pub(crate) struct Authentication {
     pub(crate) party: RelyingParty,
     pub(crate) key: SimulatedSecurityKey,
@@ -46,12 +46,12 @@ pub(crate) fn alice() -> UserEntity {
     UserEntity { handle: b"alice's handle".to_vec(), name: "alice".into() }
 }
 
-/// Puts members at the beginning of serialized client data.
+/// Inserts members at the beginning of serialized client data.
 pub(crate) fn insert(json: &mut Vec<u8>, members: &str) {
     json.splice(1..1, members.bytes());
 }
 
-/// Replaces a piece of serialized client data that is there once.
+/// Replaces a piece of serialized client data that occurs exactly once.
 pub(crate) fn replace(json: &mut Vec<u8>, old: &str, new: &str) {
     let text = String::from_utf8(json.clone()).unwrap();
     assert_eq!(text.matches(old).count(), 1, "{old} in {text}");
@@ -70,7 +70,7 @@ impl Registration {
         Registration { party, key, state, creation }
     }
 
-    /// What the relying party makes of the answer as it is now.
+    /// The relying party's judgement of the response in its current form.
     pub(crate) fn finish(&self) -> Result<Credential, Fault> {
         self.finish_with(&self.creation.response())
     }
@@ -92,7 +92,7 @@ impl Authentication {
         Authentication::of(party, key, credential)
     }
 
-    /// The key is asked to use a credential.
+    /// An authentication with this credential.
     pub(crate) fn of(
         party: RelyingParty,
         mut key: SimulatedSecurityKey,
@@ -103,7 +103,7 @@ impl Authentication {
         Authentication { party, key, state, credential, used }
     }
 
-    /// What the relying party makes of the answer as it is now.
+    /// The relying party's judgement of the response in its current form.
     pub(crate) fn finish(&self) -> Result<Assertion, Fault> {
         self.finish_with(&self.used.response())
     }

@@ -1,5 +1,5 @@
-//! Registrations of real authenticators, as the tests of other relying parties' libraries hold
-//! them, judged on three terms.
+//! Registrations of real authenticators, taken from the tests of other relying party libraries,
+//! judged on three terms.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -18,16 +18,16 @@ use twostep::webauthn::{
 use super::base64url;
 use super::party::{NOW, alice};
 
-/// What registrations.py finds.
+/// An entry found by registrations.py.
 #[derive(Deserialize)]
 struct Recorded {
     package: String,
-    /// When its first certificate was an hour old.
+    /// The time at which its first certificate was an hour old.
     at: Option<u64>,
     attestation_object: String,
     /// Client data that may belong to it, the nearest first.
     candidates: Vec<Candidate>,
-    /// Certificates of the packages' whose names stand in the statement.
+    /// Certificates from packages whose names occur in the statement.
     anchors: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ impl Recorded {
         STANDARD.decode(&self.attestation_object).unwrap()
     }
 
-    /// By which it is known in the lists below.
+    /// The name in the lists below.
     fn name(&self) -> String {
         Sha256::digest(self.object())
             .iter()
@@ -67,7 +67,7 @@ impl Recorded {
         String::from_utf8(object[place + 1..place + 1 + length].to_vec()).unwrap()
     }
 
-    /// The client data that were signed, if any was, and else the nearest.
+    /// The client data that were signed, or the nearest if none verify.
     fn client(&self) -> &Candidate {
         let signed = |candidate: &&Candidate| {
             let judged = self.judge(Terms::Optional, candidate);
@@ -144,8 +144,8 @@ fn recorded() -> Vec<Recorded> {
     let output = Command::new(tools::python()).arg(script).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut recorded: Vec<Recorded> = serde_json::from_slice(&output.stdout).unwrap();
-    // Browsers let no address be an RP ID (L3 §5.1.3, "effective domain"), and RelyingParty is not
-    // made for one.
+    // Browsers accept no address as an RP ID (L3 §5.1.3, "effective domain"), and neither does
+    // RelyingParty.
     for one in &mut recorded {
         one.candidates
             .retain(|candidate| candidate.rp_id.parse::<std::net::IpAddr>().is_err());
@@ -154,7 +154,7 @@ fn recorded() -> Vec<Recorded> {
     recorded
 }
 
-/// What is refused although no attestation was asked for, and why.
+/// Registrations that are refused although no attestation was asked for, with the reason.
 const REFUSED: [(&str, &str); 10] = [
     (
         "077bf874",
@@ -171,10 +171,10 @@ const REFUSED: [(&str, &str); 10] = [
     ("cbbae34d", "its public key is no COSE_Key: the same"),
 ];
 
-/// Keys on Ed25519, which are refused as long as they are not offered.
+/// Keys on Ed25519, which are refused unless it is offered.
 const ED25519: [&str; 3] = ["7b72defc", "c6a3ddb6", "4a869f90"];
 
-/// Statements that are refused where trust is required though their format is known, and why.
+/// Statements of known formats that are refused if trust is required, with the reason.
 const WRONG: [(&str, &str); 1] = [(
     "0cb2d75d",
     "the model in the certificate is another than that in the data: the peer's test of that",
@@ -213,17 +213,16 @@ fn registrations_of_real_authenticators_are_accepted() {
                 (Terms::Required, Ok(credential), _) => {
                     assert_eq!(credential.attestation, Attestation::Trusted, "{at}")
                 }
-                // Whom a statement leads to is said by the anchors that its package ships; what is
-                // wrong with one is said here.
+                // The anchors in a package decide about trust; only other faults are judged here.
                 (Terms::Required, Err(fault), known) => {
                     println!("{at}: {fault}");
                     let listed =
                         known.is_some() || WRONG.iter().any(|(name, _)| *name == one.name());
-                    // SafetyNet is over since 2025, and no statement of it is verified.
+                    // SafetyNet ended in 2025, and no statement of it is verified.
                     let over = one.format() == "android-safetynet"
                         && fault.step().is_some_and(|(_, step)| step == 21);
-                    let nobody = fault.step().is_some_and(|(_, step)| step == 24);
-                    if !(listed || over || nobody) {
+                    let untrusted = fault.step().is_some_and(|(_, step)| step == 24);
+                    if !(listed || over || untrusted) {
                         unexpected.push(format!("{at}: {fault}"));
                     }
                 }

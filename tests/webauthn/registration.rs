@@ -1,4 +1,4 @@
-//! WebAuthn L3 §7.1, step by step. What is refused differs from what is accepted in one field.
+//! WebAuthn L3 §7.1, step by step. Each refused response differs from an accepted one in one field.
 
 use twostep::testing::{SimulatedAuthority, SimulatedSecurityKey, Statement};
 use twostep::webauthn::{
@@ -8,8 +8,7 @@ use twostep::webauthn::{
 
 use super::party::{NOW, Registration, alice, config, insert, origin, replace};
 
-/// The step at which a registration is refused once `spoil` has changed it, and that it is accepted
-/// without.
+/// Requires that a registration is accepted, and refused at `step` once `spoil` has changed it.
 #[track_caller]
 fn refused(step: u8, spoil: impl FnOnce(&mut Registration)) {
     refused_with(Registration::new, step, spoil);
@@ -37,7 +36,7 @@ fn accepted(change: impl FnOnce(&mut Registration)) -> Credential {
     registration.finish().unwrap()
 }
 
-/// A registration by a relying party that asks for attestation, and takes who has none.
+/// A registration with a relying party that asks for attestation but does not require it.
 fn vouched(statement: Statement) -> Registration {
     let attestation =
         AttestationPolicy { conveyance: Conveyance::Direct, ..AttestationPolicy::default() };
@@ -47,7 +46,7 @@ fn vouched(statement: Statement) -> Registration {
     )
 }
 
-/// One by a relying party that takes nobody whom its root does not vouch for.
+/// A registration with a relying party that requires a certificate under its root.
 fn certified() -> Registration {
     let root = SimulatedAuthority::new("Simulated Root");
     Registration::with(
@@ -61,7 +60,7 @@ fn requiring(user_verification: UserVerification) -> RelyingPartyConfig {
 }
 
 #[test]
-fn step_7_1_1_options_say_what_is_asked() {
+fn step_7_1_1_options_state_the_demands() {
     let (options, _) =
         RelyingParty::new(config()).unwrap().start_registration(&alice(), &[]).unwrap();
     assert_eq!(
@@ -75,7 +74,7 @@ fn step_7_1_1_options_say_what_is_asked() {
 }
 
 #[test]
-fn step_7_1_1_refuses_to_ask_for_a_user_handle_of_65_bytes() {
+fn step_7_1_1_refuses_a_user_handle_of_65_bytes() {
     let party = RelyingParty::new(config()).unwrap();
     let user = |length| UserEntity { handle: vec![1; length], ..alice() };
     assert!(party.start_registration(&user(64), &[]).is_ok());
@@ -90,7 +89,7 @@ fn step_7_1_3_an_attestation_response_is_accepted() {
 }
 
 #[test]
-fn step_7_1_3_refuses_another_type_and_an_id_that_is_not_the_raw_id() {
+fn step_7_1_3_refuses_another_type_or_raw_id() {
     let registration = Registration::new();
     let mut response = registration.creation.response();
     response.kind = "password".into();
@@ -103,12 +102,12 @@ fn step_7_1_3_refuses_another_type_and_an_id_that_is_not_the_raw_id() {
 #[test]
 fn step_7_1_5_client_data_in_utf_8_are_accepted() {
     accepted(|it| insert(&mut it.creation.client_data, "\"extra\":\"é\","));
-    // A byte order mark at the front is no part of the text.
+    // A leading byte order mark is not part of the text.
     accepted(|it| it.creation.client_data.splice(0..0, [0xef, 0xbb, 0xbf]).for_each(drop));
 }
 
 #[test]
-fn step_7_1_5_refuses_client_data_that_are_not_utf_8() {
+fn step_7_1_5_refuses_client_data_not_in_utf_8() {
     refused(5, |it| {
         insert(&mut it.creation.client_data, "\"extra\":\"!\",");
         let place = it.creation.client_data.iter().position(|byte| *byte == b'!').unwrap();
@@ -117,7 +116,7 @@ fn step_7_1_5_refuses_client_data_that_are_not_utf_8() {
 }
 
 #[test]
-fn step_7_1_6_members_that_nobody_knows_are_accepted() {
+fn step_7_1_6_unknown_members_are_accepted() {
     for token_binding in ["{\"status\":\"supported\"}", "\"unused\"", "null", "{\"status\":7}"] {
         accepted(|it| {
             insert(
@@ -129,7 +128,7 @@ fn step_7_1_6_members_that_nobody_knows_are_accepted() {
 }
 
 #[test]
-fn step_7_1_6_refuses_what_is_not_json() {
+fn step_7_1_6_refuses_malformed_json() {
     refused(6, |it| it.creation.client_data.truncate(it.creation.client_data.len() - 1));
     refused(6, |it| it.creation.client_data.extend(b"{}"));
     refused(6, |it| {
@@ -141,7 +140,7 @@ fn step_7_1_6_refuses_what_is_not_json() {
 }
 
 #[test]
-fn step_7_1_6_refuses_a_member_that_is_there_twice() {
+fn step_7_1_6_refuses_a_repeated_member() {
     refused(6, |it| insert(&mut it.creation.client_data, "\"origin\":\"https://evil.example\","));
     refused(6, |it| insert(&mut it.creation.client_data, "\"type\":\"webauthn.create\","));
 }
@@ -163,7 +162,7 @@ fn step_7_1_7_refuses_the_type_of_an_authentication() {
 }
 
 #[test]
-fn step_7_1_8_the_challenge_that_was_issued_is_accepted() {
+fn step_7_1_8_the_issued_challenge_is_accepted() {
     accepted(|_| {});
 }
 
@@ -209,16 +208,16 @@ fn step_7_1_11_refuses_a_top_origin() {
 }
 
 #[test]
-fn step_7_1_12_the_hash_of_the_client_data_is_what_was_signed() {
+fn step_7_1_12_the_signature_covers_the_client_data_hash() {
     vouched(Statement::Own).finish().unwrap();
 }
 
 #[test]
-fn step_7_1_12_refuses_client_data_that_were_changed_after_the_signature() {
+fn step_7_1_12_refuses_client_data_changed_after_signing() {
     let registration = certified();
     let mut response = registration.creation.response();
     insert(&mut response.response.client_data_json, "\"a\":1,");
-    // The hash is compared in the statement's own procedure.
+    // The hash is compared by the procedure of the statement.
     assert_step(22, registration.finish_with(&response));
 }
 
@@ -233,7 +232,7 @@ fn step_7_1_13_strict_cbor_is_accepted() {
 }
 
 #[test]
-fn step_7_1_13_refuses_what_is_left_over_or_missing() {
+fn step_7_1_13_refuses_extra_or_missing_bytes() {
     refused(13, |it| it.creation.extensions = vec![0xa0]);
     refused(13, |it| it.creation.flags |= 0x80);
     refused(13, |it| it.creation.flags &= !0x40);
@@ -245,15 +244,15 @@ fn step_7_1_13_refuses_what_is_left_over_or_missing() {
 }
 
 #[test]
-fn step_7_1_13_refuses_a_key_that_is_there_twice() {
-    // fmt twice: the map has one member more than before.
+fn step_7_1_13_refuses_a_repeated_key() {
+    // `fmt` twice: the map has one more member.
     let registration = Registration::new();
     let mut response = registration.creation.response();
     let object = &mut response.response.attestation_object;
     object[0] += 1;
     object.splice(1..1, b"\x63fmt\x66packed".iter().copied());
     assert_step(13, registration.finish_with(&response));
-    // alg twice in the public key.
+    // `alg` twice in the public key.
     refused(13, |it| {
         it.creation.public_key[0] += 1;
         it.creation.public_key.splice(1..1, [0x03, 0x26]);
@@ -269,7 +268,7 @@ fn step_7_1_13_refuses_deep_nesting() {
 }
 
 #[test]
-fn step_7_1_14_the_hash_of_the_rp_id_is_accepted() {
+fn step_7_1_14_the_rp_id_hash_is_accepted() {
     accepted(|_| {});
 }
 
@@ -284,12 +283,12 @@ fn step_7_1_15_a_touch_is_accepted() {
 }
 
 #[test]
-fn step_7_1_15_refuses_a_key_that_nobody_touched() {
+fn step_7_1_15_refuses_an_untouched_key() {
     refused(15, |it| it.creation.flags &= !0x01);
 }
 
 #[test]
-fn step_7_1_16_a_verified_user_is_accepted_where_one_is_required() {
+fn step_7_1_16_a_verified_user_is_accepted_if_required() {
     let credential = Registration::with(
         requiring(UserVerification::Required),
         SimulatedSecurityKey::new("alice's").verifying(),
@@ -300,7 +299,7 @@ fn step_7_1_16_a_verified_user_is_accepted_where_one_is_required() {
 }
 
 #[test]
-fn step_7_1_16_refuses_a_user_who_is_not_verified_where_one_is_required() {
+fn step_7_1_16_refuses_an_unverified_user_if_required() {
     let new = || {
         Registration::with(
             requiring(UserVerification::Required),
@@ -319,7 +318,7 @@ fn step_7_1_16_refuses_a_user_who_is_not_verified_where_one_is_required() {
 
 #[test]
 fn step_7_1_16_is_decided_by_the_stored_state() {
-    // The policy is relaxed while the ceremony is under way; what was asked for still holds.
+    // The policy is relaxed during the ceremony; the original demand still holds.
     let mut registration = Registration::with(
         requiring(UserVerification::Required),
         SimulatedSecurityKey::new("alice's"),
@@ -329,7 +328,7 @@ fn step_7_1_16_is_decided_by_the_stored_state() {
 }
 
 #[test]
-fn step_7_1_17_a_backup_where_one_is_possible_is_accepted() {
+fn step_7_1_17_a_possible_backup_is_accepted() {
     let credential = accepted(|it| it.creation.flags |= 0x18);
     assert!(credential.backup_eligible && credential.backed_up);
     let credential = accepted(|it| it.creation.flags |= 0x08);
@@ -337,7 +336,7 @@ fn step_7_1_17_a_backup_where_one_is_possible_is_accepted() {
 }
 
 #[test]
-fn step_7_1_17_refuses_a_backup_where_none_is_possible() {
+fn step_7_1_17_refuses_an_impossible_backup() {
     refused(17, |it| it.creation.flags |= 0x10);
 }
 
@@ -355,14 +354,14 @@ fn step_7_1_21_known_formats_are_accepted() {
 }
 
 #[test]
-fn step_7_1_21_refuses_a_format_that_is_not_known_where_trust_is_required() {
+fn step_7_1_21_refuses_an_unknown_format_if_required() {
     for format in ["Packed", "android-safetynet", "packed ", "compound", "vendor-format", ""] {
         refused_with(certified, 21, |it| it.creation.format = format.into());
     }
 }
 
 #[test]
-fn step_7_1_21_a_format_that_is_not_known_is_unverified_where_trust_is_optional() {
+fn step_7_1_21_an_unknown_format_is_unverified_by_default() {
     for (format, kept) in [
         ("Packed", "Packed"),
         ("android-safetynet", "android-safetynet"),
@@ -387,7 +386,7 @@ fn step_7_1_23_trust_anchors_come_from_a_file() {
 }
 
 #[test]
-fn step_7_1_23_refuses_a_file_that_holds_no_certificate() {
+fn step_7_1_23_refuses_a_file_without_certificates() {
     let mut certificate = SimulatedAuthority::new("Simulated Root").certificate();
     certificate.truncate(certificate.len() - 1);
     assert!(Anchors::parse(&certificate).is_err());
@@ -412,7 +411,7 @@ fn trusting(authority: &SimulatedAuthority) -> RelyingPartyConfig {
 }
 
 #[test]
-fn step_7_1_24_a_chain_to_a_trust_anchor_is_accepted() {
+fn step_7_1_24_a_chain_to_an_anchor_is_accepted() {
     let root = SimulatedAuthority::new("Simulated Root");
     for statement in [Statement::Packed(root.clone()), Statement::U2f(root.clone())] {
         let key = SimulatedSecurityKey::new("alice's").vouched(statement);
@@ -424,7 +423,7 @@ fn step_7_1_24_a_chain_to_a_trust_anchor_is_accepted() {
 }
 
 #[test]
-fn step_7_1_24_refuses_who_nobody_trusted_vouches_for() {
+fn step_7_1_24_refuses_a_chain_without_an_anchor() {
     let root = SimulatedAuthority::new("Simulated Root");
     let with = |statement| {
         Registration::with(trusting(&root), SimulatedSecurityKey::new("alice's").vouched(statement))
@@ -440,7 +439,7 @@ fn step_7_1_24_refuses_who_nobody_trusted_vouches_for() {
 }
 
 #[test]
-fn step_7_1_24_without_a_requirement_says_what_was_proved() {
+fn step_7_1_24_records_the_proof_without_a_requirement() {
     let root = SimulatedAuthority::new("Simulated Root");
     assert_eq!(vouched(Statement::None).finish().unwrap().attestation, Attestation::None);
     assert_eq!(vouched(Statement::Own).finish().unwrap().attestation, Attestation::Own);
@@ -459,7 +458,7 @@ fn step_7_1_25_an_id_of_1023_bytes_is_accepted() {
 }
 
 #[test]
-fn step_7_1_25_refuses_an_id_of_1024_bytes_and_an_empty_one() {
+fn step_7_1_25_refuses_an_empty_or_overlong_id() {
     refused(25, |it| it.creation.credential_id = vec![7; 1_024]);
     refused(25, |it| it.creation.credential_id.clear());
 }
@@ -470,7 +469,7 @@ fn step_7_1_26_a_new_id_is_accepted() {
 }
 
 #[test]
-fn step_7_1_26_refuses_an_id_that_was_to_be_excluded() {
+fn step_7_1_26_refuses_an_excluded_id() {
     let mut it = Registration::new();
     let enrolled = it.finish().unwrap();
     let (options, state) = it.party.start_registration(&alice(), &[&enrolled]).unwrap();
@@ -482,7 +481,7 @@ fn step_7_1_26_refuses_an_id_that_was_to_be_excluded() {
 }
 
 #[test]
-fn step_7_1_27_the_record_has_what_the_key_said() {
+fn step_7_1_27_the_record_contains_the_keys_data() {
     let mut it = vouched(Statement::Own);
     it.creation.sign_count = 77;
     it.creation.transports = vec!["usb", "teleport", "nfc", "usb"];
@@ -505,7 +504,7 @@ fn step_7_1_27_refuses_two_ids_for_one_credential() {
 }
 
 #[test]
-fn step_7_1_28_extensions_that_nobody_asked_for_are_tolerated() {
+fn step_7_1_28_unrequested_extensions_are_tolerated() {
     accepted(|it| {
         it.creation.flags |= 0x80;
         it.creation.extensions = b"\xa1\x6bhmac-secret\xf5".to_vec();
@@ -519,7 +518,7 @@ fn step_7_1_28_extensions_that_nobody_asked_for_are_tolerated() {
 }
 
 #[test]
-fn step_7_1_28_refuses_extensions_that_are_no_map() {
+fn step_7_1_28_refuses_extensions_other_than_a_map() {
     refused(13, |it| {
         it.creation.flags |= 0x80;
         it.creation.extensions = vec![0xf5];

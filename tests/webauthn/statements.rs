@@ -14,8 +14,8 @@ use twostep::webauthn::{
 
 use super::party::{Authentication, Registration, config};
 
-/// A key of each kind that is offered, with the way it signs: ES384 and RS256 beside the simulated
-/// key's own ES256.
+/// Keys of the other offered kinds with their signers: ES384 and RS256, besides the simulated key's
+/// own ES256.
 fn other_algorithms() -> [(Vec<u8>, SimulatedSigner); 2] {
     let ecdsa = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_ASN1_SIGNING).unwrap();
     let (x, y) = ecdsa.public_key().as_ref()[1..].split_at(48);
@@ -48,8 +48,8 @@ fn vouched(statement: Statement) -> Registration {
     )
 }
 
-/// A statement that `spoil` makes wrong: refused where trust is required, unverified where it is
-/// optional, and none where no attestation was asked for.
+/// Requires that a statement changed by `spoil` is refused if trust is required, unverified if it
+/// is optional, and ignored if no attestation was asked for.
 #[track_caller]
 fn wrong(statement: Statement, spoil: impl Fn(&mut Registration)) {
     let judged = |terms, spoil: &dyn Fn(&mut Registration)| {
@@ -87,7 +87,7 @@ fn refused(statement: Statement, step: u8, spoil: impl FnOnce(&mut Registration)
     assert_eq!(fault.step(), Some((Ceremony::Registration, step)), "{fault}");
 }
 
-/// Replaces the attestation certificate by one that `spoil` has changed, signed as before.
+/// Replaces the attestation certificate by one changed by `spoil`, with the same issuer.
 fn recertify(
     registration: &mut Registration,
     authority: &SimulatedAuthority,
@@ -127,7 +127,7 @@ fn step_7_1_20_every_offered_algorithm_is_accepted_and_verified() {
 
 #[test]
 fn step_7_1_20_refuses_an_algorithm_that_was_not_offered() {
-    // EdDSA, with a key of its own kind; ES512 on a P-256 key; no point of the curve.
+    // EdDSA with an Ed25519 key; ES512 on a P-256 key; a point off the curve.
     refused(Statement::None, 20, |it| {
         it.creation.public_key =
             [b"\xa4\x01\x01\x03\x27\x20\x06\x21\x58\x20".to_vec(), vec![7; 32]].concat()
@@ -139,9 +139,9 @@ fn step_7_1_20_refuses_an_algorithm_that_was_not_offered() {
 }
 
 #[test]
-fn step_7_1_20_refuses_an_algorithm_that_does_not_go_with_its_curve() {
+fn step_7_1_20_refuses_an_algorithm_on_another_curve() {
     let [(mut p384, _), _] = other_algorithms();
-    // ES256 with P-384, which webauthn-rs alone would take.
+    // ES256 with P-384, which webauthn-rs alone would accept.
     p384.splice(3..6, [0x03, 0x26]).for_each(drop);
     refused(Statement::None, 20, |it| it.creation.public_key = p384);
 }
@@ -156,7 +156,7 @@ fn step_7_1_22_right_statements_are_accepted() {
 }
 
 #[test]
-fn step_7_1_22_refuses_a_statement_where_there_is_none() {
+fn step_7_1_22_refuses_a_statement_of_the_empty_format() {
     wrong(Statement::None, |it| it.creation.algorithm = Some(-7));
 }
 
@@ -166,7 +166,7 @@ fn step_7_1_22_refuses_wrong_packed_self_attestation() {
     wrong(Statement::Own, |it| it.creation.signer = None);
     wrong(Statement::Own, |it| it.creation.algorithm = Some(-35));
     wrong(Statement::Own, |it| it.creation.algorithm = None);
-    // What the signature is over says one thing, what arrives another.
+    // The signed data and the received data differ.
     let it = vouched(Statement::Own);
     let mut response = it.creation.response();
     let place = response
@@ -224,10 +224,10 @@ fn step_7_1_22_refuses_wrong_u2f_attestation() {
     wrong(u2f(), |it| it.creation.certificates.as_mut().unwrap().push(root().certificate()));
 }
 
-/// What webauthn-rs cannot read beside a statement changes nothing of it: a byte order mark, a
-/// member, an extension.
+/// Parts that webauthn-rs cannot parse do not change the judgement of a statement: a byte order
+/// mark, a member, an extension.
 #[test]
-fn step_7_1_22_refuses_wrong_statements_beside_what_was_not_asked_for() {
+fn step_7_1_22_refuses_wrong_statements_with_unrequested_parts() {
     let odd: [fn(&mut Registration); 3] = [
         |it| it.creation.client_data.splice(0..0, [0xef, 0xbb, 0xbf]).for_each(drop),
         |it| super::party::insert(&mut it.creation.client_data, "\"tokenBinding\":\"unused\","),
@@ -283,7 +283,7 @@ fn step_7_1_22_refuses_wrong_statements_beside_what_was_not_asked_for() {
 }
 
 #[test]
-fn step_7_1_22_the_model_that_a_u2f_key_claims_is_not_kept() {
+fn step_7_1_22_a_u2f_keys_claimed_model_is_dropped() {
     let mut it = vouched(Statement::U2f(root()));
     it.creation.aaguid = *b"a model for U2F.";
     assert_eq!(it.finish().unwrap().aaguid, None);
@@ -354,18 +354,18 @@ fn step_7_1_24_refuses_certificates_out_of_their_time() {
 
 #[test]
 fn step_7_1_24_refuses_an_impostor_with_the_roots_name() {
-    // Another key under the trusted name: the name alone leads nowhere.
+    // Another key under the trusted name: the name alone proves nothing.
     let mut impostor = SimulatedAuthority::new("Impostor");
     impostor.name = "Simulated Root".into();
     assert_worth(Attestation::Unverified, trusting(&[&root()]), |it| {
         recertify(it, &impostor, |_| {})
     });
-    // Where both are trusted, the one of the same name that did sign is found.
+    // If both are trusted, the actual signer of the same name is found.
     assert_worth(Attestation::Trusted, trusting(&[&impostor, &root()]), |_| {});
 }
 
 #[test]
-fn step_7_1_24_a_leaf_that_is_an_anchor_itself_is_trusted() {
+fn step_7_1_24_a_leaf_among_the_anchors_is_trusted() {
     let leaf = vouched(Statement::Packed(root())).creation.certificates.unwrap().remove(0);
     let attestation = AttestationPolicy {
         conveyance: Conveyance::Direct,
@@ -376,7 +376,7 @@ fn step_7_1_24_a_leaf_that_is_an_anchor_itself_is_trusted() {
 }
 
 #[test]
-fn step_7_1_24_refuses_models_that_are_denied_or_not_allowed() {
+fn step_7_1_24_refuses_denied_and_unlisted_models() {
     let model = vouched(Statement::Own).finish().unwrap().aaguid.unwrap();
     let other = "ee882879-721c-4913-9775-3dfcce97072a".parse().unwrap();
     let registered = |allow: Vec<_>, deny: Vec<_>, statement| {
@@ -392,7 +392,7 @@ fn step_7_1_24_refuses_models_that_are_denied_or_not_allowed() {
     assert_eq!(registered(vec![other], vec![], Statement::Packed(root())), refused);
     assert_eq!(registered(vec![], vec![model], Statement::Packed(root())), refused);
     assert_eq!(registered(vec![], vec![model], Statement::Own), refused);
-    // A model that nobody vouches for is no proof of anything.
+    // A claimed model without an anchor proves nothing.
     assert_eq!(registered(vec![model], vec![], Statement::Own), refused);
     assert_eq!(registered(vec![model], vec![], Statement::U2f(root())), refused);
 }

@@ -1,12 +1,12 @@
-//! Who performs which step, and that the relying party's have their tests.
+//! The party that performs each step; the relying party's steps all have tests.
 
 use std::collections::BTreeMap;
 
-/// Who performs a step.
+/// The party that performs a step.
 enum By {
-    /// The relying party: there is a test that accepts and one that refuses.
+    /// The relying party: at least one test accepts and one refuses.
     Us,
-    /// Somebody else, or nobody: why.
+    /// Another party or none, with the reason.
     Other(&'static str),
 }
 

@@ -1,4 +1,4 @@
-//! TPM statements (WebAuthn L3 §8.3): each field once as it should be, and once changed.
+//! TPM statements (WebAuthn L3 §8.3): valid, and with each field changed.
 
 use std::sync::LazyLock;
 
@@ -18,19 +18,19 @@ use twostep::webauthn::{
 
 use super::party::{Registration, config};
 
-/// A statement while every part of it can still be changed.
+/// A statement that is not assembled yet, so that every part can be changed.
 struct Tpm {
     registration: Registration,
     version: &'static str,
     algorithm: i64,
     magic: u32,
     kind: u16,
-    /// Flipped in the hash of what is certified.
+    /// Bits to flip in the hash of the certified data.
     extra: u8,
-    /// Flipped in the name of the key.
+    /// Bits to flip in the name of the key.
     name: u8,
     name_algorithm: u16,
-    /// What follows the name's algorithm in the public area.
+    /// The part of the public area after the name's algorithm.
     area: Vec<u8>,
     after_area: Vec<u8>,
     after_information: Vec<u8>,
@@ -41,7 +41,7 @@ struct Tpm {
     left_out: Option<&'static str>,
 }
 
-/// What is changed in a statement, one thing each.
+/// A single change to a statement.
 type Spoil = fn(&mut Tpm);
 
 fn root() -> SimulatedAuthority {
@@ -82,11 +82,11 @@ fn on_p256(terms: RelyingPartyConfig) -> Tpm {
     Tpm::new(registration, -7, 0x23, area, signer, certificate)
 }
 
-/// A credential's and an attestation key. RSA keys take long to find.
+/// A credential's key and an attestation key, shared because RSA keys take long to generate.
 static RSA_KEYS: LazyLock<[RsaKeyPair; 2]> =
     LazyLock::new(|| [(); 2].map(|()| RsaKeyPair::generate(KeySize::Rsa2048).unwrap()));
 
-/// The same with RSA.
+/// The same kinds of keys with RSA.
 fn on_rsa(terms: RelyingPartyConfig) -> Tpm {
     let mut registration = Registration::with(terms, SimulatedSecurityKey::new("alice's TPM"));
     registration.creation.aaguid = *b"a model of a TPM";
@@ -220,20 +220,20 @@ fn step_7_1_22_a_right_tpm_statement_is_trusted() {
             assert_eq!(credential.aaguid.unwrap().as_bytes(), b"a model of a TPM");
         }
     }
-    // Every hash that a TPM may name its key by.
+    // Every hash algorithm that a TPM may use for its key's name.
     for hash in [0x04, 0x0c, 0x0d] {
         let tpm =
             Tpm { name_algorithm: hash, ..on_p256(terms(Conveyance::Direct, Trust::Required)) };
         tpm.registration.finish_with(&tpm.response()).unwrap();
     }
-    // A certificate that names no model is for all of its maker's.
+    // A certificate without a model applies to all models of its maker.
     let mut tpm = on_p256(terms(Conveyance::Direct, Trust::Required));
     tpm.certificate.aaguid = None;
     tpm.registration.finish_with(&tpm.response()).unwrap();
 }
 
 #[test]
-fn step_7_1_22_refuses_a_tpm_statement_with_any_field_changed() {
+fn step_7_1_22_refuses_a_tpm_statement_with_any_change() {
     let spoiled: [(&str, Spoil); 31] = [
         ("version", |tpm| tpm.version = "1.2"),
         ("no version", |tpm| tpm.left_out = Some("ver")),

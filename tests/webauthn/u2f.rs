@@ -1,4 +1,4 @@
-//! Keys that speak U2F, credentials that are bound to an AppID, and raw answers of either protocol.
+//! U2F keys, credentials bound to an AppID, and raw answers of both protocols.
 
 use sha2::{Digest, Sha256};
 use twostep::testing::{SimulatedAuthority, SimulatedSecurityKey, Statement};
@@ -63,7 +63,7 @@ fn a_u2f_key_registers_and_signs_in() {
 }
 
 #[test]
-fn a_ctap2_answer_is_put_together_again() {
+fn a_ctap2_answer_becomes_a_response() {
     let party = RelyingParty::new(config()).unwrap();
     let mut key = SimulatedSecurityKey::new("alice's")
         .vouched(Statement::Packed(SimulatedAuthority::new("Simulated Root")));
@@ -114,7 +114,7 @@ fn answers_cut_anywhere_are_refused() {
         client::registration_from_u2f(&client_data, &[&reply[..], &[0]].concat(), &hash(RP_ID)),
         Err(BadAnswer)
     );
-    // The reserved byte, the form of the point, an empty key handle, a certificate that is none.
+    // The reserved byte, the form of the point, an empty key handle, a malformed certificate.
     for (place, byte) in [(0, 4), (1, 2), (66, 0), (99, 0x31)] {
         let mut reply = reply.clone();
         reply[place] = byte;
@@ -159,10 +159,9 @@ fn answers_cut_anywhere_are_refused() {
     }
 }
 
-/// A client that was not asked for attestation leaves out what the key made of it, right or not (L3
-/// §5.1.3).
+/// Without a request for attestation, the client drops the key's statement unread (L3 §5.1.3).
 #[test]
-fn a_key_enrols_with_any_statement_where_none_was_asked_for() {
+fn a_key_enrols_with_any_unrequested_statement() {
     let party = RelyingParty::new(config()).unwrap();
     let mut key = SimulatedSecurityKey::new("alice's");
     let finish = |response, state: &RegistrationState| {
@@ -205,8 +204,8 @@ fn a_key_enrols_with_any_statement_where_none_was_asked_for() {
     ] {
         finish(with(vouched).unwrap(), &state);
     }
-    // A certificate that does not end in the reply says that the handle is not as long as the key
-    // says.
+    // A certificate that does not end within the reply shows that the stated length of the handle
+    // is wrong.
     for framed_wrongly in [
         &[][..],
         &[0x30],
@@ -222,12 +221,12 @@ fn a_key_enrols_with_any_statement_where_none_was_asked_for() {
     );
 }
 
-/// A credential that was registered by U2F with the AppID, being used.
+/// A use of a credential that was registered over U2F with the AppID.
 fn by_app_id(config: RelyingPartyConfig) -> Authentication {
     let party = RelyingParty::new(config).unwrap();
     let mut key = SimulatedSecurityKey::new("alice's");
     let (mut credential, _) = registered(&party, &mut key);
-    // The key made it for the AppID; nobody registers so any more, the record is as it was
+    // The key made it for the AppID. Such registrations are no longer made; the record is as
     // imported.
     let reply =
         key.u2f_register(&[1; 32], &hash(APP_ID), &SimulatedAuthority::new("Simulated Root"));
@@ -255,15 +254,15 @@ fn an_old_registration_is_used_with_its_app_id() {
 }
 
 #[test]
-fn step_7_2_15_refuses_an_app_id_where_it_does_not_belong() {
+fn step_7_2_15_refuses_a_misplaced_app_id() {
     let refused = |spoil: fn(&mut Authentication)| {
         let mut it = by_app_id(with_app_id());
         let _ = it.finish().unwrap();
         spoil(&mut it);
         assert_eq!(it.finish().unwrap_err().step(), Some((Ceremony::Authentication, 15)));
     };
-    // The client does not say so; the credential is not bound to it; it is another; none is
-    // configured.
+    // The client does not claim the AppID; the credential is not bound to it; the AppID differs; no
+    // AppID is configured.
     refused(|it| it.used.appid = None);
     refused(|it| it.used.appid = Some(false));
     refused(|it| it.credential.by_app_id = false);

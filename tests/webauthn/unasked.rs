@@ -1,12 +1,11 @@
-//! What a relying party gets without having asked: attestation statements and extension outputs of
-//! any form.
+//! Attestation statements and extension outputs of any form that the relying party did not ask for.
 
 use twostep::testing::{SimulatedAuthority, SimulatedSecurityKey, Statement};
 use twostep::webauthn::Attestation;
 
 use super::party::{Registration, config};
 
-/// Outputs of the right form and of any other: who did not ask does not read them.
+/// Extension outputs, well-formed and otherwise; ignored because they were not asked for.
 pub(crate) const ODD_EXTENSIONS: [&[u8]; 8] = [
     b"\xa1\x6bcredProtect\x01",
     b"\xa1\x6bcredProtect\x18\xff",
@@ -18,10 +17,9 @@ pub(crate) const ODD_EXTENSIONS: [&[u8]; 8] = [
     b"\xa2\x61a\xc0\x61b\x61c\xf7",
 ];
 
-/// What a client makes of a statement that was not asked for (L3 §5.1.3): nothing, whatever it
-/// holds.
+/// Without a request for attestation, any statement counts as none (L3 §5.1.3).
 #[test]
-fn step_7_1_22_a_statement_that_was_not_asked_for_is_none() {
+fn step_7_1_22_an_unrequested_statement_is_ignored() {
     let objects: [(&str, &[u8]); 11] = [
         ("none", b"\xa1\x63sig\x41\x00"),
         ("packed", b"\xa0"),
@@ -30,7 +28,7 @@ fn step_7_1_22_a_statement_that_was_not_asked_for_is_none() {
         ("fido-u2f", b"\xa0"),
         ("tpm", b"\xa1\x63ver\x632.0"),
         ("android-safetynet", b"\xa2\x63ver\x6214\x68response\x43a.b"),
-        // A list of statements, in which certificates lie six levels deep.
+        // A list of statements, with certificates six levels deep.
         ("compound", b"\x81\xa2\x63fmt\x66packed\x67attStmt\xa1\x63x5c\x81\x81\x81\x41\x30"),
         ("vendor-format", b"\xf7"),
         ("a format with a name that is longer than 32 octets", b"\xbf\x61a\xf9\x3c\x00\xff"),
@@ -73,7 +71,7 @@ fn step_7_1_22_a_statement_that_was_not_asked_for_is_none() {
             "{format}"
         );
     }
-    // A right one is none as well: nobody asked.
+    // A valid statement counts as none as well.
     let root = SimulatedAuthority::new("Simulated Root");
     for statement in [Statement::Own, Statement::Packed(root.clone()), Statement::U2f(root)] {
         let credential =

@@ -1,4 +1,4 @@
-//! Sign-in without an account: what is asked for, and what the answer has to say.
+//! Sign-in without an account: its options, and the demands on its response.
 
 use twostep::testing::{SimulatedSecurityKey, Use};
 use twostep::webauthn::{
@@ -59,7 +59,7 @@ fn the_options_name_no_credential_and_require_a_verified_user() {
 }
 
 #[test]
-fn the_key_says_whose_credential_it_is_and_has_verified_its_user() {
+fn the_key_names_the_account_and_has_verified_its_user() {
     for key in
         [SimulatedSecurityKey::new("alice's"), SimulatedSecurityKey::new("alice's").on_ed25519()]
     {
@@ -88,8 +88,8 @@ fn the_key_says_whose_credential_it_is_and_has_verified_its_user() {
     }
 }
 
-/// With an account named, the handle may be missing, as in every key that stores nothing; one that
-/// is there has to be right.
+/// If the account is named, the user handle may be missing, as with keys that store nothing; a
+/// handle that is present must match.
 #[test]
 fn a_ceremony_with_an_account_needs_no_user_handle() {
     let it = Passkey::new(SimulatedSecurityKey::new("alice's"));
@@ -140,10 +140,10 @@ fn resident_keys_and_hints_are_asked_for_as_configured() {
     assert_eq!(RelyingParty::new(twice).unwrap_err(), ConfigFault::Hints);
 }
 
-/// Clients may say more, less or something else of a credential: it is a hint, and registers it or
-/// not in no case.
+/// Clients may report more, less or other properties of a credential. They are hints, and never
+/// decide about the registration.
 #[test]
-fn extension_results_of_any_form_are_read_as_far_as_they_can_be() {
+fn malformed_extension_results_are_ignored() {
     let it =
         Registration::with(storing(ResidentKey::Preferred), SimulatedSecurityKey::new("alice's"));
     let made = serde_json::to_value(it.creation.response()).unwrap();

@@ -1,5 +1,5 @@
-//! The test vectors of WebAuthn L3 §16: 15 registrations and 15 authentications, and why some of
-//! them are refused.
+//! The test vectors of WebAuthn L3 §16: 15 registrations and 15 authentications, with the reasons
+//! for refusals.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use twostep::webauthn::{
 use super::base64url;
 use super::party::{NOW, alice, config};
 
-/// What becomes of a registration: what its attestation proves, or the step that fails, and why.
+/// The expected outcome of each registration: the attestation or the failed step, and the reason.
 const REGISTRATIONS: [(&str, Result<Attestation, u8>, &str); 15] = [
     ("none.ES256", Ok(Attestation::None), ""),
     ("packed-self.ES256", Ok(Attestation::Own), ""),
@@ -39,12 +39,12 @@ const REGISTRATIONS: [(&str, Result<Attestation, u8>, &str); 15] = [
     ("fido-u2f.ES256", Ok(Attestation::Trusted), ""),
 ];
 
-/// What becomes of an authentication with the same credential, however it was registered; None
-/// where it cannot be stored.
+/// The expected outcome of an authentication with the same credential, even if its registration was
+/// refused; None if the credential cannot be stored.
 const AUTHENTICATIONS: [(&str, Option<Result<(), u8>>); 15] = [
     ("none.ES256", Some(Ok(()))),
     ("packed-self.ES256", Some(Ok(()))),
-    // Who embeds the page is not said, so it cannot be who may.
+    // The embedding page is not named, so it cannot be an allowed one.
     ("none.ES256.crossOrigin", Some(Err(14))),
     ("none.ES256.topOrigin", Some(Ok(()))),
     ("none.ES256.long-credential-id", Some(Ok(()))),
@@ -60,7 +60,7 @@ const AUTHENTICATIONS: [(&str, Option<Result<(), u8>>); 15] = [
     ("fido-u2f.ES256", Some(Ok(()))),
 ];
 
-/// The values of each vector in their order, by their names.
+/// The values of each vector in order, with their names.
 type Vectors = HashMap<&'static str, Vec<(&'static str, Vec<u8>)>>;
 
 fn vectors() -> Vectors {
@@ -104,15 +104,15 @@ fn party(vectors: &Vectors) -> RelyingParty {
     RelyingParty::new(RelyingPartyConfig { origins, top_origins, attestation, ..config() }).unwrap()
 }
 
-/// The same state, as if this challenge had been drawn.
+/// The state with a given challenge.
 fn with_challenge<T: Serialize + DeserializeOwned>(state: &T, challenge: &[u8]) -> T {
     let mut state = serde_json::to_value(state).unwrap();
     state["core"]["challenge"] = base64url(challenge).into();
     serde_json::from_value(state).unwrap()
 }
 
-/// The credential of a registration, whether or not it was accepted. Its authenticator data end the
-/// attestation object.
+/// The credential of a registration, accepted or not. Its authenticator data end the attestation
+/// object.
 fn stored(object: &[u8]) -> Credential {
     let rp_id_hash = Sha256::digest("example.org");
     let start = object.windows(32).rposition(|bytes| *bytes == rp_id_hash[..]).unwrap();
@@ -208,8 +208,7 @@ fn authentications_are_judged_as_listed() {
 }
 
 proptest! {
-    /// Every format has its parser, of webauthn-rs or of the libraries below it; none of them
-    /// panics.
+    /// Every format has a parser, of webauthn-rs or of the libraries below it; none of them panics.
     #[test]
     fn a_changed_statement_of_any_format_does_no_harm(
         which in any::<prop::sample::Index>(),
