@@ -1,4 +1,4 @@
-//! Requests that are too large, too slow, too many, or a web page's.
+//! Requests that are too large, too slow or too many, or that come from a web page.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -21,7 +21,7 @@ fn assert_problem(answer: &str, status: u16, code: &str) {
 }
 
 #[test]
-fn a_body_over_the_limit_is_refused_however_it_comes() {
+fn a_body_over_the_limit_is_refused_in_every_encoding() {
     let agent = Agent::start("");
     let fits = "x".repeat(65_536);
     let request = |body: &str| {
@@ -45,7 +45,7 @@ fn a_body_over_the_limit_is_refused_however_it_comes() {
         "InvalidInput",
     );
 
-    // Nobody waits for what is only announced.
+    // The agent does not wait for a body that exceeds the limit by its declared length.
     let asked = Instant::now();
     let answer = agent.exchange("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 99999999999\r\n\r\n");
     assert_problem(&answer, 400, "InvalidInput");
@@ -65,7 +65,7 @@ fn too_many_or_too_long_headers_are_refused() {
 }
 
 #[test]
-fn who_is_slow_loses_the_connection_and_holds_nobody_up() {
+fn a_slow_client_is_disconnected_and_delays_no_other() {
     let agent = Agent::start("[limits]\nheader_timeout_seconds = 1\nrequest_timeout_seconds = 1\n");
     let asked = Instant::now();
     let silent = agent.connect();
@@ -77,7 +77,7 @@ fn who_is_slow_loses_the_connection_and_holds_nobody_up() {
         .write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
         .unwrap();
     for _ in 0..20 {
-        // Each byte comes in time; the head does not.
+        // Each byte comes in time, but the head does not.
         if dripping.write_all(b"G").is_err() {
             break;
         }
@@ -109,7 +109,7 @@ fn one_user_takes_half_of_the_connections_at_most() {
 }
 
 #[test]
-fn what_a_web_page_could_send_is_refused_over_tcp() {
+fn requests_from_web_pages_are_refused_over_tcp() {
     let agent = Agent::start("listen = [\"127.0.0.1:0\"]\nhosts = [\"mfa.test\"]\n");
     let address = agent.address();
     let ask = |headers: &str| {
@@ -136,7 +136,7 @@ fn what_a_web_page_could_send_is_refused_over_tcp() {
     assert_problem(&ask("Host: localhost\r\nHost: rebound.example\r\n"), 403, "AccessDenied");
     assert_problem(&ask("Host: localhost\r\nOrigin: http://localhost\r\n"), 403, "AccessDenied");
     assert_problem(&ask("Host: localhost\r\nOrigin: null\r\n"), 403, "AccessDenied");
-    // The Unix socket is out of a page's reach, and its clients name any host they like.
+    // Web pages cannot reach the Unix socket, so its clients may use any host name.
     assert!(
         agent
             .exchange("GET /healthz HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n")

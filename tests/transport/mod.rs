@@ -1,5 +1,4 @@
-//! The agent as a process: how it listens, what it refuses before anybody is asked, and how it
-//! ends.
+//! The agent as a process: its sockets, its refusals before a handler runs, and its end.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
@@ -20,7 +19,7 @@ use test_support::tools;
 const SOON: Duration = Duration::from_secs(5);
 
 #[test]
-fn the_socket_has_its_mode_before_anybody_can_connect() {
+fn the_socket_has_its_mode_before_it_listens() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("agent.sock");
     let done = AtomicBool::new(false);
@@ -92,7 +91,7 @@ fn mode_and_owner_are_set_between_bind_and_listen() {
 }
 
 #[test]
-fn a_dead_agents_socket_is_taken_over_and_a_live_ones_is_not() {
+fn only_a_dead_agents_socket_is_taken_over() {
     let first = Agent::start("");
     let folder = first.into_folder();
     assert!(fs::metadata(folder.path().join("agent.sock")).unwrap().file_type().is_socket());
@@ -103,7 +102,7 @@ fn a_dead_agents_socket_is_taken_over_and_a_live_ones_is_not() {
     );
     assert!(log.contains("another agent listens"), "{log}");
     drop(rival);
-    // Not even when the lock is gone.
+    // The same without the lock file.
     fs::remove_file(second.socket().with_extension("sock.lock")).unwrap();
     let (_, log) = Agent::fails(
         tempfile::tempdir().unwrap(),
@@ -114,7 +113,7 @@ fn a_dead_agents_socket_is_taken_over_and_a_live_ones_is_not() {
 }
 
 #[test]
-fn what_is_no_socket_of_ours_stays() {
+fn other_files_are_never_replaced_by_the_socket() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("agent.sock");
     fs::write(&socket, "precious").unwrap();
@@ -123,7 +122,7 @@ fn what_is_no_socket_of_ours_stays() {
     assert_eq!(fs::read(&socket).unwrap(), b"precious");
     fs::remove_file(&socket).unwrap();
 
-    // A link would be followed to somebody else's socket.
+    // A symbolic link could lead to another user's socket.
     let elsewhere = folder.path().join("elsewhere");
     drop(UnixListener::bind(&elsewhere).unwrap());
     symlink(&elsewhere, &socket).unwrap();
@@ -132,7 +131,7 @@ fn what_is_no_socket_of_ours_stays() {
     assert!(elsewhere.exists());
     fs::remove_file(&socket).unwrap();
 
-    // In a folder of everybody's, anybody could put their own socket where ours is expected.
+    // In a world-writable folder, any user could replace the socket.
     let shared = folder.path().join("shared");
     fs::create_dir(&shared).unwrap();
     fs::set_permissions(&shared, fs::Permissions::from_mode(0o777)).unwrap();
@@ -150,7 +149,7 @@ fn other_machines_are_served_only_with_tls() {
 }
 
 #[test]
-fn a_request_that_runs_is_finished_before_the_agent_ends() {
+fn a_running_request_is_finished_before_the_agent_ends() {
     let mut agent = Agent::start("");
     let idle = agent.connect();
     let mut slow = agent.connect();
@@ -168,14 +167,14 @@ fn a_request_that_runs_is_finished_before_the_agent_ends() {
         answer.starts_with("HTTP/1.1 200 OK") && answer.contains("connection: close"),
         "{answer}"
     );
-    // The one that says nothing holds nobody up.
+    // The idle connection does not delay the end.
     assert_eq!(agent.ended_within(SOON).code(), Some(0));
     assert!(!agent.socket().exists());
     drop(idle);
 }
 
 #[test]
-fn an_interrupt_ends_it_too_and_what_never_ends_is_cut() {
+fn an_interrupt_ends_the_agent_and_cuts_endless_requests() {
     let mut agent = Agent::start("");
     let mut stuck = agent.connect();
     use std::io::Write;
@@ -211,8 +210,8 @@ fn sealing_keys_are_read_again_on_sighup() {
     agent.signal("HUP");
     let line = agent.logs("the sealing keys were read again");
     assert!(line.contains("\"resealed\":1"), "{line}");
-    // Keys that do not open the store change nothing, and what was sealed again needs the old key
-    // no more.
+    // Keys that do not open the store change nothing. Secrets that were sealed again no longer need
+    // the old key.
     fs::write(&file, format!("{}\n", *twostep::store::Keyring::new_key().unwrap())).unwrap();
     agent.signal("HUP");
     agent.logs("the old sealing keys stay");
@@ -220,7 +219,7 @@ fn sealing_keys_are_read_again_on_sighup() {
     drop(Agent::start_in(agent.into_folder(), ""));
 }
 
-/// A key file of these lines.
+/// Writes a key file with these lines.
 fn write_keys(folder: &std::path::Path, lines: &[&str]) {
     let file = folder.join("sealing.key");
     fs::write(&file, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
@@ -228,7 +227,7 @@ fn write_keys(folder: &std::path::Path, lines: &[&str]) {
 }
 
 #[test]
-fn a_new_sealing_key_is_taken_into_use_by_a_restart_and_the_old_line_may_go_when_the_log_says_so() {
+fn the_log_says_when_an_old_sealing_key_is_unneeded() {
     let keys: Vec<_> = (0..4).map(|_| twostep::store::Keyring::new_key().unwrap()).collect();
     let folder = tempfile::tempdir().unwrap();
     write_keys(folder.path(), &[&keys[0]]);
@@ -245,7 +244,7 @@ fn a_new_sealing_key_is_taken_into_use_by_a_restart_and_the_old_line_may_go_when
 }
 
 #[test]
-fn an_old_line_that_goes_too_early_is_refused_at_the_start_with_how_many_secrets_need_it() {
+fn a_removed_sealing_key_that_secrets_need_is_reported() {
     let keys: Vec<_> = (0..2).map(|_| twostep::store::Keyring::new_key().unwrap()).collect();
     let folder = tempfile::tempdir().unwrap();
     write_keys(folder.path(), &[&keys[0]]);
@@ -253,7 +252,7 @@ fn an_old_line_that_goes_too_early_is_refused_at_the_start_with_how_many_secrets
     let old = twostep::store::Keyring::from_file(folder.path().join("sealing.key"))
         .unwrap()
         .ids()[0];
-    // A device that was added after the new key came, and before the pepper was sealed again.
+    // A device that was added after the new key, before the pepper was sealed again.
     write_keys(folder.path(), &[&keys[1], &keys[0]]);
     let keyring = twostep::store::Keyring::from_file(folder.path().join("sealing.key")).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -292,7 +291,7 @@ fn memory_never_lands_in_a_core_dump() {
 }
 
 #[test]
-fn the_log_names_routes_and_never_what_a_caller_wrote() {
+fn the_log_names_routes_and_omits_input_of_callers() {
     let agent = Agent::start("");
     agent.exchange("GET /healthz?canary HTTP/1.0\r\nX-Canary: canary\r\n\r\n");
     agent.exchange("CANARY /canary HTTP/1.0\r\n\r\n");
@@ -306,12 +305,12 @@ fn the_log_names_routes_and_never_what_a_caller_wrote() {
 }
 
 #[test]
-fn metrics_count_routes_and_say_what_is_well() {
+fn metrics_count_routes_and_report_health() {
     let agent = Agent::start("");
     agent.exchange("GET /healthz HTTP/1.0\r\n\r\n");
     agent.exchange("GET /nothing/of/canary HTTP/1.0\r\n\r\n");
     let mut metrics = agent.exchange("GET /metrics HTTP/1.0\r\n\r\n");
-    // A connection is over a moment before it is no longer counted.
+    // The metric may count a closed connection for a moment longer.
     let deadline = Instant::now() + SOON;
     while !metrics.contains("twostep_connections 1\n") && Instant::now() < deadline {
         metrics = agent.exchange("GET /metrics HTTP/1.0\r\n\r\n");

@@ -1,4 +1,4 @@
-//! What systemd gives a service, and what it hears from it.
+//! The service under systemd: units, sockets, notifications, credentials.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -17,7 +17,7 @@ const UNITS: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn the_units_are_what_systemd_understands_and_leave_little_open() {
+fn the_units_are_valid_and_restrictive() {
     if !tools::have("systemd-analyze") {
         return;
     }
@@ -29,7 +29,7 @@ fn the_units_are_what_systemd_understands_and_leave_little_open() {
     for line in ["StartLimitIntervalSec=0", "Restart=on-failure", "CapabilityBoundingSet="] {
         assert!(service.lines().any(|known| known == line), "{line}");
     }
-    // Whether the clock is synchronised may be asked.
+    // The unit must allow reading the state of clock synchronisation.
     assert!(service.contains("adjtimex clock_adjtime") && !service.contains("\nProtectClock=yes"));
     let analyze = |arguments: &[&str]| {
         let run = Command::new("systemd-analyze")
@@ -50,8 +50,8 @@ fn the_units_are_what_systemd_understands_and_leave_little_open() {
         "./twostep-verify.socket",
     ]);
     assert!(verified && said.trim().is_empty(), "{said}");
-    // Two of its points stand for adjtimex, which tells whether the clock is synchronised; without
-    // CAP_SYS_TIME it sets nothing.
+    // Two of the points stand for adjtimex, which reports clock synchronisation; without
+    // CAP_SYS_TIME it cannot set the clock.
     let (exposed_little, said) =
         analyze(&["security", "--offline=yes", "--threshold=22", "./twostep.service"]);
     assert!(exposed_little, "{said}");
@@ -146,7 +146,7 @@ fn the_second_socket_is_known_by_its_name() {
         agent.log()
     );
     assert!(!agent.socket().with_file_name("verify.sock").exists());
-    // Whoever connects to a socket that nobody serves would wait for good.
+    // Clients of a socket that is not served would wait forever.
     let (agent, [main, _]) = start("[verify_socket]\nenabled = false\n");
     ask(&main);
     agent.logs("systemctl disable --now twostep-verify.socket");
@@ -193,8 +193,8 @@ fn the_sealing_key_comes_from_the_credentials() {
         twostep::store::Keyring::new_key().unwrap().as_bytes(),
     )
     .unwrap();
-    // The mask of the access control list that lets the service's user in shows as the group's
-    // permissions.
+    // The access control list that admits the service's user has a mask, which appears as the
+    // group's permissions.
     fs::set_permissions(credentials.join("sealing.key"), fs::Permissions::from_mode(0o440))
         .unwrap();
     let store = format!("[store]\nurl = \"sqlite:{}\"\n", folder.path().join("store.db").display());
@@ -204,7 +204,7 @@ fn the_sealing_key_comes_from_the_credentials() {
     agent.logs("\"message\":\"ready\"");
     let folder = agent.into_folder();
 
-    // Everywhere else such a file is refused.
+    // A file with these permissions is refused everywhere else.
     let elsewhere = format!(
         "[store]\nurl = \"sqlite:{0}/store.db\"\nkey_file = \"credentials/sealing.key\"\n",
         folder.path().display()

@@ -1,4 +1,4 @@
-//! TLS from files.
+//! TLS with a certificate from files.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -34,7 +34,7 @@ fn make_certificate(folder: &Path, name: &str) {
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
 }
 
-/// What the agent answers under this name, if its certificate is for it.
+/// The agent's answer under this name, if its certificate is valid for it.
 fn fetch(agent: &Agent, name: &str, more: &[&str]) -> Option<String> {
     let address = agent.address();
     let port = address.rsplit(':').next().unwrap().to_owned();
@@ -72,7 +72,7 @@ fn a_certificate_is_served_and_read_again_on_sighup() {
     let agent = Agent::start_in(folder, CONFIG);
     assert_eq!(fetch(&agent, "one.test", &[]).as_deref(), Some("1.1 200"));
     assert_eq!(fetch(&agent, "two.test", &[]), None);
-    // A certificate names its hosts; only a page's requests are refused.
+    // A certificate already limits host names; only requests of web pages are refused.
     assert_eq!(
         fetch(&agent, "one.test", &["--header", "Origin: https://one.test"]).as_deref(),
         Some("1.1 403")
@@ -80,12 +80,12 @@ fn a_certificate_is_served_and_read_again_on_sighup() {
     assert_eq!(fetch(&agent, "one.test", &["--tls-max", "1.1"]), None);
 
     make_certificate(agent.folder.path(), "two.test");
-    assert_eq!(fetch(&agent, "two.test", &[]), None, "it is read when somebody says so");
+    assert_eq!(fetch(&agent, "two.test", &[]), None, "it is read again on SIGHUP only");
     agent.signal("HUP");
     agent.logs("the certificate was read again");
     assert_eq!(fetch(&agent, "two.test", &[]).as_deref(), Some("1.1 200"));
 
-    // What cannot be used changes nothing.
+    // An unusable certificate changes nothing.
     let good = fs::read(agent.folder.path().join("tls.crt")).unwrap();
     fs::write(agent.folder.path().join("tls.crt"), "nothing").unwrap();
     agent.signal("HUP");
@@ -95,7 +95,7 @@ fn a_certificate_is_served_and_read_again_on_sighup() {
 }
 
 #[test]
-fn a_caller_who_does_not_speak_tls_holds_nobody_up() {
+fn a_client_without_tls_delays_no_other() {
     if !tools::have("openssl,curl") {
         return;
     }
@@ -112,7 +112,7 @@ fn a_caller_who_does_not_speak_tls_holds_nobody_up() {
 }
 
 #[test]
-fn a_key_that_does_not_fit_or_that_all_can_read_refuses_to_start() {
+fn a_foreign_or_readable_private_key_prevents_the_start() {
     if !tools::have("openssl") {
         return;
     }

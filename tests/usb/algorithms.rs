@@ -1,4 +1,4 @@
-//! Which kind of credential keys are asked for, and what they are asked for when they fail at that.
+//! Algorithms requested from keys, and the second request to keys that fail at the first.
 
 use ciborium::Value;
 use test_support::device::{CBOR, Device, KEEPALIVE, Request, get, reports};
@@ -11,7 +11,7 @@ use twostep::webauthn::{
 
 use super::bench::{ORIGIN, Script, Service, Shared, Sockets};
 
-/// A service with these terms, which does not care who touches a key.
+/// A service with these terms that does not verify users.
 fn service(terms: RelyingPartyConfig) -> Service {
     let rp_id = "example.org".to_owned();
     let (name, origins) = ("Example".to_owned(), vec![ORIGIN.to_owned()]);
@@ -25,7 +25,7 @@ fn service(terms: RelyingPartyConfig) -> Service {
     Service { party: RelyingParty::new(terms).unwrap(), ..Service::new() }
 }
 
-/// What a request to make a credential asks for: how many algorithms, and whether it is to be
+/// The content of a request for a credential: the number of algorithms, and whether it is to be
 /// stored.
 fn asked(request: &Request) -> Option<(usize, bool)> {
     if request.command != CBOR || request.data.first() != Some(&0x01) {
@@ -38,8 +38,8 @@ fn asked(request: &Request) -> Option<(usize, bool)> {
     Some((get(&parameters, 4)?.as_array()?.len(), rk))
 }
 
-/// A key that answers a request with this status, after a keepalive for a touch or without, where
-/// `fails` says so.
+/// A key that answers with this status, with or without a keepalive for a touch before it, to the
+/// requests that `fails` selects.
 fn failing(status: u8, blinks: bool, fails: fn((usize, bool)) -> bool) -> Device {
     let mut device = Device::new("a");
     device.mischief = Some(Box::new(move |request| {
@@ -69,7 +69,7 @@ fn made(device: &Shared) -> usize {
 }
 
 #[test]
-fn a_key_that_fails_at_the_list_of_algorithms_is_asked_for_es256_alone() {
+fn a_key_that_fails_at_several_algorithms_is_asked_for_es256() {
     for status in
         [0x02, 0x03, 0x11, 0x12, 0x14, 0x15, 0x26, 0x2b, 0x2c, 0x39, 0x7f, 0xe0, 0xf3, 0xff]
     {
@@ -79,7 +79,7 @@ fn a_key_that_fails_at_the_list_of_algorithms_is_asked_for_es256_alone() {
         );
         enrolled.unwrap_or_else(|error| panic!("{status:02x}: {error}"));
     }
-    // What it says of algorithms and encoding counts after it has blinked, too; other words may be
+    // Statuses about algorithms and encoding count even after the key has blinked; others may be
     // about the touch.
     for (status, enrolls) in [(0x26, true), (0x12, true), (0x7f, false), (0x02, false)] {
         let (enrolled, _) = enroll(
@@ -102,7 +102,8 @@ fn a_key_that_refuses_for_another_reason_is_not_asked_again() {
         assert!(enrolled.is_err(), "{status:02x}");
         assert_eq!(made(&device), 0, "{status:02x}: the key would have done it for ES256");
     }
-    // Nor one that fails at ES256 alone, or is not to have it.
+    // A key that fails at ES256 alone is not asked again, nor a key for which ES256 is not
+    // configured.
     let (enrolled, _) = enroll(RelyingPartyConfig::default(), failing(0x26, false, |_| true));
     assert!(matches!(enrolled, Err(Error::Unfit(_))), "{enrolled:?}");
     let algorithms = vec![SignatureAlgorithm::EdDsa, SignatureAlgorithm::Rs256];
@@ -124,7 +125,7 @@ fn a_credential_on_ed25519_is_enrolled_and_signs_in() {
 }
 
 #[test]
-fn a_key_stores_the_credential_where_that_is_wanted_and_it_can() {
+fn a_key_stores_the_credential_on_request_if_capable() {
     let storing =
         |resident_key| RelyingPartyConfig { resident_key, ..RelyingPartyConfig::default() };
     for (resident_key, stored) in [
@@ -135,7 +136,7 @@ fn a_key_stores_the_credential_where_that_is_wanted_and_it_can() {
         let (enrolled, _) = enroll(storing(resident_key), failing(0x2b, false, |_| false));
         assert_eq!(enrolled.unwrap().discoverable, stored, "{resident_key:?}");
     }
-    // A full key, and one that knows only U2F.
+    // A full key, and a key with U2F only.
     for (resident_key, full, u2f) in
         [(ResidentKey::Preferred, true, true), (ResidentKey::Required, false, false)]
     {
@@ -152,7 +153,7 @@ fn a_key_stores_the_credential_where_that_is_wanted_and_it_can() {
 }
 
 #[test]
-fn a_key_of_any_version_of_ctap_2_is_talked_to() {
+fn a_key_of_any_ctap_2_version_is_supported() {
     for versions in [
         vec!["FIDO_2_0"],
         vec!["FIDO_2_1_PRE"],
@@ -170,7 +171,7 @@ fn a_key_of_any_version_of_ctap_2_is_talked_to() {
         enrolled.unwrap_or_else(|error| panic!("{versions:?}: {error}"));
         assert_eq!(made(&device), 1, "{versions:?}");
     }
-    // A key that names U2F alone is asked by U2F.
+    // A key that lists U2F only is used over U2F.
     let (enrolled, device) = enroll(
         RelyingPartyConfig::default(),
         Device { versions: vec!["U2F_V2"], ..Device::new("a") },

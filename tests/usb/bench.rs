@@ -1,4 +1,4 @@
-//! A person with a script, and a relying party.
+//! A scripted person, and a relying party.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use twostep::webauthn::{
 
 type Reaction = Box<dyn FnMut(&Progress)>;
 
-/// A person who types these PINs, one after the other, and reacts to what they are told.
+/// A person who types these PINs in order and reacts to progress messages.
 #[derive(Default)]
 pub(crate) struct Script {
     pub(crate) pins: VecDeque<&'static str>,
@@ -51,7 +51,7 @@ impl Person for Script {
     }
 }
 
-/// The service on whose behalf keys are asked.
+/// The relying party of the ceremonies.
 pub(crate) struct Service {
     pub(crate) party: RelyingParty,
     pub(crate) options: Options,
@@ -114,7 +114,7 @@ impl Service {
 }
 
 impl Service {
-    /// Runs one ceremony on another bus; whether the relying party could have been given an answer.
+    /// Runs one ceremony on another bus; returns whether it produced a response.
     pub(crate) fn try_both(
         &self,
         bus: Arc<dyn Bus>,

@@ -1,4 +1,4 @@
-//! Another program talks to the same key all the time.
+//! Another program uses the same key continuously.
 
 use test_support::device::{CBOR, Device, INIT, reports};
 
@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 #[test]
-fn a_hundred_of_a_hundred_sign_in_while_another_program_hammers_the_key() {
+fn a_hundred_logins_succeed_beside_another_busy_program() {
     let service = Service::new();
     let sockets = Sockets::with([Device { busy: true, ..Device::new("a") }]);
     let credential = service.enroll(&sockets, &[], &mut Script::default()).unwrap();
@@ -24,7 +24,8 @@ fn a_hundred_of_a_hundred_sign_in_while_another_program_hammers_the_key() {
                 for request in reports([0xff; 4], INIT, &[3; 8], 64) {
                     transport.write(&request).unwrap();
                 }
-                // A message of three reports on a channel of its own, so that ours come in between.
+                // A message of three reports on its own channel, so that reports of both programs
+                // interleave.
                 for request in reports([0, 0, 7, 7], CBOR, &[&[0x04][..], &[0; 150]].concat(), 64) {
                     transport.write(&request).unwrap();
                     thread::yield_now();

@@ -1,4 +1,4 @@
-//! Keys whose CTAP2 does not begin: those that know U2F are used with that.
+//! Keys with failing CTAP2 are used over U2F if they support it.
 
 use super::bench::{Script, Service, Sockets};
 use super::hostile::{At, BEHAVIOURS, Ends};
@@ -8,12 +8,12 @@ use std::time::Duration;
 use test_support::device::{CBOR, Device, ERROR, MSG, Report, Request, reports};
 use twostep::usb::Error;
 
-/// Half of it may pass in silence.
+/// Silence may use half of this time.
 const DEADLINE: Duration = Duration::from_secs(6);
 
 type Failure = fn(&Request) -> Vec<Report>;
 
-/// authenticatorGetInfo fails so many times, in this way.
+/// authenticatorGetInfo fails this number of times, in this way.
 fn failing(times: usize, failure: impl Fn(&Request) -> Vec<Report> + Send + 'static) -> Device {
     let mut left = times;
     let mischief = move |request: &Request| {
@@ -25,7 +25,7 @@ fn failing(times: usize, failure: impl Fn(&Request) -> Vec<Report> + Send + 'sta
     Device { mischief: Some(Box::new(mischief)), ..Device::new("a") }
 }
 
-/// Enrols the key and signs in with it; the commands of CTAP2 that it carried out.
+/// Enrols the key and signs in with it; returns the CTAP2 commands that it executed.
 fn both(name: &str, device: Device) -> Vec<u8> {
     let sockets = Sockets::with([device]);
     let service = Service::new().within(DEADLINE);
@@ -39,7 +39,7 @@ fn both(name: &str, device: Device) -> Vec<u8> {
 }
 
 #[test]
-fn a_key_whose_description_fails_in_any_way_is_used_with_u2f() {
+fn a_key_with_failing_get_info_is_used_over_u2f() {
     let next = AtomicUsize::new(0);
     let ways: Vec<_> = BEHAVIOURS
         .iter()
@@ -60,7 +60,7 @@ fn a_key_whose_description_fails_in_any_way_is_used_with_u2f() {
 }
 
 #[test]
-fn a_key_that_refuses_to_describe_itself_is_used_with_u2f_whatever_the_status() {
+fn a_key_that_refuses_get_info_is_used_over_u2f() {
     for status in (0x01..=0xff).step_by(9).chain([0x02, 0x03, 0x05, 0x21, 0x36, 0x7f, 0xff]) {
         let commands = both(
             &format!("{status:02x}"),
@@ -71,7 +71,7 @@ fn a_key_that_refuses_to_describe_itself_is_used_with_u2f_whatever_the_status() 
 }
 
 #[test]
-fn a_key_that_says_cbor_and_then_names_only_u2f_is_used_with_u2f() {
+fn a_cbor_key_that_lists_only_u2f_is_used_over_u2f() {
     for versions in [vec!["U2F_V2"], vec!["U2F_V2", "U2F_V3"]] {
         let commands = both("versions", Device { versions: versions.clone(), ..Device::new("a") });
         assert!(commands.iter().all(|command| *command == 0x04), "{versions:?}: {commands:?}");
@@ -79,7 +79,7 @@ fn a_key_that_says_cbor_and_then_names_only_u2f_is_used_with_u2f() {
 }
 
 #[test]
-fn a_key_that_fails_once_is_asked_again_before_it_is_used_with_u2f() {
+fn a_single_failure_is_retried_before_u2f() {
     let once: [(&str, Failure); 5] = [
         ("busy", |request| reports(request.channel, ERROR, &[0x06], 64)),
         ("busy, as a status of CTAP2", |request| reports(request.channel, CBOR, &[0x06], 64)),
@@ -94,7 +94,7 @@ fn a_key_that_fails_once_is_asked_again_before_it_is_used_with_u2f() {
 }
 
 #[test]
-fn a_key_without_u2f_is_not_asked_that_way() {
+fn a_key_without_u2f_gets_no_u2f_request() {
     let words = |request: &Request| match (request.command, request.data[0]) {
         (CBOR, 0x04) => Some(reports(request.channel, CBOR, &[0x7f], 64)),
         (MSG, _) => panic!("it was asked as U2F"),
@@ -112,9 +112,9 @@ fn a_key_without_u2f_is_not_asked_that_way() {
     assert!(matches!(refused, Err(Error::Misbehaved(_))), "{refused:?}");
 }
 
-/// The first fault is told, when U2F does not work either.
+/// If U2F fails as well, the error is that of CTAP2.
 #[test]
-fn a_key_that_fails_in_both_protocols_is_told_by_the_newer_one() {
+fn a_key_failing_in_both_protocols_reports_the_ctap2_error() {
     let words = |request: &Request| match (request.command, request.data[0]) {
         (CBOR, 0x04) => Some(reports(request.channel, CBOR, &[0x7f], 64)),
         (MSG, _) => Some(reports(request.channel, MSG, &[0x6d, 0], 64)),

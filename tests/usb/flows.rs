@@ -1,4 +1,4 @@
-//! What people do with keys that behave.
+//! Common ceremonies with keys that behave correctly.
 
 use super::bench::{Script, Service, Sockets};
 use ciborium::{Value, cbor};
@@ -27,7 +27,7 @@ fn a_key_is_enrolled_and_signs_in() {
     }
 }
 
-/// Nobody asked who made it (WebAuthn L3 §5.1.3).
+/// Attestation was not asked for (WebAuthn L3 §5.1.3).
 #[test]
 fn a_key_enrols_with_any_statement() {
     let certificate = || Value::Array(vec![Value::Bytes(b"no certificate".to_vec())]);
@@ -57,7 +57,7 @@ fn a_key_enrols_with_any_statement() {
 }
 
 #[test]
-fn every_length_of_reports_will_do() {
+fn every_report_length_is_supported() {
     for report_length in [8, 9, 32, 63] {
         let sockets = Sockets::with([Device { report_length, ..Device::new("a") }]);
         let (service, mut person) = (Service::new(), Script::default());
@@ -72,7 +72,7 @@ fn every_length_of_reports_will_do() {
 }
 
 #[test]
-fn a_pin_is_asked_for_where_it_is_needed_in_both_protocols() {
+fn both_pin_protocols_ask_for_a_needed_pin() {
     for (protocols, tokens) in
         [(vec![1], false), (vec![1], true), (vec![2], true), (vec![2, 1], true)]
     {
@@ -92,7 +92,7 @@ fn a_pin_is_asked_for_where_it_is_needed_in_both_protocols() {
 }
 
 #[test]
-fn a_touch_is_enough_to_sign_in_where_the_service_does_not_care_who_it_is() {
+fn a_touch_signs_in_if_user_verification_is_discouraged() {
     let sockets = Sockets::with([Device::with_pin("a", "123456")]);
     let (service, mut person) = (Service::new(), Script::typing(&["123456"]));
     let credential = service.enroll(&sockets, &[], &mut person).unwrap();
@@ -101,7 +101,7 @@ fn a_touch_is_enough_to_sign_in_where_the_service_does_not_care_who_it_is() {
 }
 
 #[test]
-fn a_wrong_pin_costs_one_try_and_the_person_hears_how_many_are_left() {
+fn a_wrong_pin_costs_one_try_and_shows_the_rest() {
     let sockets = Sockets::with([Device::with_pin("a", "123456")]);
     let service = Service::asking(UserVerification::Required);
     let mut person = Script::typing(&["654321", "123456"]);
@@ -113,7 +113,7 @@ fn a_wrong_pin_costs_one_try_and_the_person_hears_how_many_are_left() {
 }
 
 #[test]
-fn whoever_gives_up_after_a_wrong_pin_hears_that_it_was_wrong() {
+fn giving_up_after_a_wrong_pin_reports_the_wrong_pin() {
     let sockets = Sockets::with([Device::with_pin("a", "123456")]);
     let service = Service::asking(UserVerification::Required);
     let refused = service.enroll(&sockets, &[], &mut Script::typing(&["654321"]));
@@ -131,7 +131,7 @@ fn the_same_wrong_pin_is_not_sent_twice() {
 }
 
 #[test]
-fn what_no_key_has_for_a_pin_costs_no_try() {
+fn an_impossible_pin_costs_no_try() {
     for typed in ["", "123", "1234567890123456789012345678901234567890123456789012345678901234"] {
         let sockets = Sockets::with([Device::with_pin("a", "123456")]);
         let service = Service::asking(UserVerification::Required);
@@ -142,7 +142,7 @@ fn what_no_key_has_for_a_pin_costs_no_try() {
 }
 
 #[test]
-fn a_blocked_pin_is_told_apart_from_one_that_waits_to_be_plugged_in_again() {
+fn a_blocked_pin_differs_from_one_blocked_until_replugging() {
     let service = Service::asking(UserVerification::Required);
     let mut device = Device::with_pin("a", "123456");
     device.pin.retries = 0;
@@ -172,7 +172,7 @@ fn a_blocked_pin_is_told_apart_from_one_that_waits_to_be_plugged_in_again() {
 }
 
 #[test]
-fn a_pin_that_nobody_gives_ends_the_ceremony() {
+fn a_missing_pin_ends_the_ceremony() {
     let service = Service::asking(UserVerification::Required);
     let sockets = Sockets::with([Device::with_pin("a", "123456")]);
     assert_eq!(service.enroll(&sockets, &[], &mut Script::default()), Err(Error::PinNotGiven));
@@ -190,7 +190,7 @@ fn a_key_that_cannot_verify_is_refused_before_it_blinks() {
 }
 
 #[test]
-fn a_finger_comes_before_the_pin_and_the_pin_helps_when_it_is_not_known() {
+fn a_pin_replaces_a_fingerprint_that_is_not_recognized() {
     let service = Service::asking(UserVerification::Required);
     let known = Device { finger: Some(1), ..Device::with_pin("a", "123456") };
     let mut person = Script::default();
@@ -206,7 +206,7 @@ fn a_finger_comes_before_the_pin_and_the_pin_helps_when_it_is_not_known() {
 }
 
 #[test]
-fn a_key_is_enrolled_once() {
+fn an_enrolled_key_is_not_enrolled_again() {
     for device in [
         Device::new("a"),
         Device::u2f_only("a"),
@@ -224,7 +224,7 @@ fn a_key_is_enrolled_once() {
 }
 
 #[test]
-fn a_key_that_hides_its_credentials_shows_them_to_its_person() {
+fn a_key_that_hides_credentials_shows_them_after_a_pin() {
     let service = Service::new();
     let sockets = Sockets::with([Device { hides: true, ..Device::with_pin("a", "123456") }]);
     let mut person = Script::typing(&["123456", "123456", "123456"]);
@@ -251,7 +251,7 @@ fn a_key_that_is_not_enrolled_is_refused_before_it_blinks() {
 }
 
 #[test]
-fn nobody_touches_it() {
+fn a_missing_touch_ends_the_ceremony() {
     for device in [Device::new("a"), Device::u2f_only("a")] {
         let service = Service::new().within(Duration::from_millis(400));
         let sockets = Sockets::with([Device { touch: Touch::Never, ..device }]);
@@ -269,13 +269,13 @@ fn nobody_touches_it() {
 }
 
 #[test]
-fn a_touch_may_mean_no() {
+fn a_declined_touch_ends_the_ceremony() {
     let sockets = Sockets::with([Device { touch: Touch::Deny, ..Device::new("a") }]);
     assert_eq!(Service::new().enroll(&sockets, &[], &mut Script::default()), Err(Error::Declined));
 }
 
 #[test]
-fn the_word_to_stop_is_heard_while_the_key_blinks() {
+fn a_ceremony_can_be_cancelled_while_the_key_blinks() {
     for device in [Device::new("a"), Device::u2f_only("a")] {
         let service = Service::new();
         let sockets = Sockets::with([Device { touch: Touch::Never, ..device }]);
@@ -291,7 +291,7 @@ fn the_word_to_stop_is_heard_while_the_key_blinks() {
 }
 
 #[test]
-fn a_key_may_come_while_it_is_waited_for() {
+fn a_key_can_be_plugged_in_during_the_ceremony() {
     let (sockets, service) = (Sockets::default(), Service::new());
     let plugged = sockets.clone();
     let mut person = Script::reacting(move |progress| {
@@ -310,7 +310,7 @@ fn a_key_may_come_while_it_is_waited_for() {
 }
 
 #[test]
-fn a_key_without_permission_is_told_from_no_key() {
+fn a_key_without_permission_differs_from_a_missing_key() {
     let sockets = Sockets::with([Device::new("a")]);
     sockets.forbid();
     let begun = Instant::now();
@@ -320,7 +320,7 @@ fn a_key_without_permission_is_told_from_no_key() {
 }
 
 #[test]
-fn no_key_stays_open_and_no_key_was_told_to_forget() {
+fn keys_are_closed_and_never_reset() {
     let (service, mut person) = (Service::new(), Script::typing(&["123456"]));
     let sockets =
         Sockets::with([Device::with_pin("a", "123456"), Device::new("b"), Device::u2f_only("c")]);

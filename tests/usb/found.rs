@@ -1,4 +1,4 @@
-//! What the list says of keys in every state, and the process that manages them.
+//! The list of keys in every state, and the process that manages them.
 
 use super::bench::Sockets;
 use std::fs::File;
@@ -11,7 +11,7 @@ use twostep::usb::manage::{Answered, Task, manage};
 use twostep::usb::{Access, Answer, Error, Pin, PinState};
 
 #[test]
-fn the_list_tells_keys_apart_by_how_they_are() {
+fn the_list_shows_the_state_of_each_key() {
     let mut blocked = Device::with_pin("blocked", "123456");
     blocked.pin.retries = 0;
     let garbage = |request: &Request| {
@@ -50,7 +50,7 @@ fn a_key_without_permission_is_in_the_list_too() {
     let sockets = Sockets::with([Device::new("a")]);
     sockets.forbid();
     let found = usb::list_on(sockets.bus()).unwrap();
-    // This machine need not have the node that the key in memory is said to have.
+    // The node of the in-memory key need not exist on this machine.
     assert!(
         matches!(found[0].access, Access::NotAllowed { .. } | Access::Gone),
         "{:?}",
@@ -60,7 +60,7 @@ fn a_key_without_permission_is_in_the_list_too() {
 }
 
 #[test]
-fn who_holds_a_node_open_is_named() {
+fn the_process_that_holds_a_node_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("node");
     File::create(&path).unwrap();
@@ -76,7 +76,7 @@ fn who_holds_a_node_open_is_named() {
     assert_eq!(seen.iter().map(|seen| seen.pid).collect::<Vec<_>>(), [holder.id()]);
 }
 
-/// Another program in the place of the process that looks after a key.
+/// Runs another program instead of the management process.
 fn told(script: &str, task: Task) -> Result<Answered, Error> {
     told_within(Duration::from_secs(20), script, task)
 }
@@ -88,7 +88,7 @@ fn told_within(deadline: Duration, script: &str, task: Task) -> Result<Answered,
 }
 
 #[test]
-fn a_child_that_hangs_is_ended_at_the_deadline() {
+fn a_hanging_child_is_killed_at_the_deadline() {
     let begun = Instant::now();
     assert_eq!(
         told_within(Duration::from_millis(500), "exec sleep 60", Task::Info),
@@ -98,7 +98,7 @@ fn a_child_that_hangs_is_ended_at_the_deadline() {
 }
 
 #[test]
-fn a_child_is_believed_one_document() {
+fn a_child_must_write_exactly_one_document() {
     assert_eq!(told("echo more >&2; echo '\"done\"'", Task::Info), Ok(Answered::Done));
     assert_eq!(told("echo '{\"status\":[50,null]}'", Task::Info), Err(Error::PinBlocked));
     assert_eq!(

@@ -1,5 +1,5 @@
-//! Random and mutated reports, without end and without a pause. `TWOSTEP_USB_FRAMES` says how many,
-//! 100,000 otherwise.
+//! Random and mutated reports in quick succession: `TWOSTEP_USB_FRAMES` of them, 100,000 by
+//! default.
 
 use super::bench::{Script, Service, Shared, Sockets};
 use std::collections::VecDeque;
@@ -15,7 +15,7 @@ use twostep::usb;
 use twostep::usb::{Bus, Key, NotOpened, Transport, Unplugged};
 use twostep::webauthn::UserVerification;
 
-/// Numbers that follow from a seed (xorshift64*).
+/// Pseudorandom numbers from a seed (xorshift64*).
 struct Chance(u64);
 
 impl Chance {
@@ -39,7 +39,7 @@ impl Chance {
     }
 }
 
-/// A key whose reports are spoiled on the way, and which has something to say whenever it is asked.
+/// A key whose reports are corrupted in transit, and which never stays silent for long.
 struct Noisy {
     sockets: Sockets,
     reports: Arc<AtomicUsize>,
@@ -52,7 +52,7 @@ struct Line {
     reports: Arc<AtomicUsize>,
     chance: Chance,
     spoils: usize,
-    /// A channel has been given out and used.
+    /// True once a channel was allocated and used.
     open: bool,
 }
 
@@ -65,7 +65,7 @@ impl Bus for Noisy {
         let device = self.sockets.device(0);
         let queue = device.lock().unwrap().open();
         let mut chance = Chance(self.seed);
-        // The first words are left whole now and then, so that later ones are reached.
+        // The first messages sometimes stay whole, so that later ones are reached.
         let spoils = chance.one_of(&[2, 10, 50, 500]);
         Ok(Box::new(Line {
             device,
@@ -102,8 +102,8 @@ impl Transport for Line {
             }
             self.queue.lock().unwrap().pop_front()
         };
-        // While a key is asked for what is stale, silence is an answer too; and while it waits for
-        // a channel, noise changes little.
+        // Silence occurs as well while stale reports are drained. While waiting for a channel,
+        // noise has little effect.
         let quiet = if self.open { self.chance.below(8) == 0 } else { self.chance.below(4) > 0 };
         if sound.is_none() && (within.is_zero() || quiet) {
             thread::sleep(within.min(Duration::from_micros(100)));
@@ -202,7 +202,7 @@ fn no_report_makes_a_ceremony_panic_or_outlive_its_deadline() {
         let ok = service.try_both(Arc::new(noisy), &credential, seed >> 59 & 1 == 0);
         ended[usize::from(ok)] += 1;
         let took = begun.elapsed();
-        // A quarter of a second is for last words; the rest is for a machine that is busy.
+        // A quarter of a second for the final cancel; the remainder for a busy machine.
         assert!(took < Duration::from_millis(40 + 250 + 750), "seed {seed:#x} took {took:?}");
         assert_eq!(PANICS.load(Ordering::Relaxed), 0, "seed {seed:#x}");
     }

@@ -1,4 +1,4 @@
-//! Keys that break: each one ends in an error that says so, in time.
+//! Keys that break: each ceremony ends in time with an error that names the fault.
 
 use super::bench::{Script, Service, Sockets};
 use ciborium::Value;
@@ -15,7 +15,7 @@ use twostep::usb::Error;
 const DEADLINE: Duration = Duration::from_millis(600);
 const LATE: Duration = Duration::from_millis(250);
 
-/// When a key begins to break.
+/// The moment at which a key begins to break.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum At {
     Init,
@@ -24,7 +24,7 @@ pub(crate) enum At {
     U2f,
 }
 
-/// What the person hears.
+/// The error that the person receives.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Ends {
     Misbehaved,
@@ -57,7 +57,7 @@ fn init(nonce: &[u8], channel: [u8; 4], length: usize) -> Vec<Report> {
     reports(BROADCAST, INIT, &data[..length], 64)
 }
 
-/// A description of two reports.
+/// A getInfo answer of two reports.
 fn long_info() -> Vec<u8> {
     let versions = Value::Array(vec![Value::from("FIDO_2_0"); 12]);
     ok(&Value::Map(vec![(Value::from(1), versions), (Value::from(3), Value::Bytes(vec![0; 16]))]))
@@ -84,7 +84,7 @@ fn u2f(request: &Request, answer: &[u8]) -> Vec<Report> {
     reports(request.channel, MSG, answer, 64)
 }
 
-/// Words of U2F, only for registrations.
+/// Status words of U2F, for registrations only.
 fn word(request: &Request, word: u16) -> Vec<Report> {
     if request.data[1] == 0x03 {
         u2f(request, b"U2F_V2\x90\x00")
@@ -109,7 +109,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &[
     }),
     ("INIT: a report of three bytes", At::Init, Ends::Silent, |_| vec![vec![0xff; 3]]),
     ("INIT: an empty report", At::Init, Ends::Silent, |_| vec![vec![]]),
-    ("INIT: many reports of somebody else", At::Init, Ends::Busy, |_| vec![vec![5; 64]; 64]),
+    ("INIT: many reports for another program", At::Init, Ends::Busy, |_| vec![vec![5; 64]; 64]),
     ("info: silence", At::Info, Ends::Silent, |_| vec![]),
     ("info: an empty answer", At::Info, Ends::Misbehaved, |request| cbor(request, &[])),
     ("info: a status and nothing else", At::Info, Ends::Misbehaved, |request| cbor(request, &[0])),
@@ -250,7 +250,7 @@ pub(crate) const BEHAVIOURS: &[Behaviour] = &[
 ];
 
 #[test]
-fn every_broken_key_ends_in_an_error_that_says_so_in_time() {
+fn every_broken_key_ends_in_a_timely_error() {
     let next = AtomicUsize::new(0);
     assert!(BEHAVIOURS.len() >= 40);
     thread::scope(|scope| {
@@ -278,7 +278,7 @@ fn run((name, at, ends, behaviour): &Behaviour) {
     };
     let sound = match at {
         At::U2f => Device::u2f_only("a"),
-        // One that knows U2F too is asked that way.
+        // A key with U2F as well would be used over U2F.
         At::Info => Device { u2f: false, ..Device::new("a") },
         At::Init | At::Make => Device::new("a"),
     };
@@ -299,7 +299,7 @@ fn run((name, at, ends, behaviour): &Behaviour) {
     assert!(took <= DEADLINE + LATE, "{name} took {took:?}");
 }
 
-/// Reports that come for as long as somebody reads.
+/// Reports arrive for as long as they are read.
 #[test]
 fn a_flood_ends_at_the_deadline() {
     let keepalive = |status: u8| move || Some(reports(FIRST, KEEPALIVE, &[status], 64).remove(0));
@@ -318,7 +318,7 @@ fn a_flood_ends_at_the_deadline() {
         ("keepalives: touch me", Box::new(keepalive(2))),
         ("keepalives of no known kind", Box::new(keepalive(9))),
         ("another channel", Box::new(|| Some(vec![9; 64]))),
-        ("somebody else's INIT", Box::new(|| init(&[7; 8], [9; 4], 17).pop())),
+        ("another program's INIT", Box::new(|| init(&[7; 8], [9; 4], 17).pop())),
         ("a message drop by drop", Box::new(drip)),
         ("reports without a header", Box::new(|| Some(vec![0; 4]))),
     ];
@@ -343,9 +343,9 @@ fn claimed_long(request: &Request) -> Vec<Report> {
     claimed(request, 7609)
 }
 
-/// What other programs get from the same key arrives here too, and changes nothing.
+/// Answers to other programs on the same key arrive here as well, and are ignored.
 #[test]
-fn what_is_meant_for_others_is_passed_over() {
+fn reports_for_other_programs_are_ignored() {
     let mut count = 0_u8;
     let flood = move || {
         count = count.wrapping_add(1);
@@ -363,7 +363,7 @@ fn what_is_meant_for_others_is_passed_over() {
 }
 
 #[test]
-fn a_signature_with_a_credential_that_nobody_asked_for_is_refused() {
+fn a_signature_with_an_unrequested_credential_is_refused() {
     let service = Service::new();
     let sockets = Sockets::with([Device::new("a")]);
     let credential = service.enroll(&sockets, &[], &mut Script::default()).unwrap();

@@ -1,5 +1,5 @@
-//! Ceremonies with keys on a bus in memory: keys that behave, keys that break, keys that come and
-//! go.
+//! Ceremonies with keys on an in-memory bus: well-behaved keys, broken keys, and keys that are
+//! plugged in and out.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

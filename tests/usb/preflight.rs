@@ -1,5 +1,5 @@
-//! A key is asked for one credential after the other; an odd answer to one of them says nothing of
-//! the next.
+//! The search for an enrolled credential: a key is asked for one after the other, and an odd answer
+//! about one does not affect the next.
 
 use super::bench::{Script, Service, Sockets};
 use ciborium::Value;
@@ -63,7 +63,7 @@ fn names(request: &Request, credential: &Credential) -> bool {
     request.data.windows(id.len()).any(|window| window == id)
 }
 
-/// Whether it is asked whether the key has made a credential, and not for a touch.
+/// Returns whether the request only checks for a credential, without asking for a touch.
 fn only_looks(request: &Request) -> bool {
     match request.command {
         MSG => request.data[1] == 0x02 && request.data[2] == 0x07,
@@ -80,7 +80,7 @@ fn enrolled(service: &Service, device: Device) -> (Sockets, Credential) {
     (sockets, credential)
 }
 
-/// Its name, and the odd answers of such a key.
+/// The name of a kind of key, its constructor, and its odd answers.
 type Kind = (&'static str, fn() -> Device, &'static [Odd]);
 
 fn kinds() -> [Kind; 3] {
@@ -92,7 +92,7 @@ fn kinds() -> [Kind; 3] {
 }
 
 #[test]
-fn an_odd_answer_to_one_credential_leaves_the_next_one_to_be_asked_for() {
+fn an_odd_answer_about_one_credential_leaves_the_next() {
     let service = Service::new();
     let others: Vec<Credential> =
         ["x", "y", "z"].map(|name| enrolled(&service, Device::u2f_only(name)).1).into();
@@ -123,7 +123,7 @@ fn an_odd_answer_to_one_credential_leaves_the_next_one_to_be_asked_for() {
 }
 
 #[test]
-fn a_key_that_answers_every_look_oddly_may_still_sign_with_a_touch() {
+fn a_key_with_only_odd_answers_may_still_sign() {
     let service = Service::new();
     for (name, answer) in CTAP2 {
         let (sockets, mine) = enrolled(&service, Device::new("a"));
@@ -144,7 +144,7 @@ fn a_key_that_answers_every_look_oddly_may_still_sign_with_a_touch() {
 }
 
 #[test]
-fn a_u2f_key_with_odd_answers_alone_is_not_enrolled() {
+fn a_u2f_key_with_only_odd_answers_is_not_enrolled() {
     let service = Service::new();
     let other = enrolled(&service, Device::new("b")).1;
     for (name, answer) in CTAP1 {
@@ -160,9 +160,9 @@ fn a_u2f_key_with_odd_answers_alone_is_not_enrolled() {
     }
 }
 
-/// A broken protocol, or a key that is gone, is no answer to one credential.
+/// A protocol violation or a removed key is not an answer about one credential.
 #[test]
-fn what_breaks_the_protocol_ends_the_key() {
+fn a_protocol_violation_excludes_the_key() {
     let breaks: [Odd; 3] = [
         ("a continuation without a beginning", |request| {
             vec![[&request.channel[..], &[0], &[0; 59]].concat()]

@@ -1,4 +1,4 @@
-//! Several keys at once, and keys that come and go.
+//! Several keys at once, also plugged in and out.
 
 use super::bench::{Script, Service, Shared, Sockets};
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ fn choosing(device: Shared) -> Script {
 }
 
 #[test]
-fn the_key_that_is_touched_is_enrolled_and_the_others_stop_blinking() {
+fn the_touched_key_is_enrolled_and_the_others_stop_blinking() {
     for chosen in 0..3 {
         let sockets = Sockets::with(
             [Device::new("a"), Device::new("b"), Device::u2f_only("c")].map(untouched),
@@ -98,12 +98,12 @@ fn of_two_enrolled_keys_the_touched_one_signs_in() {
     assert_eq!(signed.raw_id, second.id.as_bytes());
     let loser = sockets.device(0);
     let loser = loser.lock().unwrap();
-    // It blinked once before, to be enrolled.
+    // One blink before was for its enrolment.
     assert_eq!(loser.cancelled, loser.blinked - 1);
 }
 
 #[test]
-fn a_key_that_is_pulled_out_leaves_the_choice_to_the_others() {
+fn a_removed_key_leaves_the_choice_to_the_others() {
     let sockets = Sockets::with([untouched(Device::new("a")), untouched(Device::new("b"))]);
     let (pulled, other) = (sockets.device(0), sockets.device(1));
     let mut person = Script::reacting(move |progress| match progress {
@@ -115,7 +115,7 @@ fn a_key_that_is_pulled_out_leaves_the_choice_to_the_others() {
 }
 
 #[test]
-fn pulling_out_the_last_key_ends_it() {
+fn removing_the_last_key_ends_the_ceremony() {
     for count in 1..3 {
         let sockets =
             Sockets::with((0..count).map(|number| untouched(Device::new(&number.to_string()))));
@@ -154,7 +154,7 @@ fn a_key_may_join_while_another_one_blinks() {
 }
 
 #[test]
-fn a_key_that_says_nothing_does_not_keep_the_others_waiting_for_long() {
+fn a_silent_key_delays_the_others_only_briefly() {
     let silent = Device { mischief: Some(Box::new(|_| Some(Vec::new()))), ..Device::new("silent") };
     let sockets = Sockets::with([silent, Device::new("b")]);
     let begun = Instant::now();
@@ -163,7 +163,7 @@ fn a_key_that_says_nothing_does_not_keep_the_others_waiting_for_long() {
 }
 
 #[test]
-fn a_key_that_cannot_do_what_is_asked_does_not_blink_beside_one_that_can() {
+fn an_incapable_key_does_not_blink_beside_a_capable_one() {
     let sockets =
         Sockets::with([Device::with_pin("a", "123456"), Device::u2f_only("b"), Device::new("c")]);
     let mut person = Script::typing(&["123456"]);
@@ -174,7 +174,7 @@ fn a_key_that_cannot_do_what_is_asked_does_not_blink_beside_one_that_can() {
 }
 
 #[test]
-fn only_the_key_that_is_named_is_asked() {
+fn only_the_named_key_is_asked() {
     let sockets = Sockets::with([untouched(Device::new("a")), Device::new("b")]);
     let mut service = Service::new();
     service.options.only = Some("/dev/hidraw1".into());

@@ -1,4 +1,4 @@
-//! The key is pulled out at every report of a ceremony, one after the other.
+//! The key is pulled out at each report of a ceremony in turn.
 
 use super::bench::{Script, Service, Sockets};
 use std::time::{Duration, Instant};
@@ -8,8 +8,8 @@ use twostep::webauthn::{Credential, UserVerification};
 
 const DEADLINE: Duration = Duration::from_millis(300);
 
-/// Runs a ceremony with 0, 1, 2… reports before the key is gone, until that is enough; answers how
-/// many were needed.
+/// Repeats a ceremony that loses the key after 0, 1, 2… reports until one succeeds; returns the
+/// number of reports it needed.
 fn pull_out_everywhere(device: impl Fn() -> Device, credential: Option<&Credential>) -> usize {
     for reports in 0..500 {
         let sockets = Sockets::with([Device { reports_left: Some(reports), ..device() }]);

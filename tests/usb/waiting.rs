@@ -1,5 +1,5 @@
-//! Keys that are busy or slow: one that may be the right one is waited for, and named when it could
-//! not be asked.
+//! Busy and slow keys: a ceremony waits for a key that may hold the credential, and names a key
+//! that it could not ask.
 
 use super::bench::{Script, Service, Shared, Sockets};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,14 +14,14 @@ use test_support::device::{
 use twostep::usb::{Error, Progress, Transport};
 use twostep::webauthn::{Credential, UserVerification};
 
-/// A reason for which a key does not answer.
+/// A reason why a key does not answer.
 #[derive(Clone, Copy, Debug)]
 enum Hindrance {
-    /// It answers some requests in this way, or not at all.
+    /// The key gives such an answer to some requests, or none.
     Says(fn(&Request) -> Option<Vec<Report>>),
-    /// Another program has opened it for itself.
+    /// Another program has opened it exclusively.
     Held,
-    /// It works on each command of CTAP2.
+    /// Each CTAP2 command takes long.
     Works,
 }
 
@@ -117,11 +117,11 @@ fn hinder(device: &Shared, hindrance: Hindrance, lasts: Duration) {
 
 type Kind = (&'static str, fn() -> Device);
 
-/// Keys that are not the account's.
+/// Keys without a credential of the account.
 const STRANGERS: &[Kind] = &[
     ("FIDO2", || Device::new("b")),
     ("U2F", || Device::u2f_only("b")),
-    // It may hide a credential from those whom it does not know.
+    // With a PIN, the key may hide a credential until the person is verified.
     ("FIDO2 with a PIN", || Device::with_pin("b", "123456")),
 ];
 
@@ -134,7 +134,7 @@ fn enrolled(device: Device) -> (Sockets, Credential) {
     (sockets, credential)
 }
 
-/// Runs `case` for each hindrance, kind of key and stranger or none beside it, all at once.
+/// Runs `case` for each hindrance and kind of key, with each stranger and alone, all concurrently.
 fn for_all(
     case: impl Fn(&str, &(&str, Error, Hindrance), fn() -> Device, Option<fn() -> Device>) + Sync,
 ) {
@@ -199,8 +199,8 @@ fn a_key_that_stays_busy_is_named_at_the_deadline() {
         let refused = service.sign_in(&sockets, &[&credential], &mut Script::default());
         let took = begun.elapsed();
         let Err(error) = &refused else { panic!("{name}: {refused:?}") };
-        // A key with a PIN that may be the right one blinks in the end, when the other one does not
-        // answer.
+        // A key with a PIN may hold the credential, so it blinks in the end if the other one does
+        // not answer.
         let hidden = stranger.is_some_and(|stranger| stranger.lock().unwrap().blinked > 0);
         if !(hidden && *error == Error::NotTouched) {
             assert!(
@@ -219,7 +219,7 @@ fn a_key_that_stays_busy_is_named_at_the_deadline() {
 }
 
 #[test]
-fn a_registration_waits_for_the_other_key_when_one_is_enrolled_already() {
+fn a_registration_waits_for_another_key_beside_an_enrolled_one() {
     for_all(|name, (_, why, hindrance), device, _| {
         let (sockets, credential) = enrolled(Device::new("mine"));
         let fresh = sockets.plug(device());
@@ -235,9 +235,9 @@ fn a_registration_waits_for_the_other_key_when_one_is_enrolled_already() {
     });
 }
 
-/// Answers and keepalives as late as a key may be, and later than the first ones are waited for.
+/// Answers and keepalives with the longest allowed delay, beyond the patience for the first ones.
 #[test]
-fn a_key_is_as_slow_as_it_may_be() {
+fn the_longest_allowed_delays_are_tolerated() {
     const LIMIT: Duration = Duration::from_millis(2900);
     thread::scope(|scope| {
         for (kind, device) in KINDS {
@@ -269,9 +269,9 @@ fn a_key_is_as_slow_as_it_may_be() {
     });
 }
 
-/// An answer that comes later than any key may take belongs to a key that is slow.
+/// An answer later than the longest allowed delay means a slow key.
 #[test]
-fn a_key_that_is_slower_than_it_may_be_is_called_slow() {
+fn a_key_beyond_the_longest_delay_is_called_slow() {
     let (sockets, credential) = enrolled(Device::new("a"));
     sockets.plug(Device::new("b"));
     sockets.device(0).lock().unwrap().works = Some(Duration::from_secs(60));
@@ -283,11 +283,11 @@ fn a_key_that_is_slower_than_it_may_be_is_called_slow() {
     );
 }
 
-/// A broken key, and the error that names it.
+/// A broken key, and a test for the error that names it.
 type Broken = (Kind, fn(&Error) -> bool);
 
 #[test]
-fn a_key_that_stays_broken_does_not_keep_the_answer_back_for_long() {
+fn a_broken_key_delays_the_answer_only_briefly() {
     let ways: [Broken; 4] = [
         (("silent", || broken(|_| Some(vec![]))), |why| *why == Error::Silent),
         (("silent after INIT", || broken(|request| is_command(request).then(Vec::new))), |why| {
@@ -332,7 +332,7 @@ fn broken(says: fn(&Request) -> Option<Vec<Report>>) -> Device {
 }
 
 #[test]
-fn a_broken_key_is_left_out_with_a_word_while_another_one_blinks() {
+fn a_broken_key_is_reported_while_another_one_blinks() {
     let (sockets, credential) = enrolled(Device::new("a"));
     sockets.device(0).lock().unwrap().touch = Touch::Never;
     let device = sockets.device(0);
@@ -355,9 +355,9 @@ fn a_broken_key_is_left_out_with_a_word_while_another_one_blinks() {
     );
 }
 
-/// The reason of a key that holds the credential helps more than the fault of another key.
+/// The reason of the key with the credential is more useful than the fault of another key.
 #[test]
-fn a_key_that_cannot_do_what_is_asked_is_told_before_one_that_could_not_be_asked() {
+fn the_enrolled_keys_reason_precedes_another_keys_fault() {
     let (sockets, credential) = enrolled(Device::new("a"));
     sockets.plug(broken(|request| {
         is_command(request).then(|| reports(request.channel, 0x22, &[1], 64))
@@ -380,9 +380,10 @@ fn keys_that_all_answered_are_not_enrolled() {
     );
 }
 
-/// A PIN goes to a key once, whatever gets lost: a second time could cost a second try.
+/// A PIN is sent to a key only once even if a message is lost: a second time could cost a second
+/// try.
 #[test]
-fn a_pin_that_got_lost_is_not_sent_again() {
+fn a_lost_pin_is_not_sent_again() {
     let sockets = Sockets::with([Device::with_pin("a", "123456")]);
     let sent = Arc::new(AtomicUsize::new(0));
     let counted = sent.clone();
@@ -403,7 +404,7 @@ fn a_pin_that_got_lost_is_not_sent_again() {
 }
 
 #[test]
-fn a_pin_that_was_turned_away_is_sent_again_on_another_channel() {
+fn a_rejected_pin_is_sent_again_on_another_channel() {
     let sockets = Sockets::with([Device::with_pin("a", "123456")]);
     let channels = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&channels);
@@ -413,7 +414,7 @@ fn a_pin_that_was_turned_away_is_sent_again_on_another_channel() {
             && request.data.windows(2).any(|pair| pair == [0x02, 0x09]);
         let mut seen = seen.lock().unwrap();
         seen.extend(tokens.then_some(request.channel));
-        // Each of its reports is turned away.
+        // The key rejects each of the three reports.
         (tokens && seen.len() == 1).then(|| [busy(request), busy(request), busy(request)].concat())
     };
     sockets.device(0).lock().unwrap().mischief = Some(Box::new(mischief));
@@ -426,8 +427,7 @@ fn a_pin_that_was_turned_away_is_sent_again_on_another_channel() {
 
 #[test]
 fn every_login_finds_the_hammered_one_of_two_keys() {
-    // One report of sixteen is lost in each direction, as in a queue of the kernel's that
-    // overflows.
+    // One report in sixteen is lost in each direction, as in an overflowing queue of the kernel.
     let (sockets, credential) = enrolled(Device::new("a"));
     sockets.device(0).lock().unwrap().loses = Some(16);
     sockets.plug(Device::new("b"));
@@ -467,7 +467,7 @@ fn a_slow_key_that_is_hammered_signs_in() {
     }
 }
 
-/// How many times the hammered key signs in; `TWOSTEP_LOGINS` says another number.
+/// The number of logins with the hammered key; `TWOSTEP_LOGINS` overrides it.
 fn logins() -> u32 {
     std::env::var("TWOSTEP_LOGINS")
         .ok()
@@ -475,7 +475,7 @@ fn logins() -> u32 {
         .unwrap_or(5)
 }
 
-/// Another program: INIT, then a description on a channel of its own, without a pause.
+/// Another program: INIT, then getInfo on its own channel, without a pause.
 fn hammer(sockets: &Sockets, stop: &AtomicBool) {
     let mut transport: Box<dyn Transport> = sockets.bus().open(Path::new("/dev/hidraw0")).unwrap();
     let mut report = [0; 64];

@@ -1,4 +1,4 @@
-//! The memory that a hostile key can make a ceremony take: at most 64 KiB more than with an honest
+//! The memory that a hostile key can make a ceremony allocate: at most 64 KiB more than an honest
 //! key.
 
 #![allow(
@@ -23,18 +23,18 @@ struct Counting;
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: every call goes to the system's allocator as it came.
+// SAFETY: every call is passed on to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         PEAK.fetch_max(live, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
+        // SAFETY: the caller keeps the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
+        // SAFETY: the caller keeps the contract of `dealloc`.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -51,13 +51,13 @@ enum Content {
     HugeMap,
     /// Bytes that claim to be 2⁶⁴ − 1.
     HugeBytes,
-    /// A description in which all that is kept is as long as can be.
+    /// A description with the longest possible value in every member that is kept.
     LongTexts,
-    /// Keepalives for ever.
+    /// Endless keepalives.
     Keepalives,
-    /// The first report for ever.
+    /// The first report, endlessly.
     Beginnings,
-    /// Other channels for ever.
+    /// Endless reports on other channels.
     Others,
     /// An honest answer, to measure the need of a ceremony.
     Nothing,
@@ -171,7 +171,7 @@ impl Transport for Line {
     }
 }
 
-/// The most bytes that were alive at once beyond those alive before.
+/// The peak of live bytes beyond those that were live before.
 fn peak(content: Content) -> usize {
     let bus = Arc::new(Canned(content));
     let before = LIVE.load(Ordering::Relaxed);
@@ -183,7 +183,7 @@ fn peak(content: Content) -> usize {
 
 #[test]
 fn no_key_makes_a_channel_grow_beyond_64_kib() {
-    // A new process: the bytes of all threads are counted.
+    // In a process of its own, because the count covers all threads.
     if std::env::var_os(CHILD).is_none() {
         let test = "usb_memory::no_key_makes_a_channel_grow_beyond_64_kib";
         println!("{}", alone(test, (CHILD, OsStr::new("1"))));
