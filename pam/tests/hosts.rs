@@ -1,5 +1,5 @@
-//! The module in hosts: one of ours with a simulated agent, with every call below it failing in
-//! turn, and the system's own with a real agent.
+//! The module in hosts: a test host with a simulated agent, the same with failing system calls, and
+//! the system's own hosts with a real agent.
 
 mod faults;
 mod module;

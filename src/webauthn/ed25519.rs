@@ -272,7 +272,7 @@ mod tests {
 
     /// The stand-in key is unpredictable, so that no signature can be prepared for it.
     #[test]
-    fn only_what_the_credential_signed_is_countersigned() {
+    fn only_the_credentials_signatures_are_countersigned() {
         let pair = Ed25519KeyPair::from_seed_unchecked(&[1; 32]).unwrap();
         let key = PublicKey::new(pair.public_key().as_ref()).unwrap();
         let (one, other) = (StandIn::new().unwrap(), StandIn::new().unwrap());

@@ -83,7 +83,7 @@ fn verification_required_and_no_pin() -> Outcome {
     ran.with_code(1)?.saying("twostep key pin set").map(drop)
 }
 
-fn json_path_takes_what_the_program_enrolled() -> Outcome {
+fn json_path_accepts_a_key_enrolled_by_the_program() -> Outcome {
     let key = Key::plug(Wire::Usb(0), "LOGIN-6", &[])?;
     let agent = Agent::start("")?;
     agent.enroll("ann")?;
@@ -130,8 +130,8 @@ pub(super) const CASES: &[Case] = &[
         enrols_and_logs_in(Wire::Uhid, &["--touch", "delay:2500"])
     }),
     Case::new(
-        "login.json-path-takes-what-the-program-enrolled",
-        json_path_takes_what_the_program_enrolled,
+        "login.json-path-accepts-a-key-enrolled-by-the-program",
+        json_path_accepts_a_key_enrolled_by_the_program,
     )
     .on_real_keys(),
     Case::new("login.fido2-cred-enrols-and-the-program-logs-in", || {

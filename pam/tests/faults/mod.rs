@@ -1,6 +1,6 @@
-//! Every call for memory or to the system that the module makes fails in turn: once, and from then
-//! on. Whatever fails, it is no success unless the agent said yes, it is never "never mind", the
-//! host survives, and nothing stays open.
+//! Each allocation and each system call of the module fails in turn: once, or from then on. In
+//! every case, only the agent's yes leads to success, no result is one that stacks ignore, the host
+//! survives, and no descriptor stays open.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
@@ -18,7 +18,7 @@ use test_support::tools;
 use crate::support::fake::{CHUNKED, Fake, chunk, context, device, reply};
 use crate::support::host::{self, IGNORE, Items, SUCCESS, Style, Transaction, descriptors};
 
-/// What the person does, and whether the agent says yes to it.
+/// The scenes: the person's input, and whether the agent accepts it.
 const SCENES: &[(&str, &[&str], bool)] = &[
     ("a code", &["123456", "1"], true),
     ("a wrong code", &["654321", "1"], false),
@@ -28,7 +28,7 @@ const SCENES: &[(&str, &[&str], bool)] = &[
 ];
 
 #[test]
-fn whatever_fails_only_the_agents_yes_is_success() {
+fn under_any_fault_only_the_agents_yes_succeeds() {
     if !tools::have("cc,script") {
         return;
     }
@@ -51,7 +51,7 @@ fn whatever_fails_only_the_agents_yes_is_success() {
 
 fn play(scene: &str, shim: &Path, log: &Path) {
     let agent = agent();
-    // With a terminal, so that what is fresh there is asked for, too.
+    // In a terminal, so that reuse of fresh verifications is exercised as well.
     let command = format!(
         "{} --exact faults::a_host_of_faults --nocapture",
         std::env::current_exe().unwrap().display()
@@ -72,7 +72,7 @@ fn play(scene: &str, shim: &Path, log: &Path) {
     println!("{scene}: {}", said.lines().find(|line| line.contains("faults:")).unwrap_or_default());
 }
 
-/// The host itself, when this process was started to be one, with the shim before libc.
+/// The host itself, when this process was started as one with the shim preloaded.
 #[test]
 fn a_host_of_faults() {
     let Some(socket) = std::env::var_os("TWOSTEP_FAKE") else { return };
@@ -80,7 +80,7 @@ fn a_host_of_faults() {
     let (_, types, good) = SCENES.iter().find(|(scene, ..)| *scene == named).unwrap();
     let socket = Path::new(&socket);
     let stack = host::line(&format!("socket={} timeout=2 key=always reuse", socket.display()));
-    // What is made once in a process is there before anything is counted.
+    // Allocations that happen once in a process come before the count.
     for _ in 0..2 {
         assert_eq!(call(&stack, types, 0, Mode::Once(libc::EIO)).0 == SUCCESS, *good);
     }
@@ -99,7 +99,7 @@ fn a_host_of_faults() {
             assert_ne!(code, IGNORE, "{named}: {mode:?} {nth}");
             assert!(
                 code != SUCCESS || yes && *good,
-                "{named}: {mode:?} {nth}: success, and nobody said yes"
+                "{named}: {mode:?} {nth}: success without the agent's yes"
             );
             assert_eq!(descriptors(), open, "{named}: {mode:?} {nth}");
             if calls < nth {
@@ -111,7 +111,7 @@ fn a_host_of_faults() {
         }
     }
     assert!(faults > 200, "{faults}: is the shim before libc?");
-    println!("faults: {faults}, in spite of which the agent's yes arrived {successes} times");
+    println!("faults: {faults}, and the agent's yes arrived nevertheless {successes} times");
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -120,7 +120,7 @@ enum Mode {
     EverSince(c_int),
 }
 
-/// One call in which the nth call below it fails, and how many calls there were.
+/// One call in which the nth call below it fails; also returns the number of such calls.
 fn call(stack: &str, types: &[&'static str], nth: c_long, mode: Mode) -> (c_int, c_long) {
     let mut types = types.iter();
     let mut transaction = Transaction::start("probe", Some("root"), stack)
@@ -145,18 +145,18 @@ fn call(stack: &str, types: &[&'static str], nth: c_long, mode: Mode) -> (c_int,
     (code, disarm())
 }
 
-/// A function of the shim's.
+/// Looks up a function of the shim.
 #[allow(unsafe_code, reason = "functions of a preloaded library")]
 fn shim<F: Copy>(name: &CStr) -> F {
     assert_eq!(size_of::<F>(), size_of::<*const u8>());
     // SAFETY: the name ends with zero.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     assert!(!found.is_null(), "the shim is not here");
-    // SAFETY: callers name the type that the shim's source has.
+    // SAFETY: callers name the type from the shim's source.
     unsafe { std::mem::transmute_copy(&found) }
 }
 
-/// How often the agent has said yes.
+/// The number of times that the agent has said yes.
 fn yeses(socket: &Path) -> u64 {
     let mut stream = UnixStream::connect(socket).unwrap();
     stream.write_all(b"GET /yeses HTTP/1.1\r\n\r\n").unwrap();
@@ -219,7 +219,7 @@ fn agent() -> Fake {
     })
 }
 
-/// What was typed; nothing once the connection is closed.
+/// Waits for the typed PIN; empty once the connection is closed.
 fn wait_for_pin(pin: &std::sync::Mutex<String>, stream: &mut UnixStream) -> String {
     stream.set_read_timeout(Some(std::time::Duration::from_millis(1))).unwrap();
     loop {

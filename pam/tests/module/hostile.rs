@@ -1,5 +1,5 @@
-//! Whoever answers instead of the agent: nothing that it sends or leaves out is a success, and
-//! nothing takes longer than the timeout.
+//! An impostor in place of the agent: no answer or silence leads to success, and each call ends
+//! within the timeout.
 
 use std::io::Write;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -12,7 +12,7 @@ use super::HERE;
 use crate::support::fake::{CHUNKED, Fake, Request, chunk, context, reply};
 use crate::support::host::{SUCCESS, UNAVAIL, authenticate, line};
 
-/// Two seconds of timeout for each of two questions, and the machine may be busy.
+/// Two seconds of timeout for each of two requests, and a margin for a busy machine.
 const LONGEST: Duration = Duration::from_secs(8);
 
 #[test]
@@ -24,26 +24,26 @@ fn no_agent_is_a_failure() {
         (code, typist.saw().as_str()),
         (UNAVAIL, "The second factor cannot be verified now.\n")
     );
-    // Nobody listens on it any more.
+    // The socket stays, but its listener is gone.
     drop(UnixListener::bind(folder.path().join("verify.sock")).unwrap());
     assert_eq!(authenticate("alice", &stack, HERE, &["123456"]).0, UNAVAIL);
 }
 
 #[test]
-fn an_agent_that_takes_no_connection_is_a_failure_in_time() {
+fn an_agent_that_accepts_no_connection_is_a_timely_failure() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("verify.sock");
     let listener =
         socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
     listener.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
     listener.listen(0).unwrap();
-    // The queue is full with this one.
+    // The queue is full with the connection before.
     let _waiting = UnixStream::connect(&path).unwrap();
     refused_in_time(&line(&format!("socket={} timeout=1", path.display())));
 }
 
 #[test]
-fn an_agent_that_hangs_is_a_failure_in_time() {
+fn a_hanging_agent_is_a_timely_failure() {
     let silent = Fake::start(|_, _| sleep(Duration::from_secs(20)));
     refused_in_time(&silent.line(""));
     let half = hanging(|_, stream| {
@@ -54,7 +54,7 @@ fn an_agent_that_hangs_is_a_failure_in_time() {
 }
 
 #[test]
-fn an_agent_that_answers_in_drops_is_a_failure_in_time() {
+fn an_agent_that_answers_byte_by_byte_is_a_timely_failure() {
     let slow = hanging(|_, stream| {
         for byte in yes().bytes() {
             if stream.write_all(&[byte]).is_err() {
@@ -67,7 +67,7 @@ fn an_agent_that_answers_in_drops_is_a_failure_in_time() {
 }
 
 #[test]
-fn an_answer_cut_short_at_any_byte_is_no_success() {
+fn an_answer_truncated_at_any_byte_is_a_failure() {
     let whole = yes();
     for cut in (0..whole.len()).rev() {
         let agent = hanging(move |_, stream| drop(stream.write_all(&yes().as_bytes()[..cut])));
@@ -82,13 +82,13 @@ fn an_answer_cut_short_at_any_byte_is_no_success() {
 }
 
 #[test]
-fn a_connection_that_is_closed_before_it_is_read_does_not_kill_the_host() {
+fn a_connection_closed_early_does_not_kill_the_host() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("verify.sock");
     let listener = UnixListener::bind(&path).unwrap();
     std::thread::spawn(move || listener.incoming().for_each(drop));
-    // Cargo's harness ignores SIGPIPE, hosts do not.
-    // SAFETY: the default is what a host has.
+    // Cargo's test harness ignores SIGPIPE, hosts do not.
+    // SAFETY: this is the default disposition.
     #[allow(unsafe_code, reason = "a signal's disposition")]
     let before = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     for _ in 0..50 {
@@ -98,7 +98,7 @@ fn a_connection_that_is_closed_before_it_is_read_does_not_kill_the_host() {
             UNAVAIL
         );
     }
-    // SAFETY: what it was.
+    // SAFETY: this restores the disposition.
     #[allow(unsafe_code, reason = "a signal's disposition")]
     unsafe {
         libc::signal(libc::SIGPIPE, before)
@@ -106,7 +106,7 @@ fn a_connection_that_is_closed_before_it_is_read_does_not_kill_the_host() {
 }
 
 #[test]
-fn garbage_is_no_success() {
+fn malformed_answers_are_failures() {
     let body = json!({"token": "a.b.c", "context": context("alice")});
     let spoilt = |member: &str, value: Value| {
         let mut spoilt = body.clone();
@@ -154,7 +154,7 @@ fn garbage_is_no_success() {
         let (code, _) = authenticate("alice", &agent.line(""), HERE, &["123456"]);
         assert_eq!(code, UNAVAIL, "{shown}");
     }
-    // The same, unspoilt, in chunks.
+    // The same answer in valid chunks succeeds.
     let agent = hanging(move |_, stream| {
         let text = CHUNKED.replace("200 OK", "201 Created") + &chunk(&body) + "0\r\n\r\n";
         let _ = stream.write_all(text.as_bytes());
@@ -162,12 +162,12 @@ fn garbage_is_no_success() {
     assert_eq!(authenticate("alice", &agent.line(""), HERE, &["123456"]).0, SUCCESS);
 }
 
-/// The answer that would be success.
+/// The answer that means success.
 fn yes() -> String {
     reply(201, &json!({"token": "a.b.c", "context": context("alice")}))
 }
 
-/// An agent that knows its devices and goes wrong when it should open a session.
+/// An agent that answers about devices, and misbehaves when it should open a session.
 fn hanging(open: impl Fn(&Request, &mut UnixStream) + Send + Sync + 'static) -> Fake {
     Fake::start(move |request, stream| match request.method.as_str() {
         "GET" => {

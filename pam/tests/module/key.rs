@@ -1,5 +1,5 @@
-//! A security key through the agent: to whom it is offered, what the person is told, and what a
-//! code is still good for.
+//! A security key through the agent: the offer, the messages to the person, and codes as an
+//! alternative.
 
 use std::io::Write;
 use std::sync::mpsc::channel;
@@ -13,7 +13,7 @@ use crate::support::host::{AUTH_ERR, Items, SUCCESS, UNAVAIL, authenticate};
 
 const CONSOLE: Items<'static> = Items { tty: Some("/dev/tty1"), rhost: None };
 
-/// An agent of alice, who has a key; its ceremony tells these events.
+/// An agent for alice, who has a key; its ceremony sends these events.
 fn with_key(events: Vec<Value>) -> Fake {
     Fake::start(move |request, stream| {
         let answer = match request.path.as_str() {
@@ -65,7 +65,7 @@ fn a_touch_is_success_for_a_person_at_the_machine() {
 }
 
 #[test]
-fn somebody_elsewhere_is_asked_for_a_code_and_no_key_blinks() {
+fn a_remote_person_is_asked_for_a_code_only() {
     let agent = with_key(vec![begun(), done("alice")]);
     let remote_console = Items { tty: Some("/dev/tty1"), rhost: Some("192.0.2.1") };
     let terminal = Items { tty: Some("/dev/pts/1"), rhost: None };
@@ -80,7 +80,7 @@ fn somebody_elsewhere_is_asked_for_a_code_and_no_key_blinks() {
         );
     }
     assert!(!agent.heard().iter().any(|request| request.path.starts_with("/v1/local")));
-    // Unless the operator says so.
+    // The operator can offer the key to remote people as well.
     assert_eq!(authenticate("alice", &agent.line("key=always"), REMOTE, &[""]).0, SUCCESS);
 }
 
@@ -93,7 +93,7 @@ fn a_code_can_be_typed_instead() {
 }
 
 #[test]
-fn a_pin_is_asked_for_with_the_tries_that_are_left() {
+fn a_pin_prompt_shows_the_remaining_tries() {
     let need =
         |retries, wrong| json!({"event": "need_pin", "retries": retries, "wrong_before": wrong});
     let agent = with_key(vec![
@@ -121,7 +121,7 @@ fn a_pin_is_asked_for_with_the_tries_that_are_left() {
 }
 
 #[test]
-fn when_the_key_fails_a_code_does() {
+fn a_code_replaces_a_failed_key() {
     for (why, shown) in [
         ("no_key", "No security key is plugged in."),
         ("not_enrolled", "This security key is not one of yours."),
@@ -151,7 +151,7 @@ fn when_the_key_fails_a_code_does() {
 }
 
 #[test]
-fn a_key_that_could_not_be_asked_is_named() {
+fn a_key_that_does_not_answer_is_named() {
     let long = "x".repeat(1000);
     for (code, key, shown) in [
         ("busy", "Example Key (/dev/hidraw1)", "Example Key (/dev/hidraw1) is in use elsewhere."),
@@ -176,7 +176,7 @@ fn a_key_that_could_not_be_asked_is_named() {
 }
 
 #[test]
-fn a_pin_that_comes_too_late_leaves_the_code() {
+fn a_code_replaces_a_pin_that_comes_too_late() {
     let late = json!({"event": "need_pin", "retries": 8, "wrong_before": false});
     let agent = Fake::start(move |request, stream| {
         let answer = match request.path.as_str() {
@@ -195,7 +195,7 @@ fn a_pin_that_comes_too_late_leaves_the_code() {
 }
 
 #[test]
-fn a_ceremony_that_goes_wrong_is_no_success() {
+fn a_malformed_ceremony_is_a_failure() {
     let mut without_mfa = done("alice");
     without_mfa["context"]["mfa_present"] = json!(false);
     let pins = vec![json!({"event": "need_touch"}); 100];
@@ -234,13 +234,13 @@ fn leaving_a_ceremony_closes_its_connection() {
         }
         path => drop(stream.write_all(others(path, request).as_bytes())),
     });
-    // No PIN, and then no code.
+    // Neither a PIN nor a code is typed.
     assert_eq!(authenticate("alice", &agent.line(""), CONSOLE, &["", "", ""]).0, AUTH_ERR);
     assert_eq!(is_closed.recv_timeout(Duration::from_secs(5)), Ok(0));
 }
 
 #[test]
-fn who_has_no_key_is_not_offered_one() {
+fn an_account_without_a_key_is_not_offered_one() {
     let agent = Fake::agent(&json!([device("TOKEN-0001", "totp", "Phone")]));
     assert_eq!(
         authenticate("alice", &agent.line("key=always"), CONSOLE, &["123456"]).1.saw(),

@@ -1,5 +1,5 @@
-//! The module in a host of ours, with somebody in the agent's place: what it asks, whom it
-//! believes, and what it never does.
+//! The module in a test host with a simulated agent: its prompts, the answers that it accepts, and
+//! its refusals.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
 
@@ -23,7 +23,7 @@ fn one_token() -> Value {
 }
 
 #[test]
-fn the_right_code_of_the_right_account_is_success() {
+fn the_right_code_of_the_right_account_succeeds() {
     let agent = Fake::agent(&one_token());
     let (code, typist) = authenticate("alice", &agent.line(""), HERE, &["123456"]);
     assert_eq!(code, SUCCESS, "{}", typist.saw());
@@ -45,7 +45,7 @@ fn a_wrong_code_and_an_unknown_account_are_refused_alike() {
 }
 
 #[test]
-fn what_is_no_code_is_not_sent() {
+fn text_other_than_a_code_is_not_sent() {
     let agent = Fake::agent(&one_token());
     for typed in ["", "12345", "hunter2", "correct horse battery"] {
         assert_eq!(authenticate("alice", &agent.line(""), HERE, &[typed]).0, AUTH_ERR);
@@ -54,7 +54,7 @@ fn what_is_no_code_is_not_sent() {
 }
 
 #[test]
-fn a_name_that_cannot_be_an_accounts_is_refused_before_anybody_is_asked() {
+fn an_impossible_account_name_is_refused_without_a_prompt() {
     let agent = Fake::agent(&one_token());
     for name in ["", " alice", "alice\u{1b}[2J", "a\u{202e}b"] {
         let (code, typist) = authenticate(name, &agent.line(""), HERE, &["123456"]);
@@ -64,7 +64,7 @@ fn a_name_that_cannot_be_an_accounts_is_refused_before_anybody_is_asked() {
 }
 
 #[test]
-fn an_option_that_cannot_be_meant_lets_nobody_in() {
+fn an_invalid_option_fails_the_verification() {
     let agent = Fake::agent(&one_token());
     for option in [
         "debug",
@@ -81,7 +81,7 @@ fn an_option_that_cannot_be_meant_lets_nobody_in() {
 }
 
 #[test]
-fn a_name_that_changes_meanwhile_is_nobodys_success() {
+fn a_name_changed_during_verification_is_refused() {
     let agent = Fake::agent(&one_token());
     let mut transaction = Transaction::start("probe", Some("alice"), &agent.line(""));
     let mut asked = 0;
@@ -101,7 +101,7 @@ fn a_host_that_cannot_ask_is_a_failure() {
 }
 
 #[test]
-fn a_quiet_host_is_told_nothing_and_still_asked() {
+fn a_silent_host_gets_prompts_but_no_messages() {
     let mut typist = Typist::of(&["123456"]);
     let stack = host::line("socket=/nonexistent/verify.sock");
     let mut transaction = Transaction::start("probe", Some("alice"), &stack);
@@ -111,13 +111,13 @@ fn a_quiet_host_is_told_nothing_and_still_asked() {
 }
 
 #[test]
-fn credentials_are_set_wherever_the_verification_was() {
+fn setting_credentials_succeeds_in_any_process() {
     let agent = Fake::agent(&one_token());
     let mut typist = Typist::of(&["123456"]);
     let mut transaction = Transaction::start("probe", Some("alice"), &agent.line(""));
     assert_eq!(transaction.authenticate(&mut |_, style, text| typist.answer(style, text)), SUCCESS);
     assert_eq!(transaction.setcred(), SUCCESS);
-    // As sshd does, which verifies in another process.
+    // sshd sets credentials in another process than the one that verified.
     assert_eq!(Transaction::start("probe", Some("alice"), &agent.line("")).setcred(), SUCCESS);
 }
 
@@ -129,7 +129,7 @@ fn a_line_in_the_wrong_group_fails() {
 }
 
 #[test]
-fn who_has_several_devices_says_which_one_showed_the_code() {
+fn the_owner_of_several_devices_is_asked_which_one() {
     let devices = json!([
         device("TOKEN-0001", "totp", "Phone\u{1b}[2J"),
         device("SHEET-0003", "recovery", "Sheet"),
@@ -150,7 +150,7 @@ fn who_has_several_devices_says_which_one_showed_the_code() {
 }
 
 #[test]
-fn the_names_of_devices_are_not_shown_far_away() {
+fn device_names_are_hidden_from_remote_people() {
     let devices =
         json!([device("TOKEN-0001", "totp", "Phone"), device("TOKEN-0002", "totp", "Drawer")]);
     let agent = Fake::agent(&devices);
@@ -160,7 +160,7 @@ fn the_names_of_devices_are_not_shown_far_away() {
 }
 
 #[test]
-fn a_recovery_code_goes_to_the_sheet_and_a_bypass_code_to_no_device() {
+fn recovery_codes_name_their_sheet_and_bypass_codes_no_device() {
     let devices = json!([
         device("TOKEN-0001", "totp", "A"),
         device("TOKEN-0002", "totp", "B"),
@@ -176,10 +176,10 @@ fn a_recovery_code_goes_to_the_sheet_and_a_bypass_code_to_no_device() {
 }
 
 #[test]
-fn an_audience_is_asked_for_and_insisted_on() {
+fn a_configured_audience_is_requested_and_required() {
     let agent = Fake::agent(&one_token());
     let (code, _) = authenticate("alice", &agent.line("audience=workstation"), HERE, &["123456"]);
-    assert_eq!(code, UNAVAIL, "the session is for somebody else");
+    assert_eq!(code, UNAVAIL, "the session is for another audience");
     assert_eq!(agent.heard().pop().unwrap().json()["audience"], "workstation");
     assert_eq!(
         authenticate("alice", &agent.line("audience=twostep"), HERE, &["123456"]).0,

@@ -1,4 +1,4 @@
-//! A verification that is still fresh: only the agent's clear yes about this account is one.
+//! Reuse of a fresh verification: only a clear yes of the agent about this account counts.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use super::HERE;
 use crate::support::fake::{Fake, context, reply};
 use crate::support::host::{AUTH_ERR, SUCCESS, authenticate};
 
-/// Root has an entry in every system's tables.
+/// Root exists in every user database.
 const ROOT: &str = "root";
 
 fn remembers(answer: &'static str, status: u16, fresh: Value) -> Fake {
@@ -27,7 +27,7 @@ fn remembers(answer: &'static str, status: u16, fresh: Value) -> Fake {
     })
 }
 
-/// In a terminal, as without one nothing is fresh.
+/// Runs in a terminal, since reuse needs one.
 fn only_a_clear_yes_about_this_account_is_fresh() {
     let mut without_mfa = context(ROOT);
     without_mfa["mfa_present"] = json!(false);
@@ -60,7 +60,7 @@ fn without_the_option_nothing_is_reused_or_remembered() {
 }
 
 #[test]
-fn what_is_fresh_on_this_terminal_asks_nobody() {
+fn a_fresh_verification_on_this_terminal_needs_no_prompt() {
     if !tools::have("script") {
         return;
     }
@@ -103,7 +103,7 @@ fn in_a_terminal() {
 
     only_a_clear_yes_about_this_account_is_fresh();
 
-    // What was verified is remembered for the same place, and only what was.
+    // A success is remembered for the same place, and a failure is not.
     let agent = remembers("HTTP/1.1 204 No Content\r\n\r\n", 200, json!({"fresh": false}));
     assert_eq!(authenticate(ROOT, &agent.line("reuse"), HERE, &["not a code"]).0, AUTH_ERR);
     assert!(!agent.heard().iter().any(|request| request.method == "PUT"));

@@ -1,6 +1,5 @@
-//! The module below real hosts, pamtester, su and sudo, with a real agent behind it. Their stacks
-//! are in a mount namespace of their own: nothing of this machine's is changed, and nobody's
-//! password is used.
+//! The module in real hosts, pamtester, su and sudo, with a real agent. Their stacks are in a mount
+//! namespace of their own: the machine's own files stay unchanged, and no real password is used.
 
 #![allow(
     clippy::expect_used,
@@ -45,7 +44,7 @@ fn a_code_opens_once_and_a_recovery_code_too() {
 }
 
 #[test]
-fn without_an_agent_nobody_comes_in_within_the_timeout() {
+fn without_an_agent_logins_fail_within_the_timeout() {
     if !tools::have("pamtester,unshare,mount") {
         return;
     }
@@ -67,7 +66,7 @@ fn without_an_agent_nobody_comes_in_within_the_timeout() {
 }
 
 #[test]
-fn a_stack_that_cannot_be_meant_lets_nobody_in() {
+fn an_invalid_line_in_the_stack_fails_every_login() {
     if !tools::have("pamtester,unshare,mount") {
         return;
     }
@@ -87,12 +86,12 @@ fn su_asks_for_a_code_and_lets_its_owner_through() {
     let mut phone = enrol(&client, "root");
     let stage = Stage::new(&agent.socket());
     let su = ["su", "root", "-c", "id -un"];
-    let entered = stage.as_nobody(&su, &[&phone.code()]);
+    let entered = stage.as_unprivileged(&su, &[&phone.code()]);
     assert_eq!((entered.status, entered.stdout.as_str()), (0, "root\n"), "{}", entered.stderr);
-    let refused = stage.as_nobody(&su, &[phone.wrong()]);
+    let refused = stage.as_unprivileged(&su, &[phone.wrong()]);
     assert!(refused.status != 0 && refused.stdout.is_empty(), "{}", refused.stdout);
     agent.signal("STOP");
-    let refused = stage.as_nobody(&su, &[&phone.code()]);
+    let refused = stage.as_unprivileged(&su, &[&phone.code()]);
     agent.signal("CONT");
     assert!(refused.status != 0 && refused.stdout.is_empty(), "{}", refused.stdout);
     assert_eq!(opened(&client), ["root"]);
@@ -107,18 +106,18 @@ fn sudo_asks_for_a_code_and_lets_its_owner_through() {
     let mut phone = enrol(&client, "nobody");
     let stage = Stage::new(&agent.socket());
     let sudo = ["sudo", "-S", "id", "-un"];
-    let entered = stage.as_nobody(&sudo, &[&phone.code()]);
+    let entered = stage.as_unprivileged(&sudo, &[&phone.code()]);
     assert_eq!((entered.status, entered.stdout.as_str()), (0, "root\n"), "{}", entered.stderr);
     assert!(entered.stderr.contains("Code of nobody for sudo: "), "{}", entered.stderr);
-    let refused = stage.as_nobody(&sudo, &[phone.wrong()]);
+    let refused = stage.as_unprivileged(&sudo, &[phone.wrong()]);
     assert!(refused.status != 0 && refused.stdout.is_empty(), "{}", refused.stdout);
     let _folder = agent.into_folder();
-    let refused = stage.as_nobody(&sudo, &[&phone.code()]);
+    let refused = stage.as_unprivileged(&sudo, &[&phone.code()]);
     assert!(refused.status != 0 && refused.stdout.is_empty(), "{}", refused.stdout);
 }
 
 #[test]
-fn nothing_that_a_user_could_have_written_is_opened() {
+fn files_that_a_user_could_write_are_never_opened() {
     if !tools::have("pamtester,strace,unshare,mount") {
         return;
     }
@@ -161,14 +160,14 @@ fn nothing_that_a_user_could_have_written_is_opened() {
     }
 }
 
-/// An agent, and its administrator.
+/// A running agent, and its administrator.
 fn running() -> (Agent, Client) {
     let agent = Agent::start("");
     let client = Client::unix(agent.socket());
     (agent, client)
 }
 
-/// Whose sessions with MFA the agent's audit shows, oldest first.
+/// The accounts of sessions with MFA in the agent's audit log, oldest first.
 fn opened(client: &Client) -> Vec<String> {
     let events = client.get("/v1/audit?limit=1000").is(200);
     let events = events["events"].as_array().unwrap().clone();

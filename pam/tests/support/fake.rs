@@ -1,4 +1,4 @@
-//! Somebody who listens where the agent should, and answers as a test wants.
+//! A simulated agent, which answers as a test specifies.
 
 #![allow(dead_code, reason = "not every test file needs every helper")]
 
@@ -20,7 +20,7 @@ pub(crate) struct Fake {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What came in.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -89,8 +89,7 @@ impl Fake {
         Fake { folder, stop, heard, thread: Some(thread) }
     }
 
-    /// Answers like an agent that knows one code, 123456, of one account, alice, who has these
-    /// devices.
+    /// Answers like an agent with one account, alice, who has these devices and the code 123456.
     pub(crate) fn agent(devices: &Value) -> Fake {
         let devices = json!({"devices": devices, "next": null});
         Fake::start(move |request, stream| {
@@ -116,12 +115,12 @@ impl Fake {
         self.folder.path().join("verify.sock")
     }
 
-    /// The line of a stack that asks here.
+    /// A line of a stack that uses this socket.
     pub(crate) fn line(&self, options: &str) -> String {
         super::host::line(&format!("socket={} timeout=2 {options}", self.socket().display()))
     }
 
-    /// The requests so far.
+    /// The requests received so far.
     pub(crate) fn heard(&self) -> Vec<Request> {
         self.heard.lock().unwrap().clone()
     }
@@ -135,7 +134,7 @@ impl Drop for Fake {
     }
 }
 
-/// What a session context with MFA says.
+/// A session context with MFA.
 pub(crate) fn context(account: &str) -> Value {
     json!({"account": account, "mfa_present": true, "mfa_time": "2026-01-01T00:00:00Z", "mfa_age_seconds": 0, "serial": "SERIAL-123",
         "kind": "totp", "amr": ["otp"], "session_id": "x", "issued_at": "2026-01-01T00:00:00Z", "expires_at": "2026-01-01T00:15:00Z",
@@ -154,7 +153,7 @@ pub(crate) fn reply(status: u16, body: &Value) -> String {
     )
 }
 
-/// Lines of JSON, each in a chunk of its own, as a ceremony tells what happens.
+/// A line of JSON in a chunk of its own, as a ceremony sends its events.
 pub(crate) fn chunk(event: &Value) -> String {
     let line = format!("{event}\n");
     format!("{:x}\r\n{line}\r\n", line.len())

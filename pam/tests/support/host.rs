@@ -1,4 +1,4 @@
-//! A host in this process: it starts libpam on a stack of its own and answers for the person.
+//! A host in this process: it runs libpam on a stack of its own and answers in the person's place.
 
 #![allow(dead_code, reason = "not every test file needs every helper")]
 #![allow(unsafe_code, reason = "libpam speaks C")]
@@ -16,7 +16,7 @@ pub(crate) const UNAVAIL: c_int = 9;
 pub(crate) const CONV_ERR: c_int = 19;
 pub(crate) const IGNORE: c_int = 25;
 
-/// How the host shows a message.
+/// The style in which the host shows a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     Hidden,
@@ -25,7 +25,7 @@ pub(crate) enum Style {
     Info,
 }
 
-/// What the person answers; none if the host cannot ask.
+/// The person's answers; `None` if the host cannot ask.
 pub(crate) type Person<'a> = dyn FnMut(&mut Transaction, Style, &str) -> Option<String> + 'a;
 
 /// A transaction that has been started.
@@ -34,7 +34,7 @@ pub(crate) struct Transaction {
     _folder: tempfile::TempDir,
 }
 
-/// Where the person is, by what a host says.
+/// The person's location as set by the host.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Items<'a> {
     pub(crate) tty: Option<&'a str>,
@@ -79,7 +79,7 @@ unsafe extern "C" {
     fn pam_end(handle: *mut c_void, status: c_int) -> c_int;
 }
 
-/// The module, as cargo built it for this test.
+/// The path of the module that cargo built for this test.
 pub(crate) fn module() -> PathBuf {
     let path = std::env::current_exe().unwrap();
     path.parent().unwrap().join("libpam_twostep.so")
@@ -91,7 +91,7 @@ pub(crate) fn line(options: &str) -> String {
 }
 
 impl Transaction {
-    /// Starts libpam on this stack, which is all there is.
+    /// Starts libpam with this stack alone.
     pub(crate) fn start(service: &str, user: Option<&str>, stack: &str) -> Transaction {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(service), stack).unwrap();
@@ -140,7 +140,7 @@ impl Transaction {
     }
 
     pub(crate) fn authenticate_with(&mut self, flags: c_int, person: &mut Person<'_>) -> c_int {
-        // SAFETY: shortened to a call in which it is taken out again.
+        // SAFETY: the extended lifetime ends with this call, which takes the reference out again.
         let person: &'static mut Person<'static> = unsafe { std::mem::transmute(person) };
         PERSON.set(Some((person, &raw mut *self)));
         // SAFETY: the handle is open.
@@ -149,7 +149,7 @@ impl Transaction {
         code
     }
 
-    /// The same, and calls `resume` whenever the person has answered.
+    /// Verifies and calls `resume` after each answer of the person.
     pub(crate) fn authenticate_resuming(
         &mut self,
         person: &mut Person<'_>,
@@ -174,7 +174,7 @@ impl Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        // SAFETY: it is open, and not used again.
+        // SAFETY: the handle is open, and not used again.
         unsafe { pam_end(self.handle, SUCCESS) };
     }
 }
@@ -184,7 +184,7 @@ thread_local! {
     static PERSON: RefCell<Option<(&'static mut Person<'static>, *mut Transaction)>> = const { RefCell::new(None) };
 }
 
-/// A host's conversation function, as pam_conv(3) says.
+/// A host's conversation function (pam_conv(3)).
 unsafe extern "C" fn converse(
     count: c_int,
     messages: *const *const Message,
@@ -194,7 +194,7 @@ unsafe extern "C" fn converse(
     assert_eq!(count, 1);
     // SAFETY: one message of libpam's.
     let message = unsafe { &**messages };
-    // SAFETY: it ends with zero.
+    // SAFETY: the text ends with zero.
     let text = unsafe { CStr::from_ptr(message.text) }.to_str().unwrap();
     let style = match message.style {
         1 => Style::Hidden,
@@ -203,12 +203,12 @@ unsafe extern "C" fn converse(
         _ => Style::Info,
     };
     let (person, transaction) = PERSON.take().unwrap();
-    // SAFETY: `authenticate` holds it, and waits.
+    // SAFETY: `authenticate` owns it, and waits.
     let answer = person(unsafe { &mut *transaction }, style, text);
     PERSON.set(Some((person, transaction)));
     let Some(answer) = answer else { return CONV_ERR };
     let answer = CString::new(answer).unwrap();
-    // SAFETY: allocated as pam_conv(3) wants it, for the module to free.
+    // SAFETY: allocated as pam_conv(3) requires, for the module to free.
     unsafe {
         let response = libc::calloc(1, size_of::<Response>()).cast::<Response>();
         assert!(!response.is_null());
@@ -221,7 +221,7 @@ unsafe extern "C" fn converse(
     SUCCESS
 }
 
-/// A person who types the same at every prompt, and what they were shown.
+/// A person who types prepared answers, and the prompts that were shown.
 #[derive(Default)]
 pub(crate) struct Typist {
     pub(crate) types: Vec<&'static str>,
@@ -229,7 +229,7 @@ pub(crate) struct Typist {
 }
 
 impl Typist {
-    /// Types these, one at each prompt, and then nothing.
+    /// Types these answers, one at each prompt, and then empty lines.
     pub(crate) fn of(types: &[&'static str]) -> Typist {
         Typist { types: types.to_vec(), shown: Vec::new() }
     }
@@ -241,13 +241,13 @@ impl Typist {
         Some(typed.to_owned())
     }
 
-    /// Everything that was shown, in lines.
+    /// All prompts and messages, in lines.
     pub(crate) fn saw(&self) -> String {
         self.shown.iter().map(|(_, text)| format!("{text}\n")).collect()
     }
 }
 
-/// One call: the code, and what the person saw.
+/// Runs one verification; returns the code and the person.
 pub(crate) fn authenticate(
     user: &str,
     stack: &str,
@@ -260,7 +260,7 @@ pub(crate) fn authenticate(
     (code, typist)
 }
 
-/// What is open in this process.
+/// The open descriptors of this process.
 pub(crate) fn descriptors() -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir("/proc/self/fd").unwrap().flatten();
     let mut open: Vec<(String, PathBuf)> = entries

@@ -1,4 +1,4 @@
-//! Hosts in a mount namespace where the only stacks are ours.
+//! Hosts in a mount namespace in which only test stacks exist.
 
 use std::fs;
 use std::fs::Permissions;
@@ -12,7 +12,7 @@ pub(crate) struct Stage {
     folder: tempfile::TempDir,
 }
 
-/// What a host did.
+/// The result of a host.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) status: i32,
@@ -21,7 +21,7 @@ pub(crate) struct Outcome {
 }
 
 impl Stage {
-    /// Whoever comes in has been verified by the agent behind this socket.
+    /// A stage whose stacks verify with the agent behind this socket.
     pub(crate) fn new(socket: &Path) -> Stage {
         Stage::with_options(socket, "")
     }
@@ -56,13 +56,13 @@ impl Stage {
         self.folder.path()
     }
 
-    /// What pamtester says when somebody types these lines.
+    /// Runs pamtester for an account that types these lines.
     pub(crate) fn pamtester(&self, account: &str, types: &[&str]) -> Outcome {
         self.run(&["pamtester", "probe", account, "authenticate"], types)
     }
 
-    /// A program of the user `nobody`, whom su and sudo ask.
-    pub(crate) fn as_nobody(&self, command: &[&str], types: &[&str]) -> Outcome {
+    /// Runs a program as an unprivileged user, whom su and sudo verify.
+    pub(crate) fn as_unprivileged(&self, command: &[&str], types: &[&str]) -> Outcome {
         self.run(
             &[&["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"], command].concat(),
             types,
@@ -75,7 +75,7 @@ impl Stage {
             .arg(self.folder())
             .args(command)
             .current_dir("/");
-        // Cargo's, for tests.
+        // Variables of cargo for tests.
         host.env_remove("LD_LIBRARY_PATH");
         let mut child = host
             .stdin(Stdio::piped())
@@ -84,7 +84,7 @@ impl Stage {
             .spawn()
             .unwrap();
         let text: String = types.iter().map(|line| format!("{line}\n")).collect();
-        // Whoever is refused before being asked reads nothing.
+        // A host that refuses without a prompt reads no input.
         let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
         let output = child.wait_with_output().unwrap();
         Outcome {
@@ -96,7 +96,7 @@ impl Stage {
 }
 
 impl Outcome {
-    /// That pamtester said this, and ended accordingly.
+    /// Requires this message of pamtester, and the matching exit status.
     #[track_caller]
     pub(crate) fn is(&self, said: &str) {
         let all = format!("{}{}", self.stdout, self.stderr);
@@ -105,7 +105,7 @@ impl Outcome {
     }
 }
 
-/// Puts our files over the machine's, for the command that follows.
+/// Mounts the test files over the machine's, for the command that follows.
 const SET: &str = r#"
 set -e
 stage=$1
