@@ -19,7 +19,7 @@ pub enum ConfigFault {
          android:apk-key-hash: and 43 characters of base64url"
     )]
     Origin(String),
-    /// The text is no origin of another site's page.
+    /// Not an origin of another site's page.
     #[error(
         "{0:?} is not an origin of a page: https://NAME or http://localhost, in lower case, perhaps with :PORT or :*, without a path"
     )]
@@ -48,7 +48,7 @@ pub enum ConfigFault {
     /// The list of hints names one twice.
     #[error("each hint is named once: security-key, client-device, hybrid")]
     Hints,
-    /// The text is no AppID.
+    /// Not an AppID.
     #[error("{0:?} is no AppID: an https URL")]
     AppId(String),
     /// The attestation policy would refuse every authenticator.

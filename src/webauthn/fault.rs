@@ -44,7 +44,7 @@ pub struct Step {
 pub enum Ceremony {
     /// Making a credential, §7.1.
     Registration,
-    /// Using it, §7.2.
+    /// Using a credential, §7.2.
     Authentication,
 }
 

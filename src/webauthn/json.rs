@@ -121,7 +121,7 @@ pub struct AuthenticatorSelection {
 pub enum UserVerification {
     /// Touch alone is preferred.
     Discouraged,
-    /// Verification if the authenticator is capable of it, else touch alone.
+    /// Verification if possible; touch alone is accepted as well.
     #[default]
     Preferred,
     /// Verification is mandatory.

@@ -19,7 +19,7 @@ fn refused_with(
     step: u8,
     spoil: impl FnOnce(&mut Authentication),
 ) {
-    let _ = new().finish().expect("one field less wrong, it is accepted");
+    let _ = new().finish().expect("the unchanged authentication is accepted");
     let mut authentication = new();
     spoil(&mut authentication);
     assert_step(step, authentication.finish());

@@ -16,7 +16,7 @@ fn refused(step: u8, spoil: impl FnOnce(&mut Registration)) {
 
 #[track_caller]
 fn refused_with(new: impl Fn() -> Registration, step: u8, spoil: impl FnOnce(&mut Registration)) {
-    new().finish().expect("one field less wrong, it is accepted");
+    new().finish().expect("the unchanged registration is accepted");
     let mut registration = new();
     spoil(&mut registration);
     assert_step(step, registration.finish());

@@ -80,7 +80,7 @@ fn root() -> SimulatedAuthority {
 fn refused(statement: Statement, step: u8, spoil: impl FnOnce(&mut Registration)) {
     vouched(statement.clone())
         .finish()
-        .expect("one field less wrong, it is accepted");
+        .expect("the unchanged statement is accepted");
     let mut registration = vouched(statement);
     spoil(&mut registration);
     let fault = registration.finish().expect_err("a refusal");

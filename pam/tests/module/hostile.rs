@@ -37,7 +37,7 @@ fn an_agent_that_accepts_no_connection_is_a_timely_failure() {
         socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
     listener.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
     listener.listen(0).unwrap();
-    // The queue is full with the connection before.
+    // One waiting connection fills the queue.
     let _waiting = UnixStream::connect(&path).unwrap();
     refused_in_time(&line(&format!("socket={} timeout=1", path.display())));
 }
