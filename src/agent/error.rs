@@ -1,8 +1,7 @@
 //! Errors that end an agent, with the file and the next step for its operator.
 
 use super::{Config, ListenError};
-use crate::store::KeyError;
-use crate::store::OpenError;
+use crate::store::{KeyError, OpenError};
 use crate::{store, verifier};
 
 /// The agent cannot start, or had to end.

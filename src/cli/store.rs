@@ -12,9 +12,8 @@ use crate::cli::output::{Exit, Failure, Report, plain};
 use crate::cli::refusal::Task;
 use crate::cli::words;
 use crate::id::CallerId;
-use crate::store::OpenError;
-use crate::store::sqlite;
 use crate::store::sqlite::CheckReport;
+use crate::store::{OpenError, sqlite};
 use crate::time::{Clock, SystemClock};
 
 /// Back up the store, restore a backup, see whether a store is sound

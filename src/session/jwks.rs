@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::session::PublicKey;
 use crate::session::public_key::{NotOurs, Published};
+use crate::session::{KeyError, PublicKey};
 
 /// The public keys of an issuer, by their ids. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -20,24 +20,6 @@ pub struct JwkSet {
 pub trait KeySource: Send + Sync {
     /// The keys as they are now, from memory: a validation does no I/O.
     fn keys(&self) -> JwkSet;
-}
-
-/// The keys cannot be used.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// The text is no JWK Set.
-    #[error("this is no JWK Set: {0}")]
-    Malformed(String),
-    /// A key does not fit its own parameters.
-    #[error("the key {0} is no Ed25519 or P-256 public key")]
-    Unusable(String),
-    /// No key of the JWK Set verifies contexts: the first keys, and why they are left out.
-    #[error(
-        "no key of this JWK Set verifies contexts: {0}; \
-         is it the set of the agent's /.well-known/jwks.json?"
-    )]
-    NoneUsable(String),
 }
 
 /// The content of a JWK Set.

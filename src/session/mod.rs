@@ -20,6 +20,7 @@ mod invalid;
 mod issuer;
 mod jwks;
 mod jws;
+mod key_error;
 mod key_file;
 mod public_key;
 #[cfg(feature = "jwks-http")]
@@ -43,7 +44,8 @@ pub use introspect::Introspector;
 pub use invalid::Invalid;
 #[cfg(feature = "session")]
 pub use issuer::{Issuer, Lifetime};
-pub use jwks::{JwkSet, KeyError, KeySource};
+pub use jwks::{JwkSet, KeySource};
+pub use key_error::KeyError;
 pub use key_file::{JwksFile, JwksFileError};
 pub use public_key::PublicKey;
 #[cfg(feature = "jwks-http")]

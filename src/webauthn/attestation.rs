@@ -8,7 +8,8 @@ use super::credential::{Aaguid, Attestation, Credential};
 use super::fault::{Ceremony, Fault};
 use super::json::Conveyance;
 use super::metadata::Metadata;
-use super::statement::{Judged, Proof};
+use super::proof::Proof;
+use super::statement::Judged;
 use crate::time::UnixTime;
 
 /// The attestation asked for and its judgement. By default, no attestation is asked for and every

@@ -157,7 +157,7 @@ impl RelyingParty {
             // this module can read.
             Err(WebauthnError::ParseJSONFailure(_) | WebauthnError::ParseNOMFailure) => {
                 let signed = Signed { response: &response.response, data: &data };
-                signed.judge(&self.rp_id_hash(by_app_id), state, credential, &key)?;
+                signed.judge(&self.rp_id_hash(by_app_id), &state.core, credential, &key)?;
             }
             Err(error) => return Err(fault::of_authentication(&error)),
         }

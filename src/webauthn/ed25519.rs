@@ -23,7 +23,7 @@ use super::attestation_object::AttestationObject;
 use super::authenticator_data::AttestedCredential;
 use super::cbor::{Item, Malformed, Writer};
 use super::fault::{Ceremony, Fault};
-use super::statement::Proof;
+use super::proof::Proof;
 
 /// An Ed25519 public key (RFC 8032 §5.1.5): a point of the curve in its canonical encoding, and not
 /// one of small order, for which anyone can forge signatures.

@@ -39,6 +39,7 @@ mod metadata;
 #[cfg(feature = "webauthn")]
 mod origin;
 #[cfg(feature = "webauthn")]
+mod proof;
 mod public_key;
 #[cfg(all(feature = "testing", feature = "webauthn"))]
 mod recorded;

@@ -15,9 +15,10 @@ use super::json::{
     AuthenticatorSelection, Conveyance, CreationExtensions, CreationOptions, Descriptor,
     KeyParameters, PUBLIC_KEY, RegistrationResponse, ResidentKey, RpEntity, UserAccount, base64url,
 };
+use super::proof::Proof;
 use super::public_key::PublicKey;
 use super::relying_party::{RelyingParty, TIMEOUT_MILLIS};
-use super::statement::{Judged, Proof, Stated};
+use super::statement::{Judged, Stated};
 use super::{client_data, fault, public_key};
 use crate::time::UnixTime;
 

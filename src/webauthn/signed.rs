@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use webauthn_rs_core::proto::UserVerificationPolicy;
 
-use super::authentication::AuthenticationState;
 use super::authenticator_data::{
     AuthenticatorData, BACKED_UP, BACKUP_ELIGIBLE, USER_PRESENT, USER_VERIFIED,
 };
@@ -35,15 +34,16 @@ struct Asked {
 
 impl Signed<'_> {
     /// Judges everything except the origin and the credential's owner, which the caller has judged.
+    /// `core` is the state of webauthn-rs.
     pub(super) fn judge(
         &self,
         rp_id_hash: &[u8; 32],
-        state: &AuthenticationState,
+        core: &impl Serialize,
         credential: &Credential,
         key: &PublicKey,
     ) -> Result<(), Fault> {
         let fault = |step, what| Err(Ceremony::Authentication.fault(step, what));
-        let asked = Asked::of(&state.core)?;
+        let asked = Asked::of(core)?;
         let (kind, challenge) = client_data::named(&self.response.client_data_json)
             .ok_or(Fault::BadInput(fault::NOT_JSON))?;
         if kind != Ceremony::Authentication.client_data_type() {

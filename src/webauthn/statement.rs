@@ -11,6 +11,7 @@ use super::attestation_object::AttestationObject;
 use super::authenticator_data::AttestedCredential;
 use super::cbor::Item;
 use super::fault::{Ceremony, Fault};
+use super::proof::Proof;
 use super::public_key::PublicKey;
 use super::vouched::Vouched;
 use super::{cbor, fault, tpm};
@@ -25,17 +26,6 @@ pub(super) struct Stated<'a, 'b> {
     pub(super) core: &'b WebauthnCore,
     pub(super) state: &'b core::RegistrationState,
     pub(super) response: &'b core::RegisterPublicKeyCredential,
-}
-
-/// The result of a statement before its certificate chain is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Proof {
-    /// The statement is empty.
-    Nothing,
-    /// The statement is signed with the credential's own key.
-    Own,
-    /// The statement is signed with the key of its leaf certificate.
-    Certified,
 }
 
 /// A statement that was judged.

@@ -15,9 +15,9 @@ use super::algorithm::SignatureAlgorithm;
 use super::anchors::certificates;
 use super::authenticator_data::AuthenticatorData;
 use super::cbor::Item;
+use super::proof::Proof;
 use super::public_key;
 use super::public_key::PublicKey;
-use super::statement::Proof;
 
 /// The signed data and the statement about them.
 pub(super) struct Vouched<'a> {

@@ -11,9 +11,8 @@ use nix::unistd::{AccessFlags, access};
 use crate::agent::config::Config;
 use crate::agent::private::folder_of;
 use crate::cli::doctor::Finding;
-use crate::store::OpenError;
-use crate::store::sqlite;
 use crate::store::sqlite::Standing;
+use crate::store::{OpenError, sqlite};
 
 pub(super) fn look(agent_runs: bool) -> Vec<Finding> {
     let config = match Config::load(None) {

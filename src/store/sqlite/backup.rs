@@ -25,9 +25,7 @@ use super::witness::Witness;
 use super::{audit, connection, identity, imports, migrations, open, place, witness};
 use crate::device::Device;
 use crate::id::CallerId;
-use crate::store::OpenError;
-use crate::store::Stray;
-use crate::store::{Account, Action, ChainId, Event};
+use crate::store::{Account, Action, ChainId, Event, OpenError, Stray};
 use crate::time::UnixTime;
 
 /// Summary of a restore.

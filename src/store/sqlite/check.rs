@@ -13,8 +13,7 @@ use super::row::{AccountColumns, first, from_json, kind, state, stored};
 use super::vet::Found;
 use super::{audit, backup, connection, migrations, open, place};
 use crate::device::{Device, Tombstone};
-use crate::store::OpenError;
-use crate::store::{Account, ApiKeyRecord, AuditReport, Sealed, SigningKeyRecord};
+use crate::store::{Account, ApiKeyRecord, AuditReport, OpenError, Sealed, SigningKeyRecord};
 
 /// Result of reading a whole store.
 #[derive(Clone, Debug)]

@@ -7,8 +7,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use super::connection;
-use crate::store::ChainId;
-use crate::store::OpenError;
+use crate::store::{ChainId, OpenError};
 
 /// A claimed chain, for as long as this lives.
 #[derive(Debug)]

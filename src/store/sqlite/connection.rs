@@ -12,8 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::fault::Fault;
 use super::place::Place;
 use super::{migrations, place};
-use crate::store::Error;
-use crate::store::OpenError;
+use crate::store::{Error, OpenError};
 
 /// Hold on a store while it is open.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -9,8 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::fault::Fault;
 use super::sql;
-use crate::store::OpenError;
-use crate::store::random;
+use crate::store::{OpenError, random};
 
 /// An identity as a file, a log or a witness holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,8 +17,7 @@ use super::place::Place;
 use super::vet::Found;
 use super::witness::Witness;
 use super::{claim, connection, identity, migrations, place, witness};
-use crate::store::OpenError;
-use crate::store::Stray;
+use crate::store::{OpenError, Stray};
 
 /// Parts of the writer of an open store.
 pub(super) struct Opened {

@@ -12,8 +12,7 @@ use super::log::Log;
 use super::row::first;
 use super::witness::Testimony;
 use super::{backup, migrations, place, sql, witness};
-use crate::store::OpenError;
-use crate::store::Stray;
+use crate::store::{OpenError, Stray};
 
 /// Files at a store's path, and beside it.
 pub(super) struct Found {
