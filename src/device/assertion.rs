@@ -41,7 +41,8 @@ impl Device {
 
     /// True if the sign count should have grown and did not: a signal, not a proof.
     pub fn sign_count_fell(&self, assertion: &Assertion) -> bool {
-        matches!(&self.factor, Factor::SecurityKey(key) if !grows(key.credential.sign_count, assertion.sign_count))
+        self.credential()
+            .is_some_and(|credential| !grows(credential.sign_count, assertion.sign_count))
     }
 }
 

@@ -82,8 +82,6 @@ pub enum ItemKind {
     Decoy,
     /// The state of a ceremony that began without an account.
     Usernameless,
-    /// Mark of a consumed item, kept until its expiry.
-    Spent,
 }
 
 /// Revocations in force.
@@ -184,7 +182,6 @@ impl ItemKind {
             ItemKind::Ceremony => "ceremony",
             ItemKind::Decoy => "decoy",
             ItemKind::Usernameless => "usernameless",
-            ItemKind::Spent => "spent",
         }
     }
 }
@@ -193,16 +190,10 @@ impl FromStr for ItemKind {
     type Err = &'static str;
 
     fn from_str(name: &str) -> Result<ItemKind, &'static str> {
-        [
-            ItemKind::Bypass,
-            ItemKind::Ceremony,
-            ItemKind::Decoy,
-            ItemKind::Usernameless,
-            ItemKind::Spent,
-        ]
-        .into_iter()
-        .find(|kind| kind.name() == name)
-        .ok_or("there is no such kind of single-use item")
+        [ItemKind::Bypass, ItemKind::Ceremony, ItemKind::Decoy, ItemKind::Usernameless]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or("there is no such kind of single-use item")
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who may change the devices of an account that is protected already.
+//! Authority to change the devices of a protected account.
 
 use std::time::Duration;
 
@@ -35,7 +35,8 @@ pub struct FreshMfa {
 }
 
 impl Verifier {
-    /// Whether `authority` suffices for changing the devices of the account as it was seen.
+    /// Refuses an `authority` that does not suffice to change the devices of the account as it was
+    /// loaded.
     ///
     /// The caller's change must name the account's revision: it moves whenever anything that is
     /// looked at here does.
@@ -76,5 +77,5 @@ impl FreshMfa {
     }
 }
 
-/// How long ago the owner may have proved themselves.
+/// The greatest age of an owner's proof.
 const FRESH: Duration = Duration::from_secs(900);

@@ -71,18 +71,18 @@ impl Verifier {
                 && serial.is_none()
                 && Some(&known.body) == present.as_ref()
         });
-        let Some(known) = known else { return self.unknown_bypass(attempt, &id).await };
+        if known.is_none() {
+            return self.unknown_bypass(attempt, &id).await;
+        }
         let serial: SerialNumber = format!("bypass:{}", &id[..12])
             .parse()
             .expect("a word and 12 base32 letters are always a serial number");
         let audit = vec![self.event(now, Action::BypassAccepted).account(account).serial(&serial)];
         // Consumed, the code stays known until it expires: shown again, it is a replay and not a
         // guess.
-        let spent = SingleUse { id: spent(&id), kind: ItemKind::Spent, ..known };
         let writes = vec![
             Write::ExpectAccount { account: account.clone(), seen: seen.revision },
             Write::Consume { id, now },
-            Write::AddSingleUse(spent),
         ];
         let (account, kind) = (account.clone(), MfaKind::Bypass);
         let proof = Proof { account, serial, kind, at: now, revoked_before: None, key: None };
@@ -97,7 +97,7 @@ impl Verifier {
     ) -> Result<Judgement<Proof>, Error> {
         let &Attempt { seen, serial, now, .. } = attempt;
         let account = &seen.account.id;
-        if serial.is_none() && self.core.store.single_use(&spent(id), now).await?.is_some() {
+        if serial.is_none() && self.core.store.consumed(id, now).await?.is_some() {
             let refusal = Refusal::Replayed { next_code_at: None };
             let event = self.event(now, Action::CodeRefused).account(account).reason(refusal);
             return Ok(Judgement::refused(Vec::new(), vec![event], refusal));
@@ -106,10 +106,6 @@ impl Verifier {
         self.admit_account(attempt)?;
         Ok(self.failed_without_device(attempt))
     }
-}
-
-fn spent(id: &str) -> String {
-    format!("spent {id}")
 }
 
 impl Sealer {

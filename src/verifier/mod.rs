@@ -123,9 +123,9 @@ struct Core {
 /// default.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How many devices an account may have in use. Pending ones do not count.
+    /// The most devices that an account may have in use, pending ones excluded.
     pub devices_per_account: usize,
-    /// How many pending devices an account has at most; at one more the oldest gives way.
+    /// The most pending devices of an account; one more displaces the oldest.
     pub pending_per_account: usize,
 }
 
@@ -135,7 +135,7 @@ pub(crate) struct Keys<'a> {
     _in_use: RwLockReadGuard<'a, ()>,
 }
 
-/// Why something was not done, grouped by who must act.
+/// The reason why something was not done, grouped by who must act.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -149,7 +149,8 @@ pub enum Error {
     KeyRefused(String),
     /// The person: this account changes only with a fresh context of a device it already has.
     #[error(
-        "this account has a device already: changing its devices needs a session opened with one of them in the last 15 minutes"
+        "this account has a device already: changing its devices needs a session opened with one \
+         of them in the last 15 minutes"
     )]
     MfaRequired,
     /// The caller: the request cannot be meant.
@@ -165,7 +166,7 @@ pub enum Error {
     /// The caller: the account has as many devices in use as it may have.
     #[error("the account has {0} devices in use, as many as it may have: remove one first")]
     TooManyDevices(usize),
-    /// Nobody: others changed the same thing at the same time. Nothing was decided; try again.
+    /// The caller: others changed the same thing at the same time. Nothing was decided; try again.
     #[error("too many changes at the same time: try again")]
     Contended,
     /// The operator: the clock is not to be trusted.
@@ -182,7 +183,7 @@ pub enum Error {
 impl Verifier {
     /// A verifier on this store, by the system's clock.
     ///
-    /// Whether the keys fit the store shows at the first use, or by [`ready`](Verifier::ready).
+    /// Keys that do not fit the store fail at the first use, or by [`ready`](Verifier::ready).
     pub fn new(store: impl Store + 'static, keyring: Keyring) -> Verifier {
         Verifier::with(Arc::new(store), keyring, Arc::new(SystemClock), Limits::default())
     }
@@ -224,13 +225,13 @@ impl Verifier {
         &self.core.store
     }
 
-    /// The clock. Whoever decides by it asks the verifier instead, which does not believe a clock
-    /// that jumped.
+    /// The clock, unguarded: decisions ask the verifier for the time, which refuses a clock that
+    /// jumped.
     pub fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.core.clock)
     }
 
-    /// Whether the store answers and keeps changes, the keys open what it holds and the clock can
+    /// Succeeds if the store answers and keeps changes, the keys open its secrets and the clock can
     /// be trusted.
     ///
     /// # Errors
@@ -242,13 +243,13 @@ impl Verifier {
         Ok(())
     }
 
-    /// What was judged so far, for metrics.
+    /// The counts of judged inputs, for metrics.
     pub fn counts(&self) -> Counts {
         self.core.counters.read()
     }
 
-    /// What seals and digests for this store. Made at the first use, when the store's pepper is
-    /// read, or made.
+    /// The sealer of this store. Created at the first use, when the store's pepper is read or
+    /// made.
     ///
     /// # Errors
     /// [`Error::Store`] if the store cannot be read, [`Error::Key`] if a key is missing, wrong or
@@ -257,8 +258,8 @@ impl Verifier {
         Ok(self.keys().await?.sealer)
     }
 
-    /// The sealer, for one decision: its keys are not replaced before that is done. Nobody takes it
-    /// twice at a time.
+    /// The sealer, for one decision: its keys are not replaced before that is done. Not reentrant:
+    /// a decision that takes it twice can block for ever.
     pub(crate) async fn keys(&self) -> Result<Keys<'_>, Error> {
         let in_use = self.core.keys_in_use.read().await;
         Ok(Keys { sealer: self.present_sealer().await?, _in_use: in_use })

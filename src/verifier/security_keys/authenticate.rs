@@ -151,7 +151,7 @@ impl SecurityKeys {
             }
             return Err(self.verifier.not_judged(account, None, now, Refusal::NoCeremony));
         };
-        let writes = Vec::from(id.consume(&item, now));
+        let writes = vec![id.consume(now)];
         Ok(match self.judge_assertion(attempt, item).await {
             Ok(asserted) => self.accepted(attempt, asserted, writes),
             Err(refused) => self.refused(attempt, &refused, writes),

@@ -191,9 +191,9 @@ impl SecurityKeys {
         account: &AccountId,
         now: UnixTime,
     ) -> Result<bool, Error> {
-        let item = self.verifier.core.store.single_use(&id.spent(), now).await?;
+        let finished = self.verifier.core.store.consumed(&id.0, now).await?;
         let no_account = no_account();
-        Ok(item.is_some_and(|item| [account, &no_account].contains(&&item.account)))
+        Ok(finished.is_some_and(|finished| [account, &no_account].contains(&&finished)))
     }
 
     /// Runs long computations off the async threads. A panic becomes a refusal.
@@ -221,16 +221,10 @@ impl CeremonyId {
         SealedPlace::Ceremony { id: self.0.clone(), account: account.clone() }
     }
 
-    fn spent(&self) -> String {
-        format!("spent {}", self.0)
-    }
-
-    /// The writes that end a ceremony. It stays known as long as it could have been open: finished
-    /// twice, it is a replay.
-    fn consume(&self, item: &SingleUse, now: UnixTime) -> [Write; 2] {
-        let spent =
-            SingleUse { id: self.spent(), kind: ItemKind::Spent, body: Vec::new(), ..item.clone() };
-        [Write::Consume { id: self.0.clone(), now }, Write::AddSingleUse(spent)]
+    /// The write that ends a ceremony. The store keeps a mark of it until it would have expired:
+    /// finished twice, it is a replay.
+    fn consume(&self, now: UnixTime) -> Write {
+        Write::Consume { id: self.0.clone(), now }
     }
 }
 

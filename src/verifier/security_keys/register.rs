@@ -174,7 +174,7 @@ impl SecurityKeys {
             Some(seen) => present(&seen.account, now),
         };
         let account = Account { protected: true, ..known };
-        let mut writes = Vec::from(id.consume(item, now));
+        let mut writes = vec![id.consume(now)];
         writes.push(match seen {
             None => Write::CreateAccount(account),
             Some(seen) => Write::UpdateAccount { seen: seen.revision, account },
@@ -192,7 +192,7 @@ impl SecurityKeys {
         let &Attempt { id, item, now, .. } = attempt;
         let event = self.verifier.event(now, Action::RegistrationRefused).account(&item.account);
         Judgement {
-            writes: id.consume(item, now).into(),
+            writes: vec![id.consume(now)],
             audit: vec![event.reason(reason)],
             answer: Err(error),
             counted: None,

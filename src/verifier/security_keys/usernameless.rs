@@ -86,9 +86,9 @@ impl SecurityKeys {
     ) -> Result<Judgement<Verified>, Error> {
         let (refusal, writes): (Refusal, Vec<Write>) = match self.open(id, now).await? {
             Some(item) if item.kind == ItemKind::Usernameless => {
-                (Refusal::KeyNotRegistered, id.consume(&item, now).into())
+                (Refusal::KeyNotRegistered, vec![id.consume(now)])
             }
-            Some(item) => (Refusal::NoCeremony, id.consume(&item, now).into()),
+            Some(_) => (Refusal::NoCeremony, vec![id.consume(now)]),
             None if self.spent(id, &no_account(), now).await? => {
                 (Refusal::Replayed { next_code_at: None }, Vec::new())
             }
