@@ -238,7 +238,8 @@ impl Request<'_> {
             length => format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"),
         };
         format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: pam_twostep\r\nConnection: close\r\n{content}\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: pam_twostep\r\nConnection: \
+             close\r\n{content}\r\n"
         )
     }
 }

@@ -257,7 +257,7 @@ mod tests {
 
     /// Each code point of the property, and of what beside it prints as nothing.
     #[test]
-    fn a_name_with_a_character_that_prints_as_nothing_is_refused_with_its_code_point() {
+    fn an_invisible_character_in_a_name_is_refused_by_its_code_point() {
         let ranges = [
             (0xad, 0xad),
             (0x34f, 0x34f),
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_kept_already_is_read_with_characters_that_print_as_nothing() {
+    fn a_stored_name_may_have_invisible_characters() {
         let stored = "\"jd\u{ad}oe\u{2800}\"";
         assert_eq!(
             serde_json::from_str::<AccountId>(stored).unwrap().as_str(),

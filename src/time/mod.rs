@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_since_boot_goes_on_at_the_pace_of_the_monotonic_clock() {
+    fn the_boot_clock_keeps_pace_with_the_monotonic_clock() {
         let (first, began) = (since_boot(), std::time::Instant::now());
         std::thread::sleep(Duration::from_millis(30));
         let passed = since_boot().saturating_sub(first);

@@ -42,18 +42,21 @@ pub enum Error {
     PinNotGiven,
     /// The person: three wrong PINs in a row; the key wants to be plugged in anew.
     #[error(
-        "the security key takes no PIN until it is plugged in again: unplug it, plug it in, try again"
+        "the security key takes no PIN until it is plugged in again: unplug it, plug it in, try \
+         again"
     )]
     PinAuthBlocked,
     /// The person: all tries are used up.
     #[error(
-        "the PIN of this security key is blocked: use another key; only a reset, which erases all its credentials, frees this one"
+        "the PIN of this security key is blocked: use another key; only a reset, which erases all \
+         its credentials, frees this one"
     )]
     PinBlocked,
     /// The person: the service wants to know who touches the key, and the key has no PIN and no
     /// fingerprint yet.
     #[error(
-        "the service asks for a PIN or fingerprint, and this security key has none yet: set one with `twostep key pin set`"
+        "the service asks for a PIN or fingerprint, and this security key has none yet: set one \
+         with `twostep key pin set`"
     )]
     PinNotSet,
     /// The person: the key insists on another PIN first.
@@ -61,7 +64,8 @@ pub enum Error {
     PinMustChange,
     /// The person: the key has no room for another credential.
     #[error(
-        "the security key is full: delete a credential with `twostep key credentials delete`, or use another key"
+        "the security key is full: delete a credential with `twostep key credentials delete`, or \
+         use another key"
     )]
     Full,
     /// The person: the key can do nothing the service would accept.
@@ -73,14 +77,16 @@ pub enum Error {
     BadRequest(String),
 
     /// The operator: there is a key that we may not open.
-    #[error("no permission to open {}: install the udev rule or log in at this machine; `twostep key doctor` says more", path.display())]
+    #[error("no permission to open {}: install the udev rule or log in at this machine; `twostep \
+        key doctor` says more", path.display())]
     NotAllowed {
         /// The device node.
         path: PathBuf,
     },
     /// The operator: another program kept the key to itself for the whole time.
     #[error(
-        "another program is using the security key: close it and try again; `twostep key doctor` names it"
+        "another program is using the security key: close it and try again; `twostep key doctor` \
+         names it"
     )]
     Busy,
     /// The operator: a key that may be the right one could not be asked before the ceremony ended,

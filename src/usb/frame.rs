@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_refused_at_the_first_report_that_cannot_belong_to_it() {
+    fn a_message_is_refused_at_the_first_foreign_report() {
         let start = Part::Initial(command::CBOR, 100, &[0; 57]);
         for (parts, fault) in [
             (vec![Part::Continuation(0, &[0; 59])], "a continuation came without its beginning"),

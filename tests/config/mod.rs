@@ -45,7 +45,7 @@ fn every_line_of_the_example_shows_the_default() {
 }
 
 #[test]
-fn what_the_example_only_describes_can_be_written_so() {
+fn commented_settings_of_the_example_are_valid() {
     let set = |line: &str| {
         line.strip_prefix("# ")
             .filter(|rest| rest.starts_with('[') || rest.contains(" = "))
@@ -237,7 +237,7 @@ fn an_error_names_the_line_and_the_key_of_its_value() {
 }
 
 #[test]
-fn an_error_in_a_list_of_several_lines_names_the_line_of_its_value() {
+fn an_error_in_a_long_list_names_the_line_of_its_value() {
     for (before, key, good, wrong) in [
         ("", "origins", "http://localhost", "http://example.com"),
         ("", "origins", "http://localhost", "https://example.com"),
@@ -255,7 +255,7 @@ fn an_error_in_a_list_of_several_lines_names_the_line_of_its_value() {
 }
 
 #[test]
-fn passkeys_are_configured_by_origins_algorithms_hints_and_where_they_are_stored() {
+fn passkeys_are_configured_by_origins_algorithms_hints_and_storage() {
     use twostep::webauthn::{Hint, ResidentKey, SignatureAlgorithm};
     let app = "android:apk-key-hash:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
     let config = parse(&format!(
@@ -271,7 +271,8 @@ fn passkeys_are_configured_by_origins_algorithms_hints_and_where_they_are_stored
     assert_eq!(config.own_origin(), None);
     assert_eq!(Config::default().own_origin().unwrap().to_string(), "http://localhost");
 
-    let keys = "[security_keys]\nalgorithms = [\"EdDSA\", \"ES256\"]\nhints = [\"hybrid\", \"client-device\"]\nresident_key = \"required\"\n";
+    let keys = "[security_keys]\nalgorithms = [\"EdDSA\", \"ES256\"]\nhints = [\"hybrid\", \
+        \"client-device\"]\nresident_key = \"required\"\n";
     let keys = parse(keys).unwrap().security_keys;
     assert_eq!(keys.algorithms, [SignatureAlgorithm::EdDsa, SignatureAlgorithm::Es256]);
     assert_eq!(
@@ -303,7 +304,8 @@ fn more_names_of_related_origins_than_browsers_support_are_pointed_out() {
     let with = |hosts: &[&str]| {
         let origins: Vec<String> = hosts.iter().map(|host| format!("\"https://{host}\"")).collect();
         let text = format!(
-            "rp_id = \"example.com\"\norigins = [\"https://example.com\"]\n[security_keys]\nrelated_origins = [{}]\n",
+            "rp_id = \"example.com\"\norigins = [\"https://example.com\"]\n[security_keys]\n\
+             related_origins = [{}]\n",
             origins.join(", ")
         );
         parse(&text).unwrap().advice()
@@ -333,7 +335,8 @@ fn more_names_of_related_origins_than_browsers_support_are_pointed_out() {
 
 #[test]
 fn a_rule_is_for_one_user_or_one_group() {
-    let config = "[[peer]]\nuser = \"root\"\nrole = \"verifier\"\naccounts = [\"$user\", \"alice\", \"svc-*\"]\n\
+    let config = "[[peer]]\nuser = \"root\"\nrole = \"verifier\"\naccounts = [\"$user\", \
+        \"alice\", \"svc-*\"]\n\
                   [[peer]]\ngid = 7\nrole = \"enroller\"\nexplain = true\n";
     let config = parse(config).unwrap();
     assert_eq!(config.peers[0].who, Who::User(0));
@@ -376,8 +379,9 @@ fn a_rule_is_for_one_user_or_one_group() {
 }
 
 #[test]
-fn a_rule_covers_every_spelling_of_a_name_where_names_are_folded() {
-    let config = "[accounts]\nfold = \"both\"\n[[peer]]\nuid = 1\nrole = \"verifier\"\naccounts = [\"$user\", \"Zo\u{eb}\", \"SVC-*\"]\n";
+fn a_rule_covers_every_folded_spelling_of_a_name() {
+    let config = "[accounts]\nfold = \"both\"\n[[peer]]\nuid = 1\nrole = \"verifier\"\naccounts = \
+        [\"$user\", \"Zo\u{eb}\", \"SVC-*\"]\n";
     let config = parse(config).unwrap();
     let accounts = config.peers[0].accounts.as_ref().unwrap();
     let covered = |account: &str, fold| {
@@ -393,7 +397,7 @@ fn a_rule_covers_every_spelling_of_a_name_where_names_are_folded() {
 }
 
 #[test]
-fn policies_are_read_with_everything_else_or_from_a_file_of_their_own() {
+fn policies_are_read_here_or_from_a_file_of_their_own() {
     let config =
         parse("issuer = \"a\"\n[policy.site]\nmax_age = 900\n[limits]\nburst = 5\n").unwrap();
     assert_eq!(config.policies.names().collect::<Vec<_>>(), ["site"]);
@@ -431,9 +435,10 @@ fn policies_are_read_with_everything_else_or_from_a_file_of_their_own() {
 }
 
 #[test]
-fn what_proxies_are_told_is_an_address_and_not_a_hope() {
+fn proxies_get_only_valid_addresses() {
     let config = parse(
-        "[forward]\ncookie = \"__Host-mfa\"\nsign_in = \"https://login.example.com/mfa\"\nreturn_to = [\"https://a.example.com\"]\n",
+        "[forward]\ncookie = \"__Host-mfa\"\nsign_in = \"https://login.example.com/mfa\"\n\
+         return_to = [\"https://a.example.com\"]\n",
     );
     assert_eq!(
         config.unwrap().forward.sign_in.unwrap().to_string(),
@@ -502,7 +507,7 @@ fn no_audiences_are_all_audiences() {
 }
 
 #[test]
-fn what_cannot_work_on_this_machine_is_told_before_it_is_tried() {
+fn faults_of_the_machine_are_reported_in_advance() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     std::fs::write(at("sealing.key"), "short\n").unwrap();
@@ -519,7 +524,8 @@ fn what_cannot_work_on_this_machine_is_told_before_it_is_tried() {
     told("listen: 0.0.0.0:0 can be reached from other machines");
     told("is there and is no socket");
     told("can be read by others; run: chmod 600");
-    let text = "[security_keys]\ntrust = [\"makers.pem\"]\n[socket]\npath = \"twostep.sock\"\n[store]\nurl = \"sqlite:/tmp/x.db\"\n";
+    let text = "[security_keys]\ntrust = [\"makers.pem\"]\n[socket]\npath = \"twostep.sock\"\n\
+        [store]\nurl = \"sqlite:/tmp/x.db\"\n";
     let of_keys =
         |text: &str| Config::parse(text, &at("twostep.toml")).unwrap().problems().join("\n");
     assert!(

@@ -26,7 +26,8 @@ fn a_body_over_the_limit_is_refused_in_every_encoding() {
     let fits = "x".repeat(65_536);
     let request = |body: &str| {
         format!(
-            "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n\
+             {body}",
             body.len()
         )
     };
@@ -35,7 +36,8 @@ fn a_body_over_the_limit_is_refused_in_every_encoding() {
     assert_problem(&agent.exchange(&request(&(fits.clone() + "x"))), 400, "InvalidInput");
     assert_problem(&agent.exchange(&request(&"x".repeat(500_000))), 400, "InvalidInput");
 
-    let head = "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head = "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: \
+        chunked\r\n\r\n";
     let chunk = format!("8000\r\n{}\r\n", "x".repeat(0x8000));
     let answer = agent.exchange(&format!("{head}{chunk}{chunk}0\r\n\r\n"));
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
@@ -47,7 +49,10 @@ fn a_body_over_the_limit_is_refused_in_every_encoding() {
 
     // The agent does not wait for a body that exceeds the limit by its declared length.
     let asked = Instant::now();
-    let answer = agent.exchange("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 99999999999\r\n\r\n");
+    let answer = agent.exchange(
+        "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+        Content-Length: 99999999999\r\n\r\n",
+    );
     assert_problem(&answer, 400, "InvalidInput");
     assert!(asked.elapsed() < Duration::from_secs(4));
 }
@@ -155,7 +160,8 @@ fn requests_are_not_smuggled_past_each_other() {
         "Transfer-Encoding : chunked\r\n",
     ] {
         let request = format!(
-            "GET /healthz HTTP/1.1\r\nHost: a\r\n{framing}\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+            "GET /healthz HTTP/1.1\r\nHost: a\r\n{framing}\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\n\
+             Host: a\r\n\r\n"
         );
         let mut stream = agent.connect();
         stream.write_all(request.as_bytes()).unwrap();

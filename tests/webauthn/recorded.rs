@@ -158,7 +158,8 @@ fn recorded() -> Vec<Recorded> {
 const REFUSED: [(&str, &str); 10] = [
     (
         "077bf874",
-        "its user present flag is not set: Android in 2018, which peers that judge the flag refuse too",
+        "its user present flag is not set: Android in 2018, which peers that judge the flag refuse \
+         too",
     ),
     ("ccb2853c", "its user present flag is not set: the same"),
     ("8851efc2", "there is no credential in it: the peer's test of reading extensions alone"),

@@ -99,7 +99,12 @@ fn on_rsa(terms: RelyingPartyConfig) -> Tpm {
     // No scheme, 2,048 bits, the usual exponent.
     let area = [&HEAD[..], &[0, 0x10, 8, 0, 0, 0, 0, 0], &sized(&modulus)].concat();
     let public = attester.public_key().as_ref().to_vec();
-    let info = [&b"\x30\x82\x01\x22\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00\x03\x82\x01\x0f\x00"[..], &public].concat();
+    let info = [
+        &b"\x30\x82\x01\x22\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00\x03\
+        \x82\x01\x0f\x00"[..],
+        &public,
+    ]
+    .concat();
     let signer = SimulatedSigner::new(move |message| {
         let mut signature = vec![0; attester.public_modulus_len()];
         attester

@@ -134,10 +134,12 @@ fn real(serial: &str) -> Result<u8, String> {
     }
     build()?;
     println!(
-        "This writes credentials for `localhost` to the key {serial}, which needs room for none: they are not discoverable."
+        "This writes credentials for `localhost` to the key {serial}, which needs room for none: \
+         they are not discoverable."
     );
     println!(
-        "It does not reset the key, and uses no PIN tries as long as the PIN is right. Do not use a key you cannot spare."
+        "It does not reset the key, and uses no PIN tries as long as the PIN is right. Do not use \
+         a key you cannot spare."
     );
     let typed = ask("Type its serial number to go on: ")?;
     if typed != serial {

@@ -26,7 +26,8 @@ impl Agent {
         fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
         let (socket, file) = (format!("{folder}/agent.sock"), format!("{folder}/agent.toml"));
         let text = format!(
-            "explain = true\n[socket]\npath = \"{socket}\"\n[verify_socket]\nenabled = true\n[store]\nurl = \"sqlite:{folder}/store.db\"\nkey_file = \"{folder}/sealing.key\"\n\
+            "explain = true\n[socket]\npath = \"{socket}\"\n[verify_socket]\nenabled = true\n\
+             [store]\nurl = \"sqlite:{folder}/store.db\"\nkey_file = \"{folder}/sealing.key\"\n\
              [log]\nlevel = \"warn\"\nformat = \"text\"\n[security_keys]\n{configuration}\n"
         );
         fs::write(&file, text).map_err(|error| error.to_string())?;
@@ -93,7 +94,8 @@ impl Agent {
         stream.set_read_timeout(Some(SLACK)).map_err(fault)?;
         let body = body.to_string();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: \
+             application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
         stream

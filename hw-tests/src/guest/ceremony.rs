@@ -25,7 +25,8 @@ impl Agent {
         }
         let body = body.to_string();
         let head = format!(
-            "POST /v1/local/key-ceremonies HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+            "POST /v1/local/key-ceremonies HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\
+             \r\n",
             body.len()
         );
         let mut stream = UnixStream::connect(self.verify_socket()).map_err(fault)?;

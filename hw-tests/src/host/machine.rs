@@ -99,10 +99,12 @@ fn verdict(code: Option<i32>) -> Verdict {
 
 /// The kernel command line: serial console, no pause after a panic, and no work that only real
 /// hardware needs.
-const KERNEL: &str = "console=ttyS0 quiet panic=-1 rdinit=/init tsc=unstable mitigations=off nokaslr random.trust_cpu=on audit=0";
+const KERNEL: &str = "console=ttyS0 quiet panic=-1 rdinit=/init tsc=unstable mitigations=off \
+    nokaslr random.trust_cpu=on audit=0";
 
 /// Software emulation always: nested virtualisation is unreliable.
-const ALWAYS: &str = "-nodefaults -no-user-config -nographic -no-reboot -M q35 -cpu max -smp 1 -m 512 -serial stdio \
+const ALWAYS: &str = "-nodefaults -no-user-config -nographic -no-reboot -M q35 -cpu max -smp 1 -m \
+    512 -serial stdio \
                       -device isa-debug-exit,iobase=0xf4,iosize=0x04";
 
 /// Real time, by the host's clock.

@@ -36,7 +36,8 @@ impl Root {
         root.archive.file(
             "/etc/passwd",
             0o644,
-            b"root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\nann:x:1000:1000::/home:/bin/sh\n",
+            b"root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n\
+              ann:x:1000:1000::/home:/bin/sh\n",
         );
         root.archive.file(
             "/etc/group",

@@ -58,7 +58,8 @@ fn a_touch_is_success_for_a_person_at_the_machine() {
     ]);
     let (code, typist) = authenticate("alice", &agent.line("wait=20"), CONSOLE, &[""]);
     assert_eq!(code, SUCCESS);
-    let saw = "Press Enter to use the security key of alice for probe, or type a code: \nPlug in your security key.\nTouch your security key.\n";
+    let saw = "Press Enter to use the security key of alice for probe, or type a code: \nPlug in \
+        your security key.\nTouch your security key.\n";
     assert_eq!(typist.saw(), saw);
     let asked = agent.heard().pop().unwrap().json();
     assert_eq!(asked, json!({"account": "alice", "service": "probe", "wait_seconds": 20}));

@@ -129,8 +129,10 @@ fn files_that_a_user_could_write_are_never_opened() {
     std::fs::create_dir_all(home.join(".config/twostep")).unwrap();
     let shown = home.display();
     let command = format!(
-        "HOME={shown} XDG_CONFIG_HOME={shown}/.config XDG_RUNTIME_DIR={shown} TWOSTEP_SOCKET={shown}/agent.sock PATH={shown}:$PATH \
-         exec strace -f -y -e trace=%file,connect -o {} pamtester -I tty=pts/1 probe root authenticate",
+        "HOME={shown} XDG_CONFIG_HOME={shown}/.config XDG_RUNTIME_DIR={shown} \
+         TWOSTEP_SOCKET={shown}/agent.sock PATH={shown}:$PATH \
+         exec strace -f -y -e trace=%file,connect -o {} pamtester -I tty=pts/1 probe root \
+         authenticate",
         trace.display()
     );
     stage

@@ -46,8 +46,12 @@ impl Stage {
         )
         .unwrap();
         let sudoers = folder.path().join("sudoers");
-        fs::write(&sudoers, "Defaults !fqdn, passwd_tries=1, timestamp_timeout=0, lecture=never, !use_pty\nnobody ALL=(ALL) ALL\n")
-            .unwrap();
+        fs::write(
+            &sudoers,
+            "Defaults !fqdn, passwd_tries=1, timestamp_timeout=0, lecture=never, \
+            !use_pty\nnobody ALL=(ALL) ALL\n",
+        )
+        .unwrap();
         fs::set_permissions(&sudoers, Permissions::from_mode(0o440)).unwrap();
         Stage { folder }
     }

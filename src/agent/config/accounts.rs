@@ -116,7 +116,10 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(2_000)
+        })]
 
         #[test]
         fn folding_again_changes_nothing_for_any_name(name in any::<String>()) {
@@ -127,7 +130,9 @@ mod tests {
         }
 
         #[test]
-        fn the_case_of_a_name_does_not_matter_where_it_is_folded(name in "[A-Za-zÀ-ÿĀ-žΑ-ωА-я]{0,20}") {
+        fn the_case_of_a_name_does_not_matter_where_it_is_folded(
+            name in "[A-Za-zÀ-ÿĀ-žΑ-ωА-я]{0,20}",
+        ) {
             for fold in [Fold::Case, Fold::Both] {
                 let (upper, lower) = (name.to_uppercase(), name.to_uppercase().to_lowercase());
                 prop_assert_eq!(fold.apply(&upper), fold.apply(&lower));

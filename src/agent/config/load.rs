@@ -22,7 +22,8 @@ pub enum ConfigError {
     },
     /// The text is no configuration.
     #[error(
-        "{path}, line {line}: {message}\n  {text}\n`twostep config check` reads the file again without starting anything"
+        "{path}, line {line}: {message}\n  {text}\n`twostep config check` reads the file again \
+         without starting anything"
     )]
     Invalid {
         /// The file.

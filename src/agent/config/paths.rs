@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn root_has_the_systems_paths_whatever_its_shell_says() {
+    fn root_has_the_systems_paths_despite_its_environment() {
         let root = paths(
             true,
             &[("HOME", "/root"), ("XDG_STATE_HOME", "/home/x"), ("XDG_RUNTIME_DIR", "/run/user/0")],
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_systemd_hands_over_wins() {
+    fn paths_of_systemd_win() {
         for root in [true, false] {
             let set = [
                 ("HOME", "/home/ann"),

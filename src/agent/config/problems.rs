@@ -27,7 +27,8 @@ impl Config {
     fn listening(&self, problems: &mut Vec<String>) {
         for address in self.exposed_addresses() {
             problems.push(format!(
-                "listen: {address} can be reached from other machines, and codes would travel in the clear: set tls.cert and tls.key, \
+                "listen: {address} can be reached from other machines, and codes would travel in \
+                 the clear: set tls.cert and tls.key, \
                  or insecure_listen = true where something else encrypts"
             ));
         }
@@ -130,7 +131,10 @@ fn folder_problem(key: &str, folder: &Path, problems: &mut Vec<String>) {
     .is_err()
     {
         let folder = folder.display();
-        problems.push(format!("{key}: this user cannot write to {show}: run as another user, or name another place than {folder}"));
+        problems.push(format!(
+            "{key}: this user cannot write to {show}: run as another user, or \
+            name another place than {folder}"
+        ));
     }
 }
 

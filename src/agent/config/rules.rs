@@ -153,4 +153,5 @@ fn accounts<'de, D: Deserializer<'de>>(
     values::list(deserializer).map(Some)
 }
 
-const NOT_A_PATTERN: &str = "accounts are named one by one, by the beginning of their names (\"svc-*\"), or \"$user\" for the caller's own";
+const NOT_A_PATTERN: &str = "accounts are named one by one, by the beginning of their names \
+    (\"svc-*\"), or \"$user\" for the caller's own";

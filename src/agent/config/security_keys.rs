@@ -120,8 +120,10 @@ impl Config {
         let labels = related.filter(|labels| *labels > LABELS_SUPPORTED);
         let advice = labels.map(|labels| {
             format!(
-                "security_keys.related_origins: they have {labels} different names, and browsers need to support no more than \
-                 {LABELS_SUPPORTED}: origins after the fifth name may be refused; put the most used first, or use fewer names"
+                "security_keys.related_origins: they have {labels} different names, and browsers \
+                 need to support no more than \
+                 {LABELS_SUPPORTED}: origins after the fifth name may be refused; put the most \
+                 used first, or use fewer names"
             )
         });
         advice.into_iter().collect()
@@ -157,7 +159,8 @@ impl SecurityKeysConfig {
         let never = self.usernameless && self.resident_key() == ResidentKey::Discouraged;
         never.then_some((
             "resident_key",
-            "a sign-in without an account needs keys that store their credential: set resident_key to \"preferred\" or \"required\", \
+            "a sign-in without an account needs keys that store their credential: set resident_key \
+             to \"preferred\" or \"required\", \
              or usernameless to false",
         ))
     }
@@ -187,7 +190,8 @@ impl MetadataConfig {
         let metadata = metadata
             .map_err(|error| format!("security_keys.metadata: {}: {error}", self.blob.display()))?;
         if metadata.is_stale(now) {
-            tracing::warn!(blob = %self.blob.display(), "the metadata of security keys are out of date: fetch them again");
+            tracing::warn!(blob = %self.blob.display(), "the metadata of security keys are out of \
+                date: fetch them again");
         }
         Ok(metadata)
     }

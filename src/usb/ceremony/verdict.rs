@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_could_not_be_asked_is_named_where_the_others_are_not_enrolled() {
+    fn an_unasked_key_is_named_if_the_others_are_not_enrolled() {
         let (a, b, c) = (key("/a"), key("/b"), key("/c"));
         let none = Outcome::Answered(Error::NotEnrolled);
         let unasked =

@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pin_has_4_characters_at_least_and_63_bytes_at_most() {
+    fn a_pin_has_4_characters_to_63_bytes() {
         let pin = |typed: &str| PinEntry::parse(&Pin::new(typed.to_owned()));
         for bad in ["", "123", "a\u{301}bc", &"1".repeat(64), &"é".repeat(32), "12\u{0}34"] {
             assert!(pin(bad).is_none(), "{bad:?}");
