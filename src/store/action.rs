@@ -12,7 +12,7 @@ use crate::device::{Refusal, RefusalKind};
 /// Declares [`Action`] once: each variant with its stored name.
 macro_rules! actions {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
-        /// Action that an audit event records.
+        /// The action that an audit event records.
         #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(from = "String", into = "String")]
         #[non_exhaustive]
@@ -123,7 +123,7 @@ actions! {
     StoreRestored = "store.restored",
 }
 
-/// Reason of an audit event.
+/// The reason of an audit event.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum EventReason {

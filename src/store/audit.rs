@@ -21,7 +21,7 @@ pub struct ChainId(pub u32);
 pub struct AuditRow {
     /// The chain it belongs to.
     pub chain: ChainId,
-    /// Number in its chain; without gaps.
+    /// The row's number in its chain; without gaps.
     pub number: u64,
     /// The event.
     pub event: Event,
@@ -31,8 +31,8 @@ pub struct AuditRow {
 
 /// A place in the audit log: for each chain the number of the last row that was read.
 ///
-/// Opaque text for callers. A row that is committed late has a higher number in its own chain, and
-/// therefore lies after the cursor, independently of other chains.
+/// Callers keep its text, which is opaque to them. A row that is committed late has a higher number
+/// in its own chain and is therefore after the place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AuditCursor(BTreeMap<ChainId, u64>);
@@ -58,7 +58,7 @@ pub struct ChainReport {
     pub chain: ChainId,
     /// Every row is there and unchanged.
     pub ok: bool,
-    /// Number of rows read.
+    /// The number of rows read.
     pub rows: u64,
     /// The hash of the last row, to be kept somewhere else.
     pub head: Option<String>,
@@ -90,7 +90,7 @@ impl AuditCursor {
 }
 
 impl AuditReport {
-    /// Number of rows read in all chains.
+    /// The number of rows read in all.
     pub fn rows(&self) -> u64 {
         self.chains.iter().map(|chain| chain.rows).sum()
     }

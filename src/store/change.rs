@@ -1,29 +1,23 @@
-//! Changes: the writes of one decision, and their outcome.
+//! A change, which is all that one decision writes, and its outcome.
 
 use serde::{Deserialize, Serialize};
 
 use crate::device::{Device, Tombstone};
 use crate::id::{AccountId, CallerId, SerialNumber};
 use crate::store::{
-    Account, Action, ApiKeyRecord, EventReason, Fingerprint, ImportId, ItemKind, Resealable,
-    Sealed, SigningKeyRecord, SingleUse, StagedDevice,
+    Account, Action, ApiKeyRecord, EventReason, Fingerprint, ImportId, ItemKind, Marks, Resealable,
+    Revision, Sealed, SigningKeyRecord, SingleUse, StagedDevice,
 };
 use crate::time::UnixTime;
 
-/// Revision of a row: the number of its changes. A change names the revision that it was judged
-/// from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Revision(pub u64);
-
-/// The writes of one decision, with their conditions: each write names the revision that it was
-/// judged from.
+/// All writes of one decision, each with the revision it was judged from.
 #[derive(Clone, Debug)]
 pub struct Change {
     /// The account whose revocation marks the answer carries.
     pub account: Option<AccountId>,
     /// The writes, in order. The revisions they name are all from before the change.
     pub writes: Vec<Write>,
-    /// Audit events, written in the same transaction.
+    /// The audit rows that are written with them.
     pub audit: Vec<Event>,
 }
 
@@ -37,41 +31,41 @@ pub enum Write {
     UpdateAccount {
         /// The revision it was judged from.
         seen: Revision,
-        /// New state.
+        /// The account after the change.
         account: Account,
     },
-    /// Requires that the account's revision is still `seen`; writes nothing.
+    /// Asserts that the account's revision is still `seen`, and changes nothing.
     ExpectAccount {
         /// The account.
         account: AccountId,
         /// The revision it was judged from.
         seen: Revision,
     },
-    /// Requires that the device's revision is still `seen`, for refusals that leave the device
-    /// unchanged; writes nothing.
+    /// Asserts that the device's revision is still `seen`, and changes nothing: for a refusal that
+    /// leaves the device as it is.
     ExpectDevice {
         /// The device.
         serial: SerialNumber,
         /// The revision it was judged from.
         seen: Revision,
     },
-    /// Adds a device. It starts above all factors that removed devices with its serial number or
-    /// fingerprint had consumed ([`Device::above`]), and with a revision that its serial number
-    /// never had. [`Conflict::SerialTaken`] or [`Conflict::FingerprintTaken`] if another device has
-    /// them, [`Conflict::Revision`] if the account does not exist. A seed comes with a fingerprint.
+    /// Adds a device, which starts above all that removed devices with its serial number or its
+    /// fingerprint had consumed ([`Device::above`]), and whose revision its serial number never had
+    /// before. [`Conflict::SerialTaken`] or [`Conflict::FingerprintTaken`] if another device has
+    /// them, [`Conflict::Revision`] if its account is not there. A seed comes with a fingerprint.
     InsertDevice {
         /// The device.
         device: Device,
-        /// Seed, if its kind has one.
+        /// The device's seed, if its kind has one.
         seed: Option<Sealed>,
-        /// Fingerprint of its seed or credential, unique among devices.
+        /// The fingerprint of its seed or its credential, which no other device has.
         fingerprint: Option<Fingerprint>,
     },
     /// Replaces a device if its revision is still `seen` and its account stays the same.
     UpdateDevice {
         /// The revision it was judged from.
         seen: Revision,
-        /// New state.
+        /// The device after the change.
         device: Device,
     },
     /// Removes a device if its revision is still `seen`, and keeps the tombstone and the
@@ -79,7 +73,7 @@ pub enum Write {
     RemoveDevice {
         /// The revision it was judged from.
         seen: Revision,
-        /// Remainder of the device.
+        /// The remains of the device.
         tombstone: Tombstone,
     },
     /// Removes a pending device if its revision is still `seen`. It was never used, so no tombstone
@@ -108,7 +102,7 @@ pub enum Write {
     PublishImport {
         /// The import.
         import: ImportId,
-        /// Number of its devices.
+        /// The number of its devices.
         devices: u64,
     },
     /// Ends an import that is not published; [`Conflict::Revision`] if there is none.
@@ -124,7 +118,7 @@ pub enum Write {
         account: AccountId,
         /// The kind.
         kind: ItemKind,
-        /// Number of items that stay.
+        /// The number of items that stay.
         most: u32,
     },
     /// Consumes a single-use item, of which a mark stays until it would have expired: see
@@ -140,7 +134,7 @@ pub enum Write {
     RevokeSession {
         /// The context's id.
         session_id: String,
-        /// Time of its expiry.
+        /// The context's end.
         expires_at: UnixTime,
     },
     /// Adds or replaces a signing key.
@@ -150,7 +144,7 @@ pub enum Write {
     RetireSigningKey {
         /// The key's id.
         kid: String,
-        /// Time of its replacement. The first one stays.
+        /// The time of the replacement. The first one stays.
         at: UnixTime,
     },
     /// Drops a signing key; [`Conflict::Revision`] if it is not there.
@@ -172,7 +166,7 @@ pub enum Write {
         /// The value.
         value: Vec<u8>,
     },
-    /// Sets a named value, new or not.
+    /// Keeps a value under a name, in place of the one before.
     PutValue {
         /// The name.
         name: String,
@@ -181,7 +175,7 @@ pub enum Write {
     },
     /// Replaces a sealed secret by the same secret under another key, if it is still what it was.
     Reseal {
-        /// The secret as read.
+        /// The secret as it was read.
         seen: Resealable,
         /// The same secret, newly sealed.
         sealed: Sealed,
@@ -192,13 +186,13 @@ pub enum Write {
     AcceptTime(UnixTime),
 }
 
-/// Outcome of a change.
+/// The outcome of a change.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Commit {
-    /// Committed and durable.
+    /// The change was made, and is durable.
     Committed(Committed),
-    /// Not made at all.
+    /// No part of the change was made.
     Conflict(Conflict),
 }
 
@@ -211,19 +205,10 @@ pub struct Committed {
     pub control_version: u64,
 }
 
-/// The account's revocation marks, read in the transaction that decided, after its writes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Marks {
-    /// See [`Account::generation`]; 0 for an account that is not there.
-    pub generation: u64,
-    /// See [`Account::revoked_before`].
-    pub revoked_before: Option<UnixTime>,
-}
-
 /// The reason why a change was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conflict {
-    /// A revision that the change was judged from has moved. Load and judge again.
+    /// A row that the change was judged from has moved. Load and judge again.
     Revision,
     /// Another device has this serial number.
     SerialTaken,
@@ -233,27 +218,27 @@ pub enum Conflict {
     Consumed,
 }
 
-/// An audit event of a decision.
+/// An audit event: a decision as the audit log records it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Time of the decision.
+    /// The time of the decision.
     pub at: UnixTime,
-    /// The decision.
+    /// The action that was decided.
     pub action: Action,
-    /// Account concerned.
+    /// The account it concerns.
     pub account: Option<AccountId>,
-    /// Device concerned.
+    /// The device it concerns.
     pub serial: Option<SerialNumber>,
-    /// Caller.
+    /// The caller who asked for it.
     pub caller: CallerId,
-    /// Reason of a refusal, or further detail such as a key or a length.
+    /// The reason of a refusal, or the key or the length it concerns.
     pub reason: Option<EventReason>,
-    /// Number of equal events that this row stands for.
+    /// The number of like decisions this row stands for.
     pub count: u64,
 }
 
 impl Event {
-    /// A single event without a reason.
+    /// A decision that was made once and is no refusal.
     pub fn new(at: UnixTime, action: impl Into<Action>, caller: &CallerId) -> Event {
         Event {
             at,

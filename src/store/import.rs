@@ -15,7 +15,7 @@ pub struct ImportId(pub [u8; 16]);
 pub struct StagedDevice {
     /// The device.
     pub device: Device,
-    /// Seed, if its kind has one.
+    /// The device's seed, if its kind has one.
     pub seed: Option<Sealed>,
     /// Unique among all devices, staged or published: of its seed, or of its credential.
     pub fingerprint: Option<Fingerprint>,

@@ -1,5 +1,5 @@
-//! Stores of devices. One method decides: [`Store::commit`] makes a change if everything it was
-//! judged from is unchanged.
+//! Stores of accounts and devices. One method decides: [`Store::commit`] makes a change if no row
+//! that it was judged from has moved since.
 //!
 //! A store knows no protocol and no clock; it keeps what the verifier decided, with the audit row
 //! of the decision in the same transaction. Every store passes the same contract kit,
@@ -11,11 +11,13 @@ mod change;
 #[cfg(feature = "testing")]
 pub mod contract;
 mod import;
+mod key_error;
 #[cfg(feature = "sqlite")]
 mod open_error;
 mod records;
 #[cfg(feature = "sqlite")]
 mod rules;
+mod sealed_place;
 mod sealing;
 mod sealing_keys;
 #[cfg(feature = "sqlite")]
@@ -25,16 +27,18 @@ mod stray;
 
 pub use action::{Action, EventReason};
 pub use audit::{AuditCursor, AuditReport, AuditRow, BadAuditCursor, ChainId, ChainReport};
-pub use change::{Change, Commit, Committed, Conflict, Event, Marks, Revision, Write};
+pub use change::{Change, Commit, Committed, Conflict, Event, Write};
 pub use import::{ImportId, StagedDevice};
+pub use key_error::KeyError;
 #[cfg(feature = "sqlite")]
 pub use open_error::OpenError;
 pub use records::{
-    Account, AccountSnapshot, ApiKeyRecord, Enrolled, ItemKind, Resealable, Revocations,
-    SealedPlace, SigningKeyRecord, SingleUse,
+    Account, AccountSnapshot, ApiKeyRecord, Enrolled, ItemKind, Marks, Resealable, Revision,
+    Revocations, SigningKeyRecord, SingleUse,
 };
+pub use sealed_place::SealedPlace;
 pub(crate) use sealing::random;
-pub use sealing::{Fingerprint, KeyError, Keyring, Sealed, Sealer};
+pub use sealing::{Fingerprint, Keyring, Sealed, Sealer};
 pub use sealing_keys::{KeyNeed, KeyNeeds, SealingKeyId};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
@@ -50,7 +54,7 @@ use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Sample, Totp};
 use crate::time::UnixTime;
 
-/// Future of a store's method: boxed, so that the program can choose its store at the start.
+/// The future of a store's method, boxed, so that the program can choose its store when it starts.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// A place where accounts, their devices and all that decides about them are kept.
@@ -66,14 +70,14 @@ pub trait Store: Send + Sync {
     fn commit(&self, change: Change) -> Answer<'_, Commit>;
 
     /// Succeeds if a change would be kept now. A store whose last write failed tries another one,
-    /// which has no effect.
+    /// which keeps nothing.
     ///
     /// The default is for stores that learn of a failed write only by the next change.
     fn writable(&self) -> Answer<'_, ()> {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// Consequence of [`Error::Unknown`] for the caller.
+    /// The action that [`Error::Unknown`] demands of its caller.
     ///
     /// The default suits a store whose state in memory may differ from the disk's.
     fn after_unknown(&self) -> AfterUnknown {
@@ -83,10 +87,10 @@ pub trait Store: Send + Sync {
     /// An account with all its devices, as of one moment.
     fn account<'a>(&'a self, account: &'a AccountId) -> Answer<'a, Option<AccountSnapshot>>;
 
-    /// Owner of a device.
+    /// The account of the device with this serial number.
     fn owner<'a>(&'a self, serial: &'a SerialNumber) -> Answer<'a, Option<AccountId>>;
 
-    /// Owner of the device with this fingerprint, unless it is removed.
+    /// The account of the device with this fingerprint, if it is not removed.
     fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>>;
 
     /// Accounts in the order of their names, without the removed ones.
@@ -112,12 +116,13 @@ pub trait Store: Send + Sync {
     /// True if this context was revoked by its own id.
     fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool>;
 
-    /// Revocations at one moment: accounts and devices whose marks are later than `since`, and
-    /// single contexts that expire later than `now`. Latest first, at most `limit` of each kind.
+    /// Revocations as of one moment: accounts and devices whose marks are later than `since`,
+    /// and single contexts that expire later than `now`. The latest come first, at most `limit` of
+    /// each kind.
     fn revocations(&self, since: UnixTime, now: UnixTime, limit: u32) -> Answer<'_, Revocations>;
 
-    /// Version of signing keys and API keys: rises with each change by any process. Caches are
-    /// valid while it stands still.
+    /// A number that rises whenever a signing key or an API key changes, in any process.
+    /// Caches of them are valid for as long as it stands still.
     fn control_version(&self) -> Answer<'_, u64>;
 
     /// All signing keys that were not dropped, newest first.
@@ -135,7 +140,8 @@ pub trait Store: Send + Sync {
     /// Sealed secrets that are not sealed under `current`, at most `limit` of them, for re-sealing.
     fn sealed_under_other_keys(&self, current: [u8; 8], limit: u32) -> Answer<'_, Vec<Resealable>>;
 
-    /// Number of sealed secrets per sealing key, in the order of key ids, without `except`.
+    /// The number of sealed secrets that need each sealing key, in the order of the keys' ids and
+    /// without those of `except`.
     ///
     /// The default counts what [`sealed_under_other_keys`](Store::sealed_under_other_keys) finds.
     fn secrets_by_key(&self, except: Option<SealingKeyId>) -> Answer<'_, Vec<KeyNeed>> {
@@ -151,7 +157,8 @@ pub trait Store: Send + Sync {
         })
     }
 
-    /// Audit rows after that place, at most `limit`: each chain in its order, chains merged by time.
+    /// Audit rows after that place, at most `limit`: each chain in its order, chains merged by
+    /// time.
     ///
     /// A reader that passes each row it was given misses no row, also none that commits late.
     fn audit(&self, after: AuditCursor, limit: u32) -> Answer<'_, Vec<AuditRow>>;
@@ -180,8 +187,8 @@ pub trait Backup: Send + Sync {
 #[cfg(feature = "sqlite")]
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Consequence of a commit with an unknown result. The caller is refused in any case, and the
-/// change is never retried.
+/// Demands of a commit with an unknown result. The caller is refused in any case, and the change
+/// is never tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterUnknown {
     /// The process must end: the next start finds out what the store holds.
@@ -190,7 +197,7 @@ pub enum AfterUnknown {
     GoOn,
 }
 
-/// Filter of accounts.
+/// Selects accounts to list.
 #[derive(Clone, Debug, Default)]
 pub struct AccountList {
     /// Only those without an active device.
@@ -208,13 +215,13 @@ pub struct AccountList {
 pub struct AccountEntry {
     /// The account.
     pub account: Account,
-    /// Number of its devices.
+    /// The number of its devices.
     pub devices: u32,
-    /// Number of its active devices.
+    /// The number of active ones among them.
     pub active: u32,
 }
 
-/// Filter of devices.
+/// Selects devices to list.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceList {
     /// Only those of this account.
@@ -235,20 +242,20 @@ pub struct DeviceList {
     pub limit: u32,
 }
 
-/// Clock data of one device, for the view of a fleet.
+/// A device with a clock, as a look at a whole fleet needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FleetDevice {
-    /// Serial number.
+    /// The serial number.
     pub serial: SerialNumber,
-    /// Account.
+    /// The account.
     pub account: AccountId,
-    /// State.
+    /// The device's state.
     pub state: DeviceState,
-    /// Parameters.
+    /// The algorithm, digits and step size.
     pub parameters: Totp,
-    /// Drift of its clock, in steps.
+    /// Steps by which its clock differs from ours.
     pub drift: i64,
-    /// Samples of its clock, oldest first.
+    /// Measurements of its clock, oldest first.
     pub samples: Vec<Sample>,
 }
 
@@ -256,16 +263,17 @@ pub struct FleetDevice {
 #[non_exhaustive]
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The store is unreachable, or failed. Nothing was decided.
+    /// The store cannot be reached, or failed. No decision was made.
     #[error("the store does not answer: {0}")]
     Unavailable(String),
-    /// The disk is full. Nothing was decided; the store resumes by itself when there is room.
+    /// The disk has no room for the change. No decision was made; the store goes on by itself when
+    /// there is room again.
     #[error("the store's disk is full: {0}")]
     Full(String),
-    /// A commit has an unknown result. The caller is refused.
+    /// A commit failed in a way that leaves its result unknown. The caller is refused.
     #[error("the store did not say whether it kept a change: {0}")]
     Unknown(String),
-    /// The content is corrupt, or written by another version.
+    /// A row that was read is not as it was written, or is of another version.
     #[error("the store holds something that cannot be read: {0}")]
     Corrupt(String),
 }

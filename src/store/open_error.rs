@@ -25,15 +25,16 @@ pub enum OpenError {
     /// A tool works on it.
     #[error("a tool is working on the store {0}; wait until it is done, then start again")]
     Offline(String),
-    /// An unrestored backup: codes accepted since it was made would be accepted again.
+    /// The file is a backup: codes that were accepted since it was made would be accepted again.
     #[error("this store is a copy: run `twostep store restore {0}` before anything serves from it")]
     Copy(String),
-    /// The files contradict each other, or the store that was served here before.
+    /// The store's files do not belong together, or are not the ones served from here before.
     #[error(transparent)]
     Stray(#[from] Stray),
-    /// A damaged database.
+    /// The database is not whole.
     #[error(
-        "{path} is damaged ({reason}): put a backup in its place and run `twostep store restore {path}`"
+        "{path} is damaged ({reason}): put a backup in its place and run `twostep store restore \
+         {path}`"
     )]
     Damaged {
         /// The file.
@@ -41,14 +42,16 @@ pub enum OpenError {
         /// The database's message.
         reason: String,
     },
-    /// A database of another program.
+    /// The file is a database of another program.
     #[error(
-        "{0} is no twostep store: name another file, or put a backup in its place and run `twostep store restore {0}`"
+        "{0} is no twostep store: name another file, or put a backup in its place and run \
+         `twostep store restore {0}`"
     )]
     Foreign(String),
     /// A later version of the program wrote it.
     #[error(
-        "a later twostep has written the store {path}; run that one (this one knows schema {known}), or restore a backup from before"
+        "a later twostep has written the store {path}; run that one (this one knows schema \
+         {known}), or restore a backup from before"
     )]
     Newer {
         /// The file.
@@ -58,7 +61,8 @@ pub enum OpenError {
     },
     /// Another schema has the number of one of ours.
     #[error(
-        "schema {version} of the store {path} is not the released one; run the twostep that made it, or restore a backup"
+        "schema {version} of the store {path} is not the released one; run the twostep that made \
+         it, or restore a backup"
     )]
     Changed {
         /// The file.
@@ -74,12 +78,13 @@ pub enum OpenError {
         /// The database's message.
         reason: String,
     },
-    /// Files exchanged while the store was open. The text names the file and the remedy.
+    /// The store's files were exchanged while it was open. The text names the file and the remedy.
     #[error("{0}")]
     Moved(String),
-    /// An unusable database.
+    /// The database cannot be used.
     #[error(
-        "the store {path} cannot be used ({reason}): see that its disk and its folder can be read and written, then try again; \
+        "the store {path} cannot be used ({reason}): see that its disk and its folder can be read \
+         and written, then try again; \
          if they can, put a backup in its place and run `twostep store restore {path}`"
     )]
     Unusable {

@@ -1,4 +1,4 @@
-//! Records of a store.
+//! The records of a store.
 
 use std::str::FromStr;
 
@@ -6,15 +6,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::Device;
 use crate::id::{AccountId, SerialNumber};
-use crate::store::{Marks, Revision, Sealed};
+use crate::store::{Sealed, SealedPlace};
 use crate::time::UnixTime;
 
-/// An account without its devices. Kept after its removal, so that old proofs stay dead.
+/// Counts the changes of a row. A change names the revision it was judged from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Revision(pub u64);
+
+/// The account's revocation marks, read in the transaction that decided, after its writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// See [`Account::generation`]; 0 for an account that is not there.
+    pub generation: u64,
+    /// See [`Account::revoked_before`].
+    pub revoked_before: Option<UnixTime>,
+}
+
+/// An account without its devices. The record stays when the account is removed, so that no
+/// revoked context comes back to life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Name.
+    /// The account's name.
     pub id: AccountId,
-    /// Time of its first appearance, or of the first one after its removal.
+    /// The time it was first seen, or first seen again after it was removed.
     pub created_at: UnixTime,
     /// A device was activated once: changing its devices needs proof from now on.
     pub protected: bool,
@@ -26,7 +40,7 @@ pub struct Account {
     pub failures: Vec<UnixTime>,
     /// Codes of this account are refused unjudged until then.
     pub throttled_until: Option<UnixTime>,
-    /// Time of its removal, unless it appeared again since.
+    /// The time of its removal, if it was not seen again.
     pub removed_at: Option<UnixTime>,
 }
 
@@ -35,10 +49,10 @@ pub struct Account {
 pub struct AccountSnapshot {
     /// The account.
     pub account: Account,
-    /// Revision. Rises with every change of the account, and when a device is added, removed or
-    /// changes state.
+    /// The account's revision, which rises with every change of the account and whenever a device
+    /// is added, removed or changes state.
     pub revision: Revision,
-    /// Devices, in the order of their serial numbers.
+    /// The account's devices, in the order of their serial numbers.
     pub devices: Vec<Enrolled>,
     /// See [`Store::control_version`](crate::store::Store::control_version), as of the same moment.
     pub control_version: u64,
@@ -49,28 +63,28 @@ pub struct AccountSnapshot {
 pub struct Enrolled {
     /// The device.
     pub device: Device,
-    /// Revision.
+    /// The device's revision.
     pub revision: Revision,
-    /// Seed; `None` for kinds without one.
+    /// The sealed seed; none for kinds without one.
     pub seed: Option<Sealed>,
 }
 
 /// A single-use item: a bypass code, the state of a ceremony.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SingleUse {
-    /// Id; for a code, its digest.
+    /// The id it is found by; for a code, its digest.
     pub id: String,
-    /// Owner.
+    /// The account it belongs to.
     pub account: AccountId,
-    /// Kind.
+    /// The kind of item.
     pub kind: ItemKind,
-    /// Content, sealed if it is secret.
+    /// The content, sealed where it is secret.
     pub body: Vec<u8>,
-    /// Time of its expiry.
+    /// The time from which on it cannot be used.
     pub expires_at: UnixTime,
 }
 
-/// Kind of a single-use item.
+/// The kind of a single-use item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ItemKind {
@@ -84,7 +98,7 @@ pub enum ItemKind {
     Usernameless,
 }
 
-/// Revocations in force.
+/// Revocations that may still matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revocations {
     /// Accounts that were revoked, with their marks.
@@ -98,7 +112,7 @@ pub struct Revocations {
 /// A key that signs contexts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SigningKeyRecord {
-    /// Id, the `kid` of tokens.
+    /// The key's id, the `kid` of tokens.
     pub kid: String,
     /// `EdDSA`, `Ed25519` or `ES256`.
     pub algorithm: String,
@@ -106,76 +120,46 @@ pub struct SigningKeyRecord {
     pub private: Sealed,
     /// The public key as JWKS members (`x`, and `y` for ES256), base64url.
     pub public: Vec<String>,
-    /// Time of its creation.
+    /// The time it was made.
     pub created_at: UnixTime,
-    /// Time of its replacement: it no longer signs, and verifies until its last token has expired.
+    /// The time it was replaced: it signs no more, and verifies until its last token has expired.
     pub retired_at: Option<UnixTime>,
 }
 
 /// A key that lets a program call the agent over TCP.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKeyRecord {
-    /// Public id.
+    /// The key's public id.
     pub id: String,
     /// The keyed digest of the key itself.
     pub digest: Vec<u8>,
-    /// Name given by its holder.
+    /// The holder's name for it.
     pub name: Option<String>,
-    /// Role, in the agent's words.
+    /// The role it grants, in a word of the agent.
     pub role: String,
     /// The accounts it is limited to; none: all.
     pub accounts: Option<Vec<String>>,
-    /// Refusals state their reason.
+    /// True if refusals carry a reason.
     pub explain: bool,
-    /// Key of a proxy, which is trusted to name the target of a request. Keys from before this
-    /// existed are not.
+    /// True for the key of a proxy, whose word on the target of a request is believed. Older keys
+    /// are none.
     #[serde(default)]
     pub forward: bool,
-    /// Time of its creation.
+    /// The time it was made.
     pub created_at: UnixTime,
 }
 
 /// A sealed secret and where it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resealable {
-    /// Place that the secret is bound to.
+    /// The place the secret is bound to.
     pub place: SealedPlace,
     /// The secret as it was read.
     pub sealed: Sealed,
 }
 
-/// The places where sealed secrets are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SealedPlace {
-    /// The seed of a device.
-    Seed {
-        /// The device.
-        serial: SerialNumber,
-        /// Account, which the seal is bound to.
-        account: AccountId,
-    },
-    /// The private half of a signing key.
-    SigningKey {
-        /// The key's id.
-        kid: String,
-    },
-    /// A named value.
-    Value {
-        /// Name.
-        name: String,
-    },
-    /// The state of a ceremony. It is over before a key that sealed it is thrown away, and is never
-    /// sealed again.
-    Ceremony {
-        /// The ceremony's id.
-        id: String,
-        /// The account, which the seal is bound to.
-        account: AccountId,
-    },
-}
-
 impl ItemKind {
-    /// Name in a store.
+    /// The kind's name in a store.
     pub fn name(self) -> &'static str {
         match self {
             ItemKind::Bypass => "bypass",
@@ -212,7 +196,7 @@ impl Account {
         }
     }
 
-    /// Revocation marks.
+    /// The account's revocation marks.
     pub fn marks(&self) -> Marks {
         Marks { generation: self.generation, revoked_before: self.revoked_before }
     }

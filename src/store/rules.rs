@@ -1,4 +1,4 @@
-//! Rules shared by all stores: inheritance of insertions, counts, expiry.
+//! Rules of every store: the tombstones that an insertion inherits, counts of devices, expiry.
 
 use std::collections::BTreeMap;
 
@@ -19,13 +19,12 @@ pub(super) fn inserted(
     })
 }
 
-/// Requires that `device` still belongs to `owner`: devices never change hands.
+/// Fails if `device` is not of `owner`: a device never changes hands.
 pub(super) fn keeps_its_owner(owner: &str, device: &Device) -> Result<(), Conflict> {
     if owner == device.account.as_str() { Ok(()) } else { Err(Conflict::Revision) }
 }
 
-/// Requires a state in which the device was never used, so that it can be dropped without a
-/// tombstone.
+/// Fails if a device in this state may not be dropped without a tombstone: it may have been used.
 pub(super) fn leaves_nothing(state: DeviceState) -> Result<(), Conflict> {
     if state == DeviceState::Pending { Ok(()) } else { Err(Conflict::Revision) }
 }
@@ -40,8 +39,8 @@ pub(super) fn abandoned_since(now: UnixTime) -> Option<UnixTime> {
     now.0.checked_sub(ABANDONED_AFTER).map(UnixTime)
 }
 
-/// Effect of a change on the counts of devices, by account. Applied after all writes, since the
-/// revisions in a change are from before it.
+/// The device counts that a change moves, by account. An account is counted after all writes:
+/// the revisions that a change names are from before it.
 #[derive(Debug, Default)]
 pub(super) struct Counts(BTreeMap<String, (i64, i64)>);
 

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::id::{AccountId, SerialNumber};
 use crate::secret::Secret;
-use crate::store::{KeyNeeds, SealedPlace, SealingKeyId};
+use crate::store::{KeyError, SealedPlace, SealingKeyId};
 use crate::webauthn::CredentialId;
 
 /// The sealing keys of a program: the first seals, all of them open.
@@ -54,45 +54,6 @@ pub struct Sealed(Vec<u8>);
 /// pepper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
-
-/// The sealing key is unusable: a fault for the operator.
-#[non_exhaustive]
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// The file cannot be read.
-    #[error("cannot read the sealing key {path}: {reason}")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// The system's message.
-        reason: String,
-    },
-    /// Others than its owner may read the file.
-    #[error("the sealing key {0} can be read by others; run: chmod 600 {0}")]
-    Exposed(String),
-    /// The file's text is not one or more keys.
-    #[error(
-        "the sealing key {0} is not one line of base64 with 32 bytes for each key: put its backup back"
-    )]
-    Malformed(String),
-    /// The store was sealed under the key of a file that is gone. No new key is written in its
-    /// place.
-    #[error("sealing key {0} is not there: put its backup back")]
-    FileMissing(String),
-    /// The store was sealed under another key.
-    #[error(
-        "the store was sealed under another key; start with the key it was made with, or restore the backup of that key"
-    )]
-    Wrong,
-    /// Some secrets of the store were sealed under a key that is not among these.
-    #[error(
-        "the store holds secrets of a sealing key that is missing ({0}): put its line back into the key file, below the first line"
-    )]
-    Missing(KeyNeeds),
-    /// The system has no random bytes.
-    #[error("the system gives no random bytes: {0}")]
-    Random(String),
-}
 
 impl Keyring {
     /// A keyring of these keys, 32 bytes each; the first is the one that seals.
@@ -258,7 +219,7 @@ impl Keyring {
         }
         let nonce = random::<24>()?;
         let cipher = self.keys.get(&self.current).ok_or(KeyError::Wrong)?;
-        let payload = Payload { msg: secret, aad: &bound_to(place) };
+        let payload = Payload { msg: secret, aad: &place.bound_to(FORMAT) };
         let sealed = cipher.encrypt(&XNonce::from(*nonce), payload).map_err(|_| KeyError::Wrong)?;
         Ok(Sealed([&[FORMAT, XCHACHA20_POLY1305][..], &self.current, &nonce[..], &sealed].concat()))
     }
@@ -275,15 +236,9 @@ impl Keyring {
         let cipher = self.keys.get(<&[u8; 8]>::try_from(id).ok()?)?;
         let nonce = XNonce::from(<[u8; 24]>::try_from(nonce).ok()?);
         cipher
-            .decrypt(&nonce, Payload { msg: sealed, aad: &bound_to(place) })
+            .decrypt(&nonce, Payload { msg: sealed, aad: &place.bound_to(FORMAT) })
             .ok()
             .map(Secret::new)
-    }
-}
-
-impl KeyError {
-    fn unreadable(path: &Path, error: &std::io::Error) -> KeyError {
-        KeyError::Unreadable { path: path.display().to_string(), reason: error.to_string() }
     }
 }
 
@@ -298,17 +253,17 @@ impl Sealer {
         &self.keyring
     }
 
-    /// Place of a device's seed.
+    /// The place that a device's seed is sealed for.
     pub fn seed_place(serial: &SerialNumber, account: &AccountId) -> SealedPlace {
         SealedPlace::Seed { serial: serial.clone(), account: account.clone() }
     }
 
-    /// Fingerprint of a seed.
+    /// The fingerprint of a seed.
     pub fn fingerprint(&self, seed: &[u8]) -> Fingerprint {
         Fingerprint(self.digest("seed", &[seed]))
     }
 
-    /// Fingerprint of a security key's credential.
+    /// The fingerprint of a security key's credential.
     pub fn credential_fingerprint(&self, id: &CredentialId) -> Fingerprint {
         Fingerprint(self.digest("credential", &[id.as_bytes()]))
     }
@@ -384,8 +339,8 @@ pub(crate) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, KeyError> {
     Ok(bytes)
 }
 
-/// True if systemd placed the file, for this service alone. Its access control list for the
-/// service's user looks like a group with read permission.
+/// True if systemd has put the file there, for this service alone. It lets the service's user in by
+/// an access control list, which looks like a group that may read.
 #[cfg(unix)]
 fn is_credential(path: &Path) -> bool {
     path.parent().is_some_and(|folder| {
@@ -404,24 +359,6 @@ fn derive(key: &Secret) -> Option<([u8; 8], XChaCha20Poly1305)> {
     hkdf.expand(b"twostep sealing key", &mut sealing[..]).ok()?;
     hkdf.expand(b"twostep sealing key id", &mut id).ok()?;
     Some((id, XChaCha20Poly1305::new((&*sealing).into())))
-}
-
-/// The associated data: what the secret belongs to, each part with its length before it.
-fn bound_to(place: &SealedPlace) -> Vec<u8> {
-    let parts: Vec<&str> = match place {
-        SealedPlace::Seed { serial, account } => {
-            vec!["device", "seed", serial.as_str(), account.as_str()]
-        }
-        SealedPlace::SigningKey { kid } => vec!["signing key", "private", kid],
-        SealedPlace::Value { name } => vec!["value", name],
-        SealedPlace::Ceremony { id, account } => vec!["ceremony", id, account.as_str()],
-    };
-    let mut data = vec![FORMAT];
-    for part in parts {
-        data.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        data.extend_from_slice(part.as_bytes());
-    }
-    data
 }
 
 /// The version of the sealed format.

@@ -1,4 +1,4 @@
-//! Sealing keys that a store's secrets need.
+//! Sealing keys that the secrets of a store need.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SealingKeyId(pub [u8; 8]);
 
-/// Number of secrets under one sealing key.
+/// The number of secrets that need one sealing key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyNeed {
     /// The key.
     pub key: SealingKeyId,
-    /// Number of secrets under it: seeds, private halves of signing keys and named values, without
-    /// ceremonies, which end within minutes.
+    /// The number of secrets sealed under it: seeds, private halves of signing keys and named
+    /// values. The state of a ceremony is not among them; it is over within minutes.
     pub secrets: u64,
 }
 

@@ -121,7 +121,8 @@ async fn nothing_acknowledged_is_lost_in_a_power_cut() {
     }
     let (operations, checkpoints) = (disk.position(), disk.checkpoints());
     println!(
-        "{} acknowledged, {operations} operations of the disk, {checkpoints} checkpoints, {cuts} cuts",
+        "{} acknowledged, {operations} operations of the disk, {checkpoints} checkpoints, {cuts} \
+         cuts",
         acknowledged.len()
     );
     assert!(checkpoints > 0, "cuts fall into checkpoints as well");

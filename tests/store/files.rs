@@ -102,16 +102,19 @@ async fn a_store_of_another_version_is_refused_with_advice() {
     assert_eq!(
         refusal(&path),
         format!(
-            "a later twostep has written the store {}; run that one (this one knows schema 5), or restore a backup from before",
+            "a later twostep has written the store {}; run that one (this one knows schema 5), or \
+             restore a backup from before",
             path.display()
         )
     );
     tamper(
         &path,
-        "DELETE FROM schema_version WHERE version = 6; UPDATE schema_version SET checksum = 'x' WHERE version = 1",
+        "DELETE FROM schema_version WHERE version = 6; UPDATE schema_version SET checksum = 'x' \
+         WHERE version = 1",
     );
     let changed = format!(
-        "schema 1 of the store {} is not the released one; run the twostep that made it, or restore a backup",
+        "schema 1 of the store {} is not the released one; run the twostep that made it, or \
+         restore a backup",
         path.display()
     );
     assert_eq!(refusal(&path), changed);

@@ -5,6 +5,7 @@
 mod backups;
 mod chains;
 mod files;
+mod imports;
 mod plans;
 mod replaced;
 mod strays;

@@ -226,7 +226,12 @@ async fn the_log_of_another_store_is_refused_and_left_alone() {
     // A database of something else, and its log.
     let foreign = folders.new_path();
     let songs = Connection::open(&foreign).unwrap();
-    songs.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE songs (title TEXT); INSERT INTO songs VALUES ('x')").unwrap();
+    songs
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; CREATE TABLE songs (title TEXT); INSERT INTO \
+    songs VALUES ('x')",
+        )
+        .unwrap();
     only(&foreign, &["-wal"], &mine);
     assert!(matches!(refused(&mine), Stray::ForeignLog { .. }));
 }

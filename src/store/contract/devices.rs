@@ -121,8 +121,7 @@ pub async fn a_change_judged_from_an_old_revision_conflicts(store: Arc<dyn Store
         .await;
 }
 
-/// What a change does to an account by way of its devices does not stand in the way of the change
-/// itself.
+/// A change that moves an account through its devices does not conflict with itself.
 pub async fn revisions_named_by_a_change_are_from_before_it(store: Arc<dyn Store>) {
     with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
     let was = snapshot(&store, "alice").await;
@@ -227,7 +226,7 @@ pub async fn an_account_moves_when_its_devices_do(store: Arc<dyn Store>) {
     );
 }
 
-/// Whoever has it, and whatever is known of it.
+/// In all accounts, for known and unknown seeds.
 pub async fn a_serial_number_belongs_to_one_device(store: Arc<dyn Store>) {
     with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
     with_account(&store, "bob").await;

@@ -34,7 +34,7 @@ async fn serials(store: &Arc<dyn Store>) -> Vec<String> {
     devices.into_iter().map(|device| device.serial.to_string()).collect()
 }
 
-/// Nothing of an import is seen before it is published, and all of it afterwards.
+/// An import is invisible before it is published, and whole afterwards.
 pub async fn an_import_appears_at_once(store: Arc<dyn Store>) {
     with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
     let before = snapshot(&store, "alice").await;
@@ -66,7 +66,7 @@ pub async fn an_import_appears_at_once(store: Arc<dyn Store>) {
     assert_eq!(owner, Some(account_id("bob")));
     conflicts(&store, Conflict::Revision, publish(2), "an import is published once").await;
 
-    // What was read between the publication and any later read still fits.
+    // A decision on an account that was read right after the publication still fits.
     let update = |device: &Device, step| Write::UpdateDevice {
         seen: is.devices[1].revision,
         device: at_step(device, step),

@@ -1,4 +1,4 @@
-//! What every store must do, as tests that any store can be put to: `holds(|| async { … }).await`.
+//! The contract of every store, as tests that run on any store: `holds(|| async { … }).await`.
 //!
 //! Each function is one rule, takes an empty store and panics with a sentence if the rule is
 //! broken. [`holds`] goes through all of them.

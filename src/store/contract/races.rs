@@ -164,7 +164,7 @@ pub async fn one_of_many_devices_gets_a_seed(store: Arc<dyn Store>) {
     );
 }
 
-/// `InitValue` gives everybody the same value in the end.
+/// `InitValue` gives all callers the same value in the end.
 pub async fn the_first_value_of_a_name_stays(store: Arc<dyn Store>) {
     assert_eq!(
         answered(store.value("pepper").await),
@@ -204,5 +204,5 @@ pub async fn the_last_value_that_was_put_stays(store: Arc<dyn Store>) {
     assert_eq!(answered(store.value("other").await), None, "another name has no value");
 }
 
-/// How many race.
+/// The number of racing changes.
 const MANY: usize = 64;

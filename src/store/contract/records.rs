@@ -338,7 +338,7 @@ pub async fn the_control_version_rises_with_every_key(store: Arc<dyn Store>) {
     );
 }
 
-/// Key rotation finds every secret, and loses to whoever changes one meanwhile.
+/// Key rotation finds every secret, and loses to a change that comes between.
 pub async fn a_secret_is_resealed_if_it_is_what_it_was(store: Arc<dyn Store>) {
     let (old, new) = (keyring(), keyring());
     let device = totp("GAHT00000001", "alice", None);

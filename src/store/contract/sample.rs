@@ -14,7 +14,7 @@ use crate::webauthn::{Attestation, Credential, CredentialId};
 
 pub(super) const NOW: UnixTime = UnixTime(1_800_000_000);
 
-/// What the store answered; a store at fault breaks every rule.
+/// The store's answer; a store at fault breaks every rule.
 pub(super) fn answered<T>(answer: Result<T, Error>) -> T {
     match answer {
         Ok(answer) => answer,

@@ -12,8 +12,8 @@ use crate::device::{Device, DeviceState, Tombstone};
 use crate::id::AccountId;
 use crate::store::rules::Counts;
 use crate::store::{
-    ChainId, Change, Committed, Conflict, Fingerprint, Marks, Resealable, Revision, Sealed,
-    SealedPlace, SigningKeyRecord, Write, rules,
+    Account, ChainId, Change, Committed, Conflict, Fingerprint, Marks, Resealable, Revision,
+    Sealed, SealedPlace, SigningKeyRecord, SingleUse, Write, rules,
 };
 use crate::time::UnixTime;
 
@@ -62,31 +62,8 @@ struct Applying<'a> {
 impl Applying<'_> {
     fn write(&mut self, write: &Write) -> Result<(), Fault> {
         match write {
-            Write::CreateAccount(account) => {
-                let columns = AccountColumns::of(account)?;
-                let id = account.id.as_str();
-                let values = (
-                    id,
-                    columns.generation,
-                    columns.revoked_before,
-                    columns.removed,
-                    &columns.body,
-                );
-                self.one(Conflict::Revision, sql::ACCOUNT_INSERT, values)
-            }
-            Write::UpdateAccount { seen, account } => {
-                let columns = AccountColumns::of(account)?;
-                let id = (account.id.as_str(), stored(seen.0));
-                let values = (
-                    id.0,
-                    id.1,
-                    columns.generation,
-                    columns.revoked_before,
-                    columns.removed,
-                    &columns.body,
-                );
-                self.one(Conflict::Revision, sql::ACCOUNT_UPDATE, values)
-            }
+            Write::CreateAccount(account) => self.create_account(account),
+            Write::UpdateAccount { seen, account } => self.update_account(*seen, account),
             Write::ExpectAccount { account, seen } => {
                 self.expect(sql::ACCOUNT_IS_AT, account.as_str(), *seen)
             }
@@ -106,16 +83,7 @@ impl Applying<'_> {
                 imports::publish(self.conn, *import, *devices)
             }
             Write::DropImport { import } => imports::cancel(self.conn, *import),
-            Write::AddSingleUse(item) => {
-                let values = (
-                    &item.id,
-                    item.account.as_str(),
-                    item.kind.name(),
-                    &item.body,
-                    stored(item.expires_at.0),
-                );
-                self.one(Conflict::Revision, sql::SINGLE_USE_INSERT, values)
-            }
+            Write::AddSingleUse(item) => self.add_single_use(item),
             Write::KeepNewest { account, kind, most } => {
                 self.run(sql::SINGLE_USE_KEEP_NEWEST, (account.as_str(), kind.name(), most))
             }
@@ -126,29 +94,13 @@ impl Applying<'_> {
                 self.run(sql::SESSION_REVOKE, (session_id, stored(expires_at.0)))
             }
             Write::PutSigningKey(key) => self.put_signing_key(key),
-            Write::RetireSigningKey { kid, at } => {
-                let key = self.signing_key(kid)?.ok_or(Fault::Conflict(Conflict::Revision))?;
-                self.put_signing_key(&SigningKeyRecord {
-                    retired_at: key.retired_at.or(Some(*at)),
-                    ..key
-                })
-            }
-            Write::DropSigningKey { kid } => {
-                self.one(Conflict::Revision, sql::SIGNING_KEY_DROP, [kid])?;
-                self.run(sql::CONTROL_CHANGED, [])
-            }
+            Write::RetireSigningKey { kid, at } => self.retire_signing_key(kid, *at),
+            Write::DropSigningKey { kid } => self.control(sql::SIGNING_KEY_DROP, [kid]),
             Write::PutApiKey(key) => {
-                self.one(
-                    Conflict::Revision,
-                    sql::API_KEY_INSERT,
-                    (&key.id, stored(key.created_at.0), to_json(key)?),
-                )?;
-                self.run(sql::CONTROL_CHANGED, [])
+                let values = (&key.id, stored(key.created_at.0), to_json(key)?);
+                self.control(sql::API_KEY_INSERT, values)
             }
-            Write::RevokeApiKey { id } => {
-                self.one(Conflict::Revision, sql::API_KEY_DELETE, [id])?;
-                self.run(sql::CONTROL_CHANGED, [])
-            }
+            Write::RevokeApiKey { id } => self.control(sql::API_KEY_DELETE, [id]),
             Write::InitValue { name, value } => {
                 self.one(Conflict::Revision, sql::VALUE_INIT, (name, value))
             }
@@ -157,6 +109,38 @@ impl Applying<'_> {
             Write::NoteTime(time) => self.run(sql::TIME_NOTE, [stored(time.0)]),
             Write::AcceptTime(time) => self.run(sql::TIME_ACCEPT, [stored(time.0)]),
         }
+    }
+
+    fn create_account(&self, account: &Account) -> Result<(), Fault> {
+        let (id, columns) = (account.id.as_str(), AccountColumns::of(account)?);
+        let AccountColumns { generation, revoked_before, removed, body } = columns;
+        let values = (id, generation, revoked_before, removed, body);
+        self.one(Conflict::Revision, sql::ACCOUNT_INSERT, values)
+    }
+
+    fn update_account(&self, seen: Revision, account: &Account) -> Result<(), Fault> {
+        let (id, columns) = (account.id.as_str(), AccountColumns::of(account)?);
+        let AccountColumns { generation, revoked_before, removed, body } = columns;
+        let values = (id, stored(seen.0), generation, revoked_before, removed, body);
+        self.one(Conflict::Revision, sql::ACCOUNT_UPDATE, values)
+    }
+
+    fn add_single_use(&self, item: &SingleUse) -> Result<(), Fault> {
+        let (account, kind) = (item.account.as_str(), item.kind.name());
+        let values = (&item.id, account, kind, &item.body, stored(item.expires_at.0));
+        self.one(Conflict::Revision, sql::SINGLE_USE_INSERT, values)
+    }
+
+    fn retire_signing_key(&self, kid: &str, at: UnixTime) -> Result<(), Fault> {
+        let key = self.signing_key(kid)?.ok_or(Fault::Conflict(Conflict::Revision))?;
+        let retired_at = key.retired_at.or(Some(at));
+        self.put_signing_key(&SigningKeyRecord { retired_at, ..key })
+    }
+
+    /// A statement that changes one key, which moves the control version, or the change conflicts.
+    fn control(&self, sql: &str, params: impl Params) -> Result<(), Fault> {
+        self.one(Conflict::Revision, sql, params)?;
+        self.run(sql::CONTROL_CHANGED, [])
     }
 
     fn insert_device(

@@ -236,7 +236,7 @@ pub(super) fn expire(conn: &Connection, before: UnixTime, limit: u32) -> Result<
         let mut base = None;
         while let Some(row) = rows.next()? {
             let (place, at): (i64, i64) = (row.get(0)?, row.get(1)?);
-            // A kept row keeps all later ones, independently of their times.
+            // A row that is kept keeps all after it, also those with an earlier time.
             if at >= stored(before.0) {
                 break;
             }
@@ -310,5 +310,5 @@ pub(super) fn sha256_hex(parts: &[&[u8]]) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Number of cursor positions of a chain.
+/// The number of places of a chain.
 const CHAIN: i64 = 1 << 48;

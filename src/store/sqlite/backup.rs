@@ -1,4 +1,4 @@
-//! Backups: copies of a store that cannot be served until they are restored.
+//! Backups: copies of a store that are not served from until they are restored.
 //!
 //! A copy does not know what was accepted after it was made. So it carries a mark that
 //! [`SqliteStore::open`] refuses, and the mark goes only with everything that an old state could
@@ -10,9 +10,8 @@ use std::fs::File;
 use std::path::Path;
 use std::time::SystemTime;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::connection::{Hold, beside};
 use super::fault::Fault;
@@ -28,7 +27,7 @@ use crate::id::CallerId;
 use crate::store::{Account, Action, ChainId, Event, OpenError, Stray};
 use crate::time::UnixTime;
 
-/// Summary of a restore.
+/// The extent of a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Restored {
     /// Devices whose codes up to now are spent.
@@ -42,8 +41,8 @@ pub struct Restored {
 ///
 /// Time-based devices start above now, counters need a pair, sheets of recovery codes are spent,
 /// all contexts are revoked, and single-use items are dropped, in one transaction with its audit
-/// row. The store's epoch rises, so that earlier logs, copies and witnesses no longer match. The
-/// store must not be in use.
+/// row. The store's epoch is raised, so that no log, copy or witness of before is taken for its
+/// own. No program may hold the store.
 ///
 /// A raw copy is taken with the log beside it if there is one; a log that does not continue the
 /// file is refused.
@@ -56,7 +55,7 @@ pub fn restore(
     now: UnixTime,
     caller: &CallerId,
 ) -> Result<Restored, OpenError> {
-    let path = connection::existing(path.as_ref())?;
+    let path = place::existing(path.as_ref())?;
     let _entered = Entered::at(&path, Hold::Exclusive)?;
     made_fit(&path, now, caller).map_err(|error| error.of(&path))
 }
@@ -91,7 +90,7 @@ fn made_fit(path: &Path, now: UnixTime, caller: &CallerId) -> Result<Restored, O
     let identity = Identity { epoch, usage: Usage::Closed, ..was.next() };
     identity::write(&transaction, &identity)?;
     transaction.commit()?;
-    // No earlier store, no witness.
+    // A path that was never served from has no witness, and needs none.
     if witness::path(path).exists() {
         Witness::renew(
             path,
@@ -135,7 +134,7 @@ pub(super) fn backup(from: &Place, to: &Path) -> Result<(), OpenError> {
     }
     let partial = beside(&to, ".partial");
     copy(from, &partial, &to).inspect_err(|_| {
-        // A failed backup is removed.
+        // The file is no backup.
         let _ = std::fs::remove_file(&partial);
         let _ = std::fs::remove_file(&to);
     })
@@ -165,21 +164,6 @@ fn copy(from: &Place, partial: &Path, to: &Path) -> Result<(), OpenError> {
         .map_err(io)
 }
 
-/// A connection to the file alone: without locks, and without the log beside it.
-pub(super) fn immutable(path: &Path) -> rusqlite::Result<Connection> {
-    let name = format!(
-        "file:{}?immutable=1",
-        percent_encode(path.as_os_str().as_encoded_bytes(), IN_PATHS)
-    );
-    // Through SQLite, since closing a file of our own would drop SQLite's locks on it.
-    Connection::open_with_flags(
-        name,
-        OpenFlags::SQLITE_OPEN_READ_ONLY
-            | OpenFlags::SQLITE_OPEN_URI
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )
-}
-
 fn raise(
     transaction: &Transaction<'_>,
     now: UnixTime,
@@ -207,17 +191,19 @@ fn raise(
         let columns = AccountColumns::of(&account.with_sessions_revoked(now))?;
         transaction
             .prepare_cached(
-                "UPDATE accounts SET revision = revision + 1, generation = ?2, revoked_before = ?3, body = ?4 WHERE rowid = ?1",
+                "UPDATE accounts SET revision = revision + 1, generation = ?2, revoked_before = \
+                 ?3, body = ?4 WHERE rowid = ?1",
             )?
             .execute((row, columns.generation, columns.revoked_before, columns.body))?;
         Ok(())
     })?;
     transaction.execute("DELETE FROM single_use", [])?;
-    // Signing keys dropped since the backup, perhaps because they leaked, must not sign again;
-    // contexts of all keys have ended.
+    // A key that was dropped since the backup, because it had leaked, must not sign again; and
+    // all that any of them signed is over.
     transaction.execute("DELETE FROM signing_keys", [])?;
     transaction.execute(
-        "UPDATE control SET copy = 0, version = version + 1, highest_time = max(coalesce(highest_time, 0), ?1) WHERE id = 1",
+        "UPDATE control SET copy = 0, version = version + 1, highest_time = \
+         max(coalesce(highest_time, 0), ?1) WHERE id = 1",
         [stored(now.0)],
     )?;
     let before = audit::head(transaction, ChainId::FIRST)?;
@@ -247,6 +233,3 @@ fn each(
         }
     }
 }
-
-/// Characters written as `%xx` in the path of a `file:` URI.
-const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');

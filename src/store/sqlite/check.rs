@@ -11,22 +11,22 @@ use serde::de::DeserializeOwned;
 use super::fault::Fault;
 use super::row::{AccountColumns, first, from_json, kind, state, stored};
 use super::vet::Found;
-use super::{audit, backup, connection, migrations, open, place};
+use super::{alone_file, audit, connection, migrations, open, place};
 use crate::device::{Device, Tombstone};
 use crate::store::{Account, ApiKeyRecord, AuditReport, OpenError, Sealed, SigningKeyRecord};
 
-/// Result of reading a whole store.
+/// Findings of a look at a whole store.
 #[derive(Clone, Debug)]
 pub struct CheckReport {
-    /// Number of accounts.
+    /// The number of accounts.
     pub accounts: u64,
-    /// Number of devices.
+    /// The number of devices.
     pub devices: u64,
-    /// True for an unrestored backup.
+    /// True for a backup that was not restored.
     pub copy: bool,
-    /// Result for the audit chains; `None` if they could not be read.
+    /// The report on the audit chains; none if it could not be read at all.
     pub audit: Option<AuditReport>,
-    /// Faults, each in a sentence. Empty for a sound store.
+    /// Each problem in a sentence. Empty for a sound store.
     pub problems: Vec<String>,
 }
 
@@ -34,18 +34,18 @@ pub struct CheckReport {
 #[derive(Debug)]
 pub struct Alone {
     path: PathBuf,
-    /// `None` if the store was never served: serving makes the lock file.
+    /// The lock; none where no program ever served from it, for only they make its file.
     _lock: Option<File>,
 }
 
-/// Content of a store's path, for a program about to open it.
+/// Content of a store's path, for a program that is about to open it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// No file, or an empty one: a new store would be made.
     Nothing,
     /// A store that can be opened.
     Store {
-        /// A store with sealed content.
+        /// True if it holds a secret that was sealed under a key.
         sealed: bool,
     },
     /// A store that another program serves from.
@@ -59,7 +59,7 @@ pub enum Standing {
 /// [`OpenError::Held`] while an agent serves from the store, [`OpenError::Offline`] while another
 /// tool works on it, [`OpenError::Io`] if there is no such file.
 pub fn alone(path: impl AsRef<Path>) -> Result<Alone, OpenError> {
-    let path = connection::existing(path.as_ref())?;
+    let path = place::existing(path.as_ref())?;
     let name = connection::beside(&path, ".lock");
     let lock = match File::open(&name) {
         Ok(lock) => lock,
@@ -82,8 +82,8 @@ pub fn alone(path: impl AsRef<Path>) -> Result<Alone, OpenError> {
 
 /// Checks a store, whether it is served from meanwhile or not, and a backup as well.
 ///
-/// Checks that its files fit together, the structure of the file, its references, the schema, every
-/// row against its columns, and the audit chains. No file is made or changed.
+/// Whether its files fit together, the file's structure and its references, the schema, that every
+/// row can be read and agrees with its columns, and the audit chain. No file is made or changed.
 ///
 /// # Errors
 /// [`OpenError`] if the file cannot be read as a store at all. Faults in its content are in the
@@ -93,7 +93,7 @@ pub fn check(path: impl AsRef<Path>) -> Result<CheckReport, OpenError> {
     match alone(path) {
         Ok(alone) => alone.check(),
         Err(OpenError::Held(_)) => {
-            let path = connection::existing(path)?;
+            let path = place::existing(path)?;
             connection::reader(&path)
                 .and_then(|conn| report(&conn, false, None))
                 .map_err(|error| error.of(&path))
@@ -124,7 +124,8 @@ fn stands(path: &Path) -> Result<Standing, OpenError> {
         None => {
             let conn = quiet(path, found.has_log())?;
             migrations::verify(&conn)?;
-            let sealed = "SELECT EXISTS (SELECT 1 FROM named_values) OR EXISTS (SELECT 1 FROM devices WHERE seed_key IS NOT NULL)";
+            let sealed = "SELECT EXISTS (SELECT 1 FROM named_values) OR EXISTS (SELECT 1 FROM \
+            devices WHERE seed_key IS NOT NULL)";
             // A store without these tables holds nothing.
             Ok(Standing::Store { sealed: conn.query_row(sealed, [], first).unwrap_or(false) })
         }
@@ -157,7 +158,7 @@ impl Alone {
 /// index behind.
 fn quiet(path: &Path, with_log: bool) -> Result<Connection, OpenError> {
     if !with_log {
-        return Ok(backup::immutable(path)?);
+        return Ok(alone_file::immutable(path)?);
     }
     // The index of the log is kept in memory by a connection that has the file to itself, which
     // needs no lock where none is to be had.
@@ -205,8 +206,10 @@ impl Check<'_> {
                 .filter(|line| line != "ok")
                 .map(|line| format!("the file is damaged: {line}")),
         );
-        let orphans = self
-            .texts("SELECT 'a row of ' || \"table\" || ' refers to a missing row of ' || parent FROM pragma_foreign_key_check LIMIT 50");
+        let orphans = self.texts(
+            "SELECT 'a row of ' || \"table\" || ' refers to a missing row of ' || parent \
+            FROM pragma_foreign_key_check LIMIT 50",
+        );
         self.problems.extend(orphans);
         for (table, rows) in [("control", "control"), ("audit_chain", "audit_chain WHERE id = 1")] {
             let count = format!("SELECT count(*) FROM {rows}");
@@ -218,7 +221,8 @@ impl Check<'_> {
 
     fn accounts(&mut self) -> u64 {
         let sql = "SELECT id, body, generation, revoked_before, removed, devices, active,
-            (SELECT count(*) FROM devices WHERE account = id), (SELECT count(*) FROM devices WHERE account = id AND state = 'active')
+            (SELECT count(*) FROM devices WHERE account = id),
+            (SELECT count(*) FROM devices WHERE account = id AND state = 'active')
             FROM accounts";
         self.rows("account", sql, |account: &Account, row| {
             let columns = AccountColumns::of(account)?;
@@ -285,7 +289,8 @@ impl Check<'_> {
                     if let Some(number) = chain.broken_at {
                         let chain = chain.chain;
                         self.problem(format!(
-                            "the audit log is broken at row {number} of chain {chain}: it is missing or was changed"
+                            "the audit log is broken at row {number} of chain {chain}: it is \
+                             missing or was changed"
                         ));
                     }
                 }
@@ -352,8 +357,8 @@ impl Check<'_> {
 /// The schema in which rows of the audit log have a place.
 const CHAINS: usize = 5;
 
-/// Shows the audit log of an earlier schema in the form of this one: its rows are those of the first
-/// chain.
+/// Shows the audit log of an earlier schema in the form of this one: its rows are those of the
+/// first chain.
 const AS_CHAINS: &str = "PRAGMA temp_store = MEMORY;
     CREATE TEMP VIEW audit AS SELECT number AS place, at, body, hash FROM main.audit;";
 

@@ -1,4 +1,5 @@
-//! Audit chain of a handle: the first that no other handle of the store has claimed.
+//! Claims of audit chains: a handle writes the first chain that no other handle of the store has
+//! claimed.
 //!
 //! A claim is a lock on a file beside the store, which ends with the process. A single agent
 //! therefore always writes the first chain, and a chain goes on when the next agent claims it.

@@ -3,31 +3,21 @@
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::fault::Fault;
-use super::place::Place;
-use super::{migrations, place};
-use crate::store::{Error, OpenError};
+use super::migrations;
+use crate::store::OpenError;
 
-/// Hold on a store while it is open.
+/// The hold on a store while it is open.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hold {
     /// With others that serve from it.
     Shared,
-    /// Exclusive, for tools.
+    /// Alone, while no program serves from it.
     Exclusive,
-}
-
-/// The path of a file that is there.
-pub(super) fn existing(path: &Path) -> Result<PathBuf, OpenError> {
-    let path = place::real(path)?;
-    std::fs::metadata(&path).map_err(|error| OpenError::io(&path, &error))?;
-    Ok(path)
 }
 
 /// A connection that writes.
@@ -60,7 +50,7 @@ pub(super) fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<bool
     Ok(busy == 0 && pages == carried)
 }
 
-/// Enables or disables checkpoints by commits that leave a long log.
+/// Sets whether a commit that leaves a long log carries it over.
 pub(super) fn carry_over_by_itself(conn: &Connection, carries: bool) -> rusqlite::Result<()> {
     conn.execute_batch(if carries {
         "PRAGMA wal_autocheckpoint = 1000"
@@ -85,9 +75,10 @@ pub(super) fn lock(path: &Path, suffix: &str) -> Result<File, OpenError> {
 
 /// Begins a transaction that writes, when it is this process's turn.
 ///
-/// Queue for SQLite's write lock. A process that writes constantly always asks first and starves
-/// others. So waiting processes hold a second lock, which a process that has just written must take
-/// first. Fairness only: after [`BUSY`] the second lock is not waited for.
+/// SQLite's own lock goes to the process that asks in the right moment, and a process that writes
+/// all the time is always the first to ask again. A process that waits for that lock therefore
+/// holds another one meanwhile, and the one that has just written finds it held. It is a courtesy:
+/// after [`BUSY`] it is not waited for.
 pub(super) fn begin(conn: &Connection, turn: &File) -> rusqlite::Result<()> {
     let asked = Instant::now();
     while turn.try_lock().is_err() && asked.elapsed() < BUSY {
@@ -114,8 +105,8 @@ pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
     Ok(conn)
 }
 
-/// Settings of every connection. `synchronous` is no property of the file: without FULL, a
-/// connection would lose acknowledged commits in a power cut, and accept their codes again.
+/// Settings of every connection. `synchronous` is no property of the file: a connection that does
+/// not say FULL would forget acknowledged commits in a power cut, and accept their codes again.
 fn settle(conn: &Connection) -> Result<(), OpenError> {
     // First, since anything below may fail: a connection that is closed after a failure must not
     // empty the log that says what was kept.
@@ -136,88 +127,16 @@ fn settle(conn: &Connection) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Connections that only read; a few are kept.
-pub(super) struct Readers {
-    place: Arc<Place>,
-    pool: Mutex<Pool>,
-    returned: Condvar,
-}
-
-#[derive(Default)]
-struct Pool {
-    idle: Vec<Connection>,
-    /// Number of active readers.
-    busy: usize,
-    closed: bool,
-}
-
-impl Readers {
-    pub(super) fn new(place: Arc<Place>) -> Readers {
-        Readers { place, pool: Mutex::default(), returned: Condvar::new() }
-    }
-
-    /// Runs `read` on a connection. One that failed is not used again. What was read from files
-    /// that are no longer the store's is not told.
-    pub(super) fn read<T>(
-        &self,
-        read: impl FnOnce(&Connection) -> Result<T, Fault>,
-    ) -> Result<T, Error> {
-        let mut reading = self.begin()?;
-        let conn = match reading.conn.take() {
-            Some(conn) => Ok(conn),
-            None => reader(self.place.path()),
-        };
-        let answer = conn.map_err(|error| Error::Unavailable(error.to_string())).and_then(|conn| {
-            let answer = read(&conn)?;
-            Ok((answer, conn))
-        });
-        self.place.unmoved().map_err(Error::Unknown)?;
-        let (answer, conn) = answer?;
-        reading.conn = Some(conn);
-        Ok(answer)
-    }
-
-    /// Ends all reading; a read that is under way has `patience` to finish.
-    pub(super) fn close(&self, patience: Duration) {
-        let mut pool = self.pool();
-        pool.closed = true;
-        pool.idle.clear();
-        let _ = self.returned.wait_timeout_while(pool, patience, |pool| pool.busy > 0);
-    }
-
-    fn begin(&self) -> Result<Reading<'_>, Error> {
-        let mut pool = self.pool();
-        if pool.closed {
-            return Err(Error::Unavailable("the store is closed".to_owned()));
+/// Asks again and again until it is granted, though not for ever.
+pub(super) fn patiently(limit: Duration, taken: impl Fn() -> bool) -> bool {
+    let asked = Instant::now();
+    while !taken() {
+        if asked.elapsed() > limit {
+            return false;
         }
-        pool.busy += 1;
-        Ok(Reading { readers: self, conn: pool.idle.pop() })
+        std::thread::sleep(LONG_NAP);
     }
-
-    /// The store's place.
-    pub(super) fn place(&self) -> &Place {
-        &self.place
-    }
-
-    fn pool(&self) -> MutexGuard<'_, Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A read under way; its connection is kept when it is over, if it was put back.
-struct Reading<'a> {
-    readers: &'a Readers,
-    conn: Option<Connection>,
-}
-
-impl Drop for Reading<'_> {
-    fn drop(&mut self) {
-        let mut pool = self.readers.pool();
-        let kept = self.conn.take().filter(|_| !pool.closed && pool.idle.len() < KEPT);
-        pool.idle.extend(kept);
-        pool.busy = pool.busy.saturating_sub(1);
-        self.readers.returned.notify_all();
-    }
+    true
 }
 
 /// A path beside the store's.
@@ -235,7 +154,7 @@ pub(super) fn options() -> OpenOptions {
     options
 }
 
-/// Private to its owner under any umask.
+/// Lets its owner alone read and write the file, with any umask.
 pub(super) fn owner_only(path: &Path) -> Result<(), OpenError> {
     #[cfg(unix)]
     {
@@ -253,14 +172,14 @@ pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Longest wait for another writing process.
+/// The longest wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Sleep between attempts: much shorter than a flush of the disk.
+/// The sleep before it asks again: much less than a flush of the disk.
 const NAP: Duration = Duration::from_micros(200);
 
 /// Prepared statements kept on each connection: all there are.
 const STATEMENTS: usize = 128;
 
-/// Readers kept open. More are opened for as long as they are needed.
-const KEPT: usize = 4;
+/// The sleep between two attempts to get a lock of another program.
+const LONG_NAP: Duration = Duration::from_millis(1);

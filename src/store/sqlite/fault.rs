@@ -1,11 +1,11 @@
-//! Reasons why a read or write in a transaction stopped.
+//! Faults that stop a read or a write inside a transaction.
 
 use crate::store::{Conflict, Error, OpenError};
 
-/// End of the work on one change.
+/// The end of the work on one change.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// A revision that it was judged from has moved.
+    /// A row that it was judged from has moved.
     Conflict(Conflict),
     /// A row cannot be read.
     Corrupt(String),
@@ -24,7 +24,7 @@ impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Fault {
         use rusqlite::Error::*;
         match &error {
-            // A column that holds what it cannot hold.
+            // A column value of the wrong type or out of range.
             FromSqlConversionFailure(..)
             | IntegralValueOutOfRange(..)
             | InvalidColumnType(..)

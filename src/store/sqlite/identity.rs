@@ -1,4 +1,4 @@
-//! Identity of a store's file, and its position.
+//! The identity of a store's file: which store it is, and how far it has come.
 //!
 //! The identity is kept in the row whose page every transaction writes. So a write-ahead log that
 //! holds a transaction holds the identity as well, and the file alone can be compared with its log
@@ -23,7 +23,7 @@ pub(super) struct Identity {
     pub(super) usage: Usage,
 }
 
-/// State in which the store was left.
+/// The way the store was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Usage {
     /// Closed: the file alone is the whole store.

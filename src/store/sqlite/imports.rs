@@ -1,4 +1,4 @@
-//! Imports: staged rows, which nothing reads, and how a published import becomes rows of devices.
+//! Imports: staged rows, which no query reads, and how a published import becomes rows of devices.
 //!
 //! Publishing is one small write. From then on an account is read together with its staged devices,
 //! a change moves those of the accounts it names before it is judged, and the writer moves the rest
@@ -7,13 +7,12 @@
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::fault::Fault;
-use super::row::{AccountColumns, from_json, kind, state, stored, to_json, unsigned};
+use super::row::{AccountColumns, from_json, imported_account, kind, state, stored, to_json};
 use super::{read, sql};
 use crate::device::Device;
-use crate::id::AccountId;
 use crate::store::{
-    Account, ChainId, Change, Conflict, Fingerprint, ImportId, Sealed, SealedPlace, StagedDevice,
-    Write, rules,
+    ChainId, Change, Conflict, Fingerprint, ImportId, Sealed, SealedPlace, StagedDevice, Write,
+    rules,
 };
 use crate::time::UnixTime;
 
@@ -196,7 +195,7 @@ fn move_row(conn: &Connection, number: i64) -> Result<(), Fault> {
         .prepare_cached(sql::STAGED_BODY)?
         .query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let device: Device = from_json("a staged device", &body)?;
-    let account = account_of(&device.account, at);
+    let account = imported_account(&device.account, at);
     let columns = AccountColumns::of(&account)?;
     let id = account.id.as_str();
     run(
@@ -210,11 +209,6 @@ fn move_row(conn: &Connection, number: i64) -> Result<(), Fault> {
     run(conn, sql::STAGED_DELETE, [number])?;
     let active = i64::from(device.state == crate::device::DeviceState::Active);
     run(conn, sql::ACCOUNT_COUNT_DEVICES, (id, 1, active))
-}
-
-/// The account that an import creates for its devices.
-pub(super) fn account_of(id: &AccountId, staged_at: i64) -> Account {
-    Account::new(id.clone(), UnixTime(unsigned(staged_at)))
 }
 
 /// Settles all imports in one transaction; those that are not published end.

@@ -9,8 +9,8 @@ use super::row::unsigned;
 use super::{read, sql};
 use crate::store::{KeyNeed, SealingKeyId};
 
-/// Number of secrets per key, except one: counting the seeds of the main key would walk most of the
-/// index.
+/// The number of secrets that each key seals, without the one to leave out: counting the seeds of
+/// the key that seals most of them would walk its whole part of the index.
 pub(super) fn secrets_by_key(
     conn: &Connection,
     except: Option<SealingKeyId>,

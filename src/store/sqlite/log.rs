@@ -1,5 +1,5 @@
-//! Content of a write-ahead log, read without SQLite: opening a log that belongs to another file
-//! destroys both.
+//! The content of a write-ahead log, read without SQLite: to open a log that belongs to another
+//! file destroys both.
 //!
 //! The format is that of SQLite's "WAL-mode File Format": a header of 32 bytes, then frames of 24
 //! bytes and one page each. A frame counts if its salts are the header's and its running checksum
@@ -15,7 +15,7 @@ use crate::store::OpenError;
 /// The log beside a file.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    /// Size in bytes; `None` if absent.
+    /// The size in bytes; none if there is no log.
     pub(super) size: Option<u64>,
     /// The identity that each transaction left, in order.
     pub(super) steps: Vec<Identity>,
@@ -40,7 +40,7 @@ impl Log {
         read().map_err(|error| OpenError::io(path, &error))
     }
 
-    /// True if SQLite would use its content.
+    /// True if SQLite would find no transaction in it.
     pub(super) fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.bare == 0
     }

@@ -7,7 +7,7 @@ use super::identity;
 use super::identity::Identity;
 use crate::store::OpenError;
 
-/// True for a store of ours or an empty file.
+/// True unless the file is a database of another program.
 pub(super) fn recognises(conn: &Connection) -> rusqlite::Result<bool> {
     let id: i64 = conn.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -42,7 +42,7 @@ pub(super) fn run(conn: &mut Connection) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Number of migrations of the file, each known to this program.
+/// The number of migrations the file has seen, each the one this program knows.
 pub(super) fn verify(conn: &Connection) -> Result<usize, OpenError> {
     let exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version'";
     if conn.query_row(exists, [], |_| Ok(())).optional()?.is_none() {
@@ -80,7 +80,8 @@ const MIGRATIONS: &[&str] = &[
 /// The step since which a store has an identity.
 const IDENTITY: usize = 4;
 
-const VERSION_TABLE: &str = "CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY, checksum TEXT NOT NULL) STRICT;";
+const VERSION_TABLE: &str = "CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY, \
+checksum TEXT NOT NULL) STRICT;";
 
-/// Application id in the header: `twst`.
+/// The application id in the file's header: `twst`.
 const APPLICATION: i64 = 0x7477_7374;

@@ -10,6 +10,7 @@
 //! count. So a log, a copy or a file that is not this store's as it was left is recognised before
 //! SQLite opens it, and refused with what to do about it ([`Stray`](crate::store::Stray)).
 
+mod alone_file;
 mod apply;
 mod audit;
 mod backup;
@@ -25,6 +26,7 @@ mod migrations;
 mod open;
 mod place;
 mod read;
+mod readers;
 mod row;
 mod sql;
 mod vet;
@@ -42,8 +44,9 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use self::connection::{Hold, Readers};
+use self::connection::Hold;
 use self::fault::Fault;
+use self::readers::Readers;
 use self::row::unsigned;
 use self::writer::{Done, Health, Job, Work, Writer};
 use crate::device::Device;
@@ -77,10 +80,10 @@ pub struct SqliteStore {
     open: Arc<Open>,
 }
 
-/// Shared state of all handles.
+/// The part that all handles share.
 struct Open {
     readers: Arc<Readers>,
-    /// `None` once the store is being closed.
+    /// The queue; none once the store is being closed.
     jobs: Option<SyncSender<Job>>,
     writer: Option<JoinHandle<()>>,
     health: Arc<Health>,

@@ -1,10 +1,10 @@
-//! Opening and closing a store: other holders, the state of its files, and the mark that it is in
-//! use.
+//! Opening and closing a store: locks against other programs, the look at its files, and the mark
+//! that it is in use.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -19,10 +19,10 @@ use super::witness::Witness;
 use super::{claim, connection, identity, migrations, place, witness};
 use crate::store::{OpenError, Stray};
 
-/// Parts of the writer of an open store.
+/// The means of an open store's writer.
 pub(super) struct Opened {
     pub(super) place: Arc<Place>,
-    /// `None` after a failure that leaves the connection in doubt.
+    /// The connection; none after a failure that leaves it in doubt.
     pub(super) conn: Option<Connection>,
     pub(super) turn: File,
     pub(super) witness: Witness,
@@ -136,7 +136,8 @@ fn join(given: &Path, path: PathBuf) -> Result<(Connection, Place, Witness), Ope
         Some(_) => {
             return Err(OpenError::Stray(Stray::Replaced { file: given.display().to_string() }));
         }
-        // Versions without a witness do not count their transactions.
+        // The other program is of a version that kept no witness, and would not count its
+        // transactions.
         None => return Err(OpenError::Held(given.display().to_string())),
     }
     let mut conn = connection::writer(place.path())?;
@@ -171,9 +172,10 @@ fn create(path: &Path) -> Result<(), OpenError> {
 }
 
 impl Opened {
-    /// Closes the store, so that the file alone is the whole store, if no other program has it and
-    /// it is still in its place. Otherwise mark and log stay, and the next start continues from
-    /// them. Fails if the file is another one, or does not own the log.
+    /// Closes the store, so that the file alone is all of it, if no other program has it and it is
+    /// still in its place. A failure leaves the mark and the log, and the next start
+    /// goes on from them. Fails where it cannot: the file is another one, or does not say that the
+    /// log is its own.
     pub(super) fn close(mut self) -> Result<(), String> {
         let conn = self.conn.take();
         self.place.unmoved()?;
@@ -208,23 +210,12 @@ pub(super) fn shut(conn: Connection) {
 
 /// Waits for a lock, though not for ever.
 pub(super) fn wait_for(lock: &File) -> bool {
-    patiently(LONGEST, || lock.try_lock().is_ok())
+    connection::patiently(LONGEST, || lock.try_lock().is_ok())
 }
 
 /// Waits for a tool that only takes a look.
 fn wait_for_shared(lock: &File) -> bool {
-    patiently(LOOK, || lock.try_lock_shared().is_ok())
-}
-
-pub(super) fn patiently(limit: Duration, taken: impl Fn() -> bool) -> bool {
-    let asked = Instant::now();
-    while !taken() {
-        if asked.elapsed() > limit {
-            return false;
-        }
-        std::thread::sleep(NAP);
-    }
-    true
+    connection::patiently(LOOK, || lock.try_lock_shared().is_ok())
 }
 
 impl From<Fault> for OpenError {
@@ -241,5 +232,3 @@ const LONGEST: Duration = Duration::from_secs(15);
 
 /// Longer than `twostep doctor` looks at a store.
 const LOOK: Duration = Duration::from_secs(1);
-
-const NAP: Duration = Duration::from_millis(1);

@@ -1,4 +1,4 @@
-//! Watch on the store's path: it must lead to the open file.
+//! Watches that the store's path still leads to the file that is open.
 //!
 //! A program that renames, overwrites or removes the files of an open store leaves it writing to
 //! files that the next start does not find.
@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::alone_file::Said;
 use super::connection::beside;
 use super::identity::Identity;
-use super::vet::Said;
-use super::{open, vet};
+use super::{alone_file, connection};
 use crate::store::OpenError;
 
-/// Place of an open store.
+/// The place of an open store.
 #[derive(Debug)]
 pub(super) struct Place {
     /// As the caller named it.
@@ -26,12 +26,12 @@ pub(super) struct Place {
     file: (u64, u64),
     log_file: OnceLock<(u64, u64)>,
     content: Mutex<Content>,
-    /// Set once answers from the store must stop; the reason.
+    /// The reason why no answer may come from it any more.
     lost: OnceLock<String>,
 }
 
-/// Known lengths of the files: neither shrinks while they are open, and only a checkpoint changes
-/// the first.
+/// Known content of the files: neither shrinks while they are open, and only a
+/// checkpoint changes the first.
 #[derive(Debug, Default)]
 struct Content {
     changed: (i64, i64),
@@ -53,6 +53,13 @@ pub(super) fn real(path: &Path) -> Result<PathBuf, OpenError> {
         (Some(Ok(folder)), Some(name)) => Ok(folder.join(name)),
         _ => Ok(path),
     }
+}
+
+/// The path of a file that is there.
+pub(super) fn existing(path: &Path) -> Result<PathBuf, OpenError> {
+    let path = real(path)?;
+    std::fs::metadata(&path).map_err(|error| OpenError::io(&path, &error))?;
+    Ok(path)
 }
 
 impl Place {
@@ -101,15 +108,17 @@ impl Place {
         let (moved, path) = (moved.display(), self.given.display());
         let lost = self.lost.get_or_init(|| {
             format!(
-                "{moved} was overwritten, replaced, moved or removed while the store was in use: put back the files that were there, \
-                 or put a backup in the place of {path} and run `twostep store restore {path}`, then start again"
+                "{moved} was overwritten, replaced, moved or removed while the store was in use: \
+                 put back the files that were there, \
+                 or put a backup in the place of {path} and run `twostep store restore {path}`, \
+                 then start again"
             )
         });
         lost.clone()
     }
 
-    /// True if the identity in the file was readable at the last look. Until then, no checkpoint
-    /// may run.
+    /// True if the identity in the file could be read at the last look. Otherwise the log must not
+    /// be carried over.
     pub(super) fn is_readable(&self) -> bool {
         self.content().unreadable.is_none()
     }
@@ -118,20 +127,21 @@ impl Place {
     /// as far. A checkpoint that another program is in the middle of is waited for.
     pub(super) fn takes(&self, reached: Option<&Identity>) -> Result<(), String> {
         if self.content().stands.is_none() {
-            // Earlier schemas have no identity, and everything newer is in the log.
+            // The file never had one: it is of an earlier schema, and all that is newer is in the
+            // log.
             return Ok(());
         }
         let fits = |now: Identity| {
             reached
                 .is_none_or(|reached| now.store == reached.store && now.place() <= reached.place())
         };
-        if open::patiently(
+        if connection::patiently(
             CHECKPOINT,
-            || matches!(vet::identity_alone(&self.path), Said::Identity(now) if fits(now)),
+            || matches!(alone_file::identity_alone(&self.path), Said::Identity(now) if fits(now)),
         ) {
             return Ok(());
         }
-        match vet::identity_alone(&self.path) {
+        match alone_file::identity_alone(&self.path) {
             Said::Unread(reason) => Err(format!(
                 "{} cannot be read ({reason}): its log was kept, start again",
                 self.given.display()
@@ -164,15 +174,15 @@ impl Place {
         None
     }
 
-    /// True if a changed file continues its former state: a checkpoint of any program moves it
-    /// forward. During a checkpoint the file may be unreadable; it is read again as long as it
-    /// changes.
+    /// True if a file that has changed goes on from its earlier state: a checkpoint of any program
+    /// moves it forward. What cannot be read, in the middle of one, is looked at again, as long as
+    /// it changes.
     fn goes_on(&self, file: &Metadata, content: &mut Content) -> bool {
         let changed = (file.ctime(), file.ctime_nsec());
         if changed == content.changed {
             return true;
         }
-        let now = match vet::identity_alone(&self.path) {
+        let now = match alone_file::identity_alone(&self.path) {
             Said::Identity(now) => Some(now),
             Said::Nothing => None,
             Said::Unread(_) => return true,
@@ -209,10 +219,10 @@ fn of(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
 
-/// Longest time that an unreadable file may stay unchanged: checkpoints pause less.
+/// The longest time an unreadable file may stay unchanged: no checkpoint pauses for so long.
 const STILL: Duration = Duration::from_secs(2);
 
-/// Longest wait for a checkpoint of another program.
+/// The longest wait for a checkpoint of another program.
 const CHECKPOINT: Duration = Duration::from_millis(500);
 
 /// Device and inode of what a path leads to.

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
-use super::row::{account_id, first, from_json, parsed, stored, unsigned};
-use super::{imports, sql};
+use super::row::{account_id, first, from_json, imported_account, parsed, stored, unsigned};
+use super::sql;
 use crate::device::{Device, DeviceState, MfaKind, Tombstone};
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Sample, Totp};
@@ -45,7 +45,7 @@ pub(super) fn account(
         }
     }
     if let Some((count, at)) = staged {
-        let new = || (imports::account_of(account, at), Revision(1));
+        let new = || (imported_account(account, at), Revision(1));
         let (account, revision) = found.unwrap_or_else(new);
         found = Some((account, Revision(revision.0 + count)));
     }

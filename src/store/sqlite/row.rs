@@ -1,4 +1,4 @@
-//! Rows and their values.
+//! Columns of rows, and the values they stand for.
 
 use rusqlite::Row;
 use serde::Serialize;
@@ -8,6 +8,7 @@ use super::fault::Fault;
 use crate::device::{Device, DeviceState};
 use crate::id::AccountId;
 use crate::store::Account;
+use crate::time::UnixTime;
 
 /// A number as SQLite keeps it. Times beyond the year 292 billion are all the same to us.
 pub(super) fn stored(number: u64) -> i64 {
@@ -45,7 +46,12 @@ pub(super) fn first<T: rusqlite::types::FromSql>(row: &Row<'_>) -> rusqlite::Res
     row.get(0)
 }
 
-/// Content of an account's row beside its counts and its revision.
+/// The account that an import creates for its devices.
+pub(super) fn imported_account(id: &AccountId, staged_at: i64) -> Account {
+    Account::new(id.clone(), UnixTime(unsigned(staged_at)))
+}
+
+/// The columns of an account's row without its counts and its revision.
 pub(super) struct AccountColumns {
     pub(super) generation: i64,
     pub(super) revoked_before: Option<i64>,

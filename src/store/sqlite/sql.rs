@@ -21,16 +21,20 @@ statements! {
             (SELECT staged_at FROM imports WHERE imports.number = staged.import)
             FROM staged WHERE account = ?1
             AND import IN (SELECT number FROM imports WHERE state = 'published')";
-    ACCOUNT_INSERT = "INSERT INTO accounts (id, revision, generation, revoked_before, removed, body) VALUES (?1, 1, ?2, ?3, ?4, ?5)
+    ACCOUNT_INSERT = "INSERT INTO accounts (id, revision, generation, revoked_before, removed,
+        body) VALUES (?1, 1, ?2, ?3, ?4, ?5)
         ON CONFLICT DO NOTHING";
-    ACCOUNT_UPDATE = "UPDATE accounts SET revision = revision + 1, generation = ?3, revoked_before = ?4, removed = ?5, body = ?6
+    ACCOUNT_UPDATE = "UPDATE accounts SET revision = revision + 1, generation = ?3,
+        revoked_before = ?4, removed = ?5, body = ?6
         WHERE id = ?1 AND revision = ?2";
     ACCOUNT_IS_AT = "SELECT 1 FROM accounts WHERE id = ?1 AND revision = ?2";
-    ACCOUNT_COUNT_DEVICES = "UPDATE accounts SET revision = revision + 1, devices = devices + ?2, active = active + ?3 WHERE id = ?1";
+    ACCOUNT_COUNT_DEVICES = "UPDATE accounts SET revision = revision + 1, devices = devices + ?2,
+        active = active + ?3 WHERE id = ?1";
     ACCOUNT_IS_THERE = "SELECT 1 FROM accounts WHERE id = ?1";
     CONTROL_AND_MARKS = "SELECT 0, version, NULL FROM control WHERE id = 1
         UNION ALL SELECT 1, generation, revoked_before FROM accounts WHERE id = ?1";
-    ACCOUNTS = "SELECT body, devices, active FROM accounts WHERE id >= ?1 AND id < ?2 AND removed = 0 ORDER BY id LIMIT ?3";
+    ACCOUNTS = "SELECT body, devices, active FROM accounts WHERE id >= ?1 AND id < ?2 AND removed
+        = 0 ORDER BY id LIMIT ?3";
     ACCOUNTS_WITHOUT_MFA = "SELECT body, devices, active FROM accounts
         WHERE active = 0 AND removed = 0 AND id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3";
 
@@ -42,41 +46,51 @@ statements! {
             AND import IN (SELECT number FROM imports WHERE state = 'published')";
     DEVICE_WITH_SERIAL = "SELECT 1 FROM devices WHERE serial = ?1";
     DEVICE_IS_AT = "SELECT 1 FROM devices WHERE serial = ?1 AND revision = ?2";
-    DEVICE_STANDING = "SELECT account, state, fingerprint FROM devices WHERE serial = ?1 AND revision = ?2";
+    DEVICE_STANDING = "SELECT account, state, fingerprint FROM devices WHERE serial = ?1 AND
+        revision = ?2";
     DEVICE_WITH_FINGERPRINT = "SELECT 1 FROM devices WHERE fingerprint = ?1";
-    DEVICE_INSERT = "INSERT INTO devices (serial, account, state, kind, revision, created_at, body, seed, seed_key, fingerprint)
-        VALUES (?1, ?2, ?3, ?4, (SELECT revision_floor + 1 FROM control WHERE id = 1), ?5, ?6, ?7, ?8, ?9)";
-    DEVICE_UPDATE = "UPDATE devices SET state = ?2, kind = ?3, revision = revision + 1, created_at = ?4, body = ?5 WHERE serial = ?1";
+    DEVICE_INSERT = "INSERT INTO devices (serial, account, state, kind, revision, created_at,
+        body, seed, seed_key, fingerprint)
+        VALUES (?1, ?2, ?3, ?4, (SELECT revision_floor + 1 FROM control WHERE id = 1), ?5, ?6,
+        ?7, ?8, ?9)";
+    DEVICE_UPDATE = "UPDATE devices SET state = ?2, kind = ?3, revision = revision + 1,
+        created_at = ?4, body = ?5 WHERE serial = ?1";
     DEVICE_UPDATE_BODY = "UPDATE devices SET revision = revision + 1, body = ?2 WHERE serial = ?1";
     DEVICE_DELETE = "DELETE FROM devices WHERE serial = ?1";
     /// Lists of devices take the same parameters: after, limit, account or the range of a prefix,
-    /// state, kind, not used since, drift of at least. Last use and drift are read from the body: an
-    /// index of them would cost every accepted code a write.
-    DEVICES = "SELECT body FROM devices WHERE serial > ?1 AND (?5 IS NULL OR state = ?5) AND (?6 IS NULL OR kind = ?6)
+    /// state, kind, not used since, drift of at least. Last use and drift are read from the body:
+    /// an index of them would cost every accepted code a write.
+    DEVICES = "SELECT body FROM devices WHERE serial > ?1 AND (?5 IS NULL OR state = ?5) AND (?6
+        IS NULL OR kind = ?6)
         AND (?7 IS NULL OR coalesce(body ->> '$.last_used_at', -1) < ?7)
         AND (?8 IS NULL OR abs(body ->> '$.factor.totp.drift') >= ?8)
         ORDER BY serial LIMIT ?2";
-    DEVICES_IN_STATE = "SELECT body FROM devices WHERE state = ?5 AND serial > ?1 AND (?5 IS NULL OR state = ?5) AND (?6 IS NULL OR kind = ?6)
+    DEVICES_IN_STATE = "SELECT body FROM devices WHERE state = ?5 AND serial > ?1 AND (?5 IS NULL
+        OR state = ?5) AND (?6 IS NULL OR kind = ?6)
         AND (?7 IS NULL OR coalesce(body ->> '$.last_used_at', -1) < ?7)
         AND (?8 IS NULL OR abs(body ->> '$.factor.totp.drift') >= ?8)
         ORDER BY serial LIMIT ?2";
-    DEVICES_OF_KIND = "SELECT body FROM devices WHERE kind = ?6 AND serial > ?1 AND (?5 IS NULL OR state = ?5) AND (?6 IS NULL OR kind = ?6)
+    DEVICES_OF_KIND = "SELECT body FROM devices WHERE kind = ?6 AND serial > ?1 AND (?5 IS NULL
+        OR state = ?5) AND (?6 IS NULL OR kind = ?6)
         AND (?7 IS NULL OR coalesce(body ->> '$.last_used_at', -1) < ?7)
         AND (?8 IS NULL OR abs(body ->> '$.factor.totp.drift') >= ?8)
         ORDER BY serial LIMIT ?2";
-    DEVICES_OF_ACCOUNT = "SELECT body FROM devices WHERE account = ?3 AND serial > ?1 AND (?5 IS NULL OR state = ?5) AND (?6 IS NULL OR kind = ?6)
+    DEVICES_OF_ACCOUNT = "SELECT body FROM devices WHERE account = ?3 AND serial > ?1 AND (?5 IS
+        NULL OR state = ?5) AND (?6 IS NULL OR kind = ?6)
         AND (?7 IS NULL OR coalesce(body ->> '$.last_used_at', -1) < ?7)
         AND (?8 IS NULL OR abs(body ->> '$.factor.totp.drift') >= ?8)
         ORDER BY serial LIMIT ?2";
     /// Sorted in memory from the index alone; only the page that is returned is fetched.
     DEVICES_UNDER_PREFIX = "SELECT body FROM devices WHERE serial IN (SELECT serial FROM devices
-        WHERE account >= ?3 AND account < ?4 AND serial > ?1 AND (?5 IS NULL OR state = ?5) AND (?6 IS NULL OR kind = ?6)
+        WHERE account >= ?3 AND account < ?4 AND serial > ?1
+        AND (?5 IS NULL OR state = ?5) AND (?6 IS NULL OR kind = ?6)
         AND (?7 IS NULL OR coalesce(body ->> '$.last_used_at', -1) < ?7)
         AND (?8 IS NULL OR abs(body ->> '$.factor.totp.drift') >= ?8)
         ORDER BY serial LIMIT ?2) ORDER BY serial";
     FLEET = "SELECT body FROM devices
         WHERE kind = 'totp' AND serial > ?1 ORDER BY serial LIMIT ?2";
-    DEVICES_PENDING_SINCE = "SELECT serial, account, revision FROM devices INDEXED BY devices_pending
+    DEVICES_PENDING_SINCE = "SELECT serial, account, revision FROM devices INDEXED BY
+        devices_pending
         WHERE state = 'pending' AND created_at <= ?1 ORDER BY created_at LIMIT ?2";
 
     IMPORT_BEGIN = "INSERT INTO imports (id, state, chain, staged_at, devices)
@@ -130,17 +144,20 @@ statements! {
         WHERE id = ?1 AND expires_at > ?2 AND consumed = 0";
     SINGLE_USE_CONSUMED = "SELECT account FROM single_use
         WHERE id = ?1 AND expires_at > ?2 AND consumed = 1";
-    SINGLE_USE_INSERT = "INSERT INTO single_use (id, account, kind, body, expires_at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+    SINGLE_USE_INSERT = "INSERT INTO single_use (id, account, kind, body, expires_at) VALUES (?1,
+        ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
     SINGLE_USE_KEEP_NEWEST = "DELETE FROM single_use WHERE number IN (SELECT number FROM single_use
         WHERE account = ?1 AND kind = ?2 AND consumed = 0 ORDER BY number DESC LIMIT -1 OFFSET ?3)";
     SINGLE_USE_CONSUME = "UPDATE single_use SET consumed = 1, body = x''
         WHERE id = ?1 AND expires_at > ?2 AND consumed = 0";
-    SINGLE_USE_EXPIRE = "DELETE FROM single_use WHERE id IN (SELECT id FROM single_use WHERE expires_at <= ?1 LIMIT ?2)";
+    SINGLE_USE_EXPIRE = "DELETE FROM single_use WHERE id IN (SELECT id FROM single_use WHERE
+        expires_at <= ?1 LIMIT ?2)";
 
     SESSION_REVOKED = "SELECT 1 FROM revoked_sessions WHERE id = ?1";
     SESSION_REVOKE = "INSERT INTO revoked_sessions (id, expires_at) VALUES (?1, ?2)
         ON CONFLICT (id) DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)";
-    SESSIONS_EXPIRE = "DELETE FROM revoked_sessions WHERE id IN (SELECT id FROM revoked_sessions WHERE expires_at <= ?1 LIMIT ?2)";
+    SESSIONS_EXPIRE = "DELETE FROM revoked_sessions WHERE id IN (SELECT id FROM revoked_sessions
+        WHERE expires_at <= ?1 LIMIT ?2)";
 
     DEVICE_MARK = "INSERT INTO device_marks (account, serial, revoked_before) VALUES (?1, ?2, ?3)
         ON CONFLICT (account, serial) DO UPDATE SET revoked_before = excluded.revoked_before
@@ -149,21 +166,25 @@ statements! {
         WHERE revoked_before > ?1 ORDER BY revoked_before DESC LIMIT ?2";
     REVOKED_DEVICES = "SELECT account, serial, revoked_before FROM device_marks
         WHERE revoked_before > ?1 ORDER BY revoked_before DESC LIMIT ?2";
-    REVOKED_SESSIONS = "SELECT id, expires_at FROM revoked_sessions WHERE expires_at > ?1 ORDER BY expires_at DESC LIMIT ?2";
+    REVOKED_SESSIONS = "SELECT id, expires_at FROM revoked_sessions WHERE expires_at > ?1 ORDER
+        BY expires_at DESC LIMIT ?2";
 
     SIGNING_KEY = "SELECT body FROM signing_keys WHERE kid = ?1";
     SIGNING_KEY_PUT = "INSERT INTO signing_keys (kid, created_at, body) VALUES (?1, ?2, ?3)
         ON CONFLICT (kid) DO UPDATE SET created_at = excluded.created_at, body = excluded.body";
     SIGNING_KEY_DROP = "DELETE FROM signing_keys WHERE kid = ?1";
-    API_KEY_INSERT = "INSERT INTO api_keys (id, created_at, body) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    API_KEY_INSERT = "INSERT INTO api_keys (id, created_at, body) VALUES (?1, ?2, ?3) ON CONFLICT
+        DO NOTHING";
     API_KEY_DELETE = "DELETE FROM api_keys WHERE id = ?1";
     CONTROL_VERSION = "SELECT version FROM control WHERE id = 1";
     CONTROL_CHANGED = "UPDATE control SET version = version + 1 WHERE id = 1";
-    REVISION_FLOOR_RAISE = "UPDATE control SET revision_floor = max(revision_floor, ?1) WHERE id = 1";
+    REVISION_FLOOR_RAISE = "UPDATE control SET revision_floor = max(revision_floor, ?1) WHERE id
+        = 1";
 
     VALUE = "SELECT value FROM named_values WHERE name = ?1";
     VALUE_INIT = "INSERT INTO named_values (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-    VALUE_PUT = "INSERT INTO named_values (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
+    VALUE_PUT = "INSERT INTO named_values (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET
+        value = excluded.value";
     VALUE_DELETE = "DELETE FROM named_values WHERE name = ?1";
     VALUE_RESEAL = "UPDATE named_values SET value = ?3 WHERE name = ?1 AND value = ?2";
     TIME = "SELECT highest_time FROM control WHERE id = 1";
@@ -209,7 +230,7 @@ statements! {
         WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3";
     AUDIT_DELETE = "DELETE FROM audit WHERE place > ?1 AND place <= ?2";
 
-    /// Full scans on purpose: a few keys and values, all of them needed.
+    /// Reads of whole tables: a handful of keys and values, all of which are asked for.
     ALL_SIGNING_KEYS = "SELECT body FROM signing_keys ORDER BY created_at DESC, number DESC";
     ALL_API_KEYS = "SELECT body FROM api_keys ORDER BY created_at, number";
     ALL_VALUES = "SELECT name, value FROM named_values";

@@ -4,17 +4,15 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
-
 use super::connection::beside;
 use super::identity::{Identity, Usage};
 use super::log::Log;
 use super::row::first;
 use super::witness::Testimony;
-use super::{backup, migrations, place, sql, witness};
+use super::{alone_file, migrations, place, witness};
 use crate::store::{OpenError, Stray};
 
-/// Files at a store's path, and beside it.
+/// The files at a store's path, and beside it.
 pub(super) struct Found {
     path: PathBuf,
     file: Alone,
@@ -27,7 +25,7 @@ pub(super) struct Found {
 /// The file without its log.
 #[derive(Debug)]
 enum Alone {
-    /// Absent or empty.
+    /// No file, or an empty one.
     Nothing,
     /// A database without tables.
     Blank,
@@ -56,12 +54,12 @@ impl Found {
         matches!(self.file, Alone::Nothing)
     }
 
-    /// True if the log has content that the file may lack.
+    /// True if the log may have transactions that the file lacks.
     pub(super) fn has_log(&self) -> bool {
         !self.log.is_empty()
     }
 
-    /// Reason why the store cannot be served.
+    /// The reason that keeps the store from being served.
     pub(super) fn refusal(&self) -> Option<OpenError> {
         if self.copy {
             return Some(OpenError::Copy(self.path.display().to_string()));
@@ -69,7 +67,7 @@ impl Found {
         self.unfit_to_restore().or_else(|| self.standing().map(OpenError::Stray))
     }
 
-    /// Fault beyond a restore.
+    /// The reason that keeps even a restore from going on.
     pub(super) fn unfit_to_restore(&self) -> Option<OpenError> {
         let file = self.path.display().to_string();
         let log = beside(&self.path, "-wal").display().to_string();
@@ -132,7 +130,7 @@ impl Found {
         })
     }
 
-    /// True if the store, log included, is as it was left. A restore repairs other states.
+    /// The reason why the whole, log included, is not what was left here. A restore cures it.
     fn standing(&self) -> Option<Stray> {
         let file = || self.path.display().to_string();
         let log = || beside(&self.path, "-wal").display().to_string();
@@ -151,7 +149,7 @@ impl Found {
                 .filter(|seen| whole.is_some_and(|whole| whole.store == seen.store))
         };
         let Some(whole) = whole else {
-            // The store served here before had an identity; this one has none.
+            // The store that was served from here before had an identity, and this one has none.
             return (!self.seen.is_empty()).then(|| Stray::WentBack { file: file() });
         };
         if seen().any(|seen| (seen.epoch, seen.commits) > whole.place()) {
@@ -167,8 +165,8 @@ impl Found {
         (!self.seen.is_empty()).then(|| Stray::AnotherStore { file: file(), witness: witness() })
     }
 
-    /// True if a file without its log is known to be complete: a tool that opened the store of a
-    /// killed program moved the log into the file and removed it.
+    /// True if a file without its log is known to hold all that was committed. A tool that opens
+    /// the store of a killed program, to look at it, empties the log into the file and removes it.
     fn is_all_of(&self, alone: &Identity) -> bool {
         let here = place::inode(&self.path).ok();
         let last = self
@@ -192,7 +190,7 @@ impl Found {
 /// Looks at a file that is there, without its log.
 fn alone(path: &Path) -> Result<(Alone, bool), OpenError> {
     let damaged = |error: rusqlite::Error| (Alone::Damaged(error.to_string()), false);
-    let conn = backup::immutable(path)?;
+    let conn = alone_file::immutable(path)?;
     let foreign = || OpenError::Foreign(path.display().to_string());
     match migrations::recognises(&conn) {
         Ok(true) => {}
@@ -213,52 +211,11 @@ fn alone(path: &Path) -> Result<(Alone, bool), OpenError> {
     let known = "SELECT count(*) FROM pragma_table_info('audit_chain') WHERE name = 'identity'";
     Ok(match conn.query_row(known, [], first::<i64>) {
         Ok(0) => (Alone::Earlier, copy),
-        Ok(_) => match identity(&conn) {
+        Ok(_) => match alone_file::identity(&conn) {
             Ok(Some(identity)) => (Alone::Known(identity), copy),
             Ok(None) => (Alone::Damaged("its identity is missing or torn".to_owned()), copy),
             Err(error) => damaged(error),
         },
         Err(error) => damaged(error),
     })
-}
-
-/// The identity in the file of an open store alone.
-#[derive(Debug)]
-pub(super) enum Said {
-    Identity(Identity),
-    /// No identity: not a store, or damaged.
-    Nothing,
-    /// The system did not let it be read this time.
-    Unread(String),
-}
-
-/// Reads it without the log.
-pub(super) fn identity_alone(path: &Path) -> Said {
-    use rusqlite::ErrorCode::*;
-    let read = backup::immutable(path).and_then(|conn| {
-        // A checkpoint that readers held up leaves a file that is shorter than its header says
-        // (SQLite's lockBtree refuses it otherwise).
-        conn.execute_batch("PRAGMA writable_schema = ON")?;
-        identity(&conn)
-    });
-    match read {
-        Ok(Some(identity)) => Said::Identity(identity),
-        Ok(None) => Said::Nothing,
-        Err(error) => match error.sqlite_error_code() {
-            Some(
-                CannotOpen
-                | SystemIoFailure
-                | OutOfMemory
-                | DatabaseBusy
-                | DatabaseLocked
-                | FileLockingProtocolFailed,
-            ) => Said::Unread(error.to_string()),
-            _ => Said::Nothing,
-        },
-    }
-}
-
-fn identity(conn: &Connection) -> rusqlite::Result<Option<Identity>> {
-    let bytes: Option<Vec<u8>> = conn.query_row(sql::IDENTITY, [], first)?;
-    Ok(bytes.and_then(|bytes| Identity::decode(&bytes)))
 }

@@ -1,9 +1,9 @@
 //! The witness: a small file beside the store that remembers how far the store had come when
 //! anything was last answered from it.
 //!
-//! The witness survives a killed process. A power cut leaves it behind the store, never ahead: it
-//! is written after the commit, before the answer, and not flushed. A store behind its witness is
-//! an older copy, or has lost its log.
+//! It outlives a killed process, and a power cut leaves it behind the store, never ahead: it is
+//! written after the commit, before the answer, and not flushed. A store that stands before its
+//! witness is an older copy, or has lost its log.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -15,7 +15,7 @@ use super::connection::beside;
 use super::identity::{Identity, sealed, unsealed};
 use crate::store::OpenError;
 
-/// Content of a witness.
+/// The testimony of a witness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Testimony {
     pub(super) store: [u8; 16],
@@ -35,7 +35,7 @@ pub(super) struct Witness {
     boot: Option<u64>,
 }
 
-/// Path of this store's witness.
+/// The path of this store's witness.
 pub(super) fn path(store: &Path) -> PathBuf {
     beside(store, ".witness")
 }
@@ -88,8 +88,8 @@ impl Witness {
 }
 
 impl Testimony {
-    /// True if nothing was committed after it. A power cut can undo unflushed writes, the end of a
-    /// process cannot.
+    /// True if no transaction was committed after it. A power cut can take back what was not
+    /// flushed, the end of a process cannot.
     pub(super) fn is_exact(&self) -> bool {
         self.boot.is_some() && self.boot == boot()
     }

@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ffi};
 use tokio::sync::oneshot;
 
-use super::connection::Readers;
 use super::fault::Fault;
 use super::identity::Identity;
 use super::open::Opened;
+use super::readers::Readers;
 use super::{apply, audit, connection, identity, imports, sql};
 use crate::store::{ChainId, Change, Commit, Error, Write, rules};
 use crate::time::UnixTime;
 
-/// A job for the thread, and the channel of its answer.
+/// A request to the thread, and the channel of its answer.
 pub(super) enum Job {
-    /// Work in a transaction.
+    /// Work to be done in a transaction.
     Do(Work, oneshot::Sender<Result<Done, Error>>),
-    /// Closes the store, even with other handles left.
+    /// Close the store, also for handles that are still there.
     Close(oneshot::Sender<Result<(), String>>),
 }
 
@@ -47,7 +47,7 @@ pub(super) enum Done {
     Settled(u64),
 }
 
-/// Outcome of each work of a transaction.
+/// The outcome of each work of a transaction.
 type Outcomes = Vec<Result<Done, Error>>;
 
 /// Hands work to the thread and waits until it is durable, or refused.
@@ -57,7 +57,7 @@ pub(super) async fn done(jobs: &SyncSender<Job>, work: Work) -> Result<Done, Err
         TrySendError::Full(_) => Error::Unavailable("too many changes are waiting".to_owned()),
         TrySendError::Disconnected(_) => Error::Unavailable("the store is closed".to_owned()),
     })?;
-    // A missing answer means that the thread died in between.
+    // The channel closes without an answer only if the thread died in the middle of the work.
     answer.await.unwrap_or_else(|_| {
         Err(Error::Unknown("the store's writer ended in the middle of it".to_owned()))
     })
@@ -70,11 +70,11 @@ pub(super) struct Writer {
     health: Arc<Health>,
     /// The connection carries a long log over by itself, after a commit.
     carries: bool,
-    /// Time of the next step of import work; `None` without any.
+    /// The next time to move or delete rows of imports; none while no import is over.
     tending: Option<Instant>,
 }
 
-/// True if the last transaction failed. Shared by the thread and the store's handles.
+/// The outcome of the last transaction. Shared by the thread and the store's handles.
 #[derive(Debug, Default)]
 pub(super) struct Health(AtomicBool);
 
@@ -138,7 +138,7 @@ impl Writer {
         }
     }
 
-    /// Time until the next step of import work; `None` without any.
+    /// The wait until rows of imports are moved again; none while no import is over.
     fn next_tending(&self) -> Option<Duration> {
         self.tending.map(|at| at.saturating_duration_since(Instant::now()))
     }
@@ -180,13 +180,13 @@ impl Writer {
         let outcomes =
             transacted.unwrap_or_else(|error| works.iter().map(|_| Err(error.clone())).collect());
         for (reply, outcome) in replies.into_iter().zip(outcomes) {
-            // Answers to cancelled callers are dropped; their changes are made all the same.
+            // A caller that stopped waiting gets no answer; the change is made all the same.
             let _ = reply.send(outcome);
         }
     }
 
-    /// One transaction for all; an error before its commit reaches every caller, with nothing
-    /// decided.
+    /// One transaction for all; an error before its commit is the answer to each, and no decision
+    /// was made.
     fn transact(&mut self, works: &[Work]) -> Result<Outcomes, Error> {
         self.store.place.unmoved().map_err(Error::Unknown)?;
         let conn = match self.store.conn.take() {
@@ -234,7 +234,8 @@ impl Writer {
     }
 }
 
-/// Work between begin and commit, and the store's new position; `None` if it is unchanged.
+/// The work between the beginning and the commit, and the identity that the store then has; none if
+/// it did not move.
 fn work_through(
     conn: &Connection,
     works: &[Work],
@@ -290,8 +291,8 @@ fn work_through(
     Ok((outcomes, reached))
 }
 
-/// True if a commit failed before its log could count as whole: no room for a page, or a failed
-/// write.
+/// True if a commit failed before its log could count as whole: no room for a page, or a page that
+/// could not be written.
 ///
 /// A transaction is in the write-ahead log once its last frame, which says that it is a commit, is
 /// there with a checksum over all frames before it (SQLite, "WAL-mode File Format", the WAL file
@@ -317,7 +318,8 @@ fn try_room(conn: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Outcome after a failed commit. A conflict stays one: its change was not made either way.
+/// The outcome of work whose commit failed. A conflict stays one: no part of that change was made
+/// either way.
 fn in_doubt(outcome: Result<Done, Error>, reason: &str) -> Result<Done, Error> {
     match outcome {
         Ok(
@@ -327,19 +329,19 @@ fn in_doubt(outcome: Result<Done, Error>, reason: &str) -> Result<Done, Error> {
     }
 }
 
-/// Pause of import work after a failure.
+/// The wait after work on imports failed.
 const TEND_AGAIN: Duration = Duration::from_secs(1);
 
-/// Longest wait for active reads when the store closes.
+/// The time that reads under way have when the store is closed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Most waiting changes.
+/// The number of changes that may wait.
 pub(super) const QUEUE: usize = 4_096;
 
-/// Most changes per transaction.
+/// The most changes that share a transaction.
 const BATCH: usize = 512;
 
-/// Most rows of a kind that expire in one transaction, so that waits stay short.
+/// The most rows of a kind that expire in one transaction: others wait behind it.
 const BATCH_ROWS: u32 = 500;
 
 /// The name of the value that is written to see whether there is room. It is never kept.
