@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_off_the_curve_non_canonical_or_of_small_order_are_refused() {
+    fn keys_off_the_curve_or_of_small_order_are_refused() {
         for wrong in [
             // No x exists for these y.
             "0200000000000000000000000000000000000000000000000000000000000000",
