@@ -82,8 +82,9 @@ mod tests {
     use serde_json::{Value, json};
 
     fn opened() -> Value {
-        json!({"token": "a.b.c", "context": {"account": "alice", "mfa_present": true, "mfa_time": "2026-01-01T00:00:00Z",
-            "mfa_age_seconds": 0, "serial": "SERIAL-123", "kind": "totp", "session_id": "x", "audience": "twostep"}})
+        json!({"token": "a.b.c", "context": {"account": "alice", "mfa_present": true,
+            "mfa_time": "2026-01-01T00:00:00Z", "mfa_age_seconds": 0, "serial": "SERIAL-123",
+            "kind": "totp", "session_id": "x", "audience": "twostep"}})
     }
 
     fn verdict(opened: Value, audience: Option<&str>) -> bool {

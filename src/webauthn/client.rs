@@ -25,7 +25,8 @@ pub struct ClientData {
 /// An origin and an RP ID that do not match.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the origin {origin} may not use the RP ID {rp_id:?}: its host has to be that name, or one that ends in .{rp_id}"
+    "the origin {origin} may not use the RP ID {rp_id:?}: its host has to be that name, or one \
+     that ends in .{rp_id}"
 )]
 pub struct ForeignRpId {
     origin: String,

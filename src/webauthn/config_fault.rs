@@ -15,24 +15,27 @@ pub enum ConfigFault {
     NoOrigin,
     /// Not an origin.
     #[error(
-        "{0:?} is not an origin: https://NAME or http://localhost, in lower case, perhaps with :PORT or :*, without a path; or \
-         android:apk-key-hash: and 43 characters of base64url"
+        "{0:?} is not an origin: https://NAME or http://localhost, in lower case, \
+         perhaps with :PORT or :*, without a path; \
+         or android:apk-key-hash: and 43 characters of base64url"
     )]
     Origin(String),
     /// Not an origin of another site's page.
     #[error(
-        "{0:?} is not an origin of a page: https://NAME or http://localhost, in lower case, perhaps with :PORT or :*, without a path"
+        "{0:?} is not an origin of a page: https://NAME or http://localhost, in lower case, \
+         perhaps with :PORT or :*, without a path"
     )]
     TopOrigin(String),
     /// Clients would not take this origin from `/.well-known/webauthn`.
     #[error(
-        "{0:?} is no related origin: https://NAME, in lower case, perhaps with :PORT, without a path"
+        "{0:?} is no related origin: https://NAME, in lower case, perhaps with :PORT, without \
+         a path"
     )]
     RelatedOrigin(String),
     /// Browsers do not let pages of this origin use the RP ID.
     #[error(
-        "the origin {origin:?} cannot use the RP ID {rp_id:?}: its host has to be that name, or one that ends in .{rp_id}, or it has \
-         to be a related origin"
+        "the origin {origin:?} cannot use the RP ID {rp_id:?}: its host has to be that name, \
+         or one that ends in .{rp_id}, or it has to be a related origin"
     )]
     ForeignOrigin {
         /// The origin.
@@ -42,7 +45,8 @@ pub enum ConfigFault {
     },
     /// The list of algorithms is empty, or names one twice.
     #[error(
-        "a credential needs a signature algorithm, and each is named once: ES256, EdDSA, ES384, RS256"
+        "a credential needs a signature algorithm, and each is named once: ES256, EdDSA, ES384, \
+         RS256"
     )]
     Algorithms,
     /// The list of hints names one twice.

@@ -15,7 +15,8 @@ pub enum Fault {
     Step(Step),
     /// The signature counter did not grow (L3 §7.2 step 22): there may be a copy of the key.
     #[error(
-        "the key's signature counter is {presented} after {stored}: there may be a copy of the key, so enroll another and remove this one"
+        "the key's signature counter is {presented} after {stored}: there may be a copy of the \
+         key, so enroll another and remove this one"
     )]
     SignCount {
         /// The counter in the credential record.

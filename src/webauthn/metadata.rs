@@ -46,7 +46,8 @@ pub enum BadMetadata {
     Algorithm,
     /// The signer's certificate is not the expected one.
     #[error(
-        "the metadata BLOB's certificate does not lead to the root that was given, is not valid now, or has another name"
+        "the metadata BLOB's certificate does not lead to the root that was given, is not valid \
+         now, or has another name"
     )]
     Signer,
     /// The content does not match its signature.

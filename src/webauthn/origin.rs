@@ -89,7 +89,10 @@ impl Origin {
 
     /// Returns whether this is an `https` origin outside this machine.
     pub(super) fn is_public(&self) -> bool {
-        matches!(&self.0, Kind::Web { secure: true, host, .. } if !is_local(host) && host.contains('.'))
+        matches!(
+            &self.0,
+            Kind::Web { secure: true, host, .. } if !is_local(host) && host.contains('.')
+        )
     }
 }
 

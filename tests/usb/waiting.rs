@@ -230,7 +230,11 @@ fn a_registration_waits_for_another_key_beside_an_enrolled_one() {
         hinder(&fresh, *hindrance, Duration::from_secs(3600));
         let service = Service::new().within(Duration::from_millis(2500));
         let refused = service.enroll(&sockets, &[&credential], &mut Script::default());
-        let named = matches!(&refused, Err(Error::NotAsked { key, why: told }) if key.path.ends_with("hidraw1") && **told == *why);
+        let named = matches!(
+            &refused,
+            Err(Error::NotAsked { key, why: told })
+                if key.path.ends_with("hidraw1") && **told == *why
+        );
         assert!(named, "{name}: {refused:?}");
     });
 }
@@ -320,7 +324,11 @@ fn a_broken_key_delays_the_answer_only_briefly() {
                 let service = Service::new().within(Duration::from_secs(60));
                 let refused = service.sign_in(&sockets, &[&credential], &mut Script::default());
                 assert!(begun.elapsed() < Duration::from_secs(15), "{name}: {:?}", begun.elapsed());
-                let named = matches!(&refused, Err(Error::NotAsked { key, why }) if key.path.ends_with("hidraw1") && expected(why));
+                let named = matches!(
+                    &refused,
+                    Err(Error::NotAsked { key, why })
+                        if key.path.ends_with("hidraw1") && expected(why)
+                );
                 assert!(named, "{name}: {refused:?}");
             });
         }

@@ -12,7 +12,9 @@ proptest! {
     /// For any sequence of counters, the stored counter equals the last accepted one, and only
     /// rises.
     #[test]
-    fn a_counter_is_accepted_if_it_grows_or_was_never_there(presented in prop::collection::vec(prop_oneof![0..4_u32, any::<u32>()], 1..12)) {
+    fn a_counter_is_accepted_if_it_grows_or_is_missing(
+        presented in prop::collection::vec(prop_oneof![0..4_u32, any::<u32>()], 1..12),
+    ) {
         let mut it = Authentication::new();
         it.credential.sign_count = 0;
         for counter in presented {
@@ -35,8 +37,12 @@ proptest! {
 
     /// Arbitrary bytes neither cause a panic nor are accepted, except the key's own.
     #[test]
-    fn a_changed_registration_proves_nothing(place in any::<prop::sample::Index>(), change in 1..=255_u8) {
-        let attestation = AttestationPolicy { conveyance: Conveyance::Direct, ..AttestationPolicy::default() };
+    fn a_changed_registration_proves_nothing(
+        place in any::<prop::sample::Index>(),
+        change in 1..=255_u8,
+    ) {
+        let attestation =
+            AttestationPolicy { conveyance: Conveyance::Direct, ..AttestationPolicy::default() };
         let key = SimulatedSecurityKey::new("alice's").vouched(Statement::Own);
         let it = Registration::with(RelyingPartyConfig { attestation, ..config() }, key);
         let mut response = it.creation.response();
@@ -50,10 +56,18 @@ proptest! {
 
     /// With required trust, no change in certificate, statement or data is accepted.
     #[test]
-    fn a_changed_attestation_is_refused(place in any::<prop::sample::Index>(), change in 1..=255_u8) {
+    fn a_changed_attestation_is_refused(
+        place in any::<prop::sample::Index>(),
+        change in 1..=255_u8,
+    ) {
         let root = SimulatedAuthority::new("Simulated Root");
         let anchors = Anchors::parse(&root.certificate()).unwrap();
-        let attestation = AttestationPolicy { conveyance: Conveyance::Direct, trust: Trust::Required, anchors, ..AttestationPolicy::default() };
+        let attestation = AttestationPolicy {
+            conveyance: Conveyance::Direct,
+            trust: Trust::Required,
+            anchors,
+            ..AttestationPolicy::default()
+        };
         let key = SimulatedSecurityKey::new("alice's").vouched(Statement::Packed(root));
         let it = Registration::with(RelyingPartyConfig { attestation, ..config() }, key);
         let mut response = it.creation.response();
@@ -69,7 +83,8 @@ proptest! {
         let it = Authentication::new();
         let mut response = it.used.response();
         let answer = &mut response.response;
-        let parts = [&mut answer.authenticator_data, &mut answer.client_data_json, &mut answer.signature];
+        let parts =
+            [&mut answer.authenticator_data, &mut answer.client_data_json, &mut answer.signature];
         let mut bytes: Vec<&mut u8> = parts.into_iter().flatten().collect();
         let place = place.index(bytes.len());
         *bytes[place] ^= change;
@@ -77,7 +92,10 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_refused(object in prop::collection::vec(any::<u8>(), 0..300), data in prop::collection::vec(any::<u8>(), 0..100)) {
+    fn any_bytes_are_refused(
+        object in prop::collection::vec(any::<u8>(), 0..300),
+        data in prop::collection::vec(any::<u8>(), 0..100),
+    ) {
         let it = Registration::new();
         let mut response = it.creation.response();
         response.response.attestation_object = object;

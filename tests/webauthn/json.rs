@@ -28,7 +28,11 @@ fn creation_options_have_the_shape_that_browsers_parse() {
         "pubKeyCredParams": [key(-7), key(-8), key(-35), key(-257)],
         "timeout": 300_000,
         "excludeCredentials": [{ "type": "public-key", "id": base64url(enrolled.id.as_bytes()) }],
-        "authenticatorSelection": { "residentKey": "discouraged", "requireResidentKey": false, "userVerification": "preferred" },
+        "authenticatorSelection": {
+            "residentKey": "discouraged",
+            "requireResidentKey": false,
+            "userVerification": "preferred",
+        },
         "hints": ["security-key"],
         "attestation": "none",
         "extensions": { "appidExclude": "https://example.org/a" },
@@ -46,7 +50,9 @@ fn request_options_have_the_shape_that_browsers_parse() {
         "challenge": base64url(&options.challenge),
         "timeout": 300_000,
         "rpId": "example.org",
-        "allowCredentials": [{ "type": "public-key", "id": base64url(it.credential.id.as_bytes()) }],
+        "allowCredentials": [
+            { "type": "public-key", "id": base64url(it.credential.id.as_bytes()) },
+        ],
         "userVerification": "preferred",
         "hints": ["security-key"],
         "extensions": {},

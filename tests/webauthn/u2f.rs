@@ -282,7 +282,10 @@ fn a_new_key_is_not_registered_twice_by_its_app_id() {
 fn client_data_are_serialized_as_browsers_do() {
     // L3 §5.8.1.1.
     let made = ClientData::registration(&[0xff; 16], &origin(), RP_ID).unwrap();
-    let expected = r#"{"type":"webauthn.create","challenge":"_____________________w","origin":"https://login.example.org","crossOrigin":false}"#;
+    let expected = concat!(
+        r#"{"type":"webauthn.create","challenge":"_____________________w","#,
+        r#""origin":"https://login.example.org","crossOrigin":false}"#,
+    );
     assert_eq!(made.json(), expected.as_bytes());
     let used = ClientData::authentication(&[0xff; 16], &origin(), RP_ID).unwrap();
     assert_eq!(String::from_utf8_lossy(used.json()), expected.replace("create", "get"));

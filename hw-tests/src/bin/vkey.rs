@@ -1,8 +1,9 @@
 //! A virtual security key; one process for each.
 //!
 //! ```text
-//! vkey [--wire uhid|gadget:N] [--vid HEX] [--pid HEX] [--vendor S] [--product S] [--serial S] [--touch auto|never|deny|manual|delay:MS]
-//!      [--u2f-only] [--always-uv] [--fingerprint] [--attest FOLDER] [--flash FILE] [--unplugged] [--control SOCKET]
+//! vkey [--wire uhid|gadget:N] [--vid HEX] [--pid HEX] [--vendor S] [--product S] [--serial S]
+//!      [--touch auto|never|deny|manual|delay:MS] [--u2f-only] [--always-uv] [--fingerprint]
+//!      [--attest FOLDER] [--flash FILE] [--unplugged] [--control SOCKET]
 //! vkey tell SOCKET COMMAND…
 //! vkey faults
 //! ```

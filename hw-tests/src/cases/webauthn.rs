@@ -53,8 +53,15 @@ pub(super) fn made_by_fido2_cred(
     object.text("authData");
     object.bytes(&data);
     let id = URL_SAFE_NO_PAD.encode(decoded(id)?);
-    let response = json!({"clientDataJSON": URL_SAFE_NO_PAD.encode(client_data), "attestationObject": URL_SAFE_NO_PAD.encode(object.0), "transports": ["usb"]});
-    let credential = json!({"id": id, "rawId": id, "type": "public-key", "response": response, "clientExtensionResults": {}});
+    let response = json!({
+        "clientDataJSON": URL_SAFE_NO_PAD.encode(client_data),
+        "attestationObject": URL_SAFE_NO_PAD.encode(object.0),
+        "transports": ["usb"],
+    });
+    let credential = json!({
+        "id": id, "rawId": id, "type": "public-key", "response": response,
+        "clientExtensionResults": {},
+    });
     Ok(json!({"ceremony_id": begun["ceremony_id"], "credential": credential}))
 }
 
@@ -81,7 +88,10 @@ pub(super) fn signed_by_fido2_assert(
         "authenticatorData": URL_SAFE_NO_PAD.encode(unwrapped(data)?),
         "signature": URL_SAFE_NO_PAD.encode(decoded(signature)?),
     });
-    let credential = json!({"id": credential_id, "rawId": credential_id, "type": "public-key", "response": response, "clientExtensionResults": {}});
+    let credential = json!({
+        "id": credential_id, "rawId": credential_id, "type": "public-key",
+        "response": response, "clientExtensionResults": {},
+    });
     Ok(json!({"account": account, "ceremony_id": begun["ceremony_id"], "credential": credential}))
 }
 

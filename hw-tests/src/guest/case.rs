@@ -153,9 +153,9 @@ fn sweep() {
         let _ = kill(pid, Signal::SIGKILL);
     }
     thread::sleep(Duration::from_millis(10));
-    while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive)
-    {
-    }
+    while waitpid(None, Some(WaitPidFlag::WNOHANG))
+        .is_ok_and(|status| status != WaitStatus::StillAlive)
+    {}
     (0..4).for_each(Gadget::take_apart);
     let gone = wait_until(Duration::from_secs(5), || {
         fs::read_dir("/sys/class/hidraw").is_ok_and(|mut entries| entries.next().is_none())

@@ -200,10 +200,9 @@ fn agent() -> Fake {
                 match typed.as_str() {
                     "1234" => {
                         said_yes();
-                        chunk(&json!({"event": "need_touch"}))
-                            + &chunk(
-                                &json!({"event": "done", "token": "a.b.c", "context": context("root")}),
-                            )
+                        let context = context("root");
+                        let done = json!({"event": "done", "token": "a.b.c", "context": context});
+                        chunk(&json!({"event": "need_touch"})) + &chunk(&done)
                     }
                     "" => return,
                     _ => chunk(&json!({"event": "failed", "code": "not_enrolled", "detail": ""})),

@@ -136,9 +136,10 @@ impl Drop for Fake {
 
 /// A session context with MFA.
 pub(crate) fn context(account: &str) -> Value {
-    json!({"account": account, "mfa_present": true, "mfa_time": "2026-01-01T00:00:00Z", 
+    json!({"account": account, "mfa_present": true, "mfa_time": "2026-01-01T00:00:00Z",
         "mfa_age_seconds": 0, "serial": "SERIAL-123",
-        "kind": "totp", "amr": ["otp"], "session_id": "x", "issued_at": "2026-01-01T00:00:00Z", "expires_at": "2026-01-01T00:15:00Z",
+        "kind": "totp", "amr": ["otp"], "session_id": "x", "issued_at": "2026-01-01T00:00:00Z",
+        "expires_at": "2026-01-01T00:15:00Z",
         "audience": "twostep"})
 }
 

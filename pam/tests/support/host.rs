@@ -181,7 +181,8 @@ impl Drop for Transaction {
 
 thread_local! {
     static RESUME: Cell<Option<extern "C" fn(c_int)>> = const { Cell::new(None) };
-    static PERSON: RefCell<Option<(&'static mut Person<'static>, *mut Transaction)>> = const { RefCell::new(None) };
+    static PERSON: RefCell<Option<(&'static mut Person<'static>, *mut Transaction)>> =
+        const { RefCell::new(None) };
 }
 
 /// A host's conversation function (pam_conv(3)).
