@@ -8,8 +8,9 @@
 //! |---|---|---|
 //! | enrol devices and verify codes | [`verifier::Verifier`] | `verifier` |
 //! | keep accounts and devices | [`store::SqliteStore`], [`store::Keyring`] | `sqlite` |
-//! | issue and validate contexts | [`session::Issuer`], [`session::Validator`] | `session`, `validator` |
-//! | demand MFA in an axum or tower service | [`guard::MfaGuard`], [`guard::MfaPresent`] | `guard` |
+//! | issue contexts | [`session::Issuer`] | `session` |
+//! | validate contexts | [`session::Validator`] | `validator` |
+//! | demand MFA in axum and tower | [`guard::MfaGuard`], [`guard::MfaPresent`] | `guard` |
 //! | say how strong and how recent a proof must be | [`policy::Policy`] | `policy` |
 //! | use an agent instead of a store | [`client::Client`] | `client` |
 //!

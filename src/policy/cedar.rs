@@ -29,6 +29,17 @@ pub struct Question {
     pub resource: EntityUid,
 }
 
+/// The policies of the calling service, and the entities that they are about.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The policies.
+    pub policies: &'a PolicySet,
+    /// The entities.
+    pub entities: &'a Entities,
+    /// The schema, which the question and the context must fit.
+    pub schema: Option<&'a Schema>,
+}
+
 /// The request does not fit the schema: a fault of the calling program.
 #[derive(Debug, thiserror::Error)]
 #[error("Cedar does not take the request: {0}")]
@@ -60,14 +71,12 @@ pub fn is_allowed<'a>(
     presented: impl Into<Presented<'a>>,
     now: UnixTime,
     question: Question,
-    policies: &PolicySet,
-    entities: &Entities,
-    schema: Option<&Schema>,
+    rules: &Rules<'_>,
 ) -> Result<bool, BadRequest> {
     let Question { principal, action, resource } = question;
-    let request = Request::new(principal, action, resource, context(presented, now)?, schema);
+    let request = Request::new(principal, action, resource, context(presented, now)?, rules.schema);
     let request = request.map_err(|error| BadRequest(error.to_string()))?;
-    let response = Authorizer::new().is_authorized(&request, policies, entities);
+    let response = Authorizer::new().is_authorized(&request, rules.policies, rules.entities);
     Ok(response.decision() == Decision::Allow && response.diagnostics().errors().next().is_none())
 }
 
@@ -199,15 +208,10 @@ mod tests {
             action: "Action::\"view\"".parse().unwrap(),
             resource: "Page::\"front\"".parse().unwrap(),
         };
-        is_allowed(
-            presented,
-            now,
-            question,
-            &policies.parse().unwrap(),
-            &Entities::empty(),
-            Some(&schema()),
-        )
-        .unwrap()
+        let (policies, schema) = (policies.parse().unwrap(), schema());
+        let rules =
+            Rules { policies: &policies, entities: &Entities::empty(), schema: Some(&schema) };
+        is_allowed(presented, now, question, &rules).unwrap()
     }
 
     fn passes(policies: &str) -> bool {
