@@ -103,7 +103,7 @@ impl Creation {
         written(|writer| {
             writer.map(members.iter().filter(|there| **there).count());
             if let Some(algorithm) = self.algorithm {
-                writer.text("alg").number(algorithm.into());
+                writer.text("alg").number(algorithm);
             }
             if let Some(signature) = &signature {
                 writer.text("sig").bytes(signature);
