@@ -188,7 +188,7 @@ async fn measure(store: SqliteStore) {
         let store = store.clone();
         async move {
             let begin = Instant::now();
-            import(&store, count, 100, |_| ()).await;
+            import(&store, count, 50, |_| ()).await;
             begin.elapsed()
         }
     });

@@ -72,6 +72,21 @@ pub(super) struct Writer {
     carries: bool,
     /// The next time to move or delete rows of imports; none while no import is over.
     tending: Option<Instant>,
+    held: Option<Held>,
+}
+
+/// Answers to imports that are kept waiting, so that other callers get their share.
+struct Held {
+    until: Instant,
+    answers: Vec<(oneshot::Sender<Result<Done, Error>>, Result<Done, Error>)>,
+}
+
+impl Work {
+    /// True for a batch of an import.
+    fn stages(&self) -> bool {
+        matches!(self, Work::Change(change)
+            if change.writes.iter().any(|write| matches!(write, Write::StageDevices { .. })))
+    }
 }
 
 /// The outcome of the last transaction. Shared by the thread and the store's handles.
@@ -90,7 +105,7 @@ impl Health {
 
 impl Writer {
     pub(super) fn new(store: Opened, readers: Arc<Readers>, health: Arc<Health>) -> Writer {
-        Writer { store, readers, health, carries: true, tending: Some(Instant::now()) }
+        Writer { store, readers, health, carries: true, tending: Some(Instant::now()), held: None }
     }
 
     /// Serves until the last handle of the store is gone, or it is to be closed.
@@ -98,8 +113,8 @@ impl Writer {
         let mut closing = Vec::new();
         self.tend(Work::Abandon);
         while closing.is_empty() {
-            let first = match self.next_tending() {
-                Some(wait) => match jobs.recv_timeout(wait) {
+            let first = match self.next_due() {
+                Some(at) => match jobs.recv_timeout(at.saturating_duration_since(Instant::now())) {
                     Err(RecvTimeoutError::Disconnected) => break,
                     first => first.ok(),
                 },
@@ -118,10 +133,15 @@ impl Writer {
             if !batch.is_empty() {
                 self.serve(batch);
             }
-            if self.next_tending().is_some_and(|wait| wait.is_zero()) {
+            let now = Instant::now();
+            if self.tending.is_some_and(|at| at <= now) {
                 self.tend(Work::Settle);
             }
+            if self.held.as_ref().is_some_and(|held| held.until <= now) {
+                self.release();
+            }
         }
+        self.release();
         // Readers first: as long as one is open, the log cannot be emptied.
         self.readers.close(PATIENCE);
         let closed = self.store.close();
@@ -138,9 +158,16 @@ impl Writer {
         }
     }
 
-    /// The wait until rows of imports are moved again; none while no import is over.
-    fn next_tending(&self) -> Option<Duration> {
-        self.tending.map(|at| at.saturating_duration_since(Instant::now()))
+    /// The time at which this thread has something to do without a request.
+    fn next_due(&self) -> Option<Instant> {
+        self.tending.into_iter().chain(self.held.as_ref().map(|held| held.until)).min()
+    }
+
+    /// Answers imports that were kept waiting.
+    fn release(&mut self) {
+        for (reply, outcome) in self.held.take().into_iter().flat_map(|held| held.answers) {
+            let _ = reply.send(outcome);
+        }
     }
 
     /// Works on imports in a transaction of its own, for at most a third of the time.
@@ -165,6 +192,7 @@ impl Writer {
 
     fn serve(&mut self, batch: Vec<(Work, oneshot::Sender<Result<Done, Error>>)>) {
         let (works, replies): (Vec<Work>, Vec<_>) = batch.into_iter().unzip();
+        let begun = Instant::now();
         let transacted = self.transact(&works);
         self.health.note(transacted.is_err());
         let published = |work: &Work| match work {
@@ -179,9 +207,21 @@ impl Writer {
         }
         let outcomes =
             transacted.unwrap_or_else(|error| works.iter().map(|_| Err(error.clone())).collect());
-        for (reply, outcome) in replies.into_iter().zip(outcomes) {
-            // A caller that stopped waiting gets no answer; the change is made all the same.
-            let _ = reply.send(outcome);
+        let shared = works.iter().any(|work| !work.stages());
+        let mut answers = Vec::new();
+        for ((work, reply), outcome) in works.iter().zip(replies).zip(outcomes) {
+            if shared && work.stages() {
+                answers.push((reply, outcome));
+            } else {
+                // A caller that stopped waiting gets no answer; the change is made all the same.
+                let _ = reply.send(outcome);
+            }
+        }
+        if !answers.is_empty() {
+            // An import beside other callers hears as long after the transaction as that took, and
+            // sends its next batch then: it has at most half of the time.
+            self.release();
+            self.held = Some(Held { until: Instant::now() + begun.elapsed(), answers });
         }
     }
 
