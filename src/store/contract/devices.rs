@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::sample::*;
 use crate::device::DeviceState;
-use crate::store::{
-    Account, AuditCursor, Change, Commit, Conflict, Fingerprint, Revision, Store, Write,
-};
+use crate::store::{Account, AuditCursor, Change, Commit, Conflict, Revision, Store, Write};
 
 /// One write that conflicts undoes the writes before it, and the audit row with them.
 pub async fn a_change_is_made_whole_or_not_at_all(store: Arc<dyn Store>) {
@@ -36,13 +34,9 @@ pub async fn a_change_is_made_whole_or_not_at_all(store: Arc<dyn Store>) {
     );
     let after = snapshot(&store, "alice").await;
     assert_eq!(
-        (after.revision, after.devices.len()),
-        (before.revision, 1),
-        "a change that conflicts leaves the account as it was"
-    );
-    assert_eq!(
-        after.devices[0].revision, seen.revision,
-        "a change that conflicts leaves the device's revision"
+        (after.revision, after.devices.len(), after.devices[0].revision),
+        (before.revision, 1, seen.revision),
+        "a change that conflicts leaves the account and the device's revision as they were"
     );
     assert_eq!(after.devices[0].device, seen.device, "a change that conflicts leaves the device");
     assert!(
@@ -226,108 +220,6 @@ pub async fn an_account_moves_when_its_devices_do(store: Arc<dyn Store>) {
     );
 }
 
-/// In all accounts, for known and unknown seeds.
-pub async fn a_serial_number_belongs_to_one_device(store: Arc<dyn Store>) {
-    with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
-    with_account(&store, "bob").await;
-    let twice = [insert(&totp("GAHT00000001", "bob", None), 2)];
-    conflicts(
-        &store,
-        Conflict::SerialTaken,
-        twice,
-        "a serial number is taken while a device has it",
-    )
-    .await;
-    assert_eq!(
-        answered(store.owner(&serial("GAHT00000001")).await),
-        Some(account_id("alice")),
-        "the device has its owner"
-    );
-    assert_eq!(
-        answered(store.owner(&serial("GAHT00000002")).await),
-        None,
-        "nobody owns what is not there"
-    );
-}
-
-/// A seed is known by its fingerprint.
-pub async fn a_seed_belongs_to_one_device(store: Arc<dyn Store>) {
-    with_device(&store, &totp("GAHT00000001", "alice", None), 1).await;
-    with_account(&store, "bob").await;
-    let twice = || [insert(&totp("GAHT00000002", "bob", None), 1)];
-    conflicts(&store, Conflict::FingerprintTaken, twice(), "a seed is taken while a device has it")
-        .await;
-    let device = enrolled(&store, "alice", "GAHT00000001").await;
-    made(
-        &store,
-        [Write::RemoveDevice { seen: device.revision, tombstone: device.device.tombstone(NOW) }],
-    )
-    .await;
-    made(&store, twice()).await;
-    // Devices without a seed do not share one.
-    for name in ["GAHT00000003", "GAHT00000004"] {
-        made(
-            &store,
-            [Write::InsertDevice {
-                device: totp(name, "bob", None),
-                seed: None,
-                fingerprint: None,
-            }],
-        )
-        .await;
-    }
-    assert!(
-        enrolled(&store, "bob", "GAHT00000003").await.seed.is_none(),
-        "a device without a seed has none"
-    );
-}
-
-/// A security key has no seed, and a credential that no other device has.
-pub async fn a_credential_belongs_to_one_device(store: Arc<dyn Store>) {
-    for account in ["alice", "bob"] {
-        with_account(&store, account).await;
-    }
-    made(&store, [insert_key(&security_key("key-00000001", "alice", 7), 1)]).await;
-    assert!(
-        enrolled(&store, "alice", "key-00000001").await.seed.is_none(),
-        "a security key has no seed"
-    );
-    for (name, account) in [("key-00000002", "bob"), ("key-00000003", "alice")] {
-        let twice = [insert_key(&security_key(name, account, 0), 1)];
-        conflicts(
-            &store,
-            Conflict::FingerprintTaken,
-            twice,
-            "a credential is taken while a device has it",
-        )
-        .await;
-    }
-    let owner = async || answered(store.owner_by_fingerprint(Fingerprint([1; 32])).await);
-    assert_eq!(owner().await, Some(account_id("alice")), "a credential leads to its account");
-    assert_eq!(
-        answered(store.owner_by_fingerprint(Fingerprint([2; 32])).await),
-        None,
-        "a credential that nobody has leads nowhere"
-    );
-    let key = enrolled(&store, "alice", "key-00000001").await;
-    made(
-        &store,
-        [Write::RemoveDevice { seen: key.revision, tombstone: key.device.tombstone(NOW) }],
-    )
-    .await;
-    assert_eq!(owner().await, None, "a credential that was removed leads nowhere");
-    made(&store, [insert_key(&security_key("key-00000002", "bob", 3), 1)]).await;
-    assert_eq!(
-        owner().await,
-        Some(account_id("bob")),
-        "a credential that comes back leads to who has it now"
-    );
-    let again = enrolled(&store, "bob", "key-00000002").await.device;
-    let count = again.credential().map(|credential| credential.sign_count);
-    assert_eq!(count, Some(7), "a credential that comes back counts on from where it was");
-    assert!(again.revoked_before >= Some(NOW), "and contexts made with it before stay dead");
-}
-
 /// An account is there before its devices.
 pub async fn a_device_needs_its_account(store: Arc<dyn Store>) {
     let orphan = [insert(&totp("GAHT00000001", "alice", None), 1)];
@@ -361,134 +253,4 @@ pub async fn a_device_keeps_its_account(store: Arc<dyn Store>) {
         Some(account_id("alice")),
         "the device stays where it was"
     );
-}
-
-/// Tombstones count by serial number and by seed, all of them.
-pub async fn a_device_added_again_starts_above_what_was_consumed(store: Arc<dyn Store>) {
-    with_account(&store, "alice").await;
-    with_account(&store, "bob").await;
-    let consumed = async |device: &crate::device::Device, seed| {
-        made(&store, [insert(device, seed)]).await;
-        let device = enrolled(&store, device.account.as_str(), device.serial.as_str()).await;
-        made(
-            &store,
-            [Write::RemoveDevice {
-                seen: device.revision,
-                tombstone: device.device.tombstone(NOW),
-            }],
-        )
-        .await;
-    };
-    consumed(&totp("GAHT00000001", "alice", Some(500)), 1).await;
-    consumed(&totp("GAHT00000001", "alice", Some(300)), 2).await;
-    consumed(&hotp("GAHT00000002", "alice", 40), 3).await;
-
-    made(&store, [insert(&totp("GAHT00000001", "bob", Some(10)), 9)]).await;
-    let by_serial = enrolled(&store, "bob", "GAHT00000001").await.device;
-    assert_eq!(
-        watermark(&by_serial),
-        Some(500),
-        "a serial number that comes back starts above what it had consumed"
-    );
-    assert!(by_serial.revoked_before >= Some(NOW), "and contexts made with it before stay dead");
-
-    made(&store, [insert(&totp("GAHT00000003", "bob", None), 1)]).await;
-    let by_seed = enrolled(&store, "bob", "GAHT00000003").await.device;
-    assert_eq!(
-        watermark(&by_seed),
-        Some(500),
-        "a seed that comes back under another serial number starts above what it had consumed"
-    );
-
-    made(&store, [insert(&hotp("GAHT00000004", "bob", 0), 3)]).await;
-    let expected = hotp("GAHT00000004", "bob", 0)
-        .above(&hotp("GAHT00000002", "alice", 40).tombstone(NOW), true);
-    let counter = enrolled(&store, "bob", "GAHT00000004").await.device;
-    assert_eq!(
-        counter.factor, expected.factor,
-        "a counter that comes back starts above what it had consumed"
-    );
-}
-
-/// A change judged from a device that was removed does not fit the one that came after it.
-pub async fn a_removed_device_leaves_no_revision_behind(store: Arc<dyn Store>) {
-    let device = totp("GAHT00000001", "alice", None);
-    with_device(&store, &device, 1).await;
-    let mut seen = Vec::new();
-    for round in 0..3 {
-        for step in 0..=round {
-            let is = enrolled(&store, "alice", "GAHT00000001").await;
-            seen.push(is.revision);
-            made(
-                &store,
-                [Write::UpdateDevice {
-                    seen: is.revision,
-                    device: at_step(&is.device, 100 + step),
-                }],
-            )
-            .await;
-        }
-        let is = enrolled(&store, "alice", "GAHT00000001").await;
-        seen.push(is.revision);
-        made(
-            &store,
-            [Write::RemoveDevice { seen: is.revision, tombstone: is.device.tombstone(NOW) }],
-        )
-        .await;
-        made(&store, [insert(&device, 1)]).await;
-        let again = enrolled(&store, "alice", "GAHT00000001").await;
-        assert!(
-            !seen.contains(&again.revision),
-            "a device added again has a revision that its serial number never had"
-        );
-    }
-}
-
-/// `DropPending`: for a device that was never used, and for no other.
-pub async fn a_pending_device_is_dropped_and_nothing_of_it_stays(store: Arc<dyn Store>) {
-    with_device(&store, &totp("GAHT00000001", "alice", Some(100)), 1).await;
-    let seen = enrolled(&store, "alice", "GAHT00000001").await;
-    let was = snapshot(&store, "alice").await.revision;
-    let drop_it =
-        |revision| [Write::DropPending { serial: serial("GAHT00000001"), seen: revision }];
-    conflicts(
-        &store,
-        Conflict::Revision,
-        drop_it(Revision(seen.revision.0 + 1)),
-        "a device that has moved is not dropped",
-    )
-    .await;
-    for state in [DeviceState::Active, DeviceState::Disabled, DeviceState::Locked] {
-        let seen = enrolled(&store, "alice", "GAHT00000001").await;
-        made(
-            &store,
-            [Write::UpdateDevice { seen: seen.revision, device: in_state(&seen.device, state) }],
-        )
-        .await;
-        let moved = enrolled(&store, "alice", "GAHT00000001").await;
-        conflicts(
-            &store,
-            Conflict::Revision,
-            drop_it(moved.revision),
-            "a device that was used is not dropped",
-        )
-        .await;
-    }
-    let seen = enrolled(&store, "alice", "GAHT00000001").await;
-    made(
-        &store,
-        [Write::UpdateDevice {
-            seen: seen.revision,
-            device: in_state(&seen.device, DeviceState::Pending),
-        }],
-    )
-    .await;
-    let seen = enrolled(&store, "alice", "GAHT00000001").await;
-    made(&store, drop_it(seen.revision)).await;
-    let is = snapshot(&store, "alice").await;
-    assert!(is.devices.is_empty() && is.revision > was, "it is gone, and its account moves");
-    made(&store, [insert(&totp("GAHT00000001", "alice", None), 1)]).await;
-    let again = enrolled(&store, "alice", "GAHT00000001").await;
-    assert_eq!(watermark(&again.device), None, "what was dropped raises nothing");
-    assert!(again.revision > seen.revision, "and its revision is not had again");
 }

@@ -5,16 +5,22 @@
 
 mod devices;
 mod imports;
+mod keys;
 mod lists;
 mod races;
 mod records;
+mod removed;
 mod sample;
+mod unique;
 
 pub use devices::*;
 pub use imports::*;
+pub use keys::*;
 pub use lists::*;
 pub use races::*;
 pub use records::*;
+pub use removed::*;
+pub use unique::*;
 
 use std::sync::Arc;
 
@@ -66,6 +72,7 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         an_imported_device_starts_above_what_was_consumed,
         staged_seeds_are_resealed,
         devices_are_found_by_kind_use_and_drift,
-        what_time_has_made_useless_goes,
+        devices_and_items_go_with_their_time,
+        audit_rows_go_from_the_old_end,
     );
 }
