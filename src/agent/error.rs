@@ -1,6 +1,7 @@
 //! Errors that end an agent, with the file and the next step for its operator.
 
-use super::{Config, ListenError};
+use crate::agent::config::Config;
+use crate::agent::net::ListenError;
 use crate::store::{KeyError, OpenError};
 use crate::{store, verifier};
 

@@ -9,9 +9,10 @@ use crate::agent::accounts::Accounts;
 use crate::agent::config::Config;
 use crate::agent::local::Local;
 use crate::agent::metrics::Metrics;
-use crate::agent::stop::Stop;
+use crate::agent::stop::{Stop, Why};
 use crate::session::{Introspector, Issuer, RevocationFeed};
-use crate::store::Backup;
+use crate::store;
+use crate::store::{AfterUnknown, Backup};
 use crate::verifier::{SecurityKeys, Verifier};
 
 /// The state, as handlers receive it.
@@ -34,6 +35,23 @@ pub(crate) struct State {
     pub(crate) stop: Stop,
     /// Copies the store; none for a store that has backup tools of its own.
     pub(crate) backup: Option<Arc<dyn Backup>>,
+}
+
+impl State {
+    /// Ends the agent after a commit whose result is unknown, if the store demands it: the state in
+    /// memory may differ from the store's. Every face calls it after [`store::Error::Unknown`].
+    pub(crate) async fn end_in_doubt(&self) {
+        let store = self.verifier.store();
+        if store.after_unknown() != AfterUnknown::EndProcess {
+            return;
+        }
+        let reason = match store.control_version().await {
+            // The store reports why its state is unknown.
+            Err(store::Error::Unknown(reason)) => reason,
+            Ok(_) | Err(_) => "the store did not say whether it kept a change".to_owned(),
+        };
+        self.stop.now(Why::Failed(reason));
+    }
 }
 
 impl FromRef<Shared> for Callers {

@@ -25,7 +25,6 @@ use crate::agent::operations::ceremonies::Begun;
 use crate::agent::operations::sessions::Opened;
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
-use crate::agent::stop::Why;
 use crate::usb;
 use crate::usb::Pin;
 use crate::wire::{BeginKeyCeremony, FailureCode, GivePin, KeyCeremonyEvent, OpenedSession};
@@ -103,7 +102,7 @@ async fn follow(state: Shared, caller: Caller, begun: Begun, name: String, event
         let last = match forward(running, &events).await {
             Ok(answered) => match ceremonies::finish(&state, &caller, open, answered).await {
                 Ok(opened) => done(&opened, &name),
-                Err(failure) => not_opened(&state, failure.into()),
+                Err(failure) => not_opened(&state, failure.into()).await,
             },
             Err(error) => error.into(),
         };
@@ -135,14 +134,12 @@ fn done(opened: &Opened, name: &str) -> KeyCeremonyEvent {
     KeyCeremonyEvent::Done { token, context: Box::new(context) }
 }
 
-fn not_opened(state: &Shared, problem: Problem) -> KeyCeremonyEvent {
+async fn not_opened(state: &Shared, problem: Problem) -> KeyCeremonyEvent {
     if problem.is_refusal() {
         return KeyCeremonyEvent::Refused { problem: Box::new(problem.into_document()) };
     }
     if problem.is_in_doubt() {
-        state
-            .stop
-            .now(Why::Failed("the store did not say whether it kept a change".to_owned()));
+        state.end_in_doubt().await;
     }
     KeyCeremonyEvent::Failed {
         code: FailureCode::Unavailable,

@@ -19,9 +19,6 @@ use crate::agent::api::{
 };
 use crate::agent::problem::{InDoubt, Problem};
 use crate::agent::state::Shared;
-use crate::agent::stop::Why;
-use crate::store;
-use crate::store::AfterUnknown;
 
 /// All routes.
 pub(crate) fn router(state: Shared) -> Router {
@@ -95,18 +92,11 @@ fn surrounded(router: Router<Shared>, state: Shared) -> Router {
         .with_state(state)
 }
 
-/// Ends the agent after a commit whose result is unknown, if the store demands it: the state in
-/// memory may differ from the store's.
+/// Ends the agent, where the store demands it, after a commit whose result is unknown.
 async fn watch(State(state): State<Shared>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    let ends = state.verifier.store().after_unknown() == AfterUnknown::EndProcess;
-    if ends && response.extensions().get::<InDoubt>().is_some() {
-        let reason = match state.verifier.store().control_version().await {
-            // The store reports why its state is unknown.
-            Err(store::Error::Unknown(reason)) => reason,
-            Ok(_) | Err(_) => "the store did not say whether it kept a change".to_owned(),
-        };
-        state.stop.now(Why::Failed(reason));
+    if response.extensions().get::<InDoubt>().is_some() {
+        state.end_in_doubt().await;
     }
     response
 }

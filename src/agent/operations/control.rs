@@ -23,9 +23,9 @@ pub(crate) struct AuditPage {
 
 /// The beginning of a page of the audit log.
 pub(crate) enum AuditFrom {
-    /// Behind a place in it.
+    /// After this position.
     After(AuditCursor),
-    /// So that it ends with the last row.
+    /// At the row from which the page ends with the last one.
     Newest,
 }
 
@@ -49,14 +49,13 @@ pub(crate) async fn audit(
     caller.must_be(Role::Admin)?;
     let limit = scope::page_size(limit)?;
     let store = state.verifier.store();
-    let (rows, place) = match from {
-        AuditFrom::After(place) => (store.audit(place.clone(), limit).await?, Some(place)),
+    let (rows, cursor) = match from {
+        AuditFrom::After(cursor) => (store.audit(cursor.clone(), limit).await?, Some(cursor)),
         AuditFrom::Newest => (store.newest_audit(limit).await?, None),
     };
-    let place = place.filter(|_| scope::is_full(&rows, limit));
-    let next = place.map(|mut place| {
-        rows.iter().for_each(|row| place.pass(row));
-        place
+    let next = cursor.filter(|_| scope::is_full(&rows, limit)).map(|mut cursor| {
+        rows.iter().for_each(|row| cursor.pass(row));
+        cursor
     });
     Ok(AuditPage { rows, next })
 }
