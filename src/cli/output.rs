@@ -304,7 +304,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_agent_sends_cannot_move_the_cursor() {
+    fn text_of_the_agent_cannot_move_the_cursor() {
         assert_eq!(plain("Zoë's phone"), "Zoë's phone");
         assert_eq!(plain("a\u{1b}[2Jb\r\n"), "a\\u{1b}[2Jb\\u{d}\\u{a}");
         assert_eq!(plain("x\u{202e}y\u{9b}"), "x\\u{202e}y\\u{9b}");
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_thread_is_waited_for_and_a_stuck_reader_is_not() {
+    fn a_slow_thread_is_waited_for_but_no_stuck_reader() {
         let spoken_after = |delay: Duration| {
             let (said, told) = channel();
             std::thread::spawn(move || {

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_stand_below_each_other_whatever_script_a_cell_is_in() {
+    fn columns_stand_below_each_other_in_any_script() {
         for (cell, columns) in [
             ("alice", 5),
             ("山田太郎", 8),

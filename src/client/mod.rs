@@ -61,11 +61,11 @@ pub struct Client {
     observer: Option<Observer>,
 }
 
-/// Told of each request, `GET /v1/devices`, and of its status or failure.
+/// A function that learns of each request, `GET /v1/devices`, and of its status or failure.
 #[derive(Clone)]
-struct Observer(Arc<Told>);
+struct Observer(Arc<Observe>);
 
-type Told = dyn Fn(&str, Result<u16, &Error>) + Send + Sync;
+type Observe = dyn Fn(&str, Result<u16, &Error>) + Send + Sync;
 
 impl Client {
     /// A client of the agent on this Unix socket, as the user of this process. No request takes

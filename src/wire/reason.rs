@@ -29,8 +29,6 @@ open_names! {
         MfaRequired = "mfa_required",
         /// The security key is not enrolled for the account.
         KeyNotRegistered = "key_not_registered",
-        /// The security key's answer was refused.
-        KeyRefused = "key_refused",
         /// The ceremony is over, or never began.
         NoCeremony = "no_ceremony",
         /// WebAuthn §7.2 step 3: the answer is no public key credential.
@@ -81,29 +79,29 @@ open_names! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::RefusalKind;
     use crate::webauthn::Criterion;
 
     #[test]
-    fn each_step_that_can_refuse_a_sign_in_is_a_known_reason() {
-        for criterion in [
-            Criterion::CredentialType,
-            Criterion::AllowedCredential,
-            Criterion::UserHandle,
-            Criterion::AuthenticatorData,
-            Criterion::ClientData,
-            Criterion::ClientDataType,
-            Criterion::Challenge,
-            Criterion::Origin,
-            Criterion::CrossOrigin,
-            Criterion::RpId,
-            Criterion::UserPresence,
-            Criterion::UserVerification,
-            Criterion::BackupFlags,
-            Criterion::Signature,
-            Criterion::SignCount,
-            Criterion::Model,
-        ] {
-            assert!(Reason::KNOWN.contains(&Reason::from(criterion.name())), "{criterion:?}");
+    fn each_refusal_is_a_known_reason() {
+        // Refusals of an enrolment carry no reason.
+        let enrols = |kind: &RefusalKind| {
+            use Criterion::*;
+            matches!(
+                kind,
+                RefusalKind::TooManyDevices
+                    | RefusalKind::Unproved(
+                        PublicKey
+                            | AttestationFormat
+                            | AttestationStatement
+                            | AttestationTrust
+                            | CredentialId
+                            | NewCredential
+                    )
+            )
+        };
+        for kind in RefusalKind::all().filter(|kind| !enrols(kind)) {
+            assert!(Reason::KNOWN.contains(&Reason::from(kind.name())), "{kind:?}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! Schemas of WebAuthn's JSON (Level 3 §5.1.7 to §5.1.10) for the OpenAPI document. `webauthn` reads
-//! and writes that JSON; a test compares the two.
+//! Schemas of WebAuthn's JSON (Level 3 §5.1.7 to §5.1.10) for the OpenAPI document. `webauthn`
+//! reads and writes that JSON; a test compares the two.
 
 /// Declares the schemas of WebAuthn's dictionaries.
 macro_rules! shapes {

@@ -84,7 +84,7 @@ fn codes_and_secrets_are_no_arguments() {
 }
 
 #[test]
-fn without_an_agent_the_socket_and_a_way_to_start_one_are_named() {
+fn without_an_agent_the_socket_and_a_remedy_are_named() {
     for arguments in
         [&["device", "list"][..], &["account", "list"], &["audit", "verify"], &["clock", "accept"]]
     {

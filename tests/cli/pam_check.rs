@@ -76,7 +76,7 @@ const UNIX: &str = "auth [success=1 default=ignore] pam_unix.so nullok\n\
                     auth requisite pam_deny.so\nauth required pam_permit.so\n";
 
 #[test]
-fn stacks_that_ask_everybody_are_clean() {
+fn stacks_that_ask_each_user_are_clean() {
     for stack in [
         "auth required pam_twostep.so\n",
         "auth requisite pam_twostep.so key=never\naccount required pam_unix.so\n",

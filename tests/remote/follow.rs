@@ -76,7 +76,7 @@ async fn a_decision_reaches_a_validator_within_five_seconds() {
 }
 
 #[tokio::test]
-async fn without_the_agent_contexts_stay_valid_until_the_list_is_too_old() {
+async fn without_the_agent_contexts_stay_valid_for_a_while() {
     let agent = Agent::start("");
     let admin = Client::unix(agent.socket());
     let (mut token, clock) = (enrol(&admin, "alice"), FixedClock::at(now()));
@@ -221,7 +221,7 @@ fn answering(text: impl Fn(&mut dyn Write) + Send + 'static) -> Endpoint {
 }
 
 #[tokio::test]
-async fn whatever_else_answers_is_not_believed() {
+async fn other_answers_are_not_believed() {
     let fault = async |text: &'static str| {
         let endpoint = answering(move |stream| drop(stream.write_all(text.as_bytes())));
         let following =

@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_low_role_is_told_what_helps_whatever_the_detail_says() {
+    fn a_low_role_is_told_what_helps() {
         let denied = problem(ProblemCode::AccessDenied, None);
         assert!(failure(Task::Other, denied.clone()).hints().concat().contains("[[peer]]"));
         assert!(failure(Task::Login, denied).hints().is_empty());
