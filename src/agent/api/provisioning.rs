@@ -57,7 +57,7 @@ mod tests {
     use crate::otp::Totp;
 
     #[test]
-    fn a_uri_too_long_for_a_qr_code_is_given_without_one() {
+    fn a_long_uri_is_given_without_a_qr_code() {
         let (account, seed) = ("alice".parse().unwrap(), Seed::new(vec![7; 20]).unwrap());
         let new = NewFactor::Totp { parameters: Totp::default(), seed: None };
         // The URI holds the issuer twice, and about 100 bytes more. Level M ends at 2,331 bytes, L
