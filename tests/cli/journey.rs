@@ -228,6 +228,6 @@ fn a_wrong_pair_says_what_helps_and_spent_pairs_say_when() {
         .map(|_| activate(&[]))
         .find(|ended| ended.err.contains("too many pairs"));
     let spent = spent.expect("an end to the allowance");
-    assert!(spent.err.contains("Try again in") && !spent.err.contains("twostep device"));
+    assert!(spent.err.contains("Try again in") && !spent.err.contains("device activate"));
     assert_eq!(activate(&["--json"]).json()["reason"], "pairs_spent");
 }

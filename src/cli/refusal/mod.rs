@@ -171,19 +171,13 @@ fn at_login_by_pair(reason: &Reason) -> Words {
 
 fn at_activation(reason: &Reason) -> Words {
     match reason {
-        Reason::NoMatch => said(
-            "these are not two consecutive codes of this device",
-            &[
-                NEXT_PAIR,
-                "Does the device hold the secret that was shown? If in doubt, remove it and add \
-                 it again: twostep device remove SERIAL",
-            ],
-        ),
+        Reason::NoMatch => {
+            said("these are not two consecutive codes of this device", &[NEXT_PAIR, OTHER_SECRET])
+        }
         Reason::Replayed => said("these codes were used already", &[NEXT_PAIR]),
-        Reason::Throttled | Reason::PairsSpent => said(
-            "too many pairs of codes were tried for this device",
-            &["Codes are read off the display at once: one, then the one that follows it."],
-        ),
+        Reason::Throttled | Reason::PairsSpent => {
+            said("too many pairs of codes were tried for this device", &[OTHER_SECRET])
+        }
         Reason::NotActive => said(
             "this device cannot be activated by codes",
             &["A set-up that was left for a day is over: add the device again, twostep device add"],
@@ -223,6 +217,9 @@ const fn hints(hints: &'static [&'static str]) -> Words {
 }
 
 const NEXT_PAIR: &str = "Wait for a new code, then give that one and the next.";
+
+const OTHER_SECRET: &str = "If the device may hold another secret, remove it and add it again: \
+                            twostep device remove SERIAL";
 
 const FURTHER: &str = "An administrator's pair is looked for further away: \
                        twostep device resync SERIAL";
