@@ -40,6 +40,7 @@ mod metadata;
 mod origin;
 #[cfg(feature = "webauthn")]
 mod proof;
+#[cfg(feature = "webauthn")]
 mod public_key;
 #[cfg(all(feature = "testing", feature = "webauthn"))]
 mod recorded;
