@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_count_that_falls_is_a_signal_where_a_credential_may_be_backed_up() {
+    fn a_falling_sign_count_of_a_synced_credential_is_a_signal() {
         for (seen, shown, fell) in [
             (0, 0, false),
             (7, 8, false),
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_active_when_it_is_registered_and_counts_on_when_it_comes_back() {
+    fn a_registered_key_is_active_and_a_returning_one_counts_on() {
         let device = key(3);
         assert_eq!(
             (device.state, device.activated_at, device.admit(NOW)),

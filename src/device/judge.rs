@@ -173,8 +173,7 @@ impl Device {
     pub fn accept_pair(
         &self,
         key: &Key,
-        codes: [&Code; 2],
-        window: Window,
+        (codes, window): ([&Code; 2], Window),
         caller: &CallerId,
         now: UnixTime,
     ) -> Judged {

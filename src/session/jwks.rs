@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_set_is_told_from_a_set_without_a_key_for_contexts() {
+    fn a_malformed_set_differs_from_one_without_usable_keys() {
         for text in [
             "",
             "[]",

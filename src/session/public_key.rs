@@ -241,7 +241,7 @@ mod tests {
 
     /// RFC 8037 Appendix A.2 to A.5.
     #[test]
-    fn the_key_its_thumbprint_and_its_signature_are_those_of_rfc_8037_appendix_a() {
+    fn key_thumbprint_and_signature_are_those_of_rfc_8037_appendix_a() {
         let key =
             PublicKey::from_coordinates(
                 &["11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned()],

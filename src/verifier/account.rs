@@ -32,7 +32,8 @@ impl Verifier {
             let audit = vec![self.event(now, Action::AccountRemoved).account(account)];
             Ok(Judgement::change(writes, audit, ()))
         });
-        Ok(decided.await?.0)
+        decided.await?;
+        Ok(())
     }
 
     /// Audits that a context of this account, made with this device, stood in for a new proof.

@@ -8,6 +8,7 @@ use crate::device::{Refusal, Verdict};
 use crate::id::{AccountId, SerialNumber};
 use crate::store::{AccountSnapshot, Action, Change, Commit, Conflict, Event, Marks, Write};
 use crate::time::UnixTime;
+use crate::verifier::refusals::Target;
 use crate::verifier::{Error, Verifier};
 
 /// A decision that is not committed yet: what it changes, and the answer once it is.
@@ -115,7 +116,13 @@ impl Verifier {
         refusal: Refusal,
     ) -> Error {
         self.core.counters.unjudged();
-        self.core.refusals.count(now, &self.caller, account.into(), serial, refusal);
+        let target = Target {
+            caller: self.caller.clone(),
+            account: account.into().cloned(),
+            serial: serial.cloned(),
+            reason: refusal.kind(),
+        };
+        self.core.refusals.count(now, target);
         Error::Refused(refusal)
     }
 

@@ -158,7 +158,7 @@ impl Verifier {
         let seed = open_seed(sealer, enrolled)?.ok_or_else(no_codes)?;
         let judge = || {
             let key = enrolled.device.key(&seed)?;
-            Some(enrolled.device.accept_pair(&key, pair.codes, pair.window, &self.caller, now))
+            Some(enrolled.device.accept_pair(&key, (pair.codes, pair.window), &self.caller, now))
         };
         let judged = work.spend(&self.core.counters, judge).ok_or_else(no_codes)?;
         match judged.verdict {

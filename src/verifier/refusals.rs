@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::device::{Refusal, RefusalKind};
+use crate::device::RefusalKind;
 use crate::id::{AccountId, CallerId, SerialNumber};
 use crate::store::{Action, Change, Event};
 use crate::time::UnixTime;
@@ -15,12 +15,13 @@ pub(crate) struct Refusals {
     counted: Mutex<HashMap<Target, Counted>>,
 }
 
+/// The inputs that are counted together.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Target {
-    caller: CallerId,
-    account: Option<AccountId>,
-    serial: Option<SerialNumber>,
-    reason: RefusalKind,
+pub(crate) struct Target {
+    pub(crate) caller: CallerId,
+    pub(crate) account: Option<AccountId>,
+    pub(crate) serial: Option<SerialNumber>,
+    pub(crate) reason: RefusalKind,
 }
 
 struct Counted {
@@ -31,21 +32,8 @@ struct Counted {
 impl Refusals {
     /// Counts one. A caller who names ever new targets is counted without them once there are too
     /// many.
-    pub(crate) fn count(
-        &self,
-        at: UnixTime,
-        caller: &CallerId,
-        account: Option<&AccountId>,
-        serial: Option<&SerialNumber>,
-        refusal: Refusal,
-    ) {
+    pub(crate) fn count(&self, at: UnixTime, mut target: Target) {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut target = Target {
-            caller: caller.clone(),
-            account: account.cloned(),
-            serial: serial.cloned(),
-            reason: refusal.kind(),
-        };
         if counted.len() >= MOST_TARGETS && !counted.contains_key(&target) {
             target = Target { account: None, serial: None, ..target };
         }

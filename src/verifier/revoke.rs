@@ -85,7 +85,8 @@ impl Verifier {
                 let audit = vec![self.event(now, Action::SessionRevoked).account(account)];
                 Ok(Judgement::change(writes, audit, ()))
             });
-        Ok(decided.await?.0)
+        decided.await?;
+        Ok(())
     }
 }
 

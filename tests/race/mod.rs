@@ -56,7 +56,8 @@ fn a_step_presented_by_two_processes_is_accepted_once() {
         race.close();
     }
     println!(
-        "{ran} rounds in {:.1} s; {contended} of {} tries lost five races and were told to try again",
+        "{ran} rounds in {:.1} s; \
+         {contended} of {} tries lost five races and were told to try again",
         started.elapsed().as_secs_f32(),
         ran * 64
     );

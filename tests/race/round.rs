@@ -183,7 +183,12 @@ impl Round {
                 "a right code that came too late is no failure",
             );
         }
-        (!faults.is_empty()).then(|| format!("{kind:?}: not so: {faults:?} ({tally:?}; {failures} and {account_failures} failures)"))
+        (!faults.is_empty()).then(|| {
+            format!(
+                "{kind:?}: not so: {faults:?} \
+                 ({tally:?}; {failures} and {account_failures} failures)"
+            )
+        })
     }
 }
 

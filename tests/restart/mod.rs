@@ -22,7 +22,7 @@ use twostep::verifier::Verifier;
 use self::worker::{Start, Told};
 
 #[test]
-fn nothing_acknowledged_is_missing_after_a_kill_and_no_code_comes_back() {
+fn a_kill_loses_no_acknowledged_change_and_revives_no_code() {
     let rounds: u64 = std::env::var("TWOSTEP_RESTART_ROUNDS")
         .ok()
         .map_or(200, |rounds| rounds.parse().unwrap());

@@ -52,9 +52,10 @@ async fn a_context_is_complete_and_read_offline() {
         assert_eq!(header["alg"], algorithm.name());
         let (iat, serial) = (at.0, desk.alice.serial.as_str());
         let expected = json!({
-            "iss": "twostep", "sub": "alice", "aud": "payments", "iat": iat, "nbf": iat, "exp": iat + 3_600,
-            "jti": common.session_id, "gen": 1, "mfa_present": true, "amr": ["otp"], "mfa_time": iat,
-            "mfa_serial": serial, "mfa_kind": "totp", "uv": false,
+            "iss": "twostep", "sub": "alice", "aud": "payments",
+            "iat": iat, "nbf": iat, "exp": iat + 3_600, "jti": common.session_id, "gen": 1,
+            "mfa_present": true, "amr": ["otp"], "mfa_time": iat, "mfa_serial": serial,
+            "mfa_kind": "totp", "uv": false,
         });
         assert_eq!(claims, expected);
     }

@@ -25,7 +25,10 @@ fn read(desk: &Desk, jwks: &str, contexts: &BTreeMap<&str, String>) -> BTreeMap<
         .spawn()
         .unwrap();
     let jwks: Value = serde_json::from_str(jwks).unwrap();
-    let question = json!({ "jwks": jwks, "now": desk.world.now().0, "iss": "twostep", "aud": "payments", "contexts": contexts });
+    let question = json!({
+        "jwks": jwks, "now": desk.world.now().0, "iss": "twostep", "aud": "payments",
+        "contexts": contexts
+    });
     python.stdin.take().unwrap().write_all(question.to_string().as_bytes()).unwrap();
     let output = python.wait_with_output().unwrap();
     assert!(output.status.success());
@@ -75,7 +78,8 @@ async fn joserfc_reads_our_contexts_and_refuses_tampered_ones() {
         );
         let (unknown, impostor) = (Forge::foreign("unknown"), Forge::foreign(&forge.kid));
         let mut jwk_header = header.clone();
-        jwk_header["jwk"] = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+        let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        jwk_header["jwk"] = json!({ "kty": "OKP", "crv": "Ed25519", "x": x });
         let contexts = BTreeMap::from([
             ("ours", signed.as_str().to_owned()),
             ("for somebody else", elsewhere.as_str().to_owned()),

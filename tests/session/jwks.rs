@@ -73,7 +73,9 @@ impl Signed {
         let kid = &self.key["kid"];
         let foreign = [
             (
-                json!({ "kty": "RSA", "alg": "RS256", "use": "sig", "kid": "rsa", "n": "0vx7", "e": "AQAB" }),
+                json!({
+                    "kty": "RSA", "alg": "RS256", "use": "sig", "kid": "rsa", "n": "0vx7", "e": "AQAB"
+                }),
                 "no Ed25519",
             ),
             (json!({ "kty": "RSA", "n": "0vx7", "e": "AQAB" }), "no Ed25519"),
@@ -88,11 +90,15 @@ impl Signed {
                 "no Ed25519",
             ),
             (
-                json!({ "kty": "OKP", "crv": "Ed448", "alg": "EdDSA", "use": "sig", "kid": kid, "x": x }),
+                json!({
+                    "kty": "OKP", "crv": "Ed448", "alg": "EdDSA", "use": "sig", "kid": kid, "x": x
+                }),
                 "no Ed25519",
             ),
             (
-                json!({ "kty": "EC", "crv": "P-384", "alg": "ES384", "kid": "p384", "x": x, "y": x }),
+                json!({
+                    "kty": "EC", "crv": "P-384", "alg": "ES384", "kid": "p384", "x": x, "y": x
+                }),
                 "no Ed25519",
             ),
             (json!({ "kty": "EC", "crv": "secp256k1", "kid": kid, "x": x, "y": x }), "no Ed25519"),
@@ -182,7 +188,10 @@ async fn our_key_is_accepted_as_other_libraries_write_it() {
             json!({ "alg": null, "use": null, "kid": null }),
             json!({ "use": null, "key_ops": ["verify"], "ext": true }),
             json!({ "key_ops": ["sign", "verify"] }),
-            json!({ "x5c": ["MIIB"], "x5t": "AA", "x5t#S256": "AA", "x5u": "https://mallory.example/", "iat": 1, "exp": 0, "nbf": 9 }),
+            json!({
+                "x5c": ["MIIB"], "x5t": "AA", "x5t#S256": "AA", "x5u": "https://mallory.example/",
+                "iat": 1, "exp": 0, "nbf": 9
+            }),
             json!({ "iss": "somebody", "verified": false, "nested": { "kty": "RSA", "d": 1 } }),
         ] {
             assert_eq!(signed.judged(&[signed.changed(changes.clone())]), Ok(()), "{changes}");
@@ -375,8 +384,10 @@ async fn our_keys_come_back_from_joserfc_as_they_are() {
     if !tools::have("python:joserfc") {
         return;
     }
-    let script = "import json, sys\nfrom joserfc.jwk import KeySet\nkeys = KeySet.import_key_set(json.load(sys.stdin))\n\
-                  for key in keys.keys: print(json.dumps({'keys': [key.as_dict(private=False)]}))\nprint(json.dumps(keys.as_dict()))";
+    let script = "import json, sys\nfrom joserfc.jwk import KeySet\n\
+                  keys = KeySet.import_key_set(json.load(sys.stdin))\n\
+                  for key in keys.keys: print(json.dumps({'keys': [key.as_dict(private=False)]}))\n\
+                  print(json.dumps(keys.as_dict()))";
     for algorithm in SigningAlgorithm::ALL {
         let signed = Signed::by(algorithm).await;
         for key in [
@@ -411,8 +422,9 @@ async fn our_keys_come_back_from_joserfc_as_they_are() {
 
 /// The signature of RFC 8037 Appendix A.4, under each name that its algorithm has.
 #[test]
-fn a_key_knows_its_thumbprint_where_a_set_does_not_name_it() {
-    let set = br#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+fn a_key_without_an_id_gets_its_thumbprint() {
+    let set = br#"{"keys":[{"kty":"OKP","crv":"Ed25519",
+                            "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
     let key = JwkSet::from_json(set)
         .unwrap()
         .find("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k")

@@ -145,7 +145,7 @@ async fn a_replacement_does_not_bring_back_a_dropped_key() {
 }
 
 #[tokio::test]
-async fn a_key_that_was_sealed_again_stays_so_when_it_is_replaced() {
+async fn a_resealed_key_stays_resealed_when_it_is_replaced() {
     let [old, new] = [1, 2].map(|byte| Secret::new(vec![byte; 32]));
     let world = World::sealed_with(Keyring::new(&old, &[]).unwrap());
     let issuer = Issuer::new(world.verifier.clone(), "twostep");

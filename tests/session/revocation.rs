@@ -165,7 +165,8 @@ async fn revocation_separates_contexts_within_one_second() {
         );
     }
     println!(
-        "{rounds} rounds; of those at the same moment {before} were issued before and {overtaken} after the revocation"
+        "{rounds} rounds; of those at the same moment {before} were issued before and {overtaken} \
+         after the revocation"
     );
     assert!(
         rounds < 1_000 || (before > 0 && overtaken > 0),

@@ -16,7 +16,7 @@ use twostep::webauthn::{
 };
 
 #[tokio::test]
-async fn a_key_is_active_at_once_and_opens_a_session_that_says_so() {
+async fn a_key_is_active_at_once_and_opens_a_session() {
     let world = World::new();
     let (keys, issuer) = (keys_of(&world.verifier), Issuer::new(world.verifier.clone(), "twostep"));
     let mut key = SimulatedSecurityKey::new("alice");
@@ -264,7 +264,7 @@ impl Hook for Before {
 }
 
 #[tokio::test]
-async fn a_proof_that_ends_before_the_key_is_added_adds_none() {
+async fn a_revoked_proof_adds_no_key() {
     let world = World::new();
     let (keys, issuer) = (keys_of(&world.verifier), Issuer::new(world.verifier.clone(), "twostep"));
     let introspector = Introspector::new(issuer.clone(), world.verifier.clone());
@@ -317,7 +317,7 @@ async fn a_key_counts_as_a_device() {
 }
 
 #[tokio::test]
-async fn a_key_takes_no_codes_and_a_disabled_one_is_enrolled_again() {
+async fn a_key_takes_no_codes_and_returns_by_enrolment() {
     let world = World::new();
     let keys = keys_of(&world.verifier);
     let (mut key, device) = enrolled(&keys, "alice").await;

@@ -5,9 +5,11 @@
 
 mod accounts;
 mod ceremonies;
+mod ceremony_bounds;
 mod clock;
 mod devices;
 mod faults;
+mod identity;
 mod keys;
 mod model;
 mod one_refusal;

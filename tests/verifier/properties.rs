@@ -84,9 +84,18 @@ fn op() -> impl Strategy<Value = Op> {
         || prop_oneof![Just(Around::Present), Just(Around::Drift), Just(Around::Watermark)];
     let near = || prop_oneof![4 => -1..=1_i64, 2 => -3..=3_i64, 1 => -25..=25_i64];
     let far = prop_oneof![4 => -1..=2_i64, 2 => -22..=22_i64, 1 => -2_900..=2_900_i64];
-    let shape = prop_oneof![6 => Just(Shape::Right), 1 => Just(Shape::Reversed), 1 => Just(Shape::Skipping)];
+    let shape = prop_oneof![
+        6 => Just(Shape::Right),
+        1 => Just(Shape::Reversed),
+        1 => Just(Shape::Skipping),
+    ];
     let window = prop_oneof![3 => Just(Window::Owner), 1 => Just(Window::Admin)];
-    let entry = prop_oneof![6 => Just(Entry::Due), 1 => Just(Entry::Activate), 1 => Just(Entry::Resync), 2 => Just(Entry::Session)];
+    let entry = prop_oneof![
+        6 => Just(Entry::Due),
+        1 => Just(Entry::Activate),
+        1 => Just(Entry::Resync),
+        2 => Just(Entry::Session),
+    ];
     let pair = (who(), around(), far, shape, window, entry).prop_map(
         |(who, around, by, shape, window, entry)| Op::Pair {
             who,
@@ -97,9 +106,15 @@ fn op() -> impl Strategy<Value = Op> {
             entry,
         },
     );
-    let again = prop_oneof![2 => Just(Again::AsBefore), 2 => Just(Again::OtherSerial), 1 => Just(Again::OtherStepSize), 1 => Just(Again::Counter)];
+    let again = prop_oneof![
+        2 => Just(Again::AsBefore),
+        2 => Just(Again::OtherSerial),
+        1 => Just(Again::OtherStepSize),
+        1 => Just(Again::Counter),
+    ];
+    let times = prop_oneof![4 => 1..90_u64, 2 => 90..4_000_u64, 1 => 4_000..200_000_u64];
     prop_oneof![
-        10 => prop_oneof![4 => 1..90_u64, 2 => 90..4_000_u64, 1 => 4_000..200_000_u64].prop_map(Op::Pass),
+        10 => times.prop_map(Op::Pass),
         14 => (who(), around(), near()).prop_map(|(who, around, by)| Op::Code { who, around, by }),
         10 => pair,
         2 => who().prop_map(Op::Guess),

@@ -181,7 +181,7 @@ async fn the_owner_changes_devices_for_fifteen_minutes() {
 }
 
 #[tokio::test]
-async fn a_context_that_is_no_proof_here_is_none() {
+async fn a_foreign_or_weaker_context_is_no_proof() {
     let alice = Alice::new().await;
     let (elsewhere, _) = alice.context(&alice.only, "payments").await;
     assert!(alice.proof(&elsewhere).await.is_none(), "it is for another audience");

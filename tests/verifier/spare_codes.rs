@@ -135,7 +135,7 @@ async fn wrong_recovery_codes_lock_the_sheet_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_bypass_code_serves_once_within_its_time_and_for_its_account() {
+async fn a_bypass_code_serves_once_in_time_for_its_account() {
     let world = World::new();
     let (alice, bob) = (world.active("alice").await.account, world.active("bob").await.account);
     let code = given(&bypass(&world, &alice, 3_600).await);

@@ -264,7 +264,7 @@ async fn an_attacker_cannot_lock_early_or_keep_the_owner_out() {
 }
 
 #[tokio::test]
-async fn wrong_pairs_are_judged_five_an_hour_for_a_caller_and_thirty_for_a_device() {
+async fn wrong_pairs_an_hour_are_five_a_caller_thirty_a_device() {
     let world = World::new();
     let held = world.active("alice").await;
     let began = world.now();

@@ -138,7 +138,7 @@ impl SecurityKeys {
             Some(_) => (account.clone(), ItemKind::Ceremony),
             None => (no_account(), ItemKind::Decoy),
         };
-        let id = self.begin(&sealer, kept_for, kind, &remembered, now).await?;
+        let id = self.begin(&sealer, (&kept_for, kind), &remembered, now).await?;
         Ok(Begun { id, options })
     }
 

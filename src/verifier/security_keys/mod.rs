@@ -151,8 +151,7 @@ impl SecurityKeys {
     async fn begin(
         &self,
         sealer: &Sealer,
-        account: AccountId,
-        kind: ItemKind,
+        (account, kind): (&AccountId, ItemKind),
         state: &CeremonyState,
         now: UnixTime,
     ) -> Result<CeremonyId, Error> {
@@ -161,7 +160,7 @@ impl SecurityKeys {
         let state = Zeroizing::new(
             serde_json::to_vec(state).expect("the state of a ceremony is always JSON"),
         );
-        let (account, state) = (&account, &state);
+        let state = &state;
         contend(|| async move {
             let id = CeremonyId(URL_SAFE_NO_PAD.encode(&store::random::<16>()?[..]));
             let body = sealer.keyring().seal(&id.place(account), state)?.as_bytes().to_vec();

@@ -62,8 +62,7 @@ impl SecurityKeys {
         let id = self
             .begin(
                 &sealer,
-                account.clone(),
-                ItemKind::Ceremony,
+                (account, ItemKind::Ceremony),
                 &CeremonyState::Registration { name, state },
                 now,
             )

@@ -33,7 +33,7 @@ impl SecurityKeys {
         let (options, state) = self.relying_party.start_usernameless().map_err(unasked)?;
         let remembered = CeremonyState::Authentication(state);
         let id = self
-            .begin(&sealer, no_account(), ItemKind::Usernameless, &remembered, now)
+            .begin(&sealer, (&no_account(), ItemKind::Usernameless), &remembered, now)
             .await?;
         Ok(Begun { id, options })
     }

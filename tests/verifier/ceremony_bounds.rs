@@ -1,0 +1,307 @@
+//! Bounds of ceremonies: their number, their time, their keys, and the cost of refusals.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use test_support::keyring::{account, enrolled, forged, keys_of, used, verify};
+use test_support::world::{World, nowhere, refused};
+use twostep::device::Refusal;
+use twostep::otp::compressions;
+use twostep::secret::Secret;
+use twostep::store::Keyring;
+use twostep::time::Clock;
+use twostep::verifier::{Authority, Error};
+
+use super::ceremonies::{SIGNATURE, no_ceremony};
+
+#[tokio::test]
+async fn eight_ceremonies_of_an_account_are_open_and_five_minutes_long() {
+    let world = World::new();
+    let keys = keys_of(&world.verifier);
+    let ((mut key, _), (mut his, _)) =
+        (enrolled(&keys, "alice").await, enrolled(&keys, "bob").await);
+    let (alice, bob) = (account("alice"), account("bob"));
+    let of_bob = keys.begin_authentication(&bob).await.unwrap();
+    let mut all = Vec::new();
+    for number in 0..10 {
+        if number % 3 == 0 {
+            keys.begin_registration(&alice, None, &Authority::Admin).await.unwrap();
+        }
+        all.push(keys.begin_authentication(&alice).await.unwrap());
+    }
+    // Fourteen began; the sign-ins among the last eight are 4 to 9.
+    for (number, begun) in all.iter().enumerate() {
+        let finished = keys.finish_authentication(&alice, &begun.id, used(&mut key, begun)).await;
+        match finished {
+            Ok(_) => assert!(number >= 4, "{number}"),
+            finished => assert!(refused(finished) == Refusal::NoCeremony && number < 4, "{number}"),
+        }
+    }
+    let _verified = keys
+        .finish_authentication(&bob, &of_bob.id, used(&mut his, &of_bob))
+        .await
+        .unwrap();
+
+    for (seconds, open) in [(299, true), (300, false)] {
+        let begun = keys.begin_authentication(&alice).await.unwrap();
+        world.pass(seconds);
+        let finished = keys.finish_authentication(&alice, &begun.id, used(&mut key, &begun)).await;
+        assert_eq!(finished.is_ok(), open, "{seconds} {finished:?}");
+    }
+    // Unfinished ceremonies expire.
+    world.verifier.expire(Duration::from_secs(86_400)).await.unwrap();
+    assert_eq!(rows(&world, "1"), 0);
+}
+
+/// Counts the single-use items that meet this condition.
+fn rows(world: &World, condition: &str) -> u32 {
+    let store = rusqlite::Connection::open(world.path()).unwrap();
+    store
+        .query_row(&format!("SELECT count(*) FROM single_use WHERE {condition}"), [], |row| {
+            row.get(0)
+        })
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_account_without_a_key_gets_the_same_kind_of_options() {
+    let world = World::new();
+    let keys = keys_of(&world.verifier);
+    let (mut key, _) = enrolled(&keys, "alice").await;
+    world.active("carol").await;
+    let asked = async |name: &str| {
+        let begun = keys.begin_authentication(&account(name)).await.unwrap();
+        begun
+            .options
+            .allow_credentials
+            .into_iter()
+            .map(|credential| credential.id)
+            .collect::<Vec<_>>()
+    };
+    let hidden = async |name: &str| {
+        let begun = keys.begin_hidden_authentication(&account(name)).await.unwrap();
+        begun
+            .options
+            .allow_credentials
+            .into_iter()
+            .map(|credential| credential.id)
+            .collect::<Vec<_>>()
+    };
+    let mut all = BTreeSet::new();
+    for name in ["nobody", "somebody", "carol"] {
+        let ids = asked(name).await;
+        assert_eq!(ids, asked(name).await, "{name}: the same every time");
+        assert_eq!(ids, hidden(name).await, "{name}: who may not know of it is told the same");
+        assert_eq!(ids.len(), 1);
+        assert!(all.insert(ids));
+    }
+    assert_ne!(
+        hidden("alice").await,
+        asked("alice").await,
+        "who may not know of a key does not hear its id"
+    );
+    // The options differ in ids and challenge only.
+    let plain = |begun: twostep::verifier::Begun<twostep::webauthn::RequestOptions>| {
+        let mut options = serde_json::to_value(begun.options).unwrap();
+        options["challenge"] = options["challenge"].as_str().unwrap().len().into();
+        options["allowCredentials"][0]["id"] = true.into();
+        options
+    };
+    let [real, decoy] = [
+        keys.begin_authentication(&account("alice")).await.unwrap(),
+        keys.begin_authentication(&account("dave")).await.unwrap(),
+    ];
+    assert_eq!(plain(real), plain(decoy));
+
+    for number in 0..50 {
+        asked(&format!("nobody-{number}")).await;
+    }
+    assert_eq!(rows(&world, "kind = 'decoy'"), 8, "what is kept for nobody does not grow");
+    // An account of the name that they are kept for is another.
+    let begun = keys.begin_authentication(&account("nobody")).await.unwrap();
+    enrolled(&keys, "nobody").await;
+    let mut options = begun.options.clone();
+    options.allow_credentials = keys
+        .begin_authentication(&account("alice"))
+        .await
+        .unwrap()
+        .options
+        .allow_credentials;
+    let answer = key.get(&options, &test_support::keyring::origin()).unwrap().response();
+    assert_eq!(
+        refused(keys.finish_authentication(&account("nobody"), &begun.id, answer).await),
+        Refusal::KeyNotRegistered
+    );
+}
+
+#[tokio::test]
+async fn a_ceremony_outlives_a_replaced_sealing_key() {
+    let (old, new) = (Secret::new(vec![1; 32]), Secret::new(vec![2; 32]));
+    let world = World::sealed_with(Keyring::new(&old, &[]).unwrap());
+    let keys = keys_of(&world.verifier);
+    let (mut key, _) = enrolled(&keys, "alice").await;
+    let [one, two] = [
+        keys.begin_authentication(&account("alice")).await.unwrap(),
+        keys.begin_authentication(&account("alice")).await.unwrap(),
+    ];
+    world
+        .verifier
+        .rotate_sealing_keys(Keyring::new(&new, &[old]).unwrap())
+        .await
+        .unwrap();
+    let _verified = keys
+        .finish_authentication(&account("alice"), &one.id, used(&mut key, &one))
+        .await
+        .unwrap();
+    world
+        .verifier
+        .rotate_sealing_keys(Keyring::new(&new, &[]).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(
+        refused(
+            keys.finish_authentication(&account("alice"), &two.id, used(&mut key, &two))
+                .await
+        ),
+        Refusal::NoMatch
+    );
+    let _verified = verify(&keys, "alice", &mut key).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_clock_that_is_not_trusted_decides_nothing() {
+    let world = World::new();
+    let keys = keys_of(&world.verifier);
+    let (mut key, _) = enrolled(&keys, "alice").await;
+    world.verifier.note_time().await.unwrap();
+    let begun = keys.begin_authentication(&account("alice")).await.unwrap();
+    let answer = used(&mut key, &begun);
+    let before = world.clock.read().wall;
+    world.clock.set_wall(before.minus(Duration::from_secs(3_600)));
+    for finished in [
+        keys.finish_authentication(&account("alice"), &begun.id, answer.clone())
+            .await
+            .map(drop),
+        keys.begin_authentication(&account("alice")).await.map(drop),
+        keys.begin_registration(&account("bob"), None, &Authority::Admin)
+            .await
+            .map(drop),
+    ] {
+        assert!(matches!(finished, Err(Error::Clock(_))), "{finished:?}");
+    }
+    world.clock.set_wall(before);
+    let _verified = keys.finish_authentication(&account("alice"), &begun.id, answer).await.unwrap();
+}
+
+/// Neither keeps the other out.
+#[tokio::test]
+async fn codes_do_not_throttle_keys_nor_keys_codes() {
+    let world = World::new();
+    let keys = keys_of(&world.verifier);
+    let token = world.active("alice").await;
+    let (mut key, _) = enrolled(&keys, "alice").await;
+    for _ in 0..70 {
+        let begun = keys.begin_authentication(&account("alice")).await.unwrap();
+        assert_eq!(
+            refused(
+                keys.finish_authentication(&account("alice"), &begun.id, forged(&mut key, &begun))
+                    .await
+            ),
+            SIGNATURE
+        );
+    }
+    let _verified = world
+        .verifier
+        .verify_code(&token.account, &token.serial, token.code(world.now()))
+        .await
+        .unwrap();
+    for _ in 0..60 {
+        refused(
+            world
+                .verifier
+                .verify_code(&token.account, &nowhere(), token.wrong(world.now()))
+                .await,
+        );
+    }
+    world.pass(30);
+    let throttled = refused(
+        world
+            .verifier
+            .verify_code(&token.account, &token.serial, token.code(world.now()))
+            .await,
+    );
+    assert!(matches!(throttled, Refusal::Throttled { .. }), "{throttled:?}");
+    let _verified = verify(&keys, "alice", &mut key).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_account_that_was_removed_takes_its_ceremonies_along() {
+    let world = World::new();
+    let keys = keys_of(&world.verifier);
+    let (mut key, _) = enrolled(&keys, "alice").await;
+    let begun = keys.begin_authentication(&account("alice")).await.unwrap();
+    let answer = used(&mut key, &begun);
+    world.verifier.remove_account(&account("alice")).await.unwrap();
+    assert_eq!(
+        refused(keys.finish_authentication(&account("alice"), &begun.id, answer).await),
+        Refusal::KeyNotRegistered
+    );
+}
+
+#[tokio::test]
+async fn refusals_of_keys_cost_as_much_as_refusals_of_codes() {
+    let world = World::new();
+    let keys = keys_of(&world.verifier);
+    let token = world.active("carol").await;
+    let ((mut key, _), (mut his, of_bob)) =
+        (enrolled(&keys, "alice").await, enrolled(&keys, "bob").await);
+    let mut copy = key.clone();
+    let _verified = verify(&keys, "alice", &mut key).await.unwrap();
+    let (alice, bob, nobody) = (account("alice"), account("bob"), account("nobody-at-all"));
+    let begin = async |account| keys.begin_authentication(account).await.unwrap();
+    let (spent, disabled, wrong, cloned, foreign, mixed, unknown) = (
+        begin(&alice).await,
+        begin(&bob).await,
+        begin(&alice).await,
+        begin(&alice).await,
+        begin(&alice).await,
+        begin(&alice).await,
+        begin(&nobody).await,
+    );
+    let enrolment = keys.begin_registration(&alice, None, &Authority::Admin).await.unwrap();
+    let replayed = used(&mut key, &spent);
+    let _verified = keys.finish_authentication(&alice, &spent.id, replayed.clone()).await.unwrap();
+    world.verifier.deactivate(&of_bob.serial, &Authority::Admin).await.unwrap();
+    let begun_for_nobody = used(&mut key, &mixed);
+    let cases = [
+        ("replayed", &alice, &spent.id, replayed),
+        ("signature", &alice, &wrong.id, forged(&mut key, &wrong)),
+        ("no_match", &alice, &enrolment.id, used(&mut key, &mixed)),
+        ("sign_count", &alice, &cloned.id, used(&mut copy, &cloned)),
+        ("not_active", &bob, &disabled.id, used(&mut his, &disabled)),
+        ("key_not_registered", &alice, &foreign.id, used(&mut his, &disabled)),
+        ("no_ceremony", &alice, &no_ceremony(), used(&mut key, &mixed)),
+        ("no_ceremony", &bob, &mixed.id, used(&mut key, &mixed)),
+        ("unknown_device", &nobody, &unknown.id, begun_for_nobody),
+    ];
+    let mut costs: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
+    for (reason, account, id, answer) in cases {
+        let (counted, real) = (world.verifier.counts().compressions, compressions());
+        assert_eq!(refused(keys.finish_authentication(account, id, answer).await).name(), reason);
+        let cost = compressions() - real;
+        assert_eq!(
+            world.verifier.counts().compressions - counted,
+            cost,
+            "{reason}: what is counted is what was done"
+        );
+        costs.entry(cost).or_default().push(reason);
+    }
+    let real = compressions();
+    refused(
+        world
+            .verifier
+            .verify_code(&token.account, &token.serial, token.wrong(world.now()))
+            .await,
+    );
+    costs.entry(compressions() - real).or_default().push("a wrong code");
+    assert_eq!(costs.len(), 1, "compressions by class: {costs:#?}");
+}
