@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::deadline::Deadline;
 use super::fault::Fault;
-use super::frame::{Assembly, BROADCAST, LONGEST_REPORT, Part, command};
+use super::frame::{Assembly, BROADCAST, Frame, LONGEST_REPORT, Part, command};
 use super::hid::{Channel, SILENCE};
 
 /// The reason why a command waits.
@@ -32,6 +32,17 @@ pub(super) struct Link<'a> {
     pub(super) channel: &'a mut Channel,
     pub(super) deadline: Deadline,
     pub(super) on_wait: &'a mut dyn OnWait,
+}
+
+/// Times after which an answer is taken for lost.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// While the key talks to other programs.
+    crowded: Duration,
+    /// Otherwise.
+    alone: Duration,
+    /// The shortest pause after "busy".
+    after_busy: Duration,
 }
 
 /// The reason why one exchange failed.
@@ -77,7 +88,8 @@ impl Link<'_> {
         let (mut crowded, mut alone) = (self.channel.patience(ASK_AGAIN.1), SILENCE);
         self.channel.drop_stale(&self.deadline)?;
         loop {
-            match self.exchange((command, message), (crowded, alone, pause)) {
+            let patience = Patience { crowded, alone, after_busy: pause };
+            match self.exchange((command, message), patience) {
                 Ok(answer) => return Ok(answer),
                 Err(ExchangeError::Busy) => {
                     pause = (pause * 2).min(BACKOFF.1);
@@ -225,42 +237,26 @@ impl Link<'_> {
         }
     }
 
-    /// One message there, one back. After so long without a word from the key the answer is lost:
-    /// the first while it speaks to others, else the second. The third is the least pause after
-    /// "busy".
+    /// Sends one message and receives the answer.
     fn exchange(
         &mut self,
         (asked, message): (u8, &[u8]),
-        (crowded, alone, pause): (Duration, Duration, Duration),
+        patience: Patience,
     ) -> Result<Vec<u8>, ExchangeError> {
         self.channel.traffic.begin_exchange();
         self.channel.send(self.channel.id, asked, message)?;
         let mut assembly = Assembly::default();
         let asked_at = Instant::now();
-        let mut heard = asked_at;
-        let mut blinking = false;
+        let (mut heard, mut blinking) = (asked_at, false);
         let mut busy: Option<Duration> = None;
         loop {
             let mut report = [0; LONGEST_REPORT];
-            let wait = match busy {
-                Some(busy) => busy.saturating_sub(asked_at.elapsed()),
-                None => (if self.channel.traffic.is_crowded() { crowded } else { alone })
-                    .saturating_sub(heard.elapsed()),
+            let wait = match (busy, self.channel.traffic.is_crowded()) {
+                (Some(busy), _) => busy.saturating_sub(asked_at.elapsed()),
+                (None, true) => patience.crowded.saturating_sub(heard.elapsed()),
+                (None, false) => patience.alone.saturating_sub(heard.elapsed()),
             };
-            let frame = match self.channel.receive(&mut report, &self.deadline.within(wait)) {
-                Err(Fault::Late) if busy.is_some() && !self.deadline.left().is_zero() => {
-                    return Err(ExchangeError::Busy);
-                }
-                Err(Fault::Late) if self.deadline.left() > Duration::ZERO => {
-                    return Err(Fault::Silent.into());
-                }
-                other => other?,
-            };
-            let Some(frame) = frame else { continue };
-            if frame.channel != self.channel.id {
-                self.channel.traffic.note(&frame);
-                continue;
-            }
+            let Some(frame) = self.frame(&mut report, wait, busy.is_some())? else { continue };
             heard = Instant::now();
             let reports_in = self.channel.reports_in;
             match assembly.take(frame.part, reports_in).map_err(Fault::Odd)? {
@@ -268,29 +264,20 @@ impl Link<'_> {
                 Some((command::KEEPALIVE, status)) => {
                     // The key has taken the message after all.
                     busy = None;
-                    match status.first() {
-                        Some(&KEEPALIVE_TOUCH) => {
-                            self.channel.traffic.note_touch();
-                            if !blinking {
-                                blinking = true;
-                                self.tell(Wait::Touch);
-                            }
-                        }
-                        Some(_) => self.channel.traffic.note_work(),
-                        None => {}
-                    }
+                    self.note_keepalive(&status, &mut blinking);
                     assembly = Assembly::default();
                 }
                 Some((command::ERROR, code)) => match error(code.first().copied()) {
-                    // Each report of a message can be turned away, and one that was sent before may
+                    // Each report of a message can be rejected, and one that was sent before may
                     // have been taken.
                     ExchangeError::Busy => {
                         self.channel.traffic.note_others();
                         self.tell(Wait::Busy);
-                        busy = busy.or(Some(again_after(asked_at.elapsed(), pause)));
+                        let again = again_after(asked_at.elapsed(), patience.after_busy);
+                        busy = busy.or(Some(again));
                         assembly = Assembly::default();
                     }
-                    trouble => return Err(trouble),
+                    error => return Err(error),
                 },
                 Some((command, answer)) if command == asked => {
                     self.channel.note_pace(asked_at.elapsed());
@@ -298,6 +285,37 @@ impl Link<'_> {
                 }
                 Some(_) => return Err(Fault::Odd("it answered another command").into()),
             }
+        }
+    }
+
+    /// Waits for a report; `None` unless it is a frame of this channel.
+    fn frame<'a>(
+        &mut self,
+        report: &'a mut [u8; LONGEST_REPORT],
+        wait: Duration,
+        busy: bool,
+    ) -> Result<Option<Frame<'a>>, ExchangeError> {
+        let frame = match self.channel.receive(report, &self.deadline.within(wait)) {
+            Err(Fault::Late) if !self.deadline.left().is_zero() => {
+                return Err(if busy { ExchangeError::Busy } else { Fault::Silent.into() });
+            }
+            other => other?,
+        };
+        let others = frame.filter(|frame| frame.channel != self.channel.id);
+        others.iter().for_each(|frame| self.channel.traffic.note(frame));
+        Ok(frame.filter(|_| others.is_none()))
+    }
+
+    fn note_keepalive(&mut self, status: &[u8], blinking: &mut bool) {
+        match status.first() {
+            Some(&KEEPALIVE_TOUCH) => {
+                self.channel.traffic.note_touch();
+                if !std::mem::replace(blinking, true) {
+                    self.tell(Wait::Touch);
+                }
+            }
+            Some(_) => self.channel.traffic.note_work(),
+            None => {}
         }
     }
 }

@@ -48,6 +48,33 @@ pub struct Assertion {
     pub backed_up: bool,
 }
 
+impl AuthenticationState {
+    /// Judges whether the credential was asked for and belongs to the account.
+    fn judge_credential(
+        &self,
+        response: &AuthenticationResponse,
+        credential: &Credential,
+    ) -> Result<(), Fault> {
+        let fault = |step, what| Ceremony::Authentication.fault(step, what);
+        if response.kind != PUBLIC_KEY || response.id != base64url::text(&response.raw_id) {
+            return Err(fault(3, "this is no public key credential"));
+        }
+        if !self.usernameless && !self.allow.iter().any(|id| id.as_bytes() == response.raw_id) {
+            return Err(fault(5, "the credential is not one of those asked for"));
+        }
+        // Libraries send an empty user handle for a key that stores no credentials.
+        let owner = response.response.user_handle.as_ref().filter(|owner| !owner.is_empty());
+        if self.usernameless && owner.is_none() {
+            return Err(fault(6, "the key does not say whose credential it is"));
+        }
+        let others = owner.is_some_and(|owner| !bool::from(owner.ct_eq(&credential.user_handle)));
+        if credential.id.as_bytes() != response.raw_id || others {
+            return Err(fault(6, "the credential is another account's"));
+        }
+        Ok(())
+    }
+}
+
 impl RelyingParty {
     /// Begins an authentication with one of these credentials, all of one account.
     ///
@@ -107,21 +134,7 @@ impl RelyingParty {
         credential: &Credential,
     ) -> Result<Assertion, Fault> {
         let fault = |step, what| Ceremony::Authentication.fault(step, what);
-        if response.kind != PUBLIC_KEY || response.id != base64url::text(&response.raw_id) {
-            return Err(fault(3, "this is no public key credential"));
-        }
-        if !state.usernameless && !state.allow.iter().any(|id| id.as_bytes() == response.raw_id) {
-            return Err(fault(5, "the credential is not one of those asked for"));
-        }
-        // Libraries send an empty user handle for a key that stores no credentials.
-        let owner = response.response.user_handle.as_ref().filter(|owner| !owner.is_empty());
-        if state.usernameless && owner.is_none() {
-            return Err(fault(6, "the key does not say whose credential it is"));
-        }
-        let others = owner.is_some_and(|owner| !bool::from(owner.ct_eq(&credential.user_handle)));
-        if credential.id.as_bytes() != response.raw_id || others {
-            return Err(fault(6, "the credential is another account's"));
-        }
+        state.judge_credential(response, credential)?;
         self.attestation.still_accepts(credential)?;
         let data = AuthenticatorData::parse(&response.response.authenticator_data);
         let data = data.ok().filter(|data| data.attested.is_none());

@@ -239,7 +239,13 @@ pub fn authentication_from_ctap2(
     signature: &[u8],
     user_handle: Option<&[u8]>,
 ) -> AuthenticationResponse {
-    authentication(client_data, credential_id, auth_data.to_vec(), signature, user_handle, None)
+    let response = AssertionResponse {
+        client_data_json: client_data.json.clone(),
+        authenticator_data: auth_data.to_vec(),
+        signature: signature.to_vec(),
+        user_handle: user_handle.map(<[u8]>::to_vec),
+    };
+    authentication(credential_id, response, None)
 }
 
 /// A response from the answer to U2F_AUTHENTICATE without its status word (FIDO U2F Raw Message
@@ -262,15 +268,13 @@ pub fn authentication_from_u2f(
     }
     // User presence and counter have the same form in both formats, and the key signed them (L3
     // §6.1.2).
-    let auth_data = [&rp_id_hash[..], head].concat();
-    Ok(authentication(
-        client_data,
-        credential_id,
-        auth_data,
-        signature,
-        None,
-        app_id_used.then_some(true),
-    ))
+    let response = AssertionResponse {
+        client_data_json: client_data.json.clone(),
+        authenticator_data: [&rp_id_hash[..], head].concat(),
+        signature: signature.to_vec(),
+        user_handle: None,
+    };
+    Ok(authentication(credential_id, response, app_id_used.then_some(true)))
 }
 
 fn registration(
@@ -293,22 +297,14 @@ fn registration(
 }
 
 fn authentication(
-    client_data: &ClientData,
     id: &[u8],
-    authenticator_data: Vec<u8>,
-    signature: &[u8],
-    user_handle: Option<&[u8]>,
+    response: AssertionResponse,
     appid: Option<bool>,
 ) -> AuthenticationResponse {
     AuthenticationResponse {
         id: base64url::text(id),
         raw_id: id.to_vec(),
-        response: AssertionResponse {
-            client_data_json: client_data.json.clone(),
-            authenticator_data,
-            signature: signature.to_vec(),
-            user_handle: user_handle.map(<[u8]>::to_vec),
-        },
+        response,
         kind: PUBLIC_KEY.to_owned(),
         client_extension_results: ExtensionResults { appid, cred_props: None },
     }

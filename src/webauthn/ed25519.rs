@@ -50,22 +50,12 @@ impl PublicKey {
     /// client data (L3 §8.2). `chain` are the statement's certificates, the leaf first.
     pub(super) fn judge_statement(
         &self,
-        format: &str,
         statement: Item<'_>,
         chain: &[&[u8]],
         signed: &[u8],
         aaguid: &[u8; 16],
     ) -> Result<Proof, Fault> {
-        let fault = |step, what| Ceremony::Registration.fault(step, what);
-        match format {
-            "packed" => {}
-            // TPM, U2F and the platform formats do not support Ed25519.
-            "tpm" | "fido-u2f" | "android-key" | "apple" => {
-                return Err(fault(22, "the attestation format does not support Ed25519 keys"));
-            }
-            _ => return Err(fault(21, "the attestation format is unknown")),
-        }
-        let wrong = || fault(22, "the attestation statement is invalid");
+        let wrong = || Ceremony::Registration.fault(22, "the attestation statement is invalid");
         let signature = statement.get("sig").and_then(Item::bytes).ok_or_else(wrong)?;
         let algorithm = statement.get("alg").and_then(Item::integer).ok_or_else(wrong)?;
         if statement.get("x5c").is_none() {
@@ -85,6 +75,19 @@ impl PublicKey {
             && assert_packed_attest_req(leaf).is_ok()
             && validate_extension::<FidoGenCeAaguid>(leaf, aaguid).is_ok();
         if right { Ok(Proof::Certified) } else { Err(wrong()) }
+    }
+}
+
+/// Refuses the formats of attestation that have no Ed25519 keys.
+pub(super) fn judge_format(format: &str) -> Result<(), Fault> {
+    let fault = |step, what| Ceremony::Registration.fault(step, what);
+    match format {
+        "packed" => Ok(()),
+        // TPM, U2F and the platform formats do not support Ed25519.
+        "tpm" | "fido-u2f" | "android-key" | "apple" => {
+            Err(fault(22, "the attestation format does not support Ed25519 keys"))
+        }
+        _ => Err(fault(21, "the attestation format is unknown")),
     }
 }
 

@@ -7,7 +7,9 @@ use webauthn_rs_core::proto as core;
 
 use super::algorithm::SignatureAlgorithm;
 use super::attestation_object::AttestationObject;
-use super::authenticator_data::{AuthenticatorData, BACKED_UP, BACKUP_ELIGIBLE, USER_VERIFIED};
+use super::authenticator_data::{
+    AttestedCredential, AuthenticatorData, BACKED_UP, BACKUP_ELIGIBLE, USER_VERIFIED,
+};
 use super::credential::{Aaguid, Credential, CredentialId};
 use super::ed25519::StandIn;
 use super::fault::{Ceremony, Fault};
@@ -100,6 +102,29 @@ impl RelyingParty {
         self.resident_key != ResidentKey::Discouraged
     }
 
+    /// Returns the id and the public key of a new credential, if both were asked for.
+    fn identify(
+        &self,
+        state: &RegistrationState,
+        response: &RegistrationResponse,
+        attested: &AttestedCredential<'_>,
+    ) -> Result<(CredentialId, PublicKey), Fault> {
+        let fault = |step, what| Ceremony::Registration.fault(step, what);
+        let key = public_key::read(attested.key)
+            .ok()
+            .filter(|key| self.algorithms.contains(&key.algorithm()));
+        let key = key.ok_or_else(|| fault(20, "the public key's algorithm was not asked for"))?;
+        let id = CredentialId::new(attested.id)
+            .map_err(|_| fault(25, "the credential id is not 1 to 1023 bytes"))?;
+        if state.exclude.contains(&id) {
+            return Err(fault(26, "this key is enrolled already"));
+        }
+        if response.raw_id != attested.id {
+            return Err(fault(27, "the credential has two ids"));
+        }
+        Ok((id, key))
+    }
+
     /// Finishes a registration. Before storing the credential, the caller ensures that no account
     /// has a credential with this id (step 26), that `state` belongs to the account, and that it is
     /// used only once.
@@ -129,40 +154,10 @@ impl RelyingParty {
         let data = AuthenticatorData::parse(object.authenticator_data).map_err(|_| unreadable())?;
         let attested = data.attested.as_ref().ok_or_else(unreadable)?;
 
-        let key = public_key::read(attested.key)
-            .ok()
-            .filter(|key| self.algorithms.contains(&key.algorithm()));
-        let key = key.ok_or_else(|| fault(20, "the public key's algorithm was not asked for"))?;
-        let id = CredentialId::new(attested.id)
-            .map_err(|_| fault(25, "the credential id is not 1 to 1023 bytes"))?;
-        if state.exclude.contains(&id) {
-            return Err(fault(26, "this key is enrolled already"));
-        }
-        if response.raw_id != attested.id {
-            return Err(fault(27, "the credential has two ids"));
-        }
+        let (id, key) = self.identify(state, response, attested)?;
 
-        // Judge the ceremony first, with the attestation statement replaced by `none`, as clients
-        // do (L3 §5.1.3); no signature covers the replaced part.
         let core = self.core_in(&origin)?;
-        let client_data = client_data::plain(&response.response.client_data_json)
-            .ok_or_else(|| fault(6, fault::NOT_JSON))?;
-        let plain = data.without_extensions();
-        let shown = match &key {
-            PublicKey::Core(..) => AttestationObject::none(&plain),
-            PublicKey::Ed25519(_) => StandIn::new()
-                .and_then(|stand_in| stand_in.attestation_object(&plain, attested))
-                .ok_or(Fault::BadInput(
-                    "the system has no random numbers, which judging the key needs",
-                ))?,
-        };
-        let unattested = as_core(response, client_data, shown);
-        let judged = core
-            .register_credential(&unattested, &state.core, None)
-            .map_err(|error| fault::of_registration(&error))?;
-        if matches!(&key, PublicKey::Core(_, key) if judged.cred != *key) {
-            return Err(fault(20, "the public key can be read in two ways"));
-        }
+        judge_ceremony(&core, state, response, &data, (attested, &key))?;
         // U2F has no models: its signature covers no AAGUID (L3 §8.6).
         let aaguid = Aaguid::new(attested.aaguid).filter(|_| object.format != "fido-u2f");
         let (stated, format) = if self.attestation.conveyance == Conveyance::None {
@@ -202,6 +197,37 @@ impl RelyingParty {
                 .and_then(|said| said.rk),
         })
     }
+}
+
+fn judge_ceremony(
+    core: &webauthn_rs_core::WebauthnCore,
+    state: &RegistrationState,
+    response: &RegistrationResponse,
+    data: &AuthenticatorData<'_>,
+    (attested, key): (&AttestedCredential<'_>, &PublicKey),
+) -> Result<(), Fault> {
+    let fault = |step, what| Ceremony::Registration.fault(step, what);
+    // Judge the ceremony first, with the attestation statement replaced by `none`, as clients
+    // do (L3 §5.1.3); no signature covers the replaced part.
+    let client_data = client_data::plain(&response.response.client_data_json)
+        .ok_or_else(|| fault(6, fault::NOT_JSON))?;
+    let plain = data.without_extensions();
+    let shown = match key {
+        PublicKey::Core(..) => AttestationObject::none(&plain),
+        PublicKey::Ed25519(_) => StandIn::new()
+            .and_then(|stand_in| stand_in.attestation_object(&plain, attested))
+            .ok_or(Fault::BadInput(
+                "the system has no random numbers, which judging the key needs",
+            ))?,
+    };
+    let unattested = as_core(response, client_data, shown);
+    let judged = core
+        .register_credential(&unattested, &state.core, None)
+        .map_err(|error| fault::of_registration(&error))?;
+    if matches!(key, PublicKey::Core(_, key) if judged.cred != *key) {
+        return Err(fault(20, "the public key can be read in two ways"));
+    }
+    Ok(())
 }
 
 impl fmt::Debug for RegistrationState {

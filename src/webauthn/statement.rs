@@ -14,7 +14,7 @@ use super::fault::{Ceremony, Fault};
 use super::proof::Proof;
 use super::public_key::PublicKey;
 use super::vouched::Vouched;
-use super::{cbor, fault, tpm};
+use super::{cbor, ed25519, fault, tpm};
 
 /// A registration that is right except for its statement, which is still to be judged.
 pub(super) struct Stated<'a, 'b> {
@@ -49,6 +49,22 @@ impl<'a> Stated<'a, '_> {
         Judged { proof: self.verify(statement, &chain), chain }
     }
 
+    /// Verifies a statement of a security key without webauthn-rs.
+    fn vouched(
+        &self,
+        statement: Item<'_>,
+        chain: &[&[u8]],
+        client_data_hash: &[u8; 32],
+    ) -> Option<Proof> {
+        let authenticator_data = self.object.authenticator_data;
+        let vouched = Vouched { statement, chain, authenticator_data, client_data_hash };
+        match self.object.format {
+            "packed" => vouched.packed(),
+            "fido-u2f" => vouched.u2f(),
+            _ => None,
+        }
+    }
+
     fn verify(&self, statement: Item<'_>, chain: &[&[u8]]) -> Result<Proof, Fault> {
         let client_data_hash: [u8; 32] =
             Sha256::digest(&self.response.response.client_data_json).into();
@@ -79,30 +95,14 @@ impl<'a> Stated<'a, '_> {
         }
         if let PublicKey::Ed25519(key) = self.key {
             let signed = [self.object.authenticator_data, &client_data_hash].concat();
-            return key.judge_statement(
-                self.object.format,
-                statement,
-                chain,
-                &signed,
-                &self.attested.aaguid,
-            );
+            ed25519::judge_format(self.object.format)?;
+            return key.judge_statement(statement, chain, &signed, &self.attested.aaguid);
         }
         let judged = match self.core.register_credential(self.response, self.state, None) {
             Ok(judged) => judged,
             // webauthn-rs fails here before judging the statement.
             Err(error @ (WebauthnError::ParseJSONFailure(_) | WebauthnError::ParseNOMFailure)) => {
-                let authenticator_data = self.object.authenticator_data;
-                let vouched = Vouched {
-                    statement,
-                    chain,
-                    authenticator_data,
-                    client_data_hash: &client_data_hash,
-                };
-                let proof = match self.object.format {
-                    "packed" => vouched.packed(),
-                    "fido-u2f" => vouched.u2f(),
-                    _ => None,
-                };
+                let proof = self.vouched(statement, chain, &client_data_hash);
                 return proof.ok_or_else(|| fault::of_statement(&error));
             }
             Err(error) => return Err(fault::of_statement(&error)),

@@ -8,6 +8,7 @@ mod authenticate;
 mod find;
 mod probe;
 mod register;
+mod runner;
 mod selection;
 mod session;
 mod verdict;

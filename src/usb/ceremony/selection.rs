@@ -7,50 +7,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::runner::{Event, Runner, State, perform};
 use super::session::{GoAhead, KeyEvent, KeySession, Readiness};
 use super::verdict::Outcome;
-use super::{Ceremony, Fit, probe, verdict};
+use super::{Ceremony, verdict};
 use crate::usb::bus::Bus;
 use crate::usb::deadline::{Cancel, Deadline, Options};
 use crate::usb::error::Error;
 use crate::usb::fault::Fault;
 use crate::usb::key::Key;
 use crate::usb::person::{Person, Progress};
-
-enum Event<T> {
-    /// The thread of this key says something.
-    OfKey(usize, KeyEvent),
-    /// The thread of this key has ended; whether its key had blinked.
-    Ended(usize, Result<T, Fault>, bool),
-    /// The keys that are plugged in now.
-    Keys(Vec<Key>),
-}
-
-/// One key, from when it was seen to when it was let go.
-struct Runner {
-    key: Key,
-    begun: Instant,
-    cancel: Cancel,
-    state: State,
-    present: bool,
-    /// Another program was seen to use it.
-    busy: bool,
-}
-
-enum State {
-    /// The key is being probed.
-    Looking,
-    /// The key fits, and waits for the go-ahead.
-    Fits(Sender<GoAhead>),
-    /// The key may fit, and waits for the go-ahead.
-    Perhaps(Sender<GoAhead>),
-    /// The key has the go-ahead to blink.
-    Going,
-    /// The key takes no further part, for this reason.
-    Ended(Outcome),
-    /// The key was unplugged before it blinked.
-    Gone,
-}
 
 struct Selection<C: Ceremony> {
     bus: Arc<dyn Bus>,
@@ -437,22 +403,6 @@ impl<C: Ceremony> Selection<C> {
             }
         }
     }
-}
-
-/// The whole way of one key.
-fn perform<C: Ceremony>(
-    bus: &Arc<dyn Bus>,
-    ceremony: &C,
-    session: &mut KeySession,
-) -> Result<C::Output, Fault> {
-    let (mut authenticator, standing) = probe::probe(bus, ceremony, session)?;
-    let (readiness, found) = match standing {
-        Fit::Yes(found) => (Readiness::Fits, found),
-        Fit::Perhaps(found) => (Readiness::Perhaps, found),
-        Fit::No(why) => return Err(why.into()),
-    };
-    session.wait_for_go_ahead(readiness)?;
-    ceremony.perform(&mut authenticator, found, session)
 }
 
 /// Time for a key to say whether it fits, while other keys wait for it.
