@@ -1,6 +1,8 @@
 //! The module in hosts: a test host with a simulated agent, the same with failing system calls, and
 //! the system's own hosts with a real agent.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
+
 mod faults;
 mod module;
 mod stacks;

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_character_is_named_by_code_point_and_a_digit_by_kind() {
+    fn characters_are_named_by_code_point_and_digits_by_kind() {
         for (text, name) in [
             ("12\u{a0}34", "U+00A0 (no-break space)"),
             ("12\u{2013}34", "U+2013 (en dash)"),

@@ -257,7 +257,7 @@ mod tests {
 
     /// Each code point of the property, and of what beside it prints as nothing.
     #[test]
-    fn an_invisible_character_in_a_name_is_refused_by_its_code_point() {
+    fn an_invisible_character_in_a_name_is_refused() {
         let ranges = [
             (0xad, 0xad),
             (0x34f, 0x34f),

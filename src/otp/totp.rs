@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_no_steps_before_t0_and_none_after_the_last() {
+    fn steps_begin_at_t0_and_end_at_the_last() {
         assert_eq!(candidates(TimeStep(0), 0).collect::<Vec<u64>>(), [0, 1]);
         assert_eq!(candidates(TimeStep(1), -5).collect::<Vec<u64>>(), [0, 1, 2]);
         assert_eq!(

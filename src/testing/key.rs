@@ -344,7 +344,7 @@ impl CredentialKey {
 
     /// The public key as a COSE_Key.
     fn cose(&self) -> Vec<u8> {
-        let algorithm = self.algorithm().identifier().into();
+        let algorithm = self.algorithm().identifier();
         match self {
             CredentialKey::P256(key) => {
                 let point = point(key);

@@ -83,7 +83,8 @@ impl FromStr for UnixTime {
         };
         let offset = offset(zone).ok_or(BadTime)?;
         let time = utc(local).ok_or(BadTime)?;
-        time.0.checked_sub_signed(offset).map(UnixTime).ok_or(BadTime)
+        // An offset is less than a day, so it can be negated.
+        time.0.checked_add_signed(-offset).map(UnixTime).ok_or(BadTime)
     }
 }
 

@@ -77,8 +77,8 @@ impl fmt::Debug for BypassCode {
 impl fmt::Display for BadPasscode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "a code is the 6 to 8 digits that the device shows, or a recovery code (16 characters), \
-             or a bypass code (20 characters)",
+            "a code is the 6 to 8 digits that the device shows, or a recovery code (16 \
+             characters), or a bypass code (20 characters)",
         )
     }
 }

@@ -112,7 +112,7 @@ fn a_proof_that_is_impossible_is_not_asked_for() {
 }
 
 #[test]
-fn a_browser_is_sent_to_sign_in_and_back_to_our_origins() {
+fn a_browser_signs_in_and_returns_to_our_origins() {
     let forward = "[forward]\nsign_in = \"https://login.example.com/mfa\"\n\
                    return_to = [\"https://app.example.com\", \"http://localhost:8080\"]\n";
     let agent = Agent::start(&format!("{TCP}{POLICIES}{forward}"));

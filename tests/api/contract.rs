@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{fs, thread};
@@ -49,7 +48,7 @@ fn exactly_the_routes_statuses_and_codes_of_the_contract_are_seen() {
     let agent = Agent::start(&format!("{TCP}[limits]\nburst = 100000\n{related}{forward}"));
     let admin = watched(admin(&agent));
     what_succeeds(&admin);
-    what_is_refused_by_its_state(&admin, &watched(super::admin(&agent)));
+    what_is_refused_by_its_state(&admin);
     what_anybody_may_be_told(&watched(Client::tcp(agent.address())), &admin);
     what_callers_are_refused(&agent, &watched);
     what_needs_the_store(&agent, &admin);
@@ -172,7 +171,7 @@ fn what_succeeds_on_the_spot(admin: &Client, session: &str) {
     admin.put(fresh, kept);
 }
 
-fn what_is_refused_by_its_state(admin: &Client, other: &Client) {
+fn what_is_refused_by_its_state(admin: &Client) {
     // Well-formed requests that name missing things.
     for route in ROUTES
         .iter()
@@ -239,21 +238,6 @@ fn what_is_refused_by_its_state(admin: &Client, other: &Client) {
         .refused(409, "EntityTemporarilyUnmodifiable");
     let unknown = json!({"account": "nobody", "serial": "NOT-THERE-000", "code": "123456"});
     admin.post("/v1/sessions", unknown).refused(403, "AccessDenied");
-
-    // Change the account all the time: a change between two of those loses, and may be tried again.
-    let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
-                other.post("/v1/accounts/carol/revoke-sessions", json!({})).is(200);
-            }
-        });
-        let lost = (0..2_000)
-            .map(|_| admin.post("/v1/accounts/carol/bypass", json!({})))
-            .find(|answer| answer.status != 201);
-        done.store(true, Ordering::Relaxed);
-        lost.expect("one of them comes between").refused(409, "ConcurrentModification");
-    });
 }
 
 /// One device more, and Carol has as many as she may have.

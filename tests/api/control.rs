@@ -95,7 +95,7 @@ fn a_rotated_key_verifies_and_a_dropped_one_does_not() {
 }
 
 #[test]
-fn a_configured_algorithm_signs_from_the_start_and_older_contexts_stay_valid() {
+fn a_configured_algorithm_signs_at_once_and_older_contexts_stay() {
     let signed_by = |client: &Client| {
         let keys = client.get("/v1/signing-keys").is(200);
         let name = text(&keys["signing_keys"][0]["algorithm"]);
@@ -153,7 +153,7 @@ fn a_configured_algorithm_signs_from_the_start_and_older_contexts_stay_valid() {
 }
 
 #[test]
-fn a_context_revoked_in_one_agent_is_dead_in_another_at_once() {
+fn a_context_revoked_in_one_agent_ends_in_another() {
     let agent = Agent::start("[limits]\nburst = 100000\n");
     let other = beside(&agent, "[limits]\nburst = 100000\n");
     let (here, there) = (admin(&agent), admin(&other));

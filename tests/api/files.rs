@@ -41,7 +41,7 @@ fn a_stopped_agent_leaves_its_store_in_one_file() {
         let folder = agent.into_folder();
         assert_eq!(
             names(folder.path()),
-            ["store.db", "store.db.lock", "store.db.turn", "store.db.witness"],
+            ["store.db", "store.db.chain-1", "store.db.lock", "store.db.turn", "store.db.witness"],
             "{signal}"
         );
         let copy = tempfile::tempdir().unwrap();
@@ -67,14 +67,14 @@ fn an_agent_that_cannot_start_leaves_its_store_in_one_file() {
     assert!(log.contains("sealed under another key"), "{log}");
     assert_eq!(
         names(folder.path()),
-        ["store.db", "store.db.lock", "store.db.turn", "store.db.witness"]
+        ["store.db", "store.db.chain-1", "store.db.lock", "store.db.turn", "store.db.witness"]
     );
     fs::write(&key, right).unwrap();
     fs::create_dir(folder.path().join("agent.sock")).unwrap();
     let (folder, _) = Agent::fails(folder, "");
     assert_eq!(
         names(folder.path()),
-        ["store.db", "store.db.lock", "store.db.turn", "store.db.witness"]
+        ["store.db", "store.db.chain-1", "store.db.lock", "store.db.turn", "store.db.witness"]
     );
 }
 

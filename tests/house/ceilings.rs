@@ -16,10 +16,10 @@ impl Ceiling {
 }
 
 /// Pairs of files that import each other.
-pub(crate) const KNOTS: Ceiling = Ceiling { today: 7, rule: 0 };
+pub(crate) const KNOTS: Ceiling = Ceiling { today: 0, rule: 0 };
 
 /// Files in which more than a tenth of the comment blocks open with a pronoun.
-pub(crate) const FILES_OVER: Ceiling = Ceiling { today: 7, rule: 0 };
+pub(crate) const FILES_OVER: Ceiling = Ceiling { today: 0, rule: 0 };
 
 /// Thousandths of all comment blocks that open with a pronoun.
 pub(crate) const OPENINGS: Ceiling = Ceiling { today: 50, rule: 50 };
@@ -28,19 +28,19 @@ pub(crate) const OPENINGS: Ceiling = Ceiling { today: 50, rule: 50 };
 pub(crate) const VAGUE: Ceiling = Ceiling { today: 5, rule: 5 };
 
 /// Files of more than 450 lines.
-pub(crate) const LONG_FILES: Ceiling = Ceiling { today: 16, rule: 0 };
+pub(crate) const LONG_FILES: Ceiling = Ceiling { today: 11, rule: 0 };
 
 /// Lines of more than 100 columns.
-pub(crate) const WIDE_LINES: Ceiling = Ceiling { today: 100, rule: 0 };
+pub(crate) const WIDE_LINES: Ceiling = Ceiling { today: 0, rule: 0 };
 
 /// Functions that are too large and not named as exceptions.
-pub(crate) const LARGE: Ceiling = Ceiling { today: 67, rule: 0 };
+pub(crate) const LARGE: Ceiling = Ceiling { today: 57, rule: 0 };
 
 /// Imports that repeat a module.
-pub(crate) const IMPORTS: Ceiling = Ceiling { today: 11, rule: 0 };
+pub(crate) const IMPORTS: Ceiling = Ceiling { today: 0, rule: 0 };
 
 /// Names of tests that are long or vague.
-pub(crate) const NAMES: Ceiling = Ceiling { today: 55, rule: 0 };
+pub(crate) const NAMES: Ceiling = Ceiling { today: 0, rule: 0 };
 
 /// Loops over the attempts of a decision.
 pub(crate) const LOOPS: Ceiling = Ceiling { today: 1, rule: 1 };

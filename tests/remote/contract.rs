@@ -282,7 +282,7 @@ async fn ask_everything(client: &Client, serial: &str) {
     let _ = client.begin_usernameless().await;
     let _ = client.related_origins().await;
     let key = client.make_api_key(&MakeApiKey::new(Role::Verifier)).await.unwrap();
-    assert_eq!(client.api_keys().await.unwrap().api_keys, [key.api_key.clone()]);
+    assert_eq!(client.api_keys().await.unwrap().api_keys, std::slice::from_ref(&key.api_key));
     client.revoke_api_key(&key.api_key.id).await.unwrap();
     let signing = client.rotate_signing_keys(&MakeSigningKey::default()).await.unwrap();
     assert!(client.signing_keys().await.unwrap().signing_keys.contains(&signing));

@@ -74,7 +74,8 @@ impl Signed {
         let foreign = [
             (
                 json!({
-                    "kty": "RSA", "alg": "RS256", "use": "sig", "kid": "rsa", "n": "0vx7", "e": "AQAB"
+                    "kty": "RSA", "alg": "RS256", "use": "sig", "kid": "rsa",
+                    "n": "0vx7", "e": "AQAB"
                 }),
                 "no Ed25519",
             ),

@@ -10,7 +10,7 @@ use test_support::process::{Line, Process};
 use test_support::world::{Held, NOW, World, both};
 use twostep::device::DeviceState;
 use twostep::id::{AccountId, SerialNumber};
-use twostep::otp::{Counter, Hotp, Window};
+use twostep::otp::{Code, Counter, Hotp, LOOK_AHEAD, Seed, Window};
 use twostep::secret::Secret;
 use twostep::session::{Introspector, Issuer, Lifetime, SessionContext, SignedContext};
 use twostep::store::{Keyring, SqliteStore};
@@ -24,20 +24,38 @@ use super::{Desk, alive};
 pub(crate) struct Presser {
     pub(crate) account: AccountId,
     pub(crate) serial: SerialNumber,
-    token: SimulatedToken,
+    seed: Seed,
+    /// The counter of the next code.
+    next: u64,
 }
 
 impl Presser {
     pub(crate) async fn new(verifier: &Verifier, account: &str) -> Presser {
         let held = Held::new(account);
         verifier.add(held.to_add_as_hotp(0), &Authority::Admin).await.unwrap();
-        let mut token = SimulatedToken::hotp(&held.seed, Hotp::default(), Counter(0));
-        let pair = [token.press(), token.press()];
-        verifier
-            .activate(&held.serial, both(&pair), Window::Owner, &Authority::Admin)
-            .await
-            .unwrap();
-        Presser { account: held.account, serial: held.serial, token }
+        let mut presser =
+            Presser { account: held.account, serial: held.serial, seed: held.seed, next: 0 };
+        presser.activate(verifier).await;
+        presser
+    }
+
+    /// The next code that no later one repeats so soon that the verifier would take it for that.
+    pub(crate) fn press(&mut self) -> Code {
+        loop {
+            let mut token = SimulatedToken::hotp(&self.seed, Hotp::default(), Counter(self.next));
+            self.next += 1;
+            let code = token.press();
+            if (0..LOOK_AHEAD).all(|_| token.press() != code) {
+                return code;
+            }
+        }
+    }
+
+    /// The next two codes of the button.
+    fn pair(&mut self) -> [Code; 2] {
+        let mut token = SimulatedToken::hotp(&self.seed, Hotp::default(), Counter(self.next));
+        self.next += 2;
+        [token.press(), token.press()]
     }
 
     pub(crate) async fn activate(&mut self, verifier: &Verifier) {
@@ -45,7 +63,7 @@ impl Presser {
     }
 
     pub(crate) async fn try_to_activate(&mut self, verifier: &Verifier) -> Result<(), Error> {
-        let pair = [self.token.press(), self.token.press()];
+        let pair = self.pair();
         verifier
             .activate(&self.serial, both(&pair), Window::Owner, &Authority::Admin)
             .await
@@ -53,15 +71,12 @@ impl Presser {
     }
 
     pub(crate) async fn verify(&mut self, verifier: &Verifier) -> Result<Verified, Error> {
-        verifier.verify_code(&self.account, &self.serial, self.token.press()).await
+        let code = self.press();
+        verifier.verify_code(&self.account, &self.serial, code).await
     }
 
     pub(crate) async fn open(&mut self, node: &Node) -> (SignedContext, SessionContext) {
-        let verified = node
-            .verifier
-            .verify_code(&self.account, &self.serial, self.token.press())
-            .await
-            .unwrap();
+        let verified = self.verify(&node.verifier).await.unwrap();
         node.issuer.issue_and_read(verified, "twostep").await.unwrap()
     }
 }
@@ -125,7 +140,7 @@ async fn revocation_separates_contexts_within_one_second() {
                 .unwrap();
         } else {
             // At the same moment: the order of the audit rows tells which was decided first.
-            let (node, account, code) = (fast.clone(), alice.account.clone(), alice.token.press());
+            let (node, account, code) = (fast.clone(), alice.account.clone(), alice.press());
             let (of_token, of_revocation) = (alice.serial.clone(), serial.clone());
             let plain = serial.is_none() && round % 4 == 3;
             let issuing = tokio::spawn(async move {

@@ -54,8 +54,8 @@ async fn two_processes_write_two_chains() {
     assert!(found.ok, "{found:?}");
     assert_eq!(rows(&found), [(1, true, here), (2, true, 50)]);
     let listed = store.audit(AuditCursor::start(), 10_000).await.unwrap();
-    let of = |chain| listed.iter().filter(|row| row.chain == ChainId(chain)).count() as u64;
-    assert_eq!((of(1), of(2)), (here, 50));
+    let of = |chain| listed.iter().filter(|row| row.chain == ChainId(chain)).count();
+    assert_eq!((of(1), of(2)), (usize::try_from(here).unwrap(), 50));
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ const WAYS: &[(&str, Replace)] = &[
 ];
 
 #[tokio::test]
-async fn nothing_is_answered_from_files_that_are_no_longer_in_their_place() {
+async fn files_out_of_their_place_answer_no_request() {
     for (way, replace) in WAYS {
         for first in ["a read", "a change", "an expiry"] {
             let above = tempfile::tempdir().unwrap();

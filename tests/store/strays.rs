@@ -258,7 +258,7 @@ async fn a_log_of_another_moment_is_refused() {
 }
 
 #[tokio::test]
-async fn a_raw_copy_of_an_open_store_is_refused_until_it_is_restored() {
+async fn a_raw_copy_of_an_open_store_needs_a_restore() {
     let folders = Folders::default();
     let path = folders.new_path();
     let store = with_alice(&path).await;

@@ -196,7 +196,8 @@ impl Round {
             let ended = self.place.run(&["store", "check"], &store);
             if ended.exit == Some(0) && !matches!(accident, Accident::BackupAsItIs) {
                 return Err(format!(
-                    "{accident:?}: the agent refuses the store, and store check finds nothing: {ended:?}"
+                    "{accident:?}: the agent refuses the store, and store check finds nothing: \
+                     {ended:?}"
                 ));
             }
         }

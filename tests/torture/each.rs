@@ -80,7 +80,7 @@ fn a_full_disk_ends_no_agent_and_spends_no_code() {
 }
 
 #[test]
-fn a_store_behind_a_link_is_served_after_each_way_to_stop() {
+fn a_store_behind_a_link_survives_each_way_to_stop() {
     all([Signal::SIGTERM, Signal::SIGKILL].into_iter(), |way, round| {
         round.begin()?;
         round.stop(Signal::SIGTERM)?;
@@ -96,7 +96,7 @@ fn a_store_behind_a_link_is_served_after_each_way_to_stop() {
 }
 
 #[test]
-fn a_backup_that_is_restored_over_a_store_made_anew_is_served() {
+fn a_backup_restored_over_a_new_store_is_served() {
     all([Signal::SIGTERM, Signal::SIGKILL].into_iter(), |way, round| {
         round.begin()?;
         round.backup()?;

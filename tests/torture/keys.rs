@@ -77,7 +77,8 @@ impl Round {
             }
             if began.elapsed() > LIMIT {
                 return Err(format!(
-                    "a new key came with a restart, and after {LIMIT:?} the old one is still needed: {words}"
+                    "a new key came with a restart, and after {LIMIT:?} the old one is still \
+                     needed: {words}"
                 ));
             }
             self.note("… refused; the old keys are put back");

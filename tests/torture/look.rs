@@ -122,7 +122,8 @@ pub(crate) fn agreed(
             Some(other) if same(seen, other.as_ref()) => agreed.set(serial, other.clone()),
             _ => {
                 return Err(format!(
-                    "served: {seen:?}; acknowledged: {sure:?} ({serial}; {} devices are served, {} are known)",
+                    "served: {seen:?}; acknowledged: {sure:?} ({serial}; {} devices are served, \
+                     {} are known)",
                     served.0.len(),
                     known.0.len()
                 ));

@@ -44,10 +44,16 @@ impl Round {
         let token = Token::new(&mut self.random);
         let body = match kind {
             Kind::Totp => {
-                json!({"account": account, "serial": serial, "kind": "totp", "secret": token.secret(), "digits": 8, "period": 10})
+                json!({
+                    "account": account, "serial": serial, "kind": "totp",
+                    "secret": token.secret(), "digits": 8, "period": 10
+                })
             }
             _ => {
-                json!({"account": account, "serial": serial, "kind": "hotp", "secret": token.secret(), "digits": 8, "counter": 0})
+                json!({
+                    "account": account, "serial": serial, "kind": "hotp",
+                    "secret": token.secret(), "digits": 8, "counter": 0
+                })
             }
         };
         let device = Device { account, kind, name: None, state: State::Pending, restored: false };
@@ -275,7 +281,8 @@ impl Round {
         }
         match self.ask("POST", "/v1/sessions", &body)? {
             Told::Done(_) => Err(format!(
-                "the code {code} of {serial:?} of {account} is accepted, and it was accepted before or is void"
+                "the code {code} of {serial:?} of {account} is accepted, and it was accepted \
+                 before or is void"
             )),
             Told::Refused(_, problem) => {
                 if let (Some(serial), "no_match") =

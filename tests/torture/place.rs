@@ -127,7 +127,8 @@ impl Place {
         let run = self.path(&format!("run-{which}"));
         let socket = run.join("agent.sock");
         let config = format!(
-            "[socket]\npath = {socket:?}\n[store]\nurl = \"sqlite:{}\"\nkey_file = {key:?}\n[sessions]\nrefusal_interval_ms = 1\n\
+            "[socket]\npath = {socket:?}\n[store]\nurl = \"sqlite:{}\"\nkey_file = {key:?}\n\
+             [sessions]\nrefusal_interval_ms = 1\n\
              [limits]\nrequests_per_second = 100000\nburst = 100000\n",
             store.display()
         );

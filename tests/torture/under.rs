@@ -279,7 +279,8 @@ impl Round {
                     Ok(answer) if answer.status == 200 => break,
                     answer if Instant::now() > deadline || !agent.runs() => {
                         return Err(format!(
-                            "there is room again, and the agent is not ready, or not there: {answer:?}: {}",
+                            "there is room again, and the agent is not ready, or not there: \
+                             {answer:?}: {}",
                             agent.said()
                         ));
                     }

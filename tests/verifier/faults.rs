@@ -1,6 +1,8 @@
 //! A store at fault: nothing is accepted without a durable row, and what is not known is not tried
 //! again.
 
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use twostep::otp::Window;
 use twostep::secret::Secret;
 use twostep::session::{Introspector, Issuer, SignedContext, SigningAlgorithm};
 use twostep::store::{
-    Action, Answer, Change, Commit, Error as StoreError, Keyring, SqliteStore, Store,
+    Action, Answer, Change, Commit, Conflict, Error as StoreError, Keyring, SqliteStore, Store,
 };
 use twostep::testing::SimulatedSecurityKey;
 use twostep::verifier::{
@@ -439,4 +441,33 @@ async fn a_cancelled_call_frees_the_queue_and_is_not_repeated() {
         assert_eq!(later.is_ok(), !made, "{later:?}");
         assert_eq!(world.audited("code.accepted").await.len(), 1);
     }
+}
+
+/// Overtakes every change: another caller is always faster. Counts them.
+#[derive(Default)]
+struct Overtaken(AtomicUsize);
+
+impl Hook for Overtaken {
+    fn commit<'a>(&'a self, _store: &'a SqliteStore, _change: Change) -> Answer<'a, Commit> {
+        self.0.fetch_add(1, Relaxed);
+        Box::pin(async { Ok(Commit::Conflict(Conflict::Revision)) })
+    }
+}
+
+#[tokio::test]
+async fn an_overtaken_decision_is_given_up_after_five_tries() {
+    let world = World::new();
+    let held = world.active("alice").await;
+    let hook = Arc::new(Overtaken::default());
+    let verifier = world.verifier_on(Hooked { store: world.store(), hook: Arc::clone(&hook) });
+    let minute = Duration::from_secs(60);
+    let code = held.code(world.now());
+    let judged = verifier.verify_code(&held.account, &held.serial, code.clone()).await;
+    assert!(matches!(judged, Err(Error::Contended)), "{judged:?}");
+    assert_eq!(hook.0.swap(0, Relaxed), 5);
+    let made = verifier.bypass(&held.account, minute).await;
+    assert!(matches!(made, Err(Error::Contended)), "{made:?}");
+    assert_eq!(hook.0.swap(0, Relaxed), 5);
+    // Nothing was decided, so the code is good.
+    assert!(world.verifier.verify_code(&held.account, &held.serial, code).await.is_ok());
 }

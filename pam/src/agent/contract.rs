@@ -45,7 +45,7 @@ fn devices_of_each_kind_and_state_are_read() {
             let device = wire::Device::new("GAHT12345678".parse().unwrap(), kind, state);
             let page = wire::Devices { devices: vec![device], next: None };
             let Devices { devices } = parse(&text(&page)).unwrap();
-            let read = &devices[0];
+            let read = devices.first().unwrap();
             assert_eq!((read.serial.as_str(), &read.name), ("GAHT12345678", &None));
             assert_eq!(read.is_active(), state == DeviceState::Active);
             assert_eq!(read.is_key(), kind == MfaKind::SecurityKey);

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_has_one_meaning_or_none() {
+    fn a_body_with_two_meanings_is_refused() {
         assert!(read::<Example>(br#"{"account":"a","code":"1"}"#).is_ok());
         assert!(read::<Example>(br#"{"account":"a"}"#).is_ok());
         for (body, said) in [

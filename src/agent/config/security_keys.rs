@@ -95,7 +95,8 @@ impl Config {
     /// Returns the relying party, whose only RP ID is the configured one. The files of trust
     /// anchors and metadata are read, and judged as of `now`.
     ///
-    /// # Errors In words, the fault that the operator has to correct.
+    /// # Errors
+    /// In words, the fault that the operator has to correct.
     pub fn relying_party(&self, now: UnixTime) -> Result<RelyingParty, String> {
         let attestation = self.security_keys.policy(now)?;
         RelyingParty::new(RelyingPartyConfig { attestation, ..self.terms() })

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn old_sessions_and_those_of_other_services_or_accounts_are_not_kept() {
+    fn old_and_foreign_sessions_are_not_kept() {
         let (fresh, context) = (fresh(), proved_at_the_start());
         fresh.keep(place("sudo", 1), SignedContext::new("x"), &context, at(300, 300));
         fresh.keep(place("login", 1), SignedContext::new("x"), &context, at(0, 0));

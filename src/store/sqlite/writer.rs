@@ -20,7 +20,7 @@ use crate::time::UnixTime;
 /// A request to the thread, and the channel of its answer.
 pub(super) enum Job {
     /// Work to be done in a transaction.
-    Do(Work, oneshot::Sender<Result<Done, Error>>),
+    Do(Work, Reply),
     /// Close the store, also for handles that are still there.
     Close(oneshot::Sender<Result<(), String>>),
 }
@@ -75,10 +75,13 @@ pub(super) struct Writer {
     held: Option<Held>,
 }
 
+type Outcome = Result<Done, Error>;
+type Reply = oneshot::Sender<Outcome>;
+
 /// Answers to imports that are kept waiting, so that other callers get their share.
 struct Held {
     until: Instant,
-    answers: Vec<(oneshot::Sender<Result<Done, Error>>, Result<Done, Error>)>,
+    answers: Vec<(Reply, Outcome)>,
 }
 
 impl Work {
@@ -190,7 +193,7 @@ impl Writer {
         self.tending = more.then(|| Instant::now() + begun.elapsed() * 2);
     }
 
-    fn serve(&mut self, batch: Vec<(Work, oneshot::Sender<Result<Done, Error>>)>) {
+    fn serve(&mut self, batch: Vec<(Work, Reply)>) {
         let (works, replies): (Vec<Work>, Vec<_>) = batch.into_iter().unzip();
         let begun = Instant::now();
         let transacted = self.transact(&works);

@@ -67,7 +67,8 @@ pub fn manage(
 /// does nothing else: output of the library is discarded, memory is bounded, and a panic ends the
 /// process in silence.
 ///
-/// # Errors [`Error::Child`].
+/// # Errors
+/// [`Error::Child`].
 pub fn serve() -> Result<(), Error> {
     let failed = |error: &dyn std::fmt::Display| Error::Child(error.to_string());
     std::panic::set_hook(Box::new(|_| {}));
