@@ -3,8 +3,8 @@
 #![cfg(test)]
 #![allow(clippy::expect_used, reason = "a test that cannot read its own project has failed")]
 
-mod ceilings;
 mod comments;
+mod exceptions;
 mod layers;
 mod rules;
 mod shape;

@@ -3,7 +3,6 @@
 //! A block is a run of comment lines with one marker (`//`, `///`, `//!`). Its first word counts,
 //! as do a few words for "some person", anywhere in it.
 
-use crate::ceilings;
 use crate::tree::sources;
 
 /// Comment blocks and lines of one file.
@@ -65,13 +64,9 @@ fn comments_begin_with_their_subject() {
         "{} of {} comment blocks open with a pronoun, {} of {} comment lines are vague",
         all.openings, all.blocks, all.vague, all.lines
     );
-    assert!(over.len() <= ceilings::FILES_OVER.most(), "{} files\n{}", over.len(), over.join("\n"));
-    assert!(
-        all.openings * 1000 <= all.blocks * ceilings::OPENINGS.most(),
-        "{} openings",
-        all.openings
-    );
-    assert!(all.vague * 1000 <= all.lines * ceilings::VAGUE.most(), "{} vague lines", all.vague);
+    assert!(over.is_empty(), "{} files\n{}", over.len(), over.join("\n"));
+    assert!(all.openings * 1000 <= all.blocks * MOST_OPENINGS, "{} openings", all.openings);
+    assert!(all.vague * 1000 <= all.lines * MOST_VAGUE, "{} vague lines", all.vague);
 }
 
 /// The marker and the text of a line that is a comment.
@@ -127,6 +122,12 @@ fn a_small_file_with_one_opening_is_over() {
 
 /// Percent of the blocks of one file.
 const MOST_IN_A_FILE: usize = 10;
+
+/// Thousandths of all comment blocks that may open with a pronoun.
+const MOST_OPENINGS: usize = 50;
+
+/// Thousandths of all comment lines that may be vague.
+const MOST_VAGUE: usize = 5;
 
 const OPENINGS: &[&str] = &[
     "i",
