@@ -180,6 +180,7 @@ impl<'a> Item<'a> {
     }
 
     /// The bytes of the value of a key in a map.
+    #[cfg_attr(not(feature = "usb"), allow(dead_code, reason = "commands to keys use it"))]
     pub(crate) fn raw(self, key: impl Into<Item<'a>>) -> Option<&'a [u8]> {
         self.with_bytes(key).map(|(_, bytes)| bytes)
     }
@@ -213,6 +214,7 @@ impl<'a> Item<'a> {
         }
     }
 
+    #[cfg_attr(not(feature = "usb"), allow(dead_code, reason = "commands to keys use it"))]
     pub(crate) fn unsigned(self) -> Option<u64> {
         if let Item::Unsigned(number) = self { Some(number) } else { None }
     }
@@ -225,6 +227,7 @@ impl<'a> Item<'a> {
         if let Item::Text(text) = self { Some(text) } else { None }
     }
 
+    #[cfg_attr(not(feature = "usb"), allow(dead_code, reason = "commands to keys use it"))]
     pub(crate) fn bool(self) -> Option<bool> {
         if let Item::Bool(bool) = self { Some(bool) } else { None }
     }

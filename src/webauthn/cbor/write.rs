@@ -38,6 +38,7 @@ impl Writer {
         }
     }
 
+    #[cfg_attr(not(feature = "usb"), allow(dead_code, reason = "commands to keys use it"))]
     pub(crate) fn bool(&mut self, bool: bool) -> &mut Writer {
         self.head(SIMPLE, u64::from(if bool { TRUE } else { FALSE }))
     }
