@@ -133,12 +133,9 @@ fn at_login(reason: &Reason) -> Words {
         ),
         Reason::UnknownDevice | Reason::SeveralDevices => said(
             "the session was refused: the account has no such device, or several",
-            &["See which there are: twostep device list", "Then say which: --serial SERIAL"],
+            &WHICH_DEVICE,
         ),
-        Reason::NotActive => said(
-            "the session was refused: the device is pending or disabled, or shows no codes",
-            &["Two consecutive codes activate it: twostep device activate SERIAL"],
-        ),
+        Reason::NotActive => not_active(),
         _ => hints(&[]),
     }
 }
@@ -157,16 +154,20 @@ fn at_login_by_pair(reason: &Reason) -> Words {
             &["An administrator's pairs are counted apart: twostep device resync SERIAL"],
         ),
         Reason::ClockWentBack => said(CLOCK_WENT_BACK, &CATCH_UP),
-        Reason::UnknownDevice | Reason::SeveralDevices => said(
-            "the session was refused: the account has no such device",
-            &["See which there are: twostep device list", "Then say which: --serial SERIAL"],
-        ),
-        Reason::NotActive => said(
-            "the session was refused: the device is pending or disabled, or shows no codes",
-            &["Two consecutive codes activate it: twostep device activate SERIAL"],
-        ),
+        Reason::UnknownDevice | Reason::SeveralDevices => {
+            said("the session was refused: the account has no such device", &WHICH_DEVICE)
+        }
+        Reason::NotActive => not_active(),
         _ => hints(&[]),
     }
+}
+
+/// The words of both logins for a device that opens no session.
+fn not_active() -> Words {
+    said(
+        "the session was refused: the device is pending or disabled, or shows no codes",
+        &["Two consecutive codes activate it: twostep device activate SERIAL"],
+    )
 }
 
 fn at_activation(reason: &Reason) -> Words {
@@ -225,6 +226,8 @@ const FURTHER: &str = "An administrator's pair is looked for further away: \
                        twostep device resync SERIAL";
 
 const LIST: &str = "See which there are: twostep device list";
+
+const WHICH_DEVICE: [&str; 2] = [LIST, "Then say which: --serial SERIAL"];
 
 const UNLOCK: [&str; 2] = [
     "Two consecutive codes unlock it: twostep device resync SERIAL",
