@@ -1,7 +1,7 @@
 //! Says which tests were left out because a program they compare with is not installed.
 //!
-//! It runs without the test harness, which hides what a passing test prints. It fails where nothing
-//! may be left out: where `TWOSTEP_TEST_ALL=1`.
+//! The program runs without the test harness, which hides the output of a passing test, and fails
+//! with `TWOSTEP_TEST_ALL=1`, under which no test may be left out.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -13,7 +13,7 @@ pub(super) enum Clock {
     ///
     /// An agent whose clock went back, or ahead by more than an hour, judges nothing until it is
     /// right again, or until the kernel says that it is synchronised (timedatectl set-ntp true).
-    /// This is for a jump that was meant, and for machines without a source of time. Codes that
+    /// Accept a jump that was meant, or the clock of a machine without a source of time. Codes that
     /// were used stay used.
     Accept,
 }

@@ -35,10 +35,10 @@ pub(super) enum Store {
     /// and a new key signs. API keys are those of the backup. No agent may hold the file. It needs
     /// the sealing keys that it was made with.
     ///
-    /// It also cures a raw copy of a store that was in use, with the log beside it or without, a
-    /// store whose log is lost, and an older copy that was put in the place of a newer store: what
-    /// they have forgotten cannot be used again. A log from before a restore is never read: if an
-    /// agent refuses it, move FILE-wal away.
+    /// Restoring also cures a raw copy of a store that was in use, with the log beside it or
+    /// without, a store whose log is lost, and an older copy that was put in the place of a newer
+    /// store: what they have forgotten cannot be used again. A log from before a restore is never
+    /// read: if an agent refuses it, move FILE-wal away.
     Restore {
         /// The backup, or the copy
         path: PathBuf,

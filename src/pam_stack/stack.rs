@@ -49,7 +49,7 @@ impl Stacks {
     /// root.
     ///
     /// # Errors
-    /// Those of the source, but for included files that are missing.
+    /// Errors of the source; a missing included file is not an error.
     pub fn read(root: &Path, source: &impl Source) -> io::Result<Stacks> {
         let mut stacks =
             Stacks { root: root.to_owned(), files: BTreeMap::new(), services: BTreeMap::new() };

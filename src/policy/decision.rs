@@ -199,7 +199,9 @@ impl fmt::Display for Reason {
                 age.map_or(Ok(()), |age| write!(f, " {} s ago", age.as_secs()))
             }
             Grounds::WithoutMfa => f.write_str("the policy allows a context without MFA here"),
-            Grounds::Absent => f.write_str("the policy allows everybody here, without any context"),
+            Grounds::Absent => {
+                f.write_str("the policy allows every request here, without any context")
+            }
             Grounds::Refused(why) => f.write_str(why),
         }
     }

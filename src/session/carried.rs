@@ -22,8 +22,8 @@ pub(crate) struct Ambiguous;
 /// them.
 ///
 /// # Errors
-/// There are several `Authorization` headers, or what is there has no scheme, or credentials
-/// outside ASCII.
+/// [`Ambiguous`] if there are several `Authorization` headers, or the header has no scheme, or has
+/// credentials outside ASCII.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Ambiguous> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };

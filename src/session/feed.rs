@@ -47,8 +47,8 @@ struct Published {
 impl RevocationFeed {
     /// The feed of this issuer, with at most 50,000 entries of each kind.
     ///
-    /// Where more was revoked than fits, the oldest entries are folded into one that ends more than
-    /// it must: all contexts issued up to the latest of them, or, of single contexts, all that
+    /// The oldest entries of an overfull list are folded into one that ends more contexts than it
+    /// must: all contexts issued up to the latest of them, or, of single contexts, all that
     /// expire up to the last of them.
     pub fn new(issuer: Issuer, verifier: Verifier) -> RevocationFeed {
         RevocationFeed {

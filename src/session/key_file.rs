@@ -52,7 +52,7 @@ impl JwksFile {
     /// Reads the file.
     ///
     /// # Errors
-    /// It cannot be read, is no JWK Set, or has no key for contexts.
+    /// [`JwksFileError`] if the file cannot be read, is no JWK Set, or has no key for contexts.
     pub fn open(path: impl Into<PathBuf>) -> Result<JwksFile, JwksFileError> {
         let path = path.into();
         let (read, fault) = read(&path)?;

@@ -42,8 +42,8 @@ impl Text {
     }
 }
 
-/// Neither a control character nor one that has no width, turns the direction, or is for private
-/// use.
+/// Tells if a character can be shown: control characters, private-use characters, and characters
+/// without width or that turn the direction cannot.
 fn printable(c: char) -> bool {
     !c.is_control()
         && !matches!(c,

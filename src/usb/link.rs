@@ -66,9 +66,9 @@ impl Link<'_> {
 
     /// Sends a message and receives the answer to it.
     ///
-    /// What is cut short by the limit is cancelled at the key, which then stops blinking. A message
-    /// that gets lost while the key answers other programs too is sent again, unless it carries a
-    /// PIN.
+    /// An exchange cut short by the deadline is cancelled at the key, which then stops blinking. A
+    /// message that gets lost while the key answers other programs too is sent again, unless it
+    /// carries a PIN.
     ///
     /// # Errors
     /// Among others [`Fault::Busy`] and [`Fault::Slow`]: the limit passed, and the key is well as

@@ -16,8 +16,8 @@ pub(crate) type OlderKeys = Option<(Instant, Vec<KeyNeed>)>;
 
 impl Verifier {
     /// Takes other sealing keys into use without a pause: they must open all that the store holds.
-    /// What is sealed under an older key is sealed again under the first of them; returns how many
-    /// secrets were.
+    /// Secrets sealed under an older key are sealed again under the first of the new ones; returns
+    /// their number.
     ///
     /// Keys that do not open everything change nothing: [`KeyError::Missing`] says how many secrets
     /// need which key. Other processes on the same store must know the new key before, as one that

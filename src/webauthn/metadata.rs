@@ -1,7 +1,7 @@
 //! FIDO metadata (Metadata Service v3.0): known models, their trust anchors, and withdrawn models.
 //!
-//! Nothing is fetched: the operator provides the file. The caller, who has a memory and a clock,
-//! judges its age with [`Metadata::may_follow`] and [`Metadata::is_stale`].
+//! The operator provides the file; this module does not fetch it. The caller, who has a memory and
+//! a clock, judges its age with [`Metadata::may_follow`] and [`Metadata::is_stale`].
 
 use std::fmt;
 

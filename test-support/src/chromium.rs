@@ -1,6 +1,6 @@
 //! A real browser without a screen, told what to do over the Chrome DevTools Protocol.
 //!
-//! Its commands and answers go through a pair of pipes (`--remote-debugging-pipe`): JSON texts,
+//! Commands and answers go through a pair of pipes (`--remote-debugging-pipe`): JSON texts,
 //! each with a NUL after it.
 
 use std::fs;

@@ -52,7 +52,7 @@ impl UnaryService<String> for Greeter {
     fn call(&mut self, request: Request<String>) -> Self::Future {
         let context = request.extensions().get::<SessionContext>().cloned();
         let who =
-            context.ok_or_else(|| Status::internal("the layer let somebody in without a context"));
+            context.ok_or_else(|| Status::internal("the layer let a request in without a context"));
         future::ready(who.map(|context| {
             Response::new(format!("{} {}", context.account(), request.into_inner()))
         }))

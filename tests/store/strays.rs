@@ -469,8 +469,7 @@ async fn a_start_that_was_killed_half_way_is_no_obstacle() {
     assert_eq!(rows(&killed).await, 4);
 }
 
-/// Neither a start that changes nothing, nor one that fails, makes the file from before it an old
-/// one.
+/// A start that changes nothing, or that fails, does not make the file from before it an old one.
 #[tokio::test]
 async fn a_start_without_changes_makes_no_file_older() {
     let folders = Folders::default();

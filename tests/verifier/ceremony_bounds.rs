@@ -192,7 +192,7 @@ async fn a_clock_that_is_not_trusted_decides_nothing() {
     let _verified = keys.finish_authentication(&account("alice"), &begun.id, answer).await.unwrap();
 }
 
-/// Neither keeps the other out.
+/// Codes and keys are counted apart.
 #[tokio::test]
 async fn codes_do_not_throttle_keys_nor_keys_codes() {
     let world = World::new();

@@ -468,6 +468,6 @@ async fn an_overtaken_decision_is_given_up_after_five_tries() {
     let made = verifier.bypass(&held.account, minute).await;
     assert!(matches!(made, Err(Error::Contended)), "{made:?}");
     assert_eq!(hook.0.swap(0, Relaxed), 5);
-    // Nothing was decided, so the code is good.
+    // The code is good: no decision was made.
     assert!(world.verifier.verify_code(&held.account, &held.serial, code).await.is_ok());
 }

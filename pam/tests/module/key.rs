@@ -235,7 +235,7 @@ fn leaving_a_ceremony_closes_its_connection() {
         }
         path => drop(stream.write_all(others(path, request).as_bytes())),
     });
-    // Neither a PIN nor a code is typed.
+    // The person types no PIN and no code.
     assert_eq!(authenticate("alice", &agent.line(""), CONSOLE, &["", "", ""]).0, AUTH_ERR);
     assert_eq!(is_closed.recv_timeout(Duration::from_secs(5)), Ok(0));
 }

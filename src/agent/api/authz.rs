@@ -109,9 +109,11 @@ async fn answer(
     };
     Ok(match policies::decide(state, caller, policy, token.as_ref()).await? {
         Verdict::Passed(context) => passed(context.as_ref()),
-        Verdict::BadToken => {
-            invalid(policy, "the token is over, revoked, for somebody else, or no token", sign_in)
-        }
+        Verdict::BadToken => invalid(
+            policy,
+            "the token is over, revoked, for another audience, or no token",
+            sign_in,
+        ),
         Verdict::StepUp(decision) => sign_in(&decision.step_up())
             .unwrap_or_else(|| challenged(&decision.reason().to_string(), &decision.challenge())),
         Verdict::Never(decision) => {

@@ -60,7 +60,7 @@ pub(super) async fn jwks(State(state): State<Shared>) -> Result<Response, Proble
 /// Revocations, as a signed list (JWS, `typ: mfa-revocations+jwt`) for services that validate
 /// contexts without asking the agent.
 ///
-/// Its claims: `iss`, `iat`, `exp`; `accounts`, by base64url(SHA-256(iss ‖ 0 ‖ sub)): contexts with
+/// Claims: `iss`, `iat`, `exp`; `accounts`, by base64url(SHA-256(iss ‖ 0 ‖ sub)): contexts with
 /// an `iat` up to the first number are dead, and those with a `gen` below the second; `devices`, by
 /// base64url(SHA-256(iss ‖ 0 ‖ sub ‖ 0 ‖ mfa_serial)): those up to that `iat`; `sessions`: the
 /// `jti` of single contexts, with their `exp`; and where more was revoked than fits, `before` and

@@ -1,7 +1,7 @@
 //! Sessions bound to a key: they last only as long as it stays plugged in.
 //!
-//! When the key is pulled, or may have been pulled unseen, its sessions are revoked and the
-//! operator's hook runs, which may lock the screen.
+//! Pulling the key, or a moment in which it could have been pulled unseen, revokes its sessions and
+//! runs the operator's hook, which may lock the screen.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -87,6 +87,6 @@ fn kept_to_few(key: &Path) -> Result<(), String> {
     if mode & 0o007 == 0 {
         Ok(())
     } else {
-        Err(format!("everybody can use this key; run: chmod o-rwx {}", key.display()))
+        Err(format!("every user can read this key; run: chmod o-rwx {}", key.display()))
     }
 }

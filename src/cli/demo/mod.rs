@@ -15,8 +15,8 @@ use crate::cli::qr::Qr;
 ///
 /// Adds a device, activates it, accepts a code and refuses the same code again, lets the token
 /// drift out of reach, finds it again with two codes, opens a session, validates it and revokes it.
-/// It needs no agent, no token and no waiting, and leaves nothing behind. Every outcome it tells of
-/// was checked.
+/// The demo needs no agent, no token and no waiting, and leaves nothing behind. Each printed
+/// outcome was checked.
 #[derive(clap::Args)]
 pub(super) struct Demo {
     /// The drawing of the QR code

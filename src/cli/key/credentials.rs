@@ -14,8 +14,8 @@ use crate::usb::manage::{Answered, Task};
 
 /// List or delete the credentials that a key holds itself
 ///
-/// Those are passkeys, which a key finds without being told an account. Others are not on the key:
-/// it makes them anew from what the service sends.
+/// Credentials on a key are passkeys, which the key finds without the name of an account. The key
+/// makes all others anew from the data that the service sends.
 #[derive(Subcommand)]
 pub(in crate::cli) enum Credentials {
     /// List them; the key wants its PIN

@@ -1,5 +1,5 @@
 //! `twostep pam-check`: stacks that let a user in without the second factor, and the mended lines.
-//! Nothing is changed, and libpam is not asked.
+//! The command changes no file and does not ask libpam.
 
 mod files;
 

@@ -25,7 +25,7 @@ pub async fn a_serial_number_belongs_to_one_device(store: Arc<dyn Store>) {
     assert_eq!(
         answered(store.owner(&serial("GAHT00000002")).await),
         None,
-        "nobody owns what is not there"
+        "a missing device has no owner"
     );
 }
 
@@ -86,7 +86,7 @@ pub async fn a_credential_belongs_to_one_device(store: Arc<dyn Store>) {
     assert_eq!(
         answered(store.owner_by_fingerprint(Fingerprint([2; 32])).await),
         None,
-        "a credential that nobody has leads nowhere"
+        "an unknown credential has no owner"
     );
     let key = enrolled(&store, "alice", "key-00000001").await;
     made(

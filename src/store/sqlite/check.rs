@@ -82,8 +82,9 @@ pub fn alone(path: impl AsRef<Path>) -> Result<Alone, OpenError> {
 
 /// Checks a store, whether it is served from meanwhile or not, and a backup as well.
 ///
-/// Whether its files fit together, the file's structure and its references, the schema, that every
-/// row can be read and agrees with its columns, and the audit chain. No file is made or changed.
+/// Checked are: its files fit together; the file's structure, references and schema are sound;
+/// every row can be read and agrees with its columns; the audit chain is whole. No file is made or
+/// changed.
 ///
 /// # Errors
 /// [`OpenError`] if the file cannot be read as a store at all. Faults in its content are in the

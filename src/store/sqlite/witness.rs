@@ -1,9 +1,9 @@
 //! The witness: a small file beside the store that remembers how far the store had come when
 //! anything was last answered from it.
 //!
-//! It outlives a killed process, and a power cut leaves it behind the store, never ahead: it is
-//! written after the commit, before the answer, and not flushed. A store that stands before its
-//! witness is an older copy, or has lost its log.
+//! The witness outlives a killed process, and a power cut leaves it behind the store, never ahead:
+//! it is written after the commit, before the answer, and not flushed. A store that stands before
+//! its witness is an older copy, or has lost its log.
 
 use std::fs::File;
 use std::io::ErrorKind;

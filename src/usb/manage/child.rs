@@ -22,8 +22,8 @@ use crate::usb::status;
 /// `program` is this program with the arguments that make it call [`serve`].
 ///
 /// # Errors
-/// What the key refused, [`Error::Silent`] if it was not done in time, [`Error::Child`] if the
-/// process failed.
+/// The refusal of the key, [`Error::Silent`] if the task was not done in time, [`Error::Child`] if
+/// the process failed.
 pub fn manage(
     mut program: Command,
     path: &Path,
