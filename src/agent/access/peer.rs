@@ -6,11 +6,13 @@
 
 use std::collections::HashMap;
 use std::ffi::CString;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::unistd::{Gid, Uid, User};
+use tokio::net::UnixStream;
 
 use crate::agent::access::denied::Denied;
 
@@ -28,6 +30,14 @@ pub(crate) enum Peer {
     },
     /// A network address, which proves nothing.
     Tcp(SocketAddr),
+}
+
+impl Peer {
+    /// The process at the other end of a Unix socket, by the kernel's word.
+    pub(crate) fn of(stream: &UnixStream) -> io::Result<Peer> {
+        let credentials = stream.peer_cred()?;
+        Ok(Peer::Unix { uid: credentials.uid(), gid: credentials.gid(), pid: credentials.pid() })
+    }
 }
 
 /// A program on this machine, by the user that it runs as. TCP connections have none.

@@ -114,13 +114,8 @@ impl Server {
         loop {
             let Some(free) = until_stop(&self.stop, limits.free()).await else { return };
             let Some(accepted) = until_stop(&self.stop, listener.accept()).await else { return };
-            match accepted.and_then(|(stream, _)| Ok((stream.peer_cred()?, stream))) {
-                Ok((credentials, stream)) => {
-                    let peer = Peer::Unix {
-                        uid: credentials.uid(),
-                        gid: credentials.gid(),
-                        pid: credentials.pid(),
-                    };
+            match accepted.and_then(|(stream, _)| Ok((Peer::of(&stream)?, stream))) {
+                Ok((peer, stream)) => {
                     if let Some(permit) = limits.claim(free, &peer) {
                         tokio::spawn(Arc::clone(&self).local(stream, peer, permit));
                     }
@@ -141,14 +136,10 @@ impl Server {
     ) {
         loop {
             let Some(accepted) = until_stop(&self.stop, listener.accept()).await else { return };
-            match accepted.and_then(|(stream, _)| Ok((stream.peer_cred()?, stream))) {
-                Ok((credentials, stream)) => {
-                    let peer = Peer::Unix {
-                        uid: credentials.uid(),
-                        gid: credentials.gid(),
-                        pid: credentials.pid(),
-                    };
-                    let limits = if credentials.uid() == 0 { &of_root } else { &of_others };
+            match accepted.and_then(|(stream, _)| Ok((Peer::of(&stream)?, stream))) {
+                Ok((peer, stream)) => {
+                    let is_root = matches!(peer, Peer::Unix { uid: 0, .. });
+                    let limits = if is_root { &of_root } else { &of_others };
                     let permit = limits.free_now().and_then(|free| limits.claim(free, &peer));
                     if let Some(permit) = permit {
                         tokio::spawn(Arc::clone(&self).to_verify(stream, peer, permit));
