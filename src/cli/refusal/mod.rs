@@ -175,7 +175,6 @@ fn at_activation(reason: &Reason) -> Words {
         Reason::NoMatch => {
             said("these are not two consecutive codes of this device", &[NEXT_PAIR, OTHER_SECRET])
         }
-        Reason::Replayed => said("these codes were used already", &[NEXT_PAIR]),
         Reason::Throttled | Reason::PairsSpent => {
             said("too many pairs of codes were tried for this device", &[OTHER_SECRET])
         }
@@ -183,9 +182,7 @@ fn at_activation(reason: &Reason) -> Words {
             "this device cannot be activated by codes",
             &["A set-up that was left for a day is over: add the device again, twostep device add"],
         ),
-        Reason::ClockWentBack => said(CLOCK_WENT_BACK, &CATCH_UP),
-        Reason::UnknownDevice => said("there is no such device", &[LIST]),
-        _ => hints(&[]),
+        reason => of_a_named_device(reason),
     }
 }
 
@@ -194,7 +191,6 @@ fn at_resync(reason: &Reason) -> Words {
         Reason::NoMatch => {
             said("these are not two consecutive codes of this device", &[NEXT_PAIR, FURTHER])
         }
-        Reason::Replayed => said("these codes were used already", &[NEXT_PAIR]),
         Reason::Throttled | Reason::PairsSpent => said(
             "too many pairs of codes were tried for this device",
             &["An administrator's pairs are counted apart: run it as root"],
@@ -203,6 +199,14 @@ fn at_resync(reason: &Reason) -> Words {
             "the device is pending or disabled, or shows no codes",
             &["Two consecutive codes activate it: twostep device activate SERIAL"],
         ),
+        reason => of_a_named_device(reason),
+    }
+}
+
+/// The words that activation and resync of a device share.
+fn of_a_named_device(reason: &Reason) -> Words {
+    match reason {
+        Reason::Replayed => said("these codes were used already", &[NEXT_PAIR]),
         Reason::ClockWentBack => said(CLOCK_WENT_BACK, &CATCH_UP),
         Reason::UnknownDevice => said("there is no such device", &[LIST]),
         _ => hints(&[]),
