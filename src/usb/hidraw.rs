@@ -58,8 +58,9 @@ impl Bus for Usb {
 
     fn open(&self, path: &Path) -> Result<Box<dyn Transport>, NotOpened> {
         let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| NotOpened::Gone)?;
-        let device =
-            library(|library| library.open_path(&name)).map_err(|error| why_not(path, &error))?;
+        let device = opened_in_time(|| {
+            library(|library| library.open_path(&name)).map_err(|error| why_not(path, &error))
+        })?;
         let mut descriptor = [0; hidapi::MAX_REPORT_DESCRIPTOR_SIZE];
         let described = device
             .get_report_descriptor(&mut descriptor)
@@ -87,6 +88,22 @@ fn key(info: &DeviceInfo) -> Key {
         product: text(info.product_string()),
         serial: text(info.serial_number()),
     }
+}
+
+/// Opens a node again after an error without a known cause, at most [`TRIES`] times.
+///
+/// A key that is plugged in or pulled out at the same moment fails in passing, with `EIO` or with
+/// an error that is over before the system can be asked for its cause.
+fn opened_in_time<T>(mut open: impl FnMut() -> Result<T, NotOpened>) -> Result<T, NotOpened> {
+    let mut opened = open();
+    for _ in 1..TRIES {
+        if !matches!(opened, Err(NotOpened::Other(_))) {
+            break;
+        }
+        thread::sleep(PAUSE);
+        opened = open();
+    }
+    opened
 }
 
 /// The library has only words for it; the system says what it is.
@@ -176,6 +193,10 @@ fn await_event(socket: &udev::MonitorSocket, most: Duration) {
 const USAGE_PAGE: u16 = 0xf1d0;
 const USAGE: u16 = 0x01;
 
+/// The times that a node is opened, and the pause between them.
+const TRIES: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// Polling interval on a machine without udevd.
 const PERIOD: Duration = Duration::from_millis(250);
 
@@ -186,6 +207,22 @@ static LIBRARY: Mutex<Option<HidApi>> = Mutex::new(None);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_that_fails_in_passing_is_opened_again() {
+        let mut errors = vec![NotOpened::Other("I/O error".to_owned()); 2];
+        assert_eq!(opened_in_time(|| errors.pop().map_or(Ok("open"), Err)), Ok("open"));
+
+        for lasting in [NotOpened::Gone, NotOpened::InUse, NotOpened::Other("broken".to_owned())] {
+            let mut tries = 0;
+            let opened = opened_in_time::<()>(|| {
+                tries += 1;
+                Err(lasting.clone())
+            });
+            assert_eq!(opened, Err(lasting.clone()));
+            assert_eq!(tries, if matches!(lasting, NotOpened::Other(_)) { TRIES } else { 1 });
+        }
+    }
 
     #[test]
     fn the_lengths_of_reports_are_read_from_their_descriptor() {
