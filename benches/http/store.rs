@@ -70,7 +70,7 @@ fn device(number: usize, sealer: &Sealer) -> [Write; 2] {
     device.state = DeviceState::Active;
     let (place, seed) = (Sealer::seed_place(&device.serial, &device.account), seed(number));
     let (sealed, fingerprint) =
-        (sealer.keyring().seal(&place, seed.expose()).unwrap(), sealer.fingerprint(seed.expose()));
+        (sealer.keyring().seal(&place, seed.expose()).unwrap(), sealer.fingerprints(&seed).first);
     [
         Write::CreateAccount(account),
         Write::InsertDevice { device, seed: Some(sealed), fingerprint: Some(fingerprint) },

@@ -63,6 +63,23 @@ impl Key {
         Key { midstates, digits }
     }
 
+    /// The keys that HMAC may make of `seed`, under any algorithm, each without the zeros at its
+    /// end: HMAC fills a key up with zeros, and hashes one that is longer than a block (RFC 2104
+    /// §2). Seeds that share one of them show the same codes under some algorithm. The first is
+    /// made by every algorithm whose block is long enough.
+    pub(crate) fn of_hmac(seed: &Seed) -> Vec<Zeroizing<Vec<u8>>> {
+        let seed = seed.expose();
+        let mut keys = vec![Zeroizing::new(seed.to_vec())];
+        if seed.len() > SHORT_BLOCK {
+            keys.extend([hashed::<Sha1>(seed), hashed::<Sha256>(seed)]);
+        }
+        for key in &mut keys {
+            let length = key.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            key.truncate(length);
+        }
+        keys
+    }
+
     /// The code at `factor`: HOTP(K, C) of RFC 4226 §5.3.
     pub(crate) fn code(&self, factor: u64) -> Code {
         let digits = self.digits.0;
@@ -192,6 +209,9 @@ fn midstates<const BLOCK: usize, State: Copy>(
     })
 }
 
+/// Block of SHA-1 and SHA-256 in bytes; that of SHA-512 is as long as the longest seed.
+const SHORT_BLOCK: usize = 64;
+
 const IPAD: u8 = 0x36;
 
 const OPAD: u8 = 0x5c;
@@ -319,6 +339,28 @@ mod tests {
         assert_eq!(hex, "cc93cf18508d94934c64b65d8ba7667fb7cde4b0");
         assert_eq!(truncate(&mac), 0x4c93_cf18);
         assert_eq!(key.code(0), Code::new(755_224, 6));
+    }
+
+    /// Each key that is listed, taken as a seed, shows the codes of the seed it was made of.
+    #[test]
+    fn the_keys_of_hmac_show_the_codes_of_their_seed() {
+        let code = |seed: &[u8], algorithm| {
+            Key::new(&Seed::new(seed.to_vec()).unwrap(), algorithm, Digits::SIX)
+                .mac(1, <[u8]>::to_vec)
+        };
+        let (sha1, sha256, sha512) = (Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512);
+        let long: Vec<u8> = (1..=70).chain([0; 3]).collect();
+        let keys = Key::of_hmac(&Seed::new(long.clone()).unwrap());
+        assert_eq!(keys[0][..], long[..70]);
+        for (key, algorithm) in keys.iter().zip([sha512, sha1, sha256]) {
+            assert_eq!(code(key, algorithm), code(&long, algorithm), "{algorithm}");
+        }
+        let padded = [&long[..20], &[0; 9]].concat();
+        let keys = Key::of_hmac(&Seed::new(padded.clone()).unwrap());
+        assert_eq!(keys.len(), 1);
+        for algorithm in [sha1, sha256, sha512] {
+            assert_eq!(code(&keys[0], algorithm), code(&padded, algorithm), "{algorithm}");
+        }
     }
 
     /// The construction of RFC 4231 §4.2–4.7 with our messages: a plain HMAC must agree, for seeds

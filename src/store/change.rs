@@ -49,6 +49,14 @@ pub enum Write {
         /// The revision it was judged from.
         seen: Revision,
     },
+    /// Says that the secret with the fingerprint `of` is also known by `alias`: a device with
+    /// either stands in the way of the other, and so do removed ones. For good.
+    AliasFingerprint {
+        /// Another fingerprint of the same secret.
+        alias: Fingerprint,
+        /// The fingerprint that its device has or will have.
+        of: Fingerprint,
+    },
     /// Adds a device, which starts above all that removed devices with its serial number or its
     /// fingerprint had consumed ([`Device::above`]), and whose revision its serial number never had
     /// before. [`Conflict::SerialTaken`] or [`Conflict::FingerprintTaken`] if another device has

@@ -38,7 +38,7 @@ pub use records::{
 };
 pub use sealed_place::SealedPlace;
 pub(crate) use sealing::random;
-pub use sealing::{Fingerprint, Keyring, Sealed, Sealer};
+pub use sealing::{Fingerprint, Fingerprints, Keyring, Sealed, Sealer};
 pub use sealing_keys::{KeyNeed, KeyNeeds, SealingKeyId};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
@@ -92,6 +92,14 @@ pub trait Store: Send + Sync {
 
     /// The account of the device with this fingerprint, if it is not removed.
     fn owner_by_fingerprint(&self, fingerprint: Fingerprint) -> Answer<'_, Option<AccountId>>;
+
+    /// The device, not removed, that has this fingerprint or an alias of it; of several the first
+    /// by serial number that is not `except`.
+    fn holder<'a>(
+        &'a self,
+        fingerprint: Fingerprint,
+        except: &'a SerialNumber,
+    ) -> Answer<'a, Option<SerialNumber>>;
 
     /// Accounts in the order of their names, without the removed ones.
     fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>>;

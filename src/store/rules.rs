@@ -7,14 +7,14 @@ use crate::store::{Conflict, Fingerprint};
 use crate::time::UnixTime;
 
 /// The device as it is inserted: above everything that removed devices with its serial number or
-/// its fingerprint had consumed.
+/// one of its fingerprints had consumed.
 pub(super) fn inserted(
     device: &Device,
-    fingerprint: Option<Fingerprint>,
+    fingerprints: &[Fingerprint],
     tombstones: impl IntoIterator<Item = (Option<Fingerprint>, Tombstone)>,
 ) -> Device {
     tombstones.into_iter().fold(device.clone(), |device, (removed, tombstone)| {
-        let same_seed = removed.is_some() && removed == fingerprint;
+        let same_seed = removed.is_some_and(|removed| fingerprints.contains(&removed));
         device.above(&tombstone, same_seed)
     })
 }

@@ -19,8 +19,9 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::id::{AccountId, SerialNumber};
+use crate::otp::{Key, Seed};
 use crate::secret::Secret;
-use crate::store::{KeyError, SealedPlace, SealingKeyId};
+use crate::store::{KeyError, SealedPlace, SealingKeyId, Write};
 use crate::webauthn::CredentialId;
 
 /// The sealing keys of a program: the first seals, all of them open.
@@ -50,10 +51,19 @@ pub struct Sealer {
 #[serde(try_from = "String", into = "String")]
 pub struct Sealed(Vec<u8>);
 
-/// A keyed digest of a seed or a credential: the same for the same one, and of no use without the
-/// pepper.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A keyed digest of an HMAC key or a credential: the same for the same one, and of no use without
+/// the pepper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
+
+/// The fingerprints of a seed. Two seeds that share one show the same codes under some algorithm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprints {
+    /// The fingerprint that the seed's device is kept under.
+    pub first: Fingerprint,
+    /// Those of the other keys that HMAC makes of a seed longer than 64 bytes.
+    pub others: Vec<Fingerprint>,
+}
 
 impl Keyring {
     /// A keyring of these keys, 32 bytes each; the first is the one that seals.
@@ -258,9 +268,17 @@ impl Sealer {
         SealedPlace::Seed { serial: serial.clone(), account: account.clone() }
     }
 
-    /// The fingerprint of a seed.
-    pub fn fingerprint(&self, seed: &[u8]) -> Fingerprint {
-        Fingerprint(self.digest("seed", &[seed]))
+    /// The fingerprints of a seed: of every key that HMAC may make of it.
+    pub fn fingerprints(&self, seed: &Seed) -> Fingerprints {
+        let mut of_keys = Key::of_hmac(seed).into_iter().map(|key| self.fingerprint_of(&key));
+        Fingerprints {
+            first: of_keys.next().unwrap_or_else(|| self.fingerprint_of(&[])),
+            others: of_keys.collect(),
+        }
+    }
+
+    fn fingerprint_of(&self, key: &[u8]) -> Fingerprint {
+        Fingerprint(self.digest("seed", &[key]))
     }
 
     /// The fingerprint of a security key's credential.
@@ -279,6 +297,16 @@ impl Sealer {
         }
         let (digest, _) = Hkdf::<Sha256>::extract(Some(self.pepper.expose()), &input);
         digest.into()
+    }
+}
+
+impl Fingerprints {
+    /// The writes that come before the one that adds the seed's device.
+    pub fn aliases(&self) -> impl Iterator<Item = Write> {
+        let of = self.first;
+        self.others
+            .iter()
+            .map(move |alias| Write::AliasFingerprint { alias: *alias, of })
     }
 }
 

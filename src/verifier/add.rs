@@ -9,7 +9,9 @@ use crate::device::{
 };
 use crate::id::{AccountId, DeviceName, SerialNumber};
 use crate::otp::{Counter, Hotp, Seed, Totp};
-use crate::store::{Account, AccountSnapshot, Action, Enrolled, Event, Sealer, Write, random};
+use crate::store::{
+    Account, AccountSnapshot, Action, Enrolled, Event, Fingerprints, Sealer, Write, random,
+};
 use crate::time::UnixTime;
 use crate::verifier::decide::Judgement;
 use crate::verifier::{Authority, Error, Verifier};
@@ -132,10 +134,12 @@ impl Verifier {
         }));
         let place = Sealer::seed_place(&device.serial, &device.account);
         let seal = |seed: &Seed| sealer.keyring().seal(&place, seed.expose());
+        let fingerprints = made.seed.as_ref().map(|seed| sealer.fingerprints(seed));
+        writes.extend(fingerprints.iter().flat_map(Fingerprints::aliases));
         writes.push(Write::InsertDevice {
             device: device.clone(),
             seed: made.seed.as_ref().map(seal).transpose()?,
-            fingerprint: made.seed.as_ref().map(|seed| sealer.fingerprint(seed.expose())),
+            fingerprint: fingerprints.map(|fingerprints| fingerprints.first),
         });
 
         let about = |action, serial: &SerialNumber| {

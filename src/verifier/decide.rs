@@ -94,9 +94,7 @@ impl Verifier {
             Commit::Conflict(Conflict::SerialTaken) => {
                 Err(Error::AlreadyExists("another device has this serial number"))
             }
-            Commit::Conflict(Conflict::FingerprintTaken) => Err(Error::AlreadyExists(
-                "another device has this secret: a secret belongs to one device",
-            )),
+            Commit::Conflict(Conflict::FingerprintTaken) => Err(Error::AlreadyExists(SECRET_TAKEN)),
             Commit::Conflict(Conflict::Revision | Conflict::Consumed) => Ok(None),
         }
     }
@@ -152,6 +150,9 @@ where
     }
     Err(Error::Contended)
 }
+
+pub(super) const SECRET_TAKEN: &str =
+    "another device has this secret: a secret belongs to one device";
 
 /// The most attempts at one decision, while other callers change the same thing.
 const TRIES: usize = 5;

@@ -6,7 +6,7 @@ use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Code, Drift, Window};
 use crate::store::{Account, AccountSnapshot, Action, Enrolled, Sealer, Write};
 use crate::time::UnixTime;
-use crate::verifier::decide::Judgement;
+use crate::verifier::decide::{Judgement, SECRET_TAKEN};
 use crate::verifier::verified::{Proof, Verified};
 use crate::verifier::verify::open_seed;
 use crate::verifier::work::Work;
@@ -116,6 +116,9 @@ impl Verifier {
                 let enrolled = seen.device(pair.serial).ok_or_else(unknown)?;
                 let attempt = Attempt { pair, seen: &seen, enrolled, now };
                 self.admit_pair(&attempt).await?;
+                if matches!(pair.purpose, Purpose::Activate(_)) {
+                    self.sole_holder(sealer, enrolled).await?;
+                }
                 self.judge_pair(&attempt, sealer, work)
             })
             .await;
@@ -145,6 +148,16 @@ impl Verifier {
         };
         let admitted = enrolled.device.admit_pair(wanted, &self.caller, now);
         admitted.map_err(|refusal| self.not_judged(pair.account, Some(pair.serial), now, refusal))
+    }
+
+    /// Refuses a device whose secret another one has, as stores of earlier schemas may hold.
+    async fn sole_holder(&self, sealer: &Sealer, enrolled: &Enrolled) -> Result<(), Error> {
+        let Some(seed) = open_seed(sealer, enrolled)? else { return Ok(()) };
+        let first = sealer.fingerprints(&seed).first;
+        match self.core.store.holder(first, &enrolled.device.serial).await? {
+            Some(_) => Err(Error::AlreadyExists(SECRET_TAKEN)),
+            None => Ok(()),
+        }
     }
 
     fn judge_pair(

@@ -66,6 +66,14 @@ impl<H: Hook> Store for Hooked<H> {
         read!(self.owner_by_fingerprint(fingerprint))
     }
 
+    fn holder<'a>(
+        &'a self,
+        fingerprint: Fingerprint,
+        except: &'a SerialNumber,
+    ) -> Answer<'a, Option<SerialNumber>> {
+        read!(self.holder(fingerprint, except))
+    }
+
     fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>> {
         read!(self.accounts(list))
     }

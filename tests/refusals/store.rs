@@ -113,7 +113,7 @@ fn attempt(class: usize, turn: usize, sealer: &Sealer, writes: &mut Vec<Write>) 
         .keyring()
         .seal(&Sealer::seed_place(&device.serial, &device.account), seed.expose())
         .unwrap();
-    let fingerprint = Some(sealer.fingerprint(seed.expose()));
+    let fingerprint = Some(sealer.fingerprints(&seed).first);
     writes.extend([
         Write::CreateAccount(there),
         Write::InsertDevice { device, seed: Some(sealed), fingerprint },

@@ -98,18 +98,18 @@ async fn a_store_of_another_version_is_refused_with_advice() {
     let folders = Folders::default();
     let path = folders.new_path();
     drop(with_alice(&path).await);
-    tamper(&path, "INSERT INTO schema_version (version, checksum) VALUES (6, 'x')");
+    tamper(&path, "INSERT INTO schema_version (version, checksum) VALUES (7, 'x')");
     assert_eq!(
         refusal(&path),
         format!(
-            "a later twostep has written the store {}; run that one (this one knows schema 5), or \
+            "a later twostep has written the store {}; run that one (this one knows schema 6), or \
              restore a backup from before",
             path.display()
         )
     );
     tamper(
         &path,
-        "DELETE FROM schema_version WHERE version = 6; UPDATE schema_version SET checksum = 'x' \
+        "DELETE FROM schema_version WHERE version = 7; UPDATE schema_version SET checksum = 'x' \
          WHERE version = 1",
     );
     let changed = format!(

@@ -18,6 +18,7 @@ mod properties;
 mod protected;
 mod resync;
 mod run;
+mod same_secret;
 mod sealing_keys;
 mod spare_codes;
 mod throttle;

@@ -39,6 +39,7 @@ pub async fn holds<S: Store + 'static>(new_store: impl AsyncFn() -> S) {
         an_account_moves_when_its_devices_do,
         a_serial_number_belongs_to_one_device,
         a_seed_belongs_to_one_device,
+        a_device_is_known_by_every_fingerprint_of_its_secret,
         a_credential_belongs_to_one_device,
         a_device_needs_its_account,
         a_device_keeps_its_account,

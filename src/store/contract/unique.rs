@@ -106,3 +106,29 @@ pub async fn a_credential_belongs_to_one_device(store: Arc<dyn Store>) {
     assert_eq!(count, Some(7), "a credential that comes back counts on from where it was");
     assert!(again.revoked_before >= Some(NOW), "and contexts made with it before stay dead");
 }
+
+/// A secret has several fingerprints where HMAC makes one key of several secrets.
+pub async fn a_device_is_known_by_every_fingerprint_of_its_secret(store: Arc<dyn Store>) {
+    let print = |number| Fingerprint([number; 32]);
+    let alias = |alias, of| Write::AliasFingerprint { alias: print(alias), of: print(of) };
+    with_device(&store, &totp("GAHT00000001", "alice", Some(500)), 1).await;
+    made(&store, [alias(7, 1), alias(8, 1), alias(7, 1)]).await;
+    let what = "an alias of a seed is taken while its device is there";
+    let twice = |seed| insert(&totp("GAHT00000002", "alice", None), seed);
+    conflicts(&store, Conflict::FingerprintTaken, [twice(7)], what).await;
+    let what = "two seeds with an alias in common are one";
+    conflicts(&store, Conflict::FingerprintTaken, [alias(8, 2), twice(2)], what).await;
+    let what = "a seed whose alias is the fingerprint of another is the same";
+    conflicts(&store, Conflict::FingerprintTaken, [alias(1, 3), twice(3)], what).await;
+    let holder =
+        async |number, except: &str| answered(store.holder(print(number), &serial(except)).await);
+    assert_eq!(holder(8, "GAHT00000002").await, Some(serial("GAHT00000001")));
+    assert_eq!(holder(8, "GAHT00000001").await, None, "a device is not in its own way");
+
+    let device = enrolled(&store, "alice", "GAHT00000001").await;
+    let tombstone = device.device.tombstone(NOW);
+    made(&store, [Write::RemoveDevice { seen: device.revision, tombstone }]).await;
+    made(&store, [twice(8)]).await;
+    let again = enrolled(&store, "alice", "GAHT00000002").await.device;
+    assert_eq!(watermark(&again), Some(500), "an alias starts above what its secret had consumed");
+}

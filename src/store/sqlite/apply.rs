@@ -70,6 +70,9 @@ impl Applying<'_> {
             Write::ExpectDevice { serial, seen } => {
                 self.expect(sql::DEVICE_IS_AT, serial.as_str(), *seen)
             }
+            Write::AliasFingerprint { alias, of } => {
+                self.run(sql::FINGERPRINT_ALIAS, (alias.0, of.0))
+            }
             Write::InsertDevice { device, seed, fingerprint } => {
                 self.insert_device(device, seed.as_ref(), *fingerprint)
             }
@@ -150,12 +153,13 @@ impl Applying<'_> {
         fingerprint: Option<Fingerprint>,
     ) -> Result<(), Fault> {
         let (serial, account) = (device.serial.as_str(), device.account.as_str());
-        imports::is_free(self.conn, serial, fingerprint)?;
+        let alike = read::fingerprints_alike(self.conn, fingerprint)?;
+        imports::is_free(self.conn, serial, &alike)?;
         if self.find::<i64>(sql::ACCOUNT_IS_THERE, [account])?.is_none() {
             return Err(Fault::Conflict(Conflict::Revision));
         }
-        let tombstones = read::tombstones(self.conn, serial, fingerprint)?;
-        let device = rules::inserted(device, fingerprint, tombstones);
+        let tombstones = read::tombstones(self.conn, serial, &alike)?;
+        let device = rules::inserted(device, &alike, tombstones);
         let fingerprint = fingerprint.map(|fingerprint| fingerprint.0);
         let (sealed, key) = (seed.map(Sealed::as_bytes), seed.and_then(Sealed::key_id));
         let created_at = stored(device.created_at.0);

@@ -37,11 +37,12 @@ pub(super) fn stage(
 
 fn stage_one(conn: &Connection, import: i64, staged: &StagedDevice) -> Result<(), Fault> {
     let (serial, fingerprint) = (staged.device.serial.as_str(), staged.fingerprint);
-    is_free(conn, serial, fingerprint)?;
+    let alike = read::fingerprints_alike(conn, fingerprint)?;
+    is_free(conn, serial, &alike)?;
     // No tombstone of this serial number or fingerprint is added while the device is staged: no
     // other device can have them.
-    let tombstones = read::tombstones(conn, serial, fingerprint)?;
-    let device = rules::inserted(&staged.device, fingerprint, tombstones);
+    let tombstones = read::tombstones(conn, serial, &alike)?;
+    let device = rules::inserted(&staged.device, &alike, tombstones);
     let seed = staged.seed.as_ref();
     run(
         conn,
@@ -58,13 +59,12 @@ fn stage_one(conn: &Connection, import: i64, staged: &StagedDevice) -> Result<()
     )
 }
 
-/// Fails if a device, or a staged one, has the serial number or the fingerprint.
+/// Fails if a device, or a staged one, has the serial number or one of the fingerprints.
 pub(super) fn is_free(
     conn: &Connection,
     serial: &str,
-    fingerprint: Option<Fingerprint>,
+    fingerprints: &[Fingerprint],
 ) -> Result<(), Fault> {
-    let fingerprint = fingerprint.map(|fingerprint| fingerprint.0);
     let taken = |sql, taken| match read::one::<i64>(conn, sql, [serial])? {
         Some(_) => Err(Fault::Conflict(taken)),
         None => Ok(()),
@@ -75,13 +75,15 @@ pub(super) fn is_free(
         return Err(Fault::Conflict(Conflict::SerialTaken));
     }
     run(conn, sql::STAGED_DELETE_SERIAL, [serial])?;
-    let Some(fingerprint) = fingerprint else { return Ok(()) };
-    if read::one::<i64>(conn, sql::DEVICE_WITH_FINGERPRINT, [fingerprint])?.is_some()
-        || read::one::<i64>(conn, sql::STAGED_WITH_FINGERPRINT, [fingerprint])? == Some(1)
-    {
-        return Err(Fault::Conflict(Conflict::FingerprintTaken));
+    for Fingerprint(fingerprint) in fingerprints {
+        if read::one::<i64>(conn, sql::DEVICE_WITH_FINGERPRINT, [fingerprint])?.is_some()
+            || read::one::<i64>(conn, sql::STAGED_WITH_FINGERPRINT, [fingerprint])? == Some(1)
+        {
+            return Err(Fault::Conflict(Conflict::FingerprintTaken));
+        }
+        run(conn, sql::STAGED_DELETE_FINGERPRINT, [fingerprint])?;
     }
-    run(conn, sql::STAGED_DELETE_FINGERPRINT, [fingerprint])
+    Ok(())
 }
 
 /// Makes all devices of an import visible, if there are as many as its caller staged.

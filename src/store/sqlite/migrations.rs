@@ -75,6 +75,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_revocations.sql"),
     include_str!("../migrations/0004_identity.sql"),
     include_str!("../migrations/0005_many.sql"),
+    include_str!("../migrations/0006_keys_of_hmac.sql"),
 ];
 
 /// The step since which a store has an identity.

@@ -234,6 +234,14 @@ impl Store for SqliteStore {
         })
     }
 
+    fn holder<'a>(
+        &'a self,
+        fingerprint: Fingerprint,
+        except: &'a SerialNumber,
+    ) -> Answer<'a, Option<SerialNumber>> {
+        Box::pin(async move { self.here(|conn| read::holder(conn, fingerprint, except)) })
+    }
+
     fn accounts(&self, list: AccountList) -> Answer<'_, Vec<AccountEntry>> {
         Box::pin(async move {
             self.settled().await?;

@@ -140,18 +140,56 @@ pub(super) fn fleet(
     Ok(fleet)
 }
 
-/// The tombstones of this serial number and of this fingerprint.
+/// All fingerprints of the secret that has this one, those of other secrets with an alias in common
+/// among them: devices with any of them stand in each other's way.
+pub(super) fn fingerprints_alike(
+    conn: &Connection,
+    fingerprint: Option<Fingerprint>,
+) -> Result<Vec<Fingerprint>, Fault> {
+    let Some(fingerprint) = fingerprint else { return Ok(Vec::new()) };
+    let mut alike = vec![fingerprint];
+    alike.extend(fingerprints(conn, sql::FINGERPRINT_ALIASES, fingerprint)?);
+    for alias in alike.clone() {
+        alike.extend(fingerprints(conn, sql::FINGERPRINTS_BY_ALIAS, alias)?);
+    }
+    Ok(alike)
+}
+
+fn fingerprints(conn: &Connection, sql: &str, of: Fingerprint) -> Result<Vec<Fingerprint>, Fault> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let rows = statement.query_map([of.0], |row| row.get(0).map(Fingerprint))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn holder(
+    conn: &Connection,
+    fingerprint: Fingerprint,
+    except: &SerialNumber,
+) -> Result<Option<SerialNumber>, Fault> {
+    let mut holders: Vec<SerialNumber> = Vec::new();
+    for Fingerprint(alike) in fingerprints_alike(conn, Some(fingerprint))? {
+        let mut statement = conn.prepare_cached(sql::DEVICE_WITH_FINGERPRINT_IS)?;
+        let mut rows = statement.query([alike])?;
+        while let Some(row) = rows.next()? {
+            holders.push(parsed("a device's serial number", &row.get::<_, String>(0)?)?);
+        }
+    }
+    holders.retain(|holder| holder != except);
+    Ok(holders.into_iter().min())
+}
+
+/// The tombstones of this serial number and of these fingerprints.
 pub(super) fn tombstones(
     conn: &Connection,
     serial: &str,
-    fingerprint: Option<Fingerprint>,
+    fingerprints: &[Fingerprint],
 ) -> Result<Vec<(Option<Fingerprint>, Tombstone)>, Fault> {
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
     let mut rows: Vec<(Option<[u8; 32]>, String)> = Vec::new();
     for row in conn.prepare_cached(sql::TOMBSTONES_OF_SERIAL)?.query_map([serial], read)? {
         rows.push(row?);
     }
-    if let Some(Fingerprint(fingerprint)) = fingerprint {
+    for Fingerprint(fingerprint) in fingerprints {
         let mut statement = conn.prepare_cached(sql::TOMBSTONES_OF_FINGERPRINT)?;
         for row in statement.query_map([fingerprint], read)? {
             rows.push(row?);

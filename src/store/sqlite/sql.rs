@@ -49,6 +49,13 @@ statements! {
     DEVICE_STANDING = "SELECT account, state, fingerprint FROM devices WHERE serial = ?1 AND
         revision = ?2";
     DEVICE_WITH_FINGERPRINT = "SELECT 1 FROM devices WHERE fingerprint = ?1";
+    DEVICE_WITH_FINGERPRINT_IS = "SELECT serial FROM devices WHERE fingerprint = ?1
+        UNION ALL SELECT serial FROM staged WHERE fingerprint = ?1
+            AND import NOT IN (SELECT number FROM imports WHERE state = 'dropped')";
+    FINGERPRINT_ALIAS = "INSERT INTO fingerprint_aliases (alias, fingerprint) VALUES (?1, ?2)
+        ON CONFLICT DO NOTHING";
+    FINGERPRINT_ALIASES = "SELECT alias FROM fingerprint_aliases WHERE fingerprint = ?1";
+    FINGERPRINTS_BY_ALIAS = "SELECT fingerprint FROM fingerprint_aliases WHERE alias = ?1";
     DEVICE_INSERT = "INSERT INTO devices (serial, account, state, kind, revision, created_at,
         body, seed, seed_key, fingerprint)
         VALUES (?1, ?2, ?3, ?4, (SELECT revision_floor + 1 FROM control WHERE id = 1), ?5, ?6,
