@@ -183,6 +183,9 @@ impl From<Error> for Problem {
             Error::MfaRequired => {
                 Problem::new(ProblemCode::AccessDenied, detail).because(Reason::MfaRequired)
             }
+            Error::Restored => Problem::new(ProblemCode::ServiceUnavailable, detail)
+                .because(Reason::Restored)
+                .retry_after(600),
             Error::BadInput(_) => Problem::bad_input(detail),
             Error::NotFound(_) => Problem::new(ProblemCode::NoSuchEntity, detail),
             Error::AlreadyExists(_) => Problem::new(ProblemCode::EntityAlreadyExists, detail),

@@ -43,7 +43,6 @@ pub(super) struct Global {
 
 /// The surroundings of a command: its flags, and clients of the agent.
 pub(super) struct Console {
-    global: Global,
     client: Client,
     owner: Client,
 }
@@ -62,7 +61,7 @@ impl Global {
                 .map_err(|_| Failure::bad_input("the MFA context is no token"))?,
             None => client.clone(),
         };
-        Ok(Console { global: self, client, owner })
+        Ok(Console { client, owner })
     }
 
     pub(super) fn json(&self) -> bool {
@@ -87,13 +86,6 @@ impl Console {
     /// devices.
     pub(super) fn owner(&self) -> &Client {
         &self.owner
-    }
-
-    /// Says what a person has to know before they are asked something.
-    pub(super) fn note(&self, text: &str) {
-        if !self.global.quiet && !self.global.json {
-            output::note(text);
-        }
     }
 
     /// The account that is meant: the one that was named, or that of the user who runs this.

@@ -5,11 +5,10 @@ use crate::cli::key::{Plugged, answer};
 use crate::cli::output::{Failure, Report, plain};
 use crate::cli::prompt::PairPrompt;
 use crate::cli::refusal::Task;
-use crate::cli::{prompt, refusal, words};
-use crate::client::Error;
+use crate::cli::{prompt, words};
 use crate::device::{DeviceState, MfaKind};
 use crate::id::{AccountId, SerialNumber};
-use crate::wire::{Device, OpenSession, OpenedSession, Proof, Reason, SecretText};
+use crate::wire::{Device, OpenSession, OpenedSession, Proof, SecretText};
 
 /// Open a session with a code, and print its token
 ///
@@ -69,15 +68,6 @@ impl Login {
         let proof = Proof::Code(code.into(), self.serial.clone());
         match console.client().open_session(&self.session(account, proof)).await {
             Ok(opened) => Ok(opened),
-            Err(Error::Problem(problem))
-                if problem.reason == Some(Reason::OutOfSync) && prompt::is_terminal() =>
-            {
-                let failure = refusal::failure(Task::Login, *problem);
-                console.note(&format!(
-                    "{failure}\nIts next two codes find it again, and open the session:"
-                ));
-                self.by_pair(console, account).await
-            }
             Err(error) => Err(console.failure(Task::Login, error)),
         }
     }

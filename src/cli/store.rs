@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use nix::unistd::Uid;
 use serde_json::json;
 
@@ -11,6 +11,7 @@ use crate::cli::console::Console;
 use crate::cli::output::{Exit, Failure, Report, plain};
 use crate::cli::refusal::Task;
 use crate::cli::words;
+use crate::device::Leads;
 use crate::id::CallerId;
 use crate::store::sqlite::CheckReport;
 use crate::store::{OpenError, sqlite};
@@ -30,19 +31,21 @@ pub(super) enum Store {
     },
     /// Make a backup fit to serve from: nothing that was used since it was made can be used again
     ///
-    /// Time-based devices go on after about ten minutes, for those are the codes that may have been
-    /// used. Counter-based ones need a pair once. Recovery codes are void, all sessions are over,
-    /// and a new key signs. API keys are those of the backup. No agent may hold the file. It needs
-    /// the sealing keys that it was made with.
+    /// Recovery codes are void, all sessions are over, and a new key signs. API keys are those of
+    /// the backup. No agent may hold the file. It needs the sealing keys that it was made with.
+    ///
+    /// What may have been used since the backup cannot be used again: counter-based tokens are
+    /// disabled until an administrator activates them, and codes of time-based ones up to now are
+    /// spent. Those of the next day are left to an administrator's pair (twostep device resync), or
+    /// to twostep device unlock, for an administrator may have found a token as far ahead since.
+    ///
+    /// Until an administrator ends it with --accept, only administrators add and activate devices.
     ///
     /// Restoring also cures a raw copy of a store that was in use, with the log beside it or
     /// without, a store whose log is lost, and an older copy that was put in the place of a newer
     /// store: what they have forgotten cannot be used again. A log from before a restore is never
     /// read: if an agent refuses it, move FILE-wal away.
-    Restore {
-        /// The backup, or the copy
-        path: PathBuf,
-    },
+    Restore(Restore),
     /// See whether a store or a backup is sound; exit 1 if it is not. Nothing is changed
     ///
     /// Also whether its file, the log and the witness beside it fit together, as at the start of an
@@ -53,11 +56,26 @@ pub(super) enum Store {
     },
 }
 
+/// A restore, or its end.
+#[derive(Args)]
+pub(super) struct Restore {
+    /// The backup, or the copy
+    #[arg(required_unless_present = "accept")]
+    path: Option<PathBuf>,
+    /// Vouch that no administrator's pair found a token far ahead of the time since the backup:
+    /// codes are good again after ten minutes
+    #[arg(long)]
+    none_ahead: bool,
+    /// End the state in which a restore leaves the store that the agent serves from
+    #[arg(long, exclusive = true)]
+    accept: bool,
+}
+
 impl Store {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
         match self {
             Store::Backup { to } => backup(console, to.as_deref()).await,
-            Store::Restore { path } => restore(path),
+            Store::Restore(wanted) => wanted.run(console).await,
             Store::Check { path } => check(path.as_deref()),
         }
     }
@@ -81,23 +99,81 @@ fn absolute(path: &Path) -> Result<String, Failure> {
     text.ok_or_else(|| Failure::bad_input("the agent takes paths in UTF-8 only"))
 }
 
-fn restore(path: &Path) -> Result<Report, Failure> {
-    let caller = CallerId::new(format!("uid:{}", Uid::effective()));
-    let restored = sqlite::restore(path, SystemClock.read().wall, &caller)
-        .map_err(|error| refused(error, path))?;
-    let text = format!(
-        "Restored: {} of {}. Codes up to now and of the next ten minutes are spent, and all \
-         sessions are over.",
-        words::count(restored.devices, "device"),
-        words::count(restored.accounts, "account")
-    );
-    let document = json!({"devices": restored.devices, "accounts": restored.accounts});
-    let note = "An API key that was revoked since the backup works again: look through \
-                twostep api-key list.";
-    Ok(Report::new(document, text)
-        .note(note)
-        .note(format!("Serve from it: twostep agent --store sqlite:{}", path.display())))
+impl Restore {
+    async fn run(&self, console: &Console) -> Result<Report, Failure> {
+        match &self.path {
+            Some(path) => self.restore(path),
+            None => accept(console).await,
+        }
+    }
+
+    fn restore(&self, path: &Path) -> Result<Report, Failure> {
+        let caller = CallerId::new(format!("uid:{}", Uid::effective()));
+        let leads = if self.none_ahead { Leads::Owners } else { Leads::Unknown };
+        let wanted = sqlite::Restore { now: SystemClock.read().wall, caller: &caller, leads };
+        let restored = sqlite::restore_as(path, &wanted).map_err(|error| refused(error, path))?;
+        let text = format!(
+            "Restored: {} of {}. Codes up to now and of the next ten minutes are spent, and all \
+             sessions are over.",
+            words::count(restored.devices, "device"),
+            words::count(restored.accounts, "account")
+        );
+        let mut unknown = UNKNOWN.to_vec();
+        if leads == Leads::Unknown {
+            unknown.insert(0, UNKNOWN_LEADS);
+        }
+        let document = json!({
+            "devices": restored.devices,
+            "accounts": restored.accounts,
+            "disabled": restored.disabled,
+            "restored": true,
+            "unknown": unknown,
+        });
+        let mut report = Report::new(document, text);
+        if restored.disabled > 0 {
+            report = report.note(format!(
+                "{} by counter: disabled until an administrator activates them by two codes each: \
+                 twostep device activate SERIAL",
+                words::count(restored.disabled, "device")
+            ));
+        }
+        report = report.note("What the backup cannot know, so look:");
+        for unknown in unknown {
+            report = report.note(format!("  {unknown}"));
+        }
+        Ok(report
+            .note(format!("Serve from it: twostep agent --store sqlite:{}", path.display()))
+            .note(
+                "Until you run twostep store restore --accept there, only administrators add and \
+                 activate devices.",
+            ))
+    }
 }
+
+async fn accept(console: &Console) -> Result<Report, Failure> {
+    let accepted = console.client().accept_restore().await;
+    let accepted = accepted.map_err(console.failing(Task::Other))?;
+    let text = match accepted.restored_at {
+        Some(at) => format!("The restore of {at} is accepted: devices are added as before."),
+        None => "The store is in no restored state.".to_owned(),
+    };
+    Ok(Report::new(accepted, text))
+}
+
+/// The unknown of time-based tokens, unless the caller vouches.
+const UNKNOWN_LEADS: &str = "Tokens that an administrator found far ahead: codes of time-based \
+                             tokens are refused for a day, but for an administrator's pair, or \
+                             after twostep device unlock SERIAL";
+
+/// The knowledge that no backup has.
+const UNKNOWN: [&str; 4] = [
+    "Devices that were deactivated, locked or removed since are in use again: twostep device list",
+    "Accounts that were removed since are there again: twostep account list",
+    "API keys that were revoked since work again, those of administrators once you accept: twostep \
+     api-key list",
+    "Accounts and devices that were added since are gone, and with them the protection of such \
+     accounts",
+];
 
 fn check(path: Option<&Path>) -> Result<Report, Failure> {
     let path = match path {

@@ -2,8 +2,8 @@
 
 use crate::client::{Client, Error};
 use crate::wire::{
-    ApiKeys, AuditReport, Backup, ClockReading, Events, ListEvents, MadeApiKey, MakeApiKey,
-    MakeBackup, MakeSigningKey, SigningKey, SigningKeys,
+    AcceptedRestore, ApiKeys, AuditReport, Backup, ClockReading, Events, ListEvents, MadeApiKey,
+    MakeApiKey, MakeBackup, MakeSigningKey, SigningKey, SigningKeys,
 };
 
 impl Client {
@@ -78,6 +78,14 @@ impl Client {
     pub async fn backup(&self, path: Option<&str>) -> Result<Backup, Error> {
         let body = MakeBackup { path: path.map(str::to_owned) };
         self.post(&["v1", "store", "backup"]).json(&body)?.read().await
+    }
+
+    /// Ends the state in which a restore leaves the store.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn accept_restore(&self) -> Result<AcceptedRestore, Error> {
+        self.post(&["v1", "store", "accept"]).read().await
     }
 
     /// Has the agent believe its clock as it is now.

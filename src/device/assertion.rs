@@ -53,7 +53,7 @@ fn grows(seen: u32, shown: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::{DeviceState, KeyState, RecoveryState};
+    use crate::device::{DeviceState, KeyState, Leads, RecoveryState};
     use crate::webauthn::{Attestation, Credential, CredentialId};
 
     const NOW: UnixTime = UnixTime(1_800_000_000);
@@ -167,7 +167,7 @@ mod tests {
         let removed = key(9).tombstone(NOW);
         assert_eq!(key(3).above(&removed, true).credential().unwrap().sign_count, 9);
         assert_eq!(key(3).above(&removed, false).credential().unwrap().sign_count, 3);
-        let restored = device.restored(NOW);
+        let restored = device.restored(NOW, Leads::Unknown);
         assert_eq!((&restored.factor, restored.revoked_before), (&device.factor, Some(NOW)));
     }
 }

@@ -9,7 +9,7 @@ use crate::device::{
     Device, DeviceState, Factor, HotpState, RecoveryDigest, Refusal, SAMPLES, Throttle, TotpState,
 };
 use crate::id::CallerId;
-use crate::otp::{Code, Key, PairFound, Sample, TotpMatch, Window, learn};
+use crate::otp::{Code, Key, PairFound, Sample, TimeStep, TotpMatch, Window, learn};
 use crate::time::UnixTime;
 
 /// A judged input: the next state, and the verdict that holds once that state is committed.
@@ -38,6 +38,17 @@ pub enum PairUse {
     Activation,
     /// To find an active or locked device again.
     Resync,
+    /// To open a session with an active or locked device, which finds it again.
+    SignIn,
+}
+
+/// The use of a pair, and the window in which it is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PairSearch {
+    /// The use.
+    pub wanted: PairUse,
+    /// The window.
+    pub window: Window,
 }
 
 impl Device {
@@ -70,11 +81,12 @@ impl Device {
         let replayed = |next_code_at| Verdict::Refused(Refusal::Replayed { next_code_at });
         let verdict = match &mut device.factor {
             Factor::Totp(totp) => match totp.parameters.find(key, code, now, totp.drift) {
-                Some(matched)
-                    if totp.watermark.is_none_or(|watermark| matched.step > watermark) =>
-                {
+                Some(matched) if totp.spent().is_none_or(|spent| matched.step > spent) => {
                     totp.consume(matched, now);
                     Verdict::Accepted
+                }
+                Some(matched) if totp.watermark.is_none_or(|consumed| matched.step > consumed) => {
+                    Verdict::Refused(Refusal::OutOfSync)
                 }
                 Some(_) => replayed(totp.next_code_at(now)),
                 None => Verdict::Refused(Refusal::NoMatch),
@@ -142,25 +154,31 @@ impl Device {
     ///
     /// # Errors
     /// [`Refusal::NotActive`] in the wrong state, or for a kind that shows no codes;
+    /// [`Refusal::OutOfSync`] for a counter that only an administrator finds again;
     /// [`Refusal::PairsSpent`].
     pub fn admit_pair(
         &self,
-        wanted: PairUse,
+        search: PairSearch,
         caller: &CallerId,
         now: UnixTime,
     ) -> Result<(), Refusal> {
-        let allowed = match self.state {
-            DeviceState::Pending | DeviceState::Disabled => PairUse::Activation,
-            DeviceState::Active | DeviceState::Locked => PairUse::Resync,
+        let allowed = match search.wanted {
+            PairUse::Activation => !self.is_in_use(),
+            PairUse::Resync | PairUse::SignIn => self.is_in_use(),
         };
         // Expired devices may still have a row.
         let expired =
             self.state == DeviceState::Pending && now >= self.created_at.plus(PENDING_FOR);
-        if wanted != allowed
+        if !allowed
             || expired
             || matches!(self.factor, Factor::SecurityKey(_) | Factor::Recovery(_))
         {
             return Err(Refusal::NotActive);
+        }
+        // An old pair of a counter is as good as a new one to all who cannot see the token.
+        let unknown = matches!(&self.factor, Factor::Hotp(hotp) if hotp.pair_needed);
+        if unknown && !search.is_vouched_for() {
+            return Err(Refusal::OutOfSync);
         }
         match self.pairs.spent_until(caller, now) {
             Some(until) => Err(Refusal::PairsSpent { until }),
@@ -173,15 +191,22 @@ impl Device {
     pub fn accept_pair(
         &self,
         key: &Key,
-        (codes, window): ([&Code; 2], Window),
+        (codes, search): ([&Code; 2], PairSearch),
         caller: &CallerId,
         now: UnixTime,
     ) -> Judged {
         let mut device = self.clone();
+        let window = search.window;
         let verdict = match &mut device.factor {
             Factor::Totp(totp) => {
                 match totp.parameters.find_pair(key, codes, now, totp.watermark, window) {
+                    PairFound::At(matched)
+                        if !search.is_vouched_for() && !totp.is_past_doubt(matched.step) =>
+                    {
+                        Verdict::Refused(Refusal::OutOfSync)
+                    }
                     PairFound::At(matched) => {
+                        totp.doubtful = None;
                         totp.consume(matched, now);
                         Verdict::Accepted
                     }
@@ -237,6 +262,14 @@ impl Device {
     }
 }
 
+impl PairSearch {
+    /// True if an administrator has asked for it who looks after the device: the caller of a
+    /// sign-in passes on the codes of another person.
+    fn is_vouched_for(self) -> bool {
+        self.window == Window::Admin && self.wanted != PairUse::SignIn
+    }
+}
+
 impl TotpState {
     /// Raises the watermark to the step, and learns the drift.
     fn consume(&mut self, matched: TotpMatch, now: UnixTime) {
@@ -260,9 +293,15 @@ impl TotpState {
         }
     }
 
-    /// Time at which the device, by its drift, shows the step after the watermark.
+    /// True if no code of this step can have been accepted before the last restore, nor the one
+    /// before it, which came with it in a pair.
+    fn is_past_doubt(&self, second: TimeStep) -> bool {
+        self.doubtful.is_none_or(|doubtful| second.0 > doubtful.0.saturating_add(1))
+    }
+
+    /// Time at which the device, by its drift, shows the first step that is good again.
     fn next_code_at(&self, now: UnixTime) -> Option<UnixTime> {
-        let step = i128::from(self.watermark?.0) + 1 - i128::from(self.drift);
+        let step = i128::from(self.spent()?.0) + 1 - i128::from(self.drift);
         let at =
             step * i128::from(self.parameters.step_size.seconds()) + i128::from(self.parameters.t0);
         Some(UnixTime(u64::try_from(at).ok()?).max(now.plus(Duration::from_secs(1))))

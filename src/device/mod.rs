@@ -13,7 +13,7 @@ mod refusal;
 mod throttle;
 
 pub use allowance::PairAllowance;
-pub use judge::{Judged, PENDING_FOR, PairUse, Verdict};
+pub use judge::{Judged, PENDING_FOR, PairSearch, PairUse, Verdict};
 pub use kind::{DeviceState, MfaKind, UnknownName};
 pub use recovery::{BadRecoveryCode, RecoveryCode, RecoveryDigest};
 #[cfg(feature = "verifier")]
@@ -102,6 +102,10 @@ pub struct TotpState {
     pub parameters: Totp,
     /// The highest step consumed. It only rises.
     pub watermark: Option<TimeStep>,
+    /// Steps up to this one may have been consumed after the backup that was restored: only an
+    /// administrator's pair is accepted there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubtful: Option<TimeStep>,
     /// Offset of its clock from ours, in steps.
     pub drift: i64,
     /// Time of the drift's last move.
@@ -118,7 +122,7 @@ pub struct HotpState {
     pub parameters: Hotp,
     /// The lowest counter not consumed; `None` after the last counter.
     pub next: Option<Counter>,
-    /// Unknown counter after the restore of an old backup: only a pair is judged.
+    /// Unknown counter after the restore of an old backup: only an administrator's pair is judged.
     pub pair_needed: bool,
 }
 
@@ -256,6 +260,11 @@ impl Device {
     #[must_use]
     pub fn above(mut self, tombstone: &Tombstone, same_seed: bool) -> Device {
         let consumed = tombstone.factor.highest_consumed();
+        if let (Factor::Totp(totp), Factor::Totp(removed), true) =
+            (&mut self.factor, &tombstone.factor, same_seed)
+        {
+            totp.doubtful = totp.doubtful.max(removed.doubtful);
+        }
         match (&mut self.factor, &tombstone.factor) {
             (Factor::Totp(totp), Factor::Totp(removed))
                 if same_seed || totp.parameters.step_size == removed.parameters.step_size =>
@@ -265,12 +274,13 @@ impl Device {
             (Factor::Totp(totp), _) if same_seed => {
                 totp.watermark = totp.watermark.max(consumed.map(TimeStep))
             }
-            (Factor::Hotp(hotp), _) if same_seed => {
+            (Factor::Hotp(hotp), removed) if same_seed => {
                 if let Some(consumed) = consumed {
                     hotp.next = Counter(consumed)
                         .next()
                         .and_then(|above| hotp.next.map(|next| next.max(above)));
                 }
+                hotp.pair_needed |= matches!(removed, Factor::Hotp(removed) if removed.pair_needed);
             }
             (Factor::SecurityKey(key), Factor::SecurityKey(removed)) if same_seed => {
                 key.credential.sign_count =
@@ -282,18 +292,33 @@ impl Device {
         self
     }
 
+    /// A new device whose seed may have been in use before a restore, which does not know what it
+    /// consumed.
+    #[must_use]
+    pub fn above_restore(mut self, at: UnixTime) -> Device {
+        if let Factor::Totp(totp) = &mut self.factor {
+            totp.doubtful = totp.doubtful.max(totp.ahead(at, Window::Admin));
+        }
+        self
+    }
+
     /// The device after its deactivation. Its contexts are revoked.
     #[must_use]
     pub fn deactivated(&self, now: UnixTime) -> Device {
         Device { state: DeviceState::Disabled, ..self.clone() }.with_sessions_revoked(now)
     }
 
-    /// The device after an administrator cleared lock and failures.
+    /// The device after an administrator cleared lock and failures, and vouched for the codes that
+    /// a restore had left in doubt.
     #[must_use]
     pub fn unlocked(&self) -> Device {
         let state =
             if self.state == DeviceState::Locked { DeviceState::Active } else { self.state };
-        Device { state, throttle: Throttle::default(), ..self.clone() }
+        let mut device = Device { state, throttle: Throttle::default(), ..self.clone() };
+        if let Factor::Totp(totp) = &mut device.factor {
+            totp.doubtful = None;
+        }
+        device
     }
 
     /// The device after the revocation of all its contexts so far.
@@ -317,22 +342,30 @@ impl Device {
         }
     }
 
-    /// The device after the restore of an old backup: everything up to now is refused.
+    /// The device after the restore of an old backup: everything that may have been consumed since
+    /// the backup is refused.
     ///
-    /// Codes that its owner could have shown since are refused too: a token resynchronised after
-    /// the backup was ahead of the time by up to [`Window::Owner`], unknown to the backup. Further
-    /// offsets found by an administrator's pair are not covered.
+    /// An owner's pair finds a token up to [`Window::Owner`] ahead of the time, so steps up to
+    /// there are consumed. An administrator's pair finds one up to [`Window::Admin`] ahead: steps
+    /// up to there are in doubt, and left to an administrator's pair, unless `leads` says that no
+    /// token was found that far ahead. A counter has no bound at all: the device is disabled, and
+    /// an administrator's pair puts it back.
     #[must_use]
-    pub fn restored(&self, now: UnixTime) -> Device {
+    pub fn restored(&self, now: UnixTime, leads: Leads) -> Device {
         let mut device = self.clone().with_sessions_revoked(now);
         match &mut device.factor {
             Factor::Totp(totp) => {
-                let ahead = totp.drift.max(0).unsigned_abs().max(Window::Owner.steps()) + 1;
-                let step =
-                    totp.parameters.step_at(now).map(|step| TimeStep(step.0.saturating_add(ahead)));
-                totp.watermark = totp.watermark.max(step);
+                totp.watermark = totp.watermark.max(totp.ahead(now, Window::Owner));
+                if leads == Leads::Unknown {
+                    totp.doubtful = totp.doubtful.max(totp.ahead(now, Window::Admin));
+                }
             }
-            Factor::Hotp(hotp) => hotp.pair_needed = true,
+            Factor::Hotp(hotp) => {
+                hotp.pair_needed = true;
+                if self.is_in_use() {
+                    device.state = DeviceState::Disabled;
+                }
+            }
             // A real key's count exceeds the backup's, and each challenge is answered once.
             Factor::SecurityKey(_) => {}
             // The codes used since the backup are unknown.
@@ -340,6 +373,31 @@ impl Device {
         }
         device
     }
+}
+
+impl TotpState {
+    /// The highest step that must not be accepted again without an administrator.
+    fn spent(&self) -> Option<TimeStep> {
+        self.watermark.max(self.doubtful)
+    }
+
+    /// The highest step that a code could have had until `now`, of a token that a pair in this
+    /// window had found.
+    fn ahead(&self, now: UnixTime, window: Window) -> Option<TimeStep> {
+        let lead = self.drift.max(0).unsigned_abs().max(window.steps()).saturating_add(1);
+        let step = self.parameters.step_at(now)?;
+        Some(TimeStep(step.0.saturating_add(lead)))
+    }
+}
+
+/// Leads of time-based tokens that an administrator's pairs may have found since a backup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Leads {
+    /// Any of them may have been found, up to the end of an administrator's window.
+    #[default]
+    Unknown,
+    /// An administrator says that none was found beyond the owner's window.
+    Owners,
 }
 
 impl Factor {

@@ -30,7 +30,8 @@ pub enum Refusal {
     },
     /// Twenty failures in a row: not judged.
     Locked,
-    /// The counter is unknown after a restore: not judged, a pair is needed.
+    /// Codes up to an unknown one were consumed before a restore: an administrator's pair is
+    /// needed.
     OutOfSync,
     /// Pending, disabled, or of a kind that does not take this input: not judged.
     NotActive,

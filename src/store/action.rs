@@ -103,6 +103,8 @@ actions! {
     KeySignCountFell = "key.sign_count_fell",
     /// A security key was not enrolled.
     RegistrationRefused = "registration.refused",
+    /// An administrator ended the state in which a restore leaves a store.
+    RestoreAccepted = "store.accepted",
     /// A pair did not resynchronise a device.
     ResyncRefused = "resync.refused",
     /// Secrets were sealed again under a newer key; the row counts them.

@@ -15,6 +15,7 @@ mod key_error;
 #[cfg(feature = "sqlite")]
 mod open_error;
 mod records;
+mod restore_mark;
 #[cfg(feature = "sqlite")]
 mod rules;
 mod sealed_place;
@@ -36,6 +37,7 @@ pub use records::{
     Account, AccountSnapshot, ApiKeyRecord, Enrolled, ItemKind, Marks, Resealable, Revision,
     Revocations, SigningKeyRecord, SingleUse,
 };
+pub use restore_mark::RestoreMark;
 pub use sealed_place::SealedPlace;
 pub(crate) use sealing::random;
 pub use sealing::{Fingerprint, Fingerprints, Keyring, Sealed, Sealer};

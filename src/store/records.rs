@@ -217,6 +217,14 @@ impl Account {
             ..self.clone()
         }
     }
+
+    /// The account after the restore of an old backup. It may have been protected since, so it
+    /// is; what was issued until now is revoked.
+    #[must_use]
+    pub fn restored(&self, now: UnixTime) -> Account {
+        let protected = self.protected || self.removed_at.is_none();
+        Account { protected, ..self.with_sessions_revoked(now) }
+    }
 }
 
 impl AccountSnapshot {

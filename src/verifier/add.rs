@@ -99,16 +99,17 @@ impl Verifier {
         };
         let (new, serial, sealer) = (&new, &serial, &sealer);
         let decided = self.decide(&new.account, |seen, now| async move {
+            self.may_give(authority).await?;
             if let Some(seen) = &seen {
                 self.may_change_devices(seen, authority, now).await?;
             }
             let addition = Addition { new, serial, seen: seen.as_ref(), now };
-            self.judge_addition(&addition, sealer)
+            self.judge_addition(&addition, sealer).await
         });
         Ok(decided.await?.0)
     }
 
-    fn judge_addition(
+    async fn judge_addition(
         &self,
         addition: &Addition<'_>,
         sealer: &Sealer,
@@ -118,6 +119,7 @@ impl Verifier {
         let voided = self.voided(new, devices)?;
         let made = Made::new(&new.factor, sealer, &new.account)?;
         let device = addition.device(made.factor, made.generated);
+        let device = if made.generated { device } else { self.above_restore(device).await? };
         let giving_way = match device.state {
             DeviceState::Pending => self.giving_way(devices),
             _ => Vec::new(),

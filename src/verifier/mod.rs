@@ -22,6 +22,7 @@ mod pair;
 mod passcode;
 mod queue;
 mod refusals;
+mod restored;
 mod revoke;
 mod sealing_keys;
 #[cfg(feature = "webauthn")]
@@ -153,6 +154,13 @@ pub enum Error {
          of them in the last 15 minutes"
     )]
     MfaRequired,
+    /// An administrator: the store was restored, and only administrators give factors until one
+    /// ends the restored state.
+    #[error(
+        "the store was restored from a backup: until an administrator ends that state (twostep \
+         store restore --accept), only an administrator adds or activates devices"
+    )]
+    Restored,
     /// The caller: the request cannot be meant.
     #[error("{0}")]
     BadInput(String),

@@ -1,7 +1,7 @@
 //! Two consecutive codes, judged as one pair: they activate a device, resynchronise it, or open a
 //! session with a device that is out of sync.
 
-use crate::device::{Device, MfaKind, PairUse, Refusal, Verdict};
+use crate::device::{Device, MfaKind, PairSearch, PairUse, Refusal, Verdict};
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Code, Drift, Window};
 use crate::store::{Account, AccountSnapshot, Action, Enrolled, Sealer, Write};
@@ -37,6 +37,8 @@ enum Purpose<'a> {
     Activate(&'a Authority),
     /// A device in use is found again.
     Resync,
+    /// A device in use is found again, and opens a session.
+    SignIn,
 }
 
 /// One try to judge a pair: the account and the device as they were loaded, the time.
@@ -49,6 +51,17 @@ struct Attempt<'a> {
 
 /// An accepted pair: the device afterwards, and the proof that it is.
 type Accepted = (Device, Proof);
+
+impl Pair<'_> {
+    fn search(&self) -> PairSearch {
+        let wanted = match self.purpose {
+            Purpose::Activate(_) => PairUse::Activation,
+            Purpose::Resync => PairUse::Resync,
+            Purpose::SignIn => PairUse::SignIn,
+        };
+        PairSearch { wanted, window: self.window }
+    }
+}
 
 impl Verifier {
     /// Makes a pending or disabled device active, on proof of two consecutive codes. Both are
@@ -100,7 +113,7 @@ impl Verifier {
         codes: [&Code; 2],
         window: Window,
     ) -> Result<Verified, Error> {
-        let pair = Pair { account, serial, codes, window, purpose: Purpose::Resync };
+        let pair = Pair { account, serial, codes, window, purpose: Purpose::SignIn };
         Ok(self.decide_pair(&pair).await?.1)
     }
 
@@ -140,13 +153,10 @@ impl Verifier {
             if enrolled.device.is_in_use() {
                 return Err(Error::AlreadyExists("the device is active already"));
             }
+            self.may_give(authority).await?;
             self.may_change_devices(seen, authority, now).await?;
         }
-        let wanted = match pair.purpose {
-            Purpose::Activate(_) => PairUse::Activation,
-            Purpose::Resync => PairUse::Resync,
-        };
-        let admitted = enrolled.device.admit_pair(wanted, &self.caller, now);
+        let admitted = enrolled.device.admit_pair(pair.search(), &self.caller, now);
         admitted.map_err(|refusal| self.not_judged(pair.account, Some(pair.serial), now, refusal))
     }
 
@@ -171,7 +181,11 @@ impl Verifier {
         let seed = open_seed(sealer, enrolled)?.ok_or_else(no_codes)?;
         let judge = || {
             let key = enrolled.device.key(&seed)?;
-            Some(enrolled.device.accept_pair(&key, (pair.codes, pair.window), &self.caller, now))
+            Some(
+                enrolled
+                    .device
+                    .accept_pair(&key, (pair.codes, pair.search()), &self.caller, now),
+            )
         };
         let judged = work.spend(&self.core.counters, judge).ok_or_else(no_codes)?;
         match judged.verdict {
@@ -199,7 +213,7 @@ impl Verifier {
                 let protect = Write::UpdateAccount { seen: seen.revision, account };
                 (vec![update, protect], vec![about(Action::DeviceActivated)])
             }
-            Purpose::Resync => {
+            Purpose::Resync | Purpose::SignIn => {
                 let wide = device.found_beyond_owners_reach(&enrolled.device);
                 let wide = wide.then(|| about(Action::DeviceWideResync));
                 let resynced = std::iter::once(about(Action::DeviceResynced));
@@ -225,7 +239,7 @@ impl Verifier {
         };
         let action = match pair.purpose {
             Purpose::Activate(_) => Action::ActivationRefused,
-            Purpose::Resync => Action::ResyncRefused,
+            Purpose::Resync | Purpose::SignIn => Action::ResyncRefused,
         };
         let event = self.event(now, action).account(pair.account).serial(pair.serial);
         Judgement::refused(vec![write], vec![event.reason(refusal)], refusal)

@@ -205,6 +205,14 @@ pub struct Backup {
     pub path: String,
 }
 
+/// The end of the state in which a restore leaves the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct AcceptedRestore {
+    /// The time of the restore; null if there was none to accept.
+    pub restored_at: Option<Timestamp>,
+}
+
 /// The clock that the agent believes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]

@@ -23,6 +23,10 @@ pub struct Ready {
     /// Sealing keys that are not the first one, and are needed still. Empty: only the first key's
     /// line is needed.
     pub older_sealing_keys: Vec<OlderSealingKey>,
+    /// The time at which the store was restored from a backup; null, or left out, once an
+    /// administrator has accepted that. Until then only administrators add or activate devices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_at: Option<Timestamp>,
 }
 
 /// An older sealing key, and what needs it.

@@ -29,8 +29,9 @@ pub use ceremony::{
     FinishRegistration, RegisteredKey, RelatedOrigins,
 };
 pub use control::{
-    ApiKey, ApiKeys, AuditReport, Backup, ChainReport, ClockReading, Event, Events, ListEvents,
-    MadeApiKey, MakeApiKey, MakeBackup, MakeSigningKey, SigningKey, SigningKeys,
+    AcceptedRestore, ApiKey, ApiKeys, AuditReport, Backup, ChainReport, ClockReading, Event,
+    Events, ListEvents, MadeApiKey, MakeApiKey, MakeBackup, MakeSigningKey, SigningKey,
+    SigningKeys,
 };
 pub use device::{
     Attestation, CreateDevice, CreatedDevice, Device, Devices, ListDevices, Provisioning, Rename,

@@ -69,7 +69,7 @@ open_names! {
         Store = "store",
         /// The store has less than the agent acknowledged: an older copy is in its place.
         StoreWentBack = "store_went_back",
-        /// The store was restored from a backup while the agent served from it.
+        /// The store was restored from a backup, and no administrator has ended that state yet.
         Restored = "restored",
         /// A sealing key that the store needs is missing.
         Key = "key",

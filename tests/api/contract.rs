@@ -153,6 +153,7 @@ fn what_succeeds(admin: &Client) {
         .is(204);
     admin.post("/v1/store/backup", json!({})).is(201);
     admin.post("/v1/clock/accept", json!({})).is(200);
+    admin.post("/v1/store/accept", json!({})).is(200);
 }
 
 /// Without a person at the terminal, and without a key.

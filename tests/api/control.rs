@@ -240,15 +240,15 @@ fn a_backup_is_not_served_until_it_is_restored() {
     let (_, log) = Agent::fails(tempfile::tempdir().unwrap(), &store);
     assert!(log.contains("this store is a copy: run `twostep store restore /"), "{log}");
     let restored = sqlite::restore(&copy, now(), &CallerId::new("test")).unwrap();
-    assert_eq!((restored.devices, restored.accounts), (1, 1));
+    assert_eq!((restored.devices, restored.accounts, restored.disabled), (1, 1, 1));
     let second = Agent::start(&store);
     let second = admin(&second);
     assert!(!alive(&second, &session));
     let why = second
         .post("/v1/sessions", json!({"account": "alice", "serial": token.serial, "code": code}))
         .refused(403, "AccessDenied");
-    assert_eq!(why["reason"], "out_of_sync");
-    second.post(&token.path("/resync"), json!({"codes": token.pair()})).is(200);
+    assert_eq!(why["reason"], "not_active");
+    second.post(&token.path("/activate"), json!({"codes": token.pair()})).is(200);
     token.session(&second, "alice");
     assert_eq!(second.get("/v1/audit/verify").is(200)["ok"], true);
     assert!(second.get("/v1/audit").is(200).to_string().contains("store.restored"));

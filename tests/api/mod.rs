@@ -18,6 +18,7 @@ mod peers;
 mod protected;
 mod proxies;
 mod restart;
+mod restored;
 mod roles;
 mod routes;
 mod security_keys;

@@ -70,6 +70,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("DELETE", "/v1/signing-keys/{kid}", Admin, 204, &[NOT_THERE]),
     route("POST", "/v1/store/backup", Admin, 201, &[]),
     route("POST", "/v1/clock/accept", Admin, 200, &[]),
+    route("POST", "/v1/store/accept", Admin, 200, &[]),
     open("/.well-known/jwks.json", &[AWAY]),
     open("/.well-known/mfa-revocations", &[AWAY, UNCHANGED]),
     open("/.well-known/webauthn", &[NOT_THERE]),

@@ -176,8 +176,16 @@ fn a_backup_is_restored(mut agent: Agent) {
     assert_eq!(agent.stop(), Some(0));
 
     assert_eq!(agent.done(&["--json", "store", "check", copy], "").json()["copy"], true);
-    agent.done(&["store", "restore", copy], "");
+    let restored = agent.done(&["store", "restore", copy], "");
+    for told in ["deactivated", "API keys that were revoked", "--accept", "found far ahead"] {
+        assert!(restored.err.contains(told), "{told}: {restored:?}");
+    }
     assert_eq!(agent.done(&["--json", "store", "check", copy], "").json()["copy"], false);
+    // A restored store is restored again, and what is known of it is said in JSON.
+    let again = agent.done(&["--json", "store", "restore", copy, "--none-ahead"], "").json();
+    assert_eq!((&again["restored"], again["unknown"].as_array().unwrap().len()), (&true.into(), 4));
+    assert_eq!(agent.run(&["store", "restore"], "").exit, 2);
+    assert_eq!(agent.run(&["store", "restore", copy, "--accept"], "").exit, 2);
     assert_eq!(
         agent
             .done(&["audit", "verify", "--store", store.to_str().unwrap(), "--json"], "")

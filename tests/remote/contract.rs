@@ -291,6 +291,7 @@ async fn ask_everything(client: &Client, serial: &str) {
     assert!(client.verify_audit().await.unwrap().ok);
     client.backup(None).await.unwrap();
     client.accept_clock().await.unwrap();
+    assert_eq!(client.accept_restore().await.unwrap().restored_at, None);
     assert_eq!(client.alive().await.unwrap().status, "alive");
     client.ready().await.unwrap();
     client.jwks().await.unwrap();

@@ -1,12 +1,13 @@
 //! Backups and raw copies, and what becomes of a store that is restored from them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::ledger::{Devices, Fault};
+use super::ledger::{Device, Devices, Fault};
 use super::look::agreed;
 use super::people::Told;
 use super::place::beside;
@@ -102,7 +103,10 @@ impl Round {
         let store = self.place.store.clone();
         self.run_restore(&store)?;
         // A change in doubt is in the store or it is not.
-        let known = (self.ledger.devices.clone(), self.ledger.doubts.clone());
+        let doubts = self.ledger.doubts.iter();
+        let doubts =
+            doubts.map(|(serial, other)| (serial.clone(), other.clone().map(Device::restored)));
+        let known = (self.ledger.devices.restored(), doubts.collect::<BTreeMap<_, _>>());
         self.start_restored()?;
         let devices = agreed(&self.served(0)?, &known.0, &known.1)?;
         self.ledger.restored(devices);
@@ -144,8 +148,9 @@ impl Round {
             self.start_restored()?;
         }
         let served = self.served(0)?;
-        let found =
-            states.iter().find_map(|state| agreed(&served, state, &Default::default()).ok());
+        let found = states
+            .iter()
+            .find_map(|state| agreed(&served, &state.restored(), &Default::default()).ok());
         let Some(devices) = found else {
             return Err(format!("restored: {served:?} is served, and must be one of {states:?}"));
         };

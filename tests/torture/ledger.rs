@@ -33,8 +33,7 @@ pub(crate) struct Device {
     pub(crate) kind: Kind,
     pub(crate) name: Option<String>,
     pub(crate) state: State,
-    /// Restored since its last pair: a counter needs two codes, and a clock's codes are spent for
-    /// minutes.
+    /// Restored since its last pair: a clock's codes are in doubt for hours.
     pub(crate) restored: bool,
 }
 
@@ -164,9 +163,9 @@ impl Ledger {
         self.history.push(self.devices.clone());
     }
 
-    /// A restore leaves these devices, all single-use codes void, and all sessions over.
+    /// A restore has left these devices, all single-use codes void, and all sessions over.
     pub(crate) fn restored(&mut self, devices: Devices) {
-        self.devices = devices.restored();
+        self.devices = devices;
         self.doubts.clear();
         self.history.push(self.devices.clone());
         self.sessions.iter_mut().for_each(|session| session.life = Life::Over);
@@ -217,8 +216,19 @@ impl Devices {
 
     pub(crate) fn restored(&self) -> Devices {
         let mut devices = self.clone();
-        devices.0.values_mut().for_each(|device| device.restored = true);
+        devices.0.values_mut().for_each(|device| *device = device.clone().restored());
         devices
+    }
+}
+
+impl Device {
+    /// The device after a restore: a counter waits for an administrator.
+    pub(crate) fn restored(self) -> Device {
+        let state = match (self.kind, self.state) {
+            (Kind::Hotp, State::Active) => State::Disabled,
+            (_, state) => state,
+        };
+        Device { state, restored: true, ..self }
     }
 }
 

@@ -16,6 +16,7 @@ mod one_refusal;
 mod pending;
 mod properties;
 mod protected;
+mod restored;
 mod resync;
 mod run;
 mod same_secret;

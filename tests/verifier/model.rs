@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use twostep::device::{Device, DeviceState, Factor, HotpState, TotpState};
 use twostep::id::CallerId;
-use twostep::otp::Window;
+use twostep::otp::{TimeStep, Window};
 use twostep::store::Account;
 use twostep::time::UnixTime;
 
@@ -76,6 +76,9 @@ fn time_code(totp: &TotpState, shows: Texts<'_>, text: &str, now: UnixTime) -> O
     if totp.watermark.is_some_and(|watermark| step <= watermark.0) {
         return Outcome::Refused("replayed");
     }
+    if totp.doubtful.is_some_and(|doubtful| step <= doubtful.0) {
+        return Outcome::Refused("out_of_sync");
+    }
     let an_hour_ago = totp
         .drift_moved_at
         .is_none_or(|moved| now.since(moved) >= Duration::from_secs(3_600));
@@ -94,7 +97,7 @@ pub(crate) fn pair(
     device: &Device,
     shows: Texts<'_>,
     [first, second]: [u64; 2],
-    window: Window,
+    (window, vouched): (Window, bool),
     caller: &CallerId,
     now: UnixTime,
 ) -> Outcome {
@@ -102,6 +105,9 @@ pub(crate) fn pair(
         && now.since(device.created_at) >= Duration::from_secs(86_400)
     {
         return Outcome::Refused("not_active");
+    }
+    if matches!(&device.factor, Factor::Hotp(hotp) if hotp.pair_needed) && !vouched {
+        return Outcome::Refused("out_of_sync");
     }
     if device.pairs.spent_until(caller, now).is_some() {
         return Outcome::Refused("throttled");
@@ -116,6 +122,9 @@ pub(crate) fn pair(
             }
             if totp.watermark.is_some_and(|watermark| first <= watermark.0) {
                 return Outcome::Refused("clock_went_back");
+            }
+            if !vouched && totp.doubtful.is_some_and(|doubtful| first <= doubtful.0) {
+                return Outcome::Refused("out_of_sync");
             }
             let offset = i64::try_from(i128::from(second) - i128::from(here)).unwrap();
             let moved = if offset == totp.drift { totp.drift_moved_at } else { Some(now) };
@@ -136,14 +145,24 @@ pub(crate) fn pair(
 }
 
 /// The required state of a device after a restore.
-pub(crate) fn restored(device: &Device, now: UnixTime) -> Factor {
+pub(crate) fn restored(device: &Device, now: UnixTime) -> (DeviceState, Factor) {
     match &device.factor {
         Factor::Totp(totp) => {
-            let now = step_at(totp, now) + totp.drift.max(20).unsigned_abs() + 1;
-            let watermark = totp.watermark.max(Some(twostep::otp::TimeStep(now)));
-            Factor::Totp(TotpState { watermark, ..totp.clone() })
+            let ahead = |lead: i64| {
+                let lead = totp.drift.max(lead).unsigned_abs() + 1;
+                Some(TimeStep(step_at(totp, now) + lead))
+            };
+            let watermark = totp.watermark.max(ahead(20));
+            let doubtful = totp.doubtful.max(ahead(2_880));
+            (device.state, Factor::Totp(TotpState { watermark, doubtful, ..totp.clone() }))
         }
-        Factor::Hotp(hotp) => Factor::Hotp(HotpState { pair_needed: true, ..hotp.clone() }),
+        Factor::Hotp(hotp) => {
+            let state = match device.state {
+                DeviceState::Pending => DeviceState::Pending,
+                _ => DeviceState::Disabled,
+            };
+            (state, Factor::Hotp(HotpState { pair_needed: true, ..hotp.clone() }))
+        }
         other => panic!("{other:?}"),
     }
 }

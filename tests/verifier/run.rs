@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use test_support::world::{Held, World, both, watermark};
 use twostep::device::{Device, DeviceState, Factor, Refusal};
 use twostep::id::CallerId;
-use twostep::otp::{TimeStepSize, Totp, Window};
+use twostep::otp::{Code, TimeStepSize, Totp, Window};
 use twostep::store::sqlite::restore;
 use twostep::store::{AccountSnapshot, SqliteStore};
 use twostep::verifier::{Authority, Error, Verifier};
@@ -104,10 +104,7 @@ impl Run {
                     self.pair(*who, factors, *window, *entry).await?;
                 }
             }
-            Op::Unlock(who) => {
-                let unlocked = self.verifier.unlock(&self.people[*who].held.serial).await;
-                must!(harmless(&unlocked), "{unlocked:?}");
-            }
+            Op::Unlock(who) => self.unlock(*who).await?,
             Op::Deactivate(who) => {
                 let put_away = self
                     .verifier
@@ -127,6 +124,17 @@ impl Run {
         for who in 0..2 {
             self.watermark_stands(who).await?;
         }
+        Ok(())
+    }
+
+    async fn unlock(&mut self, who: usize) -> Result<(), Fault> {
+        let unlocked = self.verifier.unlock(&self.people[who].held.serial).await;
+        if let Ok(device) = &unlocked
+            && matches!(device.factor, Factor::Totp(_))
+        {
+            self.people[who].vouched_above(watermark(device).unwrap_or(0));
+        }
+        must!(harmless(&unlocked), "{unlocked:?}");
         Ok(())
     }
 
@@ -204,12 +212,13 @@ impl Run {
             (Entry::Due, false) => Entry::Resync,
             (entry, _) => entry,
         };
+        let vouched = window == Window::Admin && !matches!(entry, Entry::Session);
         let expected = match (entry, unproved) {
             (Entry::Activate, true) | (Entry::Resync | Entry::Session, false) => model::pair(
                 &before,
                 &|factor| held.text_at_step(factor),
                 factors,
-                window,
+                (window, vouched),
                 &caller,
                 now,
             ),
@@ -217,19 +226,7 @@ impl Run {
         };
         let codes = factors.map(|factor| held.code_at_step(factor));
         let verifier = self.verifier.on_behalf_of(caller);
-        let judged = match entry {
-            Entry::Activate => verifier
-                .activate(&held.serial, both(&codes), window, &Authority::Admin)
-                .await
-                .map(drop),
-            Entry::Resync | Entry::Due => {
-                verifier.resync(&held.serial, both(&codes), window).await.map(drop)
-            }
-            Entry::Session => verifier
-                .verify_pair(&held.account, &held.serial, both(&codes), window)
-                .await
-                .map(drop),
-        };
+        let judged = enter(&verifier, &held, &codes, window, entry).await;
         let after = self.device(who).await.unwrap();
         must!(
             after.throttle == before.throttle || judged.is_ok(),
@@ -237,6 +234,9 @@ impl Run {
             after.throttle
         );
         let found = judged.is_ok();
+        if found && vouched && is_in_doubt(&before) {
+            self.people[who].vouched_above(factors[0].saturating_sub(1));
+        }
         self.concluded(who, &before, &after, judged, &expected)?;
         let (Factor::Totp(_), true) = (&after.factor, found) else { return Ok(()) };
         // The code after a resync works.
@@ -354,8 +354,9 @@ impl Run {
             let mut floor = backup.floors[who];
             if let Some(was) = &backup.devices[who] {
                 let is = serials.iter().find(|device| device.serial == was.serial);
+                let must_be = model::restored(was, now);
                 must!(
-                    is.map(|is| &is.factor) == Some(&model::restored(was, now)),
+                    is.map(|is| (is.state, &is.factor)) == Some((must_be.0, &must_be.1)),
                     "{was:?} was restored as {is:?}"
                 );
                 floor = is.and_then(watermark);
@@ -364,12 +365,9 @@ impl Run {
                     self.people[who].held.totp = totp.parameters;
                 }
             }
-            // A backup cannot know what was accepted after it: counters, and steps that an
-            // administrator found further ahead of the time than an owner could have. Up to there
-            // nothing is accepted again.
-            let person = &mut self.people[who];
-            person.floor = floor;
-            person.ledger.retain(|factor| Some(*factor) <= floor);
+            // The ledger stays: nothing that was accepted after the backup is accepted again,
+            // unless an administrator vouches for it.
+            self.people[who].floor = floor;
         }
         Ok(())
     }
@@ -380,6 +378,43 @@ impl Run {
         must!(is >= floor, "the watermark fell from {floor:?} to {is:?}");
         self.people[who].floor = is;
         Ok(())
+    }
+}
+
+/// Gives a pair of codes to the verifier, by this way in.
+async fn enter(
+    verifier: &Verifier,
+    held: &Held,
+    codes: &[Code; 2],
+    window: Window,
+    entry: Entry,
+) -> Result<(), Error> {
+    let (serial, codes) = (&held.serial, both(codes));
+    match entry {
+        Entry::Activate => {
+            verifier.activate(serial, codes, window, &Authority::Admin).await.map(drop)
+        }
+        Entry::Resync | Entry::Due => verifier.resync(serial, codes, window).await.map(drop),
+        Entry::Session => {
+            verifier.verify_pair(&held.account, serial, codes, window).await.map(drop)
+        }
+    }
+}
+
+impl Person {
+    /// An administrator has looked at the token: it shows what is above this factor, although some
+    /// of that was accepted.
+    fn vouched_above(&mut self, factor: u64) {
+        self.ledger.retain(|accepted| *accepted <= factor);
+    }
+}
+
+/// A restore left the device's codes in doubt.
+fn is_in_doubt(device: &Device) -> bool {
+    match &device.factor {
+        Factor::Totp(totp) => totp.doubtful.is_some(),
+        Factor::Hotp(hotp) => hotp.pair_needed,
+        _ => false,
     }
 }
 

@@ -70,7 +70,11 @@ impl Callers {
                 inner.verify_only(uid, connection.login.as_deref())?
             }
             Peer::Unix { uid, .. } => inner.local(uid, connection.login.as_deref())?,
-            Peer::Tcp(_) => inner.by_api_key(key).await?.ok_or(Denied::Unauthenticated)?,
+            Peer::Tcp(_) => {
+                let caller = inner.by_api_key(key).await?.ok_or(Denied::Unauthenticated)?;
+                inner.may_act_after_restore(&caller).await?;
+                caller
+            }
         };
         Ok(inner.within_rate(caller)?)
     }
@@ -144,6 +148,15 @@ impl Inner {
             .get(id)
             .filter(|record| bool::from(record.digest.ct_eq(&digest[..])))
             .and_then(|record| self.holder(record)))
+    }
+
+    /// Refuses an administrator's key while the restored state lasts: it may have been revoked
+    /// after the backup, and must not end that state.
+    async fn may_act_after_restore(&self, caller: &Caller) -> Result<(), Error> {
+        if caller.role == Role::Admin && self.verifier.restored().await?.is_some() {
+            return Err(Error::Restored);
+        }
+        Ok(())
     }
 
     /// The caller that holds this key; none where its record cannot be understood.

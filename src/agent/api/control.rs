@@ -16,8 +16,8 @@ use crate::agent::operations::control::{ApiKeyRequest, AuditFrom};
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::wire::{
-    ApiKeys, AuditReport, Backup, ClockReading, Events, ListEvents, MadeApiKey, MakeApiKey,
-    MakeBackup, MakeSigningKey, SigningKey, SigningKeys,
+    AcceptedRestore, ApiKeys, AuditReport, Backup, ClockReading, Events, ListEvents, MadeApiKey,
+    MakeApiKey, MakeBackup, MakeSigningKey, SigningKey, SigningKeys,
 };
 
 /// Reads the audit log, oldest first.
@@ -182,4 +182,18 @@ pub(super) async fn accept_clock(
 ) -> Result<Json<ClockReading>, Problem> {
     let now = control::accept_clock(&state, &caller).await?;
     Ok(Json(ClockReading { now: now.into() }))
+}
+
+/// Ends the state in which a restore leaves the store: only administrators add or activate devices
+/// in it, and not by an API key.
+#[utoipa::path(post, path = "/v1/store/accept", tag = "control", responses(
+    (status = 200, description = "the restore that was accepted", body = AcceptedRestore),
+    super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+))]
+pub(super) async fn accept_restore(
+    State(state): State<Shared>,
+    caller: Caller,
+) -> Result<Json<AcceptedRestore>, Problem> {
+    let at = control::accept_restore(&state, &caller).await?;
+    Ok(Json(AcceptedRestore { restored_at: at.map(Into::into) }))
 }

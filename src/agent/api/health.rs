@@ -35,7 +35,12 @@ pub(super) async fn ready(State(state): State<Shared>) -> Result<Json<Ready>, Pr
         .iter()
         .map(|need| OlderSealingKey { key: need.key.to_string(), secrets: need.secrets })
         .collect();
-    Ok(Json(Ready { status: "ready".to_owned(), now: ready.now.into(), older_sealing_keys }))
+    Ok(Json(Ready {
+        status: "ready".to_owned(),
+        now: ready.now.into(),
+        older_sealing_keys,
+        restored_at: ready.restored_at.map(Into::into),
+    }))
 }
 
 /// The public keys of contexts (RFC 7517).

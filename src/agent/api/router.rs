@@ -53,6 +53,7 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(control::drop_signing_key))
         .routes(routes!(control::backup))
         .routes(routes!(control::accept_clock))
+        .routes(routes!(control::accept_restore))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))
         .routes(routes!(health::jwks))

@@ -77,6 +77,7 @@ impl EventKind {
             | Action::DeviceUnlocked
             | Action::KeyAccepted
             | Action::RegistrationRefused
+            | Action::RestoreAccepted
             | Action::SealingKeysResealed
             | Action::SessionRevoked
             | Action::SessionReused

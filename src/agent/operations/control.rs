@@ -160,6 +160,15 @@ pub(crate) async fn accept_clock(state: &State, caller: &Caller) -> Result<UnixT
     Ok(scope::verifier(state, caller).accept_clock().await?)
 }
 
+/// Ends the restored state. Returns the time of the restore; none if there was no such state.
+pub(crate) async fn accept_restore(
+    state: &State,
+    caller: &Caller,
+) -> Result<Option<UnixTime>, Failure> {
+    caller.must_be(Role::Admin)?;
+    Ok(scope::verifier(state, caller).accept_restore().await?)
+}
+
 impl ApiKeyRequest {
     fn judge(&self) -> Result<(), Denied> {
         if let Some(name) = &self.name {

@@ -13,6 +13,8 @@ pub(crate) struct Ready {
     pub(crate) now: UnixTime,
     /// Sealing keys after the first one that secrets still need.
     pub(crate) older_sealing_keys: Vec<KeyNeed>,
+    /// The time of a restore that no administrator has accepted yet.
+    pub(crate) restored_at: Option<UnixTime>,
 }
 
 /// Fails unless the store answers and keeps changes, the sealing keys fit it and the clock is
@@ -21,7 +23,8 @@ pub(crate) async fn ready(state: &State) -> Result<Ready, Failure> {
     state.verifier.ready().await?;
     state.verifier.store().control_version().await?;
     let older_sealing_keys = state.verifier.older_sealing_keys().await?;
-    Ok(Ready { now: state.verifier.clock().read().wall, older_sealing_keys })
+    let restored_at = state.verifier.restored().await?;
+    Ok(Ready { now: state.verifier.clock().read().wall, older_sealing_keys, restored_at })
 }
 
 /// `true` if the metrics are for administrators alone.

@@ -10,7 +10,7 @@ use crate::cli::doctor::Finding;
 use crate::cli::refusal::Task;
 use crate::cli::words;
 use crate::client::Error;
-use crate::wire::{ListDevices, ListEvents, OlderSealingKey, Ready, Reason};
+use crate::wire::{ListDevices, ListEvents, OlderSealingKey, Ready, Reason, Timestamp};
 
 /// The findings, and whether an agent answers.
 pub(super) async fn look(console: &Console) -> (Vec<Finding>, bool) {
@@ -55,7 +55,9 @@ async fn ready(console: &Console) -> Vec<Finding> {
     let finding = match console.client().ready().await {
         Ok(ready) => {
             let found = "the store answers, the sealing key fits it, the clock is sane";
-            return vec![Finding::good("ready", found), sealing_keys(&ready)];
+            let mut findings = vec![Finding::good("ready", found), sealing_keys(&ready)];
+            findings.extend(ready.restored_at.map(restored));
+            return findings;
         }
         Err(Error::Problem(problem)) => {
             let finding = Finding::bad("ready", words::text(&problem));
@@ -76,6 +78,17 @@ async fn ready(console: &Console) -> Vec<Finding> {
         Err(error) => Finding::unknown("ready", error.to_string()),
     };
     vec![finding]
+}
+
+/// A restore that no administrator has accepted.
+fn restored(at: Timestamp) -> Finding {
+    let found = format!(
+        "it was restored from a backup at {at}, and does not know what was taken away since: until \
+         that is accepted, only administrators add and activate devices"
+    );
+    Finding::unknown("restored", found)
+        .mend("See what should be gone: twostep device list, account list, api-key list")
+        .mend("Then end that state: twostep store restore --accept")
 }
 
 /// The lines of the key file that are needed.

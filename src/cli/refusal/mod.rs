@@ -90,7 +90,11 @@ fn for_code(task: Task, code: &ProblemCode) -> Words {
 fn for_reason(task: Task, reason: &Reason) -> Words {
     match reason {
         Reason::Clock => hints(&["Look for the fault: twostep doctor"]),
-        Reason::Store | Reason::StoreWentBack | Reason::Restored | Reason::Key => {
+        Reason::Restored => hints(&[
+            "On the agent's machine, look at devices and API keys, then run:",
+            "  twostep store restore --accept",
+        ]),
+        Reason::Store | Reason::StoreWentBack | Reason::Key => {
             hints(&["The agent's log says more. Look for the fault: twostep doctor"])
         }
         Reason::MfaRequired => hints(&[
@@ -127,10 +131,7 @@ fn at_login(reason: &Reason) -> Words {
         Reason::Locked => {
             said("the session was refused: the device is locked after twenty wrong codes", &UNLOCK)
         }
-        Reason::OutOfSync => said(
-            "the session was refused: the device must be resynchronised first",
-            &["Two consecutive codes do that: twostep login --resync"],
-        ),
+        Reason::OutOfSync => out_of_sync(),
         Reason::UnknownDevice | Reason::SeveralDevices => said(
             "the session was refused: the account has no such device, or several",
             &WHICH_DEVICE,
@@ -149,6 +150,7 @@ fn at_login_by_pair(reason: &Reason) -> Words {
         Reason::Replayed => {
             said("the session was refused: these codes were used already", &[NEXT_PAIR])
         }
+        Reason::OutOfSync => out_of_sync(),
         Reason::Throttled | Reason::PairsSpent => said(
             "the session was refused: too many pairs of codes were tried for this device",
             &["An administrator's pairs are counted apart: twostep device resync SERIAL"],
@@ -160,6 +162,15 @@ fn at_login_by_pair(reason: &Reason) -> Words {
         Reason::NotActive => not_active(),
         _ => hints(&[]),
     }
+}
+
+/// The words of both logins for a device whose codes since a backup are unknown.
+fn out_of_sync() -> Words {
+    said(
+        "the session was refused: the store was restored from a backup, and does not know which \
+         codes of this device were used since",
+        &[ADMINISTRATORS_PAIR],
+    )
 }
 
 /// The words of both logins for a device that opens no session.
@@ -208,6 +219,11 @@ fn of_a_named_device(reason: &Reason) -> Words {
     match reason {
         Reason::Replayed => said("these codes were used already", &[NEXT_PAIR]),
         Reason::ClockWentBack => said(CLOCK_WENT_BACK, &CATCH_UP),
+        Reason::OutOfSync => said(
+            "the store was restored from a backup, and does not know which codes of this device \
+             were used since",
+            &[ADMINISTRATORS_PAIR],
+        ),
         Reason::UnknownDevice => said("there is no such device", &[LIST]),
         _ => hints(&[]),
     }
@@ -228,6 +244,9 @@ const OTHER_SECRET: &str = "If the device may hold another secret, remove it and
 
 const FURTHER: &str = "An administrator's pair is looked for further away: \
                        twostep device resync SERIAL";
+
+const ADMINISTRATORS_PAIR: &str = "An administrator puts it back by its next two codes: \
+                                   twostep device resync SERIAL, or activate if it is disabled";
 
 const LIST: &str = "See which there are: twostep device list";
 
@@ -270,6 +289,7 @@ mod tests {
                 PairsSpent,
                 UnknownDevice,
                 NotActive,
+                OutOfSync,
                 ClockWentBack,
             ],
             Task::LoginByKey => keys::REASONS.to_vec(),
@@ -280,6 +300,7 @@ mod tests {
                 PairsSpent,
                 UnknownDevice,
                 NotActive,
+                OutOfSync,
                 ClockWentBack,
                 MfaRequired,
             ],
@@ -290,6 +311,7 @@ mod tests {
                 PairsSpent,
                 UnknownDevice,
                 NotActive,
+                OutOfSync,
                 ClockWentBack,
             ],
             Task::Change | Task::Enroll => vec![MfaRequired],

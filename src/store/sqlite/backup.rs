@@ -11,21 +11,36 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::connection::{Hold, beside};
 use super::fault::Fault;
 use super::identity::{Identity, Usage};
 use super::open::Entered;
 use super::place::Place;
-use super::row::{AccountColumns, first, from_json, stored, to_json};
+use super::row::{account_id, first};
 use super::vet::Found;
 use super::witness::Witness;
-use super::{audit, connection, identity, imports, migrations, open, place, witness};
-use crate::device::Device;
-use crate::id::CallerId;
-use crate::store::{Account, Action, ChainId, Event, OpenError, Stray};
+use super::{
+    apply, audit, connection, identity, imports, migrations, open, place, read, sql, witness,
+};
+use crate::device::Leads;
+use crate::id::{AccountId, CallerId};
+use crate::store::{
+    Action, ChainId, Change, Event, OpenError, RestoreMark, SigningKeyRecord, Stray, Write,
+};
 use crate::time::UnixTime;
+
+/// A restore that is wanted.
+#[derive(Clone, Debug)]
+pub struct Restore<'a> {
+    /// The time.
+    pub now: UnixTime,
+    /// The caller, for the audit row.
+    pub caller: &'a CallerId,
+    /// The word of the caller on time-based tokens that were found far ahead since the backup.
+    pub leads: Leads,
+}
 
 /// The extent of a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,15 +49,22 @@ pub struct Restored {
     pub devices: u64,
     /// Accounts whose contexts are revoked.
     pub accounts: u64,
+    /// Counter-based devices that were in use, and wait for an administrator's pair.
+    pub disabled: u64,
 }
 
 /// Makes a backup, or a raw copy of a store, fit to serve from: nothing that may have been used
 /// since it was made can be used again.
 ///
-/// Time-based devices start above now, counters need a pair, sheets of recovery codes are spent,
-/// all contexts are revoked, and single-use items are dropped, in one transaction with its audit
-/// row. The store's epoch is raised, so that no log, copy or witness of before is taken for its
-/// own. No program may hold the store.
+/// Time-based devices start above now, and what lies within an administrator's window ahead of it
+/// is left to an administrator's pair ([`Device::restored`](crate::device::Device::restored)).
+/// Counter-based devices are disabled, sheets of recovery codes are spent, all contexts are
+/// revoked, signing keys and single-use items are dropped, and accounts are protected, in one
+/// transaction with its audit row. The store is in the restored state until an administrator ends
+/// it: only administrators enrol and activate devices.
+///
+/// The store's epoch is raised, so that no log, copy or witness of before is taken for its own. No
+/// program may hold the store.
 ///
 /// A raw copy is taken with the log beside it if there is one; a log that does not continue the
 /// file is refused.
@@ -55,12 +77,20 @@ pub fn restore(
     now: UnixTime,
     caller: &CallerId,
 ) -> Result<Restored, OpenError> {
-    let path = place::existing(path.as_ref())?;
-    let _entered = Entered::at(&path, Hold::Exclusive)?;
-    made_fit(&path, now, caller).map_err(|error| error.of(&path))
+    restore_as(path, &Restore { now, caller, leads: Leads::Unknown })
 }
 
-fn made_fit(path: &Path, now: UnixTime, caller: &CallerId) -> Result<Restored, OpenError> {
+/// Restores as [`restore`] does, with what the caller knows of the time since the backup.
+///
+/// # Errors
+/// As [`restore`].
+pub fn restore_as(path: impl AsRef<Path>, wanted: &Restore<'_>) -> Result<Restored, OpenError> {
+    let path = place::existing(path.as_ref())?;
+    let _entered = Entered::at(&path, Hold::Exclusive)?;
+    made_fit(&path, wanted).map_err(|error| error.of(&path))
+}
+
+fn made_fit(path: &Path, wanted: &Restore<'_>) -> Result<Restored, OpenError> {
     let found = Found::look(path)?;
     if found.copy {
         // A copy is one file. A log beside it is of the store that was here before, and SQLite
@@ -86,7 +116,7 @@ fn made_fit(path: &Path, now: UnixTime, caller: &CallerId) -> Result<Restored, O
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let was = identity::read(&transaction)?;
     let epoch = was.epoch.max(found.epoch_seen()).saturating_add(1).max(moment());
-    let restored = raise(&transaction, now, caller)?;
+    let restored = raise(&transaction, wanted)?;
     let identity = Identity { epoch, usage: Usage::Closed, ..was.next() };
     identity::write(&transaction, &identity)?;
     transaction.commit()?;
@@ -164,72 +194,59 @@ fn copy(from: &Place, partial: &Path, to: &Path) -> Result<(), OpenError> {
         .map_err(io)
 }
 
-fn raise(
-    transaction: &Transaction<'_>,
-    now: UnixTime,
-    caller: &CallerId,
-) -> Result<Restored, Fault> {
+/// Makes all changes of a restore, each as the agent would make it.
+fn raise(transaction: &Transaction<'_>, wanted: &Restore<'_>) -> Result<Restored, Fault> {
+    let &Restore { now, caller, leads } = wanted;
     imports::settle_all(transaction)?;
-    let devices = each(
-        transaction,
-        "SELECT number, body FROM devices WHERE number > ?1 ORDER BY number LIMIT 500",
-        0,
-        |number, body| {
-            let device: Device = from_json("a device", body)?;
-            let body = to_json(&device.restored(now))?;
-            transaction
-                .prepare_cached(
-                    "UPDATE devices SET revision = revision + 1, body = ?2 WHERE number = ?1",
-                )?
-                .execute((number, body))?;
-            Ok(())
-        },
-    )?;
-    let page = "SELECT rowid, body FROM accounts WHERE rowid > ?1 ORDER BY rowid LIMIT 500";
-    let accounts = each(transaction, page, i64::MIN, |row, body| {
-        let account: Account = from_json("an account", body)?;
-        let columns = AccountColumns::of(&account.with_sessions_revoked(now))?;
-        transaction
-            .prepare_cached(
-                "UPDATE accounts SET revision = revision + 1, generation = ?2, revoked_before = \
-                 ?3, body = ?4 WHERE rowid = ?1",
-            )?
-            .execute((row, columns.generation, columns.revoked_before, columns.body))?;
-        Ok(())
-    })?;
+    let before = audit::head(transaction, ChainId::FIRST)?;
+    let change = |writes| apply::apply(transaction, before.clone(), &unaudited(writes));
+    let (mut restored, mut last) = (Restored { devices: 0, accounts: 0, disabled: 0 }, None);
+    while let Some(id) = next_account(transaction, last.as_ref())? {
+        let seen = read::account(transaction, &id)?;
+        let seen = seen.ok_or_else(|| Fault::Corrupt(format!("{id} is listed and not there")))?;
+        let devices = seen.devices.iter().map(|was| {
+            let device = was.device.restored(now, leads);
+            restored.disabled += u64::from(device.state != was.device.state);
+            restored.devices += 1;
+            Write::UpdateDevice { seen: was.revision, device }
+        });
+        let mut writes: Vec<Write> = devices.collect();
+        let account = seen.account.restored(now);
+        writes.push(Write::UpdateAccount { seen: seen.revision, account });
+        let _ = change(writes)?;
+        restored.accounts += 1;
+        last = Some(id);
+    }
     transaction.execute("DELETE FROM single_use", [])?;
     // A key that was dropped since the backup, because it had leaked, must not sign again; and
     // all that any of them signed is over.
-    transaction.execute("DELETE FROM signing_keys", [])?;
-    transaction.execute(
-        "UPDATE control SET copy = 0, version = version + 1, highest_time = \
-         max(coalesce(highest_time, 0), ?1) WHERE id = 1",
-        [stored(now.0)],
-    )?;
-    let before = audit::head(transaction, ChainId::FIRST)?;
-    let restored = [Event::new(now, Action::StoreRestored, caller)];
-    let head = audit::append(transaction, before.clone(), &restored)?;
+    let keys: Vec<SigningKeyRecord> = read::bodies(transaction, sql::ALL_SIGNING_KEYS, [])?;
+    let mut writes: Vec<Write> =
+        keys.into_iter().map(|key| Write::DropSigningKey { kid: key.kid }).collect();
+    writes.push(Write::NoteTime(now));
+    writes.push(
+        RestoreMark::new(now)
+            .write()
+            .map_err(|error| Fault::Corrupt(error.to_string()))?,
+    );
+    let _ = change(writes)?;
+    transaction.execute("UPDATE control SET copy = 0, version = version + 1 WHERE id = 1", [])?;
+    let event = Event::new(now, Action::StoreRestored, caller);
+    let head = audit::append(transaction, before.clone(), &[event])?;
     audit::move_head(transaction, &before, &head)?;
-    Ok(Restored { devices, accounts })
+    Ok(restored)
 }
 
-/// Visits all rows of a table, a page at a time: the rows change under the visit.
-fn each(
-    conn: &Connection,
-    page: &str,
-    mut after: i64,
-    visit: impl Fn(i64, &str) -> Result<(), Fault>,
-) -> Result<u64, Fault> {
-    let mut visited = 0;
-    loop {
-        let mut statement = conn.prepare_cached(page)?;
-        let rows = statement.query_map([after], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let rows: Vec<(i64, String)> = rows.collect::<Result<_, _>>()?;
-        let Some((last, _)) = rows.last() else { return Ok(visited) };
-        after = *last;
-        for (number, body) in &rows {
-            visit(*number, body)?;
-            visited += 1;
-        }
-    }
+/// A part of the restore, whose one audit row comes at the end.
+fn unaudited(writes: Vec<Write>) -> Change {
+    Change { account: None, writes, audit: Vec::new() }
+}
+
+/// The account after this one, in the order of their names; removed ones too.
+fn next_account(conn: &Connection, last: Option<&AccountId>) -> Result<Option<AccountId>, Fault> {
+    let next: Option<String> = conn
+        .prepare_cached("SELECT id FROM accounts WHERE id > ?1 ORDER BY id LIMIT 1")?
+        .query_row([last.map_or("", AccountId::as_str)], first)
+        .optional()?;
+    next.map(|id| account_id("an account", &id)).transpose()
 }

@@ -125,8 +125,8 @@ fn stands(path: &Path) -> Result<Standing, OpenError> {
         None => {
             let conn = quiet(path, found.has_log())?;
             migrations::verify(&conn)?;
-            let sealed = "SELECT EXISTS (SELECT 1 FROM named_values) OR EXISTS (SELECT 1 FROM \
-            devices WHERE seed_key IS NOT NULL)";
+            let sealed = "SELECT EXISTS (SELECT 1 FROM named_values WHERE name <> 'restored') OR \
+            EXISTS (SELECT 1 FROM devices WHERE seed_key IS NOT NULL)";
             // A store without these tables holds nothing.
             Ok(Standing::Store { sealed: conn.query_row(sealed, [], first).unwrap_or(false) })
         }

@@ -33,7 +33,7 @@ mod vet;
 mod witness;
 mod writer;
 
-pub use backup::{Restored, restore};
+pub use backup::{Restore, Restored, restore, restore_as};
 pub use check::{Alone, CheckReport, Standing, alone, check, standing};
 
 use std::path::{Path, PathBuf};

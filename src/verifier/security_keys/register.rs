@@ -122,6 +122,7 @@ impl SecurityKeys {
         authority: &Authority,
         now: UnixTime,
     ) -> Result<(), Error> {
+        self.verifier.may_give(authority).await?;
         let Some(seen) = seen else { return Ok(()) };
         self.verifier.may_change_devices(seen, authority, now).await?;
         self.verifier.room_for_one(&seen.devices, 0)
