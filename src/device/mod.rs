@@ -53,6 +53,9 @@ pub struct Device {
     pub pairs: PairAllowance,
     /// Contexts made with this device up to this time are revoked.
     pub revoked_before: Option<UnixTime>,
+    /// Contexts made with this device under a lower generation are revoked.
+    #[serde(default)]
+    pub generation: u64,
     /// Way of its addition.
     #[serde(default)]
     pub added: Added,
@@ -152,6 +155,9 @@ pub struct Tombstone {
     pub factor: Factor,
     /// Contexts made with the device up to this time are revoked.
     pub revoked_before: UnixTime,
+    /// Contexts made with the device under a lower generation are revoked.
+    #[serde(default)]
+    pub generation: u64,
 }
 
 impl Device {
@@ -177,6 +183,7 @@ impl Device {
             throttle: Throttle::default(),
             pairs: PairAllowance::default(),
             revoked_before: None,
+            generation: 0,
             added: Added::default(),
         }
     }
@@ -289,6 +296,7 @@ impl Device {
             _ => {}
         }
         self.revoked_before = self.revoked_before.max(Some(tombstone.revoked_before));
+        self.generation = self.generation.max(tombstone.generation);
         self
     }
 
@@ -323,12 +331,15 @@ impl Device {
 
     /// The device after the revocation of all its contexts so far.
     ///
-    /// The mark covers the last use as well: a context has the time of its code, and the clock then
-    /// may have been ahead of the present one.
+    /// The generation separates them from later ones. The mark is for validators that know no
+    /// generations of devices: it covers what was issued in this second, which is dated one later,
+    /// and is never further ahead, or later contexts would be dead at birth.
     #[must_use]
     pub fn with_sessions_revoked(mut self, now: UnixTime) -> Device {
-        let after_mark = self.revoked_before.map(|mark| UnixTime(mark.0.saturating_add(1)));
-        self.revoked_before = Some(now).max(self.last_used_at).max(after_mark);
+        let in_this_second = self.revoked_before.max(self.last_used_at) >= Some(now);
+        self.revoked_before = Some(UnixTime(now.0.saturating_add(u64::from(in_this_second))));
+        // No context was ever made with a device that was never activated.
+        self.generation = self.generation.saturating_add(u64::from(self.activated_at.is_some()));
         self
     }
 
@@ -339,6 +350,7 @@ impl Device {
             serial: self.serial.clone(),
             factor: self.factor.clone(),
             revoked_before: revoked.revoked_before.unwrap_or(now),
+            generation: revoked.generation,
         }
     }
 

@@ -17,6 +17,7 @@ pub(super) fn context(age: u64) -> SessionContext {
         kind: MfaKind::Totp,
         amr: vec![Amr::Otp],
         user_verified: false,
+        device_generation: 0,
     }
 }
 

@@ -328,6 +328,7 @@ mod tests {
                     kind: MfaKind::SecurityKey,
                     amr,
                     user_verified,
+                    device_generation: 0,
                     serial,
                     ..context(age)
                 }

@@ -55,6 +55,9 @@ pub(crate) struct Claims {
     pub(crate) mfa_kind: Option<String>,
     #[serde(default, deserialize_with = "there", skip_serializing_if = "Option::is_none")]
     pub(crate) uv: Option<bool>,
+    /// The device's revocation generation; 0 is left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) mfa_gen: u64,
 }
 
 #[cfg(feature = "session")]
@@ -75,6 +78,7 @@ impl From<&Common> for Claims {
             mfa_serial: None,
             mfa_kind: None,
             uv: None,
+            mfa_gen: 0,
         }
     }
 }
@@ -96,9 +100,15 @@ impl From<&SessionContext> for Claims {
             mfa_serial: Some(context.serial.as_str().to_owned()),
             mfa_kind: Some(context.kind.name().to_owned()),
             uv: Some(context.user_verified),
+            mfa_gen: context.device_generation,
             ..Claims::from(&context.common)
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Reads an optional claim: absent is `None`, and `null` is refused like any other wrong type.

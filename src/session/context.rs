@@ -15,6 +15,7 @@ pub struct SessionContext {
     pub(crate) kind: MfaKind,
     pub(crate) amr: Vec<Amr>,
     pub(crate) user_verified: bool,
+    pub(crate) device_generation: u64,
 }
 
 /// A validated context without MFA: it names an account, and proves nothing more. It never stands

@@ -1,5 +1,7 @@
 //! The issuer's half of revocation: the signed list that validators ask for.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +10,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
-use crate::id::{AccountId, SerialNumber};
+use crate::id::AccountId;
 use crate::session::revocations::{Entries, Payload};
 use crate::session::{Issuer, LONGEST_LIFETIME, Lifetime, revocations};
-use crate::store::{Marks, Revocations};
+use crate::store::{Marks, RevocationLimits, Revocations};
 use crate::time::UnixTime;
 use crate::verifier::{Error, Verifier};
 
@@ -45,11 +47,12 @@ struct Published {
 }
 
 impl RevocationFeed {
-    /// The feed of this issuer, with at most 50,000 entries of each kind.
+    /// The feed of this issuer, with at most 100,000 accounts, 50,000 single contexts and 25,000
+    /// devices.
     ///
-    /// The oldest entries of an overfull list are folded into one that ends more contexts than it
-    /// must: all contexts issued up to the latest of them, or, of single contexts, all that
-    /// expire up to the last of them.
+    /// Devices and single contexts beyond that are folded into their accounts: all contexts of the
+    /// account up to the revocation are dead. Of too many accounts, the oldest marks become one
+    /// for all contexts issued up to the latest of them.
     pub fn new(issuer: Issuer, verifier: Verifier) -> RevocationFeed {
         RevocationFeed {
             issuer,
@@ -60,7 +63,8 @@ impl RevocationFeed {
         }
     }
 
-    /// Limits the list to this many entries of each kind.
+    /// Limits the list to this many accounts, half as many single contexts and a quarter as many
+    /// devices.
     #[must_use]
     pub fn holding(self, most: u32) -> RevocationFeed {
         RevocationFeed { most, ..self }
@@ -89,13 +93,14 @@ impl RevocationFeed {
             return Ok(Arc::clone(&known.list));
         }
         let now = self.verifier.now().await?;
-        let revoked = self
-            .verifier
-            .store()
-            .revocations(now.minus(KEPT), now, self.most.saturating_add(1))
-            .await?;
-        let entries =
-            entries(self.issuer.name(), revoked, usize::try_from(self.most).unwrap_or(usize::MAX));
+        let limits = RevocationLimits {
+            accounts: self.most.saturating_add(1),
+            devices: self.most / 4,
+            sessions: self.most / 2,
+        };
+        let revoked = self.verifier.store().revocations(now.minus(KEPT), now, limits).await?;
+        let most = usize::try_from(self.most).unwrap_or(usize::MAX);
+        let entries = entries(self.issuer.name(), revoked, most);
         match known {
             Some(known)
                 if known.entries == entries
@@ -128,34 +133,44 @@ impl RevocationFeed {
     }
 }
 
-/// The entries of a list, at most `most` of each kind. Revocations are given latest first, with one
+/// The entries of a list, with at most `most` accounts. Accounts are given latest first, with one
 /// more than fits.
 fn entries(issuer: &str, revoked: Revocations, most: usize) -> Entries {
-    let Revocations { accounts, devices, sessions } = revoked;
-    let mark = |time: Option<UnixTime>| time.map_or(0, |time| time.0);
-    // Entries that do not fit are at or below the first of them.
-    let folded = accounts.get(most).map(|(_, marks)| mark(marks.revoked_before));
-    let folded = folded.max(devices.get(most).map(|(_, _, mark)| mark.0));
-    let ending = sessions.get(most).map(|(_, expires_at)| expires_at.0);
-    let account = |(account, marks): &(AccountId, Marks)| {
-        (
-            revocations::account(issuer, account.as_str()).to_text(),
-            (mark(marks.revoked_before), marks.generation),
-        )
-    };
-    let device = |(account, serial, mark): &(AccountId, SerialNumber, UnixTime)| {
-        (revocations::device(issuer, account.as_str(), serial.as_str()).to_text(), mark.0)
-    };
+    let Revocations { accounts, devices, sessions, folded, ending } = revoked;
+    let time = |mark: Option<UnixTime>| mark.map_or(0, |time| time.0);
+    let mut marks: HashMap<AccountId, (u64, u64)> = accounts
+        .into_iter()
+        .map(|(account, marks)| (account, (time(marks.revoked_before), marks.generation)))
+        .collect();
+    for (account, revoked_at) in folded {
+        let mark = marks.entry(account).or_default();
+        // A context of the second before it may be dated one later.
+        mark.0 = mark.0.max(revoked_at.0.saturating_add(1));
+    }
+    let mut accounts: Vec<_> = marks.into_iter().collect();
+    accounts.sort_unstable_by_key(|(_, (mark, _))| Reverse(*mark));
+    let before = accounts.get(most).map(|(_, (mark, _))| *mark);
+    accounts.truncate(most);
+    let name = |account: &AccountId| revocations::account(issuer, account.as_str()).to_text();
+    let devices = devices.iter().map(|(account, serial, marks)| {
+        let device = revocations::device(issuer, account.as_str(), serial.as_str());
+        (device.to_text(), *marks)
+    });
+    let devices: Vec<(String, Marks)> = devices.collect();
     Entries {
-        before: folded,
-        ending,
-        accounts: accounts.iter().take(most).map(account).collect(),
-        devices: devices.iter().take(most).map(device).collect(),
-        sessions: sessions
-            .into_iter()
-            .take(most)
-            .map(|(id, expires_at)| (id, expires_at.0))
+        before,
+        ending: ending.map(|ending| ending.0),
+        accounts: accounts.iter().map(|(account, mark)| (name(account), *mark)).collect(),
+        device_generations: devices
+            .iter()
+            .filter(|(_, marks)| marks.generation > 0)
+            .map(|(device, marks)| (device.clone(), marks.generation))
             .collect(),
+        devices: devices
+            .into_iter()
+            .map(|(device, marks)| (device, time(marks.revoked_before)))
+            .collect(),
+        sessions: sessions.into_iter().map(|(id, ends)| (id, ends.0)).collect(),
     }
 }
 
@@ -169,5 +184,5 @@ const SAME: Duration = Duration::from_secs(60);
 /// The interval at which the store is read again.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 
-/// The most entries of each kind: a list of ten megabytes.
-const MOST: u32 = 50_000;
+/// The most accounts: with devices and single contexts a list of 14 megabytes.
+const MOST: u32 = 100_000;

@@ -68,6 +68,7 @@ impl Introspector {
             mfa_time: context.mfa_time,
             issued_at: context.common.issued_at,
             generation: context.common.generation,
+            device_generation: context.device_generation,
             session_id: context.common.session_id,
         }))
     }
@@ -85,7 +86,9 @@ fn device_allows(seen: &AccountSnapshot, context: &SessionContext) -> bool {
     }
     let device = seen.device(&context.serial).map(|enrolled| &enrolled.device);
     device.is_some_and(|device| {
-        device.is_in_use() && above(context.common.issued_at, device.revoked_before)
+        device.is_in_use()
+            && context.device_generation >= device.generation
+            && above(context.common.issued_at, device.revoked_before)
     })
 }
 

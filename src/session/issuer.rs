@@ -117,6 +117,7 @@ impl Issuer {
             kind: verified.kind(),
             amr: amr(verified.key()),
             user_verified: verified.key().is_some_and(|key| key.user_verified),
+            device_generation: verified.device_generation(),
         };
         Ok((self.sign(claims::MFA, &Claims::from(&context)).await?, context))
     }
@@ -132,8 +133,7 @@ impl Issuer {
         audience: &str,
     ) -> Result<(SignedContext, ContextWithoutMfa), Error> {
         let now = self.verifier.now().await?;
-        let audit = vec![self.verifier.event(now, Action::SessionWithoutMfa).account(account)];
-        let marks = self.verifier.record(account, audit).await?;
+        let marks = self.verifier.record(account, Action::SessionWithoutMfa).await?;
         let common =
             self.common(account, audience, above(now, marks.revoked_before), marks.generation)?;
         let context = ContextWithoutMfa { common };

@@ -31,7 +31,7 @@ pub struct RevocationList {
     before: Option<UnixTime>,
     ending: Option<UnixTime>,
     accounts: HashMap<Digest32, Mark>,
-    devices: HashMap<Digest32, UnixTime>,
+    devices: HashMap<Digest32, Mark>,
     sessions: HashMap<String, UnixTime>,
 }
 
@@ -53,7 +53,8 @@ pub enum BadList {
     Date,
 }
 
-/// The mark of an account: contexts issued up to its time, or of a lower generation, are dead.
+/// The mark of an account or a device: contexts issued up to its time, or of a lower generation, are
+/// dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     revoked_before: UnixTime,
@@ -64,7 +65,8 @@ struct Mark {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subject {
     account: Digest32,
-    device: Option<Digest32>,
+    /// The device, and its generation under which the context was made.
+    device: Option<(Digest32, u64)>,
 }
 
 /// The signed content of a list. Members of later versions are ignored.
@@ -91,6 +93,10 @@ pub(super) struct Entries {
     pub(super) accounts: HashMap<String, (u64, u64)>,
     /// By device: contexts issued up to this time are dead.
     pub(super) devices: HashMap<String, u64>,
+    /// By device: contexts with a lower `mfa_gen` are dead. A device is in `devices` too: versions
+    /// that do not read this member go by that mark alone.
+    #[serde(default, skip_serializing_if = "HashMap::is_empty")]
+    pub(super) device_generations: HashMap<String, u64>,
     /// By `jti`: that context is dead; when it expires.
     pub(super) sessions: HashMap<String, u64>,
 }
@@ -115,16 +121,19 @@ impl RevocationList {
         if UnixTime(payload.exp) <= now || UnixTime(payload.iat) > now.plus(MAX_CLOCK_LEAD) {
             return Err(BadList::Date);
         }
-        let Entries { before, ending, accounts, devices, sessions } = payload.entries;
+        let Entries { before, ending, accounts, devices, device_generations, sessions } =
+            payload.entries;
         let marks = accounts.into_iter().map(|(account, (revoked_before, generation))| {
             Some((
                 Digest32::read(&account)?,
                 Mark { revoked_before: UnixTime(revoked_before), generation },
             ))
         });
-        let devices = devices
-            .into_iter()
-            .map(|(device, mark)| Some((Digest32::read(&device)?, UnixTime(mark))));
+        let devices = devices.into_iter().map(|(device, mark)| {
+            let generation = device_generations.get(&device).copied().unwrap_or_default();
+            let mark = Mark { revoked_before: UnixTime(mark), generation };
+            Some((Digest32::read(&device)?, mark))
+        });
         Ok(RevocationList {
             issued_at: UnixTime(payload.iat),
             expires_at: UnixTime(payload.exp),
@@ -171,8 +180,10 @@ impl RevocationList {
             })
             || subject
                 .device
-                .and_then(|device| self.devices.get(&device))
-                .is_some_and(|mark| up_to(*mark))
+                .and_then(|(device, generation)| Some((self.devices.get(&device)?, generation)))
+                .is_some_and(|(mark, generation)| {
+                    up_to(mark.revoked_before) || generation < mark.generation
+                })
             || self.sessions.contains_key(&common.session_id)
     }
 }
@@ -191,7 +202,8 @@ impl Subject {
         let device = match context {
             // A bypass code belongs to no device.
             AnyContext::Mfa(context) if context.kind != MfaKind::Bypass => {
-                Some(device(issuer, account, context.serial.as_str()))
+                let device = device(issuer, account, context.serial.as_str());
+                Some((device, context.device_generation))
             }
             AnyContext::Mfa(_) | AnyContext::WithoutMfa(_) => None,
         };

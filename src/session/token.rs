@@ -73,12 +73,20 @@ fn with(claims: Claims, common: Common) -> Result<SessionContext, Invalid> {
         // Values of a later version are left out: no rule of this one asks for them.
         amr: amr.iter().filter_map(|name| Amr::named(name)).collect(),
         user_verified,
+        device_generation: claims.mfa_gen,
     })
 }
 
 fn without(claims: &Claims, common: Common) -> Result<ContextWithoutMfa, Invalid> {
-    let Claims { amr: None, mfa_time: None, mfa_serial: None, mfa_kind: None, uv: None, .. } =
-        claims
+    let Claims {
+        amr: None,
+        mfa_time: None,
+        mfa_serial: None,
+        mfa_kind: None,
+        uv: None,
+        mfa_gen: 0,
+        ..
+    } = claims
     else {
         return Err(Invalid::Claims);
     };

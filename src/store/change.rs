@@ -140,10 +140,20 @@ pub enum Write {
     },
     /// Revokes one context by its id, until it would have expired anyway.
     RevokeSession {
+        /// The context's account.
+        account: AccountId,
         /// The context's id.
         session_id: String,
         /// The context's end.
         expires_at: UnixTime,
+        /// The time of the revocation.
+        at: UnixTime,
+    },
+    /// Forgets the revocations of an account's devices and single contexts, which a revocation of
+    /// the account in the same change covers.
+    FoldRevocations {
+        /// The account.
+        account: AccountId,
     },
     /// Adds or replaces a signing key.
     PutSigningKey(SigningKeyRecord),

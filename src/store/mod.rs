@@ -35,7 +35,7 @@ pub use key_error::KeyError;
 pub use open_error::OpenError;
 pub use records::{
     Account, AccountSnapshot, ApiKeyRecord, Enrolled, ItemKind, Marks, Resealable, Revision,
-    Revocations, SigningKeyRecord, SingleUse,
+    RevocationLimits, Revocations, SigningKeyRecord, SingleUse,
 };
 pub use restore_mark::RestoreMark;
 pub use sealed_place::SealedPlace;
@@ -127,9 +127,17 @@ pub trait Store: Send + Sync {
     fn session_revoked<'a>(&'a self, session_id: &'a str) -> Answer<'a, bool>;
 
     /// Revocations as of one moment: accounts and devices whose marks are later than `since`,
-    /// and single contexts that expire later than `now`. The latest come first, at most `limit` of
-    /// each kind.
-    fn revocations(&self, since: UnixTime, now: UnixTime, limit: u32) -> Answer<'_, Revocations>;
+    /// and single contexts that expire later than `now`. The latest come first; of those beyond
+    /// the limits for devices and single contexts, their accounts are named.
+    fn revocations(
+        &self,
+        since: UnixTime,
+        now: UnixTime,
+        limits: RevocationLimits,
+    ) -> Answer<'_, Revocations>;
+
+    /// The number of an account's devices and single contexts with a revocation of their own.
+    fn revocations_of<'a>(&'a self, account: &'a AccountId) -> Answer<'a, u64>;
 
     /// A number that rises whenever a signing key or an API key changes, in any process.
     /// Caches of them are valid for as long as it stands still.

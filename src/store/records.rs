@@ -98,15 +98,30 @@ pub enum ItemKind {
     Usernameless,
 }
 
+/// The most revocations of each kind that are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RevocationLimits {
+    /// Accounts.
+    pub accounts: u32,
+    /// Devices.
+    pub devices: u32,
+    /// Single contexts.
+    pub sessions: u32,
+}
+
 /// Revocations that may still matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revocations {
     /// Accounts that were revoked, with their marks.
     pub accounts: Vec<(AccountId, Marks)>,
-    /// Devices of accounts, there or removed: contexts made with them up to that time are dead.
-    pub devices: Vec<(AccountId, SerialNumber, UnixTime)>,
+    /// Devices of accounts, there or removed, with their marks.
+    pub devices: Vec<(AccountId, SerialNumber, Marks)>,
     /// Single contexts by their ids, and when they expire.
     pub sessions: Vec<(String, UnixTime)>,
+    /// The accounts of devices and single contexts beyond the limits, and when those were revoked.
+    pub folded: Vec<(AccountId, UnixTime)>,
+    /// The latest end of the single contexts beyond the limit whose account is not known.
+    pub ending: Option<UnixTime>,
 }
 
 /// A key that signs contexts.
@@ -201,19 +216,15 @@ impl Account {
         Marks { generation: self.generation, revoked_before: self.revoked_before }
     }
 
-    /// The highest time that a context issued until `now` can carry: one that was issued at the
-    /// mark is dated above it.
-    pub fn issued_up_to(&self, now: UnixTime) -> UnixTime {
-        self.revoked_before
-            .map_or(now, |mark| now.max(UnixTime(mark.0.saturating_add(1))))
-    }
-
     /// The account after everything issued for it so far was revoked.
+    ///
+    /// The generation ends all of it, later dates included, so the mark is the time itself: a mark
+    /// of a clock that was ahead would end later contexts too.
     #[must_use]
     pub fn with_sessions_revoked(&self, now: UnixTime) -> Account {
         Account {
             generation: self.generation.saturating_add(1),
-            revoked_before: self.revoked_before.max(Some(now)),
+            revoked_before: Some(now),
             ..self.clone()
         }
     }

@@ -31,6 +31,7 @@ pub struct FreshMfa {
     pub(crate) mfa_time: UnixTime,
     pub(crate) issued_at: UnixTime,
     pub(crate) generation: u64,
+    pub(crate) device_generation: u64,
     pub(crate) session_id: String,
 }
 
@@ -72,7 +73,9 @@ impl FreshMfa {
             && self.generation >= seen.account.generation
             && alive(seen.account.revoked_before)
             && device.is_some_and(|device| {
-                device.state == DeviceState::Active && alive(device.revoked_before)
+                device.state == DeviceState::Active
+                    && self.device_generation >= device.generation
+                    && alive(device.revoked_before)
             })
     }
 }

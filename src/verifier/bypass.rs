@@ -85,7 +85,15 @@ impl Verifier {
             Write::Consume { id, now },
         ];
         let (account, kind) = (account.clone(), MfaKind::Bypass);
-        let proof = Proof { account, serial, kind, at: now, revoked_before: None, key: None };
+        let proof = Proof {
+            account,
+            serial,
+            kind,
+            at: now,
+            revoked_before: None,
+            device_generation: 0,
+            key: None,
+        };
         Ok(Judgement::accepted(writes, audit, proof))
     }
 

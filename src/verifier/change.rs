@@ -2,7 +2,7 @@
 
 use crate::device::Device;
 use crate::id::{DeviceName, SerialNumber};
-use crate::store::{AccountSnapshot, Action, Enrolled, Write};
+use crate::store::{Action, Enrolled, Write};
 use crate::time::UnixTime;
 use crate::verifier::decide::Judgement;
 use crate::verifier::{Authority, Error, Verifier};
@@ -47,8 +47,8 @@ impl Verifier {
     /// # Errors
     /// As [`deactivate`](Verifier::deactivate).
     pub async fn remove(&self, serial: &SerialNumber, authority: &Authority) -> Result<(), Error> {
-        self.decide_device(serial, Some(authority), |seen, enrolled, now| {
-            let tombstone = enrolled.device.tombstone(seen.account.issued_up_to(now));
+        self.decide_device(serial, Some(authority), |enrolled, now| {
+            let tombstone = enrolled.device.tombstone(now);
             let write = Write::RemoveDevice { seen: enrolled.revision, tombstone };
             (write, Action::DeviceRemoved, ())
         })
@@ -62,8 +62,8 @@ impl Verifier {
         action: Action,
         change: impl Fn(&Device, UnixTime) -> Device,
     ) -> Result<Device, Error> {
-        self.decide_device(serial, authority, |seen, enrolled, now| {
-            let device = change(&enrolled.device, seen.account.issued_up_to(now));
+        self.decide_device(serial, authority, |enrolled, now| {
+            let device = change(&enrolled.device, now);
             let write = Write::UpdateDevice { seen: enrolled.revision, device: device.clone() };
             (write, action.clone(), device)
         })
@@ -76,9 +76,9 @@ impl Verifier {
         &self,
         serial: &SerialNumber,
         authority: Option<&Authority>,
-        change: impl Fn(&AccountSnapshot, &Enrolled, UnixTime) -> (Write, Action, T),
+        change: impl Fn(&Enrolled, UnixTime) -> (Write, Action, T),
     ) -> Result<T, Error> {
-        let account = self.core.store.owner(serial).await?.ok_or(Error::NotFound("device"))?;
+        let account = self.owner(serial).await?;
         let (account, change) = (&account, &change);
         let decided = self.decide(account, |seen, now| async move {
             let seen = seen.ok_or(Error::NotFound("device"))?;
@@ -86,10 +86,15 @@ impl Verifier {
             if let Some(authority) = authority {
                 self.may_change_devices(&seen, authority, now).await?;
             }
-            let (write, action, answer) = change(&seen, enrolled, now);
+            let (write, action, answer) = change(enrolled, now);
             let expect = Write::ExpectAccount { account: account.clone(), seen: seen.revision };
             let audit = vec![self.event(now, action).account(account).serial(serial)];
-            Ok(Judgement::change(vec![expect, write], audit, answer))
+            // Only what revokes contexts has an authority, or needs room for a mark.
+            let mut writes = vec![expect, write];
+            if authority.is_some() {
+                writes = self.in_bounds(&seen, writes, now).await?;
+            }
+            Ok(Judgement::change(writes, audit, answer))
         });
         Ok(decided.await?.0)
     }

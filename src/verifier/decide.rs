@@ -59,6 +59,12 @@ impl Verifier {
         let _turn = self.core.queue.turn(account).await;
         let attempt = || async {
             let seen = self.core.store.account(account).await?;
+            if let Some(seen) = &seen
+                && let Some(dated) = self.marks_dated_back(seen, now)
+            {
+                let _ = self.commit(dated).await?;
+                return Ok(None);
+            }
             self.settle(Some(account), judge(seen, now).await?).await
         };
         contend(attempt).await?
@@ -74,17 +80,15 @@ impl Verifier {
         Ok(contend(attempt).await??.0)
     }
 
-    /// Writes audit events that depend on nothing. Returns the account's marks from the same
+    /// Writes an audit event that depends on nothing. Returns the account's marks from the same
     /// transaction.
     #[cfg(feature = "session")]
-    pub(crate) async fn record(
-        &self,
-        account: &AccountId,
-        audit: Vec<Event>,
-    ) -> Result<Marks, Error> {
-        let account = Some(account.clone());
-        let change = Change { account, writes: Vec::new(), audit };
-        contend(|| self.commit(change.clone())).await
+    pub(crate) async fn record(&self, account: &AccountId, action: Action) -> Result<Marks, Error> {
+        let recorded = self.decide(account, |_, now| {
+            let event = self.event(now, action.clone()).account(account);
+            std::future::ready(Ok(Judgement::change(Vec::new(), vec![event], ())))
+        });
+        Ok(recorded.await?.1)
     }
 
     /// Commits a change that was judged. `None` means that it must be judged again.

@@ -54,7 +54,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{RwLock, RwLockReadGuard};
 
 use crate::device::Refusal;
-use crate::id::CallerId;
+use crate::id::{AccountId, CallerId, SerialNumber};
 use crate::store;
 use crate::store::{KeyError, Keyring, Sealer, Store};
 use crate::time::{Clock, SystemClock, UnixTime};
@@ -100,6 +100,8 @@ use crate::time::{Clock, SystemClock, UnixTime};
 pub struct Verifier {
     core: Arc<Core>,
     caller: CallerId,
+    /// The only account whose devices it changes.
+    account: Option<AccountId>,
 }
 
 struct Core {
@@ -218,14 +220,21 @@ impl Verifier {
             counters: work::Counters::default(),
             decoy: work::Decoy::new(),
         };
-        Verifier { core: Arc::new(core), caller: CallerId::new("library") }
+        Verifier { core: Arc::new(core), caller: CallerId::new("library"), account: None }
     }
 
     /// A verifier for the same store that acts for this caller, who is named in audit events and
     /// has its own allowance of pairs.
     #[must_use]
     pub fn on_behalf_of(&self, caller: CallerId) -> Verifier {
-        Verifier { core: Arc::clone(&self.core), caller }
+        Verifier { core: Arc::clone(&self.core), caller, account: self.account.clone() }
+    }
+
+    /// A verifier for the same store that changes only devices of this account, as of the
+    /// transaction that changes them: a serial number can pass to another account in between.
+    #[must_use]
+    pub fn limited_to(&self, account: AccountId) -> Verifier {
+        Verifier { account: Some(account), ..self.clone() }
     }
 
     /// The store.
@@ -286,6 +295,14 @@ impl Verifier {
         let sealer = Sealer::new(keyring, pepper);
         self.core.set_sealer(sealer.clone());
         Ok(sealer)
+    }
+
+    /// The account in which the device of this serial number is looked for.
+    async fn owner(&self, serial: &SerialNumber) -> Result<AccountId, Error> {
+        match &self.account {
+            Some(account) => Ok(account.clone()),
+            None => self.core.store.owner(serial).await?.ok_or(Error::NotFound("device")),
+        }
     }
 
     /// The time of this request, unless the clock is not to be trusted.

@@ -78,7 +78,7 @@ impl Verifier {
         window: Window,
         authority: &Authority,
     ) -> Result<Device, Error> {
-        let account = self.core.store.owner(serial).await?.ok_or(Error::NotFound("device"))?;
+        let account = self.owner(serial).await?;
         let purpose = Purpose::Activate(authority);
         let pair = Pair { account: &account, serial, codes, window, purpose };
         Ok(self.decide_pair(&pair).await?.0)
@@ -95,7 +95,7 @@ impl Verifier {
         codes: [&Code; 2],
         window: Window,
     ) -> Result<Resynced, Error> {
-        let account = self.core.store.owner(serial).await?.ok_or(Error::NotFound("device"))?;
+        let account = self.owner(serial).await?;
         let pair = Pair { account: &account, serial, codes, window, purpose: Purpose::Resync };
         let (device, _) = self.decide_pair(&pair).await?;
         Ok(Resynced { drift: device.drift(), device })

@@ -1,8 +1,8 @@
 //! Revocation: everything issued for an account so far, or with one of its devices, or one context.
 
 use crate::id::{AccountId, SerialNumber};
-use crate::store::{Account, AccountSnapshot, Action, Enrolled, Event, Write};
-use crate::time::UnixTime;
+use crate::store::{Account, AccountSnapshot, Action, Change, Enrolled, Event, Write};
+use crate::time::{MAX_CLOCK_LEAD, UnixTime};
 use crate::verifier::decide::Judgement;
 use crate::verifier::{Error, Verifier};
 
@@ -54,7 +54,8 @@ impl Verifier {
                 }
                 (Some(seen), Some(serial)) => {
                     let enrolled = seen.device(serial).ok_or(Error::NotFound("device"))?;
-                    revoke_device(seen, enrolled, issued_before, now)
+                    let (writes, revoked) = revoke_device(seen, enrolled, issued_before, now);
+                    (self.in_bounds(seen, writes, now).await?, revoked)
                 }
             };
             let event = self.event(now, Action::SessionsRevoked).account(account);
@@ -64,7 +65,8 @@ impl Verifier {
         Ok(decided.await?.0)
     }
 
-    /// Revokes one context of an account by its id.
+    /// Revokes one context of an account by its id; all that the account has so far, if many
+    /// devices and contexts of it are revoked one by one already.
     ///
     /// # Errors
     /// [`Error::Contended`], [`Error::Clock`] or [`Error::Store`].
@@ -74,19 +76,87 @@ impl Verifier {
         session_id: &str,
         expires_at: UnixTime,
     ) -> Result<(), Error> {
-        let decided =
-            self.decide(account, |seen, now| async move {
-                let session_id = session_id.to_owned();
-                let mut writes = vec![Write::RevokeSession { session_id, expires_at }];
-                writes.extend(seen.map(|seen| Write::UpdateAccount {
-                    seen: seen.revision,
-                    account: seen.account,
-                }));
-                let audit = vec![self.event(now, Action::SessionRevoked).account(account)];
-                Ok(Judgement::change(writes, audit, ()))
-            });
+        let decided = self.decide(account, |seen, now| async move {
+            let one = Write::RevokeSession {
+                account: account.clone(),
+                session_id: session_id.to_owned(),
+                expires_at,
+                at: now,
+            };
+            let writes = match &seen {
+                Some(seen) => {
+                    let account = seen.account.clone();
+                    let moved = Write::UpdateAccount { seen: seen.revision, account };
+                    self.in_bounds(seen, vec![moved, one], now).await?
+                }
+                // Contexts without MFA are issued for accounts without any device, too.
+                None if self.is_full(account).await? => {
+                    let new = Account::new(account.clone(), now).with_sessions_revoked(now);
+                    let account = account.clone();
+                    vec![Write::CreateAccount(new), Write::FoldRevocations { account }]
+                }
+                None => vec![one],
+            };
+            let audit = vec![self.event(now, Action::SessionRevoked).account(account)];
+            Ok(Judgement::change(writes, audit, ()))
+        });
         decided.await?;
         Ok(())
+    }
+
+    /// The writes of a change that revokes a device or a context of the account. If the account has
+    /// as many of those as it may, they revoke the account instead: the list of revocations holds
+    /// few of each account, and ends nothing of another.
+    pub(super) async fn in_bounds(
+        &self,
+        seen: &AccountSnapshot,
+        mut writes: Vec<Write>,
+        now: UnixTime,
+    ) -> Result<Vec<Write>, Error> {
+        let id = &seen.account.id;
+        if !self.is_full(id).await? {
+            return Ok(writes);
+        }
+        writes.retain(|write| {
+            !matches!(
+                write,
+                Write::UpdateAccount { .. }
+                    | Write::ExpectAccount { .. }
+                    | Write::RevokeSession { .. }
+            )
+        });
+        let account = seen.account.with_sessions_revoked(now);
+        writes.push(Write::UpdateAccount { seen: seen.revision, account });
+        writes.push(Write::FoldRevocations { account: id.clone() });
+        Ok(writes)
+    }
+
+    async fn is_full(&self, account: &AccountId) -> Result<bool, Error> {
+        Ok(self.core.store.revocations_of(account).await? >= MOST_OF_AN_ACCOUNT)
+    }
+
+    /// The change that dates back marks from a time when the clock was ahead. None if no mark is
+    /// further ahead than a new context may be dated.
+    ///
+    /// A new context is dated above the marks, and would not be valid yet. The generations end what
+    /// the marks ended.
+    pub(super) fn marks_dated_back(&self, seen: &AccountSnapshot, now: UnixTime) -> Option<Change> {
+        let ahead = |mark: Option<UnixTime>| mark >= Some(now.plus(MAX_CLOCK_LEAD));
+        let devices = seen.devices.iter().filter(|enrolled| ahead(enrolled.device.revoked_before));
+        let mut writes: Vec<Write> = devices
+            .map(|enrolled| Write::UpdateDevice {
+                seen: enrolled.revision,
+                device: enrolled.device.clone().with_sessions_revoked(now),
+            })
+            .collect();
+        if ahead(seen.account.revoked_before) {
+            let account = seen.account.with_sessions_revoked(now);
+            writes.push(Write::UpdateAccount { seen: seen.revision, account });
+        }
+        let account = &seen.account.id;
+        let event = self.event(now, Action::SessionsRevoked).account(account);
+        let audit = vec![event.reason("marks of a clock that was ahead")];
+        (!writes.is_empty()).then(|| Change { account: Some(account.clone()), writes, audit })
     }
 }
 
@@ -117,7 +187,7 @@ fn revoke_device(
     let mut device = enrolled.device.clone();
     match issued_before {
         Some(time) => device.revoked_before = device.revoked_before.max(Some(time)),
-        None => device = device.with_sessions_revoked(seen.account.issued_up_to(now)),
+        None => device = device.with_sessions_revoked(now),
     }
     let revoked = Revoked {
         revoked_before: device.revoked_before.unwrap_or(now),
@@ -127,3 +197,6 @@ fn revoke_device(
     let account = Write::UpdateAccount { seen: seen.revision, account: seen.account.clone() };
     (vec![account, Write::UpdateDevice { seen: enrolled.revision, device }], revoked)
 }
+
+/// The devices and contexts of an account that are revoked one by one before the account is.
+const MOST_OF_AN_ACCOUNT: u64 = 100;

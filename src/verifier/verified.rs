@@ -24,6 +24,7 @@ pub struct Verified {
     at: UnixTime,
     generation: u64,
     revoked_before: Option<UnixTime>,
+    device_generation: u64,
     key: Option<KeyProof>,
 }
 
@@ -44,6 +45,8 @@ pub(super) struct Proof {
     pub(super) at: UnixTime,
     /// The revocation mark of the device.
     pub(super) revoked_before: Option<UnixTime>,
+    /// The revocation generation of the device.
+    pub(super) device_generation: u64,
     pub(super) key: Option<KeyProof>,
 }
 
@@ -78,6 +81,11 @@ impl Verified {
         self.revoked_before
     }
 
+    /// The device's revocation generation in the transaction that decided; 0 for a bypass code.
+    pub fn device_generation(&self) -> u64 {
+        self.device_generation
+    }
+
     /// The statements of a security key beyond possession; none for other kinds.
     pub fn key(&self) -> Option<KeyProof> {
         self.key
@@ -92,13 +100,14 @@ impl Proof {
             kind: device.kind(),
             at,
             revoked_before: device.revoked_before,
+            device_generation: device.generation,
             key: None,
         }
     }
 
     /// The proof once it is committed, with the account's marks from the same transaction.
     pub(super) fn committed(self, marks: Marks) -> Verified {
-        let Proof { account, serial, kind, at, revoked_before, key } = self;
+        let Proof { account, serial, kind, at, revoked_before, device_generation, key } = self;
         Verified {
             account,
             serial,
@@ -106,6 +115,7 @@ impl Proof {
             at,
             generation: marks.generation,
             revoked_before: marks.revoked_before.max(revoked_before),
+            device_generation,
             key,
         }
     }

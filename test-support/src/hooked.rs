@@ -5,8 +5,8 @@ use twostep::device::Device;
 use twostep::id::{AccountId, SerialNumber};
 use twostep::store::{
     AccountEntry, AccountList, AccountSnapshot, Answer, ApiKeyRecord, AuditCursor, AuditReport,
-    AuditRow, Change, Commit, DeviceList, Error, Fingerprint, FleetDevice, Resealable, Revocations,
-    SigningKeyRecord, SingleUse, SqliteStore, Store,
+    AuditRow, Change, Commit, DeviceList, Error, Fingerprint, FleetDevice, Resealable,
+    RevocationLimits, Revocations, SigningKeyRecord, SingleUse, SqliteStore, Store,
 };
 use twostep::time::UnixTime;
 
@@ -102,8 +102,17 @@ impl<H: Hook> Store for Hooked<H> {
         read!(self.session_revoked(session_id))
     }
 
-    fn revocations(&self, since: UnixTime, now: UnixTime, limit: u32) -> Answer<'_, Revocations> {
-        read!(self.revocations(since, now, limit))
+    fn revocations(
+        &self,
+        since: UnixTime,
+        now: UnixTime,
+        limits: RevocationLimits,
+    ) -> Answer<'_, Revocations> {
+        read!(self.revocations(since, now, limits))
+    }
+
+    fn revocations_of<'a>(&'a self, account: &'a AccountId) -> Answer<'a, u64> {
+        read!(self.revocations_of(account))
     }
 
     fn control_version(&self) -> Answer<'_, u64> {

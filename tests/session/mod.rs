@@ -4,11 +4,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod age;
+mod bounds;
 mod contexts;
 mod feed;
 mod interop;
 mod jwks;
 mod keys;
+mod marks;
 mod offline;
 mod revocation;
 mod same_second;

@@ -98,18 +98,26 @@ async fn a_store_of_another_version_is_refused_with_advice() {
     let folders = Folders::default();
     let path = folders.new_path();
     drop(with_alice(&path).await);
-    tamper(&path, "INSERT INTO schema_version (version, checksum) VALUES (7, 'x')");
+    let known: u32 = Connection::open(&path)
+        .unwrap()
+        .query_row("SELECT max(version) FROM schema_version", [], |row| row.get(0))
+        .unwrap();
+    tamper(
+        &path,
+        "INSERT INTO schema_version (version, checksum) SELECT max(version) + 1, 'x' FROM \
+         schema_version",
+    );
     assert_eq!(
         refusal(&path),
         format!(
-            "a later twostep has written the store {}; run that one (this one knows schema 6), or \
-             restore a backup from before",
+            "a later twostep has written the store {}; run that one (this one knows schema \
+             {known}), or restore a backup from before",
             path.display()
         )
     );
     tamper(
         &path,
-        "DELETE FROM schema_version WHERE version = 7; UPDATE schema_version SET checksum = 'x' \
+        "DELETE FROM schema_version WHERE checksum = 'x'; UPDATE schema_version SET checksum = 'x' \
          WHERE version = 1",
     );
     let changed = format!(

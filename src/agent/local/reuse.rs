@@ -131,6 +131,7 @@ mod tests {
             kind: MfaKind::Totp,
             amr,
             user_verified: false,
+            device_generation: 0,
         }
     }
 

@@ -98,8 +98,8 @@ pub(crate) async fn rename(
     serial: &str,
     name: DeviceName,
 ) -> Result<Device, Failure> {
-    let (_, serial) = scope::device(state, caller, serial).await?;
-    Ok(scope::verifier(state, caller).rename(&serial, name).await?)
+    let (account, serial) = scope::device(state, caller, serial).await?;
+    Ok(scope::verifier(state, caller).limited_to(account).rename(&serial, name).await?)
 }
 
 /// Activates a pending or disabled device. The codes are consumed.
@@ -110,9 +110,9 @@ pub(crate) async fn activate(
     codes: [&Code; 2],
     proof: Option<&SignedContext>,
 ) -> Result<Device, Failure> {
-    let (_, serial) = scope::device(state, caller, serial).await?;
+    let (account, serial) = scope::device(state, caller, serial).await?;
     let authority = scope::authority(state, caller, proof).await?;
-    let verifier = scope::verifier(state, caller);
+    let verifier = scope::verifier(state, caller).limited_to(account);
     let now = verifier.clock().read().wall;
     let activated = verifier.activate(&serial, codes, scope::window(caller), &authority).await;
     activated.map_err(|error| pair_refused(state, caller, error, now))
@@ -125,8 +125,8 @@ pub(crate) async fn resync(
     serial: &str,
     codes: [&Code; 2],
 ) -> Result<Resynced, Failure> {
-    let (_, serial) = scope::device(state, caller, serial).await?;
-    let verifier = scope::verifier(state, caller);
+    let (account, serial) = scope::device(state, caller, serial).await?;
+    let verifier = scope::verifier(state, caller).limited_to(account);
     let now = verifier.clock().read().wall;
     let resynced = verifier.resync(&serial, codes, scope::window(caller)).await;
     resynced.map_err(|error| pair_refused(state, caller, error, now))
@@ -139,9 +139,12 @@ pub(crate) async fn deactivate(
     serial: &str,
     proof: Option<&SignedContext>,
 ) -> Result<Device, Failure> {
-    let (_, serial) = scope::device(state, caller, serial).await?;
+    let (account, serial) = scope::device(state, caller, serial).await?;
     let authority = scope::authority(state, caller, proof).await?;
-    Ok(scope::verifier(state, caller).deactivate(&serial, &authority).await?)
+    Ok(scope::verifier(state, caller)
+        .limited_to(account)
+        .deactivate(&serial, &authority)
+        .await?)
 }
 
 /// Clears a device's lock and failures. For administrators.
@@ -151,8 +154,8 @@ pub(crate) async fn unlock(
     serial: &str,
 ) -> Result<Device, Failure> {
     caller.must_be(Role::Admin)?;
-    let (_, serial) = scope::device(state, caller, serial).await?;
-    Ok(scope::verifier(state, caller).unlock(&serial).await?)
+    let (account, serial) = scope::device(state, caller, serial).await?;
+    Ok(scope::verifier(state, caller).limited_to(account).unlock(&serial).await?)
 }
 
 /// Removes a device. Its consumed codes stay consumed.
@@ -162,9 +165,12 @@ pub(crate) async fn remove(
     serial: &str,
     proof: Option<&SignedContext>,
 ) -> Result<(), Failure> {
-    let (_, serial) = scope::device(state, caller, serial).await?;
+    let (account, serial) = scope::device(state, caller, serial).await?;
     let authority = scope::authority(state, caller, proof).await?;
-    Ok(scope::verifier(state, caller).remove(&serial, &authority).await?)
+    Ok(scope::verifier(state, caller)
+        .limited_to(account)
+        .remove(&serial, &authority)
+        .await?)
 }
 
 /// Restricts a list to the caller's accounts; none if it would be empty.

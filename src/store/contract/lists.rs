@@ -171,7 +171,12 @@ pub async fn devices_and_items_go_with_their_time(store: Arc<dyn Store>) {
         &store,
         [
             Write::AddSingleUse(item),
-            Write::RevokeSession { session_id: "s".to_owned(), expires_at: later(10) },
+            Write::RevokeSession {
+                account: account_id("alice"),
+                session_id: "s".to_owned(),
+                expires_at: later(10),
+                at: NOW,
+            },
         ],
     )
     .await;

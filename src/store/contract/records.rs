@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::sample::*;
-use crate::store::{AuditCursor, Change, Conflict, ItemKind, Marks, SingleUse, Store, Write};
+use crate::store::{
+    AuditCursor, Change, Conflict, ItemKind, Marks, RevocationLimits, SingleUse, Store, Write,
+};
 use crate::time::UnixTime;
 
 /// An item cannot be used from `expires_at` on.
@@ -127,7 +129,12 @@ pub async fn marks_are_answered_as_the_change_left_them(store: Arc<dyn Store>) {
 pub async fn a_revoked_session_stays_revoked(store: Arc<dyn Store>) {
     assert!(!answered(store.session_revoked("a").await), "no session is revoked before it is");
     let revoke = |seconds| {
-        [Write::RevokeSession { session_id: "a".to_owned(), expires_at: UnixTime(NOW.0 + seconds) }]
+        [Write::RevokeSession {
+            account: account_id("alice"),
+            session_id: "a".to_owned(),
+            expires_at: UnixTime(NOW.0 + seconds),
+            at: NOW,
+        }]
     };
     made(&store, revoke(100)).await;
     made(&store, revoke(50)).await;
@@ -146,8 +153,10 @@ pub async fn a_revoked_session_stays_revoked(store: Arc<dyn Store>) {
 /// what is over not at all.
 pub async fn what_was_revoked_is_listed_by_its_time(store: Arc<dyn Store>) {
     let at = |seconds| UnixTime(NOW.0 + seconds);
-    let listed =
-        async |since, now, limit| answered(store.revocations(at(since), at(now), limit).await);
+    let listed = async |since, now, limit| {
+        let limits = RevocationLimits { accounts: limit, devices: limit, sessions: limit };
+        answered(store.revocations(at(since), at(now), limits).await)
+    };
     for (place, name) in (1..).zip(["alice", "bob", "carol"]) {
         let device = totp(&format!("GAHT0000000{place}"), name, None);
         with_device(&store, &device, place).await;
@@ -168,8 +177,10 @@ pub async fn what_was_revoked_is_listed_by_its_time(store: Arc<dyn Store>) {
         made(
             &store,
             [Write::RevokeSession {
+                account: account_id(name),
                 session_id: format!("of {name}"),
                 expires_at: at(100 * u64::from(place)),
+                at: at(place.into()),
             }],
         )
         .await;
@@ -181,7 +192,7 @@ pub async fn what_was_revoked_is_listed_by_its_time(store: Arc<dyn Store>) {
     assert_eq!(all.accounts, accounts, "accounts are listed by their marks, the latest first");
     let devices = [("bob", 2, 25), ("alice", 1, 15)];
     let devices = devices.map(|(name, place, seconds)| {
-        (account_id(name), serial(&format!("GAHT0000000{place}")), at(seconds))
+        (account_id(name), serial(&format!("GAHT0000000{place}")), marks(0, seconds))
     });
     assert_eq!(
         all.devices, devices,
@@ -203,6 +214,39 @@ pub async fn what_was_revoked_is_listed_by_its_time(store: Arc<dyn Store>) {
         (&accounts[..1], &devices[..1], &sessions[..1]),
         "of each kind"
     );
+}
+
+/// Beyond the limits, accounts are named; folding forgets what was revoked of one account.
+pub async fn revocations_are_counted_and_folded_by_account(store: Arc<dyn Store>) {
+    for (place, name) in (1..).zip(["alice", "bob"]) {
+        let device = totp(&format!("GAHT0000000{place}"), name, None);
+        with_device(&store, &device, place).await;
+        let seen = &snapshot(&store, name).await.devices[0];
+        let device = device.deactivated(NOW);
+        made(&store, [Write::UpdateDevice { seen: seen.revision, device }]).await;
+        for number in 0..3 {
+            made(
+                &store,
+                [Write::RevokeSession {
+                    account: account_id(name),
+                    session_id: format!("{number} of {name}"),
+                    expires_at: UnixTime(NOW.0 + 100),
+                    at: NOW,
+                }],
+            )
+            .await;
+        }
+    }
+    let of = async |name| answered(store.revocations_of(&account_id(name)).await);
+    assert_eq!((of("alice").await, of("bob").await, of("carol").await), (4, 4, 0));
+    let limits = RevocationLimits { accounts: 9, devices: 1, sessions: 5 };
+    let some = answered(store.revocations(UnixTime(0), NOW, limits).await);
+    assert_eq!((some.devices.len(), some.sessions.len(), some.folded.len()), (1, 5, 2));
+    assert!(some.folded.iter().all(|(_, at)| *at == NOW) && some.ending.is_none(), "{some:?}");
+    made(&store, [Write::FoldRevocations { account: account_id("alice") }]).await;
+    assert_eq!((of("alice").await, of("bob").await), (0, 4));
+    assert!(!answered(store.session_revoked("1 of alice").await));
+    assert!(answered(store.session_revoked("1 of bob").await));
 }
 
 /// `NoteTime` only raises it, `AcceptTime` sets it.

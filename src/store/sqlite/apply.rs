@@ -93,8 +93,13 @@ impl Applying<'_> {
             Write::Consume { id, now } => {
                 self.one(Conflict::Consumed, sql::SINGLE_USE_CONSUME, (id, stored(now.0)))
             }
-            Write::RevokeSession { session_id, expires_at } => {
-                self.run(sql::SESSION_REVOKE, (session_id, stored(expires_at.0)))
+            Write::RevokeSession { account, session_id, expires_at, at } => self.run(
+                sql::SESSION_REVOKE,
+                (session_id, stored(expires_at.0), account.as_str(), stored(at.0)),
+            ),
+            Write::FoldRevocations { account } => {
+                self.run(sql::SESSIONS_FOLD, [account.as_str()])?;
+                self.run(sql::DEVICE_MARKS_FOLD, [account.as_str()])
             }
             Write::PutSigningKey(key) => self.put_signing_key(key),
             Write::RetireSigningKey { kid, at } => self.retire_signing_key(kid, *at),
@@ -176,7 +181,7 @@ impl Applying<'_> {
         let serial = device.serial.as_str();
         let (account, was, _) = self.standing(serial, seen)?;
         rules::keeps_its_owner(&account, device).map_err(Fault::Conflict)?;
-        self.mark(&account, serial, device.revoked_before)?;
+        self.mark(&account, serial, device.revoked_before, device.generation)?;
         let body = to_json(device)?;
         if was == device.state {
             // Columns that are not named keep their indexes still: one page to write instead of
@@ -194,7 +199,7 @@ impl Applying<'_> {
     fn remove_device(&mut self, seen: Revision, tombstone: &Tombstone) -> Result<(), Fault> {
         let serial = tombstone.serial.as_str();
         let (account, was, fingerprint) = self.standing(serial, seen)?;
-        self.mark(&account, serial, Some(tombstone.revoked_before))?;
+        self.mark(&account, serial, Some(tombstone.revoked_before), tombstone.generation)?;
         self.run(sql::TOMBSTONE_INSERT, (serial, fingerprint, to_json(tombstone)?))?;
         self.run(sql::REVISION_FLOOR_RAISE, [stored(seen.0)])?;
         self.run(sql::DEVICE_DELETE, [serial])?;
@@ -235,9 +240,12 @@ impl Applying<'_> {
         account: &str,
         serial: &str,
         revoked_before: Option<UnixTime>,
+        generation: u64,
     ) -> Result<(), Fault> {
         match revoked_before {
-            Some(mark) => self.run(sql::DEVICE_MARK, (account, serial, stored(mark.0))),
+            Some(mark) => {
+                self.run(sql::DEVICE_MARK, (account, serial, stored(mark.0), stored(generation)))
+            }
             None => Ok(()),
         }
     }

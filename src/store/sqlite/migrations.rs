@@ -76,6 +76,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_identity.sql"),
     include_str!("../migrations/0005_many.sql"),
     include_str!("../migrations/0006_keys_of_hmac.sql"),
+    include_str!("../migrations/0007_revocations_by_account.sql"),
 ];
 
 /// The step since which a store has an identity.

@@ -54,7 +54,8 @@ use crate::id::{AccountId, SerialNumber};
 use crate::store::{
     AccountEntry, AccountList, AccountSnapshot, Answer, ApiKeyRecord, AuditCursor, AuditReport,
     AuditRow, Backup, BoxFuture, Change, Commit, DeviceList, Error, Fingerprint, FleetDevice,
-    KeyNeed, OpenError, Resealable, Revocations, SealingKeyId, SigningKeyRecord, SingleUse, Store,
+    KeyNeed, OpenError, Resealable, RevocationLimits, Revocations, SealingKeyId, SigningKeyRecord,
+    SingleUse, Store,
 };
 use crate::time::UnixTime;
 
@@ -291,8 +292,24 @@ impl Store for SqliteStore {
         })
     }
 
-    fn revocations(&self, since: UnixTime, now: UnixTime, limit: u32) -> Answer<'_, Revocations> {
-        Box::pin(self.elsewhere(move |conn| read::revocations(conn, since, now, limit)))
+    fn revocations(
+        &self,
+        since: UnixTime,
+        now: UnixTime,
+        limits: RevocationLimits,
+    ) -> Answer<'_, Revocations> {
+        Box::pin(self.elsewhere(move |conn| read::revocations(conn, since, now, limits)))
+    }
+
+    fn revocations_of<'a>(&'a self, account: &'a AccountId) -> Answer<'a, u64> {
+        Box::pin(async move {
+            self.here(|conn| {
+                let count = |sql| read::one::<i64>(conn, sql, [account.as_str()]);
+                let (sessions, devices) =
+                    (count(sql::SESSIONS_REVOKED_OF)?, count(sql::DEVICES_REVOKED_OF)?);
+                Ok([sessions, devices].into_iter().flatten().map(unsigned).sum())
+            })
+        })
     }
 
     fn control_version(&self) -> Answer<'_, u64> {

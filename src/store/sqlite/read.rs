@@ -13,8 +13,8 @@ use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Sample, Totp};
 use crate::store::{
     Account, AccountEntry, AccountList, AccountSnapshot, DeviceList, Enrolled, Fingerprint,
-    FleetDevice, Marks, Resealable, Revision, Revocations, Sealed, SealedPlace, SigningKeyRecord,
-    SingleUse,
+    FleetDevice, Marks, Resealable, Revision, RevocationLimits, Revocations, Sealed, SealedPlace,
+    SigningKeyRecord, SingleUse,
 };
 use crate::time::UnixTime;
 
@@ -229,13 +229,13 @@ pub(super) fn revocations(
     conn: &Connection,
     since: UnixTime,
     now: UnixTime,
-    limit: u32,
+    limits: RevocationLimits,
 ) -> Result<Revocations, Fault> {
     let snapshot = conn.unchecked_transaction()?;
     let time = |time: i64| UnixTime(unsigned(time));
     let mut found = Revocations::default();
     let mut statement = snapshot.prepare_cached(sql::REVOKED_ACCOUNTS)?;
-    let mut rows = statement.query((stored(since.0), limit))?;
+    let mut rows = statement.query((stored(since.0), limits.accounts))?;
     while let Some(row) = rows.next()? {
         let account = account_id("an account", &row.get::<_, String>(0)?)?;
         found.accounts.push((
@@ -244,21 +244,48 @@ pub(super) fn revocations(
         ));
     }
     let mut statement = snapshot.prepare_cached(sql::REVOKED_DEVICES)?;
-    let mut rows = statement.query((stored(since.0), limit))?;
+    let mut rows = statement.query((stored(since.0), limits.devices))?;
     while let Some(row) = rows.next()? {
         let account = account_id("a device's account", &row.get::<_, String>(0)?)?;
-        found.devices.push((
-            account,
-            parsed("a device's serial number", &row.get::<_, String>(1)?)?,
-            time(row.get(2)?),
-        ));
+        let serial = parsed("a device's serial number", &row.get::<_, String>(1)?)?;
+        let marks =
+            Marks { generation: unsigned(row.get(3)?), revoked_before: Some(time(row.get(2)?)) };
+        found.devices.push((account, serial, marks));
     }
     let mut statement = snapshot.prepare_cached(sql::REVOKED_SESSIONS)?;
-    let mut rows = statement.query((stored(now.0), limit))?;
+    let mut rows = statement.query((stored(now.0), limits.sessions))?;
     while let Some(row) = rows.next()? {
         found.sessions.push((row.get(0)?, time(row.get(1)?)));
     }
+    fold(&snapshot, (since, now), limits, &mut found)?;
     Ok(found)
+}
+
+/// Names the accounts of the devices and single contexts that are beyond the limits.
+fn fold(
+    conn: &Connection,
+    (since, now): (UnixTime, UnixTime),
+    limits: RevocationLimits,
+    found: &mut Revocations,
+) -> Result<(), Fault> {
+    let time = |time: i64| UnixTime(unsigned(time));
+    let mut statement = conn.prepare_cached(sql::DEVICES_BEYOND)?;
+    let mut rows = statement.query((stored(since.0), limits.devices))?;
+    while let Some(row) = rows.next()? {
+        let account = account_id("a device's account", &row.get::<_, String>(0)?)?;
+        found.folded.push((account, time(row.get(1)?)));
+    }
+    let mut statement = conn.prepare_cached(sql::SESSIONS_BEYOND)?;
+    let mut rows = statement.query((stored(now.0), limits.sessions))?;
+    while let Some(row) = rows.next()? {
+        match row.get::<_, Option<String>>(0)? {
+            Some(account) => found
+                .folded
+                .push((account_id("a context's account", &account)?, time(row.get(1)?))),
+            None => found.ending = found.ending.max(Some(time(row.get(2)?))),
+        }
+    }
+    Ok(())
 }
 
 /// The only column of the only row, if there is one.

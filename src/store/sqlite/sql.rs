@@ -161,20 +161,31 @@ statements! {
         expires_at <= ?1 LIMIT ?2)";
 
     SESSION_REVOKED = "SELECT 1 FROM revoked_sessions WHERE id = ?1";
-    SESSION_REVOKE = "INSERT INTO revoked_sessions (id, expires_at) VALUES (?1, ?2)
+    SESSION_REVOKE = "INSERT INTO revoked_sessions (id, expires_at, account, revoked_at)
+        VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (id) DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)";
+    SESSIONS_FOLD = "DELETE FROM revoked_sessions WHERE account = ?1";
+    DEVICE_MARKS_FOLD = "DELETE FROM device_marks WHERE account = ?1";
+    SESSIONS_REVOKED_OF = "SELECT count(*) FROM revoked_sessions WHERE account = ?1";
+    DEVICES_REVOKED_OF = "SELECT count(*) FROM device_marks WHERE account = ?1";
     SESSIONS_EXPIRE = "DELETE FROM revoked_sessions WHERE id IN (SELECT id FROM revoked_sessions
         WHERE expires_at <= ?1 LIMIT ?2)";
 
-    DEVICE_MARK = "INSERT INTO device_marks (account, serial, revoked_before) VALUES (?1, ?2, ?3)
-        ON CONFLICT (account, serial) DO UPDATE SET revoked_before = excluded.revoked_before
-        WHERE excluded.revoked_before > revoked_before";
+    DEVICE_MARK = "INSERT INTO device_marks (account, serial, revoked_before, generation)
+        VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT (account, serial) DO UPDATE SET
+            revoked_before = excluded.revoked_before, generation = excluded.generation
+        WHERE (excluded.generation, excluded.revoked_before) > (generation, revoked_before)";
     REVOKED_ACCOUNTS = "SELECT id, generation, revoked_before FROM accounts
         WHERE revoked_before > ?1 ORDER BY revoked_before DESC LIMIT ?2";
-    REVOKED_DEVICES = "SELECT account, serial, revoked_before FROM device_marks
+    REVOKED_DEVICES = "SELECT account, serial, revoked_before, generation FROM device_marks
         WHERE revoked_before > ?1 ORDER BY revoked_before DESC LIMIT ?2";
     REVOKED_SESSIONS = "SELECT id, expires_at FROM revoked_sessions WHERE expires_at > ?1 ORDER
         BY expires_at DESC LIMIT ?2";
+    DEVICES_BEYOND = "SELECT account, revoked_before FROM device_marks
+        WHERE revoked_before > ?1 ORDER BY revoked_before DESC LIMIT -1 OFFSET ?2";
+    SESSIONS_BEYOND = "SELECT account, revoked_at, expires_at FROM revoked_sessions
+        WHERE expires_at > ?1 ORDER BY expires_at DESC LIMIT -1 OFFSET ?2";
 
     SIGNING_KEY = "SELECT body FROM signing_keys WHERE kid = ?1";
     SIGNING_KEY_PUT = "INSERT INTO signing_keys (kid, created_at, body) VALUES (?1, ?2, ?3)
