@@ -1,6 +1,6 @@
 //! Judgement of a security key's assertion that the relying party has verified.
 
-use crate::device::{Device, Factor, Judged, Refusal, Verdict};
+use crate::device::{Budget, Device, Factor, Judged, Refusal, Verdict};
 use crate::time::UnixTime;
 use crate::webauthn::Assertion;
 
@@ -33,7 +33,7 @@ impl Device {
             }
         };
         match verdict {
-            Verdict::Accepted => device.concluded(verdict, now),
+            Verdict::Accepted => device.concluded(verdict, Budget::Own, now),
             // Failures of keys are not counted: guessing a signature is hopeless.
             Verdict::Refused(_) => Judged { device, verdict },
         }
@@ -161,7 +161,7 @@ mod tests {
     fn a_registered_key_is_active_and_a_returning_one_counts_on() {
         let device = key(3);
         assert_eq!(
-            (device.state, device.activated_at, device.admit(NOW)),
+            (device.state, device.activated_at, device.admit(Budget::Shared, NOW)),
             (DeviceState::Active, Some(NOW), Ok(()))
         );
         let removed = key(9).tombstone(NOW);

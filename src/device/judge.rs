@@ -6,7 +6,8 @@ use std::time::Duration;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::device::{
-    Device, DeviceState, Factor, HotpState, RecoveryDigest, Refusal, SAMPLES, Throttle, TotpState,
+    Budget, Device, DeviceState, Factor, HotpState, RecoveryDigest, Refusal, SAMPLES, Throttle,
+    TotpState,
 };
 use crate::id::CallerId;
 use crate::otp::{Code, Key, PairFound, Sample, TimeStep, TotpMatch, Window, learn};
@@ -52,31 +53,40 @@ pub struct PairSearch {
 }
 
 impl Device {
-    /// Admits a code for judgement. Refusals here are not counted.
+    /// Admits a code, or an assertion, for judgement. Refusals here are not counted. Lock and waits
+    /// are of guesses on the shared budget: a known client has its own, and neither codes of 80
+    /// bits nor signatures are guessed.
     ///
     /// # Errors
     /// [`Refusal::Locked`], [`Refusal::NotActive`], [`Refusal::OutOfSync`] or
     /// [`Refusal::Throttled`].
-    pub fn admit(&self, now: UnixTime) -> Result<(), Refusal> {
-        match (self.state, &self.factor) {
-            (DeviceState::Locked, _) => return Err(Refusal::Locked),
-            (DeviceState::Pending | DeviceState::Disabled, _) => return Err(Refusal::NotActive),
-            (DeviceState::Active, Factor::Hotp(hotp)) if hotp.pair_needed => {
-                return Err(Refusal::OutOfSync);
-            }
-            (DeviceState::Active, _) => {}
+    pub fn admit(&self, budget: Budget, now: UnixTime) -> Result<(), Refusal> {
+        if matches!(self.state, DeviceState::Pending | DeviceState::Disabled) {
+            return Err(Refusal::NotActive);
         }
-        match self.throttle.until() {
-            Some(until) if until > now => Err(Refusal::Throttled { until }),
-            _ => Ok(()),
+        let waits = budget == Budget::Shared && self.can_be_guessed();
+        if waits && self.state == DeviceState::Locked {
+            return Err(Refusal::Locked);
         }
+        if let Factor::Hotp(HotpState { pair_needed: true, .. }) = &self.factor {
+            return Err(Refusal::OutOfSync);
+        }
+        match self.throttle.until().filter(|until| waits && *until > now) {
+            Some(until) => Err(Refusal::Throttled { until }),
+            None => Ok(()),
+        }
+    }
+
+    /// True if its codes are short enough for guesses to be counted.
+    pub fn can_be_guessed(&self) -> bool {
+        matches!(self.factor, Factor::Totp(_) | Factor::Hotp(_))
     }
 
     /// Judges a one-time code.
     ///
     /// The highest match decides: above the consumed factors it is accepted, otherwise it is a
     /// replay.
-    pub fn accept(&self, key: &Key, code: &Code, now: UnixTime) -> Judged {
+    pub fn accept(&self, key: &Key, code: &Code, budget: Budget, now: UnixTime) -> Judged {
         let mut device = self.clone();
         let replayed = |next_code_at| Verdict::Refused(Refusal::Replayed { next_code_at });
         let verdict = match &mut device.factor {
@@ -104,7 +114,7 @@ impl Device {
             },
             Factor::SecurityKey(_) | Factor::Recovery(_) => Verdict::Refused(Refusal::NoMatch),
         };
-        device.concluded(verdict, now)
+        device.concluded(verdict, budget, now)
     }
 
     /// Time until which all displayed codes count as used, if it is later than after a login: the
@@ -119,7 +129,8 @@ impl Device {
             .filter(|until| self.is_in_use() && *until > now.plus(usual))
     }
 
-    /// Judges a recovery code by its digest.
+    /// Judges a recovery code by its digest. Wrong ones are not counted: 80 bits are not guessed,
+    /// and a count would let strangers lock the sheet.
     pub fn accept_recovery(&self, digest: &RecoveryDigest, now: UnixTime) -> Judged {
         let mut device = self.clone();
         let verdict = match &mut device.factor {
@@ -147,10 +158,11 @@ impl Device {
                 Verdict::Refused(Refusal::NoMatch)
             }
         };
-        device.concluded(verdict, now)
+        device.concluded(verdict, Budget::Own, now)
     }
 
-    /// Admits a pair for this use.
+    /// Admits a pair for this use. The allowance is of `spender`; `None` for a known client, which
+    /// has its own.
     ///
     /// # Errors
     /// [`Refusal::NotActive`] in the wrong state, or for a kind that shows no codes;
@@ -159,7 +171,7 @@ impl Device {
     pub fn admit_pair(
         &self,
         search: PairSearch,
-        caller: &CallerId,
+        spender: Option<&CallerId>,
         now: UnixTime,
     ) -> Result<(), Refusal> {
         let allowed = match search.wanted {
@@ -180,19 +192,20 @@ impl Device {
         if unknown && !search.is_vouched_for() {
             return Err(Refusal::OutOfSync);
         }
-        match self.pairs.spent_until(caller, now) {
+        match spender.and_then(|caller| self.pairs.spent_until(caller, now)) {
             Some(until) => Err(Refusal::PairsSpent { until }),
             None => Ok(()),
         }
     }
 
     /// Judges two consecutive codes together, for activation and resync alike. A right pair
-    /// activates the device, finds its clock or counter, and consumes both codes.
+    /// activates the device, finds its clock or counter, and consumes both codes. A wrong one
+    /// spends the allowance of `spender`, as in `admit_pair`.
     pub fn accept_pair(
         &self,
         key: &Key,
         (codes, search): ([&Code; 2], PairSearch),
-        caller: &CallerId,
+        spender: Option<&CallerId>,
         now: UnixTime,
     ) -> Judged {
         let mut device = self.clone();
@@ -235,7 +248,9 @@ impl Device {
             }
             // A replayed right pair is no guess, so it costs nothing.
             Verdict::Refused(Refusal::NoMatch) => {
-                device.pairs = device.pairs.after_pair(caller, now)
+                if let Some(caller) = spender {
+                    device.pairs = device.pairs.after_pair(caller, now);
+                }
             }
             Verdict::Refused(_) => {}
         }
@@ -243,20 +258,21 @@ impl Device {
     }
 
     /// Updates the counts of failures: only a success of this device clears them, only a code
-    /// without any match adds to them.
-    pub(super) fn concluded(mut self, verdict: Verdict, now: UnixTime) -> Judged {
-        match verdict {
-            Verdict::Accepted => {
-                self.throttle = Throttle::default();
-                self.last_used_at = Some(now);
-            }
-            Verdict::Refused(Refusal::NoMatch) => {
+    /// without any match adds to them. A known client moves its own counts, and leaves those of
+    /// strangers as they are: their guesses go on where they stood.
+    pub(super) fn concluded(mut self, verdict: Verdict, budget: Budget, now: UnixTime) -> Judged {
+        if verdict == Verdict::Accepted {
+            self.last_used_at = Some(now);
+        }
+        match (verdict, budget) {
+            (Verdict::Accepted, Budget::Shared) => self.throttle = Throttle::default(),
+            (Verdict::Refused(Refusal::NoMatch), Budget::Shared) => {
                 self.throttle = self.throttle.after_failure(now);
                 if self.throttle.locks() {
                     self.state = DeviceState::Locked;
                 }
             }
-            Verdict::Refused(_) => {}
+            (Verdict::Accepted | Verdict::Refused(_), _) => {}
         }
         Judged { device: self, verdict }
     }

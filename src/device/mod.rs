@@ -6,6 +6,7 @@
 mod allowance;
 #[cfg(feature = "webauthn")]
 mod assertion;
+mod client;
 mod judge;
 mod kind;
 mod recovery;
@@ -13,6 +14,7 @@ mod refusal;
 mod throttle;
 
 pub use allowance::PairAllowance;
+pub use client::{Budget, ClientTag, KnownClients};
 pub use judge::{Judged, PENDING_FOR, PairSearch, PairUse, Verdict};
 pub use kind::{DeviceState, MfaKind, UnknownName};
 pub use recovery::{BadRecoveryCode, RecoveryCode, RecoveryDigest};

@@ -50,6 +50,13 @@ pub struct DeviceName(String);
 #[serde(transparent)]
 pub struct CallerId(String);
 
+/// A person's browser or address, as a service vouches for it: 1 to 256 visible ASCII characters.
+///
+/// An id that strangers cannot guess, such as a random cookie, keeps its budget of wrong codes to
+/// itself. `Debug` is redacted: the holder of the id spends that budget.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientId(String);
+
 /// A name that cannot be used; the text says what it must look like, and which character does not
 /// belong there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +112,25 @@ impl CallerId {
     /// The caller's name in audit rows.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl ClientId {
+    /// The id as it was sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ClientId {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<ClientId, BadName> {
+        if (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(ClientId(text.to_owned()));
+        }
+        // The id is a secret like a cookie: no character of it is repeated.
+        Err(BadName { rule: "a client is 1 to 256 visible ASCII characters", found: None })
     }
 }
 
@@ -216,6 +242,12 @@ impl fmt::Display for CallerId {
     }
 }
 
+impl fmt::Debug for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientId(..)")
+    }
+}
+
 impl fmt::Display for BadName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.rule)?;
@@ -242,6 +274,17 @@ mod tests {
             ["", "12345678", "GAHT 12345678", "GAHT12345678\n", "ＧAHT12345678", &"A".repeat(257)]
         {
             assert!(bad.parse::<SerialNumber>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_is_visible_ascii_and_never_shown() {
+        let client: ClientId = "10.0.0.1".parse().unwrap();
+        assert_eq!((client.as_str(), format!("{client:?}")), ("10.0.0.1", "ClientId(..)".into()));
+        assert!("~".repeat(256).parse::<ClientId>().is_ok());
+        for bad in ["", " ", "a b", "a\n", "a\u{7f}", "\u{fc}", &"a".repeat(257)] {
+            let told = bad.parse::<ClientId>().unwrap_err().to_string();
+            assert_eq!(told, "a client is 1 to 256 visible ASCII characters", "{bad:?}");
         }
     }
 

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::device::Device;
+use crate::device::{Device, KnownClients};
 use crate::id::{AccountId, SerialNumber};
 use crate::store::{Sealed, SealedPlace};
 use crate::time::UnixTime;
@@ -40,6 +40,9 @@ pub struct Account {
     pub failures: Vec<UnixTime>,
     /// Codes of this account are refused unjudged until then.
     pub throttled_until: Option<UnixTime>,
+    /// Clients through which the account has proved itself.
+    #[serde(default, skip_serializing_if = "KnownClients::is_empty")]
+    pub clients: KnownClients,
     /// The time of its removal, if it was not seen again.
     pub removed_at: Option<UnixTime>,
 }
@@ -207,6 +210,7 @@ impl Account {
             revoked_before: None,
             failures: Vec::new(),
             throttled_until: None,
+            clients: KnownClients::default(),
             removed_at: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::device::DeviceState;
+use crate::device::{Device, DeviceState};
 use crate::id::{AccountId, SerialNumber};
 use crate::store::AccountSnapshot;
 use crate::time::{MAX_CLOCK_LEAD, UnixTime};
@@ -73,10 +73,22 @@ impl FreshMfa {
             && self.generation >= seen.account.generation
             && alive(seen.account.revoked_before)
             && device.is_some_and(|device| {
-                device.state == DeviceState::Active
+                self.was_made_with(device)
                     && self.device_generation >= device.generation
                     && alive(device.revoked_before)
             })
+    }
+
+    /// True for a device that can make proofs now. One that strangers have locked makes them for
+    /// known clients alone, so the proof must be later than the lock.
+    fn was_made_with(&self, device: &Device) -> bool {
+        match device.state {
+            DeviceState::Active => true,
+            DeviceState::Locked => {
+                device.throttle.last_failure.is_some_and(|lock| self.mfa_time > lock)
+            }
+            DeviceState::Pending | DeviceState::Disabled => false,
+        }
     }
 }
 

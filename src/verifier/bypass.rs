@@ -8,6 +8,7 @@ use crate::device::{MfaKind, Refusal};
 use crate::id::{AccountId, SerialNumber};
 use crate::store::{Account, Action, ItemKind, Sealer, SingleUse, Write, random};
 use crate::time::UnixTime;
+use crate::verifier::client::note_success;
 use crate::verifier::decide::Judgement;
 use crate::verifier::verified::Proof;
 use crate::verifier::verify::Attempt;
@@ -60,7 +61,7 @@ impl Verifier {
         attempt: &Attempt<'_>,
         code: &BypassCode,
     ) -> Result<Judgement<Proof>, Error> {
-        let &Attempt { seen, serial, sealer, now } = attempt;
+        let &Attempt { seen, ref client, serial, sealer, now } = attempt;
         let account = &seen.account.id;
         let id = sealer.bypass_digest(account, code);
         // The code of a removed account does not fit a later account of the same name.
@@ -80,10 +81,9 @@ impl Verifier {
         let audit = vec![self.event(now, Action::BypassAccepted).account(account).serial(&serial)];
         // Consumed, the code stays known until it expires: shown again, it is a replay and not a
         // guess.
-        let writes = vec![
-            Write::ExpectAccount { account: account.clone(), seen: seen.revision },
-            Write::Consume { id, now },
-        ];
+        let expect = Write::ExpectAccount { account: account.clone(), seen: seen.revision };
+        let noted = note_success((&seen.account, seen.revision), client.tag, now);
+        let writes = vec![noted.unwrap_or(expect), Write::Consume { id, now }];
         let (account, kind) = (account.clone(), MfaKind::Bypass);
         let proof = Proof {
             account,
@@ -103,16 +103,15 @@ impl Verifier {
         attempt: &Attempt<'_>,
         id: &str,
     ) -> Result<Judgement<Proof>, Error> {
-        let &Attempt { seen, serial, now, .. } = attempt;
-        let account = &seen.account.id;
-        if serial.is_none() && self.core.store.consumed(id, now).await?.is_some() {
-            let refusal = Refusal::Replayed { next_code_at: None };
-            let event = self.event(now, Action::CodeRefused).account(account).reason(refusal);
-            return Ok(Judgement::refused(Vec::new(), vec![event], refusal));
-        }
-        // A guess is hopeless, and writes nothing where another code's guess would not.
-        self.admit_account(attempt)?;
-        Ok(self.failed_without_device(attempt))
+        let &Attempt { serial, now, .. } = attempt;
+        let consumed = serial.is_none() && self.core.store.consumed(id, now).await?.is_some();
+        let refusal = match consumed {
+            true => Refusal::Replayed { next_code_at: None },
+            // Counts nothing: with 100 bits a guess is hopeless, and a count would let strangers
+            // keep the owner's codes out.
+            false => Refusal::UnknownDevice,
+        };
+        Ok(self.refused_without_device(attempt, refusal))
     }
 }
 

@@ -16,6 +16,7 @@ mod authority;
 mod bound;
 mod bypass;
 mod change;
+mod client;
 mod clock;
 mod decide;
 mod pair;
@@ -54,7 +55,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{RwLock, RwLockReadGuard};
 
 use crate::device::Refusal;
-use crate::id::{AccountId, CallerId, SerialNumber};
+use crate::id::{AccountId, CallerId, ClientId, SerialNumber};
 use crate::store;
 use crate::store::{KeyError, Keyring, Sealer, Store};
 use crate::time::{Clock, SystemClock, UnixTime};
@@ -102,6 +103,7 @@ pub struct Verifier {
     caller: CallerId,
     /// The only account whose devices it changes.
     account: Option<AccountId>,
+    client: Option<ClientId>,
 }
 
 struct Core {
@@ -220,14 +222,15 @@ impl Verifier {
             counters: work::Counters::default(),
             decoy: work::Decoy::new(),
         };
-        Verifier { core: Arc::new(core), caller: CallerId::new("library"), account: None }
+        let caller = CallerId::new("library");
+        Verifier { core: Arc::new(core), caller, account: None, client: None }
     }
 
     /// A verifier for the same store that acts for this caller, who is named in audit events and
     /// has its own allowance of pairs.
     #[must_use]
     pub fn on_behalf_of(&self, caller: CallerId) -> Verifier {
-        Verifier { core: Arc::clone(&self.core), caller, account: self.account.clone() }
+        Verifier { caller, client: None, ..self.clone() }
     }
 
     /// A verifier for the same store that changes only devices of this account, as of the
@@ -235,6 +238,14 @@ impl Verifier {
     #[must_use]
     pub fn limited_to(&self, account: AccountId) -> Verifier {
         Verifier { account: Some(account), ..self.clone() }
+    }
+
+    /// A verifier for requests from this client of the caller: a person's browser or address. A
+    /// client through which the account has proved itself keeps a budget of wrong codes and pairs
+    /// that strangers cannot spend.
+    #[must_use]
+    pub fn with_client(&self, client: impl Into<Option<ClientId>>) -> Verifier {
+        Verifier { client: client.into(), ..self.clone() }
     }
 
     /// The store.

@@ -1,11 +1,12 @@
 //! Two consecutive codes, judged as one pair: they activate a device, resynchronise it, or open a
 //! session with a device that is out of sync.
 
-use crate::device::{Device, MfaKind, PairSearch, PairUse, Refusal, Verdict};
-use crate::id::{AccountId, SerialNumber};
+use crate::device::{Budget, Device, MfaKind, PairSearch, PairUse, Refusal, Verdict};
+use crate::id::{AccountId, CallerId, SerialNumber};
 use crate::otp::{Code, Drift, Window};
 use crate::store::{Account, AccountSnapshot, Action, Enrolled, Sealer, Write};
 use crate::time::UnixTime;
+use crate::verifier::client::{Client, after_success, judged_device, note_success};
 use crate::verifier::decide::{Judgement, SECRET_TAKEN};
 use crate::verifier::verified::{Proof, Verified};
 use crate::verifier::verify::open_seed;
@@ -41,10 +42,11 @@ enum Purpose<'a> {
     SignIn,
 }
 
-/// One try to judge a pair: the account and the device as they were loaded, the time.
+/// One try to judge a pair: the account and the device as they were loaded, the client, the time.
 struct Attempt<'a> {
     pair: &'a Pair<'a>,
     seen: &'a AccountSnapshot,
+    client: Client<'a>,
     enrolled: &'a Enrolled,
     now: UnixTime,
 }
@@ -119,6 +121,7 @@ impl Verifier {
 
     async fn decide_pair(&self, pair: &Pair<'_>) -> Result<(Device, Verified), Error> {
         let (sealer, work) = (&*self.keys().await?, &Work::default());
+        let tag = &self.client_tag(sealer, pair.account);
         let decided = self
             .decide(pair.account, |seen, now| async move {
                 let unknown = || {
@@ -127,7 +130,8 @@ impl Verifier {
                 };
                 let seen = seen.ok_or_else(unknown)?;
                 let enrolled = seen.device(pair.serial).ok_or_else(unknown)?;
-                let attempt = Attempt { pair, seen: &seen, enrolled, now };
+                let client = Client::of(&seen.account, tag.as_ref());
+                let attempt = Attempt { pair, seen: &seen, client, enrolled, now };
                 self.admit_pair(&attempt).await?;
                 if matches!(pair.purpose, Purpose::Activate(_)) {
                     self.sole_holder(sealer, enrolled).await?;
@@ -143,7 +147,7 @@ impl Verifier {
 
     /// Refuses a pair that is not to be judged.
     async fn admit_pair(&self, attempt: &Attempt<'_>) -> Result<(), Error> {
-        let &Attempt { pair, seen, enrolled, now } = attempt;
+        let &Attempt { pair, seen, enrolled, now, .. } = attempt;
         if let Purpose::Activate(authority) = pair.purpose {
             if enrolled.device.kind() == MfaKind::SecurityKey {
                 return Err(Error::BadInput(
@@ -156,7 +160,11 @@ impl Verifier {
             self.may_give(authority).await?;
             self.may_change_devices(seen, authority, now).await?;
         }
-        let admitted = enrolled.device.admit_pair(pair.search(), &self.caller, now);
+        let admitted = enrolled.device.admit_pair(pair.search(), self.spender(attempt), now);
+        let admitted = admitted.and_then(|()| {
+            let spent = attempt.client.pairs_spent_until(&seen.account, now);
+            spent.map_or(Ok(()), |until| Err(Refusal::PairsSpent { until }))
+        });
         admitted.map_err(|refusal| self.not_judged(pair.account, Some(pair.serial), now, refusal))
     }
 
@@ -170,6 +178,11 @@ impl Verifier {
         }
     }
 
+    /// The caller whose allowance a wrong pair spends; `None` for a known client.
+    fn spender(&self, attempt: &Attempt<'_>) -> Option<&CallerId> {
+        (attempt.client.budget == Budget::Shared).then_some(&self.caller)
+    }
+
     fn judge_pair(
         &self,
         attempt: &Attempt<'_>,
@@ -181,11 +194,8 @@ impl Verifier {
         let seed = open_seed(sealer, enrolled)?.ok_or_else(no_codes)?;
         let judge = || {
             let key = enrolled.device.key(&seed)?;
-            Some(
-                enrolled
-                    .device
-                    .accept_pair(&key, (pair.codes, pair.search()), &self.caller, now),
-            )
+            let spender = self.spender(attempt);
+            Some(enrolled.device.accept_pair(&key, (pair.codes, pair.search()), spender, now))
         };
         let judged = work.spend(&self.core.counters, judge).ok_or_else(no_codes)?;
         match judged.verdict {
@@ -199,7 +209,7 @@ impl Verifier {
         attempt: &Attempt<'_>,
         device: Device,
     ) -> Result<Judgement<Accepted>, Error> {
-        let &Attempt { pair, seen, enrolled, now } = attempt;
+        let &Attempt { pair, seen, ref client, enrolled, now } = attempt;
         let update = Write::UpdateDevice { seen: enrolled.revision, device: device.clone() };
         let about = |action| self.event(now, action).account(pair.account).serial(pair.serial);
         let (writes, audit) = match pair.purpose {
@@ -209,7 +219,9 @@ impl Verifier {
                 }
                 // The first activation protects the account. Its revision is named, for the
                 // authority was judged from it.
-                let account = Account { protected: true, ..seen.account.clone() };
+                let account = after_success(&seen.account, client.tag, now);
+                let account = account.unwrap_or_else(|| seen.account.clone());
+                let account = Account { protected: true, ..account };
                 let protect = Write::UpdateAccount { seen: seen.revision, account };
                 (vec![update, protect], vec![about(Action::DeviceActivated)])
             }
@@ -217,7 +229,9 @@ impl Verifier {
                 let wide = device.found_beyond_owners_reach(&enrolled.device);
                 let wide = wide.then(|| about(Action::DeviceWideResync));
                 let resynced = std::iter::once(about(Action::DeviceResynced));
-                (vec![update], resynced.chain(wide).collect())
+                let noted = note_success((&seen.account, seen.revision), client.tag, now);
+                let writes = std::iter::once(update).chain(noted).collect();
+                (writes, resynced.chain(wide).collect())
             }
         };
         let proof = Proof::by_device(&enrolled.device, now);
@@ -230,18 +244,18 @@ impl Verifier {
         device: Device,
         refusal: Refusal,
     ) -> Judgement<Accepted> {
-        let &Attempt { pair, enrolled, now, .. } = attempt;
-        // A device that is unchanged is only asserted, so that concurrent attempts do not conflict
-        // with this refusal.
-        let write = match device == enrolled.device {
-            true => Write::ExpectDevice { serial: device.serial, seen: enrolled.revision },
-            false => Write::UpdateDevice { seen: enrolled.revision, device },
-        };
+        let &Attempt { pair, seen, ref client, enrolled, now } = attempt;
+        let mut writes = vec![judged_device(enrolled, device)];
+        if let (Budget::Own, Some(tag), Refusal::NoMatch) = (client.budget, client.tag, refusal) {
+            let clients = seen.account.clients.after_pair(tag, now);
+            let account = Account { clients, ..seen.account.clone() };
+            writes.push(Write::UpdateAccount { seen: seen.revision, account });
+        }
         let action = match pair.purpose {
             Purpose::Activate(_) => Action::ActivationRefused,
             Purpose::Resync | Purpose::SignIn => Action::ResyncRefused,
         };
         let event = self.event(now, action).account(pair.account).serial(pair.serial);
-        Judgement::refused(vec![write], vec![event.reason(refusal)], refusal)
+        Judgement::refused(writes, vec![event.reason(refusal)], refusal)
     }
 }

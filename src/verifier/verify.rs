@@ -1,19 +1,22 @@
 //! Verification of one code: a device's code, a recovery code or a bypass code.
 
-use crate::device::{DeviceState, Judged, MfaKind, Refusal, Verdict};
+use crate::device::{Budget, DeviceState, Judged, MfaKind, Refusal, Verdict};
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Code, Seed, Window};
 use crate::store;
 use crate::store::{Account, AccountSnapshot, Action, Enrolled, Event, KeyError, Sealer, Write};
 use crate::time::UnixTime;
+use crate::verifier::client::{Client, judged_device, note_success};
 use crate::verifier::decide::Judgement;
 use crate::verifier::verified::{Proof, Verified};
 use crate::verifier::work::Work;
-use crate::verifier::{Error, Passcode, Verifier, throttle};
+use crate::verifier::{Error, Passcode, Verifier};
 
-/// One try to judge a code: the account as it was loaded, the device that was named, the time.
+/// One try to judge a code: the account as it was loaded, the client, the device that was named,
+/// the time.
 pub(super) struct Attempt<'a> {
     pub(super) seen: &'a AccountSnapshot,
+    pub(super) client: Client<'a>,
     pub(super) serial: Option<&'a SerialNumber>,
     pub(super) sealer: &'a Sealer,
     pub(super) now: UnixTime,
@@ -36,12 +39,14 @@ impl Verifier {
     ) -> Result<Verified, Error> {
         let (serial, code) = (serial.into(), &code.into());
         let (sealer, work) = (&*self.keys().await?, &Work::default());
+        let tag = &self.client_tag(sealer, account);
         let decided = self
             .decide(account, |seen, now| async move {
                 let Some(seen) = seen else {
                     return Err(self.not_judged(account, serial, now, Refusal::UnknownDevice));
                 };
-                let attempt = Attempt { seen: &seen, serial, sealer, now };
+                let client = Client::of(&seen.account, tag.as_ref());
+                let attempt = Attempt { seen: &seen, client, serial, sealer, now };
                 match code {
                     Passcode::Otp(code) => self.judge_code(&attempt, code, work),
                     Passcode::Recovery(code) => {
@@ -81,12 +86,12 @@ impl Verifier {
         code: &Code,
         work: &Work,
     ) -> Result<Judgement<Proof>, Error> {
-        let &Attempt { seen, serial, sealer, now } = attempt;
+        let &Attempt { seen, ref client, serial, sealer, now } = attempt;
         self.admit_account(attempt)?;
         let account = &seen.account.id;
         let enrolled = match serial {
             Some(serial) => seen.device(serial),
-            None => only(seen.devices.iter().filter(|enrolled| shows_codes(enrolled))),
+            None => showing_codes(seen, client.budget),
         };
         let enrolled = match (enrolled, serial) {
             (Some(enrolled), _) => enrolled,
@@ -97,45 +102,48 @@ impl Verifier {
                 return Err(self.not_judged(account, serial, now, Refusal::UnknownDevice));
             }
         };
-        if let Err(refusal) = enrolled.device.admit(now) {
+        if let Err(refusal) = enrolled.device.admit(client.budget, now) {
             return Err(self.not_judged(account, Some(&enrolled.device.serial), now, refusal));
         }
         let Some(seed) = open_seed(sealer, enrolled)? else {
             return Ok(self.failed_without_device(attempt));
         };
-        let judge =
-            || enrolled.device.key(&seed).map(|key| enrolled.device.accept(&key, code, now));
+        let judge = || {
+            let key = enrolled.device.key(&seed)?;
+            Some(enrolled.device.accept(&key, code, client.budget, now))
+        };
         Ok(match work.spend(&self.core.counters, judge) {
             Some(judged) => self.judgement(attempt, enrolled, judged),
             None => self.failed_without_device(attempt),
         })
     }
 
+    /// Judges a recovery code. Neither throttle nor lock keeps it out, and a wrong one counts
+    /// nothing: with 80 bits, guessing is hopeless.
     fn judge_recovery(
         &self,
         attempt: &Attempt<'_>,
         digest: &crate::device::RecoveryDigest,
     ) -> Result<Judgement<Proof>, Error> {
         let &Attempt { seen, serial, now, .. } = attempt;
-        self.admit_account(attempt)?;
         let sheet = |enrolled: &&Enrolled| {
             enrolled.device.kind() == MfaKind::Recovery
                 && serial.is_none_or(|serial| enrolled.device.serial == *serial)
         };
         let Some(enrolled) = only(seen.devices.iter().filter(sheet)) else {
-            return Ok(self.failed_without_device(attempt));
+            return Ok(self.refused_without_device(attempt, Refusal::UnknownDevice));
         };
         let device = &enrolled.device;
-        if let Err(refusal) = device.admit(now) {
+        if let Err(refusal) = device.admit(attempt.client.budget, now) {
             return Err(self.not_judged(&seen.account.id, Some(&device.serial), now, refusal));
         }
         Ok(self.judgement(attempt, enrolled, device.accept_recovery(digest, now)))
     }
 
-    /// Refuses codes of an account whose budget of wrong codes is spent.
-    pub(super) fn admit_account(&self, attempt: &Attempt<'_>) -> Result<(), Error> {
-        let &Attempt { seen, serial, now, .. } = attempt;
-        match throttle::throttled_until(&seen.account, now) {
+    /// Refuses codes of a client whose budget of wrong codes is spent.
+    fn admit_account(&self, attempt: &Attempt<'_>) -> Result<(), Error> {
+        let &Attempt { seen, ref client, serial, now, .. } = attempt;
+        match client.throttled_until(&seen.account, now) {
             None => Ok(()),
             Some(until) => {
                 let refusal = Refusal::Throttled { until };
@@ -151,33 +159,32 @@ impl Verifier {
         enrolled: &Enrolled,
         judged: Judged,
     ) -> Judgement<Proof> {
-        let (&Attempt { seen, now, .. }, Judged { device, verdict }) = (attempt, judged);
+        let (&Attempt { seen, ref client, now, .. }, Judged { device, verdict }) =
+            (attempt, judged);
         let serial = device.serial.clone();
         let about = |action| self.event(now, action).account(&seen.account.id).serial(&serial);
         match verdict {
-            Verdict::Accepted => Judgement::accepted(
-                vec![Write::UpdateDevice { seen: enrolled.revision, device }],
-                vec![about(Action::CodeAccepted)],
-                Proof::by_device(&enrolled.device, now),
-            ),
-            Verdict::Refused(refusal @ Refusal::NoMatch) => {
+            Verdict::Accepted => {
+                let mut writes = vec![Write::UpdateDevice { seen: enrolled.revision, device }];
+                writes.extend(note_success((&seen.account, seen.revision), client.tag, now));
+                let proof = Proof::by_device(&enrolled.device, now);
+                Judgement::accepted(writes, vec![about(Action::CodeAccepted)], proof)
+            }
+            Verdict::Refused(refusal @ Refusal::NoMatch) if device.can_be_guessed() => {
                 let mut audit = vec![about(Action::CodeRefused).reason(refusal)];
-                if device.throttle.shows_attack() {
+                if device.throttle.shows_attack() && device.throttle != enrolled.device.throttle {
                     audit.push(about(Action::DeviceUnderAttack));
                 }
                 if device.state != enrolled.device.state {
                     audit.push(about(Action::DeviceLocked));
                 }
-                let failed = throttle::after_failure(&seen.account, now);
+                let failed = client.after_failure(&seen.account, now);
                 audit.extend(self.throttled_event(&seen.account, &failed, now));
                 let account = Write::UpdateAccount { seen: seen.revision, account: failed };
-                let device = Write::UpdateDevice { seen: enrolled.revision, device };
-                Judgement::refused(vec![account, device], audit, refusal)
+                Judgement::refused(vec![account, judged_device(enrolled, device)], audit, refusal)
             }
-            // The device is unchanged: its revision is only asserted, so that concurrent attempts
-            // do not conflict with this refusal.
             Verdict::Refused(refusal) => Judgement::refused(
-                vec![Write::ExpectDevice { serial: serial.clone(), seen: enrolled.revision }],
+                vec![judged_device(enrolled, device)],
                 vec![about(Action::CodeRefused).reason(refusal)],
                 refusal,
             ),
@@ -185,16 +192,30 @@ impl Verifier {
     }
 
     /// A wrong code that belongs to no device of the account: it counts for the account.
-    pub(super) fn failed_without_device<T>(&self, attempt: &Attempt<'_>) -> Judgement<T> {
-        let &Attempt { seen, serial, now, .. } = attempt;
-        let refusal = Refusal::UnknownDevice;
-        let failed = throttle::after_failure(&seen.account, now);
-        let refused = self.event(now, Action::CodeRefused).account(&seen.account.id);
-        let refused = Event { serial: serial.cloned(), ..refused.reason(refusal) };
+    fn failed_without_device<T>(&self, attempt: &Attempt<'_>) -> Judgement<T> {
+        let &Attempt { seen, ref client, now, .. } = attempt;
+        let failed = client.after_failure(&seen.account, now);
+        let refused = self.refused_without_device(attempt, Refusal::UnknownDevice);
         let throttled = self.throttled_event(&seen.account, &failed, now);
         Judgement {
             writes: vec![Write::UpdateAccount { seen: seen.revision, account: failed }],
-            audit: std::iter::once(refused).chain(throttled).collect(),
+            audit: refused.audit.into_iter().chain(throttled).collect(),
+            ..refused
+        }
+    }
+
+    /// A refusal that concerns no device of the account, and counts nothing.
+    pub(super) fn refused_without_device<T>(
+        &self,
+        attempt: &Attempt<'_>,
+        refusal: Refusal,
+    ) -> Judgement<T> {
+        let &Attempt { seen, serial, now, .. } = attempt;
+        let account = seen.account.id.clone();
+        let refused = self.event(now, Action::CodeRefused).account(&account);
+        Judgement {
+            writes: vec![Write::ExpectAccount { account, seen: seen.revision }],
+            audit: vec![Event { serial: serial.cloned(), ..refused.reason(refusal) }],
             answer: Err(Error::Refused(refusal)),
             counted: None,
         }
@@ -217,9 +238,21 @@ pub(super) fn open_seed(sealer: &Sealer, enrolled: &Enrolled) -> Result<Option<S
     Ok(Some(Seed::new(secret.expose().to_vec()).map_err(impossible)?))
 }
 
-fn shows_codes(enrolled: &Enrolled) -> bool {
-    enrolled.device.state == DeviceState::Active
-        && matches!(enrolled.device.kind(), MfaKind::Totp | MfaKind::Hotp)
+/// The only device of the account that shows codes: an active one, or for a known client one that
+/// strangers have locked.
+fn showing_codes(seen: &AccountSnapshot, budget: Budget) -> Option<&Enrolled> {
+    let among = |usable: fn(&Enrolled) -> bool| {
+        only(
+            seen.devices
+                .iter()
+                .filter(|enrolled| usable(enrolled) && enrolled.device.can_be_guessed()),
+        )
+    };
+    let active = among(|enrolled| enrolled.device.state == DeviceState::Active);
+    match budget {
+        Budget::Shared => active,
+        Budget::Own => active.or_else(|| among(|enrolled| enrolled.device.is_in_use())),
+    }
 }
 
 /// The only item of an iterator; none if there are more.

@@ -6,6 +6,7 @@
 mod accounts;
 mod ceremonies;
 mod ceremony_bounds;
+mod clients;
 mod clock;
 mod devices;
 mod faults;

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use crate::device::{Device, Judged, Refusal, Verdict};
+use crate::device::{Budget, Device, Judged, Refusal, Verdict};
 use crate::id::AccountId;
 use crate::store::{AccountSnapshot, Action, Enrolled, ItemKind, Sealer, SingleUse, Write};
 use crate::time::UnixTime;
+use crate::verifier::client::note_success;
 use crate::verifier::decide::Judgement;
 use crate::verifier::security_keys::{
     Begun, CeremonyId, CeremonyState, SecurityKeys, no_account, unasked,
@@ -120,7 +121,7 @@ impl SecurityKeys {
         let in_use = seen
             .iter()
             .flat_map(|seen| &seen.devices)
-            .filter(|enrolled| enrolled.device.admit(now).is_ok());
+            .filter(|enrolled| enrolled.device.admit(Budget::Shared, now).is_ok());
         let credentials: Vec<&Credential> =
             in_use.filter_map(|enrolled| enrolled.device.credential()).collect();
         let (options, remembered) = if credentials.is_empty() {
@@ -179,7 +180,7 @@ impl SecurityKeys {
             return Err(Refused(Refusal::KeyNotRegistered, None));
         };
         let refused = |refusal| Refused(refusal, Some(enrolled));
-        enrolled.device.admit(now).map_err(refused)?;
+        enrolled.device.admit(Budget::Shared, now).map_err(refused)?;
         let Some(CeremonyState::Authentication(state)) =
             CeremonyState::of(item, finish.id, finish.sealer)
         else {
@@ -222,7 +223,7 @@ impl SecurityKeys {
         asserted: Asserted<'_>,
         mut writes: Vec<Write>,
     ) -> Judgement<Proof> {
-        let &Attempt { finish, now, .. } = attempt;
+        let &Attempt { finish, seen, now } = attempt;
         let Asserted { enrolled, device, proof, count_fell } = asserted;
         let event = |action| {
             self.verifier.event(now, action).account(finish.account).serial(&device.serial)
@@ -230,6 +231,8 @@ impl SecurityKeys {
         let signal = count_fell.then(|| event(Action::KeySignCountFell));
         let audit = std::iter::once(event(Action::KeyAccepted)).chain(signal).collect();
         writes.push(Write::UpdateDevice { seen: enrolled.revision, device });
+        let tag = self.verifier.client_tag(finish.sealer, finish.account);
+        writes.extend(note_success((&seen.account, seen.revision), tag.as_ref(), now));
         let proof = Proof { key: Some(proof), ..Proof::by_device(&enrolled.device, now) };
         Judgement::accepted(writes, audit, proof)
     }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use crate::id::{AccountId, CallerId, DeviceName};
+use crate::id::{AccountId, CallerId, ClientId, DeviceName};
 use crate::store;
 use crate::store::{Change, ItemKind, Sealed, SealedPlace, Sealer, SingleUse, Write};
 use crate::time::UnixTime;
@@ -127,6 +127,12 @@ impl SecurityKeys {
     #[must_use]
     pub fn on_behalf_of(&self, caller: CallerId) -> SecurityKeys {
         SecurityKeys { verifier: self.verifier.on_behalf_of(caller), ..self.clone() }
+    }
+
+    /// Acts for a client of the caller: see [`Verifier::with_client`].
+    #[must_use]
+    pub fn with_client(&self, client: impl Into<Option<ClientId>>) -> SecurityKeys {
+        SecurityKeys { verifier: self.verifier.with_client(client), ..self.clone() }
     }
 
     /// Owner of an open ceremony.

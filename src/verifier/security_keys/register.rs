@@ -8,6 +8,7 @@ use crate::id::{AccountId, DeviceName};
 use crate::store::{Account, AccountSnapshot, Action, ItemKind, Sealer, SingleUse, Write};
 use crate::time::UnixTime;
 use crate::verifier::add::{generated_serial, present};
+use crate::verifier::client::after_success;
 use crate::verifier::decide::Judgement;
 use crate::verifier::security_keys::{Begun, CeremonyId, CeremonyState, SecurityKeys, unasked};
 use crate::verifier::{Authority, Error};
@@ -173,6 +174,8 @@ impl SecurityKeys {
             None => Account::new(item.account.clone(), now),
             Some(seen) => present(&seen.account, now),
         };
+        let tag = self.verifier.client_tag(sealer, &item.account);
+        let known = after_success(&known, tag.as_ref(), now).unwrap_or(known);
         let account = Account { protected: true, ..known };
         let mut writes = vec![id.consume(now)];
         writes.push(match seen {
