@@ -36,7 +36,8 @@ impl Client {
         ceremony_id: &str,
         credential: Value,
     ) -> Result<Device, Error> {
-        let body = FinishRegistration { ceremony_id: ceremony_id.to_owned(), credential };
+        let body =
+            FinishRegistration { ceremony_id: ceremony_id.to_owned(), credential, client: None };
         let enrolled: RegisteredKey = self
             .post(&["v1", "security-keys", "register", "finish"])
             .json(&body)?
@@ -62,8 +63,8 @@ impl Client {
         &self,
         account: &AccountId,
     ) -> Result<BegunAuthentication, Error> {
-        self.begin(&BeginAuthentication { account: Some(account.as_str().to_owned()) })
-            .await
+        let account = Some(account.as_str().to_owned());
+        self.begin(&BeginAuthentication { account, client: None }).await
     }
 
     /// The origins outside the RP ID whose pages may use it, where any are configured.

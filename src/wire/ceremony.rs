@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::id::{AccountId, DeviceName};
-use crate::wire::Device;
+use crate::wire::{Device, SecretText};
 
 /// Begins to enrol a security key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,13 @@ pub struct BeginRegistration {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 128))]
     pub name: Option<String>,
+    /// The person's browser or address, as in `POST /v1/sessions`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "agent",
+        schema(value_type = Option<String>, pattern = "^[!-~]{1,256}$")
+    )]
+    pub client: Option<SecretText>,
 }
 
 /// An enrolment that was begun.
@@ -43,6 +50,13 @@ pub struct FinishRegistration {
     /// The answer of the security key.
     #[cfg_attr(feature = "agent", schema(value_type = crate::wire::shapes::RegistrationResponse))]
     pub credential: Value,
+    /// The person's browser or address, as in `POST /v1/sessions`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "agent",
+        schema(value_type = Option<String>, pattern = "^[!-~]{1,256}$")
+    )]
+    pub client: Option<SecretText>,
 }
 
 /// A security key that was enrolled.
@@ -63,6 +77,13 @@ pub struct BeginAuthentication {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(min_length = 1, max_length = 256))]
     pub account: Option<String>,
+    /// The person's browser or address, as in `POST /v1/sessions`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "agent",
+        schema(value_type = Option<String>, pattern = "^[!-~]{1,256}$")
+    )]
+    pub client: Option<SecretText>,
 }
 
 /// A sign-in that was begun.
@@ -91,6 +112,7 @@ impl BeginRegistration {
         BeginRegistration {
             account: account.as_str().to_owned(),
             name: name.map(|name| name.as_str().to_owned()),
+            client: None,
         }
     }
 }

@@ -233,6 +233,13 @@ pub struct TwoCodes {
         schema(value_type = Vec<String>, min_items = 2, max_items = 2)
     )]
     pub codes: [SecretText; 2],
+    /// The person's browser or address, as in `POST /v1/sessions`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "agent",
+        schema(value_type = Option<String>, pattern = "^[!-~]{1,256}$")
+    )]
+    pub client: Option<SecretText>,
 }
 
 /// A device that was found again.
@@ -329,7 +336,7 @@ impl Attestation {
 impl TwoCodes {
     /// The codes, the earlier one first.
     pub fn new(codes: [&str; 2]) -> TwoCodes {
-        TwoCodes { codes: codes.map(SecretText::from) }
+        TwoCodes { codes: codes.map(SecretText::from), client: None }
     }
 }
 

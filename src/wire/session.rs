@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::device::MfaKind;
-use crate::id::{AccountId, SerialNumber};
+use crate::id::{AccountId, ClientId, SerialNumber};
 use crate::time::UnixTime;
 use crate::wire::{SecretText, Timestamp};
 
@@ -59,6 +59,15 @@ pub struct OpenSession {
         schema(value_type = Option<crate::wire::shapes::AuthenticationResponse>)
     )]
     pub credential: Option<Value>,
+    /// The person's browser or address, as the service vouches for it: 1 to 256 visible ASCII
+    /// characters that other people cannot guess or share, such as a random cookie. A client that
+    /// has succeeded keeps its own budget of wrong codes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "agent",
+        schema(value_type = Option<String>, pattern = "^[!-~]{1,256}$")
+    )]
+    pub client: Option<SecretText>,
 }
 
 /// The proof offered for a session. Each is judged once, and spent.
@@ -260,6 +269,12 @@ impl OpenSession {
     #[must_use]
     pub fn lasting(self, duration: Duration) -> OpenSession {
         OpenSession { duration_seconds: Some(duration.as_secs()), ..self }
+    }
+
+    /// Sets the person's browser or address, which the service vouches for.
+    #[must_use]
+    pub fn with_client(self, client: &ClientId) -> OpenSession {
+        OpenSession { client: Some(client.as_str().into()), ..self }
     }
 
     /// Sets the audience that it is shown to; the agent itself unless said otherwise.

@@ -5,6 +5,7 @@
 mod authz;
 mod canary;
 mod carried;
+mod clients;
 mod contract;
 pub(crate) mod control;
 mod described;

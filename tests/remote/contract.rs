@@ -91,19 +91,22 @@ fn request_bodies_round_trip_and_refuse_unknown_members() {
     body::<CreateDevice>(json!({"account": "a", "kind": "totp"}));
     body::<ListDevices>(json!({"account": "a", "state": "active", "limit": 1, "after": "b"}));
     body::<Rename>(json!({"name": "n"}));
-    body::<TwoCodes>(json!({"codes": ["1", "2"]}));
+    body::<TwoCodes>(json!({"codes": ["1", "2"], "client": "d"}));
     body::<ListAccounts>(json!({"without_mfa": true, "limit": 1, "after": "b"}));
     body::<MakeBypass>(json!({"ttl_seconds": 60}));
     body::<OpenSession>(json!({
         "account": "a", "duration_seconds": 900, "audience": "x", "serial": "GAHT12345678",
         "code": "1", "codes": ["1", "2"], "ceremony_id": "c", "credential": {"any": 1},
+        "client": "d",
     }));
     body::<Introspect>(json!({"token": "t", "audience": "x"}));
     body::<RevokeSession>(json!({"token": "t"}));
     body::<RevokeSessions>(json!({"issued_before": TIME, "serial": "GAHT12345678"}));
-    body::<BeginRegistration>(json!({"account": "a", "name": "n"}));
-    body::<FinishRegistration>(json!({"ceremony_id": "c", "credential": {"any": 1}}));
-    body::<BeginAuthentication>(json!({"account": "a"}));
+    body::<BeginRegistration>(json!({"account": "a", "name": "n", "client": "d"}));
+    body::<FinishRegistration>(
+        json!({"ceremony_id": "c", "credential": {"any": 1}, "client": "d"}),
+    );
+    body::<BeginAuthentication>(json!({"account": "a", "client": "d"}));
     body::<ListEvents>(json!({"after": "1.57-2.13", "newest": true, "limit": 1}));
     body::<MakeApiKey>(json!({
         "role": "admin", "name": "n", "accounts": ["a*"], "explain": true, "forward": false,

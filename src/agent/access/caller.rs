@@ -2,7 +2,7 @@
 
 use crate::agent::access::denied::Denied;
 use crate::agent::config::{AccountPattern, Fold, Role};
-use crate::id::{AccountId, CallerId};
+use crate::id::{AccountId, CallerId, ClientId};
 
 /// An authenticated caller.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub(crate) struct Caller {
     pub(crate) explain: bool,
     /// A reverse proxy, trusted to say which address its visitor asked for.
     pub(crate) forward: bool,
+    /// The person's browser or address, on the caller's word; from the body of the request.
+    pub(crate) client: Option<ClientId>,
 }
 
 /// The accounts that exist for a caller.
@@ -29,6 +31,16 @@ pub(crate) enum Scope {
 }
 
 impl Caller {
+    /// A caller that is no proxy and names no client.
+    pub(crate) fn new(id: CallerId, role: Role, scope: Scope, explain: bool) -> Caller {
+        Caller { id, role, scope, explain, forward: false, client: None }
+    }
+
+    /// Sets if it is a proxy.
+    pub(crate) fn forwarding(self, forward: bool) -> Caller {
+        Caller { forward, ..self }
+    }
+
     /// `true` if the account exists for this caller.
     pub(crate) fn sees(&self, account: &AccountId) -> bool {
         match &self.scope {

@@ -98,19 +98,21 @@ impl Inner {
             login.map_or((None, &[][..]), |login| (login.name.clone(), &login.groups[..]));
         let rule = self.config.peer_rule(uid, groups);
         let forward = rule.is_some_and(|rule| rule.forward);
+        let caller =
+            |role, scope, explain| Caller::new(id, role, scope, explain).forwarding(forward);
         if uid == 0 || uid == Uid::effective().as_raw() {
-            return Ok(Caller { id, role: Role::Admin, scope: Scope::All, explain: true, forward });
+            return Ok(caller(Role::Admin, Scope::All, true));
         }
         let explain = self.config.explain;
         match (rule, name) {
             (Some(rule), login) => {
                 let scope =
                     rule.accounts.clone().map_or(Scope::All, |patterns| self.only(patterns, login));
-                Ok(Caller { id, role: rule.role, scope, explain: explain || rule.explain, forward })
+                Ok(caller(rule.role, scope, explain || rule.explain))
             }
             (None, Some(login)) if self.config.local_users => {
                 let scope = self.only(vec![AccountPattern::LoginName], Some(login));
-                Ok(Caller { id, role: Role::Enroller, scope, explain, forward })
+                Ok(caller(Role::Enroller, scope, explain))
             }
             (None, _) => {
                 Err(Denied::forbidden("no [[peer]] of the agent's configuration is for this user"))
@@ -129,13 +131,8 @@ impl Inner {
             }
         };
         let explain = uid == 0 || self.config.explain;
-        Ok(Caller {
-            id: CallerId::new(format!("uid:{uid}")),
-            role: Role::Verifier,
-            scope,
-            explain,
-            forward: false,
-        })
+        let id = CallerId::new(format!("uid:{uid}"));
+        Ok(Caller::new(id, Role::Verifier, scope, explain))
     }
 
     async fn by_api_key(&self, key: Option<&str>) -> Result<Option<Caller>, Error> {
@@ -169,13 +166,9 @@ impl Inner {
                 self.only(patterns.collect::<Result<_, _>>().ok()?, None)
             }
         };
-        Some(Caller {
-            id: CallerId::new(format!("key:{}", record.id)),
-            role,
-            scope,
-            explain: self.config.explain || record.explain,
-            forward: record.forward,
-        })
+        let id = CallerId::new(format!("key:{}", record.id));
+        let explain = self.config.explain || record.explain;
+        Some(Caller::new(id, role, scope, explain).forwarding(record.forward))
     }
 
     fn only(&self, patterns: Vec<AccountPattern>, login: Option<String>) -> Scope {

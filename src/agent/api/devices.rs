@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use crate::agent::access::Caller;
 use crate::agent::api::body::{Body, Parameters};
 use crate::agent::api::extract::{Segment, shown_context};
-use crate::agent::api::members::{parse, parse_code};
+use crate::agent::api::members::{parse, parse_code, with_client};
 use crate::agent::api::provisioning::provisioning;
 use crate::agent::api::views;
 use crate::agent::operations::devices;
@@ -149,6 +149,7 @@ pub(super) async fn activate(
     Body(body): Body<TwoCodes>,
 ) -> Result<Json<wire::Device>, Problem> {
     let [first, second] = two_codes(&body)?;
+    let caller = with_client(caller, body.client.as_ref())?;
     let proof = shown_context(&headers)?;
     let codes = [&first, &second];
     let device = devices::activate(&state, &caller, &serial, codes, proof.as_ref()).await?;
@@ -173,6 +174,7 @@ pub(super) async fn resync(
     Body(body): Body<TwoCodes>,
 ) -> Result<Json<Resynced>, Problem> {
     let [first, second] = two_codes(&body)?;
+    let caller = with_client(caller, body.client.as_ref())?;
     let resynced = devices::resync(&state, &caller, &serial, [&first, &second]).await?;
     let drift_steps = resynced.drift.map_or(0, |drift| drift.steps);
     Ok(Json(Resynced { device: view(&state, &resynced.device), drift_steps }))

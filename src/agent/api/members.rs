@@ -3,12 +3,20 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use crate::agent::access::Caller;
 use crate::agent::problem::Problem;
 use crate::id::OddCharacter;
+use crate::wire::SecretText;
 
 /// Parses a member. The error never repeats the text.
 pub(super) fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|error: T::Err| Problem::bad_input(error.to_string()))
+}
+
+/// The caller, who vouches for this client.
+pub(super) fn with_client(caller: Caller, client: Option<&SecretText>) -> Result<Caller, Problem> {
+    let client = client.map(|client| parse(client.as_str())).transpose()?;
+    Ok(Caller { client, ..caller })
 }
 
 /// Parses a typed code. The error names a character that is invisible or looks like another one.

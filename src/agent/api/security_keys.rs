@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::agent::access::Caller;
 use crate::agent::api::body::{Body, document};
 use crate::agent::api::extract::shown_context;
-use crate::agent::api::members::parse;
+use crate::agent::api::members::{parse, with_client};
 use crate::agent::api::views;
 use crate::agent::operations::keys;
 use crate::agent::problem::Problem;
@@ -39,6 +39,7 @@ pub(super) async fn begin_registration(
 ) -> Result<Json<BegunRegistration>, Problem> {
     let name = body.name.as_deref().map(parse).transpose()?;
     let proof = shown_context(&headers)?;
+    let caller = with_client(caller, body.client.as_ref())?;
     let begun = keys::begin(&state, &caller, &body.account, name, proof.as_ref()).await?;
     Ok(Json(BegunRegistration {
         ceremony_id: begun.id.as_str().to_owned(),
@@ -64,6 +65,7 @@ pub(super) async fn finish_registration(
 ) -> Result<(StatusCode, Json<RegisteredKey>), Problem> {
     let credential = document(body.credential)?;
     let id = parse(&body.ceremony_id)?;
+    let caller = with_client(caller, body.client.as_ref())?;
     let proof = shown_context(&headers)?;
     let device = keys::finish(&state, &caller, &id, credential, proof.as_ref()).await?;
     let device = views::device(&device, state.verifier.clock().read().wall);
@@ -86,6 +88,7 @@ pub(super) async fn begin_authentication(
     caller: Caller,
     Body(body): Body<BeginAuthentication>,
 ) -> Result<Json<BegunAuthentication>, Problem> {
+    let caller = with_client(caller, body.client.as_ref())?;
     let begun = keys::begin_authentication(&state, &caller, body.account.as_deref()).await?;
     Ok(Json(BegunAuthentication {
         ceremony_id: begun.id.as_str().to_owned(),

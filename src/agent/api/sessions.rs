@@ -9,7 +9,7 @@ use axum::{Extension, Json};
 use crate::agent::access::{Caller, RequestInfo};
 use crate::agent::api::body::{Body, document};
 use crate::agent::api::extract::Segment;
-use crate::agent::api::members::{parse, parse_code};
+use crate::agent::api::members::{parse, parse_code, with_client};
 use crate::agent::api::views;
 use crate::agent::operations::sessions;
 use crate::agent::operations::sessions::{Opening, Proof};
@@ -43,6 +43,7 @@ pub(super) async fn open(
         account: body.account.as_deref(),
         audience: body.audience.as_deref(),
     };
+    let caller = with_client(caller, body.client.as_ref())?;
     let opened = sessions::open(&state, &caller, opening, info.arrived).await?;
     Ok((StatusCode::CREATED, Json(views::opened(&opened, body.account.as_deref()))))
 }

@@ -65,7 +65,7 @@ pub(crate) async fn begin(
         Err(Busy::TooSoon(wait)) => return Err(Denied::TooFast(wait).into()),
         Err(Busy::Random(error)) => return Err(Error::Key(error).into()),
     };
-    let keys = state.keys.on_behalf_of(caller.id.clone());
+    let keys = scope::keys(state, caller);
     let begun = keys.begin_authentication(&account).await?;
     let origin = state.config.own_origin().ok_or(Denied::KeysUnusable)?;
     let id = slot.id().to_owned();

@@ -20,7 +20,7 @@ pub(crate) async fn begin(
 ) -> Result<Begun<CreationOptions>, Failure> {
     let account = scope::account(state, caller, Role::Enroller, account)?;
     let authority = scope::authority(state, caller, proof).await?;
-    let keys = keys(state, caller);
+    let keys = scope::keys(state, caller);
     Ok(keys.begin_registration(&account, name, &authority).await?)
 }
 
@@ -33,7 +33,7 @@ pub(crate) async fn finish(
     proof: Option<&SignedContext>,
 ) -> Result<Device, Failure> {
     caller.must_be(Role::Enroller)?;
-    let keys = keys(state, caller);
+    let keys = scope::keys(state, caller);
     // The ceremony of a hidden account is reported as missing, and stays open.
     if !caller.sees(&keys.owner(id).await?) {
         return Err(SecurityKeys::no_ceremony().into());
@@ -55,7 +55,7 @@ pub(crate) async fn begin_authentication(
     account: Option<&str>,
 ) -> Result<Begun<RequestOptions>, Failure> {
     let account = account.map(|name| scope::named(state, name)).transpose()?;
-    let keys = keys(state, caller);
+    let keys = scope::keys(state, caller);
     Ok(match account {
         Some(account) if caller.sees(&account) => keys.begin_authentication(&account).await?,
         Some(account) => keys.begin_hidden_authentication(&account).await?,
@@ -71,8 +71,4 @@ pub(crate) async fn begin_authentication(
         }
         None => keys.begin_usernameless().await?,
     })
-}
-
-fn keys(state: &State, caller: &Caller) -> SecurityKeys {
-    state.keys.on_behalf_of(caller.id.clone())
 }

@@ -8,7 +8,7 @@ use crate::agent::state::State;
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::Window;
 use crate::session::SignedContext;
-use crate::verifier::{Authority, Verifier};
+use crate::verifier::{Authority, SecurityKeys, Verifier};
 
 /// The account of this name, which need not exist yet, for a caller of at least this role.
 pub(super) fn account(
@@ -71,9 +71,17 @@ pub(super) async fn authority(
     Ok(fresh.map_or(Authority::Service, Authority::Owner))
 }
 
-/// The verifier, on behalf of the caller.
+/// The verifier, on behalf of the caller and its client.
 pub(super) fn verifier(state: &State, caller: &Caller) -> Verifier {
-    state.verifier.on_behalf_of(caller.id.clone())
+    state
+        .verifier
+        .on_behalf_of(caller.id.clone())
+        .with_client(caller.client.clone())
+}
+
+/// The security keys, on behalf of the caller and its client.
+pub(super) fn keys(state: &State, caller: &Caller) -> SecurityKeys {
+    state.keys.on_behalf_of(caller.id.clone()).with_client(caller.client.clone())
 }
 
 /// The window in which the caller's pairs of codes are searched.

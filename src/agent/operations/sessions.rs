@@ -181,7 +181,7 @@ async fn prove<'a>(
     proof: Proof,
 ) -> Result<Proven<'a>, Error> {
     let verifier = scope::verifier(state, caller);
-    let keys = state.keys.on_behalf_of(caller.id.clone());
+    let keys = scope::keys(state, caller);
     let Some(account) = account else {
         let Proof::Key(id, answer) = proof else {
             return Err(Error::BadInput(NO_ACCOUNT.to_owned()));

@@ -54,13 +54,8 @@ fn admin() -> Caller {
 /// A caller for which only accounts that begin with `svc-` exist.
 fn limited(role: Role) -> Caller {
     let patterns = vec![AccountPattern::Prefix("svc-".to_owned())];
-    Caller {
-        id: CallerId::new("key:test"),
-        role,
-        scope: Scope::Only { patterns, login: None, fold: Fold::None },
-        explain: false,
-        forward: false,
-    }
+    let scope = Scope::Only { patterns, login: None, fold: Fold::None };
+    Caller::new(CallerId::new("key:test"), role, scope, false)
 }
 
 fn denied<T>(result: Result<T, Failure>) -> Denied {
