@@ -26,7 +26,7 @@ use http::HeaderMap;
 
 use crate::policy::{Policy, Presented, StepUp};
 use crate::session::carried::Ambiguous;
-use crate::session::{AnyContext, SessionContext, Validator, carried};
+use crate::session::{AnyContext, Invalid, SessionContext, Validator, carried};
 use crate::time::UnixTime;
 
 /// Admits requests by their session context: a [`Validator`] for the token, and a [`Policy`] for
@@ -124,12 +124,7 @@ impl MfaGuard {
             Some(AnyContext::WithoutMfa(_)) => RefusalReason::WithoutMfa,
             None => RefusalReason::NoToken,
         };
-        let now = self.inner.validator.now();
-        Err(self.refusal(
-            headers,
-            reason,
-            Policy::mfa_present().decide(Presented::Absent, now).step_up(),
-        ))
+        Err(self.refusal(headers, reason, Policy::mfa_present().step_up()))
     }
 
     /// Returns the context of a request with these headers, if `policy` allows it; `None` if the
@@ -142,7 +137,7 @@ impl MfaGuard {
         headers: &HeaderMap,
         policy: &Policy,
     ) -> Result<Option<AnyContext>, Refusal> {
-        let now = self.inner.validator.now();
+        let now = self.now(headers)?;
         let read = self.read(headers, now);
         let presented = match &read {
             Ok(Some(context)) => context.into(),
@@ -168,8 +163,14 @@ impl MfaGuard {
     /// # Errors
     /// [`Refusal`], the answer to a request with an invalid token.
     pub fn validate(&self, headers: &HeaderMap) -> Result<Option<AnyContext>, Refusal> {
-        let read = self.read(headers, self.inner.validator.now());
+        let read = self.read(headers, self.now(headers)?);
         read.map_err(|reason| self.refusal(headers, reason, StepUp::default()))
+    }
+
+    /// The time; a clock that was set back refuses every request, as no policy can be judged.
+    fn now(&self, headers: &HeaderMap) -> Result<UnixTime, Refusal> {
+        let unjudged = |invalid: Invalid| self.refusal(headers, invalid.into(), StepUp::default());
+        self.inner.validator.now().map_err(unjudged)
     }
 
     fn read(

@@ -35,7 +35,7 @@ pub enum RefusalReason {
     Ambiguous,
     /// The token is invalid. The cause is for logs; the text omits it.
     Invalid(Invalid),
-    /// The revocation status is unknown for now; another context would not help.
+    /// The revocation status or the time is unknown for now; another context would not help.
     Unavailable,
     /// The context is valid, without MFA.
     WithoutMfa,
@@ -169,10 +169,9 @@ impl RefusalReason {
 
 impl From<Invalid> for RefusalReason {
     fn from(invalid: Invalid) -> RefusalReason {
-        if invalid == Invalid::RevocationsStale {
-            RefusalReason::Unavailable
-        } else {
-            RefusalReason::Invalid(invalid)
+        match invalid {
+            Invalid::RevocationsStale | Invalid::Clock => RefusalReason::Unavailable,
+            invalid => RefusalReason::Invalid(invalid),
         }
     }
 }
@@ -186,7 +185,7 @@ impl fmt::Display for RefusalReason {
             RefusalReason::Ambiguous => "send one token, in one place",
             RefusalReason::Invalid(_) => "the context is not valid: open another session",
             RefusalReason::Unavailable => {
-                "whether this context was revoked is not known now: try again"
+                "whether this context is still valid is not known now: try again"
             }
             RefusalReason::WithoutMfa => "MFA is not present: open a session with a second factor",
             RefusalReason::Insufficient(reason) | RefusalReason::Forbidden(reason) => reason,

@@ -22,18 +22,14 @@ impl Introspector {
     /// The context, if it is valid for `audience` and alive.
     ///
     /// # Errors
-    /// [`Error::Store`] or [`Error::Key`] if the account, the revocations or the signing keys
+    /// [`Error::Clock`]; [`Error::Store`] or [`Error::Key`] if the account, the revocations or the signing keys
     /// cannot be read. An invalid context is `None`, not an error.
     pub async fn introspect(
         &self,
         signed: &SignedContext,
         audience: &str,
     ) -> Result<Option<AnyContext>, Error> {
-        let Ok(context) =
-            self.issuer.validator(audience).await?.remembering(0).validate_any(signed)
-        else {
-            return Ok(None);
-        };
+        let Some(context) = self.validated(signed, audience).await? else { return Ok(None) };
         let common = context.common();
         let store = self.verifier.store();
         let seen = store.account(&common.account).await?;
@@ -56,10 +52,11 @@ impl Introspector {
     /// verifier judges in the deciding transaction whether it still counts.
     ///
     /// # Errors
-    /// [`Error::Store`] or [`Error::Key`] if the signing keys cannot be read. An invalid context is
+    /// [`Error::Clock`]; [`Error::Store`] or [`Error::Key`] if the signing keys cannot be read. An invalid context is
     /// `None`, not an error.
     pub async fn fresh_mfa(&self, signed: &SignedContext) -> Result<Option<FreshMfa>, Error> {
-        let Ok(context) = self.issuer.validator(self.issuer.name()).await?.validate(signed) else {
+        let audience = self.issuer.name();
+        let Some(AnyContext::Mfa(context)) = self.validated(signed, audience).await? else {
             return Ok(None);
         };
         Ok(Some(FreshMfa {
@@ -71,6 +68,17 @@ impl Introspector {
             device_generation: context.device_generation,
             session_id: context.common.session_id,
         }))
+    }
+
+    /// The content of a token that is valid at the guarded time, as far as it can tell by itself.
+    async fn validated(
+        &self,
+        signed: &SignedContext,
+        audience: &str,
+    ) -> Result<Option<AnyContext>, Error> {
+        let now = self.verifier.now().await?;
+        let validator = self.issuer.validator(audience).await?.remembering(0);
+        Ok(validator.validate_any_at(signed, now).ok())
     }
 }
 

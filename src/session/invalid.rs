@@ -37,4 +37,7 @@ pub enum Invalid {
     /// The list of revocations is missing or too old.
     #[error("the list of revocations is too old, or was never read: can the issuer be reached?")]
     RevocationsStale,
+    /// The clock of this machine was set back, so that nothing dated by it can be judged.
+    #[error("the clock went back: set it right, or synchronise it (NTP)")]
+    Clock,
 }

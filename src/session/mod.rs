@@ -28,6 +28,7 @@ mod remote;
 mod revocations;
 #[cfg(feature = "session")]
 mod signing;
+mod steady;
 mod token;
 mod token_cache;
 mod validator;

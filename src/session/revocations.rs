@@ -164,9 +164,12 @@ impl RevocationList {
         &self.signed_with
     }
 
-    /// Returns whether the list is older than `most`, or has expired.
+    /// Returns whether the list is older than `most`, or has expired; or `now` is long before its
+    /// date, by a clock that was set back.
     pub(super) fn is_stale(&self, now: UnixTime, most: Duration) -> bool {
-        now >= self.expires_at || now.since(self.issued_at) > most
+        now >= self.expires_at
+            || now.since(self.issued_at) > most
+            || self.issued_at.since(now) > BACKWARD
     }
 
     /// Returns whether the list ends this context.
@@ -246,6 +249,9 @@ impl Digest32 {
         URL_SAFE_NO_PAD.encode(self.0)
     }
 }
+
+/// Tolerated step back of a clock, as the verifier's.
+const BACKWARD: Duration = Duration::from_secs(60);
 
 /// The `typ` of a list.
 pub(super) const TYP: &str = "mfa-revocations+jwt";

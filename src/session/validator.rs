@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::session::steady::SteadyClock;
 use crate::session::token::CachedToken;
 use crate::session::token_cache::TokenCache;
 use crate::session::{
@@ -38,7 +39,7 @@ pub struct Validator {
     max_staleness: Duration,
     issuer: String,
     audience: String,
-    clock: Arc<dyn Clock>,
+    clock: SteadyClock,
     cache: Arc<TokenCache>,
 }
 
@@ -56,15 +57,16 @@ impl Validator {
             max_staleness: MAX_STALENESS,
             issuer: issuer.into(),
             audience: audience.into(),
-            clock: Arc::new(SystemClock),
+            clock: SteadyClock::new(Arc::new(SystemClock)),
             cache: Arc::new(TokenCache::new(CACHED)),
         }
     }
 
-    /// Replaces the system's clock.
+    /// Replaces the system's clock. While it is more than a minute behind what it showed at first,
+    /// every context is refused ([`Invalid::Clock`]).
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Validator {
-        Validator { clock, ..self }
+        Validator { clock: SteadyClock::new(clock), ..self }
     }
 
     /// Refuses contexts on the newest list of revocations, and every context while that list is
@@ -110,12 +112,13 @@ impl Validator {
     /// # Errors
     /// [`Invalid`], which names the first check that failed.
     pub fn validate_any(&self, signed: &SignedContext) -> Result<AnyContext, Invalid> {
-        self.validate_any_at(signed, self.now())
+        self.validate_any_at(signed, self.now()?)
     }
 
-    /// The time by the validator's clock, for callers that judge more by the same reading.
-    pub(crate) fn now(&self) -> UnixTime {
-        self.clock.read().wall
+    /// The time by the validator's clock, for callers that judge more by the same reading;
+    /// [`Invalid::Clock`] if it was set back.
+    pub(crate) fn now(&self) -> Result<UnixTime, Invalid> {
+        self.clock.now()
     }
 
     pub(crate) fn validate_any_at(

@@ -94,3 +94,74 @@ impl FreshMfa {
 
 /// The greatest age of an owner's proof.
 const FRESH: Duration = Duration::from_secs(900);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+    use super::*;
+    use crate::device::{Device, Factor, TotpState};
+    use crate::store::{Account, Enrolled, Revision};
+
+    const NOW: UnixTime = UnixTime(1_800_000_000);
+
+    fn protected() -> AccountSnapshot {
+        let (alice, serial): (AccountId, SerialNumber) =
+            ("alice".parse().unwrap(), "GAHT00000001".parse().unwrap());
+        let factor = Factor::Totp(TotpState::default());
+        let device = Device {
+            state: DeviceState::Active,
+            revoked_before: Some(UnixTime(NOW.0 - 100)),
+            generation: 3,
+            ..Device::new(serial, alice.clone(), None, factor, NOW)
+        };
+        let account = Account {
+            protected: true,
+            generation: 5,
+            revoked_before: Some(UnixTime(NOW.0 - 90)),
+            ..Account::new(alice, NOW)
+        };
+        let devices = vec![Enrolled { device, revision: Revision(1), seed: None }];
+        AccountSnapshot { account, revision: Revision(1), devices, control_version: 0 }
+    }
+
+    fn proof() -> FreshMfa {
+        FreshMfa {
+            account: "alice".parse().unwrap(),
+            serial: "GAHT00000001".parse().unwrap(),
+            mfa_time: UnixTime(NOW.0 - 60),
+            issued_at: UnixTime(NOW.0 - 60),
+            generation: 5,
+            device_generation: 3,
+            session_id: "1".to_owned(),
+        }
+    }
+
+    /// Each part decides by itself: the others would let the proof count.
+    #[test]
+    fn a_proof_counts_for_its_account_device_time_and_generations() {
+        let seen = protected();
+        assert!(proof().counts(&seen, NOW));
+        let at = |time| FreshMfa { mfa_time: time, ..proof() };
+        let worse = [
+            ("another account", FreshMfa { account: "bob".parse().unwrap(), ..proof() }),
+            ("another device", FreshMfa { serial: "GAHT00000002".parse().unwrap(), ..proof() }),
+            ("a revoked generation", FreshMfa { generation: 4, ..proof() }),
+            ("a revoked generation of the device", FreshMfa { device_generation: 2, ..proof() }),
+            ("the account's mark", FreshMfa { issued_at: UnixTime(NOW.0 - 90), ..proof() }),
+            ("older than 15 minutes", at(UnixTime(NOW.0 - 901))),
+            ("of the future", at(UnixTime(NOW.0 + 6))),
+        ];
+        for (what, proof) in worse {
+            assert!(!proof.counts(&seen, NOW), "{what}");
+        }
+        let with = |change: fn(&mut AccountSnapshot)| {
+            let mut seen = protected();
+            change(&mut seen);
+            proof().counts(&seen, NOW)
+        };
+        assert!(!with(|seen| seen.devices[0].device.state = DeviceState::Locked));
+        assert!(!with(|seen| seen.devices[0].device.revoked_before = Some(NOW)));
+        assert!(!with(|seen| seen.account.generation = 6));
+    }
+}

@@ -9,7 +9,8 @@ use super::{TCP, admin};
 
 const POLICIES: &str = "[policy.mfa]\npresent = true\n\
                         [policy.key]\nphishing_resistant = true\nmax_age = 900\n\
-                        [policy.known]\nknown = true\nallow_without_mfa = true\n";
+                        [policy.known]\nknown = true\nallow_without_mfa = true\n\
+                        [policy.open]\nif_exists = { present = true }\nallow_absent = true\n";
 
 #[track_caller]
 fn challenged(answer: Answer, with: &str) {
@@ -289,4 +290,21 @@ fn a_proxy_may_repeat_a_path_of_any_octets() {
     // The policy alone is read, as it is written or percent-encoded.
     assert_eq!(person.get("/v1/authz/%6dfa/REZ%C9").status, 200);
     person.get("/v1/authz/%ff/REZ").refused(404, "NoSuchEntity");
+}
+
+/// A visitor may have sent headers of these names: the proxy replaces them by what the agent says.
+#[test]
+fn a_visitor_without_a_context_passes_with_blank_headers() {
+    let agent = Agent::start(POLICIES);
+    let admin = admin(&agent);
+    let answer = admin.with("X-MFA-Account", "root").get("/v1/authz/open");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for name in ["x-mfa-account", "x-mfa-serial", "x-mfa-time"] {
+        assert_eq!(answer.header(name), Some(""), "{name}");
+    }
+    // Without MFA, the account alone is named.
+    let opened = admin.post("/v1/sessions", json!({"account": "alice"})).is(201);
+    let answer = admin.bearing(&text(&opened["token"])).get("/v1/authz/known");
+    let said = ["x-mfa-account", "x-mfa-serial", "x-mfa-time"].map(|name| answer.header(name));
+    assert_eq!(said, [Some("alice"), Some(""), Some("")]);
 }

@@ -14,22 +14,26 @@ use twostep::time::{Clock, Reading, SystemClock, UnixTime};
 
 use super::{TCP, admin};
 
-/// The system's clock, synchronised for as long as the agent's folder has a file of that name.
+/// The system's clock, off by the seconds in the file `clock` of the agent's folder, and
+/// synchronised for as long as there is a file `synchronised`.
 struct Kept(PathBuf);
 
 impl Clock for Kept {
     fn read(&self) -> Reading {
-        SystemClock.read()
+        let off = std::fs::read_to_string(self.0.join("clock")).unwrap_or_default();
+        let Reading { wall, boot } = SystemClock.read();
+        let wall = wall.0.saturating_add_signed(off.trim().parse().unwrap_or(0));
+        Reading { wall: UnixTime(wall), boot }
     }
 
     fn synchronised(&self) -> Option<UnixTime> {
-        self.0.exists().then(|| self.read().wall)
+        self.0.join("synchronised").exists().then(|| self.read().wall)
     }
 }
 
 /// The clock of an agent that keeps everything in this folder.
 pub(crate) fn clock(folder: &Path) -> Arc<dyn Clock> {
-    Arc::new(Kept(folder.join("synchronised")))
+    Arc::new(Kept(folder.to_owned()))
 }
 
 /// Revocations in one agent, each asked for in another.

@@ -6,6 +6,7 @@ mod authz;
 mod canary;
 mod carried;
 mod clients;
+mod clock;
 mod contract;
 pub(crate) mod control;
 mod described;

@@ -3,6 +3,8 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -11,9 +13,11 @@ use serde_json::json;
 use test_support::agent::Agent;
 use test_support::http::Client;
 use test_support::people::{Token, enrol, now, text};
+use test_support::world::World;
 use twostep::http::{Endpoint, Roots};
 use twostep::session::{
-    Following, Invalid, JwkSet, KeyError, RemoteFault, RemoteIssuer, SignedContext,
+    Following, Invalid, Issuer, JwkSet, KeyError, RemoteFault, RemoteIssuer, RevocationFeed,
+    SignedContext,
 };
 use twostep::testing::FixedClock;
 
@@ -255,4 +259,52 @@ async fn other_answers_are_not_believed() {
     });
     let fault = RemoteIssuer::new(endless, "twostep").follow().ready(BOUND).await.unwrap_err();
     assert!(matches!(fault, RemoteFault::Unreachable(_)), "{fault}");
+}
+
+/// An older list is signed as well: an attacker in the issuer's place could replay it.
+#[tokio::test]
+async fn an_older_list_does_not_replace_a_newer_one() {
+    let world = World::new();
+    let issuer = Issuer::new(world.verifier.clone(), "twostep");
+    let feed = RevocationFeed::new(issuer.clone(), world.verifier.clone());
+    let alice = "alice".parse().unwrap();
+    let (signed, _) = issuer.issue_without_mfa(&alice, "twostep").await.unwrap();
+    let old = feed.current().await.unwrap().text.clone();
+    world.pass(2);
+    world.verifier.revoke_sessions(&alice, None, None).await.unwrap();
+    let new = feed.current().await.unwrap().text.clone();
+
+    let (keys, lists) = (issuer.jwks().await.unwrap().to_json(), Arc::new(Mutex::new(old.clone())));
+    let served = Arc::new(AtomicUsize::new(0));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (answers, count) = (Arc::clone(&lists), Arc::clone(&served));
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut request) = (stream.unwrap(), [0; 4_096]);
+            let read = stream.read(&mut request).unwrap_or(0);
+            let keys_asked = String::from_utf8_lossy(&request[..read]).contains("jwks.json");
+            let body = if keys_asked { keys.clone() } else { answers.lock().unwrap().clone() };
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            let _ = stream.write_all((head + &body).as_bytes());
+            count.fetch_add(usize::from(!keys_asked), SeqCst);
+        }
+    });
+    let issuer = RemoteIssuer::new(Endpoint::url(&url, &Roots::none()).unwrap(), "twostep")
+        .with_clock(Arc::new(world.clock.clone()))
+        .every(Duration::from_millis(20));
+    let following = follow(issuer).await;
+    let validator = following.validator("twostep");
+    assert!(validator.validate_any(&signed).is_ok());
+    lists.lock().unwrap().clone_from(&new);
+    let revoked = || validator.validate_any(&signed) == Err(Invalid::Revoked);
+    until("the newer list is read", revoked).await;
+    lists.lock().unwrap().clone_from(&old);
+    let seen = served.load(SeqCst);
+    until("the older list was served", || served.load(SeqCst) > seen + 3).await;
+    assert!(revoked(), "a replay of the older list revives nothing");
+    assert_eq!(following.standing().fault, None);
 }

@@ -8,7 +8,10 @@ use std::time::Duration;
 use serde_json::json;
 use test_support::forge::{Forge, opened};
 use test_support::scratch;
-use twostep::session::{Invalid, JwkSet, JwksFile, KeySource, SigningAlgorithm, Validator};
+use twostep::session::{
+    Invalid, JwkSet, JwksFile, KeySource, RevocationFeed, RevocationList, SigningAlgorithm,
+    Validator,
+};
 
 use super::Desk;
 
@@ -119,4 +122,40 @@ async fn a_changed_key_file_is_read_and_a_broken_one_ignored() {
     fs::remove_file(&path).unwrap();
     sleep(Duration::from_millis(1_050));
     assert!(validator.validate(&new).is_ok());
+}
+
+#[tokio::test]
+async fn a_clock_set_back_revives_no_context() {
+    let desk = Desk::new().await;
+    let (world, clock) = (&desk.world, Arc::new(desk.world.clock.clone()));
+    let keys = desk.issuer.jwks().await.unwrap();
+    let feed = RevocationFeed::new(desk.issuer.clone(), world.verifier.clone());
+    let (signed, _) = desk.open("twostep").await;
+    let validator = Validator::new(keys.clone(), "twostep", "twostep").with_clock(clock.clone());
+    world.pass(3_600);
+    let list = feed.current().await.unwrap();
+    let list = RevocationList::verify(&list.text, &keys, "twostep", world.now()).unwrap();
+    assert_eq!(validator.validate(&signed), Err(Invalid::Expired));
+    world.clock.jump(-3_000);
+    for validator in [validator.clone(), validator.clone().remembering(0)] {
+        assert_eq!(validator.validate(&signed), Err(Invalid::Clock));
+    }
+    // A validator that is made now knows the time of its list.
+    let later = Validator::new(keys, "twostep", "twostep").with_clock(clock);
+    let later = later.with_revocations(Arc::new(Arc::new(list)));
+    assert_eq!(later.validate(&signed), Err(Invalid::RevocationsStale));
+
+    // Right again; ahead and back; and a step back that is a correction.
+    world.clock.jump(3_000);
+    assert_eq!(validator.validate(&signed), Err(Invalid::Expired));
+    world.clock.jump(86_400);
+    assert_eq!(validator.validate(&signed), Err(Invalid::Expired));
+    world.clock.jump(-86_400);
+    let (signed, issued) = desk.open("twostep").await;
+    assert_eq!(validator.validate(&signed), Ok(issued.clone()));
+    world.clock.jump(-62);
+    assert_eq!(validator.validate(&signed), Err(Invalid::Clock));
+    world.clock.set_synchronised(true);
+    world.pass(40);
+    assert_eq!(validator.validate(&signed), Ok(issued));
 }

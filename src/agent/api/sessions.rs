@@ -64,7 +64,7 @@ pub(super) async fn introspect(
     let token = SignedContext::new(body.token.as_str());
     let audience = body.audience.as_deref();
     let context = sessions::introspect(&state, &caller, &token, audience).await?;
-    let now = state.verifier.clock().read().wall;
+    let now = state.verifier.now().await?;
     Ok(Json(Introspected {
         active: context.is_some(),
         context: context.map(|context| views::context(&context, None, now)),

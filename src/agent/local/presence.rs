@@ -316,7 +316,7 @@ impl Watch {
     /// Stores the sessions that are bound and not expired.
     async fn write(&self) -> Result<(), Error> {
         let _writing = self.writing.lock().await;
-        let now = self.verifier.clock().read().wall;
+        let now = self.verifier.now().await?;
         let sessions: Vec<BoundSession> = {
             let mut bound = self.bound();
             bound.retain(|bound| bound.session.expires_at > now);

@@ -43,7 +43,7 @@ pub(crate) async fn decide(
         }
     };
     let presented = context.as_ref().map_or(Presented::Absent, Presented::from);
-    let decision = policy.decide(presented, state.verifier.clock().read().wall);
+    let decision = policy.decide(presented, state.verifier.now().await?);
     if decision.is_allowed() {
         return Ok(Verdict::Passed(context));
     }
