@@ -1,6 +1,7 @@
 //! Places that sealed secrets are bound to.
 
 use crate::id::{AccountId, SerialNumber};
+use crate::time::UnixTime;
 
 /// The places where sealed secrets are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,26 +23,28 @@ pub enum SealedPlace {
         /// The value's name.
         name: String,
     },
-    /// The state of a ceremony. It is over before a key that sealed it is thrown away, and is never
-    /// sealed again.
+    /// A ceremony, sealed into its own id. It is over before a key that sealed it is thrown away,
+    /// and is never sealed again.
     Ceremony {
-        /// The ceremony's id.
-        id: String,
-        /// The account, which the seal is bound to.
-        account: AccountId,
+        /// The time of the last restore, which ends all that began before.
+        restored: Option<UnixTime>,
     },
 }
 
 impl SealedPlace {
     /// The associated data that binds a secret to its place: each part with its length before it.
     pub(super) fn bound_to(&self, format: u8) -> Vec<u8> {
+        let restored_at: String;
         let parts: Vec<&str> = match self {
             SealedPlace::Seed { serial, account } => {
                 vec!["device", "seed", serial.as_str(), account.as_str()]
             }
             SealedPlace::SigningKey { kid } => vec!["signing key", "private", kid],
             SealedPlace::Value { name } => vec!["value", name],
-            SealedPlace::Ceremony { id, account } => vec!["ceremony", id, account.as_str()],
+            SealedPlace::Ceremony { restored } => {
+                restored_at = restored.map_or_else(String::new, |at| at.0.to_string());
+                vec!["ceremony", &restored_at]
+            }
         };
         let mut data = vec![format];
         for part in parts {

@@ -19,6 +19,11 @@ impl Verifier {
         Ok(self.restore_mark().await?.and_then(RestoreMark::lasting))
     }
 
+    /// The time of the last restore. None begins while the store is open.
+    pub(super) async fn last_restore(&self) -> Result<Option<UnixTime>, Error> {
+        Ok(self.restore_mark().await?.map(|mark| mark.at))
+    }
+
     /// Ends the restored state, on an administrator's word. Returns the time of the restore; none
     /// if the store is in no such state, and nothing is written then.
     ///

@@ -9,7 +9,7 @@ use webauthn_rs_core::error::WebauthnError;
 use webauthn_rs_core::proto as core;
 
 use super::authenticator_data::{AuthenticatorData, BACKED_UP, USER_VERIFIED};
-use super::credential::{Credential, CredentialId};
+use super::credential::{Credential, CredentialId, Listed};
 use super::ed25519::StandIn;
 use super::fault::{Ceremony, Fault};
 use super::json::{
@@ -25,7 +25,7 @@ use super::{cbor, client_data, fault, public_key};
 /// unless the sign-in began without an account.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct AuthenticationState {
-    allow: Vec<CredentialId>,
+    allow: Vec<Listed>,
     /// The sign-in began without an account: any credential is accepted, and its user handle names
     /// the account.
     #[serde(default)]
@@ -59,7 +59,7 @@ impl AuthenticationState {
         if response.kind != PUBLIC_KEY || response.id != base64url::text(&response.raw_id) {
             return Err(fault(3, "this is no public key credential"));
         }
-        if !self.usernameless && !self.allow.iter().any(|id| id.as_bytes() == response.raw_id) {
+        if !self.usernameless && !self.allow.contains(&Listed::of(&response.raw_id)) {
             return Err(fault(5, "the credential is not one of those asked for"));
         }
         // Libraries send an empty user handle for a key that stores no credentials.
@@ -195,7 +195,8 @@ impl RelyingParty {
         let (begun, state) =
             core.generate_challenge_authenticate(builder.extensions(extensions)).ok()?;
         let options = self.options(begun.public_key.challenge, &ids);
-        Some((options, AuthenticationState { allow: ids, usernameless: false, core: state }))
+        let allow = ids.iter().map(|id| Listed::of(id.as_bytes())).collect();
+        Some((options, AuthenticationState { allow, usernameless: false, core: state }))
     }
 
     /// The options must not distinguish a credential from a decoy: each descriptor has only an id,

@@ -10,7 +10,7 @@ use super::attestation_object::AttestationObject;
 use super::authenticator_data::{
     AttestedCredential, AuthenticatorData, BACKED_UP, BACKUP_ELIGIBLE, USER_VERIFIED,
 };
-use super::credential::{Aaguid, Credential, CredentialId};
+use super::credential::{Aaguid, Credential, CredentialId, Listed};
 use super::ed25519::StandIn;
 use super::fault::{Ceremony, Fault};
 use super::json::{
@@ -37,7 +37,7 @@ pub struct UserEntity {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct RegistrationState {
     user_handle: Vec<u8>,
-    exclude: Vec<CredentialId>,
+    exclude: Vec<Listed>,
     core: core::RegistrationState,
 }
 
@@ -60,10 +60,7 @@ impl RelyingParty {
         let builder = builder.map_err(|_| Fault::BadInput("a user has a name"))?;
         let builder = builder
             .user_verification_policy(self.user_verification.into())
-            .credential_algorithms(public_key::OF_CORE.to_vec())
-            .exclude_credentials(Some(
-                exclude.iter().map(|credential| credential.id.as_bytes().to_vec()).collect(),
-            ));
+            .credential_algorithms(public_key::OF_CORE.to_vec());
         let begun = core.generate_challenge_register(builder);
         let (begun, state) =
             begun.map_err(|_| Fault::BadInput("webauthn-rs did not begin the registration"))?;
@@ -93,7 +90,7 @@ impl RelyingParty {
                 cred_props: self.asks_for_properties().then_some(true),
             },
         };
-        let exclude = exclude.iter().map(|credential| credential.id.clone()).collect();
+        let exclude = exclude.iter().map(|known| Listed::of(known.id.as_bytes())).collect();
         Ok((options, RegistrationState { user_handle: user.handle.clone(), exclude, core: state }))
     }
 
@@ -116,7 +113,7 @@ impl RelyingParty {
         let key = key.ok_or_else(|| fault(20, "the public key's algorithm was not asked for"))?;
         let id = CredentialId::new(attested.id)
             .map_err(|_| fault(25, "the credential id is not 1 to 1023 bytes"))?;
-        if state.exclude.contains(&id) {
+        if state.exclude.contains(&Listed::of(id.as_bytes())) {
             return Err(fault(26, "this key is enrolled already"));
         }
         if response.raw_id != attested.id {

@@ -45,7 +45,7 @@ pub struct BegunRegistration {
 #[serde(deny_unknown_fields)]
 pub struct FinishRegistration {
     /// The ceremony that was begun.
-    #[cfg_attr(feature = "agent", schema(pattern = "^[A-Za-z0-9_-]{22}$"))]
+    #[cfg_attr(feature = "agent", schema(pattern = "^[A-Za-z0-9_-]{22,4096}$"))]
     pub ceremony_id: String,
     /// The answer of the security key.
     #[cfg_attr(feature = "agent", schema(value_type = crate::wire::shapes::RegistrationResponse))]

@@ -50,7 +50,7 @@ pub struct OpenSession {
     /// A ceremony that `/v1/security-keys/authenticate/begin` began, for this account or for none.
     /// The attempt ends it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "agent", schema(pattern = "^[A-Za-z0-9_-]{22}$"))]
+    #[cfg_attr(feature = "agent", schema(pattern = "^[A-Za-z0-9_-]{22,4096}$"))]
     pub ceremony_id: Option<String>,
     /// The answer of the security key.
     #[serde(skip_serializing_if = "Option::is_none")]

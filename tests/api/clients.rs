@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use test_support::agent::Agent;
+use test_support::held_key::enrol_key;
 use test_support::http::{Answer, Client};
 use test_support::people::{Token, add, enrol};
 
@@ -90,4 +91,25 @@ fn a_client_is_bounded_and_told_in_no_message() {
     let begun = json!({"account": "alice", "client": "~".repeat(256)});
     service.post("/v1/security-keys/authenticate/begin", begun).is(200);
     assert!(!agent.log().contains("~~~~"), "{}", agent.log());
+}
+
+/// Eight used to end the owner's.
+#[test]
+fn strangers_sign_ins_do_not_end_the_owners() {
+    let agent = Agent::start(&format!("{TCP}[security_keys]\nusernameless = true\n"));
+    let service = caller(&agent, "enroller");
+    let mut key = enrol_key(&service, "alice", "alice's");
+    let begin = |body: Value| service.post("/v1/security-keys/authenticate/begin", body).is(200);
+    let begun = begin(json!({"account": "alice", "client": "c-4711"}));
+    for number in 0..40 {
+        begin(json!({"account": "alice"}));
+        begin(json!({"account": "alice", "client": format!("stranger-{number}")}));
+        begin(json!({}));
+        let enrolment = json!({"account": "bob", "client": format!("stranger-{number}")});
+        service.post("/v1/security-keys/register/begin", enrolment).is(200);
+    }
+    let mut answer = key.answers("alice", &begun);
+    answer["client"] = "c-4711".into();
+    service.post("/v1/sessions", answer.clone()).is(201);
+    service.post("/v1/sessions", answer).refused(403, "AccessDenied");
 }

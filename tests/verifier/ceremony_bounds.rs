@@ -2,54 +2,140 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use test_support::keyring::{account, enrolled, forged, keys_of, used, verify};
+use test_support::keyring::{account, enrol, enrolled, forged, keys_of, made, used, verify};
 use test_support::world::{World, nowhere, refused};
 use twostep::device::Refusal;
+use twostep::id::{CallerId, ClientId};
 use twostep::otp::compressions;
 use twostep::secret::Secret;
 use twostep::store::Keyring;
+use twostep::store::sqlite::restore;
+use twostep::testing::SimulatedSecurityKey;
 use twostep::time::Clock;
 use twostep::verifier::{Authority, Error};
 
 use super::ceremonies::{SIGNATURE, no_ceremony};
 
+/// Strangers who begin one sign-in and enrolment after the other, by whatever client and caller.
 #[tokio::test]
-async fn eight_ceremonies_of_an_account_are_open_and_five_minutes_long() {
+async fn no_number_of_ceremonies_ends_another_or_takes_room() {
     let world = World::new();
     let keys = keys_of(&world.verifier);
-    let ((mut key, _), (mut his, _)) =
-        (enrolled(&keys, "alice").await, enrolled(&keys, "bob").await);
-    let (alice, bob) = (account("alice"), account("bob"));
-    let of_bob = keys.begin_authentication(&bob).await.unwrap();
-    let mut all = Vec::new();
-    for number in 0..10 {
-        if number % 3 == 0 {
-            keys.begin_registration(&alice, None, &Authority::Admin).await.unwrap();
-        }
-        all.push(keys.begin_authentication(&alice).await.unwrap());
+    let (mut key, _) = enrolled(&keys, "alice").await;
+    let before = rows(&world, "1");
+    let alice = account("alice");
+    let mut new = SimulatedSecurityKey::new("new");
+    let owner = keys.with_client("owner".parse::<ClientId>().unwrap());
+    let sign_in = owner.begin_authentication(&alice).await.unwrap();
+    let enrolment = owner.begin_registration(&alice, None, &Authority::Admin).await.unwrap();
+    for number in 0..500 {
+        let client: ClientId = format!("stranger-{}", number % 20).parse().unwrap();
+        let strangers = keys.with_client((number % 2 == 0).then_some(client));
+        strangers.begin_authentication(&alice).await.unwrap();
+        strangers.begin_registration(&alice, None, &Authority::Admin).await.unwrap();
+        strangers
+            .begin_authentication(&account(&format!("none-{number}")))
+            .await
+            .unwrap();
     }
-    // Fourteen began; the sign-ins among the last eight are 4 to 9.
-    for (number, begun) in all.iter().enumerate() {
-        let finished = keys.finish_authentication(&alice, &begun.id, used(&mut key, begun)).await;
-        match finished {
-            Ok(_) => assert!(number >= 4, "{number}"),
-            finished => assert!(refused(finished) == Refusal::NoCeremony && number < 4, "{number}"),
-        }
-    }
-    let _verified = keys
-        .finish_authentication(&bob, &of_bob.id, used(&mut his, &of_bob))
+    assert_eq!(rows(&world, "1"), before, "ceremonies that begin are not stored");
+    let answer = used(&mut key, &sign_in);
+    let _verified = owner.finish_authentication(&alice, &sign_in.id, answer).await.unwrap();
+    let answer = made(&mut new, &enrolment.options);
+    owner
+        .finish_registration(&enrolment.id, answer, &Authority::Admin)
         .await
         .unwrap();
+    assert_eq!(rows(&world, "consumed = 1"), before + 2, "each leaves its mark");
+}
 
+#[tokio::test]
+async fn a_ceremony_is_five_minutes_long() {
+    let world = World::new();
+    let keys = keys_of(&world.verifier);
+    let (mut key, _) = enrolled(&keys, "alice").await;
+    let alice = account("alice");
     for (seconds, open) in [(299, true), (300, false)] {
         let begun = keys.begin_authentication(&alice).await.unwrap();
         world.pass(seconds);
         let finished = keys.finish_authentication(&alice, &begun.id, used(&mut key, &begun)).await;
         assert_eq!(finished.is_ok(), open, "{seconds} {finished:?}");
     }
-    // Unfinished ceremonies expire.
+    // Marks of finished ceremonies expire a day later.
+    world.pass(86_400);
     world.verifier.expire(Duration::from_secs(86_400)).await.unwrap();
     assert_eq!(rows(&world, "1"), 0);
+}
+
+/// A clock that ran ahead for a while, and housekeeping meanwhile, bring no ceremony back.
+#[tokio::test]
+async fn a_finished_ceremony_stays_finished_when_the_clock_goes_back() {
+    let world = World::new();
+    let keys = keys_of(&world.verifier);
+    let (mut key, _) = enrolled(&keys, "alice").await;
+    let alice = account("alice");
+    let begun = keys.begin_authentication(&alice).await.unwrap();
+    let answer = used(&mut key, &begun);
+    let _verified = keys.finish_authentication(&alice, &begun.id, answer.clone()).await.unwrap();
+    let before = world.now();
+    world.pass(3_000);
+    world.verifier.expire(Duration::from_secs(86_400)).await.unwrap();
+    world.clock.set_wall(before);
+    world.verifier.accept_clock().await.unwrap();
+    let again = keys.finish_authentication(&alice, &begun.id, answer).await;
+    assert_eq!(refused(again).name(), "replayed");
+}
+
+/// A restore drops the marks of finished ceremonies, and ends all that began before it.
+#[tokio::test]
+async fn a_restore_ends_the_ceremonies_that_began_before() {
+    let mut world = World::new();
+    let keys = keys_of(&world.verifier);
+    let (mut key, _) = enrolled(&keys, "alice").await;
+    let alice = account("alice");
+    let begun = keys.begin_authentication(&alice).await.unwrap();
+    let answer = used(&mut key, &begun);
+    let copy = world.path().with_file_name("copy.db");
+    world.store().backup(copy.clone()).await.unwrap();
+    let _verified = keys.finish_authentication(&alice, &begun.id, answer.clone()).await.unwrap();
+    world.pass(1);
+    restore(&copy, world.now(), &CallerId::new("root")).unwrap();
+    world.move_to(&copy);
+    let keys = keys_of(&world.verifier);
+    let again = keys.finish_authentication(&alice, &begun.id, answer).await;
+    assert_eq!(refused(again), Refusal::NoCeremony);
+    let _verified = verify(&keys, "alice", &mut key).await.unwrap();
+}
+
+/// The id of a ceremony tells neither keys nor account to its holder.
+#[tokio::test]
+async fn ids_of_known_and_unknown_accounts_are_of_one_length() {
+    let world = World::new();
+    let keys = keys_of(&world.verifier);
+    let (mut hers, _) = enrolled(&keys, "alice").await;
+    let begun = keys.begin_authentication(&account("alice")).await.unwrap();
+    let answer = used(&mut hers, &begun);
+    for number in 0..4 {
+        let mut key = SimulatedSecurityKey::new(&format!("key-{number}"));
+        enrol(&keys, "bobby", &mut key, &Authority::Admin).await.unwrap();
+    }
+    let mut lengths = BTreeSet::new();
+    for name in ["alice", "bobby", "carol"] {
+        let begun = keys.begin_authentication(&account(name)).await.unwrap();
+        lengths.insert(begun.id.as_str().len());
+        let again = keys.begin_authentication(&account(name)).await.unwrap();
+        assert_ne!(begun.id, again.id);
+        let text = begun.id.as_str().to_owned();
+        let end = text.len() - 20;
+        let other = if text.ends_with('A') { "B" } else { "A" };
+        let spoiled = [&text[..end], other, &text[end + 1..]].concat();
+        if spoiled != text {
+            let spoiled = spoiled.parse().unwrap();
+            let finished = keys.finish_usernameless(&spoiled, answer.clone(), |_| true).await;
+            assert_eq!(refused(finished), Refusal::NoCeremony);
+        }
+    }
+    assert_eq!(lengths.len(), 1, "{lengths:?}");
 }
 
 /// Counts the single-use items that meet this condition.
@@ -115,7 +201,7 @@ async fn an_account_without_a_key_gets_the_same_kind_of_options() {
     for number in 0..50 {
         asked(&format!("nobody-{number}")).await;
     }
-    assert_eq!(rows(&world, "kind = 'decoy'"), 8, "what is kept for nobody does not grow");
+    assert_eq!(rows(&world, "kind = 'decoy'"), 0, "nothing is kept for unknown accounts");
     // An account of the name that they are kept for is another.
     let begun = keys.begin_authentication(&account("nobody")).await.unwrap();
     enrolled(&keys, "nobody").await;
@@ -162,7 +248,7 @@ async fn a_ceremony_outlives_a_replaced_sealing_key() {
             keys.finish_authentication(&account("alice"), &two.id, used(&mut key, &two))
                 .await
         ),
-        Refusal::NoMatch
+        Refusal::NoCeremony
     );
     let _verified = verify(&keys, "alice", &mut key).await.unwrap();
 }

@@ -3,15 +3,14 @@
 
 use std::sync::Arc;
 
-use crate::device::{Budget, Device, Judged, Refusal, Verdict};
+use crate::device::{Budget, ClientTag, Device, Judged, Refusal, Verdict};
 use crate::id::AccountId;
-use crate::store::{AccountSnapshot, Action, Enrolled, ItemKind, Sealer, SingleUse, Write};
+use crate::store::{AccountSnapshot, Action, Enrolled, Sealer, Write};
 use crate::time::UnixTime;
 use crate::verifier::client::note_success;
 use crate::verifier::decide::Judgement;
-use crate::verifier::security_keys::{
-    Begun, CeremonyId, CeremonyState, SecurityKeys, no_account, unasked,
-};
+use crate::verifier::security_keys::ceremony::{Ceremony, CeremonyState};
+use crate::verifier::security_keys::{Begun, CeremonyId, SecurityKeys, unasked};
 use crate::verifier::verified::{Proof, Verified};
 use crate::verifier::work::Work;
 use crate::verifier::{Error, KeyProof};
@@ -124,7 +123,7 @@ impl SecurityKeys {
             .filter(|enrolled| enrolled.device.admit(Budget::Shared, now).is_ok());
         let credentials: Vec<&Credential> =
             in_use.filter_map(|enrolled| enrolled.device.credential()).collect();
-        let (options, remembered) = if credentials.is_empty() {
+        let (options, state) = if credentials.is_empty() {
             (
                 self.relying_party.decoy_options(&[sealer.decoy_credential(account)]),
                 CeremonyState::NoKey,
@@ -134,27 +133,25 @@ impl SecurityKeys {
                 self.relying_party.start_authentication(&credentials).map_err(unasked)?;
             (options, CeremonyState::Authentication(state))
         };
-        // State for unknown accounts does not grow with their number.
-        let (kept_for, kind) = match seen {
-            Some(_) => (account.clone(), ItemKind::Ceremony),
-            None => (no_account(), ItemKind::Decoy),
-        };
-        let id = self.begin(&sealer, (&kept_for, kind), &remembered, now).await?;
+        let id = self.begin(&sealer, Some(account), state, now).await?;
         Ok(Begun { id, options })
     }
 
     async fn judge_finish(&self, attempt: &Attempt<'_>) -> Result<Judgement<Proof>, Error> {
-        let &Attempt { finish: &Finish { account, id, .. }, now, .. } = attempt;
-        let Some(item) = self.open(id, now).await? else {
-            if self.spent(id, account, now).await? {
-                let replayed = Refused(Refusal::Replayed { next_code_at: None }, None);
-                return Ok(self.refused(attempt, &replayed, Vec::new()));
+        let &Attempt { finish: &Finish { account, id, sealer, .. }, now, .. } = attempt;
+        let none = || self.verifier.not_judged(account, None, now, Refusal::NoCeremony);
+        let ceremony = self.open(id, sealer, now).await?.ok_or_else(none)?;
+        if self.is_finished(&ceremony, now).await? {
+            if ceremony.account.as_ref().is_some_and(|owner| owner != account) {
+                return Err(none());
             }
-            return Err(self.verifier.not_judged(account, None, now, Refusal::NoCeremony));
-        };
-        let writes = vec![id.consume(now)];
-        Ok(match self.judge_assertion(attempt, item).await {
-            Ok(asserted) => self.accepted(attempt, asserted, writes),
+            let replayed = Refused(Refusal::Replayed { next_code_at: None }, None);
+            return Ok(self.refused(attempt, &replayed, Vec::new()));
+        }
+        let tag = self.verifier.client_tag(sealer, account).or(ceremony.client.clone());
+        let writes = ceremony.end(now);
+        Ok(match self.judge_assertion(attempt, ceremony).await {
+            Ok(asserted) => self.accepted(attempt, asserted, writes, tag.as_ref()),
             Err(refused) => self.refused(attempt, &refused, writes),
         })
     }
@@ -162,12 +159,11 @@ impl SecurityKeys {
     async fn judge_assertion<'a>(
         &self,
         attempt: &Attempt<'a>,
-        item: SingleUse,
+        ceremony: Ceremony,
     ) -> Result<Asserted<'a>, Refused<'a>> {
         let &Attempt { finish, seen, now } = attempt;
-        let fits =
-            item.kind == ItemKind::Usernameless || finish.named && item.account == *finish.account;
-        if !fits {
+        let owner = ceremony.account.as_ref();
+        if owner.is_some_and(|owner| !finish.named || owner != finish.account) {
             return Err(Refused(Refusal::NoCeremony, None));
         }
         let answers = |enrolled: &&Enrolled| {
@@ -181,9 +177,7 @@ impl SecurityKeys {
         };
         let refused = |refusal| Refused(refusal, Some(enrolled));
         enrolled.device.admit(Budget::Shared, now).map_err(refused)?;
-        let Some(CeremonyState::Authentication(state)) =
-            CeremonyState::of(item, finish.id, finish.sealer)
-        else {
+        let CeremonyState::Authentication(state) = ceremony.state else {
             return Err(refused(Refusal::NoMatch));
         };
         let credential = enrolled
@@ -222,6 +216,7 @@ impl SecurityKeys {
         attempt: &Attempt<'_>,
         asserted: Asserted<'_>,
         mut writes: Vec<Write>,
+        tag: Option<&ClientTag>,
     ) -> Judgement<Proof> {
         let &Attempt { finish, seen, now } = attempt;
         let Asserted { enrolled, device, proof, count_fell } = asserted;
@@ -231,8 +226,7 @@ impl SecurityKeys {
         let signal = count_fell.then(|| event(Action::KeySignCountFell));
         let audit = std::iter::once(event(Action::KeyAccepted)).chain(signal).collect();
         writes.push(Write::UpdateDevice { seen: enrolled.revision, device });
-        let tag = self.verifier.client_tag(finish.sealer, finish.account);
-        writes.extend(note_success((&seen.account, seen.revision), tag.as_ref(), now));
+        writes.extend(note_success((&seen.account, seen.revision), tag, now));
         let proof = Proof { key: Some(proof), ..Proof::by_device(&enrolled.device, now) };
         Judgement::accepted(writes, audit, proof)
     }

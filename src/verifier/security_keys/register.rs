@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use crate::device::{Device, Factor, KeyState, RefusalKind};
 use crate::id::{AccountId, DeviceName};
-use crate::store::{Account, AccountSnapshot, Action, ItemKind, Sealer, SingleUse, Write};
+use crate::store::{Account, AccountSnapshot, Action, Sealer, Write};
 use crate::time::UnixTime;
 use crate::verifier::add::{generated_serial, present};
 use crate::verifier::client::after_success;
 use crate::verifier::decide::Judgement;
-use crate::verifier::security_keys::{Begun, CeremonyId, CeremonyState, SecurityKeys, unasked};
+use crate::verifier::security_keys::ceremony::{Ceremony, CeremonyState};
+use crate::verifier::security_keys::{Begun, CeremonyId, SecurityKeys, unasked};
 use crate::verifier::{Authority, Error};
 use crate::webauthn::{CreationOptions, Credential, Criterion, RegistrationResponse, UserEntity};
 
 /// One try to judge a registration: the ceremony and the account as they were loaded, the time.
 struct Attempt<'a> {
-    id: &'a CeremonyId,
-    item: &'a SingleUse,
+    account: &'a AccountId,
+    ceremony: &'a Ceremony,
     seen: Option<&'a AccountSnapshot>,
     now: UnixTime,
 }
@@ -26,7 +27,6 @@ struct Attempt<'a> {
 struct Answer<'a> {
     response: &'a Arc<RegistrationResponse>,
     authority: &'a Authority,
-    sealer: &'a Sealer,
 }
 
 /// Reason why a key is not enrolled.
@@ -60,14 +60,8 @@ impl SecurityKeys {
             UserEntity { handle: sealer.user_handle(account), name: account.as_str().to_owned() };
         let (options, state) =
             self.relying_party.start_registration(&user, &enrolled).map_err(unasked)?;
-        let id = self
-            .begin(
-                &sealer,
-                (account, ItemKind::Ceremony),
-                &CeremonyState::Registration { name, state },
-                now,
-            )
-            .await?;
+        let state = CeremonyState::Registration { name, state };
+        let id = self.begin(&sealer, Some(account), state, now).await?;
         Ok(Begun { id, options })
     }
 
@@ -83,11 +77,12 @@ impl SecurityKeys {
         authority: &Authority,
     ) -> Result<Device, Error> {
         let (sealer, response) = (&*self.verifier.keys().await?, &Arc::new(response));
-        let account = self.owner(id).await?;
-        let answer = &Answer { response, authority, sealer };
-        let decided = self.verifier.decide(&account, |seen, now| async move {
-            let item = self.open(id, now).await?.ok_or_else(SecurityKeys::no_ceremony)?;
-            let attempt = Attempt { id, item: &item, seen: seen.as_ref(), now };
+        let account = &self.owner(id).await?;
+        let answer = &Answer { response, authority };
+        let decided = self.verifier.decide(account, |seen, now| async move {
+            let ceremony = self.unfinished(id, sealer, now).await?;
+            let ceremony = &ceremony.ok_or_else(SecurityKeys::no_ceremony)?;
+            let attempt = Attempt { account, ceremony, seen: seen.as_ref(), now };
             match self.judge_registration(&attempt, answer).await {
                 Ok(device) => Ok(self.registered(&attempt, device, sealer)),
                 Err(Refused { error, reason: None }) => Err(error),
@@ -97,16 +92,22 @@ impl SecurityKeys {
             }
         });
         match decided.await {
-            Err(Error::AlreadyExists(_)) => self.end_enrolled(&account, id).await,
+            Err(Error::AlreadyExists(_)) => self.end_enrolled(account, id, sealer).await,
             decided => Ok(decided?.0),
         }
     }
 
     /// Ends a ceremony whose key is enrolled already, which only the commit showed.
-    async fn end_enrolled(&self, account: &AccountId, id: &CeremonyId) -> Result<Device, Error> {
+    async fn end_enrolled(
+        &self,
+        account: &AccountId,
+        id: &CeremonyId,
+        sealer: &Sealer,
+    ) -> Result<Device, Error> {
         let decided = self.verifier.decide(account, |seen, now| async move {
-            let item = self.open(id, now).await?.ok_or_else(SecurityKeys::no_ceremony)?;
-            let attempt = Attempt { id, item: &item, seen: seen.as_ref(), now };
+            let ceremony = self.unfinished(id, sealer, now).await?;
+            let ceremony = &ceremony.ok_or_else(SecurityKeys::no_ceremony)?;
+            let attempt = Attempt { account, ceremony, seen: seen.as_ref(), now };
             let reason = RefusalKind::Unproved(Criterion::NewCredential);
             let error = Error::AlreadyExists(
                 "this security key is enrolled already: remove it there first",
@@ -134,15 +135,14 @@ impl SecurityKeys {
         attempt: &Attempt<'_>,
         answer: &Answer<'_>,
     ) -> Result<Device, Refused> {
-        let &Attempt { id, item, seen, now } = attempt;
+        let &Attempt { account, ceremony, seen, now } = attempt;
         self.may_register(seen, answer.authority, now).await?;
-        let Some(CeremonyState::Registration { name, state }) =
-            CeremonyState::of(item.clone(), id, answer.sealer)
-        else {
+        let CeremonyState::Registration { name, state } = &ceremony.state else {
             return Err(
                 Error::KeyRefused("this ceremony enrols no key: begin again".to_owned()).into()
             );
         };
+        let (name, state) = (name.clone(), state.clone());
         let response = Arc::clone(answer.response);
         let registered = self
             .compute(move |relying_party| relying_party.finish_registration(&state, &response, now))
@@ -159,7 +159,7 @@ impl SecurityKeys {
             None => return Err(Error::KeyRefused("its answer cannot be read".to_owned()).into()),
         };
         let factor = Factor::SecurityKey(KeyState { credential });
-        Ok(Device::new(generated_serial("key")?, item.account.clone(), name, factor, now))
+        Ok(Device::new(generated_serial("key")?, account.clone(), name, factor, now))
     }
 
     /// The change that enrols a key.
@@ -169,15 +169,15 @@ impl SecurityKeys {
         device: Device,
         sealer: &Sealer,
     ) -> Judgement<Device> {
-        let &Attempt { id, item, seen, now } = attempt;
+        let &Attempt { account: owner, ceremony, seen, now } = attempt;
         let known = match seen {
-            None => Account::new(item.account.clone(), now),
+            None => Account::new(owner.clone(), now),
             Some(seen) => present(&seen.account, now),
         };
-        let tag = self.verifier.client_tag(sealer, &item.account);
+        let tag = self.verifier.client_tag(sealer, owner).or(ceremony.client.clone());
         let known = after_success(&known, tag.as_ref(), now).unwrap_or(known);
         let account = Account { protected: true, ..known };
-        let mut writes = vec![id.consume(now)];
+        let mut writes = ceremony.end(now);
         writes.push(match seen {
             None => Write::CreateAccount(account),
             Some(seen) => Write::UpdateAccount { seen: seen.revision, account },
@@ -186,16 +186,16 @@ impl SecurityKeys {
         let fingerprint =
             credential.map(|credential| sealer.credential_fingerprint(&credential.id));
         writes.push(Write::InsertDevice { device: device.clone(), seed: None, fingerprint });
-        let event = self.verifier.event(now, Action::DeviceRegistered).account(&item.account);
+        let event = self.verifier.event(now, Action::DeviceRegistered).account(owner);
         Judgement::change(writes, vec![event.serial(&device.serial)], device)
     }
 
     /// The change that ends a ceremony which enrolled nothing.
     fn ended(&self, attempt: &Attempt<'_>, reason: RefusalKind, error: Error) -> Judgement<Device> {
-        let &Attempt { id, item, now, .. } = attempt;
-        let event = self.verifier.event(now, Action::RegistrationRefused).account(&item.account);
+        let &Attempt { account, ceremony, now, .. } = attempt;
+        let event = self.verifier.event(now, Action::RegistrationRefused).account(account);
         Judgement {
-            writes: vec![id.consume(now)],
+            writes: ceremony.end(now),
             audit: vec![event.reason(reason)],
             answer: Err(error),
             counted: None,

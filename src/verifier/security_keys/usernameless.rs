@@ -7,14 +7,13 @@ use std::sync::Arc;
 
 use crate::device::Refusal;
 use crate::id::AccountId;
-use crate::store::{Action, ItemKind, Sealer, Write};
+use crate::store::{Action, Sealer};
 use crate::time::UnixTime;
 use crate::verifier::Error;
 use crate::verifier::decide::Judgement;
 use crate::verifier::security_keys::authenticate::Finish;
-use crate::verifier::security_keys::{
-    Begun, CeremonyId, CeremonyState, SecurityKeys, no_account, unasked,
-};
+use crate::verifier::security_keys::ceremony::CeremonyState;
+use crate::verifier::security_keys::{Begun, CeremonyId, SecurityKeys, unasked};
 use crate::verifier::verified::Verified;
 use crate::webauthn::{AuthenticationResponse, CredentialId, RequestOptions};
 
@@ -31,10 +30,8 @@ impl SecurityKeys {
         let sealer = self.verifier.keys().await?;
         let now = self.verifier.now().await?;
         let (options, state) = self.relying_party.start_usernameless().map_err(unasked)?;
-        let remembered = CeremonyState::Authentication(state);
-        let id = self
-            .begin(&sealer, (&no_account(), ItemKind::Usernameless), &remembered, now)
-            .await?;
+        let state = CeremonyState::Authentication(state);
+        let id = self.begin(&sealer, None, state, now).await?;
         Ok(Begun { id, options })
     }
 
@@ -55,7 +52,7 @@ impl SecurityKeys {
             let finish = Finish { account: &account, named: false, id, response, sealer };
             return self.finish(&finish).await;
         }
-        let refused = self.verifier.decide_alone(|now| self.judge_unknown(id, now));
+        let refused = self.verifier.decide_alone(|now| self.judge_unknown(id, sealer, now));
         let refused = refused.await;
         if let Err(Error::Refused(_)) = refused {
             self.top_up();
@@ -82,17 +79,17 @@ impl SecurityKeys {
     async fn judge_unknown(
         &self,
         id: &CeremonyId,
+        sealer: &Sealer,
         now: UnixTime,
     ) -> Result<Judgement<Verified>, Error> {
-        let (refusal, writes): (Refusal, Vec<Write>) = match self.open(id, now).await? {
-            Some(item) if item.kind == ItemKind::Usernameless => {
-                (Refusal::KeyNotRegistered, vec![id.consume(now)])
-            }
-            Some(_) => (Refusal::NoCeremony, vec![id.consume(now)]),
-            None if self.spent(id, &no_account(), now).await? => {
-                (Refusal::Replayed { next_code_at: None }, Vec::new())
-            }
-            None => return Err(self.verifier.not_judged(None, None, now, Refusal::NoCeremony)),
+        let none = || self.verifier.not_judged(None, None, now, Refusal::NoCeremony);
+        let ceremony = self.open(id, sealer, now).await?.ok_or_else(none)?;
+        let finished = self.is_finished(&ceremony, now).await?;
+        let (refusal, writes) = match (&ceremony.account, finished) {
+            (None, false) => (Refusal::KeyNotRegistered, ceremony.end(now)),
+            (Some(_), false) => (Refusal::NoCeremony, ceremony.end(now)),
+            (None, true) => (Refusal::Replayed { next_code_at: None }, Vec::new()),
+            (Some(_), true) => return Err(none()),
         };
         let event = self.verifier.event(now, Action::KeyRefused).reason(refusal);
         Ok(Judgement::refused(writes, vec![event], refusal))
