@@ -27,6 +27,10 @@ pub(super) enum Audit {
         /// A store that no agent holds, as a file; otherwise the agent does it
         #[arg(long, value_name = "PATH")]
         store: Option<PathBuf>,
+        /// The file with its sealing keys [default: the one that an agent of yours would use, if
+        /// you may read it]
+        #[arg(long, value_name = "FILE", requires = "store")]
+        key: Option<PathBuf>,
     },
 }
 
@@ -34,12 +38,12 @@ impl Audit {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
         match self {
             Audit::List { after, limit } => list(console, after.as_ref(), *limit).await,
-            Audit::Verify { store: None } => {
+            Audit::Verify { store: None, .. } => {
                 let report = console.client().verify_audit().await;
                 Ok(verified(report.map_err(console.failing(Task::Other))?))
             }
-            Audit::Verify { store: Some(path) } => {
-                let found = store::look(path)?;
+            Audit::Verify { store: Some(path), key } => {
+                let found = store::look(path, key.as_deref())?;
                 let unreadable = || {
                     Failure::new(Exit::Refused, "the audit log cannot be read")
                         .hint(format!("See why: twostep store check {}", path.display()))
@@ -101,6 +105,10 @@ fn verified(report: AuditReport) -> Report {
         for chain in &report.chains {
             let head = words::or_dash(chain.head.as_ref());
             lines += &format!("\n{}hash of the last one: {head}", named(chain));
+        }
+        if !report.authenticated {
+            lines += "\nnot authenticated: without the store's keys an editor of the file who \
+                      recomputed the hashes is not found";
         }
         return Report::new(report, lines);
     }

@@ -14,7 +14,7 @@ use crate::cli::words;
 use crate::device::Leads;
 use crate::id::CallerId;
 use crate::store::sqlite::CheckReport;
-use crate::store::{OpenError, sqlite};
+use crate::store::{Keyring, OpenError, sqlite};
 use crate::time::{Clock, SystemClock};
 
 /// Back up the store, restore a backup, see whether a store is sound
@@ -53,6 +53,10 @@ pub(super) enum Store {
     Check {
         /// The file [default: the one that an agent of yours would serve from]
         path: Option<PathBuf>,
+        /// The file with its sealing keys, which show that its rows are its own [default: the one
+        /// that an agent of yours would use, if you may read it]
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
     },
 }
 
@@ -66,6 +70,9 @@ pub(super) struct Restore {
     /// codes are good again after ten minutes
     #[arg(long)]
     none_ahead: bool,
+    /// The file with its sealing keys [default: the one that an agent of yours would use]
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
     /// End the state in which a restore leaves the store that the agent serves from
     #[arg(long, exclusive = true)]
     accept: bool,
@@ -76,7 +83,7 @@ impl Store {
         match self {
             Store::Backup { to } => backup(console, to.as_deref()).await,
             Store::Restore(wanted) => wanted.run(console).await,
-            Store::Check { path } => check(path.as_deref()),
+            Store::Check { path, key } => check(path.as_deref(), key.as_deref()),
         }
     }
 }
@@ -110,7 +117,13 @@ impl Restore {
     fn restore(&self, path: &Path) -> Result<Report, Failure> {
         let caller = CallerId::new(format!("uid:{}", Uid::effective()));
         let leads = if self.none_ahead { Leads::Owners } else { Leads::Unknown };
-        let wanted = sqlite::Restore { now: SystemClock.read().wall, caller: &caller, leads };
+        let keyring = keyring(self.key.as_deref())?;
+        let wanted = sqlite::Restore {
+            now: SystemClock.read().wall,
+            caller: &caller,
+            leads,
+            keyring: keyring.as_ref(),
+        };
         let restored = sqlite::restore_as(path, &wanted).map_err(|error| refused(error, path))?;
         let text = format!(
             "Restored: {} of {}. Codes up to now and of the next ten minutes are spent, and all \
@@ -175,12 +188,12 @@ const UNKNOWN: [&str; 4] = [
      accounts",
 ];
 
-fn check(path: Option<&Path>) -> Result<Report, Failure> {
+fn check(path: Option<&Path>, key: Option<&Path>) -> Result<Report, Failure> {
     let path = match path {
         Some(path) => path.to_owned(),
         None => own()?,
     };
-    let found = look(&path)?;
+    let found = look(&path, key)?;
     let mut text = format!(
         "{}: {}, {}",
         path.display(),
@@ -209,10 +222,22 @@ fn check(path: Option<&Path>) -> Result<Report, Failure> {
 }
 
 /// Looks at a store that no agent holds.
-pub(super) fn look(path: &Path) -> Result<CheckReport, Failure> {
+pub(super) fn look(path: &Path, key: Option<&Path>) -> Result<CheckReport, Failure> {
+    let keyring = keyring(key)?;
     sqlite::alone(path)
-        .and_then(|alone| alone.check())
+        .and_then(|alone| alone.check(keyring.as_ref()))
         .map_err(|error| refused(error, path))
+}
+
+/// The sealing keys in this file, or those that an agent of this user would use, if there are any
+/// to be read.
+fn keyring(key: Option<&Path>) -> Result<Option<Keyring>, Failure> {
+    if let Some(path) = key {
+        let named = Keyring::from_file(path).map(Some);
+        return named.map_err(|error| Failure::bad_input(error.to_string()));
+    }
+    let config = Config::load(None).ok();
+    Ok(config.and_then(|config| Keyring::from_file(config.key_file()).ok()))
 }
 
 /// The store that an agent of this user would serve from.
@@ -231,9 +256,10 @@ fn refused(error: OpenError, path: &Path) -> Failure {
                 .hint("Stop it first, or look at a backup: twostep store backup FILE")
         }
         OpenError::Io { .. } | OpenError::Foreign(_) => Failure::bad_input(error.to_string()),
-        OpenError::Stray(_) | OpenError::Damaged { .. } => {
-            Failure::new(Exit::Refused, error.to_string())
-        }
+        OpenError::Stray(_)
+        | OpenError::Damaged { .. }
+        | OpenError::Locked(_)
+        | OpenError::WrongKeys(_) => Failure::new(Exit::Refused, error.to_string()),
         _ => Failure::new(Exit::Unavailable, error.to_string()),
     }
 }

@@ -57,6 +57,11 @@ actions! {
     ApiKeyMade = "api_key.made",
     /// An API key was revoked.
     ApiKeyRevoked = "api_key.revoked",
+    /// The audit log was changed by another hand than the store's, before this row.
+    AuditBroken = "audit.broken",
+    /// The rows of a chain up to this one are from before its rows were authenticated; the row
+    /// says up to which number and with which hash.
+    AuditClosed = "audit.closed",
     /// A bypass code was accepted.
     BypassAccepted = "bypass.accepted",
     /// An administrator made a bypass code.

@@ -25,7 +25,7 @@ pub struct AuditRow {
     pub number: u64,
     /// The event.
     pub event: Event,
-    /// SHA-256 over the previous row's hash, the number and the event, in hex.
+    /// The hash in hex, over the previous row's and the event: see [`Links`](crate::store::Links).
     pub hash: String,
 }
 
@@ -47,6 +47,9 @@ pub struct BadAuditCursor;
 pub struct AuditReport {
     /// Every row of every chain is there and unchanged.
     pub ok: bool,
+    /// The store's keys were at hand: rows and ends are the store's own. Without them the hashes
+    /// alone were recomputed, as an editor of the database can do too.
+    pub authenticated: bool,
     /// One report for each chain, in the order of their numbers.
     pub chains: Vec<ChainReport>,
 }
@@ -60,6 +63,9 @@ pub struct ChainReport {
     pub ok: bool,
     /// The number of rows read.
     pub rows: u64,
+    /// The number of the last row from before rows were authenticated; 0 if there is none. The row
+    /// after it authenticates these.
+    pub closed: u64,
     /// The hash of the last row, to be kept somewhere else.
     pub head: Option<String>,
     /// The number of the first row that is missing or changed.

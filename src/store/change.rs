@@ -21,6 +21,17 @@ pub struct Change {
     pub audit: Vec<Event>,
 }
 
+/// The first authentication of a store that had none.
+#[derive(Clone, Debug)]
+pub struct Adoption {
+    /// The time of it.
+    pub at: UnixTime,
+    /// The caller that its audit rows name.
+    pub caller: CallerId,
+    /// Writes of the same transaction.
+    pub writes: Vec<Write>,
+}
+
 /// One write of a [`Change`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -12,6 +12,7 @@ mod change;
 pub mod contract;
 mod import;
 mod key_error;
+mod links;
 #[cfg(feature = "sqlite")]
 mod open_error;
 mod records;
@@ -23,14 +24,16 @@ mod sealing;
 mod sealing_keys;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod store_keys;
 #[cfg(feature = "sqlite")]
 mod stray;
 
 pub use action::{Action, EventReason};
 pub use audit::{AuditCursor, AuditReport, AuditRow, BadAuditCursor, ChainId, ChainReport};
-pub use change::{Change, Commit, Committed, Conflict, Event, Write};
+pub use change::{Adoption, Change, Commit, Committed, Conflict, Event, Write};
 pub use import::{ImportId, StagedDevice};
 pub use key_error::KeyError;
+pub use links::{ChainEnd, Links, hex};
 #[cfg(feature = "sqlite")]
 pub use open_error::OpenError;
 pub use records::{
@@ -44,6 +47,7 @@ pub use sealing::{Fingerprint, Fingerprints, Keyring, Sealed, Sealer};
 pub use sealing_keys::{KeyNeed, KeyNeeds, SealingKeyId};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
+pub use store_keys::{MacKey, StoreKeys};
 #[cfg(feature = "sqlite")]
 pub use stray::Stray;
 
@@ -70,6 +74,16 @@ pub trait Store: Send + Sync {
     /// Of two changes judged from the same revision, exactly one is committed. [`Error::Unknown`]
     /// says that the result cannot be known: the caller refuses, and never tries that change again.
     fn commit(&self, change: Change) -> Answer<'_, Commit>;
+
+    /// Gives the store the keys that authenticate what it keeps, before the first change.
+    ///
+    /// A store that never had keys is adopted: what it holds is authenticated as it is found. One
+    /// that lost its authentication, and is not to be adopted, is [`Error::Corrupt`].
+    ///
+    /// The default is for stores that only the agent can write to.
+    fn unlock(&self, _keys: StoreKeys, _adoption: Option<Adoption>) -> Answer<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Succeeds if a change would be kept now. A store whose last write failed tries another one,
     /// which keeps nothing.
@@ -192,6 +206,9 @@ pub trait Store: Send + Sync {
     /// how many rows went.
     fn expire(&self, now: UnixTime, audit_before: UnixTime) -> Answer<'_, u64>;
 }
+
+/// The name of the pepper among the store's values.
+pub(crate) const PEPPER: &str = "pepper";
 
 /// Copies a store while it serves.
 #[cfg(feature = "sqlite")]

@@ -70,6 +70,15 @@ pub enum OpenError {
         /// The number.
         version: u32,
     },
+    /// The store is authenticated, and its sealing keys were not given.
+    #[error("the store {0} needs the sealing keys that it was made with: name their file (--key)")]
+    Locked(String),
+    /// The sealing keys are those of another store.
+    #[error(
+        "the sealing keys do not open the store {0}: name the file with those that it was made \
+         with (--key)"
+    )]
+    WrongKeys(String),
     /// The disk has no room for a backup, or for what opening a store writes beside it.
     #[error("there is no room on the disk of {path} ({reason}): make room on it, then try again")]
     Full {
@@ -109,6 +118,8 @@ impl OpenError {
     pub(super) fn of(mut self, file: &Path) -> OpenError {
         match &mut self {
             OpenError::Foreign(path)
+            | OpenError::Locked(path)
+            | OpenError::WrongKeys(path)
             | OpenError::Newer { path, .. }
             | OpenError::Changed { path, .. }
             | OpenError::Full { path, .. }

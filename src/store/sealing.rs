@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Key, Seed};
 use crate::secret::Secret;
-use crate::store::{KeyError, SealedPlace, SealingKeyId, Write};
+use crate::store::{KeyError, SealedPlace, SealingKeyId, Write, store_keys};
 use crate::webauthn::CredentialId;
 
 /// The sealing keys of a program: the first seals, all of them open.
@@ -289,14 +289,9 @@ impl Sealer {
     /// A keyed digest of the parts, different for each purpose and for each way of cutting the same
     /// bytes into parts.
     pub fn digest(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
-        // HKDF-Extract is HMAC(salt, input); the pepper is its salt.
-        let mut input = Zeroizing::new(Vec::new());
-        for part in std::iter::once(&purpose.as_bytes()).chain(parts) {
-            input.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            input.extend_from_slice(part);
-        }
-        let (digest, _) = Hkdf::<Sha256>::extract(Some(self.pepper.expose()), &input);
-        digest.into()
+        let parts: Vec<&[u8]> =
+            std::iter::once(purpose.as_bytes()).chain(parts.iter().copied()).collect();
+        store_keys::mac(&self.pepper, &parts)
     }
 }
 

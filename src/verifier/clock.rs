@@ -213,11 +213,8 @@ impl Verifier {
         let reading = self.core.clock.read();
         let now = reading.wall;
         let audit = vec![self.event(now, Action::ClockAccepted)];
-        let _ = self
-            .core
-            .store
-            .commit(Change { account: None, writes: vec![Write::AcceptTime(now)], audit })
-            .await?;
+        let writes = vec![Write::AcceptTime(now)];
+        let _ = self.write(Change { account: None, writes, audit }).await?;
         *self.core.guard.state.lock().unwrap_or_else(PoisonError::into_inner) = State {
             loaded: true,
             highest: Some(now),
@@ -237,7 +234,7 @@ impl Verifier {
         if let Some(highest) = self.core.guard.read().highest {
             let change =
                 Change { account: None, writes: vec![Write::NoteTime(highest)], audit: Vec::new() };
-            let _ = self.core.store.commit(change).await?;
+            let _ = self.write(change).await?;
         }
         Ok(())
     }

@@ -91,9 +91,15 @@ impl Verifier {
         Ok(recorded.await?.1)
     }
 
+    /// Commits a change to the store, which has its keys.
+    pub(super) async fn write(&self, change: Change) -> Result<Commit, Error> {
+        drop(self.present_sealer().await?);
+        Ok(self.core.store.commit(change).await?)
+    }
+
     /// Commits a change that was judged. `None` means that it must be judged again.
     pub(super) async fn commit(&self, change: Change) -> Result<Option<Marks>, Error> {
-        match self.core.store.commit(change).await? {
+        match self.write(change).await? {
             Commit::Committed(committed) => Ok(Some(committed.marks)),
             Commit::Conflict(Conflict::SerialTaken) => {
                 Err(Error::AlreadyExists("another device has this serial number"))

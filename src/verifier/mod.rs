@@ -293,7 +293,7 @@ impl Verifier {
         Ok(Keys { sealer: self.present_sealer().await?, _in_use: in_use })
     }
 
-    async fn present_sealer(&self) -> Result<Sealer, Error> {
+    pub(super) async fn present_sealer(&self) -> Result<Sealer, Error> {
         if let Some(sealer) =
             self.core.sealer.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
         {
@@ -318,6 +318,8 @@ impl Verifier {
 
     /// The time of this request, unless the clock is not to be trusted.
     pub(crate) async fn now(&self) -> Result<UnixTime, Error> {
+        // Before the first change the store needs its keys.
+        drop(self.present_sealer().await?);
         self.core.guard.now(&*self.core.clock, &*self.core.store).await
     }
 }

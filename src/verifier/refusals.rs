@@ -67,11 +67,7 @@ impl Verifier {
     pub async fn write_refusals(&self) -> Result<(), Error> {
         let audit = self.core.refusals.take();
         if !audit.is_empty() {
-            let _ = self
-                .core
-                .store
-                .commit(Change { account: None, writes: Vec::new(), audit })
-                .await?;
+            let _ = self.write(Change { account: None, writes: Vec::new(), audit }).await?;
         }
         Ok(())
     }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use crate::secret::Secret;
 use crate::store;
 use crate::store::{
-    Action, Change, Commit, Event, KeyError, KeyNeed, KeyNeeds, Keyring, Resealable, SealedPlace,
-    Sealer, SealingKeyId, Write,
+    Action, Adoption, Change, Commit, Event, KeyError, KeyNeed, KeyNeeds, Keyring, PEPPER,
+    Resealable, SealedPlace, Sealer, SealingKeyId, StoreKeys, Write,
 };
 use crate::verifier::decide::contend;
 use crate::verifier::{Error, Verifier};
@@ -122,11 +122,8 @@ impl Verifier {
                 count,
                 ..self.event(self.core.clock.read().wall, Action::SealingKeysResealed)
             };
-            let _ = self
-                .core
-                .store
-                .commit(Change { account: None, writes: Vec::new(), audit: vec![event] })
-                .await?;
+            let change = Change { account: None, writes: Vec::new(), audit: vec![event] };
+            let _ = self.write(change).await?;
         }
         *self.core.older_keys() = None;
         Ok(())
@@ -186,8 +183,20 @@ impl Verifier {
     }
 
     /// The store's pepper, which is made if there is none, and the keyring with its key in its
-    /// file.
+    /// file. The store is unlocked with it.
     pub(super) async fn pepper(&self, keyring: Keyring) -> Result<(Keyring, Secret), Error> {
+        let (keyring, pepper) = self.found_pepper(keyring).await?;
+        let keys = StoreKeys::of(&pepper).ok_or(KeyError::Wrong)?;
+        let adoption = Adoption {
+            at: self.core.clock.read().wall,
+            caller: self.caller.clone(),
+            writes: Vec::new(),
+        };
+        self.core.store.unlock(keys, Some(adoption)).await?;
+        Ok((keyring, pepper))
+    }
+
+    async fn found_pepper(&self, keyring: Keyring) -> Result<(Keyring, Secret), Error> {
         let place = SealedPlace::Value { name: PEPPER.to_owned() };
         let (place, keyring) = (&place, &keyring);
         contend(|| async move {
@@ -209,9 +218,6 @@ impl Verifier {
         .await
     }
 }
-
-/// The name of the pepper among the store's values.
-const PEPPER: &str = "pepper";
 
 const RESEAL_BATCH: u32 = 256;
 

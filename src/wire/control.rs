@@ -64,6 +64,9 @@ pub struct Event {
 pub struct AuditReport {
     /// Every row is there and unchanged.
     pub ok: bool,
+    /// The store's keys were at hand; without them an editor of the database may have recomputed
+    /// the hashes.
+    pub authenticated: bool,
     /// The number of rows.
     pub rows: u64,
     /// The hash of the last row, to be kept somewhere else; none where there are several chains.
@@ -84,6 +87,9 @@ pub struct ChainReport {
     pub ok: bool,
     /// The number of rows.
     pub rows: u64,
+    /// The number of the last row from before rows were authenticated, or 0; the row after it
+    /// authenticates these.
+    pub closed: u64,
     /// The hash of the last row, to be kept somewhere else.
     pub head: Option<String>,
     /// The first row that is missing or changed.

@@ -4,9 +4,9 @@
 use twostep::device::Device;
 use twostep::id::{AccountId, SerialNumber};
 use twostep::store::{
-    AccountEntry, AccountList, AccountSnapshot, Answer, ApiKeyRecord, AuditCursor, AuditReport,
-    AuditRow, Change, Commit, DeviceList, Error, Fingerprint, FleetDevice, Resealable,
-    RevocationLimits, Revocations, SigningKeyRecord, SingleUse, SqliteStore, Store,
+    AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditCursor,
+    AuditReport, AuditRow, Change, Commit, DeviceList, Error, Fingerprint, FleetDevice, Resealable,
+    RevocationLimits, Revocations, SigningKeyRecord, SingleUse, SqliteStore, Store, StoreKeys,
 };
 use twostep::time::UnixTime;
 
@@ -52,6 +52,10 @@ macro_rules! read {
 impl<H: Hook> Store for Hooked<H> {
     fn commit(&self, change: Change) -> Answer<'_, Commit> {
         self.hook.commit(&self.store, change)
+    }
+
+    fn unlock(&self, keys: StoreKeys, adoption: Option<Adoption>) -> Answer<'_, ()> {
+        self.store.unlock(keys, adoption)
     }
 
     fn account<'a>(&'a self, account: &'a AccountId) -> Answer<'a, Option<AccountSnapshot>> {

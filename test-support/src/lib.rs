@@ -14,6 +14,7 @@ pub mod others;
 pub mod people;
 pub mod pin;
 pub mod process;
+pub mod restore;
 pub mod scratch;
 pub mod sockets;
 pub mod tools;

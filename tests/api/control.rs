@@ -8,8 +8,8 @@ use serde_json::json;
 use test_support::agent::Agent;
 use test_support::http::Client;
 use test_support::people::{alive, enrol, now, text};
-use twostep::id::CallerId;
-use twostep::store::{SqliteStore, sqlite};
+use test_support::restore;
+use twostep::store::SqliteStore;
 use twostep::time::{Clock, Reading, SystemClock, UnixTime};
 
 use super::{TCP, admin};
@@ -243,7 +243,7 @@ fn a_backup_is_not_served_until_it_is_restored() {
         format!("[store]\nurl = \"sqlite:{}\"\nkey_file = \"{}\"\n", copy.display(), key.display());
     let (_, log) = Agent::fails(tempfile::tempdir().unwrap(), &store);
     assert!(log.contains("this store is a copy: run `twostep store restore /"), "{log}");
-    let restored = sqlite::restore(&copy, now(), &CallerId::new("test")).unwrap();
+    let restored = restore::with_file(&copy, now(), &key);
     assert_eq!((restored.devices, restored.accounts, restored.disabled), (1, 1, 1));
     let second = Agent::start(&store);
     let second = admin(&second);

@@ -9,8 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 use test_support::agent::Agent;
 use test_support::people::{alive, enrol, now};
-use twostep::id::CallerId;
-use twostep::store::sqlite;
+use test_support::restore;
 
 use super::admin;
 
@@ -172,7 +171,7 @@ fn a_restored_backup_in_the_stores_place_is_served() {
         agent.signal(how);
         agent.ended_within(SOON);
         let folder = agent.into_folder();
-        sqlite::restore(&copy, now(), &CallerId::new("test")).unwrap();
+        restore::with_file(&copy, now(), &folder.path().join("sealing.key"));
         fs::rename(&copy, folder.path().join("store.db")).unwrap();
         let folder = if how == "KILL" {
             let (folder, log) = Agent::fails(folder, "");

@@ -7,15 +7,14 @@ use serde_json::json;
 use test_support::agent::Agent;
 use test_support::http::Client;
 use test_support::people::{Token, add, api_key, enrol, now};
-use twostep::id::CallerId;
-use twostep::store::sqlite;
+use test_support::restore;
 
 use super::{TCP, admin};
 
 /// The agent of a restored backup, on the key of the first one.
 fn on(copy: &Path, first: &Agent) -> Agent {
-    sqlite::restore(copy, now(), &CallerId::new("test")).unwrap();
     let key = first.folder.path().join("sealing.key");
+    restore::with_file(copy, now(), &key);
     let store =
         format!("[store]\nurl = \"sqlite:{}\"\nkey_file = \"{}\"\n", copy.display(), key.display());
     let keys = "rp_id = \"example.com\"\norigins = [\"https://example.com\"]\n";

@@ -168,8 +168,8 @@ fn answers_round_trip_and_skip_members_of_a_newer_agent() {
         {"kid": "k", "algorithm": "EdDSA", "created_at": TIME, "retired_at": null},
     ]}));
     answer::<AuditReport>(json!({
-        "ok": false, "rows": 3, "head": "h", "broken_at": 2, "chains": [
-            {"chain": 1, "ok": false, "rows": 3, "head": "h", "broken_at": 2},
+        "ok": false, "authenticated": true, "rows": 3, "head": "h", "broken_at": 2, "chains": [
+            {"chain": 1, "ok": false, "rows": 3, "closed": 0, "head": "h", "broken_at": 2},
         ],
     }));
     answer::<Backup>(json!({"path": "/p"}));

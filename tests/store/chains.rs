@@ -136,7 +136,7 @@ async fn missing_and_changed_rows_are_found_in_each_chain() {
             ("a row moved", "UPDATE audit SET place = place + 1 WHERE place = ?1 + 4", 4),
             (
                 "a row before it",
-                "INSERT INTO audit SELECT ?1, at, body, hash FROM audit LIMIT 1",
+                "INSERT INTO audit SELECT ?1, at, body, hash, mac FROM audit LIMIT 1",
                 1,
             ),
         ] {

@@ -1,10 +1,9 @@
 //! Identity of devices over removal, renaming and a restored backup.
 
+use test_support::restore;
 use test_support::world::{Held, World, both, nowhere, refused, watermark};
 use twostep::device::Refusal;
-use twostep::id::CallerId;
 use twostep::otp::Window;
-use twostep::store::sqlite::restore;
 use twostep::verifier::{Authority, Error};
 
 #[tokio::test]
@@ -133,7 +132,7 @@ async fn codes_accepted_after_a_backup_are_refused_after_its_restore() {
     let pair = held.pair(world.now());
     world.verifier.resync(&held.serial, both(&pair), Window::Owner).await.unwrap();
 
-    restore(&backup, world.now(), &CallerId::new("uid:0")).unwrap();
+    restore::with(&backup, world.now(), &world.keyring).unwrap();
     world.move_to(&backup);
     // Until the time reaches the steps of those codes, and the window has passed them.
     for _ in 0..23 {

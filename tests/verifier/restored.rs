@@ -27,7 +27,8 @@ async fn backup(world: &World) -> PathBuf {
 /// The backup takes the store's place.
 fn restored(world: &mut World, backup: &PathBuf, leads: Leads) {
     let caller = CallerId::new("uid:0");
-    let wanted = Restore { now: world.now(), caller: &caller, leads };
+    let keyring = Some(&world.keyring);
+    let wanted = Restore { now: world.now(), caller: &caller, leads, keyring };
     restore_as(backup, &wanted).unwrap();
     world.move_to(backup);
 }
@@ -281,7 +282,8 @@ async fn a_second_restore_gives_nothing_back() {
     let backup = backup(&world).await;
     let caller = CallerId::new("uid:0");
     let at = |now, leads| {
-        restore_as(&backup, &Restore { now, caller: &caller, leads }).unwrap();
+        let keyring = Some(&world.keyring);
+        restore_as(&backup, &Restore { now, caller: &caller, leads, keyring }).unwrap();
     };
     at(world.now(), Leads::Unknown);
     let first = world.verifier_on(SqliteStore::open(&backup).unwrap());

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use test_support::restore;
 use test_support::world::{Held, World, both, watermark};
 use twostep::device::{Device, DeviceState, Factor, Refusal};
 use twostep::id::CallerId;
 use twostep::otp::{Code, TimeStepSize, Totp, Window};
-use twostep::store::sqlite::restore;
 use twostep::store::{AccountSnapshot, SqliteStore};
 use twostep::verifier::{Authority, Error, Verifier};
 
@@ -340,7 +340,7 @@ impl Run {
     async fn restore(&mut self) -> Result<(), Fault> {
         let Some(backup) = self.backup.take() else { return Ok(()) };
         let now = self.world.now();
-        restore(&backup.path, now, &CallerId::new("uid:0")).unwrap();
+        restore::with(&backup.path, now, &self.world.keyring).unwrap();
         self.world.move_to(&backup.path);
         self.verifier = self.world.verifier.clone();
         for who in 0..2 {

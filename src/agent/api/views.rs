@@ -163,11 +163,13 @@ impl From<store::AuditReport> for AuditReport {
             chain: chain.chain.0,
             ok: chain.ok,
             rows: chain.rows,
+            closed: chain.closed,
             head: chain.head.clone(),
             broken_at: chain.broken_at,
         };
         AuditReport {
             ok: report.ok,
+            authenticated: report.authenticated,
             rows: report.rows(),
             head: report.head().map(str::to_owned),
             broken_at: report.broken_at().map(|(_, number)| number),

@@ -67,6 +67,8 @@ impl EventKind {
             Action::BypassAccepted => Some(EventKind::BypassUsed),
             Action::ApiKeyMade
             | Action::ApiKeyRevoked
+            | Action::AuditBroken
+            | Action::AuditClosed
             | Action::ClockAccepted
             | Action::ClockStepped
             | Action::CodeAccepted

@@ -2,17 +2,17 @@
 
 use rusqlite::{Connection, OptionalExtension, Params};
 
-use super::audit::Head;
+use super::audit::Appender;
 use super::fault::Fault;
 use super::row::{
     AccountColumns, first, from_json, kind, parsed, state, stored, to_json, unsigned,
 };
-use super::{audit, imports, read, sql};
+use super::{imports, read, sql};
 use crate::device::{Device, DeviceState, Tombstone};
 use crate::id::AccountId;
 use crate::store::rules::Counts;
 use crate::store::{
-    Account, ChainId, Change, Committed, Conflict, Fingerprint, Marks, Resealable, Revision,
+    Account, ChainId, Change, Committed, Conflict, Fingerprint, Links, Marks, Resealable, Revision,
     Sealed, SealedPlace, SigningKeyRecord, SingleUse, Write, rules,
 };
 use crate::time::UnixTime;
@@ -20,28 +20,24 @@ use crate::time::UnixTime;
 /// Makes a change and appends its audit rows. On a fault the caller rolls back to where the change
 /// began.
 pub(super) fn apply(
-    conn: &Connection,
-    head: Head,
+    appender: &Appender<'_>,
+    links: Links,
     change: &Change,
-) -> Result<(Committed, Head), Fault> {
+) -> Result<(Committed, Links), Fault> {
+    let conn = appender.conn();
     imports::settle_accounts_of(conn, change)?;
-    let mut applying = Applying { conn, chain: head.chain(), counts: Counts::default() };
+    let mut applying = Applying { conn, chain: links.last().chain, counts: Counts::default() };
     for write in &change.writes {
         applying.write(write)?;
     }
     applying.count_devices()?;
-    let head = audit::append(conn, head, &change.audit)?;
-    Ok((committed(conn, change.account.as_ref())?, head))
+    let links = appender.append(links, &change.audit)?;
+    Ok((committed(conn, change.account.as_ref())?, links))
 }
 
 /// Removes what time has made useless, at most `limit` rows of each kind. Returns how many rows
 /// went.
-pub(super) fn expire(
-    conn: &Connection,
-    now: UnixTime,
-    audit_before: UnixTime,
-    limit: u32,
-) -> Result<u64, Fault> {
+pub(super) fn expire(conn: &Connection, now: UnixTime, limit: u32) -> Result<u64, Fault> {
     let mut applying = Applying { conn, chain: ChainId::FIRST, counts: Counts::default() };
     let mut gone = applying.expire_pending(now, limit)?;
     applying.count_devices()?;
@@ -49,7 +45,7 @@ pub(super) fn expire(
     for sql in [sql::SINGLE_USE_EXPIRE, sql::SESSIONS_EXPIRE] {
         gone += conn.prepare_cached(sql)?.execute((stored(now.0), limit))?;
     }
-    Ok(u64::try_from(gone).unwrap_or(u64::MAX) + audit::expire(conn, audit_before, limit)?)
+    Ok(u64::try_from(gone).unwrap_or(u64::MAX))
 }
 
 struct Applying<'a> {

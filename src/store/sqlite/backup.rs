@@ -13,21 +13,25 @@ use std::time::SystemTime;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
+use super::audit::Appender;
 use super::connection::{Hold, beside};
 use super::fault::Fault;
 use super::identity::{Identity, Usage};
 use super::open::Entered;
 use super::place::Place;
 use super::row::{account_id, first};
+use super::seal::Log;
 use super::vet::Found;
 use super::witness::Witness;
 use super::{
-    apply, audit, connection, identity, imports, migrations, open, place, read, sql, witness,
+    apply, audit, cell, chain, connection, identity, imports, migrations, open, place, read, seal,
+    sql, witness,
 };
 use crate::device::Leads;
 use crate::id::{AccountId, CallerId};
 use crate::store::{
-    Action, ChainId, Change, Event, OpenError, RestoreMark, SigningKeyRecord, Stray, Write,
+    Action, ChainId, Change, Event, Keyring, MacKey, OpenError, RestoreMark, SigningKeyRecord,
+    Stray, Write,
 };
 use crate::time::UnixTime;
 
@@ -40,6 +44,8 @@ pub struct Restore<'a> {
     pub caller: &'a CallerId,
     /// The word of the caller on time-based tokens that were found far ahead since the backup.
     pub leads: Leads,
+    /// The sealing keys, which a store that is authenticated needs.
+    pub keyring: Option<&'a Keyring>,
 }
 
 /// The extent of a restore.
@@ -70,20 +76,20 @@ pub struct Restored {
 /// file is refused.
 ///
 /// # Errors
-/// [`OpenError::Held`] or [`OpenError::Offline`] while the store is in use, and otherwise what
-/// keeps the file from being opened. The file is then unchanged.
+/// [`OpenError::Held`] or [`OpenError::Offline`] while the store is in use, [`OpenError::Locked`]
+/// if it is authenticated ([`restore_as`] takes its sealing keys), and otherwise what keeps the file from being opened. The file is then unchanged.
 pub fn restore(
     path: impl AsRef<Path>,
     now: UnixTime,
     caller: &CallerId,
 ) -> Result<Restored, OpenError> {
-    restore_as(path, &Restore { now, caller, leads: Leads::Unknown })
+    restore_as(path, &Restore { now, caller, leads: Leads::Unknown, keyring: None })
 }
 
 /// Restores as [`restore`] does, with what the caller knows of the time since the backup.
 ///
 /// # Errors
-/// As [`restore`].
+/// As [`restore`], and [`OpenError::WrongKeys`] if the sealing keys are those of another store.
 pub fn restore_as(path: impl AsRef<Path>, wanted: &Restore<'_>) -> Result<Restored, OpenError> {
     let path = place::existing(path.as_ref())?;
     let _entered = Entered::at(&path, Hold::Exclusive)?;
@@ -116,9 +122,14 @@ fn made_fit(path: &Path, wanted: &Restore<'_>) -> Result<Restored, OpenError> {
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let was = identity::read(&transaction)?;
     let epoch = was.epoch.max(found.epoch_seen()).saturating_add(1).max(moment());
-    let restored = raise(&transaction, wanted)?;
+    let keys = cell::keys_of(&transaction, &Log::read(&transaction)?, wanted.keyring)?;
+    let key = keys.as_ref().map(|keys| &keys.audit);
+    let restored = raise(&transaction, wanted, key)?;
     let identity = Identity { epoch, usage: Usage::Closed, ..was.next() };
     identity::write(&transaction, &identity)?;
+    if let Some(key) = key {
+        seal::write(&transaction, key)?;
+    }
     transaction.commit()?;
     // A path that was never served from has no witness, and needs none.
     if witness::path(path).exists() {
@@ -195,11 +206,16 @@ fn copy(from: &Place, partial: &Path, to: &Path) -> Result<(), OpenError> {
 }
 
 /// Makes all changes of a restore, each as the agent would make it.
-fn raise(transaction: &Transaction<'_>, wanted: &Restore<'_>) -> Result<Restored, Fault> {
-    let &Restore { now, caller, leads } = wanted;
+fn raise(
+    transaction: &Transaction<'_>,
+    wanted: &Restore<'_>,
+    key: Option<&MacKey>,
+) -> Result<Restored, Fault> {
+    let &Restore { now, caller, leads, .. } = wanted;
     imports::settle_all(transaction)?;
-    let before = audit::head(transaction, ChainId::FIRST)?;
-    let change = |writes| apply::apply(transaction, before.clone(), &unaudited(writes));
+    let (log, appender) = (Log::read(transaction)?, Appender::new(transaction, key));
+    let begin = log.head(ChainId::FIRST);
+    let change = |writes| apply::apply(&appender, log.links(&begin), &unaudited(writes));
     let (mut restored, mut last) = (Restored { devices: 0, accounts: 0, disabled: 0 }, None);
     while let Some(id) = next_account(transaction, last.as_ref())? {
         let seen = read::account(transaction, &id)?;
@@ -231,9 +247,12 @@ fn raise(transaction: &Transaction<'_>, wanted: &Restore<'_>) -> Result<Restored
     );
     let _ = change(writes)?;
     transaction.execute("UPDATE control SET copy = 0, version = version + 1 WHERE id = 1", [])?;
+    let broken = key.is_some_and(|key| !log.fits(key));
+    let broken = broken.then(|| Event::new(now, Action::AuditBroken, caller));
     let event = Event::new(now, Action::StoreRestored, caller);
-    let head = audit::append(transaction, before.clone(), &[event])?;
-    audit::move_head(transaction, &before, &head)?;
+    let events: Vec<Event> = broken.into_iter().chain([event]).collect();
+    let links = appender.append(log.links(&audit::last(transaction, &begin)?), &events)?;
+    chain::move_head(transaction, &begin, links.last())?;
     Ok(restored)
 }
 

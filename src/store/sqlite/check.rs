@@ -10,10 +10,13 @@ use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
 use super::row::{AccountColumns, first, from_json, kind, state, stored};
+use super::seal::Log;
 use super::vet::Found;
-use super::{alone_file, audit, connection, migrations, open, place};
+use super::{alone_file, audit_check, cell, connection, migrations, open, place};
 use crate::device::{Device, Tombstone};
-use crate::store::{Account, ApiKeyRecord, AuditReport, OpenError, Sealed, SigningKeyRecord};
+use crate::store::{
+    Account, ApiKeyRecord, AuditReport, Keyring, OpenError, Sealed, SigningKeyRecord, StoreKeys,
+};
 
 /// Findings of a look at a whole store.
 #[derive(Clone, Debug)]
@@ -90,13 +93,24 @@ pub fn alone(path: impl AsRef<Path>) -> Result<Alone, OpenError> {
 /// [`OpenError`] if the file cannot be read as a store at all. Faults in its content are in the
 /// report.
 pub fn check(path: impl AsRef<Path>) -> Result<CheckReport, OpenError> {
-    let path = path.as_ref();
+    checked(path.as_ref(), None)
+}
+
+/// [`check`] with the sealing keys of the store, by which its rows are seen to be its own.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_with(path: impl AsRef<Path>, keyring: &Keyring) -> Result<CheckReport, OpenError> {
+    checked(path.as_ref(), Some(keyring))
+}
+
+fn checked(path: &Path, keyring: Option<&Keyring>) -> Result<CheckReport, OpenError> {
     match alone(path) {
-        Ok(alone) => alone.check(),
+        Ok(alone) => alone.check(keyring),
         Err(OpenError::Held(_)) => {
             let path = place::existing(path)?;
             connection::reader(&path)
-                .and_then(|conn| report(&conn, false, None))
+                .and_then(|conn| report(&conn, false, None, keyring))
                 .map_err(|error| error.of(&path))
         }
         Err(error) => Err(error),
@@ -139,11 +153,11 @@ impl Alone {
     /// # Errors
     /// [`OpenError`] if the file cannot be read as a store at all. Faults in its content are in the
     /// report.
-    pub fn check(&self) -> Result<CheckReport, OpenError> {
-        self.looked().map_err(|error| error.of(&self.path))
+    pub fn check(&self, keyring: Option<&Keyring>) -> Result<CheckReport, OpenError> {
+        self.looked(keyring).map_err(|error| error.of(&self.path))
     }
 
-    fn looked(&self) -> Result<CheckReport, OpenError> {
+    fn looked(&self, keyring: Option<&Keyring>) -> Result<CheckReport, OpenError> {
         let found = Found::look(&self.path)?;
         let problem = match found.refusal() {
             None | Some(OpenError::Copy(_)) => None,
@@ -151,7 +165,7 @@ impl Alone {
         };
         // A log that is not this file's has nothing to say about it.
         let with_log = found.has_log() && found.unfit_to_restore().is_none();
-        report(&quiet(&self.path, with_log)?, found.copy, problem)
+        report(&quiet(&self.path, with_log)?, found.copy, problem, keyring)
     }
 }
 
@@ -177,14 +191,24 @@ fn report(
     conn: &Connection,
     copy: bool,
     problem: Option<String>,
+    keyring: Option<&Keyring>,
 ) -> Result<CheckReport, OpenError> {
     if !migrations::recognises(conn)? {
         return Err(OpenError::Foreign(String::new()));
     }
-    if migrations::verify(conn)? < CHAINS {
-        conn.execute_batch(AS_CHAINS)?;
+    let schema = migrations::verify(conn)?;
+    if schema < SEALED {
+        conn.execute_batch(if schema < CHAINS { ROWS } else { PLACED_ROWS })?;
+        conn.execute_batch(UNSEALED)?;
     }
-    let mut check = Check { conn, problems: problem.into_iter().collect() };
+    let (mut keys, mut problems) = (None, Vec::from_iter(problem));
+    if let Some(keyring) = keyring {
+        match cell::keys_of(conn, &Log::read(conn)?, Some(keyring)) {
+            Ok(found) => keys = found,
+            Err(error) => problems.push(error.to_string()),
+        }
+    }
+    let mut check = Check { conn, keys: keys.as_ref(), problems };
     check.structure();
     let accounts = check.accounts();
     let devices = check.devices();
@@ -195,6 +219,7 @@ fn report(
 
 struct Check<'a> {
     conn: &'a Connection,
+    keys: Option<&'a StoreKeys>,
     problems: Vec<String>,
 }
 
@@ -284,7 +309,7 @@ impl Check<'_> {
     }
 
     fn audit(&mut self) -> Option<AuditReport> {
-        match audit::verify(self.conn) {
+        match audit_check::verify(self.conn, self.keys.map(|keys| &keys.audit)) {
             Ok(report) => {
                 for chain in &report.chains {
                     if let Some(number) = chain.broken_at {
@@ -358,10 +383,22 @@ impl Check<'_> {
 /// The schema in which rows of the audit log have a place.
 const CHAINS: usize = 5;
 
+/// The schema in which the audit log is authenticated.
+const SEALED: usize = 8;
+
 /// Shows the audit log of an earlier schema in the form of this one: its rows are those of the
 /// first chain.
-const AS_CHAINS: &str = "PRAGMA temp_store = MEMORY;
-    CREATE TEMP VIEW audit AS SELECT number AS place, at, body, hash FROM main.audit;";
+const ROWS: &str = "PRAGMA temp_store = MEMORY;
+    CREATE TEMP VIEW audit AS
+    SELECT number AS place, at, body, hash, NULL AS mac FROM main.audit;";
+
+/// Shows rows that have a place and are not authenticated.
+const PLACED_ROWS: &str = "PRAGMA temp_store = MEMORY;
+    CREATE TEMP VIEW audit AS SELECT place, at, body, hash, NULL AS mac FROM main.audit;";
+
+/// Shows chains without a seal.
+const UNSEALED: &str = "CREATE TEMP VIEW audit_chain AS
+    SELECT *, 0 AS closed, NULL AS seal FROM main.audit_chain;";
 
 /// So many problems are told. Who has more needs a backup, not a list.
 const MOST: usize = 200;

@@ -9,6 +9,8 @@ pub(super) enum Fault {
     Conflict(Conflict),
     /// A row cannot be read.
     Corrupt(String),
+    /// The store's keys were not given.
+    Locked,
     /// SQLite failed.
     Sqlite(rusqlite::Error),
 }
@@ -47,6 +49,7 @@ impl std::fmt::Display for Fault {
         match self {
             Fault::Conflict(conflict) => write!(f, "{conflict:?}"),
             Fault::Corrupt(what) => f.write_str(what),
+            Fault::Locked => f.write_str(LOCKED),
             Fault::Sqlite(error) => error.fmt(f),
         }
     }
@@ -58,6 +61,7 @@ impl From<Fault> for Error {
         match fault {
             Fault::Conflict(_) => Error::Unavailable("a read conflicted".to_owned()),
             Fault::Corrupt(what) => Error::Corrupt(what),
+            Fault::Locked => Error::Unavailable(LOCKED.to_owned()),
             Fault::Sqlite(error) if no_room(&error) => Error::Full(error.to_string()),
             Fault::Sqlite(error) => Error::Unavailable(error.to_string()),
         }
@@ -84,3 +88,5 @@ pub(super) fn no_room(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error().map(|failure| failure.extended_code);
     matches!(code, Some(rusqlite::ffi::SQLITE_FULL | rusqlite::ffi::SQLITE_IOERR_SHMSIZE))
 }
+
+const LOCKED: &str = "the store is authenticated, and was not given its keys";

@@ -38,6 +38,11 @@ impl Identity {
         Ok(Identity { store: *store, epoch: 1, commits: 0, usage: Usage::Closed })
     }
 
+    /// The identity of a store that keeps none.
+    pub(super) fn none() -> Identity {
+        Identity { store: [0; 16], epoch: 0, commits: 0, usage: Usage::Closed }
+    }
+
     /// One transaction later.
     pub(super) fn next(self) -> Identity {
         Identity { commits: self.commits.saturating_add(1), ..self }

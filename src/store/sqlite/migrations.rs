@@ -2,10 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::audit::sha256_hex;
 use super::identity;
 use super::identity::Identity;
 use crate::store::OpenError;
+use crate::store::links::sha256_hex;
 
 /// True unless the file is a database of another program.
 pub(super) fn recognises(conn: &Connection) -> rusqlite::Result<bool> {
@@ -77,6 +77,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005_many.sql"),
     include_str!("../migrations/0006_keys_of_hmac.sql"),
     include_str!("../migrations/0007_revocations_by_account.sql"),
+    include_str!("../migrations/0008_audit_keyed.sql"),
 ];
 
 /// The step since which a store has an identity.

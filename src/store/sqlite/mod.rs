@@ -13,7 +13,10 @@
 mod alone_file;
 mod apply;
 mod audit;
+mod audit_check;
 mod backup;
+mod cell;
+mod chain;
 mod check;
 mod claim;
 mod connection;
@@ -28,13 +31,16 @@ mod place;
 mod read;
 mod readers;
 mod row;
+mod seal;
 mod sql;
+mod transaction;
 mod vet;
 mod witness;
+mod work;
 mod writer;
 
 pub use backup::{Restore, Restored, restore, restore_as};
-pub use check::{Alone, CheckReport, Standing, alone, check, standing};
+pub use check::{Alone, CheckReport, Standing, alone, check, check_with, standing};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,14 +54,15 @@ use self::connection::Hold;
 use self::fault::Fault;
 use self::readers::Readers;
 use self::row::unsigned;
-use self::writer::{Done, Health, Job, Work, Writer};
+use self::work::{Done, Work};
+use self::writer::{Health, Job, Writer};
 use crate::device::Device;
 use crate::id::{AccountId, SerialNumber};
 use crate::store::{
-    AccountEntry, AccountList, AccountSnapshot, Answer, ApiKeyRecord, AuditCursor, AuditReport,
-    AuditRow, Backup, BoxFuture, Change, Commit, DeviceList, Error, Fingerprint, FleetDevice,
-    KeyNeed, OpenError, Resealable, RevocationLimits, Revocations, SealingKeyId, SigningKeyRecord,
-    SingleUse, Store,
+    AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditCursor,
+    AuditReport, AuditRow, Backup, BoxFuture, Change, Commit, DeviceList, Error, Fingerprint,
+    FleetDevice, KeyNeed, OpenError, Resealable, RevocationLimits, Revocations, SealingKeyId,
+    SigningKeyRecord, SingleUse, Store, StoreKeys,
 };
 use crate::time::UnixTime;
 
@@ -112,7 +119,7 @@ impl SqliteStore {
 
     fn open_held(path: &Path, hold: Hold) -> Result<SqliteStore, OpenError> {
         let opened = open::open(path, hold)?;
-        let readers = Arc::new(Readers::new(Arc::clone(&opened.place)));
+        let readers = Arc::new(Readers::new(Arc::clone(&opened.place), Arc::default()));
         let (jobs, queue) = sync_channel(writer::QUEUE);
         let health = Arc::<Health>::default();
         let writer = Writer::new(opened, Arc::clone(&readers), Arc::clone(&health));
@@ -197,11 +204,15 @@ impl Store for SqliteStore {
         Box::pin(async move {
             match self.done(Work::Change(change)).await? {
                 Done::Change(commit) => Ok(commit),
-                Done::Expired(_) | Done::Tried | Done::Settled(_) => {
+                Done::Expired(_) | Done::Tried | Done::Unlocked | Done::Settled(_) => {
                     Err(Error::Unknown("the store answered something else".to_owned()))
                 }
             }
         })
+    }
+
+    fn unlock(&self, keys: StoreKeys, adoption: Option<Adoption>) -> Answer<'_, ()> {
+        Box::pin(async move { self.done(Work::Unlock(keys, adoption)).await.map(|_| ()) })
     }
 
     fn writable(&self) -> Answer<'_, ()> {
@@ -354,7 +365,12 @@ impl Store for SqliteStore {
     }
 
     fn verify_audit(&self) -> Answer<'_, AuditReport> {
-        Box::pin(self.elsewhere(audit::verify))
+        let cell = Arc::clone(self.open.readers.cell());
+        Box::pin(
+            self.elsewhere(move |conn| {
+                audit_check::verify(conn, cell.keys().map(|keys| &keys.audit))
+            }),
+        )
     }
 
     fn expire(&self, now: UnixTime, audit_before: UnixTime) -> Answer<'_, u64> {
@@ -365,7 +381,7 @@ impl Store for SqliteStore {
                 match self.done(Work::Expire { now, audit_before }).await? {
                     Done::Expired(0) => return Ok(total),
                     Done::Expired(gone) => total += gone,
-                    Done::Change(_) | Done::Tried | Done::Settled(_) => {
+                    Done::Change(_) | Done::Tried | Done::Unlocked | Done::Settled(_) => {
                         return Err(Error::Unknown("the store answered something else".to_owned()));
                     }
                 }

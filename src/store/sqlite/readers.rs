@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::cell::StoreCell;
 use super::connection::reader;
 use super::fault::Fault;
 use super::place::Place;
@@ -13,6 +14,7 @@ use crate::store::Error;
 /// Connections that only read; a few are kept.
 pub(super) struct Readers {
     place: Arc<Place>,
+    cell: Arc<StoreCell>,
     pool: Mutex<Pool>,
     returned: Condvar,
 }
@@ -26,8 +28,8 @@ struct Pool {
 }
 
 impl Readers {
-    pub(super) fn new(place: Arc<Place>) -> Readers {
-        Readers { place, pool: Mutex::default(), returned: Condvar::new() }
+    pub(super) fn new(place: Arc<Place>, cell: Arc<StoreCell>) -> Readers {
+        Readers { place, cell, pool: Mutex::default(), returned: Condvar::new() }
     }
 
     /// Runs `read` on a connection. One that failed is not used again. What was read from files
@@ -66,6 +68,11 @@ impl Readers {
         }
         pool.busy += 1;
         Ok(Reading { readers: self, conn: pool.idle.pop() })
+    }
+
+    /// The store's keys.
+    pub(super) fn cell(&self) -> &Arc<StoreCell> {
+        &self.cell
     }
 
     /// The store's place.

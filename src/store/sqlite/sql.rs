@@ -229,22 +229,25 @@ statements! {
     STAGED_SEEDS_ABOVE_KEY = "SELECT serial, account, seed FROM staged
         WHERE seed_key IS NOT NULL AND seed_key > ?1 LIMIT ?2";
 
-    AUDIT_HEAD = "SELECT head, head_hash FROM audit_chain WHERE id = ?1";
     AUDIT_CHAIN_BEGIN = "INSERT INTO audit_chain (id, base, base_hash, head, head_hash)
         VALUES (?1, 0, ?2, 0, ?2) ON CONFLICT DO NOTHING";
     AUDIT_HEAD_MOVE = "UPDATE audit_chain SET head = ?2, head_hash = ?3 WHERE id = ?1";
-    AUDIT_CHAINS = "SELECT id, base, base_hash, head, head_hash FROM audit_chain
-        WHERE id >= 1 ORDER BY id";
+    AUDIT_CHAINS = "SELECT id, base, base_hash, head, head_hash, closed
+        FROM audit_chain WHERE id >= 1 ORDER BY id";
+    AUDIT_SEAL = "SELECT seal FROM audit_chain WHERE id = 1";
+    AUDIT_SEAL_MOVE = "UPDATE audit_chain SET seal = ?1 WHERE id = 1";
+    AUDIT_CLOSE = "UPDATE audit_chain SET closed = head WHERE id >= 1";
     AUDIT_BASE_MOVE = "UPDATE audit_chain SET base = ?2, base_hash = ?3 WHERE id = ?1";
     IDENTITY = "SELECT identity FROM audit_chain WHERE id = 1";
     IDENTITY_MOVE = "UPDATE audit_chain SET identity = ?1 WHERE id = 1";
-    AUDIT_INSERT = "INSERT INTO audit (place, at, body, hash) VALUES (?1, ?2, ?3, ?4)";
+    AUDIT_INSERT = "INSERT INTO audit (place, at, body, hash, mac)
+        VALUES (?1, ?2, ?3, ?4, ?5)";
     AUDIT_ROWS = "SELECT place, body, hash FROM audit
         WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3";
     AUDIT_NEWEST = "SELECT place, body, hash FROM audit
         WHERE place > ?1 AND place <= ?2 ORDER BY place DESC LIMIT ?3";
     AUDIT_FIRST_FROM = "SELECT place FROM audit WHERE place >= ?1 ORDER BY place LIMIT 1";
-    AUDIT_OLDEST = "SELECT place, at, hash FROM audit
+    AUDIT_ROWS_WHOLE = "SELECT place, at, body, hash, mac FROM audit
         WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3";
     AUDIT_DELETE = "DELETE FROM audit WHERE place > ?1 AND place <= ?2";
 

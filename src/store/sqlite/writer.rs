@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ffi};
 use tokio::sync::oneshot;
 
+use super::cell::StoreCell;
 use super::fault::Fault;
 use super::identity::Identity;
 use super::open::Opened;
 use super::readers::Readers;
-use super::{apply, audit, connection, identity, imports, sql};
-use crate::store::{ChainId, Change, Commit, Error, Write, rules};
-use crate::time::UnixTime;
+use super::transaction::Transaction;
+use super::work::{Done, Outcomes, Work};
+use super::{connection, imports};
+use crate::store::{Commit, Error, Write};
 
 /// A request to the thread, and the channel of its answer.
 pub(super) enum Job {
@@ -24,31 +26,6 @@ pub(super) enum Job {
     /// Close the store, also for handles that are still there.
     Close(oneshot::Sender<Result<(), String>>),
 }
-
-pub(super) enum Work {
-    Change(Change),
-    /// Writes more than a decision does, and keeps nothing: is there room?
-    Try,
-    Expire {
-        now: UnixTime,
-        audit_before: UnixTime,
-    },
-    /// Moves or deletes some rows of imports that are over.
-    Settle,
-    /// Drops the imports that an earlier holder of the audit chain left.
-    Abandon,
-}
-
-pub(super) enum Done {
-    Change(Commit),
-    Tried,
-    Expired(u64),
-    /// So many rows changed.
-    Settled(u64),
-}
-
-/// The outcome of each work of a transaction.
-type Outcomes = Vec<Result<Done, Error>>;
 
 /// Hands work to the thread and waits until it is durable, or refused.
 pub(super) async fn done(jobs: &SyncSender<Job>, work: Work) -> Result<Done, Error> {
@@ -66,6 +43,7 @@ pub(super) async fn done(jobs: &SyncSender<Job>, work: Work) -> Result<Done, Err
 /// The thread's side of the store.
 pub(super) struct Writer {
     store: Opened,
+    cell: Arc<StoreCell>,
     readers: Arc<Readers>,
     health: Arc<Health>,
     /// The connection carries a long log over by itself, after a commit.
@@ -84,14 +62,6 @@ struct Held {
     answers: Vec<(Reply, Outcome)>,
 }
 
-impl Work {
-    /// True for a batch of an import.
-    fn stages(&self) -> bool {
-        matches!(self, Work::Change(change)
-            if change.writes.iter().any(|write| matches!(write, Write::StageDevices { .. })))
-    }
-}
-
 /// The outcome of the last transaction. Shared by the thread and the store's handles.
 #[derive(Debug, Default)]
 pub(super) struct Health(AtomicBool);
@@ -108,7 +78,9 @@ impl Health {
 
 impl Writer {
     pub(super) fn new(store: Opened, readers: Arc<Readers>, health: Arc<Health>) -> Writer {
-        Writer { store, readers, health, carries: true, tending: Some(Instant::now()), held: None }
+        let cell = Arc::clone(readers.cell());
+        let tending = Some(Instant::now());
+        Writer { store, cell, readers, health, carries: true, tending, held: None }
     }
 
     /// Serves until the last handle of the store is gone, or it is to be closed.
@@ -129,6 +101,7 @@ impl Writer {
             let mut batch = Vec::new();
             for job in first.into_iter().chain(jobs.try_iter().take(BATCH - 1)) {
                 match job {
+                    Job::Do(work @ Work::Unlock(..), reply) => self.serve(vec![(work, reply)]),
                     Job::Do(work, reply) => batch.push((work, reply)),
                     Job::Close(reply) => closing.push(reply),
                 }
@@ -208,6 +181,9 @@ impl Writer {
         if self.tending.is_none() && works.iter().any(published) {
             self.tending = Some(Instant::now());
         }
+        if transacted.is_ok() {
+            self.take_keys(&works);
+        }
         let outcomes =
             transacted.unwrap_or_else(|error| works.iter().map(|_| Err(error.clone())).collect());
         let shared = works.iter().any(|work| !work.stages());
@@ -248,7 +224,8 @@ impl Writer {
         // A connection that failed is closed here, which rolls back, and the next batch opens a new
         // one.
         connection::begin(&conn, &self.store.turn).map_err(Fault::from)?;
-        let (outcomes, reached) = work_through(&conn, works, self.store.claim.chain)?;
+        let transaction = Transaction { conn: &conn, chain: self.store.claim.chain };
+        let (outcomes, reached) = transaction.work_through(works, &self.cell)?;
         if let Err(error) = conn.execute_batch("COMMIT") {
             drop(conn);
             if was_not_kept(&error) {
@@ -268,6 +245,16 @@ impl Writer {
         }
     }
 
+    /// Takes the keys that a transaction unlocked the store with.
+    fn take_keys(&mut self, works: &[Work]) {
+        for work in works {
+            if let Work::Unlock(keys, _) = work {
+                self.cell.set(keys.clone());
+                self.tend(Work::Abandon);
+            }
+        }
+    }
+
     /// Sees, before a commit is answered, that the next start will find it, and tells the witness.
     fn kept(&self, reached: &Identity) -> Result<(), String> {
         self.store.place.unmoved()?;
@@ -275,63 +262,6 @@ impl Writer {
         let _ = self.store.witness.note(reached);
         Ok(())
     }
-}
-
-/// The work between the beginning and the commit, and the identity that the store then has; none if
-/// it did not move.
-fn work_through(
-    conn: &Connection,
-    works: &[Work],
-    chain: ChainId,
-) -> Result<(Outcomes, Option<Identity>), Fault> {
-    let before = audit::head(conn, chain)?;
-    let mut head = before.clone();
-    let mut outcomes = Vec::with_capacity(works.len());
-    for work in works {
-        conn.prepare_cached("SAVEPOINT one")?.execute([])?;
-        let outcome = match work {
-            Work::Change(change) => {
-                apply::apply(conn, head.clone(), change).map(|(committed, moved)| {
-                    head = moved;
-                    Done::Change(Commit::Committed(committed))
-                })
-            }
-            Work::Try => try_room(conn).map(|()| Done::Tried),
-            Work::Settle => imports::settle(conn, rules::SETTLED_AT_ONCE).map(Done::Settled),
-            Work::Abandon => imports::abandon_of(conn, chain)
-                .map(|gone| Done::Settled(u64::try_from(gone).unwrap_or(u64::MAX))),
-            Work::Expire { now, audit_before } => {
-                apply::expire(conn, *now, *audit_before, BATCH_ROWS).map(Done::Expired)
-            }
-        };
-        let outcome = match outcome {
-            Ok(done) => Ok(done),
-            Err(Fault::Sqlite(error))
-                if error.sqlite_error_code() != Some(rusqlite::ErrorCode::ConstraintViolation) =>
-            {
-                return Err(Fault::Sqlite(error));
-            }
-            Err(fault) => {
-                conn.prepare_cached("ROLLBACK TO one")?.execute([])?;
-                match fault {
-                    Fault::Conflict(conflict) => Ok(Done::Change(Commit::Conflict(conflict))),
-                    fault => Err(Error::from(fault)),
-                }
-            }
-        };
-        conn.prepare_cached("RELEASE one")?.execute([])?;
-        outcomes.push(outcome);
-    }
-    if head != before {
-        audit::move_head(conn, &before, &head)?;
-    }
-    let changed = outcomes.iter().any(|outcome| match outcome {
-        Ok(Done::Change(Commit::Committed(_)) | Done::Tried) => true,
-        Ok(Done::Expired(changed) | Done::Settled(changed)) => *changed > 0,
-        Ok(Done::Change(Commit::Conflict(_))) | Err(_) => false,
-    });
-    let reached = if changed { Some(identity::advance(conn)?) } else { None };
-    Ok((outcomes, reached))
 }
 
 /// True if a commit failed before its log could count as whole: no room for a page, or a page that
@@ -353,20 +283,16 @@ fn was_not_kept(error: &rusqlite::Error) -> bool {
     matches!(code, Some(ffi::SQLITE_FULL | ffi::SQLITE_IOERR_WRITE))
 }
 
-/// Writes [`ROOM`] bytes and removes them in the same transaction. Their pages are wiped and not
-/// only let go (`secure_delete`), so they are written to the log all the same.
-fn try_room(conn: &Connection) -> Result<(), Fault> {
-    conn.prepare_cached(sql::VALUE_PUT)?.execute((TRIED, vec![0_u8; ROOM]))?;
-    conn.prepare_cached(sql::VALUE_DELETE)?.execute([TRIED])?;
-    Ok(())
-}
-
 /// The outcome of work whose commit failed. A conflict stays one: no part of that change was made
 /// either way.
 fn in_doubt(outcome: Result<Done, Error>, reason: &str) -> Result<Done, Error> {
     match outcome {
         Ok(
-            Done::Change(Commit::Committed(_)) | Done::Expired(_) | Done::Settled(_) | Done::Tried,
+            Done::Change(Commit::Committed(_))
+            | Done::Expired(_)
+            | Done::Settled(_)
+            | Done::Tried
+            | Done::Unlocked,
         ) => Err(Error::Unknown(reason.to_owned())),
         other => other,
     }
@@ -383,12 +309,3 @@ pub(super) const QUEUE: usize = 4_096;
 
 /// The most changes that share a transaction.
 const BATCH: usize = 512;
-
-/// The most rows of a kind that expire in one transaction: others wait behind it.
-const BATCH_ROWS: u32 = 500;
-
-/// The name of the value that is written to see whether there is room. It is never kept.
-const TRIED: &str = "store.room";
-
-/// More than a transaction of one decision needs.
-const ROOM: usize = 64 * 1_024;

@@ -1,0 +1,50 @@
+//! Work for the thread that writes, and its outcomes.
+
+use crate::store::{Adoption, Change, Commit, Error, StoreKeys, Write};
+use crate::time::UnixTime;
+
+/// A piece of work, which is done wholly or not at all.
+pub(super) enum Work {
+    Change(Change),
+    /// Writes more than a decision does, and keeps nothing: is there room?
+    Try,
+    Expire {
+        now: UnixTime,
+        audit_before: UnixTime,
+    },
+    /// Moves or deletes some rows of imports that are over.
+    Settle,
+    /// Drops the imports that an earlier holder of the audit chain left.
+    Abandon,
+    /// Takes the keys of the store, and adopts a store that never had any. Has a transaction of its
+    /// own.
+    Unlock(StoreKeys, Option<Adoption>),
+}
+
+pub(super) enum Done {
+    Change(Commit),
+    Tried,
+    Unlocked,
+    Expired(u64),
+    /// So many rows changed.
+    Settled(u64),
+}
+
+/// The outcome of each work of a transaction.
+pub(super) type Outcomes = Vec<Result<Done, Error>>;
+
+impl Work {
+    /// True for a batch of an import.
+    pub(super) fn stages(&self) -> bool {
+        matches!(self, Work::Change(change)
+            if change.writes.iter().any(|write| matches!(write, Write::StageDevices { .. })))
+    }
+
+    /// The time of its first audit row.
+    pub(super) fn time(&self) -> Option<UnixTime> {
+        match self {
+            Work::Change(change) => change.audit.first().map(|event| event.at),
+            _ => None,
+        }
+    }
+}
