@@ -117,7 +117,7 @@ impl Restore {
     fn restore(&self, path: &Path) -> Result<Report, Failure> {
         let caller = CallerId::new(format!("uid:{}", Uid::effective()));
         let leads = if self.none_ahead { Leads::Owners } else { Leads::Unknown };
-        let keyring = keyring(self.key.as_deref())?;
+        let keyring = keyring(path, self.key.as_deref())?;
         let wanted = sqlite::Restore {
             now: SystemClock.read().wall,
             caller: &caller,
@@ -223,21 +223,30 @@ fn check(path: Option<&Path>, key: Option<&Path>) -> Result<Report, Failure> {
 
 /// Looks at a store that no agent holds.
 pub(super) fn look(path: &Path, key: Option<&Path>) -> Result<CheckReport, Failure> {
-    let keyring = keyring(key)?;
-    sqlite::alone(path)
+    let keyring = keyring(path, key)?;
+    let report = sqlite::alone(path)
         .and_then(|alone| alone.check(keyring.as_ref()))
-        .map_err(|error| refused(error, path))
+        .map_err(|error| refused(error, path))?;
+    match key {
+        Some(_) if report.wrong_keys => {
+            Err(refused(OpenError::WrongKeys(path.display().to_string()), path))
+        }
+        _ => Ok(report),
+    }
 }
 
-/// The sealing keys in this file, or those that an agent of this user would use, if there are any
-/// to be read.
-fn keyring(key: Option<&Path>) -> Result<Option<Keyring>, Failure> {
+/// The sealing keys in this file; or those beside the store and those that an agent of this user
+/// would use, as far as they can be read.
+fn keyring(store: &Path, key: Option<&Path>) -> Result<Option<Keyring>, Failure> {
     if let Some(path) = key {
         let named = Keyring::from_file(path).map(Some);
         return named.map_err(|error| Failure::bad_input(error.to_string()));
     }
-    let config = Config::load(None).ok();
-    Ok(config.and_then(|config| Keyring::from_file(config.key_file()).ok()))
+    let configured = Config::load(None).ok().map(|config| config.key_file());
+    let beside = store.with_file_name("sealing.key");
+    let found = [Some(beside), configured].into_iter().flatten();
+    let found = found.filter_map(|path| Keyring::from_file(path).ok());
+    Ok(found.reduce(|keys, others| keys.and(&others)))
 }
 
 /// The store that an agent of this user would serve from.

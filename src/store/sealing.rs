@@ -181,6 +181,14 @@ impl Keyring {
         Keyring::from_file(path)
     }
 
+    /// These keys, and the others beside them.
+    #[must_use]
+    pub fn and(&self, others: &Keyring) -> Keyring {
+        let mut keys = (*self.keys).clone();
+        keys.extend(others.keys.iter().map(|(id, cipher)| (*id, cipher.clone())));
+        Keyring { keys: Arc::new(keys), ..self.clone() }
+    }
+
     /// A new random key as it stands in a file.
     ///
     /// # Errors

@@ -184,7 +184,7 @@ async fn check_finds_changes_made_by_hand() {
         ("DELETE FROM audit WHERE place = 4", "the audit log is broken at row 4"),
         ("DELETE FROM audit", "the audit log is broken at row 1"),
         (
-            "INSERT INTO audit SELECT 5, at, body, hash FROM audit WHERE place = 4",
+            "INSERT INTO audit SELECT 5, at, body, hash, mac FROM audit WHERE place = 4",
             "the audit log is broken at row 5",
         ),
         ("DELETE FROM control", "the table control has not exactly one first row"),

@@ -120,7 +120,12 @@ impl Round {
             self.note(format!("… killed after {after:?}, and run again"));
             self.place.run_killed(&["store", "restore"], path, after);
         }
-        let ended = self.place.run(&["store", "restore"], path);
+        let mut ended = self.place.run(&["store", "restore"], path);
+        if ended.exit != Some(0) && self.keys.len() > 1 && ended.said.contains("--key") {
+            self.note("… refused; all sealing keys are put back");
+            self.write_keys(&self.keys.clone());
+            ended = self.place.run(&["store", "restore"], path);
+        }
         if ended.exit == Some(0) {
             Ok(())
         } else {

@@ -149,16 +149,27 @@ impl Place {
 
     /// Runs the program to its end.
     pub(crate) fn run(&self, arguments: &[&str], path: &Path) -> Ended {
-        let output = command(arguments, path).output().unwrap();
+        let output = self.command(arguments, path).output().unwrap();
         Ended {
             exit: output.status.code(),
             said: String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
         }
     }
 
+    /// A command of the program about a store, with its sealing keys.
+    fn command(&self, arguments: &[&str], path: &Path) -> Command {
+        let mut command = twostep();
+        command.args(arguments).arg(path).stdin(Stdio::null());
+        if self.key().exists() {
+            command.arg("--key").arg(self.key());
+        }
+        command
+    }
+
     /// Runs the program and kills it after a while.
     pub(crate) fn run_killed(&self, arguments: &[&str], path: &Path, after: Duration) {
-        let mut child = command(arguments, path)
+        let mut child = self
+            .command(arguments, path)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -208,12 +219,6 @@ impl Drop for Agent {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn command(arguments: &[&str], path: &Path) -> Command {
-    let mut command = twostep();
-    command.args(arguments).arg(path).stdin(Stdio::null());
-    command
 }
 
 /// A path beside another one.

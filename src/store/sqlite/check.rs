@@ -27,6 +27,9 @@ pub struct CheckReport {
     pub devices: u64,
     /// True for a backup that was not restored.
     pub copy: bool,
+    /// True if the sealing keys that were given are not those of this store: rows were then not
+    /// authenticated.
+    pub wrong_keys: bool,
     /// The report on the audit chains; none if it could not be read at all.
     pub audit: Option<AuditReport>,
     /// Each problem in a sentence. Empty for a sound store.
@@ -201,20 +204,21 @@ fn report(
         conn.execute_batch(if schema < CHAINS { ROWS } else { PLACED_ROWS })?;
         conn.execute_batch(UNSEALED)?;
     }
-    let (mut keys, mut problems) = (None, Vec::from_iter(problem));
-    if let Some(keyring) = keyring {
-        match cell::keys_of(conn, &Log::read(conn)?, Some(keyring)) {
-            Ok(found) => keys = found,
-            Err(error) => problems.push(error.to_string()),
-        }
-    }
+    let keys = match keyring {
+        Some(_) => cell::keys_of(conn, &Log::read(conn)?, keyring),
+        None => Ok(None),
+    };
+    let wrong_keys = matches!(keys, Err(OpenError::WrongKeys(_)));
+    let keys = if wrong_keys { None } else { keys? };
+    let problems = problem.into_iter().collect();
     let mut check = Check { conn, keys: keys.as_ref(), problems };
     check.structure();
     let accounts = check.accounts();
     let devices = check.devices();
     check.others();
     let audit = check.audit();
-    Ok(CheckReport { accounts, devices, copy, audit, problems: check.problems })
+    let problems = check.problems;
+    Ok(CheckReport { accounts, devices, copy, wrong_keys, audit, problems })
 }
 
 struct Check<'a> {
