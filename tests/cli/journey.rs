@@ -176,22 +176,24 @@ fn a_backup_is_restored(mut agent: Agent) {
     assert_eq!(agent.stop(), Some(0));
 
     assert_eq!(agent.done(&["--json", "store", "check", copy], "").json()["copy"], true);
-    let restored = agent.done(&["store", "restore", copy], "");
+    let key = agent.folder.path().join("state/sealing.key");
+    let key = key.to_str().unwrap();
+    let without = agent.run(&["store", "restore", copy], "");
+    assert!(without.exit == 1 && without.err.contains("--key"), "{without:?}");
+    let restored = agent.done(&["store", "restore", copy, "--key", key], "");
     for told in ["deactivated", "API keys that were revoked", "--accept", "found far ahead"] {
         assert!(restored.err.contains(told), "{told}: {restored:?}");
     }
     assert_eq!(agent.done(&["--json", "store", "check", copy], "").json()["copy"], false);
     // A restored store is restored again, and what is known of it is said in JSON.
-    let again = agent.done(&["--json", "store", "restore", copy, "--none-ahead"], "").json();
+    let again = ["--json", "store", "restore", copy, "--none-ahead", "--key", key];
+    let again = agent.done(&again, "").json();
     assert_eq!((&again["restored"], again["unknown"].as_array().unwrap().len()), (&true.into(), 4));
     assert_eq!(agent.run(&["store", "restore"], "").exit, 2);
     assert_eq!(agent.run(&["store", "restore", copy, "--accept"], "").exit, 2);
-    assert_eq!(
-        agent
-            .done(&["audit", "verify", "--store", store.to_str().unwrap(), "--json"], "")
-            .json()["ok"],
-        true
-    );
+    let store = store.to_str().unwrap();
+    let verified = agent.done(&["audit", "verify", "--store", store, "--json"], "").json();
+    assert_eq!((&verified["ok"], &verified["authenticated"]), (&true.into(), &true.into()));
 }
 
 #[test]

@@ -205,8 +205,8 @@ fn report(
         conn.execute_batch(UNSEALED)?;
     }
     let keys = match keyring {
-        Some(_) => cell::keys_of(conn, &Log::read(conn)?, keyring),
-        None => Ok(None),
+        Some(_) if schema >= SEALED => cell::keys_of(conn, &Log::read(conn)?, keyring),
+        _ => Ok(None),
     };
     let wrong_keys = matches!(keys, Err(OpenError::WrongKeys(_)));
     let keys = if wrong_keys { None } else { keys? };
