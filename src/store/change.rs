@@ -30,6 +30,8 @@ pub struct Adoption {
     pub caller: CallerId,
     /// Writes of the same transaction.
     pub writes: Vec<Write>,
+    /// Audit rows of these writes.
+    pub audit: Vec<Event>,
 }
 
 /// One write of a [`Change`].
@@ -201,6 +203,11 @@ pub enum Write {
         name: String,
         /// The value.
         value: Vec<u8>,
+    },
+    /// Drops a value.
+    DropValue {
+        /// The name.
+        name: String,
     },
     /// Replaces a sealed secret by the same secret under another key, if it is still what it was.
     Reseal {

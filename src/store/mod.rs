@@ -207,8 +207,14 @@ pub trait Store: Send + Sync {
     fn expire(&self, now: UnixTime, audit_before: UnixTime) -> Answer<'_, u64>;
 }
 
-/// The name of the pepper among the store's values.
-pub(crate) const PEPPER: &str = "pepper";
+/// The name of the pepper among the values of a store whose rows are authenticated.
+///
+/// Its seal is bound to the name, so that no editor can make it the pepper of a store that was
+/// never authenticated: that one is adopted with the rows that it holds.
+pub(crate) const PEPPER: &str = "pepper of authenticated rows";
+
+/// The name of the pepper in a store of an earlier schema.
+pub(crate) const EARLIER_PEPPER: &str = "pepper";
 
 /// Copies a store while it serves.
 #[cfg(feature = "sqlite")]

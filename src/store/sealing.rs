@@ -285,6 +285,11 @@ impl Sealer {
         }
     }
 
+    /// The fingerprint that stores of earlier schemas have of a seed: of its bytes as they are.
+    pub(crate) fn earlier_fingerprint(&self, seed: &Seed) -> Fingerprint {
+        self.fingerprint_of(seed.expose())
+    }
+
     fn fingerprint_of(&self, key: &[u8]) -> Fingerprint {
         Fingerprint(self.digest("seed", &[key]))
     }

@@ -11,6 +11,7 @@
 
 mod account;
 mod add;
+mod adopt;
 mod api_key;
 mod authority;
 mod bound;

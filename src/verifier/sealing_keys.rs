@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::secret::Secret;
 use crate::store;
 use crate::store::{
-    Action, Adoption, Change, Commit, Event, KeyError, KeyNeed, KeyNeeds, Keyring, PEPPER,
+    Action, Change, Commit, EARLIER_PEPPER, Event, KeyError, KeyNeed, KeyNeeds, Keyring, PEPPER,
     Resealable, SealedPlace, Sealer, SealingKeyId, StoreKeys, Write,
 };
 use crate::verifier::decide::contend;
@@ -183,39 +183,60 @@ impl Verifier {
     }
 
     /// The store's pepper, which is made if there is none, and the keyring with its key in its
-    /// file. The store is unlocked with it.
+    /// file. The store is unlocked with it, and adopted if it never was.
     pub(super) async fn pepper(&self, keyring: Keyring) -> Result<(Keyring, Secret), Error> {
-        let (keyring, pepper) = self.found_pepper(keyring).await?;
-        let keys = StoreKeys::of(&pepper).ok_or(KeyError::Wrong)?;
-        let adoption = Adoption {
-            at: self.core.clock.read().wall,
-            caller: self.caller.clone(),
-            writes: Vec::new(),
-        };
-        self.core.store.unlock(keys, Some(adoption)).await?;
-        Ok((keyring, pepper))
-    }
-
-    async fn found_pepper(&self, keyring: Keyring) -> Result<(Keyring, Secret), Error> {
-        let place = SealedPlace::Value { name: PEPPER.to_owned() };
-        let (place, keyring) = (&place, &keyring);
+        let keyring = &keyring;
         contend(|| async move {
-            if let Some(sealed) = self.core.store.value(PEPPER).await? {
-                let keyring = keyring.clone().of_sealed_store()?;
-                return match keyring.open(place, &store::Sealed::from_bytes(sealed)) {
-                    Some(pepper) => Ok(Some((keyring, pepper))),
-                    None => Err(self.misfit(&keyring).await?.into()),
-                };
+            let (keyring, pepper, adoption) = match self.core.store.value(PEPPER).await? {
+                Some(sealed) => {
+                    let keyring = keyring.clone().of_sealed_store()?;
+                    let pepper = self.opened(&keyring, PEPPER, sealed).await?;
+                    (keyring, pepper, None)
+                }
+                None => {
+                    let (keyring, pepper) = self.pepper_to_adopt(keyring.clone()).await?;
+                    let adoption = self.adoption(&keyring, &pepper).await?;
+                    (keyring, pepper, Some(adoption))
+                }
+            };
+            let (keys, adopts) =
+                (StoreKeys::of(&pepper).ok_or(KeyError::Wrong)?, adoption.is_some());
+            match self.core.store.unlock(keys, adoption).await {
+                Ok(()) => Ok(Some((keyring, pepper))),
+                // Of two processes the second takes the pepper of the first.
+                Err(_) if adopts && self.core.store.value(PEPPER).await?.is_some() => Ok(None),
+                Err(error) => Err(error.into()),
             }
-            let pepper = keyring.saved()?.seal(place, &store::random::<32>()?[..])?;
-            let write =
-                Write::InitValue { name: PEPPER.to_owned(), value: pepper.as_bytes().to_vec() };
-            // Of two processes the second takes the pepper of the first.
-            let change = Change { account: None, writes: vec![write], audit: Vec::new() };
-            let _ = self.core.store.commit(change).await?;
-            Ok(None)
         })
         .await
+    }
+
+    /// The pepper of a store that was never authenticated: that of an earlier schema, or a new one.
+    async fn pepper_to_adopt(&self, keyring: Keyring) -> Result<(Keyring, Secret), Error> {
+        if let Some(sealed) = self.core.store.value(EARLIER_PEPPER).await? {
+            let keyring = keyring.of_sealed_store()?;
+            let pepper = self.opened(&keyring, EARLIER_PEPPER, sealed).await?;
+            return Ok((keyring, pepper));
+        }
+        let sealed = self.core.store.secrets_by_key(None).await?;
+        if !sealed.is_empty() || !self.core.store.api_keys().await?.is_empty() {
+            let gone = "its pepper is gone, and what it holds is not";
+            return Err(store::Error::Corrupt(gone.to_owned()).into());
+        }
+        Ok((keyring.saved()?, Secret::from(&store::random::<32>()?[..])))
+    }
+
+    async fn opened(
+        &self,
+        keyring: &Keyring,
+        name: &str,
+        sealed: Vec<u8>,
+    ) -> Result<Secret, Error> {
+        let place = SealedPlace::Value { name: name.to_owned() };
+        match keyring.open(&place, &store::Sealed::from_bytes(sealed)) {
+            Some(pepper) => Ok(pepper),
+            None => Err(self.misfit(keyring).await?.into()),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod backups;
 mod chains;
+mod editor;
 mod files;
 mod imports;
 mod plans;

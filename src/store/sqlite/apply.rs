@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::audit::Appender;
 use super::fault::Fault;
+use super::ledger::see_intact;
 use super::row::{
     AccountColumns, first, from_json, kind, parsed, state, stored, to_json, unsigned,
 };
@@ -109,6 +110,7 @@ impl Applying<'_> {
                 self.one(Conflict::Revision, sql::VALUE_INIT, (name, value))
             }
             Write::PutValue { name, value } => self.run(sql::VALUE_PUT, (name, value)),
+            Write::DropValue { name } => self.run(sql::VALUE_DELETE, [name]),
             Write::Reseal { seen, sealed } => self.reseal(seen, sealed),
             Write::NoteTime(time) => self.run(sql::TIME_NOTE, [stored(time.0)]),
             Write::AcceptTime(time) => self.run(sql::TIME_ACCEPT, [stored(time.0)]),
@@ -247,7 +249,8 @@ impl Applying<'_> {
     }
 
     fn signing_key(&self, kid: &str) -> Result<Option<SigningKeyRecord>, Fault> {
-        let body: Option<String> = self.find(sql::SIGNING_KEY, [kid])?;
+        let body: Option<String> =
+            read::intact(self.conn, "a signing key", sql::SIGNING_KEY, [kid])?;
         body.map(|body| from_json("a signing key", &body)).transpose()
     }
 
@@ -342,6 +345,7 @@ fn committed(conn: &Connection, account: Option<&AccountId>) -> Result<Committed
     let mut statement = conn.prepare_cached(sql::CONTROL_AND_MARKS)?;
     let mut rows = statement.query([account.map(AccountId::as_str)])?;
     while let Some(row) = rows.next()? {
+        see_intact(row, 3, "the account or the control row")?;
         let number = unsigned(row.get(1)?);
         if row.get::<_, i64>(0)? == 0 {
             committed.control_version = number;

@@ -8,6 +8,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use rusqlite::backup::{Backup, StepResult};
@@ -17,6 +18,7 @@ use super::audit::Appender;
 use super::connection::{Hold, beside};
 use super::fault::Fault;
 use super::identity::{Identity, Usage};
+use super::ledger::Ledger;
 use super::open::Entered;
 use super::place::Place;
 use super::row::{account_id, first};
@@ -119,14 +121,22 @@ fn made_fit(path: &Path, wanted: &Restore<'_>) -> Result<Restored, OpenError> {
     let mut conn = connection::writer(path)?;
     migrations::run(&mut conn)?;
     whole(&conn, path)?;
+    let ledger = Arc::<Ledger>::default();
+    let mut conn = ledger.keep(conn)?;
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let was = identity::read(&transaction)?;
     let epoch = was.epoch.max(found.epoch_seen()).saturating_add(1).max(moment());
     let keys = cell::keys_of(&transaction, &Log::read(&transaction)?, wanted.keyring)?;
     let key = keys.as_ref().map(|keys| &keys.audit);
+    ledger.take(keys.as_ref().map(|keys| &keys.rows));
+    if let Some(foreign) = ledger.look(&transaction, &was)?.into_iter().next() {
+        return Err(OpenError::Damaged { path: String::new(), reason: foreign });
+    }
+    ledger.begin(&transaction, &was)?;
     let restored = raise(&transaction, wanted, key)?;
     let identity = Identity { epoch, usage: Usage::Closed, ..was.next() };
     identity::write(&transaction, &identity)?;
+    ledger.write(&transaction, &identity)?;
     if let Some(key) = key {
         seal::write(&transaction, key)?;
     }

@@ -1,26 +1,40 @@
 //! The keys that authenticate an open store's rows, which its writer and its readers share.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rusqlite::Connection;
 
 use super::fault::Fault;
+use super::ledger::Ledger;
 use super::seal::Log;
 use super::{read, sql};
 use crate::store::{Keyring, OpenError, PEPPER, Sealed, SealedPlace, StoreKeys};
 
 /// The keys, once the verifier has given them.
-#[derive(Debug, Default)]
-pub(super) struct StoreCell(OnceLock<StoreKeys>);
+#[derive(Default)]
+pub(super) struct StoreCell {
+    keys: OnceLock<StoreKeys>,
+    ledger: Arc<Ledger>,
+}
 
 impl StoreCell {
     pub(super) fn keys(&self) -> Option<&StoreKeys> {
-        self.0.get()
+        self.keys.get()
     }
 
     /// The first keys stay: a store has one pepper.
     pub(super) fn set(&self, keys: StoreKeys) {
-        let _ = self.0.set(keys);
+        let _ = self.keys.set(keys);
+    }
+
+    /// Lets the ledger have the key of the store that was unlocked, and no other.
+    pub(super) fn settle(&self) {
+        self.ledger.take(self.keys().map(|keys| &keys.rows));
+    }
+
+    /// The tags of the rows.
+    pub(super) fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
     }
 
     /// The keys for a transaction that writes. A store that was authenticated once is written to

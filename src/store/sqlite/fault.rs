@@ -9,6 +9,9 @@ pub(super) enum Fault {
     Conflict(Conflict),
     /// A row cannot be read.
     Corrupt(String),
+    /// A row is older than one that was read before. A read that began before the newer one was
+    /// written sees it, too: the next one does not.
+    Behind(String),
     /// The store's keys were not given.
     Locked,
     /// SQLite failed.
@@ -48,7 +51,7 @@ impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Fault::Conflict(conflict) => write!(f, "{conflict:?}"),
-            Fault::Corrupt(what) => f.write_str(what),
+            Fault::Corrupt(what) | Fault::Behind(what) => f.write_str(what),
             Fault::Locked => f.write_str(LOCKED),
             Fault::Sqlite(error) => error.fmt(f),
         }
@@ -60,7 +63,7 @@ impl From<Fault> for Error {
     fn from(fault: Fault) -> Error {
         match fault {
             Fault::Conflict(_) => Error::Unavailable("a read conflicted".to_owned()),
-            Fault::Corrupt(what) => Error::Corrupt(what),
+            Fault::Corrupt(what) | Fault::Behind(what) => Error::Corrupt(what),
             Fault::Locked => Error::Unavailable(LOCKED.to_owned()),
             Fault::Sqlite(error) if no_room(&error) => Error::Full(error.to_string()),
             Fault::Sqlite(error) => Error::Unavailable(error.to_string()),

@@ -78,6 +78,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0006_keys_of_hmac.sql"),
     include_str!("../migrations/0007_revocations_by_account.sql"),
     include_str!("../migrations/0008_audit_keyed.sql"),
+    include_str!("../migrations/0009_authenticated.sql"),
 ];
 
 /// The step since which a store has an identity.

@@ -24,6 +24,7 @@ mod fault;
 mod identity;
 mod imports;
 mod keys;
+mod ledger;
 mod log;
 mod migrations;
 mod open;
@@ -31,8 +32,11 @@ mod place;
 mod read;
 mod readers;
 mod row;
+mod rows;
 mod seal;
+mod seen;
 mod sql;
+mod sum;
 mod transaction;
 mod vet;
 mod witness;
@@ -40,6 +44,8 @@ mod work;
 mod writer;
 
 pub use backup::{Restore, Restored, restore, restore_as};
+#[doc(hidden)]
+pub use check::foreign_rows;
 pub use check::{Alone, CheckReport, Standing, alone, check, check_with, standing};
 
 use std::path::{Path, PathBuf};
@@ -169,14 +175,14 @@ impl SqliteStore {
 
     /// Reads here and now: a look-up in an index takes microseconds, less than to hand it to
     /// another thread.
-    fn here<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Error> {
+    fn here<T>(&self, read: impl Fn(&Connection) -> Result<T, Fault>) -> Result<T, Error> {
         self.open.readers.read(read)
     }
 
     /// Reads on a thread that may take its time.
     async fn elsewhere<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        read: impl Fn(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {
         let open = Arc::clone(&self.open);
         let read = tokio::task::spawn_blocking(move || open.readers.read(read));
@@ -287,9 +293,10 @@ impl Store for SqliteStore {
     fn consumed<'a>(&'a self, id: &'a str, now: UnixTime) -> Answer<'a, Option<AccountId>> {
         Box::pin(async move {
             self.here(|conn| {
-                let found: Option<String> =
-                    read::one(conn, sql::SINGLE_USE_CONSUMED, (id, row::stored(now.0)))?;
                 let what = "the account of a single-use item";
+                let values = (id, row::stored(now.0));
+                let found: Option<String> =
+                    read::intact(conn, what, sql::SINGLE_USE_CONSUMED, values)?;
                 found.map(|account| row::account_id(what, &account)).transpose()
             })
         })
@@ -325,25 +332,33 @@ impl Store for SqliteStore {
 
     fn control_version(&self) -> Answer<'_, u64> {
         Box::pin(async move {
-            self.here(|conn| Ok(read::one(conn, sql::CONTROL_VERSION, [])?.map_or(0, unsigned)))
+            self.here(|conn| {
+                let version = read::intact(conn, CONTROL_ROW, sql::CONTROL_VERSION, [])?;
+                Ok(version.map_or(0, unsigned))
+            })
         })
     }
 
     fn signing_keys(&self) -> Answer<'_, Vec<SigningKeyRecord>> {
-        Box::pin(async move { self.here(|conn| read::bodies(conn, sql::ALL_SIGNING_KEYS, [])) })
+        Box::pin(async move {
+            self.here(|conn| read::keys(conn, sql::ALL_SIGNING_KEYS, sql::SIGNING_KEYS_SET))
+        })
     }
 
     fn api_keys(&self) -> Answer<'_, Vec<ApiKeyRecord>> {
-        Box::pin(async move { self.here(|conn| read::bodies(conn, sql::ALL_API_KEYS, [])) })
+        Box::pin(
+            async move { self.here(|conn| read::keys(conn, sql::ALL_API_KEYS, sql::API_KEYS_SET)) },
+        )
     }
 
     fn value<'a>(&'a self, name: &'a str) -> Answer<'a, Option<Vec<u8>>> {
-        Box::pin(async move { self.here(|conn| read::one(conn, sql::VALUE, [name])) })
+        Box::pin(async move { self.here(|conn| read::intact(conn, "a value", sql::VALUE, [name])) })
     }
 
     fn highest_time(&self) -> Answer<'_, Option<UnixTime>> {
         Box::pin(async move {
-            let time: Option<Option<i64>> = self.here(|conn| read::one(conn, sql::TIME, []))?;
+            let time: Option<Option<i64>> =
+                self.here(|conn| read::intact(conn, CONTROL_ROW, sql::TIME, []))?;
             Ok(time.flatten().map(|time| UnixTime(unsigned(time))))
         })
     }
@@ -411,6 +426,21 @@ impl std::fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SqliteStore(..)")
     }
+}
+
+/// The control row in messages.
+const CONTROL_ROW: &str = "the control row";
+
+/// The tables whose rows are authenticated, each with what its tags cover.
+#[doc(hidden)]
+pub fn authenticated() -> impl Iterator<Item = (&'static str, &'static str)> {
+    rows::TABLES.iter().map(|table| (table.name, table.covers))
+}
+
+/// Gives a connection the functions that the store's statements use.
+#[doc(hidden)]
+pub fn functions(conn: &Connection) -> rusqlite::Result<()> {
+    Arc::<ledger::Ledger>::default().functions(conn, ledger::Notes::AtOnce)
 }
 
 /// Every statement that the store runs while it serves, with its name.

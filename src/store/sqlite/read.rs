@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
+use super::ledger::see_intact;
 use super::row::{account_id, first, from_json, imported_account, parsed, stored, unsigned};
 use super::sql;
 use crate::device::{Device, DeviceState, MfaKind, Tombstone};
@@ -24,9 +25,10 @@ pub(super) fn account(
 ) -> Result<Option<AccountSnapshot>, Fault> {
     let mut statement = conn.prepare_cached(sql::ACCOUNT_AND_DEVICES)?;
     let mut rows = statement.query([account.as_str()])?;
-    let (mut control_version, mut staged) = (0, None::<(u64, i64)>);
+    let (mut control_version, mut staged, mut missing) = (0, None::<(u64, i64)>, false);
     let (mut found, mut devices): (Option<(Account, Revision)>, Vec<Enrolled>) = (None, Vec::new());
     while let Some(row) = rows.next()? {
+        see_intact(row, 5, account.as_str())?;
         let number = unsigned(row.get(1)?);
         let revision = Revision(number);
         match row.get(0)? {
@@ -36,6 +38,7 @@ pub(super) fn account(
                 devices.push(Enrolled { device: json_in(row, 2, "a device")?, revision, seed });
             }
             2 => control_version = number,
+            4 => missing = number == 1 && found.is_none(),
             // A staged device of a published import: it counts as inserted.
             _ => {
                 let seed = row.get::<_, Option<Vec<u8>>>(3)?.map(Sealed::from_bytes);
@@ -43,6 +46,9 @@ pub(super) fn account(
                 staged.get_or_insert((0, row.get(4)?)).0 += 1;
             }
         }
+    }
+    if missing {
+        return Err(Fault::Behind(format!("the account {account} is gone")));
     }
     if let Some((count, at)) = staged {
         let new = || (imported_account(account, at), Revision(1));
@@ -184,20 +190,27 @@ pub(super) fn tombstones(
     serial: &str,
     fingerprints: &[Fingerprint],
 ) -> Result<Vec<(Option<Fingerprint>, Tombstone)>, Fault> {
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let mut rows: Vec<(Option<[u8; 32]>, String)> = Vec::new();
-    for row in conn.prepare_cached(sql::TOMBSTONES_OF_SERIAL)?.query_map([serial], read)? {
-        rows.push(row?);
-    }
+    let mut found = tombstones_by(conn, sql::TOMBSTONES_OF_SERIAL, [serial])?;
     for Fingerprint(fingerprint) in fingerprints {
-        let mut statement = conn.prepare_cached(sql::TOMBSTONES_OF_FINGERPRINT)?;
-        for row in statement.query_map([fingerprint], read)? {
-            rows.push(row?);
-        }
+        found.extend(tombstones_by(conn, sql::TOMBSTONES_OF_FINGERPRINT, [fingerprint])?);
     }
-    rows.into_iter()
-        .map(|(row, body)| Ok((row.map(Fingerprint), from_json("a tombstone", &body)?)))
-        .collect()
+    Ok(found)
+}
+
+fn tombstones_by(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+) -> Result<Vec<(Option<Fingerprint>, Tombstone)>, Fault> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        see_intact(row, 2, "a tombstone")?;
+        let fingerprint = row.get::<_, Option<[u8; 32]>>(0)?.map(Fingerprint);
+        found.push((fingerprint, json_in(row, 1, "a tombstone")?));
+    }
+    Ok(found)
 }
 
 pub(super) fn single_use(
@@ -205,15 +218,12 @@ pub(super) fn single_use(
     id: &str,
     now: UnixTime,
 ) -> Result<Option<SingleUse>, Fault> {
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
-    let found = conn
-        .prepare_cached(sql::SINGLE_USE)?
-        .query_row((id, stored(now.0)), read)
-        .optional()?;
-    let Some((account, kind, body, expires_at)): Option<(String, String, Vec<u8>, i64)> = found
-    else {
-        return Ok(None);
-    };
+    let mut statement = conn.prepare_cached(sql::SINGLE_USE)?;
+    let mut rows = statement.query((id, stored(now.0)))?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    see_intact(row, 4, "a single-use item")?;
+    let (account, kind): (String, String) = (row.get(0)?, row.get(1)?);
+    let (body, expires_at) = (row.get(2)?, row.get(3)?);
     let (account, kind) =
         (account_id("the account of a single-use item", &account)?, parsed("its kind", &kind)?);
     Ok(Some(SingleUse {
@@ -237,6 +247,7 @@ pub(super) fn revocations(
     let mut statement = snapshot.prepare_cached(sql::REVOKED_ACCOUNTS)?;
     let mut rows = statement.query((stored(since.0), limits.accounts))?;
     while let Some(row) = rows.next()? {
+        see_intact(row, 3, "a revocation")?;
         let account = account_id("an account", &row.get::<_, String>(0)?)?;
         found.accounts.push((
             account,
@@ -246,6 +257,7 @@ pub(super) fn revocations(
     let mut statement = snapshot.prepare_cached(sql::REVOKED_DEVICES)?;
     let mut rows = statement.query((stored(since.0), limits.devices))?;
     while let Some(row) = rows.next()? {
+        see_intact(row, 4, "a revocation")?;
         let account = account_id("a device's account", &row.get::<_, String>(0)?)?;
         let serial = parsed("a device's serial number", &row.get::<_, String>(1)?)?;
         let marks =
@@ -255,6 +267,7 @@ pub(super) fn revocations(
     let mut statement = snapshot.prepare_cached(sql::REVOKED_SESSIONS)?;
     let mut rows = statement.query((stored(now.0), limits.sessions))?;
     while let Some(row) = rows.next()? {
+        see_intact(row, 2, "a revocation")?;
         found.sessions.push((row.get(0)?, time(row.get(1)?)));
     }
     fold(&snapshot, (since, now), limits, &mut found)?;
@@ -288,6 +301,36 @@ fn fold(
     Ok(())
 }
 
+/// The first column of the only row, if there is one; the second tells that the row is intact.
+pub(super) fn intact<T: FromSql>(
+    conn: &Connection,
+    what: &str,
+    sql: &str,
+    params: impl Params,
+) -> Result<Option<T>, Fault> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    see_intact(row, 1, what)?;
+    Ok(Some(row.get(0)?))
+}
+
+/// All keys of one kind: each row is intact, and none is missing.
+pub(super) fn keys<T: DeserializeOwned>(
+    conn: &Connection,
+    all: &str,
+    set: &str,
+) -> Result<Vec<T>, Fault> {
+    let snapshot = conn.unchecked_transaction()?;
+    let mut statement = snapshot.prepare_cached(set)?;
+    let mut rows = statement.query([])?;
+    let row = rows
+        .next()?
+        .ok_or_else(|| Fault::Corrupt("its control row is gone".to_owned()))?;
+    see_intact(row, 0, "the set of keys")?;
+    bodies(&snapshot, all, [])
+}
+
 /// The only column of the only row, if there is one.
 pub(super) fn one<T: FromSql>(
     conn: &Connection,
@@ -307,6 +350,9 @@ pub(super) fn bodies<T: DeserializeOwned>(
     let mut rows = statement.query(params)?;
     let mut values = Vec::new();
     while let Some(row) = rows.next()? {
+        if row.as_ref().column_count() > 1 {
+            see_intact(row, 1, "a key")?;
+        }
         values.push(from_json("a body", &row.get::<_, String>(0)?)?);
     }
     Ok(values)

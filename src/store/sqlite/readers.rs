@@ -8,8 +8,9 @@ use rusqlite::Connection;
 use super::cell::StoreCell;
 use super::connection::reader;
 use super::fault::Fault;
+use super::ledger::Notes;
 use super::place::Place;
-use crate::store::Error;
+use crate::store::{Error, OpenError};
 
 /// Connections that only read; a few are kept.
 pub(super) struct Readers {
@@ -36,21 +37,27 @@ impl Readers {
     /// that are no longer the store's is not told.
     pub(super) fn read<T>(
         &self,
-        read: impl FnOnce(&Connection) -> Result<T, Fault>,
+        read: impl Fn(&Connection) -> Result<T, Fault>,
     ) -> Result<T, Error> {
         let mut reading = self.begin()?;
         let conn = match reading.conn.take() {
             Some(conn) => Ok(conn),
-            None => reader(self.place.path()),
+            None => self.reader(),
         };
         let answer = conn.map_err(|error| Error::Unavailable(error.to_string())).and_then(|conn| {
-            let answer = read(&conn)?;
+            let answer = again_if_behind(|| read(&conn))?;
             Ok((answer, conn))
         });
         self.place.unmoved().map_err(Error::Unknown)?;
         let (answer, conn) = answer?;
         reading.conn = Some(conn);
         Ok(answer)
+    }
+
+    fn reader(&self) -> Result<Connection, OpenError> {
+        let conn = reader(self.place.path())?;
+        self.cell.ledger().functions(&conn, Notes::AtOnce)?;
+        Ok(conn)
     }
 
     /// Ends all reading; a read that is under way has `patience` to finish.
@@ -85,6 +92,17 @@ impl Readers {
     }
 }
 
+/// Reads again what was written meanwhile.
+fn again_if_behind<T>(read: impl Fn() -> Result<T, Fault>) -> Result<T, Fault> {
+    for _ in 0..AGAIN {
+        match read() {
+            Err(Fault::Behind(_)) => {}
+            answer => return answer,
+        }
+    }
+    read()
+}
+
 /// A read under way; its connection is kept when it is over, if it was put back.
 struct Reading<'a> {
     readers: &'a Readers,
@@ -100,6 +118,9 @@ impl Drop for Reading<'_> {
         self.readers.returned.notify_all();
     }
 }
+
+/// Further reads of a row that is older than one that was seen.
+const AGAIN: usize = 3;
 
 /// Readers kept open. More are opened for as long as they are needed.
 const KEPT: usize = 4;

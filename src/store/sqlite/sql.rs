@@ -1,5 +1,10 @@
 //! Every statement the store runs while it serves, in one list, so that a test can ask SQLite for
 //! the plan of each.
+//!
+//! A statement that reads a row for a decision asks, in a column of its own, whether the row is as
+//! twostep left it.
+
+use super::rows::{intact, row, tags_of};
 
 /// Makes a constant of each statement, and [`ALL`] of all of them.
 macro_rules! statements {
@@ -14,13 +19,20 @@ macro_rules! statements {
 statements! {
     /// One statement, so that it sees one moment. Neither joined nor in an order: SQLite would
     /// compile it anew at every use, to see what goes without saying for this account.
-    ACCOUNT_AND_DEVICES = "SELECT 0, revision, body, NULL, NULL FROM accounts WHERE id = ?1
-        UNION ALL SELECT 1, revision, body, seed, NULL FROM devices WHERE account = ?1
-        UNION ALL SELECT 2, version, NULL, NULL, NULL FROM control WHERE id = 1
+    ACCOUNT_AND_DEVICES = concat!(
+        "SELECT 0, revision, body, NULL, NULL, ", intact!(accounts), " FROM accounts WHERE id = ?1
+        UNION ALL SELECT 1, revision, body, seed, NULL, ", intact!(devices), "
+            FROM devices WHERE account = ?1
+        UNION ALL SELECT 2, version, NULL, NULL, NULL, ", intact!(control), "
+            FROM control WHERE id = 1
         UNION ALL SELECT 3, revision, body, seed,
-            (SELECT staged_at FROM imports WHERE imports.number = staged.import)
+            (SELECT staged_at FROM imports WHERE imports.number = staged.import),
+            ", intact!(staged), " = 1 AND
+                (SELECT ", intact!(imports), " = 1 FROM imports WHERE number = staged.import)
             FROM staged WHERE account = ?1
-            AND import IN (SELECT number FROM imports WHERE state = 'published')";
+            AND import IN (SELECT number FROM imports WHERE state = 'published')
+        UNION ALL SELECT 4, row_seen('account', ?1), NULL, NULL, NULL, 1"
+    );
     ACCOUNT_INSERT = "INSERT INTO accounts (id, revision, generation, revoked_before, removed,
         body) VALUES (?1, 1, ?2, ?3, ?4, ?5)
         ON CONFLICT DO NOTHING";
@@ -31,8 +43,11 @@ statements! {
     ACCOUNT_COUNT_DEVICES = "UPDATE accounts SET revision = revision + 1, devices = devices + ?2,
         active = active + ?3 WHERE id = ?1";
     ACCOUNT_IS_THERE = "SELECT 1 FROM accounts WHERE id = ?1";
-    CONTROL_AND_MARKS = "SELECT 0, version, NULL FROM control WHERE id = 1
-        UNION ALL SELECT 1, generation, revoked_before FROM accounts WHERE id = ?1";
+    CONTROL_AND_MARKS = concat!(
+        "SELECT 0, version, NULL, ", intact!(control), " FROM control WHERE id = 1
+        UNION ALL SELECT 1, generation, revoked_before, ", intact!(accounts), "
+            FROM accounts WHERE id = ?1"
+    );
     ACCOUNTS = "SELECT body, devices, active FROM accounts WHERE id >= ?1 AND id < ?2 AND removed
         = 0 ORDER BY id LIMIT ?3";
     ACCOUNTS_WITHOUT_MFA = "SELECT body, devices, active FROM accounts
@@ -144,13 +159,21 @@ statements! {
         (SELECT number FROM staged WHERE import = ?1 LIMIT ?2)";
 
     TOMBSTONE_INSERT = "INSERT INTO tombstones (serial, fingerprint, body) VALUES (?1, ?2, ?3)";
-    TOMBSTONES_OF_SERIAL = "SELECT fingerprint, body FROM tombstones WHERE serial = ?1";
-    TOMBSTONES_OF_FINGERPRINT = "SELECT fingerprint, body FROM tombstones WHERE fingerprint = ?1";
+    TOMBSTONES_OF_SERIAL = concat!(
+        "SELECT fingerprint, body, ", intact!(tombstones), " FROM tombstones WHERE serial = ?1"
+    );
+    TOMBSTONES_OF_FINGERPRINT = concat!(
+        "SELECT fingerprint, body, ", intact!(tombstones), " FROM tombstones WHERE fingerprint = ?1"
+    );
 
-    SINGLE_USE = "SELECT account, kind, body, expires_at FROM single_use
-        WHERE id = ?1 AND expires_at > ?2 AND consumed = 0";
-    SINGLE_USE_CONSUMED = "SELECT account FROM single_use
-        WHERE id = ?1 AND expires_at > ?2 AND consumed = 1";
+    SINGLE_USE = concat!(
+        "SELECT account, kind, body, expires_at, ", intact!(single_use), " FROM single_use
+        WHERE id = ?1 AND expires_at > ?2 AND consumed = 0"
+    );
+    SINGLE_USE_CONSUMED = concat!(
+        "SELECT account, ", intact!(single_use), " FROM single_use
+        WHERE id = ?1 AND expires_at > ?2 AND consumed = 1"
+    );
     SINGLE_USE_INSERT = "INSERT INTO single_use (id, account, kind, body, expires_at) VALUES (?1,
         ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
     SINGLE_USE_KEEP_NEWEST = "DELETE FROM single_use WHERE number IN (SELECT number FROM single_use
@@ -160,7 +183,9 @@ statements! {
     SINGLE_USE_EXPIRE = "DELETE FROM single_use WHERE id IN (SELECT id FROM single_use WHERE
         expires_at <= ?1 LIMIT ?2)";
 
-    SESSION_REVOKED = "SELECT 1 FROM revoked_sessions WHERE id = ?1";
+    /// A revocation that was seen holds, also if its row is gone.
+    SESSION_REVOKED = "SELECT 1 FROM revoked_sessions WHERE id = ?1
+        UNION ALL SELECT 1 WHERE row_seen('revoked session', ?1)";
     SESSION_REVOKE = "INSERT INTO revoked_sessions (id, expires_at, account, revoked_at)
         VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (id) DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)";
@@ -176,36 +201,44 @@ statements! {
         ON CONFLICT (account, serial) DO UPDATE SET
             revoked_before = excluded.revoked_before, generation = excluded.generation
         WHERE (excluded.generation, excluded.revoked_before) > (generation, revoked_before)";
-    REVOKED_ACCOUNTS = "SELECT id, generation, revoked_before FROM accounts
-        WHERE revoked_before > ?1 ORDER BY revoked_before DESC LIMIT ?2";
-    REVOKED_DEVICES = "SELECT account, serial, revoked_before, generation FROM device_marks
-        WHERE revoked_before > ?1 ORDER BY revoked_before DESC LIMIT ?2";
-    REVOKED_SESSIONS = "SELECT id, expires_at FROM revoked_sessions WHERE expires_at > ?1 ORDER
-        BY expires_at DESC LIMIT ?2";
+    REVOKED_ACCOUNTS = concat!(
+        "SELECT id, generation, revoked_before, ", intact!(accounts), " FROM accounts
+        WHERE revoked_before > ?1 ORDER BY revoked_before DESC LIMIT ?2"
+    );
+    REVOKED_DEVICES = concat!(
+        "SELECT account, serial, revoked_before, generation, ", intact!(device_marks), " FROM device_marks
+        WHERE revoked_before > ?1 ORDER BY revoked_before DESC LIMIT ?2"
+    );
+    REVOKED_SESSIONS = concat!(
+        "SELECT id, expires_at, ", intact!(revoked_sessions), " FROM revoked_sessions
+        WHERE expires_at > ?1 ORDER BY expires_at DESC LIMIT ?2"
+    );
     DEVICES_BEYOND = "SELECT account, revoked_before FROM device_marks
         WHERE revoked_before > ?1 ORDER BY revoked_before DESC LIMIT -1 OFFSET ?2";
     SESSIONS_BEYOND = "SELECT account, revoked_at, expires_at FROM revoked_sessions
         WHERE expires_at > ?1 ORDER BY expires_at DESC LIMIT -1 OFFSET ?2";
 
-    SIGNING_KEY = "SELECT body FROM signing_keys WHERE kid = ?1";
+    SIGNING_KEY = concat!(
+        "SELECT body, ", intact!(signing_keys), " FROM signing_keys WHERE kid = ?1"
+    );
     SIGNING_KEY_PUT = "INSERT INTO signing_keys (kid, created_at, body) VALUES (?1, ?2, ?3)
         ON CONFLICT (kid) DO UPDATE SET created_at = excluded.created_at, body = excluded.body";
     SIGNING_KEY_DROP = "DELETE FROM signing_keys WHERE kid = ?1";
     API_KEY_INSERT = "INSERT INTO api_keys (id, created_at, body) VALUES (?1, ?2, ?3) ON CONFLICT
         DO NOTHING";
     API_KEY_DELETE = "DELETE FROM api_keys WHERE id = ?1";
-    CONTROL_VERSION = "SELECT version FROM control WHERE id = 1";
+    CONTROL_VERSION = concat!("SELECT version, ", intact!(control), " FROM control WHERE id = 1");
     CONTROL_CHANGED = "UPDATE control SET version = version + 1 WHERE id = 1";
     REVISION_FLOOR_RAISE = "UPDATE control SET revision_floor = max(revision_floor, ?1) WHERE id
         = 1";
 
-    VALUE = "SELECT value FROM named_values WHERE name = ?1";
+    VALUE = concat!("SELECT value, ", intact!(named_values), " FROM named_values WHERE name = ?1");
     VALUE_INIT = "INSERT INTO named_values (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     VALUE_PUT = "INSERT INTO named_values (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET
         value = excluded.value";
     VALUE_DELETE = "DELETE FROM named_values WHERE name = ?1";
     VALUE_RESEAL = "UPDATE named_values SET value = ?3 WHERE name = ?1 AND value = ?2";
-    TIME = "SELECT highest_time FROM control WHERE id = 1";
+    TIME = concat!("SELECT highest_time, ", intact!(control), " FROM control WHERE id = 1");
     TIME_NOTE = "UPDATE control SET highest_time = max(coalesce(highest_time, 0), ?1) WHERE id = 1";
     TIME_ACCEPT = "UPDATE control SET highest_time = ?1 WHERE id = 1";
 
@@ -239,6 +272,8 @@ statements! {
     AUDIT_CLOSE = "UPDATE audit_chain SET closed = head WHERE id >= 1";
     AUDIT_BASE_MOVE = "UPDATE audit_chain SET base = ?2, base_hash = ?3 WHERE id = ?1";
     IDENTITY = "SELECT identity FROM audit_chain WHERE id = 1";
+    ROWS_SUM = "SELECT rows_sum FROM audit_chain WHERE id = 1";
+    ROWS_SUM_MOVE = "UPDATE audit_chain SET rows_sum = ?1 WHERE id = 1";
     IDENTITY_MOVE = "UPDATE audit_chain SET identity = ?1 WHERE id = 1";
     AUDIT_INSERT = "INSERT INTO audit (place, at, body, hash, mac)
         VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -252,7 +287,21 @@ statements! {
     AUDIT_DELETE = "DELETE FROM audit WHERE place > ?1 AND place <= ?2";
 
     /// Reads of whole tables: a handful of keys and values, all of which are asked for.
-    ALL_SIGNING_KEYS = "SELECT body FROM signing_keys ORDER BY created_at DESC, number DESC";
-    ALL_API_KEYS = "SELECT body FROM api_keys ORDER BY created_at, number";
+    ALL_SIGNING_KEYS = concat!(
+        "SELECT body, ", intact!(signing_keys), " FROM signing_keys
+        ORDER BY created_at DESC, number DESC"
+    );
+    ALL_API_KEYS = concat!(
+        "SELECT body, ", intact!(api_keys), " FROM api_keys ORDER BY created_at, number"
+    );
     ALL_VALUES = "SELECT name, value FROM named_values";
+    /// Whether the control row is intact and marks the keys that are there.
+    SIGNING_KEYS_SET = concat!(
+        "SELECT min(", intact!(control), ", set_intact(signing_keys, 'signing_keys', ",
+        tags_of!(signing_keys), ")) FROM control WHERE id = 1"
+    );
+    API_KEYS_SET = concat!(
+        "SELECT min(", intact!(control), ", set_intact(api_keys, 'api_keys', ",
+        tags_of!(api_keys), ")) FROM control WHERE id = 1"
+    );
 }

@@ -6,6 +6,7 @@ use super::audit::Appender;
 use super::cell::StoreCell;
 use super::fault::Fault;
 use super::identity::Identity;
+use super::ledger::Ledger;
 use super::seal::Log;
 use super::work::{Done, Outcomes, Work};
 use super::{apply, audit, chain, identity, imports, seal, sql};
@@ -30,9 +31,11 @@ impl Transaction<'_> {
     ) -> Result<(Outcomes, Option<Identity>), Fault> {
         let log = Log::read(self.conn)?;
         if let [Work::Unlock(keys, adoption)] = works {
-            return self.unlock(&log, keys, adoption.as_ref());
+            return self.unlock(cell.ledger(), &log, keys, adoption.as_ref());
         }
         let key = cell.to_write(&log)?.map(|keys| &keys.audit);
+        let ledger = cell.ledger();
+        ledger.begin(self.conn, &log.identity)?;
         let appender = Appender::new(self.conn, key);
         let begin = log.head(self.chain);
         let mut links = log.links(&begin);
@@ -44,7 +47,7 @@ impl Transaction<'_> {
         }
         let mut outcomes = Vec::with_capacity(works.len());
         for work in works {
-            outcomes.push(self.kept_or_not(|| match work {
+            outcomes.push(self.kept_or_not(ledger, || match work {
                 Work::Change(change) => {
                     let (committed, after) = apply::apply(&appender, links.clone(), change)?;
                     links = after;
@@ -60,6 +63,7 @@ impl Transaction<'_> {
             return Ok((outcomes, None));
         }
         let identity = identity::advance(self.conn)?;
+        ledger.write(self.conn, &identity)?;
         // A seal that does not fit stays until a row says so.
         if let Some(key) = key.filter(|_| !broken || marked.is_some()) {
             seal::write(self.conn, key)?;
@@ -71,9 +75,11 @@ impl Transaction<'_> {
     /// the transaction.
     fn kept_or_not(
         &self,
+        ledger: &Ledger,
         work: impl FnOnce() -> Result<Done, Fault>,
     ) -> Result<Result<Done, Error>, Fault> {
         self.conn.prepare_cached("SAVEPOINT one")?.execute([])?;
+        let mark = ledger.mark();
         let outcome = match work() {
             Ok(done) => Ok(done),
             Err(Fault::Sqlite(error))
@@ -83,6 +89,7 @@ impl Transaction<'_> {
             }
             Err(fault) => {
                 self.conn.prepare_cached("ROLLBACK TO one")?.execute([])?;
+                ledger.take_back(&mark);
                 match fault {
                     Fault::Conflict(conflict) => Ok(Done::Change(Commit::Conflict(conflict))),
                     fault => Err(Error::from(fault)),
@@ -115,16 +122,25 @@ impl Transaction<'_> {
     /// each chain, and its chains are sealed.
     fn unlock(
         &self,
+        ledger: &Ledger,
         log: &Log,
         keys: &StoreKeys,
         adoption: Option<&Adoption>,
     ) -> Result<(Outcomes, Option<Identity>), Fault> {
         if log.is_sealed() {
-            return Ok((vec![Ok(Done::Unlocked)], None));
+            ledger.take(Some(&keys.rows));
+            return match ledger.look(self.conn, &log.identity)?.first() {
+                None => Ok((vec![Ok(Done::Unlocked)], None)),
+                Some(first) => Err(Fault::Corrupt(format!(
+                    "{first}, which twostep did not; `twostep store check` tells more"
+                ))),
+            };
         }
-        let Some(Adoption { at, caller, writes }) = adoption else {
+        let Some(Adoption { at, caller, writes, audit }) = adoption else {
             return Err(Fault::Corrupt("its authentication was taken away".to_owned()));
         };
+        ledger.take(Some(&keys.rows));
+        ledger.adopt(self.conn)?;
         let appender = Appender::new(self.conn, Some(&keys.audit));
         self.conn.prepare_cached(sql::AUDIT_CLOSE)?.execute([])?;
         let change = Change { account: None, writes: writes.clone(), audit: Vec::new() };
@@ -135,10 +151,15 @@ impl Transaction<'_> {
                 count: *number,
                 ..Event::new(*at, Action::AuditClosed, caller).reason(format!("{number} {hash}"))
             };
-            let closed = appender.append(log.links_after_closing(chain), &[event])?;
+            let mut events = vec![event];
+            if chain.id == ChainId::FIRST {
+                events.extend_from_slice(audit);
+            }
+            let closed = appender.append(log.links_after_closing(chain), &events)?;
             chain::move_head(self.conn, &chain.head, closed.last())?;
         }
         let identity = identity::advance(self.conn)?;
+        ledger.write(self.conn, &identity)?;
         seal::write(self.conn, &keys.audit)?;
         Ok((vec![Ok(Done::Unlocked)], Some(identity)))
     }

@@ -77,8 +77,10 @@ impl Health {
 }
 
 impl Writer {
-    pub(super) fn new(store: Opened, readers: Arc<Readers>, health: Arc<Health>) -> Writer {
+    pub(super) fn new(mut store: Opened, readers: Arc<Readers>, health: Arc<Health>) -> Writer {
         let cell = Arc::clone(readers.cell());
+        // A connection without the functions is replaced by the first transaction.
+        store.conn = store.conn.and_then(|conn| cell.ledger().keep(conn).ok());
         let tending = Some(Instant::now());
         Writer { store, cell, readers, health, carries: true, tending, held: None }
     }
@@ -181,8 +183,8 @@ impl Writer {
         if self.tending.is_none() && works.iter().any(published) {
             self.tending = Some(Instant::now());
         }
-        if transacted.is_ok() {
-            self.take_keys(&works);
+        if works.iter().any(|work| matches!(work, Work::Unlock(..))) {
+            self.take_keys(&works, transacted.is_ok());
         }
         let outcomes =
             transacted.unwrap_or_else(|error| works.iter().map(|_| Err(error.clone())).collect());
@@ -213,6 +215,7 @@ impl Writer {
             None => {
                 self.carries = true;
                 connection::writer(self.store.place.path())
+                    .and_then(|conn| self.cell.ledger().keep(conn))
                     .map_err(|error| Error::Unavailable(error.to_string()))?
             }
         };
@@ -236,6 +239,7 @@ impl Writer {
                 .map(|outcome| in_doubt(outcome, &error.to_string()))
                 .collect());
         }
+        self.cell.ledger().committed();
         self.store.conn = Some(conn);
         match reached.map(|identity| self.kept(&identity)) {
             Some(Err(moved)) => {
@@ -245,14 +249,17 @@ impl Writer {
         }
     }
 
-    /// Takes the keys that a transaction unlocked the store with.
-    fn take_keys(&mut self, works: &[Work]) {
+    /// Takes the keys that a transaction unlocked the store with, or goes back to those before.
+    fn take_keys(&mut self, works: &[Work], unlocked: bool) {
         for work in works {
-            if let Work::Unlock(keys, _) = work {
+            if let Work::Unlock(keys, _) = work
+                && unlocked
+            {
                 self.cell.set(keys.clone());
                 self.tend(Work::Abandon);
             }
         }
+        self.cell.settle();
     }
 
     /// Sees, before a commit is answered, that the next start will find it, and tells the witness.
