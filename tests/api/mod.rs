@@ -10,6 +10,7 @@ mod clock;
 mod contract;
 pub(crate) mod control;
 mod described;
+mod editor;
 mod events;
 mod files;
 mod full_disk;

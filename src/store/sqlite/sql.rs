@@ -174,8 +174,10 @@ statements! {
         "SELECT account, ", intact!(single_use), " FROM single_use
         WHERE id = ?1 AND expires_at > ?2 AND consumed = 1"
     );
-    SINGLE_USE_INSERT = "INSERT INTO single_use (id, account, kind, body, expires_at) VALUES (?1,
-        ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+    /// An item that was seen, and is gone although its time is not over, is not taken again.
+    SINGLE_USE_INSERT = "INSERT INTO single_use (id, account, kind, body, expires_at)
+        SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT row_seen('single-use item', ?1)
+        ON CONFLICT DO NOTHING";
     SINGLE_USE_KEEP_NEWEST = "DELETE FROM single_use WHERE number IN (SELECT number FROM single_use
         WHERE account = ?1 AND kind = ?2 AND consumed = 0 ORDER BY number DESC LIMIT -1 OFFSET ?3)";
     SINGLE_USE_CONSUME = "UPDATE single_use SET consumed = 1, body = x''
