@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::device::{Device, Tombstone};
 use crate::id::{AccountId, CallerId, SerialNumber};
 use crate::store::{
-    Account, Action, ApiKeyRecord, EventReason, Fingerprint, ImportId, ItemKind, Marks, Resealable,
-    Revision, Sealed, SigningKeyRecord, SingleUse, StagedDevice,
+    Account, Action, ApiKeyRecord, EventReason, Fingerprint, Fingerprints, ImportId, ItemKind,
+    Marks, Resealable, Revision, Sealed, SigningKeyRecord, SingleUse, StagedDevice,
 };
 use crate::time::UnixTime;
 
@@ -271,6 +271,16 @@ pub struct Event {
     pub reason: Option<EventReason>,
     /// The number of like decisions this row stands for.
     pub count: u64,
+}
+
+impl Fingerprints {
+    /// The writes that come before the one that adds the seed's device.
+    pub fn aliases(&self) -> impl Iterator<Item = Write> {
+        let of = self.first;
+        self.others
+            .iter()
+            .map(move |alias| Write::AliasFingerprint { alias: *alias, of })
+    }
 }
 
 impl Event {

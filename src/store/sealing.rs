@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Key, Seed};
 use crate::secret::Secret;
-use crate::store::{KeyError, SealedPlace, SealingKeyId, Write, store_keys};
+use crate::store::{KeyError, SealedPlace, SealingKeyId, store_keys};
 use crate::webauthn::CredentialId;
 
 /// The sealing keys of a program: the first seals, all of them open.
@@ -305,16 +305,6 @@ impl Sealer {
         let parts: Vec<&[u8]> =
             std::iter::once(purpose.as_bytes()).chain(parts.iter().copied()).collect();
         store_keys::mac(&self.pepper, &parts)
-    }
-}
-
-impl Fingerprints {
-    /// The writes that come before the one that adds the seed's device.
-    pub fn aliases(&self) -> impl Iterator<Item = Write> {
-        let of = self.first;
-        self.others
-            .iter()
-            .map(move |alias| Write::AliasFingerprint { alias: *alias, of })
     }
 }
 

@@ -41,7 +41,7 @@ const OWN_KEY: &str = "INSERT INTO signing_keys (kid, created_at, body)
     FROM signing_keys LIMIT 1;";
 
 #[test]
-fn a_signing_key_of_an_editor_is_not_published_and_signs_nothing() {
+fn a_signing_key_of_an_editor_is_not_published() {
     let agent = Agent::start(TCP);
     let admin = admin(&agent);
     let mut alice = enrol(&admin, "alice");
@@ -110,7 +110,7 @@ fn a_spent_code_stays_spent_when_its_rows_are_put_back() {
 }
 
 #[test]
-fn what_an_editor_gives_is_refused() {
+fn rows_of_an_editor_give_nothing() {
     let agent = Agent::start(TCP);
     let admin = admin(&agent);
     let verifier = caller(&agent, "verifier");

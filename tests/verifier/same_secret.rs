@@ -63,7 +63,7 @@ async fn one_hmac_key_belongs_to_one_device_in_every_form() {
 }
 
 #[tokio::test]
-async fn codes_of_a_removed_device_stay_spent_in_every_form_of_its_secret() {
+async fn codes_of_a_removed_device_stay_spent_in_every_form() {
     for (form, one, other, algorithm) in alike() {
         for (first, second) in [(&one, &other), (&other, &one)] {
             let world = World::new();

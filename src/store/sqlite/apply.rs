@@ -4,9 +4,8 @@ use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::audit::Appender;
 use super::fault::Fault;
-use super::ledger::see_intact;
 use super::row::{
-    AccountColumns, first, from_json, kind, parsed, state, stored, to_json, unsigned,
+    AccountColumns, first, from_json, kind, parsed, see_intact, state, stored, to_json, unsigned,
 };
 use super::{imports, read, sql};
 use crate::device::{Device, DeviceState, Tombstone};

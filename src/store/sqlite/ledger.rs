@@ -9,13 +9,13 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
+use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, Row};
 
 use super::fault::Fault;
 use super::identity::Identity;
-use super::row::unsigned;
+use super::row::{BEHIND, CHANGED, INTACT, unsigned};
 use super::rows::{ADOPT_SETS, TABLES};
 use super::seen::Seen;
 use super::sum::Sum;
@@ -25,7 +25,7 @@ use crate::store::{MacKey, OpenError};
 /// The tags, the sum and the versions of one open store, for all its connections.
 #[derive(Default)]
 pub(super) struct Ledger {
-    /// None while the store is locked.
+    /// Absent while the store is locked.
     key: RwLock<Option<MacKey>>,
     places: RandomState,
     moving: Mutex<Moving>,
@@ -280,15 +280,6 @@ impl Ledger {
     }
 }
 
-/// Fails unless a row was found intact; the verdict is in this column.
-pub(super) fn see_intact(row: &Row<'_>, column: usize, what: &str) -> Result<(), Fault> {
-    match row.get_ref(column)? {
-        ValueRef::Integer(INTACT) => Ok(()),
-        ValueRef::Integer(BEHIND) => Err(Fault::Behind(format!("{what} is older than it was"))),
-        _ => Err(Fault::Corrupt(format!("{what} was changed by another program"))),
-    }
-}
-
 /// The share of a tag in the sum, which the tag does not tell.
 fn term(key: &MacKey, tag: &[u8]) -> [u8; 32] {
     key.mac(&[b"sum", tag])
@@ -346,14 +337,6 @@ fn named(place: ValueRef<'_>) -> String {
 }
 
 type Answer = rusqlite::Result<Value>;
-
-/// The row is as twostep left it.
-const INTACT: i64 = 1;
-
-const CHANGED: i64 = 0;
-
-/// The row was written by twostep, and a later version of it was seen.
-const BEHIND: i64 = 2;
 
 const MISSING: &str = "a row was removed, or put back as it was before";
 

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
-use super::ledger::see_intact;
-use super::row::{account_id, first, from_json, imported_account, parsed, stored, unsigned};
+use super::row::{
+    account_id, first, from_json, imported_account, parsed, see_intact, stored, unsigned,
+};
 use super::sql;
 use crate::device::{Device, DeviceState, MfaKind, Tombstone};
 use crate::id::{AccountId, SerialNumber};

@@ -1,6 +1,7 @@
 //! Columns of rows, and the values they stand for.
 
 use rusqlite::Row;
+use rusqlite::types::ValueRef;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -46,6 +47,15 @@ pub(super) fn first<T: rusqlite::types::FromSql>(row: &Row<'_>) -> rusqlite::Res
     row.get(0)
 }
 
+/// Fails unless a row was found intact; the verdict is in this column.
+pub(super) fn see_intact(row: &Row<'_>, column: usize, what: &str) -> Result<(), Fault> {
+    match row.get_ref(column)? {
+        ValueRef::Integer(INTACT) => Ok(()),
+        ValueRef::Integer(BEHIND) => Err(Fault::Behind(format!("{what} is older than it was"))),
+        _ => Err(Fault::Corrupt(format!("{what} was changed by another program"))),
+    }
+}
+
 /// The account that an import creates for its devices.
 pub(super) fn imported_account(id: &AccountId, staged_at: i64) -> Account {
     Account::new(id.clone(), UnixTime(unsigned(staged_at)))
@@ -88,3 +98,12 @@ pub(super) fn kind(device: &Device) -> Result<String, Fault> {
         .map(str::to_owned)
         .ok_or_else(|| Fault::Corrupt("a device's kind is no word".to_owned()))
 }
+
+/// The verdict on a row that is as twostep left it.
+pub(super) const INTACT: i64 = 1;
+
+/// The verdict on a row that another program wrote.
+pub(super) const CHANGED: i64 = 0;
+
+/// The verdict on a row that twostep wrote, and of which it has seen a later version.
+pub(super) const BEHIND: i64 = 2;

@@ -89,7 +89,8 @@ pub(super) struct Table {
 }
 
 macro_rules! tables {
-    ($($name:ident: $kind:literal, place $place:literal, row $key:literal $(, set $set:ident)?;)*) => {
+    ($($name:ident: $kind:literal, place $place:literal, row $key:literal
+        $(, set $set:ident)?;)*) => {
         &[$(Table {
             name: stringify!($name),
             kind: $kind,

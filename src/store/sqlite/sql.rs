@@ -208,8 +208,8 @@ statements! {
         WHERE revoked_before > ?1 ORDER BY revoked_before DESC LIMIT ?2"
     );
     REVOKED_DEVICES = concat!(
-        "SELECT account, serial, revoked_before, generation, ", intact!(device_marks), " FROM device_marks
-        WHERE revoked_before > ?1 ORDER BY revoked_before DESC LIMIT ?2"
+        "SELECT account, serial, revoked_before, generation, ", intact!(device_marks), "
+        FROM device_marks WHERE revoked_before > ?1 ORDER BY revoked_before DESC LIMIT ?2"
     );
     REVOKED_SESSIONS = concat!(
         "SELECT id, expires_at, ", intact!(revoked_sessions), " FROM revoked_sessions
