@@ -1,6 +1,7 @@
-//! Comparisons of answering times, alone in their process.
+//! Measurements of answering times and memory, alone in their process.
 
 mod refusals;
+mod starving;
 
 /// The agent that [`test_support::agent::Agent`] starts: this program, run again.
 #[test]

@@ -9,7 +9,7 @@ pub(crate) fn start(connections: u32) -> nix::Result<()> {
     set_dumpable(false)?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     // Enough for full listeners, the store and security keys.
-    let needed = u64::from(connections).saturating_mul(5).div_ceil(2).saturating_add(256);
+    let needed = u64::from(connections).saturating_mul(7).div_ceil(2).saturating_add(256);
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     if soft < needed {
         setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard)?;

@@ -1,9 +1,14 @@
 //! Metrics for Prometheus. No label names an account, a device or a caller.
+//!
+//! The outcome of verifications is counted in steps, and only administrators see it: a count that
+//! moved by one would tell the reason of a refusal to anyone who can send a request.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -21,10 +26,13 @@ use crate::verifier::Verifier;
 /// The agent's metrics.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    registry: Registry,
+    /// How the agent does.
+    health: Registry,
+    /// What verifications came to.
+    outcomes: Registry,
     requests: Family<RequestLabels, Counter>,
     duration: Family<RouteLabels, Histogram, fn() -> Histogram>,
-    refusals: Family<ReasonLabels, Counter>,
+    refusals: Arc<Refusals>,
     issued: Family<IssuedLabels, Counter>,
     events: Family<EventLabels, Counter>,
     panics: Counter,
@@ -44,11 +52,6 @@ struct RouteLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReasonLabels {
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct IssuedLabels {
     mfa: &'static str,
     kind: &'static str,
@@ -60,9 +63,38 @@ struct EventLabels {
     told: &'static str,
 }
 
+/// The metrics that a scrape shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    All,
+    /// Without the outcome of verifications.
+    Health,
+}
+
+/// Refusals by reason.
+#[derive(Debug)]
+struct Refusals {
+    counts: Mutex<BTreeMap<&'static str, u64>>,
+    steps: Steps,
+}
+
+/// Refusals, read at each scrape.
+#[derive(Debug)]
+struct RefusalCounts(Arc<Refusals>);
+
+/// Counts are shown in steps of [`STEP`], the first of which is shorter by an unknown number.
+#[derive(Clone, Copy, Debug)]
+struct Steps {
+    ahead: u64,
+}
+
 /// The counts of the verifier, read at each scrape.
 #[derive(Debug)]
-struct VerifierCounts(Verifier);
+struct VerifierCounts(Verifier, Steps);
+
+/// The state of the clock and the sealing keys, read at each scrape.
+#[derive(Debug)]
+struct VerifierHealth(Verifier);
 
 /// The counts of the log, read at each scrape.
 #[derive(Debug)]
@@ -70,42 +102,46 @@ struct LogCounts(Lossy);
 
 impl Metrics {
     pub(crate) fn new(verifier: Verifier, log: Lossy) -> Metrics {
-        let mut registry = Registry::with_prefix("twostep");
+        let [mut health, mut outcomes] = [(); 2].map(|()| Registry::with_prefix("twostep"));
         let requests = Family::default();
         let buckets: fn() -> Histogram = buckets;
         let duration = Family::new_with_constructor(buckets);
-        let (refusals, issued, events) = (Family::default(), Family::default(), Family::default());
+        let (issued, events) = (Family::default(), Family::default());
         let (connections, store_ok) = (Gauge::default(), Gauge::default());
         let panics = Counter::default();
-        registry.register("requests", "Requests answered", Family::clone(&requests));
-        registry.register(
+        let steps = Steps::new();
+        let refusals = Arc::new(Refusals { counts: Mutex::default(), steps });
+        health.register("requests", "Requests answered", Family::clone(&requests));
+        health.register(
             "request_duration_seconds",
             "Time from a request's head to its answer",
             Family::clone(&duration),
         );
-        registry.register("refusals", "Refusals by reason", Family::clone(&refusals));
-        registry.register(
-            "sessions_issued",
-            "Sessions issued, with and without MFA, by the kind of device",
-            Family::clone(&issued),
-        );
-        registry.register(
-            "events",
-            "Attempts to tell an event, by how, and whether it was told",
-            Family::clone(&events),
-        );
-        registry.register("panics", "Requests that ended in a panic", Counter::clone(&panics));
-        registry.register("connections", "Open connections", Gauge::<i64>::clone(&connections));
-        registry.register("store_ok", "Whether the store answers", Gauge::<i64>::clone(&store_ok));
-        registry.register(
+        health.register("panics", "Requests that ended in a panic", Counter::clone(&panics));
+        health.register("connections", "Open connections", Gauge::<i64>::clone(&connections));
+        health.register("store_ok", "Whether the store answers", Gauge::<i64>::clone(&store_ok));
+        health.register(
             "build",
             "What is running",
             Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
         );
-        registry.register_collector(Box::new(VerifierCounts(verifier)));
-        registry.register_collector(Box::new(LogCounts(log)));
+        outcomes.register(
+            "sessions_issued",
+            "Sessions issued, with and without MFA, by the kind of device",
+            Family::clone(&issued),
+        );
+        outcomes.register(
+            "events",
+            "Attempts to tell an event, by how, and whether it was told",
+            Family::clone(&events),
+        );
+        outcomes.register_collector(Box::new(RefusalCounts(Arc::clone(&refusals))));
+        outcomes.register_collector(Box::new(VerifierCounts(verifier.clone(), steps)));
+        health.register_collector(Box::new(VerifierHealth(verifier)));
+        health.register_collector(Box::new(LogCounts(log)));
         Metrics {
-            registry,
+            health,
+            outcomes,
             requests,
             duration,
             refusals,
@@ -129,7 +165,9 @@ impl Metrics {
 
     /// Counts a refusal.
     pub(crate) fn refused(&self, reason: &'static str) {
-        self.refusals.get_or_create(&ReasonLabels { reason }).inc();
+        let mut counts = self.refusals.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(reason).or_default();
+        *count = count.saturating_add(1);
     }
 
     /// Counts an issued session.
@@ -167,12 +205,47 @@ impl Metrics {
         self.store_ok.set(0);
     }
 
-    /// All metrics in the text format of Prometheus.
-    pub(crate) fn text(&self) -> String {
+    /// The metrics in the text format of Prometheus.
+    pub(crate) fn text(&self, detail: Detail) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
-        let _ = encode(&mut text, &self.registry);
+        let _ = encode_registry(&mut text, &self.health);
+        if detail == Detail::All {
+            let _ = encode_registry(&mut text, &self.outcomes);
+        }
+        let _ = encode_eof(&mut text);
         text
+    }
+}
+
+impl Steps {
+    fn new() -> Steps {
+        // Without randomness the first step is as long as the others.
+        let random = crate::store::random::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        Steps { ahead: random % STEP }
+    }
+
+    fn shown(self, count: u64) -> u64 {
+        let count = count.saturating_add(self.ahead);
+        count - count % STEP
+    }
+}
+
+impl Collector for RefusalCounts {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let help = "Refusals by reason, in steps of 20; reasons with fewer are left out";
+        let mut refusals =
+            encoder.encode_descriptor("refusals", help, None, MetricType::Counter)?;
+        let Refusals { counts, steps } = &*self.0;
+        let counts = counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (reason, count) in counts {
+            let shown = steps.shown(count);
+            if shown > 0 {
+                let counter = ConstCounter::new(shown);
+                counter.encode(refusals.encode_family(&[("reason", reason)])?)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -182,17 +255,21 @@ impl Collector for VerifierCounts {
         for (name, help, count) in [
             (
                 "judged",
-                "Codes, pairs and assertions that were computed and compared",
+                "Codes, pairs and assertions that were computed and compared, in steps of 20",
                 counts.judged,
             ),
-            ("accepted", "Codes, pairs and assertions that were accepted", counts.accepted),
+            (
+                "accepted",
+                "Codes, pairs and assertions that were accepted, in steps of 20",
+                counts.accepted,
+            ),
             (
                 "unjudged",
-                "Codes, pairs and assertions that were refused without being judged",
+                "Codes, pairs and assertions that were refused unjudged, in steps of 20",
                 counts.unjudged,
             ),
         ] {
-            let counter = ConstCounter::new(count);
+            let counter = ConstCounter::new(self.1.shown(count));
             counter.encode(encoder.encode_descriptor(
                 name,
                 help,
@@ -200,6 +277,12 @@ impl Collector for VerifierCounts {
                 counter.metric_type(),
             )?)?;
         }
+        Ok(())
+    }
+}
+
+impl Collector for VerifierHealth {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
         let help = "Secrets that are sealed under an older sealing key, by its id: for as long as \
                     there are any, the key is needed";
         let mut older =
@@ -237,4 +320,25 @@ fn buckets() -> Histogram {
     Histogram::new([
         0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
     ])
+}
+
+/// The length of a step: the share of requests that move a count, and so may tell something, is one
+/// in so many.
+const STEP: u64 = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_moves_by_whole_steps_from_an_unknown_point() {
+        for ahead in 0..STEP {
+            let steps = Steps { ahead };
+            let shown: Vec<u64> = (0..=3 * STEP).map(|count| steps.shown(count)).collect();
+            assert_eq!(shown[0], 0);
+            let moves = shown.windows(2).filter(|pair| pair[0] != pair[1]).count();
+            assert_eq!(moves, 3, "{ahead}: {shown:?}");
+            assert!(shown.iter().all(|count| count % STEP == 0));
+        }
+    }
 }

@@ -21,6 +21,7 @@ mod operations;
 pub(crate) mod private;
 mod problem;
 mod program;
+mod shares;
 mod signals;
 mod start;
 mod state;

@@ -23,6 +23,20 @@ pub(crate) struct Judgement<T> {
 }
 
 impl<T> Judgement<T> {
+    /// What `judge` came to. A refusal that is not judged writes nothing, and waits for the store
+    /// as long as one that is: neither its time nor a disk that is full tells them apart.
+    fn of(judged: Result<Judgement<T>, Error>) -> Result<Judgement<T>, Error> {
+        match judged {
+            Err(refused @ Error::Refused(_)) => Ok(Judgement {
+                writes: Vec::new(),
+                audit: Vec::new(),
+                answer: Err(refused),
+                counted: None,
+            }),
+            judged => judged,
+        }
+    }
+
     /// A change that is made.
     pub(crate) fn change(writes: Vec<Write>, audit: Vec<Event>, answer: T) -> Judgement<T> {
         Judgement { writes, audit, answer: Ok(answer), counted: None }
@@ -45,8 +59,9 @@ impl Verifier {
     /// Decides something about an account: loads it, judges it, commits, and tries again if it has
     /// moved meanwhile. Returns the answer, and the account's marks from the deciding transaction.
     ///
-    /// An error of `judge` is answered at once and changes nothing. Decisions about one account
-    /// queue inside this process.
+    /// An error of `judge` changes nothing. A refusal among them takes its way through the store's
+    /// writer all the same; other errors are answered at once. Decisions about one account queue
+    /// inside this process.
     pub(super) async fn decide<T, F>(
         &self,
         account: &AccountId,
@@ -65,7 +80,7 @@ impl Verifier {
                 let _ = self.commit(dated).await?;
                 return Ok(None);
             }
-            self.settle(Some(account), judge(seen, now).await?).await
+            self.settle(Some(account), Judgement::of(judge(seen, now).await)?).await
         };
         contend(attempt).await?
     }
@@ -76,7 +91,7 @@ impl Verifier {
         F: Future<Output = Result<Judgement<T>, Error>>,
     {
         let now = self.now().await?;
-        let attempt = || async { self.settle(None, judge(now).await?).await };
+        let attempt = || async { self.settle(None, Judgement::of(judge(now).await)?).await };
         Ok(contend(attempt).await??.0)
     }
 

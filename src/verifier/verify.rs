@@ -4,7 +4,9 @@ use crate::device::{Budget, DeviceState, Judged, MfaKind, Refusal, Verdict};
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Code, Seed, Window};
 use crate::store;
-use crate::store::{Account, AccountSnapshot, Action, Enrolled, Event, KeyError, Sealer, Write};
+use crate::store::{
+    Account, AccountSnapshot, Action, Change, Enrolled, Event, KeyError, Sealer, Write,
+};
 use crate::time::UnixTime;
 use crate::verifier::client::{Client, judged_device, note_success};
 use crate::verifier::decide::Judgement;
@@ -74,7 +76,14 @@ impl Verifier {
         pair: Option<Window>,
     ) -> Result<Error, Error> {
         let now = self.now().await?;
+        let _seen = self.core.store.account(account).await?;
         let refused = self.not_judged(account, serial, now, Refusal::UnknownDevice);
+        self.commit(Change {
+            account: Some(account.clone()),
+            writes: Vec::new(),
+            audit: Vec::new(),
+        })
+        .await?;
         let target = pair.map_or(Work::CODE, Work::of_pair);
         Work::default().top_up(target, &self.core.counters, &self.core.decoy);
         Ok(refused)

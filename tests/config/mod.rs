@@ -104,7 +104,7 @@ fn a_value_that_cannot_be_meant_is_refused_where_it_stands() {
     assert_refused("[accounts]\nfolds = \"case\"\n", 2, &["`folds`", "`fold`"]);
     assert_refused("[limits]\nburst = 0\n", 2, &["burst"]);
     assert_refused("listen = [\"localhost:80\"]\n", 1, &["listen"]);
-    assert_refused("metrics = \"public\"\n", 1, &["`open`", "`admin`", "`off`"]);
+    assert_refused("metrics = \"public\"\n", 1, &["`open`", "`verifier`", "`admin`", "`off`"]);
     assert_refused("origins = [\"http://example.com\"]\n", 1, &["origin"]);
     assert_refused("rp_id = \"https://example.com\"\n", 1, &["RP ID"]);
     assert_refused("\nrp_id = \"com\"\norigins = [\"https://com\"]\n", 2, &["RP ID", "rp_id"]);

@@ -2,11 +2,12 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod parallel;
 mod store;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -48,29 +49,41 @@ fn no_class_of_refusals_is_told_from_another() {
 }
 
 #[test]
-fn the_same_measurement_tells_them_apart_where_nothing_is_waited_for() {
+fn the_same_measurement_tells_work_from_none_where_nothing_is_waited_for() {
     let measured = measure(60, 1);
     assert_answers_are_one(&measured);
-    let worst = measured.worst();
-    assert!(worst.t.abs() > 4.5, "{worst}");
+    // A malformed request needs none of the work that all refusals do.
+    for (class, times) in &measured.times {
+        let t = welch(times, &measured.malformed);
+        assert!(t > 4.5, "t = {t:.2} between {class} and a malformed request");
+    }
+}
+
+/// One measurement at a time.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 struct Measured {
     answers: Vec<(&'static str, Answer)>,
     /// Seconds from the request to the whole answer.
     times: BTreeMap<&'static str, Vec<f64>>,
+    /// The same of requests that are refused as malformed.
+    malformed: Vec<f64>,
 }
 
 /// Sends so many requests of each class, a few at the same time, the classes in turns.
 fn measure(each: usize, interval: u64) -> Measured {
-    // One measurement at a time.
-    static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let attempts = attempts(folder.path(), each);
     let agent = Agent::start_in(
         folder,
-        &format!("listen = [\"127.0.0.1:0\"]\n[sessions]\nrefusal_interval_ms = {interval}\n"),
+        &format!(
+            "listen = [\"127.0.0.1:0\"]\n[sessions]\nrefusal_interval_ms = {interval}\n\
+             [log]\nlevel = \"debug\"\n"
+        ),
     );
     let key = Client::unix(agent.socket())
         .post("/v1/api-keys", json!({"role": "verifier", "accounts": ["seen-*"]}))
@@ -90,19 +103,25 @@ fn measure(each: usize, interval: u64) -> Measured {
             });
         }
     });
-    let mut measured = Measured { answers: Vec::new(), times: BTreeMap::new() };
+    let malformed = (0..60).map(|_| {
+        let began = Instant::now();
+        caller.post("/v1/sessions", json!({"account": "seen-it", "code": "x"})).is(400);
+        began.elapsed().as_secs_f64()
+    });
+    let malformed = malformed.collect();
+    let mut measured = Measured { answers: Vec::new(), times: BTreeMap::new(), malformed };
     for (class, answer, time) in done.into_inner().unwrap() {
         measured.times.entry(class).or_default().push(time.as_secs_f64());
         measured.answers.push((class, answer));
     }
     assert_eq!(measured.times.len(), CLASSES.len());
     // Each class was what it is called.
-    let metrics = Client::unix(agent.socket()).get("/metrics").text();
+    let log = agent.log();
     let reasons = ["no_match", "signature", "replayed", "locked", "not_active", "no_ceremony"]
         .map(|reason| (reason, 1));
     for (reason, classes) in [("unknown_device", 4), ("throttled", 2)].into_iter().chain(reasons) {
-        let line = format!("twostep_refusals_total{{reason=\"{reason}\"}} {}", classes * each);
-        assert!(metrics.lines().any(|known| known == line), "no {line} in {metrics}");
+        let told = log.matches(&format!("\"reason\":\"{reason}\"")).count();
+        assert_eq!(told, classes * each, "{reason}");
     }
     measured
 }

@@ -177,7 +177,7 @@ async fn an_account_without_a_key_gets_the_same_kind_of_options() {
         let ids = asked(name).await;
         assert_eq!(ids, asked(name).await, "{name}: the same every time");
         assert_eq!(ids, hidden(name).await, "{name}: who may not know of it is told the same");
-        assert_eq!(ids.len(), 1);
+        assert!((1..=3).contains(&ids.len()), "as many as people have");
         assert!(all.insert(ids));
     }
     assert_ne!(
@@ -189,6 +189,7 @@ async fn an_account_without_a_key_gets_the_same_kind_of_options() {
     let plain = |begun: twostep::verifier::Begun<twostep::webauthn::RequestOptions>| {
         let mut options = serde_json::to_value(begun.options).unwrap();
         options["challenge"] = options["challenge"].as_str().unwrap().len().into();
+        options["allowCredentials"].as_array_mut().unwrap().truncate(1);
         options["allowCredentials"][0]["id"] = true.into();
         options
     };

@@ -1,6 +1,9 @@
 //! The authenticated caller of a request: its role, and the accounts that exist for it.
 
+use std::sync::Arc;
+
 use crate::agent::access::denied::Denied;
+use crate::agent::access::places::{Place, Places};
 use crate::agent::config::{AccountPattern, Fold, Role};
 use crate::id::{AccountId, CallerId, ClientId};
 
@@ -16,6 +19,8 @@ pub(crate) struct Caller {
     pub(crate) forward: bool,
     /// The person's browser or address, on the caller's word; from the body of the request.
     pub(crate) client: Option<ClientId>,
+    /// The place of its request.
+    pub(crate) place: Arc<Place>,
 }
 
 /// The accounts that exist for a caller.
@@ -33,7 +38,13 @@ pub(crate) enum Scope {
 impl Caller {
     /// A caller that is no proxy and names no client.
     pub(crate) fn new(id: CallerId, role: Role, scope: Scope, explain: bool) -> Caller {
-        Caller { id, role, scope, explain, forward: false, client: None }
+        let place = Arc::new(Place::unlimited(&id, role));
+        Caller { id, role, scope, explain, forward: false, client: None, place }
+    }
+
+    /// Gives its request a place among those of all callers.
+    pub(crate) fn seated(self, places: &Arc<Places>) -> Caller {
+        Caller { place: places.place(&self.id, self.role), ..self }
     }
 
     /// Sets if it is a proxy.

@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
-use nix::unistd::Uid;
 use subtle::ConstantTimeEq;
 
 use crate::agent::access::caller::{Caller, Scope};
 use crate::agent::access::connection::Connection;
 use crate::agent::access::denied::{Denied, Failure};
-use crate::agent::access::peer::{Login, Peer};
+use crate::agent::access::peer::{Login, Peer, is_administrator};
+use crate::agent::access::places::Places;
 use crate::agent::accounts::Accounts;
 use crate::agent::config::{AccountPattern, Config, Role};
 use crate::id::CallerId;
@@ -32,6 +32,7 @@ struct Inner {
     config: Arc<Config>,
     accounts: Arc<Accounts>,
     limiter: DefaultKeyedRateLimiter<CallerId>,
+    places: Arc<Places>,
     requests: AtomicU32,
     /// The API keys, with the version of the store's control data that they were read at.
     keys: Mutex<Option<(u64, ApiKeys)>>,
@@ -43,23 +44,40 @@ impl Callers {
     pub(crate) fn new(verifier: Verifier, config: Arc<Config>, accounts: Arc<Accounts>) -> Callers {
         let quota =
             Quota::per_second(config.limits.requests_per_second).allow_burst(config.limits.burst);
+        let places = Places::new(&config.limits);
         Callers(Arc::new(Inner {
             verifier,
             config,
             accounts,
             limiter: DefaultKeyedRateLimiter::keyed(quota),
+            places,
             requests: AtomicU32::new(0),
             keys: Mutex::new(None),
         }))
     }
 
-    /// The caller of a request on this connection. `key` is the API key that came with it; only TCP
-    /// connections use it.
+    /// The caller of a request on this connection, once the request may be worked on. `key` is the
+    /// API key that came with it; only TCP connections use it.
     ///
     /// # Errors
     /// [`Denied`] for an unknown caller or one above its request rate; a verifier's error where the
     /// store cannot say.
     pub(crate) async fn identify(
+        &self,
+        connection: &Connection,
+        key: Option<&str>,
+    ) -> Result<Caller, Failure> {
+        let places = &self.0.places;
+        let identified = self.admitted(connection, key).await;
+        if let Err(Failure::Denied(_)) = &identified {
+            places.before_denial(connection.peer.holder()).await;
+        }
+        let caller = identified?.seated(places);
+        caller.place.take().await;
+        Ok(caller)
+    }
+
+    async fn admitted(
         &self,
         connection: &Connection,
         key: Option<&str>,
@@ -100,7 +118,7 @@ impl Inner {
         let forward = rule.is_some_and(|rule| rule.forward);
         let caller =
             |role, scope, explain| Caller::new(id, role, scope, explain).forwarding(forward);
-        if uid == 0 || uid == Uid::effective().as_raw() {
+        if is_administrator(uid) {
             return Ok(caller(Role::Admin, Scope::All, true));
         }
         let explain = self.config.explain;

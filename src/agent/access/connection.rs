@@ -3,7 +3,9 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use crate::agent::access::caller::Caller;
 use crate::agent::access::peer::{Login, Peer};
+use crate::agent::access::places::Place;
 use crate::id::CallerId;
 
 /// A connection, as far as the listener knows it; an extension of each of its requests.
@@ -23,7 +25,7 @@ pub(crate) struct Connection {
 pub(crate) struct RequestInfo {
     /// The moment at which the head had been read.
     pub(crate) arrived: Instant,
-    caller: Arc<OnceLock<CallerId>>,
+    caller: Arc<OnceLock<(CallerId, Arc<Place>)>>,
 }
 
 impl Connection {
@@ -37,13 +39,18 @@ impl RequestInfo {
         RequestInfo { arrived: Instant::now(), caller: Arc::default() }
     }
 
-    /// Records the caller for the request's line in the log.
-    pub(crate) fn identified(&self, caller: &CallerId) {
-        let _ = self.caller.set(caller.clone());
+    /// Records the caller for the request's line in the log, and its place for the answer.
+    pub(crate) fn identified(&self, caller: &Caller) {
+        let _ = self.caller.set((caller.id.clone(), Arc::clone(&caller.place)));
     }
 
     /// The caller, if the request got as far as naming one.
     pub(crate) fn caller(&self) -> Option<&CallerId> {
-        self.caller.get()
+        self.caller.get().map(|(caller, _)| caller)
+    }
+
+    /// The place that the request was worked on at.
+    pub(crate) fn place(&self) -> Option<Arc<Place>> {
+        self.caller.get().map(|(_, place)| Arc::clone(place))
     }
 }

@@ -8,9 +8,11 @@ mod callers;
 mod connection;
 mod denied;
 mod peer;
+mod places;
 
 pub(crate) use caller::{Caller, Scope};
 pub(crate) use callers::Callers;
 pub(crate) use connection::{Connection, RequestInfo};
 pub(crate) use denied::{Denied, Failure, Refused};
-pub(crate) use peer::{LocalPeer, Logins, Peer};
+pub(crate) use peer::{Holder, LocalPeer, Logins, Peer};
+pub(crate) use places::Lane;

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,28 @@ pub(crate) enum Peer {
     Tcp(SocketAddr),
 }
 
+/// The party that a limit on peers counts: a user of this machine, or a network address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Holder {
+    User(u32),
+    Address(IpAddr),
+}
+
 impl Peer {
+    /// The party that this peer belongs to.
+    pub(crate) fn holder(&self) -> Holder {
+        match self {
+            Peer::Unix { uid, .. } => Holder::User(*uid),
+            Peer::Tcp(address) => match address.ip().to_canonical() {
+                IpAddr::V4(address) => Holder::Address(address.into()),
+                // One network has 2^64 addresses: count by the /64.
+                IpAddr::V6(address) => {
+                    Holder::Address(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into())
+                }
+            },
+        }
+    }
+
     /// The process at the other end of a Unix socket, by the kernel's word.
     pub(crate) fn of(stream: &UnixStream) -> io::Result<Peer> {
         let credentials = stream.peer_cred()?;
@@ -85,6 +106,11 @@ impl Logins {
 }
 
 impl Peer {
+    /// `true` for root and the agent's own user, who may do everything on this machine.
+    pub(crate) fn is_administrator(&self) -> bool {
+        matches!(self, Peer::Unix { uid, .. } if is_administrator(*uid))
+    }
+
     /// The program on this machine, if the peer is one.
     pub(crate) fn local(self) -> Result<LocalPeer, Denied> {
         match self {
@@ -116,6 +142,11 @@ impl Login {
         }
         Login { name, groups }
     }
+}
+
+/// `true` for root and the agent's own user.
+pub(crate) fn is_administrator(uid: u32) -> bool {
+    uid == 0 || uid == Uid::effective().as_raw()
 }
 
 /// Lifetime of a cached login: a change of groups takes effect after that.

@@ -73,7 +73,7 @@ async fn identify(
     };
     let caller = callers.identify(connection, key).await?;
     if let Some(info) = parts.extensions.get::<RequestInfo>() {
-        info.identified(&caller.id);
+        info.identified(&caller);
     }
     Ok(caller)
 }

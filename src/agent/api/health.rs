@@ -1,6 +1,9 @@
 //! Public routes: liveness, readiness, signing keys, revocations and metrics.
 
+use std::sync::Arc;
+
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -10,6 +13,7 @@ use crate::agent::access::Caller;
 use crate::agent::operations::health;
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
+use crate::session::PublishedList;
 use crate::wire::{Alive, OlderSealingKey, Ready};
 
 /// The process is alive.
@@ -100,9 +104,19 @@ pub(super) async fn revocations(
     Ok((
         headers,
         [(CONTENT_TYPE, HeaderValue::from_static("application/mfa-revocations+jwt"))],
-        list.text.clone(),
+        // All answers share one copy of a list that may have megabytes.
+        Bytes::from_owner(ListText(list)),
     )
         .into_response())
+}
+
+/// The text of a list, shared by all answers that hold it.
+struct ListText(Arc<PublishedList>);
+
+impl AsRef<[u8]> for ListText {
+    fn as_ref(&self) -> &[u8] {
+        self.0.text.as_bytes()
+    }
 }
 
 /// Prometheus metrics.
@@ -120,11 +134,12 @@ pub(super) async fn metrics(
     State(state): State<Shared>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let caller = if health::metrics_need_caller(&state)? {
-        let (mut parts, _) = request.into_parts();
-        Some(Caller::from_request_parts(&mut parts, &state).await?)
-    } else {
-        None
+    let needed = health::metrics_need_caller(&state)?;
+    let (mut parts, _) = request.into_parts();
+    let caller = match Caller::from_request_parts(&mut parts, &state).await {
+        Ok(caller) => Some(caller),
+        Err(denied) if needed => return Err(denied),
+        Err(_) => None,
     };
     let text = health::metrics(&state, caller.as_ref()).await?;
     let kind =

@@ -185,11 +185,16 @@ pub struct LimitsConfig {
     pub requests_per_second: NonZeroU32,
     /// The most requests of a caller at once, after a pause.
     pub burst: NonZeroU32,
-    /// The most requests that are handled at the same time; others wait.
+    /// The most requests that are handled at the same time, of administrators and of all others
+    /// each; more wait.
     #[serde(deserialize_with = "within::<_, _, 1, 65_536>")]
     pub concurrency: u32,
-    /// The most connections at the same time, on the Unix socket and on TCP each; half as many on
-    /// the second socket.
+    /// The most requests of one caller among them.
+    #[serde(deserialize_with = "within::<_, _, 1, 65_536>")]
+    pub concurrency_per_caller: u32,
+    /// The most connections at the same time: of administrators on the Unix socket, of others there,
+    /// and on TCP each; a quarter on the second socket. One user or address holds as many as it
+    /// leaves free.
     #[serde(deserialize_with = "within::<_, _, 4, 65_536>")]
     pub connections: u32,
     /// After how long a request is given up.
@@ -198,6 +203,9 @@ pub struct LimitsConfig {
     /// Within how long the head of a request must have come, and the next request on a connection.
     #[serde(deserialize_with = "within::<_, _, 1, 600>")]
     pub header_timeout_seconds: u64,
+    /// Within how long the caller must have read an answer, or each MiB of a long one.
+    #[serde(deserialize_with = "within::<_, _, 1, 600>")]
+    pub answer_timeout_seconds: u64,
 }
 
 /// Logging.
@@ -267,6 +275,12 @@ pub(crate) fn is_loopback(address: IpAddr) -> bool {
 }
 
 impl LimitsConfig {
+    /// Returns how many requests of administrators are handled at the same time, beside those of
+    /// others.
+    pub(crate) fn of_administrators(&self) -> u32 {
+        self.concurrency.max(4)
+    }
+
     /// Returns the limit of connections on the second socket: the same number for root and for all
     /// others together.
     pub(crate) fn to_verify(&self) -> u32 {
@@ -327,9 +341,11 @@ impl Default for LimitsConfig {
             requests_per_second: NonZeroU32::new(500).unwrap_or(NonZeroU32::MIN),
             burst: NonZeroU32::new(1_000).unwrap_or(NonZeroU32::MIN),
             concurrency: 256,
+            concurrency_per_caller: 64,
             connections: 1_024,
             request_timeout_seconds: 30,
             header_timeout_seconds: 15,
+            answer_timeout_seconds: 15,
         }
     }
 }

@@ -40,10 +40,12 @@ pub struct SocketMode(pub u32);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MetricsAccess {
-    /// Every caller that can connect.
-    #[default]
+    /// Every peer that can connect.
     Open,
+    /// Callers of any role. Administrators alone see what verifications came to.
+    Verifier,
     /// Administrators.
+    #[default]
     Admin,
     /// No caller.
     Off,

@@ -13,20 +13,22 @@ use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Body as _;
-use tokio::sync::Semaphore;
 use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 
-use crate::agent::access::{Connection, Peer, RequestInfo};
+use crate::agent::access::{Connection, Holder, Peer, RequestInfo};
 use crate::agent::config::Config;
 use crate::agent::log::method_name;
 use crate::agent::metrics::Metrics;
+use crate::agent::net::slices::sliced;
 use crate::agent::problem::Problem;
+use crate::agent::shares::{Share, Shares};
 use crate::id::CallerId;
 use crate::wire::ProblemCode;
 
 struct Admission {
     hosts: Vec<String>,
-    working: Semaphore,
+    /// Long bodies of one user or address that are held at the same time.
+    long_bodies: Shares<Holder>,
     request_timeout: Duration,
     metrics: Arc<Metrics>,
 }
@@ -38,9 +40,7 @@ struct Panicked(Arc<Metrics>);
 pub(crate) fn layered(router: Router, config: &Config, metrics: &Arc<Metrics>) -> Router {
     let admission = Admission {
         hosts: config.hosts.iter().map(ToString::to_string).collect(),
-        working: Semaphore::new(
-            usize::try_from(config.limits.concurrency).unwrap_or(Semaphore::MAX_PERMITS),
-        ),
+        long_bodies: Shares::new(MOST_LONG_BODIES),
         request_timeout: Duration::from_secs(config.limits.request_timeout_seconds),
         metrics: Arc::clone(metrics),
     };
@@ -71,7 +71,11 @@ async fn pass(
     admission.metrics.observe(route, status, took);
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     tracing::info!(method = method_name(&method), route, status, micros, caller, "request");
-    response
+    let place = info.place();
+    if let Some(place) = &place {
+        place.release();
+    }
+    sliced(response, place)
 }
 
 impl Admission {
@@ -110,16 +114,13 @@ impl Admission {
             })
     }
 
-    /// Reads the body, waits for a slot and lets the router answer, all within one deadline.
+    /// Reads the body and lets the router answer, all within one deadline.
     async fn admit(&self, request: Request, next: Next) -> Response {
         let work = async {
-            let request = match whole(request).await {
-                Ok(request) => request,
-                Err(response) => return response,
-            };
-            // The semaphore is never closed.
-            let _slot = self.working.acquire().await;
-            next.run(request).await
+            match self.whole(request).await {
+                Ok((request, _held)) => next.run(request).await,
+                Err(response) => response,
+            }
         };
         match tokio::time::timeout(self.request_timeout, work).await {
             Ok(response) => response,
@@ -131,33 +132,41 @@ impl Admission {
             .into_response(),
         }
     }
-}
 
-/// The request with its body read.
-async fn whole(request: Request) -> Result<Request, Response> {
-    let (head, mut body) = request.into_parts();
-    let limit = u64::try_from(LARGEST_BODY).unwrap_or(u64::MAX);
-    if body.size_hint().lower() > limit {
-        return Err(too_large(body).await);
-    }
-    let mut read = Vec::new();
-    while let Some(frame) = body.frame().await {
-        match frame.map(|frame| frame.into_data()) {
-            Ok(Ok(data)) if read.len().saturating_add(data.len()) > LARGEST_BODY => {
-                return Err(too_large(body).await);
-            }
-            Ok(Ok(data)) => read.extend_from_slice(&data),
-            // Trailers are ignored.
-            Ok(Err(_)) => {}
-            Err(_) => {
-                return Err(Problem::bad_input(
-                    "the body ended early, or is not what its headers say",
-                )
-                .into_response());
+    /// The request with its body read, and what a long one holds.
+    async fn whole(&self, request: Request) -> Result<(Request, Option<Share<Holder>>), Response> {
+        let holder = request.extensions().get().map(|known: &Connection| known.peer.holder());
+        let (head, mut body) = request.into_parts();
+        let limit = u64::try_from(LARGEST_BODY).unwrap_or(u64::MAX);
+        if body.size_hint().lower() > limit {
+            return Err(too_large(body).await);
+        }
+        let (mut read, mut held) = (Vec::new(), None);
+        while let Some(frame) = body.frame().await {
+            match frame.map(|frame| frame.into_data()) {
+                Ok(Ok(data)) if read.len().saturating_add(data.len()) > LARGEST_BODY => {
+                    return Err(too_large(body).await);
+                }
+                Ok(Ok(data)) => {
+                    if let (None, Some(holder)) = (&held, holder)
+                        && read.len().saturating_add(data.len()) > SHORT_BODY
+                    {
+                        held = Some(self.long_bodies.take(holder).await);
+                    }
+                    read.extend_from_slice(&data);
+                }
+                // Trailers are ignored.
+                Ok(Err(_)) => {}
+                Err(_) => {
+                    return Err(Problem::bad_input(
+                        "the body ended early, or is not what its headers say",
+                    )
+                    .into_response());
+                }
             }
         }
+        Ok((Request::from_parts(head, Body::from(read)), held))
     }
-    Ok(Request::from_parts(head, Body::from(read)))
 }
 
 /// Refuses a body after draining up to [`MOST_DISCARDED`] bytes of it: a client that is still
@@ -191,6 +200,11 @@ fn host_of(authority: &str) -> String {
 
 /// The longest body that is read.
 const LARGEST_BODY: usize = 64 * 1_024;
+
+/// The longest body that takes no share of the long ones: all but imports and attestations.
+const SHORT_BODY: usize = 16 * 1_024;
+
+const MOST_LONG_BODIES: usize = 32;
 
 const MOST_DISCARDED: usize = 1_024 * 1_024;
 

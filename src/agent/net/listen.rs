@@ -1,7 +1,9 @@
 //! Listening sockets: the Unix sockets, TCP addresses, and sockets passed by systemd.
 
 use std::io;
+use std::net::SocketAddr;
 
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::agent::config::{Config, is_loopback};
@@ -43,7 +45,7 @@ impl Listeners {
         }
         for address in &config.listen {
             let system = |reason| ListenError::System { address: address.to_string(), reason };
-            let listener = std::net::TcpListener::bind(address).map_err(system)?;
+            let listener = bind(*address).map_err(system)?;
             listeners.tcp.push(tcp(listener).map_err(system)?);
         }
         Ok(listeners)
@@ -79,11 +81,23 @@ impl Listeners {
     }
 }
 
+fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
 fn tcp(listener: std::net::TcpListener) -> io::Result<TcpListener> {
     tracing::info!(address = %listener.local_addr()?, "listening");
     listener.set_nonblocking(true)?;
     TcpListener::from_std(listener)
 }
+
+/// Connections that may wait to be accepted. A client whose connection does not fit tries again a
+/// second later.
+const BACKLOG: i32 = 4_096;
 
 /// The verifiers' socket, as its unit names it: `FileDescriptorName=verify`.
 const VERIFY: &str = "verify";

@@ -6,8 +6,10 @@ mod error;
 mod limits;
 mod listen;
 mod serve;
+mod slices;
 mod tls;
 mod unix;
+mod unread;
 
 pub(crate) use admission::layered;
 pub use error::ListenError;

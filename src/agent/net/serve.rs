@@ -29,6 +29,7 @@ use crate::agent::metrics::Metrics;
 use crate::agent::net::limits::{ConnectionLimits, Permit};
 use crate::agent::net::listen::Listeners;
 use crate::agent::net::tls::Tls;
+use crate::agent::net::unread::Impatient;
 use crate::agent::state::State;
 use crate::agent::stop::Stop;
 
@@ -52,6 +53,38 @@ struct Server {
     tls: Option<Arc<Tls>>,
     logins: Logins,
     metrics: Arc<Metrics>,
+    /// Time for a peer to read an answer.
+    unread: Duration,
+}
+
+/// The Unix socket on which a connection was accepted.
+#[derive(Clone, Copy)]
+enum Door {
+    Agent,
+    Verifiers,
+}
+
+/// The limits of a Unix socket: administrators have their own, so that users cannot keep them or
+/// login programs out.
+#[derive(Clone)]
+struct LocalLimits {
+    of_administrators: ConnectionLimits,
+    of_others: ConnectionLimits,
+}
+
+impl LocalLimits {
+    fn new(total: u32) -> LocalLimits {
+        LocalLimits {
+            of_administrators: ConnectionLimits::new(total),
+            of_others: ConnectionLimits::new(total),
+        }
+    }
+
+    fn claim(&self, peer: &Peer) -> Option<Permit> {
+        let limits =
+            if peer.is_administrator() { &self.of_administrators } else { &self.of_others };
+        limits.claim(peer)
+    }
 }
 
 /// Serves until the agent is to end, then gives requests in progress [`DRAIN`] to finish and cuts
@@ -72,21 +105,19 @@ pub(crate) async fn serve(
         tls,
         logins: Logins::default(),
         metrics: Arc::clone(&state.metrics),
+        unread: Duration::from_secs(limits.answer_timeout_seconds),
     };
     let server = Arc::new(server);
     let mut loops = JoinSet::new();
     // Separate limits: a flood over TCP leaves the administrator's socket usable.
-    let local = ConnectionLimits::new(limits.connections);
+    let local = LocalLimits::new(limits.connections);
     let remote = ConnectionLimits::new(limits.connections);
     for listener in listeners.unix {
-        loops.spawn(Arc::clone(&server).accept_local(listener, local.clone()));
+        loops.spawn(Arc::clone(&server).accept_local(listener, local.clone(), Door::Agent));
     }
     for listener in listeners.verify {
-        loops.spawn(Arc::clone(&server).accept_to_verify(
-            listener,
-            ConnectionLimits::new(limits.to_verify()),
-            ConnectionLimits::new(limits.to_verify()),
-        ));
+        let limits = LocalLimits::new(limits.to_verify());
+        loops.spawn(Arc::clone(&server).accept_local(listener, limits, Door::Verifiers));
     }
     for listener in listeners.tcp {
         loops.spawn(Arc::clone(&server).accept_remote(listener, remote.clone()));
@@ -110,39 +141,20 @@ fn http(limits: &LimitsConfig) -> http1::Builder {
 }
 
 impl Server {
-    async fn accept_local(self: Arc<Server>, listener: UnixListener, limits: ConnectionLimits) {
-        loop {
-            let Some(free) = until_stop(&self.stop, limits.free()).await else { return };
-            let Some(accepted) = until_stop(&self.stop, listener.accept()).await else { return };
-            match accepted.and_then(|(stream, _)| Ok((Peer::of(&stream)?, stream))) {
-                Ok((peer, stream)) => {
-                    if let Some(permit) = limits.claim(free, &peer) {
-                        tokio::spawn(Arc::clone(&self).local(stream, peer, permit));
-                    }
-                }
-                Err(error) => not_accepted(&error).await,
-            }
-        }
-    }
-
-    /// Accepts on a socket that any local user may connect to. Without a free place a peer is
-    /// turned away at once, and root has limits of its own, so that users cannot keep login
-    /// programs out.
-    async fn accept_to_verify(
+    /// Accepts at once and turns away who has no share left, so that no peer keeps another one
+    /// waiting in the system's queue.
+    async fn accept_local(
         self: Arc<Server>,
         listener: UnixListener,
-        of_root: ConnectionLimits,
-        of_others: ConnectionLimits,
+        limits: LocalLimits,
+        door: Door,
     ) {
         loop {
             let Some(accepted) = until_stop(&self.stop, listener.accept()).await else { return };
             match accepted.and_then(|(stream, _)| Ok((Peer::of(&stream)?, stream))) {
                 Ok((peer, stream)) => {
-                    let is_root = matches!(peer, Peer::Unix { uid: 0, .. });
-                    let limits = if is_root { &of_root } else { &of_others };
-                    let permit = limits.free_now().and_then(|free| limits.claim(free, &peer));
-                    if let Some(permit) = permit {
-                        tokio::spawn(Arc::clone(&self).to_verify(stream, peer, permit));
+                    if let Some(permit) = limits.claim(&peer) {
+                        tokio::spawn(Arc::clone(&self).local(stream, peer, permit, door));
                     }
                 }
                 Err(error) => not_accepted(&error).await,
@@ -152,12 +164,11 @@ impl Server {
 
     async fn accept_remote(self: Arc<Server>, listener: TcpListener, limits: ConnectionLimits) {
         loop {
-            let Some(free) = until_stop(&self.stop, limits.free()).await else { return };
             let Some(accepted) = until_stop(&self.stop, listener.accept()).await else { return };
             match accepted {
                 Ok((stream, address)) => {
                     let peer = Peer::Tcp(address);
-                    if let Some(permit) = limits.claim(free, &peer) {
+                    if let Some(permit) = limits.claim(&peer) {
                         tokio::spawn(Arc::clone(&self).remote(stream, peer, permit));
                     }
                 }
@@ -166,15 +177,15 @@ impl Server {
         }
     }
 
-    async fn local(self: Arc<Server>, stream: UnixStream, peer: Peer, permit: Permit) {
+    async fn local(self: Arc<Server>, stream: UnixStream, peer: Peer, permit: Permit, door: Door) {
         let connection = self.connection(peer).await;
-        self.answer(stream, connection, &self.routers.agent).await;
-        drop(permit);
-    }
-
-    async fn to_verify(self: Arc<Server>, stream: UnixStream, peer: Peer, permit: Permit) {
-        let connection = Connection { only_verify: true, ..self.connection(peer).await };
-        self.answer(stream, connection, &self.routers.verify).await;
+        match door {
+            Door::Agent => self.answer(stream, connection, &self.routers.agent).await,
+            Door::Verifiers => {
+                let connection = Connection { only_verify: true, ..connection };
+                self.answer(stream, connection, &self.routers.verify).await;
+            }
+        }
         drop(permit);
     }
 
@@ -189,9 +200,11 @@ impl Server {
     async fn remote(self: Arc<Server>, stream: TcpStream, peer: Peer, permit: Permit) {
         let connection = Connection::of(peer);
         let socket = socket2::SockRef::from(&stream);
-        // Send answers at once, and give up a peer that does not read them.
+        // Send answers at once, give up a peer that has gone, and let the system keep little of what
+        // a peer does not read.
         let _ = socket.set_tcp_nodelay(true);
-        let _ = socket.set_tcp_user_timeout(Some(UNREAD));
+        let _ = socket.set_tcp_user_timeout(Some(self.unread));
+        let _ = socket.set_send_buffer_size(UNREAD_IN_SYSTEM);
         match &self.tls {
             None => self.answer(stream, connection, &self.routers.agent).await,
             Some(tls) => {
@@ -224,7 +237,8 @@ impl Server {
                 )
             }
         });
-        let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), service));
+        let stream = TokioIo::new(Impatient::new(stream, self.unread));
+        let mut connection = pin!(self.http.serve_connection(stream, service));
         let mut cut = self.cut.clone();
         self.metrics.connections.inc();
         let ended = tokio::select! {
@@ -272,7 +286,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
-const UNREAD: Duration = Duration::from_secs(30);
+/// Bytes of an answer that the system keeps for a peer that does not read.
+const UNREAD_IN_SYSTEM: usize = 128 * 1_024;
 
 const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 

@@ -37,6 +37,7 @@ pub(crate) async fn list(
     // gave.
     let after = listing.after.map(AccountId::existing).transpose().map_err(Denied::bad_input)?;
     let list = AccountList { without_mfa: listing.without_mfa, prefix: None, after, limit };
+    caller.place.page().await;
     let accounts = state.verifier.store().accounts(list).await?;
     let last = accounts.last().filter(|_| scope::is_full(&accounts, limit));
     Ok(AccountPage { next: last.map(|entry| entry.account.id.clone()), accounts })
@@ -45,6 +46,7 @@ pub(crate) async fn list(
 /// Removes an account's devices and sessions. For administrators.
 pub(crate) async fn remove(state: &State, caller: &Caller, name: &str) -> Result<(), Failure> {
     let account = scope::existing_account(state, caller, Role::Admin, name)?;
+    let _lane = scope::lane(caller, &account).await;
     Ok(scope::verifier(state, caller).remove_account(&account).await?)
 }
 
@@ -56,6 +58,7 @@ pub(crate) async fn bypass(
     ttl: Option<Duration>,
 ) -> Result<Bypass, Failure> {
     let account = scope::existing_account(state, caller, Role::Admin, name)?;
+    let _lane = scope::lane(caller, &account).await;
     let ttl = ttl.unwrap_or(BYPASS_TTL);
     Ok(scope::verifier(state, caller).bypass(&account, ttl).await?)
 }

@@ -48,6 +48,7 @@ pub(crate) async fn audit(
 ) -> Result<AuditPage, Failure> {
     caller.must_be(Role::Admin)?;
     let limit = scope::page_size(limit)?;
+    caller.place.page().await;
     let store = state.verifier.store();
     let (rows, cursor) = match from {
         AuditFrom::After(cursor) => (store.audit(cursor.clone(), limit).await?, Some(cursor)),
@@ -82,6 +83,7 @@ pub(crate) async fn make_api_key(
 /// Lists API keys.
 pub(crate) async fn api_keys(state: &State, caller: &Caller) -> Result<Vec<ApiKeyRecord>, Failure> {
     caller.must_be(Role::Admin)?;
+    caller.place.page().await;
     Ok(state.verifier.store().api_keys().await?)
 }
 

@@ -55,10 +55,19 @@ pub(crate) async fn add(
     proof: Option<&SignedContext>,
 ) -> Result<Added, Failure> {
     let account = scope::account(state, caller, Role::Enroller, addition.account)?;
+    let _lane = scope::lane(caller, &account).await;
     let authority = scope::authority(state, caller, proof).await?;
     let Addition { serial, name, factor, .. } = addition;
     let new = NewDevice { account, serial, name, factor };
-    Ok(scope::verifier(state, caller).add(new, &authority).await?)
+    let named = new.serial.clone();
+    let added = scope::verifier(state, caller).add(new, &authority).await;
+    match added {
+        Err(Error::AlreadyExists(_)) if !shows_taken(state, caller, named.as_ref()).await? => Err(
+            Denied::bad_input("this serial number or secret cannot be used: choose another one")
+                .into(),
+        ),
+        added => Ok(added?),
+    }
 }
 
 /// Lists devices. A verifier must name the account.
@@ -78,6 +87,7 @@ pub(crate) async fn list(
     let Some(list) = in_scope(state, caller, account, list)? else {
         return Ok(DevicePage { devices: Vec::new(), next: None, detail });
     };
+    caller.place.page().await;
     let devices = state.verifier.store().devices(list).await?;
     let last = devices.last().filter(|_| scope::is_full(&devices, limit));
     Ok(DevicePage { next: last.map(|device| device.serial.clone()), devices, detail })
@@ -99,6 +109,7 @@ pub(crate) async fn rename(
     name: DeviceName,
 ) -> Result<Device, Failure> {
     let (account, serial) = scope::device(state, caller, serial).await?;
+    let _lane = scope::lane(caller, &account).await;
     Ok(scope::verifier(state, caller).limited_to(account).rename(&serial, name).await?)
 }
 
@@ -111,6 +122,7 @@ pub(crate) async fn activate(
     proof: Option<&SignedContext>,
 ) -> Result<Device, Failure> {
     let (account, serial) = scope::device(state, caller, serial).await?;
+    let _lane = scope::lane(caller, &account).await;
     let authority = scope::authority(state, caller, proof).await?;
     let verifier = scope::verifier(state, caller).limited_to(account);
     let now = verifier.clock().read().wall;
@@ -126,6 +138,7 @@ pub(crate) async fn resync(
     codes: [&Code; 2],
 ) -> Result<Resynced, Failure> {
     let (account, serial) = scope::device(state, caller, serial).await?;
+    let _lane = scope::lane(caller, &account).await;
     let verifier = scope::verifier(state, caller).limited_to(account);
     let now = verifier.clock().read().wall;
     let resynced = verifier.resync(&serial, codes, scope::window(caller)).await;
@@ -140,6 +153,7 @@ pub(crate) async fn deactivate(
     proof: Option<&SignedContext>,
 ) -> Result<Device, Failure> {
     let (account, serial) = scope::device(state, caller, serial).await?;
+    let _lane = scope::lane(caller, &account).await;
     let authority = scope::authority(state, caller, proof).await?;
     Ok(scope::verifier(state, caller)
         .limited_to(account)
@@ -155,6 +169,7 @@ pub(crate) async fn unlock(
 ) -> Result<Device, Failure> {
     caller.must_be(Role::Admin)?;
     let (account, serial) = scope::device(state, caller, serial).await?;
+    let _lane = scope::lane(caller, &account).await;
     Ok(scope::verifier(state, caller).limited_to(account).unlock(&serial).await?)
 }
 
@@ -166,6 +181,7 @@ pub(crate) async fn remove(
     proof: Option<&SignedContext>,
 ) -> Result<(), Failure> {
     let (account, serial) = scope::device(state, caller, serial).await?;
+    let _lane = scope::lane(caller, &account).await;
     let authority = scope::authority(state, caller, proof).await?;
     Ok(scope::verifier(state, caller)
         .limited_to(account)
@@ -198,6 +214,24 @@ fn in_scope(
         _ => return Err(Denied::bad_input("you may see several accounts: name one").into()),
     };
     Ok(Some(list))
+}
+
+/// `true` if the caller may hear that this serial number is taken. Of other accounts it learns
+/// neither that they have a serial number nor that they have a secret: the answer is that to an
+/// impossible one.
+async fn shows_taken(
+    state: &State,
+    caller: &Caller,
+    serial: Option<&SerialNumber>,
+) -> Result<bool, Failure> {
+    if caller.scope == Scope::All {
+        return Ok(true);
+    }
+    let owner = match serial {
+        Some(serial) => state.verifier.store().owner(serial).await?,
+        None => None,
+    };
+    Ok(owner.is_some_and(|account| caller.sees(&account)))
 }
 
 /// Counts a refused pair, and says how much of the refusal the caller may know.

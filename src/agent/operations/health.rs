@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::agent::access::{Caller, Denied, Failure};
 use crate::agent::config::{MetricsAccess, Role};
+use crate::agent::metrics::Detail;
 use crate::agent::state::State;
 use crate::store::KeyNeed;
 use crate::time::UnixTime;
@@ -27,11 +28,11 @@ pub(crate) async fn ready(state: &State) -> Result<Ready, Failure> {
     Ok(Ready { now: state.verifier.clock().read().wall, older_sealing_keys, restored_at })
 }
 
-/// `true` if the metrics are for administrators alone.
+/// `true` if the metrics are for known callers alone.
 pub(crate) fn metrics_need_caller(state: &State) -> Result<bool, Denied> {
     match state.config.metrics {
         MetricsAccess::Open => Ok(false),
-        MetricsAccess::Admin => Ok(true),
+        MetricsAccess::Verifier | MetricsAccess::Admin => Ok(true),
         MetricsAccess::Off => Err(Denied::NotFound("page")),
     }
 }
@@ -39,8 +40,16 @@ pub(crate) fn metrics_need_caller(state: &State) -> Result<bool, Denied> {
 /// The metrics as text, as of now. A store that hangs delays a scrape for [`LONGEST_LOOK`] at most.
 pub(crate) async fn metrics(state: &State, caller: Option<&Caller>) -> Result<String, Failure> {
     if metrics_need_caller(state)? {
-        caller.ok_or(Denied::Unauthenticated)?.must_be(Role::Admin)?;
+        let role = match state.config.metrics {
+            MetricsAccess::Verifier => Role::Verifier,
+            _ => Role::Admin,
+        };
+        caller.ok_or(Denied::Unauthenticated)?.must_be(role)?;
     }
+    let detail = match caller {
+        Some(caller) if caller.role == Role::Admin => Detail::All,
+        _ => Detail::Health,
+    };
     let look = async {
         let ready = state.verifier.ready().await;
         let _ = state.verifier.older_sealing_keys().await;
@@ -50,7 +59,7 @@ pub(crate) async fn metrics(state: &State, caller: Option<&Caller>) -> Result<St
         Ok(ready) => state.metrics.probed(&ready),
         Err(_) => state.metrics.not_answered(),
     }
-    Ok(state.metrics.text())
+    Ok(state.metrics.text(detail))
 }
 
 /// Time that a scrape waits for the store.

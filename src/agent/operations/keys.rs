@@ -19,6 +19,7 @@ pub(crate) async fn begin(
     proof: Option<&SignedContext>,
 ) -> Result<Begun<CreationOptions>, Failure> {
     let account = scope::account(state, caller, Role::Enroller, account)?;
+    let _lane = scope::lane(caller, &account).await;
     let authority = scope::authority(state, caller, proof).await?;
     let keys = scope::keys(state, caller);
     Ok(keys.begin_registration(&account, name, &authority).await?)
@@ -35,9 +36,11 @@ pub(crate) async fn finish(
     caller.must_be(Role::Enroller)?;
     let keys = scope::keys(state, caller);
     // The ceremony of a hidden account is reported as missing, and stays open.
-    if !caller.sees(&keys.owner(id).await?) {
+    let account = keys.owner(id).await?;
+    if !caller.sees(&account) {
         return Err(SecurityKeys::no_ceremony().into());
     }
+    let _lane = scope::lane(caller, &account).await;
     let authority = scope::authority(state, caller, proof).await?;
     let finished = keys.finish_registration(id, answer, &authority).await;
     Ok(finished.inspect_err(|error| {
@@ -56,6 +59,10 @@ pub(crate) async fn begin_authentication(
 ) -> Result<Begun<RequestOptions>, Failure> {
     let account = account.map(|name| scope::named(state, name)).transpose()?;
     let keys = scope::keys(state, caller);
+    let _lane = match &account {
+        Some(account) => scope::lane(caller, account).await,
+        None => None,
+    };
     Ok(match account {
         Some(account) if caller.sees(&account) => keys.begin_authentication(&account).await?,
         Some(account) => keys.begin_hidden_authentication(&account).await?,

@@ -2,7 +2,7 @@
 //!
 //! A hidden account has the same answer as one that does not exist.
 
-use crate::agent::access::{Caller, Denied, Failure};
+use crate::agent::access::{Caller, Denied, Failure, Lane};
 use crate::agent::config::Role;
 use crate::agent::state::State;
 use crate::id::{AccountId, SerialNumber};
@@ -82,6 +82,11 @@ pub(super) fn verifier(state: &State, caller: &Caller) -> Verifier {
 /// The security keys, on behalf of the caller and its client.
 pub(super) fn keys(state: &State, caller: &Caller) -> SecurityKeys {
     state.keys.on_behalf_of(caller.id.clone()).with_client(caller.client.clone())
+}
+
+/// Waits for the caller's earlier requests about this account. Hold it until the decision.
+pub(super) async fn lane(caller: &Caller, account: &AccountId) -> Option<Lane> {
+    caller.place.lane(account).await
 }
 
 /// The window in which the caller's pairs of codes are searched.

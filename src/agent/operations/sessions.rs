@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::agent::access::{Caller, Denied, Failure, Refused};
 use crate::agent::config::Role;
 use crate::agent::operations::scope;
-use crate::agent::operations::timing::leave_at_interval;
+use crate::agent::operations::timing::{end_turn, leave_at_interval};
 use crate::agent::state::State;
 use crate::id::{AccountId, OddCharacter, SerialNumber};
 use crate::otp;
@@ -85,7 +85,11 @@ pub(super) async fn open_for(
     let Target { account, audience, lifetime } = target;
     let issuer = state.issuer.clone().on_behalf_of(caller.id.clone());
     let issuer = lifetime.into_iter().fold(issuer, Issuer::lifetime);
-    let now = state.verifier.clock().read().wall;
+    let lane = match &account {
+        Some(account) => scope::lane(caller, account).await,
+        None => None,
+    };
+    let (now, begun) = (state.verifier.clock().read().wall, Instant::now());
     let issued = match prove(state, caller, account.as_ref(), proof).await {
         Ok(Proven::Mfa(verified)) => issuer
             .issue_and_read(verified, &audience)
@@ -98,6 +102,9 @@ pub(super) async fn open_for(
         Err(Error::Refused(refusal)) => {
             state.metrics.refused(refusal.name());
             tracing::debug!(reason = refusal.name(), "a session was refused");
+            caller.place.release();
+            end_turn(state, begun).await;
+            drop(lane);
             leave_at_interval(state, arrived).await;
             let refused = Refused { refusal, explain: caller.explain, now };
             return Err(Denied::Session(Some(refused)).into());
@@ -147,6 +154,7 @@ pub(crate) async fn revoke_all(
     serial: Option<&SerialNumber>,
 ) -> Result<Revoked, Failure> {
     let account = scope::existing_account(state, caller, Role::Enroller, account)?;
+    let _lane = scope::lane(caller, &account).await;
     let verifier = scope::verifier(state, caller);
     Ok(verifier.revoke_sessions(&account, issued_before, serial).await?)
 }

@@ -125,7 +125,7 @@ impl SecurityKeys {
             in_use.filter_map(|enrolled| enrolled.device.credential()).collect();
         let (options, state) = if credentials.is_empty() {
             (
-                self.relying_party.decoy_options(&[sealer.decoy_credential(account)]),
+                self.relying_party.decoy_options(&sealer.decoy_credentials(account)),
                 CeremonyState::NoKey,
             )
         } else {
@@ -258,12 +258,56 @@ fn refusal(fault: &Fault) -> Refusal {
 }
 
 impl Sealer {
-    /// The credential that an account without keys is asked for. It is no_account's, and as long as
-    /// most are.
-    fn decoy_credential(&self, account: &AccountId) -> CredentialId {
-        let half =
+    /// The credentials that an account without keys is asked for: stable, no account's, and of the
+    /// numbers and lengths that keys in use have.
+    fn decoy_credentials(&self, account: &AccountId) -> Vec<CredentialId> {
+        let digest =
             |which: &[u8]| self.digest("decoy credential", &[account.as_str().as_bytes(), which]);
-        CredentialId::new([half(b"1"), half(b"2")].concat())
-            .expect("64 bytes are always a credential id")
+        let [kind, ..] = digest(b"number");
+        let number = NUMBERS[usize::from(kind) % NUMBERS.len()];
+        let decoy = |number: u8| {
+            let blocks = (0..4).map(|block| digest(&[number, block]));
+            let bytes = blocks.collect::<Vec<_>>().concat();
+            let [kind, ..] = digest(&[number]);
+            let length = LENGTHS[usize::from(kind) % LENGTHS.len()];
+            CredentialId::new(bytes[..length].to_vec())
+                .expect("16 to 128 bytes are always a credential id")
+        };
+        (1..=number).map(decoy).collect()
+    }
+}
+
+/// Numbers of keys that people have, each as often as it is met.
+const NUMBERS: [u8; 8] = [1, 1, 1, 1, 1, 2, 2, 3];
+
+/// Lengths of credential ids, each as often as it is met: 64 bytes of U2F and of most FIDO2 keys,
+/// 16 to 48 of passkeys and discoverable credentials, 96 and 128 of keys that seal more into them.
+const LENGTHS: [usize; 16] = [64, 64, 64, 64, 64, 64, 64, 64, 48, 48, 32, 32, 16, 20, 96, 128];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::secret::Secret;
+    use crate::store::Keyring;
+
+    #[test]
+    fn decoys_are_stable_and_vary_like_keys_in_use() {
+        let secret = |byte| Secret::new(vec![byte; 32]);
+        let sealer = Sealer::new(Keyring::new(&secret(1), &[]).unwrap(), secret(2));
+        let decoys = |n: usize| {
+            let account = format!("account-{n}").parse().unwrap();
+            let decoys = sealer.decoy_credentials(&account);
+            assert_eq!(decoys, sealer.decoy_credentials(&account));
+            decoys.iter().map(|decoy| decoy.as_bytes().to_vec()).collect::<Vec<_>>()
+        };
+        let all: Vec<_> = (0..200).map(decoys).collect();
+        let numbers: BTreeSet<usize> = all.iter().map(Vec::len).collect();
+        let lengths: BTreeSet<usize> = all.iter().flatten().map(Vec::len).collect();
+        assert_eq!(numbers, [1, 2, 3].into());
+        assert_eq!(lengths, LENGTHS.into());
+        let (sum, different) = (all.iter().flatten().count(), all.iter().flatten());
+        assert_eq!(different.collect::<BTreeSet<_>>().len(), sum, "each is its account's alone");
     }
 }
