@@ -26,9 +26,9 @@ use crate::verifier::Verifier;
 /// The agent's metrics.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    /// How the agent does.
+    /// Condition of the agent.
     health: Registry,
-    /// What verifications came to.
+    /// Outcomes of verifications.
     outcomes: Registry,
     requests: Family<RequestLabels, Counter>,
     duration: Family<RouteLabels, Histogram, fn() -> Histogram>,

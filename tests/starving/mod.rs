@@ -70,7 +70,8 @@ fn memory(agent: &Agent) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1_024
 }
 
-const BUSY: Duration = Duration::from_millis(20);
+/// Time that a machine with other work costs anyone; stalls by starving last seconds.
+const BUSY: Duration = Duration::from_millis(100);
 
 /// The most MiB that an attack may cost.
 const MOST_MEMORY: u64 = 64;

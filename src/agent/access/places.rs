@@ -32,7 +32,7 @@ pub(crate) struct Places {
 
 /// The place of one request.
 pub(crate) struct Place {
-    /// None for a request that no limit counts.
+    /// Limits; none for a request that is not counted.
     places: Option<Arc<Places>>,
     caller: CallerId,
     role: Role,
