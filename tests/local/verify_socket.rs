@@ -164,7 +164,7 @@ fn however_many_others_connect_root_is_let_in() {
 }
 
 #[test]
-fn two_users_keep_neither_root_nor_a_third_user_out_of_the_agents_socket() {
+fn two_users_keep_neither_root_nor_a_third_out() {
     if !can_be_others() {
         return;
     }

@@ -49,7 +49,7 @@ fn no_class_of_refusals_is_told_from_another() {
 }
 
 #[test]
-fn the_same_measurement_tells_work_from_none_where_nothing_is_waited_for() {
+fn the_measurement_sees_work_where_answers_leave_at_once() {
     let measured = measure(60, 1);
     assert_answers_are_one(&measured);
     // A malformed request needs none of the work that all refusals do.

@@ -59,7 +59,7 @@ const CLASSES: [Class; 8] = [
 ];
 
 #[test]
-fn guesses_at_the_same_time_do_not_tell_whether_an_account_exists() {
+fn parallel_guesses_do_not_tell_whether_an_account_exists() {
     let _alone = super::alone();
     let mut failures = Vec::new();
     // Other work of the machine can slow one kind in one measurement, and hardly in three.

@@ -192,9 +192,9 @@ pub struct LimitsConfig {
     /// The most requests of one caller among them.
     #[serde(deserialize_with = "within::<_, _, 1, 65_536>")]
     pub concurrency_per_caller: u32,
-    /// The most connections at the same time: of administrators on the Unix socket, of others there,
-    /// and on TCP each; a quarter on the second socket. One user or address holds as many as it
-    /// leaves free.
+    /// The most connections at the same time: of administrators on the Unix socket, of others
+    /// there, and on TCP each; a quarter on the second socket. One user or address holds as many
+    /// as it leaves free.
     #[serde(deserialize_with = "within::<_, _, 4, 65_536>")]
     pub connections: u32,
     /// After how long a request is given up.

@@ -200,8 +200,8 @@ impl Server {
     async fn remote(self: Arc<Server>, stream: TcpStream, peer: Peer, permit: Permit) {
         let connection = Connection::of(peer);
         let socket = socket2::SockRef::from(&stream);
-        // Send answers at once, give up a peer that has gone, and let the system keep little of what
-        // a peer does not read.
+        // Send answers at once, give up a peer that has gone, and let the system keep little of
+        // what a peer does not read.
         let _ = socket.set_tcp_nodelay(true);
         let _ = socket.set_tcp_user_timeout(Some(self.unread));
         let _ = socket.set_send_buffer_size(UNREAD_IN_SYSTEM);

@@ -1,5 +1,5 @@
-//! Long answers, sent in slices: what a connection buffers stays small, and what the answer holds is
-//! released when its last slice is on the way.
+//! Long answers, sent in slices: a connection buffers little, and what the answer holds is released
+//! when its last slice is on the way.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
