@@ -12,7 +12,7 @@ use test_support::restore;
 use twostep::store::SqliteStore;
 use twostep::time::{Clock, Reading, SystemClock, UnixTime};
 
-use super::{TCP, admin};
+use super::{TCP, admin, edit};
 
 /// The system's clock, off by the seconds in the file `clock` of the agent's folder, and
 /// synchronised for as long as there is a file `synchronised`.
@@ -268,11 +268,7 @@ fn an_administrator_can_accept_a_clock_that_went_back() {
     let folder = agent.into_folder();
     // After the kill: close the store, as a tool that ignores its log would not.
     drop(SqliteStore::open(folder.path().join("store.db")).unwrap());
-    let store = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
-    store
-        .execute("UPDATE control SET highest_time = highest_time + 86400", [])
-        .unwrap();
-    drop(store);
+    edit(folder.path(), "UPDATE control SET highest_time = highest_time + 86400");
     let agent = Agent::start_in(folder, "");
     let admin = admin(&agent);
     let code = token.code();
@@ -302,11 +298,7 @@ fn a_synchronised_clock_is_believed_and_metrics_are_current() {
     let mut token = enrol(&admin(&agent), "alice");
     let used = token.code();
     let folder = agent.into_folder();
-    let store = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
-    store
-        .execute("UPDATE control SET highest_time = highest_time + 86400", [])
-        .unwrap();
-    drop(store);
+    edit(folder.path(), "UPDATE control SET highest_time = highest_time + 86400");
     let agent = Agent::start_in(folder, "");
     let admin = admin(&agent);
     let open = || {

@@ -28,10 +28,13 @@ mod security_keys;
 mod strict;
 mod usernameless;
 
+use std::path::Path;
+
 use serde_json::json;
 use test_support::agent::Agent;
 use test_support::http::Client;
 use test_support::people;
+use twostep::store::Keyring;
 
 /// The administrator of this agent, on its Unix socket.
 fn admin(agent: &Agent) -> Client {
@@ -42,6 +45,12 @@ fn admin(agent: &Agent) -> Client {
 fn caller(agent: &Agent, role: &str) -> Client {
     let key = people::api_key(&admin(agent), json!({"role": role}));
     Client::tcp(agent.address()).bearing(&key).with("X-Twostep-Key", &key)
+}
+
+/// Edits the store in this folder as a holder of its keys.
+fn edit(folder: &Path, sql: &str) {
+    let keyring = Keyring::from_file(folder.join("sealing.key")).unwrap();
+    twostep::store::sqlite::edit(folder.join("store.db"), &keyring, sql).unwrap();
 }
 
 /// An agent that serves TCP as well.

@@ -8,7 +8,7 @@ use test_support::agent::Agent;
 use test_support::http::{Answer, Client, segment};
 use test_support::people::{add, api_key, enrol};
 
-use super::{TCP, admin};
+use super::{TCP, admin, edit};
 
 /// Characters that print as nothing, or as a blank that is none, with their code points.
 const UNSEEN: &[(char, &str)] = &[
@@ -140,7 +140,7 @@ fn an_account_with_an_older_name_is_listed_revoked_and_removed() {
     enrol(&admin(&agent), "jdXoe");
     let old = "jd\u{ad}oe\u{2800}";
     let folder = agent.into_folder();
-    rename(&folder.path().join("store.db"), "jdXoe", old);
+    rename(folder.path(), "jdXoe", old);
 
     let agent = Agent::start_in(folder, "");
     let admin = admin(&agent);
@@ -307,10 +307,13 @@ fn a_device_says_until_when_its_codes_are_used() {
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap()
             .as_secs();
-        let store = rusqlite::Connection::open(folder.path().join("store.db")).unwrap();
-        let set = "UPDATE devices SET state = 'active', body = json_set(\
-                   body, '$.state', 'active', '$.factor.totp.watermark', ?1)";
-        assert_eq!(store.execute(set, [i64::try_from((now + seconds) / 30).unwrap()]).unwrap(), 1);
+        let step = (now + seconds) / 30;
+        let set = format!(
+            "UPDATE devices SET state = 'active', body = json_set(\
+             body, '$.state', 'active', '$.factor.totp.watermark', {step});
+             UPDATE accounts SET active = 1"
+        );
+        edit(folder.path(), &set);
         (now + seconds) / 30 * 30 + 30
     };
     let until = ahead(86_400);
@@ -320,13 +323,14 @@ fn a_device_says_until_when_its_codes_are_used() {
 }
 
 /// Gives an account another name behind the agent's back, as an earlier version may have taken it.
-fn rename(store: &Path, from: &str, to: &str) {
-    let store = rusqlite::Connection::open(store).unwrap();
-    store.pragma_update(None, "foreign_keys", false).unwrap();
-    for change in [
-        "UPDATE accounts SET id = replace(id, ?1, ?2), body = replace(body, ?1, ?2)",
-        "UPDATE devices SET account = replace(account, ?1, ?2), body = replace(body, ?1, ?2)",
-    ] {
-        assert_eq!(store.execute(change, [from, to]).unwrap(), 1, "{change}");
-    }
+fn rename(folder: &Path, from: &str, to: &str) {
+    edit(
+        folder,
+        &format!(
+            "UPDATE accounts SET id = replace(id, '{from}', '{to}'),
+                 body = replace(body, '{from}', '{to}');
+             UPDATE devices SET account = replace(account, '{from}', '{to}'),
+                 body = replace(body, '{from}', '{to}')"
+        ),
+    );
 }

@@ -142,10 +142,14 @@ fn a_device_that_cannot_be_used_protects_its_account_as_much() {
 /// Locks a device as its twentieth wrong code would, without the waits between them.
 fn lock(agent: &Agent, account: &str, serial: &str) {
     use twostep::device::{Device, DeviceState};
-    use twostep::store::{Change, SqliteStore, Store, Write};
+    use twostep::store::{Change, Keyring, SqliteStore, Store, Write};
+    use twostep::verifier::Verifier;
+    let keyring = Keyring::from_file(agent.folder.path().join("sealing.key")).unwrap();
     let store = SqliteStore::open(agent.folder.path().join("store.db")).unwrap();
+    let verifier = Verifier::new(store.clone(), keyring);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
+        verifier.ready().await.unwrap();
         let (account, serial) = (account.parse().unwrap(), serial.parse().unwrap());
         let seen = store.account(&account).await.unwrap().unwrap();
         let enrolled = seen.device(&serial).unwrap();

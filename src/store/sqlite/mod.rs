@@ -20,6 +20,8 @@ mod chain;
 mod check;
 mod claim;
 mod connection;
+#[cfg(feature = "testing")]
+mod edit;
 mod fault;
 mod identity;
 mod imports;
@@ -47,6 +49,9 @@ pub use backup::{Restore, Restored, restore, restore_as};
 #[doc(hidden)]
 pub use check::foreign_rows;
 pub use check::{Alone, CheckReport, Standing, alone, check, check_with, standing};
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use edit::edit;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
