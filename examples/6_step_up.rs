@@ -5,6 +5,7 @@
 
 mod step_up {
     pub(crate) mod agent;
+    pub(crate) mod browser;
     pub(crate) mod passkeys;
     pub(crate) mod play;
 }
@@ -15,13 +16,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
-use axum::response::Html;
+use axum::response::{AppendHeaders, Html};
 use axum::routing::{get, post};
 use twostep::client::{self, Client, OpenSession, OpenedSession, Proof};
 use twostep::guard::{MfaGuard, MfaPresent};
 use twostep::policy::Policy;
 use twostep::session::{JwkSet, Validator};
 
+use step_up::browser::Browser;
 use step_up::{agent, passkeys, play};
 
 #[derive(Clone)]
@@ -37,21 +39,30 @@ async fn pay(mfa: MfaPresent) -> String {
     format!("Paid by {}. Thank you.", mfa.account())
 }
 
-type SignedIn = [(&'static str, String); 1];
+type SignedIn = AppendHeaders<[(&'static str, String); 2]>;
 
 /// In a real shop, a password comes first and identifies the account.
-async fn step_up(State(Shop(_, agent)): State<Shop>, code: String) -> Result<SignedIn, StatusCode> {
+async fn step_up(
+    State(Shop(_, agent)): State<Shop>,
+    browser: Browser,
+    code: String,
+) -> Result<SignedIn, StatusCode> {
     let alice = "alice".parse().map_err(|_| StatusCode::BAD_REQUEST)?;
     let session = OpenSession::new(&alice, Proof::Code(code.into(), None)).to_be_shown_to("shop");
-    signed_in(agent.open_session(&session).await.map_err(refused)?)
+    let opened = agent.open_session(&session.with_client(&browser.0)).await.map_err(refused)?;
+    Ok(signed_in(&opened, &browser))
 }
 
-/// The browser stores the context; scripts cannot read it.
-fn signed_in(opened: OpenedSession) -> Result<SignedIn, StatusCode> {
-    Ok([(
-        "set-cookie",
-        format!("__Host-mfa={}; Path=/; Secure; HttpOnly; SameSite=Strict", opened.token.as_str()),
-    )])
+/// The browser stores the context, and the number that makes it known; scripts cannot read them.
+fn signed_in(opened: &OpenedSession, Browser(client): &Browser) -> SignedIn {
+    let cookie = |name, value: &str, more| {
+        let flags = "Path=/; Secure; HttpOnly; SameSite=Strict";
+        ("set-cookie", format!("__Host-{name}={value}; {flags}{more}"))
+    };
+    AppendHeaders([
+        cookie("mfa", opened.token.as_str(), ""),
+        cookie("browser", client.as_str(), "; Max-Age=31536000"),
+    ])
 }
 
 fn refused(error: client::Error) -> StatusCode {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use twostep::client::{self, Client, OpenSession};
 use twostep::guard::MfaPresent;
 
+use crate::step_up::browser::Browser;
 use crate::{Shop, SignedIn, refused, signed_in};
 
 /// The routes. Options and responses pass between browser and agent unchanged.
@@ -42,12 +43,14 @@ async fn ask(State(Shop(_, agent)): State<Shop>) -> Result<Json<Value>, StatusCo
 
 async fn answer(
     State(Shop(_, agent)): State<Shop>,
+    browser: Browser,
     Json(answer): Json<Value>,
 ) -> Result<SignedIn, StatusCode> {
     let (id, credential) =
         (answer["ceremony_id"].as_str().unwrap_or_default(), answer["credential"].clone());
     let session = OpenSession::of_key(id, credential).to_be_shown_to("shop");
-    signed_in(agent.open_session(&session).await.map_err(refused)?)
+    let opened = agent.open_session(&session.with_client(&browser.0)).await.map_err(refused)?;
+    Ok(signed_in(&opened, &browser))
 }
 
 async fn pass_on(

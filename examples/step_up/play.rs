@@ -23,6 +23,7 @@ pub(crate) async fn go(shop: Router, mut token: SimulatedToken) -> Result<(), Bo
     println!("pay: {status}\n  {}", header(&headers, "www-authenticate"));
     let (status, headers) = send(&shop, "/step-up", &token.press_text(), None).await?;
     println!("step up: {status}");
+    // The first of two cookies: the context.
     let cookie = header(&headers, "set-cookie").split(';').next();
     let (status, _) = send(&shop, "/pay", "", cookie).await?;
     println!("pay again: {status}");

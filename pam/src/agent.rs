@@ -19,6 +19,8 @@ pub(crate) struct Agent<'a> {
     pub(crate) options: &'a Options,
     pub(crate) account: &'a str,
     pub(crate) service: &'a str,
+    /// The address or terminal from which the person comes, if it is known.
+    pub(crate) client: Option<&'a str>,
 }
 
 /// A device of the account, in the view of a verifier.
@@ -39,6 +41,8 @@ struct Devices {
 struct OpenSession<'a> {
     account: &'a str,
     code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     serial: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,8 +69,10 @@ struct Fresh {
 }
 
 impl Device {
-    pub(crate) fn is_active(&self) -> bool {
-        self.state == "active"
+    /// True for a device that may open a session. One that strangers have locked opens it for a
+    /// known client.
+    pub(crate) fn is_in_use(&self) -> bool {
+        matches!(self.state.as_str(), "active" | "locked")
     }
 
     pub(crate) fn is_key(&self) -> bool {
@@ -88,17 +94,17 @@ impl Agent<'_> {
         Expected { account: self.account, audience: self.options.audience.as_deref() }
     }
 
-    /// The active devices of the account; an unknown account has none.
+    /// The devices of the account that are in use; an unknown account has none.
     pub(crate) fn devices(&self) -> Result<Vec<Device>, Failure> {
         let path = format!(
-            "/v1/devices?account={}&state=active",
+            "/v1/devices?account={}&limit=1000",
             utf8_percent_encode(self.account, NON_ALPHANUMERIC)
         );
         let mut exchange = self.begin("GET", &path, &[])?;
         match exchange.status()? {
             200 => {
                 let Devices { mut devices } = parse(exchange.body()?)?;
-                devices.retain(Device::is_active);
+                devices.retain(Device::is_in_use);
                 Ok(devices)
             }
             403 | 404 => Ok(Vec::new()),
@@ -112,10 +118,11 @@ impl Agent<'_> {
         serial: Option<&str>,
         code: &str,
     ) -> Result<(Verified, Opened), Failure> {
+        let &Agent { account, client, .. } = self;
         let audience = self.options.audience.as_deref();
         let duration_seconds = self.duration_seconds();
         let body =
-            json(&OpenSession { account: self.account, code, serial, audience, duration_seconds })?;
+            json(&OpenSession { account, code, client, serial, audience, duration_seconds })?;
         let mut exchange = self.begin("POST", "/v1/sessions", &body)?;
         match exchange.status()? {
             201 => {

@@ -49,7 +49,7 @@ struct Said {
 /// Runs a ceremony with a key that is plugged in here. Dropping the connection ends it, so the key
 /// stops blinking on every way out.
 pub(crate) fn touch(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Ended, Failure> {
-    let Agent { options, account, service } = agent;
+    let Agent { options, account, service, .. } = agent;
     let patience = options.wait.saturating_add(options.timeout);
     let begin = Begin {
         account,

@@ -19,7 +19,9 @@ pub(crate) fn authenticate(pam: &Pam<'_>, options: &Options) -> Result<Verified,
         pam.log("refused: the name cannot be an account's");
         return Err(Failure::Refused);
     }
-    let agent = Agent { options, account: &account, service: &service };
+    let client = client(&pam.item(Item::RemoteHost)?, &pam.item(Item::Tty)?);
+    let client = client.as_deref();
+    let agent = Agent { options, account: &account, service: &service, client };
     let verdict = verify(pam, &agent);
     // Other modules can change the name during the conversation.
     let verdict = if pam.user_item()? == account { verdict } else { Err(Failure::Refused) };
@@ -30,6 +32,18 @@ pub(crate) fn authenticate(pam: &Pam<'_>, options: &Options) -> Result<Verified,
         }
     }
     verdict
+}
+
+/// The place from which a person comes, for the agent to count wrong codes by: the remote host, or
+/// the terminal. None if it has characters that no such name has.
+fn client(host: &str, terminal: &str) -> Option<String> {
+    let place = match (host, terminal) {
+        ("", "") => return None,
+        ("", terminal) => format!("tty={terminal}"),
+        (host, _) => format!("rhost={host}"),
+    };
+    let fits = place.len() <= 256 && place.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then_some(place)
 }
 
 fn verify(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Verified, Failure> {
@@ -48,7 +62,7 @@ fn verify(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Verified, Failure> {
 
 /// Asks for a proof: a key or a code.
 fn prove(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<(Verified, Opened), Failure> {
-    let Agent { options, account, service } = agent;
+    let Agent { options, account, service, .. } = agent;
     let devices = agent.devices()?;
     if devices.iter().any(Device::is_key) && place::offers_key(pam, options.key)? {
         let typed = pam.ask(
@@ -167,6 +181,18 @@ mod tests {
             assert_eq!(is_name(name), is, "{name:?}");
         }
         assert!(!is_name(&"x".repeat(257)));
+    }
+
+    #[test]
+    fn a_person_comes_from_a_host_or_from_a_terminal() {
+        let place = |host: &str, terminal: &str| client(host, terminal);
+        assert_eq!(place("192.0.2.1", "ssh").as_deref(), Some("rhost=192.0.2.1"));
+        assert_eq!(place("fe80::1%eth0", "").as_deref(), Some("rhost=fe80::1%eth0"));
+        assert_eq!(place("", "/dev/tty1").as_deref(), Some("tty=/dev/tty1"));
+        for (host, terminal) in [("", ""), ("two words", "tty1"), ("h\u{f6}st", ""), ("", "a\nb")] {
+            assert_eq!(place(host, terminal), None, "{host:?} {terminal:?}");
+        }
+        assert_eq!(place(&"x".repeat(251), ""), None);
     }
 
     #[test]

@@ -47,7 +47,8 @@ fn devices_of_each_kind_and_state_are_read() {
             let Devices { devices } = parse(&text(&page)).unwrap();
             let read = devices.first().unwrap();
             assert_eq!((read.serial.as_str(), &read.name), ("GAHT12345678", &None));
-            assert_eq!(read.is_active(), state == DeviceState::Active);
+            let in_use = matches!(state, DeviceState::Active | DeviceState::Locked);
+            assert_eq!(read.is_in_use(), in_use);
             assert_eq!(read.is_key(), kind == MfaKind::SecurityKey);
             assert_eq!(read.shows_codes(), matches!(kind, MfaKind::Totp | MfaKind::Hotp));
             assert_eq!(read.is_recovery(), kind == MfaKind::Recovery);
@@ -79,11 +80,12 @@ fn an_earlier_proof_is_read() {
 
 #[test]
 fn the_agent_reads_each_request() {
-    let (account, serial) = ("alice", Some("GAHT12345678"));
-    let request =
-        OpenSession { account, code: "123456", serial, audience: Some("a"), duration_seconds: 900 };
+    let (account, serial, client) = ("alice", Some("GAHT12345678"), Some("rhost=192.0.2.1"));
+    let (code, audience, duration_seconds) = ("123456", Some("a"), 900);
+    let request = OpenSession { account, code, client, serial, audience, duration_seconds };
     let read: wire::OpenSession = serde_json::from_slice(&json(&request).unwrap()).unwrap();
     assert_eq!(read.code, Some("123456".into()));
+    assert_eq!(read.client, Some("rhost=192.0.2.1".into()));
     let terminal = Terminal::sample();
     let place = Place { account, uid: 1, service: "sudo", terminal: &terminal, token: None };
     let _: wire::AskFresh = serde_json::from_slice(&json(&place).unwrap()).unwrap();

@@ -35,6 +35,23 @@ fn the_right_code_of_the_right_account_succeeds() {
     );
 }
 
+/// Wrong codes from elsewhere do not count against this place, and a lock by them ends here.
+#[test]
+fn the_persons_host_or_terminal_is_named_to_the_agent() {
+    let console = Items { tty: Some("/dev/tty1"), rhost: None };
+    let mut locked = device("TOKEN-0001", "totp", "Phone");
+    locked["state"] = "locked".into();
+    let agent = Fake::agent(&json!([locked, device("TOKEN-0002", "totp", "Spare")]));
+    for (items, client) in
+        [(REMOTE, json!("rhost=192.0.2.1")), (console, json!("tty=/dev/tty1")), (HERE, Value::Null)]
+    {
+        let (code, typist) = authenticate("alice", &agent.line(""), items, &["123456", "1"]);
+        assert_eq!(code, SUCCESS, "{}", typist.saw());
+        let asked = agent.heard().pop().unwrap().json();
+        assert_eq!((&asked["client"], &asked["serial"]), (&client, &json!("TOKEN-0001")));
+    }
+}
+
 #[test]
 fn a_wrong_code_and_an_unknown_account_are_refused_alike() {
     let agent = Fake::agent(&one_token());
