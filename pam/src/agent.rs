@@ -18,6 +18,8 @@ use crate::verified::{Context, Expected, Opened, Verified};
 pub(crate) struct Agent<'a> {
     pub(crate) options: &'a Options,
     pub(crate) account: &'a str,
+    /// The person's name on this machine.
+    pub(crate) login: &'a str,
     pub(crate) service: &'a str,
     /// The address or terminal from which the person comes, if it is known.
     pub(crate) client: Option<&'a str>,
@@ -169,7 +171,7 @@ impl Agent<'_> {
         body: &[u8],
     ) -> Result<Exchange, Failure> {
         Exchange::begin(
-            &self.options.socket,
+            (&self.options.socket, &self.options.agent),
             Deadline::after(self.options.timeout)?,
             &Request { method, path, body },
         )

@@ -150,11 +150,31 @@ const SUCCESS: c_int = 0;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+
+    /// Held by each test that asks for a result: the mark of the reserve is one for the process.
+    static RESERVE: Mutex<()> = Mutex::new(());
+
+    #[test]
+    fn a_verification_that_used_the_reserve_fails() {
+        let _alone = RESERVE.lock();
+        let hook = std::panic::take_hook();
+        assert_eq!(result(|| Ok(Verified::sample())), SUCCESS);
+        let short_of_memory = || {
+            reserve::touch();
+            Ok(Verified::sample())
+        };
+        assert_eq!(result(short_of_memory), Failure::Memory.code());
+        assert_eq!(result(|| Ok(Verified::sample())), SUCCESS, "the next call begins anew");
+        std::panic::set_hook(hook);
+    }
 
     #[test]
     #[allow(clippy::panic, reason = "panics must not reach the host")]
     fn a_panic_ends_here() {
+        let _alone = RESERVE.lock();
         let hook = std::panic::take_hook();
         assert_eq!(result(|| panic!("a fault")), 26);
         std::panic::set_hook(hook);
@@ -172,6 +192,7 @@ mod tests {
 
     #[test]
     fn a_missing_handle_is_a_failure() {
+        let _alone = RESERVE.lock();
         // SAFETY: a null handle and no arguments are allowed.
         assert_eq!(unsafe { pam_sm_authenticate(std::ptr::null_mut(), 0, 0, std::ptr::null()) }, 4);
     }

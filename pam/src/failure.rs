@@ -10,6 +10,8 @@ pub(crate) enum Failure {
     Refused,
     /// The operator: the agent is unreachable, late, or gives a malformed answer.
     Unavailable,
+    /// The operator: a user other than root or the agent's listens on the socket.
+    Impostor,
     /// The operator: the line in the stack is invalid.
     Misconfigured,
     /// The host: its conversation function fails.
@@ -26,13 +28,13 @@ impl Failure {
     /// The code of Linux-PAM (`security/_pam_types.h`).
     pub(crate) fn code(self) -> c_int {
         match self {
-            Failure::Misconfigured => 3, // PAM_SERVICE_ERR
-            Failure::System => 4,        // PAM_SYSTEM_ERR
-            Failure::Memory => 5,        // PAM_BUF_ERR
-            Failure::Refused => 7,       // PAM_AUTH_ERR
-            Failure::Unavailable => 9,   // PAM_AUTHINFO_UNAVAIL
-            Failure::Conversation => 19, // PAM_CONV_ERR
-            Failure::Fault => 26,        // PAM_ABORT
+            Failure::Misconfigured => 3,                   // PAM_SERVICE_ERR
+            Failure::System => 4,                          // PAM_SYSTEM_ERR
+            Failure::Memory => 5,                          // PAM_BUF_ERR
+            Failure::Refused => 7,                         // PAM_AUTH_ERR
+            Failure::Unavailable | Failure::Impostor => 9, // PAM_AUTHINFO_UNAVAIL
+            Failure::Conversation => 19,                   // PAM_CONV_ERR
+            Failure::Fault => 26,                          // PAM_ABORT
         }
     }
 }
@@ -48,6 +50,7 @@ mod tests {
         for failure in [
             Failure::Refused,
             Failure::Unavailable,
+            Failure::Impostor,
             Failure::Misconfigured,
             Failure::Conversation,
             Failure::Memory,

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::deadline::Deadline;
 use crate::failure::Failure;
-use crate::reserve;
+use crate::{peer, reserve};
 
 /// A connection for one exchange. Dropping it closes it.
 pub(crate) struct Exchange {
@@ -36,18 +36,18 @@ enum Framing {
 }
 
 impl Exchange {
-    /// Connects and sends the request. Every step of the exchange must end by `deadline`.
+    /// Connects to the agent, which runs as this user, and sends the request. Every step of the exchange must end by `deadline`.
     pub(crate) fn begin(
-        socket: &str,
+        (socket, agent): (&str, &str),
         deadline: Deadline,
         request: &Request<'_>,
     ) -> Result<Exchange, Failure> {
         let address = SockAddr::unix(socket).map_err(|_| Failure::Unavailable)?;
         // `Socket::new` sets close-on-exec.
-        let socket =
+        let stream =
             Socket::new(Domain::UNIX, Type::STREAM, None).map_err(|_| Failure::Unavailable)?;
         let exchange = Exchange {
-            socket,
+            socket: stream,
             deadline,
             // The buffers hold tokens: a buffer that grows would leave a copy behind.
             raw: Zeroizing::new(Vec::with_capacity(LONGEST_ANSWER)),
@@ -61,6 +61,7 @@ impl Exchange {
             .set_write_timeout(Some(exchange.deadline.left()?))
             .map_err(|_| Failure::Unavailable)?;
         exchange.socket.connect(&address).map_err(|_| Failure::Unavailable)?;
+        peer::check(&exchange.socket, socket, agent)?;
         exchange.send(request.head().as_bytes())?;
         exchange.send(request.body)?;
         Ok(exchange)

@@ -17,6 +17,7 @@ mod key;
 mod libpam;
 mod login;
 mod options;
+mod peer;
 mod place;
 mod reserve;
 mod typed;

@@ -13,21 +13,22 @@ use crate::{key, place};
 /// Verifies the person whom the host named: by a verification that is still fresh, by a key, or by
 /// a code.
 pub(crate) fn authenticate(pam: &Pam<'_>, options: &Options) -> Result<Verified, Failure> {
-    let account = pam.user()?;
+    let login = pam.user()?;
+    let account = format!("{}{login}", options.prefix);
     let service = pam.item(Item::Service)?;
-    if !is_name(&account) || !is_name(&service) {
+    if !is_name(&login) || !is_name(&account) || !is_name(&service) {
         pam.log("refused: the name cannot be an account's");
         return Err(Failure::Refused);
     }
     let client = client(&pam.item(Item::RemoteHost)?, &pam.item(Item::Tty)?);
-    let client = client.as_deref();
-    let agent = Agent { options, account: &account, service: &service, client };
+    let (account, login, service) = (&account, &login, &service);
+    let agent = Agent { options, account, login, service, client: client.as_deref() };
     let verdict = verify(pam, &agent);
     // Other modules can change the name during the conversation.
-    let verdict = if pam.user_item()? == account { verdict } else { Err(Failure::Refused) };
+    let verdict = if pam.user_item()? == *login { verdict } else { Err(Failure::Refused) };
     if let Err(failure) = verdict {
         pam.log(&format!("{account}: {}", reason(failure)));
-        if failure == Failure::Unavailable {
+        if matches!(failure, Failure::Unavailable | Failure::Impostor) {
             pam.complain("The second factor cannot be verified now.");
         }
     }
@@ -48,7 +49,7 @@ fn client(host: &str, terminal: &str) -> Option<String> {
 
 fn verify(pam: &Pam<'_>, agent: &Agent<'_>) -> Result<Verified, Failure> {
     let terminal = if agent.options.reuse { Terminal::of_this_process() } else { None };
-    let uid = if terminal.is_some() { place::uid_of(agent.account) } else { None };
+    let uid = if terminal.is_some() { place::uid_of(agent.login) } else { None };
     let place = || Some(agent.place(uid?, terminal.as_ref()?));
     if let Some(verified) = place().and_then(|place| agent.fresh(&place)) {
         return Ok(verified);
@@ -156,6 +157,10 @@ fn reason(failure: Failure) -> &'static str {
         Failure::Refused => "refused",
         Failure::Unavailable => {
             "the agent did not give a verdict; see that it runs, and the option socket="
+        }
+        Failure::Impostor => {
+            "another user than root or the agent's listens on the socket, or can write its \
+             folder; see the options socket= and agent="
         }
         Failure::Misconfigured => "the line in the stack is invalid",
         Failure::Conversation => "the host did not ask the person",

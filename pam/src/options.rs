@@ -7,6 +7,10 @@ use std::time::Duration;
 pub(crate) struct Options {
     /// The socket on which the agent listens for verifications.
     pub(crate) socket: String,
+    /// The user whom the agent runs as, by name or number.
+    pub(crate) agent: String,
+    /// Precedes the login name in the name of the account.
+    pub(crate) prefix: String,
     /// The time limit for one answer of the agent.
     pub(crate) timeout: Duration,
     /// The time limit for the person to plug in the key and touch it.
@@ -36,8 +40,9 @@ impl Options {
     /// Parses the options. An unknown, malformed or repeated option is an error, since its intent
     /// is unclear.
     pub(crate) fn parse<'a>(arguments: &[&'a str]) -> Result<Options, BadOption<'a>> {
-        let (mut socket, mut timeout, mut wait, mut audience, mut key, mut reuse) =
-            (None, None, None, None, None, None);
+        let (mut socket, mut agent, mut prefix, mut timeout, mut wait) =
+            (None, None, None, None, None);
+        let (mut audience, mut key, mut reuse) = (None, None, None);
         for argument in arguments {
             let (name, value) = argument
                 .split_once('=')
@@ -45,6 +50,12 @@ impl Options {
             let taken = match (name, value) {
                 ("socket", Some(path)) if path.starts_with('/') && path.len() < LONGEST_PATH => {
                     set(&mut socket, path.to_owned())
+                }
+                ("agent", Some(name)) if (1..=32).contains(&name.len()) => {
+                    set(&mut agent, name.to_owned())
+                }
+                ("prefix", Some(text)) if (1..=32).contains(&text.len()) => {
+                    set(&mut prefix, text.to_owned())
                 }
                 ("timeout", Some(value)) => {
                     seconds(value, 1, 60).and_then(|value| set(&mut timeout, value))
@@ -65,6 +76,8 @@ impl Options {
         }
         Ok(Options {
             socket: socket.unwrap_or_else(|| SOCKET.to_owned()),
+            agent: agent.unwrap_or_else(|| AGENT.to_owned()),
+            prefix: prefix.unwrap_or_default(),
             timeout: timeout.unwrap_or(Duration::from_secs(5)),
             wait: wait.unwrap_or(Duration::from_secs(30)),
             audience,
@@ -84,6 +97,9 @@ fn seconds(text: &str, least: u64, most: u64) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
+/// The user of `twostep.service`.
+const AGENT: &str = "twostep";
+
 const SOCKET: &str = "/run/twostep/verify.sock";
 
 /// `sun_path` of `unix(7)`, with its final zero.
@@ -99,6 +115,7 @@ mod tests {
     fn without_options_the_defaults_hold() {
         let options = Options::parse(&[]).unwrap();
         assert_eq!(options.socket, "/run/twostep/verify.sock");
+        assert_eq!(options.agent, "twostep");
         assert_eq!(
             (options.timeout, options.wait),
             (Duration::from_secs(5), Duration::from_secs(30))
@@ -110,6 +127,8 @@ mod tests {
     fn each_option_is_read() {
         let options = Options::parse(&[
             "socket=/x",
+            "agent=1000",
+            "prefix=host:",
             "timeout=9",
             "wait=20",
             "audience=ops",
@@ -123,6 +142,7 @@ mod tests {
             (Duration::from_secs(9), Duration::from_secs(20))
         );
         assert_eq!((options.key, options.reuse), (KeyOffer::Never, true));
+        assert_eq!((options.agent.as_str(), options.prefix.as_str()), ("1000", "host:"));
     }
 
     #[test]
@@ -135,6 +155,10 @@ mod tests {
             "socket",
             "socket=",
             "socket=run/x",
+            "agent=",
+            "prefix=",
+            "prefix",
+            "agent",
             "timeout=0",
             "timeout=61",
             "timeout=+5",

@@ -107,6 +107,14 @@ impl Reserve {
     }
 }
 
+/// Uses the reserve, as an allocation does when memory has run out.
+#[cfg(test)]
+pub(crate) fn touch() {
+    let block = ALLOCATOR.take(Layout::new::<u64>());
+    assert!(!block.is_null(), "the reserve is not full");
+    ALLOCATOR.give_back();
+}
+
 /// The offset of a new block, and the next value of `used`.
 fn place(used: u64, layout: Layout) -> Option<(usize, u64)> {
     // The arena itself is aligned no better.

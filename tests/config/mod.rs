@@ -201,6 +201,8 @@ fn an_error_names_the_line_and_the_key_of_its_value() {
         ("[socket]\n", "owner = \"no-such-user\""),
         ("[socket]\n", "group = -1"),
         ("[local]\n", "reuse = { sudo = 0 }"),
+        ("[local]\n", "account_prefix = \" host:\""),
+        ("[local]\n", "account_prefix = \"host\\u0007\""),
         ("[presence]\n", "hook_seconds = 61"),
         ("[store]\n", "url = \"mysql://x\""),
         ("[store]\n", "audit_days = 0"),

@@ -195,3 +195,30 @@ fn two_users_keep_neither_root_nor_a_third_out() {
         let _ = crowd.wait();
     }
 }
+
+/// A service may let people choose the name of an account on this machine.
+#[test]
+fn login_names_with_a_prefix_reach_no_account_of_a_service() {
+    if !can_be_others() {
+        return;
+    }
+    let agent = start(
+        "local_users = true\n[[peer]]\nuid = 12345\nrole = \"verifier\"\naccounts = [\"$user\"]\n\
+         [local]\naccount_prefix = \"host:\"\n\
+         [socket]\npath = \"agent.sock\"\nmode = \"0666\"\n",
+    );
+    let root = admin(&agent);
+    let mut tokens = ["host:nobody", "nobody"].map(|account| (account, enrol(&root, account)));
+    for (account, token) in &mut tokens {
+        let body = json!({"account": account, "serial": token.serial, "code": token.code()});
+        let (status, answer) = ask(&socket(&agent), NOBODY, "POST", "/v1/sessions", &body);
+        let expected = if *account == "nobody" { 403 } else { 201 };
+        assert_eq!(status, expected, "{account}: {answer}");
+    }
+    let enrols = |account: &str| {
+        let body = json!({"account": account, "kind": "hotp"});
+        ask(&agent.socket(), NOBODY, "POST", "/v1/devices", &body).0
+    };
+    // The one is protected, and the other does not exist for this user.
+    assert_eq!((enrols("host:nobody"), enrols("nobody"), enrols("root")), (403, 404, 404));
+}

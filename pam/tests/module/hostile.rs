@@ -1,8 +1,13 @@
 //! An impostor in place of the agent: no answer or silence leads to success, and each call ends
 //! within the timeout.
 
+use std::fs;
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -181,4 +186,44 @@ fn refused_in_time(stack: &str) {
     let started = Instant::now();
     assert_eq!(authenticate("alice", stack, HERE, &["123456"]).0, UNAVAIL);
     assert!(started.elapsed() < LONGEST, "{:?}", started.elapsed());
+}
+
+/// The socket of a user who could answer in the agent's place, in a folder of root's.
+#[test]
+#[allow(unsafe_code, reason = "the user of one thread: libc changes that of all")]
+fn another_users_listener_is_never_asked() {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return;
+    }
+    let listen_as = |uid: libc::c_long| {
+        move |path: &Path| {
+            let socket =
+                socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+            socket.bind(&socket2::SockAddr::unix(path).unwrap()).unwrap();
+            let become_user = |uid: libc::c_long| {
+                // SAFETY: numbers only; the effective user of this thread.
+                assert_eq!(unsafe { libc::syscall(libc::SYS_setresuid, -1_i64, uid, -1_i64) }, 0);
+            };
+            become_user(uid);
+            let listening = socket.listen(16);
+            become_user(0);
+            listening.unwrap();
+            UnixListener::from(OwnedFd::from(socket))
+        }
+    };
+    let devices = json!([{"serial": "T", "kind": "totp", "state": "active", "name": null}]);
+    let stranger = Fake::listening(listen_as(65_534), Fake::answers(&devices));
+    for agent in ["agent=0", "agent=twostep", "agent=65533"] {
+        assert_eq!(authenticate("alice", &stranger.line(agent), HERE, &["123456"]).0, UNAVAIL);
+    }
+    assert!(stranger.heard().is_empty(), "no code is sent to a stranger");
+    // The user whom the line names, and root.
+    let line = stranger.line("agent=65534");
+    assert_eq!(authenticate("alice", &line, HERE, &["123456"]).0, SUCCESS);
+    let root = Fake::listening(listen_as(0), Fake::answers(&devices));
+    assert_eq!(authenticate("alice", &root.line("agent=twostep"), HERE, &["123456"]).0, SUCCESS);
+    // A folder in which all users could exchange the socket.
+    let folder = root.socket();
+    fs::set_permissions(folder.parent().unwrap(), Permissions::from_mode(0o777)).unwrap();
+    assert_eq!(authenticate("alice", &root.line("agent=0"), HERE, &["123456"]).0, UNAVAIL);
 }

@@ -80,6 +80,18 @@ fn an_impossible_account_name_is_refused_without_a_prompt() {
     assert!(agent.heard().is_empty());
 }
 
+/// The person of that name on this machine is another one than the account of the same name.
+#[test]
+fn a_prefix_makes_another_account_of_a_login_name() {
+    let agent = Fake::agent(&one_token());
+    let (code, typist) = authenticate("ice", &agent.line("prefix=al"), HERE, &["123456"]);
+    assert_eq!(code, SUCCESS, "{}", typist.saw());
+    assert!(agent.heard().iter().all(|request| {
+        request.path.contains("account=alice&") || request.json()["account"] == "alice"
+    }));
+    assert_eq!(authenticate("alice", &agent.line("prefix=al"), HERE, &["123456"]).0, AUTH_ERR);
+}
+
 #[test]
 fn an_invalid_option_fails_the_verification() {
     let agent = Fake::agent(&one_token());

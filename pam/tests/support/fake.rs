@@ -4,7 +4,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -66,8 +66,16 @@ impl Fake {
     pub(crate) fn start(
         answer: impl Fn(&Request, &mut UnixStream) + Send + Sync + 'static,
     ) -> Fake {
+        Fake::listening(|path| UnixListener::bind(path).unwrap(), answer)
+    }
+
+    /// Answers every request on the socket that `listen` makes in this place.
+    pub(crate) fn listening(
+        listen: impl FnOnce(&Path) -> UnixListener,
+        answer: impl Fn(&Request, &mut UnixStream) + Send + Sync + 'static,
+    ) -> Fake {
         let folder = tempfile::tempdir().unwrap();
-        let listener = UnixListener::bind(folder.path().join("verify.sock")).unwrap();
+        let listener = listen(&folder.path().join("verify.sock"));
         let (stop, heard) =
             (Arc::new(AtomicBool::new(false)), Arc::<Mutex<Vec<Request>>>::default());
         let (ended, log, answer) = (Arc::clone(&stop), Arc::clone(&heard), Arc::new(answer));
@@ -91,8 +99,13 @@ impl Fake {
 
     /// Answers like an agent with one account, alice, who has these devices and the code 123456.
     pub(crate) fn agent(devices: &Value) -> Fake {
+        Fake::start(Fake::answers(devices))
+    }
+
+    /// The answers of such an agent.
+    pub(crate) fn answers(devices: &Value) -> impl Fn(&Request, &mut UnixStream) + use<> {
         let devices = json!({"devices": devices, "next": null});
-        Fake::start(move |request, stream| {
+        move |request, stream| {
             let answer = match request.path.as_str() {
                 "/v1/sessions"
                     if request.json()["code"] == "123456"
@@ -108,7 +121,7 @@ impl Fake {
                 _ => reply(404, &json!({"code": "NoSuchEntity"})),
             };
             let _ = stream.write_all(answer.as_bytes());
-        })
+        }
     }
 
     pub(crate) fn socket(&self) -> PathBuf {

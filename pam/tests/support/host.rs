@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::{fs, ptr};
 
@@ -85,9 +86,14 @@ pub(crate) fn module() -> PathBuf {
     path.parent().unwrap().join("libpam_twostep.so")
 }
 
-/// One line of a stack, with these options.
+/// One line of a stack, with these options. The agent runs as the user of the test, unless they say
+/// otherwise.
 pub(crate) fn line(options: &str) -> String {
-    format!("auth required {} {options}\n", module().display())
+    let agent = match options.contains("agent=") {
+        true => String::new(),
+        false => format!("agent={}", fs::metadata("/proc/self").unwrap().uid()),
+    };
+    format!("auth required {} {agent} {options}\n", module().display())
 }
 
 impl Transaction {

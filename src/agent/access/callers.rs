@@ -113,7 +113,7 @@ impl Inner {
     fn local(&self, uid: u32, login: Option<&Login>) -> Result<Caller, Denied> {
         let id = CallerId::new(format!("uid:{uid}"));
         let (name, groups) =
-            login.map_or((None, &[][..]), |login| (login.name.clone(), &login.groups[..]));
+            login.map_or((None, &[][..]), |login| (self.account_of(login), &login.groups[..]));
         let rule = self.config.peer_rule(uid, groups);
         let forward = rule.is_some_and(|rule| rule.forward);
         let caller =
@@ -141,7 +141,7 @@ impl Inner {
     /// A caller on the socket for verifiers: root verifies any account, other users that of their
     /// own login name. The rules of the configuration change nothing here.
     fn verify_only(&self, uid: u32, login: Option<&Login>) -> Result<Caller, Denied> {
-        let scope = match login.and_then(|login| login.name.clone()) {
+        let scope = match login.and_then(|login| self.account_of(login)) {
             _ if uid == 0 => Scope::All,
             Some(login) => self.only(vec![AccountPattern::LoginName], Some(login)),
             None => {
@@ -187,6 +187,11 @@ impl Inner {
         let id = CallerId::new(format!("key:{}", record.id));
         let explain = self.config.explain || record.explain;
         Some(Caller::new(id, role, scope, explain).forwarding(record.forward))
+    }
+
+    /// The account of a login name of this machine.
+    fn account_of(&self, login: &Login) -> Option<String> {
+        Some(self.config.local.account_prefix.account_of(login.name.as_deref()?))
     }
 
     fn only(&self, patterns: Vec<AccountPattern>, login: Option<String>) -> Scope {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::values::{GroupId, SocketMode, UserId, within};
 use super::{Config, Paths, Service, SocketConfig};
 use crate::agent::program::Program;
+use crate::id::OddCharacter;
 
 /// The second Unix socket, on which every caller may have codes verified and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -35,7 +36,14 @@ pub struct LocalConfig {
     /// For how many minutes a session stands in for a new proof in the same place, by service.
     /// Others: never.
     pub reuse: BTreeMap<Service, Minutes>,
+    /// Precedes a login name of this machine in the name of its account.
+    pub account_prefix: AccountPrefix,
 }
+
+/// Up to 32 printable characters; none by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct AccountPrefix(String);
 
 /// Sessions that last only as long as a key stays plugged in.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -54,6 +62,30 @@ pub struct PresenceConfig {
 /// 1 to 720 minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Minutes(#[serde(deserialize_with = "within::<_, _, 1, 720>")] u64);
+
+impl AccountPrefix {
+    /// The account of a login name.
+    pub(crate) fn account_of(&self, login: &str) -> String {
+        format!("{}{login}", self.0)
+    }
+}
+
+impl TryFrom<String> for AccountPrefix {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<AccountPrefix, String> {
+        let fits = text.len() <= 32 && text.trim() == text;
+        match OddCharacter::first_unprintable_in(&text) {
+            None if fits => Ok(AccountPrefix(text)),
+            Some(odd) => {
+                Err(format!("a prefix of accounts is printable; in this one there is {odd}"))
+            }
+            None => {
+                Err("a prefix of accounts has up to 32 bytes, and no blank at its ends".to_owned())
+            }
+        }
+    }
+}
 
 impl LocalConfig {
     pub(crate) fn times_of_reuse(&self) -> BTreeMap<Service, Duration> {

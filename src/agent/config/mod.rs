@@ -24,7 +24,7 @@ pub use accounts::{AccountsConfig, Fold};
 pub use events::EventsConfig;
 pub use forward::{ForwardConfig, SignIn};
 pub use load::ConfigError;
-pub use local::{LocalConfig, Minutes, PresenceConfig, VerifySocketConfig};
+pub use local::{AccountPrefix, LocalConfig, Minutes, PresenceConfig, VerifySocketConfig};
 pub use paths::Paths;
 pub use rules::{AccountPattern, PeerRule, Who};
 pub use security_keys::{MetadataConfig, SecurityKeysConfig};
