@@ -45,51 +45,77 @@ pub struct Step {
 }
 
 impl Stacks {
-    /// Reads `/etc/pam.d`, or `/etc/pam.conf` where there is no such folder (pam.conf(5)), below a
-    /// root.
+    /// Reads `/etc/pam.d`, `/usr/lib/pam.d` and the folders of vendors below a root, or
+    /// `/etc/pam.conf` where there is no such folder (pam.conf(5)). A service, or an included file,
+    /// is the one of the first folder that has it.
     ///
     /// # Errors
     /// Errors of the source; a missing included file is not an error.
     pub fn read(root: &Path, source: &impl Source) -> io::Result<Stacks> {
         let mut stacks =
             Stacks { root: root.to_owned(), files: BTreeMap::new(), services: BTreeMap::new() };
-        match source.files(&root.join("etc/pam.d")) {
-            Ok(paths) => stacks.read_services(paths, source)?,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let path = root.join("etc/pam.conf");
-                for (service, line) in Line::parse(&path, &source.read(&path)?, true) {
-                    stacks.services.entry(service.unwrap_or_default()).or_default().push(line);
-                }
+        let mut has_folder = false;
+        for folder in FOLDERS {
+            match source.files(&root.join(folder)) {
+                Ok(paths) => stacks.read_services(paths, source)?,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
+            has_folder = true;
         }
-        // Included files may lie elsewhere.
-        let services = stacks.services.values().flatten();
-        let mut wanted: Vec<PathBuf> = services.filter_map(|line| stacks.included(line)).collect();
-        while let Some(path) = wanted.pop() {
-            if !stacks.files.contains_key(&path)
-                && let Ok(lines) = stacks.file(&path, source)
-            {
-                wanted.extend(lines.iter().filter_map(|line| stacks.included(line)));
+        if has_folder {
+            stacks.leave_out_included();
+        } else {
+            let path = root.join("etc/pam.conf");
+            for (service, line) in Line::parse(&path, &source.read(&path)?, true) {
+                stacks.services.entry(service.unwrap_or_default()).or_default().push(line);
             }
         }
+        stacks.read_included(source);
         Ok(stacks)
     }
 
     fn read_services(&mut self, paths: Vec<PathBuf>, source: &impl Source) -> io::Result<()> {
         for path in paths {
             let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-            if let Some(name) = name {
+            if let Some(name) = name
+                && !self.services.contains_key(&name)
+            {
                 let lines = self.file(&path, source)?;
                 self.services.insert(name, lines);
             }
         }
+        Ok(())
+    }
+
+    /// Reads the included files, which may lie elsewhere.
+    fn read_included(&mut self, source: &impl Source) {
+        let mut wanted: Vec<Line> = self
+            .services
+            .values()
+            .flatten()
+            .filter(|line| line.includes())
+            .cloned()
+            .collect();
+        while let Some(line) = wanted.pop() {
+            for path in self.places(&line) {
+                if self.files.contains_key(&path) {
+                    break;
+                }
+                if let Ok(lines) = self.file(&path, source) {
+                    wanted.extend(lines.into_iter().filter(Line::includes));
+                    break;
+                }
+            }
+        }
+    }
+
+    fn leave_out_included(&mut self) {
         // An included file is no service by itself; its lines are looked at where it is included.
         let all = self.services.values().flatten();
         let included: BTreeSet<String> =
             all.filter(|line| line.includes()).map(|line| line.target.clone()).collect();
         self.services.retain(|name, _| !included.contains(name));
-        Ok(())
     }
 
     /// The names of the services.
@@ -103,12 +129,8 @@ impl Stacks {
         let mut waiting = vec![(self.services.get(service).cloned().unwrap_or_default(), 0)];
         while let Some((some, depth)) = waiting.pop() {
             for line in some {
-                if let Some(more) = self
-                    .included(&line)
-                    .and_then(|path| self.files.get(&path))
-                    .filter(|_| depth < DEEPEST)
-                {
-                    waiting.push((more.clone(), depth + 1));
+                if let Some(more) = self.included(&line).filter(|_| depth < DEEPEST) {
+                    waiting.push((more.to_owned(), depth + 1));
                 }
                 lines.push(line);
             }
@@ -135,10 +157,7 @@ impl Stacks {
                 steps.push(step(Control::parse(&line.control), false));
                 continue;
             }
-            let included = self
-                .included(line)
-                .and_then(|path| self.files.get(&path))
-                .filter(|_| depth < DEEPEST);
+            let included = self.included(line).filter(|_| depth < DEEPEST);
             match (included, line.control.eq_ignore_ascii_case("substack")) {
                 (None, _) => steps.push(step(None, false)),
                 (Some(lines), false) => self.add(steps, lines, level, depth + 1),
@@ -158,18 +177,29 @@ impl Stacks {
         Ok(lines)
     }
 
-    fn included(&self, line: &Line) -> Option<PathBuf> {
+    /// The lines of the file that this line includes; none if it includes none, or the file is not
+    /// there.
+    fn included(&self, line: &Line) -> Option<&[Line]> {
+        self.places(line)
+            .iter()
+            .find_map(|path| self.files.get(path))
+            .map(Vec::as_slice)
+    }
+
+    /// The places of the file that this line includes, in the order in which libpam looks for it.
+    fn places(&self, line: &Line) -> Vec<PathBuf> {
         let target = Path::new(&line.target);
-        let inside = |path: &Path| self.root.join(path.strip_prefix("/").unwrap_or(path));
-        line.includes().then(|| {
-            if target.is_absolute() {
-                inside(target)
-            } else {
-                self.root.join("etc/pam.d").join(target)
-            }
-        })
+        match target.strip_prefix("/") {
+            _ if !line.includes() => Vec::new(),
+            Ok(inside) => vec![self.root.join(inside)],
+            Err(_) => FOLDERS.iter().map(|folder| self.root.join(folder).join(target)).collect(),
+        }
     }
 }
+
+/// The folders of stacks, in the order in which libpam looks for a service (`_pam_open_config_file`
+/// of its `pam_handlers.c`). The last two are the vendors' of distributions that name one.
+const FOLDERS: [&str; 4] = ["etc/pam.d", "usr/lib/pam.d", "usr/etc/pam.d", "usr/share/pam.d"];
 
 /// Libpam's own limit is of this size (`PAM_SUBSTACK_MAX_LEVEL`).
 const DEEPEST: usize = 16;
