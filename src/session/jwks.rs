@@ -68,6 +68,9 @@ impl JwkSet {
     /// Reads a JWK Set for a reader that has keys already: a set without a usable key takes those
     /// back, and reports its fault beside the empty set.
     pub(super) fn read(text: &[u8]) -> Result<Read, KeyError> {
+        if text.trim_ascii().is_empty() {
+            return Err(KeyError::Empty);
+        }
         let members: Members =
             serde_json::from_slice(text).map_err(|error| KeyError::Malformed(error.to_string()))?;
         let read: Vec<Result<PublicKey, NotOurs>> =
@@ -166,8 +169,8 @@ mod tests {
 
     #[test]
     fn a_malformed_set_differs_from_one_without_usable_keys() {
+        assert_eq!(JwkSet::from_json(b" \n").err(), Some(KeyError::Empty));
         for text in [
-            "",
             "[]",
             "{}",
             "null",

@@ -4,6 +4,12 @@
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
+    /// The text is empty.
+    #[error(
+        "it is empty, as a crash while it is written may leave a file: restore it from your copy, \
+         or fetch /.well-known/jwks.json again"
+    )]
+    Empty,
     /// The text is no JWK Set.
     #[error("this is no JWK Set: {0}")]
     Malformed(String),

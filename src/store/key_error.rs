@@ -19,6 +19,12 @@ pub enum KeyError {
     /// Others than its owner may read the file.
     #[error("the sealing key {0} can be read by others; run: chmod 600 {0}")]
     Exposed(String),
+    /// The file is empty.
+    #[error(
+        "the sealing key {0} is empty, as a crash while it is written may leave a file: restore it \
+         from your copy"
+    )]
+    Empty(String),
     /// The file's text is not one or more keys.
     #[error(
         "the sealing key {0} is not one line of base64 with 32 bytes for each key: put its backup \

@@ -81,7 +81,7 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyError::Unreadable`], [`KeyError::Exposed`] if others may read the file, or
-    /// [`KeyError::Malformed`].
+    /// [`KeyError::Empty`], [`KeyError::Malformed`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Keyring, KeyError> {
         let path = path.as_ref();
         let name = || path.display().to_string();
@@ -102,6 +102,9 @@ impl Keyring {
             }
         }
         let text = Zeroizing::new(std::fs::read_to_string(path).map_err(unreadable)?);
+        if text.trim().is_empty() {
+            return Err(KeyError::Empty(name()));
+        }
         let keys: Option<Vec<Secret>> = text
             .lines()
             .map(str::trim)

@@ -97,6 +97,24 @@ fn no_new_key_takes_the_place_of_one_that_is_missing() {
     token.session(&admin(&agent), "alice");
 }
 
+/// As a crash may leave a file that was written in place: no new key replaces it.
+#[test]
+fn an_empty_key_is_named_and_not_replaced() {
+    let agent = Agent::start("");
+    enrol(&admin(&agent), "alice");
+    let folder = agent.into_folder();
+    let key = folder.path().join("sealing.key");
+    let kept = fs::read(&key).unwrap();
+    for empty in ["", "\n"] {
+        fs::write(&key, empty).unwrap();
+    }
+    let (folder, log) = Agent::fails(folder, "");
+    assert!(log.contains("sealing.key is empty") && log.contains("from your copy"), "{log}");
+    assert_eq!(fs::read_to_string(&key).unwrap(), "\n");
+    fs::write(&key, kept).unwrap();
+    Agent::start_in(folder, "");
+}
+
 #[test]
 fn a_store_that_lost_its_contents_is_not_created_again() {
     for left in

@@ -26,32 +26,77 @@ fn nginx_lets_through_what_the_agent_allows() {
     let shipped = Shipped {
         config: include_str!("../../examples/proxies/nginx.conf"),
         places: &[(":8080", PROXY), ("127.0.0.1:8081", SITE), ("/run/twostep/agent.sock", SOCKET)],
-        start: |folder, config, port| {
-            // Run the proxy as another user, so that only its rule admits it. Only root can.
-            let user = if is_root(folder) { "user nobody nogroup;" } else { "" };
-            let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-                .map(|kind| format!("{kind}_temp_path {}/tmp;", folder.display()));
-            let config = format!(
-                "daemon off; {user} pid {0}/nginx.pid; error_log {0}/nginx.log; events {{}}\n\
-                 http {{ access_log off; {1}\n{config}\n}}",
-                folder.display(),
-                temporary.join(" ")
-            );
-            fs::write(folder.join("nginx.conf"), config).unwrap();
-            let mut nginx = Command::new("nginx");
-            nginx
-                .arg("-e")
-                .arg(folder.join("nginx.log"))
-                .arg("-c")
-                .arg(folder.join("nginx.conf"));
-            Running::start(nginx, port)
-        },
+        start: nginx,
         several_cookies: SeveralCookies::Kept,
     };
     lets_through_what_the_agent_allows(&shipped, |proxy| {
         // The agent's route is not reachable from outside.
         assert_eq!(proxy.get("/.twostep").status, 404);
     });
+}
+
+/// An address in a parameter of another one: no character of it leads out of there, or to another
+/// site.
+#[test]
+fn nginx_sends_browsers_back_only_to_addresses_it_can_encode() {
+    if !tools::have("nginx") {
+        return;
+    }
+    let (agent, _) = world();
+    let port = free_port();
+    let config = include_str!("../../examples/proxies/nginx.conf")
+        .replace(":8080", &format!(":{port}"))
+        .replace("/run/twostep/agent.sock", &agent.socket().display().to_string())
+        .replace("# error_page 401", "error_page 401");
+    let proxy = Client::tcp(format!("127.0.0.1:{port}")).to_host("evil.example");
+    let running = nginx(agent.folder.path(), &config, port);
+    let page = "https://login.example.com/mfa?return_to=https%3A%2F%2Fapp.example.com";
+    for path in ["/", "/a/b-c_d.e~f"] {
+        let answer = proxy.get(path);
+        assert_eq!(answer.status, 302, "{answer:?}");
+        assert_eq!(answer.header("location"), Some(format!("{page}{path}").as_str()));
+    }
+    for path in [
+        "/?a=1&return_to=https://evil.example",
+        "/a&return_to=https://evil.example",
+        "/a%26return_to=x",
+        "/a%23b",
+        "/a%0d%0aSet-Cookie:x",
+        "/a%22b",
+        "/a\"b",
+        "/@evil.example",
+        "/\\evil.example",
+        "/?x#y",
+    ] {
+        let answer = proxy.get(path);
+        if answer.status != 400 {
+            assert_eq!(answer.status, 302, "{path}: {answer:?}");
+            let front = format!("{page}%2F");
+            assert_eq!(answer.header("location"), Some(front.as_str()), "{path}");
+        }
+    }
+    drop(running);
+}
+
+fn nginx(folder: &Path, config: &str, port: u16) -> Running {
+    // Run the proxy as another user, so that only its rule admits it. Only root can.
+    let user = if is_root(folder) { "user nobody nogroup;" } else { "" };
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {}/tmp;", folder.display()));
+    let config = format!(
+        "daemon off; {user} pid {0}/nginx.pid; error_log {0}/nginx.log; events {{}}\n\
+         http {{ access_log off; {1}\n{config}\n}}",
+        folder.display(),
+        temporary.join(" ")
+    );
+    fs::write(folder.join("nginx.conf"), config).unwrap();
+    let mut nginx = Command::new("nginx");
+    nginx
+        .arg("-e")
+        .arg(folder.join("nginx.log"))
+        .arg("-c")
+        .arg(folder.join("nginx.conf"));
+    Running::start(nginx, port)
 }
 
 #[test]
