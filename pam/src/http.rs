@@ -36,7 +36,8 @@ enum Framing {
 }
 
 impl Exchange {
-    /// Connects to the agent, which runs as this user, and sends the request. Every step of the exchange must end by `deadline`.
+    /// Connects to the agent, which runs as this user, and sends the request. Every step of the
+    /// exchange must end by `deadline`.
     pub(crate) fn begin(
         (socket, agent): (&str, &str),
         deadline: Deadline,

@@ -22,8 +22,8 @@ impl Introspector {
     /// The context, if it is valid for `audience` and alive.
     ///
     /// # Errors
-    /// [`Error::Clock`]; [`Error::Store`] or [`Error::Key`] if the account, the revocations or the signing keys
-    /// cannot be read. An invalid context is `None`, not an error.
+    /// [`Error::Clock`]; [`Error::Store`] or [`Error::Key`] if the account, the revocations or the
+    /// signing keys cannot be read. An invalid context is `None`, not an error.
     pub async fn introspect(
         &self,
         signed: &SignedContext,
@@ -52,8 +52,8 @@ impl Introspector {
     /// verifier judges in the deciding transaction whether it still counts.
     ///
     /// # Errors
-    /// [`Error::Clock`]; [`Error::Store`] or [`Error::Key`] if the signing keys cannot be read. An invalid context is
-    /// `None`, not an error.
+    /// [`Error::Clock`]; [`Error::Store`] or [`Error::Key`] if the signing keys cannot be read. An
+    /// invalid context is `None`, not an error.
     pub async fn fresh_mfa(&self, signed: &SignedContext) -> Result<Option<FreshMfa>, Error> {
         let audience = self.issuer.name();
         let Some(AnyContext::Mfa(context)) = self.validated(signed, audience).await? else {

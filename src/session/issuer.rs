@@ -156,7 +156,8 @@ impl Issuer {
     /// A validator of this issuer's contexts for `audience`, with the keys of this moment.
     ///
     /// # Errors
-    /// [`Error::Clock`]; [`Error::Store`] or [`Error::Key`] if the signing keys cannot be read, opened or made.
+    /// [`Error::Clock`]; [`Error::Store`] or [`Error::Key`] if the signing keys cannot be read,
+    /// opened or made.
     pub async fn validator(&self, audience: &str) -> Result<Validator, Error> {
         // The validator goes on from what its clock shows now.
         self.verifier.now().await?;

@@ -53,8 +53,8 @@ pub enum BadList {
     Date,
 }
 
-/// The mark of an account or a device: contexts issued up to its time, or of a lower generation, are
-/// dead.
+/// The mark of an account or a device: contexts issued up to its time, or of a lower generation,
+/// are dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     revoked_before: UnixTime,

@@ -73,8 +73,8 @@ pub(super) async fn jwks(State(state): State<Shared>) -> Result<Response, Proble
 /// an `iat` up to the first number are dead, and those with a `gen` below the second; `devices`, by
 /// base64url(SHA-256(iss ‖ 0 ‖ sub ‖ 0 ‖ mfa_serial)): those up to that `iat`, and in
 /// `device_generations` those with a lower `mfa_gen` (absent: 0); `sessions`: the `jti` of single
-/// contexts, with their `exp`; and where more was revoked than fits, `before` and `ending`: contexts
-/// of all accounts with an `iat` or an `exp` up to that are dead.
+/// contexts, with their `exp`; and where more was revoked than fits, `before` and `ending`:
+/// contexts of all accounts with an `iat` or an `exp` up to that are dead.
 #[utoipa::path(
     get, path = "/.well-known/mfa-revocations", tag = "health", security(()),
     params(("If-None-Match" = Option<String>, Header)),
