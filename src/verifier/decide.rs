@@ -140,6 +140,7 @@ impl Verifier {
     ) -> Error {
         self.core.counters.unjudged();
         let target = Target {
+            action: Action::CodeNotJudged,
             caller: self.caller.clone(),
             account: account.into().cloned(),
             serial: serial.cloned(),
@@ -156,8 +157,19 @@ impl Verifier {
         judgement: Judgement<T>,
     ) -> Result<Option<Result<(T, Marks), Error>>, Error> {
         let Judgement { writes, audit, answer, counted } = judgement;
+        let replay = Target::of_replay(&audit).zip(audit.first().map(|event| event.at));
+        let (refusals, replay) = (&self.core.refusals, replay.filter(|_| answer.is_err()));
+        // A replay changes nothing. The first of a minute is written before it is told; for others
+        // the store still sees that the account is as it was judged.
+        let folds = replay.as_ref().is_some_and(|(target, at)| refusals.folds(*at, target));
+        let audit = if folds { Vec::new() } else { audit };
         let change = Change { account: account.cloned(), writes, audit };
         let Some(marks) = self.commit(change).await? else { return Ok(None) };
+        match replay {
+            Some((target, at)) if folds => refusals.count(at, target),
+            Some((target, at)) => refusals.wrote(at, target),
+            None => {}
+        }
         self.core.counters.count(counted);
         Ok(Some(answer.map(|answer| (answer, marks))))
     }

@@ -10,6 +10,7 @@ mod clients;
 mod clock;
 mod devices;
 mod faults;
+mod folded;
 mod identity;
 mod keys;
 mod model;
