@@ -340,7 +340,7 @@ impl Applying<'_> {
 
 /// The account's marks and the control version.
 fn committed(conn: &Connection, account: Option<&AccountId>) -> Result<Committed, Fault> {
-    let mut committed = Committed::default();
+    let (mut committed, mut controlled) = (Committed::default(), false);
     let mut statement = conn.prepare_cached(sql::CONTROL_AND_MARKS)?;
     let mut rows = statement.query([account.map(AccountId::as_str)])?;
     while let Some(row) = rows.next()? {
@@ -348,11 +348,15 @@ fn committed(conn: &Connection, account: Option<&AccountId>) -> Result<Committed
         let number = unsigned(row.get(1)?);
         if row.get::<_, i64>(0)? == 0 {
             committed.control_version = number;
+            controlled = true;
         } else {
             let mark: Option<i64> = row.get(2)?;
             let revoked_before = mark.map(|mark| UnixTime(unsigned(mark)));
             committed.marks = Marks { generation: number, revoked_before };
         }
+    }
+    if !controlled {
+        return Err(read::control_row_gone());
     }
     Ok(committed)
 }

@@ -337,10 +337,7 @@ impl Store for SqliteStore {
 
     fn control_version(&self) -> Answer<'_, u64> {
         Box::pin(async move {
-            self.here(|conn| {
-                let version = read::intact(conn, CONTROL_ROW, sql::CONTROL_VERSION, [])?;
-                Ok(version.map_or(0, unsigned))
-            })
+            self.here(|conn| Ok(unsigned(read::control(conn, sql::CONTROL_VERSION)?)))
         })
     }
 
@@ -362,9 +359,8 @@ impl Store for SqliteStore {
 
     fn highest_time(&self) -> Answer<'_, Option<UnixTime>> {
         Box::pin(async move {
-            let time: Option<Option<i64>> =
-                self.here(|conn| read::intact(conn, CONTROL_ROW, sql::TIME, []))?;
-            Ok(time.flatten().map(|time| UnixTime(unsigned(time))))
+            let time: Option<i64> = self.here(|conn| read::control(conn, sql::TIME))?;
+            Ok(time.map(|time| UnixTime(unsigned(time))))
         })
     }
 
@@ -432,9 +428,6 @@ impl std::fmt::Debug for SqliteStore {
         f.write_str("SqliteStore(..)")
     }
 }
-
-/// The control row in messages.
-const CONTROL_ROW: &str = "the control row";
 
 /// The tables whose rows are authenticated, each with what its tags cover.
 #[doc(hidden)]

@@ -26,7 +26,7 @@ pub(super) fn account(
 ) -> Result<Option<AccountSnapshot>, Fault> {
     let mut statement = conn.prepare_cached(sql::ACCOUNT_AND_DEVICES)?;
     let mut rows = statement.query([account.as_str()])?;
-    let (mut control_version, mut staged, mut missing) = (0, None::<(u64, i64)>, false);
+    let (mut control_version, mut staged, mut missing) = (None, None::<(u64, i64)>, false);
     let (mut found, mut devices): (Option<(Account, Revision)>, Vec<Enrolled>) = (None, Vec::new());
     while let Some(row) = rows.next()? {
         see_intact(row, 5, account.as_str())?;
@@ -38,7 +38,7 @@ pub(super) fn account(
                 let seed = row.get::<_, Option<Vec<u8>>>(3)?.map(Sealed::from_bytes);
                 devices.push(Enrolled { device: json_in(row, 2, "a device")?, revision, seed });
             }
-            2 => control_version = number,
+            2 => control_version = Some(number),
             4 => missing = number == 1 && found.is_none(),
             // A staged device of a published import: it counts as inserted.
             _ => {
@@ -48,6 +48,7 @@ pub(super) fn account(
             }
         }
     }
+    let control_version = control_version.ok_or_else(control_row_gone)?;
     if missing {
         return Err(Fault::Behind(format!("the account {account} is gone")));
     }
@@ -325,11 +326,19 @@ pub(super) fn keys<T: DeserializeOwned>(
     let snapshot = conn.unchecked_transaction()?;
     let mut statement = snapshot.prepare_cached(set)?;
     let mut rows = statement.query([])?;
-    let row = rows
-        .next()?
-        .ok_or_else(|| Fault::Corrupt("its control row is gone".to_owned()))?;
+    let row = rows.next()?.ok_or_else(control_row_gone)?;
     see_intact(row, 0, "the set of keys")?;
     bodies(&snapshot, all, [])
+}
+
+/// The first column of the control row.
+pub(super) fn control<T: FromSql>(conn: &Connection, sql: &str) -> Result<T, Fault> {
+    intact(conn, "the control row", sql, [])?.ok_or_else(control_row_gone)
+}
+
+/// The fault of a store without its control row.
+pub(super) fn control_row_gone() -> Fault {
+    Fault::Corrupt("the control row is gone".to_owned())
 }
 
 /// The only column of the only row, if there is one.
