@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use test_support::keyring::{account, enrol, enrolled, forged, keys_of, made, used, verify};
+use test_support::restore;
 use test_support::world::{World, nowhere, refused};
 use twostep::device::Refusal;
-use twostep::id::{CallerId, ClientId};
+use twostep::id::ClientId;
 use twostep::otp::compressions;
 use twostep::secret::Secret;
 use twostep::store::Keyring;
-use twostep::store::sqlite::restore;
 use twostep::testing::SimulatedSecurityKey;
 use twostep::time::Clock;
 use twostep::verifier::{Authority, Error};
@@ -99,7 +99,7 @@ async fn a_restore_ends_the_ceremonies_that_began_before() {
     world.store().backup(copy.clone()).await.unwrap();
     let _verified = keys.finish_authentication(&alice, &begun.id, answer.clone()).await.unwrap();
     world.pass(1);
-    restore(&copy, world.now(), &CallerId::new("root")).unwrap();
+    restore::with(&copy, world.now(), &world.keyring).unwrap();
     world.move_to(&copy);
     let keys = keys_of(&world.verifier);
     let again = keys.finish_authentication(&alice, &begun.id, answer).await;
