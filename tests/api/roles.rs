@@ -250,3 +250,58 @@ fn why_is_told_to_those_who_may_know() {
     assert_eq!(denied["reason"], "mfa_required", "what to do about it is no secret");
     spare.session(&admin, "alice");
 }
+
+#[test]
+fn metrics_tell_outcomes_to_administrators_alone() {
+    let agent = Agent::start(TCP);
+    Client::tcp(agent.address()).get("/metrics").refused(401, "Unauthorized");
+    caller(&agent, "verifier").get("/metrics").refused(403, "AccessDenied");
+    let outcomes = ["twostep_judged", "twostep_accepted", "twostep_refusals", "twostep_events"];
+    for access in ["open", "verifier"] {
+        let agent = Agent::start(&format!("metrics = \"{access}\"\n{TCP}"));
+        let admin = admin(&agent);
+        let token = enrol(&admin, "alice");
+        let guess = json!({"account": "alice", "serial": token.serial, "code": token.wrong()});
+        for _ in 0..3 {
+            admin.post("/v1/sessions", guess.clone()).is(403);
+        }
+        let told = match access {
+            "open" => Client::tcp(agent.address()).get("/metrics").text(),
+            _ => caller(&agent, access).get("/metrics").text(),
+        };
+        assert!(told.contains("twostep_store_ok 1"), "{told}");
+        assert!(outcomes.iter().all(|outcome| !told.contains(outcome)), "{told}");
+        let told = admin.get("/metrics").text();
+        assert!(told.contains("twostep_judged_total"), "{told}");
+        assert!(!told.contains("_total 3\n") && !told.contains("} 3\n# HELP twostep_j"), "{told}");
+    }
+}
+
+#[test]
+fn taken_serials_and_secrets_look_alike_outside_of_ones_accounts() {
+    let agent = Agent::start(TCP);
+    let admin = admin(&agent);
+    let key = api_key(&admin, json!({"role": "enroller", "accounts": ["team-*"]}));
+    let limited = Client::tcp(agent.address()).bearing(&key);
+    let secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+    let device = |account: &str, serial: &str, secret: &str| -> serde_json::Value {
+        json!({"account": account, "kind": "hotp", "serial": serial, "secret": secret})
+    };
+    let add = |caller: &Client, device| caller.post("/v1/devices", device);
+    add(&admin, device("alice", "ALICES-0001", secret)).is(201);
+    let other = "KRSXG5CTMVRXEZLUKRSXG5CTMVRXEZLU";
+    let answers = [
+        add(&limited, device("team-a", "ALICES-0001", other)),
+        add(&limited, device("team-a", "TEAMS-0001", secret)),
+        add(&limited, device("team-a", "ALICES-0001", secret)),
+    ];
+    for answer in &answers {
+        assert_eq!(answer.body, answers[0].body);
+        answer.clone().refused(400, "InvalidInput");
+    }
+    // Of its own accounts it hears what is taken, and an administrator of all.
+    add(&limited, device("team-a", "TEAMS-0001", other)).is(201);
+    add(&limited, device("team-b", "TEAMS-0001", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"))
+        .refused(409, "EntityAlreadyExists");
+    add(&admin, device("bob", "BOBS-0001", secret)).refused(409, "EntityAlreadyExists");
+}
