@@ -24,14 +24,9 @@ fn a_clock_that_was_set_back_vouches_for_nothing() {
     let proxy = test_support::people::api_key(&admin, json!({"role": "verifier"}));
     let proxy = Client::tcp(agent.address()).with("X-Twostep-Key", &proxy);
     let mut token = enrol(&admin, "alice");
-    let opened = admin
-        .post(
-            "/v1/sessions",
-            json!({"account": "alice", "serial": token.serial, "code": token.code(),
-                   "duration_seconds": 900}),
-        )
-        .is(201);
-    let context = text(&opened["token"]);
+    let mut body = json!({"account": "alice", "serial": token.serial, "duration_seconds": 900});
+    body["code"] = json!(token.code());
+    let context = text(&admin.post("/v1/sessions", body).is(201)["token"]);
     assert!(alive(&admin, &context));
     assert_eq!(proxy.bearing(&context).get("/v1/authz/fresh").status, 200);
 

@@ -7,6 +7,7 @@ mod journey;
 mod keys;
 mod owner;
 mod pam_check;
+mod pam_folders;
 mod policy;
 mod program;
 mod readers;

@@ -14,7 +14,7 @@ use test_support::tools;
 use super::program::{Ended, twostep};
 
 /// A system with these stacks, and the module where Debian keeps it.
-fn system(stacks: &[(&str, &str)]) -> tempfile::TempDir {
+pub(super) fn system(stacks: &[(&str, &str)]) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     let security = root.path().join("usr/lib/x86_64-linux-gnu/security");
     fs::create_dir_all(&security).unwrap();
@@ -38,14 +38,14 @@ fn system(stacks: &[(&str, &str)]) -> tempfile::TempDir {
     root
 }
 
-fn check(root: &Path) -> (Ended, Value) {
+pub(super) fn check(root: &Path) -> (Ended, Value) {
     let ended = twostep(&["--json", "pam-check", "--root", root.to_str().unwrap()], "");
     let document = ended.json();
     (ended, document)
 }
 
 /// Each finding as `file:line`, what it is, and the mended line with single spaces.
-fn findings(document: &Value) -> Vec<(String, String, String)> {
+pub(super) fn findings(document: &Value) -> Vec<(String, String, String)> {
     let text = |value: &Value| {
         value
             .as_str()
@@ -72,7 +72,7 @@ fn findings(document: &Value) -> Vec<(String, String, String)> {
         .collect()
 }
 
-const UNIX: &str = "auth [success=1 default=ignore] pam_unix.so nullok\n\
+pub(super) const UNIX: &str = "auth [success=1 default=ignore] pam_unix.so nullok\n\
                     auth requisite pam_deny.so\nauth required pam_permit.so\n";
 
 #[test]
@@ -409,60 +409,5 @@ impl Random {
         }
         let actions = ["ok", "done", "bad", "die", "ignore", "reset", "1", "2", "3"];
         format!("[success={} default={}]", self.pick(&actions), self.pick(&actions))
-    }
-}
-
-/// Adds a stack to another folder that libpam reads.
-fn add(root: &Path, folder: &str, service: &str, stack: &str) {
-    let folder = root.join(folder);
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join(service), stack).unwrap();
-    let mut above = folder.as_path();
-    while above != root {
-        fs::set_permissions(above, Permissions::from_mode(0o755)).unwrap();
-        above = above.parent().unwrap();
-    }
-}
-
-const BYPASS: &str = "auth sufficient pam_unix.so\nauth required pam_twostep.so\n";
-
-/// The stacks of packages lie in `/usr/lib/pam.d`, and those of `/etc/pam.d` come first.
-#[test]
-fn stacks_of_packages_are_read_where_libpam_reads_them() {
-    let safe = "auth required pam_twostep.so\n";
-    for folder in ["usr/lib/pam.d", "usr/etc/pam.d", "usr/share/pam.d"] {
-        let root = system(&[("sshd", safe)]);
-        add(root.path(), folder, "sudo", BYPASS);
-        let (ended, document) = check(root.path());
-        assert_eq!(ended.exit, 1, "{folder}: {document}");
-        assert_eq!(document["services"], serde_json::json!(["sshd", "sudo"]), "{folder}");
-        assert_eq!(findings(&document)[0].0, "sudo:1", "{folder}");
-        // The administrator's file counts instead.
-        add(root.path(), "etc/pam.d", "sudo", safe);
-        let (ended, document) = check(root.path());
-        assert_eq!((ended.exit, findings(&document)), (0, vec![]), "{folder}");
-    }
-    // No folder of the administrator's, and none at all.
-    let root = system(&[]);
-    fs::remove_dir_all(root.path().join("etc/pam.d")).unwrap();
-    add(root.path(), "usr/lib/pam.d", "sudo", BYPASS);
-    fs::write(root.path().join("etc/pam.conf"), "sudo auth required pam_twostep.so\n").unwrap();
-    assert_eq!(check(root.path()).0.exit, 1, "pam.conf is read only without the folders");
-}
-
-/// An included file is looked for in the same folders, in the same order.
-#[test]
-fn included_files_of_packages_are_read_where_libpam_reads_them() {
-    for include in ["@include common-auth", "auth include common-auth", "auth substack common-auth"]
-    {
-        let stack = format!("{include}\nauth required pam_twostep.so\n");
-        let root = system(&[("sudo", &stack)]);
-        add(root.path(), "usr/lib/pam.d", "common-auth", "auth sufficient pam_unix.so\n");
-        let (ended, document) = check(root.path());
-        let ends = !include.contains("substack");
-        assert_eq!(ended.exit, i32::from(ends), "{include}: {document}");
-        add(root.path(), "etc/pam.d", "common-auth", UNIX);
-        let (ended, document) = check(root.path());
-        assert_eq!((ended.exit, findings(&document)), (0, vec![]), "{include}");
     }
 }

@@ -1,5 +1,5 @@
-//! Marks keep to the clock: after any revocations, also by a clock that is moved, a right code opens
-//! a session that lives, and revoked contexts are dead.
+//! Marks keep to the clock: after any revocations, also by a clock that is moved, a right code
+//! opens a session that lives, and revoked contexts are dead.
 
 use std::sync::Arc;
 use std::time::Duration;

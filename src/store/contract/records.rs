@@ -174,16 +174,7 @@ pub async fn what_was_revoked_is_listed_by_its_time(store: Arc<dyn Store>) {
             _ => Write::UpdateDevice { seen: seen.revision, device: at_step(&device, 7) },
         };
         made(&store, [write]).await;
-        made(
-            &store,
-            [Write::RevokeSession {
-                account: account_id(name),
-                session_id: format!("of {name}"),
-                expires_at: at(100 * u64::from(place)),
-                at: at(place.into()),
-            }],
-        )
-        .await;
+        made(&store, [session_of(name, "of", at(100 * u64::from(place)))]).await;
     }
     let marks = |generation, seconds| Marks { generation, revoked_before: Some(at(seconds)) };
     let all = listed(0, 0, 10).await;
@@ -216,6 +207,12 @@ pub async fn what_was_revoked_is_listed_by_its_time(store: Arc<dyn Store>) {
     );
 }
 
+/// Revokes one context of this account, until then.
+fn session_of(account: &str, which: &str, expires_at: UnixTime) -> Write {
+    let session_id = format!("{which} {account}");
+    Write::RevokeSession { account: account_id(account), session_id, expires_at, at: NOW }
+}
+
 /// Beyond the limits, accounts are named; folding forgets what was revoked of one account.
 pub async fn revocations_are_counted_and_folded_by_account(store: Arc<dyn Store>) {
     for (place, name) in (1..).zip(["alice", "bob"]) {
@@ -225,16 +222,8 @@ pub async fn revocations_are_counted_and_folded_by_account(store: Arc<dyn Store>
         let device = device.deactivated(NOW);
         made(&store, [Write::UpdateDevice { seen: seen.revision, device }]).await;
         for number in 0..3 {
-            made(
-                &store,
-                [Write::RevokeSession {
-                    account: account_id(name),
-                    session_id: format!("{number} of {name}"),
-                    expires_at: UnixTime(NOW.0 + 100),
-                    at: NOW,
-                }],
-            )
-            .await;
+            let which = format!("{number} of");
+            made(&store, [session_of(name, &which, UnixTime(NOW.0 + 100))]).await;
         }
     }
     let of = async |name| answered(store.revocations_of(&account_id(name)).await);

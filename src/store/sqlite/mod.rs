@@ -325,14 +325,7 @@ impl Store for SqliteStore {
     }
 
     fn revocations_of<'a>(&'a self, account: &'a AccountId) -> Answer<'a, u64> {
-        Box::pin(async move {
-            self.here(|conn| {
-                let count = |sql| read::one::<i64>(conn, sql, [account.as_str()]);
-                let (sessions, devices) =
-                    (count(sql::SESSIONS_REVOKED_OF)?, count(sql::DEVICES_REVOKED_OF)?);
-                Ok([sessions, devices].into_iter().flatten().map(unsigned).sum())
-            })
-        })
+        Box::pin(async move { self.here(|conn| read::revocations_of(conn, account)) })
     }
 
     fn control_version(&self) -> Answer<'_, u64> {

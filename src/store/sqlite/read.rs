@@ -276,6 +276,12 @@ pub(super) fn revocations(
     Ok(found)
 }
 
+pub(super) fn revocations_of(conn: &Connection, account: &AccountId) -> Result<u64, Fault> {
+    let count = |sql| one::<i64>(conn, sql, [account.as_str()]);
+    let counts = [count(sql::SESSIONS_REVOKED_OF)?, count(sql::DEVICES_REVOKED_OF)?];
+    Ok(counts.into_iter().flatten().map(unsigned).sum())
+}
+
 /// Names the accounts of the devices and single contexts that are beyond the limits.
 fn fold(
     conn: &Connection,
