@@ -79,7 +79,8 @@ pub struct Restored {
 ///
 /// # Errors
 /// [`OpenError::Held`] or [`OpenError::Offline`] while the store is in use, [`OpenError::Locked`]
-/// if it is authenticated ([`restore_as`] takes its sealing keys), and otherwise what keeps the file from being opened. The file is then unchanged.
+/// if it is authenticated ([`restore_as`] takes its sealing keys), and otherwise what keeps the
+/// file from being opened. The file is then unchanged.
 pub fn restore(
     path: impl AsRef<Path>,
     now: UnixTime,

@@ -40,11 +40,11 @@ struct Moving {
     versions: Vec<(u64, Option<u64>)>,
 }
 
-/// When the versions that a connection reads are remembered.
+/// The moment from which on a version that a connection reads is remembered.
 #[derive(Clone, Copy)]
 pub(super) enum Notes {
     AtOnce,
-    /// What a transaction that writes has read is remembered once it is committed.
+    /// With the commit of the transaction that writes and has read it.
     AtCommit,
 }
 
