@@ -17,5 +17,6 @@ pub mod process;
 pub mod restore;
 pub mod scratch;
 pub mod sockets;
+pub mod timing;
 pub mod tools;
 pub mod world;
