@@ -14,6 +14,7 @@ mod console;
 mod demo;
 mod device;
 mod doctor;
+mod exported;
 mod generate;
 mod key;
 mod login;

@@ -10,11 +10,11 @@ use crate::agent::config::Config;
 use crate::cli::console::Console;
 use crate::cli::output::{Exit, Failure, Report, plain};
 use crate::cli::refusal::Task;
-use crate::cli::words;
+use crate::cli::{exported, words};
 use crate::device::Leads;
 use crate::id::CallerId;
-use crate::store::sqlite::CheckReport;
-use crate::store::{Keyring, OpenError, sqlite};
+use crate::store::sqlite::{CheckReport, ExportedRows, ReadLog};
+use crate::store::{Keyring, OpenError, Repeated, sqlite};
 use crate::time::{Clock, SystemClock};
 
 /// Back up the store, restore a backup, see whether a store is sound
@@ -73,6 +73,10 @@ pub(super) struct Restore {
     /// The file with its sealing keys [default: the one that an agent of yours would use]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// Repeat what was taken away after the backup, as the exported audit log of the lost store
+    /// tells it: devices disabled and removed, accounts removed and protected, API keys revoked
+    #[arg(long, value_name = "FILE")]
+    audit: Option<PathBuf>,
     /// End the state in which a restore leaves the store that the agent serves from
     #[arg(long, exclusive = true)]
     accept: bool,
@@ -118,13 +122,15 @@ impl Restore {
         let caller = CallerId::new(format!("uid:{}", Uid::effective()));
         let leads = if self.none_ahead { Leads::Owners } else { Leads::Unknown };
         let keyring = keyring(path, self.key.as_deref())?;
+        let mut rows = self.audit.as_deref().map(exported::rows).transpose()?;
         let wanted = sqlite::Restore {
             now: SystemClock.read().wall,
             caller: &caller,
             leads,
             keyring: keyring.as_ref(),
+            log: rows.as_mut().map(|rows| rows as ExportedRows<'_>),
         };
-        let restored = sqlite::restore_as(path, &wanted).map_err(|error| refused(error, path))?;
+        let restored = sqlite::restore_as(path, wanted).map_err(|error| refused(error, path))?;
         let text = format!(
             "Restored: {} of {}. Codes up to now and of the next ten minutes are spent, and all \
              sessions are over.",
@@ -141,6 +147,14 @@ impl Restore {
             "disabled": restored.disabled,
             "restored": true,
             "unknown": unknown,
+            "audit": restored.log.map(|log| json!({
+                "rows": log.rows,
+                "until": log.until.map(|until| until.to_string()),
+                "disabled": restored.repeated.disabled,
+                "removed": restored.repeated.removed,
+                "removed_accounts": restored.repeated.accounts,
+                "revoked_api_keys": restored.repeated.api_keys,
+            })),
         });
         let mut report = Report::new(document, text);
         if restored.disabled > 0 {
@@ -149,6 +163,9 @@ impl Restore {
                  twostep device activate SERIAL",
                 words::count(restored.disabled, "device")
             ));
+        }
+        if let Some(log) = restored.log {
+            report = report.note(repeated(log, restored.repeated));
         }
         report = report.note("What the backup cannot know, so look:");
         for unknown in unknown {
@@ -161,6 +178,22 @@ impl Restore {
                  activate devices.",
             ))
     }
+}
+
+/// The losses that a log has told, and its end.
+fn repeated(log: ReadLog, repeated: Repeated) -> String {
+    let Repeated { disabled, removed, accounts, api_keys } = repeated;
+    let until = log.until.map_or_else(|| "the backup".to_owned(), |until| until.to_string());
+    format!(
+        "Of the {} after the backup, which follow from it: {} disabled again, {} removed, {} \
+         removed, {} revoked. The log goes up to {until}; see that it is the store's own: twostep \
+         audit verify",
+        words::count(log.rows, "row"),
+        words::count(disabled, "device"),
+        words::count(removed, "device"),
+        words::count(accounts, "account"),
+        words::count(api_keys, "API key"),
+    )
 }
 
 async fn accept(console: &Console) -> Result<Report, Failure> {
@@ -268,7 +301,8 @@ fn refused(error: OpenError, path: &Path) -> Failure {
         OpenError::Stray(_)
         | OpenError::Damaged { .. }
         | OpenError::Locked(_)
-        | OpenError::WrongKeys(_) => Failure::new(Exit::Refused, error.to_string()),
+        | OpenError::WrongKeys(_)
+        | OpenError::Log(_) => Failure::new(Exit::Refused, error.to_string()),
         _ => Failure::new(Exit::Unavailable, error.to_string()),
     }
 }

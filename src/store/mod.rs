@@ -27,6 +27,8 @@ pub mod sqlite;
 mod store_keys;
 #[cfg(feature = "sqlite")]
 mod stray;
+#[cfg(feature = "sqlite")]
+mod taken;
 
 pub use action::{Action, EventReason};
 pub use audit::{AuditCursor, AuditReport, AuditRow, BadAuditCursor, ChainId, ChainReport};
@@ -50,6 +52,8 @@ pub use sqlite::SqliteStore;
 pub use store_keys::{MacKey, StoreKeys};
 #[cfg(feature = "sqlite")]
 pub use stray::Stray;
+#[cfg(feature = "sqlite")]
+pub use taken::Repeated;
 
 #[cfg(feature = "sqlite")]
 use std::path::PathBuf;

@@ -102,6 +102,9 @@ pub enum OpenError {
         /// The database's message.
         reason: String,
     },
+    /// An exported audit log does not go on where the backup ends. Nothing was restored.
+    #[error("the audit log cannot be used: {0}; restore without it, or export it again")]
+    Log(String),
 }
 
 impl OpenError {

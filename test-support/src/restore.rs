@@ -11,7 +11,7 @@ use twostep::time::UnixTime;
 /// Restores as `uid:0` with these sealing keys.
 pub fn with(copy: &Path, now: UnixTime, keyring: &Keyring) -> Result<Restored, OpenError> {
     let (caller, leads, keyring) = (CallerId::new("uid:0"), Leads::Unknown, Some(keyring));
-    restore_as(copy, &Restore { now, caller: &caller, leads, keyring })
+    restore_as(copy, Restore { now, caller: &caller, leads, keyring, log: None })
 }
 
 /// Restores with the sealing keys in this file.

@@ -168,6 +168,9 @@ fn a_backup_is_restored(mut agent: Agent) {
     let copy = agent.folder.path().join("copy.db");
     let copy = copy.to_str().unwrap();
     agent.done(&["store", "backup", copy], "");
+    agent.done(&["clock", "accept"], "");
+    let log = agent.folder.path().join("audit.json");
+    std::fs::write(&log, agent.done(&["--json", "audit", "list"], "").out).unwrap();
     let store = agent.folder.path().join("state/twostep.db");
     let held = agent.run(&["store", "check", store.to_str().unwrap()], "");
     assert_eq!(held.exit, 1, "{held:?}");
@@ -180,7 +183,13 @@ fn a_backup_is_restored(mut agent: Agent) {
     let key = key.to_str().unwrap();
     let without = agent.run(&["store", "restore", copy], "");
     assert!(without.exit == 1 && without.err.contains("--key"), "{without:?}");
-    let restored = agent.done(&["store", "restore", copy, "--key", key], "");
+    let restore = ["store", "restore", copy, "--key", key];
+    let bad = agent.run(&[&restore[..], &["--audit", "/etc/passwd"]].concat(), "");
+    assert_eq!(bad.exit, 1, "{bad:?}");
+    let with_log = [&["--json"], &restore[..], &["--audit", log.to_str().unwrap()]].concat();
+    let told = agent.done(&with_log, "").json();
+    assert!(told["audit"]["rows"].as_u64().unwrap() >= 1 && told["audit"]["until"].is_string());
+    let restored = agent.done(&restore, "");
     for told in ["deactivated", "API keys that were revoked", "--accept", "found far ahead"] {
         assert!(restored.err.contains(told), "{told}: {restored:?}");
     }

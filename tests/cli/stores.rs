@@ -3,8 +3,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
 use test_support::tools;
+use test_support::world::Held;
+use twostep::store::{Keyring, SqliteStore, sqlite};
+use twostep::verifier::{Authority, Verifier};
 
 use super::owner::is_root;
 use super::program::{Agent, Ended, TWOSTEP, command, fed, twostep};
@@ -195,6 +200,39 @@ fn read_only(kind: &str, folder: &Path, arguments: &[&str]) -> Option<Ended> {
     }
 }
 
+#[test]
+fn a_restore_that_is_killed_is_done_by_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (backup, key) = (folder.path().join("backup.db"), folder.path().join("sealing.key"));
+    let keyring = Keyring::from_file_or_new(&key).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let store = SqliteStore::open(folder.path().join("store.db")).unwrap();
+        let verifier = Verifier::new(store.clone(), keyring.clone());
+        for number in 0..300 {
+            let held = Held::numbered(&format!("person-{number}"), number);
+            verifier.add(held.to_add(), &Authority::Admin).await.unwrap();
+        }
+        store.backup(&backup).await.unwrap();
+    });
+    for killed in 0..24 {
+        let copy = folder.path().join(format!("copy-{killed}.db"));
+        fs::copy(&backup, &copy).unwrap();
+        let arguments =
+            ["store", "restore", copy.to_str().unwrap(), "--key", key.to_str().unwrap()];
+        let mut first = command(TWOSTEP);
+        let first = first.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut first = first.spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(2 * killed));
+        let _ = first.kill();
+        first.wait().unwrap();
+        let second = twostep(&arguments, "");
+        assert_eq!(second.exit, 0, "killed after {} ms: {second:?}", 2 * killed);
+        let report = sqlite::check_with(&copy, &keyring).unwrap();
+        assert!(report.problems.is_empty() && !report.copy, "{killed}: {report:?}");
+    }
+}
+
 fn without_right(folder: &Path, arguments: &[&str]) -> Option<Ended> {
     let mode =
         |path: &Path, mode| fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
@@ -221,7 +259,7 @@ fn without_right(folder: &Path, arguments: &[&str]) -> Option<Ended> {
 }
 
 fn mounted_read_only(folder: &Path, arguments: &[&str]) -> Option<Ended> {
-    if !is_root() || !tools::have("unshare") {
+    if !tools::have("unshare,root") {
         return None;
     }
     let script =

@@ -28,8 +28,8 @@ async fn backup(world: &World) -> PathBuf {
 fn restored(world: &mut World, backup: &PathBuf, leads: Leads) {
     let caller = CallerId::new("uid:0");
     let keyring = Some(&world.keyring);
-    let wanted = Restore { now: world.now(), caller: &caller, leads, keyring };
-    restore_as(backup, &wanted).unwrap();
+    let wanted = Restore { now: world.now(), caller: &caller, leads, keyring, log: None };
+    restore_as(backup, wanted).unwrap();
     world.move_to(backup);
 }
 
@@ -283,7 +283,7 @@ async fn a_second_restore_gives_nothing_back() {
     let caller = CallerId::new("uid:0");
     let at = |now, leads| {
         let keyring = Some(&world.keyring);
-        restore_as(&backup, &Restore { now, caller: &caller, leads, keyring }).unwrap();
+        restore_as(&backup, Restore { now, caller: &caller, leads, keyring, log: None }).unwrap();
     };
     at(world.now(), Leads::Unknown);
     let first = world.verifier_on(SqliteStore::open(&backup).unwrap());

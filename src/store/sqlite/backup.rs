@@ -16,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::audit::Appender;
 use super::connection::{Hold, beside};
+use super::exported::{ExportedRows, ReadLog};
 use super::fault::Fault;
 use super::identity::{Identity, Usage};
 use super::ledger::Ledger;
@@ -26,32 +27,35 @@ use super::seal::Log;
 use super::vet::Found;
 use super::witness::Witness;
 use super::{
-    apply, audit, cell, chain, connection, identity, imports, migrations, open, place, read, seal,
-    sql, witness,
+    apply, audit, cell, chain, connection, exported, identity, imports, migrations, open, place,
+    read, seal, sql, witness,
 };
-use crate::device::Leads;
+use crate::device::{Device, DeviceState, Leads, MfaKind};
 use crate::id::{AccountId, CallerId};
 use crate::store::{
-    Action, ChainId, Change, Event, Keyring, MacKey, OpenError, RestoreMark, SigningKeyRecord,
-    Stray, Write,
+    Account, AccountSnapshot, Action, ApiKeyRecord, ChainId, Change, Event, Keyring, MacKey,
+    OpenError, Repeated, RestoreMark, SigningKeyRecord, Stray, Write,
 };
 use crate::time::UnixTime;
 
 /// A restore that is wanted.
-#[derive(Clone, Debug)]
 pub struct Restore<'a> {
     /// The time.
     pub now: UnixTime,
     /// The caller, for the audit row.
     pub caller: &'a CallerId,
-    /// The word of the caller on time-based tokens that were found far ahead since the backup.
+    /// The word of the caller on time-based tokens that were found far ahead since the backup, or
+    /// since the end of the log.
     pub leads: Leads,
     /// The sealing keys, which a store that is authenticated needs.
     pub keyring: Option<&'a Keyring>,
+    /// The audit log of the store that was lost: what was taken away after the backup is taken
+    /// away again.
+    pub log: Option<ExportedRows<'a>>,
 }
 
 /// The extent of a restore.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
     /// Devices whose codes up to now are spent.
     pub devices: u64,
@@ -59,6 +63,10 @@ pub struct Restored {
     pub accounts: u64,
     /// Counter-based devices that were in use, and wait for an administrator's pair.
     pub disabled: u64,
+    /// The log that was read.
+    pub log: Option<ReadLog>,
+    /// The losses of the log, which were repeated.
+    pub repeated: Repeated,
 }
 
 /// Makes a backup, or a raw copy of a store, fit to serve from: nothing that may have been used
@@ -86,32 +94,24 @@ pub fn restore(
     now: UnixTime,
     caller: &CallerId,
 ) -> Result<Restored, OpenError> {
-    restore_as(path, &Restore { now, caller, leads: Leads::Unknown, keyring: None })
+    restore_as(path, Restore { now, caller, leads: Leads::Unknown, keyring: None, log: None })
 }
 
 /// Restores as [`restore`] does, with what the caller knows of the time since the backup.
 ///
 /// # Errors
-/// As [`restore`], and [`OpenError::WrongKeys`] if the sealing keys are those of another store.
-pub fn restore_as(path: impl AsRef<Path>, wanted: &Restore<'_>) -> Result<Restored, OpenError> {
+/// As [`restore`], [`OpenError::WrongKeys`] if the sealing keys are those of another store, and
+/// [`OpenError::Log`] for a log that does not go on where the backup ends.
+pub fn restore_as(path: impl AsRef<Path>, wanted: Restore<'_>) -> Result<Restored, OpenError> {
     let path = place::existing(path.as_ref())?;
     let _entered = Entered::at(&path, Hold::Exclusive)?;
     made_fit(&path, wanted).map_err(|error| error.of(&path))
 }
 
-fn made_fit(path: &Path, wanted: &Restore<'_>) -> Result<Restored, OpenError> {
+fn made_fit(path: &Path, wanted: Restore<'_>) -> Result<Restored, OpenError> {
     let found = Found::look(path)?;
-    if found.copy {
-        // A copy is one file. A log beside it is of the store that was here before, and SQLite
-        // would mix the two.
-        for suffix in ["-wal", "-shm"] {
-            match std::fs::remove_file(beside(path, suffix)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(OpenError::io(path, &error));
-                }
-                _ => {}
-            }
-        }
+    if found.copy && !found.begun {
+        remove_foreign_log(path)?;
     }
     if let Some(unfit) = found.unfit_to_restore() {
         return Err(unfit);
@@ -120,6 +120,11 @@ fn made_fit(path: &Path, wanted: &Restore<'_>) -> Result<Restored, OpenError> {
         return Err(OpenError::Stray(Stray::Blank { file: path.display().to_string() }));
     }
     let mut conn = connection::writer(path)?;
+    if found.copy && identity::read(&conn).is_ok() {
+        // From here on the log is the copy's own, and a restore after a crash goes on with it.
+        identity::mark(&conn, Usage::InUse)?;
+        carried_over(&conn)?;
+    }
     migrations::run(&mut conn)?;
     whole(&conn, path)?;
     let ledger = Arc::<Ledger>::default();
@@ -135,13 +140,15 @@ fn made_fit(path: &Path, wanted: &Restore<'_>) -> Result<Restored, OpenError> {
     }
     ledger.begin(&transaction, &was)?;
     let restored = raise(&transaction, wanted, key)?;
-    let identity = Identity { epoch, usage: Usage::Closed, ..was.next() };
+    let identity = Identity { epoch, usage: Usage::InUse, ..was.next() };
     identity::write(&transaction, &identity)?;
     ledger.write(&transaction, &identity)?;
     if let Some(key) = key {
         seal::write(&transaction, key)?;
     }
     transaction.commit()?;
+    carried_over(&conn)?;
+    let identity = identity::mark(&conn, Usage::Closed)?;
     // A path that was never served from has no witness, and needs none.
     if witness::path(path).exists() {
         Witness::renew(
@@ -154,6 +161,29 @@ fn made_fit(path: &Path, wanted: &Restore<'_>) -> Result<Restored, OpenError> {
     // told.
     open::shut(conn);
     Ok(restored)
+}
+
+/// Removes the log beside a copy, which is one file: the log is of the store that was here before,
+/// and SQLite would mix the two.
+fn remove_foreign_log(path: &Path) -> Result<(), OpenError> {
+    for suffix in ["-wal", "-shm"] {
+        match std::fs::remove_file(beside(path, suffix)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(OpenError::io(path, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Carries the whole log over into the file.
+fn carried_over(conn: &Connection) -> Result<(), OpenError> {
+    if connection::checkpoint(conn, "TRUNCATE")? {
+        Ok(())
+    } else {
+        Err(OpenError::unusable("another program keeps the log from being carried over".to_owned()))
+    }
 }
 
 /// Now, in nanoseconds since 1970: of two restores of one store the later one has the higher epoch,
@@ -219,30 +249,34 @@ fn copy(from: &Place, partial: &Path, to: &Path) -> Result<(), OpenError> {
 /// Makes all changes of a restore, each as the agent would make it.
 fn raise(
     transaction: &Transaction<'_>,
-    wanted: &Restore<'_>,
+    wanted: Restore<'_>,
     key: Option<&MacKey>,
 ) -> Result<Restored, Fault> {
-    let &Restore { now, caller, leads, .. } = wanted;
+    let Restore { now, caller, leads, log: exported, .. } = wanted;
     imports::settle_all(transaction)?;
     let (log, appender) = (Log::read(transaction)?, Appender::new(transaction, key));
     let begin = log.head(ChainId::FIRST);
     let change = |writes| apply::apply(&appender, log.links(&begin), &unaudited(writes));
-    let (mut restored, mut last) = (Restored { devices: 0, accounts: 0, disabled: 0 }, None);
+    let exported = exported.map(|rows| exported::read(&log, rows)).transpose()?;
+    let (taken, read) = exported.unzip();
+    let taken = taken.unwrap_or_default();
+    let mut restored = Restored { log: read, ..Restored::default() };
+    let mut last = None;
     while let Some(id) = next_account(transaction, last.as_ref())? {
         let seen = read::account(transaction, &id)?;
         let seen = seen.ok_or_else(|| Fault::Corrupt(format!("{id} is listed and not there")))?;
-        let devices = seen.devices.iter().map(|was| {
-            let device = was.device.restored(now, leads);
-            restored.disabled += u64::from(device.state != was.device.state);
-            restored.devices += 1;
-            Write::UpdateDevice { seen: was.revision, device }
-        });
-        let mut writes: Vec<Write> = devices.collect();
-        let account = seen.account.restored(now);
-        writes.push(Write::UpdateAccount { seen: seen.revision, account });
-        let _ = change(writes)?;
+        let writes = taken.restored(&seen, (now, leads), &mut restored.repeated);
+        restored.disabled += disabled(&seen, &writes);
+        restored.devices += u64::try_from(seen.devices.len()).unwrap_or(u64::MAX);
         restored.accounts += 1;
+        let _ = change(writes)?;
         last = Some(id);
+    }
+    for account in taken.protected() {
+        if read::account(transaction, account)?.is_none() {
+            let account = Account::new(account.clone(), now).restored(now);
+            let _ = change(vec![Write::CreateAccount(account)])?;
+        }
     }
     transaction.execute("DELETE FROM single_use", [])?;
     // A key that was dropped since the backup, because it had leaked, must not sign again; and
@@ -250,6 +284,11 @@ fn raise(
     let keys: Vec<SigningKeyRecord> = read::bodies(transaction, sql::ALL_SIGNING_KEYS, [])?;
     let mut writes: Vec<Write> =
         keys.into_iter().map(|key| Write::DropSigningKey { kid: key.kid }).collect();
+    let api_keys: Vec<ApiKeyRecord> = read::bodies(transaction, sql::ALL_API_KEYS, [])?;
+    for key in api_keys.into_iter().filter(|key| taken.revoked(&key.id)) {
+        restored.repeated.api_keys += 1;
+        writes.push(Write::RevokeApiKey { id: key.id });
+    }
     writes.push(Write::NoteTime(now));
     writes.push(
         RestoreMark::new(now)
@@ -265,6 +304,18 @@ fn raise(
     let links = appender.append(log.links(&audit::last(transaction, &begin)?), &events)?;
     chain::move_head(transaction, &begin, links.last())?;
     Ok(restored)
+}
+
+/// The number of counters in use that these writes disable for want of their counter.
+fn disabled(seen: &AccountSnapshot, writes: &[Write]) -> u64 {
+    let counters = writes.iter().filter(|write| {
+        let Write::UpdateDevice { device, .. } = write else { return false };
+        let was = seen.device(&device.serial).map(|enrolled| &enrolled.device);
+        device.kind() == MfaKind::Hotp
+            && device.state == DeviceState::Disabled
+            && was.is_some_and(Device::is_in_use)
+    });
+    u64::try_from(counters.count()).unwrap_or(u64::MAX)
 }
 
 /// A part of the restore, whose one audit row comes at the end.

@@ -14,6 +14,8 @@ pub(super) enum Fault {
     Behind(String),
     /// The store's keys were not given.
     Locked,
+    /// An exported audit log is not what it should be.
+    Log(String),
     /// SQLite failed.
     Sqlite(rusqlite::Error),
 }
@@ -51,7 +53,7 @@ impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Fault::Conflict(conflict) => write!(f, "{conflict:?}"),
-            Fault::Corrupt(what) | Fault::Behind(what) => f.write_str(what),
+            Fault::Corrupt(what) | Fault::Behind(what) | Fault::Log(what) => f.write_str(what),
             Fault::Locked => f.write_str(LOCKED),
             Fault::Sqlite(error) => error.fmt(f),
         }
@@ -63,7 +65,7 @@ impl From<Fault> for Error {
     fn from(fault: Fault) -> Error {
         match fault {
             Fault::Conflict(_) => Error::Unavailable("a read conflicted".to_owned()),
-            Fault::Corrupt(what) | Fault::Behind(what) => Error::Corrupt(what),
+            Fault::Corrupt(what) | Fault::Behind(what) | Fault::Log(what) => Error::Corrupt(what),
             Fault::Locked => Error::Unavailable(LOCKED.to_owned()),
             Fault::Sqlite(error) if no_room(&error) => Error::Full(error.to_string()),
             Fault::Sqlite(error) => Error::Unavailable(error.to_string()),

@@ -22,6 +22,7 @@ mod claim;
 mod connection;
 #[cfg(feature = "testing")]
 mod edit;
+mod exported;
 mod fault;
 mod identity;
 mod imports;
@@ -52,6 +53,7 @@ pub use check::{Alone, CheckReport, Standing, alone, check, check_with, standing
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use edit::edit;
+pub use exported::{ExportedRows, ReadLog};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

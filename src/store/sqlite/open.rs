@@ -222,6 +222,7 @@ impl From<Fault> for OpenError {
     fn from(fault: Fault) -> OpenError {
         match fault {
             Fault::Sqlite(error) => OpenError::from(error),
+            Fault::Log(reason) => OpenError::Log(reason),
             fault => OpenError::Damaged { path: String::new(), reason: fault.to_string() },
         }
     }

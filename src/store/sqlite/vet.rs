@@ -18,6 +18,8 @@ pub(super) struct Found {
     file: Alone,
     /// A backup that was not restored.
     pub(super) copy: bool,
+    /// A backup whose restore was begun: the log beside it is its own.
+    pub(super) begun: bool,
     log: Log,
     seen: Vec<Testimony>,
 }
@@ -45,8 +47,11 @@ impl Found {
             Ok(file) if file.len() == 0 => (Alone::Nothing, false),
             Ok(_) => alone(path)?,
         };
-        let log = if copy { Log::default() } else { Log::read(&beside(path, "-wal"))? };
-        Ok(Found { path: path.to_owned(), file, copy, log, seen: witness::read(path)? })
+        let in_use = matches!(&file, Alone::Known(known) if known.usage == Usage::InUse);
+        let begun = copy && in_use;
+        let own = !copy || begun;
+        let log = if own { Log::read(&beside(path, "-wal"))? } else { Log::default() };
+        Ok(Found { path: path.to_owned(), file, copy, begun, log, seen: witness::read(path)? })
     }
 
     /// True if a store may be made here.
