@@ -4,7 +4,7 @@
 
 JWKS is the agent's /.well-known/jwks.json, as a URL or a file. Prints its address. GET / with `Authorization: Bearer TOKEN`
 answers 200 if MFA was proved in the last MAX_AGE seconds (900), and else 401 with the missing proof (RFC 9470).
-Needs joserfc.
+Needs joserfc 1.8: 1.6 takes a token as valid for the second in which it expires.
 """
 
 import json

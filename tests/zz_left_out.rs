@@ -1,4 +1,5 @@
-//! Says which tests were left out because a program they compare with is not installed.
+//! Says which tests were left out because a program they compare with is not installed, or the
+//! rights of root that they need are not there.
 //!
 //! The program runs without the test harness, which hides the output of a passing test, and fails
 //! with `TWOSTEP_TEST_ALL=1`, under which no test may be left out.
@@ -27,9 +28,9 @@ fn main() -> ExitCode {
         }
     }
     let ran = tests.len() - left_out;
-    eprintln!("tests that need a program from outside: {ran} ran, {left_out} left out");
+    eprintln!("tests that need a program from outside, or root: {ran} ran, {left_out} left out");
     if left_out > 0 {
-        eprintln!("`tests/run` installs what is missing and runs them all");
+        eprintln!("`tests/run`, as root, installs what is missing and runs them all");
     }
     ExitCode::from(u8::from(left_out > 0 && tools::all()))
 }

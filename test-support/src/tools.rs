@@ -1,9 +1,10 @@
 //! Programs from outside that some tests compare with.
 //!
 //! Such a test begins with `if !tools::have("oathtool") { return }`, or `"python:pyotp"` for a
-//! Python module, `"venv:envoy"` for a program that lies beside that Python, `"source:webauthn"`
-//! for a package that `tests/run` unpacks for its tests; several are separated by commas.
-//! `zz_left_out` finds these calls and tells what was left out.
+//! Python module in the version of `tests/requirements.txt`, `"venv:envoy"` for a program that lies
+//! beside that Python, `"source:webauthn"` for a package that `tests/run` unpacks for its tests,
+//! `"root"` for the rights of root; several are separated by commas. `zz_left_out` finds these
+//! calls and tells what was left out.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,17 @@ pub fn beside_python(program: &str) -> PathBuf {
     python().with_file_name(program)
 }
 
+/// The version of a Python module that the tests are written against, where its package has the
+/// module's name.
+fn pinned(module: &str) -> Option<&'static str> {
+    let packages = include_str!("../../tests/requirements.txt").lines();
+    packages
+        .filter_map(|line| line.split_once("=="))
+        .find_map(|(package, version)| {
+            (package.replace('-', "_") == module).then_some(version.trim())
+        })
+}
+
 fn is_here(tool: &str) -> bool {
     if let Some(program) = tool.strip_prefix("venv:") {
         return beside_python(program).is_file();
@@ -54,10 +66,21 @@ fn is_here(tool: &str) -> bool {
             .and_then(Path::parent)
             .is_some_and(|venv| venv.join("sources").join(package).is_dir());
     }
+    if tool == "root" {
+        return nix::unistd::Uid::effective().is_root();
+    }
     match tool.strip_prefix("python:") {
         Some(module) => {
             let mut python = Command::new(python());
-            python.args(["-c", &format!("import {module}")]);
+            // Another version may judge otherwise: a test that compares with it would tell nothing.
+            let version = match pinned(module) {
+                Some(version) => format!(
+                    "import importlib.metadata\n\
+                     assert importlib.metadata.version('{module}') == '{version}'"
+                ),
+                None => String::new(),
+            };
+            python.args(["-c", &format!("import {module}\n{version}")]);
             python.stdout(Stdio::null()).stderr(Stdio::null());
             python.status().is_ok_and(|status| status.success())
         }

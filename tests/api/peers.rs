@@ -6,8 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 use test_support::agent::Agent;
-use test_support::others::{NOBODY, can_be_others};
+use test_support::others::NOBODY;
 use test_support::people::{add, enrol};
+use test_support::tools;
 
 use super::admin;
 
@@ -25,7 +26,7 @@ fn ask(agent: &Agent, uid: u32, method: &str, path: &str, body: &Value) -> (u16,
 
 #[test]
 fn a_user_without_a_rule_is_refused() {
-    if !can_be_others() {
+    if !tools::have("curl,root") {
         return;
     }
     let agent = start("");
@@ -43,7 +44,7 @@ fn a_user_without_a_rule_is_refused() {
 
 #[test]
 fn a_rule_gives_a_user_its_role_and_its_accounts() {
-    if !can_be_others() {
+    if !tools::have("curl,root") {
         return;
     }
     let rules = format!(
@@ -87,7 +88,7 @@ fn a_rule_gives_a_user_its_role_and_its_accounts() {
 
 #[test]
 fn local_users_enrol_for_the_account_of_their_login_name() {
-    if !can_be_others() {
+    if !tools::have("curl,root") {
         return;
     }
     let agent = start("local_users = true\n");
@@ -112,7 +113,7 @@ fn local_users_enrol_for_the_account_of_their_login_name() {
 /// A sign-in without an account would be for anybody's.
 #[test]
 fn users_limited_to_their_own_account_must_name_it() {
-    if !can_be_others() {
+    if !tools::have("curl,root") {
         return;
     }
     let begin = |agent: &Agent, uid, body: Value| {

@@ -5,8 +5,9 @@ use std::process::{Child, Command};
 
 use serde_json::{Value, json};
 use test_support::http::Client;
-use test_support::others::{NOBODY, ask, can_be_others};
+use test_support::others::{NOBODY, ask};
 use test_support::people::{enrol, text};
+use test_support::tools;
 
 use super::{admin, start, verify_socket};
 
@@ -69,13 +70,9 @@ fn is_fresh(client: &Client, place: &Value) -> bool {
     answer["fresh"].as_bool().unwrap()
 }
 
-fn is_root() -> bool {
-    nix::unistd::Uid::effective().is_root()
-}
-
 #[test]
 fn a_proof_is_good_at_its_own_terminal_alone() {
-    if !is_root() {
+    if !tools::have("root") {
         return;
     }
     let agent = start(FIVE_MINUTES);
@@ -108,7 +105,7 @@ fn a_proof_is_good_at_its_own_terminal_alone() {
 
 #[test]
 fn it_ends_with_its_leader_its_session_and_its_device() {
-    if !is_root() {
+    if !tools::have("root") {
         return;
     }
     let agent = start(FIVE_MINUTES);
@@ -143,7 +140,7 @@ fn it_ends_with_its_leader_its_session_and_its_device() {
 
 #[test]
 fn nothing_is_kept_unless_the_configuration_says_so() {
-    if !is_root() {
+    if !tools::have("root") {
         return;
     }
     let agent = start("");
@@ -156,7 +153,7 @@ fn nothing_is_kept_unless_the_configuration_says_so() {
 
 #[test]
 fn a_context_that_is_no_living_proof_is_refused() {
-    if !is_root() {
+    if !tools::have("root") {
         return;
     }
     let agent = start(&format!("audiences = [\"mail\"]\n{FIVE_MINUTES}"));
@@ -191,7 +188,7 @@ fn a_context_that_is_no_living_proof_is_refused() {
 
 #[test]
 fn only_root_asks_or_keeps() {
-    if !can_be_others() {
+    if !tools::have("curl,root") {
         return;
     }
     let agent = start(&format!("local_users = true\n{FIVE_MINUTES}"));

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use test_support::agent::Agent;
 use test_support::held_key::{enrol_key, register};
 use test_support::http::Client;
-use test_support::others::{NOBODY, ask, ask_for_text, can_be_others};
+use test_support::others::{NOBODY, ask, ask_for_text};
 use test_support::people::{alive, text};
+use test_support::tools;
 use twostep::testing::SimulatedSecurityKey;
 
 use super::ceremony::Ceremony;
@@ -119,7 +120,7 @@ fn a_pin_is_not_waited_for_longer_than_a_key() {
 
 #[test]
 fn a_pin_is_taken_from_the_same_user_alone() {
-    if !can_be_others() {
+    if !tools::have("curl,root") {
         return;
     }
     let agent = with_alice("[security_keys]\nuser_verification = \"required\"\n");
@@ -222,7 +223,7 @@ fn an_answer_that_the_verifier_refuses_is_told_as_a_problem() {
 
 #[test]
 fn others_ask_for_their_own_account_and_one_at_a_time() {
-    if !can_be_others() {
+    if !tools::have("curl,root") {
         return;
     }
     let agent = with_alice("");

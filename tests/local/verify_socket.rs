@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use test_support::agent::{Agent, exchange};
 use test_support::http::Client;
-use test_support::others::{NOBODY, ask, can_be_others, shell};
+use test_support::others::{NOBODY, ask, shell};
 use test_support::people::enrol;
+use test_support::tools;
 
 use super::{admin, start, verify_socket as socket};
 
@@ -91,7 +92,7 @@ fn root_may_verify_anybody_there_and_do_nothing_else() {
 
 #[test]
 fn others_may_verify_their_own_account_and_no_other_is_there() {
-    if !can_be_others() {
+    if !tools::have("curl,root") {
         return;
     }
     // Rules for the other socket change nothing here.
@@ -138,7 +139,7 @@ fn others_may_verify_their_own_account_and_no_other_is_there() {
 
 #[test]
 fn however_many_others_connect_root_is_let_in() {
-    if !can_be_others() {
+    if !tools::have("curl,root") {
         return;
     }
     let agent = start("[limits]\nconnections = 16\nheader_timeout_seconds = 600\n");
@@ -165,7 +166,7 @@ fn however_many_others_connect_root_is_let_in() {
 
 #[test]
 fn two_users_keep_neither_root_nor_a_third_out() {
-    if !can_be_others() {
+    if !tools::have("curl,root") {
         return;
     }
     let agent = start(
@@ -199,7 +200,7 @@ fn two_users_keep_neither_root_nor_a_third_out() {
 /// A service may let people choose the name of an account on this machine.
 #[test]
 fn login_names_with_a_prefix_reach_no_account_of_a_service() {
-    if !can_be_others() {
+    if !tools::have("curl,root") {
         return;
     }
     let agent = start(

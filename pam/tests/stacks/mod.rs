@@ -22,7 +22,7 @@ use crate::support::stage::Stage;
 
 #[test]
 fn a_code_opens_once_and_a_recovery_code_too() {
-    if !tools::have("pamtester,unshare,mount") {
+    if !tools::have("pamtester,unshare,mount,root") {
         return;
     }
     let (agent, client) = running();
@@ -45,7 +45,7 @@ fn a_code_opens_once_and_a_recovery_code_too() {
 
 #[test]
 fn without_an_agent_logins_fail_within_the_timeout() {
-    if !tools::have("pamtester,unshare,mount") {
+    if !tools::have("pamtester,unshare,mount,root") {
         return;
     }
     let (agent, client) = running();
@@ -67,7 +67,7 @@ fn without_an_agent_logins_fail_within_the_timeout() {
 
 #[test]
 fn an_invalid_line_in_the_stack_fails_every_login() {
-    if !tools::have("pamtester,unshare,mount") {
+    if !tools::have("pamtester,unshare,mount,root") {
         return;
     }
     let (agent, client) = running();
@@ -79,7 +79,7 @@ fn an_invalid_line_in_the_stack_fails_every_login() {
 
 #[test]
 fn su_asks_for_a_code_and_lets_its_owner_through() {
-    if !tools::have("su,setpriv,unshare,mount") {
+    if !tools::have("su,setpriv,unshare,mount,root") {
         return;
     }
     let (agent, client) = running();
@@ -99,7 +99,7 @@ fn su_asks_for_a_code_and_lets_its_owner_through() {
 
 #[test]
 fn sudo_asks_for_a_code_and_lets_its_owner_through() {
-    if !tools::have("sudo,setpriv,unshare,mount") {
+    if !tools::have("sudo,setpriv,unshare,mount,root") {
         return;
     }
     let (agent, client) = running();
@@ -118,7 +118,7 @@ fn sudo_asks_for_a_code_and_lets_its_owner_through() {
 
 #[test]
 fn files_that_a_user_could_write_are_never_opened() {
-    if !tools::have("pamtester,strace,unshare,mount") {
+    if !tools::have("pamtester,strace,unshare,mount,root") {
         return;
     }
     let (agent, client) = running();
