@@ -157,7 +157,7 @@ impl Verifier {
         judgement: Judgement<T>,
     ) -> Result<Option<Result<(T, Marks), Error>>, Error> {
         let Judgement { writes, audit, answer, counted } = judgement;
-        let replay = Target::of_replay(&audit).zip(audit.first().map(|event| event.at));
+        let replay = Target::of_replay(&writes, &audit).zip(audit.first().map(|event| event.at));
         let (refusals, replay) = (&self.core.refusals, replay.filter(|_| answer.is_err()));
         // A replay changes nothing. The first of a minute is written before it is told; for others
         // the store still sees that the account is as it was judged.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::device::RefusalKind;
 use crate::id::{AccountId, CallerId, SerialNumber};
 use crate::store;
-use crate::store::{Action, Change, Commit, Event, EventReason};
+use crate::store::{Action, Change, Commit, Event, EventReason, Write};
 use crate::time::UnixTime;
 use crate::verifier::{Error, Verifier};
 
@@ -40,12 +40,18 @@ struct Counted {
 }
 
 impl Target {
-    /// The target of a judged refusal that changes nothing: a replay.
-    pub(crate) fn of_replay(audit: &[Event]) -> Option<Target> {
+    /// The target of a judged refusal that changes nothing: a replay, or a wrong recovery or bypass
+    /// code.
+    pub(crate) fn of_replay(writes: &[Write], audit: &[Event]) -> Option<Target> {
         let [event] = audit else { return None };
-        let Some(EventReason::Refused(reason @ RefusalKind::Replayed)) = event.reason else {
-            return None;
+        let Some(EventReason::Refused(reason)) = event.reason else { return None };
+        let asserts = |write: &Write| {
+            matches!(write, Write::ExpectAccount { .. } | Write::ExpectDevice { .. })
         };
+        let uncounted = event.action == Action::CodeRefused && writes.iter().all(asserts);
+        if !uncounted && reason != RefusalKind::Replayed {
+            return None;
+        }
         let Event { action, account, serial, caller, .. } = event.clone();
         Some(Target { action, caller, account, serial, reason })
     }
