@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use crate::agent::state::{Shared, State};
 use crate::agent::stop::{Stop, Why};
@@ -22,6 +22,7 @@ pub(crate) async fn run(state: Shared) {
         ticks
     };
     let (mut probe, mut refusals, mut expiry) = (every(PROBE), every(REFUSALS), every(EXPIRY));
+    let mut checkpoints = interval_at(Instant::now() + CHECKPOINT, CHECKPOINT);
     let (mut stepped, mut was_ready) = (None, true);
     loop {
         let done = tokio::select! {
@@ -46,6 +47,7 @@ pub(crate) async fn run(state: Shared) {
                 ready
             }
             _ = refusals.tick() => verifier.write_refusals().await,
+            _ = checkpoints.tick() => checkpoint(issuer).await,
             _ = expiry.tick() => expire(verifier, issuer, keep_audit).await,
         };
         report(done, &state.stop, &**verifier.store());
@@ -60,9 +62,19 @@ async fn probe_store(verifier: &Verifier) -> Result<(), Error> {
 }
 
 /// The last writes, after the last request.
-pub(crate) async fn finish(verifier: &Verifier) -> Result<(), Error> {
+pub(crate) async fn finish(verifier: &Verifier, issuer: &Issuer) -> Result<(), Error> {
     verifier.write_refusals().await?;
-    verifier.note_time().await
+    verifier.note_time().await?;
+    checkpoint(issuer).await
+}
+
+/// Signs where the audit log ends, and tells it outside the store: in the agent's log, and as an
+/// event.
+async fn checkpoint(issuer: &Issuer) -> Result<(), Error> {
+    if let Some(checkpoint) = issuer.write_checkpoint().await? {
+        tracing::info!(checkpoint, "the audit log ends here");
+    }
+    Ok(())
 }
 
 /// Reseals secrets of older sealing keys under the first key of the key file, until no secret needs
@@ -103,6 +115,10 @@ pub(crate) async fn reseal(verifier: Verifier, stop: Stop) {
 async fn expire(verifier: &Verifier, issuer: &Issuer, keep_audit: Duration) -> Result<(), Error> {
     let expired = verifier.expire(keep_audit).await?;
     issuer.expire_keys().await?;
+    // Old rows went: checkpoints from before do not know where the log begins now.
+    if expired > 0 {
+        checkpoint(issuer).await?;
+    }
     tracing::debug!(expired, "forgot what is over");
     Ok(())
 }
@@ -127,6 +143,8 @@ const PROBE: Duration = Duration::from_secs(5);
 const PROBE_AGAIN: Duration = Duration::from_secs(1);
 
 const RESEAL_AGAIN: Duration = Duration::from_secs(60);
+
+const CHECKPOINT: Duration = Duration::from_secs(600);
 
 const REFUSALS: Duration = Duration::from_secs(60);
 

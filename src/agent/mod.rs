@@ -113,7 +113,7 @@ async fn run_logged(
     work(&state, listeners, signals, tls).await?;
 
     let why = state.stop.wait().await;
-    if let Err(error) = housekeeping::finish(&state.verifier).await {
+    if let Err(error) = housekeeping::finish(&state.verifier, &state.issuer).await {
         tracing::error!(%error, "what was counted since the last minute is not in the audit log");
     }
     // Aborted tasks may still hold handles of the store: close it for all of them.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::cli::console::Console;
 use crate::cli::output::{Exit, Failure, Report, plain};
 use crate::cli::refusal::Task;
-use crate::cli::{store, words};
+use crate::cli::{audit_export, store, words};
 use crate::store::AuditCursor;
 use crate::wire::{AuditReport, ChainReport, Event, ListEvents};
 use clap::Subcommand;
@@ -22,6 +22,17 @@ pub(super) enum Audit {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
         limit: u32,
     },
+    /// Print a signed statement on where the log ends: keep it elsewhere, with the keys of then
+    ///
+    /// The keys are those of /.well-known/jwks.json. With both, `audit verify --checkpoint` finds
+    /// an edit of the log, a cut at either end and a forged chain, without the sealing keys.
+    Checkpoint,
+    /// Print all entries as JSON, one a line, with checkpoints between them
+    Export {
+        /// Begin after this place: `next` of a page, or the number of an entry
+        #[arg(long, value_name = "PLACE")]
+        after: Option<AuditCursor>,
+    },
     /// Recompute the chain of hashes over all entries; exit 1 if one is missing or was changed
     Verify {
         /// A store that no agent holds, as a file; otherwise the agent does it
@@ -31,6 +42,12 @@ pub(super) enum Audit {
         /// you may read it]
         #[arg(long, value_name = "FILE", requires = "store")]
         key: Option<PathBuf>,
+        /// A file with a checkpoint: the log must lead to it. Needs no sealing keys
+        #[arg(long, value_name = "FILE", requires = "store", requires = "jwks")]
+        checkpoint: Option<PathBuf>,
+        /// The agent's public keys, as they were when the checkpoint was made
+        #[arg(long, value_name = "FILE", requires = "checkpoint")]
+        jwks: Option<PathBuf>,
     },
 }
 
@@ -42,7 +59,18 @@ impl Audit {
                 let report = console.client().verify_audit().await;
                 Ok(verified(report.map_err(console.failing(Task::Other))?))
             }
-            Audit::Verify { store: Some(path), key } => {
+            Audit::Checkpoint => {
+                let checkpoint = console.client().audit_checkpoint().await;
+                let checkpoint = checkpoint.map_err(console.failing(Task::Other))?;
+                let text = checkpoint.checkpoint.clone();
+                Ok(Report::new(checkpoint, text))
+            }
+            Audit::Export { after } => audit_export::export(console, after.as_ref()).await,
+            Audit::Verify {
+                store: Some(path), checkpoint: Some(file), jwks: Some(jwks), ..
+            } => audit_export::compare(path, file, jwks)
+                .map(|(report, covered)| verified(report.into()).note(covered)),
+            Audit::Verify { store: Some(path), key, .. } => {
                 let found = store::look(path, key.as_deref())?;
                 let unreadable = || {
                     Failure::new(Exit::Refused, "the audit log cannot be read")
@@ -108,7 +136,7 @@ fn verified(report: AuditReport) -> Report {
         }
         if !report.authenticated {
             lines += "\nnot authenticated: without the store's keys an editor of the file who \
-                      recomputed the hashes is not found";
+                      recomputed the hashes is found by a checkpoint alone";
         }
         return Report::new(report, lines);
     }

@@ -8,6 +8,7 @@ mod account;
 mod agent;
 mod api_key;
 mod audit;
+mod audit_export;
 mod clock;
 mod config;
 mod console;

@@ -2,8 +2,8 @@
 
 use crate::client::{Client, Error};
 use crate::wire::{
-    AcceptedRestore, ApiKeys, AuditReport, Backup, ClockReading, Events, ListEvents, MadeApiKey,
-    MakeApiKey, MakeBackup, MakeSigningKey, SigningKey, SigningKeys,
+    AcceptedRestore, ApiKeys, AuditCheckpoint, AuditReport, Backup, ClockReading, Events,
+    ListEvents, MadeApiKey, MakeApiKey, MakeBackup, MakeSigningKey, SigningKey, SigningKeys,
 };
 
 impl Client {
@@ -13,6 +13,14 @@ impl Client {
     /// [`Error`].
     pub async fn audit(&self, which: &ListEvents) -> Result<Events, Error> {
         self.get(&["v1", "audit"]).query_of(which).read().await
+    }
+
+    /// Has the agent sign where the audit log ends.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn audit_checkpoint(&self) -> Result<AuditCheckpoint, Error> {
+        self.get(&["v1", "audit", "checkpoint"]).read().await
     }
 
     /// Has the agent recompute the audit log's hashes.

@@ -84,6 +84,11 @@ impl Issuer {
         Issuer { verifier: self.verifier.on_behalf_of(caller), ..self }
     }
 
+    /// The verifier that it issues for.
+    pub(super) fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
     /// The name that contexts carry.
     pub fn name(&self) -> &str {
         &self.name

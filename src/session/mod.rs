@@ -7,6 +7,7 @@
 mod algorithm;
 #[cfg(any(feature = "agent", feature = "guard"))]
 pub(crate) mod carried;
+mod checkpoint;
 mod claims;
 mod context;
 #[cfg(feature = "session")]
@@ -34,6 +35,7 @@ mod token_cache;
 mod validator;
 
 pub use algorithm::{SigningAlgorithm, UnknownAlgorithm};
+pub use checkpoint::{CheckedChain, Checkpoint};
 pub use claims::SignedContext;
 pub use context::{Amr, AnyContext, Common, ContextWithoutMfa, SessionContext};
 #[cfg(feature = "session")]

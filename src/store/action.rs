@@ -59,6 +59,9 @@ actions! {
     ApiKeyRevoked = "api_key.revoked",
     /// The audit log was changed by another hand than the store's, before this row.
     AuditBroken = "audit.broken",
+    /// The agent signed where the chains of the audit log ended before this row; the reason is the
+    /// checkpoint.
+    AuditCheckpoint = "audit.checkpoint",
     /// The rows of a chain up to this one are from before its rows were authenticated; the row
     /// says up to which number and with which hash.
     AuditClosed = "audit.closed",

@@ -20,6 +20,28 @@ pub struct ChainEnd {
     pub hash: String,
 }
 
+/// The ends of all chains at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEnds {
+    /// The store's id.
+    pub store: [u8; 16],
+    /// The store's epoch, which a restore raises.
+    pub epoch: u64,
+    /// The chains, in the order of their numbers.
+    pub chains: Vec<AuditEnd>,
+}
+
+/// The ends of one chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEnd {
+    /// The number of the last row that went with time.
+    pub base: u64,
+    /// The number of the last row from before rows were authenticated.
+    pub closed: u64,
+    /// The last row.
+    pub head: ChainEnd,
+}
+
 /// Rows of a chain, followed one after the other.
 #[derive(Clone, Debug)]
 pub struct Links {

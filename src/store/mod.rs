@@ -35,7 +35,7 @@ pub use audit::{AuditCursor, AuditReport, AuditRow, BadAuditCursor, ChainId, Cha
 pub use change::{Adoption, Change, Commit, Committed, Conflict, Event, Write};
 pub use import::{ImportId, StagedDevice};
 pub use key_error::KeyError;
-pub use links::{ChainEnd, Links, hex};
+pub use links::{AuditEnd, AuditEnds, ChainEnd, Links, hex};
 #[cfg(feature = "sqlite")]
 pub use open_error::OpenError;
 pub use records::{
@@ -204,6 +204,14 @@ pub trait Store: Send + Sync {
 
     /// Recomputes every chain of audit rows.
     fn verify_audit(&self) -> Answer<'_, AuditReport>;
+
+    /// Where the chains of audit rows end; [`Error::Corrupt`] if that is not how they were left.
+    ///
+    /// The default is for stores that do not tell.
+    fn audit_ends(&self) -> Answer<'_, AuditEnds> {
+        let untold = "this store does not tell where its audit log ends".to_owned();
+        Box::pin(std::future::ready(Err(Error::Unavailable(untold))))
+    }
 
     /// Removes what time has made useless: pending devices, single-use items and revocations of
     /// single contexts that are over at `now`, and audit rows older than `audit_before`. Returns

@@ -17,6 +17,8 @@ mod authority;
 mod bound;
 mod bypass;
 mod change;
+#[cfg(feature = "session")]
+mod checkpoint;
 mod client;
 mod clock;
 mod decide;

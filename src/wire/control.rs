@@ -96,6 +96,19 @@ pub struct ChainReport {
     pub broken_at: Option<u64>,
 }
 
+/// A checkpoint of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]
+pub struct AuditCheckpoint {
+    /// The time of it.
+    pub at: Timestamp,
+    /// The number of rows that it covers.
+    pub rows: u64,
+    /// The checkpoint: JWS compact, of type `twostep-checkpoint+jwt`. Keep it elsewhere, with the
+    /// keys of `/.well-known/jwks.json`.
+    pub checkpoint: String,
+}
+
 /// An API key to be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "agent", derive(utoipa::ToSchema))]

@@ -29,9 +29,9 @@ pub use ceremony::{
     FinishRegistration, RegisteredKey, RelatedOrigins,
 };
 pub use control::{
-    AcceptedRestore, ApiKey, ApiKeys, AuditReport, Backup, ChainReport, ClockReading, Event,
-    Events, ListEvents, MadeApiKey, MakeApiKey, MakeBackup, MakeSigningKey, SigningKey,
-    SigningKeys,
+    AcceptedRestore, ApiKey, ApiKeys, AuditCheckpoint, AuditReport, Backup, ChainReport,
+    ClockReading, Event, Events, ListEvents, MadeApiKey, MakeApiKey, MakeBackup, MakeSigningKey,
+    SigningKey, SigningKeys,
 };
 pub use device::{
     Attestation, CreateDevice, CreatedDevice, Device, Devices, ListDevices, Provisioning, Rename,

@@ -62,6 +62,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("PUT", "/v1/local/fresh", Verifier, 204, &[]),
     route("GET", "/v1/audit", Admin, 200, &[]),
     route("GET", "/v1/audit/verify", Admin, 200, &[]),
+    route("GET", "/v1/audit/checkpoint", Admin, 200, &[]),
     route("POST", "/v1/api-keys", Admin, 201, &[]),
     route("GET", "/v1/api-keys", Admin, 200, &[]),
     route("DELETE", "/v1/api-keys/{id}", Admin, 204, &[NOT_THERE]),

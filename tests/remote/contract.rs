@@ -167,6 +167,7 @@ fn answers_round_trip_and_skip_members_of_a_newer_agent() {
     answer::<SigningKeys>(json!({"signing_keys": [
         {"kid": "k", "algorithm": "EdDSA", "created_at": TIME, "retired_at": null},
     ]}));
+    answer::<AuditCheckpoint>(json!({"at": TIME, "rows": 3, "checkpoint": "j.w.s"}));
     answer::<AuditReport>(json!({
         "ok": false, "authenticated": true, "rows": 3, "head": "h", "broken_at": 2, "chains": [
             {"chain": 1, "ok": false, "rows": 3, "closed": 0, "head": "h", "broken_at": 2},
@@ -292,6 +293,7 @@ async fn ask_everything(client: &Client, serial: &str) {
     client.drop_signing_key(&signing.kid).await.unwrap();
     client.audit(&ListEvents::default()).await.unwrap();
     assert!(client.verify_audit().await.unwrap().ok);
+    assert!(client.audit_checkpoint().await.unwrap().rows > 0);
     client.backup(None).await.unwrap();
     client.accept_clock().await.unwrap();
     assert_eq!(client.accept_restore().await.unwrap().restored_at, None);
@@ -371,6 +373,7 @@ const TYPES: &[&str] = &[
     "ApiKey",
     "ApiKeys",
     "Attestation",
+    "AuditCheckpoint",
     "AuditReport",
     "Backup",
     "BegunAuthentication",

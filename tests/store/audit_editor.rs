@@ -6,7 +6,8 @@ use std::path::Path;
 use rusqlite::Connection;
 use test_support::world::Held;
 use twostep::secret::Secret;
-use twostep::store::sqlite::{check, check_with};
+use twostep::session::{Checkpoint, Issuer, JwkSet, SignedContext, Validator};
+use twostep::store::sqlite::{alone, check, check_with};
 use twostep::store::{AuditReport, ChainEnd, ChainId, Links};
 use twostep::verifier::{Authority, Verifier};
 
@@ -258,6 +259,56 @@ async fn each_edit_by_an_editor_without_the_keys_is_found() {
         }
     }
     assert!(edits < 1_000 || seen.len() == 13, "{seen:?}");
+}
+
+/// Holders of a checkpoint and the public keys of then, without sealing key, find each edit that the
+/// checkpoint covers.
+#[tokio::test]
+async fn a_checkpoint_and_public_keys_alone_find_each_edit() {
+    let folder = test_support::scratch::folder();
+    let (path, keyring) = (folder.path().join("store.db"), Keyring::ephemeral().unwrap());
+    serve(&path, &keyring, 6).await;
+    let older = path.with_extension("older");
+    std::fs::copy(&path, &older).unwrap();
+    serve(&path, &keyring, 2).await;
+    let store = SqliteStore::open(&path).unwrap();
+    let issuer = Issuer::new(Verifier::new(store.clone(), keyring.clone()), "https://mfa.example");
+    let jwks = issuer.jwks().await.unwrap().to_json();
+    let (signed, _) = issuer.checkpoint().await.unwrap();
+    drop(issuer);
+    store.close().await.unwrap();
+    drop(store);
+
+    let then = JwkSet::from_json(jwks.as_bytes()).unwrap();
+    let checkpoint = Checkpoint::read(&signed, &then).unwrap();
+    let validator = Validator::new(then, "https://mfa.example", "payments");
+    assert!(validator.validate(&SignedContext::new(signed)).is_err(), "a checkpoint is no context");
+    let ends = checkpoint.ends().unwrap();
+    let compare = |path: &Path| alone(path).unwrap().compare_audit(&ends).unwrap();
+    assert!(compare(&path).ok, "{:?}", compare(&path));
+    let (store, edited) = (store_id(&path), path.with_extension("edited"));
+    for seed in 0..200 {
+        std::fs::copy(&path, &edited).unwrap();
+        let conn = Connection::open(&edited).unwrap();
+        conn.execute_batch("PRAGMA synchronous = OFF").unwrap();
+        let mut random = Random(seed);
+        let chain = u32::try_from(1 + random.below(2)).unwrap();
+        let what = Editor { conn: &conn, store, chain }.edit(&mut random, &older);
+        drop(conn);
+        // A row behind the checkpoint, and a MAC, are for the holder of the keys.
+        let covered = !["the MAC of another row", "a row added"].contains(&what);
+        let report = compare(&edited);
+        assert!(!covered || !report.ok, "seed {seed}, chain {chain}: {what}: {report:?}");
+    }
+    // A checkpoint is a row of the log, once; a log that was edited gets none.
+    let store = SqliteStore::open(&path).unwrap();
+    let issuer = Issuer::new(Verifier::new(store.clone(), keyring.clone()), "https://mfa.example");
+    assert!(issuer.write_checkpoint().await.unwrap().is_some());
+    assert_eq!(issuer.write_checkpoint().await.unwrap(), None);
+    assert!(issuer.checkpoint().await.is_ok());
+    let cut = "UPDATE audit_chain SET head = head - 1 WHERE id = 1";
+    Connection::open(&path).unwrap().execute(cut, []).unwrap();
+    assert!(issuer.checkpoint().await.is_err(), "an edit is not signed");
 }
 
 /// A row that a changed time would let retention remove, with the traces of the change, stays.

@@ -16,8 +16,8 @@ use crate::agent::operations::control::{ApiKeyRequest, AuditFrom};
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::wire::{
-    AcceptedRestore, ApiKeys, AuditReport, Backup, ClockReading, Events, ListEvents, MadeApiKey,
-    MakeApiKey, MakeBackup, MakeSigningKey, SigningKey, SigningKeys,
+    AcceptedRestore, ApiKeys, AuditCheckpoint, AuditReport, Backup, ClockReading, Events,
+    ListEvents, MadeApiKey, MakeApiKey, MakeBackup, MakeSigningKey, SigningKey, SigningKeys,
 };
 
 /// Reads the audit log, oldest first.
@@ -50,6 +50,23 @@ pub(super) async fn verify_audit(
 ) -> Result<Json<AuditReport>, Problem> {
     let report = control::verify_audit(&state, &caller).await?;
     Ok(Json(report.into()))
+}
+
+/// Signs where the audit log ends, by the key that signs contexts.
+#[utoipa::path(get, path = "/v1/audit/checkpoint", tag = "control", responses(
+    (status = 200, description = "the checkpoint, to be kept elsewhere", body = AuditCheckpoint),
+    super::Unauthorized, super::Forbidden, super::Slow, super::Unavailable,
+))]
+pub(super) async fn checkpoint(
+    State(state): State<Shared>,
+    caller: Caller,
+) -> Result<Json<AuditCheckpoint>, Problem> {
+    let (signed, checkpoint) = control::checkpoint(&state, &caller).await?;
+    let rows = checkpoint
+        .chains
+        .iter()
+        .map(|chain| chain.number - chain.base.min(chain.number));
+    Ok(Json(AuditCheckpoint { at: checkpoint.time().into(), rows: rows.sum(), checkpoint: signed }))
 }
 
 /// Makes an API key.

@@ -47,6 +47,7 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(fresh::ask, fresh::keep))
         .routes(routes!(control::audit))
         .routes(routes!(control::verify_audit))
+        .routes(routes!(control::checkpoint))
         .routes(routes!(control::make_api_key, control::api_keys))
         .routes(routes!(control::revoke_api_key))
         .routes(routes!(control::signing_keys, control::rotate_signing_keys))

@@ -40,6 +40,10 @@ pub enum EventKind {
     BypassMade,
     /// A bypass code was used.
     BypassUsed,
+    /// The agent signed where the audit log ends; the reason is the checkpoint.
+    AuditCheckpoint,
+    /// The audit log was changed by another hand than the store's.
+    AuditBroken,
 }
 
 impl EventKind {
@@ -65,9 +69,10 @@ impl EventKind {
             Action::KeySignCountFell => Some(EventKind::SignCountFell),
             Action::BypassMade => Some(EventKind::BypassMade),
             Action::BypassAccepted => Some(EventKind::BypassUsed),
+            Action::AuditCheckpoint => Some(EventKind::AuditCheckpoint),
+            Action::AuditBroken => Some(EventKind::AuditBroken),
             Action::ApiKeyMade
             | Action::ApiKeyRevoked
-            | Action::AuditBroken
             | Action::AuditClosed
             | Action::ClockAccepted
             | Action::ClockStepped
@@ -109,6 +114,8 @@ impl EventKind {
             EventKind::SignCountFell => "sign_count_fell",
             EventKind::BypassMade => "bypass_made",
             EventKind::BypassUsed => "bypass_used",
+            EventKind::AuditCheckpoint => "audit_checkpoint",
+            EventKind::AuditBroken => "audit_broken",
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::agent::config::{AccountPattern, Role};
 use crate::agent::operations::scope;
 use crate::agent::state::State;
 use crate::id::DeviceName;
-use crate::session::{SigningAlgorithm, SigningKeyInfo};
+use crate::session::{Checkpoint, SigningAlgorithm, SigningKeyInfo};
 use crate::store::{ApiKeyRecord, AuditCursor, AuditReport, AuditRow};
 use crate::time::UnixTime;
 use crate::verifier::NewApiKey;
@@ -65,6 +65,15 @@ pub(crate) async fn audit(
 pub(crate) async fn verify_audit(state: &State, caller: &Caller) -> Result<AuditReport, Failure> {
     caller.must_be(Role::Admin)?;
     Ok(state.verifier.store().verify_audit().await?)
+}
+
+/// Signs where the audit log ends.
+pub(crate) async fn checkpoint(
+    state: &State,
+    caller: &Caller,
+) -> Result<(String, Checkpoint), Failure> {
+    caller.must_be(Role::Admin)?;
+    Ok(state.issuer.checkpoint().await?)
 }
 
 /// Makes an API key. Its text is returned this once.

@@ -5,9 +5,10 @@ use rusqlite::Connection;
 use super::audit::Written;
 use super::chain::{self, Chain, chain_at, first_place, last_place, number_at};
 use super::fault::Fault;
+use super::identity::Identity;
 use super::seal::Log;
 use super::sql;
-use crate::store::{Action, AuditReport, ChainId, ChainReport, MacKey};
+use crate::store::{Action, AuditEnd, AuditEnds, AuditReport, ChainId, ChainReport, MacKey};
 
 /// Recomputes each chain from where it begins to where it is said to end; with the key, rows and
 /// ends are seen to be the store's own.
@@ -47,6 +48,62 @@ pub(super) fn verify(conn: &Connection, key: Option<&MacKey>) -> Result<AuditRep
     }
     let ok = chains.iter().all(|chain| chain.ok);
     Ok(AuditReport { ok, authenticated: key.is_some() && log.is_sealed(), chains })
+}
+
+/// Ends of the chains, if the seal says the same.
+pub(super) fn ends(conn: &Connection, key: Option<&MacKey>) -> Result<AuditEnds, Fault> {
+    let snapshot = conn.unchecked_transaction()?;
+    let log = Log::read(&snapshot)?;
+    if !key.is_some_and(|key| log.fits(key)) {
+        let changed = "the audit log does not end as it was left: run twostep audit verify";
+        return Err(Fault::Corrupt(changed.to_owned()));
+    }
+    let end = |chain: &Chain| AuditEnd {
+        base: chain.base.number,
+        closed: chain.closed,
+        head: chain.head.clone(),
+    };
+    let Identity { store, epoch, .. } = log.identity;
+    Ok(AuditEnds { store, epoch, chains: log.chains.iter().map(end).collect() })
+}
+
+/// Recomputes the chains without keys, and compares them with where they ended once, as a
+/// checkpoint says. The hash of a row covers all rows before it.
+pub(super) fn compare(conn: &Connection, then: &AuditEnds) -> Result<AuditReport, Fault> {
+    let mut report = verify(conn, None)?;
+    let log = Log::read(conn)?;
+    let same_store = log.identity.store == then.store && log.identity.epoch >= then.epoch;
+    for end in &then.chains {
+        let id = end.head.chain;
+        let known = log.chains.iter().find(|known| known.id == id);
+        let fits = same_store
+            && known.is_some_and(|chain| {
+                let begins = chain.base.number == end.base && chain.closed == end.closed;
+                begins && hash_at(conn, chain, end.head.number).as_ref() == Some(&end.head.hash)
+            });
+        match report.chains.iter_mut().find(|chain| chain.chain == id) {
+            Some(chain) if chain.ok && !fits => {
+                let cut = known.is_some_and(|known| known.base.number != end.base);
+                let number = if cut { end.base.saturating_add(1) } else { end.head.number.max(1) };
+                *chain = ChainReport { ok: false, broken_at: Some(number), ..chain.clone() };
+            }
+            // A break behind the checkpoint is a break all the same.
+            Some(_) => {}
+            None => report.chains.push(broken(id, 1)),
+        }
+    }
+    report.ok = report.chains.iter().all(|chain| chain.ok);
+    Ok(report)
+}
+
+/// The hash of a row that is there, or of the last one that went with time.
+fn hash_at(conn: &Connection, chain: &Chain, number: u64) -> Option<String> {
+    if chain.base.number == number {
+        return Some(chain.base.hash.clone());
+    }
+    let at = chain::place(chain.id, number);
+    let mut statement = conn.prepare_cached(sql::AUDIT_ROWS).ok()?;
+    statement.query_row((at - 1, at, 1), |row| row.get(2)).ok()
 }
 
 fn broken(chain: ChainId, number: u64) -> ChainReport {

@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::ledger::Ledger;
 use super::seal::Log;
 use super::{read, sql};
-use crate::store::{Keyring, OpenError, PEPPER, Sealed, SealedPlace, StoreKeys};
+use crate::store::{Keyring, MacKey, OpenError, PEPPER, Sealed, SealedPlace, StoreKeys};
 
 /// The keys, once the verifier has given them.
 #[derive(Default)]
@@ -20,6 +20,11 @@ pub(super) struct StoreCell {
 impl StoreCell {
     pub(super) fn keys(&self) -> Option<&StoreKeys> {
         self.keys.get()
+    }
+
+    /// The key of the audit log.
+    pub(super) fn audit(&self) -> Option<&MacKey> {
+        self.keys().map(|keys| &keys.audit)
     }
 
     /// The first keys stay: a store has one pepper.

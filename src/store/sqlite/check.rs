@@ -41,7 +41,7 @@ pub struct CheckReport {
 /// A store that no program serves from. While this lives, none begins to.
 #[derive(Debug)]
 pub struct Alone {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// The lock; none where no program ever served from it, for only they make its file.
     _lock: Option<File>,
 }
@@ -176,7 +176,7 @@ impl Alone {
 
 /// A connection that reads a store which no program serves from, and leaves neither a log nor its
 /// index behind.
-fn quiet(path: &Path, with_log: bool) -> Result<Connection, OpenError> {
+pub(super) fn quiet(path: &Path, with_log: bool) -> Result<Connection, OpenError> {
     if !with_log {
         return Ok(alone_file::immutable(path)?);
     }
@@ -417,7 +417,7 @@ impl Check<'_> {
 const CHAINS: usize = 5;
 
 /// The schema in which the audit log is authenticated.
-const SEALED: usize = 8;
+pub(super) const SEALED: usize = 8;
 
 /// Shows the audit log of an earlier schema in the form of this one: its rows are those of the
 /// first chain.

@@ -19,6 +19,7 @@ mod cell;
 mod chain;
 mod check;
 mod claim;
+mod compare;
 mod connection;
 #[cfg(feature = "testing")]
 mod edit;
@@ -73,9 +74,9 @@ use crate::device::Device;
 use crate::id::{AccountId, SerialNumber};
 use crate::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditCursor,
-    AuditReport, AuditRow, Backup, BoxFuture, Change, Commit, DeviceList, Error, Fingerprint,
-    FleetDevice, KeyNeed, OpenError, Resealable, RevocationLimits, Revocations, SealingKeyId,
-    SigningKeyRecord, SingleUse, Store, StoreKeys,
+    AuditEnds, AuditReport, AuditRow, Backup, BoxFuture, Change, Commit, DeviceList, Error,
+    Fingerprint, FleetDevice, KeyNeed, OpenError, Resealable, RevocationLimits, Revocations,
+    SealingKeyId, SigningKeyRecord, SingleUse, Store, StoreKeys,
 };
 use crate::time::UnixTime;
 
@@ -377,11 +378,12 @@ impl Store for SqliteStore {
 
     fn verify_audit(&self) -> Answer<'_, AuditReport> {
         let cell = Arc::clone(self.open.readers.cell());
-        Box::pin(
-            self.elsewhere(move |conn| {
-                audit_check::verify(conn, cell.keys().map(|keys| &keys.audit))
-            }),
-        )
+        Box::pin(self.elsewhere(move |conn| audit_check::verify(conn, cell.audit())))
+    }
+
+    fn audit_ends(&self) -> Answer<'_, AuditEnds> {
+        let cell = Arc::clone(self.open.readers.cell());
+        Box::pin(self.elsewhere(move |conn| audit_check::ends(conn, cell.audit())))
     }
 
     fn expire(&self, now: UnixTime, audit_before: UnixTime) -> Answer<'_, u64> {
