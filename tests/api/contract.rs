@@ -103,6 +103,7 @@ fn what_succeeds(admin: &Client) {
         "/v1/accounts",
         "/v1/audit",
         "/v1/audit/verify",
+        "/v1/audit/checkpoint",
         "/v1/api-keys",
         "/v1/signing-keys",
     ] {
