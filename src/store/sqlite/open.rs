@@ -56,6 +56,9 @@ impl Entered {
         let mut alone = lock.try_lock().is_ok();
         if !alone {
             match hold {
+                Hold::Exclusive if connection::patiently(LOOK, || lock.try_lock().is_ok()) => {
+                    alone = true;
+                }
                 Hold::Exclusive => return Err(OpenError::Held(path.display().to_string())),
                 Hold::Shared if !wait_for_shared(&lock) => {
                     return Err(OpenError::Offline(path.display().to_string()));
