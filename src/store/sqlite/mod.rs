@@ -10,6 +10,7 @@
 //! count. So a log, a copy or a file that is not this store's as it was left is recognised before
 //! SQLite opens it, and refused with what to do about it ([`Stray`](crate::store::Stray)).
 
+mod above;
 mod alone_file;
 mod apply;
 mod audit;

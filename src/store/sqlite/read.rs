@@ -1,10 +1,11 @@
 //! Reads.
 
-use rusqlite::types::{FromSql, ToSqlOutput, Value, ValueRef};
+use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Params};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::above::Above;
 use super::fault::Fault;
 use super::row::{
     account_id, first, from_json, imported_account, parsed, see_intact, stored, unsigned,
@@ -419,35 +420,4 @@ pub(super) fn sealed_beside_seeds(conn: &Connection) -> Result<Vec<Resealable>, 
         }
     }
     Ok(found)
-}
-
-/// The end of a range of texts: below it is every text that begins with a prefix, or that is below
-/// what follows the prefix.
-enum Above {
-    Text(String),
-    /// Above all texts: SQLite orders every blob after every text.
-    All,
-}
-
-impl Above {
-    fn prefix(prefix: &str) -> Above {
-        let mut chars: Vec<char> = prefix.chars().collect();
-        // The next text of the same length; UTF-8 sorts as its characters do.
-        while let Some(last) = chars.pop() {
-            if let Some(next) = (last..=char::MAX).nth(1) {
-                chars.push(next);
-                return Above::Text(chars.into_iter().collect());
-            }
-        }
-        Above::All
-    }
-}
-
-impl rusqlite::ToSql for Above {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(match self {
-            Above::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
-            Above::All => ToSqlOutput::Owned(Value::Blob(Vec::new())),
-        })
-    }
 }
