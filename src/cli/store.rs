@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use nix::unistd::Uid;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::agent::config::Config;
 use crate::cli::console::Console;
@@ -13,7 +13,7 @@ use crate::cli::refusal::Task;
 use crate::cli::{exported, words};
 use crate::device::Leads;
 use crate::id::CallerId;
-use crate::store::sqlite::{CheckReport, ExportedRows, ReadLog};
+use crate::store::sqlite::{CheckReport, ReadLog, Restored};
 use crate::store::{Keyring, OpenError, Repeated, sqlite};
 use crate::time::{Clock, SystemClock};
 
@@ -123,13 +123,16 @@ impl Restore {
         let leads = if self.none_ahead { Leads::Owners } else { Leads::Unknown };
         let keyring = keyring(path, self.key.as_deref())?;
         let mut rows = self.audit.as_deref().map(exported::rows).transpose()?;
-        let wanted = sqlite::Restore {
+        let mut wanted = sqlite::Restore {
             now: SystemClock.read().wall,
             caller: &caller,
             leads,
             keyring: keyring.as_ref(),
-            log: rows.as_mut().map(|rows| rows as ExportedRows<'_>),
+            log: None,
         };
+        if let Some(rows) = &mut rows {
+            wanted.log = Some(rows);
+        }
         let restored = sqlite::restore_as(path, wanted).map_err(|error| refused(error, path))?;
         let text = format!(
             "Restored: {} of {}. Codes up to now and of the next ten minutes are spent, and all \
@@ -141,22 +144,7 @@ impl Restore {
         if leads == Leads::Unknown {
             unknown.insert(0, UNKNOWN_LEADS);
         }
-        let document = json!({
-            "devices": restored.devices,
-            "accounts": restored.accounts,
-            "disabled": restored.disabled,
-            "restored": true,
-            "unknown": unknown,
-            "audit": restored.log.map(|log| json!({
-                "rows": log.rows,
-                "until": log.until.map(|until| until.to_string()),
-                "disabled": restored.repeated.disabled,
-                "removed": restored.repeated.removed,
-                "removed_accounts": restored.repeated.accounts,
-                "revoked_api_keys": restored.repeated.api_keys,
-            })),
-        });
-        let mut report = Report::new(document, text);
+        let mut report = Report::new(document(&restored, &unknown), text);
         if restored.disabled > 0 {
             report = report.note(format!(
                 "{} by counter: disabled until an administrator activates them by two codes each: \
@@ -178,6 +166,25 @@ impl Restore {
                  activate devices.",
             ))
     }
+}
+
+/// The document of a restore.
+fn document(restored: &Restored, unknown: &[&str]) -> Value {
+    json!({
+        "devices": restored.devices,
+        "accounts": restored.accounts,
+        "disabled": restored.disabled,
+        "restored": true,
+        "unknown": unknown,
+        "audit": restored.log.map(|log| json!({
+            "rows": log.rows,
+            "until": log.until.map(|until| until.to_string()),
+            "disabled": restored.repeated.disabled,
+            "removed": restored.repeated.removed,
+            "removed_accounts": restored.repeated.accounts,
+            "revoked_api_keys": restored.repeated.api_keys,
+        })),
+    })
 }
 
 /// The losses that a log has told, and its end.
