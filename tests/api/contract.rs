@@ -109,25 +109,7 @@ fn what_succeeds(admin: &Client) {
     ] {
         admin.get(path).is(200);
     }
-    for path in
-        ["/.well-known/jwks.json", "/.well-known/webauthn", "/healthz", "/readyz", "/openapi.json"]
-    {
-        admin.get(path).is(200);
-    }
-    assert_eq!(admin.get("/metrics").status, 200);
-    let list = admin.get("/.well-known/mfa-revocations");
-    assert_eq!(
-        (list.status, list.header("content-type"), list.header("cache-control")),
-        (200, Some("application/mfa-revocations+jwt"), Some("public, max-age=1"))
-    );
-    let etag = list.header("etag").unwrap();
-    let again = admin.raw(
-        "GET",
-        "/.well-known/mfa-revocations",
-        &[("If-None-Match", &format!("\"other\", {etag}"))],
-        b"",
-    );
-    assert_eq!((again.status, again.header("etag"), again.body.len()), (304, Some(etag), 0));
+    what_is_published(admin);
     admin.get(&token.path("")).is(200);
     admin.patch(&token.path(""), json!({"name": "a token"})).is(200);
     admin.post(&token.path("/resync"), json!({"codes": token.pair()})).is(200);
@@ -155,6 +137,29 @@ fn what_succeeds(admin: &Client) {
     admin.post("/v1/store/backup", json!({})).is(201);
     admin.post("/v1/clock/accept", json!({})).is(200);
     admin.post("/v1/store/accept", json!({})).is(200);
+}
+
+/// Public documents, and the metrics.
+fn what_is_published(admin: &Client) {
+    for path in
+        ["/.well-known/jwks.json", "/.well-known/webauthn", "/healthz", "/readyz", "/openapi.json"]
+    {
+        admin.get(path).is(200);
+    }
+    assert_eq!(admin.get("/metrics").status, 200);
+    let list = admin.get("/.well-known/mfa-revocations");
+    assert_eq!(
+        (list.status, list.header("content-type"), list.header("cache-control")),
+        (200, Some("application/mfa-revocations+jwt"), Some("public, max-age=1"))
+    );
+    let etag = list.header("etag").unwrap();
+    let again = admin.raw(
+        "GET",
+        "/.well-known/mfa-revocations",
+        &[("If-None-Match", &format!("\"other\", {etag}"))],
+        b"",
+    );
+    assert_eq!((again.status, again.header("etag"), again.body.len()), (304, Some(etag), 0));
 }
 
 /// Without a person at the terminal, and without a key.

@@ -140,7 +140,7 @@ fn an_exported_log_takes_away_again_and_gives_nothing() {
     }
     // Rows one a line, from the backup's end on.
     let restored = with_log(&copy, &key_of(&first_agent), &events[after..]).unwrap();
-    assert_eq!(restored.log.unwrap().rows, (events.len() - after) as u64);
+    assert_eq!(usize::try_from(restored.log.unwrap().rows).unwrap(), events.len() - after);
     let Repeated { disabled, removed, accounts, api_keys } = restored.repeated;
     assert_eq!((disabled, removed, accounts, api_keys), (0, 1, 1, 1), "counters are disabled");
 
@@ -185,6 +185,7 @@ fn with_log(copy: &Path, key: &Path, events: &[Value]) -> Result<Restored, OpenE
     });
     let (caller, leads) = (CallerId::new("test"), Leads::Unknown);
     let keyring = Keyring::from_file(key).unwrap();
-    let (keyring, log) = (Some(&keyring), Some(&mut rows as ExportedRows<'_>));
+    let keyring = Some(&keyring);
+    let log: Option<ExportedRows<'_>> = Some(&mut rows);
     sqlite::restore_as(copy, Restore { now: now(), caller: &caller, leads, keyring, log })
 }

@@ -49,7 +49,7 @@ impl Times {
     /// busy machine costs anyone.
     #[track_caller]
     fn assert_close(mut self, who: &str) {
-        let [alone, attacked] = [&mut self.alone, &mut self.attacked].map(p99);
+        let [alone, attacked] = [&mut self.alone, &mut self.attacked].map(|times| p99(times));
         eprintln!("{who}: p99 {alone:?} alone, {attacked:?} under attack");
         assert!(
             attacked <= 5 * alone.max(BUSY),
@@ -58,7 +58,7 @@ impl Times {
     }
 }
 
-fn p99(times: &mut Vec<Duration>) -> Duration {
+fn p99(times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     times[times.len() * 99 / 100]
 }

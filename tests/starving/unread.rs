@@ -36,8 +36,7 @@ fn ask_unheard(agent: &Agent, path: &str, headers: &str) -> Vec<TcpStream> {
 fn assert_endured(agent: &Agent, path: &str, headers: &str) {
     let admin = Client::unix(agent.socket());
     let mut person = Person::new(&admin, Client::unix(agent.socket()), "of-root");
-    let mut times = Times::default();
-    times.alone = person.sign_in(100);
+    let mut times = Times { alone: person.sign_in(100), ..Times::default() };
     let idle = memory(agent);
     let silent = ask_unheard(agent, path, headers);
     let (asked, mut most) = (Instant::now(), 0);

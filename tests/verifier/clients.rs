@@ -100,7 +100,8 @@ async fn attack(
             browser(world, n).verify_code(account, serial, replayed).await
         }
         Strategy::SpareCodes => {
-            let text = ["0000-0000-0000-0000", "0000-0000-0000-0000-0000"][usize::from(n % 2 == 0)];
+            let text = ["0000-0000-0000-0000", "0000-0000-0000-0000-0000"]
+                [usize::from(n.is_multiple_of(2))];
             let code: Passcode = text.parse().unwrap();
             browser(world, n).verify_code(account, None, code).await
         }

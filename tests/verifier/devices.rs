@@ -68,18 +68,30 @@ async fn two_codes_prove_a_device_and_each_code_serves_once() {
     assert_eq!(refused(verifier.verify_code(&held.account, &held.serial, code).await), replayed);
     assert_eq!(world.device(&held).await.throttle.failures, 0, "a replay is no failure");
 
-    let actions: Vec<String> =
-        world.audit().await.into_iter().map(|event| event.action.into()).collect();
-    let told = [
-        "device.added",
-        "activation.refused",
-        "device.activated",
-        "code.refused",
-        "code.refused",
-        "code.accepted",
-        "code.refused",
+    // The first replay of a minute has a row at once, the others share one. So do attempts that
+    // were not judged. Shared rows have no order.
+    verifier.write_refusals().await.unwrap();
+    let mut told: Vec<(String, u64)> = world
+        .audit()
+        .await
+        .into_iter()
+        .map(|event| (event.action.into(), event.count))
+        .collect();
+    told[5..].sort_unstable();
+    let expected = [
+        ("device.added", 1),
+        ("activation.refused", 1),
+        ("device.activated", 1),
+        ("code.refused", 1),
+        ("code.accepted", 1),
+        ("code.not_judged", 2),
+        ("code.refused", 2),
     ];
-    assert_eq!(actions, told, "every judged decision is written down, and nothing else");
+    assert_eq!(
+        told,
+        expected.map(|(action, count)| (action.to_owned(), count)),
+        "every judged decision is written down, and nothing else"
+    );
 }
 
 #[tokio::test]

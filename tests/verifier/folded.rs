@@ -22,7 +22,7 @@ async fn replays_of_a_minute_are_one_row_and_a_count() {
     let world = World::new();
     let held = world.active("alice").await;
     let code = held.code(world.now());
-    world.verifier.verify_code(&held.account, &held.serial, code).await.unwrap();
+    let _ = world.verifier.verify_code(&held.account, &held.serial, code).await.unwrap();
     let before = world.audit().await.len();
     for number in 1..=50 {
         replay(&world.verifier, &held, &world).await;
@@ -36,7 +36,7 @@ async fn replays_of_a_minute_are_one_row_and_a_count() {
     assert_eq!(counts(&world).await, [1, 49, 1]);
     world.pass(61);
     let code = held.code(world.now());
-    world.verifier.verify_code(&held.account, &held.serial, code).await.unwrap();
+    let _ = world.verifier.verify_code(&held.account, &held.serial, code).await.unwrap();
     replay(&world.verifier, &held, &world).await;
     replay(&world.verifier, &held, &world).await;
     assert_eq!(counts(&world).await, [1, 49, 1, 1]);
@@ -44,11 +44,11 @@ async fn replays_of_a_minute_are_one_row_and_a_count() {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum How {
-    /// Nothing was kept, and the store says so.
+    /// An answer that the change was not kept.
     Away,
-    /// Nothing was kept, and the store does not say.
+    /// No answer, and the change was not kept.
     Lost,
-    /// All was kept, and the store does not say.
+    /// No answer, although the change was kept.
     Kept,
     /// The call is dropped before the change is made.
     DroppedBefore,
