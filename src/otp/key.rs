@@ -67,6 +67,7 @@ impl Key {
     /// end: HMAC fills a key up with zeros, and hashes one that is longer than a block (RFC 2104
     /// §2). Seeds that share one of them show the same codes under some algorithm. The first is
     /// made by every algorithm whose block is long enough.
+    #[cfg(feature = "verifier")]
     pub(crate) fn of_hmac(seed: &Seed) -> Vec<Zeroizing<Vec<u8>>> {
         let seed = seed.expose();
         let mut keys = vec![Zeroizing::new(seed.to_vec())];
@@ -210,6 +211,7 @@ fn midstates<const BLOCK: usize, State: Copy>(
 }
 
 /// Block of SHA-1 and SHA-256 in bytes; that of SHA-512 is as long as the longest seed.
+#[cfg(feature = "verifier")]
 const SHORT_BLOCK: usize = 64;
 
 const IPAD: u8 = 0x36;
@@ -342,6 +344,7 @@ mod tests {
     }
 
     /// Each key that is listed, taken as a seed, shows the codes of the seed it was made of.
+    #[cfg(feature = "verifier")]
     #[test]
     fn the_keys_of_hmac_show_the_codes_of_their_seed() {
         let code = |seed: &[u8], algorithm| {

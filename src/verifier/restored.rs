@@ -20,6 +20,7 @@ impl Verifier {
     }
 
     /// The time of the last restore. None begins while the store is open.
+    #[cfg(feature = "webauthn")]
     pub(super) async fn last_restore(&self) -> Result<Option<UnixTime>, Error> {
         Ok(self.restore_mark().await?.map(|mark| mark.at))
     }

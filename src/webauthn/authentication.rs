@@ -9,13 +9,14 @@ use webauthn_rs_core::error::WebauthnError;
 use webauthn_rs_core::proto as core;
 
 use super::authenticator_data::{AuthenticatorData, BACKED_UP, USER_VERIFIED};
-use super::credential::{Credential, CredentialId, Listed};
+use super::credential::{Credential, CredentialId};
 use super::ed25519::StandIn;
 use super::fault::{Ceremony, Fault};
 use super::json::{
     AuthenticationResponse, Descriptor, PUBLIC_KEY, RequestExtensions, RequestOptions,
     UserVerification, base64url,
 };
+use super::listed::Listed;
 use super::public_key::PublicKey;
 use super::relying_party::{RelyingParty, TIMEOUT_MILLIS};
 use super::signed::Signed;

@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 /// A public key credential of one account, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,12 +47,6 @@ pub struct Credential {
 #[serde(try_from = "String", into = "String")]
 pub struct CredentialId(Vec<u8>);
 
-/// A credential in the state of a ceremony: the first bytes of the digest of its id, so that the
-/// state stays short. The state is sealed, and a match decides nothing alone.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Listed(u64);
-
 /// A model of authenticators (L3 §6.5.1). All zeros mean "unknown" and are not a value of this
 /// type.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -77,14 +70,6 @@ pub enum Attestation {
 /// Bytes or text that are not such an identifier; the message describes the expected form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadId(&'static str);
-
-impl Listed {
-    pub(super) fn of(id: &[u8]) -> Listed {
-        let digest: [u8; 32] = Sha256::digest(id).into();
-        let first = digest.first_chunk::<8>().copied().unwrap_or_default();
-        Listed(u64::from_be_bytes(first))
-    }
-}
 
 impl CredentialId {
     /// A credential's id from its bytes.

@@ -35,6 +35,8 @@ mod fault;
 #[cfg(feature = "webauthn")]
 mod json;
 #[cfg(feature = "webauthn")]
+mod listed;
+#[cfg(feature = "webauthn")]
 mod metadata;
 #[cfg(feature = "webauthn")]
 mod origin;

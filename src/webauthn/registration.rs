@@ -10,13 +10,14 @@ use super::attestation_object::AttestationObject;
 use super::authenticator_data::{
     AttestedCredential, AuthenticatorData, BACKED_UP, BACKUP_ELIGIBLE, USER_VERIFIED,
 };
-use super::credential::{Aaguid, Credential, CredentialId, Listed};
+use super::credential::{Aaguid, Credential, CredentialId};
 use super::ed25519::StandIn;
 use super::fault::{Ceremony, Fault};
 use super::json::{
     AuthenticatorSelection, Conveyance, CreationExtensions, CreationOptions, Descriptor,
     KeyParameters, PUBLIC_KEY, RegistrationResponse, ResidentKey, RpEntity, UserAccount, base64url,
 };
+use super::listed::Listed;
 use super::proof::Proof;
 use super::public_key::PublicKey;
 use super::relying_party::{RelyingParty, TIMEOUT_MILLIS};
