@@ -34,9 +34,9 @@ pub(super) enum Store {
     /// Recovery codes are void, all sessions are over, and a new key signs. API keys are those of
     /// the backup. No agent may hold the file. It needs the sealing keys that it was made with.
     ///
-    /// What may have been used since the backup cannot be used again: counter-based tokens are
+    /// Codes that may have been used since the backup are not accepted: counter-based tokens are
     /// disabled until an administrator activates them, and codes of time-based ones up to now are
-    /// spent. Those of the next day are left to an administrator's pair (twostep device resync), or
+    /// spent. Codes of the next day are left to an administrator's pair (twostep device resync), or
     /// to twostep device unlock, for an administrator may have found a token as far ahead since.
     ///
     /// Until an administrator ends it with --accept, only administrators add and activate devices.

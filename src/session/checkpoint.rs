@@ -64,7 +64,7 @@ impl Checkpoint {
 
 #[cfg(feature = "session")]
 impl Checkpoint {
-    /// Where the chains ended; none if the checkpoint names no store.
+    /// The ends of the chains; none if the checkpoint names no store.
     pub fn ends(&self) -> Option<AuditEnds> {
         let byte = |at: usize| u8::from_str_radix(self.store.get(at..at + 2)?, 16).ok();
         let store: Option<Vec<u8>> = (0..self.store.len()).step_by(2).map(byte).collect();

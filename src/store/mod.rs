@@ -205,7 +205,7 @@ pub trait Store: Send + Sync {
     /// Recomputes every chain of audit rows.
     fn verify_audit(&self) -> Answer<'_, AuditReport>;
 
-    /// Where the chains of audit rows end; [`Error::Corrupt`] if that is not how they were left.
+    /// The ends of the audit chains; [`Error::Corrupt`] if they are not as they were left.
     ///
     /// The default is for stores that do not tell.
     fn audit_ends(&self) -> Answer<'_, AuditEnds> {

@@ -61,7 +61,7 @@ pub struct Fingerprint(pub [u8; 32]);
 pub struct Fingerprints {
     /// The fingerprint that the seed's device is kept under.
     pub first: Fingerprint,
-    /// Those of the other keys that HMAC makes of a seed longer than 64 bytes.
+    /// Fingerprints of the other keys that HMAC makes of a seed longer than 64 bytes.
     pub others: Vec<Fingerprint>,
 }
 

@@ -23,8 +23,8 @@ pub(crate) struct Judgement<T> {
 }
 
 impl<T> Judgement<T> {
-    /// What `judge` came to. A refusal that is not judged writes nothing, and waits for the store
-    /// as long as one that is: neither its time nor a disk that is full tells them apart.
+    /// The result of `judge`. A refusal that is not judged writes nothing, and waits for the store
+    /// as long as a judged one: neither its time nor a disk that is full tells them apart.
     fn of(judged: Result<Judgement<T>, Error>) -> Result<Judgement<T>, Error> {
         match judged {
             Err(refused @ Error::Refused(_)) => Ok(Judgement {

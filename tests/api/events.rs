@@ -294,7 +294,7 @@ fn a_stuck_listener_delays_neither_the_other_nor_decisions() {
     let (folder, _) = folder();
     let (url, requests) = receiver(&[202, 202]);
     let program = folder.path().join("tell");
-    // It never reads its input, and never ends by itself.
+    // The program never reads its input, and never ends by itself.
     fs::write(&program, "#!/bin/sh\nexec sleep 600\n").unwrap();
     let agent = Agent::start_in(
         folder,

@@ -16,7 +16,7 @@ use twostep::verifier::{Authority, Error};
 
 use super::ceremonies::{SIGNATURE, no_ceremony};
 
-/// Strangers who begin one sign-in and enrolment after the other, by whatever client and caller.
+/// Strangers begin one sign-in and enrolment after the other, by any client and caller.
 #[tokio::test]
 async fn no_number_of_ceremonies_ends_another_or_takes_room() {
     let world = World::new();

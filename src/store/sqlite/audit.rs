@@ -16,7 +16,7 @@ use crate::time::UnixTime;
 /// Appends to one chain in a transaction.
 pub(super) struct Appender<'a> {
     conn: &'a Connection,
-    /// None while the store has no keys: such rows belong to the part that is closed later.
+    /// The key of the MACs. Rows of a store without keys belong to the part that is closed later.
     key: Option<&'a MacKey>,
 }
 

@@ -329,7 +329,7 @@ impl Check<'_> {
         );
     }
 
-    /// Whether every row is as twostep left it, and none is missing.
+    /// Compares every row with its tag, and all rows with their sum.
     fn tags(&mut self, ledger: &Ledger) {
         if self.keys.is_none() {
             return;

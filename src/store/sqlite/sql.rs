@@ -297,7 +297,7 @@ statements! {
         "SELECT body, ", intact!(api_keys), " FROM api_keys ORDER BY created_at, number"
     );
     ALL_VALUES = "SELECT name, value FROM named_values";
-    /// Whether the control row is intact and marks the keys that are there.
+    /// True if the control row is intact and marks the keys that are there.
     SIGNING_KEYS_SET = concat!(
         "SELECT min(", intact!(control), ", set_intact(signing_keys, 'signing_keys', ",
         tags_of!(signing_keys), ")) FROM control WHERE id = 1"

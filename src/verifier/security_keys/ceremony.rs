@@ -37,7 +37,7 @@ pub struct BadCeremonyId;
 pub(super) struct Ceremony {
     /// Id of the mark that its first `finish` leaves: 128 random bits.
     mark: String,
-    /// None for a sign-in without a user name.
+    /// The account; none for a sign-in without a user name.
     pub(super) account: Option<AccountId>,
     until: UnixTime,
     /// The client that began it.
