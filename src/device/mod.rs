@@ -6,6 +6,7 @@
 mod allowance;
 #[cfg(feature = "webauthn")]
 mod assertion;
+mod batch;
 mod client;
 mod judge;
 mod kind;
@@ -14,6 +15,7 @@ mod refusal;
 mod throttle;
 
 pub use allowance::PairAllowance;
+pub use batch::Batch;
 pub use client::{Budget, ClientTag, KnownClients};
 pub use judge::{Judged, PENDING_FOR, PairSearch, PairUse, Verdict};
 pub use kind::{DeviceState, MfaKind, UnknownName};

@@ -25,6 +25,7 @@ mod decide;
 mod pair;
 mod passcode;
 mod queue;
+mod readings;
 mod refusals;
 mod restored;
 mod revoke;
@@ -47,6 +48,7 @@ pub(crate) use decide::Judgement;
 
 pub use pair::Resynced;
 pub use passcode::{BadPasscode, BypassCode, Passcode};
+pub use readings::{Reading, ReadingOf};
 pub use revoke::Revoked;
 #[cfg(feature = "webauthn")]
 pub use security_keys::{BadCeremonyId, Begun, CeremonyId, SecurityKeys};
@@ -122,6 +124,7 @@ struct Core {
     older_keys: Mutex<sealing_keys::OlderKeys>,
     limits: Limits,
     queue: queue::Queue,
+    readings: readings::Readings,
     refusals: refusals::Refusals,
     counters: work::Counters,
     decoy: work::Decoy,
@@ -221,6 +224,7 @@ impl Verifier {
             older_keys: Mutex::new(None),
             limits,
             queue: queue::Queue::default(),
+            readings: readings::Readings::default(),
             refusals: refusals::Refusals::default(),
             counters: work::Counters::default(),
             decoy: work::Decoy::new(),

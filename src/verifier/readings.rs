@@ -1,0 +1,135 @@
+//! Readings of tokens' clocks, by which a fleet tells whose clock is off.
+//!
+//! Every accepted code, and every refused one that a later look finds, says how far a token's clock
+//! is from where its model expected it. Readings wait here, in memory, for the reader that compares
+//! them; none of them decides about a code.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::device::Batch;
+use crate::id::SerialNumber;
+use crate::time::UnixTime;
+use crate::verifier::Verifier;
+
+/// One reading of a token's clock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// The token.
+    pub serial: SerialNumber,
+    /// The token's batch.
+    pub batch: Batch,
+    /// Time of the code, by the verifier's clock.
+    pub at: UnixTime,
+    /// Seconds between what the code said and what the token's model expected; positive if its
+    /// clock was ahead of the expectation.
+    pub off: f64,
+    /// The standard deviation of `off`, in seconds.
+    pub doubt: f64,
+    /// True if the clock was evidently set, so that `off` measures no drift.
+    pub clock_was_set: bool,
+}
+
+/// The code that a reading comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadingOf {
+    /// An accepted code.
+    Accepted,
+    /// A refused code that was found beyond the window.
+    Missed,
+}
+
+/// Readings that were not taken yet. At most [`MOST`]; later ones are dropped and counted, since
+/// the first ones tell as much.
+#[derive(Debug, Default)]
+pub(crate) struct Readings {
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    readings: Vec<(ReadingOf, Reading)>,
+    dropped: u64,
+}
+
+impl Readings {
+    #[allow(dead_code, reason = "acceptances follow")]
+    /// Keeps the reading of an accepted code, once its acceptance is committed.
+    pub(crate) fn accepted(&self, reading: &Reading) {
+        self.keep(ReadingOf::Accepted, reading);
+    }
+
+    #[allow(dead_code, reason = "the look for missed codes follows")]
+    /// Keeps the reading of a refused code that was found beyond the window.
+    pub(crate) fn missed(&self, reading: &Reading) {
+        self.keep(ReadingOf::Missed, reading);
+    }
+
+    fn keep(&self, of: ReadingOf, reading: &Reading) {
+        // The copy is made before the lock.
+        let reading =
+            (reading.off.is_finite() && reading.doubt.is_finite()).then(|| (of, reading.clone()));
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        match reading {
+            Some(reading) if waiting.readings.len() < MOST => waiting.readings.push(reading),
+            _ => waiting.dropped = waiting.dropped.saturating_add(1),
+        }
+    }
+
+    fn take(&self) -> Vec<(ReadingOf, Reading)> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut waiting.readings)
+    }
+
+    fn dropped(&self) -> u64 {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).dropped
+    }
+}
+
+impl Verifier {
+    /// The readings since the last call, oldest first.
+    pub fn take_readings(&self) -> Vec<(ReadingOf, Reading)> {
+        self.core.readings.take()
+    }
+
+    /// Number of readings that found no room, since this verifier was made.
+    pub fn dropped_readings(&self) -> u64 {
+        self.core.readings.dropped()
+    }
+}
+
+/// The most readings that wait: minutes of a busy fleet.
+const MOST: usize = 16_384;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(off: f64) -> Reading {
+        let serial: SerialNumber = "AC26000014".parse().unwrap();
+        let batch = Batch::of(&serial);
+        Reading { serial, batch, at: UnixTime(1), off, doubt: 12.0, clock_was_set: false }
+    }
+
+    #[test]
+    fn readings_wait_once_and_never_without_bound() {
+        let readings = Readings::default();
+        for _ in 0..MOST {
+            readings.accepted(&reading(1.0));
+        }
+        readings.missed(&reading(2.0));
+        let taken = readings.take();
+        assert_eq!((taken.len(), readings.dropped()), (MOST, 1));
+        assert_eq!(taken[0], (ReadingOf::Accepted, reading(1.0)));
+        readings.missed(&reading(2.0));
+        assert_eq!(readings.take(), [(ReadingOf::Missed, reading(2.0))]);
+        assert_eq!(readings.take(), []);
+    }
+
+    #[test]
+    fn a_reading_that_is_no_number_is_dropped() {
+        let readings = Readings::default();
+        readings.accepted(&reading(f64::NAN));
+        readings.missed(&Reading { doubt: f64::INFINITY, ..reading(1.0) });
+        assert_eq!((readings.take().len(), readings.dropped()), (0, 2));
+    }
+}
