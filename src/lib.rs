@@ -39,6 +39,9 @@ pub mod webauthn;
 
 pub mod device;
 
+#[cfg(feature = "simulate")]
+pub mod simulate;
+
 #[cfg(feature = "usb")]
 pub mod usb;
 

@@ -5,4 +5,5 @@ mod guard;
 mod race;
 mod restart;
 mod session;
+mod simulate;
 mod verifier;

@@ -27,6 +27,7 @@ mod qr;
 mod refusal;
 mod session;
 mod signing_key;
+mod simulate;
 mod store;
 mod words;
 
@@ -78,6 +79,7 @@ enum Command {
     #[command(subcommand)]
     Config(config::Config),
     Doctor(doctor::Doctor),
+    Simulate(simulate::Simulate),
     PamCheck(pam_check::PamCheck),
     Completions(generate::Completions),
     Man(generate::Manual),
@@ -119,6 +121,7 @@ async fn dispatch(Program { global, command }: Program) -> Result<Report, Failur
         Command::Config(config) => config.run(),
         Command::Policy(policy) => policy.run(),
         Command::PamCheck(check) => check.run(),
+        Command::Simulate(simulate) => simulate.run(),
         Command::Completions(completions) => completions.run(Program::command()),
         Command::Man(manual) => manual.run(Program::command()),
         Command::Device(device) => device.run(&global.open()?).await,

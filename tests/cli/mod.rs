@@ -11,6 +11,7 @@ mod pam_folders;
 mod policy;
 mod program;
 mod readers;
+mod simulate;
 mod stores;
 mod terminal;
 mod typed;

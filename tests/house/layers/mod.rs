@@ -21,7 +21,7 @@ const ROWS: &[&[&str]] = &[
     &["http", "id", "secret", "time"],
     &["otp", "pam_stack", "webauthn"],
     &["device", "usb", "testing"],
-    &["store", "wire"],
+    &["simulate", "store", "wire"],
     &["verifier"],
     &["session"],
     &["policy"],
