@@ -268,6 +268,16 @@ impl Collector for VerifierCounts {
                 "Codes, pairs and assertions that were refused unjudged, in steps of 20",
                 counts.unjudged,
             ),
+            (
+                "looks",
+                "Codes that missed and were looked for further away, in steps of 20",
+                counts.looks,
+            ),
+            (
+                "looks_out_of_sync",
+                "Codes among them that were found: their devices are out of sync, in steps of 20",
+                counts.out_of_sync,
+            ),
         ] {
             let counter = ConstCounter::new(self.1.shown(count));
             counter.encode(encoder.encode_descriptor(

@@ -30,8 +30,8 @@ pub enum Refusal {
     },
     /// Twenty failures in a row: not judged.
     Locked,
-    /// Codes up to an unknown one were consumed before a restore: an administrator's pair is
-    /// needed.
+    /// Two codes are needed: the clock or counter of the device has moved away, or codes up to an
+    /// unknown one were consumed before a restore, which takes an administrator's pair.
     OutOfSync,
     /// Pending, disabled, or of a kind that does not take this input: not judged.
     NotActive,

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroize;
 
+use crate::otp::Digits;
+
 /// A one-time code: exactly 6 to 8 ASCII digits.
 ///
 /// Spaces, signs and digits of other scripts are refused, so that each code has one spelling.
@@ -25,6 +27,11 @@ impl Code {
     /// The code for `value`, with this many digits.
     pub(crate) fn new(value: u32, digits: u8) -> Code {
         Code { packed: u64::from(digits) << 32 | u64::from(value) }
+    }
+
+    /// True if a device of so many digits can show it.
+    pub(crate) fn has(&self, digits: Digits) -> bool {
+        self.packed >> 32 == u64::from(digits.count())
     }
 }
 

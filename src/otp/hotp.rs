@@ -36,6 +36,13 @@ impl Hotp {
         search::highest(key, code, next.0.saturating_sub(LOOK_BEHIND)..=last).map(Counter)
     }
 
+    /// The highest counter at which `code` is right, among those where an owner's pair may begin.
+    /// Such a match is no proof: it shows that the button was pressed without us.
+    pub(crate) fn find_far(&self, key: &Key, code: &Code, next: Counter) -> Option<Counter> {
+        let last = next.0.saturating_add(Window::Owner.counters() - 1);
+        search::highest(key, code, next.0..=last).map(Counter)
+    }
+
     /// The counter of the second of two consecutive codes, both at `next` or above. Consumed pairs
     /// are recognised in the range that [`find`](Hotp::find) looks behind at.
     pub fn find_pair(

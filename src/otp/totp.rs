@@ -97,6 +97,14 @@ impl Totp {
         }
     }
 
+    /// The highest step at which `code` is right, at most [`FAR_STEPS`] away from `expected`. Such
+    /// a match is no proof: it shows that the clock of the device has moved.
+    pub(crate) fn find_far(&self, key: &Key, code: &Code, expected: TimeStep) -> Option<TimeStep> {
+        let (first, last) =
+            (expected.0.saturating_sub(FAR_STEPS), expected.0.saturating_add(FAR_STEPS));
+        search::highest(key, code, first..=last).map(TimeStep)
+    }
+
     /// Offset of the device's clock in seconds, assuming the middle of `step`: one measurement,
     /// exact to half a step.
     pub fn offset_from_mid_step(&self, step: TimeStep, now: UnixTime) -> i64 {
@@ -153,6 +161,10 @@ fn candidates(now: TimeStep, drift: i64) -> impl Iterator<Item = u64> {
 fn step_difference(step: u64, now: u64) -> i64 {
     i64::try_from(i128::from(step) - i128::from(now)).unwrap_or(i64::MAX)
 }
+
+/// Distance at which a code that missed is still found: half an hour either way at 30 seconds a
+/// step.
+const FAR_STEPS: u64 = 60;
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@ use crate::device::{Refusal, Verdict};
 use crate::id::{AccountId, SerialNumber};
 use crate::store::{AccountSnapshot, Action, Change, Commit, Conflict, Event, Marks, Write};
 use crate::time::UnixTime;
+use crate::verifier::looks::{Miss, Place};
 use crate::verifier::refusals::Target;
 use crate::verifier::{Error, Verifier};
 
@@ -20,6 +21,16 @@ pub(crate) struct Judgement<T> {
     pub(crate) answer: Result<T, Error>,
     /// The verdict to be counted for metrics, where an input was computed and compared.
     pub(crate) counted: Option<Verdict>,
+    /// What a code showed of its device, noted in memory once this is committed.
+    pub(crate) shown: Option<Shown>,
+}
+
+/// What a code, or a pair, shows of the clock or counter of its device.
+pub(crate) enum Shown {
+    /// It is right, and the device is in sync.
+    InSync(Place),
+    /// It is right nowhere near: it is to be looked for further away.
+    Missed(Box<Miss>),
 }
 
 impl<T> Judgement<T> {
@@ -32,6 +43,7 @@ impl<T> Judgement<T> {
                 audit: Vec::new(),
                 answer: Err(refused),
                 counted: None,
+                shown: None,
             }),
             judged => judged,
         }
@@ -39,7 +51,7 @@ impl<T> Judgement<T> {
 
     /// A change that is made.
     pub(crate) fn change(writes: Vec<Write>, audit: Vec<Event>, answer: T) -> Judgement<T> {
-        Judgement { writes, audit, answer: Ok(answer), counted: None }
+        Judgement { writes, audit, answer: Ok(answer), counted: None, shown: None }
     }
 
     /// An input that is accepted.
@@ -51,7 +63,12 @@ impl<T> Judgement<T> {
     /// An input that was computed and compared, and is refused.
     pub(crate) fn refused(writes: Vec<Write>, audit: Vec<Event>, refusal: Refusal) -> Judgement<T> {
         let counted = Some(Verdict::Refused(refusal));
-        Judgement { writes, audit, answer: Err(Error::Refused(refusal)), counted }
+        Judgement { writes, audit, answer: Err(Error::Refused(refusal)), counted, shown: None }
+    }
+
+    /// Adds what the input showed of its device.
+    pub(crate) fn showing(self, shown: Shown) -> Judgement<T> {
+        Judgement { shown: Some(shown), ..self }
     }
 }
 
@@ -156,7 +173,7 @@ impl Verifier {
         account: Option<&AccountId>,
         judgement: Judgement<T>,
     ) -> Result<Option<Result<(T, Marks), Error>>, Error> {
-        let Judgement { writes, audit, answer, counted } = judgement;
+        let Judgement { writes, audit, answer, counted, shown } = judgement;
         let replay = Target::of_replay(&writes, &audit).zip(audit.first().map(|event| event.at));
         let (refusals, replay) = (&self.core.refusals, replay.filter(|_| answer.is_err()));
         // A replay changes nothing. The first of a minute is written before it is told; for others
@@ -171,6 +188,11 @@ impl Verifier {
             None => {}
         }
         self.core.counters.count(counted);
+        match shown {
+            Some(Shown::InSync(device)) => self.core.looks.in_sync(&device),
+            Some(Shown::Missed(miss)) => self.core.looks.ask(*miss),
+            None => {}
+        }
         Ok(Some(answer.map(|answer| (answer, marks))))
     }
 }

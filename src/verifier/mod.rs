@@ -22,6 +22,7 @@ mod checkpoint;
 mod client;
 mod clock;
 mod decide;
+mod looks;
 mod pair;
 mod passcode;
 mod queue;
@@ -32,6 +33,7 @@ mod revoke;
 mod sealing_keys;
 #[cfg(feature = "webauthn")]
 mod security_keys;
+mod seed;
 mod throttle;
 mod verified;
 mod verify;
@@ -126,6 +128,7 @@ struct Core {
     queue: queue::Queue,
     readings: readings::Readings,
     refusals: refusals::Refusals,
+    looks: looks::Looks,
     counters: work::Counters,
     decoy: work::Decoy,
 }
@@ -226,6 +229,7 @@ impl Verifier {
             queue: queue::Queue::default(),
             readings: readings::Readings::default(),
             refusals: refusals::Refusals::default(),
+            looks: looks::Looks::start(),
             counters: work::Counters::default(),
             decoy: work::Decoy::new(),
         };
@@ -280,7 +284,8 @@ impl Verifier {
 
     /// The counts of judged inputs, for metrics.
     pub fn counts(&self) -> Counts {
-        self.core.counters.read()
+        let [looks, out_of_sync] = self.core.looks.counts();
+        Counts { looks, out_of_sync, ..self.core.counters.read() }
     }
 
     /// The sealer of this store. Created at the first use, when the store's pepper is read or

@@ -7,9 +7,10 @@ use crate::otp::{Code, Drift, Window};
 use crate::store::{Account, AccountSnapshot, Action, Enrolled, Sealer, Write};
 use crate::time::UnixTime;
 use crate::verifier::client::{Client, after_success, judged_device, note_success};
-use crate::verifier::decide::{Judgement, SECRET_TAKEN};
+use crate::verifier::decide::{Judgement, SECRET_TAKEN, Shown};
+use crate::verifier::looks::place;
+use crate::verifier::seed::open_seed;
 use crate::verifier::verified::{Proof, Verified};
-use crate::verifier::verify::open_seed;
 use crate::verifier::work::Work;
 use crate::verifier::{Authority, Error, Verifier};
 
@@ -235,7 +236,8 @@ impl Verifier {
             }
         };
         let proof = Proof::by_device(&enrolled.device, now);
-        Ok(Judgement::accepted(writes, audit, (device, proof)))
+        let shown = Shown::InSync(place(&enrolled.device));
+        Ok(Judgement::accepted(writes, audit, (device, proof)).showing(shown))
     }
 
     fn refused_pair(

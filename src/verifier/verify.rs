@@ -1,15 +1,14 @@
 //! Verification of one code: a device's code, a recovery code or a bypass code.
 
-use crate::device::{Budget, DeviceState, Judged, MfaKind, Refusal, Verdict};
+use crate::device::{Budget, Device, DeviceState, Judged, MfaKind, Refusal, Verdict};
 use crate::id::{AccountId, SerialNumber};
-use crate::otp::{Code, Seed, Window};
-use crate::store;
-use crate::store::{
-    Account, AccountSnapshot, Action, Change, Enrolled, Event, KeyError, Sealer, Write,
-};
+use crate::otp::{Code, Window};
+use crate::store::{Account, AccountSnapshot, Action, Change, Enrolled, Event, Sealer, Write};
 use crate::time::UnixTime;
 use crate::verifier::client::{Client, judged_device, note_success};
-use crate::verifier::decide::Judgement;
+use crate::verifier::decide::{Judgement, Shown};
+use crate::verifier::looks::{Miss, place};
+use crate::verifier::seed::open_seed;
 use crate::verifier::verified::{Proof, Verified};
 use crate::verifier::work::Work;
 use crate::verifier::{Error, Passcode, Verifier};
@@ -112,7 +111,8 @@ impl Verifier {
             }
         };
         if let Err(refusal) = enrolled.device.admit(client.budget, now) {
-            return Err(self.not_judged(account, Some(&enrolled.device.serial), now, refusal));
+            let _ = self.not_judged(account, Some(&enrolled.device.serial), now, refusal);
+            return Err(self.told(&enrolled.device, refusal, now));
         }
         let Some(seed) = open_seed(sealer, enrolled)? else {
             return Ok(self.failed_without_device(attempt));
@@ -122,9 +122,33 @@ impl Verifier {
             Some(enrolled.device.accept(&key, code, client.budget, now))
         };
         Ok(match work.spend(&self.core.counters, judge) {
+            Some(judged) if judged.verdict == Verdict::Refused(Refusal::NoMatch) => {
+                self.missed(self.judgement(attempt, enrolled, judged), attempt, enrolled, code)
+            }
             Some(judged) => self.judgement(attempt, enrolled, judged),
             None => self.failed_without_device(attempt),
         })
+    }
+
+    /// Adds to the judgement of a code that missed that it is looked for after the answer.
+    fn missed<T>(
+        &self,
+        judgement: Judgement<T>,
+        attempt: &Attempt<'_>,
+        enrolled: &Enrolled,
+        code: &Code,
+    ) -> Judgement<T> {
+        let &Attempt { sealer, now, .. } = attempt;
+        let answer = Err(self.told(&enrolled.device, Refusal::NoMatch, now));
+        let (enrolled, sealer, code) = (enrolled.clone(), sealer.clone(), code.clone());
+        let miss = Box::new(Miss { enrolled, sealer, code, now });
+        Judgement { answer, ..judgement }.showing(Shown::Missed(miss))
+    }
+
+    /// A refusal of a code, with the reason that helps: a device that is known to be out of sync
+    /// needs two codes. The audit log keeps the reason of the judgement.
+    fn told(&self, device: &Device, refusal: Refusal, now: UnixTime) -> Error {
+        Error::Refused(self.core.looks.reason(device, refusal, now))
     }
 
     /// Judges a recovery code. Neither throttle nor lock keeps it out, and a wrong one counts
@@ -173,11 +197,19 @@ impl Verifier {
         let serial = device.serial.clone();
         let about = |action| self.event(now, action).account(&seen.account.id).serial(&serial);
         match verdict {
+            // A guesser may have learned that this code lies near: it opens nothing alone.
+            Verdict::Accepted if self.core.looks.knew(&device, now) => Judgement::refused(
+                vec![judged_device(enrolled, enrolled.device.clone())],
+                vec![about(Action::CodeRefused).reason(Refusal::OutOfSync)],
+                Refusal::OutOfSync,
+            ),
             Verdict::Accepted => {
                 let mut writes = vec![Write::UpdateDevice { seen: enrolled.revision, device }];
                 writes.extend(note_success((&seen.account, seen.revision), client.tag, now));
                 let proof = Proof::by_device(&enrolled.device, now);
-                Judgement::accepted(writes, vec![about(Action::CodeAccepted)], proof)
+                let accepted =
+                    Judgement::accepted(writes, vec![about(Action::CodeAccepted)], proof);
+                accepted.showing(Shown::InSync(place(&enrolled.device)))
             }
             Verdict::Refused(refusal @ Refusal::NoMatch) if device.can_be_guessed() => {
                 let mut audit = vec![about(Action::CodeRefused).reason(refusal)];
@@ -227,6 +259,7 @@ impl Verifier {
             audit: vec![Event { serial: serial.cloned(), ..refused.reason(refusal) }],
             answer: Err(Error::Refused(refusal)),
             counted: None,
+            shown: None,
         }
     }
 
@@ -234,17 +267,6 @@ impl Verifier {
         let throttled = failed.throttled_until != seen.throttled_until;
         throttled.then(|| self.event(now, Action::AccountThrottled).account(&seen.id))
     }
-}
-
-/// A device's seed, opened. None for a kind without one.
-pub(super) fn open_seed(sealer: &Sealer, enrolled: &Enrolled) -> Result<Option<Seed>, Error> {
-    let Some(sealed) = &enrolled.seed else { return Ok(None) };
-    let device = &enrolled.device;
-    let place = Sealer::seed_place(&device.serial, &device.account);
-    let secret = sealer.keyring().open(&place, sealed).ok_or(KeyError::Wrong)?;
-    let impossible =
-        |_| store::Error::Corrupt(format!("the seed of {} has an impossible size", device.serial));
-    Ok(Some(Seed::new(secret.expose().to_vec()).map_err(impossible)?))
 }
 
 /// The only device of the account that shows codes: an active one, or for a known client one that

@@ -29,8 +29,12 @@ pub struct Counts {
     pub accepted: u64,
     /// Inputs refused without being judged: throttled, locked, unknown.
     pub unjudged: u64,
-    /// Blocks compressed by the searches, decoys included.
+    /// Blocks compressed by the searches, decoys included and looks not.
     pub compressions: u64,
+    /// Codes that missed and were looked for after the answer.
+    pub looks: u64,
+    /// Codes among them that were found, so that their device is out of sync.
+    pub out_of_sync: u64,
 }
 
 /// The counters behind [`Counts`].
@@ -108,6 +112,7 @@ impl Counters {
             accepted: self.accepted.load(Relaxed),
             unjudged: self.unjudged.load(Relaxed),
             compressions: self.compressions.load(Relaxed),
+            ..Counts::default()
         }
     }
 }

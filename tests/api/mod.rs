@@ -15,6 +15,7 @@ mod events;
 mod files;
 mod full_disk;
 mod journey;
+mod looks;
 mod names;
 mod observers;
 mod peers;

@@ -13,6 +13,7 @@ mod faults;
 mod folded;
 mod identity;
 mod keys;
+mod looks;
 mod model;
 mod one_refusal;
 mod pending;

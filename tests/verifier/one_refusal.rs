@@ -14,7 +14,7 @@ struct Class(&'static str, AccountId, Option<SerialNumber>, Passcode, &'static s
 
 async fn classes(world: &World) -> Vec<Class> {
     let verifier = &world.verifier;
-    let alice = world.active("alice").await;
+    let [alice, far] = [world.active("alice").await, world.active("far").await];
     let locked = world.locked("locked").await;
     let [throttled, disabled, guessed, slow] = [
         world.active("throttled").await,
@@ -155,6 +155,20 @@ async fn classes(world: &World) -> Vec<Class> {
         &counting.account,
         Some(&counting.serial),
         counting.wrong(now).into(),
+        "no_match",
+    );
+    class(
+        "out of sync",
+        &far.account,
+        Some(&far.serial),
+        far.clone().ahead_by(-30).code(now).into(),
+        "no_match",
+    );
+    class(
+        "out of sync, of a counter",
+        &counting.account,
+        Some(&counting.serial),
+        counting.code_at_step(60).into(),
         "no_match",
     );
     class(

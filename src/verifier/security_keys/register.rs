@@ -199,6 +199,7 @@ impl SecurityKeys {
             audit: vec![event.reason(reason)],
             answer: Err(error),
             counted: None,
+            shown: None,
         }
     }
 }

@@ -1,0 +1,231 @@
+//! Codes that missed, looked for after the answer: what is found, what it changes, and that nothing
+//! is accepted by it.
+
+use std::time::{Duration, Instant};
+
+use test_support::world::{Held, World, both, refused};
+use twostep::device::{DeviceState, Factor, Refusal};
+use twostep::otp::{Code, Counter, Window};
+use twostep::verifier::{Authority, Verifier};
+
+/// Waits until so many codes were looked for, and returns how many were found.
+async fn looked(verifier: &Verifier, looks: u64) -> u64 {
+    let began = Instant::now();
+    while verifier.counts().looks < looks {
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", verifier.counts());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    verifier.counts().out_of_sync
+}
+
+async fn refusal(world: &World, held: &Held, code: Code) -> Refusal {
+    refused(world.verifier.verify_code(&held.account, &held.serial, code).await)
+}
+
+/// A counter-based device in use, whose next counter is 2.
+async fn counting(world: &World, account: &str) -> Held {
+    let held = Held::new(account);
+    world.verifier.add(held.to_add_as_hotp(0), &Authority::Admin).await.unwrap();
+    let pair = held.pair_at_step(1);
+    world
+        .verifier
+        .activate(&held.serial, both(&pair), Window::Owner, &Authority::Admin)
+        .await
+        .unwrap();
+    held
+}
+
+#[tokio::test]
+async fn a_token_whose_clock_moved_is_told_and_two_codes_open_a_session() {
+    let world = World::new();
+    let held = world.active("alice").await;
+    world.pass(86_400);
+    let away = held.clone().ahead_by(-12);
+    assert_eq!(refusal(&world, &held, away.code(world.now())).await, Refusal::NoMatch);
+    let (device, audit) = (world.device(&held).await, world.audit().await.len());
+    assert_eq!(looked(&world.verifier, 1).await, 1);
+    assert_eq!(world.device(&held).await, device, "a look changes nothing");
+    assert_eq!(world.audit().await.len(), audit);
+
+    world.pass(30);
+    let code = away.code(world.now());
+    assert_eq!(refusal(&world, &held, code.clone()).await, Refusal::OutOfSync);
+    let row = world.audited("code.refused").await.pop().unwrap();
+    assert_eq!(row.reason, Some(Refusal::NoMatch.kind().into()), "the reason of the judgement");
+    assert_eq!(world.device(&held).await.throttle.failures, 2, "a wrong code counts as ever");
+
+    world.pass(30);
+    let pair = away.pair(world.now());
+    let verified = world
+        .verifier
+        .verify_pair(&held.account, &held.serial, both(&pair), Window::Owner)
+        .await;
+    verified.unwrap();
+    let wrong = held.wrong(world.now());
+    assert_eq!(refusal(&world, &held, wrong).await, Refusal::NoMatch, "in sync again");
+}
+
+#[tokio::test]
+async fn a_throttled_device_is_told_out_of_sync_and_a_locked_one_locked() {
+    let world = World::new();
+    let held = world.active("alice").await;
+    world.pass(86_400);
+    let away = held.clone().ahead_by(50);
+    assert_eq!(refusal(&world, &held, away.code(world.now())).await, Refusal::NoMatch);
+    looked(&world.verifier, 1).await;
+    for _ in 0..2 {
+        assert_eq!(refusal(&world, &held, held.wrong(world.now())).await, Refusal::OutOfSync);
+    }
+    let device = world.device(&held).await;
+    assert_eq!(refusal(&world, &held, held.wrong(world.now())).await, Refusal::OutOfSync);
+    assert_eq!(world.device(&held).await, device, "throttled: not judged");
+    while world.device(&held).await.state != DeviceState::Locked {
+        world.pass(3_600);
+        refusal(&world, &held, held.wrong(world.now())).await;
+    }
+    assert_eq!(refusal(&world, &held, held.wrong(world.now())).await, Refusal::Locked);
+}
+
+#[tokio::test]
+async fn a_device_is_out_of_sync_for_a_day_or_until_a_success() {
+    let world = World::new();
+    for success in [true, false] {
+        let held = world.active(if success { "alice" } else { "bob" }).await;
+        world.pass(3_600);
+        let away = held.clone().ahead_by(-30);
+        assert_eq!(refusal(&world, &held, away.code(world.now())).await, Refusal::NoMatch);
+        // Alice's last wrong code is looked for as well.
+        looked(&world.verifier, if success { 1 } else { 3 }).await;
+        if success {
+            let code = held.code(world.now());
+            world.verifier.verify_code(&held.account, &held.serial, code).await.unwrap();
+        } else {
+            world.pass(86_399);
+            assert_eq!(refusal(&world, &held, held.wrong(world.now())).await, Refusal::OutOfSync);
+            world.pass(1);
+        }
+        assert_eq!(refusal(&world, &held, held.wrong(world.now())).await, Refusal::NoMatch);
+        world.verifier.remove(&held.serial, &Authority::Admin).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn steps_are_found_within_60_and_counters_within_100() {
+    let world = World::new();
+    let held = world.active("alice").await;
+    world.pass(86_400);
+    let (device, now) = (world.device(&held).await, world.now());
+    let key = device.key(&held.seed).unwrap();
+    for offset in -64..=64 {
+        let away = held.clone().ahead_by(offset);
+        let found = device.find_far(&key, &away.code(now), now);
+        assert_eq!(found.is_some(), offset.abs() <= 60, "{offset} steps away");
+        if let Some(found) = found {
+            assert_eq!(found.factor, away.step(now));
+            let off = found.off.unwrap() - f64::from(i32::try_from(offset).unwrap()) * 30.0;
+            assert!(off.abs() <= 20.0, "{offset} steps away: {off} s beside");
+        }
+    }
+    let held = counting(&world, "bob").await;
+    let (device, now) = (world.device(&held).await, world.now());
+    let key = device.key(&held.seed).unwrap();
+    for counter in 0..110 {
+        let found = device.find_far(&key, &held.code_at_step(counter), now);
+        let near = (2..102).contains(&counter);
+        assert_eq!(found.map(|found| found.factor), near.then_some(counter), "{counter}");
+        assert!(found.is_none_or(|found| found.off.is_none()));
+    }
+    let long = "12345678".parse().unwrap();
+    assert_eq!(device.find_far(&key, &long, now), None);
+}
+
+#[tokio::test]
+async fn spent_codes_are_not_out_of_sync_nor_those_of_a_removed_device() {
+    let world = World::new();
+    let held = world.active("alice").await;
+    let spent = held.code(world.now());
+    world
+        .verifier
+        .verify_code(&held.account, &held.serial, spent.clone())
+        .await
+        .unwrap();
+    world.pass(600);
+    assert_eq!(refusal(&world, &held, spent.clone()).await, Refusal::NoMatch);
+    assert_eq!(looked(&world.verifier, 1).await, 0);
+
+    world.verifier.remove(&held.serial, &Authority::Admin).await.unwrap();
+    world.verifier.add(held.to_add(), &Authority::Admin).await.unwrap();
+    let pair = held.pair(world.now());
+    let activated =
+        world
+            .verifier
+            .activate(&held.serial, both(&pair), Window::Owner, &Authority::Admin);
+    activated.await.unwrap();
+    assert_eq!(refusal(&world, &held, spent).await, Refusal::NoMatch);
+    assert_eq!(looked(&world.verifier, 2).await, 0);
+    assert_eq!(refusal(&world, &held, held.wrong(world.now())).await, Refusal::NoMatch);
+}
+
+/// Without this a guess that lies in the future would be told, and could be presented again when
+/// its time comes.
+#[tokio::test]
+async fn a_code_that_was_found_ahead_opens_nothing_alone() {
+    let world = World::new();
+    let held = world.active("alice").await;
+    world.pass(86_400);
+    let ahead = held.step(world.now()) + 40;
+    let guessed = held.code_at_step(ahead);
+    assert_eq!(refusal(&world, &held, guessed.clone()).await, Refusal::NoMatch);
+    assert_eq!(looked(&world.verifier, 1).await, 1);
+    // A success of the owner does not make the guess good.
+    let code = held.code(world.now());
+    world.verifier.verify_code(&held.account, &held.serial, code).await.unwrap();
+    world.pass(40 * 30);
+    assert_eq!(held.code(world.now()), guessed);
+    let before = world.device(&held).await;
+    assert_eq!(refusal(&world, &held, guessed).await, Refusal::OutOfSync);
+    assert_eq!(world.device(&held).await, before, "nothing is consumed, and no failure counted");
+    let pair = held.pair_at_step(ahead + 1);
+    let pair = world
+        .verifier
+        .verify_pair(&held.account, &held.serial, both(&pair), Window::Owner);
+    pair.await.unwrap();
+    world.pass(60);
+    let next = held.code(world.now());
+    world.verifier.verify_code(&held.account, &held.serial, next).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_counter_that_ran_away_is_told_and_two_codes_find_it() {
+    let world = World::new();
+    let held = counting(&world, "alice").await;
+    assert_eq!(refusal(&world, &held, held.code_at_step(60)).await, Refusal::NoMatch);
+    assert_eq!(looked(&world.verifier, 1).await, 1);
+    assert_eq!(refusal(&world, &held, held.code_at_step(61)).await, Refusal::OutOfSync);
+    let pair = held.pair_at_step(63);
+    let verified =
+        world
+            .verifier
+            .verify_pair(&held.account, &held.serial, both(&pair), Window::Owner);
+    verified.await.unwrap();
+    let Factor::Hotp(hotp) = world.device(&held).await.factor else { panic!("no counter") };
+    assert_eq!(hotp.next, Some(Counter(64)));
+}
+
+#[tokio::test]
+async fn looks_are_few_a_second_and_one_for_each_account() {
+    let world = World::new();
+    let mut people = Vec::new();
+    for name in ["alice", "bob", "carol", "dave"] {
+        people.push(world.active(name).await);
+    }
+    world.pass(86_400);
+    let began = Instant::now();
+    for held in people.iter().chain(&people) {
+        refusal(&world, held, held.wrong(world.now())).await;
+    }
+    assert_eq!(looked(&world.verifier, 4).await, 0);
+    assert!(began.elapsed() >= Duration::from_millis(550), "{:?}", began.elapsed());
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(world.verifier.counts().looks, 4, "the second misses were not queued");
+}
