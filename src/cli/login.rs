@@ -5,15 +5,18 @@ use crate::cli::key::{Plugged, answer};
 use crate::cli::output::{Failure, Report, plain};
 use crate::cli::prompt::PairPrompt;
 use crate::cli::refusal::Task;
-use crate::cli::{prompt, words};
+use crate::cli::{output, prompt, words};
+use crate::client::Error;
 use crate::device::{DeviceState, MfaKind};
 use crate::id::{AccountId, SerialNumber};
-use crate::wire::{Device, OpenSession, OpenedSession, Proof, SecretText};
+use crate::wire::{Device, OpenSession, OpenedSession, Proof, Reason, SecretText};
 
 /// Open a session with a code, and print its token
 ///
 /// The code is asked for, or read from standard input. It may be one that a device shows, a
-/// recovery code, or a bypass code. With --key, a security key that is plugged in here is touched
+/// recovery code, or a bypass code. If the clock or counter of the device has moved, the agent
+/// notices it at the first wrong code, and at the next one two codes are asked for: they set it
+/// right and open the session. With --key, a security key that is plugged in here is touched
 /// instead. The token alone goes to standard output: twostep login > session.jwt
 #[derive(clap::Args)]
 pub(super) struct Login {
@@ -66,10 +69,34 @@ impl Login {
             None => format!("Code for {}:", plain(account.as_str())),
         })?;
         let proof = Proof::Code(code.into(), self.serial.clone());
-        match console.client().open_session(&self.session(account, proof)).await {
-            Ok(opened) => Ok(opened),
-            Err(error) => Err(console.failure(Task::Login, error)),
+        let error = match console.client().open_session(&self.session(account, proof)).await {
+            Ok(opened) => return Ok(opened),
+            Err(error) => error,
+        };
+        let out_of_sync = is_out_of_sync(&error);
+        let refused = console.failure(Task::Login, error);
+        if out_of_sync && prompt::has_more() {
+            return self.by_next_pair(console, account).await;
         }
+        Err(refused)
+    }
+
+    /// Asks for two codes of a device that the agent knows to be out of sync.
+    async fn by_next_pair(
+        &self,
+        console: &Console,
+        account: &AccountId,
+    ) -> Result<OpenedSession, Failure> {
+        let (serial, kind) = match &self.serial {
+            Some(serial) => (serial.clone(), kind_of(console, account, serial).await),
+            None => only_device(console, account).await?,
+        };
+        let moved = if kind == Some(MfaKind::Hotp) { "counter" } else { "clock" };
+        output::note(&format!(
+            "Your token's {moved} has moved. Enter the next two codes: they set it right, and \
+             open the session."
+        ));
+        self.by_pair_of(console, account, (serial, kind)).await
     }
 
     async fn by_pair(
@@ -77,10 +104,19 @@ impl Login {
         console: &Console,
         account: &AccountId,
     ) -> Result<OpenedSession, Failure> {
-        let (serial, kind) = match &self.serial {
+        let device = match &self.serial {
             Some(serial) => (serial.clone(), None),
             None => only_device(console, account).await?,
         };
+        self.by_pair_of(console, account, device).await
+    }
+
+    async fn by_pair_of(
+        &self,
+        console: &Console,
+        account: &AccountId,
+        (serial, kind): (SerialNumber, Option<MfaKind>),
+    ) -> Result<OpenedSession, Failure> {
         let codes = prompt::pair(&PairPrompt::new(&serial, kind))?;
         let proof = Proof::Pair(codes.map(SecretText::from), serial);
         let opened = console.client().open_session(&self.session(account, proof)).await;
@@ -105,6 +141,17 @@ impl Login {
             ..OpenSession::new(account, proof)
         }
     }
+}
+
+/// True if the agent refuses a code because its device is out of sync.
+fn is_out_of_sync(error: &Error) -> bool {
+    matches!(error, Error::Problem(problem) if problem.reason == Some(Reason::OutOfSync))
+}
+
+/// The kind of a device, if the agent shows it to this caller.
+async fn kind_of(console: &Console, account: &AccountId, serial: &SerialNumber) -> Option<MfaKind> {
+    let devices = console.client().all_devices(Some(account), None).await.ok()?;
+    devices.iter().find(|device| device.serial == *serial).map(|device| device.kind)
 }
 
 /// The one device of the account that shows codes, and its kind.

@@ -39,6 +39,11 @@ pub(super) fn is_terminal() -> bool {
     std::io::stdin().is_terminal()
 }
 
+/// True if more can be typed, or more lines are there to be read.
+pub(super) fn has_more() -> bool {
+    is_terminal() || std::io::stdin().lock().fill_buf().is_ok_and(|more| !more.is_empty())
+}
+
 /// A code of any kind that opens a session.
 pub(super) fn passcode(prompt: &str) -> Result<Zeroizing<String>, Failure> {
     ask(prompt, "a code", |text| {

@@ -6,7 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use twostep::otp::{Seed, Totp};
+use twostep::otp::{Counter, Hotp, Seed, Totp};
 use twostep::testing::SimulatedToken;
 use twostep::time::UnixTime;
 
@@ -33,6 +33,28 @@ impl Token {
     /// The code that it shows so many steps from now, and the next one, one a line.
     pub(crate) fn pair(&self, steps: i64) -> String {
         format!("{}\n{}\n", self.code(steps), self.code(steps + 1))
+    }
+}
+
+/// A token with a button.
+pub(crate) struct Button(SimulatedToken);
+
+impl Button {
+    /// The token that has the secret of a device which was added.
+    pub(crate) fn added(document: &Value) -> Button {
+        let secret = document["provisioning"]["secret"].as_str().unwrap();
+        let seed = Seed::from_base32(secret).unwrap();
+        Button(SimulatedToken::hotp(&seed, Hotp::default(), Counter(0)))
+    }
+
+    /// The next code.
+    pub(crate) fn code(&mut self) -> String {
+        self.0.press_text()
+    }
+
+    /// The next two codes, one a line.
+    pub(crate) fn pair(&mut self) -> String {
+        format!("{}\n{}\n", self.code(), self.code())
     }
 }
 

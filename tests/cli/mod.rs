@@ -5,6 +5,7 @@
 
 mod journey;
 mod keys;
+mod looks;
 mod owner;
 mod pam_check;
 mod pam_folders;

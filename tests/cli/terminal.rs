@@ -6,7 +6,7 @@ use super::journey::Token;
 use super::program::{Agent, Ended, TWOSTEP, command, fed};
 
 /// Runs the program on a terminal, which shows everything on standard output.
-fn at_a_terminal(agent: &Agent, arguments: &str, typed: &str) -> Ended {
+pub(crate) fn at_a_terminal(agent: &Agent, arguments: &str, typed: &str) -> Ended {
     let mut command = command("script");
     command.args([
         "-qec",

@@ -131,7 +131,10 @@ fn at_login(reason: &Reason) -> Words {
         Reason::Locked => {
             said("the session was refused: the device is locked after twenty wrong codes", &UNLOCK)
         }
-        Reason::OutOfSync => out_of_sync(),
+        Reason::OutOfSync => said(
+            "the session was refused: the clock or counter of the device has moved",
+            &["Two consecutive codes set it right: twostep login --resync"],
+        ),
         Reason::UnknownDevice | Reason::SeveralDevices => said(
             "the session was refused: the account has no such device, or several",
             &WHICH_DEVICE,
@@ -150,7 +153,11 @@ fn at_login_by_pair(reason: &Reason) -> Words {
         Reason::Replayed => {
             said("the session was refused: these codes were used already", &[NEXT_PAIR])
         }
-        Reason::OutOfSync => out_of_sync(),
+        Reason::OutOfSync => said(
+            "the session was refused: the store was restored from a backup, and does not know \
+             which codes of this device were used since",
+            &[ADMINISTRATORS_PAIR],
+        ),
         Reason::Throttled | Reason::PairsSpent => said(
             "the session was refused: too many pairs of codes were tried for this device",
             &["An administrator's pairs are counted apart: twostep device resync SERIAL"],
@@ -162,15 +169,6 @@ fn at_login_by_pair(reason: &Reason) -> Words {
         Reason::NotActive => not_active(),
         _ => hints(&[]),
     }
-}
-
-/// The words of both logins for a device whose codes since a backup are unknown.
-fn out_of_sync() -> Words {
-    said(
-        "the session was refused: the store was restored from a backup, and does not know which \
-         codes of this device were used since",
-        &[ADMINISTRATORS_PAIR],
-    )
 }
 
 /// The words of both logins for a device that opens no session.
