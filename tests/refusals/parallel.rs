@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use test_support::agent::Agent;
 use test_support::http::Client;
 use test_support::people::{add, api_key, enrol};
+use test_support::timing::welch;
 
 /// Guesses at the same time.
 const GUESSES: usize = 24;
@@ -65,7 +66,7 @@ fn parallel_guesses_do_not_tell_whether_an_account_exists() {
     // Other work of the machine can slow one kind in one measurement, and hardly in three.
     for _ in 0..3 {
         let [unknown, known] = measure();
-        let t = super::welch(&known, &unknown);
+        let t = welch(&known, &unknown);
         let told = format!("t = {t:.2}: known {known:.3?}, unknown {unknown:.3?}");
         eprintln!("{told}");
         if t.abs() < 4.5 {

@@ -21,11 +21,12 @@ pub(crate) struct Attempt {
     pub(crate) proof: Value,
 }
 
-pub(crate) const CLASSES: [&str; 12] = [
+pub(crate) const CLASSES: [&str; 13] = [
     "unknown account",
     "unknown serial",
     "foreign serial",
     "wrong code",
+    "out of sync",
     "used code",
     "throttled device",
     "locked device",
@@ -94,6 +95,7 @@ fn attempt(class: usize, turn: usize, sealer: &Sealer, writes: &mut Vec<Write>) 
         "foreign serial" => {
             attempt.proof = code(&format!("device-{:04}-{turn:08}", class + 1), WRONG)
         }
+        "out of sync" => attempt.proof = code(&serial, &far(&seed)),
         "used code" => attempt.proof = code(&serial, &used),
         "no ceremony" => {
             let response =
@@ -138,7 +140,13 @@ fn now() -> UnixTime {
     UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs())
 }
 
-/// A seed of its own for each device, which shows neither the wrong code nor its first one again.
+/// A code beyond the window of a sign-in, which the agent finds after its answer.
+fn far(seed: &Seed) -> String {
+    SimulatedToken::hotp(seed, Hotp::default(), Counter(60)).press_text()
+}
+
+/// A seed of its own for each device, whose next codes are neither the wrong one, nor its first one
+/// again, nor the one far away.
 fn seed(class: usize, turn: usize) -> Seed {
     let mut seeds = (0..).map(|try_: usize| {
         let numbers =
@@ -149,7 +157,9 @@ fn seed(class: usize, turn: usize) -> Seed {
         let mut token = SimulatedToken::hotp(seed, Hotp::default(), Counter(0));
         let first = token.press_text();
         first != WRONG
-            && (0..12).map(|_| token.press_text()).all(|code| code != WRONG && code != first)
+            && (0..12)
+                .map(|_| token.press_text())
+                .all(|code| code != WRONG && code != first && code != far(seed))
     };
     seeds.find(fits).unwrap()
 }
