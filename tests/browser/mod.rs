@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
@@ -21,13 +21,8 @@ struct Shop {
 impl Shop {
     fn open() -> Shop {
         let folder = tempfile::tempdir().unwrap();
-        // Built already where all tests are; cargo becomes the program that it runs.
-        let mut command = Command::new(env!("CARGO"));
-        command.args(["run", "--quiet", "--locked", "--example", "6_step_up", "--", "127.0.0.1:0"]);
-        command
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .env("TMPDIR", folder.path())
-            .stdout(Stdio::piped());
+        let mut command = Command::new(example("6_step_up"));
+        command.arg("127.0.0.1:0").env("TMPDIR", folder.path()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let line = lines.find(|line| line.contains("is open")).unwrap();
@@ -39,6 +34,15 @@ impl Shop {
             .to_owned();
         Shop { child, address, code: words.last().unwrap().to_string(), _folder: folder }
     }
+}
+
+/// The program of an example, which cargo builds beside the tests: its folder is the neighbour of
+/// this program's.
+fn example(name: &str) -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    let built = this.parent().and_then(Path::parent).unwrap().join("examples").join(name);
+    assert!(built.exists(), "{} is not built: cargo build --example {name}", built.display());
+    built
 }
 
 impl Drop for Shop {
