@@ -10,7 +10,7 @@ use crate::device::{
     TotpState,
 };
 use crate::id::CallerId;
-use crate::otp::{Code, Key, PairFound, Sample, TimeStep, TotpMatch, Window, learn};
+use crate::otp::{Code, Counter, Key, PairFound, Sample, TimeStep, TotpMatch, Window, learn};
 use crate::time::UnixTime;
 
 /// A judged input: the next state, and the verdict that holds once that state is committed.
@@ -50,6 +50,9 @@ pub struct PairSearch {
     pub wanted: PairUse,
     /// The window.
     pub window: Window,
+    /// Counter of the first code, where the client knows it: the pair is looked for there first,
+    /// and only at counters that were not consumed.
+    pub counter: Option<Counter>,
 }
 
 impl Device {
@@ -227,9 +230,7 @@ impl Device {
                     PairFound::Nowhere => Verdict::Refused(Refusal::NoMatch),
                 }
             }
-            Factor::Hotp(hotp) => match hotp.next.map_or(PairFound::Nowhere, |next| {
-                hotp.parameters.find_pair(key, codes, next, window)
-            }) {
+            Factor::Hotp(hotp) => match hotp.find_pair(key, codes, search) {
                 PairFound::At(second) => {
                     *hotp = HotpState { next: second.next(), pair_needed: false, ..*hotp };
                     Verdict::Accepted
@@ -283,6 +284,19 @@ impl PairSearch {
     /// sign-in passes on the codes of another person.
     fn is_vouched_for(self) -> bool {
         self.window == Window::Admin && self.wanted != PairUse::SignIn
+    }
+}
+
+impl HotpState {
+    fn find_pair(&self, key: &Key, codes: [&Code; 2], search: PairSearch) -> PairFound<Counter> {
+        let Some(next) = self.next else { return PairFound::Nowhere };
+        let named = search.counter.filter(|counter| *counter >= next);
+        named
+            .and_then(|counter| self.parameters.find_pair_at(key, codes, counter))
+            .map_or_else(
+                || self.parameters.find_pair(key, codes, next, search.window),
+                PairFound::At,
+            )
     }
 }
 

@@ -43,6 +43,20 @@ impl Hotp {
         search::highest(key, code, next.0..=last).map(Counter)
     }
 
+    /// The counter of the second of two consecutive codes, the first of which has this counter (RFC
+    /// 4226 Appendix E.4). No window is searched, so the counter may be at any distance.
+    pub(crate) fn find_pair_at(
+        &self,
+        key: &Key,
+        codes: [&Code; 2],
+        counter: Counter,
+    ) -> Option<Counter> {
+        match search::nearest_pair(key, codes, counter.0..=counter.0, counter.0, None) {
+            Pair::At(first) => Counter(first).next(),
+            Pair::Consumed | Pair::Nowhere => None,
+        }
+    }
+
     /// The counter of the second of two consecutive codes, both at `next` or above. Consumed pairs
     /// are recognised in the range that [`find`](Hotp::find) looks behind at.
     pub fn find_pair(

@@ -13,7 +13,7 @@ mod seed;
 mod totp;
 mod uri;
 
-pub use code::{BadCode, Code};
+pub use code::{BadCode, Code, CodePair};
 pub(crate) use drift::learn;
 pub use drift::{Drift, Sample, rate};
 pub use hotp::{Counter, Hotp, LOOK_AHEAD, LOOK_BEHIND};

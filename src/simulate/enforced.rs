@@ -41,7 +41,7 @@ impl Enforced {
             (true, Window::Owner) => PairUse::SignIn,
             (true, Window::Admin) => PairUse::Resync,
         };
-        PairSearch { wanted, window }
+        PairSearch { wanted, window, counter: None }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::device::{Budget, Device, MfaKind, PairSearch, PairUse, Refusal, Verdict};
 use crate::id::{AccountId, CallerId, SerialNumber};
-use crate::otp::{Code, Drift, Window};
+use crate::otp::{CodePair, Drift, Window};
 use crate::store::{Account, AccountSnapshot, Action, Enrolled, Sealer, Write};
 use crate::time::UnixTime;
 use crate::verifier::client::{Client, after_success, judged_device, note_success};
@@ -27,7 +27,7 @@ pub struct Resynced {
 struct Pair<'a> {
     account: &'a AccountId,
     serial: &'a SerialNumber,
-    codes: [&'a Code; 2],
+    codes: CodePair<'a>,
     window: Window,
     purpose: Purpose<'a>,
 }
@@ -62,7 +62,7 @@ impl Pair<'_> {
             Purpose::Resync => PairUse::Resync,
             Purpose::SignIn => PairUse::SignIn,
         };
-        PairSearch { wanted, window: self.window }
+        PairSearch { wanted, window: self.window, counter: self.codes.counter }
     }
 }
 
@@ -74,15 +74,16 @@ impl Verifier {
     /// [`Error::Refused`] for a pair that does not prove the device; [`Error::MfaRequired`] where
     /// the account is protected and `authority` does not suffice; [`Error::AlreadyExists`] for a
     /// device that is active; [`Error::BadInput`] for a security key.
-    pub async fn activate(
+    pub async fn activate<'a>(
         &self,
         serial: &SerialNumber,
-        codes: [&Code; 2],
+        codes: impl Into<CodePair<'a>>,
         window: Window,
         authority: &Authority,
     ) -> Result<Device, Error> {
         let account = self.owner(serial).await?;
         let purpose = Purpose::Activate(authority);
+        let codes = codes.into();
         let pair = Pair { account: &account, serial, codes, window, purpose };
         Ok(self.decide_pair(&pair).await?.0)
     }
@@ -92,14 +93,15 @@ impl Verifier {
     ///
     /// # Errors
     /// [`Error::Refused`] for a pair that does not prove the device, always at the same cost.
-    pub async fn resync(
+    pub async fn resync<'a>(
         &self,
         serial: &SerialNumber,
-        codes: [&Code; 2],
+        codes: impl Into<CodePair<'a>>,
         window: Window,
     ) -> Result<Resynced, Error> {
         let account = self.owner(serial).await?;
-        let pair = Pair { account: &account, serial, codes, window, purpose: Purpose::Resync };
+        let (codes, purpose) = (codes.into(), Purpose::Resync);
+        let pair = Pair { account: &account, serial, codes, window, purpose };
         let (device, _) = self.decide_pair(&pair).await?;
         Ok(Resynced { drift: device.drift(), device })
     }
@@ -109,14 +111,15 @@ impl Verifier {
     ///
     /// # Errors
     /// [`Error::Refused`] for everything that is wrong with the account, the device or the codes.
-    pub async fn verify_pair(
+    pub async fn verify_pair<'a>(
         &self,
         account: &AccountId,
         serial: &SerialNumber,
-        codes: [&Code; 2],
+        codes: impl Into<CodePair<'a>>,
         window: Window,
     ) -> Result<Verified, Error> {
-        let pair = Pair { account, serial, codes, window, purpose: Purpose::SignIn };
+        let (codes, purpose) = (codes.into(), Purpose::SignIn);
+        let pair = Pair { account, serial, codes, window, purpose };
         Ok(self.decide_pair(&pair).await?.1)
     }
 
@@ -196,7 +199,11 @@ impl Verifier {
         let judge = || {
             let key = enrolled.device.key(&seed)?;
             let spender = self.spender(attempt);
-            Some(enrolled.device.accept_pair(&key, (pair.codes, pair.search()), spender, now))
+            Some(
+                enrolled
+                    .device
+                    .accept_pair(&key, (pair.codes.codes, pair.search()), spender, now),
+            )
         };
         let judged = work.spend(&self.core.counters, judge).ok_or_else(no_codes)?;
         match judged.verdict {

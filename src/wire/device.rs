@@ -233,6 +233,9 @@ pub struct TwoCodes {
         schema(value_type = Vec<String>, min_items = 2, max_items = 2)
     )]
     pub codes: [SecretText; 2],
+    /// Counter of the first code, as in `POST /v1/sessions`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counter: Option<u64>,
     /// The person's browser or address, as in `POST /v1/sessions`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
@@ -336,7 +339,7 @@ impl Attestation {
 impl TwoCodes {
     /// The codes, the earlier one first.
     pub fn new(codes: [&str; 2]) -> TwoCodes {
-        TwoCodes { codes: codes.map(SecretText::from), client: None }
+        TwoCodes { codes: codes.map(SecretText::from), counter: None, client: None }
     }
 }
 

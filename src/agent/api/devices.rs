@@ -15,7 +15,7 @@ use crate::agent::operations::devices::{Addition, Detail, Listing};
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::device::Device;
-use crate::otp::{Algorithm, Code, Counter, Digits, Hotp, Seed, TimeStepSize, Totp};
+use crate::otp::{Algorithm, Code, CodePair, Counter, Digits, Hotp, Seed, TimeStepSize, Totp};
 use crate::verifier::NewFactor;
 use crate::wire;
 use crate::wire::{
@@ -151,7 +151,7 @@ pub(super) async fn activate(
     let [first, second] = two_codes(&body)?;
     let caller = with_client(caller, body.client.as_ref())?;
     let proof = shown_context(&headers)?;
-    let codes = [&first, &second];
+    let codes = pair(&body, [&first, &second]);
     let device = devices::activate(&state, &caller, &serial, codes, proof.as_ref()).await?;
     Ok(Json(view(&state, &device)))
 }
@@ -175,7 +175,8 @@ pub(super) async fn resync(
 ) -> Result<Json<Resynced>, Problem> {
     let [first, second] = two_codes(&body)?;
     let caller = with_client(caller, body.client.as_ref())?;
-    let resynced = devices::resync(&state, &caller, &serial, [&first, &second]).await?;
+    let resynced =
+        devices::resync(&state, &caller, &serial, pair(&body, [&first, &second])).await?;
     let drift_steps = resynced.drift.map_or(0, |drift| drift.steps);
     Ok(Json(Resynced { device: view(&state, &resynced.device), drift_steps }))
 }
@@ -283,6 +284,11 @@ fn factor(body: &CreateDevice) -> Result<NewFactor, Problem> {
         )),
         _ => Err(Problem::bad_input("kind is totp, hotp or recovery")),
     }
+}
+
+/// The codes of a request, and the counter that it names.
+fn pair<'a>(body: &TwoCodes, codes: [&'a Code; 2]) -> CodePair<'a> {
+    CodePair { codes, counter: body.counter.map(Counter) }
 }
 
 fn two_codes(body: &TwoCodes) -> Result<[Code; 2], Problem> {

@@ -16,6 +16,7 @@ use crate::agent::operations::sessions::{Opening, Proof};
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::id::SerialNumber;
+use crate::otp::Counter;
 use crate::session::{Lifetime, SignedContext};
 use crate::time::UnixTime;
 use crate::wire::{
@@ -118,6 +119,11 @@ pub(super) async fn revoke_all(
 fn proof(body: &mut OpenSession) -> Result<Proof, Problem> {
     let credential = body.credential.take().map(document).transpose()?;
     let serial = body.serial.as_deref().map(parse).transpose()?;
+    if body.counter.is_some() && body.codes.is_none() {
+        return Err(Problem::bad_input(
+            "counter is that of the first of two codes: send codes with it",
+        ));
+    }
     match (&body.ceremony_id, credential) {
         (Some(id), Some(answer))
             if serial.is_none() && body.code.is_none() && body.codes.is_none() =>
@@ -141,7 +147,7 @@ fn proof(body: &mut OpenSession) -> Result<Proof, Problem> {
         (Some(code), None, serial) => Ok(Proof::Passcode(serial, parse_code(code.as_str())?)),
         (None, Some([first, second]), Some(serial)) => {
             let codes = [parse_code(first.as_str())?, parse_code(second.as_str())?];
-            Ok(Proof::Pair(serial, codes))
+            Ok(Proof::Pair(serial, codes, body.counter.map(Counter)))
         }
         (None, Some(_), None) => {
             Err(Problem::bad_input("codes need the serial of the device that shows them"))

@@ -6,7 +6,7 @@ use crate::agent::operations::scope;
 use crate::agent::state::State;
 use crate::device::{Device, DeviceState};
 use crate::id::{AccountId, DeviceName, SerialNumber};
-use crate::otp::Code;
+use crate::otp::CodePair;
 use crate::session::SignedContext;
 use crate::store::DeviceList;
 use crate::time::UnixTime;
@@ -118,7 +118,7 @@ pub(crate) async fn activate(
     state: &State,
     caller: &Caller,
     serial: &str,
-    codes: [&Code; 2],
+    codes: CodePair<'_>,
     proof: Option<&SignedContext>,
 ) -> Result<Device, Failure> {
     let (account, serial) = scope::device(state, caller, serial).await?;
@@ -135,7 +135,7 @@ pub(crate) async fn resync(
     state: &State,
     caller: &Caller,
     serial: &str,
-    codes: [&Code; 2],
+    codes: CodePair<'_>,
 ) -> Result<Resynced, Failure> {
     let (account, serial) = scope::device(state, caller, serial).await?;
     let _lane = scope::lane(caller, &account).await;

@@ -9,6 +9,7 @@ use crate::agent::operations::timing::{end_turn, leave_at_interval};
 use crate::agent::state::State;
 use crate::id::{AccountId, OddCharacter, SerialNumber};
 use crate::otp;
+use crate::otp::{CodePair, Counter};
 use crate::session::{AnyContext, Issuer, Lifetime, SignedContext};
 use crate::time::UnixTime;
 use crate::verifier::{CeremonyId, Error, Passcode, Revoked, Verified};
@@ -27,8 +28,9 @@ pub(crate) struct Opening<'a> {
 pub(crate) enum Proof {
     /// A code, of the given device or of the only one.
     Passcode(Option<SerialNumber>, Passcode),
-    /// Two consecutive codes of a device that is out of sync.
-    Pair(SerialNumber, [otp::Code; 2]),
+    /// Two consecutive codes of a device that is out of sync, and the counter of the first one where
+    /// the client knows it.
+    Pair(SerialNumber, [otp::Code; 2], Option<Counter>),
     /// The answer of a security key to a ceremony.
     Key(CeremonyId, Box<AuthenticationResponse>),
     /// No proof: the context will be one without MFA.
@@ -201,15 +203,16 @@ async fn prove<'a>(
     if !caller.sees(account) {
         let (serial, pair) = match &proof {
             Proof::Passcode(serial, _) => (serial.as_ref(), None),
-            Proof::Pair(serial, _) => (Some(serial), Some(window)),
+            Proof::Pair(serial, ..) => (Some(serial), Some(window)),
             Proof::Key(..) | Proof::None => (None, None),
         };
         return Err(verifier.refuse_hidden(account, serial, pair).await?);
     }
     let verified = match proof {
         Proof::Passcode(serial, code) => verifier.verify_code(account, serial.as_ref(), code).await,
-        Proof::Pair(serial, [first, second]) => {
-            verifier.verify_pair(account, &serial, [&first, &second], window).await
+        Proof::Pair(serial, [first, second], counter) => {
+            let codes = CodePair { codes: [&first, &second], counter };
+            verifier.verify_pair(account, &serial, codes, window).await
         }
         Proof::Key(id, answer) => keys.finish_authentication(account, &id, *answer).await,
         Proof::None => return Ok(Proven::Nothing(account)),
