@@ -104,7 +104,8 @@ mod tests {
     #[test]
     fn neighbours_are_near_and_of_the_same_batch() {
         let near = |number: &str, reach| {
-            let near = Batch::neighbours(&serial(number), reach);
+            let serial = serial(number);
+            let near = Batch::neighbours(&serial, reach);
             near.map(String::from).collect::<Vec<String>>()
         };
         assert_eq!(near("AC26000014", 2), ["AC26000015", "AC26000013", "AC26000016", "AC26000012"]);

@@ -10,8 +10,9 @@ use crate::time::UnixTime;
 pub struct FarMatch {
     /// The time step or counter.
     pub factor: u64,
-    /// Seconds between the clock that the code shows and the expected one; none for a counter.
-    pub off: Option<f64>,
+    /// Seconds between the clock that the code shows and the expected one, positive if it is ahead,
+    /// and their standard deviation; none for a counter.
+    pub off: Option<(f64, f64)>,
 }
 
 impl Device {
@@ -22,7 +23,7 @@ impl Device {
     /// doubt: these are old codes, and say nothing about the device.
     pub fn find_far(&self, key: &Key, code: &Code, now: UnixTime) -> Option<FarMatch> {
         match &self.factor {
-            Factor::Totp(totp) if code.has(totp.parameters.digits) => {
+            Factor::Totp(totp) if key.is_as_long_as(code) => {
                 let here = totp.parameters.step_at(now)?;
                 let expected = TimeStep(here.0.saturating_add_signed(totp.drift));
                 let found = totp.parameters.find_far(key, code, expected)?;
@@ -31,10 +32,12 @@ impl Device {
                 let off = offset.checked_sub(
                     totp.drift.checked_mul(i64::from(totp.parameters.step_size.seconds()))?,
                 )?;
-                let off = Some(f64::from(i32::try_from(off).ok()?));
+                let size = f64::from(totp.parameters.step_size.seconds());
+                let doubt = (size * size / 12.0 + OWNER * OWNER).sqrt();
+                let off = Some((f64::from(i32::try_from(off).ok()?), doubt));
                 fresh.then_some(FarMatch { factor: found.0, off })
             }
-            Factor::Hotp(hotp) if code.has(hotp.parameters.digits) => {
+            Factor::Hotp(hotp) if key.is_as_long_as(code) => {
                 let found = hotp.parameters.find_far(key, code, hotp.next?)?;
                 Some(FarMatch { factor: found.0, off: None })
             }
@@ -48,3 +51,6 @@ impl Device {
         self.factor.highest_consumed()
     }
 }
+
+/// Seconds by which people differ in typing a code.
+const OWNER: f64 = 5.0;

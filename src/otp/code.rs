@@ -6,8 +6,6 @@ use std::str::FromStr;
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroize;
 
-use crate::otp::{Counter, Digits};
-
 /// A one-time code: exactly 6 to 8 ASCII digits.
 ///
 /// Spaces, signs and digits of other scripts are refused, so that each code has one spelling.
@@ -17,16 +15,6 @@ pub struct Code {
     /// The digits as a number and, from bit 32 up, their count: leading zeros matter, and one
     /// comparison covers both.
     packed: u64,
-}
-
-/// Two consecutive codes, in the order in which the device showed them.
-#[derive(Clone, Copy, Debug)]
-pub struct CodePair<'a> {
-    /// The codes.
-    pub codes: [&'a Code; 2],
-    /// Counter of the first code, from a client that can read it from the device (RFC 4226 Appendix
-    /// E.4).
-    pub counter: Option<Counter>,
 }
 
 /// The text is no code. The message does not repeat it: a mistyped code is nearly a code.
@@ -39,15 +27,9 @@ impl Code {
         Code { packed: u64::from(digits) << 32 | u64::from(value) }
     }
 
-    /// True if a device of so many digits can show it.
-    pub(crate) fn has(&self, digits: Digits) -> bool {
-        self.packed >> 32 == u64::from(digits.count())
-    }
-}
-
-impl<'a> From<[&'a Code; 2]> for CodePair<'a> {
-    fn from(codes: [&'a Code; 2]) -> CodePair<'a> {
-        CodePair { codes, counter: None }
+    /// Number of its digits.
+    pub(crate) fn digits(&self) -> u8 {
+        u8::try_from(self.packed >> 32).unwrap_or(u8::MAX)
     }
 }
 

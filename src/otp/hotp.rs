@@ -22,6 +22,16 @@ pub struct Hotp {
     pub digits: Digits,
 }
 
+/// Two consecutive codes, in the order in which the device showed them.
+#[derive(Clone, Copy, Debug)]
+pub struct CodePair<'a> {
+    /// The codes.
+    pub codes: [&'a Code; 2],
+    /// Counter of the first code, from a client that can read it from the device (RFC 4226 Appendix
+    /// E.4).
+    pub counter: Option<Counter>,
+}
+
 impl Hotp {
     /// Prepares a seed for this device's parameters.
     pub fn key(&self, seed: &Seed) -> Key {
@@ -73,6 +83,12 @@ impl Hotp {
             Pair::Consumed => PairFound::Consumed,
             Pair::Nowhere => PairFound::Nowhere,
         }
+    }
+}
+
+impl<'a> From<[&'a Code; 2]> for CodePair<'a> {
+    fn from(codes: [&'a Code; 2]) -> CodePair<'a> {
+        CodePair { codes, counter: None }
     }
 }
 

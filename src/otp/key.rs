@@ -87,6 +87,11 @@ impl Key {
         Code::new(self.mac(factor, truncate) % 10u32.pow(u32::from(digits)), digits)
     }
 
+    /// True if the code has as many digits as those of this device.
+    pub(crate) fn is_as_long_as(&self, code: &Code) -> bool {
+        self.digits.0 == code.digits()
+    }
+
     /// Passes HMAC(K, factor) to `read`; the factor is 8 bytes, big-endian (RFC 4226 §5.2).
     fn mac<T>(&self, factor: u64, read: impl FnOnce(&[u8]) -> T) -> T {
         let message = factor.to_be_bytes();

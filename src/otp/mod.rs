@@ -13,10 +13,10 @@ mod seed;
 mod totp;
 mod uri;
 
-pub use code::{BadCode, Code, CodePair};
+pub use code::{BadCode, Code};
 pub(crate) use drift::learn;
 pub use drift::{Drift, Sample, rate};
-pub use hotp::{Counter, Hotp, LOOK_AHEAD, LOOK_BEHIND};
+pub use hotp::{CodePair, Counter, Hotp, LOOK_AHEAD, LOOK_BEHIND};
 pub use key::{Algorithm, Digits, Key, compressions};
 pub use resync::{PairFound, Window};
 pub use seed::{BadSeed, Seed, SpareBits, TypedSeed};

@@ -21,11 +21,11 @@ pub(crate) struct Judgement<T> {
     pub(crate) answer: Result<T, Error>,
     /// The verdict to be counted for metrics, where an input was computed and compared.
     pub(crate) counted: Option<Verdict>,
-    /// What a code showed of its device, noted in memory once this is committed.
+    /// Evidence about the device, noted in memory once this is committed.
     pub(crate) shown: Option<Shown>,
 }
 
-/// What a code, or a pair, shows of the clock or counter of its device.
+/// Evidence of a code or pair about the clock or counter of its device.
 pub(crate) enum Shown {
     /// It is right, and the device is in sync.
     InSync(Place),

@@ -16,11 +16,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::device::{Device, FarMatch, Refusal};
+use crate::device::{Batch, Device, FarMatch, Refusal};
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::Code;
 use crate::store::{Enrolled, Sealer};
 use crate::time::UnixTime;
+use crate::verifier::readings::{Reading, Readings};
 use crate::verifier::seed::open_seed;
 
 /// A device, as looks name it.
@@ -51,6 +52,7 @@ struct Look {
 #[derive(Default)]
 struct Found {
     state: Mutex<State>,
+    readings: Arc<Readings>,
     looks: AtomicU64,
     matches: AtomicU64,
 }
@@ -75,8 +77,8 @@ struct Moved {
 
 impl Looks {
     /// Starts the thread that looks. It ends with this.
-    pub(crate) fn start() -> Looks {
-        let found = Arc::new(Found::default());
+    pub(crate) fn start(readings: Arc<Readings>) -> Looks {
+        let found = Arc::new(Found { readings, ..Found::default() });
         let (queue, asked) = sync_channel(MOST_WAITING);
         let shared = Arc::downgrade(&found);
         // Without a thread, every look is dropped.
@@ -156,13 +158,29 @@ impl Found {
             .is_some_and(|(_, waiting)| *waiting == ticket)
         {
             state.waiting.remove(&device.account);
-            if let Some(found) = found {
+            if let Some(found) = &found {
                 state.remember(device, found, now);
-                self.matches.fetch_add(1, Relaxed);
             }
         }
         drop(state);
+        if let Some(found) = found {
+            self.matches.fetch_add(1, Relaxed);
+            self.read(device, found, now);
+        }
         self.looks.fetch_add(1, Relaxed);
+    }
+
+    /// Passes on what a match says of the clock of its device.
+    fn read(&self, device: &Device, found: FarMatch, now: UnixTime) {
+        let Some((off, doubt)) = found.off else { return };
+        self.readings.missed(&Reading {
+            serial: device.serial.clone(),
+            batch: Batch::of(&device.serial),
+            at: now,
+            off,
+            doubt,
+            clock_was_set: false,
+        });
     }
 }
 
@@ -175,7 +193,7 @@ impl State {
         self.moved(device, now).is_some_and(|moved| moved.out_of_sync)
     }
 
-    fn remember(&mut self, device: &Device, found: FarMatch, now: UnixTime) {
+    fn remember(&mut self, device: &Device, found: &FarMatch, now: UnixTime) {
         let place = place(device);
         if self.devices.len() >= MOST_DEVICES && !self.devices.contains_key(&place) {
             self.devices.retain(|_, moved| moved.lasts(now));

@@ -126,7 +126,7 @@ struct Core {
     older_keys: Mutex<sealing_keys::OlderKeys>,
     limits: Limits,
     queue: queue::Queue,
-    readings: readings::Readings,
+    readings: Arc<readings::Readings>,
     refusals: refusals::Refusals,
     looks: looks::Looks,
     counters: work::Counters,
@@ -216,6 +216,7 @@ impl Verifier {
         clock: Arc<dyn Clock>,
         limits: Limits,
     ) -> Verifier {
+        let readings = Arc::new(readings::Readings::default());
         let core = Core {
             store,
             clock,
@@ -227,9 +228,9 @@ impl Verifier {
             older_keys: Mutex::new(None),
             limits,
             queue: queue::Queue::default(),
-            readings: readings::Readings::default(),
             refusals: refusals::Refusals::default(),
-            looks: looks::Looks::start(),
+            looks: looks::Looks::start(Arc::clone(&readings)),
+            readings,
             counters: work::Counters::default(),
             decoy: work::Decoy::new(),
         };

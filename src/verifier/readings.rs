@@ -58,7 +58,6 @@ impl Readings {
         self.keep(ReadingOf::Accepted, reading);
     }
 
-    #[allow(dead_code, reason = "the look for missed codes follows")]
     /// Keeps the reading of a refused code that was found beyond the window.
     pub(crate) fn missed(&self, reading: &Reading) {
         self.keep(ReadingOf::Missed, reading);

@@ -15,8 +15,8 @@ open_names! {
         PairsSpent = "pairs_spent",
         /// Twenty wrong codes in a row locked the device.
         Locked = "locked",
-        /// Two consecutive codes are needed: the clock or counter of the device has moved away, or a
-        /// restore has left it in doubt.
+        /// Two consecutive codes are needed: the clock or counter of the device has moved away, or
+        /// a restore has left it in doubt.
         OutOfSync = "out_of_sync",
         /// The account has no such device.
         UnknownDevice = "unknown_device",

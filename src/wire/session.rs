@@ -47,8 +47,9 @@ pub struct OpenSession {
         schema(value_type = Option<Vec<String>>, min_items = 2, max_items = 2)
     )]
     pub codes: Option<[SecretText; 2]>,
-    /// Beside `codes` of a counter-based device: the counter of the first one, from a client that can
-    /// read it (RFC 4226 Appendix E.4). The codes are looked for there first, at any distance ahead.
+    /// Beside `codes` of a counter-based device: the counter of the first one, from a client that
+    /// can read it (RFC 4226 Appendix E.4). The codes are looked for there first, at any distance
+    /// ahead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<u64>,
     /// A ceremony that `/v1/security-keys/authenticate/begin` began, for this account or for none.

@@ -41,7 +41,7 @@ fn moved_counter(admin: &Client, account: &str) -> (String, Vec<String>) {
 }
 
 #[test]
-fn out_of_sync_is_told_to_those_who_may_know_and_to_no_others() {
+fn out_of_sync_is_told_only_to_callers_who_may_know() {
     let agent = Agent::start(TCP);
     let admin = admin(&agent);
     let told = Client::tcp(agent.address())

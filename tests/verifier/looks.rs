@@ -1,12 +1,13 @@
 //! Codes that missed, looked for after the answer: what is found, what it changes, and that nothing
 //! is accepted by it.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use test_support::world::{Held, World, both, refused};
 use twostep::device::{DeviceState, Factor, Refusal};
-use twostep::otp::{Code, Counter, Window};
-use twostep::verifier::{Authority, Verifier};
+use twostep::otp::{Code, CodePair, Counter, Window, compressions};
+use twostep::verifier::{Authority, ReadingOf, Verifier};
 
 /// Waits until so many codes were looked for, and returns how many were found.
 async fn looked(verifier: &Verifier, looks: u64) -> u64 {
@@ -36,7 +37,7 @@ async fn counting(world: &World, account: &str) -> Held {
 }
 
 #[tokio::test]
-async fn a_token_whose_clock_moved_is_told_and_two_codes_open_a_session() {
+async fn a_token_out_of_sync_is_told_and_two_codes_help() {
     let world = World::new();
     let held = world.active("alice").await;
     world.pass(86_400);
@@ -46,6 +47,11 @@ async fn a_token_whose_clock_moved_is_told_and_two_codes_open_a_session() {
     assert_eq!(looked(&world.verifier, 1).await, 1);
     assert_eq!(world.device(&held).await, device, "a look changes nothing");
     assert_eq!(world.audit().await.len(), audit);
+    let [.., (ReadingOf::Missed, reading)] = &world.verifier.take_readings()[..] else {
+        panic!("no reading of the code that missed");
+    };
+    assert_eq!((&reading.serial, reading.at), (&held.serial, world.now()));
+    assert!((reading.off + 360.0).abs() <= 20.0 && reading.doubt > 0.0, "{reading:?}");
 
     world.pass(30);
     let code = away.code(world.now());
@@ -60,13 +66,13 @@ async fn a_token_whose_clock_moved_is_told_and_two_codes_open_a_session() {
         .verifier
         .verify_pair(&held.account, &held.serial, both(&pair), Window::Owner)
         .await;
-    verified.unwrap();
+    let _verified = verified.unwrap();
     let wrong = held.wrong(world.now());
     assert_eq!(refusal(&world, &held, wrong).await, Refusal::NoMatch, "in sync again");
 }
 
 #[tokio::test]
-async fn a_throttled_device_is_told_out_of_sync_and_a_locked_one_locked() {
+async fn a_throttled_device_is_told_out_of_sync() {
     let world = World::new();
     let held = world.active("alice").await;
     world.pass(86_400);
@@ -87,7 +93,7 @@ async fn a_throttled_device_is_told_out_of_sync_and_a_locked_one_locked() {
 }
 
 #[tokio::test]
-async fn a_device_is_out_of_sync_for_a_day_or_until_a_success() {
+async fn out_of_sync_ends_with_a_success_or_after_a_day() {
     let world = World::new();
     for success in [true, false] {
         let held = world.active(if success { "alice" } else { "bob" }).await;
@@ -98,7 +104,8 @@ async fn a_device_is_out_of_sync_for_a_day_or_until_a_success() {
         looked(&world.verifier, if success { 1 } else { 3 }).await;
         if success {
             let code = held.code(world.now());
-            world.verifier.verify_code(&held.account, &held.serial, code).await.unwrap();
+            let _verified =
+                world.verifier.verify_code(&held.account, &held.serial, code).await.unwrap();
         } else {
             world.pass(86_399);
             assert_eq!(refusal(&world, &held, held.wrong(world.now())).await, Refusal::OutOfSync);
@@ -122,7 +129,7 @@ async fn steps_are_found_within_60_and_counters_within_100() {
         assert_eq!(found.is_some(), offset.abs() <= 60, "{offset} steps away");
         if let Some(found) = found {
             assert_eq!(found.factor, away.step(now));
-            let off = found.off.unwrap() - f64::from(i32::try_from(offset).unwrap()) * 30.0;
+            let off = found.off.unwrap().0 - f64::from(i32::try_from(offset).unwrap()) * 30.0;
             assert!(off.abs() <= 20.0, "{offset} steps away: {off} s beside");
         }
     }
@@ -140,11 +147,11 @@ async fn steps_are_found_within_60_and_counters_within_100() {
 }
 
 #[tokio::test]
-async fn spent_codes_are_not_out_of_sync_nor_those_of_a_removed_device() {
+async fn spent_codes_are_not_out_of_sync() {
     let world = World::new();
     let held = world.active("alice").await;
     let spent = held.code(world.now());
-    world
+    let _verified = world
         .verifier
         .verify_code(&held.account, &held.serial, spent.clone())
         .await
@@ -179,7 +186,7 @@ async fn a_code_that_was_found_ahead_opens_nothing_alone() {
     assert_eq!(looked(&world.verifier, 1).await, 1);
     // A success of the owner does not make the guess good.
     let code = held.code(world.now());
-    world.verifier.verify_code(&held.account, &held.serial, code).await.unwrap();
+    let _verified = world.verifier.verify_code(&held.account, &held.serial, code).await.unwrap();
     world.pass(40 * 30);
     assert_eq!(held.code(world.now()), guessed);
     let before = world.device(&held).await;
@@ -189,14 +196,14 @@ async fn a_code_that_was_found_ahead_opens_nothing_alone() {
     let pair = world
         .verifier
         .verify_pair(&held.account, &held.serial, both(&pair), Window::Owner);
-    pair.await.unwrap();
+    let _verified = pair.await.unwrap();
     world.pass(60);
     let next = held.code(world.now());
-    world.verifier.verify_code(&held.account, &held.serial, next).await.unwrap();
+    let _verified = world.verifier.verify_code(&held.account, &held.serial, next).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_counter_that_ran_away_is_told_and_two_codes_find_it() {
+async fn a_counter_that_ran_away_is_told_and_found() {
     let world = World::new();
     let held = counting(&world, "alice").await;
     assert_eq!(refusal(&world, &held, held.code_at_step(60)).await, Refusal::NoMatch);
@@ -207,7 +214,7 @@ async fn a_counter_that_ran_away_is_told_and_two_codes_find_it() {
         world
             .verifier
             .verify_pair(&held.account, &held.serial, both(&pair), Window::Owner);
-    verified.await.unwrap();
+    let _verified = verified.await.unwrap();
     let Factor::Hotp(hotp) = world.device(&held).await.factor else { panic!("no counter") };
     assert_eq!(hotp.next, Some(Counter(64)));
 }
@@ -228,4 +235,34 @@ async fn looks_are_few_a_second_and_one_for_each_account() {
     assert!(began.elapsed() >= Duration::from_millis(550), "{:?}", began.elapsed());
     tokio::time::sleep(Duration::from_millis(150)).await;
     assert_eq!(world.verifier.counts().looks, 4, "the second misses were not queued");
+}
+
+#[tokio::test]
+async fn a_named_counter_is_found_ahead_and_never_behind() {
+    let world = World::new();
+    let held = counting(&world, "alice").await;
+    let resync = async |first: u64, named: Option<u64>| {
+        let pair = held.pair_at_step(first + 1);
+        let codes = CodePair { codes: both(&pair), counter: named.map(Counter) };
+        world.verifier.resync(&held.serial, codes, Window::Owner).await
+    };
+    let next = async || match world.device(&held).await.factor {
+        Factor::Hotp(hotp) => hotp.next.unwrap().0,
+        other => panic!("{other:?}"),
+    };
+    let mut costs = BTreeSet::new();
+    for named in [None, Some(5_001), Some(0)] {
+        let real = compressions();
+        assert_eq!(refused(resync(5_000, named).await), Refusal::NoMatch);
+        costs.insert(compressions() - real);
+    }
+    assert_eq!(costs.len(), 1, "a refusal costs the same with a counter: {costs:?}");
+    resync(5_000, Some(5_000)).await.unwrap();
+    assert_eq!(next().await, 5_002);
+    // A consumed pair stays consumed where it is named, and a wrong name leaves the window.
+    assert_eq!(refused(resync(5_000, Some(5_000)).await), Refusal::Replayed { next_code_at: None });
+    assert_eq!(refused(resync(40, Some(40)).await), Refusal::NoMatch);
+    resync(5_010, Some(7)).await.unwrap();
+    assert_eq!(next().await, 5_012);
+    assert_eq!(refused(resync(6_000, Some(u64::MAX)).await), Refusal::NoMatch);
 }

@@ -28,8 +28,8 @@ pub(crate) struct Opening<'a> {
 pub(crate) enum Proof {
     /// A code, of the given device or of the only one.
     Passcode(Option<SerialNumber>, Passcode),
-    /// Two consecutive codes of a device that is out of sync, and the counter of the first one where
-    /// the client knows it.
+    /// Two consecutive codes of a device that is out of sync, and the counter of the first one
+    /// where the client knows it.
     Pair(SerialNumber, [otp::Code; 2], Option<Counter>),
     /// The answer of a security key to a ceremony.
     Key(CeremonyId, Box<AuthenticationResponse>),
