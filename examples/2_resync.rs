@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let resynced = verifier.resync(&serial, [&first, &second], Window::Owner).await?;
     let drift = resynced.drift.ok_or("a device with a clock")?;
     println!("two codes: found, {} steps ({} s) ahead", drift.steps, drift.seconds);
-    assert_eq!((drift.steps, drift.seconds), (8, 240));
+    assert_eq!(drift.steps, 8);
 
     // The learned drift applies from now on.
     clock.advance(Duration::from_secs(30));

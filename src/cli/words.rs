@@ -89,20 +89,34 @@ pub(super) fn drift(device: &Device) -> Vec<String> {
             short_drift(device)
         )],
     };
-    if let Some(rate) = device.drift_ppm {
-        let a_week = rate.abs() * 0.6048;
-        let way = if rate < 0.0 { "loses" } else { "gains" };
-        lines.push(match rate.abs() {
-            ..1.0 => "its clock keeps time; the difference does not grow".to_owned(),
-            _ => format!("its clock {way} {a_week:.1} seconds a week ({rate:+.0} ppm)"),
-        });
-    }
+    lines.extend(device.drift_ppm.map(|rate| rate_of(rate, device.drift_ppm_doubt)));
+    lines.extend(device.window_steps.zip(device.guess_odds).map(|(steps, odds)| {
+        let steps = count(steps, "step");
+        format!("a code is accepted up to {steps} either side; odds of a guess: {odds:.1e}")
+    }));
+    lines.extend(device.expected_to_work_until.map(|until| match seconds_from_now(*until) {
+        1.. => format!("the next code is expected to work until {}", at(Some(until))),
+        _ => "not used for long: its next code may be refused, and two codes find it".to_owned(),
+    }));
     if steps != 0 {
         lines
             .push("its codes are expected there: nothing to do while they are accepted".to_owned());
         lines.push("is the agent's own clock right? twostep doctor".to_owned());
     }
     lines
+}
+
+/// The rate of a clock and its standard deviation, both in parts per million.
+fn rate_of(rate: f64, doubt: Option<f64>) -> String {
+    let a_week = rate.abs() * 0.6048;
+    let way = if rate < 0.0 { "loses" } else { "gains" };
+    let doubt = doubt.unwrap_or(0.0);
+    let ppm = format!("{rate:+.1} ± {doubt:.1} ppm");
+    match rate.abs() {
+        size if size < doubt && doubt > 3.0 => format!("the rate of its clock is not known: {ppm}"),
+        ..1.0 => format!("its clock keeps time; the difference does not grow ({ppm})"),
+        _ => format!("its clock {way} {a_week:.1} seconds a week ({ppm})"),
+    }
 }
 
 /// Rows below a heading, in columns as wide as their widest cell.
@@ -174,6 +188,22 @@ mod tests {
         let lines = drift(&device);
         assert!(lines[0].contains("behind the agent's"), "{lines:?}");
         assert!(lines[1].contains("loses 7.5 seconds a week"), "{lines:?}");
+        device.drift_ppm_doubt = Some(15.0);
+        assert!(drift(&device)[1].contains("not known: -12.4 ± 15.0 ppm"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_clock_is_shown_with_its_window_and_its_end() {
+        let serial = "GAHT12345678".parse().unwrap();
+        let mut device = Device::new(serial, MfaKind::Totp, DeviceState::Active);
+        (device.drift_steps, device.drift_seconds) = (Some(0), Some(4));
+        (device.window_steps, device.guess_odds) = (Some(2), Some(5e-6));
+        device.expected_to_work_until = Some("2999-01-01T00:00:00Z".to_owned().try_into().unwrap());
+        let said = drift(&device).join("\n");
+        assert!(said.contains("up to 2 steps either side; odds of a guess: 5.0e-6"), "{said}");
+        assert!(said.contains("expected to work until 2999-01-01T00:00:00Z (in "), "{said}");
+        device.expected_to_work_until = Some("1999-01-01T00:00:00Z".to_owned().try_into().unwrap());
+        assert!(drift(&device).join("\n").contains("two codes find it"));
     }
 
     #[test]

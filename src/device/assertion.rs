@@ -35,7 +35,7 @@ impl Device {
         match verdict {
             Verdict::Accepted => device.concluded(verdict, Budget::Own, now),
             // Failures of keys are not counted: guessing a signature is hopeless.
-            Verdict::Refused(_) => Judged { device, verdict },
+            Verdict::Refused(_) => Judged { device, verdict, reading: None },
         }
     }
 
@@ -105,7 +105,7 @@ mod tests {
             (u32::MAX, 0, false),
         ] {
             let before = key(seen);
-            let Judged { device, verdict } = before.assert(&assertion(shown), later);
+            let Judged { device, verdict, .. } = before.assert(&assertion(shown), later);
             if grew {
                 let is = device.credential().unwrap();
                 assert_eq!(
@@ -135,7 +135,7 @@ mod tests {
             (u32::MAX, 1, true),
         ] {
             let (before, assertion) = (of(seen, true), assertion(shown));
-            let Judged { device, verdict } = before.assert(&assertion, NOW);
+            let Judged { device, verdict, .. } = before.assert(&assertion, NOW);
             let is = device.credential().unwrap().sign_count;
             assert_eq!(
                 (verdict, is, before.sign_count_fell(&assertion)),

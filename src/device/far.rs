@@ -2,7 +2,7 @@
 //! out of sync.
 
 use crate::device::{Device, Factor};
-use crate::otp::{Code, Key, TimeStep};
+use crate::otp::{Code, Evidence, Key};
 use crate::time::UnixTime;
 
 /// A match of a code beyond the window of a sign-in, above everything consumed.
@@ -24,17 +24,11 @@ impl Device {
     pub fn find_far(&self, key: &Key, code: &Code, now: UnixTime) -> Option<FarMatch> {
         match &self.factor {
             Factor::Totp(totp) if key.is_as_long_as(code) => {
-                let here = totp.parameters.step_at(now)?;
-                let expected = TimeStep(here.0.saturating_add_signed(totp.drift));
-                let found = totp.parameters.find_far(key, code, expected)?;
+                let found = totp.parameters.find_far(key, code, totp.expected_step(now)?)?;
                 let fresh = totp.spent().is_none_or(|spent| found > spent);
-                let offset = totp.parameters.offset_from_mid_step(found, now);
-                let off = offset.checked_sub(
-                    totp.drift.checked_mul(i64::from(totp.parameters.step_size.seconds()))?,
-                )?;
-                let size = f64::from(totp.parameters.step_size.seconds());
-                let doubt = (size * size / 12.0 + OWNER * OWNER).sqrt();
-                let off = Some((f64::from(i32::try_from(off).ok()?), doubt));
+                let measured = totp.parameters.measurement(found, now, Evidence::Code);
+                let reading = totp.clock.compared(measured, now);
+                let off = Some((reading.off, reading.doubt));
                 fresh.then_some(FarMatch { factor: found.0, off })
             }
             Factor::Hotp(hotp) if key.is_as_long_as(code) => {
@@ -51,6 +45,3 @@ impl Device {
         self.factor.highest_consumed()
     }
 }
-
-/// Seconds by which people differ in typing a code.
-const OWNER: f64 = 5.0;

@@ -6,21 +6,25 @@ use std::time::Duration;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::device::{
-    Budget, Device, DeviceState, Factor, HotpState, RecoveryDigest, Refusal, SAMPLES, Throttle,
-    TotpState,
+    Budget, Device, DeviceState, Factor, HotpState, RecoveryDigest, Refusal, Throttle, TotpState,
 };
 use crate::id::CallerId;
-use crate::otp::{Code, Counter, Key, PairFound, Sample, TimeStep, TotpMatch, Window, learn};
+use crate::otp::{
+    ClockReading, Code, Counter, Evidence, Key, PairFound, TimeStep, TotpMatch, Window,
+};
 use crate::time::UnixTime;
 
 /// A judged input: the next state, and the verdict that holds once that state is committed.
 #[must_use]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
     /// The device after the judgement.
     pub device: Device,
     /// The verdict.
     pub verdict: Verdict,
+    /// What an accepted code said of the device's clock; none for a device without a clock, and
+    /// before anything was expected of it.
+    pub reading: Option<ClockReading>,
 }
 
 /// A verdict.
@@ -92,10 +96,11 @@ impl Device {
     pub fn accept(&self, key: &Key, code: &Code, budget: Budget, now: UnixTime) -> Judged {
         let mut device = self.clone();
         let replayed = |next_code_at| Verdict::Refused(Refusal::Replayed { next_code_at });
+        let mut reading = None;
         let verdict = match &mut device.factor {
-            Factor::Totp(totp) => match totp.parameters.find(key, code, now, totp.drift) {
+            Factor::Totp(totp) => match totp.find(key, code, now) {
                 Some(matched) if totp.spent().is_none_or(|spent| matched.step > spent) => {
-                    totp.consume(matched, now);
+                    reading = totp.consume(matched, Evidence::Code, now);
                     Verdict::Accepted
                 }
                 Some(matched) if totp.watermark.is_none_or(|consumed| matched.step > consumed) => {
@@ -117,7 +122,7 @@ impl Device {
             },
             Factor::SecurityKey(_) | Factor::Recovery(_) => Verdict::Refused(Refusal::NoMatch),
         };
-        device.concluded(verdict, budget, now)
+        Judged { reading, ..device.concluded(verdict, budget, now) }
     }
 
     /// Time until which all displayed codes count as used, if it is later than after a login: the
@@ -213,23 +218,22 @@ impl Device {
     ) -> Judged {
         let mut device = self.clone();
         let window = search.window;
+        let mut reading = None;
         let verdict = match &mut device.factor {
-            Factor::Totp(totp) => {
-                match totp.parameters.find_pair(key, codes, now, totp.watermark, window) {
-                    PairFound::At(matched)
-                        if !search.is_vouched_for() && !totp.is_past_doubt(matched.step) =>
-                    {
-                        Verdict::Refused(Refusal::OutOfSync)
-                    }
-                    PairFound::At(matched) => {
-                        totp.doubtful = None;
-                        totp.consume(matched, now);
-                        Verdict::Accepted
-                    }
-                    PairFound::Consumed => Verdict::Refused(Refusal::ClockWentBack),
-                    PairFound::Nowhere => Verdict::Refused(Refusal::NoMatch),
+            Factor::Totp(totp) => match totp.find_pair(key, codes, window, now) {
+                PairFound::At(matched)
+                    if !search.is_vouched_for() && !totp.is_past_doubt(matched.step) =>
+                {
+                    Verdict::Refused(Refusal::OutOfSync)
                 }
-            }
+                PairFound::At(matched) => {
+                    totp.doubtful = None;
+                    reading = totp.consume(matched, Evidence::Pair, now);
+                    Verdict::Accepted
+                }
+                PairFound::Consumed => Verdict::Refused(Refusal::ClockWentBack),
+                PairFound::Nowhere => Verdict::Refused(Refusal::NoMatch),
+            },
             Factor::Hotp(hotp) => match hotp.find_pair(key, codes, search) {
                 PairFound::At(second) => {
                     *hotp = HotpState { next: second.next(), pair_needed: false, ..*hotp };
@@ -255,7 +259,7 @@ impl Device {
             }
             Verdict::Refused(_) => {}
         }
-        Judged { device, verdict }
+        Judged { device, verdict, reading }
     }
 
     /// Updates the counts of failures: only a success of this device clears them, only a code
@@ -275,7 +279,7 @@ impl Device {
             }
             (Verdict::Accepted | Verdict::Refused(_), _) => {}
         }
-        Judged { device: self, verdict }
+        Judged { device: self, verdict, reading: None }
     }
 }
 
@@ -301,26 +305,30 @@ impl HotpState {
 }
 
 impl TotpState {
-    /// Raises the watermark to the step, and learns the drift.
-    fn consume(&mut self, matched: TotpMatch, now: UnixTime) {
-        let (drift, moved) = learn(self.drift, matched, self.drift_moved_at, now);
+    fn find(&self, key: &Key, code: &Code, now: UnixTime) -> Option<TotpMatch> {
+        self.parameters.find(key, code, now, &self.clock.foretell(now))
+    }
+
+    fn find_pair(
+        &self,
+        key: &Key,
+        codes: [&Code; 2],
+        window: Window,
+        now: UnixTime,
+    ) -> PairFound<TotpMatch> {
+        let (clock, limits) = (self.clock.foretell(now), (self.watermark, window));
+        self.parameters.find_pair_near(key, codes, (now, &clock), limits)
+    }
+
+    /// Raises the watermark to the step, and learns from it what the device's clock says.
+    fn consume(
+        &mut self,
+        matched: TotpMatch,
+        evidence: Evidence,
+        now: UnixTime,
+    ) -> Option<ClockReading> {
         self.watermark = self.watermark.max(Some(matched.step));
-        self.drift = drift;
-        if moved {
-            self.drift_moved_at = Some(now);
-        }
-        // Samples from before the clock was set are meaningless now.
-        if moved && matched.clock_was_set {
-            self.samples.clear();
-        }
-        if self.samples.last().is_none_or(|last| now.since(last.at) >= SAMPLE_EVERY) {
-            self.samples.push(Sample {
-                at: now,
-                offset: self.parameters.offset_from_mid_step(matched.step, now),
-            });
-            let surplus = self.samples.len().saturating_sub(SAMPLES);
-            self.samples.drain(..surplus);
-        }
+        self.clock.learn(self.parameters.measurement(matched.step, now, evidence), now)
     }
 
     /// True if no code of this step can have been accepted before the last restore, nor the one
@@ -331,7 +339,8 @@ impl TotpState {
 
     /// Time at which the device, by its drift, shows the first step that is good again.
     fn next_code_at(&self, now: UnixTime) -> Option<UnixTime> {
-        let step = i128::from(self.spent()?.0) + 1 - i128::from(self.drift);
+        let drift = self.parameters.drift(&self.clock.foretell(now)).steps;
+        let step = i128::from(self.spent()?.0) + 1 - i128::from(drift);
         let at =
             step * i128::from(self.parameters.step_size.seconds()) + i128::from(self.parameters.t0);
         Some(UnixTime(u64::try_from(at).ok()?).max(now.plus(Duration::from_secs(1))))
@@ -340,6 +349,3 @@ impl TotpState {
 
 /// Longest time that a device stays pending.
 pub const PENDING_FOR: Duration = Duration::from_secs(86_400);
-
-/// Shortest time between two samples of a clock.
-const SAMPLE_EVERY: Duration = Duration::from_secs(3_600);

@@ -13,6 +13,7 @@ mod judge;
 mod kind;
 mod recovery;
 mod refusal;
+mod stored;
 mod throttle;
 
 pub use allowance::PairAllowance;
@@ -30,7 +31,7 @@ pub use throttle::Throttle;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, DeviceName, SerialNumber};
-use crate::otp::{Counter, Drift, Hotp, Key, Sample, Seed, TimeStep, Totp, Window};
+use crate::otp::{ClockModel, Counter, Drift, Hotp, Key, Seed, TimeStep, Totp, Window};
 use crate::time::UnixTime;
 use crate::webauthn::Credential;
 
@@ -106,6 +107,7 @@ pub enum Factor {
 
 /// State of a time-based device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "stored::StoredTotp", into = "stored::StoredTotp")]
 pub struct TotpState {
     /// Parameters.
     pub parameters: Totp,
@@ -113,15 +115,9 @@ pub struct TotpState {
     pub watermark: Option<TimeStep>,
     /// Steps up to this one may have been consumed after the backup that was restored: only an
     /// administrator's pair is accepted there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubtful: Option<TimeStep>,
-    /// Offset of its clock from ours, in steps.
-    pub drift: i64,
-    /// Time of the drift's last move.
-    pub drift_moved_at: Option<UnixTime>,
-    /// Measurements of its clock by successes, oldest first; at most [`SAMPLES`], at least an hour
-    /// apart.
-    pub samples: Vec<Sample>,
+    /// What its successes have told of its clock.
+    pub clock: ClockModel,
 }
 
 /// State of a counter-based device.
@@ -237,23 +233,26 @@ impl Device {
         matches!(self.state, DeviceState::Active | DeviceState::Locked)
     }
 
-    /// Offset of its clock from ours; `None` for a device without a clock.
-    pub fn drift(&self) -> Option<Drift> {
+    /// Expected offset of its clock from ours at `now`; `None` for a device without a clock.
+    pub fn drift(&self, now: UnixTime) -> Option<Drift> {
         match &self.factor {
-            Factor::Totp(totp) => {
-                let seconds =
-                    totp.drift.saturating_mul(i64::from(totp.parameters.step_size.seconds()));
-                Some(Drift { steps: totp.drift, seconds })
-            }
+            Factor::Totp(totp) => Some(totp.parameters.drift(&totp.clock.foretell(now))),
             Factor::Hotp(_) | Factor::SecurityKey(_) | Factor::Recovery(_) => None,
         }
     }
 
-    /// True if a pair found it beyond an owner's window, which takes an administrator.
-    pub fn found_beyond_owners_reach(&self, before: &Device) -> bool {
+    /// True if a pair that was accepted at `now` found it beyond an owner's window, which takes an
+    /// administrator.
+    pub fn found_beyond_owners_reach(&self, before: &Device, now: UnixTime) -> bool {
         match (&self.factor, &before.factor) {
-            (Factor::Totp(found), Factor::Totp(_)) => {
-                found.drift.unsigned_abs() > Window::Owner.steps()
+            (Factor::Totp(found), Factor::Totp(before)) => {
+                let expected = [before.expected_step(now), before.parameters.step_at(now)];
+                found.watermark.is_some_and(|found| {
+                    expected
+                        .into_iter()
+                        .flatten()
+                        .all(|step| found.0.abs_diff(step.0) > Window::Owner.steps())
+                })
             }
             (Factor::Hotp(found), Factor::Hotp(before)) => {
                 let next = |state: &HotpState| state.next.map_or(0, |counter| counter.0);
@@ -399,12 +398,21 @@ impl TotpState {
         self.watermark.max(self.doubtful)
     }
 
+    /// The step that its clock is expected to show at `now`; `None` before its `T0`.
+    pub fn expected_step(&self, now: UnixTime) -> Option<TimeStep> {
+        self.parameters.expected_step(now, &self.clock.foretell(now))
+    }
+
     /// The highest step that a code could have had until `now`, of a token that a pair in this
-    /// window had found.
+    /// window had found. An owner's pair finds it this far from the expected step, and nothing is
+    /// expected beyond an administrator's window.
     fn ahead(&self, now: UnixTime, window: Window) -> Option<TimeStep> {
-        let lead = self.drift.max(0).unsigned_abs().max(window.steps()).saturating_add(1);
         let step = self.parameters.step_at(now)?;
-        Some(TimeStep(step.0.saturating_add(lead)))
+        let beyond = match window {
+            Window::Owner => step.max(self.expected_step(now)?),
+            Window::Admin => TimeStep(step.0.saturating_add(CODES_AHEAD)),
+        };
+        Some(TimeStep(beyond.0.saturating_add(window.steps()).saturating_add(1)))
     }
 }
 
@@ -429,5 +437,5 @@ impl Factor {
     }
 }
 
-/// Number of stored samples of a clock.
-pub const SAMPLES: usize = 16;
+/// The most steps by which an accepted code may lie ahead of the expected one.
+const CODES_AHEAD: u64 = 3;

@@ -131,6 +131,11 @@ impl Digits {
     pub fn count(self) -> u8 {
         self.0
     }
+
+    /// The probability that a guessed code is right at one of so many steps or counters.
+    pub fn odds_of(self, candidates: u8) -> f64 {
+        f64::from(candidates) / 10_f64.powi(i32::from(self.0))
+    }
 }
 
 impl TryFrom<u8> for Digits {

@@ -5,21 +5,24 @@
 
 mod code;
 mod drift;
+mod filter;
 mod hotp;
 mod key;
 mod resync;
 mod search;
 mod seed;
+mod steps;
 mod totp;
 mod uri;
 
 pub use code::{BadCode, Code};
-pub(crate) use drift::learn;
-pub use drift::{Drift, Sample, rate};
+pub use drift::{ClockModel, ClockReading, Drift, Foretold, RatePrior};
+pub(crate) use drift::{Evidence, Sample};
 pub use hotp::{CodePair, Counter, Hotp, LOOK_AHEAD, LOOK_BEHIND};
 pub use key::{Algorithm, Digits, Key, compressions};
 pub use resync::{PairFound, Window};
 pub use seed::{BadSeed, Seed, SpareBits, TypedSeed};
+pub use steps::StepWindow;
 pub use totp::{TimeStep, TimeStepSize, Totp, TotpMatch};
 pub use uri::{BadUri, KeyUri, MovingFactor};
 

@@ -82,10 +82,14 @@ impl Judge for Enforced {
         judged.verdict == Verdict::Accepted
     }
 
-    fn expected(&self, _now: UnixTime) -> Expected {
-        let steps = self.device.drift().map_or(0, |drift| drift.seconds);
-        let offset = i32::try_from(steps).map_or(0.0, f64::from);
-        Expected { offset, doubt: None }
+    fn expected(&self, now: UnixTime) -> Expected {
+        match &self.device.factor {
+            Factor::Totp(totp) => {
+                let foretold = totp.clock.foretell(now);
+                Expected { offset: foretold.offset, doubt: Some(foretold.offset_doubt) }
+            }
+            _ => Expected { offset: 0.0, doubt: None },
+        }
     }
 
     fn works_for(&self, _now: UnixTime) -> Option<f64> {

@@ -61,7 +61,7 @@ use std::pin::Pin;
 
 use crate::device::{Device, DeviceState, MfaKind};
 use crate::id::{AccountId, SerialNumber};
-use crate::otp::{Sample, Totp};
+use crate::otp::{ClockModel, Totp};
 use crate::time::UnixTime;
 
 /// The future of a store's method, boxed, so that the program can choose its store when it starts.
@@ -306,10 +306,12 @@ pub struct FleetDevice {
     pub state: DeviceState,
     /// The algorithm, digits and step size.
     pub parameters: Totp,
-    /// Steps by which its clock differs from ours.
-    pub drift: i64,
-    /// Measurements of its clock, oldest first.
-    pub samples: Vec<Sample>,
+    /// What is known of its clock.
+    pub clock: ClockModel,
+    /// Time of its addition.
+    pub created_at: UnixTime,
+    /// Time of its last accepted code.
+    pub last_used_at: Option<UnixTime>,
 }
 
 /// The store is at fault.

@@ -30,6 +30,14 @@ impl UnixTime {
         UnixTime(self.0.saturating_sub(duration.as_secs()))
     }
 
+    /// Noon in UTC of a day that is written `2024-03-01`.
+    ///
+    /// # Errors
+    /// [`BadDay`] for what is no day.
+    pub fn noon(day: &str) -> Result<UnixTime, BadDay> {
+        utc(&format!("{day}T12:00:00")).ok_or(BadDay)
+    }
+
     /// The time from `earlier` to `self`; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: UnixTime) -> Duration {
@@ -64,6 +72,18 @@ impl fmt::Display for UnixTime {
 /// A text that is no date; the words say what one looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadTime;
+
+/// A text that is no day; the words say what one looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadDay;
+
+impl fmt::Display for BadDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a day is written 2026-11-22")
+    }
+}
+
+impl std::error::Error for BadDay {}
 
 /// Reads RFC 3339 (§5.6) with any offset; fractions of seconds are cut off.
 impl FromStr for UnixTime {
@@ -238,6 +258,14 @@ mod tests {
             "2026-01-01T00:00:00Zé",
         ] {
             assert_eq!(wrong.parse::<UnixTime>(), Err(BadTime), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_day_begins_half_a_day_before_its_noon() {
+        assert_eq!(UnixTime::noon("1970-01-02"), Ok(UnixTime(129_600)));
+        for wrong in ["", "1970-1-2", "1970-02-30", "2024-03-01T", "2024-03-01 ", "2024/03/01"] {
+            assert_eq!(UnixTime::noon(wrong), Err(BadDay), "{wrong}");
         }
     }
 

@@ -8,7 +8,7 @@ use crate::device::{
     TotpState,
 };
 use crate::id::{AccountId, DeviceName, SerialNumber};
-use crate::otp::{Counter, Hotp, Seed, Totp};
+use crate::otp::{ClockModel, Counter, Hotp, RatePrior, Seed, Totp};
 use crate::store::{
     Account, AccountSnapshot, Action, Enrolled, Event, Fingerprints, Sealer, Write, random,
 };
@@ -53,6 +53,15 @@ pub enum NewFactor {
     Recovery,
 }
 
+/// What is known of the clock of a new time-based device.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ClockFacts {
+    /// Time at which its maker set it.
+    pub set_at: Option<UnixTime>,
+    /// The rate of its kind, as devices of its batch have it.
+    pub rate: Option<RatePrior>,
+}
+
 /// A device that was added, with what is shown this once and never again.
 #[derive(Debug)]
 pub struct Added {
@@ -67,6 +76,7 @@ pub struct Added {
 /// One try to add a device: the account as it was loaded, the time.
 struct Addition<'a> {
     new: &'a NewDevice,
+    clock: ClockFacts,
     serial: &'a SerialNumber,
     seen: Option<&'a AccountSnapshot>,
     now: UnixTime,
@@ -92,6 +102,20 @@ impl Verifier {
     /// [`Error::TooManyDevices`], [`Error::MfaRequired`] if `authority` is the owner's without a
     /// fresh context, [`Error::Contended`], [`Error::Clock`], [`Error::Store`] or [`Error::Key`].
     pub async fn add(&self, new: NewDevice, authority: &Authority) -> Result<Added, Error> {
+        self.add_with_clock(new, ClockFacts::default(), authority).await
+    }
+
+    /// Adds a device as [`add`](Verifier::add) does, with what is known of its clock.
+    ///
+    /// # Errors
+    /// As those of [`add`](Verifier::add); [`Error::BadInput`] for a clock that was set in the
+    /// future, or of a device without one.
+    pub async fn add_with_clock(
+        &self,
+        new: NewDevice,
+        clock: ClockFacts,
+        authority: &Authority,
+    ) -> Result<Added, Error> {
         let sealer = self.keys().await?;
         let serial = match &new.serial {
             Some(serial) => serial.clone(),
@@ -103,7 +127,8 @@ impl Verifier {
             if let Some(seen) = &seen {
                 self.may_change_devices(seen, authority, now).await?;
             }
-            let addition = Addition { new, serial, seen: seen.as_ref(), now };
+            clock.may_be_of(&new.factor, now)?;
+            let addition = Addition { new, clock, serial, seen: seen.as_ref(), now };
             self.judge_addition(&addition, sealer).await
         });
         Ok(decided.await?.0)
@@ -118,7 +143,8 @@ impl Verifier {
         let devices = addition.devices();
         let voided = self.voided(new, devices)?;
         let made = Made::new(&new.factor, sealer, &new.account)?;
-        let device = addition.device(made.factor, made.generated);
+        let factor = addition.clock.given_to(made.factor, made.generated);
+        let device = addition.device(factor, made.generated);
         let device = if made.generated { device } else { self.above_restore(device).await? };
         let giving_way = match device.state {
             DeviceState::Pending => self.giving_way(devices),
@@ -205,6 +231,34 @@ impl Verifier {
         let stay = self.core.limits.pending_per_account.max(1) - 1;
         pending.truncate(pending.len().saturating_sub(stay));
         pending
+    }
+}
+
+impl ClockFacts {
+    /// Refuses a setting in the future, later today excepted: of a day only its noon is known.
+    fn may_be_of(&self, factor: &NewFactor, now: UnixTime) -> Result<(), Error> {
+        let bad = |why: &str| Err(Error::BadInput(why.to_owned()));
+        match self.set_at {
+            Some(_) if !matches!(factor, NewFactor::Totp { .. }) => {
+                bad("only a time-based device has a clock that its maker set")
+            }
+            Some(at) if at > now.plus(Duration::from_secs(43_200)) => {
+                bad("the clock of a device cannot have been set in the future")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The factor with the model that its clock begins with.
+    fn given_to(&self, factor: Factor, generated: bool) -> Factor {
+        let Factor::Totp(totp) = factor else { return factor };
+        let usual = if generated { RatePrior::APP } else { RatePrior::HARDWARE };
+        let rate = self.rate.unwrap_or(usual);
+        let clock = match self.set_at {
+            Some(at) => ClockModel::set_by_maker(rate, at),
+            None => ClockModel::new(rate),
+        };
+        Factor::Totp(TotpState { clock, ..totp })
     }
 }
 

@@ -39,7 +39,7 @@ mod verified;
 mod verify;
 mod work;
 
-pub use add::{Added, NewDevice, NewFactor};
+pub use add::{Added, ClockFacts, NewDevice, NewFactor};
 pub use api_key::NewApiKey;
 pub use authority::{Authority, FreshMfa};
 pub use bound::BoundSession;

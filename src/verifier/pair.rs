@@ -102,8 +102,8 @@ impl Verifier {
         let account = self.owner(serial).await?;
         let (codes, purpose) = (codes.into(), Purpose::Resync);
         let pair = Pair { account: &account, serial, codes, window, purpose };
-        let (device, _) = self.decide_pair(&pair).await?;
-        Ok(Resynced { drift: device.drift(), device })
+        let (device, verified) = self.decide_pair(&pair).await?;
+        Ok(Resynced { drift: device.drift(verified.at()), device })
     }
 
     /// Verifies an account by two consecutive codes of a device that is out of sync, and
@@ -234,7 +234,7 @@ impl Verifier {
                 (vec![update, protect], vec![about(Action::DeviceActivated)])
             }
             Purpose::Resync | Purpose::SignIn => {
-                let wide = device.found_beyond_owners_reach(&enrolled.device);
+                let wide = device.found_beyond_owners_reach(&enrolled.device, now);
                 let wide = wide.then(|| about(Action::DeviceWideResync));
                 let resynced = std::iter::once(about(Action::DeviceResynced));
                 let noted = note_success((&seen.account, seen.revision), client.tag, now);

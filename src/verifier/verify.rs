@@ -192,7 +192,7 @@ impl Verifier {
         enrolled: &Enrolled,
         judged: Judged,
     ) -> Judgement<Proof> {
-        let (&Attempt { seen, ref client, now, .. }, Judged { device, verdict }) =
+        let (&Attempt { seen, ref client, now, .. }, Judged { device, verdict, .. }) =
             (attempt, judged);
         let serial = device.serial.clone();
         let about = |action| self.event(now, action).account(&seen.account.id).serial(&serial);

@@ -51,15 +51,29 @@ pub struct Device {
     /// The lowest counter not consumed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<u64>,
-    /// Time steps that its clock is ahead of ours; negative: behind.
+    /// Time steps that its clock is expected to be ahead of ours, to the nearest; negative: behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift_steps: Option<i64>,
-    /// The drift in seconds.
+    /// The same in seconds, as expected at this moment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift_seconds: Option<i64>,
-    /// The rate of its clock, in parts per million; positive: fast. Absent until it is known.
+    /// The rate of its clock, in parts per million; positive: fast. Absent until a code was
+    /// accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift_ppm: Option<f64>,
+    /// The standard deviation of that rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift_ppm_doubt: Option<f64>,
+    /// The number of time steps either side of the expected one at which a code is accepted now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window_steps: Option<u8>,
+    /// The probability that one guessed code is accepted now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guess_odds: Option<f64>,
+    /// The time until which its next code is expected to be accepted at the first try; two codes
+    /// find it again after that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_to_work_until: Option<Timestamp>,
     /// The number of recovery codes left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub codes_left: Option<usize>,
@@ -146,6 +160,10 @@ pub struct CreateDevice {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(format = "uint64"))]
     pub counter: Option<u64>,
+    /// The day on which the maker set the clock of a `totp` token, as `2024-03-01`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
+    pub clock_set: Option<String>,
 }
 
 /// A device that was added, with what is shown only once.
@@ -276,6 +294,10 @@ impl Device {
             drift_steps: None,
             drift_seconds: None,
             drift_ppm: None,
+            drift_ppm_doubt: None,
+            window_steps: None,
+            guess_odds: None,
+            expected_to_work_until: None,
             codes_left: None,
             credential_id: None,
             aaguid: None,
@@ -302,6 +324,7 @@ impl CreateDevice {
             digits: None,
             period: None,
             counter: None,
+            clock_set: None,
         }
     }
 

@@ -19,4 +19,5 @@ pub mod scratch;
 pub mod sockets;
 pub mod timing;
 pub mod tools;
+pub mod window;
 pub mod world;

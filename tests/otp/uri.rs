@@ -9,7 +9,7 @@ use proptest::test_runner::Config;
 
 use test_support::tools;
 use twostep::otp::{
-    Counter, Digits, Hotp, KeyUri, LOOK_AHEAD, MovingFactor, Seed, TimeStepSize, Totp,
+    Counter, Digits, Foretold, Hotp, KeyUri, LOOK_AHEAD, MovingFactor, Seed, TimeStepSize, Totp,
 };
 use twostep::time::UnixTime;
 
@@ -74,7 +74,12 @@ fn pyotp_reads_our_uris_and_shows_our_codes() {
         match uri.factor {
             MovingFactor::Time(step_size) => {
                 let totp = Totp { algorithm: uri.algorithm, digits: uri.digits, step_size, t0: 0 };
-                let found = totp.find(&totp.key(&uri.seed), &code(shown), UnixTime(*number), 0);
+                let found = totp.find(
+                    &totp.key(&uri.seed),
+                    &code(shown),
+                    UnixTime(*number),
+                    &Foretold::default(),
+                );
                 assert_eq!(found.map(|found| found.offset), Some(0), "{uri:?} at {number}");
             }
             MovingFactor::Counter(Counter(next)) => {

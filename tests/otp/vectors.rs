@@ -1,7 +1,8 @@
 //! The test values of the two RFCs.
 
 use twostep::otp::{
-    Algorithm, Code, Counter, Hotp, LOOK_AHEAD, LOOK_BEHIND, Seed, TimeStep, Totp, TotpMatch,
+    Algorithm, Code, Counter, Foretold, Hotp, LOOK_AHEAD, LOOK_BEHIND, Seed, TimeStep, Totp,
+    TotpMatch,
 };
 use twostep::time::UnixTime;
 
@@ -37,7 +38,8 @@ fn codes_of_rfc_6238_appendix_b_are_found_at_their_step() {
             Algorithm::Sha256 => 32,
             Algorithm::Sha512 => 64,
         }));
-        let found_at = |now, text: &str| totp.find(&key, &code(text), UnixTime(now), 0);
+        let found_at =
+            |now, text: &str| totp.find(&key, &code(text), UnixTime(now), &Foretold::default());
         let found = |offset| Some(TotpMatch { step: TimeStep(step), offset, clock_was_set: false });
 
         assert_eq!(totp.step_at(UnixTime(now)), Some(TimeStep(step)));
@@ -45,7 +47,7 @@ fn codes_of_rfc_6238_appendix_b_are_found_at_their_step() {
         assert_eq!(found_at(now - 30, text), found(1));
         assert_eq!(found_at(now + 30, text), found(-1));
         assert_eq!(found_at(now + 60, text), None);
-        assert_eq!(totp.find(&key, &neighbour(text), UnixTime(now), 0), None);
+        assert_eq!(totp.find(&key, &neighbour(text), UnixTime(now), &Foretold::default()), None);
         // Fewer digits are another code, even where they are the last ones of this, or the same
         // number.
         assert_eq!(found_at(now, &text[2..]), None);

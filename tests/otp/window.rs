@@ -1,24 +1,44 @@
-//! The window of accepted codes against its definition, around each second and at each drift.
+//! The window of accepted codes against its definition, around each second, at each offset of the
+//! device's clock and each doubt of it.
 
 use std::ops::RangeInclusive;
 
-use twostep::otp::{Counter, Hotp, Key, TimeStep, TimeStepSize, Totp, TotpMatch};
+use test_support::window;
+use twostep::otp::{Counter, Foretold, Hotp, Key, TimeStep, TimeStepSize, Totp, TotpMatch};
 use twostep::time::UnixTime;
 
 use super::oracle::{Oracle, Random, code, digits};
 use super::vectors::ascii_seed;
 
 #[test]
-fn the_window_is_exact_at_each_second_and_each_drift() {
+fn the_window_is_exact_at_each_second_and_each_offset() {
     for size in [30, 60] {
         let device = Device::new(size, 0);
         let start = 1_790_000_000 / u64::from(size) * u64::from(size);
         for now in start..start + 2 * u64::from(size) {
-            for drift in -20..=20 {
-                device.assert_window(now, drift);
+            for offset in (-620..=620).step_by(31) {
+                device.assert_window(now, known(f64::from(offset) + 0.5, 0.3));
             }
         }
     }
+}
+
+#[test]
+fn the_window_is_as_wide_as_the_doubt_at_each_second() {
+    let device = Device::new(30, 0);
+    let start = 1_790_000_010;
+    let mut widths = [0; 4];
+    for now in start..start + 30 {
+        for doubt in 0..50 {
+            for offset in [-301.0, -75.0, -29.5, 0.0, 14.25, 100.0] {
+                let clock = known(offset, f64::from(doubt));
+                device.assert_window(now, clock);
+                let window = device.totp.window(UnixTime(now), &clock).unwrap();
+                widths[usize::from(window.half_width())] += 1;
+            }
+        }
+    }
+    assert!(widths[0] == 0 && widths[1..].iter().all(|seen| *seen > 500), "{widths:?}");
 }
 
 #[test]
@@ -40,8 +60,10 @@ fn the_window_is_exact_for_every_step_size_and_t0() {
         let size = u64::from(size);
         let start = t0 + 5_000 * size;
         for second in [0, 1, size / 2, size - 1, size, size + 1, 2 * size - 1] {
-            for drift in [-2_880, -21, -20, -11, -3, -2, -1, 0, 1, 2, 3, 11, 20, 21, 2_880] {
-                device.assert_window(start + second, drift);
+            for offset in [-7_200.0, -601.0, -300.0, -45.5, 0.0, 1.0, 29.75, 300.0, 7_200.0] {
+                for doubt in [0.5, 10.0, 100.0] {
+                    device.assert_window(start + second, known(offset, doubt));
+                }
             }
         }
     }
@@ -52,13 +74,14 @@ fn no_step_is_looked_at_before_the_first() {
     for t0 in [0, 1_000] {
         let device = Device::new(30, t0);
         for now in t0..t0 + 90 {
-            for drift in -20..=20 {
-                device.assert_window(now, drift);
+            for offset in [-600.0, -100.0, -31.0, -10.0, 0.0, 40.0] {
+                device.assert_window(now, known(offset, 5.0));
             }
         }
         let now = t0.checked_sub(1).map(UnixTime);
+        let exact = Foretold::default();
         assert!(now.is_none_or(|now| {
-            device.totp.find(&device.key, &device.oracle.code(0), now, 0).is_none()
+            device.totp.find(&device.key, &device.oracle.code(0), now, &exact).is_none()
         }));
     }
 }
@@ -68,19 +91,37 @@ fn the_window_is_exact_where_numbers_overflow() {
     let device = Device::new(30, 0);
     for edge in [1 << 31, 1 << 32, (1 << 31) * 30, (1 << 32) * 30, 1 << 63, u64::MAX - 60] {
         for now in edge - 60..=edge + 60 {
-            for drift in [-20, -2, -1, 0, 1, 20] {
-                device.assert_window(now, drift);
+            for offset in [-600.0, -31.0, 0.0, 45.0, 600.0] {
+                device.assert_window(now, known(offset, 1.0));
             }
         }
     }
-    // No device drifts so far, and no search may panic over it.
-    for drift in [i64::MIN, i64::MIN + 1, i64::MAX - 1, i64::MAX] {
+}
+
+/// No clock is followed farther than an administrator's window, and no number is absurd enough for
+/// a panic.
+#[test]
+fn an_absurd_offset_ends_at_an_administrators_window() {
+    let device = Device::new(30, 0);
+    let now = UnixTime(3_000_000);
+    for (absurd, step) in [
+        (f64::INFINITY, 102_880),
+        (1e300, 102_880),
+        (86_430.0, 102_880),
+        (-86_430.0, 97_120),
+        (-1e300, 97_120),
+        (f64::NEG_INFINITY, 97_120),
+    ] {
+        for doubt in [0.0, 1e300, f64::INFINITY, f64::NAN] {
+            let window = device.totp.window(now, &known(absurd, doubt)).unwrap();
+            assert!(window.steps().any(|looked_at| looked_at == step), "{absurd} {doubt}");
+            assert!(window.steps().count() <= 9, "{absurd} {doubt}");
+        }
+        let found = device.totp.expected_step(now, &known(absurd, 0.0));
+        assert_eq!(found, Some(TimeStep(step)));
         for now in [0, u64::MAX] {
-            let found =
-                device
-                    .totp
-                    .find(&device.key, &device.oracle.code(now / 30), UnixTime(now), drift);
-            assert_eq!(found.map(|found| found.step), (drift < 0).then_some(TimeStep(now / 30)));
+            let window = device.totp.window(UnixTime(now), &known(absurd, 1.0)).unwrap();
+            assert!(window.steps().count() <= 9);
         }
     }
 }
@@ -111,7 +152,8 @@ fn two_counters_behind_and_ten_from_the_next_are_tried() {
 fn a_code_of_two_steps_is_accepted_at_the_later_step() {
     let (totp, hotp, earlier) = (Totp::default(), Hotp::default(), 59_061_240);
     let (key, twice) = (totp.key(&ascii_seed(20)), code("963181"));
-    let found = |t| totp.find(&key, &twice, UnixTime(30 * t), 0).map(|found| found.step.0);
+    let exact = Foretold::default();
+    let found = |t| totp.find(&key, &twice, UnixTime(30 * t), &exact).map(|found| found.step.0);
     assert_eq!(
         [earlier - 1, earlier, earlier + 1, earlier + 2].map(found),
         [earlier, earlier + 1, earlier + 1, earlier + 1].map(Some)
@@ -142,34 +184,36 @@ impl Device {
         }
     }
 
-    /// Shows the codes of all steps around `T` and around `T + drift`, and compares where each is
-    /// found with the definition: `T + drift` ± 1, and `T` ± 1 too if the drift is negative; of
-    /// several, the highest.
-    fn assert_window(&self, now: u64, drift: i64) {
+    /// Shows the codes of all steps around `T` and around the window, and compares where each is
+    /// found with the definition; of several, the highest.
+    fn assert_window(&self, now: u64, clock: Foretold) {
         let t = (now - self.totp.t0) / u64::from(self.totp.step_size.seconds());
-        let centre = i128::from(t) + i128::from(drift);
-        let tracked = existing(centre - 1..=centre + 1);
-        let present =
-            if drift < 0 { existing(i128::from(t) - 1..=i128::from(t) + 1) } else { Vec::new() };
+        let now = UnixTime(now);
+        let tracked = window::expected(&self.totp, &clock, now);
+        let accepted = window::accepted(&self.totp, &clock, now);
+        let looked_at: Vec<u64> = self.totp.window(now, &clock).unwrap().steps().collect();
+        assert_eq!(looked_at, accepted, "at {now}, T = {t}, {clock:?}");
 
-        let mut shown: Vec<u64> = around(t, 60).chain(existing(centre - 5..=centre + 5)).collect();
+        let near = tracked[0] - 3..=tracked[tracked.len() - 1] + 3;
+        let mut shown: Vec<u64> = around(t, 5).chain(existing(near)).collect();
         shown.sort_unstable();
         shown.dedup();
         for shown in shown {
             let text = self.oracle.text(shown);
-            let expected = self.oracle.highest(tracked.iter().chain(&present).copied(), &text);
+            let expected = self.oracle.highest(accepted.iter().copied(), &text);
             let expected = expected.map(|step| TotpMatch {
                 step: TimeStep(step),
                 offset: i64::try_from(i128::from(step) - i128::from(t)).unwrap(),
-                clock_was_set: !tracked.contains(&step),
+                clock_was_set: !tracked.contains(&i128::from(step)),
             });
-            let found = self.totp.find(&self.key, &self.oracle.code(shown), UnixTime(now), drift);
-            assert_eq!(
-                found, expected,
-                "the code of step {shown} at {now}, T = {t}, drift {drift}"
-            );
+            let found = self.totp.find(&self.key, &self.oracle.code(shown), now, &clock);
+            assert_eq!(found, expected, "the code of step {shown} at {now}, T = {t}, {clock:?}");
         }
     }
+}
+
+fn known(offset: f64, offset_doubt: f64) -> Foretold {
+    Foretold { offset_doubt, ..Foretold::exactly(offset) }
 }
 
 /// The steps of a range that are not negative.

@@ -1,6 +1,8 @@
 //! Work is counted in compressions of the hash: exact, where time is noisy.
 
-use twostep::otp::{Algorithm, Code, Counter, Hotp, Seed, TimeStep, Totp, Window, compressions};
+use twostep::otp::{
+    Algorithm, Code, Counter, Foretold, Hotp, Seed, TimeStep, Totp, Window, compressions,
+};
 use twostep::time::UnixTime;
 
 use super::oracle::{ALGORITHMS, Oracle, Random, digits};
@@ -14,7 +16,7 @@ fn a_sign_in_costs_eight_compressions_or_six_with_a_key() {
         let (code, before) = (code_of(&seed, totp, 0), compressions());
         let key = totp.key(&seed);
         assert_eq!(compressions() - before, 2);
-        assert!(totp.find(&key, &code, NOW, 0).is_some());
+        assert!(totp.find(&key, &code, NOW, &Foretold::default()).is_some());
         assert_eq!(compressions() - before, 8);
     }
 }
@@ -39,17 +41,30 @@ fn a_seed_longer_than_a_block_is_hashed_first() {
 fn a_code_costs_the_same_wherever_it_matches_or_not() {
     let (seed, totp) = (Random(6).seed(20), Totp { digits: digits(8), ..Totp::default() });
     let key = totp.key(&seed);
-    for (drift, expected) in [(0, 6), (20, 6), (-1, 8), (-2, 10), (-3, 12), (-20, 12)] {
+    let known = |offset, offset_doubt| Foretold { offset_doubt, ..Foretold::exactly(offset) };
+    for (clock, expected) in [
+        (known(0.0, 0.0), 6),
+        (known(600.0, 0.0), 6),
+        (known(-30.0, 0.0), 6),
+        (known(-31.0, 0.0), 8),
+        (known(-61.0, 0.0), 10),
+        (known(-91.0, 0.0), 12),
+        (known(-600.0, 0.0), 12),
+        (known(0.0, 14.0), 10),
+        (known(-600.0, 14.0), 16),
+        (known(0.0, 100.0), 14),
+        (known(-600.0, 100.0), 18),
+    ] {
         for shown in -25..=25 {
             let code = code_of(&seed, totp, shown);
             assert_eq!(
-                cost(|| totp.find(&key, &code, NOW, drift)),
+                cost(|| totp.find(&key, &code, NOW, &clock)),
                 expected,
-                "drift {drift}, code {shown} steps ahead"
+                "{clock:?}, code {shown} steps ahead"
             );
         }
         // A code that cannot be right costs the same as one that might be.
-        assert_eq!(cost(|| totp.find(&key, &"123456".parse().unwrap(), NOW, drift)), expected);
+        assert_eq!(cost(|| totp.find(&key, &"123456".parse().unwrap(), NOW, &clock)), expected);
     }
     let (hotp, next) = (Hotp { digits: digits(8), ..Hotp::default() }, 1_000);
     let (key, oracle) = (hotp.key(&seed), Oracle::new(&seed, hotp.algorithm, hotp.digits));

@@ -47,6 +47,8 @@ fn device() -> Value {
         "state": "active", "created_at": TIME, "activated_at": TIME, "last_used_at": TIME,
         "throttled_until": null, "codes_used_until": TIME, "algorithm": "SHA1", "digits": 6,
         "period": 30, "drift_steps": -1, "drift_seconds": -30, "drift_ppm": 1.5,
+        "drift_ppm_doubt": 0.5, "window_steps": 1, "guess_odds": 0.000003,
+        "expected_to_work_until": TIME,
     })
 }
 
@@ -87,6 +89,7 @@ fn request_bodies_round_trip_and_refuse_unknown_members() {
     body::<CreateDevice>(json!({
         "account": "a", "kind": "totp", "name": "n", "serial": "GAHT12345678", "secret": "MFRGG",
         "algorithm": "SHA1", "digits": 6, "period": 30, "counter": 7,
+        "clock_set": "2024-03-01",
     }));
     body::<CreateDevice>(json!({"account": "a", "kind": "totp"}));
     body::<ListDevices>(json!({"account": "a", "state": "active", "limit": 1, "after": "b"}));

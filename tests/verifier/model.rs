@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use test_support::window;
 use twostep::device::{Device, DeviceState, Factor, HotpState, TotpState};
 use twostep::id::CallerId;
 use twostep::otp::{TimeStep, Window};
@@ -13,9 +14,21 @@ use twostep::time::UnixTime;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Accepted at this factor, and the device has learned this.
-    Accepted { factor: u64, drift: i64, drift_moved_at: Option<UnixTime> },
+    Accepted { factor: u64, learned: Learned },
     /// Refused for this reason.
     Refused(&'static str),
+}
+
+/// What a success must have told of the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Learned {
+    /// Nothing: the last measurement is less than an hour old, or there is no clock.
+    Nothing,
+    /// The clock is followed, no farther than a step and 100 ppm of the time since the last
+    /// measurement.
+    Followed,
+    /// The clock shows this step now.
+    Set,
 }
 
 /// The texts that a device shows, by step or counter.
@@ -62,34 +75,21 @@ pub(crate) fn code(
 }
 
 fn time_code(totp: &TotpState, shows: Texts<'_>, text: &str, now: UnixTime) -> Outcome {
-    let here = step_at(totp, now);
-    // One step around the drift; around the present too, if that is ahead of where the device
-    // should be.
-    let offsets = (totp.drift - 1..=totp.drift + 1)
-        .chain((totp.drift < 0).then_some(-1..=1).into_iter().flatten());
-    let mut right: Vec<i64> = offsets
-        .filter(|offset| shows(here.saturating_add_signed(*offset)) == text)
-        .collect();
-    right.sort_unstable();
-    let Some(offset) = right.last().copied() else { return Outcome::Refused("no_match") };
-    let step = here.saturating_add_signed(offset);
+    let accepted = window::accepted(&totp.parameters, &totp.clock.foretell(now), now);
+    let right = accepted.into_iter().rev().find(|step| shows(*step) == text);
+    let Some(step) = right else { return Outcome::Refused("no_match") };
     if totp.watermark.is_some_and(|watermark| step <= watermark.0) {
         return Outcome::Refused("replayed");
     }
     if totp.doubtful.is_some_and(|doubtful| step <= doubtful.0) {
         return Outcome::Refused("out_of_sync");
     }
-    let an_hour_ago = totp
-        .drift_moved_at
-        .is_none_or(|moved| now.since(moved) >= Duration::from_secs(3_600));
-    let set = (offset - totp.drift).abs() > 1;
-    let learns = an_hour_ago && (offset.abs() <= 20 || offset.abs() < totp.drift.abs());
-    let moves = offset != totp.drift && (set || learns);
-    Outcome::Accepted {
-        factor: step,
-        drift: if moves { offset } else { totp.drift },
-        drift_moved_at: if moves { Some(now) } else { totp.drift_moved_at },
-    }
+    let learned = match totp.clock.measured_at() {
+        None => Learned::Set,
+        Some(at) if at <= now && now.since(at) < Duration::from_secs(3_600) => Learned::Nothing,
+        Some(_) => Learned::Followed,
+    };
+    Outcome::Accepted { factor: step, learned }
 }
 
 /// Two codes, of which the first is of the step or counter `first` and the second of `second`.
@@ -116,8 +116,10 @@ pub(crate) fn pair(
     let consecutive = second == first + 1 && shows(first) != shows(second);
     match &device.factor {
         Factor::Totp(totp) => {
-            let here = step_at(totp, now);
-            if !consecutive || second.abs_diff(here) > steps {
+            let (here, expected) = (step_at(totp, now), totp.expected_step(now).unwrap().0);
+            let near = second.abs_diff(here) <= steps;
+            let tracked = second.abs_diff(expected) <= 20 && second.abs_diff(here) <= 2_880;
+            if !consecutive || !(near || tracked) {
                 return Outcome::Refused("no_match");
             }
             if totp.watermark.is_some_and(|watermark| first <= watermark.0) {
@@ -126,9 +128,7 @@ pub(crate) fn pair(
             if !vouched && totp.doubtful.is_some_and(|doubtful| first <= doubtful.0) {
                 return Outcome::Refused("out_of_sync");
             }
-            let offset = i64::try_from(i128::from(second) - i128::from(here)).unwrap();
-            let moved = if offset == totp.drift { totp.drift_moved_at } else { Some(now) };
-            Outcome::Accepted { factor: second, drift: offset, drift_moved_at: moved }
+            Outcome::Accepted { factor: second, learned: Learned::Set }
         }
         Factor::Hotp(hotp) => {
             let next = hotp.next.unwrap().0;
@@ -148,12 +148,9 @@ pub(crate) fn pair(
 pub(crate) fn restored(device: &Device, now: UnixTime) -> (DeviceState, Factor) {
     match &device.factor {
         Factor::Totp(totp) => {
-            let ahead = |lead: i64| {
-                let lead = totp.drift.max(lead).unsigned_abs() + 1;
-                Some(TimeStep(step_at(totp, now) + lead))
-            };
-            let watermark = totp.watermark.max(ahead(20));
-            let doubtful = totp.doubtful.max(ahead(2_880));
+            let (here, expected) = (step_at(totp, now), totp.expected_step(now).unwrap().0);
+            let watermark = totp.watermark.max(Some(TimeStep(here.max(expected) + 21)));
+            let doubtful = totp.doubtful.max(Some(TimeStep(here + 2_884)));
             (device.state, Factor::Totp(TotpState { watermark, doubtful, ..totp.clone() }))
         }
         Factor::Hotp(hotp) => {
@@ -167,9 +164,9 @@ pub(crate) fn restored(device: &Device, now: UnixTime) -> (DeviceState, Factor) 
     }
 }
 
-/// Counters know no drift.
+/// Counters have no clock.
 fn accepted(counter: u64) -> Outcome {
-    Outcome::Accepted { factor: counter, drift: 0, drift_moved_at: None }
+    Outcome::Accepted { factor: counter, learned: Learned::Nothing }
 }
 
 fn step_at(totp: &TotpState, now: UnixTime) -> u64 {

@@ -1,5 +1,5 @@
-//! In any order of operations, no step is accepted twice, no watermark falls, and the drift moves
-//! as it should.
+//! In any order of operations, no step is accepted twice, no watermark falls, and the expected
+//! step moves as it should.
 //!
 //! The ledger is kept outside. `TWOSTEP_PROPTEST_CASES` says how many sequences are tried (200).
 
@@ -49,7 +49,7 @@ pub(crate) enum Op {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Around {
     Present,
-    Drift,
+    Expected,
     Watermark,
 }
 
@@ -81,7 +81,7 @@ pub(crate) enum Again {
 fn op() -> impl Strategy<Value = Op> {
     let who = || 0..2_usize;
     let around =
-        || prop_oneof![Just(Around::Present), Just(Around::Drift), Just(Around::Watermark)];
+        || prop_oneof![Just(Around::Present), Just(Around::Expected), Just(Around::Watermark)];
     let near = || prop_oneof![4 => -1..=1_i64, 2 => -3..=3_i64, 1 => -25..=25_i64];
     let far = prop_oneof![4 => -1..=2_i64, 2 => -22..=22_i64, 1 => -2_900..=2_900_i64];
     let shape = prop_oneof![

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use test_support::restore;
 use test_support::world::{Held, World, both, watermark};
-use twostep::device::{Device, DeviceState, Factor, Refusal};
+use twostep::device::{Device, DeviceState, Factor, Refusal, TotpState};
 use twostep::id::CallerId;
 use twostep::otp::{Code, TimeStepSize, Totp, Window};
 use twostep::store::{AccountSnapshot, SqliteStore};
+use twostep::time::UnixTime;
 use twostep::verifier::{Authority, Error, Verifier};
 
 use super::model;
-use super::model::Outcome;
+use super::model::{Learned, Outcome};
 use super::properties::{Again, Around, Entry, Op, Shape};
 
 /// Two people, what they hold, and what is known of it outside of the product.
@@ -155,16 +156,18 @@ impl Run {
     }
 
     fn near(&self, device: &Device, around: Around) -> u64 {
-        let (present, drift) = match &device.factor {
-            Factor::Totp(totp) => {
-                (self.world.now().0 / u64::from(totp.parameters.step_size.seconds()), totp.drift)
-            }
-            Factor::Hotp(hotp) => (hotp.next.unwrap().0, 0),
+        let now = self.world.now();
+        let (present, expected) = match &device.factor {
+            Factor::Totp(totp) => (
+                now.0 / u64::from(totp.parameters.step_size.seconds()),
+                totp.expected_step(now).unwrap().0,
+            ),
+            Factor::Hotp(hotp) => (hotp.next.unwrap().0, hotp.next.unwrap().0),
             other => panic!("{other:?}"),
         };
         match around {
             Around::Present => present,
-            Around::Drift => present.saturating_add_signed(drift),
+            Around::Expected => expected,
             Around::Watermark => watermark(device).unwrap_or(present),
         }
     }
@@ -259,7 +262,7 @@ impl Run {
     ) -> Result<(), Fault> {
         let unchanged = before.factor == after.factor && before.state == after.state;
         match (said, expected) {
-            (Ok(()), Outcome::Accepted { factor, drift, drift_moved_at }) => {
+            (Ok(()), Outcome::Accepted { factor, learned }) => {
                 let fresh = self.people[who].ledger.insert(*factor);
                 must!(fresh, "{factor} is accepted a second time");
                 self.accepted += 1;
@@ -271,11 +274,12 @@ impl Run {
                     after.throttle.failures == 0 && after.state == DeviceState::Active,
                     "a success clears failures: {after:?}"
                 );
-                if let Factor::Totp(totp) = &after.factor {
-                    let learned = (totp.drift, totp.drift_moved_at);
+                if let (Factor::Totp(before), Factor::Totp(after)) = (&before.factor, &after.factor)
+                {
+                    let now = self.world.now();
                     must!(
-                        learned == (*drift, *drift_moved_at),
-                        "learned {learned:?}, where {expected:?} was due"
+                        has_learned(before, after, *learned, now),
+                        "{after:?} after {before:?}, where {expected:?} was due"
                     );
                 }
             }
@@ -412,6 +416,22 @@ impl Person {
     /// of that was accepted.
     fn vouched_above(&mut self, factor: u64) {
         self.ledger.retain(|accepted| *accepted <= factor);
+    }
+}
+
+/// True if the model of the clock did what it must.
+fn has_learned(before: &TotpState, after: &TotpState, learned: Learned, now: UnixTime) -> bool {
+    let measured = after.clock.measured_at() == Some(now);
+    match (learned, before.clock.measured_at()) {
+        (Learned::Nothing, _) => after.clock == before.clock,
+        (Learned::Set, _) | (Learned::Followed, None) => {
+            measured && after.expected_step(now) == after.watermark
+        }
+        (Learned::Followed, Some(last)) => {
+            let moved = after.clock.foretell(now).offset - before.clock.foretell(last).offset;
+            let size = f64::from(before.parameters.step_size.seconds());
+            measured && moved.abs() <= size + 1e-4 * now.since(last).as_secs_f64() + 1e-3
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::device::Device;
 use crate::otp::{Algorithm, Code, CodePair, Counter, Digits, Hotp, Seed, TimeStepSize, Totp};
+use crate::time::UnixTime;
 use crate::verifier::NewFactor;
 use crate::wire;
 use crate::wire::{
@@ -47,6 +48,7 @@ pub(super) async fn create(
         serial: body.serial.as_deref().map(parse).transpose()?,
         name: body.name.as_deref().map(parse).transpose()?,
         factor: factor.clone(),
+        clock_set: body.clock_set.as_deref().map(day).transpose()?,
     };
     let proof = shown_context(&headers)?;
     let added = devices::add(&state, &caller, addition, proof.as_ref()).await?;
@@ -289,6 +291,10 @@ fn factor(body: &CreateDevice) -> Result<NewFactor, Problem> {
 /// The codes of a request, and the counter that it names.
 fn pair<'a>(body: &TwoCodes, codes: [&'a Code; 2]) -> CodePair<'a> {
     CodePair { codes, counter: body.counter.map(Counter) }
+}
+
+fn day(text: &str) -> Result<UnixTime, Problem> {
+    UnixTime::noon(text).map_err(|error| Problem::bad_input(error.to_string()))
 }
 
 fn two_codes(body: &TwoCodes) -> Result<[Code; 2], Problem> {

@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::agent::operations::sessions::Opened;
-use crate::device::{Device, Factor};
-use crate::otp::rate;
+use crate::device::{Device, Factor, TotpState};
+use crate::otp::StepWindow;
 use crate::session::{AnyContext, SessionContext, SigningKeyInfo};
 use crate::store::{AccountEntry, ApiKeyRecord, AuditRow};
 use crate::time::UnixTime;
@@ -24,8 +24,8 @@ pub(super) fn device(device: &Device, now: UnixTime) -> wire::Device {
         activated_at: device.activated_at.map(Timestamp),
         last_used_at: device.last_used_at.map(Timestamp),
         codes_used_until: device.codes_used_until(now).map(Timestamp),
-        drift_steps: device.drift().map(|drift| drift.steps),
-        drift_seconds: device.drift().map(|drift| drift.seconds),
+        drift_steps: device.drift(now).map(|drift| drift.steps),
+        drift_seconds: device.drift(now).map(|drift| drift.seconds),
         ..outline(device, now)
     };
     match &device.factor {
@@ -33,12 +33,13 @@ pub(super) fn device(device: &Device, now: UnixTime) -> wire::Device {
             view.algorithm = Some(totp.parameters.algorithm);
             view.digits = Some(totp.parameters.digits.count());
             view.period = Some(totp.parameters.step_size.seconds());
-            view.drift_ppm = rate(&totp.samples);
+            describe_clock(&mut view, totp, now);
         }
         Factor::Hotp(hotp) => {
             view.algorithm = Some(hotp.parameters.algorithm);
             view.digits = Some(hotp.parameters.digits.count());
             view.counter = hotp.next.map(|counter| counter.0);
+            view.guess_odds = Some(hotp.parameters.digits.odds_of(AHEAD));
         }
         Factor::SecurityKey(key) => describe(&mut view, &key.credential),
         Factor::Recovery(recovery) => view.codes_left = Some(recovery.unused.len()),
@@ -53,6 +54,20 @@ pub(super) fn outline(device: &Device, now: UnixTime) -> wire::Device {
         throttled_until: device.throttle.until().filter(|until| *until > now).map(Timestamp),
         ..wire::Device::new(device.serial.clone(), device.kind(), device.state)
     }
+}
+
+fn describe_clock(view: &mut wire::Device, totp: &TotpState, now: UnixTime) {
+    let TotpState { parameters, clock, .. } = totp;
+    let foretold = clock.foretell(now);
+    let tenths = |number: f64| (number * 10.0).round() / 10.0;
+    if clock.is_measured() {
+        view.drift_ppm = Some(tenths(foretold.rate));
+        view.drift_ppm_doubt = Some(tenths(foretold.rate_doubt));
+        view.expected_to_work_until = parameters.expected_to_work_until(clock).map(Timestamp);
+    }
+    let window = parameters.window(now, &foretold);
+    view.window_steps = window.map(StepWindow::half_width);
+    view.guess_odds = window.map(|window| parameters.digits.odds_of(window.candidates()));
 }
 
 fn describe(view: &mut wire::Device, credential: &Credential) {
@@ -156,6 +171,9 @@ pub(super) fn event(row: AuditRow) -> Event {
         hash: row.hash,
     }
 }
+
+/// Counters at which a code is accepted ([`LOOK_AHEAD`](crate::otp::LOOK_AHEAD)).
+const AHEAD: u8 = 10;
 
 impl From<store::AuditReport> for AuditReport {
     fn from(report: store::AuditReport) -> AuditReport {

@@ -10,7 +10,7 @@ use crate::otp::CodePair;
 use crate::session::SignedContext;
 use crate::store::DeviceList;
 use crate::time::UnixTime;
-use crate::verifier::{Added, Error, NewDevice, NewFactor, Resynced};
+use crate::verifier::{Added, ClockFacts, Error, NewDevice, NewFactor, Resynced};
 
 /// A device to add.
 pub(crate) struct Addition<'a> {
@@ -19,6 +19,8 @@ pub(crate) struct Addition<'a> {
     pub(crate) serial: Option<SerialNumber>,
     pub(crate) name: Option<DeviceName>,
     pub(crate) factor: NewFactor,
+    /// The day on which its maker set its clock, at noon.
+    pub(crate) clock_set: Option<UnixTime>,
 }
 
 /// A request for a page of devices.
@@ -57,10 +59,11 @@ pub(crate) async fn add(
     let account = scope::account(state, caller, Role::Enroller, addition.account)?;
     let _lane = scope::lane(caller, &account).await;
     let authority = scope::authority(state, caller, proof).await?;
-    let Addition { serial, name, factor, .. } = addition;
+    let Addition { serial, name, factor, clock_set, .. } = addition;
+    let clock = ClockFacts { set_at: clock_set, rate: None };
     let new = NewDevice { account, serial, name, factor };
     let named = new.serial.clone();
-    let added = scope::verifier(state, caller).add(new, &authority).await;
+    let added = scope::verifier(state, caller).add_with_clock(new, clock, &authority).await;
     match added {
         Err(Error::AlreadyExists(_)) if !shows_taken(state, caller, named.as_ref()).await? => Err(
             Denied::bad_input("this serial number or secret cannot be used: choose another one")

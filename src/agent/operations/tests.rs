@@ -41,7 +41,7 @@ impl World {
     /// Adds a device of this account and returns its serial number.
     async fn add(&self, account: &str) -> String {
         let factor = NewFactor::Totp { parameters: Totp::default(), seed: None };
-        let addition = Addition { account, serial: None, name: None, factor };
+        let addition = Addition { account, serial: None, name: None, factor, clock_set: None };
         let added = devices::add(&self.state, &admin(), addition, None).await.unwrap();
         added.device.serial.as_str().to_owned()
     }

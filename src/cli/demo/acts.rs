@@ -17,7 +17,7 @@ use crate::cli::output::Failure;
 use crate::cli::qr::{Drawing, Qr};
 use crate::device::{DeviceState, Factor, Refusal};
 use crate::otp;
-use crate::otp::{Code, KeyUri, Totp, Window};
+use crate::otp::{Code, Drift, KeyUri, Totp, Window};
 use crate::session::{Introspector, Invalid, JwkSet, SignedContext, Validator};
 use crate::verifier::{Authority, Error, NewDevice, NewFactor, Verified};
 
@@ -145,7 +145,7 @@ pub(super) async fn drift(stage: &mut Stage, narrator: &mut Narrator) -> Result<
             .verify_code(&stage.account, &stage.serial, shown)
             .await
             .map_err(broken)?;
-        let drift = stage.device().await?.drift().ok_or_else(|| otherwise("a drift", "none"))?;
+        let drift = drift_of(stage).await?;
         if drift.steps != month {
             return Err(otherwise(
                 &format!("a drift of {month} steps"),
@@ -161,7 +161,7 @@ pub(super) async fn drift(stage: &mut Stage, narrator: &mut Narrator) -> Result<
     let Factor::Totp(totp) = stage.device().await?.factor else {
         return Err(otherwise("a time-based device", "another"));
     };
-    let rate = otp::rate(&totp.samples).ok_or_else(|| otherwise("a rate", "none"))?;
+    let rate = totp.clock.foretell(stage.now()).rate;
     if !(10.0..14.0).contains(&rate) {
         return Err(otherwise("a rate near 12 ppm", format!("{rate:.1} ppm")));
     }
@@ -170,6 +170,12 @@ pub(super) async fn drift(stage: &mut Stage, narrator: &mut Narrator) -> Result<
          million."
     ));
     Ok(())
+}
+
+/// The drift that is expected now.
+async fn drift_of(stage: &Stage) -> Result<Drift, Failure> {
+    let drift = stage.device().await?.drift(stage.now());
+    drift.ok_or_else(|| otherwise("a drift", "none"))
 }
 
 pub(super) async fn out_of_sync(stage: &mut Stage, narrator: &mut Narrator) -> Result<(), Failure> {
@@ -195,7 +201,7 @@ pub(super) async fn resync(
     narrator: &mut Narrator,
 ) -> Result<Verified, Failure> {
     narrator.step("Two consecutive codes find it again");
-    let before = stage.device().await?.drift().ok_or_else(|| otherwise("a drift", "none"))?;
+    let before = drift_of(stage).await?;
     let first = stage.token()?.text_at(stage.now());
     stage.clock.advance(STEP);
     let second = stage.token()?.text_at(stage.now());

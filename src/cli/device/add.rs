@@ -9,6 +9,7 @@ use crate::cli::refusal::Task;
 use crate::cli::{output, prompt, words};
 use crate::id::{AccountId, DeviceName, SerialNumber};
 use crate::otp::{Seed, SpareBits};
+use crate::time::{BadDay, UnixTime};
 use crate::wire::{CreateDevice, Provisioning, SecretText};
 
 /// Add a device to an account; it is pending until two consecutive codes activate it
@@ -45,6 +46,10 @@ pub(in crate::cli) struct Add {
     /// The counter to begin at
     #[arg(long)]
     counter: Option<u64>,
+    /// The day on which the maker set the token's clock, as 2024-03-01: its rate is known from the
+    /// first two codes on
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    clock_set: Option<String>,
     /// The drawing of the QR code
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     qr: Qr,
@@ -64,6 +69,7 @@ impl Add {
             digits: self.digits,
             period: self.period,
             counter: self.counter,
+            clock_set: self.clock_set.clone(),
         };
         let added = console.owner().add_device(&device).await;
         let added = added.map_err(console.failing(Task::Change))?;
@@ -128,6 +134,10 @@ fn next(serial: &SerialNumber, first: &str) -> String {
         "\n{first}\nThen put it in use with two consecutive codes:\n\n    \
          twostep device activate {serial}\n"
     )
+}
+
+fn day(text: &str) -> Result<String, BadDay> {
+    UnixTime::noon(text).map(|_| text.to_owned())
 }
 
 /// The secret in the one spelling that the agent takes.

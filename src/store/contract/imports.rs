@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::sample::*;
 use crate::device::{Device, DeviceState, Factor, MfaKind, TotpState};
-use crate::otp::Sample;
+use crate::otp::ClockModel;
 use crate::store::{
     AccountList, Conflict, DeviceList, Fingerprint, ImportId, StagedDevice, Store, Write,
 };
@@ -173,16 +173,16 @@ pub async fn staged_seeds_are_resealed(store: Arc<dyn Store>) {
 /// Lists filter by kind, by last use and by drift; the fleet is every clock, in pages.
 pub async fn devices_are_found_by_kind_use_and_drift(store: Arc<dyn Store>) {
     with_account(&store, "alice").await;
-    let clock = |name: &str, drift, used: Option<u64>| {
-        let samples = vec![Sample { at: NOW, offset: drift * 30 }];
-        let factor = Factor::Totp(TotpState { drift, samples, ..TotpState::default() });
+    let clock = |name: &str, seconds, used: Option<u64>| {
+        let clock = ClockModel::measured(seconds, NOW);
+        let factor = Factor::Totp(TotpState { clock, ..TotpState::default() });
         let device = Device::new(serial(name), account_id("alice"), None, factor, NOW);
         Device { last_used_at: used.map(UnixTime), ..device }
     };
     let all = [
-        clock("GAHT00000001", 0, None),
-        clock("GAHT00000002", -3, Some(100)),
-        clock("GAHT00000003", 2, Some(200)),
+        clock("GAHT00000001", 0.0, None),
+        clock("GAHT00000002", -90.0, Some(100)),
+        clock("GAHT00000003", 60.0, Some(200)),
         hotp("GAHT00000004", "alice", 5),
     ];
     for (seed, device) in (1..).zip(&all) {
@@ -212,7 +212,8 @@ pub async fn devices_are_found_by_kind_use_and_drift(store: Arc<dyn Store>) {
     {
         fleet.extend(page);
     }
-    let found: Vec<_> = fleet.iter().map(|one| (one.serial.as_str(), one.drift)).collect();
-    assert_eq!(found, [("GAHT00000001", 0), ("GAHT00000002", -3), ("GAHT00000003", 2)]);
-    assert_eq!(fleet[1].samples, [Sample { at: NOW, offset: -90 }]);
+    let found: Vec<_> = fleet.iter().map(|one| (one.serial.as_str(), one.clock)).collect();
+    let clocks = [("GAHT00000001", 0.0), ("GAHT00000002", -90.0), ("GAHT00000003", 60.0)];
+    assert_eq!(found, clocks.map(|(name, off)| (name, ClockModel::measured(off, NOW))));
+    assert_eq!(fleet[1].last_used_at, Some(UnixTime(100)));
 }

@@ -11,9 +11,8 @@ use super::row::{
     account_id, first, from_json, imported_account, parsed, see_intact, stored, unsigned,
 };
 use super::sql;
-use crate::device::{Device, DeviceState, MfaKind, Tombstone};
+use crate::device::{Device, DeviceState, MfaKind, Tombstone, TotpState};
 use crate::id::{AccountId, SerialNumber};
-use crate::otp::{Sample, Totp};
 use crate::store::{
     Account, AccountEntry, AccountList, AccountSnapshot, DeviceList, Enrolled, Fingerprint,
     FleetDevice, Marks, Resealable, Revision, RevocationLimits, Revocations, Sealed, SealedPlace,
@@ -123,13 +122,15 @@ struct FleetBody {
     serial: SerialNumber,
     account: AccountId,
     state: DeviceState,
+    created_at: UnixTime,
+    last_used_at: Option<UnixTime>,
     factor: FleetFactor,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum FleetFactor {
-    Totp { parameters: Totp, drift: i64, samples: Vec<Sample> },
+    Totp(TotpState),
 }
 
 pub(super) fn fleet(
@@ -142,9 +143,17 @@ pub(super) fn fleet(
     let mut rows = statement.query((after, limit))?;
     let mut fleet = Vec::new();
     while let Some(row) = rows.next()? {
-        let FleetBody { serial, account, state, factor } = json_in(row, 0, "a device")?;
-        let FleetFactor::Totp { parameters, drift, samples } = factor;
-        fleet.push(FleetDevice { serial, account, state, parameters, drift, samples });
+        let body: FleetBody = json_in(row, 0, "a device")?;
+        let FleetFactor::Totp(TotpState { parameters, clock, .. }) = body.factor;
+        fleet.push(FleetDevice {
+            serial: body.serial,
+            account: body.account,
+            state: body.state,
+            parameters,
+            clock,
+            created_at: body.created_at,
+            last_used_at: body.last_used_at,
+        });
     }
     Ok(fleet)
 }

