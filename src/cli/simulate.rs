@@ -173,6 +173,7 @@ fn row(year: String, tally: &Tally) -> Vec<String> {
         format!("{:.3} %", tally.accepted_percent()),
         tally.owner_pairs.to_string(),
         tally.admin_pairs.to_string(),
+        format!("{:.2}", tally.mean_candidates_around()),
         format!("{:.2}", tally.mean_candidates()),
     ]
 }
@@ -234,12 +235,21 @@ fn tallied(simulation: &Simulation, tally: &Tally) -> serde_json::Value {
         "accepted_percent": tally.accepted_percent(),
         "accepted_without_jump_percent": tally.accepted_without_jump_percent(),
         "mended_by_owner_percent": tally.mended_by_owner_percent(),
-        "mean_candidates": tally.mean_candidates(),
+        "mean_candidates": tally.mean_candidates_around(),
+        "mean_candidates_with_present": tally.mean_candidates(),
         "guess_odds": odds(simulation, tally),
         "coverage_95_percent": tally.coverage_95_percent(),
         "coverage_9999_percent": tally.coverage_9999_percent(),
     })
 }
 
-const HEADING: [&str; 6] =
-    ["YEAR", "FIRST TRIES", "ACCEPTED", "OWNER'S PAIRS", "ADMIN'S PAIRS", "CANDIDATES"];
+/// Candidates: around the expected step, and all, with those around the server's time.
+const HEADING: [&str; 7] = [
+    "YEAR",
+    "FIRST TRIES",
+    "ACCEPTED",
+    "OWNER'S PAIRS",
+    "ADMIN'S PAIRS",
+    "CANDIDATES",
+    "WITH T ± 1",
+];

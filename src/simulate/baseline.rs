@@ -59,12 +59,21 @@ impl Learning {
         }
     }
 
+    /// Number of steps around the expected one.
+    fn around(&self) -> u64 {
+        match self {
+            Learning::Steps { .. } => 3,
+            Learning::None { reach } => reach.unsigned_abs() * 2 + 1,
+        }
+    }
+
     /// Number of steps that are looked at.
     fn candidates(&self) -> u64 {
         match self {
-            Learning::Steps { drift, .. } if *drift < 0 => 3 + drift.unsigned_abs().min(3),
-            Learning::Steps { .. } => 3,
-            Learning::None { reach } => reach.unsigned_abs() * 2 + 1,
+            Learning::Steps { drift, .. } if *drift < 0 => {
+                self.around() + drift.unsigned_abs().min(3)
+            }
+            Learning::Steps { .. } | Learning::None { .. } => self.around(),
         }
     }
 }
@@ -75,7 +84,7 @@ impl Judge for Baseline {
         let waits = self.throttle.until().filter(|until| *until > now);
         if self.is_locked() || waits.is_some() {
             let until = waits.filter(|_| !self.is_locked());
-            return Judgement { answer: Answer::Unjudged(until), candidates: 0 };
+            return Judgement { answer: Answer::Unjudged(until), candidates: 0, around: 0 };
         }
         let accepted = match presented {
             Presented::Step(step) => {
@@ -96,7 +105,7 @@ impl Judge for Baseline {
             self.throttle = self.throttle.after_failure(now);
         }
         let answer = if accepted { Answer::Accepted } else { Answer::Missed };
-        Judgement { answer, candidates }
+        Judgement { answer, candidates, around: self.learning.around() }
     }
 
     fn pair(&mut self, second: u64, window: Window, now: UnixTime) -> bool {

@@ -36,17 +36,19 @@ impl Crystal {
             Rate::Uniform(low, high) => random.between(low, high) * random.sign(),
             Rate::Const(value) => value * random.sign(),
         };
-        let (mean, swing, ageing) = match world.place {
-            Place::Office => (22.0, 3.0, 3.0),
-            Place::Outdoors => (14.0, 11.0, 3.0),
-            Place::Constant => (TURNOVER, 0.0, 0.0),
+        // Each owner's place is a little warmer or colder than others.
+        let (mean, swing, ageing, stored) = match world.place {
+            Place::Office => (22.0 + 1.5 * random.normal(), 3.0, 3.0, STOCK),
+            Place::Outdoors => (14.0, 11.0, 3.0, STOCK),
+            Place::Constant => (TURNOVER, 0.0, 0.0, TURNOVER),
         };
         let ageing = random.between(-ageing, ageing) * 1e-6;
         let season = Season { below: mean - TURNOVER, swing, phase: random.between(0.0, TAU) };
         let stock = random.between(world.stock.least, world.stock.most) * DAY;
         let mut crystal = Crystal { rate: ppm * 1e-6, ageing, season, stock, moved: 0.0 };
+        let in_stock = crystal.rate - CURVATURE * (stored - TURNOVER).powi(2);
         // Makers set clocks to the second.
-        crystal.moved = random.normal() - crystal.drifted(-stock);
+        crystal.moved = random.normal() + in_stock * stock - crystal.season.drifted(0.0);
         crystal
     }
 
@@ -98,6 +100,9 @@ pub(super) const YEAR: f64 = 365.25 * DAY;
 
 /// Temperature at which a watch crystal is fastest, in °C.
 const TURNOVER: f64 = 25.0;
+
+/// Temperature of a store room, in °C.
+const STOCK: f64 = 18.0;
 
 /// Loss of rate by the square of the distance from that temperature, per °C².
 const CURVATURE: f64 = 0.035e-6;

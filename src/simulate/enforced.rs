@@ -4,7 +4,7 @@ use crate::device::{
     Budget, Device, DeviceState, Factor, PairSearch, PairUse, Refusal, TotpState, Verdict,
 };
 use crate::id::CallerId;
-use crate::otp::{Code, Key, Seed, Window, compressions};
+use crate::otp::{ClockModel, Code, Foretold, Key, RatePrior, Seed, Window, compressions};
 use crate::simulate::judge::{Answer, Expected, Judge, Judgement, Presented};
 use crate::simulate::policy::Policy;
 use crate::simulate::random::Random;
@@ -19,20 +19,43 @@ pub(super) struct Enforced {
 }
 
 impl Enforced {
-    /// A pending device, added at `now`.
-    pub(super) fn new(policy: &Policy, random: &mut Random, now: UnixTime) -> Enforced {
+    /// A pending device, added at `now`. Its clock was set on the day of `made`, if that is known.
+    pub(super) fn new(
+        policy: &Policy,
+        random: &mut Random,
+        now: UnixTime,
+        made: Option<UnixTime>,
+    ) -> Enforced {
         let parameters = policy.parameters();
         let seed: Vec<u8> = (0..3).flat_map(|_| random.bits().to_be_bytes()).collect();
+        let clock = made.map_or_else(ClockModel::default, |made| {
+            ClockModel::set_by_maker(RatePrior::HARDWARE, noon(made))
+        });
         let seed = Seed::new(seed).expect("24 bytes are always a seed");
         let device = Device::new(
             "SIMULATED".parse().expect("nine letters are always a serial number"),
             "simulated".parse().expect("nine letters are always the name of an account"),
             None,
-            Factor::Totp(TotpState { parameters, ..TotpState::default() }),
+            Factor::Totp(TotpState { parameters, clock, ..TotpState::default() }),
             now,
         );
         let key = parameters.key(&seed);
         Enforced { device, key, digits: policy.digits.count(), owner: CallerId::new("owner") }
+    }
+
+    fn totp(&self) -> Option<&TotpState> {
+        match &self.device.factor {
+            Factor::Totp(totp) => Some(totp),
+            _ => None,
+        }
+    }
+
+    /// Number of steps around the expected one at which a code is accepted.
+    fn around(&self, now: UnixTime) -> u64 {
+        let window = self
+            .totp()
+            .and_then(|totp| totp.parameters.window(now, &totp.clock.foretell(now)));
+        window.map_or(0, |window| u64::from(window.half_width()) * 2 + 1)
     }
 
     fn search(&self, window: Window) -> PairSearch {
@@ -47,7 +70,8 @@ impl Enforced {
 
 impl Judge for Enforced {
     fn code(&mut self, presented: Presented, now: UnixTime) -> Judgement {
-        let unjudged = |until| Judgement { answer: Answer::Unjudged(until), candidates: 0 };
+        let unjudged =
+            |until| Judgement { answer: Answer::Unjudged(until), candidates: 0, around: 0 };
         match self.device.admit(Budget::Shared, now) {
             Err(Refusal::Throttled { until }) => return unjudged(Some(until)),
             Err(_) => return unjudged(None),
@@ -57,6 +81,7 @@ impl Judge for Enforced {
             Presented::Step(step) => self.key.code(step),
             Presented::Guess(guess) => Code::new(guess, self.digits),
         };
+        let around = self.around(now);
         let before = compressions();
         let judged = self.device.accept(&self.key, &code, Budget::Shared, now);
         let candidates = compressions().wrapping_sub(before) / COMPRESSIONS_EACH;
@@ -65,7 +90,7 @@ impl Judge for Enforced {
             Verdict::Accepted => Answer::Accepted,
             Verdict::Refused(_) => Answer::Missed,
         };
-        Judgement { answer, candidates }
+        Judgement { answer, candidates, around }
     }
 
     fn pair(&mut self, second: u64, window: Window, now: UnixTime) -> bool {
@@ -83,22 +108,24 @@ impl Judge for Enforced {
     }
 
     fn expected(&self, now: UnixTime) -> Expected {
-        match &self.device.factor {
-            Factor::Totp(totp) => {
-                let foretold = totp.clock.foretell(now);
-                Expected { offset: foretold.offset, doubt: Some(foretold.offset_doubt) }
-            }
-            _ => Expected { offset: 0.0, doubt: None },
-        }
+        let foretold = self.totp().map_or_else(Foretold::default, |totp| totp.clock.foretell(now));
+        Expected { offset: foretold.offset, doubt: Some(foretold.offset_doubt) }
     }
 
-    fn works_for(&self, _now: UnixTime) -> Option<f64> {
-        None
+    fn works_for(&self, now: UnixTime) -> Option<f64> {
+        let totp = self.totp()?;
+        let until = totp.parameters.expected_to_work_until(&totp.clock)?;
+        Some(until.since(now).as_secs_f64())
     }
 
     fn is_locked(&self) -> bool {
         self.device.state == DeviceState::Locked
     }
+}
+
+/// Noon (UTC) of a day.
+fn noon(time: UnixTime) -> UnixTime {
+    UnixTime((time.0 / 86_400).saturating_mul(86_400).saturating_add(43_200))
 }
 
 /// HMAC ends with an inner and an outer block.

@@ -29,6 +29,8 @@ pub(super) struct Judgement {
     pub(super) answer: Answer,
     /// Number of candidates that were computed.
     pub(super) candidates: u64,
+    /// Number of them around the expected step; the others are those around the server's time.
+    pub(super) around: u64,
 }
 
 /// Result of presenting a code.

@@ -218,7 +218,7 @@ impl<'a> Life<'a> {
     fn guess(&mut self, at: f64) {
         let was_locked = self.judge.is_locked();
         let guess = Presented::Guess(self.random.below(self.habits.possible_codes));
-        let Judgement { answer, candidates } = self.judge.code(guess, self.now(at));
+        let Judgement { answer, candidates, .. } = self.judge.code(guess, self.now(at));
         let locked = !was_locked && self.judge.is_locked();
         let tally = self.tally(at);
         tally.guesses += u64::from(candidates > 0);
@@ -272,12 +272,14 @@ enum Mended {
 }
 
 impl Tally {
-    fn count_first(&mut self, Judgement { answer, candidates }: Judgement, after_jump: bool) {
+    fn count_first(&mut self, judgement: Judgement, after_jump: bool) {
+        let Judgement { answer, candidates, around } = judgement;
         let accepted = u64::from(answer == Answer::Accepted);
         self.first_tries += 1;
         self.accepted += accepted;
         self.kept_out += u64::from(matches!(answer, Answer::Unjudged(_)));
         self.candidates += candidates;
+        self.candidates_around += around;
         self.most_candidates = self.most_candidates.max(candidates);
         self.after_jump += u64::from(after_jump);
         self.after_jump_accepted += accepted * u64::from(after_jump);

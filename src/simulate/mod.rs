@@ -126,9 +126,11 @@ impl Simulation {
 
     fn judge(&self, random: &mut Random, now: UnixTime, made: UnixTime) -> Box<dyn Judge> {
         let totp = self.policy.parameters();
-        let _ = made;
         match self.policy.rule {
-            Rule::Model => Box::new(Enforced::new(&self.policy, random, now)),
+            Rule::Model => {
+                let made = self.world.clock_set.then_some(made);
+                Box::new(Enforced::new(&self.policy, random, now, made))
+            }
             Rule::Today => {
                 Box::new(Baseline::new(totp, Learning::Steps { drift: 0, moved_at: None }))
             }

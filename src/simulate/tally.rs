@@ -27,6 +27,8 @@ pub struct Tally {
     pub after_jump_accepted: u64,
     /// Candidates computed for first tries.
     pub candidates: u64,
+    /// The part of them around the expected step, without those around the server's time.
+    pub candidates_around: u64,
     /// Most candidates of one try.
     pub most_candidates: u64,
     /// Guesses of attackers that were judged.
@@ -73,6 +75,11 @@ impl Tally {
         ratio(self.candidates, self.first_tries.saturating_sub(self.kept_out)).unwrap_or(0.0)
     }
 
+    /// Mean number of those around the expected step.
+    pub fn mean_candidates_around(&self) -> f64 {
+        ratio(self.candidates_around, self.first_tries.saturating_sub(self.kept_out)).unwrap_or(0.0)
+    }
+
     /// Share of the intervals of 95 % that held, in percent; `None` where the rule states none.
     pub fn coverage_95_percent(&self) -> Option<f64> {
         ratio(self.within_95, self.intervals).map(|share| share * 100.0)
@@ -96,6 +103,7 @@ impl AddAssign<&Tally> for Tally {
         self.after_jump += other.after_jump;
         self.after_jump_accepted += other.after_jump_accepted;
         self.candidates += other.candidates;
+        self.candidates_around += other.candidates_around;
         self.most_candidates = self.most_candidates.max(other.most_candidates);
         self.guesses += other.guesses;
         self.guess_candidates += other.guess_candidates;

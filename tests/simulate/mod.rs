@@ -1,6 +1,8 @@
 //! Simulated fleets: reproducible, and true to what was measured of the rule before the clock
 //! model.
 
+mod followed;
+
 use twostep::simulate::{Place, Policy, Rate, Rule, Simulation, Stock, Usage, World};
 
 fn simulation(rule: Rule, world: World) -> Simulation {
