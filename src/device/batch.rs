@@ -30,7 +30,10 @@ impl Batch {
 
     /// The serial numbers of the same batch whose numbers are at most `reach` from this one, the
     /// nearest first. None for a serial number without a number.
-    pub fn neighbours(serial: &SerialNumber, reach: u16) -> impl Iterator<Item = SerialNumber> {
+    pub fn neighbours(
+        serial: &SerialNumber,
+        reach: u16,
+    ) -> impl Iterator<Item = SerialNumber> + use<> {
         let batch = Batch::of(serial);
         let number = serial.as_str().strip_prefix(batch.as_str());
         let number = number
@@ -46,6 +49,11 @@ impl Batch {
             .flatten()
             .flatten()
             .filter_map(move |number| format!("{batch}{number:04}").parse().ok())
+    }
+
+    /// The batch of tokens of which none is known.
+    pub fn unknown() -> Batch {
+        Batch(String::new())
     }
 
     /// The part that its serial numbers have in common.

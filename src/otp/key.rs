@@ -15,7 +15,9 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::otp::{BadParameter, Code, Seed};
 
 /// The hash function of the HMAC: RFC 4226 has SHA-1, RFC 6238 §1.2 adds the other two.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Algorithm {
     /// Understood by every authenticator app.
@@ -28,7 +30,7 @@ pub enum Algorithm {
 }
 
 /// Number of digits of a code: 6, 7 or 8 (RFC 4226 §5.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct Digits(u8);
 

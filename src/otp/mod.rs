@@ -16,6 +16,8 @@ mod totp;
 mod uri;
 
 pub use code::{BadCode, Code};
+#[cfg(test)]
+pub(crate) use drift::Measurement;
 pub use drift::{ClockModel, ClockReading, Drift, Foretold, RatePrior};
 pub(crate) use drift::{Evidence, Sample};
 pub use hotp::{CodePair, Counter, Hotp, LOOK_AHEAD, LOOK_BEHIND};

@@ -117,6 +117,10 @@ actions! {
     ResyncRefused = "resync.refused",
     /// Secrets were sealed again under a newer key; the row counts them.
     SealingKeysResealed = "sealing_keys.resealed",
+    /// All tokens moved at once: the server's clock is suspect.
+    ServerClockSuspect = "server_clock.suspect",
+    /// A suspicion of the server's clock is over.
+    ServerClockTrusted = "server_clock.trusted",
     /// One context was revoked.
     SessionRevoked = "session.revoked",
     /// A context stood in for a new proof.

@@ -59,7 +59,7 @@ pub use taken::Repeated;
 use std::path::PathBuf;
 use std::pin::Pin;
 
-use crate::device::{Device, DeviceState, MfaKind};
+use crate::device::{Added, Device, DeviceState, MfaKind};
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{ClockModel, Totp};
 use crate::time::UnixTime;
@@ -312,6 +312,8 @@ pub struct FleetDevice {
     pub created_at: UnixTime,
     /// Time of its last accepted code.
     pub last_used_at: Option<UnixTime>,
+    /// Way of its addition.
+    pub added: Added,
 }
 
 /// The store is at fault.

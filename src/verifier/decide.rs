@@ -9,6 +9,7 @@ use crate::id::{AccountId, SerialNumber};
 use crate::store::{AccountSnapshot, Action, Change, Commit, Conflict, Event, Marks, Write};
 use crate::time::UnixTime;
 use crate::verifier::looks::{Miss, Place};
+use crate::verifier::readings::Reading;
 use crate::verifier::refusals::Target;
 use crate::verifier::{Error, Verifier};
 
@@ -27,8 +28,8 @@ pub(crate) struct Judgement<T> {
 
 /// Evidence of a code or pair about the clock or counter of its device.
 pub(crate) enum Shown {
-    /// It is right, and the device is in sync.
-    InSync(Place),
+    /// It is right, and the device is in sync; with what it said of the device's clock.
+    InSync(Place, Option<Reading>),
     /// It is right nowhere near: it is to be looked for further away.
     Missed(Box<Miss>),
 }
@@ -189,7 +190,10 @@ impl Verifier {
         }
         self.core.counters.count(counted);
         match shown {
-            Some(Shown::InSync(device)) => self.core.looks.in_sync(&device),
+            Some(Shown::InSync(device, reading)) => {
+                self.core.looks.in_sync(&device);
+                reading.iter().for_each(|reading| self.core.readings.accepted(reading));
+            }
             Some(Shown::Missed(miss)) => self.core.looks.ask(*miss),
             None => {}
         }

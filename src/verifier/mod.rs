@@ -37,6 +37,7 @@ mod seed;
 mod throttle;
 mod verified;
 mod verify;
+mod watch;
 mod work;
 
 pub use add::{Added, ClockFacts, NewDevice, NewFactor};

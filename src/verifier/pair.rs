@@ -1,7 +1,7 @@
 //! Two consecutive codes, judged as one pair: they activate a device, resynchronise it, or open a
 //! session with a device that is out of sync.
 
-use crate::device::{Budget, Device, MfaKind, PairSearch, PairUse, Refusal, Verdict};
+use crate::device::{Budget, Device, Judged, MfaKind, PairSearch, PairUse, Refusal, Verdict};
 use crate::id::{AccountId, CallerId, SerialNumber};
 use crate::otp::{CodePair, Drift, Window};
 use crate::store::{Account, AccountSnapshot, Action, Enrolled, Sealer, Write};
@@ -9,6 +9,7 @@ use crate::time::UnixTime;
 use crate::verifier::client::{Client, after_success, judged_device, note_success};
 use crate::verifier::decide::{Judgement, SECRET_TAKEN, Shown};
 use crate::verifier::looks::place;
+use crate::verifier::readings::Reading;
 use crate::verifier::seed::open_seed;
 use crate::verifier::verified::{Proof, Verified};
 use crate::verifier::work::Work;
@@ -207,7 +208,7 @@ impl Verifier {
         };
         let judged = work.spend(&self.core.counters, judge).ok_or_else(no_codes)?;
         match judged.verdict {
-            Verdict::Accepted => self.accepted_pair(attempt, judged.device),
+            Verdict::Accepted => self.accepted_pair(attempt, judged),
             Verdict::Refused(refusal) => Ok(self.refused_pair(attempt, judged.device, refusal)),
         }
     }
@@ -215,7 +216,7 @@ impl Verifier {
     fn accepted_pair(
         &self,
         attempt: &Attempt<'_>,
-        device: Device,
+        Judged { device, reading, .. }: Judged,
     ) -> Result<Judgement<Accepted>, Error> {
         let &Attempt { pair, seen, ref client, enrolled, now } = attempt;
         let update = Write::UpdateDevice { seen: enrolled.revision, device: device.clone() };
@@ -243,7 +244,10 @@ impl Verifier {
             }
         };
         let proof = Proof::by_device(&enrolled.device, now);
-        let shown = Shown::InSync(place(&enrolled.device));
+        // An owner who activates a device may have set its clock.
+        let reading = reading.filter(|_| enrolled.device.is_in_use());
+        let reading = reading.map(|reading| Reading::of(&enrolled.device, reading, now));
+        let shown = Shown::InSync(place(&enrolled.device), reading);
         Ok(Judgement::accepted(writes, audit, (device, proof)).showing(shown))
     }
 

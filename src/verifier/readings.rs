@@ -6,8 +6,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::device::Batch;
+use crate::device::{Batch, Device};
 use crate::id::SerialNumber;
+use crate::otp::ClockReading;
 use crate::time::UnixTime;
 use crate::verifier::Verifier;
 
@@ -51,8 +52,16 @@ struct Waiting {
     dropped: u64,
 }
 
+impl Reading {
+    /// The reading that an accepted code made of this device.
+    pub(crate) fn of(device: &Device, reading: ClockReading, at: UnixTime) -> Reading {
+        let ClockReading { off, doubt, clock_was_set } = reading;
+        let serial = device.serial.clone();
+        Reading { batch: Batch::of(&serial), serial, at, off, doubt, clock_was_set }
+    }
+}
+
 impl Readings {
-    #[allow(dead_code, reason = "acceptances follow")]
     /// Keeps the reading of an accepted code, once its acceptance is committed.
     pub(crate) fn accepted(&self, reading: &Reading) {
         self.keep(ReadingOf::Accepted, reading);

@@ -8,6 +8,7 @@ use crate::time::UnixTime;
 use crate::verifier::client::{Client, judged_device, note_success};
 use crate::verifier::decide::{Judgement, Shown};
 use crate::verifier::looks::{Miss, place};
+use crate::verifier::readings::Reading;
 use crate::verifier::seed::open_seed;
 use crate::verifier::verified::{Proof, Verified};
 use crate::verifier::work::Work;
@@ -192,7 +193,7 @@ impl Verifier {
         enrolled: &Enrolled,
         judged: Judged,
     ) -> Judgement<Proof> {
-        let (&Attempt { seen, ref client, now, .. }, Judged { device, verdict, .. }) =
+        let (&Attempt { seen, ref client, now, .. }, Judged { device, verdict, reading }) =
             (attempt, judged);
         let serial = device.serial.clone();
         let about = |action| self.event(now, action).account(&seen.account.id).serial(&serial);
@@ -209,7 +210,8 @@ impl Verifier {
                 let proof = Proof::by_device(&enrolled.device, now);
                 let accepted =
                     Judgement::accepted(writes, vec![about(Action::CodeAccepted)], proof);
-                accepted.showing(Shown::InSync(place(&enrolled.device)))
+                let reading = reading.map(|reading| Reading::of(&enrolled.device, reading, now));
+                accepted.showing(Shown::InSync(place(&enrolled.device), reading))
             }
             Verdict::Refused(refusal @ Refusal::NoMatch) if device.can_be_guessed() => {
                 let mut audit = vec![about(Action::CodeRefused).reason(refusal)];

@@ -11,7 +11,7 @@ use super::row::{
     account_id, first, from_json, imported_account, parsed, see_intact, stored, unsigned,
 };
 use super::sql;
-use crate::device::{Device, DeviceState, MfaKind, Tombstone, TotpState};
+use crate::device::{Added, Device, DeviceState, MfaKind, Tombstone, TotpState};
 use crate::id::{AccountId, SerialNumber};
 use crate::store::{
     Account, AccountEntry, AccountList, AccountSnapshot, DeviceList, Enrolled, Fingerprint,
@@ -125,6 +125,8 @@ struct FleetBody {
     created_at: UnixTime,
     last_used_at: Option<UnixTime>,
     factor: FleetFactor,
+    #[serde(default)]
+    added: Added,
 }
 
 #[derive(Deserialize)]
@@ -153,6 +155,7 @@ pub(super) fn fleet(
             clock,
             created_at: body.created_at,
             last_used_at: body.last_used_at,
+            added: body.added,
         });
     }
     Ok(fleet)
