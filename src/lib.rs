@@ -60,6 +60,9 @@ pub mod session;
 #[cfg(feature = "policy")]
 pub mod policy;
 
+#[cfg(feature = "agent")]
+pub mod fleet;
+
 #[cfg(feature = "testing")]
 pub mod testing;
 

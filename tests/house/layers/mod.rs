@@ -23,7 +23,7 @@ const ROWS: &[&[&str]] = &[
     &["device", "usb", "testing"],
     &["simulate", "store", "wire"],
     &["verifier"],
-    &["session"],
+    &["fleet", "session"],
     &["policy"],
     &["agent", "client", "guard"],
     &["cli"],

@@ -1,0 +1,163 @@
+//! The watch over fleets in worlds of which the truth is known.
+
+use crate::fleet::world::{OUTDOORS, Told, World};
+use crate::fleet::{Direction, Ending, Notice, Suspicion};
+
+/// Years and numbers of tokens in which no alarm may be false; more by the environment.
+fn size(variable: &str, usual: u32) -> u32 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// Working hours, of ten a day, up to a time in days.
+fn working_hours(days: f64) -> f64 {
+    days.floor() * 10.0 + (days.fract() * 24.0 - 8.0).clamp(0.0, 10.0)
+}
+
+fn first_alarm(told: &[Told]) -> Option<(f64, Suspicion)> {
+    told.iter().find_map(|(at, notice)| match notice {
+        Notice::Suspect(suspicion) => Some((*at, *suspicion)),
+        Notice::Over(..) => None,
+    })
+}
+
+/// The hours in which a shift that begins at `SHIFT_AT` is told, in worlds of these seeds.
+#[track_caller]
+fn told_within(world: &World, seeds: std::ops::Range<u64>, hours: f64, least_share: f64) {
+    let count = f64::from(u32::try_from(seeds.end - seeds.start).unwrap());
+    let took: Vec<f64> = seeds
+        .map(|seed| {
+            let told = World { seed, ..world.clone() }.run();
+            let alarm = first_alarm(&told);
+            alarm.map_or(f64::INFINITY, |(at, _)| working_hours(at) - working_hours(SHIFT_AT))
+        })
+        .collect();
+    let soon =
+        f64::from(u32::try_from(took.iter().filter(|took| **took <= hours).count()).unwrap());
+    assert!(soon >= least_share * count, "{took:?}");
+}
+
+#[test]
+fn no_alarm_is_false_in_an_office_or_outdoors() {
+    let years = size("TWOSTEP_FLEET_YEARS", 1);
+    for place in [crate::fleet::world::OFFICE, OUTDOORS] {
+        let world = World { place, days: 365 * years, learning: 120, seed: 7, ..World::default() };
+        assert_eq!(world.run(), []);
+    }
+}
+
+#[test]
+fn no_alarm_is_false_in_a_large_fleet() {
+    let tokens = u16::try_from(size("TWOSTEP_FLEET_TOKENS", 3_000) / 50).unwrap();
+    let world = World { batches: vec![tokens; 50], days: 60, seed: 8, ..World::default() };
+    assert_eq!(world.run(), []);
+}
+
+#[test]
+fn a_step_of_5_seconds_is_told_within_6_working_hours() {
+    for server in [|day| step(day, 5.0), |day| step(day, -5.0)] as [fn(f64) -> f64; 2] {
+        told_within(&World { server, ..World::default() }, 10..14, 6.0, 1.0);
+    }
+}
+
+#[test]
+fn a_step_of_20_seconds_is_told_within_2_working_hours() {
+    for server in [|day| step(day, 20.0), |day| step(day, -20.0)] as [fn(f64) -> f64; 2] {
+        told_within(&World { server, ..World::default() }, 20..23, 2.0, 1.0);
+    }
+}
+
+#[test]
+fn a_step_of_3_minutes_is_told_within_an_hour() {
+    for server in [|day| step(day, 180.0), |day| step(day, -180.0)] as [fn(f64) -> f64; 2] {
+        let world = World { server, ..World::default() };
+        told_within(&world, 30..33, 1.0, 1.0);
+        let (_, suspicion) = first_alarm(&World { seed: 30, ..world }.run()).unwrap();
+        assert!((suspicion.shift.seconds - 180.0).abs() < 15.0, "{suspicion:?}");
+        assert_eq!(suspicion.causes().len(), 1);
+    }
+}
+
+#[test]
+fn a_drift_of_20_ppm_is_told_within_5_days() {
+    for server in
+        [|day: f64| day.max(0.0) * 1.728, |day: f64| day.max(0.0) * -1.728] as [fn(f64) -> f64; 2]
+    {
+        let told = World { server, days: 6, ..World::default() }.run();
+        let (at, _) = first_alarm(&told).expect("an alarm");
+        assert!(at <= 5.0, "{told:?}");
+    }
+}
+
+#[test]
+fn a_large_fleet_tells_4_seconds_within_2_hours() {
+    let tokens = u16::try_from(size("TWOSTEP_FLEET_TOKENS", 20_000) / 50).unwrap();
+    let world = World {
+        batches: vec![tokens; 50],
+        learning: 30,
+        server: |day| step(day, 4.0),
+        days: 1,
+        ..World::default()
+    };
+    told_within(&world, 40..41, 2.0, 1.0);
+}
+
+#[test]
+fn tokens_used_weekly_tell_10_seconds_within_a_day() {
+    let world = World {
+        use_a_day: 1.0 / 7.0,
+        learning: 200,
+        server: |day| step(day, 10.0),
+        ..World::default()
+    };
+    told_within(&world, 50..54, 10.0, 1.0);
+}
+
+#[test]
+fn a_batch_that_moved_alone_is_not_the_servers_clock() {
+    for batches in [vec![100; 10], vec![500; 2]] {
+        let (days, batch) = (10, |day, batch| if batch == 0 { step(day, -60.0) } else { 0.0 });
+        let told = World { batches, days, batch, ..World::default() }.run();
+        assert_eq!(told, []);
+    }
+}
+
+#[test]
+fn a_page_2_seconds_slower_is_not_the_servers_clock() {
+    for seed in 60..64 {
+        let world = World { seed, days: 10, page: |day| step(day, 2.0), ..World::default() };
+        assert_eq!(world.run(), []);
+    }
+}
+
+#[test]
+fn a_page_5_seconds_slower_is_named_beside_the_clock() {
+    let told = World { page: |day| step(day, 5.0), days: 3, ..World::default() }.run();
+    let (_, suspicion) = first_alarm(&told).expect("an alarm");
+    assert_eq!(suspicion.shift.direction, Direction::Behind);
+    assert!(suspicion.message(true).contains("a slower sign-in page"));
+}
+
+#[test]
+fn a_shift_is_told_once_and_ends_with_the_models() {
+    for server in [|day| step(day, 12.0), |day| step(day, 180.0)] as [fn(f64) -> f64; 2] {
+        let told = World { server, days: 60, ..World::default() }.run();
+        let [(_, Notice::Suspect(_)), (_, Notice::Over(_, Ending::AsExpected))] = told[..] else {
+            panic!("{told:?}")
+        };
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_right_ends_the_suspicion() {
+    let server = |day| step(day, 30.0) - if day >= 3.5 { 30.0 } else { 0.0 };
+    let told = World { server, days: 40, ..World::default() }.run();
+    let [(_, Notice::Suspect(_)), (at, Notice::Over(..))] = told[..] else { panic!("{told:?}") };
+    assert!(at > 3.5, "{told:?}");
+}
+
+fn step(day: f64, seconds: f64) -> f64 {
+    if day >= SHIFT_AT { seconds } else { 0.0 }
+}
+
+/// Nine in the morning of the first day.
+const SHIFT_AT: f64 = 9.0 / 24.0;
