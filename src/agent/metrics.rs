@@ -18,7 +18,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::agent::fleet::Fleet;
 use crate::agent::log::Lossy;
+use crate::fleet::LEVELS;
 use crate::session::AnyContext;
 use crate::verifier;
 use crate::verifier::Verifier;
@@ -96,12 +98,20 @@ struct VerifierCounts(Verifier, Steps);
 #[derive(Debug)]
 struct VerifierHealth(Verifier);
 
+/// The last survey of the tokens' clocks, read at each scrape.
+#[derive(Debug)]
+struct FleetGauges(Arc<Fleet>);
+
+/// The suspicion that all tokens cast on the server's clock, read at each scrape.
+#[derive(Debug)]
+struct ClockSuspicion(Arc<Fleet>);
+
 /// The counts of the log, read at each scrape.
 #[derive(Debug)]
 struct LogCounts(Lossy);
 
 impl Metrics {
-    pub(crate) fn new(verifier: Verifier, log: Lossy) -> Metrics {
+    pub(crate) fn new(verifier: Verifier, log: Lossy, fleet: Arc<Fleet>) -> Metrics {
         let [mut health, mut outcomes] = [(); 2].map(|()| Registry::with_prefix("twostep"));
         let requests = Family::default();
         let buckets: fn() -> Histogram = buckets;
@@ -137,8 +147,10 @@ impl Metrics {
         );
         outcomes.register_collector(Box::new(RefusalCounts(Arc::clone(&refusals))));
         outcomes.register_collector(Box::new(VerifierCounts(verifier.clone(), steps)));
+        outcomes.register_collector(Box::new(FleetGauges(Arc::clone(&fleet))));
         health.register_collector(Box::new(VerifierHealth(verifier)));
         health.register_collector(Box::new(LogCounts(log)));
+        health.register_collector(Box::new(ClockSuspicion(fleet)));
         Metrics {
             health,
             outcomes,
@@ -309,6 +321,56 @@ impl Collector for VerifierHealth {
             clock_ok.metric_type(),
         )?)?;
         Ok(())
+    }
+}
+
+impl Collector for FleetGauges {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let Some(survey) = self.0.latest() else { return Ok(()) };
+        for (name, help, quantiles) in [
+            (
+                "fleet_offset_seconds",
+                "Expected distances of tokens' clocks from the server's, by quantile",
+                &survey.offset,
+            ),
+            ("fleet_rate_ppm", "Expected rates of tokens' clocks, by quantile", &survey.rate),
+            (
+                "fleet_window_steps",
+                "Half-widths of the windows in which codes are looked for, by quantile",
+                &survey.half_width,
+            ),
+        ] {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (level, value) in LEVELS.iter().zip(quantiles.values) {
+                let labels = [("quantile", level.to_string())];
+                ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let (name, help) = ("fleet_attention", "Tokens that need attention, by the reason");
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (reason, listed) in &survey.attention {
+            let count = ConstGauge::new(i64::try_from(listed.count).unwrap_or(i64::MAX));
+            count.encode(family.encode_family(&[("reason", reason.name())])?)?;
+        }
+        let tokens = ConstGauge::new(i64::try_from(survey.tokens).unwrap_or(i64::MAX));
+        let help = "Time-based devices in use";
+        tokens.encode(encoder.encode_descriptor("fleet_tokens", help, None, MetricType::Gauge)?)
+    }
+}
+
+impl Collector for ClockSuspicion {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let suspicion = self.0.suspicion();
+        let suspect = ConstGauge::new(i64::from(suspicion.is_some()));
+        let (name, help) = (
+            "server_clock_suspect",
+            "Whether all tokens moved at once, as the server's clock would",
+        );
+        suspect.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+        let shift = ConstGauge::new(suspicion.map_or(0.0, |suspicion| suspicion.seconds()));
+        let (name, help) =
+            ("server_clock_shift_seconds", "How far all tokens moved; 0 without suspicion");
+        shift.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
     }
 }
 

@@ -11,6 +11,7 @@ mod api;
 pub mod config;
 mod error;
 mod events;
+mod fleet;
 mod harden;
 mod housekeeping;
 mod local;
@@ -116,6 +117,9 @@ async fn run_logged(
     if let Err(error) = housekeeping::finish(&state.verifier, &state.issuer).await {
         tracing::error!(%error, "what was counted since the last minute is not in the audit log");
     }
+    if let Err(error) = fleet::finish(&state).await {
+        tracing::error!(%error, "the readings of the last minutes are lost");
+    }
     // Aborted tasks may still hold handles of the store: close it for all of them.
     let closed = store.close().await;
     match why {
@@ -138,6 +142,7 @@ async fn work(
     };
     let mut tasks = vec![
         tokio::spawn(housekeeping::run(Arc::clone(state))),
+        tokio::spawn(fleet::run(Arc::clone(state))),
         tokio::spawn(housekeeping::reseal(state.verifier.clone(), state.stop.clone())),
         tokio::spawn(systemd::watchdog()),
     ];

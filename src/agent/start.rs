@@ -8,6 +8,7 @@ use crate::agent::access::Callers;
 use crate::agent::accounts::{Accounts, NotFolded};
 use crate::agent::config::Config;
 use crate::agent::error::{Error, at_start};
+use crate::agent::fleet::Fleet;
 use crate::agent::local::Local;
 use crate::agent::log::Lossy;
 use crate::agent::metrics::Metrics;
@@ -41,7 +42,8 @@ pub(super) async fn open(
         NotFolded::Store(error) => at_start(&config, error.into()),
     })?);
     let issuer = issuer(&config, &verifier).await?;
-    let metrics = Arc::new(Metrics::new(verifier.clone(), log));
+    let fleet = Arc::new(Fleet::default());
+    let metrics = Arc::new(Metrics::new(verifier.clone(), log, Arc::clone(&fleet)));
     metrics.probed(&verifier.ready().await);
     let (config, stop) = (Arc::new(config), Stop::new());
     let state = State {
@@ -56,6 +58,7 @@ pub(super) async fn open(
         accounts,
         issuer,
         metrics,
+        fleet,
         stop,
     };
     Ok((state, store))

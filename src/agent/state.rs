@@ -7,6 +7,7 @@ use axum::extract::FromRef;
 use crate::agent::access::Callers;
 use crate::agent::accounts::Accounts;
 use crate::agent::config::Config;
+use crate::agent::fleet::Fleet;
 use crate::agent::local::Local;
 use crate::agent::metrics::Metrics;
 use crate::agent::stop::{Stop, Why};
@@ -31,6 +32,8 @@ pub(crate) struct State {
     pub(crate) callers: Callers,
     pub(crate) local: Local,
     pub(crate) metrics: Arc<Metrics>,
+    /// The fleet of tokens, and the watch over it.
+    pub(crate) fleet: Arc<Fleet>,
     /// Ends the agent: `stop.now(Why::Failed(…))`.
     pub(crate) stop: Stop,
     /// Copies the store; none for a store that has backup tools of its own.

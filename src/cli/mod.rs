@@ -16,6 +16,7 @@ mod demo;
 mod device;
 mod doctor;
 mod exported;
+mod fleet;
 mod generate;
 mod key;
 mod login;
@@ -61,6 +62,8 @@ enum Command {
     Device(device::Device),
     #[command(subcommand)]
     Account(account::Account),
+    #[command(subcommand)]
+    Fleet(fleet::Fleet),
     Login(login::Login),
     #[command(subcommand)]
     Key(key::Key),
@@ -126,6 +129,7 @@ async fn dispatch(Program { global, command }: Program) -> Result<Report, Failur
         Command::Man(manual) => manual.run(Program::command()),
         Command::Device(device) => device.run(&global.open()?).await,
         Command::Account(account) => account.run(&global.open()?).await,
+        Command::Fleet(fleet) => fleet.run(&global.open()?).await,
         Command::Login(login) => login.run(&global.open()?).await,
         Command::Key(key) => key.run(global).await,
         Command::Session(session) => session.run(&global.open()?).await,

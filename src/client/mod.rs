@@ -9,6 +9,7 @@ mod call;
 mod control;
 mod device;
 mod error;
+mod fleet;
 mod health;
 mod local;
 mod pages;

@@ -9,6 +9,7 @@ mod account;
 mod ceremony;
 mod control;
 mod device;
+mod fleet;
 mod health;
 mod local;
 mod names;
@@ -36,6 +37,10 @@ pub use control::{
 pub use device::{
     Attestation, CreateDevice, CreatedDevice, Device, Devices, ListDevices, Provisioning, Rename,
     Resynced, TwoCodes,
+};
+pub use fleet::{
+    AlarmCause, AlarmKind, AskFleet, AttentionReason, FleetAlarm, FleetAttention, FleetDrift,
+    FleetGroup, FleetToken, Quantiles,
 };
 pub use health::{Alive, OlderSealingKey, Ready};
 pub use local::{

@@ -136,6 +136,7 @@ fn what_succeeds(admin: &Client) {
         .is(204);
     admin.post("/v1/store/backup", json!({})).is(201);
     admin.post("/v1/clock/accept", json!({})).is(200);
+    admin.get("/v1/fleet/drift?within_days=90").is(200);
     admin.post("/v1/store/accept", json!({})).is(200);
 }
 

@@ -39,6 +39,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/v1/devices/{serial}/resync", Enroller, 200, &[NOT_THERE, NOT_PROVED, NOT_NOW]),
     route("POST", "/v1/devices/{serial}/deactivate", Enroller, 200, &[NOT_THERE]),
     route("POST", "/v1/devices/{serial}/unlock", Admin, 200, &[NOT_THERE]),
+    route("GET", "/v1/fleet/drift", Admin, 200, &[]),
     route("GET", "/v1/accounts", Admin, 200, &[]),
     route("DELETE", "/v1/accounts/{account}", Admin, 204, &[NOT_THERE]),
     route("POST", "/v1/accounts/{account}/bypass", Admin, 201, &[NOT_THERE]),

@@ -79,6 +79,7 @@ fn root_may_verify_anybody_there_and_do_nothing_else() {
         ("POST", "/v1/signing-keys"),
         ("POST", "/v1/store/backup"),
         ("POST", "/v1/clock/accept"),
+        ("GET", "/v1/fleet/drift"),
         ("POST", "/v1/store/accept"),
         ("GET", "/metrics"),
         ("GET", "/openapi.json"),

@@ -299,6 +299,8 @@ async fn ask_everything(client: &Client, serial: &str) {
     assert!(client.audit_checkpoint().await.unwrap().rows > 0);
     client.backup(None).await.unwrap();
     client.accept_clock().await.unwrap();
+    let fleet = client.fleet_drift(&AskFleet { within_days: Some(90) }).await.unwrap();
+    assert_eq!((fleet.within_days, fleet.alarms), (90, Vec::new()));
     assert_eq!(client.accept_restore().await.unwrap().restored_at, None);
     assert_eq!(client.alive().await.unwrap().status, "alive");
     client.ready().await.unwrap();

@@ -7,6 +7,7 @@ mod control;
 mod description;
 mod devices;
 mod extract;
+mod fleet;
 mod fresh;
 mod health;
 mod key_ceremonies;

@@ -14,8 +14,8 @@ use utoipa_axum::routes;
 
 use crate::agent::api::description::{Description, Document};
 use crate::agent::api::{
-    accounts, authz, control, description, devices, fresh, health, key_ceremonies, security_keys,
-    sessions,
+    accounts, authz, control, description, devices, fleet, fresh, health, key_ceremonies,
+    security_keys, sessions,
 };
 use crate::agent::problem::{InDoubt, Problem};
 use crate::agent::state::Shared;
@@ -45,6 +45,7 @@ pub(crate) fn router(state: Shared) -> Router {
         .route("/v1/authz/{policy}/", any(authz::decide))
         .route("/v1/authz/{policy}/{*request}", any(authz::decide_below))
         .routes(routes!(fresh::ask, fresh::keep))
+        .routes(routes!(fleet::drift))
         .routes(routes!(control::audit))
         .routes(routes!(control::verify_audit))
         .routes(routes!(control::checkpoint))

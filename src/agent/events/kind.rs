@@ -44,6 +44,11 @@ pub enum EventKind {
     AuditCheckpoint,
     /// The audit log was changed by another hand than the store's.
     AuditBroken,
+    /// All tokens moved at once: the server's clock is suspect. The reason says since when and how
+    /// far.
+    ServerClockSuspect,
+    /// A suspicion of the server's clock is over.
+    ServerClockTrusted,
 }
 
 impl EventKind {
@@ -71,6 +76,8 @@ impl EventKind {
             Action::BypassAccepted => Some(EventKind::BypassUsed),
             Action::AuditCheckpoint => Some(EventKind::AuditCheckpoint),
             Action::AuditBroken => Some(EventKind::AuditBroken),
+            Action::ServerClockSuspect => Some(EventKind::ServerClockSuspect),
+            Action::ServerClockTrusted => Some(EventKind::ServerClockTrusted),
             Action::ApiKeyMade
             | Action::ApiKeyRevoked
             | Action::AuditClosed
@@ -116,6 +123,8 @@ impl EventKind {
             EventKind::BypassUsed => "bypass_used",
             EventKind::AuditCheckpoint => "audit_checkpoint",
             EventKind::AuditBroken => "audit_broken",
+            EventKind::ServerClockSuspect => "server_clock_suspect",
+            EventKind::ServerClockTrusted => "server_clock_trusted",
         }
     }
 }

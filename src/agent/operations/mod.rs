@@ -9,6 +9,7 @@ pub(crate) mod accounts;
 pub(crate) mod ceremonies;
 pub(crate) mod control;
 pub(crate) mod devices;
+pub(crate) mod fleet;
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod policies;

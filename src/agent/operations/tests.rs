@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::{accounts, control, devices, sessions};
+use super::{accounts, control, devices, fleet, sessions};
 use crate::agent::access::{Caller, Denied, Failure, Scope};
 use crate::agent::config::{AccountPattern, Config, Fold, Role};
 use crate::agent::log::Lossy;
@@ -96,6 +96,7 @@ async fn each_operation_demands_its_role() {
         denied(accounts::bypass(state, &enroller, "svc-a", None).await),
         denied(control::api_keys(state, &enroller).await),
         denied(control::accept_clock(state, &enroller).await),
+        denied(fleet::drift(state, &enroller, None).await),
     ] {
         assert_eq!(denied, Denied::forbidden("your role does not allow this"));
     }
