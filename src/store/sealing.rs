@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{Key, Seed};
 use crate::secret::Secret;
-use crate::store::{KeyError, SealedPlace, SealingKeyId, store_keys};
+use crate::store::{KeyError, MacKey, SealedPlace, SealingKeyId};
 use crate::webauthn::CredentialId;
 
 /// The sealing keys of a program: the first seals, all of them open.
@@ -43,7 +43,7 @@ struct Unsaved {
 #[derive(Clone, Debug)]
 pub struct Sealer {
     keyring: Keyring,
-    pepper: Secret,
+    pepper: MacKey,
 }
 
 /// A sealed secret: format version, algorithm, key id, nonce, ciphertext with its tag.
@@ -266,7 +266,7 @@ impl Keyring {
 impl Sealer {
     /// A sealer for the store that keeps this pepper.
     pub fn new(keyring: Keyring, pepper: Secret) -> Sealer {
-        Sealer { keyring, pepper }
+        Sealer { keyring, pepper: MacKey::new(pepper.expose()) }
     }
 
     /// The keys.
@@ -307,7 +307,7 @@ impl Sealer {
     pub fn digest(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
         let parts: Vec<&[u8]> =
             std::iter::once(purpose.as_bytes()).chain(parts.iter().copied()).collect();
-        store_keys::mac(&self.pepper, &parts)
+        self.pepper.mac(&parts)
     }
 }
 

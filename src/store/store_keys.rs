@@ -6,6 +6,7 @@
 use std::fmt;
 
 use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -21,9 +22,12 @@ pub struct StoreKeys {
     pub rows: MacKey,
 }
 
-/// A key of HMAC-SHA-256 (RFC 2104).
+/// A key of HMAC-SHA-256 (RFC 2104), whose padded blocks are hashed already. Wiped when dropped.
 #[derive(Clone)]
-pub struct MacKey(Secret);
+pub struct MacKey(Hmac<Sha256>);
+
+/// A MAC that takes its input in pieces.
+pub(super) struct Macing(Hmac<Sha256>);
 
 impl StoreKeys {
     /// The keys of the store that keeps this pepper.
@@ -36,37 +40,86 @@ impl StoreKeys {
 }
 
 impl MacKey {
+    /// A key of any length.
+    pub(super) fn new(key: &[u8]) -> MacKey {
+        MacKey(Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
+    }
+
     /// HKDF-SHA-256 (RFC 5869) of the pepper.
     fn derived(pepper: &Secret, purpose: &[u8]) -> Option<MacKey> {
         let mut key = Zeroizing::new([0; 32]);
         Hkdf::<Sha256>::new(None, pepper.expose()).expand(purpose, &mut key[..]).ok()?;
-        Some(MacKey(Secret::from(&key[..])))
+        Some(MacKey::new(&key[..]))
     }
 
-    /// The MAC of the parts, different for each way of cutting the same bytes into parts.
+    /// The MAC of the parts, each with its length in eight bytes before it: different for each way
+    /// of cutting the same bytes into parts.
     pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
-        mac(&self.0, parts)
+        let mut mac = self.begin();
+        for part in parts {
+            mac.length(part.len());
+            mac.bytes(part);
+        }
+        mac.end()
     }
 
     /// Compares a MAC in constant time.
     pub fn verifies(&self, mac: &[u8], parts: &[&[u8]]) -> bool {
         self.mac(parts).ct_eq(mac).into()
     }
+
+    /// Begins the MAC of parts that are given piece by piece.
+    pub(super) fn begin(&self) -> Macing {
+        Macing(self.0.clone())
+    }
 }
 
-/// HMAC-SHA-256 of the parts, each with its length in eight bytes before it.
-pub(super) fn mac(key: &Secret, parts: &[&[u8]]) -> [u8; 32] {
-    let mut input = Zeroizing::new(Vec::new());
-    for part in parts {
-        input.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        input.extend_from_slice(part);
+impl Macing {
+    /// The length of the part that follows.
+    pub(super) fn length(&mut self, length: usize) {
+        self.bytes(&u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes());
     }
-    // HKDF-Extract is HMAC(salt, input) (RFC 5869 §2.2); the key is its salt.
-    Hkdf::<Sha256>::extract(Some(key.expose()), &input).0.into()
+
+    /// A piece of a part.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The MAC.
+    pub(super) fn end(self) -> [u8; 32] {
+        self.0.finalize().into_bytes().into()
+    }
 }
 
 impl fmt::Debug for MacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MacKey(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4231 §4.3.
+    #[test]
+    fn a_mac_is_hmac_sha_256() {
+        let mut mac = MacKey::new(b"Jefe").begin();
+        mac.bytes(b"what do ya want ");
+        mac.bytes(b"for nothing?");
+        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        let hex: String = mac.end().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, expected);
+    }
+
+    #[test]
+    fn parts_and_pieces_are_told_apart() {
+        let key = MacKey::new(&[7; 32]);
+        assert_ne!(key.mac(&[b"ab", b"c"]), key.mac(&[b"a", b"bc"]));
+        let mut pieces = key.begin();
+        pieces.length(3);
+        pieces.bytes(b"a");
+        pieces.bytes(b"bc");
+        assert_eq!(pieces.end(), key.mac(&[b"abc"]));
     }
 }

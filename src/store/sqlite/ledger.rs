@@ -6,12 +6,13 @@
 //! transaction, and compared with all rows when the store is unlocked. Between two such
 //! comparisons, a row that is older than one that was seen before is refused from memory.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
+use subtle::ConstantTimeEq;
 
 use super::fault::Fault;
 use super::identity::Identity;
@@ -196,7 +197,7 @@ impl Ledger {
 
     fn row_moved(&self, context: &Context<'_>) -> Answer {
         let Some(key) = &*self.key() else { return Ok(Value::Null) };
-        let tag = key.mac(&[&encoded(context)]);
+        let tag = row_mac(key, context);
         let mut moving = self.moving();
         if let Ok(old) = context.get_raw(0).as_blob() {
             moving.sum.subtract(term(key, old));
@@ -233,7 +234,7 @@ impl Ledger {
     fn verdict(&self, context: &Context<'_>, note: impl Fn(u64, u64) -> bool) -> Answer {
         let Some(key) = &*self.key() else { return Ok(Value::Integer(INTACT)) };
         let tag = context.get_raw(0).as_blob().unwrap_or_default();
-        if !key.verifies(tag, &[&encoded(context)]) {
+        if !bool::from(row_mac(key, context).ct_eq(tag)) {
             return Ok(Value::Integer(CHANGED));
         }
         let kept = match context.get_raw(3) {
@@ -263,8 +264,11 @@ impl Ledger {
     /// The number under which the versions of a row are remembered: of its kind and its place,
     /// which are the arguments from `first` on.
     fn place(&self, context: &Context<'_>, first: usize) -> u64 {
-        self.places
-            .hash_one((bytes(context.get_raw(first)), bytes(context.get_raw(first + 1))))
+        let mut hasher = self.places.build_hasher();
+        for at in [first, first + 1] {
+            Cell::of(context.get_raw(at)).pieces(|piece| hasher.write(piece));
+        }
+        hasher.finish()
     }
 
     fn key(&self) -> RwLockReadGuard<'_, Option<MacKey>> {
@@ -285,46 +289,61 @@ fn term(key: &MacKey, tag: &[u8]) -> [u8; 32] {
     key.mac(&[b"sum", tag])
 }
 
-/// All arguments behind the tag, each with its type and its length before it.
-fn encoded(context: &Context<'_>) -> Vec<u8> {
-    let mut all = Vec::with_capacity(1_024);
-    for argument in (1..context.len()).map(|at| context.get_raw(at)) {
-        encode(argument, &mut all);
-    }
-    all
+/// The MAC of all arguments behind the tag, each with its type and its length before it: one part.
+fn row_mac(key: &MacKey, context: &Context<'_>) -> [u8; 32] {
+    let arguments = || (1..context.len()).map(|at| Cell::of(context.get_raw(at)));
+    let mut mac = key.begin();
+    mac.length(arguments().map(|cell| cell.length()).sum());
+    arguments().for_each(|cell| cell.pieces(|piece| mac.bytes(piece)));
+    mac.end()
 }
 
 fn set(context: &Context<'_>, first: usize) -> Vec<u8> {
     let mut set = Vec::new();
-    encode(context.get_raw(first), &mut set);
-    encode(context.get_raw(first + 1), &mut set);
+    for at in [first, first + 1] {
+        Cell::of(context.get_raw(at)).pieces(|piece| set.extend_from_slice(piece));
+    }
     set
 }
 
-fn encode(value: ValueRef<'_>, to: &mut Vec<u8>) {
-    let number;
-    let (kind, bytes): (u8, &[u8]) = match value {
-        ValueRef::Null => (0, &[]),
-        ValueRef::Integer(integer) => {
-            number = integer.to_be_bytes();
-            (1, &number)
-        }
-        ValueRef::Real(real) => {
-            number = real.to_bits().to_be_bytes();
-            (2, &number)
-        }
-        ValueRef::Text(text) => (3, text),
-        ValueRef::Blob(blob) => (4, blob),
-    };
-    to.push(kind);
-    to.extend(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
-    to.extend(bytes);
+/// A value as it is authenticated: its type, the number of its bytes, its bytes.
+enum Cell<'a> {
+    Number(u8, [u8; 8]),
+    Bytes(u8, &'a [u8]),
 }
 
-fn bytes(value: ValueRef<'_>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    encode(value, &mut bytes);
-    bytes
+impl<'a> Cell<'a> {
+    fn of(value: ValueRef<'a>) -> Cell<'a> {
+        match value {
+            ValueRef::Null => Cell::Bytes(0, &[]),
+            ValueRef::Integer(integer) => Cell::Number(1, integer.to_be_bytes()),
+            ValueRef::Real(real) => Cell::Number(2, real.to_bits().to_be_bytes()),
+            ValueRef::Text(text) => Cell::Bytes(3, text),
+            ValueRef::Blob(blob) => Cell::Bytes(4, blob),
+        }
+    }
+
+    fn content(&self) -> (u8, &[u8]) {
+        match self {
+            Cell::Number(kind, bytes) => (*kind, bytes),
+            Cell::Bytes(kind, bytes) => (*kind, bytes),
+        }
+    }
+
+    /// The number of all bytes of its pieces.
+    fn length(&self) -> usize {
+        let head = 1 + size_of::<u64>();
+        head + self.content().1.len()
+    }
+
+    fn pieces(&self, mut take: impl FnMut(&[u8])) {
+        let (kind, bytes) = self.content();
+        let mut head = [kind; 1 + size_of::<u64>()];
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        head[1..].copy_from_slice(&length.to_be_bytes());
+        take(&head);
+        take(bytes);
+    }
 }
 
 /// The place of a row in a message.
