@@ -12,8 +12,9 @@ use tokio::sync::Mutex;
 
 use crate::id::AccountId;
 use crate::session::revocations::{Entries, Payload};
+use crate::session::signing::Cached;
 use crate::session::{Issuer, LONGEST_LIFETIME, Lifetime, revocations};
-use crate::store::{Marks, RevocationLimits, Revocations};
+use crate::store::{self, Marks, RevocationLimits, Revocations};
 use crate::time::UnixTime;
 use crate::verifier::{Error, Verifier};
 
@@ -39,11 +40,17 @@ pub struct PublishedList {
 }
 
 struct Published {
-    list: Arc<PublishedList>,
-    entries: Entries,
+    made: Made,
     signed_with: Option<String>,
-    issued_at: UnixTime,
     looked_at: Duration,
+}
+
+/// A signed list, and what it was made of.
+#[derive(Clone)]
+struct Made {
+    list: Arc<PublishedList>,
+    entries: Arc<Entries>,
+    issued_at: UnixTime,
 }
 
 impl RevocationFeed {
@@ -86,11 +93,11 @@ impl RevocationFeed {
         let mut published = self.published.lock().await;
         let (signed_with, boot) =
             (self.issuer.signs_with().await?, self.verifier.clock().read().boot);
-        let known = published.as_mut().filter(|known| known.signed_with == signed_with);
+        let known = published.as_ref().filter(|known| known.signed_with == signed_with);
         if let Some(known) = &known
             && boot.saturating_sub(known.looked_at) < self.look_after
         {
-            return Ok(Arc::clone(&known.list));
+            return Ok(Arc::clone(&known.made.list));
         }
         let now = self.verifier.now().await?;
         let limits = RevocationLimits {
@@ -100,36 +107,39 @@ impl RevocationFeed {
         };
         let revoked = self.verifier.store().revocations(now.minus(KEPT), now, limits).await?;
         let most = usize::try_from(self.most).unwrap_or(usize::MAX);
-        let entries = entries(self.issuer.name(), revoked, most);
-        match known {
-            Some(known)
-                if known.entries == entries
-                    && (known.issued_at..known.issued_at.plus(SAME)).contains(&now) =>
-            {
-                known.looked_at = boot;
-                Ok(Arc::clone(&known.list))
+        let (issuer, keys) = (self.issuer.name().to_owned(), self.issuer.signer().await?);
+        let same = known.filter(|known| known.made.may_stay(now)).map(|known| known.made.clone());
+        // Megabytes are written, hashed and signed: no work for a thread that others wait for.
+        let made = tokio::task::spawn_blocking(move || {
+            let entries = entries(&issuer, revoked, most);
+            match same.filter(|same| *same.entries == entries) {
+                Some(same) => Ok(same),
+                None => Made::new(&keys, issuer, entries, now),
             }
-            _ => {
-                let payload = Payload {
-                    iss: self.issuer.name().to_owned(),
-                    iat: now.0,
-                    exp: now.plus(Lifetime::LONGEST).0,
-                    entries,
-                };
-                let text = self.issuer.sign(revocations::TYP, &payload).await?.as_str().to_owned();
-                let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(&text)));
-                let list = Arc::new(PublishedList { text, etag });
-                let Payload { entries, .. } = payload;
-                *published = Some(Published {
-                    list: Arc::clone(&list),
-                    entries,
-                    signed_with,
-                    issued_at: now,
-                    looked_at: boot,
-                });
-                Ok(list)
-            }
-        }
+        });
+        let made = made.await.unwrap_or_else(|error| {
+            Err(Error::Store(store::Error::Unavailable(error.to_string())))
+        })?;
+        let list = Arc::clone(&made.list);
+        *published = Some(Published { made, signed_with, looked_at: boot });
+        Ok(list)
+    }
+}
+
+impl Made {
+    /// Signs a list of these entries.
+    fn new(keys: &Cached, issuer: String, entries: Entries, now: UnixTime) -> Result<Made, Error> {
+        let payload =
+            Payload { iss: issuer, iat: now.0, exp: now.plus(Lifetime::LONGEST).0, entries };
+        let text = keys.sign(revocations::TYP, &payload)?.as_str().to_owned();
+        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(&text)));
+        let list = Arc::new(PublishedList { text, etag });
+        Ok(Made { list, entries: Arc::new(payload.entries), issued_at: now })
+    }
+
+    /// True if the list may be published at `now`, if nothing else was revoked.
+    fn may_stay(&self, now: UnixTime) -> bool {
+        (self.issued_at..self.issued_at.plus(SAME)).contains(&now)
     }
 }
 

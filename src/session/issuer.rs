@@ -9,8 +9,7 @@ use serde::Serialize;
 
 use crate::id::{AccountId, CallerId};
 use crate::session::claims::Claims;
-use crate::session::jws::Header;
-use crate::session::signing::SigningKeys;
+use crate::session::signing::{Cached, SigningKeys};
 use crate::session::{
     Amr, Common, ContextWithoutMfa, JwkSet, LONGEST_LIFETIME, SHORTEST_LIFETIME, SessionContext,
     SignedContext, SigningAlgorithm, SigningKeyInfo, Validator, claims,
@@ -244,22 +243,12 @@ impl Issuer {
         typ: &str,
         claims: &impl Serialize,
     ) -> Result<SignedContext, Error> {
-        let keys = self.keys.load().await?;
-        let failed =
-            || Error::Store(crate::store::Error::Corrupt("the signing key cannot sign".to_owned()));
-        let current = keys.current.as_ref().ok_or_else(failed)?;
-        let header = Header {
-            alg: current.algorithm.name().to_owned(),
-            kid: current.kid.clone(),
-            typ: typ.to_owned(),
-        };
-        let message = format!(
-            "{}.{}",
-            encoded(&header).ok_or_else(failed)?,
-            encoded(claims).ok_or_else(failed)?
-        );
-        let signature = current.sign(message.as_bytes()).ok_or_else(failed)?;
-        Ok(SignedContext::new(format!("{message}.{signature}")))
+        self.signer().await?.sign(typ, claims)
+    }
+
+    /// The keys as they are now.
+    pub(super) async fn signer(&self) -> Result<Arc<Cached>, Error> {
+        self.keys.load().await
     }
 }
 
@@ -302,8 +291,4 @@ fn amr(key: Option<KeyProof>) -> Vec<Amr> {
 /// `time`, or the second after the revocation mark: nothing is issued at or below it.
 fn above(time: UnixTime, mark: Option<UnixTime>) -> UnixTime {
     mark.map_or(time, |mark| time.max(UnixTime(mark.0.saturating_add(1))))
-}
-
-fn encoded(part: &impl Serialize) -> Option<String> {
-    Some(URL_SAFE_NO_PAD.encode(serde_json::to_vec(part).ok()?))
 }

@@ -10,9 +10,11 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
 
 use crate::secret::Secret;
-use crate::session::{JwkSet, PublicKey, SigningAlgorithm};
+use crate::session::jws::Header;
+use crate::session::{JwkSet, PublicKey, SignedContext, SigningAlgorithm};
 use crate::store;
 use crate::store::{Action, Change, Commit, SealedPlace, SigningKeyRecord, Write};
 use crate::time::UnixTime;
@@ -166,6 +168,30 @@ impl SigningKeys {
         *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&cached));
         Ok(cached)
     }
+}
+
+impl Cached {
+    /// Signs claims with the current key (RFC 7515 §5.1).
+    pub(super) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<SignedContext, Error> {
+        let current = self.current.as_ref().ok_or_else(cannot_sign)?;
+        let header = Header {
+            alg: current.algorithm.name().to_owned(),
+            kid: current.kid.clone(),
+            typ: typ.to_owned(),
+        };
+        let message = format!("{}.{}", encoded(&header)?, encoded(claims)?);
+        let signature = current.sign(message.as_bytes()).ok_or_else(cannot_sign)?;
+        Ok(SignedContext::new(format!("{message}.{signature}")))
+    }
+}
+
+/// One part of a JWS in base64url.
+fn encoded(part: &impl Serialize) -> Result<String, Error> {
+    Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(part).map_err(|_| cannot_sign())?))
+}
+
+fn cannot_sign() -> Error {
+    Error::Store(store::Error::Corrupt("the signing key cannot sign".to_owned()))
 }
 
 impl CurrentKey {
