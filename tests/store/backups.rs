@@ -108,12 +108,13 @@ async fn a_restored_backup_accepts_nothing_of_before() {
     let store = SqliteStore::open(&copy).unwrap();
     let after = store.account(&account("alice")).await.unwrap().unwrap();
     // A clock at 0 when the backup was made: an owner could have shown a code 20 steps ahead since,
-    // an administrator could have found a token 2,880 steps ahead, and the code after that counts.
+    // an administrator could have found a token 2,880 steps ahead, which is followed three steps
+    // further, and the code after that counts.
     let [clock, counter] = &after.devices[..] else { panic!("{:?}", after.devices) };
     let now = later.0 / 30;
     let Factor::Totp(totp) = &clock.device.factor else { panic!("{clock:?}") };
     assert_eq!(totp.watermark, Some(TimeStep(now + 20 + 1)));
-    assert_eq!(totp.doubtful, Some(TimeStep(now + 2_880 + 1)));
+    assert_eq!(totp.doubtful, Some(TimeStep(now + 2_880 + 3 + 1)));
     assert_eq!(clock.device.state, before.devices[0].device.state);
     let Factor::Hotp(hotp) = &counter.device.factor else { panic!("{counter:?}") };
     assert_eq!((hotp.next, hotp.pair_needed), (Some(Counter(5)), true));
