@@ -1,5 +1,6 @@
 //! A survey of a fleet: how its clocks are, by batch and model, and which tokens need attention.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -114,7 +115,7 @@ impl Surveyor {
             let offset = Quantiles::of(members.offset);
             groups.push(Group { batch, model, tokens, offset, rate: quantiles });
         }
-        groups.sort_by(|one, other| other.tokens.cmp(&one.tokens));
+        groups.sort_by_key(|group| Reverse(group.tokens));
         Survey {
             at: self.at,
             tokens: u64::try_from(offset.len()).unwrap_or(u64::MAX),

@@ -54,21 +54,24 @@ fn no_alarm_is_false_in_a_large_fleet() {
 
 #[test]
 fn a_step_of_5_seconds_is_told_within_6_working_hours() {
-    for server in [|day| step(day, 5.0), |day| step(day, -5.0)] as [fn(f64) -> f64; 2] {
+    let servers: [fn(f64) -> f64; 2] = [|day| step(day, 5.0), |day| step(day, -5.0)];
+    for server in servers {
         told_within(&World { server, ..World::default() }, 10..14, 6.0, 1.0);
     }
 }
 
 #[test]
 fn a_step_of_20_seconds_is_told_within_2_working_hours() {
-    for server in [|day| step(day, 20.0), |day| step(day, -20.0)] as [fn(f64) -> f64; 2] {
+    let servers: [fn(f64) -> f64; 2] = [|day| step(day, 20.0), |day| step(day, -20.0)];
+    for server in servers {
         told_within(&World { server, ..World::default() }, 20..23, 2.0, 1.0);
     }
 }
 
 #[test]
 fn a_step_of_3_minutes_is_told_within_an_hour() {
-    for server in [|day| step(day, 180.0), |day| step(day, -180.0)] as [fn(f64) -> f64; 2] {
+    let servers: [fn(f64) -> f64; 2] = [|day| step(day, 180.0), |day| step(day, -180.0)];
+    for server in servers {
         let world = World { server, ..World::default() };
         told_within(&world, 30..33, 1.0, 1.0);
         let (_, suspicion) = first_alarm(&World { seed: 30, ..world }.run()).unwrap();
@@ -79,9 +82,8 @@ fn a_step_of_3_minutes_is_told_within_an_hour() {
 
 #[test]
 fn a_drift_of_20_ppm_is_told_within_5_days() {
-    for server in
-        [|day: f64| day.max(0.0) * 1.728, |day: f64| day.max(0.0) * -1.728] as [fn(f64) -> f64; 2]
-    {
+    let servers: [fn(f64) -> f64; 2] = [|day| day.max(0.0) * 1.728, |day| day.max(0.0) * -1.728];
+    for server in servers {
         let told = World { server, days: 6, ..World::default() }.run();
         let (at, _) = first_alarm(&told).expect("an alarm");
         assert!(at <= 5.0, "{told:?}");
@@ -139,7 +141,8 @@ fn a_page_5_seconds_slower_is_named_beside_the_clock() {
 
 #[test]
 fn a_shift_is_told_once_and_ends_with_the_models() {
-    for server in [|day| step(day, 12.0), |day| step(day, 180.0)] as [fn(f64) -> f64; 2] {
+    let servers: [fn(f64) -> f64; 2] = [|day| step(day, 12.0), |day| step(day, 180.0)];
+    for server in servers {
         let told = World { server, days: 60, ..World::default() }.run();
         let [(_, Notice::Suspect(_)), (_, Notice::Over(_, Ending::AsExpected))] = told[..] else {
             panic!("{told:?}")

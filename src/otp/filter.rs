@@ -99,8 +99,8 @@ impl Estimate {
         }
     }
 
-    /// The estimate with an offset as measured, whatever was expected. The rate has learned from it,
-    /// so the covariance is that of a measurement still.
+    /// The estimate with an offset as measured, whatever was expected. The rate has learned from
+    /// it, so the covariance is that of a measurement still.
     pub(crate) fn at(self, offset: f64, variance: f64) -> Estimate {
         Estimate { offset, offset_variance: variance, ..self }
     }

@@ -4,6 +4,7 @@
 //! database does not have them. They stay when sealing keys are replaced.
 
 use std::fmt;
+use std::sync::Arc;
 
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
@@ -24,7 +25,7 @@ pub struct StoreKeys {
 
 /// A key of HMAC-SHA-256 (RFC 2104), whose padded blocks are hashed already. Wiped when dropped.
 #[derive(Clone)]
-pub struct MacKey(Hmac<Sha256>);
+pub struct MacKey(Arc<Hmac<Sha256>>);
 
 /// A MAC that takes its input in pieces.
 pub(super) struct Macing(Hmac<Sha256>);
@@ -41,8 +42,9 @@ impl StoreKeys {
 
 impl MacKey {
     /// A key of any length.
+    #[allow(clippy::expect_used, reason = "HMAC has no length that it refuses (RFC 2104 §2)")]
     pub(super) fn new(key: &[u8]) -> MacKey {
-        MacKey(Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
+        MacKey(Arc::new(Hmac::new_from_slice(key).expect("HMAC takes keys of any length")))
     }
 
     /// HKDF-SHA-256 (RFC 5869) of the pepper.
@@ -70,7 +72,7 @@ impl MacKey {
 
     /// Begins the MAC of parts that are given piece by piece.
     pub(super) fn begin(&self) -> Macing {
-        Macing(self.0.clone())
+        Macing(Hmac::clone(&self.0))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Simulated fleets: reproducible, and true to what was measured of the rule before the clock
 //! model.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod followed;
 
 use twostep::simulate::{Place, Policy, Rate, Rule, Simulation, Stock, Usage, World};

@@ -19,10 +19,10 @@ pub(crate) enum Outcome {
     Refused(&'static str),
 }
 
-/// What a success must have told of the clock.
+/// The least that the clock model learns from a success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Learned {
-    /// Nothing: the last measurement is less than an hour old, or there is no clock.
+    /// No lesson: the last measurement is less than an hour old, or there is no clock.
     Nothing,
     /// The clock is followed, no farther than a step and 100 ppm of the time since the last
     /// measurement.

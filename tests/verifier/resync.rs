@@ -42,8 +42,8 @@ async fn an_administrators_pair_finds_a_token_up_to_a_day_away() {
         assert!(verified.is_ok(), "the code after it, {offset} steps away: {verified:?}");
     }
     let wide = world.audited("device.wide_resync").await.len();
-    // A pair is beyond an owner's reach where it is far from the time, and from where the one before
-    // it was.
+    // A pair is beyond an owner's reach where it is far from the time, and from where the one
+    // before it was.
     let offsets: Vec<i64> = (-2_880..=2_877).step_by(stride).chain([2_880]).collect();
     let before = std::iter::once(0).chain(offsets.iter().copied());
     let beyond = offsets
