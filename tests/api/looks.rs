@@ -33,6 +33,9 @@ fn moved_clock(admin: &Client, account: &str) -> (String, Vec<String>) {
     (serial, (15..19).map(|step| at(step * 30)).collect())
 }
 
+/// A way for a device to move: its serial number, and the codes that it shows from then on.
+type Moves = fn(&Client, &str) -> (String, Vec<String>);
+
 /// The same of a counter: its button was pressed forty times.
 fn moved_counter(admin: &Client, account: &str) -> (String, Vec<String>) {
     let mut token = enrol(admin, account);
@@ -53,10 +56,8 @@ fn out_of_sync_is_told_only_to_callers_who_may_know() {
         headers: answer.headers.iter().filter(|(name, _)| name != "date").cloned().collect(),
         ..answer.clone()
     };
-    for (account, moved) in [
-        ("alice", moved_clock as fn(&Client, &str) -> (String, Vec<String>)),
-        ("bob", moved_counter),
-    ] {
+    let moves: [Moves; 2] = [moved_clock, moved_counter];
+    for (account, moved) in ["alice", "bob"].into_iter().zip(moves) {
         let (serial, codes) = moved(&admin, account);
         let missed = attempt(&untold, account, &serial, [&codes[0], ""]);
         assert_eq!(undated(&missed), undated(&plain), "{account}: the miss itself");
