@@ -31,6 +31,18 @@ impl Code {
     pub(crate) fn digits(&self) -> u8 {
         u8::try_from(self.packed >> 32).unwrap_or(u8::MAX)
     }
+
+    /// True if the code has this many digits and one of these values. Time does not depend on
+    /// them.
+    pub(crate) fn is_among(&self, values: &[u32], digits: u8) -> Choice {
+        let [.., high, a, b, c, d] = self.packed.to_be_bytes();
+        let value = u32::from_be_bytes([a, b, c, d]);
+        let equal = values.iter().fold(0, |found, other| {
+            let differing = value ^ other;
+            found | !(differing | differing.wrapping_neg()) >> 31
+        });
+        Choice::from(equal.to_le_bytes()[0] & 1) & high.ct_eq(&digits)
+    }
 }
 
 impl FromStr for Code {

@@ -10,9 +10,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 use sha2::{Sha256, Sha512};
+use subtle::Choice;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::otp::{BadParameter, Code, Seed};
+use crate::otp::lanes::LANES;
+use crate::otp::{BadParameter, Code, Seed, lanes};
 
 /// The hash function of the HMAC: RFC 4226 has SHA-1, RFC 6238 §1.2 adds the other two.
 #[derive(
@@ -94,6 +96,35 @@ impl Key {
         self.digits.0 == code.digits()
     }
 
+    /// True if one of the `codes` is right at `first` or at one of the factors two, four, … above
+    /// it, [`LANES`] in all. Time does not depend on the codes.
+    pub(crate) fn any_right(&self, codes: [&Code; 2], first: u64) -> Choice {
+        let mut factors = [first; LANES];
+        for (above, factor) in (0..).step_by(2).zip(&mut factors) {
+            *factor = first.wrapping_add(above);
+        }
+        let shown = match &self.midstates {
+            Midstates::Sha1(states) => {
+                count(2 * u64::try_from(LANES).unwrap_or(0));
+                lanes::truncated(states, factors)
+            }
+            Midstates::Sha256(_) | Midstates::Sha512(_) => {
+                factors.map(|factor| self.mac(factor, truncate))
+            }
+        };
+        let digits = self.digits.0;
+        // A division by a constant is a multiplication.
+        let shown = match digits {
+            6 => shown.map(|value| value % 1_000_000),
+            7 => shown.map(|value| value % 10_000_000),
+            8 => shown.map(|value| value % 100_000_000),
+            _ => shown.map(|value| value % 10u32.pow(u32::from(digits))),
+        };
+        codes
+            .into_iter()
+            .fold(Choice::from(0), |found, code| found | code.is_among(&shown, digits))
+    }
+
     /// Passes HMAC(K, factor) to `read`; the factor is 8 bytes, big-endian (RFC 4226 §5.2).
     fn mac<T>(&self, factor: u64, read: impl FnOnce(&[u8]) -> T) -> T {
         let message = factor.to_be_bytes();
@@ -128,6 +159,10 @@ impl fmt::Debug for Key {
 impl Digits {
     /// Six, the default of authenticator apps.
     pub const SIX: Digits = Digits(6);
+
+    /// One, so that tests see chance matches.
+    #[cfg(test)]
+    pub(crate) const ONE: Digits = Digits(1);
 
     /// The number of digits.
     pub fn count(self) -> u8 {

@@ -8,6 +8,7 @@ mod drift;
 mod filter;
 mod hotp;
 mod key;
+mod lanes;
 mod resync;
 mod search;
 mod seed;
@@ -23,6 +24,8 @@ pub(crate) use drift::{Evidence, Sample};
 pub use hotp::{CodePair, Counter, Hotp, LOOK_AHEAD, LOOK_BEHIND};
 pub use key::{Algorithm, Digits, Key, compressions};
 pub use resync::{PairFound, Window};
+#[cfg(feature = "verifier")]
+pub(crate) use search::pair_cost;
 pub use seed::{BadSeed, Seed, SpareBits, TypedSeed};
 pub use steps::StepWindow;
 pub use totp::{TimeStep, TimeStepSize, Totp, TotpMatch};

@@ -2,8 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, ConstantTimeGreater};
 
+use crate::otp::lanes::LANES;
 use crate::otp::{Code, Key};
 
 /// The highest of the `candidates` at which `code` is right.
@@ -42,41 +43,230 @@ pub(crate) enum Pair {
 /// depends on the range, `centre` and `floor`, not on the matches.
 pub(crate) fn nearest_pair(
     key: &Key,
-    [first, second]: [&Code; 2],
+    codes: [&Code; 2],
     starts: RangeInclusive<u64>,
     centre: u64,
     floor: Option<u64>,
 ) -> Pair {
+    let mut nearest = Nearest::new(*starts.end(), centre, floor);
+    match Sift::of(&starts) {
+        Some(sift) => sift.search(key, codes, &mut nearest),
+        None => scan(key, codes, starts, &mut nearest),
+    }
+    nearest.pair()
+}
+
+/// Number of HMACs that [`nearest_pair`] computes for so many starts.
+#[cfg(feature = "verifier")]
+pub(crate) fn pair_cost(starts: u64) -> u64 {
+    match Sift::of(&(0..=starts.saturating_sub(1))) {
+        Some(sift) => sift.groups() * WIDTH + SUSPECTS * (STARTS_OF_GROUP + 1),
+        None => starts.saturating_add(1),
+    }
+}
+
+/// Shows `nearest` each pair that starts in `starts`.
+fn scan(key: &Key, codes: [&Code; 2], starts: RangeInclusive<u64>, nearest: &mut Nearest) {
+    let [first, second] = codes;
     let differ = !first.ct_eq(second);
-    // The last match up to the centre, and the first one after it. `…_at` is meaningless until
-    // `…_found` is set.
-    let (mut below_found, mut below_at) = (Choice::from(0), 0);
-    let (mut above_found, mut above_at) = (Choice::from(0), 0);
-    let mut consumed = Choice::from(0);
     let mut first_was_right = Choice::from(0);
     let (from, to) = starts.into_inner();
     // One value per factor serves both comparisons: first code of this pair, second code of the
     // previous one.
     for factor in from..=to.saturating_add(1) {
         let shown = key.code(factor);
-        let start = factor.wrapping_sub(1);
         let pair = first_was_right & shown.ct_eq(second) & differ;
-        if floor.is_some_and(|floor| start <= floor) {
-            consumed |= pair;
-        } else if start <= centre {
-            below_at.conditional_assign(&start, pair);
-            below_found |= pair;
-        } else {
-            above_at.conditional_assign(&start, pair & !above_found);
-            above_found |= pair;
-        }
+        nearest.see(factor.wrapping_sub(1), pair);
         first_was_right = shown.ct_eq(first);
     }
-    match (below_found.into(), above_found.into(), consumed.into()) {
-        (true, true, _) if above_at - centre < centre - below_at => Pair::At(above_at),
-        (true, _, _) => Pair::At(below_at),
-        (false, true, _) => Pair::At(above_at),
-        (false, false, true) => Pair::Consumed,
-        (false, false, false) => Pair::Nowhere,
+}
+
+/// Search of a long range at half its cost: of two consecutive factors, every second one is the
+/// first or the second of each pair. Only where one of the codes is right there, which is one in
+/// hundreds of thousands, the factors around it are scanned.
+///
+/// A fixed number of places is scanned in any case, so that time does not tell of matches. More
+/// matches than places, for which chance takes a million years of such searches a second, lead to
+/// a scan of the whole range.
+struct Sift<'a> {
+    starts: &'a RangeInclusive<u64>,
+}
+
+impl<'a> Sift<'a> {
+    /// None for a range that is short, or so high that factors beyond its end do not exist.
+    fn of(starts: &'a RangeInclusive<u64>) -> Option<Sift<'a>> {
+        let long = starts.end().saturating_sub(*starts.start()) >= SHORT;
+        let factors_beyond = starts.end().checked_add(2 * STARTS_OF_GROUP).is_some();
+        (long && factors_beyond).then_some(Sift { starts })
+    }
+
+    fn groups(&self) -> u64 {
+        let marks = (self.starts.end() - self.starts.start()) / 2 + 1;
+        marks.div_ceil(WIDTH)
+    }
+
+    fn search(&self, key: &Key, codes: [&Code; 2], nearest: &mut Nearest) {
+        let from = *self.starts.start();
+        let mut suspects = [from; SUSPECTS_IN_ALL];
+        let mut found = 0_u64;
+        for group in 0..self.groups() {
+            let start = from + group * STARTS_OF_GROUP;
+            let hit = key.any_right(codes, start + 1);
+            for (place, suspect) in (0..).zip(&mut suspects) {
+                suspect.conditional_assign(&start, hit & found.ct_eq(&place));
+            }
+            found += u64::from(hit.unwrap_u8());
+        }
+        if found > SUSPECTS {
+            return scan(key, codes, self.starts.clone(), nearest);
+        }
+        for start in suspects {
+            scan(key, codes, start..=start + (STARTS_OF_GROUP - 1), nearest);
+        }
+    }
+}
+
+/// The nearest pair so far, whatever the order in which they are shown, and however often.
+struct Nearest {
+    last: u64,
+    centre: u64,
+    floor: Option<u64>,
+    /// The last match up to the centre, and the first one after it; a place is meaningless until
+    /// its choice is set.
+    below: (Choice, u64),
+    above: (Choice, u64),
+    consumed: Choice,
+}
+
+impl Nearest {
+    fn new(last: u64, centre: u64, floor: Option<u64>) -> Nearest {
+        let nowhere = (Choice::from(0), 0);
+        Nearest { last, centre, floor, below: nowhere, above: nowhere, consumed: Choice::from(0) }
+    }
+
+    fn see(&mut self, start: u64, pair: Choice) {
+        let pair = pair & !start.ct_gt(&self.last);
+        let floored = Choice::from(u8::from(self.floor.is_some()));
+        let consumed = floored & !start.ct_gt(&self.floor.unwrap_or_default());
+        self.consumed |= pair & consumed;
+        let (fresh, beyond) = (pair & !consumed, start.ct_gt(&self.centre));
+        let (found, at) = &mut self.below;
+        let nearer = fresh & !beyond & (!*found | start.ct_gt(at));
+        at.conditional_assign(&start, nearer);
+        *found |= nearer;
+        let (found, at) = &mut self.above;
+        let nearer = fresh & beyond & (!*found | at.ct_gt(&start));
+        at.conditional_assign(&start, nearer);
+        *found |= nearer;
+    }
+
+    fn pair(&self) -> Pair {
+        let ((below, below_at), (above, above_at)) = (self.below, self.above);
+        match (below.into(), above.into(), self.consumed.into()) {
+            (true, true, _) if above_at - self.centre < self.centre - below_at => {
+                Pair::At(above_at)
+            }
+            (true, _, _) => Pair::At(below_at),
+            (false, true, _) => Pair::At(above_at),
+            (false, false, true) => Pair::Consumed,
+            (false, false, false) => Pair::Nowhere,
+        }
+    }
+}
+
+/// Starts below which a scan is as cheap.
+const SHORT: u64 = 256;
+
+/// Places that are scanned in each search of a long range.
+const SUSPECTS: u64 = 4;
+
+const SUSPECTS_IN_ALL: usize = 4;
+
+/// Factors of a group.
+const WIDTH: u64 = 8;
+
+/// Starts of pairs of which a group has one of the codes.
+const STARTS_OF_GROUP: u64 = 2 * WIDTH;
+
+const _: () = assert!(LANES == 8 && SUSPECTS_IN_ALL == 4);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::otp::{Algorithm, Digits, Seed};
+
+    fn key(algorithm: Algorithm, digits: Digits) -> Key {
+        Key::new(&Seed::new(b"12345678901234567890".to_vec()).unwrap(), algorithm, digits)
+    }
+
+    /// The definition: each start is looked at by itself.
+    fn plain(
+        key: &Key,
+        [first, second]: [&Code; 2],
+        starts: RangeInclusive<u64>,
+        centre: u64,
+        floor: Option<u64>,
+    ) -> Pair {
+        let right = |start: &u64| {
+            first != second && key.code(*start) == *first && key.code(*start + 1) == *second
+        };
+        let pairs: Vec<u64> = starts.filter(right).collect();
+        let fresh = pairs.iter().filter(|start| floor.is_none_or(|floor| **start > floor));
+        match fresh.min_by_key(|start| (start.abs_diff(centre), **start)) {
+            Some(nearest) => Pair::At(*nearest),
+            None if pairs.is_empty() => Pair::Nowhere,
+            None => Pair::Consumed,
+        }
+    }
+
+    #[test]
+    fn a_long_search_finds_what_the_definition_finds() {
+        for algorithm in [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512] {
+            let key = key(algorithm, Digits::SIX);
+            for (from, length) in [(0, 300), (1_000, 301), (59_666_666, 415), (1 << 33, 263)] {
+                let starts = from..=from + length - 1;
+                for shown in from.saturating_sub(3)..=from + length + 2 {
+                    let codes = [key.code(shown), key.code(shown + 1)];
+                    let codes = [&codes[0], &codes[1]];
+                    for floor in [None, Some(from + length / 3)] {
+                        let (starts, centre) = (starts.clone(), from + length / 2);
+                        assert_eq!(
+                            nearest_pair(&key, codes, starts.clone(), centre, floor),
+                            plain(&key, codes, starts, centre, floor),
+                            "{algorithm} {shown} in {length} from {from}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// Codes of one digit each place a suspect in every group.
+    #[test]
+    fn more_matches_than_places_lead_to_a_scan() {
+        let key = key(Algorithm::Sha1, Digits::ONE);
+        let mut both = 0;
+        for first in 0..10 {
+            for second in 0..10 {
+                let codes = [Code::new(first, 1), Code::new(second, 1)];
+                let codes = [&codes[0], &codes[1]];
+                let (starts, centre) = (5_000..=5_400, 5_123);
+                let found = nearest_pair(&key, codes, starts.clone(), centre, Some(5_050));
+                assert_eq!(found, plain(&key, codes, starts, centre, Some(5_050)));
+                both += u32::from(matches!(found, Pair::At(_)));
+            }
+        }
+        assert_eq!(both, 90);
+    }
+
+    #[test]
+    fn the_end_of_all_factors_is_searched_too() {
+        let key = key(Algorithm::Sha1, Digits::SIX);
+        let from = u64::MAX - 1_000;
+        for shown in [from, from + 1, u64::MAX - 17, u64::MAX - 1] {
+            let codes = [key.code(shown), key.code(shown + 1)];
+            let found = nearest_pair(&key, [&codes[0], &codes[1]], from..=u64::MAX, from, None);
+            assert_eq!(found, Pair::At(shown));
+        }
     }
 }

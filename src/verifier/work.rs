@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use crate::device::Verdict;
 use crate::otp::{
-    Algorithm, Code, Digits, Key, LOOK_AHEAD, LOOK_BEHIND, Seed, Window, compressions,
+    Algorithm, Code, Digits, Key, LOOK_AHEAD, LOOK_BEHIND, Seed, Window, compressions, pair_cost,
 };
 
 /// Hash work of one request so far.
@@ -52,8 +52,8 @@ impl Work {
 
     /// Cost of the most expensive search for a pair in this window.
     pub(crate) fn of_pair(window: Window) -> u64 {
-        let (steps, counters) = (2 * window.steps() + 2, window.counters() + LOOK_BEHIND + 1);
-        KEYING + EACH * (steps.max(counters) + NAMED)
+        let (steps, counters) = (2 * window.steps() + 1, window.counters() + LOOK_BEHIND);
+        KEYING + EACH * (pair_cost(steps).max(pair_cost(counters)) + NAMED)
     }
 
     /// Runs `judge` and counts what it hashes. It must not wait: the count is of this thread.
