@@ -155,6 +155,9 @@ impl From<Denied> for Problem {
             Denied::NotFound(what) => Problem::not_found(what),
             Denied::BadInput(_) => Problem::bad_input(detail),
             Denied::TooFast(wait) => Problem::too_fast(wait),
+            Denied::DiagnosesSpent(wait) => {
+                Problem::new(ProblemCode::Throttled, detail).retry_after(whole_seconds(wait))
+            }
             Denied::Pair(refused) => refused_pair(refused),
             Denied::Session(refused) => refused_session(refused),
             Denied::KeysUnusable | Denied::Unavailable(_) => {

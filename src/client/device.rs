@@ -4,7 +4,8 @@ use crate::client::{Client, Error, pages};
 use crate::device::DeviceState;
 use crate::id::{AccountId, DeviceName, SerialNumber};
 use crate::wire::{
-    CreateDevice, CreatedDevice, Device, Devices, ListDevices, Rename, Resynced, TwoCodes,
+    CreateDevice, CreatedDevice, Device, Devices, Diagnosis, ListDevices, Rename, Resynced,
+    TwoCodes,
 };
 
 impl Client {
@@ -93,6 +94,22 @@ impl Client {
     ) -> Result<Resynced, Error> {
         let codes = TwoCodes::new(codes);
         self.post(&["v1", "devices", serial.as_str(), "resync"])
+            .json(&codes)?
+            .read()
+            .await
+    }
+
+    /// Names the cause for which two consecutive codes do not work. They stay as good as they were.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn diagnose_device(
+        &self,
+        serial: &SerialNumber,
+        codes: [&str; 2],
+    ) -> Result<Diagnosis, Error> {
+        let codes = TwoCodes::new(codes);
+        self.post(&["v1", "devices", serial.as_str(), "diagnose"])
             .json(&codes)?
             .read()
             .await

@@ -1,4 +1,4 @@
-//! Allowance of pairs: the number judged in an hour.
+//! Allowances of an hour: the number of pairs judged, and of diagnoses made.
 //!
 //! Single codes do not spend it: an attacker who uses up the budget of codes cannot keep an owner
 //! from resynchronising.
@@ -26,7 +26,7 @@ struct Spent {
 impl PairAllowance {
     /// Time until which this caller's pairs are refused unjudged; `None` if one may be judged now.
     pub fn spent_until(&self, caller: &CallerId, now: UnixTime) -> Option<UnixTime> {
-        let recent = || self.spent.iter().filter(|spent| is_recent(spent, now));
+        let recent = || self.spent.iter().filter(|spent| is_recent(spent.at, now));
         let of_caller = || recent().filter(|spent| spent.caller == *caller);
         // Room again: the oldest of the last `limit` is an hour old.
         let frees = |times: Vec<UnixTime>, limit: usize| {
@@ -41,15 +41,48 @@ impl PairAllowance {
     #[must_use]
     pub fn after_pair(&self, caller: &CallerId, now: UnixTime) -> PairAllowance {
         let mut spent: Vec<Spent> =
-            self.spent.iter().filter(|spent| is_recent(spent, now)).cloned().collect();
+            self.spent.iter().filter(|spent| is_recent(spent.at, now)).cloned().collect();
         spent.push(Spent { at: now, caller: caller.clone() });
         PairAllowance { spent }
     }
 }
 
-/// A time ahead of ours counts as recent: a clock set back gives no pairs away.
-fn is_recent(spent: &Spent, now: UnixTime) -> bool {
-    spent.at.plus(HOUR) > now
+/// Diagnoses made for one device in the last hour. They spend no pairs, and pairs no diagnoses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DiagnosisAllowance {
+    made: Vec<UnixTime>,
+}
+
+impl DiagnosisAllowance {
+    /// Time until which diagnoses are refused; `None` if one may be made now.
+    pub fn spent_until(&self, now: UnixTime) -> Option<UnixTime> {
+        let recent = self.recent(now);
+        let oldest = recent.len().checked_sub(DIAGNOSES)?;
+        recent.get(oldest).map(|oldest| oldest.plus(HOUR))
+    }
+
+    /// Counts a diagnosis.
+    #[must_use]
+    pub fn after_diagnosis(&self, now: UnixTime) -> DiagnosisAllowance {
+        let mut made = self.recent(now);
+        made.push(now);
+        DiagnosisAllowance { made }
+    }
+
+    /// True if none was ever made.
+    pub fn is_unspent(&self) -> bool {
+        self.made.is_empty()
+    }
+
+    fn recent(&self, now: UnixTime) -> Vec<UnixTime> {
+        self.made.iter().copied().filter(|made| is_recent(*made, now)).collect()
+    }
+}
+
+/// A time ahead of ours counts as recent: a clock set back gives nothing away.
+fn is_recent(spent: UnixTime, now: UnixTime) -> bool {
+    spent.plus(HOUR) > now
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -61,9 +94,31 @@ const EACH_CALLER: usize = 5;
 /// year.
 const ALL_CALLERS: usize = 30;
 
+/// Diagnoses per hour for each device.
+const DIAGNOSES: usize = 10;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ten_diagnoses_an_hour() {
+        let now = UnixTime(100_000);
+        let mut allowance = DiagnosisAllowance::default();
+        assert!(allowance.is_unspent());
+        for n in 0..10 {
+            assert_eq!(allowance.spent_until(now), None, "{n}");
+            allowance = allowance.after_diagnosis(now.plus(Duration::from_secs(n)));
+        }
+        assert_eq!(allowance.spent_until(now), Some(now.plus(HOUR)));
+        let later = now.plus(HOUR);
+        assert_eq!(allowance.spent_until(later), None);
+        let allowance = allowance.after_diagnosis(later);
+        let next = later.plus(Duration::from_secs(1));
+        assert_eq!(allowance.spent_until(later), Some(next));
+        // A clock that was set back gives nothing away.
+        assert!(allowance.spent_until(UnixTime(1)).is_some());
+    }
 
     #[test]
     fn five_an_hour_a_caller_and_thirty_in_all() {

@@ -8,6 +8,8 @@ mod allowance;
 mod assertion;
 mod batch;
 mod client;
+#[cfg(feature = "verifier")]
+mod diagnosis;
 mod far;
 mod judge;
 mod kind;
@@ -16,9 +18,11 @@ mod refusal;
 mod stored;
 mod throttle;
 
-pub use allowance::PairAllowance;
+pub use allowance::{DiagnosisAllowance, PairAllowance};
 pub use batch::Batch;
 pub use client::{Budget, ClientTag, KnownClients};
+#[cfg(feature = "verifier")]
+pub use diagnosis::{Cause, Diagnosis, Reach};
 pub use far::FarMatch;
 pub use judge::{Judged, PENDING_FOR, PairSearch, PairUse, Verdict};
 pub use kind::{DeviceState, MfaKind, UnknownName};
@@ -58,6 +62,9 @@ pub struct Device {
     pub throttle: Throttle,
     /// Pairs of codes judged in the last hour.
     pub pairs: PairAllowance,
+    /// Diagnoses of the last hour.
+    #[serde(default, skip_serializing_if = "DiagnosisAllowance::is_unspent")]
+    pub diagnoses: DiagnosisAllowance,
     /// Contexts made with this device up to this time are revoked.
     pub revoked_before: Option<UnixTime>,
     /// Contexts made with this device under a lower generation are revoked.
@@ -184,6 +191,7 @@ impl Device {
             factor,
             throttle: Throttle::default(),
             pairs: PairAllowance::default(),
+            diagnoses: DiagnosisAllowance::default(),
             revoked_before: None,
             generation: 0,
             added: Added::default(),

@@ -8,10 +8,7 @@ pub(super) const LANES: usize = 8;
 
 /// The truncated MACs (RFC 4226 §5.3) of [`LANES`] factors, from the states after the inner and
 /// the outer padded key block.
-pub(super) fn truncated(
-    &[inner, outer]: &[[u32; 5]; 2],
-    factors: [u64; LANES],
-) -> [u32; LANES] {
+pub(super) fn truncated(&[inner, outer]: &[[u32; 5]; 2], factors: [u64; LANES]) -> [u32; LANES] {
     let (mut high, mut low) = ([0; LANES], [0; LANES]);
     for (lane, factor) in factors.into_iter().enumerate() {
         let [a, b, c, d, e, f, g, h] = factor.to_be_bytes();
@@ -92,13 +89,7 @@ fn compress(state: [u32; 5], mut w: [u32; 16]) -> [u32; 5] {
     twenty_rounds!(a b c d e, w, 40, majority, 0x8f1b_bcdc_u32);
     twenty_rounds!(a b c d e, w, 60, parity, 0xca62_c1d6_u32);
     let [f, g, h, i, j] = state;
-    [
-        a.wrapping_add(f),
-        b.wrapping_add(g),
-        c.wrapping_add(h),
-        d.wrapping_add(i),
-        e.wrapping_add(j),
-    ]
+    [a.wrapping_add(f), b.wrapping_add(g), c.wrapping_add(h), d.wrapping_add(i), e.wrapping_add(j)]
 }
 
 #[inline(always)]

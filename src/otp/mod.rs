@@ -4,11 +4,15 @@
 //! state is kept here; [`crate::device`] holds it.
 
 mod code;
+#[cfg(feature = "verifier")]
+mod diagnose;
 mod drift;
 mod filter;
 mod hotp;
 mod key;
 mod lanes;
+#[cfg(feature = "verifier")]
+mod reading;
 mod resync;
 mod search;
 mod seed;
@@ -17,12 +21,18 @@ mod totp;
 mod uri;
 
 pub use code::{BadCode, Code};
+#[cfg(feature = "verifier")]
+pub(crate) use diagnose::clock_ahead;
+#[cfg(feature = "verifier")]
+pub use diagnose::{DAY, Expected, Explanation, Made, WEEK, YEAR_2000, as_stored, explain};
 #[cfg(test)]
 pub(crate) use drift::Measurement;
 pub use drift::{ClockModel, ClockReading, Drift, Foretold, RatePrior};
 pub(crate) use drift::{Evidence, Sample};
 pub use hotp::{CodePair, Counter, Hotp, LOOK_AHEAD, LOOK_BEHIND};
 pub use key::{Algorithm, Digits, Key, compressions};
+#[cfg(feature = "verifier")]
+pub use reading::{Encoding, SeedReading};
 pub use resync::{PairFound, Window};
 #[cfg(feature = "verifier")]
 pub(crate) use search::pair_cost;

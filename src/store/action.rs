@@ -85,6 +85,8 @@ actions! {
     DeviceAdded = "device.added",
     /// A device was taken out of use.
     DeviceDeactivated = "device.deactivated",
+    /// An administrator had two codes of a device diagnosed; none was accepted.
+    DeviceDiagnosed = "device.diagnosed",
     /// A pending device was dropped to make room for another one.
     DeviceGaveWay = "device.gave_way",
     /// Wrong codes locked a device.

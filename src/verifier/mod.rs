@@ -22,6 +22,7 @@ mod checkpoint;
 mod client;
 mod clock;
 mod decide;
+mod diagnose;
 mod looks;
 mod pair;
 mod passcode;
@@ -49,6 +50,7 @@ pub use clock::{ClockFault, ClockStep};
 #[cfg(feature = "session")]
 pub(crate) use decide::Judgement;
 
+pub use diagnose::Diagnosed;
 pub use pair::Resynced;
 pub use passcode::{BadPasscode, BypassCode, Passcode};
 pub use readings::{Reading, ReadingOf};
@@ -60,7 +62,7 @@ pub use work::Counts;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{RwLock, RwLockReadGuard};
+use tokio::sync::{RwLock, RwLockReadGuard, Semaphore};
 
 use crate::device::Refusal;
 use crate::id::{AccountId, CallerId, ClientId, SerialNumber};
@@ -132,6 +134,8 @@ struct Core {
     looks: looks::Looks,
     counters: work::Counters,
     decoy: work::Decoy,
+    /// Held while a diagnosis is computed.
+    diagnoses: Arc<Semaphore>,
 }
 
 /// Limits per account that an installation may choose: 8 devices in use and 8 pending ones by
@@ -234,6 +238,7 @@ impl Verifier {
             readings,
             counters: work::Counters::default(),
             decoy: work::Decoy::new(),
+            diagnoses: Arc::new(Semaphore::new(1)),
         };
         let caller = CallerId::new("library");
         Verifier { core: Arc::new(core), caller, account: None, client: None }

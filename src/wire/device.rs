@@ -156,6 +156,11 @@ pub struct CreateDevice {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(minimum = 10, maximum = 120))]
     pub period: Option<u16>,
+    /// The beginning of its first time step (`T0` of RFC 6238), in seconds since 1970; 0 if left
+    /// out, as for nearly every token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", schema(format = "uint64"))]
+    pub t0: Option<u64>,
     /// The counter to begin at.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", schema(format = "uint64"))]
@@ -323,6 +328,7 @@ impl CreateDevice {
             algorithm: None,
             digits: None,
             period: None,
+            t0: None,
             counter: None,
             clock_set: None,
         }

@@ -9,6 +9,7 @@ mod account;
 mod ceremony;
 mod control;
 mod device;
+mod diagnosis;
 mod fleet;
 mod health;
 mod local;
@@ -38,6 +39,7 @@ pub use device::{
     Attestation, CreateDevice, CreatedDevice, Device, Devices, ListDevices, Provisioning, Rename,
     Resynced, TwoCodes,
 };
+pub use diagnosis::{Cause, CauseKind, Diagnosis};
 pub use fleet::{
     AlarmCause, AlarmKind, AskFleet, AttentionReason, FleetAlarm, FleetAttention, FleetDrift,
     FleetGroup, FleetToken, Quantiles,

@@ -10,6 +10,7 @@ mod clock;
 mod contract;
 pub(crate) mod control;
 mod described;
+mod diagnose;
 mod editor;
 mod events;
 mod files;

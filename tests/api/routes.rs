@@ -37,6 +37,7 @@ pub(crate) const ROUTES: &[Route] = &[
         &[NOT_THERE, NOT_PROVED, THERE_ALREADY, NOT_NOW],
     ),
     route("POST", "/v1/devices/{serial}/resync", Enroller, 200, &[NOT_THERE, NOT_PROVED, NOT_NOW]),
+    route("POST", "/v1/devices/{serial}/diagnose", Admin, 200, &[NOT_THERE]),
     route("POST", "/v1/devices/{serial}/deactivate", Enroller, 200, &[NOT_THERE]),
     route("POST", "/v1/devices/{serial}/unlock", Admin, 200, &[NOT_THERE]),
     route("GET", "/v1/fleet/drift", Admin, 200, &[]),
@@ -127,7 +128,9 @@ impl Route {
             ("POST", "/v1/devices") => json!({"account": "nobody-here", "kind": "hotp"}),
             ("GET", "/v1/devices") => return ("/v1/devices?account=nobody-here".to_owned(), None),
             ("PATCH", _) => json!({"name": "a name"}),
-            ("POST", path) if path.ends_with("/activate") || path.ends_with("/resync") => {
+            ("POST", path)
+                if ["/activate", "/resync", "/diagnose"].iter().any(|end| path.ends_with(end)) =>
+            {
                 json!({"codes": ["123456", "654321"]})
             }
             ("POST", "/v1/security-keys/register/finish") => {

@@ -6,7 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use twostep::otp::{Counter, Hotp, Seed, Totp};
+use twostep::otp::{Counter, Hotp, Seed, TimeStepSize, Totp};
 use twostep::testing::SimulatedToken;
 use twostep::time::UnixTime;
 
@@ -270,4 +270,34 @@ fn a_wrong_pair_says_what_helps_and_spent_pairs_say_when() {
     let spent = spent.expect("an end to the allowance");
     assert!(spent.err.contains("Try again in") && !spent.err.contains("device activate"));
     assert_eq!(activate(&["--json"]).json()["reason"], "pairs_spent");
+}
+
+#[test]
+fn a_diagnosis_names_the_cause_and_the_command() {
+    let agent = Agent::start("");
+    let given = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n";
+    let add = ["device", "add", "--account", "frank", "--serial", "AC26000014", "--secret-stdin"];
+    agent.done(&add, given);
+    let minute = Totp { step_size: TimeStepSize::try_from(60).unwrap(), ..Totp::default() };
+    let token = SimulatedToken::totp(&Seed::from_base32(given.trim()).unwrap(), minute);
+    let now = test_support::people::now();
+    let [before, shown] = [UnixTime(now.0 - 60), now].map(|at| token.text_at(at));
+    let pair = format!("{before}\n{shown}\n");
+
+    let told = agent.done(&["device", "diagnose", "AC26000014"], &pair);
+    assert_eq!(told.out, "AC26000014: this is a 60-second token.\n");
+    let (_, mends) = told.err.split_once("This mends it: ").unwrap();
+    let told = agent.done(&["--json", "device", "diagnose", "AC26000014"], &pair).json();
+    assert_eq!(told["causes"], serde_json::json!([{"cause": "time_step", "period": 60}]));
+    assert_eq!(told["command"], mends.trim());
+
+    // The command is one that mends it.
+    for (command, input) in mends.trim().split(" && ").zip(["", given]) {
+        let words: Vec<&str> = command.split(' ').skip(1).collect();
+        agent.done(&words, input);
+    }
+    agent.done(&["device", "activate", "AC26000014"], &pair);
+
+    let missing = agent.run(&["device", "diagnose", "NOT-THERE-000"], &pair);
+    assert_eq!(missing.exit, 1, "{missing:?}");
 }

@@ -88,7 +88,7 @@ fn problem() -> Value {
 fn request_bodies_round_trip_and_refuse_unknown_members() {
     body::<CreateDevice>(json!({
         "account": "a", "kind": "totp", "name": "n", "serial": "GAHT12345678", "secret": "MFRGG",
-        "algorithm": "SHA1", "digits": 6, "period": 30, "counter": 7,
+        "algorithm": "SHA1", "digits": 6, "period": 30, "t0": 946684800, "counter": 7,
         "clock_set": "2024-03-01",
     }));
     body::<CreateDevice>(json!({"account": "a", "kind": "totp"}));
@@ -132,6 +132,20 @@ fn place() -> Value {
         "account": "a", "uid": 1, "service": "sudo", "tty": "/dev/pts/1", "leader_pid": 2,
         "leader_started": 3, "boot_id": "b",
     })
+}
+
+#[test]
+fn diagnoses_round_trip_and_skip_members_of_a_newer_agent() {
+    let cause = json!({
+        "cause": "clock", "period": 60, "algorithm": "SHA1", "digits": 6, "t0": 946684800,
+        "clock_seconds": -90, "counter": 7, "reach": "admin", "reading": "misread",
+        "read_as": "hex", "encoding": "ascii", "serial": "GAHT12345678",
+    });
+    for causes in [json!([]), json!([cause, {"cause": "of tomorrow"}])] {
+        answer::<Diagnosis>(json!({
+            "serial": "GAHT12345678", "causes": causes, "says": "s", "command": "c",
+        }));
+    }
 }
 
 #[test]
@@ -272,6 +286,7 @@ async fn ask_everything(client: &Client, serial: &str) {
         .await
         .unwrap_err();
     let _ = client.resync_device(&serial, ["123456", "654321"]).await.unwrap_err();
+    let _ = client.diagnose_device(&serial, ["123456", "654321"]).await;
     client.device(&serial).await.unwrap();
     client.rename_device(&serial, &"n".parse().unwrap()).await.unwrap();
     client.all_devices(None, Some(DeviceState::Active)).await.unwrap();

@@ -35,6 +35,9 @@ pub(crate) enum Denied {
     /// The caller's request rate is above its limit.
     #[error("you send requests too fast: wait")]
     TooFast(Duration),
+    /// The device's diagnoses of this hour are used up. Carries the wait.
+    #[error("a device has ten diagnoses an hour: wait")]
+    DiagnosesSpent(Duration),
     /// A pair of codes was judged, or not judged, and refused.
     #[error("the pair was refused")]
     Pair(Refused),

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use crate::agent::access::Caller;
 use crate::agent::api::body::{Body, Parameters};
 use crate::agent::api::extract::{Segment, shown_context};
-use crate::agent::api::members::{parse, parse_code, with_client};
+use crate::agent::api::members::{parse, two_codes, with_client};
 use crate::agent::api::provisioning::provisioning;
 use crate::agent::api::views;
 use crate::agent::operations::devices;
@@ -268,21 +268,23 @@ fn factor(body: &CreateDevice) -> Result<NewFactor, Problem> {
         .transpose()
         .map_err(|error| Problem::bad_input(error.to_string()))?;
     let seed = typed.map(|typed| typed.seed);
+    let (timed, t0) = (step_size.is_some() || body.t0.is_some(), body.t0.unwrap_or_default());
     let coded = body.algorithm.is_some() || body.digits.is_some() || seed.is_some();
     match (body.kind.as_str(), body.counter) {
         ("totp", None) => {
             let parameters =
-                Totp { algorithm, digits, step_size: step_size.unwrap_or_default(), t0: 0 };
+                Totp { algorithm, digits, step_size: step_size.unwrap_or_default(), t0 };
             Ok(NewFactor::Totp { parameters, seed })
         }
-        ("hotp", counter) if step_size.is_none() => Ok(NewFactor::Hotp {
+        ("hotp", counter) if !timed => Ok(NewFactor::Hotp {
             parameters: Hotp { algorithm, digits },
             counter: Counter(counter.unwrap_or(0)),
             seed,
         }),
-        ("recovery", None) if step_size.is_none() && !coded => Ok(NewFactor::Recovery),
+        ("recovery", None) if !timed && !coded => Ok(NewFactor::Recovery),
         ("totp" | "hotp" | "recovery", _) => Err(Problem::bad_input(
-            "period is for totp, counter is for hotp, and recovery takes neither, nor a secret",
+            "period and t0 are for totp, counter is for hotp, and recovery takes none of them, nor \
+             a secret",
         )),
         _ => Err(Problem::bad_input("kind is totp, hotp or recovery")),
     }
@@ -295,9 +297,4 @@ fn pair<'a>(body: &TwoCodes, codes: [&'a Code; 2]) -> CodePair<'a> {
 
 fn day(text: &str) -> Result<UnixTime, Problem> {
     UnixTime::noon(text).map_err(|error| Problem::bad_input(error.to_string()))
-}
-
-fn two_codes(body: &TwoCodes) -> Result<[Code; 2], Problem> {
-    let [first, second] = &body.codes;
-    Ok([parse_code(first.as_str())?, parse_code(second.as_str())?])
 }

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use crate::agent::access::Caller;
 use crate::agent::problem::Problem;
 use crate::id::OddCharacter;
-use crate::wire::SecretText;
+use crate::otp::Code;
+use crate::wire::{SecretText, TwoCodes};
 
 /// Parses a member. The error never repeats the text.
 pub(super) fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, Problem> {
@@ -17,6 +18,12 @@ pub(super) fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, Problem> 
 pub(super) fn with_client(caller: Caller, client: Option<&SecretText>) -> Result<Caller, Problem> {
     let client = client.map(|client| parse(client.as_str())).transpose()?;
     Ok(Caller { client, ..caller })
+}
+
+/// Parses two consecutive codes, in the order in which the device showed them.
+pub(super) fn two_codes(body: &TwoCodes) -> Result<[Code; 2], Problem> {
+    let [first, second] = &body.codes;
+    Ok([parse_code(first.as_str())?, parse_code(second.as_str())?])
 }
 
 /// Parses a typed code. The error names a character that is invisible or looks like another one.

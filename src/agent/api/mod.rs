@@ -6,6 +6,7 @@ mod body;
 mod control;
 mod description;
 mod devices;
+mod diagnosis;
 mod extract;
 mod fleet;
 mod fresh;

@@ -14,8 +14,8 @@ use utoipa_axum::routes;
 
 use crate::agent::api::description::{Description, Document};
 use crate::agent::api::{
-    accounts, authz, control, description, devices, fleet, fresh, health, key_ceremonies,
-    security_keys, sessions,
+    accounts, authz, control, description, devices, diagnosis, fleet, fresh, health,
+    key_ceremonies, security_keys, sessions,
 };
 use crate::agent::problem::{InDoubt, Problem};
 use crate::agent::state::Shared;
@@ -27,6 +27,7 @@ pub(crate) fn router(state: Shared) -> Router {
         .routes(routes!(devices::show, devices::rename, devices::remove))
         .routes(routes!(devices::activate))
         .routes(routes!(devices::resync))
+        .routes(routes!(diagnosis::diagnose))
         .routes(routes!(devices::deactivate))
         .routes(routes!(devices::unlock))
         .routes(routes!(accounts::list))

@@ -85,6 +85,7 @@ impl EventKind {
             | Action::ClockStepped
             | Action::CodeAccepted
             | Action::CodeNotJudged
+            | Action::DeviceDiagnosed
             | Action::DeviceGaveWay
             | Action::DeviceRenamed
             | Action::DeviceResynced

@@ -1,4 +1,4 @@
-//! Devices: add, list, show, rename, activate, resync, deactivate, unlock, remove.
+//! Devices: add, list, show, rename, activate, resync, diagnose, deactivate, unlock, remove.
 
 use crate::agent::access::{Caller, Denied, Failure, Refused, Scope};
 use crate::agent::config::{AccountPattern, Role};
@@ -6,11 +6,11 @@ use crate::agent::operations::scope;
 use crate::agent::state::State;
 use crate::device::{Device, DeviceState};
 use crate::id::{AccountId, DeviceName, SerialNumber};
-use crate::otp::CodePair;
+use crate::otp::{Code, CodePair};
 use crate::session::SignedContext;
 use crate::store::DeviceList;
 use crate::time::UnixTime;
-use crate::verifier::{Added, ClockFacts, Error, NewDevice, NewFactor, Resynced};
+use crate::verifier::{Added, ClockFacts, Diagnosed, Error, NewDevice, NewFactor, Resynced};
 
 /// A device to add.
 pub(crate) struct Addition<'a> {
@@ -146,6 +146,27 @@ pub(crate) async fn resync(
     let now = verifier.clock().read().wall;
     let resynced = verifier.resync(&serial, codes, scope::window(caller)).await;
     resynced.map_err(|error| pair_refused(state, caller, error, now))
+}
+
+/// Names the cause for which two codes do not work, without accepting them. For administrators.
+pub(crate) async fn diagnose(
+    state: &State,
+    caller: &Caller,
+    serial: &str,
+    codes: [&Code; 2],
+) -> Result<Diagnosed, Failure> {
+    caller.must_be(Role::Admin)?;
+    let (account, serial) = scope::device(state, caller, serial).await?;
+    let verifier = scope::verifier(state, caller).limited_to(account);
+    let now = verifier.clock().read().wall;
+    match verifier.diagnose(&serial, codes, |account| caller.sees(account)).await {
+        Err(Error::Refused(refusal)) => {
+            state.metrics.refused(refusal.name());
+            let wait = refusal.retry_at().map(|until| until.since(now)).unwrap_or_default();
+            Err(Denied::DiagnosesSpent(wait).into())
+        }
+        diagnosed => Ok(diagnosed?),
+    }
 }
 
 /// Takes a device out of use. Contexts made with it are revoked.

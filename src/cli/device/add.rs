@@ -43,6 +43,9 @@ pub(in crate::cli) struct Add {
     /// For how many seconds a code is shown
     #[arg(long, value_parser = clap::value_parser!(u16).range(10..=120))]
     period: Option<u16>,
+    /// Where its time steps begin, in seconds since 1970 [default: 0]
+    #[arg(long, value_name = "SECONDS")]
+    t0: Option<u64>,
     /// The counter to begin at
     #[arg(long)]
     counter: Option<u64>,
@@ -68,6 +71,7 @@ impl Add {
             algorithm: self.algorithm.clone(),
             digits: self.digits,
             period: self.period,
+            t0: self.t0,
             counter: self.counter,
             clock_set: self.clock_set.clone(),
         };

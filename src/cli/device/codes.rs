@@ -1,9 +1,9 @@
-//! Two consecutive codes: they activate a device, or find it again.
+//! Two consecutive codes: they activate a device, find it again, or tell what is wrong with it.
 
 use zeroize::Zeroizing;
 
 use crate::cli::console::Console;
-use crate::cli::output::{Failure, Report};
+use crate::cli::output::{Failure, Report, plain};
 use crate::cli::prompt::PairPrompt;
 use crate::cli::refusal::Task;
 use crate::cli::{prompt, words};
@@ -44,6 +44,20 @@ pub(super) async fn resync(console: &Console, serial: &SerialNumber) -> Result<R
     Ok(Report::new(resynced, text).note("Both codes are spent. The next one works."))
 }
 
+pub(super) async fn diagnose(console: &Console, serial: &SerialNumber) -> Result<Report, Failure> {
+    let before = seen(console, serial).await?;
+    let [first, second] = pair(&before)?;
+    let diagnosed = console.client().diagnose_device(serial, [&first, &second]).await;
+    let diagnosis = diagnosed.map_err(console.failing(Task::Other))?;
+    let text = format!("{serial}: {}.\n", plain(&diagnosis.says));
+    let command = diagnosis.command.as_deref().map(plain);
+    let report = Report::new(diagnosis, text);
+    Ok(match command {
+        Some(command) => report.note(format!("This mends it: {command}")),
+        None => report.note(NOTHING),
+    })
+}
+
 /// The device as it is: a wrong serial number is told before a code is typed.
 async fn seen(console: &Console, serial: &SerialNumber) -> Result<Device, Failure> {
     console.client().device(serial).await.map_err(console.failing(Task::Other))
@@ -57,3 +71,6 @@ fn pair(device: &Device) -> Result<[Zeroizing<String>; 2], Failure> {
     }
     prompt::pair(&PairPrompt::new(&device.serial, Some(device.kind)))
 }
+
+const NOTHING: &str = "Wait for a new code, then give that one and the next. If they do not match \
+                       either, the token has another secret: twostep device remove";

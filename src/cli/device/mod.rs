@@ -31,6 +31,15 @@ pub(super) enum Device {
         /// The device
         serial: SerialNumber,
     },
+    /// Name the cause for which two consecutive codes do not work, and the command that mends it;
+    /// for administrators
+    ///
+    /// Tries other time steps, hash functions, forms of the secret and clocks, and the neighbours
+    /// of the device's batch. The codes are not spent.
+    Diagnose {
+        /// The device
+        serial: SerialNumber,
+    },
     /// List devices
     List {
         /// Only those of this account
@@ -77,6 +86,7 @@ impl Device {
             Device::Add(add) => add.run(console).await,
             Device::Activate { serial } => codes::activate(console, serial).await,
             Device::Resync { serial } => codes::resync(console, serial).await,
+            Device::Diagnose { serial } => codes::diagnose(console, serial).await,
             Device::List { account, state } => show::list(console, account.as_ref(), *state).await,
             Device::Show { serial } => {
                 let device = client.device(serial).await.map_err(failed)?;
