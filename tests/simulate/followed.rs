@@ -95,7 +95,7 @@ fn owners_mend_what_jumps_and_idle_times_break() {
 #[test]
 fn silence_is_survived_as_long_as_the_device_shows() {
     let world = World::default();
-    let silence = Simulation { tokens: tokens() * 5, ..simulation(Rule::Model, world) }.silence();
+    let silence = Simulation { tokens: tokens() * 2, ..simulation(Rule::Model, world) }.silence();
     let days = |history| match history {
         History::Activation => 20.0,
         History::SixteenDays => 45.0,

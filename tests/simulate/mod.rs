@@ -5,7 +5,9 @@
 
 mod followed;
 
-use twostep::simulate::{Place, Policy, Rate, Rule, Simulation, Stock, Usage, World};
+use twostep::simulate::{
+    CodesBeforePair, Place, Policy, Rate, Rule, Simulation, Stock, Usage, World,
+};
 
 fn simulation(rule: Rule, world: World) -> Simulation {
     let policy = Policy { rule, ..Policy::default() };
@@ -15,7 +17,7 @@ fn simulation(rule: Rule, world: World) -> Simulation {
 /// Long runs take more tokens.
 fn tokens() -> u32 {
     std::env::var("TWOSTEP_SIMULATE_TOKENS")
-        .map_or(100, |tokens| tokens.parse().expect("TWOSTEP_SIMULATE_TOKENS is a number"))
+        .map_or(60, |tokens| tokens.parse().expect("TWOSTEP_SIMULATE_TOKENS is a number"))
 }
 
 /// A constant rate, of a clock that was right at the activation.
@@ -81,6 +83,17 @@ fn a_fixed_window_fails_once_a_clock_has_left_it() {
     let fast = simulation(Rule::Fixed(2), constant(20.0, Usage::DAILY)).run().total;
     assert!(fast.accepted_percent() < 5.0, "{fast:?}");
     assert_eq!(fast.mean_candidates(), 5.0);
+}
+
+#[test]
+fn a_second_code_may_serve_where_a_policy_asks_for_it() {
+    let few = simulation(Rule::Today, constant(20.0, Usage::DAILY));
+    let codes_before_pair = CodesBeforePair::try_from(3).unwrap();
+    let patient = Policy { codes_before_pair, ..few.policy };
+    let [hasty, patient] = [few.policy, patient]
+        .map(|policy| Simulation { policy, tokens: 10, years: 2, ..few }.run().total);
+    assert_eq!(hasty.second_codes, 0, "{hasty:?}");
+    assert!(patient.second_codes > 0, "{patient:?}");
 }
 
 #[test]
