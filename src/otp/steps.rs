@@ -28,8 +28,8 @@ impl StepWindow {
         });
         (self.centre - i128::from(self.half_width)..=last)
             .chain(present.filter(move |step| *step > last))
-            .take(MOST)
             .filter_map(|step| u64::try_from(step).ok())
+            .take(MOST)
     }
 
     /// The number of steps.
