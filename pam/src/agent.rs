@@ -42,7 +42,8 @@ struct Devices {
 #[derive(Serialize)]
 struct OpenSession<'a> {
     account: &'a str,
-    code: &'a str,
+    #[serde(flatten)]
+    proof: Proof<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,6 +51,22 @@ struct OpenSession<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     audience: Option<&'a str>,
     duration_seconds: u64,
+}
+
+/// The codes that open a session.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Proof<'a> {
+    /// One code.
+    Code(&'a str),
+    /// Two consecutive codes of a device that is out of sync.
+    Codes([&'a str; 2]),
+}
+
+/// The agent's answer to codes that open no session.
+#[derive(Deserialize)]
+struct Refusal {
+    reason: Option<String>,
 }
 
 /// The place at which an earlier verification may still be fresh.
@@ -114,24 +131,24 @@ impl Agent<'_> {
         }
     }
 
-    /// Opens a session with a code. The code is never sent twice.
+    /// Opens a session with a code, or two. They are never sent twice.
     pub(crate) fn open(
         &self,
         serial: Option<&str>,
-        code: &str,
+        proof: Proof<'_>,
     ) -> Result<(Verified, Opened), Failure> {
         let &Agent { account, client, .. } = self;
         let audience = self.options.audience.as_deref();
         let duration_seconds = self.duration_seconds();
         let body =
-            json(&OpenSession { account, code, client, serial, audience, duration_seconds })?;
+            json(&OpenSession { account, proof, client, serial, audience, duration_seconds })?;
         let mut exchange = self.begin("POST", "/v1/sessions", &body)?;
         match exchange.status()? {
             201 => {
                 let opened: Opened = parse(exchange.body()?)?;
                 Ok((opened.verify(self.expected())?, opened))
             }
-            403 => Err(Failure::Refused),
+            403 => Err(refused(exchange)),
             _ => Err(Failure::Unavailable),
         }
     }
@@ -180,6 +197,15 @@ impl Agent<'_> {
     /// The shortest duration, unless the verification is to stay fresh for a while.
     fn duration_seconds(&self) -> u64 {
         if self.options.reuse { 3_600 } else { 900 }
+    }
+}
+
+/// The failure that a refusal is. The agent says the reason to root, and not to other hosts.
+fn refused(mut exchange: Exchange) -> Failure {
+    let reason = exchange.body().ok().and_then(|body| parse::<Refusal>(body).ok()?.reason);
+    match reason.as_deref() {
+        Some("out_of_sync") => Failure::OutOfSync,
+        _ => Failure::Refused,
     }
 }
 

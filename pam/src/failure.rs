@@ -8,6 +8,8 @@ use std::ffi::c_int;
 pub(crate) enum Failure {
     /// The person: a wrong code, a foreign key, an impossible account name.
     Refused,
+    /// The person: a code of a device that is out of sync; two codes find it again.
+    OutOfSync,
     /// The operator: the agent is unreachable, late, or gives a malformed answer.
     Unavailable,
     /// The operator: a user other than root or the agent's listens on the socket.
@@ -31,7 +33,7 @@ impl Failure {
             Failure::Misconfigured => 3,                   // PAM_SERVICE_ERR
             Failure::System => 4,                          // PAM_SYSTEM_ERR
             Failure::Memory => 5,                          // PAM_BUF_ERR
-            Failure::Refused => 7,                         // PAM_AUTH_ERR
+            Failure::Refused | Failure::OutOfSync => 7,    // PAM_AUTH_ERR
             Failure::Unavailable | Failure::Impostor => 9, // PAM_AUTHINFO_UNAVAIL
             Failure::Conversation => 19,                   // PAM_CONV_ERR
             Failure::Fault => 26,                          // PAM_ABORT
@@ -49,6 +51,7 @@ mod tests {
     fn pam_check_knows_each_code_of_a_refusal() {
         for failure in [
             Failure::Refused,
+            Failure::OutOfSync,
             Failure::Unavailable,
             Failure::Impostor,
             Failure::Misconfigured,

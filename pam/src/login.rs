@@ -1,6 +1,6 @@
 //! One verification, from the name to the verdict.
 
-use crate::agent::{Agent, Device};
+use crate::agent::{Agent, Device, Proof};
 use crate::failure::Failure;
 use crate::key::Ended;
 use crate::libpam::{Echo, Item, Pam};
@@ -93,10 +93,33 @@ fn by_code(
         devices.iter().find(|device| fits(device)).map(|device| device.serial.as_str())
     };
     match Typed::parse(typed).ok_or(Failure::Refused)? {
-        Typed::Code(code) => agent.open(which(pam, devices)?, &code),
-        Typed::Recovery(code) => agent.open(found(Device::is_recovery), &code),
-        Typed::Bypass(code) => agent.open(None, &code),
+        Typed::Code(code) => {
+            let serial = which(pam, devices)?;
+            match agent.open(serial, Proof::Code(&code)) {
+                Err(Failure::OutOfSync) => {
+                    by_pair(pam, agent, serial.or(found(Device::shows_codes)))
+                }
+                ended => ended,
+            }
+        }
+        Typed::Recovery(code) => agent.open(found(Device::is_recovery), Proof::Code(&code)),
+        Typed::Bypass(code) => agent.open(None, Proof::Code(&code)),
     }
+}
+
+/// Asks for two codes of a device that the agent knows to be out of sync.
+fn by_pair(
+    pam: &Pam<'_>,
+    agent: &Agent<'_>,
+    serial: Option<&str>,
+) -> Result<(Verified, Opened), Failure> {
+    let code = |prompt: &str| match Typed::parse(&pam.ask(Echo::Off, prompt)?) {
+        Some(Typed::Code(code)) => Ok(code),
+        _ => Err(Failure::Refused),
+    };
+    let first = code("Your token is out of sync. Code that it shows now: ")?;
+    let second = code("Wait for the next code, then type it: ")?;
+    agent.open(serial, Proof::Codes([&first, &second]))
 }
 
 /// Asks for the device that showed the code if the account has several; otherwise the agent finds
@@ -155,6 +178,7 @@ fn last(text: &str, characters: usize) -> &str {
 fn reason(failure: Failure) -> &'static str {
     match failure {
         Failure::Refused => "refused",
+        Failure::OutOfSync => "refused: the device is out of sync",
         Failure::Unavailable => {
             "the agent did not give a verdict; see that it runs, and the option socket="
         }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use twostep::device::{DeviceState, MfaKind};
 use twostep::wire;
 
-use super::{Devices, Fresh, OpenSession, Place, json, parse};
+use super::{Devices, Fresh, OpenSession, Place, Proof, Refusal, json, parse};
 use crate::place::Terminal;
 use crate::verified::{Expected, Opened};
 
@@ -79,12 +79,34 @@ fn an_earlier_proof_is_read() {
 }
 
 #[test]
+fn a_device_out_of_sync_is_known_by_the_reason() {
+    let problem = wire::Problem {
+        kind: "urn:twostep:problem:AccessDenied".to_owned(),
+        title: "access denied".to_owned(),
+        status: 403,
+        code: wire::ProblemCode::AccessDenied,
+        detail: "the session was refused".to_owned(),
+        reason: Some(wire::Reason::OutOfSync),
+        retry_after_seconds: None,
+    };
+    let read: Refusal = parse(&text(&problem)).unwrap();
+    assert_eq!(read.reason.as_deref(), Some("out_of_sync"));
+    let bare = wire::Problem { reason: None, ..problem };
+    assert_eq!(parse::<Refusal>(&text(&bare)).unwrap().reason, None);
+}
+
+#[test]
 fn the_agent_reads_each_request() {
     let (account, serial, client) = ("alice", Some("GAHT12345678"), Some("rhost=192.0.2.1"));
-    let (code, audience, duration_seconds) = ("123456", Some("a"), 900);
-    let request = OpenSession { account, code, client, serial, audience, duration_seconds };
-    let read: wire::OpenSession = serde_json::from_slice(&json(&request).unwrap()).unwrap();
-    assert_eq!(read.code, Some("123456".into()));
+    let (audience, duration_seconds) = (Some("a"), 900);
+    let sent = |proof| {
+        let request = OpenSession { account, proof, client, serial, audience, duration_seconds };
+        serde_json::from_slice::<wire::OpenSession>(&json(&request).unwrap()).unwrap()
+    };
+    let read = sent(Proof::Codes(["123456", "654321"]));
+    assert_eq!((read.code, read.codes), (None, Some(["123456", "654321"].map(Into::into))));
+    let read = sent(Proof::Code("123456"));
+    assert_eq!((read.code, read.codes), (Some("123456".into()), None));
     assert_eq!(read.client, Some("rhost=192.0.2.1".into()));
     let terminal = Terminal::sample();
     let place = Place { account, uid: 1, service: "sudo", terminal: &terminal, token: None };

@@ -7,9 +7,11 @@ mod hostile;
 mod key;
 mod reuse;
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 
-use crate::support::fake::{Fake, device};
+use crate::support::fake::{Fake, context, device, reply};
 use crate::support::host::{
     self, AUTH_ERR, CONV_ERR, Items, SERVICE_ERR, SUCCESS, Style, Transaction, Typist, UNAVAIL,
     authenticate,
@@ -59,6 +61,32 @@ fn a_wrong_code_and_an_unknown_account_are_refused_alike() {
     let (unknown, other) = authenticate("nobody", &agent.line(""), HERE, &["123456"]);
     assert_eq!((wrong, unknown), (AUTH_ERR, AUTH_ERR));
     assert_eq!(seen.saw().replace("alice", "nobody"), other.saw());
+}
+
+#[test]
+fn a_token_out_of_sync_is_asked_for_two_codes() {
+    let answers = Fake::answers(&one_token());
+    let agent = Fake::start(move |request, stream| {
+        if request.path != "/v1/sessions" {
+            return answers(request, stream);
+        }
+        let asked = request.json();
+        let answer = if asked["codes"] == json!(["111111", "222222"]) {
+            reply(201, &json!({"token": "a.b.c", "context": context("alice")}))
+        } else {
+            reply(403, &json!({"code": "AccessDenied", "status": 403, "reason": "out_of_sync"}))
+        };
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    let typed = ["654321", "111 111", "222222"];
+    let (code, typist) = authenticate("alice", &agent.line(""), HERE, &typed);
+    assert_eq!(code, SUCCESS, "{}", typist.saw());
+    assert!(typist.saw().contains("out of sync"), "{}", typist.saw());
+    let asked = agent.heard().pop().unwrap().json();
+    assert_eq!((&asked["serial"], asked.get("code")), (&json!("TOKEN-0001"), None));
+    for typed in [["654321", "111111", "333333"], ["654321", "password", "222222"]] {
+        assert_eq!(authenticate("alice", &agent.line(""), HERE, &typed).0, AUTH_ERR);
+    }
 }
 
 #[test]
