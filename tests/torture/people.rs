@@ -175,7 +175,7 @@ impl Round {
             Told::Refused(403, problem)
                 if held.is_some()
                     && device.kind == Kind::Totp
-                    && problem["reason"] == "no_match" =>
+                    && (problem["reason"] == "no_match" || problem["reason"] == "out_of_sync") =>
             {
                 self.token(serial).failures += 1;
                 Ok(())
@@ -285,7 +285,7 @@ impl Round {
                  before or is void"
             )),
             Told::Refused(_, problem) => {
-                if let (Some(serial), "no_match") =
+                if let (Some(serial), "no_match" | "out_of_sync") =
                     (serial, problem["reason"].as_str().unwrap_or_default())
                 {
                     self.token(serial).failures += 1;

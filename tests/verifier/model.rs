@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use test_support::window;
-use twostep::device::{Device, DeviceState, Factor, HotpState, TotpState};
+use twostep::device::{Device, DeviceState, Factor, HotpState, Refusal, TotpState};
 use twostep::id::CallerId;
 use twostep::otp::{TimeStep, Window};
 use twostep::store::Account;
@@ -142,6 +142,13 @@ pub(crate) fn pair(
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// True if the refusal is told with its reason, or with the one that helps: two codes find a device
+/// again that looks have found out of sync.
+pub(crate) fn is_told(reason: &str, refusal: Refusal, looks: bool) -> bool {
+    let helps = looks && matches!(reason, "no_match" | "throttled");
+    refusal.name() == reason || (helps && refusal == Refusal::OutOfSync)
 }
 
 /// The required state of a device after a restore.

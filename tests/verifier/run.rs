@@ -261,6 +261,7 @@ impl Run {
         expected: &Outcome,
     ) -> Result<(), Fault> {
         let unchanged = before.factor == after.factor && before.state == after.state;
+        let looks = self.verifier.counts().out_of_sync > 0;
         match (said, expected) {
             (Ok(()), Outcome::Accepted { factor, learned }) => {
                 let fresh = self.people[who].ledger.insert(*factor);
@@ -283,22 +284,14 @@ impl Run {
                     );
                 }
             }
-            // A code that was presented before its time has been looked for since: alone it is not
-            // accepted any more.
-            (Err(Error::Refused(Refusal::OutOfSync)), Outcome::Accepted { .. }) => {
-                must!(unchanged, "a refusal changed the device: {after:?}");
+            // A look found this code before its time: it opens nothing alone.
+            (Err(Error::Refused(Refusal::OutOfSync)), Outcome::Accepted { .. }) if looks => {
+                must!(before == after, "a refusal changed the device: {after:?}");
             }
             (Err(Error::Refused(refusal)), Outcome::Refused(reason)) => {
-                // The device is known to be out of sync by a look at a code that missed.
-                let looked_for = refusal == Refusal::OutOfSync && *reason == "no_match";
-                must!(
-                    refusal.name() == *reason || looked_for,
-                    "refused as {refusal:?}, where {expected:?} was due"
-                );
-                must!(
-                    unchanged || *reason == "no_match",
-                    "a refusal changed the device: {after:?}"
-                );
+                let told = model::is_told(reason, refusal, looks);
+                must!(told, "refused as {refusal:?}, where {expected:?} was due");
+                must!(unchanged || *reason == "no_match", "a refusal changed it: {after:?}");
                 must!(before.factor == after.factor, "a refusal moved the factor: {after:?}");
             }
             (Err(Error::AlreadyExists(_)), Outcome::Refused("not_active"))
