@@ -28,9 +28,9 @@ pub(crate) struct Judgement<T> {
 
 /// Evidence of a code or pair about the clock or counter of its device.
 pub(crate) enum Shown {
-    /// It is right, and the device is in sync; with what it said of the device's clock.
+    /// Right: the device is in sync; with what it said of the device's clock.
     InSync(Place, Option<Reading>),
-    /// It is right nowhere near: it is to be looked for further away.
+    /// Right nowhere near: to be looked for further away.
     Missed(Box<Miss>),
 }
 
