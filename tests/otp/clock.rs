@@ -54,7 +54,7 @@ fn an_owners_pair_is_found_around_the_expected_step() {
 
 /// The last offset was once taken for the present one, without the rate.
 #[test]
-fn a_known_rate_counts_for_the_time_in_which_no_code_came() {
+fn a_known_rate_counts_while_no_code_comes() {
     for ppm in [-12.0, 30.0] {
         let mut token = Token::new(ppm);
         for _ in 0..40 {
@@ -71,7 +71,7 @@ fn a_known_rate_counts_for_the_time_in_which_no_code_came() {
 }
 
 #[test]
-fn the_day_of_the_makers_setting_makes_the_first_pair_a_measurement_of_the_rate() {
+fn the_first_pair_since_the_makers_setting_tells_the_rate() {
     let made = UnixTime(BOUGHT.0 - 500 * DAY);
     for ppm in [-55.0, -10.0, 4.0, 40.0] {
         let clock = ClockModel::set_by_maker(RatePrior::HARDWARE, made);
@@ -105,7 +105,7 @@ fn a_code_is_no_measurement_within_an_hour_but_is_consumed() {
 }
 
 #[test]
-fn a_clock_that_was_set_is_noticed_and_its_rate_is_kept() {
+fn a_set_clock_is_noticed_and_keeps_its_rate() {
     let mut token = Token::new(25.0);
     for _ in 0..60 {
         token.pass(5 * DAY);
@@ -166,7 +166,10 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(150)
+    })]
 
     #[test]
     fn no_step_is_accepted_twice_and_the_offset_moves_by_its_rule(
@@ -180,7 +183,9 @@ proptest! {
             let watermark = before.watermark.map(|step| step.0);
             match act {
                 Act::Pass(seconds) => token.pass(seconds),
-                Act::ClockBack(seconds) => token.now = token.now.minus(Duration::from_secs(seconds)),
+                Act::ClockBack(seconds) => {
+                    token.now = token.now.minus(Duration::from_secs(seconds));
+                }
                 Act::Code(by) => {
                     let step = expected.saturating_add_signed(by);
                     if token.shows_step(step) == Verdict::Accepted {
@@ -204,7 +209,8 @@ proptest! {
             for Foretold { offset, offset_doubt, rate, rate_doubt } in
                 [token.foretold(), token.state().clock.foretell(far)]
             {
-                prop_assert!([offset, offset_doubt, rate, rate_doubt].iter().all(|n| n.is_finite()));
+                let numbers = [offset, offset_doubt, rate, rate_doubt];
+                prop_assert!(numbers.iter().all(|number| number.is_finite()));
                 prop_assert!(rate.abs() <= 100.0 && offset_doubt >= 0.0 && rate_doubt >= 0.0);
             }
             let stored = serde_json::to_string(&token.device).unwrap();
@@ -290,7 +296,7 @@ fn the_drift_of_earlier_versions_stands_above_their_samples() {
 
 /// A token that was not used for a while is expected to work as long as its window holds its doubt.
 #[test]
-fn what_is_known_of_a_clock_says_how_long_it_may_be_silent() {
+fn the_doubt_of_a_clock_bounds_its_silence() {
     let silence = |days: u64, every: u64| {
         let (mut token, mut random) = (Token::new(5.0), Random(22));
         for _ in 0..days / every {
