@@ -16,6 +16,7 @@ pub(super) fn truncated(&[inner, outer]: &[[u32; 5]; 2], factors: [u64; LANES]) 
         low[lane] = u32::from_be_bytes([e, f, g, h]);
     }
     let [mut a, mut b, mut c, mut d, mut e] = [[0; LANES]; 5];
+    #[allow(clippy::needless_range_loop, reason = "five arrays are filled at the same place")]
     for lane in 0..LANES {
         let digest = compress(inner, last_block([high[lane], low[lane]]));
         [a[lane], b[lane], c[lane], d[lane], e[lane]] = compress(outer, last_block(digest));

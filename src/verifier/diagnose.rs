@@ -85,7 +85,7 @@ impl Verifier {
 
     /// A device with its seed; none for a kind without one.
     async fn with_seed(&self, enrolled: &Enrolled) -> Result<Option<(Device, Seed)>, Error> {
-        let seed = open_seed(&*self.keys().await?, enrolled)?;
+        let seed = open_seed(&self.keys().await?, enrolled)?;
         Ok(seed.map(|seed| (enrolled.device.clone(), seed)))
     }
 
