@@ -85,7 +85,8 @@ impl Verifier {
 
     /// A device with its seed; none for a kind without one.
     async fn with_seed(&self, enrolled: &Enrolled) -> Result<Option<(Device, Seed)>, Error> {
-        let seed = open_seed(&self.keys().await?, enrolled)?;
+        let keys = self.keys().await?;
+        let seed = open_seed(&keys, enrolled)?;
         Ok(seed.map(|seed| (enrolled.device.clone(), seed)))
     }
 

@@ -1,9 +1,9 @@
 //! Diagnosis of pairs that fail: random tokens whose stored parameters are wrong are named, right
 //! ones with wrong codes are not, and nothing but the allowance changes.
 //!
-//! `TWOSTEP_DIAGNOSES` says how many wrong parameters are drawn (60), `TWOSTEP_WRONG_PAIRS` how
-//! many right tokens with wrong codes (2), `TWOSTEP_DECOYS` how many pairs of which a code occurs
-//! twice (60).
+//! `TWOSTEP_DIAGNOSES` says how many wrong parameters are drawn (20), `TWOSTEP_WRONG_PAIRS` how
+//! many right tokens with wrong codes (1), `TWOSTEP_DECOYS` how many pairs of which a code occurs
+//! twice (20).
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ fn same(found: &[Cause], expected: &[Cause]) -> bool {
 
 #[test]
 fn wrong_parameters_are_named() {
-    let (mut random, count) = (Random(21), setting("TWOSTEP_DIAGNOSES", 60));
+    let (mut random, count) = (Random(21), setting("TWOSTEP_DIAGNOSES", 20));
     let (mut named, mut slowest) = (0, Duration::ZERO);
     for _ in 0..count {
         let (case, neighbours, expected) = misconfigured(&mut random);
@@ -60,7 +60,7 @@ fn wrong_parameters_are_named() {
 #[test]
 fn right_tokens_with_wrong_codes_get_no_name() {
     let mut random = Random(22);
-    for _ in 0..setting("TWOSTEP_WRONG_PAIRS", 2) {
+    for _ in 0..setting("TWOSTEP_WRONG_PAIRS", 1) {
         let case = Case::right(&mut random);
         let (neighbours, (device, seed)) = (neighbours(&mut random), case.device());
         let Factor::Totp(TotpState { parameters, .. }) = &case.stored else { unreachable!() };
@@ -108,7 +108,7 @@ fn codes_of_unequal_length_match_nothing() {
 #[test]
 fn pairs_with_decoys_are_found_right_within_a_week() {
     let (mut random, totp, mut trials) = (Random(25), Totp::default(), 0);
-    let (count, t, reach) = (setting("TWOSTEP_DECOYS", 60), NOW.0 / 30, WEEK / 30);
+    let (count, t, reach) = (setting("TWOSTEP_DECOYS", 20), NOW.0 / 30, WEEK / 30);
     while trials < count {
         let seed = Seed::new(random.bytes(20)).unwrap();
         let token = SimulatedToken::totp(&seed, totp);
