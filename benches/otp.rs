@@ -8,7 +8,8 @@
 
 mod turns;
 
-use twostep::otp::{Code, Foretold, PairFound, Seed, Totp, Window, compressions};
+use twostep::device::{Budget, Device, DeviceState, Factor, TotpState, Verdict};
+use twostep::otp::{ClockModel, Code, Foretold, PairFound, Seed, Totp, Window, compressions};
 use twostep::time::UnixTime;
 
 use turns::{Spread, Variant, take_turns};
@@ -19,6 +20,7 @@ const NOW: u64 = 1_790_000_000;
 
 fn main() {
     one_code();
+    clock_model();
     for window in [Window::Owner, Window::Admin] {
         pair(window);
     }
@@ -49,6 +51,47 @@ fn one_code() {
             }),
         ],
     );
+}
+
+/// The cost of expecting a clock, and of learning from a success: the judgement of a right code,
+/// where the last measurement is a minute old, so that none is made, or a day.
+fn clock_model() {
+    let seed = Seed::new(SECRET.to_vec()).expect("20 bytes");
+    let totp = Totp::default();
+    let (key, now) = (totp.key(&seed), UnixTime(NOW));
+    let code: Code = totp_rs(30, 0)
+        .generate(NOW / 30)
+        .to_string()
+        .parse()
+        .expect("a code of six digits");
+    let [recent, rested] = [60, 86_400].map(|ago| measured(totp, UnixTime(NOW - ago)));
+    let accepted = |device: &Device| {
+        let judged = device.accept(&key, &code, Budget::Shared, now);
+        assert_eq!(judged.verdict, Verdict::Accepted);
+        judged
+    };
+    let Factor::Totp(state) = &rested.factor else { unreachable!("made with a clock") };
+    print_table(
+        "one right code of a device whose clock is known",
+        &mut [
+            Variant::new("a clock that is right", 2_000, |_| {
+                totp.find(&key, &code, now, &Foretold::default()).is_some()
+            }),
+            Variant::new("a clock that is foretold", 2_000, |_| {
+                totp.find(&key, &code, now, &state.clock.foretell(now)).is_some()
+            }),
+            Variant::new("judged, nothing learned", 2_000, |_| accepted(&recent)),
+            Variant::new("judged, clock learned", 2_000, |_| accepted(&rested)),
+        ],
+    );
+}
+
+fn measured(parameters: Totp, at: UnixTime) -> Device {
+    let clock = ClockModel::measured(0.0, at);
+    let factor = Factor::Totp(TotpState { parameters, clock, ..TotpState::default() });
+    let serial = "GAHT00000001".parse().expect("a serial number");
+    let account = "alice".parse().expect("an account");
+    Device { state: DeviceState::Active, ..Device::new(serial, account, None, factor, at) }
 }
 
 fn pair(window: Window) {

@@ -15,7 +15,7 @@ use crate::verifier::Reading;
 ///
 /// After an alarm the tokens' models learn the shift, so later readings show less and less of it,
 /// and then a part of the opposite, since a model takes a part of a shift for a rate. None of this
-/// is told again: see [`Quiet`].
+/// is told again: see `Quiet`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Watch {
     ahead: Cusum,

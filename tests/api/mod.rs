@@ -11,6 +11,7 @@ mod contract;
 pub(crate) mod control;
 mod described;
 mod diagnose;
+mod drifting;
 mod editor;
 mod events;
 mod files;

@@ -1,0 +1,76 @@
+//! Members of a device that tell of its clock, and the day on which its maker set it.
+
+use serde_json::{Value, json};
+use test_support::agent::Agent;
+use test_support::http::Client;
+use test_support::people::{app, now};
+use twostep::time::UnixTime;
+
+use super::{TCP, admin};
+
+const DAY: u64 = 86_400;
+
+/// A token that its maker set 500 days ago and that has gained 12 ppm since: about 17 time steps.
+fn activated(admin: &Client, serial: &str, told: &Value) -> Value {
+    let set = UnixTime::noon(&day(500)).unwrap();
+    let ahead = i64::try_from(now().since(set).as_secs() * 12 / 1_000_000).unwrap();
+    let secret = format!("{serial}GEZDGNBVGY3TQOJQGEZDGNBVGY3");
+    let mut body = json!({"account": "alice", "kind": "totp", "serial": serial, "secret": secret});
+    if told.is_string() {
+        body["clock_set"] = told.clone();
+    }
+    admin.post("/v1/devices", body).is(201);
+    let codes = [ahead - 30, ahead].map(|ahead| app(&secret).off_by(ahead).text_at(now()));
+    admin
+        .post(&format!("/v1/devices/{serial}/activate"), json!({"codes": codes}))
+        .is(200)
+}
+
+/// The day so many days ago, as `2024-03-01`.
+fn day(ago: u64) -> String {
+    UnixTime(now().0 - ago * DAY).to_string().chars().take(10).collect()
+}
+
+#[test]
+fn the_day_of_the_makers_setting_tells_the_rate() {
+    let agent = Agent::start(TCP);
+    let admin = admin(&agent);
+    let known = activated(&admin, "KNOWN2345", &json!(day(500)));
+    let number = |device: &Value, name: &str| {
+        device[name].as_f64().unwrap_or_else(|| panic!("{name} in {device}"))
+    };
+    assert!((number(&known, "drift_ppm") - 12.0).abs() < 1.5, "{known}");
+    assert!(number(&known, "drift_ppm_doubt") < 1.5, "{known}");
+    assert!((16..=18).contains(&known["drift_steps"].as_i64().unwrap()), "{known}");
+    assert!((490..=530).contains(&known["drift_seconds"].as_i64().unwrap()), "{known}");
+    assert_eq!(known["window_steps"], 1, "{known}");
+    // Three steps around the expected one, of a million codes.
+    assert!((number(&known, "guess_odds") - 3e-6).abs() < 1e-9, "{known}");
+
+    let unknown = activated(&admin, "UNTLD2345", &Value::Null);
+    assert!(number(&unknown, "drift_ppm_doubt") > 10.0, "{unknown}");
+    let until = |device: &Value| device["expected_to_work_until"].as_str().unwrap().to_owned();
+    assert!(until(&known) > until(&unknown), "{known} {unknown}");
+    assert!(until(&unknown) > now().to_string(), "{unknown}");
+}
+
+#[test]
+fn what_is_no_day_of_a_setting_is_refused() {
+    let agent = Agent::start(TCP);
+    let admin = admin(&agent);
+    let tomorrow: String = UnixTime(now().0 + 2 * DAY).to_string().chars().take(10).collect();
+    for (told, kind) in [
+        (json!("2024-02-30"), "totp"),
+        (json!("1.3.2024"), "totp"),
+        (json!(""), "totp"),
+        (json!(20_240_301), "totp"),
+        (json!(tomorrow), "totp"),
+        (json!("2024-03-01"), "hotp"),
+        (json!("2024-03-01"), "recovery"),
+    ] {
+        let body = json!({"account": "alice", "kind": kind, "clock_set": told});
+        let refused = admin.post("/v1/devices", body).is(400);
+        assert_eq!(refused["code"], "InvalidInput", "{told} {kind}: {refused}");
+    }
+    assert_eq!(admin.get("/v1/devices?account=alice").is(200)["devices"], json!([]));
+}
