@@ -25,6 +25,7 @@ pub(super) enum SigningKey {
     /// Drop a key at once: every session that it signed is over
     Drop {
         /// The key's id, as `list` shows it
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
 }

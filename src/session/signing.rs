@@ -83,8 +83,7 @@ impl SigningKeys {
     ) -> Result<SigningKeyInfo, Error> {
         let now = self.verifier.now().await?;
         let sealer = self.verifier.keys().await?;
-        let (private, public) = generate(algorithm)?;
-        let key = PublicKey::with_algorithm(algorithm, &public).map_err(|_| unusable("made"))?;
+        let (private, public, key) = generate_named(algorithm)?;
         let kid = key.kid().to_owned();
         let private = sealer
             .keyring()
@@ -236,6 +235,20 @@ impl From<&SigningKeyRecord> for SigningKeyInfo {
 }
 
 /// A new key pair: the private half in PKCS #8, the public one as its coordinates.
+/// A new key, with its public half, whose id does not begin with a hyphen: command lines take such
+/// a word for an option.
+fn generate_named(
+    algorithm: SigningAlgorithm,
+) -> Result<(Secret, Vec<String>, PublicKey), Error> {
+    loop {
+        let (private, public) = generate(algorithm)?;
+        let key = PublicKey::with_algorithm(algorithm, &public).map_err(|_| unusable("made"))?;
+        if !key.kid().starts_with('-') {
+            return Ok((private, public, key));
+        }
+    }
+}
+
 fn generate(algorithm: SigningAlgorithm) -> Result<(Secret, Vec<String>), Error> {
     let failed = |_| unusable("made");
     match algorithm {
@@ -272,4 +285,17 @@ fn algorithm_of(record: &SigningKeyRecord) -> Result<SigningAlgorithm, Error> {
 
 fn unusable(kid: &str) -> Error {
     Error::Store(store::Error::Corrupt(format!("the signing key {kid} cannot be used")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_keys_are_no_options_of_a_command_line() {
+        for _ in 0..512 {
+            let (_, _, key) = generate_named(SigningAlgorithm::EdDsa).unwrap();
+            assert!(!key.kid().starts_with('-'), "{}", key.kid());
+        }
+    }
 }
