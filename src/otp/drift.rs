@@ -189,14 +189,14 @@ impl ClockModel {
         let passed = elapsed(now, last);
         let (from, reach) = (self.foretell(last).offset, measured.step_size + FASTEST * passed);
         let (mut log_weights, after) = (self.log_weights, self.after(passed));
-        for (((filter, log_weight), after), usual) in
-            self.filters.iter_mut().zip(&mut log_weights).zip(after).zip(USUAL)
+        for ((filter, log_weight), after) in
+            self.filters.iter_mut().zip(&mut log_weights).zip(after)
         {
             let next = if reading.clock_was_set {
                 after.set(measured.offset, variance, RATE_DOUBT_OF_A_SETTING)
             } else {
                 let (next, likelihood) = after.measured(measured.offset, variance);
-                *log_weight = usual + (*log_weight - usual) * FORGETTING + likelihood;
+                *log_weight = *log_weight * FORGETTING + likelihood;
                 next
             };
             let next = match measured.evidence {
@@ -368,7 +368,7 @@ const WANDERS: [f64; 3] = [0.7, 3.0, 12.0];
 /// In units of 10⁶ seconds.
 const NINETY_DAYS: f64 = 7.776;
 
-/// Part of the distance from [`USUAL`] that is left of a weight after the next success.
+/// Part of a weight that is left after the next success.
 const FORGETTING: f64 = 0.97;
 
 /// Logarithm of the lowest weight.
@@ -382,10 +382,7 @@ const SET: f64 = 4.0;
 const SET_SINCE_STOCK: f64 = 6.0;
 
 /// Logarithms of the weights of the filters before the first code: most clocks keep their rate.
-const LOG_WEIGHTS: [f64; 3] = [0.0, -1.5, -5.0];
-
-/// Logarithms of the weights to which the filters return as they forget.
-const USUAL: [f64; 3] = [0.0, -0.5, -2.0];
+const LOG_WEIGHTS: [f64; 3] = [0.0, -1.0, -3.0];
 
 /// Least doubt of the rate after a setting, in parts per million.
 const RATE_DOUBT_OF_A_SETTING: f64 = 3.0;
