@@ -237,9 +237,7 @@ impl From<&SigningKeyRecord> for SigningKeyInfo {
 /// A new key pair: the private half in PKCS #8, the public one as its coordinates.
 /// A new key, with its public half, whose id does not begin with a hyphen: command lines take such
 /// a word for an option.
-fn generate_named(
-    algorithm: SigningAlgorithm,
-) -> Result<(Secret, Vec<String>, PublicKey), Error> {
+fn generate_named(algorithm: SigningAlgorithm) -> Result<(Secret, Vec<String>, PublicKey), Error> {
     loop {
         let (private, public) = generate(algorithm)?;
         let key = PublicKey::with_algorithm(algorithm, &public).map_err(|_| unusable("made"))?;

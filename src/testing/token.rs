@@ -11,7 +11,7 @@ use crate::time::UnixTime;
 /// A token or an authenticator app with an inexact clock.
 ///
 /// ```
-/// use twostep::otp::{Seed, Totp};
+/// use twostep::otp::{ClockModel, Seed, Totp};
 /// use twostep::testing::SimulatedToken;
 /// use twostep::time::UnixTime;
 ///
@@ -19,7 +19,9 @@ use crate::time::UnixTime;
 /// let token = SimulatedToken::totp(&seed, Totp::default()).off_by(-90);
 /// let (totp, now) = (Totp::default(), UnixTime(1_790_000_000));
 ///
-/// let found = totp.find(&totp.key(&seed), &token.code_at(now), now, -3).unwrap();
+/// let clock = ClockModel::measured(-90.0, now).foretell(now);
+///
+/// let found = totp.find(&totp.key(&seed), &token.code_at(now), now, &clock).unwrap();
 /// assert_eq!(found.offset, -3);
 /// ```
 pub struct SimulatedToken {

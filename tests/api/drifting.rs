@@ -55,7 +55,7 @@ fn the_day_of_the_makers_setting_tells_the_rate() {
 }
 
 #[test]
-fn what_is_no_day_of_a_setting_is_refused() {
+fn a_setting_on_no_day_or_of_no_clock_is_refused() {
     let agent = Agent::start(TCP);
     let admin = admin(&agent);
     let tomorrow: String = UnixTime(now().0 + 2 * DAY).to_string().chars().take(10).collect();
