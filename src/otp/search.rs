@@ -48,12 +48,67 @@ pub(crate) fn nearest_pair(
     centre: u64,
     floor: Option<u64>,
 ) -> Pair {
-    let mut nearest = Nearest::new(*starts.end(), centre, floor);
     match Sift::of(&starts) {
-        Some(sift) => sift.search(key, codes, &mut nearest),
-        None => scan(key, codes, starts, &mut nearest),
+        Some(sift) => {
+            let mut nearest = Nearest::new(*starts.end(), centre, floor);
+            sift.search(key, codes, &mut nearest);
+            nearest.pair()
+        }
+        None => nearest_in_order(key, codes, starts, (centre, floor)),
     }
-    nearest.pair()
+}
+
+/// The same for a short range. Matches are met in ascending order, so that fewer comparisons tell
+/// which is nearest.
+fn nearest_in_order(
+    key: &Key,
+    [first, second]: [&Code; 2],
+    starts: RangeInclusive<u64>,
+    (centre, floor): (u64, Option<u64>),
+) -> Pair {
+    let differ = !first.ct_eq(second);
+    // The last match up to the centre, and the first one after it. `…_at` is meaningless until
+    // `…_found` is set.
+    let (mut below_found, mut below_at) = (Choice::from(0), 0);
+    let (mut above_found, mut above_at) = (Choice::from(0), 0);
+    let mut consumed = Choice::from(0);
+    let mut first_was_right = Choice::from(0);
+    let (from, to) = starts.into_inner();
+    // One value per factor serves both comparisons: first code of this pair, second code of the
+    // previous one.
+    for factor in from..=to.saturating_add(1) {
+        let shown = key.code(factor);
+        let start = factor.wrapping_sub(1);
+        let pair = first_was_right & shown.ct_eq(second) & differ;
+        if floor.is_some_and(|floor| start <= floor) {
+            consumed |= pair;
+        } else if start <= centre {
+            below_at.conditional_assign(&start, pair);
+            below_found |= pair;
+        } else {
+            above_at.conditional_assign(&start, pair & !above_found);
+            above_found |= pair;
+        }
+        first_was_right = shown.ct_eq(first);
+    }
+    let (below, above) = ((below_found, below_at), (above_found, above_at));
+    chosen(below, above, consumed, centre)
+}
+
+/// The nearer of the matches on both sides of the centre.
+fn chosen(
+    (below, below_at): (Choice, u64),
+    (above, above_at): (Choice, u64),
+    consumed: Choice,
+    centre: u64,
+) -> Pair {
+    match (below.into(), above.into(), consumed.into()) {
+        (true, true, _) if above_at - centre < centre - below_at => Pair::At(above_at),
+        (true, _, _) => Pair::At(below_at),
+        (false, true, _) => Pair::At(above_at),
+        (false, false, true) => Pair::Consumed,
+        (false, false, false) => Pair::Nowhere,
+    }
 }
 
 /// Number of HMACs that [`nearest_pair`] computes for so many starts.
@@ -75,8 +130,8 @@ fn scan(key: &Key, codes: [&Code; 2], starts: RangeInclusive<u64>, nearest: &mut
     // previous one.
     for factor in from..=to.saturating_add(1) {
         let shown = key.code(factor);
-        let pair = first_was_right & shown.ct_eq(second) & differ;
-        nearest.see(factor.wrapping_sub(1), pair);
+        let found = first_was_right & shown.ct_eq(second);
+        nearest.see(factor.wrapping_sub(1), found & differ);
         first_was_right = shown.ct_eq(first);
     }
 }
@@ -163,16 +218,7 @@ impl Nearest {
     }
 
     fn pair(&self) -> Pair {
-        let ((below, below_at), (above, above_at)) = (self.below, self.above);
-        match (below.into(), above.into(), self.consumed.into()) {
-            (true, true, _) if above_at - self.centre < self.centre - below_at => {
-                Pair::At(above_at)
-            }
-            (true, _, _) => Pair::At(below_at),
-            (false, true, _) => Pair::At(above_at),
-            (false, false, true) => Pair::Consumed,
-            (false, false, false) => Pair::Nowhere,
-        }
+        chosen(self.below, self.above, self.consumed, self.centre)
     }
 }
 
