@@ -58,28 +58,21 @@ pub(crate) fn nearest_pair(
     }
 }
 
-/// The same for a short range. Matches are met in ascending order, so that fewer comparisons tell
-/// which is nearest.
+/// The same for a short range, whose starts are all met in ascending order: branches on the public
+/// `floor` and `centre` tell which match is nearest. A long range meets its suspects wherever they
+/// are, so that such branches would tell where; see [`Nearest`].
 fn nearest_in_order(
     key: &Key,
-    [first, second]: [&Code; 2],
+    codes: [&Code; 2],
     starts: RangeInclusive<u64>,
     (centre, floor): (u64, Option<u64>),
 ) -> Pair {
-    let differ = !first.ct_eq(second);
     // The last match up to the centre, and the first one after it. `…_at` is meaningless until
     // `…_found` is set.
     let (mut below_found, mut below_at) = (Choice::from(0), 0);
     let (mut above_found, mut above_at) = (Choice::from(0), 0);
     let mut consumed = Choice::from(0);
-    let mut first_was_right = Choice::from(0);
-    let (from, to) = starts.into_inner();
-    // One value per factor serves both comparisons: first code of this pair, second code of the
-    // previous one.
-    for factor in from..=to.saturating_add(1) {
-        let shown = key.code(factor);
-        let start = factor.wrapping_sub(1);
-        let pair = first_was_right & shown.ct_eq(second) & differ;
+    scan(key, codes, starts, |start, pair| {
         if floor.is_some_and(|floor| start <= floor) {
             consumed |= pair;
         } else if start <= centre {
@@ -89,8 +82,7 @@ fn nearest_in_order(
             above_at.conditional_assign(&start, pair & !above_found);
             above_found |= pair;
         }
-        first_was_right = shown.ct_eq(first);
-    }
+    });
     let (below, above) = ((below_found, below_at), (above_found, above_at));
     chosen(below, above, consumed, centre)
 }
@@ -120,9 +112,13 @@ pub(crate) fn pair_cost(starts: u64) -> u64 {
     }
 }
 
-/// Shows `nearest` each pair that starts in `starts`.
-fn scan(key: &Key, codes: [&Code; 2], starts: RangeInclusive<u64>, nearest: &mut Nearest) {
-    let [first, second] = codes;
+/// Shows `see` each start, and whether it is that of a pair.
+fn scan(
+    key: &Key,
+    [first, second]: [&Code; 2],
+    starts: RangeInclusive<u64>,
+    mut see: impl FnMut(u64, Choice),
+) {
     let differ = !first.ct_eq(second);
     let mut first_was_right = Choice::from(0);
     let (from, to) = starts.into_inner();
@@ -130,8 +126,8 @@ fn scan(key: &Key, codes: [&Code; 2], starts: RangeInclusive<u64>, nearest: &mut
     // previous one.
     for factor in from..=to.saturating_add(1) {
         let shown = key.code(factor);
-        let found = first_was_right & shown.ct_eq(second);
-        nearest.see(factor.wrapping_sub(1), found & differ);
+        let pair = first_was_right & shown.ct_eq(second) & differ;
+        see(factor.wrapping_sub(1), pair);
         first_was_right = shown.ct_eq(first);
     }
 }
@@ -174,10 +170,11 @@ impl<'a> Sift<'a> {
             found += u64::from(hit.unwrap_u8());
         }
         if found > SUSPECTS {
-            return scan(key, codes, self.starts.clone(), nearest);
+            return scan(key, codes, self.starts.clone(), |start, pair| nearest.see(start, pair));
         }
         for start in suspects {
-            scan(key, codes, start..=start + (STARTS_OF_GROUP - 1), nearest);
+            let group = start..=start + (STARTS_OF_GROUP - 1);
+            scan(key, codes, group, |start, pair| nearest.see(start, pair));
         }
     }
 }
