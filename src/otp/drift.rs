@@ -157,8 +157,9 @@ impl ClockModel {
     /// The expected state of the clock.
     pub fn foretell(&self, now: UnixTime) -> Foretold {
         let after = self.after(self.at.map_or(0.0, |at| elapsed(now, at)));
+        let weights = self.weights();
         let mean = |of: fn(&Estimate) -> [f64; 2]| {
-            let parts = || self.weights().into_iter().zip(after.iter().map(of));
+            let parts = || weights.into_iter().zip(after.iter().map(of));
             let mean: f64 = parts().map(|(weight, [value, _])| weight * value).sum();
             let variance: f64 = parts()
                 .map(|(weight, [value, variance])| weight * (variance + (value - mean).powi(2)))
