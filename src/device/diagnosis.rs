@@ -5,7 +5,7 @@ use crate::device::{Device, Factor, PairSearch, PairUse, Refusal, Verdict};
 use crate::id::{AccountId, SerialNumber};
 use crate::otp::{
     Algorithm, Code, Counter, DAY, Digits, Expected, Explanation, Made, Seed, SeedReading,
-    TimeStep, TimeStepSize, Totp, WEEK, Window, as_stored, clock_ahead, explain,
+    TimeStep, TimeStepSize, Totp, WEEK, Window, as_stored, explain,
 };
 use crate::time::UnixTime;
 
@@ -66,8 +66,6 @@ pub enum Cause {
 /// The pairs that find a token whose clock or counter ran away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// The pairs of its owner.
-    Owner,
     /// The pairs of an administrator.
     Admin,
     /// No pairs: the token is too far away.
@@ -132,9 +130,7 @@ impl Device {
             {
                 Cause::Used
             }
-            (Made::Totp(totp, step), _) => {
-                Cause::Clock { seconds: clock_ahead(totp, step, now), reach }
-            }
+            (Made::Totp(totp, step), _) => Cause::Clock { seconds: totp.ahead(step, now), reach },
             (Made::Hotp(_, second), _) => {
                 Cause::CounterAhead { next: second.next().unwrap_or(second), reach }
             }
@@ -213,5 +209,5 @@ fn far_off(made: Totp, step: TimeStep, now: UnixTime) -> Option<Cause> {
         _ if distance <= Window::Admin.steps() => Reach::Admin,
         _ => Reach::None,
     };
-    Some(Cause::Clock { seconds: clock_ahead(made, step, now), reach })
+    Some(Cause::Clock { seconds: made.ahead(step, now), reach })
 }

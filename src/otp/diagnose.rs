@@ -106,14 +106,6 @@ pub fn as_stored(
     hypothesis.look(expected, digits, codes, (now, reach))
 }
 
-/// Seconds that the clock of a token is ahead of ours if it shows this step, to half a step;
-/// negative: behind.
-pub(crate) fn clock_ahead(totp: Totp, step: TimeStep, now: UnixTime) -> i64 {
-    let size = i128::from(totp.step_size.seconds());
-    let middle = i128::from(step.0) * size + size / 2 + i128::from(totp.t0);
-    i64::try_from(middle - i128::from(now.0)).unwrap_or(i64::MAX)
-}
-
 impl Hypothesis<'_> {
     fn explain(
         &self,
@@ -152,10 +144,8 @@ impl Hypothesis<'_> {
             Factor::Counter => {
                 let next = expected.next();
                 let reach = if self.weight <= LIKELY { COUNTERS } else { FEW_COUNTERS };
-                let starts = 0..=next.saturating_add(reach);
                 // Of a counter that ran for long, the last part.
-                let from = next.saturating_sub(COUNTERS);
-                let starts = from.max(*starts.start())..=*starts.end();
+                let starts = next.saturating_sub(COUNTERS)..=next.saturating_add(reach);
                 Made::Hotp(Hotp { algorithm, digits }, Counter(find(starts, next)?))
             }
         };

@@ -22,7 +22,6 @@ mod uri;
 
 pub use code::{BadCode, Code};
 #[cfg(feature = "verifier")]
-pub(crate) use diagnose::clock_ahead;
 #[cfg(feature = "verifier")]
 pub use diagnose::{DAY, Expected, Explanation, Made, WEEK, YEAR_2000, as_stored, explain};
 #[cfg(test)]

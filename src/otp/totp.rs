@@ -203,6 +203,12 @@ impl Totp {
         Measurement { offset, step_size: f64::from(self.step_size.0), evidence }
     }
 
+    /// Seconds that a clock which shows this step at `now` is ahead of ours, to half a step;
+    /// negative: behind.
+    pub(crate) fn ahead(&self, step: TimeStep, now: UnixTime) -> i64 {
+        whole(self.measurement(step, now, Evidence::Pair).offset.floor())
+    }
+
     /// The step that a clock with this offset shows at `now`, and the seconds since its beginning.
     /// The step may lie before `T0`.
     fn shown(&self, now: UnixTime, offset: f64) -> Option<(i128, f64)> {
@@ -293,6 +299,7 @@ fn step_difference(step: u64, now: u64) -> i64 {
 /// Distance at which a code that missed is still found: half an hour either way at 30 seconds a
 /// step.
 const FAR_STEPS: u64 = 60;
+
 /// Standard deviations of the offset that a window holds.
 pub(crate) const DEVIATIONS: f64 = 3.3;
 

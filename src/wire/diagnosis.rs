@@ -47,7 +47,7 @@ pub struct Cause {
     /// `counter_ahead`, `counter_based`: the counter of the code that it shows next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counter: Option<u64>,
-    /// `clock`, `counter_ahead`: the pairs that find it: `owner`, `admin` or `none`.
+    /// `clock`, `counter_ahead`: the pairs that find it: `admin` or `none`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reach: Option<String>,
     /// `secret`: the form of the secret: `misread`, `line_break`, `reversed`, `reversed_words` or

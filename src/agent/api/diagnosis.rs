@@ -106,7 +106,6 @@ fn secret(reading: SeedReading) -> wire::Cause {
 
 fn reach_name(reach: Reach) -> &'static str {
     match reach {
-        Reach::Owner => "owner",
         Reach::Admin => "admin",
         Reach::None => "none",
     }
@@ -134,7 +133,7 @@ fn words(cause: &Cause) -> String {
             let way = if *seconds < 0 { "behind" } else { "ahead" };
             let beyond = match reach {
                 Reach::None => ", further than any pair reaches",
-                Reach::Owner | Reach::Admin => "",
+                Reach::Admin => "",
             };
             format!("its clock is {} {way}{beyond}", length(seconds.unsigned_abs()))
         }
