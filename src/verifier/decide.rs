@@ -192,7 +192,9 @@ impl Verifier {
         match shown {
             Some(Shown::InSync(device, reading)) => {
                 self.core.looks.in_sync(&device);
-                reading.iter().for_each(|reading| self.core.readings.accepted(reading));
+                if let Some(reading) = reading {
+                    self.core.readings.accepted(reading);
+                }
             }
             Some(Shown::Missed(miss)) => self.core.looks.ask(*miss),
             None => {}

@@ -173,7 +173,7 @@ impl Found {
     /// Passes on what a match says of the clock of its device.
     fn read(&self, device: &Device, found: FarMatch, now: UnixTime) {
         let Some((off, doubt)) = found.off else { return };
-        self.readings.missed(&Reading {
+        self.readings.missed(Reading {
             serial: device.serial.clone(),
             batch: Batch::of(&device.serial),
             at: now,

@@ -63,23 +63,22 @@ impl Reading {
 
 impl Readings {
     /// Keeps the reading of an accepted code, once its acceptance is committed.
-    pub(crate) fn accepted(&self, reading: &Reading) {
+    pub(crate) fn accepted(&self, reading: Reading) {
         self.keep(ReadingOf::Accepted, reading);
     }
 
     /// Keeps the reading of a refused code that was found beyond the window.
-    pub(crate) fn missed(&self, reading: &Reading) {
+    pub(crate) fn missed(&self, reading: Reading) {
         self.keep(ReadingOf::Missed, reading);
     }
 
-    fn keep(&self, of: ReadingOf, reading: &Reading) {
-        // The copy is made before the lock.
-        let reading =
-            (reading.off.is_finite() && reading.doubt.is_finite()).then(|| (of, reading.clone()));
+    fn keep(&self, of: ReadingOf, reading: Reading) {
+        let is_number = reading.off.is_finite() && reading.doubt.is_finite();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        match reading {
-            Some(reading) if waiting.readings.len() < MOST => waiting.readings.push(reading),
-            _ => waiting.dropped = waiting.dropped.saturating_add(1),
+        if is_number && waiting.readings.len() < MOST {
+            waiting.readings.push((of, reading));
+        } else {
+            waiting.dropped = waiting.dropped.saturating_add(1);
         }
     }
 
@@ -122,13 +121,13 @@ mod tests {
     fn readings_wait_once_and_never_without_bound() {
         let readings = Readings::default();
         for _ in 0..MOST {
-            readings.accepted(&reading(1.0));
+            readings.accepted(reading(1.0));
         }
-        readings.missed(&reading(2.0));
+        readings.missed(reading(2.0));
         let taken = readings.take();
         assert_eq!((taken.len(), readings.dropped()), (MOST, 1));
         assert_eq!(taken[0], (ReadingOf::Accepted, reading(1.0)));
-        readings.missed(&reading(2.0));
+        readings.missed(reading(2.0));
         assert_eq!(readings.take(), [(ReadingOf::Missed, reading(2.0))]);
         assert_eq!(readings.take(), []);
     }
@@ -136,8 +135,8 @@ mod tests {
     #[test]
     fn a_reading_that_is_no_number_is_dropped() {
         let readings = Readings::default();
-        readings.accepted(&reading(f64::NAN));
-        readings.missed(&Reading { doubt: f64::INFINITY, ..reading(1.0) });
+        readings.accepted(reading(f64::NAN));
+        readings.missed(Reading { doubt: f64::INFINITY, ..reading(1.0) });
         assert_eq!((readings.take().len(), readings.dropped()), (0, 2));
     }
 }
