@@ -305,9 +305,12 @@ impl Sealer {
     /// A keyed digest of the parts, different for each purpose and for each way of cutting the same
     /// bytes into parts.
     pub fn digest(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
-        let parts: Vec<&[u8]> =
-            std::iter::once(purpose.as_bytes()).chain(parts.iter().copied()).collect();
-        self.pepper.mac(&parts)
+        let mut mac = self.pepper.begin();
+        mac.part(purpose.as_bytes());
+        for part in parts {
+            mac.part(part);
+        }
+        mac.end()
     }
 }
 

@@ -59,8 +59,7 @@ impl MacKey {
     pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut mac = self.begin();
         for part in parts {
-            mac.length(part.len());
-            mac.bytes(part);
+            mac.part(part);
         }
         mac.end()
     }
@@ -77,6 +76,12 @@ impl MacKey {
 }
 
 impl Macing {
+    /// A whole part, with its length before it.
+    pub(super) fn part(&mut self, part: &[u8]) {
+        self.length(part.len());
+        self.bytes(part);
+    }
+
     /// The length of the part that follows.
     pub(super) fn length(&mut self, length: usize) {
         self.bytes(&u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes());
