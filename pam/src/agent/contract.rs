@@ -69,6 +69,19 @@ fn an_opened_session_of_each_kind_is_proof() {
     assert!(read.verify(EXPECTED).is_err());
 }
 
+/// A refused session, with the reason that only some callers are told.
+pub(crate) fn refused(reason: Option<wire::Reason>) -> wire::Problem {
+    wire::Problem {
+        kind: "urn:twostep:problem:AccessDenied".to_owned(),
+        title: "access denied".to_owned(),
+        status: 403,
+        code: wire::ProblemCode::AccessDenied,
+        detail: "the session was refused".to_owned(),
+        reason,
+        retry_after_seconds: None,
+    }
+}
+
 #[test]
 fn an_earlier_proof_is_read() {
     for (fresh, context) in [(true, Some(context(MfaKind::Totp))), (false, None)] {
@@ -80,19 +93,9 @@ fn an_earlier_proof_is_read() {
 
 #[test]
 fn a_device_out_of_sync_is_known_by_the_reason() {
-    let problem = wire::Problem {
-        kind: "urn:twostep:problem:AccessDenied".to_owned(),
-        title: "access denied".to_owned(),
-        status: 403,
-        code: wire::ProblemCode::AccessDenied,
-        detail: "the session was refused".to_owned(),
-        reason: Some(wire::Reason::OutOfSync),
-        retry_after_seconds: None,
-    };
-    let read: Refusal = parse(&text(&problem)).unwrap();
+    let read: Refusal = parse(&text(&refused(Some(wire::Reason::OutOfSync)))).unwrap();
     assert_eq!(read.reason.as_deref(), Some("out_of_sync"));
-    let bare = wire::Problem { reason: None, ..problem };
-    assert_eq!(parse::<Refusal>(&text(&bare)).unwrap().reason, None);
+    assert_eq!(parse::<Refusal>(&text(&refused(None))).unwrap().reason, None);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use twostep::wire;
 use twostep::wire::{FailureCode, KeyCeremonyEvent};
 
 use super::{Begin, Pin, Said};
-use crate::agent::contract::context;
+use crate::agent::contract::{context, refused};
 use crate::agent::{json, parse};
 
 fn said(event: &KeyCeremonyEvent) -> Said {
@@ -30,17 +30,8 @@ fn each_event_of_a_ceremony_is_read() {
     let done = said(&KeyCeremonyEvent::Done { token: "t".into(), context });
     assert_eq!((done.event.as_str(), done.token.is_some()), ("done", true));
     assert!(done.context.is_some());
-    let problem = wire::Problem {
-        kind: "urn:twostep:problem:AccessDenied".to_owned(),
-        title: "access denied".to_owned(),
-        status: 403,
-        code: wire::ProblemCode::AccessDenied,
-        detail: "the session was refused".to_owned(),
-        reason: Some(wire::Reason::SignCount),
-        retry_after_seconds: None,
-    };
-    let refused = said(&KeyCeremonyEvent::Refused { problem: Box::new(problem) });
-    assert_eq!(refused.event, "refused");
+    let problem = Box::new(refused(Some(wire::Reason::SignCount)));
+    assert_eq!(said(&KeyCeremonyEvent::Refused { problem }).event, "refused");
 }
 
 #[test]
