@@ -205,6 +205,7 @@ impl Totp {
 
     /// Seconds that a clock which shows this step at `now` is ahead of ours, to half a step;
     /// negative: behind.
+    #[cfg(feature = "verifier")]
     pub(crate) fn ahead(&self, step: TimeStep, now: UnixTime) -> i64 {
         whole(self.measurement(step, now, Evidence::Pair).offset.floor())
     }

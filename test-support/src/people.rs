@@ -1,5 +1,6 @@
 //! People who enrol devices through the API, and the devices in their hands.
 
+use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -14,6 +15,8 @@ pub struct Token {
     pub serial: String,
     pub secret: String,
     button: SimulatedToken,
+    /// Codes that it shows next.
+    coming: VecDeque<String>,
 }
 
 /// Adds a counter-based device to an account. It is pending, and its first code is the next one.
@@ -21,7 +24,7 @@ pub struct Token {
 pub fn add(client: &Client, account: &str) -> Token {
     let added = client.post("/v1/devices", json!({"account": account, "kind": "hotp"})).is(201);
     let secret = added["provisioning"]["secret"].as_str().unwrap().to_owned();
-    Token { serial: text(&added["device"]["serial"]), button: counting(&secret), secret }
+    Token::new(&text(&added["device"]["serial"]), &secret)
 }
 
 /// Adds a counter-based device and activates it.
@@ -36,16 +39,35 @@ pub fn enrol(client: &Client, account: &str) -> Token {
 impl Token {
     /// A counter-based token that has shown nothing yet.
     pub fn new(serial: &str, secret: &str) -> Token {
-        Token { serial: serial.to_owned(), secret: secret.to_owned(), button: counting(secret) }
+        Token {
+            serial: serial.to_owned(),
+            secret: secret.to_owned(),
+            button: counting(secret),
+            coming: VecDeque::new(),
+        }
     }
 
-    /// The code after the last one it showed.
+    /// The next code, without those that appear again within the look-ahead window: such a code
+    /// is accepted at its last place, and the codes before that are refused.
     pub fn code(&mut self) -> String {
-        self.button.press_text()
+        loop {
+            let code = self.press();
+            if !self.coming.contains(&code) {
+                return code;
+            }
+        }
     }
 
+    /// The next two codes.
     pub fn pair(&mut self) -> [String; 2] {
-        [self.code(), self.code()]
+        [self.press(), self.press()]
+    }
+
+    fn press(&mut self) -> String {
+        while self.coming.len() < WINDOW {
+            self.coming.push_back(self.button.press_text());
+        }
+        self.coming.pop_front().unwrap()
     }
 
     /// A code that this token shows nowhere near.
@@ -75,6 +97,9 @@ impl Token {
 pub fn app(secret: &str) -> SimulatedToken {
     SimulatedToken::totp(&Seed::from_base32(secret).unwrap(), Totp::default())
 }
+
+/// Number of codes in a look-ahead window.
+const WINDOW: usize = 10;
 
 fn counting(secret: &str) -> SimulatedToken {
     SimulatedToken::hotp(&Seed::from_base32(secret).unwrap(), Hotp::default(), Counter(0))
