@@ -10,7 +10,7 @@ use crate::device::{
 };
 use crate::id::CallerId;
 use crate::otp::{
-    ClockReading, Code, Counter, Evidence, Key, PairFound, TimeStep, TotpMatch, Window,
+    ClockReading, Code, CodePair, Counter, Evidence, Key, PairFound, TimeStep, TotpMatch, Window,
 };
 use crate::time::UnixTime;
 
@@ -54,8 +54,8 @@ pub struct PairSearch {
     pub wanted: PairUse,
     /// The window.
     pub window: Window,
-    /// Counter of the first code, where the client knows it: the pair is looked for there first,
-    /// and only at counters that were not consumed.
+    /// Counter of the first code, where the client knows it: of several pairs in the window the
+    /// nearest to it is taken.
     pub counter: Option<Counter>,
 }
 
@@ -294,13 +294,8 @@ impl PairSearch {
 impl HotpState {
     fn find_pair(&self, key: &Key, codes: [&Code; 2], search: PairSearch) -> PairFound<Counter> {
         let Some(next) = self.next else { return PairFound::Nowhere };
-        let named = search.counter.filter(|counter| *counter >= next);
-        named
-            .and_then(|counter| self.parameters.find_pair_at(key, codes, counter))
-            .map_or_else(
-                || self.parameters.find_pair(key, codes, next, search.window),
-                PairFound::At,
-            )
+        let pair = CodePair { codes, counter: search.counter };
+        self.parameters.find_pair(key, pair, next, search.window)
     }
 }
 

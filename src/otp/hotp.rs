@@ -28,7 +28,7 @@ pub struct CodePair<'a> {
     /// The codes.
     pub codes: [&'a Code; 2],
     /// Counter of the first code, from a client that can read it from the device (RFC 4226 Appendix
-    /// E.4).
+    /// E.4). The limit `s` of its distance is the end of the [`Window`].
     pub counter: Option<Counter>,
 }
 
@@ -53,32 +53,25 @@ impl Hotp {
         search::highest(key, code, next.0..=last).map(Counter)
     }
 
-    /// The counter of the second of two consecutive codes, the first of which has this counter (RFC
-    /// 4226 Appendix E.4). No window is searched, so the counter may be at any distance.
-    pub(crate) fn find_pair_at(
-        &self,
-        key: &Key,
-        codes: [&Code; 2],
-        counter: Counter,
-    ) -> Option<Counter> {
-        match search::nearest_pair(key, codes, counter.0..=counter.0, counter.0, None) {
-            Pair::At(first) => Counter(first).next(),
-            Pair::Consumed | Pair::Nowhere => None,
-        }
-    }
-
     /// The counter of the second of two consecutive codes, both at `next` or above. Consumed pairs
     /// are recognised in the range that [`find`](Hotp::find) looks behind at.
-    pub fn find_pair(
+    ///
+    /// Of several such pairs the one nearest to the named counter is taken, else to `next`. A
+    /// counter that is consumed, or beyond the window, names nothing: pairs from far ahead, noted
+    /// by a finder of the device, must not stay good for years.
+    pub fn find_pair<'a>(
         &self,
         key: &Key,
-        codes: [&Code; 2],
+        pair: impl Into<CodePair<'a>>,
         next: Counter,
         window: Window,
     ) -> PairFound<Counter> {
-        let starts =
-            next.0.saturating_sub(LOOK_BEHIND)..=next.0.saturating_add(window.counters() - 1);
-        match search::nearest_pair(key, codes, starts, next.0, next.0.checked_sub(1)) {
+        let CodePair { codes, counter } = pair.into();
+        let last = next.0.saturating_add(window.counters() - 1);
+        let starts = next.0.saturating_sub(LOOK_BEHIND)..=last;
+        let named = counter.filter(|counter| (next.0..=last).contains(&counter.0));
+        let centre = named.unwrap_or(next).0;
+        match search::nearest_pair(key, codes, starts, centre, next.0.checked_sub(1)) {
             Pair::At(first) => Counter(first).next().map_or(PairFound::Nowhere, PairFound::At),
             Pair::Consumed => PairFound::Consumed,
             Pair::Nowhere => PairFound::Nowhere,

@@ -53,7 +53,7 @@ impl Work {
     /// Cost of the most expensive search for a pair in this window.
     pub(crate) fn of_pair(window: Window) -> u64 {
         let (steps, counters) = (2 * window.steps() + 1, window.counters() + LOOK_BEHIND);
-        KEYING + EACH * (pair_cost(steps).max(pair_cost(counters)) + NAMED)
+        KEYING + EACH * pair_cost(steps).max(pair_cost(counters))
     }
 
     /// Runs `judge` and counts what it hashes. It must not wait: the count is of this thread.
@@ -119,9 +119,6 @@ impl Counters {
 
 /// Compressions that make a key ready.
 const KEYING: u64 = 2;
-
-/// Codes computed at a counter that a client names.
-const NAMED: u64 = 2;
 
 /// Compressions of one HMAC on cached midstates.
 const EACH: u64 = 2;

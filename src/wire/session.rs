@@ -48,8 +48,8 @@ pub struct OpenSession {
     )]
     pub codes: Option<[SecretText; 2]>,
     /// Beside `codes` of a counter-based device: the counter of the first one, from a client that
-    /// can read it (RFC 4226 Appendix E.4). The codes are looked for there first, at any distance
-    /// ahead.
+    /// can read it (RFC 4226 Appendix E.4). It extends no window: at most 99 counters beyond the
+    /// next one, for administrators 999. Of several pairs there the nearest to it is taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counter: Option<u64>,
     /// A ceremony that `/v1/security-keys/authenticate/begin` began, for this account or for none.

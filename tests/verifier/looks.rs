@@ -246,32 +246,45 @@ async fn looks_are_few_a_second_and_one_for_each_account() {
     assert_eq!(world.verifier.counts().looks, 4, "the second misses were not queued");
 }
 
+/// The bound `s` of RFC 4226 Appendix E.4 is that of the window: a pair that a finder of the token
+/// noted far ahead would stay good for as many sign-ins.
 #[tokio::test]
-async fn a_named_counter_is_found_ahead_and_never_behind() {
+async fn a_named_counter_extends_no_window() {
     let world = World::new();
     let held = counting(&world, "alice").await;
-    let resync = async |first: u64, named: Option<u64>| {
+    let found = async |first: u64, named: Option<u64>, window: Window| {
         let pair = held.pair_at_step(first + 1);
         let codes = CodePair { codes: both(&pair), counter: named.map(Counter) };
-        world.verifier.resync(&held.serial, codes, Window::Owner).await
+        world.verifier.resync(&held.serial, codes, window).await
     };
+    let resync = async |first, named| found(first, named, Window::Owner).await;
     let next = async || match world.device(&held).await.factor {
         Factor::Hotp(hotp) => hotp.next.unwrap().0,
         other => panic!("{other:?}"),
     };
     let mut costs = BTreeSet::new();
-    for named in [None, Some(5_001), Some(0)] {
+    let began = next().await;
+    for named in [None, Some(began), Some(began + 5_000), Some(0), Some(u64::MAX)] {
         let real = compressions();
-        assert_eq!(refused(resync(5_000, named).await), Refusal::NoMatch);
+        assert_eq!(refused(resync(began + 5_000, named).await), Refusal::NoMatch);
         costs.insert(compressions() - real);
     }
     assert_eq!(costs.len(), 1, "a refusal costs the same with a counter: {costs:?}");
-    resync(5_000, Some(5_000)).await.unwrap();
-    assert_eq!(next().await, 5_002);
-    // A consumed pair stays consumed where it is named, and a wrong name leaves the window.
-    assert_eq!(refused(resync(5_000, Some(5_000)).await), Refusal::Replayed { next_code_at: None });
-    assert_eq!(refused(resync(40, Some(40)).await), Refusal::NoMatch);
-    resync(5_010, Some(7)).await.unwrap();
-    assert_eq!(next().await, 5_012);
-    assert_eq!(refused(resync(6_000, Some(u64::MAX)).await), Refusal::NoMatch);
+    world.pass(3_600);
+    for (window, farthest) in [(Window::Owner, 99), (Window::Admin, 999)] {
+        let first = next().await + farthest;
+        let beyond = found(first + 1, Some(first + 1), window).await;
+        assert_eq!(refused(beyond), Refusal::NoMatch, "{window:?}");
+        found(first, Some(first), window).await.unwrap();
+        assert_eq!(next().await, first + 2, "{window:?}");
+        // A consumed pair stays consumed where it is named.
+        let again = found(first, Some(first), window).await;
+        assert_eq!(refused(again), Refusal::Replayed { next_code_at: None });
+    }
+    // A counter that is consumed, or beyond the window, names nothing.
+    for named in [0, u64::MAX] {
+        let first = next().await + 10;
+        resync(first, Some(named)).await.unwrap();
+        assert_eq!(next().await, first + 2);
+    }
 }
