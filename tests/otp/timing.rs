@@ -1,5 +1,6 @@
-//! No two kinds of wrong pair differ in time: t-tests over interleaved samples, as dudect does it
-//! (Reparaz, Balasch and Verbauwhede 2017), and a leak planted to show that such a test finds one.
+//! No two kinds of wrong pair differ in time, and in a long window no right ones: t-tests over
+//! interleaved samples, as dudect does it (Reparaz, Balasch and Verbauwhede 2017), and leaks planted
+//! to show that such a test finds one.
 
 use std::hint::black_box;
 
@@ -7,14 +8,15 @@ use test_support::timing::{BOUND, difference};
 use twostep::otp::{PairFound, Window};
 
 use super::oracle::{Random, setting};
-use super::refused::{CLASSES, Refused, WrongPair};
+use super::refused::{CLASSES, LONG_CLASSES, LongPair, Refused, WrongPair};
 
 #[test]
 fn no_two_kinds_of_wrong_pair_differ_in_time() {
     let mut random = Random(16);
     let refused = Refused::new(&mut random);
     let samples = setting("TWOSTEP_TIMING_SAMPLES", 100_000);
-    let run = largest_difference(&refused, samples, &mut random, |pair| {
+    let pairs: Vec<_> = (0..512).map(|_| refused.wrong_pairs(&mut random)).collect();
+    let run = largest_difference(CLASSES, &pairs, samples, &mut random, |pair: &WrongPair| {
         refused.find(pair, Window::Owner) == PairFound::Nowhere
     });
     println!("{run:?} over {samples} samples of each class");
@@ -25,8 +27,36 @@ fn no_two_kinds_of_wrong_pair_differ_in_time() {
 fn a_search_that_stops_at_a_wrong_first_code_is_detected() {
     let mut random = Random(17);
     let refused = Refused::new(&mut random);
-    let run =
-        largest_difference(&refused, 20_000, &mut random, |pair| !refused.find_and_tell(pair));
+    let pairs: Vec<_> = (0..512).map(|_| refused.wrong_pairs(&mut random)).collect();
+    let run = largest_difference(CLASSES, &pairs, 20_000, &mut random, |pair: &WrongPair| {
+        !refused.find_and_tell(pair)
+    });
+    println!("{run:?}");
+    assert!(run.t > BOUND, "{run:?}");
+}
+
+#[test]
+fn a_long_search_takes_the_same_time_wherever_a_code_is_right() {
+    let mut random = Random(18);
+    let refused = Refused::new(&mut random);
+    let samples = setting("TWOSTEP_LONG_TIMING_SAMPLES", 150);
+    let pairs: Vec<_> = (0..64).map(|_| refused.long_pairs(&mut random)).collect();
+    let run = largest_difference(LONG_CLASSES, &pairs, samples, &mut random, |pair: &LongPair| {
+        refused.is_judged_rightly(pair)
+    });
+    println!("{run:?} over {samples} samples of each class");
+    assert!(run.t < BOUND, "an administrator's search tells two classes apart: {run:?}");
+}
+
+#[test]
+fn a_long_search_that_looks_again_for_right_codes_is_detected() {
+    let mut random = Random(19);
+    let refused = Refused::new(&mut random);
+    let pairs: Vec<_> = (0..64).map(|_| refused.long_pairs(&mut random)).collect();
+    let run = largest_difference(LONG_CLASSES, &pairs, 25, &mut random, |pair: &LongPair| {
+        refused.is_judged_rightly(pair)
+            && (!pair.is_partly_right() || refused.is_judged_rightly(pair))
+    });
     println!("{run:?}");
     assert!(run.t > BOUND, "{run:?}");
 }
@@ -39,27 +69,26 @@ struct Difference {
     between: [&'static str; 2],
 }
 
-/// Times `judge` on wrong pairs of all classes. The classes take turns in an order that is drawn
-/// each time, so that a slow or a warm phase of the machine affects all of them.
-fn largest_difference(
-    refused: &Refused,
+/// Times `judge`, which must say yes, on pairs of all classes. The classes take turns in an order
+/// that is drawn each time, so that a slow or a warm phase of the machine affects all of them.
+fn largest_difference<const N: usize, Pair: Clone>(
+    classes: [&'static str; N],
+    pairs: &[[Pair; N]],
     samples: u32,
     random: &mut Random,
-    judge: impl Fn(&WrongPair) -> bool,
+    judge: impl Fn(&Pair) -> bool,
 ) -> Difference {
-    let pairs: Vec<[WrongPair; CLASSES.len()]> =
-        (0..512).map(|_| refused.wrong_pairs(random)).collect();
-    let mut times = [const { Vec::new() }; CLASSES.len()];
-    let mut order: [usize; CLASSES.len()] = std::array::from_fn(|class| class);
+    let mut times = [const { Vec::new() }; N];
+    let mut order: [usize; N] = std::array::from_fn(|class| class);
     for pairs in pairs.iter().cycle().take(usize::try_from(samples).unwrap()) {
         (1..order.len()).for_each(|last| order.swap(last, random.index(last + 1)));
         for class in order {
             // Every class is judged from the same place in memory.
             let pair = pairs[class].clone();
             let before = thread_nanoseconds();
-            let refused = judge(black_box(&pair));
+            let judged = judge(black_box(&pair));
             let time = thread_nanoseconds() - before;
-            assert!(refused, "{}", CLASSES[class]);
+            assert!(judged, "{}", classes[class]);
             times[class].push(u32::try_from(time).map_or(f64::INFINITY, f64::from));
         }
     }
@@ -69,12 +98,13 @@ fn largest_difference(
     all.sort_unstable_by(f64::total_cmp);
     let slowest = all[all.len() / 100 * 99];
     times.iter_mut().for_each(|times| times.retain(|time| *time < slowest));
-    let differences = (0..CLASSES.len())
-        .flat_map(|one| (0..one).map(move |other| [one, other]))
-        .map(|[one, other]| Difference {
-            t: difference(&times[one], &times[other]).abs(),
-            between: [CLASSES[one], CLASSES[other]],
-        });
+    let differences =
+        (0..N)
+            .flat_map(|one| (0..one).map(move |other| [one, other]))
+            .map(|[one, other]| Difference {
+                t: difference(&times[one], &times[other]).abs(),
+                between: [classes[one], classes[other]],
+            });
     differences.max_by(|one, other| one.t.total_cmp(&other.t)).unwrap()
 }
 
