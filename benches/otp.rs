@@ -59,11 +59,8 @@ fn clock_model() {
     let seed = Seed::new(SECRET.to_vec()).expect("20 bytes");
     let totp = Totp::default();
     let (key, now) = (totp.key(&seed), UnixTime(NOW));
-    let code: Code = totp_rs(30, 0)
-        .generate(NOW / 30)
-        .to_string()
-        .parse()
-        .expect("a code of six digits");
+    let code: Code =
+        totp_rs(30, 0).generate(NOW).to_string().parse().expect("a code of six digits");
     let [recent, rested] = [60, 86_400].map(|ago| measured(totp, UnixTime(NOW - ago)));
     let accepted = |device: &Device| {
         let judged = device.accept(&key, &code, Budget::Shared, now);
