@@ -40,13 +40,18 @@ pub(super) struct Cusum {
     run: Option<Run>,
 }
 
-/// The readings since the sum was last zero.
+/// The readings since the shift began, as far as they tell: a sum that lingers above zero before
+/// a shift does not make it seem smaller.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Run {
     since: UnixTime,
     windows: u32,
     /// A window was saturated: what came before it, and a part of it, is from before the shift.
     saturated: bool,
+    /// The sum of what readings are off beyond half of the least shift. At zero or below they
+    /// speak for no shift so far, and the run begins anew.
+    #[serde(default)]
+    beyond: f64,
     all: Mean,
     /// The readings, the older the less: the first ones may be from before the shift.
     recent: Mean,
@@ -74,7 +79,8 @@ impl Cusum {
             self.reset();
             return None;
         }
-        let run = self.run.take().unwrap_or_else(|| Run::begun(window)).and(window);
+        let run = self.run.take().unwrap_or_else(|| Run::begun(window));
+        let run = run.and(window, self.direction);
         let told = if self.sum >= ALARM { run.told(self.direction, least) } else { None };
         if told.is_some() || run.windows >= LONGEST {
             self.reset();
@@ -91,6 +97,7 @@ impl Run {
             since: window.began,
             windows: 0,
             saturated: false,
+            beyond: 0.0,
             all: Mean::default(),
             recent: Mean::default(),
             spread: 0.0,
@@ -98,13 +105,19 @@ impl Run {
         }
     }
 
-    fn and(mut self, window: &Measured) -> Run {
+    fn and(mut self, window: &Measured, direction: Direction) -> Run {
+        if self.beyond <= 0.0 {
+            self = Run { windows: self.windows, saturated: self.saturated, ..Run::begun(window) };
+        }
+        let Mean { count, total } = window.mean;
+        self.beyond += direction.sign() * total - count * LEAST / 2.0;
         self.windows = self.windows.saturating_add(1);
         if window.saturated && !self.saturated {
             return Run {
                 saturated: true,
                 since: if self.windows > 1 { self.since } else { window.began },
                 windows: self.windows,
+                beyond: self.beyond,
                 ..Run::begun(window)
             };
         }
@@ -123,8 +136,8 @@ impl Run {
     /// The shift, if it is to be told.
     fn told(&self, direction: Direction, least: f64) -> Option<Shift> {
         let size = direction.sign() * self.all.value();
-        let large = size - self.spread / self.all.count.sqrt() >= least;
-        (large && self.is_shared(direction, size)).then(|| Shift {
+        let large = size - CERTAIN * self.spread / self.all.count.sqrt() >= least;
+        (large && self.is_shared()).then(|| Shift {
             since: self.since,
             direction,
             seconds: (direction.sign() * self.recent.value()).max(least),
@@ -132,50 +145,42 @@ impl Run {
         })
     }
 
-    /// True if at least four fifths of the batches moved as all tokens did: by half as much or
-    /// more, and alike within what their readings tell.
-    fn is_shared(&self, direction: Direction, size: f64) -> bool {
-        let groups = self.groups(size);
-        let mut shifts: Vec<f64> =
-            groups.iter().map(|group| direction.sign() * group.value()).collect();
-        shifts.sort_by(f64::total_cmp);
-        let moved = shifts.iter().filter(|shift| **shift >= size / 2.0).count();
-        let Some(usual) = shifts.get(shifts.len() / 2) else { return true };
-        let mut strange: Vec<f64> = groups
-            .iter()
-            .map(|group| direction.sign() * group.value() - usual)
-            .zip(groups.iter().map(|group| group.error(self.spread)))
-            .map(|(apart, error)| (apart / error).powi(2))
-            .collect();
-        strange.sort_by(f64::total_cmp);
-        strange.truncate(strange.len() - strange.len() / 5);
-        let alike = strange.iter().all(|square| square.is_finite())
-            && strange.iter().sum::<f64>() <= STRANGE * count(strange.len());
-        let fewest = if moved == groups.len() { FEWEST } else { FEWEST_IF_SOME_DIFFER };
-        alike && moved * 5 >= groups.len() * 4 && self.all.count >= fewest
+    /// True if the batches speak for a shift that at least four fifths of them share, rather than
+    /// for one of fewer.
+    fn is_shared(&self) -> bool {
+        let all = self.batches.values().fold(Mean::default(), |all, batch| all.and(*batch));
+        let best = |shares: &[f64]| {
+            let likely = shares.iter().map(|share| self.likelihood(*share, all.value()));
+            likely.fold(f64::NEG_INFINITY, f64::max)
+        };
+        let (every, most) = (best(&[1.0]), best(&MOST_OF_THEM));
+        let fewest = if every >= most { FEWEST } else { FEWEST_IF_SOME_DIFFER };
+        self.all.count >= fewest && every.max(most) >= best(&TOO_FEW_OF_THEM) + EVIDENCE
     }
 
-    /// The batches; those whose readings are too few to tell a shift of this size are taken
-    /// together.
-    fn groups(&self, size: f64) -> Vec<Mean> {
-        let enough = (TELLING * self.spread / size).powi(2).clamp(LEAST_GROUP, LARGEST_GROUP);
-        let (mut groups, mut small) = (Vec::new(), Mean::default());
-        for batch in self.batches.values() {
-            if batch.count >= enough {
-                groups.push(*batch);
-                continue;
-            }
-            small = small.and(*batch);
-            if small.count >= enough {
-                groups.push(std::mem::take(&mut small));
-            }
-        }
-        groups
+    /// The logarithm of the likelihood of what the batches say if this share of them moved, all
+    /// alike, and the others did not or in a way of their own; `mean` is that of all readings.
+    fn likelihood(&self, share: f64, mean: f64) -> f64 {
+        let near = |batch: &Mean, shift: f64| {
+            (-0.5 * ((batch.value() - shift) / batch.error(self.spread)).powi(2)).exp()
+        };
+        let (moved, still) = (
+            |batch: &Mean, shift| share * near(batch, shift),
+            |batch: &Mean| (1.0 - share) * (near(batch, 0.0) + ELSEWHERE) + LEAST_LIKELY,
+        );
+        // The likeliest shift, by expectation and maximisation.
+        let shift = (0..ROUNDS).fold(mean / share, |shift, _| {
+            let part = |batch: &Mean| {
+                batch.times(moved(batch, shift) / (moved(batch, shift) + still(batch)))
+            };
+            let all = self.batches.values().map(part).fold(Mean::default(), Mean::and);
+            if all.count > 0.0 { all.value() } else { shift }
+        });
+        self.batches
+            .values()
+            .map(|batch| (moved(batch, shift) + still(batch)).ln())
+            .sum()
     }
-}
-
-fn count(of: usize) -> f64 {
-    u32::try_from(of).map_or(f64::MAX, f64::from)
 }
 
 impl Direction {
@@ -194,25 +199,37 @@ const SLACK: f64 = 0.5;
 /// The sum at which a shift is told.
 const ALARM: f64 = 10.0;
 
+/// The least shift that is told, in seconds.
+pub(super) const LEAST: f64 = 3.0;
+
+/// Standard deviations by which a shift exceeds the least one when it is told.
+const CERTAIN: f64 = 1.3;
+
 /// The fewest readings by which a shift is told, if all batches agree, and if some do not: those
 /// that did not move may be among the missing ones.
 const FEWEST: f64 = 12.0;
-const FEWEST_IF_SOME_DIFFER: f64 = 24.0;
+const FEWEST_IF_SOME_DIFFER: f64 = 50.0;
+
+/// Shares of the batches that make a shift one of all tokens, beside all of them, and shares that
+/// do not.
+const MOST_OF_THEM: [f64; 4] = [0.95, 0.9, 0.85, 0.8];
+const TOO_FEW_OF_THEM: [f64; 7] = [0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1];
+
+/// The logarithm of the least ratio of likelihoods by which a shift is shared.
+const EVIDENCE: f64 = 0.1;
+
+/// Rounds in which the likeliest shift is found.
+const ROUNDS: u8 = 4;
+
+/// The likelihood of a batch that moved in a way of its own, and that of the impossible.
+const ELSEWHERE: f64 = 0.05;
+const LEAST_LIKELY: f64 = 1e-9;
 
 /// The weight of a window in the next one, for the size of a shift.
 const FORGETTING: f64 = 0.6;
 
 /// Windows after which a sum at its limit begins anew.
 const LONGEST: u32 = 48;
-
-/// The standard deviation of a group's mean is at most the shift divided by this.
-const TELLING: f64 = 3.0;
-const LEAST_GROUP: f64 = 1.0;
-const LARGEST_GROUP: f64 = 150.0;
-
-/// The mean square of the distances of batches from the usual shift, in standard deviations, from
-/// which they did not move alike.
-const STRANGE: f64 = 4.0;
 
 /// The most batches that are followed by themselves.
 const MOST_BATCHES: usize = 256;

@@ -20,15 +20,21 @@ fn first_alarm(told: &[Told]) -> Option<(f64, Suspicion)> {
     })
 }
 
-/// The hours in which a shift that begins at `SHIFT_AT` is told, in worlds of these seeds.
+/// The hours in which a shift that begins at this time is told, in worlds of these seeds.
 #[track_caller]
-fn told_within(world: &World, seeds: std::ops::Range<u64>, hours: f64, least_share: f64) {
+fn told_within(
+    world: &World,
+    from: f64,
+    seeds: std::ops::Range<u64>,
+    hours: f64,
+    least_share: f64,
+) {
     let count = f64::from(u32::try_from(seeds.end - seeds.start).unwrap());
     let took: Vec<f64> = seeds
         .map(|seed| {
             let told = World { seed, ..world.clone() }.run();
             let alarm = first_alarm(&told);
-            alarm.map_or(f64::INFINITY, |(at, _)| working_hours(at) - working_hours(SHIFT_AT))
+            alarm.map_or(f64::INFINITY, |(at, _)| working_hours(at) - working_hours(from))
         })
         .collect();
     let soon =
@@ -56,15 +62,22 @@ fn no_alarm_is_false_in_a_large_fleet() {
 fn a_step_of_5_seconds_is_told_within_6_working_hours() {
     let servers: [fn(f64) -> f64; 2] = [|day| step(day, 5.0), |day| step(day, -5.0)];
     for server in servers {
-        told_within(&World { server, ..World::default() }, 10..13, 6.0, 1.0);
+        told_within(&World { server, ..World::default() }, SHIFT_AT, 10..13, 6.0, 1.0);
     }
+}
+
+#[test]
+fn a_step_in_the_afternoon_is_told_as_soon() {
+    let server = |day| if day >= AFTERNOON { 5.0 } else { 0.0 };
+    let world = World { server, days: 2, ..World::default() };
+    told_within(&world, AFTERNOON, 16_000..16_008, 6.0, 1.0);
 }
 
 #[test]
 fn a_step_of_20_seconds_is_told_within_2_working_hours() {
     let servers: [fn(f64) -> f64; 2] = [|day| step(day, 20.0), |day| step(day, -20.0)];
     for server in servers {
-        told_within(&World { server, ..World::default() }, 20..22, 2.0, 1.0);
+        told_within(&World { server, ..World::default() }, SHIFT_AT, 20..22, 2.0, 1.0);
     }
 }
 
@@ -73,7 +86,7 @@ fn a_step_of_3_minutes_is_told_within_an_hour() {
     let servers: [fn(f64) -> f64; 2] = [|day| step(day, 180.0), |day| step(day, -180.0)];
     for server in servers {
         let world = World { server, ..World::default() };
-        told_within(&world, 30..31, 1.0, 1.0);
+        told_within(&world, SHIFT_AT, 30..31, 1.0, 1.0);
         let (_, suspicion) = first_alarm(&World { seed: 30, ..world }.run()).unwrap();
         assert!((suspicion.shift.seconds - 180.0).abs() < 15.0, "{suspicion:?}");
         assert_eq!(suspicion.causes().len(), 1);
@@ -100,7 +113,7 @@ fn a_large_fleet_tells_4_seconds_within_2_hours() {
         days: 1,
         ..World::default()
     };
-    told_within(&world, 40..41, 2.0, 1.0);
+    told_within(&world, SHIFT_AT, 40..41, 2.0, 1.0);
 }
 
 #[test]
@@ -111,7 +124,7 @@ fn tokens_used_weekly_tell_10_seconds_within_a_day() {
         server: |day| step(day, 10.0),
         ..World::default()
     };
-    told_within(&world, 50..52, 10.0, 1.0);
+    told_within(&world, SHIFT_AT, 50..52, 10.0, 1.0);
 }
 
 #[test]
@@ -121,6 +134,27 @@ fn a_batch_that_moved_alone_is_not_the_servers_clock() {
         let told = World { batches, days, batch, ..World::default() }.run();
         assert_eq!(told, []);
     }
+}
+
+#[test]
+fn a_shift_of_few_batches_is_not_the_servers_clock() {
+    let moved: [fn(f64, usize) -> f64; 4] = [
+        |day, batch| if batch * 3 % 10 < 2 { step(day, 60.0) } else { 0.0 },
+        |day, batch| if batch * 3 % 10 < 5 { step(day, 60.0) } else { 0.0 },
+        |day, batch| if batch * 3 % 10 < 6 { step(day, 10.0) } else { 0.0 },
+        |day, batch| if batch % 2 == 0 { step(day, 60.0) } else { step(day, -20.0) },
+    ];
+    for batch in moved {
+        let told = World { batch, days: 2, seed: 160, ..World::default() }.run();
+        assert_eq!(told, []);
+    }
+}
+
+#[test]
+fn a_shift_of_four_fifths_of_the_batches_is_told() {
+    let batch = |day, batch: usize| if batch * 3 % 10 < 8 { step(day, 10.0) } else { 0.0 };
+    let told = World { batch, days: 2, ..World::default() }.run();
+    assert!(first_alarm(&told).is_some());
 }
 
 #[test]
@@ -164,3 +198,6 @@ fn step(day: f64, seconds: f64) -> f64 {
 
 /// Nine in the morning of the first day.
 const SHIFT_AT: f64 = 9.0 / 24.0;
+
+/// Four in the afternoon of the first day.
+const AFTERNOON: f64 = 16.0 / 24.0;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fleet::cusum::{Cusum, Direction, Shift};
+use crate::fleet::cusum::{Cusum, Direction, LEAST, Shift};
 use crate::fleet::window::{Mean, Measured, Window};
 use crate::id::SerialNumber;
 use crate::time::UnixTime;
@@ -208,9 +208,6 @@ impl Usual {
         self.seconds = usual.clamp(-MOST_USUAL, MOST_USUAL);
     }
 }
-
-/// The least shift that is told, in seconds.
-const LEAST: f64 = 3.0;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

@@ -9,7 +9,7 @@ use crate::verifier::Reading;
 
 /// Readings of up to half an hour, one of each token.
 ///
-/// A window ends early once a longer one would say no more: its median is beyond what counts of it,
+/// A window ends early once a longer one would say no more: its mean is beyond what counts of it,
 /// or so many readings are in it that what all tokens share hides their noise.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {
@@ -29,9 +29,10 @@ struct Off {
 pub(super) struct Measured {
     pub(super) began: UnixTime,
     pub(super) ended: UnixTime,
-    /// The median of the readings over its standard deviation.
+    /// The mean of the readings, those far from the median clipped, over its standard deviation. A
+    /// median alone would need half as many readings again.
     pub(super) score: f64,
-    /// True if the median is beyond what counts of it.
+    /// True if the mean is beyond what counts of it.
     pub(super) saturated: bool,
     /// The mean of the readings, outliers clipped.
     pub(super) mean: Mean,
@@ -100,12 +101,13 @@ impl Window {
             let batch = batches.entry(off.batch.clone()).or_default();
             *batch = batch.and(Mean { count: 1.0, total });
         }
-        let error = (MEDIAN * spread).hypot(COMMON * count.sqrt()) / count.sqrt();
+        let error = mean.error(spread);
+        let score = mean.value() / error;
         Some(Measured {
             began,
             ended: now.min(began.plus(LONGEST)).max(began),
-            score: (median / error).clamp(-CLIP, CLIP),
-            saturated: (median / error).abs() >= CLIP,
+            score: score.clamp(-CLIP, CLIP),
+            saturated: score.abs() >= CLIP,
             mean,
             batches,
             spread,
@@ -138,9 +140,6 @@ fn median(sorted: &[f64]) -> Option<f64> {
     let lower = sorted.get(sorted.len().saturating_sub(1) / 2)?;
     Some(lower.midpoint(*upper))
 }
-
-/// The standard deviation of a median of normal readings, times √n, over that of one reading.
-const MEDIAN: f64 = 1.25;
 
 /// The largest score of a window: one window never raises an alarm.
 const CLIP: f64 = 6.0;
