@@ -64,7 +64,7 @@ pub enum Attention {
     Pair,
     /// Rate far from that of its batch.
     Outlier,
-    /// Battery as old as those of tokens that end.
+    /// In use for as long as batteries last; the time in stock before its addition is not known.
     Battery,
     /// No code was accepted for long.
     Silent,
@@ -169,7 +169,7 @@ const SETTINGS: Duration = Duration::from_secs(90 * DAY);
 
 const ERRATIC: Duration = Duration::from_secs(30 * DAY);
 
-/// Age from which batteries of tokens end: three years, of three to five.
+/// Time since its addition from which batteries of tokens end: three years, of three to five.
 const BATTERY: Duration = Duration::from_secs(3 * 365 * DAY);
 
 const SILENT: Duration = Duration::from_secs(90 * DAY);

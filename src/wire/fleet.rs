@@ -154,7 +154,8 @@ pub enum AttentionReason {
     NeedsPair,
     /// Rate far from that of its batch.
     Outlier,
-    /// Battery three years old or more: coin cells of tokens last three to five.
+    /// Added three years ago or more: coin cells of tokens last three to five from their making,
+    /// which is not known here.
     Battery,
     /// No code was accepted for 90 days.
     Silent,
@@ -189,7 +190,7 @@ impl AttentionReason {
             AttentionReason::FailingErratic => "Crystal fails: rate has wandered for 30 days",
             AttentionReason::NeedsPair => "Two codes will be needed",
             AttentionReason::Outlier => "Rate far from its batch",
-            AttentionReason::Battery => "Battery three years old or more",
+            AttentionReason::Battery => "Added three years ago: near the end of batteries",
             AttentionReason::Silent => "Silent for 90 days",
         }
     }
