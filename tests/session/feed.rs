@@ -336,6 +336,26 @@ async fn the_list_changes_by_revocations_and_is_signed_each_minute() {
 }
 
 #[tokio::test]
+async fn a_list_says_nothing_after_its_end_to_the_most_patient() {
+    let abroad = Abroad::new().await;
+    abroad.fetch().await;
+    let patient = abroad.validator.clone().max_staleness(Duration::from_secs(31_536_000));
+    let world = &abroad.desk.world;
+    // A context that outlives the list.
+    world.pass(3_600);
+    let longest = abroad
+        .desk
+        .issuer
+        .clone()
+        .lifetime(Lifetime::try_from(Lifetime::LONGEST).unwrap());
+    let (long, _) = longest.issue_without_mfa(&abroad.desk.alice.account, "twostep").await.unwrap();
+    world.pass(129_600 - 3_601);
+    assert!(patient.validate_any(&long).is_ok(), "the last second of the list");
+    world.pass(1);
+    assert_eq!(patient.validate_any(&long).err(), Some(Invalid::RevocationsStale));
+}
+
+#[tokio::test]
 async fn a_validator_refuses_without_a_recent_list() {
     let abroad = Abroad::new().await;
     let (signed, _) = abroad.desk.open("twostep").await;

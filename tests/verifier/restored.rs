@@ -118,6 +118,28 @@ async fn a_clock_is_in_doubt_until_an_administrator_vouches() {
 }
 
 #[tokio::test]
+async fn a_pair_opens_once_both_its_codes_lie_past_the_doubt() {
+    let mut world = World::new();
+    let held = world.active("alice").await;
+    let backup = backup(&world).await;
+    restored(&mut world, &backup, Leads::Unknown);
+    world.verifier.accept_restore().await.unwrap();
+    let Factor::Totp(totp) = world.device(&held).await.factor else { panic!("a TOTP device") };
+    let doubtful = totp.doubtful.unwrap().0;
+    let at = |second: u64| world.pass(second * 30 - world.now().0);
+    let try_pair = |second| {
+        let (verifier, pair) = (world.verifier.clone(), held.pair_at_step(second));
+        let (account, serial) = (held.account.clone(), held.serial.clone());
+        async move { verifier.verify_pair(&account, &serial, both(&pair), Window::Owner).await }
+    };
+    // The first code of this pair may have been used before the restore.
+    at(doubtful + 1);
+    assert_eq!(refused(try_pair(doubtful + 1).await), Refusal::OutOfSync);
+    at(doubtful + 2);
+    assert!(try_pair(doubtful + 2).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_seed_unknown_to_the_backup_is_in_doubt_too() {
     let mut world = World::new();
     world.active("bob").await;
@@ -177,6 +199,36 @@ async fn a_counter_is_put_back_by_an_administrator_alone() {
     activated.await.unwrap();
     let next = counter(6)[0].clone();
     let _ = world.verifier.verify_code(account, serial, next).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_counter_added_again_after_a_restore_needs_an_administrator() {
+    let mut world = World::new();
+    let held = Held::new("alice");
+    world.verifier.add(held.to_add_as_hotp(0), &Authority::Admin).await.unwrap();
+    let (serial, first) = (&held.serial, presses(&held, 0));
+    let activated = world.verifier.activate(serial, both(&first), Window::Owner, &Authority::Admin);
+    activated.await.unwrap();
+    let backup = backup(&world).await;
+    let spent = presses(&held, 2);
+    let used = world.verifier.verify_pair(&held.account, serial, both(&spent), Window::Owner);
+    let _ = used.await.unwrap();
+    restored(&mut world, &backup, Leads::Unknown);
+    world.verifier.accept_restore().await.unwrap();
+
+    world.verifier.remove(serial, &Authority::Admin).await.unwrap();
+    world.verifier.add(held.to_add_as_hotp(0), &Authority::Admin).await.unwrap();
+    for pair in [&spent, &presses(&held, 4)] {
+        let activated =
+            world.verifier.activate(serial, both(pair), Window::Owner, &Authority::Admin);
+        assert_eq!(refused(activated.await), Refusal::OutOfSync);
+    }
+    let (window, authority) = (Window::Admin, &Authority::Admin);
+    world
+        .verifier
+        .activate(serial, both(&presses(&held, 4)), window, authority)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
