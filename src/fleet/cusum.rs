@@ -171,7 +171,8 @@ impl Run {
         // The likeliest shift, by expectation and maximisation.
         let shift = (0..ROUNDS).fold(mean / share, |shift, _| {
             let part = |batch: &Mean| {
-                batch.times(moved(batch, shift) / (moved(batch, shift) + still(batch)))
+                let moved = moved(batch, shift);
+                batch.times(moved / (moved + still(batch)))
             };
             let all = self.batches.values().map(part).fold(Mean::default(), Mean::and);
             if all.count > 0.0 { all.value() } else { shift }
