@@ -68,6 +68,13 @@ impl Abroad {
         list.text.clone()
     }
 
+    /// A context without MFA that lives as long as any may.
+    async fn longest(&self) -> SignedContext {
+        let lifetime = Lifetime::try_from(Lifetime::LONGEST).unwrap();
+        let issuer = self.desk.issuer.clone().lifetime(lifetime);
+        issuer.issue_without_mfa(&self.desk.alice.account, "twostep").await.unwrap().0
+    }
+
     fn node(&self) -> Node {
         let (verifier, issuer) = (self.desk.world.verifier.clone(), self.desk.issuer.clone());
         Node { verifier, issuer, introspector: self.desk.introspector() }
@@ -343,12 +350,7 @@ async fn a_list_says_nothing_after_its_end_to_the_most_patient() {
     let world = &abroad.desk.world;
     // A context that outlives the list.
     world.pass(3_600);
-    let longest = abroad
-        .desk
-        .issuer
-        .clone()
-        .lifetime(Lifetime::try_from(Lifetime::LONGEST).unwrap());
-    let (long, _) = longest.issue_without_mfa(&abroad.desk.alice.account, "twostep").await.unwrap();
+    let long = abroad.longest().await;
     world.pass(129_600 - 3_601);
     assert!(patient.validate_any(&long).is_ok(), "the last second of the list");
     world.pass(1);
@@ -368,12 +370,7 @@ async fn a_validator_refuses_without_a_recent_list() {
     abroad.fetch().await;
     let patient = abroad.validator.clone().max_staleness(Duration::from_secs(86_400));
     let hasty = abroad.validator.clone().max_staleness(Duration::from_secs(10));
-    let longest = abroad
-        .desk
-        .issuer
-        .clone()
-        .lifetime(Lifetime::try_from(Lifetime::LONGEST).unwrap());
-    let (long, _) = longest.issue_without_mfa(&abroad.desk.alice.account, "twostep").await.unwrap();
+    let long = abroad.longest().await;
     let read = |validator: &Validator| {
         validator
             .validate_any(&long)
