@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use twostep::otp::{Counter, Hotp, Seed, Totp};
+use twostep::otp::{Counter, Hotp, LOOK_AHEAD, Seed, Totp};
 use twostep::testing::SimulatedToken;
 use twostep::time::UnixTime;
 
@@ -64,7 +64,8 @@ impl Token {
     }
 
     fn press(&mut self) -> String {
-        while self.coming.len() < WINDOW {
+        let window = usize::try_from(LOOK_AHEAD).unwrap();
+        while self.coming.len() < window {
             self.coming.push_back(self.button.press_text());
         }
         self.coming.pop_front().unwrap()
@@ -97,9 +98,6 @@ impl Token {
 pub fn app(secret: &str) -> SimulatedToken {
     SimulatedToken::totp(&Seed::from_base32(secret).unwrap(), Totp::default())
 }
-
-/// Number of codes in a look-ahead window.
-const WINDOW: usize = 10;
 
 fn counting(secret: &str) -> SimulatedToken {
     SimulatedToken::hotp(&Seed::from_base32(secret).unwrap(), Hotp::default(), Counter(0))

@@ -106,6 +106,18 @@ impl World {
         held
     }
 
+    /// A counter-based token in use, whose activation took its first two codes.
+    pub async fn counting(&self, account: &str) -> Held {
+        let held = Held::new(account);
+        self.verifier.add(held.to_add_as_hotp(0), &Authority::Admin).await.unwrap();
+        let pair = held.pair_at_step(1);
+        self.verifier
+            .activate(&held.serial, both(&pair), Window::Owner, &Authority::Admin)
+            .await
+            .unwrap();
+        held
+    }
+
     /// A token in use that was locked by twenty wrong codes.
     pub async fn locked(&self, account: &str) -> Held {
         let held = self.active(account).await;

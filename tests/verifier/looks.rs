@@ -23,19 +23,6 @@ async fn refusal(world: &World, held: &Held, code: Code) -> Refusal {
     refused(world.verifier.verify_code(&held.account, &held.serial, code).await)
 }
 
-/// A counter-based device in use, whose next counter is 2.
-async fn counting(world: &World, account: &str) -> Held {
-    let held = Held::new(account);
-    world.verifier.add(held.to_add_as_hotp(0), &Authority::Admin).await.unwrap();
-    let pair = held.pair_at_step(1);
-    world
-        .verifier
-        .activate(&held.serial, both(&pair), Window::Owner, &Authority::Admin)
-        .await
-        .unwrap();
-    held
-}
-
 #[tokio::test]
 async fn a_token_out_of_sync_is_told_and_two_codes_help() {
     let world = World::new();
@@ -140,7 +127,7 @@ async fn steps_are_found_within_60_and_counters_within_100() {
             assert!(off.abs() <= 35.0, "{offset} steps away: {off} s beside");
         }
     }
-    let held = counting(&world, "bob").await;
+    let held = world.counting("bob").await;
     let (device, now) = (world.device(&held).await, world.now());
     let key = device.key(&held.seed).unwrap();
     let near: Vec<Code> = (2..102).map(|counter| held.code_at_step(counter)).collect();
@@ -214,7 +201,7 @@ async fn a_code_that_was_found_ahead_opens_nothing_alone() {
 #[tokio::test]
 async fn a_counter_that_ran_away_is_told_and_found() {
     let world = World::new();
-    let held = counting(&world, "alice").await;
+    let held = world.counting("alice").await;
     assert_eq!(refusal(&world, &held, held.code_at_step(60)).await, Refusal::NoMatch);
     assert_eq!(looked(&world.verifier, 1).await, 1);
     assert_eq!(refusal(&world, &held, held.code_at_step(61)).await, Refusal::OutOfSync);
@@ -251,7 +238,7 @@ async fn looks_are_few_a_second_and_one_for_each_account() {
 #[tokio::test]
 async fn a_named_counter_extends_no_window() {
     let world = World::new();
-    let held = counting(&world, "alice").await;
+    let held = world.counting("alice").await;
     let found = async |first: u64, named: Option<u64>, window: Window| {
         let pair = held.pair_at_step(first + 1);
         let codes = CodePair { codes: both(&pair), counter: named.map(Counter) };

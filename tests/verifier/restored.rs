@@ -168,13 +168,9 @@ async fn a_seed_unknown_to_the_backup_is_in_doubt_too() {
 #[tokio::test]
 async fn a_counter_is_put_back_by_an_administrator_alone() {
     let mut world = World::new();
-    let held = Held::new("alice");
-    world.verifier.add(held.to_add_as_hotp(0), &Authority::Admin).await.unwrap();
+    let held = world.counting("alice").await;
     let counter = |from| presses(&held, from);
     let (account, serial) = (&held.account, &held.serial);
-    let first = counter(0);
-    let activated = world.verifier.activate(serial, both(&first), Window::Owner, &Authority::Admin);
-    activated.await.unwrap();
     let backup = backup(&world).await;
     let spent = counter(2);
     let _ = world
@@ -204,11 +200,8 @@ async fn a_counter_is_put_back_by_an_administrator_alone() {
 #[tokio::test]
 async fn a_counter_added_again_after_a_restore_needs_an_administrator() {
     let mut world = World::new();
-    let held = Held::new("alice");
-    world.verifier.add(held.to_add_as_hotp(0), &Authority::Admin).await.unwrap();
-    let (serial, first) = (&held.serial, presses(&held, 0));
-    let activated = world.verifier.activate(serial, both(&first), Window::Owner, &Authority::Admin);
-    activated.await.unwrap();
+    let held = world.counting("alice").await;
+    let serial = &held.serial;
     let backup = backup(&world).await;
     let spent = presses(&held, 2);
     let used = world.verifier.verify_pair(&held.account, serial, both(&spent), Window::Owner);
@@ -323,14 +316,7 @@ async fn only_administrators_give_factors_until_the_restore_is_accepted() {
 async fn a_second_restore_gives_nothing_back() {
     let mut world = World::new();
     let held = world.active("alice").await;
-    let hotp = Held::new("bob");
-    world.verifier.add(hotp.to_add_as_hotp(0), &Authority::Admin).await.unwrap();
-    let pair = presses(&hotp, 0);
-    let activated =
-        world
-            .verifier
-            .activate(&hotp.serial, both(&pair), Window::Admin, &Authority::Admin);
-    activated.await.unwrap();
+    let hotp = world.counting("bob").await;
     let backup = backup(&world).await;
     let caller = CallerId::new("uid:0");
     let at = |now, leads| {
