@@ -8,9 +8,11 @@ use twostep::time::UnixTime;
 pub fn expected(totp: &Totp, clock: &Foretold, now: UnixTime) -> Vec<i128> {
     let size = i128::from(totp.step_size.seconds());
     let place = now.0 - totp.t0;
-    // Whole milliseconds are enough: no test comes closer to the edge of a step.
-    let milli = |seconds: f64| -> i128 { format!("{:.0}", seconds * 1e3).parse().unwrap() };
-    let shown = |off: f64| (i128::from(place) * 1_000 + milli(off)).div_euclid(1_000 * size);
+    // Milliseconds are too coarse: one sequence in some thousands comes as close to the edge of a
+    // step.
+    let nano = |seconds: f64| -> i128 { format!("{:.0}", seconds * 1e9).parse().unwrap() };
+    let second = 1_000_000_000;
+    let shown = |off: f64| (i128::from(place) * second + nano(off)).div_euclid(second * size);
     let centre = shown(clock.offset);
     let sure = 3.3 * (clock.offset_doubt * clock.offset_doubt + 30.0).sqrt();
     let [first, last] = [clock.offset - sure, clock.offset + sure].map(shown);

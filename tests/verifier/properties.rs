@@ -139,18 +139,42 @@ fn no_step_is_accepted_twice_and_no_watermark_falls() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let (accepted, tried) = (Cell::new(0), Cell::new(0));
     let ran = TestRunner::new(config).run(&proptest::collection::vec(op(), 1..80), |ops| {
-        runtime.block_on(async {
-            let mut run = Run::new().await;
-            for (at, op) in ops.iter().enumerate() {
-                run.act(op).await.map_err(|fault| {
-                    TestCaseError::fail(format!("operation {at}, {op:?}: {fault}"))
-                })?;
-            }
-            accepted.set(accepted.get() + run.accepted);
-            tried.set(tried.get() + ops.len());
-            Ok(())
-        })
+        let run = runtime.block_on(all_hold(&ops)).map_err(TestCaseError::fail)?;
+        accepted.set(accepted.get() + run.accepted);
+        tried.set(tried.get() + ops.len());
+        Ok(())
     });
     ran.unwrap_or_else(|fault| panic!("{fault}"));
     println!("{} operations, {} of them accepted something", tried.get(), accepted.get());
+}
+
+#[tokio::test]
+async fn a_window_ends_within_a_millisecond_of_a_step() {
+    let pair = |around, by, entry| Op::Pair {
+        who: 1,
+        around,
+        by,
+        shape: Shape::Right,
+        window: Window::Owner,
+        entry,
+    };
+    let ops = [
+        pair(Around::Present, 0, Entry::Due),
+        Op::Pass(105),
+        pair(Around::Expected, -1, Entry::Resync),
+        Op::Pass(75),
+        Op::Code { who: 1, around: Around::Watermark, by: -1 },
+    ];
+    if let Err(fault) = all_hold(&ops).await {
+        panic!("{fault}");
+    }
+}
+
+/// Performs the operations, each of which must keep the rules.
+async fn all_hold(ops: &[Op]) -> Result<Run, String> {
+    let mut run = Run::new().await;
+    for (at, op) in ops.iter().enumerate() {
+        run.act(op).await.map_err(|fault| format!("operation {at}, {op:?}: {fault}"))?;
+    }
+    Ok(run)
 }
