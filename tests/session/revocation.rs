@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use test_support::hooked::{Hook, Hooked};
 use test_support::process::{Line, Process};
 use test_support::world::{Held, NOW, World, both};
 use twostep::device::DeviceState;
@@ -13,7 +14,7 @@ use twostep::id::{AccountId, SerialNumber};
 use twostep::otp::{Code, Counter, Hotp, LOOK_AHEAD, Seed, Window};
 use twostep::secret::Secret;
 use twostep::session::{Introspector, Issuer, Lifetime, SessionContext, SignedContext};
-use twostep::store::{Keyring, SqliteStore};
+use twostep::store::{Action, Answer, Change, Commit, Keyring, SqliteStore, Store};
 use twostep::testing::{FixedClock, SimulatedToken};
 use twostep::time::UnixTime;
 use twostep::verifier::{Authority, Error, Limits, Verified, Verifier};
@@ -91,7 +92,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    fn new(store: SqliteStore, keyring: &Keyring, clock: &FixedClock) -> Node {
+    fn new(store: impl Store + 'static, keyring: &Keyring, clock: &FixedClock) -> Node {
         let verifier = Verifier::with(
             Arc::new(store),
             keyring.clone(),
@@ -111,12 +112,14 @@ async fn revocation_separates_contexts_within_one_second() {
         .ok()
         .map_or(10_000, |rounds| rounds.parse().unwrap());
     let (world, ahead) = (World::new(), FixedClock::at(NOW));
-    let (fast, right) = (
-        Node::new(world.store(), &world.keyring, &ahead),
-        Node::new(world.store(), &world.keyring, &world.clock),
-    );
+    let order = Arc::new(Order::default());
+    let node = |clock| {
+        let store = Hooked { store: world.store(), hook: order.clone() };
+        Node::new(store, &world.keyring, clock)
+    };
+    let (fast, right) = (node(&ahead), node(&world.clock));
     let mut alice = Presser::new(&right.verifier, "alice").await;
-    let (mut before, mut overtaken, order) = (0, 0, Order::of(world.path()));
+    let (mut before, mut overtaken) = (0, 0);
     for round in 0..rounds {
         // The issuer's clock is up to five seconds ahead of the other one's, and of those who read
         // its contexts.
@@ -126,7 +129,7 @@ async fn revocation_separates_contexts_within_one_second() {
         // of all validators.
         let serial = (round % 7 == 0 && round % 6 < 5).then(|| alice.serial.clone());
         let what = format!("round {round}");
-        order.decided();
+        order.decided().await;
         let (first, context) = alice.open(&fast).await;
         assert!(
             alive(&fast.introspector, &first).await && alive(&right.introspector, &first).await,
@@ -139,7 +142,7 @@ async fn revocation_separates_contexts_within_one_second() {
                 .await
                 .unwrap();
         } else {
-            // At the same moment: the order of the audit rows tells which was decided first.
+            // At the same moment: the order of the commits tells which was decided first.
             let (node, account, code) = (fast.clone(), alice.account.clone(), alice.press());
             let (of_token, of_revocation) = (alice.serial.clone(), serial.clone());
             let plain = serial.is_none() && round % 4 == 3;
@@ -159,9 +162,10 @@ async fn revocation_separates_contexts_within_one_second() {
                 alive(&fast.introspector, &signed).await,
                 alive(&right.introspector, &signed).await,
             ];
-            let decided = order.decided();
+            let decided = order.decided().await;
+            let revocation = Action::SessionsRevoked;
             let revoked_first =
-                decided.iter().rev().position(|action| action == "sessions.revoked") == Some(1);
+                decided.iter().rev().position(|action| *action == revocation) == Some(1);
             assert_eq!(
                 lives, [revoked_first; 2],
                 "{what}: alive if it was decided after the revocation, and only then"
@@ -189,28 +193,29 @@ async fn revocation_separates_contexts_within_one_second() {
     );
 }
 
-/// The order in which decisions of all nodes were committed: each node writes an audit chain of its
-/// own, so a trigger notes every row.
-struct Order(rusqlite::Connection);
+/// The order in which the decisions of all nodes are committed: each waits for the one before, as
+/// it does within the store, whose audit chains tell the order of one node alone.
+#[derive(Default)]
+struct Order(tokio::sync::Mutex<Vec<Action>>);
 
 impl Order {
-    fn of(path: PathBuf) -> Order {
-        let conn = rusqlite::Connection::open(path).unwrap();
-        let noted = "CREATE TABLE noted (number INTEGER PRIMARY KEY, action TEXT) STRICT;
-            CREATE TRIGGER note AFTER INSERT ON audit
-            BEGIN INSERT INTO noted (action) VALUES (NEW.body ->> 'action'); END;";
-        conn.execute_batch(noted).unwrap();
-        Order(conn)
+    /// The decisions since the last call.
+    async fn decided(&self) -> Vec<Action> {
+        std::mem::take(&mut *self.0.lock().await)
     }
+}
 
-    /// The decisions since this was asked last.
-    fn decided(&self) -> Vec<String> {
-        let noted = "DELETE FROM noted RETURNING number, action";
-        let mut statement = self.0.prepare(noted).unwrap();
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-        let mut rows: Vec<(i64, String)> = rows.map(Result::unwrap).collect();
-        rows.sort();
-        rows.into_iter().map(|(_, action)| action).collect()
+impl Hook for Order {
+    fn commit<'a>(&'a self, store: &'a SqliteStore, change: Change) -> Answer<'a, Commit> {
+        Box::pin(async move {
+            let mut order = self.0.lock().await;
+            let actions: Vec<_> = change.audit.iter().map(|event| event.action.clone()).collect();
+            let commit = store.commit(change).await?;
+            if matches!(commit, Commit::Committed(_)) {
+                order.extend(actions);
+            }
+            Ok(commit)
+        })
     }
 }
 
