@@ -51,7 +51,7 @@ fn every_column_of_every_table_is_authenticated() {
 }
 
 /// The keyring of the fixtures.
-fn keyring() -> Keyring {
+pub(super) fn keyring() -> Keyring {
     Keyring::new(&Secret::new(vec![5; 32]), &[]).unwrap()
 }
 
@@ -63,13 +63,13 @@ fn schema_5(path: &Path) {
     conn.execute_batch(include_str!("../vectors/store-schema-5.sql")).unwrap();
 }
 
-fn verifier(path: &Path) -> Verifier {
+pub(super) fn verifier(path: &Path) -> Verifier {
     let clock = twostep::testing::FixedClock::at(LEFT);
     let store = std::sync::Arc::new(SqliteStore::open(path).unwrap());
     Verifier::with(store, keyring(), std::sync::Arc::new(clock), Limits::default())
 }
 
-fn edit(path: &Path, sql: &str) {
+pub(super) fn edit(path: &Path, sql: &str) {
     let conn = Connection::open(path).unwrap();
     conn.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON")
         .unwrap();
@@ -321,7 +321,7 @@ impl Editor {
 }
 
 /// A store of schema 5 that was adopted and used since, and a copy of it from in between.
-async fn lived_in(path: &Path, older: &Path) {
+pub(super) async fn lived_in(path: &Path, older: &Path) {
     schema_5(path);
     let first = verifier(path);
     first.ready().await.unwrap();

@@ -8,6 +8,7 @@ mod chains;
 mod editor;
 mod files;
 mod imports;
+mod objects;
 mod plans;
 mod replaced;
 mod strays;

@@ -14,7 +14,9 @@ use super::ledger::{Ledger, Notes};
 use super::row::{AccountColumns, first, from_json, kind, state, stored};
 use super::seal::Log;
 use super::vet::Found;
-use super::{alone_file, audit_check, cell, connection, identity, migrations, open, place};
+use super::{
+    alone_file, audit_check, cell, connection, identity, migrations, objects, open, place,
+};
 use crate::device::{Device, Tombstone};
 use crate::store::{
     Account, ApiKeyRecord, AuditReport, Keyring, OpenError, Sealed, SigningKeyRecord, StoreKeys,
@@ -258,6 +260,7 @@ impl Check<'_> {
             FROM pragma_foreign_key_check LIMIT 50",
         );
         self.problems.extend(orphans);
+        self.problems.extend(objects::foreign(self.conn).unwrap_or_default());
         for (table, rows) in [("control", "control"), ("audit_chain", "audit_chain WHERE id = 1")] {
             let count = format!("SELECT count(*) FROM {rows}");
             if self.conn.query_row(&count, [], first) != Ok(1) {

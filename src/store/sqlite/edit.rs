@@ -15,7 +15,7 @@ use crate::store::{Keyring, OpenError};
 pub fn edit(path: impl AsRef<Path>, keyring: &Keyring, sql: &str) -> Result<(), OpenError> {
     let ledger = Arc::<Ledger>::default();
     let conn = ledger.keep(connection::writer(path.as_ref())?)?;
-    conn.execute_batch("PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE")?;
+    conn.execute_batch("BEGIN IMMEDIATE")?;
     let keys = cell::keys_of(&conn, &Log::read(&conn)?, Some(keyring))?;
     ledger.take(keys.as_ref().map(|keys| &keys.rows));
     let identity = identity::read(&conn)?;

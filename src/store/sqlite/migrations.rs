@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::identity;
 use super::identity::Identity;
+use super::{identity, objects};
 use crate::store::OpenError;
 use crate::store::links::sha256_hex;
 
@@ -14,10 +14,14 @@ pub(super) fn recognises(conn: &Connection) -> rusqlite::Result<bool> {
     Ok(id == APPLICATION || tables == 0)
 }
 
-/// Brings the schema up to date.
+/// Brings the schema up to date. A file that would change rows by itself is refused.
 pub(super) fn run(conn: &mut Connection) -> Result<(), OpenError> {
     // Without the exclusive lock first: others may be serving from an up-to-date store.
-    if verify(conn)? == MIGRATIONS.len() {
+    let done = verify(conn)?;
+    if let Some(reason) = objects::foreign(conn)?.into_iter().next() {
+        return Err(OpenError::Damaged { path: String::new(), reason });
+    }
+    if done == MIGRATIONS.len() {
         return Ok(());
     }
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;

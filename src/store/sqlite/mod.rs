@@ -32,6 +32,7 @@ mod keys;
 mod ledger;
 mod log;
 mod migrations;
+mod objects;
 mod open;
 mod place;
 mod read;
