@@ -175,3 +175,35 @@ const MINUTE: u64 = 60;
 
 /// More rows than are written between a batch and the next call.
 const LOOK_BACK: u32 = 20_000;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+    use super::*;
+
+    fn replay(name: &str) -> Target {
+        Target {
+            action: Action::CodeRefused,
+            caller: CallerId::new("uid:0"),
+            account: Some(name.parse().unwrap()),
+            serial: None,
+            reason: RefusalKind::Replayed,
+        }
+    }
+
+    /// A flood of targets hides those of its own minute, and no later ones.
+    #[test]
+    fn targets_are_told_apart_again_a_minute_after_a_flood() {
+        let (refusals, flood) = (Refusals::default(), UnixTime(1_800_000_000));
+        for number in 0..MOST_TARGETS {
+            refusals.wrote(flood, replay(&format!("flood{number}")));
+        }
+        refusals.wrote(flood, replay("alice"));
+        assert!(refusals.folds(flood, &replay("bob")), "one row for all that are too many");
+        let later = UnixTime(flood.0 + MINUTE);
+        refusals.wrote(later, replay("alice"));
+        assert!(refusals.folds(later, &replay("alice")));
+        assert!(!refusals.folds(later, &replay("bob")));
+    }
+}
