@@ -23,6 +23,7 @@ mod observers;
 mod peers;
 mod protected;
 mod proxies;
+mod repeated;
 mod restart;
 mod restored;
 mod roles;
