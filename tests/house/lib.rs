@@ -14,7 +14,7 @@ mod words;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -45,6 +45,25 @@ fn folders_are_at_most_two_deep() {
         let folders = file.iter().count() - "src/file".split('/').count();
         assert!(folders <= MOST_FOLDERS, "{file:?} is {folders} folders down");
     }
+}
+
+/// A file beside `src` that `include` in Cargo.toml leaves out would break the published crate.
+#[test]
+fn every_file_that_the_sources_include_is_published() {
+    let published = cargo(&["package", "--list", "--allow-dirty", "--offline"]);
+    let published: BTreeSet<&str> = published.lines().collect();
+    let mut count = 0;
+    for file in files_under("src") {
+        let text = text(&file);
+        for included in
+            text.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next())
+        {
+            let path = plain(&file.with_file_name(included));
+            assert!(published.contains(path.as_str()), "{file:?} includes {path}");
+            count += 1;
+        }
+    }
+    assert!(count > 3, "{count} files are included");
 }
 
 #[test]
@@ -194,6 +213,19 @@ fn module_named(line: &str) -> Option<&str> {
     let line = line.trim_start();
     let line = line.strip_prefix("pub ").or(line.strip_prefix("pub(crate) ")).unwrap_or(line);
     line.strip_prefix("mod ")?.split([' ', ';', '{']).next()
+}
+
+/// The path without `..`.
+fn plain(path: &Path) -> String {
+    let mut plain = PathBuf::new();
+    for part in path {
+        if part == ".." {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+    }
+    plain.display().to_string()
 }
 
 fn text(file: &Path) -> String {

@@ -11,9 +11,9 @@ use test_support::agent::Agent;
 use test_support::tools;
 
 const UNITS: [(&str, &str); 3] = [
-    ("twostep.service", include_str!("../../src/agent/twostep.service")),
-    ("twostep.socket", include_str!("../../src/agent/twostep.socket")),
-    ("twostep-verify.socket", include_str!("../../src/agent/twostep-verify.socket")),
+    ("twostep.service", include_str!("../../packaging/systemd/twostep.service")),
+    ("twostep.socket", include_str!("../../packaging/systemd/twostep.socket")),
+    ("twostep-verify.socket", include_str!("../../packaging/systemd/twostep-verify.socket")),
 ];
 
 #[test]

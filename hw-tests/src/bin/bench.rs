@@ -174,7 +174,8 @@ fn ask(question: &str) -> Result<String, String> {
 /// Builds the file system of a machine.
 fn root(kernel: &Kernel, place: Place) -> Result<PathBuf, String> {
     let root = Root::new(kernel)?;
-    let rule = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/cli/key/70-twostep-keys.rules");
+    let rule =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/udev/70-twostep-keys.rules");
     let root = if place == Place::Udev { root.with_udev(Some(&rule))? } else { root };
     root.write(place.name())
 }

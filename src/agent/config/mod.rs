@@ -221,7 +221,7 @@ pub struct LogConfig {
 
 impl Config {
     /// A commented file in which every value is the default.
-    pub const EXAMPLE: &str = include_str!("../twostep.toml");
+    pub const EXAMPLE: &str = include_str!("../../../packaging/twostep.toml");
 
     /// Returns the path of the Unix socket.
     pub fn socket_path(&self) -> PathBuf {

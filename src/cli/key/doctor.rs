@@ -197,4 +197,4 @@ fn me() -> String {
 const REPLUG: &str = "Unplug it, plug it in again, then run this again.";
 
 /// See udev(7). The report descriptor of every security key begins with the usage page F1D0.
-const UDEV_RULE: &str = include_str!("70-twostep-keys.rules");
+const UDEV_RULE: &str = include_str!("../../../packaging/udev/70-twostep-keys.rules");
