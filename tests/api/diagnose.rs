@@ -35,7 +35,8 @@ fn shown(totp: Totp, seed: &Seed, ahead: i64) -> [String; 2] {
     let token = SimulatedToken::totp(seed, totp).off_by(ahead);
     let size = i64::from(totp.step_size.seconds());
     let before = SimulatedToken::totp(seed, totp).off_by(ahead - size);
-    [before.text_at(now()), token.text_at(now())]
+    let now = now();
+    [before.text_at(now), token.text_at(now)]
 }
 
 /// Parameters stored beside the secret, codes, and the answer to them.

@@ -43,8 +43,8 @@ fn the_day_of_the_makers_setting_tells_the_rate() {
     assert!((number(&known, "drift_ppm") - 12.0).abs() < 1.5, "{known}");
     assert!(number(&known, "drift_ppm_doubt") < 1.5, "{known}");
     assert!((16..=18).contains(&known["drift_steps"].as_i64().unwrap()), "{known}");
-    // 518 seconds, measured to half a step.
-    assert!((500..=536).contains(&known["drift_seconds"].as_i64().unwrap()), "{known}");
+    // 518 seconds, measured to half a step, by a request that may be late.
+    assert!((485..=536).contains(&known["drift_seconds"].as_i64().unwrap()), "{known}");
     assert_eq!(known["window_steps"], 1, "{known}");
     // Three steps around the expected one, of a million codes.
     assert!((number(&known, "guess_odds") - 3e-6).abs() < 1e-9, "{known}");

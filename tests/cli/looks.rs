@@ -1,6 +1,6 @@
 //! A token whose clock or counter has moved: `login` asks for two codes by itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use test_support::tools;
 
@@ -17,9 +17,18 @@ fn moved(agent: &Agent) -> Token {
     let missed = agent.run(&["login", "--account", "alice"], &token.code(10));
     assert_eq!(missed.exit, 1, "{missed:?}");
     assert!(missed.err.contains("the code is wrong"), "{missed:?}");
-    // The look comes after the answer.
-    std::thread::sleep(Duration::from_secs(1));
+    await_look(agent, "alice", "GAHT12345678", &token.code(10));
     token
+}
+
+/// Waits until the look for a code that missed, which comes after the answer, has found it.
+fn await_look(agent: &Agent, account: &str, serial: &str, code: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let login = ["--json", "login", "--account", account, "--serial", serial];
+    while agent.run(&login, code).json()["reason"] != "out_of_sync" {
+        assert!(Instant::now() < deadline, "{serial} is not known to be out of sync");
+        std::thread::sleep(Duration::from_millis(300));
+    }
 }
 
 #[test]
@@ -77,8 +86,9 @@ fn login_asks_for_two_presses_of_a_counter() {
         token.code();
     }
     let login = ["login", "--account", "bob", "--serial", "HOTP00001"];
-    assert_eq!(agent.run(&login, &token.code()).exit, 1);
-    std::thread::sleep(Duration::from_secs(1));
+    let missed = token.code();
+    assert_eq!(agent.run(&login, &missed).exit, 1);
+    await_look(&agent, "bob", "HOTP00001", &missed);
     let typed = format!("{}\n{}", token.code(), token.pair());
     let screen = at_a_terminal(&agent, "login --account bob --serial HOTP00001", &typed);
     assert_eq!(screen.exit, 0, "{screen:?}");

@@ -6,7 +6,7 @@ use std::path::Path;
 use test_support::tools;
 
 use super::journey::{Token, away_from_the_end_of_a_step};
-use super::program::{Agent, Ended, TWOSTEP, command, fed};
+use super::program::{Agent, Ended, command, copy_program, fed};
 
 /// Every local user may enrol devices for their own account.
 const OPEN: &str = "local_users = true\n[socket]\nmode = \"0666\"\n";
@@ -34,7 +34,7 @@ fn a_protected_account_changes_with_a_session_of_its_owner() {
     let agent = Agent::start(OPEN);
     away_from_the_end_of_a_step();
     open_to_all(agent.folder.path());
-    std::fs::copy(TWOSTEP, agent.folder.path().join("twostep")).unwrap();
+    copy_program(agent.folder.path());
 
     let added =
         without_rights(&agent, &["--json", "device", "add", "--serial", "PHONE0001"], "").json();
@@ -93,7 +93,7 @@ fn a_socket_that_is_closed_says_for_whom_it_is() {
     }
     let agent = Agent::start("");
     open_to_all(agent.folder.path());
-    std::fs::copy(TWOSTEP, agent.folder.path().join("twostep")).unwrap();
+    copy_program(agent.folder.path());
     let closed = without_rights(&agent, &["device", "list"], "");
     assert_eq!(closed.exit, 3, "{closed:?}");
     assert!(closed.err.contains("You are nobody") && closed.err.contains("sudo"), "{}", closed.err);

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -133,6 +133,15 @@ pub(crate) fn fed(mut command: Command, input: &str) -> Ended {
     // A program that does not read its input has closed the pipe.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap().into()
+}
+
+/// Copies the program into a folder, for users who cannot read the build's.
+///
+/// A process of its own writes the copy: a thread that forks meanwhile would inherit the open file,
+/// and a file that is open for writing cannot be executed.
+pub(crate) fn copy_program(folder: &Path) {
+    let copied = Command::new("cp").arg(TWOSTEP).arg(folder.join("twostep")).status().unwrap();
+    assert!(copied.success());
 }
 
 /// A command without what the tester's own environment would tell it.

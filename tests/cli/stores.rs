@@ -12,7 +12,7 @@ use twostep::store::{Keyring, SqliteStore, sqlite};
 use twostep::verifier::{Authority, Verifier};
 
 use super::owner::is_root;
-use super::program::{Agent, Ended, TWOSTEP, command, fed, twostep};
+use super::program::{Agent, Ended, TWOSTEP, command, copy_program, fed, twostep};
 
 /// A folder with the store and the key of an agent with one account.
 fn left_by(ended: &str) -> (tempfile::TempDir, String) {
@@ -246,7 +246,7 @@ fn without_right(folder: &Path, arguments: &[&str]) -> Option<Ended> {
             mode(&entry.unwrap().path(), 0o644);
         }
         mode(program.path(), 0o755);
-        fs::copy(TWOSTEP, program.path().join("twostep")).unwrap();
+        copy_program(program.path());
         look = command("setpriv");
         look.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"])
             .arg(program.path().join("twostep"));
