@@ -27,8 +27,13 @@
 #[cfg(feature = "http")]
 pub mod http;
 pub mod id;
+#[cfg(any(feature = "simulate", test))]
+#[cfg_attr(not(feature = "simulate"), allow(dead_code, reason = "tests need a part of it"))]
+mod random;
 pub mod secret;
 pub mod time;
+#[cfg(feature = "simulate")]
+mod xml;
 
 pub mod otp;
 

@@ -1,14 +1,21 @@
-//! Random numbers of a simulation: reproducible by seed on every machine. Never for secrets.
+//! Random numbers of simulations: reproducible by seed on every machine. Never for secrets.
 
 use std::f64::consts::TAU;
 
-/// SplitMix64: one stream for each token, so that neither threads nor other tokens change it.
+/// SplitMix64 (Steele, Lea and Flood 2014): one stream for each token, so that neither threads nor
+/// other tokens change it.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
+    /// The stream of a seed.
+    #[cfg(test)]
+    pub(crate) fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
     /// The stream of one token of a simulation.
-    pub(super) fn of(seed: u64, token: u64) -> Random {
+    pub(crate) fn of(seed: u64, token: u64) -> Random {
         let mut mixed = Random(seed);
         let seed = mixed.bits();
         let mut mixed = Random(seed ^ token.wrapping_mul(0xd1b5_4a32_d192_ed03));
@@ -16,7 +23,7 @@ impl Random {
     }
 
     /// 64 random bits.
-    pub(super) fn bits(&mut self) -> u64 {
+    pub(crate) fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -25,14 +32,14 @@ impl Random {
     }
 
     /// A number below `bound`.
-    pub(super) fn below(&mut self, bound: u32) -> u32 {
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
         // The product is below `bound` · 2³², so its upper half fits.
         let scaled = (self.bits() >> 32) * u64::from(bound);
         u32::try_from(scaled >> 32).unwrap_or(0)
     }
 
     /// Uniform in 0 ≤ x < 1.
-    pub(super) fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         let bits = self.bits();
         let [high, low] = [bits >> 32, bits & 0xffff_ffff]
             .map(|half| f64::from(u32::try_from(half).unwrap_or(0)));
@@ -40,28 +47,28 @@ impl Random {
     }
 
     /// Uniform between two bounds.
-    pub(super) fn between(&mut self, low: f64, high: f64) -> f64 {
+    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.unit()
     }
 
     /// −1 or 1.
-    pub(super) fn sign(&mut self) -> f64 {
+    pub(crate) fn sign(&mut self) -> f64 {
         if self.bits() >> 63 == 0 { 1.0 } else { -1.0 }
     }
 
     /// Normal with mean 0 and standard deviation 1 (Box–Muller).
-    pub(super) fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
         radius * (TAU * self.unit()).cos()
     }
 
     /// Log-normal, by its median and the standard deviation of its logarithm.
-    pub(super) fn log_normal(&mut self, median: f64, spread: f64) -> f64 {
+    pub(crate) fn log_normal(&mut self, median: f64, spread: f64) -> f64 {
         median * (spread * self.normal()).exp()
     }
 
     /// Time to the next event of a Poisson process with this mean time between events.
-    pub(super) fn waiting(&mut self, mean: f64) -> f64 {
+    pub(crate) fn waiting(&mut self, mean: f64) -> f64 {
         -mean * (1.0 - self.unit()).ln()
     }
 }

@@ -7,6 +7,7 @@ use crate::device::Batch;
 use crate::fleet::{Notice, Watch};
 use crate::id::SerialNumber;
 use crate::otp::{ClockModel, Evidence, Measurement, RatePrior, Totp};
+use crate::random::Random;
 use crate::time::UnixTime;
 use crate::verifier::Reading;
 
@@ -43,9 +44,6 @@ struct Token {
     model: ClockModel,
 }
 
-/// SplitMix64.
-struct Random(u64);
-
 impl Default for World {
     fn default() -> World {
         World {
@@ -64,14 +62,14 @@ impl Default for World {
 
 impl World {
     pub(super) fn run(&self) -> Vec<Told> {
-        let mut random = Random(self.seed);
+        let mut random = Random::new(self.seed);
         let mut tokens = self.tokens(&mut random);
         let (mut watch, mut told) = (Watch::default(), Vec::new());
         for day in 0..self.learning + self.days {
             let mut uses: Vec<(f64, usize)> = Vec::new();
             for token in 0..tokens.len() {
-                if random.part() < self.use_a_day {
-                    uses.push((f64::from(day) + (8.0 + 10.0 * random.part()) / 24.0, token));
+                if random.unit() < self.use_a_day {
+                    uses.push((f64::from(day) + (8.0 + 10.0 * random.unit()) / 24.0, token));
                 }
             }
             uses.sort_by(|one, other| one.0.total_cmp(&other.0));
@@ -110,7 +108,7 @@ impl World {
         let rate = token.rate - 0.035 * (celsius - 25.0).powi(2);
         token.clock += rate * 1e-6 * (day - token.seen) * DAY;
         token.seen = day;
-        let delay = 7.0 * (0.6 * random.normal()).exp() + (self.page)(since);
+        let delay = random.log_normal(7.0, 0.6) + (self.page)(since);
         let shown = day * DAY - delay + token.clock + (self.batch)(since, token.batch);
         let server = day * DAY + (self.server)(since);
         let middle = (shown / 30.0).floor() * 30.0 + 15.0;
@@ -138,26 +136,6 @@ impl World {
             doubt: compared.doubt,
             clock_was_set: compared.clock_was_set,
         })
-    }
-}
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// 0 to 1.
-    fn part(&mut self) -> f64 {
-        f64::from(u32::try_from(self.next() >> 32).unwrap()) / f64::from(u32::MAX)
-    }
-
-    /// Box and Muller.
-    fn normal(&mut self) -> f64 {
-        let (radius, angle) = (self.part().max(1e-12), self.part());
-        (-2.0 * radius.ln()).sqrt() * (TAU * angle).cos()
     }
 }
 

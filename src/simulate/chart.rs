@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::simulate::Outcome;
 use crate::simulate::silence::Silence;
+use crate::xml::escaped;
 
 /// Draws how first tries fail by year of use, and how long a token may be silent.
 pub fn svg(title: &str, outcome: &Outcome, silence: &[Silence]) -> String {
@@ -61,13 +62,6 @@ fn panel(body: &mut String, top: f64, heading: &str, bars: &[(String, f64)]) -> 
 /// A number with three figures or so.
 fn short(value: f64) -> String {
     if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 /// Width of the picture.

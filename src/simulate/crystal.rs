@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use crate::simulate::random::Random;
+use crate::random::Random;
 use crate::simulate::world::{Place, Rate, World};
 
 /// A token's clock: a quartz crystal, and what happens to it. Times are seconds since the

@@ -5,9 +5,9 @@ use crate::device::{
 };
 use crate::id::CallerId;
 use crate::otp::{ClockModel, Code, Foretold, Key, RatePrior, Seed, Window, compressions};
+use crate::random::Random;
 use crate::simulate::judge::{Answer, Expected, Judge, Judgement, Presented};
 use crate::simulate::policy::Policy;
-use crate::simulate::random::Random;
 use crate::time::UnixTime;
 
 /// A device with the key of its token.

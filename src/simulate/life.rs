@@ -1,9 +1,9 @@
 //! The life of one token, from its activation on: sign-ins, pairs, mishaps and attackers.
 
 use crate::otp::Window;
+use crate::random::Random;
 use crate::simulate::crystal::{Crystal, DAY, YEAR};
 use crate::simulate::judge::{Answer, Expected, Judge, Judgement, Presented};
-use crate::simulate::random::Random;
 use crate::simulate::tally::Tally;
 use crate::simulate::world::World;
 use crate::time::UnixTime;

@@ -13,7 +13,6 @@ mod enforced;
 mod judge;
 mod life;
 mod policy;
-mod random;
 mod silence;
 mod tally;
 mod world;
@@ -28,12 +27,12 @@ pub use world::{BadWorld, Delay, Place, Rate, Stock, Usage, World};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
+use crate::random::Random;
 use crate::simulate::baseline::{Baseline, Learning};
 use crate::simulate::crystal::YEAR;
 use crate::simulate::enforced::Enforced;
 use crate::simulate::judge::Judge;
 use crate::simulate::life::{Habits, Life};
-use crate::simulate::random::Random;
 use crate::time::UnixTime;
 
 /// A simulation to run.

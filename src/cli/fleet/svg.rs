@@ -1,6 +1,7 @@
 //! A drawing of the fleet: for each batch, how its rates and offsets are distributed.
 
 use crate::wire::{FleetDrift, FleetGroup, Quantiles};
+use crate::xml::escaped;
 
 /// The drawing, as an SVG document.
 pub(super) fn drawn(fleet: &FleetDrift) -> String {
@@ -101,20 +102,6 @@ fn label(group: &FleetGroup, y: f64) -> String {
         group.period,
         group.tokens
     )
-}
-
-/// Text from the agent, made harmless for XML.
-fn escaped(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).fold(String::new(), |mut escaped, c| {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            c => escaped.push(c),
-        }
-        escaped
-    })
 }
 
 fn count(of: usize) -> f64 {
