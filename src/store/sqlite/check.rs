@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::fault::Fault;
 use super::ledger::{Ledger, Notes};
 use super::row::{AccountColumns, first, from_json, kind, state, stored};
+use super::schema::Schema;
 use super::seal::Log;
 use super::vet::Found;
 use super::{
@@ -208,7 +209,7 @@ fn report(
         conn.execute_batch(if schema < CHAINS { ROWS } else { PLACED_ROWS })?;
         conn.execute_batch(UNSEALED)?;
     }
-    let ledger = Arc::<Ledger>::default();
+    let ledger = Arc::new(Ledger::of(Schema::released().after(schema)));
     ledger.functions(conn, Notes::AtOnce)?;
     let keys = match keyring {
         Some(_) if schema >= SEALED => cell::keys_of(conn, &Log::read(conn)?, keyring),

@@ -17,15 +17,16 @@ use subtle::ConstantTimeEq;
 use super::fault::Fault;
 use super::identity::Identity;
 use super::row::{BEHIND, CHANGED, INTACT, unsigned};
-use super::rows::{ADOPT_SETS, TABLES};
+use super::rows::ADOPT_SETS;
+use super::schema::{Encoding, Schema};
 use super::seen::Seen;
 use super::sum::Sum;
 use super::{read, sql, sum};
 use crate::store::{MacKey, OpenError};
 
 /// The tags, the sum and the versions of one open store, for all its connections.
-#[derive(Default)]
 pub(super) struct Ledger {
+    encoding: Encoding,
     /// Absent while the store is locked.
     key: RwLock<Option<MacKey>>,
     places: RandomState,
@@ -55,7 +56,25 @@ pub(super) struct Mark {
     versions: usize,
 }
 
+impl Default for Ledger {
+    /// The ledger of a store whose schema is up to date.
+    fn default() -> Ledger {
+        Ledger::of(Schema::released().current())
+    }
+}
+
 impl Ledger {
+    /// The ledger of a store whose rows are tagged so.
+    pub(super) fn of(encoding: Encoding) -> Ledger {
+        Ledger {
+            encoding,
+            key: RwLock::default(),
+            places: RandomState::new(),
+            moving: Mutex::default(),
+            seen: Mutex::default(),
+        }
+    }
+
     /// Takes the key of the store's rows, or none for one that is locked.
     pub(super) fn take(&self, key: Option<&MacKey>) {
         *self.key.write().unwrap_or_else(PoisonError::into_inner) = key.cloned();
@@ -99,7 +118,8 @@ impl Ledger {
     /// schema is up to date.
     pub(super) fn keep(self: &Arc<Ledger>, conn: Connection) -> Result<Connection, OpenError> {
         self.functions(&conn, Notes::AtCommit)?;
-        TABLES.iter().try_for_each(|table| conn.execute_batch(table.triggers))?;
+        let mut tables = self.encoding.tables.iter();
+        tables.try_for_each(|table| conn.execute_batch(table.triggers))?;
         Ok(conn)
     }
 
@@ -152,8 +172,8 @@ impl Ledger {
     /// Tags all rows of a store as they are found.
     pub(super) fn adopt(&self, conn: &Connection) -> Result<(), Fault> {
         *self.moving() = Moving::default();
-        for table in TABLES {
-            conn.execute(table.adopt, [])?;
+        for table in &self.encoding.tables {
+            conn.execute(&table.adopt(), [])?;
         }
         conn.execute_batch(ADOPT_SETS)?;
         Ok(())
@@ -167,8 +187,8 @@ impl Ledger {
     ) -> Result<Vec<String>, Fault> {
         let Some(key) = &*self.key() else { return Ok(Vec::new()) };
         let (mut sum, mut foreign) = (Sum::default(), Vec::new());
-        for table in TABLES {
-            let mut statement = conn.prepare(table.all)?;
+        for table in &self.encoding.tables {
+            let mut statement = conn.prepare(&table.all())?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 if row.get_ref(1)? != ValueRef::Integer(INTACT) {

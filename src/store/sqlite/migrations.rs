@@ -1,8 +1,9 @@
-//! The schema, one numbered file for each step it took. A step that was released never changes.
+//! Migrations: a file of an earlier schema takes the steps that are left, in one transaction.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::identity::Identity;
+use super::schema::{IDENTITY, Schema};
 use super::{identity, objects};
 use crate::store::OpenError;
 use crate::store::links::sha256_hex;
@@ -17,11 +18,12 @@ pub(super) fn recognises(conn: &Connection) -> rusqlite::Result<bool> {
 /// Brings the schema up to date. A file that would change rows by itself is refused.
 pub(super) fn run(conn: &mut Connection) -> Result<(), OpenError> {
     // Without the exclusive lock first: others may be serving from an up-to-date store.
+    let steps = Schema::released().steps;
     let done = verify(conn)?;
     if let Some(reason) = objects::foreign(conn)?.into_iter().next() {
         return Err(OpenError::Damaged { path: String::new(), reason });
     }
-    if done == MIGRATIONS.len() {
+    if done == steps.len() {
         return Ok(());
     }
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
@@ -31,11 +33,11 @@ pub(super) fn run(conn: &mut Connection) -> Result<(), OpenError> {
         transaction.pragma_update(None, "application_id", APPLICATION)?;
     }
     let identified = done >= IDENTITY;
-    for (version, sql) in (1u32..).zip(MIGRATIONS).skip(done) {
-        transaction.execute_batch(sql)?;
+    for (version, step) in (1u32..).zip(&steps).skip(done) {
+        transaction.execute_batch(step.sql)?;
         transaction.execute(
             "INSERT INTO schema_version (version, checksum) VALUES (?1, ?2)",
-            (version, checksum(sql)),
+            (version, checksum(step.sql)),
         )?;
     }
     match identified {
@@ -56,10 +58,11 @@ pub(super) fn verify(conn: &Connection) -> Result<usize, OpenError> {
         conn.prepare("SELECT version, checksum FROM schema_version ORDER BY version")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let seen: Vec<(u32, String)> = rows.collect::<Result<_, _>>()?;
+    let steps = Schema::released().steps;
     for ((version, seen), expected) in seen.iter().zip(1u32..) {
-        match MIGRATIONS.get(usize::try_from(expected - 1).unwrap_or(usize::MAX)) {
-            None => return Err(OpenError::Newer { path: String::new(), known: MIGRATIONS.len() }),
-            Some(sql) if *version != expected || *seen != checksum(sql) => {
+        match steps.get(usize::try_from(expected - 1).unwrap_or(usize::MAX)) {
+            None => return Err(OpenError::Newer { path: String::new(), known: steps.len() }),
+            Some(step) if *version != expected || *seen != checksum(step.sql) => {
                 return Err(OpenError::Changed { path: String::new(), version: expected });
             }
             Some(_) => {}
@@ -71,22 +74,6 @@ pub(super) fn verify(conn: &Connection) -> Result<usize, OpenError> {
 fn checksum(sql: &str) -> String {
     sha256_hex(&[sql.as_bytes()])
 }
-
-/// Every step, oldest first.
-const MIGRATIONS: &[&str] = &[
-    include_str!("../migrations/0001_initial.sql"),
-    include_str!("../migrations/0002_security_keys.sql"),
-    include_str!("../migrations/0003_revocations.sql"),
-    include_str!("../migrations/0004_identity.sql"),
-    include_str!("../migrations/0005_many.sql"),
-    include_str!("../migrations/0006_keys_of_hmac.sql"),
-    include_str!("../migrations/0007_revocations_by_account.sql"),
-    include_str!("../migrations/0008_audit_keyed.sql"),
-    include_str!("../migrations/0009_authenticated.sql"),
-];
-
-/// The step since which a store has an identity.
-const IDENTITY: usize = 4;
 
 const VERSION_TABLE: &str = "CREATE TABLE schema_version (version INTEGER NOT NULL PRIMARY KEY, \
 checksum TEXT NOT NULL) STRICT;";

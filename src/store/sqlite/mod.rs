@@ -28,6 +28,7 @@ mod exported;
 mod fault;
 mod identity;
 mod imports;
+mod inspect;
 mod keys;
 mod ledger;
 mod log;
@@ -39,6 +40,7 @@ mod read;
 mod readers;
 mod row;
 mod rows;
+mod schema;
 mod seal;
 mod seen;
 mod sql;
@@ -57,6 +59,8 @@ pub use check::{Alone, CheckReport, Standing, alone, check, check_with, standing
 #[doc(hidden)]
 pub use edit::edit;
 pub use exported::{ExportedRows, ReadLog};
+#[doc(hidden)]
+pub use inspect::{authenticated, functions, statements};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -426,22 +430,4 @@ impl std::fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SqliteStore(..)")
     }
-}
-
-/// The tables whose rows are authenticated, each with what its tags cover.
-#[doc(hidden)]
-pub fn authenticated() -> impl Iterator<Item = (&'static str, &'static str)> {
-    rows::TABLES.iter().map(|table| (table.name, table.covers))
-}
-
-/// Gives a connection the functions that the store's statements use.
-#[doc(hidden)]
-pub fn functions(conn: &Connection) -> rusqlite::Result<()> {
-    Arc::<ledger::Ledger>::default().functions(conn, ledger::Notes::AtOnce)
-}
-
-/// Every statement that the store runs while it serves, with its name.
-#[doc(hidden)]
-pub fn statements() -> &'static [(&'static str, &'static str)] {
-    sql::ALL
 }

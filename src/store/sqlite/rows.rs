@@ -74,18 +74,31 @@ macro_rules! tags_of {
 pub(super) use {intact, row, tags_of};
 
 /// A table whose rows carry tags.
+#[derive(Clone, Copy)]
 pub(super) struct Table {
     pub(super) name: &'static str,
     /// The kind of row, as messages name it.
     pub(super) kind: &'static str,
-    /// All rows: the place, the verdict on the tag, the tag.
-    pub(super) all: &'static str,
-    /// Gives every row a tag.
-    pub(super) adopt: &'static str,
+    /// The column that messages name a row by.
+    pub(super) place: &'static str,
     /// The triggers that keep the tags of one connection.
     pub(super) triggers: &'static str,
     /// The columns and what else a tag covers.
     pub(super) covers: &'static str,
+}
+
+impl Table {
+    /// All rows: the place, the verdict on the tag, the tag.
+    pub(super) fn all(&self) -> String {
+        let Table { name, place, covers, .. } = self;
+        format!("SELECT {place}, row_intact(tag, {covers}), tag FROM {name}")
+    }
+
+    /// Gives every row a tag.
+    pub(super) fn adopt(&self) -> String {
+        let Table { name, covers, .. } = self;
+        format!("UPDATE {name} SET tag = row_moved(NULL, {covers})")
+    }
 }
 
 macro_rules! tables {
@@ -94,12 +107,7 @@ macro_rules! tables {
         &[$(Table {
             name: stringify!($name),
             kind: $kind,
-            all: concat!(
-                "SELECT ", $place, ", ", intact!($name), ", tag FROM ", stringify!($name)
-            ),
-            adopt: concat!(
-                "UPDATE ", stringify!($name), " SET tag = row_moved(NULL, ", row!($name), ")"
-            ),
+            place: $place,
             triggers: concat!(
                 "CREATE TEMP TRIGGER ", stringify!($name), "_added AFTER INSERT ON main.",
                 stringify!($name), " BEGIN UPDATE ", stringify!($name),
