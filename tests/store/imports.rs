@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use twostep::device::DeviceState;
-use twostep::store::{DeviceList, ImportId, Sealed, StagedDevice};
+use twostep::store::{DeviceList, ImportId, Revision, Sealed, StagedDevice};
 
 use super::*;
 
@@ -132,6 +132,48 @@ async fn a_killed_import_is_there_whole_or_not_at_all() {
     }
     println!("{none} imports were not there, {all} were");
     assert!(none > 0 && all > 0, "both ends happened: {none} and {all}");
+}
+
+/// Changes that come right behind the publication of an import find its devices, whose rows are
+/// moved only later.
+#[tokio::test]
+async fn devices_of_an_import_are_changed_before_their_rows_are_moved() {
+    let folders = Folders::default();
+    let path = folders.new_path();
+    let store = SqliteStore::open(&path).unwrap();
+    let import = ImportId([7; 16]);
+    let count = 1_000_u32;
+    for from in (0..count).step_by(250) {
+        let devices = (from..from + 250).map(imported).collect();
+        write(&store, Write::StageDevices { import, at: NOW, devices }).await;
+    }
+    let staged = rusqlite::Connection::open(&path).unwrap();
+    // The last rows are the last to be moved, 200 at a time.
+    let revision: i64 = staged
+        .query_row("SELECT revision FROM staged ORDER BY number DESC LIMIT 1", [], |row| row.get(0))
+        .unwrap();
+    let last = |behind: u32| imported(count - behind).device;
+    let commit =
+        |writes: Vec<Write>| store.commit(Change { account: None, writes, audit: Vec::new() });
+    let seen = Revision(u64::try_from(revision).unwrap());
+    let used = Device { state: DeviceState::Active, ..last(1) };
+    let gone = last(2);
+    let tombstone = gone.tombstone(NOW);
+    let (published, changed, removed, taken, expected) = tokio::join!(
+        commit(vec![Write::PublishImport { import, devices: count.into() }]),
+        commit(vec![Write::UpdateDevice { seen, device: used.clone() }]),
+        commit(vec![Write::RemoveDevice { seen, tombstone }]),
+        commit(vec![Write::CreateAccount(Account::new(last(3).account, NOW))]),
+        commit(vec![Write::ExpectDevice { serial: last(4).serial, seen }]),
+    );
+    for commit in [published, changed, removed, expected] {
+        assert!(matches!(commit, Ok(Commit::Committed(_))), "{commit:?}");
+    }
+    assert!(matches!(taken, Ok(Commit::Conflict(_))), "{taken:?}");
+    let moved = enrolled(&store, used.account.as_str(), used.serial.as_str()).await;
+    assert_eq!(moved.device, used);
+    let left = store.account(&gone.account).await.unwrap().unwrap();
+    assert!(left.device(&gone.serial).is_none(), "{left:?}");
 }
 
 #[tokio::test]
