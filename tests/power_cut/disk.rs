@@ -189,6 +189,14 @@ impl Disk {
         }
     }
 
+    /// The files as a program leaves them that is killed after so many operations: the system has
+    /// them all.
+    pub(crate) fn after_kill(&self, before: &Files, position: usize) -> Files {
+        let mut files = before.clone();
+        self.state().journal.iter().take(position).for_each(|op| op.apply(&mut files));
+        files
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
@@ -217,7 +225,8 @@ impl Op {
         match self {
             Op::Write { file, at, data } => put(files.entry(*file).or_default(), *at, data),
             Op::Truncate { file, length } => files.entry(*file).or_default().resize(*length, 0),
-            Op::Sync { .. } | Op::Lost { .. } | Op::Remove { .. } => {}
+            Op::Remove { file } => drop(files.remove(file)),
+            Op::Sync { .. } | Op::Lost { .. } => {}
         }
     }
 

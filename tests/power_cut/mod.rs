@@ -5,9 +5,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod disk;
+pub(crate) mod disk;
 mod load;
-mod random;
+pub(crate) mod random;
 
 use std::fs;
 use std::path::{Path, PathBuf};

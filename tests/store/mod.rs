@@ -8,6 +8,7 @@ mod chains;
 mod editor;
 mod files;
 mod imports;
+mod killed;
 mod objects;
 mod plans;
 mod replaced;
