@@ -24,7 +24,7 @@ const OTHERWISE: [&str; 3] = ["schema_version", "audit", "audit_chain"];
 const UNCOVERED: [(&str, &str); 3] =
     [("devices", "number"), ("staged", "number"), ("control", "copy")];
 
-fn strings(conn: &Connection, sql: &str) -> Vec<String> {
+pub(super) fn strings(conn: &Connection, sql: &str) -> Vec<String> {
     let mut statement = conn.prepare(sql).unwrap();
     let rows = statement.query_map([], |row| row.get(0)).unwrap();
     rows.collect::<Result<_, _>>().unwrap()
@@ -160,7 +160,7 @@ async fn a_store_is_adopted_once() {
 }
 
 /// A number of edits, from the environment or small enough for every run.
-fn edits() -> u64 {
+pub(super) fn edits() -> u64 {
     let given = std::env::var("TWOSTEP_EDITS").ok();
     given.map_or(10_000, |number| number.parse().unwrap())
 }
@@ -179,14 +179,14 @@ impl Random {
 }
 
 /// An editor with the file, and an older copy of it attached as `older`.
-struct Editor {
-    conn: Connection,
+pub(super) struct Editor {
+    pub(super) conn: Connection,
     random: Random,
     tables: Vec<(String, Vec<String>)>,
 }
 
 impl Editor {
-    fn at(path: &Path, older: &Path, seed: u64) -> Editor {
+    pub(super) fn at(path: &Path, older: &Path, seed: u64) -> Editor {
         let conn = Connection::open(path).unwrap();
         conn.execute_batch(&format!(
             "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;
@@ -267,7 +267,7 @@ impl Editor {
     }
 
     /// Edits a table at random: says which and how, unless the table stays as it is.
-    fn edit(&mut self) -> Option<(String, String)> {
+    pub(super) fn edit(&mut self) -> Option<(String, String)> {
         let table = self.random.below(self.tables.len());
         let (name, columns) = self.tables[table].clone();
         let before = self.content(table);

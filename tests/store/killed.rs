@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rusqlite::Connection;
 use twostep::device::Leads;
-use twostep::store::sqlite::{Restore, check_with, restore_as};
+use twostep::store::sqlite::{Further, Restore, check_with, foreign_rows, restore_as};
 use twostep::store::{OpenError, SqliteStore};
 
-use super::editor::{keyring, lived_in};
+use super::editor::{keyring, lived_in, strings};
+use super::schema_steps::one_further;
 use super::{Folders, NOW, caller};
 use crate::power_cut::disk::{Disk, Files, Name};
 use crate::power_cut::random::Random;
@@ -67,6 +70,59 @@ fn look_at_each<T: Send>(
         let threads: Vec<_> = threads.collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     })
+}
+
+/// Takes a step on a watched store, and says after how many operations it was answered.
+fn take_watched(disk: &Arc<Disk>, path: &Path, step: &Further) -> usize {
+    let conn = Connection::open(path).unwrap();
+    // Pages go to the log before the commit, as in a store that is larger than the cache.
+    conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = 4; BEGIN EXCLUSIVE")
+        .unwrap();
+    step.take(&conn, Some(&keyring())).unwrap();
+    assert!(disk.position() > 4, "a step writes before it commits");
+    conn.execute_batch("COMMIT").unwrap();
+    let answered = disk.position();
+    drop(conn);
+    disk.unwatch();
+    answered
+}
+
+/// The number of steps that a store has taken; all its rows have the tags of these.
+fn steps_taken(path: &Path, step: &Further) -> i64 {
+    let opened = SqliteStore::open(path).map(drop);
+    let conn = Connection::open(path).unwrap();
+    let taken = conn.query_row("SELECT max(version) FROM schema_version", [], |row| row.get(0));
+    let taken: i64 = taken.unwrap();
+    let column = "SELECT name FROM pragma_table_info('devices') WHERE name = 'note'";
+    let foreign = if strings(&conn, column).is_empty() {
+        opened.unwrap();
+        foreign_rows(&conn, &keyring())
+    } else {
+        assert!(matches!(opened, Err(OpenError::Newer { .. })), "{opened:?}");
+        step.problems(&conn, &keyring())
+    };
+    assert_eq!(foreign.unwrap(), Vec::<String>::new());
+    assert_eq!(strings(&conn, "PRAGMA integrity_check"), ["ok"]);
+    taken
+}
+
+#[tokio::test]
+async fn a_step_cut_off_anywhere_is_taken_whole_or_not_at_all() {
+    let folders = Folders::default();
+    let (path, older) = (folders.new_path(), folders.new_path());
+    lived_in(&path, &older).await;
+    let (before, step) = (files_of(&path), one_further());
+    let disk = Disk::watch(path.parent().unwrap());
+    let answered = take_watched(&disk, &path, &step);
+    let taken = look_at_each(&every_end(&disk, &before), |point, path| {
+        let taken = steps_taken(path, &step);
+        assert!(taken == 10 || taken == 9 && point < answered, "{taken} after {point}");
+        taken
+    });
+    let new = taken.iter().filter(|taken| **taken == 10).count();
+    let old = taken.len() - new;
+    println!("{old} stores as before, {new} with the step");
+    assert!(old > 0 && new > 0, "both ends happened: {old} and {new}");
 }
 
 /// A backup, and beside it the log of the store that was at its path before.

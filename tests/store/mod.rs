@@ -12,6 +12,7 @@ mod killed;
 mod objects;
 mod plans;
 mod replaced;
+mod schema_steps;
 mod strays;
 
 use std::path::PathBuf;

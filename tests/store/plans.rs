@@ -7,8 +7,15 @@ use twostep::store::sqlite::{functions, statements};
 use super::Folders;
 
 /// All rows of these are asked for, and there are few.
-const WHOLE_TABLES: [&str; 5] =
-    ["ALL_SIGNING_KEYS", "ALL_API_KEYS", "ALL_VALUES", "SIGNING_KEYS_SET", "API_KEYS_SET"];
+const WHOLE_TABLES: [&str; 7] = [
+    "ALL_SIGNING_KEYS",
+    "ALL_API_KEYS",
+    "ALL_VALUES",
+    "SIGNING_KEYS_SET",
+    "SIGNING_KEYS_MARKED",
+    "API_KEYS_MARKED",
+    "API_KEYS_SET",
+];
 
 /// A row without a table.
 const CONSTANT: &str = "SCAN CONSTANT ROW";

@@ -125,7 +125,7 @@ fn made_fit(path: &Path, wanted: Restore<'_>) -> Result<Restored, OpenError> {
         identity::mark(&conn, Usage::InUse)?;
         carried_over(&conn)?;
     }
-    migrations::run(&mut conn)?;
+    migrations::run(&mut conn, wanted.keyring)?;
     whole(&conn, path)?;
     let ledger = Arc::<Ledger>::default();
     let mut conn = ledger.keep(conn)?;

@@ -63,7 +63,7 @@ pub(super) fn keys_of(
     }
     let Some(keyring) = keyring else { return Err(OpenError::Locked(String::new())) };
     let place = SealedPlace::Value { name: PEPPER.to_owned() };
-    let pepper = read::one::<Vec<u8>>(conn, sql::VALUE, [PEPPER])?.map(Sealed::from_bytes);
+    let pepper = read::one::<Vec<u8>>(conn, sql::VALUE_SEALED, [PEPPER])?.map(Sealed::from_bytes);
     let pepper = pepper.and_then(|pepper| keyring.open(&place, &pepper));
     let keys = pepper.and_then(|pepper| StoreKeys::of(&pepper));
     keys.map(Some).ok_or(OpenError::WrongKeys(String::new()))

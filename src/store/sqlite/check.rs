@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::fault::Fault;
 use super::ledger::{Ledger, Notes};
 use super::row::{AccountColumns, first, from_json, kind, state, stored};
-use super::schema::Schema;
+use super::schema::{Encoding, Schema};
 use super::seal::Log;
 use super::vet::Found;
 use super::{
@@ -234,7 +234,16 @@ fn report(
 /// connection to any copy of it is enough.
 #[doc(hidden)]
 pub fn foreign_rows(conn: &Connection, keyring: &Keyring) -> Result<Vec<String>, OpenError> {
-    let ledger = Arc::<Ledger>::default();
+    foreign(conn, keyring, Schema::released().current())
+}
+
+/// The rows that are not as twostep left them, in a store whose tags are these.
+pub(super) fn foreign(
+    conn: &Connection,
+    keyring: &Keyring,
+    encoding: Encoding,
+) -> Result<Vec<String>, OpenError> {
+    let ledger = Arc::new(Ledger::of(encoding));
     ledger.functions(conn, Notes::AtOnce)?;
     let keys = cell::keys_of(conn, &Log::read(conn)?, Some(keyring))?;
     ledger.take(keys.as_ref().map(|keys| &keys.rows));

@@ -17,8 +17,8 @@ use subtle::ConstantTimeEq;
 use super::fault::Fault;
 use super::identity::Identity;
 use super::row::{BEHIND, CHANGED, INTACT, unsigned};
-use super::rows::ADOPT_SETS;
-use super::schema::{Encoding, Schema};
+use super::rows::{ADOPT_SETS, CONTROL};
+use super::schema::{Encoding, Schema, TAGGED};
 use super::seen::Seen;
 use super::sum::Sum;
 use super::{read, sql, sum};
@@ -127,7 +127,7 @@ impl Ledger {
     pub(super) fn begin(&self, conn: &Connection, identity: &Identity) -> Result<(), Fault> {
         let Some(key) = &*self.key() else { return Ok(()) };
         let sealed = read::one::<Option<Vec<u8>>>(conn, sql::ROWS_SUM, [])?.flatten();
-        let sum = sealed.and_then(|sealed| sum::open(key, identity, &sealed));
+        let sum = sealed.and_then(|sealed| sum::open(key, &self.bound_to(identity), &sealed));
         let sum =
             sum.ok_or_else(|| Fault::Corrupt("the sum of its rows was changed".to_owned()))?;
         *self.moving() = Moving { sum, versions: Vec::new() };
@@ -150,7 +150,7 @@ impl Ledger {
     /// Writes the sum, at the end of a transaction that moved the identity.
     pub(super) fn write(&self, conn: &Connection, identity: &Identity) -> Result<(), Fault> {
         let Some(key) = &*self.key() else { return Ok(()) };
-        let sealed = sum::seal(key, identity, &self.moving().sum)?;
+        let sealed = sum::seal(key, &self.bound_to(identity), &self.moving().sum)?;
         conn.prepare_cached(sql::ROWS_SUM_MOVE)?.execute([sealed])?;
         Ok(())
     }
@@ -176,6 +176,9 @@ impl Ledger {
             conn.execute(&table.adopt(), [])?;
         }
         conn.execute_batch(ADOPT_SETS)?;
+        for table in self.encoding.tables.iter().filter(|table| table.name == CONTROL) {
+            conn.execute(&table.follow(), [])?;
+        }
         Ok(())
     }
 
@@ -203,16 +206,29 @@ impl Ledger {
                 }
             }
         }
-        for (name, set) in [("signing", sql::SIGNING_KEYS_SET), ("API", sql::API_KEYS_SET)] {
+        for (name, set) in [("signing", sql::SIGNING_KEYS_MARKED), ("API", sql::API_KEYS_MARKED)] {
             if read::one::<i64>(conn, set, [])? != Some(INTACT) {
                 foreign.push(format!("a row of the {name} keys is missing, added or older"));
             }
         }
         let sealed = read::one::<Option<Vec<u8>>>(conn, sql::ROWS_SUM, [])?.flatten();
-        if sealed.and_then(|sealed| sum::open(key, identity, &sealed)) != Some(sum) {
+        if sealed.and_then(|sealed| sum::open(key, &self.bound_to(identity), &sealed)) != Some(sum)
+        {
             foreign.push(if foreign.is_empty() { MISSING } else { AND_MISSING }.to_owned());
         }
         Ok(foreign)
+    }
+
+    /// The state of the store that its sum is of. The first schema with a sum did not name itself
+    /// in it; later ones do, so that no file can be set back to an earlier one.
+    fn bound_to(&self, identity: &Identity) -> Vec<u8> {
+        let Identity { store, epoch, commits, .. } = identity;
+        let mut state = [&store[..], &epoch.to_be_bytes(), &commits.to_be_bytes()].concat();
+        let version = u64::try_from(self.encoding.version).unwrap_or(u64::MAX);
+        if self.encoding.version > TAGGED {
+            state.extend(version.to_be_bytes());
+        }
+        state
     }
 
     fn row_moved(&self, context: &Context<'_>) -> Answer {

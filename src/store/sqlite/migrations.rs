@@ -3,10 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::identity::Identity;
-use super::schema::{IDENTITY, Schema};
+use super::schema::{IDENTITY, Schema, TAGGED};
+use super::vouched::Vouched;
 use super::{identity, objects};
-use crate::store::OpenError;
 use crate::store::links::sha256_hex;
+use crate::store::{Keyring, OpenError};
 
 /// True unless the file is a database of another program.
 pub(super) fn recognises(conn: &Connection) -> rusqlite::Result<bool> {
@@ -15,41 +16,66 @@ pub(super) fn recognises(conn: &Connection) -> rusqlite::Result<bool> {
     Ok(id == APPLICATION || tables == 0)
 }
 
-/// Brings the schema up to date. A file that would change rows by itself is refused.
-pub(super) fn run(conn: &mut Connection) -> Result<(), OpenError> {
+/// Brings the schema up to date. A store that is authenticated needs its sealing keys for that.
+pub(super) fn run(conn: &mut Connection, keyring: Option<&Keyring>) -> Result<(), OpenError> {
+    let schema = Schema::released();
     // Without the exclusive lock first: others may be serving from an up-to-date store.
-    let steps = Schema::released().steps;
-    let done = verify(conn)?;
-    if let Some(reason) = objects::foreign(conn)?.into_iter().next() {
-        return Err(OpenError::Damaged { path: String::new(), reason });
+    if seen(conn, &schema)? < schema.steps.len() {
+        let transaction = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+        take_steps(&transaction, &schema, keyring)?;
+        transaction.commit()?;
     }
-    if done == steps.len() {
-        return Ok(());
-    }
-    let transaction = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-    let done = verify(&transaction)?;
+    own_objects(conn)
+}
+
+/// Takes the steps that are left, in the transaction that is open: all or none.
+pub(super) fn take_steps(
+    conn: &Connection,
+    schema: &Schema,
+    keyring: Option<&Keyring>,
+) -> Result<(), OpenError> {
+    own_objects(conn)?;
+    let done = seen(conn, schema)?;
+    let vouched = match done >= TAGGED {
+        true => Vouched::find(conn, schema.after(done), keyring)?,
+        false => None,
+    };
     if done == 0 {
-        transaction.execute_batch(VERSION_TABLE)?;
-        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        conn.execute_batch(VERSION_TABLE)?;
+        conn.pragma_update(None, "application_id", APPLICATION)?;
     }
-    let identified = done >= IDENTITY;
-    for (version, step) in (1u32..).zip(&steps).skip(done) {
-        transaction.execute_batch(step.sql)?;
-        transaction.execute(
+    for (version, step) in (1u32..).zip(&schema.steps).skip(done) {
+        conn.execute_batch(step.sql)?;
+        conn.execute(
             "INSERT INTO schema_version (version, checksum) VALUES (?1, ?2)",
             (version, checksum(step.sql)),
         )?;
     }
-    match identified {
-        true => drop(identity::advance(&transaction)?),
-        false => identity::write(&transaction, &Identity::new()?)?,
+    if done < IDENTITY {
+        identity::write(conn, &Identity::new()?)?;
+        return Ok(());
     }
-    transaction.commit()?;
-    Ok(())
+    let identity = identity::advance(conn)?;
+    match vouched {
+        Some(vouched) => vouched.tag_anew(conn, schema.current(), &identity),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a file that would change rows by itself.
+fn own_objects(conn: &Connection) -> Result<(), OpenError> {
+    match objects::foreign(conn)?.into_iter().next() {
+        Some(reason) => Err(OpenError::Damaged { path: String::new(), reason }),
+        None => Ok(()),
+    }
 }
 
 /// The number of migrations the file has seen, each the one this program knows.
 pub(super) fn verify(conn: &Connection) -> Result<usize, OpenError> {
+    seen(conn, &Schema::released())
+}
+
+fn seen(conn: &Connection, schema: &Schema) -> Result<usize, OpenError> {
     let exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version'";
     if conn.query_row(exists, [], |_| Ok(())).optional()?.is_none() {
         return Ok(0);
@@ -58,7 +84,7 @@ pub(super) fn verify(conn: &Connection) -> Result<usize, OpenError> {
         conn.prepare("SELECT version, checksum FROM schema_version ORDER BY version")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let seen: Vec<(u32, String)> = rows.collect::<Result<_, _>>()?;
-    let steps = Schema::released().steps;
+    let steps = &schema.steps;
     for ((version, seen), expected) in seen.iter().zip(1u32..) {
         match steps.get(usize::try_from(expected - 1).unwrap_or(usize::MAX)) {
             None => return Err(OpenError::Newer { path: String::new(), known: steps.len() }),

@@ -47,6 +47,7 @@ mod sql;
 mod sum;
 mod transaction;
 mod vet;
+mod vouched;
 mod witness;
 mod work;
 mod writer;
@@ -57,7 +58,7 @@ pub use check::foreign_rows;
 pub use check::{Alone, CheckReport, Standing, alone, check, check_with, standing};
 #[cfg(feature = "testing")]
 #[doc(hidden)]
-pub use edit::edit;
+pub use edit::{Further, edit};
 pub use exported::{ExportedRows, ReadLog};
 #[doc(hidden)]
 pub use inspect::{authenticated, functions, statements};

@@ -116,7 +116,7 @@ fn first(given: &Path, path: PathBuf) -> Result<(Connection, Place, Witness), Op
         create(&path)?;
     }
     let mut conn = connection::writer(&path)?;
-    migrations::run(&mut conn)?;
+    migrations::run(&mut conn, None)?;
     let place = Place::of(given, path)?;
     let witness = Witness::renew(place.path(), place.file(), &identity::read(&conn)?)?;
     // From here on the file says by itself that it is not the whole store, and the log beside it is
@@ -144,7 +144,7 @@ fn join(given: &Path, path: PathBuf) -> Result<(Connection, Place, Witness), Ope
         None => return Err(OpenError::Held(given.display().to_string())),
     }
     let mut conn = connection::writer(place.path())?;
-    migrations::run(&mut conn)?;
+    migrations::run(&mut conn, None)?;
     let witness = Witness::renew(place.path(), place.file(), &identity::read(&conn)?)?;
     place.found_log()?;
     place.unmoved().map_err(OpenError::Moved)?;
@@ -163,7 +163,7 @@ fn create(path: &Path) -> Result<(), OpenError> {
     connection::owner_only(&partial)?;
     let made = || -> Result<(), OpenError> {
         let mut conn = Connection::open(&partial)?;
-        migrations::run(&mut conn)?;
+        migrations::run(&mut conn, None)?;
         conn.close().map_err(|(_, error)| error)?;
         std::fs::rename(&partial, path)
             .and_then(|()| connection::sync_folder(path))

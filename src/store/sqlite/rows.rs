@@ -99,6 +99,12 @@ impl Table {
         let Table { name, covers, .. } = self;
         format!("UPDATE {name} SET tag = row_moved(NULL, {covers})")
     }
+
+    /// Tags the rows of a table anew whose rows changed since.
+    pub(super) fn follow(&self) -> String {
+        let Table { name, covers, .. } = self;
+        format!("UPDATE {name} SET tag = row_moved(tag, {covers})")
+    }
 }
 
 macro_rules! tables {
@@ -161,6 +167,9 @@ pub(super) const TABLES: &[Table] = tables! {
     named_values: "value", place "name", row "name = new.name";
     control: "control row", place "id", row "id = new.id";
 };
+
+/// The table whose row covers the sets of keys.
+pub(super) const CONTROL: &str = "control";
 
 /// Marks the sets of keys of a store that is adopted.
 pub(super) const ADOPT_SETS: &str = concat!(set_changed!(signing_keys), set_changed!(api_keys));

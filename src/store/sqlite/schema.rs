@@ -23,6 +23,7 @@ pub(super) type Before = (&'static str, Option<&'static str>);
 
 /// The tags of a store whose schema has come to a step.
 pub(super) struct Encoding {
+    pub(super) version: usize,
     pub(super) tables: Vec<Table>,
 }
 
@@ -42,7 +43,7 @@ impl Schema {
                 None => Some(*table),
             }
         });
-        Encoding { tables: tables.collect() }
+        Encoding { version, tables: tables.collect() }
     }
 
     /// The tags after the last step.
@@ -66,3 +67,6 @@ const STEPS: &[Step] = &[
 
 /// The step since which a store has an identity.
 pub(super) const IDENTITY: usize = 4;
+
+/// The step since which rows carry tags.
+pub(super) const TAGGED: usize = 9;

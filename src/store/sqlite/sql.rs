@@ -235,6 +235,7 @@ statements! {
         = 1";
 
     VALUE = concat!("SELECT value, ", intact!(named_values), " FROM named_values WHERE name = ?1");
+    VALUE_SEALED = "SELECT value FROM named_values WHERE name = ?1";
     VALUE_INIT = "INSERT INTO named_values (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     VALUE_PUT = "INSERT INTO named_values (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET
         value = excluded.value";
@@ -297,6 +298,15 @@ statements! {
         "SELECT body, ", intact!(api_keys), " FROM api_keys ORDER BY created_at, number"
     );
     ALL_VALUES = "SELECT name, value FROM named_values";
+    /// True if the control row, whose tag is compared elsewhere, marks the keys that are there.
+    SIGNING_KEYS_MARKED = concat!(
+        "SELECT set_intact(signing_keys, 'signing_keys', ", tags_of!(signing_keys),
+        ") FROM control WHERE id = 1"
+    );
+    API_KEYS_MARKED = concat!(
+        "SELECT set_intact(api_keys, 'api_keys', ", tags_of!(api_keys),
+        ") FROM control WHERE id = 1"
+    );
     /// True if the control row is intact and marks the keys that are there.
     SIGNING_KEYS_SET = concat!(
         "SELECT min(", intact!(control), ", set_intact(signing_keys, 'signing_keys', ",

@@ -5,7 +5,6 @@ use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 
 use super::fault::Fault;
-use super::identity::Identity;
 use crate::store::{MacKey, random};
 
 /// A sum of digests, in four parts that overflow by themselves.
@@ -25,21 +24,21 @@ impl Sum {
 }
 
 /// The sum as it is kept: encrypted, since differences of sums would tell about digests, and bound
-/// to the store, its epoch and the number of its transactions, so that no older one fits.
-pub(super) fn seal(key: &MacKey, identity: &Identity, sum: &Sum) -> Result<Vec<u8>, Fault> {
+/// to a state of the store, so that no older one fits.
+pub(super) fn seal(key: &MacKey, state: &[u8], sum: &Sum) -> Result<Vec<u8>, Fault> {
     let failed = |error: String| Fault::Corrupt(format!("its sum cannot be sealed: {error}"));
     let nonce = random::<24>().map_err(|error| failed(error.to_string()))?;
     let bytes: Vec<u8> = sum.0.iter().flat_map(|part| part.to_be_bytes()).collect();
-    let payload = Payload { msg: &bytes, aad: &bound_to(identity) };
+    let payload = Payload { msg: &bytes, aad: state };
     let sealed = cipher(key).encrypt(&XNonce::from(*nonce), payload);
     let sealed = sealed.map_err(|error| failed(error.to_string()))?;
     Ok([&nonce[..], &sealed].concat())
 }
 
 /// The sum that was sealed for this state of the store; none if it is of another one.
-pub(super) fn open(key: &MacKey, identity: &Identity, sealed: &[u8]) -> Option<Sum> {
+pub(super) fn open(key: &MacKey, state: &[u8], sealed: &[u8]) -> Option<Sum> {
     let (nonce, sealed) = sealed.split_first_chunk::<24>()?;
-    let payload = Payload { msg: sealed, aad: &bound_to(identity) };
+    let payload = Payload { msg: sealed, aad: state };
     let bytes = cipher(key).decrypt(&XNonce::from(*nonce), payload).ok()?;
     let mut sum = Sum::default();
     sum.add(bytes.try_into().ok()?);
@@ -48,11 +47,6 @@ pub(super) fn open(key: &MacKey, identity: &Identity, sealed: &[u8]) -> Option<S
 
 fn cipher(key: &MacKey) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new(&key.mac(&[b"seal of the sum"]).into())
-}
-
-fn bound_to(identity: &Identity) -> Vec<u8> {
-    let Identity { store, epoch, commits, .. } = identity;
-    [&store[..], &epoch.to_be_bytes(), &commits.to_be_bytes()].concat()
 }
 
 fn words(term: &[u8; 32]) -> impl Iterator<Item = u64> + '_ {
