@@ -84,7 +84,11 @@ fn open_store(config: &Config) -> Result<SqliteStore, Error> {
             store: file.display().to_string(),
         });
     }
-    Ok(SqliteStore::open(file)?)
+    // A key file that is missing, or cannot be read, is told when the verifier needs it.
+    Ok(match Keyring::from_file(&key) {
+        Ok(keyring) => SqliteStore::open_with(file, &keyring)?,
+        Err(_) => SqliteStore::open(file)?,
+    })
 }
 
 fn verifier(

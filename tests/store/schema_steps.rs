@@ -198,6 +198,19 @@ async fn the_number_of_the_schema_cannot_be_set_back() {
     }
 }
 
+/// A store that another program serves from is not changed under it.
+#[tokio::test]
+async fn no_step_is_taken_under_a_program_that_serves() {
+    let folders = Folders::default();
+    let (path, older) = (folders.new_path(), folders.new_path());
+    lived_in(&path, &older).await;
+    let serving = SqliteStore::open(&path).unwrap();
+    edit(&path, "DELETE FROM schema_version WHERE version = 9");
+    let second = SqliteStore::open_with(&path, &keyring()).map(drop);
+    assert!(matches!(second, Err(OpenError::Held(_))), "{second:?}");
+    drop(serving);
+}
+
 /// The released schema is protected in the same way.
 #[tokio::test]
 async fn the_schema_that_brought_tags_is_taken_once() {

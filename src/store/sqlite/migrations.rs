@@ -75,6 +75,12 @@ pub(super) fn verify(conn: &Connection) -> Result<usize, OpenError> {
     seen(conn, &Schema::released())
 }
 
+/// True if the file has all migrations that this program knows.
+pub(super) fn is_current(conn: &Connection) -> Result<bool, OpenError> {
+    let schema = Schema::released();
+    Ok(seen(conn, &schema)? == schema.steps.len())
+}
+
 fn seen(conn: &Connection, schema: &Schema) -> Result<usize, OpenError> {
     let exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_version'";
     if conn.query_row(exists, [], |_| Ok(())).optional()?.is_none() {

@@ -82,8 +82,8 @@ use crate::id::{AccountId, SerialNumber};
 use crate::store::{
     AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditCursor,
     AuditEnds, AuditReport, AuditRow, Backup, BoxFuture, Change, Commit, DeviceList, Error,
-    Fingerprint, FleetDevice, KeyNeed, OpenError, Resealable, RevocationLimits, Revocations,
-    SealingKeyId, SigningKeyRecord, SingleUse, Store, StoreKeys,
+    Fingerprint, FleetDevice, KeyNeed, Keyring, OpenError, Resealable, RevocationLimits,
+    Revocations, SealingKeyId, SigningKeyRecord, SingleUse, Store, StoreKeys,
 };
 use crate::time::UnixTime;
 
@@ -126,7 +126,17 @@ impl SqliteStore {
     /// [`OpenError`]: the file is in use by a tool, no store of this version, a copy that is not
     /// restored, damaged, or not readable and writable.
     pub fn open(path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
-        SqliteStore::open_held(path.as_ref(), Hold::Shared)
+        SqliteStore::open_held(path.as_ref(), Hold::Shared, None)
+    }
+
+    /// Opens the store as [`open`](SqliteStore::open) does, and brings a file of an earlier schema
+    /// up to date that is authenticated: its sealing keys show that its rows are its own.
+    ///
+    /// # Errors
+    /// As [`open`](SqliteStore::open), which fails with [`OpenError::Locked`] for such a file, and
+    /// [`OpenError::WrongKeys`].
+    pub fn open_with(path: impl AsRef<Path>, keyring: &Keyring) -> Result<SqliteStore, OpenError> {
+        SqliteStore::open_held(path.as_ref(), Hold::Shared, Some(keyring))
     }
 
     /// Opens the store for a tool that must have it alone; refused while an agent holds it.
@@ -135,11 +145,15 @@ impl SqliteStore {
     /// [`OpenError::Held`] while an agent has the store open, and otherwise as
     /// [`open`](SqliteStore::open).
     pub fn open_exclusive(path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
-        SqliteStore::open_held(path.as_ref(), Hold::Exclusive)
+        SqliteStore::open_held(path.as_ref(), Hold::Exclusive, None)
     }
 
-    fn open_held(path: &Path, hold: Hold) -> Result<SqliteStore, OpenError> {
-        let opened = open::open(path, hold)?;
+    fn open_held(
+        path: &Path,
+        hold: Hold,
+        keyring: Option<&Keyring>,
+    ) -> Result<SqliteStore, OpenError> {
+        let opened = open::open(path, hold, keyring)?;
         let readers = Arc::new(Readers::new(Arc::clone(&opened.place), Arc::default()));
         let (jobs, queue) = sync_channel(writer::QUEUE);
         let health = Arc::<Health>::default();

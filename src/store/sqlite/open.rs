@@ -17,7 +17,7 @@ use super::place::Place;
 use super::vet::Found;
 use super::witness::Witness;
 use super::{claim, connection, identity, migrations, place, witness};
-use crate::store::{OpenError, Stray};
+use crate::store::{Keyring, OpenError, Stray};
 
 /// The means of an open store's writer.
 pub(super) struct Opened {
@@ -85,11 +85,15 @@ impl Entered {
 }
 
 /// Opens the store in this file, or makes one where nothing is and nothing was.
-pub(super) fn open(given: &Path, hold: Hold) -> Result<Opened, OpenError> {
+pub(super) fn open(
+    given: &Path,
+    hold: Hold,
+    keyring: Option<&Keyring>,
+) -> Result<Opened, OpenError> {
     let path = place::real(given)?;
     let _one_at_a_time = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
     let entered = Entered::at(&path, hold)?;
-    let opened = if entered.alone { first(given, path) } else { join(given, path) };
+    let opened = if entered.alone { first(given, path, keyring) } else { join(given, path) };
     let (conn, place, witness) = opened.map_err(|error| error.of(given))?;
     let (lock, turn) = entered.settle(place.path(), hold)?;
     let claim = claim::claim(place.path())?;
@@ -107,7 +111,11 @@ pub(super) fn open(given: &Path, hold: Hold) -> Result<Opened, OpenError> {
 }
 
 /// Opens a store that no other program has.
-fn first(given: &Path, path: PathBuf) -> Result<(Connection, Place, Witness), OpenError> {
+fn first(
+    given: &Path,
+    path: PathBuf,
+    keyring: Option<&Keyring>,
+) -> Result<(Connection, Place, Witness), OpenError> {
     let found = Found::look(&path)?;
     if let Some(refusal) = found.refusal() {
         return Err(refusal);
@@ -116,7 +124,7 @@ fn first(given: &Path, path: PathBuf) -> Result<(Connection, Place, Witness), Op
         create(&path)?;
     }
     let mut conn = connection::writer(&path)?;
-    migrations::run(&mut conn, None)?;
+    migrations::run(&mut conn, keyring)?;
     let place = Place::of(given, path)?;
     let witness = Witness::renew(place.path(), place.file(), &identity::read(&conn)?)?;
     // From here on the file says by itself that it is not the whole store, and the log beside it is
@@ -144,6 +152,10 @@ fn join(given: &Path, path: PathBuf) -> Result<(Connection, Place, Witness), Ope
         None => return Err(OpenError::Held(given.display().to_string())),
     }
     let mut conn = connection::writer(place.path())?;
+    // The other program is of an earlier version, and would not understand its rows any more.
+    if !migrations::is_current(&conn)? {
+        return Err(OpenError::Held(given.display().to_string()));
+    }
     migrations::run(&mut conn, None)?;
     let witness = Witness::renew(place.path(), place.file(), &identity::read(&conn)?)?;
     place.found_log()?;
