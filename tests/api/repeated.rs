@@ -34,7 +34,7 @@ fn follower(agent: &Agent) -> Validator {
     Validator::new(keys, "twostep", "twostep").with_revocations(Arc::new(Arc::new(list)))
 }
 
-/// What introspection and a service that follows say of a session.
+/// Verdicts on a session: of introspection, and of a service that follows.
 fn lives(agent: &Agent, follower: &Validator, token: &str) -> [bool; 2] {
     let signed = SignedContext::new(token);
     [alive(&admin(agent), token), follower.validate_any(&signed).is_ok()]
