@@ -34,6 +34,7 @@ pub(super) enum Audit {
         after: Option<AuditCursor>,
     },
     /// Recompute the chain of hashes over all entries; exit 1 if one is missing or was changed
+    #[command(group = clap::ArgGroup::new("log").args(["store", "export"]))]
     Verify {
         /// A store that no agent holds, as a file; otherwise the agent does it
         #[arg(long, value_name = "PATH")]
@@ -42,8 +43,11 @@ pub(super) enum Audit {
         /// you may read it]
         #[arg(long, value_name = "FILE", requires = "store")]
         key: Option<PathBuf>,
+        /// A log that `audit export` has printed, from its beginning, in place of a store
+        #[arg(long, value_name = "FILE", conflicts_with = "store", requires = "checkpoint")]
+        export: Option<PathBuf>,
         /// A file with a checkpoint: the log must lead to it. Needs no sealing keys
-        #[arg(long, value_name = "FILE", requires = "store", requires = "jwks")]
+        #[arg(long, value_name = "FILE", requires = "log", requires = "jwks")]
         checkpoint: Option<PathBuf>,
         /// The agent's public keys, as they were when the checkpoint was made
         #[arg(long, value_name = "FILE", requires = "checkpoint")]
@@ -55,6 +59,10 @@ impl Audit {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
         match self {
             Audit::List { after, limit } => list(console, after.as_ref(), *limit).await,
+            Audit::Verify {
+                export: Some(path), checkpoint: Some(file), jwks: Some(jwks), ..
+            } => audit_export::compare_rows(path, file, jwks)
+                .map(|(report, covered)| verified(report.into()).note(covered)),
             Audit::Verify { store: None, .. } => {
                 let report = console.client().verify_audit().await;
                 Ok(verified(report.map_err(console.failing(Task::Other))?))

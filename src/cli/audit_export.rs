@@ -1,4 +1,5 @@
-//! The audit log outside the store: its export, and a store compared with a checkpoint.
+//! The audit log outside the store: its export, and a store or an export compared with a
+//! checkpoint.
 
 use std::path::Path;
 
@@ -6,11 +7,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::cli::console::Console;
-use crate::cli::output;
 use crate::cli::output::{Exit, Failure, Report};
 use crate::cli::refusal::Task;
+use crate::cli::{exported, output};
 use crate::session::{Checkpoint, JwkSet};
-use crate::store::{AuditCursor, AuditReport, sqlite};
+use crate::store::{AuditCursor, AuditEnds, AuditReport, sqlite};
 use crate::wire::ListEvents;
 
 /// Prints the log page by page, and a checkpoint behind its last entry.
@@ -52,6 +53,27 @@ pub(super) fn compare(
     checkpoint: &Path,
     jwks: &Path,
 ) -> Result<(AuditReport, String), Failure> {
+    let (ends, covered) = newest(checkpoint, jwks)?;
+    let report = sqlite::alone(store).and_then(|alone| alone.compare_audit(&ends));
+    let report = report.map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
+    Ok((report, covered))
+}
+
+/// Compares an exported log with the newest checkpoint in a file.
+pub(super) fn compare_rows(
+    export: &Path,
+    checkpoint: &Path,
+    jwks: &Path,
+) -> Result<(AuditReport, String), Failure> {
+    let (ends, covered) = newest(checkpoint, jwks)?;
+    let report = ends.compare_rows(exported::rows(export)?).map_err(|error| {
+        Failure::bad_input(format!("{} is no exported log: {error}", export.display()))
+    })?;
+    Ok((report, covered))
+}
+
+/// The newest checkpoint in a file that these keys have signed, and what it leaves open.
+fn newest(checkpoint: &Path, jwks: &Path) -> Result<(AuditEnds, String), Failure> {
     let read = |path: &Path| {
         std::fs::read_to_string(path)
             .map_err(|error| Failure::bad_input(format!("cannot read {}: {error}", path.display())))
@@ -75,9 +97,7 @@ pub(super) fn compare(
     let ends = newest
         .ends()
         .ok_or_else(|| Failure::bad_input("the checkpoint names no store"))?;
-    let report = sqlite::alone(store).and_then(|alone| alone.compare_audit(&ends));
-    let report = report.map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
-    Ok((report, format!("Entries since the checkpoint of {at} are not covered by it.")))
+    Ok((ends, format!("Entries since the checkpoint of {at} are not covered by it.")))
 }
 
 /// A line of an export, or an answer of the agent, with a checkpoint.

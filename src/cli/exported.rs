@@ -1,5 +1,5 @@
-//! An exported audit log in a file: rows, one JSON document each, or pages of rows, as `twostep
-//! audit list --json` prints them.
+//! An exported audit log in a file: rows as `twostep audit export` prints them, one a line, or
+//! pages of rows as `twostep audit list --json` does.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -18,8 +18,15 @@ enum Document {
     Page {
         events: Vec<wire::Event>,
     },
+    Line {
+        row: wire::Event,
+    },
     Row(wire::Event),
-    /// A checkpoint, or something of another version.
+    Checkpoint {
+        #[serde(rename = "checkpoint")]
+        _signed: String,
+    },
+    /// Another document: to skip it in silence would leave out a row.
     Other(serde::de::IgnoredAny),
 }
 
@@ -34,8 +41,11 @@ fn read(log: impl Read) -> impl Iterator<Item = Result<AuditRow, String>> {
     serde_json::Deserializer::from_reader(log).into_iter().flat_map(|document| {
         let rows = match document {
             Ok(Document::Page { events }) => events,
-            Ok(Document::Row(event)) => vec![event],
-            Ok(Document::Other(_)) => Vec::new(),
+            Ok(Document::Line { row } | Document::Row(row)) => vec![row],
+            Ok(Document::Checkpoint { .. }) => Vec::new(),
+            Ok(Document::Other(_)) => {
+                return vec![Err("it holds what is neither a row nor a checkpoint".to_owned())];
+            }
             Err(error) => return vec![Err(error.to_string())],
         };
         rows.into_iter().map(|row| Ok(to_row(row))).collect()
@@ -64,14 +74,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_read_alone_and_from_pages() {
+    fn rows_are_read_from_exports_and_from_pages() {
         let row = r#"{"chain":1,"number":7,"at":"2026-11-28T22:00:00Z","action":"code.accepted",
             "account":null,"serial":null,"caller":"uid:0","reason":null,"count":1,"hash":"ab"}"#;
         let page = format!(r#"{{"events": [{row}, {row}], "next": "9"}}"#);
-        let log = format!("{row}\n{{\"checkpoint\": \"x.y.z\"}}\n{page}\n\n");
+        let line = format!(r#"{{"row": {row}}}"#);
+        let log = format!("{row}\n{{\"checkpoint\": \"x.y.z\"}}\n{page}\n{line}\n\n");
         let rows: Vec<AuditRow> = read(log.as_bytes()).map(Result::unwrap).collect();
-        assert_eq!(rows.iter().map(|row| row.number).collect::<Vec<_>>(), [7, 7, 7]);
-        for broken in ["{", "row", &row[..row.len() - 1]] {
+        assert_eq!(rows.iter().map(|row| row.number).collect::<Vec<_>>(), [7, 7, 7, 7]);
+        for broken in ["{", "row", "{}", "7", r#"{"row": {}}"#, &row[..row.len() - 1]] {
             assert!(read(broken.as_bytes()).any(|row| row.is_err()), "{broken}");
         }
     }

@@ -39,6 +39,9 @@ pub struct CheckedChain {
     pub chain: u32,
     /// The number of the last row that went with time.
     pub base: u64,
+    /// The hash of that row. Checkpoints of earlier versions have none.
+    #[serde(default)]
+    pub base_hash: String,
     /// The number of the last row from before rows were authenticated.
     pub closed: u64,
     /// The number of the last row.
@@ -70,6 +73,7 @@ impl Checkpoint {
         let store: Option<Vec<u8>> = (0..self.store.len()).step_by(2).map(byte).collect();
         let end = |ended: &CheckedChain| AuditEnd {
             base: ended.base,
+            base_hash: ended.base_hash.clone(),
             closed: ended.closed,
             head: ChainEnd {
                 chain: ChainId(ended.chain),
@@ -97,6 +101,7 @@ impl Issuer {
         let chain = |ends: &AuditEnd| CheckedChain {
             chain: ends.head.chain.0,
             base: ends.base,
+            base_hash: ends.base_hash.clone(),
             closed: ends.closed,
             number: ends.head.number,
             hash: ends.head.hash.clone(),

@@ -36,6 +36,8 @@ pub struct AuditEnds {
 pub struct AuditEnd {
     /// The number of the last row that went with time.
     pub base: u64,
+    /// The hash of that row in hex; it names the chain if no row went.
+    pub base_hash: String,
     /// The number of the last row from before rows were authenticated.
     pub closed: u64,
     /// The last row.

@@ -10,6 +10,7 @@ mod audit;
 mod change;
 #[cfg(feature = "testing")]
 pub mod contract;
+mod exported;
 mod import;
 mod key_error;
 mod links;

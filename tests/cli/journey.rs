@@ -208,7 +208,7 @@ fn a_backup_is_restored(mut agent: Agent) {
     agent.done(&["store", "backup", copy], "");
     agent.done(&["clock", "accept"], "");
     let log = agent.folder.path().join("audit.json");
-    std::fs::write(&log, agent.done(&["--json", "audit", "list"], "").out).unwrap();
+    std::fs::write(&log, agent.done(&["audit", "export"], "").out).unwrap();
     let store = agent.folder.path().join("state/twostep.db");
     let held = agent.run(&["store", "check", store.to_str().unwrap()], "");
     assert_eq!(held.exit, 1, "{held:?}");

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its part has failed")]
 
+mod exports;
 mod fleet;
 mod journey;
 mod keys;

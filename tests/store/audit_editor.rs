@@ -23,10 +23,10 @@ struct Row {
 }
 
 /// A small random number generator (SplitMix64), so that a failure names its seed.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, most: usize) -> usize {
+    pub(super) fn below(&mut self, most: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -202,7 +202,7 @@ async fn add(verifiers: &[Verifier], number: usize) {
 }
 
 /// Serves from the store by two handles, and closes it.
-async fn serve(path: &Path, keyring: &Keyring, number: usize) {
+pub(super) async fn serve(path: &Path, keyring: &Keyring, number: usize) {
     let store = || SqliteStore::open(path).unwrap();
     let stores = [store(), store()];
     let verifiers = stores.clone().map(|store| Verifier::new(store, keyring.clone()));

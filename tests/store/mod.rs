@@ -6,6 +6,7 @@ mod audit_editor;
 mod backups;
 mod chains;
 mod editor;
+mod exported_log;
 mod files;
 mod imports;
 mod killed;

@@ -60,6 +60,7 @@ pub(super) fn ends(conn: &Connection, key: Option<&MacKey>) -> Result<AuditEnds,
     }
     let end = |chain: &Chain| AuditEnd {
         base: chain.base.number,
+        base_hash: chain.base.hash.clone(),
         closed: chain.closed,
         head: chain.head.clone(),
     };
