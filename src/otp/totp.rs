@@ -173,7 +173,9 @@ impl Totp {
     /// The offset of a clock in seconds, and in whole steps to the nearest: the distance from `T`
     /// at which a pair was found, right after it.
     pub fn drift(&self, clock: &Foretold) -> Drift {
-        let steps = (clock.offset / f64::from(self.step_size.0) - 0.5).ceil();
+        // A pair at the first second of a step lies on the edge, where the sum of the filters may
+        // miss it by less than a millisecond.
+        let steps = ((clock.offset - 1e-3) / f64::from(self.step_size.0) - 0.5).ceil();
         Drift { steps: whole(steps), seconds: whole(clock.offset.round()) }
     }
 
@@ -319,6 +321,18 @@ mod tests {
         let early = Foretold::exactly(-90.0);
         assert_eq!(totp.expected_step(UnixTime(1_030), &early), Some(TimeStep(0)));
         assert_eq!(totp.expected_step(UnixTime(999), &early), None);
+    }
+
+    #[test]
+    fn a_drift_is_the_distance_of_the_pair_at_each_second() {
+        let totp = Totp::default();
+        for (steps, place) in (-5..=5).flat_map(|steps| (0..30).map(move |place| (steps, place))) {
+            for error in [-1e-7, 0.0, 1e-7] {
+                let offset = real(steps * 30 + 15 - place) + error;
+                let drift = totp.drift(&Foretold::exactly(offset));
+                assert_eq!(drift.steps, steps, "{place} seconds into a step, {error}");
+            }
+        }
     }
 
     #[test]
