@@ -107,7 +107,7 @@ fn steps_taken(path: &Path, step: &Further) -> i64 {
 }
 
 #[tokio::test]
-async fn a_step_cut_off_anywhere_is_taken_whole_or_not_at_all() {
+async fn a_step_cut_off_anywhere_is_taken_or_not() {
     let folders = Folders::default();
     let (path, older) = (folders.new_path(), folders.new_path());
     lived_in(&path, &older).await;
