@@ -6,6 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::cli::console::{Console, existing_account};
+use crate::cli::meant::Meant;
 use crate::cli::output::{Failure, Report, plain};
 use crate::cli::refusal::Task;
 use crate::cli::{device, words};
@@ -32,6 +33,8 @@ pub(super) enum Account {
         /// The account
         #[arg(value_parser = existing_account)]
         account: AccountId,
+        #[command(flatten)]
+        meant: Meant,
     },
     /// Make a code that opens one session for a locked-out person
     Bypass {
@@ -63,9 +66,10 @@ impl Account {
                 };
                 Ok(Report::new(json!({"account": account, "devices": devices}), text))
             }
-            Account::Remove { account } => {
-                client.remove_account(account).await.map_err(failed)?;
+            Account::Remove { account, meant } => {
                 let name = plain(account.as_str());
+                meant.sure(&format!("{name} is removed, with all its devices and sessions"))?;
+                client.remove_account(account).await.map_err(failed)?;
                 let text = format!("{name} is removed, with its devices and sessions.");
                 Ok(Report::new(json!({"removed": account}), text))
             }

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use crate::cli::console::Console;
+use crate::cli::meant::Meant;
 use crate::cli::output::{Failure, Report};
 use crate::cli::refusal::Task;
 
@@ -15,12 +16,16 @@ pub(super) enum Clock {
     /// right again, or until the kernel says that it is synchronised (timedatectl set-ntp true).
     /// Accept a jump that was meant, or the clock of a machine without a source of time. Codes that
     /// were used stay used.
-    Accept,
+    Accept {
+        #[command(flatten)]
+        meant: Meant,
+    },
 }
 
 impl Clock {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
-        let Clock::Accept = self;
+        let Clock::Accept { meant } = self;
+        meant.sure("codes are judged by the agent's clock as it is now, right or wrong")?;
         let accepted = console.client().accept_clock().await;
         let reading = accepted.map_err(console.failing(Task::Other))?;
         Ok(Report::new(reading, format!("The clock is believed: it is {}.", reading.now)))

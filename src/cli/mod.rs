@@ -20,6 +20,7 @@ mod fleet;
 mod generate;
 mod key;
 mod login;
+mod meant;
 mod output;
 mod pam_check;
 mod policy;

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::cli::console::Console;
+use crate::cli::meant::Meant;
 use crate::cli::output::{Failure, Report, plain};
 use crate::cli::refusal::Task;
 use crate::cli::words;
@@ -27,6 +28,8 @@ pub(super) enum SigningKey {
         /// The key's id, as `list` shows it
         #[arg(allow_hyphen_values = true)]
         kid: String,
+        #[command(flatten)]
+        meant: Meant,
     },
 }
 
@@ -50,7 +53,8 @@ impl SigningKey {
                 let text = words::table(&["KEY ID", "ALGORITHM", "STATE", "MADE"], &rows);
                 Ok(Report::new(keys, text))
             }
-            SigningKey::Drop { kid } => {
+            SigningKey::Drop { kid, meant } => {
+                meant.sure(&format!("every session that {} signed is over", plain(kid)))?;
                 client.drop_signing_key(kid).await.map_err(failed)?;
                 let text = format!("{kid} is dropped, and every session that it signed is over.");
                 Ok(Report::new(json!({"dropped": kid}), text))

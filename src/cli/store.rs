@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::agent::config::Config;
 use crate::cli::console::Console;
+use crate::cli::meant::Meant;
 use crate::cli::output::{Exit, Failure, Report, plain};
 use crate::cli::refusal::Task;
 use crate::cli::{exported, words};
@@ -78,8 +79,10 @@ pub(super) struct Restore {
     #[arg(long, value_name = "FILE")]
     audit: Option<PathBuf>,
     /// End the state in which a restore leaves the store that the agent serves from
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["path", "none_ahead", "key", "audit"])]
     accept: bool,
+    #[command(flatten)]
+    meant: Meant,
 }
 
 impl Store {
@@ -114,11 +117,17 @@ impl Restore {
     async fn run(&self, console: &Console) -> Result<Report, Failure> {
         match &self.path {
             Some(path) => self.restore(path),
-            None => accept(console).await,
+            None => {
+                self.meant.sure("devices are added and activated as before the restore")?;
+                accept(console).await
+            }
         }
     }
 
     fn restore(&self, path: &Path) -> Result<Report, Failure> {
+        let shown = plain(&path.display().to_string());
+        self.meant
+            .sure(&format!("{shown} becomes a store of its own, and spends old codes"))?;
         let caller = CallerId::new(format!("uid:{}", Uid::effective()));
         let leads = if self.none_ahead { Leads::Owners } else { Leads::Unknown };
         let keyring = keyring(path, self.key.as_deref())?;

@@ -127,7 +127,7 @@ fn an_operator_enrols_a_token_and_its_owner_opens_a_session() {
     let dead = agent.run(&["session", "show", "-"], session);
     assert_eq!((dead.exit, dead.out.starts_with("not active")), (1, true), "{dead:?}");
     agent.done(&["device", "deactivate", "GAHT12345678"], "");
-    agent.done(&["device", "remove", "GAHT12345678"], "");
+    agent.done(&["device", "remove", "GAHT12345678", "--yes"], "");
     let gone = agent.run(&["device", "show", "GAHT12345678"], "");
     assert_eq!(gone.exit, 1, "{gone:?}");
     assert_eq!(agent.done(&["audit", "verify", "--json"], "").json()["ok"], true);
@@ -181,7 +181,7 @@ fn an_administrator_looks_after_the_agent() {
         "EdDSA"
     );
     agent.done(&["session", "show", "-"], &session);
-    agent.done(&["session", "keys", "drop", &kid], "");
+    agent.done(&["session", "keys", "drop", &kid, "--yes"], "");
     assert_eq!(agent.run(&["session", "show", "-"], &session).exit, 1, "its key is gone");
 
     let key = agent
@@ -194,7 +194,7 @@ fn an_administrator_looks_after_the_agent() {
     let listed = agent.done(&["--json", "api-key", "list"], "").json();
     assert!(!listed.to_string().contains(key.trim()), "it is shown once");
     agent.done(&["api-key", "revoke", listed["api_keys"][0]["id"].as_str().unwrap()], "");
-    agent.done(&["clock", "accept"], "");
+    agent.done(&["clock", "accept", "--yes"], "");
     let happened = agent.done(&["audit", "list", "--limit", "3"], "").out;
     assert_eq!(happened.lines().count(), 4, "a heading and three entries: {happened}");
     assert_eq!(agent.done(&["doctor", "--json"], "").json()["ok"], true);
@@ -206,7 +206,7 @@ fn a_backup_is_restored(mut agent: Agent) {
     let copy = agent.folder.path().join("copy.db");
     let copy = copy.to_str().unwrap();
     agent.done(&["store", "backup", copy], "");
-    agent.done(&["clock", "accept"], "");
+    agent.done(&["clock", "accept", "--yes"], "");
     let log = agent.folder.path().join("audit.json");
     std::fs::write(&log, agent.done(&["audit", "export"], "").out).unwrap();
     let store = agent.folder.path().join("state/twostep.db");
@@ -219,9 +219,9 @@ fn a_backup_is_restored(mut agent: Agent) {
     assert_eq!(agent.done(&["--json", "store", "check", copy], "").json()["copy"], true);
     let key = agent.folder.path().join("state/sealing.key");
     let key = key.to_str().unwrap();
-    let without = agent.run(&["store", "restore", copy], "");
+    let without = agent.run(&["store", "restore", copy, "--yes"], "");
     assert!(without.exit == 1 && without.err.contains("--key"), "{without:?}");
-    let restore = ["store", "restore", copy, "--key", key];
+    let restore = ["store", "restore", "--yes", copy, "--key", key];
     let bad = agent.run(&[&restore[..], &["--audit", "/etc/passwd"]].concat(), "");
     assert_eq!(bad.exit, 1, "{bad:?}");
     let with_log = [&["--json"], &restore[..], &["--audit", log.to_str().unwrap()]].concat();
@@ -233,7 +233,7 @@ fn a_backup_is_restored(mut agent: Agent) {
     }
     assert_eq!(agent.done(&["--json", "store", "check", copy], "").json()["copy"], false);
     // A restored store is restored again, and what is known of it is said in JSON.
-    let again = ["--json", "store", "restore", copy, "--none-ahead", "--key", key];
+    let again = ["--json", "store", "restore", "--yes", copy, "--none-ahead", "--key", key];
     let again = agent.done(&again, "").json();
     assert_eq!((&again["restored"], again["unknown"].as_array().unwrap().len()), (&true.into(), 4));
     assert_eq!(agent.run(&["store", "restore"], "").exit, 2);
@@ -310,7 +310,10 @@ fn a_diagnosis_names_the_cause_and_the_command() {
 
     // The command is one that mends it.
     for (command, input) in mends.trim().split(" && ").zip(["", given]) {
-        let words: Vec<&str> = command.split(' ').skip(1).collect();
+        let mut words: Vec<&str> = command.split(' ').skip(1).collect();
+        if words.contains(&"remove") {
+            words.push("--yes");
+        }
         agent.done(&words, input);
     }
     agent.done(&["device", "activate", "AC26000014"], &pair);

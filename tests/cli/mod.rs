@@ -90,9 +90,12 @@ fn codes_and_secrets_are_no_arguments() {
 
 #[test]
 fn without_an_agent_the_socket_and_a_remedy_are_named() {
-    for arguments in
-        [&["device", "list"][..], &["account", "list"], &["audit", "verify"], &["clock", "accept"]]
-    {
+    for arguments in [
+        &["device", "list"][..],
+        &["account", "list"],
+        &["audit", "verify"],
+        &["clock", "accept", "--yes"],
+    ] {
         let ended = without_agent(arguments);
         assert_eq!((ended.exit, ended.out.as_str()), (3, ""), "{ended:?}");
         assert!(

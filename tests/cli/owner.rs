@@ -72,12 +72,10 @@ fn a_protected_account_changes_with_a_session_of_its_owner() {
         &(session + &tablet.pair(-1)),
     );
     assert_eq!(activated.exit, 0, "{activated:?}");
-    assert_eq!(without_rights(&agent, &["device", "remove", "PHONE0001"], "").exit, 1);
-    assert_eq!(
-        without_rights(&agent, &["--mfa-context", context, "device", "remove", "TABLET001"], "")
-            .exit,
-        0
-    );
+    let remove = ["device", "remove", "PHONE0001", "--yes"];
+    assert_eq!(without_rights(&agent, &remove, "").exit, 1);
+    let remove = ["--mfa-context", context, "device", "remove", "TABLET001", "--yes"];
+    assert_eq!(without_rights(&agent, &remove, "").exit, 0);
 
     let theirs = without_rights(&agent, &["device", "list", "--account", "root"], "");
     assert!(theirs.out.is_empty() || theirs.exit == 1, "{theirs:?}");

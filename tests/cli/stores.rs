@@ -107,7 +107,7 @@ fn check_doctor_and_agent_agree_on_a_changed_store() {
         let started = start(folder.path());
         assert_eq!(started.exit, 3, "{case}: {started:?}");
         assert!(started.err.contains(said), "{case}: {started:?}");
-        let restored = twostep(&["store", "restore", &store], "");
+        let restored = twostep(&["store", "restore", "--yes", &store], "");
         assert_eq!(restored.exit == 0, cured, "{case}: {restored:?}");
         if cured {
             let checked = twostep(&["store", "check", &store], "");
@@ -125,7 +125,7 @@ fn older_copy(folder: &Path) {
     let (store, old) = (folder.join("twostep.db"), folder.join("old.db"));
     fs::copy(&store, &old).unwrap();
     // A change has to happen in between: a start alone leaves a copy as good as the file.
-    assert_eq!(twostep(&["store", "restore", store.to_str().unwrap()], "").exit, 0);
+    assert_eq!(twostep(&["store", "restore", "--yes", store.to_str().unwrap()], "").exit, 0);
     fs::rename(old, store).unwrap();
 }
 
@@ -219,7 +219,7 @@ fn a_restore_that_is_killed_is_done_by_the_next_one() {
         let copy = folder.path().join(format!("copy-{killed}.db"));
         fs::copy(&backup, &copy).unwrap();
         let arguments =
-            ["store", "restore", copy.to_str().unwrap(), "--key", key.to_str().unwrap()];
+            ["store", "restore", "--yes", copy.to_str().unwrap(), "--key", key.to_str().unwrap()];
         let mut first = command(TWOSTEP);
         let first = first.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
         let mut first = first.spawn().unwrap();

@@ -73,3 +73,44 @@ fn the_qr_code_has_its_own_black_and_white() {
         assert!(!plain.contains('\u{1b}'), "{plain}");
     }
 }
+
+#[test]
+fn commands_that_take_away_ask_first() {
+    let agent = Agent::start("");
+    agent.done(&["device", "add", "--account", "alice", "--serial", "ALICES001"], "");
+    let keys = agent.done(&["--json", "session", "keys", "list"], "").json();
+    let kid = keys["signing_keys"][0]["kid"].as_str().unwrap().to_owned();
+    let backup = agent.folder.path().join("backup.db");
+    let backup = backup.to_str().unwrap();
+    agent.done(&["store", "backup", backup], "");
+    let drop = format!("session keys drop {kid}");
+    let restore = format!("store restore {backup}");
+    let commands = [
+        &drop,
+        &restore,
+        "store restore --accept",
+        "clock accept",
+        "device remove ALICES001",
+        "account remove alice",
+    ];
+    for command in commands {
+        let piped = agent.run(&command.split(' ').collect::<Vec<_>>(), "yes\n");
+        let told = piped.err.contains("nothing was changed") && piped.err.contains("--yes");
+        assert!(piped.exit == 2 && told, "{command}: {piped:?}");
+        if tools::have("script") {
+            for typed in ["no\n", "\n", "y\n"] {
+                let left = at_a_terminal(&agent, command, typed);
+                let told =
+                    left.out.contains("Type yes:") && left.out.contains("nothing was changed");
+                assert!(left.exit == 2 && told, "{command}, {typed:?}: {left:?}");
+            }
+        }
+        agent.done(&["device", "show", "ALICES001"], "");
+    }
+    assert_eq!(agent.done(&["--json", "session", "keys", "list"], "").json(), keys);
+    if tools::have("script") {
+        let removed = at_a_terminal(&agent, "device remove ALICES001", "yes\n");
+        assert!(removed.exit == 0 && removed.out.contains("is removed"), "{removed:?}");
+    }
+    agent.done(&["account", "remove", "alice", "--yes"], "");
+}

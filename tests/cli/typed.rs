@@ -90,7 +90,7 @@ fn an_unprintable_name_is_refused_when_new_and_found_when_kept() {
     }
     // As a list spells it, or as it is.
     for account in ["jd\\u{ad}oe", "jd\u{ad}oe"] {
-        let ended = agent.run(&["account", "remove", account], "");
+        let ended = agent.run(&["account", "remove", account, "--yes"], "");
         assert_eq!(ended.exit, 1, "{ended:?}");
         assert!(ended.err.contains("no such account"), "{ended:?}");
     }

@@ -203,7 +203,7 @@ impl Round {
         }
         if !states.is_empty() && words.contains("store restore") && self.random.once_in(2) {
             self.note("… the remedy: store restore");
-            match self.place.run(&["store", "restore"], &store) {
+            match self.place.run(&["store", "restore", "--yes"], &store) {
                 Ended { exit: Some(0), .. } => return self.serve_restored(&states, false),
                 ended => {
                     self.note(format!("… which refuses: {}", ended.said.trim()));

@@ -118,13 +118,13 @@ impl Round {
         if self.random.once_in(4) {
             let after = Duration::from_micros(self.random.in_range(2_000..30_000));
             self.note(format!("… killed after {after:?}, and run again"));
-            self.place.run_killed(&["store", "restore"], path, after);
+            self.place.run_killed(&["store", "restore", "--yes"], path, after);
         }
-        let mut ended = self.place.run(&["store", "restore"], path);
+        let mut ended = self.place.run(&["store", "restore", "--yes"], path);
         if ended.exit != Some(0) && self.keys.len() > 1 && ended.said.contains("--key") {
             self.note("… refused; all sealing keys are put back");
             self.write_keys(&self.keys.clone());
-            ended = self.place.run(&["store", "restore"], path);
+            ended = self.place.run(&["store", "restore", "--yes"], path);
         }
         if ended.exit == Some(0) {
             Ok(())
@@ -210,7 +210,7 @@ impl Round {
     /// While an agent serves, a restore is refused and changes nothing.
     pub(crate) fn restore_under_the_agent(&mut self) -> Result<(), Fault> {
         self.note("restore while an agent serves");
-        let ended = self.place.run(&["store", "restore"], &self.place.store);
+        let ended = self.place.run(&["store", "restore", "--yes"], &self.place.store);
         if ended.exit == Some(0) {
             return Err(format!("a restore under an agent succeeds: {ended:?}"));
         }

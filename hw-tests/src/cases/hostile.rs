@@ -53,7 +53,7 @@ impl Bench {
             .ok()
             .and_then(|document| Some(document["device"]["serial"].as_str()?.to_owned()))
         {
-            self.agent.twostep(&["device", "remove", &serial])?.done()?;
+            self.agent.twostep(&["device", "remove", "--yes", &serial])?.done()?;
         }
         Ok(ran)
     }

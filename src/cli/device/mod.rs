@@ -11,6 +11,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 
 use crate::cli::console::{Console, existing_account};
+use crate::cli::meant::Meant;
 use crate::cli::output::{Failure, Report};
 use crate::cli::refusal::Task;
 use crate::device::DeviceState;
@@ -70,6 +71,8 @@ pub(super) enum Device {
     Remove {
         /// The device
         serial: SerialNumber,
+        #[command(flatten)]
+        meant: Meant,
     },
     /// Clear the lock and the failures of a device, on an administrator's word
     Unlock {
@@ -104,7 +107,8 @@ impl Device {
                     "Two consecutive codes put it in use again: twostep device activate {serial}"
                 )))
             }
-            Device::Remove { serial } => {
+            Device::Remove { serial, meant } => {
+                meant.sure(&format!("{serial} is removed for good, and its sessions are over"))?;
                 owner.remove_device(serial).await.map_err(not_changed)?;
                 let text = format!("{serial} is removed, and sessions opened with it are over.");
                 Ok(Report::new(json!({"removed": serial}), text))

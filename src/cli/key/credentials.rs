@@ -1,13 +1,12 @@
 //! `twostep key credentials`: what a key holds itself.
 
-use std::io::Write;
-
 use clap::Subcommand;
 use serde_json::json;
 
 use crate::cli::key::info::unexpected;
 use crate::cli::key::manage;
 use crate::cli::key::manage::Which;
+use crate::cli::meant::Meant;
 use crate::cli::output::{Failure, Report};
 use crate::cli::{prompt, words};
 use crate::usb::manage::{Answered, Task};
@@ -29,9 +28,8 @@ pub(in crate::cli) struct Delete {
     /// The id, or the beginning of it, as the list shows it
     #[arg(value_parser = hexadecimal)]
     id: String,
-    /// Do not ask whether it is meant
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    meant: Meant,
     #[command(flatten)]
     which: Which,
 }
@@ -66,10 +64,7 @@ async fn list(which: &Which) -> Result<Report, Failure> {
 
 impl Delete {
     async fn run(&self) -> Result<Report, Failure> {
-        if !self.yes && !prompt::is_terminal() {
-            return Err(Failure::bad_input("what is deleted from a key is gone for good")
-                .hint("If it is meant: --yes"));
-        }
+        self.meant.possible("what is deleted from a key is gone for good")?;
         let key = self.which.key().await?;
         let pin = prompt::pin(&format!("PIN of {key}"))?;
         let all = Task::Credentials { pin: pin.clone().into() };
@@ -89,20 +84,11 @@ impl Delete {
             )));
         }
         let what = format!("the credential of {} for {}", credential.user, credential.rp_id);
-        if !self.yes && !confirmed(&format!("Delete {what} from {key}, for good? Type yes:")) {
-            return Err(Failure::bad_input("nothing was deleted"));
-        }
+        self.meant.sure(&format!("{what} is deleted from {key}, for good"))?;
         let id = bytes(&credential.id).ok_or_else(none)?;
         manage::manage(&key, Task::DeleteCredential { pin: pin.into(), id }).await?;
         Ok(Report::new(json!({"key": key, "deleted": credential}), format!("Deleted {what}.")))
     }
-}
-
-fn confirmed(question: &str) -> bool {
-    let mut err = std::io::stderr().lock();
-    let _ = write!(err, "{question} ").and_then(|()| err.flush());
-    let mut typed = String::new();
-    std::io::stdin().read_line(&mut typed).is_ok() && typed.trim() == "yes"
 }
 
 fn hexadecimal(text: &str) -> Result<String, String> {
