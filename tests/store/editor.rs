@@ -58,7 +58,7 @@ pub(super) fn keyring() -> Keyring {
 /// The time at which the store of schema 5 was left.
 const LEFT: twostep::time::UnixTime = twostep::time::UnixTime(1_800_072_190);
 
-fn schema_5(path: &Path) {
+pub(super) fn schema_5(path: &Path) {
     let conn = Connection::open(path).unwrap();
     conn.execute_batch(include_str!("../vectors/store-schema-5.sql")).unwrap();
 }

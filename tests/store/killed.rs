@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use twostep::device::Leads;
-use twostep::store::sqlite::{Further, Restore, check_with, foreign_rows, restore_as};
+use twostep::store::sqlite::{Further, Restore, check, check_with, foreign_rows, restore_as};
 use twostep::store::{OpenError, SqliteStore};
 
-use super::editor::{keyring, lived_in, strings};
+use super::editor::{keyring, lived_in, schema_5, strings};
 use super::schema_steps::one_further;
 use super::{Folders, NOW, caller};
 use crate::power_cut::disk::{Disk, Files, Name};
@@ -159,5 +159,29 @@ async fn a_restore_cut_off_anywhere_is_done_by_the_next_one() {
         let found = check_with(path, &keyring()).unwrap();
         assert_eq!(found.problems, Vec::<String>::new(), "after {point} operations");
         assert_eq!((found.copy, found.devices), (false, whole.devices), "after {point} operations");
+    });
+}
+
+#[tokio::test]
+async fn a_migration_cut_off_anywhere_is_done_by_the_next_start() {
+    let folders = Folders::default();
+    let path = folders.new_path();
+    schema_5(&path);
+    let conn = Connection::open(&path).unwrap();
+    assert_eq!(strings(&conn, "PRAGMA journal_mode = WAL"), ["wal"]);
+    drop(conn);
+    let before = files_of(&path);
+    let whole = check(&path).unwrap();
+    let disk = Disk::watch(path.parent().unwrap());
+    drop(SqliteStore::open(&path).unwrap());
+    disk.unwatch();
+    let ends = every_end(&disk, &before);
+    println!("{} ends of a migration", ends.len());
+    look_at_each(&ends, |point, path| {
+        let opened = SqliteStore::open(path).map(drop);
+        assert!(opened.is_ok(), "after {point} operations: {opened:?}");
+        let found = check(path).unwrap();
+        assert_eq!(found.problems, Vec::<String>::new(), "after {point} operations");
+        assert_eq!(found.devices, whole.devices, "after {point} operations");
     });
 }
