@@ -134,7 +134,6 @@ impl World {
             at: now,
             off: compared.off,
             doubt: compared.doubt,
-            clock_was_set: compared.clock_was_set,
         })
     }
 }

@@ -193,7 +193,7 @@ impl Verifier {
             Some(Shown::InSync(device, reading)) => {
                 self.core.looks.in_sync(&device);
                 if let Some(reading) = reading {
-                    self.core.readings.accepted(reading);
+                    self.core.readings.keep(reading);
                 }
             }
             Some(Shown::Missed(miss)) => self.core.looks.ask(*miss),

@@ -173,13 +173,12 @@ impl Found {
     /// Passes on what a match says of the clock of its device.
     fn read(&self, device: &Device, found: FarMatch, now: UnixTime) {
         let Some((off, doubt)) = found.off else { return };
-        self.readings.missed(Reading {
+        self.readings.keep(Reading {
             serial: device.serial.clone(),
             batch: Batch::of(&device.serial),
             at: now,
             off,
             doubt,
-            clock_was_set: false,
         });
     }
 }

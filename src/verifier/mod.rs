@@ -53,7 +53,7 @@ pub(crate) use decide::Judgement;
 pub use diagnose::Diagnosed;
 pub use pair::Resynced;
 pub use passcode::{BadPasscode, BypassCode, Passcode};
-pub use readings::{Reading, ReadingOf};
+pub use readings::Reading;
 pub use revoke::Revoked;
 #[cfg(feature = "webauthn")]
 pub use security_keys::{BadCeremonyId, Begun, CeremonyId, SecurityKeys};

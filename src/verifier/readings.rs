@@ -26,17 +26,6 @@ pub struct Reading {
     pub off: f64,
     /// The standard deviation of `off`, in seconds.
     pub doubt: f64,
-    /// True if the clock was evidently set, so that `off` measures no drift.
-    pub clock_was_set: bool,
-}
-
-/// The code that a reading comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadingOf {
-    /// An accepted code.
-    Accepted,
-    /// A refused code that was found beyond the window.
-    Missed,
 }
 
 /// Readings that were not taken yet. At most [`MOST`]; later ones are dropped and counted, since
@@ -48,41 +37,33 @@ pub(crate) struct Readings {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    readings: Vec<(ReadingOf, Reading)>,
+    readings: Vec<Reading>,
     dropped: u64,
 }
 
 impl Reading {
     /// The reading that an accepted code made of this device.
     pub(crate) fn of(device: &Device, reading: ClockReading, at: UnixTime) -> Reading {
-        let ClockReading { off, doubt, clock_was_set } = reading;
+        let ClockReading { off, doubt, .. } = reading;
         let serial = device.serial.clone();
-        Reading { batch: Batch::of(&serial), serial, at, off, doubt, clock_was_set }
+        Reading { batch: Batch::of(&serial), serial, at, off, doubt }
     }
 }
 
 impl Readings {
-    /// Keeps the reading of an accepted code, once its acceptance is committed.
-    pub(crate) fn accepted(&self, reading: Reading) {
-        self.keep(ReadingOf::Accepted, reading);
-    }
-
-    /// Keeps the reading of a refused code that was found beyond the window.
-    pub(crate) fn missed(&self, reading: Reading) {
-        self.keep(ReadingOf::Missed, reading);
-    }
-
-    fn keep(&self, of: ReadingOf, reading: Reading) {
+    /// Keeps a reading: of an accepted code, once its acceptance is committed, or of a refused one
+    /// that was found beyond the window.
+    pub(crate) fn keep(&self, reading: Reading) {
         let is_number = reading.off.is_finite() && reading.doubt.is_finite();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if is_number && waiting.readings.len() < MOST {
-            waiting.readings.push((of, reading));
+            waiting.readings.push(reading);
         } else {
             waiting.dropped = waiting.dropped.saturating_add(1);
         }
     }
 
-    fn take(&self) -> Vec<(ReadingOf, Reading)> {
+    fn take(&self) -> Vec<Reading> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut waiting.readings)
     }
@@ -94,7 +75,7 @@ impl Readings {
 
 impl Verifier {
     /// The readings since the last call, oldest first.
-    pub fn take_readings(&self) -> Vec<(ReadingOf, Reading)> {
+    pub fn take_readings(&self) -> Vec<Reading> {
         self.core.readings.take()
     }
 
@@ -114,29 +95,29 @@ mod tests {
     fn reading(off: f64) -> Reading {
         let serial: SerialNumber = "AC26000014".parse().unwrap();
         let batch = Batch::of(&serial);
-        Reading { serial, batch, at: UnixTime(1), off, doubt: 12.0, clock_was_set: false }
+        Reading { serial, batch, at: UnixTime(1), off, doubt: 12.0 }
     }
 
     #[test]
     fn readings_wait_once_and_never_without_bound() {
         let readings = Readings::default();
         for _ in 0..MOST {
-            readings.accepted(reading(1.0));
+            readings.keep(reading(1.0));
         }
-        readings.missed(reading(2.0));
+        readings.keep(reading(2.0));
         let taken = readings.take();
         assert_eq!((taken.len(), readings.dropped()), (MOST, 1));
-        assert_eq!(taken[0], (ReadingOf::Accepted, reading(1.0)));
-        readings.missed(reading(2.0));
-        assert_eq!(readings.take(), [(ReadingOf::Missed, reading(2.0))]);
+        assert_eq!(taken[0], reading(1.0));
+        readings.keep(reading(2.0));
+        assert_eq!(readings.take(), [reading(2.0)]);
         assert_eq!(readings.take(), []);
     }
 
     #[test]
     fn a_reading_that_is_no_number_is_dropped() {
         let readings = Readings::default();
-        readings.accepted(reading(f64::NAN));
-        readings.missed(Reading { doubt: f64::INFINITY, ..reading(1.0) });
+        readings.keep(reading(f64::NAN));
+        readings.keep(Reading { doubt: f64::INFINITY, ..reading(1.0) });
         assert_eq!((readings.take().len(), readings.dropped()), (0, 2));
     }
 }

@@ -100,7 +100,7 @@ fn take(state: &State) -> Vec<Notice> {
     let now = state.verifier.clock().read().wall;
     let mut watch = state.fleet.watch();
     let mut notices: Vec<Notice> =
-        readings.iter().flat_map(|(_, reading)| watch.read(reading)).collect();
+        readings.iter().flat_map(|reading| watch.read(reading)).collect();
     notices.extend(watch.pass(now));
     notices
 }
