@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::otp::RatePrior;
 use crate::otp::filter::{Estimate, FASTEST, Filter, rounded};
 use crate::time::UnixTime;
 
@@ -52,15 +53,8 @@ pub struct Foretold {
     pub rate: f64,
     /// Standard deviation of the rate.
     pub rate_doubt: f64,
-}
-
-/// The rate of a clock before anything is measured, in parts per million.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RatePrior {
-    /// The mean.
-    pub rate: f64,
-    /// The standard deviation.
-    pub doubt: f64,
+    /// Time since the last measurement.
+    pub silent: Duration,
 }
 
 /// An accepted code as a measurement of the device's clock.
@@ -168,7 +162,8 @@ impl ClockModel {
         };
         let [offset, offset_doubt] = mean(|one| [one.offset, one.offset_variance]);
         let [rate, rate_doubt] = mean(|one| [one.rate, one.rate_variance]);
-        Foretold { offset, offset_doubt, rate, rate_doubt }
+        let silent = self.at.map_or(Duration::ZERO, |at| now.since(at));
+        Foretold { offset, offset_doubt, rate, rate_doubt, silent }
     }
 
     /// Learns from a success, at most once an hour. Returns what it said of the clock; none for the
@@ -301,14 +296,11 @@ impl Foretold {
     pub fn exactly(offset: f64) -> Foretold {
         Foretold { offset, ..Foretold::default() }
     }
-}
 
-impl RatePrior {
-    /// Crystals of hardware tokens.
-    pub const HARDWARE: RatePrior = RatePrior { rate: 0.0, doubt: 15.0 };
-
-    /// Clocks of phones and computers, which the network keeps right.
-    pub const APP: RatePrior = RatePrior { rate: 0.0, doubt: 2.0 };
+    /// True if the clock loses time by itself, so that its lag needs no setting to explain it.
+    pub(crate) fn runs_slow(&self) -> bool {
+        self.rate < -SLOW * self.rate_doubt
+    }
 }
 
 /// A model in a store: numbers without names, to keep the row short.
@@ -390,6 +382,10 @@ const RATE_DOUBT_OF_A_SETTING: f64 = 3.0;
 
 /// Weight of the third filter that only an erratic crystal earns.
 const ERRATIC: f64 = 0.9;
+
+/// Standard deviations of the rate beyond which a clock runs slow. Less than one: the doubt is also
+/// of what the rate may become, and clocks that are kept right have a rate near 0.
+const SLOW: f64 = 0.5;
 
 /// Mean time between reading a code and its arrival, in seconds.
 const MEAN_DELAY: f64 = 8.0;

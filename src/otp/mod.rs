@@ -11,6 +11,7 @@ mod filter;
 mod hotp;
 mod key;
 mod lanes;
+mod prior;
 #[cfg(feature = "verifier")]
 mod reading;
 mod resync;
@@ -26,10 +27,11 @@ pub use code::{BadCode, Code};
 pub use diagnose::{DAY, Expected, Explanation, Made, WEEK, YEAR_2000, as_stored, explain};
 #[cfg(test)]
 pub(crate) use drift::Measurement;
-pub use drift::{ClockModel, ClockReading, Drift, Foretold, RatePrior};
+pub use drift::{ClockModel, ClockReading, Drift, Foretold};
 pub(crate) use drift::{Evidence, Sample};
 pub use hotp::{CodePair, Counter, Hotp, LOOK_AHEAD, LOOK_BEHIND};
 pub use key::{Algorithm, Digits, Key, compressions};
+pub use prior::RatePrior;
 #[cfg(feature = "verifier")]
 pub use reading::{Encoding, SeedReading};
 pub use resync::{PairFound, Window};

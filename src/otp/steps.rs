@@ -1,15 +1,15 @@
 //! The steps at which a code is accepted at one moment.
 
 /// The steps at which a code is accepted at one moment: the expected one, one to three either side,
-/// and those around `T` if the device lags. At most nine.
+/// and those around `T` if the device lags without running slow. At most nine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepWindow {
     /// The expected step; negative before T0.
     pub(crate) centre: i128,
     /// Number of steps either side of it.
     pub(crate) half_width: u8,
-    /// `T`, where the device lags by more than a step: a lagging device cannot have shown those
-    /// codes yet, so a match there means that its owner set the clock.
+    /// `T`, where the device lags by more than a step and does not run slow: a lagging device
+    /// cannot have shown those codes yet, so a match there means that its owner set the clock.
     pub(crate) present: Option<u64>,
 }
 

@@ -3,7 +3,8 @@
 //! `T = floor((now − T0) / X)`. A device's clock drifts, so a code is looked for around the step
 //! that its clock is expected to show. If the device lags, `T` itself is searched as well: a
 //! lagging device cannot have shown those codes yet, so a match there means that its owner set the
-//! clock.
+//! clock. A clock that lags because it runs slow is a crystal that has no owner who sets it: it
+//! needs a pair after that.
 
 use std::time::Duration;
 
@@ -74,8 +75,10 @@ impl Totp {
     }
 
     /// The steps at which a code is accepted at `now`: the expected one, and as many either side as
-    /// the doubt of the clock and the delay of its owner ask for, one to three; and `T` with its
-    /// neighbours where the device lags by more than a step. `None` before `T0`.
+    /// the doubt of the clock and the delay of its owner ask for, one to three, and at least two
+    /// after two weeks without a measurement, in which clocks jump unseen; and `T` with its
+    /// neighbours where the device lags by more than a step and does not run slow. `None` before
+    /// `T0`.
     pub fn window(&self, now: UnixTime, clock: &Foretold) -> Option<StepWindow> {
         let (centre, place) = self.shown(now, clock.offset)?;
         let size = f64::from(self.step_size.0);
@@ -84,8 +87,10 @@ impl Totp {
             let reach = f64::from(steps) * size;
             place - doubt >= -reach && place + doubt < reach + size
         };
-        let half_width = (1..3).find(|steps| holds(*steps)).unwrap_or(3);
-        let present = self.step_at(now).filter(|_| clock.offset < -size);
+        let least = if clock.silent > QUIET { 2 } else { 1 };
+        let half_width = (least..3).find(|steps| holds(*steps)).unwrap_or(3);
+        let may_be_set = clock.offset < -size && !clock.runs_slow();
+        let present = self.step_at(now).filter(|_| may_be_set);
         Some(StepWindow { centre, half_width, present: present.map(|step| step.0) })
     }
 
@@ -305,6 +310,9 @@ const FAR_STEPS: u64 = 60;
 
 /// Standard deviations of the offset that a window holds.
 pub(crate) const DEVIATIONS: f64 = 3.3;
+
+/// Time without a measurement after which a clock may have jumped by a step or two unseen.
+const QUIET: Duration = Duration::from_secs(14 * 86_400);
 
 /// Variance of the owner's delay, in square seconds.
 pub(crate) const DELAY_VARIANCE: f64 = 30.0;

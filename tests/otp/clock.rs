@@ -206,7 +206,7 @@ proptest! {
             }
             prop_assert!(token.state().watermark >= before.watermark);
             let far = token.now.plus(Duration::from_secs(1 << 40));
-            for Foretold { offset, offset_doubt, rate, rate_doubt } in
+            for Foretold { offset, offset_doubt, rate, rate_doubt, .. } in
                 [token.foretold(), token.state().clock.foretell(far)]
             {
                 let numbers = [offset, offset_doubt, rate, rate_doubt];
@@ -316,7 +316,7 @@ fn the_doubt_of_a_clock_bounds_its_silence() {
 }
 
 fn assert_bounded(clock: &ClockModel, now: UnixTime) {
-    let Foretold { offset, offset_doubt, rate, rate_doubt } = clock.foretell(now);
+    let Foretold { offset, offset_doubt, rate, rate_doubt, .. } = clock.foretell(now);
     assert!([offset, offset_doubt, rate_doubt].iter().all(|n| n.is_finite()), "{clock:?}");
     assert!(rate.abs() <= 100.0, "{clock:?}");
     let totp = Totp::default();

@@ -2,6 +2,7 @@
 //! device's clock and each doubt of it.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use test_support::window;
 use twostep::otp::{Counter, Foretold, Hotp, Key, TimeStep, TimeStepSize, Totp, TotpMatch};
@@ -66,6 +67,49 @@ fn the_window_is_exact_for_every_step_size_and_t0() {
                 }
             }
         }
+    }
+}
+
+/// Clocks jump now and then, and nothing has been heard of a silent one.
+#[test]
+fn the_window_is_wider_after_two_weeks_without_a_code() {
+    let device = Device::new(30, 0);
+    for (days, seconds, least) in [(0, 0, 1), (14, 0, 1), (14, 1, 2), (400, 0, 2)] {
+        let silent = Duration::from_secs(days * 86_400 + seconds);
+        for (doubt, half_width) in [(0.1, least), (12.0, 2.max(least)), (60.0, 3)] {
+            for offset in [-301.0, 0.0, 77.5] {
+                let clock = Foretold { silent, ..known(offset, doubt) };
+                for now in 1_790_000_010..1_790_000_040 {
+                    device.assert_window(now, clock);
+                }
+                let found = (1_790_000_010..1_790_000_040)
+                    .map(|now| device.totp.window(UnixTime(now), &clock).unwrap().half_width());
+                assert_eq!(found.max(), Some(half_width), "{clock:?}");
+            }
+        }
+    }
+}
+
+/// A slow crystal lags by itself; only a clock that lags for another reason may have been set.
+#[test]
+fn the_time_itself_is_searched_unless_the_clock_runs_slow() {
+    let (device, now) = (Device::new(30, 0), 1_790_000_025);
+    for (offset, rate, rate_doubt, present) in [
+        (-150.0, 0.0, 0.0, true),
+        (-150.0, 0.0, 15.0, true),
+        (-150.0, -7.4, 15.0, true),
+        (-150.0, -7.6, 15.0, false),
+        (-150.0, -1.1, 2.0, false),
+        (-150.0, -0.9, 2.0, true),
+        (-150.0, 12.0, 0.5, true),
+        (-29.0, 12.0, 0.5, false),
+        (150.0, 0.0, 15.0, false),
+    ] {
+        let clock = Foretold { rate, rate_doubt, ..known(offset, 1.0) };
+        device.assert_window(now, clock);
+        let steps: Vec<u64> = device.totp.window(UnixTime(now), &clock).unwrap().steps().collect();
+        let far = steps.len() > 3;
+        assert_eq!(far, present, "{clock:?}: {steps:?}");
     }
 }
 

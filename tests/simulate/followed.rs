@@ -28,13 +28,16 @@ fn at_most(of_10_000: f64, failed: u64, of: u64, what: &str) {
     assert!(failed <= most + 3.0 * most.sqrt() + 1.0, "{what}: {failed} of {of} failed");
 }
 
-/// First tries fail at most this often of 10,000, with so many candidates around the expected
-/// step on average; intervals hold as often as they say.
+/// First tries fail at most this often of 10,000, with so many candidates on average; intervals
+/// hold as often as they say.
 fn holds(world: World, of_10_000: f64, candidates: f64) -> Tally {
     let what = format!("{world:?}");
     let tally = followed(world);
     at_most(of_10_000, tally.first_tries - tally.accepted, tally.first_tries, &what);
     assert!(tally.mean_candidates_around() <= candidates, "{what}: {tally:?}");
+    // Of few tokens, one more that lags without running slow counts.
+    let chance = 2.0 / f64::from(tokens()).sqrt();
+    assert!(tally.mean_candidates() <= candidates + chance, "{what}: {tally:?}");
     assert!(tally.most_candidates <= 9, "{what}: {tally:?}");
     at_most(700.0, tally.intervals - tally.within_95, tally.intervals, &what);
     at_most(20.0, tally.intervals - tally.within_9999, tally.intervals, &what);
@@ -53,7 +56,7 @@ fn tokens_in_use_are_followed_indoors_and_outdoors() {
         for usage in [Usage::DAILY, Usage::WEEKLY] {
             let indoors = holds(office(rate, usage), 1.0, 3.3);
             assert_eq!(indoors.admin_pairs, 0, "{indoors:?}");
-            holds(World { place: Place::Outdoors, ..office(rate, usage) }, 2.0, 4.0);
+            holds(World { place: Place::Outdoors, ..office(rate, usage) }, 2.0, 4.5);
         }
     }
 }
@@ -76,7 +79,7 @@ fn rare_use_is_followed_best_from_a_known_setting() {
 #[test]
 fn owners_mend_what_jumps_and_idle_times_break() {
     for (usage, clock_set, of_10_000) in
-        [(Usage::DAILY, false, 3.0), (Usage::WEEKLY, false, 10.0), (Usage::MONTHLY, true, 30.0)]
+        [(Usage::DAILY, false, 3.0), (Usage::WEEKLY, false, 10.0), (Usage::MONTHLY, true, 20.0)]
     {
         let world = World { jumps: 0.2, idle: 0.2, clock_set, ..office(NORMAL, usage) };
         let tally = holds(world, of_10_000, 5.5);
