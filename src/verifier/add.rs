@@ -58,7 +58,7 @@ pub enum NewFactor {
 pub struct ClockFacts {
     /// Time at which its maker set it.
     pub set_at: Option<UnixTime>,
-    /// The rate of its kind, as devices of its batch have it.
+    /// The rate of its kind. None: that of its batch, where enough devices of it are known.
     pub rate: Option<RatePrior>,
 }
 
@@ -122,6 +122,7 @@ impl Verifier {
             None => generated_serial(new.factor.word())?,
         };
         let (new, serial, sealer) = (&new, &serial, &sealer);
+        let clock = self.with_rate(clock, new).await?;
         let decided = self.decide(&new.account, |seen, now| async move {
             self.may_give(authority).await?;
             if let Some(seen) = &seen {
@@ -132,6 +133,19 @@ impl Verifier {
             self.judge_addition(&addition, sealer).await
         });
         Ok(decided.await?.0)
+    }
+
+    /// The facts with the rate of the batch, for a token that has a serial number of its own.
+    async fn with_rate(&self, clock: ClockFacts, new: &NewDevice) -> Result<ClockFacts, Error> {
+        match (&new.serial, &new.factor) {
+            (Some(serial), NewFactor::Totp { parameters, seed: Some(_) })
+                if clock.rate.is_none() =>
+            {
+                let rate = self.rate_of_batch(serial, parameters).await?;
+                Ok(ClockFacts { rate, ..clock })
+            }
+            _ => Ok(clock),
+        }
     }
 
     async fn judge_addition(
