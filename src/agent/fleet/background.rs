@@ -3,10 +3,12 @@
 //! A reading never waits for the watch: the verifier keeps readings in memory, and the watch takes
 //! them every few seconds. A survey reads the store page by page.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::agent::fleet::Asked;
 use crate::agent::state::{Shared, State};
 use crate::fleet::{Notice, Survey, Surveyor, Token, Watch};
 use crate::id::AccountId;
@@ -29,7 +31,7 @@ pub(in crate::agent) async fn run(state: Shared) {
     loop {
         let done = tokio::select! {
             _ = reads.tick() => read(&state, &mut kept).await,
-            _ = surveys.tick() => survey_all(&state).await,
+            _ = surveys.tick() => survey_for_metrics(&state).await,
         };
         if let Err(error) = done {
             tracing::error!(%error, "the tokens' clocks are not watched now");
@@ -50,6 +52,31 @@ pub(in crate::agent) async fn survey(
     sees: impl Fn(&AccountId) -> bool,
 ) -> Result<Survey, Error> {
     let _one_at_a_time = state.fleet.surveying.lock().await;
+    made(state, within, sees).await
+}
+
+/// Surveys all tokens, or answers with the survey before: see [`Asked::is_recent`].
+pub(in crate::agent) async fn survey_all(
+    state: &State,
+    within: Duration,
+) -> Result<Arc<Survey>, Error> {
+    let _one_at_a_time = state.fleet.surveying.lock().await;
+    if let Some(recent) = state.fleet.recent(within) {
+        return Ok(recent);
+    }
+    let began = Instant::now();
+    let survey = Arc::new(made(state, within, |_| true).await?);
+    let (took, kept) = (began.elapsed(), Arc::clone(&survey));
+    state.fleet.keep(Asked { survey: kept, within, took, made: Instant::now() });
+    Ok(survey)
+}
+
+/// Reads the store page by page.
+async fn made(
+    state: &State,
+    within: Duration,
+    sees: impl Fn(&AccountId) -> bool,
+) -> Result<Survey, Error> {
     let now = state.verifier.clock().read().wall;
     let mut surveyor = Surveyor::new(now, within);
     let mut after = None;
@@ -65,7 +92,7 @@ pub(in crate::agent) async fn survey(
     }
 }
 
-async fn survey_all(state: &State) -> Result<(), Error> {
+async fn survey_for_metrics(state: &State) -> Result<(), Error> {
     state.fleet.surveyed(survey(state, WITHIN, |_| true).await?);
     Ok(())
 }

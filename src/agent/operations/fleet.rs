@@ -1,8 +1,9 @@
 //! The fleet of tokens: how their clocks are, and whose is off. For administrators.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::agent::access::{Caller, Denied, Failure};
+use crate::agent::access::{Caller, Denied, Failure, Scope};
 use crate::agent::config::Role;
 use crate::agent::fleet;
 use crate::agent::state::State;
@@ -10,7 +11,7 @@ use crate::fleet::{Survey, Suspicion};
 
 /// The fleet as the caller sees it.
 pub(crate) struct FleetDrift {
-    pub(crate) survey: Survey,
+    pub(crate) survey: Arc<Survey>,
     /// The days within which tokens that need attention are listed.
     pub(crate) within_days: u32,
     /// The alarm that is not over.
@@ -19,7 +20,8 @@ pub(crate) struct FleetDrift {
     pub(crate) is_synchronised: bool,
 }
 
-/// Surveys the tokens of the accounts that the caller sees.
+/// Surveys the tokens of the accounts that the caller sees. Of a large fleet the answer may be
+/// seconds old: `Survey::at` tells.
 pub(crate) async fn drift(
     state: &State,
     caller: &Caller,
@@ -32,7 +34,12 @@ pub(crate) async fn drift(
     }
     caller.place.page().await;
     let within = Duration::from_secs(u64::from(within_days) * 86_400);
-    let survey = fleet::survey(state, within, |account| caller.sees(account)).await?;
+    let survey = match caller.scope {
+        Scope::All => fleet::survey_all(state, within).await?,
+        Scope::Only { .. } => {
+            Arc::new(fleet::survey(state, within, |account| caller.sees(account)).await?)
+        }
+    };
     Ok(FleetDrift {
         survey,
         within_days,
