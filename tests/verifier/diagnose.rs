@@ -150,6 +150,34 @@ async fn a_diagnosis_changes_nothing_but_its_allowance() {
     world.verifier.resync(&held.serial, both(&pair), Window::Admin).await.unwrap();
 }
 
+/// On one async thread, which a search on it would hold from its beginning to its end.
+#[tokio::test]
+async fn sign_ins_go_on_beside_a_diagnosis() {
+    let world = World::new();
+    let (held, busy) = (world.active("alice").await, world.counting("bob").await);
+    let pair = ["123456", "654321"].map(|code| code.parse::<Code>().unwrap());
+    let ended = std::cell::Cell::new(false);
+    let diagnosis = async {
+        world.verifier.diagnose(&held.serial, both(&pair), |_| true).await.unwrap();
+        ended.set(true);
+    };
+    let sign_ins = async {
+        let mut beside = 0;
+        for counter in 2.. {
+            let code = busy.code_at_step(counter);
+            // Of a code that occurs twice nearby the later place is taken.
+            let _ = world.verifier.verify_code(&busy.account, &busy.serial, code).await;
+            if ended.get() {
+                break;
+            }
+            beside += 1;
+        }
+        beside
+    };
+    let ((), beside) = tokio::join!(diagnosis, sign_ins);
+    assert!(beside >= 10, "{beside} sign-ins during the diagnosis");
+}
+
 #[tokio::test]
 async fn ten_diagnoses_an_hour_spend_no_pairs_and_survive_a_restart() {
     let world = World::new();
