@@ -9,7 +9,7 @@ use crate::cli::console::{Console, existing_account};
 use crate::cli::meant::Meant;
 use crate::cli::output::{Failure, Report, plain};
 use crate::cli::refusal::Task;
-use crate::cli::{device, words};
+use crate::cli::{device, known, words};
 use crate::id::AccountId;
 use crate::wire;
 
@@ -58,6 +58,7 @@ impl Account {
                 Ok(Report::new(json!({"accounts": accounts}), text))
             }
             Account::Show { account } => {
+                known::account(console, account).await?;
                 let devices = client.all_devices(Some(account), None).await.map_err(failed)?;
                 let text = if devices.is_empty() {
                     format!("{} has no devices.", plain(account.as_str()))
@@ -67,6 +68,7 @@ impl Account {
                 Ok(Report::new(json!({"account": account, "devices": devices}), text))
             }
             Account::Remove { account, meant } => {
+                known::account(console, account).await?;
                 let name = plain(account.as_str());
                 meant.sure(&format!("{name} is removed, with all its devices and sessions"))?;
                 client.remove_account(account).await.map_err(failed)?;
@@ -74,6 +76,7 @@ impl Account {
                 Ok(Report::new(json!({"removed": account}), text))
             }
             Account::Bypass { account, ttl } => {
+                known::account(console, account).await?;
                 let ttl = ttl.map(Duration::from_secs);
                 let bypass = client.bypass(account, ttl).await.map_err(failed)?;
                 let (until, name) = (words::at(Some(bypass.expires_at)), plain(account.as_str()));

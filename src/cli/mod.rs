@@ -19,6 +19,7 @@ mod exported;
 mod fleet;
 mod generate;
 mod key;
+mod known;
 mod login;
 mod meant;
 mod output;

@@ -10,7 +10,7 @@ use crate::cli::console::{Console, existing_account};
 use crate::cli::output::{Exit, Failure, Report, plain};
 use crate::cli::refusal::Task;
 use crate::cli::signing_key::SigningKey;
-use crate::cli::{prompt, words};
+use crate::cli::{known, prompt, words};
 use crate::id::{AccountId, SerialNumber};
 use crate::wire::{Context, Introspected, Mfa, RevokeSessions};
 
@@ -37,6 +37,10 @@ pub(super) enum Session {
         /// Only those opened with this device
         #[arg(long)]
         serial: Option<SerialNumber>,
+        /// For an account that the agent does not know too: sessions without MFA have no other
+        /// trace
+        #[arg(long)]
+        force: bool,
     },
     /// Manage the keys that sign sessions
     #[command(subcommand)]
@@ -47,8 +51,12 @@ impl Session {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
         match self {
             Session::Show { token, audience } => show(console, token, audience.as_deref()).await,
-            Session::Revoke { account, before, serial } => {
+            Session::Revoke { account, before, serial, force } => {
+                let named = account.as_ref().filter(|_| !force);
                 let account = console.account(account.as_ref())?;
+                if named.is_some() {
+                    known::account(console, &account).await?;
+                }
                 // The agent reads the time: a wrong one is told in its words.
                 let which = RevokeSessions {
                     issued_before: before.clone(),

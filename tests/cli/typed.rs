@@ -180,3 +180,34 @@ fn a_file_that_is_a_directory_is_said_to_be_one() {
         "{ended:?}"
     );
 }
+
+#[test]
+fn an_unknown_account_is_told_with_the_nearest() {
+    let agent = Agent::start("");
+    for account in ["alice", "alicia", "bob"] {
+        agent.done(&["device", "add", "--account", account], "");
+    }
+    for command in [
+        &["session", "revoke", "--account", "alcie"][..],
+        &["device", "list", "--account", "alcie"],
+        &["account", "show", "alcie"],
+        &["account", "remove", "alcie", "--yes"],
+        &["account", "bypass", "alcie"],
+    ] {
+        let unknown = agent.run(command, "");
+        assert!(unknown.exit == 1 && unknown.out.is_empty(), "{command:?}: {unknown:?}");
+        assert!(
+            unknown.err.contains("no such account: alcie") && unknown.err.contains("alice"),
+            "{command:?}: {unknown:?}"
+        );
+        assert!(!unknown.err.contains("bob"), "{command:?}: {unknown:?}");
+    }
+    let far = agent.run(&["account", "show", "mallory"], "");
+    assert!(far.exit == 1 && far.err.contains("twostep account list"), "{far:?}");
+    let forced = ["session", "revoke", "--account", "carol", "--force"];
+    assert!(agent.done(&forced, "").out.contains("Sessions of carol"), "sessions without MFA");
+    agent.done(&["session", "revoke", "--account", "bob"], "");
+    // An account without devices is one all the same.
+    agent.done(&["session", "revoke", "--account", "carol"], "");
+    assert_eq!(agent.done(&["account", "show", "carol"], "").out, "carol has no devices.\n");
+}

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::cli::console::Console;
 use crate::cli::output::{Failure, Report};
 use crate::cli::refusal::Task;
-use crate::cli::words;
+use crate::cli::{known, words};
 use crate::device::{DeviceState, MfaKind};
 use crate::id::AccountId;
 use crate::wire::{Attestation, Device};
@@ -17,6 +17,9 @@ pub(super) async fn list(
 ) -> Result<Report, Failure> {
     let devices = console.client().all_devices(account, state).await;
     let devices = devices.map_err(console.failing(Task::Other))?;
+    if let (Some(account), true) = (account, devices.is_empty()) {
+        known::account(console, account).await?;
+    }
     let text = table(&devices, account.is_none());
     let none = devices
         .is_empty()
