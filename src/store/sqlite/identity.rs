@@ -113,7 +113,12 @@ pub(super) fn read(conn: &Connection) -> Result<Identity, Fault> {
     let bytes: Option<Option<Vec<u8>>> =
         conn.prepare_cached(sql::IDENTITY)?.query_row([], |row| row.get(0)).optional()?;
     let identity = bytes.flatten().and_then(|bytes| Identity::decode(&bytes));
-    identity.ok_or_else(|| Fault::Corrupt("the store's identity is missing or damaged".to_owned()))
+    identity.ok_or_else(missing)
+}
+
+/// The fault of a store that must have an identity.
+pub(super) fn missing() -> Fault {
+    Fault::Corrupt("the store's identity is missing or damaged".to_owned())
 }
 
 pub(super) fn write(conn: &Connection, identity: &Identity) -> rusqlite::Result<()> {

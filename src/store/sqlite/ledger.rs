@@ -147,10 +147,16 @@ impl Ledger {
         moving.versions.truncate(mark.versions);
     }
 
+    /// The sum, sealed for the identity that the transaction reaches; none of a store that is
+    /// locked.
+    pub(super) fn sealed(&self, identity: &Identity) -> Result<Option<Vec<u8>>, Fault> {
+        let (key, state) = (self.key(), self.bound_to(identity));
+        key.as_ref().map(|key| sum::seal(key, &state, &self.moving().sum)).transpose()
+    }
+
     /// Writes the sum, at the end of a transaction that moved the identity.
     pub(super) fn write(&self, conn: &Connection, identity: &Identity) -> Result<(), Fault> {
-        let Some(key) = &*self.key() else { return Ok(()) };
-        let sealed = sum::seal(key, &self.bound_to(identity), &self.moving().sum)?;
+        let Some(sealed) = self.sealed(identity)? else { return Ok(()) };
         conn.prepare_cached(sql::ROWS_SUM_MOVE)?.execute([sealed])?;
         Ok(())
     }

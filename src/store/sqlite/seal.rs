@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use super::chain::Chain;
 use super::fault::Fault;
 use super::identity::Identity;
+use super::row::stored;
 use super::{chain, identity, read, sql};
 use crate::store::{ChainEnd, ChainId, Links, MacKey};
 
@@ -69,6 +70,60 @@ impl Log {
         Links::after(chain.head.clone(), self.identity.store, Some(chain.head.number))
     }
 
+    /// Sees the beginnings of the chains where a part of the transaction has moved them.
+    pub(super) fn look_again(&mut self, conn: &Connection) -> Result<(), Fault> {
+        self.chains = chain::all(conn)?;
+        Ok(())
+    }
+
+    /// Moves the end of a chain. The end of the first one is written with the rest of its row.
+    pub(super) fn move_head(
+        &mut self,
+        conn: &Connection,
+        from: &ChainEnd,
+        to: &ChainEnd,
+    ) -> Result<(), Fault> {
+        if from.number == 0 || to.chain != ChainId::FIRST {
+            chain::move_head(conn, from, to)?;
+        }
+        if from.number == 0 {
+            self.look_again(conn)?;
+        }
+        if let Some(chain) = self.chains.iter_mut().find(|known| known.id == to.chain) {
+            chain.head = to.clone();
+        }
+        Ok(())
+    }
+
+    /// Goes on by one transaction.
+    pub(super) fn advance(&mut self) -> Result<(), Fault> {
+        if self.identity == Identity::none() {
+            return Err(identity::missing());
+        }
+        self.identity = self.identity.next();
+        Ok(())
+    }
+
+    /// Writes the row that each transaction moves: the identity, the end of the first chain, the
+    /// sum of the rows and, with a key, the seal.
+    pub(super) fn write(
+        &self,
+        conn: &Connection,
+        sum: Option<Vec<u8>>,
+        key: Option<&MacKey>,
+    ) -> Result<(), Fault> {
+        let (head, seal) = (self.head(ChainId::FIRST), key.map(|key| self.seal(key)));
+        let row = (stored(head.number), head.hash, self.identity.encode(), sum, seal);
+        conn.prepare_cached(sql::LOG_MOVE)?.execute(row)?;
+        Ok(())
+    }
+
+    fn seal(&self, key: &MacKey) -> Vec<u8> {
+        let parts = self.sealed_parts();
+        let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+        [&self.count()[..], &key.mac(&parts)].concat()
+    }
+
     fn count(&self) -> [u8; 4] {
         u32::try_from(self.chains.len()).unwrap_or(u32::MAX).to_be_bytes()
     }
@@ -88,10 +143,7 @@ impl Log {
 
 /// Seals the chains as they are now, at the end of a transaction.
 pub(super) fn write(conn: &Connection, key: &MacKey) -> Result<(), Fault> {
-    let log = Log::read(conn)?;
-    let parts = log.sealed_parts();
-    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-    let seal = [&log.count()[..], &key.mac(&parts)].concat();
+    let seal = Log::read(conn)?.seal(key);
     conn.prepare_cached(sql::AUDIT_SEAL_MOVE)?.execute([seal])?;
     Ok(())
 }

@@ -272,6 +272,9 @@ statements! {
         FROM audit_chain WHERE id >= 1 ORDER BY id";
     AUDIT_SEAL = "SELECT seal FROM audit_chain WHERE id = 1";
     AUDIT_SEAL_MOVE = "UPDATE audit_chain SET seal = ?1 WHERE id = 1";
+    /// The row that each transaction moves.
+    LOG_MOVE = "UPDATE audit_chain SET head = ?1, head_hash = ?2, identity = ?3,
+        rows_sum = coalesce(?4, rows_sum), seal = coalesce(?5, seal) WHERE id = 1";
     AUDIT_CLOSE = "UPDATE audit_chain SET closed = head WHERE id >= 1";
     AUDIT_BASE_MOVE = "UPDATE audit_chain SET base = ?2, base_hash = ?3 WHERE id = ?1";
     IDENTITY = "SELECT identity FROM audit_chain WHERE id = 1";

@@ -29,7 +29,7 @@ impl Transaction<'_> {
         works: &[Work],
         cell: &StoreCell,
     ) -> Result<(Outcomes, Option<Identity>), Fault> {
-        let log = Log::read(self.conn)?;
+        let mut log = Log::read(self.conn)?;
         if let [Work::Unlock(..)] = works
             && cell.keys().is_some()
             && log.is_sealed()
@@ -62,19 +62,20 @@ impl Transaction<'_> {
                 other => self.tended(other, key),
             })?);
         }
-        if *links.last() != begin {
-            chain::move_head(self.conn, &begin, links.last())?;
-        }
         if !outcomes.iter().any(changes) && marked.is_none() {
             return Ok((outcomes, None));
         }
-        let identity = identity::advance(self.conn)?;
-        ledger.write(self.conn, &identity)?;
-        // A seal that does not fit stays until a row says so.
-        if let Some(key) = key.filter(|_| !broken || marked.is_some()) {
-            seal::write(self.conn, key)?;
+        if works.iter().any(|work| matches!(work, Work::Expire { .. })) {
+            log.look_again(self.conn)?;
         }
-        Ok((outcomes, Some(identity)))
+        if *links.last() != begin {
+            log.move_head(self.conn, &begin, links.last())?;
+        }
+        log.advance()?;
+        // A seal that does not fit stays until a row says so.
+        let key = key.filter(|_| !broken || marked.is_some());
+        log.write(self.conn, ledger.sealed(&log.identity)?, key)?;
+        Ok((outcomes, Some(log.identity)))
     }
 
     /// Takes back what a piece of work has done, unless it succeeds. A fault of the connection ends
