@@ -30,7 +30,9 @@ fn every_statement_finds_its_rows_by_an_index() {
     let mut seen = 0;
     for (name, sql) in statements() {
         let plan = plan(&conn, sql);
-        let walks = plan.iter().any(|step| step.starts_with("SCAN") && step != CONSTANT);
+        // The rows of a subquery are found by steps of their own.
+        let of_found = |step: &str| step == CONSTANT || step.starts_with("SCAN (subquery");
+        let walks = plan.iter().any(|step| step.starts_with("SCAN") && !of_found(step));
         assert_eq!(walks, WHOLE_TABLES.contains(name), "{name}: {plan:#?}");
         // Sorting is for pages: the index gives every other order.
         let sorts = plan.iter().any(|step| step.contains("TEMP B-TREE FOR ORDER BY"));

@@ -8,8 +8,8 @@
 macro_rules! row {
     (accounts) => {
         "'account', id, revision, generation, revoked_before, removed, devices, active, body, \
-         (SELECT group_concat(serial || ' ' || state, ' ' ORDER BY serial) FROM devices \
-         WHERE account = id)"
+         (SELECT group_concat(serial || ' ' || state, ' ') FROM \
+         (SELECT serial, state FROM devices WHERE account = id ORDER BY serial))"
     };
     (devices) => {
         "'device', serial, revision, account, state, kind, created_at, body, seed, seed_key, \
