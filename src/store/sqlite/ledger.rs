@@ -82,6 +82,7 @@ impl Ledger {
 
     /// Gives a connection the functions that its statements use:
     ///
+    /// * `row_keyed()` is 1 once the store is unlocked: rows of another one have no tags;
     /// * `row_moved(tag, kind, place, version, columns…)` is the new tag of a row, whose old one
     ///   leaves the sum;
     /// * `row_gone(tag, kind, place)` takes the tag of a deleted row out of the sum;
@@ -100,6 +101,7 @@ impl Ledger {
             let flags = FunctionFlags::SQLITE_UTF8;
             conn.create_scalar_function(name, -1, flags, move |context| function(&ledger, context))
         };
+        define("row_keyed", |ledger, _| Ok(Value::Integer(i64::from(ledger.key().is_some()))))?;
         define("row_moved", Ledger::row_moved)?;
         define("row_gone", Ledger::row_gone)?;
         define(

@@ -1,7 +1,8 @@
 //! The tables whose rows decide, and what their tags cover.
 //!
 //! A tag is a MAC over the table, the place of the row in it, its version and all columns. Triggers
-//! of the connection that writes keep the tags, so that no statement can forget one.
+//! of the connection that writes keep the tags, so that no statement can forget one; a
+//! statement may bring a new tag itself.
 
 /// The arguments of `row_moved` and `row_intact` behind the tag, for a row of this table: the kind
 /// of row, its place, its version (a number that only rises, or NULL), and all other columns.
@@ -12,8 +13,17 @@ macro_rules! row {
          (SELECT serial, state FROM devices WHERE account = id ORDER BY serial))"
     };
     (devices) => {
-        "'device', serial, revision, account, state, kind, created_at, body, seed, seed_key, \
-         fingerprint"
+        row!(devices, "revision", "body")
+    };
+    // A device whose revision and body are about to become these.
+    (devices, $revision:literal, $body:literal) => {
+        concat!(
+            "'device', serial, ",
+            $revision,
+            ", account, state, kind, created_at, ",
+            $body,
+            ", seed, seed_key, fingerprint"
+        )
     };
     (tombstones) => {
         "'tombstone', number, NULL, serial, fingerprint, body"
@@ -116,15 +126,15 @@ macro_rules! tables {
             place: $place,
             triggers: concat!(
                 "CREATE TEMP TRIGGER ", stringify!($name), "_added AFTER INSERT ON main.",
-                stringify!($name), " BEGIN UPDATE ", stringify!($name),
+                stringify!($name), " WHEN row_keyed() BEGIN UPDATE ", stringify!($name),
                 " SET tag = row_moved(NULL, ", row!($name), ") WHERE ", $key, "; ",
                 $(set_changed!($set),)? "END;
                 CREATE TEMP TRIGGER ", stringify!($name), "_changed AFTER UPDATE ON main.",
-                stringify!($name), " WHEN new.tag IS old.tag BEGIN UPDATE ", stringify!($name),
+                stringify!($name), " WHEN row_keyed() AND new.tag IS old.tag BEGIN UPDATE ", stringify!($name),
                 " SET tag = row_moved(tag, ", row!($name), ") WHERE ", $key, "; ",
                 $(set_changed!($set),)? "END;
                 CREATE TEMP TRIGGER ", stringify!($name), "_gone AFTER DELETE ON main.",
-                stringify!($name), " BEGIN SELECT row_gone(old.tag, '", $kind, "', old.", $place,
+                stringify!($name), " WHEN row_keyed() BEGIN SELECT row_gone(old.tag, '", $kind, "', old.", $place,
                 "); ", $(set_changed!($set),)? "END;"
             ),
             covers: row!($name),

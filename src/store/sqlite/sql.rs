@@ -77,7 +77,11 @@ statements! {
         ?7, ?8, ?9)";
     DEVICE_UPDATE = "UPDATE devices SET state = ?2, kind = ?3, revision = revision + 1,
         created_at = ?4, body = ?5 WHERE serial = ?1";
-    DEVICE_UPDATE_BODY = "UPDATE devices SET revision = revision + 1, body = ?2 WHERE serial = ?1";
+    /// Each judged code runs it: it brings its own tag, which saves what the trigger costs.
+    DEVICE_UPDATE_BODY = concat!(
+        "UPDATE devices SET revision = revision + 1, body = ?2, tag = row_moved(tag, ",
+        row!(devices, "revision + 1", "?2"), ") WHERE serial = ?1"
+    );
     DEVICE_DELETE = "DELETE FROM devices WHERE serial = ?1";
     /// Lists of devices take the same parameters: after, limit, account or the range of a prefix,
     /// state, kind, not used since, drift of at least. Last use and drift are read from the body:
