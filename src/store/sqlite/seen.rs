@@ -1,11 +1,30 @@
 //! Versions of rows that were read or written by this process.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// The latest version of each row by its place. Bounded: beyond [`MOST`] rows no further one is
 /// remembered.
 #[derive(Default)]
-pub(super) struct Seen(HashMap<u64, u64>);
+pub(super) struct Seen(HashMap<u64, u64, BuildHasherDefault<Hashed>>);
+
+/// A place is a hash under a key already, and is not hashed again.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, place: u64) {
+        self.0 = place;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl Seen {
     /// Remembers a version; false if a later one was seen.
