@@ -29,10 +29,18 @@ impl Introspector {
         signed: &SignedContext,
         audience: &str,
     ) -> Result<Option<AnyContext>, Error> {
-        let Some(context) = self.validated(signed, audience).await? else { return Ok(None) };
-        let common = context.common();
         let store = self.verifier.store();
-        let seen = store.account(&common.account).await?;
+        let (context, seen) = match self.validated_in_one(signed, audience).await? {
+            Some((context, seen)) => (context, Some(seen)),
+            None => {
+                let Some(context) = self.validated(signed, audience).await? else {
+                    return Ok(None);
+                };
+                let seen = store.account(&context.common().account).await?;
+                (context, seen)
+            }
+        };
+        let common = context.common();
         if store.session_revoked(&common.session_id).await? {
             return Ok(None);
         }
@@ -68,6 +76,23 @@ impl Introspector {
             device_generation: context.device_generation,
             session_id: context.common.session_id,
         }))
+    }
+
+    /// The content of a valid token with its account, if the keys that were read last turn out to
+    /// be those of the moment at which the account is read.
+    async fn validated_in_one(
+        &self,
+        signed: &SignedContext,
+        audience: &str,
+    ) -> Result<Option<(AnyContext, AccountSnapshot)>, Error> {
+        let now = self.verifier.now().await?;
+        let Some(keys) = self.issuer.last_keys() else { return Ok(None) };
+        let validator = self.issuer.validator_by(&keys, audience).remembering(0);
+        let Ok(context) = validator.validate_any_at(signed, now) else { return Ok(None) };
+        let seen = self.verifier.store().account(&context.common().account).await?;
+        Ok(seen
+            .filter(|seen| seen.control_version == keys.version)
+            .map(|seen| (context, seen)))
     }
 
     /// The content of a token that is valid at the guarded time, as far as it can tell by itself.

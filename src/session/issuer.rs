@@ -14,7 +14,7 @@ use crate::session::{
     Amr, Common, ContextWithoutMfa, JwkSet, LONGEST_LIFETIME, SHORTEST_LIFETIME, SessionContext,
     SignedContext, SigningAlgorithm, SigningKeyInfo, Validator, claims,
 };
-use crate::store::Action;
+use crate::store::{Action, Committed};
 use crate::time::UnixTime;
 use crate::verifier::{Error, KeyProof, Verified, Verifier};
 
@@ -123,7 +123,8 @@ impl Issuer {
             user_verified: verified.key().is_some_and(|key| key.user_verified),
             device_generation: verified.device_generation(),
         };
-        Ok((self.sign(claims::MFA, &Claims::from(&context)).await?, context))
+        let keys = self.keys.load_since(verified.control_version()).await?;
+        Ok((keys.sign(claims::MFA, &Claims::from(&context))?, context))
     }
 
     /// Issues a context without MFA: it names the account only.
@@ -137,11 +138,13 @@ impl Issuer {
         audience: &str,
     ) -> Result<(SignedContext, ContextWithoutMfa), Error> {
         let now = self.verifier.now().await?;
-        let marks = self.verifier.record(account, Action::SessionWithoutMfa).await?;
+        let Committed { marks, control_version } =
+            self.verifier.record(account, Action::SessionWithoutMfa).await?;
         let common =
             self.common(account, audience, above(now, marks.revoked_before), marks.generation)?;
         let context = ContextWithoutMfa { common };
-        Ok((self.sign(claims::WITHOUT_MFA, &Claims::from(&context)).await?, context))
+        let keys = self.keys.load_since(control_version).await?;
+        Ok((keys.sign(claims::WITHOUT_MFA, &Claims::from(&context))?, context))
     }
 
     /// The public keys, for validators.
@@ -157,6 +160,11 @@ impl Issuer {
         Ok(self.keys.load().await?.current.as_ref().map(|key| key.kid.clone()))
     }
 
+    /// The keys that were read last.
+    pub(super) fn last_keys(&self) -> Option<Arc<Cached>> {
+        self.keys.cached()
+    }
+
     /// A validator of this issuer's contexts for `audience`, with the keys of this moment.
     ///
     /// # Errors
@@ -165,8 +173,12 @@ impl Issuer {
     pub async fn validator(&self, audience: &str) -> Result<Validator, Error> {
         // The validator goes on from what its clock shows now.
         self.verifier.now().await?;
-        Ok(Validator::new(self.jwks().await?, &self.name, audience)
-            .with_clock(self.verifier.clock()))
+        Ok(self.validator_by(&*self.keys.load().await?, audience))
+    }
+
+    /// A validator with these keys.
+    pub(super) fn validator_by(&self, keys: &Cached, audience: &str) -> Validator {
+        Validator::new(keys.public.clone(), &self.name, audience).with_clock(self.verifier.clock())
     }
 
     /// All signing keys, newest first.

@@ -34,6 +34,9 @@ pub struct SigningKeyInfo {
 }
 
 /// The signing keys of a store, cached while the store's control version stays the same.
+///
+/// A version that came with another answer of the store serves as well as one that is read for this:
+/// keys that are at least as new are those of that moment, or of a later one.
 pub(super) struct SigningKeys {
     verifier: Verifier,
     algorithm: SigningAlgorithm,
@@ -41,7 +44,7 @@ pub(super) struct SigningKeys {
 }
 
 pub(super) struct Cached {
-    version: u64,
+    pub(super) version: u64,
     pub(super) records: Vec<SigningKeyRecord>,
     pub(super) public: JwkSet,
     pub(super) current: Option<CurrentKey>,
@@ -73,6 +76,19 @@ impl SigningKeys {
         }
         self.rotate(&self.verifier, self.algorithm).await?;
         self.read().await
+    }
+
+    /// The keys as they were at a commit that left the control data at this version, or later.
+    pub(super) async fn load_since(&self, version: u64) -> Result<Arc<Cached>, Error> {
+        match self.cached().filter(|keys| keys.version >= version && keys.current.is_some()) {
+            Some(keys) => Ok(keys),
+            None => self.load().await,
+        }
+    }
+
+    /// The keys that were read last; they may be replaced or dropped by now.
+    pub(super) fn cached(&self) -> Option<Arc<Cached>> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Replaces the current key by a new one. The old one goes on verifying.
@@ -138,14 +154,8 @@ impl SigningKeys {
         // Read the version before the keys: a change in between makes the cache look old, never
         // new.
         let version = self.verifier.store().control_version().await?;
-        if let Some(cached) = self
-            .cached
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .filter(|cached| cached.version == version)
-        {
-            return Ok(Arc::clone(cached));
+        if let Some(cached) = self.cached().filter(|cached| cached.version == version) {
+            return Ok(cached);
         }
         let sealer = self.verifier.keys().await?;
         let records = self.verifier.store().signing_keys().await?;

@@ -6,7 +6,7 @@
 
 use crate::device::{Refusal, Verdict};
 use crate::id::{AccountId, SerialNumber};
-use crate::store::{AccountSnapshot, Action, Change, Commit, Conflict, Event, Marks, Write};
+use crate::store::{AccountSnapshot, Action, Change, Commit, Committed, Conflict, Event, Write};
 use crate::time::UnixTime;
 use crate::verifier::looks::{Miss, Place};
 use crate::verifier::readings::Reading;
@@ -75,7 +75,8 @@ impl<T> Judgement<T> {
 
 impl Verifier {
     /// Decides something about an account: loads it, judges it, commits, and tries again if it has
-    /// moved meanwhile. Returns the answer, and the account's marks from the deciding transaction.
+    /// moved meanwhile. Returns the answer, and the store's one: the account's marks and the control
+    /// version of the deciding transaction.
     ///
     /// An error of `judge` changes nothing. A refusal among them takes its way through the store's
     /// writer all the same; other errors are answered at once. Decisions about one account queue
@@ -84,7 +85,7 @@ impl Verifier {
         &self,
         account: &AccountId,
         judge: impl Fn(Option<AccountSnapshot>, UnixTime) -> F,
-    ) -> Result<(T, Marks), Error>
+    ) -> Result<(T, Committed), Error>
     where
         F: Future<Output = Result<Judgement<T>, Error>>,
     {
@@ -113,10 +114,14 @@ impl Verifier {
         Ok(contend(attempt).await??.0)
     }
 
-    /// Writes an audit event that depends on nothing. Returns the account's marks from the same
-    /// transaction.
+    /// Writes an audit event that depends on nothing. Returns the answer of the store, with the
+    /// account's marks from the same transaction.
     #[cfg(feature = "session")]
-    pub(crate) async fn record(&self, account: &AccountId, action: Action) -> Result<Marks, Error> {
+    pub(crate) async fn record(
+        &self,
+        account: &AccountId,
+        action: Action,
+    ) -> Result<Committed, Error> {
         let recorded = self.decide(account, |_, now| {
             let event = self.event(now, action.clone()).account(account);
             std::future::ready(Ok(Judgement::change(Vec::new(), vec![event], ())))
@@ -131,9 +136,9 @@ impl Verifier {
     }
 
     /// Commits a change that was judged. `None` means that it must be judged again.
-    pub(super) async fn commit(&self, change: Change) -> Result<Option<Marks>, Error> {
+    pub(super) async fn commit(&self, change: Change) -> Result<Option<Committed>, Error> {
         match self.write(change).await? {
-            Commit::Committed(committed) => Ok(Some(committed.marks)),
+            Commit::Committed(committed) => Ok(Some(committed)),
             Commit::Conflict(Conflict::SerialTaken) => {
                 Err(Error::AlreadyExists("another device has this serial number"))
             }
@@ -173,7 +178,7 @@ impl Verifier {
         &self,
         account: Option<&AccountId>,
         judgement: Judgement<T>,
-    ) -> Result<Option<Result<(T, Marks), Error>>, Error> {
+    ) -> Result<Option<Result<(T, Committed), Error>>, Error> {
         let Judgement { writes, audit, answer, counted, shown } = judgement;
         let replay = Target::of_replay(&writes, &audit).zip(audit.first().map(|event| event.at));
         let (refusals, replay) = (&self.core.refusals, replay.filter(|_| answer.is_err()));
@@ -182,7 +187,7 @@ impl Verifier {
         let folds = replay.as_ref().is_some_and(|(target, at)| refusals.folds(*at, target));
         let audit = if folds { Vec::new() } else { audit };
         let change = Change { account: account.cloned(), writes, audit };
-        let Some(marks) = self.commit(change).await? else { return Ok(None) };
+        let Some(committed) = self.commit(change).await? else { return Ok(None) };
         match replay {
             Some((target, at)) if folds => refusals.count(at, target),
             Some((target, at)) => refusals.wrote(at, target),
@@ -199,7 +204,7 @@ impl Verifier {
             Some(Shown::Missed(miss)) => self.core.looks.ask(*miss),
             None => {}
         }
-        Ok(Some(answer.map(|answer| (answer, marks))))
+        Ok(Some(answer.map(|answer| (answer, committed))))
     }
 }
 

@@ -147,7 +147,7 @@ impl Verifier {
         if decided.is_err() {
             work.top_up(Work::of_pair(pair.window), &self.core.counters, &self.core.decoy);
         }
-        decided.map(|((device, proof), marks)| (device, proof.committed(marks)))
+        decided.map(|((device, proof), committed)| (device, proof.committed(committed)))
     }
 
     /// Refuses a pair that is not to be judged.

@@ -2,7 +2,7 @@
 
 use crate::device::{Device, MfaKind};
 use crate::id::{AccountId, SerialNumber};
-use crate::store::Marks;
+use crate::store::Committed;
 use crate::time::UnixTime;
 
 /// Proof that one verification succeeded and was committed.
@@ -26,6 +26,8 @@ pub struct Verified {
     revoked_before: Option<UnixTime>,
     device_generation: u64,
     key: Option<KeyProof>,
+    #[cfg(feature = "session")]
+    control_version: u64,
 }
 
 /// The statements of a security key beyond possession.
@@ -86,6 +88,12 @@ impl Verified {
         self.device_generation
     }
 
+    /// The version of the store's control data in the transaction that decided.
+    #[cfg(feature = "session")]
+    pub(crate) fn control_version(&self) -> u64 {
+        self.control_version
+    }
+
     /// The statements of a security key beyond possession; none for other kinds.
     pub fn key(&self) -> Option<KeyProof> {
         self.key
@@ -105,18 +113,20 @@ impl Proof {
         }
     }
 
-    /// The proof once it is committed, with the account's marks from the same transaction.
-    pub(super) fn committed(self, marks: Marks) -> Verified {
+    /// The proof once it is committed, with what the store answered.
+    pub(super) fn committed(self, committed: Committed) -> Verified {
         let Proof { account, serial, kind, at, revoked_before, device_generation, key } = self;
         Verified {
             account,
             serial,
             kind,
             at,
-            generation: marks.generation,
-            revoked_before: marks.revoked_before.max(revoked_before),
+            generation: committed.marks.generation,
+            revoked_before: committed.marks.revoked_before.max(revoked_before),
             device_generation,
             key,
+            #[cfg(feature = "session")]
+            control_version: committed.control_version,
         }
     }
 }

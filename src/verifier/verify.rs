@@ -61,7 +61,7 @@ impl Verifier {
         if let Err(Error::Refused(_)) = decided {
             work.top_up(Work::CODE, &self.core.counters, &self.core.decoy);
         }
-        decided.map(|(proof, marks)| proof.committed(marks))
+        decided.map(|(proof, committed)| proof.committed(committed))
     }
 
     /// Refuses an account that the caller may not know of like one that does not exist, at the same

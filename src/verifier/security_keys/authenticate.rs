@@ -101,7 +101,7 @@ impl SecurityKeys {
         if let Err(Error::Refused(_)) = decided {
             self.top_up();
         }
-        decided.map(|(proof, marks)| proof.committed(marks))
+        decided.map(|(proof, committed)| proof.committed(committed))
     }
 
     /// Spends on a refusal what the most expensive code would have cost.
