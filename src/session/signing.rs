@@ -35,8 +35,8 @@ pub struct SigningKeyInfo {
 
 /// The signing keys of a store, cached while the store's control version stays the same.
 ///
-/// A version that came with another answer of the store serves as well as one that is read for this:
-/// keys that are at least as new are those of that moment, or of a later one.
+/// A version that came with another answer of the store serves as well as one that is read for
+/// this: keys that are at least as new are those of that moment, or of a later one.
 pub(super) struct SigningKeys {
     verifier: Verifier,
     algorithm: SigningAlgorithm,

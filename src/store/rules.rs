@@ -67,6 +67,11 @@ impl Counts {
             .map(|(account, (devices, active))| (account.as_str(), *devices, *active))
     }
 
+    /// True for an account of which a device was added, removed or moved.
+    pub(super) fn has(&self, account: &str) -> bool {
+        self.0.contains_key(account)
+    }
+
     fn count(&mut self, account: &str, devices: i64, active: i64) {
         let counts = self.0.entry(account.to_owned()).or_default();
         *counts = (counts.0 + devices, counts.1 + active);

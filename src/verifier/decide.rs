@@ -75,8 +75,8 @@ impl<T> Judgement<T> {
 
 impl Verifier {
     /// Decides something about an account: loads it, judges it, commits, and tries again if it has
-    /// moved meanwhile. Returns the answer, and the store's one: the account's marks and the control
-    /// version of the deciding transaction.
+    /// moved meanwhile. Returns the answer, and the store's one: the account's marks and the
+    /// control version of the deciding transaction.
     ///
     /// An error of `judge` changes nothing. A refusal among them takes its way through the store's
     /// writer all the same; other errors are answered at once. Decisions about one account queue

@@ -10,7 +10,7 @@ use test_support::world::{Held, both};
 use twostep::otp::Window;
 use twostep::secret::Secret;
 use twostep::store::sqlite::{authenticated, check_with, foreign_rows};
-use twostep::store::{Change, Commit, Keyring, SqliteStore, Store, Write};
+use twostep::store::{Keyring, SqliteStore, Store};
 use twostep::verifier::{Authority, Error, Limits, Verifier};
 
 use super::Folders;
@@ -56,7 +56,7 @@ pub(super) fn keyring() -> Keyring {
 }
 
 /// The time at which the store of schema 5 was left.
-const LEFT: twostep::time::UnixTime = twostep::time::UnixTime(1_800_072_190);
+pub(super) const LEFT: twostep::time::UnixTime = twostep::time::UnixTime(1_800_072_190);
 
 pub(super) fn schema_5(path: &Path) {
     let conn = Connection::open(path).unwrap();
@@ -365,38 +365,6 @@ async fn no_edit_without_the_sealing_key_goes_unseen() {
         }
         editor.conn.execute_batch("ROLLBACK TO edit; RELEASE edit").unwrap();
     }
-}
-
-/// A device that keeps its state is written by a statement that brings the new tag itself.
-#[tokio::test]
-async fn a_tag_that_a_statement_brings_is_of_the_new_row() {
-    let folders = Folders::default();
-    let (path, older) = (folders.new_path(), folders.new_path());
-    lived_in(&path, &older).await;
-    let verifier = verifier(&path);
-    verifier.ready().await.unwrap();
-    let store = verifier.store();
-    let look = Connection::open(&path).unwrap();
-    let tags = || strings(&look, "SELECT hex(tag) FROM devices ORDER BY serial");
-    let mut written = 0;
-    for name in ["alice", "bob", "dave", "erin", "mallory"].repeat(2) {
-        let account = name.parse().unwrap();
-        for enrolled in store.account(&account).await.unwrap().unwrap().devices {
-            let (before, mut device) = (tags(), enrolled.device);
-            device.last_used_at = Some(LEFT.plus(Duration::from_secs(written)));
-            let (wanted, writes) =
-                (device.clone(), vec![Write::UpdateDevice { seen: enrolled.revision, device }]);
-            let change = Change { account: None, writes, audit: Vec::new() };
-            assert!(matches!(store.commit(change).await.unwrap(), Commit::Committed(_)));
-            let moved = tags().iter().zip(&before).filter(|(is, was)| is != was).count();
-            assert_eq!(moved, 1, "{name}");
-            assert_eq!(foreign_rows(&look, &keyring()).unwrap(), Vec::<String>::new());
-            let seen = store.account(&account).await.unwrap().unwrap();
-            assert_eq!(seen.device(&wanted.serial).unwrap().device, wanted);
-            written += 1;
-        }
-    }
-    assert!(written >= 6, "{written} devices");
 }
 
 /// Answers of a store that decisions stand on, of all accounts, items, keys and values of the

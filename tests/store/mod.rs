@@ -13,6 +13,7 @@ mod killed;
 mod objects;
 mod plans;
 mod replaced;
+mod retagged;
 mod schema_steps;
 mod strays;
 

@@ -127,6 +127,7 @@ impl Applying<'_> {
         let (id, columns) = (account.id.as_str(), AccountColumns::of(account)?);
         let AccountColumns { generation, revoked_before, removed, body } = columns;
         let values = (id, stored(seen.0), generation, revoked_before, removed, body);
+        let _ = self.look_at(id)?;
         self.one(Conflict::Revision, sql::ACCOUNT_UPDATE, values)
     }
 
@@ -157,7 +158,7 @@ impl Applying<'_> {
         let (serial, account) = (device.serial.as_str(), device.account.as_str());
         let alike = read::fingerprints_alike(self.conn, fingerprint)?;
         imports::is_free(self.conn, serial, &alike)?;
-        if self.find::<i64>(sql::ACCOUNT_IS_THERE, [account])?.is_none() {
+        if !self.look_at(account)? {
             return Err(Fault::Conflict(Conflict::Revision));
         }
         let tombstones = read::tombstones(self.conn, serial, &alike)?;
@@ -185,6 +186,7 @@ impl Applying<'_> {
             // four.
             return self.run(sql::DEVICE_UPDATE_BODY, (serial, body));
         }
+        let _ = self.look_at(&account)?;
         self.run(
             sql::DEVICE_UPDATE,
             (serial, state(device.state), kind(device)?, stored(device.created_at.0), body),
@@ -196,6 +198,7 @@ impl Applying<'_> {
     fn remove_device(&mut self, seen: Revision, tombstone: &Tombstone) -> Result<(), Fault> {
         let serial = tombstone.serial.as_str();
         let (account, was, fingerprint) = self.standing(serial, seen)?;
+        let _ = self.look_at(&account)?;
         self.mark(&account, serial, Some(tombstone.revoked_before), tombstone.generation)?;
         self.run(sql::TOMBSTONE_INSERT, (serial, fingerprint, to_json(tombstone)?))?;
         self.run(sql::REVISION_FLOOR_RAISE, [stored(seen.0)])?;
@@ -212,6 +215,7 @@ impl Applying<'_> {
 
     /// Without a tombstone: nothing of it was ever consumed.
     fn drop_unused(&mut self, serial: &str, account: &str, revision: i64) -> Result<(), Fault> {
+        let _ = self.look_at(account)?;
         self.run(sql::REVISION_FLOOR_RAISE, [revision])?;
         self.run(sql::DEVICE_DELETE, [serial])?;
         self.counts.removed(account, DeviceState::Pending);
@@ -289,6 +293,16 @@ impl Applying<'_> {
         }
     }
 
+    /// True if the account is there; a fault if it is not as it was left. Once its devices have
+    /// moved it was looked at, and its tag is behind until it is counted.
+    fn look_at(&self, account: &str) -> Result<bool, Fault> {
+        let found = match self.counts.has(account) {
+            true => Some(1),
+            false => read::intact::<i64>(self.conn, account, sql::ACCOUNT_IS_THERE, [account])?,
+        };
+        Ok(found.is_some())
+    }
+
     /// The account, state and fingerprint of a device that is still at that revision.
     fn standing(
         &self,
@@ -296,11 +310,11 @@ impl Applying<'_> {
         seen: Revision,
     ) -> Result<(String, DeviceState, Option<[u8; 32]>), Fault> {
         let mut statement = self.conn.prepare_cached(sql::DEVICE_STANDING)?;
-        let standing: Option<(String, String, Option<[u8; 32]>)> = statement
-            .query_row((serial, stored(seen.0)), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .optional()?;
-        let (account, state, fingerprint) = standing.ok_or(Fault::Conflict(Conflict::Revision))?;
-        Ok((account, parsed("a device's state", &state)?, fingerprint))
+        let mut rows = statement.query((serial, stored(seen.0)))?;
+        let row = rows.next()?.ok_or(Fault::Conflict(Conflict::Revision))?;
+        see_intact(row, 3, serial)?;
+        let (account, state): (String, String) = (row.get(0)?, row.get(1)?);
+        Ok((account, parsed("a device's state", &state)?, row.get(2)?))
     }
 
     fn expect(&self, sql: &str, id: &str, seen: Revision) -> Result<(), Fault> {

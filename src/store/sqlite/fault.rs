@@ -36,6 +36,12 @@ impl From<rusqlite::Error> for Fault {
             | IntegralValueOutOfRange(..)
             | InvalidColumnType(..)
             | Utf8Error(..) => Fault::Corrupt(error.to_string()),
+            // A trigger of ours has found a row that is not twostep's.
+            SqliteFailure(failure, _)
+                if failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER =>
+            {
+                Fault::Corrupt(error.to_string())
+            }
             SqliteFailure(failure, _)
                 if matches!(
                     failure.code,

@@ -7,7 +7,9 @@
 use rusqlite::{Connection, OptionalExtension, Params};
 
 use super::fault::Fault;
-use super::row::{AccountColumns, from_json, imported_account, kind, state, stored, to_json};
+use super::row::{
+    AccountColumns, from_json, imported_account, kind, see_intact, state, stored, to_json,
+};
 use super::{read, sql};
 use crate::device::Device;
 use crate::store::{
@@ -193,9 +195,7 @@ fn settle_account(conn: &Connection, account: &str) -> Result<(), Fault> {
 /// Makes a staged row a row of devices. The account's revision rises by one for each, as readers
 /// count it before.
 fn move_row(conn: &Connection, number: i64) -> Result<(), Fault> {
-    let (body, at): (String, i64) = conn
-        .prepare_cached(sql::STAGED_BODY)?
-        .query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (body, at) = staged(conn, number)?;
     let device: Device = from_json("a staged device", &body)?;
     let account = imported_account(&device.account, at);
     let columns = AccountColumns::of(&account)?;
@@ -205,12 +205,24 @@ fn move_row(conn: &Connection, number: i64) -> Result<(), Fault> {
         sql::ACCOUNT_INSERT,
         (id, columns.generation, columns.revoked_before, columns.removed, &columns.body),
     )?;
+    let _ = read::intact::<i64>(conn, "an account", sql::ACCOUNT_IS_THERE, [id])?;
     let created_at = stored(device.created_at.0);
     let values = (number, state(device.state), kind(&device)?, created_at);
     run(conn, sql::STAGED_MOVE, values)?;
     run(conn, sql::STAGED_DELETE, [number])?;
     let active = i64::from(device.state == crate::device::DeviceState::Active);
     run(conn, sql::ACCOUNT_COUNT_DEVICES, (id, 1, active))
+}
+
+/// The body of a staged row, and the time of its import.
+fn staged(conn: &Connection, number: i64) -> Result<(String, i64), Fault> {
+    let mut statement = conn.prepare_cached(sql::STAGED_BODY)?;
+    let mut rows = statement.query([number])?;
+    let row = rows
+        .next()?
+        .ok_or_else(|| Fault::Corrupt("a staged device is gone".to_owned()))?;
+    see_intact(row, 2, "a staged device")?;
+    Ok((row.get(0)?, row.get(1)?))
 }
 
 /// Settles all imports in one transaction; those that are not published end.

@@ -119,7 +119,7 @@ impl Table {
 
 macro_rules! tables {
     ($($name:ident: $kind:literal, place $place:literal, row $key:literal
-        $(, set $set:ident)?;)*) => {
+        $(, $vetted:ident)? $(, set $set:ident)?;)*) => {
         &[$(Table {
             name: stringify!($name),
             kind: $kind,
@@ -129,16 +129,39 @@ macro_rules! tables {
                 stringify!($name), " WHEN row_keyed() BEGIN UPDATE ", stringify!($name),
                 " SET tag = row_moved(NULL, ", row!($name), ") WHERE ", $key, "; ",
                 $(set_changed!($set),)? "END;
+                ", $(vetted!($name, $key, $vetted),)? "
                 CREATE TEMP TRIGGER ", stringify!($name), "_changed AFTER UPDATE ON main.",
-                stringify!($name), " WHEN row_keyed() AND new.tag IS old.tag BEGIN UPDATE ", stringify!($name),
-                " SET tag = row_moved(tag, ", row!($name), ") WHERE ", $key, "; ",
+                stringify!($name), " WHEN row_keyed() AND new.tag IS old.tag BEGIN UPDATE ",
+                stringify!($name), " SET tag = row_moved(tag, ", row!($name), ") WHERE ",
+                $key, "; ",
                 $(set_changed!($set),)? "END;
                 CREATE TEMP TRIGGER ", stringify!($name), "_gone AFTER DELETE ON main.",
-                stringify!($name), " WHEN row_keyed() BEGIN SELECT row_gone(old.tag, '", $kind, "', old.", $place,
-                "); ", $(set_changed!($set),)? "END;"
+                stringify!($name), " WHEN row_keyed() BEGIN SELECT row_gone(old.tag, '", $kind,
+                "', old.", $place, "); ", $(set_changed!($set),)? "END;"
             ),
             covers: row!($name),
         }),*]
+    };
+}
+
+/// Refuses to tag a row anew that is not as twostep left it: its other columns would count as
+/// twostep's own. A statement that brings the tag itself has looked.
+macro_rules! vetted {
+    ($table:ident, $key:literal, vetted) => {
+        concat!(
+            "CREATE TEMP TRIGGER ",
+            stringify!($table),
+            "_vetted BEFORE UPDATE ON main.",
+            stringify!($table),
+            " WHEN row_keyed() AND new.tag IS old.tag BEGIN SELECT RAISE(ABORT, \
+             'a row was changed by another program') FROM ",
+            stringify!($table),
+            " WHERE ",
+            $key,
+            " AND ",
+            intact!($table),
+            " <> 1; END;"
+        )
     };
 }
 
@@ -159,23 +182,23 @@ macro_rules! set_changed {
 }
 
 /// The tables, in the order in which a store is adopted: the control row is last, since it covers
-/// the sets of keys.
+/// the sets of keys. An account is looked at before its devices move: its tag covers their states.
 pub(super) const TABLES: &[Table] = tables! {
     accounts: "account", place "id", row "rowid = new.rowid";
-    devices: "device", place "serial", row "number = new.number";
-    tombstones: "tombstone", place "number", row "number = new.number";
+    devices: "device", place "serial", row "number = new.number", vetted;
+    tombstones: "tombstone", place "number", row "number = new.number", vetted;
     fingerprint_aliases: "fingerprint alias", place "alias",
-        row "alias = new.alias AND fingerprint = new.fingerprint";
-    imports: "import", place "number", row "number = new.number";
-    staged: "staged device", place "serial", row "number = new.number";
-    single_use: "single-use item", place "id", row "number = new.number";
-    revoked_sessions: "revoked session", place "id", row "id = new.id";
+        row "alias = new.alias AND fingerprint = new.fingerprint", vetted;
+    imports: "import", place "number", row "number = new.number", vetted;
+    staged: "staged device", place "serial", row "number = new.number", vetted;
+    single_use: "single-use item", place "id", row "number = new.number", vetted;
+    revoked_sessions: "revoked session", place "id", row "id = new.id", vetted;
     device_marks: "device mark", place "serial",
-        row "account = new.account AND serial = new.serial";
-    signing_keys: "signing key", place "kid", row "number = new.number", set signing_keys;
-    api_keys: "API key", place "id", row "number = new.number", set api_keys;
-    named_values: "value", place "name", row "name = new.name";
-    control: "control row", place "id", row "id = new.id";
+        row "account = new.account AND serial = new.serial", vetted;
+    signing_keys: "signing key", place "kid", row "number = new.number", vetted, set signing_keys;
+    api_keys: "API key", place "id", row "number = new.number", vetted, set api_keys;
+    named_values: "value", place "name", row "name = new.name", vetted;
+    control: "control row", place "id", row "id = new.id", vetted;
 };
 
 /// The table whose row covers the sets of keys.

@@ -42,7 +42,7 @@ statements! {
     ACCOUNT_IS_AT = "SELECT 1 FROM accounts WHERE id = ?1 AND revision = ?2";
     ACCOUNT_COUNT_DEVICES = "UPDATE accounts SET revision = revision + 1, devices = devices + ?2,
         active = active + ?3 WHERE id = ?1";
-    ACCOUNT_IS_THERE = "SELECT 1 FROM accounts WHERE id = ?1";
+    ACCOUNT_IS_THERE = concat!("SELECT 1, ", intact!(accounts), " FROM accounts WHERE id = ?1");
     CONTROL_AND_MARKS = concat!(
         "SELECT 0, version, NULL, ", intact!(control), " FROM control WHERE id = 1
         UNION ALL SELECT 1, generation, revoked_before, ", intact!(accounts), "
@@ -61,8 +61,10 @@ statements! {
             AND import IN (SELECT number FROM imports WHERE state = 'published')";
     DEVICE_WITH_SERIAL = "SELECT 1 FROM devices WHERE serial = ?1";
     DEVICE_IS_AT = "SELECT 1 FROM devices WHERE serial = ?1 AND revision = ?2";
-    DEVICE_STANDING = "SELECT account, state, fingerprint FROM devices WHERE serial = ?1 AND
-        revision = ?2";
+    DEVICE_STANDING = concat!(
+        "SELECT account, state, fingerprint, ", intact!(devices), " FROM devices
+        WHERE serial = ?1 AND revision = ?2"
+    );
     DEVICE_WITH_FINGERPRINT = "SELECT 1 FROM devices WHERE fingerprint = ?1";
     DEVICE_WITH_FINGERPRINT_IS = "SELECT serial FROM devices WHERE fingerprint = ?1
         UNION ALL SELECT serial FROM staged WHERE fingerprint = ?1
@@ -150,8 +152,12 @@ statements! {
     STAGED_OF_IMPORT = "SELECT number FROM staged WHERE import = ?1 LIMIT ?2";
     STAGED_OF_ACCOUNT = "SELECT number FROM staged WHERE account = ?1
         AND import IN (SELECT number FROM imports WHERE state = 'published')";
-    STAGED_BODY = "SELECT body, (SELECT staged_at FROM imports WHERE imports.number = staged.import)
-        FROM staged WHERE number = ?1";
+    STAGED_BODY = concat!(
+        "SELECT body, (SELECT staged_at FROM imports WHERE imports.number = staged.import),
+        ", intact!(staged), " = 1 AND
+            (SELECT ", intact!(imports), " = 1 FROM imports WHERE imports.number = staged.import)
+        FROM staged WHERE number = ?1"
+    );
     STAGED_MOVE = "INSERT INTO devices
         (serial, account, state, kind, revision, created_at, body, seed, seed_key, fingerprint)
         SELECT serial, account, ?2, ?3, revision, ?4, body, seed, seed_key, fingerprint
