@@ -329,13 +329,14 @@ impl Device {
         Device { state: DeviceState::Disabled, ..self.clone() }.with_sessions_revoked(now)
     }
 
-    /// The device after an administrator cleared lock and failures, and vouched for the codes that
-    /// a restore had left in doubt.
+    /// The device after an administrator cleared lock, failures and spent pairs, and vouched for
+    /// the codes that a restore had left in doubt.
     #[must_use]
     pub fn unlocked(&self) -> Device {
         let state =
             if self.state == DeviceState::Locked { DeviceState::Active } else { self.state };
-        let mut device = Device { state, throttle: Throttle::default(), ..self.clone() };
+        let (throttle, pairs) = (Throttle::default(), PairAllowance::default());
+        let mut device = Device { state, throttle, pairs, ..self.clone() };
         if let Factor::Totp(totp) = &mut device.factor {
             totp.doubtful = None;
         }

@@ -33,7 +33,7 @@ impl Verifier {
         self.change_device(serial, Some(authority), action, Device::deactivated).await
     }
 
-    /// Clears a device's lock and failures, on an administrator's word.
+    /// Clears a device's lock, its failures and its spent pairs, on an administrator's word.
     ///
     /// # Errors
     /// As [`rename`](Verifier::rename).

@@ -300,3 +300,19 @@ async fn wrong_pairs_an_hour_are_five_a_caller_thirty_a_device() {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn an_administrator_gives_spent_pairs_back() {
+    let world = World::new();
+    let held = world.active("alice").await;
+    let wrong = [held.wrong(world.now()), held.code(world.now())];
+    for spent in 0..6 {
+        let refusal =
+            refused(world.verifier.resync(&held.serial, both(&wrong), Window::Owner).await);
+        assert_eq!(refusal == Refusal::NoMatch, spent < 5, "{refusal:?}");
+    }
+    world.verifier.unlock(&held.serial).await.unwrap();
+    world.pass(90);
+    let pair = held.pair(world.now());
+    world.verifier.resync(&held.serial, both(&pair), Window::Owner).await.unwrap();
+}

@@ -74,7 +74,7 @@ pub(super) enum Device {
         #[command(flatten)]
         meant: Meant,
     },
-    /// Clear the lock and the failures of a device, on an administrator's word
+    /// Clear the lock, the failures and the spent pairs of a device, on an administrator's word
     Unlock {
         /// The device
         serial: SerialNumber,

@@ -160,7 +160,10 @@ fn at_login_by_pair(reason: &Reason) -> Words {
         ),
         Reason::Throttled | Reason::PairsSpent => said(
             "the session was refused: too many pairs of codes were tried for this device",
-            &["An administrator's pairs are counted apart: twostep device resync SERIAL"],
+            &[
+                "An administrator's pairs are counted apart: twostep device resync SERIAL",
+                PAIRS_BACK,
+            ],
         ),
         Reason::ClockWentBack => said(CLOCK_WENT_BACK, &CATCH_UP),
         Reason::UnknownDevice | Reason::SeveralDevices => {
@@ -202,7 +205,7 @@ fn at_resync(reason: &Reason) -> Words {
         }
         Reason::Throttled | Reason::PairsSpent => said(
             "too many pairs of codes were tried for this device",
-            &["An administrator's pairs are counted apart: run it as root"],
+            &["An administrator's pairs are counted apart: run it as root", PAIRS_BACK],
         ),
         Reason::NotActive => said(
             "the device is pending or disabled, or shows no codes",
@@ -236,6 +239,8 @@ const fn hints(hints: &'static [&'static str]) -> Words {
 }
 
 const NEXT_PAIR: &str = "Wait for a new code, then give that one and the next.";
+
+const PAIRS_BACK: &str = "An administrator also gives all pairs back: twostep device unlock SERIAL";
 
 const OTHER_SECRET: &str = "If the device may hold another secret, remove it and add it again: \
                             twostep device remove SERIAL";
