@@ -1,9 +1,10 @@
-//! Accounts that the agent knows: a name that it does not know is refused with the nearest ones.
+//! Accounts and devices that the agent knows: a name that it does not know is refused with the
+//! nearest ones.
 
 use crate::cli::console::Console;
 use crate::cli::output::{Exit, Failure, plain};
 use crate::cli::refusal::Task;
-use crate::id::AccountId;
+use crate::id::{AccountId, SerialNumber};
 
 /// Sees that there is an account of this name. A caller who may not list accounts is not told.
 ///
@@ -22,11 +23,30 @@ pub(super) async fn account(console: &Console, name: &AccountId) -> Result<(), F
     }
     let none = format!("there is no such account: {}", plain(name.as_str()));
     let failure = Failure::new(Exit::Refused, none);
-    let near: Vec<String> = nearest(name.as_str(), &names).into_iter().map(plain).collect();
-    Err(match near.as_slice() {
+    Err(match nearest(name.as_str(), &names).as_slice() {
         [] => failure.hint("See all: twostep account list"),
-        near => failure.hint(format!("Is it one of these? {}", near.join(", "))),
+        near => failure.hint(is_it(near)),
     })
+}
+
+/// Adds the nearest serial numbers to the refusal of one that is unknown, if the caller may list
+/// all devices.
+pub(super) async fn with_nearest(
+    console: &Console,
+    serial: &SerialNumber,
+    refused: Failure,
+) -> Failure {
+    let Ok(devices) = console.client().all_devices(None, None).await else { return refused };
+    let serials: Vec<&str> = devices.iter().map(|device| device.serial.as_str()).collect();
+    match nearest(serial.as_str(), &serials).as_slice() {
+        [] => refused,
+        near => refused.hint(is_it(near)),
+    }
+}
+
+fn is_it(near: &[&str]) -> String {
+    let near: Vec<String> = near.iter().copied().map(plain).collect();
+    format!("Is it one of these? {}", near.join(", "))
 }
 
 /// At most three names that a slip of the finger away, or the beginning of them, would be.

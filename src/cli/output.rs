@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::id::is_printable;
-use crate::wire::Problem;
+use crate::wire::{Problem, ProblemCode, Reason};
 
 /// The program's exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,14 @@ impl Failure {
     #[must_use]
     pub(super) fn document(self, problem: Problem) -> Failure {
         Failure { document: Some(Box::new(problem)), ..self }
+    }
+
+    /// True if the agent knows no such thing as was named.
+    pub(super) fn is_of_an_unknown(&self) -> bool {
+        self.document.as_ref().is_some_and(|problem| {
+            problem.code == ProblemCode::NoSuchEntity
+                || problem.reason == Some(Reason::UnknownDevice)
+        })
     }
 
     pub(super) fn hints(&self) -> &[String] {

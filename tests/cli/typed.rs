@@ -211,3 +211,29 @@ fn an_unknown_account_is_told_with_the_nearest() {
     agent.done(&["session", "revoke", "--account", "carol"], "");
     assert_eq!(agent.done(&["account", "show", "carol"], "").out, "carol has no devices.\n");
 }
+
+#[test]
+fn an_unknown_serial_number_is_told_with_the_nearest() {
+    let agent = Agent::start("");
+    for serial in ["GAHT12345678", "GAHT12345687", "TABLET001"] {
+        agent.done(&["device", "add", "--account", "alice", "--serial", serial], "");
+    }
+    let codes = "123456\n234567\n";
+    for command in [
+        &["device", "show", "GAHT1234567"][..],
+        &["device", "activate", "GAHT1234567"],
+        &["device", "resync", "GAHT1234567"],
+        &["device", "diagnose", "GAHT1234567"],
+        &["device", "rename", "GAHT1234567", "phone"],
+        &["device", "deactivate", "GAHT1234567"],
+        &["device", "unlock", "GAHT1234567"],
+        &["device", "remove", "GAHT1234567", "--yes"],
+    ] {
+        let unknown = agent.run(command, codes);
+        assert!(unknown.exit == 1 && unknown.out.is_empty(), "{command:?}: {unknown:?}");
+        let told = "Is it one of these? GAHT12345678, GAHT12345687";
+        assert!(unknown.err.contains(told), "{command:?}: {unknown:?}");
+    }
+    let far = agent.run(&["device", "show", "NOT-THERE-000"], "");
+    assert!(far.exit == 1 && !far.err.contains("Is it one"), "{far:?}");
+}

@@ -11,6 +11,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 
 use crate::cli::console::{Console, existing_account};
+use crate::cli::known;
 use crate::cli::meant::Meant;
 use crate::cli::output::{Failure, Report};
 use crate::cli::refusal::Task;
@@ -83,6 +84,31 @@ pub(super) enum Device {
 
 impl Device {
     pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
+        let done = self.act(console).await;
+        match (done, self.serial()) {
+            (Err(refused), Some(serial)) if refused.is_of_an_unknown() => {
+                Err(known::with_nearest(console, serial, refused).await)
+            }
+            (done, _) => done,
+        }
+    }
+
+    /// The device that the command names.
+    fn serial(&self) -> Option<&SerialNumber> {
+        match self {
+            Device::Add(_) | Device::List { .. } => None,
+            Device::Activate { serial }
+            | Device::Resync { serial }
+            | Device::Diagnose { serial }
+            | Device::Show { serial }
+            | Device::Rename { serial, .. }
+            | Device::Deactivate { serial }
+            | Device::Remove { serial, .. }
+            | Device::Unlock { serial } => Some(serial),
+        }
+    }
+
+    async fn act(&self, console: &Console) -> Result<Report, Failure> {
         let (client, owner) = (console.client(), console.owner());
         let (failed, not_changed) = (console.failing(Task::Other), console.failing(Task::Change));
         match self {
