@@ -72,7 +72,8 @@ impl Hook for Hasty {
         }
         let store = store.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            // Longer than any kill takes on a busy machine.
+            tokio::time::sleep(Duration::from_secs(60)).await;
             store.commit(change).await
         });
         Box::pin(async { Ok(Commit::Committed(Committed::default())) })
