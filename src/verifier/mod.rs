@@ -125,6 +125,9 @@ struct Core {
     sealer: Mutex<Option<Sealer>>,
     /// Shared by all who seal and open, and held alone while their keys are replaced.
     keys_in_use: RwLock<()>,
+    /// Held while the store is unlocked, which one task does at a time: others would read rows that
+    /// are being authenticated.
+    unlocking: tokio::sync::Mutex<()>,
     /// Held while secrets are sealed again, which one task does at a time.
     resealing: tokio::sync::Mutex<()>,
     older_keys: Mutex<sealing_keys::OlderKeys>,
@@ -230,6 +233,7 @@ impl Verifier {
             keyring: Mutex::new(keyring),
             sealer: Mutex::new(None),
             keys_in_use: RwLock::new(()),
+            unlocking: tokio::sync::Mutex::new(()),
             resealing: tokio::sync::Mutex::new(()),
             older_keys: Mutex::new(None),
             limits,

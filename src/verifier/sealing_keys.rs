@@ -185,7 +185,7 @@ impl Verifier {
     /// The store's pepper, which is made if there is none, and the keyring with its key in its
     /// file. The store is unlocked with it, and adopted if it never was.
     pub(super) async fn pepper(&self, keyring: Keyring) -> Result<(Keyring, Secret), Error> {
-        let keyring = &keyring;
+        let (keyring, _alone) = (&keyring, self.core.unlocking.lock().await);
         contend(|| async move {
             let (keyring, pepper, adoption) = match self.core.store.value(PEPPER).await? {
                 Some(sealed) => {

@@ -197,3 +197,20 @@ async fn refusals_of_ever_new_targets_are_counted_without_their_targets() {
         904
     );
 }
+
+/// A new store is authenticated by the first request; those beside it wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_new_store_is_used_by_many_at_once() {
+    for round in 0..40 {
+        let world = World::new();
+        let verifier = world.verifier_on(world.store());
+        let added = (0..8).map(|number| {
+            let (verifier, held) = (verifier.clone(), Held::new(&format!("person {number}")));
+            tokio::spawn(async move { verifier.add(held.to_add(), &Authority::Admin).await })
+        });
+        for added in added.collect::<Vec<_>>() {
+            let added = added.await.unwrap();
+            assert!(added.is_ok(), "round {round}: {added:?}");
+        }
+    }
+}
