@@ -58,8 +58,10 @@ impl Account {
                 Ok(Report::new(json!({"accounts": accounts}), text))
             }
             Account::Show { account } => {
-                known::account(console, account).await?;
                 let devices = client.all_devices(Some(account), None).await.map_err(failed)?;
+                if devices.is_empty() {
+                    known::account(console, account).await?;
+                }
                 let text = if devices.is_empty() {
                     format!("{} has no devices.", plain(account.as_str()))
                 } else {
