@@ -69,6 +69,7 @@ struct Inner {
     policy: Policy,
     cookie: Option<CookieName>,
     realm: Realm,
+    diagnoses: bool,
 }
 
 /// A cookie name or realm that a header cannot carry.
@@ -89,7 +90,13 @@ impl MfaGuard {
     /// realm `mfa`.
     pub fn new(validator: Validator, policy: Policy) -> MfaGuard {
         MfaGuard {
-            inner: Arc::new(Inner { validator, policy, cookie: None, realm: Realm::default() }),
+            inner: Arc::new(Inner {
+                validator,
+                policy,
+                cookie: None,
+                realm: Realm::default(),
+                diagnoses: false,
+            }),
         }
     }
 
@@ -106,6 +113,16 @@ impl MfaGuard {
     pub fn with_realm(self, realm: Realm) -> MfaGuard {
         let inner = Arc::unwrap_or_clone(self.inner);
         MfaGuard { inner: Arc::new(Inner { realm, ..inner }) }
+    }
+
+    /// Tells every client why its token is not valid, in the header `X-MFA-Invalid` of the refusal:
+    /// `issuer; expected="twostep"`, `audience; expected="orders"`, `key`, `expiry`. For
+    /// development: the same is in a debug event of `tracing` in any case, and clients in
+    /// production have no use for it.
+    #[must_use]
+    pub fn with_diagnosis(self) -> MfaGuard {
+        let inner = Arc::unwrap_or_clone(self.inner);
+        MfaGuard { inner: Arc::new(Inner { diagnoses: true, ..inner }) }
     }
 
     /// The policy for routes without one of their own.
@@ -169,7 +186,10 @@ impl MfaGuard {
 
     /// The time; a clock that was set back refuses every request, as no policy can be judged.
     fn now(&self, headers: &HeaderMap) -> Result<UnixTime, Refusal> {
-        let unjudged = |invalid: Invalid| self.refusal(headers, invalid.into(), StepUp::default());
+        let unjudged = |invalid: Invalid| {
+            self.tell(invalid);
+            self.refusal(headers, invalid.into(), StepUp::default())
+        };
         self.inner.validator.now().map_err(unjudged)
     }
 
@@ -185,12 +205,24 @@ impl MfaGuard {
                 .validator
                 .validate_any_at(&signed, now)
                 .map(Some)
+                .inspect_err(|invalid| self.tell(*invalid))
                 .map_err(RefusalReason::from),
             None => Ok(None),
         }
     }
 
     fn refusal(&self, headers: &HeaderMap, reason: RefusalReason, step_up: StepUp) -> Refusal {
-        Refusal::new(reason, step_up, &self.inner.realm, headers)
+        let refusal = Refusal::new(reason, step_up, &self.inner.realm, headers);
+        if self.inner.diagnoses { refusal.diagnosed(&self.inner.validator) } else { refusal }
+    }
+
+    /// The event for those who run the service: the client learns only "invalid".
+    fn tell(&self, invalid: Invalid) {
+        tracing::debug!(
+            invalid = invalid.name(),
+            expected_issuer = self.inner.validator.issuer(),
+            expected_audience = self.inner.validator.audience(),
+            "refused: {invalid}"
+        );
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::guard::BadName;
 use crate::policy::StepUp;
-use crate::session::Invalid;
+use crate::session::{Invalid, Validator};
 
 /// A refused request, as its HTTP or gRPC answer. Placed in the extensions of the response for
 /// access logs.
@@ -23,6 +23,8 @@ pub struct Refusal {
     realm: Realm,
     /// Content type of the answer, if the request is gRPC.
     grpc: Option<&'static str>,
+    /// The header for developers, where the guard is configured to send it.
+    diagnosis: Option<Box<HeaderValue>>,
 }
 
 /// Reason of a refusal. Its text may be shown to the client.
@@ -72,7 +74,22 @@ impl Refusal {
         realm: &Realm,
         headers: &HeaderMap,
     ) -> Refusal {
-        Refusal { reason, step_up, realm: realm.clone(), grpc: grpc(headers) }
+        Refusal { reason, step_up, realm: realm.clone(), grpc: grpc(headers), diagnosis: None }
+    }
+
+    /// Tells in the answer why the context is not valid, and what `validator` expects.
+    pub(super) fn diagnosed(self, validator: &Validator) -> Refusal {
+        let RefusalReason::Invalid(invalid) = &self.reason else { return self };
+        let expected = match invalid {
+            Invalid::Issuer => Some(validator.issuer()),
+            Invalid::Audience => Some(validator.audience()),
+            _ => None,
+        };
+        let name = invalid.name();
+        let diagnosis =
+            expected.map_or_else(|| name.to_owned(), |text| format!("{name}; expected={text:?}"));
+        let diagnosis = HeaderValue::try_from(diagnosis).unwrap_or(HeaderValue::from_static(name));
+        Refusal { diagnosis: Some(Box::new(diagnosis)), ..self }
     }
 
     /// The reason.
@@ -243,6 +260,9 @@ impl IntoResponse for Refusal {
         response
             .headers_mut()
             .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+            .headers_mut()
+            .extend(self.diagnosis.as_deref().map(|value| (DIAGNOSIS, value.clone())));
         response.extensions_mut().insert(self);
         response
     }
@@ -275,6 +295,8 @@ fn grpc(headers: &HeaderMap) -> Option<&'static str> {
         .into_iter()
         .find(|known| *known == kind)
 }
+
+const DIAGNOSIS: http::HeaderName = http::HeaderName::from_static("x-mfa-invalid");
 
 const GRPC_MESSAGE: http::HeaderName = http::HeaderName::from_static("grpc-message");
 

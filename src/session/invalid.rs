@@ -41,3 +41,23 @@ pub enum Invalid {
     #[error("the clock went back: set it right, or synchronise it (NTP)")]
     Clock,
 }
+
+impl Invalid {
+    /// The part of the context that is wrong, as one word for logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Invalid::Malformed => "form",
+            Invalid::Type => "type",
+            Invalid::Key => "key",
+            Invalid::Signature => "signature",
+            Invalid::Claims => "claims",
+            Invalid::Issuer => "issuer",
+            Invalid::Audience => "audience",
+            Invalid::Expired => "expiry",
+            Invalid::NotYet => "not-before",
+            Invalid::Revoked => "revoked",
+            Invalid::RevocationsStale => "revocations",
+            Invalid::Clock => "clock",
+        }
+    }
+}

@@ -91,6 +91,16 @@ impl Validator {
         Validator { cache: Arc::new(TokenCache::new(tokens)), ..self }
     }
 
+    /// The issuer whose contexts are read (`iss`).
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The audience that contexts must have (`aud`).
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
     /// The number of tokens in the cache.
     pub fn remembered(&self) -> usize {
         self.cache.len()

@@ -1,6 +1,7 @@
 //! Responses to refused requests: RFC 6750 §3, RFC 9470 §3.
 
-use std::sync::Arc;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -10,7 +11,7 @@ use twostep::guard::{MfaGuard, Refusal, RefusalReason};
 use twostep::policy::Policy;
 use twostep::session::{Invalid, RevocationList, RevocationSource};
 
-use super::desk::{Answer, Desk, NOW, ask, bearing};
+use super::desk::{Answer, Desk, NOW, ask, bearing, service};
 
 #[tokio::test]
 async fn a_context_that_satisfies_the_policy_passes() {
@@ -25,6 +26,84 @@ async fn a_context_that_satisfies_the_policy_passes() {
     }
     for path in ["/paying", "/layer/paying"] {
         assert_eq!(bearing(&service, path, &desk.by_key()).await.body, "alice");
+    }
+}
+
+/// Changes to a context, and what is said to be wrong with it then.
+const WRONG: [(&str, &str, &str); 4] = [
+    ("iss", "https://mfa.example", "issuer; expected=\"twostep\""),
+    ("aud", "orders", "audience; expected=\"shop\""),
+    ("exp", "", "expiry"),
+    ("mfa_serial", "", "claims"),
+];
+
+#[tokio::test]
+async fn a_header_for_developers_names_the_part_that_is_wrong() {
+    let desk = Desk::new();
+    let (silent, telling) = (desk.service(), service(&desk.guard().with_diagnosis()));
+    let stranger = Desk::new();
+    let tokens = WRONG.iter().map(|(claim, value, said)| (wrong(&desk, claim, value), *said));
+    let others = [(stranger.token(|_| {}), "key"), ("a.b".to_owned(), "form")];
+    for (token, said) in tokens.chain(others) {
+        for path in ["/present", "/paying", "/optional", "/any", "/layer"] {
+            let answer = bearing(&telling, path, &token).await;
+            assert_eq!((answer.status.as_u16(), answer.header("x-mfa-invalid")), (401, Some(said)));
+            let answer = bearing(&silent, path, &token).await;
+            assert_eq!((answer.status.as_u16(), answer.header("x-mfa-invalid")), (401, None));
+        }
+    }
+    let answer = ask(&telling, "/present", &[]).await;
+    assert_eq!((answer.status.as_u16(), answer.header("x-mfa-invalid")), (401, None));
+    assert_eq!(bearing(&telling, "/present", &desk.of("bob")).await.header("x-mfa-invalid"), None);
+}
+
+#[tokio::test]
+async fn a_debug_event_names_the_part_that_is_wrong() {
+    let (desk, log) = (Desk::new(), Log::default());
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _kept = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
+    for (claim, value, said) in WRONG {
+        let token = wrong(&desk, claim, value);
+        bearing(&desk.service(), "/present", &token).await;
+        let told = std::mem::take(&mut *log.0.lock().unwrap());
+        let told = String::from_utf8(told).unwrap();
+        let name = said.split(';').next().unwrap();
+        for part in [
+            "DEBUG twostep::guard".to_owned(),
+            format!("invalid={name:?}"),
+            "expected_issuer=\"twostep\"".to_owned(),
+            "expected_audience=\"shop\"".to_owned(),
+        ] {
+            assert!(told.contains(&part), "{part} is not in {told}");
+        }
+        assert!(!told.contains(&token), "the token is in the log");
+    }
+}
+
+fn wrong(desk: &Desk, claim: &str, value: &str) -> String {
+    desk.token(|claims| match (claim, value) {
+        ("exp", _) => claims["exp"] = (NOW - 1).into(),
+        (claim, "") => claims[claim] = Value::Null,
+        (claim, value) => claims[claim] = value.into(),
+    })
+}
+
+/// The log of a test, in memory.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
