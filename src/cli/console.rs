@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{Uid, User};
 use zeroize::Zeroizing;
 
+use crate::agent::config::Paths;
 use crate::cli::output::{Exit, Failure};
 use crate::cli::refusal::Task;
 use crate::cli::{output, prompt, refusal};
@@ -45,12 +46,14 @@ pub(super) struct Global {
 pub(super) struct Console {
     client: Client,
     owner: Client,
+    socket: PathBuf,
 }
 
 impl Global {
     /// Reads the files and variables that the flags name.
     pub(super) fn open(self) -> Result<Console, Failure> {
-        let mut client = Client::unix(self.socket.clone().unwrap_or_else(default_socket));
+        let socket = self.socket();
+        let mut client = Client::unix(&socket);
         if self.verbose {
             client = client.observed(trace);
         }
@@ -61,7 +64,16 @@ impl Global {
                 .map_err(|_| Failure::bad_input("the MFA context is no token"))?,
             None => client.clone(),
         };
-        Ok(Console { client, owner })
+        Ok(Console { client, owner, socket })
+    }
+
+    /// The configuration file of the agent that would be asked.
+    pub(super) fn config_file(&self) -> PathBuf {
+        Paths::of_this_process().config_behind(&self.socket())
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.socket.clone().unwrap_or_else(default_socket)
     }
 
     pub(super) fn json(&self) -> bool {
@@ -80,6 +92,11 @@ impl Global {
 impl Console {
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The socket where the agent listens.
+    pub(super) fn socket(&self) -> &Path {
+        &self.socket
     }
 
     /// A client that shows the proof of the account's owner, if there is one: for changes of
@@ -196,5 +213,5 @@ fn read_context(path: &Path) -> Result<Zeroizing<String>, Failure> {
 }
 
 fn default_socket() -> PathBuf {
-    crate::agent::config::Paths::of_this_process().socket_to_reach()
+    Paths::of_this_process().socket_to_reach()
 }

@@ -124,7 +124,7 @@ async fn dispatch(Program { global, command }: Program) -> Result<Report, Failur
         Command::Demo(demo) => demo.run(global.json()).await,
         Command::Agent(agent) => agent.run(global.into_socket()).await,
         Command::Config(config) => config.run(),
-        Command::Policy(policy) => policy.run(),
+        Command::Policy(policy) => policy.run(&global.config_file()),
         Command::PamCheck(check) => check.run(),
         Command::Simulate(simulate) => simulate.run(),
         Command::Completions(completions) => completions.run(Program::command()),

@@ -7,28 +7,33 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::json;
 
+use crate::agent::config::{Config, reference};
 use crate::cli::output::{Exit, Failure, Report, plain};
 use crate::cli::words;
 use crate::policy::{Decision, HypotheticalContext, PolicyError, PolicySet, StepUp};
 use crate::time::{Clock, SystemClock, UnixTime};
 
 /// Read policies, find what is wrong with them, try them on a context
+///
+/// FILE holds [policy.NAME] tables alone, or is the configuration of an agent. Without FILE it is
+/// the configuration of the agent that other commands talk to.
 #[derive(Subcommand)]
 pub(super) enum Policy {
     /// Say in words what each policy of a file demands, and which verification would meet it
     Check {
-        /// A file of [policy.NAME] tables
-        file: PathBuf,
+        /// A file of policies, or a configuration [default: the agent's]
+        file: Option<PathBuf>,
     },
     /// Say everything that is wrong with a file of policies, with its lines; exit 2 if anything is
     Lint {
-        /// A file of [policy.NAME] tables
-        file: PathBuf,
+        /// A file of policies, or a configuration [default: the agent's]
+        file: Option<PathBuf>,
     },
     /// Say what a policy would decide, and why; exit 1 if it says no. Nothing is performed
+    #[command(allow_missing_positional = true)]
     Simulate {
-        /// A file of [policy.NAME] tables
-        file: PathBuf,
+        /// A file of policies, or a configuration [default: the agent's]
+        file: Option<PathBuf>,
         /// The policy's name
         policy: String,
         /// The presented context: a token, or a JSON document like "context" of
@@ -42,27 +47,50 @@ pub(super) enum Policy {
     },
 }
 
+/// The policies of a file, or their faults.
+struct Read {
+    /// The file in which they stand.
+    file: PathBuf,
+    set: Result<PolicySet, PolicyError>,
+}
+
 impl Policy {
-    pub(super) fn run(&self) -> Result<Report, Failure> {
+    /// `agents` is the configuration of the agent that other commands talk to.
+    pub(super) fn run(&self, agents: &Path) -> Result<Report, Failure> {
+        let (Policy::Check { file } | Policy::Lint { file } | Policy::Simulate { file, .. }) = self;
+        let Read { file, set } = read(file.as_deref().unwrap_or(agents), agents)?;
+        let set = match set {
+            Ok(set) => set,
+            Err(error) => return Ok(refused(&file, &error)),
+        };
         match self {
-            Policy::Check { file } => {
-                Ok(read(file)?.map_or_else(|error| refused(file, &error), |set| checked(&set)))
+            Policy::Check { .. } => Ok(checked(&file, &set)),
+            Policy::Lint { .. } => Ok(linted(&file, &set)),
+            Policy::Simulate { policy, context, at, .. } => {
+                simulated(&set, policy, context.as_deref(), *at)
             }
-            Policy::Lint { file } => {
-                Ok(read(file)?.map_or_else(|error| refused(file, &error), |set| linted(file, &set)))
-            }
-            Policy::Simulate { file, policy, context, at } => match read(file)? {
-                Ok(set) => simulated(&set, policy, context.as_deref(), *at),
-                Err(error) => Ok(refused(file, &error)),
-            },
         }
     }
 }
 
-fn read(file: &Path) -> Result<Result<PolicySet, PolicyError>, Failure> {
+/// Reads the policies of a file: of a configuration, if it is the agent's, or has any key that only
+/// a configuration has.
+fn read(file: &Path, agents: &Path) -> Result<Read, Failure> {
     let text = fs::read_to_string(file)
         .map_err(|error| Failure::bad_input(format!("cannot read {}: {error}", file.display())))?;
-    Ok(PolicySet::from_toml(&text))
+    let here = |set| Ok(Read { file: file.to_owned(), set });
+    if file != agents && !reference::is_configuration(&text) {
+        return here(PolicySet::from_toml(&text));
+    }
+    let set = PolicySet::among_others(&text);
+    if set.is_err() {
+        return here(set);
+    }
+    let config = Config::parse(&text, file);
+    match config.map_err(|error| Failure::bad_input(error.to_string()))?.policy_file {
+        Some(apart) => read(&apart, agents),
+        None => here(set),
+    }
 }
 
 fn refused(file: &Path, error: &PolicyError) -> Report {
@@ -79,13 +107,18 @@ fn refused(file: &Path, error: &PolicyError) -> Report {
 
 fn linted(file: &Path, set: &PolicySet) -> Report {
     let names: Vec<_> = set.names().collect();
-    Report::new(
-        json!({"ok": true, "faults": []}),
-        format!("{}: nothing is wrong with {}.", file.display(), names.join(", ")),
-    )
+    let text = match names.as_slice() {
+        [] => none(file),
+        names => format!("{}: nothing is wrong with {}.", file.display(), names.join(", ")),
+    };
+    Report::new(json!({"ok": true, "faults": []}), text)
 }
 
-fn checked(set: &PolicySet) -> Report {
+fn none(file: &Path) -> String {
+    format!("{}: there is no policy in it. A table [policy.NAME] makes one.", file.display())
+}
+
+fn checked(file: &Path, set: &PolicySet) -> Report {
     let mut rows = Vec::new();
     let mut documents = Vec::new();
     for (name, policy) in set.names().filter_map(|name| Some((name, set.get(name)?))) {
@@ -94,10 +127,11 @@ fn checked(set: &PolicySet) -> Report {
             .push(json!({"name": name, "demands": policy.words(), "step_up": document(&step_up)}));
         rows.push(vec![name.to_owned(), policy.words(), helps(&step_up)]);
     }
-    Report::new(
-        json!({"ok": true, "policies": documents}),
-        words::table(&["POLICY", "DEMANDS THAT", "STEP-UP"], &rows),
-    )
+    let text = match rows.as_slice() {
+        [] => none(file),
+        rows => words::table(&["POLICY", "DEMANDS THAT", "STEP-UP"], rows),
+    };
+    Report::new(json!({"ok": true, "policies": documents}), text)
 }
 
 fn simulated(

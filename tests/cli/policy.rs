@@ -1,9 +1,13 @@
 //! `twostep policy`: what a file demands, what is wrong with it, and what would come of a context.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::json;
+use test_support::tools;
 
 use super::journey::{Token, away_from_the_end_of_a_step};
-use super::program::{Agent, twostep};
+use super::program::{Agent, command, copy_program, fed, twostep};
 
 const POLICIES: &str = "[policy.payments]\nmax_age = 900\nphishing_resistant = true\n\n\
                         [policy.site]\npresent = true\n";
@@ -52,6 +56,66 @@ fn a_file_of_policies_is_explained_and_judged() {
     );
     assert_eq!(twostep(&["policy", "simulate", file, "a"], "").exit, 2);
     assert_eq!(twostep(&["policy", "lint", "not-there.toml"], "").exit, 2);
+}
+
+#[test]
+fn policies_are_read_from_the_configuration_of_an_agent() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (config, policies) = (at("twostep.toml"), at("policies.toml"));
+    std::fs::write(&config, format!("issuer = \"https://mfa.example\"\n\n{POLICIES}")).unwrap();
+    let shown = twostep(&["policy", "check", &config], "");
+    assert!(shown.exit == 0 && shown.out.contains("acr phr, max_age 900"), "{shown:?}");
+    assert!(twostep(&["policy", "lint", &config], "").out.contains("payments, site"));
+    let judged = twostep(&["policy", "simulate", &config, "site"], "");
+    assert_eq!(judged.exit, 1, "{judged:?}");
+
+    std::fs::write(&config, "[log]\nlevel = \"warn\"\n\n[policy.a]\nmax_age = 0\n").unwrap();
+    let refused = twostep(&["policy", "lint", &config], "");
+    assert_eq!(refused.exit, 2, "{refused:?}");
+    assert!(refused.out.starts_with(&format!("{config}, line 5, policy a: ")), "{refused:?}");
+
+    std::fs::write(&config, "policy_file = \"policies.toml\"\n").unwrap();
+    std::fs::write(&policies, POLICIES).unwrap();
+    assert!(twostep(&["policy", "lint", &config], "").out.contains("payments, site"));
+    std::fs::write(&policies, "[policy.a]\nmax_age = 0\n").unwrap();
+    let refused = twostep(&["policy", "check", &config], "");
+    assert!(refused.out.starts_with(&format!("{policies}, line 2, policy a: ")), "{refused:?}");
+
+    // Of a configuration with another fault, this fault is told.
+    std::fs::write(&config, "[log]\nlevels = \"warn\"\n").unwrap();
+    let refused = twostep(&["policy", "check", &config], "");
+    assert!(refused.exit == 2 && refused.err.contains("`levels`"), "{refused:?}");
+    std::fs::write(&config, "[log]\nlevel = \"warn\"\n").unwrap();
+    let none = twostep(&["policy", "check", &config], "");
+    assert!(none.exit == 0 && none.out.contains("there is no policy in it"), "{none:?}");
+}
+
+/// In namespaces of its own, since the file is in `/etc`.
+#[test]
+fn without_a_file_the_agents_own_configuration_is_read() {
+    if !tools::have("root,unshare") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let etc = folder.path().join("twostep");
+    std::fs::create_dir(&etc).unwrap();
+    std::fs::write(etc.join("twostep.toml"), POLICIES).unwrap();
+    copy_program(&etc);
+    for open in [folder.path(), &etc] {
+        std::fs::set_permissions(open, Permissions::from_mode(0o755)).unwrap();
+    }
+    for (user, socket) in [("0", ""), ("1000", "/run/twostep/agent.sock")] {
+        let mut unshare = command("unshare");
+        unshare.args(["--mount", "--", "sh", "-euc"]).arg(
+            "mount --bind \"$1\" /etc
+             export HOME=/nowhere ${2:+TWOSTEP_SOCKET=$2}
+             exec setpriv --reuid=\"$3\" --clear-groups /etc/twostep/twostep policy check",
+        );
+        unshare.args(["sh", folder.path().to_str().unwrap(), socket, user]);
+        let shown = fed(unshare, "");
+        assert!(shown.exit == 0 && shown.out.contains("max_age 900"), "{user}: {shown:?}");
+    }
 }
 
 #[test]

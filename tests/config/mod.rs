@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod reference;
+
 use std::path::Path;
 
 use twostep::agent::Config;

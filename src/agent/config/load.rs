@@ -53,24 +53,38 @@ impl Config {
     /// [`ConfigError`] if a file that is named, or exists in the usual place, cannot be read or
     /// does not parse.
     pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
-        let usual = Paths::of_this_process().config;
-        let (path, must_exist) = path.map_or((usual.as_path(), false), |path| (path, true));
-        let mut config = match std::fs::read_to_string(path) {
-            Ok(text) => Config::parse(&text, path)?.with_policy_file()?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => {
-                Config::default()
-            }
-            Err(error) => {
-                return Err(ConfigError::Unreadable {
-                    path: path.display().to_string(),
-                    reason: error.to_string(),
-                });
-            }
+        let mut config = match path {
+            Some(path) => Config::read(path)?,
+            None => Config::read_if_there(&Paths::of_this_process().config)?,
         };
         if let Some(socket) = std::env::var_os("TWOSTEP_SOCKET") {
             config.socket.path = Some(PathBuf::from(socket));
         }
         Ok(config)
+    }
+
+    /// Reads the configuration of the agent that listens on this socket, from its usual place; the
+    /// defaults if there is no file.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn of_agent_behind(socket: &Path) -> Result<Config, ConfigError> {
+        Config::read_if_there(&Paths::of_this_process().config_behind(socket))
+    }
+
+    fn read_if_there(path: &Path) -> Result<Config, ConfigError> {
+        match path.try_exists() {
+            Ok(false) => Ok(Config::default()),
+            _ => Config::read(path),
+        }
+    }
+
+    fn read(path: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        Config::parse(&text, path)?.with_policy_file()
     }
 
     /// Reads the text of a configuration file; `path` is for messages, and where relative paths in

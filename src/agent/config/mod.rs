@@ -12,6 +12,7 @@ mod load;
 mod local;
 mod paths;
 mod problems;
+pub mod reference;
 mod rules;
 mod security_keys;
 mod service;

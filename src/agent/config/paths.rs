@@ -61,7 +61,7 @@ impl Paths {
             .or_else(|| Some(home()?.join(".config")));
         Paths {
             socket: runtime.as_deref().unwrap_or(&state).join("agent.sock"),
-            config: config.unwrap_or_else(|| "/etc".into()).join("twostep/twostep.toml"),
+            config: config.unwrap_or_else(|| SYSTEM_CONFIG.into()).join(CONFIG_FILE),
             credentials: directory("CREDENTIALS_DIRECTORY"),
             state,
         }
@@ -71,6 +71,15 @@ impl Paths {
     pub fn socket_to_reach(&self) -> PathBuf {
         let system = Path::new(SYSTEM_RUNTIME).join("agent.sock");
         if !self.socket.exists() && system.exists() { system } else { self.socket.clone() }
+    }
+
+    /// The configuration of the agent that listens on a socket: the system's for the system's
+    /// socket, else the user's own.
+    pub fn config_behind(&self, socket: &Path) -> PathBuf {
+        match socket.starts_with(SYSTEM_RUNTIME) {
+            true => Path::new(SYSTEM_CONFIG).join(CONFIG_FILE),
+            false => self.config.clone(),
+        }
     }
 
     /// Returns whether the paths belong to the system's agent, rather than to a user's own.
@@ -95,6 +104,10 @@ impl Paths {
 }
 
 const SYSTEM_RUNTIME: &str = "/run/twostep";
+
+const SYSTEM_CONFIG: &str = "/etc";
+
+const CONFIG_FILE: &str = "twostep/twostep.toml";
 
 const KEY_FILE: &str = "sealing.key";
 
@@ -129,6 +142,19 @@ mod tests {
         let without_runtime =
             paths(false, &[("HOME", "/home/ann"), ("XDG_STATE_HOME", "relative")]);
         assert_eq!(without_runtime.socket, Path::new("/home/ann/.local/state/twostep/agent.sock"));
+    }
+
+    #[test]
+    fn the_configuration_is_that_of_the_agent_behind_the_socket() {
+        let user = paths(false, &[("HOME", "/home/ann"), ("XDG_RUNTIME_DIR", "/run/user/1000")]);
+        for (socket, config) in [
+            ("/run/twostep/agent.sock", "/etc/twostep/twostep.toml"),
+            ("/run/twostep/verify.sock", "/etc/twostep/twostep.toml"),
+            ("/run/user/1000/twostep/agent.sock", "/home/ann/.config/twostep/twostep.toml"),
+            ("/run/twostep-other/agent.sock", "/home/ann/.config/twostep/twostep.toml"),
+        ] {
+            assert_eq!(user.config_behind(Path::new(socket)), Path::new(config), "{socket}");
+        }
     }
 
     #[test]

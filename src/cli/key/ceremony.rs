@@ -1,7 +1,7 @@
 //! A ceremony with a key that is plugged in here: the agent asks, the key answers, the agent
 //! judges.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::TypedValueParser;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::agent::config::Config;
+use crate::agent::config::{Config, Paths};
 use crate::cli::console::Console;
 use crate::cli::key::person::AtTerminal;
 use crate::cli::output::{Exit, Failure};
@@ -43,6 +43,7 @@ impl Plugged {
     /// Lets a key answer `options`, which the agent sent; `ceremony` is one of those in `usb`.
     pub(super) async fn answer<O, R>(
         &self,
+        console: &Console,
         options: &Value,
         ceremony: Ceremony<O, R>,
     ) -> Result<Value, Failure>
@@ -53,7 +54,8 @@ impl Plugged {
         let unclear = |error: serde_json::Error| {
             Failure::new(Exit::Unavailable, format!("the agent and this program differ: {error}"))
         };
-        let (asked, origin) = (O::deserialize(options).map_err(unclear)?, self.origin()?);
+        let (asked, origin) =
+            (O::deserialize(options).map_err(unclear)?, self.origin(console.socket())?);
         let (cancel, path) = (Cancel::default(), self.hidraw.clone());
         let how = Options {
             deadline: Duration::from_secs(self.wait),
@@ -67,13 +69,14 @@ impl Plugged {
 
     /// The origin of the configuration, never of the agent's request: a program that listens on the
     /// socket may not choose for whom a key answers.
-    fn origin(&self) -> Result<Origin, Failure> {
+    fn origin(&self, socket: &Path) -> Result<Origin, Failure> {
         const HINT: &str = "Say it with --origin https://login.example.com";
         let Some(origin) = &self.origin else {
-            let config =
-                Config::load(None).map_err(|error| Failure::bad_input(error.to_string()))?;
+            let config = Config::of_agent_behind(socket)
+                .map_err(|error| Failure::bad_input(error.to_string()))?;
             let none = || {
-                Failure::bad_input("the agent's configuration has no origin of a web page")
+                let file = Paths::of_this_process().config_behind(socket);
+                Failure::bad_input(format!("{} has no origin of a web page", file.display()))
                     .hint(HINT)
             };
             return config.own_origin().ok_or_else(none);
@@ -96,7 +99,7 @@ pub(in crate::cli) async fn answer(
 ) -> Result<(String, Value), Failure> {
     let begun = console.client().begin_authentication(account).await;
     let begun = begun.map_err(console.failing(Task::LoginByKey))?;
-    let credential = plugged.answer(&begun.public_key, usb::authenticate).await?;
+    let credential = plugged.answer(console, &begun.public_key, usb::authenticate).await?;
     Ok((begun.ceremony_id, credential))
 }
 

@@ -31,7 +31,7 @@ impl Enroll {
         let failed = console.failing(Task::Enroll);
         let begun = console.owner().begin_registration(&account, self.name.as_ref()).await;
         let begun = begun.map_err(&failed)?;
-        let credential = self.plugged.answer(&begun.public_key, usb::register).await?;
+        let credential = self.plugged.answer(console, &begun.public_key, usb::register).await?;
         let enrolled = console.owner().finish_registration(&begun.ceremony_id, credential).await;
         let device = enrolled.map_err(&failed)?;
         let account = words::or_dash(device.account.as_ref());
