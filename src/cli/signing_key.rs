@@ -1,6 +1,9 @@
 //! `twostep session keys`: the keys that sign sessions.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Subcommand;
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::cli::console::Console;
@@ -8,6 +11,7 @@ use crate::cli::meant::Meant;
 use crate::cli::output::{Failure, Report, plain};
 use crate::cli::refusal::Task;
 use crate::cli::words;
+use crate::client::{Client, Error};
 use crate::session::SigningAlgorithm;
 use crate::wire;
 use crate::wire::MakeSigningKey;
@@ -23,6 +27,11 @@ pub(super) enum SigningKey {
     },
     /// List the keys, newest first
     List,
+    /// Print the public keys and the issuer, for services that validate sessions offline
+    ///
+    /// twostep session keys export > jwks.json: a JWK Set (RFC 7517) with the member "issuer". Take
+    /// it again when keys are rotated; a service that follows the agent does so by itself.
+    Export,
     /// Drop a key at once: every session that it signed is over
     Drop {
         /// The key's id, as `list` shows it
@@ -53,6 +62,7 @@ impl SigningKey {
                 let text = words::table(&["KEY ID", "ALGORITHM", "STATE", "MADE"], &rows);
                 Ok(Report::new(keys, text))
             }
+            SigningKey::Export => export(client).await.map_err(failed),
             SigningKey::Drop { kid, meant } => {
                 meant.sure(&format!("every session that {} signed is over", plain(kid)))?;
                 client.drop_signing_key(kid).await.map_err(failed)?;
@@ -61,6 +71,26 @@ impl SigningKey {
             }
         }
     }
+}
+
+/// The issuer's name is in its list of revocations, which every caller may read as well.
+async fn export(client: &Client) -> Result<Report, Error> {
+    let mut set = client.jwks().await?;
+    let issuer = issuer_of(&client.revocations().await?);
+    if let (Some(members), Some(issuer)) = (set.as_object_mut(), issuer) {
+        members.insert("issuer".to_owned(), issuer.into());
+    }
+    let text = serde_json::to_string_pretty(&set).unwrap_or_default();
+    Ok(Report::new(set, text))
+}
+
+fn issuer_of(list: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Claims {
+        iss: String,
+    }
+    let claims = URL_SAFE_NO_PAD.decode(list.split('.').nth(1)?).ok()?;
+    serde_json::from_slice(&claims).ok().map(|Claims { iss }| iss)
 }
 
 /// The algorithm of this name in any case; in a token its case counts.

@@ -3,7 +3,10 @@
 
 /// Declares an enum whose variants are known by names, and `Other` for any other name.
 macro_rules! open_names {
-    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)* }) => {
+    (
+        $(#[$about:meta])*
+        $name:ident { $($(#[doc = $doc:literal])* $variant:ident = $text:literal,)* }
+    ) => {
         $(#[$about])*
         #[derive(
             Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize,
@@ -12,7 +15,7 @@ macro_rules! open_names {
         #[serde(from = "String", into = "String")]
         #[non_exhaustive]
         pub enum $name {
-            $($(#[$doc])* $variant,)*
+            $($(#[doc = $doc])* $variant,)*
             /// A name that this version does not know.
             Other(String),
         }
@@ -26,6 +29,14 @@ macro_rules! open_names {
                 match self {
                     $($name::$variant => $text,)*
                     $name::Other(name) => name,
+                }
+            }
+
+            /// The meaning, for documents.
+            pub fn meaning(&self) -> &str {
+                match self {
+                    $($name::$variant => concat!($($doc),*).trim_start(),)*
+                    $name::Other(_) => "unknown to this version",
                 }
             }
         }

@@ -1,8 +1,10 @@
-//! `twostep audit export`, verified with a checkpoint and public keys alone.
+//! `twostep audit export`, verified with a checkpoint and public keys alone; `session keys export`.
 
 use std::fs;
 
+use serde_json::{Value, json};
 use test_support::http::Client;
+use twostep::session::{AnyContext, JwkSet, SignedContext, Validator};
 
 use super::program::{Agent, twostep};
 
@@ -55,4 +57,24 @@ fn an_exported_log_is_verified_without_the_store() {
     );
     let alone = twostep(&["audit", "verify", "--export", &log], "");
     assert!(alone.exit == 2 && alone.err.contains("--checkpoint"), "{alone:?}");
+}
+
+#[test]
+fn exported_keys_validate_the_sessions_of_the_issuer_they_name() {
+    let agent = Agent::start("issuer = \"https://mfa.example\"\n");
+    let printed = agent.done(&["session", "keys", "export"], "").out;
+    let document = agent.done(&["--json", "session", "keys", "export"], "").json();
+    assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), document);
+    let served = Client::unix(agent.socket()).get("/.well-known/jwks.json").json();
+    assert_eq!(document["keys"], served["keys"]);
+
+    let issuer = document["issuer"].as_str().unwrap();
+    assert_eq!(issuer, "https://mfa.example");
+    let open = json!({"account": "alice", "audience": "orders"});
+    let opened = Client::unix(agent.socket()).post("/v1/sessions", open).json();
+    let token = SignedContext::new(opened["token"].as_str().unwrap());
+    let keys = JwkSet::from_json(printed.as_bytes()).unwrap();
+    let validator = Validator::new(keys, issuer, "orders");
+    let context = validator.validate_any(&token).unwrap();
+    assert!(matches!(context, AnyContext::WithoutMfa(_)), "{context:?}");
 }
