@@ -1,4 +1,5 @@
-//! The program `twostep`: its commands, and the torture of a store through them.
+//! The program `twostep`: its commands, its documents, and the torture of a store through them.
 
 mod cli;
+mod docs;
 mod torture;

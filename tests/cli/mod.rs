@@ -12,7 +12,7 @@ mod owner;
 mod pam_check;
 mod pam_folders;
 mod policy;
-mod program;
+pub(crate) mod program;
 mod readers;
 mod simulate;
 mod stores;

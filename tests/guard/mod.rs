@@ -8,6 +8,5 @@ mod desk;
 mod grpc;
 mod refusals;
 mod sent;
-mod stranger;
 mod strict;
 mod turns;
