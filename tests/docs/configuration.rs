@@ -4,17 +4,7 @@ use twostep::agent::config::reference::{Group, Key, Table, Value, tables};
 
 use super::generated::{GENERATED, assert_written};
 
-const INTRODUCTION: &str = "\
-# Configuration
-
-One TOML file: `/etc/twostep/twostep.toml` for the system's agent, `~/.config/twostep/twostep.toml` for that of a user, or the
-file of `twostep agent --config FILE`. Every key has a default, and unknown keys are refused. `twostep config check` names every
-problem and changes nothing; `twostep config example` prints the file with all defaults as comments. SIGHUP reloads the certificate
-and the sealing keys; all other keys are read at the start. The same text is the manual page `twostep.toml(5)`.
-
-Under systemd, `STATE_DIRECTORY`, `RUNTIME_DIRECTORY` and `CREDENTIALS_DIRECTORY` decide where the store, the sockets and the sealing
-key are; `TWOSTEP_SOCKET` wins over the path of the socket.
-";
+const INTRODUCTION: &str = include_str!("configuration.md");
 
 #[test]
 fn the_reference_of_the_configuration_is_that_of_the_program() {
