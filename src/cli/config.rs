@@ -1,17 +1,26 @@
 //! `twostep config`: the agent's configuration file.
 
+use std::ffi::CString;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::{env, fs, io};
 
 use clap::Subcommand;
-use serde_json::json;
+use nix::unistd::{Uid, User, initgroups, setgid, setuid};
+use serde_json::{Value, json};
 
-use crate::agent::config::Config as AgentConfig;
+use crate::agent::config::{Config as AgentConfig, StoreUrl};
+use crate::agent::private::folder_of;
 use crate::cli::output::{Exit, Failure, Report};
 
 /// See whether the agent's configuration can be used, or print one to begin with
 #[derive(Subcommand)]
 pub(super) enum Config {
     /// Say what would keep an agent from starting; nothing is started, and nothing changed
+    ///
+    /// Run by root, the check is made as the user to whom the store's folder belongs: the one that
+    /// the agent of the system runs as.
     Check {
         /// The file [default: the one that an agent of yours would read]
         file: Option<PathBuf>,
@@ -29,6 +38,7 @@ impl Config {
             Config::Check { file } => {
                 let config = AgentConfig::load(file.as_deref())
                     .map_err(|error| Failure::bad_input(error.to_string()))?;
+                let user = become_the_agents_user(&config)?;
                 let (problems, advice) = (config.problems(), config.advice());
                 let verify_socket = config
                     .verify_socket()
@@ -42,7 +52,7 @@ impl Config {
                 });
                 let document = json!({
                     "ok": problems.is_empty(), "problems": problems, "advice": advice,
-                    "places": places,
+                    "places": places, "user": user,
                 });
                 if problems.is_empty() {
                     let text = format!(
@@ -53,12 +63,54 @@ impl Config {
                         config.store_url(),
                         config.key_file().display()
                     );
+                    let user = user.map(|user| format!("\n  checked as     {user}"));
                     let advice: String =
                         advice.iter().map(|advice| format!("\nNote: {advice}.")).collect();
-                    return Ok(Report::new(document, text + &advice));
+                    let text = text + &user.unwrap_or_default() + &advice;
+                    return Ok(Report::new(document, text));
                 }
                 Ok(Report::new(document, problems.join("\n")).exit(Exit::BadInput))
             }
         }
     }
+}
+
+/// The user to whom the store's folder belongs, where root looks and the folder is not root's own:
+/// the agent of the system runs as that user, and root's own rights say nothing about it.
+fn agents_user(config: &AgentConfig) -> Option<User> {
+    let StoreUrl::Sqlite(file) = config.store_url() else { return None };
+    let folder = fs::metadata(folder_of(&file)).ok()?;
+    let other = Uid::effective().is_root() && folder.uid() != 0;
+    User::from_uid(Uid::from_raw(folder.uid())).ok().flatten().filter(|_| other)
+}
+
+/// Gives up root's rights for those of the agent's user, and names that user.
+fn become_the_agents_user(config: &AgentConfig) -> Result<Option<String>, Failure> {
+    let Some(user) = agents_user(config) else { return Ok(None) };
+    let became = CString::new(user.name.as_str()).map_err(io::Error::from).and_then(|name| {
+        let groups = initgroups(&name, user.gid).and_then(|()| setgid(user.gid));
+        Ok(groups.and_then(|()| setuid(user.uid))?)
+    });
+    became.map_err(|error| {
+        let name = &user.name;
+        Failure::bad_input(format!(
+            "root cannot check as the user {name} ({error}): run this command as {name}"
+        ))
+    })?;
+    Ok(Some(user.name))
+}
+
+/// The faults of the configuration of this machine's agent, as [`AgentConfig::problems`] lists
+/// them. Root has them listed by a process that gives up its rights.
+pub(super) fn problems_of_the_agent(config: &AgentConfig) -> Vec<String> {
+    let listed = || {
+        let output = Command::new(env::current_exe().ok()?)
+            .args(["--json", "config", "check"])
+            .stderr(Stdio::null())
+            .output()
+            .ok()?;
+        let document: Value = serde_json::from_slice(&output.stdout).ok()?;
+        serde_json::from_value(document.get("problems")?.clone()).ok()
+    };
+    agents_user(config).and_then(|_| listed()).unwrap_or_else(|| config.problems())
 }

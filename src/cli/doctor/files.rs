@@ -10,6 +10,7 @@ use nix::unistd::{AccessFlags, access};
 
 use crate::agent::config::Config;
 use crate::agent::private::folder_of;
+use crate::cli::config::problems_of_the_agent;
 use crate::cli::doctor::Finding;
 use crate::store::sqlite::Standing;
 use crate::store::{OpenError, sqlite};
@@ -24,7 +25,7 @@ pub(super) fn look(agent_runs: bool) -> Vec<Finding> {
             ];
         }
     };
-    let problems = config.problems();
+    let problems = problems_of_the_agent(&config);
     let mut findings = match problems.as_slice() {
         [] => vec![Finding::good("config", "it can be used")],
         // An agent that runs may be another user's, with a configuration of its own.
