@@ -8,11 +8,13 @@ use std::{env, fs, io};
 
 use clap::Subcommand;
 use nix::unistd::{Uid, User, initgroups, setgid, setuid};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 
 use crate::agent::config::{Config as AgentConfig, StoreUrl};
 use crate::agent::private::folder_of;
 use crate::cli::output::{Exit, Failure, Report};
+use crate::cli::page;
 
 /// See whether the agent's configuration can be used, or print one to begin with
 #[derive(Subcommand)]
@@ -33,7 +35,8 @@ impl Config {
     pub(super) fn run(&self) -> Result<Report, Failure> {
         match self {
             Config::Example => {
-                Ok(Report::new(json!({"toml": AgentConfig::EXAMPLE}), AgentConfig::EXAMPLE))
+                let text = AgentConfig::EXAMPLE;
+                Ok(Report::verbatim(json!({"toml": text}), text))
             }
             Config::Check { file } => {
                 let config = AgentConfig::load(file.as_deref())
@@ -55,18 +58,17 @@ impl Config {
                     "places": places, "user": user,
                 });
                 if problems.is_empty() {
-                    let text = format!(
-                        "The configuration can be used.\n  socket         {}\n  \
-                         verify socket  {}\n  store          {}\n  sealing keys   {}",
-                        config.socket_path().display(),
-                        verify_socket.as_deref().unwrap_or("none"),
-                        config.store_url(),
-                        config.key_file().display()
-                    );
-                    let user = user.map(|user| format!("\n  checked as     {user}"));
+                    let mut facts = vec![
+                        ("  socket", config.socket_path().display().to_string()),
+                        ("  verify socket", verify_socket.unwrap_or_else(|| "none".to_owned())),
+                        ("  store", config.store_url().to_string()),
+                        ("  sealing keys", config.key_file().display().to_string()),
+                    ];
+                    facts.extend(user.map(|user| ("  checked as", user)));
+                    let facts = page::facts(&facts);
                     let advice: String =
-                        advice.iter().map(|advice| format!("\nNote: {advice}.")).collect();
-                    let text = text + &user.unwrap_or_default() + &advice;
+                        advice.iter().map(|advice| format!("Note: {advice}.\n")).collect();
+                    let text = format!("The configuration can be used.\n{facts}{advice}");
                     return Ok(Report::new(document, text));
                 }
                 Ok(Report::new(document, problems.join("\n")).exit(Exit::BadInput))
@@ -82,6 +84,12 @@ fn agents_user(config: &AgentConfig) -> Option<User> {
     let folder = fs::metadata(folder_of(&file)).ok()?;
     let other = Uid::effective().is_root() && folder.uid() != 0;
     User::from_uid(Uid::from_raw(folder.uid())).ok().flatten().filter(|_| other)
+}
+
+/// The part of a check's document that another process reads.
+#[derive(Deserialize)]
+struct Checked {
+    problems: Vec<String>,
 }
 
 /// Gives up root's rights for those of the agent's user, and names that user.
@@ -109,8 +117,8 @@ pub(super) fn problems_of_the_agent(config: &AgentConfig) -> Vec<String> {
             .stderr(Stdio::null())
             .output()
             .ok()?;
-        let document: Value = serde_json::from_slice(&output.stdout).ok()?;
-        serde_json::from_value(document.get("problems")?.clone()).ok()
+        let checked: Checked = serde_json::from_slice(&output.stdout).ok()?;
+        Some(checked.problems)
     };
     agents_user(config).and_then(|_| listed()).unwrap_or_else(|| config.problems())
 }

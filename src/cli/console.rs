@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::agent::config::Paths;
 use crate::cli::output::{Exit, Failure};
+use crate::cli::page::Colour;
 use crate::cli::refusal::Task;
 use crate::cli::{output, prompt, refusal};
 use crate::client::{Client, Error};
@@ -18,7 +19,14 @@ use crate::id::{AccountId, BadName};
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
     /// The Unix socket where the agent listens
-    #[arg(long, global = true, display_order = 900, value_name = "PATH", env = "TWOSTEP_SOCKET")]
+    #[arg(
+        long,
+        global = true,
+        display_order = 900,
+        value_name = "PATH",
+        env = "TWOSTEP_SOCKET",
+        hide_env_values = true
+    )]
     socket: Option<PathBuf>,
     /// Print one JSON document, and nothing else, on standard output
     #[arg(long, global = true, display_order = 901)]
@@ -29,12 +37,15 @@ pub(super) struct Global {
     /// Say what is asked of the agent
     #[arg(short, long, global = true, display_order = 903)]
     verbose: bool,
+    /// Use colours and bold letters; NO_COLOR, CLICOLOR and TERM=dumb are heeded
+    #[arg(long, global = true, display_order = 904, value_name = "WHEN", default_value = "auto")]
+    color: Colour,
     /// A session of the account's owner, in a file (-: standard input); changing the devices of a
     /// protected account needs one
     #[arg(
         long,
         global = true,
-        display_order = 904,
+        display_order = 905,
         value_name = "FILE|-",
         env = "TWOSTEP_MFA_CONTEXT",
         hide_env_values = true
@@ -74,6 +85,10 @@ impl Global {
 
     fn socket(&self) -> PathBuf {
         self.socket.clone().unwrap_or_else(default_socket)
+    }
+
+    pub(super) fn colour(&self) -> Colour {
+        self.color
     }
 
     pub(super) fn json(&self) -> bool {

@@ -34,7 +34,7 @@ impl Completions {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut command, "twostep", &mut script);
         let script = String::from_utf8_lossy(&script).into_owned();
-        Ok(Report::new(json!({"shell": self.shell.to_string(), "script": script}), script))
+        Ok(Report::verbatim(json!({"shell": self.shell.to_string(), "script": script}), script))
     }
 }
 
@@ -50,7 +50,7 @@ impl Manual {
             }
             None => {
                 let pages = pages(&command)?;
-                Ok(Report::new(json!({"roff": pages}), pages))
+                Ok(Report::verbatim(json!({"roff": pages}), pages))
             }
         }
     }

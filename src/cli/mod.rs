@@ -23,6 +23,7 @@ mod known;
 mod login;
 mod meant;
 mod output;
+mod page;
 mod pam_check;
 mod policy;
 mod prompt;
@@ -36,11 +37,12 @@ mod words;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::runtime;
 
 use crate::cli::console::Global;
 use crate::cli::output::{Exit, Failure, Report};
+use crate::cli::page::Colour;
 
 /// Multi-factor verification: enrol tokens, mend the ones that drift, open sessions that any
 /// service can check
@@ -92,10 +94,13 @@ enum Command {
 
 /// Runs the program with the arguments it was started with.
 pub fn run() -> ExitCode {
-    let program = match Program::try_parse() {
+    let colour = Colour::of_the_arguments().choose();
+    let parsed = Program::command().color(colour).try_get_matches();
+    let program = match parsed.and_then(|matches| Program::from_arg_matches(&matches)) {
         Ok(program) => program,
         Err(error) => return output::usage(&error),
     };
+    program.global.colour().choose();
     let (json, quiet) = (program.global.json(), program.global.quiet());
     // The agent ends when it is told to, even if a pipe takes its output and is never read.
     let waits_for_its_reader = !matches!(program.command, Command::Agent(_));

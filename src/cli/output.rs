@@ -11,6 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::cli::page::Page;
 use crate::id::is_printable;
 use crate::wire::{Problem, ProblemCode, Reason};
 
@@ -35,6 +36,8 @@ pub(super) struct Report {
     exit: Exit,
     document: Value,
     text: String,
+    /// The text is a program's input: no line of it is folded.
+    verbatim: bool,
     notes: Vec<String>,
 }
 
@@ -74,7 +77,13 @@ impl Report {
     /// A document for programs, and the same in words for people.
     pub(super) fn new(document: impl Serialize, text: impl Into<String>) -> Report {
         let document = serde_json::to_value(document).unwrap_or_default();
-        Report { exit: Exit::Done, document, text: text.into(), notes: Vec::new() }
+        let text = text.into();
+        Report { exit: Exit::Done, document, text, verbatim: false, notes: Vec::new() }
+    }
+
+    /// A report whose text is a file, a script or the like, and is printed as it stands.
+    pub(super) fn verbatim(document: impl Serialize, text: impl Into<String>) -> Report {
+        Report { verbatim: true, ..Report::new(document, text) }
     }
 
     /// Adds what a person would like to know beside it: the next step, what to take care of.
@@ -152,7 +161,8 @@ pub(super) fn finish(result: &Result<Report, Failure>, json: bool, quiet: bool) 
     let exit = exit_of(result);
     let written = match result {
         Ok(report) if json => print(&pretty(&report.document)),
-        Ok(report) => print(&report.text)
+        Ok(report) if report.verbatim => print(&report.text),
+        Ok(report) => show(&report.text)
             .inspect(|()| report.notes.iter().filter(|_| !quiet).for_each(|text| note(text))),
         Err(failure) if json => print(&pretty(&failure.to_document())),
         Err(failure) => {
@@ -235,17 +245,30 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
             true,
         );
     }
-    let printed = error.print();
+    let text = error.to_string();
     if error.use_stderr() {
-        ExitCode::from(Exit::BadInput.code())
-    } else {
-        ended(Exit::Done, printed)
+        // The parser folds descriptions, and neither messages nor the line of usage.
+        match Page::of(&std::io::stderr()) {
+            page if page.holds(&text) => drop(error.print()),
+            page => say(page.lay_out(&text).trim_end()),
+        }
+        return ExitCode::from(Exit::BadInput.code());
     }
+    let printed = match Page::of(&std::io::stdout()) {
+        page if page.holds(&text) => error.print(),
+        page => print(&page.lay_out(&text)),
+    };
+    ended(Exit::Done, printed)
 }
 
 /// One line, or several, on standard error.
 pub(super) fn note(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    say(&Page::of(&std::io::stderr()).lay_out(text));
+}
+
+/// Text on standard output, laid out for a terminal.
+pub(super) fn show(text: &str) -> std::io::Result<()> {
+    print(&Page::of(&std::io::stdout()).lay_out(text))
 }
 
 /// Text on standard output, ended by a new line. Nothing is printed for no text.
@@ -287,10 +310,12 @@ pub(super) fn read_back(text: &str) -> Cow<'_, str> {
 }
 
 fn complain(failure: &Failure) {
-    note(&format!("twostep: {}", failure.message));
-    for hint in &failure.hints {
-        note(&format!("  {hint}"));
-    }
+    let page = Page::of(&std::io::stderr());
+    say(&page.complaint(&failure.message, &failure.hints));
+}
+
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 fn pretty(document: &Value) -> String {

@@ -3,9 +3,8 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use unicode_width::UnicodeWidthStr;
-
 use crate::cli::output::plain;
+pub(super) use crate::cli::page::{facts, table};
 use crate::time::{Clock, SystemClock, UnixTime};
 use crate::wire::{Device, Timestamp};
 
@@ -119,45 +118,6 @@ fn rate_of(rate: f64, doubt: Option<f64>) -> String {
     }
 }
 
-/// Rows below a heading, in columns as wide as their widest cell.
-pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
-    let cells = || {
-        std::iter::once(heading.iter().map(|cell| (*cell).to_owned()).collect::<Vec<String>>())
-            .chain(rows.iter().cloned())
-    };
-    let width = |column: usize| {
-        cells()
-            .filter_map(|row| row.get(column).map(|cell| cell.width()))
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..heading.len()).map(width).collect();
-    let line = |row: Vec<String>| {
-        let padded = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| filled(cell, *width))
-            .collect::<Vec<String>>();
-        format!("{}\n", padded.join("  ").trim_end())
-    };
-    cells().map(line).collect()
-}
-
-/// Facts under each other, their names in one column.
-pub(super) fn facts(facts: &[(&str, String)]) -> String {
-    let width = facts.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
-    facts
-        .iter()
-        .map(|(name, fact)| format!("{}  {fact}\n", filled(name, width)))
-        .collect()
-}
-
-/// A cell as wide as its column. Characters of East Asia and emoji take two columns of a terminal,
-/// combining marks none (UAX #11).
-fn filled(cell: &str, width: usize) -> String {
-    format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,40 +164,5 @@ mod tests {
         assert!(said.contains("expected to work until 2999-01-01T00:00:00Z (in "), "{said}");
         device.expected_to_work_until = Some("1999-01-01T00:00:00Z".to_owned().try_into().unwrap());
         assert!(drift(&device).join("\n").contains("two codes find it"));
-    }
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let rows =
-            [vec!["a".to_owned(), "1".to_owned()], vec!["longer".to_owned(), "2".to_owned()]];
-        assert_eq!(table(&["NAME", "N"], &rows), "NAME    N\na       1\nlonger  2\n");
-    }
-
-    #[test]
-    fn columns_stand_below_each_other_in_any_script() {
-        for (cell, columns) in [
-            ("alice", 5),
-            ("山田太郎", 8),
-            ("Zoe\u{308}", 3),
-            ("🔑", 2),
-            ("❤️", 2),
-            ("👩‍💻", 2),
-            ("ｱﾘｽ", 3),
-            ("민준", 4),
-            ("नेहा", 3),
-            ("e\u{301}\u{302}", 1),
-        ] {
-            let rows =
-                [vec![cell.to_owned(), "1".to_owned()], vec!["x".repeat(12), "2".to_owned()]];
-            let drawn = table(&["NAME", "N"], &rows);
-            let line = drawn.lines().nth(1).unwrap();
-            assert_eq!(line, format!("{cell}{}1", " ".repeat(14 - columns)), "{cell}");
-            assert_eq!(
-                facts(&[(cell, "1".to_owned()), ("twelve chars", "2".to_owned())])
-                    .lines()
-                    .next(),
-                Some(line)
-            );
-        }
     }
 }

@@ -18,6 +18,7 @@ mod simulate;
 mod stores;
 mod terminal;
 mod typed;
+mod widths;
 
 use program::{Ended, twostep};
 use serde_json::Value;

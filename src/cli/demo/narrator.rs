@@ -68,7 +68,7 @@ impl Narrator {
     fn show(&self, text: &str) {
         if !self.json {
             // A reader that closes the pipe misses the rest; the steps are verified all the same.
-            let _ = output::print(text);
+            let _ = output::show(text);
         }
     }
 }

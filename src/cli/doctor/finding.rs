@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::output::{Exit, Report};
+use crate::cli::page;
 
 /// A finding on one topic.
 pub(in crate::cli) struct Finding {
@@ -58,8 +59,11 @@ impl Finding {
             Verdict::Bad => bad,
             Verdict::Unknown => unknown,
         };
-        let mend: String = self.mend.iter().map(|how| format!("{:16}-> {how}\n", "")).collect();
-        format!("{mark:<2} {:<12} {}\n{mend}", self.topic, self.found)
+        let mut facts = vec![(format!("{mark:<2} {:<12}", self.topic), self.found.clone())];
+        facts.extend(self.mend.iter().map(|how| (String::new(), format!("-> {how}"))));
+        let facts: Vec<(&str, &String)> =
+            facts.iter().map(|(name, fact)| (name.as_str(), fact)).collect();
+        page::facts(&facts)
     }
 }
 
@@ -67,22 +71,11 @@ impl Finding {
 pub(in crate::cli) fn report(findings: &[Finding], exit: Exit, again: &str) -> Report {
     let list: Vec<Value> = findings.iter().map(Finding::to_json).collect();
     let document = json!({"ok": exit == Exit::Done, "findings": list});
-    let marks = if is_utf8() { ["✓", "✗", "?"] } else { ["ok", "!!", "??"] };
+    let marks = if page::is_utf8() { ["✓", "✗", "?"] } else { ["ok", "!!", "??"] };
     let text: String = findings.iter().map(|finding| finding.to_text(marks)).collect();
     let verdict = match exit {
         Exit::Done => "Nothing is wrong that can be seen from here.".to_owned(),
         _ => format!("Mend what is marked, then run it again: {again}"),
     };
     Report::new(document, format!("{text}\n{verdict}")).exit(exit)
-}
-
-/// Tells a locale with UTF-8. The first variable that is set counts (POSIX).
-fn is_utf8() -> bool {
-    let set = ["LC_ALL", "LC_CTYPE", "LANG"]
-        .into_iter()
-        .filter_map(std::env::var_os)
-        .find(|value| !value.is_empty());
-    set.is_some_and(|value| {
-        value.to_string_lossy().to_ascii_lowercase().replace('-', "").contains("utf8")
-    })
 }

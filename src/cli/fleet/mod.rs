@@ -143,6 +143,7 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::cli::page::Page;
     use crate::wire::{AlarmCause, AlarmKind, AttentionReason, FleetAlarm};
 
     pub(super) fn fleet() -> FleetDrift {
@@ -204,7 +205,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_fleet_is_told_in_words() {
-        let text = in_words(&fleet());
+        let text = Page::default().lay_out(&in_words(&fleet()));
         for part in [
             "120 tokens in use, at 2026-11-24T14:00:00Z\n",
             "ALARM  since Tuesday all tokens are 12 s behind\n",

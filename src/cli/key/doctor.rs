@@ -28,7 +28,7 @@ pub(in crate::cli) struct Doctor {
 impl Doctor {
     pub(super) async fn run(&self) -> Result<Report, Failure> {
         if self.udev_rule {
-            return Ok(Report::new(serde_json::json!({"udev_rule": UDEV_RULE}), UDEV_RULE));
+            return Ok(Report::verbatim(serde_json::json!({"udev_rule": UDEV_RULE}), UDEV_RULE));
         }
         let looked = blocking(|| {
             usb::list().map(|found| found.into_iter().map(with_holders).collect::<Vec<_>>())
