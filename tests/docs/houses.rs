@@ -16,8 +16,9 @@ pub(super) struct House {
 }
 
 impl House {
-    /// A house for these blocks; `start` names what is there before them.
-    pub(super) fn of(blocks: &[Block], start: &str) -> House {
+    /// A house for these blocks, with these files of the repository; `start` names what is there
+    /// before them.
+    pub(super) fn of(blocks: &[Block], files: &str, start: &str) -> House {
         let place = tempfile::tempdir().unwrap();
         let at = |name: &str| place.path().join(name);
         for folder in ["blocks", "person", "clone"] {
@@ -29,7 +30,7 @@ impl House {
         fs::hard_link(TWOSTEP, &program)
             .or_else(|_| fs::copy(TWOSTEP, &program).map(drop))
             .unwrap();
-        clone_to(&at("clone"));
+        clone(files, &at("clone"));
         let shell = blocks.iter().filter(|block| block.is_shell());
         for block in shell {
             let before = match block.task() {
@@ -62,10 +63,11 @@ impl House {
 }
 
 /// The files that are under version control, as they are now.
-fn clone_to(folder: &Path) {
+fn clone(files: &str, folder: &Path) {
     let copied = Command::new("sh")
-        .args(["-euc", "git ls-files -z | xargs -0 cp --parents -t \"$0\""])
+        .args(["-euc", "git ls-files -z -- $1 | xargs -0 cp --parents -t \"$0\""])
         .arg(folder)
+        .arg(files)
         .current_dir(root())
         .status()
         .unwrap();

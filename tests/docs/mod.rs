@@ -7,10 +7,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its part has failed")]
 
 mod blocks;
+mod book;
 mod configuration;
+mod errors;
 mod generated;
 mod houses;
+mod http;
 mod picture;
+mod samples;
 mod stranger;
 
 use std::fs;
@@ -35,7 +39,7 @@ fn the_readme_runs_line_by_line_in_a_clean_clone() {
     if !tools::have("root,unshare,ip,curl,oathtool,git") {
         return;
     }
-    let house = House::of(&blocks(&read("README.md")), "");
+    let house = House::of(&blocks(&read("README.md")), ".", "");
     house.add_service(&Stranger::new("reader").service());
     house.run("README.md");
 }
