@@ -12,6 +12,7 @@ use crate::cli::refusal::Task;
 use crate::cli::{device, known, words};
 use crate::id::AccountId;
 use crate::wire;
+use crate::wire::ListAccounts;
 
 /// List accounts, remove one, let a locked-out person in
 #[derive(Subcommand)]
@@ -21,6 +22,9 @@ pub(super) enum Account {
         /// Only those without an active device
         #[arg(long)]
         without_mfa: bool,
+        /// Only those with this text in the name
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
     },
     /// Show an account's devices
     Show {
@@ -52,8 +56,13 @@ impl Account {
         let client = console.client();
         let failed = console.failing(Task::Other);
         match self {
-            Account::List { without_mfa } => {
-                let accounts = client.all_accounts(*without_mfa).await.map_err(failed)?;
+            Account::List { without_mfa, search } => {
+                let which = ListAccounts {
+                    without_mfa: without_mfa.then_some(true),
+                    search: search.clone(),
+                    ..ListAccounts::default()
+                };
+                let accounts = client.find_accounts(&which).await.map_err(failed)?;
                 let text = table(&accounts);
                 Ok(Report::new(json!({"accounts": accounts}), text))
             }

@@ -3,25 +3,17 @@
 use std::path::PathBuf;
 
 use crate::cli::console::Console;
-use crate::cli::output::{Exit, Failure, Report, plain};
+use crate::cli::output::{Exit, Failure, Report};
 use crate::cli::refusal::Task;
-use crate::cli::{audit_export, store, words};
+use crate::cli::{audit_export, audit_list, store, words};
 use crate::store::AuditCursor;
-use crate::wire::{AuditReport, ChainReport, Event, ListEvents};
+use crate::wire::{AuditReport, ChainReport};
 use clap::Subcommand;
 
 /// Read the audit log, and see whether it is whole
 #[derive(Subcommand)]
 pub(super) enum Audit {
-    /// List what happened; the newest entries unless --after says where to begin
-    List {
-        /// Begin after this place: `next` of the page before, or the number of an entry
-        #[arg(long, value_name = "PLACE")]
-        after: Option<AuditCursor>,
-        /// List at most so many
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-        limit: u32,
-    },
+    List(audit_list::List),
     /// Print a signed statement on where the log ends: keep it elsewhere, with the keys of then
     ///
     /// The keys are those of /.well-known/jwks.json. With both, `audit verify --checkpoint` finds
@@ -56,9 +48,9 @@ pub(super) enum Audit {
 }
 
 impl Audit {
-    pub(super) async fn run(&self, console: &Console) -> Result<Report, Failure> {
+    pub(super) async fn run(&self, console: &Console, json: bool) -> Result<Report, Failure> {
         match self {
-            Audit::List { after, limit } => list(console, after.as_ref(), *limit).await,
+            Audit::List(list) => list.run(console, json).await,
             Audit::Verify {
                 export: Some(path), checkpoint: Some(file), jwks: Some(jwks), ..
             } => audit_export::compare_rows(path, file, jwks)
@@ -90,47 +82,6 @@ impl Audit {
     }
 }
 
-async fn list(
-    console: &Console,
-    after: Option<&AuditCursor>,
-    limit: u32,
-) -> Result<Report, Failure> {
-    let which = ListEvents {
-        after: after.map(AuditCursor::to_string),
-        newest: after.is_none().then_some(true),
-        limit: Some(limit),
-    };
-    let found = console.client().audit(&which).await;
-    let found = found.map_err(console.failing(Task::Other))?;
-    let rows: Vec<Vec<String>> = found.events.iter().map(row).collect();
-    let text = if rows.is_empty() { String::new() } else { words::table(&HEADING, &rows) };
-    Ok(Report::new(found, text))
-}
-
-fn row(event: &Event) -> Vec<String> {
-    let times = match event.count {
-        0 | 1 => String::new(),
-        count => format!(" ({count} times)"),
-    };
-    vec![
-        place(event),
-        event.at.to_string(),
-        plain(&event.action) + &times,
-        words::or_dash(event.account.as_ref()),
-        words::or_dash(event.serial.as_ref()),
-        words::text(&event.caller),
-        words::or_dash(event.reason.as_ref()),
-    ]
-}
-
-/// The number of an entry, after that of its chain where it is not the first.
-fn place(event: &Event) -> String {
-    match event.chain {
-        1 => event.number.to_string(),
-        chain => format!("{chain}.{}", event.number),
-    }
-}
-
 fn verified(report: AuditReport) -> Report {
     let several = report.chains.len() > 1;
     let named = |chain: &ChainReport| {
@@ -157,6 +108,3 @@ fn verified(report: AuditReport) -> Report {
         .collect();
     Report::new(report, lines.join("\n")).exit(Exit::Refused)
 }
-
-const HEADING: [&str; 7] =
-    ["NUMBER", "TIME", "WHAT", "ACCOUNT", "SERIAL NUMBER", "CALLER", "REASON"];

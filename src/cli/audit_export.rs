@@ -21,7 +21,7 @@ pub(super) async fn export(
 ) -> Result<Report, Failure> {
     let (mut after, mut rows) = (after.map(AuditCursor::to_string), 0_u64);
     loop {
-        let which = ListEvents { after: after.clone(), newest: None, limit: Some(PAGE) };
+        let which = ListEvents { after: after.clone(), limit: Some(PAGE), ..ListEvents::default() };
         let page = console.client().audit(&which).await.map_err(console.failing(Task::Other))?;
         for event in &page.events {
             print(&json!({ "row": event }))?;

@@ -9,6 +9,7 @@ mod agent;
 mod api_key;
 mod audit;
 mod audit_export;
+mod audit_list;
 mod clock;
 mod config;
 mod console;
@@ -22,6 +23,7 @@ mod key;
 mod known;
 mod login;
 mod meant;
+mod moment;
 mod output;
 mod page;
 mod pam_check;
@@ -141,7 +143,10 @@ async fn dispatch(Program { global, command }: Program) -> Result<Report, Failur
         Command::Key(key) => key.run(global).await,
         Command::Session(session) => session.run(&global.open()?).await,
         Command::ApiKey(api_key) => api_key.run(&global.open()?).await,
-        Command::Audit(audit) => audit.run(&global.open()?).await,
+        Command::Audit(audit) => {
+            let json = global.json();
+            audit.run(&global.open()?, json).await
+        }
         Command::Store(store) => store.run(&global.open()?).await,
         Command::Clock(clock) => clock.run(&global.open()?).await,
         Command::Doctor(doctor) => doctor.run(&global.open()?).await,

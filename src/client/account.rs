@@ -20,9 +20,18 @@ impl Client {
     /// # Errors
     /// [`Error`].
     pub async fn all_accounts(&self, without_mfa: bool) -> Result<Vec<Account>, Error> {
+        let without_mfa = without_mfa.then_some(true);
+        self.find_accounts(&ListAccounts { without_mfa, ..ListAccounts::default() })
+            .await
+    }
+
+    /// All accounts of this choice, page by page.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn find_accounts(&self, which: &ListAccounts) -> Result<Vec<Account>, Error> {
         pages::all(async |after| {
-            let without_mfa = without_mfa.then_some(true);
-            let which = ListAccounts { without_mfa, limit: Some(pages::LONGEST), after };
+            let which = ListAccounts { limit: Some(pages::LONGEST), after, ..which.clone() };
             self.accounts(&which).await.map(|page| (page.accounts, page.next))
         })
         .await

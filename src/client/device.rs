@@ -34,13 +34,18 @@ impl Client {
         account: Option<&AccountId>,
         state: Option<DeviceState>,
     ) -> Result<Vec<Device>, Error> {
+        let account = account.map(|account| account.as_str().to_owned());
+        self.find_devices(&ListDevices { account, state, ..ListDevices::default() })
+            .await
+    }
+
+    /// All devices of this choice, page by page.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn find_devices(&self, which: &ListDevices) -> Result<Vec<Device>, Error> {
         pages::all(async |after| {
-            let which = ListDevices {
-                account: account.map(|account| account.as_str().to_owned()),
-                state: state.map(|state| state.name().to_owned()),
-                limit: Some(pages::LONGEST),
-                after,
-            };
+            let which = ListDevices { limit: Some(pages::LONGEST), after, ..which.clone() };
             self.devices(&which).await.map(|page| (page.devices, page.next))
         })
         .await

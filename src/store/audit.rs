@@ -9,7 +9,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::Event;
+use crate::id::{AccountId, SerialNumber};
+use crate::store::{Action, AuditEnds, Event};
+use crate::time::UnixTime;
 
 /// The number of a chain of audit rows, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,6 +38,41 @@ pub struct AuditRow {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AuditCursor(BTreeMap<ChainId, u64>);
+
+/// Selects audit rows to read.
+#[derive(Clone, Debug)]
+pub struct AuditList {
+    /// The beginning of the page.
+    pub from: AuditFrom,
+    /// At most so many.
+    pub limit: u32,
+    /// The choice among the rows.
+    pub only: AuditFilter,
+}
+
+/// The beginning of a page of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditFrom {
+    /// After this place.
+    After(AuditCursor),
+    /// At the row from which the page ends with the last one.
+    Newest,
+}
+
+/// A choice of audit rows; each member that is given narrows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Only rows that concern this account.
+    pub account: Option<AccountId>,
+    /// Only rows that concern this device.
+    pub serial: Option<SerialNumber>,
+    /// Only rows of this action.
+    pub action: Option<Action>,
+    /// Only rows at this time or later.
+    pub since: Option<UnixTime>,
+    /// Only rows at this time or earlier.
+    pub until: Option<UnixTime>,
+}
 
 /// The text is no place in the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,6 +123,14 @@ impl AuditCursor {
     /// The number of the last row read of this chain; 0 before its first.
     pub fn after(&self, chain: ChainId) -> u64 {
         self.0.get(&chain).copied().unwrap_or(0)
+    }
+
+    /// Moves behind the ends of all chains.
+    pub fn pass_all(&mut self, ends: &AuditEnds) {
+        for end in &ends.chains {
+            let last = self.0.entry(end.head.chain).or_default();
+            *last = end.head.number.max(*last);
+        }
     }
 
     /// Moves behind a row that was read.

@@ -32,7 +32,10 @@ mod stray;
 mod taken;
 
 pub use action::{Action, EventReason};
-pub use audit::{AuditCursor, AuditReport, AuditRow, BadAuditCursor, ChainId, ChainReport};
+pub use audit::{
+    AuditCursor, AuditFilter, AuditFrom, AuditList, AuditReport, AuditRow, BadAuditCursor, ChainId,
+    ChainReport,
+};
 pub use change::{Adoption, Change, Commit, Committed, Conflict, Event, Write};
 pub use import::{ImportId, StagedDevice};
 pub use key_error::KeyError;
@@ -198,10 +201,19 @@ pub trait Store: Send + Sync {
     /// time.
     ///
     /// A reader that passes each row it was given misses no row, also none that commits late.
-    fn audit(&self, after: AuditCursor, limit: u32) -> Answer<'_, Vec<AuditRow>>;
+    fn audit(&self, after: AuditCursor, limit: u32) -> Answer<'_, Vec<AuditRow>> {
+        let from = AuditFrom::After(after);
+        self.audit_rows(AuditList { from, limit, only: AuditFilter::default() })
+    }
 
     /// The last `limit` audit rows, in the order of [`audit`](Store::audit).
-    fn newest_audit(&self, limit: u32) -> Answer<'_, Vec<AuditRow>>;
+    fn newest_audit(&self, limit: u32) -> Answer<'_, Vec<AuditRow>> {
+        let from = AuditFrom::Newest;
+        self.audit_rows(AuditList { from, limit, only: AuditFilter::default() })
+    }
+
+    /// Selected audit rows, in the order of [`audit`](Store::audit).
+    fn audit_rows(&self, list: AuditList) -> Answer<'_, Vec<AuditRow>>;
 
     /// Recomputes every chain of audit rows.
     fn verify_audit(&self) -> Answer<'_, AuditReport>;

@@ -31,6 +31,10 @@ pub struct ListAccounts {
     /// Only accounts without an active device.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub without_mfa: Option<bool>,
+    /// Only accounts with this text in the name, in upper or lower case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", param(min_length = 1, max_length = 256))]
+    pub search: Option<String>,
     /// 1 to 1000; 100 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", param(minimum = 1, maximum = 1000))]

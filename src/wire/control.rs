@@ -16,6 +16,25 @@ pub struct ListEvents {
     /// The newest rows instead of those after a place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest: Option<bool>,
+    /// Only rows that concern this account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", param(min_length = 1, max_length = 256))]
+    pub account: Option<String>,
+    /// Only rows that concern this device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", param(min_length = 1, max_length = 256))]
+    pub serial: Option<String>,
+    /// Only rows of this action.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// Only rows at this time or later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", param(value_type = Option<String>, format = "date-time"))]
+    pub since: Option<Timestamp>,
+    /// Only rows at this time or earlier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", param(value_type = Option<String>, format = "date-time"))]
+    pub until: Option<Timestamp>,
     /// 1 to 1000; 100 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", param(minimum = 1, maximum = 1000))]
@@ -30,6 +49,10 @@ pub struct Events {
     pub events: Vec<Event>,
     /// The `after` of the next page, an opaque text; none on the last one.
     pub next: Option<String>,
+    /// On the last page the `after` by which later rows are found; none if the log cannot be
+    /// trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<String>,
 }
 
 /// An audit row.
@@ -50,6 +73,9 @@ pub struct Event {
     pub serial: Option<SerialNumber>,
     /// The caller.
     pub caller: CallerId,
+    /// The caller's login name or the name of its API key, as of now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller_name: Option<String>,
     /// The reason of a refusal.
     pub reason: Option<String>,
     /// The number of equal events in this row.

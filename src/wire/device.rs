@@ -213,8 +213,29 @@ pub struct ListDevices {
     pub account: Option<String>,
     /// `pending`, `active`, `disabled` or `locked`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "agent", param(pattern = "^(pending|active|disabled|locked)$"))]
-    pub state: Option<String>,
+    #[cfg_attr(
+        feature = "agent",
+        param(value_type = Option<String>, pattern = "^(pending|active|disabled|locked)$"),
+    )]
+    pub state: Option<DeviceState>,
+    /// `totp`, `hotp`, `security_key` or `recovery`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "agent",
+        param(value_type = Option<String>, pattern = "^(totp|hotp|security_key|recovery)$"),
+    )]
+    pub kind: Option<MfaKind>,
+    /// Only those without an accepted proof since then; for enrollers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", param(value_type = Option<String>, format = "date-time"))]
+    pub unused_since: Option<Timestamp>,
+    /// Only those whose clock is off by more than so many time steps; for enrollers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift_above: Option<u32>,
+    /// Only those with this text in serial number, account or name, in upper or lower case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "agent", param(min_length = 1, max_length = 256))]
+    pub search: Option<String>,
     /// 1 to 1000; 100 if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "agent", param(minimum = 1, maximum = 1000))]

@@ -4,7 +4,7 @@
 use twostep::device::Device;
 use twostep::id::{AccountId, SerialNumber};
 use twostep::store::{
-    AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditCursor,
+    AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditList,
     AuditReport, AuditRow, Change, Commit, DeviceList, Error, Fingerprint, FleetDevice, Resealable,
     RevocationLimits, Revocations, SigningKeyRecord, SingleUse, SqliteStore, Store, StoreKeys,
 };
@@ -143,12 +143,8 @@ impl<H: Hook> Store for Hooked<H> {
         read!(self.sealed_under_other_keys(current, limit))
     }
 
-    fn audit(&self, after: AuditCursor, limit: u32) -> Answer<'_, Vec<AuditRow>> {
-        read!(self.audit(after, limit))
-    }
-
-    fn newest_audit(&self, limit: u32) -> Answer<'_, Vec<AuditRow>> {
-        read!(self.newest_audit(limit))
+    fn audit_rows(&self, list: AuditList) -> Answer<'_, Vec<AuditRow>> {
+        read!(self.audit_rows(list))
     }
 
     fn verify_audit(&self) -> Answer<'_, AuditReport> {

@@ -15,6 +15,7 @@ mod drifting;
 mod editor;
 mod events;
 mod files;
+mod found;
 mod full_disk;
 mod journey;
 mod looks;

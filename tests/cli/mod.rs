@@ -5,6 +5,7 @@
 
 mod exports;
 mod fleet;
+mod found;
 mod journey;
 mod keys;
 mod looks;

@@ -92,10 +92,13 @@ fn request_bodies_round_trip_and_refuse_unknown_members() {
         "clock_set": "2024-03-01",
     }));
     body::<CreateDevice>(json!({"account": "a", "kind": "totp"}));
-    body::<ListDevices>(json!({"account": "a", "state": "active", "limit": 1, "after": "b"}));
+    body::<ListDevices>(json!({
+        "account": "a", "state": "active", "kind": "totp", "unused_since": TIME, "drift_above": 2,
+        "search": "x", "limit": 1, "after": "b",
+    }));
     body::<Rename>(json!({"name": "n"}));
     body::<TwoCodes>(json!({"codes": ["1", "2"], "client": "d"}));
-    body::<ListAccounts>(json!({"without_mfa": true, "limit": 1, "after": "b"}));
+    body::<ListAccounts>(json!({"without_mfa": true, "search": "x", "limit": 1, "after": "b"}));
     body::<MakeBypass>(json!({"ttl_seconds": 60}));
     body::<OpenSession>(json!({
         "account": "a", "duration_seconds": 900, "audience": "x", "serial": "GAHT12345678",
@@ -110,7 +113,10 @@ fn request_bodies_round_trip_and_refuse_unknown_members() {
         json!({"ceremony_id": "c", "credential": {"any": 1}, "client": "d"}),
     );
     body::<BeginAuthentication>(json!({"account": "a", "client": "d"}));
-    body::<ListEvents>(json!({"after": "1.57-2.13", "newest": true, "limit": 1}));
+    body::<ListEvents>(json!({
+        "after": "1.57-2.13", "newest": true, "account": "a", "serial": "GAHT12345678",
+        "action": "device.added", "since": TIME, "until": TIME, "limit": 1,
+    }));
     body::<MakeApiKey>(json!({
         "role": "admin", "name": "n", "accounts": ["a*"], "explain": true, "forward": false,
     }));

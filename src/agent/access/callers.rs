@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 use crate::agent::access::caller::{Caller, Scope};
 use crate::agent::access::connection::Connection;
 use crate::agent::access::denied::{Denied, Failure};
-use crate::agent::access::peer::{Login, Peer, is_administrator};
+use crate::agent::access::peer::{Login, Peer, is_administrator, login_names};
 use crate::agent::access::places::Places;
 use crate::agent::accounts::Accounts;
 use crate::agent::config::{AccountPattern, Config, Role};
@@ -75,6 +75,30 @@ impl Callers {
         let caller = identified?.seated(places);
         caller.place.take().await;
         Ok(caller)
+    }
+
+    /// Names of these callers: login names of users, names of API keys that were not revoked.
+    /// Callers without one are left out.
+    pub(crate) async fn names(
+        &self,
+        callers: impl Iterator<Item = &CallerId>,
+    ) -> HashMap<CallerId, String> {
+        let mut callers: Vec<CallerId> = callers.cloned().collect();
+        callers.sort_unstable();
+        callers.dedup();
+        let uid = |caller: &CallerId| caller.as_str().strip_prefix("uid:")?.parse::<u32>().ok();
+        let users = login_names(callers.iter().filter_map(uid).collect()).await;
+        let keys = self.0.api_keys().await.unwrap_or_default();
+        let key = |caller: &CallerId| {
+            keys.get(caller.as_str().strip_prefix("key:")?).and_then(|key| key.name.clone())
+        };
+        let name = |caller: &CallerId| {
+            uid(caller).and_then(|uid| users.get(&uid).cloned()).or_else(|| key(caller))
+        };
+        callers
+            .into_iter()
+            .filter_map(|caller| name(&caller).map(|name| (caller, name)))
+            .collect()
     }
 
     async fn admitted(

@@ -144,10 +144,24 @@ impl Login {
     }
 }
 
+/// Login names of these users, looked up on a blocking thread. None of them is known where the
+/// user database does not answer in time.
+pub(super) async fn login_names(uids: Vec<u32>) -> HashMap<u32, String> {
+    let look_up = move || {
+        let name = |uid| Some((uid, User::from_uid(Uid::from_raw(uid)).ok()??.name));
+        uids.into_iter().filter_map(name).collect()
+    };
+    let looked_up = tokio::time::timeout(LONGEST_LOOK, tokio::task::spawn_blocking(look_up));
+    looked_up.await.ok().and_then(Result::ok).unwrap_or_default()
+}
+
 /// `true` for root and the agent's own user.
 pub(crate) fn is_administrator(uid: u32) -> bool {
     uid == 0 || uid == Uid::effective().as_raw()
 }
+
+/// Time for names that are shown alone.
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
 /// Lifetime of a cached login: a change of groups takes effect after that.
 const CACHED_FOR: Duration = Duration::from_secs(5);

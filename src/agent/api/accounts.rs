@@ -12,6 +12,7 @@ use crate::agent::api::extract::Segment;
 use crate::agent::api::views;
 use crate::agent::operations::accounts;
 use crate::agent::operations::accounts::Listing;
+use crate::agent::operations::scan::Search;
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::wire::{Accounts, Bypass, ListAccounts, MakeBypass};
@@ -28,6 +29,7 @@ pub(super) async fn list(
 ) -> Result<Json<Accounts>, Problem> {
     let listing = Listing {
         without_mfa: query.without_mfa.unwrap_or(false),
+        search: query.search.as_deref().map(Search::parse).transpose()?,
         after: query.after.as_deref(),
         limit: query.limit,
     };

@@ -78,9 +78,29 @@ impl<T: DeserializeOwned> FromRequestParts<Shared> for Parameters<T> {
             return Err(Problem::bad_input("the query is not UTF-8"));
         }
         let query = Query::<T>::from_request_parts(parts, state).await;
-        query.map(|Query(parameters)| Parameters(parameters)).map_err(|_| {
-            Problem::bad_input("the query has an unknown parameter, or a value of the wrong type")
-        })
+        query
+            .map(|Query(parameters)| Parameters(parameters))
+            .map_err(|fault| Problem::bad_input(query_fault(&fault.body_text())))
+    }
+}
+
+/// The fault of a query, with the parameter's name and without its value: `NAME: …`, or for a
+/// parameter that is unknown or given twice the reader's own words.
+fn query_fault(text: &str) -> String {
+    let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
+    let is_name = |name: &&str| {
+        (1..=64).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
+    match text.split_once(": ").filter(|(name, _)| is_name(name)) {
+        // The reader quotes the value alone: what it expected follows.
+        Some((name, said)) => match said.rsplit_once("`, expected ") {
+            Some((_, expected)) => format!("{name}: expected {expected}"),
+            None if said.contains('`') => format!("{name}: a value of the wrong type"),
+            None => format!("{name}: {said}"),
+        },
+        None if text.len() <= LONGEST_FAULT => text.to_owned(),
+        None => "the query has an unknown parameter".to_owned(),
     }
 }
 
@@ -223,12 +243,16 @@ impl<'de> Visitor<'de> for Level {
 
 const DEEPEST: usize = 8;
 
+/// Bytes of a fault that is repeated.
+const LONGEST_FAULT: usize = 400;
+
 /// The member that holds a browser's WebAuthn answer.
 const CREDENTIAL: &str = "credential";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::ListDevices;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -255,6 +279,29 @@ mod tests {
             let error = read::<Example>(body.as_bytes()).unwrap_err();
             assert!(error.contains(said), "{body}: {error}");
         }
+    }
+
+    #[test]
+    fn a_fault_of_a_query_names_its_parameter_and_no_value() {
+        let fault = |query: &str| {
+            let uri = format!("/?{query}").parse().unwrap();
+            query_fault(&Query::<ListDevices>::try_from_uri(&uri).unwrap_err().body_text())
+        };
+        for (query, said) in [
+            ("state=31415926", "state: expected one of `pending`, `active`"),
+            ("kind=a`,%20expected%2031415926", "kind: expected one of `totp`"),
+            ("limit=31415926535", "limit: number too large to fit in target type"),
+            ("limit=-1", "limit: invalid digit found in string"),
+            ("drift_above=1.5", "drift_above: invalid digit found in string"),
+            ("unused_since=31415926", "unused_since: a time is RFC 3339"),
+            ("limit=1&limit=1", "duplicate field `limit`"),
+            ("stat=active", "unknown field `stat`, expected one of"),
+        ] {
+            let fault = fault(query);
+            assert!(fault.starts_with(said) && !fault.contains("31415926"), "{query}: {fault}");
+        }
+        let long = fault(&format!("{}=1", "x".repeat(1_000)));
+        assert_eq!(long, "the query has an unknown parameter");
     }
 
     #[derive(Debug, Deserialize)]

@@ -9,12 +9,13 @@ use axum::http::StatusCode;
 use crate::agent::access::Caller;
 use crate::agent::api::body::{Body, Parameters};
 use crate::agent::api::extract::Segment;
-use crate::agent::api::members::parse;
+use crate::agent::api::members::{parameter, parse};
 use crate::agent::api::views;
 use crate::agent::operations::control;
-use crate::agent::operations::control::{ApiKeyRequest, AuditFrom};
+use crate::agent::operations::control::{ApiKeyRequest, AuditListing, AuditPage};
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
+use crate::store::{Action, AuditCursor, AuditFilter, AuditFrom};
 use crate::wire::{
     AcceptedRestore, ApiKeys, AuditCheckpoint, AuditReport, Backup, ClockReading, Events,
     ListEvents, MadeApiKey, MakeApiKey, MakeBackup, MakeSigningKey, SigningKey, SigningKeys,
@@ -32,11 +33,33 @@ pub(super) async fn audit(
 ) -> Result<Json<Events>, Problem> {
     let from = match query.newest {
         Some(true) => AuditFrom::Newest,
-        _ => AuditFrom::After(query.after.as_deref().map(parse).transpose()?.unwrap_or_default()),
+        _ => {
+            let after = query.after.as_deref().map(|after| parameter("after", after));
+            AuditFrom::After(after.transpose()?.unwrap_or_default())
+        }
     };
-    let page = control::audit(&state, &caller, from, query.limit).await?;
-    let events = page.rows.into_iter().map(views::event).collect();
-    Ok(Json(Events { events, next: page.next.map(|next| next.to_string()) }))
+    let only = AuditFilter {
+        account: None,
+        serial: query.serial.as_deref().map(|text| parameter("serial", text)).transpose()?,
+        action: query.action.as_deref().map(action).transpose()?,
+        since: query.since.map(|since| since.0),
+        until: query.until.map(|until| until.0),
+    };
+    let account = query.account.as_deref();
+    let listing = AuditListing { from, limit: query.limit, account, only };
+    let AuditPage { rows, next, end, names } = control::audit(&state, &caller, listing).await?;
+    let events = rows.into_iter().map(|row| views::event(row, &names)).collect();
+    let text = |cursor: Option<AuditCursor>| cursor.map(String::from);
+    Ok(Json(Events { events, next: text(next), end: text(end) }))
+}
+
+fn action(name: &str) -> Result<Action, Problem> {
+    match Action::from(name) {
+        Action::Other(_) => Err(Problem::bad_input(
+            "action: there is no such action; rows of the audit log name theirs",
+        )),
+        action => Ok(action),
+    }
 }
 
 /// Recomputes the audit log's chain of hashes.

@@ -12,6 +12,7 @@ use crate::agent::api::provisioning::provisioning;
 use crate::agent::api::views;
 use crate::agent::operations::devices;
 use crate::agent::operations::devices::{Addition, Detail, Listing};
+use crate::agent::operations::scan::Search;
 use crate::agent::problem::Problem;
 use crate::agent::state::Shared;
 use crate::device::Device;
@@ -79,7 +80,11 @@ pub(super) async fn list(
 ) -> Result<Json<Devices>, Problem> {
     let listing = Listing {
         account: query.account.as_deref(),
-        state: query.state.as_deref().map(parse).transpose()?,
+        state: query.state,
+        kind: query.kind,
+        unused_since: query.unused_since.map(|since| since.0),
+        drift_above: query.drift_above,
+        search: query.search.as_deref().map(Search::parse).transpose()?,
         after: query.after.as_deref().map(parse).transpose()?,
         limit: query.limit,
     };

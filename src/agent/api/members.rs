@@ -14,6 +14,12 @@ pub(super) fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, Problem> 
     text.parse().map_err(|error: T::Err| Problem::bad_input(error.to_string()))
 }
 
+/// Parses a parameter of the query. The error names it, and never repeats the text.
+pub(super) fn parameter<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, Problem> {
+    text.parse()
+        .map_err(|error: T::Err| Problem::bad_input(format!("{name}: {error}")))
+}
+
 /// The caller, who vouches for this client.
 pub(super) fn with_client(caller: Caller, client: Option<&SecretText>) -> Result<Caller, Problem> {
     let client = client.map(|client| parse(client.as_str())).transpose()?;

@@ -1,10 +1,13 @@
 //! Answers, made from the outcomes of operations.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::agent::operations::sessions::Opened;
 use crate::device::{Device, Factor, TotpState};
+use crate::id::CallerId;
 use crate::otp::StepWindow;
 use crate::session::{AnyContext, SessionContext, SigningKeyInfo};
 use crate::store::{AccountEntry, ApiKeyRecord, AuditRow};
@@ -156,9 +159,10 @@ pub(super) fn api_key(key: &ApiKeyRecord) -> ApiKey {
     }
 }
 
-/// An audit row.
-pub(super) fn event(row: AuditRow) -> Event {
+/// An audit row, with the name of its caller if that is known.
+pub(super) fn event(row: AuditRow, names: &HashMap<CallerId, String>) -> Event {
     Event {
+        caller_name: names.get(&row.event.caller).cloned(),
         chain: row.chain.0,
         number: row.number,
         at: row.event.at.into(),

@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use crate::agent::access::{Caller, Denied, Failure};
 use crate::agent::config::Role;
-use crate::agent::operations::scope;
+use crate::agent::operations::scan::Search;
+use crate::agent::operations::{scan, scope};
 use crate::agent::state::State;
 use crate::id::AccountId;
 use crate::store::{AccountEntry, AccountList};
 use crate::verifier::Bypass;
 
 /// A request for a page of accounts.
+#[derive(Default)]
 pub(crate) struct Listing<'a> {
     pub(crate) without_mfa: bool,
+    pub(crate) search: Option<Search>,
     /// The last account of the page before.
     pub(crate) after: Option<&'a str>,
     pub(crate) limit: Option<u32>,
@@ -36,11 +39,19 @@ pub(crate) async fn list(
     // Not folded: an account that keeps another spelling is found by the name that the page before
     // gave.
     let after = listing.after.map(AccountId::existing).transpose().map_err(Denied::bad_input)?;
-    let list = AccountList { without_mfa: listing.without_mfa, prefix: None, after, limit };
+    let Listing { without_mfa, search, .. } = listing;
     caller.place.page().await;
-    let accounts = state.verifier.store().accounts(list).await?;
-    let last = accounts.last().filter(|_| scope::is_full(&accounts, limit));
-    Ok(AccountPage { next: last.map(|entry| entry.account.id.clone()), accounts })
+    let read = |after, limit| {
+        state
+            .verifier
+            .store()
+            .accounts(AccountList { without_mfa, prefix: None, after, limit })
+    };
+    let wanted =
+        search.map(|search| move |entry: &AccountEntry| search.is_in(entry.account.id.as_str()));
+    let place = |entry: &AccountEntry| entry.account.id.clone();
+    let found = scan::scan(limit, after, read, place, wanted).await?;
+    Ok(AccountPage { accounts: found.rows, next: found.next })
 }
 
 /// Removes an account's devices and sessions. For administrators.

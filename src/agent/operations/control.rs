@@ -1,5 +1,6 @@
 //! The agent itself: audit, API keys, signing keys, backup and clock. For administrators.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -8,25 +9,33 @@ use crate::agent::access::{Caller, Denied, Failure};
 use crate::agent::config::{AccountPattern, Role};
 use crate::agent::operations::scope;
 use crate::agent::state::State;
-use crate::id::DeviceName;
+use crate::id::{CallerId, DeviceName};
 use crate::session::{Checkpoint, SigningAlgorithm, SigningKeyInfo};
-use crate::store::{ApiKeyRecord, AuditCursor, AuditReport, AuditRow};
+use crate::store::{
+    ApiKeyRecord, AuditCursor, AuditFilter, AuditFrom, AuditList, AuditReport, AuditRow,
+};
 use crate::time::UnixTime;
 use crate::verifier::NewApiKey;
+
+/// A request for a page of the audit log.
+pub(crate) struct AuditListing<'a> {
+    pub(crate) from: AuditFrom,
+    pub(crate) limit: Option<u32>,
+    /// The name of an account that rows are to concern.
+    pub(crate) account: Option<&'a str>,
+    /// The choice beside the account.
+    pub(crate) only: AuditFilter,
+}
 
 /// A page of the audit log.
 pub(crate) struct AuditPage {
     pub(crate) rows: Vec<AuditRow>,
     /// The position of the next page, if there may be one.
     pub(crate) next: Option<AuditCursor>,
-}
-
-/// The beginning of a page of the audit log.
-pub(crate) enum AuditFrom {
-    /// After this position.
-    After(AuditCursor),
-    /// At the row from which the page ends with the last one.
-    Newest,
+    /// The end of the log, on the last page.
+    pub(crate) end: Option<AuditCursor>,
+    /// Names of the callers, as far as they are known.
+    pub(crate) names: HashMap<CallerId, String>,
 }
 
 /// An API key to make.
@@ -43,22 +52,34 @@ pub(crate) struct ApiKeyRequest {
 pub(crate) async fn audit(
     state: &State,
     caller: &Caller,
-    from: AuditFrom,
-    limit: Option<u32>,
+    listing: AuditListing<'_>,
 ) -> Result<AuditPage, Failure> {
     caller.must_be(Role::Admin)?;
+    let AuditListing { from, limit, account, only } = listing;
     let limit = scope::page_size(limit)?;
+    let account = account.map(|name| scope::existing(state, name)).transpose()?;
+    let only = AuditFilter { account, ..only };
     caller.place.page().await;
     let store = state.verifier.store();
-    let (rows, cursor) = match from {
-        AuditFrom::After(cursor) => (store.audit(cursor.clone(), limit).await?, Some(cursor)),
-        AuditFrom::Newest => (store.newest_audit(limit).await?, None),
-    };
-    let next = cursor.filter(|_| scope::is_full(&rows, limit)).map(|mut cursor| {
+    // Read before the rows: what is added between is after the end, and is found by it.
+    let ends = store.audit_ends().await.ok();
+    let rows = store.audit_rows(AuditList { from: from.clone(), limit, only }).await?;
+    let passed = |mut cursor: AuditCursor| {
         rows.iter().for_each(|row| cursor.pass(row));
         cursor
+    };
+    let (cursor, is_last) = match from {
+        AuditFrom::After(cursor) => (cursor, !scope::is_full(&rows, limit)),
+        AuditFrom::Newest => (AuditCursor::start(), true),
+    };
+    let next = (!is_last).then(|| passed(cursor.clone()));
+    let end = ends.filter(|_| is_last).map(|ends| {
+        let mut end = passed(cursor);
+        end.pass_all(&ends);
+        end
     });
-    Ok(AuditPage { rows, next })
+    let names = state.callers.names(rows.iter().map(|row| &row.event.caller)).await;
+    Ok(AuditPage { rows, next, end, names })
 }
 
 /// Recomputes the audit log's chain of hashes.

@@ -2,9 +2,10 @@
 
 use crate::agent::access::{Caller, Denied, Failure, Refused, Scope};
 use crate::agent::config::{AccountPattern, Role};
-use crate::agent::operations::scope;
+use crate::agent::operations::scan::Search;
+use crate::agent::operations::{scan, scope};
 use crate::agent::state::State;
-use crate::device::{Device, DeviceState};
+use crate::device::{Device, DeviceState, MfaKind};
 use crate::id::{AccountId, DeviceName, SerialNumber};
 use crate::otp::{Code, CodePair};
 use crate::session::SignedContext;
@@ -24,10 +25,16 @@ pub(crate) struct Addition<'a> {
 }
 
 /// A request for a page of devices.
+#[derive(Default)]
 pub(crate) struct Listing<'a> {
     /// The name of an account; required unless the caller is an enroller or an administrator.
     pub(crate) account: Option<&'a str>,
     pub(crate) state: Option<DeviceState>,
+    pub(crate) kind: Option<MfaKind>,
+    pub(crate) unused_since: Option<UnixTime>,
+    /// In time steps.
+    pub(crate) drift_above: Option<u32>,
+    pub(crate) search: Option<Search>,
     /// The last device of the page before.
     pub(crate) after: Option<SerialNumber>,
     pub(crate) limit: Option<u32>,
@@ -80,20 +87,38 @@ pub(crate) async fn list(
     listing: Listing<'_>,
 ) -> Result<DevicePage, Failure> {
     let account = listing.account.map(|name| scope::existing(state, name)).transpose()?;
-    if account.is_none() {
+    // A verifier is not shown when a device was used, nor its drift.
+    if account.is_none() || listing.unused_since.is_some() || listing.drift_above.is_some() {
         caller.must_be(Role::Enroller)?;
+    }
+    if listing.kind == Some(MfaKind::Bypass) {
+        return Err(Denied::bad_input("kind: no device is a bypass code").into());
     }
     let limit = scope::page_size(listing.limit)?;
     let detail = if caller.role == Role::Verifier { Detail::Outline } else { Detail::Whole };
-    let list =
-        DeviceList { state: listing.state, after: listing.after, limit, ..DeviceList::default() };
+    let list = DeviceList {
+        state: listing.state,
+        kind: listing.kind,
+        not_used_since: listing.unused_since,
+        ..DeviceList::default()
+    };
     let Some(list) = in_scope(state, caller, account, list)? else {
         return Ok(DevicePage { devices: Vec::new(), next: None, detail });
     };
     caller.place.page().await;
-    let devices = state.verifier.store().devices(list).await?;
-    let last = devices.last().filter(|_| scope::is_full(&devices, limit));
-    Ok(DevicePage { next: last.map(|device| device.serial.clone()), devices, detail })
+    let read =
+        |after, limit| state.verifier.store().devices(DeviceList { after, limit, ..list.clone() });
+    let now = state.verifier.clock().read().wall;
+    let (search, above) = (listing.search, listing.drift_above.map(u64::from));
+    let wanted = (search.is_some() || above.is_some()).then_some(|device: &Device| {
+        search
+            .as_ref()
+            .is_none_or(|search| names(device).any(|name| search.is_in(name)))
+            && above.is_none_or(|above| drifts(device, now) > above)
+    });
+    let place = |device: &Device| device.serial.clone();
+    let found = scan::scan(limit, listing.after, read, place, wanted).await?;
+    Ok(DevicePage { devices: found.rows, next: found.next, detail })
 }
 
 /// Shows a device.
@@ -211,6 +236,17 @@ pub(crate) async fn remove(
         .limited_to(account)
         .remove(&serial, &authority)
         .await?)
+}
+
+/// The texts by which a device is found.
+fn names(device: &Device) -> impl Iterator<Item = &str> {
+    let name = device.name.as_ref().map(DeviceName::as_str);
+    [device.serial.as_str(), device.account.as_str()].into_iter().chain(name)
+}
+
+/// The time steps by which a device's clock is off; 0 without a clock.
+fn drifts(device: &Device, now: UnixTime) -> u64 {
+    device.drift(now).map_or(0, |drift| drift.steps.unsigned_abs())
 }
 
 /// Restricts a list to the caller's accounts; none if it would be empty.

@@ -14,6 +14,7 @@ pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod policies;
 pub(crate) mod reuse;
+pub(crate) mod scan;
 pub(crate) mod scope;
 pub(crate) mod sessions;
 #[cfg(test)]

@@ -76,7 +76,7 @@ async fn a_hidden_device_is_denied_like_a_missing_one() {
         let removed = denied(devices::remove(state, &caller, serial, None).await);
         assert_eq!((shown, removed), (Denied::NotFound("device"), Denied::NotFound("device")));
     }
-    let listing = Listing { account: Some("alice"), state: None, after: None, limit: None };
+    let listing = Listing { account: Some("alice"), ..Listing::default() };
     assert!(devices::list(state, &caller, listing).await.unwrap().devices.is_empty());
     assert!(devices::show(state, &admin(), &serial).await.is_ok());
 }
@@ -87,7 +87,7 @@ async fn each_operation_demands_its_role() {
     let state = &world.state;
     let serial = world.add("svc-a").await;
     let (verifier, enroller) = (limited(Role::Verifier), limited(Role::Enroller));
-    let listing = accounts::Listing { without_mfa: false, after: None, limit: None };
+    let listing = accounts::Listing::default();
     for denied in [
         denied(devices::show(state, &verifier, &serial).await),
         denied(sessions::revoke_all(state, &verifier, "svc-a", None, None).await),
@@ -107,7 +107,7 @@ async fn a_verifier_names_the_account_and_sees_outlines() {
     let world = World::new().await;
     world.add("svc-a").await;
     let list = |role, account| {
-        let listing = Listing { account, state: None, after: None, limit: None };
+        let listing = Listing { account, ..Listing::default() };
         let state = &world.state;
         async move { devices::list(state, &limited(role), listing).await }
     };

@@ -2,21 +2,20 @@
 
 mod add;
 mod codes;
+mod list;
 mod show;
 
 pub(super) use show::table;
 
 use clap::Subcommand;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 
-use crate::cli::console::{Console, existing_account};
+use crate::cli::console::Console;
 use crate::cli::known;
 use crate::cli::meant::Meant;
 use crate::cli::output::{Failure, Report};
 use crate::cli::refusal::Task;
-use crate::device::DeviceState;
-use crate::id::{AccountId, DeviceName, SerialNumber};
+use crate::id::{DeviceName, SerialNumber};
 
 /// Enrol tokens and authenticator apps, mend them, remove them
 #[derive(Subcommand)]
@@ -42,15 +41,8 @@ pub(super) enum Device {
         /// The device
         serial: SerialNumber,
     },
-    /// List devices
-    List {
-        /// Only those of this account
-        #[arg(long, value_parser = existing_account)]
-        account: Option<AccountId>,
-        /// Only those in this state
-        #[arg(long, value_parser = states())]
-        state: Option<DeviceState>,
-    },
+    /// List devices, in the order of their accounts
+    List(list::List),
     /// Show all that is known of a device, its drift in words
     Show {
         /// The device
@@ -96,7 +88,7 @@ impl Device {
     /// The device that the command names.
     fn serial(&self) -> Option<&SerialNumber> {
         match self {
-            Device::Add(_) | Device::List { .. } => None,
+            Device::Add(_) | Device::List(_) => None,
             Device::Activate { serial }
             | Device::Resync { serial }
             | Device::Diagnose { serial }
@@ -116,7 +108,7 @@ impl Device {
             Device::Activate { serial } => codes::activate(console, serial).await,
             Device::Resync { serial } => codes::resync(console, serial).await,
             Device::Diagnose { serial } => codes::diagnose(console, serial).await,
-            Device::List { account, state } => show::list(console, account.as_ref(), *state).await,
+            Device::List(list) => list.run(console).await,
             Device::Show { serial } => {
                 let device = client.device(serial).await.map_err(failed)?;
                 let text = show::device(&device);
@@ -145,9 +137,4 @@ impl Device {
             }
         }
     }
-}
-
-fn states() -> impl TypedValueParser<Value = DeviceState> {
-    PossibleValuesParser::new(DeviceState::ALL.map(DeviceState::name))
-        .try_map(|name| name.parse::<DeviceState>())
 }

@@ -1,32 +1,8 @@
 //! Devices, for people.
 
-use serde_json::json;
-
-use crate::cli::console::Console;
-use crate::cli::output::{Failure, Report};
-use crate::cli::refusal::Task;
-use crate::cli::{known, words};
+use crate::cli::words;
 use crate::device::{DeviceState, MfaKind};
-use crate::id::AccountId;
 use crate::wire::{Attestation, Device};
-
-pub(super) async fn list(
-    console: &Console,
-    account: Option<&AccountId>,
-    state: Option<DeviceState>,
-) -> Result<Report, Failure> {
-    let devices = console.client().all_devices(account, state).await;
-    let devices = devices.map_err(console.failing(Task::Other))?;
-    if let (Some(account), true) = (account, devices.is_empty()) {
-        known::account(console, account).await?;
-    }
-    let text = table(&devices, account.is_none());
-    let none = devices
-        .is_empty()
-        .then_some("There are no devices. Add one: twostep device add");
-    let report = Report::new(json!({"devices": devices}), text);
-    Ok(none.into_iter().fold(report, Report::note))
-}
 
 /// One line for each device; nothing for none.
 pub(in crate::cli) fn table(devices: &[Device], with_account: bool) -> String {

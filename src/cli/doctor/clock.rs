@@ -99,7 +99,7 @@ async fn agents(console: &Console) -> Option<Finding> {
 /// The drift that most devices share. Tokens drift one by one: a common drift is this machine's.
 async fn devices(console: &Console) -> Option<Finding> {
     let active = ListDevices {
-        state: Some(DeviceState::Active.name().to_owned()),
+        state: Some(DeviceState::Active),
         limit: Some(1_000),
         ..ListDevices::default()
     };

@@ -16,7 +16,7 @@ use std::os::fd::AsFd;
 use anstream::stream::RawStream;
 use unicode_width::UnicodeWidthStr;
 
-pub(super) use table::{facts, table};
+pub(super) use table::{facts, more, table};
 
 /// The form in which text is laid out.
 #[derive(Clone, Copy, Debug, Default)]

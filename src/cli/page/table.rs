@@ -6,11 +6,15 @@ use super::{CELL, FACT, HEADING, Page, fold};
 
 /// Rows below a heading.
 pub(in crate::cli) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
-    let row =
-        |row: &Vec<String>| row.iter().map(|cell| format!("{cell}{CELL}")).collect::<String>();
     let heading: String = heading.iter().map(|cell| format!("{cell}{CELL}")).collect();
-    let lines = std::iter::once(format!("{HEADING}{heading}")).chain(rows.iter().map(row));
-    lines.map(|line| line + "\n").collect()
+    format!("{HEADING}{heading}\n") + &more(rows)
+}
+
+/// Rows that follow those of a table.
+pub(in crate::cli) fn more(rows: &[Vec<String>]) -> String {
+    let row =
+        |row: &Vec<String>| row.iter().map(|cell| format!("{cell}{CELL}")).collect::<String>() + "\n";
+    rows.iter().map(row).collect()
 }
 
 /// Facts under each other.

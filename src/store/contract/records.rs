@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::sample::*;
 use crate::store::{
-    AuditCursor, Change, Conflict, ItemKind, Marks, RevocationLimits, SingleUse, Store, Write,
+    AuditCursor, AuditFilter, AuditFrom, AuditList, Change, Conflict, ItemKind, Marks,
+    RevocationLimits, SingleUse, Store, Write,
 };
 use crate::time::UnixTime;
 
@@ -290,6 +291,24 @@ pub async fn audit_rows_are_chained_in_order(store: Arc<dyn Store>) {
         "rows after a place, no more than asked for"
     );
     assert_eq!(answered(store.newest_audit(3).await), rows[7..], "the newest rows, in order");
+    let of_alice = AuditFilter { account: Some(account_id("alice")), ..AuditFilter::default() };
+    for (from, only, expected) in [
+        (AuditFrom::Newest, of_alice.clone(), vec![&rows[6], &rows[8]]),
+        (AuditFrom::After(AuditCursor::start()), of_alice, vec![&rows[0], &rows[2]]),
+        (
+            AuditFrom::Newest,
+            AuditFilter { action: Some("b.1".into()), since: Some(NOW), ..AuditFilter::default() },
+            vec![&rows[3]],
+        ),
+        (
+            AuditFrom::Newest,
+            AuditFilter { until: Some(UnixTime(NOW.0 - 1)), ..AuditFilter::default() },
+            vec![],
+        ),
+    ] {
+        let found = answered(store.audit_rows(AuditList { from, limit: 2, only }).await);
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "rows that fit, two at most");
+    }
     let report = answered(store.verify_audit().await);
     assert!(
         report.ok && report.rows() == 10 && report.broken_at().is_none(),

@@ -10,7 +10,10 @@ use super::fault::Fault;
 use super::row::{from_json, stored, to_json, unsigned};
 use super::seal::Log;
 use super::{chain, sql};
-use crate::store::{AuditCursor, AuditRow, ChainEnd, Event, Links, MacKey};
+use crate::id::{AccountId, SerialNumber};
+use crate::store::{
+    Action, AuditFilter, AuditFrom, AuditList, AuditRow, ChainEnd, ChainId, Event, Links, MacKey,
+};
 use crate::time::UnixTime;
 
 /// Appends to one chain in a transaction.
@@ -52,40 +55,45 @@ pub(super) fn is_authentic(key: &MacKey, hash: &str, mac: Option<&[u8]>) -> bool
     mac.is_some_and(|mac| key.verifies(mac, &[ROW, hash.as_bytes()]))
 }
 
-/// Rows after that place.
-pub(super) fn rows(
-    conn: &Connection,
-    after: &AuditCursor,
-    limit: u32,
-) -> Result<Vec<AuditRow>, Fault> {
+/// The rows of a list, oldest first.
+pub(super) fn rows(conn: &Connection, list: &AuditList) -> Result<Vec<AuditRow>, Fault> {
     let mut chains = Vec::new();
     for chain in chain::all(conn)? {
-        let (from, to) = (place(chain.id, after.after(chain.id)), last_place(chain.id));
-        chains.push(VecDeque::from(page(conn, sql::AUDIT_ROWS, (from, to), limit)?));
+        chains.push(VecDeque::from(page(conn, chain.id, list)?));
     }
-    Ok(merged(chains, limit, |one, other| one.event.at <= other.event.at))
+    Ok(match &list.from {
+        AuditFrom::After(_) => {
+            merged(chains, list.limit, |one, other| one.event.at <= other.event.at)
+        }
+        AuditFrom::Newest => {
+            let mut rows = merged(chains, list.limit, |one, other| one.event.at > other.event.at);
+            rows.reverse();
+            rows
+        }
+    })
 }
 
-/// The last rows, in the order of [`rows`].
-pub(super) fn newest(conn: &Connection, limit: u32) -> Result<Vec<AuditRow>, Fault> {
-    let mut chains = Vec::new();
-    for chain in chain::all(conn)? {
-        let (from, to) = (place(chain.id, 0), last_place(chain.id));
-        chains.push(VecDeque::from(page(conn, sql::AUDIT_NEWEST, (from, to), limit)?));
-    }
-    let mut rows = merged(chains, limit, |one, other| one.event.at > other.event.at);
-    rows.reverse();
-    Ok(rows)
-}
-
-fn page(
-    conn: &Connection,
-    sql: &str,
-    (from, to): (i64, i64),
-    limit: u32,
-) -> Result<Vec<AuditRow>, Fault> {
+/// Rows of one chain, the newest first if the page ends with the last one.
+fn page(conn: &Connection, chain: ChainId, list: &AuditList) -> Result<Vec<AuditRow>, Fault> {
+    let (sql, after) = match &list.from {
+        AuditFrom::After(cursor) => (sql::AUDIT_FOUND, cursor.after(chain)),
+        AuditFrom::Newest => (sql::AUDIT_FOUND_NEWEST, 0),
+    };
+    let AuditFilter { account, serial, action, since, until } = &list.only;
+    let (account, serial) =
+        (account.as_ref().map(AccountId::as_str), serial.as_ref().map(SerialNumber::as_str));
+    let time = |time: &Option<UnixTime>| time.map(|time| stored(time.0));
     let mut statement = conn.prepare_cached(sql)?;
-    let mut rows = statement.query((from, to, limit))?;
+    let mut rows = statement.query((
+        place(chain, after),
+        last_place(chain),
+        list.limit,
+        account,
+        serial,
+        action.as_ref().map(Action::name),
+        time(since),
+        time(until),
+    ))?;
     let mut page = Vec::new();
     while let Some(row) = rows.next()? {
         let (place, body) = (row.get(0)?, row.get_ref(1)?.as_str());

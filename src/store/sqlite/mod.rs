@@ -80,8 +80,8 @@ use self::writer::{Health, Job, Writer};
 use crate::device::Device;
 use crate::id::{AccountId, SerialNumber};
 use crate::store::{
-    AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditCursor,
-    AuditEnds, AuditReport, AuditRow, Backup, BoxFuture, Change, Commit, DeviceList, Error,
+    AccountEntry, AccountList, AccountSnapshot, Adoption, Answer, ApiKeyRecord, AuditEnds,
+    AuditList, AuditReport, AuditRow, Backup, BoxFuture, Change, Commit, DeviceList, Error,
     Fingerprint, FleetDevice, KeyNeed, Keyring, OpenError, Resealable, RevocationLimits,
     Revocations, SealingKeyId, SigningKeyRecord, SingleUse, Store, StoreKeys,
 };
@@ -389,12 +389,8 @@ impl Store for SqliteStore {
         Box::pin(self.elsewhere(move |conn| keys::secrets_by_key(conn, except)))
     }
 
-    fn audit(&self, after: AuditCursor, limit: u32) -> Answer<'_, Vec<AuditRow>> {
-        Box::pin(self.elsewhere(move |conn| audit::rows(conn, &after, limit)))
-    }
-
-    fn newest_audit(&self, limit: u32) -> Answer<'_, Vec<AuditRow>> {
-        Box::pin(self.elsewhere(move |conn| audit::newest(conn, limit)))
+    fn audit_rows(&self, list: AuditList) -> Answer<'_, Vec<AuditRow>> {
+        Box::pin(self.elsewhere(move |conn| audit::rows(conn, &list)))
     }
 
     fn verify_audit(&self) -> Answer<'_, AuditReport> {

@@ -297,6 +297,14 @@ statements! {
         WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3";
     AUDIT_NEWEST = "SELECT place, body, hash FROM audit
         WHERE place > ?1 AND place <= ?2 ORDER BY place DESC LIMIT ?3";
+    AUDIT_FOUND = "SELECT place, body, hash FROM audit WHERE place > ?1 AND place <= ?2
+        AND (?4 IS NULL OR body ->> '$.account' = ?4) AND (?5 IS NULL OR body ->> '$.serial' = ?5)
+        AND (?6 IS NULL OR body ->> '$.action' = ?6)
+        AND (?7 IS NULL OR at >= ?7) AND (?8 IS NULL OR at <= ?8) ORDER BY place LIMIT ?3";
+    AUDIT_FOUND_NEWEST = "SELECT place, body, hash FROM audit WHERE place > ?1 AND place <= ?2
+        AND (?4 IS NULL OR body ->> '$.account' = ?4) AND (?5 IS NULL OR body ->> '$.serial' = ?5)
+        AND (?6 IS NULL OR body ->> '$.action' = ?6)
+        AND (?7 IS NULL OR at >= ?7) AND (?8 IS NULL OR at <= ?8) ORDER BY place DESC LIMIT ?3";
     AUDIT_FIRST_FROM = "SELECT place FROM audit WHERE place >= ?1 ORDER BY place LIMIT 1";
     AUDIT_ROWS_WHOLE = "SELECT place, at, body, hash, mac FROM audit
         WHERE place > ?1 AND place <= ?2 ORDER BY place LIMIT ?3";
